@@ -1,0 +1,40 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{ActionId, ExecutionArn, GoalId, TaskToken, Timestamp, UserId, Version};
+
+/// One batch of a workflow, as the state machine sends it to the workers' queue. Ids only, never a text (promise P10).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchMessage {
+    /// The shape of this message.
+    pub version: Version,
+    /// The workflow.
+    pub execution_arn: ExecutionArn,
+    /// Its goal.
+    pub goal_id: GoalId,
+    /// Its user.
+    pub user_id: UserId,
+    /// Which batch, from 0.
+    pub batch_index: u32,
+    /// The batch's actions in mandala order, at most 8.
+    pub action_ids: Vec<ActionId>,
+    /// Replace the tasks of actions that already have some.
+    #[serde(default)]
+    pub regenerate: bool,
+    /// When the state machine sent it: the batch's time counts from here.
+    pub enqueued_at: Timestamp,
+    /// With what the worker answers.
+    pub task_token: TaskToken,
+}
+
+/// The worker's answer to the state machine. Small on purpose: the outcome is read from the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchAnswer {
+    /// Which batch.
+    pub batch_index: u32,
+    /// How many of its actions have their tasks.
+    pub succeeded: u32,
+    /// How many failed.
+    pub failed: u32,
+}

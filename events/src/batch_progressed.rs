@@ -1,0 +1,46 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{Detail, EventId, ExecutionArn, FailedAction, GoalId, Timestamp, UserId, Version};
+
+/// A batch's whole state so far. Events of a batch may be lost, repeated or reordered: the highest sequence wins (promise P6).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchProgressed {
+    /// The shape of this message.
+    pub version: Version,
+    /// Derived from the execution, the batch and the sequence.
+    pub event_id: EventId,
+    /// When this was the state.
+    pub occurred_at: Timestamp,
+    /// The workflow.
+    pub execution_arn: ExecutionArn,
+    /// Its goal.
+    pub goal_id: GoalId,
+    /// Its user.
+    pub user_id: UserId,
+    /// Which batch, from 0.
+    pub batch_index: u32,
+    /// Grows with every change of the batch's state.
+    pub sequence: u64,
+    /// How many actions the batch has.
+    pub total_actions: u32,
+    /// How many of them have their tasks.
+    pub succeeded_actions: u32,
+    /// Those that failed.
+    pub failed_actions: Vec<FailedAction>,
+}
+
+impl BatchProgressed {
+    /// The id of the event that tells this state of this batch.
+    pub fn event_id_for(execution: &ExecutionArn, batch_index: u32, sequence: u64) -> EventId {
+        EventId::derived(execution, &format!("batch/{batch_index}/{sequence}"))
+    }
+}
+
+impl Detail for BatchProgressed {
+    const TYPE: &'static str = "BatchProgressed";
+
+    fn event_id(&self) -> &EventId {
+        &self.event_id
+    }
+}

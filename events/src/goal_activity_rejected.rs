@@ -1,0 +1,60 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{Detail, EventId, ExecutionArn, GoalId, Timestamp, UserId, Version};
+
+/// A [`GoalActivityRequested`](crate::GoalActivityRequested) could not be accepted, and will not be tried again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GoalActivityRejected {
+    /// The shape of this message.
+    pub version: Version,
+    /// Identifies this rejection; the same for every delivery of the same request.
+    pub event_id: EventId,
+    /// When it was rejected.
+    pub occurred_at: Timestamp,
+    /// The `eventId` of the request.
+    pub request_event_id: EventId,
+    /// The workflow that stands in the way, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution_arn: Option<ExecutionArn>,
+    /// The requested goal, where the request named one that can be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub goal_id: Option<GoalId>,
+    /// The requesting user, where the request named one that can be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<UserId>,
+    /// Why, for programs.
+    pub reason: RejectionReason,
+    /// Why, for people.
+    pub message: String,
+}
+
+/// Why a request was rejected. A stable vocabulary: names are never reused or changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum RejectionReason {
+    /// No such goal.
+    UnknownGoal,
+    /// The goal belongs to another user.
+    NotOwner,
+    /// A workflow of this goal has not ended yet.
+    AlreadyRunning,
+    /// The goal has no actions.
+    NoActions,
+    /// The request names an action that the goal does not have.
+    UnknownAction,
+    /// Every requested action has tasks already, and the request does not ask to regenerate them.
+    NothingToDo,
+    /// The goal is completed, paused or cancelled.
+    GoalClosed,
+    /// The request breaks the contract of its version.
+    Invalid,
+}
+
+impl Detail for GoalActivityRejected {
+    const TYPE: &'static str = "GoalActivityRejected";
+
+    fn event_id(&self) -> &EventId {
+        &self.event_id
+    }
+}

@@ -1,0 +1,38 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{ActionId, Detail, EventId, ExecutionArn, GoalId, Timestamp, UserId, Version};
+
+/// Please turn this goal's actions into tasks.
+///
+/// Emitted by the API after it has claimed the goal (then with `execution_arn`), or by any other service (without).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GoalActivityRequested {
+    /// The shape of this message.
+    pub version: Version,
+    /// Identifies the request: the same id delivered again is the same request (promise P2).
+    pub event_id: EventId,
+    /// When it was requested.
+    pub occurred_at: Timestamp,
+    /// The workflow that the API has already recorded for this request. Other services leave it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution_arn: Option<ExecutionArn>,
+    /// The goal.
+    pub goal_id: GoalId,
+    /// The goal's owner, in whose name the request is made.
+    pub user_id: UserId,
+    /// Only these actions. Without it: every action that has no tasks yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action_ids: Option<Vec<ActionId>>,
+    /// Replace the tasks of actions that already have some.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub regenerate: bool,
+}
+
+impl Detail for GoalActivityRequested {
+    const TYPE: &'static str = "GoalActivityRequested";
+
+    fn event_id(&self) -> &EventId {
+        &self.event_id
+    }
+}

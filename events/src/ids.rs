@@ -1,0 +1,265 @@
+//! Typed ids. Each is checked once, when it is parsed, and trusted afterwards.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// The longest execution name that Step Functions accepts (`StartExecution`, API reference).
+const MAX_EXECUTION_NAME: usize = 80;
+/// The longest execution ARN that Step Functions accepts (`DescribeExecution`, API reference).
+const MAX_EXECUTION_ARN: usize = 256;
+/// The namespace of every id that is derived from another one.
+const NAMESPACE: Uuid = Uuid::from_u128(0x6d61_6e64_616c_6100_676f_616c_6163_7400);
+
+/// A text that is not the id it was taken for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a valid {kind}: {rule}")]
+pub struct InvalidId {
+    /// Which id was expected, in words.
+    pub kind: &'static str,
+    /// What such an id looks like.
+    pub rule: &'static str,
+}
+
+macro_rules! id {
+    ($(#[$meta:meta])* $name:ident, $kind:literal, $rule:literal, $valid:expr) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The id as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidId;
+
+            fn try_from(text: String) -> Result<Self, InvalidId> {
+                let valid: fn(&str) -> bool = $valid;
+                if valid(&text) { Ok(Self(text)) } else { Err(InvalidId { kind: $kind, rule: $rule }) }
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                Self::try_from(text.to_owned())
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> String {
+                id.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+/// Letters, digits, `-` and `_`: what is safe in a key, a path and an execution name alike.
+fn is_plain(text: &str, longest: usize) -> bool {
+    (1..=longest).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
+/// Any printable ASCII without spaces.
+fn is_graphic(text: &str, longest: usize) -> bool {
+    (1..=longest).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
+}
+
+id!(
+    /// A goal. At most 64 characters, so that an execution's name can be derived from it.
+    GoalId, "goal id", "1 to 64 letters, digits, '-' or '_'", |t| is_plain(t, 64)
+);
+id!(
+    /// An action of a goal, unique within the goal.
+    ActionId, "action id", "1 to 64 letters, digits, '-' or '_'", |t| is_plain(t, 64)
+);
+id!(
+    /// A user: the `sub` claim of the token.
+    UserId, "user id", "1 to 128 printable ASCII characters without spaces", |t| is_graphic(t, 128)
+);
+id!(
+    /// An event, for deduplication by whoever receives it: the same event delivered again has the same id.
+    EventId, "event id", "1 to 128 printable ASCII characters without spaces", |t| is_graphic(t, 128)
+);
+id!(
+    /// A task, derived from what made it, so that saving it again writes the same id.
+    TaskId, "task id", "1 to 64 letters, digits, '-' or '_'", |t| is_plain(t, 64)
+);
+id!(
+    /// A state machine.
+    StateMachineArn,
+    "state machine ARN",
+    "arn:<partition>:states:<region>:<account>:stateMachine:<name>",
+    |t| states_arn(t, "stateMachine").is_some_and(|rest| !rest.is_empty() && !rest.contains(':'))
+);
+id!(
+    /// One workflow: the ARN of its Step Functions execution, known before that execution exists.
+    ExecutionArn,
+    "execution ARN",
+    "arn:<partition>:states:<region>:<account>:execution:<state machine>:<name>, at most 256 characters",
+    |t| t.len() <= MAX_EXECUTION_ARN
+        && states_arn(t, "execution")
+            .and_then(|rest| rest.split_once(':'))
+            .is_some_and(|(machine, name)| is_plain(machine, 80) && is_plain(name, MAX_EXECUTION_NAME))
+);
+
+/// What follows `arn:<partition>:states:<region>:<account>:<resource>:`, or nothing when the text is not of that form.
+fn states_arn<'a>(text: &'a str, resource: &str) -> Option<&'a str> {
+    let mut parts = text.splitn(7, ':');
+    let (arn, partition, service) = (parts.next()?, parts.next()?, parts.next()?);
+    let (region, account, kind) = (parts.next()?, parts.next()?, parts.next()?);
+    let plain = [partition, region].iter().all(|p| is_plain(p, 32));
+    let account = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
+    (arn == "arn" && service == "states" && plain && account && kind == resource).then(|| parts.next())?
+}
+
+impl EventId {
+    /// A new random id.
+    pub fn random() -> Self {
+        Self(Uuid::new_v4().to_string())
+    }
+
+    /// The id that belongs to `what` of an execution: the same for every attempt to tell it.
+    pub fn derived(execution: &ExecutionArn, what: &str) -> Self {
+        Self(Uuid::new_v5(&NAMESPACE, format!("event/{execution}/{what}").as_bytes()).to_string())
+    }
+}
+
+impl TaskId {
+    /// The id of the task at `position` (from 1) among those that `execution` made for `action`.
+    pub fn derived(execution: &ExecutionArn, action: &ActionId, position: usize) -> Self {
+        Self(Uuid::new_v5(&NAMESPACE, format!("task/{execution}/{action}/{position}").as_bytes()).to_string())
+    }
+}
+
+/// How many times a goal has been claimed by a workflow. 1 for its first workflow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ClaimSequence(pub u64);
+
+impl ClaimSequence {
+    /// The sequence of the next claim.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+impl ExecutionArn {
+    /// The ARN of the execution that `state_machine` gets for a goal's claim. It depends on nothing else, so that a start
+    /// repeated for the same claim cannot make a second execution (promise P2).
+    pub fn derive(state_machine: &StateMachineArn, goal: &GoalId, claim: ClaimSequence) -> Self {
+        let prefix = state_machine.as_str().replacen(":stateMachine:", ":execution:", 1);
+        Self(format!("{prefix}:{goal}-{}", claim.0))
+    }
+
+    /// The execution's name: the last part of the ARN.
+    pub fn name(&self) -> &str {
+        self.0.rsplit(':').next().unwrap_or_default()
+    }
+}
+
+/// The secret with which a worker answers Step Functions for one batch. Never printed.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TaskToken(String);
+
+impl TaskToken {
+    /// Takes a token as Step Functions made it.
+    pub fn new(token: impl Into<String>) -> Self {
+        Self(token.into())
+    }
+
+    /// The token itself, for the call that answers with it and nothing else.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for TaskToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TaskToken(redacted)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const MACHINE: &str = "arn:aws:states:ap-northeast-1:123456789012:stateMachine:goal-activity";
+
+    #[test]
+    fn an_execution_arn_is_derived_from_the_goal_and_its_claim() {
+        let machine: StateMachineArn = MACHINE.parse().unwrap();
+        let arn = ExecutionArn::derive(&machine, &"goal-7".parse().unwrap(), ClaimSequence(3));
+        assert_eq!(
+            arn.as_str(),
+            "arn:aws:states:ap-northeast-1:123456789012:execution:goal-activity:goal-7-3"
+        );
+        assert_eq!(arn.name(), "goal-7-3");
+        assert_eq!(arn.as_str().parse::<ExecutionArn>().unwrap(), arn);
+    }
+
+    #[test]
+    fn foreign_and_malformed_arns_are_refused() {
+        for text in [
+            "",
+            "goal-7-3",
+            "arn:aws:states:us-east-1:123456789012:execution:goal-activity",
+            "arn:aws:states:us-east-1:123456789012:execution:goal-activity:",
+            "arn:aws:states:us-east-1:123456789012:execution:goal-activity:a:b",
+            "arn:aws:states:us-east-1:123456789012:stateMachine:goal-activity",
+            "arn:aws:states:us-east-1:12345:execution:goal-activity:x",
+            "arn:aws:lambda:us-east-1:123456789012:execution:goal-activity:x",
+            "arn:aws:states:us-east-1:123456789012:execution:goal-activity:a b",
+        ] {
+            assert!(text.parse::<ExecutionArn>().is_err(), "{text:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn ids_are_checked_when_read() {
+        assert!(serde_json::from_str::<GoalId>("\"goal-1\"").is_ok());
+        assert!(serde_json::from_str::<GoalId>("\"goal#1\"").is_err());
+        assert!(serde_json::from_str::<ActionId>("\"\"").is_err());
+        assert!(serde_json::from_str::<UserId>("\"a b\"").is_err());
+        assert!("g".repeat(64).parse::<GoalId>().is_ok());
+        assert!("g".repeat(65).parse::<GoalId>().is_err());
+    }
+
+    #[test]
+    fn a_token_is_never_printed() {
+        assert!(!format!("{:?}", TaskToken::new("secret")).contains("secret"));
+    }
+
+    proptest! {
+        #[test]
+        fn every_goal_id_and_claim_gives_a_valid_execution_arn(goal in "[A-Za-z0-9_-]{1,64}", claim in 1..9_999_999_999_u64) {
+            let machine: StateMachineArn = MACHINE.parse().unwrap();
+            let arn = ExecutionArn::derive(&machine, &goal.parse().unwrap(), ClaimSequence(claim));
+            prop_assert!(arn.as_str().parse::<ExecutionArn>().is_ok());
+        }
+
+        #[test]
+        fn no_text_makes_an_id_panic(text in ".*") {
+            let _ = text.parse::<ExecutionArn>();
+            let _ = text.parse::<GoalId>();
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! The contract of the goal activity pipeline: every message that crosses a service boundary, its ids and how to read it.
+//!
+//! Other services depend on this crate to emit [`GoalActivityRequested`] and to handle [`WorkflowCompleted`]; the pipeline's
+//! own functions use the same types. Within a [`Version`] only optional fields are ever added.
+//!
+//! The crate needs only `serde`; publishing to a bus is behind the feature `publisher`.
+
+mod batch_message;
+mod batch_progressed;
+mod envelope;
+mod execution_status_changed;
+mod failed_action;
+mod goal_activity_rejected;
+mod goal_activity_requested;
+mod ids;
+#[cfg(feature = "publisher")]
+pub mod publisher;
+mod timestamp;
+mod workflow_completed;
+
+pub use batch_message::{BatchAnswer, BatchMessage};
+pub use batch_progressed::BatchProgressed;
+pub use envelope::{Detail, Envelope, ReadError, SOURCE, Version};
+pub use execution_status_changed::{ExecutionStatusChanged, MachineStatus};
+pub use failed_action::{FailedAction, FailureCode};
+pub use goal_activity_rejected::{GoalActivityRejected, RejectionReason};
+pub use goal_activity_requested::GoalActivityRequested;
+pub use ids::{
+    ActionId, ClaimSequence, EventId, ExecutionArn, GoalId, InvalidId, StateMachineArn, TaskId, TaskToken, UserId,
+};
+pub use timestamp::{InvalidTimestamp, Timestamp};
+pub use workflow_completed::{FinalStatus, WorkflowCompleted};

@@ -1,0 +1,66 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{Detail, EventId, ExecutionArn, FailedAction, GoalId, Timestamp, UserId, Version};
+
+/// A workflow ended. Delivered at least once, always with the same event id for the same workflow (promise P7).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkflowCompleted {
+    /// The shape of this message.
+    pub version: Version,
+    /// One per workflow, whoever emits it and however often.
+    pub event_id: EventId,
+    /// When the workflow ended.
+    pub occurred_at: Timestamp,
+    /// The workflow.
+    pub execution_arn: ExecutionArn,
+    /// Its goal.
+    pub goal_id: GoalId,
+    /// Its user.
+    pub user_id: UserId,
+    /// How it ended.
+    pub status: FinalStatus,
+    /// When it was requested.
+    pub start_date: Timestamp,
+    /// When it ended.
+    pub stop_date: Timestamp,
+    /// From the request to the end, in milliseconds.
+    pub duration_ms: u64,
+    /// How many actions it was to turn into tasks.
+    pub total_actions: u32,
+    /// How many it did.
+    pub succeeded_actions: u32,
+    /// The others, and why.
+    pub failed_actions: Vec<FailedAction>,
+}
+
+/// How a workflow ended. Terminal is terminal: it never changes afterwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum FinalStatus {
+    /// Every action has its tasks.
+    Succeeded,
+    /// Some actions have their tasks.
+    PartiallySucceeded,
+    /// No action got tasks.
+    Failed,
+    /// It took too long; what was saved stays.
+    TimedOut,
+    /// It was cancelled; its tasks are removed.
+    Aborted,
+}
+
+impl WorkflowCompleted {
+    /// The id of the event that tells the end of this workflow.
+    pub fn event_id_for(execution: &ExecutionArn) -> EventId {
+        EventId::derived(execution, "completed")
+    }
+}
+
+impl Detail for WorkflowCompleted {
+    const TYPE: &'static str = "WorkflowCompleted";
+
+    fn event_id(&self) -> &EventId {
+        &self.event_id
+    }
+}

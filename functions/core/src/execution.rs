@@ -1,0 +1,323 @@
+//! One workflow as people see it: its status, its progress, its story.
+
+use std::collections::BTreeMap;
+
+use goal_activity_events::{
+    ActionId, BatchProgressed, EventId, ExecutionArn, FailedAction, FinalStatus, GoalId, Timestamp, UserId,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::limits::batch_count;
+
+/// Where a workflow is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Status {
+    /// Accepted, not yet seen running.
+    Pending,
+    /// At work.
+    Running,
+    /// Every action has its tasks.
+    Succeeded,
+    /// Some actions have their tasks.
+    PartiallySucceeded,
+    /// No action got tasks.
+    Failed,
+    /// It took too long.
+    TimedOut,
+    /// It was cancelled.
+    Aborted,
+}
+
+/// What happens to a workflow as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// It was seen at work.
+    Started,
+    /// It ended.
+    Ended(FinalStatus),
+}
+
+impl Status {
+    /// The statuses that are not terminal.
+    pub const OPEN: [Self; 2] = [Self::Pending, Self::Running];
+
+    /// The transition table. Events arrive late, twice and out of order, so every pair has an answer; terminal is terminal.
+    #[must_use]
+    pub fn after(self, change: Change) -> Self {
+        match (self, change) {
+            (Self::Pending | Self::Running, Change::Started) => Self::Running,
+            (Self::Pending | Self::Running, Change::Ended(end)) => end.into(),
+            (Self::Succeeded | Self::PartiallySucceeded | Self::Failed | Self::TimedOut | Self::Aborted, _) => self,
+        }
+    }
+
+    /// How it ended, when it has.
+    pub fn ended(self) -> Option<FinalStatus> {
+        match self {
+            Self::Pending | Self::Running => None,
+            Self::Succeeded => Some(FinalStatus::Succeeded),
+            Self::PartiallySucceeded => Some(FinalStatus::PartiallySucceeded),
+            Self::Failed => Some(FinalStatus::Failed),
+            Self::TimedOut => Some(FinalStatus::TimedOut),
+            Self::Aborted => Some(FinalStatus::Aborted),
+        }
+    }
+}
+
+impl From<FinalStatus> for Status {
+    fn from(end: FinalStatus) -> Self {
+        match end {
+            FinalStatus::Succeeded => Self::Succeeded,
+            FinalStatus::PartiallySucceeded => Self::PartiallySucceeded,
+            FinalStatus::Failed => Self::Failed,
+            FinalStatus::TimedOut => Self::TimedOut,
+            FinalStatus::Aborted => Self::Aborted,
+        }
+    }
+}
+
+/// The read model of one workflow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Execution {
+    /// The workflow.
+    pub execution_arn: ExecutionArn,
+    /// Its goal.
+    pub goal_id: GoalId,
+    /// Its user.
+    pub user_id: UserId,
+    /// The request that it answers.
+    pub request_id: EventId,
+    /// Where it is in its life.
+    pub status: Status,
+    /// When it was requested.
+    pub start_date: Timestamp,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_date: Option<Timestamp>,
+    /// The actions to turn into tasks, in mandala order.
+    pub action_ids: Vec<ActionId>,
+    /// How many actions that are.
+    pub total_actions: u32,
+    /// Whether it replaces tasks that are there.
+    #[serde(default)]
+    pub regenerate: bool,
+    /// How the goal stood when it was claimed.
+    pub goal_before: GoalBefore,
+    /// The last known state of each batch, by its index as text.
+    #[serde(default)]
+    pub batches: BTreeMap<String, BatchState>,
+    /// How many actions got their tasks. Set at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub succeeded_actions: Option<u32>,
+    /// How many did not. Set at the end.
+    #[serde(default, rename = "failedCount", skip_serializing_if = "Option::is_none")]
+    pub failed_count: Option<u32>,
+    /// Those that did not, and why. Set at the end.
+    #[serde(default)]
+    pub failed_actions: Vec<FailedAction>,
+    /// What happened, by the id of the event that told it.
+    #[serde(default)]
+    pub timeline: BTreeMap<String, TimelineEntry>,
+    /// When `WorkflowCompleted` was put on the bus.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published_at: Option<Timestamp>,
+    /// When the operators were told of a failure, or when it was clear that there is nothing to tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notified_at: Option<Timestamp>,
+}
+
+/// How a goal stood when a workflow claimed it: what its status becomes at the end depends on it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GoalBefore {
+    /// How many of its actions had tasks already.
+    pub with_tasks: u32,
+    /// How many actions without tasks this workflow leaves out.
+    pub left_out: u32,
+}
+
+/// The last known state of one batch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchState {
+    /// Of several states of one batch, the one with the highest sequence is the latest.
+    pub sequence: u64,
+    /// How many actions the batch has.
+    pub total: u32,
+    /// How many of them have their tasks.
+    pub succeeded: u32,
+    /// Those that failed.
+    #[serde(default)]
+    pub failed: Vec<FailedAction>,
+    /// When this was the state.
+    pub updated_at: Timestamp,
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TimelineEntry {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    #[serde(flatten)]
+    pub what: Happening,
+}
+
+/// What can happen to a workflow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE", rename_all_fields = "camelCase", tag = "what")]
+pub enum Happening {
+    /// It was accepted.
+    Accepted,
+    /// It began to work.
+    Started,
+    /// All actions of a batch have an outcome.
+    BatchFinished {
+        /// Which.
+        batch_index: u32,
+        /// How many of its actions have their tasks.
+        succeeded: u32,
+        /// How many failed.
+        failed: u32,
+    },
+    /// It ended.
+    Ended {
+        /// How.
+        status: FinalStatus,
+    },
+}
+
+/// How far a workflow is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// How many actions have an outcome. Never more than the total.
+    pub processed: u32,
+    /// How many of them have their tasks.
+    pub succeeded: u32,
+    /// Those that failed.
+    pub failed: Vec<FailedAction>,
+    /// Whole percent; 100 only after the end.
+    pub percentage: u32,
+}
+
+impl Execution {
+    /// How many batches it has.
+    pub fn batch_count(&self) -> u32 {
+        batch_count(self.action_ids.len())
+    }
+
+    /// How far it is (promise P6).
+    pub fn progress(&self) -> Progress {
+        let (succeeded, failed) = match self.succeeded_actions {
+            Some(succeeded) => (succeeded, self.failed_actions.clone()),
+            None => (
+                self.batches.values().map(|b| b.succeeded).sum(),
+                self.batches.values().flat_map(|b| b.failed.iter().cloned()).collect(),
+            ),
+        };
+        let processed = succeeded + u32::try_from(failed.len()).unwrap_or(u32::MAX);
+        let share = 100 * processed / self.total_actions.max(1);
+        let percentage = if self.status.ended().is_some() {
+            share
+        } else {
+            share.min(99)
+        };
+        Progress {
+            processed,
+            succeeded,
+            failed,
+            percentage,
+        }
+    }
+
+    /// Roughly how many seconds are left, judged by the pace so far. Nothing before the first outcome and after the end.
+    pub fn estimated_seconds_remaining(&self, now: Timestamp) -> Option<u64> {
+        let Progress { processed, .. } = self.progress();
+        if self.status.ended().is_some() || processed == 0 {
+            return None;
+        }
+        let left = u64::from(self.total_actions.saturating_sub(processed));
+        Some((now.since(self.start_date).as_secs() * left).div_ceil(u64::from(processed)))
+    }
+}
+
+impl BatchState {
+    /// How many of its actions have an outcome.
+    pub fn processed(&self) -> u32 {
+        self.succeeded + u32::try_from(self.failed.len()).unwrap_or(u32::MAX)
+    }
+
+    /// What the timeline tells of this state: only the end of a batch is worth an entry.
+    pub fn happening(&self, batch_index: u32) -> Option<Happening> {
+        let failed = self.processed() - self.succeeded;
+        (self.processed() == self.total).then_some(Happening::BatchFinished {
+            batch_index,
+            succeeded: self.succeeded,
+            failed,
+        })
+    }
+}
+
+impl From<&BatchProgressed> for BatchState {
+    fn from(event: &BatchProgressed) -> Self {
+        Self {
+            sequence: event.sequence,
+            total: event.total_actions,
+            succeeded: event.succeeded_actions,
+            failed: event.failed_actions.clone(),
+            updated_at: event.occurred_at,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Status; 7] = [
+        Status::Pending,
+        Status::Running,
+        Status::Succeeded,
+        Status::PartiallySucceeded,
+        Status::Failed,
+        Status::TimedOut,
+        Status::Aborted,
+    ];
+    const ENDS: [FinalStatus; 5] = [
+        FinalStatus::Succeeded,
+        FinalStatus::PartiallySucceeded,
+        FinalStatus::Failed,
+        FinalStatus::TimedOut,
+        FinalStatus::Aborted,
+    ];
+
+    #[test]
+    fn terminal_is_terminal_whatever_arrives_later() {
+        for status in ALL.into_iter().filter(|s| s.ended().is_some()) {
+            assert_eq!(status.after(Change::Started), status);
+            for end in ENDS {
+                assert_eq!(status.after(Change::Ended(end)), status);
+            }
+        }
+    }
+
+    #[test]
+    fn an_open_workflow_takes_every_change() {
+        for status in Status::OPEN {
+            assert_eq!(status.after(Change::Started), Status::Running);
+            for end in ENDS {
+                assert_eq!(status.after(Change::Ended(end)).ended(), Some(end));
+            }
+        }
+    }
+
+    #[test]
+    fn open_and_ended_divide_all_statuses() {
+        for status in ALL {
+            assert_eq!(Status::OPEN.contains(&status), status.ended().is_none());
+        }
+    }
+}

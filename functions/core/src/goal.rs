@@ -1,0 +1,255 @@
+//! A goal in the shape of a mandala chart.
+
+use std::fmt;
+use std::str::FromStr;
+
+use goal_activity_events::{ActionId, ClaimSequence, ExecutionArn, GoalId, UserId};
+use serde::{Deserialize, Serialize};
+
+use crate::limits::MANDALA_SIDE;
+
+/// A whole goal: its own texts, its sub-goals and its actions in mandala order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Goal {
+    /// The goal's own row.
+    pub head: GoalHead,
+    /// In the order of the chart.
+    pub sub_goals: Vec<SubGoal>,
+    /// In mandala order: by sub-goal, then by place within it (promise P8).
+    pub actions: Vec<Action>,
+}
+
+/// A goal without its sub-goals and actions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GoalHead {
+    /// The goal.
+    pub goal_id: GoalId,
+    /// Its owner.
+    pub user_id: UserId,
+    /// What the user wants to reach.
+    pub title: String,
+    /// More about it.
+    #[serde(default)]
+    pub description: String,
+    /// Where the user stands.
+    #[serde(default)]
+    pub background: String,
+    /// What limits the user.
+    #[serde(default)]
+    pub constraints: String,
+    /// By when, as the user put it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<String>,
+    /// Where the goal is in its life.
+    pub status: GoalStatus,
+    /// The workflow that has claimed the goal, while one has (promise P1).
+    #[serde(default, rename = "activityExecutionArn", skip_serializing_if = "Option::is_none")]
+    pub claimed_by: Option<ExecutionArn>,
+    /// How many workflows have claimed the goal so far.
+    #[serde(default = "never_claimed", rename = "activitySequence")]
+    pub claims: ClaimSequence,
+}
+
+fn never_claimed() -> ClaimSequence {
+    ClaimSequence(0)
+}
+
+/// Where a goal is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GoalStatus {
+    /// Nothing was generated yet.
+    Draft,
+    /// A workflow is at work.
+    Processing,
+    /// All its actions have tasks.
+    Active,
+    /// Some of its actions have tasks.
+    Partial,
+    /// The last workflow got no tasks for any action.
+    Failed,
+    /// The user has reached it.
+    Completed,
+    /// The user has put it aside.
+    Paused,
+    /// The user has given it up.
+    Cancelled,
+}
+
+impl GoalStatus {
+    /// The statuses in which the user has ended work on the goal: nothing is generated for it.
+    pub const CLOSED: [Self; 3] = [Self::Completed, Self::Paused, Self::Cancelled];
+
+    /// Whether nothing may be generated for a goal in this status.
+    pub fn is_closed(self) -> bool {
+        Self::CLOSED.contains(&self)
+    }
+}
+
+/// One of a goal's sub-goals.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SubGoal {
+    /// Its place in the chart, from 1.
+    pub position: Side,
+    /// What it is about.
+    pub title: String,
+    /// More about it.
+    #[serde(default)]
+    pub description: String,
+}
+
+/// One action of a sub-goal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Action {
+    /// The action.
+    pub action_id: ActionId,
+    /// Its place in the chart.
+    pub position: Position,
+    /// What to do.
+    pub title: String,
+    /// More about it.
+    #[serde(default)]
+    pub description: String,
+    /// Where the user stands.
+    #[serde(default)]
+    pub background: String,
+    /// What limits the user.
+    #[serde(default)]
+    pub constraints: String,
+    /// Done once, or again and again.
+    #[serde(rename = "type")]
+    pub kind: ActionKind,
+}
+
+/// Whether an action is done once or again and again. Its tasks are of the same kind, whatever the AI says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionKind {
+    /// Done once, in steps.
+    Execution,
+    /// Done again and again.
+    Habit,
+}
+
+/// A place on one side of the chart: 1 to 8.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
+pub struct Side(u8);
+
+/// A number that is no place on a side of the chart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a place in a mandala chart is 1 to {MANDALA_SIDE}")]
+pub struct OutsideChart;
+
+impl TryFrom<u8> for Side {
+    type Error = OutsideChart;
+
+    fn try_from(place: u8) -> Result<Self, OutsideChart> {
+        if (1..=MANDALA_SIDE).contains(&place) {
+            Ok(Self(place))
+        } else {
+            Err(OutsideChart)
+        }
+    }
+}
+
+impl From<Side> for u8 {
+    fn from(side: Side) -> u8 {
+        side.0
+    }
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// An action's place in the chart; sorts in mandala order. As text `<sub-goal>#<action>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Position {
+    /// Which sub-goal.
+    pub sub_goal: Side,
+    /// Which of its actions.
+    pub action: Side,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}#{}", self.sub_goal, self.action)
+    }
+}
+
+impl FromStr for Position {
+    type Err = OutsideChart;
+
+    fn from_str(text: &str) -> Result<Self, OutsideChart> {
+        let (sub_goal, action) = text.split_once('#').ok_or(OutsideChart)?;
+        let side = |t: &str| t.parse::<u8>().map_err(|_| OutsideChart).and_then(Side::try_from);
+        Ok(Self {
+            sub_goal: side(sub_goal)?,
+            action: side(action)?,
+        })
+    }
+}
+
+impl TryFrom<String> for Position {
+    type Error = OutsideChart;
+
+    fn try_from(text: String) -> Result<Self, OutsideChart> {
+        text.parse()
+    }
+}
+
+impl From<Position> for String {
+    fn from(position: Position) -> String {
+        position.to_string()
+    }
+}
+
+impl Goal {
+    /// Puts a goal together from its parts, in whatever order they come.
+    pub fn new(head: GoalHead, mut sub_goals: Vec<SubGoal>, mut actions: Vec<Action>) -> Self {
+        sub_goals.sort_by_key(|s| s.position);
+        actions.sort_by_key(|a| a.position);
+        Self {
+            head,
+            sub_goals,
+            actions,
+        }
+    }
+
+    /// The action of that id.
+    pub fn action(&self, id: &ActionId) -> Option<&Action> {
+        self.actions.iter().find(|a| a.action_id == *id)
+    }
+
+    /// The sub-goal that an action belongs to.
+    pub fn sub_goal_of(&self, action: &Action) -> Option<&SubGoal> {
+        self.sub_goals.iter().find(|s| s.position == action.position.sub_goal)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_sort_in_mandala_order_and_read_back() {
+        let texts = ["1#1", "1#8", "2#1", "8#8"];
+        let positions: Vec<Position> = texts.iter().map(|t| t.parse().unwrap()).collect();
+        assert!(positions.is_sorted());
+        assert_eq!(positions.iter().map(ToString::to_string).collect::<Vec<_>>(), texts);
+    }
+
+    #[test]
+    fn places_outside_the_chart_are_refused() {
+        for text in ["0#1", "1#9", "9#1", "1", "1#1#1", "a#b", ""] {
+            assert!(text.parse::<Position>().is_err(), "{text:?} was accepted");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The keys and attribute names under which goals, tasks and executions are stored. Other services read the same tables,
+//! so these are a contract. The other attributes are the `serde` names of the types themselves.
+
+use goal_activity_events::{EventId, GoalId};
+
+use crate::goal::{Position, Side};
+use crate::limits::OPEN_SHARDS;
+
+/// Partition key of Goals and Tasks.
+pub const GOAL_ID: &str = "goalId";
+/// Sort key of Goals and of `WorkflowExecutions`.
+pub const ITEM: &str = "item";
+/// Sort key of Tasks.
+pub const POSITION: &str = "position";
+/// Partition key of `WorkflowExecutions`.
+pub const EXECUTION_ARN: &str = "executionArn";
+/// Partition key of the sparse index of executions that still need something done.
+pub const OPEN_SHARD: &str = "openShard";
+/// When an item may be deleted, in seconds since 1970.
+pub const EXPIRES_AT: &str = "expiresAt";
+
+/// Goals: the goal's own row.
+pub const GOAL: &str = "GOAL";
+/// Goals: where the rows of actions begin.
+pub const ACTION_PREFIX: &str = "ACTION#";
+/// Goals: where the rows of sub-goals begin.
+pub const SUB_GOAL_PREFIX: &str = "SUBGOAL#";
+/// `WorkflowExecutions`: the read model.
+pub const EXECUTION: &str = "EXECUTION";
+/// `WorkflowExecutions`: where the rows of the ledger begin.
+pub const BATCH_PREFIX: &str = "BATCH#";
+/// `WorkflowExecutions`: the memory of a request from another service.
+pub const REQUEST: &str = "REQUEST";
+
+/// Goals: a sub-goal's sort key.
+pub fn sub_goal(position: Side) -> String {
+    format!("{SUB_GOAL_PREFIX}{position}")
+}
+
+/// Goals: an action's sort key. Sorts in mandala order.
+pub fn action(position: Position) -> String {
+    format!("{ACTION_PREFIX}{position}")
+}
+
+/// Tasks: where the sort keys of an action's tasks begin.
+pub fn tasks_of(position: Position) -> String {
+    format!("{position}#")
+}
+
+/// Tasks: the sort key of an action's n-th task, from 1. Sorts in the order of the actions, then of the tasks (promise P8).
+pub fn task(position: Position, n: usize) -> String {
+    format!("{}{n:02}", tasks_of(position))
+}
+
+/// `WorkflowExecutions`: the sort key of a batch's ledger row.
+pub fn batch(index: u32) -> String {
+    format!("{BATCH_PREFIX}{index:02}")
+}
+
+/// `WorkflowExecutions`: the partition key under which a request from another service is remembered (promise P2). Two
+/// services may use the same event id, so the source is part of it.
+pub fn request(source: &str, event: &EventId) -> String {
+    format!("REQUEST#{source}#{event}")
+}
+
+/// In which partition of the open index an execution is listed. Spread by goal, so that no partition gets hot.
+pub fn open_shard(goal: &GoalId) -> String {
+    // FNV-1a: any stable spread does.
+    let hash = goal.as_str().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| {
+        (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("OPEN#{}", hash % OPEN_SHARDS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_sort_as_the_chart_does() {
+        let at = |s: &str| s.parse::<Position>().unwrap();
+        let keys = [
+            task(at("1#1"), 1),
+            task(at("1#1"), 2),
+            task(at("1#1"), 10),
+            task(at("1#2"), 1),
+            task(at("2#1"), 1),
+        ];
+        assert!(keys.is_sorted(), "{keys:?}");
+        assert!(batch(2) < batch(10));
+    }
+
+    #[test]
+    fn open_executions_spread_over_all_shards() {
+        let shards: std::collections::HashSet<_> = (0..200)
+            .map(|i| open_shard(&format!("goal-{i}").parse().unwrap()))
+            .collect();
+        assert_eq!(shards.len() as u64, OPEN_SHARDS);
+    }
+}

@@ -1,0 +1,160 @@
+//! The ledger: for every action of a batch, what became of it. Written in the same transaction as the tasks, so it is the
+//! truth about them (promises P3 and P4).
+
+use std::collections::BTreeMap;
+
+use goal_activity_events::{ActionId, FailedAction, FailureCode};
+use serde::{Deserialize, Serialize};
+
+/// The longest message of a failure, in characters.
+pub const MAX_MESSAGE: usize = 200;
+
+/// One batch's part of the ledger.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchLedger {
+    /// Once set, nothing is ever written to this batch again.
+    #[serde(default)]
+    pub sealed: bool,
+    /// Grows with every outcome.
+    #[serde(default)]
+    pub sequence: u64,
+    /// What became of the actions that have an outcome.
+    #[serde(default)]
+    pub outcomes: BTreeMap<ActionId, ActionOutcome>,
+}
+
+/// What became of one action. Never changes once recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "result")]
+pub enum ActionOutcome {
+    /// All tasks of one accepted generation are saved.
+    Succeeded {
+        /// How many.
+        tasks: usize,
+        /// How often the AI was asked.
+        attempts: u32,
+    },
+    /// No task is saved.
+    Failed(Failure),
+}
+
+/// Why an action got no tasks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Failure {
+    /// Why, for programs.
+    pub code: FailureCode,
+    /// Why, for people; at most [`MAX_MESSAGE`] characters.
+    pub message: String,
+    /// How often the AI was asked.
+    pub attempts: u32,
+}
+
+impl Failure {
+    /// A failure whose message is cut to what may be stored.
+    pub fn new(code: FailureCode, message: impl AsRef<str>, attempts: u32) -> Self {
+        Self {
+            code,
+            message: message.as_ref().chars().take(MAX_MESSAGE).collect(),
+            attempts,
+        }
+    }
+
+    fn of(self, action_id: ActionId) -> FailedAction {
+        FailedAction {
+            action_id,
+            code: self.code,
+            message: self.message,
+            attempts: self.attempts,
+        }
+    }
+}
+
+/// What became of a set of actions.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// How many have their tasks.
+    pub succeeded: u32,
+    /// The others, in the order of the actions.
+    pub failed: Vec<FailedAction>,
+}
+
+impl Tally {
+    /// What has become of these actions so far. Those without an outcome count as neither.
+    pub fn so_far(actions: &[ActionId], ledger: &BatchLedger) -> Self {
+        Self::count(actions, |id| ledger.outcomes.get(id).cloned())
+    }
+
+    /// What became of these actions in the end. Those without an outcome were not processed, and never will be: the ledgers
+    /// must be sealed.
+    pub fn at_end(actions: &[ActionId], ledgers: &[BatchLedger]) -> Self {
+        let lost = || {
+            Failure::new(
+                FailureCode::NotProcessed,
+                "no worker finished this action before the workflow ended",
+                0,
+            )
+        };
+        Self::count(actions, |id| {
+            let recorded = ledgers.iter().find_map(|l| l.outcomes.get(id)).cloned();
+            Some(recorded.unwrap_or_else(|| ActionOutcome::Failed(lost())))
+        })
+    }
+
+    fn count(actions: &[ActionId], outcome: impl Fn(&ActionId) -> Option<ActionOutcome>) -> Self {
+        actions.iter().fold(Self::default(), |mut tally, id| {
+            match outcome(id) {
+                Some(ActionOutcome::Succeeded { .. }) => tally.succeeded += 1,
+                Some(ActionOutcome::Failed(failure)) => tally.failed.push(failure.of(id.clone())),
+                None => {}
+            }
+            tally
+        })
+    }
+
+    /// How many failed.
+    pub fn failed_count(&self) -> u32 {
+        u32::try_from(self.failed.len()).unwrap_or(u32::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(text: &str) -> ActionId {
+        text.parse().unwrap()
+    }
+
+    fn ledger(entries: &[(&str, ActionOutcome)]) -> BatchLedger {
+        BatchLedger {
+            outcomes: entries.iter().map(|(a, o)| (id(a), o.clone())).collect(),
+            ..BatchLedger::default()
+        }
+    }
+
+    #[test]
+    fn an_action_without_an_outcome_is_lost_only_at_the_end() {
+        let actions = [id("a"), id("b"), id("c")];
+        let ledger = ledger(&[
+            ("a", ActionOutcome::Succeeded { tasks: 3, attempts: 1 }),
+            (
+                "c",
+                ActionOutcome::Failed(Failure::new(FailureCode::AiTimeout, "slow", 3)),
+            ),
+        ]);
+        let so_far = Tally::so_far(&actions, &ledger);
+        assert_eq!((so_far.succeeded, so_far.failed_count()), (1, 1));
+        let end = Tally::at_end(&actions, &[ledger]);
+        assert_eq!((end.succeeded, end.failed_count()), (1, 2));
+        assert_eq!(end.failed[0].code, FailureCode::NotProcessed);
+        assert_eq!(end.failed[1].code, FailureCode::AiTimeout);
+    }
+
+    #[test]
+    fn a_long_message_is_cut_by_characters() {
+        let failure = Failure::new(FailureCode::AiUnavailable, "あ".repeat(500), 1);
+        assert_eq!(failure.message.chars().count(), MAX_MESSAGE);
+    }
+}

@@ -1,0 +1,16 @@
+//! The domain of the goal activity pipeline: what is decided, and the promises that every decision keeps.
+//!
+//! Functions here take state, input and the present moment and return a decision or a typed rejection. Nothing here knows
+//! AWS, a runtime, a clock or the environment; what must be done outside is described by the small traits in [`ports`].
+
+pub mod execution;
+pub mod goal;
+pub mod keys;
+pub mod ledger;
+pub mod limits;
+pub mod notice;
+pub mod outcome;
+pub mod ports;
+pub mod rows;
+pub mod start;
+pub mod task;

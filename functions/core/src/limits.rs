@@ -1,0 +1,56 @@
+//! Every fixed number of the system, once.
+
+use std::time::Duration;
+
+/// The most sub-goals of a goal, and the most actions of a sub-goal: a mandala chart is 8 by 8.
+pub const MANDALA_SIDE: u8 = 8;
+/// The most actions in one batch.
+pub const ACTIONS_PER_BATCH: usize = 8;
+/// The most actions in one workflow.
+pub const MAX_ACTIONS: usize = 64;
+/// How long one batch may take from being enqueued, in seconds.
+pub const BATCH_SECONDS: u32 = 300;
+/// How long one workflow may take, in seconds.
+pub const WORKFLOW_SECONDS: u32 = 900;
+/// How long a batch may go without a sign of life before it counts as lost, in seconds. Longer than the time in which
+/// another worker takes over from one that died.
+pub const HEARTBEAT_SECONDS: u32 = 180;
+/// How long before the end of a batch's time a worker stops, so that it can still record and answer.
+pub const DEADLINE_MARGIN: Duration = Duration::from_secs(15);
+/// How often the AI is asked for one action.
+pub const AI_ATTEMPTS: u32 = 3;
+/// The wait after the first failed attempt; doubled after the second.
+pub const AI_FIRST_WAIT: Duration = Duration::from_secs(2);
+/// How long one call of the AI may take.
+pub const AI_CALL: Duration = Duration::from_secs(120);
+/// The most tasks that one action gets.
+pub const MAX_TASKS_PER_ACTION: usize = 10;
+/// How long a worker waits at least between two reports of the same batch.
+pub const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
+/// A workflow that is still `PENDING` after this was probably never announced: a new start announces it again.
+pub const PENDING_IS_STALE_AFTER: Duration = Duration::from_secs(5);
+/// How long an ended workflow stays in the table.
+pub const HISTORY: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+/// Over how many partitions the index of open executions is spread.
+pub const OPEN_SHARDS: u64 = 8;
+
+/// How many batches that many actions make.
+pub fn batch_count(actions: usize) -> u32 {
+    u32::try_from(actions.div_ceil(ACTIONS_PER_BATCH)).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_are_full_but_for_the_last() {
+        let counts = [1, 5, 8, 9, 16, 17, 63, 64].map(batch_count);
+        assert_eq!(counts, [1, 1, 1, 2, 2, 3, 8, 8]);
+    }
+
+    #[test]
+    fn a_whole_mandala_chart_fits_into_one_workflow() {
+        assert_eq!(usize::from(MANDALA_SIDE) * usize::from(MANDALA_SIDE), MAX_ACTIONS);
+    }
+}

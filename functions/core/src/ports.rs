@@ -1,0 +1,357 @@
+//! What the functions need done outside. Small traits, so that a function's signature tells its privileges; each has an
+//! adapter for AWS and one in memory.
+
+use std::collections::HashSet;
+
+use goal_activity_events::{
+    ActionId, BatchAnswer, BatchProgressed, ClaimSequence, EventId, ExecutionArn, FailureCode, GoalActivityRejected,
+    GoalActivityRequested, GoalId, TaskToken, Timestamp, WorkflowCompleted,
+};
+use serde::Serialize;
+
+use crate::execution::{BatchState, Execution};
+use crate::goal::{Action, Goal, GoalHead, SubGoal};
+use crate::ledger::{ActionOutcome, BatchLedger};
+use crate::notice::Notice;
+use crate::outcome::Settlement;
+use crate::task::{Task, TaskDrafts};
+
+/// Something outside did not answer or was too busy. Trying the same again later is right; nothing is known to be done.
+#[derive(Debug, thiserror::Error)]
+#[error("{what} is unavailable: {reason}")]
+pub struct Unavailable {
+    /// What was attempted, on what.
+    pub what: String,
+    /// What the other side said.
+    pub reason: String,
+}
+
+impl Unavailable {
+    /// `what` could not be done because of `reason`.
+    pub fn new(what: impl Into<String>, reason: impl ToString) -> Self {
+        Self {
+            what: what.into(),
+            reason: reason.to_string(),
+        }
+    }
+}
+
+/// The answer of everything that is done outside.
+pub type Outside<T> = Result<T, Unavailable>;
+
+/// The present moment.
+pub trait Clock: Sync {
+    /// Now.
+    fn now(&self) -> Timestamp;
+}
+
+/// Reads a whole goal.
+pub trait LoadGoal: Sync {
+    /// The goal with its sub-goals and actions, when it exists.
+    fn load_goal(&self, goal: &GoalId) -> impl Future<Output = Outside<Option<Goal>>> + Send;
+}
+
+/// Reads a goal's own row.
+pub trait LoadGoalHead: Sync {
+    /// The goal without its sub-goals and actions, when it exists.
+    fn load_goal_head(&self, goal: &GoalId) -> impl Future<Output = Outside<Option<GoalHead>>> + Send;
+}
+
+/// Reads which actions have tasks.
+pub trait ActionsWithTasks: Sync {
+    /// The goal's actions that have at least one task.
+    fn actions_with_tasks(&self, goal: &GoalId) -> impl Future<Output = Outside<HashSet<ActionId>>> + Send;
+}
+
+/// A page of a goal's tasks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskPage {
+    /// In the order of the actions.
+    pub tasks: Vec<Task>,
+    /// The position of the last task, when there are more after it.
+    pub last: Option<String>,
+}
+
+/// Reads tasks.
+pub trait ListTasks: Sync {
+    /// At most `limit` tasks after the position `after`.
+    fn list_tasks(
+        &self,
+        goal: &GoalId,
+        after: Option<&str>,
+        limit: u16,
+    ) -> impl Future<Output = Outside<TaskPage>> + Send;
+}
+
+/// Reads an execution.
+pub trait FindExecution: Sync {
+    /// The execution's read model, when there is one.
+    fn find_execution(&self, arn: &ExecutionArn) -> impl Future<Output = Outside<Option<Execution>>> + Send;
+}
+
+/// A request from another service, as it is remembered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestKey {
+    /// Who sent it: EventBridge's `source`.
+    pub source: String,
+    /// Its event id.
+    pub event_id: EventId,
+}
+
+/// The claim of a goal for a new workflow.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// The execution as it is recorded.
+    pub execution: Execution,
+    /// The sequence that the goal has before the claim.
+    pub expected: ClaimSequence,
+    /// The sequence that it has afterwards.
+    pub sequence: ClaimSequence,
+    /// The other service's request, which must be new.
+    pub request: Option<RequestKey>,
+}
+
+/// How a claim went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claimed {
+    /// The goal is ours, the execution is recorded.
+    Yes,
+    /// The goal is not as it was read: somebody else was faster.
+    GoalChanged,
+    /// There is an execution of this name already.
+    NameTaken,
+    /// This request was accepted before, as this execution.
+    SameRequest(ExecutionArn),
+}
+
+/// Claims a goal: one conditional transaction (promise P1).
+pub trait ClaimGoal: Sync {
+    /// Claims the goal, records the execution and remembers the request, all or nothing.
+    fn claim_goal(&self, claim: &Claim) -> impl Future<Output = Outside<Claimed>> + Send;
+    /// As what execution this request was accepted before, if it was.
+    fn accepted_before(&self, request: &RequestKey) -> impl Future<Output = Outside<Option<ExecutionArn>>> + Send;
+}
+
+/// The input of a Step Functions execution. Ids only (promise P10).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExecutionInput {
+    /// The shape of this input.
+    pub version: goal_activity_events::Version,
+    /// The execution.
+    pub execution_arn: ExecutionArn,
+    /// Its goal.
+    pub goal_id: GoalId,
+    /// Its user.
+    pub user_id: goal_activity_events::UserId,
+    /// Its actions in mandala order.
+    pub action_ids: Vec<ActionId>,
+    /// Whether it replaces tasks that are there.
+    pub regenerate: bool,
+}
+
+impl From<&Execution> for ExecutionInput {
+    fn from(execution: &Execution) -> Self {
+        Self {
+            version: goal_activity_events::Version::V1,
+            execution_arn: execution.execution_arn.clone(),
+            goal_id: execution.goal_id.clone(),
+            user_id: execution.user_id.clone(),
+            action_ids: execution.action_ids.clone(),
+            regenerate: execution.regenerate,
+        }
+    }
+}
+
+/// Starts executions of the state machine.
+pub trait StartExecution: Sync {
+    /// Starts the execution under its own name. One that was started before is left alone (promise P2).
+    fn start_execution(&self, input: &ExecutionInput) -> impl Future<Output = Outside<()>> + Send;
+}
+
+/// Everything that the pipeline itself tells the world.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A workflow was accepted and is to be launched.
+    Requested(GoalActivityRequested),
+    /// A request was not accepted.
+    Rejected(GoalActivityRejected),
+    /// A batch has moved on.
+    Progressed(BatchProgressed),
+    /// A workflow has ended.
+    Completed(WorkflowCompleted),
+}
+
+/// Puts events on the bus.
+pub trait PublishEvent: Sync {
+    /// Publishes the event, at least once.
+    fn publish(&self, event: Event) -> impl Future<Output = Outside<()>> + Send;
+}
+
+/// What a worker finds when it opens a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Opened {
+    /// Work may be done; the outcomes so far.
+    Open(BatchLedger),
+    /// The outcome of the workflow is decided: nothing may be written.
+    Sealed,
+}
+
+/// One action's outcome with everything that is saved for it.
+#[derive(Debug, Clone)]
+pub struct ActionCommit<'a> {
+    /// The workflow.
+    pub execution: &'a ExecutionArn,
+    /// Which of its batches.
+    pub batch_index: u32,
+    /// The action.
+    pub action: &'a ActionId,
+    /// What became of it.
+    pub outcome: ActionOutcome,
+    /// Its tasks; none when it failed.
+    pub tasks: Vec<Task>,
+    /// The tasks that they take the place of. Without these, no task may be there.
+    pub replaces: Replaces,
+}
+
+/// Whether tasks may take the place of others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Replaces {
+    /// There must be none.
+    Nothing,
+    /// Those at these positions.
+    Positions(Vec<String>),
+}
+
+/// How a commit went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Committed {
+    /// Saved.
+    Yes,
+    /// The action had an outcome already, or the ledger is sealed: nothing was written (promises P3 and P4).
+    TooLate,
+    /// There are tasks where none should be: nothing was written.
+    TasksExist,
+}
+
+/// Writes and reads a batch's ledger.
+pub trait WorkLedger: Sync {
+    /// Opens a batch for work, for the first time or again.
+    fn open_batch(&self, execution: &ExecutionArn, batch_index: u32) -> impl Future<Output = Outside<Opened>> + Send;
+    /// Saves one action's outcome and its tasks in one transaction.
+    fn commit_action(&self, commit: &ActionCommit<'_>) -> impl Future<Output = Outside<Committed>> + Send;
+    /// The batch's ledger as it is now.
+    fn read_batch(
+        &self,
+        execution: &ExecutionArn,
+        batch_index: u32,
+    ) -> impl Future<Output = Outside<BatchLedger>> + Send;
+    /// The positions of the tasks that an action has.
+    fn task_positions(&self, goal: &GoalId, action: &Action) -> impl Future<Output = Outside<Vec<String>>> + Send;
+}
+
+/// Ends all writing to an execution's ledger.
+pub trait SealLedger: Sync {
+    /// Seals all batches, opened or not, then answers what they hold (promise P4).
+    fn seal_ledger(
+        &self,
+        execution: &ExecutionArn,
+        batches: u32,
+    ) -> impl Future<Output = Outside<Vec<BatchLedger>>> + Send;
+}
+
+/// Keeps the read model up to date while a workflow runs.
+pub trait RecordProgress: Sync {
+    /// Notes that the execution runs, unless it is known already or has ended.
+    fn record_started(
+        &self,
+        execution: &ExecutionArn,
+        event: &str,
+        at: Timestamp,
+    ) -> impl Future<Output = Outside<()>> + Send;
+    /// Takes over a batch's state, unless a later one is known or the workflow has ended (promise P6).
+    fn record_batch(
+        &self,
+        execution: &ExecutionArn,
+        event: &EventId,
+        batch_index: u32,
+        state: &BatchState,
+    ) -> impl Future<Output = Outside<()>> + Send;
+}
+
+/// Writes the end of a workflow.
+pub trait SettleExecution: Sync {
+    /// Ends the execution and frees its goal, in one transaction; leaves it alone when it has ended already.
+    fn settle(&self, settlement: &Settlement) -> impl Future<Output = Outside<()>> + Send;
+    /// Notes that the end was published, and, with `notified`, that nothing is left to tell anybody.
+    fn mark_told(
+        &self,
+        execution: &ExecutionArn,
+        told: Told,
+        at: Timestamp,
+    ) -> impl Future<Output = Outside<()>> + Send;
+}
+
+/// What has been told of a workflow's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// `WorkflowCompleted` is on the bus; the operators are still to be told.
+    Published,
+    /// Everybody knows.
+    Everything,
+}
+
+/// Tells the operators.
+pub trait Notify: Sync {
+    /// Sends the notice about an execution.
+    fn notify(&self, execution: &Execution, notice: &Notice) -> impl Future<Output = Outside<()>> + Send;
+}
+
+/// What Step Functions said of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answered {
+    /// It was waiting for it.
+    Accepted,
+    /// It was not waiting any more: timed out, answered or unknown. Never worth a retry.
+    Stale,
+}
+
+/// Answers the state machine for a batch.
+pub trait AnswerBatch: Sync {
+    /// Hands in the answer.
+    fn answer(&self, token: &TaskToken, answer: &BatchAnswer) -> impl Future<Output = Outside<Answered>> + Send;
+}
+
+/// What the AI is asked: the tasks of one action, with all it needs to know.
+#[derive(Debug, Clone, Copy)]
+pub struct GenerationRequest<'a> {
+    /// The goal that the action serves.
+    pub goal: &'a GoalHead,
+    /// The sub-goal that it belongs to.
+    pub sub_goal: Option<&'a SubGoal>,
+    /// The action.
+    pub action: &'a Action,
+    /// Which attempt this is, from 1.
+    pub attempt: u32,
+}
+
+/// Why the AI gave no tasks.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct GenerationError {
+    /// What kind of failure it is.
+    pub code: FailureCode,
+    /// What happened; never a user's text.
+    pub message: String,
+    /// Whether the same request may succeed when it is tried again.
+    pub transient: bool,
+}
+
+/// Turns one action into tasks. The seam to the AI.
+pub trait GenerateTasks: Sync {
+    /// Asks once.
+    fn generate(
+        &self,
+        request: GenerationRequest<'_>,
+    ) -> impl Future<Output = Result<TaskDrafts, GenerationError>> + Send;
+}

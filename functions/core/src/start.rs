@@ -1,0 +1,254 @@
+//! The decision to start a workflow for a goal.
+
+use std::collections::HashSet;
+
+use goal_activity_events::{ActionId, ExecutionArn, GoalId, RejectionReason, UserId};
+
+use crate::execution::GoalBefore;
+use crate::goal::Goal;
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct StartRequest {
+    /// The goal.
+    pub goal_id: GoalId,
+    /// Who asks.
+    pub user_id: UserId,
+    /// Only these actions. Without it: every action that has no tasks yet.
+    pub action_ids: Option<Vec<ActionId>>,
+    /// Replace the tasks of actions that already have some.
+    pub regenerate: bool,
+}
+
+/// A start that may be made: the goal can be claimed for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StartPlan {
+    /// The actions to turn into tasks, in mandala order (promise P8). At least one.
+    pub action_ids: Vec<ActionId>,
+    /// How the goal stands before.
+    pub goal_before: GoalBefore,
+}
+
+/// Why a start is refused. Asking again changes nothing, unless the goal changes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StartRejection {
+    /// No such goal.
+    #[error("there is no goal {0}")]
+    UnknownGoal(GoalId),
+    /// The goal belongs to another user.
+    #[error("goal {0} belongs to another user")]
+    NotOwner(GoalId),
+    /// The user has ended work on the goal.
+    #[error("goal {0} is completed, paused or cancelled; reopen it first")]
+    GoalClosed(GoalId),
+    /// A workflow of this goal has not ended yet.
+    #[error("a workflow of this goal is already running: {0}")]
+    AlreadyRunning(ExecutionArn),
+    /// There is nothing in the goal to work on.
+    #[error("goal {0} has no actions")]
+    NoActions(GoalId),
+    /// The request names an action that the goal does not have.
+    #[error("goal has no action {0}")]
+    UnknownAction(ActionId),
+    /// Everything asked for is there already.
+    #[error("every requested action of goal {0} has tasks already; set regenerate to replace them")]
+    NothingToDo(GoalId),
+}
+
+impl StartRejection {
+    /// The same in the vocabulary of events.
+    pub fn reason(&self) -> RejectionReason {
+        match self {
+            Self::UnknownGoal(_) => RejectionReason::UnknownGoal,
+            Self::NotOwner(_) => RejectionReason::NotOwner,
+            Self::GoalClosed(_) => RejectionReason::GoalClosed,
+            Self::AlreadyRunning(_) => RejectionReason::AlreadyRunning,
+            Self::NoActions(_) => RejectionReason::NoActions,
+            Self::UnknownAction(_) => RejectionReason::UnknownAction,
+            Self::NothingToDo(_) => RejectionReason::NothingToDo,
+        }
+    }
+
+    /// The workflow that stands in the way, where one does.
+    pub fn running(&self) -> Option<&ExecutionArn> {
+        match self {
+            Self::AlreadyRunning(arn) => Some(arn),
+            _ => None,
+        }
+    }
+}
+
+/// Decides which actions a start is for. Everything but who wins a race: that is decided by the claim.
+pub fn decide(
+    goal: &Goal,
+    with_tasks: &HashSet<ActionId>,
+    request: &StartRequest,
+) -> Result<StartPlan, StartRejection> {
+    let head = &goal.head;
+    let id = || head.goal_id.clone();
+    if head.user_id != request.user_id {
+        return Err(StartRejection::NotOwner(id()));
+    }
+    if head.status.is_closed() {
+        return Err(StartRejection::GoalClosed(id()));
+    }
+    if let Some(running) = &head.claimed_by {
+        return Err(StartRejection::AlreadyRunning(running.clone()));
+    }
+    if goal.actions.is_empty() {
+        return Err(StartRejection::NoActions(id()));
+    }
+    if let Some(unknown) = request.action_ids.iter().flatten().find(|a| goal.action(a).is_none()) {
+        return Err(StartRejection::UnknownAction(unknown.clone()));
+    }
+
+    let wanted = |a: &ActionId| request.action_ids.as_ref().is_none_or(|ids| ids.contains(a));
+    let all = || goal.actions.iter().map(|a| &a.action_id);
+    let action_ids: Vec<_> = all()
+        .filter(|a| wanted(a) && (request.regenerate || !with_tasks.contains(a)))
+        .cloned()
+        .collect();
+    if action_ids.is_empty() {
+        return Err(StartRejection::NothingToDo(id()));
+    }
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let goal_before = GoalBefore {
+        with_tasks: count(all().filter(|a| with_tasks.contains(a)).count()),
+        left_out: count(
+            all()
+                .filter(|a| !with_tasks.contains(a) && !action_ids.contains(a))
+                .count(),
+        ),
+    };
+    Ok(StartPlan {
+        action_ids,
+        goal_before,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::goal::{Action, ActionKind, GoalHead, GoalStatus};
+    use goal_activity_events::ClaimSequence;
+    use proptest::prelude::*;
+
+    fn goal(positions: &[&str]) -> Goal {
+        let action = |p: &&str| Action {
+            action_id: format!("a-{}", p.replace('#', "-")).parse().unwrap(),
+            position: p.parse().unwrap(),
+            title: "t".into(),
+            description: String::new(),
+            background: String::new(),
+            constraints: String::new(),
+            kind: ActionKind::Execution,
+        };
+        let head = GoalHead {
+            goal_id: "g".parse().unwrap(),
+            user_id: "u".parse().unwrap(),
+            title: "t".into(),
+            description: String::new(),
+            background: String::new(),
+            constraints: String::new(),
+            deadline: None,
+            status: GoalStatus::Draft,
+            claimed_by: None,
+            claims: ClaimSequence(0),
+        };
+        Goal::new(head, vec![], positions.iter().map(action).collect())
+    }
+
+    fn request() -> StartRequest {
+        StartRequest {
+            goal_id: "g".parse().unwrap(),
+            user_id: "u".parse().unwrap(),
+            action_ids: None,
+            regenerate: false,
+        }
+    }
+
+    fn ids(names: &[&str]) -> Vec<ActionId> {
+        names.iter().map(|n| n.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn actions_come_in_mandala_order_and_those_with_tasks_are_left_out() {
+        let goal = goal(&["2#1", "1#2", "1#1"]);
+        let plan = decide(&goal, &HashSet::from_iter(ids(&["a-1-2"])), &request()).unwrap();
+        assert_eq!(plan.action_ids, ids(&["a-1-1", "a-2-1"]));
+        assert_eq!(
+            plan.goal_before,
+            GoalBefore {
+                with_tasks: 1,
+                left_out: 0
+            }
+        );
+    }
+
+    #[test]
+    fn regenerate_takes_all_wanted_actions_once_each() {
+        let request = StartRequest {
+            action_ids: Some(ids(&["a-2-1", "a-1-1", "a-2-1"])),
+            regenerate: true,
+            ..request()
+        };
+        let plan = decide(
+            &goal(&["1#1", "1#2", "2#1"]),
+            &HashSet::from_iter(ids(&["a-1-1"])),
+            &request,
+        )
+        .unwrap();
+        assert_eq!(plan.action_ids, ids(&["a-1-1", "a-2-1"]));
+        assert_eq!(
+            plan.goal_before,
+            GoalBefore {
+                with_tasks: 1,
+                left_out: 1
+            }
+        );
+    }
+
+    #[test]
+    fn every_reason_to_refuse_is_found() {
+        let none = HashSet::new();
+        let open = goal(&["1#1"]);
+        let reason = |goal: &Goal, tasks: &HashSet<ActionId>, request: &StartRequest| {
+            decide(goal, tasks, request).unwrap_err().reason()
+        };
+        let stranger = StartRequest {
+            user_id: "other".parse().unwrap(),
+            ..request()
+        };
+        assert_eq!(reason(&open, &none, &stranger), RejectionReason::NotOwner);
+        for status in GoalStatus::CLOSED {
+            let mut closed = goal(&["1#1"]);
+            closed.head.status = status;
+            assert_eq!(reason(&closed, &none, &request()), RejectionReason::GoalClosed);
+        }
+        let mut busy = goal(&["1#1"]);
+        busy.head.claimed_by = Some("arn:aws:states:us-east-1:123456789012:execution:m:g-1".parse().unwrap());
+        assert_eq!(reason(&busy, &none, &request()), RejectionReason::AlreadyRunning);
+        assert_eq!(reason(&goal(&[]), &none, &request()), RejectionReason::NoActions);
+        let unknown = StartRequest {
+            action_ids: Some(ids(&["nope"])),
+            ..request()
+        };
+        assert_eq!(reason(&open, &none, &unknown), RejectionReason::UnknownAction);
+        assert_eq!(
+            reason(&open, &HashSet::from_iter(ids(&["a-1-1"])), &request()),
+            RejectionReason::NothingToDo
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn p8_a_plan_is_always_in_mandala_order(mut places in prop::collection::vec((1..=8_u8, 1..=8_u8), 1..64)) {
+            places.dedup();
+            let texts: Vec<_> = places.iter().map(|(s, a)| format!("{s}#{a}")).collect();
+            let goal = goal(&texts.iter().map(String::as_str).collect::<Vec<_>>());
+            let plan = decide(&goal, &HashSet::new(), &request()).unwrap();
+            let positions: Vec<_> = plan.action_ids.iter().map(|a| goal.action(a).unwrap().position).collect();
+            prop_assert!(positions.is_sorted());
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Tasks, and the rules that a generated one must keep.
+
+use goal_activity_events::{ActionId, ExecutionArn, GoalId, TaskId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::goal::{Action, ActionKind};
+use crate::keys;
+use crate::limits::MAX_TASKS_PER_ACTION;
+
+/// The longest title, in Unicode scalar values.
+pub const MAX_TITLE: usize = 50;
+/// The longest description, in Unicode scalar values.
+pub const MAX_DESCRIPTION: usize = 200;
+/// The shortest and longest estimate, in minutes.
+pub const MINUTES: std::ops::RangeInclusive<u16> = 15..=120;
+
+/// A task as it was generated, within all limits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskDraft {
+    title: String,
+    description: String,
+    estimated_minutes: u16,
+    priority: Priority,
+}
+
+/// How urgent a task is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Priority {
+    /// First.
+    High,
+    /// In its turn.
+    #[default]
+    Medium,
+    /// When there is time.
+    Low,
+}
+
+/// A generated task that breaks a limit. Says which, never the text.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidDraft {
+    /// The title is empty or too long.
+    #[error("a title has {0} characters, not 1 to {MAX_TITLE}")]
+    Title(usize),
+    /// The description is too long.
+    #[error("a description has {0} characters, more than {MAX_DESCRIPTION}")]
+    Description(usize),
+    /// The estimate is out of range.
+    #[error("an estimate is {0} minutes, not {min} to {max}", min = MINUTES.start(), max = MINUTES.end())]
+    Minutes(u16),
+    /// No tasks, or too many.
+    #[error("there are {0} tasks, not 1 to {MAX_TASKS_PER_ACTION}")]
+    Count(usize),
+}
+
+impl TaskDraft {
+    /// A draft within the limits; surrounding white space is not part of a text.
+    pub fn new(title: &str, description: &str, minutes: u16, priority: Priority) -> Result<Self, InvalidDraft> {
+        let (title, description) = (title.trim(), description.trim());
+        match (title.chars().count(), description.chars().count()) {
+            (n, _) if !(1..=MAX_TITLE).contains(&n) => Err(InvalidDraft::Title(n)),
+            (_, n) if n > MAX_DESCRIPTION => Err(InvalidDraft::Description(n)),
+            _ if !MINUTES.contains(&minutes) => Err(InvalidDraft::Minutes(minutes)),
+            _ => Ok(Self {
+                title: title.into(),
+                description: description.into(),
+                estimated_minutes: minutes,
+                priority,
+            }),
+        }
+    }
+}
+
+/// What was generated for one action: 1 to 10 drafts in their order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskDrafts(Vec<TaskDraft>);
+
+impl TryFrom<Vec<TaskDraft>> for TaskDrafts {
+    type Error = InvalidDraft;
+
+    fn try_from(drafts: Vec<TaskDraft>) -> Result<Self, InvalidDraft> {
+        if (1..=MAX_TASKS_PER_ACTION).contains(&drafts.len()) {
+            Ok(Self(drafts))
+        } else {
+            Err(InvalidDraft::Count(drafts.len()))
+        }
+    }
+}
+
+/// A task as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Task {
+    /// The goal it helps to reach.
+    pub goal_id: GoalId,
+    /// Its place: sub-goal, action, number. The sort key.
+    pub position: String,
+    /// The task, derived from what made it.
+    pub task_id: TaskId,
+    /// The action it is a step of.
+    pub action_id: ActionId,
+    /// The workflow that made it.
+    pub execution_arn: ExecutionArn,
+    /// What to do.
+    pub title: String,
+    /// How.
+    pub description: String,
+    /// Always the action's.
+    #[serde(rename = "type")]
+    pub kind: ActionKind,
+    /// How long it should take.
+    pub estimated_minutes: u16,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// How far the user is with it.
+    pub status: TaskStatus,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// When the user completed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completed_at: Option<Timestamp>,
+}
+
+/// How far the user is with a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskStatus {
+    /// As generated.
+    NotStarted,
+    /// The user is at it.
+    InProgress,
+    /// The user has done it.
+    Completed,
+    /// The user has left it out.
+    Skipped,
+}
+
+impl TaskDrafts {
+    /// The tasks that these drafts become for an action. The same drafts always become the same ids and places.
+    pub fn into_tasks(self, goal: &GoalId, action: &Action, execution: &ExecutionArn, now: Timestamp) -> Vec<Task> {
+        let numbered = self.0.into_iter().zip(1..);
+        numbered
+            .map(|(draft, n)| Task {
+                goal_id: goal.clone(),
+                position: keys::task(action.position, n),
+                task_id: TaskId::derived(execution, &action.action_id, n),
+                action_id: action.action_id.clone(),
+                execution_arn: execution.clone(),
+                title: draft.title,
+                description: draft.description,
+                kind: action.kind,
+                estimated_minutes: draft.estimated_minutes,
+                priority: draft.priority,
+                status: TaskStatus::NotStarted,
+                created_at: now,
+                updated_at: now,
+                completed_at: None,
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draft(title: &str, description: &str, minutes: u16) -> Result<TaskDraft, InvalidDraft> {
+        TaskDraft::new(title, description, minutes, Priority::default())
+    }
+
+    #[test]
+    fn limits_count_unicode_scalar_values() {
+        assert!(draft(&"目".repeat(50), &"説".repeat(200), 15).is_ok());
+        assert_eq!(draft(&"目".repeat(51), "", 15), Err(InvalidDraft::Title(51)));
+        assert_eq!(draft("", "", 15), Err(InvalidDraft::Title(0)));
+        assert_eq!(draft("  ", "", 15), Err(InvalidDraft::Title(0)));
+        assert_eq!(draft("a", &"説".repeat(201), 15), Err(InvalidDraft::Description(201)));
+    }
+
+    #[test]
+    fn estimates_are_15_to_120_minutes() {
+        let accepted = [14, 15, 120, 121].map(|m| draft("a", "", m).is_ok());
+        assert_eq!(accepted, [false, true, true, false]);
+    }
+
+    #[test]
+    fn an_action_gets_1_to_10_tasks() {
+        let one = draft("a", "", 30).unwrap();
+        let accepted = [0, 1, 10, 11].map(|n| TaskDrafts::try_from(vec![one.clone(); n]).is_ok());
+        assert_eq!(accepted, [false, true, true, false]);
+    }
+}
