@@ -73,10 +73,7 @@ impl Envelope {
     /// Reads the detail as a `D`, when the event is one.
     pub fn detail<D: Detail>(&self) -> Result<D, ReadError> {
         if self.detail_type != D::TYPE {
-            return Err(ReadError::OtherType {
-                expected: D::TYPE,
-                found: self.detail_type.clone(),
-            });
+            return Err(ReadError::OtherType { expected: D::TYPE, found: self.detail_type.clone() });
         }
         self.detail_as(D::TYPE)
     }

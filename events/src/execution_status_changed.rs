@@ -40,10 +40,7 @@ impl ExecutionStatusChanged {
     /// Reads the event from its envelope.
     pub fn read(envelope: &Envelope) -> Result<Self, ReadError> {
         if envelope.detail_type != Self::TYPE {
-            return Err(ReadError::OtherType {
-                expected: Self::TYPE,
-                found: envelope.detail_type.clone(),
-            });
+            return Err(ReadError::OtherType { expected: Self::TYPE, found: envelope.detail_type.clone() });
         }
         envelope.detail_as(Self::TYPE)
     }

@@ -70,10 +70,7 @@ macro_rules! id {
 
 /// Letters, digits, `-` and `_`: what is safe in a key, a path and an execution name alike.
 fn is_plain(text: &str, longest: usize) -> bool {
-    (1..=longest).contains(&text.len())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    (1..=longest).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
 /// Any printable ASCII without spaces.
@@ -138,6 +135,12 @@ impl EventId {
     /// The id that belongs to `what` of an execution: the same for every attempt to tell it.
     pub fn derived(execution: &ExecutionArn, what: &str) -> Self {
         Self(Uuid::new_v5(&NAMESPACE, format!("event/{execution}/{what}").as_bytes()).to_string())
+    }
+
+    /// The id of the event that rejects this request of `source`: the same for every delivery of it.
+    #[must_use]
+    pub fn rejection(&self, source: &str) -> Self {
+        Self(Uuid::new_v5(&NAMESPACE, format!("rejection/{source}/{self}").as_bytes()).to_string())
     }
 }
 
@@ -208,10 +211,7 @@ mod tests {
     fn an_execution_arn_is_derived_from_the_goal_and_its_claim() {
         let machine: StateMachineArn = MACHINE.parse().unwrap();
         let arn = ExecutionArn::derive(&machine, &"goal-7".parse().unwrap(), ClaimSequence(3));
-        assert_eq!(
-            arn.as_str(),
-            "arn:aws:states:ap-northeast-1:123456789012:execution:goal-activity:goal-7-3"
-        );
+        assert_eq!(arn.as_str(), "arn:aws:states:ap-northeast-1:123456789012:execution:goal-activity:goal-7-3");
         assert_eq!(arn.name(), "goal-7-3");
         assert_eq!(arn.as_str().parse::<ExecutionArn>().unwrap(), arn);
     }

@@ -18,11 +18,7 @@ pub struct InvalidTimestamp;
 impl Timestamp {
     /// The moment that many milliseconds after 1970-01-01T00:00:00Z; the nearest representable one where that is out of range.
     pub fn from_millis(millis: i64) -> Self {
-        let end = if millis < 0 {
-            jiff::Timestamp::MIN
-        } else {
-            jiff::Timestamp::MAX
-        };
+        let end = if millis < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };
         Self(jiff::Timestamp::from_millisecond(millis).unwrap_or(end))
     }
 
@@ -47,6 +43,13 @@ impl Timestamp {
         let millis = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
         Self::from_millis(self.as_millis().saturating_add(millis))
     }
+
+    /// This moment moved by `span` into the past.
+    #[must_use]
+    pub fn minus(self, span: Duration) -> Self {
+        let millis = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+        Self::from_millis(self.as_millis().saturating_sub(millis))
+    }
 }
 
 impl fmt::Display for Timestamp {
@@ -59,9 +62,7 @@ impl FromStr for Timestamp {
     type Err = InvalidTimestamp;
 
     fn from_str(text: &str) -> Result<Self, InvalidTimestamp> {
-        text.parse::<jiff::Timestamp>()
-            .map(|t| Self::from_millis(t.as_millisecond()))
-            .map_err(|_| InvalidTimestamp)
+        text.parse::<jiff::Timestamp>().map(|t| Self::from_millis(t.as_millisecond())).map_err(|_| InvalidTimestamp)
     }
 }
 
@@ -87,10 +88,7 @@ mod tests {
     #[test]
     fn the_text_always_has_milliseconds() {
         assert_eq!(Timestamp::from_millis(0).to_string(), "1970-01-01T00:00:00.000Z");
-        assert_eq!(
-            "2026-11-24T18:30:00+09:00".parse::<Timestamp>().unwrap().to_string(),
-            "2026-11-24T09:30:00.000Z"
-        );
+        assert_eq!("2026-11-24T18:30:00+09:00".parse::<Timestamp>().unwrap().to_string(), "2026-11-24T09:30:00.000Z");
     }
 
     proptest! {

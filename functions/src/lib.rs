@@ -1,1 +1,20 @@
-//! stub
+//! The Lambda functions of the goal activity pipeline.
+//!
+//! One module a function, each generic over the ports of the core; [`aws`] has the adapters for AWS, `memory` those for
+//! tests. `src/bin` is the list of functions: a `main` there wires and does nothing else.
+
+pub mod api;
+pub mod aws;
+pub mod clock;
+pub mod config;
+pub mod finalize;
+pub mod generator;
+pub mod intake;
+pub mod launch;
+#[cfg(any(test, feature = "memory"))]
+pub mod memory;
+pub mod projector;
+pub mod queue;
+pub mod settle;
+pub mod telemetry;
+pub mod worker;

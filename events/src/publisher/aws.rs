@@ -14,10 +14,7 @@ pub struct EventBridge {
 impl EventBridge {
     /// The bus of that name or ARN.
     pub fn new(client: Client, bus: impl Into<String>) -> Self {
-        Self {
-            client,
-            bus: bus.into(),
-        }
+        Self { client, bus: bus.into() }
     }
 
     fn entry(&self, event: &OutgoingEvent) -> PutEventsRequestEntry {
@@ -49,8 +46,5 @@ impl PutEvents for EventBridge {
 
 fn refusal(entry: &PutEventsResultEntry) -> Option<Refusal> {
     let code = entry.error_code()?;
-    Some(Refusal {
-        code: code.to_owned(),
-        message: entry.error_message().unwrap_or_default().to_owned(),
-    })
+    Some(Refusal { code: code.to_owned(), message: entry.error_message().unwrap_or_default().to_owned() })
 }

@@ -39,10 +39,7 @@ pub enum PublishError {
         reason: serde_json::Error,
     },
     /// One event alone is larger than EventBridge takes.
-    #[error(
-        "a {detail_type} event of {bytes} bytes is over EventBridge's limit of {} bytes",
-        split::MAX_REQUEST_BYTES
-    )]
+    #[error("a {detail_type} event of {bytes} bytes is over EventBridge's limit of {} bytes", split::MAX_REQUEST_BYTES)]
     TooLarge {
         /// The event's type.
         detail_type: &'static str,
@@ -69,15 +66,9 @@ impl OutgoingEvent {
 
     /// An event of another service, under that service's own source name.
     pub fn from_source<D: Detail>(source: impl Into<String>, detail: &D) -> Result<Self, PublishError> {
-        let json = serde_json::to_string(detail).map_err(|reason| PublishError::Unwritable {
-            detail_type: D::TYPE,
-            reason,
-        })?;
-        Ok(Self {
-            source: source.into(),
-            detail_type: D::TYPE,
-            detail: json,
-        })
+        let json = serde_json::to_string(detail)
+            .map_err(|reason| PublishError::Unwritable { detail_type: D::TYPE, reason })?;
+        Ok(Self { source: source.into(), detail_type: D::TYPE, detail: json })
     }
 }
 
@@ -134,11 +125,7 @@ impl<P: PutEvents + Sync> Publisher<P> {
                 break;
             }
             if attempt == ATTEMPTS {
-                return Err(PublishError::NotPublished {
-                    failed: left.len(),
-                    total,
-                    reason,
-                });
+                return Err(PublishError::NotPublished { failed: left.len(), total, reason });
             }
             tracing::warn!(attempt, entries = left.len(), %reason, "EventBridge did not take all entries; retrying those");
             waiting = left;
@@ -151,20 +138,11 @@ impl<P: PutEvents + Sync> Publisher<P> {
 
 /// The entries that were not taken, and the last reason.
 fn refused(entries: Vec<OutgoingEvent>, refusals: &[Option<Refusal>]) -> (Vec<OutgoingEvent>, String) {
-    let reason = refusals
-        .iter()
-        .flatten()
-        .next_back()
-        .map(|r| format!("{}: {}", r.code, r.message))
-        .unwrap_or_default();
+    let reason =
+        refusals.iter().flatten().next_back().map(|r| format!("{}: {}", r.code, r.message)).unwrap_or_default();
     // An answer shorter than the request says nothing of the rest: those are put again.
     let taken = |i: usize| refusals.get(i).is_some_and(Option::is_none);
-    let left = entries
-        .into_iter()
-        .enumerate()
-        .filter(|(i, _)| !taken(*i))
-        .map(|(_, e)| e)
-        .collect();
+    let left = entries.into_iter().enumerate().filter(|(i, _)| !taken(*i)).map(|(_, e)| e).collect();
     (left, reason)
 }
 
@@ -183,42 +161,26 @@ mod tests {
 
     impl PutEvents for FakeBus {
         async fn put(&self, entries: &[OutgoingEvent]) -> Result<Vec<Option<Refusal>>, String> {
-            self.requests
-                .lock()
-                .unwrap()
-                .push(entries.iter().map(|e| e.detail.clone()).collect());
+            self.requests.lock().unwrap().push(entries.iter().map(|e| e.detail.clone()).collect());
             let mut once = self.refuse_once.lock().unwrap();
             Ok(entries
                 .iter()
                 .map(|e| {
-                    let first_time = once
-                        .iter()
-                        .position(|d| *d == e.detail)
-                        .map(|i| once.remove(i))
-                        .is_some();
-                    (first_time || self.refuse_always.contains(&e.detail)).then(|| Refusal {
-                        code: "ThrottlingException".into(),
-                        message: "slow down".into(),
-                    })
+                    let first_time = once.iter().position(|d| *d == e.detail).map(|i| once.remove(i)).is_some();
+                    (first_time || self.refuse_always.contains(&e.detail))
+                        .then(|| Refusal { code: "ThrottlingException".into(), message: "slow down".into() })
                 })
                 .collect())
         }
     }
 
     fn event(detail: &str) -> OutgoingEvent {
-        OutgoingEvent {
-            source: SOURCE.into(),
-            detail_type: "Test",
-            detail: detail.into(),
-        }
+        OutgoingEvent { source: SOURCE.into(), detail_type: "Test", detail: detail.into() }
     }
 
     #[tokio::test(start_paused = true)]
     async fn only_refused_entries_are_put_again() {
-        let publisher = Publisher::new(FakeBus {
-            refuse_once: Mutex::new(vec!["b".into()]),
-            ..FakeBus::default()
-        });
+        let publisher = Publisher::new(FakeBus { refuse_once: Mutex::new(vec!["b".into()]), ..FakeBus::default() });
         publisher.publish(&[event("a"), event("b"), event("c")]).await.unwrap();
         let requests = publisher.bus.requests.into_inner().unwrap();
         assert_eq!(requests, [vec!["a", "b", "c"], vec!["b"]]);
@@ -226,15 +188,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_entry_that_is_always_refused_is_an_error_after_bounded_attempts() {
-        let publisher = Publisher::new(FakeBus {
-            refuse_always: vec!["b".into()],
-            ..FakeBus::default()
-        });
+        let publisher = Publisher::new(FakeBus { refuse_always: vec!["b".into()], ..FakeBus::default() });
         let error = publisher.publish(&[event("a"), event("b")]).await.unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "1 of 2 events were not published: ThrottlingException: slow down"
-        );
+        assert_eq!(error.to_string(), "1 of 2 events were not published: ThrottlingException: slow down");
         assert_eq!(publisher.bus.requests.into_inner().unwrap().len(), 4);
     }
 
@@ -242,14 +198,7 @@ mod tests {
     async fn eleven_events_take_two_requests() {
         let publisher = Publisher::new(FakeBus::default());
         publisher.publish(&vec![event("x"); 11]).await.unwrap();
-        let sizes: Vec<_> = publisher
-            .bus
-            .requests
-            .into_inner()
-            .unwrap()
-            .iter()
-            .map(Vec::len)
-            .collect();
+        let sizes: Vec<_> = publisher.bus.requests.into_inner().unwrap().iter().map(Vec::len).collect();
         assert_eq!(sizes, [10, 1]);
     }
 }

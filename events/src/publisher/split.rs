@@ -17,10 +17,7 @@ pub(super) fn requests(events: &[OutgoingEvent]) -> Result<Vec<&[OutgoingEvent]>
     for (i, event) in events.iter().enumerate() {
         let size = size(event);
         if size > MAX_REQUEST_BYTES {
-            return Err(PublishError::TooLarge {
-                detail_type: event.detail_type,
-                bytes: size,
-            });
+            return Err(PublishError::TooLarge { detail_type: event.detail_type, bytes: size });
         }
         if i - start == MAX_ENTRIES || bytes + size > MAX_REQUEST_BYTES {
             requests.push(&events[start..i]);
@@ -40,11 +37,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn event(bytes: usize) -> OutgoingEvent {
-        OutgoingEvent {
-            source: String::new(),
-            detail_type: "",
-            detail: "x".repeat(bytes),
-        }
+        OutgoingEvent { source: String::new(), detail_type: "", detail: "x".repeat(bytes) }
     }
 
     #[test]

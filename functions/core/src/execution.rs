@@ -220,17 +220,8 @@ impl Execution {
         };
         let processed = succeeded + u32::try_from(failed.len()).unwrap_or(u32::MAX);
         let share = 100 * processed / self.total_actions.max(1);
-        let percentage = if self.status.ended().is_some() {
-            share
-        } else {
-            share.min(99)
-        };
-        Progress {
-            processed,
-            succeeded,
-            failed,
-            percentage,
-        }
+        let percentage = if self.status.ended().is_some() { share } else { share.min(99) };
+        Progress { processed, succeeded, failed, percentage }
     }
 
     /// Roughly how many seconds are left, judged by the pace so far. Nothing before the first outcome and after the end.

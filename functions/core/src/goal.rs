@@ -148,11 +148,7 @@ impl TryFrom<u8> for Side {
     type Error = OutsideChart;
 
     fn try_from(place: u8) -> Result<Self, OutsideChart> {
-        if (1..=MANDALA_SIDE).contains(&place) {
-            Ok(Self(place))
-        } else {
-            Err(OutsideChart)
-        }
+        if (1..=MANDALA_SIDE).contains(&place) { Ok(Self(place)) } else { Err(OutsideChart) }
     }
 }
 
@@ -190,10 +186,7 @@ impl FromStr for Position {
     fn from_str(text: &str) -> Result<Self, OutsideChart> {
         let (sub_goal, action) = text.split_once('#').ok_or(OutsideChart)?;
         let side = |t: &str| t.parse::<u8>().map_err(|_| OutsideChart).and_then(Side::try_from);
-        Ok(Self {
-            sub_goal: side(sub_goal)?,
-            action: side(action)?,
-        })
+        Ok(Self { sub_goal: side(sub_goal)?, action: side(action)? })
     }
 }
 
@@ -216,11 +209,7 @@ impl Goal {
     pub fn new(head: GoalHead, mut sub_goals: Vec<SubGoal>, mut actions: Vec<Action>) -> Self {
         sub_goals.sort_by_key(|s| s.position);
         actions.sort_by_key(|a| a.position);
-        Self {
-            head,
-            sub_goals,
-            actions,
-        }
+        Self { head, sub_goals, actions }
     }
 
     /// The action of that id.

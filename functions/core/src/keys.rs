@@ -66,9 +66,8 @@ pub fn request(source: &str, event: &EventId) -> String {
 /// In which partition of the open index an execution is listed. Spread by goal, so that no partition gets hot.
 pub fn open_shard(goal: &GoalId) -> String {
     // FNV-1a: any stable spread does.
-    let hash = goal.as_str().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| {
-        (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let hash =
+        goal.as_str().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
     format!("OPEN#{}", hash % OPEN_SHARDS)
 }
 
@@ -79,22 +78,16 @@ mod tests {
     #[test]
     fn keys_sort_as_the_chart_does() {
         let at = |s: &str| s.parse::<Position>().unwrap();
-        let keys = [
-            task(at("1#1"), 1),
-            task(at("1#1"), 2),
-            task(at("1#1"), 10),
-            task(at("1#2"), 1),
-            task(at("2#1"), 1),
-        ];
+        let keys =
+            [task(at("1#1"), 1), task(at("1#1"), 2), task(at("1#1"), 10), task(at("1#2"), 1), task(at("2#1"), 1)];
         assert!(keys.is_sorted(), "{keys:?}");
         assert!(batch(2) < batch(10));
     }
 
     #[test]
     fn open_executions_spread_over_all_shards() {
-        let shards: std::collections::HashSet<_> = (0..200)
-            .map(|i| open_shard(&format!("goal-{i}").parse().unwrap()))
-            .collect();
+        let shards: std::collections::HashSet<_> =
+            (0..200).map(|i| open_shard(&format!("goal-{i}").parse().unwrap())).collect();
         assert_eq!(shards.len() as u64, OPEN_SHARDS);
     }
 }

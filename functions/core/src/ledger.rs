@@ -54,20 +54,11 @@ pub struct Failure {
 impl Failure {
     /// A failure whose message is cut to what may be stored.
     pub fn new(code: FailureCode, message: impl AsRef<str>, attempts: u32) -> Self {
-        Self {
-            code,
-            message: message.as_ref().chars().take(MAX_MESSAGE).collect(),
-            attempts,
-        }
+        Self { code, message: message.as_ref().chars().take(MAX_MESSAGE).collect(), attempts }
     }
 
     fn of(self, action_id: ActionId) -> FailedAction {
-        FailedAction {
-            action_id,
-            code: self.code,
-            message: self.message,
-            attempts: self.attempts,
-        }
+        FailedAction { action_id, code: self.code, message: self.message, attempts: self.attempts }
     }
 }
 
@@ -89,13 +80,8 @@ impl Tally {
     /// What became of these actions in the end. Those without an outcome were not processed, and never will be: the ledgers
     /// must be sealed.
     pub fn at_end(actions: &[ActionId], ledgers: &[BatchLedger]) -> Self {
-        let lost = || {
-            Failure::new(
-                FailureCode::NotProcessed,
-                "no worker finished this action before the workflow ended",
-                0,
-            )
-        };
+        let lost =
+            || Failure::new(FailureCode::NotProcessed, "no worker finished this action before the workflow ended", 0);
         Self::count(actions, |id| {
             let recorded = ledgers.iter().find_map(|l| l.outcomes.get(id)).cloned();
             Some(recorded.unwrap_or_else(|| ActionOutcome::Failed(lost())))
@@ -128,10 +114,7 @@ mod tests {
     }
 
     fn ledger(entries: &[(&str, ActionOutcome)]) -> BatchLedger {
-        BatchLedger {
-            outcomes: entries.iter().map(|(a, o)| (id(a), o.clone())).collect(),
-            ..BatchLedger::default()
-        }
+        BatchLedger { outcomes: entries.iter().map(|(a, o)| (id(a), o.clone())).collect(), ..BatchLedger::default() }
     }
 
     #[test]
@@ -139,10 +122,7 @@ mod tests {
         let actions = [id("a"), id("b"), id("c")];
         let ledger = ledger(&[
             ("a", ActionOutcome::Succeeded { tasks: 3, attempts: 1 }),
-            (
-                "c",
-                ActionOutcome::Failed(Failure::new(FailureCode::AiTimeout, "slow", 3)),
-            ),
+            ("c", ActionOutcome::Failed(Failure::new(FailureCode::AiTimeout, "slow", 3))),
         ]);
         let so_far = Tally::so_far(&actions, &ledger);
         assert_eq!((so_far.succeeded, so_far.failed_count()), (1, 1));

@@ -29,6 +29,9 @@ pub const MAX_TASKS_PER_ACTION: usize = 10;
 pub const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
 /// A workflow that is still `PENDING` after this was probably never announced: a new start announces it again.
 pub const PENDING_IS_STALE_AFTER: Duration = Duration::from_secs(5);
+/// For how long the one who has begun to tell the operators is left alone with it. Less than the projection queue's
+/// visibility timeout, so that after a crash the redelivered message finds it free.
+pub const NOTICE_LEASE: Duration = Duration::from_secs(60);
 /// How long an ended workflow stays in the table.
 pub const HISTORY: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 /// Over how many partitions the index of open executions is spread.

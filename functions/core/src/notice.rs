@@ -53,16 +53,8 @@ pub fn notice(execution: &Execution) -> Option<Notice> {
     let progress = execution.progress();
     let (total, failed) = (execution.total_actions, progress.failed.len());
     let name: String = execution.execution_arn.name().chars().take(40).collect();
-    let subject = format!(
-        "[{}] Goal activity {what}: {failed} of {total} actions ({name})",
-        severity.as_str()
-    );
-    Some(Notice {
-        severity,
-        status,
-        subject,
-        body: body(execution, what, failed),
-    })
+    let subject = format!("[{}] Goal activity {what}: {failed} of {total} actions ({name})", severity.as_str());
+    Some(Notice { severity, status, subject, body: body(execution, what, failed) })
 }
 
 fn body(execution: &Execution, what: &str, failed: usize) -> String {
@@ -75,16 +67,10 @@ fn body(execution: &Execution, what: &str, failed: usize) -> String {
         body.push_str("\nFailed actions:\n");
     }
     for action in progress.failed.iter().take(LISTED) {
-        let code = serde_json::to_value(action.code)
-            .ok()
-            .and_then(|c| c.as_str().map(str::to_owned))
-            .unwrap_or_default();
+        let code =
+            serde_json::to_value(action.code).ok().and_then(|c| c.as_str().map(str::to_owned)).unwrap_or_default();
         // Writing to a String cannot fail.
-        let _ = writeln!(
-            body,
-            "- {}: {code}, {} ({} attempts)",
-            action.action_id, action.message, action.attempts
-        );
+        let _ = writeln!(body, "- {}: {code}, {} ({} attempts)", action.action_id, action.message, action.attempts);
     }
     if failed > LISTED {
         let _ = writeln!(body, "- and {} more", failed - LISTED);
@@ -110,9 +96,7 @@ mod tests {
             attempts: 3,
         };
         Execution {
-            execution_arn: "arn:aws:states:us-east-1:123456789012:execution:goal-activity:goal-1-1"
-                .parse()
-                .unwrap(),
+            execution_arn: "arn:aws:states:us-east-1:123456789012:execution:goal-activity:goal-1-1".parse().unwrap(),
             goal_id: "goal-1".parse().unwrap(),
             user_id: "user-1".parse().unwrap(),
             request_id: "r".parse().unwrap(),
@@ -138,10 +122,7 @@ mod tests {
         assert_eq!(notice(&ended(Status::Succeeded, 0)), None);
         assert_eq!(notice(&ended(Status::Aborted, 3)), None);
         assert_eq!(notice(&ended(Status::Running, 3)), None);
-        assert_eq!(
-            notice(&ended(Status::PartiallySucceeded, 1)).unwrap().severity,
-            Severity::Medium
-        );
+        assert_eq!(notice(&ended(Status::PartiallySucceeded, 1)).unwrap().severity, Severity::Medium);
         assert_eq!(notice(&ended(Status::TimedOut, 1)).unwrap().severity, Severity::High);
     }
 
@@ -161,11 +142,7 @@ mod tests {
     #[test]
     fn the_subject_is_what_sns_takes() {
         let notice = notice(&ended(Status::Failed, 64)).unwrap();
-        assert!(
-            notice.subject.is_ascii() && notice.subject.len() < 100,
-            "{}",
-            notice.subject
-        );
+        assert!(notice.subject.is_ascii() && notice.subject.len() < 100, "{}", notice.subject);
         assert!(notice.body.contains("- and 54 more"));
     }
 }

@@ -117,19 +117,13 @@ mod tests {
             message: String::new(),
             attempts: 3,
         };
-        Tally {
-            succeeded,
-            failed: (0..failed).map(failure).collect(),
-        }
+        Tally { succeeded, failed: (0..failed).map(failure).collect() }
     }
 
     #[test]
     fn the_ledger_decides_how_good_a_finished_workflow_was() {
         assert_eq!(final_status(End::Finished, &tally(64, 0)), FinalStatus::Succeeded);
-        assert_eq!(
-            final_status(End::Finished, &tally(63, 1)),
-            FinalStatus::PartiallySucceeded
-        );
+        assert_eq!(final_status(End::Finished, &tally(63, 1)), FinalStatus::PartiallySucceeded);
         assert_eq!(final_status(End::Finished, &tally(0, 64)), FinalStatus::Failed);
         assert_eq!(final_status(End::TimedOut, &tally(64, 0)), FinalStatus::TimedOut);
         assert_eq!(final_status(End::Aborted, &tally(64, 0)), FinalStatus::Aborted);
@@ -139,38 +133,14 @@ mod tests {
     fn a_goal_is_active_only_when_all_its_actions_have_tasks() {
         let before = |with_tasks, left_out| GoalBefore { with_tasks, left_out };
         let after = |end, tally: &Tally, before| goal_status(end, tally, before);
-        assert_eq!(
-            after(FinalStatus::Succeeded, &tally(64, 0), before(0, 0)),
-            GoalStatus::Active
-        );
-        assert_eq!(
-            after(FinalStatus::Succeeded, &tally(8, 0), before(0, 56)),
-            GoalStatus::Partial
-        );
-        assert_eq!(
-            after(FinalStatus::PartiallySucceeded, &tally(63, 1), before(0, 0)),
-            GoalStatus::Partial
-        );
-        assert_eq!(
-            after(FinalStatus::Failed, &tally(0, 1), before(0, 0)),
-            GoalStatus::Failed
-        );
-        assert_eq!(
-            after(FinalStatus::Failed, &tally(0, 1), before(63, 0)),
-            GoalStatus::Partial
-        );
-        assert_eq!(
-            after(FinalStatus::TimedOut, &tally(0, 1), before(0, 0)),
-            GoalStatus::Failed
-        );
-        assert_eq!(
-            after(FinalStatus::TimedOut, &tally(1, 1), before(0, 0)),
-            GoalStatus::Partial
-        );
-        assert_eq!(
-            after(FinalStatus::Aborted, &tally(1, 1), before(0, 0)),
-            GoalStatus::Draft
-        );
+        assert_eq!(after(FinalStatus::Succeeded, &tally(64, 0), before(0, 0)), GoalStatus::Active);
+        assert_eq!(after(FinalStatus::Succeeded, &tally(8, 0), before(0, 56)), GoalStatus::Partial);
+        assert_eq!(after(FinalStatus::PartiallySucceeded, &tally(63, 1), before(0, 0)), GoalStatus::Partial);
+        assert_eq!(after(FinalStatus::Failed, &tally(0, 1), before(0, 0)), GoalStatus::Failed);
+        assert_eq!(after(FinalStatus::Failed, &tally(0, 1), before(63, 0)), GoalStatus::Partial);
+        assert_eq!(after(FinalStatus::TimedOut, &tally(0, 1), before(0, 0)), GoalStatus::Failed);
+        assert_eq!(after(FinalStatus::TimedOut, &tally(1, 1), before(0, 0)), GoalStatus::Partial);
+        assert_eq!(after(FinalStatus::Aborted, &tally(1, 1), before(0, 0)), GoalStatus::Draft);
     }
 
     #[test]

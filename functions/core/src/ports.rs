@@ -29,10 +29,7 @@ pub struct Unavailable {
 impl Unavailable {
     /// `what` could not be done because of `reason`.
     pub fn new(what: impl Into<String>, reason: impl ToString) -> Self {
-        Self {
-            what: what.into(),
-            reason: reason.to_string(),
-        }
+        Self { what: what.into(), reason: reason.to_string() }
     }
 }
 
@@ -283,22 +280,11 @@ pub trait RecordProgress: Sync {
 pub trait SettleExecution: Sync {
     /// Ends the execution and frees its goal, in one transaction; leaves it alone when it has ended already.
     fn settle(&self, settlement: &Settlement) -> impl Future<Output = Outside<()>> + Send;
-    /// Notes that the end was published, and, with `notified`, that nothing is left to tell anybody.
-    fn mark_told(
-        &self,
-        execution: &ExecutionArn,
-        told: Told,
-        at: Timestamp,
-    ) -> impl Future<Output = Outside<()>> + Send;
-}
-
-/// What has been told of a workflow's end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Told {
-    /// `WorkflowCompleted` is on the bus; the operators are still to be told.
-    Published,
-    /// Everybody knows.
-    Everything,
+    /// Notes that the end was published, and takes the telling of the operators upon the caller: `false` when somebody else
+    /// has it in hand, or has done it.
+    fn claim_notice(&self, execution: &ExecutionArn, at: Timestamp) -> impl Future<Output = Outside<bool>> + Send;
+    /// Notes that nothing is left to tell anybody.
+    fn mark_told(&self, execution: &ExecutionArn, at: Timestamp) -> impl Future<Output = Outside<()>> + Send;
 }
 
 /// Tells the operators.

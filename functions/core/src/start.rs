@@ -104,26 +104,17 @@ pub fn decide(
 
     let wanted = |a: &ActionId| request.action_ids.as_ref().is_none_or(|ids| ids.contains(a));
     let all = || goal.actions.iter().map(|a| &a.action_id);
-    let action_ids: Vec<_> = all()
-        .filter(|a| wanted(a) && (request.regenerate || !with_tasks.contains(a)))
-        .cloned()
-        .collect();
+    let action_ids: Vec<_> =
+        all().filter(|a| wanted(a) && (request.regenerate || !with_tasks.contains(a))).cloned().collect();
     if action_ids.is_empty() {
         return Err(StartRejection::NothingToDo(id()));
     }
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     let goal_before = GoalBefore {
         with_tasks: count(all().filter(|a| with_tasks.contains(a)).count()),
-        left_out: count(
-            all()
-                .filter(|a| !with_tasks.contains(a) && !action_ids.contains(a))
-                .count(),
-        ),
+        left_out: count(all().filter(|a| !with_tasks.contains(a) && !action_ids.contains(a)).count()),
     };
-    Ok(StartPlan {
-        action_ids,
-        goal_before,
-    })
+    Ok(StartPlan { action_ids, goal_before })
 }
 
 #[cfg(test)]
@@ -176,36 +167,16 @@ mod tests {
         let goal = goal(&["2#1", "1#2", "1#1"]);
         let plan = decide(&goal, &HashSet::from_iter(ids(&["a-1-2"])), &request()).unwrap();
         assert_eq!(plan.action_ids, ids(&["a-1-1", "a-2-1"]));
-        assert_eq!(
-            plan.goal_before,
-            GoalBefore {
-                with_tasks: 1,
-                left_out: 0
-            }
-        );
+        assert_eq!(plan.goal_before, GoalBefore { with_tasks: 1, left_out: 0 });
     }
 
     #[test]
     fn regenerate_takes_all_wanted_actions_once_each() {
-        let request = StartRequest {
-            action_ids: Some(ids(&["a-2-1", "a-1-1", "a-2-1"])),
-            regenerate: true,
-            ..request()
-        };
-        let plan = decide(
-            &goal(&["1#1", "1#2", "2#1"]),
-            &HashSet::from_iter(ids(&["a-1-1"])),
-            &request,
-        )
-        .unwrap();
+        let request =
+            StartRequest { action_ids: Some(ids(&["a-2-1", "a-1-1", "a-2-1"])), regenerate: true, ..request() };
+        let plan = decide(&goal(&["1#1", "1#2", "2#1"]), &HashSet::from_iter(ids(&["a-1-1"])), &request).unwrap();
         assert_eq!(plan.action_ids, ids(&["a-1-1", "a-2-1"]));
-        assert_eq!(
-            plan.goal_before,
-            GoalBefore {
-                with_tasks: 1,
-                left_out: 1
-            }
-        );
+        assert_eq!(plan.goal_before, GoalBefore { with_tasks: 1, left_out: 1 });
     }
 
     #[test]
@@ -215,10 +186,7 @@ mod tests {
         let reason = |goal: &Goal, tasks: &HashSet<ActionId>, request: &StartRequest| {
             decide(goal, tasks, request).unwrap_err().reason()
         };
-        let stranger = StartRequest {
-            user_id: "other".parse().unwrap(),
-            ..request()
-        };
+        let stranger = StartRequest { user_id: "other".parse().unwrap(), ..request() };
         assert_eq!(reason(&open, &none, &stranger), RejectionReason::NotOwner);
         for status in GoalStatus::CLOSED {
             let mut closed = goal(&["1#1"]);
@@ -229,15 +197,9 @@ mod tests {
         busy.head.claimed_by = Some("arn:aws:states:us-east-1:123456789012:execution:m:g-1".parse().unwrap());
         assert_eq!(reason(&busy, &none, &request()), RejectionReason::AlreadyRunning);
         assert_eq!(reason(&goal(&[]), &none, &request()), RejectionReason::NoActions);
-        let unknown = StartRequest {
-            action_ids: Some(ids(&["nope"])),
-            ..request()
-        };
+        let unknown = StartRequest { action_ids: Some(ids(&["nope"])), ..request() };
         assert_eq!(reason(&open, &none, &unknown), RejectionReason::UnknownAction);
-        assert_eq!(
-            reason(&open, &HashSet::from_iter(ids(&["a-1-1"])), &request()),
-            RejectionReason::NothingToDo
-        );
+        assert_eq!(reason(&open, &HashSet::from_iter(ids(&["a-1-1"])), &request()), RejectionReason::NothingToDo);
     }
 
     proptest! {

@@ -61,12 +61,9 @@ impl TaskDraft {
             (n, _) if !(1..=MAX_TITLE).contains(&n) => Err(InvalidDraft::Title(n)),
             (_, n) if n > MAX_DESCRIPTION => Err(InvalidDraft::Description(n)),
             _ if !MINUTES.contains(&minutes) => Err(InvalidDraft::Minutes(minutes)),
-            _ => Ok(Self {
-                title: title.into(),
-                description: description.into(),
-                estimated_minutes: minutes,
-                priority,
-            }),
+            _ => {
+                Ok(Self { title: title.into(), description: description.into(), estimated_minutes: minutes, priority })
+            }
         }
     }
 }

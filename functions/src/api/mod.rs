@@ -1,0 +1,104 @@
+//! `api`: the HTTP API. Parses at the edge, decides with the core, answers JSON.
+//!
+//! Dispatches on the route that API Gateway has matched and on its path parameters. Rebuilding a URI from the decoded path,
+//! as `lambda_http` does, fails on some paths that the gateway lets through.
+
+mod input;
+mod problem;
+mod start;
+mod status;
+mod tasks;
+
+use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use aws_lambda_events::encodings::Body;
+use aws_lambda_events::http::header::{CONTENT_TYPE, LOCATION};
+use aws_lambda_events::http::{HeaderMap, HeaderValue};
+use goal_activity_core::ports::{
+    ActionsWithTasks, ClaimGoal, Clock, FindExecution, ListTasks, LoadGoal, LoadGoalHead, PublishEvent,
+};
+use serde::Serialize;
+
+use crate::intake::Intake;
+use input::Input;
+use problem::{Code, Problem};
+
+/// The function with all it needs.
+#[derive(Debug, Clone)]
+pub struct Api<G, T, E, C, K, B> {
+    /// Accepts requests; its ports also serve the routes that only read.
+    pub intake: Intake<G, T, E, C, K>,
+    /// Announces accepted requests.
+    pub bus: B,
+}
+
+/// A successful answer.
+struct Reply {
+    status: i64,
+    body: serde_json::Value,
+    location: Option<String>,
+}
+
+impl Reply {
+    fn ok(body: impl Serialize) -> Result<Self, Problem> {
+        Self::new(200, body)
+    }
+
+    fn new(status: i64, body: impl Serialize) -> Result<Self, Problem> {
+        let unwritable = |e: serde_json::Error| Problem::new(Code::Internal, e.to_string());
+        Ok(Self { status, body: serde_json::to_value(body).map_err(unwritable)?, location: None })
+    }
+}
+
+impl<G, T, E, C, K, B> Api<G, T, E, C, K, B>
+where
+    G: LoadGoal + LoadGoalHead,
+    T: ActionsWithTasks + ListTasks,
+    E: FindExecution,
+    C: ClaimGoal,
+    K: Clock,
+    B: PublishEvent,
+{
+    /// Answers one request. Whatever goes wrong is an answer, too.
+    pub async fn handle(&self, request: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
+        let route = request.route_key.clone().unwrap_or_default();
+        let answer = self.dispatch(&route, &Input::new(request)).await;
+        match &answer {
+            Ok(reply) => tracing::info!(route, status = reply.status, "answered"),
+            Err(problem) if problem.status() >= 500 => {
+                tracing::error!(route, status = problem.status(), detail = problem.detail, "answered");
+            }
+            Err(problem) => tracing::info!(route, status = problem.status(), code = ?problem.code, "answered"),
+        }
+        match answer {
+            Ok(reply) => response(reply.status, "application/json", reply.location.as_deref(), &reply.body),
+            Err(problem) => response(problem.status(), "application/problem+json", None, &problem.body()),
+        }
+    }
+
+    async fn dispatch(&self, route: &str, input: &Input) -> Result<Reply, Problem> {
+        match route {
+            "POST /api/goals/{goalId}/start-activity" => self.start(input).await,
+            "GET /api/goals/{goalId}/tasks" => self.tasks(input).await,
+            "GET /api/workflows/{executionArn}/status" => self.status(input).await,
+            _ => Err(Problem::new(Code::NotFound, "there is no such route")),
+        }
+    }
+}
+
+fn response(
+    status: i64,
+    content_type: &'static str,
+    location: Option<&str>,
+    body: &serde_json::Value,
+) -> ApiGatewayV2httpResponse {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    if let Some(location) = location.and_then(|l| HeaderValue::from_str(l).ok()) {
+        headers.insert(LOCATION, location);
+    }
+    let mut response = ApiGatewayV2httpResponse::default();
+    response.status_code = status;
+    response.headers = headers;
+    response.body = Some(Body::Text(body.to_string()));
+    response
+}

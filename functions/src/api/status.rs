@@ -1,0 +1,114 @@
+use goal_activity_core::execution::{BatchState, Execution, Status};
+use goal_activity_core::ports::{
+    ActionsWithTasks, ClaimGoal, Clock, FindExecution, LoadGoal, LoadGoalHead, PublishEvent,
+};
+use goal_activity_events::{ExecutionArn, FailedAction, GoalId, Timestamp};
+use serde::Serialize;
+
+use super::input::Input;
+use super::problem::{Code, Problem};
+use super::{Api, Reply};
+
+/// The read model as people see it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct StatusView<'a> {
+    execution_arn: &'a ExecutionArn,
+    goal_id: &'a GoalId,
+    status: Status,
+    start_date: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stop_date: Option<Timestamp>,
+    progress_percentage: u32,
+    processed_actions: u32,
+    total_actions: u32,
+    succeeded_actions: u32,
+    failed_actions: Vec<FailedAction>,
+    batches: Vec<BatchView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    estimated_seconds_remaining: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<ErrorView>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BatchView {
+    batch_index: u32,
+    total_actions: u32,
+    processed_actions: u32,
+    succeeded_actions: u32,
+    updated_at: Timestamp,
+}
+
+/// Why a workflow did not do what it should.
+#[derive(Debug, Serialize)]
+struct ErrorView {
+    code: &'static str,
+    message: &'static str,
+}
+
+impl BatchView {
+    fn new(index: &str, batch: &BatchState) -> Option<Self> {
+        Some(Self {
+            batch_index: index.parse().ok()?,
+            total_actions: batch.total,
+            processed_actions: batch.processed(),
+            succeeded_actions: batch.succeeded,
+            updated_at: batch.updated_at,
+        })
+    }
+}
+
+fn error(status: Status) -> Option<ErrorView> {
+    let (code, message) = match status {
+        Status::Failed => ("NOTHING_SUCCEEDED", "no action got tasks; failedActions says why"),
+        Status::TimedOut => ("WORKFLOW_TIMED_OUT", "the workflow took too long; what was saved stays"),
+        Status::Pending | Status::Running | Status::Succeeded | Status::PartiallySucceeded | Status::Aborted => {
+            return None;
+        }
+    };
+    Some(ErrorView { code, message })
+}
+
+fn view(execution: &Execution, now: Timestamp) -> StatusView<'_> {
+    let progress = execution.progress();
+    let mut batches: Vec<_> = execution.batches.iter().filter_map(|(i, b)| BatchView::new(i, b)).collect();
+    batches.sort_by_key(|b| b.batch_index);
+    StatusView {
+        execution_arn: &execution.execution_arn,
+        goal_id: &execution.goal_id,
+        status: execution.status,
+        start_date: execution.start_date,
+        stop_date: execution.stop_date,
+        progress_percentage: progress.percentage,
+        processed_actions: progress.processed,
+        total_actions: execution.total_actions,
+        succeeded_actions: progress.succeeded,
+        failed_actions: progress.failed,
+        batches,
+        estimated_seconds_remaining: execution.estimated_seconds_remaining(now),
+        error: error(execution.status),
+    }
+}
+
+impl<G, T, E, C, K, B> Api<G, T, E, C, K, B>
+where
+    G: LoadGoal + LoadGoalHead,
+    T: ActionsWithTasks,
+    E: FindExecution,
+    C: ClaimGoal,
+    K: Clock,
+    B: PublishEvent,
+{
+    pub(super) async fn status(&self, input: &Input) -> Result<Reply, Problem> {
+        let user = input.user()?;
+        let arn: ExecutionArn = input.path("executionArn")?;
+        let unknown = || Problem::new(Code::UnknownExecution, format!("there is no workflow {arn}"));
+        let execution = self.intake.executions.find_execution(&arn).await?.ok_or_else(unknown)?;
+        if execution.user_id != user {
+            return Err(Problem::new(Code::NotOwner, "this workflow belongs to another user"));
+        }
+        Reply::ok(view(&execution, self.intake.clock.now()))
+    }
+}

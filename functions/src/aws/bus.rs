@@ -1,0 +1,29 @@
+use aws_config::SdkConfig;
+use goal_activity_core::ports::{Event, Outside, PublishEvent, Unavailable};
+use goal_activity_events::publisher::{EventBridge, OutgoingEvent, Publisher};
+
+/// The custom event bus.
+#[derive(Debug, Clone)]
+pub struct Bus {
+    publisher: Publisher,
+}
+
+impl Bus {
+    /// The bus of that name.
+    pub fn new(config: &SdkConfig, bus: impl Into<String>) -> Self {
+        Self { publisher: Publisher::new(EventBridge::new(aws_sdk_eventbridge::Client::new(config), bus)) }
+    }
+}
+
+impl PublishEvent for Bus {
+    async fn publish(&self, event: Event) -> Outside<()> {
+        let outgoing = match &event {
+            Event::Requested(detail) => OutgoingEvent::new(detail),
+            Event::Rejected(detail) => OutgoingEvent::new(detail),
+            Event::Progressed(detail) => OutgoingEvent::new(detail),
+            Event::Completed(detail) => OutgoingEvent::new(detail),
+        };
+        let failed = |e| Unavailable::new("the event bus", e);
+        self.publisher.publish(&[outgoing.map_err(failed)?]).await.map_err(failed)
+    }
+}

@@ -1,0 +1,139 @@
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{Put, TransactWriteItem, Update};
+use goal_activity_core::goal::GoalStatus;
+use goal_activity_core::keys;
+use goal_activity_core::limits::HISTORY;
+use goal_activity_core::ports::{Claim, ClaimGoal, Claimed, Outside, RequestKey, Unavailable};
+use goal_activity_events::ExecutionArn;
+use serde::{Deserialize, Serialize};
+
+use super::dynamo::{self, Transacted, attribute, item, number, read, text, transact};
+use super::unavailable;
+
+/// Claims goals: a row of Goals and new rows of `WorkflowExecutions` in one transaction.
+#[derive(Debug, Clone)]
+pub struct Claims {
+    client: Client,
+    goals: String,
+    executions: String,
+}
+
+/// The memory of a request from another service.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Request {
+    /// As what execution it was accepted.
+    accepted_as: ExecutionArn,
+    /// When it may be forgotten: long after no queue or bus can deliver it again.
+    expires_at: i64,
+}
+
+/// Where each item stands in the claim's transaction.
+const GOAL: usize = 0;
+const EXECUTION: usize = 1;
+const REQUEST: usize = 2;
+
+impl Claims {
+    /// The tables of these names.
+    pub fn new(config: &SdkConfig, goals: impl Into<String>, executions: impl Into<String>) -> Self {
+        Self { client: dynamo::client(config), goals: goals.into(), executions: executions.into() }
+    }
+
+    /// Takes the goal, if it is as it was read: same owner, same number of claims, open, and free.
+    fn take_goal(&self, claim: &Claim) -> Outside<Update> {
+        let [completed, paused, cancelled] = GoalStatus::CLOSED.map(attribute);
+        Update::builder()
+            .table_name(&self.goals)
+            .key(keys::GOAL_ID, text(&claim.execution.goal_id))
+            .key(keys::ITEM, text(keys::GOAL))
+            .update_expression("SET #claim = :execution, #claims = :claims, #status = :processing, #updated = :now")
+            .condition_expression(
+                "#user = :user AND attribute_not_exists(#claim) AND NOT #status IN (:completed, :paused, :cancelled) \
+                 AND (#claims = :expected OR (attribute_not_exists(#claims) AND :expected = :zero))",
+            )
+            .expression_attribute_names("#claim", "activityExecutionArn")
+            .expression_attribute_names("#claims", "activitySequence")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_names("#updated", "updatedAt")
+            .expression_attribute_names("#user", "userId")
+            .expression_attribute_values(":execution", text(&claim.execution.execution_arn))
+            .expression_attribute_values(":claims", number(claim.sequence.0))
+            .expression_attribute_values(":expected", number(claim.expected.0))
+            .expression_attribute_values(":zero", number(0))
+            .expression_attribute_values(":processing", attribute(GoalStatus::Processing)?)
+            .expression_attribute_values(":completed", completed?)
+            .expression_attribute_values(":paused", paused?)
+            .expression_attribute_values(":cancelled", cancelled?)
+            .expression_attribute_values(":now", text(claim.execution.start_date))
+            .expression_attribute_values(":user", text(&claim.execution.user_id))
+            .build()
+            .map_err(|e| Unavailable::new("building the claim of a goal", e))
+    }
+
+    fn new_row(&self, row: dynamo::Item) -> Outside<TransactWriteItem> {
+        let put = Put::builder()
+            .table_name(&self.executions)
+            .set_item(Some(row))
+            .condition_expression("attribute_not_exists(#arn)")
+            .expression_attribute_names("#arn", keys::EXECUTION_ARN)
+            .build()
+            .map_err(|e| Unavailable::new("building a row of an execution", e))?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    fn execution_row(claim: &Claim) -> Outside<dynamo::Item> {
+        let mut row = item(&claim.execution)?;
+        row.insert(keys::ITEM.to_owned(), text(keys::EXECUTION));
+        row.insert(keys::OPEN_SHARD.to_owned(), text(keys::open_shard(&claim.execution.goal_id)));
+        Ok(row)
+    }
+
+    fn request_row(claim: &Claim, request: &RequestKey) -> Outside<dynamo::Item> {
+        let mut row = item(Request {
+            accepted_as: claim.execution.execution_arn.clone(),
+            expires_at: claim.execution.start_date.plus(HISTORY).as_seconds(),
+        })?;
+        row.insert(keys::EXECUTION_ARN.to_owned(), text(keys::request(&request.source, &request.event_id)));
+        row.insert(keys::ITEM.to_owned(), text(keys::REQUEST));
+        Ok(row)
+    }
+}
+
+impl ClaimGoal for Claims {
+    async fn claim_goal(&self, claim: &Claim) -> Outside<Claimed> {
+        let mut items = vec![
+            TransactWriteItem::builder().update(self.take_goal(claim)?).build(),
+            self.new_row(Self::execution_row(claim)?)?,
+        ];
+        if let Some(request) = &claim.request {
+            items.push(self.new_row(Self::request_row(claim, request)?)?);
+        }
+        let what = format!("claiming goal {}", claim.execution.goal_id);
+        let Transacted::Refused(refused) = transact(&self.client, &what, items).await? else { return Ok(Claimed::Yes) };
+        let refused = |i: usize| refused.get(i).copied().unwrap_or(false);
+
+        // The same request takes precedence: it may well be the one that has changed the goal.
+        if let (true, Some(request)) = (refused(REQUEST), &claim.request) {
+            let accepted = self.accepted_before(request).await?;
+            return accepted.map(Claimed::SameRequest).ok_or_else(|| Unavailable::new(what, "a request row vanished"));
+        }
+        Ok(if !refused(GOAL) && refused(EXECUTION) { Claimed::NameTaken } else { Claimed::GoalChanged })
+    }
+
+    async fn accepted_before(&self, request: &RequestKey) -> Outside<Option<ExecutionArn>> {
+        let key = keys::request(&request.source, &request.event_id);
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.executions)
+            .consistent_read(true)
+            .key(keys::EXECUTION_ARN, text(&key))
+            .key(keys::ITEM, text(keys::REQUEST))
+            .send()
+            .await
+            .map_err(unavailable(format!("reading {key}")))?;
+        let request: Option<Request> = answer.item.map(|row| read(&self.executions, row)).transpose()?;
+        Ok(request.map(|r| r.accepted_as))
+    }
+}

@@ -1,0 +1,107 @@
+//! What all tables have in common.
+
+use std::collections::HashMap;
+
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, TransactWriteItem};
+use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
+use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction, RetryClassifierPriority};
+use goal_activity_core::ports::{Outside, Unavailable};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::unavailable;
+
+pub(super) type Item = HashMap<String, AttributeValue>;
+
+/// A client that also retries what DynamoDB refuses only because another transaction is under way on the same item.
+pub(super) fn client(config: &SdkConfig) -> Client {
+    let config = aws_sdk_dynamodb::config::Builder::from(config).retry_classifier(Conflicts).build();
+    Client::from_conf(config)
+}
+
+/// Lets the SDK retry conflicts of transactions, which it takes for final otherwise.
+#[derive(Debug)]
+struct Conflicts;
+
+impl ClassifyRetry for Conflicts {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let Some(Err(error)) = context.output_or_error() else { return RetryAction::NoActionIndicated };
+        let error = error.as_operation_error();
+        let update = error.and_then(|e| e.downcast_ref::<UpdateItemError>());
+        let transaction = error.and_then(|e| e.downcast_ref::<TransactWriteItemsError>());
+        match (update, transaction) {
+            (Some(UpdateItemError::TransactionConflictException(_)), _) => RetryAction::transient_error(),
+            (_, Some(TransactWriteItemsError::TransactionCanceledException(e)))
+                if e.cancellation_reasons().iter().any(is_passing) =>
+            {
+                RetryAction::transient_error()
+            }
+            _ => RetryAction::NoActionIndicated,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "transaction conflicts"
+    }
+
+    fn priority(&self) -> RetryClassifierPriority {
+        RetryClassifierPriority::run_after(RetryClassifierPriority::transient_error_classifier())
+    }
+}
+
+/// Whether a transaction was cancelled for a reason that passes by itself (DynamoDB API reference, `TransactWriteItems`).
+fn is_passing(reason: &CancellationReason) -> bool {
+    matches!(reason.code(), Some("TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded"))
+}
+
+/// How a transaction went.
+pub(super) enum Transacted {
+    /// All items are written.
+    Written,
+    /// Nothing is written; for each item whether its condition did not hold.
+    Refused(Vec<bool>),
+}
+
+/// Writes all items or none.
+pub(super) async fn transact(client: &Client, what: &str, items: Vec<TransactWriteItem>) -> Outside<Transacted> {
+    let Err(error) = client.transact_write_items().set_transact_items(Some(items)).send().await else {
+        return Ok(Transacted::Written);
+    };
+    if let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() {
+        let refused: Vec<_> =
+            cancelled.cancellation_reasons().iter().map(|r| r.code() == Some("ConditionalCheckFailed")).collect();
+        if refused.contains(&true) {
+            return Ok(Transacted::Refused(refused));
+        }
+    }
+    Err(unavailable(what)(error))
+}
+
+/// A value as an attribute.
+pub(super) fn attribute(value: impl Serialize) -> Outside<AttributeValue> {
+    serde_dynamo::to_attribute_value(value).map_err(|e| Unavailable::new("writing a DynamoDB attribute", e))
+}
+
+/// A value as an item.
+pub(super) fn item(value: impl Serialize) -> Outside<Item> {
+    serde_dynamo::to_item(value).map_err(|e| Unavailable::new("writing a DynamoDB item", e))
+}
+
+/// An item as a value. An item that cannot be read is a defect of whoever wrote it: say which table and what is wrong.
+pub(super) fn read<T: DeserializeOwned>(table: &str, item: Item) -> Outside<T> {
+    serde_dynamo::from_item(item).map_err(|e| Unavailable::new(format!("reading a malformed item of table {table}"), e))
+}
+
+/// A text as an attribute.
+pub(super) fn text(value: impl ToString) -> AttributeValue {
+    AttributeValue::S(value.to_string())
+}
+
+/// A number as an attribute.
+pub(super) fn number(value: impl ToString) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}

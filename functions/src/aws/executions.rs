@@ -1,0 +1,119 @@
+use std::collections::HashMap;
+
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use goal_activity_core::execution::{BatchState, Execution, Happening, Status, TimelineEntry};
+use goal_activity_core::keys;
+use goal_activity_core::ports::{FindExecution, Outside, RecordProgress};
+use goal_activity_events::{EventId, ExecutionArn, Timestamp};
+
+use super::dynamo::{self, Item, attribute, number, read, text};
+use super::unavailable;
+
+/// The read models in the `WorkflowExecutions` table.
+#[derive(Debug, Clone)]
+pub struct Executions {
+    client: Client,
+    table: String,
+}
+
+/// The condition under which anything may still be written to an execution: terminal is terminal.
+pub(super) const IS_OPEN: &str = "#status IN (:pending, :running)";
+
+/// The names that [`IS_OPEN`] speaks of.
+pub(super) fn open_names() -> HashMap<String, String> {
+    HashMap::from([("#status".to_owned(), "status".to_owned())])
+}
+
+/// The values that [`IS_OPEN`] speaks of.
+pub(super) fn open_values() -> Outside<Item> {
+    let [pending, running] = Status::OPEN.map(attribute);
+    Ok(Item::from([(":pending".to_owned(), pending?), (":running".to_owned(), running?)]))
+}
+
+impl Executions {
+    /// The table of that name.
+    pub fn new(config: &SdkConfig, table: impl Into<String>) -> Self {
+        Self { client: dynamo::client(config), table: table.into() }
+    }
+
+    fn update(&self, execution: &ExecutionArn) -> Outside<UpdateItemFluentBuilder> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key(keys::EXECUTION_ARN, text(execution))
+            .key(keys::ITEM, text(keys::EXECUTION))
+            .set_expression_attribute_names(Some(open_names()))
+            .set_expression_attribute_values(Some(open_values()?));
+        Ok(update)
+    }
+}
+
+/// Sends an update whose condition says whether it is still wanted: where it does not hold, there is nothing to do.
+async fn send_if_wanted(what: String, update: UpdateItemFluentBuilder) -> Outside<()> {
+    match update.send().await {
+        Err(e) if e.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(()),
+        Err(e) => Err(unavailable(what)(e)),
+        Ok(_) => Ok(()),
+    }
+}
+
+impl FindExecution for Executions {
+    async fn find_execution(&self, arn: &ExecutionArn) -> Outside<Option<Execution>> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key(keys::EXECUTION_ARN, text(arn))
+            .key(keys::ITEM, text(keys::EXECUTION))
+            .send()
+            .await
+            .map_err(unavailable(format!("reading execution {arn}")))?;
+        answer.item.map(|row| read(&self.table, row)).transpose()
+    }
+}
+
+impl RecordProgress for Executions {
+    async fn record_started(&self, execution: &ExecutionArn, event: &str, at: Timestamp) -> Outside<()> {
+        let update = self
+            .update(execution)?
+            .update_expression("SET #status = :running, #timeline.#event = :entry")
+            .condition_expression("#status = :pending")
+            .expression_attribute_names("#timeline", "timeline")
+            .expression_attribute_names("#event", event)
+            .expression_attribute_values(":entry", attribute(TimelineEntry { at, what: Happening::Started })?);
+        send_if_wanted(format!("recording that {execution} runs"), update).await
+    }
+
+    async fn record_batch(
+        &self,
+        execution: &ExecutionArn,
+        event: &EventId,
+        batch_index: u32,
+        state: &BatchState,
+    ) -> Outside<()> {
+        let mut set = "SET #status = :running, #batches.#batch = :state".to_owned();
+        let mut update = self
+            .update(execution)?
+            .condition_expression(format!(
+                "{IS_OPEN} AND (attribute_not_exists(#batches.#batch) OR #batches.#batch.#sequence < :sequence)"
+            ))
+            .expression_attribute_names("#batches", "batches")
+            .expression_attribute_names("#batch", batch_index.to_string())
+            .expression_attribute_names("#sequence", "sequence")
+            .expression_attribute_values(":state", attribute(state)?)
+            .expression_attribute_values(":sequence", number(state.sequence));
+        if let Some(what) = state.happening(batch_index) {
+            set.push_str(", #timeline.#event = :entry");
+            update = update
+                .expression_attribute_names("#timeline", "timeline")
+                .expression_attribute_names("#event", event.as_str())
+                .expression_attribute_values(":entry", attribute(TimelineEntry { at: state.updated_at, what })?);
+        }
+        let update = update.update_expression(set);
+        send_if_wanted(format!("recording batch {batch_index} of {execution}"), update).await
+    }
+}

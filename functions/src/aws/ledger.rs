@@ -1,0 +1,218 @@
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, ReturnValue, TransactWriteItem, Update};
+use goal_activity_core::goal::Action;
+use goal_activity_core::keys;
+use goal_activity_core::ledger::BatchLedger;
+use goal_activity_core::ports::{
+    ActionCommit, Committed, Opened, Outside, Replaces, SealLedger, Unavailable, WorkLedger,
+};
+use goal_activity_core::task::Task;
+use goal_activity_events::{ExecutionArn, GoalId};
+
+use super::dynamo::{self, Item, Transacted, attribute, item, number, read, text, transact};
+use super::unavailable;
+
+/// The ledger rows of `WorkflowExecutions`, and the tasks that are written together with them.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    client: Client,
+    executions: String,
+    tasks: Option<String>,
+}
+
+impl Ledger {
+    /// The ledger for sealing and reading only.
+    pub fn new(config: &SdkConfig, executions: impl Into<String>) -> Self {
+        Self { client: dynamo::client(config), executions: executions.into(), tasks: None }
+    }
+
+    /// The ledger for working, which writes tasks into that table.
+    #[must_use]
+    pub fn with_tasks(self, tasks: impl Into<String>) -> Self {
+        Self { tasks: Some(tasks.into()), ..self }
+    }
+
+    fn tasks(&self) -> Outside<&str> {
+        self.tasks.as_deref().ok_or_else(|| Unavailable::new("writing tasks", "this function has no Tasks table"))
+    }
+
+    fn update(&self, execution: &ExecutionArn, batch_index: u32) -> UpdateItemFluentBuilder {
+        self.client
+            .update_item()
+            .table_name(&self.executions)
+            .key(keys::EXECUTION_ARN, text(execution))
+            .key(keys::ITEM, text(keys::batch(batch_index)))
+            .return_values(ReturnValue::AllNew)
+    }
+
+    /// Records the outcome, if the batch is open for work and the action has none yet.
+    fn record(&self, commit: &ActionCommit<'_>) -> Outside<Update> {
+        Update::builder()
+            .table_name(&self.executions)
+            .key(keys::EXECUTION_ARN, text(commit.execution))
+            .key(keys::ITEM, text(keys::batch(commit.batch_index)))
+            .update_expression("SET #outcomes.#action = :outcome ADD #sequence :one")
+            .condition_expression(
+                "attribute_not_exists(#sealed) AND attribute_exists(#outcomes) \
+                 AND attribute_not_exists(#outcomes.#action)",
+            )
+            .expression_attribute_names("#sealed", "sealed")
+            .expression_attribute_names("#outcomes", "outcomes")
+            .expression_attribute_names("#sequence", "sequence")
+            .expression_attribute_names("#action", commit.action.as_str())
+            .expression_attribute_values(":outcome", attribute(&commit.outcome)?)
+            .expression_attribute_values(":one", number(1))
+            .build()
+            .map_err(|e| Unavailable::new("building an outcome", e))
+    }
+
+    fn save_task(&self, task: &Task, replaces: &Replaces) -> Outside<TransactWriteItem> {
+        let mut put = Put::builder().table_name(self.tasks()?).set_item(Some(item(task)?));
+        if *replaces == Replaces::Nothing {
+            put = put
+                .condition_expression("attribute_not_exists(#goal)")
+                .expression_attribute_names("#goal", keys::GOAL_ID);
+        }
+        let put = put.build().map_err(|e| Unavailable::new("building a task", e))?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    fn remove_task(&self, goal: &GoalId, position: &str) -> Outside<TransactWriteItem> {
+        let delete = Delete::builder()
+            .table_name(self.tasks()?)
+            .key(keys::GOAL_ID, text(goal))
+            .key(keys::POSITION, text(position))
+            .build()
+            .map_err(|e| Unavailable::new("building the removal of a task", e))?;
+        Ok(TransactWriteItem::builder().delete(delete).build())
+    }
+}
+
+impl WorkLedger for Ledger {
+    async fn open_batch(&self, execution: &ExecutionArn, batch_index: u32) -> Outside<Opened> {
+        let opened = self
+            .update(execution, batch_index)
+            .update_expression("SET #outcomes = if_not_exists(#outcomes, :empty)")
+            .condition_expression("attribute_not_exists(#sealed)")
+            .expression_attribute_names("#outcomes", "outcomes")
+            .expression_attribute_names("#sealed", "sealed")
+            .expression_attribute_values(":empty", AttributeValue::M(Item::new()))
+            .send()
+            .await;
+        match opened {
+            Ok(answer) => Ok(Opened::Open(read(&self.executions, answer.attributes.unwrap_or_default())?)),
+            Err(e) if e.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => {
+                Ok(Opened::Sealed)
+            }
+            Err(e) => Err(unavailable(format!("opening batch {batch_index} of {execution}"))(e)),
+        }
+    }
+
+    async fn commit_action(&self, commit: &ActionCommit<'_>) -> Outside<Committed> {
+        let mut items = vec![TransactWriteItem::builder().update(self.record(commit)?).build()];
+        for task in &commit.tasks {
+            items.push(self.save_task(task, &commit.replaces)?);
+        }
+        if let (Replaces::Positions(old), Some(goal)) = (&commit.replaces, commit.tasks.first().map(|t| &t.goal_id)) {
+            for position in old.iter().filter(|p| commit.tasks.iter().all(|t| t.position != **p)) {
+                items.push(self.remove_task(goal, position)?);
+            }
+        }
+        let what = format!("saving action {} of {}", commit.action, commit.execution);
+        Ok(match transact(&self.client, &what, items).await? {
+            Transacted::Written => Committed::Yes,
+            Transacted::Refused(refused) if refused.first() == Some(&true) => Committed::TooLate,
+            Transacted::Refused(_) => Committed::TasksExist,
+        })
+    }
+
+    async fn read_batch(&self, execution: &ExecutionArn, batch_index: u32) -> Outside<BatchLedger> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.executions)
+            .consistent_read(true)
+            .key(keys::EXECUTION_ARN, text(execution))
+            .key(keys::ITEM, text(keys::batch(batch_index)))
+            .send()
+            .await
+            .map_err(unavailable(format!("reading batch {batch_index} of {execution}")))?;
+        answer.item.map_or_else(|| Ok(BatchLedger::default()), |row| read(&self.executions, row))
+    }
+
+    async fn task_positions(&self, goal: &GoalId, action: &Action) -> Outside<Vec<String>> {
+        // An action has at most 10 tasks: one page.
+        let answer = self
+            .client
+            .query()
+            .table_name(self.tasks()?)
+            .consistent_read(true)
+            .key_condition_expression("#goal = :goal AND begins_with(#position, :action)")
+            .projection_expression("#position")
+            .expression_attribute_names("#goal", keys::GOAL_ID)
+            .expression_attribute_names("#position", keys::POSITION)
+            .expression_attribute_values(":goal", text(goal))
+            .expression_attribute_values(":action", text(keys::tasks_of(action.position)))
+            .send()
+            .await
+            .map_err(unavailable(format!("reading the tasks of action {}", action.action_id)))?;
+        let position = |row: &Item| row.get(keys::POSITION).and_then(|p| p.as_s().ok()).cloned();
+        Ok(answer.items().iter().filter_map(position).collect())
+    }
+}
+
+impl SealLedger for Ledger {
+    async fn seal_ledger(&self, execution: &ExecutionArn, batches: u32) -> Outside<Vec<BatchLedger>> {
+        let mut known = self.read_ledger(execution).await?;
+        let mut ledgers = Vec::new();
+        for index in 0..batches {
+            ledgers.push(match known.remove(&keys::batch(index)) {
+                Some(ledger) if ledger.sealed => ledger,
+                _ => self.seal_batch(execution, index).await?,
+            });
+        }
+        Ok(ledgers)
+    }
+}
+
+impl Ledger {
+    /// Sets the seal and answers what the batch holds in the same call: nothing can come in between.
+    async fn seal_batch(&self, execution: &ExecutionArn, batch_index: u32) -> Outside<BatchLedger> {
+        let answer = self
+            .update(execution, batch_index)
+            .update_expression("SET #sealed = :true")
+            .expression_attribute_names("#sealed", "sealed")
+            .expression_attribute_values(":true", AttributeValue::Bool(true))
+            .send()
+            .await
+            .map_err(unavailable(format!("sealing batch {batch_index} of {execution}")))?;
+        read(&self.executions, answer.attributes.unwrap_or_default())
+    }
+
+    /// The batches that have a row, by sort key. Sealing twice is common, so it reads before it writes.
+    async fn read_ledger(&self, execution: &ExecutionArn) -> Outside<std::collections::HashMap<String, BatchLedger>> {
+        let rows: Result<Vec<Item>, _> = self
+            .client
+            .query()
+            .table_name(&self.executions)
+            .consistent_read(true)
+            .key_condition_expression("#arn = :arn AND begins_with(#item, :batch)")
+            .expression_attribute_names("#arn", keys::EXECUTION_ARN)
+            .expression_attribute_names("#item", keys::ITEM)
+            .expression_attribute_values(":arn", text(execution))
+            .expression_attribute_values(":batch", text(keys::BATCH_PREFIX))
+            .into_paginator()
+            .items()
+            .send()
+            .collect()
+            .await;
+        let rows = rows.map_err(unavailable(format!("reading the ledger of {execution}")))?;
+        let entry = |row: Item| {
+            let key = row.get(keys::ITEM).and_then(|k| k.as_s().ok()).cloned().unwrap_or_default();
+            Ok((key, read(&self.executions, row)?))
+        };
+        rows.into_iter().map(entry).collect()
+    }
+}

@@ -1,0 +1,59 @@
+//! The adapters for AWS. SDK errors become core errors here and nowhere else.
+
+mod bus;
+mod claim;
+mod dynamo;
+mod executions;
+mod goals;
+mod ledger;
+mod machine;
+mod settle;
+mod tasks;
+mod topic;
+
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_dynamodb::error::{DisplayErrorContext, SdkError};
+use aws_smithy_http_client::{Builder, tls};
+use goal_activity_core::ports::Unavailable;
+
+pub use bus::Bus;
+pub use claim::Claims;
+pub use executions::Executions;
+pub use goals::Goals;
+pub use ledger::Ledger;
+pub use machine::{Callbacks, Machine};
+pub use settle::Settlements;
+pub use tasks::Tasks;
+pub use topic::Topic;
+
+/// One HTTP connection pool and one set of credentials for all clients of a process, made once at start-up.
+///
+/// Calls are bounded: a call that hangs is given up after seconds, so that a function's own timeout is never what ends it.
+pub async fn connect() -> SdkConfig {
+    let http = Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https();
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(2))
+        .operation_attempt_timeout(Duration::from_secs(5))
+        .build();
+    let retries = RetryConfig::standard().with_max_attempts(5).with_initial_backoff(Duration::from_millis(50));
+    aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http)
+        .timeout_config(timeouts)
+        .retry_config(retries)
+        .load()
+        .await
+}
+
+/// The core error for a call that failed, naming the call.
+fn unavailable<E, R>(what: impl Into<String>) -> impl FnOnce(SdkError<E, R>) -> Unavailable
+where
+    E: std::error::Error + 'static,
+    R: std::fmt::Debug + 'static,
+{
+    let what = what.into();
+    move |error| Unavailable::new(what, DisplayErrorContext(error))
+}

@@ -1,0 +1,138 @@
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
+use goal_activity_core::execution::{Happening, Status, TimelineEntry};
+use goal_activity_core::keys;
+use goal_activity_core::limits::{HISTORY, NOTICE_LEASE};
+use goal_activity_core::outcome::Settlement;
+use goal_activity_core::ports::{Outside, SettleExecution, Unavailable};
+use goal_activity_events::{ExecutionArn, Timestamp, WorkflowCompleted};
+
+use super::dynamo::{self, Transacted, attribute, number, text, transact};
+use super::executions::{IS_OPEN, open_names, open_values};
+use super::unavailable;
+
+/// Writes the end of workflows: the execution's row and the goal's, in one transaction.
+#[derive(Debug, Clone)]
+pub struct Settlements {
+    client: Client,
+    goals: String,
+    executions: String,
+}
+
+impl Settlements {
+    /// The tables of these names.
+    pub fn new(config: &SdkConfig, goals: impl Into<String>, executions: impl Into<String>) -> Self {
+        Self { client: dynamo::client(config), goals: goals.into(), executions: executions.into() }
+    }
+
+    fn end_execution(&self, end: &Settlement) -> Outside<TransactWriteItem> {
+        let entry = TimelineEntry { at: end.stop_date, what: Happening::Ended { status: end.status } };
+        let update = Update::builder()
+            .table_name(&self.executions)
+            .key(keys::EXECUTION_ARN, text(&end.execution_arn))
+            .key(keys::ITEM, text(keys::EXECUTION))
+            .update_expression(
+                "SET #status = :status, #stopDate = :stopDate, #succeeded = :succeeded, #failedCount = :failedCount, \
+                 #failed = :failed, #timeline.#event = :entry, #expiresAt = :expiresAt",
+            )
+            .condition_expression(IS_OPEN)
+            .set_expression_attribute_names(Some(open_names()))
+            .set_expression_attribute_values(Some(open_values()?))
+            .expression_attribute_names("#stopDate", "stopDate")
+            .expression_attribute_names("#succeeded", "succeededActions")
+            .expression_attribute_names("#failedCount", "failedCount")
+            .expression_attribute_names("#failed", "failedActions")
+            .expression_attribute_names("#timeline", "timeline")
+            .expression_attribute_names("#event", WorkflowCompleted::event_id_for(&end.execution_arn).as_str())
+            .expression_attribute_names("#expiresAt", keys::EXPIRES_AT)
+            .expression_attribute_values(":status", attribute(Status::from(end.status))?)
+            .expression_attribute_values(":stopDate", text(end.stop_date))
+            .expression_attribute_values(":succeeded", number(end.tally.succeeded))
+            .expression_attribute_values(":failedCount", number(end.tally.failed_count()))
+            .expression_attribute_values(":failed", attribute(&end.tally.failed)?)
+            .expression_attribute_values(":entry", attribute(entry)?)
+            .expression_attribute_values(":expiresAt", number(end.stop_date.plus(HISTORY).as_seconds()))
+            .build()
+            .map_err(|e| Unavailable::new("building the end of an execution", e))?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+
+    fn mark(&self, execution: &ExecutionArn) -> UpdateItemFluentBuilder {
+        self.client
+            .update_item()
+            .table_name(&self.executions)
+            .key(keys::EXECUTION_ARN, text(execution))
+            .key(keys::ITEM, text(keys::EXECUTION))
+            .expression_attribute_names("#arn", keys::EXECUTION_ARN)
+            .expression_attribute_names("#published", "publishedAt")
+            .expression_attribute_names("#notified", "notifiedAt")
+    }
+
+    fn free_goal(&self, end: &Settlement) -> Outside<TransactWriteItem> {
+        let update = Update::builder()
+            .table_name(&self.goals)
+            .key(keys::GOAL_ID, text(&end.goal_id))
+            .key(keys::ITEM, text(keys::GOAL))
+            .update_expression("REMOVE #claim SET #status = :status, #updated = :now")
+            .condition_expression("#claim = :execution")
+            .expression_attribute_names("#claim", "activityExecutionArn")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_names("#updated", "updatedAt")
+            .expression_attribute_values(":execution", text(&end.execution_arn))
+            .expression_attribute_values(":status", attribute(end.goal_status)?)
+            .expression_attribute_values(":now", text(end.stop_date))
+            .build()
+            .map_err(|e| Unavailable::new("building the release of a goal", e))?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+}
+
+impl SettleExecution for Settlements {
+    async fn settle(&self, end: &Settlement) -> Outside<()> {
+        let what = format!("settling {}", end.execution_arn);
+        let both = vec![self.end_execution(end)?, self.free_goal(end)?];
+        match transact(&self.client, &what, both).await? {
+            // The goal was deleted, or is not ours any more: the execution ends all the same.
+            Transacted::Refused(refused) if refused == [false, true] => {
+                transact(&self.client, &what, vec![self.end_execution(end)?]).await.map(|_| ())
+            }
+            Transacted::Refused(_) | Transacted::Written => Ok(()),
+        }
+    }
+
+    async fn claim_notice(&self, execution: &ExecutionArn, at: Timestamp) -> Outside<bool> {
+        let claimed = self
+            .mark(execution)
+            .update_expression("SET #published = if_not_exists(#published, :at), #claimed = :at")
+            .condition_expression(
+                "attribute_exists(#arn) AND attribute_not_exists(#notified) \
+                 AND (attribute_not_exists(#claimed) OR #claimed < :abandoned)",
+            )
+            .expression_attribute_names("#claimed", "noticeClaimedAt")
+            .expression_attribute_values(":at", text(at))
+            .expression_attribute_values(":abandoned", text(at.minus(NOTICE_LEASE)))
+            .send()
+            .await;
+        match claimed {
+            Ok(_) => Ok(true),
+            Err(e) if e.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(false),
+            Err(e) => Err(unavailable(format!("claiming the notice about {execution}"))(e)),
+        }
+    }
+
+    async fn mark_told(&self, execution: &ExecutionArn, at: Timestamp) -> Outside<()> {
+        self.mark(execution)
+            .update_expression(
+                "SET #published = if_not_exists(#published, :at), #notified = if_not_exists(#notified, :at) REMOVE #open",
+            )
+            .condition_expression("attribute_exists(#arn)")
+            .expression_attribute_names("#open", keys::OPEN_SHARD)
+            .expression_attribute_values(":at", text(at))
+            .send()
+            .await
+            .map_err(unavailable(format!("noting that the end of {execution} was told")))?;
+        Ok(())
+    }
+}

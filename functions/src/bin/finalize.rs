@@ -1,0 +1,22 @@
+//! The state machine's `SaveResults`.
+
+use goal_activity_functions::aws::{self, Executions, Ledger};
+use goal_activity_functions::finalize::Finalize;
+use goal_activity_functions::{config, telemetry};
+use lambda_runtime::{LambdaEvent, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    telemetry::start();
+    let config = config::Finalize::from_env()?;
+    let sdk = aws::connect().await;
+    let finalize = Finalize {
+        executions: Executions::new(&sdk, &config.executions_table),
+        ledger: Ledger::new(&sdk, config.executions_table),
+    };
+    let finalize = &finalize;
+    lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {
+        finalize.finalize(event.payload).await.map_err(lambda_runtime::Error::from)
+    }))
+    .await
+}

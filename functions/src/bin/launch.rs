@@ -1,0 +1,34 @@
+//! Starts the execution for every `GoalActivityRequested`.
+
+use std::convert::Infallible;
+
+use goal_activity_functions::aws::{self, Bus, Claims, Executions, Goals, Machine, Tasks};
+use goal_activity_functions::clock::SystemClock;
+use goal_activity_functions::intake::Intake;
+use goal_activity_functions::launch::Launch;
+use goal_activity_functions::{config, queue, telemetry};
+use lambda_runtime::{LambdaEvent, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    telemetry::start();
+    let config = config::Intake::from_env()?;
+    let sdk = aws::connect().await;
+    let launch = Launch {
+        machine: Machine::new(&sdk, config.state_machine.clone()),
+        bus: Bus::new(&sdk, &config.event_bus),
+        intake: Intake {
+            goals: Goals::new(&sdk, &config.goals_table),
+            tasks: Tasks::new(&sdk, &config.tasks_table),
+            executions: Executions::new(&sdk, &config.executions_table),
+            claims: Claims::new(&sdk, &config.goals_table, &config.executions_table),
+            clock: SystemClock,
+            state_machine: config.state_machine,
+        },
+    };
+    let launch = &launch;
+    lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {
+        Ok::<_, Infallible>(queue::handle_batch(launch, event.payload).await)
+    }))
+    .await
+}

@@ -1,0 +1,33 @@
+//! Keeps the read model of every workflow and settles its end.
+
+use std::convert::Infallible;
+
+use goal_activity_functions::aws::{self, Bus, Executions, Ledger, Settlements, Topic};
+use goal_activity_functions::clock::SystemClock;
+use goal_activity_functions::projector::Projector;
+use goal_activity_functions::settle::Settle;
+use goal_activity_functions::{config, queue, telemetry};
+use lambda_runtime::{LambdaEvent, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    telemetry::start();
+    let config = config::Projector::from_env()?;
+    let sdk = aws::connect().await;
+    let projector = Projector {
+        records: Executions::new(&sdk, &config.executions_table),
+        settle: Settle {
+            executions: Executions::new(&sdk, &config.executions_table),
+            ledger: Ledger::new(&sdk, &config.executions_table),
+            settlements: Settlements::new(&sdk, config.goals_table, config.executions_table),
+            bus: Bus::new(&sdk, config.event_bus),
+            operators: Topic::new(&sdk, config.alert_topic),
+            clock: SystemClock,
+        },
+    };
+    let projector = &projector;
+    lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {
+        Ok::<_, Infallible>(queue::handle_batch(projector, event.payload).await)
+    }))
+    .await
+}

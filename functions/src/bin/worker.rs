@@ -1,0 +1,30 @@
+//! Turns the actions of one batch into tasks.
+
+use std::convert::Infallible;
+
+use goal_activity_functions::aws::{self, Bus, Callbacks, Goals, Ledger};
+use goal_activity_functions::clock::SystemClock;
+use goal_activity_functions::generator::Generator;
+use goal_activity_functions::worker::Worker;
+use goal_activity_functions::{config, queue, telemetry};
+use lambda_runtime::{LambdaEvent, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    telemetry::start();
+    let config = config::Worker::from_env()?;
+    let sdk = aws::connect().await;
+    let worker = Worker {
+        goals: Goals::new(&sdk, config.goals_table),
+        ledger: Ledger::new(&sdk, config.executions_table).with_tasks(config.tasks_table),
+        generator: Generator::new(config.generator),
+        bus: Bus::new(&sdk, config.event_bus),
+        callbacks: Callbacks::new(&sdk),
+        clock: SystemClock,
+    };
+    let worker = &worker;
+    lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {
+        Ok::<_, Infallible>(queue::handle_batch(worker, event.payload).await)
+    }))
+    .await
+}

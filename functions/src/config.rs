@@ -1,0 +1,143 @@
+//! What each function is told by its environment. Read once, in `main`; tests build the structs literally.
+
+use goal_activity_events::StateMachineArn;
+
+/// A variable that is missing or malformed. The function does not start: its deployment is wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Not set.
+    #[error("environment variable {0} is not set; the CDK app sets it when it binds the resource to the function")]
+    Missing(&'static str),
+    /// Set to something else than it should be.
+    #[error("environment variable {name} is malformed: {reason}")]
+    Malformed {
+        /// Which.
+        name: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// The functions that accept requests: `api` and `launch`.
+#[derive(Debug, Clone)]
+pub struct Intake {
+    /// The Goals table.
+    pub goals_table: String,
+    /// The Tasks table.
+    pub tasks_table: String,
+    /// The `WorkflowExecutions` table.
+    pub executions_table: String,
+    /// The custom event bus.
+    pub event_bus: String,
+    /// The state machine.
+    pub state_machine: StateMachineArn,
+}
+
+/// The function `worker`.
+#[derive(Debug, Clone)]
+pub struct Worker {
+    /// The Goals table.
+    pub goals_table: String,
+    /// The Tasks table.
+    pub tasks_table: String,
+    /// The `WorkflowExecutions` table.
+    pub executions_table: String,
+    /// The custom event bus.
+    pub event_bus: String,
+    /// Which AI makes the tasks.
+    pub generator: GeneratorKind,
+}
+
+/// Which AI makes the tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GeneratorKind {
+    /// None: deterministic tasks, for development and tests.
+    Offline,
+}
+
+/// The function `finalize`.
+#[derive(Debug, Clone)]
+pub struct Finalize {
+    /// The `WorkflowExecutions` table.
+    pub executions_table: String,
+}
+
+/// The function `projector`.
+#[derive(Debug, Clone)]
+pub struct Projector {
+    /// The Goals table.
+    pub goals_table: String,
+    /// The `WorkflowExecutions` table.
+    pub executions_table: String,
+    /// The custom event bus.
+    pub event_bus: String,
+    /// The topic that reaches the operators.
+    pub alert_topic: String,
+}
+
+#[allow(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+fn var(name: &'static str) -> Result<String, ConfigError> {
+    std::env::var(name).ok().filter(|v| !v.is_empty()).ok_or(ConfigError::Missing(name))
+}
+
+/// How much is logged: a `tracing` filter such as `info` or `goal_activity_functions=debug`.
+pub fn log_level() -> String {
+    var("LOG_LEVEL").unwrap_or_else(|_| "info".to_owned())
+}
+
+impl Intake {
+    /// From the environment.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let name = "STATE_MACHINE_ARN";
+        let malformed = |e: goal_activity_events::InvalidId| ConfigError::Malformed { name, reason: e.to_string() };
+        Ok(Self {
+            goals_table: var("GOALS_TABLE")?,
+            tasks_table: var("TASKS_TABLE")?,
+            executions_table: var("EXECUTIONS_TABLE")?,
+            event_bus: var("EVENT_BUS")?,
+            state_machine: var(name)?.parse().map_err(malformed)?,
+        })
+    }
+}
+
+impl Worker {
+    /// From the environment.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let name = "GENERATOR";
+        let generator = match var(name)?.as_str() {
+            "offline" => GeneratorKind::Offline,
+            other => {
+                return Err(ConfigError::Malformed {
+                    name,
+                    reason: format!("{other:?} is not a generator; use offline"),
+                });
+            }
+        };
+        Ok(Self {
+            goals_table: var("GOALS_TABLE")?,
+            tasks_table: var("TASKS_TABLE")?,
+            executions_table: var("EXECUTIONS_TABLE")?,
+            event_bus: var("EVENT_BUS")?,
+            generator,
+        })
+    }
+}
+
+impl Finalize {
+    /// From the environment.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Ok(Self { executions_table: var("EXECUTIONS_TABLE")? })
+    }
+}
+
+impl Projector {
+    /// From the environment.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Ok(Self {
+            goals_table: var("GOALS_TABLE")?,
+            executions_table: var("EXECUTIONS_TABLE")?,
+            event_bus: var("EVENT_BUS")?,
+            alert_topic: var("ALERT_TOPIC_ARN")?,
+        })
+    }
+}

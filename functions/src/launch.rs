@@ -1,0 +1,160 @@
+//! `launch`: starts the execution for every `GoalActivityRequested` on the bus.
+//!
+//! The API has claimed the goal before it emits the event; for any other service the claim is made here, by the same code.
+
+use goal_activity_core::execution::{Execution, Status};
+use goal_activity_core::ports::{
+    ActionsWithTasks, ClaimGoal, Clock, Event, ExecutionInput, FindExecution, LoadGoal, Outside, PublishEvent,
+    RequestKey, StartExecution,
+};
+use goal_activity_core::start::{StartRejection, StartRequest};
+use goal_activity_events::{
+    Envelope, EventId, ExecutionArn, GoalActivityRejected, GoalActivityRequested, ReadError, RejectionReason, Version,
+};
+
+use crate::intake::{Intake, IntakeError, Origin};
+use crate::queue::{HandleMessage, MessageError};
+
+/// The function with all it needs.
+#[derive(Debug, Clone)]
+pub struct Launch<G, T, E, C, K, M, B> {
+    /// Accepts requests of other services.
+    pub intake: Intake<G, T, E, C, K>,
+    /// Starts executions.
+    pub machine: M,
+    /// Tells of rejections.
+    pub bus: B,
+}
+
+/// What a rejection tells besides the request itself.
+struct Rejection {
+    reason: RejectionReason,
+    message: String,
+    execution_arn: Option<ExecutionArn>,
+}
+
+impl From<StartRejection> for Rejection {
+    fn from(why: StartRejection) -> Self {
+        Self { reason: why.reason(), execution_arn: why.running().cloned(), message: why.to_string() }
+    }
+}
+
+impl Rejection {
+    fn invalid(message: impl ToString) -> Self {
+        Self { reason: RejectionReason::Invalid, message: message.to_string(), execution_arn: None }
+    }
+}
+
+/// Why a request is not launched.
+enum NotLaunched {
+    Rejected(Rejection),
+    Unavailable(goal_activity_core::ports::Unavailable),
+}
+
+impl From<goal_activity_core::ports::Unavailable> for NotLaunched {
+    fn from(e: goal_activity_core::ports::Unavailable) -> Self {
+        Self::Unavailable(e)
+    }
+}
+
+impl<G, T, E, C, K, M, B> HandleMessage for Launch<G, T, E, C, K, M, B>
+where
+    G: LoadGoal,
+    T: ActionsWithTasks,
+    E: FindExecution,
+    C: ClaimGoal,
+    K: Clock,
+    M: StartExecution,
+    B: PublishEvent,
+{
+    async fn handle(&self, body: &str) -> Result<(), MessageError> {
+        let malformed = |e: &ReadError| MessageError::Malformed(e.to_string());
+        let envelope = Envelope::parse(body).map_err(|e| malformed(&e))?;
+        let launched = match envelope.detail::<GoalActivityRequested>() {
+            Ok(request) => self.launch(&envelope, request).await,
+            // With the request's id its sender can be answered; without it only people can help.
+            Err(ref e @ ReadError::BadDetail { .. }) if envelope.field::<EventId>("eventId").is_some() => {
+                Err(NotLaunched::Rejected(Rejection::invalid(e)))
+            }
+            Err(e) => return Err(malformed(&e)),
+        };
+        match launched {
+            Ok(()) => Ok(()),
+            Err(NotLaunched::Unavailable(e)) => Err(e.into()),
+            Err(NotLaunched::Rejected(why)) => Ok(self.reject(&envelope, why).await?),
+        }
+    }
+}
+
+impl<G, T, E, C, K, M, B> Launch<G, T, E, C, K, M, B>
+where
+    G: LoadGoal,
+    T: ActionsWithTasks,
+    E: FindExecution,
+    C: ClaimGoal,
+    K: Clock,
+    M: StartExecution,
+    B: PublishEvent,
+{
+    async fn launch(&self, envelope: &Envelope, request: GoalActivityRequested) -> Result<(), NotLaunched> {
+        let execution = match &request.execution_arn {
+            Some(arn) => self.recorded(arn, &request).await?,
+            None => self.accepted(envelope, request).await?,
+        };
+        if execution.status != Status::Pending {
+            tracing::info!(execution_arn = %execution.execution_arn, status = ?execution.status, "already launched");
+            return Ok(());
+        }
+        self.machine.start_execution(&ExecutionInput::from(&execution)).await?;
+        tracing::info!(
+            execution_arn = %execution.execution_arn, goal_id = %execution.goal_id, actions = execution.total_actions,
+            "launched"
+        );
+        Ok(())
+    }
+
+    /// The execution that the API has recorded for this request.
+    async fn recorded(&self, arn: &ExecutionArn, request: &GoalActivityRequested) -> Result<Execution, NotLaunched> {
+        let found = self.intake.executions.find_execution(arn).await?;
+        found.filter(|e| e.goal_id == request.goal_id && e.user_id == request.user_id).ok_or_else(|| {
+            let message =
+                "executionArn names no execution of this goal and user; leave it out in requests of other services";
+            NotLaunched::Rejected(Rejection::invalid(message))
+        })
+    }
+
+    /// The execution as which a request of another service is accepted.
+    async fn accepted(&self, envelope: &Envelope, request: GoalActivityRequested) -> Result<Execution, NotLaunched> {
+        let origin = Origin::Service(RequestKey { source: envelope.source.clone(), event_id: request.event_id });
+        let start = StartRequest {
+            goal_id: request.goal_id,
+            user_id: request.user_id,
+            action_ids: request.action_ids,
+            regenerate: request.regenerate,
+        };
+        self.intake.accept(&start, &origin).await.map_err(|e| match e {
+            IntakeError::Rejected(why) => NotLaunched::Rejected(why.into()),
+            IntakeError::Unavailable(e) => NotLaunched::Unavailable(e),
+        })
+    }
+
+    async fn reject(&self, envelope: &Envelope, why: Rejection) -> Outside<()> {
+        let Some(request_event_id) = envelope.field::<EventId>("eventId") else { return Ok(()) };
+        tracing::warn!(
+            request = %request_event_id, source = envelope.source, reason = ?why.reason, message = why.message,
+            "request rejected"
+        );
+        let rejected = GoalActivityRejected {
+            version: Version::V1,
+            event_id: request_event_id.rejection(&envelope.source),
+            occurred_at: self.intake.clock.now(),
+            request_event_id,
+            execution_arn: why.execution_arn,
+            goal_id: envelope.field("goalId"),
+            user_id: envelope.field("userId"),
+            reason: why.reason,
+            message: why.message,
+        };
+        self.bus.publish(Event::Rejected(rejected)).await
+    }
+}

@@ -1,0 +1,125 @@
+//! Everything the functions need done outside, done in memory with the same promises. For tests.
+
+mod bus;
+mod claims;
+mod ledger;
+pub mod samples;
+mod settle;
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use goal_activity_core::execution::Execution;
+use goal_activity_core::goal::Goal;
+use goal_activity_core::ledger::BatchLedger;
+use goal_activity_core::notice::Notice;
+use goal_activity_core::ports::{
+    ActionsWithTasks, Clock, Event, ExecutionInput, FindExecution, ListTasks, LoadGoal, LoadGoalHead, Outside,
+    RequestKey, TaskPage, Unavailable,
+};
+use goal_activity_core::task::Task;
+use goal_activity_events::{ActionId, BatchAnswer, EventId, ExecutionArn, GoalId, TaskToken, Timestamp};
+
+/// A whole outside world in memory. Clones share it, so that one world stands for all ports.
+#[derive(Debug, Clone, Default)]
+pub struct World(Arc<Mutex<State>>);
+
+/// What is in a world. Public, so that tests can prepare and inspect it.
+#[derive(Debug, Default)]
+pub struct State {
+    /// The present moment, in milliseconds.
+    pub now: i64,
+    /// The Goals table.
+    pub goals: HashMap<GoalId, Goal>,
+    /// The Tasks table, by goal and position.
+    pub tasks: BTreeMap<(GoalId, String), Task>,
+    /// The read models.
+    pub executions: HashMap<ExecutionArn, Execution>,
+    /// The ledger, by execution and batch.
+    pub ledgers: HashMap<(ExecutionArn, u32), BatchLedger>,
+    /// The requests of other services that were accepted.
+    pub requests: HashMap<(String, EventId), ExecutionArn>,
+    /// Who has the telling of the operators in hand, since when.
+    pub notice_claims: HashMap<ExecutionArn, Timestamp>,
+    /// The executions that were started, in order.
+    pub started: Vec<ExecutionInput>,
+    /// The events on the bus.
+    pub events: Vec<Event>,
+    /// The notices that were sent.
+    pub notices: Vec<Notice>,
+    /// The answers that the state machine took.
+    pub answers: Vec<BatchAnswer>,
+    /// The tokens that the state machine does not wait for.
+    pub stale_tokens: Vec<TaskToken>,
+    /// The calls that will fail, once each, by name.
+    pub outages: VecDeque<&'static str>,
+}
+
+impl World {
+    /// What is in the world.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes the next call of that name fail.
+    pub fn break_once(&self, call: &'static str) {
+        self.state().outages.push_back(call);
+    }
+
+    /// Enters a call: fails when it is broken.
+    fn call(&self, name: &'static str) -> Outside<MutexGuard<'_, State>> {
+        let mut state = self.state();
+        if let Some(i) = state.outages.iter().position(|o| *o == name) {
+            state.outages.remove(i);
+            return Err(Unavailable::new(name, "broken by the test"));
+        }
+        Ok(state)
+    }
+}
+
+impl Clock for World {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.state().now)
+    }
+}
+
+impl LoadGoal for World {
+    async fn load_goal(&self, goal: &GoalId) -> Outside<Option<Goal>> {
+        Ok(self.call("load_goal")?.goals.get(goal).cloned())
+    }
+}
+
+impl LoadGoalHead for World {
+    async fn load_goal_head(&self, goal: &GoalId) -> Outside<Option<goal_activity_core::goal::GoalHead>> {
+        Ok(self.call("load_goal_head")?.goals.get(goal).map(|g| g.head.clone()))
+    }
+}
+
+impl ActionsWithTasks for World {
+    async fn actions_with_tasks(&self, goal: &GoalId) -> Outside<HashSet<ActionId>> {
+        let state = self.call("actions_with_tasks")?;
+        Ok(state.tasks.values().filter(|t| t.goal_id == *goal).map(|t| t.action_id.clone()).collect())
+    }
+}
+
+impl ListTasks for World {
+    async fn list_tasks(&self, goal: &GoalId, after: Option<&str>, limit: u16) -> Outside<TaskPage> {
+        let state = self.call("list_tasks")?;
+        let of_goal = state.tasks.values().filter(|t| t.goal_id == *goal);
+        let rest: Vec<_> = of_goal.filter(|t| after.is_none_or(|a| t.position.as_str() > a)).collect();
+        let tasks: Vec<_> = rest.iter().take(limit.into()).map(|t| (*t).clone()).collect();
+        let last = tasks.last().filter(|_| rest.len() > tasks.len()).map(|t| t.position.clone());
+        Ok(TaskPage { tasks, last })
+    }
+}
+
+impl FindExecution for World {
+    async fn find_execution(&self, arn: &ExecutionArn) -> Outside<Option<Execution>> {
+        Ok(self.call("find_execution")?.executions.get(arn).cloned())
+    }
+}
+
+/// A request's place in the world.
+fn request_key(request: &RequestKey) -> (String, EventId) {
+    (request.source.clone(), request.event_id.clone())
+}

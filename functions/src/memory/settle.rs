@@ -1,0 +1,81 @@
+use goal_activity_core::execution::{BatchState, Change, Happening, Status, TimelineEntry};
+use goal_activity_core::limits::NOTICE_LEASE;
+use goal_activity_core::outcome::Settlement;
+use goal_activity_core::ports::{Outside, RecordProgress, SettleExecution};
+use goal_activity_events::{EventId, ExecutionArn, Timestamp, WorkflowCompleted};
+
+use super::World;
+
+impl RecordProgress for World {
+    async fn record_started(&self, execution: &ExecutionArn, event: &str, at: Timestamp) -> Outside<()> {
+        let mut state = self.call("record_started")?;
+        if let Some(e) = state.executions.get_mut(execution).filter(|e| e.status == Status::Pending) {
+            e.status = e.status.after(Change::Started);
+            e.timeline.insert(event.to_owned(), TimelineEntry { at, what: Happening::Started });
+        }
+        Ok(())
+    }
+
+    async fn record_batch(
+        &self,
+        execution: &ExecutionArn,
+        event: &EventId,
+        batch_index: u32,
+        batch: &BatchState,
+    ) -> Outside<()> {
+        let mut state = self.call("record_batch")?;
+        let Some(e) = state.executions.get_mut(execution).filter(|e| e.status.ended().is_none()) else { return Ok(()) };
+        let known = e.batches.get(&batch_index.to_string());
+        if known.is_none_or(|known| known.sequence < batch.sequence) {
+            e.status = e.status.after(Change::Started);
+            e.batches.insert(batch_index.to_string(), batch.clone());
+            if let Some(what) = batch.happening(batch_index) {
+                e.timeline.insert(event.to_string(), TimelineEntry { at: batch.updated_at, what });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl SettleExecution for World {
+    async fn settle(&self, end: &Settlement) -> Outside<()> {
+        let mut state = self.call("settle")?;
+        let open = |e: &&mut goal_activity_core::execution::Execution| e.status.ended().is_none();
+        let Some(e) = state.executions.get_mut(&end.execution_arn).filter(open) else { return Ok(()) };
+        e.status = e.status.after(Change::Ended(end.status));
+        e.stop_date = Some(end.stop_date);
+        e.succeeded_actions = Some(end.tally.succeeded);
+        e.failed_count = Some(end.tally.failed_count());
+        e.failed_actions.clone_from(&end.tally.failed);
+        let entry = TimelineEntry { at: end.stop_date, what: Happening::Ended { status: end.status } };
+        e.timeline.insert(WorkflowCompleted::event_id_for(&end.execution_arn).to_string(), entry);
+        let head = state.goals.get_mut(&end.goal_id).map(|g| &mut g.head);
+        if let Some(head) = head.filter(|h| h.claimed_by.as_ref() == Some(&end.execution_arn)) {
+            (head.claimed_by, head.status) = (None, end.goal_status);
+        }
+        Ok(())
+    }
+
+    async fn claim_notice(&self, execution: &ExecutionArn, at: Timestamp) -> Outside<bool> {
+        let mut state = self.call("claim_notice")?;
+        let Some(e) = state.executions.get_mut(execution) else { return Ok(false) };
+        e.published_at.get_or_insert(at);
+        if e.notified_at.is_some() {
+            return Ok(false);
+        }
+        let free = state.notice_claims.get(execution).is_none_or(|since| *since < at.minus(NOTICE_LEASE));
+        if free {
+            state.notice_claims.insert(execution.clone(), at);
+        }
+        Ok(free)
+    }
+
+    async fn mark_told(&self, execution: &ExecutionArn, at: Timestamp) -> Outside<()> {
+        let mut state = self.call("mark_told")?;
+        if let Some(e) = state.executions.get_mut(execution) {
+            e.published_at.get_or_insert(at);
+            e.notified_at.get_or_insert(at);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,81 @@
+//! `projector`: keeps the read model of every workflow, and settles its end.
+
+use goal_activity_core::execution::BatchState;
+use goal_activity_core::outcome::End;
+use goal_activity_core::ports::{
+    Clock, FindExecution, Notify, PublishEvent, RecordProgress, SealLedger, SettleExecution,
+};
+use goal_activity_events::{BatchProgressed, Detail, Envelope, ExecutionStatusChanged, MachineStatus, ReadError};
+
+use crate::queue::{HandleMessage, MessageError};
+use crate::settle::Settle;
+
+/// The function with all it needs.
+#[derive(Debug, Clone)]
+pub struct Projector<R, E, L, S, B, N, K> {
+    /// Records progress.
+    pub records: R,
+    /// Settles ends.
+    pub settle: Settle<E, L, S, B, N, K>,
+}
+
+impl<R, E, L, S, B, N, K> HandleMessage for Projector<R, E, L, S, B, N, K>
+where
+    R: RecordProgress,
+    E: FindExecution,
+    L: SealLedger,
+    S: SettleExecution,
+    B: PublishEvent,
+    N: Notify,
+    K: Clock,
+{
+    async fn handle(&self, body: &str) -> Result<(), MessageError> {
+        let malformed = |e: ReadError| MessageError::Malformed(e.to_string());
+        let envelope = Envelope::parse(body).map_err(malformed)?;
+        match envelope.detail_type.as_str() {
+            BatchProgressed::TYPE => self.progressed(&envelope.detail().map_err(malformed)?).await,
+            ExecutionStatusChanged::TYPE => {
+                let change = ExecutionStatusChanged::read(&envelope).map_err(malformed)?;
+                self.status_changed(&envelope, &change).await
+            }
+            other => Err(MessageError::Malformed(format!("nothing is known of {other:?} events"))),
+        }
+    }
+}
+
+impl<R, E, L, S, B, N, K> Projector<R, E, L, S, B, N, K>
+where
+    R: RecordProgress,
+    E: FindExecution,
+    L: SealLedger,
+    S: SettleExecution,
+    B: PublishEvent,
+    N: Notify,
+    K: Clock,
+{
+    async fn progressed(&self, event: &BatchProgressed) -> Result<(), MessageError> {
+        let state = BatchState::from(event);
+        if state.processed() > state.total {
+            let reason = format!("{} of {} actions cannot be processed", state.processed(), state.total);
+            return Err(MessageError::Malformed(reason));
+        }
+        let (arn, batch) = (&event.execution_arn, event.batch_index);
+        self.records.record_batch(arn, &event.event_id, batch, &state).await?;
+        tracing::info!(
+            execution_arn = %arn, goal_id = %event.goal_id, batch_index = batch, processed = state.processed(),
+            total = state.total, "batch progressed"
+        );
+        Ok(())
+    }
+
+    async fn status_changed(&self, envelope: &Envelope, change: &ExecutionStatusChanged) -> Result<(), MessageError> {
+        let arn = &change.execution_arn;
+        tracing::info!(execution_arn = %arn, status = ?change.status, "execution status changed");
+        match (change.status, End::of(change.status)) {
+            (_, Some(end)) => self.settle.settle(arn, end, change.stopped_at().unwrap_or(envelope.time)).await?,
+            (MachineStatus::Running, None) => self.records.record_started(arn, &envelope.id, envelope.time).await?,
+            (_, None) => {}
+        }
+        Ok(())
+    }
+}

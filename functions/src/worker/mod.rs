@@ -1,0 +1,218 @@
+//! `worker`: generates the tasks of one batch's actions in parallel, commits each action as it is ready, reports, answers.
+
+mod attempts;
+mod report;
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use goal_activity_core::goal::Goal;
+use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Failure, Tally};
+use goal_activity_core::limits::{ACTIONS_PER_BATCH, BATCH_SECONDS, DEADLINE_MARGIN};
+use goal_activity_core::ports::{
+    ActionCommit, AnswerBatch, Answered, Clock, Committed, GenerateTasks, LoadGoal, Opened, Outside, PublishEvent,
+    Replaces, WorkLedger,
+};
+use goal_activity_core::task::Task;
+use goal_activity_events::{ActionId, BatchAnswer, BatchMessage, FailureCode, Timestamp};
+
+use crate::queue::{HandleMessage, MessageError};
+use report::Reporter;
+
+/// The function with all it needs.
+#[derive(Debug, Clone)]
+pub struct Worker<G, L, A, B, T, K> {
+    /// Reads goals.
+    pub goals: G,
+    /// Keeps the ledger.
+    pub ledger: L,
+    /// Makes tasks.
+    pub generator: A,
+    /// Tells of progress.
+    pub bus: B,
+    /// Answers the state machine.
+    pub callbacks: T,
+    /// Tells the time.
+    pub clock: K,
+}
+
+/// What is to be saved for one action.
+struct Generated {
+    action: ActionId,
+    outcome: ActionOutcome,
+    tasks: Vec<Task>,
+    replaces: Replaces,
+}
+
+/// Whether there is still something to do for a batch.
+enum Work {
+    /// All its actions have an outcome.
+    Done,
+    /// Somebody has decided the outcome of the workflow: not even an answer is wanted.
+    Sealed,
+}
+
+impl<G, L, A, B, T, K> HandleMessage for Worker<G, L, A, B, T, K>
+where
+    G: LoadGoal,
+    L: WorkLedger,
+    A: GenerateTasks,
+    B: PublishEvent,
+    T: AnswerBatch,
+    K: Clock,
+{
+    async fn handle(&self, body: &str) -> Result<(), MessageError> {
+        let batch = parse(body)?;
+        let execution = &batch.execution_arn;
+        if let Work::Sealed = self.work(&batch).await? {
+            tracing::info!(execution_arn = %execution, batch_index = batch.batch_index, "the ledger is sealed; batch dropped");
+            return Ok(());
+        }
+        let ledger = self.ledger.read_batch(execution, batch.batch_index).await?;
+        Reporter::new(self, &batch).report(&ledger).await;
+        self.answer(&batch, &ledger).await?;
+        Ok(())
+    }
+}
+
+impl<G, L, A, B, T, K> Worker<G, L, A, B, T, K>
+where
+    G: LoadGoal,
+    L: WorkLedger,
+    A: GenerateTasks,
+    B: PublishEvent,
+    T: AnswerBatch,
+    K: Clock,
+{
+    /// Brings every action of the batch to an outcome. Those that have one already, from an earlier delivery of the same
+    /// message, are left alone (promise P3).
+    async fn work(&self, batch: &BatchMessage) -> Outside<Work> {
+        let started = self.clock.now();
+        let Opened::Open(ledger) = self.ledger.open_batch(&batch.execution_arn, batch.batch_index).await? else {
+            return Ok(Work::Sealed);
+        };
+        let open: Vec<_> = batch.action_ids.iter().filter(|a| !ledger.outcomes.contains_key(*a)).collect();
+        if open.is_empty() {
+            return Ok(Work::Done);
+        }
+        let goal = self.goals.load_goal(&batch.goal_id).await?.filter(|g| g.head.user_id == batch.user_id);
+        let deadline = batch.enqueued_at.plus(Duration::from_secs(BATCH_SECONDS.into())).minus(DEADLINE_MARGIN);
+        let time_left = deadline.since(started);
+
+        // Generated side by side, saved one after the other: transactions on one ledger row would only conflict.
+        let mut generating: FuturesUnordered<_> =
+            open.into_iter().map(|a| self.generate(batch, goal.as_ref(), a, time_left)).collect();
+        let mut reporter = Reporter::new(self, batch);
+        while let Some(generated) = generating.next().await {
+            if !self.commit(batch, generated?).await? {
+                let now = self.ledger.read_batch(&batch.execution_arn, batch.batch_index).await?;
+                if now.sealed {
+                    return Ok(Work::Sealed);
+                }
+            }
+            if !generating.is_empty() && reporter.is_due() {
+                reporter.report(&self.ledger.read_batch(&batch.execution_arn, batch.batch_index).await?).await;
+            }
+        }
+        Ok(Work::Done)
+    }
+
+    /// One action's outcome, at the latest when the batch's time is over.
+    async fn generate(
+        &self,
+        batch: &BatchMessage,
+        goal: Option<&Goal>,
+        action_id: &ActionId,
+        time_left: Duration,
+    ) -> Outside<Generated> {
+        let failed = |failure| Generated {
+            action: action_id.clone(),
+            outcome: ActionOutcome::Failed(failure),
+            tasks: Vec::new(),
+            replaces: Replaces::Nothing,
+        };
+        let Some((goal, action)) = goal.and_then(|g| Some((g, g.action(action_id)?))) else {
+            return Ok(failed(Failure::new(
+                FailureCode::ActionGone,
+                "the action is no longer part of the user's goal",
+                0,
+            )));
+        };
+        let (drafts, attempts) = match attempts::generate(&self.generator, goal, action, time_left).await {
+            Ok(done) => done,
+            Err(failure) => return Ok(failed(failure)),
+        };
+        let replaces = match batch.regenerate {
+            true => Replaces::Positions(self.ledger.task_positions(&batch.goal_id, action).await?),
+            false => Replaces::Nothing,
+        };
+        let tasks = drafts.into_tasks(&batch.goal_id, action, &batch.execution_arn, self.clock.now());
+        let outcome = ActionOutcome::Succeeded { tasks: tasks.len(), attempts };
+        Ok(Generated { action: action_id.clone(), outcome, tasks, replaces })
+    }
+
+    /// Saves an action's outcome. Answers whether this was the one to count: `false` means that another came first.
+    async fn commit(&self, batch: &BatchMessage, generated: Generated) -> Outside<bool> {
+        let Generated { action, outcome, tasks, replaces } = generated;
+        let (execution, batch_index) = (&batch.execution_arn, batch.batch_index);
+        log_outcome(batch, &action, &outcome);
+        let commit = ActionCommit { execution, batch_index, action: &action, outcome, tasks, replaces };
+        match self.ledger.commit_action(&commit).await? {
+            Committed::Yes => Ok(true),
+            Committed::TooLate => Ok(false),
+            Committed::TasksExist => {
+                let why = "the action has tasks already, and this workflow may not replace them";
+                let outcome = ActionOutcome::Failed(Failure::new(FailureCode::TasksExist, why, 0));
+                let commit = ActionCommit { outcome, tasks: Vec::new(), replaces: Replaces::Nothing, ..commit };
+                Ok(self.ledger.commit_action(&commit).await? == Committed::Yes)
+            }
+        }
+    }
+
+    async fn answer(&self, batch: &BatchMessage, ledger: &BatchLedger) -> Outside<()> {
+        let tally = Tally::so_far(&batch.action_ids, ledger);
+        let answer =
+            BatchAnswer { batch_index: batch.batch_index, succeeded: tally.succeeded, failed: tally.failed_count() };
+        let answered = self.callbacks.answer(&batch.task_token, &answer).await?;
+        let (execution, index) = (&batch.execution_arn, batch.batch_index);
+        match answered {
+            Answered::Accepted => tracing::info!(
+                execution_arn = %execution, goal_id = %batch.goal_id, batch_index = index,
+                succeeded = answer.succeeded, failed = answer.failed, "batch answered"
+            ),
+            Answered::Stale => tracing::warn!(
+                execution_arn = %execution, batch_index = index, "stale task token: nobody waits for this batch any more"
+            ),
+        }
+        Ok(())
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}
+
+fn parse(body: &str) -> Result<BatchMessage, MessageError> {
+    // The parser's own message would repeat parts of the text, which holds a task token.
+    let unreadable = |e: serde_json::Error| format!("not a batch: {:?} error at column {}", e.classify(), e.column());
+    let batch: BatchMessage = serde_json::from_str(body).map_err(|e| MessageError::Malformed(unreadable(e)))?;
+    if (1..=ACTIONS_PER_BATCH).contains(&batch.action_ids.len()) {
+        return Ok(batch);
+    }
+    let reason = format!("a batch has 1 to {ACTIONS_PER_BATCH} actions, not {}", batch.action_ids.len());
+    Err(MessageError::Malformed(reason))
+}
+
+fn log_outcome(batch: &BatchMessage, action: &ActionId, outcome: &ActionOutcome) {
+    let (execution, index) = (&batch.execution_arn, batch.batch_index);
+    match outcome {
+        ActionOutcome::Succeeded { tasks, attempts } => tracing::info!(
+            execution_arn = %execution, batch_index = index, action_id = %action, tasks, attempts, "action generated"
+        ),
+        ActionOutcome::Failed(failure) => tracing::warn!(
+            execution_arn = %execution, batch_index = index, action_id = %action, code = ?failure.code,
+            attempts = failure.attempts, reason = failure.message, "action failed"
+        ),
+    }
+}
