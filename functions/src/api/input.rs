@@ -6,6 +6,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use goal_activity_events::UserId;
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use super::problem::{Code, Problem};
 
@@ -52,7 +53,10 @@ impl Input {
             false => raw.as_bytes().to_vec(),
         };
         let bytes = if bytes.trim_ascii().is_empty() { b"{}".as_slice() } else { &bytes };
-        serde_json::from_slice(bytes).map_err(|e| invalid(format!("the body is not what this route takes: {e}")))
+        let unfit = |e: serde_json::Error| invalid(format!("the body is not what this route takes: {e}"));
+        // By way of a map: serde would also take an array for a struct.
+        let object: Map<String, Value> = serde_json::from_slice(bytes).map_err(unfit)?;
+        T::deserialize(Value::Object(object)).map_err(unfit)
     }
 
     /// A parameter of the query, when it is there.

@@ -1,0 +1,16 @@
+//! The promises P1 to P10 of ARCHITECTURE.md, held by the real handlers on an in-memory world. Every message is delivered
+//! twice somewhere in here.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is how a test reports")]
+
+mod http;
+mod p01_one_at_a_time;
+mod p02_idempotent_start;
+mod p03_exactly_once;
+mod p04_nothing_after_the_seal;
+mod p05_partial_failure;
+mod p06_progress;
+mod p07_always_an_end;
+mod p08_order;
+mod p09_isolation;
+mod p10_bounded;
+mod rig;

@@ -1,0 +1,102 @@
+use goal_activity_core::ports::Event;
+use goal_activity_events::{EventId, GoalActivityRejected, GoalActivityRequested, RejectionReason, Timestamp, Version};
+use serde_json::json;
+
+use crate::rig::{Rig, USER, envelope, goal_id, raw_envelope};
+
+fn request(event_id: &str) -> GoalActivityRequested {
+    GoalActivityRequested {
+        version: Version::V1,
+        event_id: event_id.parse().unwrap(),
+        occurred_at: Timestamp::from_millis(0),
+        execution_arn: None,
+        goal_id: goal_id("goal-1"),
+        user_id: USER.parse().unwrap(),
+        action_ids: None,
+        regenerate: false,
+    }
+}
+
+fn rejections(rig: &Rig) -> Vec<GoalActivityRejected> {
+    let rejected = |e| if let Event::Rejected(r) = e { Some(r) } else { None };
+    rig.events().into_iter().filter_map(rejected).collect()
+}
+
+#[tokio::test]
+async fn p2_the_same_request_delivered_again_makes_one_execution_even_after_its_end() {
+    let rig = Rig::with_goal(8);
+    let event = envelope("planner", &request("request-1"));
+    rig.launch(&event).await.unwrap();
+    rig.launch(&event).await.unwrap();
+    let arn = rig.world.state().started[0].execution_arn.clone();
+    rig.run(&arn).await;
+    rig.world.state().tasks.clear();
+    rig.launch(&event).await.unwrap();
+    assert_eq!(rig.world.state().started.len(), 1);
+    assert_eq!(rejections(&rig), []);
+}
+
+#[tokio::test]
+async fn p2_the_same_id_from_another_service_is_another_request() {
+    let rig = Rig::with_goal(8);
+    rig.launch(&envelope("planner", &request("request-1"))).await.unwrap();
+    rig.launch(&envelope("importer", &request("request-1"))).await.unwrap();
+    let [rejected] = rejections(&rig).try_into().unwrap();
+    assert_eq!(rejected.reason, RejectionReason::AlreadyRunning);
+    assert_eq!(rejected.execution_arn, Some(rig.world.state().started[0].execution_arn.clone()));
+}
+
+#[tokio::test]
+async fn p2_a_crash_between_claim_and_launch_is_repaired_by_the_redelivery() {
+    let rig = Rig::with_goal(8);
+    rig.world.break_once("start_execution");
+    let event = envelope("planner", &request("request-1"));
+    rig.launch(&event).await.unwrap_err();
+    rig.launch(&event).await.unwrap();
+    let state = rig.world.state();
+    assert_eq!((state.started.len(), state.executions.len()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_request_that_cannot_be_accepted_is_answered_with_a_stable_rejection() {
+    let rig = Rig::with_goal(8);
+    let unknown = GoalActivityRequested { goal_id: goal_id("nowhere"), ..request("request-1") };
+    rig.launch(&envelope("planner", &unknown)).await.unwrap();
+    rig.launch(&envelope("planner", &unknown)).await.unwrap();
+    let [first, second] = rejections(&rig).try_into().unwrap();
+    assert_eq!((first.reason, first.request_event_id.as_str()), (RejectionReason::UnknownGoal, "request-1"));
+    assert_eq!(first.event_id, second.event_id);
+
+    let stranger = GoalActivityRequested { user_id: "user-2".parse().unwrap(), ..request("request-2") };
+    rig.launch(&envelope("planner", &stranger)).await.unwrap();
+    assert_eq!(rejections(&rig)[2].reason, RejectionReason::NotOwner);
+}
+
+#[tokio::test]
+async fn a_broken_request_is_rejected_when_its_sender_can_be_answered_and_dead_lettered_otherwise() {
+    let rig = Rig::with_goal(8);
+    let detail = json!({ "version": "1", "eventId": "request-1", "goalId": 7, "userId": USER });
+    rig.launch(&raw_envelope("planner", "GoalActivityRequested", &detail)).await.unwrap();
+    let [rejected] = rejections(&rig).try_into().unwrap();
+    assert_eq!((rejected.reason, rejected.goal_id), (RejectionReason::Invalid, None));
+
+    for body in ["", "not json", "{}", &raw_envelope("planner", "GoalActivityRequested", &json!({ "goalId": "goal-1" }))] {
+        rig.launch(body).await.unwrap_err();
+    }
+    assert_eq!(rejections(&rig).len(), 1);
+}
+
+#[tokio::test]
+async fn a_foreign_execution_arn_in_a_request_is_rejected() {
+    let rig = Rig::with_goal(8);
+    let arn = "arn:aws:states:us-east-1:000000000000:execution:goal-activity:goal-9-1";
+    let forged = GoalActivityRequested { execution_arn: Some(arn.parse().unwrap()), ..request("request-1") };
+    rig.launch(&envelope("planner", &forged)).await.unwrap();
+    assert_eq!(rejections(&rig)[0].reason, RejectionReason::Invalid);
+    assert!(rig.world.state().started.is_empty());
+}
+
+#[test]
+fn random_event_ids_differ() {
+    assert_ne!(EventId::random(), EventId::random());
+}

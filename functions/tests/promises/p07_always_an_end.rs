@@ -1,0 +1,82 @@
+use goal_activity_core::goal::GoalStatus;
+
+use crate::rig::{Rig, status_change};
+
+#[tokio::test]
+async fn p7_the_end_is_told_once_by_effect_however_often_it_is_reported() {
+    let rig = Rig::with_goal(8);
+    rig.script("a-1-1", "fail");
+    let arn = rig.launched().await;
+    rig.run(&arn).await;
+    rig.project(&status_change(&arn, "SUCCEEDED")).await.unwrap();
+    rig.project(&status_change(&arn, "SUCCEEDED")).await.unwrap();
+    assert_eq!((rig.completed().len(), rig.notices()), (1, 1));
+}
+
+#[tokio::test]
+async fn p7_settling_goes_on_where_it_was_interrupted() {
+    for call in ["find_execution", "seal_ledger", "settle", "publish", "claim_notice", "mark_told"] {
+        let rig = Rig::with_goal(8);
+        rig.script("a-1-1", "fail");
+        let arn = rig.launched().await;
+        for batch in rig.batches(&arn) {
+            rig.work(&batch).await.unwrap();
+        }
+        rig.world.break_once(call);
+        rig.project(&status_change(&arn, "SUCCEEDED")).await.expect_err(call);
+        // The message comes back after its visibility timeout.
+        rig.world.state().now += 360_000;
+        rig.project(&status_change(&arn, "SUCCEEDED")).await.unwrap();
+        assert_eq!(rig.goal_status(), GoalStatus::Partial, "after {call}");
+        let ids: std::collections::HashSet<_> = rig.completed().into_iter().map(|c| c.event_id).collect();
+        assert_eq!(ids.len(), 1, "after {call}");
+        assert!(rig.notices() >= 1, "after {call}");
+        assert!(rig.execution(&arn).notified_at.is_some(), "after {call}");
+    }
+}
+
+#[tokio::test]
+async fn p7_two_projectors_with_the_same_end_wake_nobody_twice() {
+    let rig = Rig::with_goal(8);
+    rig.script("a-1-1", "fail");
+    let arn = rig.launched().await;
+    for batch in rig.batches(&arn) {
+        rig.work(&batch).await.unwrap();
+    }
+    let end = status_change(&arn, "SUCCEEDED");
+    let both = futures_util::future::join(rig.project(&end), rig.project(&end)).await;
+    (both.0.unwrap(), both.1.unwrap());
+    assert_eq!(rig.notices(), 1);
+}
+
+#[tokio::test]
+async fn p7_a_goal_that_was_deleted_meanwhile_does_not_keep_its_workflow_from_ending() {
+    let rig = Rig::with_goal(8);
+    let arn = rig.launched().await;
+    rig.world.state().goals.clear();
+    rig.run(&arn).await;
+    assert!(rig.execution(&arn).status.ended().is_some());
+    assert_eq!(rig.completed().len(), 1);
+}
+
+#[tokio::test]
+async fn p7_an_execution_that_nobody_recorded_is_left_alone() {
+    let rig = Rig::with_goal(8);
+    let arn = "arn:aws:states:us-east-1:000000000000:execution:goal-activity:by-hand".parse().unwrap();
+    rig.project(&status_change(&arn, "SUCCEEDED")).await.unwrap();
+    assert!(rig.completed().is_empty());
+}
+
+#[tokio::test]
+async fn p7_a_start_that_could_not_be_announced_is_announced_by_the_next_one() {
+    let rig = Rig::with_goal(8);
+    rig.world.break_once("publish");
+    let first = rig.start().await;
+    assert_eq!((first.status, first.code(), first.body["retryable"].as_bool()), (503, "UNAVAILABLE", Some(true)));
+    rig.world.state().now += 6_000;
+    let second = rig.start().await;
+    assert_eq!((second.status, second.arn()), (409, first.arn()));
+    rig.deliver_requests().await;
+    rig.run(&first.arn()).await;
+    assert_eq!(rig.goal_status(), GoalStatus::Active);
+}

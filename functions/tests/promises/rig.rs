@@ -1,0 +1,258 @@
+//! The whole pipeline in one process: the real handlers, an in-memory world, and what AWS would do in between.
+
+use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use goal_activity_core::execution::Execution;
+use goal_activity_core::goal::{Goal, GoalStatus};
+use goal_activity_core::limits::ACTIONS_PER_BATCH;
+use goal_activity_core::ports::{Event, ExecutionInput};
+use goal_activity_core::task::Task;
+use goal_activity_events::{BatchMessage, Detail, ExecutionArn, GoalId, SOURCE, TaskToken, Timestamp, Version};
+use goal_activity_functions::api::Api;
+use goal_activity_functions::finalize::{Finalize, FinalizeAnswer};
+use goal_activity_functions::generator::{Generator, Offline};
+use goal_activity_functions::intake::Intake;
+use goal_activity_functions::launch::Launch;
+use goal_activity_functions::memory::{World, samples};
+use goal_activity_functions::projector::Projector;
+use goal_activity_functions::queue::{HandleMessage, MessageError};
+use goal_activity_functions::settle::Settle;
+use goal_activity_functions::worker::Worker;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+pub(crate) const USER: &str = "user-1";
+
+/// The pipeline.
+#[derive(Default)]
+pub(crate) struct Rig {
+    pub(crate) world: World,
+}
+
+/// An answer of the API.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: i64,
+    pub(crate) body: Value,
+    pub(crate) location: Option<String>,
+}
+
+impl Answer {
+    pub(crate) fn code(&self) -> &str {
+        self.body["code"].as_str().unwrap_or_default()
+    }
+
+    pub(crate) fn arn(&self) -> ExecutionArn {
+        self.body["executionArn"].as_str().expect("an answer with an executionArn").parse().unwrap()
+    }
+}
+
+impl Rig {
+    /// A pipeline with one goal of that many actions, owned by [`USER`].
+    pub(crate) fn with_goal(actions: u8) -> Self {
+        let rig = Self::default();
+        rig.add(samples::goal("goal-1", USER, actions));
+        rig
+    }
+
+    pub(crate) fn add(&self, goal: Goal) {
+        self.world.state().goals.insert(goal.head.goal_id.clone(), goal);
+    }
+
+    /// Writes a directive for the offline generator into an action.
+    pub(crate) fn script(&self, action: &str, directive: &str) {
+        let mut state = self.world.state();
+        let goal = state.goals.get_mut(&goal_id("goal-1")).unwrap();
+        let action = goal.actions.iter_mut().find(|a| a.action_id.as_str() == action).unwrap();
+        action.constraints = format!("offline: {directive}");
+    }
+
+    fn intake(&self) -> Intake<World, World, World, World, World> {
+        Intake {
+            goals: self.world.clone(),
+            tasks: self.world.clone(),
+            executions: self.world.clone(),
+            claims: self.world.clone(),
+            clock: self.world.clone(),
+            state_machine: samples::state_machine(),
+        }
+    }
+
+    /// Calls the API as a user.
+    pub(crate) async fn call(&self, user: &str, route: &str, path: Value, query: Value, body: &str) -> Answer {
+        let request: ApiGatewayV2httpRequest = serde_json::from_value(json!({
+            "routeKey": route, "rawPath": "/", "rawQueryString": "", "headers": {}, "pathParameters": path,
+            "queryStringParameters": query, "body": body, "isBase64Encoded": false,
+            "requestContext": {
+                "authorizer": { "jwt": { "claims": { "sub": user }, "scopes": null } },
+                "http": { "method": "POST", "path": "/" },
+            },
+        }))
+        .unwrap();
+        let api = Api { intake: self.intake(), bus: self.world.clone() };
+        let response: ApiGatewayV2httpResponse = api.handle(request).await;
+        let location = response.headers.get("location").map(|l| l.to_str().unwrap().to_owned());
+        let text = serde_json::to_value(&response.body).unwrap();
+        let body = serde_json::from_str(text.as_str().unwrap_or_default()).unwrap_or(Value::Null);
+        Answer { status: response.status_code, body, location }
+    }
+
+    pub(crate) async fn start_as(&self, user: &str, goal: &str, body: &str) -> Answer {
+        let route = "POST /api/goals/{goalId}/start-activity";
+        self.call(user, route, json!({ "goalId": goal }), json!({}), body).await
+    }
+
+    pub(crate) async fn start(&self) -> Answer {
+        self.start_as(USER, "goal-1", "").await
+    }
+
+    pub(crate) async fn status(&self, arn: &ExecutionArn) -> Answer {
+        let route = "GET /api/workflows/{executionArn}/status";
+        self.call(USER, route, json!({ "executionArn": arn.as_str() }), json!({}), "").await
+    }
+
+    pub(crate) async fn launch(&self, body: &str) -> Result<(), MessageError> {
+        let launch = Launch { intake: self.intake(), machine: self.world.clone(), bus: self.world.clone() };
+        launch.handle(body).await
+    }
+
+    pub(crate) async fn work(&self, message: &BatchMessage) -> Result<(), MessageError> {
+        let worker = Worker {
+            goals: self.world.clone(),
+            ledger: self.world.clone(),
+            generator: Generator::Offline(Offline),
+            bus: self.world.clone(),
+            callbacks: self.world.clone(),
+            clock: self.world.clone(),
+        };
+        worker.handle(&serde_json::to_string(message).unwrap()).await
+    }
+
+    pub(crate) async fn finalize(&self, arn: &ExecutionArn) -> FinalizeAnswer {
+        let finalize = Finalize { executions: self.world.clone(), ledger: self.world.clone() };
+        finalize.finalize(serde_json::from_value(json!({ "executionArn": arn })).unwrap()).await.unwrap()
+    }
+
+    pub(crate) async fn project(&self, body: &str) -> Result<(), MessageError> {
+        let settle = Settle {
+            executions: self.world.clone(),
+            ledger: self.world.clone(),
+            settlements: self.world.clone(),
+            bus: self.world.clone(),
+            operators: self.world.clone(),
+            clock: self.world.clone(),
+        };
+        Projector { records: self.world.clone(), settle }.handle(body).await
+    }
+
+    /// Starts and launches a workflow for the goal.
+    pub(crate) async fn launched(&self) -> ExecutionArn {
+        let answer = self.start().await;
+        assert_eq!(answer.status, 202, "{answer:?}");
+        self.deliver_requests().await;
+        answer.arn()
+    }
+
+    /// Delivers every request on the bus to `launch`.
+    pub(crate) async fn deliver_requests(&self) {
+        for event in self.events() {
+            if let Event::Requested(detail) = event {
+                self.launch(&envelope(SOURCE, &detail)).await.unwrap();
+            }
+        }
+    }
+
+    /// The batches that the state machine makes of a launched workflow.
+    pub(crate) fn batches(&self, arn: &ExecutionArn) -> Vec<BatchMessage> {
+        let state = self.world.state();
+        let input = state.started.iter().find(|s| s.execution_arn == *arn).expect("a launched workflow");
+        let chunks = input.action_ids.chunks(ACTIONS_PER_BATCH).zip(0..);
+        chunks.map(|(ids, index)| batch(input, ids.to_vec(), index, state.now)).collect()
+    }
+
+    /// Delivers every report on the bus to the projector.
+    pub(crate) async fn deliver_progress(&self) {
+        for event in self.events() {
+            if let Event::Progressed(detail) = event {
+                self.project(&envelope(SOURCE, &detail)).await.unwrap();
+            }
+        }
+    }
+
+    /// Runs a launched workflow to its end.
+    pub(crate) async fn run(&self, arn: &ExecutionArn) {
+        self.project(&status_change(arn, "RUNNING")).await.unwrap();
+        for batch in self.batches(arn) {
+            self.work(&batch).await.unwrap();
+        }
+        self.deliver_progress().await;
+        let answer = self.finalize(arn).await;
+        let end = if answer.succeeded_actions == 0 { "FAILED" } else { "SUCCEEDED" };
+        self.project(&status_change(arn, end)).await.unwrap();
+    }
+
+    pub(crate) fn execution(&self, arn: &ExecutionArn) -> Execution {
+        self.world.state().executions[arn].clone()
+    }
+
+    pub(crate) fn goal_status(&self) -> GoalStatus {
+        self.world.state().goals[&goal_id("goal-1")].head.status
+    }
+
+    pub(crate) fn tasks(&self) -> Vec<Task> {
+        self.world.state().tasks.values().cloned().collect()
+    }
+
+    pub(crate) fn events(&self) -> Vec<Event> {
+        self.world.state().events.clone()
+    }
+
+    pub(crate) fn completed(&self) -> Vec<goal_activity_events::WorkflowCompleted> {
+        let completed = |e| if let Event::Completed(c) = e { Some(c) } else { None };
+        self.events().into_iter().filter_map(completed).collect()
+    }
+
+    pub(crate) fn notices(&self) -> usize {
+        self.world.state().notices.len()
+    }
+}
+
+pub(crate) fn goal_id(id: &str) -> GoalId {
+    id.parse().unwrap()
+}
+
+fn batch(input: &ExecutionInput, action_ids: Vec<goal_activity_events::ActionId>, index: u32, now: i64) -> BatchMessage {
+    BatchMessage {
+        version: Version::V1,
+        execution_arn: input.execution_arn.clone(),
+        goal_id: input.goal_id.clone(),
+        user_id: input.user_id.clone(),
+        batch_index: index,
+        action_ids,
+        regenerate: input.regenerate,
+        enqueued_at: Timestamp::from_millis(now),
+        task_token: TaskToken::new(format!("token-{}-{index}", input.execution_arn.name())),
+    }
+}
+
+/// An event as EventBridge delivers it to a queue.
+pub(crate) fn envelope<D: Detail>(source: &str, detail: &D) -> String {
+    raw_envelope(source, D::TYPE, detail)
+}
+
+pub(crate) fn raw_envelope(source: &str, detail_type: &str, detail: &impl Serialize) -> String {
+    json!({
+        "version": "0", "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718", "detail-type": detail_type, "source": source,
+        "account": "000000000000", "time": "2026-11-24T00:00:00Z", "region": "us-east-1", "resources": [],
+        "detail": detail,
+    })
+    .to_string()
+}
+
+/// Step Functions' own event about an execution.
+pub(crate) fn status_change(arn: &ExecutionArn, status: &str) -> String {
+    let detail = json!({
+        "executionArn": arn, "stateMachineArn": samples::state_machine(), "name": arn.name(), "status": status,
+        "startDate": 1, "stopDate": if status == "RUNNING" { Value::Null } else { json!(2) },
+    });
+    raw_envelope("aws.states", "Step Functions Execution Status Change", &detail)
+}
