@@ -18,7 +18,7 @@ pub enum ConfigError {
     },
 }
 
-/// The functions that accept requests: `api` and `launch`.
+/// What the functions that accept requests have in common: `api` and `launch`.
 #[derive(Debug, Clone)]
 pub struct Intake {
     /// The Goals table.
@@ -36,6 +36,8 @@ pub struct Intake {
 /// The function `worker`.
 #[derive(Debug, Clone)]
 pub struct Worker {
+    /// The queue that it reads from.
+    pub queue_url: String,
     /// The Goals table.
     pub goals_table: String,
     /// The Tasks table.
@@ -65,6 +67,8 @@ pub struct Finalize {
 /// The function `projector`.
 #[derive(Debug, Clone)]
 pub struct Projector {
+    /// The queue that it reads from.
+    pub queue_url: String,
     /// The Goals table.
     pub goals_table: String,
     /// The `WorkflowExecutions` table.
@@ -83,6 +87,11 @@ fn var(name: &'static str) -> Result<String, ConfigError> {
 /// How much is logged: a `tracing` filter such as `info` or `goal_activity_functions=debug`.
 pub fn log_level() -> String {
     var("LOG_LEVEL").unwrap_or_else(|_| "info".to_owned())
+}
+
+/// The URL of the queue that a function reads from.
+pub fn queue_url() -> Result<String, ConfigError> {
+    var("QUEUE_URL")
 }
 
 impl Intake {
@@ -114,6 +123,7 @@ impl Worker {
             }
         };
         Ok(Self {
+            queue_url: queue_url()?,
             goals_table: var("GOALS_TABLE")?,
             tasks_table: var("TASKS_TABLE")?,
             executions_table: var("EXECUTIONS_TABLE")?,
@@ -134,6 +144,7 @@ impl Projector {
     /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
         Ok(Self {
+            queue_url: queue_url()?,
             goals_table: var("GOALS_TABLE")?,
             executions_table: var("EXECUTIONS_TABLE")?,
             event_bus: var("EVENT_BUS")?,

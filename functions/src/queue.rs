@@ -1,7 +1,14 @@
 //! Reading an SQS batch: each message is handled by itself, and only those that failed go back to the queue.
 
+use std::time::Duration;
+
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
-use goal_activity_core::ports::Unavailable;
+use goal_activity_core::ports::{Outside, Unavailable};
+
+/// How long a message rests after its first failure.
+const FIRST_RETRY: Duration = Duration::from_secs(5);
+/// How long a message rests after its later failures.
+const LATER_RETRY: Duration = Duration::from_secs(60);
 
 /// Why a message was not handled. Either way it goes back to the queue, and after too many receives to its dead-letter
 /// queue: a malformed one because people must see it, an unavailable one because it may work next time.
@@ -21,13 +28,19 @@ pub trait HandleMessage: Sync {
     fn handle(&self, body: &str) -> impl Future<Output = Result<(), MessageError>> + Send;
 }
 
+/// Decides when a message may be received again.
+pub trait Postpone: Sync {
+    /// Makes the message that was received under this handle visible again after that time.
+    fn postpone(&self, receipt_handle: &str, wait: Duration) -> impl Future<Output = Outside<()>> + Send;
+}
+
 /// Handles a batch of messages one after the other, and names those that failed.
-pub async fn handle_batch(handler: &impl HandleMessage, event: SqsEvent) -> SqsBatchResponse {
+pub async fn handle_batch(handler: &impl HandleMessage, queue: &impl Postpone, event: SqsEvent) -> SqsBatchResponse {
     let received = event.records.len();
     let mut response = SqsBatchResponse::default();
     for message in event.records {
         if let Err(error) = handler.handle(message.body.as_deref().unwrap_or_default()).await {
-            log_failure(&message, &error);
+            give_back(queue, &message, &error).await;
             let mut failure = BatchItemFailure::default();
             failure.item_identifier = message.message_id.unwrap_or_default();
             response.batch_item_failures.push(failure);
@@ -37,18 +50,32 @@ pub async fn handle_batch(handler: &impl HandleMessage, event: SqsEvent) -> SqsB
     response
 }
 
-fn log_failure(message: &SqsMessage, error: &MessageError) {
+/// Logs a failure and sets when the message comes back: without that it would be after the queue's visibility timeout, which
+/// is made for crashes and long.
+async fn give_back(queue: &impl Postpone, message: &SqsMessage, error: &MessageError) {
     let id = message.message_id.as_deref().unwrap_or_default();
-    let receives = message.attributes.get("ApproximateReceiveCount").map_or("?", String::as_str);
+    let receives: u32 =
+        message.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1);
+    let wait = match error {
+        // No use in waiting: the sooner it is in the dead-letter queue, the sooner somebody sees it.
+        MessageError::Malformed(_) => Duration::ZERO,
+        // Soon for a hiccup, later for an outage.
+        MessageError::Unavailable(_) if receives <= 1 => FIRST_RETRY,
+        MessageError::Unavailable(_) => LATER_RETRY,
+    };
     match error {
         MessageError::Malformed(_) => tracing::error!(message_id = id, receives, %error, "message not handled"),
         MessageError::Unavailable(_) => tracing::warn!(message_id = id, receives, %error, "message not handled"),
+    }
+    if let Err(error) = queue.postpone(message.receipt_handle.as_deref().unwrap_or_default(), wait).await {
+        tracing::warn!(message_id = id, %error, "it comes back after the queue's own visibility timeout");
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Mutex;
 
     struct Picky;
 
@@ -62,14 +89,31 @@ mod tests {
         }
     }
 
+    #[derive(Default)]
+    struct Queue(Mutex<Vec<(String, u64)>>);
+
+    impl Postpone for Queue {
+        async fn postpone(&self, receipt_handle: &str, wait: Duration) -> Outside<()> {
+            self.0.lock().unwrap().push((receipt_handle.to_owned(), wait.as_secs()));
+            Err(Unavailable::new("a test", "a queue that cannot postpone changes nothing else"))
+        }
+    }
+
     #[tokio::test]
-    async fn only_failed_messages_go_back() {
-        let messages = ["good", "bad", "busy", "good"].iter().enumerate();
-        let records: Vec<_> =
-            messages.map(|(i, body)| serde_json::json!({ "messageId": i.to_string(), "body": body })).collect();
+    async fn only_failed_messages_go_back_each_when_it_makes_sense() {
+        let messages = [("good", 1), ("bad", 1), ("busy", 1), ("busy", 2), ("good", 1)].iter().enumerate();
+        let record = |(i, (body, receives)): (usize, &(&str, u32))| {
+            let attributes = serde_json::json!({ "ApproximateReceiveCount": receives.to_string() });
+            let (id, handle) = (i.to_string(), format!("handle-{i}"));
+            serde_json::json!({ "messageId": id, "receiptHandle": handle, "body": body, "attributes": attributes })
+        };
+        let records: Vec<_> = messages.map(record).collect();
         let event = serde_json::from_value(serde_json::json!({ "Records": records })).unwrap();
-        let response = handle_batch(&Picky, event).await;
+        let queue = Queue::default();
+        let response = handle_batch(&Picky, &queue, event).await;
         let failed: Vec<_> = response.batch_item_failures.iter().map(|f| f.item_identifier.as_str()).collect();
-        assert_eq!(failed, ["1", "2"]);
+        assert_eq!(failed, ["1", "2", "3"]);
+        let waits = [("handle-1", 0), ("handle-2", 5), ("handle-3", 60)].map(|(h, w)| (h.to_owned(), w));
+        assert_eq!(queue.0.into_inner().unwrap(), waits);
     }
 }

@@ -2,11 +2,12 @@
 
 use std::convert::Infallible;
 
-use goal_activity_functions::aws::{self, Bus, Claims, Executions, Goals, Machine, Tasks};
+use goal_activity_functions::aws::{self, Bus, Claims, Executions, Goals, Machine, Queue, Tasks};
 use goal_activity_functions::clock::SystemClock;
 use goal_activity_functions::intake::Intake;
 use goal_activity_functions::launch::Launch;
-use goal_activity_functions::{config, queue, telemetry};
+use goal_activity_functions::queue::handle_batch;
+use goal_activity_functions::{config, telemetry};
 use lambda_runtime::{LambdaEvent, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
@@ -26,9 +27,10 @@ async fn main() -> Result<(), lambda_runtime::Error> {
             state_machine: config.state_machine,
         },
     };
-    let launch = &launch;
+    let queue = Queue::new(&sdk, config::queue_url()?);
+    let (launch, queue) = (&launch, &queue);
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {
-        Ok::<_, Infallible>(queue::handle_batch(launch, event.payload).await)
+        Ok::<_, Infallible>(handle_batch(launch, queue, event.payload).await)
     }))
     .await
 }

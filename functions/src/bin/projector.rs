@@ -2,11 +2,12 @@
 
 use std::convert::Infallible;
 
-use goal_activity_functions::aws::{self, Bus, Executions, Ledger, Settlements, Topic};
+use goal_activity_functions::aws::{self, Bus, Executions, Ledger, Queue, Settlements, Topic};
 use goal_activity_functions::clock::SystemClock;
 use goal_activity_functions::projector::Projector;
+use goal_activity_functions::queue::handle_batch;
 use goal_activity_functions::settle::Settle;
-use goal_activity_functions::{config, queue, telemetry};
+use goal_activity_functions::{config, telemetry};
 use lambda_runtime::{LambdaEvent, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
@@ -25,9 +26,10 @@ async fn main() -> Result<(), lambda_runtime::Error> {
             clock: SystemClock,
         },
     };
-    let projector = &projector;
+    let queue = Queue::new(&sdk, config.queue_url);
+    let (projector, queue) = (&projector, &queue);
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {
-        Ok::<_, Infallible>(queue::handle_batch(projector, event.payload).await)
+        Ok::<_, Infallible>(handle_batch(projector, queue, event.payload).await)
     }))
     .await
 }

@@ -2,11 +2,12 @@
 
 use std::convert::Infallible;
 
-use goal_activity_functions::aws::{self, Bus, Callbacks, Goals, Ledger};
+use goal_activity_functions::aws::{self, Bus, Callbacks, Goals, Ledger, Queue};
 use goal_activity_functions::clock::SystemClock;
 use goal_activity_functions::generator::Generator;
+use goal_activity_functions::queue::handle_batch;
 use goal_activity_functions::worker::Worker;
-use goal_activity_functions::{config, queue, telemetry};
+use goal_activity_functions::{config, telemetry};
 use lambda_runtime::{LambdaEvent, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
@@ -22,9 +23,10 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         callbacks: Callbacks::new(&sdk),
         clock: SystemClock,
     };
-    let worker = &worker;
+    let queue = Queue::new(&sdk, config.queue_url);
+    let (worker, queue) = (&worker, &queue);
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {
-        Ok::<_, Infallible>(queue::handle_batch(worker, event.payload).await)
+        Ok::<_, Infallible>(handle_batch(worker, queue, event.payload).await)
     }))
     .await
 }

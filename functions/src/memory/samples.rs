@@ -1,5 +1,9 @@
 //! Goals, executions and messages for tests.
-#![allow(clippy::expect_used, clippy::missing_panics_doc, reason = "samples are made of literals; one that does not hold is a defect of the test")]
+#![allow(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "samples are made of literals; one that does not hold is a defect of the test"
+)]
 
 use goal_activity_core::goal::{Action, ActionKind, Goal, GoalHead, GoalStatus, Position, SubGoal};
 use goal_activity_core::task::{Priority, TaskDraft, TaskDrafts};

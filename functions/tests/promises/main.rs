@@ -1,6 +1,11 @@
 //! The promises P1 to P10 of ARCHITECTURE.md, held by the real handlers on an in-memory world. Every message is delivered
 //! twice somewhere in here.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is how a test reports")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failed expectation is how a test reports"
+)]
 
 mod http;
 mod p01_one_at_a_time;

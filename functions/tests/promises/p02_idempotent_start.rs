@@ -80,7 +80,9 @@ async fn a_broken_request_is_rejected_when_its_sender_can_be_answered_and_dead_l
     let [rejected] = rejections(&rig).try_into().unwrap();
     assert_eq!((rejected.reason, rejected.goal_id), (RejectionReason::Invalid, None));
 
-    for body in ["", "not json", "{}", &raw_envelope("planner", "GoalActivityRequested", &json!({ "goalId": "goal-1" }))] {
+    for body in
+        ["", "not json", "{}", &raw_envelope("planner", "GoalActivityRequested", &json!({ "goalId": "goal-1" }))]
+    {
         rig.launch(body).await.unwrap_err();
     }
     assert_eq!(rejections(&rig).len(), 1);

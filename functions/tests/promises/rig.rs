@@ -220,7 +220,12 @@ pub(crate) fn goal_id(id: &str) -> GoalId {
     id.parse().unwrap()
 }
 
-fn batch(input: &ExecutionInput, action_ids: Vec<goal_activity_events::ActionId>, index: u32, now: i64) -> BatchMessage {
+fn batch(
+    input: &ExecutionInput,
+    action_ids: Vec<goal_activity_events::ActionId>,
+    index: u32,
+    now: i64,
+) -> BatchMessage {
     BatchMessage {
         version: Version::V1,
         execution_arn: input.execution_arn.clone(),

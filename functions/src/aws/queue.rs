@@ -1,0 +1,36 @@
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_sdk_sqs::Client;
+use goal_activity_core::ports::Outside;
+
+use super::unavailable;
+use crate::queue::Postpone;
+
+/// The queue that a function reads from.
+#[derive(Debug, Clone)]
+pub struct Queue {
+    client: Client,
+    url: String,
+}
+
+impl Queue {
+    /// The queue of that URL.
+    pub fn new(config: &SdkConfig, url: impl Into<String>) -> Self {
+        Self { client: Client::new(config), url: url.into() }
+    }
+}
+
+impl Postpone for Queue {
+    async fn postpone(&self, receipt_handle: &str, wait: Duration) -> Outside<()> {
+        self.client
+            .change_message_visibility()
+            .queue_url(&self.url)
+            .receipt_handle(receipt_handle)
+            .visibility_timeout(i32::try_from(wait.as_secs()).unwrap_or(i32::MAX))
+            .send()
+            .await
+            .map_err(unavailable("postponing a queue message"))?;
+        Ok(())
+    }
+}
