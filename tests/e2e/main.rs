@@ -1,0 +1,12 @@
+//! The deployed pipeline, driven through its HTTP API and its event bus. One module a story; the tests share one stack and
+//! keep apart by goal.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation is how a test reports")]
+
+mod all_good;
+mod authorisation;
+mod isolation;
+mod large_texts;
+mod malformed_messages;
+mod other_services;
+mod partial_failure;
+mod racing_starts;

@@ -1,0 +1,21 @@
+use futures_util::future::join_all;
+use goal_activity_tests::{Chart, Stack};
+use serde_json::json;
+
+#[tokio::test]
+async fn p1_20_simultaneous_starts_of_one_goal_make_one_execution() {
+    let stack = Stack::open().await;
+    let user = stack.user().await;
+    let goal = stack.goal(&user, Chart::of(8)).await;
+    let answers = join_all((0..20).map(|_| user.start(&goal))).await;
+    let accepted: Vec<_> = answers.iter().filter(|a| a.status == 202).collect();
+    assert_eq!(accepted.len(), 1, "{answers:?}");
+    let arn = accepted[0].arn();
+    for refused in answers.iter().filter(|a| a.status != 202) {
+        assert_eq!((refused.status, &refused.body["code"]), (409, &json!("ALREADY_RUNNING")), "{refused:?}");
+        assert_eq!(refused.arn(), arn);
+        assert_eq!(refused.content_type, "application/problem+json");
+    }
+    assert_eq!(user.ended(&arn).await["status"], "SUCCEEDED");
+    assert_eq!(stack.executions_of(&goal).await, [arn]);
+}

@@ -1,0 +1,153 @@
+use goal_activity_events::{ExecutionArn, GoalId, UserId};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{Stack, eventually};
+
+/// A user of the API, signed in.
+#[derive(Debug, Clone)]
+pub struct User {
+    stack: Stack,
+    /// The `sub` of the token.
+    pub id: UserId,
+    token: Option<String>,
+}
+
+/// An answer of the API.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The `Content-Type`.
+    pub content_type: String,
+    /// The body as JSON.
+    pub body: Value,
+}
+
+impl Answer {
+    /// The execution that the answer is about.
+    pub fn arn(&self) -> ExecutionArn {
+        self.body["executionArn"].as_str().expect("an answer with an executionArn").parse().expect("an execution ARN")
+    }
+}
+
+impl User {
+    pub(crate) async fn sign_up(stack: &Stack) -> Self {
+        let (pool, client) = (stack.output("UserPoolId"), stack.output("UserPoolClientId"));
+        let (name, password) = (format!("user-{}@example.com", Uuid::new_v4()), "Correct-Horse-7-Battery");
+        let user = json!({ "UserPoolId": pool, "Username": name, "MessageAction": "SUPPRESS" });
+        let user = cognito(stack, "AdminCreateUser", user).await;
+        let set = json!({ "UserPoolId": pool, "Username": name, "Password": password, "Permanent": true });
+        cognito(stack, "AdminSetUserPassword", set).await;
+        let parameters = json!({ "USERNAME": name, "PASSWORD": password });
+        let auth = json!({ "AuthFlow": "USER_PASSWORD_AUTH", "ClientId": client, "AuthParameters": parameters });
+        let tokens = cognito(stack, "InitiateAuth", auth).await;
+        let token = tokens["AuthenticationResult"]["AccessToken"].as_str().expect("an access token").to_owned();
+        let attributes = user["User"]["Attributes"].as_array().expect("a user's attributes");
+        let sub = attributes.iter().find(|a| a["Name"] == "sub").and_then(|a| a["Value"].as_str()).expect("a sub");
+        Self { stack: stack.clone(), id: sub.parse().expect("a user id"), token: Some(token) }
+    }
+
+    /// The same user with something else for a token.
+    #[must_use]
+    pub fn with_token(&self, token: Option<&str>) -> Self {
+        Self { token: token.map(str::to_owned), ..self.clone() }
+    }
+
+    /// The token, for making a false one of it.
+    pub fn token(&self) -> &str {
+        self.token.as_deref().unwrap_or_default()
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+        let request = match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        };
+        let response = request.send().await.expect("the API answers");
+        let status = response.status().as_u16();
+        let content_type = response.headers().get("content-type").and_then(|v| v.to_str().ok()).unwrap_or_default();
+        let content_type = content_type.to_owned();
+        let text = response.text().await.expect("an answer with a body");
+        Answer { status, content_type, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) }
+    }
+
+    /// Calls a route with GET.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(self.stack.http.get(self.stack.url(path))).await
+    }
+
+    /// Calls a route with POST.
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(self.stack.http.post(self.stack.url(path)).json(body)).await
+    }
+
+    /// Starts the activity of a goal.
+    pub async fn start(&self, goal: &GoalId) -> Answer {
+        self.post(&format!("/api/goals/{goal}/start-activity"), &json!({})).await
+    }
+
+    /// Starts the activity of a goal, which must be accepted.
+    pub async fn started(&self, goal: &GoalId) -> ExecutionArn {
+        let answer = self.start(goal).await;
+        assert_eq!(answer.status, 202, "{answer:?}");
+        answer.arn()
+    }
+
+    /// The status of a workflow.
+    pub async fn status(&self, arn: &ExecutionArn) -> Answer {
+        self.get(&format!("/api/workflows/{}/status", arn.as_str().replace(':', "%3A"))).await
+    }
+
+    /// Waits until a workflow has ended, and checks on the way that its progress never lies (promise P6).
+    pub async fn ended(&self, arn: &ExecutionArn) -> Value {
+        let seen = std::sync::Mutex::new(0);
+        eventually(&format!("the end of {arn}"), || async {
+            let Answer { status, body, .. } = self.status(arn).await;
+            assert_eq!(status, 200, "{body}");
+            let number = |field: &str| body[field].as_u64().expect(field);
+            let failed = body["failedActions"].as_array().expect("failedActions").len() as u64;
+            let processed = number("processedActions");
+            assert_eq!(processed, number("succeededActions") + failed, "{body}");
+            assert!(processed <= number("totalActions"), "{body}");
+            let ended = !matches!(body["status"].as_str(), Some("PENDING" | "RUNNING"));
+            assert!(ended || number("progressPercentage") < 100, "{body}");
+            let mut last = seen.lock().expect("one reader");
+            assert!(processed >= *last, "progress went back from {last}: {body}");
+            *last = processed;
+            ended.then_some(body)
+        })
+        .await
+    }
+
+    /// All tasks of a goal, page by page.
+    pub async fn tasks(&self, goal: &GoalId) -> Vec<Value> {
+        let (mut tasks, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = self.get(&format!("/api/goals/{goal}/tasks?limit=150{cursor}")).await;
+            assert_eq!(page.status, 200, "{page:?}");
+            tasks.extend(page.body["items"].as_array().expect("items").iter().cloned());
+            match page.body["nextCursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return tasks,
+            }
+        }
+    }
+}
+
+async fn cognito(stack: &Stack, action: &str, body: Value) -> Value {
+    let response = stack
+        .http
+        .post(stack.endpoint())
+        .header("X-Amz-Target", format!("AWSCognitoIdentityProviderService.{action}"))
+        .header("Content-Type", "application/x-amz-json-1.1")
+        .header("Authorization", "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/cognito-idp/aws4_request, SignedHeaders=host, Signature=none")
+        .body(body.to_string())
+        .send()
+        .await
+        .expect("the user pool answers");
+    let status = response.status();
+    let text = response.text().await.expect("an answer with a body");
+    assert!(status.is_success(), "{action}: {status} {text}");
+    serde_json::from_str(&text).unwrap_or(Value::Null)
+}

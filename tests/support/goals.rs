@@ -1,0 +1,89 @@
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
+use goal_activity_core::goal::Goal;
+use goal_activity_core::keys;
+use goal_activity_core::rows::goal_rows;
+use goal_activity_events::GoalId;
+use goal_activity_functions::memory::samples;
+use serde_json::Value;
+
+use crate::{Stack, User};
+
+/// The most rows in one `BatchWriteItem` (DynamoDB API reference).
+const ROWS_PER_WRITE: usize = 25;
+
+/// What a test's goal looks like.
+#[derive(Debug, Clone, Default)]
+pub struct Chart {
+    actions: u8,
+    description: String,
+    scripts: Vec<(Option<String>, String)>,
+}
+
+impl Chart {
+    /// A goal of that many actions, `a-1-1` to `a-8-8`.
+    pub fn of(actions: u8) -> Self {
+        Self { actions, ..Self::default() }
+    }
+
+    /// Tells the offline generator what to do with one action.
+    #[must_use]
+    pub fn script(mut self, action: &str, directive: &str) -> Self {
+        self.scripts.push((Some(action.to_owned()), directive.to_owned()));
+        self
+    }
+
+    /// Tells the offline generator what to do with every action.
+    #[must_use]
+    pub fn script_all(mut self, directive: &str) -> Self {
+        self.scripts.push((None, directive.to_owned()));
+        self
+    }
+
+    /// Gives every action and the goal itself that description.
+    #[must_use]
+    pub fn describe(mut self, description: String) -> Self {
+        self.description = description;
+        self
+    }
+
+    pub(crate) fn goal(self, id: &GoalId, user: &User) -> Goal {
+        let mut goal = samples::goal(id.as_str(), user.id.as_str(), self.actions);
+        goal.head.description.clone_from(&self.description);
+        for action in &mut goal.actions {
+            action.description.clone_from(&self.description);
+            let meant =
+                |(name, _): &&(Option<String>, String)| name.as_deref().is_none_or(|n| n == action.action_id.as_str());
+            if let Some((_, directive)) = self.scripts.iter().find(meant) {
+                action.constraints = format!("offline: {directive}");
+            }
+        }
+        goal
+    }
+}
+
+pub(crate) async fn put(stack: &Stack, goal: Goal) {
+    let rows = goal_rows(&goal).expect("a goal that can be written");
+    let request = |row| {
+        let item = serde_dynamo::to_item(row).expect("a row that can be written");
+        WriteRequest::builder()
+            .put_request(PutRequest::builder().set_item(Some(item)).build().expect("an item"))
+            .build()
+    };
+    let requests: Vec<_> = rows.into_iter().map(request).collect();
+    for chunk in requests.chunks(ROWS_PER_WRITE) {
+        let table = stack.output("GoalsTableName");
+        let written = stack.dynamodb().batch_write_item().request_items(table, chunk.to_vec()).send().await;
+        let left = written.expect("rows that can be written").unprocessed_items.unwrap_or_default();
+        assert!(left.is_empty(), "{left:?}");
+    }
+}
+
+pub(crate) async fn row(stack: &Stack, goal: &GoalId) -> Value {
+    let table = stack.output("GoalsTableName");
+    let get = stack.dynamodb().get_item().table_name(table).consistent_read(true);
+    let key = get
+        .key(keys::GOAL_ID, AttributeValue::S(goal.to_string()))
+        .key(keys::ITEM, AttributeValue::S(keys::GOAL.into()));
+    let item = key.send().await.expect("a goal that can be read").item.expect("a goal that is there");
+    serde_dynamo::from_item(item).expect("a row of the Goals table")
+}

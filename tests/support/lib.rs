@@ -1,0 +1,19 @@
+//! What the end-to-end tests have in common: the deployed stack, its users, its goals, and waiting.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "a failed expectation is how a test reports"
+)]
+
+mod api;
+mod goals;
+mod listener;
+mod stack;
+mod wait;
+
+pub use api::{Answer, User};
+pub use goals::Chart;
+pub use listener::Listener;
+pub use stack::Stack;
+pub use wait::eventually;

@@ -1,0 +1,75 @@
+use std::sync::Mutex;
+
+use aws_sdk_eventbridge::types::Target;
+use aws_sdk_sqs::types::QueueAttributeName;
+use goal_activity_events::GoalId;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{Stack, eventually};
+
+/// A queue of a test's own that hears what the pipeline tells the world.
+#[derive(Debug)]
+pub struct Listener {
+    sqs: aws_sdk_sqs::Client,
+    queue: String,
+    goal: GoalId,
+    heard: Mutex<Vec<Value>>,
+}
+
+impl Listener {
+    async fn new(stack: &Stack, goal: &GoalId) -> (Self, String) {
+        let sqs = stack.sqs();
+        let created = sqs.create_queue().queue_name(format!("listener-{}", Uuid::new_v4())).send().await;
+        let queue = created.expect("a queue can be made").queue_url.expect("a queue has a URL");
+        let attributes = sqs.get_queue_attributes().queue_url(&queue).attribute_names(QueueAttributeName::QueueArn);
+        let attributes = attributes.send().await.expect("a queue has attributes");
+        let arn = attributes
+            .attributes()
+            .and_then(|a| a.get(&QueueAttributeName::QueueArn))
+            .expect("a queue has an ARN")
+            .clone();
+        (Self { sqs, queue, goal: goal.clone(), heard: Mutex::default() }, arn)
+    }
+
+    pub(crate) async fn to_events(stack: &Stack, detail_type: &str, goal: &GoalId) -> Self {
+        let (listener, arn) = Self::new(stack, goal).await;
+        let (events, bus) = (stack.eventbridge(), stack.output("EventBusName"));
+        let rule = format!("listener-{}", Uuid::new_v4());
+        let pattern = json!({ "detail-type": [detail_type], "detail": { "goalId": [goal] } });
+        let put = events.put_rule().name(&rule).event_bus_name(bus).event_pattern(pattern.to_string());
+        put.send().await.expect("a rule can be made");
+        let target = Target::builder().id("queue").arn(arn).build().expect("a target");
+        let put = events.put_targets().rule(&rule).event_bus_name(bus).targets(target);
+        put.send().await.expect("a target can be set");
+        listener
+    }
+
+    pub(crate) async fn to_notices(stack: &Stack, goal: &GoalId) -> Self {
+        let (listener, arn) = Self::new(stack, goal).await;
+        let subscribe = stack.sns().subscribe().topic_arn(stack.output("AlertTopicArn")).protocol("sqs").endpoint(arn);
+        subscribe.send().await.expect("a topic can be subscribed to");
+        listener
+    }
+
+    /// Everything about the goal that was heard so far.
+    pub async fn heard(&self) -> Vec<Value> {
+        let receive = self.sqs.receive_message().queue_url(&self.queue).max_number_of_messages(10);
+        let messages = receive.send().await.expect("a queue can be read").messages.unwrap_or_default();
+        for message in messages {
+            let body: Value = serde_json::from_str(message.body().unwrap_or_default()).expect("a JSON message");
+            if body.to_string().contains(self.goal.as_str()) {
+                self.heard.lock().expect("one reader").push(body);
+            }
+            let handle = message.receipt_handle().unwrap_or_default();
+            let delete = self.sqs.delete_message().queue_url(&self.queue).receipt_handle(handle);
+            delete.send().await.expect("a message can be deleted");
+        }
+        self.heard.lock().expect("one reader").clone()
+    }
+
+    /// Waits for the first message about the goal.
+    pub async fn first(&self, what: &str) -> Value {
+        eventually(what, || async { self.heard().await.first().cloned() }).await
+    }
+}

@@ -1,0 +1,122 @@
+use std::collections::HashMap;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use goal_activity_events::publisher::{EventBridge, OutgoingEvent, Publisher};
+use goal_activity_events::{Detail, ExecutionArn, GoalId};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::api::User;
+use crate::goals::{self, Chart};
+use crate::listener::Listener;
+
+/// The deployed stack, with clients for the test that opened it.
+#[derive(Debug, Clone)]
+pub struct Stack {
+    description: Description,
+    sdk: SdkConfig,
+    pub(crate) http: reqwest::Client,
+}
+
+/// The file by which `cargo xtask` tells where the stack is.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Description {
+    endpoint: String,
+    api_url: String,
+    outputs: HashMap<String, String>,
+}
+
+impl Stack {
+    /// The stack that `GOAL_ACTIVITY_STACK` describes.
+    #[allow(clippy::disallowed_methods, reason = "the one thing that a test has to be told from outside")]
+    pub async fn open() -> Self {
+        let path = std::env::var("GOAL_ACTIVITY_STACK")
+            .expect("GOAL_ACTIVITY_STACK is not set: run `cargo xtask test e2e`, which deploys a stack and sets it");
+        let text = std::fs::read_to_string(&path).expect("the stack's description can be read");
+        let description: Description = serde_json::from_str(&text).expect("the stack's description is as expected");
+        let credentials = aws_sdk_dynamodb::config::Credentials::new("test", "test", None, None, "tests");
+        let sdk = aws_config::defaults(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(credentials)
+            .endpoint_url(&description.endpoint)
+            .load()
+            .await;
+        Self { description, sdk, http: reqwest::Client::new() }
+    }
+
+    /// A named output of the stack.
+    pub fn output(&self, name: &str) -> &str {
+        self.description.outputs.get(name).unwrap_or_else(|| panic!("the stack has no output {name}"))
+    }
+
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.description.endpoint
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.description.api_url.trim_end_matches('/'))
+    }
+
+    /// A DynamoDB client.
+    pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        aws_sdk_dynamodb::Client::new(&self.sdk)
+    }
+
+    /// An SQS client.
+    pub fn sqs(&self) -> aws_sdk_sqs::Client {
+        aws_sdk_sqs::Client::new(&self.sdk)
+    }
+
+    pub(crate) fn sns(&self) -> aws_sdk_sns::Client {
+        aws_sdk_sns::Client::new(&self.sdk)
+    }
+
+    pub(crate) fn eventbridge(&self) -> aws_sdk_eventbridge::Client {
+        aws_sdk_eventbridge::Client::new(&self.sdk)
+    }
+
+    /// A new user, signed in.
+    pub async fn user(&self) -> User {
+        User::sign_up(self).await
+    }
+
+    /// A new goal of that user in the Goals table.
+    pub async fn goal(&self, user: &User, chart: Chart) -> GoalId {
+        let id: GoalId = format!("goal-{}", Uuid::new_v4()).parse().expect("a goal id");
+        goals::put(self, chart.goal(&id, user)).await;
+        id
+    }
+
+    /// The attributes of a goal's own row.
+    pub async fn goal_row(&self, goal: &GoalId) -> serde_json::Value {
+        goals::row(self, goal).await
+    }
+
+    /// How many executions of a goal there are in Step Functions, whatever the pipeline itself believes.
+    pub async fn executions_of(&self, goal: &GoalId) -> Vec<ExecutionArn> {
+        let sfn = aws_sdk_sfn::Client::new(&self.sdk);
+        let list =
+            sfn.list_executions().state_machine_arn(self.output("StateMachineArn")).into_paginator().items().send();
+        let all = list.collect::<Result<Vec<_>, _>>().await.expect("executions can be listed");
+        let arns = all.into_iter().filter(|e| e.name().starts_with(&format!("{goal}-")));
+        arns.map(|e| e.execution_arn().parse().expect("an execution ARN")).collect()
+    }
+
+    /// Puts an event on the bus as another service would.
+    pub async fn emit(&self, source: &str, detail: &impl Detail) {
+        let publisher = Publisher::new(EventBridge::new(self.eventbridge(), self.output("EventBusName")));
+        let event = OutgoingEvent::from_source(source, detail).expect("a detail that can be written");
+        publisher.publish(&[event]).await.expect("an event that is accepted");
+    }
+
+    /// Hears every event of that type about that goal, from now on.
+    pub async fn hear_events(&self, detail_type: &str, goal: &GoalId) -> Listener {
+        Listener::to_events(self, detail_type, goal).await
+    }
+
+    /// Hears every notice to the operators about that goal, from now on.
+    pub async fn hear_notices(&self, goal: &GoalId) -> Listener {
+        Listener::to_notices(self, goal).await
+    }
+}

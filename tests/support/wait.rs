@@ -1,0 +1,20 @@
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How long anything on a stack of this machine may take.
+const DEADLINE: Duration = Duration::from_secs(60);
+/// How often it is looked at.
+const INTERVAL: Duration = Duration::from_millis(100);
+
+/// Looks again and again until there is an answer. Fails with `what` when there is none in time.
+pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "not within {} s: {what}", DEADLINE.as_secs());
+        tokio::time::sleep(INTERVAL).await;
+    }
+}
