@@ -6,7 +6,7 @@ use super::{World, request_key};
 
 impl ClaimGoal for World {
     async fn claim_goal(&self, claim: &Claim) -> Outside<Claimed> {
-        let mut state = self.call("claim_goal")?;
+        let mut state = self.call("claim_goal").await?;
         if let Some(accepted) = claim.request.as_ref().and_then(|r| state.requests.get(&request_key(r))) {
             return Ok(Claimed::SameRequest(accepted.clone()));
         }
@@ -31,13 +31,13 @@ impl ClaimGoal for World {
     }
 
     async fn accepted_before(&self, request: &RequestKey) -> Outside<Option<ExecutionArn>> {
-        Ok(self.call("accepted_before")?.requests.get(&request_key(request)).cloned())
+        Ok(self.call("accepted_before").await?.requests.get(&request_key(request)).cloned())
     }
 }
 
 impl StartExecution for World {
     async fn start_execution(&self, input: &ExecutionInput) -> Outside<()> {
-        let mut state = self.call("start_execution")?;
+        let mut state = self.call("start_execution").await?;
         if state.started.iter().all(|s| s.execution_arn != input.execution_arn) {
             state.started.push(input.clone());
         }

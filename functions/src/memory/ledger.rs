@@ -8,13 +8,13 @@ use super::World;
 
 impl WorkLedger for World {
     async fn open_batch(&self, execution: &ExecutionArn, batch_index: u32) -> Outside<Opened> {
-        let mut state = self.call("open_batch")?;
+        let mut state = self.call("open_batch").await?;
         let ledger = state.ledgers.entry((execution.clone(), batch_index)).or_default();
         Ok(if ledger.sealed { Opened::Sealed } else { Opened::Open(ledger.clone()) })
     }
 
     async fn commit_action(&self, commit: &ActionCommit<'_>) -> Outside<Committed> {
-        let mut state = self.call("commit_action")?;
+        let mut state = self.call("commit_action").await?;
         let key = |position: &String| commit.tasks.first().map(|t| (t.goal_id.clone(), position.clone()));
         let blocked = commit.tasks.iter().filter_map(|t| key(&t.position)).any(|k| state.tasks.contains_key(&k));
         let Some(ledger) = state.ledgers.get_mut(&(commit.execution.clone(), commit.batch_index)) else {
@@ -40,12 +40,12 @@ impl WorkLedger for World {
     }
 
     async fn read_batch(&self, execution: &ExecutionArn, batch_index: u32) -> Outside<BatchLedger> {
-        let state = self.call("read_batch")?;
+        let state = self.call("read_batch").await?;
         Ok(state.ledgers.get(&(execution.clone(), batch_index)).cloned().unwrap_or_default())
     }
 
     async fn task_positions(&self, goal: &GoalId, action: &Action) -> Outside<Vec<String>> {
-        let state = self.call("task_positions")?;
+        let state = self.call("task_positions").await?;
         let prefix = keys::tasks_of(action.position);
         let of_action = state.tasks.values().filter(|t| t.goal_id == *goal && t.position.starts_with(&prefix));
         Ok(of_action.map(|t| t.position.clone()).collect())
@@ -54,7 +54,7 @@ impl WorkLedger for World {
 
 impl SealLedger for World {
     async fn seal_ledger(&self, execution: &ExecutionArn, batches: u32) -> Outside<Vec<BatchLedger>> {
-        let mut state = self.call("seal_ledger")?;
+        let mut state = self.call("seal_ledger").await?;
         let seal = |index| {
             let ledger = state.ledgers.entry((execution.clone(), index)).or_default();
             ledger.sealed = true;

@@ -51,6 +51,8 @@ pub struct State {
     pub answers: Vec<BatchAnswer>,
     /// The tokens that the state machine does not wait for.
     pub stale_tokens: Vec<TaskToken>,
+    /// The actions that the AI was asked for, in order.
+    pub asked: Vec<ActionId>,
     /// The calls that will fail, once each, by name.
     pub outages: VecDeque<&'static str>,
 }
@@ -66,8 +68,9 @@ impl World {
         self.state().outages.push_back(call);
     }
 
-    /// Enters a call: fails when it is broken.
-    fn call(&self, name: &'static str) -> Outside<MutexGuard<'_, State>> {
+    /// Enters a call: lets others go first, as a call over a network does, and fails when it is broken.
+    async fn call(&self, name: &'static str) -> Outside<MutexGuard<'_, State>> {
+        tokio::task::yield_now().await;
         let mut state = self.state();
         if let Some(i) = state.outages.iter().position(|o| *o == name) {
             state.outages.remove(i);
@@ -85,26 +88,26 @@ impl Clock for World {
 
 impl LoadGoal for World {
     async fn load_goal(&self, goal: &GoalId) -> Outside<Option<Goal>> {
-        Ok(self.call("load_goal")?.goals.get(goal).cloned())
+        Ok(self.call("load_goal").await?.goals.get(goal).cloned())
     }
 }
 
 impl LoadGoalHead for World {
     async fn load_goal_head(&self, goal: &GoalId) -> Outside<Option<goal_activity_core::goal::GoalHead>> {
-        Ok(self.call("load_goal_head")?.goals.get(goal).map(|g| g.head.clone()))
+        Ok(self.call("load_goal_head").await?.goals.get(goal).map(|g| g.head.clone()))
     }
 }
 
 impl ActionsWithTasks for World {
     async fn actions_with_tasks(&self, goal: &GoalId) -> Outside<HashSet<ActionId>> {
-        let state = self.call("actions_with_tasks")?;
+        let state = self.call("actions_with_tasks").await?;
         Ok(state.tasks.values().filter(|t| t.goal_id == *goal).map(|t| t.action_id.clone()).collect())
     }
 }
 
 impl ListTasks for World {
     async fn list_tasks(&self, goal: &GoalId, after: Option<&str>, limit: u16) -> Outside<TaskPage> {
-        let state = self.call("list_tasks")?;
+        let state = self.call("list_tasks").await?;
         let of_goal = state.tasks.values().filter(|t| t.goal_id == *goal);
         let rest: Vec<_> = of_goal.filter(|t| after.is_none_or(|a| t.position.as_str() > a)).collect();
         let tasks: Vec<_> = rest.iter().take(limit.into()).map(|t| (*t).clone()).collect();
@@ -115,7 +118,7 @@ impl ListTasks for World {
 
 impl FindExecution for World {
     async fn find_execution(&self, arn: &ExecutionArn) -> Outside<Option<Execution>> {
-        Ok(self.call("find_execution")?.executions.get(arn).cloned())
+        Ok(self.call("find_execution").await?.executions.get(arn).cloned())
     }
 }
 

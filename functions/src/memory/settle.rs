@@ -8,7 +8,7 @@ use super::World;
 
 impl RecordProgress for World {
     async fn record_started(&self, execution: &ExecutionArn, event: &str, at: Timestamp) -> Outside<()> {
-        let mut state = self.call("record_started")?;
+        let mut state = self.call("record_started").await?;
         if let Some(e) = state.executions.get_mut(execution).filter(|e| e.status == Status::Pending) {
             e.status = e.status.after(Change::Started);
             e.timeline.insert(event.to_owned(), TimelineEntry { at, what: Happening::Started });
@@ -23,7 +23,7 @@ impl RecordProgress for World {
         batch_index: u32,
         batch: &BatchState,
     ) -> Outside<()> {
-        let mut state = self.call("record_batch")?;
+        let mut state = self.call("record_batch").await?;
         let Some(e) = state.executions.get_mut(execution).filter(|e| e.status.ended().is_none()) else { return Ok(()) };
         let known = e.batches.get(&batch_index.to_string());
         if known.is_none_or(|known| known.sequence < batch.sequence) {
@@ -39,7 +39,7 @@ impl RecordProgress for World {
 
 impl SettleExecution for World {
     async fn settle(&self, end: &Settlement) -> Outside<()> {
-        let mut state = self.call("settle")?;
+        let mut state = self.call("settle").await?;
         let open = |e: &&mut goal_activity_core::execution::Execution| e.status.ended().is_none();
         let Some(e) = state.executions.get_mut(&end.execution_arn).filter(open) else { return Ok(()) };
         e.status = e.status.after(Change::Ended(end.status));
@@ -57,7 +57,7 @@ impl SettleExecution for World {
     }
 
     async fn claim_notice(&self, execution: &ExecutionArn, at: Timestamp) -> Outside<bool> {
-        let mut state = self.call("claim_notice")?;
+        let mut state = self.call("claim_notice").await?;
         let Some(e) = state.executions.get_mut(execution) else { return Ok(false) };
         e.published_at.get_or_insert(at);
         if e.notified_at.is_some() {
@@ -71,7 +71,7 @@ impl SettleExecution for World {
     }
 
     async fn mark_told(&self, execution: &ExecutionArn, at: Timestamp) -> Outside<()> {
-        let mut state = self.call("mark_told")?;
+        let mut state = self.call("mark_told").await?;
         if let Some(e) = state.executions.get_mut(execution) {
             e.published_at.get_or_insert(at);
             e.notified_at.get_or_insert(at);

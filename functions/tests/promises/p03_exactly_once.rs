@@ -22,15 +22,28 @@ async fn p3_after_a_failure_in_mid_batch_only_the_rest_is_generated() {
     let rig = Rig::with_goal(8);
     let arn = rig.launched().await;
     let [batch] = rig.batches(&arn).try_into().unwrap();
-    for call in ["open_batch", "load_goal", "commit_action", "read_batch", "answer"] {
+    for call in ["open_batch", "load_goal", "read_batch", "answer"] {
         rig.world.break_once(call);
         rig.work(&batch).await.expect_err(call);
     }
     rig.work(&batch).await.unwrap();
+    assert_eq!(rig.world.state().asked.len(), 8, "nothing that has an outcome is generated again");
     rig.run(&arn).await;
     let tasks = rig.tasks();
     assert_eq!(tasks.iter().map(|t| &t.action_id).collect::<HashSet<_>>().len(), 8);
     assert_eq!(tasks.iter().map(|t| &t.task_id).collect::<HashSet<_>>().len(), tasks.len());
+    assert_eq!(rig.execution(&arn).succeeded_actions, Some(8));
+}
+
+#[tokio::test]
+async fn p3_an_action_that_could_not_be_saved_is_generated_anew() {
+    let rig = Rig::with_goal(8);
+    let arn = rig.launched().await;
+    let [batch] = rig.batches(&arn).try_into().unwrap();
+    rig.world.break_once("commit_action");
+    rig.work(&batch).await.unwrap_err();
+    rig.work(&batch).await.unwrap();
+    rig.run(&arn).await;
     assert_eq!(rig.execution(&arn).succeeded_actions, Some(8));
 }
 

@@ -9,7 +9,6 @@ use goal_activity_core::task::Task;
 use goal_activity_events::{BatchMessage, Detail, ExecutionArn, GoalId, SOURCE, TaskToken, Timestamp, Version};
 use goal_activity_functions::api::Api;
 use goal_activity_functions::finalize::{Finalize, FinalizeAnswer};
-use goal_activity_functions::generator::{Generator, Offline};
 use goal_activity_functions::intake::Intake;
 use goal_activity_functions::launch::Launch;
 use goal_activity_functions::memory::{World, samples};
@@ -119,7 +118,7 @@ impl Rig {
         let worker = Worker {
             goals: self.world.clone(),
             ledger: self.world.clone(),
-            generator: Generator::Offline(Offline),
+            generator: self.world.clone(),
             bus: self.world.clone(),
             callbacks: self.world.clone(),
             clock: self.world.clone(),
