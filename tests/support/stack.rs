@@ -40,6 +40,7 @@ impl Stack {
             .region(Region::new("us-east-1"))
             .credentials_provider(credentials)
             .endpoint_url(&description.endpoint)
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
             .load()
             .await;
         Self { description, sdk, http: reqwest::Client::new() }
