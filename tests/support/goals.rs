@@ -25,7 +25,7 @@ impl Chart {
         Self { actions, ..Self::default() }
     }
 
-    /// Tells the offline generator what to do with one action.
+    /// Tells the offline generator what to do with one action. The last that is told to an action counts.
     #[must_use]
     pub fn script(mut self, action: &str, directive: &str) -> Self {
         self.scripts.push((Some(action.to_owned()), directive.to_owned()));
@@ -53,7 +53,7 @@ impl Chart {
             action.description.clone_from(&self.description);
             let meant =
                 |(name, _): &&(Option<String>, String)| name.as_deref().is_none_or(|n| n == action.action_id.as_str());
-            if let Some((_, directive)) = self.scripts.iter().find(meant) {
+            if let Some((_, directive)) = self.scripts.iter().rev().find(meant) {
                 action.constraints = format!("offline: {directive}");
             }
         }
