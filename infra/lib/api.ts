@@ -1,0 +1,121 @@
+import { RemovalPolicy, Validations } from 'aws-cdk-lib';
+import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway';
+import { HttpApi, HttpMethod, HttpStage, LogGroupLogDestination } from 'aws-cdk-lib/aws-apigatewayv2';
+import { HttpJwtAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers';
+import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
+import { Mfa, UserPool, UserPoolClient } from 'aws-cdk-lib/aws-cognito';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { Construct } from 'constructs';
+import type { Settings } from './settings';
+import type { Variant } from './variant';
+
+/** Every route by name, no proxy: what is not listed here does not reach the function. */
+const routes: [HttpMethod, string][] = [
+  [HttpMethod.POST, '/api/goals/{goalId}/start-activity'],
+  [HttpMethod.GET, '/api/goals/{goalId}/tasks'],
+  [HttpMethod.GET, '/api/workflows/{executionArn}/status'],
+];
+
+interface ApiProps {
+  readonly settings: Settings;
+  readonly variant: Variant;
+  readonly handler: IFunction;
+}
+
+/** The HTTP API, and the user pool that issues its tokens unless another issuer does. */
+export class Api extends Construct {
+  readonly http: HttpApi;
+  /** Missing when the tokens come from another issuer. */
+  readonly users?: { readonly pool: UserPool; readonly client: UserPoolClient };
+
+  constructor(scope: Construct, id: string, props: ApiProps) {
+    super(scope, id);
+    if (!props.settings.oidc) this.users = this.userPool(props.variant);
+    this.http = new HttpApi(this, 'Http', {
+      apiName: props.settings.stackName,
+      createDefaultStage: false,
+    });
+    this.stage(props.settings.stackName);
+
+    const authorizer = this.authorizer(props.settings);
+    const integration = new HttpLambdaIntegration('Handler', props.handler);
+    for (const [method, path] of routes) {
+      this.http.addRoutes({ path, methods: [method], integration, authorizer });
+    }
+  }
+
+  private authorizer({ oidc }: Settings): HttpJwtAuthorizer {
+    if (this.users) {
+      // The same as the attribute ProviderURL, which the emulator does not have.
+      const issuer = `https://${this.users.pool.userPoolProviderName}`;
+      // Cognito's access token has no `aud`; API Gateway then compares its client id.
+      return new HttpJwtAuthorizer('Jwt', issuer, {
+        jwtAudience: [this.users.client.userPoolClientId],
+      });
+    }
+    if (!oidc) throw new Error('an API needs a user pool or an OIDC issuer');
+    return new HttpJwtAuthorizer('Jwt', oidc.issuer, { jwtAudience: oidc.audience });
+  }
+
+  private stage(stackName: string): void {
+    new HttpStage(this, 'Stage', {
+      httpApi: this.http,
+      stageName: '$default',
+      autoDeploy: true,
+      // A start costs up to 64 AI calls, so the brake is modest; raise it with the number of users.
+      throttle: { rateLimit: 50, burstLimit: 100 },
+      accessLogSettings: {
+        destination: new LogGroupLogDestination(new LogGroup(this, 'AccessLogs', {
+          // See the state machine's log group: the prefix keeps the account's log resource policy small.
+          logGroupName: `/aws/vendedlogs/http-api/${stackName}`,
+          retention: RetentionDays.ONE_MONTH,
+          removalPolicy: RemovalPolicy.DESTROY,
+        })),
+        // No address, no token, no user: enough to see what failed and where to read on.
+        format: AccessLogFormat.custom(JSON.stringify({
+          requestId: '$context.requestId',
+          time: '$context.requestTime',
+          route: '$context.routeKey',
+          status: '$context.status',
+          latencyMs: '$context.responseLatency',
+          authorizerError: '$context.authorizer.error',
+          integrationError: '$context.integrationErrorMessage',
+        })),
+      },
+    });
+  }
+
+  private userPool(variant: Variant): NonNullable<Api['users']> {
+    const pool = new UserPool(this, 'Users', {
+      // An account can spend money on AI calls, so an administrator creates it.
+      selfSignUpEnabled: false,
+      signInAliases: { email: true },
+      mfa: Mfa.OPTIONAL,
+      mfaSecondFactor: { otp: true, sms: false },
+      passwordPolicy: {
+        minLength: 12,
+        requireLowercase: true,
+        requireUppercase: true,
+        requireDigits: true,
+        requireSymbols: true,
+      },
+      deletionProtection: variant.deletionProtection,
+      removalPolicy: variant.removalPolicy,
+    });
+    Validations.of(pool).acknowledge({
+      id: 'AwsSolutions-COG2',
+      reason: 'Users plan their own goals here and nothing else; a second factor is theirs to choose, not ours to demand.',
+    }, {
+      id: 'AwsSolutions-COG8',
+      reason: 'The Plus plan is paid per user. Whoever wants its threat protection brings a pool of their own (oidcIssuer).',
+    });
+    const client = pool.addClient('Client', {
+      authFlows: variant.userPasswordAuth ? { userSrp: true, userPassword: true } : { userSrp: true },
+      // A wrong name and a wrong password answer alike.
+      preventUserExistenceErrors: true,
+      disableOAuth: true,
+    });
+    return { pool, client };
+  }
+}

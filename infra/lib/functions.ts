@@ -1,0 +1,82 @@
+import { Duration } from 'aws-cdk-lib';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
+import { Construct } from 'constructs';
+import type { Messaging } from './messaging';
+import { type FunctionContext, RustFunction } from './rust-function';
+import type { Storage } from './storage';
+
+interface FunctionsProps extends FunctionContext {
+  readonly storage: Storage;
+  readonly messaging: Messaging;
+  readonly stateMachine: IStateMachine;
+  readonly alerts: ITopic;
+}
+
+/**
+ * The functions around the state machine: what triggers each, what it knows and what it may do.
+ * A write inside TransactWriteItems is allowed by the action of its item (Update by UpdateItem, Put by PutItem).
+ */
+export class Functions extends Construct {
+  readonly api: RustFunction;
+
+  constructor(scope: Construct, id: string, props: FunctionsProps) {
+    super(scope, id);
+    const { storage, messaging, stateMachine } = props;
+
+    this.api = new RustFunction(this, 'Api', {
+      ...props,
+      name: 'api',
+      description: 'Answers the HTTP API',
+      timeout: Duration.seconds(10),
+    })
+      .useTable('GOALS_TABLE', storage.goals, 'GetItem', 'Query', 'UpdateItem')
+      .useTable('TASKS_TABLE', storage.tasks, 'GetItem', 'Query')
+      .useTable('EXECUTIONS_TABLE', storage.executions, 'GetItem', 'Query', 'PutItem')
+      .publishTo(messaging.bus)
+      .useStateMachine(stateMachine);
+
+    new RustFunction(this, 'Launch', {
+      ...props,
+      name: 'launch',
+      description: 'Starts the execution for a GoalActivityRequested event',
+      timeout: Duration.seconds(30),
+    })
+      .useTable('GOALS_TABLE', storage.goals, 'GetItem', 'Query', 'UpdateItem')
+      .useTable('TASKS_TABLE', storage.tasks, 'GetItem', 'Query')
+      .useTable('EXECUTIONS_TABLE', storage.executions, 'GetItem', 'Query', 'PutItem')
+      .publishTo(messaging.bus)
+      .useStateMachine(stateMachine, 'StartExecution')
+      // No batching window: somebody waits for this start.
+      .consume(messaging.launch.queue, { batchSize: 10 });
+
+    new RustFunction(this, 'Worker', {
+      ...props,
+      name: 'worker',
+      description: 'Generates and saves the tasks of one batch of actions',
+      timeout: Duration.seconds(300),
+    })
+      .useTable('GOALS_TABLE', storage.goals, 'Query')
+      .useTable('TASKS_TABLE', storage.tasks, 'Query', 'PutItem', 'DeleteItem')
+      .useTable('EXECUTIONS_TABLE', storage.executions, 'GetItem', 'UpdateItem')
+      .publishTo(messaging.bus)
+      .setting('GENERATOR', props.settings.generator)
+      .answerTasksOf(stateMachine)
+      // One message per worker: each runs for minutes against its own deadline. The limit on how many run at once
+      // (times 8 AI calls each) is for whoever has an AI quota to respect: a batch's 300 s go on while it waits.
+      .consume(messaging.batch.queue, { batchSize: 1, maxConcurrency: props.settings.workerMaxConcurrency });
+
+    new RustFunction(this, 'Projector', {
+      ...props,
+      name: 'projector',
+      description: 'Keeps the read model of executions and settles their end',
+      timeout: Duration.seconds(60),
+    })
+      .useTable('GOALS_TABLE', storage.goals, 'GetItem', 'UpdateItem')
+      .useTable('EXECUTIONS_TABLE', storage.executions, 'GetItem', 'Query', 'UpdateItem')
+      .publishTo(messaging.bus)
+      .alert(props.alerts)
+      // The batches of a workflow report together: waiting 1 s saves invocations, and progress is promised within 5 s.
+      .consume(messaging.projection.queue, { batchSize: 10, maxBatchingWindow: Duration.seconds(1) });
+  }
+}

@@ -1,0 +1,59 @@
+import { CfnOutput, Stack } from 'aws-cdk-lib';
+import type { Construct } from 'constructs';
+import { Api } from './api';
+import { Functions } from './functions';
+import { Messaging } from './messaging';
+import { Monitoring } from './monitoring';
+import type { Settings } from './settings';
+import { Storage } from './storage';
+import { variant as variantOf } from './variant';
+import { Workflow } from './workflow';
+
+export class GoalActivityStack extends Stack {
+  constructor(scope: Construct, settings: Settings) {
+    const variant = variantOf(settings);
+    super(scope, settings.stackName, {
+      description: 'Turns the actions of a goal into tasks, as an asynchronous workflow',
+      synthesizer: variant.synthesizer,
+    });
+
+    const storage = new Storage(this, 'Storage', { settings, variant });
+    const messaging = new Messaging(this, 'Messaging');
+    const monitoring = new Monitoring(this, 'Monitoring', { deadLetterQueues: messaging.deadLetterQueues });
+    const { stateMachine } = new Workflow(this, 'Workflow', {
+      settings, variant, storage, batchQueue: messaging.batch.queue,
+    });
+    messaging.projectStatusOf(stateMachine);
+    const functions = new Functions(this, 'Functions', {
+      settings, variant, storage, messaging, stateMachine, alerts: monitoring.alerts,
+    });
+    const api = new Api(this, 'Api', { settings, variant, handler: functions.api.function });
+
+    this.outputs({
+      ApiId: api.http.apiId,
+      ApiUrl: variant.apiUrl(api.http),
+      ...(api.users && {
+        UserPoolId: api.users.pool.userPoolId,
+        UserPoolClientId: api.users.client.userPoolClientId,
+      }),
+      EventBusName: messaging.bus.eventBusName,
+      StateMachineArn: stateMachine.stateMachineArn,
+      GoalsTableName: storage.goals.tableName,
+      TasksTableName: storage.tasks.tableName,
+      ExecutionsTableName: storage.executions.tableName,
+      AlertTopicArn: monitoring.alerts.topicArn,
+      LaunchQueueUrl: messaging.launch.queue.queueUrl,
+      LaunchDlqUrl: messaging.launch.dlq.queueUrl,
+      BatchQueueUrl: messaging.batch.queue.queueUrl,
+      BatchDlqUrl: messaging.batch.dlq.queueUrl,
+      ProjectionQueueUrl: messaging.projection.queue.queueUrl,
+      ProjectionDlqUrl: messaging.projection.dlq.queueUrl,
+      UndeliveredDlqUrl: messaging.undelivered.queueUrl,
+    });
+  }
+
+  /** For people and tools; the functions get what they need as environment variables. */
+  private outputs(values: Record<string, string>): void {
+    for (const [id, value] of Object.entries(values)) new CfnOutput(this, id, { value });
+  }
+}

@@ -1,0 +1,100 @@
+import { Duration, Validations } from 'aws-cdk-lib';
+import { EventBus, type EventPattern, type IEventBus, Rule } from 'aws-cdk-lib/aws-events';
+import { SqsQueue } from 'aws-cdk-lib/aws-events-targets';
+import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
+import { Construct } from 'constructs';
+
+/** A queue and the one its messages go to when they cannot be handled. */
+export interface QueuePair {
+  readonly queue: IQueue;
+  readonly dlq: IQueue;
+}
+
+/**
+ * The custom bus, the queues and the rules between them. Rules never call a function: a queue buffers, retries and
+ * can be redriven.
+ */
+export class Messaging extends Construct {
+  readonly bus: EventBus;
+  readonly launch: QueuePair;
+  readonly batch: QueuePair;
+  readonly projection: QueuePair;
+  /** Events that a rule could not put into its queue. */
+  readonly undelivered: IQueue;
+
+  constructor(scope: Construct, id: string) {
+    super(scope, id);
+    this.bus = new EventBus(this, 'Bus', { eventBusName: 'goal-activity' });
+
+    // Six times the function's 30 s, as Lambda advises: room for retries of a throttled invocation.
+    this.launch = this.queuePair('Launch', { visibility: Duration.seconds(180) });
+    // One worker runs at most 300 s, and a batch lives no longer: 6 x 300 s would only delay the second attempt past
+    // the batch's end. 30 s on top, so that a message never returns while its worker may still be running.
+    // A batch that nobody took within the hour is long lost to its workflow (900 s); keeping it would only cost a worker.
+    this.batch = this.queuePair('Batch', { visibility: Duration.seconds(330), retention: Duration.hours(1) });
+    this.projection = this.queuePair('Projection', { visibility: Duration.seconds(360) });
+
+    this.undelivered = this.deadLetterQueue('Undelivered');
+    Validations.of(this.undelivered).acknowledge({
+      id: 'AwsSolutions-SQS3',
+      reason: 'This is a dead-letter queue: the one of the rules, which the check cannot see as it looks at queues only.',
+    });
+
+    // Whatever the source: any service may ask, and the bus decides who may put events on it.
+    this.route('GoalActivityRequested', this.bus, { detailType: ['GoalActivityRequested'] }, this.launch);
+    this.route('BatchProgressed', this.bus, { detailType: ['BatchProgressed'] }, this.projection);
+  }
+
+  /** Step Functions reports every change of status on the default bus, aborts and timeouts included. */
+  projectStatusOf(stateMachine: IStateMachine): void {
+    this.route('ExecutionStatusChanged', undefined, {
+      source: ['aws.states'],
+      detailType: ['Step Functions Execution Status Change'],
+      detail: { stateMachineArn: [stateMachine.stateMachineArn] },
+    }, this.projection);
+  }
+
+  get deadLetterQueues(): Record<string, IQueue> {
+    return {
+      Launch: this.launch.dlq,
+      Batch: this.batch.dlq,
+      Projection: this.projection.dlq,
+      Undelivered: this.undelivered,
+    };
+  }
+
+  private route(id: string, eventBus: IEventBus | undefined, eventPattern: EventPattern, to: QueuePair): void {
+    new Rule(this, id, {
+      eventBus,
+      eventPattern,
+      targets: [new SqsQueue(to.queue, {
+        deadLetterQueue: this.undelivered,
+        // SQS refuses for an hour only when something is broken; better an alarm and the dead-letter queue than a day late.
+        maxEventAge: Duration.hours(1),
+        retryAttempts: 185,
+      })],
+    });
+  }
+
+  private queuePair(id: string, props: { visibility: Duration; retention?: Duration }): QueuePair {
+    const dlq = this.deadLetterQueue(`${id}Dlq`);
+    const queue = new Queue(this, `${id}Queue`, {
+      encryption: QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      visibilityTimeout: props.visibility,
+      retentionPeriod: props.retention ?? Duration.days(4),
+      deadLetterQueue: { queue: dlq, maxReceiveCount: 3 },
+    });
+    return { queue, dlq };
+  }
+
+  /** 14 days, the most there is: a message's age counts from its first queue. */
+  private deadLetterQueue(id: string): Queue {
+    return new Queue(this, id, {
+      encryption: QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      retentionPeriod: Duration.days(14),
+    });
+  }
+}

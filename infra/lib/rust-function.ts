@@ -1,0 +1,124 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
+import type { IEventBus } from 'aws-cdk-lib/aws-events';
+import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Code, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambda';
+import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
+import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
+import { Construct } from 'constructs';
+import { type Settings, SettingsError } from './settings';
+import type { Variant } from './variant';
+
+/** What every function is given. */
+export interface FunctionContext {
+  readonly settings: Settings;
+  readonly variant: Variant;
+}
+
+interface RustFunctionProps extends FunctionContext {
+  readonly name: string;
+  readonly description: string;
+  readonly timeout: Duration;
+}
+
+type TableVariable = 'GOALS_TABLE' | 'TASKS_TABLE' | 'EXECUTIONS_TABLE';
+type TableAction = 'GetItem' | 'Query' | 'PutItem' | 'UpdateItem' | 'DeleteItem';
+
+/**
+ * One of the binaries in `functions/src/bin`. It may do nothing but write its log until something is bound to it:
+ * a binding is one call that tells the function where a resource is and grants exactly what it does there.
+ */
+export class RustFunction extends Construct {
+  readonly function: LambdaFunction;
+  private readonly role: Role;
+
+  constructor(scope: Construct, id: string, props: RustFunctionProps) {
+    super(scope, id);
+    const logGroup = new LogGroup(this, 'Logs', {
+      retention: RetentionDays.ONE_MONTH,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    // A role of our own: the one CDK makes has a managed policy that may write to every log group of the account.
+    this.role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
+    this.allow(['logs:CreateLogStream', 'logs:PutLogEvents'], logGroup.logGroupArn);
+    this.function = new LambdaFunction(this, 'Function', {
+      description: props.description,
+      runtime: Runtime.PROVIDED_AL2023,
+      architecture: props.variant.architecture,
+      handler: 'bootstrap',
+      code: Code.fromAsset(functionFolder(props.settings.functionsDir, props.name)),
+      role: this.role,
+      logGroup,
+      timeout: props.timeout,
+      memorySize: 256,
+      environment: { LOG_LEVEL: props.settings.logLevel },
+    });
+  }
+
+  useTable(variable: TableVariable, table: ITable, ...actions: TableAction[]): this {
+    this.function.addEnvironment(variable, table.tableName);
+    return this.allow(actions.map((action) => `dynamodb:${action}`), table.tableArn);
+  }
+
+  publishTo(bus: IEventBus): this {
+    this.function.addEnvironment('EVENT_BUS', bus.eventBusName);
+    return this.allow(['events:PutEvents'], bus.eventBusArn);
+  }
+
+  alert(topic: ITopic): this {
+    this.function.addEnvironment('ALERT_TOPIC_ARN', topic.topicArn);
+    if (topic.masterKey) this.allow(['kms:Decrypt', 'kms:GenerateDataKey'], topic.masterKey.keyArn);
+    return this.allow(['sns:Publish'], topic.topicArn);
+  }
+
+  /** Without an action the function only derives execution ARNs from the state machine's. */
+  useStateMachine(stateMachine: IStateMachine, ...actions: 'StartExecution'[]): this {
+    this.function.addEnvironment('STATE_MACHINE_ARN', stateMachine.stateMachineArn);
+    return this.allow(actions.map((action) => `states:${action}`), stateMachine.stateMachineArn);
+  }
+
+  /** Answers the task tokens in its messages; it needs no name for that. */
+  answerTasksOf(stateMachine: IStateMachine): this {
+    return this.allow(['states:SendTaskSuccess'], stateMachine.stateMachineArn);
+  }
+
+  /**
+   * Messages that fail return to the queue one by one, never their whole batch. The function sets itself when they do:
+   * the queue's visibility timeout is made for crashes.
+   */
+  consume(queue: IQueue, source: { batchSize: number; maxBatchingWindow?: Duration; maxConcurrency?: number }): this {
+    this.function.addEnvironment('QUEUE_URL', queue.queueUrl);
+    this.allow(
+      ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ChangeMessageVisibility'],
+      queue.queueArn,
+    );
+    this.function.addEventSourceMapping('Messages', {
+      ...source,
+      eventSourceArn: queue.queueArn,
+      reportBatchItemFailures: true,
+    });
+    return this;
+  }
+
+  setting(variable: 'GENERATOR', value: string): this {
+    this.function.addEnvironment(variable, value);
+    return this;
+  }
+
+  private allow(actions: string[], resource: string): this {
+    if (actions.length > 0) this.role.addToPolicy(new PolicyStatement({ actions, resources: [resource] }));
+    return this;
+  }
+}
+
+function functionFolder(functionsDir: string, name: string): string {
+  const folder = path.join(functionsDir, name);
+  if (fs.existsSync(path.join(folder, 'bootstrap'))) return folder;
+  throw new SettingsError(
+    `no ${path.join(folder, 'bootstrap')}: build the functions first, or say where they are with -c functionsDir=...`,
+  );
+}

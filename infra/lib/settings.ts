@@ -1,0 +1,100 @@
+import * as path from 'node:path';
+
+export const generators = ['offline'] as const;
+
+/** What `-c key=value` can change, checked once; see the table in README.md. */
+export interface Settings {
+  readonly stackName: string;
+  /** Deploy to the emulator; lib/variant.ts says what that changes. */
+  readonly local: boolean;
+  /** Holds one folder per function, with its `bootstrap`. Absolute. */
+  readonly functionsDir: string;
+  /** Existing tables to use instead of creating them. */
+  readonly goalsTable?: string;
+  readonly tasksTable?: string;
+  /** Who issues the tokens, instead of a Cognito user pool of our own. */
+  readonly oidc?: { readonly issuer: string; readonly audience: string[] };
+  readonly generator: (typeof generators)[number];
+  /** A filter of Rust's `tracing`: a level, or levels by module. */
+  readonly logLevel: string;
+  readonly workerMaxConcurrency?: number;
+}
+
+type Key = Exclude<keyof Settings, 'oidc'> | 'oidcIssuer' | 'oidcAudience';
+const keys: Record<Key, true> = {
+  stackName: true, local: true, functionsDir: true, goalsTable: true, tasksTable: true, oidcIssuer: true,
+  oidcAudience: true, generator: true, logLevel: true, workerMaxConcurrency: true,
+};
+
+/** This folder's absolute path; the compiled code lives in `build/lib`. */
+export const infraDir = path.resolve(__dirname, '..', '..');
+
+/** A mistake of whoever runs the app: shown as its message, without a stack trace. */
+export class SettingsError extends Error {
+  override readonly name = 'SettingsError';
+}
+
+export function readSettings(context: Record<string, unknown>): Settings {
+  rejectUnknown(context);
+
+  function text(key: Key, pattern: RegExp, shape: string): string | undefined {
+    const value = context[key];
+    if (value === undefined) return undefined;
+    if (typeof value === 'string' && pattern.test(value)) return value;
+    throw new SettingsError(`context ${key}=${JSON.stringify(value)}: expected ${shape}`);
+  }
+
+  return {
+    stackName: text('stackName', /^[A-Za-z][A-Za-z0-9-]{0,127}$/, 'a CloudFormation stack name') ?? 'GoalActivity',
+    local: flag(context, 'local'),
+    functionsDir: path.resolve(infraDir, text('functionsDir', /./, 'a path') ?? '../target/lambda/arm64'),
+    goalsTable: text('goalsTable', tableName, 'a DynamoDB table name'),
+    tasksTable: text('tasksTable', tableName, 'a DynamoDB table name'),
+    oidc: oidc(
+      text('oidcIssuer', /^https?:\/\/\S+$/, 'the URL of an OIDC issuer'),
+      text('oidcAudience', /./, 'a comma-separated list of audiences'),
+    ),
+    generator: generator(context.generator ?? 'offline'),
+    logLevel: text('logLevel', logFilter, 'a level or a filter such as info,goal_activity_functions=debug') ?? 'info',
+    workerMaxConcurrency: concurrency(context.workerMaxConcurrency),
+  };
+}
+
+const directive = '([\\w:]+=)?(off|error|warn|info|debug|trace)';
+const logFilter = new RegExp(`^${directive}(,${directive})*$`);
+const tableName = /^[A-Za-z0-9_.-]{3,255}$/;
+
+/** A misspelt key would otherwise be ignored, and `-c locale=true` would go to AWS. CDK's own keys have a `:`. */
+function rejectUnknown(context: Record<string, unknown>): void {
+  const unknown = Object.keys(context).filter((key) => !key.includes(':') && !(key in keys));
+  if (unknown.length === 0) return;
+  throw new SettingsError(`unknown context ${unknown.join(', ')}: known are ${Object.keys(keys).join(', ')}`);
+}
+
+/** `-c` gives strings, cdk.json and tests give booleans. */
+function flag(context: Record<string, unknown>, key: Key): boolean {
+  const value = String(context[key] ?? false);
+  if (value === 'true' || value === 'false') return value === 'true';
+  throw new SettingsError(`context ${key}=${JSON.stringify(context[key])}: expected true or false`);
+}
+
+function generator(value: unknown): Settings['generator'] {
+  const found = generators.find((known) => known === value);
+  if (found) return found;
+  throw new SettingsError(`context generator=${JSON.stringify(value)}: expected one of ${generators.join(', ')}`);
+}
+
+function oidc(issuer?: string, audience?: string): Settings['oidc'] {
+  if (issuer === undefined && audience === undefined) return undefined;
+  const audiences = (audience ?? '').split(',').map((each) => each.trim()).filter(Boolean);
+  // An authorizer without an audience would accept the issuer's tokens for any other application.
+  if (issuer && audiences.length > 0) return { issuer, audience: audiences };
+  throw new SettingsError('context oidcIssuer and oidcAudience belong together: give both or neither');
+}
+
+function concurrency(value: unknown): number | undefined {
+  if (value === undefined) return undefined;
+  const number = Number(value);
+  if (Number.isInteger(number) && number >= 2 && number <= 1000) return number;
+  throw new SettingsError(`context workerMaxConcurrency=${JSON.stringify(value)}: expected 2 to 1000`);
+}

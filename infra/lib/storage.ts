@@ -1,0 +1,58 @@
+import {
+  AttributeType, BillingMode, type ITable, ProjectionType, Table, TableEncryption,
+} from 'aws-cdk-lib/aws-dynamodb';
+import { Construct } from 'constructs';
+import type { Settings } from './settings';
+import type { Variant } from './variant';
+
+/** The three tables. Goals and Tasks belong to the goal app and can be its existing ones. */
+export class Storage extends Construct {
+  readonly goals: ITable;
+  readonly tasks: ITable;
+  readonly executions: ITable;
+
+  constructor(scope: Construct, id: string, private readonly props: { settings: Settings; variant: Variant }) {
+    super(scope, id);
+    const { goalsTable, tasksTable } = props.settings;
+    this.goals = goalsTable
+      ? Table.fromTableName(this, 'Goals', goalsTable)
+      : this.table('Goals', 'goalId', 'item');
+    this.tasks = tasksTable
+      ? Table.fromTableName(this, 'Tasks', tasksTable)
+      : this.table('Tasks', 'goalId', 'position');
+    this.executions = this.executionsTable();
+  }
+
+  private executionsTable(): Table {
+    const table = this.table('WorkflowExecutions', 'executionArn', 'item', 'expiresAt');
+    const progress = ['status', 'stopDate', 'totalActions', 'succeededActions', 'failedCount'];
+    const index = (indexName: string, partition: string, nonKeyAttributes: string[]) =>
+      table.addGlobalSecondaryIndex({
+        indexName,
+        partitionKey: { name: partition, type: AttributeType.STRING },
+        sortKey: { name: 'startDate', type: AttributeType.STRING },
+        projectionType: ProjectionType.INCLUDE,
+        nonKeyAttributes,
+      });
+    index('by-goal', 'goalId', [...progress, 'userId']);
+    index('by-user', 'userId', [...progress, 'goalId']);
+    // Sparse: only rows that are not settled carry openShard. Sharded: a plain index by status is one hot partition.
+    index('open', 'openShard', ['goalId', 'status']);
+    return table;
+  }
+
+  private table(id: string, partition: string, sort: string, timeToLiveAttribute?: string): Table {
+    const { removalPolicy, deletionProtection } = this.props.variant;
+    return new Table(this, id, {
+      partitionKey: { name: partition, type: AttributeType.STRING },
+      sortKey: { name: sort, type: AttributeType.STRING },
+      billingMode: BillingMode.PAY_PER_REQUEST,
+      // AWS's key for DynamoDB in this account: no key to run, and its use shows in CloudTrail.
+      encryption: TableEncryption.AWS_MANAGED,
+      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+      timeToLiveAttribute,
+      removalPolicy,
+      deletionProtection,
+    });
+  }
+}

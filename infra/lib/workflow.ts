@@ -1,0 +1,59 @@
+import * as path from 'node:path';
+import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
+import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
+import { DefinitionBody, LogLevel, StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
+import { Construct } from 'constructs';
+import { type FunctionContext, RustFunction } from './rust-function';
+import { infraDir } from './settings';
+import type { Storage } from './storage';
+
+/** The state machine, and the function that decides its outcome. */
+export class Workflow extends Construct {
+  readonly stateMachine: StateMachine;
+
+  constructor(scope: Construct, id: string, props: FunctionContext & { storage: Storage; batchQueue: IQueue }) {
+    super(scope, id);
+    const finalize = new RustFunction(this, 'Finalize', {
+      ...props,
+      name: 'finalize',
+      description: 'Seals the ledger of an execution and reads its outcome from it',
+      timeout: Duration.seconds(30),
+    }).useTable('EXECUTIONS_TABLE', props.storage.executions, 'GetItem', 'Query', 'UpdateItem');
+
+    const role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('states.amazonaws.com') });
+    role.addToPolicy(new PolicyStatement({ actions: ['sqs:SendMessage'], resources: [props.batchQueue.queueArn] }));
+    // Not grantInvoke: that would also allow every version and alias.
+    role.addToPolicy(new PolicyStatement({
+      actions: ['lambda:InvokeFunction'],
+      resources: [finalize.function.functionArn],
+    }));
+    Validations.of(role).acknowledge({
+      id: 'AwsSolutions-IAM5[Resource::*]',
+      reason: 'Tracing and logging: X-Ray segments and log deliveries have no ARN to name, AWS documents "*" for them.',
+    });
+
+    this.stateMachine = new StateMachine(this, 'StateMachine', {
+      stateMachineName: 'goal-activity',
+      definitionBody: DefinitionBody.fromFile(path.join(infraDir, '..', 'statemachine', 'goal-activity.asl.json')),
+      definitionSubstitutions: {
+        BatchQueueUrl: props.batchQueue.queueUrl,
+        FinalizeFunctionArn: finalize.function.functionArn,
+      },
+      role,
+      tracingEnabled: true,
+      logs: {
+        destination: new LogGroup(this, 'Logs', {
+          // With this prefix AWS needs no line for the group in the account's log resource policy, which is limited.
+          logGroupName: `/aws/vendedlogs/states/${props.settings.stackName}`,
+          retention: RetentionDays.ONE_MONTH,
+          removalPolicy: RemovalPolicy.DESTROY,
+        }),
+        level: LogLevel.ALL,
+        // A batch's message carries its task token: who reads the log could answer in the worker's place.
+        includeExecutionData: false,
+      },
+    });
+  }
+}

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { synth, target } from './synth';
+
+const aws = synth();
+
+test('every queue has its own dead-letter queue, which keeps messages for 14 days', () => {
+  const queues = aws.all('AWS::SQS::Queue');
+  const sources = queues.filter(({ RedrivePolicy }) => RedrivePolicy);
+  assert.deepEqual(
+    sources.map(({ name, RedrivePolicy: to }) => [name, target(to.deadLetterTargetArn), to.maxReceiveCount]),
+    ['Launch', 'Batch', 'Projection'].map((name) => [`Messaging${name}Queue`, `Messaging${name}Dlq`, 3]),
+  );
+  const others = queues.filter(({ RedrivePolicy }) => !RedrivePolicy);
+  assert.deepEqual(others.map(({ name, MessageRetentionPeriod }) => [name, MessageRetentionPeriod]),
+    ['LaunchDlq', 'BatchDlq', 'ProjectionDlq', 'Undelivered'].map((name) => [`Messaging${name}`, 14 * 86_400]));
+});
+
+test('every queue is encrypted and refuses plain HTTP', () => {
+  const policies = aws.all('AWS::SQS::QueuePolicy');
+  for (const { name, SqsManagedSseEnabled } of aws.all('AWS::SQS::Queue')) {
+    assert.equal(SqsManagedSseEnabled, true, name);
+    const [denial] = policies.filter(({ Queues }) => target(Queues[0]) === name)
+      .flatMap(({ PolicyDocument }) => PolicyDocument.Statement.filter(({ Effect }: any) => Effect === 'Deny'));
+    assert.deepEqual([denial.Action, denial.Principal, denial.Condition],
+      ['sqs:*', { AWS: '*' }, { Bool: { 'aws:SecureTransport': 'false' } }], name);
+  }
+});
+
+test('a queue takes messages only from the rules that feed it, and the undelivered queue from every rule', () => {
+  const senders = aws.all('AWS::SQS::QueuePolicy').map(({ Queues, PolicyDocument }) => [
+    target(Queues[0]),
+    PolicyDocument.Statement.filter(({ Effect }: any) => Effect === 'Allow')
+      .map(({ Condition }: any) => target(Condition.ArnEquals['aws:SourceArn'])),
+  ]);
+  const [requested, progressed, changed] = ['GoalActivityRequested', 'BatchProgressed', 'ExecutionStatusChanged']
+    .map((id) => `Messaging${id}`);
+  assert.deepEqual(Object.fromEntries(senders), {
+    MessagingLaunchQueue: [requested],
+    MessagingLaunchDlq: [],
+    MessagingBatchQueue: [],
+    MessagingBatchDlq: [],
+    MessagingProjectionQueue: [progressed, changed],
+    MessagingProjectionDlq: [],
+    MessagingUndelivered: [requested, progressed, changed],
+  });
+});
+
+test('rules go to queues only, retry for an hour, and then leave the event in the undelivered queue', () => {
+  const rules = aws.all('AWS::Events::Rule').map(({ name, EventBusName, EventPattern, Targets }) => {
+    const machines = EventPattern.detail?.stateMachineArn;
+    if (machines) EventPattern.detail.stateMachineArn = machines.map(target);
+    for (const { RetryPolicy, DeadLetterConfig } of Targets) {
+      assert.equal(RetryPolicy.MaximumEventAgeInSeconds, 3600, name);
+      assert.equal(target(DeadLetterConfig.Arn), 'MessagingUndelivered', name);
+    }
+    return [target(EventBusName ?? 'default'), EventPattern, Targets.map(({ Arn }: any) => target(Arn))];
+  });
+  assert.deepEqual(rules, [
+    ['MessagingBus', { 'detail-type': ['GoalActivityRequested'] }, ['MessagingLaunchQueue']],
+    ['MessagingBus', { 'detail-type': ['BatchProgressed'] }, ['MessagingProjectionQueue']],
+    ['default', {
+      source: ['aws.states'],
+      'detail-type': ['Step Functions Execution Status Change'],
+      detail: { stateMachineArn: ['WorkflowStateMachine'] },
+    }, ['MessagingProjectionQueue']],
+  ]);
+});
+
+test('a message stays invisible for as long as its function may run, and failed messages return one by one', () => {
+  const sources = aws.all('AWS::Lambda::EventSourceMapping').map((mapping) => {
+    const { Timeout } = aws.resources('AWS::Lambda::Function')[target(mapping.FunctionName)]!.Properties;
+    const { VisibilityTimeout } = aws.resources('AWS::SQS::Queue')[target(mapping.EventSourceArn)]!.Properties;
+    assert.ok(VisibilityTimeout >= Timeout, mapping.name);
+    assert.deepEqual(mapping.FunctionResponseTypes, ['ReportBatchItemFailures'], mapping.name);
+    const { FunctionName, BatchSize, MaximumBatchingWindowInSeconds } = mapping;
+    return [target(FunctionName), Timeout, VisibilityTimeout, BatchSize, MaximumBatchingWindowInSeconds];
+  });
+  assert.deepEqual(sources, [
+    ['FunctionsLaunchFunction', 30, 180, 10, undefined],
+    ['FunctionsWorkerFunction', 300, 330, 1, undefined],
+    ['FunctionsProjectorFunction', 60, 360, 10, 1],
+  ]);
+});
+
+test('workerMaxConcurrency limits the workers and nothing else', () => {
+  const scaling = synth({ workerMaxConcurrency: '20' }).all('AWS::Lambda::EventSourceMapping')
+    .map(({ FunctionName, ScalingConfig }) => [target(FunctionName), ScalingConfig]);
+  assert.deepEqual(scaling, [
+    ['FunctionsLaunchFunction', undefined],
+    ['FunctionsWorkerFunction', { MaximumConcurrency: 20 }],
+    ['FunctionsProjectorFunction', undefined],
+  ]);
+});

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type App, Validations } from 'aws-cdk-lib';
+import { AwsSolutionsChecks } from 'cdk-nag';
+import { synth } from './synth';
+
+const findings = (pack: AwsSolutionsChecks, app: App): string[] =>
+  pack.validateScope(app).violations.flatMap(({ ruleName, description, violatingResources }) =>
+    violatingResources.map(({ constructPath }) => `${ruleName} at ${constructPath}: ${description}`));
+
+/** Rule by reason, from the constructs that acknowledge one. */
+function acknowledgements(app: App): [string, string][] {
+  const entries = app.node.findAll().flatMap(({ node }) => node.metadata)
+    .filter(({ type }) => type === Validations.ACKNOWLEDGED_RULES_METADATA_KEY);
+  return entries.flatMap(({ data }) => Object.entries<string>(data))
+    .map(([id, reason]) => [id.replace(/^annotation::/i, ''), reason]);
+}
+
+const variants: Record<string, Record<string, string>> = {
+  AWS: {},
+  local: { local: 'true' },
+  'existing tables and another issuer': {
+    goalsTable: 'app-goals', tasksTable: 'app-tasks', oidcIssuer: 'https://issuer.example', oidcAudience: 'app',
+  },
+};
+
+for (const [name, context] of Object.entries(variants)) {
+  test(`cdk-nag finds nothing that is not explained: ${name}`, () => {
+    assert.deepEqual(findings(new AwsSolutionsChecks(), synth(context).app), []);
+  });
+}
+
+test('every acknowledgement explains itself and is still needed', () => {
+  const { app } = synth();
+  const unforgiving = new AwsSolutionsChecks();
+  Object.assign(unforgiving, { isAcknowledged: () => false });
+  const found = findings(unforgiving, app);
+  const acknowledged = acknowledgements(app);
+  assert.ok(acknowledged.length > 0);
+  for (const [id, reason] of acknowledged) {
+    assert.ok(reason.length > 60, `${id}: ${reason}`);
+    assert.ok(found.some((finding) => finding.startsWith(`${id} `)), `${id} is acknowledged, but nothing finds it any more`);
+  }
+});

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import * as path from 'node:path';
+import { test } from 'node:test';
+import { infraDir, readSettings, SettingsError } from '../lib/settings';
+
+const rejected = (context: Record<string, unknown>, message: RegExp) =>
+  assert.throws(() => readSettings(context), (error: Error) => {
+    assert.ok(error instanceof SettingsError);
+    assert.match(error.message, message);
+    return true;
+  });
+
+test('without context the settings are those of a deployment to AWS', () => {
+  assert.deepEqual(readSettings({}), {
+    stackName: 'GoalActivity',
+    local: false,
+    functionsDir: path.resolve(infraDir, '../target/lambda/arm64'),
+    goalsTable: undefined,
+    tasksTable: undefined,
+    oidc: undefined,
+    generator: 'offline',
+    logLevel: 'info',
+    workerMaxConcurrency: undefined,
+  });
+});
+
+test('values arrive as text from the command line and as themselves from cdk.json', () => {
+  for (const context of [{ local: 'true', workerMaxConcurrency: '20' }, { local: true, workerMaxConcurrency: 20 }]) {
+    const { local, workerMaxConcurrency } = readSettings(context);
+    assert.deepEqual({ local, workerMaxConcurrency }, { local: true, workerMaxConcurrency: 20 });
+  }
+});
+
+test('log levels can differ by module', () => {
+  const logLevel = 'info,goal_activity_functions=debug';
+  assert.equal(readSettings({ logLevel }).logLevel, logLevel);
+});
+
+test('an issuer of our own choice comes with its audiences', () => {
+  const { oidc } = readSettings({ oidcIssuer: 'https://issuer.example', oidcAudience: 'app, cli' });
+  assert.deepEqual(oidc, { issuer: 'https://issuer.example', audience: ['app', 'cli'] });
+  rejected({ oidcIssuer: 'https://issuer.example' }, /oidcIssuer and oidcAudience belong together/);
+  rejected({ oidcIssuer: 'https://issuer.example', oidcAudience: ' , ' }, /belong together/);
+  rejected({ oidcAudience: 'app' }, /belong together/);
+});
+
+test('a misspelt key is an error that names the known ones', () => {
+  rejected({ locale: 'true' }, /unknown context locale: known are stackName, local,/);
+});
+
+test("CDK's own keys are not ours to judge", () => {
+  assert.equal(readSettings({ 'aws:cdk:bundling-stacks': ['**'], '@aws-cdk/core:checkSecretUsage': true }).local, false);
+});
+
+test('a value that cannot be is an error that says what is expected', () => {
+  rejected({ local: 'yes' }, /local="yes": expected true or false/);
+  rejected({ logLevel: 'loud' }, /logLevel="loud": expected a level or a filter/);
+  for (const logLevel of ['info,x=loud', 'info,', '']) rejected({ logLevel }, /logLevel=/);
+  rejected({ generator: 'oracle' }, /generator="oracle": expected one of offline/);
+  rejected({ stackName: 'goal activity' }, /stackName="goal activity": expected a CloudFormation stack name/);
+  rejected({ goalsTable: '' }, /goalsTable="": expected a DynamoDB table name/);
+  rejected({ tasksTable: 'a/b' }, /tasksTable="a\/b"/);
+  rejected({ oidcIssuer: 'issuer.example', oidcAudience: 'app' }, /oidcIssuer="issuer.example": expected the URL/);
+  for (const workerMaxConcurrency of ['1', '1001', '2.5', 'many', '']) {
+    rejected({ workerMaxConcurrency }, /workerMaxConcurrency=".*": expected 2 to 1000/);
+  }
+});

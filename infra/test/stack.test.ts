@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { test } from 'node:test';
+import { infraDir } from '../lib/settings';
+import { list, readable, synth, target } from './synth';
+
+const aws = synth();
+const local = synth({ local: 'true' });
+const placeholders = (text: string) => [...new Set([...text.matchAll(/\$\{(\w+)\}/g)].map((match) => match[1]))].sort();
+
+test('functions run on arm64 on AWS and on this machine locally', () => {
+  const architectures = (from: typeof aws) =>
+    [...new Set(from.all('AWS::Lambda::Function').flatMap((each) => each.Architectures))];
+  assert.deepEqual(architectures(aws), ['arm64']);
+  assert.deepEqual(architectures(local), [process.arch === 'arm64' ? 'arm64' : 'x86_64']);
+  for (const { name, Runtime, Handler } of aws.all('AWS::Lambda::Function')) {
+    assert.deepEqual([Runtime, Handler], ['provided.al2023', 'bootstrap'], name);
+  }
+});
+
+test('a function that was not built is named, before anything is deployed', () => {
+  assert.throws(() => synth({ functionsDir: 'test/none' }),
+    /no .*test\/none\/finalize\/bootstrap: build the functions first/);
+});
+
+test('every log group forgets, and every function writes to its own', () => {
+  const groups = aws.all('AWS::Logs::LogGroup');
+  assert.deepEqual(groups.filter(({ RetentionInDays }) => RetentionInDays !== 30), []);
+  const used = aws.all('AWS::Lambda::Function').map(({ LoggingConfig }) => target(LoggingConfig.LogGroup));
+  assert.equal(new Set(used).size, 5);
+  assert.ok(used.every((name) => groups.some((group) => group.name === name)));
+});
+
+test('the state machine is traced and logs everything but the data, which holds task tokens', () => {
+  const machine = aws.one('AWS::StepFunctions::StateMachine');
+  assert.equal(machine.TracingConfiguration.Enabled, true);
+  const { Level, IncludeExecutionData, Destinations } = machine.LoggingConfiguration;
+  assert.deepEqual([Level, IncludeExecutionData, Destinations.length], ['ALL', false, 1]);
+});
+
+test('the definition gets exactly the substitutions it names', () => {
+  const definition = fs.readFileSync(path.join(infraDir, '../statemachine/goal-activity.asl.json'), 'utf8');
+  const { DefinitionSubstitutions } = aws.one('AWS::StepFunctions::StateMachine');
+  assert.deepEqual(Object.keys(DefinitionSubstitutions).sort(), placeholders(definition));
+  assert.deepEqual(Object.values(DefinitionSubstitutions).map(target), ['MessagingBatchQueue', 'WorkflowFinalizeFunction']);
+});
+
+test('a message in any dead-letter queue raises an alarm', () => {
+  const alarmed = aws.all('AWS::CloudWatch::Alarm').map((alarm) => {
+    assert.deepEqual([alarm.MetricName, alarm.Statistic, alarm.ComparisonOperator, alarm.Threshold],
+      ['ApproximateNumberOfMessagesVisible', 'Maximum', 'GreaterThanThreshold', 0], alarm.name);
+    assert.deepEqual(alarm.AlarmActions.map(target), ['MonitoringAlerts'], alarm.name);
+    return target(alarm.Dimensions[0].Value);
+  });
+  const deadLetters = aws.all('AWS::SQS::Queue').filter(({ RedrivePolicy }) => !RedrivePolicy).map(({ name }) => name);
+  assert.deepEqual(alarmed.sort(), deadLetters.sort());
+});
+
+test('alarms can publish to the topic and use its key', () => {
+  const toAlarms = (statements: any[]) => statements
+    .filter(({ Effect, Principal }) => Effect === 'Allow' && Principal.Service === 'cloudwatch.amazonaws.com')
+    .flatMap(({ Action }) => list(Action));
+  assert.deepEqual(toAlarms(aws.one('AWS::SNS::TopicPolicy').PolicyDocument.Statement), ['sns:Publish']);
+  assert.deepEqual(toAlarms(aws.one('AWS::KMS::Key').KeyPolicy.Statement), ['kms:Decrypt', 'kms:GenerateDataKey']);
+  assert.equal(target(aws.one('AWS::SNS::Topic').KmsMasterKeyId), 'MonitoringKey');
+});
+
+test('the local deployment leaves nothing out', () => {
+  const ids = (from: typeof aws) => Object.keys(from.template.toJSON().Resources).map(readable).sort();
+  assert.deepEqual(ids(local), ids(aws));
+});
+
+test('the local deployment can be thrown away', () => {
+  const kept = Object.entries<any>(local.template.toJSON().Resources).filter(([, each]) => each.DeletionPolicy === 'Retain');
+  assert.deepEqual(kept, []);
+  for (const table of local.all('AWS::DynamoDB::Table')) assert.ok(!table.DeletionProtectionEnabled, table.name);
+});
+
+test('the outputs are those that people and tools rely on', () => {
+  assert.deepEqual(Object.keys(aws.template.findOutputs('*')).sort(), [
+    'AlertTopicArn', 'ApiId', 'ApiUrl', 'BatchDlqUrl', 'BatchQueueUrl', 'EventBusName', 'ExecutionsTableName',
+    'GoalsTableName', 'LaunchDlqUrl', 'LaunchQueueUrl', 'ProjectionDlqUrl', 'ProjectionQueueUrl', 'StateMachineArn', 'TasksTableName',
+    'UndeliveredDlqUrl', 'UserPoolClientId', 'UserPoolId',
+  ]);
+});
