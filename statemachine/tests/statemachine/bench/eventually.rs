@@ -1,0 +1,18 @@
+use std::time::{Duration, Instant};
+
+/// Longer than any case takes; only a failing one waits for it.
+const PATIENCE: Duration = Duration::from_secs(30);
+const BETWEEN_LOOKS: Duration = Duration::from_millis(40);
+
+/// Looks until `look` finds something, and fails with what it saw last when it never does.
+pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Result<T, String>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let seen = match look().await {
+            Ok(found) => return found,
+            Err(seen) => seen,
+        };
+        assert!(Instant::now() < deadline, "waited {PATIENCE:?} in vain for {what}; at last: {seen}");
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+    }
+}

@@ -1,0 +1,35 @@
+//! What the cases stand on: an interpreter, the definition with named patches, and a run whose other parties the test plays.
+
+mod eventually;
+mod interpreter;
+mod machine;
+mod patch;
+mod run;
+
+pub(crate) use eventually::eventually;
+pub(crate) use interpreter::{Interpreter, is_stale};
+pub(crate) use machine::{Machine, actions, deployed_definition, input};
+pub(crate) use patch::Patch;
+pub(crate) use run::{Batch, Run, all_succeeded, finalize_answer};
+
+/// Makes a test of each case on one interpreter: `on!(Moto as on_moto: a_case, another_case)`.
+macro_rules! on {
+    ($interpreter:ident as $module:ident: $($case:ident),+ $(,)?) => {
+        mod $module {
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    super::$case(crate::bench::Interpreter::$interpreter).await;
+                }
+            )+
+        }
+    };
+}
+
+/// Makes two tests of each case, one on each interpreter.
+macro_rules! on_both {
+    ($($case:ident),+ $(,)?) => {
+        on!(MiniStack as on_ministack: $($case),+);
+        on!(Moto as on_moto: $($case),+);
+    };
+}

@@ -1,0 +1,79 @@
+use serde_json::{Value, json};
+
+/// A change that one case makes to the definition before it is deployed, because the real value would take too long, or
+/// because the case is about the path behind something that otherwise holds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Patch {
+    /// A batch has this many seconds, and no heartbeat: that must be shorter than the timeout and would expire first.
+    BatchSeconds(u32),
+    /// A batch needs a heartbeat every so many seconds.
+    BatchHeartbeat(u32),
+    /// No more than this many batches at once.
+    BatchesAtOnce(u32),
+    /// The whole workflow has this many seconds.
+    WorkflowSeconds(u32),
+    /// One call of finalize has this many seconds, and no heartbeat.
+    FinalizeSeconds(u32),
+    /// Every retry comes after a second at most.
+    ImpatientRetries,
+    /// A lost batch is not caught, so that the whole Map fails.
+    LostBatchesUncaught,
+}
+
+const BATCH: &str = "/States/RunBatches/ItemProcessor/States/EnqueueBatch";
+const MAP: &str = "/States/RunBatches";
+const FINALIZE: &str = "/States/SaveResults";
+
+impl Patch {
+    pub(crate) fn apply(self, definition: &mut Value) {
+        match self {
+            Self::BatchSeconds(seconds) => {
+                set(definition, BATCH, "TimeoutSeconds", json!(seconds));
+                remove(definition, BATCH, "HeartbeatSeconds");
+            }
+            Self::BatchHeartbeat(seconds) => set(definition, BATCH, "HeartbeatSeconds", json!(seconds)),
+            Self::BatchesAtOnce(batches) => set(definition, MAP, "MaxConcurrency", json!(batches)),
+            Self::WorkflowSeconds(seconds) => set(definition, "", "TimeoutSeconds", json!(seconds)),
+            Self::FinalizeSeconds(seconds) => {
+                set(definition, FINALIZE, "TimeoutSeconds", json!(seconds));
+                remove(definition, FINALIZE, "HeartbeatSeconds");
+            }
+            Self::ImpatientRetries => {
+                for state in [BATCH, FINALIZE] {
+                    for retrier in object(definition, state)["Retry"].as_array_mut().expect("retriers") {
+                        set(retrier, "", "IntervalSeconds", json!(1));
+                        set(retrier, "", "BackoffRate", json!(1.0));
+                    }
+                }
+            }
+            Self::LostBatchesUncaught => remove(definition, BATCH, "Catch"),
+        }
+    }
+}
+
+/// Lets the test answer as finalize: the same state sends the function's payload to a queue, with a token to answer. What
+/// the test answers stands for what the Lambda integration returns, so everything after the call is the real definition.
+///
+/// The heartbeat is for Moto: a retry there keeps its token, and without a heartbeat takes the first answer for the second.
+pub(crate) fn finalize_through_queue(definition: &mut Value, queue_url: &str) {
+    let state = object(definition, FINALIZE);
+    let mut body = state["Parameters"]["Payload"].clone();
+    body["taskToken.$"] = json!("$$.Task.Token");
+    state.insert("HeartbeatSeconds".to_owned(), json!(30));
+    set(definition, FINALIZE, "Resource", json!("arn:aws:states:::sqs:sendMessage.waitForTaskToken"));
+    set(definition, FINALIZE, "Parameters", json!({ "QueueUrl": queue_url, "MessageBody": body }));
+}
+
+fn object<'a>(definition: &'a mut Value, at: &str) -> &'a mut serde_json::Map<String, Value> {
+    definition.pointer_mut(at).and_then(Value::as_object_mut).unwrap_or_else(|| panic!("the definition has no {at}"))
+}
+
+/// Replaces a field. One that is not there is a defect of the patch: the definition has changed under it.
+fn set(definition: &mut Value, at: &str, field: &str, value: Value) {
+    let slot = object(definition, at).get_mut(field).unwrap_or_else(|| panic!("{at} has no {field} to patch"));
+    *slot = value;
+}
+
+fn remove(definition: &mut Value, at: &str, field: &str) {
+    object(definition, at).remove(field).unwrap_or_else(|| panic!("{at} has no {field} to remove"));
+}

@@ -1,0 +1,308 @@
+use std::cell::RefCell;
+
+use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
+use aws_sdk_sfn::operation::send_task_failure::SendTaskFailureError;
+use aws_sdk_sfn::operation::send_task_success::SendTaskSuccessError;
+use aws_sdk_sfn::types::{ExecutionStatus, HistoryEvent};
+use aws_sdk_sqs::types::Message;
+use goal_activity_events::{BatchAnswer, BatchMessage, TaskToken};
+use serde_json::{Value, json};
+
+use super::{Interpreter, Machine, eventually};
+
+/// One execution, whose workers and finalize function the test plays.
+pub(crate) struct Run {
+    pub(crate) arn: String,
+    machine: Machine,
+    answered: RefCell<Vec<String>>,
+}
+
+/// A batch as a worker receives it: the raw JSON and what the contract reads from it.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    pub(crate) raw: Value,
+    pub(crate) message: BatchMessage,
+}
+
+/// One call of the finalize function.
+#[derive(Debug)]
+pub(crate) struct FinalizeCall {
+    pub(crate) payload: Value,
+    token: TaskToken,
+}
+
+/// How an execution ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) status: ExecutionStatus,
+    pub(crate) error: Option<String>,
+    pub(crate) output: Option<Value>,
+}
+
+impl Run {
+    pub(crate) fn new(machine: Machine, arn: String) -> Self {
+        Self { arn, machine, answered: RefCell::default() }
+    }
+
+    pub(crate) fn states(&self) -> &aws_sdk_sfn::Client {
+        &self.machine.clients.states
+    }
+
+    pub(crate) fn state_machine_arn(&self) -> &str {
+        &self.machine.arn
+    }
+
+    /// Waits for that many batches and returns them in the order of their indexes.
+    pub(crate) async fn batches(&self, count: usize) -> Vec<Batch> {
+        let mut batches: Vec<Batch> = Vec::new();
+        let what = format!("{count} batches");
+        self.eventually(&what, async || {
+            batches.extend(self.receive(&self.machine.batch_queue, 1).await.iter().map(Batch::read));
+            if batches.len() < count { Err(format!("{} came", batches.len())) } else { Ok(()) }
+        })
+        .await;
+        assert_eq!(batches.len(), count, "more batches than expected: {batches:?}");
+        batches.sort_by_key(|batch| batch.message.batch_index);
+        batches
+    }
+
+    /// The only batch that is expected now.
+    pub(crate) async fn batch(&self) -> Batch {
+        self.batches(1).await.remove(0)
+    }
+
+    /// Watches the batch queue for a moment and fails when something comes.
+    pub(crate) async fn no_batch_comes(&self) {
+        let unexpected = self.receive(&self.machine.batch_queue, 2).await;
+        assert!(unexpected.is_empty(), "nothing should have been sent, but: {unexpected:?}");
+    }
+
+    /// Waits for the call of finalize.
+    pub(crate) async fn finalize_call(&self) -> FinalizeCall {
+        self.eventually("a call of finalize", async || {
+            let mut calls = self.receive(&self.machine.finalize_queue, 1).await;
+            assert!(calls.len() <= 1, "more than one call of finalize at once: {calls:?}");
+            calls.pop().map(|message| FinalizeCall::read(&message)).ok_or_else(|| "none came".to_owned())
+        })
+        .await
+    }
+
+    /// Answers as a worker that made the tasks of all the batch's actions.
+    pub(crate) async fn succeed(&self, batch: &Batch) {
+        self.answer(batch, &all_succeeded(batch)).await.expect("the answer is taken");
+    }
+
+    pub(crate) async fn answer(&self, batch: &Batch, answer: &BatchAnswer) -> Result<(), SendTaskSuccessError> {
+        self.send_success(&batch.message.task_token, &json!(answer)).await
+    }
+
+    /// Answers as a worker that gives the whole batch up.
+    pub(crate) async fn fail(&self, batch: &Batch, error: &str) {
+        // The cause is as long as one may be: nothing of it may stay in the state.
+        let (token, cause) = (&batch.message.task_token, "because ".repeat(4096));
+        self.is_waited_for(token).await;
+        self.send_failure(token, error, &cause).await.expect("the failure is taken");
+    }
+
+    /// Tells that a worker is still at it.
+    pub(crate) async fn heartbeat(&self, batch: &Batch) {
+        let beat = self.states().send_task_heartbeat().task_token(batch.message.task_token.reveal());
+        beat.send().await.expect("the heartbeat is taken");
+    }
+
+    /// Answers as finalize: so many of the actions have their tasks.
+    pub(crate) async fn finalize(&self, succeeded: usize, total: usize) {
+        let call = self.finalize_call().await;
+        self.answer_finalize(&call, &finalize_answer(succeeded, total)).await;
+    }
+
+    pub(crate) async fn answer_finalize(&self, call: &FinalizeCall, answer: &Value) {
+        // The Lambda integration's result holds more than the payload; only the payload may go on.
+        let invoked = json!({ "ExecutedVersion": "$LATEST", "Payload": answer, "StatusCode": 200 });
+        self.send_success(&call.token, &invoked).await.expect("finalize's answer is taken");
+    }
+
+    pub(crate) async fn fail_finalize(&self, call: &FinalizeCall, error: &str) {
+        self.is_waited_for(&call.token).await;
+        self.send_failure(&call.token, error, "the test says so").await.expect("finalize's failure is taken");
+    }
+
+    /// Lets every call of finalize fail until the execution has ended. Returns how many there were.
+    pub(crate) async fn fail_finalize_for_good(&self, error: &str) -> usize {
+        let mut calls = Vec::new();
+        self.eventually("the end of the execution", async || {
+            let messages = self.receive(&self.machine.finalize_queue, 1).await;
+            calls.extend(messages.iter().map(FinalizeCall::read));
+            if let Some(call) = calls.last() {
+                // Again when nothing came, for Moto may have overlooked it. A call that has failed already refuses it.
+                let _ = self.send_failure(&call.token, error, "the test says so").await;
+            }
+            if self.status().await == ExecutionStatus::Running { Err(format!("{} calls", calls.len())) } else { Ok(()) }
+        })
+        .await;
+        calls.len()
+    }
+
+    pub(crate) async fn stop(&self) {
+        self.states().stop_execution().execution_arn(&self.arn).send().await.expect("the execution is stopped");
+    }
+
+    /// Waits for the end, and checks that by then nothing is left in the queues that the case did not receive.
+    pub(crate) async fn ended(&self) -> Ended {
+        let ended = self
+            .eventually("the end of the execution", async || {
+                let now = self.describe().await;
+                match now.status {
+                    ExecutionStatus::Running => Err("it is running".to_owned()),
+                    status => Ok(Ended {
+                        status,
+                        error: now.error,
+                        output: now.output.map(|text| serde_json::from_str(&text).expect("the output is JSON")),
+                    }),
+                }
+            })
+            .await;
+        for queue in [&self.machine.batch_queue, &self.machine.finalize_queue] {
+            let left = self.receive(queue, 0).await;
+            assert!(left.is_empty(), "messages that the case did not expect: {left:?}");
+        }
+        ended
+    }
+
+    pub(crate) async fn status(&self) -> ExecutionStatus {
+        self.describe().await.status
+    }
+
+    async fn describe(&self) -> DescribeExecutionOutput {
+        self.states().describe_execution().execution_arn(&self.arn).send().await.expect("the execution exists")
+    }
+
+    pub(crate) async fn history(&self) -> Vec<HistoryEvent> {
+        let (mut events, mut next) = (Vec::new(), None);
+        loop {
+            let page = self.states().get_execution_history().execution_arn(&self.arn).max_results(1000);
+            let page = page.set_next_token(next).send().await.expect("the history is there");
+            events.extend(page.events);
+            next = page.next_token;
+            if next.is_none() {
+                return events;
+            }
+        }
+    }
+
+    /// The input with which a state was entered, when it was.
+    pub(crate) async fn entered(&self, state: &str) -> Option<Value> {
+        let history = self.history().await;
+        let entered =
+            history.iter().filter_map(HistoryEvent::state_entered_event_details).find(|d| d.name() == state)?;
+        Some(serde_json::from_str(entered.input().unwrap_or("null")).expect("a state's input is JSON"))
+    }
+
+    /// What the Map says of its batches once all are through.
+    pub(crate) async fn recorded_batches(&self) -> Value {
+        let after_map = self.entered("SaveResults").await.expect("SaveResults was entered");
+        after_map["batches"].clone()
+    }
+
+    pub(crate) async fn eventually<T>(&self, what: &str, mut look: impl AsyncFnMut() -> Result<T, String>) -> T {
+        eventually(what, async || {
+            self.wake_moto().await;
+            look().await
+        })
+        .await
+    }
+
+    /// Moto overlooks an answer that comes between its send and its starting to wait. It looks again at a heartbeat.
+    async fn wake_moto(&self) {
+        if self.machine.interpreter == Interpreter::Moto {
+            let answered = self.answered.borrow().clone();
+            for token in answered {
+                // The token of a finished task is refused, and that is as good.
+                let _ = self.states().send_task_heartbeat().task_token(token).send().await;
+            }
+        }
+    }
+
+    async fn send_success(&self, token: &TaskToken, output: &Value) -> Result<(), SendTaskSuccessError> {
+        let answer = self.states().send_task_success().task_token(token.reveal()).output(output.to_string());
+        answer.send().await.map_err(aws_sdk_sfn::error::SdkError::into_service_error)?;
+        self.answered.borrow_mut().push(token.reveal().to_owned());
+        Ok(())
+    }
+
+    async fn send_failure(&self, token: &TaskToken, error: &str, cause: &str) -> Result<(), SendTaskFailureError> {
+        let answer = self.states().send_task_failure().task_token(token.reveal()).error(error).cause(cause);
+        answer.send().await.map(|_| ()).map_err(aws_sdk_sfn::error::SdkError::into_service_error)
+    }
+
+    /// As [`Self::wake_moto`], but before the answer: after a failure, which may be retried with the same token, a heartbeat
+    /// would make Moto take that failure for the retry's.
+    async fn is_waited_for(&self, token: &TaskToken) {
+        eventually("the interpreter to wait for the answer", async || {
+            let beat = self.states().send_task_heartbeat().task_token(token.reveal()).send().await;
+            beat.map(|_| ()).map_err(|refused| format!("{:?}", refused.into_service_error()))
+        })
+        .await;
+    }
+
+    async fn receive(&self, queue: &str, wait_seconds: i32) -> Vec<Message> {
+        let queues = &self.machine.clients.queues;
+        let received =
+            queues.receive_message().queue_url(queue).max_number_of_messages(10).wait_time_seconds(wait_seconds);
+        let messages = received.send().await.expect("the queue is read").messages.unwrap_or_default();
+        for message in &messages {
+            let receipt = message.receipt_handle().expect("a received message has a receipt");
+            queues
+                .delete_message()
+                .queue_url(queue)
+                .receipt_handle(receipt)
+                .send()
+                .await
+                .expect("the message is deleted");
+        }
+        messages
+    }
+}
+
+impl Batch {
+    fn read(message: &Message) -> Self {
+        let body = message.body().expect("a message has a body");
+        let raw = serde_json::from_str(body).expect("the body is JSON");
+        Self { raw, message: serde_json::from_str(body).unwrap_or_else(|e| panic!("{e}: not a batch message: {body}")) }
+    }
+
+    pub(crate) fn action_ids(&self) -> Vec<&str> {
+        self.message.action_ids.iter().map(goal_activity_events::ActionId::as_str).collect()
+    }
+}
+
+impl FinalizeCall {
+    fn read(message: &Message) -> Self {
+        let mut payload: Value =
+            serde_json::from_str(message.body().expect("a message has a body")).expect("it is JSON");
+        let token =
+            payload.as_object_mut().and_then(|fields| fields.remove("taskToken")).expect("the patch adds a token");
+        Self { payload, token: TaskToken::new(token.as_str().expect("a token is a text")) }
+    }
+}
+
+/// The answer of a worker that made all tasks of a batch.
+pub(crate) fn all_succeeded(batch: &Batch) -> BatchAnswer {
+    let succeeded = u32::try_from(batch.message.action_ids.len()).expect("a batch is small");
+    BatchAnswer { batch_index: batch.message.batch_index, succeeded, failed: 0 }
+}
+
+/// What finalize counts when so many of the actions have their tasks.
+pub(crate) fn finalize_answer(succeeded: usize, total: usize) -> Value {
+    let status = match succeeded {
+        0 => "FAILED",
+        n if n == total => "SUCCEEDED",
+        _ => "PARTIALLY_SUCCEEDED",
+    };
+    json!({
+        "status": status,
+        "totalActions": total,
+        "succeededActions": succeeded,
+        "failedActions": total - succeeded,
+    })
+}

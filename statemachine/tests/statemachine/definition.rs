@@ -1,0 +1,134 @@
+//! What can be read from the definition alone, without an interpreter.
+
+use goal_activity_core::limits::{
+    ACTIONS_PER_BATCH, BATCH_SECONDS, HEARTBEAT_SECONDS, MAX_ACTIONS, WORKFLOW_SECONDS, batch_count,
+};
+use goal_activity_statemachine::{DEFINITION, SUBSTITUTIONS};
+use serde_json::{Map, Value, json};
+
+#[test]
+fn the_numbers_are_those_of_the_rest_of_the_system() {
+    let (definition, map) = (definition(), state("RunBatches"));
+    assert_eq!(definition["TimeoutSeconds"], WORKFLOW_SECONDS);
+    let partition = format!("States.ArrayPartition($.actionIds, {ACTIONS_PER_BATCH})");
+    assert_eq!(state("FormBatches")["Parameters"]["batches.$"], partition.as_str());
+    assert_eq!(map["MaxConcurrency"], batch_count(MAX_ACTIONS), "all batches at once");
+    assert_eq!(state("EnqueueBatch")["TimeoutSeconds"], BATCH_SECONDS);
+    assert_eq!(state("EnqueueBatch")["HeartbeatSeconds"], HEARTBEAT_SECONDS);
+}
+
+#[test]
+fn the_language_is_the_one_that_both_interpreters_speak() {
+    assert_eq!(definition()["QueryLanguage"], "JSONPath");
+    assert!(!DEFINITION.contains("{%"), "a JSONata expression");
+}
+
+#[test]
+fn the_deployment_fills_in_exactly_the_known_substitutions() {
+    let mut found: Vec<&str> = DEFINITION.split("${").skip(1).filter_map(|rest| rest.split('}').next()).collect();
+    found.sort_unstable();
+    assert_eq!(found, SUBSTITUTIONS);
+}
+
+#[test]
+fn every_state_says_why_it_is_there() {
+    for (name, state) in states() {
+        assert!(state["Comment"].as_str().is_some_and(|why| why.len() > 20), "{name} has no comment");
+    }
+}
+
+#[test]
+fn the_tasks_are_the_two_calls_that_the_deployment_grants() {
+    let resources: Vec<(String, Value)> = tasks().map(|(name, task)| (name, task["Resource"].clone())).collect();
+    let expected = [
+        ("EnqueueBatch".to_owned(), json!("arn:aws:states:::sqs:sendMessage.waitForTaskToken")),
+        ("SaveResults".to_owned(), json!("arn:aws:states:::lambda:invoke")),
+    ];
+    assert_eq!(resources, expected);
+    // The cases run with this state's call replaced, so its own parameters are checked here.
+    let parameters = json!({
+        "FunctionName": "${FinalizeFunctionArn}",
+        "Payload": { "executionArn.$": "$$.Execution.Id", "goalId.$": "$.goalId" },
+    });
+    assert_eq!(state("SaveResults")["Parameters"], parameters);
+}
+
+#[test]
+fn every_retry_is_bounded_and_backs_off() {
+    for (name, task) in tasks() {
+        for retrier in task["Retry"].as_array().unwrap_or_else(|| panic!("{name} is never retried")) {
+            assert!((1..=6).contains(&number(retrier, "MaxAttempts")), "{name}: {retrier}");
+            assert!(number(retrier, "MaxDelaySeconds") <= 20, "{name}: {retrier}");
+            assert!(number(retrier, "BackoffRate") >= 2, "{name}: {retrier}");
+            assert_eq!(retrier["JitterStrategy"], "FULL", "{name}: {retrier}");
+        }
+    }
+}
+
+#[test]
+fn a_batch_is_sent_again_only_when_its_send_failed() {
+    let retried: Vec<Value> = retriers(&state("EnqueueBatch")).flat_map(|retrier| errors(&retrier)).collect();
+    assert!(retried.iter().all(|error| error.as_str().is_some_and(|name| name.starts_with("SQS."))), "{retried:?}");
+    assert_eq!(
+        state("EnqueueBatch")["Catch"][0]["ErrorEquals"],
+        json!(["States.ALL"]),
+        "any other error loses the batch"
+    );
+}
+
+/// Otherwise a workflow whose batches and calls all go wrong would time out before its results are saved.
+#[test]
+fn the_longest_way_through_ends_before_the_workflow_times_out() {
+    let (enqueue, save) = (state("EnqueueBatch"), state("SaveResults"));
+    // A failed send takes no time worth counting; the batch's own time starts again with each one.
+    let batches = longest_waits(&enqueue) + number(&enqueue, "TimeoutSeconds");
+    let attempts: u64 = 1 + retriers(&save).map(|retrier| number(&retrier, "MaxAttempts")).sum::<u64>();
+    let finalize = longest_waits(&save) + attempts * number(&save, "TimeoutSeconds");
+    let longest = batches + finalize;
+    assert!(longest < u64::from(WORKFLOW_SECONDS), "{longest} s: {batches} s for the batches, {finalize} s to save");
+}
+
+/// The sum of the waits when every retrier of a task is used up and no jitter shortens any.
+fn longest_waits(task: &Value) -> u64 {
+    retriers(task)
+        .map(|retrier| {
+            let (first, rate) = (number(&retrier, "IntervalSeconds"), number(&retrier, "BackoffRate"));
+            let waits = std::iter::successors(Some(first), |wait| Some(wait * rate));
+            let attempts = usize::try_from(number(&retrier, "MaxAttempts")).unwrap();
+            waits.take(attempts).map(|wait| wait.min(number(&retrier, "MaxDelaySeconds"))).sum::<u64>()
+        })
+        .sum()
+}
+
+fn definition() -> Value {
+    serde_json::from_str(DEFINITION).expect("the definition is JSON")
+}
+
+/// All states, those inside the Map included.
+fn states() -> Vec<(String, Value)> {
+    let definition = definition();
+    let inside = definition["States"]["RunBatches"]["ItemProcessor"]["States"].clone();
+    [definition["States"].clone(), inside].iter().filter_map(Value::as_object).flat_map(Map::clone).collect()
+}
+
+fn state(name: &str) -> Value {
+    states().into_iter().find(|(state, _)| state == name).unwrap_or_else(|| panic!("no state {name}")).1
+}
+
+fn tasks() -> impl Iterator<Item = (String, Value)> {
+    let mut tasks: Vec<_> = states().into_iter().filter(|(_, state)| state["Type"] == "Task").collect();
+    tasks.sort_by(|(one, _), (other, _)| one.cmp(other));
+    tasks.into_iter()
+}
+
+fn retriers(task: &Value) -> impl Iterator<Item = Value> {
+    task["Retry"].as_array().cloned().unwrap_or_default().into_iter()
+}
+
+fn errors(retrier: &Value) -> Vec<Value> {
+    retrier["ErrorEquals"].as_array().cloned().unwrap_or_default()
+}
+
+fn number(of: &Value, field: &str) -> u64 {
+    of[field].as_u64().unwrap_or_else(|| panic!("{field} is missing in {of}"))
+}
