@@ -1,0 +1,188 @@
+//! The pipeline's HTTP API, as its users see it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use anyhow::{Context, Result, bail};
+use goal_activity_events::{ExecutionArn, GoalId};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use ureq::{Agent, Body, http};
+
+use crate::aws;
+
+/// A client of it.
+#[derive(Debug)]
+pub(crate) struct Api {
+    url: String,
+    agent: Agent,
+    requests: AtomicU64,
+}
+
+/// How a workflow is getting on.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Status {
+    #[serde(rename = "status")]
+    pub(crate) name: String,
+    pub(crate) processed_actions: u64,
+    pub(crate) total_actions: u64,
+    pub(crate) succeeded_actions: u64,
+    #[serde(default)]
+    pub(crate) failed_actions: Vec<FailedAction>,
+}
+
+/// An action that got no tasks, and why.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct FailedAction {
+    pub(crate) action_id: String,
+    pub(crate) code: String,
+    pub(crate) message: String,
+}
+
+/// A generated task.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Task {
+    pub(crate) action_id: String,
+    pub(crate) title: String,
+    pub(crate) estimated_minutes: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Started {
+    execution_arn: ExecutionArn,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TaskPage {
+    items: Vec<Task>,
+    #[serde(default)]
+    next_cursor: Option<String>,
+}
+
+impl Status {
+    /// Whether the workflow has ended.
+    pub(crate) fn is_over(&self) -> bool {
+        !matches!(self.name.as_str(), "PENDING" | "RUNNING")
+    }
+}
+
+impl Api {
+    /// The API at that URL.
+    pub(crate) fn at(url: &str) -> Self {
+        Self { url: url.to_owned(), agent: aws::agent(), requests: AtomicU64::new(0) }
+    }
+
+    /// How many requests were made.
+    pub(crate) fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Starts the activity for a whole goal.
+    pub(crate) fn start(&self, token: &str, goal: &GoalId) -> Result<ExecutionArn> {
+        let request = self.agent.post(self.address(&start_path(goal))).header("authorization", bearer(token));
+        let started: Started = self.read("start-activity", 202, request.send_json(json!({}))?)?;
+        Ok(started.execution_arn)
+    }
+
+    /// Asks how a workflow is getting on.
+    pub(crate) fn status(&self, token: &str, execution: &ExecutionArn) -> Result<Status> {
+        self.get("status", token, &status_path(execution))
+    }
+
+    /// All tasks of a goal, in the order of its actions.
+    pub(crate) fn tasks(&self, token: &str, goal: &GoalId) -> Result<Vec<Task>> {
+        let mut tasks = Vec::new();
+        let mut path = tasks_path(goal);
+        loop {
+            let page: TaskPage = self.get("tasks", token, &path)?;
+            tasks.extend(page.items);
+            let Some(cursor) = page.next_cursor else { return Ok(tasks) };
+            path = format!("{}?cursor={}", tasks_path(goal), encode(&cursor));
+        }
+    }
+
+    fn get<T: serde::de::DeserializeOwned>(&self, what: &str, token: &str, path: &str) -> Result<T> {
+        let answer = self.agent.get(self.address(path)).header("authorization", bearer(token)).call()?;
+        self.read(what, 200, answer)
+    }
+
+    fn address(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
+    fn read<T: serde::de::DeserializeOwned>(
+        &self,
+        what: &str,
+        expected: u16,
+        mut answer: http::Response<Body>,
+    ) -> Result<T> {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let text = answer.body_mut().read_to_string()?;
+        if answer.status().as_u16() != expected {
+            let problem: Value = serde_json::from_str(&text).unwrap_or_default();
+            let why = problem["detail"].as_str().or(problem["title"].as_str()).unwrap_or(&text);
+            bail!("{what} was answered with {}: {why}", answer.status());
+        }
+        serde_json::from_str(&text).with_context(|| format!("{what} answered {text}"))
+    }
+}
+
+/// Where a goal's activity is started.
+pub(crate) fn start_path(goal: &GoalId) -> String {
+    format!("/api/goals/{goal}/start-activity")
+}
+
+/// Where a workflow's status is.
+pub(crate) fn status_path(execution: &ExecutionArn) -> String {
+    format!("/api/workflows/{}/status", encode(execution.as_str()))
+}
+
+/// Where a goal's tasks are.
+pub(crate) fn tasks_path(goal: &GoalId) -> String {
+    format!("/api/goals/{goal}/tasks")
+}
+
+fn bearer(token: &str) -> String {
+    format!("Bearer {token}")
+}
+
+/// Percent-encodes everything but what is unreserved (RFC 3986, 2.3).
+fn encode(text: &str) -> String {
+    let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let encoded = |byte| if unreserved(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    text.bytes().map(encoded).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_arn_is_encoded_in_a_path() {
+        let arn = "arn:aws:states:us-east-1:000000000000:execution:goal-activity:goal-1-1".parse().unwrap();
+        assert_eq!(
+            status_path(&arn),
+            "/api/workflows/arn%3Aaws%3Astates%3Aus-east-1%3A000000000000%3Aexecution%3Agoal-activity%3Agoal-1-1/status"
+        );
+        assert_eq!(encode("目"), "%E7%9B%AE");
+    }
+
+    #[test]
+    fn only_pending_and_running_workflows_go_on() {
+        let status = |status: &str| Status {
+            name: status.to_owned(),
+            processed_actions: 0,
+            total_actions: 1,
+            succeeded_actions: 0,
+            failed_actions: Vec::new(),
+        };
+        assert!(!status("PENDING").is_over() && !status("RUNNING").is_over());
+        assert!(
+            ["SUCCEEDED", "PARTIALLY_SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"].iter().all(|s| status(s).is_over())
+        );
+    }
+}

@@ -1,0 +1,99 @@
+//! `cargo xtask demo`: a goal through the whole pipeline, from nothing to its tasks, and nothing left afterwards.
+
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+use clap::Args as ClapArgs;
+use goal_activity_core::goal::Goal;
+use goal_activity_events::ExecutionArn;
+
+use crate::api::Api;
+use crate::billing;
+use crate::local::{Local, RunFolder};
+use crate::progress::{self, Run};
+use crate::project::Project;
+use crate::report;
+use crate::sample::Experiment;
+use crate::stack::Credentials;
+use crate::step::{note, step};
+use crate::user::{self, SignedIn};
+
+/// How many goals one user may have running: the API answers 429 beyond that.
+const GOALS_PER_USER: usize = 10;
+
+/// What to show.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    experiment: Experiment,
+}
+
+/// Runs the demo.
+pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
+    let begun = Instant::now();
+    let files = args.experiment.goals()?;
+    let folder = RunFolder::new(project, "demo")?;
+    let local = Local::start(project, &folder.path)?;
+
+    let (users, goals) = step("goal stored, user signed in", || {
+        let users = sign_in(&local, files.len().div_ceil(GOALS_PER_USER))?;
+        let owners = users.iter().flat_map(|user| std::iter::repeat_n(user, GOALS_PER_USER));
+        let goals = files.into_iter().zip(owners).enumerate();
+        let goals =
+            goals.map(|(n, (file, owner))| file.into_goal(format!("goal-{}", n + 1).parse()?, owner.id.clone()));
+        let goals = goals.collect::<Result<Vec<Goal>>>()?;
+        local.seed(&goals)?;
+        local.aws.record_calls(true)?;
+        Ok((users, goals))
+    })?;
+
+    let api = Api::at(&local.stack.api_url);
+    let started = Instant::now();
+    let mut runs = start(&api, &goals, &users)?;
+    let total = goals.iter().map(|goal| goal.actions.len()).sum();
+    note(&format!("  activity started over HTTP for {} goal(s) with {total} actions", goals.len()));
+    progress::watch(&api, &mut runs, total, &local.emulator)?;
+    let time = started.elapsed();
+    let watched = api.requests() - runs.len() as u64;
+
+    let settled = billing::settled(&local.aws, &local.stack)?;
+    local.aws.record_calls(false)?;
+    let executions: Vec<ExecutionArn> = runs.iter().map(|run| run.execution.clone()).collect();
+    let usage = billing::usage(&local.aws, &local.stack, &executions)?;
+    let statuses: Vec<_> = runs.iter().filter_map(|run| run.status.as_ref()).collect();
+    println!("\n{}", report::outcome(&statuses, time));
+    if let (Some(goal), Some(run)) = (goals.first(), runs.first()) {
+        println!("{}", report::tree(goal, &api.tasks(&run.user.token, &run.goal)?));
+    }
+    print!("{}", report::billed(&usage, watched, settled));
+
+    let complete = statuses.iter().all(|status| status.succeeded_actions == status.total_actions);
+    drop(local);
+    drop(folder);
+    note(&format!("\nEverything is cleaned up. {:.1} s in all.", begun.elapsed().as_secs_f64()));
+    if args.experiment.expects_success() && !complete {
+        bail!("not every action got its tasks");
+    }
+    Ok(())
+}
+
+fn sign_in(local: &Local, count: usize) -> Result<Vec<SignedIn>> {
+    let known = &local.stack.user;
+    let mut users = vec![user::sign_in(&local.aws, &local.stack, known)?];
+    for number in 2..=count {
+        let next = Credentials { username: format!("demo-{number}@example.com"), ..known.clone() };
+        user::create(&local.aws, &local.stack, &next)?;
+        users.push(user::sign_in(&local.aws, &local.stack, &next)?);
+    }
+    Ok(users)
+}
+
+fn start<'a>(api: &Api, goals: &[Goal], users: &'a [SignedIn]) -> Result<Vec<Run<'a>>> {
+    let owners = users.iter().flat_map(|user| std::iter::repeat_n(user, GOALS_PER_USER));
+    let start = |(goal, user): (&Goal, &'a SignedIn)| {
+        let goal = goal.head.goal_id.clone();
+        let execution = api.start(&user.token, &goal)?;
+        Ok(Run { goal, user, execution, status: None })
+    };
+    goals.iter().zip(owners).map(start).collect()
+}

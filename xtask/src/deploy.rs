@@ -1,0 +1,82 @@
+//! Deploying the pipeline to the emulator, with the CDK CLI.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::aws::{self, Aws};
+use crate::process;
+use crate::project::Project;
+use crate::stack::Stack;
+use crate::stamp::Stamp;
+use crate::step::step;
+
+/// Where the CDK app expects its assets; its local variant needs no other bootstrapping.
+const ASSETS_BUCKET: &str = "goal-activity-assets";
+
+/// Deploys the built functions to the emulator at `endpoint`.
+pub(crate) fn deploy(project: &Project, endpoint: &str, folder: &Path) -> Result<Stack> {
+    let assembly = assembly(project)?;
+    step("deployed with the CDK CLI", || {
+        Aws::at(endpoint).create_bucket(ASSETS_BUCKET)?;
+        let outputs = folder.join("outputs.json");
+        let mut cdk = cdk(project);
+        cdk.args(["deploy", "--all", "--require-approval", "never", "--method", "direct", "--app"]).arg(&assembly);
+        cdk.arg("--outputs-file").arg(&outputs).env("AWS_ENDPOINT_URL", endpoint);
+        process::quietly(&mut cdk)?;
+        Stack::new(endpoint, read_outputs(&outputs)?)
+    })
+}
+
+/// The cloud assembly: made anew only when the app, the state machine or a function has changed.
+fn assembly(project: &Project) -> Result<PathBuf> {
+    let (infra, functions) = (project.infra(), project.local_functions());
+    let folder = project.state().join("cdk.out");
+    let app = ["bin", "lib", "cdk.json", "package-lock.json", "tsconfig.json"].map(|f| infra.join(f));
+    let asl = project.root.join("statemachine").join("goal-activity.asl.json");
+    let sources = app.into_iter().chain([asl, functions.clone()]).collect::<Vec<_>>();
+    let stamp = Stamp::new(project.state().join("cdk.out.stamp"), &sources, &[&functions.to_string_lossy()])?;
+    if stamp.is_fresh() {
+        return Ok(folder);
+    }
+    step("CDK app synthesized", || {
+        stamp.clear();
+        let mut cdk = cdk(project);
+        cdk.args(["synth", "--quiet", "--output"]).arg(&folder).args(["-c", "local=true", "-c"]);
+        cdk.arg(format!("functionsDir={}", functions.display()));
+        process::quietly(&mut cdk)?;
+        stamp.write()
+    })?;
+    Ok(folder)
+}
+
+/// The CDK CLI with credentials that are good nowhere: whatever goes wrong, it cannot reach somebody's AWS account.
+fn cdk(project: &Project) -> Command {
+    let infra = project.infra();
+    let mut command = Command::new("node");
+    command.arg(infra.join("node_modules").join("aws-cdk").join("bin").join("cdk")).current_dir(infra);
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("AWS_") || name.starts_with("CDK_") || name.to_lowercase().ends_with("_proxy") {
+            command.env_remove(name.as_ref());
+        }
+    }
+    command.envs([
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+        ("AWS_REGION", aws::REGION),
+        ("AWS_CONFIG_FILE", "/dev/null"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+        ("CI", "true"),
+    ]);
+    command
+}
+
+fn read_outputs(file: &Path) -> Result<BTreeMap<String, String>> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let stacks: BTreeMap<String, BTreeMap<String, String>> = serde_json::from_str(&text)?;
+    stacks.into_values().next().context("the stack has no outputs")
+}

@@ -1,0 +1,170 @@
+//! Starting and ending the emulators.
+
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use nix::unistd::Pid;
+
+use crate::interrupt::{self, Guard, Leftover};
+use crate::process;
+
+/// How long an emulator may take until it answers. The first start after the installation compiles its code.
+const START: Duration = Duration::from_secs(60);
+/// How often it is asked.
+const PROBE: Duration = Duration::from_millis(25);
+/// How many API calls are remembered for counting what a run used.
+const RECORDED_CALLS: &str = "200000";
+
+/// Which emulator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The whole pipeline.
+    MiniStack,
+    /// A second interpreter of state machines.
+    Moto,
+}
+
+/// A running emulator. It ends, with the functions it runs, when this is dropped; and when this command is gone in any
+/// other way, because it watches its standard input.
+#[derive(Debug)]
+pub(crate) struct Emulator {
+    /// Where it answers.
+    pub(crate) port: u16,
+    /// What it says.
+    pub(crate) log: PathBuf,
+    child: Child,
+    guard: Option<Guard>,
+}
+
+impl Emulator {
+    /// Starts one in `folder`, which gets all its files, and waits until it answers.
+    pub(crate) fn start(kind: Kind, python: &Path, folder: &Path) -> Result<Self> {
+        Self::launch(kind, python, folder, &[])?.ready(kind)
+    }
+
+    /// Starts `MiniStack` so that it can outlive this command: see `detach`.
+    pub(crate) fn start_detachable(python: &Path, folder: &Path) -> Result<Self> {
+        Self::launch(Kind::MiniStack, python, folder, &["--detached"])?.ready(Kind::MiniStack)
+    }
+
+    fn launch(kind: Kind, python: &Path, folder: &Path, options: &[&str]) -> Result<Self> {
+        fs::create_dir_all(folder.join("tmp"))?;
+        let log = folder.join("emulator.log");
+        let port = free_port()?;
+        let said = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
+        let mut command = Command::new(python);
+        // Its own process group: Ctrl-C in a terminal reaches this command first, which then ends the group.
+        command.args(["-c", include_str!("emulator.py")]).args(options).args(arguments(kind, port)).process_group(0);
+        command.env_clear().envs(environment(kind, port, folder)).current_dir(folder);
+        let stdin = if options.is_empty() { Stdio::piped() } else { Stdio::null() };
+        let child = command.stdin(stdin).stdout(said.try_clone()?).stderr(said).spawn().context("cannot run Python")?;
+        let guard = Some(interrupt::guard(Leftover::Emulator(process::pid(&child))));
+        Ok(Self { port, log, child, guard })
+    }
+
+    fn ready(mut self, kind: Kind) -> Result<Self> {
+        let probe = match kind {
+            Kind::MiniStack => "/_ministack/ready",
+            Kind::Moto => "/moto-api/",
+        };
+        let url = format!("{}{probe}", self.endpoint());
+        let deadline = Instant::now() + START;
+        while !ureq::get(&url).call().is_ok_and(|answer| answer.status() == 200) {
+            if let Some(status) = self.child.try_wait()? {
+                bail!("the emulator ended at once ({status}):\n{}", self.last_words());
+            }
+            if Instant::now() > deadline {
+                bail!("the emulator did not answer within {} s:\n{}", START.as_secs(), self.last_words());
+            }
+            std::thread::sleep(PROBE);
+        }
+        Ok(self)
+    }
+
+    /// Its address.
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://{}:{}", Ipv4Addr::LOCALHOST, self.port)
+    }
+
+    /// Lets it live on. Returns its process id.
+    pub(crate) fn detach(mut self) -> Pid {
+        if let Some(guard) = self.guard.take() {
+            guard.disarm();
+        }
+        process::pid(&self.child)
+    }
+
+    /// The end of its log.
+    pub(crate) fn last_words(&self) -> String {
+        process::last_lines(&fs::read_to_string(&self.log).unwrap_or_default())
+    }
+}
+
+fn arguments(kind: Kind, port: u16) -> Vec<String> {
+    match kind {
+        Kind::MiniStack => vec!["ministack".to_owned()],
+        Kind::Moto => ["moto.server", "-H", "127.0.0.1", "-p", &port.to_string()].map(str::to_owned).to_vec(),
+    }
+}
+
+/// All of it: functions inherit the emulator's environment, so nothing of this machine's may get in.
+fn environment(kind: Kind, port: u16, folder: &Path) -> Vec<(&'static str, String)> {
+    let path = |p: PathBuf| p.to_string_lossy().into_owned();
+    let mut variables = vec![
+        ("HOME", path(folder.to_owned())),
+        ("TMPDIR", path(folder.join("tmp"))),
+        ("LANG", "C.UTF-8".to_owned()),
+        ("PATH", "/usr/local/bin:/usr/bin:/bin".to_owned()),
+        ("PYTHONUNBUFFERED", "1".to_owned()),
+    ];
+    if kind == Kind::MiniStack {
+        variables.extend([
+            ("GATEWAY_PORT", port.to_string()),
+            ("BIND_HOST", "127.0.0.1".to_owned()),
+            ("MINISTACK_HOST", "127.0.0.1".to_owned()),
+            ("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{port}")),
+            ("STATE_DIR", path(folder.join("state"))),
+            ("LOG_LEVEL", "WARNING".to_owned()),
+            // Otherwise it listens on every interface, on port 8883.
+            ("IOT_MTLS_ENABLED", "0".to_owned()),
+            ("CLOUDTRAIL_MAX_EVENTS", RECORDED_CALLS.to_owned()),
+        ]);
+    }
+    variables
+}
+
+fn free_port() -> Result<u16> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port on 127.0.0.1")?;
+    Ok(listener.local_addr()?.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_emulator_gets_nothing_of_this_machine_and_listens_on_loopback_only() {
+        let variables = environment(Kind::MiniStack, 4567, Path::new("/somewhere"));
+        let value = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, v)| v.as_str());
+        assert_eq!(value("BIND_HOST"), Some("127.0.0.1"));
+        assert_eq!(value("IOT_MTLS_ENABLED"), Some("0"));
+        assert_eq!(value("AWS_ENDPOINT_URL"), Some("http://127.0.0.1:4567"));
+        assert!(value("TMPDIR").is_some_and(|d| d.starts_with("/somewhere/")));
+    }
+
+    #[test]
+    fn an_emulator_that_cannot_start_says_why() {
+        let folder = std::env::temp_dir().join(format!("xtask-emulator-{}", std::process::id()));
+        let not_python = Path::new("/bin/ls");
+        let started = Instant::now();
+        let error = Emulator::start(Kind::MiniStack, not_python, &folder).unwrap_err().to_string();
+        assert!(error.starts_with("the emulator ended at once"), "{error}");
+        assert!(started.elapsed() < START);
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}

@@ -1,0 +1,155 @@
+//! Building the Lambda functions: a folder each, with one file `bootstrap`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+
+use crate::process;
+use crate::project::{Project, cargo};
+use crate::step::step;
+
+/// The newest C library that the functions may need: Lambda's `provided.al2023` has this one.
+const LAMBDA_GLIBC: (u32, u32) = (2, 34);
+
+/// How to build for AWS.
+#[derive(Debug, Args)]
+pub(crate) struct BuildArgs {
+    /// What to build for
+    #[arg(long, default_value = "aarch64-unknown-linux-gnu")]
+    target: String,
+}
+
+/// Builds the functions for this machine, where the emulator runs them as plain processes.
+pub(crate) fn build_for_here(project: &Project) -> Result<()> {
+    let names = names(project)?;
+    step("functions built", || {
+        process::quietly(cargo().args(build_arguments()).current_dir(&project.root))?;
+        place(&names, &project.target.join("release"), &project.local_functions())
+    })
+}
+
+/// Builds the functions for AWS and says where they are.
+pub(crate) fn build_for_aws(project: &Project, args: &BuildArgs) -> Result<()> {
+    let names = names(project)?;
+    let mut build = cargo();
+    build.args(build_arguments()).args(["--target", &args.target]).current_dir(&project.root);
+    if let Some((variable, linker)) = cross_linker(&args.target) {
+        build.env(variable, linker);
+    }
+    process::run(&mut build)?;
+    let binaries = project.target.join(&args.target).join("release");
+    for name in &names {
+        check_glibc(&binaries.join(name))?;
+    }
+    let folder = project.arm64_functions();
+    place(&names, &binaries, &folder)?;
+    println!("{} functions in {}", names.len(), folder.display());
+    Ok(())
+}
+
+/// The functions are the binaries of their package: the folder is the list.
+fn names(project: &Project) -> Result<Vec<String>> {
+    let folder = project.root.join("functions").join("src").join("bin");
+    let entries = fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let mut names = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_some_and(|e| e == "rs") {
+            names.extend(path.file_stem().map(|s| s.to_string_lossy().into_owned()));
+        }
+    }
+    names.sort();
+    ensure!(!names.is_empty(), "there is no function in {}", folder.display());
+    Ok(names)
+}
+
+fn build_arguments() -> [&'static str; 5] {
+    ["build", "--release", "--package", "goal-activity-functions", "--bins"]
+}
+
+/// Debian's cross compiler, unless somebody chose a linker.
+fn cross_linker(target: &str) -> Option<(String, &'static str)> {
+    let variable = format!("CARGO_TARGET_{}_LINKER", target.to_uppercase().replace('-', "_"));
+    let foreign = target == "aarch64-unknown-linux-gnu" && std::env::consts::ARCH != "aarch64";
+    (foreign && std::env::var_os(&variable).is_none()).then_some((variable, "aarch64-linux-gnu-gcc"))
+}
+
+/// Copies what changed, so that what did not keeps its time.
+fn place(names: &[String], from: &Path, to: &Path) -> Result<()> {
+    for name in names {
+        let (source, folder) = (from.join(name), to.join(name));
+        let bootstrap = folder.join("bootstrap");
+        let content = fs::read(&source).with_context(|| format!("cannot read {}", source.display()))?;
+        if fs::read(&bootstrap).is_ok_and(|placed| placed == content) {
+            continue;
+        }
+        fs::create_dir_all(&folder)?;
+        // A running function keeps the old file.
+        let fresh: PathBuf = folder.join("bootstrap.new");
+        fs::copy(&source, &fresh)?;
+        fs::rename(&fresh, &bootstrap)?;
+    }
+    Ok(())
+}
+
+/// A binary linked on a newer system than Lambda's starts here and not there.
+fn check_glibc(binary: &Path) -> Result<()> {
+    let content = fs::read(binary).with_context(|| format!("cannot read {}", binary.display()))?;
+    let (major, minor) = needed_glibc(&content).unwrap_or(LAMBDA_GLIBC);
+    ensure!(
+        (major, minor) <= LAMBDA_GLIBC,
+        "{} needs glibc {major}.{minor}, Lambda has {}.{}: build on an older system, or with cargo-zigbuild as linker",
+        binary.display(),
+        LAMBDA_GLIBC.0,
+        LAMBDA_GLIBC.1,
+    );
+    Ok(())
+}
+
+/// The newest `GLIBC_x.y` among a binary's symbol versions.
+fn needed_glibc(binary: &[u8]) -> Option<(u32, u32)> {
+    const MARK: &[u8] = b"GLIBC_";
+    let versions = binary.windows(MARK.len()).enumerate().filter(|(_, w)| *w == MARK).filter_map(|(at, _)| {
+        let rest = &binary[at + MARK.len()..];
+        let end = rest.iter().position(|b| !b.is_ascii_digit() && *b != b'.')?;
+        let text = std::str::from_utf8(&rest[..end]).ok()?;
+        let (major, rest) = text.split_once('.')?;
+        Some((major.parse().ok()?, rest.split('.').next()?.parse().ok()?))
+    });
+    versions.max()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_c_library_that_a_binary_needs_is_found() {
+        let binary = b"\0GLIBC_2.2.5\0GLIBC_2.34\0GLIBC_2.9\0GLIBC_PRIVATE\0";
+        assert_eq!(needed_glibc(binary), Some((2, 34)));
+        assert_eq!(needed_glibc(b"static"), None);
+    }
+
+    #[test]
+    fn only_a_changed_function_is_placed_again() {
+        let folder = std::env::temp_dir().join(format!("xtask-functions-{}", std::process::id()));
+        let (built, placed) = (folder.join("built"), folder.join("placed"));
+        fs::create_dir_all(&built).unwrap();
+        fs::write(built.join("api"), "1").unwrap();
+        let names = ["api".to_owned()];
+        let bootstrap = placed.join("api").join("bootstrap");
+        let long_ago = std::time::SystemTime::UNIX_EPOCH;
+
+        place(&names, &built, &placed).unwrap();
+        fs::File::open(&bootstrap).unwrap().set_modified(long_ago).unwrap();
+        place(&names, &built, &placed).unwrap();
+        assert_eq!(fs::metadata(&bootstrap).unwrap().modified().unwrap(), long_ago);
+
+        fs::write(built.join("api"), "2").unwrap();
+        place(&names, &built, &placed).unwrap();
+        assert_eq!(fs::read(&bootstrap).unwrap(), b"2");
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}

@@ -1,0 +1,128 @@
+//! The whole pipeline on this machine.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use goal_activity_core::goal::Goal;
+use goal_activity_core::rows::goal_rows;
+use serde_json::{Value, json};
+
+use crate::aws::{Aws, Service};
+use crate::deploy;
+use crate::emulator::{Emulator, Kind};
+use crate::functions;
+use crate::interrupt::{self, Guard, Leftover};
+use crate::project::Project;
+use crate::stack::Stack;
+use crate::step::step;
+use crate::tools::{self, Purpose};
+use crate::user;
+
+/// The most rows that `DynamoDB` takes in one request.
+const ROWS_PER_WRITE: usize = 25;
+
+/// The pipeline deployed to an emulator.
+#[derive(Debug)]
+pub(crate) struct Local {
+    /// Where it runs.
+    pub(crate) emulator: Emulator,
+    /// Its parts.
+    pub(crate) stack: Stack,
+    /// The emulator as AWS.
+    pub(crate) aws: Aws,
+}
+
+/// A folder for the time of one run.
+#[derive(Debug)]
+pub(crate) struct RunFolder {
+    /// Where it is.
+    pub(crate) path: PathBuf,
+    _guard: Guard,
+}
+
+impl RunFolder {
+    /// A new folder of that name, and nothing left of runs that were killed.
+    pub(crate) fn new(project: &Project, name: &str) -> Result<Self> {
+        let runs = project.state().join("runs");
+        fs::create_dir_all(&runs)?;
+        remove_dead(&runs)?;
+        let path = runs.join(format!("{name}-{}", std::process::id()));
+        fs::create_dir_all(&path)?;
+        let guard = interrupt::guard(Leftover::Folder(path.clone()));
+        Ok(Self { path, _guard: guard })
+    }
+}
+
+impl Local {
+    /// Does what has to be done once, and starts and deploys the pipeline. Files go to `folder`.
+    pub(crate) fn start(project: &Project, folder: &Path) -> Result<Self> {
+        Self::with(project, folder, |python| Emulator::start(Kind::MiniStack, python, folder))
+    }
+
+    /// The same with an emulator that can outlive this command.
+    pub(crate) fn start_detachable(project: &Project, folder: &Path) -> Result<Self> {
+        Self::with(project, folder, |python| Emulator::start_detachable(python, folder))
+    }
+
+    fn with(project: &Project, folder: &Path, start: impl FnOnce(&Path) -> Result<Emulator>) -> Result<Self> {
+        tools::cdk_app(project)?;
+        let python = tools::python(project, Purpose::Run)?;
+        functions::build_for_here(project)?;
+        let emulator = step("emulator started", || start(&python))?;
+        let stack = deploy::deploy(project, &emulator.endpoint(), folder)?;
+        let aws = Aws::at(&emulator.endpoint());
+        user::create(&aws, &stack, &stack.user)?;
+        Ok(Self { emulator, stack, aws })
+    }
+
+    /// Stores goals as the goal app would.
+    pub(crate) fn seed(&self, goals: &[Goal]) -> Result<()> {
+        let table = self.stack.output("GoalsTableName")?;
+        let mut writes = Vec::new();
+        for goal in goals {
+            for row in goal_rows(goal)? {
+                let item: serde_dynamo::Item = serde_dynamo::to_item(row)?;
+                writes.push(json!({"PutRequest": {"Item": item}}));
+            }
+        }
+        for some in writes.chunks(ROWS_PER_WRITE) {
+            let body: Value = json!({"RequestItems": {table: some}});
+            self.aws.call(Service::DynamoDb, "BatchWriteItem", &body)?;
+        }
+        Ok(())
+    }
+}
+
+/// Removes the folders of runs whose command is gone. Their emulators are gone as well: each ends with its command.
+fn remove_dead(runs: &Path) -> Result<()> {
+    for entry in fs::read_dir(runs)? {
+        let path = entry?.path();
+        let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        let owner = name.rsplit('-').next().and_then(|pid| pid.parse().ok()).map(nix::unistd::Pid::from_raw);
+        if owner.is_some_and(|pid| nix::sys::signal::kill(pid, None).is_err()) {
+            fs::remove_dir_all(&path)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_of_dead_runs_are_removed_and_others_kept() {
+        let runs = std::env::temp_dir().join(format!("xtask-runs-{}", std::process::id()));
+        let mut ended = std::process::Command::new("true").spawn().unwrap();
+        let dead = runs.join(format!("demo-{}", ended.id()));
+        ended.wait().unwrap();
+        let alive = runs.join(format!("demo-{}", std::process::id()));
+        for folder in [&dead, &alive] {
+            fs::create_dir_all(folder.join("tmp")).unwrap();
+        }
+        remove_dead(&runs).unwrap();
+        assert!(!dead.exists() && alive.exists());
+        fs::remove_dir_all(&runs).unwrap();
+    }
+}

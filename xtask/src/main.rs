@@ -1,0 +1,82 @@
+//! The project's commands.
+
+mod api;
+mod aws;
+mod billing;
+mod calls;
+mod demo;
+mod deploy;
+mod emulator;
+mod functions;
+mod goal_file;
+mod interrupt;
+mod local;
+mod prerequisites;
+mod process;
+mod progress;
+mod project;
+mod report;
+mod rules;
+mod sample;
+mod stack;
+mod stamp;
+mod step;
+mod test;
+mod tools;
+mod up;
+mod user;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::project::Project;
+
+/// The project's commands. The first one to try: cargo xtask demo
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a sample goal through the whole pipeline on this machine, and clean up
+    Demo(demo::Args),
+    /// Start the pipeline on this machine and leave it running
+    Up,
+    /// End what `up` started
+    Down,
+    /// Check a change: all of it, or one part
+    Test {
+        /// Only this part
+        part: Option<test::Part>,
+    },
+    /// Build the functions for AWS (arm64)
+    Build(functions::BuildArgs),
+}
+
+fn main() -> ExitCode {
+    match run(&Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            interrupt::leave_it_to_the_handler();
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: &Command) -> Result<()> {
+    interrupt::install()?;
+    let project = Project::find()?;
+    match command {
+        Command::Demo(args) => demo::run(&project, args),
+        Command::Up => up::up(&project),
+        Command::Down => up::down(&project),
+        Command::Test { part } => test::run(&project, *part),
+        Command::Build(args) => functions::build_for_aws(&project, args),
+    }
+}

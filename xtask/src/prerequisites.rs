@@ -1,0 +1,88 @@
+//! What has to be on the machine already. Everything else the commands install themselves, and not outside the checkout's
+//! target folder and `infra/node_modules`.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Result, bail, ensure};
+
+/// Major and minor version.
+type Version = (u32, u32);
+
+const PYTHON: Version = (3, 10);
+const NODE: Version = (20, 0);
+
+/// A Python that is new enough, with what a virtual environment needs.
+pub(crate) fn python() -> Result<PathBuf> {
+    let names = ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10", "python"];
+    let found: Vec<(&str, Version)> = names.iter().filter_map(|name| Some((*name, version(name)?))).collect();
+    let Some((name, _)) = found.iter().find(|(_, version)| *version >= PYTHON) else {
+        bail!(wanted("Python", PYTHON, found.first().map(|(_, v)| *v), "https://www.python.org/downloads/"));
+    };
+    let venv = Command::new(name).args(["-c", "import ensurepip, venv"]).stderr(Stdio::null()).status();
+    ensure!(
+        venv.is_ok_and(|s| s.success()),
+        "Python's venv module is missing: install python3-venv (Debian, Ubuntu) or a complete Python"
+    );
+    Ok(PathBuf::from(name))
+}
+
+/// Checks that Node.js is there and new enough.
+pub(crate) fn node() -> Result<()> {
+    let found = version("node");
+    ensure!(found.is_some_and(|v| v >= NODE), wanted("Node.js", NODE, found, "https://nodejs.org/"));
+    Ok(())
+}
+
+/// Checks that npm is there. It comes with Node.js, but some systems package it on its own.
+pub(crate) fn npm() -> Result<()> {
+    ensure!(version("npm").is_some(), "npm is missing: install it with Node.js from https://nodejs.org/");
+    Ok(())
+}
+
+fn wanted(what: &str, least: Version, found: Option<Version>, from: &str) -> String {
+    let found = found.map_or("it is missing".to_owned(), |(major, minor)| format!("found {major}.{minor}"));
+    format!("{what} {}.{} or newer is needed, {found}: install it from {from}", least.0, least.1)
+}
+
+fn version(program: &str) -> Option<Version> {
+    let output = Command::new(program).arg("--version").stdin(Stdio::null()).output().ok()?;
+    // A version manager's stand-in for a program that is not installed fails.
+    output.status.success().then(|| parse(&String::from_utf8_lossy(&output.stdout)))?
+}
+
+/// The first two numbers of what a program says about its version.
+fn parse(said: &str) -> Option<Version> {
+    let start = said.find(|c: char| c.is_ascii_digit())?;
+    let mut numbers = said[start..].split(|c: char| !c.is_ascii_digit()).map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read_as_programs_say_them() {
+        assert_eq!(parse("Python 3.11.7\n"), Some((3, 11)));
+        assert_eq!(parse("Python 3.14.0rc1\n"), Some((3, 14)));
+        assert_eq!(parse("v20.20.2\n"), Some((20, 20)));
+        assert_eq!(parse("11.19.1\n"), Some((11, 19)));
+        assert_eq!(parse("Python was not found"), None);
+        assert_eq!(parse(""), None);
+    }
+
+    #[test]
+    fn a_version_is_compared_by_number() {
+        assert!(parse("Python 3.9.18") < Some(PYTHON) && parse("Python 3.10.0") >= Some(PYTHON));
+        assert!(parse("v9.11.2") < Some(NODE));
+    }
+
+    #[test]
+    fn a_missing_or_old_program_gives_one_line() {
+        let old = wanted("Node.js", NODE, Some((18, 19)), "https://nodejs.org/");
+        assert_eq!(old, "Node.js 20.0 or newer is needed, found 18.19: install it from https://nodejs.org/");
+        let missing = wanted("Python", PYTHON, None, "https://www.python.org/downloads/");
+        assert!(missing.contains("3.10 or newer is needed, it is missing: install it"), "{missing}");
+    }
+}

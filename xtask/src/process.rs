@@ -1,0 +1,85 @@
+//! Running other programs.
+
+use std::process::{Child, Command, Output, Stdio};
+
+use anyhow::{Context, Result, bail};
+use nix::unistd::Pid;
+
+use crate::interrupt::{self, Leftover};
+
+/// How many lines of a failed program's output are shown.
+const SHOWN_LINES: usize = 40;
+
+/// Runs a program with its output on the screen.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let mut child = spawn(command.stdin(Stdio::null()))?;
+    let guard = interrupt::guard(Leftover::Tool(pid(&child)));
+    let status = child.wait();
+    guard.disarm();
+    let status = status?;
+    if status.success() {
+        return Ok(());
+    }
+    bail!("`{}` failed ({status})", shown(command));
+}
+
+/// Runs a program and returns what it prints; its output is shown only when it fails.
+pub(crate) fn quietly(command: &mut Command) -> Result<String> {
+    let child = spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()))?;
+    let guard = interrupt::guard(Leftover::Tool(pid(&child)));
+    let output = child.wait_with_output();
+    guard.disarm();
+    let Output { status, stdout, stderr } = output?;
+    if status.success() {
+        return Ok(String::from_utf8_lossy(&stdout).into_owned());
+    }
+    let said = [stdout, stderr].map(|o| String::from_utf8_lossy(&o).into_owned()).join("\n");
+    bail!("`{}` failed ({status}):\n{}", shown(command), last_lines(&said));
+}
+
+/// The end of a long text.
+pub(crate) fn last_lines(text: &str) -> String {
+    let lines: Vec<&str> = text.trim_end().lines().collect();
+    lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n")
+}
+
+/// A process id as signals take it.
+pub(crate) fn pid(child: &Child) -> Pid {
+    Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX))
+}
+
+fn spawn(command: &mut Command) -> Result<Child> {
+    command.spawn().with_context(|| format!("cannot run `{}`", shown(command)))
+}
+
+/// A command as one would type it, without its environment and without the folders of its program.
+fn shown(command: &Command) -> String {
+    let program = std::path::Path::new(command.get_program());
+    let program = program.file_name().unwrap_or(program.as_os_str());
+    let words = std::iter::once(program).chain(command.get_args());
+    words.map(|w| w.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_shows_what_the_program_said() {
+        let failed = quietly(Command::new("sh").args(["-c", "echo out; echo why >&2; exit 3"])).unwrap_err();
+        let text = failed.to_string();
+        assert!(text.contains("out") && text.contains("why") && text.contains("exit status: 3"), "{text}");
+    }
+
+    #[test]
+    fn a_program_that_does_not_exist_is_named() {
+        let failed = quietly(&mut Command::new("/nowhere/no-such-program")).unwrap_err();
+        assert_eq!(failed.to_string(), "cannot run `no-such-program`");
+    }
+
+    #[test]
+    fn only_the_end_of_a_long_output_is_shown() {
+        let text = (0..100).map(|i| i.to_string()).collect::<Vec<_>>().join("\n");
+        assert!(last_lines(&text).starts_with("60\n") && last_lines(&text).ends_with("99"));
+    }
+}

@@ -1,0 +1,37 @@
+//! Steps of a command: one line each, with the time it took.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use indicatif::{ProgressBar, ProgressStyle};
+
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// Does a step. On a terminal a running clock shows that it is alive; otherwise its line comes when it is done.
+pub(crate) fn step<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let started = Instant::now();
+    let clock = ProgressBar::new_spinner().with_message(what.to_owned());
+    if let Ok(style) = ProgressStyle::with_template("  {spinner} {msg} ({elapsed})") {
+        clock.set_style(style);
+    }
+    clock.enable_steady_tick(Duration::from_millis(100));
+    let result = work();
+    clock.finish_and_clear();
+    if result.is_ok() {
+        note(&format!("  {what:<44} {:>6.1} s", started.elapsed().as_secs_f64()));
+    }
+    result
+}
+
+/// Tells something beside the results.
+pub(crate) fn note(text: &str) {
+    if !QUIET.load(Ordering::Relaxed) {
+        eprintln!("{text}");
+    }
+}
+
+/// From now on steps tell nothing.
+pub(crate) fn quiet() {
+    QUIET.store(true, Ordering::Relaxed);
+}

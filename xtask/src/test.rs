@@ -1,0 +1,128 @@
+//! `cargo xtask test`: everything that has to hold for a change.
+
+use std::ffi::OsString;
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+
+use crate::emulator::{Emulator, Kind};
+use crate::local::{Local, RunFolder};
+use crate::process;
+use crate::project::{Project, cargo};
+use crate::step::{self, step};
+use crate::tools::{self, Purpose};
+
+/// A part of the tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// Unit and property tests
+    Unit,
+    /// The state machine on two interpreters
+    Statemachine,
+    /// The infrastructure's templates
+    Infra,
+    /// The deployed pipeline
+    E2e,
+}
+
+/// Something that is checked, by name.
+type Check = (&'static str, fn(&Project) -> Result<()>);
+
+impl Part {
+    fn check(self) -> Check {
+        match self {
+            Self::Unit => ("unit", unit),
+            Self::Statemachine => ("statemachine", statemachine),
+            Self::Infra => ("infra", infra),
+            Self::E2e => ("e2e", end_to_end),
+        }
+    }
+}
+
+/// Runs one part, or all of them, the quick ones first. The first failure ends it.
+pub(crate) fn run(project: &Project, part: Option<Part>) -> Result<()> {
+    let all = [Part::Infra, Part::Unit, Part::Statemachine, Part::E2e].map(Part::check);
+    let checks = match part {
+        Some(part) => vec![part.check()],
+        None => [("format", format as fn(&Project) -> Result<()>), ("clippy", clippy)].into_iter().chain(all).collect(),
+    };
+    let (last, earlier) = checks.split_last().context("there is nothing to check")?;
+    for (name, check) in earlier {
+        println!("== {name}");
+        let started = Instant::now();
+        check(project).with_context(|| format!("{name} failed"))?;
+        println!("== {name} passed in {:.1} s\n", started.elapsed().as_secs_f64());
+    }
+    // The last words are those of the tests themselves.
+    println!("== {}", last.0);
+    last.1(project).with_context(|| format!("{} failed", last.0))
+}
+
+fn format(project: &Project) -> Result<()> {
+    process::run(in_root(project).args(["fmt", "--all", "--check"]))
+}
+
+fn clippy(project: &Project) -> Result<()> {
+    let arguments = ["clippy", "--workspace", "--all-targets", "--all-features", "--", "--deny", "warnings"];
+    process::run(in_root(project).args(arguments))
+}
+
+fn unit(project: &Project) -> Result<()> {
+    process::run(in_root(project).args(["test", "--all-features"]))
+}
+
+fn statemachine(project: &Project) -> Result<()> {
+    let python = tools::python(project, Purpose::Test)?;
+    let (folder, other) = (RunFolder::new(project, "ministack")?, RunFolder::new(project, "moto")?);
+    let (ministack, moto) = step("emulators started", || {
+        let ministack = Emulator::start(Kind::MiniStack, &python, &folder.path)?;
+        Ok((ministack, Emulator::start(Kind::Moto, &python, &other.path)?))
+    })?;
+    process::run(
+        in_root(project)
+            .args(["test", "--package", "goal-activity-statemachine", "--all-features"])
+            .env("MINISTACK_ENDPOINT", ministack.endpoint())
+            .env("MOTO_ENDPOINT", moto.endpoint()),
+    )
+}
+
+fn infra(project: &Project) -> Result<()> {
+    tools::cdk_app(project)?;
+    let python = tools::python(project, Purpose::Test)?;
+    let npm = |script: &[&str]| -> Result<()> {
+        let mut command = Command::new("npm");
+        command.args(script).current_dir(project.infra());
+        // For cfn-lint.
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let folders = python.parent().map(ToOwned::to_owned).into_iter().chain(std::env::split_paths(&path));
+        let path: OsString = std::env::join_paths(folders)?;
+        process::run(command.env("PATH", path))
+    };
+    npm(&["test"])?;
+    npm(&["run", "lint"])
+}
+
+fn end_to_end(project: &Project) -> Result<()> {
+    let folder = RunFolder::new(project, "e2e")?;
+    let local = Local::start(project, &folder.path)?;
+    let stack = folder.path.join("stack.json");
+    local.stack.write(&stack)?;
+    let tested = process::run(
+        in_root(project)
+            .args(["test", "--package", "goal-activity-tests", "--all-features"])
+            .env("GOAL_ACTIVITY_STACK", &stack),
+    );
+    if tested.is_err() {
+        eprintln!("the emulator's last words:\n{}", local.emulator.last_words());
+    }
+    step::quiet();
+    tested
+}
+
+fn in_root(project: &Project) -> Command {
+    let mut command = cargo();
+    command.current_dir(&project.root);
+    command
+}

@@ -1,0 +1,93 @@
+//! The tools that the commands install for themselves: a Python environment and the CDK app's packages.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::prerequisites;
+use crate::process;
+use crate::project::Project;
+use crate::stamp::Stamp;
+use crate::step::step;
+
+/// What the Python environment is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To run the pipeline.
+    Run,
+    /// To test it: what running needs, and more.
+    Test,
+}
+
+impl Purpose {
+    fn requirements(self) -> &'static str {
+        match self {
+            Self::Run => "requirements.txt",
+            Self::Test => "requirements-test.txt",
+        }
+    }
+}
+
+/// The Python of the private environment, with what the purpose needs.
+pub(crate) fn python(project: &Project, purpose: Purpose) -> Result<PathBuf> {
+    let venv = project.state().join("venv");
+    let python = venv.join("bin").join("python");
+    if stamp(project, &venv, purpose)?.is_fresh() {
+        return Ok(python);
+    }
+    let base = prerequisites::python()?;
+    step("Python packages", || {
+        if !venv.exists() || made_by_another_python(&venv) {
+            process::quietly(Command::new(base).args(["-m", "venv", "--clear"]).arg(&venv))?;
+        }
+        process::quietly(
+            Command::new(&python)
+                .args(["-m", "pip", "install", "--no-input", "--quiet", "--disable-pip-version-check", "--requirement"])
+                .arg(project.xtask().join(purpose.requirements())),
+        )?;
+        stamp(project, &venv, purpose)?.write()?;
+        if purpose == Purpose::Test { stamp(project, &venv, Purpose::Run)?.write() } else { Ok(()) }
+    })?;
+    Ok(python)
+}
+
+/// The same requirements installed by another Python are not there for this one.
+fn stamp(project: &Project, venv: &Path, purpose: Purpose) -> Result<Stamp> {
+    let sources = match purpose {
+        Purpose::Run => vec![Purpose::Run],
+        Purpose::Test => vec![Purpose::Run, Purpose::Test],
+    };
+    let sources: Vec<_> = sources.iter().map(|p| project.xtask().join(p.requirements())).collect();
+    let file = venv.join(format!("installed-{}", purpose.requirements()));
+    Stamp::new(file, &sources, &[&interpreter(venv)])
+}
+
+/// The interpreter behind the environment's links, or nothing when it is gone.
+fn interpreter(venv: &Path) -> String {
+    let python = venv.join("bin").join("python");
+    std::fs::canonicalize(python).map(|p| p.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// Whether the system's Python was replaced under the environment: its packages belong to the old one.
+fn made_by_another_python(venv: &Path) -> bool {
+    let name = PathBuf::from(interpreter(venv)).file_name().map(|n| n.to_string_lossy().into_owned());
+    let packages = name.map(|name| venv.join("lib").join(name).join("site-packages"));
+    !packages.is_some_and(|folder| folder.exists())
+}
+
+/// Installs the CDK app's packages, as its lock file says.
+pub(crate) fn cdk_app(project: &Project) -> Result<()> {
+    prerequisites::node()?;
+    let infra = project.infra();
+    let sources = ["package.json", "package-lock.json", ".npmrc"].map(|f| infra.join(f));
+    let stamp = Stamp::new(infra.join("node_modules").join(".installed"), &sources, &[])?;
+    if stamp.is_fresh() {
+        return Ok(());
+    }
+    prerequisites::npm()?;
+    step("CDK packages", || {
+        process::quietly(Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(&infra))?;
+        stamp.write()
+    })
+}

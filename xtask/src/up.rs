@@ -1,0 +1,164 @@
+//! `cargo xtask up` and `down`: the pipeline on this machine for as long as somebody wants it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use goal_activity_events::{ClaimSequence, ExecutionArn, GoalId, StateMachineArn};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
+
+use crate::api::{start_path, status_path, tasks_path};
+use crate::aws::Aws;
+use crate::interrupt::{self, Leftover};
+use crate::local::Local;
+use crate::project::Project;
+use crate::sample::{Experiment, Language};
+use crate::stack::Stack;
+use crate::step::step;
+use crate::user;
+
+/// How long an ended emulator may take to be gone.
+const GONE: Duration = Duration::from_secs(10);
+const GOAL: &str = "sample-goal";
+
+/// Which process the emulator is.
+#[derive(Debug, Serialize, Deserialize)]
+struct Record {
+    pid: i32,
+    port: u16,
+}
+
+/// Starts the pipeline, or finds it running, and says how to use it.
+pub(crate) fn up(project: &Project) -> Result<()> {
+    let folder = folder(project);
+    if running(&folder).is_some() {
+        println!("It is up already.");
+    } else {
+        start(project, &folder)?;
+    }
+    explain(&folder)
+}
+
+/// Ends the pipeline.
+pub(crate) fn down(project: &Project) -> Result<()> {
+    let folder = folder(project);
+    let Some(record) = running(&folder) else {
+        println!("Nothing is up.");
+        // An emulator that is gone may have left its files.
+        let _ = fs::remove_dir_all(&folder);
+        return Ok(());
+    };
+    let pid = Pid::from_raw(record.pid);
+    killpg(pid, Signal::SIGKILL).with_context(|| format!("cannot end process {pid}"))?;
+    let deadline = Instant::now() + GONE;
+    while is_emulator(pid) {
+        ensure!(Instant::now() < deadline, "process {pid} does not end");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    fs::remove_dir_all(&folder)?;
+    println!("Ended.");
+    Ok(())
+}
+
+fn folder(project: &Project) -> PathBuf {
+    project.state().join("up")
+}
+
+fn start(project: &Project, folder: &Path) -> Result<()> {
+    let _ = fs::remove_dir_all(folder);
+    fs::create_dir_all(folder)?;
+    // Until it is up, Ctrl-C and failures leave nothing.
+    let files = interrupt::guard(Leftover::Folder(folder.to_owned()));
+    let local = Local::start_detachable(project, folder)?;
+    step("sample goal stored", || {
+        let owner = user::sign_in(&local.aws, &local.stack, &local.stack.user)?;
+        let goal = Experiment::sample(Language::Ja)?.into_goal(GOAL.parse()?, owner.id)?;
+        local.seed(&[goal])
+    })?;
+    local.stack.write(&stack_file(folder))?;
+    let port = local.emulator.port;
+    let pid = local.emulator.detach();
+    files.disarm();
+    let record = Record { pid: pid.as_raw(), port };
+    fs::write(record_file(folder), serde_json::to_string(&record)?).context("cannot note the emulator's process")
+}
+
+fn explain(folder: &Path) -> Result<()> {
+    let stack = Stack::read(&stack_file(folder))?;
+    let signed_in = user::sign_in(&Aws::at(&stack.endpoint), &stack, &stack.user)?;
+    let goal: GoalId = GOAL.parse()?;
+    let machine: StateMachineArn = stack.output("StateMachineArn")?.parse()?;
+    let first = ExecutionArn::derive(&machine, &goal, ClaimSequence(1));
+    let curl = |options: &str, path: &str| {
+        let url = format!("{}{path}", stack.api_url);
+        println!("curl -sS {options}-H \"Authorization: Bearer $TOKEN\" '{url}'");
+    };
+    println!("\nURL    {}\nLog    {}", stack.api_url, folder.join("emulator.log").display());
+    println!("Stack  {} (for AWS tools: its endpoint, names and user)", stack_file(folder).display());
+    println!("\nA token of {}, then a start, how it gets on, and the tasks:\n", stack.user.username);
+    println!("TOKEN='{}'", signed_in.token);
+    curl("-X POST ", &start_path(&goal));
+    curl("", &status_path(&first));
+    curl("", &tasks_path(&goal));
+    println!("\nEnd it with: cargo xtask down");
+    Ok(())
+}
+
+fn record_file(folder: &Path) -> PathBuf {
+    folder.join("process.json")
+}
+
+fn stack_file(folder: &Path) -> PathBuf {
+    folder.join("stack.json")
+}
+
+/// The emulator that an earlier `up` left, if it is still that process.
+fn running(folder: &Path) -> Option<Record> {
+    let record: Record = serde_json::from_str(&fs::read_to_string(record_file(folder)).ok()?).ok()?;
+    is_emulator(Pid::from_raw(record.pid)).then_some(record)
+}
+
+/// Process ids are used again: only one that was started as a detached emulator is ours.
+fn is_emulator(pid: Pid) -> bool {
+    let command = fs::read(format!("/proc/{pid}/cmdline"))
+        .or_else(|_| Command::new("ps").args(["-o", "command=", "-p", &pid.to_string()]).output().map(|o| o.stdout))
+        .unwrap_or_default();
+    let command = String::from_utf8_lossy(&command).replace('\0', " ");
+    command.trim_end().ends_with("--detached ministack")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_id_that_is_used_again_is_not_taken_for_the_emulator() {
+        let mut other = Command::new("sleep").arg("30").spawn().unwrap();
+        let pid = crate::process::pid(&other);
+        assert!(!is_emulator(pid));
+        other.kill().unwrap();
+        other.wait().unwrap();
+        assert!(!is_emulator(pid), "nor is one that is gone");
+    }
+
+    #[test]
+    fn a_detached_emulator_is_recognised() {
+        let mut stand_in = Command::new("sh");
+        // Waits for a line of its own input, which never comes.
+        stand_in.args(["-c", "read line", "--detached", "ministack"]).stdin(std::process::Stdio::piped());
+        let mut emulator = stand_in.spawn().unwrap();
+        let pid = crate::process::pid(&emulator);
+        let deadline = Instant::now() + GONE;
+        // A process that has just begun has no arguments yet.
+        while !is_emulator(pid) {
+            assert!(Instant::now() < deadline, "process {pid} was not recognised");
+            std::thread::yield_now();
+        }
+        emulator.kill().unwrap();
+        emulator.wait().unwrap();
+    }
+}
