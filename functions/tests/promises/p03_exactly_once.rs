@@ -53,7 +53,7 @@ async fn p3_two_workers_with_the_same_batch_save_each_action_once() {
     let arn = rig.launched().await;
     let [batch] = rig.batches(&arn).try_into().unwrap();
     let (first, second) = futures_util::future::join(rig.work(&batch), rig.work(&batch)).await;
-    (first.unwrap(), second.unwrap());
+    first.and(second).unwrap();
     rig.run(&arn).await;
     assert_eq!(rig.execution(&arn).succeeded_actions, Some(8));
     assert_eq!(rig.tasks().iter().map(|t| &t.position).collect::<HashSet<_>>().len(), rig.tasks().len());

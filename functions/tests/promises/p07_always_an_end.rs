@@ -45,7 +45,7 @@ async fn p7_two_projectors_with_the_same_end_wake_nobody_twice() {
     }
     let end = status_change(&arn, "SUCCEEDED");
     let both = futures_util::future::join(rig.project(&end), rig.project(&end)).await;
-    (both.0.unwrap(), both.1.unwrap());
+    both.0.and(both.1).unwrap();
     assert_eq!(rig.notices(), 1);
 }
 
