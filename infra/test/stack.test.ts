@@ -80,7 +80,7 @@ test('the local deployment can be thrown away', () => {
 test('the outputs are those that people and tools rely on', () => {
   assert.deepEqual(Object.keys(aws.template.findOutputs('*')).sort(), [
     'AlertTopicArn', 'ApiId', 'ApiUrl', 'BatchDlqUrl', 'BatchQueueUrl', 'EventBusName', 'ExecutionsTableName',
-    'GoalsTableName', 'LaunchDlqUrl', 'LaunchQueueUrl', 'ProjectionDlqUrl', 'ProjectionQueueUrl', 'StateMachineArn', 'TasksTableName',
-    'UndeliveredDlqUrl', 'UserPoolClientId', 'UserPoolId',
+    'GoalsTableName', 'LaunchDlqUrl', 'LaunchQueueUrl', 'ProjectionDlqUrl', 'ProjectionQueueUrl', 'StateMachineArn',
+    'TasksTableName', 'UndeliveredDlqUrl', 'UserPoolClientId', 'UserPoolId',
   ]);
 });
