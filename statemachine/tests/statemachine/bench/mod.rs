@@ -3,14 +3,16 @@
 mod eventually;
 mod interpreter;
 mod machine;
+mod message;
 mod patch;
 mod run;
 
 pub(crate) use eventually::eventually;
 pub(crate) use interpreter::{Interpreter, is_stale};
 pub(crate) use machine::{Machine, actions, deployed_definition, input};
+pub(crate) use message::{Batch, FinalizeCall, all_succeeded, finalize_answer};
 pub(crate) use patch::Patch;
-pub(crate) use run::{Batch, Run, all_succeeded, finalize_answer};
+pub(crate) use run::Run;
 
 /// Makes a test of each case on one interpreter: `on!(Moto as on_moto: a_case, another_case)`.
 macro_rules! on {

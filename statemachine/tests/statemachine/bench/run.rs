@@ -5,30 +5,16 @@ use aws_sdk_sfn::operation::send_task_failure::SendTaskFailureError;
 use aws_sdk_sfn::operation::send_task_success::SendTaskSuccessError;
 use aws_sdk_sfn::types::{ExecutionStatus, HistoryEvent};
 use aws_sdk_sqs::types::Message;
-use goal_activity_events::{BatchAnswer, BatchMessage, TaskToken};
+use goal_activity_events::{BatchAnswer, TaskToken};
 use serde_json::{Value, json};
 
-use super::{Interpreter, Machine, eventually};
+use super::{Batch, FinalizeCall, Interpreter, Machine, all_succeeded, eventually, finalize_answer};
 
 /// One execution, whose workers and finalize function the test plays.
 pub(crate) struct Run {
     pub(crate) arn: String,
     machine: Machine,
     answered: RefCell<Vec<String>>,
-}
-
-/// A batch as a worker receives it: the raw JSON and what the contract reads from it.
-#[derive(Debug)]
-pub(crate) struct Batch {
-    pub(crate) raw: Value,
-    pub(crate) message: BatchMessage,
-}
-
-/// One call of the finalize function.
-#[derive(Debug)]
-pub(crate) struct FinalizeCall {
-    pub(crate) payload: Value,
-    token: TaskToken,
 }
 
 /// How an execution ended.
@@ -262,47 +248,4 @@ impl Run {
         }
         messages
     }
-}
-
-impl Batch {
-    fn read(message: &Message) -> Self {
-        let body = message.body().expect("a message has a body");
-        let raw = serde_json::from_str(body).expect("the body is JSON");
-        Self { raw, message: serde_json::from_str(body).unwrap_or_else(|e| panic!("{e}: not a batch message: {body}")) }
-    }
-
-    pub(crate) fn action_ids(&self) -> Vec<&str> {
-        self.message.action_ids.iter().map(goal_activity_events::ActionId::as_str).collect()
-    }
-}
-
-impl FinalizeCall {
-    fn read(message: &Message) -> Self {
-        let mut payload: Value =
-            serde_json::from_str(message.body().expect("a message has a body")).expect("it is JSON");
-        let token =
-            payload.as_object_mut().and_then(|fields| fields.remove("taskToken")).expect("the patch adds a token");
-        Self { payload, token: TaskToken::new(token.as_str().expect("a token is a text")) }
-    }
-}
-
-/// The answer of a worker that made all tasks of a batch.
-pub(crate) fn all_succeeded(batch: &Batch) -> BatchAnswer {
-    let succeeded = u32::try_from(batch.message.action_ids.len()).expect("a batch is small");
-    BatchAnswer { batch_index: batch.message.batch_index, succeeded, failed: 0 }
-}
-
-/// What finalize counts when so many of the actions have their tasks.
-pub(crate) fn finalize_answer(succeeded: usize, total: usize) -> Value {
-    let status = match succeeded {
-        0 => "FAILED",
-        n if n == total => "SUCCEEDED",
-        _ => "PARTIALLY_SUCCEEDED",
-    };
-    json!({
-        "status": status,
-        "totalActions": total,
-        "succeededActions": succeeded,
-        "failedActions": total - succeeded,
-    })
 }
