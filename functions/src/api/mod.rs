@@ -1,7 +1,7 @@
 //! `api`: the HTTP API. Parses at the edge, decides with the core, answers JSON.
 //!
-//! Dispatches on the route that API Gateway has matched and on its path parameters. Rebuilding a URI from the decoded path,
-//! as `lambda_http` does, fails on some paths that the gateway lets through.
+//! Dispatches on the route that API Gateway has matched and on its path parameters. `lambda_http` would rebuild a URI from
+//! the decoded path, where a `#` or `?` in a segment cuts it short.
 
 mod input;
 mod problem;
