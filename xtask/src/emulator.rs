@@ -83,6 +83,11 @@ impl Emulator {
             }
             std::thread::sleep(PROBE);
         }
+        if kind == Kind::Moto {
+            // By default it only stores state machines.
+            let run = serde_json::json!({"stepfunctions": {"execute_state_machine": true}});
+            ureq::post(format!("{}/moto-api/config", self.endpoint())).send_json(run)?;
+        }
         Ok(self)
     }
 

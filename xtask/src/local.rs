@@ -66,6 +66,7 @@ impl Local {
     }
 
     fn with(project: &Project, folder: &Path, start: impl FnOnce(&Path) -> Result<Emulator>) -> Result<Self> {
+        tools::check(project, Purpose::Run)?;
         tools::cdk_app(project)?;
         let python = tools::python(project, Purpose::Run)?;
         functions::build_for_here(project)?;

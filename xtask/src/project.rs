@@ -51,7 +51,14 @@ impl Project {
     }
 }
 
-/// The cargo that runs this command.
+/// The cargo that runs this command, as if it was called directly: what it tells this command about its own package makes
+/// build scripts run again (ring's asks for `CARGO_MANIFEST_DIR`), here and then in the developer's next build.
 pub(crate) fn cargo() -> Command {
-    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
+            command.env_remove(&name);
+        }
+    }
+    command
 }

@@ -48,6 +48,9 @@ pub(crate) fn run(project: &Project, part: Option<Part>) -> Result<()> {
         Some(part) => vec![part.check()],
         None => [("format", format as fn(&Project) -> Result<()>), ("clippy", clippy)].into_iter().chain(all).collect(),
     };
+    if part != Some(Part::Unit) {
+        tools::check(project, Purpose::Test)?;
+    }
     let (last, earlier) = checks.split_last().context("there is nothing to check")?;
     for (name, check) in earlier {
         println!("== {name}");
@@ -70,7 +73,8 @@ fn clippy(project: &Project) -> Result<()> {
 }
 
 fn unit(project: &Project) -> Result<()> {
-    process::run(in_root(project).args(["test", "--all-features"]))
+    process::run(tests(project).args(["--lib", "--bins", "--test", "promises"]))?;
+    process::run(tests(project).arg("--doc"))
 }
 
 fn statemachine(project: &Project) -> Result<()> {
@@ -81,8 +85,9 @@ fn statemachine(project: &Project) -> Result<()> {
         Ok((ministack, Emulator::start(Kind::Moto, &python, &other.path)?))
     })?;
     process::run(
-        in_root(project)
-            .args(["test", "--package", "goal-activity-statemachine", "--all-features"])
+        tests(project)
+            // They wait for timeouts more than they compute.
+            .args(["--test", "statemachine", "--", "--test-threads=16"])
             .env("MINISTACK_ENDPOINT", ministack.endpoint())
             .env("MOTO_ENDPOINT", moto.endpoint()),
     )
@@ -109,16 +114,21 @@ fn end_to_end(project: &Project) -> Result<()> {
     let local = Local::start(project, &folder.path)?;
     let stack = folder.path.join("stack.json");
     local.stack.write(&stack)?;
-    let tested = process::run(
-        in_root(project)
-            .args(["test", "--package", "goal-activity-tests", "--all-features"])
-            .env("GOAL_ACTIVITY_STACK", &stack),
-    );
+    let tested =
+        process::run(tests(project).args(["--test", "e2e", "--test", "leftovers"]).env("GOAL_ACTIVITY_STACK", &stack));
     if tested.is_err() {
         eprintln!("the emulator's last words:\n{}", local.emulator.last_words());
     }
     step::quiet();
     tested
+}
+
+/// Always the whole workspace, whatever is tested: another selection of packages has other features, and would build the
+/// AWS SDK again.
+fn tests(project: &Project) -> Command {
+    let mut command = in_root(project);
+    command.args(["test", "--workspace", "--all-features"]);
+    command
 }
 
 fn in_root(project: &Project) -> Command {

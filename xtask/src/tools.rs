@@ -29,11 +29,23 @@ impl Purpose {
     }
 }
 
+/// Checks everything that is not there yet and cannot be installed here, before anything is installed.
+pub(crate) fn check(project: &Project, purpose: Purpose) -> Result<()> {
+    prerequisites::node()?;
+    if !packages_stamp(project)?.is_fresh() {
+        prerequisites::npm()?;
+    }
+    if !python_stamp(project, &venv(project), purpose)?.is_fresh() {
+        prerequisites::python()?;
+    }
+    Ok(())
+}
+
 /// The Python of the private environment, with what the purpose needs.
 pub(crate) fn python(project: &Project, purpose: Purpose) -> Result<PathBuf> {
-    let venv = project.state().join("venv");
+    let venv = venv(project);
     let python = venv.join("bin").join("python");
-    if stamp(project, &venv, purpose)?.is_fresh() {
+    if python_stamp(project, &venv, purpose)?.is_fresh() {
         return Ok(python);
     }
     let base = prerequisites::python()?;
@@ -43,17 +55,19 @@ pub(crate) fn python(project: &Project, purpose: Purpose) -> Result<PathBuf> {
         }
         process::quietly(
             Command::new(&python)
-                .args(["-m", "pip", "install", "--no-input", "--quiet", "--disable-pip-version-check", "--requirement"])
+                .args(["-m", "pip", "install", "--no-input", "--quiet", "--disable-pip-version-check", "--cache-dir"])
+                .arg(cache(project, "pip"))
+                .arg("--requirement")
                 .arg(project.xtask().join(purpose.requirements())),
         )?;
-        stamp(project, &venv, purpose)?.write()?;
-        if purpose == Purpose::Test { stamp(project, &venv, Purpose::Run)?.write() } else { Ok(()) }
+        python_stamp(project, &venv, purpose)?.write()?;
+        if purpose == Purpose::Test { python_stamp(project, &venv, Purpose::Run)?.write() } else { Ok(()) }
     })?;
     Ok(python)
 }
 
 /// The same requirements installed by another Python are not there for this one.
-fn stamp(project: &Project, venv: &Path, purpose: Purpose) -> Result<Stamp> {
+fn python_stamp(project: &Project, venv: &Path, purpose: Purpose) -> Result<Stamp> {
     let sources = match purpose {
         Purpose::Run => vec![Purpose::Run],
         Purpose::Test => vec![Purpose::Run, Purpose::Test],
@@ -78,16 +92,29 @@ fn made_by_another_python(venv: &Path) -> bool {
 
 /// Installs the CDK app's packages, as its lock file says.
 pub(crate) fn cdk_app(project: &Project) -> Result<()> {
-    prerequisites::node()?;
-    let infra = project.infra();
-    let sources = ["package.json", "package-lock.json", ".npmrc"].map(|f| infra.join(f));
-    let stamp = Stamp::new(infra.join("node_modules").join(".installed"), &sources, &[])?;
+    let stamp = packages_stamp(project)?;
     if stamp.is_fresh() {
         return Ok(());
     }
-    prerequisites::npm()?;
     step("CDK packages", || {
-        process::quietly(Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(&infra))?;
+        let mut npm = Command::new("npm");
+        npm.args(["ci", "--no-audit", "--no-fund", "--prefer-offline", "--cache"]).arg(cache(project, "npm"));
+        process::quietly(npm.current_dir(project.infra()))?;
         stamp.write()
     })
+}
+
+fn packages_stamp(project: &Project) -> Result<Stamp> {
+    let infra = project.infra();
+    let sources = ["package.json", "package-lock.json", ".npmrc"].map(|f| infra.join(f));
+    Stamp::new(infra.join("node_modules").join(".installed"), &sources, &[])
+}
+
+fn venv(project: &Project) -> PathBuf {
+    project.state().join("venv")
+}
+
+/// Downloads are kept beside the builds, so that a fresh clone finds them where it finds those.
+fn cache(project: &Project, tool: &str) -> PathBuf {
+    project.state().join("cache").join(tool)
 }
