@@ -18,7 +18,7 @@ use crate::stack::Credentials;
 use crate::step::{note, step};
 use crate::user::{self, SignedIn};
 
-/// How many goals one user may have running: the API answers 429 beyond that.
+/// How many goals one user has running at the same time: more of them belong to several users, as in life.
 const GOALS_PER_USER: usize = 10;
 
 /// What to show.

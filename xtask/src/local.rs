@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use goal_activity_core::goal::Goal;
 use goal_activity_core::rows::goal_rows;
 use serde_json::{Value, json};
@@ -102,7 +102,11 @@ fn remove_dead(runs: &Path) -> Result<()> {
         let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         let owner = name.rsplit('-').next().and_then(|pid| pid.parse().ok()).map(nix::unistd::Pid::from_raw);
         if owner.is_some_and(|pid| nix::sys::signal::kill(pid, None).is_err()) {
-            fs::remove_dir_all(&path)?;
+            match fs::remove_dir_all(&path) {
+                // Another command has removed it at the same time.
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+                other => other.with_context(|| format!("cannot remove {}", path.display()))?,
+            }
         }
     }
     Ok(())

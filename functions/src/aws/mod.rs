@@ -34,12 +34,14 @@ pub use topic::Topic;
 
 /// One HTTP connection pool and one set of credentials for all clients of a process, made once at start-up.
 ///
-/// Calls are bounded: a call that hangs is given up after seconds, so that a function's own timeout is never what ends it.
+/// Calls are bounded: one that hangs is tried again after seconds and then given up, so that a function can still answer or
+/// give its messages back before its own timeout.
 pub async fn connect() -> SdkConfig {
     let http = Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https();
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(2))
-        .operation_attempt_timeout(Duration::from_secs(5))
+        .operation_attempt_timeout(Duration::from_secs(3))
+        .operation_timeout(Duration::from_secs(7))
         .build();
     let retries = RetryConfig::standard().with_max_attempts(5).with_initial_backoff(Duration::from_millis(50));
     aws_config::defaults(BehaviorVersion::latest())
