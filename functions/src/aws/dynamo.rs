@@ -9,7 +9,9 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, TransactWriteItem};
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction, RetryClassifierPriority};
+use goal_activity_core::keys;
 use goal_activity_core::ports::{Outside, Unavailable};
+use goal_activity_events::GoalId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -79,6 +81,27 @@ pub(super) async fn transact(client: &Client, what: &str, items: Vec<TransactWri
         }
     }
     Err(unavailable(what)(error))
+}
+
+/// All rows of a goal in a table whose partition key is the goal; only the one attribute of each, when one is named.
+pub(super) async fn rows_of_goal(
+    client: &Client,
+    table: &str,
+    goal: &GoalId,
+    attribute: Option<&str>,
+) -> Outside<Vec<Item>> {
+    let mut query = client
+        .query()
+        .table_name(table)
+        .consistent_read(true)
+        .key_condition_expression("#goal = :goal")
+        .expression_attribute_names("#goal", keys::GOAL_ID)
+        .expression_attribute_values(":goal", text(goal));
+    if let Some(attribute) = attribute {
+        query = query.projection_expression("#attribute").expression_attribute_names("#attribute", attribute);
+    }
+    let rows: Result<Vec<Item>, _> = query.into_paginator().items().send().collect().await;
+    rows.map_err(unavailable(format!("reading goal {goal} in table {table}")))
 }
 
 /// A value as an attribute.

@@ -5,7 +5,7 @@ use goal_activity_core::keys;
 use goal_activity_core::ports::{LoadGoal, LoadGoalHead, Outside};
 use goal_activity_events::GoalId;
 
-use super::dynamo::{self, Item, read, text};
+use super::dynamo::{self, read, rows_of_goal, text};
 use super::unavailable;
 
 /// The Goals table.
@@ -24,21 +24,7 @@ impl Goals {
 
 impl LoadGoal for Goals {
     async fn load_goal(&self, goal: &GoalId) -> Outside<Option<Goal>> {
-        let rows: Result<Vec<Item>, _> = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .consistent_read(true)
-            .key_condition_expression("#goal = :goal")
-            .expression_attribute_names("#goal", keys::GOAL_ID)
-            .expression_attribute_values(":goal", text(goal))
-            .into_paginator()
-            .items()
-            .send()
-            .collect()
-            .await;
-        let rows = rows.map_err(unavailable(format!("reading goal {goal}")))?;
-
+        let rows = rows_of_goal(&self.client, &self.table, goal, None).await?;
         let (mut head, mut sub_goals, mut actions) = (None, Vec::new(), Vec::new());
         for row in rows {
             match row.get(keys::ITEM).and_then(|k| k.as_s().ok()).map_or("", String::as_str) {

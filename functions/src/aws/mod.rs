@@ -21,6 +21,10 @@ use aws_sdk_dynamodb::error::{DisplayErrorContext, SdkError};
 use aws_smithy_http_client::{Builder, tls};
 use goal_activity_core::ports::Unavailable;
 
+use crate::clock::SystemClock;
+use crate::config;
+use crate::intake::Intake;
+
 pub use bus::Bus;
 pub use claim::Claims;
 pub use executions::Executions;
@@ -50,6 +54,21 @@ pub async fn connect() -> SdkConfig {
         .retry_config(retries)
         .load()
         .await
+}
+
+/// What `api` and `launch` have in common, wired to AWS.
+pub type AwsIntake = Intake<Goals, Tasks, Executions, Claims, SystemClock>;
+
+/// The intake of requests over the tables that the configuration names.
+pub fn intake(sdk: &SdkConfig, config: config::Intake) -> AwsIntake {
+    Intake {
+        goals: Goals::new(sdk, &config.goals_table),
+        tasks: Tasks::new(sdk, config.tasks_table),
+        executions: Executions::new(sdk, &config.executions_table),
+        claims: Claims::new(sdk, config.goals_table, config.executions_table),
+        clock: SystemClock,
+        state_machine: config.state_machine,
+    }
 }
 
 /// The core error for a call that failed, naming the call.

@@ -7,7 +7,7 @@ use goal_activity_core::keys;
 use goal_activity_core::ports::{ActionsWithTasks, ListTasks, Outside, TaskPage, Unavailable};
 use goal_activity_events::{ActionId, GoalId};
 
-use super::dynamo::{self, Item, read, text};
+use super::dynamo::{self, Item, read, rows_of_goal, text};
 use super::unavailable;
 
 /// The Tasks table, for reading.
@@ -26,22 +26,7 @@ impl Tasks {
 
 impl ActionsWithTasks for Tasks {
     async fn actions_with_tasks(&self, goal: &GoalId) -> Outside<HashSet<ActionId>> {
-        let rows: Result<Vec<Item>, _> = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .consistent_read(true)
-            .key_condition_expression("#goal = :goal")
-            .projection_expression("#action")
-            .expression_attribute_names("#goal", keys::GOAL_ID)
-            .expression_attribute_names("#action", "actionId")
-            .expression_attribute_values(":goal", text(goal))
-            .into_paginator()
-            .items()
-            .send()
-            .collect()
-            .await;
-        let rows = rows.map_err(unavailable(format!("reading which actions of goal {goal} have tasks")))?;
+        let rows = rows_of_goal(&self.client, &self.table, goal, Some("actionId")).await?;
         let id = |row: &Item| row.get("actionId").and_then(|a| a.as_s().ok()).map(|a| a.parse::<ActionId>());
         let ids: Result<HashSet<_>, _> = rows.iter().filter_map(id).collect();
         ids.map_err(|e| Unavailable::new(format!("reading a malformed task of goal {goal}"), e))

@@ -2,9 +2,7 @@
 
 use std::convert::Infallible;
 
-use goal_activity_functions::aws::{self, Bus, Claims, Executions, Goals, Machine, Queue, Tasks};
-use goal_activity_functions::clock::SystemClock;
-use goal_activity_functions::intake::Intake;
+use goal_activity_functions::aws::{self, Bus, Machine, Queue};
 use goal_activity_functions::launch::Launch;
 use goal_activity_functions::queue::handle_batch;
 use goal_activity_functions::{config, telemetry};
@@ -18,14 +16,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let launch = Launch {
         machine: Machine::new(&sdk, config.state_machine.clone()),
         bus: Bus::new(&sdk, &config.event_bus),
-        intake: Intake {
-            goals: Goals::new(&sdk, &config.goals_table),
-            tasks: Tasks::new(&sdk, &config.tasks_table),
-            executions: Executions::new(&sdk, &config.executions_table),
-            claims: Claims::new(&sdk, &config.goals_table, &config.executions_table),
-            clock: SystemClock,
-            state_machine: config.state_machine,
-        },
+        intake: aws::intake(&sdk, config),
     };
     let queue = Queue::new(&sdk, config::queue_url()?);
     let (launch, queue) = (&launch, &queue);

@@ -180,34 +180,15 @@ fn cut(text: &str, room: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use goal_activity_core::goal::{GoalHead, GoalStatus};
-    use goal_activity_events::ClaimSequence;
+    use crate::memory::samples;
 
     fn action(title: &str, kind: ActionKind, constraints: &str) -> Action {
-        Action {
-            action_id: "a".parse().unwrap(),
-            position: "1#1".parse().unwrap(),
-            title: title.into(),
-            description: String::new(),
-            background: String::new(),
-            constraints: constraints.into(),
-            kind,
-        }
+        let sample = samples::goal("g", "u", 1).actions.remove(0);
+        Action { title: title.into(), constraints: constraints.into(), kind, ..sample }
     }
 
     async fn ask(action: &Action, attempt: u32) -> Result<TaskDrafts, GenerationError> {
-        let goal = GoalHead {
-            goal_id: "g".parse().unwrap(),
-            user_id: "u".parse().unwrap(),
-            title: "goal".into(),
-            description: String::new(),
-            background: String::new(),
-            constraints: String::new(),
-            deadline: None,
-            status: GoalStatus::Draft,
-            claimed_by: None,
-            claims: ClaimSequence(0),
-        };
+        let goal = samples::goal("g", "u", 0).head;
         Offline.generate(GenerationRequest { goal: &goal, sub_goal: None, action, attempt }).await
     }
 
