@@ -33,10 +33,8 @@ pub(crate) enum Kind {
 /// other way, because it watches its standard input.
 #[derive(Debug)]
 pub(crate) struct Emulator {
-    /// Where it answers.
-    pub(crate) port: u16,
-    /// What it says.
-    pub(crate) log: PathBuf,
+    port: u16,
+    log: PathBuf,
     child: Child,
     guard: Option<Guard>,
 }
@@ -96,12 +94,16 @@ impl Emulator {
         format!("http://{}:{}", Ipv4Addr::LOCALHOST, self.port)
     }
 
-    /// Lets it live on. Returns its process id.
-    pub(crate) fn detach(mut self) -> Pid {
+    /// Its process, and the group of all it starts.
+    pub(crate) fn pid(&self) -> Pid {
+        process::pid(&self.child)
+    }
+
+    /// Lets it live on.
+    pub(crate) fn detach(mut self) {
         if let Some(guard) = self.guard.take() {
             guard.disarm();
         }
-        process::pid(&self.child)
     }
 
     /// The end of its log.

@@ -17,7 +17,8 @@ const LAMBDA_GLIBC: (u32, u32) = (2, 34);
 #[derive(Debug, Args)]
 pub(crate) struct BuildArgs {
     /// What to build for
-    #[arg(long, default_value = "aarch64-unknown-linux-gnu")]
+    #[arg(long, default_value = "aarch64-unknown-linux-gnu",
+        value_parser = ["aarch64-unknown-linux-gnu", "aarch64-unknown-linux-musl"])]
     target: String,
 }
 

@@ -29,7 +29,6 @@ const GOAL: &str = "sample-goal";
 #[derive(Debug, Serialize, Deserialize)]
 struct Record {
     pid: i32,
-    port: u16,
 }
 
 /// Starts the pipeline, or finds it running, and says how to use it.
@@ -80,11 +79,11 @@ fn start(project: &Project, folder: &Path) -> Result<()> {
         local.seed(&[goal])
     })?;
     local.stack.write(&stack_file(folder))?;
-    let port = local.emulator.port;
-    let pid = local.emulator.detach();
+    let record = Record { pid: local.emulator.pid().as_raw() };
+    fs::write(record_file(folder), serde_json::to_string(&record)?).context("cannot note the emulator's process")?;
+    local.emulator.detach();
     files.disarm();
-    let record = Record { pid: pid.as_raw(), port };
-    fs::write(record_file(folder), serde_json::to_string(&record)?).context("cannot note the emulator's process")
+    Ok(())
 }
 
 fn explain(folder: &Path) -> Result<()> {
