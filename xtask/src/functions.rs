@@ -25,6 +25,7 @@ pub(crate) struct BuildArgs {
 /// Builds the functions for this machine, where the emulator runs them as plain processes.
 pub(crate) fn build_for_here(project: &Project) -> Result<()> {
     let names = names(project)?;
+    let _lock = project.lock()?;
     step("functions built", || {
         process::quietly(cargo().args(build_arguments()).current_dir(&project.root))?;
         place(&names, &project.target.join("release"), &project.local_functions())

@@ -1,10 +1,13 @@
 //! Where things are.
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
+
+use crate::step::note;
 
 /// The folders of this checkout.
 #[derive(Debug, Deserialize)]
@@ -28,6 +31,18 @@ impl Project {
     /// What these commands keep between runs, and while they run.
     pub(crate) fn state(&self) -> PathBuf {
         self.target.join("goal-activity")
+    }
+
+    /// Keeps other commands from what they share with this one until the returned file is dropped, or this one has ended.
+    pub(crate) fn lock(&self) -> Result<File> {
+        let path = self.state().join("lock");
+        std::fs::create_dir_all(self.state())?;
+        let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+        if file.try_lock().is_err() {
+            note("  waiting for another cargo xtask");
+            file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
+        }
+        Ok(file)
     }
 
     /// The CDK app.

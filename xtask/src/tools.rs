@@ -43,6 +43,7 @@ pub(crate) fn check(project: &Project, purpose: Purpose) -> Result<()> {
 
 /// The Python of the private environment, with what the purpose needs.
 pub(crate) fn python(project: &Project, purpose: Purpose) -> Result<PathBuf> {
+    let _lock = project.lock()?;
     let venv = venv(project);
     let python = venv.join("bin").join("python");
     if python_stamp(project, &venv, purpose)?.is_fresh() {
@@ -92,6 +93,7 @@ fn made_by_another_python(venv: &Path) -> bool {
 
 /// Installs the CDK app's packages, as its lock file says.
 pub(crate) fn cdk_app(project: &Project) -> Result<()> {
+    let _lock = project.lock()?;
     let stamp = packages_stamp(project)?;
     if stamp.is_fresh() {
         return Ok(());
