@@ -5,7 +5,7 @@
 use goal_activity_core::execution::{Execution, Status};
 use goal_activity_core::ports::{
     ActionsWithTasks, ClaimGoal, Clock, Event, ExecutionInput, FindExecution, LoadGoal, Outside, PublishEvent,
-    RequestKey, StartExecution,
+    RequestKey, StartExecution, Unavailable,
 };
 use goal_activity_core::start::{StartRejection, StartRequest};
 use goal_activity_events::{
@@ -48,11 +48,11 @@ impl Rejection {
 /// Why a request is not launched.
 enum NotLaunched {
     Rejected(Rejection),
-    Unavailable(goal_activity_core::ports::Unavailable),
+    Unavailable(Unavailable),
 }
 
-impl From<goal_activity_core::ports::Unavailable> for NotLaunched {
-    fn from(e: goal_activity_core::ports::Unavailable) -> Self {
+impl From<Unavailable> for NotLaunched {
+    fn from(e: Unavailable) -> Self {
         Self::Unavailable(e)
     }
 }

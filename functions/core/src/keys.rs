@@ -21,6 +21,10 @@ pub const EXPIRES_AT: &str = "expiresAt";
 
 /// Goals: the goal's own row.
 pub const GOAL: &str = "GOAL";
+/// Goals, in the goal's own row: which execution has claimed it. As in [`GoalHead`](crate::goal::GoalHead).
+pub const CLAIM: &str = "activityExecutionArn";
+/// Goals, in the goal's own row: how many executions have claimed it so far.
+pub const CLAIMS: &str = "activitySequence";
 /// Goals: where the rows of actions begin.
 pub const ACTION_PREFIX: &str = "ACTION#";
 /// Goals: where the rows of sub-goals begin.

@@ -26,3 +26,29 @@ fn row(goal: &Goal, item: String, body: &impl Serialize) -> Result<Row, serde_js
     row.insert(keys::ITEM.to_owned(), item.into());
     Ok(row)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::goal::{GoalHead, GoalStatus};
+    use goal_activity_events::ClaimSequence;
+
+    #[test]
+    fn the_claim_is_written_under_the_names_that_conditions_speak_of() {
+        let head = GoalHead {
+            goal_id: "g".parse().unwrap(),
+            user_id: "u".parse().unwrap(),
+            title: "t".into(),
+            description: String::new(),
+            background: String::new(),
+            constraints: String::new(),
+            deadline: None,
+            status: GoalStatus::Processing,
+            claimed_by: Some("arn:aws:states:us-east-1:123456789012:execution:m:g-7".parse().unwrap()),
+            claims: ClaimSequence(7),
+        };
+        let [row] = goal_rows(&Goal::new(head, vec![], vec![])).unwrap().try_into().unwrap();
+        assert_eq!(row[keys::CLAIM], "arn:aws:states:us-east-1:123456789012:execution:m:g-7");
+        assert_eq!(row[keys::CLAIMS], 7);
+    }
+}

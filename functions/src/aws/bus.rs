@@ -1,6 +1,7 @@
-use aws_config::SdkConfig;
 use goal_activity_core::ports::{Event, Outside, PublishEvent, Unavailable};
 use goal_activity_events::publisher::{EventBridge, OutgoingEvent, Publisher};
+
+use super::Connection;
 
 /// The custom event bus.
 #[derive(Debug, Clone)]
@@ -10,8 +11,8 @@ pub struct Bus {
 
 impl Bus {
     /// The bus of that name.
-    pub fn new(config: &SdkConfig, bus: impl Into<String>) -> Self {
-        Self { publisher: Publisher::new(EventBridge::new(aws_sdk_eventbridge::Client::new(config), bus)) }
+    pub fn new(aws: &Connection, bus: impl Into<String>) -> Self {
+        Self { publisher: Publisher::new(EventBridge::new(aws_sdk_eventbridge::Client::new(&aws.sdk), bus)) }
     }
 }
 

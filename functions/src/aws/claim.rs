@@ -1,4 +1,3 @@
-use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{Put, TransactWriteItem, Update};
 use goal_activity_core::goal::GoalStatus;
@@ -9,7 +8,7 @@ use goal_activity_events::ExecutionArn;
 use serde::{Deserialize, Serialize};
 
 use super::dynamo::{self, Transacted, attribute, item, number, read, text, transact};
-use super::unavailable;
+use super::{Connection, unavailable};
 
 /// Claims goals: a row of Goals and new rows of `WorkflowExecutions` in one transaction.
 #[derive(Debug, Clone)]
@@ -36,8 +35,8 @@ const REQUEST: usize = 2;
 
 impl Claims {
     /// The tables of these names.
-    pub fn new(config: &SdkConfig, goals: impl Into<String>, executions: impl Into<String>) -> Self {
-        Self { client: dynamo::client(config), goals: goals.into(), executions: executions.into() }
+    pub fn new(aws: &Connection, goals: impl Into<String>, executions: impl Into<String>) -> Self {
+        Self { client: aws.dynamodb.clone(), goals: goals.into(), executions: executions.into() }
     }
 
     /// Takes the goal, if it is as it was read: same owner, same number of claims, open, and free.
@@ -52,8 +51,8 @@ impl Claims {
                 "#user = :user AND attribute_not_exists(#claim) AND NOT #status IN (:completed, :paused, :cancelled) \
                  AND (#claims = :expected OR (attribute_not_exists(#claims) AND :expected = :zero))",
             )
-            .expression_attribute_names("#claim", "activityExecutionArn")
-            .expression_attribute_names("#claims", "activitySequence")
+            .expression_attribute_names("#claim", keys::CLAIM)
+            .expression_attribute_names("#claims", keys::CLAIMS)
             .expression_attribute_names("#status", "status")
             .expression_attribute_names("#updated", "updatedAt")
             .expression_attribute_names("#user", "userId")

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
 use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, TransactWriteItem};
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction, RetryClassifierPriority};
@@ -58,6 +59,15 @@ impl ClassifyRetry for Conflicts {
 /// Whether a transaction was cancelled for a reason that passes by itself (DynamoDB API reference, `TransactWriteItems`).
 fn is_passing(reason: &CancellationReason) -> bool {
     matches!(reason.code(), Some("TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded"))
+}
+
+/// Sends an update whose condition says whether it is still wanted. Nothing where it is not: the condition did not hold.
+pub(super) async fn update_if(what: String, update: UpdateItemFluentBuilder) -> Outside<Option<UpdateItemOutput>> {
+    match update.send().await {
+        Ok(answer) => Ok(Some(answer)),
+        Err(e) if e.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(None),
+        Err(e) => Err(unavailable(what)(e)),
+    }
 }
 
 /// How a transaction went.

@@ -1,6 +1,5 @@
 use std::collections::HashMap;
 
-use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use goal_activity_core::execution::{BatchState, Execution, Happening, Status, TimelineEntry};
@@ -8,8 +7,8 @@ use goal_activity_core::keys;
 use goal_activity_core::ports::{FindExecution, Outside, RecordProgress};
 use goal_activity_events::{EventId, ExecutionArn, Timestamp};
 
-use super::dynamo::{self, Item, attribute, number, read, text};
-use super::unavailable;
+use super::dynamo::{Item, attribute, number, read, text, update_if};
+use super::{Connection, unavailable};
 
 /// The read models in the `WorkflowExecutions` table.
 #[derive(Debug, Clone)]
@@ -34,8 +33,8 @@ pub(super) fn open_values() -> Outside<Item> {
 
 impl Executions {
     /// The table of that name.
-    pub fn new(config: &SdkConfig, table: impl Into<String>) -> Self {
-        Self { client: dynamo::client(config), table: table.into() }
+    pub fn new(aws: &Connection, table: impl Into<String>) -> Self {
+        Self { client: aws.dynamodb.clone(), table: table.into() }
     }
 
     fn update(&self, execution: &ExecutionArn) -> Outside<UpdateItemFluentBuilder> {
@@ -48,15 +47,6 @@ impl Executions {
             .set_expression_attribute_names(Some(open_names()))
             .set_expression_attribute_values(Some(open_values()?));
         Ok(update)
-    }
-}
-
-/// Sends an update whose condition says whether it is still wanted: where it does not hold, there is nothing to do.
-async fn send_if_wanted(what: String, update: UpdateItemFluentBuilder) -> Outside<()> {
-    match update.send().await {
-        Err(e) if e.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(()),
-        Err(e) => Err(unavailable(what)(e)),
-        Ok(_) => Ok(()),
     }
 }
 
@@ -85,7 +75,7 @@ impl RecordProgress for Executions {
             .expression_attribute_names("#timeline", "timeline")
             .expression_attribute_names("#event", event)
             .expression_attribute_values(":entry", attribute(TimelineEntry { at, what: Happening::Started })?);
-        send_if_wanted(format!("recording that {execution} runs"), update).await
+        update_if(format!("recording that {execution} runs"), update).await.map(|_| ())
     }
 
     async fn record_batch(
@@ -114,6 +104,6 @@ impl RecordProgress for Executions {
                 .expression_attribute_values(":entry", attribute(TimelineEntry { at: state.updated_at, what })?);
         }
         let update = update.update_expression(set);
-        send_if_wanted(format!("recording batch {batch_index} of {execution}"), update).await
+        update_if(format!("recording batch {batch_index} of {execution}"), update).await.map(|_| ())
     }
 }

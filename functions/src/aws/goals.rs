@@ -1,12 +1,11 @@
-use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use goal_activity_core::goal::{Action, Goal, GoalHead, SubGoal};
 use goal_activity_core::keys;
 use goal_activity_core::ports::{LoadGoal, LoadGoalHead, Outside};
 use goal_activity_events::GoalId;
 
-use super::dynamo::{self, read, rows_of_goal, text};
-use super::unavailable;
+use super::dynamo::{read, rows_of_goal, text};
+use super::{Connection, unavailable};
 
 /// The Goals table.
 #[derive(Debug, Clone)]
@@ -17,8 +16,8 @@ pub struct Goals {
 
 impl Goals {
     /// The table of that name.
-    pub fn new(config: &SdkConfig, table: impl Into<String>) -> Self {
-        Self { client: dynamo::client(config), table: table.into() }
+    pub fn new(aws: &Connection, table: impl Into<String>) -> Self {
+        Self { client: aws.dynamodb.clone(), table: table.into() }
     }
 }
 

@@ -1,4 +1,3 @@
-use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, ReturnValue, TransactWriteItem, Update};
@@ -11,8 +10,8 @@ use goal_activity_core::ports::{
 use goal_activity_core::task::Task;
 use goal_activity_events::{ExecutionArn, GoalId};
 
-use super::dynamo::{self, Item, Transacted, attribute, item, number, read, text, transact};
-use super::unavailable;
+use super::dynamo::{Item, Transacted, attribute, item, number, read, text, transact, update_if};
+use super::{Connection, unavailable};
 
 /// The ledger rows of `WorkflowExecutions`, and the tasks that are written together with them.
 #[derive(Debug, Clone)]
@@ -24,8 +23,8 @@ pub struct Ledger {
 
 impl Ledger {
     /// The ledger for sealing and reading only.
-    pub fn new(config: &SdkConfig, executions: impl Into<String>) -> Self {
-        Self { client: dynamo::client(config), executions: executions.into(), tasks: None }
+    pub fn new(aws: &Connection, executions: impl Into<String>) -> Self {
+        Self { client: aws.dynamodb.clone(), executions: executions.into(), tasks: None }
     }
 
     /// The ledger for working, which writes tasks into that table.
@@ -92,21 +91,16 @@ impl Ledger {
 
 impl WorkLedger for Ledger {
     async fn open_batch(&self, execution: &ExecutionArn, batch_index: u32) -> Outside<Opened> {
-        let opened = self
+        let open = self
             .update(execution, batch_index)
             .update_expression("SET #outcomes = if_not_exists(#outcomes, :empty)")
             .condition_expression("attribute_not_exists(#sealed)")
             .expression_attribute_names("#outcomes", "outcomes")
             .expression_attribute_names("#sealed", "sealed")
-            .expression_attribute_values(":empty", AttributeValue::M(Item::new()))
-            .send()
-            .await;
-        match opened {
-            Ok(answer) => Ok(Opened::Open(read(&self.executions, answer.attributes.unwrap_or_default())?)),
-            Err(e) if e.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => {
-                Ok(Opened::Sealed)
-            }
-            Err(e) => Err(unavailable(format!("opening batch {batch_index} of {execution}"))(e)),
+            .expression_attribute_values(":empty", AttributeValue::M(Item::new()));
+        match update_if(format!("opening batch {batch_index} of {execution}"), open).await? {
+            Some(answer) => Ok(Opened::Open(read(&self.executions, answer.attributes.unwrap_or_default())?)),
+            None => Ok(Opened::Sealed),
         }
     }
 

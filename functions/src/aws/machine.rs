@@ -1,10 +1,9 @@
-use aws_config::SdkConfig;
 use aws_sdk_sfn::Client;
 use aws_sdk_sfn::operation::send_task_success::SendTaskSuccessError;
 use goal_activity_core::ports::{AnswerBatch, Answered, ExecutionInput, Outside, StartExecution, Unavailable};
 use goal_activity_events::{BatchAnswer, StateMachineArn, TaskToken};
 
-use super::unavailable;
+use super::{Connection, unavailable};
 
 /// The state machine, for starting executions.
 #[derive(Debug, Clone)]
@@ -15,8 +14,8 @@ pub struct Machine {
 
 impl Machine {
     /// The state machine of that ARN.
-    pub fn new(config: &SdkConfig, arn: StateMachineArn) -> Self {
-        Self { client: Client::new(config), arn }
+    pub fn new(aws: &Connection, arn: StateMachineArn) -> Self {
+        Self { client: Client::new(&aws.sdk), arn }
     }
 }
 
@@ -49,8 +48,8 @@ pub struct Callbacks {
 
 impl Callbacks {
     /// Answers task tokens.
-    pub fn new(config: &SdkConfig) -> Self {
-        Self { client: Client::new(config) }
+    pub fn new(aws: &Connection) -> Self {
+        Self { client: Client::new(&aws.sdk) }
     }
 }
 

@@ -36,11 +36,18 @@ pub use settle::Settlements;
 pub use tasks::Tasks;
 pub use topic::Topic;
 
+/// The way to AWS that all adapters of a process share.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    sdk: SdkConfig,
+    dynamodb: aws_sdk_dynamodb::Client,
+}
+
 /// One HTTP connection pool and one set of credentials for all clients of a process, made once at start-up.
 ///
 /// Calls are bounded: one that hangs is tried again after seconds and then given up, so that a function can still answer or
 /// give its messages back before its own timeout.
-pub async fn connect() -> SdkConfig {
+pub async fn connect() -> Connection {
     let http = Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https();
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(2))
@@ -48,24 +55,25 @@ pub async fn connect() -> SdkConfig {
         .operation_timeout(Duration::from_secs(7))
         .build();
     let retries = RetryConfig::standard().with_max_attempts(5).with_initial_backoff(Duration::from_millis(50));
-    aws_config::defaults(BehaviorVersion::latest())
+    let sdk = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http)
         .timeout_config(timeouts)
         .retry_config(retries)
         .load()
-        .await
+        .await;
+    Connection { dynamodb: dynamo::client(&sdk), sdk }
 }
 
 /// What `api` and `launch` have in common, wired to AWS.
 pub type AwsIntake = Intake<Goals, Tasks, Executions, Claims, SystemClock>;
 
 /// The intake of requests over the tables that the configuration names.
-pub fn intake(sdk: &SdkConfig, config: config::Intake) -> AwsIntake {
+pub fn intake(aws: &Connection, config: config::Intake) -> AwsIntake {
     Intake {
-        goals: Goals::new(sdk, &config.goals_table),
-        tasks: Tasks::new(sdk, config.tasks_table),
-        executions: Executions::new(sdk, &config.executions_table),
-        claims: Claims::new(sdk, config.goals_table, config.executions_table),
+        goals: Goals::new(aws, &config.goals_table),
+        tasks: Tasks::new(aws, config.tasks_table),
+        executions: Executions::new(aws, &config.executions_table),
+        claims: Claims::new(aws, config.goals_table, config.executions_table),
         clock: SystemClock,
         state_machine: config.state_machine,
     }

@@ -1,10 +1,9 @@
 use std::time::Duration;
 
-use aws_config::SdkConfig;
 use aws_sdk_sqs::Client;
 use goal_activity_core::ports::Outside;
 
-use super::unavailable;
+use super::{Connection, unavailable};
 use crate::queue::Postpone;
 
 /// The queue that a function reads from.
@@ -16,8 +15,8 @@ pub struct Queue {
 
 impl Queue {
     /// The queue of that URL.
-    pub fn new(config: &SdkConfig, url: impl Into<String>) -> Self {
-        Self { client: Client::new(config), url: url.into() }
+    pub fn new(aws: &Connection, url: impl Into<String>) -> Self {
+        Self { client: Client::new(&aws.sdk), url: url.into() }
     }
 }
 

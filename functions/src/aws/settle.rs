@@ -1,4 +1,3 @@
-use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
@@ -9,9 +8,9 @@ use goal_activity_core::outcome::Settlement;
 use goal_activity_core::ports::{Outside, SettleExecution, Unavailable};
 use goal_activity_events::{ExecutionArn, Timestamp, WorkflowCompleted};
 
-use super::dynamo::{self, Transacted, attribute, number, text, transact};
+use super::dynamo::{Transacted, attribute, number, text, transact, update_if};
 use super::executions::{IS_OPEN, open_names, open_values};
-use super::unavailable;
+use super::{Connection, unavailable};
 
 /// Writes the end of workflows: the execution's row and the goal's, in one transaction.
 #[derive(Debug, Clone)]
@@ -23,8 +22,8 @@ pub struct Settlements {
 
 impl Settlements {
     /// The tables of these names.
-    pub fn new(config: &SdkConfig, goals: impl Into<String>, executions: impl Into<String>) -> Self {
-        Self { client: dynamo::client(config), goals: goals.into(), executions: executions.into() }
+    pub fn new(aws: &Connection, goals: impl Into<String>, executions: impl Into<String>) -> Self {
+        Self { client: aws.dynamodb.clone(), goals: goals.into(), executions: executions.into() }
     }
 
     fn end_execution(&self, end: &Settlement) -> Outside<TransactWriteItem> {
@@ -77,7 +76,7 @@ impl Settlements {
             .key(keys::ITEM, text(keys::GOAL))
             .update_expression("REMOVE #claim SET #status = :status, #updated = :now")
             .condition_expression("#claim = :execution")
-            .expression_attribute_names("#claim", "activityExecutionArn")
+            .expression_attribute_names("#claim", keys::CLAIM)
             .expression_attribute_names("#status", "status")
             .expression_attribute_names("#updated", "updatedAt")
             .expression_attribute_values(":execution", text(&end.execution_arn))
@@ -103,7 +102,7 @@ impl SettleExecution for Settlements {
     }
 
     async fn claim_notice(&self, execution: &ExecutionArn, at: Timestamp) -> Outside<bool> {
-        let claimed = self
+        let claim = self
             .mark(execution)
             .update_expression("SET #published = if_not_exists(#published, :at), #claimed = :at")
             .condition_expression(
@@ -112,14 +111,9 @@ impl SettleExecution for Settlements {
             )
             .expression_attribute_names("#claimed", "noticeClaimedAt")
             .expression_attribute_values(":at", text(at))
-            .expression_attribute_values(":abandoned", text(at.minus(NOTICE_LEASE)))
-            .send()
-            .await;
-        match claimed {
-            Ok(_) => Ok(true),
-            Err(e) if e.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(false),
-            Err(e) => Err(unavailable(format!("claiming the notice about {execution}"))(e)),
-        }
+            .expression_attribute_values(":abandoned", text(at.minus(NOTICE_LEASE)));
+        let claimed = update_if(format!("claiming the notice about {execution}"), claim).await?;
+        Ok(claimed.is_some())
     }
 
     async fn mark_told(&self, execution: &ExecutionArn, at: Timestamp) -> Outside<()> {

@@ -1,14 +1,13 @@
 use std::collections::HashSet;
 
-use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use goal_activity_core::keys;
 use goal_activity_core::ports::{ActionsWithTasks, ListTasks, Outside, TaskPage, Unavailable};
 use goal_activity_events::{ActionId, GoalId};
 
-use super::dynamo::{self, Item, read, rows_of_goal, text};
-use super::unavailable;
+use super::dynamo::{Item, read, rows_of_goal, text};
+use super::{Connection, unavailable};
 
 /// The Tasks table, for reading.
 #[derive(Debug, Clone)]
@@ -19,8 +18,8 @@ pub struct Tasks {
 
 impl Tasks {
     /// The table of that name.
-    pub fn new(config: &SdkConfig, table: impl Into<String>) -> Self {
-        Self { client: dynamo::client(config), table: table.into() }
+    pub fn new(aws: &Connection, table: impl Into<String>) -> Self {
+        Self { client: aws.dynamodb.clone(), table: table.into() }
     }
 }
 

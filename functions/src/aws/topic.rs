@@ -1,4 +1,3 @@
-use aws_config::SdkConfig;
 use aws_sdk_sns::Client;
 use aws_sdk_sns::error::BuildError;
 use aws_sdk_sns::types::MessageAttributeValue;
@@ -6,7 +5,7 @@ use goal_activity_core::execution::Execution;
 use goal_activity_core::notice::Notice;
 use goal_activity_core::ports::{Notify, Outside, Unavailable};
 
-use super::unavailable;
+use super::{Connection, unavailable};
 
 /// The SNS topic that reaches the operators.
 #[derive(Debug, Clone)]
@@ -17,8 +16,8 @@ pub struct Topic {
 
 impl Topic {
     /// The topic of that ARN.
-    pub fn new(config: &SdkConfig, arn: impl Into<String>) -> Self {
-        Self { client: Client::new(config), arn: arn.into() }
+    pub fn new(aws: &Connection, arn: impl Into<String>) -> Self {
+        Self { client: Client::new(&aws.sdk), arn: arn.into() }
     }
 }
 

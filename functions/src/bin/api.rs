@@ -11,8 +11,8 @@ use lambda_runtime::{LambdaEvent, service_fn};
 async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::start();
     let config = config::Intake::from_env()?;
-    let sdk = aws::connect().await;
-    let api = Api { bus: Bus::new(&sdk, &config.event_bus), intake: aws::intake(&sdk, config) };
+    let connection = aws::connect().await;
+    let api = Api { bus: Bus::new(&connection, &config.event_bus), intake: aws::intake(&connection, config) };
     let api = &api;
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {
         Ok::<_, Infallible>(api.handle(event.payload).await)

@@ -9,10 +9,10 @@ use lambda_runtime::{LambdaEvent, service_fn};
 async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::start();
     let config = config::Finalize::from_env()?;
-    let sdk = aws::connect().await;
+    let connection = aws::connect().await;
     let finalize = Finalize {
-        executions: Executions::new(&sdk, &config.executions_table),
-        ledger: Ledger::new(&sdk, config.executions_table),
+        executions: Executions::new(&connection, &config.executions_table),
+        ledger: Ledger::new(&connection, config.executions_table),
     };
     let finalize = &finalize;
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {

@@ -12,13 +12,13 @@ use lambda_runtime::{LambdaEvent, service_fn};
 async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::start();
     let config = config::Intake::from_env()?;
-    let sdk = aws::connect().await;
+    let connection = aws::connect().await;
     let launch = Launch {
-        machine: Machine::new(&sdk, config.state_machine.clone()),
-        bus: Bus::new(&sdk, &config.event_bus),
-        intake: aws::intake(&sdk, config),
+        machine: Machine::new(&connection, config.state_machine.clone()),
+        bus: Bus::new(&connection, &config.event_bus),
+        intake: aws::intake(&connection, config),
     };
-    let queue = Queue::new(&sdk, config::queue_url()?);
+    let queue = Queue::new(&connection, config::queue_url()?);
     let (launch, queue) = (&launch, &queue);
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {
         Ok::<_, Infallible>(handle_batch(launch, queue, event.payload).await)

@@ -14,19 +14,19 @@ use lambda_runtime::{LambdaEvent, service_fn};
 async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::start();
     let config = config::Projector::from_env()?;
-    let sdk = aws::connect().await;
+    let connection = aws::connect().await;
     let projector = Projector {
-        records: Executions::new(&sdk, &config.executions_table),
+        records: Executions::new(&connection, &config.executions_table),
         settle: Settle {
-            executions: Executions::new(&sdk, &config.executions_table),
-            ledger: Ledger::new(&sdk, &config.executions_table),
-            settlements: Settlements::new(&sdk, config.goals_table, config.executions_table),
-            bus: Bus::new(&sdk, config.event_bus),
-            operators: Topic::new(&sdk, config.alert_topic),
+            executions: Executions::new(&connection, &config.executions_table),
+            ledger: Ledger::new(&connection, &config.executions_table),
+            settlements: Settlements::new(&connection, config.goals_table, config.executions_table),
+            bus: Bus::new(&connection, config.event_bus),
+            operators: Topic::new(&connection, config.alert_topic),
             clock: SystemClock,
         },
     };
-    let queue = Queue::new(&sdk, config.queue_url);
+    let queue = Queue::new(&connection, config.queue_url);
     let (projector, queue) = (&projector, &queue);
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {
         Ok::<_, Infallible>(handle_batch(projector, queue, event.payload).await)

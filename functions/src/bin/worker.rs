@@ -14,16 +14,16 @@ use lambda_runtime::{LambdaEvent, service_fn};
 async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::start();
     let config = config::Worker::from_env()?;
-    let sdk = aws::connect().await;
+    let connection = aws::connect().await;
     let worker = Worker {
-        goals: Goals::new(&sdk, config.goals_table),
-        ledger: Ledger::new(&sdk, config.executions_table).with_tasks(config.tasks_table),
+        goals: Goals::new(&connection, config.goals_table),
+        ledger: Ledger::new(&connection, config.executions_table).with_tasks(config.tasks_table),
         generator: Generator::new(config.generator),
-        bus: Bus::new(&sdk, config.event_bus),
-        callbacks: Callbacks::new(&sdk),
+        bus: Bus::new(&connection, config.event_bus),
+        callbacks: Callbacks::new(&connection),
         clock: SystemClock,
     };
-    let queue = Queue::new(&sdk, config.queue_url);
+    let queue = Queue::new(&connection, config.queue_url);
     let (worker, queue) = (&worker, &queue);
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {
         Ok::<_, Infallible>(handle_batch(worker, queue, event.payload).await)

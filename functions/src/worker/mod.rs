@@ -15,7 +15,7 @@ use goal_activity_core::ports::{
     Replaces, WorkLedger,
 };
 use goal_activity_core::task::Task;
-use goal_activity_events::{ActionId, BatchAnswer, BatchMessage, FailureCode, Timestamp};
+use goal_activity_events::{ActionId, BatchAnswer, BatchMessage, FailureCode};
 
 use crate::queue::{HandleMessage, MessageError};
 use report::Reporter;
@@ -186,10 +186,6 @@ where
             ),
         }
         Ok(())
-    }
-
-    fn now(&self) -> Timestamp {
-        self.clock.now()
     }
 }
 

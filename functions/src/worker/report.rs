@@ -22,18 +22,18 @@ where
     K: Clock,
 {
     pub(super) fn new(worker: &'a Worker<G, L, A, B, T, K>, batch: &'a BatchMessage) -> Self {
-        Self { worker, batch, last: worker.now() }
+        Self { worker, batch, last: worker.clock.now() }
     }
 
     /// Whether the last report is old enough for a new one.
     pub(super) fn is_due(&self) -> bool {
-        self.worker.now().since(self.last) >= PROGRESS_INTERVAL
+        self.worker.clock.now().since(self.last) >= PROGRESS_INTERVAL
     }
 
     /// Publishes the batch's whole state. A report that cannot be published is not worth failing for: the next one, or the
     /// end, tells the same and more.
     pub(super) async fn report(&mut self, ledger: &BatchLedger) {
-        self.last = self.worker.now();
+        self.last = self.worker.clock.now();
         let event = progressed(self.batch, ledger, self.last);
         if let Err(error) = self.worker.bus.publish(Event::Progressed(event)).await {
             let (execution, index) = (&self.batch.execution_arn, self.batch.batch_index);
