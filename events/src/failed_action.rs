@@ -36,6 +36,8 @@ pub enum FailureCode {
     TasksExist,
     /// The batch's time was over before this action was finished.
     BatchDeadline,
+    /// The workflow was cancelled: the action has no tasks, or not any more.
+    Cancelled,
     /// The batch was lost: no worker reported this action before the end.
     NotProcessed,
 }

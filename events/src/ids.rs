@@ -171,6 +171,12 @@ impl ExecutionArn {
         Self(format!("{prefix}:{goal}-{}", claim.0))
     }
 
+    /// The state machine that it is an execution of.
+    pub fn state_machine(&self) -> StateMachineArn {
+        let machine = self.0.rsplit_once(':').map_or("", |(machine, _)| machine);
+        StateMachineArn(machine.replacen(":execution:", ":stateMachine:", 1))
+    }
+
     /// The execution's name: the last part of the ARN.
     pub fn name(&self) -> &str {
         self.0.rsplit(':').next().unwrap_or_default()
@@ -213,6 +219,7 @@ mod tests {
         let arn = ExecutionArn::derive(&machine, &"goal-7".parse().unwrap(), ClaimSequence(3));
         assert_eq!(arn.as_str(), "arn:aws:states:ap-northeast-1:123456789012:execution:goal-activity:goal-7-3");
         assert_eq!(arn.name(), "goal-7-3");
+        assert_eq!(arn.state_machine(), machine);
         assert_eq!(arn.as_str().parse::<ExecutionArn>().unwrap(), arn);
     }
 

@@ -64,13 +64,13 @@ pub struct Finalize {
     pub executions_table: String,
 }
 
-/// The function `projector`.
+/// What the functions have in common that end workflows and tell everybody: `projector` and `reconcile`.
 #[derive(Debug, Clone)]
-pub struct Projector {
-    /// The queue that it reads from.
-    pub queue_url: String,
+pub struct Conclude {
     /// The Goals table.
     pub goals_table: String,
+    /// The Tasks table.
+    pub tasks_table: String,
     /// The `WorkflowExecutions` table.
     pub executions_table: String,
     /// The custom event bus.
@@ -140,12 +140,12 @@ impl Finalize {
     }
 }
 
-impl Projector {
+impl Conclude {
     /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
         Ok(Self {
-            queue_url: queue_url()?,
             goals_table: var("GOALS_TABLE")?,
+            tasks_table: var("TASKS_TABLE")?,
             executions_table: var("EXECUTIONS_TABLE")?,
             event_bus: var("EVENT_BUS")?,
             alert_topic: var("ALERT_TOPIC_ARN")?,

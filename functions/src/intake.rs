@@ -114,6 +114,7 @@ where
             failed_actions: Vec::new(),
             timeline: BTreeMap::from([(request_id.to_string(), accepted)]),
             request_id,
+            cancellation: None,
             published_at: None,
             notified_at: None,
         };

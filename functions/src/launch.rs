@@ -5,15 +5,15 @@
 use goal_activity_core::execution::{Execution, Status};
 use goal_activity_core::ports::{
     ActionsWithTasks, ClaimGoal, Clock, Event, ExecutionInput, FindExecution, LoadGoal, Outside, PublishEvent,
-    RequestKey, StartExecution, Unavailable,
+    RequestKey, StartExecution, StopExecution, StopReason, Unavailable,
 };
-use goal_activity_core::start::{StartRejection, StartRequest};
+use goal_activity_core::start::{Scope, StartRejection, StartRequest};
 use goal_activity_events::{
     Envelope, EventId, ExecutionArn, GoalActivityRejected, GoalActivityRequested, ReadError, RejectionReason, Version,
 };
 
 use crate::intake::{Intake, IntakeError, Origin};
-use crate::queue::{HandleMessage, MessageError};
+use crate::queue::{HandleMessage, Message, MessageError};
 
 /// The function with all it needs.
 #[derive(Debug, Clone)]
@@ -57,6 +57,11 @@ impl From<Unavailable> for NotLaunched {
     }
 }
 
+/// Whether nothing may run for a workflow any more. One that ended by itself has no execution left to stop.
+fn is_over(execution: &Execution) -> bool {
+    execution.cancellation.is_some() || matches!(execution.status, Status::Aborted | Status::TimedOut)
+}
+
 impl<G, T, E, C, K, M, B> HandleMessage for Launch<G, T, E, C, K, M, B>
 where
     G: LoadGoal,
@@ -64,12 +69,12 @@ where
     E: FindExecution,
     C: ClaimGoal,
     K: Clock,
-    M: StartExecution,
+    M: StartExecution + StopExecution,
     B: PublishEvent,
 {
-    async fn handle(&self, body: &str) -> Result<(), MessageError> {
+    async fn handle(&self, message: Message<'_>) -> Result<(), MessageError> {
         let malformed = |e: &ReadError| MessageError::Malformed(e.to_string());
-        let envelope = Envelope::parse(body).map_err(|e| malformed(&e))?;
+        let envelope = Envelope::parse(message.body).map_err(|e| malformed(&e))?;
         let launched = match envelope.detail::<GoalActivityRequested>() {
             Ok(request) => self.launch(&envelope, request).await,
             // With the request's id its sender can be answered; without it only people can help.
@@ -93,7 +98,7 @@ where
     E: FindExecution,
     C: ClaimGoal,
     K: Clock,
-    M: StartExecution,
+    M: StartExecution + StopExecution,
     B: PublishEvent,
 {
     async fn launch(&self, envelope: &Envelope, request: GoalActivityRequested) -> Result<(), NotLaunched> {
@@ -101,6 +106,10 @@ where
             Some(arn) => self.recorded(arn, &request).await?,
             None => self.accepted(envelope, request).await?,
         };
+        if is_over(&execution) {
+            // An earlier delivery may have started it and not come further.
+            return Ok(self.stop(&execution).await?);
+        }
         if execution.status != Status::Pending {
             tracing::info!(execution_arn = %execution.execution_arn, status = ?execution.status, "already launched");
             return Ok(());
@@ -110,7 +119,17 @@ where
             execution_arn = %execution.execution_arn, goal_id = %execution.goal_id, actions = execution.total_actions,
             "launched"
         );
+        // It may have been cancelled between the reading and the start, when there was nothing to stop yet.
+        let now = self.intake.executions.find_execution(&execution.execution_arn).await?;
+        if now.as_ref().is_some_and(is_over) {
+            self.stop(&execution).await?;
+        }
         Ok(())
+    }
+
+    async fn stop(&self, execution: &Execution) -> Outside<()> {
+        tracing::info!(execution_arn = %execution.execution_arn, "over before it was launched");
+        self.machine.stop_execution(&execution.execution_arn, StopReason::Ended).await
     }
 
     /// The execution that the API has recorded for this request.
@@ -129,7 +148,7 @@ where
         let start = StartRequest {
             goal_id: request.goal_id,
             user_id: request.user_id,
-            action_ids: request.action_ids,
+            scope: Scope::of(request.action_ids),
             regenerate: request.regenerate,
         };
         self.intake.accept(&start, &origin).await.map_err(|e| match e {

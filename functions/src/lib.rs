@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod aws;
+pub mod cancel;
 pub mod clock;
 pub mod config;
 pub mod finalize;
@@ -15,6 +16,7 @@ pub mod launch;
 pub mod memory;
 pub mod projector;
 pub mod queue;
+pub mod reconcile;
 pub mod settle;
 pub mod telemetry;
 pub mod worker;

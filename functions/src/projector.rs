@@ -3,35 +3,37 @@
 use goal_activity_core::execution::BatchState;
 use goal_activity_core::outcome::End;
 use goal_activity_core::ports::{
-    Clock, FindExecution, Notify, PublishEvent, RecordProgress, SealLedger, SettleExecution,
+    CancelExecution, Clock, FindExecution, Notify, PublishEvent, RecordProgress, RemoveTasks, SealLedger,
+    SettleExecution,
 };
 use goal_activity_events::{BatchProgressed, Detail, Envelope, ExecutionStatusChanged, MachineStatus, ReadError};
 
-use crate::queue::{HandleMessage, MessageError};
-use crate::settle::Settle;
+use crate::queue::{HandleMessage, Message, MessageError};
+use crate::settle::Conclude;
 
 /// The function with all it needs.
 #[derive(Debug, Clone)]
-pub struct Projector<R, E, L, S, B, N, K> {
+pub struct Projector<R, E, L, T, S, B, K, N> {
     /// Records progress.
     pub records: R,
-    /// Settles ends.
-    pub settle: Settle<E, L, S, B, N, K>,
+    /// Ends workflows and tells everybody.
+    pub conclude: Conclude<E, L, T, S, B, K, N>,
 }
 
-impl<R, E, L, S, B, N, K> HandleMessage for Projector<R, E, L, S, B, N, K>
+impl<R, E, L, T, S, B, K, N> HandleMessage for Projector<R, E, L, T, S, B, K, N>
 where
     R: RecordProgress,
     E: FindExecution,
     L: SealLedger,
-    S: SettleExecution,
+    T: RemoveTasks,
+    S: SettleExecution + CancelExecution,
     B: PublishEvent,
-    N: Notify,
     K: Clock,
+    N: Notify,
 {
-    async fn handle(&self, body: &str) -> Result<(), MessageError> {
+    async fn handle(&self, message: Message<'_>) -> Result<(), MessageError> {
         let malformed = |e: ReadError| MessageError::Malformed(e.to_string());
-        let envelope = Envelope::parse(body).map_err(malformed)?;
+        let envelope = Envelope::parse(message.body).map_err(malformed)?;
         match envelope.detail_type.as_str() {
             BatchProgressed::TYPE => self.progressed(&envelope.detail().map_err(malformed)?).await,
             ExecutionStatusChanged::TYPE => {
@@ -43,15 +45,16 @@ where
     }
 }
 
-impl<R, E, L, S, B, N, K> Projector<R, E, L, S, B, N, K>
+impl<R, E, L, T, S, B, K, N> Projector<R, E, L, T, S, B, K, N>
 where
     R: RecordProgress,
     E: FindExecution,
     L: SealLedger,
-    S: SettleExecution,
+    T: RemoveTasks,
+    S: SettleExecution + CancelExecution,
     B: PublishEvent,
-    N: Notify,
     K: Clock,
+    N: Notify,
 {
     async fn progressed(&self, event: &BatchProgressed) -> Result<(), MessageError> {
         let state = BatchState::from(event);
@@ -72,7 +75,7 @@ where
         let arn = &change.execution_arn;
         tracing::info!(execution_arn = %arn, status = ?change.status, "execution status changed");
         match (change.status, End::of(change.status)) {
-            (_, Some(end)) => self.settle.settle(arn, end, change.stopped_at().unwrap_or(envelope.time)).await?,
+            (_, Some(end)) => self.conclude.conclude(arn, end, change.stopped_at().unwrap_or(envelope.time)).await?,
             (MachineStatus::Running, None) => self.records.record_started(arn, &envelope.id, envelope.time).await?,
             (_, None) => {}
         }

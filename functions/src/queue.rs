@@ -22,24 +22,37 @@ pub enum MessageError {
     Unavailable(#[from] Unavailable),
 }
 
-/// Handles one message's body.
+/// A message as it was received.
+#[derive(Debug, Clone, Copy)]
+pub struct Message<'a> {
+    /// What it says.
+    pub body: &'a str,
+    /// By what the queue knows this receipt of it.
+    pub receipt_handle: &'a str,
+}
+
+/// Handles one message.
 pub trait HandleMessage: Sync {
     /// Handles it; doing so twice must change nothing.
-    fn handle(&self, body: &str) -> impl Future<Output = Result<(), MessageError>> + Send;
+    fn handle(&self, message: Message<'_>) -> impl Future<Output = Result<(), MessageError>> + Send;
 }
 
 /// Decides when a message may be received again.
-pub trait Postpone: Sync {
-    /// Makes the message that was received under this handle visible again after that time.
-    fn postpone(&self, receipt_handle: &str, wait: Duration) -> impl Future<Output = Outside<()>> + Send;
+pub trait HideMessage: Sync {
+    /// Makes the message that was received under this handle visible again after that time, counted from now.
+    fn hide(&self, receipt_handle: &str, time: Duration) -> impl Future<Output = Outside<()>> + Send;
 }
 
 /// Handles a batch of messages one after the other, and names those that failed.
-pub async fn handle_batch(handler: &impl HandleMessage, queue: &impl Postpone, event: SqsEvent) -> SqsBatchResponse {
+pub async fn handle_batch(handler: &impl HandleMessage, queue: &impl HideMessage, event: SqsEvent) -> SqsBatchResponse {
     let received = event.records.len();
     let mut response = SqsBatchResponse::default();
     for message in event.records {
-        if let Err(error) = handler.handle(message.body.as_deref().unwrap_or_default()).await {
+        let received = Message {
+            body: message.body.as_deref().unwrap_or_default(),
+            receipt_handle: message.receipt_handle.as_deref().unwrap_or_default(),
+        };
+        if let Err(error) = handler.handle(received).await {
             give_back(queue, &message, &error).await;
             let mut failure = BatchItemFailure::default();
             failure.item_identifier = message.message_id.unwrap_or_default();
@@ -52,7 +65,7 @@ pub async fn handle_batch(handler: &impl HandleMessage, queue: &impl Postpone, e
 
 /// Logs a failure and sets when the message comes back: without that it would be after the queue's visibility timeout, which
 /// is made for crashes and long.
-async fn give_back(queue: &impl Postpone, message: &SqsMessage, error: &MessageError) {
+async fn give_back(queue: &impl HideMessage, message: &SqsMessage, error: &MessageError) {
     let id = message.message_id.as_deref().unwrap_or_default();
     let receives: u32 =
         message.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1);
@@ -67,7 +80,7 @@ async fn give_back(queue: &impl Postpone, message: &SqsMessage, error: &MessageE
         MessageError::Malformed(_) => tracing::error!(message_id = id, receives, %error, "message not handled"),
         MessageError::Unavailable(_) => tracing::warn!(message_id = id, receives, %error, "message not handled"),
     }
-    if let Err(error) = queue.postpone(message.receipt_handle.as_deref().unwrap_or_default(), wait).await {
+    if let Err(error) = queue.hide(message.receipt_handle.as_deref().unwrap_or_default(), wait).await {
         tracing::warn!(message_id = id, %error, "it comes back after the queue's own visibility timeout");
     }
 }
@@ -80,8 +93,8 @@ mod tests {
     struct Picky;
 
     impl HandleMessage for Picky {
-        async fn handle(&self, body: &str) -> Result<(), MessageError> {
-            match body {
+        async fn handle(&self, message: Message<'_>) -> Result<(), MessageError> {
+            match message.body {
                 "bad" => Err(MessageError::Malformed("it says bad".into())),
                 "busy" => Err(Unavailable::new("a test", "busy").into()),
                 _ => Ok(()),
@@ -92,10 +105,10 @@ mod tests {
     #[derive(Default)]
     struct Queue(Mutex<Vec<(String, u64)>>);
 
-    impl Postpone for Queue {
-        async fn postpone(&self, receipt_handle: &str, wait: Duration) -> Outside<()> {
+    impl HideMessage for Queue {
+        async fn hide(&self, receipt_handle: &str, wait: Duration) -> Outside<()> {
             self.0.lock().unwrap().push((receipt_handle.to_owned(), wait.as_secs()));
-            Err(Unavailable::new("a test", "a queue that cannot postpone changes nothing else"))
+            Err(Unavailable::new("a test", "a queue that cannot hide changes nothing else"))
         }
     }
 

@@ -7,7 +7,7 @@ use goal_activity_events::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::limits::batch_count;
+use crate::limits::{MAX_REASON, batch_count};
 
 /// Where a workflow is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -62,6 +62,13 @@ impl Status {
             Self::TimedOut => Some(FinalStatus::TimedOut),
             Self::Aborted => Some(FinalStatus::Aborted),
         }
+    }
+}
+
+impl std::fmt::Display for Status {
+    /// As everywhere else outside: `SCREAMING_SNAKE_CASE`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.serialize(f)
     }
 }
 
@@ -120,12 +127,42 @@ pub struct Execution {
     /// What happened, by the id of the event that told it.
     #[serde(default)]
     pub timeline: BTreeMap<String, TimelineEntry>,
+    /// Who wants it stopped. Set while it is open, and from then on it can only end as `ABORTED`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancellation: Option<Cancellation>,
     /// When `WorkflowCompleted` was put on the bus.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published_at: Option<Timestamp>,
     /// When the operators were told of a failure, or when it was clear that there is nothing to tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notified_at: Option<Timestamp>,
+}
+
+/// The decision that a workflow is to be stopped: who, when and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Cancellation {
+    /// The user who asked for it. Nobody when it was stopped in Step Functions itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<UserId>,
+    /// When.
+    pub at: Timestamp,
+    /// Why, in the user's words, cut to [`MAX_REASON`] characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl Cancellation {
+    /// A user's wish. An empty reason is none.
+    pub fn by_user(user: UserId, at: Timestamp, reason: Option<&str>) -> Self {
+        let reason = reason.map(|r| r.trim().chars().take(MAX_REASON).collect::<String>()).filter(|r| !r.is_empty());
+        Self { by: Some(user), at, reason }
+    }
+
+    /// An operator has stopped the execution in Step Functions.
+    pub fn from_outside(at: Timestamp) -> Self {
+        Self { by: None, at, reason: None }
+    }
 }
 
 /// How a goal stood when a workflow claimed it: what its status becomes at the end depends on it.
@@ -183,6 +220,8 @@ pub enum Happening {
         /// How many failed.
         failed: u32,
     },
+    /// Somebody asked to stop it.
+    Cancelled,
     /// It ended.
     Ended {
         /// How.
@@ -207,6 +246,18 @@ impl Execution {
     /// How many batches it has.
     pub fn batch_count(&self) -> u32 {
         batch_count(self.action_ids.len())
+    }
+
+    /// When something was last heard of it.
+    pub fn last_sign(&self) -> Timestamp {
+        let batches = self.batches.values().map(|b| b.updated_at);
+        let others = [self.stop_date, self.cancellation.as_ref().map(|c| c.at)].into_iter().flatten();
+        batches.chain(others).fold(self.start_date, Timestamp::max)
+    }
+
+    /// Whether everybody who must know of its end does.
+    pub fn is_told(&self) -> bool {
+        self.published_at.is_some() && self.notified_at.is_some()
     }
 
     /// How far it is (promise P6).
@@ -303,6 +354,15 @@ mod tests {
                 assert_eq!(status.after(Change::Ended(end)).ended(), Some(end));
             }
         }
+    }
+
+    #[test]
+    fn a_reason_of_any_length_is_kept_as_far_as_it_fits() {
+        let reason =
+            |text: &str| Cancellation::by_user("u".parse().unwrap(), Timestamp::from_millis(0), Some(text)).reason;
+        assert_eq!(reason(&"あ".repeat(100_000)).unwrap().chars().count(), MAX_REASON);
+        assert_eq!(reason(" wrong goal ").as_deref(), Some("wrong goal"));
+        assert_eq!(reason(" "), None);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The keys and attribute names under which goals, tasks and executions are stored. Other services read the same tables,
 //! so these are a contract. The other attributes are the `serde` names of the types themselves.
 
-use goal_activity_events::{EventId, GoalId};
+use goal_activity_events::{EventId, GoalId, Timestamp};
 
 use crate::goal::{Position, Side};
 use crate::limits::OPEN_SHARDS;
@@ -14,8 +14,12 @@ pub const ITEM: &str = "item";
 pub const POSITION: &str = "position";
 /// Partition key of `WorkflowExecutions`.
 pub const EXECUTION_ARN: &str = "executionArn";
+/// The sparse index of executions that still need something done, sorted by when they were requested.
+pub const OPEN_INDEX: &str = "open";
 /// Partition key of the sparse index of executions that still need something done.
 pub const OPEN_SHARD: &str = "openShard";
+/// Sort key of the indexes of `WorkflowExecutions`.
+pub const START_DATE: &str = "startDate";
 /// When an item may be deleted, in seconds since 1970.
 pub const EXPIRES_AT: &str = "expiresAt";
 
@@ -31,6 +35,8 @@ pub const ACTION_PREFIX: &str = "ACTION#";
 pub const SUB_GOAL_PREFIX: &str = "SUBGOAL#";
 /// `WorkflowExecutions`: the read model.
 pub const EXECUTION: &str = "EXECUTION";
+/// `WorkflowExecutions`, in the timeline: the entry of a cancellation. There is at most one.
+pub const CANCELLATION_ENTRY: &str = "cancellation";
 /// `WorkflowExecutions`: where the rows of the ledger begin.
 pub const BATCH_PREFIX: &str = "BATCH#";
 /// `WorkflowExecutions`: the memory of a request from another service.
@@ -72,7 +78,17 @@ pub fn open_shard(goal: &GoalId) -> String {
     // FNV-1a: any stable spread does.
     let hash =
         goal.as_str().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
-    format!("OPEN#{}", hash % OPEN_SHARDS)
+    open_shard_key(hash % OPEN_SHARDS)
+}
+
+/// All partitions of the open index. Which comes first changes every minute, so that none is always left for last.
+pub fn open_shards(now: Timestamp) -> impl Iterator<Item = String> {
+    let minute = u64::try_from(now.as_seconds() / 60).unwrap_or(0);
+    (0..OPEN_SHARDS).map(move |n| open_shard_key((minute + n) % OPEN_SHARDS))
+}
+
+fn open_shard_key(shard: u64) -> String {
+    format!("OPEN#{shard}")
 }
 
 #[cfg(test)]
@@ -93,5 +109,6 @@ mod tests {
         let shards: std::collections::HashSet<_> =
             (0..200).map(|i| open_shard(&format!("goal-{i}").parse().unwrap())).collect();
         assert_eq!(shards.len() as u64, OPEN_SHARDS);
+        assert_eq!(shards, open_shards(Timestamp::from_millis(0)).collect());
     }
 }

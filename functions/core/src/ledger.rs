@@ -88,6 +88,19 @@ impl Tally {
         })
     }
 
+    /// What became of these actions in a workflow that was cancelled: whatever was saved is removed, so none has succeeded.
+    /// The ledgers must be sealed.
+    pub fn cancelled(actions: &[ActionId], ledgers: &[BatchLedger]) -> Self {
+        let cancelled = || Failure::new(FailureCode::Cancelled, "the workflow was cancelled", 0);
+        Self::count(actions, |id| match ledgers.iter().find_map(|l| l.outcomes.get(id)) {
+            Some(ActionOutcome::Failed(failure)) => Some(ActionOutcome::Failed(failure.clone())),
+            Some(ActionOutcome::Succeeded { attempts, .. }) => {
+                Some(ActionOutcome::Failed(Failure { attempts: *attempts, ..cancelled() }))
+            }
+            None => Some(ActionOutcome::Failed(cancelled())),
+        })
+    }
+
     fn count(actions: &[ActionId], outcome: impl Fn(&ActionId) -> Option<ActionOutcome>) -> Self {
         actions.iter().fold(Self::default(), |mut tally, id| {
             match outcome(id) {
@@ -130,6 +143,19 @@ mod tests {
         assert_eq!((end.succeeded, end.failed_count()), (1, 2));
         assert_eq!(end.failed[0].code, FailureCode::NotProcessed);
         assert_eq!(end.failed[1].code, FailureCode::AiTimeout);
+    }
+
+    #[test]
+    fn a_cancelled_workflow_has_no_successes_and_keeps_the_reasons_it_knows() {
+        let actions = [id("a"), id("b"), id("c")];
+        let ledger = ledger(&[
+            ("a", ActionOutcome::Succeeded { tasks: 3, attempts: 2 }),
+            ("c", ActionOutcome::Failed(Failure::new(FailureCode::AiTimeout, "slow", 3))),
+        ]);
+        let end = Tally::cancelled(&actions, &[ledger]);
+        let failed: Vec<_> = end.failed.iter().map(|f| (f.code, f.attempts)).collect();
+        assert_eq!(end.succeeded, 0);
+        assert_eq!(failed, [(FailureCode::Cancelled, 2), (FailureCode::Cancelled, 0), (FailureCode::AiTimeout, 3)]);
     }
 
     #[test]

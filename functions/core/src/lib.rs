@@ -11,6 +11,9 @@ pub mod limits;
 pub mod notice;
 pub mod outcome;
 pub mod ports;
+pub mod reconcile;
 pub mod rows;
+#[cfg(test)]
+mod samples;
 pub mod start;
 pub mod task;

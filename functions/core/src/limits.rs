@@ -32,6 +32,23 @@ pub const PENDING_IS_STALE_AFTER: Duration = Duration::from_secs(5);
 /// For how long the one who has begun to tell the operators is left alone with it. Less than the projection queue's
 /// visibility timeout, so that after a crash the redelivered message finds it free.
 pub const NOTICE_LEASE: Duration = Duration::from_secs(60);
+/// For how long a worker's message stays hidden without a new sign of life: how soon another worker takes over from one that
+/// died.
+pub const LEASE: Duration = Duration::from_secs(60);
+/// How often a worker gives a sign of life. A third of the lease: one or two that fail cost nothing.
+pub const LEASE_RENEWAL: Duration = Duration::from_secs(20);
+/// The longest reason of a cancellation that is kept, in characters. A longer one is cut, never refused.
+pub const MAX_REASON: usize = 2_000;
+/// A workflow without a sign of life for this long is looked at by the reconciler. Longer than events usually take.
+pub const QUIET: Duration = Duration::from_secs(20);
+/// How long after the end of its time a workflow counts as overdue: Step Functions itself must have the chance to end it.
+pub const OVERDUE_GRACE: Duration = Duration::from_secs(60);
+/// The most workflows that one run of the reconciler looks at.
+pub const RECONCILED_AT_MOST: usize = 1_000;
+/// How long one run of the reconciler goes on taking up more workflows. Its function's timeout leaves time to finish them.
+pub const RECONCILING: Duration = Duration::from_secs(40);
+/// How many workflows the reconciler looks at side by side. Step Functions answers about 15 descriptions a second for long.
+pub const RECONCILED_AT_ONCE: usize = 8;
 /// How long an ended workflow stays in the table.
 pub const HISTORY: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 /// Over how many partitions the index of open executions is spread.

@@ -84,36 +84,17 @@ fn body(execution: &Execution, what: &str, failed: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::execution::{GoalBefore, Status};
-    use goal_activity_events::{FailedAction, FailureCode, Timestamp};
-    use std::collections::BTreeMap;
+    use crate::execution::Status;
+    use crate::samples;
+    use goal_activity_events::Timestamp;
 
     fn ended(status: Status, failed: usize) -> Execution {
-        let failure = |i| FailedAction {
-            action_id: format!("action-{i}").parse().unwrap(),
-            code: FailureCode::AiTimeout,
-            message: "no answer within 120 s".into(),
-            attempts: 3,
-        };
         Execution {
-            execution_arn: "arn:aws:states:us-east-1:123456789012:execution:goal-activity:goal-1-1".parse().unwrap(),
-            goal_id: "goal-1".parse().unwrap(),
-            user_id: "user-1".parse().unwrap(),
-            request_id: "r".parse().unwrap(),
             status,
-            start_date: Timestamp::from_millis(0),
             stop_date: Some(Timestamp::from_millis(1)),
-            action_ids: (0..64).map(|i| format!("action-{i}").parse().unwrap()).collect(),
-            total_actions: 64,
-            regenerate: false,
-            goal_before: GoalBefore::default(),
-            batches: BTreeMap::new(),
             succeeded_actions: Some(64 - u32::try_from(failed).unwrap()),
-            failed_count: None,
-            failed_actions: (0..failed).map(failure).collect(),
-            timeline: BTreeMap::new(),
-            published_at: None,
-            notified_at: None,
+            failed_actions: samples::failures(failed),
+            ..samples::execution()
         }
     }
 

@@ -7,13 +7,13 @@ use goal_activity_events::{
     ActionId, BatchAnswer, BatchProgressed, ClaimSequence, EventId, ExecutionArn, FailureCode, GoalActivityRejected,
     GoalActivityRequested, GoalId, TaskToken, Timestamp, WorkflowCompleted,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::execution::{BatchState, Execution};
+use crate::execution::{BatchState, Cancellation, Execution};
 use crate::goal::{Action, Goal, GoalHead, SubGoal};
 use crate::ledger::{ActionOutcome, BatchLedger};
 use crate::notice::Notice;
-use crate::outcome::Settlement;
+use crate::outcome::{End, Settlement};
 use crate::task::{Task, TaskDrafts};
 
 /// Something outside did not answer or was too busy. Trying the same again later is right; nothing is known to be done.
@@ -160,6 +160,46 @@ impl From<&Execution> for ExecutionInput {
     }
 }
 
+/// Stops executions of the state machine.
+pub trait StopExecution: Sync {
+    /// Stops the execution, if it runs. One that has ended, or was never started, is as good as stopped.
+    fn stop_execution(&self, execution: &ExecutionArn, why: StopReason) -> impl Future<Output = Outside<()>> + Send;
+}
+
+/// Why an execution is stopped. What a user wrote is for the user's eyes, so it does not go into AWS's history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopReason {
+    /// Its workflow was cancelled.
+    Cancelled,
+    /// Its workflow has ended without it.
+    Ended,
+}
+
+/// What Step Functions knows of an execution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Machine {
+    /// Nothing: it was never started.
+    Absent,
+    /// It runs.
+    Running {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// It has ended.
+    Ended {
+        /// How.
+        end: End,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// Asks Step Functions about an execution.
+pub trait DescribeExecution: Sync {
+    /// What it is doing now. Step Functions answers for 90 days after an end.
+    fn describe_execution(&self, execution: &ExecutionArn) -> impl Future<Output = Outside<Machine>> + Send;
+}
+
 /// Starts executions of the state machine.
 pub trait StartExecution: Sync {
     /// Starts the execution under its own name. One that was started before is left alone (promise P2).
@@ -276,9 +316,60 @@ pub trait RecordProgress: Sync {
     ) -> impl Future<Output = Outside<()>> + Send;
 }
 
+/// Records that a workflow is to be stopped.
+pub trait CancelExecution: Sync {
+    /// Records the cancellation, unless the workflow has ended or is being cancelled already: then `false`. From then on it
+    /// can only end as `ABORTED`: this is what decides a race with its natural end.
+    fn record_cancellation(
+        &self,
+        execution: &ExecutionArn,
+        cancellation: &Cancellation,
+    ) -> impl Future<Output = Outside<bool>> + Send;
+}
+
+/// Removes what a workflow has made.
+pub trait RemoveTasks: Sync {
+    /// Removes the tasks of this execution and no others. Its ledger must be sealed, or more could follow.
+    fn remove_tasks_of(&self, goal: &GoalId, execution: &ExecutionArn) -> impl Future<Output = Outside<()>> + Send;
+}
+
+/// A workflow that may need something done.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OpenExecution {
+    /// The workflow.
+    pub execution_arn: ExecutionArn,
+    /// When it was requested: where a listing goes on after it.
+    pub start_date: Timestamp,
+    /// Its goal.
+    pub goal_id: GoalId,
+}
+
+impl From<&Execution> for OpenExecution {
+    fn from(execution: &Execution) -> Self {
+        Self {
+            execution_arn: execution.execution_arn.clone(),
+            start_date: execution.start_date,
+            goal_id: execution.goal_id.clone(),
+        }
+    }
+}
+
+/// Lists the workflows that have not ended, or whose end not everybody knows.
+pub trait ListOpen: Sync {
+    /// The next of one shard, the oldest first, after the given one; at most `limit`. May be seconds behind.
+    fn list_open(
+        &self,
+        shard: &str,
+        after: Option<&OpenExecution>,
+        limit: u16,
+    ) -> impl Future<Output = Outside<Vec<OpenExecution>>> + Send;
+}
+
 /// Writes the end of a workflow.
 pub trait SettleExecution: Sync {
-    /// Ends the execution and frees its goal, in one transaction; leaves it alone when it has ended already.
+    /// Ends the execution and frees its goal, in one transaction. Leaves it alone when it has ended already, and when it was
+    /// cancelled and this is another end.
     fn settle(&self, settlement: &Settlement) -> impl Future<Output = Outside<()>> + Send;
     /// Notes that the end was published, and takes the telling of the operators upon the caller: `false` when somebody else
     /// has it in hand, or has done it.
@@ -293,12 +384,12 @@ pub trait Notify: Sync {
     fn notify(&self, execution: &Execution, notice: &Notice) -> impl Future<Output = Outside<()>> + Send;
 }
 
-/// What Step Functions said of an answer.
+/// What Step Functions said of an answer or a heartbeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answered {
     /// It was waiting for it.
     Accepted,
-    /// It was not waiting any more: timed out, answered or unknown. Never worth a retry.
+    /// It was not waiting for it any more: timed out, answered or unknown. Never worth a retry.
     Stale,
 }
 
@@ -306,6 +397,8 @@ pub enum Answered {
 pub trait AnswerBatch: Sync {
     /// Hands in the answer.
     fn answer(&self, token: &TaskToken, answer: &BatchAnswer) -> impl Future<Output = Outside<Answered>> + Send;
+    /// Says that a worker is still at it.
+    fn heartbeat(&self, token: &TaskToken) -> impl Future<Output = Outside<Answered>> + Send;
 }
 
 /// What the AI is asked: the tasks of one action, with all it needs to know.

@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use goal_activity_events::{ActionId, ExecutionArn, GoalId, RejectionReason, UserId};
+use goal_activity_events::{ActionId, ExecutionArn, GoalActivityRequested, GoalId, RejectionReason, UserId};
 
-use crate::execution::GoalBefore;
+use crate::execution::{Execution, GoalBefore};
 use crate::goal::Goal;
 
 /// What is asked for.
@@ -14,10 +14,43 @@ pub struct StartRequest {
     pub goal_id: GoalId,
     /// Who asks.
     pub user_id: UserId,
-    /// Only these actions. Without it: every action that has no tasks yet.
-    pub action_ids: Option<Vec<ActionId>>,
+    /// For what.
+    pub scope: Scope,
     /// Replace the tasks of actions that already have some.
     pub regenerate: bool,
+}
+
+/// Which of a goal's actions a start is for. Of these, always only the ones without tasks, unless tasks are to be replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// All.
+    Goal,
+    /// These, and all of them must be there.
+    Actions(Vec<ActionId>),
+    /// These, as far as they are still there: what an earlier workflow has left undone.
+    Left(Vec<ActionId>),
+}
+
+impl Scope {
+    /// The named actions; all when none are named.
+    pub fn of(actions: Option<Vec<ActionId>>) -> Self {
+        actions.map_or(Self::Goal, Self::Actions)
+    }
+
+    fn contains(&self, action: &ActionId) -> bool {
+        match self {
+            Self::Goal => true,
+            Self::Actions(ids) | Self::Left(ids) => ids.contains(action),
+        }
+    }
+
+    /// The actions without which the request makes no sense.
+    fn required(&self) -> &[ActionId] {
+        match self {
+            Self::Actions(ids) => ids,
+            Self::Goal | Self::Left(_) => &[],
+        }
+    }
 }
 
 /// A start that may be made: the goal can be claimed for it.
@@ -51,7 +84,7 @@ pub enum StartRejection {
     #[error("goal has no action {0}")]
     UnknownAction(ActionId),
     /// Everything asked for is there already.
-    #[error("every requested action of goal {0} has tasks already; set regenerate to replace them")]
+    #[error("every requested action of goal {0} has tasks already, or is gone; set regenerate to replace them")]
     NothingToDo(GoalId),
 }
 
@@ -98,14 +131,15 @@ pub fn decide(
     if goal.actions.is_empty() {
         return Err(StartRejection::NoActions(id()));
     }
-    if let Some(unknown) = request.action_ids.iter().flatten().find(|a| goal.action(a).is_none()) {
+    if let Some(unknown) = request.scope.required().iter().find(|a| goal.action(a).is_none()) {
         return Err(StartRejection::UnknownAction(unknown.clone()));
     }
 
-    let wanted = |a: &ActionId| request.action_ids.as_ref().is_none_or(|ids| ids.contains(a));
     let all = || goal.actions.iter().map(|a| &a.action_id);
-    let action_ids: Vec<_> =
-        all().filter(|a| wanted(a) && (request.regenerate || !with_tasks.contains(a))).cloned().collect();
+    let action_ids: Vec<_> = all()
+        .filter(|a| request.scope.contains(a) && (request.regenerate || !with_tasks.contains(a)))
+        .cloned()
+        .collect();
     if action_ids.is_empty() {
         return Err(StartRejection::NothingToDo(id()));
     }
@@ -115,6 +149,20 @@ pub fn decide(
         left_out: count(all().filter(|a| !with_tasks.contains(a) && !action_ids.contains(a)).count()),
     };
     Ok(StartPlan { action_ids, goal_before })
+}
+
+/// The event that asks for an accepted workflow to be launched. The same for every attempt to announce it.
+pub fn requested_event(execution: &Execution) -> GoalActivityRequested {
+    GoalActivityRequested {
+        version: goal_activity_events::Version::V1,
+        event_id: execution.request_id.clone(),
+        occurred_at: execution.start_date,
+        execution_arn: Some(execution.execution_arn.clone()),
+        goal_id: execution.goal_id.clone(),
+        user_id: execution.user_id.clone(),
+        action_ids: Some(execution.action_ids.clone()),
+        regenerate: execution.regenerate,
+    }
 }
 
 #[cfg(test)]
@@ -153,7 +201,7 @@ mod tests {
         StartRequest {
             goal_id: "g".parse().unwrap(),
             user_id: "u".parse().unwrap(),
-            action_ids: None,
+            scope: Scope::Goal,
             regenerate: false,
         }
     }
@@ -173,7 +221,7 @@ mod tests {
     #[test]
     fn regenerate_takes_all_wanted_actions_once_each() {
         let request =
-            StartRequest { action_ids: Some(ids(&["a-2-1", "a-1-1", "a-2-1"])), regenerate: true, ..request() };
+            StartRequest { scope: Scope::Actions(ids(&["a-2-1", "a-1-1", "a-2-1"])), regenerate: true, ..request() };
         let plan = decide(&goal(&["1#1", "1#2", "2#1"]), &HashSet::from_iter(ids(&["a-1-1"])), &request).unwrap();
         assert_eq!(plan.action_ids, ids(&["a-1-1", "a-2-1"]));
         assert_eq!(plan.goal_before, GoalBefore { with_tasks: 1, left_out: 1 });
@@ -197,7 +245,7 @@ mod tests {
         busy.head.claimed_by = Some("arn:aws:states:us-east-1:123456789012:execution:m:g-1".parse().unwrap());
         assert_eq!(reason(&busy, &none, &request()), RejectionReason::AlreadyRunning);
         assert_eq!(reason(&goal(&[]), &none, &request()), RejectionReason::NoActions);
-        let unknown = StartRequest { action_ids: Some(ids(&["nope"])), ..request() };
+        let unknown = StartRequest { scope: Scope::Actions(ids(&["nope"])), ..request() };
         assert_eq!(reason(&open, &none, &unknown), RejectionReason::UnknownAction);
         assert_eq!(reason(&open, &HashSet::from_iter(ids(&["a-1-1"])), &request()), RejectionReason::NothingToDo);
     }

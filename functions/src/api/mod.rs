@@ -3,6 +3,7 @@
 //! Dispatches on the route that API Gateway has matched and on its path parameters. `lambda_http` would rebuild a URI from
 //! the decoded path, where a `#` or `?` in a segment cuts it short.
 
+mod cancel;
 mod input;
 mod problem;
 mod start;
@@ -13,22 +14,27 @@ use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse
 use aws_lambda_events::encodings::Body;
 use aws_lambda_events::http::header::{CONTENT_TYPE, LOCATION};
 use aws_lambda_events::http::{HeaderMap, HeaderValue};
+use goal_activity_core::execution::Execution;
 use goal_activity_core::ports::{
     ActionsWithTasks, ClaimGoal, Clock, FindExecution, ListTasks, LoadGoal, LoadGoalHead, PublishEvent,
 };
+use goal_activity_events::ExecutionArn;
 use serde::Serialize;
 
+use crate::cancel::CancelWorkflow;
 use crate::intake::Intake;
 use input::Input;
 use problem::{Code, Problem};
 
 /// The function with all it needs.
 #[derive(Debug, Clone)]
-pub struct Api<G, T, E, C, K, B> {
+pub struct Api<G, T, E, C, K, B, X> {
     /// Accepts requests; its ports also serve the routes that only read.
     pub intake: Intake<G, T, E, C, K>,
     /// Announces accepted requests.
     pub bus: B,
+    /// Cancels workflows.
+    pub cancel: X,
 }
 
 /// A successful answer.
@@ -49,7 +55,7 @@ impl Reply {
     }
 }
 
-impl<G, T, E, C, K, B> Api<G, T, E, C, K, B>
+impl<G, T, E, C, K, B, X> Api<G, T, E, C, K, B, X>
 where
     G: LoadGoal + LoadGoalHead,
     T: ActionsWithTasks + ListTasks,
@@ -57,6 +63,7 @@ where
     C: ClaimGoal,
     K: Clock,
     B: PublishEvent,
+    X: CancelWorkflow,
 {
     /// Answers one request. Whatever goes wrong is an answer, too.
     pub async fn handle(&self, request: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
@@ -80,8 +87,22 @@ where
             "POST /api/goals/{goalId}/start-activity" => self.start(input).await,
             "GET /api/goals/{goalId}/tasks" => self.tasks(input).await,
             "GET /api/workflows/{executionArn}/status" => self.status(input).await,
+            "POST /api/workflows/{executionArn}/cancel" => self.cancel(input).await,
+            "POST /api/workflows/{executionArn}/retry" => self.retry(input).await,
             _ => Err(Problem::new(Code::NotFound, "there is no such route")),
         }
+    }
+
+    /// The workflow in the path, which must be the caller's.
+    async fn own_workflow(&self, input: &Input) -> Result<Execution, Problem> {
+        let user = input.user()?;
+        let arn: ExecutionArn = input.path("executionArn")?;
+        let unknown = || Problem::new(Code::UnknownExecution, format!("there is no workflow {arn}"));
+        let execution = self.intake.executions.find_execution(&arn).await?.ok_or_else(unknown)?;
+        if execution.user_id != user {
+            return Err(Problem::new(Code::NotOwner, "this workflow belongs to another user"));
+        }
+        Ok(execution)
     }
 }
 

@@ -21,6 +21,9 @@ pub(super) enum Code {
     AlreadyRunning,
     NothingToDo,
     GoalClosed,
+    AlreadyEnded,
+    NotEnded,
+    NothingFailed,
     Internal,
     Unavailable,
 }
@@ -33,7 +36,12 @@ impl Code {
             Self::Unauthenticated => 401,
             Self::NotOwner => 403,
             Self::NotFound | Self::UnknownGoal | Self::UnknownExecution => 404,
-            Self::AlreadyRunning | Self::NothingToDo | Self::GoalClosed => 409,
+            Self::AlreadyRunning
+            | Self::NothingToDo
+            | Self::GoalClosed
+            | Self::AlreadyEnded
+            | Self::NotEnded
+            | Self::NothingFailed => 409,
             Self::Internal => 500,
             Self::Unavailable => 503,
         }
@@ -52,6 +60,9 @@ impl Code {
             Self::AlreadyRunning => "A workflow of this goal is running",
             Self::NothingToDo => "All tasks are there already",
             Self::GoalClosed => "The goal is closed",
+            Self::AlreadyEnded => "The workflow has ended",
+            Self::NotEnded => "The workflow has not ended",
+            Self::NothingFailed => "Nothing is left to retry",
             Self::Internal => "Something is wrong on our side",
             Self::Unavailable => "Not possible right now, try again",
         }

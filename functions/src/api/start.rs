@@ -1,16 +1,17 @@
 use goal_activity_core::execution::{Execution, Status};
 use goal_activity_core::limits::PENDING_IS_STALE_AFTER;
 use goal_activity_core::ports::{
-    ActionsWithTasks, ClaimGoal, Clock, Event, FindExecution, LoadGoal, LoadGoalHead, Outside, PublishEvent,
+    ActionsWithTasks, ClaimGoal, Clock, Event, FindExecution, ListTasks, LoadGoal, LoadGoalHead, Outside, PublishEvent,
 };
-use goal_activity_core::start::{StartRejection, StartRequest};
-use goal_activity_events::{ActionId, EventId, ExecutionArn, GoalActivityRequested, Timestamp, Version};
+use goal_activity_core::start::{Scope, StartRejection, StartRequest, requested_event};
+use goal_activity_events::{ActionId, EventId, ExecutionArn, Timestamp};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
 use super::input::Input;
 use super::problem::{Code, Problem};
 use super::{Api, Reply};
+use crate::cancel::CancelWorkflow;
 use crate::intake::{IntakeError, Origin};
 
 /// What a start may be told. Unknown fields are ignored.
@@ -32,14 +33,15 @@ struct Started<'a> {
     total_actions: u32,
 }
 
-impl<G, T, E, C, K, B> Api<G, T, E, C, K, B>
+impl<G, T, E, C, K, B, X> Api<G, T, E, C, K, B, X>
 where
     G: LoadGoal + LoadGoalHead,
-    T: ActionsWithTasks,
+    T: ActionsWithTasks + ListTasks,
     E: FindExecution,
     C: ClaimGoal,
     K: Clock,
     B: PublishEvent,
+    X: CancelWorkflow,
 {
     pub(super) async fn start(&self, input: &Input) -> Result<Reply, Problem> {
         let user_id = input.user()?;
@@ -51,13 +53,38 @@ where
                 "actionIds is empty; leave it out to start for all actions",
             ));
         }
-        let request = StartRequest { goal_id, user_id, action_ids: body.action_ids, regenerate: body.regenerate };
-        let execution = match self.intake.accept(&request, &Origin::Api(EventId::random())).await {
+        let (scope, regenerate) = (Scope::of(body.action_ids), body.regenerate);
+        self.begin(&StartRequest { goal_id, user_id, scope, regenerate }).await
+    }
+
+    /// Starts a new workflow for the actions that an ended one has left undone; everything else stays as it is.
+    pub(super) async fn retry(&self, input: &Input) -> Result<Reply, Problem> {
+        let ended = self.own_workflow(input).await?;
+        let refused = |code, detail: &str| Problem::new(code, detail).about(&ended.execution_arn);
+        if ended.status.ended().is_none() {
+            return Err(refused(Code::NotEnded, "this workflow has not ended; what it cannot do is known at its end"));
+        }
+        if ended.failed_actions.is_empty() {
+            return Err(refused(Code::NothingFailed, "no action of this workflow has failed"));
+        }
+        let failed = ended.failed_actions.iter().map(|f| f.action_id.clone()).collect();
+        self.begin(&StartRequest {
+            goal_id: ended.goal_id.clone(),
+            user_id: ended.user_id.clone(),
+            scope: Scope::Left(failed),
+            // A failed action keeps the tasks that it was to replace.
+            regenerate: ended.regenerate,
+        })
+        .await
+    }
+
+    async fn begin(&self, request: &StartRequest) -> Result<Reply, Problem> {
+        let execution = match self.intake.accept(request, &Origin::Api(EventId::random())).await {
             Ok(execution) => execution,
             Err(IntakeError::Rejected(why)) => return Err(self.refuse(why).await?),
             Err(IntakeError::Unavailable(error)) => return Err(error.into()),
         };
-        // The claim stands even if this fails: a later start, once it is stale, announces it again.
+        // The claim stands even if this fails: the reconciler, or a later start, announces it again.
         self.announce(&execution).await.map_err(|e| Problem::from(e).about(&execution.execution_arn))?;
 
         let arn = &execution.execution_arn;
@@ -68,17 +95,7 @@ where
     }
 
     async fn announce(&self, execution: &Execution) -> Outside<()> {
-        let event = GoalActivityRequested {
-            version: Version::V1,
-            event_id: execution.request_id.clone(),
-            occurred_at: execution.start_date,
-            execution_arn: Some(execution.execution_arn.clone()),
-            goal_id: execution.goal_id.clone(),
-            user_id: execution.user_id.clone(),
-            action_ids: Some(execution.action_ids.clone()),
-            regenerate: execution.regenerate,
-        };
-        self.bus.publish(Event::Requested(event)).await
+        self.bus.publish(Event::Requested(requested_event(execution))).await
     }
 
     /// Refuses a start; when a workflow is in the way that was perhaps never announced, announces it again.

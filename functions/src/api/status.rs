@@ -1,13 +1,14 @@
-use goal_activity_core::execution::{BatchState, Execution, Status};
+use goal_activity_core::execution::{BatchState, Cancellation, Execution, Status};
 use goal_activity_core::ports::{
-    ActionsWithTasks, ClaimGoal, Clock, FindExecution, LoadGoal, LoadGoalHead, PublishEvent,
+    ActionsWithTasks, ClaimGoal, Clock, FindExecution, ListTasks, LoadGoal, LoadGoalHead, PublishEvent,
 };
 use goal_activity_events::{ExecutionArn, FailedAction, GoalId, Timestamp};
 use serde::Serialize;
 
 use super::input::Input;
-use super::problem::{Code, Problem};
+use super::problem::Problem;
 use super::{Api, Reply};
+use crate::cancel::CancelWorkflow;
 
 /// The read model as people see it.
 #[derive(Debug, Serialize)]
@@ -27,6 +28,8 @@ struct StatusView<'a> {
     batches: Vec<BatchView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     estimated_seconds_remaining: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cancellation: Option<&'a Cancellation>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<ErrorView>,
 }
@@ -88,27 +91,23 @@ fn view(execution: &Execution, now: Timestamp) -> StatusView<'_> {
         failed_actions: progress.failed,
         batches,
         estimated_seconds_remaining: execution.estimated_seconds_remaining(now),
+        cancellation: execution.cancellation.as_ref(),
         error: error(execution.status),
     }
 }
 
-impl<G, T, E, C, K, B> Api<G, T, E, C, K, B>
+impl<G, T, E, C, K, B, X> Api<G, T, E, C, K, B, X>
 where
     G: LoadGoal + LoadGoalHead,
-    T: ActionsWithTasks,
+    T: ActionsWithTasks + ListTasks,
     E: FindExecution,
     C: ClaimGoal,
     K: Clock,
     B: PublishEvent,
+    X: CancelWorkflow,
 {
     pub(super) async fn status(&self, input: &Input) -> Result<Reply, Problem> {
-        let user = input.user()?;
-        let arn: ExecutionArn = input.path("executionArn")?;
-        let unknown = || Problem::new(Code::UnknownExecution, format!("there is no workflow {arn}"));
-        let execution = self.intake.executions.find_execution(&arn).await?.ok_or_else(unknown)?;
-        if execution.user_id != user {
-            return Err(Problem::new(Code::NotOwner, "this workflow belongs to another user"));
-        }
+        let execution = self.own_workflow(input).await?;
         Reply::ok(view(&execution, self.intake.clock.now()))
     }
 }

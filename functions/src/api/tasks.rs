@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::input::{Input, cursor_after};
 use super::problem::{Code, Problem};
 use super::{Api, Reply};
+use crate::cancel::CancelWorkflow;
 
 /// How many tasks a page has when nothing else is asked for, and at the most. DynamoDB's own page of 1 MB holds more.
 const DEFAULT_LIMIT: u16 = 100;
@@ -22,7 +23,7 @@ struct Page {
     next_cursor: Option<String>,
 }
 
-impl<G, T, E, C, K, B> Api<G, T, E, C, K, B>
+impl<G, T, E, C, K, B, X> Api<G, T, E, C, K, B, X>
 where
     G: LoadGoal + LoadGoalHead,
     T: ActionsWithTasks + ListTasks,
@@ -30,6 +31,7 @@ where
     C: ClaimGoal,
     K: Clock,
     B: PublishEvent,
+    X: CancelWorkflow,
 {
     pub(super) async fn tasks(&self, input: &Input) -> Result<Reply, Problem> {
         let user = input.user()?;

@@ -42,15 +42,20 @@ impl Claims {
     /// Takes the goal, if it is as it was read: same owner, same number of claims, open, and free.
     fn take_goal(&self, claim: &Claim) -> Outside<Update> {
         let [completed, paused, cancelled] = GoalStatus::CLOSED.map(attribute);
+        let as_read = match claim.expected.0 {
+            // The goal app does not write the attribute.
+            0 => "(#claims = :expected OR attribute_not_exists(#claims))",
+            _ => "#claims = :expected",
+        };
         Update::builder()
             .table_name(&self.goals)
             .key(keys::GOAL_ID, text(&claim.execution.goal_id))
             .key(keys::ITEM, text(keys::GOAL))
             .update_expression("SET #claim = :execution, #claims = :claims, #status = :processing, #updated = :now")
-            .condition_expression(
+            .condition_expression(format!(
                 "#user = :user AND attribute_not_exists(#claim) AND NOT #status IN (:completed, :paused, :cancelled) \
-                 AND (#claims = :expected OR (attribute_not_exists(#claims) AND :expected = :zero))",
-            )
+                 AND {as_read}"
+            ))
             .expression_attribute_names("#claim", keys::CLAIM)
             .expression_attribute_names("#claims", keys::CLAIMS)
             .expression_attribute_names("#status", "status")
@@ -59,7 +64,6 @@ impl Claims {
             .expression_attribute_values(":execution", text(&claim.execution.execution_arn))
             .expression_attribute_values(":claims", number(claim.sequence.0))
             .expression_attribute_values(":expected", number(claim.expected.0))
-            .expression_attribute_values(":zero", number(0))
             .expression_attribute_values(":processing", attribute(GoalStatus::Processing)?)
             .expression_attribute_values(":completed", completed?)
             .expression_attribute_values(":paused", paused?)

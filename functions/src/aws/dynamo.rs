@@ -93,12 +93,12 @@ pub(super) async fn transact(client: &Client, what: &str, items: Vec<TransactWri
     Err(unavailable(what)(error))
 }
 
-/// All rows of a goal in a table whose partition key is the goal; only the one attribute of each, when one is named.
+/// All rows of a goal in a table whose partition key is the goal; only these attributes of each, when any are named.
 pub(super) async fn rows_of_goal(
     client: &Client,
     table: &str,
     goal: &GoalId,
-    attribute: Option<&str>,
+    attributes: &[&str],
 ) -> Outside<Vec<Item>> {
     let mut query = client
         .query()
@@ -107,8 +107,12 @@ pub(super) async fn rows_of_goal(
         .key_condition_expression("#goal = :goal")
         .expression_attribute_names("#goal", keys::GOAL_ID)
         .expression_attribute_values(":goal", text(goal));
-    if let Some(attribute) = attribute {
-        query = query.projection_expression("#attribute").expression_attribute_names("#attribute", attribute);
+    if !attributes.is_empty() {
+        let names: Vec<_> = (0..attributes.len()).map(|i| format!("#attribute{i}")).collect();
+        query = query.projection_expression(names.join(", "));
+        for (name, attribute) in names.into_iter().zip(attributes) {
+            query = query.expression_attribute_names(name, *attribute);
+        }
     }
     let rows: Result<Vec<Item>, _> = query.into_paginator().items().send().collect().await;
     rows.map_err(unavailable(format!("reading goal {goal} in table {table}")))

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use goal_activity_core::execution::{BatchState, Execution, Happening, Status, TimelineEntry};
 use goal_activity_core::keys;
-use goal_activity_core::ports::{FindExecution, Outside, RecordProgress};
+use goal_activity_core::ports::{FindExecution, ListOpen, OpenExecution, Outside, RecordProgress};
 use goal_activity_events::{EventId, ExecutionArn, Timestamp};
 
 use super::dynamo::{Item, attribute, number, read, text, update_if};
@@ -63,6 +63,33 @@ impl FindExecution for Executions {
             .await
             .map_err(unavailable(format!("reading execution {arn}")))?;
         answer.item.map(|row| read(&self.table, row)).transpose()
+    }
+}
+
+impl ListOpen for Executions {
+    async fn list_open(&self, shard: &str, after: Option<&OpenExecution>, limit: u16) -> Outside<Vec<OpenExecution>> {
+        let start = |after: &OpenExecution| {
+            Item::from([
+                (keys::OPEN_SHARD.to_owned(), text(shard)),
+                (keys::START_DATE.to_owned(), text(after.start_date)),
+                (keys::EXECUTION_ARN.to_owned(), text(&after.execution_arn)),
+                (keys::ITEM.to_owned(), text(keys::EXECUTION)),
+            ])
+        };
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(keys::OPEN_INDEX)
+            .key_condition_expression("#shard = :shard")
+            .expression_attribute_names("#shard", keys::OPEN_SHARD)
+            .expression_attribute_values(":shard", text(shard))
+            .limit(i32::from(limit))
+            .set_exclusive_start_key(after.map(start))
+            .send()
+            .await
+            .map_err(unavailable(format!("listing the open executions of {shard}")))?;
+        answer.items.unwrap_or_default().into_iter().map(|row| read(&self.table, row)).collect()
     }
 }
 

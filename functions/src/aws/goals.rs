@@ -23,7 +23,7 @@ impl Goals {
 
 impl LoadGoal for Goals {
     async fn load_goal(&self, goal: &GoalId) -> Outside<Option<Goal>> {
-        let rows = rows_of_goal(&self.client, &self.table, goal, None).await?;
+        let rows = rows_of_goal(&self.client, &self.table, goal, &[]).await?;
         let (mut head, mut sub_goals, mut actions) = (None, Vec::new(), Vec::new());
         for row in rows {
             match row.get(keys::ITEM).and_then(|k| k.as_s().ok()).map_or("", String::as_str) {

@@ -1,22 +1,74 @@
 use aws_sdk_sfn::Client;
+use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
+use aws_sdk_sfn::operation::send_task_heartbeat::SendTaskHeartbeatError;
 use aws_sdk_sfn::operation::send_task_success::SendTaskSuccessError;
-use goal_activity_core::ports::{AnswerBatch, Answered, ExecutionInput, Outside, StartExecution, Unavailable};
-use goal_activity_events::{BatchAnswer, StateMachineArn, TaskToken};
+use aws_sdk_sfn::types::ExecutionStatus;
+use goal_activity_core::outcome::End;
+use goal_activity_core::ports::{
+    AnswerBatch, Answered, DescribeExecution, ExecutionInput, Machine as MachineState, Outside, StartExecution,
+    StopExecution, StopReason, Unavailable,
+};
+use goal_activity_events::{BatchAnswer, ExecutionArn, MachineStatus, TaskToken, Timestamp};
 
 use super::{Connection, unavailable};
 
-/// The state machine, for starting executions.
+/// State machines and their executions. An execution's ARN tells which state machine it belongs to.
 #[derive(Debug, Clone)]
 pub struct Machine {
     client: Client,
-    arn: StateMachineArn,
 }
 
 impl Machine {
-    /// The state machine of that ARN.
-    pub fn new(aws: &Connection, arn: StateMachineArn) -> Self {
-        Self { client: Client::new(&aws.sdk), arn }
+    /// All that this process may use.
+    pub fn new(aws: &Connection) -> Self {
+        Self { client: Client::new(&aws.sdk) }
     }
+}
+
+impl StopExecution for Machine {
+    async fn stop_execution(&self, execution: &ExecutionArn, why: StopReason) -> Outside<()> {
+        let (error, cause) = match why {
+            StopReason::Cancelled => ("Cancelled", "Its user has cancelled the workflow."),
+            StopReason::Ended => ("Ended", "The workflow has ended without this execution."),
+        };
+        let stop = self.client.stop_execution().execution_arn(execution.as_str()).error(error).cause(cause);
+        match stop.send().await {
+            Err(e) if e.as_service_error().is_some_and(|e| e.is_execution_does_not_exist()) => Ok(()),
+            Err(e) => Err(unavailable(format!("stopping {execution}"))(e)),
+            Ok(_) => Ok(()),
+        }
+    }
+}
+
+impl DescribeExecution for Machine {
+    async fn describe_execution(&self, execution: &ExecutionArn) -> Outside<MachineState> {
+        match self.client.describe_execution().execution_arn(execution.as_str()).send().await {
+            Ok(found) => machine_state(&found).ok_or_else(|| {
+                let reason = format!("its status {} is not known here", found.status().as_str());
+                Unavailable::new(format!("describing {execution}"), reason)
+            }),
+            Err(e) if e.as_service_error().is_some_and(|e| e.is_execution_does_not_exist()) => Ok(MachineState::Absent),
+            Err(e) => Err(unavailable(format!("describing {execution}"))(e)),
+        }
+    }
+}
+
+fn machine_state(found: &DescribeExecutionOutput) -> Option<MachineState> {
+    let moment = |at: &aws_sdk_sfn::primitives::DateTime| Timestamp::from_millis(at.to_millis().unwrap_or(i64::MAX));
+    let since = moment(found.start_date());
+    let status = match found.status() {
+        ExecutionStatus::Running => MachineStatus::Running,
+        ExecutionStatus::Succeeded => MachineStatus::Succeeded,
+        ExecutionStatus::Failed => MachineStatus::Failed,
+        ExecutionStatus::TimedOut => MachineStatus::TimedOut,
+        ExecutionStatus::Aborted => MachineStatus::Aborted,
+        ExecutionStatus::PendingRedrive => MachineStatus::PendingRedrive,
+        _ => return None,
+    };
+    Some(match End::of(status) {
+        Some(end) => MachineState::Ended { end, at: found.stop_date().map_or(since, moment) },
+        None => MachineState::Running { since },
+    })
 }
 
 impl StartExecution for Machine {
@@ -26,7 +78,7 @@ impl StartExecution for Machine {
         let started = self
             .client
             .start_execution()
-            .state_machine_arn(self.arn.as_str())
+            .state_machine_arn(input.execution_arn.state_machine().as_str())
             .name(input.execution_arn.name())
             .input(json)
             .send()
@@ -64,9 +116,21 @@ impl AnswerBatch for Callbacks {
             Err(e) => Err(unavailable(what())(e)),
         }
     }
+
+    async fn heartbeat(&self, token: &TaskToken) -> Outside<Answered> {
+        match self.client.send_task_heartbeat().task_token(token.reveal()).send().await {
+            Ok(_) => Ok(Answered::Accepted),
+            Err(e) if e.as_service_error().is_some_and(is_stale_heartbeat) => Ok(Answered::Stale),
+            Err(e) => Err(unavailable("sending a heartbeat")(e)),
+        }
+    }
 }
 
 /// AWS has three ways to say that nobody waits for this token any more.
 fn is_stale(error: &SendTaskSuccessError) -> bool {
+    error.is_task_timed_out() || error.is_task_does_not_exist() || error.is_invalid_token()
+}
+
+fn is_stale_heartbeat(error: &SendTaskHeartbeatError) -> bool {
     error.is_task_timed_out() || error.is_task_does_not_exist() || error.is_invalid_token()
 }

@@ -24,6 +24,7 @@ use goal_activity_core::ports::Unavailable;
 use crate::clock::SystemClock;
 use crate::config;
 use crate::intake::Intake;
+use crate::settle::{Conclude, Settle};
 
 pub use bus::Bus;
 pub use claim::Claims;
@@ -77,6 +78,31 @@ pub fn intake(aws: &Connection, config: config::Intake) -> AwsIntake {
         clock: SystemClock,
         state_machine: config.state_machine,
     }
+}
+
+/// What ends workflows and tells other services, wired to AWS.
+pub type AwsSettle = Settle<Executions, Ledger, Tasks, Settlements, Bus, SystemClock>;
+
+/// The end of workflows over these tables and this bus.
+pub fn settle(aws: &Connection, goals: &str, tasks: &str, executions: &str, bus: &str) -> AwsSettle {
+    Settle {
+        executions: Executions::new(aws, executions),
+        ledger: Ledger::new(aws, executions),
+        tasks: Tasks::new(aws, tasks),
+        settlements: Settlements::new(aws, goals, executions),
+        bus: Bus::new(aws, bus),
+        clock: SystemClock,
+    }
+}
+
+/// What also tells the operators, wired to AWS.
+pub type AwsConclude = Conclude<Executions, Ledger, Tasks, Settlements, Bus, SystemClock, Topic>;
+
+/// The end of workflows over what the configuration names.
+pub fn conclude(aws: &Connection, config: &config::Conclude) -> AwsConclude {
+    let config::Conclude { goals_table, tasks_table, executions_table, event_bus, alert_topic } = config;
+    let settle = settle(aws, goals_table, tasks_table, executions_table, event_bus);
+    Conclude { settle, operators: Topic::new(aws, alert_topic) }
 }
 
 /// The core error for a call that failed, naming the call.

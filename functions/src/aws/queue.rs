@@ -4,7 +4,7 @@ use aws_sdk_sqs::Client;
 use goal_activity_core::ports::Outside;
 
 use super::{Connection, unavailable};
-use crate::queue::Postpone;
+use crate::queue::HideMessage;
 
 /// The queue that a function reads from.
 #[derive(Debug, Clone)]
@@ -20,16 +20,16 @@ impl Queue {
     }
 }
 
-impl Postpone for Queue {
-    async fn postpone(&self, receipt_handle: &str, wait: Duration) -> Outside<()> {
+impl HideMessage for Queue {
+    async fn hide(&self, receipt_handle: &str, time: Duration) -> Outside<()> {
         self.client
             .change_message_visibility()
             .queue_url(&self.url)
             .receipt_handle(receipt_handle)
-            .visibility_timeout(i32::try_from(wait.as_secs()).unwrap_or(i32::MAX))
+            .visibility_timeout(i32::try_from(time.as_secs()).unwrap_or(i32::MAX))
             .send()
             .await
-            .map_err(unavailable("postponing a queue message"))?;
+            .map_err(unavailable("changing how long a queue message is hidden"))?;
         Ok(())
     }
 }

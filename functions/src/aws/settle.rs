@@ -1,12 +1,12 @@
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
-use goal_activity_core::execution::{Happening, Status, TimelineEntry};
+use goal_activity_core::execution::{Cancellation, Happening, Status, TimelineEntry};
 use goal_activity_core::keys;
 use goal_activity_core::limits::{HISTORY, NOTICE_LEASE};
 use goal_activity_core::outcome::Settlement;
-use goal_activity_core::ports::{Outside, SettleExecution, Unavailable};
-use goal_activity_events::{ExecutionArn, Timestamp, WorkflowCompleted};
+use goal_activity_core::ports::{CancelExecution, Outside, SettleExecution, Unavailable};
+use goal_activity_events::{ExecutionArn, FinalStatus, Timestamp, WorkflowCompleted};
 
 use super::dynamo::{Transacted, attribute, number, text, transact, update_if};
 use super::executions::{IS_OPEN, open_names, open_values};
@@ -20,6 +20,14 @@ pub struct Settlements {
     executions: String,
 }
 
+/// The condition that goes with [`IS_OPEN`] where a cancellation comes first: a cancelled workflow has one end only.
+const NOT_CANCELLED: &str = " AND attribute_not_exists(#cancellation)";
+
+/// The names that [`NOT_CANCELLED`] speaks of.
+fn not_cancelled_names() -> [(String, String); 1] {
+    [("#cancellation".to_owned(), "cancellation".to_owned())]
+}
+
 impl Settlements {
     /// The tables of these names.
     pub fn new(aws: &Connection, goals: impl Into<String>, executions: impl Into<String>) -> Self {
@@ -28,6 +36,11 @@ impl Settlements {
 
     fn end_execution(&self, end: &Settlement) -> Outside<TransactWriteItem> {
         let entry = TimelineEntry { at: end.stop_date, what: Happening::Ended { status: end.status } };
+        let (mut condition, mut names) = (IS_OPEN.to_owned(), open_names());
+        if end.status != FinalStatus::Aborted {
+            condition.push_str(NOT_CANCELLED);
+            names.extend(not_cancelled_names());
+        }
         let update = Update::builder()
             .table_name(&self.executions)
             .key(keys::EXECUTION_ARN, text(&end.execution_arn))
@@ -36,8 +49,8 @@ impl Settlements {
                 "SET #status = :status, #stopDate = :stopDate, #succeeded = :succeeded, #failedCount = :failedCount, \
                  #failed = :failed, #timeline.#event = :entry, #expiresAt = :expiresAt",
             )
-            .condition_expression(IS_OPEN)
-            .set_expression_attribute_names(Some(open_names()))
+            .condition_expression(condition)
+            .set_expression_attribute_names(Some(names))
             .set_expression_attribute_values(Some(open_values()?))
             .expression_attribute_names("#stopDate", "stopDate")
             .expression_attribute_names("#succeeded", "succeededActions")
@@ -85,6 +98,29 @@ impl Settlements {
             .build()
             .map_err(|e| Unavailable::new("building the release of a goal", e))?;
         Ok(TransactWriteItem::builder().update(update).build())
+    }
+}
+
+impl CancelExecution for Settlements {
+    async fn record_cancellation(&self, execution: &ExecutionArn, cancellation: &Cancellation) -> Outside<bool> {
+        let entry = TimelineEntry { at: cancellation.at, what: Happening::Cancelled };
+        let mut names = open_names();
+        names.extend(not_cancelled_names());
+        let record = self
+            .client
+            .update_item()
+            .table_name(&self.executions)
+            .key(keys::EXECUTION_ARN, text(execution))
+            .key(keys::ITEM, text(keys::EXECUTION))
+            .update_expression("SET #cancellation = :cancellation, #timeline.#entry = :entry")
+            .condition_expression(format!("{IS_OPEN}{NOT_CANCELLED}"))
+            .set_expression_attribute_names(Some(names))
+            .set_expression_attribute_values(Some(open_values()?))
+            .expression_attribute_names("#timeline", "timeline")
+            .expression_attribute_names("#entry", keys::CANCELLATION_ENTRY)
+            .expression_attribute_values(":cancellation", attribute(cancellation)?)
+            .expression_attribute_values(":entry", attribute(entry)?);
+        Ok(update_if(format!("recording the cancellation of {execution}"), record).await?.is_some())
     }
 }
 

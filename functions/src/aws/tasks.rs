@@ -2,14 +2,18 @@ use std::collections::HashSet;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use goal_activity_core::keys;
-use goal_activity_core::ports::{ActionsWithTasks, ListTasks, Outside, TaskPage, Unavailable};
-use goal_activity_events::{ActionId, GoalId};
+use goal_activity_core::ports::{ActionsWithTasks, ListTasks, Outside, RemoveTasks, TaskPage, Unavailable};
+use goal_activity_events::{ActionId, ExecutionArn, GoalId};
 
 use super::dynamo::{Item, read, rows_of_goal, text};
 use super::{Connection, unavailable};
 
-/// The Tasks table, for reading.
+/// How many tasks are removed side by side.
+const REMOVED_AT_ONCE: usize = 16;
+
+/// The Tasks table, for reading and removing.
 #[derive(Debug, Clone)]
 pub struct Tasks {
     client: Client,
@@ -25,10 +29,47 @@ impl Tasks {
 
 impl ActionsWithTasks for Tasks {
     async fn actions_with_tasks(&self, goal: &GoalId) -> Outside<HashSet<ActionId>> {
-        let rows = rows_of_goal(&self.client, &self.table, goal, Some("actionId")).await?;
+        let rows = rows_of_goal(&self.client, &self.table, goal, &["actionId"]).await?;
         let id = |row: &Item| row.get("actionId").and_then(|a| a.as_s().ok()).map(|a| a.parse::<ActionId>());
         let ids: Result<HashSet<_>, _> = rows.iter().filter_map(id).collect();
         ids.map_err(|e| Unavailable::new(format!("reading a malformed task of goal {goal}"), e))
+    }
+}
+
+impl Tasks {
+    /// Removes the task at a position, if this execution has made it: whoever comes late must not remove what a next
+    /// workflow has put in the same place.
+    async fn remove(&self, goal: &GoalId, position: AttributeValue, made_by: &ExecutionArn) -> Outside<()> {
+        let removal = self
+            .client
+            .delete_item()
+            .table_name(&self.table)
+            .key(keys::GOAL_ID, text(goal))
+            .key(keys::POSITION, position)
+            .condition_expression("#execution = :execution")
+            .expression_attribute_names("#execution", keys::EXECUTION_ARN)
+            .expression_attribute_values(":execution", text(made_by));
+        match removal.send().await {
+            Err(e) if e.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(()),
+            Err(e) => Err(unavailable(format!("removing the tasks of {made_by}"))(e)),
+            Ok(_) => Ok(()),
+        }
+    }
+}
+
+impl RemoveTasks for Tasks {
+    async fn remove_tasks_of(&self, goal: &GoalId, execution: &ExecutionArn) -> Outside<()> {
+        let rows = rows_of_goal(&self.client, &self.table, goal, &[keys::POSITION, keys::EXECUTION_ARN]).await?;
+        let mut removals = Vec::new();
+        for row in rows {
+            let made_by = row.get(keys::EXECUTION_ARN).and_then(|a| a.as_s().ok());
+            if made_by.is_some_and(|arn| arn == execution.as_str())
+                && let Some(position) = row.get(keys::POSITION)
+            {
+                removals.push(self.remove(goal, position.clone(), execution));
+            }
+        }
+        stream::iter(removals).buffer_unordered(REMOVED_AT_ONCE).try_collect().await
     }
 }
 

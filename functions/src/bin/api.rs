@@ -3,7 +3,8 @@
 use std::convert::Infallible;
 
 use goal_activity_functions::api::Api;
-use goal_activity_functions::aws::{self, Bus};
+use goal_activity_functions::aws::{self, Bus, Machine};
+use goal_activity_functions::cancel::Cancel;
 use goal_activity_functions::{config, telemetry};
 use lambda_runtime::{LambdaEvent, service_fn};
 
@@ -12,10 +13,17 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::start();
     let config = config::Intake::from_env()?;
     let connection = aws::connect().await;
-    let api = Api { bus: Bus::new(&connection, &config.event_bus), intake: aws::intake(&connection, config) };
+    let config::Intake { goals_table, tasks_table, executions_table, event_bus, .. } = &config;
+    let cancel = Cancel {
+        machine: Machine::new(&connection),
+        settle: aws::settle(&connection, goals_table, tasks_table, executions_table, event_bus),
+    };
+    let bus = Bus::new(&connection, event_bus);
+    let api = Api { bus, cancel, intake: aws::intake(&connection, config) };
     let api = &api;
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {
-        Ok::<_, Infallible>(api.handle(event.payload).await)
+        // Boxed, or the type of the whole is too deep for the compiler.
+        Ok::<_, Infallible>(Box::pin(api.handle(event.payload)).await)
     }))
     .await
 }

@@ -14,7 +14,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let config = config::Intake::from_env()?;
     let connection = aws::connect().await;
     let launch = Launch {
-        machine: Machine::new(&connection, config.state_machine.clone()),
+        machine: Machine::new(&connection),
         bus: Bus::new(&connection, &config.event_bus),
         intake: aws::intake(&connection, config),
     };

@@ -2,31 +2,22 @@
 
 use std::convert::Infallible;
 
-use goal_activity_functions::aws::{self, Bus, Executions, Ledger, Queue, Settlements, Topic};
-use goal_activity_functions::clock::SystemClock;
+use goal_activity_functions::aws::{self, Executions, Queue};
 use goal_activity_functions::projector::Projector;
 use goal_activity_functions::queue::handle_batch;
-use goal_activity_functions::settle::Settle;
 use goal_activity_functions::{config, telemetry};
 use lambda_runtime::{LambdaEvent, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::start();
-    let config = config::Projector::from_env()?;
+    let config = config::Conclude::from_env()?;
     let connection = aws::connect().await;
     let projector = Projector {
         records: Executions::new(&connection, &config.executions_table),
-        settle: Settle {
-            executions: Executions::new(&connection, &config.executions_table),
-            ledger: Ledger::new(&connection, &config.executions_table),
-            settlements: Settlements::new(&connection, config.goals_table, config.executions_table),
-            bus: Bus::new(&connection, config.event_bus),
-            operators: Topic::new(&connection, config.alert_topic),
-            clock: SystemClock,
-        },
+        conclude: aws::conclude(&connection, &config),
     };
-    let queue = Queue::new(&connection, config.queue_url);
+    let queue = Queue::new(&connection, config::queue_url()?);
     let (projector, queue) = (&projector, &queue);
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {
         Ok::<_, Infallible>(handle_batch(projector, queue, event.payload).await)

@@ -15,18 +15,20 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::start();
     let config = config::Worker::from_env()?;
     let connection = aws::connect().await;
+    let queue = Queue::new(&connection, config.queue_url);
     let worker = Worker {
         goals: Goals::new(&connection, config.goals_table),
         ledger: Ledger::new(&connection, config.executions_table).with_tasks(config.tasks_table),
         generator: Generator::new(config.generator),
         bus: Bus::new(&connection, config.event_bus),
         callbacks: Callbacks::new(&connection),
+        queue: queue.clone(),
         clock: SystemClock,
     };
-    let queue = Queue::new(&connection, config.queue_url);
     let (worker, queue) = (&worker, &queue);
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {
-        Ok::<_, Infallible>(handle_batch(worker, queue, event.payload).await)
+        // Boxed, or the type of the whole is too deep for the compiler.
+        Ok::<_, Infallible>(Box::pin(handle_batch(worker, queue, event.payload)).await)
     }))
     .await
 }

@@ -1,5 +1,5 @@
 use goal_activity_core::goal::GoalStatus;
-use goal_activity_core::ports::{Claim, ClaimGoal, Claimed, ExecutionInput, Outside, RequestKey, StartExecution};
+use goal_activity_core::ports::{Claim, ClaimGoal, Claimed, Outside, RequestKey};
 use goal_activity_events::ExecutionArn;
 
 use super::{World, request_key};
@@ -32,15 +32,5 @@ impl ClaimGoal for World {
 
     async fn accepted_before(&self, request: &RequestKey) -> Outside<Option<ExecutionArn>> {
         Ok(self.call("accepted_before").await?.requests.get(&request_key(request)).cloned())
-    }
-}
-
-impl StartExecution for World {
-    async fn start_execution(&self, input: &ExecutionInput) -> Outside<()> {
-        let mut state = self.call("start_execution").await?;
-        if state.started.iter().all(|s| s.execution_arn != input.execution_arn) {
-            state.started.push(input.clone());
-        }
-        Ok(())
     }
 }

@@ -3,18 +3,20 @@
 mod bus;
 mod claims;
 mod ledger;
+mod machine;
 pub mod samples;
 mod settle;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use goal_activity_core::execution::Execution;
 use goal_activity_core::goal::Goal;
 use goal_activity_core::ledger::BatchLedger;
 use goal_activity_core::notice::Notice;
 use goal_activity_core::ports::{
-    ActionsWithTasks, Clock, Event, ExecutionInput, FindExecution, ListTasks, LoadGoal, LoadGoalHead, Outside,
+    ActionsWithTasks, Clock, Event, ExecutionInput, FindExecution, ListTasks, LoadGoal, LoadGoalHead, Machine, Outside,
     RequestKey, TaskPage, Unavailable,
 };
 use goal_activity_core::task::Task;
@@ -43,6 +45,8 @@ pub struct State {
     pub notice_claims: HashMap<ExecutionArn, Timestamp>,
     /// The executions that were started, in order.
     pub started: Vec<ExecutionInput>,
+    /// What Step Functions knows of executions.
+    pub machines: HashMap<ExecutionArn, Machine>,
     /// The events on the bus.
     pub events: Vec<Event>,
     /// The notices that were sent.
@@ -51,6 +55,10 @@ pub struct State {
     pub answers: Vec<BatchAnswer>,
     /// The tokens that the state machine does not wait for.
     pub stale_tokens: Vec<TaskToken>,
+    /// The tokens for which a worker has given a sign of life.
+    pub heartbeats: Vec<TaskToken>,
+    /// How long received messages were hidden, by receipt handle.
+    pub hidden: Vec<(String, Duration)>,
     /// The actions that the AI was asked for, in order.
     pub asked: Vec<ActionId>,
     /// The calls that will fail, once each, by name.

@@ -1,8 +1,11 @@
-use goal_activity_core::execution::{BatchState, Change, Happening, Status, TimelineEntry};
+use goal_activity_core::execution::{BatchState, Cancellation, Change, Execution, Happening, Status, TimelineEntry};
+use goal_activity_core::keys::{CANCELLATION_ENTRY, open_shard};
 use goal_activity_core::limits::NOTICE_LEASE;
 use goal_activity_core::outcome::Settlement;
-use goal_activity_core::ports::{Outside, RecordProgress, SettleExecution};
-use goal_activity_events::{EventId, ExecutionArn, Timestamp, WorkflowCompleted};
+use goal_activity_core::ports::{
+    CancelExecution, ListOpen, OpenExecution, Outside, RecordProgress, RemoveTasks, SettleExecution,
+};
+use goal_activity_events::{EventId, ExecutionArn, FinalStatus, GoalId, Timestamp, WorkflowCompleted};
 
 use super::World;
 
@@ -37,10 +40,45 @@ impl RecordProgress for World {
     }
 }
 
+impl CancelExecution for World {
+    async fn record_cancellation(&self, execution: &ExecutionArn, cancellation: &Cancellation) -> Outside<bool> {
+        let mut state = self.call("record_cancellation").await?;
+        let open = |e: &&mut Execution| e.status.ended().is_none() && e.cancellation.is_none();
+        let Some(e) = state.executions.get_mut(execution).filter(open) else { return Ok(false) };
+        e.cancellation = Some(cancellation.clone());
+        let entry = TimelineEntry { at: cancellation.at, what: Happening::Cancelled };
+        e.timeline.insert(CANCELLATION_ENTRY.to_owned(), entry);
+        Ok(true)
+    }
+}
+
+impl RemoveTasks for World {
+    async fn remove_tasks_of(&self, goal: &GoalId, execution: &ExecutionArn) -> Outside<()> {
+        let mut state = self.call("remove_tasks_of").await?;
+        state.tasks.retain(|_, task| task.goal_id != *goal || task.execution_arn != *execution);
+        Ok(())
+    }
+}
+
+impl ListOpen for World {
+    async fn list_open(&self, shard: &str, after: Option<&OpenExecution>, limit: u16) -> Outside<Vec<OpenExecution>> {
+        let state = self.call("list_open").await?;
+        let listed = |e: &&Execution| !e.is_told() && open_shard(&e.goal_id) == shard;
+        let mut open: Vec<_> = state.executions.values().filter(listed).map(OpenExecution::from).collect();
+        let place = |o: &OpenExecution| (o.start_date, o.execution_arn.clone());
+        open.sort_by_key(place);
+        open.retain(|o| after.is_none_or(|a| place(o) > place(a)));
+        open.truncate(limit.into());
+        Ok(open)
+    }
+}
+
 impl SettleExecution for World {
     async fn settle(&self, end: &Settlement) -> Outside<()> {
         let mut state = self.call("settle").await?;
-        let open = |e: &&mut goal_activity_core::execution::Execution| e.status.ended().is_none();
+        let open = |e: &&mut Execution| {
+            e.status.ended().is_none() && (e.cancellation.is_none() || end.status == FinalStatus::Aborted)
+        };
         let Some(e) = state.executions.get_mut(&end.execution_arn).filter(open) else { return Ok(()) };
         e.status = e.status.after(Change::Ended(end.status));
         e.stop_date = Some(end.stop_date);

@@ -1,6 +1,7 @@
 //! `worker`: generates the tasks of one batch's actions in parallel, commits each action as it is ready, reports, answers.
 
 mod attempts;
+mod lease;
 mod report;
 
 use std::time::Duration;
@@ -17,12 +18,12 @@ use goal_activity_core::ports::{
 use goal_activity_core::task::Task;
 use goal_activity_events::{ActionId, BatchAnswer, BatchMessage, FailureCode};
 
-use crate::queue::{HandleMessage, MessageError};
+use crate::queue::{HandleMessage, HideMessage, Message, MessageError};
 use report::Reporter;
 
 /// The function with all it needs.
 #[derive(Debug, Clone)]
-pub struct Worker<G, L, A, B, T, K> {
+pub struct Worker<G, L, A, B, T, Q, K> {
     /// Reads goals.
     pub goals: G,
     /// Keeps the ledger.
@@ -33,6 +34,8 @@ pub struct Worker<G, L, A, B, T, K> {
     pub bus: B,
     /// Answers the state machine.
     pub callbacks: T,
+    /// The queue that the batches come from.
+    pub queue: Q,
     /// Tells the time.
     pub clock: K,
 }
@@ -53,38 +56,48 @@ enum Work {
     Sealed,
 }
 
-impl<G, L, A, B, T, K> HandleMessage for Worker<G, L, A, B, T, K>
+impl<G, L, A, B, T, Q, K> HandleMessage for Worker<G, L, A, B, T, Q, K>
 where
     G: LoadGoal,
     L: WorkLedger,
     A: GenerateTasks,
     B: PublishEvent,
     T: AnswerBatch,
+    Q: HideMessage,
     K: Clock,
 {
-    async fn handle(&self, body: &str) -> Result<(), MessageError> {
-        let batch = parse(body)?;
-        let execution = &batch.execution_arn;
-        if let Work::Sealed = self.work(&batch).await? {
-            tracing::info!(execution_arn = %execution, batch_index = batch.batch_index, "the ledger is sealed; batch dropped");
-            return Ok(());
+    async fn handle(&self, message: Message<'_>) -> Result<(), MessageError> {
+        let batch = parse(message.body)?;
+        let done = self.hold(&batch, message.receipt_handle, self.bring_to_an_end(&batch)).await;
+        if let Work::Sealed = done.unwrap_or(Ok(Work::Sealed))? {
+            let (execution, index) = (&batch.execution_arn, batch.batch_index);
+            tracing::info!(execution_arn = %execution, batch_index = index, "the ledger is sealed; batch dropped");
         }
-        let ledger = self.ledger.read_batch(execution, batch.batch_index).await?;
-        Reporter::new(self, &batch).report(&ledger).await;
-        self.answer(&batch, &ledger).await?;
         Ok(())
     }
 }
 
-impl<G, L, A, B, T, K> Worker<G, L, A, B, T, K>
+impl<G, L, A, B, T, Q, K> Worker<G, L, A, B, T, Q, K>
 where
     G: LoadGoal,
     L: WorkLedger,
     A: GenerateTasks,
     B: PublishEvent,
     T: AnswerBatch,
+    Q: HideMessage,
     K: Clock,
 {
+    /// Works on the batch, reports and answers.
+    async fn bring_to_an_end(&self, batch: &BatchMessage) -> Outside<Work> {
+        if let Work::Sealed = self.work(batch).await? {
+            return Ok(Work::Sealed);
+        }
+        let ledger = self.ledger.read_batch(&batch.execution_arn, batch.batch_index).await?;
+        Reporter::new(self, batch).report(&ledger).await;
+        self.answer(batch, &ledger).await?;
+        Ok(Work::Done)
+    }
+
     /// Brings every action of the batch to an outcome. Those that have one already, from an earlier delivery of the same
     /// message, are left alone (promise P3).
     async fn work(&self, batch: &BatchMessage) -> Outside<Work> {

@@ -4,6 +4,7 @@ use goal_activity_core::ports::{AnswerBatch, Clock, Event, GenerateTasks, LoadGo
 use goal_activity_events::{BatchMessage, BatchProgressed, Timestamp, Version};
 
 use super::Worker;
+use crate::queue::HideMessage;
 
 /// Tells how far a batch is, not more often than somebody could want to know.
 pub(super) struct Reporter<'a, W> {
@@ -12,16 +13,17 @@ pub(super) struct Reporter<'a, W> {
     last: Timestamp,
 }
 
-impl<'a, G, L, A, B, T, K> Reporter<'a, Worker<G, L, A, B, T, K>>
+impl<'a, G, L, A, B, T, Q, K> Reporter<'a, Worker<G, L, A, B, T, Q, K>>
 where
     G: LoadGoal,
     L: WorkLedger,
     A: GenerateTasks,
     B: PublishEvent,
     T: AnswerBatch,
+    Q: HideMessage,
     K: Clock,
 {
-    pub(super) fn new(worker: &'a Worker<G, L, A, B, T, K>, batch: &'a BatchMessage) -> Self {
+    pub(super) fn new(worker: &'a Worker<G, L, A, B, T, Q, K>, batch: &'a BatchMessage) -> Self {
         Self { worker, batch, last: worker.clock.now() }
     }
 

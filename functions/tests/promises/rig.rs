@@ -8,13 +8,15 @@ use goal_activity_core::ports::{Event, ExecutionInput};
 use goal_activity_core::task::Task;
 use goal_activity_events::{BatchMessage, Detail, ExecutionArn, GoalId, SOURCE, TaskToken, Timestamp, Version};
 use goal_activity_functions::api::Api;
+use goal_activity_functions::cancel::Cancel;
 use goal_activity_functions::finalize::{Finalize, FinalizeAnswer};
 use goal_activity_functions::intake::Intake;
 use goal_activity_functions::launch::Launch;
 use goal_activity_functions::memory::{World, samples};
 use goal_activity_functions::projector::Projector;
-use goal_activity_functions::queue::{HandleMessage, MessageError};
-use goal_activity_functions::settle::Settle;
+use goal_activity_functions::queue::{HandleMessage, Message, MessageError};
+use goal_activity_functions::reconcile::{Reconcile, Reconciled};
+use goal_activity_functions::settle::{Conclude, Settle};
 use goal_activity_functions::worker::Worker;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -87,7 +89,8 @@ impl Rig {
             },
         }))
         .unwrap();
-        let api = Api { intake: self.intake(), bus: self.world.clone() };
+        let cancel = Cancel { machine: self.world.clone(), settle: self.settle() };
+        let api = Api { intake: self.intake(), bus: self.world.clone(), cancel };
         let response: ApiGatewayV2httpResponse = api.handle(request).await;
         let location = response.headers.get("location").map(|l| l.to_str().unwrap().to_owned());
         let text = serde_json::to_value(&response.body).unwrap();
@@ -111,7 +114,7 @@ impl Rig {
 
     pub(crate) async fn launch(&self, body: &str) -> Result<(), MessageError> {
         let launch = Launch { intake: self.intake(), machine: self.world.clone(), bus: self.world.clone() };
-        launch.handle(body).await
+        launch.handle(received(body)).await
     }
 
     pub(crate) async fn work(&self, message: &BatchMessage) -> Result<(), MessageError> {
@@ -121,9 +124,10 @@ impl Rig {
             generator: self.world.clone(),
             bus: self.world.clone(),
             callbacks: self.world.clone(),
+            queue: self.world.clone(),
             clock: self.world.clone(),
         };
-        worker.handle(&serde_json::to_string(message).unwrap()).await
+        worker.handle(received(&serde_json::to_string(message).unwrap())).await
     }
 
     pub(crate) async fn finalize(&self, arn: &ExecutionArn) -> FinalizeAnswer {
@@ -132,15 +136,47 @@ impl Rig {
     }
 
     pub(crate) async fn project(&self, body: &str) -> Result<(), MessageError> {
-        let settle = Settle {
+        Projector { records: self.world.clone(), conclude: self.conclude() }.handle(received(body)).await
+    }
+
+    fn settle(&self) -> Settle<World, World, World, World, World, World> {
+        Settle {
             executions: self.world.clone(),
             ledger: self.world.clone(),
+            tasks: self.world.clone(),
             settlements: self.world.clone(),
             bus: self.world.clone(),
-            operators: self.world.clone(),
             clock: self.world.clone(),
-        };
-        Projector { records: self.world.clone(), settle }.handle(body).await
+        }
+    }
+
+    fn conclude(&self) -> Conclude<World, World, World, World, World, World, World> {
+        Conclude { settle: self.settle(), operators: self.world.clone() }
+    }
+
+    /// One run of the reconciler.
+    pub(crate) async fn reconcile(&self) -> Reconciled {
+        let (open, records, machine) = (self.world.clone(), self.world.clone(), self.world.clone());
+        Reconcile { open, records, machine, conclude: self.conclude() }.run().await
+    }
+
+    /// Lets time pass.
+    pub(crate) fn wait(&self, seconds: i64) {
+        self.world.state().now += 1000 * seconds;
+    }
+
+    pub(crate) async fn cancel(&self, arn: &ExecutionArn, body: &str) -> Answer {
+        self.post(USER, "cancel", arn, body).await
+    }
+
+    pub(crate) async fn retry(&self, arn: &ExecutionArn) -> Answer {
+        self.post(USER, "retry", arn, "").await
+    }
+
+    /// Posts to one of the routes of a workflow.
+    pub(crate) async fn post(&self, user: &str, what: &str, arn: &ExecutionArn, body: &str) -> Answer {
+        let route = format!("POST /api/workflows/{{executionArn}}/{what}");
+        self.call(user, &route, json!({ "executionArn": arn.as_str() }), json!({}), body).await
     }
 
     /// Starts and launches a workflow for the goal.
@@ -217,6 +253,11 @@ impl Rig {
 
 pub(crate) fn goal_id(id: &str) -> GoalId {
     id.parse().unwrap()
+}
+
+/// A message as a function receives it.
+fn received(body: &str) -> Message<'_> {
+    Message { body, receipt_handle: "receipt" }
 }
 
 fn batch(

@@ -1,0 +1,46 @@
+//! What unit tests of several modules need.
+
+use std::collections::BTreeMap;
+
+use goal_activity_events::{FailedAction, FailureCode, Timestamp};
+
+use crate::execution::{Execution, GoalBefore, Status};
+
+/// When the sample was requested.
+pub(crate) const START_MILLIS: i64 = 0;
+
+/// A workflow of 64 actions, just requested.
+pub(crate) fn execution() -> Execution {
+    Execution {
+        execution_arn: "arn:aws:states:us-east-1:123456789012:execution:goal-activity:goal-1-1".parse().unwrap(),
+        goal_id: "goal-1".parse().unwrap(),
+        user_id: "user-1".parse().unwrap(),
+        request_id: "r".parse().unwrap(),
+        status: Status::Pending,
+        start_date: Timestamp::from_millis(START_MILLIS),
+        stop_date: None,
+        action_ids: (0..64).map(|i| format!("action-{i}").parse().unwrap()).collect(),
+        total_actions: 64,
+        regenerate: false,
+        goal_before: GoalBefore::default(),
+        batches: BTreeMap::new(),
+        succeeded_actions: None,
+        failed_count: None,
+        failed_actions: Vec::new(),
+        timeline: BTreeMap::new(),
+        cancellation: None,
+        published_at: None,
+        notified_at: None,
+    }
+}
+
+/// That many failed actions.
+pub(crate) fn failures(count: usize) -> Vec<FailedAction> {
+    let failure = |i| FailedAction {
+        action_id: format!("action-{i}").parse().unwrap(),
+        code: FailureCode::AiTimeout,
+        message: "no answer within 120 s".into(),
+        attempts: 3,
+    };
+    (0..count).map(failure).collect()
+}

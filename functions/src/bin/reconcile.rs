@@ -1,0 +1,28 @@
+//! Finds, every minute, what a lost event, message or invocation has left behind.
+
+use std::convert::Infallible;
+
+use goal_activity_functions::aws::{self, Executions, Machine};
+use goal_activity_functions::reconcile::Reconcile;
+use goal_activity_functions::{config, telemetry};
+use lambda_runtime::{LambdaEvent, service_fn};
+use serde::de::IgnoredAny;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    telemetry::start();
+    let config = config::Conclude::from_env()?;
+    let connection = aws::connect().await;
+    let reconcile = Reconcile {
+        open: Executions::new(&connection, &config.executions_table),
+        records: Executions::new(&connection, &config.executions_table),
+        machine: Machine::new(&connection),
+        conclude: aws::conclude(&connection, &config),
+    };
+    let reconcile = &reconcile;
+    // The schedule's event says nothing that matters.
+    lambda_runtime::run(service_fn(
+        |_: LambdaEvent<IgnoredAny>| async move { Ok::<_, Infallible>(reconcile.run().await) },
+    ))
+    .await
+}

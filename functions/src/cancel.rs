@@ -1,0 +1,78 @@
+//! Stopping a workflow because its user wants it.
+
+use goal_activity_core::execution::{Cancellation, Execution};
+use goal_activity_core::outcome::End;
+use goal_activity_core::ports::{
+    CancelExecution, Clock, FindExecution, Outside, PublishEvent, RemoveTasks, SealLedger, SettleExecution,
+    StopExecution, StopReason, Unavailable,
+};
+use goal_activity_events::UserId;
+
+use crate::settle::Settle;
+
+/// Cancels workflows.
+#[derive(Debug, Clone)]
+pub struct Cancel<M, E, L, T, S, B, K> {
+    /// Stops executions.
+    pub machine: M,
+    /// Ends workflows.
+    pub settle: Settle<E, L, T, S, B, K>,
+}
+
+/// How a cancellation went. Either way the workflow has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cancelled {
+    /// It ended as `ABORTED`, by this call or by another that came at the same time.
+    Yes(Execution),
+    /// It had ended before.
+    AlreadyEnded(Execution),
+}
+
+/// Cancels workflows: what the API needs of it.
+pub trait CancelWorkflow: Sync {
+    /// Stops the workflow for that user, who must be its owner.
+    fn cancel(
+        &self,
+        execution: &Execution,
+        user: &UserId,
+        reason: Option<&str>,
+    ) -> impl Future<Output = Outside<Cancelled>> + Send;
+}
+
+impl<M, E, L, T, S, B, K> CancelWorkflow for Cancel<M, E, L, T, S, B, K>
+where
+    M: StopExecution,
+    E: FindExecution,
+    L: SealLedger,
+    T: RemoveTasks,
+    S: SettleExecution + CancelExecution,
+    B: PublishEvent,
+    K: Clock,
+{
+    /// The recorded cancellation decides the race with the natural end. What comes after it is the normal end of a workflow,
+    /// which the projector or the reconciler completes when this call does not get that far.
+    async fn cancel(&self, execution: &Execution, user: &UserId, reason: Option<&str>) -> Outside<Cancelled> {
+        if execution.status.ended().is_some() {
+            return Ok(Cancelled::AlreadyEnded(execution.clone()));
+        }
+        let arn = &execution.execution_arn;
+        let cancellation = Cancellation::by_user(user.clone(), self.settle.clock.now(), reason);
+        if self.settle.settlements.record_cancellation(arn, &cancellation).await? {
+            tracing::info!(execution_arn = %arn, goal_id = %execution.goal_id, "cancellation recorded");
+        } else {
+            let gone = || Unavailable::new(format!("cancelling {arn}"), "its record is gone");
+            let now = self.settle.executions.find_execution(arn).await?.ok_or_else(gone)?;
+            if now.status.ended().is_some() {
+                return Ok(Cancelled::AlreadyEnded(now));
+            }
+        }
+        self.machine.stop_execution(arn, StopReason::Cancelled).await?;
+        let gone = || Unavailable::new(format!("cancelling {arn}"), "its record is gone");
+        let ended = self.settle.end(arn, End::Aborted, cancellation.at).await?.ok_or_else(gone)?;
+        // What is not published now, the reconciler publishes: the cancellation itself has succeeded.
+        if let Err(error) = self.settle.publish(&ended).await {
+            tracing::warn!(execution_arn = %arn, %error, "the end is not published yet");
+        }
+        Ok(Cancelled::Yes(ended))
+    }
+}

@@ -1,0 +1,154 @@
+//! `reconcile`: finds, every minute, what a lost event, message or invocation has left behind, and puts it through the same
+//! code as the normal path (promise P7).
+
+use futures_util::StreamExt;
+use futures_util::stream;
+use goal_activity_core::execution::Execution;
+use goal_activity_core::keys::open_shards;
+use goal_activity_core::limits::{RECONCILED_AT_MOST, RECONCILED_AT_ONCE, RECONCILING};
+use goal_activity_core::outcome::End;
+use goal_activity_core::ports::{
+    CancelExecution, Clock, DescribeExecution, Event, FindExecution, ListOpen, Machine, Notify, OpenExecution, Outside,
+    PublishEvent, RecordProgress, RemoveTasks, SealLedger, SettleExecution, StopExecution, StopReason,
+};
+use goal_activity_core::reconcile::{Repair, is_quiet, must_stop, repair};
+use goal_activity_core::start::requested_event;
+use goal_activity_events::{EventId, ExecutionArn, Timestamp};
+use serde::Serialize;
+
+use crate::settle::Conclude;
+
+/// How many workflows are listed at once.
+const PAGE: u16 = 100;
+
+/// The function with all it needs.
+#[derive(Debug, Clone)]
+pub struct Reconcile<O, R, M, E, L, T, S, B, K, N> {
+    /// Lists what is open.
+    pub open: O,
+    /// Records progress.
+    pub records: R,
+    /// Knows and stops executions.
+    pub machine: M,
+    /// Ends workflows and tells everybody.
+    pub conclude: Conclude<E, L, T, S, B, K, N>,
+}
+
+/// What one run has done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Reconciled {
+    /// How many workflows it looked at.
+    pub checked: usize,
+    /// How many needed something, and got it.
+    pub repaired: usize,
+    /// How many could not be looked at or repaired. The next run tries again.
+    pub failed: usize,
+    /// Whether it stopped before it had seen all. The next run begins with other shards.
+    pub incomplete: bool,
+}
+
+impl<O, R, M, E, L, T, S, B, K, N> Reconcile<O, R, M, E, L, T, S, B, K, N>
+where
+    O: ListOpen,
+    R: RecordProgress,
+    M: DescribeExecution + StopExecution,
+    E: FindExecution,
+    L: SealLedger,
+    T: RemoveTasks,
+    S: SettleExecution + CancelExecution,
+    B: PublishEvent,
+    K: Clock,
+    N: Notify,
+{
+    /// Looks at every open workflow, page by page. One that cannot be repaired does not keep the others waiting; two runs
+    /// at the same time do the same thing twice, which changes nothing.
+    pub async fn run(&self) -> Reconciled {
+        let started = self.conclude.settle.clock.now();
+        let mut done = Reconciled::default();
+        for shard in open_shards(started) {
+            let mut last: Option<OpenExecution> = None;
+            loop {
+                if done.checked >= RECONCILED_AT_MOST || self.conclude.settle.clock.now().since(started) > RECONCILING {
+                    done.incomplete = true;
+                    return report(done);
+                }
+                let page = match self.open.list_open(&shard, last.as_ref(), PAGE).await {
+                    Ok(page) => page,
+                    Err(error) => {
+                        tracing::warn!(shard, %error, "open workflows not listed");
+                        (done.failed, done.incomplete) = (done.failed + 1, true);
+                        break;
+                    }
+                };
+                let checks = stream::iter(&page).map(|open| self.check(&open.execution_arn));
+                let mut checks = checks.buffer_unordered(RECONCILED_AT_ONCE);
+                while let Some(checked) = checks.next().await {
+                    done.checked += 1;
+                    match checked {
+                        Ok(repaired) => done.repaired += usize::from(repaired),
+                        Err(()) => done.failed += 1,
+                    }
+                }
+                drop(checks);
+                let full = page.len() == usize::from(PAGE);
+                last = page.into_iter().last();
+                if !full {
+                    break;
+                }
+            }
+        }
+        report(done)
+    }
+
+    async fn check(&self, arn: &ExecutionArn) -> Result<bool, ()> {
+        self.reconcile(arn).await.map_err(|error| {
+            tracing::warn!(execution_arn = %arn, %error, "workflow not reconciled; the next run tries again");
+        })
+    }
+
+    /// Repairs one workflow. Answers whether it needed that.
+    pub async fn reconcile(&self, arn: &ExecutionArn) -> Outside<bool> {
+        let (settle, now) = (&self.conclude.settle, self.conclude.settle.clock.now());
+        // The list may be seconds behind; the record is not.
+        let Some(execution) = settle.executions.find_execution(arn).await? else { return Ok(false) };
+        if !is_quiet(&execution, now) {
+            return Ok(false);
+        }
+        let machine = self.machine.describe_execution(arn).await?;
+        let repair = repair(&execution, machine, now);
+        if repair != Repair::None {
+            tracing::warn!(execution_arn = %arn, goal_id = %execution.goal_id, ?repair, "reconciling");
+        }
+        match repair {
+            Repair::None => {}
+            Repair::Announce => settle.bus.publish(Event::Requested(requested_event(&execution))).await?,
+            Repair::RecordStart { at } => {
+                self.records.record_started(arn, EventId::derived(arn, "started").as_str(), at).await?;
+            }
+            Repair::End { end, at } => self.end(&execution, machine, Some((end, at))).await?,
+            Repair::Tell => self.end(&execution, machine, None).await?,
+        }
+        Ok(repair != Repair::None)
+    }
+
+    /// Decided before it is stopped: the stop is an event as well, and must not pass for a cancellation. Told last, because
+    /// a workflow that everybody knows of is not listed any more.
+    async fn end(&self, execution: &Execution, machine: Machine, end: Option<(End, Timestamp)>) -> Outside<()> {
+        let arn = &execution.execution_arn;
+        let ended = match end {
+            Some((end, at)) => self.conclude.settle.end(arn, end, at).await?,
+            None => Some(execution.clone()),
+        };
+        let Some(ended) = ended else { return Ok(()) };
+        if must_stop(&ended, machine) {
+            self.machine.stop_execution(arn, StopReason::Ended).await?;
+        }
+        self.conclude.tell(&ended).await
+    }
+}
+
+fn report(done: Reconciled) -> Reconciled {
+    let Reconciled { checked, repaired, failed, incomplete } = done;
+    tracing::info!(checked, repaired, failed, incomplete, "reconciled");
+    done
+}
