@@ -15,6 +15,8 @@ const routes: [HttpMethod, string][] = [
   [HttpMethod.POST, '/api/goals/{goalId}/start-activity'],
   [HttpMethod.GET, '/api/goals/{goalId}/tasks'],
   [HttpMethod.GET, '/api/workflows/{executionArn}/status'],
+  [HttpMethod.POST, '/api/workflows/{executionArn}/cancel'],
+  [HttpMethod.POST, '/api/workflows/{executionArn}/retry'],
 ];
 
 interface ApiProps {

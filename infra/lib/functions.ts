@@ -3,13 +3,14 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import type { Messaging } from './messaging';
-import { type FunctionContext, RustFunction } from './rust-function';
+import { type ExecutionArns, type FunctionContext, RustFunction } from './rust-function';
 import type { Storage } from './storage';
 
 interface FunctionsProps extends FunctionContext {
   readonly storage: Storage;
   readonly messaging: Messaging;
   readonly stateMachine: IStateMachine;
+  readonly executions: ExecutionArns;
   readonly alerts: ITopic;
 }
 
@@ -19,10 +20,11 @@ interface FunctionsProps extends FunctionContext {
  */
 export class Functions extends Construct {
   readonly api: RustFunction;
+  readonly reconcile: RustFunction;
 
   constructor(scope: Construct, id: string, props: FunctionsProps) {
     super(scope, id);
-    const { storage, messaging, stateMachine } = props;
+    const { storage, messaging, stateMachine, executions } = props;
 
     this.api = new RustFunction(this, 'Api', {
       ...props,
@@ -31,10 +33,11 @@ export class Functions extends Construct {
       timeout: Duration.seconds(10),
     })
       .useTable('GOALS_TABLE', storage.goals, 'GetItem', 'Query', 'UpdateItem')
-      .useTable('TASKS_TABLE', storage.tasks, 'GetItem', 'Query')
-      .useTable('EXECUTIONS_TABLE', storage.executions, 'GetItem', 'Query', 'PutItem')
+      .useTable('TASKS_TABLE', storage.tasks, 'GetItem', 'Query', 'DeleteItem')
+      .useTable('EXECUTIONS_TABLE', storage.executions, 'GetItem', 'Query', 'PutItem', 'UpdateItem')
       .publishTo(messaging.bus)
-      .useStateMachine(stateMachine);
+      .useStateMachine(stateMachine)
+      .useExecutions(executions, 'StopExecution');
 
     new RustFunction(this, 'Launch', {
       ...props,
@@ -47,6 +50,8 @@ export class Functions extends Construct {
       .useTable('EXECUTIONS_TABLE', storage.executions, 'GetItem', 'Query', 'PutItem')
       .publishTo(messaging.bus)
       .useStateMachine(stateMachine, 'StartExecution')
+      // For one that was cancelled at the moment it was launched.
+      .useExecutions(executions, 'StopExecution')
       // No batching window: somebody waits for this start.
       .consume(messaging.launch.queue, { batchSize: 10 });
 
@@ -72,11 +77,27 @@ export class Functions extends Construct {
       description: 'Keeps the read model of executions and settles their end',
       timeout: Duration.seconds(60),
     })
-      .useTable('GOALS_TABLE', storage.goals, 'GetItem', 'UpdateItem')
+      .useTable('GOALS_TABLE', storage.goals, 'UpdateItem')
+      .useTable('TASKS_TABLE', storage.tasks, 'Query', 'DeleteItem')
       .useTable('EXECUTIONS_TABLE', storage.executions, 'GetItem', 'Query', 'UpdateItem')
       .publishTo(messaging.bus)
       .alert(props.alerts)
       // The batches of a workflow report together: waiting 1 s saves invocations, and progress is promised within 5 s.
       .consume(messaging.projection.queue, { batchSize: 10, maxBatchingWindow: Duration.seconds(1) });
+
+    this.reconcile = new RustFunction(this, 'Reconcile', {
+      ...props,
+      name: 'reconcile',
+      description: 'Finds what a lost event left behind and puts it through the normal path',
+      timeout: Duration.seconds(60),
+    })
+      .useTable('GOALS_TABLE', storage.goals, 'UpdateItem')
+      .useTable('TASKS_TABLE', storage.tasks, 'Query', 'DeleteItem')
+      .useTable('EXECUTIONS_TABLE', storage.executions, 'GetItem', 'Query', 'UpdateItem')
+      .queryIndex(storage.executions, 'open')
+      .publishTo(messaging.bus)
+      .alert(props.alerts)
+      .useExecutions(executions, 'StopExecution', 'DescribeExecution')
+      .every(Duration.minutes(1));
   }
 }

@@ -20,12 +20,12 @@ export class GoalActivityStack extends Stack {
     const storage = new Storage(this, 'Storage', { settings, variant });
     const messaging = new Messaging(this, 'Messaging');
     const monitoring = new Monitoring(this, 'Monitoring', { deadLetterQueues: messaging.deadLetterQueues });
-    const { stateMachine } = new Workflow(this, 'Workflow', {
+    const { stateMachine, executions } = new Workflow(this, 'Workflow', {
       settings, variant, storage, batchQueue: messaging.batch.queue,
     });
     messaging.projectStatusOf(stateMachine);
     const functions = new Functions(this, 'Functions', {
-      settings, variant, storage, messaging, stateMachine, alerts: monitoring.alerts,
+      settings, variant, storage, messaging, stateMachine, executions, alerts: monitoring.alerts,
     });
     const api = new Api(this, 'Api', { settings, variant, handler: functions.api.function });
 
@@ -42,6 +42,8 @@ export class GoalActivityStack extends Stack {
       TasksTableName: storage.tasks.tableName,
       ExecutionsTableName: storage.executions.tableName,
       AlertTopicArn: monitoring.alerts.topicArn,
+      // To run it now instead of within the minute.
+      ReconcileFunctionName: functions.reconcile.function.functionName,
       LaunchQueueUrl: messaging.launch.queue.queueUrl,
       LaunchDlqUrl: messaging.launch.dlq.queueUrl,
       BatchQueueUrl: messaging.batch.queue.queueUrl,

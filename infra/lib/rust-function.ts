@@ -1,8 +1,9 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
-import type { IEventBus } from 'aws-cdk-lib/aws-events';
+import { type IEventBus, Rule, Schedule } from 'aws-cdk-lib/aws-events';
+import { LambdaFunction as LambdaTarget } from 'aws-cdk-lib/aws-events-targets';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Code, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -23,6 +24,13 @@ interface RustFunctionProps extends FunctionContext {
   readonly name: string;
   readonly description: string;
   readonly timeout: Duration;
+}
+
+/** All executions of a state machine: an execution has an ARN only once it runs. */
+export interface ExecutionArns {
+  readonly pattern: string;
+  /** The same as checks of the template print it. */
+  readonly readable: string;
 }
 
 type TableVariable = 'GOALS_TABLE' | 'TASKS_TABLE' | 'EXECUTIONS_TABLE';
@@ -64,6 +72,11 @@ export class RustFunction extends Construct {
     return this.allow(actions.map((action) => `dynamodb:${action}`), table.tableArn);
   }
 
+  /** Lists the rows that an index of the table holds. */
+  queryIndex(table: ITable, index: string): this {
+    return this.allow(['dynamodb:Query'], `${table.tableArn}/index/${index}`);
+  }
+
   publishTo(bus: IEventBus): this {
     this.function.addEnvironment('EVENT_BUS', bus.eventBusName);
     return this.allow(['events:PutEvents'], bus.eventBusArn);
@@ -81,9 +94,29 @@ export class RustFunction extends Construct {
     return this.allow(actions.map((action) => `states:${action}`), stateMachine.stateMachineArn);
   }
 
-  /** Answers the task tokens in its messages; it needs no name for that. */
+  useExecutions(executions: ExecutionArns, ...actions: ('StopExecution' | 'DescribeExecution')[]): this {
+    Validations.of(this.role).acknowledge({
+      id: `AwsSolutions-IAM5[Resource::${executions.readable}]`,
+      reason: 'The executions of one state machine: none of them exists when the stack is deployed.',
+    });
+    return this.allow(actions.map((action) => `states:${action}`), executions.pattern);
+  }
+
+  /** Answers the task tokens in its messages, and keeps them alive; it needs no name for that. */
   answerTasksOf(stateMachine: IStateMachine): this {
-    return this.allow(['states:SendTaskSuccess'], stateMachine.stateMachineArn);
+    return this.allow(['states:SendTaskSuccess', 'states:SendTaskHeartbeat'], stateMachine.stateMachineArn);
+  }
+
+  /**
+   * Runs again and again. A tick needs no queue, unlike an event: when one is lost the next is a minute away, and a queue
+   * of ticks would only pile up.
+   */
+  every(rate: Duration): this {
+    new Rule(this, 'Schedule', {
+      schedule: Schedule.rate(rate),
+      targets: [new LambdaTarget(this.function, { retryAttempts: 0, maxEventAge: rate })],
+    });
+    return this;
   }
 
   /**

@@ -1,17 +1,20 @@
 import * as path from 'node:path';
-import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
+import { ArnFormat, Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { DefinitionBody, LogLevel, StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
-import { type FunctionContext, RustFunction } from './rust-function';
+import { type ExecutionArns, type FunctionContext, RustFunction } from './rust-function';
 import { infraDir } from './settings';
 import type { Storage } from './storage';
+
+const stateMachineName = 'goal-activity';
 
 /** The state machine, and the function that decides its outcome. */
 export class Workflow extends Construct {
   readonly stateMachine: StateMachine;
+  readonly executions: ExecutionArns;
 
   constructor(scope: Construct, id: string, props: FunctionContext & { storage: Storage; batchQueue: IQueue }) {
     super(scope, id);
@@ -35,7 +38,7 @@ export class Workflow extends Construct {
     });
 
     this.stateMachine = new StateMachine(this, 'StateMachine', {
-      stateMachineName: 'goal-activity',
+      stateMachineName,
       definitionBody: DefinitionBody.fromFile(path.join(infraDir, '..', 'statemachine', 'goal-activity.asl.json')),
       definitionSubstitutions: {
         BatchQueueUrl: props.batchQueue.queueUrl,
@@ -55,5 +58,14 @@ export class Workflow extends Construct {
         includeExecutionData: false,
       },
     });
+    this.executions = {
+      pattern: Stack.of(this).formatArn({
+        service: 'states',
+        resource: 'execution',
+        resourceName: `${stateMachineName}:*`,
+        arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+      }),
+      readable: `arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:${stateMachineName}:*`,
+    };
   }
 }

@@ -11,6 +11,8 @@ test('the API has these routes, each behind the token check', () => {
     'GET /api/goals/{goalId}/tasks',
     'GET /api/workflows/{executionArn}/status',
     'POST /api/goals/{goalId}/start-activity',
+    'POST /api/workflows/{executionArn}/cancel',
+    'POST /api/workflows/{executionArn}/retry',
   ]);
   for (const { name, AuthorizationType, AuthorizerId } of routes) {
     assert.deepEqual([AuthorizationType, target(AuthorizerId)], ['JWT', 'ApiHttpJwt'], name);

@@ -46,8 +46,8 @@ test('a queue takes messages only from the rules that feed it, and the undeliver
   });
 });
 
-test('rules go to queues only, retry for an hour, and then leave the event in the undelivered queue', () => {
-  const rules = aws.all('AWS::Events::Rule').map(({ name, EventBusName, EventPattern, Targets }) => {
+test('rules for events go to queues only, retry for an hour, and then leave the event in the undelivered queue', () => {
+  const rules = aws.all('AWS::Events::Rule').filter(({ EventPattern }) => EventPattern).map(({ name, EventBusName, EventPattern, Targets }) => {
     const machines = EventPattern.detail?.stateMachineArn;
     if (machines) EventPattern.detail.stateMachineArn = machines.map(target);
     for (const { RetryPolicy, DeadLetterConfig } of Targets) {
@@ -64,6 +64,17 @@ test('rules go to queues only, retry for an hour, and then leave the event in th
       'detail-type': ['Step Functions Execution Status Change'],
       detail: { stateMachineArn: ['WorkflowStateMachine'] },
     }, ['MessagingProjectionQueue']],
+  ]);
+});
+
+test('only the reconciler runs on a schedule, every minute, and a tick that is late is dropped', () => {
+  const schedules = aws.all('AWS::Events::Rule').filter(({ ScheduleExpression }) => ScheduleExpression)
+    .map(({ ScheduleExpression, State, Targets }) => [ScheduleExpression, State, Targets.map(({ Arn, RetryPolicy }: any) =>
+      [target(Arn), RetryPolicy])]);
+  assert.deepEqual(schedules, [
+    ['rate(1 minute)', 'ENABLED', [
+      ['FunctionsReconcileFunction', { MaximumEventAgeInSeconds: 60, MaximumRetryAttempts: 0 }],
+    ]],
   ]);
 });
 

@@ -32,20 +32,27 @@ const environment = (name: string): string[] => {
 
 const consume = ['sqs:ChangeMessageVisibility', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage'];
 
-test('api reads a goal, claims it, writes the execution row and emits the request; it may not start anything', () => {
+const executions = 'arn:AWS::Partition:states:AWS::Region:AWS::AccountId:execution:goal-activity:*';
+
+test('api claims goals, writes execution rows, emits requests and cancels; it may not start anything', () => {
   assert.deepEqual(functionGrants('FunctionsApi'), {
     StorageGoals: ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
-    StorageTasks: ['dynamodb:GetItem', 'dynamodb:Query'],
-    StorageWorkflowExecutions: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query'],
+    StorageTasks: ['dynamodb:DeleteItem', 'dynamodb:GetItem', 'dynamodb:Query'],
+    StorageWorkflowExecutions: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
     MessagingBus: ['events:PutEvents'],
+    [executions]: ['states:StopExecution'],
   });
   assert.deepEqual(environment('FunctionsApi'),
     ['EVENT_BUS', 'EXECUTIONS_TABLE', 'GOALS_TABLE', 'STATE_MACHINE_ARN', 'TASKS_TABLE']);
 });
 
-test('launch may do what api may, and start the execution', () => {
+test('launch claims goals like api, starts the execution, and stops one that was cancelled at that moment', () => {
   assert.deepEqual(functionGrants('FunctionsLaunch'), {
-    ...functionGrants('FunctionsApi'),
+    StorageGoals: ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
+    StorageTasks: ['dynamodb:GetItem', 'dynamodb:Query'],
+    StorageWorkflowExecutions: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query'],
+    MessagingBus: ['events:PutEvents'],
+    [executions]: ['states:StopExecution'],
     WorkflowStateMachine: ['states:StartExecution'],
     MessagingLaunchQueue: consume,
   });
@@ -58,7 +65,7 @@ test('worker writes tasks and the ledger, reports, and answers its token', () =>
     StorageTasks: ['dynamodb:DeleteItem', 'dynamodb:PutItem', 'dynamodb:Query'],
     StorageWorkflowExecutions: ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
     MessagingBus: ['events:PutEvents'],
-    WorkflowStateMachine: ['states:SendTaskSuccess'],
+    WorkflowStateMachine: ['states:SendTaskHeartbeat', 'states:SendTaskSuccess'],
     MessagingBatchQueue: consume,
   });
   assert.deepEqual(environment('FunctionsWorker'),
@@ -72,17 +79,29 @@ test('finalize touches nothing but the executions', () => {
   assert.deepEqual(environment('WorkflowFinalize'), ['EXECUTIONS_TABLE']);
 });
 
-test('projector keeps the read model, settles the goal, publishes the end and alerts', () => {
-  assert.deepEqual(functionGrants('FunctionsProjector'), {
-    StorageGoals: ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
-    StorageWorkflowExecutions: ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
-    MessagingBus: ['events:PutEvents'],
-    MonitoringAlerts: ['sns:Publish'],
-    MonitoringKey: ['kms:Decrypt', 'kms:GenerateDataKey'],
-    MessagingProjectionQueue: consume,
+/** Ending a workflow and telling everybody. */
+const conclude = {
+  StorageGoals: ['dynamodb:UpdateItem'],
+  StorageTasks: ['dynamodb:DeleteItem', 'dynamodb:Query'],
+  StorageWorkflowExecutions: ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
+  MessagingBus: ['events:PutEvents'],
+  MonitoringAlerts: ['sns:Publish'],
+  MonitoringKey: ['kms:Decrypt', 'kms:GenerateDataKey'],
+};
+const toConclude = ['ALERT_TOPIC_ARN', 'EVENT_BUS', 'EXECUTIONS_TABLE', 'GOALS_TABLE', 'TASKS_TABLE'];
+
+test('projector keeps the read model, ends workflows and tells everybody', () => {
+  assert.deepEqual(functionGrants('FunctionsProjector'), { ...conclude, MessagingProjectionQueue: consume });
+  assert.deepEqual(environment('FunctionsProjector'), [...toConclude, 'QUEUE_URL'].sort());
+});
+
+test('reconcile may do what projector may, list what is open, and look at and stop executions', () => {
+  assert.deepEqual(functionGrants('FunctionsReconcile'), {
+    ...conclude,
+    'StorageWorkflowExecutions/index/open': ['dynamodb:Query'],
+    [executions]: ['states:DescribeExecution', 'states:StopExecution'],
   });
-  assert.deepEqual(environment('FunctionsProjector'),
-    ['ALERT_TOPIC_ARN', 'EVENT_BUS', 'EXECUTIONS_TABLE', 'GOALS_TABLE', 'QUEUE_URL']);
+  assert.deepEqual(environment('FunctionsReconcile'), toConclude);
 });
 
 test('the state machine may fill the batch queue and invoke finalize; only logs and traces are without a resource', () => {
@@ -100,8 +119,12 @@ test('no role has a managed policy or an inline one', () => {
   }
 });
 
-test('only the API calls its function, each route by itself', () => {
-  const permissions = Object.values(resources('AWS::Lambda::Permission')).map(({ Properties }) => Properties);
+test('only the API calls its function, each route by itself, and only its schedule calls reconcile', () => {
+  const all = Object.values(resources('AWS::Lambda::Permission')).map(({ Properties }) => Properties);
+  const ofSchedules = all.filter(({ Principal }) => Principal === 'events.amazonaws.com');
+  assert.deepEqual(ofSchedules.map(({ FunctionName, SourceArn }) => [FunctionName, SourceArn].map(target)),
+    [['FunctionsReconcileFunction', 'FunctionsReconcileSchedule']]);
+  const permissions = all.filter((permission) => !ofSchedules.includes(permission));
   assert.equal(permissions.length, Object.keys(resources('AWS::ApiGatewayV2::Route')).length);
   for (const { FunctionName, Principal, SourceArn } of permissions) {
     assert.deepEqual([target(FunctionName), Principal], ['FunctionsApiFunction', 'apigateway.amazonaws.com']);

@@ -28,7 +28,7 @@ test('every log group forgets, and every function writes to its own', () => {
   const groups = aws.all('AWS::Logs::LogGroup');
   assert.deepEqual(groups.filter(({ RetentionInDays }) => RetentionInDays !== 30), []);
   const used = aws.all('AWS::Lambda::Function').map(({ LoggingConfig }) => target(LoggingConfig.LogGroup));
-  assert.equal(new Set(used).size, 5);
+  assert.equal(new Set(used).size, 6);
   assert.ok(used.every((name) => groups.some((group) => group.name === name)));
 });
 
@@ -80,7 +80,7 @@ test('the local deployment can be thrown away', () => {
 test('the outputs are those that people and tools rely on', () => {
   assert.deepEqual(Object.keys(aws.template.findOutputs('*')).sort(), [
     'AlertTopicArn', 'ApiId', 'ApiUrl', 'BatchDlqUrl', 'BatchQueueUrl', 'EventBusName', 'ExecutionsTableName',
-    'GoalsTableName', 'LaunchDlqUrl', 'LaunchQueueUrl', 'ProjectionDlqUrl', 'ProjectionQueueUrl', 'StateMachineArn',
-    'TasksTableName', 'UndeliveredDlqUrl', 'UserPoolClientId', 'UserPoolId',
+    'GoalsTableName', 'LaunchDlqUrl', 'LaunchQueueUrl', 'ProjectionDlqUrl', 'ProjectionQueueUrl',
+    'ReconcileFunctionName', 'StateMachineArn', 'TasksTableName', 'UndeliveredDlqUrl', 'UserPoolClientId', 'UserPoolId',
   ]);
 });

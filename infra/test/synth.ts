@@ -28,9 +28,11 @@ export function synth(context: Record<string, unknown> = {}) {
 
 export const readable = (logicalId: string): string => logicalId.replace(/[0-9A-F]{8}$/, '');
 
-/** The readable name behind a Ref or GetAtt; text as it is. */
+/** The readable name behind a Ref or GetAtt, also as a part of a text; text as it is. */
 export function target(value: any): string {
   if (typeof value === 'string') return value;
+  const join = value?.['Fn::Join'];
+  if (join) return join[1].map(target).join(join[0]);
   const id = value?.Ref ?? value?.['Fn::GetAtt']?.[0];
   return typeof id === 'string' ? readable(id) : JSON.stringify(value);
 }
