@@ -47,7 +47,16 @@ impl Listener {
 
     pub(crate) async fn to_notices(stack: &Stack, goal: &GoalId) -> Self {
         let (listener, arn) = Self::new(stack, goal).await;
-        let subscribe = stack.sns().subscribe().topic_arn(stack.output("AlertTopicArn")).protocol("sqs").endpoint(arn);
+        let topic = stack.output("AlertTopicArn");
+        let statement = json!({
+            "Effect": "Allow", "Principal": { "Service": "sns.amazonaws.com" }, "Action": "sqs:SendMessage",
+            "Resource": arn, "Condition": { "ArnEquals": { "aws:SourceArn": topic } },
+        });
+        let policy = json!({ "Version": "2012-10-17", "Statement": [statement] });
+        let set = listener.sqs.set_queue_attributes().queue_url(&listener.queue);
+        let set = set.attributes(QueueAttributeName::Policy, policy.to_string());
+        set.send().await.expect("a queue can be opened to a topic");
+        let subscribe = stack.sns().subscribe().topic_arn(topic).protocol("sqs").endpoint(arn);
         subscribe.send().await.expect("a topic can be subscribed to");
         listener
     }

@@ -1,4 +1,4 @@
-//! Requests to the emulator in AWS's JSON protocols. Nothing is signed: the emulator does not check.
+//! Requests to the emulator in AWS's JSON protocols, as the account's root, whose signature it does not check.
 
 use std::time::Duration;
 

@@ -23,8 +23,10 @@ const RECORDED_CALLS: &str = "200000";
 /// Which emulator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// The whole pipeline.
+    /// The whole pipeline, whose functions may do only what their roles allow.
     MiniStack,
+    /// The same without roles: an interpreter of state machines.
+    BareMiniStack,
     /// A second interpreter of state machines.
     Moto,
 }
@@ -67,7 +69,7 @@ impl Emulator {
 
     fn ready(mut self, kind: Kind) -> Result<Self> {
         let probe = match kind {
-            Kind::MiniStack => "/_ministack/ready",
+            Kind::MiniStack | Kind::BareMiniStack => "/_ministack/ready",
             Kind::Moto => "/moto-api/",
         };
         let url = format!("{}{probe}", self.endpoint());
@@ -114,7 +116,7 @@ impl Emulator {
 
 fn arguments(kind: Kind, port: u16) -> Vec<String> {
     match kind {
-        Kind::MiniStack => vec!["ministack".to_owned()],
+        Kind::MiniStack | Kind::BareMiniStack => vec!["ministack".to_owned()],
         Kind::Moto => ["moto.server", "-H", "127.0.0.1", "-p", &port.to_string()].map(str::to_owned).to_vec(),
     }
 }
@@ -129,7 +131,7 @@ fn environment(kind: Kind, port: u16, folder: &Path) -> Vec<(&'static str, Strin
         ("PATH", "/usr/local/bin:/usr/bin:/bin".to_owned()),
         ("PYTHONUNBUFFERED", "1".to_owned()),
     ];
-    if kind == Kind::MiniStack {
+    if kind != Kind::Moto {
         variables.extend([
             ("GATEWAY_PORT", port.to_string()),
             ("BIND_HOST", "127.0.0.1".to_owned()),
@@ -140,6 +142,8 @@ fn environment(kind: Kind, port: u16, folder: &Path) -> Vec<(&'static str, Strin
             // Otherwise it listens on every interface, on port 8883.
             ("IOT_MTLS_ENABLED", "0".to_owned()),
             ("CLOUDTRAIL_MAX_EVENTS", RECORDED_CALLS.to_owned()),
+            // Enforce IAM.
+            ("AUTH", (kind == Kind::MiniStack).to_string()),
         ]);
     }
     variables
@@ -155,12 +159,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_emulator_gets_nothing_of_this_machine_and_listens_on_loopback_only() {
+    fn an_emulator_gets_nothing_of_this_machine_listens_on_loopback_only_and_enforces_roles() {
         let variables = environment(Kind::MiniStack, 4567, Path::new("/somewhere"));
         let value = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, v)| v.as_str());
         assert_eq!(value("BIND_HOST"), Some("127.0.0.1"));
         assert_eq!(value("IOT_MTLS_ENABLED"), Some("0"));
         assert_eq!(value("AWS_ENDPOINT_URL"), Some("http://127.0.0.1:4567"));
+        assert_eq!(value("AUTH"), Some("true"), "roles are enforced");
         assert!(value("TMPDIR").is_some_and(|d| d.starts_with("/somewhere/")));
     }
 

@@ -81,7 +81,7 @@ fn statemachine(project: &Project) -> Result<()> {
     let python = tools::python(project, Purpose::Test)?;
     let (folder, other) = (RunFolder::new(project, "ministack")?, RunFolder::new(project, "moto")?);
     let (ministack, moto) = step("emulators started", || {
-        let ministack = Emulator::start(Kind::MiniStack, &python, &folder.path)?;
+        let ministack = Emulator::start(Kind::BareMiniStack, &python, &folder.path)?;
         Ok((ministack, Emulator::start(Kind::Moto, &python, &other.path)?))
     })?;
     process::run(
