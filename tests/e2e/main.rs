@@ -6,6 +6,7 @@ mod all_good;
 mod authorisation;
 mod isolation;
 mod large_texts;
+mod least_privilege;
 mod malformed_messages;
 mod other_services;
 mod partial_failure;

@@ -2,7 +2,8 @@ use goal_activity_events::{ExecutionArn, GoalId, UserId};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{Stack, eventually};
+use crate::stack::root;
+use crate::{Stack, eventually, signed};
 
 /// A user of the API, signed in.
 #[derive(Debug, Clone)]
@@ -136,16 +137,13 @@ impl User {
 }
 
 async fn cognito(stack: &Stack, action: &str, body: Value) -> Value {
-    let response = stack
+    let request = stack
         .http
         .post(stack.endpoint())
         .header("X-Amz-Target", format!("AWSCognitoIdentityProviderService.{action}"))
         .header("Content-Type", "application/x-amz-json-1.1")
-        .header("Authorization", "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/cognito-idp/aws4_request, SignedHeaders=host, Signature=none")
-        .body(body.to_string())
-        .send()
-        .await
-        .expect("the user pool answers");
+        .body(body.to_string());
+    let response = signed::send("cognito-idp", &root(), request).await;
     let status = response.status();
     let text = response.text().await.expect("an answer with a body");
     assert!(status.is_success(), "{action}: {status} {text}");

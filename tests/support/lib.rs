@@ -7,13 +7,19 @@
 )]
 
 mod api;
+mod functions;
 mod goals;
 mod listener;
+mod roles;
+mod session;
+mod signed;
 mod stack;
 mod wait;
 
 pub use api::{Answer, User};
 pub use goals::Chart;
 pub use listener::Listener;
+pub use roles::{Permission, Role};
+pub use session::Session;
 pub use stack::Stack;
 pub use wait::eventually;

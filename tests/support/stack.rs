@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::config::Credentials;
 use goal_activity_events::publisher::{EventBridge, OutgoingEvent, Publisher};
 use goal_activity_events::{Detail, ExecutionArn, GoalId};
 use serde::Deserialize;
@@ -10,11 +11,19 @@ use crate::api::User;
 use crate::goals::{self, Chart};
 use crate::listener::Listener;
 
+/// Where everything is deployed.
+pub(crate) const REGION: &str = "us-east-1";
+
+/// The emulator takes them for the account's root, which may do everything.
+pub(crate) fn root() -> Credentials {
+    Credentials::new("test", "test", None, None, "root")
+}
+
 /// The deployed stack, with clients for the test that opened it.
 #[derive(Debug, Clone)]
 pub struct Stack {
     description: Description,
-    sdk: SdkConfig,
+    pub(crate) sdk: SdkConfig,
     pub(crate) http: reqwest::Client,
 }
 
@@ -35,10 +44,9 @@ impl Stack {
             .expect("GOAL_ACTIVITY_STACK is not set: run `cargo xtask test e2e`, which deploys a stack and sets it");
         let text = std::fs::read_to_string(&path).expect("the stack's description can be read");
         let description: Description = serde_json::from_str(&text).expect("the stack's description is as expected");
-        let credentials = aws_sdk_dynamodb::config::Credentials::new("test", "test", None, None, "tests");
         let sdk = aws_config::defaults(BehaviorVersion::latest())
-            .region(Region::new("us-east-1"))
-            .credentials_provider(credentials)
+            .region(Region::new(REGION))
+            .credentials_provider(root())
             .endpoint_url(&description.endpoint)
             .http_client(aws_smithy_http_client::Builder::new().build_http())
             .load()
@@ -67,6 +75,11 @@ impl Stack {
     /// An SQS client.
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
         aws_sdk_sqs::Client::new(&self.sdk)
+    }
+
+    pub(crate) fn iam(&self) -> aws_sdk_iam::Client {
+        // IAM is global: its clients choose a region of their own.
+        aws_sdk_iam::Client::new(&self.sdk)
     }
 
     pub(crate) fn sns(&self) -> aws_sdk_sns::Client {

@@ -1,0 +1,123 @@
+use goal_activity_events::GoalId;
+use goal_activity_tests::{Chart, Permission, Session, Stack, User, eventually};
+use serde_json::{Value, json};
+
+/// What a function must not be able to do, and with which of the stack's resources.
+const LINES_BETWEEN_FUNCTIONS: [(&str, &str, &str); 16] = [
+    ("Api", "states:StartExecution", "StateMachineArn"),
+    ("Api", "states:SendTaskSuccess", "StateMachineArn"),
+    ("Api", "sqs:SendMessage", "BatchQueueUrl"),
+    ("Api", "dynamodb:Scan", "GoalsTableName"),
+    ("Launch", "states:SendTaskSuccess", "StateMachineArn"),
+    ("Launch", "sqs:ReceiveMessage", "BatchQueueUrl"),
+    ("Launch", "dynamodb:PutItem", "TasksTableName"),
+    ("Worker", "dynamodb:PutItem", "GoalsTableName"),
+    ("Worker", "dynamodb:UpdateItem", "GoalsTableName"),
+    ("Worker", "dynamodb:DeleteItem", "GoalsTableName"),
+    ("Worker", "states:StartExecution", "StateMachineArn"),
+    ("Worker", "sns:Publish", "AlertTopicArn"),
+    ("Finalize", "dynamodb:Query", "GoalsTableName"),
+    ("Finalize", "dynamodb:Query", "TasksTableName"),
+    ("Projector", "dynamodb:PutItem", "TasksTableName"),
+    ("Projector", "sqs:ReceiveMessage", "LaunchQueueUrl"),
+];
+
+/// The ARN of what an output of the stack names.
+fn arn(stack: &Stack, output: &str) -> String {
+    let value = stack.output(output);
+    let name = value.rsplit('/').next().unwrap();
+    match output {
+        _ if output.ends_with("Arn") => value.to_owned(),
+        _ if output.ends_with("QueueUrl") => format!("arn:aws:sqs:us-east-1:000000000000:{name}"),
+        _ => format!("arn:aws:dynamodb:us-east-1:000000000000:table/{name}"),
+    }
+}
+
+async fn refused<'p>(session: &Session, permissions: impl IntoIterator<Item = &'p Permission>) -> Vec<&'p Permission> {
+    let mut refused = Vec::new();
+    for permission in permissions {
+        if !session.may(permission).await {
+            refused.push(permission);
+        }
+    }
+    refused
+}
+
+#[tokio::test]
+async fn no_function_may_do_what_is_the_work_of_others() {
+    let stack = Stack::open().await;
+    for (function, action, output) in LINES_BETWEEN_FUNCTIONS {
+        let session = stack.assume(&stack.role_of(&format!("{function}Function")).await).await;
+        let foreign = Permission { action: action.to_owned(), resource: arn(&stack, output) };
+        assert!(!session.may(&foreign).await, "{function} may {foreign:?}");
+    }
+}
+
+#[tokio::test]
+async fn every_role_may_do_what_it_was_granted_and_nothing_that_only_others_were() {
+    let stack = Stack::open().await;
+    let roles = stack.roles().await;
+    let mut all: Vec<_> = roles.iter().flat_map(|role| &role.permissions).collect();
+    all.sort();
+    all.dedup();
+    for role in &roles {
+        let session = stack.assume(role).await;
+        let not_granted: Vec<_> = all.iter().copied().filter(|p| !role.permissions.contains(p)).collect();
+        assert_eq!(refused(&session, all.iter().copied()).await, not_granted, "{}", role.name);
+    }
+}
+
+#[tokio::test]
+async fn a_role_without_one_of_its_permissions_is_refused_exactly_that() {
+    let stack = Stack::open().await;
+    for role in stack.roles().await {
+        let copy = stack.copy_of(&role).await;
+        let session = stack.assume(&copy).await;
+        for removed in &role.permissions {
+            let left: Vec<_> = role.permissions.iter().filter(|p| *p != removed).cloned().collect();
+            stack.allow(&copy, &left).await;
+            assert_eq!(refused(&session, &role.permissions).await, [removed], "{}", role.name);
+        }
+    }
+}
+
+/// A start that the gateway would have passed on.
+fn start(user: &User, goal: &GoalId) -> Value {
+    json!({
+        "version": "2.0", "routeKey": "POST /api/goals/{goalId}/start-activity", "rawPath": "/", "rawQueryString": "",
+        "headers": {}, "pathParameters": { "goalId": goal }, "body": "{}", "isBase64Encoded": false,
+        "requestContext": {
+            "authorizer": { "jwt": { "claims": { "sub": user.id }, "scopes": null } },
+            "http": { "method": "POST", "path": "/" },
+        },
+    })
+}
+
+#[tokio::test]
+async fn an_api_that_may_not_emit_events_starts_no_workflow_until_it_may() {
+    let stack = Stack::open().await;
+    let user = stack.user().await;
+    let goal = stack.goal(&user, Chart::of(1)).await;
+    let role = stack.copy_of(&stack.role_of("ApiFunction").await).await;
+    let api = stack.deploy_again("ApiFunction", &role).await;
+    let (emit, others): (Vec<_>, Vec<_>) =
+        role.permissions.iter().cloned().partition(|p| p.action == "events:PutEvents");
+    assert_eq!(emit.len(), 1, "{emit:?}");
+
+    stack.allow(&role, &others).await;
+    let answer = stack.invoke(&api, &start(&user, &goal)).await;
+    let problem: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+    assert_eq!((&answer["statusCode"], &problem["code"]), (&json!(503), &json!("UNAVAILABLE")), "{answer}");
+    let arn = problem["executionArn"].as_str().unwrap().parse().unwrap();
+    assert_eq!(user.status(&arn).await.body["status"], "PENDING");
+    assert!(stack.executions_of(&goal).await.is_empty());
+
+    stack.allow(&role, &role.permissions).await;
+    // The claim stands: a start that finds it still pending after some seconds announces it again.
+    eventually("a workflow that is announced after all", || async {
+        stack.invoke(&api, &start(&user, &goal)).await;
+        (user.status(&arn).await.body["status"] != "PENDING").then_some(())
+    })
+    .await;
+    assert_eq!(user.ended(&arn).await["status"], "SUCCEEDED");
+}

@@ -1,0 +1,64 @@
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use reqwest::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::roles::COPY;
+use crate::stack::root;
+use crate::{Role, Stack, signed};
+
+/// Lambda's API, by hand: its SDK would switch on event streams in all the others, and build each of them again.
+const API: &str = "/2015-03-31/functions";
+
+impl Stack {
+    /// The configurations of all functions that were deployed.
+    pub(crate) async fn functions(&self) -> Vec<Value> {
+        let answer = self.lambda(Method::GET, "", Value::Null).await;
+        let all = answer["Functions"].as_array().expect("functions").iter();
+        all.filter(|f| f["FunctionName"].as_str().is_some_and(|name| !name.starts_with(COPY))).cloned().collect()
+    }
+
+    /// The configuration of one function, by a part of its name.
+    pub(crate) async fn function(&self, name: &str) -> Value {
+        let mut functions = self.functions().await;
+        functions.retain(|f| f["FunctionName"].as_str().is_some_and(|n| n.contains(name)));
+        assert_eq!(functions.len(), 1, "one function {name}: {functions:?}");
+        functions.remove(0)
+    }
+
+    /// Deploys one of the functions a second time, with another role. Returns its name.
+    pub async fn deploy_again(&self, function: &str, role: &Role) -> String {
+        let original = self.function(function).await;
+        let original = self.lambda(Method::GET, original["FunctionName"].as_str().expect("a name"), Value::Null).await;
+        let code = self.http.get(original["Code"]["Location"].as_str().expect("where its code is"));
+        let code = code.send().await.expect("a function's code").bytes().await.expect("a function's code");
+        let name = format!("{COPY}{}", Uuid::new_v4());
+        let mut copy = json!({
+            "FunctionName": name, "Role": role.arn, "Code": { "ZipFile": BASE64_STANDARD.encode(code) },
+        });
+        for same in ["Runtime", "Handler", "Architectures", "Timeout", "MemorySize", "Environment"] {
+            copy[same] = original["Configuration"][same].clone();
+        }
+        self.lambda(Method::POST, "", copy).await;
+        name
+    }
+
+    /// Invokes a function.
+    pub async fn invoke(&self, function: &str, event: &Value) -> Value {
+        self.lambda(Method::POST, &format!("{function}/invocations"), event.clone()).await
+    }
+
+    async fn lambda(&self, method: Method, path: &str, body: Value) -> Value {
+        let path = if path.is_empty() { API.to_owned() } else { format!("{API}/{path}") };
+        let mut request = self.http.request(method, format!("{}{path}", self.endpoint()));
+        if !body.is_null() {
+            request = request.json(&body);
+        }
+        let answer = signed::send("lambda", &root(), request).await;
+        let status = answer.status();
+        let text = answer.text().await.expect("an answer with a body");
+        assert!(status.is_success(), "{path}: {status} {text}");
+        serde_json::from_str(&text).expect("JSON")
+    }
+}

@@ -1,0 +1,78 @@
+use aws_sdk_dynamodb::config::Credentials;
+use reqwest::RequestBuilder;
+use serde_json::{Value, json};
+
+use crate::{Permission, Stack, signed};
+
+/// How services say that a caller may not do that.
+const REFUSALS: [&str; 3] = ["AccessDenied", "AccessDeniedException", "AuthorizationError"];
+
+/// Somebody who has become a role.
+#[derive(Debug)]
+pub struct Session {
+    pub(crate) stack: Stack,
+    pub(crate) credentials: Credentials,
+}
+
+impl Session {
+    /// Whether the role is allowed something, found out by trying. Whatever is allowed then fails or changes nothing.
+    pub async fn may(&self, permission: &Permission) -> bool {
+        let service = permission.action.split(':').next().unwrap_or_default();
+        let answer = signed::send(service, &self.credentials, attempt(&self.stack, permission)).await;
+        let status = answer.status();
+        let text = answer.text().await.expect("an answer with a body");
+        assert!(!status.is_server_error(), "{permission:?}: {status} {text}");
+        let refused = error_code(&text).is_some_and(|code| REFUSALS.contains(&code.as_str()));
+        // A signature that is not accepted would otherwise pass for an allowed request.
+        assert!(refused || status != 403, "{permission:?}: {status} {text}");
+        !refused
+    }
+}
+
+/// A request that needs this permission only, and that does no harm: it lacks something, or names what does not exist.
+fn attempt(stack: &Stack, permission: &Permission) -> RequestBuilder {
+    let (service, operation) = permission.action.split_once(':').expect("service:Operation");
+    let arn = permission.resource.replace('*', "none");
+    let name = arn.rsplit(':').next().unwrap_or_default();
+    let (target, version, body) = match service {
+        "dynamodb" => {
+            let mut path = name.split('/').skip(1);
+            let (table, index) = (path.next(), path.nth(1));
+            ("DynamoDB_20120810", "1.0", json!({ "TableName": table, "IndexName": index }))
+        }
+        "events" => {
+            let entry = json!({ "EventBusName": arn, "Source": "test", "DetailType": "Nothing", "Detail": "{}" });
+            ("AWSEvents", "1.1", json!({ "Entries": [entry] }))
+        }
+        "kms" => ("TrentService", "1.1", json!({ "KeyId": arn, "KeySpec": "AES_256", "CiphertextBlob": "bm9uZQ==" })),
+        "sqs" => {
+            let url = format!("{}/000000000000/{name}", stack.endpoint());
+            let body = json!({ "QueueUrl": url, "MaxNumberOfMessages": 0, "ReceiptHandle": "none" });
+            ("AmazonSQS", "1.0", body)
+        }
+        "states" if operation.starts_with("SendTask") => {
+            ("AWSStepFunctions", "1.0", json!({ "taskToken": "none", "output": "{}" }))
+        }
+        "states" if arn.contains(":execution:") => ("AWSStepFunctions", "1.0", json!({ "executionArn": arn })),
+        // Always the same name: at most one execution is ever started, and it fails at once.
+        "states" => ("AWSStepFunctions", "1.0", json!({ "stateMachineArn": arn, "name": "attempt", "input": "{}" })),
+        "sns" => return form(stack, &format!("Action={operation}&Version=2010-03-31&TopicArn={arn}&Message=")),
+        _ => panic!("{permission:?} is granted, but there is no request here that needs it"),
+    };
+    let request = stack.http.post(stack.endpoint()).header("X-Amz-Target", format!("{target}.{operation}"));
+    request.header("Content-Type", format!("application/x-amz-json-{version}")).body(body.to_string())
+}
+
+fn form(stack: &Stack, body: &str) -> RequestBuilder {
+    let request = stack.http.post(stack.endpoint());
+    request.header("Content-Type", "application/x-www-form-urlencoded").body(body.to_owned())
+}
+
+/// The code in an error of the JSON protocols or of the query protocol.
+fn error_code(text: &str) -> Option<String> {
+    if let Ok(body) = serde_json::from_str::<Value>(text) {
+        let code = body["__type"].as_str()?;
+        return Some(code.rsplit('#').next().unwrap_or(code).to_owned());
+    }
+    Some(text.split_once("<Code>")?.1.split_once("</Code>")?.0.to_owned())
+}
