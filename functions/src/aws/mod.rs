@@ -62,7 +62,14 @@ pub async fn connect() -> Connection {
         .retry_config(retries)
         .load()
         .await;
-    Connection { dynamodb: dynamo::client(&sdk), sdk }
+    sdk.into()
+}
+
+/// For tools, which choose their region and credentials themselves.
+impl From<SdkConfig> for Connection {
+    fn from(sdk: SdkConfig) -> Self {
+        Self { dynamodb: dynamo::client(&sdk), sdk }
+    }
 }
 
 /// What `api` and `launch` have in common, wired to AWS.
