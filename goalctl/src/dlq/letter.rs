@@ -1,0 +1,382 @@
+//! What a dead letter is: read as the function reads it whose queue it comes from.
+
+use clap::ValueEnum;
+use goal_activity_core::execution::BatchState;
+use goal_activity_core::limits::ACTIONS_PER_BATCH;
+use goal_activity_events::{
+    BatchMessage, BatchProgressed, Detail, Envelope, EventId, ExecutionArn, ExecutionStatusChanged,
+    GoalActivityRequested, GoalId, ReadError,
+};
+use serde::Serialize;
+
+use super::redact;
+
+/// A dead-letter queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Dlq {
+    /// Requests that launch could not handle
+    Launch,
+    /// Batches that no worker could handle
+    Batch,
+    /// Events that projector could not handle
+    Projection,
+    /// Events that a rule could not put into a queue
+    Undelivered,
+}
+
+/// A queue that a function reads from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum MainQueue {
+    Launch,
+    Batch,
+    Projection,
+}
+
+impl Dlq {
+    pub(crate) const ALL: [Self; 4] = [Self::Launch, Self::Batch, Self::Projection, Self::Undelivered];
+
+    /// Its name on the command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Launch => "launch",
+            Self::Batch => "batch",
+            Self::Projection => "projection",
+            Self::Undelivered => "undelivered",
+        }
+    }
+
+    /// The stack's output that holds its URL.
+    pub(crate) fn output(self) -> &'static str {
+        match self {
+            Self::Launch => "LaunchDlqUrl",
+            Self::Batch => "BatchDlqUrl",
+            Self::Projection => "ProjectionDlqUrl",
+            Self::Undelivered => "UndeliveredDlqUrl",
+        }
+    }
+}
+
+impl MainQueue {
+    /// What people call it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Launch => "launch",
+            Self::Batch => "batch",
+            Self::Projection => "projection",
+        }
+    }
+
+    /// The function that reads from it.
+    pub(crate) fn reader(self) -> &'static str {
+        match self {
+            Self::Launch => "launch",
+            Self::Batch => "worker",
+            Self::Projection => "projector",
+        }
+    }
+
+    /// The stack's output that holds its URL.
+    pub(crate) fn output(self) -> &'static str {
+        match self {
+            Self::Launch => "LaunchQueueUrl",
+            Self::Batch => "BatchQueueUrl",
+            Self::Projection => "ProjectionQueueUrl",
+        }
+    }
+}
+
+/// What a message says, without texts and secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Contents {
+    /// A request to turn a goal's actions into tasks.
+    Request {
+        goal_id: Option<GoalId>,
+        execution_arn: Option<ExecutionArn>,
+        /// What is wrong with it, when `launch` can only reject it. That is an answer too: such a request is no dead end.
+        invalid: Option<String>,
+    },
+    /// A batch of a workflow.
+    Batch(BatchMessage),
+    /// A batch's state so far.
+    Progress { goal_id: GoalId, execution_arn: ExecutionArn, batch_index: u32 },
+    /// A change of an execution's status.
+    StatusChange { execution_arn: ExecutionArn },
+    /// Nothing that its function can read.
+    Malformed {
+        reason: String,
+        /// Where it was meant to go, as far as that can be told.
+        meant_for: Option<MainQueue>,
+    },
+}
+
+impl Contents {
+    /// Reads a message of that dead-letter queue.
+    pub(crate) fn read(queue: Dlq, body: &str) -> Self {
+        let own = match queue {
+            Dlq::Launch => Some(MainQueue::Launch),
+            Dlq::Batch => Some(MainQueue::Batch),
+            Dlq::Projection => Some(MainQueue::Projection),
+            Dlq::Undelivered => None,
+        };
+        let malformed = |reason, meant_for| Self::Malformed { reason, meant_for };
+        if own == Some(MainQueue::Batch) {
+            return batch(body).map_or_else(|reason| malformed(reason, own), Self::Batch);
+        }
+        let envelope = match Envelope::parse(body) {
+            Ok(envelope) => envelope,
+            Err(e) => return malformed(redact::unreadable(&e), own),
+        };
+        // An undelivered event names no queue, but its rule chose by this type.
+        let target = own.or_else(|| rule_target(&envelope.detail_type));
+        let contents = match target {
+            Some(MainQueue::Launch) => request(&envelope),
+            Some(MainQueue::Projection) => projected(&envelope),
+            Some(MainQueue::Batch) | None => Err(no_rule(&envelope)),
+        };
+        contents.unwrap_or_else(|reason| malformed(reason, target))
+    }
+
+    /// The queue of the function that handles it.
+    pub(crate) fn main_queue(&self) -> Option<MainQueue> {
+        match self {
+            Self::Request { .. } => Some(MainQueue::Launch),
+            Self::Batch(_) => Some(MainQueue::Batch),
+            Self::Progress { .. } | Self::StatusChange { .. } => Some(MainQueue::Projection),
+            Self::Malformed { meant_for, .. } => *meant_for,
+        }
+    }
+
+    /// What it is, in a word or two. Part of the JSON output: never changed.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Request { .. } => "request",
+            Self::Batch(_) => "batch",
+            Self::Progress { .. } => "progress",
+            Self::StatusChange { .. } => "statusChange",
+            Self::Malformed { .. } => "malformed",
+        }
+    }
+
+    /// The goal that it is about.
+    pub(crate) fn goal_id(&self) -> Option<&GoalId> {
+        match self {
+            Self::Request { goal_id, .. } => goal_id.as_ref(),
+            Self::Batch(batch) => Some(&batch.goal_id),
+            Self::Progress { goal_id, .. } => Some(goal_id),
+            Self::StatusChange { .. } | Self::Malformed { .. } => None,
+        }
+    }
+
+    /// The workflow that it is about.
+    pub(crate) fn execution_arn(&self) -> Option<&ExecutionArn> {
+        match self {
+            Self::Request { execution_arn, .. } => execution_arn.as_ref(),
+            Self::Batch(batch) => Some(&batch.execution_arn),
+            Self::Progress { execution_arn, .. } | Self::StatusChange { execution_arn } => Some(execution_arn),
+            Self::Malformed { .. } => None,
+        }
+    }
+
+    /// The batch that it is about.
+    pub(crate) fn batch_index(&self) -> Option<u32> {
+        match self {
+            Self::Batch(batch) => Some(batch.batch_index),
+            Self::Progress { batch_index, .. } => Some(*batch_index),
+            Self::Request { .. } | Self::StatusChange { .. } | Self::Malformed { .. } => None,
+        }
+    }
+
+    /// What is wrong with it.
+    pub(crate) fn problem(&self) -> Option<&str> {
+        match self {
+            Self::Malformed { reason, .. } => Some(reason),
+            Self::Request { invalid, .. } => invalid.as_deref(),
+            Self::Batch(_) | Self::Progress { .. } | Self::StatusChange { .. } => None,
+        }
+    }
+}
+
+/// Where the rules put events of that type (`infra/lib/messaging.ts`).
+fn rule_target(detail_type: &str) -> Option<MainQueue> {
+    match detail_type {
+        GoalActivityRequested::TYPE => Some(MainQueue::Launch),
+        BatchProgressed::TYPE | ExecutionStatusChanged::TYPE => Some(MainQueue::Projection),
+        _ => None,
+    }
+}
+
+fn batch(body: &str) -> Result<BatchMessage, String> {
+    let batch: BatchMessage =
+        serde_json::from_str(body).map_err(|e| format!("not a batch: {}", redact::parser_reason(&e)))?;
+    match batch.action_ids.len() {
+        1..=ACTIONS_PER_BATCH => Ok(batch),
+        count => Err(format!("a batch has 1 to {ACTIONS_PER_BATCH} actions, not {count}")),
+    }
+}
+
+fn request(envelope: &Envelope) -> Result<Contents, String> {
+    match envelope.detail::<GoalActivityRequested>() {
+        Ok(request) => Ok(Contents::Request {
+            goal_id: Some(request.goal_id),
+            execution_arn: request.execution_arn,
+            invalid: None,
+        }),
+        // As in `launch`: with the request's id its sender can be told.
+        Err(e @ ReadError::BadDetail { .. }) if envelope.field::<EventId>("eventId").is_some() => {
+            Ok(Contents::Request {
+                goal_id: envelope.field("goalId"),
+                execution_arn: envelope.field("executionArn"),
+                invalid: Some(redact::unreadable(&e)),
+            })
+        }
+        Err(e) => Err(redact::unreadable(&e)),
+    }
+}
+
+fn projected(envelope: &Envelope) -> Result<Contents, String> {
+    let unreadable = |e: ReadError| redact::unreadable(&e);
+    match envelope.detail_type.as_str() {
+        BatchProgressed::TYPE => {
+            let event: BatchProgressed = envelope.detail().map_err(unreadable)?;
+            let state = BatchState::from(&event);
+            if state.processed() > state.total {
+                return Err(format!("{} of {} actions cannot be processed", state.processed(), state.total));
+            }
+            Ok(Contents::Progress {
+                goal_id: event.goal_id,
+                execution_arn: event.execution_arn,
+                batch_index: event.batch_index,
+            })
+        }
+        ExecutionStatusChanged::TYPE => {
+            let event = ExecutionStatusChanged::read(envelope).map_err(unreadable)?;
+            Ok(Contents::StatusChange { execution_arn: event.execution_arn })
+        }
+        _ => Err(no_rule(envelope)),
+    }
+}
+
+fn no_rule(envelope: &Envelope) -> String {
+    format!("nothing here handles {} events", redact::quoted(&envelope.detail_type))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    const ARN: &str = "arn:aws:states:us-east-1:000000000000:execution:goal-activity:g-1";
+
+    fn batch(actions: usize) -> Value {
+        let actions: Vec<_> = (0..actions).map(|i| format!("a-{i}")).collect();
+        json!({
+            "version": "1", "executionArn": ARN, "goalId": "g", "userId": "u", "batchIndex": 2, "actionIds": actions,
+            "regenerate": false, "enqueuedAt": "2026-11-24T09:30:00.000Z", "taskToken": "s3cr3t",
+        })
+    }
+
+    fn event(detail_type: &str, detail: Value) -> Value {
+        let time = "2026-11-24T09:30:00Z";
+        json!({ "id": "1", "detail-type": detail_type, "source": "test", "time": time, "detail": detail })
+    }
+
+    fn requested() -> Value {
+        json!({
+            "version": "1", "eventId": "e-1", "occurredAt": "2026-11-24T09:30:00.000Z", "goalId": "g", "userId": "u",
+        })
+    }
+
+    fn progressed(succeeded: u32) -> Value {
+        json!({
+            "version": "1", "eventId": "e-2", "occurredAt": "2026-11-24T09:30:00.000Z", "executionArn": ARN,
+            "goalId": "g", "userId": "u", "batchIndex": 3, "sequence": 1, "totalActions": 8,
+            "succeededActions": succeeded, "failedActions": [],
+        })
+    }
+
+    fn status_changed() -> Value {
+        event(ExecutionStatusChanged::TYPE, json!({ "executionArn": ARN, "status": "FAILED" }))
+    }
+
+    fn read(queue: Dlq, body: &Value) -> Contents {
+        Contents::read(queue, &body.to_string())
+    }
+
+    #[test]
+    fn each_queue_holds_its_kinds_of_messages() {
+        let request = event(GoalActivityRequested::TYPE, requested());
+        let progress = event(BatchProgressed::TYPE, progressed(8));
+        let cases = [
+            (Dlq::Launch, request.clone(), "request", Some(MainQueue::Launch)),
+            (Dlq::Launch, progress.clone(), "malformed", Some(MainQueue::Launch)),
+            (Dlq::Batch, batch(8), "batch", Some(MainQueue::Batch)),
+            (Dlq::Batch, batch(0), "malformed", Some(MainQueue::Batch)),
+            (Dlq::Batch, batch(9), "malformed", Some(MainQueue::Batch)),
+            (Dlq::Batch, request.clone(), "malformed", Some(MainQueue::Batch)),
+            (Dlq::Projection, progress.clone(), "progress", Some(MainQueue::Projection)),
+            (Dlq::Projection, event(BatchProgressed::TYPE, progressed(9)), "malformed", Some(MainQueue::Projection)),
+            (Dlq::Projection, status_changed(), "statusChange", Some(MainQueue::Projection)),
+            (Dlq::Projection, request.clone(), "malformed", Some(MainQueue::Projection)),
+            (Dlq::Undelivered, request, "request", Some(MainQueue::Launch)),
+            (Dlq::Undelivered, progress, "progress", Some(MainQueue::Projection)),
+            (Dlq::Undelivered, status_changed(), "statusChange", Some(MainQueue::Projection)),
+            (Dlq::Undelivered, event(BatchProgressed::TYPE, json!({})), "malformed", Some(MainQueue::Projection)),
+            (Dlq::Undelivered, event("Tea", json!({})), "malformed", None),
+            (Dlq::Undelivered, batch(1), "malformed", None),
+        ];
+        for (queue, body, kind, target) in cases {
+            let contents = read(queue, &body);
+            assert_eq!((contents.kind(), contents.main_queue()), (kind, target), "{queue:?}: {body}");
+            assert_eq!(contents.problem().is_some(), kind == "malformed", "{contents:?}");
+        }
+    }
+
+    #[test]
+    fn a_letter_tells_what_it_is_about() {
+        let batch = read(Dlq::Batch, &batch(1));
+        assert_eq!(batch.goal_id().map(GoalId::as_str), Some("g"));
+        assert_eq!((batch.execution_arn().map(ExecutionArn::as_str), batch.batch_index()), (Some(ARN), Some(2)));
+        let progress = read(Dlq::Projection, &event(BatchProgressed::TYPE, progressed(0)));
+        assert_eq!((progress.goal_id().map(GoalId::as_str), progress.batch_index()), (Some("g"), Some(3)));
+        assert_eq!(read(Dlq::Projection, &status_changed()).execution_arn().map(ExecutionArn::as_str), Some(ARN));
+    }
+
+    #[test]
+    fn a_request_that_launch_can_answer_is_not_a_dead_end() {
+        let mut detail = requested();
+        detail["actionIds"] = json!(7);
+        let contents = read(Dlq::Launch, &event(GoalActivityRequested::TYPE, detail.clone()));
+        assert_eq!(contents.kind(), "request");
+        assert!(contents.problem().is_some_and(|p| p.contains("a sequence")), "{contents:?}");
+        detail["eventId"] = Value::Null;
+        assert_eq!(read(Dlq::Launch, &event(GoalActivityRequested::TYPE, detail)).kind(), "malformed");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_is_too_strange_to_be_read(text in ".*") {
+            for queue in Dlq::ALL {
+                prop_assert_eq!(Contents::read(queue, &text).kind(), "malformed");
+            }
+        }
+
+        /// Whatever stands where something else should be, the reason does not repeat it.
+        #[test]
+        fn a_reason_never_repeats_what_a_message_says(field in 0..9_usize, wrong in 0..4_usize) {
+            const SECRET: &str = "s3cr3t, expected \\ a `token`";
+            let mut body = batch(1);
+            let fields: Vec<String> = body.as_object().unwrap().keys().cloned().collect();
+            body[&fields[field]] = [json!(SECRET), json!([SECRET]), json!({ SECRET: SECRET }), json!(-1.5)][wrong].clone();
+            let contents = read(Dlq::Batch, &body);
+            prop_assert!(!contents.problem().unwrap_or_default().contains("s3cr3t"), "{:?}", contents);
+            let mut detail = progressed(1);
+            let fields: Vec<String> = detail.as_object().unwrap().keys().cloned().collect();
+            detail[&fields[field]] = json!({ SECRET: SECRET });
+            let contents = read(Dlq::Projection, &event(BatchProgressed::TYPE, detail));
+            prop_assert!(!contents.problem().unwrap_or_default().contains("s3cr3t"), "{:?}", contents);
+        }
+    }
+}

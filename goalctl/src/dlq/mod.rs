@@ -1,0 +1,282 @@
+//! `goalctl dlq`: dead letters, the messages that could not be handled.
+//!
+//! What a message is (`letter`) and what a retry does with it (`decide`) is decided without AWS; `queue` and `retry` do it.
+
+mod decide;
+mod letter;
+mod queue;
+mod redact;
+mod report;
+mod retry;
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand};
+use futures_util::future::try_join_all;
+use goal_activity_core::ports::Clock;
+use goal_activity_events::publisher::{EventBridge, Publisher};
+use goal_activity_functions::aws::{Connection, Executions, Goals, Tasks};
+use goal_activity_functions::clock::SystemClock;
+use serde::Serialize;
+
+use crate::Shell;
+use crate::stack::Stack;
+use letter::{Contents, Dlq};
+use queue::{LOOK, Mail, Received, Sqs, WORK, Wanted, take};
+use report::{Full, Handled, Intent, List, QueueList, Report, Summary};
+use retry::{Outcome, Retry};
+
+/// The most messages that `--all` takes in one run: as many as can be handled while they are in hand.
+const IN_ONE_RUN: usize = 1_000;
+
+const EXAMPLES: &str = "\
+Examples:
+  goalctl dlq list
+  goalctl dlq list batch --limit 10 --json
+  goalctl dlq list --json | jq -r '.queues[].messages[] | select(.kind == \"malformed\") | .messageId'";
+const RETRY_HELP: &str = "\
+Examples:
+  goalctl dlq retry launch --all
+  goalctl dlq retry batch 5a4bd6fa-2f0e-4a6c-9e4b-0d6c1b1f6c11
+
+Exit codes:
+  0  all are retried, or need nothing any more
+  1  some are refused, failed or not found: the output says which and why; they are still in the queue
+  2  nothing was done";
+const DROP_HELP: &str = "\
+Examples:
+  goalctl dlq drop batch 5a4bd6fa-2f0e-4a6c-9e4b-0d6c1b1f6c11
+  goalctl dlq drop undelivered --all --yes
+
+Exit codes:
+  0  all are removed
+  1  some could not be removed or found, or you said no
+  2  nothing was done";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List dead-letter queues and what is in them
+    ///
+    /// Shows ids only, never texts. Messages are looked at and given back; only their receive count grows.
+    #[command(after_help = EXAMPLES)]
+    List {
+        /// Only these queues
+        queues: Vec<Dlq>,
+        /// The most messages that are shown of each queue
+        #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
+        limit: u16,
+    },
+    /// Show one message in full, why it may be there, and what a retry would do
+    ///
+    /// Task tokens are left out.
+    #[command(after_help = "Example:\n  goalctl dlq show batch 5a4bd6fa-2f0e-4a6c-9e4b-0d6c1b1f6c11")]
+    Show {
+        /// The queue that it is in
+        queue: Dlq,
+        /// Its id, from the list
+        message_id: String,
+    },
+    /// Try messages once more, each by itself
+    ///
+    /// A message goes back to its function's queue as it is, then leaves the dead-letter queue; doing it twice does no harm.
+    /// A batch whose workflow has ended becomes a new request for those of its actions that failed; if its workflow was
+    /// cancelled it is refused. A goal has one workflow at a time, so other batches of the same goal are refused until that
+    /// has ended: run the command again then. A malformed message is refused, for it would only come back. An interrupted
+    /// run leaves what it has not done hidden for up to 5 minutes.
+    #[command(after_help = RETRY_HELP)]
+    Retry {
+        #[command(flatten)]
+        chosen: Chosen,
+        /// Send malformed messages too, as they are: for when their function has learned to read them
+        #[arg(long)]
+        force: bool,
+    },
+    /// Remove messages for good
+    #[command(after_help = DROP_HELP)]
+    Drop {
+        #[command(flatten)]
+        chosen: Chosen,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Chosen {
+    /// The queue that they are in
+    queue: Dlq,
+    /// Their ids, from the list
+    #[arg(value_name = "MESSAGE_ID", required_unless_present = "all", conflicts_with = "all")]
+    message_ids: Vec<String>,
+    /// All that are in the queue, at most 1000 in one run
+    #[arg(long)]
+    all: bool,
+}
+
+type Retrying<'a> = Retry<'a, Sqs<'a>, Goals, Tasks, Executions, EventBridge, SystemClock>;
+
+/// Answers whether everything was done.
+pub(crate) async fn run(command: Command, stack: &Stack, json: bool, shell: &mut Shell<'_>) -> Result<bool> {
+    let mail = Sqs::new(stack);
+    match command {
+        Command::List { queues, limit } => {
+            let list = list(&mail, stack, &queues, limit.into()).await?;
+            write(shell, json, &list, List::text)?;
+            Ok(true)
+        }
+        Command::Show { queue, message_id } => {
+            let Some(full) = show(&mail, &retrying(&mail, stack)?, queue, message_id.clone()).await? else {
+                let id = redact::printable(&message_id);
+                writeln!(shell.err, "error: message {id} is {}", not_found(queue))?;
+                return Ok(false);
+            };
+            write(shell, json, &full, Full::text)?;
+            Ok(true)
+        }
+        Command::Retry { chosen, force } => {
+            let retry = retrying(&mail, stack)?;
+            let handle = async |letter: &Received| retry.retry(chosen.queue, letter, force).await;
+            each(&mail, stack, &chosen, handle, json, shell).await
+        }
+        Command::Drop { chosen, yes } => {
+            if !yes && !confirmed(&chosen, stack, shell)? {
+                writeln!(shell.err, "Nothing was removed.")?;
+                return Ok(false);
+            }
+            let handle = async |letter: &Received| match mail.remove(chosen.queue, letter).await {
+                Ok(()) => Outcome::Removed { reason: None },
+                Err(e) => Outcome::Failed { reason: format!("{e:#}") },
+            };
+            each(&mail, stack, &chosen, handle, json, shell).await
+        }
+    }
+}
+
+fn retrying<'a>(mail: &'a Sqs<'a>, stack: &Stack) -> Result<Retrying<'a>> {
+    let connection = Connection::from(stack.sdk.clone());
+    let bus = EventBridge::new(aws_sdk_eventbridge::Client::new(&stack.sdk), stack.output("EventBusName")?);
+    Ok(Retry {
+        mail,
+        goals: Goals::new(&connection, stack.output("GoalsTableName")?),
+        tasks: Tasks::new(&connection, stack.output("TasksTableName")?),
+        executions: Executions::new(&connection, stack.output("ExecutionsTableName")?),
+        bus: Publisher::new(bus),
+        clock: SystemClock,
+        requested: RefCell::default(),
+    })
+}
+
+async fn list(mail: &Sqs<'_>, stack: &Stack, queues: &[Dlq], limit: usize) -> Result<List> {
+    let chosen = |queue: &Dlq| queues.is_empty() || queues.contains(queue);
+    let look = |queue: Dlq| async move {
+        let approximate_messages = mail.count(queue).await?;
+        let letters = take(mail, queue, Wanted::Any(limit), LOOK).await?;
+        mail.give_back(queue, &letters).await;
+        let now = SystemClock.now();
+        let messages = letters.iter().map(|letter| Summary::of(queue, letter, now)).collect();
+        anyhow::Ok(QueueList { queue, approximate_messages, messages })
+    };
+    let queues = try_join_all(Dlq::ALL.into_iter().filter(chosen).map(look)).await?;
+    Ok(List { stack: stack.label.clone(), queues })
+}
+
+async fn show(mail: &Sqs<'_>, retry: &Retrying<'_>, queue: Dlq, message_id: String) -> Result<Option<Full>> {
+    let letters = take(mail, queue, Wanted::These(&[message_id]), LOOK).await?;
+    mail.give_back(queue, &letters).await;
+    let Some(letter) = letters.first() else { return Ok(None) };
+    let contents = Contents::read(queue, &letter.body);
+    let execution = retry.execution(&contents).await?;
+    let now = SystemClock.now();
+    let plan = retry.checked(decide::plan(&contents, execution.as_ref(), false, now)).await?;
+    Ok(Some(Full {
+        summary: Summary::of(queue, letter, now),
+        hint: decide::hint(queue, &contents, execution.as_ref()),
+        retry: Intent::of(&plan),
+        attributes: letter.attributes.clone(),
+        body: redact::body(&letter.body),
+    }))
+}
+
+/// Handles the chosen messages one after the other. What is not done is given back.
+async fn each(
+    mail: &impl Mail,
+    stack: &Stack,
+    chosen: &Chosen,
+    handle: impl AsyncFn(&Received) -> Outcome,
+    json: bool,
+    shell: &mut Shell<'_>,
+) -> Result<bool> {
+    let queue = chosen.queue;
+    let wanted = if chosen.all { Wanted::Any(IN_ONE_RUN) } else { Wanted::These(&chosen.message_ids) };
+    let letters = take(mail, queue, wanted, WORK).await?;
+    let found: BTreeSet<_> = letters.iter().map(|l| l.message_id.clone()).collect();
+    let (mut results, mut left) = (Vec::new(), Vec::new());
+    let mut told = Ok(());
+    for letter in letters {
+        // Without anybody to tell, nothing more is done.
+        if told.is_err() {
+            left.push(letter);
+            continue;
+        }
+        let outcome = handle(&letter).await;
+        let handled = Handled { message_id: letter.message_id.clone(), outcome };
+        if !handled.outcome.is_done() {
+            left.push(letter);
+        }
+        told = tell(shell, json, &handled);
+        results.push(handled);
+    }
+    mail.give_back(queue, &left).await;
+    told?;
+    let missing: BTreeSet<_> = chosen.message_ids.iter().filter(|id| !found.contains(*id)).collect();
+    for id in missing {
+        let outcome = Outcome::NotFound { reason: not_found(queue) };
+        let handled = Handled { message_id: id.clone(), outcome };
+        tell(shell, json, &handled)?;
+        results.push(handled);
+    }
+    let results = Report { stack: stack.label.clone(), queue, results };
+    write(shell, json, &results, |r| format!("{}\n", r.closing()))?;
+    Ok(results.all_done())
+}
+
+/// SQS cannot be asked for a message, so a search that ends without it says no more than this.
+fn not_found(queue: Dlq) -> String {
+    format!("not in the {} dead-letter queue, or somebody else has it in hand just now", queue.name())
+}
+
+fn tell(shell: &mut Shell<'_>, json: bool, handled: &Handled) -> Result<()> {
+    if !json {
+        writeln!(shell.out, "{}", handled.text())?;
+    }
+    Ok(())
+}
+
+fn write<T: Serialize>(shell: &mut Shell<'_>, json: bool, value: &T, text: impl Fn(&T) -> String) -> Result<()> {
+    if json {
+        writeln!(shell.out, "{}", serde_json::to_string_pretty(value)?)?;
+    } else {
+        write!(shell.out, "{}", text(value))?;
+    }
+    Ok(())
+}
+
+fn confirmed(chosen: &Chosen, stack: &Stack, shell: &mut Shell<'_>) -> Result<bool> {
+    let Some(keyboard) = &mut shell.keyboard else {
+        bail!("nobody can be asked, as standard input is not a terminal: say --yes");
+    };
+    let what = match (chosen.all, chosen.message_ids.len()) {
+        (true, _) => "all messages".to_owned(),
+        (false, 1) => "1 message".to_owned(),
+        (false, count) => format!("{count} messages"),
+    };
+    let queue = chosen.queue.name();
+    write!(shell.err, "Remove {what} of the {queue} dead-letter queue of {} for good? [y/N] ", stack.label)?;
+    shell.err.flush()?;
+    let mut answer = String::new();
+    keyboard.read_line(&mut answer).context("cannot read the answer")?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}

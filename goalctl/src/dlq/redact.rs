@@ -1,0 +1,108 @@
+//! What may be shown of a message: never a task token, and in reasons and lists nothing that a message itself says.
+
+use goal_activity_events::ReadError;
+use serde_json::Value;
+
+/// The most characters that are shown of a name from outside.
+const LONGEST_NAME: usize = 80;
+const REDACTED: &str = "[redacted]";
+
+/// Why a text is not the event it should be.
+pub(crate) fn unreadable(error: &ReadError) -> String {
+    match error {
+        ReadError::NotAnEvent(e) => format!("not an EventBridge event: {}", parser_reason(e)),
+        ReadError::OtherType { expected, found } => format!("expected a {expected} event, got {}", quoted(found)),
+        ReadError::BadDetail { detail_type, reason } => {
+            format!("the detail of this {detail_type} event is malformed: {}", parser_reason(reason))
+        }
+    }
+}
+
+/// What a parser says of a text, without the parts that it repeats of it.
+///
+/// `serde` puts a found value only before `, expected`; what it expected, and every other reason, is fixed by the types.
+pub(crate) fn parser_reason(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.rsplit_once(", expected ") {
+        Some((_, expected)) => format!("expected {expected}"),
+        None => text,
+    }
+}
+
+/// A name from outside, fit for a terminal: short, and without what a terminal obeys.
+pub(crate) fn quoted(name: &str) -> String {
+    let short: String = name.chars().take(LONGEST_NAME).collect();
+    let more = if short.len() < name.len() { "…" } else { "" };
+    format!("{short:?}{more}")
+}
+
+/// A text from outside without what a terminal obeys.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+/// A message's body for people: as JSON where it is JSON, without task tokens.
+pub(crate) fn body(text: &str) -> Value {
+    match serde_json::from_str(text) {
+        Ok(value) => without_tokens(value),
+        Err(_) if names_a_token(text) => {
+            let length = text.chars().count();
+            format!("[not JSON, {length} characters, not shown: there may be a task token in it]").into()
+        }
+        Err(_) => text.into(),
+    }
+}
+
+fn without_tokens(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => Value::Object(
+            fields
+                .into_iter()
+                .map(|(name, value)| {
+                    let value = if names_a_token(&name) { REDACTED.into() } else { without_tokens(value) };
+                    (name, value)
+                })
+                .collect(),
+        ),
+        Value::Array(items) => items.into_iter().map(without_tokens).collect(),
+        // Such as JSON within a text.
+        Value::String(text) if names_a_token(&text) => REDACTED.into(),
+        other => other,
+    }
+}
+
+/// Whether a text speaks of a task token, however it is spelled.
+fn names_a_token(text: &str) -> bool {
+    let letters: String = text.chars().filter(|c| c.is_ascii_alphanumeric()).collect();
+    letters.to_ascii_lowercase().contains("tasktoken")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn tokens_are_removed_wherever_they_are() {
+        let message = json!({
+            "taskToken": "s3cr3t", "goalId": "g", "nested": [{ "Task-Token": { "deep": "s3cr3t" } }],
+            "text": "{\"task_token\": \"s3cr3t\"}",
+        });
+        let shown = body(&message.to_string());
+        assert!(!shown.to_string().contains("s3cr3t"), "{shown}");
+        assert_eq!((&shown["goalId"], &shown["taskToken"]), (&json!("g"), &json!(REDACTED)));
+        let cut = "{\"goalId\": \"g\", \"taskToken\": \"s3cr3t";
+        assert!(!body(cut).to_string().contains("s3cr3t"));
+    }
+
+    #[test]
+    fn what_is_no_json_is_shown_as_it_is() {
+        assert_eq!(body("hello"), json!("hello"));
+    }
+
+    #[test]
+    fn a_name_from_outside_cannot_act_on_a_terminal() {
+        assert_eq!(quoted("Tea\u{1b}[2J"), "\"Tea\\u{1b}[2J\"");
+        assert!(quoted(&"x".repeat(500)).chars().count() < 90);
+    }
+}
