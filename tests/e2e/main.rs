@@ -4,6 +4,7 @@
 
 mod all_good;
 mod authorisation;
+mod dead_letters;
 mod isolation;
 mod large_texts;
 mod least_privilege;
