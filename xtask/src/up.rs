@@ -103,6 +103,8 @@ fn explain(folder: &Path) -> Result<()> {
     curl("-X POST ", &start_path(&goal));
     curl("", &status_path(&first));
     curl("", &tasks_path(&goal));
+    println!("\nIts dead letters:\n");
+    println!("export GOAL_ACTIVITY_STACK='{}'\ncargo goalctl dlq list", stack_file(folder).display());
     println!("\nEnd it with: cargo xtask down");
     Ok(())
 }
