@@ -1,8 +1,6 @@
 //! Which deployed stack the tool works on, and the way there.
 
 use std::collections::BTreeMap;
-use std::error::Error;
-use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,8 +10,8 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_sdk_sqs::config::Credentials;
 use aws_sdk_sqs::config::ProvideCredentials;
-use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::{Builder, tls};
+use goal_activity_events::publisher::reason;
 use serde::Deserialize;
 
 use crate::cli::Target;
@@ -77,7 +75,7 @@ impl Stack {
         let region = sdk.region().with_context(|| format!("no AWS region is set{ADVICE}"))?.clone();
         let credentials = sdk.credentials_provider().with_context(|| format!("no AWS credentials are set{ADVICE}"))?;
         if let Err(error) = credentials.provide_credentials().await {
-            return Err(anyhow!("no AWS credentials: {}{ADVICE}", chain(&error)));
+            return Err(anyhow!("no AWS credentials: {:#}{ADVICE}", anyhow::Error::from(error)));
         }
         let outputs = outputs(&sdk, name).await?;
         Ok(Self { label: format!("stack {name} in {region}"), sdk, outputs })
@@ -113,25 +111,6 @@ fn loader() -> ConfigLoader {
         .http_client(http)
         .timeout_config(timeouts)
         .retry_config(RetryConfig::standard())
-}
-
-/// Why a call failed, in AWS's own words where there are any. Not the SDK's `DisplayErrorContext`: that prints whole
-/// responses, in which there may be messages and their secrets.
-pub(crate) fn reason<E, R>(error: &SdkError<E, R>) -> String
-where
-    E: Error + ProvideErrorMetadata + 'static,
-    R: Debug + 'static,
-{
-    match (error.code(), error.message()) {
-        (Some(code), Some(message)) => format!("{code}: {message}"),
-        _ => chain(error),
-    }
-}
-
-/// An error and what is behind it.
-fn chain(error: &(dyn Error + 'static)) -> String {
-    let errors = std::iter::successors(Some(error), |e| (*e).source());
-    errors.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 async fn outputs(sdk: &SdkConfig, name: &str) -> Result<BTreeMap<String, String>> {

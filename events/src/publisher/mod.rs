@@ -6,7 +6,7 @@ mod split;
 
 use std::time::Duration;
 
-pub use aws::EventBridge;
+pub use aws::{EventBridge, reason};
 
 use crate::{Detail, SOURCE};
 

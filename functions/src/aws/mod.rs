@@ -17,9 +17,10 @@ use std::time::Duration;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
-use aws_sdk_dynamodb::error::{DisplayErrorContext, SdkError};
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::{Builder, tls};
 use goal_activity_core::ports::Unavailable;
+use goal_activity_events::publisher::reason;
 
 use crate::clock::SystemClock;
 use crate::config;
@@ -115,9 +116,9 @@ pub fn conclude(aws: &Connection, config: &config::Conclude) -> AwsConclude {
 /// The core error for a call that failed, naming the call.
 fn unavailable<E, R>(what: impl Into<String>) -> impl FnOnce(SdkError<E, R>) -> Unavailable
 where
-    E: std::error::Error + 'static,
+    E: std::error::Error + ProvideErrorMetadata + 'static,
     R: std::fmt::Debug + 'static,
 {
     let what = what.into();
-    move |error| Unavailable::new(what, DisplayErrorContext(error))
+    move |error| Unavailable::new(what, reason(&error))
 }

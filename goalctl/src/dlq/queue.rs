@@ -12,9 +12,10 @@ use aws_sdk_sqs::types::{
     ChangeMessageVisibilityBatchRequestEntry, Message, MessageSystemAttributeName, QueueAttributeName,
 };
 use goal_activity_events::Timestamp;
+use goal_activity_events::publisher::reason;
 
 use super::letter::{Dlq, MainQueue};
-use crate::stack::{Stack, reason};
+use crate::stack::Stack;
 
 /// The most messages in one request (SQS API reference).
 const IN_ONE_REQUEST: i32 = 10;
