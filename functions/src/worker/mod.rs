@@ -117,8 +117,19 @@ where
         let mut generating: FuturesUnordered<_> =
             open.into_iter().map(|a| self.generate(batch, goal.as_ref(), a, time_left)).collect();
         let mut reporter = Reporter::new(self, batch);
+        let mut unsaved = None;
         while let Some(generated) = generating.next().await {
-            if !self.commit(batch, generated?).await? {
+            let saved = match generated {
+                Ok(generated) => self.commit(batch, generated).await,
+                Err(error) => Err(error),
+            };
+            // What the AI is making for the others is worth saving; the message comes back for this one (promise P5).
+            let saved = saved.unwrap_or_else(|error| {
+                tracing::warn!(execution_arn = %batch.execution_arn, batch_index = batch.batch_index, %error, "action not saved");
+                unsaved = Some(error);
+                true
+            });
+            if !saved {
                 let now = self.ledger.read_batch(&batch.execution_arn, batch.batch_index).await?;
                 if now.sealed {
                     return Ok(Work::Sealed);
@@ -128,7 +139,7 @@ where
                 reporter.report(&self.ledger.read_batch(&batch.execution_arn, batch.batch_index).await?).await;
             }
         }
-        Ok(Work::Done)
+        unsaved.map_or(Ok(Work::Done), Err)
     }
 
     /// One action's outcome, at the latest when the batch's time is over.
