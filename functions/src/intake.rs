@@ -70,7 +70,10 @@ where
             let unknown = || StartRejection::UnknownGoal(request.goal_id.clone());
             let goal = self.goals.load_goal(&request.goal_id).await?.ok_or_else(unknown)?;
             let with_tasks = self.tasks.actions_with_tasks(&request.goal_id).await?;
-            let plan = decide(&goal, &with_tasks, request)?;
+            let plan = match decide(&goal, &with_tasks, request) {
+                Ok(plan) => plan,
+                Err(why) => return self.rejected(why, origin).await,
+            };
             let claim = self.claim(&goal, plan, request, origin, skipped_names);
             match self.claims.claim_goal(&claim).await? {
                 Claimed::Yes => return Ok(claim.execution),
@@ -81,6 +84,16 @@ where
             }
         }
         Err(Unavailable::new(format!("claiming goal {}", request.goal_id), "it keeps changing").into())
+    }
+
+    /// What stands in the way may be this very request, accepted from another delivery since it was looked up (promise P2).
+    async fn rejected(&self, why: StartRejection, origin: &Origin) -> Result<Execution, IntakeError> {
+        if let Origin::Service(key) = origin
+            && let Some(accepted) = self.claims.accepted_before(key).await?
+        {
+            return self.existing(&accepted).await;
+        }
+        Err(why.into())
     }
 
     async fn existing(&self, arn: &ExecutionArn) -> Result<Execution, IntakeError> {

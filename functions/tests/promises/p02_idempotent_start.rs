@@ -102,3 +102,21 @@ async fn a_foreign_execution_arn_in_a_request_is_rejected() {
 fn random_event_ids_differ() {
     assert_ne!(EventId::random(), EventId::random());
 }
+
+#[tokio::test]
+async fn p2_two_deliveries_of_a_request_at_once_are_one_request_and_reject_nothing() {
+    for ahead in 0..6 {
+        let rig = Rig::with_goal(8);
+        let event = envelope("planner", &request("request-1"));
+        let second = async {
+            for _ in 0..ahead {
+                tokio::task::yield_now().await;
+            }
+            rig.launch(&event).await
+        };
+        let (first, second) = futures_util::future::join(rig.launch(&event), second).await;
+        first.and(second).unwrap();
+        assert_eq!(rejections(&rig), [], "{ahead} steps later");
+        assert_eq!(rig.world.state().started.len(), 1);
+    }
+}
