@@ -7,7 +7,9 @@
     reason = "a failed expectation is how a test reports"
 )]
 
+mod cancel;
 mod http;
+mod lease;
 mod p01_one_at_a_time;
 mod p02_idempotent_start;
 mod p03_exactly_once;
@@ -18,4 +20,6 @@ mod p07_always_an_end;
 mod p08_order;
 mod p09_isolation;
 mod p10_bounded;
+mod reconcile;
+mod retry;
 mod rig;

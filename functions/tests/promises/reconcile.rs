@@ -1,0 +1,149 @@
+use goal_activity_core::execution::Status;
+use goal_activity_core::goal::GoalStatus;
+use goal_activity_core::outcome::End;
+use goal_activity_core::ports::Machine;
+use goal_activity_events::{ExecutionArn, FailureCode, Timestamp};
+use goal_activity_functions::memory::samples;
+
+use crate::rig::{Rig, USER};
+
+fn machine_says(rig: &Rig, arn: &ExecutionArn, end: End) {
+    let at = Timestamp::from_millis(rig.world.state().now);
+    rig.world.state().machines.insert(arn.clone(), Machine::Ended { end, at });
+}
+
+async fn worked(rig: &Rig) -> ExecutionArn {
+    let arn = rig.launched().await;
+    for batch in rig.batches(&arn) {
+        rig.work(&batch).await.unwrap();
+    }
+    arn
+}
+
+#[tokio::test]
+async fn p7_a_request_whose_event_was_lost_is_announced_again() {
+    let rig = Rig::with_goal(8);
+    let arn = rig.start().await.arn();
+    rig.world.state().events.clear();
+    rig.wait(30);
+    assert_eq!(rig.reconcile().await.repaired, 1);
+    rig.deliver_requests().await;
+    rig.run(&arn).await;
+    assert_eq!(rig.goal_status(), GoalStatus::Active);
+}
+
+#[tokio::test]
+async fn p7_an_end_whose_event_was_lost_is_found() {
+    for (end, status) in
+        [(End::Finished, Status::Succeeded), (End::TimedOut, Status::TimedOut), (End::Aborted, Status::Aborted)]
+    {
+        let rig = Rig::with_goal(8);
+        let arn = worked(&rig).await;
+        machine_says(&rig, &arn, end);
+        rig.wait(30);
+        assert_eq!(rig.reconcile().await.repaired, 1, "{end:?}");
+        assert_eq!(rig.execution(&arn).status, status);
+        assert_eq!(rig.completed().len(), 1, "{end:?}");
+        assert_eq!(rig.notices(), usize::from(end == End::TimedOut), "{end:?}");
+        assert_ne!(rig.goal_status(), GoalStatus::Processing, "{end:?}");
+        // Nothing is left to do.
+        rig.wait(60);
+        assert_eq!(rig.reconcile().await.checked, 0, "{end:?}");
+    }
+}
+
+#[tokio::test]
+async fn p7_a_workflow_that_runs_over_its_time_is_ended_keeps_what_it_has_and_alerts() {
+    let rig = Rig::with_goal(16);
+    let arn = rig.launched().await;
+    let [first, late] = rig.batches(&arn).try_into().unwrap();
+    rig.work(&first).await.unwrap();
+    rig.wait(900);
+    rig.reconcile().await;
+    assert_eq!(rig.execution(&arn).status, Status::Running, "Step Functions has a minute to end it itself");
+    rig.wait(61);
+    assert_eq!(rig.reconcile().await.repaired, 1);
+
+    let execution = rig.execution(&arn);
+    assert_eq!((execution.status, execution.succeeded_actions), (Status::TimedOut, Some(8)));
+    assert!(execution.failed_actions.iter().all(|f| f.code == FailureCode::NotProcessed));
+    assert!(matches!(rig.world.state().machines[&arn], Machine::Ended { end: End::Aborted, .. }), "it is stopped");
+    assert_eq!(rig.goal_status(), GoalStatus::Partial);
+    assert_eq!(rig.world.state().notices[0].severity.as_str(), "HIGH");
+    // The stop is an event of its own, and changes nothing any more.
+    rig.project(&crate::rig::status_change(&arn, "ABORTED")).await.unwrap();
+    rig.work(&late).await.unwrap();
+    assert_eq!(rig.execution(&arn), execution);
+    assert_eq!(rig.start().await.status, 202, "the goal is free");
+}
+
+#[tokio::test]
+async fn p7_a_workflow_that_could_never_be_launched_ends_as_well() {
+    let rig = Rig::with_goal(8);
+    let arn = rig.start().await.arn();
+    rig.wait(961);
+    rig.reconcile().await;
+    assert_eq!(rig.execution(&arn).status, Status::TimedOut);
+    assert_eq!((rig.goal_status(), rig.notices()), (GoalStatus::Failed, 1));
+    // Its request arrives at last: nothing is started any more.
+    rig.deliver_requests().await;
+    assert!(rig.world.state().started.is_empty());
+}
+
+#[tokio::test]
+async fn p7_an_end_that_was_not_told_is_told() {
+    for call in ["publish", "claim_notice", "notify", "mark_told"] {
+        let rig = Rig::with_goal(8);
+        rig.script("a-1-1", "fail");
+        let arn = worked(&rig).await;
+        machine_says(&rig, &arn, End::Finished);
+        rig.world.break_once(call);
+        rig.project(&crate::rig::status_change(&arn, "SUCCEEDED")).await.expect_err(call);
+        // Somebody may still have the notice in hand for its lease.
+        rig.wait(90);
+        assert_eq!(rig.reconcile().await.repaired, 1, "after {call}");
+        assert!(rig.execution(&arn).is_told(), "after {call}");
+        assert!(!rig.completed().is_empty() && rig.notices() >= 1, "after {call}");
+    }
+}
+
+#[tokio::test]
+async fn p7_one_that_cannot_be_repaired_keeps_no_other_waiting() {
+    let rig = Rig::with_goal(1);
+    for i in 2..=250 {
+        rig.add(samples::goal(&format!("goal-{i}"), USER, 1));
+    }
+    for i in 1..=250 {
+        assert_eq!(rig.start_as(USER, &format!("goal-{i}"), "").await.status, 202);
+    }
+    rig.wait(30);
+    rig.world.break_once("describe_execution");
+    let done = rig.reconcile().await;
+    assert_eq!((done.checked, done.repaired, done.failed, done.incomplete), (250, 249, 1, false));
+}
+
+#[tokio::test]
+async fn p2_two_reconcilers_at_once_do_it_once_by_effect() {
+    let rig = Rig::with_goal(8);
+    rig.script("a-1-1", "fail");
+    let arn = worked(&rig).await;
+    machine_says(&rig, &arn, End::Finished);
+    rig.wait(30);
+    let (_, _) = futures_util::future::join(rig.reconcile(), rig.reconcile()).await;
+    assert_eq!(rig.execution(&arn).status, Status::PartiallySucceeded);
+    assert_eq!(rig.notices(), 1);
+    let ids: std::collections::HashSet<_> = rig.completed().into_iter().map(|c| c.event_id).collect();
+    assert_eq!(ids.len(), 1);
+}
+
+#[tokio::test]
+async fn a_workflow_at_work_is_left_alone() {
+    let rig = Rig::with_goal(8);
+    let arn = rig.launched().await;
+    rig.wait(30);
+    assert_eq!(rig.reconcile().await.repaired, 1, "it is seen running, though its event was lost");
+    let before = rig.execution(&arn);
+    rig.wait(60);
+    assert_eq!(rig.reconcile().await.repaired, 0);
+    assert_eq!(rig.execution(&arn), before);
+}
