@@ -110,8 +110,9 @@ where
             return Ok(Work::Done);
         }
         let goal = self.goals.load_goal(&batch.goal_id).await?.filter(|g| g.head.user_id == batch.user_id);
-        let deadline = batch.enqueued_at.plus(Duration::from_secs(BATCH_SECONDS.into())).minus(DEADLINE_MARGIN);
-        let time_left = deadline.since(started);
+        let all_time = Duration::from_secs(BATCH_SECONDS.into()) - DEADLINE_MARGIN;
+        // Whatever its message says of when it was enqueued, a batch has no more time than any other.
+        let time_left = batch.enqueued_at.plus(all_time).since(started).min(all_time);
 
         // Generated side by side, saved one after the other: transactions on one ledger row would only conflict.
         let mut generating: FuturesUnordered<_> =

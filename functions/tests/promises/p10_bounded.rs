@@ -45,3 +45,16 @@ async fn p10_a_batch_that_is_too_large_is_dead_lettered() {
     assert!(error.contains("1 to 8 actions, not 16"), "{error}");
     assert!(!error.contains("token"), "a task token must not reach the log");
 }
+
+#[tokio::test(start_paused = true)]
+async fn p10_a_batch_from_the_future_has_no_more_time_than_any_other() {
+    let rig = Rig::with_goal(1);
+    rig.script("a-1-1", "latency-ms=10000000");
+    let arn = rig.launched().await;
+    let [mut batch] = rig.batches(&arn).try_into().unwrap();
+    batch.enqueued_at = batch.enqueued_at.plus(std::time::Duration::from_secs(3600));
+    let begin = tokio::time::Instant::now();
+    rig.work(&batch).await.unwrap();
+    assert_eq!(begin.elapsed().as_secs(), 285);
+    assert_eq!(rig.world.state().answers.len(), 1);
+}
