@@ -1,7 +1,9 @@
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
-use crate::{EventId, Timestamp};
+use crate::json::Object;
+use crate::{EventId, Timestamp, Unreadable, read_json};
 
 /// The `source` of every event that the pipeline itself emits.
 pub const SOURCE: &str = "goal-activity";
@@ -25,49 +27,67 @@ pub trait Detail: Serialize + DeserializeOwned {
 }
 
 /// An event as EventBridge delivers it, its detail not yet read.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Envelope {
     /// EventBridge's own id of this delivery, for logs.
-    pub id: String,
+    pub id: EventId,
     /// What the detail is.
-    #[serde(rename = "detail-type")]
     pub detail_type: String,
     /// Who emitted it.
     pub source: String,
     /// When it was put on the bus.
     pub time: Timestamp,
-    detail: serde_json::Value,
+    text: String,
 }
 
-/// Why a received text is not the event it should be.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Head {
+    id: EventId,
+    detail_type: String,
+    source: String,
+    time: Timestamp,
+    #[serde(rename = "detail")]
+    _detail: IgnoredAny,
+}
+
+/// The envelope again, its detail read as a `T`.
+#[derive(Deserialize)]
+#[serde(bound = "T: DeserializeOwned")]
+struct Body<T> {
+    detail: Object<T>,
+}
+
+/// Why a received text is not the event it should be. Repeats nothing of the text.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The text is not an EventBridge event at all.
     #[error("not an EventBridge event: {0}")]
-    NotAnEvent(#[source] serde_json::Error),
+    NotAnEvent(#[source] Unreadable),
     /// An event, but of another type.
-    #[error("expected a {expected} event, got {found:?}")]
+    #[error("expected a {expected} event, got one of another type")]
     OtherType {
         /// The type that was asked for.
         expected: &'static str,
-        /// The type that came.
+        /// The type that came. Anything: the sender chose it.
         found: String,
     },
     /// The right type, but its detail breaks the contract.
-    #[error("the detail of this {detail_type} event is malformed: {reason}")]
+    #[error("this {detail_type} event is malformed: {reason}")]
     BadDetail {
         /// The event's type.
         detail_type: &'static str,
         /// What is wrong with the detail.
         #[source]
-        reason: serde_json::Error,
+        reason: Unreadable,
     },
 }
 
 impl Envelope {
     /// Reads the envelope of an event from the JSON text of a queue message.
     pub fn parse(text: &str) -> Result<Self, ReadError> {
-        serde_json::from_str(text).map_err(ReadError::NotAnEvent)
+        let Head { id, detail_type, source, time, .. } = read_json(text).map_err(ReadError::NotAnEvent)?;
+        Ok(Self { id, detail_type, source, time, text: text.to_owned() })
     }
 
     /// Reads the detail as a `D`, when the event is one.
@@ -79,11 +99,13 @@ impl Envelope {
     }
 
     pub(crate) fn detail_as<T: DeserializeOwned>(&self, detail_type: &'static str) -> Result<T, ReadError> {
-        T::deserialize(&self.detail).map_err(|reason| ReadError::BadDetail { detail_type, reason })
+        let body = read_json::<Body<T>>(&self.text).map_err(|reason| ReadError::BadDetail { detail_type, reason })?;
+        Ok(body.detail.0)
     }
 
     /// One field of the detail when it is a valid `T`: for answering an event whose detail as a whole cannot be read.
     pub fn field<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
-        T::deserialize(self.detail.get(name)?).ok()
+        let mut body = read_json::<Body<Map<String, Value>>>(&self.text).ok()?;
+        T::deserialize(body.detail.0.remove(name)?).ok()
     }
 }

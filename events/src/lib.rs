@@ -13,6 +13,7 @@ mod failed_action;
 mod goal_activity_rejected;
 mod goal_activity_requested;
 mod ids;
+mod json;
 #[cfg(feature = "publisher")]
 pub mod publisher;
 mod timestamp;
@@ -28,5 +29,6 @@ pub use goal_activity_requested::GoalActivityRequested;
 pub use ids::{
     ActionId, ClaimSequence, EventId, ExecutionArn, GoalId, InvalidId, StateMachineArn, TaskId, TaskToken, UserId,
 };
+pub use json::{Unreadable, read_json, without_values};
 pub use timestamp::{InvalidTimestamp, Timestamp};
 pub use workflow_completed::{FinalStatus, WorkflowCompleted};

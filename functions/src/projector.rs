@@ -40,7 +40,7 @@ where
                 let change = ExecutionStatusChanged::read(&envelope).map_err(malformed)?;
                 self.status_changed(&envelope, &change).await
             }
-            other => Err(MessageError::Malformed(format!("nothing is known of {other:?} events"))),
+            _ => Err(MessageError::Malformed("nothing is known of events of this type".to_owned())),
         }
     }
 }
@@ -76,7 +76,9 @@ where
         tracing::info!(execution_arn = %arn, status = ?change.status, "execution status changed");
         match (change.status, End::of(change.status)) {
             (_, Some(end)) => self.conclude.conclude(arn, end, change.stopped_at().unwrap_or(envelope.time)).await?,
-            (MachineStatus::Running, None) => self.records.record_started(arn, &envelope.id, envelope.time).await?,
+            (MachineStatus::Running, None) => {
+                self.records.record_started(arn, envelope.id.as_str(), envelope.time).await?;
+            }
             (_, None) => {}
         }
         Ok(())

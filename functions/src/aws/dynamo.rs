@@ -12,7 +12,7 @@ use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction, RetryClassifierPriority};
 use goal_activity_core::keys;
 use goal_activity_core::ports::{Outside, Unavailable};
-use goal_activity_events::GoalId;
+use goal_activity_events::{GoalId, without_values};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -128,9 +128,11 @@ pub(super) fn item(value: impl Serialize) -> Outside<Item> {
     serde_dynamo::to_item(value).map_err(|e| Unavailable::new("writing a DynamoDB item", e))
 }
 
-/// An item as a value. An item that cannot be read is a defect of whoever wrote it: say which table and what is wrong.
+/// An item as a value. An item that cannot be read is a defect of whoever wrote it: say which table and what is wrong, but
+/// not what a user has written.
 pub(super) fn read<T: DeserializeOwned>(table: &str, item: Item) -> Outside<T> {
-    serde_dynamo::from_item(item).map_err(|e| Unavailable::new(format!("reading a malformed item of table {table}"), e))
+    let unreadable = |e| Unavailable::new(format!("reading a malformed item of table {table}"), without_values(&e));
+    serde_dynamo::from_item(item).map_err(unreadable)
 }
 
 /// A text as an attribute.

@@ -16,7 +16,7 @@ use goal_activity_core::ports::{
     Replaces, WorkLedger,
 };
 use goal_activity_core::task::Task;
-use goal_activity_events::{ActionId, BatchAnswer, BatchMessage, FailureCode};
+use goal_activity_events::{ActionId, BatchAnswer, BatchMessage, FailureCode, read_json};
 
 use crate::queue::{HandleMessage, HideMessage, Message, MessageError};
 use report::Reporter;
@@ -215,9 +215,8 @@ where
 }
 
 fn parse(body: &str) -> Result<BatchMessage, MessageError> {
-    // The parser's own message would repeat parts of the text, which holds a task token.
-    let unreadable = |e: serde_json::Error| format!("not a batch: {:?} error at column {}", e.classify(), e.column());
-    let batch: BatchMessage = serde_json::from_str(body).map_err(|e| MessageError::Malformed(unreadable(e)))?;
+    let unreadable = |e| MessageError::Malformed(format!("not a batch: {e}"));
+    let batch: BatchMessage = read_json(body).map_err(unreadable)?;
     if (1..=ACTIONS_PER_BATCH).contains(&batch.action_ids.len()) {
         return Ok(batch);
     }

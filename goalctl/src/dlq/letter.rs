@@ -5,7 +5,7 @@ use goal_activity_core::execution::BatchState;
 use goal_activity_core::limits::ACTIONS_PER_BATCH;
 use goal_activity_events::{
     BatchMessage, BatchProgressed, Detail, Envelope, EventId, ExecutionArn, ExecutionStatusChanged,
-    GoalActivityRequested, GoalId, ReadError,
+    GoalActivityRequested, GoalId, ReadError, read_json,
 };
 use serde::Serialize;
 
@@ -208,8 +208,7 @@ fn rule_target(detail_type: &str) -> Option<MainQueue> {
 }
 
 fn batch(body: &str) -> Result<BatchMessage, String> {
-    let batch: BatchMessage =
-        serde_json::from_str(body).map_err(|e| format!("not a batch: {}", redact::parser_reason(&e)))?;
+    let batch: BatchMessage = read_json(body).map_err(|e| format!("not a batch: {e}"))?;
     match batch.action_ids.len() {
         1..=ACTIONS_PER_BATCH => Ok(batch),
         count => Err(format!("a batch has 1 to {ACTIONS_PER_BATCH} actions, not {count}")),

@@ -10,22 +10,8 @@ const REDACTED: &str = "[redacted]";
 /// Why a text is not the event it should be.
 pub(crate) fn unreadable(error: &ReadError) -> String {
     match error {
-        ReadError::NotAnEvent(e) => format!("not an EventBridge event: {}", parser_reason(e)),
         ReadError::OtherType { expected, found } => format!("expected a {expected} event, got {}", quoted(found)),
-        ReadError::BadDetail { detail_type, reason } => {
-            format!("the detail of this {detail_type} event is malformed: {}", parser_reason(reason))
-        }
-    }
-}
-
-/// What a parser says of a text, without the parts that it repeats of it.
-///
-/// `serde` puts a found value only before `, expected`; what it expected, and every other reason, is fixed by the types.
-pub(crate) fn parser_reason(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    match text.rsplit_once(", expected ") {
-        Some((_, expected)) => format!("expected {expected}"),
-        None => text,
+        ReadError::NotAnEvent(_) | ReadError::BadDetail { .. } => error.to_string(),
     }
 }
 
