@@ -140,7 +140,9 @@ impl EventId {
     /// The id of the event that rejects this request of `source`: the same for every delivery of it.
     #[must_use]
     pub fn rejection(&self, source: &str) -> Self {
-        Self(Uuid::new_v5(&NAMESPACE, format!("rejection/{source}/{self}").as_bytes()).to_string())
+        // With the length: a source may hold what separates it from the id.
+        let request = format!("rejection/{}/{source}/{self}", source.len());
+        Self(Uuid::new_v5(&NAMESPACE, request.as_bytes()).to_string())
     }
 }
 
@@ -159,7 +161,7 @@ impl ClaimSequence {
     /// The sequence of the next claim.
     #[must_use]
     pub fn next(self) -> Self {
-        Self(self.0 + 1)
+        Self(self.0.saturating_add(1))
     }
 }
 
@@ -175,6 +177,12 @@ impl ExecutionArn {
     pub fn state_machine(&self) -> StateMachineArn {
         let machine = self.0.rsplit_once(':').map_or("", |(machine, _)| machine);
         StateMachineArn(machine.replacen(":execution:", ":stateMachine:", 1))
+    }
+
+    /// Whether this is the name of one of that goal's executions.
+    pub fn belongs_to(&self, goal: &GoalId) -> bool {
+        let claim = self.name().strip_prefix(goal.as_str()).and_then(|rest| rest.strip_prefix('-'));
+        claim.is_some_and(|claim| !claim.is_empty() && claim.bytes().all(|b| b.is_ascii_digit()))
     }
 
     /// The execution's name: the last part of the ARN.
@@ -248,6 +256,27 @@ mod tests {
         assert!(serde_json::from_str::<UserId>("\"a b\"").is_err());
         assert!("g".repeat(64).parse::<GoalId>().is_ok());
         assert!("g".repeat(65).parse::<GoalId>().is_err());
+    }
+
+    #[test]
+    fn rejections_of_two_requests_never_share_an_id() {
+        let rejection = |source: &str, event: &str| event.parse::<EventId>().unwrap().rejection(source);
+        assert_eq!(rejection("a", "b"), rejection("a", "b"));
+        assert_ne!(rejection("a/b", "c"), rejection("a", "b/c"));
+    }
+
+    #[test]
+    fn an_execution_belongs_to_the_goal_that_its_name_was_derived_from() {
+        let machine: StateMachineArn = MACHINE.parse().unwrap();
+        let goal = |id: &str| id.parse::<GoalId>().unwrap();
+        let arn = ExecutionArn::derive(&machine, &goal("goal-7"), ClaimSequence(3));
+        assert!(arn.belongs_to(&goal("goal-7")));
+        for other in ["goal", "goal-7-3", "goal-8", "7"] {
+            assert!(!arn.belongs_to(&goal(other)), "{other}");
+        }
+        let by_hand: ExecutionArn =
+            format!("{}:goal-7-x", MACHINE.replace("stateMachine", "execution")).parse().unwrap();
+        assert!(!by_hand.belongs_to(&goal("goal-7")));
     }
 
     #[test]

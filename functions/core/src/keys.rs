@@ -2,6 +2,7 @@
 //! so these are a contract. The other attributes are the `serde` names of the types themselves.
 
 use goal_activity_events::{EventId, GoalId, Timestamp};
+use uuid::Uuid;
 
 use crate::goal::{Position, Side};
 use crate::limits::OPEN_SHARDS;
@@ -68,9 +69,11 @@ pub fn batch(index: u32) -> String {
 }
 
 /// `WorkflowExecutions`: the partition key under which a request from another service is remembered (promise P2). Two
-/// services may use the same event id, so the source is part of it.
+/// services may use the same event id, so the source is part of it. Hashed, with the source's length: whatever `#` or `/` they
+/// hold and however long they are, two requests never share a key, and DynamoDB takes it.
 pub fn request(source: &str, event: &EventId) -> String {
-    format!("REQUEST#{source}#{event}")
+    let request = format!("request/{}/{source}/{event}", source.len());
+    format!("REQUEST#{}", Uuid::new_v5(&Uuid::NAMESPACE_URL, request.as_bytes()))
 }
 
 /// In which partition of the open index an execution is listed. Spread by goal, so that no partition gets hot.
@@ -102,6 +105,18 @@ mod tests {
             [task(at("1#1"), 1), task(at("1#1"), 2), task(at("1#1"), 10), task(at("1#2"), 1), task(at("2#1"), 1)];
         assert!(keys.is_sorted(), "{keys:?}");
         assert!(batch(2) < batch(10));
+    }
+
+    #[test]
+    fn p2_requests_of_two_services_never_share_a_key() {
+        let key = |source: &str, event: &str| request(source, &event.parse().unwrap());
+        assert_eq!(key("a", "b"), key("a", "b"));
+        let others = [key("a#b", "c"), key("a", "b#c"), key("a/b", "c"), key("a", "b/c"), key("", "a/b/c")];
+        for (i, one) in others.iter().enumerate() {
+            assert!(!others[i + 1..].contains(one), "{others:?}");
+        }
+        // DynamoDB takes a partition key of 2,048 bytes at most.
+        assert!(key(&"s".repeat(100_000), &"e".repeat(128)).len() < 100);
     }
 
     #[test]

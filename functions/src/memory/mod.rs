@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use goal_activity_core::execution::Execution;
 use goal_activity_core::goal::Goal;
+use goal_activity_core::keys;
 use goal_activity_core::ledger::BatchLedger;
 use goal_activity_core::notice::Notice;
 use goal_activity_core::ports::{
@@ -20,7 +21,7 @@ use goal_activity_core::ports::{
     RequestKey, TaskPage, Unavailable,
 };
 use goal_activity_core::task::Task;
-use goal_activity_events::{ActionId, BatchAnswer, EventId, ExecutionArn, GoalId, TaskToken, Timestamp};
+use goal_activity_events::{ActionId, BatchAnswer, ExecutionArn, GoalId, TaskToken, Timestamp};
 
 /// A whole outside world in memory. Clones share it, so that one world stands for all ports.
 #[derive(Debug, Clone, Default)]
@@ -39,8 +40,8 @@ pub struct State {
     pub executions: HashMap<ExecutionArn, Execution>,
     /// The ledger, by execution and batch.
     pub ledgers: HashMap<(ExecutionArn, u32), BatchLedger>,
-    /// The requests of other services that were accepted.
-    pub requests: HashMap<(String, EventId), ExecutionArn>,
+    /// The requests of other services that were accepted, by key.
+    pub requests: HashMap<String, ExecutionArn>,
     /// Who has the telling of the operators in hand, since when.
     pub notice_claims: HashMap<ExecutionArn, Timestamp>,
     /// The executions that were started, in order.
@@ -131,6 +132,6 @@ impl FindExecution for World {
 }
 
 /// A request's place in the world.
-fn request_key(request: &RequestKey) -> (String, EventId) {
-    (request.source.clone(), request.event_id.clone())
+fn request_key(request: &RequestKey) -> String {
+    keys::request(&request.source, &request.event_id)
 }
