@@ -3,6 +3,7 @@
 //! The API has claimed the goal before it emits the event; for any other service the claim is made here, by the same code.
 
 use goal_activity_core::execution::{Execution, Status};
+use goal_activity_core::inbound;
 use goal_activity_core::ports::{
     ActionsWithTasks, ClaimGoal, Clock, Event, ExecutionInput, FindExecution, LoadGoal, Outside, PublishEvent,
     RequestKey, StartExecution, StopExecution, StopReason, Unavailable,
@@ -144,11 +145,13 @@ where
 
     /// The execution as which a request of another service is accepted.
     async fn accepted(&self, envelope: &Envelope, request: GoalActivityRequested) -> Result<Execution, NotLaunched> {
+        let invalid = |e: &dyn ToString| NotLaunched::Rejected(Rejection::invalid(e.to_string()));
+        inbound::source(&envelope.source).map_err(|e| invalid(&e))?;
         let origin = Origin::Service(RequestKey { source: envelope.source.clone(), event_id: request.event_id });
         let start = StartRequest {
             goal_id: request.goal_id,
             user_id: request.user_id,
-            scope: Scope::of(request.action_ids),
+            scope: Scope::of(request.action_ids).map_err(|e| invalid(&e))?,
             regenerate: request.regenerate,
         };
         self.intake.accept(&start, &origin).await.map_err(|e| match e {
@@ -159,8 +162,9 @@ where
 
     async fn reject(&self, envelope: &Envelope, why: Rejection) -> Outside<()> {
         let Some(request_event_id) = envelope.field::<EventId>("eventId") else { return Ok(()) };
+        let source = inbound::source(&envelope.source).map_or("", |()| &envelope.source);
         tracing::warn!(
-            request = %request_event_id, source = envelope.source, reason = ?why.reason, message = why.message,
+            request = %request_event_id, source, reason = ?why.reason, message = why.message,
             "request rejected"
         );
         let rejected = GoalActivityRejected {

@@ -1,6 +1,6 @@
 //! `projector`: keeps the read model of every workflow, and settles its end.
 
-use goal_activity_core::execution::BatchState;
+use goal_activity_core::inbound;
 use goal_activity_core::outcome::End;
 use goal_activity_core::ports::{
     CancelExecution, Clock, FindExecution, Notify, PublishEvent, RecordProgress, RemoveTasks, SealLedger,
@@ -57,11 +57,7 @@ where
     N: Notify,
 {
     async fn progressed(&self, event: &BatchProgressed) -> Result<(), MessageError> {
-        let state = BatchState::from(event);
-        if state.processed() > state.total {
-            let reason = format!("{} of {} actions cannot be processed", state.processed(), state.total);
-            return Err(MessageError::Malformed(reason));
-        }
+        let state = inbound::progress(event).map_err(|e| MessageError::Malformed(e.to_string()))?;
         let (arn, batch) = (&event.execution_arn, event.batch_index);
         self.records.record_batch(arn, &event.event_id, batch, &state).await?;
         tracing::info!(

@@ -265,12 +265,13 @@ impl Execution {
         let (succeeded, failed) = match self.succeeded_actions {
             Some(succeeded) => (succeeded, self.failed_actions.clone()),
             None => (
-                self.batches.values().map(|b| b.succeeded).sum(),
+                self.batches.values().fold(0, |sum: u32, b| sum.saturating_add(b.succeeded)),
                 self.batches.values().flat_map(|b| b.failed.iter().cloned()).collect(),
             ),
         };
-        let processed = succeeded + u32::try_from(failed.len()).unwrap_or(u32::MAX);
-        let share = 100 * processed / self.total_actions.max(1);
+        let processed = succeeded.saturating_add(u32::try_from(failed.len()).unwrap_or(u32::MAX));
+        let processed = processed.min(self.total_actions);
+        let share = processed.saturating_mul(100) / self.total_actions.max(1);
         let percentage = if self.status.ended().is_some() { share } else { share.min(99) };
         Progress { processed, succeeded, failed, percentage }
     }
@@ -289,7 +290,7 @@ impl Execution {
 impl BatchState {
     /// How many of its actions have an outcome.
     pub fn processed(&self) -> u32 {
-        self.succeeded + u32::try_from(self.failed.len()).unwrap_or(u32::MAX)
+        self.succeeded.saturating_add(u32::try_from(self.failed.len()).unwrap_or(u32::MAX))
     }
 
     /// What the timeline tells of this state: only the end of a batch is worth an entry.

@@ -8,6 +8,8 @@ pub const MANDALA_SIDE: u8 = 8;
 pub const ACTIONS_PER_BATCH: usize = 8;
 /// The most actions in one workflow.
 pub const MAX_ACTIONS: usize = 64;
+/// The most batches of one workflow.
+pub const MAX_BATCHES: u32 = 8;
 /// How long one batch may take from being enqueued, in seconds.
 pub const BATCH_SECONDS: u32 = 300;
 /// How long one workflow may take, in seconds.
@@ -72,5 +74,6 @@ mod tests {
     #[test]
     fn a_whole_mandala_chart_fits_into_one_workflow() {
         assert_eq!(usize::from(MANDALA_SIDE) * usize::from(MANDALA_SIDE), MAX_ACTIONS);
+        assert_eq!(batch_count(MAX_ACTIONS), MAX_BATCHES);
     }
 }

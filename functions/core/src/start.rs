@@ -6,6 +6,7 @@ use goal_activity_events::{ActionId, ExecutionArn, GoalActivityRequested, GoalId
 
 use crate::execution::{Execution, GoalBefore};
 use crate::goal::Goal;
+use crate::limits::MAX_ACTIONS;
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -33,8 +34,13 @@ pub enum Scope {
 
 impl Scope {
     /// The named actions; all when none are named.
-    pub fn of(actions: Option<Vec<ActionId>>) -> Self {
-        actions.map_or(Self::Goal, Self::Actions)
+    pub fn of(actions: Option<Vec<ActionId>>) -> Result<Self, InvalidScope> {
+        match actions {
+            None => Ok(Self::Goal),
+            Some(ids) if ids.is_empty() => Err(InvalidScope::Empty),
+            Some(ids) if ids.len() > MAX_ACTIONS => Err(InvalidScope::TooMany(ids.len())),
+            Some(ids) => Ok(Self::Actions(ids)),
+        }
     }
 
     fn contains(&self, action: &ActionId) -> bool {
@@ -51,6 +57,17 @@ impl Scope {
             Self::Goal | Self::Left(_) => &[],
         }
     }
+}
+
+/// A list of actions that no start can be for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidScope {
+    /// It names none.
+    #[error("actionIds is empty; leave it out to start for all actions")]
+    Empty,
+    /// It names more than a goal can have.
+    #[error("actionIds has {0} entries, more than {MAX_ACTIONS}")]
+    TooMany(usize),
 }
 
 /// A start that may be made: the goal can be claimed for it.
@@ -216,6 +233,14 @@ mod tests {
         let plan = decide(&goal, &HashSet::from_iter(ids(&["a-1-2"])), &request()).unwrap();
         assert_eq!(plan.action_ids, ids(&["a-1-1", "a-2-1"]));
         assert_eq!(plan.goal_before, GoalBefore { with_tasks: 1, left_out: 0 });
+    }
+
+    #[test]
+    fn a_list_of_actions_has_1_to_64_entries() {
+        let scope = |n| Scope::of(Some(vec!["a".parse().unwrap(); n])).map(drop);
+        assert_eq!(scope(0), Err(InvalidScope::Empty));
+        assert_eq!((scope(1), scope(64)), (Ok(()), Ok(())));
+        assert_eq!(scope(65), Err(InvalidScope::TooMany(65)));
     }
 
     #[test]

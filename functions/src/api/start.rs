@@ -47,14 +47,8 @@ where
         let user_id = input.user()?;
         let goal_id = input.path("goalId")?;
         let body: Body = input.body()?;
-        if body.action_ids.as_ref().is_some_and(Vec::is_empty) {
-            return Err(Problem::new(
-                Code::InvalidRequest,
-                "actionIds is empty; leave it out to start for all actions",
-            ));
-        }
-        let (scope, regenerate) = (Scope::of(body.action_ids), body.regenerate);
-        self.begin(&StartRequest { goal_id, user_id, scope, regenerate }).await
+        let scope = Scope::of(body.action_ids).map_err(|e| Problem::new(Code::InvalidRequest, e.to_string()))?;
+        self.begin(&StartRequest { goal_id, user_id, scope, regenerate: body.regenerate }).await
     }
 
     /// Starts a new workflow for the actions that an ended one has left undone; everything else stays as it is.

@@ -9,14 +9,15 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use goal_activity_core::goal::Goal;
+use goal_activity_core::inbound;
 use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Failure, Tally};
-use goal_activity_core::limits::{ACTIONS_PER_BATCH, BATCH_SECONDS, DEADLINE_MARGIN};
+use goal_activity_core::limits::{BATCH_SECONDS, DEADLINE_MARGIN};
 use goal_activity_core::ports::{
     ActionCommit, AnswerBatch, Answered, Clock, Committed, GenerateTasks, LoadGoal, Opened, Outside, PublishEvent,
     Replaces, WorkLedger,
 };
 use goal_activity_core::task::Task;
-use goal_activity_events::{ActionId, BatchAnswer, BatchMessage, FailureCode, read_json};
+use goal_activity_events::{ActionId, BatchAnswer, BatchMessage, FailureCode};
 
 use crate::queue::{HandleMessage, HideMessage, Message, MessageError};
 use report::Reporter;
@@ -67,7 +68,7 @@ where
     K: Clock,
 {
     async fn handle(&self, message: Message<'_>) -> Result<(), MessageError> {
-        let batch = parse(message.body)?;
+        let batch = inbound::batch(message.body).map_err(|e| MessageError::Malformed(e.to_string()))?;
         let done = self.hold(&batch, message.receipt_handle, self.bring_to_an_end(&batch)).await;
         if let Work::Sealed = done.unwrap_or(Ok(Work::Sealed))? {
             let (execution, index) = (&batch.execution_arn, batch.batch_index);
@@ -212,16 +213,6 @@ where
         }
         Ok(())
     }
-}
-
-fn parse(body: &str) -> Result<BatchMessage, MessageError> {
-    let unreadable = |e| MessageError::Malformed(format!("not a batch: {e}"));
-    let batch: BatchMessage = read_json(body).map_err(unreadable)?;
-    if (1..=ACTIONS_PER_BATCH).contains(&batch.action_ids.len()) {
-        return Ok(batch);
-    }
-    let reason = format!("a batch has 1 to {ACTIONS_PER_BATCH} actions, not {}", batch.action_ids.len());
-    Err(MessageError::Malformed(reason))
 }
 
 fn log_outcome(batch: &BatchMessage, action: &ActionId, outcome: &ActionOutcome) {

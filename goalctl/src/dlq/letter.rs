@@ -1,11 +1,10 @@
 //! What a dead letter is: read as the function reads it whose queue it comes from.
 
 use clap::ValueEnum;
-use goal_activity_core::execution::BatchState;
-use goal_activity_core::limits::ACTIONS_PER_BATCH;
+use goal_activity_core::inbound;
 use goal_activity_events::{
     BatchMessage, BatchProgressed, Detail, Envelope, EventId, ExecutionArn, ExecutionStatusChanged,
-    GoalActivityRequested, GoalId, ReadError, read_json,
+    GoalActivityRequested, GoalId, ReadError,
 };
 use serde::Serialize;
 
@@ -122,7 +121,7 @@ impl Contents {
         };
         let malformed = |reason, meant_for| Self::Malformed { reason, meant_for };
         if own == Some(MainQueue::Batch) {
-            return batch(body).map_or_else(|reason| malformed(reason, own), Self::Batch);
+            return inbound::batch(body).map_or_else(|e| malformed(e.to_string(), own), Self::Batch);
         }
         let envelope = match Envelope::parse(body) {
             Ok(envelope) => envelope,
@@ -207,14 +206,6 @@ fn rule_target(detail_type: &str) -> Option<MainQueue> {
     }
 }
 
-fn batch(body: &str) -> Result<BatchMessage, String> {
-    let batch: BatchMessage = read_json(body).map_err(|e| format!("not a batch: {e}"))?;
-    match batch.action_ids.len() {
-        1..=ACTIONS_PER_BATCH => Ok(batch),
-        count => Err(format!("a batch has 1 to {ACTIONS_PER_BATCH} actions, not {count}")),
-    }
-}
-
 fn request(envelope: &Envelope) -> Result<Contents, String> {
     match envelope.detail::<GoalActivityRequested>() {
         Ok(request) => Ok(Contents::Request {
@@ -239,10 +230,7 @@ fn projected(envelope: &Envelope) -> Result<Contents, String> {
     match envelope.detail_type.as_str() {
         BatchProgressed::TYPE => {
             let event: BatchProgressed = envelope.detail().map_err(unreadable)?;
-            let state = BatchState::from(&event);
-            if state.processed() > state.total {
-                return Err(format!("{} of {} actions cannot be processed", state.processed(), state.total));
-            }
+            inbound::progress(&event).map_err(|e| e.to_string())?;
             Ok(Contents::Progress {
                 goal_id: event.goal_id,
                 execution_arn: event.execution_arn,

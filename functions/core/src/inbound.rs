@@ -1,0 +1,146 @@
+//! Messages as they are taken in: checked for what their types cannot say. Whatever reads a message checks it here, so that
+//! the tool which looks at dead letters sees them as the functions do.
+
+use goal_activity_events::{ActionId, BatchMessage, BatchProgressed, ExecutionArn, GoalId, read_json};
+
+use crate::execution::BatchState;
+use crate::ledger::MAX_MESSAGE;
+use crate::limits::{ACTIONS_PER_BATCH, MAX_BATCHES};
+
+/// The most bytes of an event's source.
+pub const MAX_SOURCE: usize = 256;
+
+/// Why a message is not taken. Repeats nothing of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Refused(String);
+
+fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), Refused> {
+    if holds { Ok(()) } else { Err(Refused(otherwise())) }
+}
+
+/// Reads a message of the batch queue.
+pub fn batch(body: &str) -> Result<BatchMessage, Refused> {
+    let batch: BatchMessage = read_json(body).map_err(|e| Refused(format!("not a batch: {e}")))?;
+    let actions = &batch.action_ids;
+    ensure((1..=ACTIONS_PER_BATCH).contains(&actions.len()), || {
+        format!("a batch has 1 to {ACTIONS_PER_BATCH} actions, not {}", actions.len())
+    })?;
+    distinct(actions.iter())?;
+    of_a_workflow(batch.batch_index, &batch.execution_arn, &batch.goal_id)?;
+    ensure(!batch.task_token.reveal().is_empty(), || "the task token is empty".to_owned())?;
+    Ok(batch)
+}
+
+/// Reads a batch's state from the event that tells it.
+pub fn progress(event: &BatchProgressed) -> Result<BatchState, Refused> {
+    let state = BatchState::from(event);
+    let total = usize::try_from(state.total).unwrap_or(usize::MAX);
+    ensure((1..=ACTIONS_PER_BATCH).contains(&total), || {
+        format!("a batch has 1 to {ACTIONS_PER_BATCH} actions, not {total}")
+    })?;
+    ensure(state.processed() <= state.total, || {
+        format!("{} of {} actions cannot be processed", state.processed(), state.total)
+    })?;
+    distinct(state.failed.iter().map(|f| &f.action_id))?;
+    ensure(state.failed.iter().all(|f| f.message.chars().count() <= MAX_MESSAGE), || {
+        format!("the message of a failed action has more than {MAX_MESSAGE} characters")
+    })?;
+    of_a_workflow(event.batch_index, &event.execution_arn, &event.goal_id)?;
+    Ok(state)
+}
+
+/// Whether an event's source is one that can be remembered, logged and answered.
+pub fn source(source: &str) -> Result<(), Refused> {
+    let valid = (1..=MAX_SOURCE).contains(&source.len()) && !source.chars().any(char::is_control);
+    ensure(valid, || format!("the source is not 1 to {MAX_SOURCE} bytes without control characters"))
+}
+
+fn distinct<'a>(actions: impl Iterator<Item = &'a ActionId> + Clone) -> Result<(), Refused> {
+    let mut rest = actions;
+    while let Some(action) = rest.next() {
+        ensure(!rest.clone().any(|other| other == action), || "an action is named twice".to_owned())?;
+    }
+    Ok(())
+}
+
+fn of_a_workflow(batch_index: u32, execution: &ExecutionArn, goal: &GoalId) -> Result<(), Refused> {
+    ensure(batch_index < MAX_BATCHES, || {
+        format!("a workflow has at most {MAX_BATCHES} batches, no batch {batch_index}")
+    })?;
+    // What is written is found by the execution, what is read by the goal: both must be of one workflow (promise P9).
+    ensure(execution.belongs_to(goal), || "executionArn names an execution of another goal".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use goal_activity_events::FailureCode;
+    use serde_json::{Value, json};
+
+    const ARN: &str = "arn:aws:states:us-east-1:000000000000:execution:goal-activity:g-1";
+
+    fn batch_with(field: &str, value: Value) -> Result<BatchMessage, String> {
+        let mut message = json!({
+            "version": "1", "executionArn": ARN, "goalId": "g", "userId": "u", "batchIndex": 7, "actionIds": ["a", "b"],
+            "enqueuedAt": "2026-11-24T09:30:00.000Z", "taskToken": "t",
+        });
+        message[field] = value;
+        batch(&message.to_string()).map_err(|e| e.to_string())
+    }
+
+    fn progress_with(field: &str, value: Value) -> Result<BatchState, String> {
+        let mut event = json!({
+            "version": "1", "eventId": "e", "occurredAt": "2026-11-24T09:30:00.000Z", "executionArn": ARN, "goalId": "g",
+            "userId": "u", "batchIndex": 7, "sequence": 2, "totalActions": 8, "succeededActions": 7, "failedActions": [],
+        });
+        event[field] = value;
+        progress(&serde_json::from_value(event).unwrap()).map_err(|e| e.to_string())
+    }
+
+    fn failed(action: &str, message: &str) -> Value {
+        json!({ "actionId": action, "code": FailureCode::AiTimeout, "message": message, "attempts": 3 })
+    }
+
+    #[test]
+    fn a_batch_is_part_of_a_workflow_of_its_goal() {
+        assert!(batch_with("batchIndex", json!(0)).is_ok());
+        for (field, value, reason) in [
+            ("actionIds", json!([]), "a batch has 1 to 8 actions, not 0"),
+            ("actionIds", json!(["a", "b", "a"]), "an action is named twice"),
+            ("batchIndex", json!(8), "a workflow has at most 8 batches, no batch 8"),
+            ("goalId", json!("h"), "executionArn names an execution of another goal"),
+            ("taskToken", json!(""), "the task token is empty"),
+        ] {
+            assert_eq!(batch_with(field, value).unwrap_err(), reason, "{field}");
+        }
+    }
+
+    #[test]
+    fn p6_a_report_that_cannot_be_is_not_taken() {
+        assert_eq!(progress_with("failedActions", json!([failed("a", "")])).unwrap().processed(), 8);
+        for (field, value, reason) in [
+            ("failedActions", json!([failed("a", ""), failed("b", "")]), "9 of 8 actions cannot be processed"),
+            ("succeededActions", json!(u32::MAX), "4294967295 of 8 actions cannot be processed"),
+            ("totalActions", json!(u32::MAX), "a batch has 1 to 8 actions, not 4294967295"),
+            ("totalActions", json!(0), "a batch has 1 to 8 actions, not 0"),
+            ("batchIndex", json!(u32::MAX), "a workflow has at most 8 batches, no batch 4294967295"),
+            ("goalId", json!("h"), "executionArn names an execution of another goal"),
+        ] {
+            assert_eq!(progress_with(field, value).unwrap_err(), reason, "{field}");
+        }
+        let long = failed("a", &"x".repeat(MAX_MESSAGE + 1));
+        assert!(progress_with("failedActions", json!([long])).is_err());
+        let (total, mut state) = (u32::MAX, progress_with("sequence", json!(1)).unwrap());
+        (state.succeeded, state.total) = (total, total);
+        state.failed = vec![serde_json::from_value(failed("a", "")).unwrap()];
+        assert_eq!(state.processed(), u32::MAX);
+    }
+
+    #[test]
+    fn a_source_has_a_sensible_length() {
+        let accepted =
+            ["", "a", "com.example/サービス #1", "a\nb", &"s".repeat(256), &"s".repeat(257)].map(|s| source(s).is_ok());
+        assert_eq!(accepted, [false, true, true, false, true, false]);
+    }
+}
