@@ -111,7 +111,7 @@ where
             return Ok(Work::Done);
         }
         let goal = self.goals.load_goal(&batch.goal_id).await?.filter(|g| g.head.user_id == batch.user_id);
-        let all_time = Duration::from_secs(BATCH_SECONDS.into()) - DEADLINE_MARGIN;
+        let all_time = Duration::from_secs(BATCH_SECONDS.into()).saturating_sub(DEADLINE_MARGIN);
         // Whatever its message says of when it was enqueued, a batch has no more time than any other.
         let time_left = batch.enqueued_at.plus(all_time).since(started).min(all_time);
 
