@@ -2,6 +2,7 @@ use aws_sdk_sfn::Client;
 use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
 use aws_sdk_sfn::operation::send_task_heartbeat::SendTaskHeartbeatError;
 use aws_sdk_sfn::operation::send_task_success::SendTaskSuccessError;
+use aws_sdk_sfn::operation::stop_execution::StopExecutionError;
 use aws_sdk_sfn::types::ExecutionStatus;
 use goal_activity_core::outcome::End;
 use goal_activity_core::ports::{
@@ -33,11 +34,16 @@ impl StopExecution for Machine {
         };
         let stop = self.client.stop_execution().execution_arn(execution.as_str()).error(error).cause(cause);
         match stop.send().await {
-            Err(e) if e.as_service_error().is_some_and(|e| e.is_execution_does_not_exist()) => Ok(()),
+            Err(e) if e.as_service_error().is_some_and(has_nothing_to_stop) => Ok(()),
             Err(e) => Err(unavailable(format!("stopping {execution}"))(e)),
             Ok(_) => Ok(()),
         }
     }
+}
+
+/// It was never started, or it has ended already. The rest of the request is always the same, so nothing else can be invalid.
+fn has_nothing_to_stop(error: &StopExecutionError) -> bool {
+    error.is_execution_does_not_exist() || error.is_validation_exception()
 }
 
 impl DescribeExecution for Machine {
