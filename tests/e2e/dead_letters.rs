@@ -2,9 +2,6 @@
 
 use std::path::PathBuf;
 
-use aws_sdk_dynamodb::types::AttributeValue;
-use goal_activity_core::goal::Position;
-use goal_activity_core::keys;
 use goal_activity_events::{ExecutionArn, GoalId, UserId};
 use goal_activity_tests::{Chart, Stack, eventually};
 use goalctl::Shell;
@@ -47,19 +44,6 @@ async fn listed(queue: &str, message_id: &str) -> Value {
 async fn put(stack: &Stack, queue: &str, body: &Value) -> String {
     let sent = stack.sqs().send_message().queue_url(stack.output(queue)).message_body(body.to_string()).send().await;
     sent.unwrap().message_id.unwrap()
-}
-
-/// Takes away what made an action fail.
-async fn mend(stack: &Stack, goal: &GoalId, action: &str) {
-    let position: Position = action.parse().unwrap();
-    let update = stack.dynamodb().update_item().table_name(stack.output("GoalsTableName"));
-    let update = update
-        .key(keys::GOAL_ID, AttributeValue::S(goal.to_string()))
-        .key(keys::ITEM, AttributeValue::S(keys::action(position)))
-        .update_expression("SET #constraints = :none")
-        .expression_attribute_names("#constraints", "constraints")
-        .expression_attribute_values(":none", AttributeValue::S(String::new()));
-    update.send().await.unwrap();
 }
 
 fn batch(arn: &ExecutionArn, goal: &GoalId, user: &UserId) -> Value {
@@ -112,7 +96,7 @@ async fn p2_a_batch_of_an_ended_workflow_becomes_one_new_workflow_for_its_failed
     let rejections = stack.hear_events("GoalActivityRejected", &goal).await;
     let first = user.started(&goal).await;
     assert_eq!(user.ended(&first).await["status"], "PARTIALLY_SUCCEEDED");
-    mend(&stack, &goal, "1#2").await;
+    stack.mend(&goal, "1#2").await;
 
     let id = put(&stack, "BatchDlqUrl", &batch(&first, &goal, &user.id)).await;
     let listed = listed("batch", &id).await;

@@ -82,7 +82,7 @@ async fn a_role_without_one_of_its_permissions_is_refused_exactly_that() {
 }
 
 /// A start that the gateway would have passed on.
-fn start(user: &User, goal: &GoalId) -> Value {
+pub(crate) fn start(user: &User, goal: &GoalId) -> Value {
     json!({
         "version": "2.0", "routeKey": "POST /api/goals/{goalId}/start-activity", "rawPath": "/", "rawQueryString": "",
         "headers": {}, "pathParameters": { "goalId": goal }, "body": "{}", "isBase64Encoded": false,

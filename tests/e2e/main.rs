@@ -4,11 +4,15 @@
 
 mod all_good;
 mod authorisation;
+mod cancel;
 mod dead_letters;
 mod isolation;
 mod large_texts;
 mod least_privilege;
+mod lost_events;
 mod malformed_messages;
 mod other_services;
 mod partial_failure;
 mod racing_starts;
+mod retry;
+mod stopped;

@@ -97,7 +97,17 @@ impl User {
 
     /// The status of a workflow.
     pub async fn status(&self, arn: &ExecutionArn) -> Answer {
-        self.get(&format!("/api/workflows/{}/status", arn.as_str().replace(':', "%3A"))).await
+        self.get(&workflow(arn, "status")).await
+    }
+
+    /// Cancels a workflow.
+    pub async fn cancel(&self, arn: &ExecutionArn, reason: Option<&str>) -> Answer {
+        self.post(&workflow(arn, "cancel"), &reason.map_or(json!({}), |reason| json!({ "reason": reason }))).await
+    }
+
+    /// Starts a new workflow for the actions that an ended one has left undone.
+    pub async fn retry(&self, arn: &ExecutionArn) -> Answer {
+        self.post(&workflow(arn, "retry"), &json!({})).await
     }
 
     /// Waits until a workflow has ended, and checks on the way that its progress never lies (promise P6).
@@ -134,6 +144,11 @@ impl User {
             }
         }
     }
+}
+
+/// A route of a workflow.
+fn workflow(arn: &ExecutionArn, route: &str) -> String {
+    format!("/api/workflows/{}/{route}", arn.as_str().replace(':', "%3A"))
 }
 
 async fn cognito(stack: &Stack, action: &str, body: Value) -> Value {

@@ -1,5 +1,5 @@
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
-use goal_activity_core::goal::Goal;
+use goal_activity_core::goal::{Goal, Position};
 use goal_activity_core::keys;
 use goal_activity_core::rows::goal_rows;
 use goal_activity_events::GoalId;
@@ -76,6 +76,18 @@ pub(crate) async fn put(stack: &Stack, goal: Goal) {
         let left = written.expect("rows that can be written").unprocessed_items.unwrap_or_default();
         assert!(left.is_empty(), "{left:?}");
     }
+}
+
+/// Takes away what an action's constraints say, and with that what makes it fail.
+pub(crate) async fn mend(stack: &Stack, goal: &GoalId, position: Position) {
+    let update = stack.dynamodb().update_item().table_name(stack.output("GoalsTableName"));
+    let update = update
+        .key(keys::GOAL_ID, AttributeValue::S(goal.to_string()))
+        .key(keys::ITEM, AttributeValue::S(keys::action(position)))
+        .update_expression("SET #constraints = :none")
+        .expression_attribute_names("#constraints", "constraints")
+        .expression_attribute_values(":none", AttributeValue::S(String::new()));
+    update.send().await.expect("an action that can be changed");
 }
 
 pub(crate) async fn row(stack: &Stack, goal: &GoalId) -> Value {

@@ -2,6 +2,7 @@ use std::collections::HashMap;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::Credentials;
+use aws_sdk_sqs::types::QueueAttributeName as Attribute;
 use goal_activity_events::publisher::{EventBridge, OutgoingEvent, Publisher};
 use goal_activity_events::{Detail, ExecutionArn, GoalId};
 use serde::Deserialize;
@@ -77,6 +78,11 @@ impl Stack {
         aws_sdk_sqs::Client::new(&self.sdk)
     }
 
+    /// A Step Functions client.
+    pub fn sfn(&self) -> aws_sdk_sfn::Client {
+        aws_sdk_sfn::Client::new(&self.sdk)
+    }
+
     pub(crate) fn iam(&self) -> aws_sdk_iam::Client {
         // IAM is global: its clients choose a region of their own.
         aws_sdk_iam::Client::new(&self.sdk)
@@ -107,14 +113,37 @@ impl Stack {
         goals::row(self, goal).await
     }
 
+    /// Takes away what makes an action of a goal fail. The action's place is written as `1#2`.
+    pub async fn mend(&self, goal: &GoalId, place: &str) {
+        goals::mend(self, goal, place.parse().expect("a place in the chart")).await;
+    }
+
     /// How many executions of a goal there are in Step Functions, whatever the pipeline itself believes.
     pub async fn executions_of(&self, goal: &GoalId) -> Vec<ExecutionArn> {
-        let sfn = aws_sdk_sfn::Client::new(&self.sdk);
-        let list =
-            sfn.list_executions().state_machine_arn(self.output("StateMachineArn")).into_paginator().items().send();
+        let list = self
+            .sfn()
+            .list_executions()
+            .state_machine_arn(self.output("StateMachineArn"))
+            .into_paginator()
+            .items()
+            .send();
         let all = list.collect::<Result<Vec<_>, _>>().await.expect("executions can be listed");
         let arns = all.into_iter().filter(|e| e.name().starts_with(&format!("{goal}-")));
         arns.map(|e| e.execution_arn().parse().expect("an execution ARN")).collect()
+    }
+
+    /// Whether a queue, by the name of its output, has no message, not even one that somebody has in hand.
+    pub async fn is_empty(&self, queue: &str) -> bool {
+        let (visible, in_flight) =
+            (Attribute::ApproximateNumberOfMessages, Attribute::ApproximateNumberOfMessagesNotVisible);
+        let get = self.sqs().get_queue_attributes().queue_url(self.output(queue)).attribute_names(Attribute::All);
+        let attributes = get.send().await.expect("a queue has attributes").attributes.unwrap_or_default();
+        [visible, in_flight].iter().all(|name| attributes.get(name).is_none_or(|count| count == "0"))
+    }
+
+    /// Lets the reconciler do a run now.
+    pub async fn reconcile(&self) -> serde_json::Value {
+        self.invoke(self.output("ReconcileFunctionName"), &serde_json::json!({})).await
     }
 
     /// Puts an event on the bus as another service would.

@@ -1,0 +1,86 @@
+//! What only the reconciler can put right.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use goal_activity_core::keys;
+use goal_activity_events::ExecutionArn;
+use goal_activity_tests::{Chart, Stack, eventually};
+use serde_json::{Value, json};
+
+use crate::least_privilege::start;
+
+fn key(arn: &ExecutionArn) -> HashMap<String, AttributeValue> {
+    let text = |value: &str| AttributeValue::S(value.to_owned());
+    [(keys::EXECUTION_ARN.into(), text(arn.as_str())), (keys::ITEM.into(), text(keys::EXECUTION))].into()
+}
+
+/// The rules are shared by all tests and stay as they are. Here the record is out of the way while the events come, so that
+/// they change nothing; `finalize` does not find it either.
+#[tokio::test]
+async fn p7_a_workflow_whose_events_are_lost_is_settled_by_the_reconciler_from_the_ledger() {
+    let stack = Stack::open().await;
+    let user = stack.user().await;
+    let slow = Chart::of(9).script("a-1-2", "fail").script("a-1-3", "latency-ms=2000");
+    let goal = stack.goal(&user, slow).await;
+    let completions = stack.hear_events("WorkflowCompleted", &goal).await;
+    let notices = stack.hear_notices(&goal).await;
+    let arn = user.started(&goal).await;
+    let (db, table) = (stack.dynamodb(), stack.output("ExecutionsTableName"));
+    let record = eventually("a running workflow", || async {
+        let get = db.get_item().table_name(table).set_key(Some(key(&arn))).consistent_read(true);
+        let record = get.send().await.unwrap().item.unwrap();
+        (record["status"].as_s().unwrap() == "RUNNING").then_some(record)
+    })
+    .await;
+    db.delete_item().table_name(table).set_key(Some(key(&arn))).send().await.unwrap();
+    eventually("the end of the execution", || async {
+        let execution = stack.sfn().describe_execution().execution_arn(arn.as_str()).send().await.unwrap();
+        (execution.status().as_str() != "RUNNING").then_some(())
+    })
+    .await;
+    // What comes after this restores nothing: all events were there before.
+    eventually("a projector without work", || async { stack.is_empty("ProjectionQueueUrl").await.then_some(()) }).await;
+    db.put_item().table_name(table).set_item(Some(record)).send().await.unwrap();
+    let open = user.status(&arn).await.body;
+    assert_eq!((&open["status"], open.get("stopDate")), (&json!("RUNNING"), None), "{open}");
+
+    let end = eventually("the end of the workflow", || async {
+        assert_eq!(stack.reconcile().await["failed"], 0);
+        let status = user.status(&arn).await.body;
+        (status["status"] != "RUNNING").then_some(status)
+    })
+    .await;
+    assert_eq!((&end["status"], &end["succeededActions"]), (&json!("PARTIALLY_SUCCEEDED"), &json!(8)), "{end}");
+    assert_eq!(end["failedActions"][0]["actionId"], "a-1-2");
+    assert_eq!(user.tasks(&goal).await.len(), 32);
+    let row = stack.goal_row(&goal).await;
+    assert_eq!((&row["status"], row.get("activityExecutionArn")), (&json!("partial"), None), "{row}");
+    let completed = completions.first("WorkflowCompleted").await;
+    assert_eq!(completed["detail"]["status"], "PARTIALLY_SUCCEEDED");
+    notices.first("a notice to the operators").await;
+}
+
+#[tokio::test]
+async fn p7_a_start_that_was_never_announced_is_announced_by_the_reconciler() {
+    let stack = Stack::open().await;
+    let user = stack.user().await;
+    let goal = stack.goal(&user, Chart::of(1)).await;
+    // Another `api` than the deployed one, which may not emit events.
+    let role = stack.copy_of(&stack.role_of("ApiFunction").await).await;
+    let silent: Vec<_> = role.permissions.iter().filter(|p| p.action != "events:PutEvents").cloned().collect();
+    stack.allow(&role, &silent).await;
+    let api = stack.deploy_again("ApiFunction", &role).await;
+    let answer = stack.invoke(&api, &start(&user, &goal)).await;
+    let problem: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+    let arn = problem["executionArn"].as_str().unwrap().parse().unwrap();
+    assert_eq!(user.status(&arn).await.body["status"], "PENDING");
+
+    eventually("a workflow that is announced", || async {
+        stack.reconcile().await;
+        (user.status(&arn).await.body["status"] != "PENDING").then_some(())
+    })
+    .await;
+    assert_eq!(user.ended(&arn).await["status"], "SUCCEEDED");
+    assert_eq!(stack.executions_of(&goal).await, [arn]);
+}
