@@ -183,9 +183,13 @@ impl fmt::Display for Position {
 impl FromStr for Position {
     type Err = OutsideChart;
 
+    /// Only as it is written: `01#1` or `+1#1` in a key would be a second row for one place.
     fn from_str(text: &str) -> Result<Self, OutsideChart> {
         let (sub_goal, action) = text.split_once('#').ok_or(OutsideChart)?;
-        let side = |t: &str| t.parse::<u8>().map_err(|_| OutsideChart).and_then(Side::try_from);
+        let side = |t: &str| match t.as_bytes() {
+            [digit @ b'0'..=b'9'] => Side::try_from(digit - b'0'),
+            _ => Err(OutsideChart),
+        };
         Ok(Self { sub_goal: side(sub_goal)?, action: side(action)? })
     }
 }
@@ -237,7 +241,7 @@ mod tests {
 
     #[test]
     fn places_outside_the_chart_are_refused() {
-        for text in ["0#1", "1#9", "9#1", "1", "1#1#1", "a#b", ""] {
+        for text in ["0#1", "1#9", "9#1", "1", "1#1#1", "a#b", "", "01#1", "+1#1", "1#", "1# 1"] {
             assert!(text.parse::<Position>().is_err(), "{text:?} was accepted");
         }
     }
