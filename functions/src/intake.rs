@@ -110,8 +110,8 @@ where
             Origin::Service(key) => (key.event_id.clone(), Some(key.clone())),
         };
         let accepted = TimelineEntry { at: now, what: Happening::Accepted };
+        let arn = ExecutionArn::derive(&self.state_machine, &goal.head.goal_id, sequence);
         let execution = Execution {
-            execution_arn: ExecutionArn::derive(&self.state_machine, &goal.head.goal_id, sequence),
             goal_id: goal.head.goal_id.clone(),
             user_id: goal.head.user_id.clone(),
             status: Status::Pending,
@@ -125,11 +125,13 @@ where
             succeeded_actions: None,
             failed_count: None,
             failed_actions: Vec::new(),
-            timeline: BTreeMap::from([(request_id.to_string(), accepted)]),
+            // By an id of ours: a request's own id could be that of another entry.
+            timeline: BTreeMap::from([(EventId::derived(&arn, "accepted").to_string(), accepted)]),
             request_id,
             cancellation: None,
             published_at: None,
             notified_at: None,
+            execution_arn: arn,
         };
         Claim { execution, expected, sequence, request: key }
     }
