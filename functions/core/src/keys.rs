@@ -5,7 +5,7 @@ use goal_activity_events::{EventId, GoalId, Timestamp};
 use uuid::Uuid;
 
 use crate::goal::{Position, Side};
-use crate::limits::OPEN_SHARDS;
+use crate::limits::{MAX_TASKS_PER_ACTION, OPEN_SHARDS};
 
 /// Partition key of Goals and Tasks.
 pub const GOAL_ID: &str = "goalId";
@@ -63,6 +63,12 @@ pub fn task(position: Position, n: usize) -> String {
     format!("{}{n:02}", tasks_of(position))
 }
 
+/// Whether this is the sort key of a task.
+pub fn is_task(key: &str) -> bool {
+    let position = key.rsplit_once('#').and_then(|(position, n)| Some((position.parse().ok()?, n.parse().ok()?)));
+    position.is_some_and(|(position, n)| (1..=MAX_TASKS_PER_ACTION).contains(&n) && task(position, n) == key)
+}
+
 /// `WorkflowExecutions`: the sort key of a batch's ledger row.
 pub fn batch(index: u32) -> String {
     format!("{BATCH_PREFIX}{index:02}")
@@ -105,6 +111,16 @@ mod tests {
             [task(at("1#1"), 1), task(at("1#1"), 2), task(at("1#1"), 10), task(at("1#2"), 1), task(at("2#1"), 1)];
         assert!(keys.is_sorted(), "{keys:?}");
         assert!(batch(2) < batch(10));
+    }
+
+    #[test]
+    fn only_what_is_written_as_a_task_s_key_is_one() {
+        for key in ["1#1#01", "8#8#10"] {
+            assert!(is_task(key), "{key:?}");
+        }
+        for text in ["", "1#1", "1#1#", "1#1#1", "1#1#00", "1#1#11", "9#1#01", "1#1#01#01", "+1#1#01", "1#1#+1", "a"] {
+            assert!(!is_task(text), "{text:?}");
+        }
     }
 
     #[test]

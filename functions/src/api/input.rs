@@ -3,6 +3,7 @@ use std::str::FromStr;
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use goal_activity_core::keys;
 use goal_activity_events::UserId;
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
@@ -70,7 +71,9 @@ impl Input {
         let malformed = || invalid("the cursor is not one that this API gave; leave it out to begin at the start");
         let Some(cursor) = self.query::<String>("cursor")? else { return Ok(None) };
         let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| malformed())?;
-        String::from_utf8(bytes).map(Some).map_err(|_| malformed())
+        // DynamoDB refuses what cannot be a key, which would look like an outage.
+        let position = String::from_utf8(bytes).ok().filter(|position| keys::is_task(position));
+        position.map(Some).ok_or_else(malformed)
     }
 }
 
