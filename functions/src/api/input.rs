@@ -1,19 +1,46 @@
+use std::collections::HashMap;
 use std::str::FromStr;
 
-use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use goal_activity_core::keys;
-use goal_activity_events::UserId;
+use goal_activity_events::{UserId, read_json, without_values};
 use percent_encoding::percent_decode_str;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::problem::{Code, Problem};
 
-/// A request, read with care.
+/// A request, read with care: of the gateway's event (payload format 2.0) only what the API needs. Whatever else a client
+/// can put into it, such as headers that are no valid header values, must not keep it from being answered.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub(super) struct Input {
-    request: ApiGatewayV2httpRequest,
+    route_key: Option<String>,
+    path_parameters: Option<HashMap<String, String>>,
+    query_string_parameters: Option<HashMap<String, String>>,
+    body: Option<String>,
+    is_base64_encoded: bool,
+    request_context: RequestContext,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct RequestContext {
+    authorizer: Option<Authorizer>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Authorizer {
+    jwt: Option<Jwt>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Jwt {
+    claims: HashMap<String, Value>,
 }
 
 fn invalid(detail: impl Into<String>) -> Problem {
@@ -21,15 +48,20 @@ fn invalid(detail: impl Into<String>) -> Problem {
 }
 
 impl Input {
-    pub(super) fn new(request: ApiGatewayV2httpRequest) -> Self {
-        Self { request }
+    /// Reads the gateway's event.
+    pub(super) fn read(event: Value) -> Result<Self, Problem> {
+        Self::deserialize(event).map_err(|e| invalid(format!("not a request: {}", without_values(&e))))
+    }
+
+    /// The route that the gateway has matched.
+    pub(super) fn route(&self) -> &str {
+        self.route_key.as_deref().unwrap_or_default()
     }
 
     /// The user whom the gateway's authorizer has found in the token.
     pub(super) fn user(&self) -> Result<UserId, Problem> {
-        let authorizer = self.request.request_context.authorizer.as_ref();
-        let claims = authorizer.and_then(|a| a.jwt.as_ref()).map(|jwt| &jwt.claims);
-        let sub = claims.and_then(|c| c.get("sub")).and_then(|sub| sub.parse().ok());
+        let jwt = self.request_context.authorizer.as_ref().and_then(|a| a.jwt.as_ref());
+        let sub = jwt.and_then(|jwt| jwt.claims.get("sub")?.as_str()?.parse().ok());
         sub.ok_or_else(|| {
             Problem::new(Code::Unauthenticated, "the token names no user: its sub claim is missing or malformed")
         })
@@ -40,7 +72,7 @@ impl Input {
     where
         I::Err: std::fmt::Display,
     {
-        let raw = self.request.path_parameters.get(name).map_or("", String::as_str);
+        let raw = self.path_parameters.as_ref().and_then(|p| p.get(name)).map_or("", String::as_str);
         let decoded =
             percent_decode_str(raw).decode_utf8().map_err(|_| invalid(format!("{name} is not valid UTF-8")))?;
         decoded.parse().map_err(|e| invalid(format!("{name}: {e}")))
@@ -48,21 +80,21 @@ impl Input {
 
     /// The JSON body; an empty one is an empty object.
     pub(super) fn body<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        let raw = self.request.body.as_deref().unwrap_or_default();
-        let bytes = match self.request.is_base64_encoded {
-            true => STANDARD.decode(raw).map_err(|_| invalid("the body is not valid base64"))?,
-            false => raw.as_bytes().to_vec(),
+        let raw = self.body.as_deref().unwrap_or_default();
+        let decoded;
+        let text = if self.is_base64_encoded {
+            decoded = STANDARD.decode(raw).map_err(|_| invalid("the body is not valid base64"))?;
+            std::str::from_utf8(&decoded).map_err(|_| invalid("the body is not valid UTF-8"))?
+        } else {
+            raw
         };
-        let bytes = if bytes.trim_ascii().is_empty() { b"{}".as_slice() } else { &bytes };
-        let unfit = |e: serde_json::Error| invalid(format!("the body is not what this route takes: {e}"));
-        // By way of a map: serde would also take an array for a struct.
-        let object: Map<String, Value> = serde_json::from_slice(bytes).map_err(unfit)?;
-        T::deserialize(Value::Object(object)).map_err(unfit)
+        let text = if text.trim_ascii().is_empty() { "{}" } else { text };
+        read_json(text).map_err(|e| invalid(format!("the body is not what this route takes: {e}")))
     }
 
     /// A parameter of the query, when it is there.
     pub(super) fn query<V: FromStr>(&self, name: &'static str) -> Result<Option<V>, Problem> {
-        let value = self.request.query_string_parameters.first(name);
+        let value = self.query_string_parameters.as_ref().and_then(|q| q.get(name));
         value.map(|v| v.parse().map_err(|_| invalid(format!("the query parameter {name} is malformed")))).transpose()
     }
 

@@ -10,7 +10,7 @@ mod start;
 mod status;
 mod tasks;
 
-use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use aws_lambda_events::encodings::Body;
 use aws_lambda_events::http::header::{CONTENT_TYPE, LOCATION};
 use aws_lambda_events::http::{HeaderMap, HeaderValue};
@@ -65,10 +65,14 @@ where
     B: PublishEvent,
     X: CancelWorkflow,
 {
-    /// Answers one request. Whatever goes wrong is an answer, too.
-    pub async fn handle(&self, request: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
-        let route = request.route_key.clone().unwrap_or_default();
-        let answer = self.dispatch(&route, &Input::new(request)).await;
+    /// Answers one request, as the gateway tells it. Whatever goes wrong is an answer, too.
+    pub async fn handle(&self, event: serde_json::Value) -> ApiGatewayV2httpResponse {
+        let input = Input::read(event);
+        let route = input.as_ref().map_or("", Input::route).to_owned();
+        let answer = match input {
+            Ok(input) => self.dispatch(&input).await,
+            Err(problem) => Err(problem),
+        };
         match &answer {
             Ok(reply) => tracing::info!(route, status = reply.status, "answered"),
             Err(problem) if problem.status() >= 500 => {
@@ -82,8 +86,8 @@ where
         }
     }
 
-    async fn dispatch(&self, route: &str, input: &Input) -> Result<Reply, Problem> {
-        match route {
+    async fn dispatch(&self, input: &Input) -> Result<Reply, Problem> {
+        match input.route() {
             "POST /api/goals/{goalId}/start-activity" => self.start(input).await,
             "GET /api/goals/{goalId}/tasks" => self.tasks(input).await,
             "GET /api/workflows/{executionArn}/status" => self.status(input).await,

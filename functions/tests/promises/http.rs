@@ -85,12 +85,12 @@ async fn pages_of_tasks_have_limits() {
     let rig = Rig::with_goal(8);
     let route = "GET /api/goals/{goalId}/tasks";
     for query in [
-        json!({ "limit": ["0"] }),
-        json!({ "limit": ["1001"] }),
-        json!({ "limit": ["x"] }),
-        json!({ "cursor": ["!"] }),
-        json!({ "cursor": [""] }),
-        json!({ "cursor": ["YWJj"] }),
+        json!({ "limit": "0" }),
+        json!({ "limit": "1001" }),
+        json!({ "limit": "x" }),
+        json!({ "cursor": "!" }),
+        json!({ "cursor": "" }),
+        json!({ "cursor": "YWJj" }),
     ] {
         let answer = rig.call(USER, route, json!({ "goalId": "goal-1" }), query.clone(), "").await;
         assert_eq!(answer.status, 400, "{query}");

@@ -18,8 +18,7 @@ async fn p8_batches_are_formed_and_tasks_read_back_in_mandala_order() {
 
     let (mut cursor, mut actions) = (String::new(), Vec::new());
     loop {
-        let query =
-            if cursor.is_empty() { json!({ "limit": ["7"] }) } else { json!({ "limit": ["7"], "cursor": [cursor] }) };
+        let query = if cursor.is_empty() { json!({ "limit": "7" }) } else { json!({ "limit": "7", "cursor": cursor }) };
         let route = "GET /api/goals/{goalId}/tasks";
         let page = rig.call(USER, route, json!({ "goalId": "goal-1" }), query, "").await;
         assert_eq!(page.status, 200, "{page:?}");

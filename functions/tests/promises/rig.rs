@@ -1,6 +1,6 @@
 //! The whole pipeline in one process: the real handlers, an in-memory world, and what AWS would do in between.
 
-use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use goal_activity_core::execution::Execution;
 use goal_activity_core::goal::{Goal, GoalStatus};
 use goal_activity_core::limits::ACTIONS_PER_BATCH;
@@ -80,18 +80,22 @@ impl Rig {
 
     /// Calls the API as a user.
     pub(crate) async fn call(&self, user: &str, route: &str, path: Value, query: Value, body: &str) -> Answer {
-        let request: ApiGatewayV2httpRequest = serde_json::from_value(json!({
+        let event = json!({
             "routeKey": route, "rawPath": "/", "rawQueryString": "", "headers": {}, "pathParameters": path,
             "queryStringParameters": query, "body": body, "isBase64Encoded": false,
             "requestContext": {
                 "authorizer": { "jwt": { "claims": { "sub": user }, "scopes": null } },
                 "http": { "method": "POST", "path": "/" },
             },
-        }))
-        .unwrap();
+        });
+        self.answer(event).await
+    }
+
+    /// Puts the gateway's event through the API.
+    pub(crate) async fn answer(&self, event: Value) -> Answer {
         let cancel = Cancel { machine: self.world.clone(), settle: self.settle() };
         let api = Api { intake: self.intake(), bus: self.world.clone(), cancel };
-        let response: ApiGatewayV2httpResponse = api.handle(request).await;
+        let response: ApiGatewayV2httpResponse = api.handle(event).await;
         let location = response.headers.get("location").map(|l| l.to_str().unwrap().to_owned());
         let text = serde_json::to_value(&response.body).unwrap();
         let body = serde_json::from_str(text.as_str().unwrap_or_default()).unwrap_or(Value::Null);
