@@ -1,0 +1,79 @@
+//! The AI: each action has a script of its own, drawn by the seed. Every generation has a number, which is in its tasks'
+//! titles: so it can be seen that an action's tasks are all of one generation.
+
+use std::time::Duration;
+
+use goal_activity_core::ports::{GenerationError, GenerationRequest};
+use goal_activity_core::task::{Priority, TaskDraft, TaskDrafts};
+use goal_activity_events::FailureCode;
+use tokio::time::sleep;
+
+use crate::check;
+use crate::lambda::Run;
+use crate::profile::Mood;
+use crate::world::Sim;
+
+/// How the AI takes one action.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Script {
+    latency: Duration,
+    /// How many attempts fail for a passing reason.
+    fails: u32,
+    refuses: bool,
+}
+
+impl Script {
+    pub(crate) fn draw(sim: &Sim) -> Self {
+        let mood = sim.profile.mood;
+        let slow = mood != Mood::Quick && sim.chance(0.25);
+        let latency = if slow { sim.some_millis(10_000, 115_000) } else { sim.some_millis(50, 10_000) };
+        let hangs = mood == Mood::Overloaded && sim.chance(0.1);
+        let fails = match sim.between(0, 99) {
+            0..=9 => 1,
+            10..=13 if !slow => 2,
+            14..=16 => 3,
+            _ => 0,
+        };
+        let latency = if hangs { Duration::from_secs(1_000) } else { latency };
+        Self { latency, fails, refuses: sim.chance(0.04) }
+    }
+
+    /// Whether an undisturbed worker gets tasks from it, with a good deal of time to spare.
+    pub(crate) fn is_generatable(self) -> bool {
+        !self.refuses && self.fails < 3 && self.latency * (self.fails + 1) < Duration::from_secs(240)
+    }
+}
+
+pub(crate) async fn generate(
+    sim: &Sim,
+    run: &Run,
+    request: GenerationRequest<'_>,
+) -> Result<TaskDrafts, GenerationError> {
+    run.alive().await;
+    let (goal, action) = (&request.goal.goal_id, &request.action.action_id);
+    let script = sim.core().scripts[&(goal.clone(), action.clone())];
+    check::asked(sim, run, action);
+    sleep(script.latency).await;
+    run.alive().await;
+    let failure = |code, transient| GenerationError { code, message: "simulated".to_owned(), transient };
+    if script.refuses {
+        return Err(failure(FailureCode::AiRejected, false));
+    }
+    if request.attempt <= script.fails || sim.goes_wrong(sim.profile.fail, "the AI fails") {
+        return Err(failure(FailureCode::AiThrottled, true));
+    }
+    let count = usize::try_from(sim.between(1, 3)).unwrap();
+    let number = {
+        let mut core = sim.core();
+        core.generations.push(count);
+        core.generations.len() - 1
+    };
+    sim.note(run, || format!("AI answers for {action}: generation {number}, {count} tasks"));
+    let draft = |n| TaskDraft::new(&format!("{number}/{n}"), "", 30, Priority::Medium).unwrap();
+    Ok((1..=count).map(draft).collect::<Vec<_>>().try_into().unwrap())
+}
+
+/// The generation that a task is of.
+pub(crate) fn generation(title: &str) -> usize {
+    title.split('/').next().unwrap().parse().unwrap()
+}

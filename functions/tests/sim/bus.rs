@@ -1,0 +1,91 @@
+//! EventBridge: events are delivered to a rule's target at least once and in any order (EventBridge user guide, "How
+//! EventBridge retries delivering events"; "Event delivery"). Each target is a queue.
+//!
+//! Step Functions' own events come on a best-effort basis (EventBridge events reference): they may be lost.
+
+use std::time::Duration;
+
+use goal_activity_core::ports::Event;
+use goal_activity_events::{BatchProgressed, Detail, ExecutionArn, GoalActivityRequested, SOURCE, Timestamp};
+use goal_activity_functions::memory::samples;
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use crate::queues::{Queue, send};
+use crate::world::Sim;
+
+/// An event in few words, for the trace.
+pub(crate) fn title(event: &Event) -> String {
+    match event {
+        Event::Requested(e) => format!("Requested {}", e.execution_arn.as_ref().map_or("", |a| a.name())),
+        Event::Rejected(e) => format!("Rejected {:?}", e.reason),
+        Event::Progressed(e) => format!(
+            "Progressed {}/{} seq {}: +{} -{}",
+            e.execution_arn.name(),
+            e.batch_index,
+            e.sequence,
+            e.succeeded_actions,
+            e.failed_actions.len()
+        ),
+        Event::Completed(e) => format!("Completed {} {:?}", e.execution_arn.name(), e.status),
+    }
+}
+
+/// `PutEvents` on the custom bus, with the rules that this pipeline has there.
+pub(crate) fn put(sim: &Sim, event: &Event) {
+    let lost = sim.goes_wrong(sim.profile.lose_event, "an event is lost");
+    match event {
+        Event::Requested(_) | Event::Progressed(_) if lost => sim.note("bus", || format!("LOSES {}", title(event))),
+        Event::Requested(detail) => {
+            to_queue(sim, Queue::Launch, envelope(sim, SOURCE, GoalActivityRequested::TYPE, detail));
+        }
+        Event::Progressed(detail) => {
+            to_queue(sim, Queue::Projection, envelope(sim, SOURCE, BatchProgressed::TYPE, detail));
+        }
+        Event::Rejected(_) | Event::Completed(_) => {}
+    }
+}
+
+/// A request of another service.
+pub(crate) fn put_foreign(sim: &Sim, source: &str, detail: &Value) {
+    to_queue(sim, Queue::Launch, envelope(sim, source, GoalActivityRequested::TYPE, detail));
+}
+
+/// Step Functions' report on the default bus.
+pub(crate) fn status_changed(sim: &Sim, arn: &ExecutionArn, status: &str, since: i64) {
+    if sim.goes_wrong(sim.profile.lose_status, "a status event is lost") {
+        sim.note("bus", || format!("LOSES {} {status}", arn.name()));
+        return;
+    }
+    let now = sim.millis();
+    let detail = json!({
+        "executionArn": arn, "stateMachineArn": samples::state_machine(), "name": arn.name(), "status": status,
+        "startDate": since, "stopDate": if status == "RUNNING" { Value::Null } else { json!(now) },
+    });
+    to_queue(sim, Queue::Projection, envelope(sim, "aws.states", "Step Functions Execution Status Change", &detail));
+}
+
+fn to_queue(sim: &Sim, queue: Queue, body: String) {
+    let copies = 1 + u32::from(sim.goes_wrong(sim.profile.duplicate / 2.0, "an event comes twice"));
+    for _ in 0..copies {
+        let (delay, body) = (sim.some_millis(5, 300), body.clone());
+        sim.core().busy += 1;
+        let sim = sim.clone();
+        tokio::task::spawn_local(async move {
+            sleep(delay + Duration::from_millis(1)).await;
+            send(&sim, queue, &body);
+            sim.core().busy -= 1;
+        });
+    }
+}
+
+fn envelope(sim: &Sim, source: &str, detail_type: &str, detail: &impl Serialize) -> String {
+    let time: Timestamp = sim.now();
+    json!({
+        "version": "0", "id": format!("event-{}", sim.between(0, u64::MAX)), "detail-type": detail_type,
+        "source": source, "account": "000000000000", "time": time, "region": "us-east-1", "resources": [],
+        "detail": detail,
+    })
+    .to_string()
+}

@@ -1,0 +1,300 @@
+//! The pipeline with one protection taken away. Each flaw must be found by the checks: a simulation that cannot fail proves
+//! nothing. They are in the adapters of the simulation, never in the product.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use goal_activity_core::execution::{BatchState, Change, Execution, Status};
+use goal_activity_core::goal::{Goal, GoalStatus};
+use goal_activity_core::ledger::BatchLedger;
+use goal_activity_core::outcome::Settlement;
+use goal_activity_core::ports::{
+    ActionCommit, Claim, ClaimGoal, Claimed, Committed, Event, Opened, Outside, RecordProgress, Replaces, SealLedger,
+    SettleExecution, WorkLedger,
+};
+use goal_activity_core::task::Task;
+use goal_activity_events::{BatchMessage, EventId, ExecutionArn, GoalId, TaskToken};
+use tokio::time::sleep;
+
+use crate::lambda::Run;
+use crate::machine;
+use crate::ports::Ports;
+use crate::world::Sim;
+
+macro_rules! flaws {
+    ($($(#[$doc:meta])* $name:ident => $promise:literal,)*) => {
+        /// A protection that is missing.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum Flaw {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Flaw {
+            pub(crate) const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The promise that it breaks first.
+            pub(crate) fn promise(self) -> &'static str {
+                match self {
+                    $(Self::$name => $promise,)*
+                }
+            }
+        }
+    };
+}
+
+flaws! {
+    /// A goal is claimed whether or not somebody has claimed it.
+    ClaimNotConditional => "P1",
+    /// The end of a workflow frees its goal in a second step, which a crash prevents.
+    GoalFreedApart => "P1",
+    /// A request of another service is not remembered.
+    RequestForgotten => "P2",
+    /// The operators are told by everybody who finds that they should be.
+    NoticeUnclaimed => "P2",
+    /// An action's outcome is written over an earlier one.
+    OutcomeNotConditional => "P3",
+    /// An action's tasks are saved first, its outcome afterwards.
+    TasksSavedApart => "P3",
+    /// Every save gives the tasks new ids.
+    TaskIdsRandom => "P3",
+    /// Tasks take the place of others that must not be replaced.
+    TasksReplaced => "P3",
+    /// A worker writes to a sealed ledger.
+    SealIgnored => "P4",
+    /// Nobody seals.
+    SealForgotten => "P4",
+    /// The ledger is read first and sealed afterwards.
+    SealedAfterReading => "P4",
+    /// An ended workflow can end again.
+    EndNotFinal => "P4",
+    /// A cancelled workflow can end as finished.
+    CancellationIgnored => "P4",
+    /// A worker does not renew its lease.
+    LeaseNotRenewed => "P10",
+    /// A worker does not take a lease at all: after its death nobody gets the message in time.
+    LeaseNotTaken => "P5",
+    /// A worker gives the state machine no sign of life.
+    HeartbeatNotSent => "P5",
+    /// The answer for one batch, sent twice, counts for another as well.
+    AnswerCountsTwice => "P5",
+    /// Of several reports of a batch, the last to arrive counts.
+    ProgressUnordered => "P6",
+    /// Reports count after the end, too.
+    ProgressAfterEnd => "P4",
+    /// The reconciler never runs.
+    ReconcilerOff => "P7",
+    /// It is not noted that everybody was told.
+    MarkForgotten => "P7",
+    /// The end is not published.
+    EndNotPublished => "P7",
+    /// The end is published under a new id each time.
+    EventIdRandom => "P7",
+    /// A cancelled workflow's tasks stay.
+    TasksLeftBehind => "P6",
+    /// Batches are formed in another order.
+    OrderReversed => "P8",
+    /// A worker writes into another goal.
+    ForeignGoal => "P9",
+    /// What the ledger knows is generated again.
+    LedgerNotConsulted => "P10",
+    /// Messages hold texts.
+    TextsInMessages => "P10",
+}
+
+/// A goal as it is read.
+pub(crate) fn goal_as_read(sim: &Sim, run: &Run, mut goal: Goal) -> Goal {
+    if sim.has(Flaw::ClaimNotConditional) && !run.is_worker() {
+        goal.head.claimed_by = None;
+    }
+    if sim.has(Flaw::OrderReversed) {
+        goal.actions.reverse();
+    }
+    goal
+}
+
+/// An execution as it is read.
+pub(crate) fn execution_as_read(sim: &Sim, execution: Execution) -> Execution {
+    match sim.has(Flaw::EndNotFinal) && execution.status.ended().is_some() && sim.chance(0.3) {
+        true => Execution { status: Status::Running, ..execution },
+        false => execution,
+    }
+}
+
+pub(crate) async fn claim(sim: &Sim, claim: &Claim) -> Outside<Claimed> {
+    match sim.flaw {
+        Some(Flaw::RequestForgotten) => sim.tables.claim_goal(&Claim { request: None, ..claim.clone() }).await,
+        Some(Flaw::ClaimNotConditional) => {
+            if let Some(goal) = sim.tables.state().goals.get_mut(&claim.execution.goal_id) {
+                goal.head.claimed_by = None;
+            }
+            sim.tables.claim_goal(claim).await
+        }
+        _ => sim.tables.claim_goal(claim).await,
+    }
+}
+
+pub(crate) fn opened(sim: &Sim, opened: Opened) -> Opened {
+    match opened {
+        Opened::Open(ledger) if sim.has(Flaw::LedgerNotConsulted) || sim.has(Flaw::OutcomeNotConditional) => {
+            Opened::Open(BatchLedger { outcomes: BTreeMap::default(), ..ledger })
+        }
+        other => other,
+    }
+}
+
+pub(crate) async fn commit(ports: &Ports, commit: &ActionCommit<'_>) -> Outside<Committed> {
+    let sim = &ports.sim;
+    let tables = &sim.tables;
+    let key = (commit.execution.clone(), commit.batch_index);
+    match sim.flaw {
+        Some(Flaw::OutcomeNotConditional) => {
+            if let Some(ledger) = tables.state().ledgers.get_mut(&key) {
+                ledger.outcomes.remove(commit.action);
+            }
+            let old = commit.tasks.iter().map(|t| t.position.clone()).collect();
+            tables.commit_action(&ActionCommit { replaces: Replaces::Positions(old), ..commit.clone() }).await
+        }
+        Some(Flaw::SealIgnored) => {
+            let sealed = tables.state().ledgers.get_mut(&key).map(|l| std::mem::replace(&mut l.sealed, false));
+            let done = tables.commit_action(commit).await;
+            if let (Some(true), Some(ledger)) = (sealed, tables.state().ledgers.get_mut(&key)) {
+                ledger.sealed = true;
+            }
+            done
+        }
+        Some(Flaw::TasksSavedApart) => {
+            let mut saved = commit.tasks.clone();
+            insert(sim, &mut saved);
+            sleep(sim.some_millis(1, 30)).await;
+            if sim.goes_wrong(sim.profile.crash, "a function dies between two writes") {
+                ports.run.die::<()>(sim, "between tasks and outcome").await;
+            }
+            let old = commit.tasks.iter().map(|t| t.position.clone()).collect();
+            tables.commit_action(&ActionCommit { replaces: Replaces::Positions(old), ..commit.clone() }).await
+        }
+        Some(Flaw::TaskIdsRandom) => {
+            let tasks = commit.tasks.iter().cloned().map(|t| Task { task_id: random_id(sim), ..t }).collect();
+            tables.commit_action(&ActionCommit { tasks, ..commit.clone() }).await
+        }
+        Some(Flaw::TasksReplaced) => {
+            let old = commit.tasks.iter().map(|t| t.position.clone()).collect();
+            tables.commit_action(&ActionCommit { replaces: Replaces::Positions(old), ..commit.clone() }).await
+        }
+        Some(Flaw::ForeignGoal) => {
+            let goals = tables.state().goals.len();
+            let goal: GoalId = format!("goal-{}", sim.between(1, goals as u64)).parse().expect("a goal id");
+            let tasks = commit.tasks.iter().cloned().map(|t| Task { goal_id: GoalId::clone(&goal), ..t }).collect();
+            tables.commit_action(&ActionCommit { tasks, ..commit.clone() }).await
+        }
+        _ => tables.commit_action(commit).await,
+    }
+}
+
+fn random_id(sim: &Sim) -> goal_activity_events::TaskId {
+    format!("task-{}", sim.between(0, u64::MAX)).parse().expect("a task id")
+}
+
+fn insert(sim: &Sim, tasks: &mut Vec<Task>) {
+    let mut state = sim.tables.state();
+    state.tasks.extend(tasks.drain(..).map(|t| ((t.goal_id.clone(), t.position.clone()), t)));
+}
+
+/// Seals one batch.
+pub(crate) async fn seal(sim: &Sim, execution: &ExecutionArn, index: u32) -> Outside<BatchLedger> {
+    let read = sim.tables.read_batch(execution, index).await?;
+    match sim.flaw {
+        Some(Flaw::SealForgotten) => return Ok(read),
+        Some(Flaw::SealedAfterReading) => sleep(Duration::from_millis(200)).await,
+        _ => {}
+    }
+    let sealed = sim.tables.seal_ledger(execution, index + 1).await?.pop();
+    Ok(if sim.has(Flaw::SealedAfterReading) { read } else { sealed.expect("at least one batch") })
+}
+
+pub(crate) async fn record_batch(
+    sim: &Sim,
+    execution: &ExecutionArn,
+    event: &EventId,
+    index: u32,
+    batch: &BatchState,
+) -> Outside<()> {
+    if let Some(e) = sim.tables.state().executions.get_mut(execution) {
+        let ended = e.status.ended().is_some();
+        if (sim.has(Flaw::ProgressUnordered) && !ended) || (sim.has(Flaw::ProgressAfterEnd) && ended) {
+            e.batches.insert(index.to_string(), batch.clone());
+        }
+    }
+    sim.tables.record_batch(execution, event, index, batch).await
+}
+
+pub(crate) async fn settle(ports: &Ports, settlement: &Settlement) -> Outside<()> {
+    let sim = &ports.sim;
+    match sim.flaw {
+        Some(Flaw::EndNotFinal) => with_execution(sim, settlement, |e| {
+            if e.status.ended().is_some() {
+                (e.status, e.stop_date) = (settlement.status.into(), Some(sim.now()));
+            }
+        }),
+        Some(Flaw::CancellationIgnored) => with_execution(sim, settlement, |e| {
+            if e.status.ended().is_none() {
+                e.cancellation = None;
+            }
+        }),
+        Some(Flaw::GoalFreedApart) => {
+            let mut ended = false;
+            with_execution(sim, settlement, |e| {
+                ended = e.status.ended().is_none() && e.cancellation.is_none();
+                if ended {
+                    e.status = e.status.after(Change::Ended(settlement.status));
+                }
+            });
+            crate::check::observe(sim, &settlement.execution_arn, &crate::check::Write::Other);
+            let mut state = sim.tables.state();
+            if let (true, Some(goal)) = (ended, state.goals.get_mut(&settlement.goal_id)) {
+                (goal.head.claimed_by, goal.head.status) = (None, GoalStatus::Active);
+            }
+        }
+        _ => {}
+    }
+    sim.tables.settle(settlement).await
+}
+
+fn with_execution(sim: &Sim, settlement: &Settlement, change: impl FnOnce(&mut Execution)) {
+    if let Some(execution) = sim.tables.state().executions.get_mut(&settlement.execution_arn) {
+        change(execution);
+    }
+}
+
+/// An event as it is published.
+pub(crate) fn published(sim: &Sim, event: &Event) -> Option<Event> {
+    match (sim.flaw, event) {
+        (Some(Flaw::EndNotPublished), Event::Completed(_)) => None,
+        (Some(Flaw::EventIdRandom), Event::Completed(e)) => {
+            let mut event = e.clone();
+            event.event_id = format!("event-{}", sim.between(0, u64::MAX)).parse().expect("an event id");
+            Some(Event::Completed(event))
+        }
+        _ => Some(event.clone()),
+    }
+}
+
+/// Whether a worker's wish to hide its message has an effect.
+pub(crate) fn lease(sim: &Sim, run: &Run, time: Duration) -> bool {
+    let lease = time == goal_activity_core::limits::LEASE;
+    !(lease && (sim.has(Flaw::LeaseNotTaken) || sim.has(Flaw::LeaseNotRenewed) && run.has_shown_life()))
+}
+
+/// A batch as the state machine sends it.
+pub(crate) fn batch_body(sim: &Sim, batch: &BatchMessage) -> String {
+    let mut body = serde_json::to_value(batch).expect("a message");
+    if sim.has(Flaw::TextsInMessages) {
+        body["texts"] = "目標".repeat(1_500 * batch.action_ids.len()).into();
+    }
+    body.to_string()
+}
+
+/// For [`Flaw::AnswerCountsTwice`].
+pub(crate) fn answer_counts_for_another(sim: &Sim, token: &TaskToken) {
+    let name = token.reveal().split('/').next().unwrap_or_default();
+    machine::end_another_batch(sim, name);
+}

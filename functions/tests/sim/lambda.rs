@@ -1,0 +1,219 @@
+//! Lambda: runs the real handlers, and kills them.
+//!
+//! A function may end at any moment, when its timeout is over, its memory is, or its host fails (Lambda developer guide,
+//! "Understanding retry behavior"): then its future is dropped where it is, at whichever await.
+
+use std::collections::BTreeSet;
+use std::fmt::{self, Display};
+use std::future::{pending, poll_fn};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+use std::time::Duration;
+
+use goal_activity_events::{ActionId, ExecutionArn};
+use goal_activity_functions::api::Api;
+use goal_activity_functions::cancel::Cancel;
+use goal_activity_functions::finalize::Finalize;
+use goal_activity_functions::intake::Intake;
+use goal_activity_functions::launch::Launch;
+use goal_activity_functions::memory::samples;
+use goal_activity_functions::projector::Projector;
+use goal_activity_functions::reconcile::Reconcile;
+use goal_activity_functions::settle::{Conclude, Settle};
+use goal_activity_functions::worker::Worker;
+use tokio::time::sleep;
+
+use crate::ports::Ports;
+use crate::world::Sim;
+
+/// A function, with its timeout of `infra/lib/functions.ts` and `workflow.ts`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Function {
+    Api,
+    Launch,
+    Worker,
+    Finalize,
+    Projector,
+    Reconcile,
+}
+
+impl Function {
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Api, Self::Launch, Self::Worker, Self::Finalize, Self::Projector, Self::Reconcile];
+
+    pub(crate) fn timeout(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::Api => 10,
+            Self::Launch | Self::Finalize => 30,
+            Self::Worker => 300,
+            Self::Projector | Self::Reconcile => 60,
+        })
+    }
+}
+
+/// One invocation. Clones share it.
+#[derive(Clone)]
+pub(crate) struct Run(Arc<Inner>);
+
+struct Inner {
+    function: Function,
+    number: u32,
+    /// The workflow whose batch a worker has.
+    subject: Option<ExecutionArn>,
+    dead: AtomicBool,
+    /// Whether the worker has shortened the time in which its message is hidden.
+    life: AtomicBool,
+    /// The actions that had an outcome when the worker opened the batch.
+    known: Mutex<BTreeSet<ActionId>>,
+}
+
+impl Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{:?}#{}", self.0.function, self.0.number))
+    }
+}
+
+impl Run {
+    /// Comes to no end once the invocation is dead.
+    pub(crate) async fn alive(&self) {
+        if self.0.dead.load(Ordering::Relaxed) {
+            pending::<()>().await;
+        }
+    }
+
+    /// Ends the invocation here.
+    pub(crate) async fn die<T>(&self, sim: &Sim, at: &str) -> T {
+        sim.note(self, || format!("DIES {at}"));
+        sim.count(format!("died: {:?} {}", self.0.function, at.split(' ').take(2).collect::<Vec<_>>().join(" ")));
+        self.0.dead.store(true, Ordering::Relaxed);
+        pending().await
+    }
+
+    pub(crate) fn shows_life(&self) {
+        self.0.life.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn has_shown_life(&self) -> bool {
+        self.0.life.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_worker(&self) -> bool {
+        self.0.function == Function::Worker
+    }
+
+    pub(crate) fn subject(&self) -> Option<&ExecutionArn> {
+        self.0.subject.as_ref()
+    }
+
+    pub(crate) fn knows<'a>(&self, actions: impl Iterator<Item = &'a ActionId>) {
+        self.0.known.lock().unwrap().extend(actions.cloned());
+    }
+
+    pub(crate) fn has_outcome_of(&self, action: &ActionId) -> bool {
+        self.0.known.lock().unwrap().contains(action)
+    }
+}
+
+/// Something a handler does.
+pub(crate) type Work<T> = Pin<Box<dyn Future<Output = T>>>;
+
+/// Runs a function. Nothing when it died.
+pub(crate) async fn invoke<T>(
+    sim: &Sim,
+    function: Function,
+    subject: Option<ExecutionArn>,
+    dies_after: Option<Duration>,
+    work: impl FnOnce(Ports) -> Work<T>,
+) -> Option<T> {
+    let number = {
+        let mut core = sim.core();
+        core.in_flight += 1;
+        core.invocations += 1;
+        core.invocations
+    };
+    sleep(sim.some_millis(2, 60)).await;
+    let run = Run(Arc::new(Inner {
+        function,
+        number,
+        subject,
+        dead: AtomicBool::new(false),
+        life: AtomicBool::new(false),
+        known: Mutex::default(),
+    }));
+    let timeout = function.timeout();
+    let killed = sim.goes_wrong(sim.profile.kill, "a function is killed");
+    let limit = match dies_after {
+        Some(after) => after,
+        None if killed => sim.some_millis(0, u64::try_from(timeout.as_millis().min(40_000)).unwrap()),
+        None => timeout,
+    };
+    let mut work = work(Ports { sim: sim.clone(), run: run.clone() });
+    let mut over = Box::pin(sleep(limit));
+    let done = poll_fn(|cx| match work.as_mut().poll(cx) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending if run.0.dead.load(Ordering::Relaxed) => Poll::Ready(None),
+        Poll::Pending => over.as_mut().poll(cx).map(|()| None),
+    })
+    .await;
+    drop(work);
+    if done.is_none() {
+        if !run.0.dead.load(Ordering::Relaxed) {
+            sim.note(&run, || format!("KILLED after {:.1} s", limit.as_secs_f64()));
+        }
+        if run.is_worker() && !run.has_shown_life() {
+            // Its message stays hidden for the queue's visibility timeout, which is longer than the batch lives.
+            sim.core().excused.extend(run.subject().cloned());
+        }
+    }
+    sim.core().in_flight -= 1;
+    done
+}
+
+type Recorder = Settle<Ports, Ports, Ports, Ports, Ports, Ports>;
+
+fn intake(p: &Ports) -> Intake<Ports, Ports, Ports, Ports, Ports> {
+    let state_machine = samples::state_machine();
+    let [goals, tasks, executions, claims, clock] = [(); 5].map(|()| p.clone());
+    Intake { goals, tasks, executions, claims, clock, state_machine }
+}
+
+fn settle(p: &Ports) -> Recorder {
+    let [executions, ledger, tasks, settlements, bus, clock] = [(); 6].map(|()| p.clone());
+    Settle { executions, ledger, tasks, settlements, bus, clock }
+}
+
+fn conclude(p: &Ports) -> Conclude<Ports, Ports, Ports, Ports, Ports, Ports, Ports> {
+    Conclude { settle: settle(p), operators: p.clone() }
+}
+
+pub(crate) type SimApi =
+    Api<Ports, Ports, Ports, Ports, Ports, Ports, Cancel<Ports, Ports, Ports, Ports, Ports, Ports, Ports>>;
+
+pub(crate) fn api(p: &Ports) -> SimApi {
+    Api { intake: intake(p), bus: p.clone(), cancel: Cancel { machine: p.clone(), settle: settle(p) } }
+}
+
+pub(crate) fn launch(p: &Ports) -> Launch<Ports, Ports, Ports, Ports, Ports, Ports, Ports> {
+    Launch { intake: intake(p), machine: p.clone(), bus: p.clone() }
+}
+
+pub(crate) fn worker(p: &Ports) -> Worker<Ports, Ports, Ports, Ports, Ports, Ports, Ports> {
+    let [goals, ledger, generator, bus, callbacks, queue, clock] = [(); 7].map(|()| p.clone());
+    Worker { goals, ledger, generator, bus, callbacks, queue, clock }
+}
+
+pub(crate) fn finalize(p: &Ports) -> Finalize<Ports, Ports> {
+    Finalize { executions: p.clone(), ledger: p.clone() }
+}
+
+pub(crate) fn projector(p: &Ports) -> Projector<Ports, Ports, Ports, Ports, Ports, Ports, Ports, Ports> {
+    Projector { records: p.clone(), conclude: conclude(p) }
+}
+
+type SimReconcile = Reconcile<Ports, Ports, Ports, Ports, Ports, Ports, Ports, Ports, Ports, Ports>;
+
+pub(crate) fn reconcile(p: &Ports) -> SimReconcile {
+    Reconcile { open: p.clone(), records: p.clone(), machine: p.clone(), conclude: conclude(p) }
+}

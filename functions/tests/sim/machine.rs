@@ -1,0 +1,283 @@
+//! Step Functions: what the executions of `statemachine/goal-activity.asl.json` do.
+//!
+//! `StartExecution` is idempotent for a name and input (API reference). A task with a token waits for its answer, a
+//! heartbeat or its timeout; a token that was answered, timed out or belongs to an ended execution is refused. An execution's
+//! own timeout and a stop end it at once, without running any state. `DescribeExecution` is eventually consistent (API
+//! reference). The constants are those of the definition; a test compares them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use goal_activity_core::limits::ACTIONS_PER_BATCH;
+use goal_activity_core::outcome::End;
+use goal_activity_core::ports::{Answered, ExecutionInput, Machine};
+use goal_activity_events::{BatchMessage, ExecutionArn, TaskToken, Timestamp, Version};
+use goal_activity_functions::finalize::FinalizeAnswer;
+use serde_json::json;
+use tokio::time::{sleep, timeout};
+
+use crate::bus::status_changed;
+use crate::check;
+use crate::flaw::{self, Flaw};
+use crate::lambda::{self, Function, invoke};
+use crate::queues::{Queue, send};
+use crate::world::Sim;
+
+/// The state machine's `TimeoutSeconds`.
+pub(crate) const WORKFLOW: Duration = Duration::from_secs(900);
+/// `EnqueueBatch`'s `TimeoutSeconds`.
+pub(crate) const BATCH: Duration = Duration::from_secs(300);
+/// `EnqueueBatch`'s `HeartbeatSeconds`.
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(180);
+/// `SaveResults`'s `TimeoutSeconds`.
+pub(crate) const FINALIZE: Duration = Duration::from_secs(40);
+/// How often `SaveResults` is retried when the function fails, and the first wait, which doubles.
+pub(crate) const FINALIZE_RETRIES: (u32, u64) = (2, 2);
+/// How long `DescribeExecution` may be behind.
+const BEHIND: i64 = 2_000;
+
+/// All executions.
+#[derive(Default)]
+pub(crate) struct Machines(BTreeMap<ExecutionArn, Run>);
+
+struct Run {
+    input: ExecutionInput,
+    since: i64,
+    ended: Option<(End, i64)>,
+    /// By index.
+    batches: BTreeMap<u32, Waiting>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    token: Option<String>,
+    last_sign: i64,
+    over: bool,
+}
+
+impl Machines {
+    pub(crate) fn all_ended(&self) -> bool {
+        self.0.values().all(|run| run.ended.is_some())
+    }
+
+    pub(crate) fn inputs(&self) -> impl Iterator<Item = &ExecutionInput> {
+        self.0.values().map(|run| &run.input)
+    }
+}
+
+/// `StartExecution`.
+pub(crate) fn start(sim: &Sim, input: &ExecutionInput) {
+    let arn = &input.execution_arn;
+    {
+        let mut core = sim.core();
+        if let Some(run) = core.machines.0.get(arn) {
+            let same = run.input == *input;
+            drop(core);
+            if !same {
+                sim.violated("P2", format!("{} is started with two inputs", arn.name()));
+            }
+            return;
+        }
+        let run = Run { input: input.clone(), since: sim.millis(), ended: None, batches: BTreeMap::new() };
+        core.machines.0.insert(arn.clone(), run);
+    }
+    sim.count("executions started");
+    check::started(sim, input);
+    status_changed(sim, arn, "RUNNING", sim.millis());
+    let (timed, timed_arn) = (sim.clone(), arn.clone());
+    tokio::task::spawn_local(async move {
+        sleep(WORKFLOW).await;
+        end(&timed, &timed_arn, End::TimedOut, "TIMED_OUT");
+    });
+    let chunks: Vec<_> = input.action_ids.chunks(ACTIONS_PER_BATCH).map(<[_]>::to_vec).collect();
+    let mut batches = Vec::new();
+    for (index, action_ids) in (0..).zip(chunks) {
+        sim.core().machines.0.get_mut(arn).unwrap().batches.insert(index, Waiting::default());
+        batches.push(BatchMessage {
+            version: Version::V1,
+            execution_arn: arn.clone(),
+            goal_id: input.goal_id.clone(),
+            user_id: input.user_id.clone(),
+            batch_index: index,
+            action_ids,
+            regenerate: input.regenerate,
+            enqueued_at: sim.now(),
+            task_token: TaskToken::new(""),
+        });
+    }
+    for batch in batches {
+        tokio::task::spawn_local(enqueue(sim.clone(), batch));
+    }
+}
+
+/// `EnqueueBatch`: sends the message and waits for the answer.
+async fn enqueue(sim: Sim, mut batch: BatchMessage) {
+    sleep(sim.some_millis(5, 200)).await;
+    batch.enqueued_at = sim.now();
+    let (arn, index) = (batch.execution_arn.clone(), batch.batch_index);
+    if sim.goes_wrong(sim.profile.lose_batch, "a batch cannot be sent") {
+        sim.core().excused.insert(arn.clone());
+        sim.note("states", || format!("{}/{index} cannot be sent", arn.name()));
+        return batch_over(&sim, &arn, index);
+    }
+    // A send that failed though it was done leaves a message whose token is not waited for.
+    let sends = 1 + u32::from(sim.goes_wrong(sim.profile.applied, "a batch is sent again under a new token"));
+    for attempt in 1..=sends {
+        let token = format!("{}/{index}.{attempt}", arn.name());
+        {
+            let (mut core, now) = (sim.core(), sim.millis());
+            let Some(run) = core.machines.0.get_mut(&arn).filter(|r| r.ended.is_none()) else { return };
+            let waiting = run.batches.get_mut(&index).unwrap();
+            (waiting.token, waiting.last_sign) = (Some(token.clone()), now);
+        }
+        batch.task_token = TaskToken::new(token);
+        send(&sim, Queue::Batch, &flaw::batch_body(&sim, &batch));
+        if attempt < sends {
+            sleep(sim.some_millis(100, 1_000)).await;
+        }
+    }
+    wait_for_answer(&sim, &arn, index).await;
+}
+
+async fn wait_for_answer(sim: &Sim, arn: &ExecutionArn, index: u32) {
+    let deadline = sim.millis() + millis(BATCH);
+    loop {
+        let until = {
+            let core = sim.core();
+            let Some(run) = core.machines.0.get(arn).filter(|r| r.ended.is_none()) else { return };
+            let waiting = &run.batches[&index];
+            if waiting.over {
+                return;
+            }
+            deadline.min(waiting.last_sign + millis(HEARTBEAT))
+        };
+        let left = until - sim.millis();
+        if left <= 0 {
+            break;
+        }
+        sleep(Duration::from_millis(u64::try_from(left).unwrap())).await;
+    }
+    sim.note("states", || format!("{}/{index} is lost: no answer, or no sign of life", arn.name()));
+    sim.count("batches lost");
+    batch_over(sim, arn, index);
+}
+
+/// A batch was answered or lost; when it was the last, `SaveResults` follows.
+fn batch_over(sim: &Sim, arn: &ExecutionArn, index: u32) {
+    let all_over = {
+        let mut core = sim.core();
+        let Some(run) = core.machines.0.get_mut(arn).filter(|r| r.ended.is_none()) else { return };
+        let waiting = run.batches.get_mut(&index).unwrap();
+        (waiting.over, waiting.token) = (true, None);
+        run.batches.values().all(|b| b.over)
+    };
+    if all_over {
+        tokio::task::spawn_local(save_results(sim.clone(), arn.clone()));
+    }
+}
+
+/// `SaveResults` and `Outcome`.
+async fn save_results(sim: Sim, arn: ExecutionArn) {
+    let (retries, mut wait) = FINALIZE_RETRIES;
+    for attempt in 0..=retries {
+        sleep(sim.some_millis(5, 100)).await;
+        if sim.core().machines.0[&arn].ended.is_some() {
+            return;
+        }
+        let request = serde_json::from_value(json!({ "executionArn": arn })).unwrap();
+        let saved = invoke(&sim, Function::Finalize, None, None, |p| {
+            Box::pin(async move { lambda::finalize(&p).finalize(request).await })
+        });
+        if let Ok(Some(Ok(FinalizeAnswer { succeeded_actions, .. }))) = timeout(FINALIZE, saved).await {
+            let status = if succeeded_actions > 0 { "SUCCEEDED" } else { "FAILED" };
+            return end(&sim, &arn, End::Finished, status);
+        }
+        if attempt < retries {
+            sleep(Duration::from_secs(wait)).await;
+            wait *= 2;
+        }
+    }
+    end(&sim, &arn, End::Finished, "FAILED");
+}
+
+fn end(sim: &Sim, arn: &ExecutionArn, end: End, status: &'static str) {
+    let since = {
+        let mut core = sim.core();
+        let now = sim.millis();
+        let Some(run) = core.machines.0.get_mut(arn).filter(|r| r.ended.is_none()) else { return };
+        run.ended = Some((end, now));
+        for batch in run.batches.values_mut() {
+            batch.token = None;
+        }
+        core.stats.count(format!("execution {status}"));
+        core.machines.0[arn].since
+    };
+    sim.note("states", || format!("{} {status}", arn.name()));
+    status_changed(sim, arn, status, since);
+}
+
+/// `StopExecution`.
+pub(crate) fn stop(sim: &Sim, arn: &ExecutionArn) {
+    end(sim, arn, End::Aborted, "ABORTED");
+}
+
+/// `DescribeExecution`.
+pub(crate) fn describe(sim: &Sim, arn: &ExecutionArn) -> Machine {
+    let behind = sim.goes_wrong(sim.profile.stale, "a description is behind");
+    let (core, now) = (sim.core(), sim.millis());
+    let recent = |at: i64| behind && now - at < BEHIND;
+    match core.machines.0.get(arn) {
+        None => Machine::Absent,
+        Some(run) if recent(run.since) => Machine::Absent,
+        Some(Run { ended: Some((end, at)), .. }) if !recent(*at) => {
+            Machine::Ended { end: *end, at: Timestamp::from_millis(*at) }
+        }
+        Some(run) => Machine::Running { since: Timestamp::from_millis(run.since) },
+    }
+}
+
+/// Finds who waits for a token.
+fn waiting(sim: &Sim, token: &TaskToken) -> Option<(ExecutionArn, u32)> {
+    let core = sim.core();
+    let mut all = core.machines.0.iter().flat_map(|(arn, run)| run.batches.iter().map(move |(i, b)| (arn, *i, b)));
+    let found = all.find(|(_, _, b)| b.token.as_deref() == Some(token.reveal()))?;
+    Some((found.0.clone(), found.1))
+}
+
+/// `SendTaskSuccess`.
+pub(crate) fn answer(sim: &Sim, token: &TaskToken) -> Answered {
+    let Some((arn, index)) = waiting(sim, token) else {
+        if sim.has(Flaw::AnswerCountsTwice) {
+            flaw::answer_counts_for_another(sim, token);
+        }
+        return Answered::Stale;
+    };
+    batch_over(sim, &arn, index);
+    Answered::Accepted
+}
+
+/// The first batch that is still waited for in the execution of a token. For [`Flaw::AnswerCountsTwice`].
+pub(crate) fn end_another_batch(sim: &Sim, name: &str) {
+    let other = {
+        let core = sim.core();
+        let run = core.machines.0.iter().find(|(arn, _)| arn.name() == name);
+        run.and_then(|(arn, run)| Some((arn.clone(), *run.batches.iter().find(|(_, b)| !b.over)?.0)))
+    };
+    if let Some((arn, index)) = other {
+        batch_over(sim, &arn, index);
+    }
+}
+
+/// `SendTaskHeartbeat`.
+pub(crate) fn heartbeat(sim: &Sim, token: &TaskToken) -> Answered {
+    let Some((arn, index)) = waiting(sim, token) else { return Answered::Stale };
+    if !sim.has(Flaw::HeartbeatNotSent) {
+        let (mut core, now) = (sim.core(), sim.millis());
+        core.machines.0.get_mut(&arn).unwrap().batches.get_mut(&index).unwrap().last_sign = now;
+    }
+    Answered::Accepted
+}
+
+fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap()
+}

@@ -1,0 +1,329 @@
+//! Users, other services, operators and strangers: who does what, and when, is drawn by the seed.
+
+use std::time::Duration;
+
+use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use goal_activity_core::execution::Execution;
+use goal_activity_core::task::TaskStatus;
+use goal_activity_events::{ExecutionArn, GoalId};
+use goal_activity_functions::memory::samples;
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use crate::ai::Script;
+use crate::bus;
+use crate::flaw::Flaw;
+use crate::lambda::{self, Function, invoke};
+use crate::machine;
+use crate::world::Sim;
+
+/// The most goals of one run.
+const GOALS: u64 = 3;
+/// How often the reconciler runs, as in `infra/lib/functions.ts`.
+const TICK: Duration = Duration::from_secs(60);
+
+/// Puts goals there and sends people to them. Answers when the last of them comes.
+pub(crate) fn arrive(sim: &Sim) -> Duration {
+    let goals = sim.between(1, GOALS);
+    let busy = [3_000, 30_000, 300_000, 1_200_000][usize::try_from(sim.between(0, 3)).unwrap()];
+    for n in 1..=goals {
+        let actions = match sim.between(0, 19) {
+            0 => 64,
+            1..=4 => sim.between(9, 24),
+            _ => sim.between(1, 8),
+        };
+        let (id, user) = (format!("goal-{n}"), format!("user-{}", n % 2));
+        let goal = samples::goal(&id, &user, u8::try_from(actions).unwrap());
+        for action in &goal.actions {
+            let script = Script::draw(sim);
+            let key = (goal.head.goal_id.clone(), action.action_id.clone());
+            sim.core().scripts.insert(key, script);
+        }
+        sim.tables.state().goals.insert(goal.head.goal_id.clone(), goal);
+        let goal: GoalId = id.parse().unwrap();
+        visit(sim, &goal, &user, Errand::Start, Duration::from_millis(1));
+        for _ in 0..sim.between(0, 7) {
+            let errand = Errand::draw(sim);
+            visit(sim, &goal, &user, errand, sim.some_millis(1, busy));
+        }
+    }
+    Duration::from_millis(busy)
+}
+
+/// What somebody wants.
+#[derive(Debug, Clone, Copy)]
+enum Errand {
+    Start,
+    StartSome,
+    Regenerate,
+    /// Several at the same moment.
+    Race,
+    Cancel,
+    CancelAtTheEnd,
+    Retry,
+    DoTasks,
+    Look,
+    /// Another service's request, delivered twice.
+    Service,
+    /// A request in the name of somebody who is not the owner.
+    Forgery,
+    Stranger,
+    /// An operator stops the execution in the console.
+    Stop,
+}
+
+impl Errand {
+    fn draw(sim: &Sim) -> Self {
+        let all = [
+            Self::Start,
+            Self::StartSome,
+            Self::Regenerate,
+            Self::Race,
+            Self::Cancel,
+            Self::CancelAtTheEnd,
+            Self::Retry,
+            Self::Retry,
+            Self::DoTasks,
+            Self::DoTasks,
+            Self::Look,
+            Self::Service,
+            Self::Service,
+            Self::Forgery,
+            Self::Stranger,
+            Self::Stop,
+        ];
+        all[usize::try_from(sim.between(0, all.len() as u64 - 1)).unwrap()]
+    }
+}
+
+fn visit(sim: &Sim, goal: &GoalId, user: &str, errand: Errand, after: Duration) {
+    sim.core().busy += 1;
+    let (sim, goal, user) = (sim.clone(), goal.clone(), user.to_owned());
+    tokio::task::spawn_local(async move {
+        sleep(after).await;
+        sim.count(format!("errand {errand:?}"));
+        run_errand(&sim, &goal, &user, errand).await;
+        sim.core().busy -= 1;
+    });
+}
+
+async fn run_errand(sim: &Sim, goal: &GoalId, user: &str, errand: Errand) {
+    let last = last_workflow(sim, goal);
+    let arn = last.as_ref().map(|e| e.execution_arn.clone());
+    match (errand, arn) {
+        (Errand::Start, _) => start(sim, goal, user, json!({})).await,
+        (Errand::StartSome, _) => {
+            let actions = some_actions(sim, goal);
+            start(sim, goal, user, json!({ "actionIds": actions, "regenerate": sim.chance(0.5) })).await;
+        }
+        (Errand::Regenerate, _) => start(sim, goal, user, json!({ "regenerate": true })).await,
+        (Errand::Race, _) => {
+            let starts = (0..sim.between(2, 4)).map(|_| start(sim, goal, user, json!({})));
+            futures_util::future::join_all(starts.collect::<Vec<_>>()).await;
+        }
+        (Errand::Cancel, Some(arn)) => drop(workflow(sim, user, "POST", "cancel", &arn).await),
+        (Errand::CancelAtTheEnd, Some(arn)) => {
+            wait_for_the_end(sim, &arn).await;
+            drop(workflow(sim, user, "POST", "cancel", &arn).await);
+        }
+        (Errand::Retry, Some(arn)) => accepted(sim, workflow(sim, user, "POST", "retry", &arn).await),
+        (Errand::Look, Some(arn)) => look(sim, user, &arn).await,
+        (Errand::DoTasks, _) => do_tasks(sim, goal),
+        (Errand::Service, _) => service(sim, goal, user),
+        (Errand::Forgery, _) => forge(sim, goal, &format!("not-{user}")),
+        (Errand::Stranger, arn) => stranger(sim, goal, &format!("not-{user}"), arn).await,
+        (Errand::Stop, Some(arn)) => {
+            sim.note("operator", || format!("stops {}", arn.name()));
+            machine::stop(sim, &arn);
+        }
+        (_, None) => {}
+    }
+}
+
+fn last_workflow(sim: &Sim, goal: &GoalId) -> Option<Execution> {
+    let state = sim.tables.state();
+    let of_goal = state.executions.values().filter(|e| e.goal_id == *goal);
+    of_goal.max_by_key(|e| (e.start_date, e.execution_arn.clone())).cloned()
+}
+
+fn some_actions(sim: &Sim, goal: &GoalId) -> Vec<String> {
+    let all: Vec<_> = sim.tables.state().goals[goal].actions.iter().map(|a| a.action_id.as_str().to_owned()).collect();
+    let some: Vec<_> = all.iter().filter(|_| sim.chance(0.4)).cloned().collect();
+    if some.is_empty() { all } else { some }
+}
+
+/// Until all is saved, or it took too long.
+async fn wait_for_the_end(sim: &Sim, arn: &ExecutionArn) {
+    for _ in 0..1_000 {
+        let near = {
+            let state = sim.tables.state();
+            let open = state.executions.get(arn).is_some_and(|e| e.status.ended().is_none());
+            !open || state.ledgers.get(&(arn.clone(), 0)).is_some_and(|l| l.sealed)
+        };
+        if near {
+            break;
+        }
+        sleep(Duration::from_millis(200)).await;
+    }
+    sleep(sim.some_millis(0, 400)).await;
+}
+
+/// Calls the API. Nothing when the function died: the gateway answers 500.
+async fn call(sim: &Sim, user: &str, route: String, path: Value, body: Value) -> Option<(i64, Value)> {
+    let request: ApiGatewayV2httpRequest = serde_json::from_value(json!({
+        "routeKey": route, "rawPath": "/", "rawQueryString": "", "headers": {}, "pathParameters": path,
+        "queryStringParameters": {}, "body": body.to_string(), "isBase64Encoded": false,
+        "requestContext": {
+            "authorizer": { "jwt": { "claims": { "sub": user }, "scopes": null } },
+            "http": { "method": "POST", "path": "/" },
+        },
+    }))
+    .unwrap();
+    let answer = invoke(sim, Function::Api, None, None, |p| {
+        Box::pin(async move {
+            let api = lambda::api(&p);
+            let response: ApiGatewayV2httpResponse = api.handle(request).await;
+            response
+        })
+    });
+    let response = answer.await?;
+    let text = serde_json::to_value(&response.body).unwrap();
+    let body = serde_json::from_str(text.as_str().unwrap_or_default()).unwrap_or(Value::Null);
+    sim.note(user, || format!("{route}: {}", response.status_code));
+    if response.status_code >= 500 && response.status_code != 503 {
+        sim.violated("P7", format!("{route} answers {}", response.status_code));
+    }
+    Some((response.status_code, body))
+}
+
+async fn start(sim: &Sim, goal: &GoalId, user: &str, body: Value) {
+    let route = "POST /api/goals/{goalId}/start-activity".to_owned();
+    let answer = call(sim, user, route, json!({ "goalId": goal }), body).await;
+    accepted(sim, answer);
+}
+
+async fn workflow(sim: &Sim, user: &str, method: &str, what: &str, arn: &ExecutionArn) -> Option<(i64, Value)> {
+    let route = format!("{method} /api/workflows/{{executionArn}}/{what}");
+    call(sim, user, route, json!({ "executionArn": arn }), json!({})).await
+}
+
+/// Remembers what the API has promised.
+fn accepted(sim: &Sim, answer: Option<(i64, Value)>) {
+    let Some((202, body)) = answer else { return };
+    let arn: ExecutionArn = body["executionArn"].as_str().unwrap().parse().unwrap();
+    sim.count("requests accepted by the API");
+    if !sim.core().accepted.insert(arn.clone()) {
+        sim.violated("P2", format!("two requests are accepted as {}", arn.name()));
+    }
+}
+
+async fn look(sim: &Sim, user: &str, arn: &ExecutionArn) {
+    let mut last = (0, 0);
+    for _ in 0..sim.between(1, 10) {
+        if let Some((200, body)) = workflow(sim, user, "GET", "status", arn).await {
+            let seen = ["progressPercentage", "processedActions"].map(|f| body[f].as_u64().unwrap());
+            let ended = body.get("stopDate").is_some();
+            if seen[0] < last.0 || seen[1] < last.1 || (seen[0] == 100 && !ended) {
+                sim.violated("P6", format!("{} shows {seen:?} after {last:?}", arn.name()));
+            }
+            last = (seen[0], seen[1]);
+        }
+        sleep(sim.some_millis(500, 20_000)).await;
+    }
+}
+
+/// The user works on some tasks, in the goal app.
+fn do_tasks(sim: &Sim, goal: &GoalId) {
+    let keys: Vec<_> = sim.tables.state().tasks.keys().filter(|k| k.0 == *goal).cloned().collect();
+    for key in keys {
+        if sim.chance(0.5) {
+            continue;
+        }
+        let now = sim.now();
+        let mut state = sim.tables.state();
+        let task = state.tasks.get_mut(&key).unwrap();
+        (task.status, task.updated_at, task.completed_at) = (TaskStatus::Completed, now, Some(now));
+        let task = task.clone();
+        drop(state);
+        sim.core().shadow.tasks.insert(key, task);
+    }
+}
+
+fn service(sim: &Sim, goal: &GoalId, user: &str) {
+    let (source, event) = (format!("service-{}", sim.between(1, 2)), format!("event-{}", sim.between(1, 6)));
+    let mut detail = json!({
+        "version": "1", "eventId": format!("{goal}-{event}"), "occurredAt": sim.now(), "goalId": goal,
+        "userId": user, "regenerate": sim.chance(0.4),
+    });
+    if sim.chance(0.3) {
+        detail["actionIds"] = some_actions(sim, goal).into();
+    }
+    sim.core().asked.insert((source.clone(), format!("{goal}-{event}")));
+    sim.note(&source, || format!("asks for {goal} as {event}"));
+    bus::put_foreign(sim, &source, &detail);
+    // The sender is not sure, and says it again, perhaps when all is over.
+    if sim.chance(0.6) {
+        let later = if sim.chance(0.5) { sim.some_millis(1, 2_000) } else { sim.some_millis(1, 300_000) };
+        sim.core().busy += 1;
+        let sim = sim.clone();
+        tokio::task::spawn_local(async move {
+            sleep(later).await;
+            sim.note(&source, || "says it again".to_owned());
+            bus::put_foreign(&sim, &source, &detail);
+            sim.core().busy -= 1;
+        });
+    }
+}
+
+/// A request for a goal of somebody else, under an execution of somebody else.
+fn forge(sim: &Sim, goal: &GoalId, user: &str) {
+    let mut detail = json!({
+        "version": "1", "eventId": "forged", "occurredAt": sim.now(), "goalId": goal, "userId": user,
+        "regenerate": true,
+    });
+    if let Some(last) = last_workflow(sim, goal).filter(|_| sim.chance(0.5)) {
+        detail["executionArn"] = last.execution_arn.as_str().into();
+    }
+    bus::put_foreign(sim, "forger", &detail);
+}
+
+async fn stranger(sim: &Sim, goal: &GoalId, user: &str, arn: Option<ExecutionArn>) {
+    let route = "POST /api/goals/{goalId}/start-activity".to_owned();
+    let mut answers = vec![call(sim, user, route, json!({ "goalId": goal }), json!({})).await];
+    if let Some(arn) = arn {
+        for (method, what) in [("POST", "cancel"), ("POST", "retry"), ("GET", "status")] {
+            answers.push(workflow(sim, user, method, what, &arn).await);
+        }
+    }
+    for (status, _) in answers.into_iter().flatten() {
+        if ![403, 503].contains(&status) {
+            sim.violated("P9", format!("a stranger is answered {status}"));
+        }
+    }
+}
+
+/// The reconciler: EventBridge Scheduler invokes at least once (EventBridge user guide, "Rules that run on a schedule"); here
+/// a tick is also lost at times, as when the function is throttled.
+pub(crate) async fn tick(sim: Sim) {
+    if sim.has(Flaw::ReconcilerOff) {
+        return;
+    }
+    sleep(sim.some_millis(0, 60_000)).await;
+    loop {
+        let runs = match (sim.goes_wrong(sim.profile.lose_tick, "a tick is lost"), sim.chance(0.5)) {
+            (true, true) => 0,
+            (true, false) => 2,
+            (false, _) => 1,
+        };
+        for _ in 0..runs {
+            let sim = sim.clone();
+            tokio::task::spawn_local(async move {
+                invoke(&sim, Function::Reconcile, None, None, |p| {
+                    Box::pin(async move { lambda::reconcile(&p).run().await })
+                })
+                .await;
+            });
+        }
+        sleep(TICK).await;
+    }
+}

@@ -1,0 +1,466 @@
+//! The ports as one invocation of a function sees them: the in-memory adapters, with the latencies and faults of a network
+//! in front and behind.
+//!
+//! DynamoDB: single-item writes and `TransactWriteItems` are atomic (developer guide, "Amazon DynamoDB Transactions"), and a
+//! call that fails with a timeout or a 5xx may have been done ("Error handling": "the success or failure of the operation is
+//! unknown"). What needs several calls on AWS needs several here: sealing is one update a batch, removing one delete a task.
+
+use std::collections::{BTreeSet, HashSet};
+use std::fmt::{Debug, Display};
+use std::time::Duration;
+
+use goal_activity_core::execution::{BatchState, Cancellation, Execution};
+use goal_activity_core::goal::{Action, Goal, GoalHead};
+use goal_activity_core::ledger::BatchLedger;
+use goal_activity_core::notice::Notice;
+use goal_activity_core::outcome::Settlement;
+use goal_activity_core::ports::{
+    ActionCommit, ActionsWithTasks, AnswerBatch, Answered, CancelExecution, Claim, ClaimGoal, Claimed, Clock,
+    Committed, DescribeExecution, Event, ExecutionInput, FindExecution, GenerateTasks, GenerationError,
+    GenerationRequest, ListOpen, ListTasks, LoadGoal, LoadGoalHead, Machine, Notify, OpenExecution, Opened, Outside,
+    PublishEvent, RecordProgress, RemoveTasks, RequestKey, SealLedger, SettleExecution, StartExecution, StopExecution,
+    StopReason, TaskPage, Unavailable, WorkLedger,
+};
+use goal_activity_core::task::TaskDrafts;
+use goal_activity_events::{ActionId, BatchAnswer, EventId, ExecutionArn, GoalId, TaskToken, Timestamp};
+use goal_activity_functions::memory::World;
+use goal_activity_functions::queue::HideMessage;
+use tokio::time::sleep;
+
+use crate::ai;
+use crate::bus;
+use crate::check::{self, Write};
+use crate::flaw::{self, Flaw};
+use crate::lambda::Run;
+use crate::machine;
+use crate::queues;
+use crate::world::Sim;
+
+/// How many tasks are removed in one call.
+const REMOVED_AT_ONCE: usize = 8;
+
+/// All ports of one invocation.
+#[derive(Clone)]
+pub(crate) struct Ports {
+    pub(crate) sim: Sim,
+    pub(crate) run: Run,
+}
+
+/// In what way a call goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    Fails,
+    FailsThoughDone,
+    DoneTwice,
+    DiesBefore,
+    DiesAfter,
+}
+
+impl Ports {
+    fn tables(&self) -> &World {
+        &self.sim.tables
+    }
+
+    /// Whether, and how, this call goes wrong.
+    fn fault(&self) -> Option<Fault> {
+        let (sim, p) = (&self.sim, &self.sim.profile);
+        let nth = {
+            let mut core = sim.core();
+            core.calls += 1;
+            core.calls - 1
+        };
+        if p.nth == Some(nth) {
+            let all = [Fault::Fails, Fault::FailsThoughDone, Fault::DoneTwice, Fault::DiesBefore, Fault::DiesAfter];
+            return sim.core().rng.choice(all);
+        }
+        let odds = [
+            (p.fail, Fault::Fails, "a call fails"),
+            (p.applied, Fault::FailsThoughDone, "a call fails though it was done"),
+            (p.twice, Fault::DoneTwice, "a call is done twice"),
+            (p.crash / 2.0, Fault::DiesBefore, "a function dies before a call"),
+            (p.crash / 2.0, Fault::DiesAfter, "a function dies after a call"),
+        ];
+        odds.into_iter().find(|(odds, _, what)| sim.goes_wrong(*odds, what)).map(|(_, fault, _)| fault)
+    }
+
+    fn latency(&self) -> Duration {
+        match self.sim.goes_wrong(self.sim.profile.stall, "a call stalls") {
+            true => self.sim.some_millis(1_000, 100_000),
+            false => self.sim.some_millis(1, 30),
+        }
+    }
+
+    /// One call to the outside. `Debug` of its answer goes to the trace where it is short.
+    async fn call<T: Debug, F: Future<Output = Outside<T>>>(
+        &self,
+        name: &'static str,
+        about: impl Display,
+        work: impl Fn() -> F,
+    ) -> Outside<T> {
+        self.run.alive().await;
+        let fault = self.fault();
+        sleep(self.latency()).await;
+        self.run.alive().await;
+        let note = |what: &str| self.sim.note(&self.run, || format!("{name} {about}: {what}"));
+        match fault {
+            Some(Fault::DiesBefore) => self.run.die(&self.sim, &format!("before {name} {about}")).await,
+            Some(Fault::Fails) => {
+                note("FAILS");
+                return Err(Unavailable::new(name, "simulated"));
+            }
+            _ => {}
+        }
+        let mut done = work().await;
+        match fault {
+            Some(Fault::DiesAfter) => self.run.die(&self.sim, &format!("after {name} {about}")).await,
+            Some(Fault::FailsThoughDone) => {
+                note("done, but FAILS");
+                return Err(Unavailable::new(name, "simulated, though it was done"));
+            }
+            Some(Fault::DoneTwice) => {
+                sleep(self.latency()).await;
+                done = work().await;
+                note("done TWICE");
+            }
+            _ => {}
+        }
+        self.sim.note(&self.run, || {
+            let answer = format!("{done:?}");
+            format!("{name} {about}: {}", if answer.len() <= 60 { &answer } else { "Ok(..)" })
+        });
+        if self.sim.chance(0.3) {
+            sleep(self.latency()).await;
+        }
+        self.run.alive().await;
+        done
+    }
+
+    fn wrote(&self, arn: &ExecutionArn, write: &Write<'_>) {
+        check::observe(&self.sim, arn, write);
+    }
+}
+
+impl Clock for Ports {
+    fn now(&self) -> Timestamp {
+        self.sim.now()
+    }
+}
+
+impl LoadGoal for Ports {
+    async fn load_goal(&self, goal: &GoalId) -> Outside<Option<Goal>> {
+        let read = || async {
+            let found = self.tables().load_goal(goal).await?;
+            Ok(found.map(|g| flaw::goal_as_read(&self.sim, &self.run, g)))
+        };
+        self.call("load_goal", goal, read).await
+    }
+}
+
+impl LoadGoalHead for Ports {
+    async fn load_goal_head(&self, goal: &GoalId) -> Outside<Option<GoalHead>> {
+        self.call("load_goal_head", goal, || self.tables().load_goal_head(goal)).await
+    }
+}
+
+impl ActionsWithTasks for Ports {
+    async fn actions_with_tasks(&self, goal: &GoalId) -> Outside<HashSet<ActionId>> {
+        let read = || async {
+            let found = self.tables().actions_with_tasks(goal).await?;
+            // Ordered, for the trace.
+            Ok(found.into_iter().collect::<BTreeSet<_>>())
+        };
+        Ok(self.call("actions_with_tasks", goal, read).await?.into_iter().collect())
+    }
+}
+
+impl ListTasks for Ports {
+    async fn list_tasks(&self, goal: &GoalId, after: Option<&str>, limit: u16) -> Outside<TaskPage> {
+        self.call("list_tasks", goal, || self.tables().list_tasks(goal, after, limit)).await
+    }
+}
+
+impl FindExecution for Ports {
+    async fn find_execution(&self, arn: &ExecutionArn) -> Outside<Option<Execution>> {
+        let read = || async {
+            let found = self.tables().find_execution(arn).await?;
+            Ok(found.map(|e| flaw::execution_as_read(&self.sim, e)))
+        };
+        self.call("find_execution", arn.name(), read).await
+    }
+}
+
+impl ClaimGoal for Ports {
+    async fn claim_goal(&self, claim: &Claim) -> Outside<Claimed> {
+        let arn = &claim.execution.execution_arn;
+        let first = std::sync::Mutex::new(None);
+        let write = || async {
+            // The SDK sends a transaction again under the same client request token: then it answers as it did before.
+            if let Some(before) = first.lock().unwrap().clone() {
+                return Ok(before);
+            }
+            let claimed = flaw::claim(&self.sim, claim).await?;
+            *first.lock().unwrap() = Some(claimed.clone());
+            self.wrote(arn, &Write::Claim(claim, &claimed));
+            Ok(claimed)
+        };
+        self.call("claim_goal", arn.name(), write).await
+    }
+
+    async fn accepted_before(&self, request: &RequestKey) -> Outside<Option<ExecutionArn>> {
+        let read = || async {
+            let found = self.tables().accepted_before(request).await?;
+            Ok(found.filter(|_| !self.sim.has(Flaw::RequestForgotten)))
+        };
+        self.call("accepted_before", &request.source, read).await
+    }
+}
+
+impl WorkLedger for Ports {
+    async fn open_batch(&self, execution: &ExecutionArn, batch_index: u32) -> Outside<Opened> {
+        let write = || async {
+            let opened = self.tables().open_batch(execution, batch_index).await?;
+            self.wrote(execution, &Write::Open(batch_index));
+            if let Opened::Open(ledger) = &opened {
+                self.run.knows(ledger.outcomes.keys());
+            }
+            Ok(flaw::opened(&self.sim, opened))
+        };
+        self.call("open_batch", format!("{}/{batch_index}", execution.name()), write).await
+    }
+
+    async fn commit_action(&self, commit: &ActionCommit<'_>) -> Outside<Committed> {
+        let first = std::sync::Mutex::new(None);
+        let write = || async {
+            if let Some(before) = *first.lock().unwrap() {
+                return Ok(before);
+            }
+            let committed = flaw::commit(self, commit).await?;
+            *first.lock().unwrap() = Some(committed);
+            self.wrote(commit.execution, &Write::Commit(commit, committed));
+            Ok(committed)
+        };
+        let (name, index, action) = (commit.execution.name(), commit.batch_index, commit.action);
+        self.call("commit_action", format!("{name}/{index} {action}"), write).await
+    }
+
+    async fn read_batch(&self, execution: &ExecutionArn, batch_index: u32) -> Outside<BatchLedger> {
+        let about = format!("{}/{batch_index}", execution.name());
+        self.call("read_batch", about, || self.tables().read_batch(execution, batch_index)).await
+    }
+
+    async fn task_positions(&self, goal: &GoalId, action: &Action) -> Outside<Vec<String>> {
+        self.call("task_positions", &action.action_id, || self.tables().task_positions(goal, action)).await
+    }
+}
+
+impl SealLedger for Ports {
+    /// Batch by batch, as on AWS: others get in between.
+    async fn seal_ledger(&self, execution: &ExecutionArn, batches: u32) -> Outside<Vec<BatchLedger>> {
+        let mut ledgers = Vec::new();
+        for index in 0..batches {
+            let write = || async {
+                let ledger = flaw::seal(&self.sim, execution, index).await?;
+                self.wrote(execution, &Write::Seal(index));
+                Ok(ledger)
+            };
+            ledgers.push(self.call("seal_batch", format!("{}/{index}", execution.name()), write).await?);
+        }
+        Ok(ledgers)
+    }
+}
+
+impl RecordProgress for Ports {
+    async fn record_started(&self, execution: &ExecutionArn, event: &str, at: Timestamp) -> Outside<()> {
+        let write = || async {
+            self.tables().record_started(execution, event, at).await?;
+            self.wrote(execution, &Write::Other);
+            Ok(())
+        };
+        self.call("record_started", execution.name(), write).await
+    }
+
+    async fn record_batch(
+        &self,
+        execution: &ExecutionArn,
+        event: &EventId,
+        batch_index: u32,
+        state: &BatchState,
+    ) -> Outside<()> {
+        let write = || async {
+            flaw::record_batch(&self.sim, execution, event, batch_index, state).await?;
+            self.wrote(execution, &Write::Other);
+            Ok(())
+        };
+        let about = format!("{}/{batch_index} seq {}", execution.name(), state.sequence);
+        self.call("record_batch", about, write).await
+    }
+}
+
+impl CancelExecution for Ports {
+    async fn record_cancellation(&self, execution: &ExecutionArn, cancellation: &Cancellation) -> Outside<bool> {
+        let write = || async {
+            let done = self.tables().record_cancellation(execution, cancellation).await?;
+            self.wrote(execution, &Write::Other);
+            Ok(done)
+        };
+        self.call("record_cancellation", execution.name(), write).await
+    }
+}
+
+impl RemoveTasks for Ports {
+    /// Looks first and then removes a few at a time, each on the condition that this execution has made it.
+    async fn remove_tasks_of(&self, goal: &GoalId, execution: &ExecutionArn) -> Outside<()> {
+        if self.sim.has(Flaw::TasksLeftBehind) {
+            return Ok(());
+        }
+        let look = || async {
+            let state = self.tables().state();
+            let of_goal = state.tasks.values().filter(|t| t.goal_id == *goal && t.execution_arn == *execution);
+            Ok(of_goal.map(|t| t.position.clone()).collect::<Vec<_>>())
+        };
+        let positions = self.call("find_tasks", execution.name(), look).await?;
+        for some in positions.chunks(REMOVED_AT_ONCE) {
+            let remove = || async {
+                for position in some {
+                    let key = (goal.clone(), position.clone());
+                    let mut state = self.tables().state();
+                    if state.tasks.get(&key).is_some_and(|t| t.execution_arn == *execution) {
+                        state.tasks.remove(&key);
+                    }
+                }
+                self.wrote(execution, &Write::Remove);
+                Ok(())
+            };
+            self.call("remove_tasks", execution.name(), remove).await?;
+        }
+        Ok(())
+    }
+}
+
+impl ListOpen for Ports {
+    /// A global secondary index is eventually consistent (developer guide): what is new may be missing.
+    async fn list_open(&self, shard: &str, after: Option<&OpenExecution>, limit: u16) -> Outside<Vec<OpenExecution>> {
+        let listed = || async {
+            let mut open = self.tables().list_open(shard, after, limit).await?;
+            if self.sim.goes_wrong(self.sim.profile.stale, "an index is behind") {
+                open.retain(|o| self.sim.now().since(o.start_date) > Duration::from_secs(5));
+            }
+            Ok(open)
+        };
+        self.call("list_open", shard, listed).await
+    }
+}
+
+impl SettleExecution for Ports {
+    async fn settle(&self, settlement: &Settlement) -> Outside<()> {
+        let arn = &settlement.execution_arn;
+        let write = || async {
+            flaw::settle(self, settlement).await?;
+            self.wrote(arn, &Write::Other);
+            Ok(())
+        };
+        self.call("settle", format!("{} as {:?}", arn.name(), settlement.status), write).await
+    }
+
+    async fn claim_notice(&self, execution: &ExecutionArn, at: Timestamp) -> Outside<bool> {
+        let write = || async {
+            let claimed = self.tables().claim_notice(execution, at).await?;
+            self.wrote(execution, &Write::Other);
+            Ok(claimed || self.sim.has(Flaw::NoticeUnclaimed))
+        };
+        self.call("claim_notice", execution.name(), write).await
+    }
+
+    async fn mark_told(&self, execution: &ExecutionArn, at: Timestamp) -> Outside<()> {
+        if self.sim.has(Flaw::MarkForgotten) {
+            return Ok(());
+        }
+        let write = || async {
+            self.tables().mark_told(execution, at).await?;
+            self.wrote(execution, &Write::Other);
+            Ok(())
+        };
+        self.call("mark_told", execution.name(), write).await
+    }
+}
+
+impl Notify for Ports {
+    async fn notify(&self, execution: &Execution, notice: &Notice) -> Outside<()> {
+        let send = || async {
+            self.tables().notify(execution, notice).await?;
+            check::notified(&self.sim, execution);
+            Ok(())
+        };
+        self.call("notify", execution.execution_arn.name(), send).await
+    }
+}
+
+impl PublishEvent for Ports {
+    async fn publish(&self, event: Event) -> Outside<()> {
+        let put = || async {
+            let Some(event) = flaw::published(&self.sim, &event) else { return Ok(()) };
+            self.tables().publish(event.clone()).await?;
+            bus::put(&self.sim, &event);
+            Ok(())
+        };
+        self.call("publish", bus::title(&event), put).await
+    }
+}
+
+impl StartExecution for Ports {
+    async fn start_execution(&self, input: &ExecutionInput) -> Outside<()> {
+        let start = || async {
+            machine::start(&self.sim, input);
+            Ok(())
+        };
+        self.call("start_execution", input.execution_arn.name(), start).await
+    }
+}
+
+impl StopExecution for Ports {
+    async fn stop_execution(&self, execution: &ExecutionArn, why: StopReason) -> Outside<()> {
+        let stop = || async {
+            machine::stop(&self.sim, execution);
+            Ok(())
+        };
+        self.call("stop_execution", format!("{} {why:?}", execution.name()), stop).await
+    }
+}
+
+impl DescribeExecution for Ports {
+    async fn describe_execution(&self, execution: &ExecutionArn) -> Outside<Machine> {
+        let describe = || async { Ok(machine::describe(&self.sim, execution)) };
+        self.call("describe_execution", execution.name(), describe).await
+    }
+}
+
+impl AnswerBatch for Ports {
+    async fn answer(&self, token: &TaskToken, answer: &BatchAnswer) -> Outside<Answered> {
+        let send = || async { Ok(machine::answer(&self.sim, token)) };
+        self.call("answer", format!("{} +{} -{}", token.reveal(), answer.succeeded, answer.failed), send).await
+    }
+
+    async fn heartbeat(&self, token: &TaskToken) -> Outside<Answered> {
+        let send = || async { Ok(machine::heartbeat(&self.sim, token)) };
+        self.call("heartbeat", token.reveal(), send).await
+    }
+}
+
+impl HideMessage for Ports {
+    async fn hide(&self, receipt_handle: &str, time: Duration) -> Outside<()> {
+        let set = || async {
+            let hidden = queues::hide(&self.sim, &self.run, receipt_handle, time);
+            if hidden.is_ok() {
+                self.run.shows_life();
+            }
+            hidden
+        };
+        self.call("hide", format!("{receipt_handle} for {} s", time.as_secs()), set).await
+    }
+}
+
+impl GenerateTasks for Ports {
+    async fn generate(&self, request: GenerationRequest<'_>) -> Result<TaskDrafts, GenerationError> {
+        ai::generate(&self.sim, &self.run, request).await
+    }
+}

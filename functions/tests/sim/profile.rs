@@ -1,0 +1,151 @@
+//! What goes wrong in a run, and how often. Each profile isolates some kinds of faults, so that what the others promise in
+//! their presence can be checked strictly; `wild` and `storm` have them all at once.
+
+use fastrand::Rng;
+
+/// How the AI behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mood {
+    /// Answers within 10 s; some actions fail, for good or for a while.
+    Quick,
+    /// As quick, takes up to 115 s for some.
+    Slow,
+    /// Does not answer some at all.
+    Overloaded,
+}
+
+/// The probabilities of everything that can go wrong.
+#[derive(Debug, Clone)]
+pub(crate) struct Profile {
+    pub(crate) name: &'static str,
+    /// A call fails, and nothing was done.
+    pub(crate) fail: f64,
+    /// A call fails, although it was done.
+    pub(crate) applied: f64,
+    /// A call is done, its answer lost, and the SDK sends it again.
+    pub(crate) twice: f64,
+    /// The function dies before or after a call.
+    pub(crate) crash: f64,
+    /// The function dies at some moment.
+    pub(crate) kill: f64,
+    /// A call takes up to 100 s.
+    pub(crate) stall: f64,
+    /// The one call, counted over the whole run, that goes wrong in one of the ways above.
+    pub(crate) nth: Option<u64>,
+    /// A worker dies once per batch, after its first sign of life.
+    pub(crate) worker_dies: f64,
+    /// A message or event is delivered twice.
+    pub(crate) duplicate: f64,
+    /// How late a message or event may be, in milliseconds.
+    pub(crate) late: u64,
+    /// A status change of Step Functions is lost.
+    pub(crate) lose_status: f64,
+    /// An event on the custom bus is lost after it was accepted.
+    pub(crate) lose_event: f64,
+    /// A tick of the reconciler is lost; as often, it runs twice.
+    pub(crate) lose_tick: f64,
+    /// The state machine cannot send a batch.
+    pub(crate) lose_batch: f64,
+    /// Step Functions answers with what it knew a moment ago.
+    pub(crate) stale: f64,
+    pub(crate) mood: Mood,
+    /// Whether every action that the AI could generate must have its tasks in the end.
+    pub(crate) strict: bool,
+}
+
+const CALM: Profile = Profile {
+    name: "calm",
+    fail: 0.0,
+    applied: 0.0,
+    twice: 0.0,
+    crash: 0.0,
+    kill: 0.0,
+    stall: 0.0,
+    nth: None,
+    worker_dies: 0.0,
+    duplicate: 0.0,
+    late: 300,
+    lose_status: 0.0,
+    lose_event: 0.0,
+    lose_tick: 0.0,
+    lose_batch: 0.0,
+    stale: 0.0,
+    mood: Mood::Quick,
+    strict: true,
+};
+
+const DUPLICATES: Profile = Profile { name: "duplicates", duplicate: 0.4, late: 20_000, ..CALM };
+const SLOW_AI: Profile = Profile { name: "slow-ai", mood: Mood::Slow, ..CALM };
+const DYING_WORKERS: Profile = Profile { name: "dying-workers", worker_dies: 0.7, ..CALM };
+const LOSSES: Profile =
+    Profile { name: "losses", lose_status: 0.5, lose_tick: 0.3, lose_event: 0.15, late: 60_000, stale: 0.2, ..CALM };
+const CRASHES: Profile =
+    Profile { name: "crashes", crash: 0.03, kill: 0.03, duplicate: 0.05, lose_status: 0.1, strict: false, ..CALM };
+const WILD: Profile = Profile {
+    name: "wild",
+    fail: 0.02,
+    applied: 0.015,
+    twice: 0.015,
+    crash: 0.008,
+    kill: 0.02,
+    stall: 0.004,
+    duplicate: 0.15,
+    late: 30_000,
+    lose_status: 0.25,
+    lose_event: 0.03,
+    lose_tick: 0.2,
+    lose_batch: 0.02,
+    stale: 0.1,
+    mood: Mood::Slow,
+    strict: false,
+    ..CALM
+};
+const STORM: Profile = Profile {
+    name: "storm",
+    fail: 0.12,
+    applied: 0.06,
+    twice: 0.05,
+    crash: 0.03,
+    kill: 0.1,
+    stall: 0.015,
+    duplicate: 0.4,
+    late: 120_000,
+    lose_status: 0.6,
+    lose_event: 0.1,
+    lose_tick: 0.4,
+    lose_batch: 0.1,
+    stale: 0.3,
+    mood: Mood::Overloaded,
+    ..WILD
+};
+
+impl Profile {
+    /// The profile of a seed. Which one depends on the seed alone, so that any range of seeds has them all.
+    pub(crate) fn draw(seed: u64, rng: &mut Rng) -> Self {
+        match seed % 12 {
+            0 => CALM,
+            1 => DUPLICATES,
+            2 => SLOW_AI,
+            3 => DYING_WORKERS,
+            4 => LOSSES,
+            5 => CRASHES,
+            6..=8 => Self { name: "one-fault", nth: Some(rng.u64(0..600)), ..CALM },
+            9 | 10 => WILD,
+            _ => STORM,
+        }
+    }
+}
+
+impl Profile {
+    /// How often the operators may be told of one workflow. More than once only where somebody can fail or die between the
+    /// telling and the note of it.
+    pub(crate) fn notices_at_most(&self) -> u32 {
+        match self.name {
+            "one-fault" => 2,
+            "crashes" => 4,
+            "wild" => 6,
+            "storm" => 20,
+            _ => 1,
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! SQS standard queues, and Lambda's pollers on them.
+//!
+//! At-least-once delivery and best-effort ordering: a message may come twice, and after later ones (SQS developer guide,
+//! "Amazon SQS standard queues"). A received message is hidden for the visibility timeout, which `ChangeMessageVisibility`
+//! sets anew by receipt handle; an older handle may or may not still work. After `maxReceiveCount` receives the next one
+//! moves it to the dead-letter queue, from where a redrive puts it back as a new message. A function's batch that fails as a
+//! whole is deleted in no part; one that names its failures is deleted but for them (`ReportBatchItemFailures`).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
+use goal_activity_core::ports::{Outside, Unavailable};
+use goal_activity_events::{BatchMessage, ExecutionArn};
+use goal_activity_functions::queue::handle_batch;
+use tokio::time::sleep;
+
+use crate::lambda::{self, Function, Run, invoke};
+use crate::world::Sim;
+
+/// `maxReceiveCount` of `infra/lib/messaging.ts`.
+pub(crate) const MAX_RECEIVES: u32 = 3;
+/// The largest message that may come by: ids only, far from the 256 KiB of a message (promise P10).
+const LARGEST: usize = 8 * 1024;
+
+/// A queue, with its settings of `infra/lib/messaging.ts` and its source's of `functions.ts`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Queue {
+    Launch,
+    Batch,
+    Projection,
+}
+
+impl Queue {
+    pub(crate) const ALL: [Self; 3] = [Self::Launch, Self::Batch, Self::Projection];
+
+    pub(crate) fn visibility(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::Launch => 180,
+            Self::Batch => 330,
+            Self::Projection => 360,
+        })
+    }
+
+    pub(crate) fn batch_size(self) -> usize {
+        if self == Self::Batch { 1 } else { 10 }
+    }
+
+    pub(crate) fn window(self) -> Duration {
+        Duration::from_secs(u64::from(self == Self::Projection))
+    }
+
+    pub(crate) fn retention(self) -> Duration {
+        Duration::from_secs(if self == Self::Batch { 60 * 60 } else { 4 * 24 * 60 * 60 })
+    }
+
+    fn function(self) -> Function {
+        match self {
+            Self::Launch => Function::Launch,
+            Self::Batch => Function::Worker,
+            Self::Projection => Function::Projector,
+        }
+    }
+}
+
+/// Everything in the queues.
+#[derive(Default)]
+pub(crate) struct Queues {
+    last: u64,
+    messages: BTreeMap<u64, Stored>,
+    visible: BTreeMap<Queue, Vec<u64>>,
+    /// The bodies in the dead-letter queues.
+    pub(crate) dead: Vec<(Queue, String)>,
+    /// How often a worker was given a batch, by workflow and batch.
+    pub(crate) deliveries: BTreeMap<(ExecutionArn, u32), u32>,
+    /// The batches of which a worker was made to die once.
+    killed: std::collections::BTreeSet<(ExecutionArn, u32)>,
+}
+
+struct Stored {
+    queue: Queue,
+    body: String,
+    receives: u32,
+    expires: i64,
+    /// Grows whenever the time is set at which it becomes visible: what was set before does not count any more.
+    timer: u64,
+}
+
+impl Queues {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+}
+
+/// Sends a message, which may be delivered late and twice.
+pub(crate) fn send(sim: &Sim, queue: Queue, body: &str) {
+    if body.len() > LARGEST {
+        sim.violated("P10", format!("a message of {} bytes to the {queue:?} queue", body.len()));
+    }
+    let copies = 1 + u32::from(sim.goes_wrong(sim.profile.duplicate, "a message comes twice"));
+    for _ in 0..copies {
+        let delay = if sim.chance(0.5) { sim.some_millis(1, 100) } else { sim.some_millis(1, sim.profile.late.max(1)) };
+        let late = if sim.core().faulty { delay } else { sim.some_millis(1, 100) };
+        let id = {
+            let mut core = sim.core();
+            core.queues.last += 1;
+            let expires = sim.millis() + i64::try_from(queue.retention().as_millis()).unwrap();
+            let stored = Stored { queue, body: body.to_owned(), receives: 0, expires, timer: 0 };
+            let id = core.queues.last;
+            core.queues.messages.insert(id, stored);
+            id
+        };
+        becomes_visible(sim, id, late);
+    }
+}
+
+fn becomes_visible(sim: &Sim, id: u64, after: Duration) {
+    let timer = {
+        let mut core = sim.core();
+        let Some(message) = core.queues.messages.get_mut(&id) else { return };
+        message.timer += 1;
+        message.timer
+    };
+    let sim = sim.clone();
+    tokio::task::spawn_local(async move {
+        sleep(after).await;
+        let queue = {
+            let mut core = sim.core();
+            let Some(message) = core.queues.messages.get(&id).filter(|m| m.timer == timer) else { return };
+            let queue = message.queue;
+            core.queues.visible.entry(queue).or_default().push(id);
+            queue
+        };
+        sleep(queue.window()).await;
+        sleep(sim.some_millis(1, 40)).await;
+        poll(&sim, queue).await;
+    });
+}
+
+/// One poll: receives what is there, up to a batch, in any order.
+async fn poll(sim: &Sim, queue: Queue) {
+    let mut received = Vec::new();
+    {
+        let mut core = sim.core();
+        let core = &mut *core;
+        let visible = core.queues.visible.entry(queue).or_default();
+        core.rng.shuffle(visible);
+        let ids: Vec<_> = visible.drain(..visible.len().min(queue.batch_size())).collect();
+        received.extend(ids);
+    }
+    let event: Vec<_> = received.into_iter().filter_map(|id| receive(sim, id)).collect();
+    if !event.is_empty() {
+        deliver(sim, queue, event).await;
+    }
+}
+
+fn receive(sim: &Sim, id: u64) -> Option<SqsMessage> {
+    let message = {
+        let mut core = sim.core();
+        let now = sim.millis();
+        let stored = core.queues.messages.get_mut(&id)?;
+        stored.receives += 1;
+        let (expired, worn) = (stored.expires < now, stored.receives > MAX_RECEIVES);
+        if expired || worn {
+            let stored = core.queues.messages.remove(&id)?;
+            if worn {
+                core.stats.count(format!("dead letter: {:?}", stored.queue));
+                core.queues.dead.push((stored.queue, stored.body));
+            }
+            None
+        } else {
+            let mut message = SqsMessage::default();
+            message.message_id = Some(id.to_string());
+            message.receipt_handle = Some(format!("{id}:{}", stored.receives));
+            message.body = Some(stored.body.clone());
+            message.attributes.insert("ApproximateReceiveCount".to_owned(), stored.receives.to_string());
+            Some((message, stored.queue))
+        }
+    };
+    let Some((message, queue)) = message else {
+        sim.note("sqs", || format!("message {id} is dead-lettered or expired"));
+        return None;
+    };
+    becomes_visible(sim, id, queue.visibility());
+    Some(message)
+}
+
+async fn deliver(sim: &Sim, queue: Queue, messages: Vec<SqsMessage>) {
+    let ids: Vec<String> = messages.iter().filter_map(|m| m.message_id.clone()).collect();
+    let bodies: Vec<String> = messages.iter().filter_map(|m| m.body.clone()).collect();
+    sim.note("sqs", || format!("{queue:?} delivers {}", ids.join(" ")));
+    let mut event = SqsEvent::default();
+    event.records = messages;
+    let batch = match queue {
+        Queue::Batch => bodies.first().and_then(|b| serde_json::from_str::<BatchMessage>(b).ok()),
+        Queue::Launch | Queue::Projection => None,
+    };
+    let dies = batch.as_ref().and_then(|b| batch_delivered(sim, b));
+    let subject = batch.map(|b| b.execution_arn);
+    let done = invoke(sim, queue.function(), subject, dies, |p| {
+        Box::pin(async move {
+            match queue {
+                Queue::Launch => handle_batch(&lambda::launch(&p), &p, event).await,
+                Queue::Batch => handle_batch(&lambda::worker(&p), &p, event).await,
+                Queue::Projection => handle_batch(&lambda::projector(&p), &p, event).await,
+            }
+        })
+    });
+    let Some(response) = done.await else { return };
+    let failed: Vec<_> = response.batch_item_failures.iter().map(|f| f.item_identifier.as_str()).collect();
+    for id in ids.iter().filter(|id| !failed.contains(&id.as_str())) {
+        if !sim.goes_wrong(sim.profile.duplicate / 10.0, "a deleted message comes again") {
+            sim.core().queues.messages.remove(&id.parse().unwrap());
+        }
+    }
+}
+
+/// Notes that a worker gets this batch. Answers when that worker is made to die, in a profile of dying workers.
+fn batch_delivered(sim: &Sim, batch: &BatchMessage) -> Option<Duration> {
+    let key = (batch.execution_arn.clone(), batch.batch_index);
+    *sim.core().queues.deliveries.entry(key.clone()).or_default() += 1;
+    if sim.core().queues.killed.contains(&key) || !sim.goes_wrong(sim.profile.worker_dies, "a worker dies") {
+        return None;
+    }
+    sim.core().queues.killed.insert(key);
+    Some(sim.some_millis(40, 15_000))
+}
+
+/// `ChangeMessageVisibility`.
+pub(crate) fn hide(sim: &Sim, run: &Run, receipt: &str, time: Duration) -> Outside<()> {
+    if run.is_worker() && !crate::flaw::lease(sim, run, time) {
+        return Ok(());
+    }
+    let refused = |why: &str| Err(Unavailable::new("changing the visibility of a message", why));
+    let (id, receives): (u64, u32) =
+        receipt.split_once(':').and_then(|(i, r)| Some((i.parse().ok()?, r.parse().ok()?))).expect("a receipt handle");
+    let old = {
+        let core = sim.core();
+        let Some(message) = core.queues.messages.get(&id) else { return refused("it was deleted") };
+        if core.queues.visible.get(&message.queue).is_some_and(|v| v.contains(&id)) {
+            return refused("MessageNotInflight");
+        }
+        message.receives != receives
+    };
+    if old && sim.chance(0.5) {
+        return refused("ReceiptHandleIsInvalid");
+    }
+    becomes_visible(sim, id, time);
+    Ok(())
+}
+
+/// A redrive of all dead letters, as the console does it.
+pub(crate) fn redrive(sim: &Sim) {
+    let dead = std::mem::take(&mut sim.core().queues.dead);
+    for (queue, body) in dead {
+        sim.note("operator", || format!("redrives a letter to {queue:?}"));
+        sim.count("dead letters redriven");
+        send(sim, queue, &body);
+    }
+}

@@ -1,0 +1,197 @@
+//! What must hold in the end, when nothing moves any more.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use goal_activity_core::execution::{Execution, Status};
+use goal_activity_core::goal::{Action, Goal, GoalStatus};
+use goal_activity_core::keys;
+use goal_activity_core::ledger::ActionOutcome;
+use goal_activity_core::ports::Event;
+use goal_activity_core::task::Task;
+use goal_activity_events::{ActionId, ExecutionArn, WorkflowCompleted};
+use goal_activity_functions::memory::State;
+
+use crate::ai::generation;
+use crate::queues::MAX_RECEIVES;
+use crate::world::{Core, Sim};
+
+type Found = Vec<(&'static str, String)>;
+
+/// Whether anything still moves.
+pub(crate) fn is_at_rest(sim: &Sim) -> bool {
+    let still = {
+        let core = sim.core();
+        core.in_flight == 0 && core.busy == 0 && core.queues.is_empty() && core.machines.all_ended()
+    };
+    still && sim.tables.state().executions.values().all(|e| e.status.ended().is_some() && e.is_told())
+}
+
+/// Checks the end of a run.
+pub(crate) fn check(sim: &Sim, rested: bool) {
+    let mut found = Found::new();
+    {
+        let state = sim.tables.state();
+        let core = sim.core();
+        let mut all: Vec<_> = state.executions.values().collect();
+        all.sort_by_key(|e| (e.start_date, e.execution_arn.clone()));
+        if !rested {
+            found.push(("P7", format!("no rest: {} in flight, {} busy", core.in_flight, core.busy)));
+        }
+        every_request(&state, &core, &mut found);
+        for execution in &all {
+            told(&state, &core, execution, &mut found);
+            if sim.profile.strict && !core.excused.contains(&execution.execution_arn) {
+                all_that_could_be(&state, &core, execution, &mut found);
+            }
+        }
+        let mut goals: Vec<_> = state.goals.values().collect();
+        goals.sort_by_key(|g| &g.head.goal_id);
+        for goal in goals {
+            let of_goal: Vec<_> = all.iter().copied().filter(|e| e.goal_id == goal.head.goal_id).collect();
+            goal_is_free(goal, &of_goal, &mut found);
+            tasks(&state, &core, goal, &of_goal, &mut found);
+        }
+        bounds(&core, &mut found);
+    }
+    for (promise, what) in found {
+        sim.violated(promise, what);
+    }
+    for execution in sim.tables.state().executions.values() {
+        sim.count(format!("workflow {}", execution.status));
+    }
+}
+
+fn every_request(state: &State, core: &Core, found: &mut Found) {
+    for arn in &core.accepted {
+        if !state.executions.contains_key(arn) {
+            found.push(("P7", format!("{} was accepted and is gone", arn.name())));
+        }
+    }
+    for (source, event) in &core.asked {
+        let accepted = state.requests.iter().filter(|((s, e), _)| s == source && e.as_str() == event).count();
+        let rejected =
+            state.events.iter().any(|e| matches!(e, Event::Rejected(r) if r.request_event_id.as_str() == event));
+        let dead = core.queues.dead.iter().any(|(_, body)| body.contains(event.as_str()));
+        if accepted == 0 && !rejected && !dead {
+            found.push(("P7", format!("the request {event} of {source} has no answer")));
+        }
+    }
+    for input in core.machines.inputs() {
+        if !state.executions.contains_key(&input.execution_arn) {
+            found.push(("P2", format!("{} runs for no request", input.execution_arn.name())));
+        }
+    }
+}
+
+/// Everybody knows of the end, under one id and with one content.
+fn told(state: &State, core: &Core, execution: &Execution, found: &mut Found) {
+    let (arn, name) = (&execution.execution_arn, execution.execution_arn.name());
+    if execution.status.ended().is_none() || !execution.is_told() {
+        found.push(("P7", format!("{name} is {}, told: {}", execution.status, execution.is_told())));
+        return;
+    }
+    let completed = |e: &'_ Event| if let Event::Completed(c) = e { Some(c.clone()) } else { None };
+    let told: Vec<_> = state.events.iter().filter_map(completed).filter(|c| c.execution_arn == *arn).collect();
+    let id = WorkflowCompleted::event_id_for(arn);
+    if told.is_empty() {
+        found.push(("P7", format!("the end of {name} was not published")));
+    }
+    if told.iter().any(|c| c.event_id != id || *c != told[0]) {
+        found.push(("P7", format!("the end of {name} was told in different ways")));
+    }
+    let alarming = matches!(execution.status, Status::Failed | Status::PartiallySucceeded | Status::TimedOut);
+    let notices = core.shadow.notices.get(arn).copied().unwrap_or(0);
+    if alarming != (notices > 0) {
+        found.push(("P7", format!("{name} ended as {}, {notices} notices", execution.status)));
+    }
+}
+
+fn outcome<'a>(state: &'a State, execution: &Execution, action: &ActionId) -> Option<&'a ActionOutcome> {
+    let ledger = |index| state.ledgers.get(&(execution.execution_arn.clone(), index));
+    (0..execution.batch_count()).filter_map(ledger).find_map(|l| l.outcomes.get(action))
+}
+
+/// In a profile that promises it: what the AI could generate has its tasks.
+fn all_that_could_be(state: &State, core: &Core, execution: &Execution, found: &mut Found) {
+    if execution.cancellation.is_some() {
+        return;
+    }
+    for action in &execution.action_ids {
+        let script = core.scripts[&(execution.goal_id.clone(), action.clone())];
+        let saved = matches!(outcome(state, execution, action), Some(ActionOutcome::Succeeded { .. }));
+        if script.is_generatable() && !saved {
+            let outcome = outcome(state, execution, action);
+            found.push(("P5", format!("{} has no tasks for {action}: {outcome:?}", execution.execution_arn.name())));
+        }
+    }
+}
+
+fn goal_is_free(goal: &Goal, executions: &[&Execution], found: &mut Found) {
+    let (id, head) = (&goal.head.goal_id, &goal.head);
+    if head.claimed_by.is_some() || head.status == GoalStatus::Processing {
+        found.push(("P7", format!("{id} is {:?} and claimed by {:?}", head.status, head.claimed_by)));
+    }
+    if let Some(last) = executions.last()
+        && (last.status == Status::Aborted) != (head.status == GoalStatus::Draft)
+    {
+        found.push(("P7", format!("{id} is {:?} after a workflow that was {}", head.status, last.status)));
+    }
+}
+
+/// Every action has all tasks of the last workflow that was to save some and did, and no others.
+fn tasks(state: &State, core: &Core, goal: &Goal, executions: &[&Execution], found: &mut Found) {
+    let id = &goal.head.goal_id;
+    let of_goal: Vec<&Task> = state.tasks.values().filter(|t| t.goal_id == *id).collect();
+    let mut expected = BTreeSet::new();
+    for action in &goal.actions {
+        let owner = owner(state, executions, action);
+        let prefix = keys::tasks_of(action.position);
+        let there: Vec<_> = of_goal.iter().filter(|t| t.action_id == action.action_id).collect();
+        let count = owner.map_or(0, |(_, n)| n);
+        let by: BTreeMap<_, usize> = there.iter().fold(BTreeMap::new(), |mut by, t| {
+            *by.entry((t.execution_arn.name(), generation(&t.title))).or_default() += 1;
+            by
+        });
+        let sound = there.len() == count
+            && by.len() <= 1
+            && there.iter().all(|t| owner.is_some_and(|(arn, _)| t.execution_arn == *arn))
+            && there.iter().zip(1..).all(|(t, n)| t.position == format!("{prefix}{n:02}"));
+        if !sound {
+            let owner = owner.map(|(arn, n)| (arn.name(), n));
+            found.push(("P3", format!("{id} {}: {by:?}, expected {owner:?}", action.action_id)));
+        }
+        expected.extend(there.iter().map(|t| &t.task_id));
+    }
+    if of_goal.iter().any(|t| !expected.contains(&t.task_id)) {
+        found.push(("P9", format!("{id} has tasks of actions that it does not have")));
+    }
+    // What users did with their tasks is as they left it.
+    for task in of_goal {
+        if core.shadow.tasks.get(&(task.goal_id.clone(), task.position.clone())) != Some(task) {
+            found.push(("P3", format!("{id} {} is not as it was left", task.position)));
+        }
+    }
+}
+
+/// Whose tasks an action must have, and how many.
+fn owner<'a>(state: &State, executions: &[&'a Execution], action: &Action) -> Option<(&'a ExecutionArn, usize)> {
+    let mut owner = None;
+    for execution in executions {
+        match outcome(state, execution, &action.action_id) {
+            // What it had saved was removed; what that had replaced is gone.
+            Some(ActionOutcome::Succeeded { .. }) if execution.status == Status::Aborted => owner = None,
+            Some(ActionOutcome::Succeeded { tasks, .. }) => owner = Some((&execution.execution_arn, *tasks)),
+            Some(ActionOutcome::Failed(_)) | None => {}
+        }
+    }
+    owner
+}
+
+fn bounds(core: &Core, found: &mut Found) {
+    for ((arn, index), times) in &core.queues.deliveries {
+        // Sent at most twice by the state machine, each delivered at most twice, and redriven once.
+        if *times > MAX_RECEIVES * 2 * 2 * 2 {
+            found.push(("P10", format!("{}/{index} was delivered {times} times", arn.name())));
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! One simulated run: its clock, its randomness, its trace, and everything that AWS keeps in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use fastrand::Rng;
+use goal_activity_events::{ActionId, ExecutionArn, GoalId, Timestamp};
+use goal_activity_functions::memory::World;
+use tokio::time::Instant;
+
+use crate::ai::Script;
+use crate::check::Shadow;
+use crate::flaw::Flaw;
+use crate::machine::Machines;
+use crate::profile::Profile;
+use crate::queues::Queues;
+
+/// When every run begins: 2026-11-24T00:00:00Z.
+const BEGIN: i64 = 1_795_478_400_000;
+
+/// A simulated run. Clones share it.
+#[derive(Clone)]
+pub(crate) struct Sim(Arc<Inner>);
+
+impl Deref for Sim {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+pub(crate) struct Inner {
+    /// The tables, and what was published.
+    pub(crate) tables: World,
+    pub(crate) profile: Profile,
+    pub(crate) flaw: Option<Flaw>,
+    begin: Instant,
+    core: Mutex<Core>,
+}
+
+/// What changes during a run.
+pub(crate) struct Core {
+    pub(crate) rng: Rng,
+    trace: Option<Vec<String>>,
+    /// What was found to be broken.
+    pub(crate) violations: Vec<String>,
+    /// Whether anything still goes wrong.
+    pub(crate) faulty: bool,
+    /// The calls of functions to the outside so far.
+    pub(crate) calls: u64,
+    /// The invocations of functions so far.
+    pub(crate) invocations: u32,
+    /// The functions that are running.
+    pub(crate) in_flight: u32,
+    /// The people and services that are not done.
+    pub(crate) busy: u32,
+    pub(crate) queues: Queues,
+    pub(crate) machines: Machines,
+    pub(crate) scripts: BTreeMap<(GoalId, ActionId), Script>,
+    /// How many drafts each generation has, by its number.
+    pub(crate) generations: Vec<usize>,
+    pub(crate) shadow: Shadow,
+    /// The workflows that a fault has hit which nobody promises to make good.
+    pub(crate) excused: BTreeSet<ExecutionArn>,
+    /// The workflows that the API has answered 202 for.
+    pub(crate) accepted: BTreeSet<ExecutionArn>,
+    /// The requests that other services have put on the bus: source and event id.
+    pub(crate) asked: BTreeSet<(String, String)>,
+    pub(crate) stats: Stats,
+}
+
+/// What a run was made of, for the summary.
+#[derive(Default, Clone)]
+pub(crate) struct Stats {
+    /// How often something happened, by what it was.
+    pub(crate) counts: BTreeMap<String, u64>,
+}
+
+impl Stats {
+    pub(crate) fn count(&mut self, what: impl Into<String>) {
+        *self.counts.entry(what.into()).or_default() += 1;
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        for (what, n) in &other.counts {
+            *self.counts.entry(what.clone()).or_default() += n;
+        }
+    }
+}
+
+impl Sim {
+    pub(crate) fn new(seed: u64, flaw: Option<Flaw>, traced: bool) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let profile = Profile::draw(seed, &mut rng);
+        let core = Core {
+            rng,
+            trace: traced.then(Vec::new),
+            violations: Vec::new(),
+            faulty: true,
+            calls: 0,
+            invocations: 0,
+            in_flight: 0,
+            busy: 0,
+            queues: Queues::default(),
+            machines: Machines::default(),
+            scripts: BTreeMap::new(),
+            generations: Vec::new(),
+            shadow: Shadow::default(),
+            excused: BTreeSet::new(),
+            accepted: BTreeSet::new(),
+            asked: BTreeSet::new(),
+            stats: Stats::default(),
+        };
+        let (tables, begin) = (World::default(), Instant::now());
+        Self(Arc::new(Inner { tables, profile, flaw, begin, core: Mutex::new(core) }))
+    }
+}
+
+impl Inner {
+    /// What changes. Never held over an await, nor while the tables are taken.
+    pub(crate) fn core(&self) -> MutexGuard<'_, Core> {
+        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.begin.elapsed()
+    }
+
+    pub(crate) fn millis(&self) -> i64 {
+        BEGIN + i64::try_from(self.elapsed().as_millis()).unwrap()
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.millis())
+    }
+
+    /// Whether something of that probability happens.
+    pub(crate) fn chance(&self, probability: f64) -> bool {
+        probability > 0.0 && self.core().rng.f64() < probability
+    }
+
+    /// Whether something of that probability goes wrong. Nothing does once faults have stopped.
+    pub(crate) fn goes_wrong(&self, probability: f64, what: &str) -> bool {
+        let wrong = probability > 0.0 && self.core().faulty && self.chance(probability);
+        if wrong {
+            self.core().stats.count(format!("fault: {what}"));
+        }
+        wrong
+    }
+
+    pub(crate) fn between(&self, low: u64, high: u64) -> u64 {
+        self.core().rng.u64(low..=high)
+    }
+
+    pub(crate) fn some_millis(&self, low: u64, high: u64) -> Duration {
+        Duration::from_millis(self.between(low, high))
+    }
+
+    pub(crate) fn has(&self, flaw: Flaw) -> bool {
+        self.flaw == Some(flaw)
+    }
+
+    /// Writes down what somebody did and how it went. The text is only made when somebody will read it.
+    pub(crate) fn note(&self, who: impl Display, text: impl FnOnce() -> String) {
+        let mut core = self.core();
+        if core.trace.is_some() {
+            let (seconds, text) = (self.elapsed().as_secs_f64(), text());
+            core.trace.as_mut().unwrap().push(format!("{seconds:9.3}  {who:<14} {text}"));
+        }
+    }
+
+    pub(crate) fn violated(&self, promise: &str, what: String) {
+        self.note("CHECK", || format!("{promise} VIOLATED: {what}"));
+        self.core().violations.push(format!("{promise}: {what}"));
+    }
+
+    pub(crate) fn count(&self, what: impl Into<String>) {
+        self.core().stats.count(what);
+    }
+
+    pub(crate) fn take_trace(&self) -> Vec<String> {
+        self.core().trace.take().unwrap_or_default()
+    }
+}
