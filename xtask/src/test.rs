@@ -19,6 +19,8 @@ use crate::tools::{self, Purpose};
 pub(crate) enum Part {
     /// Unit and property tests
     Unit,
+    /// The promises under a simulated clock and seeded faults
+    Sim,
     /// The state machine on two interpreters
     Statemachine,
     /// The infrastructure's templates
@@ -34,6 +36,7 @@ impl Part {
     fn check(self) -> Check {
         match self {
             Self::Unit => ("unit", unit),
+            Self::Sim => ("sim", sim),
             Self::Statemachine => ("statemachine", statemachine),
             Self::Infra => ("infra", infra),
             Self::E2e => ("e2e", end_to_end),
@@ -43,12 +46,12 @@ impl Part {
 
 /// Runs one part, or all of them, the quick ones first. The first failure ends it.
 pub(crate) fn run(project: &Project, part: Option<Part>) -> Result<()> {
-    let all = [Part::Infra, Part::Unit, Part::Statemachine, Part::E2e].map(Part::check);
+    let all = [Part::Infra, Part::Unit, Part::Sim, Part::Statemachine, Part::E2e].map(Part::check);
     let checks = match part {
         Some(part) => vec![part.check()],
         None => [("format", format as fn(&Project) -> Result<()>), ("clippy", clippy)].into_iter().chain(all).collect(),
     };
-    if part != Some(Part::Unit) {
+    if ![Some(Part::Unit), Some(Part::Sim)].contains(&part) {
         tools::check(project, Purpose::Test)?;
     }
     let (last, earlier) = checks.split_last().context("there is nothing to check")?;
@@ -75,6 +78,12 @@ fn clippy(project: &Project) -> Result<()> {
 fn unit(project: &Project) -> Result<()> {
     process::run(tests(project).args(["--lib", "--bins", "--test", "promises"]))?;
     process::run(tests(project).arg("--doc"))
+}
+
+/// `SIM_SCHEDULES`, `SIM_SEED` and `SIM_FLAW` say what is run; see `functions/tests/sim/main.rs`.
+fn sim(project: &Project) -> Result<()> {
+    // One test after the other: each takes all cores.
+    process::run(tests(project).args(["--test", "sim", "--", "--nocapture", "--test-threads=1"]))
 }
 
 fn statemachine(project: &Project) -> Result<()> {
