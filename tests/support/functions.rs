@@ -20,7 +20,7 @@ impl Stack {
     }
 
     /// The configuration of one function, by a part of its name.
-    pub(crate) async fn function(&self, name: &str) -> Value {
+    pub async fn function(&self, name: &str) -> Value {
         let mut functions = self.functions().await;
         functions.retain(|f| f["FunctionName"].as_str().is_some_and(|n| n.contains(name)));
         assert_eq!(functions.len(), 1, "one function {name}: {functions:?}");
@@ -42,6 +42,40 @@ impl Stack {
         }
         self.lambda(Method::POST, "", copy).await;
         name
+    }
+
+    /// Makes all functions reach DynamoDB there.
+    pub async fn reach_dynamodb_at(&self, endpoint: &str) {
+        for function in self.functions().await {
+            let mut environment = function["Environment"].clone();
+            environment["Variables"]["AWS_ENDPOINT_URL_DYNAMODB"] = endpoint.into();
+            let path = format!("{}/configuration", function["FunctionName"].as_str().expect("a name"));
+            self.lambda(Method::PUT, &path, json!({ "Environment": environment })).await;
+        }
+    }
+
+    /// What a function has logged, line by line, as far as it is JSON with these words in it. An invocation's lines come at
+    /// its end.
+    pub async fn logged(&self, function: &str, words: &str) -> Vec<Value> {
+        let configuration = self.function(function).await;
+        let group = configuration["LoggingConfig"]["LogGroup"].as_str().expect("a log group");
+        let (mut lines, mut next) = (Vec::new(), Value::Null);
+        loop {
+            let mut query = json!({ "logGroupName": group, "limit": 10_000 });
+            if !next.is_null() {
+                query["nextToken"] = next.clone();
+            }
+            let request = self.http.post(self.endpoint()).header("X-Amz-Target", "Logs_20140328.FilterLogEvents");
+            let request = request.header("Content-Type", "application/x-amz-json-1.1").body(query.to_string());
+            let text = signed::send("logs", &root(), request).await.text().await.expect("an answer with a body");
+            let page: Value = serde_json::from_str(&text).expect("JSON");
+            let messages = page["events"].as_array().expect("events").iter().filter_map(|e| e["message"].as_str());
+            lines.extend(messages.filter(|m| m.contains(words)).filter_map(|m| serde_json::from_str(m).ok()));
+            if page["nextToken"].is_null() || page["nextToken"] == next {
+                return lines;
+            }
+            next = page["nextToken"].clone();
+        }
     }
 
     /// Invokes a function.

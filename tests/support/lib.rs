@@ -22,4 +22,4 @@ pub use listener::Listener;
 pub use roles::{Permission, Role};
 pub use session::Session;
 pub use stack::Stack;
-pub use wait::eventually;
+pub use wait::{eventually, within};

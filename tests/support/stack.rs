@@ -60,7 +60,8 @@ impl Stack {
         self.description.outputs.get(name).unwrap_or_else(|| panic!("the stack has no output {name}"))
     }
 
-    pub(crate) fn endpoint(&self) -> &str {
+    /// Where AWS answers.
+    pub fn endpoint(&self) -> &str {
         &self.description.endpoint
     }
 
@@ -92,7 +93,8 @@ impl Stack {
         aws_sdk_sns::Client::new(&self.sdk)
     }
 
-    pub(crate) fn eventbridge(&self) -> aws_sdk_eventbridge::Client {
+    /// An EventBridge client.
+    pub fn eventbridge(&self) -> aws_sdk_eventbridge::Client {
         aws_sdk_eventbridge::Client::new(&self.sdk)
     }
 

@@ -8,13 +8,18 @@ const DEADLINE: Duration = Duration::from_secs(60);
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// Looks again and again until there is an answer. Fails with `what` when there is none in time.
-pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
-    let deadline = Instant::now() + DEADLINE;
+pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, look: impl FnMut() -> F) -> T {
+    within(DEADLINE, what, look).await
+}
+
+/// The same with another deadline, for what is known to take longer.
+pub async fn within<T, F: Future<Output = Option<T>>>(time: Duration, what: &str, mut look: impl FnMut() -> F) -> T {
+    let deadline = Instant::now() + time;
     loop {
         if let Some(found) = look().await {
             return found;
         }
-        assert!(Instant::now() < deadline, "not within {} s: {what}", DEADLINE.as_secs());
+        assert!(Instant::now() < deadline, "not within {} s: {what}", time.as_secs());
         tokio::time::sleep(INTERVAL).await;
     }
 }

@@ -27,6 +27,8 @@ pub(crate) enum Part {
     Infra,
     /// The deployed pipeline
     E2e,
+    /// The deployed pipeline while workers are killed, messages repeated and calls fail
+    Chaos,
 }
 
 /// Something that is checked, by name.
@@ -40,13 +42,14 @@ impl Part {
             Self::Statemachine => ("statemachine", statemachine),
             Self::Infra => ("infra", infra),
             Self::E2e => ("e2e", end_to_end),
+            Self::Chaos => ("chaos", chaos),
         }
     }
 }
 
 /// Runs one part, or all of them, the quick ones first. The first failure ends it.
 pub(crate) fn run(project: &Project, part: Option<Part>) -> Result<()> {
-    let all = [Part::Infra, Part::Unit, Part::Sim, Part::Statemachine, Part::E2e].map(Part::check);
+    let all = [Part::Infra, Part::Unit, Part::Sim, Part::Statemachine, Part::E2e, Part::Chaos].map(Part::check);
     let checks = match part {
         Some(part) => vec![part.check()],
         None => [("format", format as fn(&Project) -> Result<()>), ("clippy", clippy)].into_iter().chain(all).collect(),
@@ -119,12 +122,25 @@ fn infra(project: &Project) -> Result<()> {
 }
 
 fn end_to_end(project: &Project) -> Result<()> {
-    let folder = RunFolder::new(project, "e2e")?;
+    on_a_stack(project, "e2e", &["--test", "e2e", "--test", "leftovers"])
+}
+
+fn chaos(project: &Project) -> Result<()> {
+    if !cfg!(target_os = "linux") {
+        step::note("  left out: it finds the processes of functions as Linux shows them");
+        return Ok(());
+    }
+    // One after the other: each breaks what all share. What they say tells how to repeat a run.
+    on_a_stack(project, "chaos", &["--test", "chaos", "--", "--test-threads=1", "--nocapture"])
+}
+
+/// Deploys a stack, and runs the tests that these arguments choose.
+fn on_a_stack(project: &Project, name: &str, arguments: &[&str]) -> Result<()> {
+    let folder = RunFolder::new(project, name)?;
     let local = Local::start(project, &folder.path)?;
     let stack = folder.path.join("stack.json");
     local.stack.write(&stack)?;
-    let tested =
-        process::run(tests(project).args(["--test", "e2e", "--test", "leftovers"]).env("GOAL_ACTIVITY_STACK", &stack));
+    let tested = process::run(tests(project).args(arguments).env("GOAL_ACTIVITY_STACK", &stack));
     if tested.is_err() {
         eprintln!("the emulator's last words:\n{}", local.emulator.last_words());
     }
