@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use goal_activity_core::execution::Execution;
 use goal_activity_core::task::TaskStatus;
 use goal_activity_events::{ExecutionArn, GoalId};
@@ -170,15 +170,14 @@ async fn wait_for_the_end(sim: &Sim, arn: &ExecutionArn) {
 
 /// Calls the API. Nothing when the function died: the gateway answers 500.
 async fn call(sim: &Sim, user: &str, route: String, path: Value, body: Value) -> Option<(i64, Value)> {
-    let request: ApiGatewayV2httpRequest = serde_json::from_value(json!({
+    let request = json!({
         "routeKey": route, "rawPath": "/", "rawQueryString": "", "headers": {}, "pathParameters": path,
         "queryStringParameters": {}, "body": body.to_string(), "isBase64Encoded": false,
         "requestContext": {
             "authorizer": { "jwt": { "claims": { "sub": user }, "scopes": null } },
             "http": { "method": "POST", "path": "/" },
         },
-    }))
-    .unwrap();
+    });
     let answer = invoke(sim, Function::Api, None, None, |p| {
         Box::pin(async move {
             let api = lambda::api(&p);

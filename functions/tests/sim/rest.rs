@@ -68,11 +68,11 @@ fn every_request(state: &State, core: &Core, found: &mut Found) {
         }
     }
     for (source, event) in &core.asked {
-        let accepted = state.requests.iter().filter(|((s, e), _)| s == source && e.as_str() == event).count();
+        let accepted = state.requests.contains_key(&keys::request(source, &event.parse().unwrap()));
         let rejected =
             state.events.iter().any(|e| matches!(e, Event::Rejected(r) if r.request_event_id.as_str() == event));
         let dead = core.queues.dead.iter().any(|(_, body)| body.contains(event.as_str()));
-        if accepted == 0 && !rejected && !dead {
+        if !accepted && !rejected && !dead {
             found.push(("P7", format!("the request {event} of {source} has no answer")));
         }
     }
