@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use goal_activity_core::execution::{Execution, Status};
 use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Tally};
-use goal_activity_core::limits::AI_ATTEMPTS;
+use goal_activity_core::limits::{AI_ATTEMPTS, NOTICE_LEASE};
 use goal_activity_core::ports::{ActionCommit, Claim, Claimed, Committed, ExecutionInput};
 use goal_activity_core::task::Task;
 use goal_activity_events::{ActionId, ExecutionArn, GoalId, TaskId};
@@ -22,8 +22,10 @@ pub(crate) struct Shadow {
     ledgers: BTreeMap<(ExecutionArn, u32), BatchLedger>,
     /// As what each request was accepted: by source and event id.
     requests: BTreeMap<(String, String), ExecutionArn>,
-    /// How often the operators were told.
-    pub(crate) notices: BTreeMap<ExecutionArn, u32>,
+    /// Who has taken the telling of the operators upon itself, and when: by workflow and invocation.
+    notice_claims: BTreeMap<(ExecutionArn, u32), i64>,
+    /// How often the operators were told, by which invocation last, and when.
+    pub(crate) notices: BTreeMap<ExecutionArn, (u32, u32, i64)>,
     /// How often the AI was asked.
     asked: BTreeMap<(ExecutionArn, ActionId), u32>,
 }
@@ -287,15 +289,28 @@ pub(crate) fn asked(sim: &Sim, run: &Run, action: &ActionId) {
     }
 }
 
-/// The operators are told.
-pub(crate) fn notified(sim: &Sim, execution: &Execution) {
-    let times = {
+/// Somebody takes the telling of the operators upon itself.
+pub(crate) fn notice_claimed(sim: &Sim, run: &Run, arn: &ExecutionArn) {
+    let key = (arn.clone(), run.number());
+    let now = sim.millis();
+    sim.core().shadow.notice_claims.insert(key, now);
+}
+
+/// The operators are told. A second time only when the first teller did not live to note it, and its claim has run out; or
+/// when the SDK or a slow network repeats what one teller has sent.
+pub(crate) fn notified(sim: &Sim, run: &Run, execution: &Execution) {
+    let (arn, now) = (&execution.execution_arn, sim.millis());
+    let noted = sim.tables.state().executions[arn].notified_at.is_some();
+    let lease = i64::try_from(NOTICE_LEASE.as_millis()).unwrap() - 2 * sim.profile.skew;
+    let again = {
         let mut core = sim.core();
-        let times = core.shadow.notices.entry(execution.execution_arn.clone()).or_default();
-        *times += 1;
-        *times
+        let claimed = core.shadow.notice_claims.get(&(arn.clone(), run.number())).copied();
+        let own_claim_holds = claimed.is_some_and(|at| now - at < lease);
+        let (times, teller, at) = core.shadow.notices.get(arn).copied().unwrap_or_default();
+        core.shadow.notices.insert(arn.clone(), (times + 1, run.number(), now));
+        times > 0 && teller != run.number() && own_claim_holds && (noted || now - at < lease)
     };
-    if times > sim.profile.notices_at_most() {
-        sim.violated("P2", format!("the operators are told {times} times of {}", execution.execution_arn.name()));
+    if again {
+        sim.violated("P2", format!("the operators are told again of {}", arn.name()));
     }
 }

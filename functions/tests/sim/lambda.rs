@@ -62,6 +62,8 @@ struct Inner {
     number: u32,
     /// The workflow whose batch a worker has.
     subject: Option<ExecutionArn>,
+    /// By how many milliseconds its clock is off.
+    skew: i64,
     dead: AtomicBool,
     /// Whether the worker has shortened the time in which its message is hidden.
     life: AtomicBool,
@@ -89,6 +91,14 @@ impl Run {
         sim.count(format!("died: {:?} {}", self.0.function, at.split(' ').take(2).collect::<Vec<_>>().join(" ")));
         self.0.dead.store(true, Ordering::Relaxed);
         pending().await
+    }
+
+    pub(crate) fn number(&self) -> u32 {
+        self.0.number
+    }
+
+    pub(crate) fn skew(&self) -> i64 {
+        self.0.skew
     }
 
     pub(crate) fn shows_life(&self) {
@@ -138,6 +148,7 @@ pub(crate) async fn invoke<T>(
         function,
         number,
         subject,
+        skew: sim.core().rng.i64(-sim.profile.skew..=sim.profile.skew),
         dead: AtomicBool::new(false),
         life: AtomicBool::new(false),
         known: Mutex::default(),

@@ -110,9 +110,18 @@ pub(crate) fn start(sim: &Sim, input: &ExecutionInput) {
     }
 }
 
+/// The time between two states.
+async fn be_late(sim: &Sim) {
+    sleep(match sim.goes_wrong(sim.profile.late_state, "a state is late") {
+        true => sim.some_millis(30_000, 900_000),
+        false => sim.some_millis(5, 200),
+    })
+    .await;
+}
+
 /// `EnqueueBatch`: sends the message and waits for the answer.
 async fn enqueue(sim: Sim, mut batch: BatchMessage) {
-    sleep(sim.some_millis(5, 200)).await;
+    be_late(&sim).await;
     batch.enqueued_at = sim.now();
     let (arn, index) = (batch.execution_arn.clone(), batch.batch_index);
     if sim.goes_wrong(sim.profile.lose_batch, "a batch cannot be sent") {
@@ -180,7 +189,7 @@ fn batch_over(sim: &Sim, arn: &ExecutionArn, index: u32) {
 async fn save_results(sim: Sim, arn: ExecutionArn) {
     let (retries, mut wait) = FINALIZE_RETRIES;
     for attempt in 0..=retries {
-        sleep(sim.some_millis(5, 100)).await;
+        be_late(&sim).await;
         if sim.core().machines.0[&arn].ended.is_some() {
             return;
         }

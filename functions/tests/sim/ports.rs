@@ -62,7 +62,7 @@ impl Ports {
     }
 
     /// Whether, and how, this call goes wrong.
-    fn fault(&self) -> Option<Fault> {
+    fn fault(&self, call: &str) -> Option<Fault> {
         let (sim, p) = (&self.sim, &self.sim.profile);
         let nth = {
             let mut core = sim.core();
@@ -72,6 +72,9 @@ impl Ports {
         if p.nth == Some(nth) {
             let all = [Fault::Fails, Fault::FailsThoughDone, Fault::DoneTwice, Fault::DiesBefore, Fault::DiesAfter];
             return sim.core().rng.choice(all);
+        }
+        if p.outage.is_some_and(|o| o.has(call, sim.elapsed())) && sim.goes_wrong(1.0, "a service is out") {
+            return Some(if sim.chance(0.05) { Fault::FailsThoughDone } else { Fault::Fails });
         }
         let odds = [
             (p.fail, Fault::Fails, "a call fails"),
@@ -98,7 +101,7 @@ impl Ports {
         work: impl Fn() -> F,
     ) -> Outside<T> {
         self.run.alive().await;
-        let fault = self.fault();
+        let fault = self.fault(name);
         sleep(self.latency()).await;
         self.run.alive().await;
         let note = |what: &str| self.sim.note(&self.run, || format!("{name} {about}: {what}"));
@@ -142,7 +145,7 @@ impl Ports {
 
 impl Clock for Ports {
     fn now(&self) -> Timestamp {
-        self.sim.now()
+        Timestamp::from_millis(self.sim.millis() + self.run.skew())
     }
 }
 
@@ -366,7 +369,11 @@ impl SettleExecution for Ports {
         let write = || async {
             let claimed = self.tables().claim_notice(execution, at).await?;
             self.wrote(execution, &Write::Other);
-            Ok(claimed || self.sim.has(Flaw::NoticeUnclaimed))
+            let claimed = claimed || self.sim.has(Flaw::NoticeUnclaimed);
+            if claimed {
+                check::notice_claimed(&self.sim, &self.run, execution);
+            }
+            Ok(claimed)
         };
         self.call("claim_notice", execution.name(), write).await
     }
@@ -388,7 +395,7 @@ impl Notify for Ports {
     async fn notify(&self, execution: &Execution, notice: &Notice) -> Outside<()> {
         let send = || async {
             self.tables().notify(execution, notice).await?;
-            check::notified(&self.sim, execution);
+            check::notified(&self.sim, &self.run, execution);
             Ok(())
         };
         self.call("notify", execution.execution_arn.name(), send).await

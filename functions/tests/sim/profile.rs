@@ -1,6 +1,8 @@
 //! What goes wrong in a run, and how often. Each profile isolates some kinds of faults, so that what the others promise in
 //! their presence can be checked strictly; `wild` and `storm` have them all at once.
 
+use std::time::Duration;
+
 use fastrand::Rng;
 
 /// How the AI behaves.
@@ -12,6 +14,41 @@ pub(crate) enum Mood {
     Slow,
     /// Does not answer some at all.
     Overloaded,
+}
+
+/// A time in which a service does not answer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Outage {
+    /// The calls that fail.
+    calls: &'static [&'static str],
+    from: Duration,
+    to: Duration,
+}
+
+impl Outage {
+    /// What can be out together, from one table or action to a whole service.
+    const KINDS: [&'static [&'static str]; 9] = [
+        &["start_execution", "stop_execution", "describe_execution", "answer", "heartbeat"],
+        &["start_execution"],
+        &["answer", "heartbeat"],
+        &["publish"],
+        &["notify"],
+        &["settle", "claim_goal", "commit_action"],
+        &["seal_batch", "open_batch", "commit_action", "read_batch"],
+        &["find_execution", "record_started", "record_batch", "record_cancellation", "mark_told", "claim_notice"],
+        &["list_open", "load_goal", "remove_tasks", "find_tasks", "hide"],
+    ];
+
+    fn draw(rng: &mut Rng) -> Self {
+        let from = Duration::from_millis(rng.u64(0..120_000));
+        let calls = Self::KINDS[rng.usize(0..Self::KINDS.len())];
+        Self { calls, from, to: from + Duration::from_millis(rng.u64(1_000..1_500_000)) }
+    }
+
+    /// Whether a call at that time of the run fails.
+    pub(crate) fn has(&self, call: &str, at: Duration) -> bool {
+        (self.from..self.to).contains(&at) && self.calls.contains(&call)
+    }
 }
 
 /// The probabilities of everything that can go wrong.
@@ -32,6 +69,12 @@ pub(crate) struct Profile {
     pub(crate) stall: f64,
     /// The one call, counted over the whole run, that goes wrong in one of the ways above.
     pub(crate) nth: Option<u64>,
+    /// Calls that all fail for a while.
+    pub(crate) outage: Option<Outage>,
+    /// By how many milliseconds a function's clock may be off.
+    pub(crate) skew: i64,
+    /// Step Functions is minutes late with a state.
+    pub(crate) late_state: f64,
     /// A worker dies once per batch, after its first sign of life.
     pub(crate) worker_dies: f64,
     /// A message or event is delivered twice.
@@ -62,6 +105,9 @@ const CALM: Profile = Profile {
     kill: 0.0,
     stall: 0.0,
     nth: None,
+    outage: None,
+    skew: 0,
+    late_state: 0.0,
     worker_dies: 0.0,
     duplicate: 0.0,
     late: 300,
@@ -95,6 +141,8 @@ const WILD: Profile = Profile {
     lose_event: 0.03,
     lose_tick: 0.2,
     lose_batch: 0.02,
+    skew: 500,
+    late_state: 0.03,
     stale: 0.1,
     mood: Mood::Slow,
     strict: false,
@@ -114,6 +162,8 @@ const STORM: Profile = Profile {
     lose_event: 0.1,
     lose_tick: 0.4,
     lose_batch: 0.1,
+    skew: 2_000,
+    late_state: 0.1,
     stale: 0.3,
     mood: Mood::Overloaded,
     ..WILD
@@ -122,7 +172,7 @@ const STORM: Profile = Profile {
 impl Profile {
     /// The profile of a seed. Which one depends on the seed alone, so that any range of seeds has them all.
     pub(crate) fn draw(seed: u64, rng: &mut Rng) -> Self {
-        match seed % 12 {
+        match seed % 14 {
             0 => CALM,
             1 => DUPLICATES,
             2 => SLOW_AI,
@@ -131,21 +181,8 @@ impl Profile {
             5 => CRASHES,
             6..=8 => Self { name: "one-fault", nth: Some(rng.u64(0..600)), ..CALM },
             9 | 10 => WILD,
-            _ => STORM,
-        }
-    }
-}
-
-impl Profile {
-    /// How often the operators may be told of one workflow. More than once only where somebody can fail or die between the
-    /// telling and the note of it.
-    pub(crate) fn notices_at_most(&self) -> u32 {
-        match self.name {
-            "one-fault" => 2,
-            "crashes" => 4,
-            "wild" => 6,
-            "storm" => 20,
-            _ => 1,
+            11 => STORM,
+            _ => Self { name: "outage", outage: Some(Outage::draw(rng)), late: 5_000, strict: false, ..CALM },
         }
     }
 }

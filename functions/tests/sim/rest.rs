@@ -100,7 +100,7 @@ fn told(state: &State, core: &Core, execution: &Execution, found: &mut Found) {
         found.push(("P7", format!("the end of {name} was told in different ways")));
     }
     let alarming = matches!(execution.status, Status::Failed | Status::PartiallySucceeded | Status::TimedOut);
-    let notices = core.shadow.notices.get(arn).copied().unwrap_or(0);
+    let notices = core.shadow.notices.get(arn).map_or(0, |(times, ..)| *times);
     if alarming != (notices > 0) {
         found.push(("P7", format!("{name} ended as {}, {notices} notices", execution.status)));
     }
