@@ -79,7 +79,7 @@ fn clippy(project: &Project) -> Result<()> {
 }
 
 fn unit(project: &Project) -> Result<()> {
-    process::run(tests(project).args(["--lib", "--bins", "--test", "promises"]))?;
+    process::run(tests(project).args(["--lib", "--bins", "--test", "promises", "--test", "bad_input"]))?;
     process::run(tests(project).arg("--doc"))
 }
 

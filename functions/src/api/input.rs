@@ -50,6 +50,9 @@ fn invalid(detail: impl Into<String>) -> Problem {
 impl Input {
     /// Reads the gateway's event.
     pub(super) fn read(event: Value) -> Result<Self, Problem> {
+        if !event.is_object() {
+            return Err(invalid("not a request: expected an object"));
+        }
         Self::deserialize(event).map_err(|e| invalid(format!("not a request: {}", without_values(&e))))
     }
 

@@ -106,6 +106,7 @@ async fn what_is_unavailable_is_a_retryable_503_that_hides_its_reason() {
         rig.world.break_once(call);
         let answer = rig.start().await;
         assert_eq!((answer.status, answer.body["retryable"].as_bool()), (503, Some(true)), "{call}");
+        assert_eq!(answer.content_type, "application/problem+json");
         assert!(!answer.body.to_string().contains("broken by the test"));
     }
     assert_eq!(rig.start().await.status, 202);

@@ -35,6 +35,7 @@ pub(crate) struct Answer {
     pub(crate) status: i64,
     pub(crate) body: Value,
     pub(crate) location: Option<String>,
+    pub(crate) content_type: String,
 }
 
 impl Answer {
@@ -96,10 +97,11 @@ impl Rig {
         let cancel = Cancel { machine: self.world.clone(), settle: self.settle() };
         let api = Api { intake: self.intake(), bus: self.world.clone(), cancel };
         let response: ApiGatewayV2httpResponse = api.handle(event).await;
-        let location = response.headers.get("location").map(|l| l.to_str().unwrap().to_owned());
+        let header = |name| response.headers.get(name).map(|l| l.to_str().unwrap().to_owned());
+        let (location, content_type) = (header("location"), header("content-type").unwrap());
         let text = serde_json::to_value(&response.body).unwrap();
         let body = serde_json::from_str(text.as_str().unwrap_or_default()).unwrap_or(Value::Null);
-        Answer { status: response.status_code, body, location }
+        Answer { status: response.status_code, body, location, content_type }
     }
 
     pub(crate) async fn start_as(&self, user: &str, goal: &str, body: &str) -> Answer {
@@ -116,13 +118,18 @@ impl Rig {
         self.call(USER, route, json!({ "executionArn": arn.as_str() }), json!({}), "").await
     }
 
-    pub(crate) async fn launch(&self, body: &str) -> Result<(), MessageError> {
-        let launch = Launch { intake: self.intake(), machine: self.world.clone(), bus: self.world.clone() };
-        launch.handle(received(body)).await
+    /// `launch`.
+    pub(crate) fn launcher(&self) -> impl HandleMessage + use<> {
+        Launch { intake: self.intake(), machine: self.world.clone(), bus: self.world.clone() }
     }
 
-    pub(crate) async fn work(&self, message: &BatchMessage) -> Result<(), MessageError> {
-        let worker = Worker {
+    pub(crate) async fn launch(&self, body: &str) -> Result<(), MessageError> {
+        self.launcher().handle(received(body)).await
+    }
+
+    /// `worker`.
+    pub(crate) fn worker(&self) -> impl HandleMessage + use<> {
+        Worker {
             goals: self.world.clone(),
             ledger: self.world.clone(),
             generator: self.world.clone(),
@@ -130,8 +137,11 @@ impl Rig {
             callbacks: self.world.clone(),
             queue: self.world.clone(),
             clock: self.world.clone(),
-        };
-        worker.handle(received(&serde_json::to_string(message).unwrap())).await
+        }
+    }
+
+    pub(crate) async fn work(&self, message: &BatchMessage) -> Result<(), MessageError> {
+        self.worker().handle(received(&serde_json::to_string(message).unwrap())).await
     }
 
     pub(crate) async fn finalize(&self, arn: &ExecutionArn) -> FinalizeAnswer {
@@ -139,8 +149,13 @@ impl Rig {
         finalize.finalize(serde_json::from_value(json!({ "executionArn": arn })).unwrap()).await.unwrap()
     }
 
+    /// `projector`.
+    pub(crate) fn projector(&self) -> impl HandleMessage + use<> {
+        Projector { records: self.world.clone(), conclude: self.conclude() }
+    }
+
     pub(crate) async fn project(&self, body: &str) -> Result<(), MessageError> {
-        Projector { records: self.world.clone(), conclude: self.conclude() }.handle(received(body)).await
+        self.projector().handle(received(body)).await
     }
 
     fn settle(&self) -> Settle<World, World, World, World, World, World> {

@@ -1,0 +1,113 @@
+//! The batch queue: what `worker` reads.
+
+use goal_activity_events::BatchMessage;
+use serde_json::{Value, json};
+
+use crate::entry::{Fate, assert_dead_lettered, deliver, state};
+use crate::logs::{Logs, assert_silent};
+use crate::rig::Rig;
+use crate::wrong::{NEEDLE, with_unknown_fields};
+
+async fn launched() -> (Rig, BatchMessage) {
+    let rig = Rig::with_goal(9);
+    let arn = rig.launched().await;
+    let batch = rig.batches(&arn).remove(1);
+    (rig, batch)
+}
+
+fn document(batch: &BatchMessage) -> Value {
+    let mut document = serde_json::to_value(batch).unwrap();
+    document["taskToken"] = json!(format!("{NEEDLE} token"));
+    document
+}
+
+#[tokio::test]
+async fn p10_a_batch_that_breaks_the_contract_is_dead_lettered_and_its_token_is_not_told() {
+    let (_, batch) = launched().await;
+    // Any text can be a token. Whether it is one, Step Functions knows.
+    let texts = ["text", "long text", "control characters", "escaped digits", "parser's words"];
+    let fine: [(&str, &[&str]); 2] = [("/taskToken", &texts), ("/regenerate", &["removed", "bool"])];
+    assert_dead_lettered(async || launched().await.0, |rig| rig.worker(), &document(&batch), &fine).await;
+}
+
+#[tokio::test]
+async fn fields_that_nobody_knows_are_ignored() {
+    let (logs, (rig, batch)) = (Logs::collect(), launched().await);
+    let fate = deliver(&rig, &logs, &rig.worker(), &json!(with_unknown_fields(&document(&batch)))).await;
+    let Fate::Taken(said) = fate else { panic!("{fate:?}") };
+    assert_silent("unknown fields", &said);
+    assert_eq!(rig.world.state().answers.len(), 1);
+}
+
+#[tokio::test]
+async fn p9_a_batch_of_another_goals_execution_is_dead_lettered() {
+    let (rig, batch) = launched().await;
+    rig.add(goal_activity_functions::memory::samples::goal("goal-2", "user-2", 8));
+    let logs = Logs::collect();
+    let own = batch.execution_arn.as_str();
+    for (field, value) in [
+        ("executionArn", json!(own.replace("goal-1-1", "goal-2-1"))),
+        ("executionArn", json!(own.replace("goal-1-1", "goal-1"))),
+        ("executionArn", json!(own.replace("goal-1-1", "goal-1-one"))),
+        ("executionArn", json!(own.replace(":execution:", ":express:"))),
+        ("executionArn", json!(format!("{own}:1"))),
+        ("executionArn", json!(own.replace(":states:", ":lambda:"))),
+        ("executionArn", json!(own.replace("000000000000", "123"))),
+        ("goalId", json!("goal-2")),
+        ("goalId", json!("g".repeat(65))),
+        ("batchIndex", json!(8)),
+        ("batchIndex", json!(u32::MAX)),
+        ("batchIndex", json!(u64::MAX)),
+        ("version", json!("2")),
+        ("version", json!(1)),
+        ("enqueuedAt", json!("yesterday")),
+        ("enqueuedAt", json!("-000001-01-01T00:00:00Z")),
+        ("actionIds", json!(vec!["a-1-1"; 2])),
+        ("actionIds", json!((0..9).map(|i| format!("a-{i}")).collect::<Vec<_>>())),
+    ] {
+        let mut wrong = document(&batch);
+        wrong[field] = value.clone();
+        let before = state(&rig);
+        let fate = deliver(&rig, &logs, &rig.worker(), &json!(wrong.to_string())).await;
+        let Fate::DeadLettered(said) = fate else { panic!("{field} {value}: {fate:?}") };
+        assert_silent(field, &said);
+        assert_eq!(state(&rig), before, "{field} {value}");
+    }
+}
+
+/// Of another account, region, partition or state machine: it is not recorded, so nothing of it is ever read. Its user is
+/// told nothing, for nobody waits.
+#[tokio::test]
+async fn a_batch_of_another_user_gets_no_tasks() {
+    let (rig, batch) = launched().await;
+    let mut foreign = document(&batch);
+    foreign["userId"] = json!("somebody-else");
+    let fate = deliver(&rig, &Logs::collect(), &rig.worker(), &json!(foreign.to_string())).await;
+    assert!(matches!(fate, Fate::Taken(_)), "{fate:?}");
+    assert!(rig.tasks().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_from_the_future_gets_no_more_time_than_others() {
+    let (rig, batch) = launched().await;
+    rig.script("a-2-1", "latency-ms=400000000");
+    let mut early = document(&batch);
+    early["enqueuedAt"] = json!("9999-12-30T00:00:00Z");
+    let begin = tokio::time::Instant::now();
+    let fate = deliver(&rig, &Logs::collect(), &rig.worker(), &json!(early.to_string())).await;
+    assert!(matches!(fate, Fate::Taken(_)), "{fate:?}");
+    assert_eq!(begin.elapsed().as_secs(), 285);
+}
+
+#[tokio::test]
+async fn a_message_without_a_body_is_dead_lettered() {
+    let (logs, (rig, _)) = (Logs::collect(), launched().await);
+    for body in [Value::Null, json!("")] {
+        let fates = [
+            deliver(&rig, &logs, &rig.worker(), &body).await,
+            deliver(&rig, &logs, &rig.launcher(), &body).await,
+            deliver(&rig, &logs, &rig.projector(), &body).await,
+        ];
+        assert!(fates.iter().all(|fate| matches!(fate, Fate::DeadLettered(_))), "{fates:?}");
+    }
+}

@@ -1,0 +1,70 @@
+//! Delivery to the functions that read a queue.
+
+use goal_activity_functions::queue::{HandleMessage, handle_batch};
+use serde_json::{Value, json};
+
+use crate::logs::{Logs, assert_silent};
+use crate::rig::Rig;
+use crate::wrong::{Wrong, every_wrong, no_documents};
+
+/// What became of a message.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It was handled, and this is what was logged.
+    Taken(String),
+    /// It goes back to its queue as malformed, and this is what was logged.
+    DeadLettered(String),
+}
+
+/// Delivers a message as Lambda does. An outage is never the answer to bad input: it would only be tried again.
+pub(crate) async fn deliver(rig: &Rig, logs: &Logs, function: &impl HandleMessage, body: &Value) -> Fate {
+    logs.take();
+    let record = json!({ "messageId": "message-1", "receiptHandle": "receipt", "body": body, "attributes": {} });
+    let event = serde_json::from_value(json!({ "Records": [record] })).unwrap();
+    let response = handle_batch(function, &rig.world, event).await;
+    let said = logs.take();
+    let failed: Vec<_> = response.batch_item_failures.iter().map(|f| f.item_identifier.as_str()).collect();
+    if failed.is_empty() {
+        return Fate::Taken(said);
+    }
+    assert_eq!(failed, ["message-1"]);
+    assert!(said.contains("malformed message"), "neither taken nor malformed: {said}");
+    Fate::DeadLettered(said)
+}
+
+/// Everything outside that bad input must leave as it is.
+pub(crate) fn state(rig: &Rig) -> String {
+    let s = rig.world.state();
+    let tables = format!("{:?}{:?}{:?}{:?}{:?}", s.goals, s.tasks, s.executions, s.ledgers, s.requests);
+    format!("{tables}{:?}{:?}{:?}{:?}", s.started, s.machines, s.notices, s.answers)
+}
+
+/// Delivers the document wrong in every way. What is taken must be one of `fine`, which names places and kinds; everything
+/// else is dead-lettered with a reason and changes nothing.
+pub(crate) async fn assert_dead_lettered<F: HandleMessage>(
+    rig: impl AsyncFn() -> Rig,
+    function: impl Fn(&Rig) -> F,
+    document: &Value,
+    fine: &[(&str, &[&str])],
+) {
+    let logs = Logs::collect();
+    for Wrong { place, kind, text } in every_wrong(document).into_iter().chain(no_documents(document)) {
+        let what = format!("{place}: {kind}");
+        let rig = rig().await;
+        let before = state(&rig);
+        let fate = deliver(&rig, &logs, &function(&rig), &json!(text)).await;
+        let is_fine = fine.iter().any(|(p, kinds)| *p == place && kinds.contains(&kind));
+        match &fate {
+            Fate::Taken(said) => {
+                assert!(is_fine, "{what} was taken: {said}");
+                assert_silent(&what, said);
+            }
+            Fate::DeadLettered(said) => {
+                assert!(!is_fine, "{what} was not taken: {said}");
+                assert_silent(&what, said);
+                assert_eq!(state(&rig), before, "{what} left something behind");
+            }
+        }
+        assert_silent(&what, &format!("{:?}", rig.events()));
+    }
+}

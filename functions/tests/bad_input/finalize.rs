@@ -1,0 +1,37 @@
+//! What `finalize` is given by the state machine.
+
+use goal_activity_functions::finalize::{Finalize, FinalizeRequest};
+use serde_json::json;
+
+use crate::entry::state;
+use crate::rig::Rig;
+use crate::wrong::{every_wrong, no_documents};
+
+const ARN: &str = "arn:aws:states:us-east-1:000000000000:execution:goal-activity:goal-1-1";
+
+#[test]
+fn what_names_no_execution_is_refused() {
+    let valid = json!({ "executionArn": ARN });
+    for wrong in every_wrong(&valid).into_iter().chain(no_documents(&valid)) {
+        // To `serde` that is the same, and to the state machine, which makes this input, it does not matter.
+        if wrong.kind == "fields as array" {
+            continue;
+        }
+        assert!(serde_json::from_str::<FinalizeRequest>(&wrong.text).is_err(), "{wrong:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_execution_that_is_not_recorded_is_not_sealed() {
+    let rig = Rig::with_goal(9);
+    rig.launched().await;
+    let before = state(&rig);
+    for (part, other) in [("goal-1-1", "goal-1-2"), ("0000", "1111"), ("us-east-1", "eu-west-1"), (":aws:", ":aws-cn:")]
+    {
+        let request = serde_json::from_value(json!({ "executionArn": ARN.replace(part, other) })).unwrap();
+        let finalize = Finalize { executions: rig.world.clone(), ledger: rig.world.clone() };
+        let error = finalize.finalize(request).await.unwrap_err().to_string();
+        assert!(error.contains("this execution is not recorded"), "{error}");
+        assert_eq!(state(&rig), before);
+    }
+}
