@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use goal_activity_core::execution::{Execution, Status};
 use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Tally};
-use goal_activity_core::limits::{AI_ATTEMPTS, NOTICE_LEASE};
-use goal_activity_core::ports::{ActionCommit, Claim, Claimed, Committed, ExecutionInput};
+use goal_activity_core::limits::NOTICE_LEASE;
+use goal_activity_core::ports::{ActionCommit, Claim, Claimed, Committed, Event, ExecutionInput};
 use goal_activity_core::task::Task;
 use goal_activity_events::{ActionId, ExecutionArn, GoalId, TaskId};
 use goal_activity_functions::memory::State;
@@ -14,12 +14,19 @@ use crate::ai::generation;
 use crate::lambda::Run;
 use crate::world::{Core, Sim};
 
+/// How often the AI may be asked for one action.
+const AI_ATTEMPTS: u32 = 3;
+/// After how many milliseconds a worker has noticed that nobody wants its work: two signs of life, in case one fails.
+const NOTICED_AFTER: i64 = 45_000;
+
 /// The tables as they were.
 #[derive(Default)]
 pub(crate) struct Shadow {
     pub(crate) tasks: BTreeMap<(GoalId, String), Task>,
     executions: BTreeMap<ExecutionArn, Execution>,
     ledgers: BTreeMap<(ExecutionArn, u32), BatchLedger>,
+    /// Since when which workflow's ledger is sealed.
+    sealed: BTreeMap<ExecutionArn, i64>,
     /// As what each request was accepted: by source and event id.
     requests: BTreeMap<(String, String), ExecutionArn>,
     /// Who has taken the telling of the operators upon itself, and when: by workflow and invocation.
@@ -53,6 +60,9 @@ pub(crate) fn observe(sim: &Sim, arn: &ExecutionArn, write: &Write<'_>) {
         one_at_a_time(&state, execution, &mut found);
         if let Write::Claim(claim, Claimed::Yes) = write {
             claimed(&mut core, claim, &mut found);
+        }
+        if let Write::Seal(_) = write {
+            core.shadow.sealed.entry(arn.clone()).or_insert_with(|| sim.millis());
         }
         if let Write::Open(index) | Write::Seal(index) = write {
             ledger(&state, &mut core.shadow, arn, *index, &mut found);
@@ -274,6 +284,10 @@ pub(crate) fn asked(sim: &Sim, run: &Run, action: &ActionId) {
     if run.has_outcome_of(action) {
         sim.violated("P10", format!("{} asks for {action}, whose outcome it knows", arn.name()));
     }
+    let sealed = sim.core().shadow.sealed.get(arn).copied();
+    if sim.profile.strict && sealed.is_some_and(|at| sim.millis() - at > NOTICED_AFTER) {
+        sim.violated("P10", format!("{} asks for {action} long after its seal", arn.name()));
+    }
     let (times, most) = {
         let mut core = sim.core();
         let most: u32 = core.queues.deliveries.iter().filter(|((a, _), _)| a == arn).map(|(_, n)| n).sum();
@@ -312,5 +326,17 @@ pub(crate) fn notified(sim: &Sim, run: &Run, execution: &Execution) {
     };
     if again {
         sim.violated("P2", format!("the operators are told again of {}", arn.name()));
+    }
+}
+
+/// An event is put on the bus. Whose request was accepted is not told that it was rejected.
+pub(crate) fn published(sim: &Sim, event: &Event) {
+    let Event::Rejected(rejected) = event else { return };
+    let accepted = {
+        let state = sim.tables.state();
+        state.requests.keys().any(|(source, event)| event.rejection(source) == rejected.event_id)
+    };
+    if accepted {
+        sim.violated("P2", format!("{} is accepted and then rejected", rejected.request_event_id));
     }
 }

@@ -67,7 +67,7 @@ fn run_seeds(seeds: Range<u64>, flaw: Option<Flaw>, mut each: impl FnMut(&Report
                     let report = run(seed, flaw, false);
                     each.lock().unwrap()(&report);
                     // A flaw counts as found when it breaks the promise that it takes the protection from.
-                    let breaks = |v: &String| flaw.is_none_or(|f| v.starts_with(f.promise()));
+                    let breaks = |v: &String| flaw.is_none_or(|f| v.starts_with(&format!("{}:", f.promise())));
                     if report.violations.iter().any(breaks) {
                         let mut failed = failed.lock().unwrap();
                         if failed.as_ref().is_none_or(|f| f.seed > seed) {
@@ -138,7 +138,8 @@ fn every_flaw_is_found() {
     for flaw in Flaw::ALL {
         match run_seeds(0..FLAW_SEEDS, Some(*flaw), |_| {}) {
             Some(Report { seed, violations, .. }) => {
-                let found = violations.iter().find(|v| v.starts_with(flaw.promise())).expect("what it breaks");
+                let promise = format!("{}:", flaw.promise());
+                let found = violations.iter().find(|v| v.starts_with(&promise)).expect("what it breaks");
                 println!("{flaw:?}: seed {seed}: {found}");
             }
             None => missed.push(flaw),

@@ -110,6 +110,9 @@ fn visit(sim: &Sim, goal: &GoalId, user: &str, errand: Errand, after: Duration) 
 async fn run_errand(sim: &Sim, goal: &GoalId, user: &str, errand: Errand) {
     let last = last_workflow(sim, goal);
     let arn = last.as_ref().map(|e| e.execution_arn.clone());
+    if let (Errand::Cancel | Errand::CancelAtTheEnd | Errand::Stop, Some(arn)) = (errand, &arn) {
+        sim.core().unwanted.insert(arn.clone());
+    }
     match (errand, arn) {
         (Errand::Start, _) => start(sim, goal, user, json!({})).await,
         (Errand::StartSome, _) => {

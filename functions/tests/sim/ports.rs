@@ -407,6 +407,7 @@ impl PublishEvent for Ports {
         let put = || async {
             let Some(event) = flaw::published(&self.sim, &event) else { return Ok(()) };
             self.tables().publish(event.clone()).await?;
+            check::published(&self.sim, &event);
             bus::put(&self.sim, &event);
             Ok(())
         };

@@ -48,7 +48,7 @@ pub(crate) fn check(sim: &Sim, rested: bool) {
         goals.sort_by_key(|g| &g.head.goal_id);
         for goal in goals {
             let of_goal: Vec<_> = all.iter().copied().filter(|e| e.goal_id == goal.head.goal_id).collect();
-            goal_is_free(goal, &of_goal, &mut found);
+            goal_is_free(&state, goal, &of_goal, &mut found);
             tasks(&state, &core, goal, &of_goal, &mut found);
         }
         bounds(&core, &mut found);
@@ -90,6 +90,9 @@ fn told(state: &State, core: &Core, execution: &Execution, found: &mut Found) {
         found.push(("P7", format!("{name} is {}, told: {}", execution.status, execution.is_told())));
         return;
     }
+    if execution.status == Status::Aborted && !core.unwanted.contains(arn) {
+        found.push(("P7", format!("{name} was aborted, and nobody wanted that")));
+    }
     let completed = |e: &'_ Event| if let Event::Completed(c) = e { Some(c.clone()) } else { None };
     let told: Vec<_> = state.events.iter().filter_map(completed).filter(|c| c.execution_arn == *arn).collect();
     let id = WorkflowCompleted::event_id_for(arn);
@@ -126,7 +129,7 @@ fn all_that_could_be(state: &State, core: &Core, execution: &Execution, found: &
     }
 }
 
-fn goal_is_free(goal: &Goal, executions: &[&Execution], found: &mut Found) {
+fn goal_is_free(state: &State, goal: &Goal, executions: &[&Execution], found: &mut Found) {
     let (id, head) = (&goal.head.goal_id, &goal.head);
     if head.claimed_by.is_some() || head.status == GoalStatus::Processing {
         found.push(("P7", format!("{id} is {:?} and claimed by {:?}", head.status, head.claimed_by)));
@@ -135,6 +138,21 @@ fn goal_is_free(goal: &Goal, executions: &[&Execution], found: &mut Found) {
         && (last.status == Status::Aborted) != (head.status == GoalStatus::Draft)
     {
         found.push(("P7", format!("{id} is {:?} after a workflow that was {}", head.status, last.status)));
+    }
+    let with_tasks =
+        goal.actions.iter().filter(|a| state.tasks.values().any(|t| t.goal_id == *id && t.action_id == a.action_id));
+    let with_tasks = with_tasks.count();
+    let wrong = match head.status {
+        GoalStatus::Active => with_tasks < goal.actions.len(),
+        GoalStatus::Partial => with_tasks == 0,
+        GoalStatus::Failed => with_tasks > 0,
+        _ => false,
+    };
+    if wrong {
+        found.push((
+            "P6",
+            format!("{id} is {:?}, {with_tasks} of {} actions have tasks", head.status, goal.actions.len()),
+        ));
     }
 }
 

@@ -68,6 +68,8 @@ pub(crate) struct Core {
     pub(crate) excused: BTreeSet<ExecutionArn>,
     /// The workflows that the API has answered 202 for.
     pub(crate) accepted: BTreeSet<ExecutionArn>,
+    /// The workflows that somebody wanted to stop.
+    pub(crate) unwanted: BTreeSet<ExecutionArn>,
     /// The requests that other services have put on the bus: source and event id.
     pub(crate) asked: BTreeSet<(String, String)>,
     pub(crate) stats: Stats,
@@ -112,6 +114,7 @@ impl Sim {
             shadow: Shadow::default(),
             excused: BTreeSet::new(),
             accepted: BTreeSet::new(),
+            unwanted: BTreeSet::new(),
             asked: BTreeSet::new(),
             stats: Stats::default(),
         };
