@@ -5,6 +5,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use goal_activity_core::keys;
 use goal_activity_core::ports::{ActionsWithTasks, ListTasks, Outside, RemoveTasks, TaskPage, Unavailable};
+use goal_activity_core::task::Task;
 use goal_activity_events::{ActionId, ExecutionArn, GoalId};
 
 use super::dynamo::{Item, read, rows_of_goal, text};
@@ -85,14 +86,18 @@ impl ListTasks for Tasks {
             .key_condition_expression("#goal = :goal")
             .expression_attribute_names("#goal", keys::GOAL_ID)
             .expression_attribute_values(":goal", text(goal))
-            .limit(i32::from(limit))
+            // One more: DynamoDB stops at its limit without looking whether anything comes after it.
+            .limit(i32::from(limit) + 1)
             .set_exclusive_start_key(after.map(start))
             .send()
             .await
             .map_err(unavailable(format!("reading tasks of goal {goal}")))?;
-        let last = answer.last_evaluated_key.as_ref().and_then(|key| key.get(keys::POSITION));
-        let last = last.and_then(|p: &AttributeValue| p.as_s().ok()).cloned();
-        let tasks = answer.items.unwrap_or_default().into_iter().map(|row| read(&self.table, row));
-        Ok(TaskPage { tasks: tasks.collect::<Outside<_>>()?, last })
+        let mut rows = answer.items.unwrap_or_default();
+        // It also stops at 1 MB.
+        let more = rows.len() > usize::from(limit) || answer.last_evaluated_key.is_some();
+        rows.truncate(limit.into());
+        let tasks: Vec<Task> = rows.into_iter().map(|row| read(&self.table, row)).collect::<Outside<_>>()?;
+        let last = tasks.last().filter(|_| more).map(|task| task.position.clone());
+        Ok(TaskPage { tasks, last })
     }
 }
