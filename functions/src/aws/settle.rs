@@ -8,9 +8,9 @@ use goal_activity_core::outcome::Settlement;
 use goal_activity_core::ports::{CancelExecution, Outside, SettleExecution, Unavailable};
 use goal_activity_events::{ExecutionArn, FinalStatus, Timestamp, WorkflowCompleted};
 
+use super::Connection;
 use super::dynamo::{Transacted, attribute, number, text, transact, update_if};
 use super::executions::{IS_OPEN, open_names, open_values};
-use super::{Connection, unavailable};
 
 /// Writes the end of workflows: the execution's row and the goal's, in one transaction.
 #[derive(Debug, Clone)]
@@ -153,16 +153,15 @@ impl SettleExecution for Settlements {
     }
 
     async fn mark_told(&self, execution: &ExecutionArn, at: Timestamp) -> Outside<()> {
-        self.mark(execution)
+        let told = self
+            .mark(execution)
             .update_expression(
                 "SET #published = if_not_exists(#published, :at), #notified = if_not_exists(#notified, :at) REMOVE #open",
             )
             .condition_expression("attribute_exists(#arn)")
             .expression_attribute_names("#open", keys::OPEN_SHARD)
-            .expression_attribute_values(":at", text(at))
-            .send()
-            .await
-            .map_err(unavailable(format!("noting that the end of {execution} was told")))?;
-        Ok(())
+            .expression_attribute_values(":at", text(at));
+        // Where there is no execution there is nothing to note, and trying again would not change that.
+        update_if(format!("noting that the end of {execution} was told"), told).await.map(|_| ())
     }
 }
