@@ -247,7 +247,7 @@ pub struct ActionCommit<'a> {
     pub outcome: ActionOutcome,
     /// Its tasks; none when it failed.
     pub tasks: Vec<Task>,
-    /// The tasks that they take the place of. Without these, no task may be there.
+    /// The tasks that they take the place of. Apart from these, no task may be in their place.
     pub replaces: Replaces,
 }
 
@@ -258,6 +258,16 @@ pub enum Replaces {
     Nothing,
     /// Those at these positions.
     Positions(Vec<String>),
+}
+
+impl Replaces {
+    /// Whether a task may take the place of one at this position.
+    pub fn includes(&self, position: &str) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Positions(positions) => positions.iter().any(|p| p == position),
+        }
+    }
 }
 
 /// How a commit went.

@@ -69,7 +69,7 @@ impl Ledger {
 
     fn save_task(&self, task: &Task, replaces: &Replaces) -> Outside<TransactWriteItem> {
         let mut put = Put::builder().table_name(self.tasks()?).set_item(Some(item(task)?));
-        if *replaces == Replaces::Nothing {
+        if !replaces.includes(&task.position) {
             put = put
                 .condition_expression("attribute_not_exists(#goal)")
                 .expression_attribute_names("#goal", keys::GOAL_ID);

@@ -16,14 +16,15 @@ impl WorkLedger for World {
     async fn commit_action(&self, commit: &ActionCommit<'_>) -> Outside<Committed> {
         let mut state = self.call("commit_action").await?;
         let key = |position: &String| commit.tasks.first().map(|t| (t.goal_id.clone(), position.clone()));
-        let blocked = commit.tasks.iter().filter_map(|t| key(&t.position)).any(|k| state.tasks.contains_key(&k));
+        let unseen = commit.tasks.iter().filter(|t| !commit.replaces.includes(&t.position));
+        let blocked = unseen.filter_map(|t| key(&t.position)).any(|k| state.tasks.contains_key(&k));
         let Some(ledger) = state.ledgers.get_mut(&(commit.execution.clone(), commit.batch_index)) else {
             return Ok(Committed::TooLate);
         };
         if ledger.sealed || ledger.outcomes.contains_key(commit.action) {
             return Ok(Committed::TooLate);
         }
-        if blocked && commit.replaces == Replaces::Nothing {
+        if blocked {
             return Ok(Committed::TasksExist);
         }
         ledger.outcomes.insert(commit.action.clone(), commit.outcome.clone());
