@@ -1,11 +1,12 @@
-"""Runs a Python module as a program and ends it, with all it started, when whoever started it is gone.
+"""Runs a Python module or a program and ends it, with all it started, when whoever started it is gone.
 
-emulator.py [--detached] MODULE [ARGUMENT...]
+emulator.py [--detached] MODULE|/PROGRAM [ARGUMENT...]
 """
 
 import os
 import runpy
 import signal
+import subprocess
 import sys
 import threading
 
@@ -51,6 +52,8 @@ else:
     threading.Thread(target=end_with_starter, args=(pipe,), daemon=True).start()
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
 
+if os.path.isabs(arguments[0]):
+    sys.exit(subprocess.call(arguments))
 sys.path.pop(0)
 sys.argv = arguments
 if arguments[0] == "ministack":

@@ -21,7 +21,7 @@ const PROBE: Duration = Duration::from_millis(25);
 const RECORDED_CALLS: &str = "200000";
 
 /// Which emulator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// The whole pipeline, whose functions may do only what their roles allow.
     MiniStack,
@@ -29,6 +29,8 @@ pub(crate) enum Kind {
     BareMiniStack,
     /// A second interpreter of state machines.
     Moto,
+    /// A second DynamoDB: this program.
+    Dynoxide(PathBuf),
 }
 
 /// A running emulator. It ends, with the functions it runs, when this is dropped; and when this command is gone in any
@@ -44,15 +46,15 @@ pub(crate) struct Emulator {
 impl Emulator {
     /// Starts one in `folder`, which gets all its files, and waits until it answers.
     pub(crate) fn start(kind: Kind, python: &Path, folder: &Path) -> Result<Self> {
-        Self::launch(kind, python, folder, &[])?.ready(kind)
+        Self::launch(&kind, python, folder, &[])?.ready(&kind)
     }
 
     /// Starts `MiniStack` so that it can outlive this command: see `detach`.
     pub(crate) fn start_detachable(python: &Path, folder: &Path) -> Result<Self> {
-        Self::launch(Kind::MiniStack, python, folder, &["--detached"])?.ready(Kind::MiniStack)
+        Self::launch(&Kind::MiniStack, python, folder, &["--detached"])?.ready(&Kind::MiniStack)
     }
 
-    fn launch(kind: Kind, python: &Path, folder: &Path, options: &[&str]) -> Result<Self> {
+    fn launch(kind: &Kind, python: &Path, folder: &Path, options: &[&str]) -> Result<Self> {
         fs::create_dir_all(folder.join("tmp"))?;
         let log = folder.join("emulator.log");
         let port = free_port()?;
@@ -67,10 +69,11 @@ impl Emulator {
         Ok(Self { port, log, child, guard })
     }
 
-    fn ready(mut self, kind: Kind) -> Result<Self> {
+    fn ready(mut self, kind: &Kind) -> Result<Self> {
         let probe = match kind {
             Kind::MiniStack | Kind::BareMiniStack => "/_ministack/ready",
             Kind::Moto => "/moto-api/",
+            Kind::Dynoxide(_) => "/",
         };
         let url = format!("{}{probe}", self.endpoint());
         let deadline = Instant::now() + START;
@@ -83,7 +86,7 @@ impl Emulator {
             }
             std::thread::sleep(PROBE);
         }
-        if kind == Kind::Moto {
+        if *kind == Kind::Moto {
             // By default it only stores state machines.
             let run = serde_json::json!({"stepfunctions": {"execute_state_machine": true}});
             ureq::post(format!("{}/moto-api/config", self.endpoint())).send_json(run)?;
@@ -114,15 +117,20 @@ impl Emulator {
     }
 }
 
-fn arguments(kind: Kind, port: u16) -> Vec<String> {
+fn arguments(kind: &Kind, port: u16) -> Vec<String> {
     match kind {
         Kind::MiniStack | Kind::BareMiniStack => vec!["ministack".to_owned()],
         Kind::Moto => ["moto.server", "-H", "127.0.0.1", "-p", &port.to_string()].map(str::to_owned).to_vec(),
+        Kind::Dynoxide(program) => {
+            let options = ["--host", "127.0.0.1", "--port", &port.to_string(), "--log", "quiet"];
+            let program = program.to_string_lossy().into_owned();
+            std::iter::once(program).chain(options.map(str::to_owned)).collect()
+        }
     }
 }
 
 /// All of it: functions inherit the emulator's environment, so nothing of this machine's may get in.
-fn environment(kind: Kind, port: u16, folder: &Path) -> Vec<(&'static str, String)> {
+fn environment(kind: &Kind, port: u16, folder: &Path) -> Vec<(&'static str, String)> {
     let path = |p: PathBuf| p.to_string_lossy().into_owned();
     let mut variables = vec![
         ("HOME", path(folder.to_owned())),
@@ -131,7 +139,7 @@ fn environment(kind: Kind, port: u16, folder: &Path) -> Vec<(&'static str, Strin
         ("PATH", "/usr/local/bin:/usr/bin:/bin".to_owned()),
         ("PYTHONUNBUFFERED", "1".to_owned()),
     ];
-    if kind != Kind::Moto {
+    if matches!(kind, Kind::MiniStack | Kind::BareMiniStack) {
         variables.extend([
             ("GATEWAY_PORT", port.to_string()),
             ("BIND_HOST", "127.0.0.1".to_owned()),
@@ -143,7 +151,7 @@ fn environment(kind: Kind, port: u16, folder: &Path) -> Vec<(&'static str, Strin
             ("IOT_MTLS_ENABLED", "0".to_owned()),
             ("CLOUDTRAIL_MAX_EVENTS", RECORDED_CALLS.to_owned()),
             // Enforce IAM.
-            ("AUTH", (kind == Kind::MiniStack).to_string()),
+            ("AUTH", (*kind == Kind::MiniStack).to_string()),
         ]);
     }
     variables
@@ -160,7 +168,7 @@ mod tests {
 
     #[test]
     fn an_emulator_gets_nothing_of_this_machine_listens_on_loopback_only_and_enforces_roles() {
-        let variables = environment(Kind::MiniStack, 4567, Path::new("/somewhere"));
+        let variables = environment(&Kind::MiniStack, 4567, Path::new("/somewhere"));
         let value = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, v)| v.as_str());
         assert_eq!(value("BIND_HOST"), Some("127.0.0.1"));
         assert_eq!(value("IOT_MTLS_ENABLED"), Some("0"));

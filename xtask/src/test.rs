@@ -23,6 +23,8 @@ pub(crate) enum Part {
     Sim,
     /// The state machine on two interpreters
     Statemachine,
+    /// The adapters, in memory and for AWS, on emulators
+    Contract,
     /// The infrastructure's templates
     Infra,
     /// The deployed pipeline
@@ -40,6 +42,7 @@ impl Part {
             Self::Unit => ("unit", unit),
             Self::Sim => ("sim", sim),
             Self::Statemachine => ("statemachine", statemachine),
+            Self::Contract => ("contract", contract),
             Self::Infra => ("infra", infra),
             Self::E2e => ("e2e", end_to_end),
             Self::Chaos => ("chaos", chaos),
@@ -49,7 +52,8 @@ impl Part {
 
 /// Runs one part, or all of them, the quick ones first. The first failure ends it.
 pub(crate) fn run(project: &Project, part: Option<Part>) -> Result<()> {
-    let all = [Part::Infra, Part::Unit, Part::Sim, Part::Statemachine, Part::E2e, Part::Chaos].map(Part::check);
+    let all = [Part::Infra, Part::Unit, Part::Sim, Part::Statemachine, Part::Contract, Part::E2e, Part::Chaos]
+        .map(Part::check);
     let checks = match part {
         Some(part) => vec![part.check()],
         None => [("format", format as fn(&Project) -> Result<()>), ("clippy", clippy)].into_iter().chain(all).collect(),
@@ -102,6 +106,22 @@ fn statemachine(project: &Project) -> Result<()> {
             .args(["--test", "statemachine", "--", "--test-threads=16"])
             .env("MINISTACK_ENDPOINT", ministack.endpoint())
             .env("MOTO_ENDPOINT", moto.endpoint()),
+    )
+}
+
+fn contract(project: &Project) -> Result<()> {
+    let python = tools::python(project, Purpose::Test)?;
+    let dynoxide = tools::dynoxide(project)?;
+    let (folder, other) = (RunFolder::new(project, "contract")?, RunFolder::new(project, "dynoxide")?);
+    let (ministack, dynoxide) = step("emulators started", || {
+        let ministack = Emulator::start(Kind::BareMiniStack, &python, &folder.path)?;
+        Ok((ministack, Emulator::start(Kind::Dynoxide(dynoxide), &python, &other.path)?))
+    })?;
+    process::run(
+        tests(project)
+            .args(["--test", "contract"])
+            .env("MINISTACK_ENDPOINT", ministack.endpoint())
+            .env("DYNOXIDE_ENDPOINT", dynoxide.endpoint()),
     )
 }
 

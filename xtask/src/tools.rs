@@ -7,9 +7,12 @@ use anyhow::Result;
 
 use crate::prerequisites;
 use crate::process;
-use crate::project::Project;
+use crate::project::{Project, cargo};
 use crate::stamp::Stamp;
 use crate::step::step;
+
+/// The version of Dynoxide that the contract tests run on.
+const DYNOXIDE: &str = "=3.2.0";
 
 /// What the Python environment is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +92,27 @@ fn made_by_another_python(venv: &Path) -> bool {
     let name = PathBuf::from(interpreter(venv)).file_name().map(|n| n.to_string_lossy().into_owned());
     let packages = name.map(|name| venv.join("lib").join(name).join("site-packages"));
     !packages.is_some_and(|folder| folder.exists())
+}
+
+/// Installs Dynoxide, an emulator of DynamoDB, with what is needed of it. Not as a dependency of the tests: it would switch
+/// on features that build the AWS SDK again.
+pub(crate) fn dynoxide(project: &Project) -> Result<PathBuf> {
+    let _lock = project.lock()?;
+    let folder = project.state().join("dynoxide");
+    let program = folder.join("bin").join("dynoxide");
+    let stamp = Stamp::new(folder.join("installed"), &[], &[DYNOXIDE])?;
+    if stamp.is_fresh() && program.exists() {
+        return Ok(program);
+    }
+    step("Dynoxide built", || {
+        let mut install = cargo();
+        install.args(["install", "dynoxide-rs", "--version", DYNOXIDE, "--locked", "--quiet", "--force"]);
+        // As little of it, and as fast to build, as will do.
+        install.args(["--debug", "--no-default-features", "--features", "native-sqlite,http-server,cli", "--root"]);
+        process::quietly(install.arg(&folder).arg("--target-dir").arg(cache(project, "dynoxide")))?;
+        stamp.write()
+    })?;
+    Ok(program)
 }
 
 /// Installs the CDK app's packages, as its lock file says.

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use goal_activity_core::execution::{Execution, Status};
+use goal_activity_core::keys;
 use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Tally};
 use goal_activity_core::limits::NOTICE_LEASE;
 use goal_activity_core::ports::{ActionCommit, Claim, Claimed, Committed, Event, ExecutionInput};
 use goal_activity_core::task::Task;
-use goal_activity_events::{ActionId, ExecutionArn, GoalId, TaskId};
+use goal_activity_events::{ActionId, EventId, ExecutionArn, GoalId, TaskId};
 use goal_activity_functions::memory::State;
 
 use crate::ai::generation;
@@ -333,8 +334,10 @@ pub(crate) fn notified(sim: &Sim, run: &Run, execution: &Execution) {
 pub(crate) fn published(sim: &Sim, event: &Event) {
     let Event::Rejected(rejected) = event else { return };
     let accepted = {
-        let state = sim.tables.state();
-        state.requests.keys().any(|(source, event)| event.rejection(source) == rejected.event_id)
+        let (core, state) = (sim.core(), sim.tables.state());
+        let asked = core.asked.iter().map(|(source, event)| (source, event.parse::<EventId>().unwrap()));
+        let mut of_this = asked.filter(|(source, event)| event.rejection(source) == rejected.event_id);
+        of_this.any(|(source, event)| state.requests.contains_key(&keys::request(source, &event)))
     };
     if accepted {
         sim.violated("P2", format!("{} is accepted and then rejected", rejected.request_event_id));

@@ -1,0 +1,209 @@
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::Credentials;
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
+use goal_activity_core::goal::Goal;
+use goal_activity_core::keys;
+use goal_activity_core::rows::goal_rows;
+use goal_activity_core::task::Task;
+use goal_activity_events::GoalId;
+use goal_activity_functions::aws::{Claims, Connection, Executions, Goals, Ledger, Settlements, Tasks};
+use serde::Serialize;
+use serde_json::Value;
+use tokio::sync::OnceCell;
+use uuid::Uuid;
+
+use super::{Tables, template};
+
+/// The most rows in one `BatchWriteItem` (DynamoDB API reference).
+const ROWS_PER_WRITE: usize = 25;
+
+/// Something that speaks AWS's protocols on this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Emulator {
+    /// All services that the pipeline uses.
+    MiniStack,
+    /// DynamoDB only.
+    Dynoxide,
+}
+
+/// The adapters for AWS over tables that all cases share: each has goals of its own.
+pub(crate) struct AwsTables {
+    goals: Goals,
+    tasks: Tasks,
+    executions: Executions,
+    claims: Claims,
+    ledger: Ledger,
+    settlements: Settlements,
+    client: Client,
+    names: &'static Names,
+}
+
+/// What the tables are called.
+struct Names {
+    goals: String,
+    tasks: String,
+    executions: String,
+}
+
+impl Emulator {
+    /// The settings of all clients that talk to it.
+    pub(crate) async fn sdk(self) -> SdkConfig {
+        sdk(&self.endpoint()).await
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "the command that starts the emulators tells where they are this way")]
+    fn endpoint(self) -> String {
+        let variable = match self {
+            Self::MiniStack => "MINISTACK_ENDPOINT",
+            Self::Dynoxide => "DYNOXIDE_ENDPOINT",
+        };
+        std::env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set: run `cargo xtask test contract`"))
+    }
+
+    async fn tables(self, client: &Client) -> &'static Names {
+        static MINISTACK: OnceCell<Names> = OnceCell::const_new();
+        static DYNOXIDE: OnceCell<Names> = OnceCell::const_new();
+        let made = match self {
+            Self::MiniStack => &MINISTACK,
+            Self::Dynoxide => &DYNOXIDE,
+        };
+        made.get_or_init(|| Names::create(client)).await
+    }
+}
+
+/// The settings of clients that talk to that address.
+pub(crate) async fn sdk(endpoint: &str) -> SdkConfig {
+    aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::from_static("us-east-1"))
+        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+        .endpoint_url(endpoint)
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .load()
+        .await
+}
+
+impl Names {
+    async fn create(client: &Client) -> Self {
+        Self {
+            goals: create_table(client, "Goals").await,
+            tasks: create_table(client, "Tasks").await,
+            executions: create_table(client, "WorkflowExecutions").await,
+        }
+    }
+}
+
+async fn create_table(client: &Client, id: &str) -> String {
+    let name = format!("{id}-{}", Uuid::new_v4());
+    let table = template::as_deployed(client.create_table().table_name(&name), id);
+    table.send().await.expect("a table as deployed can be made");
+    name
+}
+
+impl AwsTables {
+    pub(crate) async fn open(emulator: Emulator) -> Self {
+        let sdk = emulator.sdk().await;
+        let client = Client::new(&sdk);
+        let names = emulator.tables(&client).await;
+        let aws = Connection::from(sdk);
+        Self {
+            goals: Goals::new(&aws, &names.goals),
+            tasks: Tasks::new(&aws, &names.tasks),
+            executions: Executions::new(&aws, &names.executions),
+            claims: Claims::new(&aws, &names.goals, &names.executions),
+            ledger: Ledger::new(&aws, &names.executions).with_tasks(&names.tasks),
+            settlements: Settlements::new(&aws, &names.goals, &names.executions),
+            client,
+            names,
+        }
+    }
+
+    /// Stores a row of Goals as any service may.
+    pub(crate) async fn put_goal_row(&self, row: Value) {
+        put(&self.client, &self.names.goals, [row]).await;
+    }
+
+    /// Stores a row of Tasks as any service may.
+    pub(crate) async fn put_task_row(&self, row: Value) {
+        put(&self.client, &self.names.tasks, [row]).await;
+    }
+
+    /// A row of Goals as it is stored.
+    pub(crate) async fn goal_row(&self, goal: &GoalId, item: &str) -> Option<Value> {
+        row(&self.client, &self.names.goals, (keys::GOAL_ID, goal.as_str()), item).await
+    }
+
+    /// A row of `WorkflowExecutions` as it is stored.
+    pub(crate) async fn execution_row(&self, key: &str, item: &str) -> Option<Value> {
+        row(&self.client, &self.names.executions, (keys::EXECUTION_ARN, key), item).await
+    }
+}
+
+async fn row(client: &Client, table: &str, (name, key): (&str, &str), item: &str) -> Option<Value> {
+    let get = client.get_item().table_name(table).consistent_read(true);
+    let get = get.key(name, AttributeValue::S(key.to_owned())).key(keys::ITEM, AttributeValue::S(item.to_owned()));
+    let found = get.send().await.expect("a row can be read").item?;
+    Some(serde_dynamo::from_item(found).expect("a row is JSON"))
+}
+
+async fn put<T: Serialize>(client: &Client, table: &str, rows: impl IntoIterator<Item = T>) {
+    let request = |row| {
+        let item = serde_dynamo::to_item(row).expect("a row that can be written");
+        let put = PutRequest::builder().set_item(Some(item)).build().expect("an item");
+        WriteRequest::builder().put_request(put).build()
+    };
+    let requests: Vec<_> = rows.into_iter().map(request).collect();
+    for chunk in requests.chunks(ROWS_PER_WRITE) {
+        let written = client.batch_write_item().request_items(table, chunk.to_vec()).send().await;
+        let left = written.expect("rows can be written").unprocessed_items.unwrap_or_default();
+        assert!(left.is_empty(), "{left:?}");
+    }
+}
+
+impl Tables for AwsTables {
+    type Goals = Goals;
+    type Tasks = Tasks;
+    type Executions = Executions;
+    type Claims = Claims;
+    type Ledger = Ledger;
+    type Settlements = Settlements;
+
+    fn goals(&self) -> &Goals {
+        &self.goals
+    }
+
+    fn tasks(&self) -> &Tasks {
+        &self.tasks
+    }
+
+    fn executions(&self) -> &Executions {
+        &self.executions
+    }
+
+    fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    fn settlements(&self) -> &Settlements {
+        &self.settlements
+    }
+
+    async fn put_goal(&self, goal: &Goal) {
+        put(&self.client, &self.names.goals, goal_rows(goal).expect("a goal that can be written")).await;
+    }
+
+    async fn remove_goal(&self, goal: &GoalId) {
+        let delete = self.client.delete_item().table_name(&self.names.goals);
+        let key = |value: &str| AttributeValue::S(value.to_owned());
+        let delete = delete.key(keys::GOAL_ID, key(goal.as_str())).key(keys::ITEM, key(keys::GOAL));
+        delete.send().await.expect("a row can be removed");
+    }
+
+    async fn put_task(&self, task: &Task) {
+        put(&self.client, &self.names.tasks, [task]).await;
+    }
+}

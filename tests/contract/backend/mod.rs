@@ -1,0 +1,76 @@
+//! What the cases run on: the same ports in memory and on AWS's interfaces.
+
+mod aws;
+mod memory;
+mod template;
+
+use goal_activity_core::goal::Goal;
+use goal_activity_core::ports::{
+    ActionsWithTasks, CancelExecution, ClaimGoal, FindExecution, ListOpen, ListTasks, LoadGoal, LoadGoalHead,
+    RecordProgress, RemoveTasks, SealLedger, SettleExecution, WorkLedger,
+};
+use goal_activity_core::task::Task;
+use goal_activity_events::GoalId;
+
+pub(crate) use aws::{AwsTables, Emulator};
+
+/// The adapters over the three tables, and what other services do to these.
+pub(crate) trait Tables: Sync {
+    type Goals: LoadGoal + LoadGoalHead;
+    type Tasks: ActionsWithTasks + ListTasks + RemoveTasks;
+    type Executions: FindExecution + ListOpen + RecordProgress;
+    type Claims: ClaimGoal;
+    type Ledger: WorkLedger + SealLedger;
+    type Settlements: CancelExecution + SettleExecution;
+
+    fn goals(&self) -> &Self::Goals;
+    fn tasks(&self) -> &Self::Tasks;
+    fn executions(&self) -> &Self::Executions;
+    fn claims(&self) -> &Self::Claims;
+    fn ledger(&self) -> &Self::Ledger;
+    fn settlements(&self) -> &Self::Settlements;
+
+    /// Stores a goal, in the place of what was there.
+    async fn put_goal(&self, goal: &Goal);
+    /// Removes a goal's own row.
+    async fn remove_goal(&self, goal: &GoalId);
+    /// Stores a task, in the place of what was there.
+    async fn put_task(&self, task: &Task);
+}
+
+/// Makes a test of each case on every implementation of the tables.
+macro_rules! on_all_tables {
+    ($($case:ident),+ $(,)?) => {
+        mod on_memory {
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    super::$case(&goal_activity_functions::memory::World::default()).await;
+                }
+            )+
+        }
+        on_dynamodb!($($case),+);
+    };
+}
+
+/// Makes a test of each case on both emulators of DynamoDB.
+macro_rules! on_dynamodb {
+    ($($case:ident),+ $(,)?) => {
+        mod on_ministack {
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    super::$case(&crate::backend::AwsTables::open(crate::backend::Emulator::MiniStack).await).await;
+                }
+            )+
+        }
+        mod on_dynoxide {
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    super::$case(&crate::backend::AwsTables::open(crate::backend::Emulator::Dynoxide).await).await;
+                }
+            )+
+        }
+    };
+}

@@ -1,0 +1,216 @@
+//! `ClaimGoal`, `FindExecution`.
+
+use futures_util::future::join_all;
+use goal_activity_core::execution::Execution;
+use goal_activity_core::goal::{Goal, GoalStatus};
+use goal_activity_core::ports::{Claim, ClaimGoal, Claimed, FindExecution, RequestKey, SettleExecution};
+use goal_activity_events::{ClaimSequence, EventId, ExecutionArn, FinalStatus};
+
+use crate::backend::Tables;
+use crate::given::{at, claim, claimed, execution, found, goal, settlement, stored, stored_goal};
+
+on_all_tables!(
+    a_claim_takes_the_goal_and_records_the_execution,
+    an_execution_that_is_not_there_is_none,
+    a_goal_that_is_not_there_cannot_be_claimed,
+    p1_a_claimed_goal_cannot_be_claimed,
+    p1_a_goal_that_was_claimed_since_it_was_read_cannot_be_claimed,
+    p9_a_goal_of_another_user_cannot_be_claimed,
+    a_closed_goal_cannot_be_claimed,
+    every_other_goal_can_be_claimed_again_and_again,
+    p2_a_name_is_given_once,
+    p2_a_claim_made_twice_is_refused_the_second_time,
+    p2_a_request_is_accepted_once_whatever_else_is_refused,
+    p2_requests_differ_by_source_and_by_id,
+    p2_sources_and_ids_are_never_mixed_up,
+    a_refused_claim_remembers_no_request,
+    p1_of_claims_made_at_once_one_wins,
+    p2_of_requests_made_at_once_one_wins,
+    p2_one_request_for_two_goals_at_once_takes_one,
+);
+
+/// A request of the case's own.
+fn new_request() -> RequestKey {
+    RequestKey { source: "com.example.サービス".to_owned(), event_id: EventId::random() }
+}
+
+async fn claims(on: &impl Tables, claim: &Claim) -> Claimed {
+    on.claims().claim_goal(claim).await.unwrap()
+}
+
+async fn recorded(on: &impl Tables, execution: &ExecutionArn) -> Option<Execution> {
+    on.executions().find_execution(execution).await.unwrap()
+}
+
+async fn accepted_before(on: &impl Tables, request: &RequestKey) -> Option<ExecutionArn> {
+    on.claims().accepted_before(request).await.unwrap()
+}
+
+/// Makes a claim that must be refused this way and must leave everything as it is.
+async fn refused(on: &impl Tables, goal: &Goal, claim: &Claim, answer: Claimed) {
+    let before = (stored_goal(on, goal).await, recorded(on, &claim.execution.execution_arn).await);
+    assert_eq!(claims(on, claim).await, answer);
+    let after = (stored_goal(on, goal).await, recorded(on, &claim.execution.execution_arn).await);
+    assert_eq!(after, before);
+}
+
+async fn a_claim_takes_the_goal_and_records_the_execution(on: &impl Tables) {
+    let goal = stored(on, 64).await;
+    let claim = Claim { request: Some(new_request()), ..claim(&goal, 1) };
+    assert_eq!(claims(on, &claim).await, Claimed::Yes);
+    let mut expected = goal.clone();
+    expected.head.status = GoalStatus::Processing;
+    expected.head.claimed_by = Some(claim.execution.execution_arn.clone());
+    expected.head.claims = ClaimSequence(1);
+    assert_eq!(stored_goal(on, &goal).await, Some(expected));
+    assert_eq!(found(on, &claim.execution).await, claim.execution);
+    assert_eq!(accepted_before(on, &claim.request.unwrap()).await, Some(claim.execution.execution_arn));
+}
+
+async fn an_execution_that_is_not_there_is_none(on: &impl Tables) {
+    assert_eq!(recorded(on, &execution(&goal(1), 1).execution_arn).await, None);
+}
+
+async fn a_goal_that_is_not_there_cannot_be_claimed(on: &impl Tables) {
+    let goal = goal(1);
+    refused(on, &goal, &claim(&goal, 1), Claimed::GoalChanged).await;
+}
+
+async fn p1_a_claimed_goal_cannot_be_claimed(on: &impl Tables) {
+    let (goal, _) = claimed(on, 1).await;
+    // It was read after the first claim: only that it is not free is in the way.
+    refused(on, &goal, &claim(&goal, 2), Claimed::GoalChanged).await;
+}
+
+async fn p1_a_goal_that_was_claimed_since_it_was_read_cannot_be_claimed(on: &impl Tables) {
+    let mut goal = goal(1);
+    goal.head.claims = ClaimSequence(5);
+    on.put_goal(&goal).await;
+    for number in [1, 5, 7] {
+        refused(on, &goal, &claim(&goal, number), Claimed::GoalChanged).await;
+    }
+    assert_eq!(claims(on, &claim(&goal, 6)).await, Claimed::Yes);
+}
+
+async fn p9_a_goal_of_another_user_cannot_be_claimed(on: &impl Tables) {
+    let goal = stored(on, 1).await;
+    let mut claim = claim(&goal, 1);
+    claim.execution.user_id = "user-2".parse().unwrap();
+    refused(on, &goal, &claim, Claimed::GoalChanged).await;
+}
+
+async fn a_closed_goal_cannot_be_claimed(on: &impl Tables) {
+    for status in GoalStatus::CLOSED {
+        let mut goal = goal(1);
+        goal.head.status = status;
+        on.put_goal(&goal).await;
+        refused(on, &goal, &claim(&goal, 1), Claimed::GoalChanged).await;
+    }
+}
+
+async fn every_other_goal_can_be_claimed_again_and_again(on: &impl Tables) {
+    use GoalStatus::{Active, Draft, Failed, Partial, Processing};
+    let mut goal = goal(1);
+    for (number, status) in (1..).zip([Draft, Processing, Active, Partial, Failed]) {
+        goal.head.status = status;
+        on.put_goal(&goal).await;
+        assert_eq!(claims(on, &claim(&goal, number)).await, Claimed::Yes, "{status:?}");
+        goal.head.claims = ClaimSequence(number);
+    }
+}
+
+async fn p2_a_name_is_given_once(on: &impl Tables) {
+    let (_, taken) = claimed(on, 1).await;
+    let goal = stored(on, 1).await;
+    let mut claim = Claim { request: Some(new_request()), ..claim(&goal, 1) };
+    claim.execution.execution_arn = taken.execution_arn;
+    refused(on, &goal, &claim, Claimed::NameTaken).await;
+    assert_eq!(accepted_before(on, &claim.request.unwrap()).await, None);
+}
+
+async fn p2_a_claim_made_twice_is_refused_the_second_time(on: &impl Tables) {
+    let goal = stored(on, 1).await;
+    assert_eq!(claims(on, &claim(&goal, 1)).await, Claimed::Yes);
+    // The goal has changed and the name is taken: that the goal has changed is the answer.
+    refused(on, &stored_goal(on, &goal).await.unwrap(), &claim(&goal, 1), Claimed::GoalChanged).await;
+}
+
+async fn p2_a_request_is_accepted_once_whatever_else_is_refused(on: &impl Tables) {
+    let goal = stored(on, 1).await;
+    let first = Claim { request: Some(new_request()), ..claim(&goal, 1) };
+    assert_eq!(claims(on, &first).await, Claimed::Yes);
+    let accepted = || Claimed::SameRequest(first.execution.execution_arn.clone());
+    refused(on, &goal, &first, accepted()).await;
+    refused(on, &goal, &Claim { request: first.request.clone(), ..claim(&goal, 2) }, accepted()).await;
+    on.settlements().settle(&settlement(&first.execution, FinalStatus::Succeeded)).await.unwrap();
+    // Now the goal is free.
+    refused(on, &goal, &Claim { request: first.request.clone(), ..claim(&goal, 2) }, accepted()).await;
+    on.remove_goal(&goal.head.goal_id).await;
+    refused(on, &goal, &Claim { request: first.request.clone(), ..claim(&goal, 2) }, accepted()).await;
+}
+
+async fn p2_requests_differ_by_source_and_by_id(on: &impl Tables) {
+    let id = EventId::random();
+    let requests = [("com.example.a", id.clone()), ("com.example.b", id), ("com.example.a", EventId::random())];
+    for (source, event_id) in requests {
+        let goal = stored(on, 1).await;
+        let request = Some(RequestKey { source: source.to_owned(), event_id });
+        assert_eq!(claims(on, &Claim { request, ..claim(&goal, 1) }).await, Claimed::Yes);
+    }
+}
+
+async fn p2_sources_and_ids_are_never_mixed_up(on: &impl Tables) {
+    let unique = EventId::random();
+    let pairs = [("a", format!("b#c#{unique}")), ("a#b", format!("c#{unique}")), ("a#b#c", unique.to_string())];
+    for (source, event) in pairs {
+        let goal = stored(on, 1).await;
+        let request = RequestKey { source: source.to_owned(), event_id: event.parse().unwrap() };
+        let claim = Claim { request: Some(request), ..claim(&goal, 1) };
+        assert_eq!(claims(on, &claim).await, Claimed::Yes, "{source:?} {event:?}");
+    }
+}
+
+async fn a_refused_claim_remembers_no_request(on: &impl Tables) {
+    let (goal, _) = claimed(on, 1).await;
+    let request = new_request();
+    let again = Claim { request: Some(request.clone()), ..claim(&goal, 2) };
+    refused(on, &goal, &again, Claimed::GoalChanged).await;
+    assert_eq!(accepted_before(on, &request).await, None);
+}
+
+async fn p1_of_claims_made_at_once_one_wins(on: &impl Tables) {
+    let goal = stored(on, 1).await;
+    let all: Vec<_> = (0..8).map(|second| with_start(claim(&goal, 1), second)).collect();
+    let answers = join_all(all.iter().map(|claim| claims(on, claim))).await;
+    let won: Vec<_> = all.iter().zip(&answers).filter(|(_, a)| **a == Claimed::Yes).map(|(c, _)| c).collect();
+    let [won] = won[..] else { panic!("{answers:?}") };
+    assert_eq!(answers.iter().filter(|a| **a == Claimed::GoalChanged).count(), 7, "{answers:?}");
+    assert_eq!(found(on, &won.execution).await, won.execution);
+}
+
+fn with_start(mut claim: Claim, second: i64) -> Claim {
+    claim.execution.start_date = at(second);
+    claim
+}
+
+async fn p2_of_requests_made_at_once_one_wins(on: &impl Tables) {
+    let goal = stored(on, 1).await;
+    let request = Claim { request: Some(new_request()), ..claim(&goal, 1) };
+    let answers = join_all((0..8).map(|_| claims(on, &request))).await;
+    let same = Claimed::SameRequest(request.execution.execution_arn.clone());
+    assert_eq!(answers.iter().filter(|a| **a == Claimed::Yes).count(), 1, "{answers:?}");
+    assert_eq!(answers.iter().filter(|a| **a == same).count(), 7, "{answers:?}");
+}
+
+async fn p2_one_request_for_two_goals_at_once_takes_one(on: &impl Tables) {
+    let (one, other) = (stored(on, 1).await, stored(on, 1).await);
+    let request = Some(new_request());
+    let all = [&one, &other].map(|goal| Claim { request: request.clone(), ..claim(goal, 1) });
+    let answers = join_all(all.iter().map(|claim| claims(on, claim))).await;
+    let won = answers.iter().position(|a| *a == Claimed::Yes).expect("one that wins");
+    let (winner, loser) = (&all[won], &all[1 - won]);
+    assert_eq!(answers[1 - won], Claimed::SameRequest(winner.execution.execution_arn.clone()));
+    assert_eq!(recorded(on, &loser.execution.execution_arn).await, None);
+    let free = if won == 0 { other } else { one };
+    assert_eq!(stored_goal(on, &free).await, Some(free));
+}

@@ -1,0 +1,173 @@
+//! What the cases start from, and what they look at.
+
+use std::collections::BTreeMap;
+
+use goal_activity_core::execution::{BatchState, Execution, GoalBefore, Happening, Status, TimelineEntry};
+use goal_activity_core::goal::{Action, Goal, GoalStatus};
+use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Failure, Tally};
+use goal_activity_core::outcome::Settlement;
+use goal_activity_core::ports::{
+    ActionCommit, Claim, ClaimGoal, Claimed, FindExecution, ListTasks, LoadGoal, Opened, Replaces, WorkLedger,
+};
+use goal_activity_core::task::Task;
+use goal_activity_events::{ActionId, ClaimSequence, ExecutionArn, FailedAction, FailureCode, FinalStatus, Timestamp};
+use goal_activity_functions::memory::samples;
+use uuid::Uuid;
+
+use crate::backend::Tables;
+
+/// A text in which every kind of character occurs that has ever made trouble: other scripts, outside the basic plane, several
+/// scalar values that make one character, a lone combining mark, direction marks, quotes, line ends and what expressions use.
+pub(crate) const TEXT: &str = "目標 🏃🏽‍♀️ e\u{301} \u{301} \u{202e}عربى\u{202c} \"'\\ \r\n\t\u{0} #name :value ${x} 𠮷";
+
+/// Who owns the goals.
+pub(crate) const USER: &str = "user-1|of:another.system";
+
+/// The moment that many seconds after the first workflow is requested.
+pub(crate) fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_millis(1_790_000_000_123 + seconds * 1_000)
+}
+
+/// A goal of the case's own.
+pub(crate) fn goal(actions: u8) -> Goal {
+    samples::goal(&format!("goal-{}", Uuid::new_v4()), USER, actions)
+}
+
+/// The goal's workflow of that number, as it is recorded when it is accepted.
+pub(crate) fn execution(goal: &Goal, number: u64) -> Execution {
+    let execution_arn = ExecutionArn::derive(&samples::state_machine(), &goal.head.goal_id, ClaimSequence(number));
+    Execution {
+        execution_arn,
+        goal_id: goal.head.goal_id.clone(),
+        user_id: goal.head.user_id.clone(),
+        request_id: "request-1".parse().unwrap(),
+        status: Status::Pending,
+        start_date: at(0),
+        stop_date: None,
+        action_ids: goal.actions.iter().map(|a| a.action_id.clone()).collect(),
+        total_actions: u32::try_from(goal.actions.len()).unwrap(),
+        regenerate: false,
+        goal_before: GoalBefore { with_tasks: 3, left_out: 2 },
+        batches: BTreeMap::new(),
+        succeeded_actions: None,
+        failed_count: None,
+        failed_actions: Vec::new(),
+        timeline: BTreeMap::from([("request-1".to_owned(), TimelineEntry { at: at(0), what: Happening::Accepted })]),
+        cancellation: None,
+        published_at: None,
+        notified_at: None,
+    }
+}
+
+/// The claim of the goal for its workflow of that number.
+pub(crate) fn claim(goal: &Goal, number: u64) -> Claim {
+    Claim {
+        execution: execution(goal, number),
+        expected: ClaimSequence(number - 1),
+        sequence: ClaimSequence(number),
+        request: None,
+    }
+}
+
+/// A stored goal of that many actions.
+pub(crate) async fn stored(on: &impl Tables, actions: u8) -> Goal {
+    let goal = goal(actions);
+    on.put_goal(&goal).await;
+    goal
+}
+
+/// A goal of that many actions and its first workflow, which has claimed it.
+pub(crate) async fn claimed(on: &impl Tables, actions: u8) -> (Goal, Execution) {
+    let goal = stored(on, actions).await;
+    let claim = claim(&goal, 1);
+    assert_eq!(on.claims().claim_goal(&claim).await.unwrap(), Claimed::Yes);
+    (goal, claim.execution)
+}
+
+/// That many tasks for an action, at most 10, as the workflow makes them.
+pub(crate) fn tasks(execution: &Execution, action: &Action, count: usize) -> Vec<Task> {
+    if count == 0 {
+        return Vec::new();
+    }
+    samples::drafts(count).into_tasks(&execution.goal_id, action, &execution.execution_arn, at(1))
+}
+
+pub(crate) fn succeeded(tasks: usize) -> ActionOutcome {
+    ActionOutcome::Succeeded { tasks, attempts: 1 }
+}
+
+pub(crate) fn failed() -> ActionOutcome {
+    ActionOutcome::Failed(Failure::new(FailureCode::AiTimeout, "no answer within 120 s", 3))
+}
+
+/// What a worker saves for an action of the first batch that got these tasks.
+pub(crate) fn success<'a>(execution: &'a Execution, action: &'a Action, tasks: Vec<Task>) -> ActionCommit<'a> {
+    ActionCommit {
+        execution: &execution.execution_arn,
+        batch_index: 0,
+        action: &action.action_id,
+        outcome: succeeded(tasks.len()),
+        tasks,
+        replaces: Replaces::Nothing,
+    }
+}
+
+/// What a worker saves for an action of the first batch that got none.
+pub(crate) fn failure<'a>(execution: &'a Execution, action: &'a Action) -> ActionCommit<'a> {
+    ActionCommit { outcome: failed(), ..success(execution, action, Vec::new()) }
+}
+
+/// Opens a batch, which must be open for work.
+pub(crate) async fn opened(on: &impl Tables, execution: &Execution, batch: u32) -> BatchLedger {
+    match on.ledger().open_batch(&execution.execution_arn, batch).await.unwrap() {
+        Opened::Open(ledger) => ledger,
+        Opened::Sealed => panic!("batch {batch} is sealed"),
+    }
+}
+
+/// The state of a batch of 8 actions.
+pub(crate) fn batch_state(sequence: u64, succeeded: u32, failed: &[&str]) -> BatchState {
+    let failed = failed.iter().map(|action| failed_action(action)).collect();
+    BatchState { sequence, total: 8, succeeded, failed, updated_at: at(10) }
+}
+
+pub(crate) fn failed_action(action: &str) -> FailedAction {
+    let action_id: ActionId = action.parse().unwrap();
+    FailedAction { action_id, code: FailureCode::AiTimeout, message: "no answer within 120 s".into(), attempts: 3 }
+}
+
+/// The end of a workflow of which one action failed.
+pub(crate) fn settlement(execution: &Execution, status: FinalStatus) -> Settlement {
+    let succeeded = execution.total_actions - 1;
+    Settlement {
+        execution_arn: execution.execution_arn.clone(),
+        goal_id: execution.goal_id.clone(),
+        status,
+        stop_date: at(60),
+        tally: Tally { succeeded, failed: vec![failed_action("a-1-1")] },
+        goal_status: if status == FinalStatus::Aborted { GoalStatus::Draft } else { GoalStatus::Partial },
+    }
+}
+
+/// The goal as it is stored now.
+pub(crate) async fn stored_goal(on: &impl Tables, goal: &Goal) -> Option<Goal> {
+    on.goals().load_goal(&goal.head.goal_id).await.unwrap()
+}
+
+/// The execution as it is stored now.
+pub(crate) async fn found(on: &impl Tables, execution: &Execution) -> Execution {
+    on.executions().find_execution(&execution.execution_arn).await.unwrap().expect("an execution that is recorded")
+}
+
+/// All tasks that the goal has now.
+pub(crate) async fn stored_tasks(on: &impl Tables, goal: &Goal) -> Vec<Task> {
+    let (mut tasks, mut after) = (Vec::new(), None);
+    loop {
+        let page = on.tasks().list_tasks(&goal.head.goal_id, after.as_deref(), 1000).await.unwrap();
+        tasks.extend(page.tasks);
+        after = page.last;
+        if after.is_none() {
+            return tasks;
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! One suite for all adapters: what the ports of the core promise, case by case, in memory and on AWS's interfaces.
+//!
+//! The tables are tested on two emulators of DynamoDB that share no code; what only one of them gets right shows.
+//! `cargo xtask test contract` starts the emulators and runs this.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failed expectation is how a test reports"
+)]
+
+#[macro_use]
+mod backend;
+
+mod cancellations;
+mod claims;
+mod commits;
+mod foreign_rows;
+mod given;
+mod goals;
+mod ledgers;
+mod notices;
+mod open_executions;
+mod progress;
+mod settlements;
+mod stored_rows;
+mod tasks;

@@ -1,0 +1,133 @@
+//! `ListOpen`.
+
+use goal_activity_core::execution::Execution;
+use goal_activity_core::goal::Goal;
+use goal_activity_core::keys::open_shard;
+use goal_activity_core::ports::{Claim, ClaimGoal, Claimed, ListOpen, OpenExecution, SettleExecution};
+use goal_activity_events::{FinalStatus, Timestamp};
+use uuid::Uuid;
+
+use crate::backend::Tables;
+use crate::given::{at, claim, goal, settlement};
+
+on_all_tables!(
+    p7_an_execution_is_listed_from_its_claim_until_its_end_was_told,
+    the_oldest_come_first,
+    p10_pages_have_a_limit_and_go_on_after_the_last,
+    executions_of_one_moment_are_all_listed_once,
+    an_execution_is_listed_in_its_shard_only,
+);
+
+/// A span of time of the case's own: all cases share the index.
+struct Span(Timestamp);
+
+impl Span {
+    fn new() -> Self {
+        let (_, random, ..) = Uuid::new_v4().as_fields();
+        let (more, ..) = Uuid::new_v4().as_fields();
+        // Some time in the next centuries, further apart than any case reaches.
+        Self(Timestamp::from_millis(4_000_000_000_000 + i64::from(more) * 1_000 + i64::from(random % 2)))
+    }
+
+    fn at(&self, millis: i64) -> Timestamp {
+        Timestamp::from_millis(self.0.as_millis() + millis)
+    }
+
+    /// Goals of one shard, each claimed for a workflow that was requested that long after the beginning.
+    async fn claimed(&self, on: &impl Tables, millis: &[i64]) -> (String, Vec<Execution>) {
+        let mut executions = Vec::new();
+        let shard = open_shard(&goal(1).head.goal_id);
+        for after in millis {
+            let goal = std::iter::repeat_with(|| goal(1)).find(|g| open_shard(&g.head.goal_id) == shard).unwrap();
+            executions.push(self.claim(on, &goal, *after).await);
+        }
+        (shard, executions)
+    }
+
+    async fn claim(&self, on: &impl Tables, goal: &Goal, after: i64) -> Execution {
+        on.put_goal(goal).await;
+        let mut claim: Claim = claim(goal, 1);
+        claim.execution.start_date = self.at(after);
+        assert_eq!(on.claims().claim_goal(&claim).await.unwrap(), Claimed::Yes);
+        claim.execution
+    }
+
+    /// All that is listed in the span, page by page.
+    async fn listed(&self, on: &impl Tables, shard: &str, limit: u16) -> Vec<OpenExecution> {
+        let mut after = OpenExecution { start_date: self.at(-1), ..OpenExecution::from(&any()) };
+        let mut listed = Vec::new();
+        loop {
+            let page = on.executions().list_open(shard, Some(&after), limit).await.unwrap();
+            assert!(page.len() <= usize::from(limit), "{} of {limit}", page.len());
+            let Some(last) = page.last().cloned() else { return listed };
+            let beyond = last.start_date >= self.at(1_000);
+            listed.extend(page.into_iter().filter(|o| o.start_date < self.at(1_000)));
+            if beyond {
+                return listed;
+            }
+            after = last;
+        }
+    }
+}
+
+/// An execution that is stored nowhere.
+fn any() -> Execution {
+    crate::given::execution(&goal(1), 1)
+}
+
+fn open(executions: &[Execution]) -> Vec<OpenExecution> {
+    executions.iter().map(OpenExecution::from).collect()
+}
+
+async fn p7_an_execution_is_listed_from_its_claim_until_its_end_was_told(on: &impl Tables) {
+    let span = Span::new();
+    let (shard, executions) = span.claimed(on, &[0]).await;
+    let [execution] = &executions[..] else { panic!() };
+    assert_eq!(span.listed(on, &shard, 10).await, open(&executions), "claimed");
+    on.settlements().settle(&settlement(execution, FinalStatus::Failed)).await.unwrap();
+    assert_eq!(span.listed(on, &shard, 10).await, open(&executions), "ended");
+    assert!(on.settlements().claim_notice(&execution.execution_arn, at(61)).await.unwrap());
+    assert_eq!(span.listed(on, &shard, 10).await, open(&executions), "published, being told");
+    on.settlements().mark_told(&execution.execution_arn, at(62)).await.unwrap();
+    assert_eq!(span.listed(on, &shard, 10).await, [], "told");
+}
+
+async fn the_oldest_come_first(on: &impl Tables) {
+    let span = Span::new();
+    let (shard, mut executions) = span.claimed(on, &[50, 7, 999, 0, 100]).await;
+    executions.sort_by_key(|e| e.start_date);
+    assert_eq!(span.listed(on, &shard, 1000).await, open(&executions));
+    // Without a place to go on after, it begins at the beginning.
+    let first = on.executions().list_open(&shard, None, 1).await.unwrap();
+    assert!(first[0].start_date <= span.at(0), "{first:?}");
+}
+
+async fn p10_pages_have_a_limit_and_go_on_after_the_last(on: &impl Tables) {
+    let span = Span::new();
+    let (shard, executions) = span.claimed(on, &[0, 1, 2, 3, 4, 5, 6]).await;
+    for limit in [1, 2, 3, 7, 8] {
+        assert_eq!(span.listed(on, &shard, limit).await, open(&executions), "pages of {limit}");
+    }
+}
+
+async fn executions_of_one_moment_are_all_listed_once(on: &impl Tables) {
+    let span = Span::new();
+    let (shard, executions) = span.claimed(on, &[5, 5, 5, 5, 5]).await;
+    for limit in [1, 2, 10] {
+        let mut listed = span.listed(on, &shard, limit).await;
+        let mut expected = open(&executions);
+        for list in [&mut listed, &mut expected] {
+            list.sort_by(|a, b| a.execution_arn.cmp(&b.execution_arn));
+        }
+        assert_eq!(listed, expected, "pages of {limit}");
+    }
+}
+
+async fn an_execution_is_listed_in_its_shard_only(on: &impl Tables) {
+    let span = Span::new();
+    let (shard, executions) = span.claimed(on, &[0]).await;
+    for other in goal_activity_core::keys::open_shards(at(0)) {
+        let expected = if other == shard { open(&executions) } else { vec![] };
+        assert_eq!(span.listed(on, &other, 10).await, expected, "{other}");
+    }
+}

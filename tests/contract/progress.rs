@@ -1,0 +1,166 @@
+//! `RecordProgress`.
+
+use futures_util::future::join_all;
+use goal_activity_core::execution::{BatchState, Execution, Happening, Status, TimelineEntry};
+use goal_activity_core::ports::{CancelExecution, FindExecution, RecordProgress, SettleExecution};
+use goal_activity_events::{EventId, FinalStatus};
+
+use crate::backend::Tables;
+use crate::given::{at, batch_state, claimed, execution, found, goal, settlement};
+
+on_all_tables!(
+    a_start_is_noted_once,
+    a_start_that_is_told_late_changes_nothing,
+    progress_of_an_execution_that_is_not_there_makes_none,
+    the_first_state_of_a_batch_shows_that_the_execution_runs,
+    p6_only_a_later_state_of_a_batch_is_taken_over,
+    p6_batches_are_counted_apart,
+    p6_the_end_of_a_batch_is_in_the_timeline,
+    p6_of_states_told_at_once_the_latest_stays,
+    p4_nothing_is_noted_after_the_end,
+    event_ids_of_every_kind_are_keys,
+    a_cancelled_execution_still_shows_its_progress,
+);
+
+async fn start(on: &impl Tables, execution: &Execution, event: &str) {
+    on.executions().record_started(&execution.execution_arn, event, at(5)).await.unwrap();
+}
+
+async fn tell(on: &impl Tables, execution: &Execution, event: &str, index: u32, state: &BatchState) {
+    let event: EventId = event.parse().unwrap();
+    on.executions().record_batch(&execution.execution_arn, &event, index, state).await.unwrap();
+}
+
+fn started() -> TimelineEntry {
+    TimelineEntry { at: at(5), what: Happening::Started }
+}
+
+async fn a_start_is_noted_once(on: &impl Tables) {
+    let (_, mut execution) = claimed(on, 8).await;
+    start(on, &execution, "event-1").await;
+    execution.status = Status::Running;
+    execution.timeline.insert("event-1".into(), started());
+    assert_eq!(found(on, &execution).await, execution);
+    start(on, &execution, "event-1").await;
+    on.executions().record_started(&execution.execution_arn, "event-2", at(6)).await.unwrap();
+    assert_eq!(found(on, &execution).await, execution);
+}
+
+async fn a_start_that_is_told_late_changes_nothing(on: &impl Tables) {
+    let (_, execution) = claimed(on, 8).await;
+    tell(on, &execution, "event-1", 0, &batch_state(1, 1, &[])).await;
+    let before = found(on, &execution).await;
+    start(on, &execution, "event-2").await;
+    assert_eq!(found(on, &execution).await, before);
+}
+
+async fn progress_of_an_execution_that_is_not_there_makes_none(on: &impl Tables) {
+    let execution = execution(&goal(8), 1);
+    start(on, &execution, "event-1").await;
+    tell(on, &execution, "event-2", 0, &batch_state(1, 8, &[])).await;
+    assert_eq!(on.executions().find_execution(&execution.execution_arn).await.unwrap(), None);
+}
+
+async fn the_first_state_of_a_batch_shows_that_the_execution_runs(on: &impl Tables) {
+    let (_, mut execution) = claimed(on, 64).await;
+    let state = batch_state(0, 0, &[]);
+    tell(on, &execution, "event-1", 7, &state).await;
+    execution.status = Status::Running;
+    execution.batches.insert("7".into(), state);
+    assert_eq!(found(on, &execution).await, execution);
+}
+
+async fn p6_only_a_later_state_of_a_batch_is_taken_over(on: &impl Tables) {
+    let (_, mut execution) = claimed(on, 8).await;
+    let known = batch_state(10, 4, &["a-1-8"]);
+    tell(on, &execution, "event-1", 0, &known).await;
+    for (event, sequence) in [("event-2", 10), ("event-3", 9), ("event-4", 2)] {
+        tell(on, &execution, event, 0, &batch_state(sequence, 7, &["a-1-1"])).await;
+    }
+    execution.status = Status::Running;
+    execution.batches.insert("0".into(), known);
+    assert_eq!(found(on, &execution).await, execution);
+    // By number, not as text.
+    let later = batch_state(100, 6, &["a-1-8"]);
+    tell(on, &execution, "event-5", 0, &later).await;
+    execution.batches.insert("0".into(), later);
+    assert_eq!(found(on, &execution).await, execution);
+}
+
+async fn p6_batches_are_counted_apart(on: &impl Tables) {
+    let (_, mut execution) = claimed(on, 64).await;
+    execution.status = Status::Running;
+    for index in 0..8 {
+        let state = batch_state(8 - u64::from(index), index, &["a-1-1"]);
+        tell(on, &execution, &format!("event-{index}"), index, &state).await;
+        if let Some(what) = state.happening(index) {
+            execution.timeline.insert(format!("event-{index}"), TimelineEntry { at: state.updated_at, what });
+        }
+        execution.batches.insert(index.to_string(), state);
+    }
+    assert_eq!(found(on, &execution).await, execution);
+}
+
+async fn p6_the_end_of_a_batch_is_in_the_timeline(on: &impl Tables) {
+    let (_, mut execution) = claimed(on, 8).await;
+    tell(on, &execution, "event-1", 0, &batch_state(7, 6, &["a-1-1"])).await;
+    assert_eq!(found(on, &execution).await.timeline, execution.timeline);
+    let state = batch_state(8, 6, &["a-1-1", "a-1-2"]);
+    for _ in 0..2 {
+        tell(on, &execution, "event-2", 0, &state).await;
+    }
+    // Told again as another event: it is known.
+    tell(on, &execution, "event-3", 0, &state).await;
+    let what = Happening::BatchFinished { batch_index: 0, succeeded: 6, failed: 2 };
+    execution.timeline.insert("event-2".into(), TimelineEntry { at: at(10), what });
+    assert_eq!(found(on, &execution).await.timeline, execution.timeline);
+}
+
+async fn p6_of_states_told_at_once_the_latest_stays(on: &impl Tables) {
+    let (_, execution) = claimed(on, 8).await;
+    let states: Vec<_> = [3, 8, 1, 6, 2, 7, 5, 4].map(|n| batch_state(n, u32::try_from(n).unwrap(), &[])).into();
+    join_all(states.iter().map(async |state| {
+        tell(on, &execution, &format!("event-{}", state.sequence), 0, state).await;
+        start(on, &execution, "event-0").await;
+    }))
+    .await;
+    let read = found(on, &execution).await;
+    assert_eq!((read.status, &read.batches["0"]), (Status::Running, &states[1]));
+    assert!(read.timeline.contains_key("event-8"));
+}
+
+async fn p4_nothing_is_noted_after_the_end(on: &impl Tables) {
+    let ends = [FinalStatus::Succeeded, FinalStatus::PartiallySucceeded, FinalStatus::Failed];
+    for end in ends.into_iter().chain([FinalStatus::TimedOut, FinalStatus::Aborted]) {
+        let (_, execution) = claimed(on, 8).await;
+        on.settlements().settle(&settlement(&execution, end)).await.unwrap();
+        let ended = found(on, &execution).await;
+        start(on, &execution, "event-1").await;
+        tell(on, &execution, "event-2", 0, &batch_state(8, 8, &[])).await;
+        assert_eq!(found(on, &execution).await, ended, "{end:?}");
+    }
+}
+
+async fn event_ids_of_every_kind_are_keys(on: &impl Tables) {
+    let (_, mut execution) = claimed(on, 64).await;
+    let ids = ["a.b", "#x", ":y", "a[0]", "\"'", &"z".repeat(128)];
+    start(on, &execution, "a#b.c[1]").await;
+    execution.status = Status::Running;
+    execution.timeline.insert("a#b.c[1]".into(), started());
+    for (index, id) in (0..).zip(ids) {
+        let state = batch_state(8, 8, &[]);
+        tell(on, &execution, id, index, &state).await;
+        let what = state.happening(index).unwrap();
+        execution.timeline.insert(id.to_owned(), TimelineEntry { at: at(10), what });
+        execution.batches.insert(index.to_string(), state);
+    }
+    assert_eq!(found(on, &execution).await, execution);
+}
+
+async fn a_cancelled_execution_still_shows_its_progress(on: &impl Tables) {
+    let (_, execution) = claimed(on, 8).await;
+    let wish = goal_activity_core::execution::Cancellation::from_outside(at(7));
+    assert!(on.settlements().record_cancellation(&execution.execution_arn, &wish).await.unwrap());
+    tell(on, &execution, "event-1", 0, &batch_state(1, 1, &[])).await;
+    assert_eq!(found(on, &execution).await.batches["0"].succeeded, 1);
+}

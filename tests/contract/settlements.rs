@@ -1,0 +1,175 @@
+//! `SettleExecution::settle`.
+
+use futures_util::future::join_all;
+use goal_activity_core::execution::{Cancellation, Execution, Happening, TimelineEntry};
+use goal_activity_core::goal::{Goal, GoalStatus};
+use goal_activity_core::ledger::Tally;
+use goal_activity_core::outcome::Settlement;
+use goal_activity_core::ports::{CancelExecution, ClaimGoal, Claimed, FindExecution, SettleExecution};
+use goal_activity_events::{FinalStatus, WorkflowCompleted};
+
+use crate::backend::Tables;
+use crate::given::{at, claim, claimed, execution, failed_action, found, goal, settlement, stored_goal};
+
+on_all_tables!(
+    an_end_is_recorded_and_frees_the_goal,
+    p4_an_execution_ends_once,
+    p4_a_late_end_leaves_the_next_workflow_alone,
+    p4_a_cancelled_execution_ends_as_aborted_only,
+    an_execution_ends_though_its_goal_is_gone,
+    an_execution_ends_though_another_has_its_goal,
+    the_end_of_an_execution_that_is_not_there_is_nothing,
+    p4_of_ends_at_once_one_is_recorded,
+    an_end_of_sixty_four_failures_is_recorded,
+    p1_a_goal_can_be_claimed_after_the_end,
+);
+
+const ENDS: [FinalStatus; 5] = [
+    FinalStatus::Succeeded,
+    FinalStatus::PartiallySucceeded,
+    FinalStatus::Failed,
+    FinalStatus::TimedOut,
+    FinalStatus::Aborted,
+];
+
+async fn settle(on: &impl Tables, end: &Settlement) {
+    on.settlements().settle(end).await.unwrap();
+}
+
+/// How the execution is stored once it has ended like this.
+fn ended(execution: &Execution, end: &Settlement) -> Execution {
+    let mut execution = execution.clone();
+    execution.status = end.status.into();
+    execution.stop_date = Some(end.stop_date);
+    execution.succeeded_actions = Some(end.tally.succeeded);
+    execution.failed_count = Some(end.tally.failed_count());
+    execution.failed_actions.clone_from(&end.tally.failed);
+    let entry = TimelineEntry { at: end.stop_date, what: Happening::Ended { status: end.status } };
+    execution.timeline.insert(WorkflowCompleted::event_id_for(&execution.execution_arn).to_string(), entry);
+    execution
+}
+
+async fn an_end_is_recorded_and_frees_the_goal(on: &impl Tables) {
+    for status in ENDS {
+        let (goal, execution) = claimed(on, 8).await;
+        let end = settlement(&execution, status);
+        let mut freed = stored_goal(on, &goal).await.unwrap();
+        settle(on, &end).await;
+        assert_eq!(found(on, &execution).await, ended(&execution, &end));
+        (freed.head.claimed_by, freed.head.status) = (None, end.goal_status);
+        assert_eq!(stored_goal(on, &goal).await, Some(freed));
+    }
+}
+
+/// Settles in a way that must change nothing.
+async fn changes_nothing(on: &impl Tables, goal: &Goal, execution: &Execution, end: &Settlement) {
+    let before = (found(on, execution).await, stored_goal(on, goal).await);
+    settle(on, end).await;
+    assert_eq!((found(on, execution).await, stored_goal(on, goal).await), before, "{:?}", end.status);
+}
+
+async fn p4_an_execution_ends_once(on: &impl Tables) {
+    for first in ENDS {
+        let (goal, execution) = claimed(on, 8).await;
+        settle(on, &settlement(&execution, first)).await;
+        for second in ENDS {
+            let again = Settlement {
+                stop_date: at(90),
+                tally: Tally::default(),
+                goal_status: GoalStatus::Failed,
+                ..settlement(&execution, second)
+            };
+            changes_nothing(on, &goal, &execution, &again).await;
+        }
+    }
+}
+
+async fn p4_a_late_end_leaves_the_next_workflow_alone(on: &impl Tables) {
+    let (goal, first) = claimed(on, 8).await;
+    settle(on, &settlement(&first, FinalStatus::Succeeded)).await;
+    let next = claim(&goal, 2);
+    assert_eq!(on.claims().claim_goal(&next).await.unwrap(), Claimed::Yes);
+    changes_nothing(on, &goal, &first, &settlement(&first, FinalStatus::Failed)).await;
+    assert_eq!(found(on, &next.execution).await, next.execution);
+}
+
+async fn p4_a_cancelled_execution_ends_as_aborted_only(on: &impl Tables) {
+    let (goal, execution) = claimed(on, 8).await;
+    let wish = Cancellation::from_outside(at(7));
+    assert!(on.settlements().record_cancellation(&execution.execution_arn, &wish).await.unwrap());
+    for status in ENDS.into_iter().filter(|s| *s != FinalStatus::Aborted) {
+        changes_nothing(on, &goal, &execution, &settlement(&execution, status)).await;
+    }
+    let cancelled = found(on, &execution).await;
+    let end = settlement(&execution, FinalStatus::Aborted);
+    settle(on, &end).await;
+    assert_eq!(found(on, &execution).await, ended(&cancelled, &end));
+    assert_eq!(stored_goal(on, &goal).await.unwrap().head.claimed_by, None);
+}
+
+async fn an_execution_ends_though_its_goal_is_gone(on: &impl Tables) {
+    let (goal, execution) = claimed(on, 8).await;
+    on.remove_goal(&goal.head.goal_id).await;
+    let end = settlement(&execution, FinalStatus::Succeeded);
+    settle(on, &end).await;
+    assert_eq!(found(on, &execution).await, ended(&execution, &end));
+    assert_eq!(stored_goal(on, &goal).await, None);
+    changes_nothing(on, &goal, &execution, &settlement(&execution, FinalStatus::Failed)).await;
+}
+
+async fn an_execution_ends_though_another_has_its_goal(on: &impl Tables) {
+    let (goal, execution) = claimed(on, 8).await;
+    let mut taken = stored_goal(on, &goal).await.unwrap();
+    for claimed_by in [None, Some(crate::given::execution(&goal, 2).execution_arn)] {
+        taken.head.claimed_by = claimed_by;
+        taken.head.status = GoalStatus::Paused;
+        on.put_goal(&taken).await;
+        let end = settlement(&execution, FinalStatus::Succeeded);
+        settle(on, &end).await;
+        assert_eq!(found(on, &execution).await, ended(&execution, &end));
+        assert_eq!(stored_goal(on, &goal).await.as_ref(), Some(&taken));
+    }
+}
+
+async fn the_end_of_an_execution_that_is_not_there_is_nothing(on: &impl Tables) {
+    let mut goal = goal(8);
+    let execution = execution(&goal, 1);
+    goal.head.claimed_by = Some(execution.execution_arn.clone());
+    on.put_goal(&goal).await;
+    settle(on, &settlement(&execution, FinalStatus::Succeeded)).await;
+    assert_eq!(on.executions().find_execution(&execution.execution_arn).await.unwrap(), None);
+    assert_eq!(stored_goal(on, &goal).await, Some(goal));
+}
+
+async fn p4_of_ends_at_once_one_is_recorded(on: &impl Tables) {
+    let (goal, execution) = claimed(on, 8).await;
+    let ends: Vec<_> = ENDS.into_iter().map(|status| settlement(&execution, status)).collect();
+    join_all(ends.iter().map(|end| settle(on, end))).await;
+    let read = found(on, &execution).await;
+    let won = ends.iter().find(|end| read.status == end.status.into()).expect("one that is recorded");
+    assert_eq!(read, ended(&execution, won));
+    let head = stored_goal(on, &goal).await.unwrap().head;
+    assert_eq!((head.claimed_by, head.status), (None, won.goal_status));
+}
+
+async fn an_end_of_sixty_four_failures_is_recorded(on: &impl Tables) {
+    let (_, execution) = claimed(on, 64).await;
+    let mut failed: Vec<_> = execution.action_ids.iter().map(|id| failed_action(id.as_str())).collect();
+    for action in &mut failed {
+        action.message = "あ".repeat(200);
+    }
+    let tally = Tally { succeeded: 0, failed };
+    let end = Settlement { tally, ..settlement(&execution, FinalStatus::Failed) };
+    settle(on, &end).await;
+    assert_eq!(found(on, &execution).await, ended(&execution, &end));
+}
+
+async fn p1_a_goal_can_be_claimed_after_the_end(on: &impl Tables) {
+    let (goal, mut execution) = claimed(on, 8).await;
+    for number in 2..5 {
+        assert_eq!(on.claims().claim_goal(&claim(&goal, number)).await.unwrap(), Claimed::GoalChanged);
+        settle(on, &settlement(&execution, FinalStatus::Succeeded)).await;
+        execution = claim(&goal, number).execution;
+        assert_eq!(on.claims().claim_goal(&claim(&goal, number)).await.unwrap(), Claimed::Yes);
+    }
+}

@@ -1,0 +1,75 @@
+//! What only a look at the stored rows shows: attributes for indexes, for expiry and for other services.
+
+use goal_activity_core::keys;
+use goal_activity_core::limits::HISTORY;
+use goal_activity_core::ports::{Claim, ClaimGoal, Claimed, RequestKey, SettleExecution};
+use goal_activity_core::rows::goal_rows;
+use goal_activity_events::{EventId, FinalStatus};
+use serde_json::{Value, json};
+
+use crate::backend::{AwsTables, Tables};
+use crate::given::{at, claim, claimed, goal, settlement, stored};
+
+on_dynamodb!(
+    a_goal_that_was_never_claimed_needs_no_count,
+    a_claim_and_an_end_keep_what_other_services_have_stored_with_a_goal,
+    an_execution_expires_some_time_after_its_end,
+    a_request_expires_some_time_after_it,
+    an_execution_that_was_told_leaves_the_index,
+);
+
+async fn a_goal_that_was_never_claimed_needs_no_count(on: &AwsTables) {
+    for count in [None, Some(json!(0))] {
+        let goal = goal(1);
+        let mut row = goal_rows(&goal).unwrap().remove(0);
+        match count {
+            Some(count) => row.insert(keys::CLAIMS.to_owned(), count),
+            None => row.remove(keys::CLAIMS),
+        };
+        on.put_goal_row(row.clone().into()).await;
+        assert_eq!(on.claims().claim_goal(&claim(&goal, 2)).await.unwrap(), Claimed::GoalChanged);
+        assert_eq!(on.goal_row(&goal.head.goal_id, keys::GOAL).await, Some(row.into()));
+        assert_eq!(on.claims().claim_goal(&claim(&goal, 1)).await.unwrap(), Claimed::Yes);
+    }
+}
+
+async fn a_claim_and_an_end_keep_what_other_services_have_stored_with_a_goal(on: &AwsTables) {
+    let goal = goal(1);
+    let mut row: Value = goal_rows(&goal).unwrap().remove(0).into();
+    row["colour"] = json!("赤");
+    row["updatedAt"] = json!("before");
+    on.put_goal_row(row.clone()).await;
+    assert_eq!(on.claims().claim_goal(&claim(&goal, 1)).await.unwrap(), Claimed::Yes);
+    on.settlements().settle(&settlement(&claim(&goal, 1).execution, FinalStatus::Succeeded)).await.unwrap();
+    row[keys::CLAIMS] = json!(1);
+    row["status"] = json!("partial");
+    row["updatedAt"] = json!(at(60));
+    assert_eq!(on.goal_row(&goal.head.goal_id, keys::GOAL).await, Some(row));
+}
+
+async fn an_execution_expires_some_time_after_its_end(on: &AwsTables) {
+    let (_, execution) = claimed(on, 8).await;
+    let row = || on.execution_row(execution.execution_arn.as_str(), keys::EXECUTION);
+    assert_eq!(row().await.unwrap().get(keys::EXPIRES_AT), None);
+    on.settlements().settle(&settlement(&execution, FinalStatus::Failed)).await.unwrap();
+    assert_eq!(row().await.unwrap()[keys::EXPIRES_AT], at(60).plus(HISTORY).as_seconds());
+}
+
+async fn a_request_expires_some_time_after_it(on: &AwsTables) {
+    let goal = stored(on, 1).await;
+    let request = RequestKey { source: "com.example".to_owned(), event_id: EventId::random() };
+    let claim = Claim { request: Some(request.clone()), ..claim(&goal, 1) };
+    assert_eq!(on.claims().claim_goal(&claim).await.unwrap(), Claimed::Yes);
+    let row = on.execution_row(&keys::request(&request.source, &request.event_id), keys::REQUEST).await.unwrap();
+    assert_eq!(row[keys::EXPIRES_AT], at(0).plus(HISTORY).as_seconds());
+    assert_eq!(row["acceptedAs"], claim.execution.execution_arn.as_str());
+}
+
+async fn an_execution_that_was_told_leaves_the_index(on: &AwsTables) {
+    let (goal, execution) = claimed(on, 8).await;
+    let row = || on.execution_row(execution.execution_arn.as_str(), keys::EXECUTION);
+    assert_eq!(row().await.unwrap()[keys::OPEN_SHARD], keys::open_shard(&goal.head.goal_id));
+    on.settlements().settle(&settlement(&execution, FinalStatus::Failed)).await.unwrap();
+    on.settlements().mark_told(&execution.execution_arn, at(61)).await.unwrap();
+    assert_eq!(row().await.unwrap().get(keys::OPEN_SHARD), None);
+}

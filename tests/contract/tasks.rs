@@ -1,0 +1,162 @@
+//! `ActionsWithTasks`, `ListTasks`, `RemoveTasks`.
+
+use std::collections::HashSet;
+
+use goal_activity_core::goal::Goal;
+use goal_activity_core::ports::{ActionsWithTasks, ListTasks, RemoveTasks};
+use goal_activity_core::task::{Task, TaskStatus};
+
+use crate::backend::Tables;
+use crate::given::{TEXT, at, execution, goal, stored_tasks, tasks};
+
+on_all_tables!(
+    a_goal_without_tasks_has_none,
+    p8_tasks_are_listed_in_the_order_of_the_actions,
+    a_task_is_read_as_it_was_stored,
+    actions_with_tasks_are_those_that_have_at_least_one,
+    a_page_ends_where_its_limit_is_and_the_next_goes_on_there,
+    the_last_page_is_known_by_having_nothing_after_it,
+    a_list_goes_on_after_a_task_that_is_gone,
+    p9_tasks_of_another_goal_are_never_seen,
+    tasks_of_one_execution_are_removed_and_no_others,
+    p2_removing_twice_or_nothing_is_the_same,
+    more_tasks_than_a_page_holds_are_all_found_and_removed,
+);
+/// Stores that many tasks for each of the goal's actions.
+async fn put_all(on: &impl Tables, goal: &Goal, number: u64, count: usize) -> Vec<Task> {
+    let execution = execution(goal, number);
+    let all: Vec<_> = goal.actions.iter().flat_map(|action| tasks(&execution, action, count)).collect();
+    for task in &all {
+        on.put_task(task).await;
+    }
+    all
+}
+
+async fn a_goal_without_tasks_has_none(on: &impl Tables) {
+    let goal = goal(1);
+    assert_eq!(stored_tasks(on, &goal).await, []);
+    assert_eq!(on.tasks().actions_with_tasks(&goal.head.goal_id).await.unwrap(), HashSet::new());
+}
+
+async fn p8_tasks_are_listed_in_the_order_of_the_actions(on: &impl Tables) {
+    let goal = goal(17);
+    let execution = execution(&goal, 1);
+    let all: Vec<_> = goal.actions.iter().flat_map(|action| tasks(&execution, action, 10)).collect();
+    for task in all.iter().rev() {
+        on.put_task(task).await;
+    }
+    assert_eq!(stored_tasks(on, &goal).await, all);
+}
+
+async fn a_task_is_read_as_it_was_stored(on: &impl Tables) {
+    let goal = goal(1);
+    let mut task = tasks(&execution(&goal, 1), &goal.actions[0], 1).remove(0);
+    (task.title, task.description) = (TEXT.to_owned(), TEXT.repeat(5));
+    (task.status, task.updated_at, task.completed_at) = (TaskStatus::Completed, at(99), Some(at(98)));
+    on.put_task(&task).await;
+    assert_eq!(stored_tasks(on, &goal).await, [task]);
+}
+
+async fn actions_with_tasks_are_those_that_have_at_least_one(on: &impl Tables) {
+    let goal = goal(9);
+    for (action, count) in goal.actions.iter().step_by(4).zip([1, 10, 3]) {
+        for task in tasks(&execution(&goal, 1), action, count) {
+            on.put_task(&task).await;
+        }
+    }
+    let with_tasks = on.tasks().actions_with_tasks(&goal.head.goal_id).await.unwrap();
+    assert_eq!(with_tasks, ["a-1-1", "a-1-5", "a-2-1"].map(|a| a.parse().unwrap()).into());
+}
+
+async fn a_page_ends_where_its_limit_is_and_the_next_goes_on_there(on: &impl Tables) {
+    let goal = goal(5);
+    let all = put_all(on, &goal, 1, 3).await;
+    let (mut seen, mut after) = (Vec::new(), None);
+    for expected in [4, 4, 4, 3] {
+        let page = on.tasks().list_tasks(&goal.head.goal_id, after.as_deref(), 4).await.unwrap();
+        assert_eq!(page.tasks.len(), expected);
+        let last = page.tasks.last().unwrap().position.clone();
+        seen.extend(page.tasks);
+        assert_eq!(page.last, (seen.len() < all.len()).then_some(last));
+        after = page.last;
+    }
+    assert_eq!(seen, all);
+}
+
+async fn the_last_page_is_known_by_having_nothing_after_it(on: &impl Tables) {
+    let goal = goal(1);
+    let all = put_all(on, &goal, 1, 3).await;
+    let id = &goal.head.goal_id;
+    let exactly = on.tasks().list_tasks(id, None, 3).await.unwrap();
+    assert_eq!((exactly.tasks, exactly.last), (all.clone(), None), "as many as there are");
+    let more = on.tasks().list_tasks(id, None, 1000).await.unwrap();
+    assert_eq!((more.tasks, more.last), (all.clone(), None), "more than there are");
+    let beyond = on.tasks().list_tasks(id, Some(&all[2].position), 1).await.unwrap();
+    assert_eq!((beyond.tasks, beyond.last), (vec![], None), "after the last");
+    let one = on.tasks().list_tasks(id, Some(&all[0].position), 1).await.unwrap();
+    assert_eq!((one.tasks, one.last.as_ref()), (vec![all[1].clone()], Some(&all[1].position)), "one of two");
+}
+
+async fn a_list_goes_on_after_a_task_that_is_gone(on: &impl Tables) {
+    let goal = goal(2);
+    let all = put_all(on, &goal, 1, 2).await;
+    let page = on.tasks().list_tasks(&goal.head.goal_id, Some("1#1#99"), 1000).await.unwrap();
+    assert_eq!((page.tasks.as_slice(), page.last), (&all[2..], None));
+}
+
+async fn p9_tasks_of_another_goal_are_never_seen(on: &impl Tables) {
+    let one = goal(1);
+    let mut other = one.clone();
+    other.head.goal_id = format!("{}-1", one.head.goal_id).parse().unwrap();
+    put_all(on, &other, 1, 2).await;
+    assert_eq!(stored_tasks(on, &one).await, []);
+    assert_eq!(on.tasks().actions_with_tasks(&one.head.goal_id).await.unwrap(), HashSet::new());
+    on.tasks().remove_tasks_of(&one.head.goal_id, &execution(&other, 1).execution_arn).await.unwrap();
+    assert_eq!(stored_tasks(on, &other).await.len(), 2);
+}
+
+async fn tasks_of_one_execution_are_removed_and_no_others(on: &impl Tables) {
+    let goal = goal(3);
+    put_all(on, &goal, 1, 3).await;
+    // The second workflow has replaced the tasks of one action, and one of another's.
+    let second = execution(&goal, 2);
+    let replaced: Vec<_> =
+        tasks(&second, &goal.actions[1], 3).into_iter().chain(tasks(&second, &goal.actions[2], 1)).collect();
+    for task in &replaced {
+        on.put_task(task).await;
+    }
+    on.tasks().remove_tasks_of(&goal.head.goal_id, &execution(&goal, 1).execution_arn).await.unwrap();
+    assert_eq!(stored_tasks(on, &goal).await, replaced);
+}
+
+async fn p2_removing_twice_or_nothing_is_the_same(on: &impl Tables) {
+    let goal = goal(2);
+    let (first, second) = (execution(&goal, 1).execution_arn, execution(&goal, 2).execution_arn);
+    on.tasks().remove_tasks_of(&goal.head.goal_id, &first).await.unwrap();
+    let all = put_all(on, &goal, 1, 2).await;
+    on.tasks().remove_tasks_of(&goal.head.goal_id, &second).await.unwrap();
+    assert_eq!(stored_tasks(on, &goal).await, all);
+    let (a, b) = futures_util::join!(
+        on.tasks().remove_tasks_of(&goal.head.goal_id, &first),
+        on.tasks().remove_tasks_of(&goal.head.goal_id, &first),
+    );
+    a.and(b).unwrap();
+    on.tasks().remove_tasks_of(&goal.head.goal_id, &first).await.unwrap();
+    assert_eq!(stored_tasks(on, &goal).await, []);
+}
+
+async fn more_tasks_than_a_page_holds_are_all_found_and_removed(on: &impl Tables) {
+    // DynamoDB's pages are 1 MB. The texts of a task are short, but other services may add to it.
+    let goal = goal(64);
+    let execution = execution(&goal, 1);
+    let mut all: Vec<_> = goal.actions.iter().flat_map(|action| tasks(&execution, action, 2)).collect();
+    for task in &mut all {
+        task.description = "説".repeat(4_000);
+        on.put_task(task).await;
+    }
+    let with_tasks = on.tasks().actions_with_tasks(&goal.head.goal_id).await.unwrap();
+    assert_eq!(with_tasks.len(), 64);
+    assert_eq!(stored_tasks(on, &goal).await, all);
+    on.tasks().remove_tasks_of(&goal.head.goal_id, &execution.execution_arn).await.unwrap();
+    assert_eq!(stored_tasks(on, &goal).await, []);
+}
