@@ -2,5 +2,11 @@
 //! any moment. The tests break what they share, so they run one after the other, on a stack of their own.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation is how a test reports")]
 
-mod takeover;
+mod crash;
+mod disturbances;
+mod proxy;
+mod stories;
+mod storm;
+mod tap;
+mod truth;
 mod workers;

@@ -1,9 +1,12 @@
+use std::time::Duration;
+
 use goal_activity_events::{ExecutionArn, GoalId, UserId};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::stack::root;
-use crate::{Stack, eventually, signed};
+use crate::wait::DEADLINE;
+use crate::{Stack, signed, within};
 
 /// A user of the API, signed in.
 #[derive(Debug, Clone)]
@@ -12,6 +15,7 @@ pub struct User {
     /// The `sub` of the token.
     pub id: UserId,
     token: Option<String>,
+    patient: bool,
 }
 
 /// An answer of the API.
@@ -46,7 +50,7 @@ impl User {
         let token = tokens["AuthenticationResult"]["AccessToken"].as_str().expect("an access token").to_owned();
         let attributes = user["User"]["Attributes"].as_array().expect("a user's attributes");
         let sub = attributes.iter().find(|a| a["Name"] == "sub").and_then(|a| a["Value"].as_str()).expect("a sub");
-        Self { stack: stack.clone(), id: sub.parse().expect("a user id"), token: Some(token) }
+        Self { stack: stack.clone(), id: sub.parse().expect("a user id"), token: Some(token), patient: false }
     }
 
     /// The same user with something else for a token.
@@ -60,7 +64,21 @@ impl User {
         self.token.as_deref().unwrap_or_default()
     }
 
+    /// The same user, who does what a client is to do: tries again what the API says is retryable.
+    #[must_use]
+    pub fn patient(&self) -> Self {
+        Self { patient: true, ..self.clone() }
+    }
+
     async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+        within(DEADLINE, "an answer that is not retryable", || async {
+            let answer = self.send_once(request.try_clone().expect("a body that can be sent again")).await;
+            (!self.patient || answer.body["retryable"] != true).then_some(answer)
+        })
+        .await
+    }
+
+    async fn send_once(&self, request: reqwest::RequestBuilder) -> Answer {
         let request = match &self.token {
             Some(token) => request.bearer_auth(token),
             None => request,
@@ -112,8 +130,13 @@ impl User {
 
     /// Waits until a workflow has ended, and checks on the way that its progress never lies (promise P6).
     pub async fn ended(&self, arn: &ExecutionArn) -> Value {
+        self.ended_within(DEADLINE, arn).await
+    }
+
+    /// The same with another deadline.
+    pub async fn ended_within(&self, time: Duration, arn: &ExecutionArn) -> Value {
         let seen = std::sync::Mutex::new(0);
-        eventually(&format!("the end of {arn}"), || async {
+        within(time, &format!("the end of {arn}"), || async {
             let Answer { status, body, .. } = self.status(arn).await;
             assert_eq!(status, 200, "{body}");
             let number = |field: &str| body[field].as_u64().expect(field);

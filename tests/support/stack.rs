@@ -134,13 +134,17 @@ impl Stack {
         arns.map(|e| e.execution_arn().parse().expect("an execution ARN")).collect()
     }
 
-    /// Whether a queue, by the name of its output, has no message, not even one that somebody has in hand.
+    /// Whether a queue, by the name of its output, has no message, not even one that somebody has in hand or that comes
+    /// later.
     pub async fn is_empty(&self, queue: &str) -> bool {
-        let (visible, in_flight) =
-            (Attribute::ApproximateNumberOfMessages, Attribute::ApproximateNumberOfMessagesNotVisible);
+        let counts = [
+            Attribute::ApproximateNumberOfMessages,
+            Attribute::ApproximateNumberOfMessagesNotVisible,
+            Attribute::ApproximateNumberOfMessagesDelayed,
+        ];
         let get = self.sqs().get_queue_attributes().queue_url(self.output(queue)).attribute_names(Attribute::All);
         let attributes = get.send().await.expect("a queue has attributes").attributes.unwrap_or_default();
-        [visible, in_flight].iter().all(|name| attributes.get(name).is_none_or(|count| count == "0"))
+        counts.iter().all(|name| attributes.get(name).is_none_or(|count| count == "0"))
     }
 
     /// Lets the reconciler do a run now.

@@ -1,0 +1,160 @@
+//! What goes wrong. Each goes on for as long as it is polled.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use fastrand::Rng;
+use goal_activity_tests::Stack;
+use tokio::time::sleep;
+
+use crate::proxy::FaultProxy;
+use crate::tap::Tap;
+use crate::workers;
+
+/// Dead-letter queues, where their messages come from, and what these are.
+const DEAD_LETTERS: [(&str, &str, &str); 3] = [
+    ("LaunchDlqUrl", "LaunchQueueUrl", "dead requests redriven"),
+    ("BatchDlqUrl", "BatchQueueUrl", "dead batches redriven"),
+    ("ProjectionDlqUrl", "ProjectionQueueUrl", "dead events redriven"),
+];
+
+/// What was done so far, by name.
+#[derive(Debug, Default)]
+pub(crate) struct Tally(Mutex<BTreeMap<&'static str, u64>>);
+
+impl Tally {
+    fn add(&self, what: &'static str, count: usize) {
+        *self.0.lock().unwrap().entry(what).or_default() += count as u64;
+    }
+
+    pub(crate) fn text(&self) -> String {
+        let counts = self.0.lock().unwrap();
+        counts.iter().map(|(what, count)| format!("{count} {what}")).collect::<Vec<_>>().join(", ")
+    }
+}
+
+async fn pause(random: &mut Rng, milliseconds: std::ops::Range<u64>) {
+    sleep(Duration::from_millis(random.u64(milliseconds))).await;
+}
+
+/// DynamoDB fails now and then, and sometimes nearly always for a moment: longer than the SDK tries again.
+pub(crate) async fn faults(proxy: &FaultProxy, mut random: Rng) {
+    loop {
+        proxy.fail(3);
+        pause(&mut random, 4_000..8_000).await;
+        proxy.fail(80);
+        pause(&mut random, 300..1_500).await;
+    }
+}
+
+/// Workers are killed, some at a time. Not for ever: each costs its batch the rest of its lease.
+pub(crate) async fn kills(stack: &Stack, tally: &Tally, times: usize, mut random: Rng) {
+    let function = stack.function("WorkerFunction").await;
+    let name = function["FunctionName"].as_str().unwrap();
+    for _ in 0..times {
+        pause(&mut random, 2_500..7_000).await;
+        for pid in workers::of(name, stack.endpoint()) {
+            if random.u32(0..100) < 60 {
+                workers::crash(pid);
+                tally.add("workers killed", 1);
+            }
+        }
+    }
+    std::future::pending::<()>().await;
+}
+
+/// The rules by which the projector hears of anything.
+async fn rules(stack: &Stack) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for bus in ["default", stack.output("EventBusName")] {
+        let list = stack.eventbridge().list_rules().event_bus_name(bus).send().await.unwrap();
+        let names = list.rules().iter().filter_map(|r| r.name()).map(str::to_owned);
+        let of_projector = names.filter(|n| n.contains("ExecutionStatusChanged") || n.contains("BatchProgressed"));
+        found.extend(of_projector.map(|name| (bus.to_owned(), name)));
+    }
+    assert_eq!(found.len(), 2, "{found:?}");
+    found
+}
+
+/// Lets the projector hear again.
+pub(crate) async fn enable_rules(stack: &Stack) {
+    for (bus, rule) in rules(stack).await {
+        stack.eventbridge().enable_rule().event_bus_name(bus).name(rule).send().await.unwrap();
+    }
+}
+
+/// For some time no event reaches the projector: those are lost.
+pub(crate) async fn losses(stack: &Stack, tally: &Tally, mut random: Rng) {
+    loop {
+        pause(&mut random, 3_000..10_000).await;
+        for (bus, rule) in rules(stack).await {
+            stack.eventbridge().disable_rule().event_bus_name(bus).name(rule).send().await.unwrap();
+        }
+        tally.add("times deaf", 1);
+        pause(&mut random, 2_000..8_000).await;
+        enable_rules(stack).await;
+    }
+}
+
+/// Half of all events come again, at once or later than what came after them. Hears them all.
+pub(crate) async fn echoes(stack: &Stack, tap: &Tap, tally: &Tally, mut random: Rng) {
+    loop {
+        for event in tap.listen().await {
+            let queue = match event["detail-type"].as_str().unwrap() {
+                "GoalActivityRequested" => "LaunchQueueUrl",
+                "WorkflowCompleted" => continue,
+                _ => "ProjectionQueueUrl",
+            };
+            if random.bool() {
+                let again = stack.sqs().send_message().queue_url(stack.output(queue)).message_body(event.to_string());
+                again.delay_seconds(random.i32(0..15)).send().await.unwrap();
+                tally.add("events repeated", 1);
+            }
+        }
+        pause(&mut random, 50..200).await;
+    }
+}
+
+/// Batches that wait for a worker are delivered twice. To look at one counts as a receive of it.
+pub(crate) async fn repeated_batches(stack: &Stack, tally: &Tally, mut random: Rng) {
+    let (sqs, queue) = (stack.sqs(), stack.output("BatchQueueUrl"));
+    loop {
+        pause(&mut random, 500..4_000).await;
+        let look = sqs.receive_message().queue_url(queue).visibility_timeout(0).send().await.unwrap();
+        for message in look.messages.unwrap_or_default() {
+            let copy = sqs.send_message().queue_url(queue).message_body(message.body().unwrap());
+            copy.delay_seconds(random.i32(0..5)).send().await.unwrap();
+            tally.add("batches repeated", 1);
+        }
+    }
+}
+
+/// An operator moves dead letters back to where they came from.
+pub(crate) async fn redrives(stack: &Stack, tally: &Tally) {
+    let sqs = stack.sqs();
+    loop {
+        for (dead, source, what) in DEAD_LETTERS {
+            let receive = sqs.receive_message().queue_url(stack.output(dead)).max_number_of_messages(10);
+            for letter in receive.send().await.unwrap().messages.unwrap_or_default() {
+                let back = sqs.send_message().queue_url(stack.output(source)).message_body(letter.body().unwrap());
+                back.send().await.unwrap();
+                let handle = letter.receipt_handle().unwrap();
+                sqs.delete_message().queue_url(stack.output(dead)).receipt_handle(handle).send().await.unwrap();
+                tally.add(what, 1);
+            }
+        }
+        sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// The reconciler runs more often than every minute, and twice at a time.
+pub(crate) async fn reconciliations(stack: &Stack, tally: &Tally) {
+    loop {
+        let (one, other) = futures_util::future::join(stack.reconcile(), stack.reconcile()).await;
+        for run in [one, other] {
+            tally.add("repairs", usize::try_from(run["repaired"].as_u64().unwrap_or(0)).unwrap());
+        }
+        sleep(Duration::from_secs(8)).await;
+    }
+}

@@ -1,0 +1,130 @@
+//! What users do meanwhile.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+use futures_util::future::{join, join_all};
+use goal_activity_events::{ClaimSequence, EventId, ExecutionArn, GoalActivityRequested, GoalId, Version};
+use goal_activity_tests::{Answer, Chart, Stack, User, within};
+use serde_json::Value;
+use tokio::time::sleep;
+
+/// How long a workflow may take while everything goes wrong: a batch whose workers are killed twice loses two leases.
+const END: Duration = Duration::from_secs(280);
+
+/// One goal, and what its user does with it.
+#[derive(Debug)]
+pub(crate) struct Story {
+    stack: Stack,
+    user: User,
+    pub(crate) goal: GoalId,
+    /// The actions that the AI refuses.
+    pub(crate) refused: Vec<String>,
+    random: Rng,
+}
+
+impl Story {
+    /// A story by chance.
+    pub(crate) async fn new(stack: &Stack, user: &User, mut random: Rng) -> Self {
+        let actions = random.choice([1, 4, 8, 9, 16, 24, 40]).unwrap();
+        let mut refused = Vec::new();
+        let mut chart = Chart::of(actions);
+        for i in 0..actions {
+            let action = format!("a-{}-{}", i / 8 + 1, i % 8 + 1);
+            let latency = format!("latency-ms={}", random.u32(0..1_500));
+            let directive = match random.u32(0..100) {
+                0..8 => {
+                    refused.push(action.clone());
+                    format!("{latency}, fail")
+                }
+                8..12 => format!("{latency}, fail-times=1"),
+                _ => latency,
+            };
+            chart = chart.script(&action, &directive);
+        }
+        let goal = stack.goal(user, chart).await;
+        Self { stack: stack.clone(), user: user.patient(), goal, refused, random }
+    }
+
+    /// Plays it, until every workflow that it knows of has ended.
+    pub(crate) async fn play(&mut self) {
+        let by_event = self.random.u32(0..100) < 30;
+        let first = if by_event { self.requested().await } else { self.started().await.expect("something to do") };
+        if self.random.u32(0..100) < 40 {
+            self.cancelled(&first).await;
+        }
+        let end = self.ended(&first).await;
+        // After a cancellation there may be a second one, or everything left to do.
+        let retried = self.retried(&first).await;
+        for arn in self.started().await.into_iter().chain(retried) {
+            self.ended(&arn).await;
+        }
+        assert_eq!(self.user.status(&first).await.body, end, "terminal is terminal");
+    }
+
+    async fn ended(&self, arn: &ExecutionArn) -> Value {
+        self.user.ended_within(END, arn).await
+    }
+
+    /// By another service, which says it up to three times.
+    async fn requested(&mut self) -> ExecutionArn {
+        let request = GoalActivityRequested {
+            version: Version::V1,
+            event_id: EventId::random(),
+            occurred_at: "2026-11-24T00:00:00Z".parse().unwrap(),
+            execution_arn: None,
+            goal_id: self.goal.clone(),
+            user_id: self.user.id.clone(),
+            action_ids: None,
+            regenerate: false,
+        };
+        join_all((0..self.random.u32(1..4)).map(|_| self.stack.emit("planner", &request))).await;
+        within(END, "a request that is accepted", || async {
+            let row = self.stack.goal_row(&self.goal).await;
+            (row["activitySequence"].as_u64() > Some(0)).then_some(())
+        })
+        .await;
+        let machine = self.stack.output("StateMachineArn").parse().unwrap();
+        ExecutionArn::derive(&machine, &self.goal, ClaimSequence(1))
+    }
+
+    /// By the API, several times at once. Nothing when there is nothing to do.
+    async fn started(&mut self) -> Option<ExecutionArn> {
+        let starts = (0..self.random.u32(1..4)).map(|_| self.user.start(&self.goal));
+        let arns: Vec<_> = join_all(starts).await.iter().filter_map(accepted).collect();
+        arns.into_iter().max_by_key(sequence)
+    }
+
+    /// Retried by two at once.
+    async fn retried(&mut self, ended: &ExecutionArn) -> Vec<ExecutionArn> {
+        let (one, other) = join(self.user.retry(ended), self.user.retry(ended)).await;
+        [one, other].iter().filter_map(accepted).collect()
+    }
+
+    /// Many cancels of one workflow at any moment of its life, and starts in between.
+    async fn cancelled(&mut self, arn: &ExecutionArn) {
+        sleep(Duration::from_millis(self.random.u64(0..4_000))).await;
+        let cancels = (0..self.random.u32(1..9)).map(|_| self.user.cancel(arn, Some("not now")));
+        let starts = (0..2).map(|_| self.user.start(&self.goal));
+        let (cancels, starts) = join(join_all(cancels), join_all(starts)).await;
+        for answer in &cancels {
+            assert!(answer.status == 200 || answer.body["code"] == "ALREADY_ENDED", "{answer:?}");
+        }
+        for next in starts.iter().filter_map(accepted).filter(|next| next != arn) {
+            self.ended(&next).await;
+        }
+    }
+}
+
+/// The workflow that was started by this call or, as it seems to the caller, by an earlier one that got no answer.
+fn accepted(answer: &Answer) -> Option<ExecutionArn> {
+    match (answer.status, answer.body["code"].as_str()) {
+        (202, _) | (409, Some("ALREADY_RUNNING")) => Some(answer.arn()),
+        (409, Some("NOTHING_TO_DO" | "NOTHING_FAILED")) => None,
+        _ => unreachable!("{answer:?}"),
+    }
+}
+
+fn sequence(arn: &ExecutionArn) -> u64 {
+    arn.name().rsplit('-').next().unwrap().parse().unwrap()
+}

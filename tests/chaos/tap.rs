@@ -1,0 +1,59 @@
+//! Hears everything that goes over the buses, and can say it again.
+
+use std::sync::Mutex;
+
+use aws_sdk_eventbridge::types::Target;
+use aws_sdk_sqs::types::QueueAttributeName;
+use goal_activity_tests::Stack;
+use serde_json::{Value, json};
+
+const RULE: &str = "chaos-tap";
+
+/// A queue of the test's own behind rules for all events of the pipeline.
+#[derive(Debug)]
+pub(crate) struct Tap {
+    stack: Stack,
+    queue: String,
+    heard: Mutex<Vec<Value>>,
+}
+
+impl Tap {
+    /// Hears everything from now on.
+    pub(crate) async fn new(stack: &Stack) -> Self {
+        let sqs = stack.sqs();
+        let queue = sqs.create_queue().queue_name(RULE).send().await.unwrap().queue_url.unwrap();
+        let arn = QueueAttributeName::QueueArn;
+        let attributes =
+            sqs.get_queue_attributes().queue_url(&queue).attribute_names(arn.clone()).send().await.unwrap();
+        let arn = attributes.attributes.unwrap().remove(&arn).unwrap();
+        let ours = json!({ "detail-type": ["GoalActivityRequested", "BatchProgressed", "WorkflowCompleted"] });
+        let machine =
+            json!({ "source": ["aws.states"], "detail": { "stateMachineArn": [stack.output("StateMachineArn")] } });
+        for (bus, pattern) in [(stack.output("EventBusName"), ours), ("default", machine)] {
+            let put = stack.eventbridge().put_rule().name(RULE).event_bus_name(bus).event_pattern(pattern.to_string());
+            put.send().await.unwrap();
+            let target = Target::builder().id("queue").arn(&arn).build().unwrap();
+            stack.eventbridge().put_targets().rule(RULE).event_bus_name(bus).targets(target).send().await.unwrap();
+        }
+        Self { stack: stack.clone(), queue, heard: Mutex::default() }
+    }
+
+    /// What is new since the last time, at most 10 events.
+    pub(crate) async fn listen(&self) -> Vec<Value> {
+        let sqs = self.stack.sqs();
+        let receive = sqs.receive_message().queue_url(&self.queue).max_number_of_messages(10);
+        let mut events: Vec<Value> = Vec::new();
+        for message in receive.send().await.unwrap().messages.unwrap_or_default() {
+            events.push(serde_json::from_str(message.body().unwrap()).unwrap());
+            let handle = message.receipt_handle().unwrap();
+            sqs.delete_message().queue_url(&self.queue).receipt_handle(handle).send().await.unwrap();
+        }
+        self.heard.lock().unwrap().extend(events.iter().cloned());
+        events
+    }
+
+    /// Every event of that type that was heard so far.
+    pub(crate) fn heard(&self, detail_type: &str) -> Vec<Value> {
+        self.heard.lock().unwrap().iter().filter(|e| e["detail-type"] == detail_type).cloned().collect()
+    }
+}
