@@ -146,13 +146,14 @@ pub(crate) async fn commit(ports: &Ports, commit: &ActionCommit<'_>) -> Outside<
     let sim = &ports.sim;
     let tables = &sim.tables;
     let key = (commit.execution.clone(), commit.batch_index);
+    let old = commit.tasks.iter().map(|t| t.position.clone()).collect();
+    let replacing = ActionCommit { replaces: Replaces::Positions(old), ..commit.clone() };
     match sim.flaw {
         Some(Flaw::OutcomeNotConditional) => {
             if let Some(ledger) = tables.state().ledgers.get_mut(&key) {
                 ledger.outcomes.remove(commit.action);
             }
-            let old = commit.tasks.iter().map(|t| t.position.clone()).collect();
-            tables.commit_action(&ActionCommit { replaces: Replaces::Positions(old), ..commit.clone() }).await
+            tables.commit_action(&replacing).await
         }
         Some(Flaw::SealIgnored) => {
             let sealed = tables.state().ledgers.get_mut(&key).map(|l| std::mem::replace(&mut l.sealed, false));
@@ -163,23 +164,19 @@ pub(crate) async fn commit(ports: &Ports, commit: &ActionCommit<'_>) -> Outside<
             done
         }
         Some(Flaw::TasksSavedApart) => {
-            let mut saved = commit.tasks.clone();
-            insert(sim, &mut saved);
+            let tasks = commit.tasks.iter().map(|t| ((t.goal_id.clone(), t.position.clone()), t.clone()));
+            tables.state().tasks.extend(tasks);
             sleep(sim.some_millis(1, 30)).await;
             if sim.goes_wrong(sim.profile.crash, "a function dies between two writes") {
                 ports.run.die::<()>(sim, "between tasks and outcome").await;
             }
-            let old = commit.tasks.iter().map(|t| t.position.clone()).collect();
-            tables.commit_action(&ActionCommit { replaces: Replaces::Positions(old), ..commit.clone() }).await
+            tables.commit_action(&replacing).await
         }
         Some(Flaw::TaskIdsRandom) => {
             let tasks = commit.tasks.iter().cloned().map(|t| Task { task_id: random_id(sim), ..t }).collect();
             tables.commit_action(&ActionCommit { tasks, ..commit.clone() }).await
         }
-        Some(Flaw::TasksReplaced) => {
-            let old = commit.tasks.iter().map(|t| t.position.clone()).collect();
-            tables.commit_action(&ActionCommit { replaces: Replaces::Positions(old), ..commit.clone() }).await
-        }
+        Some(Flaw::TasksReplaced) => tables.commit_action(&replacing).await,
         Some(Flaw::ForeignGoal) => {
             let goals = tables.state().goals.len();
             let goal: GoalId = format!("goal-{}", sim.between(1, goals as u64)).parse().expect("a goal id");
@@ -192,11 +189,6 @@ pub(crate) async fn commit(ports: &Ports, commit: &ActionCommit<'_>) -> Outside<
 
 fn random_id(sim: &Sim) -> goal_activity_events::TaskId {
     format!("task-{}", sim.between(0, u64::MAX)).parse().expect("a task id")
-}
-
-fn insert(sim: &Sim, tasks: &mut Vec<Task>) {
-    let mut state = sim.tables.state();
-    state.tasks.extend(tasks.drain(..).map(|t| ((t.goal_id.clone(), t.position.clone()), t)));
 }
 
 /// Seals one batch.

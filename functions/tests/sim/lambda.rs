@@ -78,6 +78,31 @@ impl Display for Run {
 }
 
 impl Run {
+    fn new(sim: &Sim, function: Function, subject: Option<ExecutionArn>) -> Self {
+        let mut core = sim.core();
+        core.invocations += 1;
+        Self(Arc::new(Inner {
+            function,
+            number: core.invocations,
+            subject,
+            skew: core.rng.i64(-sim.profile.skew..=sim.profile.skew),
+            dead: AtomicBool::new(false),
+            life: AtomicBool::new(false),
+            known: Mutex::default(),
+        }))
+    }
+
+    /// Notes that the invocation is dead.
+    fn mourn(&self, sim: &Sim, limit: Duration) {
+        if !self.0.dead.load(Ordering::Relaxed) {
+            sim.note(self, || format!("KILLED after {:.1} s", limit.as_secs_f64()));
+        }
+        if self.is_worker() && !self.has_shown_life() {
+            // Its message stays hidden for the queue's visibility timeout, which is longer than the batch lives.
+            sim.core().excused.extend(self.0.subject.clone());
+        }
+    }
+
     /// Comes to no end once the invocation is dead.
     pub(crate) async fn alive(&self) {
         if self.0.dead.load(Ordering::Relaxed) {
@@ -137,22 +162,9 @@ pub(crate) async fn invoke<T>(
     dies_after: Option<Duration>,
     work: impl FnOnce(Ports) -> Work<T>,
 ) -> Option<T> {
-    let number = {
-        let mut core = sim.core();
-        core.in_flight += 1;
-        core.invocations += 1;
-        core.invocations
-    };
+    sim.core().in_flight += 1;
+    let run = Run::new(sim, function, subject);
     sleep(sim.some_millis(2, 60)).await;
-    let run = Run(Arc::new(Inner {
-        function,
-        number,
-        subject,
-        skew: sim.core().rng.i64(-sim.profile.skew..=sim.profile.skew),
-        dead: AtomicBool::new(false),
-        life: AtomicBool::new(false),
-        known: Mutex::default(),
-    }));
     let timeout = function.timeout();
     let killed = sim.goes_wrong(sim.profile.kill, "a function is killed");
     let limit = match dies_after {
@@ -170,13 +182,7 @@ pub(crate) async fn invoke<T>(
     .await;
     drop(work);
     if done.is_none() {
-        if !run.0.dead.load(Ordering::Relaxed) {
-            sim.note(&run, || format!("KILLED after {:.1} s", limit.as_secs_f64()));
-        }
-        if run.is_worker() && !run.has_shown_life() {
-            // Its message stays hidden for the queue's visibility timeout, which is longer than the batch lives.
-            sim.core().excused.extend(run.subject().cloned());
-        }
+        run.mourn(sim, limit);
     }
     sim.core().in_flight -= 1;
     done

@@ -11,7 +11,7 @@ use std::time::Duration;
 use goal_activity_core::limits::ACTIONS_PER_BATCH;
 use goal_activity_core::outcome::End;
 use goal_activity_core::ports::{Answered, ExecutionInput, Machine};
-use goal_activity_events::{BatchMessage, ExecutionArn, TaskToken, Timestamp, Version};
+use goal_activity_events::{ActionId, BatchMessage, ExecutionArn, TaskToken, Timestamp, Version};
 use goal_activity_functions::finalize::FinalizeAnswer;
 use serde_json::json;
 use tokio::time::{sleep, timeout};
@@ -87,26 +87,33 @@ pub(crate) fn start(sim: &Sim, input: &ExecutionInput) {
     let (timed, timed_arn) = (sim.clone(), arn.clone());
     tokio::task::spawn_local(async move {
         sleep(WORKFLOW).await;
+        // As on an emulator that knows no timeout: the reconciler overrules it.
+        let runs = timed.core().machines.0[&timed_arn].ended.is_none();
+        if runs && timed.goes_wrong(timed.profile.no_timeout, "an execution does not time out") {
+            return;
+        }
         end(&timed, &timed_arn, End::TimedOut, "TIMED_OUT");
     });
-    let chunks: Vec<_> = input.action_ids.chunks(ACTIONS_PER_BATCH).map(<[_]>::to_vec).collect();
-    let mut batches = Vec::new();
-    for (index, action_ids) in (0..).zip(chunks) {
-        sim.core().machines.0.get_mut(arn).unwrap().batches.insert(index, Waiting::default());
-        batches.push(BatchMessage {
-            version: Version::V1,
-            execution_arn: arn.clone(),
-            goal_id: input.goal_id.clone(),
-            user_id: input.user_id.clone(),
-            batch_index: index,
-            action_ids,
-            regenerate: input.regenerate,
-            enqueued_at: sim.now(),
-            task_token: TaskToken::new(""),
-        });
-    }
+    let chunks = input.action_ids.chunks(ACTIONS_PER_BATCH);
+    let batches: Vec<_> = (0..).zip(chunks).map(|(index, ids)| batch(sim, input, index, ids.to_vec())).collect();
+    let waiting = batches.iter().map(|b| (b.batch_index, Waiting::default())).collect();
+    sim.core().machines.0.get_mut(arn).unwrap().batches = waiting;
     for batch in batches {
         tokio::task::spawn_local(enqueue(sim.clone(), batch));
+    }
+}
+
+fn batch(sim: &Sim, input: &ExecutionInput, batch_index: u32, action_ids: Vec<ActionId>) -> BatchMessage {
+    BatchMessage {
+        version: Version::V1,
+        execution_arn: input.execution_arn.clone(),
+        goal_id: input.goal_id.clone(),
+        user_id: input.user_id.clone(),
+        batch_index,
+        action_ids,
+        regenerate: input.regenerate,
+        enqueued_at: sim.now(),
+        task_token: TaskToken::new(""),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
-use goal_activity_core::execution::Execution;
+use goal_activity_core::execution::{Execution, Status};
 use goal_activity_core::task::TaskStatus;
 use goal_activity_events::{ExecutionArn, GoalId};
 use goal_activity_functions::memory::samples;
@@ -124,10 +124,10 @@ async fn run_errand(sim: &Sim, goal: &GoalId, user: &str, errand: Errand) {
             let starts = (0..sim.between(2, 4)).map(|_| start(sim, goal, user, json!({})));
             futures_util::future::join_all(starts.collect::<Vec<_>>()).await;
         }
-        (Errand::Cancel, Some(arn)) => drop(workflow(sim, user, "POST", "cancel", &arn).await),
+        (Errand::Cancel, Some(arn)) => cancel(sim, user, &arn).await,
         (Errand::CancelAtTheEnd, Some(arn)) => {
             wait_for_the_end(sim, &arn).await;
-            drop(workflow(sim, user, "POST", "cancel", &arn).await);
+            cancel(sim, user, &arn).await;
         }
         (Errand::Retry, Some(arn)) => accepted(sim, workflow(sim, user, "POST", "retry", &arn).await),
         (Errand::Look, Some(arn)) => look(sim, user, &arn).await,
@@ -207,6 +207,14 @@ async fn start(sim: &Sim, goal: &GoalId, user: &str, body: Value) {
 async fn workflow(sim: &Sim, user: &str, method: &str, what: &str, arn: &ExecutionArn) -> Option<(i64, Value)> {
     let route = format!("{method} /api/workflows/{{executionArn}}/{what}");
     call(sim, user, route, json!({ "executionArn": arn }), json!({})).await
+}
+
+async fn cancel(sim: &Sim, user: &str, arn: &ExecutionArn) {
+    let Some((200, body)) = workflow(sim, user, "POST", "cancel", arn).await else { return };
+    let status = sim.tables.state().executions[arn].status;
+    if body["status"] != "ABORTED" || status != Status::Aborted {
+        sim.violated("P4", format!("a cancel of {} is answered with {}, it is {status}", arn.name(), body["status"]));
+    }
 }
 
 /// Remembers what the API has promised.

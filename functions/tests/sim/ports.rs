@@ -56,6 +56,12 @@ enum Fault {
     DiesAfter,
 }
 
+/// An answer for the trace, where it is short.
+fn answer(done: &impl Debug) -> String {
+    let text = format!("{done:?}");
+    if text.len() <= 60 { text } else { "Ok(..)".to_owned() }
+}
+
 impl Ports {
     fn tables(&self) -> &World {
         &self.sim.tables
@@ -104,11 +110,11 @@ impl Ports {
         let fault = self.fault(name);
         sleep(self.latency()).await;
         self.run.alive().await;
-        let note = |what: &str| self.sim.note(&self.run, || format!("{name} {about}: {what}"));
+        let note = |what: &dyn Fn() -> String| self.sim.note(&self.run, || format!("{name} {about}: {}", what()));
         match fault {
             Some(Fault::DiesBefore) => self.run.die(&self.sim, &format!("before {name} {about}")).await,
             Some(Fault::Fails) => {
-                note("FAILS");
+                note(&|| "FAILS".to_owned());
                 return Err(Unavailable::new(name, "simulated"));
             }
             _ => {}
@@ -117,20 +123,17 @@ impl Ports {
         match fault {
             Some(Fault::DiesAfter) => self.run.die(&self.sim, &format!("after {name} {about}")).await,
             Some(Fault::FailsThoughDone) => {
-                note("done, but FAILS");
+                note(&|| "done, but FAILS".to_owned());
                 return Err(Unavailable::new(name, "simulated, though it was done"));
             }
             Some(Fault::DoneTwice) => {
                 sleep(self.latency()).await;
                 done = work().await;
-                note("done TWICE");
+                note(&|| "done TWICE".to_owned());
             }
             _ => {}
         }
-        self.sim.note(&self.run, || {
-            let answer = format!("{done:?}");
-            format!("{name} {about}: {}", if answer.len() <= 60 { &answer } else { "Ok(..)" })
-        });
+        note(&|| answer(&done));
         if self.sim.chance(0.3) {
             sleep(self.latency()).await;
         }

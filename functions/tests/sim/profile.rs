@@ -75,6 +75,8 @@ pub(crate) struct Profile {
     pub(crate) skew: i64,
     /// Step Functions is minutes late with a state.
     pub(crate) late_state: f64,
+    /// Step Functions does not end an execution when its time is over.
+    pub(crate) no_timeout: f64,
     /// A worker dies once per batch, after its first sign of life.
     pub(crate) worker_dies: f64,
     /// A message or event is delivered twice.
@@ -108,6 +110,7 @@ const CALM: Profile = Profile {
     outage: None,
     skew: 0,
     late_state: 0.0,
+    no_timeout: 0.0,
     worker_dies: 0.0,
     duplicate: 0.0,
     late: 300,
@@ -143,6 +146,7 @@ const WILD: Profile = Profile {
     lose_batch: 0.02,
     skew: 500,
     late_state: 0.03,
+    no_timeout: 0.3,
     stale: 0.1,
     mood: Mood::Slow,
     strict: false,
