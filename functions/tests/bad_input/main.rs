@@ -12,6 +12,8 @@ mod batches;
 mod entry;
 mod finalize;
 mod logs;
+mod mutate;
+mod random;
 mod reports;
 mod requests;
 #[path = "../promises/rig.rs"]
