@@ -43,7 +43,7 @@ impl PutEvents for EventBridge {
 
 fn refusal(entry: &PutEventsResultEntry) -> Option<Refusal> {
     let code = entry.error_code()?;
-    Some(Refusal { code: code.to_owned(), message: entry.error_message().unwrap_or_default().to_owned() })
+    Some(Refusal { code: code.to_owned(), message: without_values(entry.error_message().unwrap_or_default()) })
 }
 
 /// Why a call failed, in AWS's own words where there are any. Not the SDK's `DisplayErrorContext`: that prints whole
@@ -54,8 +54,17 @@ where
     R: Debug + 'static,
 {
     match (error.code(), error.message()) {
-        (Some(code), Some(message)) => format!("{code}: {message}"),
+        (Some(code), Some(message)) => format!("{code}: {}", without_values(message)),
         _ => chain(error),
+    }
+}
+
+/// A message of AWS without what it repeats of a request: its validation says `Value '…' at 'field' failed to satisfy …`.
+fn without_values(message: &str) -> String {
+    let Some((before, rest)) = message.split_once("Value '") else { return message.to_owned() };
+    match rest.rsplit_once("' at '") {
+        Some((_, field)) => format!("{before}a value at '{field}"),
+        None => format!("{before}a value"),
     }
 }
 
@@ -63,4 +72,32 @@ where
 fn chain(error: &(dyn Error + 'static)) -> String {
     let errors = std::iter::successors(Some(error), |e| (*e).source());
     errors.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_values;
+
+    #[test]
+    fn values_are_left_out_however_they_are_quoted() {
+        let one =
+            "1 validation error detected: Value 'it's a 'secret' at 'home' at 'taskToken' failed to satisfy constraint";
+        assert_eq!(
+            without_values(one),
+            "1 validation error detected: a value at 'taskToken' failed to satisfy constraint"
+        );
+        let two = "2 errors: Value 'secret' at 'a' failed: Member 1; Value 'secret' at 'b' failed: Member 2";
+        assert_eq!(without_values(two), "2 errors: a value at 'b' failed: Member 2");
+        assert_eq!(without_values("a Value 'secret"), "a a value");
+        assert_eq!(without_values("x' at 'y: Value 'secret'"), "x' at 'y: a value");
+    }
+
+    #[test]
+    fn other_messages_stay_as_they_are() {
+        for message in
+            ["Rate exceeded", "Value at 'taskToken' failed to satisfy constraint: Member must not be null", ""]
+        {
+            assert_eq!(without_values(message), message);
+        }
+    }
 }
