@@ -12,15 +12,21 @@
 #[macro_use]
 mod backend;
 
+mod callbacks;
 mod cancellations;
 mod claims;
 mod commits;
+mod errors;
+mod events;
 mod foreign_rows;
 mod given;
 mod goals;
 mod ledgers;
+mod machines;
+mod messages;
 mod notices;
 mod open_executions;
+mod operators;
 mod progress;
 mod settlements;
 mod stored_rows;

@@ -1,9 +1,17 @@
-use goal_activity_core::goal::Goal;
-use goal_activity_core::task::Task;
-use goal_activity_events::GoalId;
-use goal_activity_functions::memory::World;
+use std::sync::LazyLock;
+use std::time::Duration;
 
-use super::Tables;
+use goal_activity_core::goal::Goal;
+use goal_activity_core::notice::Notice;
+use goal_activity_core::outcome::End;
+use goal_activity_core::ports::{Clock, Event, Machine};
+use goal_activity_core::task::Task;
+use goal_activity_events::{BatchAnswer, ExecutionArn, GoalId, StateMachineArn, TaskToken, Timestamp};
+use goal_activity_functions::memory::{World, samples};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{Services, Tables};
 
 impl Tables for World {
     type Goals = Self;
@@ -47,5 +55,91 @@ impl Tables for World {
 
     async fn put_task(&self, task: &Task) {
         self.state().tasks.insert((task.goal_id.clone(), task.position.clone()), task.clone());
+    }
+}
+
+impl Services for World {
+    type Machine = Self;
+    type Callbacks = Self;
+    type Bus = Self;
+    type Topic = Self;
+    type Queue = Self;
+
+    fn machine(&self) -> &Self {
+        self
+    }
+
+    fn callbacks(&self) -> &Self {
+        self
+    }
+
+    fn bus(&self) -> &Self {
+        self
+    }
+
+    fn topic(&self) -> &Self {
+        self
+    }
+
+    fn queue(&self) -> &Self {
+        self
+    }
+
+    fn state_machine(&self) -> &StateMachineArn {
+        static ARN: LazyLock<StateMachineArn> = LazyLock::new(samples::state_machine);
+        &ARN
+    }
+
+    fn now(&self) -> Timestamp {
+        Clock::now(self)
+    }
+
+    async fn inputs(&self, count: usize) -> Vec<Value> {
+        let inputs: Vec<_> = self.state().started.iter().map(|input| json!(input)).collect();
+        assert_eq!(inputs.len(), count, "{inputs:?}");
+        inputs
+    }
+
+    async fn end(&self, execution: &ExecutionArn, _: bool) {
+        let ended = Machine::Ended { end: End::Finished, at: Clock::now(self) };
+        self.state().machines.insert(execution.clone(), ended);
+    }
+
+    async fn token(&self) -> TaskToken {
+        TaskToken::new(Uuid::new_v4())
+    }
+
+    async fn unknown_token(&self) -> TaskToken {
+        let token = TaskToken::new(Uuid::new_v4());
+        self.state().stale_tokens.push(token.clone());
+        token
+    }
+
+    async fn answer(&self) -> BatchAnswer {
+        let answers = self.state().answers.clone();
+        assert_eq!(answers.len(), 1, "{answers:?}");
+        answers[0].clone()
+    }
+
+    async fn events(&self, count: usize) -> Vec<Event> {
+        let events = self.state().events.clone();
+        assert_eq!(events.len(), count, "{events:?}");
+        events
+    }
+
+    async fn notices(&self, count: usize) -> Vec<Notice> {
+        let notices = self.state().notices.clone();
+        assert_eq!(notices.len(), count, "{notices:?}");
+        notices
+    }
+
+    async fn received(&self) -> String {
+        Uuid::new_v4().to_string()
+    }
+
+    async fn comes_back(&self, receipt_handle: &str) -> bool {
+        let hidden = self.state().hidden.clone();
+        let (_, last) = hidden.iter().rfind(|(handle, _)| handle == receipt_handle).expect("it was hidden");
+        *last < Duration::from_secs(3)
     }
 }

@@ -1,7 +1,10 @@
 //! What the cases run on: the same ports in memory and on AWS's interfaces.
 
 mod aws;
+mod aws_services;
 mod memory;
+#[macro_use]
+mod services;
 mod template;
 
 use goal_activity_core::goal::Goal;
@@ -12,7 +15,9 @@ use goal_activity_core::ports::{
 use goal_activity_core::task::Task;
 use goal_activity_events::GoalId;
 
-pub(crate) use aws::{AwsTables, Emulator};
+pub(crate) use aws::{AwsTables, Emulator, sdk};
+pub(crate) use aws_services::AwsServices;
+pub(crate) use services::Services;
 
 /// The adapters over the three tables, and what other services do to these.
 pub(crate) trait Tables: Sync {

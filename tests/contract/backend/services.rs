@@ -1,0 +1,69 @@
+//! The other services that the pipeline talks to, and what stands at their other end.
+
+use goal_activity_core::notice::Notice;
+use goal_activity_core::ports::{
+    AnswerBatch, DescribeExecution, Event, Notify, PublishEvent, StartExecution, StopExecution,
+};
+use goal_activity_events::{BatchAnswer, ExecutionArn, StateMachineArn, TaskToken, Timestamp};
+use goal_activity_functions::queue::HideMessage;
+use serde_json::Value;
+
+/// The adapters to the state machine, the bus, the operators and a queue.
+pub(crate) trait Services: Sync {
+    type Machine: StartExecution + StopExecution + DescribeExecution;
+    type Callbacks: AnswerBatch;
+    type Bus: PublishEvent;
+    type Topic: Notify;
+    type Queue: HideMessage;
+
+    fn machine(&self) -> &Self::Machine;
+    fn callbacks(&self) -> &Self::Callbacks;
+    fn bus(&self) -> &Self::Bus;
+    fn topic(&self) -> &Self::Topic;
+    fn queue(&self) -> &Self::Queue;
+
+    /// A state machine of the case's own. Its executions run until they are ended.
+    fn state_machine(&self) -> &StateMachineArn;
+    /// The present moment where executions run.
+    fn now(&self) -> Timestamp;
+    /// The inputs with which executions were started so far.
+    async fn inputs(&self, count: usize) -> Vec<Value>;
+    /// Lets an execution that runs come to its own end, well or not.
+    async fn end(&self, execution: &ExecutionArn, well: bool);
+    /// A token that the state machine waits for.
+    async fn token(&self) -> TaskToken;
+    /// A token that it has never made.
+    async fn unknown_token(&self) -> TaskToken;
+    /// The answer that it took for the only token of the case.
+    async fn answer(&self) -> BatchAnswer;
+    /// Waits for that many events, and checks that there are no more.
+    async fn events(&self, count: usize) -> Vec<Event>;
+    /// Waits for that many notices, and checks that there are no more.
+    async fn notices(&self, count: usize) -> Vec<Notice>;
+    /// A new message, just received: by what the queue knows it.
+    async fn received(&self) -> String;
+    /// Whether that message comes back within a few seconds.
+    async fn comes_back(&self, receipt_handle: &str) -> bool;
+}
+
+/// Makes a test of each case in memory and on an emulator of the services.
+macro_rules! on_all_services {
+    ($($case:ident),+ $(,)?) => {
+        mod on_memory {
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    super::$case(&goal_activity_functions::memory::World::default()).await;
+                }
+            )+
+        }
+        mod on_ministack {
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    super::$case(&crate::backend::AwsServices::open().await).await;
+                }
+            )+
+        }
+    };
+}

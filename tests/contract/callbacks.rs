@@ -1,0 +1,58 @@
+//! `AnswerBatch`.
+
+use futures_util::future::join_all;
+use goal_activity_core::ports::{AnswerBatch, Answered};
+use goal_activity_events::BatchAnswer;
+
+use crate::backend::Services;
+
+on_all_services!(
+    an_answer_is_taken_as_it_is,
+    p2_a_second_answer_is_stale,
+    an_answer_that_nobody_waits_for_is_stale,
+    a_heartbeat_is_taken_until_the_answer,
+    p2_of_answers_at_once_one_is_taken,
+);
+
+fn answer(succeeded: u32) -> BatchAnswer {
+    BatchAnswer { batch_index: 7, succeeded, failed: 8 - succeeded }
+}
+
+async fn an_answer_is_taken_as_it_is(on: &impl Services) {
+    let token = on.token().await;
+    assert_eq!(on.callbacks().answer(&token, &answer(5)).await.unwrap(), Answered::Accepted);
+    assert_eq!(on.answer().await, answer(5));
+}
+
+async fn p2_a_second_answer_is_stale(on: &impl Services) {
+    let token = on.token().await;
+    assert_eq!(on.callbacks().answer(&token, &answer(5)).await.unwrap(), Answered::Accepted);
+    assert_eq!(on.callbacks().answer(&token, &answer(5)).await.unwrap(), Answered::Stale);
+    assert_eq!(on.callbacks().answer(&token, &answer(8)).await.unwrap(), Answered::Stale);
+    assert_eq!(on.answer().await, answer(5));
+}
+
+async fn an_answer_that_nobody_waits_for_is_stale(on: &impl Services) {
+    let token = on.unknown_token().await;
+    assert_eq!(on.callbacks().answer(&token, &answer(5)).await.unwrap(), Answered::Stale);
+    assert_eq!(on.callbacks().heartbeat(&token).await.unwrap(), Answered::Stale);
+}
+
+async fn a_heartbeat_is_taken_until_the_answer(on: &impl Services) {
+    let token = on.token().await;
+    for _ in 0..2 {
+        assert_eq!(on.callbacks().heartbeat(&token).await.unwrap(), Answered::Accepted);
+    }
+    assert_eq!(on.callbacks().answer(&token, &answer(5)).await.unwrap(), Answered::Accepted);
+    assert_eq!(on.callbacks().heartbeat(&token).await.unwrap(), Answered::Stale);
+}
+
+async fn p2_of_answers_at_once_one_is_taken(on: &impl Services) {
+    let token = on.token().await;
+    let answers: Vec<_> = (0..8).map(answer).collect();
+    let said = join_all(answers.iter().map(|answer| on.callbacks().answer(&token, answer))).await;
+    let said: Vec<_> = said.into_iter().map(Result::unwrap).collect();
+    let accepted: Vec<_> = answers.iter().zip(&said).filter(|(_, a)| **a == Answered::Accepted).collect();
+    assert_eq!(accepted.len(), 1, "{said:?}");
+    assert_eq!(on.answer().await, *accepted[0].0);
+}

@@ -1,0 +1,165 @@
+//! What an adapter says of a failure: never what a user has written, never a task token, whatever the other side answers.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
+use goal_activity_core::execution::{BatchState, Cancellation};
+use goal_activity_core::notice::{Notice, Severity};
+use goal_activity_core::outcome::Settlement;
+use goal_activity_core::ports::{
+    AnswerBatch, CancelExecution, Event, ExecutionInput, Notify, Outside, PublishEvent, RecordProgress,
+    SettleExecution, StartExecution, WorkLedger,
+};
+use goal_activity_events::{
+    BatchAnswer, EventId, FinalStatus, GoalActivityRejected, RejectionReason, TaskToken, Version,
+};
+use goal_activity_functions::aws::{
+    Bus, Callbacks, Connection, Executions, Ledger, Machine, Queue, Settlements, Topic,
+};
+use goal_activity_functions::queue::HideMessage;
+use serde_json::json;
+
+use crate::backend::sdk;
+use crate::given::{at, batch_state, execution, failed_action, goal, settlement, success, tasks};
+
+const SECRET: &str = "SECRET-WORDS";
+
+/// What the other side does.
+#[derive(Debug, Clone, Copy)]
+enum Answer {
+    /// It repeats in its message what it was sent, as AWS does with values that it finds invalid.
+    Repeats,
+    /// It answers with what was sent, which is no answer at all.
+    Echoes,
+    /// It closes the connection.
+    Nothing,
+}
+
+#[tokio::test]
+async fn a_service_that_repeats_what_it_was_sent_is_not_quoted() {
+    all_fail_silently(Answer::Repeats).await;
+}
+
+#[tokio::test]
+async fn a_service_that_answers_nonsense_is_not_quoted() {
+    all_fail_silently(Answer::Echoes).await;
+}
+
+#[tokio::test]
+async fn a_service_that_does_not_answer_is_named_and_nothing_else() {
+    all_fail_silently(Answer::Nothing).await;
+}
+
+#[tokio::test]
+async fn a_message_of_a_service_is_told_as_far_as_it_repeats_nothing() {
+    let aws = Connection::from(hostile(Answer::Repeats).await);
+    let (settlements, execution) = (Settlements::new(&aws, "goals", "executions"), execution(&goal(1), 1));
+    let error = settlements.mark_told(&execution.execution_arn, at(0)).await.unwrap_err().to_string();
+    assert!(error.contains("ValidationException: 1 validation error detected: "), "{error}");
+    assert!(error.ends_with(" at 'field' failed to satisfy constraint: Member must be shorter"), "{error}");
+}
+
+/// Calls everything that is given texts or tokens.
+async fn all_fail_silently(answer: Answer) {
+    let sdk = hostile(answer).await;
+    let aws = Connection::from(sdk);
+    let goal = goal(1);
+    let execution = execution(&goal, 1);
+    let arn = &execution.execution_arn;
+    let settlements = Settlements::new(&aws, "goals", "executions");
+    let reason = Cancellation::by_user("user-1".parse().unwrap(), at(0), Some(SECRET));
+    fails(answer, settlements.record_cancellation(arn, &reason).await);
+    let mut end: Settlement = settlement(&execution, FinalStatus::Failed);
+    end.tally.failed[0].message = SECRET.into();
+    fails(answer, settlements.settle(&end).await);
+    let mut failed = failed_action("a-1-1");
+    failed.message = SECRET.into();
+    let state = BatchState { failed: vec![failed], ..batch_state(1, 1, &[]) };
+    fails(answer, Executions::new(&aws, "executions").record_batch(arn, &EventId::random(), 0, &state).await);
+    let mut made = tasks(&execution, &goal.actions[0], 10);
+    made[0].title = SECRET.into();
+    let ledger = Ledger::new(&aws, "executions").with_tasks("tasks");
+    fails(answer, ledger.commit_action(&success(&execution, &goal.actions[0], made)).await);
+
+    let token = TaskToken::new(format!("{SECRET}-token"));
+    let callbacks = Callbacks::new(&aws);
+    fails(answer, callbacks.answer(&token, &BatchAnswer { batch_index: 0, succeeded: 1, failed: 0 }).await);
+    fails(answer, callbacks.heartbeat(&token).await);
+    let mut input = ExecutionInput::from(&execution);
+    input.action_ids = vec![SECRET.parse().unwrap()];
+    fails(answer, Machine::new(&aws).start_execution(&input).await);
+    let notice = Notice {
+        severity: Severity::High,
+        status: FinalStatus::Failed,
+        subject: SECRET.to_owned(),
+        body: SECRET.to_owned(),
+    };
+    fails(answer, Topic::new(&aws, "arn:aws:sns:us-east-1:000000000000:topic").notify(&execution, &notice).await);
+    let rejected = GoalActivityRejected {
+        version: Version::V1,
+        event_id: EventId::random(),
+        occurred_at: at(0),
+        request_event_id: EventId::random(),
+        execution_arn: None,
+        goal_id: None,
+        user_id: None,
+        reason: RejectionReason::Invalid,
+        message: SECRET.to_owned(),
+    };
+    fails(answer, Bus::new(&aws, "bus").publish(Event::Rejected(rejected)).await);
+    fails(answer, Queue::new(&aws, "http://localhost/queue").hide(SECRET, Duration::from_secs(1)).await);
+}
+
+fn fails<T: std::fmt::Debug>(answer: Answer, result: Outside<T>) {
+    let error = result.expect_err("it fails");
+    assert!(!format!("{error} {error:?}").contains(SECRET), "{answer:?}: {error}");
+}
+
+/// The settings of clients of such a service.
+async fn hostile(answer: Answer) -> SdkConfig {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            std::thread::spawn(move || serve(stream.expect("a connection"), answer));
+        }
+    });
+    let sdk = sdk(&format!("http://{address}")).await;
+    sdk.into_builder().retry_config(RetryConfig::disabled()).build()
+}
+
+/// Answers one request in one way. A client that has gone is as good.
+fn serve(stream: TcpStream, answer: Answer) {
+    let mut reader = BufReader::new(stream);
+    let (mut length, mut line, mut is_query) = (0, String::new(), false);
+    while reader.read_line(&mut line).is_ok_and(|read| read > 2) {
+        let header = line.to_ascii_lowercase();
+        if let Some(value) = header.strip_prefix("content-length:") {
+            length = value.trim().parse().expect("a length");
+        }
+        is_query |= header.starts_with("content-type: application/x-www-form-urlencoded");
+        line.clear();
+    }
+    let mut body = vec![0; length];
+    if reader.read_exact(&mut body).is_err() || matches!(answer, Answer::Nothing) {
+        return;
+    }
+    let sent = String::from_utf8_lossy(&body).into_owned();
+    let message = format!(
+        "1 validation error detected: Value '{sent}' at 'field' failed to satisfy constraint: Member must be shorter"
+    );
+    let said = match (answer, is_query) {
+        (Answer::Echoes, _) => sent,
+        (_, false) => json!({ "__type": "ValidationException", "message": message }).to_string(),
+        (_, true) => {
+            let message = message.replace('&', "&amp;").replace('<', "&lt;");
+            let error = format!("<Error><Code>ValidationError</Code><Message>{message}</Message></Error>");
+            format!("<ErrorResponse>{error}</ErrorResponse>")
+        }
+    };
+    let head = format!("HTTP/1.1 400 Bad Request\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", said.len());
+    let _ = reader.into_inner().write_all((head + &said).as_bytes());
+}

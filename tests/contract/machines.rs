@@ -1,0 +1,115 @@
+//! `StartExecution`, `StopExecution`, `DescribeExecution`.
+
+use futures_util::future::join_all;
+use goal_activity_core::outcome::End;
+use goal_activity_core::ports::{
+    DescribeExecution, ExecutionInput, Machine, StartExecution, StopExecution, StopReason,
+};
+use goal_activity_events::{ClaimSequence, ExecutionArn, Timestamp};
+use serde_json::json;
+
+use crate::backend::Services;
+use crate::given::{USER, goal};
+
+on_all_services!(
+    an_execution_that_was_never_started_is_absent_and_as_good_as_stopped,
+    an_execution_is_started_with_its_input_and_runs,
+    p2_an_execution_is_started_once,
+    p2_of_starts_at_once_one_counts,
+    a_stopped_execution_is_aborted_for_good,
+    an_execution_that_has_ended_is_left_alone,
+    an_execution_that_has_failed_is_left_alone,
+);
+
+fn input(on: &impl Services) -> ExecutionInput {
+    let mut goal = goal(64);
+    for action in &mut goal.actions {
+        action.action_id = format!("{:-<64}", action.action_id.as_str()).parse().unwrap();
+    }
+    ExecutionInput {
+        version: goal_activity_events::Version::V1,
+        execution_arn: ExecutionArn::derive(on.state_machine(), &goal.head.goal_id, ClaimSequence(1)),
+        goal_id: goal.head.goal_id,
+        user_id: USER.parse().unwrap(),
+        action_ids: goal.actions.into_iter().map(|a| a.action_id).collect(),
+        regenerate: true,
+    }
+}
+
+async fn started(on: &impl Services) -> ExecutionInput {
+    let input = input(on);
+    on.machine().start_execution(&input).await.unwrap();
+    input
+}
+
+async fn state(on: &impl Services, input: &ExecutionInput) -> Machine {
+    on.machine().describe_execution(&input.execution_arn).await.unwrap()
+}
+
+/// Whether that was just now; to the second, as AWS tells it.
+fn is_now(on: &impl Services, moment: Timestamp) -> bool {
+    (on.now().as_millis() - moment.as_millis()).abs() < 60_000
+}
+
+async fn an_execution_that_was_never_started_is_absent_and_as_good_as_stopped(on: &impl Services) {
+    let input = input(on);
+    assert_eq!(state(on, &input).await, Machine::Absent);
+    on.machine().stop_execution(&input.execution_arn, StopReason::Cancelled).await.unwrap();
+    assert_eq!(state(on, &input).await, Machine::Absent);
+}
+
+async fn an_execution_is_started_with_its_input_and_runs(on: &impl Services) {
+    let input = started(on).await;
+    let Machine::Running { since } = state(on, &input).await else { panic!("it does not run") };
+    assert!(is_now(on, since), "{since}");
+    assert_eq!(on.inputs(1).await, [json!(input)]);
+}
+
+async fn p2_an_execution_is_started_once(on: &impl Services) {
+    let first = started(on).await;
+    on.machine().start_execution(&first).await.unwrap();
+    // Whatever has the name is the execution.
+    let mut other = first.clone();
+    other.action_ids.truncate(1);
+    on.machine().start_execution(&other).await.unwrap();
+    assert_eq!(on.inputs(1).await, [json!(first)]);
+}
+
+async fn p2_of_starts_at_once_one_counts(on: &impl Services) {
+    let input = input(on);
+    for started in join_all((0..8).map(|_| on.machine().start_execution(&input))).await {
+        started.unwrap();
+    }
+    assert_eq!(on.inputs(1).await, [json!(input)]);
+}
+
+async fn a_stopped_execution_is_aborted_for_good(on: &impl Services) {
+    let input = started(on).await;
+    on.machine().stop_execution(&input.execution_arn, StopReason::Cancelled).await.unwrap();
+    let stopped = state(on, &input).await;
+    let Machine::Ended { end: End::Aborted, at } = stopped else { panic!("{stopped:?}") };
+    assert!(is_now(on, at), "{at}");
+    on.machine().stop_execution(&input.execution_arn, StopReason::Ended).await.unwrap();
+    on.machine().start_execution(&input).await.unwrap();
+    assert_eq!(state(on, &input).await, stopped);
+}
+
+async fn an_execution_that_has_ended_is_left_alone(on: &impl Services) {
+    left_alone(on, true).await;
+}
+
+async fn an_execution_that_has_failed_is_left_alone(on: &impl Services) {
+    left_alone(on, false).await;
+}
+
+async fn left_alone(on: &impl Services, ended_well: bool) {
+    let input = started(on).await;
+    on.end(&input.execution_arn, ended_well).await;
+    let ended = state(on, &input).await;
+    // How well it went, only the ledger knows.
+    let Machine::Ended { end: End::Finished, at } = ended else { panic!("{ended:?}") };
+    assert!(is_now(on, at), "{at}");
+    on.machine().stop_execution(&input.execution_arn, StopReason::Ended).await.unwrap();
+    on.machine().start_execution(&input).await.unwrap();
+    assert_eq!(state(on, &input).await, ended);
+}
