@@ -2,7 +2,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Detail, EventId, ExecutionArn, GoalId, Timestamp, UserId, Version};
 
-/// A [`GoalActivityRequested`](crate::GoalActivityRequested) could not be accepted, and will not be tried again.
+/// A [`GoalActivityRequested`](crate::GoalActivityRequested) could not be accepted, and the pipeline does not try it again by
+/// itself. Nothing of it is remembered: sent again with the same `eventId`, it is looked at anew.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GoalActivityRejected {
