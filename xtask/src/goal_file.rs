@@ -130,8 +130,15 @@ impl ActionEntry {
 }
 
 #[cfg(test)]
+#[allow(dead_code, reason = "shared with the tests of the functions")]
+#[path = "../../functions/tests/bad_input/mutate.rs"]
+mod mutate;
+
+#[cfg(test)]
 mod tests {
+    use super::mutate::{mutated, text};
     use super::*;
+    use proptest::prelude::*;
 
     fn goal_with(sub_goals: usize, actions: usize) -> String {
         let action = r#"{"title": "Run", "type": "habit"}"#;
@@ -157,6 +164,35 @@ mod tests {
         assert!(reason(r#"{"title": "x", "subgoals": []}"#).contains("unknown field `subgoals`"));
         assert!(reason(r#"{"title": " ", "subGoals": []}"#).contains("no title"));
         assert!(reason(&goal_with(1, 1).replace("habit", "daily")).contains("unknown variant `daily`"));
+    }
+
+    #[test]
+    fn a_field_that_is_there_twice_is_refused() {
+        let twice = goal_with(1, 1).replacen('{', r#"{"title": "another", "#, 1);
+        assert!(GoalFile::parse(&twice).unwrap_err().to_string().contains("duplicate field `title`"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_is_too_strange_to_be_read(text in text()) {
+            prop_assert!(GoalFile::parse(&text).is_err());
+        }
+
+        #[test]
+        fn a_goal_that_is_read_fits_the_chart(
+            text in mutated(serde_json::from_str(&goal_with(8, 8)).unwrap()),
+            kept in 1..=64_usize,
+        ) {
+            if let Ok(mut goal) = GoalFile::parse(&text) {
+                let count = goal.action_count();
+                prop_assert!((1..=64).contains(&count));
+                goal.keep_actions(kept);
+                prop_assert_eq!(goal.action_count(), count.min(kept));
+                let goal = goal.into_goal("goal-1".parse().unwrap(), "user-1".parse().unwrap()).unwrap();
+                prop_assert_eq!(goal.actions.len(), count.min(kept));
+                prop_assert!(goal.actions.iter().all(|a| !a.title.trim().is_empty() && goal.sub_goal_of(a).is_some()));
+            }
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! What every entry of the system does with input that it does not like: nothing panics, nothing is lost, every refusal says
-//! why, and neither an answer nor an event nor a log line repeats what the input says.
+//! What every entry of the system does with input that it does not like: nothing panics, nothing is lost, every refusal
+//! says why, and neither an answer nor an event nor a log line repeats what the input says.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,5 +1,5 @@
-//! Valid JSON documents changed at random, but so that much of them stays as it was: arbitrary texts alone hardly ever get past
-//! the first brace.
+//! Valid JSON documents changed at random, but so that much of them stays as it was: arbitrary texts alone hardly ever get
+//! past the first brace.
 
 use proptest::collection::vec;
 use proptest::prelude::*;

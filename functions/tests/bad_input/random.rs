@@ -1,5 +1,5 @@
-//! Every parser, with arbitrary texts and with valid documents changed at random: none panics, what is accepted is within the
-//! limits, and reads back as itself when it is written.
+//! Every parser, with arbitrary texts and with valid documents changed at random: none panics, what is accepted is within
+//! the limits, and reads back as itself when it is written.
 //!
 //! These run with every `cargo xtask test unit`. For longer, such as over night:
 //!

@@ -250,7 +250,13 @@ fn no_rule(envelope: &Envelope) -> String {
 }
 
 #[cfg(test)]
+#[allow(dead_code, reason = "shared with the tests of the functions")]
+#[path = "../../../functions/tests/bad_input/mutate.rs"]
+mod mutate;
+
+#[cfg(test)]
 mod tests {
+    use super::mutate::{mutated, text};
     use super::*;
     use proptest::prelude::*;
     use serde_json::{Value, json};
@@ -344,10 +350,29 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_is_too_strange_to_be_read(text in ".*") {
+        fn no_text_is_too_strange_to_be_read(text in text()) {
             for queue in Dlq::ALL {
                 prop_assert_eq!(Contents::read(queue, &text).kind(), "malformed");
             }
+        }
+
+        /// Whatever is in a queue can be read, shown and decided on, and a batch is taken to be what the worker takes it for.
+        #[test]
+        fn every_letter_can_be_shown(
+            batch in mutated(batch(3)),
+            request in mutated(event(GoalActivityRequested::TYPE, requested())),
+            progress in mutated(event(BatchProgressed::TYPE, progressed(1))),
+            status in mutated(status_changed()),
+        ) {
+            for body in [&batch, &request, &progress, &status] {
+                redact::body(body);
+                for queue in Dlq::ALL {
+                    let contents = Contents::read(queue, body);
+                    prop_assert!(!contents.problem().unwrap_or_default().contains("s3cr3t"), "{:?}", contents);
+                }
+            }
+            let taken = matches!(Contents::read(Dlq::Batch, &batch), Contents::Batch(_));
+            prop_assert_eq!(taken, inbound::batch(&batch).is_ok());
         }
 
         /// Whatever stands where something else should be, the reason does not repeat it.
