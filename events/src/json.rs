@@ -12,8 +12,8 @@ use serde::{Deserialize, Deserializer};
 #[error("{0}")]
 pub struct Unreadable(String);
 
-/// Reads a JSON object. Unknown fields are ignored; a known one that is there twice is refused, for nobody can tell which is
-/// meant.
+/// Reads a JSON object. Unknown fields are ignored; a known one that is there twice is refused, for nobody can tell which
+/// is meant.
 pub fn read_json<T: DeserializeOwned>(text: &str) -> Result<T, Unreadable> {
     let mut parser = serde_json::Deserializer::from_str(text);
     let read = serde_path_to_error::deserialize::<_, Object<T>>(&mut parser);
@@ -22,8 +22,8 @@ pub fn read_json<T: DeserializeOwned>(text: &str) -> Result<T, Unreadable> {
     Ok(value)
 }
 
-/// The reason with the place, where there is one. Wrong syntax has only its column: it can be in an unknown field, whose name
-/// is not ours.
+/// The reason with the place, where there is one. Wrong syntax has only its column: it can be in an unknown field, whose
+/// name is not ours.
 fn reason(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
     let (path, reason) = (error.path().to_string(), without_values(error.inner()));
     if error.inner().is_data() && path != "." { format!("{path}: {reason}") } else { reason }

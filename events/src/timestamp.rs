@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// A moment in UTC, to the millisecond, in the years 0 to 9999. As text always `2026-11-24T09:30:00.000Z`, so that texts sort as
-/// moments do (they are sort keys).
+/// A moment in UTC, to the millisecond, in the years 0 to 9999. As text always `2026-11-24T09:30:00.000Z`, so that texts
+/// sort as moments do (they are sort keys).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Timestamp(jiff::Timestamp);

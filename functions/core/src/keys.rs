@@ -75,8 +75,8 @@ pub fn batch(index: u32) -> String {
 }
 
 /// `WorkflowExecutions`: the partition key under which a request from another service is remembered (promise P2). Two
-/// services may use the same event id, so the source is part of it. Hashed, with the source's length: whatever `#` or `/` they
-/// hold and however long they are, two requests never share a key, and DynamoDB takes it.
+/// services may use the same event id, so the source is part of it. Hashed, with the source's length: whatever `#` or `/`
+/// they hold and however long they are, two requests never share a key, and DynamoDB takes it.
 pub fn request(source: &str, event: &EventId) -> String {
     let request = format!("request/{}/{source}/{event}", source.len());
     format!("REQUEST#{}", Uuid::new_v5(&Uuid::NAMESPACE_URL, request.as_bytes()))

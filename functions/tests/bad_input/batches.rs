@@ -75,8 +75,7 @@ async fn p9_a_batch_of_another_goals_execution_is_dead_lettered() {
     }
 }
 
-/// Of another account, region, partition or state machine: it is not recorded, so nothing of it is ever read. Its user is
-/// told nothing, for nobody waits.
+/// Its goal is read only for its owner, as in every batch.
 #[tokio::test]
 async fn a_batch_of_another_user_gets_no_tasks() {
     let (rig, batch) = launched().await;

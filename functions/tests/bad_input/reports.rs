@@ -102,7 +102,8 @@ async fn p6_reports_that_cannot_be_true_are_dead_lettered() {
     }
 }
 
-/// Executions of other state machines, accounts, regions or partitions, started by hand, or forgotten: none of ours, so there is nothing to do.
+/// Executions of other state machines, accounts, regions or partitions, started by hand, or forgotten: none of ours, so
+/// there is nothing to do.
 #[tokio::test]
 async fn executions_that_are_not_recorded_change_nothing() {
     let (logs, rig) = (Logs::collect(), launched().await);
