@@ -11,7 +11,7 @@ on_all_services!(
     p2_a_second_answer_is_stale,
     an_answer_that_nobody_waits_for_is_stale,
     a_heartbeat_is_taken_until_the_answer,
-    p2_of_answers_at_once_one_is_taken,
+    p2_of_answers_at_once_one_counts,
 );
 
 fn answer(succeeded: u32) -> BatchAnswer {
@@ -47,12 +47,14 @@ async fn a_heartbeat_is_taken_until_the_answer(on: &impl Services) {
     assert_eq!(on.callbacks().heartbeat(&token).await.unwrap(), Answered::Stale);
 }
 
-async fn p2_of_answers_at_once_one_is_taken(on: &impl Services) {
+async fn p2_of_answers_at_once_one_counts(on: &impl Services) {
     let token = on.token().await;
     let answers: Vec<_> = (0..8).map(answer).collect();
     let said = join_all(answers.iter().map(|answer| on.callbacks().answer(&token, answer))).await;
     let said: Vec<_> = said.into_iter().map(Result::unwrap).collect();
+    // Whoever is told that it was accepted may have been the second: it is the ledger that counts.
     let accepted: Vec<_> = answers.iter().zip(&said).filter(|(_, a)| **a == Answered::Accepted).collect();
-    assert_eq!(accepted.len(), 1, "{said:?}");
-    assert_eq!(on.answer().await, *accepted[0].0);
+    let counted = on.answer().await;
+    assert!(accepted.iter().any(|(answer, _)| **answer == counted), "{counted:?} of {accepted:?}");
+    assert_eq!(on.callbacks().answer(&token, &answer(8)).await.unwrap(), Answered::Stale);
 }

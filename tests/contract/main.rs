@@ -12,6 +12,7 @@
 #[macro_use]
 mod backend;
 
+mod any_history;
 mod callbacks;
 mod cancellations;
 mod claims;

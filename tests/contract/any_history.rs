@@ -1,0 +1,277 @@
+//! Whatever is called in whatever order: the adapters for AWS answer as those in memory do, and leave the same behind.
+
+use goal_activity_core::execution::{Cancellation, Execution};
+use goal_activity_core::goal::{Goal, GoalStatus};
+use goal_activity_core::ports::{
+    ActionCommit, ActionsWithTasks, CancelExecution, Claim, ClaimGoal, FindExecution, RecordProgress, RemoveTasks,
+    Replaces, RequestKey, SealLedger, SettleExecution, WorkLedger,
+};
+use goal_activity_events::{ClaimSequence, EventId, FinalStatus};
+use goal_activity_functions::memory::World;
+use proptest::prelude::*;
+
+use crate::backend::{AwsTables, Emulator, Tables};
+use crate::given::{
+    at, batch_state, claim, execution, failure, goal, settlement, stored_goal, stored_tasks, success, tasks,
+};
+
+/// How many histories are tried.
+const HISTORIES: u32 = 40;
+/// The calls of the longest.
+const CALLS: usize = 40;
+/// Two batches.
+const ACTIONS: u8 = 9;
+
+/// A workflow: of which goal, and which of its workflows.
+type Workflow = (usize, u64);
+
+/// One call. Few goals, workflows and ids, so that they meet.
+#[derive(Debug, Clone)]
+enum Call {
+    Claim {
+        workflow: Workflow,
+        expected: u64,
+        owner: bool,
+        request: Option<usize>,
+    },
+    AcceptedBefore(usize),
+    GoalIs(usize, GoalStatus),
+    GoalIsGone(usize),
+    Open(Workflow, u32),
+    /// With that many tasks; none is a failure.
+    Commit {
+        workflow: Workflow,
+        action: usize,
+        count: usize,
+        replaces: Seen,
+    },
+    Seal(Workflow, u32),
+    Started(Workflow, usize),
+    Progressed {
+        workflow: Workflow,
+        batch: u32,
+        sequence: u64,
+        succeeded: u32,
+    },
+    Cancel(Workflow),
+    Settle(Workflow, FinalStatus),
+    ClaimNotice(Workflow, i64),
+    MarkTold(Workflow, i64),
+    RemoveTasks(Workflow),
+}
+
+/// Which tasks a commit has seen before.
+#[derive(Debug, Clone, Copy)]
+enum Seen {
+    NotLooked,
+    AllThere,
+    TheFirst,
+}
+
+fn workflow() -> impl Strategy<Value = Workflow> {
+    (0..2_usize, 1..4_u64)
+}
+
+fn status() -> impl Strategy<Value = FinalStatus> {
+    use FinalStatus::{Aborted, Failed, PartiallySucceeded, Succeeded, TimedOut};
+    prop::sample::select(vec![Succeeded, PartiallySucceeded, Failed, TimedOut, Aborted])
+}
+
+fn call() -> impl Strategy<Value = Call> {
+    let goal_status = prop::sample::select(vec![GoalStatus::Draft, GoalStatus::Paused, GoalStatus::Completed]);
+    let seen = || prop::sample::select(vec![Seen::NotLooked, Seen::AllThere, Seen::TheFirst]);
+    prop_oneof![
+        6 => (workflow(), 0..3_u64, prop::bool::weighted(0.9), prop::option::of(0..2_usize)).prop_map(
+            |(workflow, expected, owner, request)| Call::Claim { workflow, expected, owner, request }
+        ),
+        1 => (0..2_usize).prop_map(Call::AcceptedBefore),
+        1 => (0..2_usize, goal_status).prop_map(|(goal, status)| Call::GoalIs(goal, status)),
+        1 => (0..2_usize).prop_map(Call::GoalIsGone),
+        6 => (workflow(), 0..2_u32).prop_map(|(workflow, batch)| Call::Open(workflow, batch)),
+        9 => (workflow(), 0..usize::from(ACTIONS), 0..4_usize, seen())
+            .prop_map(|(workflow, action, count, replaces)| Call::Commit { workflow, action, count, replaces }),
+        2 => (workflow(), 0..3_u32).prop_map(|(workflow, batches)| Call::Seal(workflow, batches)),
+        2 => (workflow(), 0..2_usize).prop_map(|(workflow, event)| Call::Started(workflow, event)),
+        4 => (workflow(), 0..2_u32, 0..4_u64, 0..9_u32).prop_map(
+            |(workflow, batch, sequence, succeeded)| Call::Progressed { workflow, batch, sequence, succeeded }
+        ),
+        2 => workflow().prop_map(Call::Cancel),
+        3 => (workflow(), status()).prop_map(|(workflow, status)| Call::Settle(workflow, status)),
+        2 => (workflow(), 60..180_i64).prop_map(|(workflow, second)| Call::ClaimNotice(workflow, second)),
+        1 => (workflow(), 60..180_i64).prop_map(|(workflow, second)| Call::MarkTold(workflow, second)),
+        1 => workflow().prop_map(Call::RemoveTasks),
+    ]
+}
+
+/// The goals and requests of one history.
+struct Cast {
+    goals: Vec<Goal>,
+    requests: Vec<RequestKey>,
+}
+
+impl Cast {
+    fn new() -> Self {
+        let request = |_| RequestKey { source: "com.example".to_owned(), event_id: EventId::random() };
+        Self { goals: vec![goal(ACTIONS), goal(ACTIONS)], requests: (0..2).map(request).collect() }
+    }
+
+    fn execution(&self, (goal, number): Workflow) -> Execution {
+        execution(&self.goals[goal], number)
+    }
+
+    fn claim(&self, (goal, number): Workflow, expected: u64, owner: bool, request: Option<usize>) -> Claim {
+        let mut claim = claim(&self.goals[goal], number);
+        claim.expected = ClaimSequence(expected);
+        claim.sequence = ClaimSequence(expected + 1);
+        claim.request = request.map(|i| self.requests[i].clone());
+        if !owner {
+            claim.execution.user_id = "somebody-else".parse().unwrap();
+        }
+        claim
+    }
+
+    /// Makes a call, and says what it answered.
+    async fn make(&self, on: &impl Tables, call: &Call) -> String {
+        match *call {
+            Call::Claim { workflow, expected, owner, request } => {
+                said(on.claims().claim_goal(&self.claim(workflow, expected, owner, request)).await)
+            }
+            Call::AcceptedBefore(request) => said(on.claims().accepted_before(&self.requests[request]).await),
+            Call::GoalIs(goal, status) => {
+                // The goal app changes its own goal, and leaves what the pipeline has written there.
+                let mut goal = stored_goal(on, &self.goals[goal]).await.unwrap_or_else(|| self.goals[goal].clone());
+                goal.head.status = status;
+                on.put_goal(&goal).await;
+                String::new()
+            }
+            Call::GoalIsGone(goal) => {
+                on.remove_goal(&self.goals[goal].head.goal_id).await;
+                String::new()
+            }
+            Call::Open(workflow, batch) => {
+                said(on.ledger().open_batch(&self.execution(workflow).execution_arn, batch).await)
+            }
+            Call::Commit { workflow, action, count, replaces } => {
+                self.commit(on, workflow, action, count, replaces).await
+            }
+            Call::Seal(workflow, batches) => {
+                said(on.ledger().seal_ledger(&self.execution(workflow).execution_arn, batches).await)
+            }
+            Call::RemoveTasks(workflow) => {
+                let execution = self.execution(workflow);
+                said(on.tasks().remove_tasks_of(&execution.goal_id, &execution.execution_arn).await)
+            }
+            _ => self.record(on, call).await,
+        }
+    }
+
+    async fn commit(&self, on: &impl Tables, of: Workflow, action: usize, count: usize, replaces: Seen) -> String {
+        let (goal, execution) = (&self.goals[of.0], self.execution(of));
+        let acted_on = &goal.actions[action];
+        let there = on.ledger().task_positions(&goal.head.goal_id, acted_on).await.unwrap();
+        let commit = match count {
+            0 => failure(&execution, acted_on),
+            _ => success(&execution, acted_on, tasks(&execution, acted_on, count)),
+        };
+        let replaces = match replaces {
+            Seen::NotLooked => Replaces::Nothing,
+            Seen::AllThere => Replaces::Positions(there),
+            Seen::TheFirst => Replaces::Positions(there.into_iter().take(1).collect()),
+        };
+        let batch_index = u32::try_from(action / 8).unwrap();
+        said(on.ledger().commit_action(&ActionCommit { batch_index, replaces, ..commit }).await)
+    }
+
+    async fn record(&self, on: &impl Tables, call: &Call) -> String {
+        match *call {
+            Call::Started(workflow, event) => {
+                let arn = self.execution(workflow).execution_arn;
+                said(on.executions().record_started(&arn, &format!("started-{event}"), at(5)).await)
+            }
+            Call::Progressed { workflow, batch, sequence, succeeded } => {
+                let arn = self.execution(workflow).execution_arn;
+                let event = format!("progressed-{batch}-{sequence}").parse().unwrap();
+                let state = batch_state(sequence, succeeded.min(8), &["a-1-1"][..usize::from(succeeded < 8)]);
+                said(on.executions().record_batch(&arn, &event, batch, &state).await)
+            }
+            Call::Cancel(workflow) => {
+                let (arn, wish) = (self.execution(workflow).execution_arn, Cancellation::from_outside(at(30)));
+                said(on.settlements().record_cancellation(&arn, &wish).await)
+            }
+            Call::Settle(workflow, status) => {
+                said(on.settlements().settle(&settlement(&self.execution(workflow), status)).await)
+            }
+            Call::ClaimNotice(workflow, second) => {
+                said(on.settlements().claim_notice(&self.execution(workflow).execution_arn, at(second)).await)
+            }
+            Call::MarkTold(workflow, second) => {
+                said(on.settlements().mark_told(&self.execution(workflow).execution_arn, at(second)).await)
+            }
+            _ => panic!("made elsewhere: {call:?}"),
+        }
+    }
+
+    /// All that is stored, as far as the ports show it.
+    async fn left(&self, on: &impl Tables) -> Vec<String> {
+        let mut left = Vec::new();
+        for (i, goal) in self.goals.iter().enumerate() {
+            left.push(said(stored_goal(on, goal).await));
+            left.push(said(stored_tasks(on, goal).await));
+            left.push(said(sorted(on.tasks().actions_with_tasks(&goal.head.goal_id).await.unwrap())));
+            for number in 1..4 {
+                let arn = self.execution((i, number)).execution_arn;
+                left.push(said(on.executions().find_execution(&arn).await));
+                for batch in 0..3 {
+                    left.push(said(on.ledger().read_batch(&arn, batch).await));
+                }
+            }
+        }
+        for request in &self.requests {
+            left.push(said(on.claims().accepted_before(request).await));
+        }
+        left
+    }
+}
+
+fn said(answer: impl std::fmt::Debug) -> String {
+    format!("{answer:?}")
+}
+
+fn sorted<T: Ord>(of: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut all: Vec<_> = of.into_iter().collect();
+    all.sort();
+    all
+}
+
+/// Plays the history in both worlds.
+async fn agree(emulator: Emulator, history: &[Call]) -> Result<(), TestCaseError> {
+    let (aws, memory, cast) = (AwsTables::open(emulator).await, World::default(), Cast::new());
+    for goal in &cast.goals {
+        aws.put_goal(goal).await;
+        memory.put_goal(goal).await;
+    }
+    for call in history {
+        prop_assert_eq!(cast.make(&aws, call).await, cast.make(&memory, call).await, "{:?}", call);
+    }
+    prop_assert_eq!(cast.left(&aws).await, cast.left(&memory).await);
+    Ok(())
+}
+
+/// Tries histories until two disagree, and then shows the shortest of these.
+fn all_agree(emulator: Emulator) {
+    let config = ProptestConfig { cases: HISTORIES, failure_persistence: None, ..ProptestConfig::default() };
+    proptest!(config, |(history in prop::collection::vec(call(), 1..CALLS))| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(agree(emulator, &history))?;
+    });
+}
+
+#[test]
+fn on_dynoxide() {
+    all_agree(Emulator::Dynoxide);
+}
+
+#[test]
+fn on_ministack() {
+    all_agree(Emulator::MiniStack);
+}
