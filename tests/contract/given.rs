@@ -164,6 +164,7 @@ pub(crate) async fn stored_tasks(on: &impl Tables, goal: &Goal) -> Vec<Task> {
     let (mut tasks, mut after) = (Vec::new(), None);
     loop {
         let page = on.tasks().list_tasks(&goal.head.goal_id, after.as_deref(), 1000).await.unwrap();
+        assert!(page.last.is_none() || page.last > after, "it does not go on after {after:?}");
         tasks.extend(page.tasks);
         after = page.last;
         if after.is_none() {

@@ -59,6 +59,7 @@ impl Span {
         loop {
             let page = on.executions().list_open(shard, Some(&after), limit).await.unwrap();
             assert!(page.len() <= usize::from(limit), "{} of {limit}", page.len());
+            assert!(!page.contains(&after) && !page.iter().any(|o| listed.contains(o)), "it does not go on: {page:?}");
             let Some(last) = page.last().cloned() else { return listed };
             let beyond = last.start_date >= self.at(1_000);
             listed.extend(page.into_iter().filter(|o| o.start_date < self.at(1_000)));

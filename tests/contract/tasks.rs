@@ -20,6 +20,7 @@ on_all_tables!(
     p9_tasks_of_another_goal_are_never_seen,
     tasks_of_one_execution_are_removed_and_no_others,
     p2_removing_twice_or_nothing_is_the_same,
+    p4_what_takes_the_place_of_a_task_that_is_being_removed_stays,
     more_tasks_than_a_page_holds_are_all_found_and_removed,
 );
 /// Stores that many tasks for each of the goal's actions.
@@ -143,6 +144,26 @@ async fn p2_removing_twice_or_nothing_is_the_same(on: &impl Tables) {
     a.and(b).unwrap();
     on.tasks().remove_tasks_of(&goal.head.goal_id, &first).await.unwrap();
     assert_eq!(stored_tasks(on, &goal).await, []);
+}
+
+async fn p4_what_takes_the_place_of_a_task_that_is_being_removed_stays(on: &impl Tables) {
+    let goal = goal(32);
+    let all = put_all(on, &goal, 1, 10).await;
+    let mut next = all.last().unwrap().clone();
+    next.execution_arn = execution(&goal, 2).execution_arn;
+    let first = async || on.tasks().list_tasks(&goal.head.goal_id, None, 1).await.unwrap().tasks;
+    let replace_the_last = async {
+        // Once the first is gone, it is known which are to go. The last goes last.
+        while first().await == all[..1] {
+            tokio::task::yield_now().await;
+        }
+        on.put_task(&next).await;
+    };
+    let first_workflow = &execution(&goal, 1).execution_arn;
+    let (removed, ()) =
+        futures_util::join!(on.tasks().remove_tasks_of(&goal.head.goal_id, first_workflow), replace_the_last);
+    removed.unwrap();
+    assert_eq!(stored_tasks(on, &goal).await, [next]);
 }
 
 async fn more_tasks_than_a_page_holds_are_all_found_and_removed(on: &impl Tables) {
