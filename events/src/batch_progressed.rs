@@ -4,6 +4,7 @@ use crate::{Detail, EventId, ExecutionArn, FailedAction, GoalId, Timestamp, User
 
 /// A batch's whole state so far. Events of a batch may be lost, repeated or reordered: the highest sequence wins (promise P6).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct BatchProgressed {
     /// The shape of this message.

@@ -10,6 +10,7 @@ pub const SOURCE: &str = "goal-activity";
 
 /// The version of a message's shape. Within one, only optional fields are added; anything else is a new version.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Version {
     /// The first and present shape.
     #[default]

@@ -1,23 +1,32 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ActionId;
+use crate::vocabulary::{OpenVocabulary, read_name};
+
+/// The longest message of a failed action, in characters.
+pub const MAX_MESSAGE: usize = 200;
 
 /// An action that got no tasks, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct FailedAction {
     /// The action.
     pub action_id: ActionId,
     /// Why, for programs.
+    #[serde(deserialize_with = "read_name")]
     pub code: FailureCode,
     /// Why, for people. At most 200 characters, never a user's text.
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_MESSAGE)))]
     pub message: String,
     /// How many times the AI was asked.
     pub attempts: u32,
 }
 
-/// Why an action got no tasks. A stable vocabulary: names are never reused or changed.
+/// Why an action got no tasks. An open vocabulary: names are never reused or changed, but new ones may come within a version.
+/// Receivers have to bear with a name that they do not know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(transform = crate::schema::open_vocabulary))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum FailureCode {
     /// The AI did not answer in time.
@@ -40,4 +49,12 @@ pub enum FailureCode {
     Cancelled,
     /// The batch was lost: no worker reported this action before the end.
     NotProcessed,
+    /// One that this version of the crate does not know. Never emitted.
+    #[serde(skip_deserializing)]
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    Other,
+}
+
+impl OpenVocabulary for FailureCode {
+    const OTHER: Self = Self::Other;
 }

@@ -1,10 +1,12 @@
 use serde::{Deserialize, Serialize};
 
+use crate::vocabulary::{OpenVocabulary, read_name};
 use crate::{Detail, EventId, ExecutionArn, GoalId, Timestamp, UserId, Version};
 
 /// A [`GoalActivityRequested`](crate::GoalActivityRequested) could not be accepted, and the pipeline does not try it again by
 /// itself. Nothing of it is remembered: sent again with the same `eventId`, it is looked at anew.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct GoalActivityRejected {
     /// The shape of this message.
@@ -25,13 +27,16 @@ pub struct GoalActivityRejected {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<UserId>,
     /// Why, for programs.
+    #[serde(deserialize_with = "read_name")]
     pub reason: RejectionReason,
     /// Why, for people.
     pub message: String,
 }
 
-/// Why a request was rejected. A stable vocabulary: names are never reused or changed.
+/// Why a request was rejected. An open vocabulary: names are never reused or changed, but new ones may come within a version.
+/// Receivers have to bear with a name that they do not know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(transform = crate::schema::open_vocabulary))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum RejectionReason {
     /// No such goal.
@@ -50,6 +55,14 @@ pub enum RejectionReason {
     GoalClosed,
     /// The request breaks the contract of its version.
     Invalid,
+    /// One that this version of the crate does not know. Never emitted.
+    #[serde(skip_deserializing)]
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    Other,
+}
+
+impl OpenVocabulary for RejectionReason {
+    const OTHER: Self = Self::Other;
 }
 
 impl Detail for GoalActivityRejected {

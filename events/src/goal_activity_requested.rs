@@ -2,10 +2,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ActionId, Detail, EventId, ExecutionArn, GoalId, Timestamp, UserId, Version};
 
+/// The most actions of a goal, and so of a request.
+pub const MAX_ACTIONS: usize = 64;
+
 /// Please turn this goal's actions into tasks.
 ///
-/// Emitted by the API after it has claimed the goal (then with `execution_arn`), or by any other service (without).
+/// Emitted by the API after it has claimed the goal (then with `executionArn`), or by any other service (without).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct GoalActivityRequested {
     /// The shape of this message.
@@ -22,6 +26,7 @@ pub struct GoalActivityRequested {
     /// The goal's owner, in whose name the request is made.
     pub user_id: UserId,
     /// Only these actions. Without it: every action that has no tasks yet.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_ACTIONS)))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action_ids: Option<Vec<ActionId>>,
     /// Replace the tasks of actions that already have some.

@@ -6,8 +6,14 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// The longest execution name that Step Functions accepts (`StartExecution`, API reference).
+/// The longest id that is a part of a key: with it an execution's name can be derived from a goal's.
+const MAX_KEY: usize = 64;
+/// The longest id that other systems choose.
+const MAX_FOREIGN: usize = 128;
+/// The longest name of a state machine or an execution that Step Functions accepts (`StartExecution`, API reference).
 const MAX_EXECUTION_NAME: usize = 80;
+/// The longest partition or region in an ARN; real ones are far shorter.
+const MAX_ARN_PART: usize = 32;
 /// The longest execution ARN that Step Functions accepts (`DescribeExecution`, API reference).
 const MAX_EXECUTION_ARN: usize = 256;
 /// The namespace of every id that is derived from another one.
@@ -24,7 +30,7 @@ pub struct InvalidId {
 }
 
 macro_rules! id {
-    ($(#[$meta:meta])* $name:ident, $kind:literal, $rule:literal, $valid:expr) => {
+    ($(#[$meta:meta])* $name:ident, $kind:literal, $rule:literal, $form:expr) => {
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -41,8 +47,7 @@ macro_rules! id {
             type Error = InvalidId;
 
             fn try_from(text: String) -> Result<Self, InvalidId> {
-                let valid: fn(&str) -> bool = $valid;
-                if valid(&text) { Ok(Self(text)) } else { Err(InvalidId { kind: $kind, rule: $rule }) }
+                if $form.fits(&text) { Ok(Self(text)) } else { Err(InvalidId { kind: $kind, rule: $rule }) }
             }
         }
 
@@ -65,55 +70,111 @@ macro_rules! id {
                 f.write_str(&self.0)
             }
         }
+
+        #[cfg(feature = "schema")]
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                $form.schema(concat!($kind, ": ", $rule))
+            }
+        }
     };
 }
 
-/// Letters, digits, `-` and `_`: what is safe in a key, a path and an execution name alike.
+/// What an id looks like, for the check and for the schema.
+#[derive(Debug, Clone, Copy)]
+enum Form {
+    /// Letters, digits, `-` and `_`, at most that many: what is safe in a key, a path and an execution name alike.
+    Plain(usize),
+    /// Any printable ASCII without spaces, at most that much.
+    Graphic(usize),
+    /// `arn:<partition>:states:<region>:<account>:stateMachine:<name>`
+    StateMachineArn,
+    /// `arn:<partition>:states:<region>:<account>:execution:<state machine>:<name>`
+    ExecutionArn,
+}
+
+impl Form {
+    fn fits(self, text: &str) -> bool {
+        match self {
+            Self::Plain(longest) => is_plain(text, longest),
+            Self::Graphic(longest) => (1..=longest).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()),
+            Self::StateMachineArn => {
+                states_arn(text, "stateMachine").is_some_and(|rest| !rest.is_empty() && !rest.contains(':'))
+            }
+            Self::ExecutionArn => {
+                text.len() <= MAX_EXECUTION_ARN
+                    && states_arn(text, "execution").and_then(|rest| rest.split_once(':')).is_some_and(
+                        |(machine, name)| is_plain(machine, MAX_EXECUTION_NAME) && is_plain(name, MAX_EXECUTION_NAME),
+                    )
+            }
+        }
+    }
+
+    /// The same as a JSON Schema.
+    #[cfg(feature = "schema")]
+    fn schema(self, description: &str) -> schemars::Schema {
+        let part = |longest: usize| format!("[A-Za-z0-9_-]{{1,{longest}}}");
+        let arn = |resource: &str| format!("arn:{0}:states:{0}:[0-9]{{12}}:{resource}", part(MAX_ARN_PART));
+        let (pattern, longest) = match self {
+            Self::Plain(longest) => ("[A-Za-z0-9_-]+".to_owned(), Some(longest)),
+            Self::Graphic(longest) => ("[!-~]+".to_owned(), Some(longest)),
+            Self::StateMachineArn => (arn("stateMachine:[^:]+"), None),
+            Self::ExecutionArn => {
+                (arn(&format!("execution:{0}:{0}", part(MAX_EXECUTION_NAME))), Some(MAX_EXECUTION_ARN))
+            }
+        };
+        let mut schema = schemars::json_schema!({
+            "description": description, "type": "string", "minLength": 1, "pattern": format!("^{pattern}$"),
+        });
+        if let Some(longest) = longest {
+            schema.insert("maxLength".to_owned(), longest.into());
+        }
+        schema
+    }
+}
+
+/// Letters, digits, `-` and `_`.
 fn is_plain(text: &str, longest: usize) -> bool {
     (1..=longest).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
-/// Any printable ASCII without spaces.
-fn is_graphic(text: &str, longest: usize) -> bool {
-    (1..=longest).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
-}
-
 id!(
     /// A goal. At most 64 characters, so that an execution's name can be derived from it.
-    GoalId, "goal id", "1 to 64 letters, digits, '-' or '_'", |t| is_plain(t, 64)
+    GoalId, "goal id", "1 to 64 letters, digits, '-' or '_'", Form::Plain(MAX_KEY)
 );
 id!(
     /// An action of a goal, unique within the goal.
-    ActionId, "action id", "1 to 64 letters, digits, '-' or '_'", |t| is_plain(t, 64)
+    ActionId, "action id", "1 to 64 letters, digits, '-' or '_'", Form::Plain(MAX_KEY)
 );
 id!(
     /// A user: the `sub` claim of the token.
-    UserId, "user id", "1 to 128 printable ASCII characters without spaces", |t| is_graphic(t, 128)
+    UserId, "user id", "1 to 128 printable ASCII characters without spaces", Form::Graphic(MAX_FOREIGN)
 );
 id!(
     /// An event, for deduplication by whoever receives it: the same event delivered again has the same id.
-    EventId, "event id", "1 to 128 printable ASCII characters without spaces", |t| is_graphic(t, 128)
+    EventId, "event id", "1 to 128 printable ASCII characters without spaces", Form::Graphic(MAX_FOREIGN)
 );
 id!(
     /// A task, derived from what made it, so that saving it again writes the same id.
-    TaskId, "task id", "1 to 64 letters, digits, '-' or '_'", |t| is_plain(t, 64)
+    TaskId, "task id", "1 to 64 letters, digits, '-' or '_'", Form::Plain(MAX_KEY)
 );
 id!(
     /// A state machine.
     StateMachineArn,
     "state machine ARN",
     "arn:<partition>:states:<region>:<account>:stateMachine:<name>",
-    |t| states_arn(t, "stateMachine").is_some_and(|rest| !rest.is_empty() && !rest.contains(':'))
+    Form::StateMachineArn
 );
 id!(
     /// One workflow: the ARN of its Step Functions execution, known before that execution exists.
     ExecutionArn,
     "execution ARN",
     "arn:<partition>:states:<region>:<account>:execution:<state machine>:<name>, at most 256 characters",
-    |t| t.len() <= MAX_EXECUTION_ARN
-        && states_arn(t, "execution")
-            .and_then(|rest| rest.split_once(':'))
-            .is_some_and(|(machine, name)| is_plain(machine, 80) && is_plain(name, MAX_EXECUTION_NAME))
+    Form::ExecutionArn
 );
 
 /// What follows `arn:<partition>:states:<region>:<account>:<resource>:`, or nothing when the text is not of that form.
@@ -121,7 +182,7 @@ fn states_arn<'a>(text: &'a str, resource: &str) -> Option<&'a str> {
     let mut parts = text.splitn(7, ':');
     let (arn, partition, service) = (parts.next()?, parts.next()?, parts.next()?);
     let (region, account, kind) = (parts.next()?, parts.next()?, parts.next()?);
-    let plain = [partition, region].iter().all(|p| is_plain(p, 32));
+    let plain = [partition, region].iter().all(|p| is_plain(p, MAX_ARN_PART));
     let account = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
     (arn == "arn" && service == "states" && plain && account && kind == resource).then(|| parts.next())?
 }

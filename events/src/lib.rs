@@ -16,16 +16,19 @@ mod ids;
 mod json;
 #[cfg(feature = "publisher")]
 pub mod publisher;
+#[cfg(feature = "schema")]
+pub mod schema;
 mod timestamp;
+mod vocabulary;
 mod workflow_completed;
 
 pub use batch_message::{BatchAnswer, BatchMessage};
 pub use batch_progressed::BatchProgressed;
 pub use envelope::{Detail, Envelope, ReadError, SOURCE, Version};
 pub use execution_status_changed::{ExecutionStatusChanged, MachineStatus};
-pub use failed_action::{FailedAction, FailureCode};
+pub use failed_action::{FailedAction, FailureCode, MAX_MESSAGE};
 pub use goal_activity_rejected::{GoalActivityRejected, RejectionReason};
-pub use goal_activity_requested::GoalActivityRequested;
+pub use goal_activity_requested::{GoalActivityRequested, MAX_ACTIONS};
 pub use ids::{
     ActionId, ClaimSequence, EventId, ExecutionArn, GoalId, InvalidId, StateMachineArn, TaskId, TaskToken, UserId,
 };

@@ -85,6 +85,21 @@ impl From<Timestamp> for String {
     }
 }
 
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Timestamp {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Timestamp".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "An RFC 3339 moment. The pipeline always writes it in UTC, to the millisecond.",
+            "type": "string",
+            "format": "date-time",
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

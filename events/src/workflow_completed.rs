@@ -4,6 +4,7 @@ use crate::{Detail, EventId, ExecutionArn, FailedAction, GoalId, Timestamp, User
 
 /// A workflow ended. Delivered at least once, always with the same event id for the same workflow (promise P7).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct WorkflowCompleted {
     /// The shape of this message.
@@ -34,8 +35,10 @@ pub struct WorkflowCompleted {
     pub failed_actions: Vec<FailedAction>,
 }
 
-/// How a workflow ended. Terminal is terminal: it never changes afterwards.
+/// How a workflow ended. Terminal is terminal: it never changes afterwards. A closed vocabulary: another end would be another
+/// version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum FinalStatus {
     /// Every action has its tasks.

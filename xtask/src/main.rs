@@ -18,6 +18,7 @@ mod project;
 mod report;
 mod rules;
 mod sample;
+mod schemas;
 mod stack;
 mod stamp;
 mod step;
@@ -54,6 +55,8 @@ enum Command {
         /// Only this part
         part: Option<test::Part>,
     },
+    /// Write what is made from the types: the schemas of the events
+    Schemas(schemas::SchemasArgs),
     /// Build the functions for AWS (arm64)
     Build(functions::BuildArgs),
 }
@@ -77,6 +80,7 @@ fn run(command: &Command) -> Result<()> {
         Command::Up => up::up(&project),
         Command::Down => up::down(&project),
         Command::Test { part } => test::run(&project, *part),
+        Command::Schemas(args) => schemas::run(&project, args),
         Command::Build(args) => functions::build_for_aws(&project, args),
     }
 }

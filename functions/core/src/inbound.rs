@@ -1,7 +1,7 @@
 //! Messages as they are taken in: checked for what their types cannot say. Whatever reads a message checks it here, so that
 //! the tool which looks at dead letters sees them as the functions do.
 
-use goal_activity_events::{ActionId, BatchMessage, BatchProgressed, ExecutionArn, GoalId, read_json};
+use goal_activity_events::{ActionId, BatchMessage, BatchProgressed, ExecutionArn, FailureCode, GoalId, read_json};
 
 use crate::execution::BatchState;
 use crate::ledger::MAX_MESSAGE;
@@ -46,6 +46,8 @@ pub fn progress(event: &BatchProgressed) -> Result<BatchState, Refused> {
     ensure(state.failed.iter().all(|f| f.message.chars().count() <= MAX_MESSAGE), || {
         format!("the message of a failed action has more than {MAX_MESSAGE} characters")
     })?;
+    // Other services have to bear with codes that they do not know. Our own workers know ours.
+    ensure(state.failed.iter().all(|f| f.code != FailureCode::Other), || "unknown code of a failed action".to_owned())?;
     of_a_workflow(event.batch_index, &event.execution_arn, &event.goal_id)?;
     Ok(state)
 }
@@ -75,7 +77,6 @@ fn of_a_workflow(batch_index: u32, execution: &ExecutionArn, goal: &GoalId) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
-    use goal_activity_events::FailureCode;
     use serde_json::{Value, json};
 
     const ARN: &str = "arn:aws:states:us-east-1:000000000000:execution:goal-activity:g-1";

@@ -7,7 +7,7 @@ use goal_activity_events::{ActionId, FailedAction, FailureCode};
 use serde::{Deserialize, Serialize};
 
 /// The longest message of a failure, in characters.
-pub const MAX_MESSAGE: usize = 200;
+pub const MAX_MESSAGE: usize = goal_activity_events::MAX_MESSAGE;
 
 /// One batch's part of the ledger.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,7 +7,7 @@ pub const MANDALA_SIDE: u8 = 8;
 /// The most actions in one batch.
 pub const ACTIONS_PER_BATCH: usize = 8;
 /// The most actions in one workflow.
-pub const MAX_ACTIONS: usize = 64;
+pub const MAX_ACTIONS: usize = goal_activity_events::MAX_ACTIONS;
 /// The most batches of one workflow.
 pub const MAX_BATCHES: u32 = 8;
 /// How long one batch may take from being enqueued, in seconds.

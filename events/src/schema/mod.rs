@@ -1,0 +1,127 @@
+//! JSON Schemas of the events, made from the types, and what is made from them.
+//!
+//! Draft 7: the one that `AsyncAPI`, validators and code generators for other languages have in common.
+
+mod compatible;
+
+use schemars::generate::{Contract, SchemaSettings};
+use schemars::transform::RecursiveTransform;
+use schemars::{JsonSchema, Schema};
+use serde_json::{Value, json};
+
+pub use compatible::breaking_changes;
+
+use crate::{BatchProgressed, Detail, GoalActivityRejected, GoalActivityRequested, WorkflowCompleted};
+
+/// What a name of an open vocabulary looks like, also one that is not known yet.
+const NAME: &str = "^[A-Z][A-Z0-9_]*$";
+
+/// One version of one event.
+#[derive(Debug, Clone)]
+pub struct EventSchema {
+    /// EventBridge's `detail-type`.
+    pub name: &'static str,
+    /// The version of its shape.
+    pub version: &'static str,
+    /// Who may emit it.
+    pub emitter: Emitter,
+    /// The schema of its detail.
+    pub schema: Value,
+}
+
+/// Who emits an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Emitter {
+    /// Any service.
+    Anyone,
+    /// The pipeline alone.
+    Pipeline,
+}
+
+/// Every event in every version.
+pub fn events() -> Vec<EventSchema> {
+    vec![
+        event::<GoalActivityRequested>(Emitter::Anyone),
+        event::<GoalActivityRejected>(Emitter::Pipeline),
+        event::<BatchProgressed>(Emitter::Pipeline),
+        event::<WorkflowCompleted>(Emitter::Pipeline),
+    ]
+}
+
+fn event<D: Detail + JsonSchema>(emitter: Emitter) -> EventSchema {
+    let schema = generate::<D>(emitter, SchemaSettings::draft07());
+    EventSchema { name: D::TYPE, version: "1", emitter, schema }
+}
+
+/// What others emit is described as it is read, what the pipeline emits as it is written.
+fn generate<D: JsonSchema>(emitter: Emitter, settings: SchemaSettings) -> Value {
+    let mut settings = settings.with_transform(RecursiveTransform(numbers));
+    settings.contract = Contract::Deserialize;
+    if emitter == Emitter::Pipeline {
+        settings.contract = Contract::Serialize;
+        // Before all others, as those depend on how a schema allows for nothing.
+        settings.transforms.insert(0, Box::new(RecursiveTransform(never_null)));
+    }
+    settings.into_generator().into_root_schema_for::<D>().to_value()
+}
+
+impl EventSchema {
+    /// The name of its file, without the folder.
+    pub fn file_name(&self) -> String {
+        format!("{}.v{}.json", self.name, self.version)
+    }
+
+    /// The schema as it is committed.
+    pub fn text(&self) -> String {
+        text(&self.schema)
+    }
+}
+
+/// Every file that is made from the types, with its content. The paths are relative to the crate.
+pub fn files() -> Vec<(String, String)> {
+    events().iter().map(|event| (format!("schemas/{}", event.file_name()), event.text())).collect()
+}
+
+/// As it is committed.
+fn text(document: &Value) -> String {
+    format!("{document:#}\n")
+}
+
+/// Makes an enum one that may grow within a version: a name that is not known yet is valid.
+pub(crate) fn open_vocabulary(schema: &mut Schema) {
+    if let Some(Value::Array(mut names)) = schema.remove("oneOf") {
+        names.push(json!({ "description": "A name that is added later.", "type": "string", "pattern": NAME }));
+        schema.insert("anyOf".to_owned(), names.into());
+    }
+}
+
+/// What is left out when there is nothing to tell is never null.
+fn never_null(schema: &mut Schema) {
+    let Some(Value::Array(choices)) = schema.get_mut("anyOf") else { return };
+    choices.retain(|choice| *choice != json!({ "type": "null" }));
+    if let [Value::Object(only)] = choices.as_slice() {
+        let only = only.clone();
+        schema.remove("anyOf");
+        for (keyword, value) in only {
+            schema.insert(keyword, value);
+        }
+    }
+}
+
+/// The limits of Rust's integers instead of formats that only some tools know. The largest `u64` is no number for many.
+fn numbers(schema: &mut Schema) {
+    let format = schema.get("format").and_then(Value::as_str).map(ToOwned::to_owned);
+    match format.as_deref() {
+        Some("uint32") => {
+            schema.remove("format");
+            schema.insert("maximum".to_owned(), u32::MAX.into());
+        }
+        Some("uint64") => {
+            schema.remove("format");
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests;

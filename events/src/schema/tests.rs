@@ -1,0 +1,299 @@
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use jsonschema::Validator;
+use proptest::prelude::*;
+use schemars::generate::SchemaSettings;
+
+use super::*;
+use crate::{
+    ActionId, Envelope, EventId, ExecutionArn, FailedAction, FailureCode, FinalStatus, GoalId, StateMachineArn,
+    Timestamp, UserId,
+};
+
+fn crate_folder() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn json_files(folder: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(crate_folder().join(folder)).unwrap();
+    let mut files: Vec<_> = entries.map(|e| e.unwrap().path()).filter(|p| p.extension().is_some()).collect();
+    files.sort();
+    files
+}
+
+fn name_of(file: &Path) -> String {
+    file.file_name().unwrap().to_string_lossy().into_owned()
+}
+
+fn read(file: &Path) -> Value {
+    serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap()
+}
+
+fn validator(schema: &Value) -> Validator {
+    jsonschema::draft7::options().should_validate_formats(true).build(schema).unwrap()
+}
+
+fn validator_for<T: JsonSchema>() -> Validator {
+    validator(&generate::<T>(Emitter::Anyone, SchemaSettings::draft07()))
+}
+
+/// The detail of a received event as its type writes it again, when it can be read as that.
+fn reread(event: &Value) -> Option<Value> {
+    fn detail<D: Detail>(envelope: &Envelope) -> Option<Value> {
+        Some(serde_json::to_value(envelope.detail::<D>().ok()?).unwrap())
+    }
+    let envelope = Envelope::parse(&event.to_string()).unwrap();
+    match envelope.detail_type.as_str() {
+        GoalActivityRequested::TYPE => detail::<GoalActivityRequested>(&envelope),
+        GoalActivityRejected::TYPE => detail::<GoalActivityRejected>(&envelope),
+        BatchProgressed::TYPE => detail::<BatchProgressed>(&envelope),
+        WorkflowCompleted::TYPE => detail::<WorkflowCompleted>(&envelope),
+        other => panic!("there is an example of {other}, but no such event"),
+    }
+}
+
+/// The examples: whole events as a queue receives them.
+fn examples(of: &EventSchema) -> Vec<Value> {
+    let of_this = |file: &PathBuf| name_of(file).starts_with(&format!("{}.v{}.", of.name, of.version));
+    json_files("schemas/examples").iter().filter(|file| of_this(file)).map(|file| read(file)).collect()
+}
+
+#[test]
+fn the_committed_files_are_those_of_the_types() {
+    for (path, content) in files() {
+        let committed = fs::read_to_string(crate_folder().join(&path)).unwrap_or_default();
+        assert!(committed == content, "events/{path} is not what the types say: run `cargo xtask schemas`");
+    }
+    let made: BTreeSet<_> = events().iter().map(EventSchema::file_name).collect();
+    let there: BTreeSet<_> = json_files("schemas").iter().map(|file| name_of(file)).collect();
+    assert_eq!(there, made, "events/schemas holds one file per event and version");
+}
+
+#[test]
+fn every_event_has_examples_which_are_valid_and_lose_nothing_when_read() {
+    for event in events() {
+        let examples = examples(&event);
+        assert!(!examples.is_empty(), "{} has no example", event.name);
+        let validator = validator(&event.schema);
+        for example in examples {
+            validator.validate(&example["detail"]).unwrap();
+            assert_eq!(reread(&example).as_ref(), Some(&example["detail"]));
+        }
+    }
+    let known = events();
+    for file in json_files("schemas/examples") {
+        assert!(known.iter().any(|e| name_of(&file).starts_with(&format!("{}.v{}.", e.name, e.version))), "{file:?}");
+    }
+}
+
+#[test]
+fn nothing_that_was_published_is_broken() {
+    let events = events();
+    for event in &events {
+        let file = crate_folder().join("schemas/baseline").join(event.file_name());
+        assert!(file.exists(), "{} is not frozen: run `cargo xtask schemas --freeze`", event.file_name());
+        let broken = breaking_changes(&read(&file), &event.schema);
+        assert!(broken.is_empty(), "{} breaks its version:\n{}", event.name, broken.join("\n"));
+    }
+    for file in json_files("schemas/baseline") {
+        assert!(events.iter().any(|e| e.file_name() == name_of(&file)), "{} was published", name_of(&file));
+    }
+}
+
+fn completed() -> Value {
+    events().into_iter().find(|e| e.name == WorkflowCompleted::TYPE).unwrap().schema
+}
+
+/// What is said of a change of `WorkflowCompleted`.
+fn said_of(change: impl FnOnce(&mut Value)) -> Vec<String> {
+    let (old, mut new) = (completed(), completed());
+    change(&mut new);
+    assert_ne!(old, new, "nothing was changed");
+    breaking_changes(&old, &new)
+}
+
+/// A change at a JSON pointer, and what is said of it.
+type Breakage = (&'static str, fn(&mut Value), &'static str);
+
+#[test]
+fn every_breaking_change_is_refused_and_named() {
+    fn drop_first(list: &mut Value) {
+        list.as_array_mut().unwrap().remove(0);
+    }
+    let breakages: [Breakage; 16] = [
+        ("/properties", |p| drop(p.as_object_mut().unwrap().remove("status")), "status: was removed"),
+        (
+            "/definitions/FailedAction/properties",
+            |p| drop(p.as_object_mut().unwrap().remove("code")),
+            "failedActions[].code: was removed",
+        ),
+        (
+            "/required",
+            |r| r.as_array_mut().unwrap().push("extra".into()),
+            "extra: is new and required: senders do not know it",
+        ),
+        ("/required", drop_first, "version: is not required any more: receivers rely on it"),
+        ("/properties/durationMs/type", |t| *t = "string".into(), "durationMs: `type` was \"integer\", is \"string\""),
+        ("/properties/durationMs/minimum", |m| *m = 1.into(), "durationMs: `minimum` was 0, is 1"),
+        ("/properties/durationMs", |d| d["maximum"] = 9.into(), "durationMs: is limited by `maximum`: 9"),
+        ("/definitions/GoalId/maxLength", |m| *m = 32.into(), "goalId: `maxLength` was 64, is 32"),
+        (
+            "/definitions/GoalId/pattern",
+            |p| *p = "^[a-z]+$".into(),
+            "goalId: `pattern` was \"^[A-Za-z0-9_-]+$\", is \"^[a-z]+$\"",
+        ),
+        (
+            "/definitions/UserId",
+            |u| drop(u.as_object_mut().unwrap().remove("maxLength")),
+            "userId: is not limited by `maxLength` any more: 128",
+        ),
+        ("/definitions/FinalStatus/oneOf", drop_first, "status: \"SUCCEEDED\" was removed"),
+        (
+            "/definitions/FinalStatus/oneOf/0/const",
+            |c| *c = "DONE".into(),
+            "status: \"DONE\" is new in a closed vocabulary",
+        ),
+        ("/definitions/FailureCode/anyOf", drop_first, "failedActions[].code: \"AI_TIMEOUT\" was removed"),
+        (
+            "/definitions/FailureCode/anyOf",
+            |c| drop(c.as_array_mut().unwrap().pop()),
+            "failedActions[].code: `anyOf` had 1 choices, has 0",
+        ),
+        ("/definitions/Version/oneOf/0/const", |c| *c = "2".into(), "version: \"1\" was removed"),
+        ("", |s| s["additionalProperties"] = false.into(), "the event: is limited by `additionalProperties`: false"),
+    ];
+    for (place, change, expected) in breakages {
+        let said = said_of(|new| change(new.pointer_mut(place).unwrap()));
+        assert!(said.contains(&expected.to_owned()), "{place}: {said:?}");
+    }
+}
+
+#[test]
+fn an_optional_field_that_becomes_required_is_refused() {
+    let (mut old, mut new) = (completed(), completed());
+    for schema in [&mut old, &mut new] {
+        schema["properties"]["note"] = json!({ "type": "string" });
+    }
+    new["required"].as_array_mut().unwrap().push("note".into());
+    assert_eq!(breaking_changes(&old, &new), ["note: has become required: senders may leave it out"]);
+    assert!(breaking_changes(&completed(), &old).is_empty(), "a new optional field");
+}
+
+/// A change at a JSON pointer.
+type Change = (&'static str, fn(&mut Value));
+
+#[test]
+fn what_changes_no_value_is_no_breaking_change() {
+    let changes: [Change; 4] = [
+        ("/definitions/FailedAction/properties", |p| p["hint"] = json!({ "type": "string", "maxLength": 9 })),
+        ("/definitions/FailureCode/anyOf", |c| {
+            c.as_array_mut().unwrap().insert(0, json!({ "type": "string", "const": "AI_TIRED" }));
+        }),
+        ("/properties/status/description", |d| *d = "other words".into()),
+        ("/properties/goalId", |g| *g = completed()["definitions"]["GoalId"].clone()),
+    ];
+    for (place, change) in changes {
+        assert!(said_of(|new| change(new.pointer_mut(place).unwrap())).is_empty(), "{place}");
+    }
+}
+
+/// What a field is replaced by. Nothing: it is left out.
+fn replacements() -> Vec<Option<Value>> {
+    let texts = ["", "x", "with space", "ä", "a\n", "LATER", "2026-11-24", "2026-11-24T09:30:00.000+09:00", "goal#1"];
+    let texts = texts.into_iter().map(Value::from).chain([Value::from("x".repeat(65)), Value::from("x".repeat(300))]);
+    let others = [
+        json!(null),
+        json!(true),
+        json!(-1),
+        json!(1.5),
+        json!(7),
+        json!(u64::from(u32::MAX) + 1),
+        json!([]),
+        json!({}),
+    ];
+    texts.chain(others).chain([json!(vec!["a"; 65]), json!(["a"]), json!([1])]).map(Some).chain([None]).collect()
+}
+
+/// Limits on what a list or a text holds are kept by the pipeline's own code, see `goal_activity_core::inbound`. A name that
+/// is not known may be any text to a reader.
+fn is_beyond_the_type(path: &str, value: &Value) -> bool {
+    match path {
+        "actionIds" => value.as_array().is_some_and(|a| a.is_empty() || a.len() > crate::MAX_ACTIONS),
+        "message" => value.as_str().is_some_and(|m| m.len() > crate::MAX_MESSAGE),
+        "reason" => value.is_string(),
+        _ => false,
+    }
+}
+
+#[test]
+fn a_schema_and_its_type_refuse_the_same() {
+    let mut compared = 0;
+    for event in events() {
+        let validator = validator(&event.schema);
+        for example in examples(&event) {
+            for field in example["detail"].as_object().unwrap().keys() {
+                for replacement in replacements() {
+                    let mut wrong = example.clone();
+                    let detail = wrong["detail"].as_object_mut().unwrap();
+                    match &replacement {
+                        Some(value) => detail.insert(field.clone(), value.clone()),
+                        None => detail.remove(field),
+                    };
+                    let value = replacement.unwrap_or_default();
+                    // What the pipeline never writes it can still read.
+                    let never_written = event.emitter == Emitter::Pipeline && value.is_null();
+                    if is_beyond_the_type(field, &value) || never_written {
+                        continue;
+                    }
+                    let (valid, readable) = (validator.is_valid(&wrong["detail"]), reread(&wrong).is_some());
+                    assert_eq!(valid, readable, "{} with {field} = {value}", event.name);
+                    compared += 1;
+                }
+            }
+        }
+    }
+    assert!(compared > 500, "{compared}");
+}
+
+#[test]
+fn names_that_are_added_later_are_borne_and_other_statuses_are_not() {
+    let failed = r#"{"actionId": "a", "code": "AI_TIRED", "message": "", "attempts": 1}"#;
+    assert_eq!(serde_json::from_str::<FailedAction>(failed).unwrap().code, FailureCode::Other);
+    let escaped = failed.replace("AI_TIRED", "AI\\u005fTIMEOUT");
+    assert_eq!(serde_json::from_str::<FailedAction>(&escaped).unwrap().code, FailureCode::AiTimeout);
+    assert!(serde_json::from_str::<FailedAction>(&failed.replace("\"AI_TIRED\"", r#"{"AI_TIRED": null}"#)).is_err());
+    assert!(serde_json::from_str::<FinalStatus>("\"TIRED\"").is_err());
+    assert!(validator_for::<FailureCode>().is_valid(&json!("AI_TIRED")));
+    assert!(!validator_for::<FailureCode>().is_valid(&json!("tired")));
+    assert!(!validator_for::<FinalStatus>().is_valid(&json!("TIRED")));
+}
+
+proptest! {
+    #[test]
+    fn an_id_is_valid_where_it_can_be_read(
+        text in prop_oneof![
+            "[ -~]{0,140}",
+            "\\PC{0,70}",
+            "[A-Za-z0-9_-]{0,130}",
+            "arn:[a-z-]{0,33}:states:[a-z0-9-]{0,33}:[0-9]{11,13}:(execution|stateMachine):[a-z:-]{0,82}(:[a-z0-9-]{0,82})?",
+        ]
+    ) {
+        fn agree<T: JsonSchema + std::str::FromStr>(text: &str) -> (bool, bool) {
+            (validator_for::<T>().is_valid(&json!(text)), text.parse::<T>().is_ok())
+        }
+        for (valid, readable) in [
+            agree::<GoalId>(&text), agree::<ActionId>(&text), agree::<UserId>(&text), agree::<EventId>(&text),
+            agree::<ExecutionArn>(&text), agree::<StateMachineArn>(&text),
+        ] {
+            prop_assert_eq!(valid, readable);
+        }
+    }
+
+    #[test]
+    fn every_timestamp_is_a_valid_date_time(millis: i64) {
+        let text = Timestamp::from_millis(millis).to_string();
+        prop_assert!(validator_for::<Timestamp>().is_valid(&json!(text)), "{}", text);
+    }
+}

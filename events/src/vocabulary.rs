@@ -1,0 +1,19 @@
+use std::borrow::Cow;
+
+use serde::de::IntoDeserializer;
+use serde::de::value::{Error, StrDeserializer};
+use serde::{Deserialize, Deserializer};
+
+/// Names to which others may be added within a version.
+pub(crate) trait OpenVocabulary: for<'a> Deserialize<'a> {
+    /// Stands for every name that is not known.
+    const OTHER: Self;
+}
+
+/// Reads a name of a vocabulary, also one that is not known. Not `serde(other)`: that would take an object for a name as well,
+/// and repeat its keys in an error.
+pub(crate) fn read_name<'de, D: Deserializer<'de>, T: OpenVocabulary>(deserializer: D) -> Result<T, D::Error> {
+    let name = Cow::<str>::deserialize(deserializer)?;
+    let known: StrDeserializer<'_, Error> = (*name).into_deserializer();
+    Ok(T::deserialize(known).unwrap_or(T::OTHER))
+}

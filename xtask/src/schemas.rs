@@ -1,0 +1,53 @@
+//! `cargo xtask schemas`: writes what is made from the types of the events.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use goal_activity_events::schema::{self, EventSchema};
+
+use crate::project::Project;
+
+/// What to write.
+#[derive(Debug, Args)]
+pub(crate) struct SchemasArgs {
+    /// Take the schemas as published: from now on nothing of them may change within their version
+    #[arg(long)]
+    freeze: bool,
+}
+
+/// Writes every file anew whose content has changed.
+pub(crate) fn run(project: &Project, args: &SchemasArgs) -> Result<()> {
+    let events = project.root.join("events");
+    for (path, content) in schema::files() {
+        write(&events.join(path), &content)?;
+    }
+    if args.freeze {
+        let folder = events.join("schemas").join("baseline");
+        schema::events().iter().try_for_each(|event| freeze(&folder, event))?;
+    }
+    Ok(())
+}
+
+fn freeze(folder: &Path, event: &EventSchema) -> Result<()> {
+    let file = folder.join(event.file_name());
+    if file.exists() {
+        let old = serde_json::from_str(&fs::read_to_string(&file)?)?;
+        let broken = schema::breaking_changes(&old, &event.schema);
+        ensure!(broken.is_empty(), "{} breaks its version:\n{}", event.name, broken.join("\n"));
+    }
+    write(&file, &event.text())
+}
+
+fn write(file: &Path, content: &str) -> Result<()> {
+    if fs::read_to_string(file).is_ok_and(|found| found == content) {
+        return Ok(());
+    }
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(file, content).with_context(|| format!("cannot write {}", file.display()))?;
+    println!("{}", file.display());
+    Ok(())
+}
