@@ -34,6 +34,22 @@ pub struct GoalActivityRequested {
     pub regenerate: bool,
 }
 
+impl GoalActivityRequested {
+    /// A request of another service, for every action of the goal that has no tasks yet.
+    pub fn new(event_id: EventId, occurred_at: Timestamp, goal_id: GoalId, user_id: UserId) -> Self {
+        Self {
+            version: Version::V1,
+            event_id,
+            occurred_at,
+            execution_arn: None,
+            goal_id,
+            user_id,
+            action_ids: None,
+            regenerate: false,
+        }
+    }
+}
+
 impl Detail for GoalActivityRequested {
     const TYPE: &'static str = "GoalActivityRequested";
 

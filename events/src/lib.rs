@@ -1,9 +1,4 @@
-//! The contract of the goal activity pipeline: every message that crosses a service boundary, its ids and how to read it.
-//!
-//! Other services depend on this crate to emit [`GoalActivityRequested`] and to handle [`WorkflowCompleted`]; the pipeline's
-//! own functions use the same types. Within a [`Version`] only optional fields are ever added.
-//!
-//! The crate needs only `serde`; publishing to a bus is behind the feature `publisher`.
+#![doc = include_str!("../README.md")]
 
 mod batch_message;
 mod batch_progressed;

@@ -1,6 +1,6 @@
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
@@ -71,6 +71,16 @@ impl FromStr for Timestamp {
     }
 }
 
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Self {
+        let epoch = Self::from_millis(0);
+        match time.duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(after) => epoch.plus(after),
+            Err(before) => epoch.minus(before.duration()),
+        }
+    }
+}
+
 impl TryFrom<String> for Timestamp {
     type Error = InvalidTimestamp;
 
@@ -117,6 +127,13 @@ mod tests {
         assert_eq!(ends, ["0000-01-01T00:00:00.000Z", "9999-12-30T21:59:59.999Z"]);
         assert!(ends.iter().all(|end| end.parse::<Timestamp>().is_ok_and(|t| t.to_string() == *end)));
         assert!("-000001-12-31T23:59:59Z".parse::<Timestamp>().is_err());
+    }
+
+    #[test]
+    fn the_clocks_time_is_cut_to_milliseconds() {
+        let after = SystemTime::UNIX_EPOCH + Duration::from_micros(1_999);
+        let before = SystemTime::UNIX_EPOCH - Duration::from_millis(2);
+        assert_eq!([after, before].map(|t| Timestamp::from(t).as_millis()), [1, -2]);
     }
 
     proptest! {
