@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use crate::vocabulary::{OpenVocabulary, read_name};
 use crate::{Detail, EventId, ExecutionArn, GoalId, Timestamp, UserId, Version};
 
-/// A [`GoalActivityRequested`](crate::GoalActivityRequested) could not be accepted, and the pipeline does not try it again by
+/// A `GoalActivityRequested` could not be accepted, and the pipeline does not try it again by
 /// itself. Nothing of it is remembered: sent again with the same `eventId`, it is looked at anew.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

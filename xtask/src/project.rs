@@ -50,6 +50,11 @@ impl Project {
         self.root.join("infra")
     }
 
+    /// The events as a TypeScript package.
+    pub(crate) fn events_package(&self) -> PathBuf {
+        self.root.join("events").join("typescript")
+    }
+
     /// This crate's folder.
     pub(crate) fn xtask(&self) -> PathBuf {
         self.root.join("xtask")

@@ -1,13 +1,16 @@
-//! `cargo xtask schemas`: writes what is made from the types of the events.
+//! `cargo xtask schemas`: writes what is made from the types of the events, for TypeScript too.
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use goal_activity_events::schema::{self, EventSchema};
 
+use crate::process;
 use crate::project::Project;
+use crate::tools;
 
 /// What to write.
 #[derive(Debug, Args)]
@@ -23,6 +26,8 @@ pub(crate) fn run(project: &Project, args: &SchemasArgs) -> Result<()> {
     for (path, content) in schema::files() {
         write(&events.join(path), &content)?;
     }
+    tools::events_package(project)?;
+    process::quietly(Command::new("npm").args(["run", "generate"]).current_dir(project.events_package()))?;
     if args.freeze {
         let folder = events.join("schemas").join("baseline");
         schema::events().iter().try_for_each(|event| freeze(&folder, event))?;

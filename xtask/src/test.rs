@@ -1,10 +1,11 @@
 //! `cargo xtask test`: everything that has to hold for a change.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 
 use crate::emulator::{Emulator, Kind};
@@ -25,7 +26,7 @@ pub(crate) enum Part {
     Statemachine,
     /// The adapters, in memory and for AWS, on emulators
     Contract,
-    /// The infrastructure's templates
+    /// The infrastructure's templates, and the events as a TypeScript package
     Infra,
     /// The deployed pipeline
     E2e,
@@ -83,8 +84,19 @@ fn clippy(project: &Project) -> Result<()> {
 }
 
 fn unit(project: &Project) -> Result<()> {
+    events_stand_alone(project)?;
     process::run(tests(project).args(["--lib", "--bins", "--test", "promises", "--test", "bad_input"]))?;
     process::run(tests(project).arg("--doc"))
+}
+
+/// Other services take the events without the AWS SDK, and read their documentation.
+fn events_stand_alone(project: &Project) -> Result<()> {
+    let tree = ["tree", "--package", "goal-activity-events", "--edges", "normal", "--prefix", "none"];
+    let tree = process::quietly(in_root(project).args(tree))?;
+    let aws: Vec<&str> = tree.lines().filter(|line| line.starts_with("aws")).collect();
+    ensure!(aws.is_empty(), "the events need {} without any feature", aws.join(", "));
+    let documented = ["doc", "--workspace", "--all-features", "--no-deps", "--quiet"];
+    process::run(in_root(project).args(documented).env("RUSTDOCFLAGS", "--deny warnings"))
 }
 
 /// `SIM_SCHEDULES`, `SIM_SEED` and `SIM_FLAW` say what is run; see `functions/tests/sim/main.rs`.
@@ -127,18 +139,20 @@ fn contract(project: &Project) -> Result<()> {
 
 fn infra(project: &Project) -> Result<()> {
     tools::cdk_app(project)?;
+    tools::events_package(project)?;
     let python = tools::python(project, Purpose::Test)?;
-    let npm = |script: &[&str]| -> Result<()> {
+    let npm = |folder: PathBuf, script: &[&str]| -> Result<()> {
         let mut command = Command::new("npm");
-        command.args(script).current_dir(project.infra());
+        command.args(script).current_dir(folder);
         // For cfn-lint.
         let path = std::env::var_os("PATH").unwrap_or_default();
         let folders = python.parent().map(ToOwned::to_owned).into_iter().chain(std::env::split_paths(&path));
         let path: OsString = std::env::join_paths(folders)?;
         process::run(command.env("PATH", path))
     };
-    npm(&["test"])?;
-    npm(&["run", "lint"])
+    npm(project.events_package(), &["test"])?;
+    npm(project.infra(), &["test"])?;
+    npm(project.infra(), &["run", "lint"])
 }
 
 fn end_to_end(project: &Project) -> Result<()> {

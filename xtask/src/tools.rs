@@ -35,7 +35,10 @@ impl Purpose {
 /// Checks everything that is not there yet and cannot be installed here, before anything is installed.
 pub(crate) fn check(project: &Project, purpose: Purpose) -> Result<()> {
     prerequisites::node()?;
-    if !packages_stamp(project)?.is_fresh() {
+    let of_tests = (purpose == Purpose::Test).then(|| project.events_package());
+    let folders: Vec<_> = [project.infra()].into_iter().chain(of_tests).collect();
+    let installed = folders.iter().map(|folder| Ok(packages_stamp(folder)?.is_fresh())).collect::<Result<Vec<_>>>()?;
+    if installed.contains(&false) {
         prerequisites::npm()?;
     }
     if !python_stamp(project, &venv(project), purpose)?.is_fresh() {
@@ -117,23 +120,31 @@ pub(crate) fn dynoxide(project: &Project) -> Result<PathBuf> {
 
 /// Installs the CDK app's packages, as its lock file says.
 pub(crate) fn cdk_app(project: &Project) -> Result<()> {
+    npm_packages(project, "CDK packages", &project.infra())
+}
+
+/// Installs what the TypeScript package of the events is made and tested with, as its lock file says.
+pub(crate) fn events_package(project: &Project) -> Result<()> {
+    npm_packages(project, "packages of the events", &project.events_package())
+}
+
+fn npm_packages(project: &Project, what: &str, folder: &Path) -> Result<()> {
     let _lock = project.lock()?;
-    let stamp = packages_stamp(project)?;
+    let stamp = packages_stamp(folder)?;
     if stamp.is_fresh() {
         return Ok(());
     }
-    step("CDK packages", || {
+    step(what, || {
         let mut npm = Command::new("npm");
         npm.args(["ci", "--no-audit", "--no-fund", "--prefer-offline", "--cache"]).arg(cache(project, "npm"));
-        process::quietly(npm.current_dir(project.infra()))?;
+        process::quietly(npm.current_dir(folder))?;
         stamp.write()
     })
 }
 
-fn packages_stamp(project: &Project) -> Result<Stamp> {
-    let infra = project.infra();
-    let sources = ["package.json", "package-lock.json", ".npmrc"].map(|f| infra.join(f));
-    Stamp::new(infra.join("node_modules").join(".installed"), &sources, &[])
+fn packages_stamp(folder: &Path) -> Result<Stamp> {
+    let sources = ["package.json", "package-lock.json", ".npmrc"].map(|f| folder.join(f));
+    Stamp::new(folder.join("node_modules").join(".installed"), &sources, &[])
 }
 
 fn venv(project: &Project) -> PathBuf {

@@ -1,0 +1,867 @@
+// Made from ../../schemas by `cargo xtask schemas`. Do not edit.
+
+export const schemas = {
+  "BatchProgressed": {
+    "$schema": "http://json-schema.org/draft-07/schema#",
+    "definitions": {
+      "ActionId": {
+        "description": "action id: 1 to 64 letters, digits, '-' or '_'",
+        "maxLength": 64,
+        "minLength": 1,
+        "pattern": "^[A-Za-z0-9_-]+$",
+        "type": "string"
+      },
+      "EventId": {
+        "description": "event id: 1 to 128 printable ASCII characters without spaces",
+        "maxLength": 128,
+        "minLength": 1,
+        "pattern": "^[!-~]+$",
+        "type": "string"
+      },
+      "ExecutionArn": {
+        "description": "execution ARN: arn:<partition>:states:<region>:<account>:execution:<state machine>:<name>, at most 256 characters",
+        "maxLength": 256,
+        "minLength": 1,
+        "pattern": "^arn:[A-Za-z0-9_-]{1,32}:states:[A-Za-z0-9_-]{1,32}:[0-9]{12}:execution:[A-Za-z0-9_-]{1,80}:[A-Za-z0-9_-]{1,80}$",
+        "type": "string"
+      },
+      "FailedAction": {
+        "description": "An action that got no tasks, and why.",
+        "properties": {
+          "actionId": {
+            "allOf": [
+              {
+                "$ref": "#/definitions/ActionId"
+              }
+            ],
+            "description": "The action."
+          },
+          "attempts": {
+            "description": "How many times the AI was asked.",
+            "maximum": 4294967295,
+            "minimum": 0,
+            "type": "integer"
+          },
+          "code": {
+            "allOf": [
+              {
+                "$ref": "#/definitions/FailureCode"
+              }
+            ],
+            "description": "Why, for programs."
+          },
+          "message": {
+            "description": "Why, for people. At most 200 characters, never a user's text.",
+            "maxLength": 200,
+            "type": "string"
+          }
+        },
+        "required": [
+          "actionId",
+          "code",
+          "message",
+          "attempts"
+        ],
+        "type": "object"
+      },
+      "FailureCode": {
+        "anyOf": [
+          {
+            "const": "AI_TIMEOUT",
+            "description": "The AI did not answer in time.",
+            "type": "string"
+          },
+          {
+            "const": "AI_THROTTLED",
+            "description": "The AI refused for load.",
+            "type": "string"
+          },
+          {
+            "const": "AI_UNAVAILABLE",
+            "description": "The AI could not be reached or failed.",
+            "type": "string"
+          },
+          {
+            "const": "AI_INVALID_ANSWER",
+            "description": "The AI answered with something that is not a list of tasks within the limits.",
+            "type": "string"
+          },
+          {
+            "const": "AI_REJECTED",
+            "description": "The AI refused the request itself; asking again would not help.",
+            "type": "string"
+          },
+          {
+            "const": "ACTION_GONE",
+            "description": "The action is no longer part of the goal.",
+            "type": "string"
+          },
+          {
+            "const": "TASKS_EXIST",
+            "description": "The action has tasks already, and this workflow may not replace them.",
+            "type": "string"
+          },
+          {
+            "const": "BATCH_DEADLINE",
+            "description": "The batch's time was over before this action was finished.",
+            "type": "string"
+          },
+          {
+            "const": "CANCELLED",
+            "description": "The workflow was cancelled: the action has no tasks, or not any more.",
+            "type": "string"
+          },
+          {
+            "const": "NOT_PROCESSED",
+            "description": "The batch was lost: no worker reported this action before the end.",
+            "type": "string"
+          },
+          {
+            "description": "A name that is added later.",
+            "pattern": "^[A-Z][A-Z0-9_]*$",
+            "type": "string"
+          }
+        ],
+        "description": "Why an action got no tasks. An open vocabulary: names are never reused or changed, but new ones may come within a version.\nReceivers have to bear with a name that they do not know."
+      },
+      "GoalId": {
+        "description": "goal id: 1 to 64 letters, digits, '-' or '_'",
+        "maxLength": 64,
+        "minLength": 1,
+        "pattern": "^[A-Za-z0-9_-]+$",
+        "type": "string"
+      },
+      "Timestamp": {
+        "description": "An RFC 3339 moment. The pipeline always writes it in UTC, to the millisecond.",
+        "format": "date-time",
+        "type": "string"
+      },
+      "UserId": {
+        "description": "user id: 1 to 128 printable ASCII characters without spaces",
+        "maxLength": 128,
+        "minLength": 1,
+        "pattern": "^[!-~]+$",
+        "type": "string"
+      },
+      "Version": {
+        "description": "The version of a message's shape. Within one, only optional fields are added; anything else is a new version.",
+        "oneOf": [
+          {
+            "const": "1",
+            "description": "The first and present shape.",
+            "type": "string"
+          }
+        ]
+      }
+    },
+    "description": "A batch's whole state so far. Events of a batch may be lost, repeated or reordered: the highest sequence wins (promise P6).",
+    "properties": {
+      "batchIndex": {
+        "description": "Which batch, from 0.",
+        "maximum": 4294967295,
+        "minimum": 0,
+        "type": "integer"
+      },
+      "eventId": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/EventId"
+          }
+        ],
+        "description": "Derived from the execution, the batch and the sequence."
+      },
+      "executionArn": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/ExecutionArn"
+          }
+        ],
+        "description": "The workflow."
+      },
+      "failedActions": {
+        "description": "Those that failed.",
+        "items": {
+          "$ref": "#/definitions/FailedAction"
+        },
+        "type": "array"
+      },
+      "goalId": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/GoalId"
+          }
+        ],
+        "description": "Its goal."
+      },
+      "occurredAt": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/Timestamp"
+          }
+        ],
+        "description": "When this was the state."
+      },
+      "sequence": {
+        "description": "Grows with every change of the batch's state.",
+        "minimum": 0,
+        "type": "integer"
+      },
+      "succeededActions": {
+        "description": "How many of them have their tasks.",
+        "maximum": 4294967295,
+        "minimum": 0,
+        "type": "integer"
+      },
+      "totalActions": {
+        "description": "How many actions the batch has.",
+        "maximum": 4294967295,
+        "minimum": 0,
+        "type": "integer"
+      },
+      "userId": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/UserId"
+          }
+        ],
+        "description": "Its user."
+      },
+      "version": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/Version"
+          }
+        ],
+        "description": "The shape of this message."
+      }
+    },
+    "required": [
+      "version",
+      "eventId",
+      "occurredAt",
+      "executionArn",
+      "goalId",
+      "userId",
+      "batchIndex",
+      "sequence",
+      "totalActions",
+      "succeededActions",
+      "failedActions"
+    ],
+    "title": "BatchProgressed",
+    "type": "object"
+  },
+  "GoalActivityRejected": {
+    "$schema": "http://json-schema.org/draft-07/schema#",
+    "definitions": {
+      "EventId": {
+        "description": "event id: 1 to 128 printable ASCII characters without spaces",
+        "maxLength": 128,
+        "minLength": 1,
+        "pattern": "^[!-~]+$",
+        "type": "string"
+      },
+      "ExecutionArn": {
+        "description": "execution ARN: arn:<partition>:states:<region>:<account>:execution:<state machine>:<name>, at most 256 characters",
+        "maxLength": 256,
+        "minLength": 1,
+        "pattern": "^arn:[A-Za-z0-9_-]{1,32}:states:[A-Za-z0-9_-]{1,32}:[0-9]{12}:execution:[A-Za-z0-9_-]{1,80}:[A-Za-z0-9_-]{1,80}$",
+        "type": "string"
+      },
+      "GoalId": {
+        "description": "goal id: 1 to 64 letters, digits, '-' or '_'",
+        "maxLength": 64,
+        "minLength": 1,
+        "pattern": "^[A-Za-z0-9_-]+$",
+        "type": "string"
+      },
+      "RejectionReason": {
+        "anyOf": [
+          {
+            "const": "UNKNOWN_GOAL",
+            "description": "No such goal.",
+            "type": "string"
+          },
+          {
+            "const": "NOT_OWNER",
+            "description": "The goal belongs to another user.",
+            "type": "string"
+          },
+          {
+            "const": "ALREADY_RUNNING",
+            "description": "A workflow of this goal has not ended yet.",
+            "type": "string"
+          },
+          {
+            "const": "NO_ACTIONS",
+            "description": "The goal has no actions.",
+            "type": "string"
+          },
+          {
+            "const": "UNKNOWN_ACTION",
+            "description": "The request names an action that the goal does not have.",
+            "type": "string"
+          },
+          {
+            "const": "NOTHING_TO_DO",
+            "description": "Every requested action has tasks already, and the request does not ask to regenerate them.",
+            "type": "string"
+          },
+          {
+            "const": "GOAL_CLOSED",
+            "description": "The goal is completed, paused or cancelled.",
+            "type": "string"
+          },
+          {
+            "const": "INVALID",
+            "description": "The request breaks the contract of its version.",
+            "type": "string"
+          },
+          {
+            "description": "A name that is added later.",
+            "pattern": "^[A-Z][A-Z0-9_]*$",
+            "type": "string"
+          }
+        ],
+        "description": "Why a request was rejected. An open vocabulary: names are never reused or changed, but new ones may come within a version.\nReceivers have to bear with a name that they do not know."
+      },
+      "Timestamp": {
+        "description": "An RFC 3339 moment. The pipeline always writes it in UTC, to the millisecond.",
+        "format": "date-time",
+        "type": "string"
+      },
+      "UserId": {
+        "description": "user id: 1 to 128 printable ASCII characters without spaces",
+        "maxLength": 128,
+        "minLength": 1,
+        "pattern": "^[!-~]+$",
+        "type": "string"
+      },
+      "Version": {
+        "description": "The version of a message's shape. Within one, only optional fields are added; anything else is a new version.",
+        "oneOf": [
+          {
+            "const": "1",
+            "description": "The first and present shape.",
+            "type": "string"
+          }
+        ]
+      }
+    },
+    "description": "A `GoalActivityRequested` could not be accepted, and the pipeline does not try it again by\nitself. Nothing of it is remembered: sent again with the same `eventId`, it is looked at anew.",
+    "properties": {
+      "eventId": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/EventId"
+          }
+        ],
+        "description": "Identifies this rejection; the same for every delivery of the same request."
+      },
+      "executionArn": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/ExecutionArn"
+          }
+        ],
+        "description": "The workflow that stands in the way, where there is one."
+      },
+      "goalId": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/GoalId"
+          }
+        ],
+        "description": "The requested goal, where the request named one that can be read."
+      },
+      "message": {
+        "description": "Why, for people.",
+        "type": "string"
+      },
+      "occurredAt": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/Timestamp"
+          }
+        ],
+        "description": "When it was rejected."
+      },
+      "reason": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/RejectionReason"
+          }
+        ],
+        "description": "Why, for programs."
+      },
+      "requestEventId": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/EventId"
+          }
+        ],
+        "description": "The `eventId` of the request."
+      },
+      "userId": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/UserId"
+          }
+        ],
+        "description": "The requesting user, where the request named one that can be read."
+      },
+      "version": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/Version"
+          }
+        ],
+        "description": "The shape of this message."
+      }
+    },
+    "required": [
+      "version",
+      "eventId",
+      "occurredAt",
+      "requestEventId",
+      "reason",
+      "message"
+    ],
+    "title": "GoalActivityRejected",
+    "type": "object"
+  },
+  "GoalActivityRequested": {
+    "$schema": "http://json-schema.org/draft-07/schema#",
+    "definitions": {
+      "ActionId": {
+        "description": "action id: 1 to 64 letters, digits, '-' or '_'",
+        "maxLength": 64,
+        "minLength": 1,
+        "pattern": "^[A-Za-z0-9_-]+$",
+        "type": "string"
+      },
+      "EventId": {
+        "description": "event id: 1 to 128 printable ASCII characters without spaces",
+        "maxLength": 128,
+        "minLength": 1,
+        "pattern": "^[!-~]+$",
+        "type": "string"
+      },
+      "ExecutionArn": {
+        "description": "execution ARN: arn:<partition>:states:<region>:<account>:execution:<state machine>:<name>, at most 256 characters",
+        "maxLength": 256,
+        "minLength": 1,
+        "pattern": "^arn:[A-Za-z0-9_-]{1,32}:states:[A-Za-z0-9_-]{1,32}:[0-9]{12}:execution:[A-Za-z0-9_-]{1,80}:[A-Za-z0-9_-]{1,80}$",
+        "type": "string"
+      },
+      "GoalId": {
+        "description": "goal id: 1 to 64 letters, digits, '-' or '_'",
+        "maxLength": 64,
+        "minLength": 1,
+        "pattern": "^[A-Za-z0-9_-]+$",
+        "type": "string"
+      },
+      "Timestamp": {
+        "description": "An RFC 3339 moment. The pipeline always writes it in UTC, to the millisecond.",
+        "format": "date-time",
+        "type": "string"
+      },
+      "UserId": {
+        "description": "user id: 1 to 128 printable ASCII characters without spaces",
+        "maxLength": 128,
+        "minLength": 1,
+        "pattern": "^[!-~]+$",
+        "type": "string"
+      },
+      "Version": {
+        "description": "The version of a message's shape. Within one, only optional fields are added; anything else is a new version.",
+        "oneOf": [
+          {
+            "const": "1",
+            "description": "The first and present shape.",
+            "type": "string"
+          }
+        ]
+      }
+    },
+    "description": "Please turn this goal's actions into tasks.\n\nEmitted by the API after it has claimed the goal (then with `executionArn`), or by any other service (without).",
+    "properties": {
+      "actionIds": {
+        "description": "Only these actions. Without it: every action that has no tasks yet.",
+        "items": {
+          "$ref": "#/definitions/ActionId"
+        },
+        "maxItems": 64,
+        "minItems": 1,
+        "type": [
+          "array",
+          "null"
+        ]
+      },
+      "eventId": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/EventId"
+          }
+        ],
+        "description": "Identifies the request: the same id delivered again is the same request (promise P2)."
+      },
+      "executionArn": {
+        "anyOf": [
+          {
+            "$ref": "#/definitions/ExecutionArn"
+          },
+          {
+            "type": "null"
+          }
+        ],
+        "description": "The workflow that the API has already recorded for this request. Other services leave it out."
+      },
+      "goalId": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/GoalId"
+          }
+        ],
+        "description": "The goal."
+      },
+      "occurredAt": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/Timestamp"
+          }
+        ],
+        "description": "When it was requested."
+      },
+      "regenerate": {
+        "description": "Replace the tasks of actions that already have some.",
+        "type": "boolean"
+      },
+      "userId": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/UserId"
+          }
+        ],
+        "description": "The goal's owner, in whose name the request is made."
+      },
+      "version": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/Version"
+          }
+        ],
+        "description": "The shape of this message."
+      }
+    },
+    "required": [
+      "version",
+      "eventId",
+      "occurredAt",
+      "goalId",
+      "userId"
+    ],
+    "title": "GoalActivityRequested",
+    "type": "object"
+  },
+  "WorkflowCompleted": {
+    "$schema": "http://json-schema.org/draft-07/schema#",
+    "definitions": {
+      "ActionId": {
+        "description": "action id: 1 to 64 letters, digits, '-' or '_'",
+        "maxLength": 64,
+        "minLength": 1,
+        "pattern": "^[A-Za-z0-9_-]+$",
+        "type": "string"
+      },
+      "EventId": {
+        "description": "event id: 1 to 128 printable ASCII characters without spaces",
+        "maxLength": 128,
+        "minLength": 1,
+        "pattern": "^[!-~]+$",
+        "type": "string"
+      },
+      "ExecutionArn": {
+        "description": "execution ARN: arn:<partition>:states:<region>:<account>:execution:<state machine>:<name>, at most 256 characters",
+        "maxLength": 256,
+        "minLength": 1,
+        "pattern": "^arn:[A-Za-z0-9_-]{1,32}:states:[A-Za-z0-9_-]{1,32}:[0-9]{12}:execution:[A-Za-z0-9_-]{1,80}:[A-Za-z0-9_-]{1,80}$",
+        "type": "string"
+      },
+      "FailedAction": {
+        "description": "An action that got no tasks, and why.",
+        "properties": {
+          "actionId": {
+            "allOf": [
+              {
+                "$ref": "#/definitions/ActionId"
+              }
+            ],
+            "description": "The action."
+          },
+          "attempts": {
+            "description": "How many times the AI was asked.",
+            "maximum": 4294967295,
+            "minimum": 0,
+            "type": "integer"
+          },
+          "code": {
+            "allOf": [
+              {
+                "$ref": "#/definitions/FailureCode"
+              }
+            ],
+            "description": "Why, for programs."
+          },
+          "message": {
+            "description": "Why, for people. At most 200 characters, never a user's text.",
+            "maxLength": 200,
+            "type": "string"
+          }
+        },
+        "required": [
+          "actionId",
+          "code",
+          "message",
+          "attempts"
+        ],
+        "type": "object"
+      },
+      "FailureCode": {
+        "anyOf": [
+          {
+            "const": "AI_TIMEOUT",
+            "description": "The AI did not answer in time.",
+            "type": "string"
+          },
+          {
+            "const": "AI_THROTTLED",
+            "description": "The AI refused for load.",
+            "type": "string"
+          },
+          {
+            "const": "AI_UNAVAILABLE",
+            "description": "The AI could not be reached or failed.",
+            "type": "string"
+          },
+          {
+            "const": "AI_INVALID_ANSWER",
+            "description": "The AI answered with something that is not a list of tasks within the limits.",
+            "type": "string"
+          },
+          {
+            "const": "AI_REJECTED",
+            "description": "The AI refused the request itself; asking again would not help.",
+            "type": "string"
+          },
+          {
+            "const": "ACTION_GONE",
+            "description": "The action is no longer part of the goal.",
+            "type": "string"
+          },
+          {
+            "const": "TASKS_EXIST",
+            "description": "The action has tasks already, and this workflow may not replace them.",
+            "type": "string"
+          },
+          {
+            "const": "BATCH_DEADLINE",
+            "description": "The batch's time was over before this action was finished.",
+            "type": "string"
+          },
+          {
+            "const": "CANCELLED",
+            "description": "The workflow was cancelled: the action has no tasks, or not any more.",
+            "type": "string"
+          },
+          {
+            "const": "NOT_PROCESSED",
+            "description": "The batch was lost: no worker reported this action before the end.",
+            "type": "string"
+          },
+          {
+            "description": "A name that is added later.",
+            "pattern": "^[A-Z][A-Z0-9_]*$",
+            "type": "string"
+          }
+        ],
+        "description": "Why an action got no tasks. An open vocabulary: names are never reused or changed, but new ones may come within a version.\nReceivers have to bear with a name that they do not know."
+      },
+      "FinalStatus": {
+        "description": "How a workflow ended. Terminal is terminal: it never changes afterwards. A closed vocabulary: another end would be another\nversion.",
+        "oneOf": [
+          {
+            "const": "SUCCEEDED",
+            "description": "Every action has its tasks.",
+            "type": "string"
+          },
+          {
+            "const": "PARTIALLY_SUCCEEDED",
+            "description": "Some actions have their tasks.",
+            "type": "string"
+          },
+          {
+            "const": "FAILED",
+            "description": "No action got tasks.",
+            "type": "string"
+          },
+          {
+            "const": "TIMED_OUT",
+            "description": "It took too long; what was saved stays.",
+            "type": "string"
+          },
+          {
+            "const": "ABORTED",
+            "description": "It was cancelled; its tasks are removed.",
+            "type": "string"
+          }
+        ]
+      },
+      "GoalId": {
+        "description": "goal id: 1 to 64 letters, digits, '-' or '_'",
+        "maxLength": 64,
+        "minLength": 1,
+        "pattern": "^[A-Za-z0-9_-]+$",
+        "type": "string"
+      },
+      "Timestamp": {
+        "description": "An RFC 3339 moment. The pipeline always writes it in UTC, to the millisecond.",
+        "format": "date-time",
+        "type": "string"
+      },
+      "UserId": {
+        "description": "user id: 1 to 128 printable ASCII characters without spaces",
+        "maxLength": 128,
+        "minLength": 1,
+        "pattern": "^[!-~]+$",
+        "type": "string"
+      },
+      "Version": {
+        "description": "The version of a message's shape. Within one, only optional fields are added; anything else is a new version.",
+        "oneOf": [
+          {
+            "const": "1",
+            "description": "The first and present shape.",
+            "type": "string"
+          }
+        ]
+      }
+    },
+    "description": "A workflow ended. Delivered at least once, always with the same event id for the same workflow (promise P7).",
+    "properties": {
+      "durationMs": {
+        "description": "From the request to the end, in milliseconds.",
+        "minimum": 0,
+        "type": "integer"
+      },
+      "eventId": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/EventId"
+          }
+        ],
+        "description": "One per workflow, whoever emits it and however often."
+      },
+      "executionArn": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/ExecutionArn"
+          }
+        ],
+        "description": "The workflow."
+      },
+      "failedActions": {
+        "description": "The others, and why.",
+        "items": {
+          "$ref": "#/definitions/FailedAction"
+        },
+        "type": "array"
+      },
+      "goalId": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/GoalId"
+          }
+        ],
+        "description": "Its goal."
+      },
+      "occurredAt": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/Timestamp"
+          }
+        ],
+        "description": "When the workflow ended."
+      },
+      "startDate": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/Timestamp"
+          }
+        ],
+        "description": "When it was requested."
+      },
+      "status": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/FinalStatus"
+          }
+        ],
+        "description": "How it ended."
+      },
+      "stopDate": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/Timestamp"
+          }
+        ],
+        "description": "When it ended."
+      },
+      "succeededActions": {
+        "description": "How many it did.",
+        "maximum": 4294967295,
+        "minimum": 0,
+        "type": "integer"
+      },
+      "totalActions": {
+        "description": "How many actions it was to turn into tasks.",
+        "maximum": 4294967295,
+        "minimum": 0,
+        "type": "integer"
+      },
+      "userId": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/UserId"
+          }
+        ],
+        "description": "Its user."
+      },
+      "version": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/Version"
+          }
+        ],
+        "description": "The shape of this message."
+      }
+    },
+    "required": [
+      "version",
+      "eventId",
+      "occurredAt",
+      "executionArn",
+      "goalId",
+      "userId",
+      "status",
+      "startDate",
+      "stopDate",
+      "durationMs",
+      "totalActions",
+      "succeededActions",
+      "failedActions"
+    ],
+    "title": "WorkflowCompleted",
+    "type": "object"
+  }
+} as const;

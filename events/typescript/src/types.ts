@@ -1,0 +1,286 @@
+// Made from ../../schemas by `cargo xtask schemas`. Do not edit.
+
+/**
+ * event id: 1 to 128 printable ASCII characters without spaces
+ */
+export type EventId = string;
+/**
+ * execution ARN: arn:<partition>:states:<region>:<account>:execution:<state machine>:<name>, at most 256 characters
+ */
+export type ExecutionArn = string;
+/**
+ * action id: 1 to 64 letters, digits, '-' or '_'
+ */
+export type ActionId = string;
+/**
+ * Why an action got no tasks. An open vocabulary: names are never reused or changed, but new ones may come within a version.
+ * Receivers have to bear with a name that they do not know.
+ */
+export type FailureCode =
+  | 'AI_TIMEOUT'
+  | 'AI_THROTTLED'
+  | 'AI_UNAVAILABLE'
+  | 'AI_INVALID_ANSWER'
+  | 'AI_REJECTED'
+  | 'ACTION_GONE'
+  | 'TASKS_EXIST'
+  | 'BATCH_DEADLINE'
+  | 'CANCELLED'
+  | 'NOT_PROCESSED'
+  | (string & {});
+/**
+ * goal id: 1 to 64 letters, digits, '-' or '_'
+ */
+export type GoalId = string;
+/**
+ * An RFC 3339 moment. The pipeline always writes it in UTC, to the millisecond.
+ */
+export type Timestamp = string;
+/**
+ * user id: 1 to 128 printable ASCII characters without spaces
+ */
+export type UserId = string;
+/**
+ * The version of a message's shape. Within one, only optional fields are added; anything else is a new version.
+ */
+export type Version = '1';
+/**
+ * Why a request was rejected. An open vocabulary: names are never reused or changed, but new ones may come within a version.
+ * Receivers have to bear with a name that they do not know.
+ */
+export type RejectionReason =
+  | 'UNKNOWN_GOAL'
+  | 'NOT_OWNER'
+  | 'ALREADY_RUNNING'
+  | 'NO_ACTIONS'
+  | 'UNKNOWN_ACTION'
+  | 'NOTHING_TO_DO'
+  | 'GOAL_CLOSED'
+  | 'INVALID'
+  | (string & {});
+/**
+ * How a workflow ended. Terminal is terminal: it never changes afterwards. A closed vocabulary: another end would be another
+ * version.
+ */
+export type FinalStatus = 'SUCCEEDED' | 'PARTIALLY_SUCCEEDED' | 'FAILED' | 'TIMED_OUT' | 'ABORTED';
+
+/**
+ * The details by their event's `detail-type`.
+ */
+export interface Details {
+  BatchProgressed: BatchProgressed;
+  GoalActivityRejected: GoalActivityRejected;
+  GoalActivityRequested: GoalActivityRequested;
+  WorkflowCompleted: WorkflowCompleted;
+}
+/**
+ * A batch's whole state so far. Events of a batch may be lost, repeated or reordered: the highest sequence wins (promise P6).
+ */
+export interface BatchProgressed {
+  /**
+   * Which batch, from 0.
+   */
+  batchIndex: number;
+  /**
+   * Derived from the execution, the batch and the sequence.
+   */
+  eventId: EventId;
+  /**
+   * The workflow.
+   */
+  executionArn: ExecutionArn;
+  /**
+   * Those that failed.
+   */
+  failedActions: FailedAction[];
+  /**
+   * Its goal.
+   */
+  goalId: GoalId;
+  /**
+   * When this was the state.
+   */
+  occurredAt: Timestamp;
+  /**
+   * Grows with every change of the batch's state.
+   */
+  sequence: number;
+  /**
+   * How many of them have their tasks.
+   */
+  succeededActions: number;
+  /**
+   * How many actions the batch has.
+   */
+  totalActions: number;
+  /**
+   * Its user.
+   */
+  userId: UserId;
+  /**
+   * The shape of this message.
+   */
+  version: Version;
+}
+/**
+ * An action that got no tasks, and why.
+ */
+export interface FailedAction {
+  /**
+   * The action.
+   */
+  actionId: ActionId;
+  /**
+   * How many times the AI was asked.
+   */
+  attempts: number;
+  /**
+   * Why, for programs.
+   */
+  code: FailureCode;
+  /**
+   * Why, for people. At most 200 characters, never a user's text.
+   */
+  message: string;
+}
+/**
+ * A `GoalActivityRequested` could not be accepted, and the pipeline does not try it again by
+ * itself. Nothing of it is remembered: sent again with the same `eventId`, it is looked at anew.
+ */
+export interface GoalActivityRejected {
+  /**
+   * Identifies this rejection; the same for every delivery of the same request.
+   */
+  eventId: EventId;
+  /**
+   * The workflow that stands in the way, where there is one.
+   */
+  executionArn?: ExecutionArn;
+  /**
+   * The requested goal, where the request named one that can be read.
+   */
+  goalId?: GoalId;
+  /**
+   * Why, for people.
+   */
+  message: string;
+  /**
+   * When it was rejected.
+   */
+  occurredAt: Timestamp;
+  /**
+   * Why, for programs.
+   */
+  reason: RejectionReason;
+  /**
+   * The `eventId` of the request.
+   */
+  requestEventId: EventId;
+  /**
+   * The requesting user, where the request named one that can be read.
+   */
+  userId?: UserId;
+  /**
+   * The shape of this message.
+   */
+  version: Version;
+}
+/**
+ * Please turn this goal's actions into tasks.
+ *
+ * Emitted by the API after it has claimed the goal (then with `executionArn`), or by any other service (without).
+ */
+export interface GoalActivityRequested {
+  /**
+   * Only these actions. Without it: every action that has no tasks yet.
+   *
+   * @minItems 1
+   * @maxItems 64
+   */
+  actionIds?: ActionId[] | null;
+  /**
+   * Identifies the request: the same id delivered again is the same request (promise P2).
+   */
+  eventId: EventId;
+  /**
+   * The workflow that the API has already recorded for this request. Other services leave it out.
+   */
+  executionArn?: ExecutionArn | null;
+  /**
+   * The goal.
+   */
+  goalId: GoalId;
+  /**
+   * When it was requested.
+   */
+  occurredAt: Timestamp;
+  /**
+   * Replace the tasks of actions that already have some.
+   */
+  regenerate?: boolean;
+  /**
+   * The goal's owner, in whose name the request is made.
+   */
+  userId: UserId;
+  /**
+   * The shape of this message.
+   */
+  version: Version;
+}
+/**
+ * A workflow ended. Delivered at least once, always with the same event id for the same workflow (promise P7).
+ */
+export interface WorkflowCompleted {
+  /**
+   * From the request to the end, in milliseconds.
+   */
+  durationMs: number;
+  /**
+   * One per workflow, whoever emits it and however often.
+   */
+  eventId: EventId;
+  /**
+   * The workflow.
+   */
+  executionArn: ExecutionArn;
+  /**
+   * The others, and why.
+   */
+  failedActions: FailedAction[];
+  /**
+   * Its goal.
+   */
+  goalId: GoalId;
+  /**
+   * When the workflow ended.
+   */
+  occurredAt: Timestamp;
+  /**
+   * When it was requested.
+   */
+  startDate: Timestamp;
+  /**
+   * How it ended.
+   */
+  status: FinalStatus;
+  /**
+   * When it ended.
+   */
+  stopDate: Timestamp;
+  /**
+   * How many it did.
+   */
+  succeededActions: number;
+  /**
+   * How many actions it was to turn into tasks.
+   */
+  totalActions: number;
+  /**
+   * Its user.
+   */
+  userId: UserId;
+  /**
+   * The shape of this message.
+   */
+  version: Version;
+}
