@@ -1,6 +1,8 @@
-import { RemovalPolicy, Validations } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
 import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway';
-import { HttpApi, HttpMethod, HttpStage, LogGroupLogDestination } from 'aws-cdk-lib/aws-apigatewayv2';
+import {
+  type CfnStage, CorsHttpMethod, type CorsPreflightOptions, HttpApi, HttpMethod, HttpStage, LogGroupLogDestination,
+} from 'aws-cdk-lib/aws-apigatewayv2';
 import { HttpJwtAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers';
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
 import { Mfa, UserPool, UserPoolClient } from 'aws-cdk-lib/aws-cognito';
@@ -10,14 +12,40 @@ import { Construct } from 'constructs';
 import type { Settings } from './settings';
 import type { Variant } from './variant';
 
+interface Route {
+  readonly method: HttpMethod;
+  readonly path: string;
+  /** Requests per second of all users together, where that is less than the stage's. */
+  readonly throttle?: { readonly rateLimit: number; readonly burstLimit: number };
+  /** Whether it is for everybody. */
+  readonly open?: boolean;
+}
+
+// A start costs up to 64 AI calls, so the brake is modest; raise it with the number of users.
+const starts = { rateLimit: 10, burstLimit: 20 };
+
 /** Every route by name, no proxy: what is not listed here does not reach the function. */
-const routes: [HttpMethod, string][] = [
-  [HttpMethod.POST, '/api/goals/{goalId}/start-activity'],
-  [HttpMethod.GET, '/api/goals/{goalId}/tasks'],
-  [HttpMethod.GET, '/api/workflows/{executionArn}/status'],
-  [HttpMethod.POST, '/api/workflows/{executionArn}/cancel'],
-  [HttpMethod.POST, '/api/workflows/{executionArn}/retry'],
+const routes: Route[] = [
+  { method: HttpMethod.POST, path: '/api/goals/{goalId}/start-activity', throttle: starts },
+  { method: HttpMethod.GET, path: '/api/goals/{goalId}/tasks' },
+  { method: HttpMethod.GET, path: '/api/goals/{goalId}/workflows' },
+  { method: HttpMethod.GET, path: '/api/workflows/{executionArn}/status' },
+  { method: HttpMethod.GET, path: '/api/workflows/{executionArn}/timeline' },
+  { method: HttpMethod.POST, path: '/api/workflows/{executionArn}/cancel', throttle: starts },
+  { method: HttpMethod.POST, path: '/api/workflows/{executionArn}/retry', throttle: starts },
+  { method: HttpMethod.GET, path: '/api/openapi.json', open: true },
 ];
+
+/** What a browser on another origin may do; nothing, unless origins are named. */
+function cors(origins: string[] | undefined): CorsPreflightOptions | undefined {
+  return origins && {
+    allowOrigins: origins,
+    allowMethods: [CorsHttpMethod.GET, CorsHttpMethod.POST],
+    allowHeaders: ['authorization', 'content-type', 'idempotency-key'],
+    exposeHeaders: ['location', 'retry-after'],
+    maxAge: Duration.hours(1),
+  };
+}
 
 interface ApiProps {
   readonly settings: Settings;
@@ -37,13 +65,24 @@ export class Api extends Construct {
     this.http = new HttpApi(this, 'Http', {
       apiName: props.settings.stackName,
       createDefaultStage: false,
+      corsPreflight: cors(props.settings.corsOrigins),
     });
-    this.stage(props.settings.stackName);
+    const stage = this.stage(props.settings.stackName);
 
     const authorizer = this.authorizer(props.settings);
     const integration = new HttpLambdaIntegration('Handler', props.handler);
-    for (const [method, path] of routes) {
-      this.http.addRoutes({ path, methods: [method], integration, authorizer });
+    for (const { method, path, open } of routes) {
+      // A stage's settings of a route can be made only when the route is there.
+      const added = this.http.addRoutes({
+        path, methods: [method], integration, authorizer: open ? undefined : authorizer,
+      });
+      stage.node.addDependency(...added);
+      for (const route of open ? added : []) {
+        Validations.of(route).acknowledge({
+          id: 'AwsSolutions-APIG4',
+          reason: 'What the API looks like is no secret, and tools read it before they have a token.',
+        });
+      }
     }
   }
 
@@ -60,12 +99,11 @@ export class Api extends Construct {
     return new HttpJwtAuthorizer('Jwt', oidc.issuer, { jwtAudience: oidc.audience });
   }
 
-  private stage(stackName: string): void {
-    new HttpStage(this, 'Stage', {
+  private stage(stackName: string): HttpStage {
+    const stage = new HttpStage(this, 'Stage', {
       httpApi: this.http,
       stageName: '$default',
       autoDeploy: true,
-      // A start costs up to 64 AI calls, so the brake is modest; raise it with the number of users.
       throttle: { rateLimit: 50, burstLimit: 100 },
       accessLogSettings: {
         destination: new LogGroupLogDestination(new LogGroup(this, 'AccessLogs', {
@@ -86,6 +124,12 @@ export class Api extends Construct {
         })),
       },
     });
+    const settings = routes.flatMap(({ method, path, throttle }) => throttle ? [[`${method} ${path}`, {
+      ThrottlingRateLimit: throttle.rateLimit, ThrottlingBurstLimit: throttle.burstLimit,
+    }]] : []);
+    // CDK has it for the whole stage only. A map by route, whose keys CloudFormation takes as they are.
+    (stage.node.defaultChild as CfnStage).routeSettings = Object.fromEntries(settings);
+    return stage;
   }
 
   private userPool(variant: Variant): NonNullable<Api['users']> {

@@ -35,6 +35,7 @@ export class Functions extends Construct {
       .useTable('GOALS_TABLE', storage.goals, 'GetItem', 'Query', 'UpdateItem')
       .useTable('TASKS_TABLE', storage.tasks, 'GetItem', 'Query', 'DeleteItem')
       .useTable('EXECUTIONS_TABLE', storage.executions, 'GetItem', 'Query', 'PutItem', 'UpdateItem')
+      .queryIndex(storage.executions, 'by-goal')
       .publishTo(messaging.bus)
       .useStateMachine(stateMachine)
       .useExecutions(executions, 'StopExecution');
@@ -47,7 +48,7 @@ export class Functions extends Construct {
     })
       .useTable('GOALS_TABLE', storage.goals, 'GetItem', 'Query', 'UpdateItem')
       .useTable('TASKS_TABLE', storage.tasks, 'GetItem', 'Query')
-      .useTable('EXECUTIONS_TABLE', storage.executions, 'GetItem', 'Query', 'PutItem')
+      .useTable('EXECUTIONS_TABLE', storage.executions, 'GetItem', 'Query', 'PutItem', 'UpdateItem')
       .publishTo(messaging.bus)
       .useStateMachine(stateMachine, 'StartExecution')
       // For one that was cancelled at the moment it was launched.

@@ -14,6 +14,8 @@ export interface Settings {
   readonly tasksTable?: string;
   /** Who issues the tokens, instead of a Cognito user pool of our own. */
   readonly oidc?: { readonly issuer: string; readonly audience: string[] };
+  /** The origins of web pages that may call the API from a browser. */
+  readonly corsOrigins?: string[];
   readonly generator: (typeof generators)[number];
   /** A filter of Rust's `tracing`: a level, or levels by module. */
   readonly logLevel: string;
@@ -23,7 +25,7 @@ export interface Settings {
 type Key = Exclude<keyof Settings, 'oidc'> | 'oidcIssuer' | 'oidcAudience';
 const keys: Record<Key, true> = {
   stackName: true, local: true, functionsDir: true, goalsTable: true, tasksTable: true, oidcIssuer: true,
-  oidcAudience: true, generator: true, logLevel: true, workerMaxConcurrency: true,
+  oidcAudience: true, corsOrigins: true, generator: true, logLevel: true, workerMaxConcurrency: true,
 };
 
 /** This folder's absolute path; the compiled code lives in `build/lib`. */
@@ -54,6 +56,7 @@ export function readSettings(context: Record<string, unknown>): Settings {
       text('oidcIssuer', /^https?:\/\/\S+$/, 'the URL of an OIDC issuer'),
       text('oidcAudience', /./, 'a comma-separated list of audiences'),
     ),
+    corsOrigins: origins(context.corsOrigins),
     generator: generator(context.generator ?? 'offline'),
     logLevel: text('logLevel', logFilter, 'a level or a filter such as info,goal_activity_functions=debug') ?? 'info',
     workerMaxConcurrency: concurrency(context.workerMaxConcurrency),
@@ -90,6 +93,14 @@ function oidc(issuer?: string, audience?: string): Settings['oidc'] {
   // An authorizer without an audience would accept the issuer's tokens for any other application.
   if (issuer && audiences.length > 0) return { issuer, audience: audiences };
   throw new SettingsError('context oidcIssuer and oidcAudience belong together: give both or neither');
+}
+
+/** Exact origins and no `*`: a page that nobody knows has no business with a user's token. */
+function origins(value: unknown): string[] | undefined {
+  if (value === undefined) return undefined;
+  const found = String(value).split(',').map((each) => each.trim());
+  if (found.every((each) => /^https?:\/\/[^\s/*?#]+$/.test(each))) return found;
+  throw new SettingsError(`context corsOrigins=${JSON.stringify(value)}: expected origins such as https://app.example, comma-separated`);
 }
 
 function concurrency(value: unknown): number | undefined {

@@ -18,6 +18,7 @@ test('without context the settings are those of a deployment to AWS', () => {
     goalsTable: undefined,
     tasksTable: undefined,
     oidc: undefined,
+    corsOrigins: undefined,
     generator: 'offline',
     logLevel: 'info',
     workerMaxConcurrency: undefined,
