@@ -53,6 +53,8 @@ pub enum RejectionReason {
     NothingToDo,
     /// The goal is completed, paused or cancelled.
     GoalClosed,
+    /// So many workflows of the user are running that no more may be started until one has ended.
+    TooManyRunning,
     /// The request breaks the contract of its version.
     Invalid,
     /// One that this version of the crate does not know. Never emitted.

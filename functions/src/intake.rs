@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use goal_activity_core::execution::{Execution, Happening, Status, TimelineEntry};
 use goal_activity_core::goal::Goal;
 use goal_activity_core::ports::{
-    ActionsWithTasks, Claim, ClaimGoal, Claimed, Clock, FindExecution, LoadGoal, RequestKey, Unavailable,
+    Accepted, ActionsWithTasks, Claim, ClaimGoal, Claimed, Clock, FindExecution, LoadGoal, Remembered, RequestKey,
+    Unavailable,
 };
-use goal_activity_core::start::{StartPlan, StartRejection, StartRequest, decide};
-use goal_activity_events::{EventId, ExecutionArn, StateMachineArn};
+use goal_activity_core::start::{IdempotencyKey, StartPlan, StartRejection, StartRequest, decide};
+use goal_activity_events::{EventId, ExecutionArn, StateMachineArn, UserId};
 
 /// How often a claim is decided anew when the goal changes under it. Each time means that somebody else succeeded.
 const TRIES: u32 = 5;
@@ -36,18 +37,41 @@ pub enum IntakeError {
     /// It cannot be.
     #[error(transparent)]
     Rejected(#[from] StartRejection),
+    /// Its key belongs to another request.
+    #[error("this idempotency key was used for another request; use a new one")]
+    KeyReused,
     /// It may be next time.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
 
-/// By what a request is recognised.
+/// Where a request comes from.
 #[derive(Debug, Clone)]
-pub enum Origin {
-    /// The API: each call is a request of its own.
-    Api(EventId),
-    /// Another service: the same event delivered again is the same request.
-    Service(RequestKey),
+pub struct Origin {
+    /// By what the request itself is known.
+    id: EventId,
+    /// By what it is known again; nothing where every call is a request of its own.
+    key: Option<RequestKey>,
+}
+
+impl Origin {
+    /// A call of a user. With a key, the same call again is the same request.
+    pub fn call(user: &UserId, key: Option<IdempotencyKey>) -> Self {
+        let key = key.map(|key| RequestKey::User { user_id: user.clone(), key });
+        Self { id: EventId::random(), key }
+    }
+
+    /// An event of another service. The same event delivered again is the same request.
+    pub fn event(source: String, event_id: EventId) -> Self {
+        Self { id: event_id.clone(), key: Some(RequestKey::Service { source, event_id }) }
+    }
+
+    /// What of it is remembered. What a service sends under one event id is one request, whatever it says the second time; a
+    /// person who uses a key for something else has made a mistake.
+    fn remembered(&self, request: &StartRequest) -> Option<Remembered> {
+        let digest = |key: &RequestKey| matches!(key, RequestKey::User { .. }).then(|| request.digest());
+        self.key.as_ref().map(|key| Remembered { key: key.clone(), digest: digest(key) })
+    }
 }
 
 impl<G, T, E, C, K> Intake<G, T, E, C, K>
@@ -60,10 +84,9 @@ where
 {
     /// Claims the goal and records the execution, as `PENDING`. The same request again answers the same execution.
     pub async fn accept(&self, request: &StartRequest, origin: &Origin) -> Result<Execution, IntakeError> {
-        if let Origin::Service(key) = origin
-            && let Some(accepted) = self.claims.accepted_before(key).await?
-        {
-            return self.existing(&accepted).await;
+        let remembered = origin.remembered(request);
+        if let Some(before) = self.before(remembered.as_ref()).await? {
+            return Ok(before);
         }
         let mut skipped_names = 0;
         for _ in 0..TRIES {
@@ -72,12 +95,15 @@ where
             let with_tasks = self.tasks.actions_with_tasks(&request.goal_id).await?;
             let plan = match decide(&goal, &with_tasks, request) {
                 Ok(plan) => plan,
-                Err(why) => return self.rejected(why, origin).await,
+                Err(why) => return self.rejected(why, remembered.as_ref()).await,
             };
             let claim = self.claim(&goal, plan, request, origin, skipped_names);
             match self.claims.claim_goal(&claim).await? {
                 Claimed::Yes => return Ok(claim.execution),
-                Claimed::SameRequest(accepted) => return self.existing(&accepted).await,
+                Claimed::SameRequest(accepted) => return self.existing(&accepted, remembered.as_ref()).await,
+                Claimed::TooManyRunning => {
+                    return self.rejected(StartRejection::TooManyRunning, remembered.as_ref()).await;
+                }
                 Claimed::GoalChanged => {}
                 // Left over from an earlier goal of the same id: names are never used twice.
                 Claimed::NameTaken => skipped_names += 1,
@@ -87,16 +113,22 @@ where
     }
 
     /// What stands in the way may be this very request, accepted from another delivery since it was looked up (promise P2).
-    async fn rejected(&self, why: StartRejection, origin: &Origin) -> Result<Execution, IntakeError> {
-        if let Origin::Service(key) = origin
-            && let Some(accepted) = self.claims.accepted_before(key).await?
-        {
-            return self.existing(&accepted).await;
-        }
-        Err(why.into())
+    async fn rejected(&self, why: StartRejection, request: Option<&Remembered>) -> Result<Execution, IntakeError> {
+        self.before(request).await?.ok_or_else(|| why.into())
     }
 
-    async fn existing(&self, arn: &ExecutionArn) -> Result<Execution, IntakeError> {
+    /// The execution as which this request was accepted before, if it was.
+    async fn before(&self, request: Option<&Remembered>) -> Result<Option<Execution>, IntakeError> {
+        let Some(remembered) = request else { return Ok(None) };
+        let Some(accepted) = self.claims.accepted_before(&remembered.key).await? else { return Ok(None) };
+        self.existing(&accepted, request).await.map(Some)
+    }
+
+    async fn existing(&self, accepted: &Accepted, request: Option<&Remembered>) -> Result<Execution, IntakeError> {
+        if request.is_some_and(|r| r.digest != accepted.digest) {
+            return Err(IntakeError::KeyReused);
+        }
+        let arn = &accepted.execution;
         let found = self.executions.find_execution(arn).await?;
         found.ok_or_else(|| Unavailable::new(format!("reading execution {arn}"), "it is recorded but not there").into())
     }
@@ -105,10 +137,6 @@ where
         let now = self.clock.now();
         let expected = goal.head.claims;
         let sequence = (0..skip).fold(expected.next(), |s, _| s.next());
-        let (request_id, key) = match origin {
-            Origin::Api(id) => (id.clone(), None),
-            Origin::Service(key) => (key.event_id.clone(), Some(key.clone())),
-        };
         let accepted = TimelineEntry { at: now, what: Happening::Accepted };
         let arn = ExecutionArn::derive(&self.state_machine, &goal.head.goal_id, sequence);
         let execution = Execution {
@@ -127,12 +155,12 @@ where
             failed_actions: Vec::new(),
             // By an id of ours: a request's own id could be that of another entry.
             timeline: BTreeMap::from([(EventId::derived(&arn, "accepted").to_string(), accepted)]),
-            request_id,
+            request_id: origin.id.clone(),
             cancellation: None,
             published_at: None,
             notified_at: None,
             execution_arn: arn,
         };
-        Claim { execution, expected, sequence, request: key }
+        Claim { execution, expected, sequence, request: origin.remembered(request) }
     }
 }

@@ -6,7 +6,7 @@ use goal_activity_core::execution::{Execution, Status};
 use goal_activity_core::inbound;
 use goal_activity_core::ports::{
     ActionsWithTasks, ClaimGoal, Clock, Event, ExecutionInput, FindExecution, LoadGoal, Outside, PublishEvent,
-    RequestKey, StartExecution, StopExecution, StopReason, Unavailable,
+    StartExecution, StopExecution, StopReason, Unavailable,
 };
 use goal_activity_core::start::{Scope, StartRejection, StartRequest};
 use goal_activity_events::{
@@ -147,7 +147,7 @@ where
     async fn accepted(&self, envelope: &Envelope, request: GoalActivityRequested) -> Result<Execution, NotLaunched> {
         let invalid = |e: &dyn ToString| NotLaunched::Rejected(Rejection::invalid(e.to_string()));
         inbound::source(&envelope.source).map_err(|e| invalid(&e))?;
-        let origin = Origin::Service(RequestKey { source: envelope.source.clone(), event_id: request.event_id });
+        let origin = Origin::event(envelope.source.clone(), request.event_id);
         let start = StartRequest {
             goal_id: request.goal_id,
             user_id: request.user_id,
@@ -156,6 +156,7 @@ where
         };
         self.intake.accept(&start, &origin).await.map_err(|e| match e {
             IntakeError::Rejected(why) => NotLaunched::Rejected(why.into()),
+            IntakeError::KeyReused => NotLaunched::Rejected(Rejection::invalid(IntakeError::KeyReused)),
             IntakeError::Unavailable(e) => NotLaunched::Unavailable(e),
         })
     }

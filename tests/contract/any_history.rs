@@ -3,8 +3,8 @@
 use goal_activity_core::execution::{Cancellation, Execution};
 use goal_activity_core::goal::{Goal, GoalStatus};
 use goal_activity_core::ports::{
-    ActionCommit, ActionsWithTasks, CancelExecution, Claim, ClaimGoal, FindExecution, RecordProgress, RemoveTasks,
-    Replaces, RequestKey, SealLedger, SettleExecution, WorkLedger,
+    ActionCommit, ActionsWithTasks, CancelExecution, Claim, ClaimGoal, FindExecution, RecordProgress, Remembered,
+    RemoveTasks, Replaces, RequestKey, SealLedger, SettleExecution, WorkLedger,
 };
 use goal_activity_events::{ClaimSequence, EventId, FinalStatus};
 use goal_activity_functions::memory::World;
@@ -113,7 +113,7 @@ struct Cast {
 
 impl Cast {
     fn new() -> Self {
-        let request = |_| RequestKey { source: "com.example".to_owned(), event_id: EventId::random() };
+        let request = |_| RequestKey::Service { source: "com.example".to_owned(), event_id: EventId::random() };
         Self { goals: vec![goal(ACTIONS), goal(ACTIONS)], requests: (0..2).map(request).collect() }
     }
 
@@ -125,7 +125,7 @@ impl Cast {
         let mut claim = claim(&self.goals[goal], number);
         claim.expected = ClaimSequence(expected);
         claim.sequence = ClaimSequence(expected + 1);
-        claim.request = request.map(|i| self.requests[i].clone());
+        claim.request = request.map(|i| Remembered { key: self.requests[i].clone(), digest: None });
         if !owner {
             claim.execution.user_id = "somebody-else".parse().unwrap();
         }

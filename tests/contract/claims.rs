@@ -3,11 +3,14 @@
 use futures_util::future::join_all;
 use goal_activity_core::execution::Execution;
 use goal_activity_core::goal::{Goal, GoalStatus};
-use goal_activity_core::ports::{Claim, ClaimGoal, Claimed, FindExecution, RequestKey, SettleExecution};
-use goal_activity_events::{ClaimSequence, EventId, ExecutionArn, FinalStatus};
+use goal_activity_core::limits::MAX_RUNNING_PER_USER;
+use goal_activity_core::ports::{
+    Accepted, Claim, ClaimGoal, Claimed, FindExecution, Remembered, RequestKey, SettleExecution,
+};
+use goal_activity_events::{ClaimSequence, EventId, ExecutionArn, FinalStatus, UserId};
 
 use crate::backend::Tables;
-use crate::given::{at, claim, claimed, execution, found, goal, settlement, stored, stored_goal};
+use crate::given::{at, claim, claimed, execution, found, goal, goal_of, settlement, stored, stored_goal};
 
 on_all_tables!(
     a_claim_takes_the_goal_and_records_the_execution,
@@ -27,11 +30,31 @@ on_all_tables!(
     p1_of_claims_made_at_once_one_wins,
     p2_of_requests_made_at_once_one_wins,
     p2_one_request_for_two_goals_at_once_takes_one,
+    p2_a_user_s_key_is_remembered_with_what_it_was_for,
+    p9_the_same_key_of_two_users_is_two_requests,
+    p10_a_user_has_so_many_workflows_and_no_more_however_many_are_claimed_at_once,
+    p10_an_end_makes_room_once_and_only_for_its_own_user,
+    p10_an_end_makes_room_even_when_the_goal_is_gone,
 );
 
 /// A request of the case's own.
-fn new_request() -> RequestKey {
-    RequestKey { source: "com.example.サービス".to_owned(), event_id: EventId::random() }
+fn new_request() -> Remembered {
+    event("com.example.サービス", EventId::random())
+}
+
+fn event(source: &str, event_id: EventId) -> Remembered {
+    Remembered { key: RequestKey::Service { source: source.to_owned(), event_id }, digest: None }
+}
+
+/// A user's call with a key.
+fn call(user_id: &UserId, key: &str, digest: &str) -> Remembered {
+    let key = RequestKey::User { user_id: user_id.clone(), key: key.parse().unwrap() };
+    Remembered { key, digest: Some(digest.to_owned()) }
+}
+
+fn accepted(claim: &Claim) -> Accepted {
+    let digest = claim.request.as_ref().and_then(|r| r.digest.clone());
+    Accepted { execution: claim.execution.execution_arn.clone(), digest }
 }
 
 async fn claims(on: &impl Tables, claim: &Claim) -> Claimed {
@@ -42,8 +65,8 @@ async fn recorded(on: &impl Tables, execution: &ExecutionArn) -> Option<Executio
     on.executions().find_execution(execution).await.unwrap()
 }
 
-async fn accepted_before(on: &impl Tables, request: &RequestKey) -> Option<ExecutionArn> {
-    on.claims().accepted_before(request).await.unwrap()
+async fn accepted_before(on: &impl Tables, request: &Remembered) -> Option<Accepted> {
+    on.claims().accepted_before(&request.key).await.unwrap()
 }
 
 /// Makes a claim that must be refused this way and must leave everything as it is.
@@ -64,7 +87,7 @@ async fn a_claim_takes_the_goal_and_records_the_execution(on: &impl Tables) {
     expected.head.claims = ClaimSequence(1);
     assert_eq!(stored_goal(on, &goal).await, Some(expected));
     assert_eq!(found(on, &claim.execution).await, claim.execution);
-    assert_eq!(accepted_before(on, &claim.request.unwrap()).await, Some(claim.execution.execution_arn));
+    assert_eq!(accepted_before(on, claim.request.as_ref().unwrap()).await, Some(accepted(&claim)));
 }
 
 async fn an_execution_that_is_not_there_is_none(on: &impl Tables) {
@@ -139,7 +162,7 @@ async fn p2_a_request_is_accepted_once_whatever_else_is_refused(on: &impl Tables
     let goal = stored(on, 1).await;
     let first = Claim { request: Some(new_request()), ..claim(&goal, 1) };
     assert_eq!(claims(on, &first).await, Claimed::Yes);
-    let accepted = || Claimed::SameRequest(first.execution.execution_arn.clone());
+    let accepted = || Claimed::SameRequest(accepted(&first));
     refused(on, &goal, &first, accepted()).await;
     refused(on, &goal, &Claim { request: first.request.clone(), ..claim(&goal, 2) }, accepted()).await;
     on.settlements().settle(&settlement(&first.execution, FinalStatus::Succeeded)).await.unwrap();
@@ -154,7 +177,7 @@ async fn p2_requests_differ_by_source_and_by_id(on: &impl Tables) {
     let requests = [("com.example.a", id.clone()), ("com.example.b", id), ("com.example.a", EventId::random())];
     for (source, event_id) in requests {
         let goal = stored(on, 1).await;
-        let request = Some(RequestKey { source: source.to_owned(), event_id });
+        let request = Some(event(source, event_id));
         assert_eq!(claims(on, &Claim { request, ..claim(&goal, 1) }).await, Claimed::Yes);
     }
 }
@@ -162,11 +185,10 @@ async fn p2_requests_differ_by_source_and_by_id(on: &impl Tables) {
 async fn p2_sources_and_ids_are_never_mixed_up(on: &impl Tables) {
     let unique = EventId::random();
     let pairs = [("a", format!("b#c#{unique}")), ("a#b", format!("c#{unique}")), ("a#b#c", unique.to_string())];
-    for (source, event) in pairs {
+    for (source, id) in pairs {
         let goal = stored(on, 1).await;
-        let request = RequestKey { source: source.to_owned(), event_id: event.parse().unwrap() };
-        let claim = Claim { request: Some(request), ..claim(&goal, 1) };
-        assert_eq!(claims(on, &claim).await, Claimed::Yes, "{source:?} {event:?}");
+        let claim = Claim { request: Some(event(source, id.parse().unwrap())), ..claim(&goal, 1) };
+        assert_eq!(claims(on, &claim).await, Claimed::Yes, "{source:?} {id:?}");
     }
 }
 
@@ -197,7 +219,7 @@ async fn p2_of_requests_made_at_once_one_wins(on: &impl Tables) {
     let goal = stored(on, 1).await;
     let request = Claim { request: Some(new_request()), ..claim(&goal, 1) };
     let answers = join_all((0..8).map(|_| claims(on, &request))).await;
-    let same = Claimed::SameRequest(request.execution.execution_arn.clone());
+    let same = Claimed::SameRequest(accepted(&request));
     assert_eq!(answers.iter().filter(|a| **a == Claimed::Yes).count(), 1, "{answers:?}");
     assert_eq!(answers.iter().filter(|a| **a == same).count(), 7, "{answers:?}");
 }
@@ -209,8 +231,75 @@ async fn p2_one_request_for_two_goals_at_once_takes_one(on: &impl Tables) {
     let answers = join_all(all.iter().map(|claim| claims(on, claim))).await;
     let won = answers.iter().position(|a| *a == Claimed::Yes).expect("one that wins");
     let (winner, loser) = (&all[won], &all[1 - won]);
-    assert_eq!(answers[1 - won], Claimed::SameRequest(winner.execution.execution_arn.clone()));
+    assert_eq!(answers[1 - won], Claimed::SameRequest(accepted(winner)));
     assert_eq!(recorded(on, &loser.execution.execution_arn).await, None);
     let free = if won == 0 { other } else { one };
     assert_eq!(stored_goal(on, &free).await, Some(free));
+}
+
+async fn p2_a_user_s_key_is_remembered_with_what_it_was_for(on: &impl Tables) {
+    let goal = stored(on, 1).await;
+    let request = call(&goal.head.user_id, "key", "all of it");
+    let first = Claim { request: Some(request.clone()), ..claim(&goal, 1) };
+    assert_eq!(claims(on, &first).await, Claimed::Yes);
+    assert_eq!(accepted_before(on, &request).await, Some(accepted(&first)));
+    let other = Claim { request: Some(call(&goal.head.user_id, "key", "something else")), ..claim(&goal, 2) };
+    refused(on, &goal, &other, Claimed::SameRequest(accepted(&first))).await;
+}
+
+async fn p9_the_same_key_of_two_users_is_two_requests(on: &impl Tables) {
+    for _ in 0..2 {
+        let goal = stored(on, 1).await;
+        let request = Some(call(&goal.head.user_id, "key", "all of it"));
+        assert_eq!(claims(on, &Claim { request, ..claim(&goal, 1) }).await, Claimed::Yes);
+    }
+}
+
+/// A user's goals, one more than workflows of the user may run.
+async fn goals_of_one_user(on: &impl Tables) -> Vec<Goal> {
+    let mut goals = vec![stored(on, 1).await];
+    while goals.len() <= MAX_RUNNING_PER_USER {
+        let goal = goal_of(goals[0].head.user_id.as_str(), 1);
+        on.put_goal(&goal).await;
+        goals.push(goal);
+    }
+    goals
+}
+
+async fn p10_a_user_has_so_many_workflows_and_no_more_however_many_are_claimed_at_once(on: &impl Tables) {
+    let goals = goals_of_one_user(on).await;
+    let all: Vec<_> = goals.iter().map(|goal| claim(goal, 1)).collect();
+    let answers = join_all(all.iter().map(|claim| claims(on, claim))).await;
+    assert_eq!(answers.iter().filter(|a| **a == Claimed::Yes).count(), MAX_RUNNING_PER_USER, "{answers:?}");
+    let left = answers.iter().position(|a| *a == Claimed::TooManyRunning).expect("one that is refused");
+    refused(on, &goals[left], &all[left], Claimed::TooManyRunning).await;
+}
+
+async fn p10_an_end_makes_room_once_and_only_for_its_own_user(on: &impl Tables) {
+    let goals = goals_of_one_user(on).await;
+    let (last, others) = goals.split_last().unwrap();
+    for goal in others {
+        assert_eq!(claims(on, &claim(goal, 1)).await, Claimed::Yes);
+    }
+    let (_, of_another) = claimed(on, 1).await;
+    on.settlements().settle(&settlement(&of_another, FinalStatus::Failed)).await.unwrap();
+    refused(on, last, &claim(last, 1), Claimed::TooManyRunning).await;
+    let ended = execution(&others[0], 1);
+    for _ in 0..2 {
+        on.settlements().settle(&settlement(&ended, FinalStatus::Succeeded)).await.unwrap();
+    }
+    assert_eq!(claims(on, &claim(last, 1)).await, Claimed::Yes);
+    let again = stored_goal(on, &others[0]).await.unwrap();
+    refused(on, &again, &claim(&again, 2), Claimed::TooManyRunning).await;
+}
+
+async fn p10_an_end_makes_room_even_when_the_goal_is_gone(on: &impl Tables) {
+    let goals = goals_of_one_user(on).await;
+    let (last, others) = goals.split_last().unwrap();
+    for goal in others {
+        assert_eq!(claims(on, &claim(goal, 1)).await, Claimed::Yes);
+    }
+    on.remove_goal(&others[0].head.goal_id).await;
+    on.settlements().settle(&settlement(&execution(&others[0], 1), FinalStatus::Succeeded)).await.unwrap();
+    assert_eq!(claims(on, &claim(last, 1)).await, Claimed::Yes);
 }

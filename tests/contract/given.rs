@@ -20,7 +20,7 @@ use crate::backend::Tables;
 /// scalar values that make one character, a lone combining mark, direction marks, quotes, line ends and what expressions use.
 pub(crate) const TEXT: &str = "目標 🏃🏽‍♀️ e\u{301} \u{301} \u{202e}عربى\u{202c} \"'\\ \r\n\t\u{0} #name :value ${x} 𠮷";
 
-/// Who owns the goals.
+/// How the id of everybody who owns a goal begins.
 pub(crate) const USER: &str = "user-1|of:another.system";
 
 /// The moment that many seconds after the first workflow is requested.
@@ -28,9 +28,14 @@ pub(crate) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_millis(1_790_000_000_123 + seconds * 1_000)
 }
 
-/// A goal of the case's own.
+/// A goal of the case's own, and of a user's own: users may not have many workflows running.
 pub(crate) fn goal(actions: u8) -> Goal {
-    samples::goal(&format!("goal-{}", Uuid::new_v4()), USER, actions)
+    goal_of(&format!("{USER}-{}", Uuid::new_v4()), actions)
+}
+
+/// Another goal of a user.
+pub(crate) fn goal_of(user: &str, actions: u8) -> Goal {
+    samples::goal(&format!("goal-{}", Uuid::new_v4()), user, actions)
 }
 
 /// The goal's workflow of that number, as it is recorded when it is accepted.
@@ -142,6 +147,7 @@ pub(crate) fn settlement(execution: &Execution, status: FinalStatus) -> Settleme
     Settlement {
         execution_arn: execution.execution_arn.clone(),
         goal_id: execution.goal_id.clone(),
+        user_id: execution.user_id.clone(),
         status,
         stop_date: at(60),
         tally: Tally { succeeded, failed: vec![failed_action("a-1-1")] },

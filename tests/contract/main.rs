@@ -22,6 +22,7 @@ mod events;
 mod foreign_rows;
 mod given;
 mod goals;
+mod history;
 mod ledgers;
 mod machines;
 mod messages;

@@ -2,7 +2,7 @@
 
 use goal_activity_core::keys;
 use goal_activity_core::limits::HISTORY;
-use goal_activity_core::ports::{Claim, ClaimGoal, Claimed, RequestKey, SettleExecution};
+use goal_activity_core::ports::{Claim, ClaimGoal, Claimed, Remembered, RequestKey, SettleExecution};
 use goal_activity_core::rows::goal_rows;
 use goal_activity_events::{EventId, FinalStatus};
 use serde_json::{Value, json};
@@ -57,10 +57,11 @@ async fn an_execution_expires_some_time_after_its_end(on: &AwsTables) {
 
 async fn a_request_expires_some_time_after_it(on: &AwsTables) {
     let goal = stored(on, 1).await;
-    let request = RequestKey { source: "com.example".to_owned(), event_id: EventId::random() };
-    let claim = Claim { request: Some(request.clone()), ..claim(&goal, 1) };
+    let key = RequestKey::Service { source: "com.example".to_owned(), event_id: EventId::random() };
+    let request = Remembered { key: key.clone(), digest: None };
+    let claim = Claim { request: Some(request), ..claim(&goal, 1) };
     assert_eq!(on.claims().claim_goal(&claim).await.unwrap(), Claimed::Yes);
-    let row = on.execution_row(&keys::request(&request.source, &request.event_id), keys::REQUEST).await.unwrap();
+    let row = on.execution_row(&keys::request(&key), keys::REQUEST).await.unwrap();
     assert_eq!(row[keys::EXPIRES_AT], at(0).plus(HISTORY).as_seconds());
     assert_eq!(row["acceptedAs"], claim.execution.execution_arn.as_str());
 }

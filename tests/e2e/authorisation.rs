@@ -1,22 +1,79 @@
-use goal_activity_tests::{Chart, Stack};
+use goal_activity_events::{ExecutionArn, GoalId};
+use goal_activity_tests::{Answer, Chart, Stack, User};
+use serde_json::json;
+
+/// Every route that needs a token, for that goal and workflow.
+fn routes(goal: &GoalId, arn: &ExecutionArn) -> Vec<(&'static str, String)> {
+    let arn = arn.as_str().replace(':', "%3A");
+    vec![
+        ("POST", format!("/api/goals/{goal}/start-activity")),
+        ("GET", format!("/api/goals/{goal}/tasks")),
+        ("GET", format!("/api/goals/{goal}/workflows")),
+        ("GET", format!("/api/workflows/{arn}/status")),
+        ("GET", format!("/api/workflows/{arn}/timeline")),
+        ("POST", format!("/api/workflows/{arn}/cancel")),
+        ("POST", format!("/api/workflows/{arn}/retry")),
+    ]
+}
+
+async fn call(user: &User, method: &str, path: &str) -> Answer {
+    if method == "GET" { user.get(path).await } else { user.post(path, &json!({})).await }
+}
+
+/// Every route for everybody. One rule: whoever is not known gets 401 and nothing else; whoever is known gets 403 for what is
+/// another's and 404 for what is not there, and neither says more than that.
+#[tokio::test]
+async fn p9_every_route_lets_the_owner_in_and_nobody_else() {
+    let stack = Stack::open().await;
+    let (owner, stranger) = (stack.user().await, stack.user().await);
+    let goal = stack.goal(&owner, Chart::of(1)).await;
+    let arn = owner.started(&goal).await;
+    owner.ended(&arn).await;
+
+    let (issuer, token) = (stack.issuer(), owner.token());
+    // The signature's last character carries padding bits only: the first one is changed instead.
+    let (rest, signature) = token.rsplit_once('.').unwrap();
+    let flipped = if signature.starts_with('A') { "B" } else { "A" };
+    let long = 100 * 365 * 24 * 60 * 60;
+    let nobodies = [
+        ("no token", None),
+        ("no JWT", Some("not-a-token".to_owned())),
+        ("wrong signature", Some(format!("{rest}.{flipped}{}", &signature[1..]))),
+        ("expired", Some(issuer.reissue(token, |claims| claims["exp"] = json!(claims["iat"])))),
+        (
+            "not yet valid",
+            Some(issuer.reissue(token, |claims| claims["nbf"] = json!(claims["iat"].as_u64().unwrap() + long))),
+        ),
+        ("wrong audience", Some(issuer.reissue(token, |claims| claims["client_id"] = json!("another-app")))),
+        ("wrong issuer", Some(issuer.reissue(token, |claims| claims["iss"] = json!("https://issuer.example")))),
+    ];
+    for (method, path) in routes(&goal, &arn) {
+        for (who, token) in &nobodies {
+            let answer = call(&owner.with_token(token.as_deref()), method, &path).await;
+            assert_eq!(answer.status, 401, "{method} {path} with {who}: {answer:?}");
+        }
+        let refused = call(&stranger, method, &path).await;
+        assert_eq!((refused.status, &refused.body["code"]), (403, &json!("NOT_OWNER")), "{method} {path}: {refused:?}");
+        // The same whatever is asked for, so it tells nothing about it.
+        let said = refused.body.to_string();
+        assert!(!said.contains("status\":\"") && !said.contains("actionId"), "{said}");
+        let let_in = call(&owner, method, &path).await;
+        assert!(matches!(let_in.status, 200 | 409), "{method} {path}: {let_in:?}");
+    }
+    // Signing a token again is not what is refused.
+    let renewed = owner.with_token(Some(&issuer.reissue(token, |_| {})));
+    assert_eq!(renewed.status(&arn).await.status, 200);
+}
 
 #[tokio::test]
-async fn without_a_valid_token_every_route_is_401() {
+async fn what_is_not_there_is_404_for_everybody_who_is_known() {
     let stack = Stack::open().await;
     let user = stack.user().await;
-    let goal = stack.goal(&user, Chart::of(1)).await;
     let arn = "arn:aws:states:us-east-1:000000000000:execution:goal-activity:none-1".parse().unwrap();
-    // The signature's last character carries padding bits only: the first one is changed instead.
-    let (rest, signature) = user.token().rsplit_once('.').unwrap();
-    let flipped = if signature.starts_with('A') { "B" } else { "A" };
-    let forged = format!("{rest}.{flipped}{}", &signature[1..]);
-    for token in [None, Some("not-a-token"), Some("a.b.c"), Some(forged.as_str())] {
-        let nobody = user.with_token(token);
-        assert_eq!(nobody.start(&goal).await.status, 401, "{token:?}");
-        assert_eq!(nobody.status(&arn).await.status, 401, "{token:?}");
-        assert_eq!(nobody.get(&format!("/api/goals/{goal}/tasks")).await.status, 401, "{token:?}");
+    for (method, path) in routes(&"no-such-goal".parse().unwrap(), &arn) {
+        let answer = call(&user, method, &path).await;
+        assert_eq!(answer.status, 404, "{method} {path}: {answer:?}");
     }
-    assert_eq!(user.status(&arn).await.status, 404, "with the token itself the route is reached");
 }
 
 #[tokio::test]

@@ -101,6 +101,11 @@ impl User {
         self.send(self.stack.http.post(self.stack.url(path)).json(body)).await
     }
 
+    /// Calls a route with POST and a key that makes the call repeatable.
+    pub async fn post_with_key(&self, path: &str, key: &str) -> Answer {
+        self.send(self.stack.http.post(self.stack.url(path)).header("Idempotency-Key", key).json(&json!({}))).await
+    }
+
     /// Starts the activity of a goal.
     pub async fn start(&self, goal: &GoalId) -> Answer {
         self.post(&format!("/api/goals/{goal}/start-activity"), &json!({})).await

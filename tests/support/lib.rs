@@ -9,6 +9,7 @@
 mod api;
 mod functions;
 mod goals;
+mod issuer;
 mod listener;
 mod roles;
 mod session;
@@ -18,6 +19,7 @@ mod wait;
 
 pub use api::{Answer, User};
 pub use goals::Chart;
+pub use issuer::Issuer;
 pub use listener::Listener;
 pub use roles::{Permission, Role};
 pub use session::Session;

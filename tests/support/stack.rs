@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::api::User;
 use crate::goals::{self, Chart};
+use crate::issuer::Issuer;
 use crate::listener::Listener;
 
 /// Where everything is deployed.
@@ -53,6 +54,15 @@ impl Stack {
             .load()
             .await;
         Self { description, sdk, http: reqwest::Client::new() }
+    }
+
+    /// Whoever signs the tokens: the emulator keeps its key beside the stack's description.
+    #[allow(clippy::disallowed_methods, reason = "the one thing that a test has to be told from outside")]
+    pub fn issuer(&self) -> Issuer {
+        let path = std::env::var("GOAL_ACTIVITY_STACK").expect("GOAL_ACTIVITY_STACK was set when the stack was opened");
+        let file = format!("{}-access.pem", self.output("UserPoolId"));
+        let key = std::path::Path::new(&path).with_file_name("state").join("cognito-pool-keys").join(file);
+        Issuer::with_key(&std::fs::read_to_string(key).expect("the emulator's key can be read"))
     }
 
     /// A named output of the stack.

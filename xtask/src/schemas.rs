@@ -1,4 +1,4 @@
-//! `cargo xtask schemas`: writes what is made from the types of the events, for TypeScript too.
+//! `cargo xtask schemas`: writes what is made from the types of the events, for TypeScript too, and of the API.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use clap::Args;
 use goal_activity_events::schema::{self, EventSchema};
 
 use crate::process;
-use crate::project::Project;
+use crate::project::{Project, cargo};
 use crate::tools;
 
 /// What to write.
@@ -28,6 +28,10 @@ pub(crate) fn run(project: &Project, args: &SchemasArgs) -> Result<()> {
     }
     tools::events_package(project)?;
     process::quietly(Command::new("npm").args(["run", "generate"]).current_dir(project.events_package()))?;
+    // The API's types are behind the SDKs of AWS, which this command would have to be built with.
+    let mut test = cargo();
+    test.args(["test", "--quiet", "--workspace", "--all-features", "--lib", "description"]);
+    process::run(test.current_dir(&project.root).env("UPDATE_SCHEMAS", "1"))?;
     if args.freeze {
         let folder = events.join("schemas").join("baseline");
         schema::events().iter().try_for_each(|event| freeze(&folder, event))?;

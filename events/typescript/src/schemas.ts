@@ -313,6 +313,11 @@ export const schemas = {
             "type": "string"
           },
           {
+            "const": "TOO_MANY_RUNNING",
+            "description": "So many workflows of the user are running that no more may be started until one has ended.",
+            "type": "string"
+          },
+          {
             "const": "INVALID",
             "description": "The request breaks the contract of its version.",
             "type": "string"

@@ -56,6 +56,7 @@ export type RejectionReason =
   | 'UNKNOWN_ACTION'
   | 'NOTHING_TO_DO'
   | 'GOAL_CLOSED'
+  | 'TOO_MANY_RUNNING'
   | 'INVALID'
   | (string & {});
 /**

@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 use goal_activity_events::{
     ActionId, BatchProgressed, EventId, ExecutionArn, FailedAction, FinalStatus, GoalId, Timestamp, UserId,
 };
+use serde::de::IntoDeserializer;
+use serde::de::value::StrDeserializer;
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{MAX_REASON, batch_count};
 
 /// Where a workflow is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Status {
     /// Accepted, not yet seen running.
@@ -69,6 +72,20 @@ impl std::fmt::Display for Status {
     /// As everywhere else outside: `SCREAMING_SNAKE_CASE`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.serialize(f)
+    }
+}
+
+/// A text that names no status.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a status of a workflow")]
+pub struct InvalidStatus;
+
+impl std::str::FromStr for Status {
+    type Err = InvalidStatus;
+
+    fn from_str(text: &str) -> Result<Self, InvalidStatus> {
+        let name: StrDeserializer<'_, serde::de::value::Error> = text.into_deserializer();
+        Self::deserialize(name).map_err(|_| InvalidStatus)
     }
 }
 
@@ -140,6 +157,7 @@ pub struct Execution {
 
 /// The decision that a workflow is to be stopped: who, when and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Cancellation {
     /// The user who asked for it. Nobody when it was stopped in Step Functions itself.
@@ -194,6 +212,7 @@ pub struct BatchState {
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct TimelineEntry {
     /// When.
@@ -205,6 +224,7 @@ pub struct TimelineEntry {
 
 /// What can happen to a workflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", rename_all_fields = "camelCase", tag = "what")]
 pub enum Happening {
     /// It was accepted.

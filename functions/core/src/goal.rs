@@ -126,6 +126,7 @@ pub struct Action {
 
 /// Whether an action is done once or again and again. Its tasks are of the same kind, whatever the AI says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ActionKind {
     /// Done once, in steps.

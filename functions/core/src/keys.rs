@@ -1,11 +1,12 @@
 //! The keys and attribute names under which goals, tasks and executions are stored. Other services read the same tables,
 //! so these are a contract. The other attributes are the `serde` names of the types themselves.
 
-use goal_activity_events::{EventId, GoalId, Timestamp};
+use goal_activity_events::{GoalId, Timestamp, UserId};
 use uuid::Uuid;
 
 use crate::goal::{Position, Side};
-use crate::limits::{MAX_TASKS_PER_ACTION, OPEN_SHARDS};
+use crate::limits::OPEN_SHARDS;
+use crate::ports::RequestKey;
 
 /// Partition key of Goals and Tasks.
 pub const GOAL_ID: &str = "goalId";
@@ -21,6 +22,8 @@ pub const OPEN_INDEX: &str = "open";
 pub const OPEN_SHARD: &str = "openShard";
 /// Sort key of the indexes of `WorkflowExecutions`.
 pub const START_DATE: &str = "startDate";
+/// The index of executions by goal, sorted by when they were requested.
+pub const BY_GOAL_INDEX: &str = "by-goal";
 /// When an item may be deleted, in seconds since 1970.
 pub const EXPIRES_AT: &str = "expiresAt";
 
@@ -40,8 +43,13 @@ pub const EXECUTION: &str = "EXECUTION";
 pub const CANCELLATION_ENTRY: &str = "cancellation";
 /// `WorkflowExecutions`: where the rows of the ledger begin.
 pub const BATCH_PREFIX: &str = "BATCH#";
-/// `WorkflowExecutions`: the memory of a request from another service.
+/// `WorkflowExecutions`: the memory of a request that was accepted.
 pub const REQUEST: &str = "REQUEST";
+
+/// `WorkflowExecutions`: the row that holds which workflows of a user are open.
+pub const USER: &str = "USER";
+/// `WorkflowExecutions`, in the row of a user: the ARNs of the open workflows, as a set.
+pub const RUNNING: &str = "running";
 
 /// Goals: a sub-goal's sort key.
 pub fn sub_goal(position: Side) -> String {
@@ -63,23 +71,25 @@ pub fn task(position: Position, n: usize) -> String {
     format!("{}{n:02}", tasks_of(position))
 }
 
-/// Whether this is the sort key of a task.
-pub fn is_task(key: &str) -> bool {
-    let position = key.rsplit_once('#').and_then(|(position, n)| Some((position.parse().ok()?, n.parse().ok()?)));
-    position.is_some_and(|(position, n)| (1..=MAX_TASKS_PER_ACTION).contains(&n) && task(position, n) == key)
-}
-
 /// `WorkflowExecutions`: the sort key of a batch's ledger row.
 pub fn batch(index: u32) -> String {
     format!("{BATCH_PREFIX}{index:02}")
 }
 
-/// `WorkflowExecutions`: the partition key under which a request from another service is remembered (promise P2). Two
-/// services may use the same event id, so the source is part of it. Hashed, with the source's length: whatever `#` or `/`
-/// they hold and however long they are, two requests never share a key, and DynamoDB takes it.
-pub fn request(source: &str, event: &EventId) -> String {
-    let request = format!("request/{}/{source}/{event}", source.len());
+/// `WorkflowExecutions`: the partition key under which a request is remembered (promise P2). Two
+/// services may use the same event id, and two users the same key, so who sent it is part of it. Hashed, with the sender's
+/// length: whatever `#` or `/` it holds and however long it is, two requests never share a key, and DynamoDB takes it.
+pub fn request(key: &RequestKey) -> String {
+    let request = match key {
+        RequestKey::Service { source, event_id } => format!("request/{}/{source}/{event_id}", source.len()),
+        RequestKey::User { user_id, key } => format!("call/{}/{user_id}/{key}", user_id.as_str().len()),
+    };
     format!("REQUEST#{}", Uuid::new_v5(&Uuid::NAMESPACE_URL, request.as_bytes()))
+}
+
+/// `WorkflowExecutions`: the partition key of a user's own row.
+pub fn user(id: &UserId) -> String {
+    format!("{USER}#{id}")
 }
 
 /// In which partition of the open index an execution is listed. Spread by goal, so that no partition gets hot.
@@ -114,18 +124,10 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_written_as_a_task_s_key_is_one() {
-        for key in ["1#1#01", "8#8#10"] {
-            assert!(is_task(key), "{key:?}");
-        }
-        for text in ["", "1#1", "1#1#", "1#1#1", "1#1#00", "1#1#11", "9#1#01", "1#1#01#01", "+1#1#01", "1#1#+1", "a"] {
-            assert!(!is_task(text), "{text:?}");
-        }
-    }
-
-    #[test]
     fn p2_requests_of_two_services_never_share_a_key() {
-        let key = |source: &str, event: &str| request(source, &event.parse().unwrap());
+        let key = |source: &str, event: &str| {
+            request(&RequestKey::Service { source: source.to_owned(), event_id: event.parse().unwrap() })
+        };
         assert_eq!(key("a", "b"), key("a", "b"));
         let others = [key("a#b", "c"), key("a", "b#c"), key("a/b", "c"), key("a", "b/c"), key("", "a/b/c")];
         for (i, one) in others.iter().enumerate() {

@@ -5,6 +5,7 @@
 
 pub mod execution;
 pub mod goal;
+pub mod history;
 pub mod inbound;
 pub mod keys;
 pub mod ledger;

@@ -56,6 +56,9 @@ pub const HISTORY: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 /// Over how many partitions the index of open executions is spread.
 pub const OPEN_SHARDS: u64 = 8;
 
+/// How many workflows of one user may be open at once.
+pub const MAX_RUNNING_PER_USER: usize = 10;
+
 /// How many batches that many actions make.
 pub fn batch_count(actions: usize) -> u32 {
     u32::try_from(actions.div_ceil(ACTIONS_PER_BATCH)).unwrap_or(u32::MAX)

@@ -1,6 +1,6 @@
 //! How a workflow ended, and what that makes of its goal.
 
-use goal_activity_events::{ExecutionArn, FinalStatus, GoalId, MachineStatus, Timestamp, WorkflowCompleted};
+use goal_activity_events::{ExecutionArn, FinalStatus, GoalId, MachineStatus, Timestamp, UserId, WorkflowCompleted};
 
 use crate::execution::{Execution, GoalBefore};
 use crate::goal::GoalStatus;
@@ -59,6 +59,8 @@ pub struct Settlement {
     pub execution_arn: ExecutionArn,
     /// Its goal, which it leaves.
     pub goal_id: GoalId,
+    /// Its user, who may have another one open now.
+    pub user_id: UserId,
     /// How it ended.
     pub status: FinalStatus,
     /// When.
@@ -76,6 +78,7 @@ impl Settlement {
         Self {
             execution_arn: execution.execution_arn.clone(),
             goal_id: execution.goal_id.clone(),
+            user_id: execution.user_id.clone(),
             status,
             stop_date: stop_date.max(execution.start_date),
             goal_status: goal_status(status, &tally, execution.goal_before),

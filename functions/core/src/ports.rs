@@ -5,15 +5,17 @@ use std::collections::HashSet;
 
 use goal_activity_events::{
     ActionId, BatchAnswer, BatchProgressed, ClaimSequence, EventId, ExecutionArn, FailureCode, GoalActivityRejected,
-    GoalActivityRequested, GoalId, TaskToken, Timestamp, WorkflowCompleted,
+    GoalActivityRequested, GoalId, TaskToken, Timestamp, UserId, WorkflowCompleted,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::execution::{BatchState, Cancellation, Execution};
 use crate::goal::{Action, Goal, GoalHead, SubGoal};
+use crate::history::{HistoryFilter, HistoryPage, HistoryPosition};
 use crate::ledger::{ActionOutcome, BatchLedger};
 use crate::notice::Notice;
 use crate::outcome::{End, Settlement};
+use crate::start::IdempotencyKey;
 use crate::task::{Task, TaskDrafts};
 
 /// Something outside did not answer or was too busy. Trying the same again later is right; nothing is known to be done.
@@ -86,13 +88,55 @@ pub trait FindExecution: Sync {
     fn find_execution(&self, arn: &ExecutionArn) -> impl Future<Output = Outside<Option<Execution>>> + Send;
 }
 
-/// A request from another service, as it is remembered.
+/// Lists the workflows of a goal.
+pub trait ListWorkflows: Sync {
+    /// At most `limit` workflows, the newest first, that were requested before the given position. A page may hold fewer although
+    /// there are more: that is so when `last` says where to go on. May be seconds behind.
+    fn list_workflows(
+        &self,
+        filter: &HistoryFilter,
+        after: Option<&HistoryPosition>,
+        limit: u16,
+    ) -> impl Future<Output = Outside<HistoryPage>> + Send;
+}
+
+/// By what a request is known again when it comes a second time (promise P2).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RequestKey {
-    /// Who sent it: EventBridge's `source`.
-    pub source: String,
-    /// Its event id.
-    pub event_id: EventId,
+pub enum RequestKey {
+    /// An event of another service.
+    Service {
+        /// Who sent it: EventBridge's `source`.
+        source: String,
+        /// Its event id.
+        event_id: EventId,
+    },
+    /// A call of a user who has given it a key.
+    User {
+        /// The user.
+        user_id: UserId,
+        /// The key.
+        key: IdempotencyKey,
+    },
+}
+
+/// A request that is remembered once it is accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remembered {
+    /// By what it is known again.
+    pub key: RequestKey,
+    /// What it asks for, where the same key must not come with anything else ([`StartRequest::digest`]).
+    ///
+    /// [`StartRequest::digest`]: crate::start::StartRequest::digest
+    pub digest: Option<String>,
+}
+
+/// What became of a request that came before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// The execution as which it was accepted.
+    pub execution: ExecutionArn,
+    /// What it asked for, where that was noted.
+    pub digest: Option<String>,
 }
 
 /// The claim of a goal for a new workflow.
@@ -104,8 +148,8 @@ pub struct Claim {
     pub expected: ClaimSequence,
     /// The sequence that it has afterwards.
     pub sequence: ClaimSequence,
-    /// The other service's request, which must be new.
-    pub request: Option<RequestKey>,
+    /// The request, which must be new.
+    pub request: Option<Remembered>,
 }
 
 /// How a claim went.
@@ -117,16 +161,18 @@ pub enum Claimed {
     GoalChanged,
     /// There is an execution of this name already.
     NameTaken,
-    /// This request was accepted before, as this execution.
-    SameRequest(ExecutionArn),
+    /// As many workflows of the user are open as may be ([`MAX_RUNNING_PER_USER`](crate::limits::MAX_RUNNING_PER_USER)).
+    TooManyRunning,
+    /// A request of this key was accepted before.
+    SameRequest(Accepted),
 }
 
 /// Claims a goal: one conditional transaction (promise P1).
 pub trait ClaimGoal: Sync {
-    /// Claims the goal, records the execution and remembers the request, all or nothing.
+    /// Claims the goal, records the execution, counts it among the user's open ones and remembers the request, all or nothing.
     fn claim_goal(&self, claim: &Claim) -> impl Future<Output = Outside<Claimed>> + Send;
-    /// As what execution this request was accepted before, if it was.
-    fn accepted_before(&self, request: &RequestKey) -> impl Future<Output = Outside<Option<ExecutionArn>>> + Send;
+    /// What became of a request of this key before, if it was accepted.
+    fn accepted_before(&self, request: &RequestKey) -> impl Future<Output = Outside<Option<Accepted>>> + Send;
 }
 
 /// The input of a Step Functions execution. Ids only (promise P10).
@@ -140,7 +186,7 @@ pub struct ExecutionInput {
     /// Its goal.
     pub goal_id: GoalId,
     /// Its user.
-    pub user_id: goal_activity_events::UserId,
+    pub user_id: UserId,
     /// Its actions in mandala order.
     pub action_ids: Vec<ActionId>,
     /// Whether it replaces tasks that are there.
@@ -378,7 +424,7 @@ pub trait ListOpen: Sync {
 
 /// Writes the end of a workflow.
 pub trait SettleExecution: Sync {
-    /// Ends the execution and frees its goal, in one transaction. Leaves it alone when it has ended already, and when it was
+    /// Ends the execution, frees its goal and makes room for another of its user, in one transaction. Leaves it alone when it has ended already, and when it was
     /// cancelled and this is another end.
     fn settle(&self, settlement: &Settlement) -> impl Future<Output = Outside<()>> + Send;
     /// Notes that the end was published, and takes the telling of the operators upon the caller: `false` when somebody else

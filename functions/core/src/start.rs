@@ -1,12 +1,15 @@
 //! The decision to start a workflow for a goal.
 
 use std::collections::HashSet;
+use std::fmt;
+use std::str::FromStr;
 
 use goal_activity_events::{ActionId, ExecutionArn, GoalActivityRequested, GoalId, RejectionReason, UserId};
+use uuid::Uuid;
 
 use crate::execution::{Execution, GoalBefore};
 use crate::goal::Goal;
-use crate::limits::MAX_ACTIONS;
+use crate::limits::{MAX_ACTIONS, MAX_RUNNING_PER_USER};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -19,6 +22,50 @@ pub struct StartRequest {
     pub scope: Scope,
     /// Replace the tasks of actions that already have some.
     pub regenerate: bool,
+}
+
+impl StartRequest {
+    /// The same text for the same wish: what tells a repeated request from another one under the same key.
+    pub fn digest(&self) -> String {
+        let (scope, ids) = match &self.scope {
+            Scope::Goal => ("goal", [].as_slice()),
+            Scope::Actions(ids) => ("actions", ids.as_slice()),
+            Scope::Left(ids) => ("left", ids.as_slice()),
+        };
+        let mut wish = format!("{}/{scope}/{}", self.goal_id, self.regenerate);
+        for id in ids {
+            wish.push('/');
+            wish.push_str(id.as_str());
+        }
+        Uuid::new_v5(&Uuid::NAMESPACE_URL, wish.as_bytes()).to_string()
+    }
+}
+
+/// The longest key of a request, in characters.
+pub const MAX_KEY: usize = 255;
+
+/// A text that makes a call repeatable: of calls with the same key only the first one that is accepted counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyKey(String);
+
+/// A text that cannot be such a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not 1 to {MAX_KEY} visible ASCII characters")]
+pub struct InvalidKey;
+
+impl FromStr for IdempotencyKey {
+    type Err = InvalidKey;
+
+    fn from_str(text: &str) -> Result<Self, InvalidKey> {
+        let valid = (1..=MAX_KEY).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+        if valid { Ok(Self(text.to_owned())) } else { Err(InvalidKey) }
+    }
+}
+
+impl fmt::Display for IdempotencyKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 /// Which of a goal's actions a start is for. Of these, always only the ones without tasks, unless tasks are to be replaced.
@@ -94,6 +141,9 @@ pub enum StartRejection {
     /// A workflow of this goal has not ended yet.
     #[error("a workflow of this goal is already running: {0}")]
     AlreadyRunning(ExecutionArn),
+    /// The user has as many workflows open as may be.
+    #[error("{MAX_RUNNING_PER_USER} workflows of this user are running; wait until one has ended")]
+    TooManyRunning,
     /// There is nothing in the goal to work on.
     #[error("goal {0} has no actions")]
     NoActions(GoalId),
@@ -113,6 +163,7 @@ impl StartRejection {
             Self::NotOwner(_) => RejectionReason::NotOwner,
             Self::GoalClosed(_) => RejectionReason::GoalClosed,
             Self::AlreadyRunning(_) => RejectionReason::AlreadyRunning,
+            Self::TooManyRunning => RejectionReason::TooManyRunning,
             Self::NoActions(_) => RejectionReason::NoActions,
             Self::UnknownAction(_) => RejectionReason::UnknownAction,
             Self::NothingToDo(_) => RejectionReason::NothingToDo,

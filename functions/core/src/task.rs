@@ -25,6 +25,7 @@ pub struct TaskDraft {
 
 /// How urgent a task is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Priority {
     /// First.
@@ -86,6 +87,7 @@ impl TryFrom<Vec<TaskDraft>> for TaskDrafts {
 
 /// A task as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Task {
     /// The goal it helps to reach.
@@ -122,6 +124,7 @@ pub struct Task {
 
 /// How far the user is with a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TaskStatus {
     /// As generated.

@@ -1,6 +1,6 @@
 use goal_activity_core::execution::{Execution, Status};
 use goal_activity_core::ports::{
-    ActionsWithTasks, ClaimGoal, Clock, FindExecution, ListTasks, LoadGoal, LoadGoalHead, PublishEvent,
+    ActionsWithTasks, ClaimGoal, Clock, FindExecution, ListTasks, ListWorkflows, LoadGoal, LoadGoalHead, PublishEvent,
 };
 use goal_activity_events::{ExecutionArn, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -12,14 +12,16 @@ use crate::cancel::{CancelWorkflow, Cancelled};
 
 /// What a cancellation may be told. Unknown fields are ignored.
 #[derive(Debug, Default, Deserialize)]
-struct Body {
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "CancelRequest"))]
+pub(super) struct Body {
     #[serde(default)]
     reason: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
-struct Aborted<'a> {
+pub(super) struct Aborted<'a> {
     execution_arn: &'a ExecutionArn,
     status: Status,
     stop_date: Option<Timestamp>,
@@ -29,7 +31,7 @@ impl<G, T, E, C, K, B, X> Api<G, T, E, C, K, B, X>
 where
     G: LoadGoal + LoadGoalHead,
     T: ActionsWithTasks + ListTasks,
-    E: FindExecution,
+    E: FindExecution + ListWorkflows,
     C: ClaimGoal,
     K: Clock,
     B: PublishEvent,
@@ -38,7 +40,7 @@ where
     pub(super) async fn cancel(&self, input: &Input) -> Result<Reply, Problem> {
         let user = input.user()?;
         let execution = self.own_workflow(input).await?;
-        let body: Body = input.body()?;
+        let body: Body = input.body_of_any_size()?;
         let cancelled = self.cancel.cancel(&execution, &user, body.reason.as_deref()).await;
         match cancelled.map_err(|e| Problem::from(e).about(&execution.execution_arn))? {
             Cancelled::Yes(ended) => {

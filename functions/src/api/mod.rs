@@ -4,8 +4,12 @@
 //! the decoded path, where a `#` or `?` in a segment cuts it short.
 
 mod cancel;
+#[cfg(all(test, feature = "schema"))]
+mod description;
+mod history;
 mod input;
 mod problem;
+mod route;
 mod start;
 mod status;
 mod tasks;
@@ -16,15 +20,16 @@ use aws_lambda_events::http::header::{CONTENT_TYPE, LOCATION};
 use aws_lambda_events::http::{HeaderMap, HeaderValue};
 use goal_activity_core::execution::Execution;
 use goal_activity_core::ports::{
-    ActionsWithTasks, ClaimGoal, Clock, FindExecution, ListTasks, LoadGoal, LoadGoalHead, PublishEvent,
+    ActionsWithTasks, ClaimGoal, Clock, FindExecution, ListTasks, ListWorkflows, LoadGoal, LoadGoalHead, PublishEvent,
 };
-use goal_activity_events::ExecutionArn;
+use goal_activity_events::{ExecutionArn, GoalId};
 use serde::Serialize;
 
 use crate::cancel::CancelWorkflow;
 use crate::intake::Intake;
 use input::Input;
 use problem::{Code, Problem};
+use route::Route;
 
 /// The function with all it needs.
 #[derive(Debug, Clone)]
@@ -59,7 +64,7 @@ impl<G, T, E, C, K, B, X> Api<G, T, E, C, K, B, X>
 where
     G: LoadGoal + LoadGoalHead,
     T: ActionsWithTasks + ListTasks,
-    E: FindExecution,
+    E: FindExecution + ListWorkflows,
     C: ClaimGoal,
     K: Clock,
     B: PublishEvent,
@@ -87,14 +92,29 @@ where
     }
 
     async fn dispatch(&self, input: &Input) -> Result<Reply, Problem> {
-        match input.route() {
-            "POST /api/goals/{goalId}/start-activity" => self.start(input).await,
-            "GET /api/goals/{goalId}/tasks" => self.tasks(input).await,
-            "GET /api/workflows/{executionArn}/status" => self.status(input).await,
-            "POST /api/workflows/{executionArn}/cancel" => self.cancel(input).await,
-            "POST /api/workflows/{executionArn}/retry" => self.retry(input).await,
-            _ => Err(Problem::new(Code::NotFound, "there is no such route")),
+        match Route::of(input.route()) {
+            Some(Route::Start) => self.start(input).await,
+            Some(Route::Tasks) => self.tasks(input).await,
+            Some(Route::History) => self.history(input).await,
+            Some(Route::Status) => self.status(input).await,
+            Some(Route::Timeline) => self.timeline(input).await,
+            Some(Route::Cancel) => self.cancel(input).await,
+            Some(Route::Retry) => self.retry(input).await,
+            Some(Route::Description) => description(),
+            None => Err(Problem::new(Code::NotFound, "there is no such route")),
         }
+    }
+
+    /// The goal in the path, which must be the caller's.
+    async fn own_goal(&self, input: &Input) -> Result<GoalId, Problem> {
+        let user = input.user()?;
+        let goal: GoalId = input.path("goalId")?;
+        let unknown = || Problem::new(Code::UnknownGoal, format!("there is no goal {goal}"));
+        let head = self.intake.goals.load_goal_head(&goal).await?.ok_or_else(unknown)?;
+        if head.user_id != user {
+            return Err(Problem::new(Code::NotOwner, "this goal belongs to another user"));
+        }
+        Ok(goal)
     }
 
     /// The workflow in the path, which must be the caller's.
@@ -110,11 +130,17 @@ where
     }
 }
 
+/// What the API looks like: the committed `OpenAPI` document.
+fn description() -> Result<Reply, Problem> {
+    let document: serde_json::Result<serde_json::Value> = serde_json::from_str(include_str!("../../openapi.json"));
+    Reply::ok(document.map_err(|e| Problem::new(Code::Internal, e.to_string()))?)
+}
+
 fn response(
     status: i64,
     content_type: &'static str,
     location: Option<&str>,
-    body: &serde_json::Value,
+    body: &impl Serialize,
 ) -> ApiGatewayV2httpResponse {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -124,6 +150,7 @@ fn response(
     let mut response = ApiGatewayV2httpResponse::default();
     response.status_code = status;
     response.headers = headers;
-    response.body = Some(Body::Text(body.to_string()));
+    // Structs of texts and numbers can always be written.
+    response.body = Some(Body::Text(serde_json::to_string(body).unwrap_or_default()));
     response
 }

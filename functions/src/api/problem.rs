@@ -2,15 +2,16 @@ use goal_activity_core::ports::Unavailable;
 use goal_activity_core::start::StartRejection;
 use goal_activity_events::ExecutionArn;
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use crate::intake::IntakeError;
 
 /// What went wrong, for programs. A stable vocabulary: names are never reused or changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "ProblemCode"))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(super) enum Code {
     InvalidRequest,
+    BodyTooLarge,
     NoActions,
     UnknownAction,
     Unauthenticated,
@@ -21,6 +22,8 @@ pub(super) enum Code {
     AlreadyRunning,
     NothingToDo,
     GoalClosed,
+    TooManyRunning,
+    IdempotencyKeyReused,
     AlreadyEnded,
     NotEnded,
     NothingFailed,
@@ -30,7 +33,7 @@ pub(super) enum Code {
 
 impl Code {
     /// The HTTP status that goes with it.
-    fn status(self) -> i64 {
+    pub(super) fn status(self) -> i64 {
         match self {
             Self::InvalidRequest | Self::NoActions | Self::UnknownAction => 400,
             Self::Unauthenticated => 401,
@@ -42,6 +45,9 @@ impl Code {
             | Self::AlreadyEnded
             | Self::NotEnded
             | Self::NothingFailed => 409,
+            Self::BodyTooLarge => 413,
+            Self::IdempotencyKeyReused => 422,
+            Self::TooManyRunning => 429,
             Self::Internal => 500,
             Self::Unavailable => 503,
         }
@@ -50,6 +56,7 @@ impl Code {
     fn title(self) -> &'static str {
         match self {
             Self::InvalidRequest => "The request is malformed",
+            Self::BodyTooLarge => "The body is too large",
             Self::NoActions => "The goal has no actions",
             Self::UnknownAction => "The goal has no such action",
             Self::Unauthenticated => "A valid token is needed",
@@ -60,6 +67,8 @@ impl Code {
             Self::AlreadyRunning => "A workflow of this goal is running",
             Self::NothingToDo => "All tasks are there already",
             Self::GoalClosed => "The goal is closed",
+            Self::TooManyRunning => "Too many workflows are running",
+            Self::IdempotencyKeyReused => "The idempotency key belongs to another request",
             Self::AlreadyEnded => "The workflow has ended",
             Self::NotEnded => "The workflow has not ended",
             Self::NothingFailed => "Nothing is left to retry",
@@ -78,6 +87,29 @@ pub(super) struct Problem {
     execution: Option<ExecutionArn>,
 }
 
+/// What went wrong (RFC 9457).
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Problem"))]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ProblemBody<'a> {
+    /// Always `about:blank`: `code` tells more.
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// What went wrong, for people.
+    title: &'static str,
+    /// The HTTP status.
+    status: i64,
+    /// What went wrong this time, for people.
+    detail: &'a str,
+    /// What went wrong, for programs.
+    code: Code,
+    /// Whether the same request may succeed later.
+    retryable: bool,
+    /// The workflow that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    execution_arn: Option<&'a ExecutionArn>,
+}
+
 impl Problem {
     pub(super) fn new(code: Code, detail: impl Into<String>) -> Self {
         Self { code, detail: detail.into(), execution: None }
@@ -91,21 +123,18 @@ impl Problem {
         self.code.status()
     }
 
-    pub(super) fn body(&self) -> Value {
+    pub(super) fn body(&self) -> ProblemBody<'_> {
         // What is wrong inside is for the log, not for the caller.
         let detail = if self.status() >= 500 { self.code.title() } else { &self.detail };
-        let mut body = json!({
-            "type": "about:blank",
-            "title": self.code.title(),
-            "status": self.status(),
-            "detail": detail,
-            "code": self.code,
-            "retryable": self.code == Code::Unavailable,
-        });
-        if let Some(execution) = &self.execution {
-            body["executionArn"] = execution.as_str().into();
+        ProblemBody {
+            kind: "about:blank",
+            title: self.code.title(),
+            status: self.status(),
+            detail,
+            code: self.code,
+            retryable: matches!(self.code, Code::Unavailable | Code::TooManyRunning),
+            execution_arn: self.execution.as_ref(),
         }
-        body
     }
 }
 
@@ -122,6 +151,7 @@ impl From<StartRejection> for Problem {
             StartRejection::NotOwner(_) => Code::NotOwner,
             StartRejection::GoalClosed(_) => Code::GoalClosed,
             StartRejection::AlreadyRunning(_) => Code::AlreadyRunning,
+            StartRejection::TooManyRunning => Code::TooManyRunning,
             StartRejection::NoActions(_) => Code::NoActions,
             StartRejection::UnknownAction(_) => Code::UnknownAction,
             StartRejection::NothingToDo(_) => Code::NothingToDo,
@@ -134,6 +164,7 @@ impl From<IntakeError> for Problem {
     fn from(error: IntakeError) -> Self {
         match error {
             IntakeError::Rejected(why) => why.into(),
+            IntakeError::KeyReused => Self::new(Code::IdempotencyKeyReused, error.to_string()),
             IntakeError::Unavailable(error) => error.into(),
         }
     }

@@ -1,10 +1,11 @@
 use goal_activity_core::execution::{Execution, Status};
 use goal_activity_core::limits::PENDING_IS_STALE_AFTER;
 use goal_activity_core::ports::{
-    ActionsWithTasks, ClaimGoal, Clock, Event, FindExecution, ListTasks, LoadGoal, LoadGoalHead, Outside, PublishEvent,
+    ActionsWithTasks, ClaimGoal, Clock, Event, FindExecution, ListTasks, ListWorkflows, LoadGoal, LoadGoalHead,
+    Outside, PublishEvent,
 };
 use goal_activity_core::start::{Scope, StartRejection, StartRequest, requested_event};
-use goal_activity_events::{ActionId, EventId, ExecutionArn, Timestamp};
+use goal_activity_events::{ActionId, ExecutionArn, Timestamp};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
@@ -14,10 +15,14 @@ use super::{Api, Reply};
 use crate::cancel::CancelWorkflow;
 use crate::intake::{IntakeError, Origin};
 
+/// The header that makes a start or a retry repeatable (the IETF draft "The Idempotency-Key HTTP Header Field").
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
 /// What a start may be told. Unknown fields are ignored.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "StartRequest"))]
 #[serde(rename_all = "camelCase")]
-struct Body {
+pub(super) struct Body {
     #[serde(default)]
     action_ids: Option<Vec<ActionId>>,
     #[serde(default)]
@@ -25,8 +30,9 @@ struct Body {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
-struct Started<'a> {
+pub(super) struct Started<'a> {
     execution_arn: &'a ExecutionArn,
     start_date: Timestamp,
     status: Status,
@@ -37,7 +43,7 @@ impl<G, T, E, C, K, B, X> Api<G, T, E, C, K, B, X>
 where
     G: LoadGoal + LoadGoalHead,
     T: ActionsWithTasks + ListTasks,
-    E: FindExecution,
+    E: FindExecution + ListWorkflows,
     C: ClaimGoal,
     K: Clock,
     B: PublishEvent,
@@ -48,7 +54,7 @@ where
         let goal_id = input.path("goalId")?;
         let body: Body = input.body()?;
         let scope = Scope::of(body.action_ids).map_err(|e| Problem::new(Code::InvalidRequest, e.to_string()))?;
-        self.begin(&StartRequest { goal_id, user_id, scope, regenerate: body.regenerate }).await
+        self.begin(input, &StartRequest { goal_id, user_id, scope, regenerate: body.regenerate }).await
     }
 
     /// Starts a new workflow for the actions that an ended one has left undone; everything else stays as it is.
@@ -62,28 +68,33 @@ where
             return Err(refused(Code::NothingFailed, "no action of this workflow has failed"));
         }
         let failed = ended.failed_actions.iter().map(|f| f.action_id.clone()).collect();
-        self.begin(&StartRequest {
+        let request = StartRequest {
             goal_id: ended.goal_id.clone(),
             user_id: ended.user_id.clone(),
             scope: Scope::Left(failed),
             // A failed action keeps the tasks that it was to replace.
             regenerate: ended.regenerate,
-        })
-        .await
+        };
+        self.begin(input, &request).await
     }
 
-    async fn begin(&self, request: &StartRequest) -> Result<Reply, Problem> {
-        let execution = match self.intake.accept(request, &Origin::Api(EventId::random())).await {
+    /// Accepts the request and announces it. A repeated one, by its key, gets the answer of the first.
+    async fn begin(&self, input: &Input, request: &StartRequest) -> Result<Reply, Problem> {
+        let origin = Origin::call(&request.user_id, input.header(IDEMPOTENCY_KEY)?);
+        let execution = match self.intake.accept(request, &origin).await {
             Ok(execution) => execution,
             Err(IntakeError::Rejected(why)) => return Err(self.refuse(why).await?),
-            Err(IntakeError::Unavailable(error)) => return Err(error.into()),
+            Err(error) => return Err(error.into()),
         };
         // The claim stands even if this fails: the reconciler, or a later start, announces it again.
-        self.announce(&execution).await.map_err(|e| Problem::from(e).about(&execution.execution_arn))?;
+        if execution.status == Status::Pending {
+            self.announce(&execution).await.map_err(|e| Problem::from(e).about(&execution.execution_arn))?;
+        }
 
         let arn = &execution.execution_arn;
         let location = format!("/api/workflows/{}/status", utf8_percent_encode(arn.as_str(), NON_ALPHANUMERIC));
-        let (start_date, status, total_actions) = (execution.start_date, execution.status, execution.total_actions);
+        // As it was when it was accepted, however far it is by now.
+        let (start_date, status, total_actions) = (execution.start_date, Status::Pending, execution.total_actions);
         let reply = Reply::new(202, Started { execution_arn: arn, start_date, status, total_actions })?;
         Ok(Reply { location: Some(location), ..reply })
     }

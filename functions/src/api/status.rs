@@ -1,6 +1,6 @@
 use goal_activity_core::execution::{BatchState, Cancellation, Execution, Status};
 use goal_activity_core::ports::{
-    ActionsWithTasks, ClaimGoal, Clock, FindExecution, ListTasks, LoadGoal, LoadGoalHead, PublishEvent,
+    ActionsWithTasks, ClaimGoal, Clock, FindExecution, ListTasks, ListWorkflows, LoadGoal, LoadGoalHead, PublishEvent,
 };
 use goal_activity_events::{ExecutionArn, FailedAction, GoalId, Timestamp};
 use serde::Serialize;
@@ -12,8 +12,9 @@ use crate::cancel::CancelWorkflow;
 
 /// The read model as people see it.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "WorkflowStatus"))]
 #[serde(rename_all = "camelCase")]
-struct StatusView<'a> {
+pub(super) struct StatusView<'a> {
     execution_arn: &'a ExecutionArn,
     goal_id: &'a GoalId,
     status: Status,
@@ -35,6 +36,7 @@ struct StatusView<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "BatchStatus"))]
 #[serde(rename_all = "camelCase")]
 struct BatchView {
     batch_index: u32,
@@ -46,6 +48,7 @@ struct BatchView {
 
 /// Why a workflow did not do what it should.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "WorkflowError"))]
 struct ErrorView {
     code: &'static str,
     message: &'static str,
@@ -100,7 +103,7 @@ impl<G, T, E, C, K, B, X> Api<G, T, E, C, K, B, X>
 where
     G: LoadGoal + LoadGoalHead,
     T: ActionsWithTasks + ListTasks,
-    E: FindExecution,
+    E: FindExecution + ListWorkflows,
     C: ClaimGoal,
     K: Clock,
     B: PublishEvent,

@@ -1,9 +1,10 @@
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
+use goal_activity_core::execution::Execution;
 use goal_activity_core::goal::GoalStatus;
 use goal_activity_core::keys;
-use goal_activity_core::limits::HISTORY;
-use goal_activity_core::ports::{Claim, ClaimGoal, Claimed, Outside, RequestKey, Unavailable};
+use goal_activity_core::limits::{HISTORY, MAX_RUNNING_PER_USER};
+use goal_activity_core::ports::{Accepted, Claim, ClaimGoal, Claimed, Outside, Remembered, RequestKey, Unavailable};
 use goal_activity_events::ExecutionArn;
 use serde::{Deserialize, Serialize};
 
@@ -18,12 +19,15 @@ pub struct Claims {
     executions: String,
 }
 
-/// The memory of a request from another service.
+/// The memory of a request.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Request {
     /// As what execution it was accepted.
     accepted_as: ExecutionArn,
+    /// What it asked for, where that matters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    digest: Option<String>,
     /// When it may be forgotten: long after no queue or bus can deliver it again.
     expires_at: i64,
 }
@@ -31,7 +35,8 @@ struct Request {
 /// Where each item stands in the claim's transaction.
 const GOAL: usize = 0;
 const EXECUTION: usize = 1;
-const REQUEST: usize = 2;
+const USER: usize = 2;
+const REQUEST: usize = 3;
 
 impl Claims {
     /// The tables of these names.
@@ -74,6 +79,24 @@ impl Claims {
             .map_err(|e| Unavailable::new("building the claim of a goal", e))
     }
 
+    /// Counts the execution among the user's open ones, if there is room.
+    fn take_room(&self, claim: &Claim) -> Outside<Update> {
+        let Execution { execution_arn, user_id, start_date, .. } = &claim.execution;
+        Update::builder()
+            .table_name(&self.executions)
+            .key(keys::EXECUTION_ARN, text(keys::user(user_id)))
+            .key(keys::ITEM, text(keys::USER))
+            .update_expression("ADD #running :this SET #expires = :expires")
+            .condition_expression("attribute_not_exists(#running) OR size(#running) < :most")
+            .expression_attribute_names("#running", keys::RUNNING)
+            .expression_attribute_names("#expires", keys::EXPIRES_AT)
+            .expression_attribute_values(":this", AttributeValue::Ss(vec![execution_arn.to_string()]))
+            .expression_attribute_values(":most", number(MAX_RUNNING_PER_USER))
+            .expression_attribute_values(":expires", number(start_date.plus(HISTORY).as_seconds()))
+            .build()
+            .map_err(|e| Unavailable::new("building the count of a user's workflows", e))
+    }
+
     fn new_row(&self, row: dynamo::Item) -> Outside<TransactWriteItem> {
         let put = Put::builder()
             .table_name(&self.executions)
@@ -92,12 +115,13 @@ impl Claims {
         Ok(row)
     }
 
-    fn request_row(claim: &Claim, request: &RequestKey) -> Outside<dynamo::Item> {
+    fn request_row(claim: &Claim, request: &Remembered) -> Outside<dynamo::Item> {
         let mut row = item(Request {
             accepted_as: claim.execution.execution_arn.clone(),
+            digest: request.digest.clone(),
             expires_at: claim.execution.start_date.plus(HISTORY).as_seconds(),
         })?;
-        row.insert(keys::EXECUTION_ARN.to_owned(), text(keys::request(&request.source, &request.event_id)));
+        row.insert(keys::EXECUTION_ARN.to_owned(), text(keys::request(&request.key)));
         row.insert(keys::ITEM.to_owned(), text(keys::REQUEST));
         Ok(row)
     }
@@ -108,6 +132,7 @@ impl ClaimGoal for Claims {
         let mut items = vec![
             TransactWriteItem::builder().update(self.take_goal(claim)?).build(),
             self.new_row(Self::execution_row(claim)?)?,
+            TransactWriteItem::builder().update(self.take_room(claim)?).build(),
         ];
         if let Some(request) = &claim.request {
             items.push(self.new_row(Self::request_row(claim, request)?)?);
@@ -118,14 +143,18 @@ impl ClaimGoal for Claims {
 
         // The same request takes precedence: it may well be the one that has changed the goal.
         if let (true, Some(request)) = (refused(REQUEST), &claim.request) {
-            let accepted = self.accepted_before(request).await?;
+            let accepted = self.accepted_before(&request.key).await?;
             return accepted.map(Claimed::SameRequest).ok_or_else(|| Unavailable::new(what, "a request row vanished"));
         }
-        Ok(if !refused(GOAL) && refused(EXECUTION) { Claimed::NameTaken } else { Claimed::GoalChanged })
+        Ok(match (refused(GOAL), refused(EXECUTION), refused(USER)) {
+            (true, ..) => Claimed::GoalChanged,
+            (false, true, _) => Claimed::NameTaken,
+            (false, false, _) => Claimed::TooManyRunning,
+        })
     }
 
-    async fn accepted_before(&self, request: &RequestKey) -> Outside<Option<ExecutionArn>> {
-        let key = keys::request(&request.source, &request.event_id);
+    async fn accepted_before(&self, request: &RequestKey) -> Outside<Option<Accepted>> {
+        let key = keys::request(request);
         let answer = self
             .client
             .get_item()
@@ -137,6 +166,6 @@ impl ClaimGoal for Claims {
             .await
             .map_err(unavailable(format!("reading {key}")))?;
         let request: Option<Request> = answer.item.map(|row| read(&self.executions, row)).transpose()?;
-        Ok(request.map(|r| r.accepted_as))
+        Ok(request.map(|r| Accepted { execution: r.accepted_as, digest: r.digest }))
     }
 }

@@ -13,8 +13,8 @@ use super::{Connection, unavailable};
 /// The read models in the `WorkflowExecutions` table.
 #[derive(Debug, Clone)]
 pub struct Executions {
-    client: Client,
-    table: String,
+    pub(super) client: Client,
+    pub(super) table: String,
 }
 
 /// The condition under which anything may still be written to an execution: terminal is terminal.

@@ -5,6 +5,7 @@ mod claim;
 mod dynamo;
 mod executions;
 mod goals;
+mod history;
 mod ledger;
 mod machine;
 mod queue;

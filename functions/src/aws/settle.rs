@@ -1,6 +1,6 @@
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
 use goal_activity_core::execution::{Cancellation, Happening, Status, TimelineEntry};
 use goal_activity_core::keys;
 use goal_activity_core::limits::{HISTORY, NOTICE_LEASE};
@@ -12,7 +12,7 @@ use super::Connection;
 use super::dynamo::{Transacted, attribute, number, text, transact, update_if};
 use super::executions::{IS_OPEN, open_names, open_values};
 
-/// Writes the end of workflows: the execution's row and the goal's, in one transaction.
+/// Writes the end of workflows: the rows of the execution, its goal and its user, in one transaction.
 #[derive(Debug, Clone)]
 pub struct Settlements {
     client: Client,
@@ -82,6 +82,20 @@ impl Settlements {
             .expression_attribute_names("#notified", "notifiedAt")
     }
 
+    /// Takes the execution out of the user's open ones.
+    fn free_user(&self, end: &Settlement) -> Outside<TransactWriteItem> {
+        let update = Update::builder()
+            .table_name(&self.executions)
+            .key(keys::EXECUTION_ARN, text(keys::user(&end.user_id)))
+            .key(keys::ITEM, text(keys::USER))
+            .update_expression("DELETE #running :this")
+            .expression_attribute_names("#running", keys::RUNNING)
+            .expression_attribute_values(":this", AttributeValue::Ss(vec![end.execution_arn.to_string()]))
+            .build()
+            .map_err(|e| Unavailable::new("building the release of a user", e))?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+
     fn free_goal(&self, end: &Settlement) -> Outside<TransactWriteItem> {
         let update = Update::builder()
             .table_name(&self.goals)
@@ -127,11 +141,12 @@ impl CancelExecution for Settlements {
 impl SettleExecution for Settlements {
     async fn settle(&self, end: &Settlement) -> Outside<()> {
         let what = format!("settling {}", end.execution_arn);
-        let both = vec![self.end_execution(end)?, self.free_goal(end)?];
-        match transact(&self.client, &what, both).await? {
+        let all = vec![self.end_execution(end)?, self.free_user(end)?, self.free_goal(end)?];
+        match transact(&self.client, &what, all).await? {
             // The goal was deleted, or is not ours any more: the execution ends all the same.
-            Transacted::Refused(refused) if refused == [false, true] => {
-                transact(&self.client, &what, vec![self.end_execution(end)?]).await.map(|_| ())
+            Transacted::Refused(refused) if refused == [false, false, true] => {
+                let rest = vec![self.end_execution(end)?, self.free_user(end)?];
+                transact(&self.client, &what, rest).await.map(|_| ())
             }
             Transacted::Refused(_) | Transacted::Written => Ok(()),
         }

@@ -1,17 +1,22 @@
+use goal_activity_core::execution::Execution;
 use goal_activity_core::goal::GoalStatus;
-use goal_activity_core::ports::{Claim, ClaimGoal, Claimed, Outside, RequestKey};
-use goal_activity_events::ExecutionArn;
+use goal_activity_core::keys;
+use goal_activity_core::limits::MAX_RUNNING_PER_USER;
+use goal_activity_core::ports::{Accepted, Claim, ClaimGoal, Claimed, Outside, Remembered, RequestKey};
 
-use super::{World, request_key};
+use super::World;
 
 impl ClaimGoal for World {
     async fn claim_goal(&self, claim: &Claim) -> Outside<Claimed> {
         let mut state = self.call("claim_goal").await?;
-        if let Some(accepted) = claim.request.as_ref().and_then(|r| state.requests.get(&request_key(r))) {
+        let before = |r: &Remembered| state.requests.get(&keys::request(&r.key));
+        if let Some(accepted) = claim.request.as_ref().and_then(before) {
             return Ok(Claimed::SameRequest(accepted.clone()));
         }
         let arn = claim.execution.execution_arn.clone();
         let name_taken = state.executions.contains_key(&arn);
+        let of_user = |e: &&Execution| e.user_id == claim.execution.user_id && e.status.ended().is_none();
+        let running = state.executions.values().filter(of_user).count();
         let Some(head) = state.goals.get_mut(&claim.execution.goal_id).map(|g| &mut g.head) else {
             return Ok(Claimed::GoalChanged);
         };
@@ -22,15 +27,19 @@ impl ClaimGoal for World {
         if name_taken {
             return Ok(Claimed::NameTaken);
         }
+        if running >= MAX_RUNNING_PER_USER {
+            return Ok(Claimed::TooManyRunning);
+        }
         (head.claimed_by, head.claims, head.status) = (Some(arn.clone()), claim.sequence, GoalStatus::Processing);
         state.executions.insert(arn.clone(), claim.execution.clone());
         if let Some(request) = &claim.request {
-            state.requests.insert(request_key(request), arn);
+            let accepted = Accepted { execution: arn, digest: request.digest.clone() };
+            state.requests.insert(keys::request(&request.key), accepted);
         }
         Ok(Claimed::Yes)
     }
 
-    async fn accepted_before(&self, request: &RequestKey) -> Outside<Option<ExecutionArn>> {
-        Ok(self.call("accepted_before").await?.requests.get(&request_key(request)).cloned())
+    async fn accepted_before(&self, request: &RequestKey) -> Outside<Option<Accepted>> {
+        Ok(self.call("accepted_before").await?.requests.get(&keys::request(request)).cloned())
     }
 }

@@ -7,18 +7,19 @@ mod machine;
 pub mod samples;
 mod settle;
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use goal_activity_core::execution::Execution;
 use goal_activity_core::goal::Goal;
-use goal_activity_core::keys;
+use goal_activity_core::history::{HistoryFilter, HistoryPage, HistoryPosition, WorkflowSummary};
 use goal_activity_core::ledger::BatchLedger;
 use goal_activity_core::notice::Notice;
 use goal_activity_core::ports::{
-    ActionsWithTasks, Clock, Event, ExecutionInput, FindExecution, ListTasks, LoadGoal, LoadGoalHead, Machine, Outside,
-    RequestKey, TaskPage, Unavailable,
+    Accepted, ActionsWithTasks, Clock, Event, ExecutionInput, FindExecution, ListTasks, ListWorkflows, LoadGoal,
+    LoadGoalHead, Machine, Outside, TaskPage, Unavailable,
 };
 use goal_activity_core::task::Task;
 use goal_activity_events::{ActionId, BatchAnswer, ExecutionArn, GoalId, TaskToken, Timestamp};
@@ -41,7 +42,7 @@ pub struct State {
     /// The ledger, by execution and batch.
     pub ledgers: HashMap<(ExecutionArn, u32), BatchLedger>,
     /// The requests of other services that were accepted, by key.
-    pub requests: HashMap<String, ExecutionArn>,
+    pub requests: HashMap<String, Accepted>,
     /// Who has the telling of the operators in hand, since when.
     pub notice_claims: HashMap<ExecutionArn, Timestamp>,
     /// The executions that were started, in order.
@@ -131,7 +132,26 @@ impl FindExecution for World {
     }
 }
 
-/// A request's place in the world.
-fn request_key(request: &RequestKey) -> String {
-    keys::request(&request.source, &request.event_id)
+impl ListWorkflows for World {
+    async fn list_workflows(
+        &self,
+        filter: &HistoryFilter,
+        after: Option<&HistoryPosition>,
+        limit: u16,
+    ) -> Outside<HistoryPage> {
+        let state = self.call("list_workflows").await?;
+        let of_goal = state.executions.values().filter(|e| e.goal_id == filter.goal);
+        let mut asked_for: Vec<_> = of_goal
+            .filter(|e| filter.status.is_none_or(|s| e.status == s))
+            .filter(|e| filter.from.is_none_or(|from| e.start_date >= from))
+            .filter(|e| filter.to.is_none_or(|to| e.start_date < to))
+            .map(WorkflowSummary::from)
+            .filter(|w| after.is_none_or(|a| HistoryPosition::from(w) < *a))
+            .collect();
+        asked_for.sort_by_key(|w| Reverse(HistoryPosition::from(w)));
+        let more = asked_for.len() > usize::from(limit);
+        asked_for.truncate(limit.into());
+        let last = asked_for.last().filter(|_| more).map(HistoryPosition::from);
+        Ok(HistoryPage { workflows: asked_for, last })
+    }
 }

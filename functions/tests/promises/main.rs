@@ -8,8 +8,11 @@
 )]
 
 mod cancel;
+mod history;
 mod http;
+mod idempotency_key;
 mod lease;
+mod limits;
 mod p01_one_at_a_time;
 mod p02_idempotent_start;
 mod p03_exactly_once;

@@ -109,6 +109,23 @@ impl Rig {
         self.call(user, route, json!({ "goalId": goal }), json!({}), body).await
     }
 
+    /// Starts with a key that makes the call repeatable.
+    pub(crate) async fn start_with_key(&self, user: &str, goal: &str, key: &str, body: &str) -> Answer {
+        let event = json!({
+            "routeKey": "POST /api/goals/{goalId}/start-activity", "pathParameters": { "goalId": goal }, "body": body,
+            "headers": { "Idempotency-Key": key },
+            "requestContext": { "authorizer": { "jwt": { "claims": { "sub": user } } } },
+        });
+        self.answer(event).await
+    }
+
+    /// Reads one of the routes of a goal or a workflow.
+    pub(crate) async fn get(&self, user: &str, route: &str, id: &str, query: Value) -> Answer {
+        let (name, _) =
+            route.split_once('}').and_then(|(start, rest)| Some((start.rsplit_once('{')?.1, rest))).unwrap();
+        self.call(user, &format!("GET {route}"), json!({ name: id }), query, "").await
+    }
+
     pub(crate) async fn start(&self) -> Answer {
         self.start_as(USER, "goal-1", "").await
     }
@@ -196,6 +213,16 @@ impl Rig {
     pub(crate) async fn post(&self, user: &str, what: &str, arn: &ExecutionArn, body: &str) -> Answer {
         let route = format!("POST /api/workflows/{{executionArn}}/{what}");
         self.call(user, &route, json!({ "executionArn": arn.as_str() }), json!({}), body).await
+    }
+
+    /// The same, with a key that makes the call repeatable.
+    pub(crate) async fn post_with_key(&self, user: &str, what: &str, arn: &ExecutionArn, key: &str) -> Answer {
+        let event = json!({
+            "routeKey": format!("POST /api/workflows/{{executionArn}}/{what}"),
+            "pathParameters": { "executionArn": arn }, "headers": { "idempotency-key": key },
+            "requestContext": { "authorizer": { "jwt": { "claims": { "sub": user } } } },
+        });
+        self.answer(event).await
     }
 
     /// Starts and launches a workflow for the goal.

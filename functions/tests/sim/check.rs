@@ -6,7 +6,7 @@ use goal_activity_core::execution::{Execution, Status};
 use goal_activity_core::keys;
 use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Tally};
 use goal_activity_core::limits::NOTICE_LEASE;
-use goal_activity_core::ports::{ActionCommit, Claim, Claimed, Committed, Event, ExecutionInput};
+use goal_activity_core::ports::{ActionCommit, Claim, Claimed, Committed, Event, ExecutionInput, RequestKey};
 use goal_activity_core::task::Task;
 use goal_activity_events::{ActionId, EventId, ExecutionArn, GoalId, TaskId};
 use goal_activity_functions::memory::State;
@@ -29,7 +29,7 @@ pub(crate) struct Shadow {
     /// Since when which workflow's ledger is sealed.
     sealed: BTreeMap<ExecutionArn, i64>,
     /// As what each request was accepted: by source and event id.
-    requests: BTreeMap<(String, String), ExecutionArn>,
+    requests: BTreeMap<String, ExecutionArn>,
     /// Who has taken the telling of the operators upon itself, and when: by workflow and invocation.
     notice_claims: BTreeMap<(ExecutionArn, u32), i64>,
     /// How often the operators were told, by which invocation last, and when.
@@ -98,9 +98,9 @@ fn claimed(core: &mut Core, claim: &Claim, found: &mut Found) {
     if core.shadow.executions.contains_key(&claim.execution.execution_arn) {
         found.push(("P2", format!("{name} is claimed again")));
     }
-    // The API makes an id of its own for each call; a service's event id is unique for its source.
-    let source = claim.request.as_ref().map_or("api", |r| &r.source).to_owned();
-    let key = (source, claim.execution.request_id.to_string());
+    // The API makes an id of its own for each call without a key.
+    let call = || claim.execution.request_id.to_string();
+    let key = claim.request.as_ref().map_or_else(call, |r| keys::request(&r.key));
     if let Some(other) = core.shadow.requests.insert(key, claim.execution.execution_arn.clone()) {
         found.push(("P2", format!("{name} is for the same request as {}", other.name())));
     }
@@ -330,6 +330,11 @@ pub(crate) fn notified(sim: &Sim, run: &Run, execution: &Execution) {
     }
 }
 
+/// Under what the request of a service is remembered.
+pub(crate) fn service_request(source: &str, event_id: EventId) -> String {
+    keys::request(&RequestKey::Service { source: source.to_owned(), event_id })
+}
+
 /// An event is put on the bus. Whose request was accepted is not told that it was rejected.
 pub(crate) fn published(sim: &Sim, event: &Event) {
     let Event::Rejected(rejected) = event else { return };
@@ -337,7 +342,7 @@ pub(crate) fn published(sim: &Sim, event: &Event) {
         let (core, state) = (sim.core(), sim.tables.state());
         let asked = core.asked.iter().map(|(source, event)| (source, event.parse::<EventId>().unwrap()));
         let mut of_this = asked.filter(|(source, event)| event.rejection(source) == rejected.event_id);
-        of_this.any(|(source, event)| state.requests.contains_key(&keys::request(source, &event)))
+        of_this.any(|(source, event)| state.requests.contains_key(&service_request(source, event)))
     };
     if accepted {
         sim.violated("P2", format!("{} is accepted and then rejected", rejected.request_event_id));

@@ -11,15 +11,17 @@ use std::time::Duration;
 
 use goal_activity_core::execution::{BatchState, Cancellation, Execution};
 use goal_activity_core::goal::{Action, Goal, GoalHead};
+use goal_activity_core::history::{HistoryFilter, HistoryPage, HistoryPosition};
+use goal_activity_core::keys;
 use goal_activity_core::ledger::BatchLedger;
 use goal_activity_core::notice::Notice;
 use goal_activity_core::outcome::Settlement;
 use goal_activity_core::ports::{
-    ActionCommit, ActionsWithTasks, AnswerBatch, Answered, CancelExecution, Claim, ClaimGoal, Claimed, Clock,
+    Accepted, ActionCommit, ActionsWithTasks, AnswerBatch, Answered, CancelExecution, Claim, ClaimGoal, Claimed, Clock,
     Committed, DescribeExecution, Event, ExecutionInput, FindExecution, GenerateTasks, GenerationError,
-    GenerationRequest, ListOpen, ListTasks, LoadGoal, LoadGoalHead, Machine, Notify, OpenExecution, Opened, Outside,
-    PublishEvent, RecordProgress, RemoveTasks, RequestKey, SealLedger, SettleExecution, StartExecution, StopExecution,
-    StopReason, TaskPage, Unavailable, WorkLedger,
+    GenerationRequest, ListOpen, ListTasks, ListWorkflows, LoadGoal, LoadGoalHead, Machine, Notify, OpenExecution,
+    Opened, Outside, PublishEvent, RecordProgress, RemoveTasks, RequestKey, SealLedger, SettleExecution,
+    StartExecution, StopExecution, StopReason, TaskPage, Unavailable, WorkLedger,
 };
 use goal_activity_core::task::TaskDrafts;
 use goal_activity_events::{ActionId, BatchAnswer, EventId, ExecutionArn, GoalId, TaskToken, Timestamp};
@@ -185,6 +187,17 @@ impl ListTasks for Ports {
     }
 }
 
+impl ListWorkflows for Ports {
+    async fn list_workflows(
+        &self,
+        filter: &HistoryFilter,
+        after: Option<&HistoryPosition>,
+        limit: u16,
+    ) -> Outside<HistoryPage> {
+        self.call("list_workflows", &filter.goal, || self.tables().list_workflows(filter, after, limit)).await
+    }
+}
+
 impl FindExecution for Ports {
     async fn find_execution(&self, arn: &ExecutionArn) -> Outside<Option<Execution>> {
         let read = || async {
@@ -212,12 +225,12 @@ impl ClaimGoal for Ports {
         self.call("claim_goal", arn.name(), write).await
     }
 
-    async fn accepted_before(&self, request: &RequestKey) -> Outside<Option<ExecutionArn>> {
+    async fn accepted_before(&self, request: &RequestKey) -> Outside<Option<Accepted>> {
         let read = || async {
             let found = self.tables().accepted_before(request).await?;
             Ok(found.filter(|_| !self.sim.has(Flaw::RequestForgotten)))
         };
-        self.call("accepted_before", &request.source, read).await
+        self.call("accepted_before", keys::request(request), read).await
     }
 }
 

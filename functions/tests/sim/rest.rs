@@ -12,6 +12,7 @@ use goal_activity_events::{ActionId, ExecutionArn, WorkflowCompleted};
 use goal_activity_functions::memory::State;
 
 use crate::ai::generation;
+use crate::check::service_request;
 use crate::queues::MAX_RECEIVES;
 use crate::world::{Core, Sim};
 
@@ -68,7 +69,7 @@ fn every_request(state: &State, core: &Core, found: &mut Found) {
         }
     }
     for (source, event) in &core.asked {
-        let accepted = state.requests.contains_key(&keys::request(source, &event.parse().unwrap()));
+        let accepted = state.requests.contains_key(&service_request(source, event.parse().unwrap()));
         let rejected =
             state.events.iter().any(|e| matches!(e, Event::Rejected(r) if r.request_event_id.as_str() == event));
         let dead = core.queues.dead.iter().any(|(_, body)| body.contains(event.as_str()));

@@ -9,8 +9,8 @@ mod template;
 
 use goal_activity_core::goal::Goal;
 use goal_activity_core::ports::{
-    ActionsWithTasks, CancelExecution, ClaimGoal, FindExecution, ListOpen, ListTasks, LoadGoal, LoadGoalHead,
-    RecordProgress, RemoveTasks, SealLedger, SettleExecution, WorkLedger,
+    ActionsWithTasks, CancelExecution, ClaimGoal, FindExecution, ListOpen, ListTasks, ListWorkflows, LoadGoal,
+    LoadGoalHead, RecordProgress, RemoveTasks, SealLedger, SettleExecution, WorkLedger,
 };
 use goal_activity_core::task::Task;
 use goal_activity_events::GoalId;
@@ -23,7 +23,7 @@ pub(crate) use services::Services;
 pub(crate) trait Tables: Sync {
     type Goals: LoadGoal + LoadGoalHead;
     type Tasks: ActionsWithTasks + ListTasks + RemoveTasks;
-    type Executions: FindExecution + ListOpen + RecordProgress;
+    type Executions: FindExecution + ListOpen + ListWorkflows + RecordProgress;
     type Claims: ClaimGoal;
     type Ledger: WorkLedger + SealLedger;
     type Settlements: CancelExecution + SettleExecution;

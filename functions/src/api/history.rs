@@ -1,0 +1,95 @@
+use goal_activity_core::execution::{Execution, Happening, Status, TimelineEntry};
+use goal_activity_core::history::{HistoryFilter, HistoryPosition, WorkflowSummary};
+use goal_activity_core::ports::{
+    ActionsWithTasks, ClaimGoal, Clock, FindExecution, ListTasks, ListWorkflows, LoadGoal, LoadGoalHead, PublishEvent,
+};
+use goal_activity_events::{ExecutionArn, GoalId, Timestamp};
+use serde::Serialize;
+
+use super::input::{Input, cursor_after};
+use super::problem::{Code, Problem};
+use super::{Api, Reply};
+use crate::cancel::CancelWorkflow;
+
+/// How many workflows a page has when nothing else is asked for, and at the most.
+pub(super) const DEFAULT_LIMIT: u16 = 20;
+pub(super) const MAX_LIMIT: u16 = 100;
+
+/// One page of a goal's history.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "WorkflowPage"))]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Page {
+    items: Vec<WorkflowSummary>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+/// What happened in a workflow, when.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Timeline<'a> {
+    execution_arn: &'a ExecutionArn,
+    goal_id: &'a GoalId,
+    status: Status,
+    items: Vec<Entry<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "TimelineItem"))]
+#[serde(rename_all = "camelCase")]
+struct Entry<'a> {
+    /// By what the entry is known: the same fact told twice is one entry.
+    id: &'a str,
+    #[serde(flatten)]
+    entry: &'a TimelineEntry,
+}
+
+fn timeline(execution: &Execution) -> Timeline<'_> {
+    let mut items: Vec<_> = execution.timeline.iter().map(|(id, entry)| Entry { id, entry }).collect();
+    // EventBridge tells times in whole seconds: by these alone a workflow could begin to work before it was accepted.
+    items.sort_by_key(|e| (e.entry.what != Happening::Accepted, e.entry.at, rank(&e.entry.what), e.id));
+    let Execution { execution_arn, goal_id, status, .. } = execution;
+    Timeline { execution_arn, goal_id, status: *status, items }
+}
+
+/// What comes first of two things that were noted for the same moment.
+fn rank(what: &Happening) -> u8 {
+    match what {
+        Happening::Accepted => 0,
+        Happening::Started => 1,
+        Happening::BatchFinished { .. } => 2,
+        Happening::Cancelled => 3,
+        Happening::Ended { .. } => 4,
+    }
+}
+
+impl<G, T, E, C, K, B, X> Api<G, T, E, C, K, B, X>
+where
+    G: LoadGoal + LoadGoalHead,
+    T: ActionsWithTasks + ListTasks,
+    E: FindExecution + ListWorkflows,
+    C: ClaimGoal,
+    K: Clock,
+    B: PublishEvent,
+    X: CancelWorkflow,
+{
+    pub(super) async fn history(&self, input: &Input) -> Result<Reply, Problem> {
+        let goal = self.own_goal(input).await?;
+        let limit = input.limit(DEFAULT_LIMIT, MAX_LIMIT)?;
+        let (status, from, to): (_, Option<Timestamp>, _) =
+            (input.query("status")?, input.query("from")?, input.query("to")?);
+        if from.zip(to).is_some_and(|(from, to)| from >= to) {
+            return Err(Problem::new(Code::InvalidRequest, "from must be before to"));
+        }
+        let after: Option<HistoryPosition> = input.cursor()?;
+        let filter = HistoryFilter { goal, status, from, to };
+        let page = self.intake.executions.list_workflows(&filter, after.as_ref(), limit).await?;
+        Reply::ok(Page { next_cursor: page.last.as_ref().map(cursor_after), items: page.workflows })
+    }
+
+    pub(super) async fn timeline(&self, input: &Input) -> Result<Reply, Problem> {
+        Reply::ok(timeline(&self.own_workflow(input).await?))
+    }
+}

@@ -1,0 +1,45 @@
+/// What the API can be asked for. The deployment lists the same routes (`infra/lib/api.ts`); a test there compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Route {
+    Start,
+    Tasks,
+    History,
+    Status,
+    Timeline,
+    Cancel,
+    Retry,
+    Description,
+}
+
+impl Route {
+    /// All of them.
+    pub(super) const ALL: [Self; 8] = [
+        Self::Start,
+        Self::Tasks,
+        Self::History,
+        Self::Status,
+        Self::Timeline,
+        Self::Cancel,
+        Self::Retry,
+        Self::Description,
+    ];
+
+    /// The route by the key that the gateway tells.
+    pub(super) fn of(key: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|route| route.key() == key)
+    }
+
+    /// The gateway's key: the method and the path with its parameters.
+    pub(super) const fn key(self) -> &'static str {
+        match self {
+            Self::Start => "POST /api/goals/{goalId}/start-activity",
+            Self::Tasks => "GET /api/goals/{goalId}/tasks",
+            Self::History => "GET /api/goals/{goalId}/workflows",
+            Self::Status => "GET /api/workflows/{executionArn}/status",
+            Self::Timeline => "GET /api/workflows/{executionArn}/timeline",
+            Self::Cancel => "POST /api/workflows/{executionArn}/cancel",
+            Self::Retry => "POST /api/workflows/{executionArn}/retry",
+            Self::Description => "GET /api/openapi.json",
+        }
+    }
+}

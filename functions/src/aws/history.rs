@@ -1,0 +1,89 @@
+use aws_sdk_dynamodb::operation::query::QueryOutput;
+use goal_activity_core::history::{HistoryFilter, HistoryPage, HistoryPosition, WorkflowSummary};
+use goal_activity_core::keys;
+use goal_activity_core::ports::{ListWorkflows, Outside};
+use goal_activity_events::Timestamp;
+
+use super::dynamo::{Item, attribute, read, text};
+use super::executions::Executions;
+use super::unavailable;
+
+/// How many workflows are looked at in one call when only some of them are asked for.
+const LOOKED_AT: i32 = 250;
+/// How many calls one page takes at the most. After these it ends where it is, and the next page goes on.
+const CALLS: usize = 4;
+
+impl Executions {
+    async fn query(
+        &self,
+        filter: &HistoryFilter,
+        after: Option<&HistoryPosition>,
+        limit: u16,
+    ) -> Outside<(Vec<WorkflowSummary>, Option<HistoryPosition>)> {
+        // One millisecond is the smallest step between two moments, and BETWEEN includes both ends.
+        let to = filter.to.map_or(Timestamp::from_millis(i64::MAX), |to| Timestamp::from_millis(to.as_millis() - 1));
+        let mut query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(keys::BY_GOAL_INDEX)
+            .scan_index_forward(false)
+            .key_condition_expression("#goal = :goal AND #start BETWEEN :from AND :to")
+            .expression_attribute_names("#goal", keys::GOAL_ID)
+            .expression_attribute_names("#start", keys::START_DATE)
+            .expression_attribute_values(":goal", text(&filter.goal))
+            .expression_attribute_values(":from", text(filter.from.unwrap_or(Timestamp::from_millis(0))))
+            .expression_attribute_values(":to", text(to))
+            .set_exclusive_start_key(after.map(|after| start_key(filter, after)))
+            .limit(i32::from(limit) + 1);
+        if let Some(status) = filter.status {
+            query = query
+                .filter_expression("#status = :status")
+                .expression_attribute_names("#status", "status")
+                .expression_attribute_values(":status", attribute(status)?)
+                .limit(LOOKED_AT);
+        }
+        let answer = query.send().await.map_err(unavailable(format!("reading the history of goal {}", filter.goal)))?;
+        self.page(answer)
+    }
+
+    fn page(&self, answer: QueryOutput) -> Outside<(Vec<WorkflowSummary>, Option<HistoryPosition>)> {
+        let last = answer.last_evaluated_key.map(|key| read(&self.table, key)).transpose()?;
+        let rows = answer.items.unwrap_or_default().into_iter().map(|row| read(&self.table, row));
+        Ok((rows.collect::<Outside<_>>()?, last))
+    }
+}
+
+/// Where a query goes on after a workflow.
+fn start_key(filter: &HistoryFilter, after: &HistoryPosition) -> Item {
+    Item::from([
+        (keys::GOAL_ID.to_owned(), text(&filter.goal)),
+        (keys::START_DATE.to_owned(), text(after.start_date)),
+        (keys::EXECUTION_ARN.to_owned(), text(&after.execution_arn)),
+        (keys::ITEM.to_owned(), text(keys::EXECUTION)),
+    ])
+}
+
+impl ListWorkflows for Executions {
+    async fn list_workflows(
+        &self,
+        filter: &HistoryFilter,
+        after: Option<&HistoryPosition>,
+        limit: u16,
+    ) -> Outside<HistoryPage> {
+        let (mut workflows, mut last) = (Vec::new(), after.cloned());
+        for _ in 0..CALLS {
+            let (found, goes_on) = self.query(filter, last.as_ref(), limit).await?;
+            workflows.extend(found);
+            last = goes_on;
+            if workflows.len() > usize::from(limit) {
+                workflows.truncate(limit.into());
+                last = workflows.last().map(HistoryPosition::from);
+            }
+            if workflows.len() == usize::from(limit) || last.is_none() {
+                break;
+            }
+        }
+        Ok(HistoryPage { workflows, last })
+    }
+}

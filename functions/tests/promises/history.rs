@@ -1,0 +1,120 @@
+use goal_activity_events::{ExecutionArn, Timestamp};
+use goal_activity_functions::memory::samples;
+use serde_json::{Value, json};
+
+use crate::rig::{Rig, USER};
+
+const HISTORY: &str = "/api/goals/{goalId}/workflows";
+const TIMELINE: &str = "/api/workflows/{executionArn}/timeline";
+
+/// Runs as many workflows of the goal, one minute after another. The newest first.
+async fn workflows(rig: &Rig, count: usize) -> Vec<ExecutionArn> {
+    let mut arns = Vec::new();
+    for _ in 0..count {
+        rig.wait(60);
+        let arn = rig.start_as(USER, "goal-1", r#"{ "regenerate": true }"#).await.arn();
+        rig.deliver_requests().await;
+        rig.run(&arn).await;
+        arns.insert(0, arn);
+    }
+    arns
+}
+
+async fn page(rig: &Rig, query: Value) -> (Vec<String>, Option<String>) {
+    let answer = rig.get(USER, HISTORY, "goal-1", query).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let items = answer.body["items"].as_array().unwrap().iter();
+    let arns = items.map(|w| w["executionArn"].as_str().unwrap().to_owned()).collect();
+    (arns, answer.body["nextCursor"].as_str().map(ToOwned::to_owned))
+}
+
+#[tokio::test]
+async fn history_is_told_page_by_page_and_new_workflows_shift_nothing() {
+    let rig = Rig::with_goal(2);
+    let all = workflows(&rig, 5).await;
+    let (first, cursor) = page(&rig, json!({ "limit": "2" })).await;
+    workflows(&rig, 1).await;
+    let (second, cursor) = page(&rig, json!({ "limit": "2", "cursor": cursor.unwrap() })).await;
+    let (third, end) = page(&rig, json!({ "limit": "2", "cursor": cursor.unwrap() })).await;
+    assert_eq!([first, second, third].concat(), all.iter().map(ToString::to_string).collect::<Vec<_>>());
+    assert_eq!(end, None);
+}
+
+#[tokio::test]
+async fn history_can_be_narrowed_by_status_and_time() {
+    let rig = Rig::with_goal(2);
+    let all = workflows(&rig, 3).await;
+    rig.wait(60);
+    let cancelled = rig.start_as(USER, "goal-1", r#"{ "regenerate": true }"#).await.arn();
+    rig.cancel(&cancelled, "").await;
+    assert_eq!(page(&rig, json!({ "status": "ABORTED" })).await.0, [cancelled.as_str()]);
+    assert_eq!(page(&rig, json!({ "status": "SUCCEEDED" })).await.0.len(), 3);
+    let at = |arn| rig.execution(arn).start_date.to_string();
+    let (from, to) = (at(&all[1]), at(&all[0]));
+    assert_eq!(page(&rig, json!({ "from": from, "to": to })).await.0, [all[1].as_str()], "from is included, to is not");
+}
+
+#[tokio::test]
+async fn a_workflow_in_history_tells_how_it_went() {
+    let rig = Rig::with_goal(2);
+    rig.script("a-1-2", "fail");
+    let arn = rig.launched().await;
+    rig.run(&arn).await;
+    let answer = rig.get(USER, HISTORY, "goal-1", json!({})).await;
+    let execution = rig.execution(&arn);
+    assert_eq!(
+        answer.body["items"],
+        json!([{
+            "executionArn": arn, "status": "PARTIALLY_SUCCEEDED", "startDate": execution.start_date,
+            "stopDate": execution.stop_date, "totalActions": 2, "succeededActions": 1, "failedCount": 1,
+        }])
+    );
+}
+
+#[tokio::test]
+async fn a_query_that_makes_no_sense_is_a_400() {
+    let rig = Rig::with_goal(1);
+    for query in [
+        json!({ "limit": "0" }),
+        json!({ "limit": "101" }),
+        json!({ "limit": "many" }),
+        json!({ "status": "DONE" }),
+        json!({ "status": "succeeded" }),
+        json!({ "from": "yesterday" }),
+        json!({ "from": "2026-11-24T00:00:00Z", "to": "2026-11-24T00:00:00Z" }),
+        json!({ "cursor": "" }),
+        json!({ "cursor": "bm90aGluZw" }),
+    ] {
+        let answer = rig.get(USER, HISTORY, "goal-1", query.clone()).await;
+        assert_eq!((answer.status, answer.code()), (400, "INVALID_REQUEST"), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn the_timeline_tells_the_story_in_its_order() {
+    let rig = Rig::with_goal(9);
+    // The moment at which the rig's events of Step Functions happen.
+    rig.world.state().now = "2026-11-24T00:00:00Z".parse::<Timestamp>().unwrap().as_millis();
+    let arn = rig.launched().await;
+    rig.run(&arn).await;
+    let answer = rig.get(USER, TIMELINE, arn.as_str(), json!({})).await;
+    assert_eq!((answer.status, &answer.body["status"]), (200, &json!("SUCCEEDED")), "{answer:?}");
+    let items = answer.body["items"].as_array().unwrap();
+    let story: Vec<_> = items.iter().map(|e| e["what"].as_str().unwrap()).collect();
+    assert_eq!(story, ["ACCEPTED", "STARTED", "BATCH_FINISHED", "BATCH_FINISHED", "ENDED"]);
+    let times: Vec<_> = items.iter().map(|e| e["at"].as_str().unwrap()).collect();
+    assert!(times.is_sorted(), "{times:?}");
+}
+
+#[tokio::test]
+async fn p9_nobody_reads_the_history_or_timeline_of_others() {
+    let rig = Rig::with_goal(1);
+    rig.add(samples::goal("goal-2", "somebody-else", 1));
+    let arn = rig.launched().await;
+    for (route, id) in [(HISTORY, "goal-1"), (TIMELINE, arn.as_str())] {
+        let answer = rig.get("somebody-else", route, id, json!({})).await;
+        assert_eq!((answer.status, answer.code()), (403, "NOT_OWNER"), "{route}");
+    }
+    let unknown = rig.get(USER, HISTORY, "no-goal", json!({})).await;
+    assert_eq!((unknown.status, unknown.code()), (404, "UNKNOWN_GOAL"));
+}

@@ -1,0 +1,137 @@
+//! `ListWorkflows`.
+
+use goal_activity_core::execution::{Execution, Status};
+use goal_activity_core::goal::Goal;
+use goal_activity_core::history::{HistoryFilter, HistoryPage, HistoryPosition, WorkflowSummary};
+use goal_activity_core::ports::{Claim, ClaimGoal, Claimed, ListWorkflows, SettleExecution};
+use goal_activity_events::{ClaimSequence, FinalStatus};
+
+use crate::backend::Tables;
+use crate::given::{at, claim, claimed, found, goal, settlement, stored, stored_goal};
+
+on_all_tables!(
+    a_goal_without_workflows_has_no_history,
+    history_begins_with_the_newest,
+    a_page_ends_where_its_limit_is_and_the_next_goes_on_there,
+    workflows_that_come_between_two_pages_shift_nothing,
+    history_can_be_narrowed_by_time,
+    history_can_be_narrowed_by_status,
+    a_status_that_is_rare_is_found_page_by_page,
+    p9_workflows_of_another_goal_are_never_seen,
+);
+
+fn all_of(goal: &Goal) -> HistoryFilter {
+    HistoryFilter { goal: goal.head.goal_id.clone(), status: None, from: None, to: None }
+}
+
+async fn page(on: &impl Tables, filter: &HistoryFilter, after: Option<&HistoryPosition>, limit: u16) -> HistoryPage {
+    on.executions().list_workflows(filter, after, limit).await.unwrap()
+}
+
+/// A goal's next workflow, requested at that second, which ends at once unless it is to stay open.
+async fn workflow(on: &impl Tables, goal: &Goal, second: i64, end: Option<FinalStatus>) -> Execution {
+    let now = stored_goal(on, goal).await.unwrap();
+    let ClaimSequence(number) = now.head.claims;
+    let mut claim: Claim = claim(&now, number + 1);
+    claim.execution.start_date = at(second);
+    assert_eq!(on.claims().claim_goal(&claim).await.unwrap(), Claimed::Yes);
+    if let Some(end) = end {
+        on.settlements().settle(&settlement(&claim.execution, end)).await.unwrap();
+    }
+    found(on, &claim.execution).await
+}
+
+/// A goal with that many workflows. The newest first.
+async fn history(on: &impl Tables, count: i64) -> (Goal, Vec<WorkflowSummary>) {
+    let goal = stored(on, 1).await;
+    let mut workflows = Vec::new();
+    for second in 0..count {
+        workflows.push(WorkflowSummary::from(&workflow(on, &goal, second, Some(FinalStatus::Succeeded)).await));
+    }
+    workflows.reverse();
+    (goal, workflows)
+}
+
+async fn a_goal_without_workflows_has_no_history(on: &impl Tables) {
+    for goal in [goal(1), stored(on, 1).await] {
+        assert_eq!(page(on, &all_of(&goal), None, 10).await, HistoryPage { workflows: Vec::new(), last: None });
+    }
+}
+
+async fn history_begins_with_the_newest(on: &impl Tables) {
+    let (goal, mut all) = history(on, 3).await;
+    all.insert(0, WorkflowSummary::from(&workflow(on, &goal, 3, None).await));
+    assert_eq!(page(on, &all_of(&goal), None, 4).await, HistoryPage { workflows: all, last: None });
+}
+
+async fn a_page_ends_where_its_limit_is_and_the_next_goes_on_there(on: &impl Tables) {
+    let (goal, all) = history(on, 5).await;
+    let first = page(on, &all_of(&goal), None, 2).await;
+    let second = page(on, &all_of(&goal), first.last.as_ref(), 2).await;
+    let third = page(on, &all_of(&goal), second.last.as_ref(), 2).await;
+    assert_eq!([first.workflows, second.workflows, third.workflows].concat(), all);
+    assert_eq!(third.last, None);
+}
+
+async fn workflows_that_come_between_two_pages_shift_nothing(on: &impl Tables) {
+    let (goal, all) = history(on, 4).await;
+    let first = page(on, &all_of(&goal), None, 2).await;
+    workflow(on, &goal, 10, None).await;
+    let second = page(on, &all_of(&goal), first.last.as_ref(), 2).await;
+    assert_eq!([first.workflows, second.workflows].concat(), all);
+}
+
+async fn history_can_be_narrowed_by_time(on: &impl Tables) {
+    let (goal, all) = history(on, 5).await;
+    let between =
+        |from: Option<i64>, to: Option<i64>| HistoryFilter { from: from.map(at), to: to.map(at), ..all_of(&goal) };
+    for (from, to, expected) in [
+        (Some(1), Some(3), &all[2..4]),
+        (Some(3), None, &all[..2]),
+        (None, Some(1), &all[4..]),
+        (Some(5), None, &[]),
+        (None, Some(0), &[]),
+    ] {
+        let found = page(on, &between(from, to), None, 10).await;
+        assert_eq!(found, HistoryPage { workflows: expected.to_vec(), last: None }, "{from:?} {to:?}");
+    }
+}
+
+async fn history_can_be_narrowed_by_status(on: &impl Tables) {
+    let goal = stored(on, 1).await;
+    for (second, end) in (0..).zip([FinalStatus::Failed, FinalStatus::Succeeded, FinalStatus::Aborted]) {
+        workflow(on, &goal, second, Some(end)).await;
+    }
+    workflow(on, &goal, 3, None).await;
+    for status in [Status::Failed, Status::Succeeded, Status::Aborted, Status::Pending] {
+        let found = page(on, &HistoryFilter { status: Some(status), ..all_of(&goal) }, None, 10).await;
+        assert_eq!(found.workflows.iter().map(|w| w.status).collect::<Vec<_>>(), [status]);
+        assert_eq!(found.last, None);
+    }
+}
+
+async fn a_status_that_is_rare_is_found_page_by_page(on: &impl Tables) {
+    let (goal, _) = history(on, 3).await;
+    let mut failed = vec![workflow(on, &goal, 3, Some(FinalStatus::Failed)).await];
+    workflow(on, &goal, 4, Some(FinalStatus::Succeeded)).await;
+    failed.insert(0, workflow(on, &goal, 5, Some(FinalStatus::Failed)).await);
+    let filter = HistoryFilter { status: Some(Status::Failed), ..all_of(&goal) };
+    let (mut found, mut last) = (Vec::new(), None);
+    loop {
+        let next = page(on, &filter, last.as_ref(), 1).await;
+        assert!(next.workflows.len() <= 1);
+        found.extend(next.workflows);
+        last = next.last;
+        if last.is_none() {
+            break;
+        }
+    }
+    assert_eq!(found, failed.iter().map(WorkflowSummary::from).collect::<Vec<_>>());
+}
+
+async fn p9_workflows_of_another_goal_are_never_seen(on: &impl Tables) {
+    let (one, first) = claimed(on, 1).await;
+    claimed(on, 1).await;
+    let found = page(on, &all_of(&one), None, 10).await;
+    assert_eq!(found.workflows, [WorkflowSummary::from(&first)]);
+}
