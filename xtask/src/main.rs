@@ -6,6 +6,7 @@ mod billing;
 mod calls;
 mod demo;
 mod deploy;
+mod described;
 mod emulator;
 mod functions;
 mod goal_file;

@@ -8,6 +8,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 
+use crate::described;
 use crate::emulator::{Emulator, Kind};
 use crate::local::{Local, RunFolder};
 use crate::process;
@@ -174,6 +175,7 @@ fn on_a_stack(project: &Project, name: &str, arguments: &[&str]) -> Result<()> {
     let local = Local::start(project, &folder.path)?;
     let stack = folder.path.join("stack.json");
     local.stack.write(&stack)?;
+    described::check(&local, &tools::python(project, Purpose::Test)?, &folder.path)?;
     let tested = process::run(tests(project).args(arguments).env("GOAL_ACTIVITY_STACK", &stack));
     if tested.is_err() {
         eprintln!("the emulator's last words:\n{}", local.emulator.last_words());

@@ -1,0 +1,61 @@
+//! Whether the deployed API is as its description says: Schemathesis makes requests of all kinds from the description and
+//! compares every answer with it.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use goal_activity_core::limits::BATCH_SECONDS;
+
+use crate::api::Api;
+use crate::local::Local;
+use crate::process;
+use crate::sample::{Experiment, Language};
+use crate::user;
+
+/// The goal for requests that name one.
+const GOAL: &str = "described-goal";
+/// What is compared. Left out are two checks that take the gateway for ours or a cursor for any text: an undeclared method is
+/// 404 at an API Gateway, and a cursor that this API never gave is 400.
+const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,\
+                      response_schema_conformance,negative_data_rejection,ignored_auth";
+
+/// Sends the requests, once with any ids and once with those of a goal and a workflow that are there.
+pub(crate) fn check(local: &Local, python: &Path, folder: &Path) -> Result<()> {
+    let user = user::sign_in(&local.aws, &local.stack, &local.stack.user)?;
+    let mut file = Experiment::sample(Language::En)?;
+    file.keep_actions(2);
+    let goal = file.into_goal(GOAL.parse()?, user.id.clone())?;
+    local.seed(&[goal])?;
+    let api = Api::at(&local.stack.api_url);
+    let execution = api.start(&user.token, &GOAL.parse()?)?;
+    let deadline = Instant::now() + Duration::from_secs(BATCH_SECONDS.into());
+    while !api.status(&user.token, &execution)?.is_over() {
+        ensure!(Instant::now() < deadline, "{execution} does not end");
+        sleep(Duration::from_millis(250));
+    }
+    let ids = format!("[parameters]\n\"path.goalId\" = \"{GOAL}\"\n\"path.executionArn\" = \"{execution}\"\n");
+    for (name, config) in [("any-ids", ""), ("known-ids", ids.as_str())] {
+        let config_file = folder.join(format!("schemathesis-{name}.toml"));
+        // In a file: a command line is shown when it fails. Where nothing but 401 comes back, nothing was compared.
+        let always =
+            "[warnings]\ndisplay = [\"missing_auth\"]\nfail-on = [\"missing_auth\"]\n\n[headers]\nAuthorization";
+        fs::write(&config_file, format!("{always} = \"Bearer {}\"\n\n{config}", user.token))?;
+        let schemathesis = python.with_file_name("schemathesis");
+        process::run(
+            Command::new(schemathesis)
+                .arg("--config-file")
+                .arg(&config_file)
+                .args(["run", &format!("{}/api/openapi.json", local.stack.api_url), "--url", &local.stack.api_url])
+                .args(["--phases", "coverage,fuzzing", "--checks", CHECKS, "--continue-on-failure"])
+                // The same requests each time: what CI sends, everybody can send.
+                .args(["--max-examples", "30", "--seed", "1"])
+                .current_dir(folder),
+        )
+        .with_context(|| format!("the API is not as functions/openapi.json describes it (requests with {name})"))?;
+    }
+    Ok(())
+}
