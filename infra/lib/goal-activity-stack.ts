@@ -1,6 +1,7 @@
 import { CfnOutput, Stack } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import { Api } from './api';
+import { EventSchemas } from './event-schemas';
 import { Functions } from './functions';
 import { Messaging } from './messaging';
 import { Monitoring } from './monitoring';
@@ -19,6 +20,7 @@ export class GoalActivityStack extends Stack {
 
     const storage = new Storage(this, 'Storage', { settings, variant });
     const messaging = new Messaging(this, 'Messaging');
+    if (variant.schemaRegistry) new EventSchemas(this, 'EventSchemas');
     const monitoring = new Monitoring(this, 'Monitoring', { deadLetterQueues: messaging.deadLetterQueues });
     const { stateMachine, executions } = new Workflow(this, 'Workflow', {
       settings, variant, storage, batchQueue: messaging.batch.queue,

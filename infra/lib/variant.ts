@@ -16,6 +16,8 @@ export interface Variant {
   /** Sign in by a plain request with name and password, as scripts and tests do. */
   readonly userPasswordAuth: boolean;
   readonly apiUrl: (api: IHttpApi) => string;
+  /** The emulator knows no schema registry. */
+  readonly schemaRegistry: boolean;
 }
 
 const aws = (): Variant => ({
@@ -24,6 +26,7 @@ const aws = (): Variant => ({
   deletionProtection: true,
   userPasswordAuth: false,
   apiUrl: (api) => api.apiEndpoint,
+  schemaRegistry: true,
 });
 
 const local = (): Variant => ({
@@ -36,6 +39,7 @@ const local = (): Variant => ({
   userPasswordAuth: true,
   // The emulator says http://<id>.execute-api.<address>, a host that no resolver knows; it also answers under a path.
   apiUrl: (api) => `http://${Fn.select(1, Fn.split('.execute-api.', api.apiEndpoint))}/_aws/execute-api/${api.apiId}`,
+  schemaRegistry: false,
 });
 
 export const variant = (settings: { readonly local: boolean }): Variant => (settings.local ? local() : aws());

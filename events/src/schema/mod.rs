@@ -3,6 +3,7 @@
 //! Draft 7: the one that `AsyncAPI`, validators and code generators for other languages have in common.
 
 mod compatible;
+mod registry;
 
 use schemars::generate::{Contract, SchemaSettings};
 use schemars::transform::RecursiveTransform;
@@ -27,6 +28,7 @@ pub struct EventSchema {
     pub emitter: Emitter,
     /// The schema of its detail.
     pub schema: Value,
+    generate: fn(Emitter, SchemaSettings) -> Value,
 }
 
 /// Who emits an event.
@@ -50,7 +52,7 @@ pub fn events() -> Vec<EventSchema> {
 
 fn event<D: Detail + JsonSchema>(emitter: Emitter) -> EventSchema {
     let schema = generate::<D>(emitter, SchemaSettings::draft07());
-    EventSchema { name: D::TYPE, version: "1", emitter, schema }
+    EventSchema { name: D::TYPE, version: "1", emitter, schema, generate: generate::<D> }
 }
 
 /// What others emit is described as it is read, what the pipeline emits as it is written.
@@ -79,7 +81,12 @@ impl EventSchema {
 
 /// Every file that is made from the types, with its content. The paths are relative to the crate.
 pub fn files() -> Vec<(String, String)> {
-    events().iter().map(|event| (format!("schemas/{}", event.file_name()), event.text())).collect()
+    let of = |event: &EventSchema| {
+        let name = event.file_name();
+        let registry = (format!("schemas/registry/{name}"), text(&registry::document(event)));
+        [(format!("schemas/{name}"), event.text()), registry]
+    };
+    events().iter().flat_map(of).collect()
 }
 
 /// As it is committed.

@@ -67,8 +67,10 @@ fn the_committed_files_are_those_of_the_types() {
         assert!(committed == content, "events/{path} is not what the types say: run `cargo xtask schemas`");
     }
     let made: BTreeSet<_> = events().iter().map(EventSchema::file_name).collect();
-    let there: BTreeSet<_> = json_files("schemas").iter().map(|file| name_of(file)).collect();
-    assert_eq!(there, made, "events/schemas holds one file per event and version");
+    for folder in ["schemas", "schemas/registry"] {
+        let there: BTreeSet<_> = json_files(folder).iter().map(|file| name_of(file)).collect();
+        assert_eq!(there, made, "events/{folder} holds one file per event and version");
+    }
 }
 
 #[test]
@@ -85,6 +87,26 @@ fn every_event_has_examples_which_are_valid_and_lose_nothing_when_read() {
     let known = events();
     for file in json_files("schemas/examples") {
         assert!(known.iter().any(|e| name_of(&file).starts_with(&format!("{}.v{}.", e.name, e.version))), "{file:?}");
+    }
+}
+
+#[test]
+fn the_entries_of_the_registry_describe_whole_events() {
+    for event in events() {
+        let mut document = read(&crate_folder().join("schemas/registry").join(event.file_name()));
+        let text = document.to_string();
+        assert!(text.len() < 100_000, "the registry takes no more characters");
+        for unknown in ["\"const\":", "\"definitions\":", "uint", "\"null\""] {
+            assert!(!text.contains(unknown), "OpenAPI 3.0 does not know {unknown}");
+        }
+        document["$ref"] = json!("#/components/schemas/AWSEvent");
+        let validator = validator(&document);
+        for example in examples(&event) {
+            validator.validate(&example).unwrap();
+            let mut wrong = example.clone();
+            wrong["detail"]["goalId"] = json!("no goal id");
+            assert!(!validator.is_valid(&wrong), "{}", event.name);
+        }
     }
 }
 
