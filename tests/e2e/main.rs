@@ -19,3 +19,4 @@ mod partial_failure;
 mod racing_starts;
 mod retry;
 mod stopped;
+mod subscriber;

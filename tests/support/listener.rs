@@ -8,12 +8,13 @@ use uuid::Uuid;
 
 use crate::{Stack, eventually};
 
-/// A queue of a test's own that hears what the pipeline tells the world.
+/// A queue that hears what the pipeline tells the world.
 #[derive(Debug)]
 pub struct Listener {
     sqs: aws_sdk_sqs::Client,
     queue: String,
-    goal: GoalId,
+    /// Only what is about this one.
+    goal: Option<GoalId>,
     heard: Mutex<Vec<Value>>,
 }
 
@@ -29,7 +30,12 @@ impl Listener {
             .and_then(|a| a.get(&QueueAttributeName::QueueArn))
             .expect("a queue has an ARN")
             .clone();
-        (Self { sqs, queue, goal: goal.clone(), heard: Mutex::default() }, arn)
+        (Self { sqs, queue, goal: Some(goal.clone()), heard: Mutex::default() }, arn)
+    }
+
+    /// To a queue that is there already, and that nobody else reads.
+    pub(crate) fn to_queue(stack: &Stack, queue: &str) -> Self {
+        Self { sqs: stack.sqs(), queue: stack.output(queue).to_owned(), goal: None, heard: Mutex::default() }
     }
 
     pub(crate) async fn to_events(stack: &Stack, detail_type: &str, goal: &GoalId) -> Self {
@@ -61,13 +67,13 @@ impl Listener {
         listener
     }
 
-    /// Everything about the goal that was heard so far.
+    /// Everything that was heard so far.
     pub async fn heard(&self) -> Vec<Value> {
         let receive = self.sqs.receive_message().queue_url(&self.queue).max_number_of_messages(10);
         let messages = receive.send().await.expect("a queue can be read").messages.unwrap_or_default();
         for message in messages {
             let body: Value = serde_json::from_str(message.body().unwrap_or_default()).expect("a JSON message");
-            if body.to_string().contains(self.goal.as_str()) {
+            if self.goal.as_ref().is_none_or(|goal| body.to_string().contains(goal.as_str())) {
                 self.heard.lock().expect("one reader").push(body);
             }
             let handle = message.receipt_handle().unwrap_or_default();

@@ -174,6 +174,11 @@ impl Stack {
         Listener::to_events(self, detail_type, goal).await
     }
 
+    /// Hears all that comes to a queue, by the name of its output, and takes it away.
+    pub fn hear_queue(&self, queue: &str) -> Listener {
+        Listener::to_queue(self, queue)
+    }
+
     /// Hears every notice to the operators about that goal, from now on.
     pub async fn hear_notices(&self, goal: &GoalId) -> Listener {
         Listener::to_notices(self, goal).await

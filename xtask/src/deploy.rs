@@ -31,6 +31,19 @@ pub(crate) fn deploy(project: &Project, endpoint: &str, folder: &Path) -> Result
     })
 }
 
+/// Deploys the example of another service beside the pipeline. Returns its outputs.
+pub(crate) fn deploy_subscriber(project: &Project, endpoint: &str, folder: &Path) -> Result<BTreeMap<String, String>> {
+    step("subscriber deployed with the CDK CLI", || {
+        let outputs = folder.join("subscriber.json");
+        let mut cdk = cdk(project);
+        cdk.args(["deploy", "--all", "--require-approval", "never", "--method", "direct", "--no-validation"]);
+        cdk.args(["-c", "local=true", "--app", "node_modules/.bin/tsc && node build/examples/subscriber/main.js"]);
+        cdk.arg("--output").arg(folder.join("subscriber.out")).arg("--outputs-file").arg(&outputs);
+        process::quietly(cdk.env("AWS_ENDPOINT_URL", endpoint))?;
+        read_outputs(&outputs)
+    })
+}
+
 /// The cloud assembly: made anew only when the app, the state machine or a function has changed.
 fn assembly(project: &Project) -> Result<PathBuf> {
     let (infra, functions) = (project.infra(), project.local_functions());

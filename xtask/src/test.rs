@@ -1,13 +1,15 @@
 //! `cargo xtask test`: everything that has to hold for a change.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 
+use crate::deploy;
 use crate::described;
 use crate::emulator::{Emulator, Kind};
 use crate::local::{Local, RunFolder};
@@ -157,7 +159,10 @@ fn infra(project: &Project) -> Result<()> {
 }
 
 fn end_to_end(project: &Project) -> Result<()> {
-    on_a_stack(project, "e2e", &["--test", "e2e", "--test", "leftovers"])
+    on_a_stack(project, "e2e", &["--test", "e2e", "--test", "leftovers"], |project, local, folder| {
+        described::check(local, &tools::python(project, Purpose::Test)?, folder)?;
+        deploy::deploy_subscriber(project, &local.emulator.endpoint(), folder)
+    })
 }
 
 fn chaos(project: &Project) -> Result<()> {
@@ -166,16 +171,21 @@ fn chaos(project: &Project) -> Result<()> {
         return Ok(());
     }
     // One after the other: each breaks what all share. What they say tells how to repeat a run.
-    on_a_stack(project, "chaos", &["--test", "chaos", "--", "--test-threads=1", "--nocapture"])
+    let arguments = ["--test", "chaos", "--", "--test-threads=1", "--nocapture"];
+    on_a_stack(project, "chaos", &arguments, |_, _, _| Ok(BTreeMap::new()))
 }
 
+/// What else is done with the pipeline before the tests: gets a folder for files, returns more outputs.
+type Beside = fn(&Project, &Local, &Path) -> Result<BTreeMap<String, String>>;
+
 /// Deploys a stack, and runs the tests that these arguments choose.
-fn on_a_stack(project: &Project, name: &str, arguments: &[&str]) -> Result<()> {
+fn on_a_stack(project: &Project, name: &str, arguments: &[&str], beside: Beside) -> Result<()> {
     let folder = RunFolder::new(project, name)?;
-    let local = Local::start(project, &folder.path)?;
+    let mut local = Local::start(project, &folder.path)?;
+    let more = beside(project, &local, &folder.path)?;
+    local.stack.outputs.extend(more);
     let stack = folder.path.join("stack.json");
     local.stack.write(&stack)?;
-    described::check(&local, &tools::python(project, Purpose::Test)?, &folder.path)?;
     let tested = process::run(tests(project).args(arguments).env("GOAL_ACTIVITY_STACK", &stack));
     if tested.is_err() {
         eprintln!("the emulator's last words:\n{}", local.emulator.last_words());

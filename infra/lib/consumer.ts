@@ -1,0 +1,83 @@
+import { Duration } from 'aws-cdk-lib';
+import { type IEventBus, Rule } from 'aws-cdk-lib/aws-events';
+import { SqsQueue } from 'aws-cdk-lib/aws-events-targets';
+import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
+import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+
+/** The `source` of every event that the pipeline itself emits. */
+const PIPELINE = 'goal-activity';
+
+export type FinalStatus = 'SUCCEEDED' | 'PARTIALLY_SUCCEEDED' | 'FAILED' | 'TIMED_OUT' | 'ABORTED';
+
+/**
+ * Lets a service emit `GoalActivityRequested` under its own source name, and nothing else: another source would make its
+ * requests those of another service, another type would speak for the pipeline.
+ */
+export function grantRequests(bus: IEventBus, grantee: IGrantable, source: string): Grant {
+  if (source === PIPELINE || source.startsWith('aws.')) {
+    throw new Error(`${source} is not the source of another service`);
+  }
+  return Grant.addToPrincipal({
+    grantee,
+    actions: ['events:PutEvents'],
+    resourceArns: [bus.eventBusArn],
+    conditions: {
+      // One call may hold events of several sources. "All of none" would be true as well, so there has to be one.
+      'ForAllValues:StringEquals': { 'events:source': source },
+      Null: { 'events:source': 'false' },
+      StringEquals: { 'events:detail-type': 'GoalActivityRequested' },
+    },
+  });
+}
+
+export interface CompletionSubscriptionProps {
+  readonly bus: IEventBus;
+  /** Only workflows that ended like this. Default: all. */
+  readonly statuses?: readonly FinalStatus[];
+  /** Reads the queue, and reports failures one by one (`ReportBatchItemFailures`). Default: whoever is granted to. */
+  readonly handler?: IFunction;
+  /** How long handling may take: the handler's timeout. A message stays invisible six times as long. */
+  readonly timeout?: Duration;
+  /** How often a message is received before it goes to the dead-letter queue. */
+  readonly maxReceiveCount?: number;
+}
+
+/**
+ * A queue that hears how workflows end, with a dead-letter queue for what cannot be delivered or handled. A function is reached
+ * through it as well: a rule that calls a function directly loses what the function could not take.
+ */
+export class CompletionSubscription extends Construct {
+  readonly queue: Queue;
+  /** Holds whole events, whoever gave them up: the rule or the consumer. Watch it. */
+  readonly dlq: Queue;
+
+  constructor(scope: Construct, id: string, props: CompletionSubscriptionProps) {
+    super(scope, id);
+    const timeout = props.timeout ?? Duration.seconds(30);
+    this.dlq = new Queue(this, 'Dlq', {
+      encryption: QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      retentionPeriod: Duration.days(14),
+    });
+    this.queue = new Queue(this, 'Queue', {
+      encryption: QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      visibilityTimeout: Duration.seconds(timeout.toSeconds() * 6),
+      deadLetterQueue: { queue: this.dlq, maxReceiveCount: props.maxReceiveCount ?? 3 },
+    });
+    new Rule(this, 'Rule', {
+      eventBus: props.bus,
+      eventPattern: {
+        // Whoever may ask for workflows must not be able to end them.
+        source: [PIPELINE],
+        detailType: ['WorkflowCompleted'],
+        detail: { version: ['1'], ...(props.statuses && { status: [...props.statuses] }) },
+      },
+      targets: [new SqsQueue(this.queue, { deadLetterQueue: this.dlq, maxEventAge: Duration.hours(1), retryAttempts: 185 })],
+    });
+    props.handler?.addEventSource(new SqsEventSource(this.queue, { batchSize: 10, reportBatchItemFailures: true }));
+  }
+}

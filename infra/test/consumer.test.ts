@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import * as path from 'node:path';
+import { test } from 'node:test';
+import { App, Duration, Stack } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
+import { EventBus } from 'aws-cdk-lib/aws-events';
+import { AccountRootPrincipal, Role } from 'aws-cdk-lib/aws-iam';
+import { Code, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambda';
+import { AwsSolutionsChecks } from 'cdk-nag';
+import { SubscriberStack } from '../examples/subscriber/subscriber-stack';
+import { CompletionSubscription, grantRequests } from '../lib/consumer';
+import { infraDir } from '../lib/settings';
+import { readable, target } from './synth';
+
+const properties = (template: Template, type: string): Record<string, any> =>
+  Object.fromEntries(Object.entries(template.findResources(type)).map(([id, { Properties }]) => [readable(id), Properties]));
+
+const subscriber = () => {
+  const app = new App();
+  return { app, template: Template.fromStack(new SubscriberStack(app, 'Subscriber')) };
+};
+
+test('a service may emit requests under its own name on that bus, and nothing else', () => {
+  const [policy, ...others] = Object.values(properties(subscriber().template, 'AWS::IAM::Policy'));
+  assert.equal(others.length, 0);
+  const [statement, ...more] = policy.PolicyDocument.Statement;
+  assert.equal(more.length, 0);
+  assert.match(JSON.stringify(statement.Resource), /:event-bus\/goal-activity"/);
+  assert.deepEqual({ ...statement, Resource: undefined }, {
+    Action: 'events:PutEvents',
+    Effect: 'Allow',
+    Resource: undefined,
+    Condition: {
+      'ForAllValues:StringEquals': { 'events:source': 'com.example.planner' },
+      Null: { 'events:source': 'false' },
+      StringEquals: { 'events:detail-type': 'GoalActivityRequested' },
+    },
+  });
+});
+
+test("nobody is let speak in the pipeline's name or in that of AWS", () => {
+  const stack = new Stack();
+  const bus = new EventBus(stack, 'Bus');
+  const role = new Role(stack, 'Role', { assumedBy: new AccountRootPrincipal() });
+  for (const source of ['goal-activity', 'aws.states']) assert.throws(() => grantRequests(bus, role, source), /another service/);
+});
+
+test('a subscription hears what the pipeline itself says, of all workflows or of some', () => {
+  const rules = properties(subscriber().template, 'AWS::Events::Rule');
+  const pattern = (detail: object) => ({ source: ['goal-activity'], 'detail-type': ['WorkflowCompleted'], detail });
+  assert.deepEqual(rules.CompletionsRule.EventPattern, pattern({ version: ['1'] }));
+  assert.deepEqual(rules.FailuresRule.EventPattern,
+    pattern({ version: ['1'], status: ['PARTIALLY_SUCCEEDED', 'FAILED', 'TIMED_OUT'] }));
+  for (const [name, { Targets, EventBusName }] of Object.entries(rules)) {
+    const [{ Arn, DeadLetterConfig, RetryPolicy }, ...others] = Targets;
+    const of = name.replace(/Rule$/, '');
+    assert.deepEqual([EventBusName, others, target(Arn), target(DeadLetterConfig.Arn), RetryPolicy.MaximumEventAgeInSeconds],
+      ['goal-activity', [], `${of}Queue`, `${of}Dlq`, 3600]);
+  }
+});
+
+test('what cannot be delivered or handled is kept for 14 days, encrypted as everything else', () => {
+  const queues = properties(subscriber().template, 'AWS::SQS::Queue');
+  assert.deepEqual(Object.keys(queues).sort(), ['CompletionsDlq', 'CompletionsQueue', 'FailuresDlq', 'FailuresQueue']);
+  for (const [name, queue] of Object.entries(queues)) {
+    assert.equal(queue.SqsManagedSseEnabled, true, name);
+    if (name.endsWith('Dlq')) assert.equal(queue.MessageRetentionPeriod, 14 * 86_400, name);
+    else assert.deepEqual([target(queue.RedrivePolicy.deadLetterTargetArn), queue.RedrivePolicy.maxReceiveCount],
+      [name.replace('Queue', 'Dlq'), 3]);
+  }
+});
+
+test('a function is reached through the queue, and reports failures one by one', () => {
+  const stack = new Stack();
+  const handler = new LambdaFunction(stack, 'Handler', {
+    runtime: Runtime.PROVIDED_AL2023, handler: 'bootstrap', timeout: Duration.minutes(2),
+    code: Code.fromAsset(path.join(infraDir, 'test', 'functions', 'api')),
+  });
+  new CompletionSubscription(stack, 'Ends', {
+    bus: new EventBus(stack, 'Bus'), handler, timeout: Duration.minutes(2), maxReceiveCount: 5,
+  });
+  const template = Template.fromStack(stack);
+  const [source] = Object.values(properties(template, 'AWS::Lambda::EventSourceMapping'));
+  assert.deepEqual([target(source.EventSourceArn), target(source.FunctionName), source.FunctionResponseTypes],
+    ['EndsQueue', 'Handler', ['ReportBatchItemFailures']]);
+  const queue = properties(template, 'AWS::SQS::Queue').EndsQueue;
+  assert.deepEqual([queue.VisibilityTimeout, queue.RedrivePolicy.maxReceiveCount], [720, 5]);
+  const [rule] = Object.values(properties(template, 'AWS::Events::Rule'));
+  assert.deepEqual(rule.Targets.map(({ Arn }: any) => target(Arn)), ['EndsQueue']);
+});
+
+test('cdk-nag finds nothing in the subscriber', () => {
+  const { violations } = new AwsSolutionsChecks().validateScope(subscriber().app);
+  assert.deepEqual(violations.map(({ ruleName, description }) => `${ruleName}: ${description}`), []);
+});
