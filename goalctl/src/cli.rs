@@ -4,34 +4,61 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::dlq;
+use crate::settings::Secret;
+use crate::{dlq, workflow};
 
 const HELP: &str = "\
-With --stack-file or GOAL_ACTIVITY_STACK it is the stack on this machine that `cargo xtask up` describes in its stack.json.
-Otherwise, or with --stack, --profile or --region, it is one on AWS, with the credentials and region of AWS's own tools.
+Which deployment: the first of these that names one.
+  1. options: --url, or --stack-file, or --stack, --profile and --region
+  2. the environment: GOAL_ACTIVITY_URL, GOAL_ACTIVITY_STACK
+  3. the profile file: ~/.config/goalctl/profile.toml, --profile-file or GOAL_ACTIVITY_PROFILE_FILE. It may say
+       url = \"https://abc123.execute-api.eu-west-1.amazonaws.com\"
+       token_command = [\"my-sign-in\", \"--print-token\"]    # or token = \"…\"
+       stack = \"GoalActivity\"                              # with profile and region; or stack_file
+  4. what `cargo xtask up` has started on this machine, as its sample user
+  5. the stack GoalActivity on AWS, with the credentials and region of AWS's own tools
 
 Exit codes:
-  0  everything was done
-  1  something was refused, failed or not found; the output says what
-  2  nothing was done: wrong arguments, no such stack, no access";
+  0  done
+  1  not all of it was done, or the workflow that was waited for did not succeed as a whole
+  2  nothing was done: wrong arguments, no deployment, no credentials
+  3  the API refused it, such as a conflict with a running workflow
+  4  it is not there, or not allowed (HTTP 401, 403, 404)
+  5  nothing answers, or not right now: the same again may succeed
 
-/// Operates the goal activity pipeline
+Examples:
+  goalctl start learn-piano --wait
+  goalctl status learn-piano --watch
+  goalctl tasks learn-piano --all --json | jq -r '.items[].title'
+  goalctl dlq list";
+
+/// The goal activity pipeline from a terminal: start and follow workflows, see their tasks, operate it
+///
+/// With --json every command prints one JSON document on standard output, and an error as one on standard error.
 #[derive(Debug, Parser)]
 #[command(name = "goalctl", version, disable_help_subcommand = true, after_help = HELP)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) target: Target,
-    /// One JSON document on standard output, for programs
+    /// JSON instead of text, for programs
     #[arg(long, global = true)]
     pub(crate) json: bool,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
-/// Which stack is meant.
-#[derive(Debug, Default, Args)]
-#[command(next_help_heading = "Which stack")]
+/// Which deployment is meant, and who asks.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Which deployment")]
 pub(crate) struct Target {
+    #[arg(long, global = true, help = "The HTTP API, without /api: https://…  [env: GOAL_ACTIVITY_URL]")]
+    pub(crate) url: Option<String>,
+    #[arg(
+        long,
+        global = true,
+        help = "A JWT for the API; other users of this machine can see it here [env: GOAL_ACTIVITY_TOKEN]"
+    )]
+    pub(crate) token: Option<Secret>,
     #[arg(long, global = true, value_name = "NAME", help = "The CloudFormation stack on AWS [default: GoalActivity]")]
     pub(crate) stack: Option<String>,
     /// A profile of AWS's configuration files
@@ -47,14 +74,47 @@ pub(crate) struct Target {
         help = "The stack.json of a stack on this machine [env: GOAL_ACTIVITY_STACK]"
     )]
     pub(crate) stack_file: Option<PathBuf>,
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        help = "Where all this may be written down [env: GOAL_ACTIVITY_PROFILE_FILE]"
+    )]
+    pub(crate) profile_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Start the activity of a goal: turn its actions into tasks
+    Start(workflow::Start),
+    /// Show how far a workflow is
+    Status(workflow::Status),
+    /// Stop a workflow and remove its tasks
+    Cancel(workflow::Cancel),
+    /// Start a new workflow for what an ended one has left undone
+    Retry(workflow::Retry),
+    /// List the workflows of a goal, the newest first
+    History(workflow::HistoryArgs),
+    /// Show what happened in a workflow
+    Timeline(workflow::TimelineArgs),
+    /// List the tasks of a goal in the order of its actions
+    Tasks(workflow::TasksArgs),
     /// Dead letters: messages that could not be handled
     #[command(subcommand)]
     Dlq(dlq::Command),
+    /// Print the completions of a shell
+    #[command(after_help = COMPLETIONS)]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
 }
+
+const COMPLETIONS: &str = "\
+Examples:
+  source <(goalctl completions bash)
+  goalctl completions zsh > ~/.zfunc/_goalctl
+  goalctl completions fish > ~/.config/fish/completions/goalctl.fish";
 
 #[cfg(test)]
 mod tests {
@@ -71,6 +131,8 @@ mod tests {
         let parse = |line: &str| Cli::try_parse_from(line.split(' '));
         let cli = parse("goalctl dlq list --limit 7 --stack Other --json").unwrap();
         assert!(cli.json && cli.target.stack.as_deref() == Some("Other"));
+        assert!(parse("goalctl history g --limit 7 --all").is_err() && parse("goalctl tasks g --limit 0").is_err());
+        assert!(parse("goalctl status not:an:arn").is_err() && parse("goalctl start a/b").is_err());
         assert!(parse("goalctl dlq retry batch").is_err(), "neither ids nor --all");
         assert!(parse("goalctl dlq retry batch id --all").is_err(), "both");
         assert!(parse("goalctl dlq drop elsewhere --all").is_err(), "no such queue");

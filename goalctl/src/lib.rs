@@ -1,39 +1,101 @@
-//! `goalctl`: what an operator does with a deployed goal activity pipeline from a terminal or a script.
+//! `goalctl`: the goal activity pipeline from a terminal or a script, for its users and its operators.
 //!
-//! [`run`] is the whole tool but for the process around it, so that tests use it as an operator would.
+//! [`run`] is the whole tool but for the process around it, so that tests use it as people do.
 
 mod cli;
+mod client;
 mod dlq;
+mod failure;
+mod settings;
 mod stack;
+mod text;
+mod workflow;
 
 use std::ffi::OsString;
 use std::io::{self, BufRead, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use clap::Parser;
+use clap::{CommandFactory, Parser};
+use serde::Serialize;
 
 use crate::cli::{Cli, Command};
+use crate::client::Client;
+use crate::failure::{DONE, Failure, NOT_DONE, USAGE};
+use crate::settings::Settings;
 use crate::stack::Stack;
+
+pub use crate::settings::Secret;
 
 /// What surrounds the tool.
 pub struct Shell<'a> {
     /// Results go here.
     pub out: &'a mut dyn Write,
-    /// Errors and questions go here.
+    /// Errors, questions and progress go here.
     pub err: &'a mut dyn Write,
     /// Where answers come from, when somebody is there to give them.
     pub keyboard: Option<&'a mut dyn BufRead>,
-    /// The environment's `GOAL_ACTIVITY_STACK`: the file that describes a stack on this machine.
-    pub stack_file: Option<PathBuf>,
+    /// Where somebody looks.
+    pub terminal: Terminal,
+    /// What the environment says.
+    pub environment: Environment,
 }
 
-/// Everything was done.
-const ALL_DONE: u8 = 0;
-/// Some of it was refused or failed; the output says what.
-const NOT_ALL_DONE: u8 = 1;
-/// Nothing was done: wrong arguments, no stack, no access.
-const NOT_BEGUN: u8 = 2;
+/// Where somebody looks, and not a program or a file.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Terminal {
+    /// At standard output, and wants colours.
+    pub colours: bool,
+    /// At standard error.
+    pub progress: bool,
+}
+
+/// What the environment says.
+#[derive(Debug, Clone, Default)]
+pub struct Environment {
+    /// `GOAL_ACTIVITY_STACK`: the file that describes a stack on this machine.
+    pub stack_file: Option<PathBuf>,
+    /// `GOAL_ACTIVITY_URL`: the HTTP API.
+    pub url: Option<String>,
+    /// `GOAL_ACTIVITY_TOKEN`: a JWT for it.
+    pub token: Option<Secret>,
+    /// `GOAL_ACTIVITY_PROFILE_FILE`: the profile file, instead of the usual one.
+    pub profile_file: Option<PathBuf>,
+    /// The profile file in the user's configuration folder, which need not be there.
+    pub usual_profile_file: Option<PathBuf>,
+    /// Folders that cargo may build into: `cargo xtask up` describes its stack in one of them.
+    pub target_folders: Vec<PathBuf>,
+}
+
+impl Environment {
+    /// The one of this process.
+    pub fn of_this_process() -> Self {
+        let value = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+        let text = |name| value(name).and_then(|value| value.into_string().ok());
+        let (program, here) = (std::env::current_exe().ok(), std::env::current_dir().ok());
+        let told = value("CARGO_TARGET_DIR").map(PathBuf::from);
+        Self {
+            stack_file: value("GOAL_ACTIVITY_STACK").map(Into::into),
+            url: text("GOAL_ACTIVITY_URL"),
+            token: text("GOAL_ACTIVITY_TOKEN").map(Secret::from),
+            profile_file: value("GOAL_ACTIVITY_PROFILE_FILE").map(Into::into),
+            usual_profile_file: settings::usual_profile_file(),
+            target_folders: settings::target_folders(program.as_deref(), told, here.as_deref().map(Path::new)),
+        }
+    }
+}
+
+impl Shell<'_> {
+    /// Shows a result, as JSON or as text.
+    fn show<T: Serialize>(&mut self, json: bool, value: &T, text: impl FnOnce(&T) -> String) -> Result<()> {
+        if json {
+            writeln!(self.out, "{}", serde_json::to_string_pretty(value)?)?;
+        } else {
+            write!(self.out, "{}", text(value))?;
+        }
+        Ok(())
+    }
+}
 
 /// Runs a command line, the program's name included. Answers the exit code that `goalctl --help` documents.
 pub async fn run<A>(args: impl IntoIterator<Item = A>, mut shell: Shell<'_>) -> u8
@@ -45,32 +107,54 @@ where
         // Help is an answer, anything else a complaint.
         Err(answer) if !answer.use_stderr() => {
             let _ = write!(shell.out, "{answer}");
-            return ALL_DONE;
+            return DONE;
         }
         Err(complaint) => {
             let _ = write!(shell.err, "{complaint}");
-            return NOT_BEGUN;
+            return USAGE;
         }
     };
+    let json = cli.json;
     match command(cli, &mut shell).await {
-        Ok(true) => ALL_DONE,
-        Ok(false) => NOT_ALL_DONE,
+        Ok(code) => code,
         // The reader of a pipe has seen enough, as in `goalctl dlq list | head`.
         Err(error) if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) => {
-            NOT_ALL_DONE
+            NOT_DONE
         }
         Err(error) => {
-            let _ = writeln!(shell.err, "error: {error:#}");
-            NOT_BEGUN
+            let failure = Failure::of(&error);
+            let _ = match json {
+                true => writeln!(shell.err, "{}", serde_json::json!({ "error": failure })),
+                false => writeln!(shell.err, "error: {failure}"),
+            };
+            failure.exit
         }
     }
 }
 
-/// Answers whether everything was done.
-async fn command(cli: Cli, shell: &mut Shell<'_>) -> Result<bool> {
-    let stack = Stack::open(&cli.target, shell.stack_file.take()).await?;
+/// Answers the exit code.
+async fn command(cli: Cli, shell: &mut Shell<'_>) -> Result<u8> {
+    if let Command::Completions { shell: kind } = cli.command {
+        let mut script = Vec::new();
+        clap_complete::generate(kind, &mut Cli::command(), "goalctl", &mut script);
+        shell.out.write_all(&script)?;
+        return Ok(DONE);
+    }
+    let (json, settings) = (cli.json, Settings::find(&cli.target, &shell.environment)?);
+    if let Command::Dlq(command) = cli.command {
+        let done = dlq::run(command, &Stack::open(&settings.place).await?, json, shell).await?;
+        return Ok(if done { DONE } else { NOT_DONE });
+    }
+    let client = Client::open(settings).await?;
     match cli.command {
-        Command::Dlq(command) => dlq::run(command, &stack, cli.json, shell).await,
+        Command::Start(args) => workflow::start(args, &client, json, shell).await,
+        Command::Status(args) => workflow::status(args, &client, json, shell).await,
+        Command::Cancel(args) => workflow::cancel(args, &client, json, shell).await,
+        Command::Retry(args) => workflow::retry(args, &client, json, shell).await,
+        Command::History(args) => workflow::history(args, &client, json, shell).await,
+        Command::Timeline(args) => workflow::timeline(args, &client, json, shell).await,
+        Command::Tasks(args) => workflow::tasks(args, &client, json, shell).await,
+        Command::Dlq(_) | Command::Completions { .. } => Ok(DONE),
     }
 }
 
@@ -83,7 +167,8 @@ mod tests {
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let mut typed = typed.map(str::as_bytes);
         let keyboard = typed.as_mut().map(|t| t as &mut dyn BufRead);
-        let shell = Shell { out: &mut out, err: &mut err, keyboard, stack_file };
+        let environment = Environment { stack_file, ..Environment::default() };
+        let shell = Shell { out: &mut out, err: &mut err, keyboard, terminal: Terminal::default(), environment };
         let code = run(line.split(' '), shell).await;
         (code, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
     }
@@ -91,16 +176,16 @@ mod tests {
     #[tokio::test]
     async fn help_is_an_answer_and_a_wrong_command_line_is_not_begun() {
         let (code, out, err) = goalctl("goalctl dlq retry --help", None, None).await;
-        assert!(code == ALL_DONE && out.contains("Exit codes:") && err.is_empty(), "{err}");
+        assert!(code == DONE && out.contains("Exit codes:") && err.is_empty(), "{err}");
         let (code, out, err) = goalctl("goalctl dlq retry", None, None).await;
-        assert!(code == NOT_BEGUN && out.is_empty() && err.contains("Usage:"), "{err}");
+        assert!(code == USAGE && out.is_empty() && err.contains("Usage:"), "{err}");
     }
 
     #[tokio::test]
     async fn a_stack_that_is_not_up_is_said_to_be_so() {
         let nowhere = std::env::temp_dir().join("goalctl-nowhere").join("stack.json");
         let (code, _, err) = goalctl("goalctl dlq list", Some(nowhere), None).await;
-        assert!(code == NOT_BEGUN && err.contains("cargo xtask up"), "{err}");
+        assert!(code == USAGE && err.contains("cargo xtask up"), "{err}");
     }
 
     #[tokio::test]
@@ -110,12 +195,12 @@ mod tests {
         std::fs::write(&file, r#"{ "endpoint": "http://127.0.0.1:1", "outputs": {} }"#).unwrap();
         for typed in ["\n", "n\n", "no\n", "yesterday\n", ""] {
             let (code, _, err) = goalctl("goalctl dlq drop batch --all", Some(file.clone()), Some(typed)).await;
-            assert!(code == NOT_ALL_DONE && err.ends_with("[y/N] Nothing was removed.\n"), "{typed:?}: {code} {err}");
+            assert!(code == NOT_DONE && err.ends_with("[y/N] Nothing was removed.\n"), "{typed:?}: {code} {err}");
         }
         let (code, _, err) = goalctl("goalctl dlq drop batch --all", Some(file.clone()), Some("y\n")).await;
-        assert!(code == NOT_BEGUN && err.contains("has no output BatchDlqUrl"), "{err}");
+        assert!(code == USAGE && err.contains("has no output BatchDlqUrl"), "{err}");
         let (code, _, err) = goalctl("goalctl dlq drop batch --all", Some(file.clone()), None).await;
-        assert!(code == NOT_BEGUN && err.contains("--yes"), "{err}");
+        assert!(code == USAGE && err.contains("--yes"), "{err}");
         std::fs::remove_file(file).unwrap();
     }
 }

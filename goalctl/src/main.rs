@@ -1,19 +1,23 @@
-//! The operator's tool: wiring only, see the library.
+//! `goalctl`: wiring only, see the library.
 
 use std::io::{IsTerminal, Write, stderr, stdin, stdout};
 use std::process::ExitCode;
 
-use goalctl::Shell;
+use goalctl::{Environment, Shell, Terminal};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let (mut out, mut err, mut keyboard) = (stdout().lock(), stderr().lock(), stdin().lock());
+    // Standard error is not locked: a progress bar draws on it from a thread of its own.
+    let (mut out, mut err, mut keyboard) = (stdout().lock(), stderr(), stdin().lock());
     let asks = stdin().is_terminal();
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let terminal = Terminal { colours: out.is_terminal() && !plain, progress: err.is_terminal() };
     let shell = Shell {
         out: &mut out,
         err: &mut err,
         keyboard: asks.then_some(&mut keyboard),
-        stack_file: std::env::var_os("GOAL_ACTIVITY_STACK").filter(|v| !v.is_empty()).map(Into::into),
+        terminal,
+        environment: Environment::of_this_process(),
     };
     let code = goalctl::run(std::env::args_os(), shell).await;
     // A reader that has closed the pipe has what it wanted.

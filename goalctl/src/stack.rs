@@ -1,7 +1,7 @@
 //! Which deployed stack the tool works on, and the way there.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
@@ -14,7 +14,7 @@ use aws_smithy_http_client::{Builder, tls};
 use goal_activity_events::publisher::reason;
 use serde::Deserialize;
 
-use crate::cli::Target;
+use crate::settings::{Place, Secret};
 
 /// The name that the CDK app gives its stack unless it is told another.
 const STACK: &str = "GoalActivity";
@@ -22,7 +22,7 @@ const STACK: &str = "GoalActivity";
 const LOCAL_REGION: &str = "us-east-1";
 
 const ADVICE: &str = "
-  For a stack on this machine: run `cargo xtask up`, and set GOAL_ACTIVITY_STACK to the stack.json that it names.
+  For a stack on this machine: run `cargo xtask up`.
   For a stack on AWS: sign in (for example with `aws sso login`), and choose with --profile and --region.";
 
 /// A deployed stack.
@@ -35,40 +35,57 @@ pub(crate) struct Stack {
     outputs: BTreeMap<String, String>,
 }
 
-/// What the `stack.json` of `cargo xtask` says of interest here.
-#[derive(Debug, Deserialize)]
-struct StackFile {
-    endpoint: String,
-    outputs: BTreeMap<String, String>,
+/// What the `stack.json` of `cargo xtask` says.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct StackFile {
+    /// Where AWS answers.
+    pub(crate) endpoint: String,
+    /// The HTTP API.
+    pub(crate) api_url: Option<String>,
+    pub(crate) outputs: BTreeMap<String, String>,
+    /// Somebody who can sign in.
+    pub(crate) user: Option<User>,
+}
+
+/// With what the sample user signs in.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct User {
+    pub(crate) username: String,
+    pub(crate) password: Secret,
+}
+
+impl StackFile {
+    pub(crate) fn read(file: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(file)
+            .with_context(|| format!("cannot read {}; is the stack up? `cargo xtask up` starts it", file.display()))?;
+        serde_json::from_str(&text).with_context(|| format!("{} is not a stack file", file.display()))
+    }
 }
 
 impl Stack {
-    /// The stack that the options name; without any, the one that the environment's stack file describes.
-    pub(crate) async fn open(target: &Target, environment: Option<PathBuf>) -> Result<Self> {
-        match stack_file(target, environment)? {
-            Some(file) => Self::on_this_machine(&file).await,
-            None => Self::on_aws(target).await,
+    /// The stack that is named; without any, the one on AWS that its tools are set up for.
+    pub(crate) async fn open(place: &Place) -> Result<Self> {
+        match &place.stack_file {
+            Some(file) => Self::on_this_machine(StackFile::read(file)?).await,
+            None => Self::on_aws(place).await,
         }
     }
 
-    async fn on_this_machine(file: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(file)
-            .with_context(|| format!("cannot read {}; is the stack up? `cargo xtask up` starts it", file.display()))?;
-        let StackFile { endpoint, outputs } =
-            serde_json::from_str(&text).with_context(|| format!("{} is not a stack file", file.display()))?;
+    async fn on_this_machine(StackFile { endpoint, outputs, .. }: StackFile) -> Result<Self> {
         // Credentials that are good nowhere: somebody's real ones have no business in an emulator.
         let nobody = Credentials::new("test", "test", None, None, "stack file");
         let loader = loader().region(Region::new(LOCAL_REGION)).credentials_provider(nobody).endpoint_url(&endpoint);
         Ok(Self { label: format!("the stack at {endpoint}"), sdk: loader.load().await, outputs })
     }
 
-    async fn on_aws(target: &Target) -> Result<Self> {
-        let name = target.stack.as_deref().unwrap_or(STACK);
+    async fn on_aws(place: &Place) -> Result<Self> {
+        let name = place.stack.as_deref().unwrap_or(STACK);
         let mut loader = loader();
-        if let Some(profile) = &target.profile {
+        if let Some(profile) = &place.profile {
             loader = loader.profile_name(profile);
         }
-        if let Some(region) = &target.region {
+        if let Some(region) = &place.region {
             loader = loader.region(Region::new(region.clone()));
         }
         let sdk = loader.load().await;
@@ -86,17 +103,6 @@ impl Stack {
         let output = self.outputs.get(name).map(String::as_str);
         output.with_context(|| format!("{} has no output {name}: is it a goal activity pipeline?", self.label))
     }
-}
-
-/// What is said on the command line counts more than what the environment says.
-fn stack_file(target: &Target, environment: Option<PathBuf>) -> Result<Option<PathBuf>> {
-    let aws = target.stack.is_some() || target.profile.is_some() || target.region.is_some();
-    // Not clap's `conflicts_with`: it does not see options that stand at different subcommands.
-    ensure!(
-        !aws || target.stack_file.is_none(),
-        "--stack-file names a stack on this machine; --stack, --profile and --region name one on AWS"
-    );
-    Ok(target.stack_file.clone().or(environment.filter(|_| !aws)))
 }
 
 /// Calls are bounded, so that the tool says soon when something does not answer.
@@ -123,23 +129,4 @@ async fn outputs(sdk: &SdkConfig, name: &str) -> Result<BTreeMap<String, String>
         outputs.filter_map(|o| Some((o.output_key()?.to_owned(), o.output_value()?.to_owned()))).collect();
     ensure!(!outputs.is_empty(), "stack {name} has no outputs: is its deployment finished?");
     Ok(outputs)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_option_for_aws_counts_more_than_the_environments_stack_file() {
-        let environment = || Some(PathBuf::from("env.json"));
-        let chosen = |target| stack_file(&target, environment()).unwrap();
-        assert_eq!(chosen(Target::default()), environment());
-        assert_eq!(chosen(Target { stack: Some("Other".into()), ..Target::default() }), None);
-        assert_eq!(chosen(Target { profile: Some("ops".into()), ..Target::default() }), None);
-        assert_eq!(chosen(Target { region: Some("eu-west-1".into()), ..Target::default() }), None);
-        let named = Target { stack_file: Some("given.json".into()), ..Target::default() };
-        assert_eq!(chosen(named), Some(PathBuf::from("given.json")));
-        let both = Target { stack: Some("Other".into()), stack_file: Some("given.json".into()), ..Target::default() };
-        assert!(stack_file(&both, None).is_err());
-    }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use goal_activity_events::{ExecutionArn, GoalId, UserId};
 use goal_activity_tests::{Chart, Stack, eventually};
-use goalctl::Shell;
+use goalctl::{Environment, Shell, Terminal};
 use serde_json::{Value, json};
 
 /// What the tool printed on standard output, as JSON, and its exit code.
@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 async fn goalctl(arguments: &[&str]) -> (Value, u8) {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let stack_file = std::env::var("GOAL_ACTIVITY_STACK").ok().map(PathBuf::from);
-    let shell = Shell { out: &mut out, err: &mut err, keyboard: None, stack_file };
+    let environment = Environment { stack_file, ..Environment::default() };
+    let shell = Shell { out: &mut out, err: &mut err, keyboard: None, terminal: Terminal::default(), environment };
     let code = goalctl::run(["goalctl", "dlq", "--json"].iter().chain(arguments), shell).await;
     let (out, err) = (String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap());
     (serde_json::from_str(&out).unwrap_or_else(|_| json!({ "out": out, "err": err })), code)

@@ -19,10 +19,10 @@ use goal_activity_core::ports::Clock;
 use goal_activity_events::publisher::{EventBridge, Publisher};
 use goal_activity_functions::aws::{Connection, Executions, Goals, Tasks};
 use goal_activity_functions::clock::SystemClock;
-use serde::Serialize;
 
 use crate::Shell;
 use crate::stack::Stack;
+use crate::text::printable;
 use letter::{Contents, Dlq};
 use queue::{LOOK, Mail, Received, Sqs, WORK, Wanted, take};
 use report::{Full, Handled, Intent, List, QueueList, Report, Summary};
@@ -124,16 +124,16 @@ pub(crate) async fn run(command: Command, stack: &Stack, json: bool, shell: &mut
     match command {
         Command::List { queues, limit } => {
             let list = list(&mail, stack, &queues, limit.into()).await?;
-            write(shell, json, &list, List::text)?;
+            shell.show(json, &list, List::text)?;
             Ok(true)
         }
         Command::Show { queue, message_id } => {
             let Some(full) = show(&mail, &retrying(&mail, stack)?, queue, message_id.clone()).await? else {
-                let id = redact::printable(&message_id);
+                let id = printable(&message_id);
                 writeln!(shell.err, "error: message {id} is {}", not_found(queue))?;
                 return Ok(false);
             };
-            write(shell, json, &full, Full::text)?;
+            shell.show(json, &full, Full::text)?;
             Ok(true)
         }
         Command::Retry { chosen, force } => {
@@ -239,7 +239,7 @@ async fn each(
         results.push(handled);
     }
     let results = Report { stack: stack.label.clone(), queue, results };
-    write(shell, json, &results, |r| format!("{}\n", r.closing()))?;
+    shell.show(json, &results, |r| format!("{}\n", r.closing()))?;
     Ok(results.all_done())
 }
 
@@ -251,15 +251,6 @@ fn not_found(queue: Dlq) -> String {
 fn tell(shell: &mut Shell<'_>, json: bool, handled: &Handled) -> Result<()> {
     if !json {
         writeln!(shell.out, "{}", handled.text())?;
-    }
-    Ok(())
-}
-
-fn write<T: Serialize>(shell: &mut Shell<'_>, json: bool, value: &T, text: impl Fn(&T) -> String) -> Result<()> {
-    if json {
-        writeln!(shell.out, "{}", serde_json::to_string_pretty(value)?)?;
-    } else {
-        write!(shell.out, "{}", text(value))?;
     }
     Ok(())
 }

@@ -22,11 +22,6 @@ pub(crate) fn quoted(name: &str) -> String {
     format!("{short:?}{more}")
 }
 
-/// A text from outside without what a terminal obeys.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
-}
-
 /// A message's body for people: as JSON where it is JSON, without task tokens.
 pub(crate) fn body(text: &str) -> Value {
     match serde_json::from_str(text) {

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use comfy_table::{Table, presets};
 use goal_activity_events::{ExecutionArn, GoalId, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
@@ -11,12 +10,11 @@ use serde_json::Value;
 use super::decide::Plan;
 use super::letter::{Contents, Dlq};
 use super::queue::Received;
-use super::redact;
 use super::retry::Outcome;
+use crate::text::{NOTHING, counted, facts, lines, printable, table};
 
 /// The attribute with which `EventBridge` tells why it could not deliver an event.
 const ERROR_CODE: &str = "ERROR_CODE";
-const NOTHING: &str = "-";
 
 /// A dead letter in a list: ids only, no texts and no secrets.
 #[derive(Debug, Clone, Serialize)]
@@ -116,7 +114,7 @@ impl Summary {
 
     /// What is wrong, in a list.
     fn note(&self) -> String {
-        let parts = self.error_code.as_deref().map(redact::printable).into_iter().chain(self.problem.clone());
+        let parts = self.error_code.as_deref().map(printable).into_iter().chain(self.problem.clone());
         parts.collect::<Vec<_>>().join("; ")
     }
 }
@@ -186,18 +184,13 @@ impl Full {
         rows.extend(summary.batch_index.map(|b| ("Batch", b.to_string())));
         rows.push(("Why", hint.clone()));
         rows.push(("Retry", retry.text.clone()));
-        let mut facts = Table::new();
-        facts.load_style(presets::NOTHING);
-        for (name, value) in rows {
-            facts.add_row([name.to_owned(), value]);
-        }
-        for (name, value) in attributes {
-            facts.add_row([redact::printable(name), redact::printable(value)]);
-        }
+        let rows = rows.into_iter().map(|(name, value)| (name.to_owned(), value));
+        let attributes = attributes.iter().map(|(name, value)| (printable(name), printable(value)));
+        let facts = facts(rows.chain(attributes));
         // JSON escapes most of what a terminal obeys, but not all of it.
         let body = serde_json::to_string_pretty(body).unwrap_or_default();
-        let body: Vec<_> = body.lines().map(redact::printable).collect();
-        format!("{}\n{}\n", lines(&facts), body.join("\n"))
+        let body: Vec<_> = body.lines().map(printable).collect();
+        format!("{facts}\n{}\n", body.join("\n"))
     }
 }
 
@@ -216,7 +209,7 @@ impl Handled {
             Outcome::Failed { reason } => format!("failed: {reason}"),
             Outcome::NotFound { reason } => reason.clone(),
         };
-        format!("{}  {outcome}", redact::printable(&self.message_id))
+        format!("{}  {outcome}", printable(&self.message_id))
     }
 }
 
@@ -235,26 +228,6 @@ impl Report {
             (done, left) => format!("{} done, {left} not ({place}).", counted(done, "message")),
         }
     }
-}
-
-fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
-}
-
-fn table(titles: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(titles.iter().copied());
-    table
-}
-
-/// The table without the spaces that it puts around its cells.
-fn lines(table: &Table) -> String {
-    let mut text = String::new();
-    for line in table.lines() {
-        text.push_str(line.strip_prefix(' ').unwrap_or(&line).trim_end());
-        text.push('\n');
-    }
-    text
 }
 
 /// A span of time in its largest unit: good enough to tell an old message from a new one.

@@ -1,0 +1,336 @@
+//! The pipeline's HTTP API, called as one user.
+
+use std::cell::RefCell;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Value, json};
+use tokio::task::spawn_blocking;
+use ureq::Agent;
+use ureq::tls::{RootCerts, TlsConfig};
+
+use crate::failure::Failure;
+use crate::settings::{Secret, Settings, TokenSource};
+use crate::stack::{Stack, StackFile};
+
+/// How long one call may take. The gateway gives up after 30 s.
+const TIMEOUT: Duration = Duration::from_secs(35);
+const CONNECT: Duration = Duration::from_secs(5);
+/// How often something that may pass is tried.
+const ATTEMPTS: u32 = 4;
+/// The wait before the second attempt; doubled each time.
+const FIRST_WAIT: Duration = Duration::from_millis(300);
+/// What may stand in a path or a query as it is (RFC 3986, 2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+const NO_TOKEN: &str = "set GOAL_ACTIVITY_TOKEN, or --token, or token_command in the profile file";
+const NO_URL: &str = "for a stack on this machine run `cargo xtask up`; for one on AWS say --url or --stack";
+
+/// A client of the API.
+#[derive(Debug)]
+pub(crate) struct Client {
+    url: String,
+    agent: Agent,
+    identity: Identity,
+    token: RefCell<Option<Secret>>,
+}
+
+/// How to get a token.
+#[derive(Debug, Clone)]
+enum Identity {
+    Token(TokenSource),
+    /// The sample user of a stack on this machine.
+    Sample(StackFile),
+}
+
+/// A call of the API.
+#[derive(Debug, Clone)]
+struct Call {
+    url: String,
+    /// Nothing: a GET.
+    body: Option<Value>,
+    key: Option<String>,
+}
+
+/// What came of one attempt.
+#[derive(Debug)]
+enum Attempt {
+    Answered(u16, String),
+    /// Whether it was carried out is not known.
+    Lost(String),
+}
+
+/// What is done about it.
+#[derive(Debug, PartialEq, Eq)]
+enum Next {
+    TakeIt,
+    GetToken,
+    TryAgain,
+}
+
+impl Client {
+    /// The client that the settings describe.
+    pub(crate) async fn open(settings: Settings) -> Result<Self> {
+        let Settings { place, token } = settings;
+        let file = place.stack_file.as_deref().map(StackFile::read).transpose()?;
+        let url = match (place.url.clone(), &file) {
+            (Some(url), _) => url,
+            (None, Some(file)) => file.api_url.clone().context("the stack file names no apiUrl")?,
+            // Without a word about it, only somebody who has AWS's tools set up can mean one on AWS.
+            (None, None) => match Stack::open(&place).await {
+                Ok(stack) => stack.output("ApiUrl")?.to_owned(),
+                Err(error) => return Err(Failure::usage(format!("no deployment is named: {error:#}"), NO_URL).into()),
+            },
+        };
+        let sample = file.filter(|file| place.url.is_none() && file.user.is_some()).map(Identity::Sample);
+        let identity = token.map(Identity::Token).or(sample);
+        let identity = identity.ok_or_else(|| Failure::usage("no token is given", NO_TOKEN))?;
+        let url = checked(&url)?;
+        Ok(Self { agent: agent(&url), url, identity, token: RefCell::default() })
+    }
+
+    /// Reads from the API.
+    pub(crate) async fn get(&self, path: &str) -> Result<Value> {
+        self.send(Call { url: self.address(path), body: None, key: None }, true).await
+    }
+
+    /// Asks the API to do something, so that an answer that was lost can be asked for again by the key.
+    pub(crate) async fn post_once(&self, path: &str, body: Value, key: &str) -> Result<Value> {
+        self.send(Call { url: self.address(path), body: Some(body), key: Some(key.to_owned()) }, true).await
+    }
+
+    /// Asks the API to do something.
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Result<Value> {
+        self.send(Call { url: self.address(path), body: Some(body), key: None }, false).await
+    }
+
+    fn address(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
+    async fn send(&self, call: Call, repeatable: bool) -> Result<Value> {
+        let mut wait = FIRST_WAIT;
+        let mut may_renew = !matches!(self.identity, Identity::Token(TokenSource::Given(_)));
+        let mut attempt = 1;
+        loop {
+            let token = self.token().await?;
+            let outcome = once(self.agent.clone(), call.clone(), token).await?;
+            match next(&outcome, attempt, repeatable, may_renew) {
+                Next::TakeIt => return self.read(outcome),
+                Next::GetToken => {
+                    may_renew = false;
+                    self.token.replace(None);
+                }
+                Next::TryAgain => {
+                    tokio::time::sleep(wait).await;
+                    wait *= 2;
+                    attempt += 1;
+                }
+            }
+        }
+    }
+
+    fn read(&self, outcome: Attempt) -> Result<Value> {
+        match outcome {
+            Attempt::Answered(200..=299, text) => {
+                serde_json::from_str(&text).with_context(|| format!("{} did not answer in JSON", self.url))
+            }
+            Attempt::Answered(status, text) => Err(Failure::answered(status, &text).into()),
+            Attempt::Lost(why) => Err(Failure::unavailable(format!("{} does not answer", self.url), why).into()),
+        }
+    }
+
+    async fn token(&self) -> Result<Secret> {
+        if let Some(token) = self.token.borrow().clone() {
+            return Ok(token);
+        }
+        let token = match &self.identity {
+            Identity::Token(TokenSource::Given(token)) => token.clone(),
+            Identity::Token(TokenSource::Command(command)) => {
+                let command = command.clone();
+                spawn_blocking(move || printed_by(&command)).await??
+            }
+            Identity::Sample(file) => sign_in(self.agent.clone(), file).await?,
+        };
+        self.token.replace(Some(token.clone()));
+        Ok(token)
+    }
+}
+
+/// Percent-encodes a part of a path or a query.
+pub(crate) fn encode(text: &str) -> String {
+    utf8_percent_encode(text, RESERVED).to_string()
+}
+
+/// Tries again only what is known not to have been done, or may be done twice.
+fn next(outcome: &Attempt, attempt: u32, repeatable: bool, may_renew: bool) -> Next {
+    match outcome {
+        Attempt::Answered(401, _) if may_renew => Next::GetToken,
+        // A limit of running workflows does not pass within seconds.
+        Attempt::Answered(429, text) if Failure::answered(429, text).code.is_some() => Next::TakeIt,
+        Attempt::Answered(429 | 503, _) if attempt < ATTEMPTS => Next::TryAgain,
+        Attempt::Answered(502 | 504, _) | Attempt::Lost(_) if repeatable && attempt < ATTEMPTS => Next::TryAgain,
+        _ => Next::TakeIt,
+    }
+}
+
+/// A token crosses no network in the open.
+fn checked(url: &str) -> Result<String> {
+    let url = url.trim_end_matches('/');
+    let host = url.strip_prefix("http://").map(|rest| rest.split('/').next().unwrap_or_default());
+    match host {
+        None if url.starts_with("https://") => Ok(url.to_owned()),
+        Some(host) if is_this_machine(host) => Ok(url.to_owned()),
+        _ => Err(Failure::usage(
+            format!("{url} is no address for a token"),
+            "say https://…; http:// is for this machine only",
+        )
+        .into()),
+    }
+}
+
+fn is_this_machine(host: &str) -> bool {
+    let digits = |port: &str| port.bytes().all(|b| b.is_ascii_digit());
+    let names = ["127.0.0.1", "localhost", "[::1]"];
+    names.iter().any(|name| {
+        host.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.strip_prefix(':').is_some_and(digits))
+    })
+}
+
+fn agent(url: &str) -> Agent {
+    let config = Agent::config_builder()
+        .timeout_global(Some(TIMEOUT))
+        .timeout_connect(Some(CONNECT))
+        .http_status_as_error(false)
+        // A token is not carried elsewhere.
+        .max_redirects(0)
+        .user_agent(concat!("goalctl/", env!("CARGO_PKG_VERSION")))
+        .tls_config(TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build());
+    let config = if url.starts_with("http://") { config.proxy(None) } else { config };
+    config.build().into()
+}
+
+async fn once(agent: Agent, call: Call, token: Secret) -> Result<Attempt> {
+    let blocking = move || {
+        let bearer = format!("Bearer {}", token.reveal());
+        let sent = match call.body {
+            None => agent.get(&call.url).header("authorization", bearer).call(),
+            Some(body) => {
+                let request = agent.post(&call.url).header("authorization", bearer);
+                let request = match call.key {
+                    Some(key) => request.header("idempotency-key", key),
+                    None => request,
+                };
+                request.send_json(body)
+            }
+        };
+        let answer = sent.and_then(|mut answer| Ok((answer.status().as_u16(), answer.body_mut().read_to_string()?)));
+        match answer {
+            Ok((status, text)) => Ok(Attempt::Answered(status, text)),
+            // Nothing was sent, and nothing will be different next time.
+            Err(error @ (ureq::Error::Http(_) | ureq::Error::BadUri(_))) => {
+                Err(anyhow!("cannot call {}: {error}", call.url))
+            }
+            Err(error) => Ok(Attempt::Lost(error.to_string())),
+        }
+    };
+    spawn_blocking(blocking).await?
+}
+
+/// What a program prints, which is never shown.
+fn printed_by(command: &[String]) -> Result<Secret> {
+    let (program, arguments) = command.split_first().context("token_command is empty")?;
+    let output = Command::new(program).args(arguments).stderr(std::process::Stdio::inherit()).output();
+    let output = output.with_context(|| format!("cannot run token_command {program}"))?;
+    let token = String::from_utf8(output.stdout).unwrap_or_default().trim().to_owned();
+    if !output.status.success() || token.is_empty() {
+        let why = format!("token_command {program} gave no token ({})", output.status);
+        return Err(Failure::usage(why, "run it by hand; it has to print a token and nothing else").into());
+    }
+    Ok(token.into())
+}
+
+/// Signs in the sample user of a stack on this machine: a name and a password that are good for nothing else.
+async fn sign_in(agent: Agent, file: &StackFile) -> Result<Secret> {
+    let user = file.user.as_ref().context("the stack file names no user")?;
+    let client = file.outputs.get("UserPoolClientId").context("the stack has no output UserPoolClientId")?;
+    let request = json!({
+        "ClientId": client, "AuthFlow": "USER_PASSWORD_AUTH",
+        "AuthParameters": { "USERNAME": user.username, "PASSWORD": user.password.reveal() },
+    });
+    let endpoint = file.endpoint.clone();
+    let call = move || {
+        let request = agent
+            .post(&endpoint)
+            .header("content-type", "application/x-amz-json-1.1")
+            .header("x-amz-target", "AWSCognitoIdentityProviderService.InitiateAuth")
+            .send(request.to_string());
+        let unreachable = |e: ureq::Error| {
+            let advice = "is the stack up? `cargo xtask up` starts it";
+            Failure {
+                advice: Some(advice.into()),
+                ..Failure::unavailable(format!("{endpoint} does not answer"), e.to_string())
+            }
+        };
+        let text = request.and_then(|mut answer| answer.body_mut().read_to_string()).map_err(unreachable)?;
+        let answer: Value = serde_json::from_str(&text).unwrap_or_default();
+        let token = answer["AuthenticationResult"]["AccessToken"].as_str();
+        token.map(Secret::from).with_context(|| format!("{endpoint} does not sign in the sample user"))
+    };
+    spawn_blocking(call).await?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_may_be_done_twice_is_tried_again() {
+        let lost = Attempt::Lost("reset".into());
+        assert_eq!(next(&lost, 1, true, false), Next::TryAgain);
+        assert_eq!(next(&lost, 1, false, false), Next::TakeIt);
+        assert_eq!(next(&lost, ATTEMPTS, true, false), Next::TakeIt);
+        let answered = |status| Attempt::Answered(status, String::new());
+        assert_eq!(next(&answered(503), 1, false, false), Next::TryAgain);
+        assert_eq!(next(&answered(429), 1, false, false), Next::TryAgain);
+        assert_eq!(next(&answered(504), 1, false, false), Next::TakeIt, "it may still be at it");
+        let full = Attempt::Answered(429, r#"{"code": "TOO_MANY_RUNNING", "retryable": true}"#.into());
+        assert_eq!(next(&full, 1, true, true), Next::TakeIt);
+        assert_eq!([200, 202, 400, 404, 409].map(|s| next(&answered(s), 1, true, true)), [const { Next::TakeIt }; 5]);
+    }
+
+    #[test]
+    fn a_token_is_renewed_once() {
+        let refused = Attempt::Answered(401, String::new());
+        assert_eq!(next(&refused, 1, true, true), Next::GetToken);
+        assert_eq!(next(&refused, 1, true, false), Next::TakeIt);
+    }
+
+    #[test]
+    fn a_token_crosses_no_network_in_the_open() {
+        assert_eq!(checked("https://a.example/").unwrap(), "https://a.example");
+        for local in ["http://127.0.0.1:4566/x", "http://localhost", "http://[::1]:80"] {
+            assert!(checked(local).is_ok(), "{local}");
+        }
+        for other in ["http://a.example", "http://127.0.0.1.example", "http://127.0.0.1:1@example", "ftp://a", "a", ""]
+        {
+            assert!(checked(other).is_err(), "{other}");
+        }
+    }
+
+    #[test]
+    fn ids_are_encoded_in_a_path() {
+        assert_eq!(encode("arn:aws:a-1_b"), "arn%3Aaws%3Aa-1_b");
+        assert_eq!(encode("a&b=目"), "a%26b%3D%E7%9B%AE");
+    }
+
+    #[test]
+    fn a_program_may_give_the_token() {
+        let command = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(printed_by(&command(&["echo", "abc"])).unwrap().reveal(), "abc");
+        assert!(printed_by(&command(&["true"])).is_err() && printed_by(&command(&["false"])).is_err());
+        assert!(printed_by(&command(&["/nowhere/to/be/found"])).is_err());
+    }
+}

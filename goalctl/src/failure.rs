@@ -1,0 +1,198 @@
+//! What went wrong, in the words of whoever can mend it, and the exit code that tells it to a script.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::text::printable;
+
+/// Everything was done.
+pub(crate) const DONE: u8 = 0;
+/// Some of it was refused or failed, or the workflow did not end well; the output says what.
+pub(crate) const NOT_DONE: u8 = 1;
+/// Nothing was done: wrong arguments, or nothing says which deployment is meant.
+pub(crate) const USAGE: u8 = 2;
+/// The API refused it: a conflict with how things stand, or a request that is wrong.
+pub(crate) const REFUSED: u8 = 3;
+/// It is not there, or not allowed.
+pub(crate) const NO_ACCESS: u8 = 4;
+/// The deployment did not answer, or cannot do it right now: the same again may succeed.
+pub(crate) const UNAVAILABLE: u8 = 5;
+
+/// Why something was not done. Part of the JSON output: names are never changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, thiserror::Error)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Failure {
+    #[serde(skip)]
+    pub(crate) exit: u8,
+    pub(crate) title: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) detail: Option<String>,
+    /// The API's code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) code: Option<String>,
+    /// The HTTP status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) status: Option<u16>,
+    /// The workflow that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) execution_arn: Option<String>,
+    pub(crate) retryable: bool,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) advice: Option<String>,
+}
+
+/// What the API tells of an error (RFC 9457); the gateway tells a `message` only.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Problem {
+    title: Option<String>,
+    detail: Option<String>,
+    message: Option<String>,
+    code: Option<String>,
+    retryable: bool,
+    execution_arn: Option<String>,
+}
+
+impl Failure {
+    /// Something that the caller has to put right first.
+    pub(crate) fn usage(title: impl Into<String>, advice: &str) -> Self {
+        Self { exit: USAGE, title: title.into(), advice: Some(advice.to_owned()), ..Self::default() }
+    }
+
+    /// Something that did not answer.
+    pub(crate) fn unavailable(title: impl Into<String>, detail: impl Into<String>) -> Self {
+        let (title, detail) = (title.into(), Some(detail.into()));
+        Self { exit: UNAVAILABLE, title, detail, retryable: true, ..Self::default() }
+    }
+
+    /// The API's answer with an HTTP status that is not a success.
+    pub(crate) fn answered(status: u16, body: &str) -> Self {
+        let problem: Problem = serde_json::from_str(body).unwrap_or_default();
+        let code = problem.code.as_deref();
+        // The gateway does not say that its own refusals pass.
+        let retryable = problem.retryable || matches!((status, code), (429 | 502..=504, None));
+        let exit = match status {
+            401 | 403 | 404 => NO_ACCESS,
+            _ if retryable || status >= 500 => UNAVAILABLE,
+            _ => REFUSED,
+        };
+        let title = problem.title.unwrap_or_else(|| meaning(status).to_owned());
+        let detail = problem.detail.or(problem.message).filter(|detail| *detail != title);
+        Self {
+            exit,
+            advice: advice(status, code).map(str::to_owned),
+            title,
+            detail,
+            code: problem.code,
+            status: Some(status),
+            execution_arn: problem.execution_arn,
+            retryable,
+        }
+    }
+
+    /// Any error: what is not known better is something to put right first.
+    pub(crate) fn of(error: &anyhow::Error) -> Self {
+        let unknown = || Self { exit: USAGE, title: format!("{error:#}"), ..Self::default() };
+        error.downcast_ref::<Self>().cloned().unwrap_or_else(unknown)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The lines are ours, what is in them is not.
+        let lines = |text: &str| text.lines().map(printable).collect::<Vec<_>>().join("\n");
+        f.write_str(&lines(&self.title))?;
+        if let Some(code) = &self.code {
+            write!(f, " ({})", printable(code))?;
+        }
+        if let Some(detail) = &self.detail {
+            write!(f, "\n  {}", lines(detail))?;
+        }
+        if let Some(arn) = &self.execution_arn {
+            write!(f, "\n  workflow: {}", printable(arn))?;
+        }
+        if let Some(advice) = &self.advice {
+            write!(f, "\n  to do: {advice}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A status without a problem document.
+fn meaning(status: u16) -> &'static str {
+    match status {
+        401 => "The token is missing, expired or not for this deployment",
+        403 => "This is not allowed",
+        404 => "There is no such thing here",
+        413 => "The request is too large",
+        429 => "Too many requests",
+        500.. => "The API could not answer",
+        _ => "The API refused the request",
+    }
+}
+
+fn advice(status: u16, code: Option<&str>) -> Option<&'static str> {
+    Some(match (status, code) {
+        (_, Some("ALREADY_RUNNING")) => {
+            "follow it with `goalctl status <workflow> --watch`; start again when it has ended"
+        }
+        (_, Some("NOTHING_TO_DO")) => "see them with `goalctl tasks <goal>`; `start --regenerate` replaces them",
+        (_, Some("ALREADY_ENDED")) => "see how with `goalctl status <workflow>`",
+        (_, Some("NOT_ENDED")) => "wait with `goalctl status <workflow> --watch`, or cancel it",
+        (_, Some("TOO_MANY_RUNNING")) => "wait until one of your workflows has ended",
+        (_, Some("IDEMPOTENCY_KEY_REUSED")) => "use another --idempotency-key",
+        (_, Some("NOT_OWNER")) => "sign in as its owner: the token is another user's",
+        (_, Some("UNKNOWN_GOAL")) => "check the goal's id, and that this is the right deployment",
+        (_, Some("UNKNOWN_EXECUTION")) => "list the workflows with `goalctl history <goal>`",
+        (401, _) => "get a new token: --token, GOAL_ACTIVITY_TOKEN, or token_command in the profile file",
+        (404, None) => "check the URL: it ends before /api",
+        (429, None) => "slow down, and try again",
+        (500.., _) => "try again in a moment",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_is_told_as_people_read_it() {
+        let failure = Failure::answered(
+            409,
+            r#"{"type": "about:blank", "title": "A workflow of this goal is running", "status": 409, "retryable": false,
+                "detail": "goal g is taken", "code": "ALREADY_RUNNING", "executionArn": "arn:x"}"#,
+        );
+        assert_eq!(failure.exit, REFUSED);
+        assert_eq!(
+            failure.to_string(),
+            "A workflow of this goal is running (ALREADY_RUNNING)\n  goal g is taken\n  workflow: arn:x\n  \
+             to do: follow it with `goalctl status <workflow> --watch`; start again when it has ended"
+        );
+    }
+
+    #[test]
+    fn every_answer_has_an_exit_code_for_scripts() {
+        let exit = |status, body| Failure::answered(status, body).exit;
+        assert_eq!([400, 409, 413, 422].map(|status| exit(status, "{}")), [REFUSED; 4]);
+        assert_eq!([401, 403, 404].map(|status| exit(status, "not JSON")), [NO_ACCESS; 3]);
+        assert_eq!([429, 500, 502, 503, 504].map(|status| exit(status, "<html>")), [UNAVAILABLE; 5]);
+        assert_eq!(exit(429, r#"{"code": "TOO_MANY_RUNNING", "retryable": true}"#), UNAVAILABLE);
+    }
+
+    #[test]
+    fn what_only_the_gateway_says_is_told_too() {
+        let failure = Failure::answered(401, r#"{"message": "Unauthorized"}"#);
+        assert!(failure.to_string().starts_with("The token is missing, expired"), "{failure}");
+        assert!(failure.to_string().contains("GOAL_ACTIVITY_TOKEN"), "{failure}");
+        assert!(Failure::answered(429, "{}").retryable && !Failure::answered(500, "{}").retryable);
+    }
+
+    #[test]
+    fn an_answer_cannot_act_on_a_terminal() {
+        let failure = Failure::answered(400, r#"{"title": "\u001b[2J", "detail": "\u001b[2J", "code": "\u001b"}"#);
+        assert!(!failure.to_string().chars().any(|c| c.is_control() && c != '\n'), "{failure:?}");
+    }
+}

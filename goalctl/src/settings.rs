@@ -1,0 +1,248 @@
+//! Which deployment is meant and who asks: options, the environment, the profile file, and what `cargo xtask up` has left.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use etcetera::{BaseStrategy, choose_base_strategy};
+use serde::Deserialize;
+
+use crate::Environment;
+use crate::cli::Target;
+use crate::failure::Failure;
+
+/// Where `cargo xtask up` describes its stack, within the folder that cargo builds into.
+const UP: &str = "goal-activity/up/stack.json";
+
+/// Something that is never shown.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+/// Which deployment.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub(crate) struct Place {
+    /// The HTTP API.
+    pub(crate) url: Option<String>,
+    /// The `stack.json` of a stack on this machine.
+    pub(crate) stack_file: Option<PathBuf>,
+    /// A CloudFormation stack on AWS, and the profile and region of AWS's tools.
+    pub(crate) stack: Option<String>,
+    pub(crate) profile: Option<String>,
+    pub(crate) region: Option<String>,
+}
+
+impl Place {
+    fn is_named(&self) -> bool {
+        *self != Self::default()
+    }
+
+    fn on_aws(&self) -> bool {
+        self.stack.is_some() || self.profile.is_some() || self.region.is_some()
+    }
+
+    fn checked(self, option: &str) -> Result<Self> {
+        // Not clap's `conflicts_with`: it does not see options that stand at different subcommands.
+        ensure!(
+            !self.on_aws() || self.stack_file.is_none(),
+            "{option} names a stack on this machine; stack, profile and region name one on AWS"
+        );
+        Ok(self)
+    }
+}
+
+/// Where a token comes from when it is needed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum TokenSource {
+    Given(Secret),
+    /// A program that prints one.
+    Command(Vec<String>),
+}
+
+/// What a profile file may say.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ProfileFile {
+    url: Option<String>,
+    stack_file: Option<PathBuf>,
+    stack: Option<String>,
+    profile: Option<String>,
+    region: Option<String>,
+    token: Option<Secret>,
+    token_command: Option<Vec<String>>,
+}
+
+impl ProfileFile {
+    /// The file that is named; without one, the one in the user's configuration folder, when it is there.
+    fn read(named: Option<&Path>, usual: Option<&Path>) -> Result<Self> {
+        let Some(file) = named.or(usual.filter(|file| file.is_file())) else { return Ok(Self::default()) };
+        let text = std::fs::read_to_string(file)
+            .with_context(|| format!("cannot read the profile file {}", file.display()))?;
+        // Not the parser's own words: they repeat the line, and there may be a token in it.
+        let message = |e: toml::de::Error| format!("the profile file {} is malformed: {}", file.display(), e.message());
+        toml::from_str(&text).map_err(|e| Failure::usage(message(e), "see `goalctl --help`").into())
+    }
+
+    fn place(&self) -> Place {
+        let Self { url, stack_file, stack, profile, region, .. } = self.clone();
+        Place { url, stack_file, stack, profile, region }
+    }
+
+    fn token(self) -> Option<TokenSource> {
+        let command = self.token_command.filter(|command| !command.is_empty()).map(TokenSource::Command);
+        self.token.map(TokenSource::Given).or(command)
+    }
+}
+
+/// All that is settled before anything is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Settings {
+    pub(crate) place: Place,
+    pub(crate) token: Option<TokenSource>,
+}
+
+impl Settings {
+    pub(crate) fn find(target: &Target, environment: &Environment) -> Result<Self> {
+        let named = target.profile_file.as_deref().or(environment.profile_file.as_deref());
+        let file = ProfileFile::read(named, environment.usual_profile_file.as_deref())?;
+        let up = environment.target_folders.iter().map(|folder| folder.join(UP)).find(|file| file.is_file());
+        settle(target, environment, file, up)
+    }
+}
+
+/// The first that names a deployment counts, as a whole: options, the environment, the profile file, what is up. A token
+/// of the profile file goes nowhere but to the profile file's deployment.
+fn settle(target: &Target, environment: &Environment, file: ProfileFile, up: Option<PathBuf>) -> Result<Settings> {
+    let Target { url, stack, profile, region, stack_file, .. } = target.clone();
+    let options = Place { url, stack_file, stack, profile, region }.checked("--stack-file")?;
+    let (url, stack_file) = (environment.url.clone(), environment.stack_file.clone());
+    let surroundings = Place { url, stack_file, ..Place::default() };
+    let in_file = file.place().checked("stack_file in the profile file")?;
+    let up = Place { stack_file: up, ..Place::default() };
+
+    let token = target.token.clone().or_else(|| environment.token.clone()).map(TokenSource::Given);
+    let from_file = !options.is_named() && !surroundings.is_named() && in_file.is_named();
+    let token = token.or_else(|| file.token().filter(|_| from_file));
+    let place = [options, surroundings, in_file, up].into_iter().find(Place::is_named).unwrap_or_default();
+    Ok(Settings { place, token })
+}
+
+/// The profile file in the user's configuration folder.
+pub(crate) fn usual_profile_file() -> Option<PathBuf> {
+    Some(choose_base_strategy().ok()?.config_dir().join("goalctl").join("profile.toml"))
+}
+
+/// Where cargo may have built: around the program itself, as it was told, and around the present folder.
+pub(crate) fn target_folders(program: Option<&Path>, told: Option<PathBuf>, here: Option<&Path>) -> Vec<PathBuf> {
+    let around_program = program.into_iter().flat_map(Path::ancestors).skip(1).map(Path::to_owned);
+    let around_here = here.into_iter().flat_map(Path::ancestors).map(|folder| folder.join("target"));
+    around_program.chain(told).chain(around_here).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment() -> Environment {
+        Environment { stack_file: Some("env.json".into()), ..Environment::default() }
+    }
+
+    fn place(target: Target) -> Place {
+        settle(&target, &environment(), ProfileFile::default(), None).unwrap().place
+    }
+
+    #[test]
+    fn an_option_counts_more_than_the_environment() {
+        assert_eq!(place(Target::default()).stack_file, Some("env.json".into()));
+        assert_eq!(place(Target { stack: Some("Other".into()), ..Target::default() }).stack_file, None);
+        assert_eq!(place(Target { profile: Some("ops".into()), ..Target::default() }).stack_file, None);
+        assert_eq!(place(Target { region: Some("eu-west-1".into()), ..Target::default() }).stack_file, None);
+        assert_eq!(place(Target { url: Some("https://a".into()), ..Target::default() }).stack_file, None);
+        let named = Target { stack_file: Some("given.json".into()), ..Target::default() };
+        assert_eq!(place(named).stack_file, Some(PathBuf::from("given.json")));
+        let both = Target { stack: Some("Other".into()), stack_file: Some("given.json".into()), ..Target::default() };
+        assert!(settle(&both, &environment(), ProfileFile::default(), None).is_err());
+    }
+
+    #[test]
+    fn what_is_up_is_meant_when_nothing_else_is_named() {
+        let up = Some(PathBuf::from("up.json"));
+        let file: ProfileFile = toml::from_str(r#"url = "https://a""#).unwrap();
+        let settled = |environment: &Environment, file: ProfileFile| {
+            settle(&Target::default(), environment, file, up.clone()).unwrap().place
+        };
+        let nothing = Environment::default();
+        assert_eq!(settled(&nothing, ProfileFile::default()).stack_file, up);
+        assert_eq!(settled(&nothing, file.clone()), file.place());
+        assert_eq!(settled(&environment(), file).stack_file, Some("env.json".into()));
+        assert_eq!(settle(&Target::default(), &nothing, ProfileFile::default(), None).unwrap().place, Place::default());
+    }
+
+    #[test]
+    fn a_token_of_the_profile_file_goes_to_its_own_deployment_only() {
+        let file: ProfileFile = toml::from_str("url = \"https://a\"\ntoken = \"s3cr3t\"").unwrap();
+        let token =
+            |target: &Target, environment: &Environment| settle(target, environment, file.clone(), None).unwrap().token;
+        let given = |text: &str| Some(TokenSource::Given(text.into()));
+        let elsewhere = Target { url: Some("https://b".into()), ..Target::default() };
+        assert_eq!(token(&Target::default(), &Environment::default()), given("s3cr3t"));
+        assert_eq!(token(&elsewhere, &Environment::default()), None);
+        assert_eq!(token(&Target::default(), &environment()), None);
+        let told = Environment { token: Some("told".into()), ..Environment::default() };
+        assert_eq!(token(&elsewhere, &told), given("told"));
+        let option = Target { token: Some("option".into()), ..elsewhere };
+        assert_eq!(token(&option, &told), given("option"));
+    }
+
+    #[test]
+    fn a_secret_is_never_shown() {
+        let file: ProfileFile = toml::from_str("token = \"s3cr3t\"").unwrap();
+        assert!(!format!("{file:?}").contains("s3cr3t"));
+        let folder = std::env::temp_dir().join(format!("goalctl-profile-{}", std::process::id()));
+        std::fs::write(&folder, "token = s3cr3t\n").unwrap();
+        let error = ProfileFile::read(Some(&folder), None).unwrap_err();
+        assert!(error.to_string().contains("malformed") && !error.to_string().contains("s3cr3t"), "{error}");
+        std::fs::remove_file(folder).unwrap();
+    }
+
+    #[test]
+    fn a_profile_file_that_is_named_has_to_be_there_and_the_usual_one_need_not() {
+        let nowhere = Path::new("/nowhere/profile.toml");
+        assert!(ProfileFile::read(Some(nowhere), None).is_err());
+        assert_eq!(ProfileFile::read(None, Some(nowhere)).unwrap(), ProfileFile::default());
+        assert!(toml::from_str::<ProfileFile>("tokn = \"a\"").is_err(), "a name that nothing reads");
+    }
+
+    #[test]
+    fn a_stack_that_is_up_is_found_from_the_program_and_from_the_present_folder() {
+        let program = Path::new("/p/target/debug/goalctl");
+        let folders = target_folders(Some(program), Some("/told".into()), Some(Path::new("/src/app")));
+        let expected = ["/p/target", "/told", "/src/app/target", "/src/target"].map(PathBuf::from);
+        assert!(expected.iter().all(|folder| folders.contains(folder)), "{folders:?}");
+        assert_eq!(folders.iter().position(|f| f == "/p/target"), Some(1), "the program's own first: {folders:?}");
+    }
+}

@@ -1,0 +1,355 @@
+//! What a user does with workflows: start, follow, cancel and retry them, and read what came of them.
+
+mod report;
+mod watch;
+
+use std::str::FromStr;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use goal_activity_core::execution::Status as WorkflowStatus;
+use goal_activity_events::{ActionId, EventId, ExecutionArn, GoalId, InvalidId, InvalidTimestamp, Timestamp};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::Shell;
+use crate::client::{Client, encode};
+use crate::failure::{DONE, Failure, NO_ACCESS, NOT_DONE};
+use crate::text::{counted, printable};
+use report::{Followed, History, Tasks, Timeline};
+
+/// The longest pages that the API has.
+const HISTORY_PAGE: usize = 100;
+const TASKS_PAGE: usize = 1000;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  goalctl start learn-piano --wait
+  goalctl start learn-piano --action a-1-1,a-1-2 --regenerate
+  goalctl start learn-piano --idempotency-key monday --json | jq -r .executionArn")]
+pub(crate) struct Start {
+    /// The goal
+    goal: GoalId,
+    /// Only these actions, instead of all [repeat it, or separate them by commas]
+    #[arg(long = "action", value_name = "ID", value_delimiter = ',')]
+    actions: Vec<ActionId>,
+    /// Replace the tasks of actions that have some, instead of leaving these actions out
+    #[arg(long)]
+    regenerate: bool,
+    #[command(flatten)]
+    begin: Begin,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  goalctl retry learn-piano --wait")]
+pub(crate) struct Retry {
+    #[command(flatten)]
+    workflow: Chosen,
+    #[command(flatten)]
+    begin: Begin,
+}
+
+/// How a new workflow is begun.
+#[derive(Debug, Args)]
+struct Begin {
+    /// Show its progress until it has ended; the exit code is 0 only if every action got its tasks
+    #[arg(long)]
+    wait: bool,
+    /// The same key again is the same request, for 90 days [default: a new one]
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  goalctl status learn-piano
+  goalctl status learn-piano --watch
+  goalctl status arn:aws:states:eu-west-1:123456789012:execution:goal-activity:learn-piano-1 --json | jq .status")]
+pub(crate) struct Status {
+    #[command(flatten)]
+    workflow: Chosen,
+    /// Show its progress until it has ended; the exit code is 0 only if every action got its tasks
+    #[arg(long)]
+    watch: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  goalctl cancel learn-piano --reason 'the wrong goal'")]
+pub(crate) struct Cancel {
+    #[command(flatten)]
+    workflow: Chosen,
+    /// Why, for whoever looks at it later; at most 2,000 characters are kept
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  goalctl timeline learn-piano")]
+pub(crate) struct TimelineArgs {
+    #[command(flatten)]
+    workflow: Chosen,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  goalctl history learn-piano
+  goalctl history learn-piano --status failed --from 2026-11-01
+  goalctl history learn-piano --all --json | jq -r '.items[].executionArn'")]
+pub(crate) struct HistoryArgs {
+    /// The goal
+    goal: GoalId,
+    /// Only those in this status, such as SUCCEEDED or failed
+    #[arg(long, value_parser = read_status)]
+    status: Option<WorkflowStatus>,
+    /// Only those requested then or later: 2026-11-24 or 2026-11-24T09:30:00Z
+    #[arg(long, value_name = "TIME", value_parser = read_time)]
+    from: Option<Timestamp>,
+    /// Only those requested before
+    #[arg(long, value_name = "TIME", value_parser = read_time)]
+    to: Option<Timestamp>,
+    /// The most that are shown
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
+    /// Show all
+    #[arg(long, conflicts_with = "limit")]
+    all: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  goalctl tasks learn-piano
+  goalctl tasks learn-piano --all --json | jq -r '.items[].title'")]
+pub(crate) struct TasksArgs {
+    /// The goal
+    goal: GoalId,
+    /// The most that are shown
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
+    /// Show all
+    #[arg(long, conflicts_with = "limit")]
+    all: bool,
+}
+
+#[derive(Debug, Args)]
+struct Chosen {
+    /// The workflow's ARN, or a goal: then its newest workflow
+    #[arg(value_name = "WORKFLOW")]
+    workflow: Workflow,
+}
+
+/// How a workflow is named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Workflow {
+    Arn(ExecutionArn),
+    NewestOf(GoalId),
+}
+
+impl FromStr for Workflow {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        // A goal's id has no colon.
+        if text.contains(':') { text.parse().map(Self::Arn) } else { text.parse().map(Self::NewestOf) }
+    }
+}
+
+fn read_status(text: &str) -> Result<WorkflowStatus, String> {
+    let all = "PENDING, RUNNING, SUCCEEDED, PARTIALLY_SUCCEEDED, FAILED, TIMED_OUT, ABORTED";
+    text.to_ascii_uppercase().replace('-', "_").parse().map_err(|e| format!("{e}; there are {all}"))
+}
+
+/// A moment, or a day's beginning in UTC.
+fn read_time(text: &str) -> Result<Timestamp, InvalidTimestamp> {
+    text.parse().or_else(|e| format!("{text}T00:00:00Z").parse().map_err(|_| e))
+}
+
+/// Items of several pages, and whether there are more.
+#[derive(Debug, Serialize)]
+struct Items {
+    items: Vec<Value>,
+    more: bool,
+}
+
+impl Client {
+    async fn arn(&self, chosen: &Chosen) -> Result<ExecutionArn> {
+        let goal = match &chosen.workflow {
+            Workflow::Arn(arn) => return Ok(arn.clone()),
+            Workflow::NewestOf(goal) => goal,
+        };
+        let newest = self.items(&goal_path(goal, "workflows"), &[], Some(1), HISTORY_PAGE).await?;
+        let arn = newest.items.first().and_then(|w| w["executionArn"].as_str());
+        let none = || Failure {
+            exit: NO_ACCESS,
+            title: format!("goal {goal} has had no workflow yet"),
+            advice: Some(format!("start one with `goalctl start {goal}`")),
+            ..Failure::default()
+        };
+        Ok(arn.ok_or_else(none)?.parse()?)
+    }
+
+    /// Reads page by page, as far as is wanted.
+    async fn items(&self, path: &str, filters: &[(&str, String)], wanted: Option<usize>, most: usize) -> Result<Items> {
+        let filters: Vec<_> = filters.iter().map(|(name, value)| format!("&{name}={}", encode(value))).collect();
+        let filters = filters.concat();
+        let (mut items, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let limit = wanted.map_or(most, |wanted| (wanted - items.len()).min(most));
+            let mut page = self.get(&format!("{path}?limit={limit}{filters}{cursor}")).await?;
+            let Value::Array(found) = page["items"].take() else { anyhow::bail!("a page without items") };
+            items.extend(found);
+            let Some(next) = page["nextCursor"].as_str() else { return Ok(Items { items, more: false }) };
+            if wanted.is_some_and(|wanted| items.len() >= wanted) {
+                return Ok(Items { items, more: true });
+            }
+            cursor = format!("&cursor={}", encode(next));
+        }
+    }
+}
+
+fn goal_path(goal: &GoalId, what: &str) -> String {
+    format!("/api/goals/{}/{what}", encode(goal.as_str()))
+}
+
+fn workflow_path(arn: &ExecutionArn, what: &str) -> String {
+    format!("/api/workflows/{}/{what}", encode(arn.as_str()))
+}
+
+fn wanted(limit: u32, all: bool) -> Option<usize> {
+    (!all).then_some(limit as usize)
+}
+
+pub(crate) async fn start(args: Start, client: &Client, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
+    let mut body = json!({});
+    if !args.actions.is_empty() {
+        body["actionIds"] = json!(args.actions);
+    }
+    if args.regenerate {
+        body["regenerate"] = true.into();
+    }
+    begin(client, &goal_path(&args.goal, "start-activity"), body, args.begin, json, shell).await
+}
+
+pub(crate) async fn retry(args: Retry, client: &Client, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
+    let path = workflow_path(&client.arn(&args.workflow).await?, "retry");
+    begin(client, &path, json!({}), args.begin, json, shell).await
+}
+
+async fn begin(
+    client: &Client,
+    path: &str,
+    body: Value,
+    Begin { wait, idempotency_key }: Begin,
+    json: bool,
+    shell: &mut Shell<'_>,
+) -> Result<u8> {
+    // With a key of its own a request whose answer is lost can be made again.
+    let key = idempotency_key.unwrap_or_else(|| EventId::random().to_string());
+    let started = client.post_once(path, body, &key).await?;
+    let arn: ExecutionArn = started["executionArn"].as_str().context("an answer without an executionArn")?.parse()?;
+    let actions = usize::try_from(started["totalActions"].as_u64().unwrap_or_default()).unwrap_or_default();
+    let text = format!("Started for {}: {arn}\n", counted(actions, "action"));
+    if wait {
+        if !json {
+            write!(shell.err, "{text}")?;
+        }
+        return follow(client, &arn, json, shell).await;
+    }
+    shell.show(json, &started, |_| format!("{text}Follow it: goalctl status {arn} --watch\n"))?;
+    Ok(DONE)
+}
+
+async fn follow(client: &Client, arn: &ExecutionArn, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
+    let end = watch::until_its_end(client, &workflow_path(arn, "status"), json, shell).await?;
+    let succeeded = end["status"] == "SUCCEEDED";
+    show_status(&end, json, shell)?;
+    Ok(if succeeded { DONE } else { NOT_DONE })
+}
+
+fn show_status(status: &Value, json: bool, shell: &mut Shell<'_>) -> Result<()> {
+    let (progress, colours) = (Followed::read(status)?, shell.terminal.colours);
+    shell.show(json, status, |_| progress.text(colours))
+}
+
+pub(crate) async fn status(args: Status, client: &Client, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
+    let arn = client.arn(&args.workflow).await?;
+    if args.watch {
+        return follow(client, &arn, json, shell).await;
+    }
+    show_status(&client.get(&workflow_path(&arn, "status")).await?, json, shell)?;
+    Ok(DONE)
+}
+
+pub(crate) async fn cancel(args: Cancel, client: &Client, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
+    let arn = client.arn(&args.workflow).await?;
+    let body = args.reason.map_or(json!({}), |reason| json!({ "reason": reason }));
+    let ended = client.post(&workflow_path(&arn, "cancel"), body).await?;
+    let at = printable(ended["stopDate"].as_str().unwrap_or("now"));
+    shell.show(json, &ended, |_| format!("Cancelled at {at}, and its tasks are removed: {arn}\n"))?;
+    Ok(DONE)
+}
+
+pub(crate) async fn timeline(args: TimelineArgs, client: &Client, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
+    let arn = client.arn(&args.workflow).await?;
+    let timeline = client.get(&workflow_path(&arn, "timeline")).await?;
+    let text = Timeline::read(&timeline)?;
+    let colours = shell.terminal.colours;
+    shell.show(json, &timeline, |_| text.text(colours))?;
+    Ok(DONE)
+}
+
+pub(crate) async fn history(args: HistoryArgs, client: &Client, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
+    let filters = [
+        args.status.map(|status| ("status", status.to_string())),
+        args.from.map(|from| ("from", from.to_string())),
+        args.to.map(|to| ("to", to.to_string())),
+    ];
+    let filters: Vec<_> = filters.into_iter().flatten().collect();
+    let (path, wanted) = (goal_path(&args.goal, "workflows"), wanted(args.limit, args.all));
+    let items = client.items(&path, &filters, wanted, HISTORY_PAGE).await?;
+    let text = History::read(&items.items)?;
+    shell.show(json, &items, |_| text.text())?;
+    say_if_more(&items, json, shell)?;
+    Ok(DONE)
+}
+
+pub(crate) async fn tasks(args: TasksArgs, client: &Client, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
+    let wanted = wanted(args.limit, args.all);
+    let items = client.items(&goal_path(&args.goal, "tasks"), &[], wanted, TASKS_PAGE).await?;
+    let text = Tasks::read(&items.items)?;
+    shell.show(json, &items, |_| text.text())?;
+    say_if_more(&items, json, shell)?;
+    Ok(DONE)
+}
+
+fn say_if_more(items: &Items, json: bool, shell: &mut Shell<'_>) -> Result<()> {
+    if items.more && !json {
+        writeln!(shell.err, "There are more: --limit N, or --all.")?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_workflow_is_named_by_its_arn_or_by_its_goal() {
+        let arn = "arn:aws:states:us-east-1:000000000000:execution:goal-activity:g-1";
+        assert_eq!(arn.parse(), Ok(Workflow::Arn(arn.parse().unwrap())));
+        assert_eq!("g-1".parse(), Ok(Workflow::NewestOf("g-1".parse().unwrap())));
+        assert!("arn:aws:s3:::bucket".parse::<Workflow>().is_err() && "a goal".parse::<Workflow>().is_err());
+    }
+
+    #[test]
+    fn times_may_be_days_and_statuses_may_be_written_small() {
+        assert_eq!(read_time("2026-11-24").unwrap().to_string(), "2026-11-24T00:00:00.000Z");
+        assert_eq!(read_time("2026-11-24T10:00:00+09:00").unwrap().to_string(), "2026-11-24T01:00:00.000Z");
+        assert!(read_time("yesterday").is_err());
+        assert_eq!(read_status("timed-out"), Ok(WorkflowStatus::TimedOut));
+        assert!(read_status("done").unwrap_err().contains("SUCCEEDED"));
+    }
+}

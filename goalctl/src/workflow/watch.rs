@@ -1,0 +1,84 @@
+//! Following a workflow to its end.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use goal_activity_core::limits::WORKFLOW_SECONDS;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::report::Followed;
+use crate::Shell;
+use crate::client::Client;
+use crate::failure::Failure;
+
+/// The first wait between two looks, and the longest: small workflows end within a second, and no API is asked more often
+/// than every two seconds for long.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// How long after its time limit a workflow may still be settled.
+const MARGIN: Duration = Duration::from_secs(180);
+
+/// Shows the progress of a workflow, and answers its last status.
+pub(super) async fn until_its_end(client: &Client, path: &str, json: bool, shell: &mut Shell<'_>) -> Result<Value> {
+    let deadline = Instant::now() + Duration::from_secs(WORKFLOW_SECONDS.into()) + MARGIN;
+    let mut display = Display::new(shell, json)?;
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let status = client.get(path).await?;
+        let progress = Followed::read(&status)?;
+        display.show(&progress, shell)?;
+        if progress.is_over() {
+            display.bar.finish_and_clear();
+            return Ok(status);
+        }
+        if Instant::now() > deadline {
+            let title = "the workflow has not ended in its time";
+            return Err(Failure::unavailable(title, format!("it is {}", progress.status)).into());
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// A bar on a terminal; elsewhere a line whenever something has changed, unless a program reads.
+struct Display {
+    bar: ProgressBar,
+    lines: bool,
+    last: String,
+}
+
+impl Display {
+    fn new(shell: &Shell<'_>, json: bool) -> Result<Self> {
+        let (terminal, colours) = (shell.terminal.progress, shell.terminal.colours);
+        let target = if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(Some(0), target);
+        let colour = if colours { ".cyan/dim" } else { "" };
+        let template = format!("{{bar:32{colour}}} {{pos}}/{{len}} actions, {{msg}} [{{elapsed}}]");
+        bar.set_style(ProgressStyle::with_template(&template)?.progress_chars("━╸─"));
+        if terminal {
+            bar.enable_steady_tick(Duration::from_millis(200));
+        }
+        Ok(Self { bar, lines: !terminal && !json, last: String::new() })
+    }
+
+    fn show(&mut self, progress: &Followed, shell: &mut Shell<'_>) -> Result<()> {
+        self.bar.set_length(progress.total_actions);
+        self.bar.set_position(progress.processed_actions);
+        self.bar.set_message(progress.note());
+        // Without the time left, which changes even when nothing has happened.
+        let line = format!("{}/{} actions, {}", progress.processed_actions, progress.total_actions, progress.counts());
+        if self.lines && line != self.last {
+            writeln!(shell.err, "  {line}")?;
+            self.last = line;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Display {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
