@@ -2,6 +2,7 @@
 //!
 //! Draft 7: the one that `AsyncAPI`, validators and code generators for other languages have in common.
 
+mod asyncapi;
 mod compatible;
 mod registry;
 
@@ -28,6 +29,8 @@ pub struct EventSchema {
     pub emitter: Emitter,
     /// The schema of its detail.
     pub schema: Value,
+    /// A whole event as a queue receives it.
+    pub example: Value,
     generate: fn(Emitter, SchemaSettings) -> Value,
 }
 
@@ -40,19 +43,26 @@ pub enum Emitter {
     Pipeline,
 }
 
+macro_rules! example {
+    ($file:literal) => {
+        include_str!(concat!("../../schemas/examples/", $file))
+    };
+}
+
 /// Every event in every version.
 pub fn events() -> Vec<EventSchema> {
     vec![
-        event::<GoalActivityRequested>(Emitter::Anyone),
-        event::<GoalActivityRejected>(Emitter::Pipeline),
-        event::<BatchProgressed>(Emitter::Pipeline),
-        event::<WorkflowCompleted>(Emitter::Pipeline),
+        event::<GoalActivityRequested>(Emitter::Anyone, example!("GoalActivityRequested.v1.json")),
+        event::<GoalActivityRejected>(Emitter::Pipeline, example!("GoalActivityRejected.v1.json")),
+        event::<BatchProgressed>(Emitter::Pipeline, example!("BatchProgressed.v1.json")),
+        event::<WorkflowCompleted>(Emitter::Pipeline, example!("WorkflowCompleted.v1.json")),
     ]
 }
 
-fn event<D: Detail + JsonSchema>(emitter: Emitter) -> EventSchema {
+fn event<D: Detail + JsonSchema>(emitter: Emitter, example: &str) -> EventSchema {
     let schema = generate::<D>(emitter, SchemaSettings::draft07());
-    EventSchema { name: D::TYPE, version: "1", emitter, schema, generate: generate::<D> }
+    let example = serde_json::from_str(example).unwrap_or_default();
+    EventSchema { name: D::TYPE, version: "1", emitter, schema, example, generate: generate::<D> }
 }
 
 /// What others emit is described as it is read, what the pipeline emits as it is written.
@@ -86,7 +96,9 @@ pub fn files() -> Vec<(String, String)> {
         let registry = (format!("schemas/registry/{name}"), text(&registry::document(event)));
         [(format!("schemas/{name}"), event.text()), registry]
     };
-    events().iter().flat_map(of).collect()
+    let events = events();
+    let bus = ("asyncapi.json".to_owned(), text(&asyncapi::document(&events)));
+    events.iter().flat_map(of).chain([bus]).collect()
 }
 
 /// As it is committed.

@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict';
+import * as path from 'node:path';
+import { test } from 'node:test';
+import $RefParser from '@apidevtools/json-schema-ref-parser';
+import { Ajv } from 'ajv';
+import addFormats from 'ajv-formats';
+import { schemasDir } from '../scripts/generated';
+import { schemas } from '../src';
+
+const file = path.resolve(schemasDir, '..', 'asyncapi.json');
+const read = (): Record<string, any> => require(file);
+
+test('the AsyncAPI document keeps the rules of AsyncAPI 3', () => {
+  // The schema brings JSON Schema's own with it.
+  const ajv = new Ajv({ strict: false, validateFormats: false, meta: false, validateSchema: false });
+  const validate = ajv.compile(require('@asyncapi/specs/schemas/3.0.0.json'));
+  assert.ok(validate(read()), JSON.stringify(validate.errors?.slice(0, 5)));
+});
+
+test('everything that it refers to is there, and its examples are valid', async () => {
+  const document: any = await $RefParser.dereference(file);
+  const messages: Record<string, any> = document.components.messages;
+  assert.deepEqual(Object.keys(messages).sort(), Object.keys(schemas).sort());
+  assert.deepEqual(document.channels.bus.messages, messages);
+  for (const [name, { payload, examples }] of Object.entries(messages)) {
+    assert.equal(payload.properties.detail.title, name);
+    const ajv = new Ajv({ strict: false });
+    addFormats.default(ajv);
+    const validate = ajv.compile(payload);
+    for (const example of examples) assert.ok(validate(example.payload), `${name}: ${JSON.stringify(validate.errors)}`);
+  }
+});
+
+test('the pipeline receives requests and sends the rest', async () => {
+  const document: any = await $RefParser.dereference(file);
+  const actions = Object.values<any>(document.operations).map(({ action, channel, messages: [message] }) => {
+    assert.equal(channel.address, 'goal-activity');
+    return `${action} ${message.name}`;
+  });
+  assert.deepEqual(actions.sort(), [
+    'receive GoalActivityRequested', 'send BatchProgressed', 'send GoalActivityRejected', 'send WorkflowCompleted',
+  ]);
+});
