@@ -1,8 +1,8 @@
-//! A Lambda function behind a queue that is subscribed to `WorkflowCompleted`. It keeps the last outcome of every goal in a
-//! DynamoDB table with the key `id`, whose name is in `TABLE`; the event source needs `ReportBatchItemFailures`.
+//! A Lambda function behind a queue that is subscribed to `WorkflowCompleted`. It keeps the last outcome of every goal in
+//! a DynamoDB table with the key `id`, whose name is in `TABLE`; the event source needs `ReportBatchItemFailures`.
 //!
-//! The outcome and the event's id are written in one transaction, on the condition that the id is not there yet. So an event has
-//! its effect once, whatever crashes and however often it comes.
+//! The outcome and the event's id are written in one transaction, on the condition that the id is not there yet. So an
+//! event has its effect once, whatever crashes and however often it comes.
 
 use std::convert::Infallible;
 use std::error::Error;

@@ -1,11 +1,11 @@
 //! A plain consumer of a queue that is subscribed to `WorkflowCompleted`.
 //!
 //! ```sh
-//! cargo run --example completed_sqs -- https://sqs.eu-central-1.amazonaws.com/123456789012/completions inbox
+//! cargo run --workspace --all-features --example completed_sqs -- https://sqs.eu-central-1.amazonaws.com/123456789012/completions inbox
 //! ```
 //!
-//! It keeps one file an event in the folder `inbox`. That file is both what the event makes it do and the mark that it is done:
-//! there is no moment in which one is there without the other, so an event that comes again changes nothing.
+//! It keeps one file an event in the folder `inbox`. That file is both what the event makes it do and the mark that it is
+//! done: there is no moment in which one is there without the other, so an event that comes again changes nothing.
 
 use std::error::Error;
 use std::fs;

@@ -1,7 +1,7 @@
 //! Another service asks for the tasks of a goal.
 //!
 //! ```sh
-//! cargo run --example emit --features publisher -- goal-activity learn-piano user-1 plan-17
+//! cargo run --workspace --all-features --example emit -- goal-activity learn-piano user-1 plan-17
 //! ```
 //!
 //! Run it twice: it is the same request, and makes one workflow.

@@ -10,8 +10,8 @@ pub(crate) trait OpenVocabulary: for<'a> Deserialize<'a> {
     const OTHER: Self;
 }
 
-/// Reads a name of a vocabulary, also one that is not known. Not `serde(other)`: that would take an object for a name as well,
-/// and repeat its keys in an error.
+/// Reads a name of a vocabulary, also one that is not known. Not `serde(other)`: that would take an object for a name as
+/// well, and repeat its keys in an error.
 pub(crate) fn read_name<'de, D: Deserializer<'de>, T: OpenVocabulary>(deserializer: D) -> Result<T, D::Error> {
     let name = Cow::<str>::deserialize(deserializer)?;
     let known: StrDeserializer<'_, Error> = (*name).into_deserializer();

@@ -35,8 +35,8 @@ pub struct WorkflowCompleted {
     pub failed_actions: Vec<FailedAction>,
 }
 
-/// How a workflow ended. Terminal is terminal: it never changes afterwards. A closed vocabulary: another end would be another
-/// version.
+/// How a workflow ended. Terminal is terminal: it never changes afterwards. A closed vocabulary: another end would be
+/// another version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]

@@ -13,8 +13,8 @@ const PIPELINE = 'goal-activity';
 export type FinalStatus = 'SUCCEEDED' | 'PARTIALLY_SUCCEEDED' | 'FAILED' | 'TIMED_OUT' | 'ABORTED';
 
 /**
- * Lets a service emit `GoalActivityRequested` under its own source name, and nothing else: another source would make its
- * requests those of another service, another type would speak for the pipeline.
+ * Lets a service emit `GoalActivityRequested` under its own source name, and nothing else: another source would make
+ * its requests those of another service, another type would speak for the pipeline.
  */
 export function grantRequests(bus: IEventBus, grantee: IGrantable, source: string): Grant {
   if (source === PIPELINE || source.startsWith('aws.')) {
@@ -46,8 +46,8 @@ export interface CompletionSubscriptionProps {
 }
 
 /**
- * A queue that hears how workflows end, with a dead-letter queue for what cannot be delivered or handled. A function is reached
- * through it as well: a rule that calls a function directly loses what the function could not take.
+ * A queue that hears how workflows end, with a dead-letter queue for what cannot be delivered or handled. A function is
+ * reached through it as well: a rule that calls a function directly loses what the function could not take.
  */
 export class CompletionSubscription extends Construct {
   readonly queue: Queue;
@@ -76,7 +76,11 @@ export class CompletionSubscription extends Construct {
         detailType: ['WorkflowCompleted'],
         detail: { version: ['1'], ...(props.statuses && { status: [...props.statuses] }) },
       },
-      targets: [new SqsQueue(this.queue, { deadLetterQueue: this.dlq, maxEventAge: Duration.hours(1), retryAttempts: 185 })],
+      targets: [new SqsQueue(this.queue, {
+        deadLetterQueue: this.dlq,
+        maxEventAge: Duration.hours(1),
+        retryAttempts: 185,
+      })],
     });
     props.handler?.addEventSource(new SqsEventSource(this.queue, { batchSize: 10, reportBatchItemFailures: true }));
   }

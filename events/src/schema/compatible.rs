@@ -7,8 +7,8 @@ const ANNOTATIONS: [&str; 7] = ["$schema", "$id", "$comment", "title", "descript
 /// Compared piece by piece.
 const COMPARED: [&str; 7] = ["$ref", "allOf", "anyOf", "oneOf", "definitions", "properties", "required"];
 
-/// What in `new` breaks senders or receivers that know `old`: everything but new optional fields, new names in a vocabulary that
-/// allows for them, and other words in the descriptions.
+/// What in `new` breaks senders or receivers that know `old`: everything but new optional fields, new names in a vocabulary
+/// that allows for them, and other words in the descriptions.
 pub fn breaking_changes(old: &Value, new: &Value) -> Vec<String> {
     let mut comparison = Comparison { old, new, found: Vec::new() };
     comparison.schemas("", old, new);

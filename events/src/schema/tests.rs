@@ -238,8 +238,8 @@ fn replacements() -> Vec<Option<Value>> {
     texts.chain(others).chain([json!(vec!["a"; 65]), json!(["a"]), json!([1])]).map(Some).chain([None]).collect()
 }
 
-/// Limits on what a list or a text holds are kept by the pipeline's own code, see `goal_activity_core::inbound`. A name that
-/// is not known may be any text to a reader.
+/// Limits on what a list or a text holds are kept by the pipeline's own code, see `goal_activity_core::inbound`. A name
+/// that is not known may be any text to a reader.
 fn is_beyond_the_type(path: &str, value: &Value) -> bool {
     match path {
         "actionIds" => value.as_array().is_some_and(|a| a.is_empty() || a.len() > crate::MAX_ACTIONS),

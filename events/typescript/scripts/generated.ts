@@ -53,7 +53,8 @@ function knownNames<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value;
   const object = Object.fromEntries(Object.entries(value).map(([key, each]) => [key, knownNames(each)]));
   if (Array.isArray(object.anyOf) && object.anyOf.some((choice) => 'const' in choice)) {
-    object.anyOf = object.anyOf.map((choice: object) => ('pattern' in choice ? { ...choice, tsType: '(string & {})' } : choice));
+    object.anyOf = object.anyOf.map((choice: object) =>
+      ('pattern' in choice ? { ...choice, tsType: '(string & {})' } : choice));
   }
   return object as T;
 }

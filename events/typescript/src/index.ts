@@ -53,7 +53,8 @@ export function readEvent<Name extends EventName>(name: Name, event: unknown): R
 
 /** An entry of a `PutEvents` request, checked. `bus` is the name or the ARN of the pipeline's bus. */
 export function toEntry<Name extends EventName>(bus: string, source: string, name: Name, detail: Details[Name]) {
-  return { EventBusName: bus, Source: source, DetailType: name as string, Detail: JSON.stringify(asDetail(name, detail)) };
+  const text = JSON.stringify(asDetail(name, detail));
+  return { EventBusName: bus, Source: source, DetailType: name as string, Detail: text };
 }
 
 type Envelope = Omit<ReceivedEvent, 'detail' | 'detail-type'> & { readonly 'detail-type': string; readonly detail: unknown };

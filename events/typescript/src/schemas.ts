@@ -122,7 +122,7 @@ export const schemas = {
             "type": "string"
           }
         ],
-        "description": "Why an action got no tasks. An open vocabulary: names are never reused or changed, but new ones may come within a version.\nReceivers have to bear with a name that they do not know."
+        "description": "Why an action got no tasks. An open vocabulary: names are never reused or changed, but new ones may come within a\nversion. Receivers have to bear with a name that they do not know."
       },
       "GoalId": {
         "description": "goal id: 1 to 64 letters, digits, '-' or '_'",
@@ -328,7 +328,7 @@ export const schemas = {
             "type": "string"
           }
         ],
-        "description": "Why a request was rejected. An open vocabulary: names are never reused or changed, but new ones may come within a version.\nReceivers have to bear with a name that they do not know."
+        "description": "Why a request was rejected. An open vocabulary: names are never reused or changed, but new ones may come within a\nversion. Receivers have to bear with a name that they do not know."
       },
       "Timestamp": {
         "description": "An RFC 3339 moment. The pipeline always writes it in UTC, to the millisecond.",
@@ -690,10 +690,10 @@ export const schemas = {
             "type": "string"
           }
         ],
-        "description": "Why an action got no tasks. An open vocabulary: names are never reused or changed, but new ones may come within a version.\nReceivers have to bear with a name that they do not know."
+        "description": "Why an action got no tasks. An open vocabulary: names are never reused or changed, but new ones may come within a\nversion. Receivers have to bear with a name that they do not know."
       },
       "FinalStatus": {
-        "description": "How a workflow ended. Terminal is terminal: it never changes afterwards. A closed vocabulary: another end would be another\nversion.",
+        "description": "How a workflow ended. Terminal is terminal: it never changes afterwards. A closed vocabulary: another end would be\nanother version.",
         "oneOf": [
           {
             "const": "SUCCEEDED",

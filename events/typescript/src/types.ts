@@ -13,8 +13,8 @@ export type ExecutionArn = string;
  */
 export type ActionId = string;
 /**
- * Why an action got no tasks. An open vocabulary: names are never reused or changed, but new ones may come within a version.
- * Receivers have to bear with a name that they do not know.
+ * Why an action got no tasks. An open vocabulary: names are never reused or changed, but new ones may come within a
+ * version. Receivers have to bear with a name that they do not know.
  */
 export type FailureCode =
   | 'AI_TIMEOUT'
@@ -45,8 +45,8 @@ export type UserId = string;
  */
 export type Version = '1';
 /**
- * Why a request was rejected. An open vocabulary: names are never reused or changed, but new ones may come within a version.
- * Receivers have to bear with a name that they do not know.
+ * Why a request was rejected. An open vocabulary: names are never reused or changed, but new ones may come within a
+ * version. Receivers have to bear with a name that they do not know.
  */
 export type RejectionReason =
   | 'UNKNOWN_GOAL'
@@ -60,8 +60,8 @@ export type RejectionReason =
   | 'INVALID'
   | (string & {});
 /**
- * How a workflow ended. Terminal is terminal: it never changes afterwards. A closed vocabulary: another end would be another
- * version.
+ * How a workflow ended. Terminal is terminal: it never changes afterwards. A closed vocabulary: another end would be
+ * another version.
  */
 export type FinalStatus = 'SUCCEEDED' | 'PARTIALLY_SUCCEEDED' | 'FAILED' | 'TIMED_OUT' | 'ABORTED';
 
