@@ -1,7 +1,8 @@
 //! A plain consumer of a queue that is subscribed to `WorkflowCompleted`.
 //!
 //! ```sh
-//! cargo run --workspace --all-features --example completed_sqs -- https://sqs.eu-central-1.amazonaws.com/123456789012/completions inbox
+//! cargo run --package goal-activity-events --all-features --example completed_sqs -- \
+//!     https://sqs.eu-central-1.amazonaws.com/123456789012/completions inbox
 //! ```
 //!
 //! It keeps one file an event in the folder `inbox`. That file is both what the event makes it do and the mark that it is

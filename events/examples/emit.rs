@@ -1,7 +1,7 @@
 //! Another service asks for the tasks of a goal.
 //!
 //! ```sh
-//! cargo run --workspace --all-features --example emit -- goal-activity learn-piano user-1 plan-17
+//! cargo run --package goal-activity-events --all-features --example emit -- goal-activity learn-piano user-1 plan-17
 //! ```
 //!
 //! Run it twice: it is the same request, and makes one workflow.
