@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::settings::Secret;
-use crate::{dlq, workflow};
+use crate::{bus, dlq, workflow};
 
 const HELP: &str = "\
 Which deployment: the first of these that names one.
@@ -99,6 +99,9 @@ pub(crate) enum Command {
     Timeline(workflow::TimelineArgs),
     /// List the tasks of a goal in the order of its actions
     Tasks(workflow::TasksArgs),
+    /// Events of the bus: emit a request, see what comes
+    #[command(subcommand)]
+    Events(bus::Command),
     /// Dead letters: messages that could not be handled
     #[command(subcommand)]
     Dlq(dlq::Command),

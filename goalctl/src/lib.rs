@@ -2,6 +2,7 @@
 //!
 //! [`run`] is the whole tool but for the process around it, so that tests use it as people do.
 
+mod bus;
 mod cli;
 mod client;
 mod dlq;
@@ -115,7 +116,7 @@ where
         }
     };
     let json = cli.json;
-    match command(cli, &mut shell).await {
+    match Box::pin(command(cli, &mut shell)).await {
         Ok(code) => code,
         // The reader of a pipe has seen enough, as in `goalctl dlq list | head`.
         Err(error) if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) => {
@@ -141,20 +142,20 @@ async fn command(cli: Cli, shell: &mut Shell<'_>) -> Result<u8> {
         return Ok(DONE);
     }
     let (json, settings) = (cli.json, Settings::find(&cli.target, &shell.environment)?);
-    if let Command::Dlq(command) = cli.command {
-        let done = dlq::run(command, &Stack::open(&settings.place).await?, json, shell).await?;
-        return Ok(if done { DONE } else { NOT_DONE });
-    }
-    let client = Client::open(settings).await?;
     match cli.command {
-        Command::Start(args) => workflow::start(args, &client, json, shell).await,
-        Command::Status(args) => workflow::status(args, &client, json, shell).await,
-        Command::Cancel(args) => workflow::cancel(args, &client, json, shell).await,
-        Command::Retry(args) => workflow::retry(args, &client, json, shell).await,
-        Command::History(args) => workflow::history(args, &client, json, shell).await,
-        Command::Timeline(args) => workflow::timeline(args, &client, json, shell).await,
-        Command::Tasks(args) => workflow::tasks(args, &client, json, shell).await,
-        Command::Dlq(_) | Command::Completions { .. } => Ok(DONE),
+        Command::Completions { .. } => Ok(DONE),
+        Command::Dlq(command) => {
+            let done = dlq::run(command, &Stack::open(&settings.place).await?, json, shell).await?;
+            Ok(if done { DONE } else { NOT_DONE })
+        }
+        Command::Events(command) => bus::run(command, &Stack::open(&settings.place).await?, json, shell).await,
+        Command::Start(args) => workflow::start(args, &Client::open(settings).await?, json, shell).await,
+        Command::Status(args) => workflow::status(args, &Client::open(settings).await?, json, shell).await,
+        Command::Cancel(args) => workflow::cancel(args, &Client::open(settings).await?, json, shell).await,
+        Command::Retry(args) => workflow::retry(args, &Client::open(settings).await?, json, shell).await,
+        Command::History(args) => workflow::history(args, &Client::open(settings).await?, json, shell).await,
+        Command::Timeline(args) => workflow::timeline(args, &Client::open(settings).await?, json, shell).await,
+        Command::Tasks(args) => workflow::tasks(args, &Client::open(settings).await?, json, shell).await,
     }
 }
 

@@ -1,0 +1,118 @@
+use anyhow::Result;
+use clap::Args;
+use goal_activity_core::inbound;
+use goal_activity_core::ports::{Clock, LoadGoalHead};
+use goal_activity_events::publisher::{EventBridge, OutgoingEvent, Publisher};
+use goal_activity_events::{ActionId, Detail, EventId, GoalActivityRequested, GoalId, MAX_ACTIONS, UserId};
+use goal_activity_functions::aws::{Connection, Goals};
+use goal_activity_functions::clock::SystemClock;
+use serde::Serialize;
+
+use crate::Shell;
+use crate::failure::{DONE, Failure, NO_ACCESS};
+use crate::stack::Stack;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  goalctl events emit learn-piano
+  goalctl events emit learn-piano --user user-1 --action a-1-1 --regenerate
+  goalctl events emit learn-piano --source com.example.planner --event-id plan-17")]
+pub(crate) struct Emit {
+    /// The goal
+    goal: GoalId,
+    /// The goal's owner [default: the one in the Goals table]
+    #[arg(long, value_name = "ID")]
+    user: Option<UserId>,
+    /// Only these actions, instead of all that have no tasks [repeat it, or separate them by commas]
+    #[arg(long = "action", value_name = "ID", value_delimiter = ',')]
+    actions: Vec<ActionId>,
+    /// Replace the tasks of actions that have some
+    #[arg(long)]
+    regenerate: bool,
+    /// Who emits it
+    #[arg(long, value_name = "NAME", default_value = "goalctl", value_parser = source)]
+    source: String,
+    /// The same id from the same source again is the same request [default: a new one]
+    #[arg(long, value_name = "ID")]
+    event_id: Option<EventId>,
+}
+
+/// What was emitted. Part of the JSON output: names are never changed.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Emitted {
+    bus: String,
+    source: String,
+    detail_type: &'static str,
+    detail: GoalActivityRequested,
+}
+
+fn source(text: &str) -> Result<String, String> {
+    inbound::source(text).map_err(|_| "1 to 256 bytes without control characters".to_owned())?;
+    // EventBridge refuses them, each as an entry of its own.
+    if text.starts_with("aws.") {
+        return Err("sources that begin with aws. are AWS's own".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+pub(super) async fn emit(args: Emit, stack: &Stack, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
+    if args.actions.len() > MAX_ACTIONS {
+        return Err(Failure::usage(format!("a request has at most {MAX_ACTIONS} actions"), "make several").into());
+    }
+    let user = match args.user {
+        Some(user) => user,
+        None => owner(stack, &args.goal).await?,
+    };
+    let event_id = args.event_id.unwrap_or_else(EventId::random);
+    let request = GoalActivityRequested {
+        action_ids: (!args.actions.is_empty()).then_some(args.actions),
+        regenerate: args.regenerate,
+        ..GoalActivityRequested::new(event_id, SystemClock.now(), args.goal, user)
+    };
+    let bus = stack.output("EventBusName")?;
+    let event = OutgoingEvent::from_source(&args.source, &request)?;
+    let publisher = Publisher::new(EventBridge::new(aws_sdk_eventbridge::Client::new(&stack.sdk), bus));
+    let done = publisher.publish(&[event]).await;
+    done.map_err(|e| Failure::unavailable("the event is not on the bus", e.to_string()))?;
+    let emitted =
+        Emitted { bus: bus.to_owned(), source: args.source, detail_type: GoalActivityRequested::TYPE, detail: request };
+    shell.show(json, &emitted, Emitted::text)?;
+    Ok(DONE)
+}
+
+/// Whose goal it is.
+async fn owner(stack: &Stack, goal: &GoalId) -> Result<UserId> {
+    let goals = Goals::new(&Connection::from(stack.sdk.clone()), stack.output("GoalsTableName")?);
+    let head = goals.load_goal_head(goal).await;
+    let head = head.map_err(|e| Failure {
+        advice: Some("say whose goal it is with --user".to_owned()),
+        ..Failure::unavailable("the Goals table cannot be read", e.to_string())
+    })?;
+    let unknown = || Failure { exit: NO_ACCESS, title: format!("there is no goal {goal}"), ..Failure::default() };
+    Ok(head.ok_or_else(unknown)?.user_id)
+}
+
+impl Emitted {
+    fn text(&self) -> String {
+        let Self { bus, source, detail_type, detail } = self;
+        let (id, goal) = (&detail.event_id, &detail.goal_id);
+        format!(
+            "Emitted {detail_type} for goal {goal} on bus {bus}, as event {id} of {source:?}.\nSee what comes of it: goalctl history {goal}\n"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_is_one_that_the_bus_and_the_pipeline_take() {
+        assert!(source("com.example.planner").is_ok() && source("awsome").is_ok());
+        for wrong in ["", "a\nb", "aws.states", &"s".repeat(257)] {
+            assert!(source(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! `goalctl events`: what other services do on the event bus, and what they hear there.
+
+mod emit;
+mod report;
+mod tail;
+
+use std::fmt::Debug;
+
+use anyhow::Result;
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
+use clap::Subcommand;
+use goal_activity_events::publisher::reason;
+
+use crate::Shell;
+use crate::failure::{Failure, NO_ACCESS};
+use crate::stack::Stack;
+
+const EMIT: &str = "\
+Request the activity of a goal as another service does
+
+Puts a GoalActivityRequested event on the bus. Nothing answers it: what came of it is in the goal's history, or in a
+GoalActivityRejected event.
+
+Needs events:PutEvents on the bus; without --user also dynamodb:GetItem on the Goals table; on AWS
+cloudformation:DescribeStacks.";
+const TAIL: &str = "\
+Show the events of the bus as they come
+
+Makes a queue and a rule of its own, and removes them at the end, on Ctrl-C too. Both are named goalctl-tail-…, so that a
+permission may be limited to that.
+
+Needs sqs:CreateQueue, GetQueueAttributes, SetQueueAttributes, ReceiveMessage, DeleteMessage, DeleteQueue;
+events:PutRule, PutTargets, RemoveTargets, DeleteRule; on AWS cloudformation:DescribeStacks.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Request the activity of a goal as another service does
+    #[command(long_about = EMIT)]
+    Emit(emit::Emit),
+    /// Show the events of the bus as they come
+    #[command(long_about = TAIL)]
+    Tail(tail::Tail),
+}
+
+/// Answers the exit code.
+pub(crate) async fn run(command: Command, stack: &Stack, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
+    match command {
+        Command::Emit(args) => emit::emit(args, stack, json, shell).await,
+        Command::Tail(args) => tail::tail(args, stack, json, shell).await,
+    }
+}
+
+/// Why a call of AWS failed.
+fn failed<E, R>(what: &str, error: &SdkError<E, R>) -> Failure
+where
+    E: std::error::Error + ProvideErrorMetadata + 'static,
+    R: Debug + 'static,
+{
+    let failure = Failure::unavailable(format!("cannot {what}"), reason(error));
+    let refused = |code: &str| code.contains("AccessDenied") || code.contains("AuthorizationError");
+    if !error.code().is_some_and(refused) {
+        return failure;
+    }
+    let advice = "`goalctl events tail --help` and `goalctl events emit --help` tell what has to be allowed";
+    Failure { exit: NO_ACCESS, retryable: false, advice: Some(advice.to_owned()), ..failure }
+}
