@@ -1,11 +1,17 @@
 //! The deployed pipeline, driven through its HTTP API and its event bus. One module a story; the tests share one stack and
 //! keep apart by goal.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation is how a test reports")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failed expectation is how a test reports"
+)]
 
 mod all_good;
 mod authorisation;
 mod cancel;
 mod dead_letters;
+mod goalctl;
 mod history;
 mod idempotency_key;
 mod isolation;
