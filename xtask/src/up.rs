@@ -103,8 +103,8 @@ fn explain(folder: &Path) -> Result<()> {
     curl("-X POST ", &start_path(&goal));
     curl("", &status_path(&first));
     curl("", &tasks_path(&goal));
-    println!("\nIts dead letters:\n");
-    println!("export GOAL_ACTIVITY_STACK='{}'\ncargo goalctl dlq list", stack_file(folder).display());
+    println!("\nThe same without a token, and more; `cargo goalctl --help`:\n");
+    println!("cargo goalctl start {goal} --wait\ncargo goalctl tasks {goal}\ncargo goalctl dlq list");
     println!("\nEnd it with: cargo xtask down");
     Ok(())
 }

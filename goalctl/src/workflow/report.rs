@@ -90,8 +90,8 @@ impl Followed {
 
     /// The same with the time left.
     pub(super) fn note(&self) -> String {
-        let left = self.estimated_seconds_remaining.filter(|_| !self.is_over());
-        self.counts() + &left.map(|left| format!(", about {} left", span(left * 1000))).unwrap_or_default()
+        let left = self.estimated_seconds_remaining.filter(|left| *left > 0 && !self.is_over());
+        self.counts() + &left.map(|left| format!(", about {left} s left")).unwrap_or_default()
     }
 
     /// All of it.

@@ -17,6 +17,8 @@ use crate::failure::Failure;
 /// than every two seconds for long.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// How often the clock of a bar moves.
+const TICK: Duration = Duration::from_millis(200);
 /// How long after its time limit a workflow may still be settled.
 const MARGIN: Duration = Duration::from_secs(180);
 
@@ -54,19 +56,20 @@ impl Display {
         let (terminal, colours) = (shell.terminal.progress, shell.terminal.colours);
         let target = if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(0), target);
-        let colour = if colours { ".cyan/dim" } else { "" };
-        let template = format!("{{bar:32{colour}}} {{pos}}/{{len}} actions, {{msg}} [{{elapsed}}]");
+        let colour = if colours { ":.cyan/dim" } else { "" };
+        let template = format!("{{wide_bar{colour}}} {{pos}}/{{len}} actions, {{msg}} [{{elapsed}}]");
         bar.set_style(ProgressStyle::with_template(&template)?.progress_chars("━╸─"));
-        if terminal {
-            bar.enable_steady_tick(Duration::from_millis(200));
-        }
         Ok(Self { bar, lines: !terminal && !json, last: String::new() })
     }
 
     fn show(&mut self, progress: &Followed, shell: &mut Shell<'_>) -> Result<()> {
-        self.bar.set_length(progress.total_actions);
-        self.bar.set_position(progress.processed_actions);
+        self.bar.update(|bar| {
+            bar.set_len(progress.total_actions);
+            bar.set_pos(progress.processed_actions);
+        });
         self.bar.set_message(progress.note());
+        // Not earlier: a bar without a length looks full.
+        self.bar.enable_steady_tick(TICK);
         // Without the time left, which changes even when nothing has happened.
         let line = format!("{}/{} actions, {}", progress.processed_actions, progress.total_actions, progress.counts());
         if self.lines && line != self.last {
