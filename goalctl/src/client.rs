@@ -4,8 +4,9 @@ use std::cell::RefCell;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 use ureq::Agent;
@@ -70,6 +71,13 @@ enum Next {
     TryAgain,
 }
 
+/// Items of several pages, and whether there are more.
+#[derive(Debug, Serialize)]
+pub(crate) struct Items {
+    pub(crate) items: Vec<Value>,
+    pub(crate) more: bool,
+}
+
 impl Client {
     /// The client that the settings describe.
     pub(crate) async fn open(settings: Settings) -> Result<Self> {
@@ -104,6 +112,30 @@ impl Client {
     /// Asks the API to do something.
     pub(crate) async fn post(&self, path: &str, body: Value) -> Result<Value> {
         self.send(Call { url: self.address(path), body: Some(body), key: None }, false).await
+    }
+
+    /// Reads page by page, as far as is wanted.
+    pub(crate) async fn items(
+        &self,
+        path: &str,
+        filters: &[(&str, String)],
+        wanted: Option<usize>,
+        most: usize,
+    ) -> Result<Items> {
+        let filters: Vec<_> = filters.iter().map(|(name, value)| format!("&{name}={}", encode(value))).collect();
+        let filters = filters.concat();
+        let (mut items, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let limit = wanted.map_or(most, |wanted| (wanted - items.len()).min(most));
+            let mut page = self.get(&format!("{path}?limit={limit}{filters}{cursor}")).await?;
+            let Value::Array(found) = page["items"].take() else { bail!("a page without items") };
+            items.extend(found);
+            let Some(next) = page["nextCursor"].as_str() else { return Ok(Items { items, more: false }) };
+            if wanted.is_some_and(|wanted| items.len() >= wanted) {
+                return Ok(Items { items, more: true });
+            }
+            cursor = format!("&cursor={}", encode(next));
+        }
     }
 
     fn address(&self, path: &str) -> String {
@@ -299,6 +331,76 @@ mod tests {
         let full = Attempt::Answered(429, r#"{"code": "TOO_MANY_RUNNING", "retryable": true}"#.into());
         assert_eq!(next(&full, 1, true, true), Next::TakeIt);
         assert_eq!([200, 202, 400, 404, 409].map(|s| next(&answered(s), 1, true, true)), [const { Next::TakeIt }; 5]);
+    }
+
+    /// Gives these answers one after the other, and then tells what was asked.
+    fn server(answers: Vec<(u16, Value)>) -> (String, std::thread::JoinHandle<Vec<String>>) {
+        use std::io::{BufRead, BufReader, Read, Write};
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let serve = move |(status, body): (u16, Value)| {
+            let mut stream = listener.accept().unwrap().0;
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let lines = reader.by_ref().lines().map(Result::unwrap).take_while(|line| !line.is_empty());
+            let head: Vec<String> = lines.map(|line| line.to_lowercase()).collect();
+            let length = head.iter().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+            reader.read_exact(&mut vec![0; length.unwrap_or_default()]).unwrap();
+            let (body, close) = (body.to_string(), "connection: close");
+            let length = body.len();
+            write!(stream, "HTTP/1.1 {status} x\r\n{close}\r\ncontent-length: {length}\r\n\r\n{body}").unwrap();
+            head.join("\n")
+        };
+        (url, std::thread::spawn(move || answers.into_iter().map(serve).collect()))
+    }
+
+    async fn client(url: String, token: TokenSource) -> Client {
+        let place = crate::settings::Place { url: Some(url), ..Default::default() };
+        Client::open(Settings { place, token: Some(token) }).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_start_that_is_not_possible_right_now_is_made_again_with_the_same_key() {
+        let busy = json!({ "code": "UNAVAILABLE", "retryable": true });
+        let (url, server) = server(vec![(503, busy), (202, json!({ "executionArn": "a" }))]);
+        let client = client(url, TokenSource::Given("t0ken".into())).await;
+        let started = client.post_once("/api/start", json!({}), "key-1").await.unwrap();
+        assert_eq!(started["executionArn"], "a");
+        let asked = server.join().unwrap();
+        assert!(asked.iter().all(|a| a.contains("\nidempotency-key: key-1")), "{asked:?}");
+        assert!(asked.iter().all(|a| a.contains("\nauthorization: bearer t0ken")), "{asked:?}");
+    }
+
+    #[tokio::test]
+    async fn an_expired_token_is_replaced_by_what_the_program_prints() {
+        let (url, server) = server(vec![(401, json!({ "message": "Unauthorized" })), (200, json!({}))]);
+        let client = client(url, TokenSource::Command(vec!["echo".into(), "t0ken".into()])).await;
+        client.get("/api/x").await.unwrap();
+        assert_eq!(server.join().unwrap().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn pages_are_read_until_there_are_enough_or_no_more() {
+        let page = |items: Value, next: Option<&str>| match next {
+            Some(next) => (200, json!({ "items": items, "nextCursor": next })),
+            None => (200, json!({ "items": items })),
+        };
+        let pages = vec![page(json!([1, 2]), Some("a=")), page(json!([]), Some("b")), page(json!([3]), None)];
+        let (url, server) = server(pages);
+        let client = client(url, TokenSource::Given("t".into())).await;
+        let all = client.items("/x", &[("status", "A B".into())], None, 2).await.unwrap();
+        assert_eq!((all.items, all.more), (vec![json!(1), json!(2), json!(3)], false));
+        let asked: Vec<_> = server.join().unwrap().iter().map(|a| a.lines().next().unwrap().to_owned()).collect();
+        assert!(asked[0].starts_with("get /x?limit=2&status=a%20b http"), "{asked:?}");
+        assert!(asked[1].contains("&cursor=a%3d ") && asked[2].contains("&cursor=b "), "{asked:?}");
+    }
+
+    #[tokio::test]
+    async fn no_more_is_read_than_is_wanted() {
+        let (url, server) = server(vec![(200, json!({ "items": [1, 2], "nextCursor": "a" }))]);
+        let client = client(url, TokenSource::Given("t".into())).await;
+        let some = client.items("/x", &[], Some(2), 100).await.unwrap();
+        assert_eq!((some.items.len(), some.more), (2, true));
+        assert!(server.join().unwrap()[0].starts_with("get /x?limit=2 http"));
     }
 
     #[test]

@@ -9,11 +9,10 @@ use anyhow::{Context, Result};
 use clap::Args;
 use goal_activity_core::execution::Status as WorkflowStatus;
 use goal_activity_events::{ActionId, EventId, ExecutionArn, GoalId, InvalidId, InvalidTimestamp, Timestamp};
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::Shell;
-use crate::client::{Client, encode};
+use crate::client::{Client, Items, encode};
 use crate::failure::{DONE, Failure, NO_ACCESS, NOT_DONE};
 use crate::text::{counted, printable};
 use report::{Followed, History, Tasks, Timeline};
@@ -167,13 +166,6 @@ fn read_time(text: &str) -> Result<Timestamp, InvalidTimestamp> {
     text.parse().or_else(|e| format!("{text}T00:00:00Z").parse().map_err(|_| e))
 }
 
-/// Items of several pages, and whether there are more.
-#[derive(Debug, Serialize)]
-struct Items {
-    items: Vec<Value>,
-    more: bool,
-}
-
 impl Client {
     async fn arn(&self, chosen: &Chosen) -> Result<ExecutionArn> {
         let goal = match &chosen.workflow {
@@ -189,24 +181,6 @@ impl Client {
             ..Failure::default()
         };
         Ok(arn.ok_or_else(none)?.parse()?)
-    }
-
-    /// Reads page by page, as far as is wanted.
-    async fn items(&self, path: &str, filters: &[(&str, String)], wanted: Option<usize>, most: usize) -> Result<Items> {
-        let filters: Vec<_> = filters.iter().map(|(name, value)| format!("&{name}={}", encode(value))).collect();
-        let filters = filters.concat();
-        let (mut items, mut cursor) = (Vec::new(), String::new());
-        loop {
-            let limit = wanted.map_or(most, |wanted| (wanted - items.len()).min(most));
-            let mut page = self.get(&format!("{path}?limit={limit}{filters}{cursor}")).await?;
-            let Value::Array(found) = page["items"].take() else { anyhow::bail!("a page without items") };
-            items.extend(found);
-            let Some(next) = page["nextCursor"].as_str() else { return Ok(Items { items, more: false }) };
-            if wanted.is_some_and(|wanted| items.len() >= wanted) {
-                return Ok(Items { items, more: true });
-            }
-            cursor = format!("&cursor={}", encode(next));
-        }
     }
 }
 
