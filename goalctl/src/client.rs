@@ -373,9 +373,14 @@ mod tests {
     #[tokio::test]
     async fn an_expired_token_is_replaced_by_what_the_program_prints() {
         let (url, server) = server(vec![(401, json!({ "message": "Unauthorized" })), (200, json!({}))]);
-        let client = client(url, TokenSource::Command(vec!["echo".into(), "t0ken".into()])).await;
+        // Another process each time.
+        let program = TokenSource::Command(["sh", "-c", "echo t-$$"].map(str::to_owned).into());
+        let client = client(url, program).await;
         client.get("/api/x").await.unwrap();
-        assert_eq!(server.join().unwrap().len(), 2);
+        let asked = server.join().unwrap();
+        let token = |a: &String| a.lines().find(|line| line.starts_with("authorization: bearer t-")).map(str::to_owned);
+        let tokens: Vec<_> = asked.iter().map(|a| token(a).unwrap()).collect();
+        assert!(tokens.len() == 2 && tokens[0] != tokens[1], "{tokens:?}");
     }
 
     #[tokio::test]
