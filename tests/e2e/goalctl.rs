@@ -233,7 +233,8 @@ async fn p2_an_event_is_emitted_twice_and_heard_to_make_one_workflow() {
     let goal = stack.goal(&user, Chart::of(9)).await;
     let arguments = ["--goal", goal.as_str(), "--type", "WorkflowCompleted", "--count", "1", "--for", "50"];
     let (child, name) = tail(&user, &arguments).await;
-    let emit = ["events", "emit", goal.as_str(), "--event-id", "plan-17", "--source", "planner", "--json"];
+    let id = format!("plan-for-{goal}");
+    let emit = ["events", "emit", goal.as_str(), "--event-id", &id, "--source", "planner", "--json"];
     let (first, again) = (goalctl(&user, &emit).await, goalctl(&user, &emit).await);
     assert_eq!((first.code, again.code), (Some(0), Some(0)), "{first:?} {again:?}");
     assert_eq!(first.json()["detail"]["userId"], json!(user.id), "the goal's owner");
