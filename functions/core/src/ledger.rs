@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use goal_activity_events::{ActionId, FailedAction, FailureCode};
+use goal_activity_events::{ActionId, FailedAction, FailureCode, Usage};
 use serde::{Deserialize, Serialize};
 
 /// The longest message of a failure, in characters.
@@ -32,8 +32,9 @@ pub enum ActionOutcome {
     Succeeded {
         /// How many.
         tasks: usize,
-        /// How often the AI was asked.
-        attempts: u32,
+        /// What the AI took for it.
+        #[serde(flatten)]
+        usage: Usage,
     },
     /// No task is saved.
     Failed(Failure),
@@ -47,18 +48,19 @@ pub struct Failure {
     pub code: FailureCode,
     /// Why, for people; at most [`MAX_MESSAGE`] characters.
     pub message: String,
-    /// How often the AI was asked.
-    pub attempts: u32,
+    /// What the AI took for it.
+    #[serde(flatten)]
+    pub usage: Usage,
 }
 
 impl Failure {
     /// A failure whose message is cut to what may be stored.
-    pub fn new(code: FailureCode, message: impl AsRef<str>, attempts: u32) -> Self {
-        Self { code, message: message.as_ref().chars().take(MAX_MESSAGE).collect(), attempts }
+    pub fn new(code: FailureCode, message: impl AsRef<str>, usage: Usage) -> Self {
+        Self { code, message: message.as_ref().chars().take(MAX_MESSAGE).collect(), usage }
     }
 
     fn of(self, action_id: ActionId) -> FailedAction {
-        FailedAction { action_id, code: self.code, message: self.message, attempts: self.attempts }
+        FailedAction { action_id, code: self.code, message: self.message, attempts: self.usage.attempts }
     }
 }
 
@@ -69,6 +71,8 @@ pub struct Tally {
     pub succeeded: u32,
     /// The others, in the order of the actions.
     pub failed: Vec<FailedAction>,
+    /// What the AI took for all that have an outcome.
+    pub usage: Usage,
 }
 
 impl Tally {
@@ -81,7 +85,7 @@ impl Tally {
     /// must be sealed.
     pub fn at_end(actions: &[ActionId], ledgers: &[BatchLedger]) -> Self {
         let lost =
-            || Failure::new(FailureCode::NotProcessed, "no worker finished this action before the workflow ended", 0);
+            || Failure::new(FailureCode::NotProcessed, "no worker finished this action before the workflow ended", Usage::default());
         Self::count(actions, |id| {
             let recorded = ledgers.iter().find_map(|l| l.outcomes.get(id)).cloned();
             Some(recorded.unwrap_or_else(|| ActionOutcome::Failed(lost())))
@@ -91,11 +95,11 @@ impl Tally {
     /// What became of these actions in a workflow that was cancelled: whatever was saved is removed, so none has succeeded.
     /// The ledgers must be sealed.
     pub fn cancelled(actions: &[ActionId], ledgers: &[BatchLedger]) -> Self {
-        let cancelled = || Failure::new(FailureCode::Cancelled, "the workflow was cancelled", 0);
+        let cancelled = || Failure::new(FailureCode::Cancelled, "the workflow was cancelled", Usage::default());
         Self::count(actions, |id| match ledgers.iter().find_map(|l| l.outcomes.get(id)) {
             Some(ActionOutcome::Failed(failure)) => Some(ActionOutcome::Failed(failure.clone())),
-            Some(ActionOutcome::Succeeded { attempts, .. }) => {
-                Some(ActionOutcome::Failed(Failure { attempts: *attempts, ..cancelled() }))
+            Some(ActionOutcome::Succeeded { usage, .. }) => {
+                Some(ActionOutcome::Failed(Failure { usage: *usage, ..cancelled() }))
             }
             None => Some(ActionOutcome::Failed(cancelled())),
         })
@@ -104,8 +108,14 @@ impl Tally {
     fn count(actions: &[ActionId], outcome: impl Fn(&ActionId) -> Option<ActionOutcome>) -> Self {
         actions.iter().fold(Self::default(), |mut tally, id| {
             match outcome(id) {
-                Some(ActionOutcome::Succeeded { .. }) => tally.succeeded += 1,
-                Some(ActionOutcome::Failed(failure)) => tally.failed.push(failure.of(id.clone())),
+                Some(ActionOutcome::Succeeded { usage, .. }) => {
+                    tally.succeeded += 1;
+                    tally.usage += usage;
+                }
+                Some(ActionOutcome::Failed(failure)) => {
+                    tally.usage += failure.usage;
+                    tally.failed.push(failure.of(id.clone()));
+                }
                 None => {}
             }
             tally
@@ -134,8 +144,8 @@ mod tests {
     fn an_action_without_an_outcome_is_lost_only_at_the_end() {
         let actions = [id("a"), id("b"), id("c")];
         let ledger = ledger(&[
-            ("a", ActionOutcome::Succeeded { tasks: 3, attempts: 1 }),
-            ("c", ActionOutcome::Failed(Failure::new(FailureCode::AiTimeout, "slow", 3))),
+            ("a", ActionOutcome::Succeeded { tasks: 3, usage: Usage::of_attempts(1) }),
+            ("c", ActionOutcome::Failed(Failure::new(FailureCode::AiTimeout, "slow", Usage::of_attempts(3)))),
         ]);
         let so_far = Tally::so_far(&actions, &ledger);
         assert_eq!((so_far.succeeded, so_far.failed_count()), (1, 1));
@@ -149,8 +159,8 @@ mod tests {
     fn a_cancelled_workflow_has_no_successes_and_keeps_the_reasons_it_knows() {
         let actions = [id("a"), id("b"), id("c")];
         let ledger = ledger(&[
-            ("a", ActionOutcome::Succeeded { tasks: 3, attempts: 2 }),
-            ("c", ActionOutcome::Failed(Failure::new(FailureCode::AiTimeout, "slow", 3))),
+            ("a", ActionOutcome::Succeeded { tasks: 3, usage: Usage::of_attempts(2) }),
+            ("c", ActionOutcome::Failed(Failure::new(FailureCode::AiTimeout, "slow", Usage::of_attempts(3)))),
         ]);
         let end = Tally::cancelled(&actions, &[ledger]);
         let failed: Vec<_> = end.failed.iter().map(|f| (f.code, f.attempts)).collect();
@@ -160,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_long_message_is_cut_by_characters() {
-        let failure = Failure::new(FailureCode::AiUnavailable, "あ".repeat(500), 1);
+        let failure = Failure::new(FailureCode::AiUnavailable, "あ".repeat(500), Usage::of_attempts(1));
         assert_eq!(failure.message.chars().count(), MAX_MESSAGE);
     }
 }

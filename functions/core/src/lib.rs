@@ -13,6 +13,7 @@ pub mod limits;
 pub mod notice;
 pub mod outcome;
 pub mod ports;
+pub mod price;
 pub mod reconcile;
 pub mod rows;
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Tasks, and the rules that a generated one must keep.
 
+use std::collections::HashSet;
+
 use goal_activity_events::{ActionId, ExecutionArn, GoalId, TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -82,6 +84,37 @@ impl TryFrom<Vec<TaskDraft>> for TaskDrafts {
         } else {
             Err(InvalidDraft::Count(drafts.len()))
         }
+    }
+}
+
+/// The shortest description that says enough, in Unicode scalar values.
+pub const GOOD_DESCRIPTION: usize = 20;
+
+/// What is not as good as it should be with accepted drafts. Says which, never the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DraftWarning {
+    /// The title is the same as that of an earlier one.
+    #[error("task {0} has the title of an earlier one")]
+    DuplicateTitle(usize),
+    /// The description is shorter than [`GOOD_DESCRIPTION`].
+    #[error("task {0} has a description of {1} characters, fewer than {GOOD_DESCRIPTION}")]
+    ShortDescription(usize, usize),
+}
+
+impl TaskDrafts {
+    /// What is not as good as it should be, by the number of the task, from 1.
+    pub fn warnings(&self) -> Vec<DraftWarning> {
+        let mut titles = HashSet::new();
+        let numbered = self.0.iter().zip(1..);
+        numbered
+            .flat_map(|(draft, n)| {
+                let again = !titles.insert(draft.title.as_str());
+                let length = draft.description.chars().count();
+                let duplicate = again.then_some(DraftWarning::DuplicateTitle(n));
+                let short = (length < GOOD_DESCRIPTION).then_some(DraftWarning::ShortDescription(n, length));
+                duplicate.into_iter().chain(short)
+            })
+            .collect()
     }
 }
 
@@ -183,6 +216,14 @@ mod tests {
     fn estimates_are_15_to_120_minutes() {
         let accepted = [14, 15, 120, 121].map(|m| draft("a", "", m).is_ok());
         assert_eq!(accepted, [false, true, true, false]);
+    }
+
+    #[test]
+    fn duplicate_titles_and_short_descriptions_are_accepted_with_a_warning() {
+        let (short, long) = ("説".repeat(19), "説".repeat(20));
+        let drafts = [draft("a", &long, 30), draft("b", &short, 30), draft("a", &long, 30)];
+        let drafts: TaskDrafts = drafts.into_iter().collect::<Result<Vec<_>, _>>().unwrap().try_into().unwrap();
+        assert_eq!(drafts.warnings(), [DraftWarning::ShortDescription(2, 19), DraftWarning::DuplicateTitle(3)]);
     }
 
     #[test]

@@ -2,8 +2,7 @@
 
 mod offline;
 
-use goal_activity_core::ports::{GenerateTasks, GenerationError, GenerationRequest};
-use goal_activity_core::task::TaskDrafts;
+use goal_activity_core::ports::{GenerateTasks, Generation, GenerationError, GenerationRequest};
 
 pub use offline::Offline;
 
@@ -26,7 +25,7 @@ impl Generator {
 }
 
 impl GenerateTasks for Generator {
-    async fn generate(&self, request: GenerationRequest<'_>) -> Result<TaskDrafts, GenerationError> {
+    async fn generate(&self, request: GenerationRequest<'_>) -> Result<Generation, GenerationError> {
         match self {
             Self::Offline(offline) => offline.generate(request).await,
         }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use goal_activity_core::goal::{Action, ActionKind};
 use goal_activity_core::limits::MAX_TASKS_PER_ACTION;
-use goal_activity_core::ports::{GenerateTasks, GenerationError, GenerationRequest};
+use goal_activity_core::ports::{GenerateTasks, Generation, GenerationError, GenerationRequest};
 use goal_activity_core::task::{InvalidDraft, MAX_DESCRIPTION, MAX_TITLE, MINUTES, Priority, TaskDraft, TaskDrafts};
 use goal_activity_events::FailureCode;
 
@@ -47,25 +47,24 @@ impl Script {
 }
 
 impl GenerateTasks for Offline {
-    async fn generate(&self, request: GenerationRequest<'_>) -> Result<TaskDrafts, GenerationError> {
+    async fn generate(&self, request: GenerationRequest<'_>) -> Result<Generation, GenerationError> {
         let script = Script::of(request.action);
         if !script.latency.is_zero() {
             tokio::time::sleep(script.latency).await;
         }
         if script.fail {
-            let message = "the offline generator was told to refuse this action".to_owned();
-            return Err(GenerationError { code: FailureCode::AiRejected, message, transient: false });
+            let message = "the offline generator was told to refuse this action";
+            return Err(GenerationError::permanent(FailureCode::AiRejected, message));
         }
         if request.attempt <= script.fail_times {
-            let message = "the offline generator was told to fail this attempt".to_owned();
-            return Err(GenerationError { code: FailureCode::AiThrottled, message, transient: true });
+            let message = "the offline generator was told to fail this attempt";
+            return Err(GenerationError::transient(FailureCode::AiThrottled, message));
         }
         let drafts = if script.max_size { largest() } else { steps(request.action) };
-        drafts.and_then(TaskDrafts::try_from).map_err(|e| GenerationError {
-            code: FailureCode::AiInvalidAnswer,
-            message: e.to_string(),
-            transient: true,
-        })
+        let drafts = drafts.and_then(TaskDrafts::try_from);
+        drafts
+            .map(Generation::from)
+            .map_err(|e| GenerationError::transient(FailureCode::AiInvalidAnswer, e.to_string()))
     }
 }
 
@@ -187,7 +186,7 @@ mod tests {
         Action { title: title.into(), constraints: constraints.into(), kind, ..sample }
     }
 
-    async fn ask(action: &Action, attempt: u32) -> Result<TaskDrafts, GenerationError> {
+    async fn ask(action: &Action, attempt: u32) -> Result<Generation, GenerationError> {
         let goal = samples::goal("g", "u", 0).head;
         Offline.generate(GenerationRequest { goal: &goal, sub_goal: None, action, attempt }).await
     }

@@ -1,9 +1,8 @@
 use goal_activity_core::execution::Execution;
 use goal_activity_core::notice::Notice;
 use goal_activity_core::ports::{
-    Event, GenerateTasks, GenerationError, GenerationRequest, Notify, Outside, PublishEvent,
+    Event, GenerateTasks, Generation, GenerationError, GenerationRequest, Notify, Outside, PublishEvent,
 };
-use goal_activity_core::task::TaskDrafts;
 
 use super::World;
 use crate::generator::Offline;
@@ -16,7 +15,7 @@ impl PublishEvent for World {
 }
 
 impl GenerateTasks for World {
-    async fn generate(&self, request: GenerationRequest<'_>) -> Result<TaskDrafts, GenerationError> {
+    async fn generate(&self, request: GenerationRequest<'_>) -> Result<Generation, GenerationError> {
         self.state().asked.push(request.action.action_id.clone());
         Offline.generate(request).await
     }

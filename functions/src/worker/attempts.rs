@@ -3,52 +3,73 @@ use std::time::Duration;
 use goal_activity_core::goal::{Action, Goal};
 use goal_activity_core::ledger::Failure;
 use goal_activity_core::limits::{AI_ATTEMPTS, AI_CALL, AI_FIRST_WAIT};
-use goal_activity_core::ports::{GenerateTasks, GenerationError, GenerationRequest};
-use goal_activity_core::task::TaskDrafts;
-use goal_activity_events::FailureCode;
+use goal_activity_core::ports::{GenerateTasks, Generation, GenerationError, GenerationRequest, Tokens};
+use goal_activity_core::price::Prices;
+use goal_activity_events::{FailureCode, Usage};
 use tokio::time::{Instant, sleep, timeout};
 
-/// Asks the AI for an action's tasks, again after passing failures, and never past the end of the batch's time. Answers the
-/// drafts and how many attempts they took.
+/// Asks the AI for an action's tasks, again after passing failures, and never past the end of the batch's time. Answers what
+/// was generated and what all attempts together took.
 pub(super) async fn generate(
     generator: &impl GenerateTasks,
+    prices: Option<Prices>,
     goal: &Goal,
     action: &Action,
     time_left: Duration,
-) -> Result<(TaskDrafts, u32), Failure> {
+) -> Result<(Generation, Usage), Failure> {
     let deadline = Instant::now() + time_left;
     let mut wait = AI_FIRST_WAIT;
-    for attempt in 1.. {
+    let mut usage = Usage::default();
+    for attempt in 1..=AI_ATTEMPTS {
         let request = GenerationRequest { goal: &goal.head, sub_goal: goal.sub_goal_of(action), action, attempt };
-        let left = deadline.saturating_duration_since(Instant::now());
+        let asked = Instant::now();
+        let left = deadline.saturating_duration_since(asked);
         if left.is_zero() {
-            return Err(out_of_time(attempt - 1));
+            break;
         }
-        let error = match timeout(AI_CALL.min(left), generator.generate(request)).await {
-            Ok(Ok(drafts)) => return Ok((drafts, attempt)),
+        let answer = timeout(AI_CALL.min(left), generator.generate(request)).await;
+        let tokens = match &answer {
+            Ok(Ok(generation)) => generation.tokens,
+            Ok(Err(error)) => error.tokens,
+            Err(_) => Tokens::default(),
+        };
+        usage += spent(tokens, asked.elapsed(), prices);
+        let error = match answer {
+            Ok(Ok(generation)) => return Ok((generation, usage)),
             Ok(Err(error)) => error,
-            Err(_) if left <= AI_CALL => return Err(out_of_time(attempt)),
+            Err(_) if left <= AI_CALL => break,
             Err(_) => too_slow(),
         };
         if !error.transient || attempt == AI_ATTEMPTS {
-            return Err(Failure::new(error.code, error.message, attempt));
+            return Err(Failure::new(error.code, error.message, usage));
         }
-        if deadline.saturating_duration_since(Instant::now()) <= wait {
-            return Err(out_of_time(attempt));
+        // An AI that names a time will refuse whatever comes before it.
+        let rest = error.retry_after.map_or(wait, |asked| asked.max(wait));
+        if deadline.saturating_duration_since(Instant::now()) <= rest {
+            break;
         }
-        sleep(wait).await;
+        sleep(rest).await;
         wait *= 2;
     }
-    Err(out_of_time(AI_ATTEMPTS))
+    Err(Failure::new(
+        FailureCode::BatchDeadline,
+        "the batch's time was over before this action was finished",
+        usage,
+    ))
 }
 
-fn out_of_time(attempts: u32) -> Failure {
-    Failure::new(FailureCode::BatchDeadline, "the batch's time was over before this action was finished", attempts)
+fn spent(tokens: Tokens, time: Duration, prices: Option<Prices>) -> Usage {
+    Usage {
+        attempts: 1,
+        input_tokens: tokens.input,
+        output_tokens: tokens.output,
+        latency_ms: u64::try_from(time.as_millis()).unwrap_or(u64::MAX),
+        cost_micro_usd: prices.map(|prices| prices.of(tokens)),
+    }
 }
 
 fn too_slow() -> GenerationError {
-    let message = format!("no answer within {} s", AI_CALL.as_secs());
-    GenerationError { code: FailureCode::AiTimeout, message, transient: true }
+    GenerationError::transient(FailureCode::AiTimeout, format!("no answer within {} s", AI_CALL.as_secs()))
 }
 
 #[cfg(test)]
@@ -62,31 +83,33 @@ mod tests {
         failures: u32,
         transient: bool,
         latency: Duration,
+        retry_after: Option<Duration>,
         asked_at: Mutex<Vec<Instant>>,
     }
 
     impl Flaky {
         fn new(failures: u32, transient: bool, latency: Duration) -> Self {
-            Self { failures, transient, latency, asked_at: Mutex::default() }
+            Self { failures, transient, latency, retry_after: None, asked_at: Mutex::default() }
         }
     }
 
     impl GenerateTasks for Flaky {
-        async fn generate(&self, request: GenerationRequest<'_>) -> Result<TaskDrafts, GenerationError> {
+        async fn generate(&self, request: GenerationRequest<'_>) -> Result<Generation, GenerationError> {
             self.asked_at.lock().unwrap().push(Instant::now());
             sleep(self.latency).await;
+            let tokens = Tokens { input: 100, output: 10 };
             if request.attempt <= self.failures {
-                let (code, message) = (FailureCode::AiThrottled, "busy".to_owned());
-                return Err(GenerationError { code, message, transient: self.transient });
+                let busy = GenerationError::transient(FailureCode::AiThrottled, "busy").with_tokens(tokens);
+                return Err(GenerationError { transient: self.transient, retry_after: self.retry_after, ..busy });
             }
-            Ok(samples::drafts(1))
+            Ok(Generation { tokens, ..samples::drafts(1).into() })
         }
     }
 
     async fn ask(ai: &Flaky, time_left: u64) -> Result<u32, (FailureCode, u32)> {
         let goal = samples::goal("g", "u", 1);
-        let answer = generate(ai, &goal, &goal.actions[0], Duration::from_secs(time_left)).await;
-        answer.map(|(_, attempts)| attempts).map_err(|f| (f.code, f.attempts))
+        let answer = generate(ai, None, &goal, &goal.actions[0], Duration::from_secs(time_left)).await;
+        answer.map(|(_, usage)| usage.attempts).map_err(|f| (f.code, f.usage.attempts))
     }
 
     #[tokio::test(start_paused = true)]
@@ -96,6 +119,43 @@ mod tests {
         let at = ai.asked_at.into_inner().unwrap();
         assert_eq!([at[1] - at[0], at[2] - at[1]].map(|d| d.as_secs()), [2, 4]);
         assert_eq!(ask(&Flaky::new(3, true, Duration::ZERO), 285).await, Err((FailureCode::AiThrottled, 3)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_attempt_is_counted_and_paid_for() {
+        let goal = samples::goal("g", "u", 1);
+        let prices = Prices { input: 3_000_000, output: 15_000_000 };
+        let all_time = Duration::from_secs(285);
+        let of = |attempts: u32| Usage {
+            attempts,
+            input_tokens: 100 * u64::from(attempts),
+            output_tokens: 10 * u64::from(attempts),
+            latency_ms: 1_000 * u64::from(attempts),
+            cost_micro_usd: Some(450 * u64::from(attempts)),
+        };
+        let ai = Flaky::new(2, true, Duration::from_secs(1));
+        let (_, usage) = generate(&ai, Some(prices), &goal, &goal.actions[0], all_time).await.unwrap();
+        assert_eq!(usage, of(3));
+        let ai = Flaky::new(2, false, Duration::from_secs(1));
+        let failure = generate(&ai, Some(prices), &goal, &goal.actions[0], all_time).await.unwrap_err();
+        assert_eq!(failure.usage, of(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_ai_that_names_a_time_is_left_alone_for_it() {
+        let patient = Flaky { retry_after: Some(Duration::from_secs(30)), ..Flaky::new(1, true, Duration::ZERO) };
+        let begin = Instant::now();
+        assert_eq!(ask(&patient, 285).await, Ok(2));
+        assert_eq!(begin.elapsed().as_secs(), 30);
+        // Less than the usual wait changes nothing; more than is left of the batch's time ends it at once.
+        let hasty = Flaky { retry_after: Some(Duration::from_millis(1)), ..Flaky::new(1, true, Duration::ZERO) };
+        let begin = Instant::now();
+        assert_eq!(ask(&hasty, 285).await, Ok(2));
+        assert_eq!(begin.elapsed().as_secs(), 2);
+        let sleepy = Flaky { retry_after: Some(Duration::from_secs(1_000)), ..Flaky::new(1, true, Duration::ZERO) };
+        let begin = Instant::now();
+        assert_eq!(ask(&sleepy, 285).await, Err((FailureCode::BatchDeadline, 1)));
+        assert_eq!(begin.elapsed().as_secs(), 0);
     }
 
     #[tokio::test(start_paused = true)]

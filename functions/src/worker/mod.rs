@@ -13,11 +13,12 @@ use goal_activity_core::inbound;
 use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Failure, Tally};
 use goal_activity_core::limits::{BATCH_SECONDS, DEADLINE_MARGIN};
 use goal_activity_core::ports::{
-    ActionCommit, AnswerBatch, Answered, Clock, Committed, GenerateTasks, LoadGoal, Opened, Outside, PublishEvent,
+    ActionCommit, AnswerBatch, Answered, Clock, Committed, GenerateTasks, Generation, LoadGoal, Opened, Outside, PublishEvent,
     Replaces, WorkLedger,
 };
+use goal_activity_core::price::Prices;
 use goal_activity_core::task::Task;
-use goal_activity_events::{ActionId, BatchAnswer, BatchMessage, FailureCode};
+use goal_activity_events::{ActionId, BatchAnswer, BatchMessage, FailureCode, Usage};
 
 use crate::queue::{HandleMessage, HideMessage, Message, MessageError};
 use report::Reporter;
@@ -31,6 +32,8 @@ pub struct Worker<G, L, A, B, T, Q, K> {
     pub ledger: L,
     /// Makes tasks.
     pub generator: A,
+    /// What its tokens cost, where that is known.
+    pub prices: Option<Prices>,
     /// Tells of progress.
     pub bus: B,
     /// Answers the state machine.
@@ -162,19 +165,23 @@ where
             return Ok(failed(Failure::new(
                 FailureCode::ActionGone,
                 "the action is no longer part of the user's goal",
-                0,
+                Usage::default(),
             )));
         };
-        let (drafts, attempts) = match attempts::generate(&self.generator, goal, action, time_left).await {
+        let asked = attempts::generate(&self.generator, self.prices, goal, action, time_left).await;
+        let (Generation { drafts, warnings, .. }, usage) = match asked {
             Ok(done) => done,
             Err(failure) => return Ok(failed(failure)),
         };
+        for warning in warnings {
+            tracing::warn!(execution_arn = %batch.execution_arn, action_id = %action_id, %warning, "accepted with a flaw");
+        }
         let replaces = match batch.regenerate {
             true => Replaces::Positions(self.ledger.task_positions(&batch.goal_id, action).await?),
             false => Replaces::Nothing,
         };
         let tasks = drafts.into_tasks(&batch.goal_id, action, &batch.execution_arn, self.clock.now());
-        let outcome = ActionOutcome::Succeeded { tasks: tasks.len(), attempts };
+        let outcome = ActionOutcome::Succeeded { tasks: tasks.len(), usage };
         Ok(Generated { action: action_id.clone(), outcome, tasks, replaces })
     }
 
@@ -218,12 +225,14 @@ where
 fn log_outcome(batch: &BatchMessage, action: &ActionId, outcome: &ActionOutcome) {
     let (execution, index) = (&batch.execution_arn, batch.batch_index);
     match outcome {
-        ActionOutcome::Succeeded { tasks, attempts } => tracing::info!(
-            execution_arn = %execution, batch_index = index, action_id = %action, tasks, attempts, "action generated"
+        ActionOutcome::Succeeded { tasks, usage } => tracing::info!(
+            execution_arn = %execution, batch_index = index, action_id = %action, tasks, attempts = usage.attempts,
+            input_tokens = usage.input_tokens, output_tokens = usage.output_tokens, latency_ms = usage.latency_ms,
+            "action generated"
         ),
         ActionOutcome::Failed(failure) => tracing::warn!(
             execution_arn = %execution, batch_index = index, action_id = %action, code = ?failure.code,
-            attempts = failure.attempts, reason = failure.message, "action failed"
+            attempts = failure.usage.attempts, latency_ms = failure.usage.latency_ms, reason = failure.message, "action failed"
         ),
     }
 }

@@ -58,5 +58,6 @@ fn progressed(batch: &BatchMessage, ledger: &BatchLedger, now: Timestamp) -> Bat
         total_actions: u32::try_from(batch.action_ids.len()).unwrap_or(u32::MAX),
         succeeded_actions: tally.succeeded,
         failed_actions: tally.failed,
+        usage: Some(tally.usage),
     }
 }

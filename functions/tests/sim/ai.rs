@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use goal_activity_core::ports::{GenerationError, GenerationRequest};
+use goal_activity_core::ports::{Generation, GenerationError, GenerationRequest};
 use goal_activity_core::task::{Priority, TaskDraft, TaskDrafts};
 use goal_activity_events::FailureCode;
 use tokio::time::sleep;
@@ -48,19 +48,19 @@ pub(crate) async fn generate(
     sim: &Sim,
     run: &Run,
     request: GenerationRequest<'_>,
-) -> Result<TaskDrafts, GenerationError> {
+) -> Result<Generation, GenerationError> {
     run.alive().await;
     let (goal, action) = (&request.goal.goal_id, &request.action.action_id);
     let script = sim.core().scripts[&(goal.clone(), action.clone())];
     check::asked(sim, run, action);
     sleep(script.latency).await;
     run.alive().await;
-    let failure = |code, transient| GenerationError { code, message: "simulated".to_owned(), transient };
+    
     if script.refuses {
-        return Err(failure(FailureCode::AiRejected, false));
+        return Err(GenerationError::permanent(FailureCode::AiRejected, "simulated"));
     }
     if request.attempt <= script.fails || sim.goes_wrong(sim.profile.fail, "the AI fails") {
-        return Err(failure(FailureCode::AiThrottled, true));
+        return Err(GenerationError::transient(FailureCode::AiThrottled, "simulated"));
     }
     let count = usize::try_from(sim.between(1, 3)).unwrap();
     let number = {
@@ -70,7 +70,7 @@ pub(crate) async fn generate(
     };
     sim.note(run, || format!("AI answers for {action}: generation {number}, {count} tasks"));
     let draft = |n| TaskDraft::new(&format!("{number}/{n}"), "", 30, Priority::Medium).unwrap();
-    Ok((1..=count).map(draft).collect::<Vec<_>>().try_into().unwrap())
+    Ok(TaskDrafts::try_from((1..=count).map(draft).collect::<Vec<_>>()).unwrap().into())
 }
 
 /// The generation that a task is of.

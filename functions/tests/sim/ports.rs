@@ -18,12 +18,11 @@ use goal_activity_core::notice::Notice;
 use goal_activity_core::outcome::Settlement;
 use goal_activity_core::ports::{
     Accepted, ActionCommit, ActionsWithTasks, AnswerBatch, Answered, CancelExecution, Claim, ClaimGoal, Claimed, Clock,
-    Committed, DescribeExecution, Event, ExecutionInput, FindExecution, GenerateTasks, GenerationError,
+    Committed, DescribeExecution, Event, ExecutionInput, FindExecution, GenerateTasks, Generation, GenerationError,
     GenerationRequest, ListOpen, ListTasks, ListWorkflows, LoadGoal, LoadGoalHead, Machine, Notify, OpenExecution,
     Opened, Outside, PublishEvent, RecordProgress, RemoveTasks, RequestKey, SealLedger, SettleExecution,
     StartExecution, StopExecution, StopReason, TaskPage, Unavailable, WorkLedger,
 };
-use goal_activity_core::task::TaskDrafts;
 use goal_activity_events::{ActionId, BatchAnswer, EventId, ExecutionArn, GoalId, TaskToken, Timestamp};
 use goal_activity_functions::memory::World;
 use goal_activity_functions::queue::HideMessage;
@@ -484,7 +483,7 @@ impl HideMessage for Ports {
 }
 
 impl GenerateTasks for Ports {
-    async fn generate(&self, request: GenerationRequest<'_>) -> Result<TaskDrafts, GenerationError> {
+    async fn generate(&self, request: GenerationRequest<'_>) -> Result<Generation, GenerationError> {
         ai::generate(&self.sim, &self.run, request).await
     }
 }
