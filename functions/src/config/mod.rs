@@ -1,6 +1,11 @@
 //! What each function is told by its environment. Read once, in `main`; tests build the structs literally.
 
+mod generator;
+
+use goal_activity_core::price::Prices;
 use goal_activity_events::StateMachineArn;
+
+pub use generator::{BaseUrl, Bedrock, ExistingFunction, GeneratorKind, KeySource, OpenAi, Sampling, TokenLimit};
 
 /// A variable that is missing or malformed. The function does not start: its deployment is wrong.
 #[derive(Debug, thiserror::Error)]
@@ -48,13 +53,8 @@ pub struct Worker {
     pub event_bus: String,
     /// Which AI makes the tasks.
     pub generator: GeneratorKind,
-}
-
-/// Which AI makes the tasks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GeneratorKind {
-    /// None: deterministic tasks, for development and tests.
-    Offline,
+    /// What its tokens cost, where that is known.
+    pub prices: Option<Prices>,
 }
 
 /// The function `finalize`.
@@ -112,22 +112,14 @@ impl Intake {
 impl Worker {
     /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
-        let name = "GENERATOR";
-        let generator = match var(name)?.as_str() {
-            "offline" => GeneratorKind::Offline,
-            other => {
-                return Err(ConfigError::Malformed {
-                    name,
-                    reason: format!("{other:?} is not a generator; use offline"),
-                });
-            }
-        };
+        let generator = GeneratorKind::read(&var)?;
         Ok(Self {
             queue_url: queue_url()?,
             goals_table: var("GOALS_TABLE")?,
             tasks_table: var("TASKS_TABLE")?,
             executions_table: var("EXECUTIONS_TABLE")?,
             event_bus: var("EVENT_BUS")?,
+            prices: generator.prices(&var)?,
             generator,
         })
     }
