@@ -1,5 +1,6 @@
 //! Every fixed number of the system, once.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// The most sub-goals of a goal, and the most actions of a sub-goal: a mandala chart is 8 by 8.
@@ -27,6 +28,17 @@ pub const AI_FIRST_WAIT: Duration = Duration::from_secs(2);
 pub const AI_CALL: Duration = Duration::from_secs(120);
 /// The most tasks that one action gets.
 pub const MAX_TASKS_PER_ACTION: usize = 10;
+/// How many tasks the AI is asked for when the action is done once, in steps.
+pub const EXECUTION_TASKS: RangeInclusive<usize> = 3..=MAX_TASKS_PER_ACTION;
+/// How many tasks the AI is asked for when the action is a habit.
+pub const HABIT_TASKS: RangeInclusive<usize> = 1..=3;
+/// How long a task should take that the AI is asked for, in minutes. Well within what is accepted of it.
+pub const STEP_MINUTES: RangeInclusive<u16> = 30..=60;
+/// How much of one of a user's texts the AI is given, in Unicode scalar values. The rest is cut.
+pub const MAX_PROMPT_FIELD: usize = 1_000;
+/// The longest answer of the AI that is read, in bytes. Ten tasks of the greatest size are 30 KiB when every character of
+/// theirs is written as an escape.
+pub const MAX_ANSWER: usize = 64 * 1024;
 /// How long a worker waits at least between two reports of the same batch.
 pub const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
 /// A workflow that is still `PENDING` after this was probably never announced: a new start announces it again.

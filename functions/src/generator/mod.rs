@@ -1,6 +1,7 @@
 //! The adapters for the AI.
 
 mod offline;
+pub mod prompt;
 
 use goal_activity_core::ports::{GenerateTasks, Generation, GenerationError, GenerationRequest};
 

@@ -1,0 +1,87 @@
+//! What an AI is told: `system.md` and `user.md`, with the numbers of the limits and the texts of the user filled in.
+//!
+//! A user's text is data. It becomes a JSON string within the one `<data>` element of the user part, so that it cannot end
+//! its field, open another or stand at the beginning of a line; angle brackets and what looks like them are written as
+//! escapes, so that it cannot end the element either. All of that can be undone: whoever reads the JSON gets the text back.
+//! What is lost is what nobody can see (`text.rs`) and what is longer than
+//! [`MAX_PROMPT_FIELD`](goal_activity_core::limits::MAX_PROMPT_FIELD).
+
+mod text;
+
+use std::sync::LazyLock;
+
+use goal_activity_core::goal::ActionKind;
+use goal_activity_core::limits::{EXECUTION_TASKS, HABIT_TASKS, STEP_MINUTES};
+use goal_activity_core::ports::GenerationRequest;
+use goal_activity_core::task::{GOOD_DESCRIPTION, MAX_DESCRIPTION, MAX_TITLE, MINUTES};
+
+/// The instructions, the same for every action: a provider that caches prompts finds them again.
+static SYSTEM: LazyLock<String> = LazyLock::new(|| {
+    fill(
+        include_str!("system.md"),
+        &[
+            ("execution_min", EXECUTION_TASKS.start().to_string()),
+            ("execution_max", EXECUTION_TASKS.end().to_string()),
+            ("habit_min", HABIT_TASKS.start().to_string()),
+            ("habit_max", HABIT_TASKS.end().to_string()),
+            ("step_min", STEP_MINUTES.start().to_string()),
+            ("step_max", STEP_MINUTES.end().to_string()),
+            ("title_max", MAX_TITLE.to_string()),
+            ("description_min", GOOD_DESCRIPTION.to_string()),
+            ("description_max", MAX_DESCRIPTION.to_string()),
+            ("minutes_min", MINUTES.start().to_string()),
+            ("minutes_max", MINUTES.end().to_string()),
+        ],
+    )
+});
+
+/// What an AI is told to get the tasks of one action.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prompt {
+    /// The instructions. Nothing of the user is in them.
+    pub system: &'static str,
+    /// The user's data and what to do with them.
+    pub user: String,
+}
+
+impl Prompt {
+    /// The prompt for the action that is asked for.
+    pub fn of(request: &GenerationRequest<'_>) -> Self {
+        let GenerationRequest { goal, sub_goal, action, .. } = request;
+        let kind = match action.kind {
+            ActionKind::Execution => "execution",
+            ActionKind::Habit => "habit",
+        };
+        let fields = [
+            ("goal_title", goal.title.as_str()),
+            ("goal_description", &goal.description),
+            ("goal_deadline", goal.deadline.as_deref().unwrap_or_default()),
+            ("goal_background", &goal.background),
+            ("goal_constraints", &goal.constraints),
+            ("sub_goal_title", sub_goal.map_or("", |s| &s.title)),
+            ("sub_goal_description", sub_goal.map_or("", |s| &s.description)),
+            ("action_title", &action.title),
+            ("action_description", &action.description),
+            ("action_type", kind),
+            ("action_background", &action.background),
+            ("action_constraints", &action.constraints),
+        ];
+        let fields = fields.map(|(name, text)| (name, text::quoted(text)));
+        Self { system: &SYSTEM, user: fill(include_str!("user.md"), &fields) }
+    }
+}
+
+/// The template with a value for each `{{name}}`. What stands in a value is never looked at again.
+fn fill(template: &str, values: &[(&str, String)]) -> String {
+    let mut parts = template.split("{{");
+    let mut filled = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let named = part.split_once("}}").and_then(|(name, rest)| {
+            let (_, value) = values.iter().find(|(n, _)| *n == name)?;
+            Some([value.as_str(), rest])
+        });
+        // A name that nobody fills stays to be seen; a test sees to it that there is none.
+        filled.extend(named.unwrap_or(["{{", part]));
+    }
+    filled
+}
