@@ -79,11 +79,14 @@ impl TryFrom<Vec<TaskDraft>> for TaskDrafts {
     type Error = InvalidDraft;
 
     fn try_from(drafts: Vec<TaskDraft>) -> Result<Self, InvalidDraft> {
-        if (1..=MAX_TASKS_PER_ACTION).contains(&drafts.len()) {
-            Ok(Self(drafts))
-        } else {
-            Err(InvalidDraft::Count(drafts.len()))
-        }
+        Self::check_count(drafts.len()).map(|()| Self(drafts))
+    }
+}
+
+impl TaskDrafts {
+    /// Whether an action may have so many tasks.
+    pub(crate) fn check_count(count: usize) -> Result<(), InvalidDraft> {
+        if (1..=MAX_TASKS_PER_ACTION).contains(&count) { Ok(()) } else { Err(InvalidDraft::Count(count)) }
     }
 }
 

@@ -29,28 +29,41 @@ pub(super) fn quoted(text: &str) -> String {
 /// What a reader of the text could see: without controls, direction marks and other characters of no width, in which
 /// something could be hidden. Ends of lines of every kind are line feeds, tabs are spaces.
 fn visible(text: &str) -> impl Iterator<Item = char> {
-    let mut before = '\n';
+    let (mut before, mut shown) = ('\n', '\n');
     text.chars().filter_map(move |c| {
         let kept = match c {
             '\n' if before == '\r' => None,
             '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}' => Some('\n'),
             '\t' => Some(' '),
-            // They make one sign of several: of emoji, of Arabic or Indic letters, of kanji. After an ASCII letter or after
-            // one another they mean nothing.
-            joining if is_joining(joining) => (!before.is_ascii() && !is_joining(before)).then_some(joining),
+            joiner if is_joiner(joiner) => (joins(shown) && !is_joiner(shown)).then_some(joiner),
+            selector if is_selector(selector) => {
+                (joins(shown) && !is_joiner(shown) && !is_selector(shown)).then_some(selector)
+            }
             other => (!other.is_control() && !has_no_width(other)).then_some(other),
         };
         before = c;
+        shown = kept.unwrap_or(shown);
         kept
     })
 }
 
-/// Joiners and variation selectors.
-fn is_joining(c: char) -> bool {
-    matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
+/// Whether a joiner or a selector after this character can mean anything: in an emoji (also that of a digit), between Arabic
+/// or Indic letters, for the form of a kanji. Elsewhere something could be hidden in them.
+fn joins(c: char) -> bool {
+    !c.is_ascii_alphabetic() && !c.is_whitespace()
 }
 
-/// What Unicode calls `Default_Ignorable_Code_Point`, and the marks of annotations; all but [`is_joining`].
+/// Makes one sign of its neighbours, or keeps them apart.
+fn is_joiner(c: char) -> bool {
+    matches!(c, '\u{200c}' | '\u{200d}')
+}
+
+/// Chooses the form of the sign before it.
+fn is_selector(c: char) -> bool {
+    matches!(c, '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
+}
+
+/// What Unicode calls `Default_Ignorable_Code_Point`, and the marks of annotations; all but joiners and selectors.
 fn has_no_width(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
