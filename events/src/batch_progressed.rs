@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{Detail, EventId, ExecutionArn, FailedAction, GoalId, Timestamp, UserId, Version};
+use crate::{Detail, EventId, ExecutionArn, FailedAction, GoalId, Timestamp, Usage, UserId, Version};
 
 /// A batch's whole state so far. Events of a batch may be lost, repeated or reordered: the highest sequence wins (promise P6).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,9 @@ pub struct BatchProgressed {
     pub succeeded_actions: u32,
     /// Those that failed.
     pub failed_actions: Vec<FailedAction>,
+    /// What the AI took for those that have an outcome.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
 }
 
 impl BatchProgressed {

@@ -77,7 +77,10 @@ mod tests {
     #[test]
     fn a_sum_has_a_price_only_when_every_part_has() {
         let sum: Usage = [spent(Some(5)), spent(Some(7))].into_iter().sum();
-        assert_eq!(sum, Usage { attempts: 2, input_tokens: 20, output_tokens: 40, latency_ms: 60, cost_micro_usd: Some(12) });
+        assert_eq!(
+            sum,
+            Usage { attempts: 2, input_tokens: 20, output_tokens: 40, latency_ms: 60, cost_micro_usd: Some(12) }
+        );
         assert_eq!((spent(Some(5)) + spent(None)).cost_micro_usd, None);
         assert_eq!((spent(None) + spent(Some(5))).cost_micro_usd, None);
     }
@@ -91,7 +94,13 @@ mod tests {
 
     #[test]
     fn sums_do_not_overflow() {
-        let all = Usage { attempts: u32::MAX, input_tokens: u64::MAX, output_tokens: u64::MAX, latency_ms: u64::MAX, cost_micro_usd: Some(u64::MAX) };
+        let all = Usage {
+            attempts: u32::MAX,
+            input_tokens: u64::MAX,
+            output_tokens: u64::MAX,
+            latency_ms: u64::MAX,
+            cost_micro_usd: Some(u64::MAX),
+        };
         assert_eq!(all + all, all);
     }
 }

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{Detail, EventId, ExecutionArn, FailedAction, GoalId, Timestamp, UserId, Version};
+use crate::{Detail, EventId, ExecutionArn, FailedAction, GoalId, Timestamp, Usage, UserId, Version};
 
 /// A workflow ended. Delivered at least once, always with the same event id for the same workflow (promise P7).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +33,9 @@ pub struct WorkflowCompleted {
     pub succeeded_actions: u32,
     /// The others, and why.
     pub failed_actions: Vec<FailedAction>,
+    /// What the AI took for all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
 }
 
 /// How a workflow ended. Terminal is terminal: it never changes afterwards. A closed vocabulary: another end would be

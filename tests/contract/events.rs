@@ -8,7 +8,7 @@ use goal_activity_events::{
 };
 
 use crate::backend::{AwsServices, Services};
-use crate::given::{TEXT, at, execution, failed_action, goal};
+use crate::given::{TEXT, at, execution, failed_action, goal, usage};
 
 on_all_services!(
     every_event_arrives_as_it_was_published,
@@ -57,6 +57,7 @@ fn all() -> Vec<Event> {
         total_actions: 8,
         succeeded_actions: 1,
         failed_actions: failed[..7].to_vec(),
+        usage: Some(usage()),
     };
     let completed = WorkflowCompleted {
         version: Version::V1,
@@ -72,6 +73,7 @@ fn all() -> Vec<Event> {
         total_actions: 64,
         succeeded_actions: 0,
         failed_actions: failed,
+        usage: Some(usage()),
     };
     let least = GoalActivityRequested { execution_arn: None, action_ids: None, regenerate: false, ..requested.clone() };
     let unknown = GoalActivityRejected { execution_arn: None, goal_id: None, user_id: None, ..rejected.clone() };

@@ -10,7 +10,9 @@ use goal_activity_core::ports::{
     ActionCommit, Claim, ClaimGoal, Claimed, FindExecution, ListTasks, LoadGoal, Opened, Replaces, WorkLedger,
 };
 use goal_activity_core::task::Task;
-use goal_activity_events::{ActionId, ClaimSequence, ExecutionArn, FailedAction, FailureCode, FinalStatus, Timestamp};
+use goal_activity_events::{
+    ActionId, ClaimSequence, ExecutionArn, FailedAction, FailureCode, FinalStatus, Timestamp, Usage,
+};
 use goal_activity_functions::memory::samples;
 use uuid::Uuid;
 
@@ -57,6 +59,7 @@ pub(crate) fn execution(goal: &Goal, number: u64) -> Execution {
         succeeded_actions: None,
         failed_count: None,
         failed_actions: Vec::new(),
+        usage: None,
         timeline: BTreeMap::from([("request-1".to_owned(), TimelineEntry { at: at(0), what: Happening::Accepted })]),
         cancellation: None,
         published_at: None,
@@ -98,11 +101,20 @@ pub(crate) fn tasks(execution: &Execution, action: &Action, count: usize) -> Vec
 }
 
 pub(crate) fn succeeded(tasks: usize) -> ActionOutcome {
-    ActionOutcome::Succeeded { tasks, attempts: 1 }
+    ActionOutcome::Succeeded { tasks, usage: usage() }
 }
 
 pub(crate) fn failed() -> ActionOutcome {
-    ActionOutcome::Failed(Failure::new(FailureCode::AiTimeout, "no answer within 120 s", 3))
+    ActionOutcome::Failed(Failure::new(
+        FailureCode::AiTimeout,
+        "no answer within 120 s",
+        Usage { attempts: 3, ..usage() },
+    ))
+}
+
+/// What an AI took, with every number another one.
+pub(crate) fn usage() -> Usage {
+    Usage { attempts: 1, input_tokens: 800, output_tokens: u64::MAX, latency_ms: 2_500, cost_micro_usd: Some(11_400) }
 }
 
 /// What a worker saves for an action of the first batch that got these tasks.
@@ -133,7 +145,7 @@ pub(crate) async fn opened(on: &impl Tables, execution: &Execution, batch: u32) 
 /// The state of a batch of 8 actions.
 pub(crate) fn batch_state(sequence: u64, succeeded: u32, failed: &[&str]) -> BatchState {
     let failed = failed.iter().map(|action| failed_action(action)).collect();
-    BatchState { sequence, total: 8, succeeded, failed, updated_at: at(10) }
+    BatchState { sequence, total: 8, succeeded, failed, usage: usage(), updated_at: at(10) }
 }
 
 pub(crate) fn failed_action(action: &str) -> FailedAction {
@@ -150,7 +162,7 @@ pub(crate) fn settlement(execution: &Execution, status: FinalStatus) -> Settleme
         user_id: execution.user_id.clone(),
         status,
         stop_date: at(60),
-        tally: Tally { succeeded, failed: vec![failed_action("a-1-1")] },
+        tally: Tally { succeeded, failed: vec![failed_action("a-1-1")], usage: usage() },
         goal_status: if status == FinalStatus::Aborted { GoalStatus::Draft } else { GoalStatus::Partial },
     }
 }

@@ -9,7 +9,7 @@ use goal_activity_core::ports::{CancelExecution, ClaimGoal, Claimed, FindExecuti
 use goal_activity_events::{FinalStatus, WorkflowCompleted};
 
 use crate::backend::Tables;
-use crate::given::{at, claim, claimed, execution, failed_action, found, goal, settlement, stored_goal};
+use crate::given::{at, claim, claimed, execution, failed_action, found, goal, settlement, stored_goal, usage};
 
 on_all_tables!(
     an_end_is_recorded_and_frees_the_goal,
@@ -44,6 +44,7 @@ fn ended(execution: &Execution, end: &Settlement) -> Execution {
     execution.succeeded_actions = Some(end.tally.succeeded);
     execution.failed_count = Some(end.tally.failed_count());
     execution.failed_actions.clone_from(&end.tally.failed);
+    execution.usage = Some(end.tally.usage);
     let entry = TimelineEntry { at: end.stop_date, what: Happening::Ended { status: end.status } };
     execution.timeline.insert(WorkflowCompleted::event_id_for(&execution.execution_arn).to_string(), entry);
     execution
@@ -158,7 +159,7 @@ async fn an_end_of_sixty_four_failures_is_recorded(on: &impl Tables) {
     for action in &mut failed {
         action.message = "あ".repeat(200);
     }
-    let tally = Tally { succeeded: 0, failed };
+    let tally = Tally { succeeded: 0, failed, usage: usage() };
     let end = Settlement { tally, ..settlement(&execution, FinalStatus::Failed) };
     settle(on, &end).await;
     assert_eq!(found(on, &execution).await, ended(&execution, &end));

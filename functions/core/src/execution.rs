@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use goal_activity_events::{
-    ActionId, BatchProgressed, EventId, ExecutionArn, FailedAction, FinalStatus, GoalId, Timestamp, UserId,
+    ActionId, BatchProgressed, EventId, ExecutionArn, FailedAction, FinalStatus, GoalId, Timestamp, Usage, UserId,
 };
 use serde::de::IntoDeserializer;
 use serde::de::value::StrDeserializer;
@@ -141,6 +141,9 @@ pub struct Execution {
     /// Those that did not, and why. Set at the end.
     #[serde(default)]
     pub failed_actions: Vec<FailedAction>,
+    /// What the AI took. Set at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
     /// What happened, by the id of the event that told it.
     #[serde(default)]
     pub timeline: BTreeMap<String, TimelineEntry>,
@@ -206,6 +209,9 @@ pub struct BatchState {
     /// Those that failed.
     #[serde(default)]
     pub failed: Vec<FailedAction>,
+    /// What the AI took for those that have an outcome.
+    #[serde(default)]
+    pub usage: Usage,
     /// When this was the state.
     pub updated_at: Timestamp,
 }
@@ -258,6 +264,8 @@ pub struct Progress {
     pub succeeded: u32,
     /// Those that failed.
     pub failed: Vec<FailedAction>,
+    /// What the AI took for them.
+    pub usage: Usage,
     /// Whole percent; 100 only after the end.
     pub percentage: u32,
 }
@@ -293,7 +301,8 @@ impl Execution {
         let processed = processed.min(self.total_actions);
         let share = processed.saturating_mul(100) / self.total_actions.max(1);
         let percentage = if self.status.ended().is_some() { share } else { share.min(99) };
-        Progress { processed, succeeded, failed, percentage }
+        let usage = self.usage.unwrap_or_else(|| self.batches.values().map(|b| b.usage).sum());
+        Progress { processed, succeeded, failed, usage, percentage }
     }
 
     /// Roughly how many seconds are left, judged by the pace so far. Nothing before the first outcome and after the end.
@@ -331,6 +340,7 @@ impl From<&BatchProgressed> for BatchState {
             total: event.total_actions,
             succeeded: event.succeeded_actions,
             failed: event.failed_actions.clone(),
+            usage: event.usage.unwrap_or_default(),
             updated_at: event.occurred_at,
         }
     }

@@ -53,6 +53,15 @@ pub struct Failure {
     pub usage: Usage,
 }
 
+impl ActionOutcome {
+    /// What the AI took for it, whatever came of it.
+    pub fn usage(&self) -> Usage {
+        match self {
+            Self::Succeeded { usage, .. } | Self::Failed(Failure { usage, .. }) => *usage,
+        }
+    }
+}
+
 impl Failure {
     /// A failure whose message is cut to what may be stored.
     pub fn new(code: FailureCode, message: impl AsRef<str>, usage: Usage) -> Self {
@@ -84,8 +93,13 @@ impl Tally {
     /// What became of these actions in the end. Those without an outcome were not processed, and never will be: the ledgers
     /// must be sealed.
     pub fn at_end(actions: &[ActionId], ledgers: &[BatchLedger]) -> Self {
-        let lost =
-            || Failure::new(FailureCode::NotProcessed, "no worker finished this action before the workflow ended", Usage::default());
+        let lost = || {
+            Failure::new(
+                FailureCode::NotProcessed,
+                "no worker finished this action before the workflow ended",
+                Usage::default(),
+            )
+        };
         Self::count(actions, |id| {
             let recorded = ledgers.iter().find_map(|l| l.outcomes.get(id)).cloned();
             Some(recorded.unwrap_or_else(|| ActionOutcome::Failed(lost())))
@@ -107,16 +121,11 @@ impl Tally {
 
     fn count(actions: &[ActionId], outcome: impl Fn(&ActionId) -> Option<ActionOutcome>) -> Self {
         actions.iter().fold(Self::default(), |mut tally, id| {
-            match outcome(id) {
-                Some(ActionOutcome::Succeeded { usage, .. }) => {
-                    tally.succeeded += 1;
-                    tally.usage += usage;
-                }
-                Some(ActionOutcome::Failed(failure)) => {
-                    tally.usage += failure.usage;
-                    tally.failed.push(failure.of(id.clone()));
-                }
-                None => {}
+            let Some(outcome) = outcome(id) else { return tally };
+            tally.usage += outcome.usage();
+            match outcome {
+                ActionOutcome::Succeeded { .. } => tally.succeeded += 1,
+                ActionOutcome::Failed(failure) => tally.failed.push(failure.of(id.clone())),
             }
             tally
         })

@@ -105,13 +105,14 @@ pub fn completed_event(execution: &Execution) -> Option<WorkflowCompleted> {
         total_actions: execution.total_actions,
         succeeded_actions: progress.succeeded,
         failed_actions: progress.failed,
+        usage: Some(progress.usage),
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use goal_activity_events::{FailedAction, FailureCode};
+    use goal_activity_events::{FailedAction, FailureCode, Usage};
 
     fn tally(succeeded: u32, failed: u32) -> Tally {
         let failure = |i| FailedAction {
@@ -120,7 +121,7 @@ mod tests {
             message: String::new(),
             attempts: 3,
         };
-        Tally { succeeded, failed: (0..failed).map(failure).collect() }
+        Tally { succeeded, failed: (0..failed).map(failure).collect(), usage: Usage::default() }
     }
 
     #[test]

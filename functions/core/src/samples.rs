@@ -27,6 +27,7 @@ pub(crate) fn execution() -> Execution {
         succeeded_actions: None,
         failed_count: None,
         failed_actions: Vec::new(),
+        usage: None,
         timeline: BTreeMap::new(),
         cancellation: None,
         published_at: None,

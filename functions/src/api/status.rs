@@ -2,7 +2,7 @@ use goal_activity_core::execution::{BatchState, Cancellation, Execution, Status}
 use goal_activity_core::ports::{
     ActionsWithTasks, ClaimGoal, Clock, FindExecution, ListTasks, ListWorkflows, LoadGoal, LoadGoalHead, PublishEvent,
 };
-use goal_activity_events::{ExecutionArn, FailedAction, GoalId, Timestamp};
+use goal_activity_events::{ExecutionArn, FailedAction, GoalId, Timestamp, Usage};
 use serde::Serialize;
 
 use super::input::Input;
@@ -26,6 +26,8 @@ pub(super) struct StatusView<'a> {
     total_actions: u32,
     succeeded_actions: u32,
     failed_actions: Vec<FailedAction>,
+    /// What the AI took so far.
+    usage: Usage,
     batches: Vec<BatchView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     estimated_seconds_remaining: Option<u64>,
@@ -92,6 +94,7 @@ fn view(execution: &Execution, now: Timestamp) -> StatusView<'_> {
         total_actions: execution.total_actions,
         succeeded_actions: progress.succeeded,
         failed_actions: progress.failed,
+        usage: progress.usage,
         batches,
         estimated_seconds_remaining: execution.estimated_seconds_remaining(now),
         cancellation: execution.cancellation.as_ref(),

@@ -47,7 +47,7 @@ impl Settlements {
             .key(keys::ITEM, text(keys::EXECUTION))
             .update_expression(
                 "SET #status = :status, #stopDate = :stopDate, #succeeded = :succeeded, #failedCount = :failedCount, \
-                 #failed = :failed, #timeline.#event = :entry, #expiresAt = :expiresAt",
+                 #failed = :failed, #usage = :usage, #timeline.#event = :entry, #expiresAt = :expiresAt",
             )
             .condition_expression(condition)
             .set_expression_attribute_names(Some(names))
@@ -56,6 +56,7 @@ impl Settlements {
             .expression_attribute_names("#succeeded", "succeededActions")
             .expression_attribute_names("#failedCount", "failedCount")
             .expression_attribute_names("#failed", "failedActions")
+            .expression_attribute_names("#usage", "usage")
             .expression_attribute_names("#timeline", "timeline")
             .expression_attribute_names("#event", WorkflowCompleted::event_id_for(&end.execution_arn).as_str())
             .expression_attribute_names("#expiresAt", keys::EXPIRES_AT)
@@ -64,6 +65,7 @@ impl Settlements {
             .expression_attribute_values(":succeeded", number(end.tally.succeeded))
             .expression_attribute_values(":failedCount", number(end.tally.failed_count()))
             .expression_attribute_values(":failed", attribute(&end.tally.failed)?)
+            .expression_attribute_values(":usage", attribute(end.tally.usage)?)
             .expression_attribute_values(":entry", attribute(entry)?)
             .expression_attribute_values(":expiresAt", number(end.stop_date.plus(HISTORY).as_seconds()))
             .build()

@@ -85,6 +85,7 @@ impl SettleExecution for World {
         e.succeeded_actions = Some(end.tally.succeeded);
         e.failed_count = Some(end.tally.failed_count());
         e.failed_actions.clone_from(&end.tally.failed);
+        e.usage = Some(end.tally.usage);
         let entry = TimelineEntry { at: end.stop_date, what: Happening::Ended { status: end.status } };
         e.timeline.insert(WorkflowCompleted::event_id_for(&end.execution_arn).to_string(), entry);
         let head = state.goals.get_mut(&end.goal_id).map(|g| &mut g.head);

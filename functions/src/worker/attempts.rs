@@ -51,11 +51,7 @@ pub(super) async fn generate(
         sleep(rest).await;
         wait *= 2;
     }
-    Err(Failure::new(
-        FailureCode::BatchDeadline,
-        "the batch's time was over before this action was finished",
-        usage,
-    ))
+    Err(Failure::new(FailureCode::BatchDeadline, "the batch's time was over before this action was finished", usage))
 }
 
 fn spent(tokens: Tokens, time: Duration, prices: Option<Prices>) -> Usage {

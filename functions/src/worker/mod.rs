@@ -13,8 +13,8 @@ use goal_activity_core::inbound;
 use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Failure, Tally};
 use goal_activity_core::limits::{BATCH_SECONDS, DEADLINE_MARGIN};
 use goal_activity_core::ports::{
-    ActionCommit, AnswerBatch, Answered, Clock, Committed, GenerateTasks, Generation, LoadGoal, Opened, Outside, PublishEvent,
-    Replaces, WorkLedger,
+    ActionCommit, AnswerBatch, Answered, Clock, Committed, GenerateTasks, Generation, LoadGoal, Opened, Outside,
+    PublishEvent, Replaces, WorkLedger,
 };
 use goal_activity_core::price::Prices;
 use goal_activity_core::task::Task;
@@ -196,7 +196,8 @@ where
             Committed::TooLate => Ok(false),
             Committed::TasksExist => {
                 let why = "the action has tasks already, and this workflow may not replace them";
-                let outcome = ActionOutcome::Failed(Failure::new(FailureCode::TasksExist, why, 0));
+                let usage = commit.outcome.usage();
+                let outcome = ActionOutcome::Failed(Failure::new(FailureCode::TasksExist, why, usage));
                 let commit = ActionCommit { outcome, tasks: Vec::new(), replaces: Replaces::Nothing, ..commit };
                 Ok(self.ledger.commit_action(&commit).await? == Committed::Yes)
             }

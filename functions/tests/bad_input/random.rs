@@ -14,7 +14,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use goal_activity_core::goal::{Action, Position};
 use goal_activity_core::limits::{ACTIONS_PER_BATCH, MAX_BATCHES, MAX_TASKS_PER_ACTION};
-use goal_activity_core::ports::{GenerateTasks, GenerationRequest, RequestKey};
+use goal_activity_core::ports::{GenerateTasks, Generation, GenerationRequest, RequestKey};
 use goal_activity_core::task::MAX_TITLE;
 use goal_activity_core::{inbound, keys};
 use goal_activity_events::{
@@ -343,7 +343,7 @@ proptest! {
         let constraints = format!("offline:{}", directives.concat());
         let action = Action { title, constraints, ..goal.actions[0].clone() };
         let request = GenerationRequest { goal: &goal.head, sub_goal: None, action: &action, attempt: 3 };
-        if let Ok(drafts) = block_on(Offline.generate(request)) {
+        if let Ok(Generation { drafts, .. }) = block_on(Offline.generate(request)) {
             let (arn, now) = (ARN.parse().unwrap(), Timestamp::from_millis(0));
             let tasks = drafts.into_tasks(&goal.head.goal_id, &action, &arn, now);
             prop_assert!((1..=MAX_TASKS_PER_ACTION).contains(&tasks.len()));

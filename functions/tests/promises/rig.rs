@@ -5,6 +5,7 @@ use goal_activity_core::execution::Execution;
 use goal_activity_core::goal::{Goal, GoalStatus};
 use goal_activity_core::limits::ACTIONS_PER_BATCH;
 use goal_activity_core::ports::{Event, ExecutionInput};
+use goal_activity_core::price::Prices;
 use goal_activity_core::task::Task;
 use goal_activity_events::{BatchMessage, Detail, ExecutionArn, GoalId, SOURCE, TaskToken, Timestamp, Version};
 use goal_activity_functions::api::Api;
@@ -150,6 +151,7 @@ impl Rig {
             goals: self.world.clone(),
             ledger: self.world.clone(),
             generator: self.world.clone(),
+            prices: Some(Prices::default()),
             bus: self.world.clone(),
             callbacks: self.world.clone(),
             queue: self.world.clone(),

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use goal_activity_core::ports::{Generation, GenerationError, GenerationRequest};
+use goal_activity_core::ports::{Generation, GenerationError, GenerationRequest, Tokens};
+use goal_activity_core::price::Prices;
 use goal_activity_core::task::{Priority, TaskDraft, TaskDrafts};
 use goal_activity_events::FailureCode;
 use tokio::time::sleep;
@@ -12,6 +13,10 @@ use crate::check;
 use crate::lambda::Run;
 use crate::profile::Mood;
 use crate::world::Sim;
+
+/// What every answer takes, and what that costs: so that sums that miss a part show.
+const TOKENS: Tokens = Tokens { input: 800, output: 600 };
+pub(crate) const PRICES: Prices = Prices { input: 3_000_000, output: 15_000_000 };
 
 /// How the AI takes one action.
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +60,7 @@ pub(crate) async fn generate(
     check::asked(sim, run, action);
     sleep(script.latency).await;
     run.alive().await;
-    
+
     if script.refuses {
         return Err(GenerationError::permanent(FailureCode::AiRejected, "simulated"));
     }
@@ -70,7 +75,8 @@ pub(crate) async fn generate(
     };
     sim.note(run, || format!("AI answers for {action}: generation {number}, {count} tasks"));
     let draft = |n| TaskDraft::new(&format!("{number}/{n}"), "", 30, Priority::Medium).unwrap();
-    Ok(TaskDrafts::try_from((1..=count).map(draft).collect::<Vec<_>>()).unwrap().into())
+    let drafts = TaskDrafts::try_from((1..=count).map(draft).collect::<Vec<_>>()).unwrap();
+    Ok(Generation { tokens: TOKENS, ..drafts.into() })
 }
 
 /// The generation that a task is of.

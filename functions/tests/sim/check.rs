@@ -129,15 +129,15 @@ fn commit_is_sound(core: &Core, execution: &Execution, commit: &ActionCommit<'_>
         found.push(("P9", format!("{name} saves {action}, which it was not asked for")));
     }
     let attempts = match &commit.outcome {
-        ActionOutcome::Succeeded { tasks, attempts } => {
+        ActionOutcome::Succeeded { tasks, usage } => {
             let numbers: BTreeSet<_> = commit.tasks.iter().map(|t| generation(&t.title)).collect();
             let whole = numbers.len() == 1 && numbers.first().map(|n| core.generations[*n]) == Some(*tasks);
             if !whole || commit.tasks.len() != *tasks {
                 found.push(("P3", format!("{name} saves {action} with parts of generations {numbers:?}")));
             }
-            *attempts
+            usage.attempts
         }
-        ActionOutcome::Failed(failure) => failure.attempts,
+        ActionOutcome::Failed(failure) => failure.usage.attempts,
     };
     if attempts > AI_ATTEMPTS {
         found.push(("P10", format!("{name} has asked {attempts} times for {action}")));
@@ -250,6 +250,9 @@ fn the_end(state: &State, shadow: &Shadow, now: &Execution, found: &mut Found) {
     }
     if now.failed_actions != tally.failed {
         found.push(("P4", format!("{name} tells other failures than its ledger")));
+    }
+    if now.usage != Some(tally.usage) {
+        found.push(("P6", format!("{name} tells {:?}; its ledger has {:?}", now.usage, tally.usage)));
     }
     if now.progress().processed != now.total_actions {
         found.push(("P6", format!("{name} ends with {} of {}", now.progress().processed, now.total_actions)));

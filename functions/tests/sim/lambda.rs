@@ -25,6 +25,7 @@ use goal_activity_functions::settle::{Conclude, Settle};
 use goal_activity_functions::worker::Worker;
 use tokio::time::sleep;
 
+use crate::ai::PRICES;
 use crate::ports::Ports;
 use crate::world::Sim;
 
@@ -218,7 +219,7 @@ pub(crate) fn launch(p: &Ports) -> Launch<Ports, Ports, Ports, Ports, Ports, Por
 
 pub(crate) fn worker(p: &Ports) -> Worker<Ports, Ports, Ports, Ports, Ports, Ports, Ports> {
     let [goals, ledger, generator, bus, callbacks, queue, clock] = [(); 7].map(|()| p.clone());
-    Worker { goals, ledger, generator, bus, callbacks, queue, clock }
+    Worker { goals, ledger, generator, prices: Some(PRICES), bus, callbacks, queue, clock }
 }
 
 pub(crate) fn finalize(p: &Ports) -> Finalize<Ports, Ports> {
