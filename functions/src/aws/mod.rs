@@ -67,6 +67,13 @@ pub async fn connect() -> Connection {
     sdk.into()
 }
 
+impl Connection {
+    /// What other clients of this process are made from.
+    pub(crate) fn sdk(&self) -> &SdkConfig {
+        &self.sdk
+    }
+}
+
 /// For tools, which choose their region and credentials themselves.
 impl From<SdkConfig> for Connection {
     fn from(sdk: SdkConfig) -> Self {

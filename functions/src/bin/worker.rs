@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 
-use goal_activity_core::price::Prices;
 use goal_activity_functions::aws::{self, Bus, Callbacks, Goals, Ledger, Queue};
 use goal_activity_functions::clock::SystemClock;
 use goal_activity_functions::generator::Generator;
@@ -20,9 +19,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let worker = Worker {
         goals: Goals::new(&connection, config.goals_table),
         ledger: Ledger::new(&connection, config.executions_table).with_tasks(config.tasks_table),
-        generator: Generator::new(config.generator),
-        // The offline generator costs nothing.
-        prices: Some(Prices::default()),
+        generator: Generator::new(&connection, config.generator),
+        prices: config.prices,
         bus: Bus::new(&connection, config.event_bus),
         callbacks: Callbacks::new(&connection),
         queue: queue.clone(),

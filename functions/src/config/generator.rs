@@ -175,8 +175,10 @@ impl Sampling {
             temperature: optional(var, temperature, "a number from 0 to 2", |text| {
                 text.parse().ok().filter(|t| (0.0..=2.0).contains(t))
             })?,
-            max_tokens: optional(var, max_tokens, "a whole number from 1", |text| text.parse().ok().filter(|n| *n > 0))?
-                .unwrap_or(MAX_TOKENS),
+            max_tokens: optional(var, max_tokens, "a whole number from 1", |text| {
+                text.parse().ok().filter(|n| *n > 0)
+            })?
+            .unwrap_or(MAX_TOKENS),
         })
     }
 }
@@ -187,7 +189,9 @@ impl OpenAi {
         let text = var(url)?;
         let base_url = BaseUrl::new(&text).ok_or_else(|| malformed(url, "it is no plain http or https address"))?;
         let key = match (var(secret).ok(), var(parameter).ok()) {
-            (Some(_), Some(_)) => return Err(malformed(secret, format!("{parameter} is set as well: use one of them"))),
+            (Some(_), Some(_)) => {
+                return Err(malformed(secret, format!("{parameter} is set as well: use one of them")));
+            }
             (Some(secret), None) => Some(KeySource::Secret(secret)),
             (None, parameter) => parameter.map(KeySource::Parameter),
         };
@@ -283,7 +287,8 @@ mod tests {
     #[test]
     fn an_existing_function_has_a_name_and_no_price() {
         refused(&[("GENERATOR", "lambda")], "GENERATOR_FUNCTION is not set");
-        let set = [("GENERATOR", "lambda"), ("GENERATOR_FUNCTION", "f"), ("AI_INPUT_PRICE", "3"), ("AI_OUTPUT_PRICE", "15")];
+        let set =
+            [("GENERATOR", "lambda"), ("GENERATOR_FUNCTION", "f"), ("AI_INPUT_PRICE", "3"), ("AI_OUTPUT_PRICE", "15")];
         assert_eq!(from(&set), Ok((GeneratorKind::Lambda(ExistingFunction { function: "f".into() }), None)));
     }
 
@@ -318,7 +323,9 @@ mod tests {
         for url in ["https://ai.example/v1", "http://127.0.0.1:1/v1", "http://[::1]:8080", "http://localhost"] {
             assert!(from(&[&with(url)[..], &key].concat()).is_ok(), "{url}");
         }
-        for url in ["http://ai.example/v1", "http://10.0.0.7:8000/v1", "http://localhost.example", "http://127.0.0.1.example"] {
+        for url in
+            ["http://ai.example/v1", "http://10.0.0.7:8000/v1", "http://localhost.example", "http://127.0.0.1.example"]
+        {
             assert!(from(&with(url)).is_ok(), "{url} without a key");
             refused(&[&with(url)[..], &key].concat(), "a key may not travel over plain http");
         }
@@ -326,14 +333,23 @@ mod tests {
 
     #[test]
     fn an_address_is_a_plain_one() {
-        for url in ["ai.example", "ftp://ai.example", "https://", "https:///v1", "https://user:secret@ai.example", "https://a b", "https://a?k=v"] {
+        for url in [
+            "ai.example",
+            "ftp://ai.example",
+            "https://",
+            "https:///v1",
+            "https://user:secret@ai.example",
+            "https://a b",
+            "https://a?k=v",
+        ] {
             assert_eq!(BaseUrl::new(url), None, "{url}");
         }
     }
 
     #[test]
     fn prices_are_dollars_for_a_million_tokens_and_come_together() {
-        let with = |input, output| from(&[&LOCAL[..], &[("AI_INPUT_PRICE", input), ("AI_OUTPUT_PRICE", output)]].concat());
+        let with =
+            |input, output| from(&[&LOCAL[..], &[("AI_INPUT_PRICE", input), ("AI_OUTPUT_PRICE", output)]].concat());
         let prices = |input, output| with(input, output).map(|(_, prices)| prices);
         assert_eq!(prices("3", "15"), Ok(Some(Prices { input: 3_000_000, output: 15_000_000 })));
         assert_eq!(prices("0.035", "0.14"), Ok(Some(Prices { input: 35_000, output: 140_000 })));
