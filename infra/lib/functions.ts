@@ -2,6 +2,7 @@ import { Duration } from 'aws-cdk-lib';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
+import { useGenerator } from './generator';
 import type { Messaging } from './messaging';
 import { type ExecutionArns, type FunctionContext, RustFunction } from './rust-function';
 import type { Storage } from './storage';
@@ -56,7 +57,7 @@ export class Functions extends Construct {
       // No batching window: somebody waits for this start.
       .consume(messaging.launch.queue, { batchSize: 10 });
 
-    new RustFunction(this, 'Worker', {
+    const worker = new RustFunction(this, 'Worker', {
       ...props,
       name: 'worker',
       description: 'Generates and saves the tasks of one batch of actions',
@@ -66,11 +67,11 @@ export class Functions extends Construct {
       .useTable('TASKS_TABLE', storage.tasks, 'Query', 'PutItem', 'DeleteItem')
       .useTable('EXECUTIONS_TABLE', storage.executions, 'GetItem', 'UpdateItem')
       .publishTo(messaging.bus)
-      .setting('GENERATOR', props.settings.generator)
       .answerTasksOf(stateMachine)
       // One message per worker: each runs for minutes against its own deadline. The limit on how many run at once
       // (times 8 AI calls each) is for whoever has an AI quota to respect: a batch's 300 s go on while it waits.
       .consume(messaging.batch.queue, { batchSize: 1, maxConcurrency: props.settings.workerMaxConcurrency });
+    useGenerator(worker, props.settings.generator);
 
     new RustFunction(this, 'Projector', {
       ...props,

@@ -137,13 +137,15 @@ export class RustFunction extends Construct {
     return this;
   }
 
-  setting(variable: 'GENERATOR', value: string): this {
-    this.function.addEnvironment(variable, value);
+  /** Something that no resource of the stack tells. Without a value the function's own default holds. */
+  setting(variable: string, value: string | undefined): this {
+    if (value !== undefined) this.function.addEnvironment(variable, value);
     return this;
   }
 
-  private allow(actions: string[], resource: string): this {
-    if (actions.length > 0) this.role.addToPolicy(new PolicyStatement({ actions, resources: [resource] }));
+  /** For what is not one of the stack's resources; a binding of its own is better for those. */
+  allow(actions: string[], resource: string, conditions?: Record<string, Record<string, string>>): this {
+    if (actions.length > 0) this.role.addToPolicy(new PolicyStatement({ actions, resources: [resource], conditions }));
     return this;
   }
 }

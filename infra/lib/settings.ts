@@ -1,6 +1,8 @@
 import * as path from 'node:path';
+import { type Generator, generatorKeys, readGenerator } from './generator-settings';
+import { SettingsError } from './settings-error';
 
-export const generators = ['offline'] as const;
+export { SettingsError } from './settings-error';
 
 /** What `-c key=value` can change, checked once; see the table in README.md. */
 export interface Settings {
@@ -16,25 +18,21 @@ export interface Settings {
   readonly oidc?: { readonly issuer: string; readonly audience: string[] };
   /** The origins of web pages that may call the API from a browser. */
   readonly corsOrigins?: string[];
-  readonly generator: (typeof generators)[number];
+  /** What makes the tasks. */
+  readonly generator: Generator;
   /** A filter of Rust's `tracing`: a level, or levels by module. */
   readonly logLevel: string;
   readonly workerMaxConcurrency?: number;
 }
 
-type Key = Exclude<keyof Settings, 'oidc'> | 'oidcIssuer' | 'oidcAudience';
+type Key = Exclude<keyof Settings, 'oidc'> | 'oidcIssuer' | 'oidcAudience' | keyof typeof generatorKeys;
 const keys: Record<Key, true> = {
   stackName: true, local: true, functionsDir: true, goalsTable: true, tasksTable: true, oidcIssuer: true,
-  oidcAudience: true, corsOrigins: true, generator: true, logLevel: true, workerMaxConcurrency: true,
+  oidcAudience: true, corsOrigins: true, logLevel: true, workerMaxConcurrency: true, ...generatorKeys,
 };
 
 /** This folder's absolute path; the compiled code lives in `build/lib`. */
 export const infraDir = path.resolve(__dirname, '..', '..');
-
-/** A mistake of whoever runs the app: shown as its message, without a stack trace. */
-export class SettingsError extends Error {
-  override readonly name = 'SettingsError';
-}
 
 export function readSettings(context: Record<string, unknown>): Settings {
   rejectUnknown(context);
@@ -57,7 +55,7 @@ export function readSettings(context: Record<string, unknown>): Settings {
       text('oidcAudience', /./, 'a comma-separated list of audiences'),
     ),
     corsOrigins: origins(context.corsOrigins),
-    generator: generator(context.generator ?? 'offline'),
+    generator: readGenerator(context),
     logLevel: text('logLevel', logFilter, 'a level or a filter such as info,goal_activity_functions=debug') ?? 'info',
     workerMaxConcurrency: concurrency(context.workerMaxConcurrency),
   };
@@ -79,12 +77,6 @@ function flag(context: Record<string, unknown>, key: Key): boolean {
   const value = String(context[key] ?? false);
   if (value === 'true' || value === 'false') return value === 'true';
   throw new SettingsError(`context ${key}=${JSON.stringify(context[key])}: expected true or false`);
-}
-
-function generator(value: unknown): Settings['generator'] {
-  const found = generators.find((known) => known === value);
-  if (found) return found;
-  throw new SettingsError(`context generator=${JSON.stringify(value)}: expected one of ${generators.join(', ')}`);
 }
 
 function oidc(issuer?: string, audience?: string): Settings['oidc'] {

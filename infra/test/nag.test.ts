@@ -22,6 +22,13 @@ const variants: Record<string, Record<string, string>> = {
   'existing tables and another issuer': {
     goalsTable: 'app-goals', tasksTable: 'app-tasks', oidcIssuer: 'https://issuer.example', oidcAudience: 'app',
   },
+  'a model through an inference profile': {
+    generator: 'bedrock', bedrockModel: 'eu.amazon.nova-lite-v1:0', bedrockProfileRegions: 'eu-west-1,eu-north-1',
+  },
+  'an existing function': { generator: 'lambda', generatorFunction: 'generate-tasks' },
+  'an AI with a key': {
+    generator: 'openai', openaiBaseUrl: 'https://api.openai.com/v1', openaiModel: 'gpt-4.1-mini', openaiKeyParameter: '/ai/key',
+  },
 };
 
 for (const [name, context] of Object.entries(variants)) {

@@ -19,7 +19,7 @@ test('without context the settings are those of a deployment to AWS', () => {
     tasksTable: undefined,
     oidc: undefined,
     corsOrigins: undefined,
-    generator: 'offline',
+    generator: { kind: 'offline' },
     logLevel: 'info',
     workerMaxConcurrency: undefined,
   });
@@ -57,7 +57,6 @@ test('a value that cannot be is an error that says what is expected', () => {
   rejected({ local: 'yes' }, /local="yes": expected true or false/);
   rejected({ logLevel: 'loud' }, /logLevel="loud": expected a level or a filter/);
   for (const logLevel of ['info,x=loud', 'info,', '']) rejected({ logLevel }, /logLevel=/);
-  rejected({ generator: 'oracle' }, /generator="oracle": expected one of offline/);
   rejected({ stackName: 'goal activity' }, /stackName="goal activity": expected a CloudFormation stack name/);
   rejected({ goalsTable: '' }, /goalsTable="": expected a DynamoDB table name/);
   rejected({ tasksTable: 'a/b' }, /tasksTable="a\/b"/);

@@ -1,0 +1,4 @@
+/** A mistake of whoever runs the app: shown as its message, without a stack trace. */
+export class SettingsError extends Error {
+  override readonly name = 'SettingsError';
+}

@@ -1,0 +1,190 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { readSettings, SettingsError } from '../lib/settings';
+import { list, synth, target } from './synth';
+
+const generator = (context: Record<string, unknown>) => readSettings(context).generator;
+const rejected = (context: Record<string, unknown>, message: RegExp) =>
+  assert.throws(() => generator(context), (error: Error) => {
+    assert.ok(error instanceof SettingsError);
+    assert.match(error.message, message);
+    return true;
+  });
+
+const account = 'AWS::AccountId';
+const key = 'arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab';
+const secret = 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:ai/key-AbC123';
+
+/** What the worker is told and allowed with a generator, beyond what it is with the offline one. */
+function worker(context: Record<string, unknown>) {
+  const of = (context: Record<string, unknown>) => {
+    const { resources } = synth(context);
+    const { Properties } = resources('AWS::Lambda::Function').FunctionsWorkerFunction!;
+    const policies = Object.values(resources('AWS::IAM::Policy'))
+      .filter(({ Properties }) => Properties.Roles.some((role: any) => target(role) === 'FunctionsWorkerRole'));
+    const statements = policies.flatMap(({ Properties }) => Properties.PolicyDocument.Statement as any[])
+      .flatMap(({ Effect, Action, Resource, Condition }) => list(Resource).map((resource) => {
+        assert.equal(Effect, 'Allow');
+        const conditions = Object.entries(Condition?.StringEquals ?? {}).map(([name, value]) => [name, target(value)]);
+        assert.deepEqual(Object.keys(Condition ?? {}).filter((operator) => operator !== 'StringEquals'), []);
+        return { actions: list(Action).join(), resource: target(resource), ...(Condition && { when: Object.fromEntries(conditions) }) };
+      }));
+    return { variables: Properties.Environment.Variables as Record<string, string>, statements };
+  };
+  const [offline, chosen] = [of({}), of(context)];
+  const before = offline.statements.map((statement) => JSON.stringify(statement));
+  return {
+    variables: Object.fromEntries(Object.entries(chosen.variables)
+      .filter(([name]) => !(name in offline.variables) || name === 'GENERATOR')),
+    granted: chosen.statements.filter((statement) => !before.includes(JSON.stringify(statement))),
+  };
+}
+
+test('offline needs nothing and is granted nothing', () => {
+  assert.deepEqual(generator({}), { kind: 'offline' });
+  assert.deepEqual(worker({ generator: 'offline' }), { variables: { GENERATOR: 'offline' }, granted: [] });
+});
+
+test('a model on Bedrock may be invoked, and no other, in the region where it is called', () => {
+  const model = { generator: 'bedrock', bedrockModel: 'amazon.nova-lite-v1:0' };
+  assert.deepEqual(worker(model), {
+    variables: {
+      GENERATOR: 'bedrock', BEDROCK_MODEL: 'amazon.nova-lite-v1:0', AI_INPUT_PRICE: '0.06', AI_OUTPUT_PRICE: '0.24',
+    },
+    granted: [{
+      actions: 'bedrock:InvokeModel',
+      resource: 'arn:AWS::Partition:bedrock:AWS::Region::foundation-model/amazon.nova-lite-v1:0',
+    }],
+  });
+  const elsewhere = worker({ ...model, bedrockRegion: 'eu-north-1', aiTemperature: '0.3', aiMaxTokens: 2000, aiPrices: '10,20.5' });
+  assert.deepEqual(elsewhere.variables, {
+    GENERATOR: 'bedrock', BEDROCK_MODEL: 'amazon.nova-lite-v1:0', BEDROCK_REGION: 'eu-north-1',
+    AI_TEMPERATURE: '0.3', AI_MAX_TOKENS: '2000', AI_INPUT_PRICE: '10', AI_OUTPUT_PRICE: '20.5',
+  });
+  assert.deepEqual(elsewhere.granted.map(({ resource }) => resource),
+    ['arn:AWS::Partition:bedrock:eu-north-1::foundation-model/amazon.nova-lite-v1:0']);
+});
+
+test('a geographic inference profile may be used, and its model in its regions only through it', () => {
+  const id = 'eu.amazon.nova-lite-v1:0';
+  const profile = `arn:AWS::Partition:bedrock:eu-west-1:${account}:inference-profile/${id}`;
+  const { granted } = worker({
+    generator: 'bedrock', bedrockModel: id, bedrockRegion: 'eu-west-1', bedrockProfileRegions: 'eu-west-1,eu-north-1',
+  });
+  const through = { 'bedrock:InferenceProfileArn': profile };
+  assert.deepEqual(granted, [
+    { actions: 'bedrock:InvokeModel', resource: profile },
+    ...['eu-north-1', 'eu-west-1'].map((region) => ({
+      actions: 'bedrock:InvokeModel',
+      resource: `arn:AWS::Partition:bedrock:${region}::foundation-model/amazon.nova-lite-v1:0`,
+      when: through,
+    })),
+  ]);
+});
+
+test('a global inference profile may be used, and its model without a region only through it', () => {
+  const model = 'anthropic.claude-haiku-4-5-20251001-v1:0';
+  const profile = `arn:AWS::Partition:bedrock:AWS::Region:${account}:inference-profile/global.${model}`;
+  const { granted, variables } = worker({ generator: 'bedrock', bedrockModel: `global.${model}` });
+  const through = { 'bedrock:InferenceProfileArn': profile };
+  assert.deepEqual(granted, [
+    { actions: 'bedrock:InvokeModel', resource: profile },
+    { actions: 'bedrock:InvokeModel', resource: `arn:AWS::Partition:bedrock:AWS::Region::foundation-model/${model}`, when: through },
+    {
+      actions: 'bedrock:InvokeModel',
+      resource: `arn:AWS::Partition:bedrock:::foundation-model/${model}`,
+      when: { ...through, 'aws:RequestedRegion': 'unspecified' },
+    },
+  ]);
+  assert.deepEqual([variables.AI_INPUT_PRICE, variables.AI_OUTPUT_PRICE], ['1', '5']);
+});
+
+test('an existing function may be invoked, and no other', () => {
+  const arn = `arn:AWS::Partition:lambda:AWS::Region:${account}:function:generate-tasks`;
+  for (const [name, resource] of [
+    ['generate-tasks', arn],
+    ['generate-tasks:live', `${arn}:live`],
+    ['arn:aws:lambda:eu-west-1:111122223333:function:other', 'arn:aws:lambda:eu-west-1:111122223333:function:other'],
+  ] as const) {
+    assert.deepEqual(worker({ generator: 'lambda', generatorFunction: name }), {
+      variables: { GENERATOR: 'lambda', GENERATOR_FUNCTION: name },
+      granted: [{ actions: 'lambda:InvokeFunction', resource }],
+    });
+  }
+});
+
+const openai = { generator: 'openai', openaiBaseUrl: 'https://api.openai.com/v1', openaiModel: 'gpt-4.1-mini' };
+
+test('the key of an AI is named in the template, never told, and may be read by the worker', () => {
+  const variables = {
+    GENERATOR: 'openai', OPENAI_BASE_URL: 'https://api.openai.com/v1', OPENAI_MODEL: 'gpt-4.1-mini',
+    AI_INPUT_PRICE: '0.4', AI_OUTPUT_PRICE: '1.6',
+  };
+  assert.deepEqual(worker(openai), { variables, granted: [] });
+  assert.deepEqual(worker({ ...openai, openaiKeySecret: secret }), {
+    variables: { ...variables, OPENAI_KEY_SECRET: secret },
+    granted: [{ actions: 'secretsmanager:GetSecretValue', resource: secret }],
+  });
+  assert.deepEqual(worker({ ...openai, openaiKeyParameter: '/ai/key', openaiKeyKmsKey: key, openaiTokenLimit: 'max_tokens' }), {
+    variables: { ...variables, OPENAI_KEY_PARAMETER: '/ai/key', OPENAI_TOKEN_LIMIT: 'max_tokens' },
+    granted: [
+      { actions: 'ssm:GetParameter', resource: `arn:AWS::Partition:ssm:AWS::Region:${account}:parameter/ai/key` },
+      { actions: 'kms:Decrypt', resource: key, when: { 'kms:ViaService': 'ssm.AWS::Region.AWS::URLSuffix' } },
+    ],
+  });
+  const { granted } = worker({ ...openai, openaiKeySecret: secret, openaiKeyKmsKey: key });
+  assert.deepEqual(granted[1]?.when, { 'kms:ViaService': 'secretsmanager.AWS::Region.AWS::URLSuffix' });
+});
+
+test('a model without a known price has none', () => {
+  const { variables } = worker({ ...openai, openaiModel: 'my-own' });
+  assert.deepEqual(Object.keys(variables).sort(), ['GENERATOR', 'OPENAI_BASE_URL', 'OPENAI_MODEL']);
+  assert.equal(worker({ ...openai, openaiModel: 'my-own', aiPrices: '0,0' }).variables.AI_INPUT_PRICE, '0');
+});
+
+test('a generator that misses something says what', () => {
+  rejected({ generator: 'bedrock' }, /bedrockModel is missing: generator=bedrock needs it/);
+  rejected({ generator: 'lambda' }, /generatorFunction is missing/);
+  rejected({ generator: 'openai' }, /openaiBaseUrl is missing/);
+  rejected({ generator: 'openai', openaiBaseUrl: 'https://a.example' }, /openaiModel is missing/);
+  rejected({ generator: 'bedrock', bedrockModel: 'eu.amazon.nova-lite-v1:0' }, /bedrockProfileRegions belongs to a geographic/);
+  rejected({ generator: 'bedrock', bedrockModel: 'amazon.nova-lite-v1:0', bedrockProfileRegions: 'eu-west-1' }, /geographic/);
+  rejected({ ...openai, openaiKeySecret: secret, openaiKeyParameter: 'k' }, /give one of them/);
+  rejected({ ...openai, openaiKeyKmsKey: key }, /openaiKeyKmsKey belongs to a key/);
+});
+
+test('a setting of another generator is a mistake', () => {
+  rejected({ bedrockModel: 'amazon.nova-lite-v1:0' }, /bedrockModel has no meaning with generator=offline/);
+  rejected({ generator: 'lambda', generatorFunction: 'f', aiTemperature: '1' }, /aiTemperature has no meaning with generator=lambda/);
+  rejected({ ...openai, bedrockRegion: 'eu-west-1' }, /bedrockRegion has no meaning with generator=openai/);
+});
+
+test('a key never travels in the clear', () => {
+  for (const openaiBaseUrl of ['http://ai.example/v1', 'http://10.0.0.7:8000', 'http://localhost.example']) {
+    assert.equal(generator({ ...openai, openaiBaseUrl }).kind, 'openai');
+    rejected({ ...openai, openaiBaseUrl, openaiKeySecret: secret }, /a key may not travel over plain http/);
+  }
+  for (const openaiBaseUrl of ['http://localhost:11434/v1', 'http://127.0.0.1:8080', 'http://[::1]/v1', 'https://ai.example']) {
+    assert.equal(generator({ ...openai, openaiBaseUrl, openaiKeySecret: secret }).kind, 'openai');
+  }
+});
+
+test('a value that cannot be is an error that says what is expected', () => {
+  rejected({ generator: 'oracle' }, /generator="oracle": expected one of offline, bedrock, lambda, openai/);
+  rejected({ generator: 'toString' }, /expected one of/);
+  rejected({ generator: 'bedrock', bedrockModel: 'nova lite' }, /bedrockModel="nova lite": expected the id/);
+  rejected({ generator: 'bedrock', bedrockModel: 'arn:aws:bedrock:eu-west-1::foundation-model/a.b' }, /expected the id/);
+  rejected({ generator: 'bedrock', bedrockModel: 'a.b', bedrockRegion: 'europe' }, /bedrockRegion="europe": expected a region/);
+  rejected({ generator: 'lambda', generatorFunction: 'a b' }, /generatorFunction="a b"/);
+  for (const openaiBaseUrl of ['ai.example', 'ftp://ai.example', 'https://user:secret@ai.example', 'https://ai.example?k=v']) {
+    rejected({ ...openai, openaiBaseUrl }, /openaiBaseUrl=.*expected an http or https address/);
+  }
+  rejected({ ...openai, openaiKeySecret: 'ai/key' }, /the whole ARN of a secret/);
+  rejected({ ...openai, openaiKeySecret: 'sk-1234' }, /the whole ARN of a secret/);
+  rejected({ ...openai, openaiKeyParameter: 'a b' }, /the name of a parameter/);
+  rejected({ ...openai, openaiKeyParameter: 'k', openaiKeyKmsKey: 'alias/k' }, /the ARN of a KMS key/);
+  rejected({ ...openai, openaiTokenLimit: 'tokens' }, /max_completion_tokens or max_tokens/);
+  for (const aiTemperature of ['hot', '-1', '2.1', '']) rejected({ ...openai, aiTemperature }, /a number from 0 to 2/);
+  for (const aiMaxTokens of ['0', '1.5', 'many', '']) rejected({ ...openai, aiMaxTokens }, /a whole number of tokens/);
+  for (const aiPrices of ['3', '3;15', '-1,2', '1e3,2', '.5,1']) rejected({ ...openai, aiPrices }, /two prices in US dollars/);
+});
