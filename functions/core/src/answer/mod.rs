@@ -173,3 +173,6 @@ fn whole(number: &Value) -> Option<u16> {
     let candidate = number as u16;
     (f64::from(candidate) == number).then_some(candidate)
 }
+
+#[cfg(test)]
+mod tests;

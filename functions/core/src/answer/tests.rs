@@ -1,0 +1,486 @@
+use std::collections::HashSet;
+
+use goal_activity_events::Timestamp;
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::goal::{Action, ActionKind};
+use crate::task::Task;
+
+fn task() -> Value {
+    json!({ "title": "Buy shoes", "description": "Try three pairs on.", "estimatedMinutes": 45, "priority": "high" })
+}
+
+/// A task that is good but for one field.
+fn task_with(field: &str, value: Value) -> Value {
+    let mut task = task();
+    task[field] = value;
+    task
+}
+
+fn of(tasks: Vec<Value>) -> String {
+    json!({ "tasks": tasks }).to_string()
+}
+
+/// An answer of one task that is good but for one field.
+fn with(field: &str, value: Value) -> String {
+    of(vec![task_with(field, value)])
+}
+
+fn without(field: &str) -> String {
+    let mut task = task();
+    task.as_object_mut().unwrap().remove(field);
+    of(vec![task])
+}
+
+/// As the tasks are stored.
+fn stored(drafts: TaskDrafts, kind: ActionKind) -> Vec<Task> {
+    let action = Action {
+        action_id: "a-1-1".parse().unwrap(),
+        position: "1#1".parse().unwrap(),
+        title: "Action".into(),
+        description: String::new(),
+        background: String::new(),
+        constraints: String::new(),
+        kind,
+    };
+    let execution = "arn:aws:states:us-east-1:123456789012:execution:goal-activity:goal-1-1".parse().unwrap();
+    drafts.into_tasks(&"goal-1".parse().unwrap(), &action, &execution, Timestamp::from_millis(0))
+}
+
+fn tasks(text: &str) -> Vec<Task> {
+    stored(parse(text).unwrap(), ActionKind::Execution)
+}
+
+/// Why the only task of an answer is not taken; `None` when it is.
+fn fault(text: &str) -> Option<InvalidTask> {
+    match parse(text) {
+        Ok(_) => None,
+        Err(InvalidAnswer::Task(1, fault)) => Some(fault),
+        Err(other) => panic!("{other}: {text}"),
+    }
+}
+
+#[test]
+fn a_title_has_1_to_50_characters() {
+    let title = |n| Some(InvalidTask::Draft(InvalidDraft::Title(n)));
+    // An emoji of a family is five scalar values, an accent that is written on its own is one more.
+    let family = "👨\u{200d}👩\u{200d}👧";
+    for (text, expected) in [
+        ("", title(0)),
+        (" \u{3000}\n", title(0)),
+        ("x", None),
+        (" x ", None),
+        (&"x".repeat(50), None),
+        (&"x".repeat(51), title(51)),
+        (&format!("\n{} ", "x".repeat(50)), None),
+        (&"目".repeat(50), None),
+        (&"目".repeat(51), title(51)),
+        (&"😀".repeat(50), None),
+        (&"😀".repeat(51), title(51)),
+        (&family.repeat(10), None),
+        (&family.repeat(11), title(55)),
+        (&"e\u{301}".repeat(25), None),
+        (&"e\u{301}".repeat(26), title(52)),
+        (&"か\u{3099}".repeat(26), title(52)),
+    ] {
+        assert_eq!(fault(&with("title", json!(text))), expected, "{text:?}");
+    }
+}
+
+#[test]
+fn a_description_has_at_most_200_characters() {
+    let description = |n| Some(InvalidTask::Draft(InvalidDraft::Description(n)));
+    for (text, expected) in [
+        ("", None),
+        (&"説".repeat(200), None),
+        (&"説".repeat(201), description(201)),
+        (&"😀".repeat(200), None),
+        (&"😀".repeat(201), description(201)),
+        (&"e\u{301}".repeat(100), None),
+        (&"e\u{301}".repeat(101), description(202)),
+    ] {
+        assert_eq!(fault(&with("description", json!(text))), expected, "{text:?}");
+    }
+}
+
+#[test]
+fn an_estimate_is_a_whole_number_of_15_to_120_minutes() {
+    let minutes = |n| Some(InvalidTask::Draft(InvalidDraft::Minutes(n)));
+    let none = Some(InvalidTask::NoMinutes);
+    for (written, expected) in [
+        ("14", minutes(14)),
+        ("15", None),
+        ("120", None),
+        ("121", minutes(121)),
+        ("0", minutes(0)),
+        ("-0", minutes(0)),
+        ("45.0", None),
+        ("4.5e1", None),
+        ("1e2", None),
+        ("1.2e2", None),
+        ("45.5", none.clone()),
+        ("14.999", none.clone()),
+        ("120.5", none.clone()),
+        ("-1", none.clone()),
+        ("-45", none.clone()),
+        ("65535", minutes(65_535)),
+        ("65536", none.clone()),
+        ("65581", none.clone()),
+        ("18446744073709551615", none.clone()),
+        ("18446744073709551661", none.clone()),
+        ("1e300", none.clone()),
+        ("\"abc\"", none.clone()),
+        ("\"45\"", none.clone()),
+        ("\"\"", none.clone()),
+        ("null", none.clone()),
+        ("true", none.clone()),
+        ("[45]", none.clone()),
+        ("{}", none.clone()),
+    ] {
+        let text = with("estimatedMinutes", json!("here")).replace("\"here\"", written);
+        assert_eq!(fault(&text), expected, "{written}");
+    }
+    assert_eq!(tasks(&with("estimatedMinutes", json!(45.0)))[0].estimated_minutes, 45);
+    assert_eq!(fault(&without("estimatedMinutes")), none);
+}
+
+#[test]
+fn a_priority_is_one_of_three_or_medium() {
+    for (said, expected) in [("high", Priority::High), ("medium", Priority::Medium), ("low", Priority::Low)] {
+        assert_eq!(tasks(&with("priority", json!(said)))[0].priority, expected);
+    }
+    for text in [without("priority"), with("priority", Value::Null)] {
+        assert_eq!(tasks(&text)[0].priority, Priority::Medium);
+    }
+    for said in
+        [json!("urgent"), json!("High"), json!(" high"), json!(""), json!(1), json!(["high"]), json!({ "high": null })]
+    {
+        assert_eq!(fault(&with("priority", said.clone())), Some(InvalidTask::Priority), "{said}");
+    }
+}
+
+#[test]
+fn an_answer_has_1_to_10_tasks() {
+    for count in [1, 2, 9, 10] {
+        assert_eq!(tasks(&of(vec![task(); count])).len(), count);
+    }
+    for count in [0, 11, 100] {
+        let expected = InvalidAnswer::Count(InvalidDraft::Count(count));
+        assert_eq!(parse(&of(vec![task(); count])), Err(expected));
+    }
+}
+
+#[test]
+fn one_bad_task_makes_the_answer_invalid() {
+    let answer = of(vec![task(), task(), task_with("title", json!(""))]);
+    assert_eq!(parse(&answer), Err(InvalidAnswer::Task(3, InvalidTask::Draft(InvalidDraft::Title(0)))));
+}
+
+#[test]
+fn a_code_fence_around_the_json_is_tolerated() {
+    let json = of(vec![task()]);
+    let expected = parse(&json);
+    for text in [
+        format!("```json\n{json}\n```"),
+        format!("```\n{json}\n```"),
+        format!("```JSON\r\n{json}\r\n```\r\n"),
+        format!("\n\n  ```json5\n{json}```  "),
+        format!("```json {json} ```"),
+        format!("  \n{json}\n"),
+        format!("\u{feff}{json}"),
+    ] {
+        assert_eq!(parse(&text), expected, "{text}");
+    }
+}
+
+#[test]
+fn any_other_text_around_the_json_is_not() {
+    let json = of(vec![task()]);
+    for text in [
+        format!("Here are the tasks: {json}"),
+        format!("{json}\nGood luck!"),
+        format!("Here you are:\n```json\n{json}\n```"),
+        format!("```json\n{json}\n```\nGood luck!"),
+        format!("```json\n```json\n{json}\n```\n```"),
+        format!("```json\n{json}"),
+        format!("{json}\n```"),
+        format!("~~~\n{json}\n~~~"),
+        format!("`{json}`"),
+        format!("\"{json}\""),
+        format!("{json}{json}"),
+        format!("<answer>{json}</answer>"),
+        format!("```以下\n{json}\n```"),
+    ] {
+        assert!(matches!(parse(&text), Err(InvalidAnswer::NotJson(..))), "{text}: {:?}", parse(&text));
+    }
+}
+
+#[test]
+fn what_is_no_json_is_told_with_its_place() {
+    for (text, expected) in [
+        ("", InvalidAnswer::Cut),
+        ("``````", InvalidAnswer::Cut),
+        ("```", InvalidAnswer::NotJson(1, 1)),
+        ("Sorry, I cannot help with that.", InvalidAnswer::NotJson(1, 1)),
+        ("{'tasks': []}", InvalidAnswer::NotJson(1, 2)),
+        ("{\"tasks\": [],}", InvalidAnswer::NotJson(1, 14)),
+        ("{\n\"tasks\": NaN}", InvalidAnswer::NotJson(2, 11)),
+        ("{\"tasks\": [{\"title\": \"Buy", InvalidAnswer::Cut),
+        ("{\"tasks\": [{\"estimatedMinutes\": 1e999}]}", InvalidAnswer::NotJson(1, 38)),
+        ("{\"tasks\": \"\\ud800\"}", InvalidAnswer::NotJson(1, 18)),
+    ] {
+        assert_eq!(parse(text), Err(expected), "{text}");
+    }
+}
+
+#[test]
+fn only_an_object_with_a_list_of_objects_will_do() {
+    let list = json!([task()]).to_string();
+    for text in ["null", "1", "\"tasks\"", "[]", "{}", &list, "{\"tasks\": null}", "{\"tasks\": {}}", "{\"task\": []}"]
+    {
+        assert_eq!(parse(text), Err(InvalidAnswer::NoTasks), "{text}");
+    }
+    for task in [json!(null), json!("title"), json!(45), json!([]), json!(["t", "d", 45])] {
+        assert_eq!(fault(&of(vec![task.clone()])), Some(InvalidTask::NotAnObject), "{task}");
+    }
+    for field in ["title", "description"] {
+        let expected = Some(InvalidTask::NoText(field));
+        assert_eq!(fault(&without(field)), expected);
+        for value in [json!(null), json!(1), json!(true), json!(["x"]), json!({ "text": "x" })] {
+            assert_eq!(fault(&with(field, value.clone())), expected, "{field}: {value}");
+        }
+    }
+}
+
+#[test]
+fn other_fields_are_ignored_and_the_type_is_the_action_s() {
+    let others = json!({
+        "title": "a", "description": "b", "estimatedMinutes": 30, "type": "habit", "status": "completed",
+        "taskId": "mine", "actionId": "another", "goalId": "another", "position": "9#9", "steps": [{ "deep": [1] }],
+    });
+    for said in [json!("habit"), json!("execution"), json!("nonsense"), json!(7), Value::Null] {
+        let mut task = others.clone();
+        task["type"] = said;
+        let answer = json!({ "tasks": [task], "status": "failed", "error": "none", "actionId": "another" });
+        for kind in [ActionKind::Execution, ActionKind::Habit] {
+            let plain = json!({ "tasks": [{ "title": "a", "description": "b", "estimatedMinutes": 30 }] });
+            let [read, expected] = [&answer, &plain].map(|a| stored(from_value(a).unwrap(), kind));
+            assert_eq!(read, expected);
+            assert_eq!(read[0].kind, kind);
+        }
+    }
+}
+
+#[test]
+fn of_a_field_that_is_there_twice_the_last_counts() {
+    let text = r#"{"tasks": [], "tasks": [{"title": "", "title": "b", "description": "", "estimatedMinutes": 30}]}"#;
+    assert_eq!(tasks(text)[0].title, "b");
+}
+
+#[test]
+fn what_is_huge_or_nested_deep_is_invalid() {
+    let padded = |size: usize| format!("{}{}", " ".repeat(size - of(vec![task()]).len()), of(vec![task()]));
+    assert!(parse(&padded(MAX_ANSWER)).is_ok());
+    assert_eq!(parse(&padded(MAX_ANSWER + 1)), Err(InvalidAnswer::TooLong(MAX_ANSWER + 1)));
+    for opening in ["[", "{\"tasks\":[", "{\"tasks\":[{\"title\":", "{\"a\":"] {
+        let deep = opening.repeat(MAX_ANSWER / opening.len());
+        assert!(matches!(parse(&deep), Err(InvalidAnswer::NotJson(..))), "{opening}");
+    }
+    let deep = (0..1_000).fold(json!([]), |inner, _| json!([inner]));
+    assert_eq!(from_value(&json!({ "tasks": deep })), Err(InvalidAnswer::Task(1, InvalidTask::NotAnObject)));
+}
+
+#[test]
+fn the_greatest_tasks_fit_into_an_answer_however_they_are_written() {
+    let (title, description) = ("😀".repeat(MAX_TITLE), "😀".repeat(MAX_DESCRIPTION));
+    let task = json!({ "title": title, "description": description, "estimatedMinutes": 120, "priority": "medium" });
+    let escaped = of(vec![task; MAX_TASKS_PER_ACTION]).replace('😀', "\\ud83d\\ude00");
+    assert_eq!(tasks(&escaped).len(), MAX_TASKS_PER_ACTION);
+}
+
+#[test]
+fn an_error_never_repeats_the_answer() {
+    let secret = "zeppelin";
+    for text in [
+        secret.to_owned(),
+        format!("{{\"{secret}\": {secret}}}"),
+        with("title", json!(secret.repeat(10))),
+        with("description", json!(secret.repeat(50))),
+        with("estimatedMinutes", json!(secret)),
+        with("priority", json!(secret)),
+        with("priority", json!({ secret: secret })),
+        json!({ secret: [secret] }).to_string(),
+        of(vec![json!(secret)]),
+    ] {
+        let error = GenerationError::from(parse(&text).unwrap_err());
+        assert!(!format!("{error} {error:?}").contains(secret), "{error:?}");
+        assert_eq!((error.code, error.transient), (FailureCode::AiInvalidAnswer, true));
+    }
+}
+
+#[test]
+fn the_schema_is_one_that_openai_s_strict_mode_takes() {
+    const KNOWN: [&str; 10] = [
+        "type",
+        "properties",
+        "required",
+        "additionalProperties",
+        "description",
+        "items",
+        "enum",
+        "minimum",
+        "maximum",
+        "minItems",
+    ];
+    fn check(schema: &Value) {
+        let schema = schema.as_object().unwrap();
+        assert!(schema.keys().all(|k| KNOWN.contains(&k.as_str()) || k == "maxItems"), "{schema:?}");
+        if let Some(properties) = schema.get("properties").map(|p| p.as_object().unwrap()) {
+            assert_eq!(schema["additionalProperties"], false);
+            let required: HashSet<_> =
+                schema["required"].as_array().unwrap().iter().map(|r| r.as_str().unwrap()).collect();
+            assert_eq!(required, properties.keys().map(String::as_str).collect());
+            properties.values().for_each(check);
+        }
+        schema.get("items").into_iter().for_each(check);
+    }
+    check(&schema());
+}
+
+#[test]
+fn the_schema_tells_the_lengths_that_it_cannot_check() {
+    let schema = schema();
+    let task = &schema["properties"]["tasks"]["items"]["properties"];
+    assert!(task["title"]["description"].as_str().unwrap().contains(&format!("1 to {MAX_TITLE} characters")));
+    let description = task["description"]["description"].as_str().unwrap();
+    assert!(description.contains(&format!("{GOOD_DESCRIPTION} to {MAX_DESCRIPTION} characters")));
+}
+
+/// Values as an AI may put them into a field, good ones and bad.
+fn field(good: impl Strategy<Value = Value> + 'static) -> BoxedStrategy<Value> {
+    let odd = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        ".{0,60}".prop_map(Value::from),
+        Just(json!([])),
+        Just(json!({})),
+    ];
+    prop_oneof![6 => good, 1 => odd].boxed()
+}
+
+/// Fields that are mostly there, tasks that are mostly right.
+fn some_task() -> impl Strategy<Value = Value> {
+    let minutes = prop_oneof![(10..130_i64).prop_map(Value::from), (20..260_i64).prop_map(|n| json!(n as f64 / 2.0))];
+    let priority = prop::sample::select(vec!["high", "medium", "low", "urgent", "HIGH"]).prop_map(Value::from);
+    let fields = (
+        field(".{1,50}".prop_map(Value::from)),
+        field(".{0,200}".prop_map(Value::from)),
+        field(minutes),
+        field(priority),
+        prop::collection::vec(prop::bool::weighted(0.05), 5),
+    );
+    fields.prop_map(|(title, description, minutes, priority, odd)| {
+        let mut task = json!({
+            "title": title, "description": description, "estimatedMinutes": minutes, "priority": priority,
+        });
+        let fields = task.as_object_mut().unwrap();
+        for (name, _) in
+            ["title", "description", "estimatedMinutes", "priority"].iter().zip(&odd).filter(|(_, odd)| **odd)
+        {
+            fields.remove(*name);
+        }
+        if odd[4] {
+            fields.insert("note".into(), json!("more"));
+        }
+        task
+    })
+}
+
+fn some_answer() -> impl Strategy<Value = Value> {
+    prop::collection::vec(some_task(), 0..=12).prop_map(|tasks| json!({ "tasks": tasks }))
+}
+
+/// Any JSON of the names and values that answers are made of.
+fn any_json() -> impl Strategy<Value = Value> {
+    let names = prop::sample::select(vec!["tasks", "title", "description", "estimatedMinutes", "priority", "type", ""]);
+    field(Just(json!(45))).prop_recursive(6, 64, 12, move |inner| {
+        let names = names.clone().prop_map(str::to_owned);
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..12).prop_map(Value::from),
+            prop::collection::hash_map(names, inner, 0..5).prop_map(|m| Value::Object(m.into_iter().collect())),
+        ]
+    })
+}
+
+fn assert_within_limits(read: Result<TaskDrafts, InvalidAnswer>) -> Result<(), TestCaseError> {
+    let Ok(drafts) = read else { return Ok(()) };
+    let tasks = stored(drafts, ActionKind::Habit);
+    prop_assert!((1..=10).contains(&tasks.len()));
+    for task in tasks {
+        prop_assert!((1..=50).contains(&task.title.chars().count()));
+        prop_assert!(task.description.chars().count() <= 200);
+        prop_assert!((15..=120).contains(&task.estimated_minutes));
+        prop_assert_eq!(task.kind, ActionKind::Habit);
+    }
+    Ok(())
+}
+
+/// A piece of the text is replaced, repeated or left out.
+fn mutated(text: &str, at: prop::sample::Index, length: usize, by: &str) -> String {
+    let chars: Vec<char> = text.chars().collect();
+    let begin = at.index(chars.len() + 1);
+    let end = (begin + length).min(chars.len());
+    chars[..begin].iter().copied().chain(by.chars()).chain(chars[end..].iter().copied()).collect()
+}
+
+proptest! {
+    #[test]
+    fn no_text_breaks_a_limit(text in any::<String>()) {
+        assert_within_limits(parse(&text))?;
+        assert_within_limits(parse(&format!("{{\"tasks\":{text}}}")))?;
+    }
+
+    #[test]
+    fn no_json_breaks_a_limit(value in any_json()) {
+        assert_within_limits(from_value(&value))?;
+        assert_within_limits(from_value(&json!({ "tasks": value })))?;
+        assert_within_limits(from_value(&json!({ "tasks": [value] })))?;
+    }
+
+    #[test]
+    fn no_mutation_of_an_answer_breaks_a_limit(
+        answer in some_answer(),
+        mutations in prop::collection::vec((any::<prop::sample::Index>(), 0..20_usize, "[0-9eE.\\-\"{}\\[\\],:a-zé目😀\\\\ ]{0,6}"), 1..6),
+    ) {
+        let text = mutations.iter().fold(answer.to_string(), |text, (at, length, by)| mutated(&text, *at, *length, by));
+        assert_within_limits(parse(&text))?;
+        assert_within_limits(parse(&format!("```json\n{text}\n```")))?;
+    }
+
+    #[test]
+    fn schema_and_parser_agree(answer in some_answer()) {
+        let valid = jsonschema::is_valid(&schema(), &answer);
+        let read = from_value(&answer);
+        // Only the parser counts characters.
+        let length = matches!(
+            &read,
+            Err(InvalidAnswer::Task(_, InvalidTask::Draft(InvalidDraft::Title(_) | InvalidDraft::Description(_))))
+        );
+        if valid {
+            prop_assert!(read.is_ok() || length, "{:?}", read);
+        }
+        // Only the schema wants every field, and no other.
+        let complete = |task: &Value| {
+            let fields = task.as_object().unwrap();
+            fields.len() == 4 && !fields.contains_key("note") && !task["priority"].is_null()
+        };
+        if answer["tasks"].as_array().unwrap().iter().all(complete) {
+            prop_assert!(valid || read.is_err(), "{}", answer);
+        }
+        prop_assert_eq!(parse(&answer.to_string()), read, "a text and its JSON are read alike");
+    }
+}
