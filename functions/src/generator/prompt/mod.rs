@@ -16,24 +16,24 @@ use goal_activity_core::ports::GenerationRequest;
 use goal_activity_core::task::{GOOD_DESCRIPTION, MAX_DESCRIPTION, MAX_TITLE, MINUTES};
 
 /// The instructions, the same for every action: a provider that caches prompts finds them again.
-static SYSTEM: LazyLock<String> = LazyLock::new(|| {
-    fill(
-        include_str!("system.md"),
-        &[
-            ("execution_min", EXECUTION_TASKS.start().to_string()),
-            ("execution_max", EXECUTION_TASKS.end().to_string()),
-            ("habit_min", HABIT_TASKS.start().to_string()),
-            ("habit_max", HABIT_TASKS.end().to_string()),
-            ("step_min", STEP_MINUTES.start().to_string()),
-            ("step_max", STEP_MINUTES.end().to_string()),
-            ("title_max", MAX_TITLE.to_string()),
-            ("description_min", GOOD_DESCRIPTION.to_string()),
-            ("description_max", MAX_DESCRIPTION.to_string()),
-            ("minutes_min", MINUTES.start().to_string()),
-            ("minutes_max", MINUTES.end().to_string()),
-        ],
-    )
-});
+static SYSTEM: LazyLock<String> = LazyLock::new(|| fill(include_str!("system.md"), &limits()));
+
+/// The numbers of the instructions.
+fn limits() -> [(&'static str, String); 11] {
+    [
+        ("execution_min", EXECUTION_TASKS.start().to_string()),
+        ("execution_max", EXECUTION_TASKS.end().to_string()),
+        ("habit_min", HABIT_TASKS.start().to_string()),
+        ("habit_max", HABIT_TASKS.end().to_string()),
+        ("step_min", STEP_MINUTES.start().to_string()),
+        ("step_max", STEP_MINUTES.end().to_string()),
+        ("title_max", MAX_TITLE.to_string()),
+        ("description_min", GOOD_DESCRIPTION.to_string()),
+        ("description_max", MAX_DESCRIPTION.to_string()),
+        ("minutes_min", MINUTES.start().to_string()),
+        ("minutes_max", MINUTES.end().to_string()),
+    ]
+}
 
 /// What an AI is told to get the tasks of one action.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,3 +85,6 @@ fn fill(template: &str, values: &[(&str, String)]) -> String {
     }
     filled
 }
+
+#[cfg(test)]
+mod tests;
