@@ -136,6 +136,51 @@ export const schemas = {
         "format": "date-time",
         "type": "string"
       },
+      "Usage": {
+        "description": "What the AI took: for one action, or summed over several. What a worker had spent when it died, before it could record\nthe action, is not in it.",
+        "properties": {
+          "attempts": {
+            "default": 0,
+            "description": "How many times the AI was asked.",
+            "maximum": 4294967295,
+            "minimum": 0,
+            "type": "integer"
+          },
+          "costMicroUsd": {
+            "description": "An estimate of the price of the counted tokens, in millionths of a US dollar. Missing when the price of any part is\nnot known.",
+            "minimum": 0,
+            "type": [
+              "integer",
+              "null"
+            ]
+          },
+          "inputTokens": {
+            "default": 0,
+            "description": "How many tokens it has read, as it counts them.",
+            "minimum": 0,
+            "type": "integer"
+          },
+          "latencyMs": {
+            "default": 0,
+            "description": "How long its answers took, in milliseconds: the sum over all calls, also of those that ran side by side.",
+            "minimum": 0,
+            "type": "integer"
+          },
+          "outputTokens": {
+            "default": 0,
+            "description": "How many tokens it has written.",
+            "minimum": 0,
+            "type": "integer"
+          }
+        },
+        "required": [
+          "attempts",
+          "inputTokens",
+          "outputTokens",
+          "latencyMs"
+        ],
+        "type": "object"
+      },
       "UserId": {
         "description": "user id: 1 to 128 printable ASCII characters without spaces",
         "maxLength": 128,
@@ -217,6 +262,14 @@ export const schemas = {
         "maximum": 4294967295,
         "minimum": 0,
         "type": "integer"
+      },
+      "usage": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/Usage"
+          }
+        ],
+        "description": "What the AI took for those that have an outcome."
       },
       "userId": {
         "allOf": [
@@ -734,6 +787,51 @@ export const schemas = {
         "format": "date-time",
         "type": "string"
       },
+      "Usage": {
+        "description": "What the AI took: for one action, or summed over several. What a worker had spent when it died, before it could record\nthe action, is not in it.",
+        "properties": {
+          "attempts": {
+            "default": 0,
+            "description": "How many times the AI was asked.",
+            "maximum": 4294967295,
+            "minimum": 0,
+            "type": "integer"
+          },
+          "costMicroUsd": {
+            "description": "An estimate of the price of the counted tokens, in millionths of a US dollar. Missing when the price of any part is\nnot known.",
+            "minimum": 0,
+            "type": [
+              "integer",
+              "null"
+            ]
+          },
+          "inputTokens": {
+            "default": 0,
+            "description": "How many tokens it has read, as it counts them.",
+            "minimum": 0,
+            "type": "integer"
+          },
+          "latencyMs": {
+            "default": 0,
+            "description": "How long its answers took, in milliseconds: the sum over all calls, also of those that ran side by side.",
+            "minimum": 0,
+            "type": "integer"
+          },
+          "outputTokens": {
+            "default": 0,
+            "description": "How many tokens it has written.",
+            "minimum": 0,
+            "type": "integer"
+          }
+        },
+        "required": [
+          "attempts",
+          "inputTokens",
+          "outputTokens",
+          "latencyMs"
+        ],
+        "type": "object"
+      },
       "UserId": {
         "description": "user id: 1 to 128 printable ASCII characters without spaces",
         "maxLength": 128,
@@ -833,6 +931,14 @@ export const schemas = {
         "maximum": 4294967295,
         "minimum": 0,
         "type": "integer"
+      },
+      "usage": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/Usage"
+          }
+        ],
+        "description": "What the AI took for all of them."
       },
       "userId": {
         "allOf": [

@@ -115,6 +115,10 @@ export interface BatchProgressed {
    */
   totalActions: number;
   /**
+   * What the AI took for those that have an outcome.
+   */
+  usage?: Usage;
+  /**
    * Its user.
    */
   userId: UserId;
@@ -143,6 +147,33 @@ export interface FailedAction {
    * Why, for people. At most 200 characters, never a user's text.
    */
   message: string;
+}
+/**
+ * What the AI took: for one action, or summed over several. What a worker had spent when it died, before it could record
+ * the action, is not in it.
+ */
+export interface Usage {
+  /**
+   * How many times the AI was asked.
+   */
+  attempts: number;
+  /**
+   * An estimate of the price of the counted tokens, in millionths of a US dollar. Missing when the price of any part is
+   * not known.
+   */
+  costMicroUsd?: number | null;
+  /**
+   * How many tokens it has read, as it counts them.
+   */
+  inputTokens: number;
+  /**
+   * How long its answers took, in milliseconds: the sum over all calls, also of those that ran side by side.
+   */
+  latencyMs: number;
+  /**
+   * How many tokens it has written.
+   */
+  outputTokens: number;
 }
 /**
  * A `GoalActivityRequested` could not be accepted, and the pipeline does not try it again by
@@ -276,6 +307,10 @@ export interface WorkflowCompleted {
    * How many actions it was to turn into tasks.
    */
   totalActions: number;
+  /**
+   * What the AI took for all of them.
+   */
+  usage?: Usage;
   /**
    * Its user.
    */

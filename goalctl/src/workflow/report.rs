@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use comfy_table::Table;
 use goal_activity_core::limits::batch_count;
-use goal_activity_events::Timestamp;
+use goal_activity_events::{Timestamp, Usage};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -31,6 +31,7 @@ pub(super) struct Followed {
     failed_actions: Vec<FailedAction>,
     #[serde(default)]
     batches: Vec<BatchView>,
+    usage: Option<Usage>,
     estimated_seconds_remaining: Option<u64>,
     cancellation: Option<Cancellation>,
     error: Option<WorkflowError>,
@@ -101,6 +102,7 @@ impl Followed {
         rows.push(("Started", self.start_date.to_string()));
         rows.extend(self.stop_date.map(|at| ("Ended", at.to_string())));
         rows.push(("Progress", format!("{} %, {}", self.progress_percentage, self.note())));
+        rows.extend(self.usage.filter(|usage| usage.attempts > 0).map(|usage| ("AI", spent(&usage))));
         rows.extend(self.cancellation.as_ref().map(|c| ("Cancelled", c.text())));
         rows.extend(self.error.as_ref().map(|e| ("Error", printable(&format!("{} ({})", e.message, e.code)))));
         text.push_str(&facts(rows));
@@ -139,6 +141,19 @@ impl Followed {
         let (succeeded, total) = (self.succeeded_actions, self.total_actions);
         format!("{succeeded} of {total} actions got their tasks{}", took.unwrap_or_default())
     }
+}
+
+/// What the AI took, in a few words.
+fn spent(usage: &Usage) -> String {
+    let calls = counted(usize::try_from(usage.attempts).unwrap_or(usize::MAX), "call");
+    let tokens = match (usage.input_tokens, usage.output_tokens) {
+        (0, 0) => String::new(),
+        (input, output) => format!(", {input} tokens in, {output} out"),
+    };
+    // Four digits: the calls for one action cost a few tenths of a cent.
+    let price = |cost: u64| format!(", about {}.{:04} USD", cost / 1_000_000, cost % 1_000_000 / 100);
+    let price = usage.cost_micro_usd.filter(|cost| *cost > 0).map(price);
+    format!("{calls}{tokens}{}", price.unwrap_or_default())
 }
 
 impl Cancellation {
@@ -335,6 +350,20 @@ a-1-3          AI_REJECTED  3         no\u{fffd}[2J
         let squeezed = |text: &str| text.lines().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
         let (text, expected): (Vec<_>, Vec<_>) = (squeezed(&text), squeezed(&expected));
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn what_the_ai_took_is_told_as_far_as_it_is_known() {
+        let ai = |usage: Value| {
+            let mut status = running();
+            status["usage"] = usage;
+            let text = Followed::read(&status).unwrap().text(false);
+            text.lines().find_map(|line| line.strip_prefix("AI ")).map(|told| told.trim().to_owned())
+        };
+        let all = json!({ "attempts": 9, "inputTokens": 7200, "outputTokens": 5400, "costMicroUsd": 1_102_640 });
+        assert_eq!(ai(all).as_deref(), Some("9 calls, 7200 tokens in, 5400 out, about 1.1026 USD"));
+        assert_eq!(ai(json!({ "attempts": 1, "costMicroUsd": 0 })).as_deref(), Some("1 call"));
+        assert_eq!(ai(json!({ "attempts": 0 })), None);
     }
 
     #[test]
