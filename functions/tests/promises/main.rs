@@ -26,3 +26,4 @@ mod p10_bounded;
 mod reconcile;
 mod retry;
 mod rig;
+mod usage;
