@@ -3,8 +3,6 @@
 //! The model is given one tool, whose input is the answer, and is made to use it: so the answer has the form of the tool's
 //! schema, and needs no reading of free text.
 
-use std::time::Duration;
-
 use aws_config::Region;
 use aws_sdk_bedrockruntime::Client;
 use aws_sdk_bedrockruntime::config::Builder;
@@ -39,9 +37,9 @@ pub struct Bedrock {
 }
 
 impl Bedrock {
-    /// The model that the settings name, which may take `call` for an answer.
-    pub fn new(aws: &Connection, settings: config::Bedrock, call: Duration) -> Self {
-        let mut config = Builder::from(&patient(aws.sdk(), call)).interceptor(Bounded);
+    /// The model that the settings name.
+    pub fn new(aws: &Connection, settings: config::Bedrock) -> Self {
+        let mut config = Builder::from(&patient(aws.sdk())).interceptor(Bounded);
         config.set_region(settings.region.clone().map(Region::new).or_else(|| aws.sdk().region().cloned()));
         Self { client: Client::from_conf(config.build()), settings }
     }

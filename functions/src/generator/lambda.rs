@@ -4,8 +4,6 @@
 //! It is invoked for one action at a time, with `{actionId, goalContext, actionContext}`, and answers
 //! `{actionId, tasks, status, error?}`.
 
-use std::time::Duration;
-
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::config::Builder;
 use aws_sdk_lambda::primitives::Blob;
@@ -34,9 +32,9 @@ pub struct ExistingFunction {
 }
 
 impl ExistingFunction {
-    /// The function that the settings name, which may take `call` for an answer.
-    pub fn new(aws: &Connection, settings: config::ExistingFunction, call: Duration) -> Self {
-        let config = Builder::from(&patient(aws.sdk(), call)).interceptor(Bounded);
+    /// The function that the settings name.
+    pub fn new(aws: &Connection, settings: config::ExistingFunction) -> Self {
+        let config = Builder::from(&patient(aws.sdk())).interceptor(Bounded);
         Self { client: Client::from_conf(config.build()), function: settings.function }
     }
 }

@@ -8,7 +8,6 @@ mod openai;
 pub mod prompt;
 mod wire;
 
-use goal_activity_core::limits::AI_CALL;
 use goal_activity_core::ports::{GenerateTasks, Generation, GenerationError, GenerationRequest};
 
 pub use bedrock::Bedrock;
@@ -37,9 +36,9 @@ impl Generator {
     pub fn new(aws: &Connection, kind: GeneratorKind) -> Self {
         match kind {
             GeneratorKind::Offline => Self::Offline(Offline),
-            GeneratorKind::Bedrock(settings) => Self::Bedrock(Bedrock::new(aws, settings, AI_CALL)),
-            GeneratorKind::Lambda(settings) => Self::Lambda(ExistingFunction::new(aws, settings, AI_CALL)),
-            GeneratorKind::OpenAi(settings) => Self::OpenAi(OpenAi::new(aws, settings, AI_CALL)),
+            GeneratorKind::Bedrock(settings) => Self::Bedrock(Bedrock::new(aws, settings),
+            GeneratorKind::Lambda(settings) => Self::Lambda(ExistingFunction::new(aws, settings),
+            GeneratorKind::OpenAi(settings) => Self::OpenAi(OpenAi::new(aws, settings),
         }
     }
 }

@@ -4,13 +4,13 @@
 //! It uses the HTTP client that the AWS SDK has in every function anyway: another would add a second one to each.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use aws_smithy_http_client::{Connector, tls};
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorSettings, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use goal_activity_core::answer;
+use goal_activity_core::limits::AI_CALL;
 use goal_activity_core::ports::{GenerateTasks, Generation, GenerationError, GenerationRequest, Tokens};
 use goal_activity_core::task::TaskDrafts;
 use goal_activity_events::FailureCode;
@@ -38,13 +38,12 @@ pub struct OpenAi {
     key: Option<Arc<Key>>,
     settings: config::OpenAi,
     url: String,
-    call: Duration,
 }
 
 impl OpenAi {
-    /// The endpoint that the settings name, which may take `call` for an answer.
-    pub fn new(aws: &Connection, settings: config::OpenAi, call: Duration) -> Self {
-        let timeouts = HttpConnectorSettings::builder().connect_timeout(CONNECT).read_timeout(call).build();
+    /// The endpoint that the settings name.
+    pub fn new(aws: &Connection, settings: config::OpenAi) -> Self {
+        let timeouts = HttpConnectorSettings::builder().connect_timeout(CONNECT).read_timeout(AI_CALL).build();
         let ring = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
         let http = Connector::builder().connector_settings(timeouts).tls_provider(ring).build();
         Self {
@@ -52,7 +51,6 @@ impl OpenAi {
             key: settings.key.clone().map(|source| Arc::new(Key::new(aws, source))),
             url: format!("{}/chat/completions", settings.base_url),
             settings,
-            call,
         }
     }
 
@@ -127,7 +125,7 @@ impl OpenAi {
 
 impl GenerateTasks for OpenAi {
     async fn generate(&self, request: GenerationRequest<'_>) -> Result<Generation, GenerationError> {
-        let answer = tokio::time::timeout(self.call, self.generate_in_time(request)).await;
+        let answer = tokio::time::timeout(AI_CALL, self.generate_in_time(request)).await;
         answer.unwrap_or_else(|_| Err(too_slow(WHO)))
     }
 }

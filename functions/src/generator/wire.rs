@@ -11,6 +11,7 @@ use aws_sdk_bedrockruntime::primitives::{DateTime, DateTimeFormat};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::http::Headers;
 use aws_smithy_types::body::SdkBody;
+use goal_activity_core::limits::AI_CALL;
 use goal_activity_core::ports::{Clock, GenerationError};
 use goal_activity_events::FailureCode;
 use goal_activity_events::publisher::reason;
@@ -25,17 +26,17 @@ pub(super) const CONNECT: Duration = Duration::from_secs(3);
 /// that a model has thought before it. Whatever sends more must not fill the function's memory.
 pub(super) const MAX_RESPONSE: usize = 1024 * 1024;
 
-/// The SDK's settings for a client that asks an AI: it waits for an answer as long as that takes, up to `call`, and tries
-/// nothing again, since the worker counts the attempts. The connections are the process's own.
-pub(super) fn patient(sdk: &SdkConfig, call: Duration) -> SdkConfig {
+/// The SDK's settings for a client that asks an AI: it waits for an answer as long as that takes, up to [`AI_CALL`], and
+/// tries nothing again, since the worker counts the attempts. The connections are the process's own.
+pub(super) fn patient(sdk: &SdkConfig) -> SdkConfig {
     use aws_config::retry::RetryConfig;
     use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
     use aws_config::timeout::TimeoutConfig;
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT)
-        .read_timeout(call)
-        .operation_attempt_timeout(call)
-        .operation_timeout(call)
+        .read_timeout(AI_CALL)
+        .operation_attempt_timeout(AI_CALL)
+        .operation_timeout(AI_CALL)
         .build();
     sdk.to_builder()
         .retry_config(RetryConfig::disabled())

@@ -1,7 +1,17 @@
 //! One suite for all generators: what the port to the AI promises, case by case. Every adapter has a module that says how
 //! its AI is made to behave, and lists none of the cases itself.
+//!
+//! Those that ask over the network do so here as well, of a server on this machine that speaks the provider's protocol;
+//! `wire.rs` has what holds for all of them.
 
 #[macro_use]
 mod contract;
+#[macro_use]
+mod wire;
 
+mod bedrock;
+mod lambda;
+mod logs;
 mod offline;
+mod openai;
+mod stub;

@@ -1,0 +1,230 @@
+use goal_activity_core::ports::{GenerationError, Tokens};
+use goal_activity_events::FailureCode;
+use goal_activity_functions::config::{self, GeneratorKind, Sampling};
+use goal_activity_functions::generator::{Bedrock, prompt::Prompt};
+use serde_json::{Value, json};
+
+use crate::contract::Refusal;
+use crate::stub::{Response, Stub};
+use crate::wire::{self, Over, PRIVATE, Provider, TOKENS, ask, generator, good};
+
+/// A model that uses its tool, as nearly all do that can.
+struct WithTool;
+/// A model that writes its answer as text all the same.
+struct InText;
+
+mod with_tool {
+    use super::{Over, WithTool};
+
+    keeps_the_contract!(Over(WithTool));
+    bears_the_network!(WithTool);
+}
+
+mod in_text {
+    use super::{InText, Over};
+
+    keeps_the_contract!(Over(InText));
+}
+
+fn settings() -> config::Bedrock {
+    config::Bedrock {
+        model: "eu.anthropic.claude-haiku-4-5-20251001-v1:0".into(),
+        region: Some("eu-north-1".into()),
+        sampling: Sampling { temperature: Some(0.5), max_tokens: 3_000 },
+    }
+}
+
+/// A whole answer, as in the Bedrock API reference.
+fn converse(stop_reason: &str, content: &Value, tokens: Tokens) -> Response {
+    let body = json!({
+        "metrics": { "latencyMs": 1275 },
+        "output": { "message": { "role": "assistant", "content": content } },
+        "stopReason": stop_reason,
+        "usage": {
+            "inputTokens": tokens.input, "outputTokens": tokens.output, "totalTokens": tokens.input + tokens.output,
+        },
+    });
+    Response::new(200, body).header("content-type", "application/json").header("x-amzn-requestid", "4e3f7c5a")
+}
+
+/// An error as the services behind an AWS endpoint write it.
+fn error(status: u16, code: &str, message: &str) -> Response {
+    Response::new(status, json!({ "message": message }))
+        .header("content-type", "application/json")
+        .header("x-amzn-errortype", format!("{code}:http://internal.amazon.com/coral/com.amazon.bedrock/"))
+        .header("x-amzn-requestid", "4e3f7c5a")
+}
+
+fn throttled() -> Response {
+    error(429, "ThrottlingException", &format!("Too many tokens about {PRIVATE}, please wait before trying again."))
+}
+
+fn refused(why: Refusal) -> Response {
+    match why {
+        Refusal::AccessDenied => error(403, "AccessDeniedException", "You don't have access to the model."),
+        Refusal::BadRequest => error(400, "ValidationException", &format!("messages.0.content: {PRIVATE} is not")),
+        Refusal::NotFound => error(404, "ResourceNotFoundException", "The model has reached the end of its life."),
+    }
+}
+
+impl Provider for WithTool {
+    fn settings(&self, _: &str) -> GeneratorKind {
+        GeneratorKind::Bedrock(settings())
+    }
+
+    fn answer(&self, answer: &Value, tokens: Tokens) -> Response {
+        let tool = json!({ "toolUse": { "toolUseId": "tooluse_x1", "name": "save_tasks", "input": answer } });
+        converse("tool_use", &json!([{ "text": "I will save the tasks." }, tool]), tokens)
+    }
+
+    fn throttled(&self) -> Response {
+        throttled()
+    }
+
+    fn broken(&self) -> Response {
+        error(500, "InternalServerException", &format!("An internal server error about {PRIVATE}"))
+    }
+
+    fn refused(&self, why: Refusal) -> Response {
+        refused(why)
+    }
+}
+
+impl Provider for InText {
+    fn settings(&self, url: &str) -> GeneratorKind {
+        WithTool.settings(url)
+    }
+
+    fn answer(&self, answer: &Value, tokens: Tokens) -> Response {
+        converse("end_turn", &json!([{ "text": answer.to_string() }]), tokens)
+    }
+
+    fn text(&self, text: &str, tokens: Tokens) -> Option<Response> {
+        Some(converse("end_turn", &json!([{ "text": text }]), tokens))
+    }
+
+    fn throttled(&self) -> Response {
+        throttled()
+    }
+
+    fn broken(&self) -> Response {
+        WithTool.broken()
+    }
+
+    fn refused(&self, why: Refusal) -> Response {
+        refused(why)
+    }
+}
+
+#[tokio::test]
+async fn the_model_is_asked_in_its_region_and_made_to_use_the_tool_of_the_answer_s_form() {
+    let stub = Stub::answering(WithTool.answer(&good(), TOKENS)).await;
+    ask(&generator(&WithTool, &stub).await).await.unwrap();
+    let seen = stub.one();
+    assert_eq!(seen.line, "POST /model/eu.anthropic.claude-haiku-4-5-20251001-v1%3A0/converse");
+    let signed = seen.header("authorization").unwrap();
+    assert!(signed.contains("/eu-north-1/bedrock/aws4_request"), "{signed}");
+    let goal = wire::goal();
+    let prompt = Prompt::of(&goal_activity_core::ports::GenerationRequest {
+        goal: &goal.head,
+        sub_goal: Some(&goal.sub_goals[0]),
+        action: &goal.actions[0],
+        attempt: 1,
+    });
+    let expected = json!({
+        "system": [{ "text": prompt.system }],
+        "messages": [{ "role": "user", "content": [{ "text": prompt.user }] }],
+        "inferenceConfig": { "maxTokens": 3_000, "temperature": 0.5 },
+        "toolConfig": {
+            "tools": [{ "toolSpec": {
+                "name": "save_tasks",
+                "description": "Saves the tasks of the action",
+                "inputSchema": { "json": goal_activity_core::answer::schema() },
+            } }],
+            "toolChoice": { "tool": { "name": "save_tasks" } },
+        },
+    });
+    assert_eq!(seen.body, expected);
+}
+
+#[tokio::test]
+async fn what_is_not_configured_is_left_to_the_model_and_to_the_function_s_region() {
+    let stub = Stub::answering(WithTool.answer(&good(), TOKENS)).await;
+    let sampling = Sampling { temperature: None, max_tokens: 100 };
+    let settings = config::Bedrock { model: "amazon.nova-lite-v1:0".into(), region: None, sampling };
+    ask(&Bedrock::new(&wire::aws_at(&stub.url()).await, settings)).await.unwrap();
+    let seen = stub.one();
+    assert_eq!(seen.body["inferenceConfig"], json!({ "maxTokens": 100 }));
+    assert!(seen.header("authorization").unwrap().contains("/eu-west-1/bedrock/"));
+}
+
+async fn failure(response: Response) -> GenerationError {
+    let stub = Stub::answering(response).await;
+    ask(&generator(&WithTool, &stub).await).await.unwrap_err()
+}
+
+#[tokio::test]
+async fn each_of_bedrock_s_errors_is_transient_or_not() {
+    let table = [
+        (429, "ThrottlingException", FailureCode::AiThrottled, true),
+        (400, "ThrottlingException", FailureCode::AiThrottled, true),
+        (400, "ServiceQuotaExceededException", FailureCode::AiThrottled, true),
+        (408, "ModelTimeoutException", FailureCode::AiTimeout, true),
+        (429, "ModelNotReadyException", FailureCode::AiUnavailable, true),
+        (424, "ModelErrorException", FailureCode::AiUnavailable, true),
+        (500, "InternalServerException", FailureCode::AiUnavailable, true),
+        (503, "ServiceUnavailableException", FailureCode::AiUnavailable, true),
+        (502, "SomethingNewException", FailureCode::AiUnavailable, true),
+        (403, "AccessDeniedException", FailureCode::AiRejected, false),
+        (403, "UnrecognizedClientException", FailureCode::AiRejected, false),
+        (400, "ValidationException", FailureCode::AiRejected, false),
+        (404, "ResourceNotFoundException", FailureCode::AiRejected, false),
+        (418, "SomethingNewException", FailureCode::AiRejected, false),
+    ];
+    for (status, name, code, transient) in table {
+        let failed = failure(error(status, name, PRIVATE)).await;
+        assert_eq!((failed.code, failed.transient), (code, transient), "{status} {name}");
+        assert!(failed.message.contains(name), "{failed}");
+    }
+}
+
+#[tokio::test]
+async fn a_model_that_stopped_early_has_given_no_answer() {
+    let table = [
+        ("max_tokens", FailureCode::AiInvalidAnswer, true),
+        ("model_context_window_exceeded", FailureCode::AiInvalidAnswer, true),
+        ("malformed_tool_use", FailureCode::AiInvalidAnswer, true),
+        ("malformed_model_output", FailureCode::AiInvalidAnswer, true),
+        ("content_filtered", FailureCode::AiRejected, false),
+        ("guardrail_intervened", FailureCode::AiRejected, false),
+    ];
+    // Even when what it has given so far could pass for one.
+    let content = json!([{ "toolUse": { "toolUseId": "t", "name": "save_tasks", "input": good() } }]);
+    for (reason, code, transient) in table {
+        let failed = failure(converse(reason, &content, TOKENS)).await;
+        assert_eq!((failed.code, failed.transient, failed.tokens), (code, transient, TOKENS), "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn a_model_that_says_nothing_has_given_no_answer() {
+    for content in [json!([]), json!([{ "reasoningContent": { "reasoningText": { "text": "Hm." } } }])] {
+        let failed = failure(converse("end_turn", &content, TOKENS)).await;
+        assert_eq!((failed.code, failed.tokens), (FailureCode::AiInvalidAnswer, TOKENS), "{content}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_model_reads_from_its_cache_was_read() {
+    let mut body: Value = json!({
+        "output": { "message": { "role": "assistant", "content": [{ "text": good().to_string() }] } },
+        "metrics": { "latencyMs": 1 },
+        "stopReason": "end_turn",
+        "usage": { "inputTokens": 100, "outputTokens": 20, "totalTokens": 1_020 },
+    });
+    body["usage"]["cacheReadInputTokens"] = 700.into();
+    body["usage"]["cacheWriteInputTokens"] = 200.into();
+    let stub = Stub::answering(Response::new(200, body)).await;
+    let generation = ask(&generator(&WithTool, &stub).await).await.unwrap();
+    assert_eq!(generation.tokens, Tokens { input: 1_000, output: 20 });
+}

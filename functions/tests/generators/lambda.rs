@@ -1,0 +1,164 @@
+use goal_activity_core::goal::{Action, ActionKind};
+use goal_activity_core::ports::{GenerateTasks, GenerationError, GenerationRequest, Tokens};
+use goal_activity_events::FailureCode;
+use goal_activity_functions::config::{self, GeneratorKind};
+use serde_json::{Value, json};
+
+use crate::contract::Refusal;
+use crate::stub::{Response, Stub};
+use crate::wire::{self, Over, PRIVATE, Provider, TOKENS, ask, generator, good};
+
+/// A function that answers as agreed.
+struct Function;
+
+keeps_the_contract!(Over(Function));
+bears_the_network!(Function);
+
+/// What a function returns, as Lambda hands it on.
+fn returned(payload: impl ToString) -> Response {
+    Response::new(200, payload).header("content-type", "application/json").header("x-amz-executed-version", "$LATEST")
+}
+
+/// What Lambda hands on when a function throws.
+fn threw(error: &Value) -> Response {
+    returned(error).header("x-amz-function-error", "Unhandled")
+}
+
+/// An error of Lambda itself.
+fn error(status: u16, code: &str, message: &str) -> Response {
+    let body = json!({ "Type": "User", "Message": message, "message": message });
+    Response::new(status, body).header("content-type", "application/json").header("x-amzn-errortype", code)
+}
+
+impl Provider for Function {
+    fn settings(&self, _: &str) -> GeneratorKind {
+        GeneratorKind::Lambda(config::ExistingFunction { function: "generate-tasks:live".into() })
+    }
+
+    fn answer(&self, answer: &Value, _: Tokens) -> Response {
+        let mut answer = answer.clone();
+        answer["actionId"] = "a-1-1".into();
+        answer["status"] = "success".into();
+        returned(answer)
+    }
+
+    fn counts_tokens(&self) -> bool {
+        false
+    }
+
+    fn throttled(&self) -> Response {
+        error(429, "TooManyRequestsException", &format!("Rate Exceeded for {PRIVATE}"))
+    }
+
+    fn broken(&self) -> Response {
+        let stack = [format!("TypeError: {PRIVATE}"), "at Runtime.handler (/var/task/index.js:3:9)".to_owned()];
+        threw(&json!({ "errorType": "TypeError", "errorMessage": format!("no tasks for {PRIVATE}"), "trace": stack }))
+    }
+
+    fn refused(&self, why: Refusal) -> Response {
+        match why {
+            Refusal::AccessDenied => {
+                error(403, "AccessDeniedException", "not authorized to perform: lambda:InvokeFunction")
+            }
+            Refusal::BadRequest => {
+                error(400, "InvalidRequestContentException", &format!("Could not parse request body: {PRIVATE}"))
+            }
+            Refusal::NotFound => error(404, "ResourceNotFoundException", "Function not found: generate-tasks"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_function_is_invoked_with_exactly_what_was_agreed() {
+    let stub = Stub::answering(Function.answer(&good(), TOKENS)).await;
+    let generator = generator(&Function, &stub).await;
+    let mut goal = wire::goal();
+    goal.head.deadline = Some("2027-03-31".into());
+    let action = Action {
+        title: "毎朝走る \"5 km\"".into(),
+        description: "雨の日は休む".into(),
+        kind: ActionKind::Habit,
+        ..goal.actions[0].clone()
+    };
+    for deadline in [goal.head.deadline.clone(), None] {
+        goal.head.deadline = deadline;
+        let request =
+            GenerationRequest { goal: &goal.head, sub_goal: Some(&goal.sub_goals[0]), action: &action, attempt: 1 };
+        generator.generate(request).await.unwrap();
+    }
+    let seen = stub.seen();
+    assert_eq!(seen[0].line, "POST /2015-03-31/functions/generate-tasks%3Alive/invocations");
+    assert!(seen[0].header("x-amz-invocation-type").is_none_or(|how| how == "RequestResponse"), "not asynchronously");
+    let mut expected = json!({
+        "actionId": "a-1-1",
+        "goalContext": { "title": goal.head.title, "description": goal.head.description, "deadline": "2027-03-31" },
+        "actionContext": { "title": "毎朝走る \"5 km\"", "description": "雨の日は休む", "type": "habit" },
+    });
+    assert_eq!(seen[0].body, expected);
+    expected["goalContext"]["deadline"] = Value::Null;
+    assert_eq!(seen[1].body, expected);
+}
+
+async fn failure(response: Response) -> GenerationError {
+    let stub = Stub::answering(response).await;
+    ask(&generator(&Function, &stub).await).await.unwrap_err()
+}
+
+#[tokio::test]
+async fn an_answer_for_another_action_or_without_success_is_none() {
+    let answer = |action: Value, status: Value| {
+        let mut answer = good();
+        answer["actionId"] = action;
+        answer["status"] = status;
+        answer["error"] = format!("{PRIVATE} is too vague").into();
+        returned(answer)
+    };
+    for action in [json!("a-1-2"), json!(""), Value::Null, json!(1)] {
+        let failed = failure(answer(action.clone(), json!("success"))).await;
+        assert_eq!((failed.code, failed.transient), (FailureCode::AiInvalidAnswer, true), "{action}");
+    }
+    for status in [json!("failed"), json!("SUCCESS"), json!(true)] {
+        let failed = failure(answer(json!("a-1-1"), status.clone())).await;
+        assert_eq!((failed.code, failed.transient), (FailureCode::AiUnavailable, true), "{status}");
+        assert!(!failed.message.contains(PRIVATE), "{failed}");
+    }
+}
+
+#[tokio::test]
+async fn a_function_that_fails_is_known_by_the_name_of_its_error_alone() {
+    let timed_out = json!({ "errorMessage": "2026-11-25T10:00:00.000Z 4e3f Task timed out after 60.00 seconds" });
+    assert_eq!(failure(threw(&timed_out)).await.code, FailureCode::AiTimeout);
+    let stopped = json!({ "errorType": "Sandbox.Timedout", "errorMessage": "RequestId: 4e3f Error: Task timed out after 60.00 seconds" });
+    assert_eq!(failure(threw(&stopped)).await.code, FailureCode::AiTimeout);
+    for name in [json!("Runtime.ExitError"), json!(format!("{PRIVATE} happened")), json!("x".repeat(65)), Value::Null] {
+        let failed = failure(threw(&json!({ "errorType": name, "errorMessage": PRIVATE }))).await;
+        assert_eq!((failed.code, failed.transient), (FailureCode::AiUnavailable, true), "{name}");
+        assert!(!failed.message.contains(PRIVATE) && failed.message.len() < 120, "{failed}");
+        assert_eq!(failed.message.contains("Runtime.ExitError"), name == "Runtime.ExitError");
+    }
+    assert_eq!(
+        failure(returned("no JSON").header("x-amz-function-error", "Unhandled")).await.code,
+        FailureCode::AiUnavailable
+    );
+}
+
+#[tokio::test]
+async fn each_of_lambda_s_errors_is_transient_or_not() {
+    let table = [
+        (429, "TooManyRequestsException", FailureCode::AiThrottled, true),
+        (502, "EC2ThrottledException", FailureCode::AiThrottled, true),
+        (500, "ServiceException", FailureCode::AiUnavailable, true),
+        (502, "ResourceNotReadyException", FailureCode::AiUnavailable, true),
+        (409, "ResourceConflictException", FailureCode::AiUnavailable, true),
+        (403, "AccessDeniedException", FailureCode::AiRejected, false),
+        (502, "KMSAccessDeniedException", FailureCode::AiRejected, false),
+        (404, "ResourceNotFoundException", FailureCode::AiRejected, false),
+        (400, "InvalidRequestContentException", FailureCode::AiRejected, false),
+        (413, "RequestTooLargeException", FailureCode::AiRejected, false),
+    ];
+    for (status, name, code, transient) in table {
+        let failed = failure(error(status, name, PRIVATE)).await;
+        assert_eq!((failed.code, failed.transient), (code, transient), "{status} {name}");
+        assert!(failed.message.contains(name) && !failed.message.contains(PRIVATE), "{failed}");
+    }
+}

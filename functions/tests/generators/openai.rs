@@ -1,0 +1,302 @@
+use std::collections::HashSet;
+
+use goal_activity_core::ports::{GenerationError, Tokens};
+use goal_activity_events::FailureCode;
+use goal_activity_functions::config::{self, BaseUrl, GeneratorKind, KeySource, Sampling, TokenLimit};
+use goal_activity_functions::generator::{OpenAi, prompt::Prompt};
+use serde_json::{Value, json};
+
+use crate::contract::Refusal;
+use crate::logs::Logs;
+use crate::stub::{Reply, Response, Stub};
+use crate::wire::{self, Over, PRIVATE, Provider, TOKENS, ask, aws_at, generator, good};
+
+/// A server without a key, as they run on one's own machine.
+struct Server;
+
+keeps_the_contract!(Over(Server));
+bears_the_network!(Server);
+
+fn settings(url: &str) -> config::OpenAi {
+    config::OpenAi {
+        base_url: BaseUrl::new(&format!("{url}/v1/")).unwrap(),
+        model: "gpt-4.1-mini".into(),
+        key: None,
+        sampling: Sampling { temperature: Some(0.3), max_tokens: 3_000 },
+        token_limit: TokenLimit::default(),
+    }
+}
+
+/// A whole answer, as in the OpenAI API reference.
+fn completion(finish_reason: &str, message: &Value, tokens: Tokens) -> Response {
+    let body = json!({
+        "id": "chatcmpl-B9MBs8CjcvOU2jLn4n570S5qMJKcT",
+        "object": "chat.completion",
+        "created": 1_741_569_952,
+        "model": "gpt-4.1-mini-2025-04-14",
+        "choices": [{ "index": 0, "message": message, "logprobs": null, "finish_reason": finish_reason }],
+        "usage": {
+            "prompt_tokens": tokens.input,
+            "completion_tokens": tokens.output,
+            "total_tokens": tokens.input + tokens.output,
+            "prompt_tokens_details": { "cached_tokens": 0 },
+        },
+        "service_tier": "default",
+        "system_fingerprint": "fp_6f2eabb9a5",
+    });
+    Response::new(200, body).header("content-type", "application/json").header("x-request-id", "req_1")
+}
+
+fn says(text: &str) -> Value {
+    json!({ "role": "assistant", "content": text, "refusal": null, "annotations": [] })
+}
+
+fn error(status: u16, kind: &str, code: Option<&str>) -> Response {
+    let message = format!("This is about {PRIVATE} and the key sk-pr***{PRIVATE}.");
+    let body = json!({ "error": { "message": message, "type": kind, "param": null, "code": code } });
+    Response::new(status, body).header("content-type", "application/json")
+}
+
+impl Provider for Server {
+    fn settings(&self, url: &str) -> GeneratorKind {
+        GeneratorKind::OpenAi(settings(url))
+    }
+
+    fn answer(&self, answer: &Value, tokens: Tokens) -> Response {
+        completion("stop", &says(&answer.to_string()), tokens)
+    }
+
+    fn text(&self, text: &str, tokens: Tokens) -> Option<Response> {
+        Some(completion("stop", &says(text), tokens))
+    }
+
+    fn throttled(&self) -> Response {
+        error(429, "tokens", Some("rate_limit_exceeded"))
+    }
+
+    fn broken(&self) -> Response {
+        error(500, "server_error", None)
+    }
+
+    fn refused(&self, why: Refusal) -> Response {
+        match why {
+            Refusal::AccessDenied => error(403, "invalid_request_error", Some("unsupported_country_region_territory")),
+            Refusal::BadRequest => error(400, "invalid_request_error", Some("unsupported_parameter")),
+            Refusal::NotFound => error(404, "invalid_request_error", Some("model_not_found")),
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_server_is_asked_for_an_answer_of_the_form_of_the_schema() {
+    let stub = Stub::answering(Server.answer(&good(), TOKENS)).await;
+    ask(&generator(&Server, &stub).await).await.unwrap();
+    let seen = stub.one();
+    assert_eq!((seen.line.as_str(), seen.header("authorization")), ("POST /v1/chat/completions", None));
+    assert_eq!(seen.header("content-type"), Some("application/json"));
+    let goal = wire::goal();
+    let prompt = Prompt::of(&goal_activity_core::ports::GenerationRequest {
+        goal: &goal.head,
+        sub_goal: Some(&goal.sub_goals[0]),
+        action: &goal.actions[0],
+        attempt: 1,
+    });
+    let expected = json!({
+        "model": "gpt-4.1-mini",
+        "messages": [
+            { "role": "system", "content": prompt.system },
+            { "role": "user", "content": prompt.user },
+        ],
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": { "name": "tasks", "strict": true, "schema": goal_activity_core::answer::schema() },
+        },
+        "max_completion_tokens": 3_000,
+        "temperature": 0.3,
+    });
+    assert_eq!(seen.body, expected);
+}
+
+#[tokio::test]
+async fn a_server_is_told_the_limit_in_its_own_words_and_no_temperature_unless_one_is_set() {
+    let stub = Stub::answering(Server.answer(&good(), TOKENS)).await;
+    let sampling = Sampling { temperature: None, max_tokens: 100 };
+    let settings = config::OpenAi { sampling, token_limit: TokenLimit::MaxTokens, ..settings(&stub.url()) };
+    ask(&OpenAi::new(&aws_at(&stub.url()).await, settings)).await.unwrap();
+    let body = stub.one().body;
+    let fields: HashSet<&str> = body.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(fields, HashSet::from(["model", "messages", "response_format", "max_tokens"]));
+    assert_eq!(body["max_tokens"], 100);
+}
+
+async fn failure(response: Response) -> GenerationError {
+    let stub = Stub::answering(response).await;
+    ask(&generator(&Server, &stub).await).await.unwrap_err()
+}
+
+#[tokio::test]
+async fn an_error_is_known_by_its_status_and_its_name_alone() {
+    let table = [
+        (429, "requests", Some("rate_limit_exceeded"), FailureCode::AiThrottled, true),
+        (429, "insufficient_quota", Some("insufficient_quota"), FailureCode::AiRejected, false),
+        (408, "timeout", None, FailureCode::AiTimeout, true),
+        (500, "server_error", None, FailureCode::AiUnavailable, true),
+        (503, "overloaded_error", None, FailureCode::AiUnavailable, true),
+        (401, "invalid_request_error", Some("invalid_api_key"), FailureCode::AiRejected, false),
+        (422, "invalid_request_error", None, FailureCode::AiRejected, false),
+        (307, "moved", None, FailureCode::AiRejected, false),
+    ];
+    for (status, kind, name, code, transient) in table {
+        let failed = failure(error(status, kind, name)).await;
+        assert_eq!((failed.code, failed.transient), (code, transient), "{status} {kind}");
+        let words = [status.to_string(), name.unwrap_or(kind).to_owned()];
+        assert!(words.iter().all(|w| failed.message.contains(w)) && !failed.message.contains(PRIVATE), "{failed}");
+    }
+    // Names that are none, and bodies of whatever stands in front of the server.
+    for response in [error(503, PRIVATE, Some("a sentence")), Response::new(503, format!("<h1>{PRIVATE}</h1>"))] {
+        let failed = failure(response).await;
+        assert_eq!(failed.code, FailureCode::AiUnavailable);
+        assert!(!failed.message.contains(PRIVATE) && !failed.message.contains("sentence"), "{failed}");
+    }
+}
+
+#[tokio::test]
+async fn an_error_whose_body_never_ends_is_known_by_its_status() {
+    let stub = Stub::start([Reply::Flood(error(429, "requests", None))]).await;
+    let failed = ask(&generator(&Server, &stub).await).await.unwrap_err();
+    assert_eq!((failed.code, failed.transient), (FailureCode::AiThrottled, true));
+}
+
+#[tokio::test]
+async fn a_model_that_stopped_early_or_refuses_has_given_no_answer() {
+    let (answer, refusal) =
+        (says(&good().to_string()), json!({ "role": "assistant", "content": null, "refusal": PRIVATE }));
+    let table = [
+        ("length", &answer, FailureCode::AiInvalidAnswer, true),
+        ("content_filter", &answer, FailureCode::AiRejected, false),
+        ("stop", &refusal, FailureCode::AiRejected, false),
+        ("stop", &says(""), FailureCode::AiInvalidAnswer, true),
+        ("stop", &json!({ "role": "assistant", "content": null }), FailureCode::AiInvalidAnswer, true),
+    ];
+    for (reason, message, code, transient) in table {
+        let failed = failure(completion(reason, message, TOKENS)).await;
+        assert_eq!((failed.code, failed.transient, failed.tokens), (code, transient, TOKENS), "{reason} {message}");
+        assert!(!failed.message.contains(PRIVATE), "{failed}");
+    }
+    assert_eq!(failure(Response::new(200, json!({ "choices": [] }))).await.code, FailureCode::AiInvalidAnswer);
+}
+
+#[tokio::test]
+async fn a_server_that_counts_no_tokens_took_an_unknown_number() {
+    let body = json!({ "choices": [{ "message": { "content": good().to_string() } }] });
+    let stub = Stub::answering(Response::new(200, body)).await;
+    assert_eq!(ask(&generator(&Server, &stub).await).await.unwrap().tokens, Tokens::default());
+}
+
+const OLD: &str = "sk-old-1";
+const NEW: &str = "sk-new-2";
+
+fn secret(key: &str) -> Reply {
+    let body =
+        json!({ "ARN": "arn:aws:secretsmanager:eu-west-1:1:secret:ai-AbCdEf", "Name": "ai", "SecretString": key });
+    Reply::Whole(Response::new(200, body).header("content-type", "application/x-amz-json-1.1"))
+}
+
+fn parameter(key: &str) -> Reply {
+    let body = json!({ "Parameter": { "Name": "/ai/key", "Type": "SecureString", "Value": key, "Version": 1 } });
+    Reply::Whole(Response::new(200, body).header("content-type", "application/x-amz-json-1.1"))
+}
+
+async fn with_key(ai: &Stub, keeper: &Stub, source: KeySource) -> OpenAi {
+    OpenAi::new(&aws_at(&keeper.url()).await, config::OpenAi { key: Some(source), ..settings(&ai.url()) })
+}
+
+fn in_secrets_manager() -> KeySource {
+    KeySource::Secret("arn:aws:secretsmanager:eu-west-1:1:secret:ai-AbCdEf".into())
+}
+
+fn bearers(ai: &Stub) -> Vec<String> {
+    ai.seen().iter().map(|seen| seen.header("authorization").unwrap_or_default().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn the_key_is_read_once_where_it_is_kept_when_it_is_first_needed() {
+    let kept = [
+        (in_secrets_manager(), secret("sk-old-1\n"), "secretsmanager.GetSecretValue"),
+        (KeySource::Parameter("/ai/key".into()), parameter(OLD), "AmazonSSM.GetParameter"),
+    ];
+    for (source, reply, target) in kept {
+        let ai = Stub::answering(Server.answer(&good(), TOKENS)).await;
+        let keeper = Stub::start([reply]).await;
+        let openai = with_key(&ai, &keeper, source).await;
+        assert_eq!(keeper.connections(), 0);
+        // As the actions of a batch do.
+        let (one, other) = tokio::join!(ask(&openai), ask(&openai));
+        assert!(one.is_ok() && other.is_ok() && ask(&openai).await.is_ok());
+        assert_eq!(bearers(&ai), vec![format!("Bearer {OLD}"); 3]);
+        let seen = keeper.one();
+        assert_eq!(seen.header("x-amz-target"), Some(target));
+        if target.ends_with("Parameter") {
+            assert_eq!(seen.body, json!({ "Name": "/ai/key", "WithDecryption": true }));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_was_changed_is_read_again_within_the_attempt() {
+    let refused = Reply::Whole(error(401, "invalid_request_error", Some("invalid_api_key")));
+    let ai = Stub::start([refused, Reply::Whole(Server.answer(&good(), TOKENS))]).await;
+    let keeper = Stub::start([secret(OLD), secret(NEW)]).await;
+    let openai = with_key(&ai, &keeper, in_secrets_manager()).await;
+    assert!(ask(&openai).await.is_ok());
+    assert!(ask(&openai).await.is_ok());
+    assert_eq!(bearers(&ai), [OLD, NEW, NEW].map(|key| format!("Bearer {key}")));
+    assert_eq!(keeper.seen().len(), 2);
+}
+
+#[tokio::test]
+async fn a_key_that_is_refused_and_was_not_changed_is_not_tried_again() {
+    let ai = Stub::answering(error(401, "invalid_request_error", Some("invalid_api_key"))).await;
+    let keeper = Stub::start([secret(OLD)]).await;
+    let failed = ask(&with_key(&ai, &keeper, in_secrets_manager()).await).await.unwrap_err();
+    assert_eq!((failed.code, failed.transient), (FailureCode::AiRejected, false), "{failed}");
+    assert_eq!((ai.seen().len(), keeper.seen().len()), (1, 2));
+}
+
+#[tokio::test]
+async fn without_the_key_the_ai_is_not_asked() {
+    let denied = |code: &str, status| {
+        let body = json!({ "__type": code, "Message": "User: arn:aws:sts::1:assumed-role/worker/x is not authorized" });
+        Reply::Whole(Response::new(status, body).header("content-type", "application/x-amz-json-1.1"))
+    };
+    let table = [
+        (denied("AccessDeniedException", 400), FailureCode::AiRejected),
+        (denied("ResourceNotFoundException", 400), FailureCode::AiRejected),
+        (secret(""), FailureCode::AiRejected),
+        (secret(&format!("{{\"key\": \"{PRIVATE}\"}}")), FailureCode::AiRejected),
+        (denied("InternalServiceError", 500), FailureCode::AiUnavailable),
+        (Reply::HangUp, FailureCode::AiUnavailable),
+    ];
+    for (reply, code) in table {
+        let ai = Stub::answering(Server.answer(&good(), TOKENS)).await;
+        let keeper = Stub::start([reply.clone()]).await;
+        let failed = ask(&with_key(&ai, &keeper, in_secrets_manager()).await).await.unwrap_err();
+        assert_eq!((failed.code, failed.transient), (code, code == FailureCode::AiUnavailable), "{reply:?}");
+        assert!(ai.seen().is_empty(), "{reply:?}");
+        assert!(!failed.message.contains("arn:") && !failed.message.contains(PRIVATE), "{failed}");
+    }
+}
+
+#[tokio::test]
+async fn the_key_is_told_to_nobody_but_the_ai() {
+    let logs = Logs::collect();
+    let replies = [error(401, "invalid_request_error", None), error(500, "server_error", None)];
+    for response in replies.into_iter().chain([Server.answer(&good(), TOKENS)]) {
+        let ai = Stub::answering(response).await;
+        let keeper = Stub::start([secret(OLD)]).await;
+        let openai = with_key(&ai, &keeper, in_secrets_manager()).await;
+        let answer = ask(&openai).await;
+        assert!(!format!("{answer:?} {openai:?}").contains(OLD));
+    }
+    logs.tell_nothing_of(OLD);
+}
