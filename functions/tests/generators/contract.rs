@@ -141,8 +141,7 @@ fn good() -> Value {
 }
 
 fn seen(tasks: &[Task]) -> Vec<(&str, &str, u16, Priority)> {
-    let seen = |t: &'_ Task| (t.title.as_str(), t.description.as_str(), t.estimated_minutes, t.priority);
-    tasks.iter().map(seen).collect()
+    tasks.iter().map(|t| (t.title.as_str(), t.description.as_str(), t.estimated_minutes, t.priority)).collect()
 }
 
 fn invalid() -> Value {

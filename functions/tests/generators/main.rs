@@ -3,6 +3,12 @@
 //!
 //! Those that ask over the network do so here as well, of a server on this machine that speaks the provider's protocol;
 //! `wire.rs` has what holds for all of them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failed expectation is how a test reports"
+)]
 
 #[macro_use]
 mod contract;

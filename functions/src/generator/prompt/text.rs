@@ -28,7 +28,7 @@ pub(super) fn quoted(text: &str) -> String {
 
 /// What a reader of the text could see: without controls, direction marks and other characters of no width, in which
 /// something could be hidden. Ends of lines of every kind are line feeds, tabs are spaces.
-fn visible(text: &str) -> impl Iterator<Item = char> {
+pub(super) fn visible(text: &str) -> impl Iterator<Item = char> {
     let (mut before, mut shown) = ('\n', '\n');
     text.chars().filter_map(move |c| {
         let kept = match c {
