@@ -2,7 +2,7 @@ use goal_activity_core::goal::Action;
 use goal_activity_core::ports::{GenerateTasks, Generation, GenerationError, GenerationRequest};
 use goal_activity_functions::generator::Offline;
 
-use crate::contract::{Adapter, Ai};
+use crate::contract::{Adapter, Ai, Refusal};
 
 keeps_the_contract!(Scripted);
 
@@ -20,7 +20,7 @@ impl Adapter for Scripted {
             Ai::Throttles(Some(rest)) => format!("fail-times=1, retry-after-ms={}", rest.as_millis()),
             Ai::Breaks => "fail-times=1, unavailable".to_owned(),
             // It knows no reasons.
-            Ai::Refuses(_) => "fail".to_owned(),
+            Ai::Refuses(Refusal::AccessDenied | Refusal::BadRequest | Refusal::NotFound) => "fail".to_owned(),
             Ai::Hangs => "hang".to_owned(),
         };
         let action = Action { constraints: format!("offline: {script}"), ..request.action.clone() };

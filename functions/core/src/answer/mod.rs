@@ -16,6 +16,7 @@
 //! around it makes the answer invalid, as does everything else: a bare array of tasks, text that is no JSON or ends too early,
 //! more than [`MAX_ANSWER`] bytes, or JSON nested deeper than 127 levels.
 
+use serde::Deserialize;
 use serde_json::error::Category;
 use serde_json::{Map, Value, json};
 
@@ -148,7 +149,9 @@ fn draft(task: &Value) -> Result<TaskDraft, InvalidTask> {
     let task = task.as_object().ok_or(InvalidTask::NotAnObject)?;
     let priority = match task.get("priority") {
         None | Some(Value::Null) => Priority::default(),
-        Some(named) => serde_json::from_value(named.clone()).map_err(|_| InvalidTask::Priority)?,
+        // `serde` alone would take an object with a known name as its key as well.
+        Some(named) if named.is_string() => Priority::deserialize(named).map_err(|_| InvalidTask::Priority)?,
+        Some(_) => return Err(InvalidTask::Priority),
     };
     let minutes = task.get("estimatedMinutes").and_then(whole).ok_or(InvalidTask::NoMinutes)?;
     Ok(TaskDraft::new(text(task, "title")?, text(task, "description")?, minutes, priority)?)

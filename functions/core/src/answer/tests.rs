@@ -227,7 +227,7 @@ fn what_is_no_json_is_told_with_its_place() {
         ("{\"tasks\": [],}", InvalidAnswer::NotJson(1, 14)),
         ("{\n\"tasks\": NaN}", InvalidAnswer::NotJson(2, 10)),
         ("{\"tasks\": [{\"title\": \"Buy", InvalidAnswer::Cut),
-        ("{\"tasks\": [{\"estimatedMinutes\": 1e999}]}", InvalidAnswer::NotJson(1, 38)),
+        ("{\"tasks\": [{\"estimatedMinutes\": 1e999}]}", InvalidAnswer::NotJson(1, 37)),
         ("{\"tasks\": \"\\ud800\"}", InvalidAnswer::NotJson(1, 18)),
     ] {
         assert_eq!(parse(text), Err(expected), "{text}");
