@@ -31,16 +31,34 @@ pub(crate) fn deploy(project: &Project, endpoint: &str, folder: &Path) -> Result
     })
 }
 
-/// Deploys the example of another service beside the pipeline. Returns its outputs.
-pub(crate) fn deploy_subscriber(project: &Project, endpoint: &str, folder: &Path) -> Result<BTreeMap<String, String>> {
-    step("subscriber deployed with the CDK CLI", || {
-        let outputs = folder.join("subscriber.json");
+/// Deploys the example of that name in `infra/examples` beside the pipeline. Returns its outputs.
+pub(crate) fn deploy_example(
+    project: &Project,
+    name: &str,
+    endpoint: &str,
+    folder: &Path,
+) -> Result<BTreeMap<String, String>> {
+    step(&format!("{name} deployed with the CDK CLI"), || {
+        let outputs = folder.join(format!("{name}.json"));
         let mut cdk = cdk(project);
         cdk.args(["deploy", "--all", "--require-approval", "never", "--method", "direct", "--no-validation"]);
-        cdk.args(["-c", "local=true", "--app", "node_modules/.bin/tsc && node build/examples/subscriber/main.js"]);
-        cdk.arg("--output").arg(folder.join("subscriber.out")).arg("--outputs-file").arg(&outputs);
+        cdk.args(["-c", "local=true", "--app"]);
+        cdk.arg(format!("node_modules/.bin/tsc && node build/examples/{name}/main.js"));
+        cdk.arg("--output").arg(folder.join(format!("{name}.out"))).arg("--outputs-file").arg(&outputs);
         process::quietly(cdk.env("AWS_ENDPOINT_URL", endpoint))?;
         read_outputs(&outputs)
+    })
+}
+
+/// Deploys the pipeline once more, over the one that is there, with the existing function of that name as its generator.
+pub(crate) fn use_function(project: &Project, function: &str, endpoint: &str, folder: &Path) -> Result<()> {
+    step("generator changed with the CDK CLI", || {
+        let mut cdk = cdk(project);
+        cdk.args(["deploy", "--all", "--require-approval", "never", "--method", "direct", "--no-validation"]);
+        cdk.args(["-c", "local=true", "-c", "generator=lambda", "-c"]).arg(format!("generatorFunction={function}"));
+        cdk.arg("-c").arg(format!("functionsDir={}", project.local_functions().display()));
+        cdk.arg("--output").arg(folder.join("changed.out"));
+        process::quietly(cdk.env("AWS_ENDPOINT_URL", endpoint)).map(drop)
     })
 }
 

@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 use nix::unistd::Pid;
 
 use crate::interrupt::{self, Guard, Leftover};
+use crate::prerequisites;
 use crate::process;
 
 /// How long an emulator may take until it answers. The first start after the installation compiles its code.
@@ -136,7 +137,7 @@ fn environment(kind: &Kind, port: u16, folder: &Path) -> Vec<(&'static str, Stri
         ("HOME", path(folder.to_owned())),
         ("TMPDIR", path(folder.join("tmp"))),
         ("LANG", "C.UTF-8".to_owned()),
-        ("PATH", "/usr/local/bin:/usr/bin:/bin".to_owned()),
+        ("PATH", paths()),
         ("PYTHONUNBUFFERED", "1".to_owned()),
     ];
     if matches!(kind, Kind::MiniStack | Kind::BareMiniStack) {
@@ -155,6 +156,12 @@ fn environment(kind: &Kind, port: u16, folder: &Path) -> Vec<(&'static str, Stri
         ]);
     }
     variables
+}
+
+/// The system's programs, and Node.js for functions that are written for it.
+fn paths() -> String {
+    let node = prerequisites::node_folder().map(|folder| format!(":{}", folder.display()));
+    format!("/usr/local/bin:/usr/bin:/bin{}", node.unwrap_or_default())
 }
 
 fn free_port() -> Result<u16> {

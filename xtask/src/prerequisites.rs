@@ -34,6 +34,12 @@ pub(crate) fn node() -> Result<()> {
     Ok(())
 }
 
+/// Where Node.js is: a version manager keeps it outside the usual folders.
+pub(crate) fn node_folder() -> Option<PathBuf> {
+    let folders = std::env::var_os("PATH")?;
+    std::env::split_paths(&folders).find(|folder| folder.join("node").is_file())
+}
+
 /// Checks that npm is there. It comes with Node.js, but some systems package it on its own.
 pub(crate) fn npm() -> Result<()> {
     ensure!(version("npm").is_some(), "npm is missing: install it with Node.js from https://nodejs.org/");

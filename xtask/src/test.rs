@@ -1,8 +1,7 @@
 //! `cargo xtask test`: everything that has to hold for a change.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
 
@@ -159,10 +158,16 @@ fn infra(project: &Project) -> Result<()> {
 }
 
 fn end_to_end(project: &Project) -> Result<()> {
-    on_a_stack(project, "e2e", &["--test", "e2e", "--test", "leftovers"], |project, local, folder| {
-        described::check(local, &tools::python(project, Purpose::Test)?, folder)?;
-        deploy::deploy_subscriber(project, &local.emulator.endpoint(), folder)
-    })
+    let mut on = OnStack::deploy(project, "e2e")?;
+    let (endpoint, folder) = (on.local.emulator.endpoint(), on.folder.path.clone());
+    described::check(&on.local, &tools::python(project, Purpose::Test)?, &folder)?;
+    on.local.stack.outputs.extend(deploy::deploy_example(project, "subscriber", &endpoint, &folder)?);
+    on.test(&["--test", "e2e"])?;
+    // Only now: from here on the pipeline has another generator.
+    let existing = deploy::deploy_example(project, "existing-function", &endpoint, &folder)?;
+    let function = existing.get("GenerateTasksFunctionName").context("the example has no function")?;
+    deploy::use_function(project, function, &endpoint, &folder)?;
+    on.test(&["--test", "existing_function", "--test", "leftovers"])
 }
 
 fn chaos(project: &Project) -> Result<()> {
@@ -171,27 +176,34 @@ fn chaos(project: &Project) -> Result<()> {
         return Ok(());
     }
     // One after the other: each breaks what all share. What they say tells how to repeat a run.
-    let arguments = ["--test", "chaos", "--", "--test-threads=1", "--nocapture"];
-    on_a_stack(project, "chaos", &arguments, |_, _, _| Ok(BTreeMap::new()))
+    OnStack::deploy(project, "chaos")?.test(&["--test", "chaos", "--", "--test-threads=1", "--nocapture"])
 }
 
-/// What else is done with the pipeline before the tests: gets a folder for files, returns more outputs.
-type Beside = fn(&Project, &Local, &Path) -> Result<BTreeMap<String, String>>;
+/// A deployed pipeline and a folder for its files, to run tests on.
+struct OnStack<'a> {
+    project: &'a Project,
+    // Dropped in this order: the emulator ends before its folder goes.
+    local: Local,
+    folder: RunFolder,
+}
 
-/// Deploys a stack, and runs the tests that these arguments choose.
-fn on_a_stack(project: &Project, name: &str, arguments: &[&str], beside: Beside) -> Result<()> {
-    let folder = RunFolder::new(project, name)?;
-    let mut local = Local::start(project, &folder.path)?;
-    let more = beside(project, &local, &folder.path)?;
-    local.stack.outputs.extend(more);
-    let stack = folder.path.join("stack.json");
-    local.stack.write(&stack)?;
-    let tested = process::run(tests(project).args(arguments).env("GOAL_ACTIVITY_STACK", &stack));
-    if tested.is_err() {
-        eprintln!("the emulator's last words:\n{}", local.emulator.last_words());
+impl<'a> OnStack<'a> {
+    fn deploy(project: &'a Project, name: &str) -> Result<Self> {
+        let folder = RunFolder::new(project, name)?;
+        Ok(Self { project, local: Local::start(project, &folder.path)?, folder })
     }
-    step::quiet();
-    tested
+
+    /// Runs the tests that these arguments choose.
+    fn test(&self, arguments: &[&str]) -> Result<()> {
+        let stack = self.folder.path.join("stack.json");
+        self.local.stack.write(&stack)?;
+        let tested = process::run(tests(self.project).args(arguments).env("GOAL_ACTIVITY_STACK", &stack));
+        if tested.is_err() {
+            eprintln!("the emulator's last words:\n{}", self.local.emulator.last_words());
+        }
+        step::quiet();
+        tested
+    }
 }
 
 /// Always the whole workspace, whatever is tested: another selection of packages has other features, and would build the
