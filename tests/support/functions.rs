@@ -8,7 +8,7 @@ use crate::roles::COPY;
 use crate::stack::root;
 use crate::{Role, Stack, signed};
 
-/// Lambda's API, by hand: its SDK would switch on event streams in all the others, and build each of them again.
+/// Lambda's API, by hand: what is needed of it here is four calls, and some of them as JSON that is passed on as it came.
 const API: &str = "/2015-03-31/functions";
 
 impl Stack {

@@ -8,7 +8,7 @@ use goal_activity_core::price::Prices;
 use super::ConfigError;
 
 /// How long an answer of the AI may be where nothing else is said, in tokens: ten tasks of the greatest size in Japanese
-/// are about 3,000.
+/// are about 2,100 as OpenAI's models count (docs/GENERATORS.md), and there are models that count more.
 const MAX_TOKENS: u32 = 4_096;
 
 /// Which AI makes the tasks, and how it is reached.
