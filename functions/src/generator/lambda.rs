@@ -109,10 +109,14 @@ fn is_name(text: &str) -> bool {
 
 fn drafts(action: &ActionId, payload: &[u8]) -> Result<TaskDrafts, GenerationError> {
     let answer: Value = serde_json::from_slice(payload).map_err(|_| unreadable(WHO))?;
-    if answer["status"].as_str() != Some(SUCCESS) {
-        // Its `error` stays out for the same reason.
-        let message = format!("{WHO} reports no success");
-        return Err(GenerationError::transient(FailureCode::AiUnavailable, message));
+    match answer["status"].as_str() {
+        Some(SUCCESS) => {}
+        Some(_) => {
+            // Its `error` stays out for the same reason.
+            let message = format!("{WHO} reports no success");
+            return Err(GenerationError::transient(FailureCode::AiUnavailable, message));
+        }
+        None => return Err(unreadable(WHO)),
     }
     if answer["actionId"].as_str() != Some(action.as_str()) {
         return Err(unusable(format!("{WHO} answered for another action")));

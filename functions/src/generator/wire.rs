@@ -77,6 +77,8 @@ where
         SdkError::DispatchFailure(failure) if failure.is_timeout() => too_slow(who),
         SdkError::DispatchFailure(_) => unreachable(who, &reason(error)),
         SdkError::ResponseError(_) => unreadable(who),
+        // The SDK could make nothing of an answer, and takes that for an error of the service.
+        SdkError::ServiceError(answer) if answer.raw().status().is_success() => unreadable(who),
         SdkError::ServiceError(refusal) => {
             let (code, response) = (refusal.err().code().unwrap_or("an error without a name"), refusal.raw());
             let refused = by_name(who, code).unwrap_or_else(|| by_status(who, response.status().as_u16(), code));

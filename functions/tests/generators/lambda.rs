@@ -117,7 +117,11 @@ async fn an_answer_for_another_action_or_without_success_is_none() {
         let failed = failure(answer(action.clone(), json!("success"))).await;
         assert_eq!((failed.code, failed.transient), (FailureCode::AiInvalidAnswer, true), "{action}");
     }
-    for status in [json!("failed"), json!("SUCCESS"), json!(true)] {
+    for status in [json!(true), Value::Null] {
+        let failed = failure(answer(json!("a-1-1"), status.clone())).await;
+        assert_eq!((failed.code, failed.transient), (FailureCode::AiInvalidAnswer, true), "{status}");
+    }
+    for status in [json!("failed"), json!("SUCCESS"), json!("")] {
         let failed = failure(answer(json!("a-1-1"), status.clone())).await;
         assert_eq!((failed.code, failed.transient), (FailureCode::AiUnavailable, true), "{status}");
         assert!(!failed.message.contains(PRIVATE), "{failed}");
