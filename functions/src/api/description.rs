@@ -2,7 +2,6 @@
 //! serves the committed file.
 
 use goal_activity_core::execution::Status;
-use goal_activity_core::limits::MAX_ACTIONS;
 use goal_activity_core::start::MAX_KEY;
 use goal_activity_events::{ExecutionArn, GoalId, Timestamp};
 use schemars::generate::{SchemaGenerator, SchemaSettings};
@@ -146,8 +145,6 @@ fn body(route: Route, schemas: &mut SchemaGenerator) -> Option<Schema> {
     match route {
         Route::Start => {
             let mut body = schemas.subschema_for::<start::Body>();
-            schemas.definitions_mut()["StartRequest"]["properties"]["actionIds"]["minItems"] = 1.into();
-            schemas.definitions_mut()["StartRequest"]["properties"]["actionIds"]["maxItems"] = MAX_ACTIONS.into();
             body.remove("description");
             Some(body)
         }
@@ -231,10 +228,7 @@ fn responses(route: Route, problems: &[Code], schemas: &mut SchemaGenerator) -> 
     }
     // These are the gateway's, before any function is asked.
     responses.insert("401".into(), json!({ "description": "No valid token" }));
-    let throttled = responses.contains_key("429");
-    if !throttled {
-        responses.insert("429".into(), json!({ "description": "Too many requests" }));
-    }
+    responses.entry("429").or_insert_with(|| json!({ "description": "Too many requests" }));
     responses.into()
 }
 

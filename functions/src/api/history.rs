@@ -1,15 +1,12 @@
 use goal_activity_core::execution::{Execution, Happening, Status, TimelineEntry};
 use goal_activity_core::history::{HistoryFilter, HistoryPosition, WorkflowSummary};
-use goal_activity_core::ports::{
-    ActionsWithTasks, ClaimGoal, Clock, FindExecution, ListTasks, ListWorkflows, LoadGoal, LoadGoalHead, PublishEvent,
-};
+use goal_activity_core::ports::ListWorkflows;
 use goal_activity_events::{ExecutionArn, GoalId, Timestamp};
 use serde::Serialize;
 
+use super::Reply;
 use super::input::{Input, cursor_after};
 use super::problem::{Code, Problem};
-use super::{Api, Reply};
-use crate::cancel::CancelWorkflow;
 
 /// How many workflows a page has when nothing else is asked for, and at the most.
 pub(super) const DEFAULT_LIMIT: u16 = 20;
@@ -46,7 +43,7 @@ struct Entry<'a> {
     entry: &'a TimelineEntry,
 }
 
-fn timeline(execution: &Execution) -> Timeline<'_> {
+fn story(execution: &Execution) -> Timeline<'_> {
     let mut items: Vec<_> = execution.timeline.iter().map(|(id, entry)| Entry { id, entry }).collect();
     // EventBridge tells times in whole seconds: by these alone a workflow could begin to work before it was accepted.
     items.sort_by_key(|e| (e.entry.what != Happening::Accepted, e.entry.at, rank(&e.entry.what), e.id));
@@ -65,31 +62,21 @@ fn rank(what: &Happening) -> u8 {
     }
 }
 
-impl<G, T, E, C, K, B, X> Api<G, T, E, C, K, B, X>
-where
-    G: LoadGoal + LoadGoalHead,
-    T: ActionsWithTasks + ListTasks,
-    E: FindExecution + ListWorkflows,
-    C: ClaimGoal,
-    K: Clock,
-    B: PublishEvent,
-    X: CancelWorkflow,
-{
-    pub(super) async fn history(&self, input: &Input) -> Result<Reply, Problem> {
-        let goal = self.own_goal(input).await?;
-        let limit = input.limit(DEFAULT_LIMIT, MAX_LIMIT)?;
-        let (status, from, to): (_, Option<Timestamp>, _) =
-            (input.query("status")?, input.query("from")?, input.query("to")?);
-        if from.zip(to).is_some_and(|(from, to)| from >= to) {
-            return Err(Problem::new(Code::InvalidRequest, "from must be before to"));
-        }
-        let after: Option<HistoryPosition> = input.cursor()?;
-        let filter = HistoryFilter { goal, status, from, to };
-        let page = self.intake.executions.list_workflows(&filter, after.as_ref(), limit).await?;
-        Reply::ok(Page { next_cursor: page.last.as_ref().map(cursor_after), items: page.workflows })
+/// One page of the workflows of a goal.
+pub(super) async fn history(workflows: &impl ListWorkflows, goal: GoalId, input: &Input) -> Result<Reply, Problem> {
+    let limit = input.limit(DEFAULT_LIMIT, MAX_LIMIT)?;
+    let (status, from, to): (_, Option<Timestamp>, _) =
+        (input.query("status")?, input.query("from")?, input.query("to")?);
+    if from.zip(to).is_some_and(|(from, to)| from >= to) {
+        return Err(Problem::new(Code::InvalidRequest, "from must be before to"));
     }
+    let after: Option<HistoryPosition> = input.cursor()?;
+    let filter = HistoryFilter { goal, status, from, to };
+    let page = workflows.list_workflows(&filter, after.as_ref(), limit).await?;
+    Reply::ok(Page { next_cursor: page.last.as_ref().map(cursor_after), items: page.workflows })
+}
 
-    pub(super) async fn timeline(&self, input: &Input) -> Result<Reply, Problem> {
-        Reply::ok(timeline(&self.own_workflow(input).await?))
-    }
+/// What happened in a workflow.
+pub(super) fn timeline(execution: &Execution) -> Result<Reply, Problem> {
+    Reply::ok(story(execution))
 }

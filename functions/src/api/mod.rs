@@ -14,6 +14,8 @@ mod start;
 mod status;
 mod tasks;
 
+use std::borrow::Cow;
+
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use aws_lambda_events::encodings::Body;
 use aws_lambda_events::http::header::{CONTENT_TYPE, LOCATION};
@@ -45,7 +47,8 @@ pub struct Api<G, T, E, C, K, B, X> {
 /// A successful answer.
 struct Reply {
     status: i64,
-    body: serde_json::Value,
+    /// JSON.
+    body: Cow<'static, str>,
     location: Option<String>,
 }
 
@@ -56,7 +59,8 @@ impl Reply {
 
     fn new(status: i64, body: impl Serialize) -> Result<Self, Problem> {
         let unwritable = |e: serde_json::Error| Problem::new(Code::Internal, e.to_string());
-        Ok(Self { status, body: serde_json::to_value(body).map_err(unwritable)?, location: None })
+        let body = serde_json::to_string(&body).map_err(unwritable)?.into();
+        Ok(Self { status, body, location: None })
     }
 }
 
@@ -86,26 +90,32 @@ where
             Err(problem) => tracing::info!(route, status = problem.status(), code = ?problem.code, "answered"),
         }
         match answer {
-            Ok(reply) => response(reply.status, "application/json", reply.location.as_deref(), &reply.body),
-            Err(problem) => response(problem.status(), "application/problem+json", None, &problem.body()),
+            Ok(Reply { status, body, location }) => response(status, "application/json", location, body.into_owned()),
+            Err(problem) => {
+                // A struct of texts and numbers can always be written.
+                let body = serde_json::to_string(&problem.body()).unwrap_or_default();
+                response(problem.status(), "application/problem+json", None, body)
+            }
         }
     }
 
+    /// Whose it is comes first, here and in one place: a handler is only asked about what is the caller's.
     async fn dispatch(&self, input: &Input) -> Result<Reply, Problem> {
         match Route::of(input.route()) {
-            Some(Route::Start) => self.start(input).await,
-            Some(Route::Tasks) => self.tasks(input).await,
-            Some(Route::History) => self.history(input).await,
-            Some(Route::Status) => self.status(input).await,
-            Some(Route::Timeline) => self.timeline(input).await,
-            Some(Route::Cancel) => self.cancel(input).await,
-            Some(Route::Retry) => self.retry(input).await,
-            Some(Route::Description) => description(),
+            Some(Route::Start) => self.start(self.own_goal(input).await?, input.user()?, input).await,
+            Some(Route::Tasks) => tasks::tasks(&self.intake.tasks, &self.own_goal(input).await?, input).await,
+            Some(Route::History) => history::history(&self.intake.executions, self.own_goal(input).await?, input).await,
+            Some(Route::Status) => status::status(&self.own_workflow(input).await?, self.intake.clock.now()),
+            Some(Route::Timeline) => history::timeline(&self.own_workflow(input).await?),
+            Some(Route::Cancel) => cancel::cancel(&self.cancel, &self.own_workflow(input).await?, input).await,
+            Some(Route::Retry) => self.retry(&self.own_workflow(input).await?, input).await,
+            Some(Route::Description) => Ok(description()),
             None => Err(Problem::new(Code::NotFound, "there is no such route")),
         }
     }
 
-    /// The goal in the path, which must be the caller's.
+    /// The goal in the path, which must be the caller's. Only its head is read, whoever asks: what else there is of a goal
+    /// cannot be told from how long a refusal takes.
     async fn own_goal(&self, input: &Input) -> Result<GoalId, Problem> {
         let user = input.user()?;
         let goal: GoalId = input.path("goalId")?;
@@ -130,27 +140,25 @@ where
     }
 }
 
-/// What the API looks like: the committed `OpenAPI` document.
-fn description() -> Result<Reply, Problem> {
-    let document: serde_json::Result<serde_json::Value> = serde_json::from_str(include_str!("../../openapi.json"));
-    Reply::ok(document.map_err(|e| Problem::new(Code::Internal, e.to_string()))?)
+/// What the API looks like: the committed `OpenAPI` document, as it is.
+fn description() -> Reply {
+    Reply { status: 200, body: include_str!("../../openapi.json").into(), location: None }
 }
 
 fn response(
     status: i64,
     content_type: &'static str,
-    location: Option<&str>,
-    body: &impl Serialize,
+    location: Option<String>,
+    body: String,
 ) -> ApiGatewayV2httpResponse {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    if let Some(location) = location.and_then(|l| HeaderValue::from_str(l).ok()) {
+    if let Some(location) = location.and_then(|l| HeaderValue::from_str(&l).ok()) {
         headers.insert(LOCATION, location);
     }
     let mut response = ApiGatewayV2httpResponse::default();
     response.status_code = status;
     response.headers = headers;
-    // Structs of texts and numbers can always be written.
-    response.body = Some(Body::Text(serde_json::to_string(body).unwrap_or_default()));
+    response.body = Some(Body::Text(body));
     response
 }

@@ -1,18 +1,18 @@
 use goal_activity_core::execution::{Execution, Status};
+#[cfg(feature = "schema")]
+use goal_activity_core::limits::MAX_ACTIONS;
 use goal_activity_core::limits::PENDING_IS_STALE_AFTER;
 use goal_activity_core::ports::{
-    ActionsWithTasks, ClaimGoal, Clock, Event, FindExecution, ListTasks, ListWorkflows, LoadGoal, LoadGoalHead,
-    Outside, PublishEvent,
+    ActionsWithTasks, ClaimGoal, Clock, Event, FindExecution, LoadGoal, Outside, PublishEvent,
 };
 use goal_activity_core::start::{Scope, StartRejection, StartRequest, requested_event};
-use goal_activity_events::{ActionId, ExecutionArn, Timestamp};
+use goal_activity_events::{ActionId, ExecutionArn, GoalId, Timestamp, UserId};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
 use super::input::Input;
 use super::problem::{Code, Problem};
 use super::{Api, Reply};
-use crate::cancel::CancelWorkflow;
 use crate::intake::{IntakeError, Origin};
 
 /// The header that makes a start or a retry repeatable (the IETF draft "The Idempotency-Key HTTP Header Field").
@@ -24,6 +24,7 @@ const IDEMPOTENCY_KEY: &str = "idempotency-key";
 #[serde(rename_all = "camelCase")]
 pub(super) struct Body {
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_ACTIONS)))]
     action_ids: Option<Vec<ActionId>>,
     #[serde(default)]
     regenerate: bool,
@@ -41,25 +42,22 @@ pub(super) struct Started<'a> {
 
 impl<G, T, E, C, K, B, X> Api<G, T, E, C, K, B, X>
 where
-    G: LoadGoal + LoadGoalHead,
-    T: ActionsWithTasks + ListTasks,
-    E: FindExecution + ListWorkflows,
+    G: LoadGoal,
+    T: ActionsWithTasks,
+    E: FindExecution,
     C: ClaimGoal,
     K: Clock,
     B: PublishEvent,
-    X: CancelWorkflow,
 {
-    pub(super) async fn start(&self, input: &Input) -> Result<Reply, Problem> {
-        let user_id = input.user()?;
-        let goal_id = input.path("goalId")?;
+    /// Starts a workflow for a goal of that user.
+    pub(super) async fn start(&self, goal_id: GoalId, user_id: UserId, input: &Input) -> Result<Reply, Problem> {
         let body: Body = input.body()?;
         let scope = Scope::of(body.action_ids).map_err(|e| Problem::new(Code::InvalidRequest, e.to_string()))?;
         self.begin(input, &StartRequest { goal_id, user_id, scope, regenerate: body.regenerate }).await
     }
 
     /// Starts a new workflow for the actions that an ended one has left undone; everything else stays as it is.
-    pub(super) async fn retry(&self, input: &Input) -> Result<Reply, Problem> {
-        let ended = self.own_workflow(input).await?;
+    pub(super) async fn retry(&self, ended: &Execution, input: &Input) -> Result<Reply, Problem> {
         let refused = |code, detail: &str| Problem::new(code, detail).about(&ended.execution_arn);
         if ended.status.ended().is_none() {
             return Err(refused(Code::NotEnded, "this workflow has not ended; what it cannot do is known at its end"));

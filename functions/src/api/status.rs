@@ -1,14 +1,9 @@
 use goal_activity_core::execution::{BatchState, Cancellation, Execution, Status};
-use goal_activity_core::ports::{
-    ActionsWithTasks, ClaimGoal, Clock, FindExecution, ListTasks, ListWorkflows, LoadGoal, LoadGoalHead, PublishEvent,
-};
 use goal_activity_events::{ExecutionArn, FailedAction, GoalId, Timestamp, Usage};
 use serde::Serialize;
 
-use super::input::Input;
+use super::Reply;
 use super::problem::Problem;
-use super::{Api, Reply};
-use crate::cancel::CancelWorkflow;
 
 /// The read model as people see it.
 #[derive(Debug, Serialize)]
@@ -102,18 +97,7 @@ fn view(execution: &Execution, now: Timestamp) -> StatusView<'_> {
     }
 }
 
-impl<G, T, E, C, K, B, X> Api<G, T, E, C, K, B, X>
-where
-    G: LoadGoal + LoadGoalHead,
-    T: ActionsWithTasks + ListTasks,
-    E: FindExecution + ListWorkflows,
-    C: ClaimGoal,
-    K: Clock,
-    B: PublishEvent,
-    X: CancelWorkflow,
-{
-    pub(super) async fn status(&self, input: &Input) -> Result<Reply, Problem> {
-        let execution = self.own_workflow(input).await?;
-        Reply::ok(view(&execution, self.intake.clock.now()))
-    }
+/// How far a workflow is.
+pub(super) fn status(execution: &Execution, now: Timestamp) -> Result<Reply, Problem> {
+    Reply::ok(view(execution, now))
 }

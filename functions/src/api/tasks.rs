@@ -1,13 +1,11 @@
-use goal_activity_core::ports::{
-    ActionsWithTasks, ClaimGoal, Clock, FindExecution, ListTasks, ListWorkflows, LoadGoal, LoadGoalHead, PublishEvent,
-};
+use goal_activity_core::ports::ListTasks;
 use goal_activity_core::task::Task;
+use goal_activity_events::GoalId;
 use serde::{Deserialize, Serialize};
 
+use super::Reply;
 use super::input::{Input, cursor_after};
 use super::problem::Problem;
-use super::{Api, Reply};
-use crate::cancel::CancelWorkflow;
 
 /// How many tasks a page has when nothing else is asked for, and at the most. DynamoDB's own page of 1 MB holds more.
 pub(super) const DEFAULT_LIMIT: u16 = 100;
@@ -40,21 +38,10 @@ pub(super) struct Page {
     next_cursor: Option<String>,
 }
 
-impl<G, T, E, C, K, B, X> Api<G, T, E, C, K, B, X>
-where
-    G: LoadGoal + LoadGoalHead,
-    T: ActionsWithTasks + ListTasks,
-    E: FindExecution + ListWorkflows,
-    C: ClaimGoal,
-    K: Clock,
-    B: PublishEvent,
-    X: CancelWorkflow,
-{
-    pub(super) async fn tasks(&self, input: &Input) -> Result<Reply, Problem> {
-        let goal = self.own_goal(input).await?;
-        let limit = input.limit(DEFAULT_LIMIT, MAX_LIMIT)?;
-        let after = input.cursor::<Position>()?.map(|Position(position)| position);
-        let page = self.intake.tasks.list_tasks(&goal, after.as_deref(), limit).await?;
-        Reply::ok(Page { items: page.tasks, next_cursor: page.last.as_ref().map(cursor_after) })
-    }
+/// One page of the tasks of a goal.
+pub(super) async fn tasks(tasks: &impl ListTasks, goal: &GoalId, input: &Input) -> Result<Reply, Problem> {
+    let limit = input.limit(DEFAULT_LIMIT, MAX_LIMIT)?;
+    let after = input.cursor::<Position>()?.map(|Position(position)| position);
+    let page = tasks.list_tasks(goal, after.as_deref(), limit).await?;
+    Reply::ok(Page { items: page.tasks, next_cursor: page.last.as_ref().map(cursor_after) })
 }

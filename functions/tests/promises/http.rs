@@ -1,8 +1,17 @@
 //! What the API answers, route by route, to requests that it does not like.
 
+use aws_lambda_events::encodings::Body;
 use serde_json::json;
 
 use crate::rig::{Rig, USER, goal_id};
+
+#[tokio::test]
+async fn the_description_is_the_committed_text_to_the_letter() {
+    let response = Rig::default().raw_answer(json!({ "routeKey": "GET /api/openapi.json" })).await;
+    assert_eq!(response.status_code, 200);
+    assert_eq!(response.headers["content-type"], "application/json");
+    assert_eq!(response.body, Some(Body::Text(include_str!("../../openapi.json").to_owned())));
+}
 
 #[tokio::test]
 async fn a_start_answers_where_to_look_next() {

@@ -93,11 +93,16 @@ impl Rig {
         self.answer(event).await
     }
 
-    /// Puts the gateway's event through the API.
-    pub(crate) async fn answer(&self, event: Value) -> Answer {
+    /// Puts the gateway's event through the API, and leaves the answer as it is.
+    pub(crate) async fn raw_answer(&self, event: Value) -> ApiGatewayV2httpResponse {
         let cancel = Cancel { machine: self.world.clone(), settle: self.settle() };
         let api = Api { intake: self.intake(), bus: self.world.clone(), cancel };
-        let response: ApiGatewayV2httpResponse = api.handle(event).await;
+        api.handle(event).await
+    }
+
+    /// Puts the gateway's event through the API.
+    pub(crate) async fn answer(&self, event: Value) -> Answer {
+        let response = self.raw_answer(event).await;
         let header = |name| response.headers.get(name).map(|l| l.to_str().unwrap().to_owned());
         let (location, content_type) = (header("location"), header("content-type").unwrap());
         let text = serde_json::to_value(&response.body).unwrap();
