@@ -1,19 +1,19 @@
 use goal_activity_events::{ExecutionArn, GoalId};
 use goal_activity_tests::{Answer, Chart, Stack, User};
-use serde_json::json;
+use serde_json::{Value, json};
 
-/// Every route that needs a token, for that goal and workflow.
-fn routes(goal: &GoalId, arn: &ExecutionArn) -> Vec<(&'static str, String)> {
+/// Every route that needs a token, as the API describes itself, for that goal and workflow.
+fn routes(goal: &GoalId, arn: &ExecutionArn) -> Vec<(String, String)> {
     let arn = arn.as_str().replace(':', "%3A");
-    vec![
-        ("POST", format!("/api/goals/{goal}/start-activity")),
-        ("GET", format!("/api/goals/{goal}/tasks")),
-        ("GET", format!("/api/goals/{goal}/workflows")),
-        ("GET", format!("/api/workflows/{arn}/status")),
-        ("GET", format!("/api/workflows/{arn}/timeline")),
-        ("POST", format!("/api/workflows/{arn}/cancel")),
-        ("POST", format!("/api/workflows/{arn}/retry")),
-    ]
+    let description: Value = serde_json::from_str(include_str!("../../functions/openapi.json")).unwrap();
+    let mut routes = Vec::new();
+    for (path, operations) in description["paths"].as_object().unwrap() {
+        let path = path.replace("{goalId}", goal.as_str()).replace("{executionArn}", &arn);
+        let closed = operations.as_object().unwrap().iter().filter(|(_, operation)| operation["security"] != json!([]));
+        routes.extend(closed.map(|(method, _)| (method.to_uppercase(), path.clone())));
+    }
+    assert!(routes.len() >= 7, "{routes:?}");
+    routes
 }
 
 async fn call(user: &User, method: &str, path: &str) -> Answer {
@@ -49,15 +49,15 @@ async fn p9_every_route_lets_the_owner_in_and_nobody_else() {
     ];
     for (method, path) in routes(&goal, &arn) {
         for (who, token) in &nobodies {
-            let answer = call(&owner.with_token(token.as_deref()), method, &path).await;
+            let answer = call(&owner.with_token(token.as_deref()), &method, &path).await;
             assert_eq!(answer.status, 401, "{method} {path} with {who}: {answer:?}");
         }
-        let refused = call(&stranger, method, &path).await;
+        let refused = call(&stranger, &method, &path).await;
         assert_eq!((refused.status, &refused.body["code"]), (403, &json!("NOT_OWNER")), "{method} {path}: {refused:?}");
         // The same whatever is asked for, so it tells nothing about it.
         let said = refused.body.to_string();
         assert!(!said.contains("status\":\"") && !said.contains("actionId"), "{said}");
-        let let_in = call(&owner, method, &path).await;
+        let let_in = call(&owner, &method, &path).await;
         assert!(matches!(let_in.status, 200 | 409), "{method} {path}: {let_in:?}");
     }
     // Signing a token again is not what is refused.
@@ -71,7 +71,7 @@ async fn what_is_not_there_is_404_for_everybody_who_is_known() {
     let user = stack.user().await;
     let arn = "arn:aws:states:us-east-1:000000000000:execution:goal-activity:none-1".parse().unwrap();
     for (method, path) in routes(&"no-such-goal".parse().unwrap(), &arn) {
-        let answer = call(&user, method, &path).await;
+        let answer = call(&user, &method, &path).await;
         assert_eq!(answer.status, 404, "{method} {path}: {answer:?}");
     }
 }

@@ -1,4 +1,5 @@
-use goal_activity_core::execution::Execution;
+use std::collections::HashSet;
+
 use goal_activity_core::goal::GoalStatus;
 use goal_activity_core::keys;
 use goal_activity_core::limits::MAX_RUNNING_PER_USER;
@@ -15,8 +16,7 @@ impl ClaimGoal for World {
         }
         let arn = claim.execution.execution_arn.clone();
         let name_taken = state.executions.contains_key(&arn);
-        let of_user = |e: &&Execution| e.user_id == claim.execution.user_id && e.status.ended().is_none();
-        let running = state.executions.values().filter(of_user).count();
+        let running = state.running.get(&claim.execution.user_id).map_or(0, HashSet::len);
         let Some(head) = state.goals.get_mut(&claim.execution.goal_id).map(|g| &mut g.head) else {
             return Ok(Claimed::GoalChanged);
         };
@@ -32,6 +32,7 @@ impl ClaimGoal for World {
         }
         (head.claimed_by, head.claims, head.status) = (Some(arn.clone()), claim.sequence, GoalStatus::Processing);
         state.executions.insert(arn.clone(), claim.execution.clone());
+        state.running.entry(claim.execution.user_id.clone()).or_default().insert(arn.clone());
         if let Some(request) = &claim.request {
             let accepted = Accepted { execution: arn, digest: request.digest.clone() };
             state.requests.insert(keys::request(&request.key), accepted);

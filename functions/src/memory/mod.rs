@@ -22,7 +22,7 @@ use goal_activity_core::ports::{
     LoadGoalHead, Machine, Outside, TaskPage, Unavailable,
 };
 use goal_activity_core::task::Task;
-use goal_activity_events::{ActionId, BatchAnswer, ExecutionArn, GoalId, TaskToken, Timestamp};
+use goal_activity_events::{ActionId, BatchAnswer, ExecutionArn, GoalId, TaskToken, Timestamp, UserId};
 
 /// A whole outside world in memory. Clones share it, so that one world stands for all ports.
 #[derive(Debug, Clone, Default)]
@@ -39,6 +39,8 @@ pub struct State {
     pub tasks: BTreeMap<(GoalId, String), Task>,
     /// The read models.
     pub executions: HashMap<ExecutionArn, Execution>,
+    /// The executions of each user that count towards the limit.
+    pub running: HashMap<UserId, HashSet<ExecutionArn>>,
     /// The ledger, by execution and batch.
     pub ledgers: HashMap<(ExecutionArn, u32), BatchLedger>,
     /// The requests of other services that were accepted, by key.
@@ -63,6 +65,8 @@ pub struct State {
     pub hidden: Vec<(String, Duration)>,
     /// The actions that the AI was asked for, in order.
     pub asked: Vec<ActionId>,
+    /// The calls that were made, by name, in order.
+    pub calls: Vec<&'static str>,
     /// The calls that will fail, once each, by name.
     pub outages: VecDeque<&'static str>,
 }
@@ -82,6 +86,7 @@ impl World {
     async fn call(&self, name: &'static str) -> Outside<MutexGuard<'_, State>> {
         tokio::task::yield_now().await;
         let mut state = self.state();
+        state.calls.push(name);
         if let Some(i) = state.outages.iter().position(|o| *o == name) {
             state.outages.remove(i);
             return Err(Unavailable::new(name, "broken by the test"));

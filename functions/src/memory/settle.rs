@@ -88,6 +88,9 @@ impl SettleExecution for World {
         e.usage = Some(end.tally.usage);
         let entry = TimelineEntry { at: end.stop_date, what: Happening::Ended { status: end.status } };
         e.timeline.insert(WorkflowCompleted::event_id_for(&end.execution_arn).to_string(), entry);
+        if let Some(running) = state.running.get_mut(&end.user_id) {
+            running.remove(&end.execution_arn);
+        }
         let head = state.goals.get_mut(&end.goal_id).map(|g| &mut g.head);
         if let Some(head) = head.filter(|h| h.claimed_by.as_ref() == Some(&end.execution_arn)) {
             (head.claimed_by, head.status) = (None, end.goal_status);

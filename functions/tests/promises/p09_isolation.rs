@@ -1,7 +1,48 @@
+use goal_activity_events::ExecutionArn;
 use goal_activity_functions::memory::samples;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::rig::{Rig, USER};
+use crate::rig::{Answer, Rig, USER};
+
+/// What a stranger is answered on every route about a goal and a workflow, and which calls that costs.
+async fn as_a_stranger(rig: &Rig, goal: &str, arn: &ExecutionArn) -> Vec<(Answer, Vec<&'static str>)> {
+    let description: Value = serde_json::from_str(include_str!("../../openapi.json")).unwrap();
+    let mut seen = Vec::new();
+    for (path, operations) in description["paths"].as_object().unwrap() {
+        for (method, _) in operations.as_object().unwrap().iter().filter(|(_, o)| o["security"] != json!([])) {
+            let (route, ids) =
+                (format!("{} {path}", method.to_uppercase()), json!({ "goalId": goal, "executionArn": arn }));
+            rig.world.state().calls.clear();
+            let answer = rig.call("stranger", &route, ids, json!({}), "").await;
+            seen.push((answer, std::mem::take(&mut rig.world.state().calls)));
+        }
+    }
+    assert!(seen.len() >= 7, "{seen:?}");
+    seen
+}
+
+#[tokio::test]
+async fn p9_what_is_another_s_is_refused_with_the_same_calls_and_words_whatever_its_state() {
+    let rig = Rig::with_goal(64);
+    let nowhere = "arn:aws:states:us-east-1:000000000000:execution:goal-activity:goal-9-1".parse().unwrap();
+    let unknown = as_a_stranger(&rig, "goal-9", &nowhere).await;
+    let arn = rig.start().await.arn();
+    let pending = as_a_stranger(&rig, "goal-1", &arn).await;
+    rig.deliver_requests().await;
+    rig.run(&arn).await;
+    assert!(!rig.tasks().is_empty());
+    let ended = as_a_stranger(&rig, "goal-1", &arn).await;
+
+    for (((unknown, reads), (early, early_reads)), (late, late_reads)) in unknown.iter().zip(&pending).zip(&ended) {
+        // One rule: 404 for what is not there, 403 for what is another's.
+        assert_eq!((unknown.status, early.status, late.status), (404, 403, 403), "{early:?}");
+        assert_eq!(early.code(), "NOT_OWNER");
+        // Both are known after the same one read; nothing else of the goal or workflow is looked at.
+        assert_eq!(reads.len(), 1, "{reads:?}");
+        assert_eq!((early_reads, late_reads), (reads, reads));
+        assert_eq!(early.body, late.body);
+    }
+}
 
 #[tokio::test]
 async fn p9_another_user_sees_and_starts_nothing() {
