@@ -16,7 +16,9 @@ use crate::lambda::Run;
 use crate::world::{Core, Sim};
 
 /// How often the AI may be asked for one action.
-const AI_ATTEMPTS: u32 = 3;
+pub(crate) const AI_ATTEMPTS: u32 = 3;
+/// How many workflows of one user may be open at once.
+pub(crate) const RUNNING_AT_MOST: usize = 10;
 /// After how many milliseconds a worker has noticed that nobody wants its work: two signs of life, in case one fails.
 const NOTICED_AFTER: i64 = 45_000;
 
@@ -28,8 +30,8 @@ pub(crate) struct Shadow {
     ledgers: BTreeMap<(ExecutionArn, u32), BatchLedger>,
     /// Since when which workflow's ledger is sealed.
     sealed: BTreeMap<ExecutionArn, i64>,
-    /// As what each request was accepted: by source and event id.
-    requests: BTreeMap<String, ExecutionArn>,
+    /// As what each request was accepted: by what it is remembered under.
+    pub(crate) requests: BTreeMap<String, ExecutionArn>,
     /// Who has taken the telling of the operators upon itself, and when: by workflow and invocation.
     notice_claims: BTreeMap<(ExecutionArn, u32), i64>,
     /// How often the operators were told, by which invocation last, and when.
@@ -103,6 +105,25 @@ fn claimed(core: &mut Core, claim: &Claim, found: &mut Found) {
     let key = claim.request.as_ref().map_or_else(call, |r| keys::request(&r.key));
     if let Some(other) = core.shadow.requests.insert(key, claim.execution.execution_arn.clone()) {
         found.push(("P2", format!("{name} is for the same request as {}", other.name())));
+    }
+}
+
+/// A user has as many workflows open as may be and no more, and is refused another for no other reason.
+pub(crate) fn room(sim: &Sim, claim: &Claim, claimed: &Claimed) {
+    let user = &claim.execution.user_id;
+    let open = {
+        let state = sim.tables.state();
+        state.executions.values().filter(|e| e.user_id == *user && e.status.ended().is_none()).count()
+    };
+    match claimed {
+        Claimed::Yes if open > RUNNING_AT_MOST => sim.violated("P10", format!("{user} has {open} workflows open")),
+        Claimed::TooManyRunning => {
+            sim.count("starts refused, for so many are running");
+            if open < RUNNING_AT_MOST {
+                sim.violated("P10", format!("{user} is refused a workflow and has {open} open"));
+            }
+        }
+        _ => {}
     }
 }
 

@@ -9,8 +9,8 @@ use goal_activity_core::goal::{Goal, GoalStatus};
 use goal_activity_core::ledger::BatchLedger;
 use goal_activity_core::outcome::Settlement;
 use goal_activity_core::ports::{
-    ActionCommit, Claim, ClaimGoal, Claimed, Committed, Event, Opened, Outside, RecordProgress, Replaces, SealLedger,
-    SettleExecution, WorkLedger,
+    ActionCommit, Claim, ClaimGoal, Claimed, Committed, Event, Opened, Outside, RecordProgress, Replaces, RequestKey,
+    SealLedger, SettleExecution, WorkLedger,
 };
 use goal_activity_core::task::Task;
 use goal_activity_events::{BatchMessage, EventId, ExecutionArn, GoalId, TaskToken};
@@ -49,6 +49,8 @@ flaws! {
     GoalFreedApart => "P1",
     /// A request of another service is not remembered.
     RequestForgotten => "P2",
+    /// A start or a retry of a user is not remembered by its key.
+    KeyIgnored => "P2",
     /// The operators are told by everybody who finds that they should be.
     NoticeUnclaimed => "P2",
     /// An action's outcome is written over an earlier one.
@@ -97,6 +99,10 @@ flaws! {
     ForeignGoal => "P9",
     /// What the ledger knows is generated again.
     LedgerNotConsulted => "P10",
+    /// Nobody counts the workflows that a user has open.
+    LimitIgnored => "P10",
+    /// A workflow that has ended counts among the open ones of its user.
+    RoomNotFreed => "P10",
     /// Messages hold texts.
     TextsInMessages => "P10",
 }
@@ -120,9 +126,24 @@ pub(crate) fn execution_as_read(sim: &Sim, execution: Execution) -> Execution {
     }
 }
 
+/// Whether that request is not remembered.
+pub(crate) fn forgets(sim: &Sim, request: &RequestKey) -> bool {
+    match request {
+        RequestKey::Service { .. } => sim.has(Flaw::RequestForgotten),
+        RequestKey::User { .. } => sim.has(Flaw::KeyIgnored),
+    }
+}
+
 pub(crate) async fn claim(sim: &Sim, claim: &Claim) -> Outside<Claimed> {
     match sim.flaw {
-        Some(Flaw::RequestForgotten) => sim.tables.claim_goal(&Claim { request: None, ..claim.clone() }).await,
+        Some(Flaw::RequestForgotten | Flaw::KeyIgnored) => {
+            let request = claim.request.clone().filter(|r| !forgets(sim, &r.key));
+            sim.tables.claim_goal(&Claim { request, ..claim.clone() }).await
+        }
+        Some(Flaw::LimitIgnored) => {
+            sim.tables.state().running.remove(&claim.execution.user_id);
+            sim.tables.claim_goal(claim).await
+        }
         Some(Flaw::ClaimNotConditional) => {
             if let Some(goal) = sim.tables.state().goals.get_mut(&claim.execution.goal_id) {
                 goal.head.claimed_by = None;
@@ -248,7 +269,12 @@ pub(crate) async fn settle(ports: &Ports, settlement: &Settlement) -> Outside<()
         }
         _ => {}
     }
-    sim.tables.settle(settlement).await
+    sim.tables.settle(settlement).await?;
+    if sim.has(Flaw::RoomNotFreed) {
+        let (user, arn) = (settlement.user_id.clone(), settlement.execution_arn.clone());
+        sim.tables.state().running.entry(user).or_default().insert(arn);
+    }
+    Ok(())
 }
 
 fn with_execution(sim: &Sim, settlement: &Settlement, change: impl FnOnce(&mut Execution)) {

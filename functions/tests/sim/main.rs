@@ -12,6 +12,7 @@
 )]
 
 mod ai;
+mod api;
 mod bus;
 mod check;
 mod flaw;

@@ -3,8 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
+use goal_activity_core::limits;
 use serde_json::Value;
 
+use crate::check;
 use crate::lambda::Function;
 use crate::machine::{BATCH, FINALIZE, FINALIZE_RETRIES, HEARTBEAT, WORKFLOW};
 use crate::queues::{MAX_RECEIVES, Queue};
@@ -16,6 +18,12 @@ fn read(path: &str) -> String {
 
 fn seconds(value: &Value) -> Duration {
     Duration::from_secs(value.as_u64().expect("a number of seconds"))
+}
+
+#[test]
+fn what_is_checked_is_what_the_limits_say() {
+    assert_eq!(check::AI_ATTEMPTS, limits::AI_ATTEMPTS);
+    assert_eq!(check::RUNNING_AT_MOST, limits::MAX_RUNNING_PER_USER);
 }
 
 #[test]

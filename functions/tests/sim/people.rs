@@ -2,37 +2,41 @@
 
 use std::time::Duration;
 
-use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use goal_activity_core::execution::{Execution, Status};
 use goal_activity_core::task::TaskStatus;
 use goal_activity_events::{ExecutionArn, GoalId};
 use goal_activity_functions::memory::samples;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::sleep;
 
 use crate::ai::Script;
+use crate::api::{Ask, call, workflow};
 use crate::bus;
 use crate::flaw::Flaw;
 use crate::lambda::{self, Function, invoke};
 use crate::machine;
 use crate::world::Sim;
 
-/// The most goals of one run.
+/// The most goals of most runs.
 const GOALS: u64 = 3;
+/// How often a run is about one user with more small goals than may be worked on at once.
+const CROWDED: f64 = 0.05;
 /// How often the reconciler runs, as in `infra/lib/functions.ts`.
 const TICK: Duration = Duration::from_secs(60);
 
 /// Puts goals there and sends people to them. Answers when the last of them comes.
 pub(crate) fn arrive(sim: &Sim) -> Duration {
-    let goals = sim.between(1, GOALS);
+    let crowded = sim.chance(CROWDED);
+    let goals = if crowded { sim.between(11, 13) } else { sim.between(1, GOALS) };
     let busy = [3_000, 30_000, 300_000, 1_200_000][usize::try_from(sim.between(0, 3)).unwrap()];
     for n in 1..=goals {
         let actions = match sim.between(0, 19) {
+            _ if crowded => 1,
             0 => 64,
             1..=4 => sim.between(9, 24),
             _ => sim.between(1, 8),
         };
-        let (id, user) = (format!("goal-{n}"), format!("user-{}", n % 2));
+        let (id, user) = (format!("goal-{n}"), format!("user-{}", if crowded { 1 } else { n % 2 }));
         let goal = samples::goal(&id, &user, u8::try_from(actions).unwrap());
         for action in &goal.actions {
             let script = Script::draw(sim);
@@ -42,7 +46,7 @@ pub(crate) fn arrive(sim: &Sim) -> Duration {
         sim.tables.state().goals.insert(goal.head.goal_id.clone(), goal);
         let goal: GoalId = id.parse().unwrap();
         visit(sim, &goal, &user, Errand::Start, Duration::from_millis(1));
-        for _ in 0..sim.between(0, 7) {
+        for _ in 0..sim.between(0, if crowded { 2 } else { 7 }) {
             let errand = Errand::draw(sim);
             visit(sim, &goal, &user, errand, sim.some_millis(1, busy));
         }
@@ -114,22 +118,23 @@ async fn run_errand(sim: &Sim, goal: &GoalId, user: &str, errand: Errand) {
         sim.core().unwanted.insert(arn.clone());
     }
     match (errand, arn) {
-        (Errand::Start, _) => start(sim, goal, user, json!({})).await,
+        (Errand::Start, _) => Ask::start(sim, goal, user, json!({})).say(sim).await,
         (Errand::StartSome, _) => {
             let actions = some_actions(sim, goal);
-            start(sim, goal, user, json!({ "actionIds": actions, "regenerate": sim.chance(0.5) })).await;
+            Ask::start(sim, goal, user, json!({ "actionIds": actions, "regenerate": sim.chance(0.5) })).say(sim).await;
         }
-        (Errand::Regenerate, _) => start(sim, goal, user, json!({ "regenerate": true })).await,
+        (Errand::Regenerate, _) => Ask::start(sim, goal, user, json!({ "regenerate": true })).say(sim).await,
         (Errand::Race, _) => {
-            let starts = (0..sim.between(2, 4)).map(|_| start(sim, goal, user, json!({})));
-            futures_util::future::join_all(starts.collect::<Vec<_>>()).await;
+            // With a key it is one request that comes several times, without it they are several.
+            let ask = Ask::start(sim, goal, user, json!({}));
+            futures_util::future::join_all((0..sim.between(2, 4)).map(|_| ask.say(sim))).await;
         }
         (Errand::Cancel, Some(arn)) => cancel(sim, user, &arn).await,
         (Errand::CancelAtTheEnd, Some(arn)) => {
             wait_for_the_end(sim, &arn).await;
             cancel(sim, user, &arn).await;
         }
-        (Errand::Retry, Some(arn)) => accepted(sim, workflow(sim, user, "POST", "retry", &arn).await),
+        (Errand::Retry, Some(arn)) => Ask::retry(sim, user, &arn).say(sim).await,
         (Errand::Look, Some(arn)) => look(sim, user, &arn).await,
         (Errand::DoTasks, _) => do_tasks(sim, goal),
         (Errand::Service, _) => service(sim, goal, user),
@@ -171,59 +176,11 @@ async fn wait_for_the_end(sim: &Sim, arn: &ExecutionArn) {
     sleep(sim.some_millis(0, 400)).await;
 }
 
-/// Calls the API. Nothing when the function died: the gateway answers 500.
-async fn call(sim: &Sim, user: &str, route: String, path: Value, body: Value) -> Option<(i64, Value)> {
-    let request = json!({
-        "routeKey": route, "rawPath": "/", "rawQueryString": "", "headers": {}, "pathParameters": path,
-        "queryStringParameters": {}, "body": body.to_string(), "isBase64Encoded": false,
-        "requestContext": {
-            "authorizer": { "jwt": { "claims": { "sub": user }, "scopes": null } },
-            "http": { "method": "POST", "path": "/" },
-        },
-    });
-    let answer = invoke(sim, Function::Api, None, None, |p| {
-        Box::pin(async move {
-            let api = lambda::api(&p);
-            let response: ApiGatewayV2httpResponse = api.handle(request).await;
-            response
-        })
-    });
-    let response = answer.await?;
-    let text = serde_json::to_value(&response.body).unwrap();
-    let body = serde_json::from_str(text.as_str().unwrap_or_default()).unwrap_or(Value::Null);
-    sim.note(user, || format!("{route}: {}", response.status_code));
-    if response.status_code >= 500 && response.status_code != 503 {
-        sim.violated("P7", format!("{route} answers {}", response.status_code));
-    }
-    Some((response.status_code, body))
-}
-
-async fn start(sim: &Sim, goal: &GoalId, user: &str, body: Value) {
-    let route = "POST /api/goals/{goalId}/start-activity".to_owned();
-    let answer = call(sim, user, route, json!({ "goalId": goal }), body).await;
-    accepted(sim, answer);
-}
-
-async fn workflow(sim: &Sim, user: &str, method: &str, what: &str, arn: &ExecutionArn) -> Option<(i64, Value)> {
-    let route = format!("{method} /api/workflows/{{executionArn}}/{what}");
-    call(sim, user, route, json!({ "executionArn": arn }), json!({})).await
-}
-
 async fn cancel(sim: &Sim, user: &str, arn: &ExecutionArn) {
     let Some((200, body)) = workflow(sim, user, "POST", "cancel", arn).await else { return };
     let status = sim.tables.state().executions[arn].status;
     if body["status"] != "ABORTED" || status != Status::Aborted {
         sim.violated("P4", format!("a cancel of {} is answered with {}, it is {status}", arn.name(), body["status"]));
-    }
-}
-
-/// Remembers what the API has promised.
-fn accepted(sim: &Sim, answer: Option<(i64, Value)>) {
-    let Some((202, body)) = answer else { return };
-    let arn: ExecutionArn = body["executionArn"].as_str().unwrap().parse().unwrap();
-    sim.count("requests accepted by the API");
-    if !sim.core().accepted.insert(arn.clone()) {
-        sim.violated("P2", format!("two requests are accepted as {}", arn.name()));
     }
 }
 
@@ -298,8 +255,8 @@ fn forge(sim: &Sim, goal: &GoalId, user: &str) {
 }
 
 async fn stranger(sim: &Sim, goal: &GoalId, user: &str, arn: Option<ExecutionArn>) {
-    let route = "POST /api/goals/{goalId}/start-activity".to_owned();
-    let mut answers = vec![call(sim, user, route, json!({ "goalId": goal }), json!({})).await];
+    let route = "POST /api/goals/{goalId}/start-activity";
+    let mut answers = vec![call(sim, user, route, &json!({ "goalId": goal }), &json!({}), None).await];
     if let Some(arn) = arn {
         for (method, what) in [("POST", "cancel"), ("POST", "retry"), ("GET", "status")] {
             answers.push(workflow(sim, user, method, what, &arn).await);

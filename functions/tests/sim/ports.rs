@@ -219,6 +219,7 @@ impl ClaimGoal for Ports {
             let claimed = flaw::claim(&self.sim, claim).await?;
             *first.lock().unwrap() = Some(claimed.clone());
             self.wrote(arn, &Write::Claim(claim, &claimed));
+            check::room(&self.sim, claim, &claimed);
             Ok(claimed)
         };
         self.call("claim_goal", arn.name(), write).await
@@ -227,7 +228,7 @@ impl ClaimGoal for Ports {
     async fn accepted_before(&self, request: &RequestKey) -> Outside<Option<Accepted>> {
         let read = || async {
             let found = self.tables().accepted_before(request).await?;
-            Ok(found.filter(|_| !self.sim.has(Flaw::RequestForgotten)))
+            Ok(found.filter(|_| !flaw::forgets(&self.sim, request)))
         };
         self.call("accepted_before", keys::request(request), read).await
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use goal_activity_events::{ActionId, ExecutionArn, GoalId, Timestamp};
 use goal_activity_functions::memory::World;
+use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::ai::Script;
@@ -68,6 +69,8 @@ pub(crate) struct Core {
     pub(crate) excused: BTreeSet<ExecutionArn>,
     /// The workflows that the API has answered 202 for.
     pub(crate) accepted: BTreeSet<ExecutionArn>,
+    /// What the API has answered to the requests that came with a key, by what each is remembered under.
+    pub(crate) answers: BTreeMap<String, Value>,
     /// The workflows that somebody wanted to stop.
     pub(crate) unwanted: BTreeSet<ExecutionArn>,
     /// The requests that other services have put on the bus: source and event id.
@@ -114,6 +117,7 @@ impl Sim {
             shadow: Shadow::default(),
             excused: BTreeSet::new(),
             accepted: BTreeSet::new(),
+            answers: BTreeMap::new(),
             unwanted: BTreeSet::new(),
             asked: BTreeSet::new(),
             stats: Stats::default(),
