@@ -17,12 +17,14 @@ on_all_tables!(
     a_page_ends_where_its_limit_is_and_the_next_goes_on_there,
     the_last_page_is_known_by_having_nothing_after_it,
     a_list_goes_on_after_a_task_that_is_gone,
+    tasks_that_come_between_two_pages_shift_nothing,
     p9_tasks_of_another_goal_are_never_seen,
     tasks_of_one_execution_are_removed_and_no_others,
     p2_removing_twice_or_nothing_is_the_same,
     p4_what_takes_the_place_of_a_task_that_is_being_removed_stays,
     more_tasks_than_a_page_holds_are_all_found_and_removed,
 );
+
 /// Stores that many tasks for each of the goal's actions.
 async fn put_all(on: &impl Tables, goal: &Goal, number: u64, count: usize) -> Vec<Task> {
     let execution = execution(goal, number);
@@ -103,6 +105,24 @@ async fn a_list_goes_on_after_a_task_that_is_gone(on: &impl Tables) {
     let all = put_all(on, &goal, 1, 2).await;
     let page = on.tasks().list_tasks(&goal.head.goal_id, Some("1#1#99"), 1000).await.unwrap();
     assert_eq!((page.tasks.as_slice(), page.last), (&all[2..], None));
+}
+
+async fn tasks_that_come_between_two_pages_shift_nothing(on: &impl Tables) {
+    let goal = goal(4);
+    let late = [0, 2].map(|i| tasks(&execution(&goal, 1), &goal.actions[i], 1).remove(0));
+    let mut all: Vec<_> = [1, 3].iter().flat_map(|i| tasks(&execution(&goal, 1), &goal.actions[*i], 2)).collect();
+    for task in &all {
+        on.put_task(task).await;
+    }
+    let id = &goal.head.goal_id;
+    let first = on.tasks().list_tasks(id, None, 2).await.unwrap();
+    for task in &late {
+        on.put_task(task).await;
+    }
+    let second = on.tasks().list_tasks(id, first.last.as_deref(), 10).await.unwrap();
+    // What came before the place is not seen, what came after it is; nothing is seen twice or left out.
+    all.insert(2, late[1].clone());
+    assert_eq!([first.tasks, second.tasks].concat(), all);
 }
 
 async fn p9_tasks_of_another_goal_are_never_seen(on: &impl Tables) {

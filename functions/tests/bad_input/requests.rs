@@ -1,12 +1,17 @@
 //! The launch queue: `GoalActivityRequested` of other services.
 
+use goal_activity_core::goal::GoalStatus;
+use goal_activity_core::limits::MAX_RUNNING_PER_USER;
 use goal_activity_core::ports::Event;
-use goal_activity_events::{Detail, GoalActivityRejected, GoalActivityRequested, RejectionReason};
+use goal_activity_events::{
+    ClaimSequence, Detail, ExecutionArn, GoalActivityRejected, GoalActivityRequested, RejectionReason, Timestamp,
+};
+use goal_activity_functions::memory::samples;
 use serde_json::{Value, json};
 
 use crate::entry::{Fate, deliver, state};
 use crate::logs::{Logs, assert_silent};
-use crate::rig::{Rig, USER, raw_envelope};
+use crate::rig::{Rig, USER, goal_id, raw_envelope};
 use crate::wrong::{MARKER, Wrong, every_wrong, no_documents, with_unknown_fields};
 
 fn document() -> Value {
@@ -117,10 +122,66 @@ async fn every_rejection_says_why() {
     }
 }
 
+/// A world, and a request of another service that is refused in it for that reason.
+fn refusal(reason: RejectionReason) -> (Rig, Value) {
+    let (rig, mut request) = (Rig::with_goal(9), document());
+    let (id, detail) = (goal_id("goal-1"), &mut request["detail"]);
+    let arn = |n| ExecutionArn::derive(&samples::state_machine(), &id, ClaimSequence(n));
+    let mut state = rig.world.state();
+    let goal = state.goals.get_mut(&id).unwrap();
+    match reason {
+        RejectionReason::UnknownGoal => detail["goalId"] = json!("goal-2"),
+        RejectionReason::NotOwner => detail["userId"] = json!("somebody"),
+        RejectionReason::AlreadyRunning => goal.head.claimed_by = Some(arn(1)),
+        RejectionReason::NoActions => goal.actions.clear(),
+        RejectionReason::UnknownAction => detail["actionIds"] = json!(["a-9-9"]),
+        RejectionReason::NothingToDo => {
+            let tasks = |a| samples::drafts(1).into_tasks(&id, a, &arn(1), Timestamp::from_millis(0));
+            let tasks: Vec<_> = goal.actions.iter().flat_map(tasks).collect();
+            state.tasks.extend(tasks.into_iter().map(|t| ((t.goal_id.clone(), t.position.clone()), t)));
+        }
+        RejectionReason::GoalClosed => goal.head.status = GoalStatus::Paused,
+        RejectionReason::TooManyRunning => {
+            let running = (1..).map(arn).take(MAX_RUNNING_PER_USER).collect();
+            state.running.insert(USER.parse().unwrap(), running);
+        }
+        RejectionReason::Invalid | RejectionReason::Other => detail["version"] = json!("2"),
+    }
+    drop(state);
+    (rig, request)
+}
+
+#[tokio::test]
+async fn every_reason_for_a_refusal_is_told_on_the_bus_and_in_the_log_once_and_for_all() {
+    use RejectionReason as R;
+    let logs = Logs::collect();
+    // All that are ever emitted.
+    for reason in [
+        R::UnknownGoal,
+        R::NotOwner,
+        R::AlreadyRunning,
+        R::NoActions,
+        R::UnknownAction,
+        R::NothingToDo,
+        R::GoalClosed,
+        R::TooManyRunning,
+        R::Invalid,
+    ] {
+        let (rig, request) = refusal(reason);
+        // Taken: it does not come again, nor does it end among the dead letters.
+        let fate = deliver(&rig, &logs, &rig.launcher(), &json!(request.to_string())).await;
+        let Fate::Taken(said) = fate else { panic!("{reason:?}: {fate:?}") };
+        let [rejected] = rejections(&rig).try_into().unwrap();
+        assert_eq!((rejected.reason, rejected.request_event_id.as_str()), (reason, "request-1"));
+        assert!(said.contains("request rejected") && said.contains(&format!("{reason:?}")), "{reason:?}: {said}");
+        assert!(rig.world.state().started.is_empty() && rig.world.state().executions.is_empty(), "{reason:?}");
+    }
+}
+
 #[tokio::test]
 async fn p9_a_request_cannot_launch_another_goals_execution() {
     let rig = Rig::with_goal(9);
-    rig.add(goal_activity_functions::memory::samples::goal("goal-2", "user-2", 8));
+    rig.add(samples::goal("goal-2", "user-2", 8));
     let arn = rig.start_as("user-2", "goal-2", "").await.arn();
     let mut wrong = document();
     wrong["detail"]["executionArn"] = json!(arn);
