@@ -34,7 +34,8 @@ Examples:
 
 /// The goal activity pipeline from a terminal: start and follow workflows, see their tasks, operate it
 ///
-/// With --json every command prints one JSON document on standard output, and an error as one on standard error.
+/// With --json every command prints one JSON document on standard output (`events tail` one a line, as they come;
+/// `completions` its script), and an error as one on standard error.
 #[derive(Debug, Parser)]
 #[command(name = "goalctl", version, disable_help_subcommand = true, after_help = HELP)]
 pub(crate) struct Cli {

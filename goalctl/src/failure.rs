@@ -61,6 +61,13 @@ impl Failure {
         Self { exit: USAGE, title: title.into(), advice: Some(advice.to_owned()), ..Self::default() }
     }
 
+    /// A command line that is none, as the parser complains about it.
+    pub(crate) fn misspelt(complaint: &str) -> Self {
+        let complaint = complaint.trim().trim_start_matches("error: ");
+        let (title, advice) = complaint.split_once("\n\n").unwrap_or((complaint, "see --help"));
+        Self::usage(title, advice)
+    }
+
     /// Something that did not answer.
     pub(crate) fn unavailable(title: impl Into<String>, detail: impl Into<String>) -> Self {
         let (title, detail) = (title.into(), Some(detail.into()));

@@ -101,9 +101,10 @@ impl Shell<'_> {
 /// Runs a command line, the program's name included. Answers the exit code that `goalctl --help` documents.
 pub async fn run<A>(args: impl IntoIterator<Item = A>, mut shell: Shell<'_>) -> u8
 where
-    A: Into<OsString> + Clone,
+    A: Into<OsString>,
 {
-    let cli = match Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
+    let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
         // Help is an answer, anything else a complaint.
         Err(answer) if !answer.use_stderr() => {
@@ -111,7 +112,11 @@ where
             return DONE;
         }
         Err(complaint) => {
-            let _ = write!(shell.err, "{complaint}");
+            // Nothing was parsed, so nothing else says who reads it.
+            let _ = match args.iter().any(|argument| argument == "--json") {
+                true => tell(&Failure::misspelt(&complaint.to_string()), true, &mut shell),
+                false => write!(shell.err, "{complaint}"),
+            };
             return USAGE;
         }
     };
@@ -124,12 +129,16 @@ where
         }
         Err(error) => {
             let failure = Failure::of(&error);
-            let _ = match json {
-                true => writeln!(shell.err, "{}", serde_json::json!({ "error": failure })),
-                false => writeln!(shell.err, "error: {failure}"),
-            };
+            let _ = tell(&failure, json, &mut shell);
             failure.exit
         }
+    }
+}
+
+fn tell(failure: &Failure, json: bool, shell: &mut Shell<'_>) -> io::Result<()> {
+    match json {
+        true => writeln!(shell.err, "{}", serde_json::json!({ "error": failure })),
+        false => writeln!(shell.err, "error: {failure}"),
     }
 }
 
@@ -180,6 +189,15 @@ mod tests {
         assert!(code == DONE && out.contains("Exit codes:") && err.is_empty(), "{err}");
         let (code, out, err) = goalctl("goalctl dlq retry", None, None).await;
         assert!(code == USAGE && out.is_empty() && err.contains("Usage:"), "{err}");
+    }
+
+    #[tokio::test]
+    async fn a_program_that_misspells_a_command_line_is_told_so_in_json() {
+        let (code, out, err) = goalctl("goalctl start a/b --json", None, None).await;
+        let told: serde_json::Value = serde_json::from_str(&err).unwrap();
+        let title = told["error"]["title"].as_str().unwrap();
+        assert!(code == USAGE && out.is_empty() && title.starts_with("invalid value 'a/b'"), "{err}");
+        assert!(told["error"]["advice"].as_str().unwrap().contains("--help"), "{err}");
     }
 
     #[tokio::test]

@@ -21,6 +21,7 @@ use goal_activity_functions::aws::{Connection, Executions, Goals, Tasks};
 use goal_activity_functions::clock::SystemClock;
 
 use crate::Shell;
+use crate::failure::{Failure, NOT_DONE};
 use crate::stack::Stack;
 use crate::text::printable;
 use letter::{Contents, Dlq};
@@ -129,9 +130,8 @@ pub(crate) async fn run(command: Command, stack: &Stack, json: bool, shell: &mut
         }
         Command::Show { queue, message_id } => {
             let Some(full) = show(&mail, &retrying(&mail, stack)?, queue, message_id.clone()).await? else {
-                let id = printable(&message_id);
-                writeln!(shell.err, "error: message {id} is {}", not_found(queue))?;
-                return Ok(false);
+                let title = format!("message {} is {}", printable(&message_id), not_found(queue));
+                return Err(Failure { exit: NOT_DONE, title, ..Failure::default() }.into());
             };
             shell.show(json, &full, Full::text)?;
             Ok(true)
