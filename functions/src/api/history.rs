@@ -40,13 +40,15 @@ struct Entry<'a> {
     /// By what the entry is known: the same fact told twice is one entry.
     id: &'a str,
     #[serde(flatten)]
-    entry: &'a TimelineEntry,
+    entry: TimelineEntry,
 }
 
 fn story(execution: &Execution) -> Timeline<'_> {
-    let mut items: Vec<_> = execution.timeline.iter().map(|(id, entry)| Entry { id, entry }).collect();
-    // EventBridge tells times in whole seconds: by these alone a workflow could begin to work before it was accepted.
-    items.sort_by_key(|e| (e.entry.what != Happening::Accepted, e.entry.at, rank(&e.entry.what), e.id));
+    // EventBridge tells times in whole seconds: by these a workflow could begin to work before it was accepted.
+    let (begin, entries) = (execution.start_date, execution.timeline.iter());
+    let told = entries.map(|(id, e)| Entry { id, entry: TimelineEntry { at: e.at.max(begin), what: e.what } });
+    let mut items: Vec<_> = told.collect();
+    items.sort_by_key(|e| (e.entry.at, rank(&e.entry.what), e.id));
     let Execution { execution_arn, goal_id, status, .. } = execution;
     Timeline { execution_arn, goal_id, status: *status, items }
 }

@@ -93,8 +93,8 @@ async fn a_query_that_makes_no_sense_is_a_400() {
 #[tokio::test]
 async fn the_timeline_tells_the_story_in_its_order() {
     let rig = Rig::with_goal(9);
-    // The moment at which the rig's events of Step Functions happen.
-    rig.world.state().now = "2026-11-24T00:00:00Z".parse::<Timestamp>().unwrap().as_millis();
+    // The rig's events of Step Functions happen at that second: as EventBridge tells it, before the request.
+    rig.world.state().now = "2026-11-24T00:00:00.908Z".parse::<Timestamp>().unwrap().as_millis();
     let arn = rig.launched().await;
     rig.run(&arn).await;
     let answer = rig.get(USER, TIMELINE, arn.as_str(), json!({})).await;
