@@ -94,7 +94,7 @@ fn explain(folder: &Path) -> Result<()> {
     let first = ExecutionArn::derive(&machine, &goal, ClaimSequence(1));
     let curl = |options: &str, path: &str| {
         let url = format!("{}{path}", stack.api_url);
-        println!("curl -sS {options}-H \"Authorization: Bearer $TOKEN\" '{url}'");
+        println!("curl -sSw '\\n' {options}-H \"Authorization: Bearer $TOKEN\" '{url}'");
     };
     println!("\nURL    {}\nLog    {}", stack.api_url, folder.join("emulator.log").display());
     println!("Stack  {} (for AWS tools: its endpoint, names and user)", stack_file(folder).display());
