@@ -39,7 +39,8 @@ use crate::rig::{Rig, USER, raw_envelope};
 const MOMENT: &str =
     "[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9](\\.[0-9]{1,12})?(Z|[+-][0-2][0-9]:[0-5][0-9])";
 const KEY: &str = "[0-9+ ]{1,2}#[0-9+]{1,2}(#[0-9+]{1,3})?";
-const DIRECTIVE: &str = "(fail|fail-times|unavailable|retry-after-ms|latency-ms|max-size|tokens|answer|x)?[ =]{0,3}(-?[0-9]{0,25}|.{0,5})[,\n]?( *offline: *)?";
+const DIRECTIVE: &str = "(fail|fail-times|unavailable|retry-after-ms|latency-ms|max-size|tokens|answer|x)?\
+    [ =]{0,3}(-?[0-9]{0,25}|.{0,5})[,\n]?( *offline: *)?";
 const ARN: &str = "arn:aws:states:us-east-1:000000000000:execution:goal-activity:goal-1-1";
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {

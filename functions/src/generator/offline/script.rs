@@ -5,6 +5,7 @@ use goal_activity_core::ports::Tokens;
 /// What an action's constraints tell the offline generator to do. A directive that is not known or has no value that can
 /// be read does nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a directive of its own; any of them may be told together")]
 pub(super) struct Script<'a> {
     pub(super) fail: bool,
     pub(super) fail_times: u32,
