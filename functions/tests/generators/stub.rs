@@ -201,7 +201,8 @@ async fn serve(
 
 /// A response of that many bytes, as far as it says so.
 fn written(Response { status, headers, body }: &Response, length: usize) -> String {
-    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let headers: Vec<_> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let headers = headers.concat();
     format!("HTTP/1.1 {status} Whatever\r\n{headers}content-length: {length}\r\n\r\n{body}")
 }
 
