@@ -43,6 +43,14 @@ pub const MAX_ANSWER: usize = 64 * 1024;
 pub const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
 /// A workflow that is still `PENDING` after this was probably never announced: a new start announces it again.
 pub const PENDING_IS_STALE_AFTER: Duration = Duration::from_secs(5);
+/// The operators are told within this time of a workflow's end, also when the event that tells the end is lost.
+pub const NOTICE_WITHIN: Duration = Duration::from_secs(60);
+/// How many failed actions a notice to the operators lists one by one.
+pub const NOTICE_LISTS: usize = 10;
+/// A notice is critical when at least this many actions failed although the AI was asked [`AI_ATTEMPTS`] times for each.
+pub const EXHAUSTED_ACTIONS: usize = 3;
+/// A notice is critical when everything that failed was refused by the AI for good, in at least this many batches.
+pub const SYSTEMIC_BATCHES: usize = 2;
 /// For how long the one who has begun to tell the operators is left alone with it. Less than the projection queue's
 /// visibility timeout, so that after a crash the redelivered message finds it free.
 pub const NOTICE_LEASE: Duration = Duration::from_secs(60);
@@ -53,15 +61,17 @@ pub const LEASE: Duration = Duration::from_secs(60);
 pub const LEASE_RENEWAL: Duration = Duration::from_secs(20);
 /// The longest reason of a cancellation that is kept, in characters. A longer one is cut, never refused.
 pub const MAX_REASON: usize = 2_000;
+/// How often the reconciler runs: every minute by its schedule, and once more half a minute after each tick.
+pub const RECONCILE_EVERY: Duration = Duration::from_secs(30);
 /// A workflow without a sign of life for this long is looked at by the reconciler. Longer than events usually take.
-pub const QUIET: Duration = Duration::from_secs(20);
+pub const QUIET: Duration = Duration::from_secs(15);
 /// How long after the end of its time a workflow counts as overdue: Step Functions itself must have the chance to end it.
 pub const OVERDUE_GRACE: Duration = Duration::from_secs(60);
-/// The most workflows that one run of the reconciler looks at.
-pub const RECONCILED_AT_MOST: usize = 1_000;
+/// The most workflows that one run of the reconciler looks at: Step Functions answers about 15 descriptions a second for long.
+pub const RECONCILED_AT_MOST: usize = 450;
 /// How long one run of the reconciler goes on taking up more workflows. Its function's timeout leaves time to finish them.
 pub const RECONCILING: Duration = Duration::from_secs(40);
-/// How many workflows the reconciler looks at side by side. Step Functions answers about 15 descriptions a second for long.
+/// How many workflows the reconciler looks at side by side.
 pub const RECONCILED_AT_ONCE: usize = 8;
 /// How long an ended workflow stays in the table.
 pub const HISTORY: Duration = Duration::from_secs(90 * 24 * 60 * 60);
@@ -84,6 +94,14 @@ mod tests {
     fn batches_are_full_but_for_the_last() {
         let counts = [1, 5, 8, 9, 16, 17, 63, 64].map(batch_count);
         assert_eq!(counts, [1, 1, 1, 2, 2, 3, 8, 8]);
+    }
+
+    #[test]
+    fn a_lost_event_is_noticed_early_enough_to_tell_the_operators_in_time() {
+        // A run that comes just before a workflow counts as quiet leaves it to the next one. The rest is for what that one
+        // does, for an index that is behind, and for a schedule that is not exact.
+        let rest = NOTICE_WITHIN - RECONCILE_EVERY - QUIET;
+        assert!(rest >= Duration::from_secs(15), "{rest:?}");
     }
 
     #[test]

@@ -77,6 +77,8 @@ pub struct Conclude {
     pub event_bus: String,
     /// The topic that reaches the operators.
     pub alert_topic: String,
+    /// Where the operations guide is, for links in what they are told.
+    pub operations_guide: String,
 }
 
 #[allow(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
@@ -141,6 +143,7 @@ impl Conclude {
             executions_table: var("EXECUTIONS_TABLE")?,
             event_bus: var("EVENT_BUS")?,
             alert_topic: var("ALERT_TOPIC_ARN")?,
+            operations_guide: var("OPERATIONS_GUIDE")?,
         })
     }
 }

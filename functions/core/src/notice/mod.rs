@@ -1,0 +1,205 @@
+//! What the operators are told when a workflow did not go well.
+
+mod text;
+
+use std::collections::BTreeSet;
+
+use goal_activity_events::{ExecutionArn, FailedAction, FailureCode, FinalStatus, GoalId, Timestamp, Version};
+use serde::{Deserialize, Serialize};
+
+use crate::execution::Execution;
+use crate::limits::{ACTIONS_PER_BATCH, AI_ATTEMPTS, EXHAUSTED_ACTIONS, NOTICE_LISTS, SYSTEMIC_BATCHES};
+
+pub use text::Message;
+
+/// A message to the operators, as programs get it; [`Notice::message`] is what people read. Ids, numbers and reasons, never
+/// a user's text. Within a version only optional fields are added.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Notice {
+    /// The shape of this message.
+    pub version: Version,
+    /// How bad it is.
+    pub severity: Severity,
+    /// How the workflow ended.
+    pub status: FinalStatus,
+    /// The workflow.
+    pub execution_arn: ExecutionArn,
+    /// Its goal.
+    pub goal_id: GoalId,
+    /// When it was requested.
+    pub start_date: Timestamp,
+    /// When it ended.
+    pub stop_date: Timestamp,
+    /// How many actions it had.
+    pub total_actions: u32,
+    /// How many of them got their tasks.
+    pub succeeded_actions: u32,
+    /// How many did not.
+    pub failed_actions: u32,
+    /// Why, by how many actions each, the most frequent first.
+    pub reasons: Vec<Reason>,
+    /// The first that failed, in the order of the goal, at most [`NOTICE_LISTS`].
+    pub first_failures: Vec<FailedAction>,
+}
+
+/// How many actions failed for one reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reason {
+    /// The reason.
+    pub code: FailureCode,
+    /// How many.
+    pub actions: u32,
+}
+
+/// How bad it is. What subscribers filter by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Severity {
+    /// Some of the user's actions got no tasks.
+    Medium,
+    /// The user got nothing, or the workflow did not end by itself.
+    High,
+    /// Others will fare alike: see [`is_critical`].
+    Critical,
+}
+
+impl Severity {
+    /// The name by which subscribers filter.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Medium => "MEDIUM",
+            Self::High => "HIGH",
+            Self::Critical => "CRITICAL",
+        }
+    }
+}
+
+/// The notice for a workflow that has ended, when there is something to tell.
+pub fn notice(execution: &Execution) -> Option<Notice> {
+    let (status, stop_date) = (execution.status.ended()?, execution.stop_date?);
+    let severity = match status {
+        FinalStatus::Succeeded | FinalStatus::Aborted => return None,
+        FinalStatus::PartiallySucceeded => Severity::Medium,
+        FinalStatus::Failed | FinalStatus::TimedOut => Severity::High,
+    };
+    let progress = execution.progress();
+    let critical = is_critical(execution, &progress.failed);
+    Some(Notice {
+        version: Version::V1,
+        severity: if critical { Severity::Critical } else { severity },
+        status,
+        execution_arn: execution.execution_arn.clone(),
+        goal_id: execution.goal_id.clone(),
+        start_date: execution.start_date,
+        stop_date,
+        total_actions: execution.total_actions,
+        succeeded_actions: progress.succeeded,
+        failed_actions: u32::try_from(progress.failed.len()).unwrap_or(u32::MAX),
+        reasons: reasons(&progress.failed),
+        first_failures: progress.failed.into_iter().take(NOTICE_LISTS).collect(),
+    })
+}
+
+/// Whether the cause lies not with this goal but with what all workflows share:
+/// - [`EXHAUSTED_ACTIONS`] actions or more failed although the AI was asked as often as it may be for each, or
+/// - all that failed were refused by the AI for good, in [`SYSTEMIC_BATCHES`] batches or more: as with a wrong key or model.
+pub fn is_critical(execution: &Execution, failed: &[FailedAction]) -> bool {
+    is_exhausted(failed) || is_refused(execution, failed)
+}
+
+fn is_exhausted(failed: &[FailedAction]) -> bool {
+    failed.iter().filter(|f| f.attempts >= AI_ATTEMPTS).count() >= EXHAUSTED_ACTIONS
+}
+
+fn is_refused(execution: &Execution, failed: &[FailedAction]) -> bool {
+    let place = |f: &FailedAction| execution.action_ids.iter().position(|id| *id == f.action_id);
+    let batches: BTreeSet<_> = failed.iter().filter_map(place).map(|place| place / ACTIONS_PER_BATCH).collect();
+    batches.len() >= SYSTEMIC_BATCHES && failed.iter().all(|f| f.code == FailureCode::AiRejected)
+}
+
+fn reasons(failed: &[FailedAction]) -> Vec<Reason> {
+    let mut reasons: Vec<Reason> = Vec::new();
+    for FailedAction { code, .. } in failed {
+        match reasons.iter_mut().find(|r| r.code == *code) {
+            Some(reason) => reason.actions += 1,
+            None => reasons.push(Reason { code: *code, actions: 1 }),
+        }
+    }
+    // Stable: of two as frequent, the one that came first.
+    reasons.sort_by_key(|r| std::cmp::Reverse(r.actions));
+    reasons
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::execution::Status;
+    use crate::samples;
+
+    /// A workflow of 64 actions that ended in four minutes, of which these failed.
+    pub(crate) fn ended(status: Status, failed: Vec<FailedAction>) -> Execution {
+        Execution {
+            status,
+            stop_date: Some(Timestamp::from_millis(250_000)),
+            succeeded_actions: Some(64 - u32::try_from(failed.len()).unwrap()),
+            failed_actions: failed,
+            ..samples::execution()
+        }
+    }
+
+    fn failed(action: usize, code: FailureCode, attempts: u32) -> FailedAction {
+        let action_id = format!("action-{action}").parse().unwrap();
+        FailedAction { action_id, code, message: "no".into(), attempts }
+    }
+
+    fn severity(status: Status, failed: Vec<FailedAction>) -> Severity {
+        notice(&ended(status, failed)).unwrap().severity
+    }
+
+    #[test]
+    fn only_what_went_wrong_is_told() {
+        for status in [Status::Succeeded, Status::Aborted, Status::Running] {
+            assert_eq!(notice(&ended(status, samples::failures(3))), None);
+        }
+        let one = || samples::failures(1);
+        assert_eq!(severity(Status::PartiallySucceeded, one()), Severity::Medium);
+        assert_eq!(severity(Status::Failed, one()), Severity::High);
+        assert_eq!(severity(Status::TimedOut, one()), Severity::High);
+    }
+
+    #[test]
+    fn several_actions_without_success_after_all_attempts_are_critical() {
+        let timeouts = |count| (0..count).map(|i| failed(i, FailureCode::AiTimeout, AI_ATTEMPTS)).collect::<Vec<_>>();
+        assert_eq!(severity(Status::PartiallySucceeded, timeouts(EXHAUSTED_ACTIONS - 1)), Severity::Medium);
+        for status in [Status::PartiallySucceeded, Status::Failed, Status::TimedOut] {
+            assert_eq!(severity(status, timeouts(EXHAUSTED_ACTIONS)), Severity::Critical);
+        }
+        let few_attempts = (0..64).map(|i| failed(i, FailureCode::BatchDeadline, AI_ATTEMPTS - 1)).collect();
+        assert_eq!(severity(Status::Failed, few_attempts), Severity::High);
+    }
+
+    #[test]
+    fn refusals_for_good_in_two_batches_and_nothing_else_are_critical() {
+        let refused = |places: &[usize]| places.iter().map(|i| failed(*i, FailureCode::AiRejected, 1)).collect::<Vec<_>>();
+        assert_eq!(severity(Status::PartiallySucceeded, refused(&[0, 1, 7])), Severity::Medium, "one batch");
+        assert_eq!(severity(Status::PartiallySucceeded, refused(&[7, 8])), Severity::Critical);
+        let mut mixed = refused(&[0, 8, 16]);
+        mixed.push(failed(63, FailureCode::TasksExist, 0));
+        assert_eq!(severity(Status::PartiallySucceeded, mixed), Severity::Medium, "not for one reason");
+        let lost = (0..64).map(|i| failed(i, FailureCode::NotProcessed, 0)).collect();
+        assert_eq!(severity(Status::TimedOut, lost), Severity::High);
+    }
+
+    #[test]
+    fn reasons_are_counted_and_the_most_frequent_comes_first() {
+        let codes = [FailureCode::ActionGone, FailureCode::AiTimeout, FailureCode::BatchDeadline, FailureCode::AiTimeout];
+        let failed = codes.into_iter().enumerate().map(|(i, code)| failed(i, code, 1)).collect();
+        let counted: Vec<_> = notice(&ended(Status::PartiallySucceeded, failed)).unwrap().reasons;
+        assert_eq!(
+            counted.iter().map(|r| (r.code, r.actions)).collect::<Vec<_>>(),
+            [(FailureCode::AiTimeout, 2), (FailureCode::ActionGone, 1), (FailureCode::BatchDeadline, 1)]
+        );
+    }
+}
