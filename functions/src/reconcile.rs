@@ -1,4 +1,4 @@
-//! `reconcile`: finds, every minute, what a lost event, message or invocation has left behind, and puts it through the same
+//! `reconcile`: finds, twice a minute, what a lost event, message or invocation has left behind, and puts it through the same
 //! code as the normal path (promise P7).
 
 use futures_util::StreamExt;

@@ -5,7 +5,7 @@ use goal_activity_events::{GoalId, Timestamp, UserId};
 use uuid::Uuid;
 
 use crate::goal::{Position, Side};
-use crate::limits::OPEN_SHARDS;
+use crate::limits::{OPEN_SHARDS, RECONCILE_EVERY};
 use crate::ports::RequestKey;
 
 /// Partition key of Goals and Tasks.
@@ -100,10 +100,11 @@ pub fn open_shard(goal: &GoalId) -> String {
     open_shard_key(hash % OPEN_SHARDS)
 }
 
-/// All partitions of the open index. Which comes first changes every minute, so that none is always left for last.
+/// All partitions of the open index. Which comes first changes with every run of the reconciler, so that none is always left
+/// for last.
 pub fn open_shards(now: Timestamp) -> impl Iterator<Item = String> {
-    let minute = u64::try_from(now.as_seconds() / 60).unwrap_or(0);
-    (0..OPEN_SHARDS).map(move |n| open_shard_key((minute + n) % OPEN_SHARDS))
+    let run = u64::try_from(now.as_seconds()).unwrap_or(0) / RECONCILE_EVERY.as_secs();
+    (0..OPEN_SHARDS).map(move |n| open_shard_key((run + n) % OPEN_SHARDS))
 }
 
 fn open_shard_key(shard: u64) -> String {

@@ -140,9 +140,9 @@ mod tests {
     #[test]
     fn only_a_quiet_workflow_is_looked_at() {
         let mut running = execution(Status::Running);
-        assert!(!is_quiet(&running, after(19)));
-        assert!(is_quiet(&running, after(20)));
+        assert!(!is_quiet(&running, after(14)));
+        assert!(is_quiet(&running, after(15)));
         running.stop_date = Some(after(10));
-        assert!(!is_quiet(&running, after(29)));
+        assert!(!is_quiet(&running, after(24)));
     }
 }

@@ -1,4 +1,4 @@
-//! Finds, every minute, what a lost event, message or invocation has left behind.
+//! Finds, twice a minute, what a lost event, message or invocation has left behind.
 
 use std::convert::Infallible;
 
@@ -20,7 +20,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         conclude: aws::conclude(&connection, &config),
     };
     let reconcile = &reconcile;
-    // The schedule's event says nothing that matters.
+    // A tick, of the schedule or out of the queue of its copies, says nothing that matters.
     lambda_runtime::run(service_fn(
         |_: LambdaEvent<IgnoredAny>| async move { Ok::<_, Infallible>(reconcile.run().await) },
     ))

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use goal_activity_core::execution::{Execution, Status};
 use goal_activity_core::keys;
 use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Tally};
-use goal_activity_core::limits::NOTICE_LEASE;
+use goal_activity_core::limits::{NOTICE_LEASE, NOTICE_WITHIN};
 use goal_activity_core::ports::{ActionCommit, Claim, Claimed, Committed, Event, ExecutionInput, RequestKey};
 use goal_activity_core::task::Task;
 use goal_activity_events::{ActionId, EventId, ExecutionArn, GoalId, TaskId};
@@ -341,14 +341,21 @@ pub(crate) fn notified(sim: &Sim, run: &Run, execution: &Execution) {
     let (arn, now) = (&execution.execution_arn, sim.millis());
     let noted = sim.tables.state().executions[arn].notified_at.is_some();
     let lease = i64::try_from(NOTICE_LEASE.as_millis()).unwrap() - 2 * sim.profile.skew;
-    let again = {
+    let (again, late) = {
         let mut core = sim.core();
         let claimed = core.shadow.notice_claims.get(&(arn.clone(), run.number())).copied();
         let own_claim_holds = claimed.is_some_and(|at| now - at < lease);
         let (times, teller, at) = core.shadow.notices.get(arn).copied().unwrap_or_default();
         core.shadow.notices.insert(arn.clone(), (times + 1, run.number(), now));
-        times > 0 && teller != run.number() && own_claim_holds && (noted || now - at < lease)
+        let again = times > 0 && teller != run.number() && own_claim_holds && (noted || now - at < lease);
+        (again, core.machines.ended_at(arn).filter(|_| times == 0).map(|end| now - end))
     };
+    if let (true, Some(late)) = (sim.profile.prompt, late) {
+        sim.core().stats.longest(format!("ms to a notice, {}", sim.profile.name), late.unsigned_abs());
+        if late > i64::try_from(NOTICE_WITHIN.as_millis()).unwrap() {
+            sim.violated("P7", format!("the operators are told of {} after {late} ms", arn.name()));
+        }
+    }
     if again {
         sim.violated("P2", format!("the operators are told again of {}", arn.name()));
     }

@@ -85,6 +85,8 @@ flaws! {
     ProgressAfterEnd => "P4",
     /// The reconciler never runs.
     ReconcilerOff => "P7",
+    /// The reconciler runs once a minute only.
+    RunNotRepeated => "P7",
     /// It is not noted that everybody was told.
     MarkForgotten => "P7",
     /// The end is not published.

@@ -60,6 +60,11 @@ impl Machines {
         self.0.values().all(|run| run.ended.is_some())
     }
 
+    /// When an execution ended, in milliseconds.
+    pub(crate) fn ended_at(&self, arn: &ExecutionArn) -> Option<i64> {
+        self.0.get(arn)?.ended.map(|(_, at)| at)
+    }
+
     pub(crate) fn inputs(&self) -> impl Iterator<Item = &ExecutionInput> {
         self.0.values().map(|run| &run.input)
     }

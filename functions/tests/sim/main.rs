@@ -117,6 +117,9 @@ fn every_schedule_keeps_the_promises() {
     for (what, count) in &stats.counts {
         println!("{count:>9}  {what}");
     }
+    for (what, amount) in &stats.longest {
+        println!("{amount:>9}  at most {what}");
+    }
     println!("{schedules} schedules, {hours} simulated hours, in {seconds:.1} s");
 }
 

@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
-use goal_activity_core::limits;
+use goal_activity_core::limits::{self, RECONCILE_EVERY};
 use serde_json::Value;
 
 use crate::check;
 use crate::lambda::Function;
 use crate::machine::{BATCH, FINALIZE, FINALIZE_RETRIES, HEARTBEAT, WORKFLOW};
+use crate::people::{AGAIN_AFTER, TICK};
 use crate::queues::{MAX_RECEIVES, Queue};
 
 fn read(path: &str) -> String {
@@ -58,6 +59,22 @@ fn the_simulated_queues_have_the_settings_of_the_deployment() {
         assert_eq!(seconds(&properties["MessageRetentionPeriod"]), queue.retention(), "{queue:?}");
         assert_eq!(properties["RedrivePolicy"]["maxReceiveCount"], MAX_RECEIVES, "{queue:?}");
     }
+}
+
+#[test]
+fn the_simulated_reconciler_runs_as_often_as_the_deployed_one() {
+    let template: Value = serde_json::from_str(&read("infra/test/snapshots/aws.json")).unwrap();
+    let resources = template["Resources"].as_object().expect("a template");
+    let named = |name: &str, kind: &str| {
+        let found = resources.iter().find(|(id, r)| id.starts_with(name) && r["Type"] == kind);
+        &found.expect(name).1["Properties"]
+    };
+    let schedule = named("FunctionsReconcileSchedule", "AWS::Events::Rule");
+    assert_eq!((&schedule["ScheduleExpression"], TICK.as_secs()), (&"rate(1 minute)".into(), 60));
+    assert_eq!(schedule["Targets"].as_array().map(Vec::len), Some(2), "the function, and the queue of copies");
+    assert_eq!(seconds(&named("MessagingTicks", "AWS::SQS::Queue")["DelaySeconds"]), AGAIN_AFTER);
+    assert_eq!(AGAIN_AFTER, RECONCILE_EVERY);
+    assert_eq!(TICK, 2 * RECONCILE_EVERY);
 }
 
 #[test]

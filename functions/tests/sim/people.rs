@@ -21,8 +21,10 @@ use crate::world::Sim;
 const GOALS: u64 = 3;
 /// How often a run is about one user with more small goals than may be worked on at once.
 const CROWDED: f64 = 0.05;
-/// How often the reconciler runs, as in `infra/lib/functions.ts`.
-const TICK: Duration = Duration::from_secs(60);
+/// How often the schedule lets the reconciler run, as in `infra/lib/functions.ts`.
+pub(crate) const TICK: Duration = Duration::from_secs(60);
+/// How much later it runs once more, as in `infra/lib/messaging.ts`.
+pub(crate) const AGAIN_AFTER: Duration = Duration::from_secs(30);
 
 /// Puts goals there and sends people to them. Answers when the last of them comes.
 pub(crate) fn arrive(sim: &Sim) -> Duration {
@@ -270,27 +272,35 @@ async fn stranger(sim: &Sim, goal: &GoalId, user: &str, arn: Option<ExecutionArn
 }
 
 /// The reconciler: EventBridge Scheduler invokes at least once (EventBridge user guide, "Rules that run on a schedule"); here
-/// a tick is also lost at times, as when the function is throttled.
+/// a tick is also lost at times, as when the function is throttled. So is its copy, which comes out of a queue with a delay.
 pub(crate) async fn tick(sim: Sim) {
     if sim.has(Flaw::ReconcilerOff) {
         return;
     }
     sleep(sim.some_millis(0, 60_000)).await;
     loop {
-        let runs = match (sim.goes_wrong(sim.profile.lose_tick, "a tick is lost"), sim.chance(0.5)) {
-            (true, true) => 0,
-            (true, false) => 2,
-            (false, _) => 1,
-        };
-        for _ in 0..runs {
-            let sim = sim.clone();
-            tokio::task::spawn_local(async move {
-                invoke(&sim, Function::Reconcile, None, None, |p| {
-                    Box::pin(async move { lambda::reconcile(&p).run().await })
-                })
-                .await;
-            });
+        reconcile(&sim);
+        sleep(AGAIN_AFTER).await;
+        if !sim.has(Flaw::RunNotRepeated) {
+            reconcile(&sim);
         }
-        sleep(TICK).await;
+        sleep(TICK.saturating_sub(AGAIN_AFTER)).await;
+    }
+}
+
+fn reconcile(sim: &Sim) {
+    let runs = match (sim.goes_wrong(sim.profile.lose_tick, "a tick is lost"), sim.chance(0.5)) {
+        (true, true) => 0,
+        (true, false) => 2,
+        (false, _) => 1,
+    };
+    for _ in 0..runs {
+        let sim = sim.clone();
+        tokio::task::spawn_local(async move {
+            invoke(&sim, Function::Reconcile, None, None, |p| {
+                Box::pin(async move { lambda::reconcile(&p).run().await })
+            })
+            .await;
+        });
     }
 }

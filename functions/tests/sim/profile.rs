@@ -96,6 +96,8 @@ pub(crate) struct Profile {
     pub(crate) mood: Mood,
     /// Whether every action that the AI could generate must have its tasks in the end.
     pub(crate) strict: bool,
+    /// Whether the operators must be told in time.
+    pub(crate) prompt: bool,
 }
 
 const CALM: Profile = Profile {
@@ -121,15 +123,35 @@ const CALM: Profile = Profile {
     stale: 0.0,
     mood: Mood::Quick,
     strict: true,
+    prompt: true,
 };
 
 const DUPLICATES: Profile = Profile { name: "duplicates", duplicate: 0.4, late: 20_000, ..CALM };
 const SLOW_AI: Profile = Profile { name: "slow-ai", mood: Mood::Slow, ..CALM };
 const DYING_WORKERS: Profile = Profile { name: "dying-workers", worker_dies: 0.7, ..CALM };
-const LOSSES: Profile =
-    Profile { name: "losses", lose_status: 0.5, lose_tick: 0.3, lose_event: 0.15, late: 60_000, stale: 0.2, ..CALM };
-const CRASHES: Profile =
-    Profile { name: "crashes", crash: 0.03, kill: 0.03, duplicate: 0.05, lose_status: 0.1, strict: false, ..CALM };
+/// No status event at all arrives. Some executions run into their timeout.
+const NO_STATUS: Profile =
+    Profile { name: "no-status", lose_status: 1.0, stale: 0.2, late_state: 0.05, strict: false, ..CALM };
+const LOSSES: Profile = Profile {
+    name: "losses",
+    lose_status: 0.5,
+    lose_tick: 0.3,
+    lose_event: 0.15,
+    late: 60_000,
+    stale: 0.2,
+    prompt: false,
+    ..CALM
+};
+const CRASHES: Profile = Profile {
+    name: "crashes",
+    crash: 0.03,
+    kill: 0.03,
+    duplicate: 0.05,
+    lose_status: 0.1,
+    strict: false,
+    prompt: false,
+    ..CALM
+};
 const WILD: Profile = Profile {
     name: "wild",
     fail: 0.02,
@@ -150,6 +172,7 @@ const WILD: Profile = Profile {
     stale: 0.1,
     mood: Mood::Slow,
     strict: false,
+    prompt: false,
     ..CALM
 };
 const STORM: Profile = Profile {
@@ -176,17 +199,21 @@ const STORM: Profile = Profile {
 impl Profile {
     /// The profile of a seed. Which one depends on the seed alone, so that any range of seeds has them all.
     pub(crate) fn draw(seed: u64, rng: &mut Rng) -> Self {
-        match seed % 14 {
+        match seed % 15 {
             0 => CALM,
             1 => DUPLICATES,
             2 => SLOW_AI,
             3 => DYING_WORKERS,
             4 => LOSSES,
             5 => CRASHES,
-            6..=8 => Self { name: "one-fault", nth: Some(rng.u64(0..600)), ..CALM },
+            6..=8 => Self { name: "one-fault", nth: Some(rng.u64(0..600)), prompt: false, ..CALM },
             9 | 10 => WILD,
             11 => STORM,
-            _ => Self { name: "outage", outage: Some(Outage::draw(rng)), late: 5_000, strict: false, ..CALM },
+            12 => NO_STATUS,
+            _ => {
+                let outage = Some(Outage::draw(rng));
+                Self { name: "outage", outage, late: 5_000, strict: false, prompt: false, ..CALM }
+            }
         }
     }
 }

@@ -83,6 +83,8 @@ pub(crate) struct Core {
 pub(crate) struct Stats {
     /// How often something happened, by what it was.
     pub(crate) counts: BTreeMap<String, u64>,
+    /// The most of something, by what it was.
+    pub(crate) longest: BTreeMap<String, u64>,
 }
 
 impl Stats {
@@ -90,7 +92,15 @@ impl Stats {
         *self.counts.entry(what.into()).or_default() += 1;
     }
 
+    pub(crate) fn longest(&mut self, what: String, amount: u64) {
+        let longest = self.longest.entry(what).or_default();
+        *longest = amount.max(*longest);
+    }
+
     pub(crate) fn add(&mut self, other: &Self) {
+        for (what, amount) in &other.longest {
+            self.longest(what.clone(), *amount);
+        }
         for (what, n) in &other.counts {
             *self.counts.entry(what.clone()).or_default() += n;
         }
