@@ -14,6 +14,7 @@ pub mod intake;
 pub mod launch;
 #[cfg(any(test, feature = "memory"))]
 pub mod memory;
+pub mod metrics;
 pub mod projector;
 pub mod queue;
 pub mod reconcile;

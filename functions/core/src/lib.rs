@@ -5,6 +5,7 @@
 
 pub mod answer;
 pub mod execution;
+pub mod facts;
 pub mod goal;
 pub mod history;
 pub mod inbound;

@@ -1,0 +1,79 @@
+//! What is counted. Each fact is told once, by whoever made it true: by the caller whose conditional write was the one that
+//! counted, never by one who found it done.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use goal_activity_events::{FailureCode, FinalStatus, RejectionReason, Usage};
+
+/// Something that has happened and is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fact {
+    /// A workflow was accepted: its goal is claimed and its execution recorded.
+    WorkflowStarted,
+    /// A request to start a workflow was refused.
+    RequestRejected {
+        /// Why.
+        reason: RejectionReason,
+    },
+    /// A workflow has its terminal status.
+    WorkflowEnded {
+        /// Which.
+        status: FinalStatus,
+        /// From the request to the end.
+        duration: Duration,
+        /// How many of its actions no worker has brought to an outcome.
+        not_processed: u32,
+    },
+    /// The outcome of an action is saved.
+    ActionEnded {
+        /// Why it has no tasks, when it has none.
+        failure: Option<FailureCode>,
+        /// How many tasks were saved for it.
+        tasks: usize,
+        /// How often the AI was asked for it.
+        attempts: u32,
+    },
+    /// The AI was asked once, and has answered or not.
+    AiAsked {
+        /// Why its answer is of no use, when it is not.
+        failure: Option<FailureCode>,
+        /// What it took.
+        usage: Usage,
+    },
+    /// The state machine has taken a worker's answer for a batch.
+    BatchAnswered {
+        /// From being enqueued until the worker that has answered began.
+        wait: Duration,
+        /// From being enqueued to the answer.
+        duration: Duration,
+    },
+    /// The state machine was not waiting for what a worker had to say of a batch.
+    TokenStale,
+    /// The reconciler has run to its end.
+    Reconciled,
+    /// The reconciler has done something for a workflow that an event, a message or an invocation was lost for.
+    Repaired {
+        /// What.
+        what: Repaired,
+    },
+}
+
+/// What the reconciler has done for a workflow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repaired {
+    /// Announced it again.
+    Announced,
+    /// Recorded that it runs.
+    StartRecorded,
+    /// Ended it.
+    Ended,
+    /// Told others of its end.
+    Told,
+}
+
+/// Counts facts. Cannot fail, and nothing waits for it: a number is not worth a workflow.
+pub trait CountFacts: Debug + Send + Sync {
+    /// Counts the fact.
+    fn count(&self, fact: Fact);
+}

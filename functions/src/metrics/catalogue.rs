@@ -1,0 +1,135 @@
+//! The metrics: every name, unit and dimension, once. `cargo xtask schemas` writes them to `functions/metrics.json`, from
+//! which the CDK app makes alarms and the dashboard.
+
+use serde::Serialize;
+
+use Dimension::{Code, Generator, Model, Reason, Repair, Status};
+
+/// The CloudWatch namespace of all of them.
+pub const NAMESPACE: &str = "GoalActivity";
+
+/// What a metric is measured in, by CloudWatch's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Unit {
+    /// So many.
+    Count,
+    /// Milliseconds.
+    Milliseconds,
+    /// None that CloudWatch has a name for.
+    None,
+}
+
+/// What a metric can be told apart by. Each has few values: every combination that occurs is a metric of its own, with its
+/// own price. Never a goal, a user or a workflow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum Dimension {
+    /// How a workflow ended: the five final statuses.
+    Status,
+    /// Why an action or a call of the AI failed: the failure codes of the events.
+    Code,
+    /// Why a request was refused: the rejection reasons of the events.
+    Reason,
+    /// What the reconciler has done: `ANNOUNCED`, `START_RECORDED`, `ENDED`, `TOLD`.
+    Repair,
+    /// Which AI the deployment is configured for.
+    Generator,
+    /// Which model of it.
+    Model,
+}
+
+
+macro_rules! metrics {
+    ($($name:ident $unit:ident $dimensions:expr, $meaning:literal, $counted:literal;)*) => {
+        /// A metric, named as in CloudWatch.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Metric {
+            $(#[doc = $meaning] $name,)*
+        }
+
+        impl Metric {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// Its name.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name),)* }
+            }
+
+            /// What it is measured in.
+            pub fn unit(self) -> Unit {
+                match self { $(Self::$name => Unit::$unit,)* }
+            }
+
+            /// The sets of dimensions under which it is there; the empty one is the metric as a whole.
+            pub fn dimensions(self) -> &'static [&'static [Dimension]] {
+                match self { $(Self::$name => &$dimensions,)* }
+            }
+
+            /// What its values mean.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$name => $meaning,)* }
+            }
+
+            /// Once for what it is counted.
+            pub fn counted(self) -> &'static str {
+                match self { $(Self::$name => $counted,)* }
+            }
+        }
+    };
+}
+
+metrics! {
+    WorkflowStarted Count [&[]], "1 for a workflow that was accepted", "claim of the goal that was written";
+    RequestsRejected Count [&[], &[Reason]], "1 for a request that was refused", "refusal that was given, also of the same request again";
+    WorkflowSucceeded Count [&[]], "1 if a workflow ended with tasks for every action, else 0", "end of a workflow that was written";
+    WorkflowPartiallySucceeded Count [&[]], "1 if a workflow ended with tasks for some actions, else 0", "end of a workflow that was written";
+    WorkflowFailed Count [&[]], "1 if a workflow ended as FAILED or TIMED_OUT, else 0: the average is the failure rate", "end of a workflow that was written";
+    WorkflowTimedOut Count [&[]], "1 if a workflow ended as TIMED_OUT, else 0", "end of a workflow that was written";
+    WorkflowAborted Count [&[]], "1 if a workflow was cancelled, which is no failure, else 0", "end of a workflow that was written";
+    WorkflowDuration Milliseconds [&[], &[Status]], "time from a workflow's request to its end", "end of a workflow that was written";
+    ActionsNotProcessed Count [&[]], "actions of a workflow that no worker brought to an outcome before its end", "end of a workflow that was written";
+    ActionsProcessed Count [&[]], "1 for an action that has an outcome", "outcome of an action that was written";
+    ActionsFailed Count [&[], &[Code]], "1 if the outcome of an action is a failure, else 0: the average is the failure rate", "outcome of an action that was written";
+    TasksGenerated Count [&[]], "tasks that were saved for an action", "outcome of an action that was written";
+    AiAttempts Count [&[]], "times that the AI was asked for an action", "outcome of an action that was written";
+    AiLatency Milliseconds [&[], &[Generator, Model]], "time that one call of the AI took", "call of the AI";
+    AiCallFailed Count [&[], &[Generator, Model]], "1 if a call of the AI gave nothing usable, else 0: the average is the error rate", "call of the AI";
+    AiErrors Count [&[Code]], "1 for a call of the AI that gave nothing usable", "call of the AI that failed";
+    AiInputTokens Count [&[], &[Generator, Model]], "tokens that one call of the AI has read, as the AI counts them", "call of the AI";
+    AiOutputTokens Count [&[], &[Generator, Model]], "tokens that one call of the AI has written, as the AI counts them", "call of the AI";
+    AiCost None [&[], &[Generator, Model]], "estimated price of one call of the AI in US dollars", "call of the AI whose price is known";
+    BatchQueueWait Milliseconds [&[]], "time from a batch being enqueued until the worker that answered for it began", "answer for a batch that the state machine took";
+    BatchDuration Milliseconds [&[]], "time from a batch being enqueued to its answer", "answer for a batch that the state machine took";
+    StaleTokens Count [&[]], "1 for a worker whose batch nobody waited for any more", "worker that was told so at its end";
+    ReconcilerRuns Count [&[]], "1 for a run of the reconciler: none for minutes means that it does not run", "run of the reconciler that came to its end";
+    ReconcilerRepairs Count [&[], &[Repair]], "1 for a workflow that the reconciler did something for", "repair that was made: an end or a start that it wrote, an announcement or a telling as often as it was needed";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    /// Where the committed catalogue is.
+    const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/metrics.json");
+
+    fn described(metric: Metric) -> Value {
+        json!({
+            "name": metric.name(), "unit": metric.unit(), "dimensions": metric.dimensions(),
+            "meaning": metric.meaning(), "counted": format!("once for every {}", metric.counted()),
+        })
+    }
+
+    #[test]
+    #[allow(clippy::disallowed_methods, reason = "the switch of `cargo xtask schemas`")]
+    fn the_committed_catalogue_is_that_of_the_code() {
+        let metrics: Vec<_> = Metric::ALL.iter().copied().map(described).collect();
+        let catalogue = json!({ "namespace": NAMESPACE, "metrics": metrics });
+        let made = format!("{}\n", serde_json::to_string_pretty(&catalogue).unwrap());
+        if std::env::var_os("UPDATE_SCHEMAS").is_some() {
+            std::fs::write(FILE, &made).unwrap();
+        }
+        let committed = std::fs::read_to_string(FILE).unwrap_or_default();
+        assert!(committed == made, "{FILE} is not what the code says: run `cargo xtask schemas`");
+    }
+}

@@ -1,0 +1,3 @@
+//! Metrics: what is counted becomes a line of CloudWatch's embedded metric format.
+
+pub mod catalogue;
