@@ -2,6 +2,7 @@ import { Duration } from 'aws-cdk-lib';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
+import type { Archive } from './archive';
 import { useGenerator } from './generator';
 import type { Messaging } from './messaging';
 import { type ExecutionArns, type FunctionContext, RustFunction } from './rust-function';
@@ -9,6 +10,7 @@ import type { Storage } from './storage';
 
 interface FunctionsProps extends FunctionContext {
   readonly storage: Storage;
+  readonly archive: Archive;
   readonly messaging: Messaging;
   readonly stateMachine: IStateMachine;
   readonly executions: ExecutionArns;
@@ -21,11 +23,14 @@ interface FunctionsProps extends FunctionContext {
  */
 export class Functions extends Construct {
   readonly api: RustFunction;
+  readonly launch: RustFunction;
+  readonly worker: RustFunction;
+  readonly projector: RustFunction;
   readonly reconcile: RustFunction;
 
   constructor(scope: Construct, id: string, props: FunctionsProps) {
     super(scope, id);
-    const { storage, messaging, stateMachine, executions } = props;
+    const { storage, archive, messaging, stateMachine, executions } = props;
 
     this.api = new RustFunction(this, 'Api', {
       ...props,
@@ -37,11 +42,12 @@ export class Functions extends Construct {
       .useTable('TASKS_TABLE', storage.tasks, 'GetItem', 'Query', 'DeleteItem')
       .useTable('EXECUTIONS_TABLE', storage.executions, 'GetItem', 'Query', 'PutItem', 'UpdateItem')
       .queryIndex(storage.executions, 'by-goal')
+      .useArchive(archive, 'GetObject')
       .publishTo(messaging.bus)
       .useStateMachine(stateMachine)
       .useExecutions(executions, 'StopExecution');
 
-    new RustFunction(this, 'Launch', {
+    this.launch = new RustFunction(this, 'Launch', {
       ...props,
       name: 'launch',
       description: 'Starts the execution for a GoalActivityRequested event',
@@ -57,7 +63,7 @@ export class Functions extends Construct {
       // No batching window: somebody waits for this start.
       .consume(messaging.launch.queue, { batchSize: 10 });
 
-    const worker = new RustFunction(this, 'Worker', {
+    this.worker = new RustFunction(this, 'Worker', {
       ...props,
       name: 'worker',
       description: 'Generates and saves the tasks of one batch of actions',
@@ -71,9 +77,9 @@ export class Functions extends Construct {
       // One message per worker: each runs for minutes against its own deadline. The limit on how many run at once
       // (times 8 AI calls each) is for whoever has an AI quota to respect: a batch's 300 s go on while it waits.
       .consume(messaging.batch.queue, { batchSize: 1, maxConcurrency: props.settings.workerMaxConcurrency });
-    useGenerator(worker, props.settings.generator);
+    useGenerator(this.worker, props.settings.generator);
 
-    new RustFunction(this, 'Projector', {
+    this.projector = new RustFunction(this, 'Projector', {
       ...props,
       name: 'projector',
       description: 'Keeps the read model of executions and settles their end',
@@ -82,8 +88,9 @@ export class Functions extends Construct {
       .useTable('GOALS_TABLE', storage.goals, 'UpdateItem')
       .useTable('TASKS_TABLE', storage.tasks, 'Query', 'DeleteItem')
       .useTable('EXECUTIONS_TABLE', storage.executions, 'GetItem', 'Query', 'UpdateItem')
+      .useArchive(archive, 'PutObject')
       .publishTo(messaging.bus)
-      .alert(props.alerts)
+      .alert(props.alerts, props.settings.operationsGuide)
       // The batches of a workflow report together: waiting 1 s saves invocations, and progress is promised within 5 s.
       .consume(messaging.projection.queue, { batchSize: 10, maxBatchingWindow: Duration.seconds(1) });
 
@@ -97,9 +104,10 @@ export class Functions extends Construct {
       .useTable('TASKS_TABLE', storage.tasks, 'Query', 'DeleteItem')
       .useTable('EXECUTIONS_TABLE', storage.executions, 'GetItem', 'Query', 'UpdateItem')
       .queryIndex(storage.executions, 'open')
+      .useArchive(archive, 'PutObject')
       .publishTo(messaging.bus)
-      .alert(props.alerts)
+      .alert(props.alerts, props.settings.operationsGuide)
       .useExecutions(executions, 'StopExecution', 'DescribeExecution')
-      .every(Duration.minutes(1));
+      .every(Duration.minutes(1), messaging.ticks);
   }
 }

@@ -1,10 +1,12 @@
 import { CfnOutput, Stack } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
+import { Alarms, type Watched } from './alarms';
+import { Alerts } from './alerts';
 import { Api } from './api';
+import { Dashboard } from './dashboard';
 import { EventSchemas } from './event-schemas';
 import { Functions } from './functions';
 import { Messaging } from './messaging';
-import { Monitoring } from './monitoring';
 import type { Settings } from './settings';
 import { Storage } from './storage';
 import { variant as variantOf } from './variant';
@@ -21,15 +23,38 @@ export class GoalActivityStack extends Stack {
     const storage = new Storage(this, 'Storage', { settings, variant });
     const messaging = new Messaging(this, 'Messaging');
     if (variant.schemaRegistry) new EventSchemas(this, 'EventSchemas');
-    const monitoring = new Monitoring(this, 'Monitoring', { deadLetterQueues: messaging.deadLetterQueues });
-    const { stateMachine, executions } = new Workflow(this, 'Workflow', {
+    const alerts = new Alerts(this, 'Alerts').topic;
+    const { stateMachine, executions, finalize } = new Workflow(this, 'Workflow', {
       settings, variant, storage, batchQueue: messaging.batch.queue,
     });
     messaging.projectStatusOf(stateMachine);
     const functions = new Functions(this, 'Functions', {
-      settings, variant, storage, messaging, stateMachine, executions, alerts: monitoring.alerts,
+      settings, variant, storage, messaging, stateMachine, executions, alerts,
     });
     const api = new Api(this, 'Api', { settings, variant, handler: functions.api.function });
+
+    const { launch, batch, projection, deadLetterQueues } = messaging;
+    const watched: Watched = {
+      http: api.http,
+      stateMachine,
+      functions: {
+        Api: functions.api.function,
+        Launch: functions.launch.function,
+        Worker: functions.worker.function,
+        Finalize: finalize.function,
+        Projector: functions.projector.function,
+        Reconcile: functions.reconcile.function,
+      },
+      batchQueue: batch.queue,
+      deadLetterQueues,
+    };
+    const alarms = new Alarms(this, 'Alarms', { ...watched, settings, alerts });
+    const { goals: Goals, tasks: Tasks, executions: WorkflowExecutions } = storage;
+    new Dashboard(this, 'Dashboard', {
+      ...watched, settings, alarms,
+      queues: { Launch: launch, Batch: batch, Projection: projection },
+      tables: { Goals, Tasks, WorkflowExecutions },
+    });
 
     this.outputs({
       ApiId: api.http.apiId,
@@ -43,7 +68,7 @@ export class GoalActivityStack extends Stack {
       GoalsTableName: storage.goals.tableName,
       TasksTableName: storage.tasks.tableName,
       ExecutionsTableName: storage.executions.tableName,
-      AlertTopicArn: monitoring.alerts.topicArn,
+      AlertTopicArn: alerts.topicArn,
       // To run it now instead of within the minute.
       ReconcileFunctionName: functions.reconcile.function.functionName,
       LaunchQueueUrl: messaging.launch.queue.queueUrl,

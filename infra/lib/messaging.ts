@@ -22,6 +22,8 @@ export class Messaging extends Construct {
   readonly projection: QueuePair;
   /** Events that a rule could not put into its queue. */
   readonly undelivered: IQueue;
+  /** The reconciler's ticks, half a minute later: a schedule cannot be finer than a minute. */
+  readonly ticks: IQueue;
 
   constructor(scope: Construct, id: string) {
     super(scope, id);
@@ -39,6 +41,19 @@ export class Messaging extends Construct {
     Validations.of(this.undelivered).acknowledge({
       id: 'AwsSolutions-SQS3',
       reason: 'This is a dead-letter queue: the one of the rules, which the check cannot see as it looks at queues only.',
+    });
+
+    this.ticks = new Queue(this, 'Ticks', {
+      encryption: QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      deliveryDelay: Duration.seconds(30),
+      // The reconciler's timeout. A tick that failed is too old to come again.
+      visibilityTimeout: Duration.seconds(60),
+      retentionPeriod: Duration.seconds(60),
+    });
+    Validations.of(this.ticks).acknowledge({
+      id: 'AwsSolutions-SQS3',
+      reason: 'A tick says nothing and is worth nothing after a minute, when the next one comes: it is not kept.',
     });
 
     // Whatever the source: any service may ask, and the bus decides who may put events on it.

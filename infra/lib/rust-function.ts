@@ -3,7 +3,7 @@ import * as path from 'node:path';
 import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import { type IEventBus, Rule, Schedule } from 'aws-cdk-lib/aws-events';
-import { LambdaFunction as LambdaTarget } from 'aws-cdk-lib/aws-events-targets';
+import { LambdaFunction as LambdaTarget, SqsQueue } from 'aws-cdk-lib/aws-events-targets';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Code, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -25,6 +25,9 @@ interface RustFunctionProps extends FunctionContext {
   readonly description: string;
   readonly timeout: Duration;
 }
+
+/** What each function has, in megabytes. */
+export const memoryMegabytes = 256;
 
 /** All executions of a state machine: an execution has an ARN only once it runs. */
 export interface ExecutionArns {
@@ -62,7 +65,7 @@ export class RustFunction extends Construct {
       role: this.role,
       logGroup,
       timeout: props.timeout,
-      memorySize: 256,
+      memorySize: memoryMegabytes,
       environment: { LOG_LEVEL: props.settings.logLevel },
     });
   }
@@ -82,8 +85,10 @@ export class RustFunction extends Construct {
     return this.allow(['events:PutEvents'], bus.eventBusArn);
   }
 
-  alert(topic: ITopic): this {
+  /** Tells the operators, with links into their guide. */
+  alert(topic: ITopic, guide: string): this {
     this.function.addEnvironment('ALERT_TOPIC_ARN', topic.topicArn);
+    this.function.addEnvironment('OPERATIONS_GUIDE', guide);
     if (topic.masterKey) this.allow(['kms:Decrypt', 'kms:GenerateDataKey'], topic.masterKey.keyArn);
     return this.allow(['sns:Publish'], topic.topicArn);
   }
@@ -108,14 +113,20 @@ export class RustFunction extends Construct {
   }
 
   /**
-   * Runs again and again. A tick needs no queue, unlike an event: when one is lost the next is a minute away, and a queue
-   * of ticks would only pile up.
+   * Runs again and again: at each tick, and once more when the queue lets go of the tick's copy. A tick itself needs no
+   * queue, unlike an event: when one is lost the next is a minute away.
    */
-  every(rate: Duration): this {
+  every(rate: Duration, copies: IQueue): this {
     new Rule(this, 'Schedule', {
       schedule: Schedule.rate(rate),
-      targets: [new LambdaTarget(this.function, { retryAttempts: 0, maxEventAge: rate })],
+      targets: [
+        new LambdaTarget(this.function, { retryAttempts: 0, maxEventAge: rate }),
+        new SqsQueue(copies, { retryAttempts: 0, maxEventAge: rate }),
+      ],
     });
+    this.allow(['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'], copies.queueArn);
+    // However many have piled up: one run does the work of all.
+    this.function.addEventSourceMapping('Copies', { eventSourceArn: copies.queueArn, batchSize: 10 });
     return this;
   }
 

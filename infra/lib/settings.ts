@@ -4,6 +4,8 @@ import { SettingsError } from './settings-error';
 
 export { SettingsError } from './settings-error';
 
+export const tracings = ['off', 'print', 'otlp'] as const;
+
 /** What `-c key=value` can change, checked once; see the table in README.md. */
 export interface Settings {
   readonly stackName: string;
@@ -23,12 +25,21 @@ export interface Settings {
   /** A filter of Rust's `tracing`: a level, or levels by module. */
   readonly logLevel: string;
   readonly workerMaxConcurrency?: number;
+  /** Where docs/OPERATIONS.md is: alarms and notices link to its sections. */
+  readonly operationsGuide: string;
+  /** What becomes of the functions' own spans; X-Ray sees the functions either way. */
+  readonly tracing: (typeof tracings)[number];
+  /** A collector as a Lambda layer, for `otlp`. */
+  readonly tracingLayer?: string;
+  /** Where the collector listens, for `otlp`. */
+  readonly tracingEndpoint: string;
 }
 
 type Key = Exclude<keyof Settings, 'oidc'> | 'oidcIssuer' | 'oidcAudience' | keyof typeof generatorKeys;
 const keys: Record<Key, true> = {
   stackName: true, local: true, functionsDir: true, goalsTable: true, tasksTable: true, oidcIssuer: true,
-  oidcAudience: true, corsOrigins: true, logLevel: true, workerMaxConcurrency: true, ...generatorKeys,
+  oidcAudience: true, corsOrigins: true, logLevel: true, workerMaxConcurrency: true, operationsGuide: true,
+  tracing: true, tracingLayer: true, tracingEndpoint: true, ...generatorKeys,
 };
 
 /** This folder's absolute path; the compiled code lives in `build/lib`. */
@@ -42,6 +53,12 @@ export function readSettings(context: Record<string, unknown>): Settings {
     if (value === undefined) return undefined;
     if (typeof value === 'string' && pattern.test(value)) return value;
     throw new SettingsError(`context ${key}=${JSON.stringify(value)}: expected ${shape}`);
+  }
+
+  const tracing = oneOf('tracing', tracings, context.tracing ?? 'off');
+  const tracingLayer = text('tracingLayer', layerArn, 'the ARN of a version of a Lambda layer');
+  if (tracing !== 'otlp' && (tracingLayer ?? context.tracingEndpoint) !== undefined) {
+    throw new SettingsError('context tracingLayer and tracingEndpoint: only with tracing=otlp');
   }
 
   return {
@@ -58,11 +75,18 @@ export function readSettings(context: Record<string, unknown>): Settings {
     generator: readGenerator(context),
     logLevel: text('logLevel', logFilter, 'a level or a filter such as info,goal_activity_functions=debug') ?? 'info',
     workerMaxConcurrency: concurrency(context.workerMaxConcurrency),
+    // An alarm's description has 1,024 characters for its text and this.
+    operationsGuide: text('operationsGuide', /^[^\s#]{1,300}$/, 'an address of at most 300 characters, without #')
+      ?? 'docs/OPERATIONS.md',
+    tracing,
+    tracingLayer,
+    tracingEndpoint: text('tracingEndpoint', /^http:\/\/[^\s/]+$/, 'http://<host>:<port> of a collector') ?? 'http://localhost:4318',
   };
 }
 
 const directive = '([\\w:]+=)?(off|error|warn|info|debug|trace)';
 const logFilter = new RegExp(`^${directive}(,${directive})*$`);
+const layerArn = /^arn:[\w-]+:lambda:[\w-]+:\d{12}:layer:[\w-]+:\d+$/;
 const tableName = /^[A-Za-z0-9_.-]{3,255}$/;
 
 /** A misspelt key would otherwise be ignored, and `-c locale=true` would go to AWS. CDK's own keys have a `:`. */
@@ -77,6 +101,12 @@ function flag(context: Record<string, unknown>, key: Key): boolean {
   const value = String(context[key] ?? false);
   if (value === 'true' || value === 'false') return value === 'true';
   throw new SettingsError(`context ${key}=${JSON.stringify(context[key])}: expected true or false`);
+}
+
+function oneOf<T extends string>(key: Key, known: readonly T[], value: unknown): T {
+  const found = known.find((each) => each === value);
+  if (found) return found;
+  throw new SettingsError(`context ${key}=${JSON.stringify(value)}: expected one of ${known.join(', ')}`);
 }
 
 function oidc(issuer?: string, audience?: string): Settings['oidc'] {

@@ -14,11 +14,12 @@ const stateMachineName = 'goal-activity';
 /** The state machine, and the function that decides its outcome. */
 export class Workflow extends Construct {
   readonly stateMachine: StateMachine;
+  readonly finalize: RustFunction;
   readonly executions: ExecutionArns;
 
   constructor(scope: Construct, id: string, props: FunctionContext & { storage: Storage; batchQueue: IQueue }) {
     super(scope, id);
-    const finalize = new RustFunction(this, 'Finalize', {
+    this.finalize = new RustFunction(this, 'Finalize', {
       ...props,
       name: 'finalize',
       description: 'Seals the ledger of an execution and reads its outcome from it',
@@ -30,7 +31,7 @@ export class Workflow extends Construct {
     // Not grantInvoke: that would also allow every version and alias.
     role.addToPolicy(new PolicyStatement({
       actions: ['lambda:InvokeFunction'],
-      resources: [finalize.function.functionArn],
+      resources: [this.finalize.function.functionArn],
     }));
     Validations.of(role).acknowledge({
       id: 'AwsSolutions-IAM5[Resource::*]',
@@ -42,7 +43,7 @@ export class Workflow extends Construct {
       definitionBody: DefinitionBody.fromFile(path.join(infraDir, '..', 'statemachine', 'goal-activity.asl.json')),
       definitionSubstitutions: {
         BatchQueueUrl: props.batchQueue.queueUrl,
-        FinalizeFunctionArn: finalize.function.functionArn,
+        FinalizeFunctionArn: this.finalize.function.functionArn,
       },
       role,
       tracingEnabled: true,

@@ -11,7 +11,7 @@ test('every queue has its own dead-letter queue, which keeps messages for 14 day
     sources.map(({ name, RedrivePolicy: to }) => [name, target(to.deadLetterTargetArn), to.maxReceiveCount]),
     ['Launch', 'Batch', 'Projection'].map((name) => [`Messaging${name}Queue`, `Messaging${name}Dlq`, 3]),
   );
-  const others = queues.filter(({ RedrivePolicy }) => !RedrivePolicy);
+  const others = queues.filter(({ RedrivePolicy, name }) => !RedrivePolicy && name !== 'MessagingTicks');
   assert.deepEqual(others.map(({ name, MessageRetentionPeriod }) => [name, MessageRetentionPeriod]),
     ['LaunchDlq', 'BatchDlq', 'ProjectionDlq', 'Undelivered'].map((name) => [`Messaging${name}`, 14 * 86_400]));
 });
@@ -43,6 +43,7 @@ test('a queue takes messages only from the rules that feed it, and the undeliver
     MessagingProjectionQueue: [progressed, changed],
     MessagingProjectionDlq: [],
     MessagingUndelivered: [requested, progressed, changed],
+    MessagingTicks: ['FunctionsReconcileSchedule'],
   });
 });
 
@@ -67,15 +68,16 @@ test('rules for events go to queues only, retry for an hour, and then leave the 
   ]);
 });
 
-test('only the reconciler runs on a schedule, every minute, and a tick that is late is dropped', () => {
+test('only the reconciler runs on a schedule, every minute and half a minute later, and a tick that is late is dropped', () => {
   const schedules = aws.all('AWS::Events::Rule').filter(({ ScheduleExpression }) => ScheduleExpression)
     .map(({ ScheduleExpression, State, Targets }) => [ScheduleExpression, State, Targets.map(({ Arn, RetryPolicy }: any) =>
       [target(Arn), RetryPolicy])]);
   assert.deepEqual(schedules, [
-    ['rate(1 minute)', 'ENABLED', [
-      ['FunctionsReconcileFunction', { MaximumEventAgeInSeconds: 60, MaximumRetryAttempts: 0 }],
-    ]],
+    ['rate(1 minute)', 'ENABLED', ['FunctionsReconcileFunction', 'MessagingTicks'].map((each) =>
+      [each, { MaximumEventAgeInSeconds: 60, MaximumRetryAttempts: 0 }])],
   ]);
+  const { DelaySeconds, MessageRetentionPeriod } = aws.resources('AWS::SQS::Queue').MessagingTicks!.Properties;
+  assert.deepEqual([DelaySeconds, MessageRetentionPeriod], [30, 60]);
 });
 
 test('a message stays invisible for as long as its function may run, and failed messages return one by one', () => {
@@ -83,7 +85,8 @@ test('a message stays invisible for as long as its function may run, and failed 
     const { Timeout } = aws.resources('AWS::Lambda::Function')[target(mapping.FunctionName)]!.Properties;
     const { VisibilityTimeout } = aws.resources('AWS::SQS::Queue')[target(mapping.EventSourceArn)]!.Properties;
     assert.ok(VisibilityTimeout >= Timeout, mapping.name);
-    assert.deepEqual(mapping.FunctionResponseTypes, ['ReportBatchItemFailures'], mapping.name);
+    const ticks = target(mapping.EventSourceArn) === 'MessagingTicks';
+    assert.deepEqual(mapping.FunctionResponseTypes, ticks ? undefined : ['ReportBatchItemFailures'], mapping.name);
     const { FunctionName, BatchSize, MaximumBatchingWindowInSeconds } = mapping;
     return [target(FunctionName), Timeout, VisibilityTimeout, BatchSize, MaximumBatchingWindowInSeconds];
   });
@@ -91,6 +94,7 @@ test('a message stays invisible for as long as its function may run, and failed 
     ['FunctionsLaunchFunction', 30, 180, 10, undefined],
     ['FunctionsWorkerFunction', 300, 330, 1, undefined],
     ['FunctionsProjectorFunction', 60, 360, 10, 1],
+    ['FunctionsReconcileFunction', 60, 60, 10, undefined],
   ]);
 });
 
@@ -101,5 +105,6 @@ test('workerMaxConcurrency limits the workers and nothing else', () => {
     ['FunctionsLaunchFunction', undefined],
     ['FunctionsWorkerFunction', { MaximumConcurrency: 20 }],
     ['FunctionsProjectorFunction', undefined],
+    ['FunctionsReconcileFunction', undefined],
   ]);
 });

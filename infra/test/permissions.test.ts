@@ -86,10 +86,10 @@ const conclude = {
   StorageTasks: ['dynamodb:DeleteItem', 'dynamodb:Query'],
   StorageWorkflowExecutions: ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
   MessagingBus: ['events:PutEvents'],
-  MonitoringAlerts: ['sns:Publish'],
-  MonitoringKey: ['kms:Decrypt', 'kms:GenerateDataKey'],
+  AlertsTopic: ['sns:Publish'],
+  AlertsKey: ['kms:Decrypt', 'kms:GenerateDataKey'],
 };
-const toConclude = ['ALERT_TOPIC_ARN', 'EVENT_BUS', 'EXECUTIONS_TABLE', 'GOALS_TABLE', 'TASKS_TABLE'];
+const toConclude = ['ALERT_TOPIC_ARN', 'EVENT_BUS', 'EXECUTIONS_TABLE', 'GOALS_TABLE', 'OPERATIONS_GUIDE', 'TASKS_TABLE'];
 
 test('projector keeps the read model, ends workflows and tells everybody', () => {
   assert.deepEqual(functionGrants('FunctionsProjector'), { ...conclude, MessagingProjectionQueue: consume });
@@ -101,6 +101,7 @@ test('reconcile may do what projector may, list what is open, and look at and st
     ...conclude,
     'StorageWorkflowExecutions/index/open': ['dynamodb:Query'],
     [executions]: ['states:DescribeExecution', 'states:StopExecution'],
+    MessagingTicks: ['sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage'],
   });
   assert.deepEqual(environment('FunctionsReconcile'), toConclude);
 });

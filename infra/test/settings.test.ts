@@ -22,6 +22,7 @@ test('without context the settings are those of a deployment to AWS', () => {
     generator: { kind: 'offline' },
     logLevel: 'info',
     workerMaxConcurrency: undefined,
+    operationsGuide: 'docs/OPERATIONS.md',
   });
 });
 
@@ -61,6 +62,9 @@ test('a value that cannot be is an error that says what is expected', () => {
   rejected({ goalsTable: '' }, /goalsTable="": expected a DynamoDB table name/);
   rejected({ tasksTable: 'a/b' }, /tasksTable="a\/b"/);
   rejected({ oidcIssuer: 'issuer.example', oidcAudience: 'app' }, /oidcIssuer="issuer.example": expected the URL/);
+  for (const operationsGuide of ['', 'a b', 'guide.html#top', 'x'.repeat(301)]) {
+    rejected({ operationsGuide }, /operationsGuide=".*": expected an address/);
+  }
   for (const workerMaxConcurrency of ['1', '1001', '2.5', 'many', '']) {
     rejected({ workerMaxConcurrency }, /workerMaxConcurrency=".*": expected 2 to 1000/);
   }

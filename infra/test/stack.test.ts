@@ -3,7 +3,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { test } from 'node:test';
 import { infraDir } from '../lib/settings';
-import { list, readable, synth, target } from './synth';
+import { readable, synth, target } from './synth';
 
 const aws = synth();
 const local = synth({ local: 'true' });
@@ -44,26 +44,6 @@ test('the definition gets exactly the substitutions it names', () => {
   const { DefinitionSubstitutions } = aws.one('AWS::StepFunctions::StateMachine');
   assert.deepEqual(Object.keys(DefinitionSubstitutions).sort(), placeholders(definition));
   assert.deepEqual(Object.values(DefinitionSubstitutions).map(target), ['MessagingBatchQueue', 'WorkflowFinalizeFunction']);
-});
-
-test('a message in any dead-letter queue raises an alarm', () => {
-  const alarmed = aws.all('AWS::CloudWatch::Alarm').map((alarm) => {
-    assert.deepEqual([alarm.MetricName, alarm.Statistic, alarm.ComparisonOperator, alarm.Threshold],
-      ['ApproximateNumberOfMessagesVisible', 'Maximum', 'GreaterThanThreshold', 0], alarm.name);
-    assert.deepEqual(alarm.AlarmActions.map(target), ['MonitoringAlerts'], alarm.name);
-    return target(alarm.Dimensions[0].Value);
-  });
-  const deadLetters = aws.all('AWS::SQS::Queue').filter(({ RedrivePolicy }) => !RedrivePolicy).map(({ name }) => name);
-  assert.deepEqual(alarmed.sort(), deadLetters.sort());
-});
-
-test('alarms can publish to the topic and use its key', () => {
-  const toAlarms = (statements: any[]) => statements
-    .filter(({ Effect, Principal }) => Effect === 'Allow' && Principal.Service === 'cloudwatch.amazonaws.com')
-    .flatMap(({ Action }) => list(Action));
-  assert.deepEqual(toAlarms(aws.one('AWS::SNS::TopicPolicy').PolicyDocument.Statement), ['sns:Publish']);
-  assert.deepEqual(toAlarms(aws.one('AWS::KMS::Key').KeyPolicy.Statement), ['kms:Decrypt', 'kms:GenerateDataKey']);
-  assert.equal(target(aws.one('AWS::SNS::Topic').KmsMasterKeyId), 'MonitoringKey');
 });
 
 test('the local deployment leaves nothing out but the schema registry', () => {

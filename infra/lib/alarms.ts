@@ -1,0 +1,214 @@
+import { Duration } from 'aws-cdk-lib';
+import type { IHttpApi } from 'aws-cdk-lib/aws-apigatewayv2';
+import { Alarm, ComparisonOperator, type IMetric, Stats, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
+import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
+import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
+import { Construct } from 'constructs';
+import { ownMetric } from './metrics';
+import type { Settings } from './settings';
+
+/** Everything that is watched. */
+export interface Watched {
+  readonly http: IHttpApi;
+  readonly stateMachine: StateMachine;
+  readonly functions: Record<'Api' | 'Launch' | 'Worker' | 'Finalize' | 'Projector' | 'Reconcile', IFunction>;
+  readonly batchQueue: IQueue;
+  readonly deadLetterQueues: Record<string, IQueue>;
+}
+
+interface AlarmsProps extends Watched {
+  readonly settings: Settings;
+  readonly alerts: ITopic;
+}
+
+/** An alarm: when it is raised, and what it says then. */
+interface Rule {
+  /** What has happened, in a sentence for whoever is woken by it. */
+  readonly says: string;
+  /** The section of the operations guide that says what to do. */
+  readonly section: string;
+  readonly metric: IMetric;
+  /** It is raised when the metric is greater than this, or less than `below`. */
+  readonly above?: number;
+  readonly below?: number;
+  /** For how many periods, and in how many of them; once, unless said otherwise. */
+  readonly of?: { readonly periods: number; readonly raised: number };
+  /** What a period without data means. */
+  readonly missing: TreatMissingData;
+  /** Tell also when it is over: where that is news, and not merely that nothing more has happened. */
+  readonly tellRecovery?: boolean;
+}
+
+/** The numbers that the guide and the dashboard name as well. */
+export const limits = {
+  failureRate: 0.1,
+  aiErrorRate: 0.2,
+  apiErrorRate: 0.05,
+  duration: Duration.minutes(10),
+  /** A batch's life: what waits longer is lost to its workflow. */
+  batchAge: Duration.seconds(300),
+};
+
+const once = { periods: 1, raised: 1 };
+const lasting = { periods: 3, raised: 2 };
+const inFiveMinutes = { statistic: Stats.SUM, period: Duration.minutes(5) };
+
+/** The alarms. Each tells the topic, and says where in the operations guide to read on. */
+export class Alarms extends Construct {
+  readonly all: Alarm[] = [];
+
+  constructor(scope: Construct, id: string, private readonly props: AlarmsProps) {
+    super(scope, id);
+    this.workflows();
+    this.queues();
+    this.functions();
+    this.platform();
+  }
+
+  private workflows(): void {
+    this.add('FailureRate', {
+      says: 'More than 10 % of the workflows that ended within 5 minutes failed or timed out.',
+      section: 'failure-rate',
+      metric: ownMetric('WorkflowFailed', { statistic: Stats.AVERAGE, period: Duration.minutes(5) }),
+      above: limits.failureRate,
+      // No workflow has ended, so none has failed.
+      missing: TreatMissingData.NOT_BREACHING,
+      tellRecovery: true,
+    });
+    this.add('TimedOut', {
+      says: 'A workflow did not end by itself within 900 s.',
+      section: 'a-workflow-timed-out',
+      metric: ownMetric('WorkflowTimedOut', inFiveMinutes),
+      above: 0,
+      // No workflow has ended.
+      missing: TreatMissingData.NOT_BREACHING,
+    });
+    this.add('Slow', {
+      says: 'A workflow took more than 10 minutes from its request to its end.',
+      section: 'slow-workflows',
+      metric: ownMetric('WorkflowDuration', { statistic: Stats.MAXIMUM, period: Duration.minutes(5) }),
+      above: limits.duration.toMilliseconds(),
+      // No workflow has ended. One that never does is another alarm's.
+      missing: TreatMissingData.NOT_BREACHING,
+    });
+    this.add('AiErrorRate', {
+      says: 'More than 20 % of the calls of the AI gave nothing usable, for 10 of 15 minutes.',
+      section: 'ai-error-rate',
+      metric: ownMetric('AiCallFailed', { statistic: Stats.AVERAGE, period: Duration.minutes(5) }),
+      above: limits.aiErrorRate,
+      // One call that fails in a quiet hour is 100 %, and its second attempt will do.
+      of: lasting,
+      // Nobody has asked the AI.
+      missing: TreatMissingData.NOT_BREACHING,
+      tellRecovery: true,
+    });
+    this.add('ReconcilerSilent', {
+      says: 'The reconciler has not come to the end of a run for 5 minutes: lost events are not made good.',
+      section: 'the-reconciler-is-silent',
+      metric: ownMetric('ReconcilerRuns', { statistic: Stats.SUM, period: Duration.minutes(1) }),
+      below: 1,
+      of: { periods: 5, raised: 5 },
+      // It runs twice a minute: no data is the very thing to be told of.
+      missing: TreatMissingData.BREACHING,
+      tellRecovery: true,
+    });
+  }
+
+  private queues(): void {
+    for (const [name, queue] of Object.entries(this.props.deadLetterQueues)) {
+      this.add(`${name}DeadLetters`, {
+        says: `${name}: there are messages in the dead-letter queue. Find out why, then retry or drop them.`,
+        section: 'dead-letters',
+        metric: queue.metricApproximateNumberOfMessagesVisible({ period: Duration.minutes(1), statistic: Stats.MAXIMUM }),
+        above: 0,
+        // An empty, unused queue stops reporting after a while.
+        missing: TreatMissingData.NOT_BREACHING,
+        tellRecovery: true,
+      });
+    }
+    this.add('BatchesWait', {
+      says: 'A batch is older than 300 s, longer than its workflow waits for it: the workers do not keep up.',
+      section: 'batches-wait',
+      metric: this.props.batchQueue.metricApproximateAgeOfOldestMessage({
+        period: Duration.minutes(1), statistic: Stats.MAXIMUM,
+      }),
+      // The age counts on while a worker has the message, and one that is at work may take all of the batch's time.
+      above: limits.batchAge.toSeconds(),
+      // An empty, unused queue stops reporting after a while.
+      missing: TreatMissingData.NOT_BREACHING,
+      tellRecovery: true,
+    });
+  }
+
+  private functions(): void {
+    for (const [name, each] of Object.entries(this.props.functions)) {
+      this.add(`${name}Errors`, {
+        says: `${name}: the function crashed, ran out of time or memory, or could not start.`,
+        section: 'function-errors',
+        metric: each.metricErrors(inFiveMinutes),
+        // Messages that fail are given back one by one and are no errors of the function, so there should be none.
+        above: 0,
+        // It was not invoked. For reconcile that is ReconcilerSilent's.
+        missing: TreatMissingData.NOT_BREACHING,
+      });
+    }
+    this.add('WorkerThrottles', {
+      says: 'Worker: invocations were throttled in 3 of 5 minutes. Batches wait while their time goes on.',
+      section: 'worker-throttles',
+      metric: this.props.functions.Worker.metricThrottles({ statistic: Stats.SUM, period: Duration.minutes(1) }),
+      above: 0,
+      // Lambda throttles for moments when it scales up.
+      of: { periods: 5, raised: 3 },
+      // It was not invoked, hence not throttled either: Lambda reports refused invocations as well.
+      missing: TreatMissingData.NOT_BREACHING,
+      tellRecovery: true,
+    });
+  }
+
+  private platform(): void {
+    this.add('StatesThrottled', {
+      says: 'Step Functions delays the steps of workflows: the account\'s quota of state transitions is used up.',
+      section: 'states-throttled',
+      metric: this.props.stateMachine.metricThrottled(inFiveMinutes),
+      above: 0,
+      // Nothing runs.
+      missing: TreatMissingData.NOT_BREACHING,
+    });
+    this.add('ApiErrorRate', {
+      says: 'More than 5 % of the API\'s answers were 5xx, for 10 of 15 minutes.',
+      section: 'api-error-rate',
+      metric: this.props.http.metricServerError({ statistic: Stats.AVERAGE, period: Duration.minutes(5) }),
+      above: limits.apiErrorRate,
+      // 503 is an answer that clients are to try again; some of them are nothing.
+      of: lasting,
+      // Nobody has called.
+      missing: TreatMissingData.NOT_BREACHING,
+      tellRecovery: true,
+    });
+  }
+
+  private add(name: string, rule: Rule): void {
+    const { settings: { stackName, operationsGuide }, alerts } = this.props;
+    const below = rule.below !== undefined;
+    const { periods, raised } = rule.of ?? once;
+    const alarm = new Alarm(this, name, {
+      // What the subject of the mail says.
+      alarmName: `${stackName}-${name}`,
+      alarmDescription: `${rule.says} What to do: ${operationsGuide}#${rule.section}`,
+      metric: rule.metric,
+      threshold: (below ? rule.below : rule.above) ?? 0,
+      comparisonOperator: below
+        ? ComparisonOperator.LESS_THAN_THRESHOLD
+        : ComparisonOperator.GREATER_THAN_THRESHOLD,
+      evaluationPeriods: periods,
+      datapointsToAlarm: raised,
+      treatMissingData: rule.missing,
+    });
+    alarm.addAlarmAction(new SnsAction(alerts));
+    if (rule.tellRecovery) alarm.addOkAction(new SnsAction(alerts));
+    this.all.push(alarm);
+  }
+}

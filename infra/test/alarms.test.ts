@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { test } from 'node:test';
+import { infraDir } from '../lib/settings';
+import { list, synth, target } from './synth';
+
+const aws = synth();
+const alarms = aws.all('AWS::CloudWatch::Alarm');
+const guide = fs.readFileSync(path.join(infraDir, '../docs/OPERATIONS.md'), 'utf8');
+
+/** The anchors of a page, as GitHub makes them of its headings. */
+const anchors = (page: string): string[] => [...page.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+  heading.toLowerCase().replace(/[^\w\- ]/g, '').replaceAll(' ', '-'));
+
+/** Metric by name and dimensions, statistic, seconds; when it is raised; what missing data mean; whether recovery is told. */
+const shape = (alarm: Record<string, any>): string => {
+  const on = (alarm.Dimensions ?? []).map(({ Value }: any) => target(Value)).join(' ');
+  const compare = { GreaterThanThreshold: '>', LessThanThreshold: '<' }[alarm.ComparisonOperator as string];
+  return [
+    `${alarm.Namespace} ${alarm.MetricName}${on && ` of ${on}`}, ${alarm.Statistic} in ${alarm.Period} s`,
+    `${compare} ${alarm.Threshold} in ${alarm.DatapointsToAlarm} of ${alarm.EvaluationPeriods}`,
+    alarm.TreatMissingData,
+    ...(alarm.OKActions ? ['tells recovery'] : []),
+  ].join('; ');
+};
+
+const functions = {
+  Api: 'FunctionsApiFunction', Launch: 'FunctionsLaunchFunction', Worker: 'FunctionsWorkerFunction',
+  Finalize: 'WorkflowFinalizeFunction', Projector: 'FunctionsProjectorFunction', Reconcile: 'FunctionsReconcileFunction',
+};
+const deadLetters = {
+  Launch: 'MessagingLaunchDlq', Batch: 'MessagingBatchDlq', Projection: 'MessagingProjectionDlq',
+  Undelivered: 'MessagingUndelivered',
+};
+const named = <T>(all: Record<string, T>, suffix: string, text: (value: T) => string) =>
+  Object.fromEntries(Object.entries(all).map(([name, value]) => [`${name}${suffix}`, text(value)]));
+
+const expected: Record<string, string> = {
+  FailureRate: 'GoalActivity WorkflowFailed, Average in 300 s; > 0.1 in 1 of 1; notBreaching; tells recovery',
+  TimedOut: 'GoalActivity WorkflowTimedOut, Sum in 300 s; > 0 in 1 of 1; notBreaching',
+  Slow: 'GoalActivity WorkflowDuration, Maximum in 300 s; > 600000 in 1 of 1; notBreaching',
+  AiErrorRate: 'GoalActivity AiCallFailed, Average in 300 s; > 0.2 in 2 of 3; notBreaching; tells recovery',
+  ReconcilerSilent: 'GoalActivity ReconcilerRuns, Sum in 60 s; < 1 in 5 of 5; breaching; tells recovery',
+  ...named(deadLetters, 'DeadLetters', (queue) =>
+    `AWS/SQS ApproximateNumberOfMessagesVisible of ${queue}, Maximum in 60 s; > 0 in 1 of 1; notBreaching; tells recovery`),
+  BatchesWait: 'AWS/SQS ApproximateAgeOfOldestMessage of MessagingBatchQueue, Maximum in 60 s; > 300 in 1 of 1; '
+    + 'notBreaching; tells recovery',
+  ...named(functions, 'Errors', (each) =>
+    `AWS/Lambda Errors of ${each}, Sum in 300 s; > 0 in 1 of 1; notBreaching`),
+  WorkerThrottles: 'AWS/Lambda Throttles of FunctionsWorkerFunction, Sum in 60 s; > 0 in 3 of 5; notBreaching; tells recovery',
+  StatesThrottled: 'AWS/States ExecutionThrottled of WorkflowStateMachine, Sum in 300 s; > 0 in 1 of 1; notBreaching',
+  ApiErrorRate: 'AWS/ApiGateway 5xx of ApiHttp, Average in 300 s; > 0.05 in 2 of 3; notBreaching; tells recovery',
+};
+
+for (const [name, text] of Object.entries(expected)) {
+  test(`alarm ${name}: ${text}`, () => {
+    const [alarm, ...others] = alarms.filter(({ AlarmName }) => AlarmName === `GoalActivity-${name}`);
+    assert.ok(alarm && others.length === 0);
+    assert.equal(shape(alarm), text);
+  });
+}
+
+test('there are no other alarms, and every queue for dead letters and every function has its own', () => {
+  assert.deepEqual(alarms.map(({ AlarmName }) => AlarmName).sort(), Object.keys(expected).map((name) => `GoalActivity-${name}`).sort());
+  const dlqs = aws.all('AWS::SQS::Queue').filter(({ RedrivePolicy, name }) => !RedrivePolicy && name !== 'MessagingTicks');
+  assert.deepEqual(dlqs.map(({ name }) => name).sort(), Object.values(deadLetters).sort());
+  const all = aws.all('AWS::Lambda::Function').map(({ name }) => name);
+  assert.deepEqual(all.filter((name) => Object.values(functions).includes(name)).sort(), Object.values(functions).sort());
+  assert.equal(all.length, Object.keys(functions).length);
+});
+
+test('every alarm tells the topic, and says what has happened and where the guide says what to do', () => {
+  const sections = anchors(guide);
+  for (const { name, AlarmActions, OKActions, AlarmDescription } of alarms) {
+    assert.deepEqual(AlarmActions.map(target), ['AlertsTopic'], name);
+    assert.deepEqual((OKActions ?? AlarmActions).map(target), ['AlertsTopic'], name);
+    const [, says = '', section = ''] = /^(.{30,}\.) What to do: docs\/OPERATIONS\.md#(.+)$/.exec(AlarmDescription) ?? [];
+    assert.ok(says, AlarmDescription);
+    assert.ok(sections.includes(section), `${name} links to #${section}, which docs/OPERATIONS.md does not have`);
+  }
+});
+
+test('the guide names every alarm', () => {
+  for (const name of Object.keys(expected)) {
+    const pattern = name.replace(/^(\w+)(DeadLetters|Errors)$/, '…$2');
+    assert.ok(guide.includes(`\`${pattern}\``), `docs/OPERATIONS.md does not name ${pattern}`);
+  }
+});
+
+test('operationsGuide says where the links go, and the longest one leaves room', () => {
+  const operationsGuide = `https://git.example/${'x'.repeat(280)}`;
+  const elsewhere = synth({ operationsGuide });
+  for (const { name, AlarmDescription } of elsewhere.all('AWS::CloudWatch::Alarm')) {
+    assert.ok(AlarmDescription.includes(` What to do: ${operationsGuide}#`), name);
+    assert.ok(AlarmDescription.length <= 1024, name);
+  }
+  for (const [name, { Properties }] of Object.entries(elsewhere.resources('AWS::Lambda::Function'))) {
+    const { ALERT_TOPIC_ARN, OPERATIONS_GUIDE } = Properties.Environment.Variables;
+    assert.equal(OPERATIONS_GUIDE, ALERT_TOPIC_ARN && operationsGuide, name);
+  }
+});
+
+test('the emulator knows alarms on one metric only, so there are no others', () => {
+  for (const { name, Metrics, ThresholdMetricId } of alarms) assert.deepEqual([Metrics, ThresholdMetricId], [undefined, undefined], name);
+});
+
+test('alarms can publish to the topic and use its key', () => {
+  const toAlarms = (statements: any[]) => statements
+    .filter(({ Effect, Principal }) => Effect === 'Allow' && Principal.Service === 'cloudwatch.amazonaws.com')
+    .flatMap(({ Action }) => list(Action));
+  assert.deepEqual(toAlarms(aws.one('AWS::SNS::TopicPolicy').PolicyDocument.Statement), ['sns:Publish']);
+  assert.deepEqual(toAlarms(aws.one('AWS::KMS::Key').KeyPolicy.Statement), ['kms:Decrypt', 'kms:GenerateDataKey']);
+  assert.equal(target(aws.one('AWS::SNS::Topic').KmsMasterKeyId), 'AlertsKey');
+});
