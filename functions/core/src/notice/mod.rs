@@ -138,11 +138,15 @@ pub(crate) mod tests {
     use crate::execution::Status;
     use crate::samples;
 
-    /// A workflow of 64 actions that ended in four minutes, of which these failed.
+    /// When it was requested: 2026-11-24T09:00:00Z.
+    const START: i64 = 1_795_510_800_000;
+
+    /// A workflow of 64 actions that ended after four minutes, of which these failed.
     pub(crate) fn ended(status: Status, failed: Vec<FailedAction>) -> Execution {
         Execution {
             status,
-            stop_date: Some(Timestamp::from_millis(250_000)),
+            start_date: Timestamp::from_millis(START),
+            stop_date: Some(Timestamp::from_millis(START + 250_000)),
             succeeded_actions: Some(64 - u32::try_from(failed.len()).unwrap()),
             failed_actions: failed,
             ..samples::execution()

@@ -190,7 +190,7 @@ mod tests {
             "Severity:  MEDIUM",
             "arn:aws:states:us-east-1:123456789012:execution:goal-activity:goal-1-1\n",
             "Goal:      goal-1\n",
-            "1970-01-01T00:04:10.000Z, after 4 min 10 s",
+            "2026-11-24T09:04:10.000Z, after 4 min 10 s",
             "63 of 64 have tasks, 1 failed",
             "- AI_TIMEOUT: 1 action\n",
             "- action-0: AI_TIMEOUT, no answer within 120 s (3 attempts)",
