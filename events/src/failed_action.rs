@@ -58,3 +58,10 @@ pub enum FailureCode {
 impl OpenVocabulary for FailureCode {
     const OTHER: Self = Self::Other;
 }
+
+impl std::fmt::Display for FailureCode {
+    /// Its name.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.serialize(f)
+    }
+}

@@ -67,6 +67,13 @@ impl OpenVocabulary for RejectionReason {
     const OTHER: Self = Self::Other;
 }
 
+impl std::fmt::Display for RejectionReason {
+    /// Its name.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.serialize(f)
+    }
+}
+
 impl Detail for GoalActivityRejected {
     const TYPE: &'static str = "GoalActivityRejected";
 

@@ -56,6 +56,13 @@ pub enum FinalStatus {
     Aborted,
 }
 
+impl std::fmt::Display for FinalStatus {
+    /// Its name.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.serialize(f)
+    }
+}
+
 impl WorkflowCompleted {
     /// The id of the event that tells the end of this workflow.
     pub fn event_id_for(execution: &ExecutionArn) -> EventId {

@@ -58,7 +58,7 @@ where
         let arn = &execution.execution_arn;
         let cancellation = Cancellation::by_user(user.clone(), self.settle.clock.now(), reason);
         if self.settle.settlements.record_cancellation(arn, &cancellation).await? {
-            tracing::info!(execution_arn = %arn, goal_id = %execution.goal_id, "cancellation recorded");
+            tracing::info!(executionArn = %arn, goalId = %execution.goal_id, "cancellation recorded");
         } else {
             let gone = || Unavailable::new(format!("cancelling {arn}"), "its record is gone");
             let now = self.settle.executions.find_execution(arn).await?.ok_or_else(gone)?;
@@ -68,10 +68,10 @@ where
         }
         self.machine.stop_execution(arn, StopReason::Cancelled).await?;
         let gone = || Unavailable::new(format!("cancelling {arn}"), "its record is gone");
-        let ended = self.settle.end(arn, End::Aborted, cancellation.at).await?.ok_or_else(gone)?;
+        let ended = self.settle.end(arn, End::Aborted, cancellation.at).await?.ok_or_else(gone)?.execution;
         // What is not published now, the reconciler publishes: the cancellation itself has succeeded.
         if let Err(error) = self.settle.publish(&ended).await {
-            tracing::warn!(execution_arn = %arn, %error, "the end is not published yet");
+            tracing::warn!(executionArn = %arn, goalId = %ended.goal_id, %error, "the end is not published yet");
         }
         Ok(Cancelled::Yes(ended))
     }

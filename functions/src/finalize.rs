@@ -52,7 +52,7 @@ impl<E: FindExecution, L: SealLedger> Finalize<E, L> {
             failed_actions: tally.failed_count(),
         };
         tracing::info!(
-            execution_arn = %arn, goal_id = %execution.goal_id, status = ?answer.status,
+            executionArn = %arn, goalId = %execution.goal_id, status = %answer.status,
             succeeded = answer.succeeded_actions, failed = answer.failed_actions, "ledger sealed"
         );
         Ok(answer)

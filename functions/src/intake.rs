@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use goal_activity_core::execution::{Execution, Happening, Status, TimelineEntry};
+use goal_activity_core::facts::Fact;
 use goal_activity_core::goal::Goal;
 use goal_activity_core::ports::{
     Accepted, ActionsWithTasks, Claim, ClaimGoal, Claimed, Clock, FindExecution, LoadGoal, Remembered, RequestKey,
@@ -10,6 +11,8 @@ use goal_activity_core::ports::{
 };
 use goal_activity_core::start::{IdempotencyKey, StartPlan, StartRejection, StartRequest, decide};
 use goal_activity_events::{EventId, ExecutionArn, StateMachineArn, UserId};
+
+use crate::metrics::Facts;
 
 /// How often a claim is decided anew when the goal changes under it. Each time means that somebody else succeeded.
 const TRIES: u32 = 5;
@@ -27,6 +30,8 @@ pub struct Intake<G, T, E, C, K> {
     pub claims: C,
     /// Tells the time.
     pub clock: K,
+    /// Counts what is accepted, and what is not.
+    pub facts: Facts,
     /// The state machine under which executions will run.
     pub state_machine: StateMachineArn,
 }
@@ -99,7 +104,7 @@ where
             };
             let claim = self.claim(&goal, plan, request, origin, skipped_names);
             match self.claims.claim_goal(&claim).await? {
-                Claimed::Yes => return Ok(claim.execution),
+                Claimed::Yes => return Ok(self.accepted(claim.execution)),
                 Claimed::SameRequest(accepted) => return self.existing(&accepted, remembered.as_ref()).await,
                 Claimed::TooManyRunning => {
                     return self.rejected(StartRejection::TooManyRunning, remembered.as_ref()).await;
@@ -110,6 +115,15 @@ where
             }
         }
         Err(Unavailable::new(format!("claiming goal {}", request.goal_id), "it keeps changing").into())
+    }
+
+    fn accepted(&self, execution: Execution) -> Execution {
+        self.facts.count(Fact::WorkflowStarted);
+        tracing::info!(
+            executionArn = %execution.execution_arn, goalId = %execution.goal_id, requestId = %execution.request_id,
+            actions = execution.total_actions, regenerate = execution.regenerate, "workflow accepted"
+        );
+        execution
     }
 
     /// What stands in the way may be this very request, accepted from another delivery since it was looked up (promise P2).

@@ -3,6 +3,7 @@
 //! The API has claimed the goal before it emits the event; for any other service the claim is made here, by the same code.
 
 use goal_activity_core::execution::{Execution, Status};
+use goal_activity_core::facts::Fact;
 use goal_activity_core::inbound;
 use goal_activity_core::ports::{
     ActionsWithTasks, ClaimGoal, Clock, Event, ExecutionInput, FindExecution, LoadGoal, Outside, PublishEvent,
@@ -112,12 +113,15 @@ where
             return Ok(self.stop(&execution).await?);
         }
         if execution.status != Status::Pending {
-            tracing::info!(execution_arn = %execution.execution_arn, status = ?execution.status, "already launched");
+            tracing::info!(
+                executionArn = %execution.execution_arn, goalId = %execution.goal_id, status = %execution.status,
+                "already launched"
+            );
             return Ok(());
         }
         self.machine.start_execution(&ExecutionInput::from(&execution)).await?;
         tracing::info!(
-            execution_arn = %execution.execution_arn, goal_id = %execution.goal_id, actions = execution.total_actions,
+            executionArn = %execution.execution_arn, goalId = %execution.goal_id, actions = execution.total_actions,
             "launched"
         );
         // It may have been cancelled between the reading and the start, when there was nothing to stop yet.
@@ -129,7 +133,10 @@ where
     }
 
     async fn stop(&self, execution: &Execution) -> Outside<()> {
-        tracing::info!(execution_arn = %execution.execution_arn, "over before it was launched");
+        tracing::info!(
+            executionArn = %execution.execution_arn, goalId = %execution.goal_id, status = %execution.status,
+            "over before it was launched"
+        );
         self.machine.stop_execution(&execution.execution_arn, StopReason::Ended).await
     }
 
@@ -165,8 +172,7 @@ where
         let Some(request_event_id) = envelope.field::<EventId>("eventId") else { return Ok(()) };
         let source = inbound::source(&envelope.source).map_or("", |()| &envelope.source);
         tracing::warn!(
-            request = %request_event_id, source, reason = ?why.reason, message = why.message,
-            "request rejected"
+            requestId = %request_event_id, source, reason = %why.reason, detail = why.message, "request rejected"
         );
         let rejected = GoalActivityRejected {
             version: Version::V1,
@@ -179,6 +185,9 @@ where
             reason: why.reason,
             message: why.message,
         };
-        self.bus.publish(Event::Rejected(rejected)).await
+        let reason = rejected.reason;
+        self.bus.publish(Event::Rejected(rejected)).await?;
+        self.intake.facts.count(Fact::RequestRejected { reason });
+        Ok(())
     }
 }

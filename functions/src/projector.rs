@@ -59,21 +59,25 @@ where
     async fn progressed(&self, event: &BatchProgressed) -> Result<(), MessageError> {
         let state = inbound::progress(event).map_err(|e| MessageError::Malformed(e.to_string()))?;
         let (arn, batch) = (&event.execution_arn, event.batch_index);
-        self.records.record_batch(arn, &event.event_id, batch, &state).await?;
-        tracing::info!(
-            execution_arn = %arn, goal_id = %event.goal_id, batch_index = batch, processed = state.processed(),
-            total = state.total, "batch progressed"
-        );
+        if self.records.record_batch(arn, &event.event_id, batch, &state).await? {
+            let what = if state.happening(batch).is_some() { "batch finished" } else { "batch progressed" };
+            tracing::info!(
+                executionArn = %arn, goalId = %event.goal_id, batchIndex = batch, succeeded = state.succeeded,
+                failed = state.failed.len(), total = state.total, "{what}"
+            );
+        }
         Ok(())
     }
 
     async fn status_changed(&self, envelope: &Envelope, change: &ExecutionStatusChanged) -> Result<(), MessageError> {
         let arn = &change.execution_arn;
-        tracing::info!(execution_arn = %arn, status = ?change.status, "execution status changed");
+        tracing::debug!(executionArn = %arn, status = ?change.status, "execution status changed");
         match (change.status, End::of(change.status)) {
             (_, Some(end)) => self.conclude.conclude(arn, end, change.stopped_at().unwrap_or(envelope.time)).await?,
             (MachineStatus::Running, None) => {
-                self.records.record_started(arn, envelope.id.as_str(), envelope.time).await?;
+                if self.records.record_started(arn, envelope.id.as_str(), envelope.time).await? {
+                    tracing::info!(executionArn = %arn, "workflow runs");
+                }
             }
             (_, None) => {}
         }

@@ -4,16 +4,16 @@
 use futures_util::StreamExt;
 use futures_util::stream;
 use goal_activity_core::execution::Execution;
+use goal_activity_core::facts::{Fact, Repaired};
 use goal_activity_core::keys::open_shards;
 use goal_activity_core::limits::{RECONCILED_AT_MOST, RECONCILED_AT_ONCE, RECONCILING};
-use goal_activity_core::outcome::End;
 use goal_activity_core::ports::{
     CancelExecution, Clock, DescribeExecution, Event, FindExecution, ListOpen, Machine, Notify, OpenExecution, Outside,
     PublishEvent, RecordProgress, RemoveTasks, SealLedger, SettleExecution, StopExecution, StopReason,
 };
 use goal_activity_core::reconcile::{Repair, is_quiet, must_stop, repair};
 use goal_activity_core::start::requested_event;
-use goal_activity_events::{EventId, ExecutionArn, Timestamp};
+use goal_activity_events::{EventId, ExecutionArn};
 use serde::Serialize;
 
 use crate::settle::Conclude;
@@ -70,7 +70,7 @@ where
             loop {
                 if done.checked >= RECONCILED_AT_MOST || self.conclude.settle.clock.now().since(started) > RECONCILING {
                     done.incomplete = true;
-                    return report(done);
+                    return self.report(done);
                 }
                 let page = match self.open.list_open(&shard, last.as_ref(), PAGE).await {
                     Ok(page) => page,
@@ -97,12 +97,19 @@ where
                 }
             }
         }
-        report(done)
+        self.report(done)
+    }
+
+    fn report(&self, done: Reconciled) -> Reconciled {
+        let Reconciled { checked, repaired, failed, incomplete } = done;
+        self.conclude.settle.facts.count(Fact::Reconciled { checked, failed });
+        tracing::info!(checked, repaired, failed, incomplete, "reconciled");
+        done
     }
 
     async fn check(&self, arn: &ExecutionArn) -> Result<bool, ()> {
         self.reconcile(arn).await.map_err(|error| {
-            tracing::warn!(execution_arn = %arn, %error, "workflow not reconciled; the next run tries again");
+            tracing::warn!(executionArn = %arn, %error, "workflow not reconciled; the next run tries again");
         })
     }
 
@@ -117,38 +124,49 @@ where
         let machine = self.machine.describe_execution(arn).await?;
         let repair = repair(&execution, machine, now);
         if repair != Repair::None {
-            tracing::warn!(execution_arn = %arn, goal_id = %execution.goal_id, ?repair, "reconciling");
+            tracing::warn!(executionArn = %arn, goalId = %execution.goal_id, ?repair, "reconciling");
         }
-        match repair {
-            Repair::None => {}
-            Repair::Announce => settle.bus.publish(Event::Requested(requested_event(&execution))).await?,
-            Repair::RecordStart { at } => {
-                self.records.record_started(arn, EventId::derived(arn, "started").as_str(), at).await?;
+        let repaired = match repair {
+            Repair::None => None,
+            Repair::Announce => {
+                settle.bus.publish(Event::Requested(requested_event(&execution))).await?;
+                Some(Repaired::Announced)
             }
-            Repair::End { end, at } => self.end(&execution, machine, Some((end, at))).await?,
-            Repair::Tell => self.end(&execution, machine, None).await?,
+            Repair::RecordStart { at } => {
+                let recorded = self.records.record_started(arn, EventId::derived(arn, "started").as_str(), at).await?;
+                if recorded {
+                    tracing::info!(executionArn = %arn, goalId = %execution.goal_id, "workflow runs");
+                }
+                recorded.then_some(Repaired::StartRecorded)
+            }
+            Repair::End { end, at } => {
+                let ended = settle.end(arn, end, at).await?;
+                // The write has been made, whatever becomes of what follows.
+                if ended.as_ref().is_some_and(|e| e.by_this) {
+                    settle.facts.count(Fact::Repaired { what: Repaired::Ended });
+                }
+                if let Some(ended) = ended {
+                    self.clear_up(&ended.execution, machine).await?;
+                }
+                None
+            }
+            Repair::Tell => {
+                self.clear_up(&execution, machine).await?;
+                Some(Repaired::Told)
+            }
+        };
+        if let Some(what) = repaired {
+            settle.facts.count(Fact::Repaired { what });
         }
         Ok(repair != Repair::None)
     }
 
-    /// Decided before it is stopped: the stop is an event as well, and must not pass for a cancellation. Told last, because
+    /// Stops what still runs and tells others. Decided before it is stopped: the stop is an event as well, and must not pass for a cancellation. Told last, because
     /// a workflow that everybody knows of is not listed any more.
-    async fn end(&self, execution: &Execution, machine: Machine, end: Option<(End, Timestamp)>) -> Outside<()> {
-        let arn = &execution.execution_arn;
-        let ended = match end {
-            Some((end, at)) => self.conclude.settle.end(arn, end, at).await?,
-            None => Some(execution.clone()),
-        };
-        let Some(ended) = ended else { return Ok(()) };
-        if must_stop(&ended, machine) {
-            self.machine.stop_execution(arn, StopReason::Ended).await?;
+    async fn clear_up(&self, ended: &Execution, machine: Machine) -> Outside<()> {
+        if must_stop(ended, machine) {
+            self.machine.stop_execution(&ended.execution_arn, StopReason::Ended).await?;
         }
-        self.conclude.tell(&ended).await
+        self.conclude.tell(ended).await
     }
-}
-
-fn report(done: Reconciled) -> Reconciled {
-    let Reconciled { checked, repaired, failed, incomplete } = done;
-    tracing::info!(checked, repaired, failed, incomplete, "reconciled");
-    done
 }

@@ -1,6 +1,7 @@
 //! The end of a workflow: a sequence of steps, each of which may be repeated, by whoever finds the workflow at its end.
 
 use goal_activity_core::execution::{Cancellation, Execution};
+use goal_activity_core::facts::Fact;
 use goal_activity_core::ledger::Tally;
 use goal_activity_core::notice::notice;
 use goal_activity_core::outcome::{End, Settlement, completed_event};
@@ -8,7 +9,9 @@ use goal_activity_core::ports::{
     CancelExecution, Clock, Event, FindExecution, Notify, Outside, PublishEvent, RemoveTasks, SealLedger,
     SettleExecution, Unavailable,
 };
-use goal_activity_events::{ExecutionArn, Timestamp};
+use goal_activity_events::{ExecutionArn, FailureCode, Timestamp};
+
+use crate::metrics::Facts;
 
 /// How often an end is decided anew when somebody else decides at the same time. A cancellation can come in between once;
 /// after it, nothing can.
@@ -29,6 +32,17 @@ pub struct Settle<E, L, T, S, B, K> {
     pub bus: B,
     /// Tells the time.
     pub clock: K,
+    /// Counts ends.
+    pub facts: Facts,
+}
+
+/// A workflow that has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// As it is recorded.
+    pub execution: Execution,
+    /// Whether it is this call that has ended it.
+    pub by_this: bool,
 }
 
 impl<E, L, T, S, B, K> Settle<E, L, T, S, B, K>
@@ -45,53 +59,67 @@ where
     ///
     /// A workflow with a cancellation ends as `ABORTED`, whatever end was found. An execution that was stopped in Step
     /// Functions counts as cancelled by an operator.
-    pub async fn end(&self, arn: &ExecutionArn, end: End, at: Timestamp) -> Outside<Option<Execution>> {
+    pub async fn end(&self, arn: &ExecutionArn, end: End, at: Timestamp) -> Outside<Option<Ended>> {
+        let mut by_this = false;
         for _ in 0..TRIES {
             // Read anew each time: somebody else may have ended or cancelled it, and the first decision counts.
             let Some(execution) = self.executions.find_execution(arn).await? else {
-                tracing::warn!(execution_arn = %arn, "an execution ended that is not recorded; was it started by hand?");
+                tracing::warn!(executionArn = %arn, "an execution ended that is not recorded; was it started by hand?");
                 return Ok(None);
             };
             if execution.status.ended().is_some() {
-                return Ok(Some(execution));
+                return Ok(Some(Ended { execution, by_this }));
             }
             match (&execution.cancellation, end) {
                 (None, End::Aborted) => {
-                    self.settlements.record_cancellation(arn, &Cancellation::from_outside(at)).await?;
+                    if self.settlements.record_cancellation(arn, &Cancellation::from_outside(at)).await? {
+                        tracing::info!(executionArn = %arn, goalId = %execution.goal_id, "cancellation recorded");
+                    }
                 }
-                (None, End::Finished | End::TimedOut) => self.finish(&execution, end, at).await?,
-                (Some(cancellation), _) => self.abort(&execution, cancellation.at).await?,
+                (None, End::Finished | End::TimedOut) => by_this |= self.finish(&execution, end, at).await?,
+                (Some(cancellation), _) => by_this |= self.abort(&execution, cancellation.at).await?,
             }
         }
         let found = self.executions.find_execution(arn).await?;
         if found.as_ref().is_some_and(|e| e.status.ended().is_none()) {
             return Err(Unavailable::new(format!("ending {arn}"), "it keeps changing"));
         }
-        Ok(found)
+        Ok(found.map(|execution| Ended { execution, by_this }))
     }
 
-    async fn finish(&self, execution: &Execution, end: End, at: Timestamp) -> Outside<()> {
+    async fn finish(&self, execution: &Execution, end: End, at: Timestamp) -> Outside<bool> {
         let ledgers = self.ledger.seal_ledger(&execution.execution_arn, execution.batch_count()).await?;
         let tally = Tally::at_end(&execution.action_ids, &ledgers);
-        self.write(&Settlement::decide(execution, end, tally, at)).await
+        self.write(execution, &Settlement::decide(execution, end, tally, at)).await
     }
 
     /// Sealed first, so that no more tasks can come; removed before the goal is free, so that none of a next workflow's go.
-    async fn abort(&self, execution: &Execution, at: Timestamp) -> Outside<()> {
+    async fn abort(&self, execution: &Execution, at: Timestamp) -> Outside<bool> {
         let arn = &execution.execution_arn;
         let ledgers = self.ledger.seal_ledger(arn, execution.batch_count()).await?;
         self.tasks.remove_tasks_of(&execution.goal_id, arn).await?;
         let tally = Tally::cancelled(&execution.action_ids, &ledgers);
-        self.write(&Settlement::decide(execution, End::Aborted, tally, at)).await
+        self.write(execution, &Settlement::decide(execution, End::Aborted, tally, at)).await
     }
 
-    async fn write(&self, settlement: &Settlement) -> Outside<()> {
-        self.settlements.settle(settlement).await?;
-        tracing::info!(
-            execution_arn = %settlement.execution_arn, goal_id = %settlement.goal_id, status = ?settlement.status,
-            succeeded = settlement.tally.succeeded, failed = settlement.tally.failed.len(), "workflow ended"
-        );
-        Ok(())
+    /// Answers whether it is this that has ended the workflow.
+    async fn write(&self, execution: &Execution, settlement: &Settlement) -> Outside<bool> {
+        let written = self.settlements.settle(settlement).await?;
+        if written {
+            let Settlement { status, stop_date, tally, .. } = settlement;
+            let (status, duration) = (*status, stop_date.since(execution.start_date));
+            let lost = tally.failed.iter().filter(|f| f.code == FailureCode::NotProcessed).count();
+            let not_processed = u32::try_from(lost).unwrap_or(u32::MAX);
+            self.facts.count(Fact::WorkflowEnded { status, duration, not_processed });
+            tracing::info!(
+                executionArn = %settlement.execution_arn, goalId = %settlement.goal_id, %status,
+                succeeded = tally.succeeded, failed = tally.failed.len(), notProcessed = not_processed,
+                attempts = tally.usage.attempts, inputTokens = tally.usage.input_tokens,
+                outputTokens = tally.usage.output_tokens, costMicroUsd = tally.usage.cost_micro_usd,
+                durationMs = duration.as_millis(), "workflow ended"
+            );
+        }
+        Ok(written)
     }
 
     /// Publishes `WorkflowCompleted`, unless a mark says that it is done (promise P7). Where the operators need not be told,
@@ -131,7 +159,7 @@ where
     /// Ends the workflow, unless it has ended already, and tells everybody, unless they know (promises P6 and P7).
     pub async fn conclude(&self, arn: &ExecutionArn, end: End, at: Timestamp) -> Outside<()> {
         match self.settle.end(arn, end, at).await? {
-            Some(execution) => self.tell(&execution).await,
+            Some(ended) => self.tell(&ended.execution).await,
             None => Ok(()),
         }
     }

@@ -51,7 +51,12 @@ pub enum Fact {
     /// The state machine was not waiting for what a worker had to say of a batch.
     TokenStale,
     /// The reconciler has run to its end.
-    Reconciled,
+    Reconciled {
+        /// How many open workflows it has looked at.
+        checked: usize,
+        /// How many it could not look at or not repair; a list that it could not read is one.
+        failed: usize,
+    },
     /// The reconciler has done something for a workflow that an event, a message or an invocation was lost for.
     Repaired {
         /// What.

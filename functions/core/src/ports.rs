@@ -356,21 +356,21 @@ pub trait SealLedger: Sync {
 
 /// Keeps the read model up to date while a workflow runs.
 pub trait RecordProgress: Sync {
-    /// Notes that the execution runs, unless it is known already or has ended.
+    /// Notes that the execution runs, unless it is known already or has ended: then `false`.
     fn record_started(
         &self,
         execution: &ExecutionArn,
         event: &str,
         at: Timestamp,
-    ) -> impl Future<Output = Outside<()>> + Send;
-    /// Takes over a batch's state, unless a later one is known or the workflow has ended (promise P6).
+    ) -> impl Future<Output = Outside<bool>> + Send;
+    /// Takes over a batch's state, unless this or a later one is known or the workflow has ended (promise P6): then `false`.
     fn record_batch(
         &self,
         execution: &ExecutionArn,
         event: &EventId,
         batch_index: u32,
         state: &BatchState,
-    ) -> impl Future<Output = Outside<()>> + Send;
+    ) -> impl Future<Output = Outside<bool>> + Send;
 }
 
 /// Records that a workflow is to be stopped.
@@ -425,9 +425,9 @@ pub trait ListOpen: Sync {
 
 /// Writes the end of a workflow.
 pub trait SettleExecution: Sync {
-    /// Ends the execution, frees its goal and makes room for another of its user, in one transaction. Leaves it alone when it has ended already, and when it was
-    /// cancelled and this is another end.
-    fn settle(&self, settlement: &Settlement) -> impl Future<Output = Outside<()>> + Send;
+    /// Ends the execution, frees its goal and makes room for another of its user, in one transaction. Leaves it alone when
+    /// it has ended already, and when it was cancelled and this is another end: then `false`.
+    fn settle(&self, settlement: &Settlement) -> impl Future<Output = Outside<bool>> + Send;
     /// Notes that the end was published, and takes the telling of the operators upon the caller: `false` when somebody else
     /// has it in hand, or has done it.
     fn claim_notice(&self, execution: &ExecutionArn, at: Timestamp) -> impl Future<Output = Outside<bool>> + Send;

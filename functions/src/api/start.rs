@@ -1,4 +1,5 @@
 use goal_activity_core::execution::{Execution, Status};
+use goal_activity_core::facts::Fact;
 #[cfg(feature = "schema")]
 use goal_activity_core::limits::MAX_ACTIONS;
 use goal_activity_core::limits::PENDING_IS_STALE_AFTER;
@@ -14,6 +15,7 @@ use super::input::Input;
 use super::problem::{Code, Problem};
 use super::{Api, Reply};
 use crate::intake::{IntakeError, Origin};
+use crate::telemetry::trace;
 
 /// The header that makes a start or a retry repeatable (the IETF draft "The Idempotency-Key HTTP Header Field").
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -40,7 +42,7 @@ pub(super) struct Started<'a> {
     total_actions: u32,
 }
 
-impl<G, T, E, C, K, B, X> Api<G, T, E, C, K, B, X>
+impl<G, T, E, C, K, B, X, A> Api<G, T, E, C, K, B, X, A>
 where
     G: LoadGoal,
     T: ActionsWithTasks,
@@ -65,6 +67,7 @@ where
         if ended.failed_actions.is_empty() {
             return Err(refused(Code::NothingFailed, "no action of this workflow has failed"));
         }
+        trace::see_also(ended.traceparent.as_ref());
         let failed = ended.failed_actions.iter().map(|f| f.action_id.clone()).collect();
         let request = StartRequest {
             goal_id: ended.goal_id.clone(),
@@ -84,6 +87,11 @@ where
             Err(IntakeError::Rejected(why)) => return Err(self.refuse(why).await?),
             Err(error) => return Err(error.into()),
         };
+        trace::about(&execution.execution_arn, &execution.goal_id);
+        if execution.traceparent != trace::current() {
+            // A repeated call: the first one began the workflow's trace.
+            trace::see_also(execution.traceparent.as_ref());
+        }
         // The claim stands even if this fails: the reconciler, or a later start, announces it again.
         if execution.status == Status::Pending {
             self.announce(&execution).await.map_err(|e| Problem::from(e).about(&execution.execution_arn))?;
@@ -103,12 +111,13 @@ where
 
     /// Refuses a start; when a workflow is in the way that was perhaps never announced, announces it again.
     async fn refuse(&self, why: StartRejection) -> Result<Problem, Problem> {
+        self.intake.facts.count(Fact::RequestRejected { reason: why.reason() });
         if let Some(arn) = why.running()
             && let Some(running) = self.intake.executions.find_execution(arn).await?
             && running.status == Status::Pending
             && self.intake.clock.now().since(running.start_date) > PENDING_IS_STALE_AFTER
         {
-            tracing::warn!(execution_arn = %arn, "still pending; announced again");
+            tracing::warn!(executionArn = %arn, goalId = %running.goal_id, "still pending; announced again");
             self.announce(&running).await?;
         }
         Ok(why.into())

@@ -94,7 +94,7 @@ impl ListOpen for Executions {
 }
 
 impl RecordProgress for Executions {
-    async fn record_started(&self, execution: &ExecutionArn, event: &str, at: Timestamp) -> Outside<()> {
+    async fn record_started(&self, execution: &ExecutionArn, event: &str, at: Timestamp) -> Outside<bool> {
         let update = self
             .update(execution)?
             .update_expression("SET #status = :running, #timeline.#event = :entry")
@@ -102,7 +102,7 @@ impl RecordProgress for Executions {
             .expression_attribute_names("#timeline", "timeline")
             .expression_attribute_names("#event", event)
             .expression_attribute_values(":entry", attribute(TimelineEntry { at, what: Happening::Started })?);
-        update_if(format!("recording that {execution} runs"), update).await.map(|_| ())
+        Ok(update_if(format!("recording that {execution} runs"), update).await?.is_some())
     }
 
     async fn record_batch(
@@ -111,7 +111,7 @@ impl RecordProgress for Executions {
         event: &EventId,
         batch_index: u32,
         state: &BatchState,
-    ) -> Outside<()> {
+    ) -> Outside<bool> {
         let mut set = "SET #status = :running, #batches.#batch = :state".to_owned();
         let mut update = self
             .update(execution)?
@@ -131,6 +131,6 @@ impl RecordProgress for Executions {
                 .expression_attribute_values(":entry", attribute(TimelineEntry { at: state.updated_at, what })?);
         }
         let update = update.update_expression(set);
-        update_if(format!("recording batch {batch_index} of {execution}"), update).await.map(|_| ())
+        Ok(update_if(format!("recording batch {batch_index} of {execution}"), update).await?.is_some())
     }
 }

@@ -13,6 +13,7 @@ mod settle;
 mod tasks;
 mod topic;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
@@ -26,6 +27,7 @@ use goal_activity_events::publisher::reason;
 use crate::clock::SystemClock;
 use crate::config;
 use crate::intake::Intake;
+use crate::metrics::Emf;
 use crate::settle::{Conclude, Settle};
 
 pub use bus::Bus;
@@ -92,6 +94,7 @@ pub fn intake(aws: &Connection, config: config::Intake) -> AwsIntake {
         executions: Executions::new(aws, &config.executions_table),
         claims: Claims::new(aws, config.goals_table, config.executions_table),
         clock: SystemClock,
+        facts: Arc::new(Emf::default()),
         state_machine: config.state_machine,
     }
 }
@@ -108,6 +111,7 @@ pub fn settle(aws: &Connection, goals: &str, tasks: &str, executions: &str, bus:
         settlements: Settlements::new(aws, goals, executions),
         bus: Bus::new(aws, bus),
         clock: SystemClock,
+        facts: Arc::new(Emf::default()),
     }
 }
 

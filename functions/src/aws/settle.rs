@@ -141,16 +141,17 @@ impl CancelExecution for Settlements {
 }
 
 impl SettleExecution for Settlements {
-    async fn settle(&self, end: &Settlement) -> Outside<()> {
+    async fn settle(&self, end: &Settlement) -> Outside<bool> {
         let what = format!("settling {}", end.execution_arn);
         let all = vec![self.end_execution(end)?, self.free_user(end)?, self.free_goal(end)?];
         match transact(&self.client, &what, all).await? {
             // The goal was deleted, or is not ours any more: the execution ends all the same.
             Transacted::Refused(refused) if refused == [false, false, true] => {
                 let rest = vec![self.end_execution(end)?, self.free_user(end)?];
-                transact(&self.client, &what, rest).await.map(|_| ())
+                Ok(matches!(transact(&self.client, &what, rest).await?, Transacted::Written))
             }
-            Transacted::Refused(_) | Transacted::Written => Ok(()),
+            Transacted::Refused(_) => Ok(false),
+            Transacted::Written => Ok(true),
         }
     }
 

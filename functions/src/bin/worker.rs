@@ -1,10 +1,12 @@
 //! Turns the actions of one batch into tasks.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use goal_activity_functions::aws::{self, Bus, Callbacks, Goals, Ledger, Queue};
 use goal_activity_functions::clock::SystemClock;
 use goal_activity_functions::generator::Generator;
+use goal_activity_functions::metrics::{Ai, Emf};
 use goal_activity_functions::queue::handle_batch;
 use goal_activity_functions::worker::Worker;
 use goal_activity_functions::{config, telemetry};
@@ -16,6 +18,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let config = config::Worker::from_env()?;
     let connection = aws::connect().await;
     let queue = Queue::new(&connection, config.queue_url);
+    let facts = Arc::new(Emf::of(Ai::from(&config.generator)));
     let worker = Worker {
         goals: Goals::new(&connection, config.goals_table),
         ledger: Ledger::new(&connection, config.executions_table).with_tasks(config.tasks_table),
@@ -25,6 +28,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         callbacks: Callbacks::new(&connection),
         queue: queue.clone(),
         clock: SystemClock,
+        facts,
     };
     let (worker, queue) = (&worker, &queue);
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {

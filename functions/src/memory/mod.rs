@@ -1,5 +1,6 @@
 //! Everything the functions need done outside, done in memory with the same promises. For tests.
 
+mod archive;
 mod bus;
 mod claims;
 mod ledger;
@@ -12,7 +13,9 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use goal_activity_core::archive::ArchiveKey;
 use goal_activity_core::execution::Execution;
+use goal_activity_core::facts::{CountFacts, Fact};
 use goal_activity_core::goal::Goal;
 use goal_activity_core::history::{HistoryFilter, HistoryPage, HistoryPosition, WorkflowSummary};
 use goal_activity_core::ledger::BatchLedger;
@@ -47,6 +50,12 @@ pub struct State {
     pub requests: HashMap<String, Accepted>,
     /// Who has the telling of the operators in hand, since when.
     pub notice_claims: HashMap<ExecutionArn, Timestamp>,
+    /// The archive: a line for each ended workflow.
+    pub archive: BTreeMap<ArchiveKey, String>,
+    /// Where workflows are archived.
+    pub archived_as: HashMap<ExecutionArn, ArchiveKey>,
+    /// From when on the rows of a workflow may be deleted.
+    pub expiring: HashMap<ExecutionArn, Timestamp>,
     /// The executions that were started, in order.
     pub started: Vec<ExecutionInput>,
     /// What Step Functions knows of executions.
@@ -67,6 +76,8 @@ pub struct State {
     pub asked: Vec<ActionId>,
     /// The calls that were made, by name, in order.
     pub calls: Vec<&'static str>,
+    /// The facts that were counted, in order.
+    pub facts: Vec<Fact>,
     /// The calls that will fail, once each, by name.
     pub outages: VecDeque<&'static str>,
 }
@@ -92,6 +103,12 @@ impl World {
             return Err(Unavailable::new(name, "broken by the test"));
         }
         Ok(state)
+    }
+}
+
+impl CountFacts for World {
+    fn count(&self, fact: Fact) {
+        self.state().facts.push(fact);
     }
 }
 

@@ -10,13 +10,13 @@ use goal_activity_events::{EventId, ExecutionArn, FinalStatus, GoalId, Timestamp
 use super::World;
 
 impl RecordProgress for World {
-    async fn record_started(&self, execution: &ExecutionArn, event: &str, at: Timestamp) -> Outside<()> {
+    async fn record_started(&self, execution: &ExecutionArn, event: &str, at: Timestamp) -> Outside<bool> {
         let mut state = self.call("record_started").await?;
-        if let Some(e) = state.executions.get_mut(execution).filter(|e| e.status == Status::Pending) {
-            e.status = e.status.after(Change::Started);
-            e.timeline.insert(event.to_owned(), TimelineEntry { at, what: Happening::Started });
-        }
-        Ok(())
+        let pending = state.executions.get_mut(execution).filter(|e| e.status == Status::Pending);
+        let Some(e) = pending else { return Ok(false) };
+        e.status = e.status.after(Change::Started);
+        e.timeline.insert(event.to_owned(), TimelineEntry { at, what: Happening::Started });
+        Ok(true)
     }
 
     async fn record_batch(
@@ -25,18 +25,19 @@ impl RecordProgress for World {
         event: &EventId,
         batch_index: u32,
         batch: &BatchState,
-    ) -> Outside<()> {
+    ) -> Outside<bool> {
         let mut state = self.call("record_batch").await?;
-        let Some(e) = state.executions.get_mut(execution).filter(|e| e.status.ended().is_none()) else { return Ok(()) };
-        let known = e.batches.get(&batch_index.to_string());
-        if known.is_none_or(|known| known.sequence < batch.sequence) {
-            e.status = e.status.after(Change::Started);
-            e.batches.insert(batch_index.to_string(), batch.clone());
-            if let Some(what) = batch.happening(batch_index) {
-                e.timeline.insert(event.to_string(), TimelineEntry { at: batch.updated_at, what });
-            }
+        let later = |e: &&mut Execution| {
+            let known = e.batches.get(&batch_index.to_string());
+            e.status.ended().is_none() && known.is_none_or(|known| known.sequence < batch.sequence)
+        };
+        let Some(e) = state.executions.get_mut(execution).filter(later) else { return Ok(false) };
+        e.status = e.status.after(Change::Started);
+        e.batches.insert(batch_index.to_string(), batch.clone());
+        if let Some(what) = batch.happening(batch_index) {
+            e.timeline.insert(event.to_string(), TimelineEntry { at: batch.updated_at, what });
         }
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -74,12 +75,12 @@ impl ListOpen for World {
 }
 
 impl SettleExecution for World {
-    async fn settle(&self, end: &Settlement) -> Outside<()> {
+    async fn settle(&self, end: &Settlement) -> Outside<bool> {
         let mut state = self.call("settle").await?;
         let open = |e: &&mut Execution| {
             e.status.ended().is_none() && (e.cancellation.is_none() || end.status == FinalStatus::Aborted)
         };
-        let Some(e) = state.executions.get_mut(&end.execution_arn).filter(open) else { return Ok(()) };
+        let Some(e) = state.executions.get_mut(&end.execution_arn).filter(open) else { return Ok(false) };
         e.status = e.status.after(Change::Ended(end.status));
         e.stop_date = Some(end.stop_date);
         e.succeeded_actions = Some(end.tally.succeeded);
@@ -95,7 +96,7 @@ impl SettleExecution for World {
         if let Some(head) = head.filter(|h| h.claimed_by.as_ref() == Some(&end.execution_arn)) {
             (head.claimed_by, head.status) = (None, end.goal_status);
         }
-        Ok(())
+        Ok(true)
     }
 
     async fn claim_notice(&self, execution: &ExecutionArn, at: Timestamp) -> Outside<bool> {

@@ -1,3 +1,36 @@
 //! Metrics: what is counted becomes a line of CloudWatch's embedded metric format.
 
 pub mod catalogue;
+mod emf;
+mod measured;
+
+use std::sync::Arc;
+
+use goal_activity_core::facts::CountFacts;
+
+use crate::config::GeneratorKind;
+
+pub use emf::Emf;
+
+/// Where facts are counted. Shared by all parts of a function.
+pub type Facts = Arc<dyn CountFacts>;
+
+/// Which AI a deployment is configured for: the values of [`Dimension::Generator`] and [`Dimension::Model`].
+///
+/// [`Dimension::Generator`]: catalogue::Dimension::Generator
+/// [`Dimension::Model`]: catalogue::Dimension::Model
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ai {
+    /// Its kind.
+    pub generator: &'static str,
+    /// Its model, as the configuration names it.
+    pub model: String,
+}
+
+impl From<&GeneratorKind> for Ai {
+    fn from(kind: &GeneratorKind) -> Self {
+        match kind {
+            GeneratorKind::Offline => Self { generator: "offline", model: "offline".to_owned() },
+        }
+    }
+}

@@ -9,13 +9,15 @@ use goal_activity_events::{FailureCode, Usage};
 use tokio::time::{Instant, sleep, timeout};
 
 /// Asks the AI for an action's tasks, again after passing failures, and never past the end of the batch's time. Answers what
-/// was generated and what all attempts together took.
+/// was generated and what all attempts together took. Of each attempt `tell` is told its number, why it failed if it did, and
+/// what it took.
 pub(super) async fn generate(
     generator: &impl GenerateTasks,
     prices: Option<Prices>,
     goal: &Goal,
     action: &Action,
     time_left: Duration,
+    tell: impl Fn(u32, Option<FailureCode>, Usage),
 ) -> Result<(Generation, Usage), Failure> {
     let deadline = Instant::now() + time_left;
     let mut wait = AI_FIRST_WAIT;
@@ -33,7 +35,15 @@ pub(super) async fn generate(
             Ok(Err(error)) => error.tokens,
             Err(_) => Tokens::default(),
         };
-        usage += spent(tokens, asked.elapsed(), prices);
+        let failure = match &answer {
+            Ok(Ok(_)) => None,
+            Ok(Err(error)) => Some(error.code),
+            Err(_) if left <= AI_CALL => Some(FailureCode::BatchDeadline),
+            Err(_) => Some(FailureCode::AiTimeout),
+        };
+        let spent = spent(tokens, asked.elapsed(), prices);
+        tell(attempt, failure, spent);
+        usage += spent;
         let error = match answer {
             Ok(Ok(generation)) => return Ok((generation, usage)),
             Ok(Err(error)) => error,
@@ -104,7 +114,8 @@ mod tests {
 
     async fn ask(ai: &Flaky, time_left: u64) -> Result<u32, (FailureCode, u32)> {
         let goal = samples::goal("g", "u", 1);
-        let answer = generate(ai, None, &goal, &goal.actions[0], Duration::from_secs(time_left)).await;
+        let time_left = Duration::from_secs(time_left);
+        let answer = generate(ai, None, &goal, &goal.actions[0], time_left, |_, _, _| {}).await;
         answer.map(|(_, usage)| usage.attempts).map_err(|f| (f.code, f.usage.attempts))
     }
 
@@ -129,11 +140,15 @@ mod tests {
             latency_ms: 1_000 * u64::from(attempts),
             cost_micro_usd: Some(450 * u64::from(attempts)),
         };
+        let told = Mutex::new(Vec::new());
+        let tell = |attempt, failure, usage| told.lock().unwrap().push((attempt, failure, usage));
         let ai = Flaky::new(2, true, Duration::from_secs(1));
-        let (_, usage) = generate(&ai, Some(prices), &goal, &goal.actions[0], all_time).await.unwrap();
+        let (_, usage) = generate(&ai, Some(prices), &goal, &goal.actions[0], all_time, tell).await.unwrap();
         assert_eq!(usage, of(3));
+        let busy = Some(FailureCode::AiThrottled);
+        assert_eq!(*told.lock().unwrap(), [(1, busy, of(1)), (2, busy, of(1)), (3, None, of(1))]);
         let ai = Flaky::new(2, false, Duration::from_secs(1));
-        let failure = generate(&ai, Some(prices), &goal, &goal.actions[0], all_time).await.unwrap_err();
+        let failure = generate(&ai, Some(prices), &goal, &goal.actions[0], all_time, tell).await.unwrap_err();
         assert_eq!(failure.usage, of(1));
     }
 

@@ -1,6 +1,7 @@
 use std::pin::pin;
 
 use futures_util::future::{Either, select};
+use goal_activity_core::facts::Fact;
 use goal_activity_core::limits::{LEASE, LEASE_RENEWAL};
 use goal_activity_core::ports::{AnswerBatch, Answered, Clock, GenerateTasks, LoadGoal, PublishEvent, WorkLedger};
 use goal_activity_events::BatchMessage;
@@ -36,24 +37,23 @@ where
     /// Goes on until the outcome of the workflow is decided. A sign that cannot be given costs nothing but a second worker,
     /// which finds what the first has saved.
     async fn signs_of_life(&self, batch: &BatchMessage, receipt: &str) {
-        let (execution, index) = (&batch.execution_arn, batch.batch_index);
         // A batch that comes fresh from the state machine needs no heartbeat yet.
         let mut heartbeat_is_due = self.clock.now().since(batch.enqueued_at) >= LEASE;
         loop {
             if let Err(error) = self.queue.hide(receipt, LEASE).await {
-                tracing::warn!(execution_arn = %execution, batch_index = index, %error, "lease not extended");
+                log!(warn, batch, %error, "lease not extended");
             }
             if heartbeat_is_due {
                 match self.callbacks.heartbeat(&batch.task_token).await {
                     Ok(Answered::Accepted) => {}
                     // Nobody waits for the answer. What is saved still counts, until the outcome is decided.
-                    Ok(Answered::Stale) if self.is_sealed(batch).await => return,
-                    Ok(Answered::Stale) => {
-                        tracing::warn!(execution_arn = %execution, batch_index = index, "stale task token at a heartbeat");
+                    Ok(Answered::Stale) if self.is_sealed(batch).await => {
+                        self.facts.count(Fact::TokenStale);
+                        return;
                     }
-                    Err(error) => {
-                        tracing::warn!(execution_arn = %execution, batch_index = index, %error, "heartbeat not sent");
-                    }
+                    // Counted when the answer is refused as well.
+                    Ok(Answered::Stale) => log!(warn, batch, "stale task token at a heartbeat"),
+                    Err(error) => log!(warn, batch, %error, "heartbeat not sent"),
                 }
             }
             heartbeat_is_due = true;

@@ -1,5 +1,14 @@
 //! `worker`: generates the tasks of one batch's actions in parallel, commits each action as it is ready, reports, answers.
 
+/// Logs a step in the work on a batch.
+macro_rules! log {
+    ($level:ident, $batch:expr, $($what:tt)+) => {
+        tracing::$level!(
+            executionArn = %$batch.execution_arn, goalId = %$batch.goal_id, batchIndex = $batch.batch_index, $($what)+
+        )
+    };
+}
+
 mod attempts;
 mod lease;
 mod report;
@@ -8,6 +17,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use goal_activity_core::facts::Fact;
 use goal_activity_core::goal::Goal;
 use goal_activity_core::inbound;
 use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Failure, Tally};
@@ -18,8 +28,9 @@ use goal_activity_core::ports::{
 };
 use goal_activity_core::price::Prices;
 use goal_activity_core::task::Task;
-use goal_activity_events::{ActionId, BatchAnswer, BatchMessage, FailureCode, Usage};
+use goal_activity_events::{ActionId, BatchAnswer, BatchMessage, FailureCode, Timestamp, Usage};
 
+use crate::metrics::Facts;
 use crate::queue::{HandleMessage, HideMessage, Message, MessageError};
 use report::Reporter;
 
@@ -42,6 +53,8 @@ pub struct Worker<G, L, A, B, T, Q, K> {
     pub queue: Q,
     /// Tells the time.
     pub clock: K,
+    /// Counts what is done.
+    pub facts: Facts,
 }
 
 /// What is to be saved for one action.
@@ -74,8 +87,7 @@ where
         let batch = inbound::batch(message.body).map_err(|e| MessageError::Malformed(e.to_string()))?;
         let done = self.hold(&batch, message.receipt_handle, self.bring_to_an_end(&batch)).await;
         if let Work::Sealed = done.unwrap_or(Ok(Work::Sealed))? {
-            let (execution, index) = (&batch.execution_arn, batch.batch_index);
-            tracing::info!(execution_arn = %execution, batch_index = index, "the ledger is sealed; batch dropped");
+            log!(info, batch, "the ledger is sealed; batch dropped");
         }
         Ok(())
     }
@@ -93,30 +105,31 @@ where
 {
     /// Works on the batch, reports and answers.
     async fn bring_to_an_end(&self, batch: &BatchMessage) -> Outside<Work> {
-        if let Work::Sealed = self.work(batch).await? {
+        let began = self.clock.now();
+        if let Work::Sealed = self.work(batch, began).await? {
             return Ok(Work::Sealed);
         }
         let ledger = self.ledger.read_batch(&batch.execution_arn, batch.batch_index).await?;
         Reporter::new(self, batch).report(&ledger).await;
-        self.answer(batch, &ledger).await?;
+        self.answer(batch, &ledger, began).await?;
         Ok(Work::Done)
     }
 
     /// Brings every action of the batch to an outcome. Those that have one already, from an earlier delivery of the same
     /// message, are left alone (promise P3).
-    async fn work(&self, batch: &BatchMessage) -> Outside<Work> {
-        let started = self.clock.now();
+    async fn work(&self, batch: &BatchMessage, began: Timestamp) -> Outside<Work> {
         let Opened::Open(ledger) = self.ledger.open_batch(&batch.execution_arn, batch.batch_index).await? else {
             return Ok(Work::Sealed);
         };
         let open: Vec<_> = batch.action_ids.iter().filter(|a| !ledger.outcomes.contains_key(*a)).collect();
+        log!(info, batch, actions = open.len(), waitMs = began.since(batch.enqueued_at).as_millis(), "batch begun");
         if open.is_empty() {
             return Ok(Work::Done);
         }
         let goal = self.goals.load_goal(&batch.goal_id).await?.filter(|g| g.head.user_id == batch.user_id);
         let all_time = Duration::from_secs(BATCH_SECONDS.into()).saturating_sub(DEADLINE_MARGIN);
         // Whatever its message says of when it was enqueued, a batch has no more time than any other.
-        let time_left = batch.enqueued_at.plus(all_time).since(started).min(all_time);
+        let time_left = batch.enqueued_at.plus(all_time).since(began).min(all_time);
 
         // Generated side by side, saved one after the other: transactions on one ledger row would only conflict.
         let mut generating: FuturesUnordered<_> =
@@ -130,7 +143,7 @@ where
             };
             // What the AI is making for the others is worth saving; the message comes back for this one (promise P5).
             let saved = saved.unwrap_or_else(|error| {
-                tracing::warn!(execution_arn = %batch.execution_arn, batch_index = batch.batch_index, %error, "action not saved");
+                log!(warn, batch, %error, "action not saved");
                 unsaved = Some(error);
                 true
             });
@@ -168,13 +181,22 @@ where
                 Usage::default(),
             )));
         };
-        let asked = attempts::generate(&self.generator, self.prices, goal, action, time_left).await;
+        let tell = |attempt, failure: Option<FailureCode>, usage: Usage| {
+            self.facts.count(Fact::AiAsked { failure, usage });
+            if let Some(code) = failure {
+                log!(
+                    warn, batch, actionId = %action_id, attempt, %code, durationMs = usage.latency_ms,
+                    "attempt of the AI failed"
+                );
+            }
+        };
+        let asked = attempts::generate(&self.generator, self.prices, goal, action, time_left, tell).await;
         let (Generation { drafts, warnings, .. }, usage) = match asked {
             Ok(done) => done,
             Err(failure) => return Ok(failed(failure)),
         };
         for warning in warnings {
-            tracing::warn!(execution_arn = %batch.execution_arn, action_id = %action_id, %warning, "accepted with a flaw");
+            log!(warn, batch, actionId = %action_id, %warning, "accepted with a flaw");
         }
         let replaces = match batch.regenerate {
             true => Replaces::Positions(self.ledger.task_positions(&batch.goal_id, action).await?),
@@ -189,51 +211,68 @@ where
     async fn commit(&self, batch: &BatchMessage, generated: Generated) -> Outside<bool> {
         let Generated { action, outcome, tasks, replaces } = generated;
         let (execution, batch_index) = (&batch.execution_arn, batch.batch_index);
-        log_outcome(batch, &action, &outcome);
         let commit = ActionCommit { execution, batch_index, action: &action, outcome, tasks, replaces };
         match self.ledger.commit_action(&commit).await? {
-            Committed::Yes => Ok(true),
-            Committed::TooLate => Ok(false),
+            Committed::Yes => self.committed(batch, &commit),
+            Committed::TooLate => {
+                log!(info, batch, actionId = %action, "another worker came first, or the end");
+                return Ok(false);
+            }
             Committed::TasksExist => {
                 let why = "the action has tasks already, and this workflow may not replace them";
                 let usage = commit.outcome.usage();
                 let outcome = ActionOutcome::Failed(Failure::new(FailureCode::TasksExist, why, usage));
                 let commit = ActionCommit { outcome, tasks: Vec::new(), replaces: Replaces::Nothing, ..commit };
-                Ok(self.ledger.commit_action(&commit).await? == Committed::Yes)
+                if self.ledger.commit_action(&commit).await? != Committed::Yes {
+                    return Ok(false);
+                }
+                self.committed(batch, &commit);
             }
         }
+        Ok(true)
     }
 
-    async fn answer(&self, batch: &BatchMessage, ledger: &BatchLedger) -> Outside<()> {
+    /// What is to be said of an outcome that was saved.
+    fn committed(&self, batch: &BatchMessage, commit: &ActionCommit<'_>) {
+        let (action, usage) = (commit.action, commit.outcome.usage());
+        let failure = match &commit.outcome {
+            ActionOutcome::Succeeded { tasks, .. } => {
+                log!(
+                    info, batch, actionId = %action, tasks, attempts = usage.attempts, durationMs = usage.latency_ms,
+                    inputTokens = usage.input_tokens, outputTokens = usage.output_tokens, "action saved"
+                );
+                None
+            }
+            ActionOutcome::Failed(failure) => {
+                log!(
+                    warn, batch, actionId = %action, code = %failure.code, attempts = usage.attempts,
+                    durationMs = usage.latency_ms, detail = failure.message, "action failed"
+                );
+                Some(failure.code)
+            }
+        };
+        self.facts.count(Fact::ActionEnded { failure, tasks: commit.tasks.len(), attempts: usage.attempts });
+    }
+
+    async fn answer(&self, batch: &BatchMessage, ledger: &BatchLedger, began: Timestamp) -> Outside<()> {
         let tally = Tally::so_far(&batch.action_ids, ledger);
         let answer =
             BatchAnswer { batch_index: batch.batch_index, succeeded: tally.succeeded, failed: tally.failed_count() };
         let answered = self.callbacks.answer(&batch.task_token, &answer).await?;
-        let (execution, index) = (&batch.execution_arn, batch.batch_index);
         match answered {
-            Answered::Accepted => tracing::info!(
-                execution_arn = %execution, goal_id = %batch.goal_id, batch_index = index,
-                succeeded = answer.succeeded, failed = answer.failed, "batch answered"
-            ),
-            Answered::Stale => tracing::warn!(
-                execution_arn = %execution, batch_index = index, "stale task token: nobody waits for this batch any more"
-            ),
+            Answered::Accepted => {
+                let (wait, duration) = (began.since(batch.enqueued_at), self.clock.now().since(batch.enqueued_at));
+                self.facts.count(Fact::BatchAnswered { wait, duration });
+                log!(
+                    info, batch, succeeded = answer.succeeded, failed = answer.failed,
+                    durationMs = duration.as_millis(), "batch answered"
+                );
+            }
+            Answered::Stale => {
+                self.facts.count(Fact::TokenStale);
+                log!(warn, batch, "stale task token: nobody waits for this batch any more");
+            }
         }
         Ok(())
-    }
-}
-
-fn log_outcome(batch: &BatchMessage, action: &ActionId, outcome: &ActionOutcome) {
-    let (execution, index) = (&batch.execution_arn, batch.batch_index);
-    match outcome {
-        ActionOutcome::Succeeded { tasks, usage } => tracing::info!(
-            execution_arn = %execution, batch_index = index, action_id = %action, tasks, attempts = usage.attempts,
-            input_tokens = usage.input_tokens, output_tokens = usage.output_tokens, latency_ms = usage.latency_ms,
-            "action generated"
-        ),
-        ActionOutcome::Failed(failure) => tracing::warn!(
-            execution_arn = %execution, batch_index = index, action_id = %action, code = ?failure.code,
-            attempts = failure.usage.attempts, latency_ms = failure.usage.latency_ms, reason = failure.message, "action failed"
-        ),
     }
 }

@@ -38,8 +38,7 @@ where
         self.last = self.worker.clock.now();
         let event = progressed(self.batch, ledger, self.last);
         if let Err(error) = self.worker.bus.publish(Event::Progressed(event)).await {
-            let (execution, index) = (&self.batch.execution_arn, self.batch.batch_index);
-            tracing::warn!(execution_arn = %execution, batch_index = index, %error, "progress not reported");
+            log!(warn, self.batch, %error, "progress not reported");
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The whole pipeline in one process: the real handlers, an in-memory world, and what AWS would do in between.
 
+use std::sync::Arc;
+
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use goal_activity_core::execution::Execution;
 use goal_activity_core::goal::{Goal, GoalStatus};
@@ -76,6 +78,7 @@ impl Rig {
             executions: self.world.clone(),
             claims: self.world.clone(),
             clock: self.world.clone(),
+            facts: Arc::new(self.world.clone()),
             state_machine: samples::state_machine(),
         }
     }
@@ -161,6 +164,7 @@ impl Rig {
             callbacks: self.world.clone(),
             queue: self.world.clone(),
             clock: self.world.clone(),
+            facts: Arc::new(self.world.clone()),
         }
     }
 
@@ -190,6 +194,7 @@ impl Rig {
             settlements: self.world.clone(),
             bus: self.world.clone(),
             clock: self.world.clone(),
+            facts: Arc::new(self.world.clone()),
         }
     }
 

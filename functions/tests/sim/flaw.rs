@@ -7,13 +7,15 @@ use std::time::Duration;
 use goal_activity_core::execution::{BatchState, Change, Execution, Status};
 use goal_activity_core::goal::{Goal, GoalStatus};
 use goal_activity_core::ledger::BatchLedger;
+use goal_activity_core::limits::HISTORY;
 use goal_activity_core::outcome::Settlement;
 use goal_activity_core::ports::{
-    ActionCommit, Claim, ClaimGoal, Claimed, Committed, Event, Opened, Outside, RecordProgress, Replaces, RequestKey,
-    SealLedger, SettleExecution, WorkLedger,
+    ActionCommit, Claim, ClaimGoal, Claimed, Committed, Event, OpenExecution, Opened, Outside, RecordProgress,
+    Replaces, RequestKey, SealLedger, SettleExecution, WorkLedger,
 };
 use goal_activity_core::task::Task;
 use goal_activity_events::{BatchMessage, EventId, ExecutionArn, GoalId, TaskToken};
+use goal_activity_functions::memory::State;
 use tokio::time::sleep;
 
 use crate::lambda::Run;
@@ -71,6 +73,8 @@ flaws! {
     EndNotFinal => "P4",
     /// A cancelled workflow can end as finished.
     CancellationIgnored => "P4",
+    /// Who finds a workflow ended counts its end as well.
+    EndCountedByAll => "counts",
     /// A worker does not renew its lease.
     LeaseNotRenewed => "P10",
     /// A worker does not take a lease at all: after its death nobody gets the message in time.
@@ -93,6 +97,12 @@ flaws! {
     EndNotPublished => "P7",
     /// The end is published under a new id each time.
     EventIdRandom => "P7",
+    /// Rows expire from the end on, archived or not.
+    ExpiresBeforeArchived => "P7",
+    /// Nothing is written to the archive.
+    ArchiveForgotten => "P7",
+    /// Who was told is off the reconciler's list, archived or not.
+    ListedUntilTold => "P7",
     /// A cancelled workflow's tasks stay.
     TasksLeftBehind => "P6",
     /// Batches are formed in another order.
@@ -232,7 +242,7 @@ pub(crate) async fn record_batch(
     event: &EventId,
     index: u32,
     batch: &BatchState,
-) -> Outside<()> {
+) -> Outside<bool> {
     if let Some(e) = sim.tables.state().executions.get_mut(execution) {
         let ended = e.status.ended().is_some();
         if (sim.has(Flaw::ProgressUnordered) && !ended) || (sim.has(Flaw::ProgressAfterEnd) && ended) {
@@ -242,7 +252,7 @@ pub(crate) async fn record_batch(
     sim.tables.record_batch(execution, event, index, batch).await
 }
 
-pub(crate) async fn settle(ports: &Ports, settlement: &Settlement) -> Outside<()> {
+pub(crate) async fn settle(ports: &Ports, settlement: &Settlement) -> Outside<bool> {
     let sim = &ports.sim;
     match sim.flaw {
         Some(Flaw::EndNotFinal) => with_execution(sim, settlement, |e| {
@@ -271,12 +281,22 @@ pub(crate) async fn settle(ports: &Ports, settlement: &Settlement) -> Outside<()
         }
         _ => {}
     }
-    sim.tables.settle(settlement).await?;
+    let ended = sim.tables.settle(settlement).await?;
+    if sim.has(Flaw::ExpiresBeforeArchived) {
+        let expires = settlement.stop_date.plus(HISTORY);
+        sim.tables.state().expiring.insert(settlement.execution_arn.clone(), expires);
+    }
     if sim.has(Flaw::RoomNotFreed) {
         let (user, arn) = (settlement.user_id.clone(), settlement.execution_arn.clone());
         sim.tables.state().running.entry(user).or_default().insert(arn);
     }
-    Ok(())
+    Ok(ended || sim.has(Flaw::EndCountedByAll))
+}
+
+/// Whether a workflow that is listed for the reconciler is shown to it.
+pub(crate) fn is_listed(sim: &Sim, open: &OpenExecution) -> bool {
+    let told = |state: &State| state.executions.get(&open.execution_arn).is_some_and(Execution::is_told);
+    !(sim.has(Flaw::ListedUntilTold) && told(&sim.tables.state()))
 }
 
 fn with_execution(sim: &Sim, settlement: &Settlement, change: impl FnOnce(&mut Execution)) {

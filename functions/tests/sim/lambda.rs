@@ -19,6 +19,7 @@ use goal_activity_functions::finalize::Finalize;
 use goal_activity_functions::intake::Intake;
 use goal_activity_functions::launch::Launch;
 use goal_activity_functions::memory::samples;
+use goal_activity_functions::metrics::Facts;
 use goal_activity_functions::projector::Projector;
 use goal_activity_functions::reconcile::Reconcile;
 use goal_activity_functions::settle::{Conclude, Settle};
@@ -194,12 +195,17 @@ type Recorder = Settle<Ports, Ports, Ports, Ports, Ports, Ports>;
 fn intake(p: &Ports) -> Intake<Ports, Ports, Ports, Ports, Ports> {
     let state_machine = samples::state_machine();
     let [goals, tasks, executions, claims, clock] = [(); 5].map(|()| p.clone());
-    Intake { goals, tasks, executions, claims, clock, state_machine }
+    Intake { goals, tasks, executions, claims, clock, facts: facts(p), state_machine }
+}
+
+/// Counting is a line on standard output: no network that could fail, nothing that comes in between.
+fn facts(p: &Ports) -> Facts {
+    Arc::new(p.sim.tables.clone())
 }
 
 fn settle(p: &Ports) -> Recorder {
     let [executions, ledger, tasks, settlements, bus, clock] = [(); 6].map(|()| p.clone());
-    Settle { executions, ledger, tasks, settlements, bus, clock }
+    Settle { executions, ledger, tasks, settlements, bus, clock, facts: facts(p) }
 }
 
 fn conclude(p: &Ports) -> Conclude<Ports, Ports, Ports, Ports, Ports, Ports, Ports> {
@@ -219,7 +225,7 @@ pub(crate) fn launch(p: &Ports) -> Launch<Ports, Ports, Ports, Ports, Ports, Por
 
 pub(crate) fn worker(p: &Ports) -> Worker<Ports, Ports, Ports, Ports, Ports, Ports, Ports> {
     let [goals, ledger, generator, bus, callbacks, queue, clock] = [(); 7].map(|()| p.clone());
-    Worker { goals, ledger, generator, prices: Some(PRICES), bus, callbacks, queue, clock }
+    Worker { goals, ledger, generator, prices: Some(PRICES), bus, callbacks, queue, clock, facts: facts(p) }
 }
 
 pub(crate) fn finalize(p: &Ports) -> Finalize<Ports, Ports> {

@@ -289,11 +289,11 @@ impl SealLedger for Ports {
 }
 
 impl RecordProgress for Ports {
-    async fn record_started(&self, execution: &ExecutionArn, event: &str, at: Timestamp) -> Outside<()> {
+    async fn record_started(&self, execution: &ExecutionArn, event: &str, at: Timestamp) -> Outside<bool> {
         let write = || async {
-            self.tables().record_started(execution, event, at).await?;
+            let changed = self.tables().record_started(execution, event, at).await?;
             self.wrote(execution, &Write::Other);
-            Ok(())
+            Ok(changed)
         };
         self.call("record_started", execution.name(), write).await
     }
@@ -304,11 +304,11 @@ impl RecordProgress for Ports {
         event: &EventId,
         batch_index: u32,
         state: &BatchState,
-    ) -> Outside<()> {
+    ) -> Outside<bool> {
         let write = || async {
-            flaw::record_batch(&self.sim, execution, event, batch_index, state).await?;
+            let changed = flaw::record_batch(&self.sim, execution, event, batch_index, state).await?;
             self.wrote(execution, &Write::Other);
-            Ok(())
+            Ok(changed)
         };
         let about = format!("{}/{batch_index} seq {}", execution.name(), state.sequence);
         self.call("record_batch", about, write).await
@@ -371,12 +371,17 @@ impl ListOpen for Ports {
 }
 
 impl SettleExecution for Ports {
-    async fn settle(&self, settlement: &Settlement) -> Outside<()> {
+    async fn settle(&self, settlement: &Settlement) -> Outside<bool> {
         let arn = &settlement.execution_arn;
+        let first = std::sync::Mutex::new(None);
         let write = || async {
-            flaw::settle(self, settlement).await?;
+            if let Some(before) = *first.lock().unwrap() {
+                return Ok(before);
+            }
+            let ended = flaw::settle(self, settlement).await?;
+            *first.lock().unwrap() = Some(ended);
             self.wrote(arn, &Write::Other);
-            Ok(())
+            Ok(ended)
         };
         self.call("settle", format!("{} as {:?}", arn.name(), settlement.status), write).await
     }
