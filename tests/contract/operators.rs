@@ -1,32 +1,45 @@
 //! `Notify`.
 
-use goal_activity_core::notice::{Notice, Severity};
+use goal_activity_core::execution::{Execution, Status};
+use goal_activity_core::limits::AI_ATTEMPTS;
+use goal_activity_core::notice::{Severity, notice};
 use goal_activity_core::ports::Notify;
-use goal_activity_events::FinalStatus;
+use goal_activity_events::{FailedAction, FailureCode};
 
 use crate::backend::Services;
-use crate::given::{TEXT, execution, goal};
+use crate::given::{TEXT, at, execution, goal};
 
 on_all_services!(a_notice_arrives_as_it_was_sent);
 
+/// A workflow of eight actions, of which so many failed.
+fn ended(status: Status, failed: usize) -> Execution {
+    let accepted = execution(&goal(8), 1);
+    let failure = |action_id| FailedAction {
+        action_id,
+        code: FailureCode::AiTimeout,
+        // No text of a user, but as hard as one.
+        message: TEXT.to_owned(),
+        attempts: AI_ATTEMPTS,
+    };
+    let failed_actions: Vec<_> = accepted.action_ids.iter().take(failed).cloned().map(failure).collect();
+    let succeeded_actions = Some(8 - u32::try_from(failed).unwrap());
+    Execution { status, stop_date: Some(at(61)), succeeded_actions, failed_actions, ..accepted }
+}
+
 async fn a_notice_arrives_as_it_was_sent(on: &impl Services) {
-    let execution = execution(&goal(8), 1);
     let all = [
-        (Severity::Medium, FinalStatus::PartiallySucceeded),
-        (Severity::High, FinalStatus::Failed),
-        (Severity::High, FinalStatus::TimedOut),
+        (Severity::Medium, ended(Status::PartiallySucceeded, 1)),
+        (Severity::High, ended(Status::TimedOut, 2)),
+        (Severity::Critical, ended(Status::Failed, 8)),
     ];
-    let all = all.map(|(severity, status)| Notice {
-        severity,
-        status,
-        subject: format!("[{}] {}", severity.as_str(), "-".repeat(90 - severity.as_str().len())),
-        // Without what XML, in which it is sent, cannot say.
-        body: TEXT.replace('\u{0}', "").repeat(50),
-    });
-    for notice in &all {
-        on.topic().notify(&execution, notice).await.unwrap();
+    let mut notices = Vec::new();
+    for (severity, execution) in &all {
+        let notice = notice(execution).unwrap();
+        assert_eq!(notice.severity, *severity);
+        on.topic().notify(execution, &notice).await.unwrap();
+        notices.push(notice);
     }
     let mut arrived = on.notices(all.len()).await;
-    arrived.sort_by_key(|notice| all.iter().position(|n| n.status == notice.status));
-    assert_eq!(arrived, all);
+    arrived.sort_by_key(|notice| notice.severity);
+    assert_eq!(arrived, notices);
 }

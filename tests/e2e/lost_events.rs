@@ -4,28 +4,29 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use goal_activity_core::keys;
-use goal_activity_events::ExecutionArn;
-use goal_activity_tests::{Chart, Stack, eventually};
+use goal_activity_core::limits::NOTICE_WITHIN;
+use goal_activity_core::ports::Clock;
+use goal_activity_events::{ExecutionArn, GoalId};
+use goal_activity_functions::clock::SystemClock;
+use goal_activity_tests::{Chart, Stack, User, eventually, within};
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
 use crate::least_privilege::start;
+
+/// Held by who lets the reconciler run by hand, or waits for it to run by itself.
+static RECONCILER: Mutex<()> = Mutex::const_new(());
 
 fn key(arn: &ExecutionArn) -> HashMap<String, AttributeValue> {
     let text = |value: &str| AttributeValue::S(value.to_owned());
     [(keys::EXECUTION_ARN.into(), text(arn.as_str())), (keys::ITEM.into(), text(keys::EXECUTION))].into()
 }
 
-/// The rules are shared by all tests and stay as they are. Here the record is out of the way while the events come, so that
-/// they change nothing; `finalize` does not find it either.
-#[tokio::test]
-async fn p7_a_workflow_whose_events_are_lost_is_settled_by_the_reconciler_from_the_ledger() {
-    let stack = Stack::open().await;
-    let user = stack.user().await;
-    let slow = Chart::of(9).script("a-1-2", "fail").script("a-1-3", "latency-ms=2000");
-    let goal = stack.goal(&user, slow).await;
-    let completions = stack.hear_events("WorkflowCompleted", &goal).await;
-    let notices = stack.hear_notices(&goal).await;
-    let arn = user.started(&goal).await;
+/// A workflow whose AI takes a while and refuses one action, and whose end nothing tells: it has ended in Step Functions, and its
+/// record does not say so. The rules are shared by all tests and stay as they are: the record is out of the way while the events
+/// come, so that they change nothing; `finalize` does not find it either.
+async fn ended_unseen(stack: &Stack, user: &User, goal: &GoalId) -> ExecutionArn {
+    let arn = user.started(goal).await;
     let (db, table) = (stack.dynamodb(), stack.output("ExecutionsTableName"));
     let record = eventually("a running workflow", || async {
         let get = db.get_item().table_name(table).set_key(Some(key(&arn))).consistent_read(true);
@@ -34,17 +35,47 @@ async fn p7_a_workflow_whose_events_are_lost_is_settled_by_the_reconciler_from_t
     })
     .await;
     db.delete_item().table_name(table).set_key(Some(key(&arn))).send().await.unwrap();
-    eventually("the end of the execution", || async {
-        let execution = stack.sfn().describe_execution().execution_arn(arn.as_str()).send().await.unwrap();
-        (execution.status().as_str() != "RUNNING").then_some(())
-    })
-    .await;
+    eventually("the end of the execution", || async { stack.ended_at(&arn).await }).await;
     // What comes after this restores nothing: all events were there before.
     eventually("a projector without work", || async { stack.is_empty("ProjectionQueueUrl").await.then_some(()) }).await;
     db.put_item().table_name(table).set_item(Some(record)).send().await.unwrap();
     let open = user.status(&arn).await.body;
     assert_eq!((&open["status"], open.get("stopDate")), (&json!("RUNNING"), None), "{open}");
+    arn
+}
 
+fn slow() -> Chart {
+    Chart::of(9).script("a-1-2", "fail").script("a-1-3", "latency-ms=2000")
+}
+
+/// By the schedule alone, as it is deployed: every minute, and half a minute later.
+#[tokio::test]
+async fn p7_the_operators_are_told_within_a_minute_of_an_end_whose_events_are_lost() {
+    let stack = Stack::open().await;
+    let user = stack.user().await;
+    let goal = stack.goal(&user, slow()).await;
+    let notices = stack.hear_notices(&goal).await;
+    let alone = RECONCILER.lock().await;
+    let arn = ended_unseen(&stack, &user, &goal).await;
+    let ended = stack.ended_at(&arn).await.unwrap();
+    let notice = within(2 * NOTICE_WITHIN, "a notice to the operators", || async { notices.heard().await.pop() }).await;
+    let after = SystemClock.now().since(ended);
+    drop(alone);
+    println!("the operators were told {:.1} s after an end whose events were lost", after.as_secs_f64());
+    assert_eq!(notice["MessageAttributes"]["status"]["Value"], "PARTIALLY_SUCCEEDED");
+    assert!(after <= NOTICE_WITHIN, "after {after:?}");
+    assert_eq!(user.ended(&arn).await["status"], "PARTIALLY_SUCCEEDED");
+}
+
+#[tokio::test]
+async fn p7_a_workflow_whose_events_are_lost_is_settled_by_the_reconciler_from_the_ledger() {
+    let stack = Stack::open().await;
+    let user = stack.user().await;
+    let goal = stack.goal(&user, slow()).await;
+    let completions = stack.hear_events("WorkflowCompleted", &goal).await;
+    let notices = stack.hear_notices(&goal).await;
+    let _alone = RECONCILER.lock().await;
+    let arn = ended_unseen(&stack, &user, &goal).await;
     let end = eventually("the end of the workflow", || async {
         assert_eq!(stack.reconcile().await["failed"], 0);
         let status = user.status(&arn).await.body;
@@ -76,6 +107,7 @@ async fn p7_a_start_that_was_never_announced_is_announced_by_the_reconciler() {
     let arn = problem["executionArn"].as_str().unwrap().parse().unwrap();
     assert_eq!(user.status(&arn).await.body["status"], "PENDING");
 
+    let _alone = RECONCILER.lock().await;
     eventually("a workflow that is announced", || async {
         stack.reconcile().await;
         (user.status(&arn).await.body["status"] != "PENDING").then_some(())

@@ -7,10 +7,12 @@
     reason = "a failed expectation is how a test reports"
 )]
 
+mod alerts;
 mod all_good;
 mod authorisation;
 mod cancel;
 mod dead_letters;
+mod freshness;
 mod goalctl;
 mod history;
 mod idempotency_key;

@@ -1,5 +1,5 @@
 use goal_activity_tests::{Chart, Stack};
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[tokio::test]
 async fn p5_one_failing_action_costs_only_itself_and_is_reported_everywhere() {
@@ -27,10 +27,16 @@ async fn p5_one_failing_action_costs_only_itself_and_is_reported_everywhere() {
     let completed = completions.first("WorkflowCompleted").await;
     assert_eq!(completed["detail"]["failedActions"][0]["actionId"], "a-4-5");
     let notice = notices.first("a notice to the operators").await;
-    let text = notice["Message"].as_str().unwrap();
-    for part in [arn.as_str(), goal.as_str(), "a-4-5", "63 of 64"] {
-        assert!(text.contains(part), "{part:?} is missing in:\n{text}");
-    }
+    assert_eq!(
+        notice["Subject"].as_str().map(|s| s.starts_with("[MEDIUM] Goal activity partially failed: 1 of 64")),
+        Some(true)
+    );
+    let told: Value = serde_json::from_str(notice["Message"].as_str().unwrap()).unwrap();
+    assert_eq!((&told["executionArn"], &told["goalId"]), (&json!(arn), &json!(goal)), "{told}");
+    assert_eq!((&told["succeededActions"], &told["totalActions"]), (&json!(63), &json!(64)), "{told}");
+    assert_eq!(told["reasons"], json!([{ "code": "AI_REJECTED", "actions": 1 }]));
+    assert_eq!(told["firstFailures"][0]["actionId"], "a-4-5");
+    assert!(told["links"]["guide"].as_str().unwrap().ends_with("#a-workflow-failed"), "{told}");
     assert_eq!(notice["MessageAttributes"]["severity"]["Value"], "MEDIUM");
     assert_eq!(notices.heard().await.len(), 1, "one notice");
     assert_eq!(stack.goal_row(&goal).await["status"], "partial");
@@ -55,7 +61,8 @@ async fn p5_a_workflow_of_nothing_but_failures_fails() {
     assert_eq!(stack.goal_row(&goal).await["status"], "failed");
     assert!(user.tasks(&goal).await.is_empty());
     let notice = notices.first("a notice to the operators").await;
-    assert_eq!(notice["MessageAttributes"]["severity"]["Value"], "HIGH");
+    // The AI refused everything, in two batches: the next workflow will fare alike.
+    assert_eq!(notice["MessageAttributes"]["severity"]["Value"], "CRITICAL");
 }
 
 #[tokio::test]

@@ -13,13 +13,13 @@ use crate::{Stack, eventually};
 pub struct Listener {
     sqs: aws_sdk_sqs::Client,
     queue: String,
-    /// Only what is about this one.
-    goal: Option<GoalId>,
+    /// Only what names this.
+    about: Option<String>,
     heard: Mutex<Vec<Value>>,
 }
 
 impl Listener {
-    async fn new(stack: &Stack, goal: &GoalId) -> (Self, String) {
+    async fn new(stack: &Stack, about: &str) -> (Self, String) {
         let sqs = stack.sqs();
         let created = sqs.create_queue().queue_name(format!("listener-{}", Uuid::new_v4())).send().await;
         let queue = created.expect("a queue can be made").queue_url.expect("a queue has a URL");
@@ -30,16 +30,16 @@ impl Listener {
             .and_then(|a| a.get(&QueueAttributeName::QueueArn))
             .expect("a queue has an ARN")
             .clone();
-        (Self { sqs, queue, goal: Some(goal.clone()), heard: Mutex::default() }, arn)
+        (Self { sqs, queue, about: Some(about.to_owned()), heard: Mutex::default() }, arn)
     }
 
     /// To a queue that is there already, and that nobody else reads.
     pub(crate) fn to_queue(stack: &Stack, queue: &str) -> Self {
-        Self { sqs: stack.sqs(), queue: stack.output(queue).to_owned(), goal: None, heard: Mutex::default() }
+        Self { sqs: stack.sqs(), queue: stack.output(queue).to_owned(), about: None, heard: Mutex::default() }
     }
 
     pub(crate) async fn to_events(stack: &Stack, detail_type: &str, goal: &GoalId) -> Self {
-        let (listener, arn) = Self::new(stack, goal).await;
+        let (listener, arn) = Self::new(stack, goal.as_str()).await;
         let (events, bus) = (stack.eventbridge(), stack.output("EventBusName"));
         let rule = format!("listener-{}", Uuid::new_v4());
         let pattern = json!({ "detail-type": [detail_type], "detail": { "goalId": [goal] } });
@@ -51,8 +51,9 @@ impl Listener {
         listener
     }
 
-    pub(crate) async fn to_notices(stack: &Stack, goal: &GoalId) -> Self {
-        let (listener, arn) = Self::new(stack, goal).await;
+    /// To what the operators get, with these attributes of a subscription.
+    pub(crate) async fn to_alerts(stack: &Stack, about: &str, subscription: &[(&str, &str)]) -> Self {
+        let (listener, arn) = Self::new(stack, about).await;
         let topic = stack.output("AlertTopicArn");
         let statement = json!({
             "Effect": "Allow", "Principal": { "Service": "sns.amazonaws.com" }, "Action": "sqs:SendMessage",
@@ -63,6 +64,7 @@ impl Listener {
         let set = set.attributes(QueueAttributeName::Policy, policy.to_string());
         set.send().await.expect("a queue can be opened to a topic");
         let subscribe = stack.sns().subscribe().topic_arn(topic).protocol("sqs").endpoint(arn);
+        let subscribe = subscription.iter().fold(subscribe, |all, (name, value)| all.attributes(*name, *value));
         subscribe.send().await.expect("a topic can be subscribed to");
         listener
     }
@@ -73,7 +75,7 @@ impl Listener {
         let messages = receive.send().await.expect("a queue can be read").messages.unwrap_or_default();
         for message in messages {
             let body: Value = serde_json::from_str(message.body().unwrap_or_default()).expect("a JSON message");
-            if self.goal.as_ref().is_none_or(|goal| body.to_string().contains(goal.as_str())) {
+            if self.about.as_ref().is_none_or(|about| body.to_string().contains(about)) {
                 self.heard.lock().expect("one reader").push(body);
             }
             let handle = message.receipt_handle().unwrap_or_default();

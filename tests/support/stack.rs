@@ -2,9 +2,11 @@ use std::collections::HashMap;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::Credentials;
+use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::QueueAttributeName as Attribute;
+use goal_activity_core::keys;
 use goal_activity_events::publisher::{EventBridge, OutgoingEvent, Publisher};
-use goal_activity_events::{Detail, ExecutionArn, GoalId};
+use goal_activity_events::{Detail, ExecutionArn, GoalId, Timestamp};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -12,6 +14,7 @@ use crate::api::User;
 use crate::goals::{self, Chart};
 use crate::issuer::Issuer;
 use crate::listener::Listener;
+use crate::signed;
 
 /// Where everything is deployed.
 pub(crate) const REGION: &str = "us-east-1";
@@ -144,6 +147,22 @@ impl Stack {
         arns.map(|e| e.execution_arn().parse().expect("an execution ARN")).collect()
     }
 
+    /// When an execution ended in Step Functions, if it has.
+    pub async fn ended_at(&self, arn: &ExecutionArn) -> Option<Timestamp> {
+        let described = self.sfn().describe_execution().execution_arn(arn.as_str()).send().await;
+        let ended = described.expect("an execution that is known").stop_date?;
+        Some(Timestamp::from_millis(ended.to_millis().expect("a moment of this age")))
+    }
+
+    /// The attributes of a workflow's record.
+    pub async fn execution_row(&self, arn: &ExecutionArn) -> serde_json::Value {
+        let text = |value: &str| AttributeValue::S(value.to_owned());
+        let get = self.dynamodb().get_item().table_name(self.output("ExecutionsTableName")).consistent_read(true);
+        let get = get.key(keys::EXECUTION_ARN, text(arn.as_str())).key(keys::ITEM, text(keys::EXECUTION));
+        let item = get.send().await.expect("a record that can be read").item.expect("a record that is there");
+        serde_dynamo::from_item(item).expect("a row of the executions")
+    }
+
     /// Whether a queue, by the name of its output, has no message, not even one that somebody has in hand or that comes
     /// later.
     pub async fn is_empty(&self, queue: &str) -> bool {
@@ -181,6 +200,23 @@ impl Stack {
 
     /// Hears every notice to the operators about that goal, from now on.
     pub async fn hear_notices(&self, goal: &GoalId) -> Listener {
-        Listener::to_notices(self, goal).await
+        Listener::to_alerts(self, goal.as_str(), &[]).await
+    }
+
+    /// Hears what the operators get that names this, from now on, by a subscription with these attributes.
+    pub async fn hear_alerts(&self, about: &str, subscription: &[(&str, &str)]) -> Listener {
+        Listener::to_alerts(self, about, subscription).await
+    }
+
+    /// Counts values of one of the pipeline's own metrics, as its log would on AWS: the emulator does not read it there.
+    pub async fn count(&self, metric: &str, values: &[f64]) {
+        let values: String = values.iter().enumerate().fold(String::new(), |all, (i, value)| {
+            let member = format!("&MetricData.member.{}", i + 1);
+            format!("{all}{member}.MetricName={metric}{member}.Value={value}")
+        });
+        let body = format!("Action=PutMetricData&Version=2010-08-01&Namespace=GoalActivity{values}");
+        let request = self.http.post(self.endpoint()).header("Content-Type", "application/x-www-form-urlencoded");
+        let answer = signed::send("monitoring", &root(), request.body(body)).await;
+        assert!(answer.status().is_success(), "{:?}", answer.text().await);
     }
 }

@@ -120,7 +120,8 @@ pub type AwsConclude = Conclude<Executions, Ledger, Tasks, Settlements, Bus, Sys
 
 /// The end of workflows over what the configuration names.
 pub fn conclude(aws: &Connection, config: &config::Conclude) -> AwsConclude {
-    let config::Conclude { goals_table, tasks_table, executions_table, event_bus, alert_topic, operations_guide } = config;
+    let config::Conclude { goals_table, tasks_table, executions_table, event_bus, alert_topic, operations_guide } =
+        config;
     let settle = settle(aws, goals_table, tasks_table, executions_table, event_bus);
     Conclude { settle, operators: Topic::new(aws, alert_topic, operations_guide) }
 }

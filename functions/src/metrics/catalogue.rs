@@ -51,7 +51,6 @@ impl Dimension {
     }
 }
 
-
 macro_rules! metrics {
     ($($name:ident $unit:ident $dimensions:expr, $meaning:literal, $counted:literal;)*) => {
         /// A metric, named as in CloudWatch.

@@ -31,10 +31,9 @@ impl Measured {
             ])
             .failed(*failure),
             Fact::AiAsked { failure, usage } => asked(*failure, usage, ai),
-            Fact::BatchAnswered { wait, duration } => Self::new(vec![
-                (Metric::BatchQueueWait, millis(*wait)),
-                (Metric::BatchDuration, millis(*duration)),
-            ]),
+            Fact::BatchAnswered { wait, duration } => {
+                Self::new(vec![(Metric::BatchQueueWait, millis(*wait)), (Metric::BatchDuration, millis(*duration))])
+            }
             Fact::TokenStale => Self::new(vec![(Metric::StaleTokens, one())]),
             Fact::Reconciled { checked, failed } => Self::new(vec![
                 (Metric::ReconcilerRuns, one()),
@@ -86,10 +85,8 @@ fn ended(status: FinalStatus, duration: Duration, not_processed: u32) -> Measure
 }
 
 fn asked(failure: Option<FailureCode>, usage: &Usage, ai: &Ai) -> Measured {
-    let mut values = vec![
-        (Metric::AiLatency, number(usage.latency_ms)),
-        (Metric::AiCallFailed, flag(failure.is_some())),
-    ];
+    let mut values =
+        vec![(Metric::AiLatency, number(usage.latency_ms)), (Metric::AiCallFailed, flag(failure.is_some()))];
     // An AI that does not count its tokens has not used none.
     if usage.input_tokens > 0 || usage.output_tokens > 0 {
         values.push((Metric::AiInputTokens, number(usage.input_tokens)));

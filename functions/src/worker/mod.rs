@@ -264,8 +264,12 @@ where
                 let (wait, duration) = (began.since(batch.enqueued_at), self.clock.now().since(batch.enqueued_at));
                 self.facts.count(Fact::BatchAnswered { wait, duration });
                 log!(
-                    info, batch, succeeded = answer.succeeded, failed = answer.failed,
-                    durationMs = duration.as_millis(), "batch answered"
+                    info,
+                    batch,
+                    succeeded = answer.succeeded,
+                    failed = answer.failed,
+                    durationMs = duration.as_millis(),
+                    "batch answered"
                 );
             }
             Answered::Stale => {

@@ -3,7 +3,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_sdk_eventbridge::types::Target;
 use aws_sdk_sqs::types::{Message, QueueAttributeName};
-use goal_activity_core::notice::{Notice, Severity};
+use goal_activity_core::notice::Notice;
 use goal_activity_core::ports::{Clock, Event};
 use goal_activity_events::{BatchAnswer, Envelope, ExecutionArn, SOURCE, StateMachineArn, TaskToken, Timestamp};
 use goal_activity_functions::aws::{Bus, Callbacks, Connection, Machine, Queue, Topic};
@@ -15,6 +15,8 @@ use uuid::Uuid;
 
 use super::{Emulator, Services};
 
+/// Where notices link to.
+const GUIDE: &str = "https://docs.example/OPERATIONS.md";
 /// How long something that must not come is waited for.
 const QUIET: i32 = 1;
 
@@ -68,7 +70,7 @@ impl AwsServices {
             machine: Machine::new(&aws),
             callbacks: Callbacks::new(&aws),
             bus: Bus::new(&aws, bus),
-            topic: Topic::new(&aws, topic),
+            topic: Topic::new(&aws, topic, GUIDE),
             queue: Queue::new(&aws, &messages),
             state_machine: clients.new_state_machine(&asked).await,
             questions: Questions { queue: asked, asked: Mutex::default() },
@@ -175,19 +177,17 @@ fn event(body: Value) -> Event {
     }
 }
 
+/// As a program reads it, with what mail programs and filters see.
 fn notice(body: Value) -> Notice {
-    let text = |field: &str| body[field].as_str().expect("a text").to_owned();
+    let text = body["Message"].as_str().expect("a text");
+    let notice: Notice = serde_json::from_str(text).expect("a notice as JSON");
+    assert_eq!((body["Subject"].as_str(), text), {
+        let expected = notice.message(GUIDE);
+        (Some(&*expected.subject), &*expected.json)
+    });
     let attribute = |name: &str| body["MessageAttributes"][name]["Value"].clone();
-    Notice {
-        severity: match attribute("severity").as_str() {
-            Some("MEDIUM") => Severity::Medium,
-            Some("HIGH") => Severity::High,
-            other => panic!("a severity that there is not: {other:?}"),
-        },
-        status: serde_json::from_value(attribute("status")).expect("a final status"),
-        subject: text("Subject"),
-        body: text("Message"),
-    }
+    assert_eq!((attribute("severity"), attribute("status")), (json!(notice.severity), json!(notice.status)));
+    notice
 }
 
 impl Services for AwsServices {

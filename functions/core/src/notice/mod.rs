@@ -186,7 +186,8 @@ pub(crate) mod tests {
 
     #[test]
     fn refusals_for_good_in_two_batches_and_nothing_else_are_critical() {
-        let refused = |places: &[usize]| places.iter().map(|i| failed(*i, FailureCode::AiRejected, 1)).collect::<Vec<_>>();
+        let refused =
+            |places: &[usize]| places.iter().map(|i| failed(*i, FailureCode::AiRejected, 1)).collect::<Vec<_>>();
         assert_eq!(severity(Status::PartiallySucceeded, refused(&[0, 1, 7])), Severity::Medium, "one batch");
         assert_eq!(severity(Status::PartiallySucceeded, refused(&[7, 8])), Severity::Critical);
         let mut mixed = refused(&[0, 8, 16]);
@@ -198,7 +199,8 @@ pub(crate) mod tests {
 
     #[test]
     fn reasons_are_counted_and_the_most_frequent_comes_first() {
-        let codes = [FailureCode::ActionGone, FailureCode::AiTimeout, FailureCode::BatchDeadline, FailureCode::AiTimeout];
+        let codes =
+            [FailureCode::ActionGone, FailureCode::AiTimeout, FailureCode::BatchDeadline, FailureCode::AiTimeout];
         let failed = codes.into_iter().enumerate().map(|(i, code)| failed(i, code, 1)).collect();
         let counted: Vec<_> = notice(&ended(Status::PartiallySucceeded, failed)).unwrap().reasons;
         assert_eq!(

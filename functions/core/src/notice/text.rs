@@ -245,7 +245,9 @@ mod tests {
             let heading = format!("\n## {}\n", section.replace('-', " "));
             assert!(GUIDE_TEXT.to_lowercase().contains(&heading), "no section {section}");
         }
-        let shown = GUIDE_TEXT.split("```json\n").find_map(|part| part.split("```").next().filter(|b| b.contains("firstFailures")));
+        let shown = GUIDE_TEXT
+            .split("```json\n")
+            .find_map(|part| part.split("```").next().filter(|b| b.contains("firstFailures")));
         let shown: serde_json::Value = serde_json::from_str(shown.expect("a notice in the guide")).unwrap();
         let made: serde_json::Value = serde_json::from_str(&told(Status::PartiallySucceeded, 1).1.json).unwrap();
         assert_eq!(shown, made);
