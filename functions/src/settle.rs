@@ -12,6 +12,7 @@ use goal_activity_core::ports::{
 use goal_activity_events::{ExecutionArn, FailureCode, Timestamp};
 
 use crate::metrics::Facts;
+use crate::telemetry::millis;
 
 /// How often an end is decided anew when somebody else decides at the same time. A cancellation can come in between once;
 /// after it, nothing can.
@@ -116,7 +117,7 @@ where
                 succeeded = tally.succeeded, failed = tally.failed.len(), notProcessed = not_processed,
                 attempts = tally.usage.attempts, inputTokens = tally.usage.input_tokens,
                 outputTokens = tally.usage.output_tokens, costMicroUsd = tally.usage.cost_micro_usd,
-                durationMs = duration.as_millis(), "workflow ended"
+                durationMs = millis(duration), "workflow ended"
             );
         }
         Ok(written)
@@ -129,6 +130,10 @@ where
             && let Some(event) = completed_event(execution)
         {
             self.bus.publish(Event::Completed(event)).await?;
+            tracing::info!(
+                executionArn = %execution.execution_arn, goalId = %execution.goal_id, status = %execution.status,
+                "end published"
+            );
         }
         if notice(execution).is_none() {
             self.settlements.mark_told(&execution.execution_arn, self.clock.now()).await?;

@@ -1,5 +1,7 @@
 //! Logs: one JSON line per meaningful step, on standard output, where Lambda takes it from.
 
+use std::time::Duration;
+
 use tracing::Subscriber;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -14,6 +16,11 @@ use crate::config;
 pub fn start() {
     let filter = config::log_level().parse().unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO));
     tracing_subscriber::registry().with(lines(std::io::stdout).with_filter(filter)).init();
+}
+
+/// A time as a field of a line. `as_millis` alone is a `u128`, which would become a text.
+pub(crate) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Log lines as they are everywhere, to that writer.

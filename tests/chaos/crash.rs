@@ -61,12 +61,12 @@ async fn p3_another_worker_takes_over_within_75_s_and_does_only_what_has_no_outc
     assert!(began.since(killed) <= TAKEOVER, "taken over after {:?}", began.since(killed));
     assert_eq!(user.ended(&arn).await["status"], "SUCCEEDED");
 
-    // The second worker has asked the AI for nothing else.
+    // The second worker has saved nothing else.
     let generated = eventually("what the second worker has logged", || async {
-        let lines = stack.logged("WorkerFunction", "action generated").await;
-        let ours = lines.into_iter().filter(|line| line["execution_arn"] == arn.as_str());
+        let lines = stack.logged("WorkerFunction", "action saved").await;
+        let ours = lines.into_iter().filter(|line| line["executionArn"] == arn.as_str());
         let late = ours.filter(|line| line["timestamp"].as_str().unwrap().parse::<Timestamp>().unwrap() > killed);
-        let mut actions: Vec<_> = late.map(|line| line["action_id"].as_str().unwrap().to_owned()).collect();
+        let mut actions: Vec<_> = late.map(|line| line["actionId"].as_str().unwrap().to_owned()).collect();
         actions.sort();
         (actions.len() >= 4).then_some(actions)
     })

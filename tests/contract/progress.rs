@@ -22,13 +22,15 @@ on_all_tables!(
     a_cancelled_execution_still_shows_its_progress,
 );
 
-async fn start(on: &impl Tables, execution: &Execution, event: &str) {
-    on.executions().record_started(&execution.execution_arn, event, at(5)).await.unwrap();
+/// Whether that has changed something.
+async fn start(on: &impl Tables, execution: &Execution, event: &str) -> bool {
+    on.executions().record_started(&execution.execution_arn, event, at(5)).await.unwrap()
 }
 
-async fn tell(on: &impl Tables, execution: &Execution, event: &str, index: u32, state: &BatchState) {
+/// Whether that has changed something.
+async fn tell(on: &impl Tables, execution: &Execution, event: &str, index: u32, state: &BatchState) -> bool {
     let event: EventId = event.parse().unwrap();
-    on.executions().record_batch(&execution.execution_arn, &event, index, state).await.unwrap();
+    on.executions().record_batch(&execution.execution_arn, &event, index, state).await.unwrap()
 }
 
 fn started() -> TimelineEntry {
@@ -37,11 +39,11 @@ fn started() -> TimelineEntry {
 
 async fn a_start_is_noted_once(on: &impl Tables) {
     let (_, mut execution) = claimed(on, 8).await;
-    start(on, &execution, "event-1").await;
+    assert!(start(on, &execution, "event-1").await);
     execution.status = Status::Running;
     execution.timeline.insert("event-1".into(), started());
     assert_eq!(found(on, &execution).await, execution);
-    start(on, &execution, "event-1").await;
+    assert!(!start(on, &execution, "event-1").await);
     on.executions().record_started(&execution.execution_arn, "event-2", at(6)).await.unwrap();
     assert_eq!(found(on, &execution).await, execution);
 }
@@ -56,8 +58,8 @@ async fn a_start_that_is_told_late_changes_nothing(on: &impl Tables) {
 
 async fn progress_of_an_execution_that_is_not_there_makes_none(on: &impl Tables) {
     let execution = execution(&goal(8), 1);
-    start(on, &execution, "event-1").await;
-    tell(on, &execution, "event-2", 0, &batch_state(1, 8, &[])).await;
+    assert!(!start(on, &execution, "event-1").await);
+    assert!(!tell(on, &execution, "event-2", 0, &batch_state(1, 8, &[])).await);
     assert_eq!(on.executions().find_execution(&execution.execution_arn).await.unwrap(), None);
 }
 
@@ -73,9 +75,9 @@ async fn the_first_state_of_a_batch_shows_that_the_execution_runs(on: &impl Tabl
 async fn p6_only_a_later_state_of_a_batch_is_taken_over(on: &impl Tables) {
     let (_, mut execution) = claimed(on, 8).await;
     let known = batch_state(10, 4, &["a-1-8"]);
-    tell(on, &execution, "event-1", 0, &known).await;
+    assert!(tell(on, &execution, "event-1", 0, &known).await);
     for (event, sequence) in [("event-2", 10), ("event-3", 9), ("event-4", 2)] {
-        tell(on, &execution, event, 0, &batch_state(sequence, 7, &["a-1-1"])).await;
+        assert!(!tell(on, &execution, event, 0, &batch_state(sequence, 7, &["a-1-1"])).await);
     }
     execution.status = Status::Running;
     execution.batches.insert("0".into(), known);
@@ -135,8 +137,8 @@ async fn p4_nothing_is_noted_after_the_end(on: &impl Tables) {
         let (_, execution) = claimed(on, 8).await;
         on.settlements().settle(&settlement(&execution, end)).await.unwrap();
         let ended = found(on, &execution).await;
-        start(on, &execution, "event-1").await;
-        tell(on, &execution, "event-2", 0, &batch_state(8, 8, &[])).await;
+        assert!(!start(on, &execution, "event-1").await);
+        assert!(!tell(on, &execution, "event-2", 0, &batch_state(8, 8, &[])).await);
         assert_eq!(found(on, &execution).await, ended, "{end:?}");
     }
 }

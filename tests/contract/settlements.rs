@@ -32,8 +32,13 @@ const ENDS: [FinalStatus; 5] = [
     FinalStatus::Aborted,
 ];
 
+/// Whether this has ended the execution.
+async fn settles(on: &impl Tables, end: &Settlement) -> bool {
+    on.settlements().settle(end).await.unwrap()
+}
+
 async fn settle(on: &impl Tables, end: &Settlement) {
-    on.settlements().settle(end).await.unwrap();
+    assert!(settles(on, end).await, "{:?}", end.status);
 }
 
 /// How the execution is stored once it has ended like this.
@@ -65,7 +70,7 @@ async fn an_end_is_recorded_and_frees_the_goal(on: &impl Tables) {
 /// Settles in a way that must change nothing.
 async fn changes_nothing(on: &impl Tables, goal: &Goal, execution: &Execution, end: &Settlement) {
     let before = (found(on, execution).await, stored_goal(on, goal).await);
-    settle(on, end).await;
+    assert!(!settles(on, end).await, "{:?}", end.status);
     assert_eq!((found(on, execution).await, stored_goal(on, goal).await), before, "{:?}", end.status);
 }
 
@@ -121,12 +126,12 @@ async fn an_execution_ends_though_its_goal_is_gone(on: &impl Tables) {
 async fn an_execution_ends_though_another_has_its_goal(on: &impl Tables) {
     let (goal, execution) = claimed(on, 8).await;
     let mut taken = stored_goal(on, &goal).await.unwrap();
-    for claimed_by in [None, Some(crate::given::execution(&goal, 2).execution_arn)] {
+    for (claimed_by, first) in [(None, true), (Some(crate::given::execution(&goal, 2).execution_arn), false)] {
         taken.head.claimed_by = claimed_by;
         taken.head.status = GoalStatus::Paused;
         on.put_goal(&taken).await;
         let end = settlement(&execution, FinalStatus::Succeeded);
-        settle(on, &end).await;
+        assert_eq!(settles(on, &end).await, first);
         assert_eq!(found(on, &execution).await, ended(&execution, &end));
         assert_eq!(stored_goal(on, &goal).await.as_ref(), Some(&taken));
     }
@@ -137,7 +142,7 @@ async fn the_end_of_an_execution_that_is_not_there_is_nothing(on: &impl Tables) 
     let execution = execution(&goal, 1);
     goal.head.claimed_by = Some(execution.execution_arn.clone());
     on.put_goal(&goal).await;
-    settle(on, &settlement(&execution, FinalStatus::Succeeded)).await;
+    assert!(!settles(on, &settlement(&execution, FinalStatus::Succeeded)).await);
     assert_eq!(on.executions().find_execution(&execution.execution_arn).await.unwrap(), None);
     assert_eq!(stored_goal(on, &goal).await, Some(goal));
 }
@@ -145,9 +150,11 @@ async fn the_end_of_an_execution_that_is_not_there_is_nothing(on: &impl Tables) 
 async fn p4_of_ends_at_once_one_is_recorded(on: &impl Tables) {
     let (goal, execution) = claimed(on, 8).await;
     let ends: Vec<_> = ENDS.into_iter().map(|status| settlement(&execution, status)).collect();
-    join_all(ends.iter().map(|end| settle(on, end))).await;
+    let answers = join_all(ends.iter().map(|end| settles(on, end))).await;
     let read = found(on, &execution).await;
     let won = ends.iter().find(|end| read.status == end.status.into()).expect("one that is recorded");
+    let told: Vec<_> = ends.iter().zip(answers).filter(|(_, by_this)| *by_this).map(|(end, _)| end).collect();
+    assert_eq!(told, [won]);
     assert_eq!(read, ended(&execution, won));
     let head = stored_goal(on, &goal).await.unwrap().head;
     assert_eq!((head.claimed_by, head.status), (None, won.goal_status));

@@ -21,6 +21,7 @@ mod large_texts;
 mod least_privilege;
 mod lost_events;
 mod malformed_messages;
+mod observability;
 mod openapi;
 mod other_services;
 mod partial_failure;

@@ -128,6 +128,35 @@ mod tests {
     /// Where the committed catalogue is.
     const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/metrics.json");
 
+    /// Where the documented table is, and between what.
+    const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/OBSERVABILITY.md");
+    const MARKS: [&str; 2] = ["<!-- metrics -->\n", "<!-- /metrics -->\n"];
+
+    fn row(metric: Metric) -> String {
+        let names =
+            |set: &&[Dimension]| set.iter().map(|d| format!("`{}`", d.name())).collect::<Vec<_>>().join(" and ");
+        let sets = metric.dimensions().iter().map(names);
+        let sets: Vec<_> = sets.map(|set| if set.is_empty() { "none".to_owned() } else { set }).collect();
+        let (name, meaning, counted) = (metric.name(), metric.meaning(), metric.counted());
+        format!("| `{name}` | {:?} | {} | {meaning} | {counted} |\n", metric.unit(), sets.join("; "))
+    }
+
+    #[test]
+    #[allow(clippy::disallowed_methods, reason = "the switch of `cargo xtask schemas`")]
+    fn the_committed_table_is_that_of_the_code() {
+        let rows: String = Metric::ALL.iter().copied().map(row).collect();
+        let head = "| Metric | Unit | Dimensions | Its value is | Counted once for every |\n|---|---|---|---|---|\n";
+        let page = std::fs::read_to_string(PAGE).unwrap();
+        let (before, rest) = page.split_once(MARKS[0]).unwrap();
+        let (_, after) = rest.split_once(MARKS[1]).unwrap();
+        let made = [before, MARKS[0], "\n", head, &rows, "\n", MARKS[1], after].concat();
+        if std::env::var_os("UPDATE_SCHEMAS").is_some() {
+            std::fs::write(PAGE, &made).unwrap();
+        }
+        let committed = std::fs::read_to_string(PAGE).unwrap();
+        assert!(committed == made, "{PAGE} is not what the code says: run `cargo xtask schemas`");
+    }
+
     fn described(metric: Metric) -> Value {
         json!({
             "name": metric.name(), "unit": metric.unit(), "dimensions": metric.dimensions(),

@@ -6,6 +6,7 @@ use metrique_writer_core::Observation;
 
 use super::Ai;
 use super::catalogue::{Dimension, Metric};
+use crate::telemetry;
 
 /// What a fact means in metrics.
 pub(super) struct Measured {
@@ -123,7 +124,7 @@ fn number(value: impl Into<u64>) -> Observation {
 }
 
 fn millis(time: Duration) -> Observation {
-    number(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+    number(telemetry::millis(time))
 }
 
 fn dollars(micro_usd: u64) -> Observation {

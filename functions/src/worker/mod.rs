@@ -32,6 +32,7 @@ use goal_activity_events::{ActionId, BatchAnswer, BatchMessage, FailureCode, Tim
 
 use crate::metrics::Facts;
 use crate::queue::{HandleMessage, HideMessage, Message, MessageError};
+use crate::telemetry::{millis, trace};
 use report::Reporter;
 
 /// The function with all it needs.
@@ -85,7 +86,12 @@ where
 {
     async fn handle(&self, message: Message<'_>) -> Result<(), MessageError> {
         let batch = inbound::batch(message.body).map_err(|e| MessageError::Malformed(e.to_string()))?;
-        let done = self.hold(&batch, message.receipt_handle, self.bring_to_an_end(&batch)).await;
+        let held = self.hold(&batch, message.receipt_handle, self.bring_to_an_end(&batch));
+        let traced = async {
+            trace::about_batch(&batch.execution_arn, &batch.goal_id, batch.batch_index);
+            held.await.transpose()
+        };
+        let done = trace::within(trace::process("batch", batch.traceparent.as_ref()), traced).await.transpose();
         if let Work::Sealed = done.unwrap_or(Ok(Work::Sealed))? {
             log!(info, batch, "the ledger is sealed; batch dropped");
         }
@@ -122,7 +128,7 @@ where
             return Ok(Work::Sealed);
         };
         let open: Vec<_> = batch.action_ids.iter().filter(|a| !ledger.outcomes.contains_key(*a)).collect();
-        log!(info, batch, actions = open.len(), waitMs = began.since(batch.enqueued_at).as_millis(), "batch begun");
+        log!(info, batch, actions = open.len(), waitMs = millis(began.since(batch.enqueued_at)), "batch begun");
         if open.is_empty() {
             return Ok(Work::Done);
         }
@@ -268,7 +274,7 @@ where
                     batch,
                     succeeded = answer.succeeded,
                     failed = answer.failed,
-                    durationMs = duration.as_millis(),
+                    durationMs = millis(duration),
                     "batch answered"
                 );
             }

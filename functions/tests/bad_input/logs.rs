@@ -3,9 +3,12 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
+use goal_activity_functions::telemetry;
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::DefaultGuard;
+use tracing_subscriber::Layer;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
 
 use crate::wrong::NEEDLE;
 
@@ -21,8 +24,8 @@ pub(crate) struct Logs {
 impl Logs {
     pub(crate) fn collect() -> Self {
         let lines = Lines::default();
-        let subscriber =
-            tracing_subscriber::fmt().json().with_max_level(LevelFilter::TRACE).with_writer(lines.clone()).finish();
+        let all = telemetry::lines(lines.clone()).with_filter(LevelFilter::TRACE);
+        let subscriber = tracing_subscriber::registry().with(all);
         Self { lines, _until_dropped: tracing::subscriber::set_default(subscriber) }
     }
 

@@ -19,4 +19,5 @@ mod requests;
 #[path = "../promises/rig.rs"]
 #[allow(dead_code, reason = "the promises use the rest")]
 mod rig;
+mod story;
 mod wrong;

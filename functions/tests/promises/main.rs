@@ -8,6 +8,7 @@
 )]
 
 mod cancel;
+mod facts;
 mod history;
 mod http;
 mod idempotency_key;

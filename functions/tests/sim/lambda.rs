@@ -98,6 +98,7 @@ impl Run {
     fn mourn(&self, sim: &Sim, limit: Duration) {
         if !self.0.dead.load(Ordering::Relaxed) {
             sim.note(self, || format!("KILLED after {:.1} s", limit.as_secs_f64()));
+            sim.count(format!("killed: {:?}", self.0.function));
         }
         if self.is_worker() && !self.has_shown_life() {
             // Its message stays hidden for the queue's visibility timeout, which is longer than the batch lives.

@@ -33,6 +33,8 @@ pub(crate) const HEARTBEAT: Duration = Duration::from_secs(180);
 pub(crate) const FINALIZE: Duration = Duration::from_secs(40);
 /// How often `SaveResults` is retried when the function fails, and the first wait, which doubles.
 pub(crate) const FINALIZE_RETRIES: (u32, u64) = (2, 2);
+/// Under what it is counted that an answer was taken.
+pub(crate) const ANSWERED: &str = "batches answered";
 /// How long `DescribeExecution` may be behind.
 const BEHIND: i64 = 2_000;
 
@@ -274,6 +276,7 @@ pub(crate) fn answer(sim: &Sim, token: &TaskToken) -> Answered {
         return Answered::Stale;
     };
     batch_over(sim, &arn, index);
+    sim.count(ANSWERED);
     Answered::Accepted
 }
 

@@ -78,6 +78,7 @@ impl Ports {
         };
         if p.nth == Some(nth) {
             let all = [Fault::Fails, Fault::FailsThoughDone, Fault::DoneTwice, Fault::DiesBefore, Fault::DiesAfter];
+            sim.count("fault: the one call");
             return sim.core().rng.choice(all);
         }
         if p.outage.is_some_and(|o| o.has(call, sim.elapsed())) && sim.goes_wrong(1.0, "a service is out") {

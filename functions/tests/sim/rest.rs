@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use goal_activity_core::execution::{Execution, Status};
+use goal_activity_core::facts::Fact;
 use goal_activity_core::goal::{Action, Goal, GoalStatus};
 use goal_activity_core::keys;
 use goal_activity_core::ledger::ActionOutcome;
@@ -13,8 +14,19 @@ use goal_activity_functions::memory::State;
 
 use crate::ai::generation;
 use crate::check::service_request;
+use crate::machine::ANSWERED;
 use crate::queues::MAX_RECEIVES;
 use crate::world::{Core, Sim};
+
+/// The faults after which a write may be made that nobody knows of.
+const LOSES: [&str; 6] = [
+    "fault: the one call",
+    "died:",
+    "killed:",
+    "fault: a call fails though",
+    "fault: a call is done twice",
+    "fault: a service is out",
+];
 
 type Found = Vec<(&'static str, String)>;
 
@@ -53,6 +65,7 @@ pub(crate) fn check(sim: &Sim, rested: bool) {
             tasks(&state, &core, goal, &of_goal, &mut found);
         }
         bounds(&core, &mut found);
+        counts(&state, &core, &mut found);
     }
     for (promise, what) in found {
         sim.violated(promise, what);
@@ -204,6 +217,39 @@ fn owner<'a>(state: &State, executions: &[&'a Execution], action: &Action) -> Op
         }
     }
     owner
+}
+
+/// A fact is never counted twice. It is counted unless its write was made and its function did not live to know.
+fn counts(state: &State, core: &Core, found: &mut Found) {
+    let facts = |is: &dyn Fn(&Fact) -> bool| state.facts.iter().filter(|f| is(f)).count();
+    let outcomes = state.ledgers.values().flat_map(|l| l.outcomes.values());
+    let ends = state.executions.values().filter_map(|e| e.status.ended());
+    let mut compared = vec![
+        ("WorkflowStarted".to_owned(), facts(&|f| *f == Fact::WorkflowStarted), state.executions.len()),
+        ("ActionEnded".to_owned(), facts(&|f| matches!(f, Fact::ActionEnded { .. })), outcomes.count()),
+        (
+            "BatchAnswered".to_owned(),
+            facts(&|f| matches!(f, Fact::BatchAnswered { .. })),
+            usize::try_from(core.stats.counts.get(ANSWERED).copied().unwrap_or(0)).unwrap(),
+        ),
+    ];
+    let by_status = ends.fold(BTreeMap::new(), |mut by, end| {
+        *by.entry(end.to_string()).or_insert(0) += 1;
+        by
+    });
+    for (end, truth) in by_status {
+        let counted = facts(&|f| matches!(f, Fact::WorkflowEnded { status, .. } if status.to_string() == end));
+        compared.push((format!("WorkflowEnded {end}"), counted, truth));
+    }
+    let lossless = !core.stats.counts.keys().any(|what| LOSES.iter().any(|start| what.starts_with(start)));
+    // A worker that is told in the midst of saving that nobody wants its work stops where it is.
+    let stopped = state.facts.contains(&Fact::TokenStale);
+    for (what, counted, truth) in compared {
+        let lossless = lossless && !(stopped && what == "ActionEnded");
+        if counted > truth || (lossless && counted < truth) {
+            found.push(("counts", format!("{what} is counted {counted} times, and happened {truth} times")));
+        }
+    }
 }
 
 fn bounds(core: &Core, found: &mut Found) {
