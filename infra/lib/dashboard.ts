@@ -93,7 +93,12 @@ export class Dashboard extends Construct {
         title: 'How workflows end', unit: 'workflows in 5 minutes', stacked: true,
         // Those that timed out are among the failed.
         metrics: ends.map((end) => ownMetric(`Workflow${end}`, { ...sum, label: end })),
-        right: { unit: 'started', metrics: [ownMetric('WorkflowStarted', { ...sum, label: 'started' })] },
+        right: {
+          unit: 'started, open',
+          metrics: [
+            ownMetric('WorkflowStarted', { ...sum, label: 'started' }), ownMetric('OpenWorkflows', { ...maximum, label: 'open' }),
+          ],
+        },
       }, 8),
       graph({
         title: 'Failure rate', unit: '% of the workflows that ended', metrics: [scaled(failed, '*100', 'failed')],
@@ -200,6 +205,7 @@ export class Dashboard extends Construct {
         title: 'Lost and found again', unit: 'workflows in 5 minutes',
         metrics: [
           ownMetric('ReconcilerRepairs', { ...sum, label: 'repaired by the reconciler' }),
+          ownMetric('ReconcilerFailures', { ...sum, label: 'not repaired' }),
           ownMetric('StaleTokens', { ...sum, label: 'stale tokens' }),
         ],
         right: { unit: 'runs', metrics: [ownMetric('ReconcilerRuns', { ...sum, label: 'reconciler' })] },

@@ -116,7 +116,7 @@ metrics! {
     StaleTokens Count [&[]], "1 for a worker whose batch nobody waited for any more", "worker that was told so at its end";
     ReconcilerRuns Count [&[]], "1 for a run of the reconciler: none for minutes means that it does not run", "run of the reconciler that came to its end";
     ReconcilerFailures Count [&[]], "workflows that a run of the reconciler could not look at or not repair", "run of the reconciler that came to its end";
-    OpenWorkflows Count [&[]], "workflows that were open when the reconciler looked, 1,000 at most", "run of the reconciler that came to its end";
+    OpenWorkflows Count [&[]], "workflows that were open when the reconciler looked, 500 at most", "run of the reconciler that came to its end";
     ReconcilerRepairs Count [&[], &[Repair]], "1 for a workflow that the reconciler did something for", "repair that was made: an end or a start that it wrote, an announcement or a telling as often as it was needed";
 }
 
