@@ -32,7 +32,7 @@ async fn two_failures(stack: &Stack, hear: impl AsyncFn(&str) -> Listener) -> [L
 async fn a_subscriber_that_filters_by_severity_gets_what_is_severe_as_json() {
     let stack = Stack::open().await;
     let policy = json!({ "severity": ["HIGH", "CRITICAL"] }).to_string();
-    let hear = async |goal: &str| stack.hear_alerts(goal, &[("FilterPolicy", &policy)]).await;
+    let hear = async |goal: &str| stack.hear_alerts(goal, &[("FilterPolicy", policy.as_str())]).await;
     let [partial, failed] = two_failures(&stack, hear).await;
     let notice = failed.first("a notice of a failure").await;
     assert_eq!(notice["MessageAttributes"]["status"]["Value"], "FAILED");
@@ -50,7 +50,7 @@ async fn a_subscriber_that_filters_by_the_body_gets_what_is_severe_and_all_alarm
     let subscription = [("FilterPolicyScope", "MessageBody"), ("FilterPolicy", &*policy)];
     let alarms = stack.hear_alerts("-TimedOut", &subscription).await;
     let by_attribute = json!({ "severity": ["MEDIUM", "HIGH", "CRITICAL"] }).to_string();
-    let without_alarms = stack.hear_alerts("-TimedOut", &[("FilterPolicy", &by_attribute)]).await;
+    let without_alarms = stack.hear_alerts("-TimedOut", &[("FilterPolicy", by_attribute.as_str())]).await;
     let [partial, failed] = two_failures(&stack, async |goal: &str| stack.hear_alerts(goal, &subscription).await).await;
     failed.first("a notice of a failure").await;
     assert!(partial.heard().await.is_empty(), "a notice of medium severity came through");

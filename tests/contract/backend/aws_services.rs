@@ -181,10 +181,8 @@ fn event(body: Value) -> Event {
 fn notice(body: Value) -> Notice {
     let text = body["Message"].as_str().expect("a text");
     let notice: Notice = serde_json::from_str(text).expect("a notice as JSON");
-    assert_eq!((body["Subject"].as_str(), text), {
-        let expected = notice.message(GUIDE);
-        (Some(&*expected.subject), &*expected.json)
-    });
+    let expected = notice.message(GUIDE);
+    assert_eq!((body["Subject"].as_str(), text), (Some(&*expected.subject), &*expected.json));
     let attribute = |name: &str| body["MessageAttributes"][name]["Value"].clone();
     assert_eq!((attribute("severity"), attribute("status")), (json!(notice.severity), json!(notice.status)));
     notice
