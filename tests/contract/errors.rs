@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
-use goal_activity_core::execution::{BatchState, Cancellation};
-use goal_activity_core::notice::{Notice, Severity};
+use goal_activity_core::execution::{BatchState, Cancellation, Execution, Status};
+use goal_activity_core::notice::notice;
 use goal_activity_core::outcome::Settlement;
 use goal_activity_core::ports::{
     AnswerBatch, CancelExecution, Event, ExecutionInput, Notify, Outside, PublishEvent, RecordProgress,
@@ -91,13 +91,17 @@ async fn all_fail_silently(answer: Answer) {
     let mut input = ExecutionInput::from(&execution);
     input.action_ids = vec![SECRET.parse().unwrap()];
     fails(answer, Machine::new(&aws).start_execution(&input).await);
-    let notice = Notice {
-        severity: Severity::High,
-        status: FinalStatus::Failed,
-        subject: SECRET.to_owned(),
-        body: SECRET.to_owned(),
+    let mut refused = failed_action("a-1-1");
+    refused.message = SECRET.into();
+    let ended = Execution {
+        status: Status::Failed,
+        stop_date: Some(at(61)),
+        succeeded_actions: Some(0),
+        failed_actions: vec![refused],
+        ..execution.clone()
     };
-    fails(answer, Topic::new(&aws, "arn:aws:sns:us-east-1:000000000000:topic").notify(&execution, &notice).await);
+    let topic = Topic::new(&aws, "arn:aws:sns:us-east-1:000000000000:topic", "docs/OPERATIONS.md");
+    fails(answer, topic.notify(&ended, &notice(&ended).unwrap()).await);
     let rejected = GoalActivityRejected {
         version: Version::V1,
         event_id: EventId::random(),
