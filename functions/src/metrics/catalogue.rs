@@ -96,8 +96,8 @@ metrics! {
     RequestsRejected Count [&[], &[Reason]], "1 for a request that was refused", "refusal that was given, also of the same request again";
     WorkflowSucceeded Count [&[]], "1 if a workflow ended with tasks for every action, else 0", "end of a workflow that was written";
     WorkflowPartiallySucceeded Count [&[]], "1 if a workflow ended with tasks for some actions, else 0", "end of a workflow that was written";
-    WorkflowFailed Count [&[]], "1 if a workflow ended as FAILED or TIMED_OUT, else 0: the average is the failure rate", "end of a workflow that was written";
-    WorkflowTimedOut Count [&[]], "1 if a workflow ended as TIMED_OUT, else 0", "end of a workflow that was written";
+    WorkflowFailed Count [&[]], "1 if a workflow ended as `FAILED` or `TIMED_OUT`, else 0: the average is the failure rate", "end of a workflow that was written";
+    WorkflowTimedOut Count [&[]], "1 if a workflow ended as `TIMED_OUT`, else 0", "end of a workflow that was written";
     WorkflowAborted Count [&[]], "1 if a workflow was cancelled, which is no failure, else 0", "end of a workflow that was written";
     WorkflowDuration Milliseconds [&[], &[Status]], "time from a workflow's request to its end", "end of a workflow that was written";
     ActionsNotProcessed Count [&[]], "actions of a workflow that no worker brought to an outcome before its end", "end of a workflow that was written";
