@@ -65,7 +65,7 @@ fn rig(actions: u8) -> Rig {
     let mut goal = samples::goal("goal-1", USER, actions);
     let head = &mut goal.head;
     for text in [&mut head.title, &mut head.description, &mut head.background, &mut head.constraints] {
-        *text = MARKER.to_owned();
+        MARKER.clone_into(text);
     }
     for sub_goal in &mut goal.sub_goals {
         (sub_goal.title, sub_goal.description) = (MARKER.to_owned(), MARKER.to_owned());
