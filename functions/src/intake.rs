@@ -174,6 +174,7 @@ where
             cancellation: None,
             published_at: None,
             notified_at: None,
+            archived_at: None,
             execution_arn: arn,
         };
         Claim { execution, expected, sequence, request: origin.remembered(request) }

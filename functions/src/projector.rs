@@ -3,8 +3,8 @@
 use goal_activity_core::inbound;
 use goal_activity_core::outcome::End;
 use goal_activity_core::ports::{
-    CancelExecution, Clock, FindExecution, Notify, PublishEvent, RecordProgress, RemoveTasks, SealLedger,
-    SettleExecution,
+    ArchiveExecution, CancelExecution, Clock, FindExecution, Notify, PublishEvent, RecordProgress, RemoveTasks,
+    SealLedger, SettleExecution,
 };
 use goal_activity_events::{BatchProgressed, Detail, Envelope, ExecutionStatusChanged, MachineStatus, ReadError};
 
@@ -13,14 +13,14 @@ use crate::settle::Conclude;
 
 /// The function with all it needs.
 #[derive(Debug, Clone)]
-pub struct Projector<R, E, L, T, S, B, K, N> {
+pub struct Projector<R, E, L, T, S, B, K, N, A> {
     /// Records progress.
     pub records: R,
-    /// Ends workflows and tells everybody.
-    pub conclude: Conclude<E, L, T, S, B, K, N>,
+    /// Ends workflows, tells everybody, and archives them.
+    pub conclude: Conclude<E, L, T, S, B, K, N, A>,
 }
 
-impl<R, E, L, T, S, B, K, N> HandleMessage for Projector<R, E, L, T, S, B, K, N>
+impl<R, E, L, T, S, B, K, N, A> HandleMessage for Projector<R, E, L, T, S, B, K, N, A>
 where
     R: RecordProgress,
     E: FindExecution,
@@ -30,6 +30,7 @@ where
     B: PublishEvent,
     K: Clock,
     N: Notify,
+    A: ArchiveExecution,
 {
     async fn handle(&self, message: Message<'_>) -> Result<(), MessageError> {
         let malformed = |e: ReadError| MessageError::Malformed(e.to_string());
@@ -45,7 +46,7 @@ where
     }
 }
 
-impl<R, E, L, T, S, B, K, N> Projector<R, E, L, T, S, B, K, N>
+impl<R, E, L, T, S, B, K, N, A> Projector<R, E, L, T, S, B, K, N, A>
 where
     R: RecordProgress,
     E: FindExecution,
@@ -55,6 +56,7 @@ where
     B: PublishEvent,
     K: Clock,
     N: Notify,
+    A: ArchiveExecution,
 {
     async fn progressed(&self, event: &BatchProgressed) -> Result<(), MessageError> {
         let state = inbound::progress(event).map_err(|e| MessageError::Malformed(e.to_string()))?;

@@ -8,8 +8,9 @@ use goal_activity_core::facts::{Fact, Repaired};
 use goal_activity_core::keys::open_shards;
 use goal_activity_core::limits::{RECONCILED_AT_MOST, RECONCILED_AT_ONCE, RECONCILING};
 use goal_activity_core::ports::{
-    CancelExecution, Clock, DescribeExecution, Event, FindExecution, ListOpen, Machine, Notify, OpenExecution, Outside,
-    PublishEvent, RecordProgress, RemoveTasks, SealLedger, SettleExecution, StopExecution, StopReason,
+    ArchiveExecution, CancelExecution, Clock, DescribeExecution, Event, FindExecution, ListOpen, Machine, Notify,
+    OpenExecution, Outside, PublishEvent, RecordProgress, RemoveTasks, SealLedger, SettleExecution, StopExecution,
+    StopReason,
 };
 use goal_activity_core::reconcile::{Repair, is_quiet, must_stop, repair};
 use goal_activity_core::start::requested_event;
@@ -17,21 +18,22 @@ use goal_activity_events::{EventId, ExecutionArn};
 use serde::Serialize;
 
 use crate::settle::Conclude;
+use crate::telemetry::trace;
 
 /// How many workflows are listed at once.
 const PAGE: u16 = 100;
 
 /// The function with all it needs.
 #[derive(Debug, Clone)]
-pub struct Reconcile<O, R, M, E, L, T, S, B, K, N> {
+pub struct Reconcile<O, R, M, E, L, T, S, B, K, N, A> {
     /// Lists what is open.
     pub open: O,
     /// Records progress.
     pub records: R,
     /// Knows and stops executions.
     pub machine: M,
-    /// Ends workflows and tells everybody.
-    pub conclude: Conclude<E, L, T, S, B, K, N>,
+    /// Ends workflows, tells everybody, and archives them.
+    pub conclude: Conclude<E, L, T, S, B, K, N, A>,
 }
 
 /// What one run has done.
@@ -47,7 +49,7 @@ pub struct Reconciled {
     pub incomplete: bool,
 }
 
-impl<O, R, M, E, L, T, S, B, K, N> Reconcile<O, R, M, E, L, T, S, B, K, N>
+impl<O, R, M, E, L, T, S, B, K, N, A> Reconcile<O, R, M, E, L, T, S, B, K, N, A>
 where
     O: ListOpen,
     R: RecordProgress,
@@ -59,6 +61,7 @@ where
     B: PublishEvent,
     K: Clock,
     N: Notify,
+    A: ArchiveExecution,
 {
     /// Looks at every open workflow, page by page. One that cannot be repaired does not keep the others waiting; two runs
     /// at the same time do the same thing twice, which changes nothing.
@@ -123,13 +126,22 @@ where
         }
         let machine = self.machine.describe_execution(arn).await?;
         let repair = repair(&execution, machine, now);
-        if repair != Repair::None {
-            tracing::warn!(executionArn = %arn, goalId = %execution.goal_id, ?repair, "reconciling");
+        if repair == Repair::None {
+            return Ok(false);
         }
+        tracing::warn!(executionArn = %arn, goalId = %execution.goal_id, ?repair, "reconciling");
+        let span = trace::repair(execution.traceparent.as_ref());
+        trace::within(span, self.make(repair, &execution, machine)).await?;
+        Ok(true)
+    }
+
+    async fn make(&self, repair: Repair, execution: &Execution, machine: Machine) -> Outside<()> {
+        let (settle, arn) = (&self.conclude.settle, &execution.execution_arn);
+        trace::about(arn, &execution.goal_id);
         let repaired = match repair {
             Repair::None => None,
             Repair::Announce => {
-                settle.bus.publish(Event::Requested(requested_event(&execution))).await?;
+                settle.bus.publish(Event::Requested(requested_event(execution))).await?;
                 Some(Repaired::Announced)
             }
             Repair::RecordStart { at } => {
@@ -150,23 +162,23 @@ where
                 }
                 None
             }
-            Repair::Tell => {
-                self.clear_up(&execution, machine).await?;
-                Some(Repaired::Told)
+            Repair::Settle => {
+                self.clear_up(execution, machine).await?;
+                Some(Repaired::Settled)
             }
         };
         if let Some(what) = repaired {
             settle.facts.count(Fact::Repaired { what });
         }
-        Ok(repair != Repair::None)
+        Ok(())
     }
 
-    /// Stops what still runs and tells others. Decided before it is stopped: the stop is an event as well, and must not pass for a cancellation. Told last, because
-    /// a workflow that everybody knows of is not listed any more.
+    /// Stops what still runs and settles. Decided before it is stopped: the stop is an event as well, and must not pass for a
+    /// cancellation. Settled last, because a workflow that is settled is not listed any more.
     async fn clear_up(&self, ended: &Execution, machine: Machine) -> Outside<()> {
         if must_stop(ended, machine) {
             self.machine.stop_execution(&ended.execution_arn, StopReason::Ended).await?;
         }
-        self.conclude.tell(ended).await
+        self.conclude.settle(ended).await
     }
 }

@@ -1,18 +1,21 @@
 //! The end of a workflow: a sequence of steps, each of which may be repeated, by whoever finds the workflow at its end.
 
+use goal_activity_core::archive::Record;
 use goal_activity_core::execution::{Cancellation, Execution};
 use goal_activity_core::facts::Fact;
 use goal_activity_core::ledger::Tally;
 use goal_activity_core::notice::notice;
 use goal_activity_core::outcome::{End, Settlement, completed_event};
 use goal_activity_core::ports::{
-    CancelExecution, Clock, Event, FindExecution, Notify, Outside, PublishEvent, RemoveTasks, SealLedger,
-    SettleExecution, Unavailable,
+    ArchiveExecution, CancelExecution, Clock, Event, FindExecution, Notify, Outside, PublishEvent, RemoveTasks,
+    SealLedger, SettleExecution, Unavailable,
 };
 use goal_activity_events::{ExecutionArn, FailureCode, Timestamp};
 
 use crate::metrics::Facts;
 use crate::telemetry::millis;
+
+use crate::telemetry::trace;
 
 /// How often an end is decided anew when somebody else decides at the same time. A cancellation can come in between once;
 /// after it, nothing can.
@@ -68,6 +71,8 @@ where
                 tracing::warn!(executionArn = %arn, "an execution ended that is not recorded; was it started by hand?");
                 return Ok(None);
             };
+            trace::join(execution.traceparent.as_ref());
+            trace::about(arn, &execution.goal_id);
             if execution.status.ended().is_some() {
                 return Ok(Some(Ended { execution, by_this }));
             }
@@ -142,16 +147,18 @@ where
     }
 }
 
-/// Ends workflows and tells everybody.
+/// Ends workflows, tells everybody, and archives them.
 #[derive(Debug, Clone)]
-pub struct Conclude<E, L, T, S, B, K, N> {
+pub struct Conclude<E, L, T, S, B, K, N, A> {
     /// Ends workflows.
     pub settle: Settle<E, L, T, S, B, K>,
     /// Tells the operators.
     pub operators: N,
+    /// Keeps what is known of them.
+    pub archive: A,
 }
 
-impl<E, L, T, S, B, K, N> Conclude<E, L, T, S, B, K, N>
+impl<E, L, T, S, B, K, N, A> Conclude<E, L, T, S, B, K, N, A>
 where
     E: FindExecution,
     L: SealLedger,
@@ -160,28 +167,52 @@ where
     B: PublishEvent,
     K: Clock,
     N: Notify,
+    A: ArchiveExecution,
 {
-    /// Ends the workflow, unless it has ended already, and tells everybody, unless they know (promises P6 and P7).
+    /// Ends the workflow, unless it has ended already, and settles it (promises P6 and P7).
     pub async fn conclude(&self, arn: &ExecutionArn, end: End, at: Timestamp) -> Outside<()> {
         match self.settle.end(arn, end, at).await? {
-            Some(ended) => self.tell(&ended.execution).await,
+            Some(ended) => self.settle(&ended.execution).await,
             None => Ok(()),
         }
     }
 
-    /// Publishes `WorkflowCompleted` and notifies the operators, each unless a mark says that it is done.
-    pub async fn tell(&self, execution: &Execution) -> Outside<()> {
-        if execution.is_told() {
+    /// Does what is left to do for a workflow that has ended: tells everybody, then archives it, each unless a mark says
+    /// that it is done. People come first: they are not to wait for an archive that does not answer.
+    pub async fn settle(&self, execution: &Execution) -> Outside<()> {
+        if execution.is_settled() {
             return Ok(());
         }
+        if !execution.is_told() && !self.tell(execution).await? {
+            // Whoever has the telling in hand goes on with it.
+            return Ok(());
+        }
+        self.archive(execution).await
+    }
+
+    /// Stored first, expired afterwards: nothing is deleted that is not archived.
+    async fn archive(&self, execution: &Execution) -> Outside<()> {
+        let arn = &execution.execution_arn;
+        // Sealed long ago: this reads what it holds.
+        let ledgers = self.settle.ledger.seal_ledger(arn, execution.batch_count()).await?;
+        let Some(record) = Record::of(execution, &ledgers) else { return Ok(()) };
+        self.archive.archive_execution(&record).await?;
+        self.settle.settlements.mark_archived(&record, self.settle.clock.now()).await?;
+        tracing::info!(executionArn = %arn, goalId = %execution.goal_id, key = %record.key(), "workflow archived");
+        Ok(())
+    }
+
+    /// Publishes `WorkflowCompleted` and notifies the operators. `false` when somebody else has that in hand.
+    async fn tell(&self, execution: &Execution) -> Outside<bool> {
         self.settle.publish(execution).await?;
-        let Some(notice) = notice(execution) else { return Ok(()) };
+        let Some(notice) = notice(execution) else { return Ok(true) };
         let (arn, settlements, clock) = (&execution.execution_arn, &self.settle.settlements, &self.settle.clock);
         // The same end, told twice at the same time, must not wake people twice.
         if !settlements.claim_notice(arn, clock.now()).await? {
-            return Ok(());
+            return Ok(false);
         }
         self.operators.notify(execution, &notice).await?;
-        settlements.mark_told(arn, clock.now()).await
+        settlements.mark_told(arn, clock.now()).await?;
+        Ok(true)
     }
 }

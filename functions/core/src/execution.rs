@@ -156,6 +156,9 @@ pub struct Execution {
     /// When the operators were told of a failure, or when it was clear that there is nothing to tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notified_at: Option<Timestamp>,
+    /// When it was archived. Only then its rows may expire.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archived_at: Option<Timestamp>,
 }
 
 /// The decision that a workflow is to be stopped: who, when and why.
@@ -217,7 +220,7 @@ pub struct BatchState {
 }
 
 /// One thing that happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct TimelineEntry {
@@ -286,6 +289,11 @@ impl Execution {
     /// Whether everybody who must know of its end does.
     pub fn is_told(&self) -> bool {
         self.published_at.is_some() && self.notified_at.is_some()
+    }
+
+    /// Whether nothing is left to do for it: it has ended, everybody knows, and it is archived.
+    pub fn is_settled(&self) -> bool {
+        self.status.ended().is_some() && self.is_told() && self.archived_at.is_some()
     }
 
     /// How far it is (promise P6).

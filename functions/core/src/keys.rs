@@ -46,6 +46,14 @@ pub const BATCH_PREFIX: &str = "BATCH#";
 /// `WorkflowExecutions`: the memory of a request that was accepted.
 pub const REQUEST: &str = "REQUEST";
 
+/// `WorkflowExecutions`: the row that says where an ended workflow is archived. Stays when its others expire.
+pub const ARCHIVE: &str = "ARCHIVE";
+/// `WorkflowExecutions`, in the row of an archived workflow: the key of its record.
+pub const ARCHIVED_AS: &str = "archivedAs";
+/// The archive: where the keys of the records begin. What follows is partitioned by day, see
+/// [`ArchiveKey`](crate::archive::ArchiveKey).
+pub const ARCHIVED_EXECUTIONS: &str = "executions/";
+
 /// `WorkflowExecutions`: the row that holds which workflows of a user are open.
 pub const USER: &str = "USER";
 /// `WorkflowExecutions`, in the row of a user: the ARNs of the open workflows, as a set.

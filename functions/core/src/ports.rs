@@ -10,6 +10,7 @@ use goal_activity_events::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::archive::{ArchiveKey, Record};
 use crate::execution::{BatchState, Cancellation, Execution};
 use crate::goal::{Action, Goal, GoalHead, SubGoal};
 use crate::history::{HistoryFilter, HistoryPage, HistoryPosition};
@@ -412,7 +413,7 @@ impl From<&Execution> for OpenExecution {
     }
 }
 
-/// Lists the workflows that have not ended, or whose end not everybody knows.
+/// Lists the workflows that have not ended, or whose end is not settled: not told to everybody, or not archived.
 pub trait ListOpen: Sync {
     /// The next of one shard, the oldest first, after the given one; at most `limit`. May be seconds behind.
     fn list_open(
@@ -433,6 +434,27 @@ pub trait SettleExecution: Sync {
     fn claim_notice(&self, execution: &ExecutionArn, at: Timestamp) -> impl Future<Output = Outside<bool>> + Send;
     /// Notes that nothing is left to tell anybody.
     fn mark_told(&self, execution: &ExecutionArn, at: Timestamp) -> impl Future<Output = Outside<()>> + Send;
+    /// Notes where the workflow is archived, lets its rows expire [`HISTORY`](crate::limits::HISTORY) after its end, and takes
+    /// it off the list of open ones: all or nothing. Whatever else there is to do for it must be done.
+    fn mark_archived(&self, record: &Record, at: Timestamp) -> impl Future<Output = Outside<()>> + Send;
+}
+
+/// Keeps ended workflows for good.
+pub trait ArchiveExecution: Sync {
+    /// Stores the record under its key. One that is there stays: it says the same.
+    fn archive_execution(&self, record: &Record) -> impl Future<Output = Outside<()>> + Send;
+}
+
+/// Knows what is archived.
+pub trait FindArchived: Sync {
+    /// Where the workflow is archived, when it is.
+    fn find_archived(&self, execution: &ExecutionArn) -> impl Future<Output = Outside<Option<ArchiveKey>>> + Send;
+}
+
+/// Reads the archive.
+pub trait ReadArchive: Sync {
+    /// What is stored under a key that [`FindArchived`] has told. That it is not there is a failure.
+    fn read_archive(&self, key: &ArchiveKey) -> impl Future<Output = Outside<Record>> + Send;
 }
 
 /// Tells the operators.

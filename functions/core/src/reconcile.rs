@@ -30,8 +30,8 @@ pub enum Repair {
         /// When.
         at: Timestamp,
     },
-    /// It has ended, and not everybody knows.
-    Tell,
+    /// It has ended, and not everybody knows, or it is not archived.
+    Settle,
 }
 
 /// Whether a workflow has been quiet for long enough to be worth a look.
@@ -43,7 +43,7 @@ pub fn is_quiet(execution: &Execution, now: Timestamp) -> bool {
 /// after that: see [`must_stop`].
 pub fn repair(execution: &Execution, machine: Machine, now: Timestamp) -> Repair {
     if execution.status.ended().is_some() {
-        return if execution.is_told() { Repair::None } else { Repair::Tell };
+        return if execution.is_settled() { Repair::None } else { Repair::Settle };
     }
     if let Some(cancellation) = &execution.cancellation {
         return Repair::End { end: End::Aborted, at: cancellation.at };
@@ -128,13 +128,15 @@ mod tests {
     }
 
     #[test]
-    fn an_end_is_told_until_everybody_knows() {
+    fn an_end_is_settled_when_everybody_knows_and_it_is_archived() {
         let ended = execution(Status::Succeeded);
-        assert_eq!(repair(&ended, Machine::Absent, after(30)), Repair::Tell);
+        assert_eq!(repair(&ended, Machine::Absent, after(30)), Repair::Settle);
         let published = Execution { published_at: Some(after(1)), ..ended };
-        assert_eq!(repair(&published, Machine::Absent, after(30)), Repair::Tell);
+        assert_eq!(repair(&published, Machine::Absent, after(30)), Repair::Settle);
         let told = Execution { notified_at: Some(after(1)), ..published };
-        assert_eq!(repair(&told, Machine::Absent, after(30)), Repair::None);
+        assert_eq!(repair(&told, Machine::Absent, after(30)), Repair::Settle);
+        let archived = Execution { archived_at: Some(after(2)), ..told };
+        assert_eq!(repair(&archived, Machine::Absent, after(30)), Repair::None);
     }
 
     #[test]

@@ -32,6 +32,7 @@ pub(crate) fn execution() -> Execution {
         cancellation: None,
         published_at: None,
         notified_at: None,
+        archived_at: None,
     }
 }
 

@@ -22,7 +22,8 @@ use aws_lambda_events::http::header::{CONTENT_TYPE, LOCATION};
 use aws_lambda_events::http::{HeaderMap, HeaderValue};
 use goal_activity_core::execution::Execution;
 use goal_activity_core::ports::{
-    ActionsWithTasks, ClaimGoal, Clock, FindExecution, ListTasks, ListWorkflows, LoadGoal, LoadGoalHead, PublishEvent,
+    ActionsWithTasks, ClaimGoal, Clock, FindArchived, FindExecution, ListTasks, ListWorkflows, LoadGoal, LoadGoalHead,
+    PublishEvent, ReadArchive,
 };
 use goal_activity_events::{ExecutionArn, GoalId};
 use serde::Serialize;
@@ -35,13 +36,15 @@ use route::Route;
 
 /// The function with all it needs.
 #[derive(Debug, Clone)]
-pub struct Api<G, T, E, C, K, B, X> {
+pub struct Api<G, T, E, C, K, B, X, A> {
     /// Accepts requests; its ports also serve the routes that only read.
     pub intake: Intake<G, T, E, C, K>,
     /// Announces accepted requests.
     pub bus: B,
     /// Cancels workflows.
     pub cancel: X,
+    /// Keeps the workflows whose rows have expired.
+    pub archive: A,
 }
 
 /// A successful answer.
@@ -64,15 +67,16 @@ impl Reply {
     }
 }
 
-impl<G, T, E, C, K, B, X> Api<G, T, E, C, K, B, X>
+impl<G, T, E, C, K, B, X, A> Api<G, T, E, C, K, B, X, A>
 where
     G: LoadGoal + LoadGoalHead,
     T: ActionsWithTasks + ListTasks,
-    E: FindExecution + ListWorkflows,
+    E: FindExecution + FindArchived + ListWorkflows,
     C: ClaimGoal,
     K: Clock,
     B: PublishEvent,
     X: CancelWorkflow,
+    A: ReadArchive,
 {
     /// Answers one request, as the gateway tells it. Whatever goes wrong is an answer, too.
     pub async fn handle(&self, event: serde_json::Value) -> ApiGatewayV2httpResponse {
@@ -132,11 +136,22 @@ where
         let user = input.user()?;
         let arn: ExecutionArn = input.path("executionArn")?;
         let unknown = || Problem::new(Code::UnknownExecution, format!("there is no workflow {arn}"));
-        let execution = self.intake.executions.find_execution(&arn).await?.ok_or_else(unknown)?;
+        let execution = self.find_workflow(&arn).await?.ok_or_else(unknown)?;
         if execution.user_id != user {
             return Err(Problem::new(Code::NotOwner, "this workflow belongs to another user"));
         }
         Ok(execution)
+    }
+
+    /// The workflow by its row, or from the archive when that has expired. One that is unknown costs two reads of the table,
+    /// whoever asks.
+    async fn find_workflow(&self, arn: &ExecutionArn) -> Outside<Option<Execution>> {
+        let executions = &self.intake.executions;
+        if let Some(execution) = executions.find_execution(arn).await? {
+            return Ok(Some(execution));
+        }
+        let Some(key) = executions.find_archived(arn).await? else { return Ok(None) };
+        Ok(Some(self.archive.read_archive(&key).await?.into_execution()))
     }
 }
 

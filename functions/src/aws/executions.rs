@@ -2,10 +2,13 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use goal_activity_core::archive::ArchiveKey;
 use goal_activity_core::execution::{BatchState, Execution, Happening, Status, TimelineEntry};
 use goal_activity_core::keys;
-use goal_activity_core::ports::{FindExecution, ListOpen, OpenExecution, Outside, RecordProgress};
+use goal_activity_core::ports::{FindArchived, FindExecution, ListOpen, OpenExecution, Outside, RecordProgress};
 use goal_activity_events::{EventId, ExecutionArn, Timestamp};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::dynamo::{Item, attribute, number, read, text, update_if};
 use super::{Connection, unavailable};
@@ -15,6 +18,13 @@ use super::{Connection, unavailable};
 pub struct Executions {
     pub(super) client: Client,
     pub(super) table: String,
+}
+
+/// Where an ended workflow is archived.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Archived {
+    archived_as: ArchiveKey,
 }
 
 /// The condition under which anything may still be written to an execution: terminal is terminal.
@@ -37,6 +47,20 @@ impl Executions {
         Self { client: aws.dynamodb.clone(), table: table.into() }
     }
 
+    async fn row<T: DeserializeOwned>(&self, arn: &ExecutionArn, item: &str) -> Outside<Option<T>> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key(keys::EXECUTION_ARN, text(arn))
+            .key(keys::ITEM, text(item))
+            .send()
+            .await
+            .map_err(unavailable(format!("reading execution {arn}")))?;
+        answer.item.map(|row| read(&self.table, row)).transpose()
+    }
+
     fn update(&self, execution: &ExecutionArn) -> Outside<UpdateItemFluentBuilder> {
         let update = self
             .client
@@ -52,17 +76,14 @@ impl Executions {
 
 impl FindExecution for Executions {
     async fn find_execution(&self, arn: &ExecutionArn) -> Outside<Option<Execution>> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .consistent_read(true)
-            .key(keys::EXECUTION_ARN, text(arn))
-            .key(keys::ITEM, text(keys::EXECUTION))
-            .send()
-            .await
-            .map_err(unavailable(format!("reading execution {arn}")))?;
-        answer.item.map(|row| read(&self.table, row)).transpose()
+        self.row(arn, keys::EXECUTION).await
+    }
+}
+
+impl FindArchived for Executions {
+    async fn find_archived(&self, execution: &ExecutionArn) -> Outside<Option<ArchiveKey>> {
+        let found: Option<Archived> = self.row(execution, keys::ARCHIVE).await?;
+        Ok(found.map(|a| a.archived_as))
     }
 }
 

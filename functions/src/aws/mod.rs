@@ -1,5 +1,6 @@
 //! The adapters for AWS. SDK errors become core errors here and nowhere else.
 
+mod archive;
 mod bus;
 mod claim;
 mod dynamo;
@@ -30,6 +31,7 @@ use crate::intake::Intake;
 use crate::metrics::Emf;
 use crate::settle::{Conclude, Settle};
 
+pub use archive::Archive;
 pub use bus::Bus;
 pub use claim::Claims;
 pub use executions::Executions;
@@ -115,15 +117,23 @@ pub fn settle(aws: &Connection, goals: &str, tasks: &str, executions: &str, bus:
     }
 }
 
-/// What also tells the operators, wired to AWS.
-pub type AwsConclude = Conclude<Executions, Ledger, Tasks, Settlements, Bus, SystemClock, Topic>;
+/// What also tells the operators and archives, wired to AWS.
+pub type AwsConclude = Conclude<Executions, Ledger, Tasks, Settlements, Bus, SystemClock, Topic, Archive>;
 
 /// The end of workflows over what the configuration names.
 pub fn conclude(aws: &Connection, config: &config::Conclude) -> AwsConclude {
-    let config::Conclude { goals_table, tasks_table, executions_table, event_bus, alert_topic, operations_guide } =
-        config;
+    let config::Conclude {
+        goals_table,
+        tasks_table,
+        executions_table,
+        event_bus,
+        alert_topic,
+        operations_guide,
+        archive_bucket,
+    } = config;
     let settle = settle(aws, goals_table, tasks_table, executions_table, event_bus);
-    Conclude { settle, operators: Topic::new(aws, alert_topic, operations_guide) }
+    let operators = Topic::new(aws, alert_topic, operations_guide);
+    Conclude { settle, operators, archive: Archive::new(aws, archive_bucket) }
 }
 
 /// The core error for a call that failed, naming the call.

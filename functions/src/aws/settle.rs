@@ -1,6 +1,9 @@
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
+use goal_activity_core::archive::Record;
 use goal_activity_core::execution::{Cancellation, Happening, Status, TimelineEntry};
 use goal_activity_core::keys;
 use goal_activity_core::limits::{HISTORY, NOTICE_LEASE};
@@ -47,7 +50,7 @@ impl Settlements {
             .key(keys::ITEM, text(keys::EXECUTION))
             .update_expression(
                 "SET #status = :status, #stopDate = :stopDate, #succeeded = :succeeded, #failedCount = :failedCount, \
-                 #failed = :failed, #usage = :usage, #timeline.#event = :entry, #expiresAt = :expiresAt",
+                 #failed = :failed, #usage = :usage, #timeline.#event = :entry",
             )
             .condition_expression(condition)
             .set_expression_attribute_names(Some(names))
@@ -59,7 +62,6 @@ impl Settlements {
             .expression_attribute_names("#usage", "usage")
             .expression_attribute_names("#timeline", "timeline")
             .expression_attribute_names("#event", WorkflowCompleted::event_id_for(&end.execution_arn).as_str())
-            .expression_attribute_names("#expiresAt", keys::EXPIRES_AT)
             .expression_attribute_values(":status", attribute(Status::from(end.status))?)
             .expression_attribute_values(":stopDate", text(end.stop_date))
             .expression_attribute_values(":succeeded", number(end.tally.succeeded))
@@ -67,7 +69,6 @@ impl Settlements {
             .expression_attribute_values(":failed", attribute(&end.tally.failed)?)
             .expression_attribute_values(":usage", attribute(end.tally.usage)?)
             .expression_attribute_values(":entry", attribute(entry)?)
-            .expression_attribute_values(":expiresAt", number(end.stop_date.plus(HISTORY).as_seconds()))
             .build()
             .map_err(|e| Unavailable::new("building the end of an execution", e))?;
         Ok(TransactWriteItem::builder().update(update).build())
@@ -82,6 +83,45 @@ impl Settlements {
             .expression_attribute_names("#arn", keys::EXECUTION_ARN)
             .expression_attribute_names("#published", "publishedAt")
             .expression_attribute_names("#notified", "notifiedAt")
+    }
+
+    fn row(&self, record: &Record, item: &str) -> UpdateBuilder {
+        Update::builder()
+            .table_name(&self.executions)
+            .key(keys::EXECUTION_ARN, text(&record.execution_arn))
+            .key(keys::ITEM, text(item))
+    }
+
+    fn take_off_the_list(&self, record: &Record, at: Timestamp, expires: &AttributeValue) -> Result<Update, BuildError> {
+        self.row(record, keys::EXECUTION)
+            .update_expression(
+                "SET #archived = if_not_exists(#archived, :at), #expiresAt = :expiresAt REMOVE #openShard",
+            )
+            .condition_expression("attribute_exists(#stopDate)")
+            .expression_attribute_names("#archived", "archivedAt")
+            .expression_attribute_names("#expiresAt", keys::EXPIRES_AT)
+            .expression_attribute_names("#openShard", keys::OPEN_SHARD)
+            .expression_attribute_names("#stopDate", "stopDate")
+            .expression_attribute_values(":at", text(at))
+            .expression_attribute_values(":expiresAt", expires.clone())
+            .build()
+    }
+
+    /// The one row that stays: the archive is partitioned by day, which an ARN does not tell.
+    fn point_to_archive(&self, record: &Record) -> Result<Update, BuildError> {
+        self.row(record, keys::ARCHIVE)
+            .update_expression("SET #archivedAs = :key")
+            .expression_attribute_names("#archivedAs", keys::ARCHIVED_AS)
+            .expression_attribute_values(":key", text(record.key()))
+            .build()
+    }
+
+    fn expire_batch(&self, record: &Record, index: u32, expires: &AttributeValue) -> Result<Update, BuildError> {
+        self.row(record, &keys::batch(index))
+            .update_expression("SET #expiresAt = :expiresAt")
+            .expression_attribute_names("#expiresAt", keys::EXPIRES_AT)
+            .expression_attribute_values(":expiresAt", expires.clone())
+            .build()
     }
 
     /// Takes the execution out of the user's open ones.
@@ -174,12 +214,25 @@ impl SettleExecution for Settlements {
         let told = self
             .mark(execution)
             .update_expression(
-                "SET #published = if_not_exists(#published, :at), #notified = if_not_exists(#notified, :at) REMOVE #open",
+                "SET #published = if_not_exists(#published, :at), #notified = if_not_exists(#notified, :at)",
             )
             .condition_expression("attribute_exists(#arn)")
-            .expression_attribute_names("#open", keys::OPEN_SHARD)
             .expression_attribute_values(":at", text(at));
         // Where there is no execution there is nothing to note, and trying again would not change that.
         update_if(format!("noting that the end of {execution} was told"), told).await.map(|_| ())
+    }
+
+    async fn mark_archived(&self, record: &Record, at: Timestamp) -> Outside<()> {
+        let expires = number(record.stop_date.plus(HISTORY).as_seconds());
+        let mut all = vec![self.take_off_the_list(record, at, &expires), self.point_to_archive(record)];
+        all.extend(record.batches.iter().map(|batch| self.expire_batch(record, batch.batch_index, &expires)));
+        let built = |update: Result<Update, _>| {
+            let update = update.map_err(|e| Unavailable::new("building the expiry of an execution", e))?;
+            Ok(TransactWriteItem::builder().update(update).build())
+        };
+        let all: Vec<_> = all.into_iter().map(built).collect::<Outside<_>>()?;
+        // Refused where there is no such execution, or it has not ended: then there is nothing to note.
+        let what = format!("noting that {} is archived", record.execution_arn);
+        transact(&self.client, &what, all).await.map(|_| ())
     }
 }

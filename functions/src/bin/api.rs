@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use goal_activity_functions::api::Api;
-use goal_activity_functions::aws::{self, Bus, Machine};
+use goal_activity_functions::aws::{self, Archive, Bus, Machine};
 use goal_activity_functions::cancel::Cancel;
 use goal_activity_functions::{config, telemetry};
 use lambda_runtime::{LambdaEvent, service_fn};
@@ -19,7 +19,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         settle: aws::settle(&connection, goals_table, tasks_table, executions_table, event_bus),
     };
     let bus = Bus::new(&connection, event_bus);
-    let api = Api { bus, cancel, intake: aws::intake(&connection, config) };
+    let archive = Archive::new(&connection, config::archive_bucket()?);
+    let api = Api { bus, cancel, archive, intake: aws::intake(&connection, config) };
     let api = &api;
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {
         // Boxed, or the type of the whole is too deep for the compiler.

@@ -64,7 +64,7 @@ pub struct Finalize {
     pub executions_table: String,
 }
 
-/// What the functions have in common that end workflows and tell everybody: `projector` and `reconcile`.
+/// What the functions have in common that end workflows, tell everybody and archive them: `projector` and `reconcile`.
 #[derive(Debug, Clone)]
 pub struct Conclude {
     /// The Goals table.
@@ -79,6 +79,8 @@ pub struct Conclude {
     pub alert_topic: String,
     /// Where the operations guide is, for links in what they are told.
     pub operations_guide: String,
+    /// The bucket that keeps ended workflows.
+    pub archive_bucket: String,
 }
 
 #[allow(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
@@ -91,9 +93,41 @@ pub fn log_level() -> String {
     var("LOG_LEVEL").unwrap_or_else(|_| "info".to_owned())
 }
 
+/// What becomes of spans.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tracing {
+    /// None are made.
+    Off,
+    /// They are printed.
+    Print,
+    /// They go to a collector.
+    Otlp {
+        /// Where it listens.
+        endpoint: String,
+    },
+}
+
+impl Tracing {
+    /// From the environment.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let name = "TRACING";
+        match var(name).as_deref().unwrap_or("off") {
+            "off" => Ok(Self::Off),
+            "print" => Ok(Self::Print),
+            "otlp" => Ok(Self::Otlp { endpoint: var("OTEL_EXPORTER_OTLP_ENDPOINT")? }),
+            _ => Err(ConfigError::Malformed { name, reason: "use off, print or otlp".to_owned() }),
+        }
+    }
+}
+
 /// The URL of the queue that a function reads from.
 pub fn queue_url() -> Result<String, ConfigError> {
     var("QUEUE_URL")
+}
+
+/// The name of the bucket that keeps ended workflows.
+pub fn archive_bucket() -> Result<String, ConfigError> {
+    var("ARCHIVE_BUCKET")
 }
 
 impl Intake {
@@ -144,6 +178,7 @@ impl Conclude {
             event_bus: var("EVENT_BUS")?,
             alert_topic: var("ALERT_TOPIC_ARN")?,
             operations_guide: var("OPERATIONS_GUIDE")?,
+            archive_bucket: archive_bucket()?,
         })
     }
 }

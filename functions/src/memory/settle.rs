@@ -1,3 +1,4 @@
+use goal_activity_core::archive::Record;
 use goal_activity_core::execution::{BatchState, Cancellation, Change, Execution, Happening, Status, TimelineEntry};
 use goal_activity_core::keys::{CANCELLATION_ENTRY, open_shard};
 use goal_activity_core::limits::NOTICE_LEASE;
@@ -64,7 +65,7 @@ impl RemoveTasks for World {
 impl ListOpen for World {
     async fn list_open(&self, shard: &str, after: Option<&OpenExecution>, limit: u16) -> Outside<Vec<OpenExecution>> {
         let state = self.call("list_open").await?;
-        let listed = |e: &&Execution| !e.is_told() && open_shard(&e.goal_id) == shard;
+        let listed = |e: &&Execution| !e.is_settled() && open_shard(&e.goal_id) == shard;
         let mut open: Vec<_> = state.executions.values().filter(listed).map(OpenExecution::from).collect();
         let place = |o: &OpenExecution| (o.start_date, o.execution_arn.clone());
         open.sort_by_key(place);
@@ -119,6 +120,15 @@ impl SettleExecution for World {
             e.published_at.get_or_insert(at);
             e.notified_at.get_or_insert(at);
         }
+        Ok(())
+    }
+
+    async fn mark_archived(&self, record: &Record, at: Timestamp) -> Outside<()> {
+        let mut state = self.call("mark_archived").await?;
+        let ended = |e: &&mut Execution| e.status.ended().is_some();
+        let Some(e) = state.executions.get_mut(&record.execution_arn).filter(ended) else { return Ok(()) };
+        e.archived_at.get_or_insert(at);
+        Self::archived(&mut state, record);
         Ok(())
     }
 }

@@ -1,0 +1,331 @@
+//! What is kept of a workflow for good once it has ended: one line of JSON, which the API reads when the row has expired and
+//! Athena reads whenever somebody asks.
+//!
+//! It says what cannot change any more, and so leaves out when it was told to whom: written twice, it is the same to the byte.
+
+use goal_activity_events::{
+    ActionId, EventId, ExecutionArn, FailedAction, FinalStatus, GoalId, Timestamp, Usage, UserId, Version,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::execution::{BatchState, Cancellation, Execution, GoalBefore, TimelineEntry};
+use crate::keys;
+use crate::ledger::{ActionOutcome, BatchLedger};
+use crate::limits::ACTIONS_PER_BATCH;
+
+/// Under what a record is stored: `executions/date=<the day of the end>/<name of the execution>.json`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ArchiveKey(String);
+
+impl ArchiveKey {
+    /// The key of a workflow that ended then.
+    pub fn new(execution: &ExecutionArn, end: Timestamp) -> Self {
+        // In UTC, as everything here: the text of a moment begins with its day.
+        let day: String = end.to_string().chars().take_while(|c| *c != 'T').collect();
+        Self(format!("{}date={day}/{}.json", keys::ARCHIVED_EXECUTIONS, execution.name()))
+    }
+
+    /// As S3 knows it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for ArchiveKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// All that is known of an ended workflow. Within a version only optional fields are added: what is stored stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    /// The shape of this record.
+    pub version: Version,
+    /// The workflow.
+    pub execution_arn: ExecutionArn,
+    /// Its goal.
+    pub goal_id: GoalId,
+    /// Its user.
+    pub user_id: UserId,
+    /// The request that it answers.
+    pub request_id: EventId,
+    /// How it ended.
+    pub status: FinalStatus,
+    /// When it was requested.
+    pub start_date: Timestamp,
+    /// When it ended.
+    pub stop_date: Timestamp,
+    /// From the request to the end, in milliseconds.
+    pub duration_ms: u64,
+    /// Whether it replaced tasks that were there.
+    pub regenerate: bool,
+    /// How many actions it was to turn into tasks.
+    pub total_actions: u32,
+    /// How many it did.
+    pub succeeded_actions: u32,
+    /// The others, and why.
+    pub failed_actions: Vec<FailedAction>,
+    /// What the AI took for all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
+    /// Who wanted it stopped, if somebody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancellation: Option<Cancellation>,
+    /// How the goal stood when it was claimed.
+    pub goal_before: GoalBefore,
+    /// Its batches in their order.
+    pub batches: Vec<BatchRecord>,
+    /// What happened, ordered by time.
+    pub timeline: Vec<TimelineRecord>,
+}
+
+/// One batch, with what the sealed ledger says of each of its actions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchRecord {
+    /// Which.
+    pub batch_index: u32,
+    /// Its actions in their order.
+    pub actions: Vec<ActionRecord>,
+    /// The last that its worker has reported. May be less than the ledger knows: reports can be lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reported: Option<BatchState>,
+}
+
+/// One action.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ActionRecord {
+    /// Which.
+    pub action_id: ActionId,
+    /// What a worker recorded. Nothing where none has finished it; what that counts as is in the failed actions. The tasks of a
+    /// cancelled workflow were removed, though their action had succeeded.
+    #[serde(default, flatten)]
+    pub outcome: Option<ActionOutcome>,
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TimelineRecord {
+    /// By what it is known.
+    pub id: String,
+    /// When, and what.
+    #[serde(flatten)]
+    pub entry: TimelineEntry,
+}
+
+impl Record {
+    /// The record of a workflow and its ledger. Nothing before the end; the ledger must be sealed.
+    pub fn of(execution: &Execution, ledgers: &[BatchLedger]) -> Option<Self> {
+        let (status, stop_date) = (execution.status.ended()?, execution.stop_date?);
+        let timeline = execution.timeline.iter().map(|(id, entry)| TimelineRecord { id: id.clone(), entry: *entry });
+        let mut timeline: Vec<_> = timeline.collect();
+        // Stable: at one moment by id.
+        timeline.sort_by_key(|t| t.entry.at);
+        let actions = execution.action_ids.chunks(ACTIONS_PER_BATCH);
+        Some(Self {
+            version: Version::V1,
+            execution_arn: execution.execution_arn.clone(),
+            goal_id: execution.goal_id.clone(),
+            user_id: execution.user_id.clone(),
+            request_id: execution.request_id.clone(),
+            status,
+            start_date: execution.start_date,
+            stop_date,
+            duration_ms: u64::try_from(stop_date.since(execution.start_date).as_millis()).unwrap_or(u64::MAX),
+            regenerate: execution.regenerate,
+            total_actions: execution.total_actions,
+            succeeded_actions: execution.progress().succeeded,
+            failed_actions: execution.failed_actions.clone(),
+            usage: execution.usage,
+            cancellation: execution.cancellation.clone(),
+            goal_before: execution.goal_before,
+            batches: actions.zip(0..).map(|(ids, index)| BatchRecord::of(execution, ids, index, ledgers)).collect(),
+            timeline,
+        })
+    }
+
+    /// Where it is stored.
+    pub fn key(&self) -> ArchiveKey {
+        ArchiveKey::new(&self.execution_arn, self.stop_date)
+    }
+
+    /// As it is stored: one line, as Athena wants it.
+    pub fn to_line(&self) -> serde_json::Result<String> {
+        serde_json::to_string(self).map(|json| json + "\n")
+    }
+
+    /// From how it is stored.
+    pub fn from_line(line: &[u8]) -> serde_json::Result<Self> {
+        serde_json::from_slice(line)
+    }
+
+    /// The workflow as its row was, without the marks of who was told.
+    pub fn into_execution(self) -> Execution {
+        let reported = |b: &BatchRecord| Some((b.batch_index.to_string(), b.reported.clone()?));
+        Execution {
+            batches: self.batches.iter().filter_map(reported).collect(),
+            action_ids: self.batches.into_iter().flat_map(|b| b.actions).map(|a| a.action_id).collect(),
+            execution_arn: self.execution_arn,
+            goal_id: self.goal_id,
+            user_id: self.user_id,
+            request_id: self.request_id,
+            status: self.status.into(),
+            start_date: self.start_date,
+            stop_date: Some(self.stop_date),
+            total_actions: self.total_actions,
+            regenerate: self.regenerate,
+            goal_before: self.goal_before,
+            succeeded_actions: Some(self.succeeded_actions),
+            failed_count: Some(u32::try_from(self.failed_actions.len()).unwrap_or(u32::MAX)),
+            failed_actions: self.failed_actions,
+            usage: self.usage,
+            timeline: self.timeline.into_iter().map(|t| (t.id, t.entry)).collect(),
+            cancellation: self.cancellation,
+            published_at: None,
+            notified_at: None,
+            archived_at: None,
+        }
+    }
+}
+
+impl BatchRecord {
+    fn of(execution: &Execution, actions: &[ActionId], batch_index: u32, ledgers: &[BatchLedger]) -> Self {
+        let outcome = |id| ledgers.iter().find_map(|l| l.outcomes.get(id)).cloned();
+        let actions = actions.iter().map(|id| ActionRecord { action_id: id.clone(), outcome: outcome(id) });
+        let reported = execution.batches.get(&batch_index.to_string()).cloned();
+        Self { batch_index, actions: actions.collect(), reported }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use goal_activity_events::FailureCode;
+    use serde_json::json;
+
+    use super::*;
+    use crate::execution::{Happening, Status};
+    use crate::ledger::Failure;
+    use crate::limits::MAX_REASON;
+    use crate::samples::{self, failures};
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_millis(samples::START_MILLIS).plus(Duration::from_secs(seconds))
+    }
+
+    const USAGE: Usage =
+        Usage { attempts: 2, input_tokens: 30, output_tokens: 40, latency_ms: 500, cost_micro_usd: Some(6) };
+
+    /// A workflow of 64 actions of which two have failed and one was never finished, and its ledger.
+    fn ended() -> (Execution, Vec<BatchLedger>) {
+        let mut execution = samples::execution();
+        let succeeded = ActionOutcome::Succeeded { tasks: 4, usage: USAGE };
+        let failed = ActionOutcome::Failed(Failure::new(FailureCode::AiTimeout, "no answer within 120 s", USAGE));
+        let ledgers = execution.action_ids.chunks(ACTIONS_PER_BATCH).map(|ids| BatchLedger {
+            sealed: true,
+            sequence: 8,
+            outcomes: ids.iter().map(|id| (id.clone(), succeeded.clone())).collect(),
+        });
+        let mut ledgers: Vec<_> = ledgers.collect();
+        for id in &execution.action_ids[..2] {
+            ledgers[0].outcomes.insert(id.clone(), failed.clone());
+        }
+        ledgers[7].outcomes.remove(&execution.action_ids[63]);
+        let state = BatchState {
+            sequence: 8,
+            total: 8,
+            succeeded: 6,
+            failed: failures(2),
+            usage: USAGE,
+            updated_at: at(9),
+        };
+        execution.status = Status::PartiallySucceeded;
+        execution.stop_date = Some(at(61));
+        execution.batches = BTreeMap::from([("0".to_owned(), state)]);
+        execution.failed_actions = failures(3);
+        (execution.succeeded_actions, execution.failed_count) = (Some(61), Some(3));
+        execution.usage = Some(USAGE);
+        execution.cancellation = Some(Cancellation::by_user("u".parse().unwrap(), at(60), Some("wrong\ngoal")));
+        let entry = |seconds, what| TimelineEntry { at: at(seconds), what };
+        execution.timeline = BTreeMap::from([
+            ("a".to_owned(), entry(61, Happening::Ended { status: FinalStatus::PartiallySucceeded })),
+            ("b".to_owned(), entry(0, Happening::Accepted)),
+            ("c".to_owned(), entry(9, Happening::BatchFinished { batch_index: 0, succeeded: 6, failed: 2 })),
+        ]);
+        (execution, ledgers)
+    }
+
+    #[test]
+    fn a_workflow_comes_back_from_the_archive_as_it_was() {
+        let (execution, ledgers) = ended();
+        let line = Record::of(&execution, &ledgers).unwrap().to_line().unwrap();
+        let record = Record::from_line(line.as_bytes()).unwrap();
+        assert_eq!(record.to_line().unwrap(), line);
+        assert_eq!(record.into_execution(), execution);
+    }
+
+    #[test]
+    fn the_record_is_the_same_whoever_was_told_meanwhile() {
+        let (execution, ledgers) = ended();
+        let before = Record::of(&execution, &ledgers);
+        let (told, marked) = (Some(at(70)), Some(at(71)));
+        let told = Execution { published_at: told, notified_at: told, archived_at: marked, ..execution };
+        assert_eq!(Record::of(&told, &ledgers), before);
+    }
+
+    #[test]
+    fn a_workflow_that_has_not_ended_has_no_record() {
+        assert_eq!(Record::of(&samples::execution(), &[]), None);
+    }
+
+    #[test]
+    fn the_record_is_one_line_with_the_names_of_the_api() {
+        let (execution, ledgers) = ended();
+        let line = Record::of(&execution, &ledgers).unwrap().to_line().unwrap();
+        assert_eq!(line.matches('\n').count(), 1, "the reason's line end is escaped");
+        let record: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!((&record["version"], &record["status"]), (&json!("1"), &json!("PARTIALLY_SUCCEEDED")));
+        assert_eq!((&record["durationMs"], &record["stopDate"]), (&json!(61_000), &json!("1970-01-01T00:01:01.000Z")));
+        assert_eq!(
+            record["batches"][0]["actions"][0],
+            json!({
+                "actionId": "action-0", "result": "failed", "code": "AI_TIMEOUT", "message": "no answer within 120 s",
+                "attempts": 2, "inputTokens": 30, "outputTokens": 40, "latencyMs": 500, "costMicroUsd": 6,
+            })
+        );
+        assert_eq!(record["batches"][0]["actions"][2]["tasks"], 4);
+        assert_eq!(record["batches"][7]["actions"][7], json!({ "actionId": "action-63" }));
+        let story: Vec<_> = record["timeline"].as_array().unwrap().iter().map(|t| &t["what"]).collect();
+        assert_eq!(story, ["ACCEPTED", "BATCH_FINISHED", "ENDED"]);
+    }
+
+    #[test]
+    fn a_record_is_found_under_the_day_of_its_end() {
+        let arn = samples::execution().execution_arn;
+        let last = "2026-11-25T08:59:59.999+09:00".parse().unwrap();
+        assert_eq!(ArchiveKey::new(&arn, last).as_str(), "executions/date=2026-11-24/goal-1-1.json");
+    }
+
+    #[test]
+    fn p10_a_record_is_bounded() {
+        let (mut execution, mut ledgers) = ended();
+        let message = "あ".repeat(1_000);
+        let longest = || Failure::new(FailureCode::AiUnavailable, &message, USAGE);
+        for (ids, ledger) in execution.action_ids.chunks(ACTIONS_PER_BATCH).zip(&mut ledgers) {
+            ledger.outcomes = ids.iter().map(|id| (id.clone(), ActionOutcome::Failed(longest()))).collect();
+        }
+        execution.failed_actions = failures(64);
+        execution.failed_actions.iter_mut().for_each(|f| f.message = longest().message);
+        let reason = "あ".repeat(MAX_REASON);
+        execution.cancellation = Some(Cancellation::by_user("u".parse().unwrap(), at(60), Some(&reason)));
+        let line = Record::of(&execution, &ledgers).unwrap().to_line().unwrap();
+        assert!(line.len() < 256 * 1024, "{} bytes", line.len());
+    }
+}

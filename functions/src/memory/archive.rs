@@ -1,0 +1,49 @@
+use goal_activity_core::archive::{ArchiveKey, Record};
+use goal_activity_core::limits::HISTORY;
+use goal_activity_core::ports::{ArchiveExecution, FindArchived, Outside, ReadArchive, Unavailable};
+use goal_activity_events::ExecutionArn;
+
+use super::World;
+
+impl World {
+    /// Deletes all rows that have expired by then, as DynamoDB does within days.
+    pub fn expire(&self) {
+        let mut state = self.state();
+        let (now, past) = (state.now, std::mem::take(&mut state.expiring));
+        let (past, expiring) = past.into_iter().partition(|(_, at)| at.as_millis() <= now);
+        state.expiring = expiring;
+        let past: std::collections::HashMap<_, _> = past;
+        state.executions.retain(|arn, _| !past.contains_key(arn));
+        state.ledgers.retain(|(arn, _), _| !past.contains_key(arn));
+    }
+}
+
+impl World {
+    /// Notes where the workflow is archived, in the transaction that lets its rows expire.
+    pub(super) fn archived(state: &mut super::State, record: &Record) {
+        state.archived_as.insert(record.execution_arn.clone(), record.key());
+        state.expiring.insert(record.execution_arn.clone(), record.stop_date.plus(HISTORY));
+    }
+}
+
+impl ArchiveExecution for World {
+    async fn archive_execution(&self, record: &Record) -> Outside<()> {
+        let line = record.to_line().map_err(|e| Unavailable::new("archiving", e))?;
+        self.call("archive_execution").await?.archive.entry(record.key()).or_insert(line);
+        Ok(())
+    }
+}
+
+impl FindArchived for World {
+    async fn find_archived(&self, execution: &ExecutionArn) -> Outside<Option<ArchiveKey>> {
+        Ok(self.call("find_archived").await?.archived_as.get(execution).cloned())
+    }
+}
+
+impl ReadArchive for World {
+    async fn read_archive(&self, key: &ArchiveKey) -> Outside<Record> {
+        let state = self.call("read_archive").await?;
+        let line = state.archive.get(key).ok_or_else(|| Unavailable::new("reading the archive", "it is not there"))?;
+        Record::from_line(line.as_bytes()).map_err(|e| Unavailable::new("reading the archive", e))
+    }
+}
