@@ -3,6 +3,7 @@ import type { Construct } from 'constructs';
 import { Alarms, type Watched } from './alarms';
 import { Alerts } from './alerts';
 import { Api } from './api';
+import { Archive } from './archive';
 import { Dashboard } from './dashboard';
 import { EventSchemas } from './event-schemas';
 import { Functions } from './functions';
@@ -21,6 +22,7 @@ export class GoalActivityStack extends Stack {
     });
 
     const storage = new Storage(this, 'Storage', { settings, variant });
+    const archive = new Archive(this, 'Archive', { variant });
     const messaging = new Messaging(this, 'Messaging');
     if (variant.schemaRegistry) new EventSchemas(this, 'EventSchemas');
     const alerts = new Alerts(this, 'Alerts').topic;
@@ -29,7 +31,7 @@ export class GoalActivityStack extends Stack {
     });
     messaging.projectStatusOf(stateMachine);
     const functions = new Functions(this, 'Functions', {
-      settings, variant, storage, messaging, stateMachine, executions, alerts,
+      settings, variant, storage, archive, messaging, stateMachine, executions, alerts,
     });
     const api = new Api(this, 'Api', { settings, variant, handler: functions.api.function });
 
@@ -68,6 +70,9 @@ export class GoalActivityStack extends Stack {
       GoalsTableName: storage.goals.tableName,
       TasksTableName: storage.tasks.tableName,
       ExecutionsTableName: storage.executions.tableName,
+      ArchiveBucketName: archive.bucket.bucketName,
+      // For Athena.
+      ArchiveTable: archive.table,
       AlertTopicArn: alerts.topicArn,
       // To run it now instead of within the minute.
       ReconcileFunctionName: functions.reconcile.function.functionName,

@@ -11,6 +11,7 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
+import type { Archive } from './archive';
 import { type Settings, SettingsError } from './settings';
 import type { Variant } from './variant';
 
@@ -78,6 +79,15 @@ export class RustFunction extends Construct {
   /** Lists the rows that an index of the table holds. */
   queryIndex(table: ITable, index: string): this {
     return this.allow(['dynamodb:Query'], `${table.tableArn}/index/${index}`);
+  }
+
+  useArchive(archive: Archive, action: 'GetObject' | 'PutObject'): this {
+    this.function.addEnvironment('ARCHIVE_BUCKET', archive.bucket.bucketName);
+    Validations.of(this.role).acknowledge({
+      id: `AwsSolutions-IAM5[Resource::${archive.readable}]`,
+      reason: 'The records of ended workflows, one object each: none of them exists when the stack is deployed.',
+    });
+    return this.allow([`s3:${action}`], archive.records);
   }
 
   publishTo(bus: IEventBus): this {

@@ -5,7 +5,7 @@ import { list, type Resource, synth, target } from './synth';
 const { resources } = synth();
 const policies = Object.values(resources('AWS::IAM::Policy'));
 
-/** What a role may do: actions by resource, without the function's own log. */
+/** What a role may do: actions by resource. */
 function grants(role: string): Record<string, string[]> {
   const found: Record<string, string[]> = {};
   for (const policy of policies.filter(({ Properties }) => Properties.Roles.some((each: any) => target(each) === role))) {
@@ -19,9 +19,11 @@ function grants(role: string): Record<string, string[]> {
   return found;
 }
 
+/** The same of a function, without what all have: to write their own log and to be seen by X-Ray. */
 function functionGrants(name: string): Record<string, string[]> {
-  const { [`${name}Logs`]: logs, ...others } = grants(`${name}Role`);
+  const { [`${name}Logs`]: logs, '*': unnamed, ...others } = grants(`${name}Role`);
   assert.deepEqual(logs, ['logs:CreateLogStream', 'logs:PutLogEvents']);
+  assert.deepEqual(unnamed, ['xray:PutTelemetryRecords', 'xray:PutTraceSegments']);
   return others;
 }
 
@@ -34,17 +36,18 @@ const consume = ['sqs:ChangeMessageVisibility', 'sqs:DeleteMessage', 'sqs:GetQue
 
 const executions = 'arn:AWS::Partition:states:AWS::Region:AWS::AccountId:execution:goal-activity:*';
 
-test('api claims goals, writes execution rows, emits requests and cancels; it may not start anything', () => {
+test('api claims goals, writes execution rows, emits requests, cancels, reads the archive, and starts nothing', () => {
   assert.deepEqual(functionGrants('FunctionsApi'), {
     StorageGoals: ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
     StorageTasks: ['dynamodb:DeleteItem', 'dynamodb:GetItem', 'dynamodb:Query'],
     StorageWorkflowExecutions: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
     'StorageWorkflowExecutions/index/by-goal': ['dynamodb:Query'],
+    'ArchiveBucket/executions/*': ['s3:GetObject'],
     MessagingBus: ['events:PutEvents'],
     [executions]: ['states:StopExecution'],
   });
   assert.deepEqual(environment('FunctionsApi'),
-    ['EVENT_BUS', 'EXECUTIONS_TABLE', 'GOALS_TABLE', 'STATE_MACHINE_ARN', 'TASKS_TABLE']);
+    ['ARCHIVE_BUCKET', 'EVENT_BUS', 'EXECUTIONS_TABLE', 'GOALS_TABLE', 'STATE_MACHINE_ARN', 'TASKS_TABLE']);
 });
 
 test('launch claims goals like api, starts the execution, and stops one that was cancelled at that moment', () => {
@@ -57,7 +60,8 @@ test('launch claims goals like api, starts the execution, and stops one that was
     WorkflowStateMachine: ['states:StartExecution'],
     MessagingLaunchQueue: consume,
   });
-  assert.deepEqual(environment('FunctionsLaunch'), [...environment('FunctionsApi'), 'QUEUE_URL'].sort());
+  assert.deepEqual(environment('FunctionsLaunch'),
+    ['EVENT_BUS', 'EXECUTIONS_TABLE', 'GOALS_TABLE', 'QUEUE_URL', 'STATE_MACHINE_ARN', 'TASKS_TABLE']);
 });
 
 test('worker writes tasks and the ledger, reports, and answers its token', () => {
@@ -80,18 +84,21 @@ test('finalize touches nothing but the executions', () => {
   assert.deepEqual(environment('WorkflowFinalize'), ['EXECUTIONS_TABLE']);
 });
 
-/** Ending a workflow and telling everybody. */
+/** Ending a workflow, telling everybody, and archiving it. */
 const conclude = {
   StorageGoals: ['dynamodb:UpdateItem'],
   StorageTasks: ['dynamodb:DeleteItem', 'dynamodb:Query'],
   StorageWorkflowExecutions: ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
+  'ArchiveBucket/executions/*': ['s3:PutObject'],
   MessagingBus: ['events:PutEvents'],
   AlertsTopic: ['sns:Publish'],
   AlertsKey: ['kms:Decrypt', 'kms:GenerateDataKey'],
 };
-const toConclude = ['ALERT_TOPIC_ARN', 'EVENT_BUS', 'EXECUTIONS_TABLE', 'GOALS_TABLE', 'OPERATIONS_GUIDE', 'TASKS_TABLE'];
+const toConclude = [
+  'ALERT_TOPIC_ARN', 'ARCHIVE_BUCKET', 'EVENT_BUS', 'EXECUTIONS_TABLE', 'GOALS_TABLE', 'OPERATIONS_GUIDE', 'TASKS_TABLE',
+];
 
-test('projector keeps the read model, ends workflows and tells everybody', () => {
+test('projector keeps the read model, ends workflows, tells everybody and archives', () => {
   assert.deepEqual(functionGrants('FunctionsProjector'), { ...conclude, MessagingProjectionQueue: consume });
   assert.deepEqual(environment('FunctionsProjector'), [...toConclude, 'QUEUE_URL'].sort());
 });

@@ -65,7 +65,7 @@ impl RemoveTasks for World {
 impl ListOpen for World {
     async fn list_open(&self, shard: &str, after: Option<&OpenExecution>, limit: u16) -> Outside<Vec<OpenExecution>> {
         let state = self.call("list_open").await?;
-        let listed = |e: &&Execution| !e.is_settled() && open_shard(&e.goal_id) == shard;
+        let listed = |e: &&Execution| e.archived_at.is_none() && open_shard(&e.goal_id) == shard;
         let mut open: Vec<_> = state.executions.values().filter(listed).map(OpenExecution::from).collect();
         let place = |o: &OpenExecution| (o.start_date, o.execution_arn.clone());
         open.sort_by_key(place);

@@ -7,6 +7,7 @@
     reason = "a failed expectation is how a test reports"
 )]
 
+mod archive;
 mod cancel;
 mod facts;
 mod history;

@@ -15,7 +15,16 @@ async fn p7_the_end_is_told_once_by_effect_however_often_it_is_reported() {
 
 #[tokio::test]
 async fn p7_settling_goes_on_where_it_was_interrupted() {
-    for call in ["find_execution", "seal_ledger", "settle", "publish", "claim_notice", "mark_told"] {
+    for call in [
+        "find_execution",
+        "seal_ledger",
+        "settle",
+        "publish",
+        "claim_notice",
+        "mark_told",
+        "archive_execution",
+        "mark_archived",
+    ] {
         let rig = Rig::with_goal(8);
         rig.script("a-1-1", "fail");
         let arn = rig.launched().await;
@@ -31,7 +40,7 @@ async fn p7_settling_goes_on_where_it_was_interrupted() {
         let ids: std::collections::HashSet<_> = rig.completed().into_iter().map(|c| c.event_id).collect();
         assert_eq!(ids.len(), 1, "after {call}");
         assert!(rig.notices() >= 1, "after {call}");
-        assert!(rig.execution(&arn).notified_at.is_some(), "after {call}");
+        assert!(rig.execution(&arn).is_settled(), "after {call}");
     }
 }
 

@@ -91,8 +91,8 @@ async fn p7_a_workflow_that_could_never_be_launched_ends_as_well() {
 }
 
 #[tokio::test]
-async fn p7_an_end_that_was_not_told_is_told() {
-    for call in ["publish", "claim_notice", "notify", "mark_told"] {
+async fn p7_an_end_that_was_not_settled_is_settled() {
+    for call in ["publish", "claim_notice", "notify", "mark_told", "archive_execution", "mark_archived"] {
         let rig = Rig::with_goal(8);
         rig.script("a-1-1", "fail");
         let arn = worked(&rig).await;
@@ -102,7 +102,7 @@ async fn p7_an_end_that_was_not_told_is_told() {
         // Somebody may still have the notice in hand for its lease.
         rig.wait(90);
         assert_eq!(rig.reconcile().await.repaired, 1, "after {call}");
-        assert!(rig.execution(&arn).is_told(), "after {call}");
+        assert!(rig.execution(&arn).is_settled(), "after {call}");
         assert!(!rig.completed().is_empty() && rig.notices() >= 1, "after {call}");
     }
 }

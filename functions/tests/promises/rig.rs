@@ -99,7 +99,7 @@ impl Rig {
     /// Puts the gateway's event through the API, and leaves the answer as it is.
     pub(crate) async fn raw_answer(&self, event: Value) -> ApiGatewayV2httpResponse {
         let cancel = Cancel { machine: self.world.clone(), settle: self.settle() };
-        let api = Api { intake: self.intake(), bus: self.world.clone(), cancel };
+        let api = Api { intake: self.intake(), bus: self.world.clone(), cancel, archive: self.world.clone() };
         api.handle(event).await
     }
 
@@ -198,8 +198,8 @@ impl Rig {
         }
     }
 
-    fn conclude(&self) -> Conclude<World, World, World, World, World, World, World> {
-        Conclude { settle: self.settle(), operators: self.world.clone() }
+    fn conclude(&self) -> Conclude<World, World, World, World, World, World, World, World> {
+        Conclude { settle: self.settle(), operators: self.world.clone(), archive: self.world.clone() }
     }
 
     /// One run of the reconciler.
@@ -334,6 +334,7 @@ fn batch(
         regenerate: input.regenerate,
         enqueued_at: Timestamp::from_millis(now),
         task_token: TaskToken::new(format!("token-{}-{index}", input.execution_arn.name())),
+        traceparent: input.traceparent.parse().ok(),
     }
 }
 

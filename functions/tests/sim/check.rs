@@ -12,6 +12,7 @@ use goal_activity_events::{ActionId, EventId, ExecutionArn, GoalId, TaskId};
 use goal_activity_functions::memory::State;
 
 use crate::ai::generation;
+use crate::archive;
 use crate::lambda::Run;
 use crate::world::{Core, Sim};
 
@@ -51,7 +52,7 @@ pub(crate) enum Write<'a> {
 }
 
 /// What is broken: the promise, and how.
-type Found = Vec<(&'static str, String)>;
+pub(crate) type Found = Vec<(&'static str, String)>;
 
 /// Checks everything that a write about this workflow may have touched.
 pub(crate) fn observe(sim: &Sim, arn: &ExecutionArn, write: &Write<'_>) {
@@ -78,6 +79,7 @@ pub(crate) fn observe(sim: &Sim, arn: &ExecutionArn, write: &Write<'_>) {
         }
         tasks(&state, &mut core.shadow, execution, write, &mut found);
         life(&state, &mut core.shadow, execution, &mut found);
+        archive::check(&state, execution, &mut found);
     }
     for (promise, what) in found {
         sim.violated(promise, what);
@@ -231,7 +233,8 @@ fn life(state: &State, shadow: &mut Shadow, now: &Execution, found: &mut Found) 
         found.push(("P6", format!("{name} goes back from {} to {}", earlier.processed, progress.processed)));
     }
     if before.status.ended().is_some() {
-        let marks = Execution { published_at: now.published_at, notified_at: now.notified_at, ..before };
+        let Execution { published_at, notified_at, archived_at, .. } = *now;
+        let marks = Execution { published_at, notified_at, archived_at, ..before };
         if marks != *now {
             found.push(("P4", format!("{name} has changed after its end")));
         }

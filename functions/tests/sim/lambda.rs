@@ -209,15 +209,16 @@ fn settle(p: &Ports) -> Recorder {
     Settle { executions, ledger, tasks, settlements, bus, clock, facts: facts(p) }
 }
 
-fn conclude(p: &Ports) -> Conclude<Ports, Ports, Ports, Ports, Ports, Ports, Ports> {
-    Conclude { settle: settle(p), operators: p.clone() }
+fn conclude(p: &Ports) -> Conclude<Ports, Ports, Ports, Ports, Ports, Ports, Ports, Ports> {
+    Conclude { settle: settle(p), operators: p.clone(), archive: p.clone() }
 }
 
 pub(crate) type SimApi =
-    Api<Ports, Ports, Ports, Ports, Ports, Ports, Cancel<Ports, Ports, Ports, Ports, Ports, Ports, Ports>>;
+    Api<Ports, Ports, Ports, Ports, Ports, Ports, Cancel<Ports, Ports, Ports, Ports, Ports, Ports, Ports>, Ports>;
 
 pub(crate) fn api(p: &Ports) -> SimApi {
-    Api { intake: intake(p), bus: p.clone(), cancel: Cancel { machine: p.clone(), settle: settle(p) } }
+    let cancel = Cancel { machine: p.clone(), settle: settle(p) };
+    Api { intake: intake(p), bus: p.clone(), cancel, archive: p.clone() }
 }
 
 pub(crate) fn launch(p: &Ports) -> Launch<Ports, Ports, Ports, Ports, Ports, Ports, Ports> {
@@ -233,11 +234,11 @@ pub(crate) fn finalize(p: &Ports) -> Finalize<Ports, Ports> {
     Finalize { executions: p.clone(), ledger: p.clone() }
 }
 
-pub(crate) fn projector(p: &Ports) -> Projector<Ports, Ports, Ports, Ports, Ports, Ports, Ports, Ports> {
+pub(crate) fn projector(p: &Ports) -> Projector<Ports, Ports, Ports, Ports, Ports, Ports, Ports, Ports, Ports> {
     Projector { records: p.clone(), conclude: conclude(p) }
 }
 
-type SimReconcile = Reconcile<Ports, Ports, Ports, Ports, Ports, Ports, Ports, Ports, Ports, Ports>;
+type SimReconcile = Reconcile<Ports, Ports, Ports, Ports, Ports, Ports, Ports, Ports, Ports, Ports, Ports>;
 
 pub(crate) fn reconcile(p: &Ports) -> SimReconcile {
     Reconcile { open: p.clone(), records: p.clone(), machine: p.clone(), conclude: conclude(p) }

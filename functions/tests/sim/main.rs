@@ -13,6 +13,7 @@
 
 mod ai;
 mod api;
+mod archive;
 mod bus;
 mod check;
 mod flaw;

@@ -9,6 +9,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::fmt::{Debug, Display};
 use std::time::Duration;
 
+use goal_activity_core::archive::Record;
 use goal_activity_core::execution::{BatchState, Cancellation, Execution};
 use goal_activity_core::goal::{Action, Goal, GoalHead};
 use goal_activity_core::history::{HistoryFilter, HistoryPage, HistoryPosition};
@@ -102,7 +103,7 @@ impl Ports {
     }
 
     /// One call to the outside. `Debug` of its answer goes to the trace where it is short.
-    async fn call<T: Debug, F: Future<Output = Outside<T>>>(
+    pub(crate) async fn call<T: Debug, F: Future<Output = Outside<T>>>(
         &self,
         name: &'static str,
         about: impl Display,
@@ -362,6 +363,7 @@ impl ListOpen for Ports {
     async fn list_open(&self, shard: &str, after: Option<&OpenExecution>, limit: u16) -> Outside<Vec<OpenExecution>> {
         let listed = || async {
             let mut open = self.tables().list_open(shard, after, limit).await?;
+            open.retain(|o| flaw::is_listed(&self.sim, o));
             if self.sim.goes_wrong(self.sim.profile.stale, "an index is behind") {
                 open.retain(|o| self.sim.now().since(o.start_date) > Duration::from_secs(5));
             }
@@ -410,6 +412,16 @@ impl SettleExecution for Ports {
             Ok(())
         };
         self.call("mark_told", execution.name(), write).await
+    }
+
+    async fn mark_archived(&self, record: &Record, at: Timestamp) -> Outside<()> {
+        let arn = &record.execution_arn;
+        let write = || async {
+            self.tables().mark_archived(record, at).await?;
+            self.wrote(arn, &Write::Other);
+            Ok(())
+        };
+        self.call("mark_archived", arn.name(), write).await
     }
 }
 

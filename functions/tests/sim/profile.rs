@@ -27,15 +27,24 @@ pub(crate) struct Outage {
 
 impl Outage {
     /// What can be out together, from one table or action to a whole service.
-    const KINDS: [&'static [&'static str]; 9] = [
+    const KINDS: [&'static [&'static str]; 10] = [
         &["start_execution", "stop_execution", "describe_execution", "answer", "heartbeat"],
         &["start_execution"],
         &["answer", "heartbeat"],
         &["publish"],
         &["notify"],
-        &["settle", "claim_goal", "commit_action"],
+        &["archive_execution", "read_archive"],
+        &["settle", "claim_goal", "commit_action", "mark_archived"],
         &["seal_batch", "open_batch", "commit_action", "read_batch"],
-        &["find_execution", "record_started", "record_batch", "record_cancellation", "mark_told", "claim_notice"],
+        &[
+            "find_execution",
+            "find_archived",
+            "record_started",
+            "record_batch",
+            "record_cancellation",
+            "mark_told",
+            "claim_notice",
+        ],
         &["list_open", "load_goal", "remove_tasks", "find_tasks", "hide"],
     ];
 

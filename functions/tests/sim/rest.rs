@@ -36,7 +36,7 @@ pub(crate) fn is_at_rest(sim: &Sim) -> bool {
         let core = sim.core();
         core.in_flight == 0 && core.busy == 0 && core.queues.is_empty() && core.machines.all_ended()
     };
-    still && sim.tables.state().executions.values().all(|e| e.status.ended().is_some() && e.is_told())
+    still && sim.tables.state().executions.values().all(|e| e.is_settled())
 }
 
 /// Checks the end of a run.
@@ -100,8 +100,9 @@ fn every_request(state: &State, core: &Core, found: &mut Found) {
 /// Everybody knows of the end, under one id and with one content.
 fn told(state: &State, core: &Core, execution: &Execution, found: &mut Found) {
     let (arn, name) = (&execution.execution_arn, execution.execution_arn.name());
-    if execution.status.ended().is_none() || !execution.is_told() {
-        found.push(("P7", format!("{name} is {}, told: {}", execution.status, execution.is_told())));
+    if !execution.is_settled() {
+        let (told, archived) = (execution.is_told(), execution.archived_at.is_some());
+        found.push(("P7", format!("{name} is {}, told: {told}, archived: {archived}", execution.status)));
         return;
     }
     if execution.status == Status::Aborted && !core.unwanted.contains(arn) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::task::LocalSet;
 use tokio::time::sleep;
 
+use crate::archive;
 use crate::flaw::Flaw;
 use crate::people;
 use crate::queues;
@@ -72,4 +73,7 @@ async fn live(sim: &Sim) {
         }
     }
     rest::check(sim, rest::is_at_rest(sim));
+    if sim.core().violations.is_empty() {
+        archive::afterwards(sim).await;
+    }
 }

@@ -1,0 +1,147 @@
+import { Duration, Stack, Validations } from 'aws-cdk-lib';
+import { CfnDatabase, CfnTable } from 'aws-cdk-lib/aws-glue';
+import {
+  BlockPublicAccess, Bucket, BucketEncryption, type CfnBucket, ObjectOwnership, StorageClass,
+  TransitionDefaultMinimumObjectSize,
+} from 'aws-cdk-lib/aws-s3';
+import { Construct } from 'constructs';
+import type { Variant } from './variant';
+
+/** Where the records are: `executions/date=<day of the end>/<execution>.json`, as in functions/core/src/archive.rs. */
+const records = 'executions/';
+
+/**
+ * What is kept of ended workflows for good: one JSON object each, written once, and the table by which Athena reads them.
+ * The tables forget after 90 days; nothing here ever does.
+ */
+export class Archive extends Construct {
+  readonly bucket: Bucket;
+  /** All records, as IAM names them. */
+  readonly records: string;
+  /** The same as checks of the template print it. */
+  readonly readable: string;
+  /** `database.table`, as Athena names it. */
+  readonly table: string;
+
+  constructor(scope: Construct, id: string, { variant }: { variant: Variant }) {
+    super(scope, id);
+    this.bucket = new Bucket(this, 'Bucket', {
+      blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
+      objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
+      encryption: BucketEncryption.S3_MANAGED,
+      enforceSSL: true,
+      // The functions write a record once and never delete one: an older version is a mistake made by hand.
+      versioned: true,
+      lifecycleRules: [{
+        id: 'colder',
+        prefix: records,
+        // Not the Flexible class: the API reads a record while a user waits.
+        transitions: [
+          { storageClass: StorageClass.INFREQUENT_ACCESS, transitionAfter: Duration.days(90) },
+          { storageClass: StorageClass.GLACIER_INSTANT_RETRIEVAL, transitionAfter: Duration.days(365) },
+        ],
+        noncurrentVersionExpiration: Duration.days(90),
+      }],
+      // Colder classes bill a smaller object as 128 KiB: it would cost more there than where it is.
+      transitionDefaultMinimumObjectSize: TransitionDefaultMinimumObjectSize.ALL_STORAGE_CLASSES_128_K,
+      removalPolicy: variant.removalPolicy,
+    });
+    Validations.of(this.bucket).acknowledge({
+      id: 'AwsSolutions-S1',
+      reason: 'Three roles of this stack reach it, each with one action. Who must know of every access turns on '
+        + 'CloudTrail data events, which name the caller; access logs would need a bucket that is kept as well.',
+    });
+    const logicalId = Stack.of(this).getLogicalId(this.bucket.node.defaultChild as CfnBucket);
+    this.readable = `<${logicalId}.Arn>/${records}*`;
+    this.records = this.bucket.arnForObjects(`${records}*`);
+    this.table = this.athenaTable();
+  }
+
+  /** Partitions are calculated and never registered: a day exists when its first record does. */
+  private athenaTable(): string {
+    const database = new CfnDatabase(this, 'Database', {
+      catalogId: Stack.of(this).account,
+      databaseInput: { name: 'goal_activity', description: 'The goal activity pipeline' },
+    });
+    const location = `s3://${this.bucket.bucketName}/${records}`;
+    const table = new CfnTable(this, 'Executions', {
+      catalogId: Stack.of(this).account,
+      databaseName: database.ref,
+      tableInput: {
+        name: 'executions',
+        description: 'Workflows that have ended, by the day of their end',
+        tableType: 'EXTERNAL_TABLE',
+        partitionKeys: [{ name: 'date', type: 'string' }],
+        parameters: {
+          EXTERNAL: 'TRUE',
+          classification: 'json',
+          'projection.enabled': 'true',
+          'projection.date.type': 'date',
+          'projection.date.format': 'yyyy-MM-dd',
+          'projection.date.range': '2026-11-01,NOW',
+          'projection.date.interval': '1',
+          'projection.date.interval.unit': 'DAYS',
+          'storage.location.template': `${location}date=\${date}/`,
+        },
+        storageDescriptor: {
+          location,
+          columns: Object.entries(columns).map(([name, type]) => ({ name, type })),
+          inputFormat: 'org.apache.hadoop.mapred.TextInputFormat',
+          outputFormat: 'org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat',
+          serdeInfo: {
+            serializationLibrary: 'org.openx.data.jsonserde.JsonSerDe',
+            // The catalog knows lower case only, the records have the API's names.
+            parameters: { 'case.insensitive': 'TRUE' },
+          },
+        },
+      },
+    });
+    return `${database.ref}.${table.ref}`;
+  }
+}
+
+const struct = (fields: Record<string, string>): string =>
+  `struct<${Object.entries(fields).map(([name, type]) => `${name}:${type}`).join(',')}>`;
+const array = (type: string): string => `array<${type}>`;
+
+const usage = {
+  attempts: 'int', inputtokens: 'bigint', outputtokens: 'bigint', latencyms: 'bigint', costmicrousd: 'bigint',
+};
+const failedActions = array(struct({ actionid: 'string', code: 'string', message: 'string', attempts: 'int' }));
+
+/** The fields of a record; functions/core/src/archive.rs has a test that these are all. */
+const columns = {
+  version: 'string',
+  executionarn: 'string',
+  goalid: 'string',
+  userid: 'string',
+  requestid: 'string',
+  status: 'string',
+  startdate: 'string',
+  stopdate: 'string',
+  durationms: 'bigint',
+  regenerate: 'boolean',
+  totalactions: 'int',
+  succeededactions: 'int',
+  failedactions: failedActions,
+  usage: struct(usage),
+  cancellation: struct({ by: 'string', at: 'string', reason: 'string' }),
+  goalbefore: struct({ withtasks: 'int', leftout: 'int' }),
+  batches: array(struct({
+    batchindex: 'int',
+    actions: array(struct({
+      actionid: 'string', result: 'string', tasks: 'int', code: 'string', message: 'string', ...usage,
+    })),
+    reported: struct({
+      sequence: 'bigint',
+      total: 'int',
+      succeeded: 'int',
+      failed: failedActions,
+      usage: struct(usage),
+      updatedat: 'string',
+    }),
+  })),
+  timeline: array(struct({
+    id: 'string', at: 'string', what: 'string', batchindex: 'int', succeeded: 'int', failed: 'int', status: 'string',
+  })),
+};
