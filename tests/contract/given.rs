@@ -64,6 +64,7 @@ pub(crate) fn execution(goal: &Goal, number: u64) -> Execution {
         cancellation: None,
         published_at: None,
         notified_at: None,
+        archived_at: None,
     }
 }
 

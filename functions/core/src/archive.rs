@@ -238,14 +238,8 @@ mod tests {
             ledgers[0].outcomes.insert(id.clone(), failed.clone());
         }
         ledgers[7].outcomes.remove(&execution.action_ids[63]);
-        let state = BatchState {
-            sequence: 8,
-            total: 8,
-            succeeded: 6,
-            failed: failures(2),
-            usage: USAGE,
-            updated_at: at(9),
-        };
+        let state =
+            BatchState { sequence: 8, total: 8, succeeded: 6, failed: failures(2), usage: USAGE, updated_at: at(9) };
         execution.status = Status::PartiallySucceeded;
         execution.stop_date = Some(at(61));
         execution.batches = BTreeMap::from([("0".to_owned(), state)]);

@@ -23,7 +23,7 @@ use aws_lambda_events::http::{HeaderMap, HeaderValue};
 use goal_activity_core::execution::Execution;
 use goal_activity_core::ports::{
     ActionsWithTasks, ClaimGoal, Clock, FindArchived, FindExecution, ListTasks, ListWorkflows, LoadGoal, LoadGoalHead,
-    PublishEvent, ReadArchive,
+    Outside, PublishEvent, ReadArchive,
 };
 use goal_activity_events::{ExecutionArn, GoalId};
 use serde::Serialize;

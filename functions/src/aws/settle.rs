@@ -92,7 +92,12 @@ impl Settlements {
             .key(keys::ITEM, text(item))
     }
 
-    fn take_off_the_list(&self, record: &Record, at: Timestamp, expires: &AttributeValue) -> Result<Update, BuildError> {
+    fn take_off_the_list(
+        &self,
+        record: &Record,
+        at: Timestamp,
+        expires: &AttributeValue,
+    ) -> Result<Update, BuildError> {
         self.row(record, keys::EXECUTION)
             .update_expression(
                 "SET #archived = if_not_exists(#archived, :at), #expiresAt = :expiresAt REMOVE #openShard",

@@ -21,7 +21,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let queue = Queue::new(&connection, config::queue_url()?);
     let (launch, queue) = (&launch, &queue);
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {
-        Ok::<_, Infallible>(handle_batch(launch, queue, event.payload).await)
+        // Boxed, or the type of the whole is too deep for the compiler.
+        Ok::<_, Infallible>(Box::pin(handle_batch(launch, queue, event.payload)).await)
     }))
     .await
 }

@@ -20,7 +20,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let queue = Queue::new(&connection, config::queue_url()?);
     let (projector, queue) = (&projector, &queue);
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {
-        Ok::<_, Infallible>(handle_batch(projector, queue, event.payload).await)
+        // Boxed, or the type of the whole is too deep for the compiler.
+        Ok::<_, Infallible>(Box::pin(handle_batch(projector, queue, event.payload)).await)
     }))
     .await
 }

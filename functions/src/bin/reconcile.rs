@@ -10,7 +10,7 @@ use serde::de::IgnoredAny;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    telemetry::start();
+    let telemetry = &telemetry::start(env!("CARGO_BIN_NAME"))?;
     let config = config::Conclude::from_env()?;
     let connection = aws::connect().await;
     let reconcile = Reconcile {
@@ -21,8 +21,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     };
     let reconcile = &reconcile;
     // A tick, of the schedule or out of the queue of its copies, says nothing that matters.
-    lambda_runtime::run(service_fn(
-        |_: LambdaEvent<IgnoredAny>| async move { Ok::<_, Infallible>(reconcile.run().await) },
-    ))
+    lambda_runtime::run(service_fn(|_: LambdaEvent<IgnoredAny>| async move {
+        Ok::<_, Infallible>(telemetry.invocation(Box::pin(reconcile.run())).await)
+    }))
     .await
 }

@@ -7,8 +7,7 @@ use serde_json::{Value, json};
 
 use crate::rig::{Rig, USER, status_change};
 
-const ROUTES: [&str; 2] =
-    ["/api/workflows/{executionArn}/status", "/api/workflows/{executionArn}/timeline"];
+const ROUTES: [&str; 2] = ["/api/workflows/{executionArn}/status", "/api/workflows/{executionArn}/timeline"];
 
 /// A workflow whose batches are done, with a failure that people are told of.
 async fn worked() -> (Rig, ExecutionArn) {
