@@ -3,7 +3,7 @@
 use goal_activity_core::execution::{Cancellation, Execution};
 use goal_activity_core::goal::{Goal, GoalStatus};
 use goal_activity_core::ports::{
-    ActionCommit, ActionsWithTasks, CancelExecution, Claim, ClaimGoal, FindExecution, RecordProgress, Remembered,
+    ActionCommit, ActionsWithTasks, CancelExecution, Claim, ClaimGoal, FindArchived, FindExecution, RecordProgress, Remembered,
     RemoveTasks, Replaces, RequestKey, SealLedger, SettleExecution, WorkLedger,
 };
 use goal_activity_events::{ClaimSequence, EventId, FinalStatus};
@@ -12,7 +12,7 @@ use proptest::prelude::*;
 
 use crate::backend::{AwsTables, Emulator, Tables};
 use crate::given::{
-    at, batch_state, claim, execution, failure, goal, settlement, stored_goal, stored_tasks, success, tasks,
+    at, batch_state, claim, execution, failure, goal, record, settlement, stored_goal, stored_tasks, success, tasks,
 };
 
 /// How many histories are tried.
@@ -59,6 +59,7 @@ enum Call {
     Settle(Workflow, FinalStatus),
     ClaimNotice(Workflow, i64),
     MarkTold(Workflow, i64),
+    MarkArchived(Workflow, i64),
     RemoveTasks(Workflow),
 }
 
@@ -101,6 +102,7 @@ fn call() -> impl Strategy<Value = Call> {
         3 => (workflow(), status()).prop_map(|(workflow, status)| Call::Settle(workflow, status)),
         2 => (workflow(), 60..180_i64).prop_map(|(workflow, second)| Call::ClaimNotice(workflow, second)),
         1 => (workflow(), 60..180_i64).prop_map(|(workflow, second)| Call::MarkTold(workflow, second)),
+        1 => (workflow(), 60..180_i64).prop_map(|(workflow, second)| Call::MarkArchived(workflow, second)),
         1 => workflow().prop_map(Call::RemoveTasks),
     ]
 }
@@ -209,6 +211,10 @@ impl Cast {
             Call::MarkTold(workflow, second) => {
                 said(on.settlements().mark_told(&self.execution(workflow).execution_arn, at(second)).await)
             }
+            Call::MarkArchived(workflow, second) => {
+                let record = record(&self.execution(workflow), FinalStatus::Failed);
+                said(on.settlements().mark_archived(&record, at(second)).await)
+            }
             _ => panic!("made elsewhere: {call:?}"),
         }
     }
@@ -223,6 +229,7 @@ impl Cast {
             for number in 1..3 {
                 let arn = self.execution((i, number)).execution_arn;
                 left.push(said(on.executions().find_execution(&arn).await));
+                left.push(said(on.executions().find_archived(&arn).await));
                 for batch in 0..3 {
                     left.push(said(on.ledger().read_batch(&arn, batch).await));
                 }

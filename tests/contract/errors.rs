@@ -6,24 +6,25 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
+use goal_activity_core::archive::Record;
 use goal_activity_core::execution::{BatchState, Cancellation, Execution, Status};
 use goal_activity_core::notice::notice;
 use goal_activity_core::outcome::Settlement;
 use goal_activity_core::ports::{
-    AnswerBatch, CancelExecution, Event, ExecutionInput, Notify, Outside, PublishEvent, RecordProgress,
-    SettleExecution, StartExecution, WorkLedger,
+    AnswerBatch, ArchiveExecution, CancelExecution, Event, ExecutionInput, Notify, Outside, PublishEvent,
+    RecordProgress, SettleExecution, StartExecution, WorkLedger,
 };
 use goal_activity_events::{
     BatchAnswer, EventId, FinalStatus, GoalActivityRejected, RejectionReason, TaskToken, Version,
 };
 use goal_activity_functions::aws::{
-    Bus, Callbacks, Connection, Executions, Ledger, Machine, Queue, Settlements, Topic,
+    Archive, Bus, Callbacks, Connection, Executions, Ledger, Machine, Queue, Settlements, Topic,
 };
 use goal_activity_functions::queue::HideMessage;
 use serde_json::json;
 
 use crate::backend::sdk;
-use crate::given::{at, batch_state, execution, failed_action, goal, settlement, success, tasks};
+use crate::given::{at, batch_state, execution, failed_action, goal, record, settlement, success, tasks};
 
 const SECRET: &str = "SECRET-WORDS";
 
@@ -72,6 +73,8 @@ async fn all_fail_silently(answer: Answer) {
     let settlements = Settlements::new(&aws, "goals", "executions");
     let reason = Cancellation::by_user("user-1".parse().unwrap(), at(0), Some(SECRET));
     fails(answer, settlements.record_cancellation(arn, &reason).await);
+    let record = Record { cancellation: Some(reason), ..record(&execution, FinalStatus::Aborted) };
+    fails(answer, Archive::new(&aws, "archive").archive_execution(&record).await);
     let mut end: Settlement = settlement(&execution, FinalStatus::Failed);
     end.tally.failed[0].message = SECRET.into();
     fails(answer, settlements.settle(&end).await);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use goal_activity_core::archive::Record;
 use goal_activity_core::execution::{BatchState, Execution, GoalBefore, Happening, Status, TimelineEntry};
 use goal_activity_core::goal::{Action, Goal, GoalStatus};
 use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Failure, Tally};
@@ -166,6 +167,21 @@ pub(crate) fn settlement(execution: &Execution, status: FinalStatus) -> Settleme
         tally: Tally { succeeded, failed: vec![failed_action("a-1-1")], usage: usage() },
         goal_status: if status == FinalStatus::Aborted { GoalStatus::Draft } else { GoalStatus::Partial },
     }
+}
+
+/// What is archived of the workflow when it has ended as in [`settlement`].
+pub(crate) fn record(execution: &Execution, status: FinalStatus) -> Record {
+    let end = settlement(execution, status);
+    let ended = Execution {
+        status: status.into(),
+        stop_date: Some(end.stop_date),
+        succeeded_actions: Some(end.tally.succeeded),
+        failed_count: Some(end.tally.failed_count()),
+        failed_actions: end.tally.failed,
+        usage: Some(end.tally.usage),
+        ..execution.clone()
+    };
+    Record::of(&ended, &[]).expect("a workflow that has ended")
 }
 
 /// The goal as it is stored now.

@@ -13,6 +13,8 @@
 mod backend;
 
 mod any_history;
+mod archive;
+mod archived;
 mod callbacks;
 mod cancellations;
 mod claims;

@@ -8,10 +8,10 @@ use goal_activity_events::{FinalStatus, Timestamp};
 use uuid::Uuid;
 
 use crate::backend::Tables;
-use crate::given::{at, claim, goal, settlement};
+use crate::given::{at, claim, goal, record, settlement};
 
 on_all_tables!(
-    p7_an_execution_is_listed_from_its_claim_until_its_end_was_told,
+    p7_an_execution_is_listed_from_its_claim_until_it_is_archived,
     the_oldest_come_first,
     p10_pages_have_a_limit_and_go_on_after_the_last,
     executions_of_one_moment_are_all_listed_once,
@@ -80,7 +80,7 @@ fn open(executions: &[Execution]) -> Vec<OpenExecution> {
     executions.iter().map(OpenExecution::from).collect()
 }
 
-async fn p7_an_execution_is_listed_from_its_claim_until_its_end_was_told(on: &impl Tables) {
+async fn p7_an_execution_is_listed_from_its_claim_until_it_is_archived(on: &impl Tables) {
     let span = Span::new();
     let (shard, executions) = span.claimed(on, &[0]).await;
     let [execution] = &executions[..] else { panic!() };
@@ -90,7 +90,9 @@ async fn p7_an_execution_is_listed_from_its_claim_until_its_end_was_told(on: &im
     assert!(on.settlements().claim_notice(&execution.execution_arn, at(61)).await.unwrap());
     assert_eq!(span.listed(on, &shard, 10).await, open(&executions), "published, being told");
     on.settlements().mark_told(&execution.execution_arn, at(62)).await.unwrap();
-    assert_eq!(span.listed(on, &shard, 10).await, [], "told");
+    assert_eq!(span.listed(on, &shard, 10).await, open(&executions), "told");
+    on.settlements().mark_archived(&record(execution, FinalStatus::Failed), at(63)).await.unwrap();
+    assert_eq!(span.listed(on, &shard, 10).await, [], "archived");
 }
 
 async fn the_oldest_come_first(on: &impl Tables) {

@@ -2,20 +2,21 @@
 
 use goal_activity_core::keys;
 use goal_activity_core::limits::HISTORY;
-use goal_activity_core::ports::{Claim, ClaimGoal, Claimed, Remembered, RequestKey, SettleExecution};
+use goal_activity_core::ports::{Claim, ClaimGoal, Claimed, Remembered, RequestKey, SealLedger, SettleExecution};
 use goal_activity_core::rows::goal_rows;
 use goal_activity_events::{EventId, FinalStatus};
 use serde_json::{Value, json};
 
 use crate::backend::{AwsTables, Tables};
-use crate::given::{at, claim, claimed, goal, settlement, stored};
+use crate::given::{at, claim, claimed, goal, record, settlement, stored};
 
 on_dynamodb!(
     a_goal_that_was_never_claimed_needs_no_count,
     a_claim_and_an_end_keep_what_other_services_have_stored_with_a_goal,
-    an_execution_expires_some_time_after_its_end,
+    p7_the_rows_of_an_execution_expire_once_it_is_archived,
+    where_an_execution_is_archived_never_expires,
     a_request_expires_some_time_after_it,
-    an_execution_that_was_told_leaves_the_index,
+    an_execution_that_is_archived_leaves_the_index,
 );
 
 async fn a_goal_that_was_never_claimed_needs_no_count(on: &AwsTables) {
@@ -47,12 +48,31 @@ async fn a_claim_and_an_end_keep_what_other_services_have_stored_with_a_goal(on:
     assert_eq!(on.goal_row(&goal.head.goal_id, keys::GOAL).await, Some(row));
 }
 
-async fn an_execution_expires_some_time_after_its_end(on: &AwsTables) {
-    let (_, execution) = claimed(on, 8).await;
-    let row = || on.execution_row(execution.execution_arn.as_str(), keys::EXECUTION);
-    assert_eq!(row().await.unwrap().get(keys::EXPIRES_AT), None);
+async fn p7_the_rows_of_an_execution_expire_once_it_is_archived(on: &AwsTables) {
+    let (_, execution) = claimed(on, 9).await;
+    let arn = &execution.execution_arn;
+    let items = [keys::EXECUTION.to_owned(), keys::batch(0), keys::batch(1)];
+    on.ledger().seal_ledger(arn, 2).await.unwrap();
     on.settlements().settle(&settlement(&execution, FinalStatus::Failed)).await.unwrap();
-    assert_eq!(row().await.unwrap()[keys::EXPIRES_AT], at(60).plus(HISTORY).as_seconds());
+    on.settlements().mark_told(arn, at(61)).await.unwrap();
+    for item in &items {
+        assert_eq!(on.execution_row(arn.as_str(), item).await.unwrap().get(keys::EXPIRES_AT), None, "{item}");
+    }
+    on.settlements().mark_archived(&record(&execution, FinalStatus::Failed), at(62)).await.unwrap();
+    for item in &items {
+        let row = on.execution_row(arn.as_str(), item).await.unwrap();
+        assert_eq!(row[keys::EXPIRES_AT], at(60).plus(HISTORY).as_seconds(), "{item}");
+    }
+}
+
+async fn where_an_execution_is_archived_never_expires(on: &AwsTables) {
+    let (_, execution) = claimed(on, 1).await;
+    let arn = execution.execution_arn.as_str();
+    on.settlements().settle(&settlement(&execution, FinalStatus::Failed)).await.unwrap();
+    let record = record(&execution, FinalStatus::Failed);
+    on.settlements().mark_archived(&record, at(62)).await.unwrap();
+    let row = json!({ "executionArn": arn, "item": "ARCHIVE", "archivedAs": record.key() });
+    assert_eq!(on.execution_row(arn, keys::ARCHIVE).await, Some(row));
 }
 
 async fn a_request_expires_some_time_after_it(on: &AwsTables) {
@@ -66,11 +86,13 @@ async fn a_request_expires_some_time_after_it(on: &AwsTables) {
     assert_eq!(row["acceptedAs"], claim.execution.execution_arn.as_str());
 }
 
-async fn an_execution_that_was_told_leaves_the_index(on: &AwsTables) {
+async fn an_execution_that_is_archived_leaves_the_index(on: &AwsTables) {
     let (goal, execution) = claimed(on, 8).await;
     let row = || on.execution_row(execution.execution_arn.as_str(), keys::EXECUTION);
     assert_eq!(row().await.unwrap()[keys::OPEN_SHARD], keys::open_shard(&goal.head.goal_id));
     on.settlements().settle(&settlement(&execution, FinalStatus::Failed)).await.unwrap();
     on.settlements().mark_told(&execution.execution_arn, at(61)).await.unwrap();
+    assert_eq!(row().await.unwrap()[keys::OPEN_SHARD], keys::open_shard(&goal.head.goal_id));
+    on.settlements().mark_archived(&record(&execution, FinalStatus::Failed), at(62)).await.unwrap();
     assert_eq!(row().await.unwrap().get(keys::OPEN_SHARD), None);
 }

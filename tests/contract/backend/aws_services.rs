@@ -3,10 +3,11 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_sdk_eventbridge::types::Target;
 use aws_sdk_sqs::types::{Message, QueueAttributeName};
+use goal_activity_core::archive::ArchiveKey;
 use goal_activity_core::notice::Notice;
 use goal_activity_core::ports::{Clock, Event};
 use goal_activity_events::{BatchAnswer, Envelope, ExecutionArn, SOURCE, StateMachineArn, TaskToken, Timestamp};
-use goal_activity_functions::aws::{Bus, Callbacks, Connection, Machine, Queue, Topic};
+use goal_activity_functions::aws::{Archive, Bus, Callbacks, Connection, Machine, Queue, Topic};
 use goal_activity_functions::clock::SystemClock;
 use goal_activity_tests::eventually;
 use serde_json::{Value, json};
@@ -27,6 +28,7 @@ pub(crate) struct AwsServices {
     bus: Bus,
     topic: Topic,
     queue: Queue,
+    archive: Archive,
     clients: Clients,
     state_machine: StateMachineArn,
     /// Where its executions ask, and wait to be answered.
@@ -37,6 +39,8 @@ pub(crate) struct AwsServices {
     notices: String,
     /// The queue whose messages are hidden.
     messages: String,
+    /// Where records are kept.
+    bucket: String,
 }
 
 /// What executions have asked so far.
@@ -48,6 +52,7 @@ struct Questions {
 struct Clients {
     sqs: aws_sdk_sqs::Client,
     states: aws_sdk_sfn::Client,
+    s3: aws_sdk_s3::Client,
 }
 
 fn unique(name: &str) -> String {
@@ -58,12 +63,18 @@ impl AwsServices {
     pub(crate) async fn open() -> Self {
         let sdk = Emulator::MiniStack.sdk().await;
         let aws = Connection::from(sdk.clone());
-        let clients = Clients { sqs: aws_sdk_sqs::Client::new(&sdk), states: aws_sdk_sfn::Client::new(&sdk) };
+        let clients = Clients {
+            sqs: aws_sdk_sqs::Client::new(&sdk),
+            states: aws_sdk_sfn::Client::new(&sdk),
+            s3: aws_sdk_s3::Client::new(&sdk),
+        };
         let (bus, topic) = (unique("bus"), unique("topic"));
         let asked = clients.new_queue("questions").await;
         let events = clients.new_queue("events").await;
         let notices = clients.new_queue("notices").await;
         let messages = clients.new_queue("messages").await;
+        let bucket = unique("archive");
+        clients.s3.create_bucket().bucket(&bucket).send().await.expect("a bucket can be made");
         clients.route_events(&sdk, &bus, &events).await;
         let topic = clients.route_notices(&sdk, &topic, &notices).await;
         Self {
@@ -72,13 +83,22 @@ impl AwsServices {
             bus: Bus::new(&aws, bus),
             topic: Topic::new(&aws, topic, GUIDE),
             queue: Queue::new(&aws, &messages),
+            archive: Archive::new(&aws, &bucket),
             state_machine: clients.new_state_machine(&asked).await,
             questions: Questions { queue: asked, asked: Mutex::default() },
             clients,
             events,
             notices,
             messages,
+            bucket,
         }
+    }
+
+    /// Puts something else where a record would be.
+    pub(crate) async fn put_archived(&self, key: &ArchiveKey, content: &str) {
+        let body = content.as_bytes().to_vec().into();
+        let put = self.clients.s3.put_object().bucket(&self.bucket).key(key.as_str()).body(body);
+        put.send().await.expect("an object can be stored");
     }
 
     /// Waits for that many questions of executions, and checks that there are no more.
@@ -194,6 +214,7 @@ impl Services for AwsServices {
     type Bus = Bus;
     type Topic = Topic;
     type Queue = Queue;
+    type Archive = Archive;
 
     fn machine(&self) -> &Machine {
         &self.machine
@@ -213,6 +234,10 @@ impl Services for AwsServices {
 
     fn queue(&self) -> &Queue {
         &self.queue
+    }
+
+    fn archive(&self) -> &Archive {
+        &self.archive
     }
 
     fn state_machine(&self) -> &StateMachineArn {
@@ -268,6 +293,18 @@ impl Services for AwsServices {
 
     async fn notices(&self, count: usize) -> Vec<Notice> {
         self.clients.exactly(&self.notices, count).await.into_iter().map(notice).collect()
+    }
+
+    async fn archived(&self) -> Vec<(String, String)> {
+        let (s3, bucket) = (&self.clients.s3, &self.bucket);
+        let keys = s3.list_objects_v2().bucket(bucket).send().await.expect("a bucket can be listed");
+        let mut archived = Vec::new();
+        for key in keys.contents().iter().filter_map(|object| object.key()) {
+            let object = s3.get_object().bucket(bucket).key(key).send().await.expect("an object can be read");
+            let content = object.body.collect().await.expect("an object has a content").to_vec();
+            archived.push((key.to_owned(), String::from_utf8(content).expect("UTF-8")));
+        }
+        archived
     }
 
     async fn received(&self) -> String {

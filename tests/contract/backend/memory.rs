@@ -64,6 +64,7 @@ impl Services for World {
     type Bus = Self;
     type Topic = Self;
     type Queue = Self;
+    type Archive = Self;
 
     fn machine(&self) -> &Self {
         self
@@ -82,6 +83,10 @@ impl Services for World {
     }
 
     fn queue(&self) -> &Self {
+        self
+    }
+
+    fn archive(&self) -> &Self {
         self
     }
 
@@ -131,6 +136,10 @@ impl Services for World {
         let notices = self.state().notices.clone();
         assert_eq!(notices.len(), count, "{notices:?}");
         notices
+    }
+
+    async fn archived(&self) -> Vec<(String, String)> {
+        self.state().archive.iter().map(|(key, line)| (key.to_string(), line.clone())).collect()
     }
 
     async fn received(&self) -> String {

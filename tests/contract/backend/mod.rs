@@ -9,7 +9,7 @@ mod template;
 
 use goal_activity_core::goal::Goal;
 use goal_activity_core::ports::{
-    ActionsWithTasks, CancelExecution, ClaimGoal, FindExecution, ListOpen, ListTasks, ListWorkflows, LoadGoal,
+    ActionsWithTasks, CancelExecution, ClaimGoal, FindArchived, FindExecution, ListOpen, ListTasks, ListWorkflows, LoadGoal,
     LoadGoalHead, RecordProgress, RemoveTasks, SealLedger, SettleExecution, WorkLedger,
 };
 use goal_activity_core::task::Task;
@@ -23,7 +23,7 @@ pub(crate) use services::Services;
 pub(crate) trait Tables: Sync {
     type Goals: LoadGoal + LoadGoalHead;
     type Tasks: ActionsWithTasks + ListTasks + RemoveTasks;
-    type Executions: FindExecution + ListOpen + ListWorkflows + RecordProgress;
+    type Executions: FindArchived + FindExecution + ListOpen + ListWorkflows + RecordProgress;
     type Claims: ClaimGoal;
     type Ledger: WorkLedger + SealLedger;
     type Settlements: CancelExecution + SettleExecution;

@@ -2,25 +2,28 @@
 
 use goal_activity_core::notice::Notice;
 use goal_activity_core::ports::{
-    AnswerBatch, DescribeExecution, Event, Notify, PublishEvent, StartExecution, StopExecution,
+    AnswerBatch, ArchiveExecution, DescribeExecution, Event, Notify, PublishEvent, ReadArchive, StartExecution,
+    StopExecution,
 };
 use goal_activity_events::{BatchAnswer, ExecutionArn, StateMachineArn, TaskToken, Timestamp};
 use goal_activity_functions::queue::HideMessage;
 use serde_json::Value;
 
-/// The adapters to the state machine, the bus, the operators and a queue.
+/// The adapters to the state machine, the bus, the operators, a queue and the archive.
 pub(crate) trait Services: Sync {
     type Machine: StartExecution + StopExecution + DescribeExecution;
     type Callbacks: AnswerBatch;
     type Bus: PublishEvent;
     type Topic: Notify;
     type Queue: HideMessage;
+    type Archive: ArchiveExecution + ReadArchive;
 
     fn machine(&self) -> &Self::Machine;
     fn callbacks(&self) -> &Self::Callbacks;
     fn bus(&self) -> &Self::Bus;
     fn topic(&self) -> &Self::Topic;
     fn queue(&self) -> &Self::Queue;
+    fn archive(&self) -> &Self::Archive;
 
     /// A state machine of the case's own. Its executions run until they are ended.
     fn state_machine(&self) -> &StateMachineArn;
@@ -40,6 +43,8 @@ pub(crate) trait Services: Sync {
     async fn events(&self, count: usize) -> Vec<Event>;
     /// Waits for that many notices, and checks that there are no more.
     async fn notices(&self, count: usize) -> Vec<Notice>;
+    /// All that is archived: key and content.
+    async fn archived(&self) -> Vec<(String, String)>;
     /// A new message, just received: by what the queue knows it.
     async fn received(&self) -> String;
     /// Whether that message comes back within a few seconds.
