@@ -70,7 +70,7 @@ impl Truth {
 
     /// Whether nothing is left to do for any workflow.
     pub(crate) fn is_settled(&self) -> bool {
-        self.all().all(|e| e.status.ended().is_some() && e.is_told() && !self.open.contains(&e.execution_arn))
+        self.all().all(|e| e.is_settled() && !self.open.contains(&e.execution_arn))
     }
 
     /// P1: the workflows of a goal came one after the other, as many as there were claims; P7: the goal is free.

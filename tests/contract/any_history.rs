@@ -3,8 +3,8 @@
 use goal_activity_core::execution::{Cancellation, Execution};
 use goal_activity_core::goal::{Goal, GoalStatus};
 use goal_activity_core::ports::{
-    ActionCommit, ActionsWithTasks, CancelExecution, Claim, ClaimGoal, FindArchived, FindExecution, RecordProgress, Remembered,
-    RemoveTasks, Replaces, RequestKey, SealLedger, SettleExecution, WorkLedger,
+    ActionCommit, ActionsWithTasks, CancelExecution, Claim, ClaimGoal, FindArchived, FindExecution, RecordProgress,
+    Remembered, RemoveTasks, Replaces, RequestKey, SealLedger, SettleExecution, WorkLedger,
 };
 use goal_activity_events::{ClaimSequence, EventId, FinalStatus};
 use goal_activity_functions::memory::World;

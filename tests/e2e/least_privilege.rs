@@ -3,11 +3,12 @@ use goal_activity_tests::{Chart, Permission, Session, Stack, User, eventually};
 use serde_json::{Value, json};
 
 /// What a function must not be able to do, and with which of the stack's resources.
-const LINES_BETWEEN_FUNCTIONS: [(&str, &str, &str); 16] = [
+const LINES_BETWEEN_FUNCTIONS: [(&str, &str, &str); 20] = [
     ("Api", "states:StartExecution", "StateMachineArn"),
     ("Api", "states:SendTaskSuccess", "StateMachineArn"),
     ("Api", "sqs:SendMessage", "BatchQueueUrl"),
     ("Api", "dynamodb:Scan", "GoalsTableName"),
+    ("Api", "s3:PutObject", "ArchiveBucketName"),
     ("Launch", "states:SendTaskSuccess", "StateMachineArn"),
     ("Launch", "sqs:ReceiveMessage", "BatchQueueUrl"),
     ("Launch", "dynamodb:PutItem", "TasksTableName"),
@@ -16,10 +17,13 @@ const LINES_BETWEEN_FUNCTIONS: [(&str, &str, &str); 16] = [
     ("Worker", "dynamodb:DeleteItem", "GoalsTableName"),
     ("Worker", "states:StartExecution", "StateMachineArn"),
     ("Worker", "sns:Publish", "AlertTopicArn"),
+    ("Worker", "s3:PutObject", "ArchiveBucketName"),
     ("Finalize", "dynamodb:Query", "GoalsTableName"),
     ("Finalize", "dynamodb:Query", "TasksTableName"),
     ("Projector", "dynamodb:PutItem", "TasksTableName"),
     ("Projector", "sqs:ReceiveMessage", "LaunchQueueUrl"),
+    ("Projector", "s3:GetObject", "ArchiveBucketName"),
+    ("Reconcile", "s3:GetObject", "ArchiveBucketName"),
 ];
 
 /// The ARN of what an output of the stack names.
@@ -29,6 +33,7 @@ fn arn(stack: &Stack, output: &str) -> String {
     match output {
         _ if output.ends_with("Arn") => value.to_owned(),
         _ if output.ends_with("QueueUrl") => format!("arn:aws:sqs:us-east-1:000000000000:{name}"),
+        _ if output.ends_with("BucketName") => format!("arn:aws:s3:::{name}/executions/none"),
         _ => format!("arn:aws:dynamodb:us-east-1:000000000000:table/{name}"),
     }
 }

@@ -9,6 +9,7 @@
 
 mod alerts;
 mod all_good;
+mod archive;
 mod authorisation;
 mod cancel;
 mod dead_letters;

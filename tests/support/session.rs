@@ -56,6 +56,12 @@ fn attempt(stack: &Stack, permission: &Permission) -> RequestBuilder {
         "states" if arn.contains(":execution:") => ("AWSStepFunctions", "1.0", json!({ "executionArn": arn })),
         // Always the same name: at most one execution is ever started, and it fails at once.
         "states" => ("AWSStepFunctions", "1.0", json!({ "stateMachineArn": arn, "name": "attempt", "input": "{}" })),
+        // Only an object that matches is overwritten, and there is none (S3 user guide, "Conditional writes").
+        "s3" => {
+            let method = if operation == "PutObject" { reqwest::Method::PUT } else { reqwest::Method::GET };
+            let object = format!("{}/{}", stack.endpoint(), arn.rsplit(":::").next().unwrap_or_default());
+            return stack.http.request(method, object).header("If-Match", "\"none\"");
+        }
         "sns" => return form(stack, &format!("Action={operation}&Version=2010-03-31&TopicArn={arn}&Message=")),
         _ => panic!("{permission:?} is granted, but there is no request here that needs it"),
     };

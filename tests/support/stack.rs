@@ -87,6 +87,11 @@ impl Stack {
         aws_sdk_dynamodb::Client::new(&self.sdk)
     }
 
+    /// An S3 client.
+    pub fn s3(&self) -> aws_sdk_s3::Client {
+        aws_sdk_s3::Client::new(&self.sdk)
+    }
+
     /// An SQS client.
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
         aws_sdk_sqs::Client::new(&self.sdk)

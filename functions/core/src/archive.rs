@@ -204,11 +204,11 @@ impl BatchRecord {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
     use std::time::Duration;
 
     use goal_activity_events::FailureCode;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::execution::{Happening, Status};
@@ -284,7 +284,7 @@ mod tests {
         let (execution, ledgers) = ended();
         let line = Record::of(&execution, &ledgers).unwrap().to_line().unwrap();
         assert_eq!(line.matches('\n').count(), 1, "the reason's line end is escaped");
-        let record: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let record: Value = serde_json::from_str(&line).unwrap();
         assert_eq!((&record["version"], &record["status"]), (&json!("1"), &json!("PARTIALLY_SUCCEEDED")));
         assert_eq!((&record["durationMs"], &record["stopDate"]), (&json!(61_000), &json!("1970-01-01T00:01:01.000Z")));
         assert_eq!(
@@ -321,5 +321,54 @@ mod tests {
         execution.cancellation = Some(Cancellation::by_user("u".parse().unwrap(), at(60), Some(&reason)));
         let line = Record::of(&execution, &ledgers).unwrap().to_line().unwrap();
         assert!(line.len() < 256 * 1024, "{} bytes", line.len());
+    }
+
+    /// The names of a value's fields, each with its path, in lower case as a catalog has them.
+    fn fields(value: &Value, path: &str, found: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(fields_of) => fields_of.iter().for_each(|(name, value)| {
+                let path = format!("{path}/{}", name.to_lowercase());
+                fields(value, &path, found);
+                found.insert(path);
+            }),
+            Value::Array(items) => items.iter().for_each(|item| fields(item, path, found)),
+            _ => {}
+        }
+    }
+
+    /// The same of a Hive type such as `array<struct<a:int,b:string>>`. Answers what follows it.
+    fn columns<'a>(hive: &'a str, path: &str, found: &mut BTreeSet<String>) -> &'a str {
+        if let Some(of) = hive.strip_prefix("array<") {
+            return columns(of, path, found).strip_prefix('>').expect("the end of an array");
+        }
+        let Some(mut rest) = hive.strip_prefix("struct<") else {
+            return hive.trim_start_matches(|c: char| c.is_ascii_lowercase());
+        };
+        loop {
+            let (name, of) = rest.split_once(':').expect("a field");
+            let path = format!("{path}/{name}");
+            rest = columns(of, &path, found);
+            found.insert(path);
+            match rest.strip_prefix(',') {
+                Some(next) => rest = next,
+                None => return rest.strip_prefix('>').expect("the end of a struct"),
+            }
+        }
+    }
+
+    #[test]
+    fn athena_knows_every_field_of_a_record_and_no_other() {
+        let (execution, ledgers) = ended();
+        let (mut stored, mut known) = (BTreeSet::new(), BTreeSet::new());
+        fields(&json!(Record::of(&execution, &ledgers)), "", &mut stored);
+        let template: Value = serde_json::from_str(include_str!("../../../infra/test/snapshots/aws.json")).unwrap();
+        let resources = template["Resources"].as_object().unwrap().values();
+        let [table] = resources.filter(|r| r["Type"] == "AWS::Glue::Table").collect::<Vec<_>>()[..] else { panic!() };
+        for column in table["Properties"]["TableInput"]["StorageDescriptor"]["Columns"].as_array().unwrap() {
+            let (name, hive) = (column["Name"].as_str().unwrap(), column["Type"].as_str().unwrap());
+            assert_eq!(columns(hive, &format!("/{name}"), &mut known), "");
+            known.insert(format!("/{name}"));
+        }
+        assert_eq!(known, stored);
     }
 }

@@ -9,8 +9,8 @@ mod template;
 
 use goal_activity_core::goal::Goal;
 use goal_activity_core::ports::{
-    ActionsWithTasks, CancelExecution, ClaimGoal, FindArchived, FindExecution, ListOpen, ListTasks, ListWorkflows, LoadGoal,
-    LoadGoalHead, RecordProgress, RemoveTasks, SealLedger, SettleExecution, WorkLedger,
+    ActionsWithTasks, CancelExecution, ClaimGoal, FindArchived, FindExecution, ListOpen, ListTasks, ListWorkflows,
+    LoadGoal, LoadGoalHead, RecordProgress, RemoveTasks, SealLedger, SettleExecution, WorkLedger,
 };
 use goal_activity_core::task::Task;
 use goal_activity_events::GoalId;
