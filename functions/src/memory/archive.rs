@@ -1,28 +1,19 @@
+use std::collections::HashSet;
+
 use goal_activity_core::archive::{ArchiveKey, Record};
-use goal_activity_core::limits::HISTORY;
 use goal_activity_core::ports::{ArchiveExecution, FindArchived, Outside, ReadArchive, Unavailable};
 use goal_activity_events::ExecutionArn;
 
 use super::World;
 
 impl World {
-    /// Deletes all rows that have expired by then, as DynamoDB does within days.
+    /// Deletes all rows that have expired by now, as DynamoDB does within days.
     pub fn expire(&self) {
         let mut state = self.state();
-        let (now, past) = (state.now, std::mem::take(&mut state.expiring));
-        let (past, expiring) = past.into_iter().partition(|(_, at)| at.as_millis() <= now);
-        state.expiring = expiring;
-        let past: std::collections::HashMap<_, _> = past;
-        state.executions.retain(|arn, _| !past.contains_key(arn));
-        state.ledgers.retain(|(arn, _), _| !past.contains_key(arn));
-    }
-}
-
-impl World {
-    /// Notes where the workflow is archived, in the transaction that lets its rows expire.
-    pub(super) fn archived(state: &mut super::State, record: &Record) {
-        state.archived_as.insert(record.execution_arn.clone(), record.key());
-        state.expiring.insert(record.execution_arn.clone(), record.stop_date.plus(HISTORY));
+        let now = state.now;
+        let past: HashSet<_> = state.expiring.extract_if(|_, at| at.as_millis() <= now).map(|(arn, _)| arn).collect();
+        state.executions.retain(|arn, _| !past.contains(arn));
+        state.ledgers.retain(|(arn, _), _| !past.contains(arn));
     }
 }
 

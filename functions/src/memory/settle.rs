@@ -1,7 +1,7 @@
 use goal_activity_core::archive::Record;
 use goal_activity_core::execution::{BatchState, Cancellation, Change, Execution, Happening, Status, TimelineEntry};
 use goal_activity_core::keys::{CANCELLATION_ENTRY, open_shard};
-use goal_activity_core::limits::NOTICE_LEASE;
+use goal_activity_core::limits::{HISTORY, NOTICE_LEASE};
 use goal_activity_core::outcome::Settlement;
 use goal_activity_core::ports::{
     CancelExecution, ListOpen, OpenExecution, Outside, RecordProgress, RemoveTasks, SettleExecution,
@@ -128,7 +128,8 @@ impl SettleExecution for World {
         let ended = |e: &&mut Execution| e.status.ended().is_some();
         let Some(e) = state.executions.get_mut(&record.execution_arn).filter(ended) else { return Ok(()) };
         e.archived_at.get_or_insert(at);
-        Self::archived(&mut state, record);
+        state.archived_as.insert(record.execution_arn.clone(), record.key());
+        state.expiring.insert(record.execution_arn.clone(), record.stop_date.plus(HISTORY));
         Ok(())
     }
 }
