@@ -29,8 +29,12 @@ pub struct Ai {
 
 impl From<&GeneratorKind> for Ai {
     fn from(kind: &GeneratorKind) -> Self {
-        match kind {
-            GeneratorKind::Offline => Self { generator: "offline", model: "offline".to_owned() },
-        }
+        let (generator, model) = match kind {
+            GeneratorKind::Offline => ("offline", "offline"),
+            GeneratorKind::Bedrock(bedrock) => ("bedrock", bedrock.model.as_str()),
+            GeneratorKind::Lambda(existing) => ("lambda", existing.function.as_str()),
+            GeneratorKind::OpenAi(openai) => ("openai", openai.model.as_str()),
+        };
+        Self { generator, model: model.to_owned() }
     }
 }

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::check::{self, Found, Write};
 use crate::flaw::Flaw;
-use crate::people;
+use crate::api;
 use crate::ports::Ports;
 use crate::world::Sim;
 
@@ -99,7 +99,7 @@ async fn told(sim: &Sim, execution: &Execution) -> [Option<Value>; 2] {
 async fn told_by(sim: &Sim, execution: &Execution, route: &str) -> Option<Value> {
     let (user, arn) = (execution.user_id.as_str(), &execution.execution_arn);
     for _ in 0..2 {
-        if let Some((200, body)) = people::workflow(sim, user, "GET", route, arn).await {
+        if let Some((200, body)) = api::workflow(sim, user, "GET", route, arn).await {
             return Some(body);
         }
     }
