@@ -8,7 +8,7 @@ use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Tally};
 use goal_activity_core::limits::{NOTICE_LEASE, NOTICE_WITHIN};
 use goal_activity_core::ports::{ActionCommit, Claim, Claimed, Committed, Event, ExecutionInput, RequestKey};
 use goal_activity_core::task::Task;
-use goal_activity_events::{ActionId, EventId, ExecutionArn, GoalId, TaskId};
+use goal_activity_events::{ActionId, EventId, ExecutionArn, GoalId, TaskId, Timestamp};
 use goal_activity_functions::memory::State;
 
 use crate::ai::generation;
@@ -33,10 +33,11 @@ pub(crate) struct Shadow {
     sealed: BTreeMap<ExecutionArn, i64>,
     /// As what each request was accepted: by what it is remembered under.
     pub(crate) requests: BTreeMap<String, ExecutionArn>,
-    /// Who has taken the telling of the operators upon itself, and when: by workflow and invocation.
-    notice_claims: BTreeMap<(ExecutionArn, u32), i64>,
-    /// How often the operators were told, by which invocation last, and when.
-    pub(crate) notices: BTreeMap<ExecutionArn, (u32, u32, i64)>,
+    /// Who has taken the telling of the operators upon itself, when, and whether they were told already: by workflow and
+    /// invocation.
+    notice_claims: BTreeMap<(ExecutionArn, u32), (i64, bool)>,
+    /// How often the operators were told, and by which invocation last.
+    pub(crate) notices: BTreeMap<ExecutionArn, (u32, u32)>,
     /// How often the AI was asked.
     asked: BTreeMap<(ExecutionArn, ActionId), u32>,
 }
@@ -331,26 +332,30 @@ pub(crate) fn asked(sim: &Sim, run: &Run, action: &ActionId) {
     }
 }
 
-/// Somebody takes the telling of the operators upon itself.
-pub(crate) fn notice_claimed(sim: &Sim, run: &Run, arn: &ExecutionArn) {
+/// Somebody takes the telling of the operators upon itself, at that moment by its own clock.
+pub(crate) fn notice_claimed(sim: &Sim, run: &Run, arn: &ExecutionArn, at: Timestamp) {
     let key = (arn.clone(), run.number());
-    let now = sim.millis();
-    sim.core().shadow.notice_claims.insert(key, now);
+    let noted = sim.tables.state().executions[arn].notified_at.is_some();
+    sim.core().shadow.notice_claims.insert(key, (at.as_millis(), noted));
 }
 
-/// The operators are told. A second time only when the first teller did not live to note it, and its claim has run out; or
-/// when the SDK or a slow network repeats what one teller has sent.
+/// The operators are told. A second time only when the first teller did not live to note it, and its claim had run out when
+/// the second one claimed; or when the SDK or a slow network repeats what one teller has sent.
 pub(crate) fn notified(sim: &Sim, run: &Run, execution: &Execution) {
     let (arn, now) = (&execution.execution_arn, sim.millis());
-    let noted = sim.tables.state().executions[arn].notified_at.is_some();
-    let lease = i64::try_from(NOTICE_LEASE.as_millis()).unwrap() - 2 * sim.profile.skew;
+    let lease = i64::try_from(NOTICE_LEASE.as_millis()).unwrap();
     let (again, late) = {
         let mut core = sim.core();
-        let claimed = core.shadow.notice_claims.get(&(arn.clone(), run.number())).copied();
-        let own_claim_holds = claimed.is_some_and(|at| now - at < lease);
-        let (times, teller, at) = core.shadow.notices.get(arn).copied().unwrap_or_default();
-        core.shadow.notices.insert(arn.clone(), (times + 1, run.number(), now));
-        let again = times > 0 && teller != run.number() && own_claim_holds && (noted || now - at < lease);
+        let claim_of = |core: &Core, run: u32| core.shadow.notice_claims.get(&(arn.clone(), run)).copied();
+        let (times, teller) = core.shadow.notices.get(arn).copied().unwrap_or_default();
+        core.shadow.notices.insert(arn.clone(), (times + 1, run.number()));
+        let (own, first) = (claim_of(&core, run.number()), claim_of(&core, teller));
+        let again = times > 0
+            && teller != run.number()
+            && own.zip(first).is_some_and(|((own, noted), (first, _))| {
+                // One that is slow and has lost its claim may come late.
+                now - own < lease - 2 * sim.profile.skew && (noted || own - first < lease)
+            });
         (again, core.machines.ended_at(arn).filter(|_| times == 0).map(|end| now - end))
     };
     if let (true, Some(late)) = (sim.profile.prompt, late) {

@@ -395,7 +395,7 @@ impl SettleExecution for Ports {
             self.wrote(execution, &Write::Other);
             let claimed = claimed || self.sim.has(Flaw::NoticeUnclaimed);
             if claimed {
-                check::notice_claimed(&self.sim, &self.run, execution);
+                check::notice_claimed(&self.sim, &self.run, execution, at);
             }
             Ok(claimed)
         };
