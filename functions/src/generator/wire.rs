@@ -108,7 +108,6 @@ fn by_name(who: &str, code: &str) -> Option<GenerationError> {
         | "TooManyRequestsException"
         | "EC2ThrottledException"
         | "ServiceQuotaExceededException" => transient(FailureCode::AiThrottled, "is too busy"),
-        "ModelTimeoutException" => transient(FailureCode::AiTimeout, "took too long"),
         "ModelNotReadyException" => transient(FailureCode::AiUnavailable, "is not ready"),
         "ModelErrorException" => transient(FailureCode::AiUnavailable, "failed"),
         // Lambda answers 502 when a function's own role or key stands in its way.

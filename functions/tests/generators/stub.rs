@@ -201,8 +201,7 @@ async fn serve(
 
 /// A response of that many bytes, as far as it says so.
 fn written(Response { status, headers, body }: &Response, length: usize) -> String {
-    let headers: Vec<_> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    let headers = headers.concat();
+    let headers = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect::<Vec<_>>().concat();
     format!("HTTP/1.1 {status} Whatever\r\n{headers}content-length: {length}\r\n\r\n{body}")
 }
 
