@@ -1,5 +1,5 @@
-//! What is counted. Each fact is told once, by whoever made it true: by the caller whose conditional write was the one that
-//! counted, never by one who found it done.
+//! What is counted. Each fact is told once, by whoever made it true: by the caller whose conditional write was the one
+//! that counted, never by one who found it done.
 
 use std::fmt::Debug;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! The metrics: every name, unit and dimension, once. `cargo xtask schemas` writes them to `functions/metrics.json`, from
-//! which the CDK app makes alarms and the dashboard.
+//! The metrics: every name, unit and dimension, once. `cargo xtask schemas` writes them to `functions/metrics.json`,
+//! from which the CDK app makes alarms and the dashboard.
 
 use serde::Serialize;
 
@@ -19,8 +19,8 @@ pub enum Unit {
     None,
 }
 
-/// What a metric can be told apart by. Each has few values: every combination that occurs is a metric of its own, with its
-/// own price. Never a goal, a user or a workflow.
+/// What a metric can be told apart by. Each has few values: every combination that occurs is a metric of its own, with
+/// its own price. Never a goal, a user or a workflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum Dimension {
     /// How a workflow ended: the five final statuses.
@@ -92,32 +92,66 @@ macro_rules! metrics {
 }
 
 metrics! {
-    WorkflowStarted Count [&[]], "1 for a workflow that was accepted", "claim of the goal that was written";
-    RequestsRejected Count [&[], &[Reason]], "1 for a request that was refused", "refusal that was given, also of the same request again";
-    WorkflowSucceeded Count [&[]], "1 if a workflow ended with tasks for every action, else 0", "end of a workflow that was written";
-    WorkflowPartiallySucceeded Count [&[]], "1 if a workflow ended with tasks for some actions, else 0", "end of a workflow that was written";
-    WorkflowFailed Count [&[]], "1 if a workflow ended as `FAILED` or `TIMED_OUT`, else 0: the average is the failure rate", "end of a workflow that was written";
-    WorkflowTimedOut Count [&[]], "1 if a workflow ended as `TIMED_OUT`, else 0", "end of a workflow that was written";
-    WorkflowAborted Count [&[]], "1 if a workflow was cancelled, which is no failure, else 0", "end of a workflow that was written";
-    WorkflowDuration Milliseconds [&[], &[Status]], "time from a workflow's request to its end", "end of a workflow that was written";
-    ActionsNotProcessed Count [&[]], "actions of a workflow that no worker brought to an outcome before its end", "end of a workflow that was written";
-    ActionsProcessed Count [&[]], "1 for an action that has an outcome", "outcome of an action that was written";
-    ActionsFailed Count [&[], &[Code]], "1 if the outcome of an action is a failure, else 0: the average is the failure rate", "outcome of an action that was written";
-    TasksGenerated Count [&[]], "tasks that were saved for an action", "outcome of an action that was written";
-    AiAttempts Count [&[]], "times that the AI was asked for an action", "outcome of an action that was written";
-    AiLatency Milliseconds [&[], &[Generator, Model]], "time that one call of the AI took", "call of the AI";
-    AiCallFailed Count [&[], &[Generator, Model]], "1 if a call of the AI gave nothing usable, else 0: the average is the error rate", "call of the AI";
-    AiErrors Count [&[Code]], "1 for a call of the AI that gave nothing usable", "call of the AI that failed";
-    AiInputTokens Count [&[], &[Generator, Model]], "tokens that one call of the AI has read, as the AI counts them", "call of the AI";
-    AiOutputTokens Count [&[], &[Generator, Model]], "tokens that one call of the AI has written, as the AI counts them", "call of the AI";
-    AiCost None [&[], &[Generator, Model]], "estimated price of one call of the AI in US dollars", "call of the AI whose price is known";
-    BatchQueueWait Milliseconds [&[]], "time from a batch being enqueued until the worker that answered for it began", "answer for a batch that the state machine took";
-    BatchDuration Milliseconds [&[]], "time from a batch being enqueued to its answer", "answer for a batch that the state machine took";
-    StaleTokens Count [&[]], "1 for a worker whose batch nobody waited for any more", "worker that was told so at its end";
-    ReconcilerRuns Count [&[]], "1 for a run of the reconciler: none for minutes means that it does not run", "run of the reconciler that came to its end";
-    ReconcilerFailures Count [&[]], "workflows that a run of the reconciler could not look at or not repair", "run of the reconciler that came to its end";
-    OpenWorkflows Count [&[]], "workflows that were open when the reconciler looked, 500 at most", "run of the reconciler that came to its end";
-    ReconcilerRepairs Count [&[], &[Repair]], "1 for a workflow that the reconciler did something for", "repair that was made: an end or a start that it wrote, an announcement or a telling as often as it was needed";
+    WorkflowStarted Count [&[]],
+        "1 for a workflow that was accepted", "claim of the goal that was written";
+    RequestsRejected Count [&[], &[Reason]],
+        "1 for a request that was refused", "refusal that was given, also of the same request again";
+    WorkflowSucceeded Count [&[]],
+        "1 if a workflow ended with tasks for every action, else 0", "end of a workflow that was written";
+    WorkflowPartiallySucceeded Count [&[]],
+        "1 if a workflow ended with tasks for some actions, else 0", "end of a workflow that was written";
+    WorkflowFailed Count [&[]],
+        "1 if a workflow ended as `FAILED` or `TIMED_OUT`, else 0: the average is the failure rate",
+        "end of a workflow that was written";
+    WorkflowTimedOut Count [&[]],
+        "1 if a workflow ended as `TIMED_OUT`, else 0", "end of a workflow that was written";
+    WorkflowAborted Count [&[]],
+        "1 if a workflow was cancelled, which is no failure, else 0", "end of a workflow that was written";
+    WorkflowDuration Milliseconds [&[], &[Status]],
+        "time from a workflow's request to its end", "end of a workflow that was written";
+    ActionsNotProcessed Count [&[]],
+        "actions of a workflow that no worker brought to an outcome before its end",
+        "end of a workflow that was written";
+    ActionsProcessed Count [&[]],
+        "1 for an action that has an outcome", "outcome of an action that was written";
+    ActionsFailed Count [&[], &[Code]],
+        "1 if the outcome of an action is a failure, else 0: the average is the failure rate",
+        "outcome of an action that was written";
+    TasksGenerated Count [&[]],
+        "tasks that were saved for an action", "outcome of an action that was written";
+    AiAttempts Count [&[]],
+        "times that the AI was asked for an action", "outcome of an action that was written";
+    AiLatency Milliseconds [&[], &[Generator, Model]],
+        "time that one call of the AI took", "call of the AI";
+    AiCallFailed Count [&[], &[Generator, Model]],
+        "1 if a call of the AI gave nothing usable, else 0: the average is the error rate", "call of the AI";
+    AiErrors Count [&[Code]],
+        "1 for a call of the AI that gave nothing usable", "call of the AI that failed";
+    AiInputTokens Count [&[], &[Generator, Model]],
+        "tokens that one call of the AI has read, as the AI counts them", "call of the AI";
+    AiOutputTokens Count [&[], &[Generator, Model]],
+        "tokens that one call of the AI has written, as the AI counts them", "call of the AI";
+    AiCost None [&[], &[Generator, Model]],
+        "estimated price of one call of the AI in US dollars", "call of the AI whose price is known";
+    BatchQueueWait Milliseconds [&[]],
+        "time from a batch being enqueued until the worker that answered for it began",
+        "answer for a batch that the state machine took";
+    BatchDuration Milliseconds [&[]],
+        "time from a batch being enqueued to its answer", "answer for a batch that the state machine took";
+    StaleTokens Count [&[]],
+        "1 for a worker whose batch nobody waited for any more", "worker that was told so at its end";
+    ReconcilerRuns Count [&[]],
+        "1 for a run of the reconciler: none for minutes means that it does not run",
+        "run of the reconciler that came to its end";
+    ReconcilerFailures Count [&[]],
+        "workflows that a run of the reconciler could not look at or not repair",
+        "run of the reconciler that came to its end";
+    OpenWorkflows Count [&[]],
+        "workflows that were open when the reconciler looked, 500 at most",
+        "run of the reconciler that came to its end";
+    ReconcilerRepairs Count [&[], &[Repair]],
+        "1 for a workflow that the reconciler did something for",
+        "repair that was made: an end or a start that it wrote, an announcement or a telling as often as it was needed";
 }
 
 #[cfg(test)]

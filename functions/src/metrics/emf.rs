@@ -1,7 +1,7 @@
 //! CloudWatch's embedded metric format: a JSON line on standard output is a metric, without a call to anything.
 //!
-//! Each line is written as a whole at the moment of its fact: nothing is collected, so nothing is lost when Lambda freezes
-//! the function after its answer, and no thread is needed.
+//! Each line is written as a whole at the moment of its fact: nothing is collected, so nothing is lost when Lambda
+//! freezes the function after its answer, and no thread is needed.
 
 use std::io::{self, Write};
 use std::time::{Duration, UNIX_EPOCH};

@@ -1,5 +1,5 @@
-//! The log of a whole workflow: one line for each step with the ids by which it is found, and nothing that a user or the AI
-//! has written.
+//! The log of a whole workflow: one line for each step with the ids by which it is found, and nothing that a user or
+//! the AI has written.
 
 use goal_activity_core::ports::Event;
 use goal_activity_events::{BatchMessage, ExecutionArn, SOURCE, TaskToken};
