@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{ActionId, ExecutionArn, GoalId, TaskToken, Timestamp, UserId, Version};
+use crate::{ActionId, ExecutionArn, GoalId, TaskToken, Timestamp, Traceparent, UserId, Version};
 
 /// One batch of a workflow, as the state machine sends it to the workers' queue. Ids only, never a text (promise P10).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +25,9 @@ pub struct BatchMessage {
     pub enqueued_at: Timestamp,
     /// With what the worker answers.
     pub task_token: TaskToken,
+    /// The trace that it belongs to, if there is one; the state machine writes an empty text for none.
+    #[serde(default, deserialize_with = "Traceparent::lenient")]
+    pub traceparent: Option<Traceparent>,
 }
 
 /// The worker's answer to the state machine. Small on purpose: the outcome is read from the ledger.

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{Detail, EventId, ExecutionArn, FailedAction, GoalId, Timestamp, Usage, UserId, Version};
+use crate::{Detail, EventId, ExecutionArn, FailedAction, GoalId, Timestamp, Traceparent, Usage, UserId, Version};
 
 /// A batch's whole state so far. Events of a batch may be lost, repeated or reordered: the highest sequence wins (promise P6).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +32,9 @@ pub struct BatchProgressed {
     /// What the AI took for those that have an outcome.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
+    /// The trace that it belongs to, for whoever records traces. One that is malformed is ignored.
+    #[serde(default, deserialize_with = "Traceparent::lenient", skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<Traceparent>,
 }
 
 impl BatchProgressed {

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{ActionId, Detail, EventId, ExecutionArn, GoalId, Timestamp, UserId, Version};
+use crate::{ActionId, Detail, EventId, ExecutionArn, GoalId, Timestamp, Traceparent, UserId, Version};
 
 /// The most actions of a goal, and so of a request.
 pub const MAX_ACTIONS: usize = 64;
@@ -32,6 +32,9 @@ pub struct GoalActivityRequested {
     /// Replace the tasks of actions that already have some.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub regenerate: bool,
+    /// The trace that it belongs to, for whoever records traces. One that is malformed is ignored.
+    #[serde(default, deserialize_with = "Traceparent::lenient", skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<Traceparent>,
 }
 
 impl GoalActivityRequested {
@@ -46,6 +49,7 @@ impl GoalActivityRequested {
             user_id,
             action_ids: None,
             regenerate: false,
+            traceparent: None,
         }
     }
 }

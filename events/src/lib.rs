@@ -14,6 +14,7 @@ pub mod publisher;
 #[cfg(feature = "schema")]
 pub mod schema;
 mod timestamp;
+mod traceparent;
 mod usage;
 mod vocabulary;
 mod workflow_completed;
@@ -30,5 +31,6 @@ pub use ids::{
 };
 pub use json::{Unreadable, read_json, without_values};
 pub use timestamp::{InvalidTimestamp, Timestamp};
+pub use traceparent::{InvalidTraceparent, Traceparent};
 pub use usage::Usage;
 pub use workflow_completed::{FinalStatus, WorkflowCompleted};

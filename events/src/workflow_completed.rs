@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{Detail, EventId, ExecutionArn, FailedAction, GoalId, Timestamp, Usage, UserId, Version};
+use crate::{Detail, EventId, ExecutionArn, FailedAction, GoalId, Timestamp, Traceparent, Usage, UserId, Version};
 
 /// A workflow ended. Delivered at least once, always with the same event id for the same workflow (promise P7).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +36,9 @@ pub struct WorkflowCompleted {
     /// What the AI took for all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
+    /// The trace that it belongs to, for whoever records traces. One that is malformed is ignored.
+    #[serde(default, deserialize_with = "Traceparent::lenient", skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<Traceparent>,
 }
 
 /// How a workflow ended. Terminal is terminal: it never changes afterwards. A closed vocabulary: another end would be

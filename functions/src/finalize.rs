@@ -6,6 +6,8 @@ use goal_activity_core::ports::{FindExecution, SealLedger, Unavailable};
 use goal_activity_events::{ExecutionArn, FinalStatus};
 use serde::{Deserialize, Serialize};
 
+use crate::telemetry::trace;
+
 /// What the state machine hands over.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -40,9 +42,15 @@ pub struct Finalize<E, L> {
 impl<E: FindExecution, L: SealLedger> Finalize<E, L> {
     /// Seals first, then counts: from here on no late worker can change what was counted (promise P4).
     pub async fn finalize(&self, request: FinalizeRequest) -> Result<FinalizeAnswer, Unavailable> {
+        trace::within(trace::finalize(), self.seal_and_count(request)).await
+    }
+
+    async fn seal_and_count(&self, request: FinalizeRequest) -> Result<FinalizeAnswer, Unavailable> {
         let arn = &request.execution_arn;
         let unknown = || Unavailable::new(format!("finalizing {arn}"), "this execution is not recorded");
         let execution = self.executions.find_execution(arn).await?.ok_or_else(unknown)?;
+        trace::join(execution.traceparent.as_ref());
+        trace::about(arn, &execution.goal_id);
         let ledgers = self.ledger.seal_ledger(arn, execution.batch_count()).await?;
         let tally = Tally::at_end(&execution.action_ids, &ledgers);
         let answer = FinalizeAnswer {

@@ -10,7 +10,9 @@ use goal_activity_core::ports::{
     Unavailable,
 };
 use goal_activity_core::start::{IdempotencyKey, StartPlan, StartRejection, StartRequest, decide};
-use goal_activity_events::{EventId, ExecutionArn, StateMachineArn, UserId};
+use goal_activity_events::{EventId, ExecutionArn, StateMachineArn, Traceparent, UserId};
+
+use crate::telemetry::trace;
 
 use crate::metrics::Facts;
 
@@ -57,18 +59,20 @@ pub struct Origin {
     id: EventId,
     /// By what it is known again; nothing where every call is a request of its own.
     key: Option<RequestKey>,
+    /// The trace that it comes with.
+    traceparent: Option<Traceparent>,
 }
 
 impl Origin {
     /// A call of a user. With a key, the same call again is the same request.
     pub fn call(user: &UserId, key: Option<IdempotencyKey>) -> Self {
         let key = key.map(|key| RequestKey::User { user_id: user.clone(), key });
-        Self { id: EventId::random(), key }
+        Self { id: EventId::random(), key, traceparent: None }
     }
 
     /// An event of another service. The same event delivered again is the same request.
-    pub fn event(source: String, event_id: EventId) -> Self {
-        Self { id: event_id.clone(), key: Some(RequestKey::Service { source, event_id }) }
+    pub fn event(source: String, event_id: EventId, traceparent: Option<Traceparent>) -> Self {
+        Self { id: event_id.clone(), key: Some(RequestKey::Service { source, event_id }), traceparent }
     }
 
     /// What of it is remembered. What a service sends under one event id is one request, whatever it says the second time; a
@@ -171,6 +175,7 @@ where
             // By an id of ours: a request's own id could be that of another entry.
             timeline: BTreeMap::from([(EventId::derived(&arn, "accepted").to_string(), accepted)]),
             request_id: origin.id.clone(),
+            traceparent: trace::current().or_else(|| origin.traceparent.clone()),
             cancellation: None,
             published_at: None,
             notified_at: None,

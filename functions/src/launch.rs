@@ -16,6 +16,7 @@ use goal_activity_events::{
 
 use crate::intake::{Intake, IntakeError, Origin};
 use crate::queue::{HandleMessage, Message, MessageError};
+use crate::telemetry::trace;
 
 /// The function with all it needs.
 #[derive(Debug, Clone)]
@@ -77,19 +78,9 @@ where
     async fn handle(&self, message: Message<'_>) -> Result<(), MessageError> {
         let malformed = |e: &ReadError| MessageError::Malformed(e.to_string());
         let envelope = Envelope::parse(message.body).map_err(|e| malformed(&e))?;
-        let launched = match envelope.detail::<GoalActivityRequested>() {
-            Ok(request) => self.launch(&envelope, request).await,
-            // With the request's id its sender can be answered; without it only people can help.
-            Err(ref e @ ReadError::BadDetail { .. }) if envelope.field::<EventId>("eventId").is_some() => {
-                Err(NotLaunched::Rejected(Rejection::invalid(e)))
-            }
-            Err(e) => return Err(malformed(&e)),
-        };
-        match launched {
-            Ok(()) => Ok(()),
-            Err(NotLaunched::Unavailable(e)) => Err(e.into()),
-            Err(NotLaunched::Rejected(why)) => Ok(self.reject(&envelope, why).await?),
-        }
+        let request = envelope.detail::<GoalActivityRequested>();
+        let from = request.as_ref().ok().and_then(|request| request.traceparent.as_ref());
+        trace::within(trace::process("launch", from), self.take(&envelope, request)).await
     }
 }
 
@@ -103,11 +94,33 @@ where
     M: StartExecution + StopExecution,
     B: PublishEvent,
 {
+    async fn take(
+        &self,
+        envelope: &Envelope,
+        request: Result<GoalActivityRequested, ReadError>,
+    ) -> Result<(), MessageError> {
+        let malformed = |e: &ReadError| MessageError::Malformed(e.to_string());
+        let launched = match request {
+            Ok(request) => self.launch(envelope, request).await,
+            // With the request's id its sender can be answered; without it only people can help.
+            Err(ref e @ ReadError::BadDetail { .. }) if envelope.field::<EventId>("eventId").is_some() => {
+                Err(NotLaunched::Rejected(Rejection::invalid(e)))
+            }
+            Err(e) => return Err(malformed(&e)),
+        };
+        match launched {
+            Ok(()) => Ok(()),
+            Err(NotLaunched::Unavailable(e)) => Err(e.into()),
+            Err(NotLaunched::Rejected(why)) => Ok(self.reject(envelope, why).await?),
+        }
+    }
+
     async fn launch(&self, envelope: &Envelope, request: GoalActivityRequested) -> Result<(), NotLaunched> {
         let execution = match &request.execution_arn {
             Some(arn) => self.recorded(arn, &request).await?,
             None => self.accepted(envelope, request).await?,
         };
+        trace::about(&execution.execution_arn, &execution.goal_id);
         if is_over(&execution) {
             // An earlier delivery may have started it and not come further.
             return Ok(self.stop(&execution).await?);
@@ -154,7 +167,7 @@ where
     async fn accepted(&self, envelope: &Envelope, request: GoalActivityRequested) -> Result<Execution, NotLaunched> {
         let invalid = |e: &dyn ToString| NotLaunched::Rejected(Rejection::invalid(e.to_string()));
         inbound::source(&envelope.source).map_err(|e| invalid(&e))?;
-        let origin = Origin::event(envelope.source.clone(), request.event_id);
+        let origin = Origin::event(envelope.source.clone(), request.event_id, request.traceparent);
         let start = StartRequest {
             goal_id: request.goal_id,
             user_id: request.user_id,

@@ -10,6 +10,7 @@ use goal_activity_events::{BatchProgressed, Detail, Envelope, ExecutionStatusCha
 
 use crate::queue::{HandleMessage, Message, MessageError};
 use crate::settle::Conclude;
+use crate::telemetry::trace;
 
 /// The function with all it needs.
 #[derive(Debug, Clone)]
@@ -36,7 +37,11 @@ where
         let malformed = |e: ReadError| MessageError::Malformed(e.to_string());
         let envelope = Envelope::parse(message.body).map_err(malformed)?;
         match envelope.detail_type.as_str() {
-            BatchProgressed::TYPE => self.progressed(&envelope.detail().map_err(malformed)?).await,
+            BatchProgressed::TYPE => {
+                let event: BatchProgressed = envelope.detail().map_err(malformed)?;
+                let span = trace::process("projection", event.traceparent.as_ref());
+                trace::within(span, self.progressed(&event)).await
+            }
             ExecutionStatusChanged::TYPE => {
                 let change = ExecutionStatusChanged::read(&envelope).map_err(malformed)?;
                 self.status_changed(&envelope, &change).await
@@ -61,6 +66,7 @@ where
     async fn progressed(&self, event: &BatchProgressed) -> Result<(), MessageError> {
         let state = inbound::progress(event).map_err(|e| MessageError::Malformed(e.to_string()))?;
         let (arn, batch) = (&event.execution_arn, event.batch_index);
+        trace::about_batch(arn, &event.goal_id, batch);
         if self.records.record_batch(arn, &event.event_id, batch, &state).await? {
             let what = if state.happening(batch).is_some() { "batch finished" } else { "batch progressed" };
             tracing::info!(
@@ -75,7 +81,11 @@ where
         let arn = &change.execution_arn;
         tracing::debug!(executionArn = %arn, status = ?change.status, "execution status changed");
         match (change.status, End::of(change.status)) {
-            (_, Some(end)) => self.conclude.conclude(arn, end, change.stopped_at().unwrap_or(envelope.time)).await?,
+            (_, Some(end)) => {
+                let at = change.stopped_at().unwrap_or(envelope.time);
+                // Which trace it belongs to, the workflow's record tells.
+                trace::within(trace::process("projection", None), self.conclude.conclude(arn, end, at)).await?;
+            }
             (MachineStatus::Running, None) => {
                 if self.records.record_started(arn, envelope.id.as_str(), envelope.time).await? {
                     tracing::info!(executionArn = %arn, "workflow runs");

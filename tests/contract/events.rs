@@ -33,6 +33,7 @@ fn all() -> Vec<Event> {
         user_id: execution.user_id.clone(),
         action_ids: Some(execution.action_ids.clone()),
         regenerate: true,
+        traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().unwrap()),
     };
     let rejected = GoalActivityRejected {
         version: Version::V1,
@@ -58,6 +59,7 @@ fn all() -> Vec<Event> {
         succeeded_actions: 1,
         failed_actions: failed[..7].to_vec(),
         usage: Some(usage()),
+        traceparent: requested.traceparent.clone(),
     };
     let completed = WorkflowCompleted {
         version: Version::V1,
@@ -74,8 +76,15 @@ fn all() -> Vec<Event> {
         succeeded_actions: 0,
         failed_actions: failed,
         usage: Some(usage()),
+        traceparent: requested.traceparent.clone(),
     };
-    let least = GoalActivityRequested { execution_arn: None, action_ids: None, regenerate: false, ..requested.clone() };
+    let least = GoalActivityRequested {
+        execution_arn: None,
+        action_ids: None,
+        regenerate: false,
+        traceparent: None,
+        ..requested.clone()
+    };
     let unknown = GoalActivityRejected { execution_arn: None, goal_id: None, user_id: None, ..rejected.clone() };
     vec![
         Event::Requested(requested),

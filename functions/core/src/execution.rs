@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use goal_activity_events::{
-    ActionId, BatchProgressed, EventId, ExecutionArn, FailedAction, FinalStatus, GoalId, Timestamp, Usage, UserId,
+    ActionId, BatchProgressed, EventId, ExecutionArn, FailedAction, FinalStatus, GoalId, Timestamp, Traceparent, Usage, UserId,
 };
 use serde::de::IntoDeserializer;
 use serde::de::value::StrDeserializer;
@@ -113,6 +113,9 @@ pub struct Execution {
     pub user_id: UserId,
     /// The request that it answers.
     pub request_id: EventId,
+    /// The trace of the request that it answers, if there is one: everything that is done for it belongs there.
+    #[serde(default, deserialize_with = "Traceparent::lenient", skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<Traceparent>,
     /// Where it is in its life.
     pub status: Status,
     /// When it was requested.

@@ -106,6 +106,7 @@ pub fn completed_event(execution: &Execution) -> Option<WorkflowCompleted> {
         succeeded_actions: progress.succeeded,
         failed_actions: progress.failed,
         usage: Some(progress.usage),
+        traceparent: execution.traceparent.clone(),
     })
 }
 

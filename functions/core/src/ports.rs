@@ -193,6 +193,8 @@ pub struct ExecutionInput {
     pub action_ids: Vec<ActionId>,
     /// Whether it replaces tasks that are there.
     pub regenerate: bool,
+    /// The trace that it belongs to; empty for none, because a state cannot read a field that is not there.
+    pub traceparent: String,
 }
 
 impl From<&Execution> for ExecutionInput {
@@ -204,6 +206,7 @@ impl From<&Execution> for ExecutionInput {
             user_id: execution.user_id.clone(),
             action_ids: execution.action_ids.clone(),
             regenerate: execution.regenerate,
+            traceparent: execution.traceparent.as_ref().map(ToString::to_string).unwrap_or_default(),
         }
     }
 }

@@ -16,6 +16,7 @@ pub(crate) fn execution() -> Execution {
         goal_id: "goal-1".parse().unwrap(),
         user_id: "user-1".parse().unwrap(),
         request_id: "r".parse().unwrap(),
+        traceparent: None,
         status: Status::Pending,
         start_date: Timestamp::from_millis(START_MILLIS),
         stop_date: None,

@@ -230,6 +230,7 @@ pub fn requested_event(execution: &Execution) -> GoalActivityRequested {
         user_id: execution.user_id.clone(),
         action_ids: Some(execution.action_ids.clone()),
         regenerate: execution.regenerate,
+        traceparent: execution.traceparent.clone(),
     }
 }
 

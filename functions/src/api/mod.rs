@@ -25,11 +25,13 @@ use goal_activity_core::ports::{
     ActionsWithTasks, ClaimGoal, Clock, FindArchived, FindExecution, ListTasks, ListWorkflows, LoadGoal, LoadGoalHead,
     Outside, PublishEvent, ReadArchive,
 };
-use goal_activity_events::{ExecutionArn, GoalId};
+use goal_activity_events::{ExecutionArn, GoalId, Traceparent};
 use serde::Serialize;
+use tracing::Instrument;
 
 use crate::cancel::CancelWorkflow;
 use crate::intake::Intake;
+use crate::telemetry::trace;
 use input::Input;
 use problem::{Code, Problem};
 use route::Route;
@@ -83,7 +85,7 @@ where
         let input = Input::read(event);
         let route = input.as_ref().map_or("", Input::route).to_owned();
         let answer = match input {
-            Ok(input) => self.dispatch(&input).await,
+            Ok(input) => self.traced(&input).await,
             Err(problem) => Err(problem),
         };
         match &answer {
@@ -101,6 +103,18 @@ where
                 response(problem.status(), "application/problem+json", None, body)
             }
         }
+    }
+
+    /// Only what changes a workflow is a part of its trace; reading is not.
+    async fn traced(&self, input: &Input) -> Result<Reply, Problem> {
+        let Some(route @ (Route::Start | Route::Cancel | Route::Retry)) = Route::of(input.route()) else {
+            return trace::boxed(self.dispatch(input)).await;
+        };
+        let client = input.header::<Traceparent>("traceparent").ok().flatten();
+        let span = trace::request(route.key(), client.as_ref());
+        let answer = trace::boxed(self.dispatch(input)).instrument(span.clone()).await;
+        trace::answered(&span, answer.as_ref().map_or_else(Problem::status, |reply| reply.status));
+        answer
     }
 
     /// Whose it is comes first, here and in one place: a handler is only asked about what is the caller's.
@@ -143,8 +157,8 @@ where
         Ok(execution)
     }
 
-    /// The workflow by its row, or from the archive when that has expired. One that is unknown costs two reads of the table,
-    /// whoever asks.
+    /// The workflow by its row, or from the archive when that has expired. One that is unknown costs two reads of the
+    /// table, whoever asks.
     async fn find_workflow(&self, arn: &ExecutionArn) -> Outside<Option<Execution>> {
         let executions = &self.intake.executions;
         if let Some(execution) = executions.find_execution(arn).await? {

@@ -9,7 +9,7 @@ use goal_activity_core::ports::{
     AnswerBatch, Answered, DescribeExecution, ExecutionInput, Machine as MachineState, Outside, StartExecution,
     StopExecution, StopReason, Unavailable,
 };
-use goal_activity_events::{BatchAnswer, ExecutionArn, MachineStatus, TaskToken, Timestamp};
+use goal_activity_events::{BatchAnswer, ExecutionArn, MachineStatus, TaskToken, Timestamp, Traceparent};
 
 use super::{Connection, unavailable};
 
@@ -87,6 +87,7 @@ impl StartExecution for Machine {
             .state_machine_arn(input.execution_arn.state_machine().as_str())
             .name(input.execution_arn.name())
             .input(json)
+            .set_trace_header(x_ray_header(&input.traceparent))
             .send()
             .await;
         match started {
@@ -96,6 +97,14 @@ impl StartExecution for Machine {
             Ok(_) => Ok(()),
         }
     }
+}
+
+/// The same trace in X-Ray's words, so that what X-Ray itself sees of the execution is found under the workflow's trace
+/// (<https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader>).
+fn x_ray_header(traceparent: &str) -> Option<String> {
+    let parent: Traceparent = traceparent.parse().ok()?;
+    let (time, rest) = parent.trace_id().split_at(8);
+    Some(format!("Root=1-{time}-{rest};Parent={};Sampled={}", parent.span_id(), u8::from(parent.is_sampled())))
 }
 
 /// The way back to the state machine for workers.
@@ -139,4 +148,17 @@ fn is_stale(error: &SendTaskSuccessError) -> bool {
 
 fn is_stale_heartbeat(error: &SendTaskHeartbeatError) -> bool {
     error.is_task_timed_out() || error.is_task_does_not_exist() || error.is_invalid_token()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn x_ray_is_told_the_trace_in_its_own_words() {
+        let header = x_ray_header("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+        let expected = "Root=1-4bf92f35-77b34da6a3ce929d0e0e4736;Parent=00f067aa0ba902b7;Sampled=1";
+        assert_eq!(header.as_deref(), Some(expected));
+        assert_eq!(x_ray_header(""), None);
+    }
 }

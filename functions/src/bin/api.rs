@@ -10,7 +10,7 @@ use lambda_runtime::{LambdaEvent, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    telemetry::start();
+    let telemetry = &telemetry::start(env!("CARGO_BIN_NAME"))?;
     let config = config::Intake::from_env()?;
     let connection = aws::connect().await;
     let config::Intake { goals_table, tasks_table, executions_table, event_bus, .. } = &config;
@@ -24,7 +24,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let api = &api;
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {
         // Boxed, or the type of the whole is too deep for the compiler.
-        Ok::<_, Infallible>(Box::pin(api.handle(event.payload)).await)
+        Ok::<_, Infallible>(telemetry.invocation(Box::pin(api.handle(event.payload))).await)
     }))
     .await
 }

@@ -7,7 +7,7 @@ use lambda_runtime::{LambdaEvent, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    telemetry::start();
+    let telemetry = &telemetry::start(env!("CARGO_BIN_NAME"))?;
     let config = config::Finalize::from_env()?;
     let connection = aws::connect().await;
     let finalize = Finalize {
@@ -16,7 +16,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     };
     let finalize = &finalize;
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {
-        finalize.finalize(event.payload).await.map_err(lambda_runtime::Error::from)
+        telemetry.invocation(finalize.finalize(event.payload)).await.map_err(lambda_runtime::Error::from)
     }))
     .await
 }

@@ -10,7 +10,7 @@ use lambda_runtime::{LambdaEvent, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    telemetry::start();
+    let telemetry = &telemetry::start(env!("CARGO_BIN_NAME"))?;
     let config = config::Conclude::from_env()?;
     let connection = aws::connect().await;
     let projector = Projector {
@@ -20,8 +20,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let queue = Queue::new(&connection, config::queue_url()?);
     let (projector, queue) = (&projector, &queue);
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {
-        // Boxed, or the type of the whole is too deep for the compiler.
-        Ok::<_, Infallible>(Box::pin(handle_batch(projector, queue, event.payload)).await)
+        Ok::<_, Infallible>(telemetry.invocation(Box::pin(handle_batch(projector, queue, event.payload))).await)
     }))
     .await
 }

@@ -14,7 +14,7 @@ use lambda_runtime::{LambdaEvent, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    telemetry::start();
+    let telemetry = &telemetry::start(env!("CARGO_BIN_NAME"))?;
     let config = config::Worker::from_env()?;
     let connection = aws::connect().await;
     let queue = Queue::new(&connection, config.queue_url);
@@ -33,7 +33,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let (worker, queue) = (&worker, &queue);
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {
         // Boxed, or the type of the whole is too deep for the compiler.
-        Ok::<_, Infallible>(Box::pin(handle_batch(worker, queue, event.payload)).await)
+        Ok::<_, Infallible>(telemetry.invocation(Box::pin(handle_batch(worker, queue, event.payload))).await)
     }))
     .await
 }

@@ -7,6 +7,9 @@ use goal_activity_core::ports::{GenerateTasks, Generation, GenerationError, Gene
 use goal_activity_core::price::Prices;
 use goal_activity_events::{FailureCode, Usage};
 use tokio::time::{Instant, sleep, timeout};
+use tracing::Instrument;
+
+use crate::telemetry::trace;
 
 /// Asks the AI for an action's tasks, again after passing failures, and never past the end of the batch's time. Answers what
 /// was generated and what all attempts together took. Of each attempt `tell` is told its number, why it failed if it did, and
@@ -29,7 +32,9 @@ pub(super) async fn generate(
         if left.is_zero() {
             break;
         }
-        let answer = timeout(AI_CALL.min(left), generator.generate(request)).await;
+        let span = trace::attempt(&action.action_id, attempt);
+        let asking = generator.generate(request).instrument(span.clone());
+        let answer = timeout(AI_CALL.min(left), asking).await;
         let tokens = match &answer {
             Ok(Ok(generation)) => generation.tokens,
             Ok(Err(error)) => error.tokens,
@@ -41,6 +46,7 @@ pub(super) async fn generate(
             Err(_) if left <= AI_CALL => Some(FailureCode::BatchDeadline),
             Err(_) => Some(FailureCode::AiTimeout),
         };
+        trace::attempted(span, tokens.input, tokens.output, failure);
         let spent = spent(tokens, asked.elapsed(), prices);
         tell(attempt, failure, spent);
         usage += spent;

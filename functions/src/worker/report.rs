@@ -5,6 +5,7 @@ use goal_activity_events::{BatchMessage, BatchProgressed, Timestamp, Version};
 
 use super::Worker;
 use crate::queue::HideMessage;
+use crate::telemetry::trace;
 
 /// Tells how far a batch is, not more often than somebody could want to know.
 pub(super) struct Reporter<'a, W> {
@@ -58,5 +59,6 @@ fn progressed(batch: &BatchMessage, ledger: &BatchLedger, now: Timestamp) -> Bat
         succeeded_actions: tally.succeeded,
         failed_actions: tally.failed,
         usage: Some(tally.usage),
+        traceparent: trace::current().or_else(|| batch.traceparent.clone()),
     }
 }

@@ -49,6 +49,7 @@ async fn p10_another_service_is_told_that_its_user_has_too_many_running() {
         user_id: USER.parse().unwrap(),
         action_ids: None,
         regenerate: false,
+        traceparent: None,
     };
     rig.launch(&envelope("planner", &request)).await.unwrap();
     let reasons: Vec<_> = rig

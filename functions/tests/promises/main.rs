@@ -28,4 +28,5 @@ mod p10_bounded;
 mod reconcile;
 mod retry;
 mod rig;
+mod traces;
 mod usage;

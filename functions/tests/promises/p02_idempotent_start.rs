@@ -14,6 +14,7 @@ fn request(event_id: &str) -> GoalActivityRequested {
         user_id: USER.parse().unwrap(),
         action_ids: None,
         regenerate: false,
+        traceparent: None,
     }
 }
 

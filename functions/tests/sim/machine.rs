@@ -121,6 +121,7 @@ fn batch(sim: &Sim, input: &ExecutionInput, batch_index: u32, action_ids: Vec<Ac
         regenerate: input.regenerate,
         enqueued_at: sim.now(),
         task_token: TaskToken::new(""),
+        traceparent: input.traceparent.parse().ok(),
     }
 }
 

@@ -89,6 +89,7 @@ fn anew(batch: &BatchMessage, execution: &Execution, now: Timestamp) -> Plan {
         user_id: batch.user_id.clone(),
         action_ids: Some(action_ids),
         regenerate: batch.regenerate,
+        traceparent: batch.traceparent.clone(),
     })
 }
 
@@ -264,6 +265,7 @@ mod tests {
             user_id: "u".parse().unwrap(),
             action_ids: Some(actions.iter().map(|a| a.parse().unwrap()).collect()),
             regenerate,
+            traceparent: None,
         };
         unless_rejected(request, Some(&goal), &HashSet::from(["a-1-2".parse().unwrap()]))
     }

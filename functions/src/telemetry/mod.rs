@@ -1,0 +1,62 @@
+//! Logs: one JSON line per meaningful step, on standard output, where Lambda takes it from. And traces, where they are
+//! switched on: [`trace`] makes spans, [`collect`] keeps those that ended, [`export`] sends them off.
+
+pub mod collect;
+pub mod export;
+pub mod trace;
+
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::config::{self, ConfigError, Tracing};
+use collect::Finished;
+use export::Exporter;
+
+/// What a function's `main` does beside each invocation.
+#[derive(Debug, Default)]
+pub struct Telemetry {
+    traces: Option<(Finished, Exporter)>,
+}
+
+/// Starts logging, and tracing if it is configured, for the function of that name. To be called once, first thing in `main`.
+pub fn start(function: &'static str) -> Result<Telemetry, ConfigError> {
+    let filter = config::log_level().parse().unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO));
+    let lines = tracing_subscriber::fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_current_span(true)
+        .with_span_list(false)
+        .with_target(false)
+        .with_writer(std::io::stdout);
+    let logs = tracing_subscriber::registry().with(lines.with_filter(filter));
+    let exporter = match Tracing::from_env()? {
+        Tracing::Off => {
+            logs.init();
+            return Ok(Telemetry::default());
+        }
+        Tracing::Print => Exporter::print(function),
+        Tracing::Otlp { endpoint } => Exporter::otlp(function, &endpoint)?,
+    };
+    let (layer, finished) = collect::layer();
+    logs.with(layer).init();
+    Ok(Telemetry { traces: Some((finished, exporter)) })
+}
+
+impl Telemetry {
+    /// Does the work of one invocation, and sends off its spans before it is answered: afterwards Lambda freezes the process.
+    /// What cannot be sent is logged and lost; the work has been done all the same.
+    pub async fn invocation<T>(&self, work: impl Future<Output = T>) -> T {
+        let answer = work.await;
+        if let Some((finished, exporter)) = &self.traces {
+            let spans = finished.take();
+            if !spans.is_empty()
+                && let Err(error) = exporter.export(&spans).await
+            {
+                tracing::warn!(spans = spans.len(), %error, "spans not exported");
+            }
+        }
+        answer
+    }
+}
