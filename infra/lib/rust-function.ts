@@ -5,7 +5,7 @@ import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import { type IEventBus, Rule, Schedule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction as LambdaTarget, SqsQueue } from 'aws-cdk-lib/aws-events-targets';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { Code, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambda';
+import { Code, Function as LambdaFunction, LayerVersion, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
@@ -68,7 +68,22 @@ export class RustFunction extends Construct {
       timeout: props.timeout,
       memorySize: memoryMegabytes,
       environment: { LOG_LEVEL: props.settings.logLevel },
+      // Also allows it to send what X-Ray sees, which the emulator's functions never do.
+      tracing: Tracing.ACTIVE,
     });
+    Validations.of(this.role).acknowledge({
+      id: 'AwsSolutions-IAM5[Resource::*]',
+      reason: 'Tracing: X-Ray segments have no ARN to name, AWS documents "*" for sending them.',
+    });
+    this.trace(props.settings);
+  }
+
+  /** The function's own spans. Without a variable it makes none. */
+  private trace({ tracing, tracingLayer, tracingEndpoint }: Settings): void {
+    if (tracing === 'off') return;
+    this.function.addEnvironment('TRACING', tracing);
+    if (tracing === 'otlp') this.function.addEnvironment('OTEL_EXPORTER_OTLP_ENDPOINT', tracingEndpoint);
+    if (tracingLayer) this.function.addLayers(LayerVersion.fromLayerVersionArn(this, 'Collector', tracingLayer));
   }
 
   useTable(variable: TableVariable, table: ITable, ...actions: TableAction[]): this {

@@ -23,6 +23,9 @@ test('without context the settings are those of a deployment to AWS', () => {
     logLevel: 'info',
     workerMaxConcurrency: undefined,
     operationsGuide: 'docs/OPERATIONS.md',
+    tracing: 'off',
+    tracingLayer: undefined,
+    tracingEndpoint: 'http://localhost:4318',
   });
 });
 
@@ -58,6 +61,10 @@ test('a value that cannot be is an error that says what is expected', () => {
   rejected({ local: 'yes' }, /local="yes": expected true or false/);
   rejected({ logLevel: 'loud' }, /logLevel="loud": expected a level or a filter/);
   for (const logLevel of ['info,x=loud', 'info,', '']) rejected({ logLevel }, /logLevel=/);
+  rejected({ tracing: 'on' }, /tracing="on": expected one of off, print, otlp/);
+  rejected({ tracing: 'otlp', tracingEndpoint: 'https://collector' }, /tracingEndpoint=.*expected http/);
+  rejected({ tracing: 'otlp', tracingLayer: 'adot' }, /tracingLayer="adot": expected the ARN/);
+  rejected({ tracing: 'print', tracingEndpoint: 'http://localhost:4318' }, /only with tracing=otlp/);
   rejected({ stackName: 'goal activity' }, /stackName="goal activity": expected a CloudFormation stack name/);
   rejected({ goalsTable: '' }, /goalsTable="": expected a DynamoDB table name/);
   rejected({ tasksTable: 'a/b' }, /tasksTable="a\/b"/);

@@ -39,6 +39,25 @@ test('the state machine is traced and logs everything but the data, which holds 
   assert.deepEqual([Level, IncludeExecutionData, Destinations.length], ['ALL', false, 1]);
 });
 
+test('X-Ray sees every function, and their own spans are off until they are asked for', () => {
+  const functions = aws.all('AWS::Lambda::Function');
+  assert.deepEqual([...new Set(functions.map(({ TracingConfig }) => TracingConfig.Mode))], ['Active']);
+  for (const { name, Environment, Layers } of functions) {
+    assert.deepEqual([Environment.Variables.TRACING, Layers], [undefined, undefined], name);
+  }
+});
+
+test('spans go to a collector in a layer, or are printed', () => {
+  const layer = 'arn:aws:lambda:eu-west-1:901920570463:layer:aws-otel-collector-arm64-ver-0-117-0:1';
+  for (const { name, Environment, Layers } of synth({ tracing: 'otlp', tracingLayer: layer }).all('AWS::Lambda::Function')) {
+    const { TRACING, OTEL_EXPORTER_OTLP_ENDPOINT } = Environment.Variables;
+    assert.deepEqual([TRACING, OTEL_EXPORTER_OTLP_ENDPOINT, Layers], ['otlp', 'http://localhost:4318', [layer]], name);
+  }
+  for (const { name, Environment } of synth({ tracing: 'print' }).all('AWS::Lambda::Function')) {
+    assert.deepEqual([Environment.Variables.TRACING, Environment.Variables.OTEL_EXPORTER_OTLP_ENDPOINT], ['print', undefined], name);
+  }
+});
+
 test('the definition gets exactly the substitutions it names', () => {
   const definition = fs.readFileSync(path.join(infraDir, '../statemachine/goal-activity.asl.json'), 'utf8');
   const { DefinitionSubstitutions } = aws.one('AWS::StepFunctions::StateMachine');

@@ -30,3 +30,4 @@ mod racing_starts;
 mod retry;
 mod stopped;
 mod subscriber;
+mod traces;

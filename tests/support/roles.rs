@@ -56,7 +56,7 @@ impl Stack {
             let policy = iam.get_role_policy().role_name(name).policy_name(policy).send().await.expect("a policy");
             permissions.extend(read(&document(policy.policy_document())));
         }
-        permissions.retain(|permission| !permission.action.starts_with("logs:"));
+        permissions.retain(|permission| !["logs:", "xray:"].iter().any(|own| permission.action.starts_with(own)));
         let trust = document(role.assume_role_policy_document().expect("whom a role trusts")).to_string();
         Role { name: name.to_owned(), arn: role.arn().to_owned(), trust, permissions }
     }

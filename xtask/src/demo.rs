@@ -16,6 +16,7 @@ use crate::report;
 use crate::sample::Experiment;
 use crate::stack::Credentials;
 use crate::step::{note, step};
+use crate::traces;
 use crate::user::{self, SignedIn};
 
 /// How many goals one user has running at the same time: more of them belong to several users, as in life.
@@ -26,6 +27,9 @@ const GOALS_PER_USER: usize = 10;
 pub(crate) struct Args {
     #[command(flatten)]
     experiment: Experiment,
+    /// Record spans, and print those of the first workflow as a tree
+    #[arg(long)]
+    trace: bool,
 }
 
 /// Runs the demo.
@@ -33,7 +37,8 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
     let begun = Instant::now();
     let files = args.experiment.goals()?;
     let folder = RunFolder::new(project, "demo")?;
-    let local = Local::start(project, &folder.path)?;
+    let start_local = if args.trace { Local::start_tracing } else { Local::start };
+    let local = start_local(project, &folder.path)?;
 
     let (users, goals) = step("goal stored, user signed in", || {
         let users = sign_in(&local, files.len().div_ceil(GOALS_PER_USER))?;
@@ -64,6 +69,9 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
     println!("\n{}", report::outcome(&statuses, time));
     if let (Some(goal), Some(run)) = (goals.first(), runs.first()) {
         println!("{}", report::tree(goal, &api.tasks(&run.user.token, &run.goal)?));
+    }
+    if let (true, Some(first)) = (args.trace, executions.first()) {
+        println!("{}", traces::tree_of(&local.aws, first)?);
     }
     print!("{}", report::billed(&usage, watched, settled));
 

@@ -47,15 +47,26 @@ pub(crate) struct Emulator {
 impl Emulator {
     /// Starts one in `folder`, which gets all its files, and waits until it answers.
     pub(crate) fn start(kind: Kind, python: &Path, folder: &Path) -> Result<Self> {
-        Self::launch(&kind, python, folder, &[])?.ready(&kind)
+        Self::launch(&kind, python, folder, &[], &[])?.ready(&kind)
+    }
+
+    /// Starts `MiniStack`; the functions on it print their spans.
+    pub(crate) fn start_tracing(python: &Path, folder: &Path) -> Result<Self> {
+        Self::launch(&Kind::MiniStack, python, folder, &[], &[("TRACING", "print")])?.ready(&Kind::MiniStack)
     }
 
     /// Starts `MiniStack` so that it can outlive this command: see `detach`.
     pub(crate) fn start_detachable(python: &Path, folder: &Path) -> Result<Self> {
-        Self::launch(&Kind::MiniStack, python, folder, &["--detached"])?.ready(&Kind::MiniStack)
+        Self::launch(&Kind::MiniStack, python, folder, &["--detached"], &[])?.ready(&Kind::MiniStack)
     }
 
-    fn launch(kind: &Kind, python: &Path, folder: &Path, options: &[&str]) -> Result<Self> {
+    fn launch(
+        kind: &Kind,
+        python: &Path,
+        folder: &Path,
+        options: &[&str],
+        more: &[(&str, &str)],
+    ) -> Result<Self> {
         fs::create_dir_all(folder.join("tmp"))?;
         let log = folder.join("emulator.log");
         let port = free_port()?;
@@ -63,7 +74,7 @@ impl Emulator {
         let mut command = Command::new(python);
         // Its own process group: Ctrl-C in a terminal reaches this command first, which then ends the group.
         command.args(["-c", include_str!("emulator.py")]).args(options).args(arguments(kind, port)).process_group(0);
-        command.env_clear().envs(environment(kind, port, folder)).current_dir(folder);
+        command.env_clear().envs(environment(kind, port, folder)).envs(more.iter().copied()).current_dir(folder);
         let stdin = if options.is_empty() { Stdio::piped() } else { Stdio::null() };
         let child = command.stdin(stdin).stdout(said.try_clone()?).stderr(said).spawn().context("cannot run Python")?;
         let guard = Some(interrupt::guard(Leftover::Emulator(process::pid(&child))));

@@ -60,6 +60,11 @@ impl Local {
         Self::with(project, folder, |python| Emulator::start(Kind::MiniStack, python, folder))
     }
 
+    /// The same, and the functions print their spans: they inherit the emulator's environment.
+    pub(crate) fn start_tracing(project: &Project, folder: &Path) -> Result<Self> {
+        Self::with(project, folder, |python| Emulator::start_tracing(python, folder))
+    }
+
     /// The same with an emulator that can outlive this command.
     pub(crate) fn start_detachable(project: &Project, folder: &Path) -> Result<Self> {
         Self::with(project, folder, |python| Emulator::start_detachable(python, folder))

@@ -25,6 +25,7 @@ mod stamp;
 mod step;
 mod test;
 mod tools;
+mod traces;
 mod up;
 mod user;
 

@@ -87,7 +87,8 @@ fn clippy(project: &Project) -> Result<()> {
 
 fn unit(project: &Project) -> Result<()> {
     events_stand_alone(project)?;
-    process::run(tests(project).args(["--lib", "--bins", "--test", "promises", "--test", "bad_input"]))?;
+    let tests_alone = ["--test", "promises", "--test", "bad_input", "--test", "generators"];
+    process::run(tests(project).args(["--lib", "--bins"]).args(tests_alone))?;
     process::run(tests(project).arg("--doc"))
 }
 
@@ -167,7 +168,7 @@ fn end_to_end(project: &Project) -> Result<()> {
     let existing = deploy::deploy_example(project, "existing-function", &endpoint, &folder)?;
     let function = existing.get("GenerateTasksFunctionName").context("the example has no function")?;
     deploy::use_function(project, function, &endpoint, &folder)?;
-    on.test(&["--test", "existing_function", "--test", "leftovers"])
+    on.test_last(&["--test", "existing_function", "--test", "leftovers"])
 }
 
 fn chaos(project: &Project) -> Result<()> {
@@ -176,7 +177,7 @@ fn chaos(project: &Project) -> Result<()> {
         return Ok(());
     }
     // One after the other: each breaks what all share. What they say tells how to repeat a run.
-    OnStack::deploy(project, "chaos")?.test(&["--test", "chaos", "--", "--test-threads=1", "--nocapture"])
+    OnStack::deploy(project, "chaos")?.test_last(&["--test", "chaos", "--", "--test-threads=1", "--nocapture"])
 }
 
 /// A deployed pipeline and a folder for its files, to run tests on.
@@ -190,7 +191,8 @@ struct OnStack<'a> {
 impl<'a> OnStack<'a> {
     fn deploy(project: &'a Project, name: &str) -> Result<Self> {
         let folder = RunFolder::new(project, name)?;
-        Ok(Self { project, local: Local::start(project, &folder.path)?, folder })
+        // With spans: one test reads them, and all others show that they change nothing.
+        Ok(Self { project, local: Local::start_tracing(project, &folder.path)?, folder })
     }
 
     /// Runs the tests that these arguments choose.
@@ -201,6 +203,12 @@ impl<'a> OnStack<'a> {
         if tested.is_err() {
             eprintln!("the emulator's last words:\n{}", self.local.emulator.last_words());
         }
+        tested
+    }
+
+    /// The same, after which nothing more is said.
+    fn test_last(&self, arguments: &[&str]) -> Result<()> {
+        let tested = self.test(arguments);
         step::quiet();
         tested
     }

@@ -13,6 +13,8 @@ on_both!(
     every_number_of_actions_makes_full_batches_in_mandala_order,
     a_message_holds_ids_and_nothing_else,
     regenerate_reaches_the_workers,
+    a_trace_reaches_the_workers,
+    a_workflow_without_a_trace_runs_like_any_other,
     a_batch_waits_for_a_free_place,
 );
 
@@ -47,6 +49,7 @@ async fn a_message_holds_ids_and_nothing_else(interpreter: Interpreter) {
             "goalId",
             "regenerate",
             "taskToken",
+            "traceparent",
             "userId",
             "version",
         ];
@@ -74,6 +77,35 @@ async fn regenerate_reaches_the_workers(interpreter: Interpreter) {
     run.succeed(&batch).await;
     run.finalize(1, 1).await;
     run.ended().await;
+}
+
+async fn a_trace_reaches_the_workers(interpreter: Interpreter) {
+    let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let mut input = input(&actions(9));
+    input["traceparent"] = json!(traceparent);
+    let run = Machine::deploy(interpreter, &[]).await.start_with(&input).await;
+
+    for batch in run.batches(2).await {
+        assert_eq!(batch.message.traceparent, traceparent.parse().ok());
+        run.succeed(&batch).await;
+    }
+    run.finalize(9, 9).await;
+    run.ended().await;
+}
+
+/// An input of a launcher that knows nothing of traces yet has not even the field.
+async fn a_workflow_without_a_trace_runs_like_any_other(interpreter: Interpreter) {
+    for traceparent in [None, Some("")] {
+        let mut input = input(&actions(1));
+        input.as_object_mut().unwrap().extend(traceparent.map(|t| ("traceparent".to_owned(), json!(t))));
+        let run = Machine::deploy(interpreter, &[]).await.start_with(&input).await;
+
+        let batch = run.batch().await;
+        assert_eq!((&batch.raw["traceparent"], &batch.message.traceparent), (&json!(""), &None));
+        run.succeed(&batch).await;
+        run.finalize(1, 1).await;
+        run.ended().await;
+    }
 }
 
 async fn a_batch_waits_for_a_free_place(interpreter: Interpreter) {

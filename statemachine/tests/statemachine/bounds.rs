@@ -22,7 +22,8 @@ async fn the_largest_workflow_stays_far_below_the_state_limit(interpreter: Inter
     let largest = entered.map(|state| (state.input().map_or(0, str::len), state.name())).max().unwrap();
     println!("largest state input: {largest:?} bytes");
     assert!(largest.0 > 64 * MAX_ACTIONS, "the ids themselves should have been measured: {largest:?}");
-    assert!(largest.0 < STATE_LIMIT / 32, "{largest:?}");
+    // The ids are there twice: as batches, and in the input that the messages take their trace from.
+    assert!(largest.0 < STATE_LIMIT / 16, "{largest:?}");
 }
 
 async fn the_largest_workflow_takes_13_billed_transitions(interpreter: Interpreter) {
