@@ -186,7 +186,9 @@ mod tests {
     fn a_field_of_any_other_shape_counts_as_none() {
         assert!(read(&format!(r#""traceparent": "{GOOD}""#)).is_some());
         let deep = format!("{}{}", "[".repeat(50_000), "]".repeat(50_000));
-        for value in [r#""""#, r#""words""#, "null", "true", "-1", "1", "1.5", "[]", r#"[{"a": 1}]"#, r#"{"a": [1]}"#, &deep] {
+        for value in
+            [r#""""#, r#""words""#, "null", "true", "-1", "1", "1.5", "[]", r#"[{"a": 1}]"#, r#"{"a": [1]}"#, &deep]
+        {
             assert_eq!(read(&format!(r#""traceparent": {value}"#)), None, "{value:.20}");
         }
         assert_eq!(read(""), None);

@@ -60,13 +60,7 @@ impl Emulator {
         Self::launch(&Kind::MiniStack, python, folder, &["--detached"], &[])?.ready(&Kind::MiniStack)
     }
 
-    fn launch(
-        kind: &Kind,
-        python: &Path,
-        folder: &Path,
-        options: &[&str],
-        more: &[(&str, &str)],
-    ) -> Result<Self> {
+    fn launch(kind: &Kind, python: &Path, folder: &Path, options: &[&str], more: &[(&str, &str)]) -> Result<Self> {
         fs::create_dir_all(folder.join("tmp"))?;
         let log = folder.join("emulator.log");
         let port = free_port()?;

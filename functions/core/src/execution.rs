@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use goal_activity_events::{
-    ActionId, BatchProgressed, EventId, ExecutionArn, FailedAction, FinalStatus, GoalId, Timestamp, Traceparent, Usage, UserId,
+    ActionId, BatchProgressed, EventId, ExecutionArn, FailedAction, FinalStatus, GoalId, Timestamp, Traceparent, Usage,
+    UserId,
 };
 use serde::de::IntoDeserializer;
 use serde::de::value::StrDeserializer;

@@ -23,7 +23,6 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let api = Api { bus, cancel, archive, intake: aws::intake(&connection, config) };
     let api = &api;
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {
-        // Boxed, or the type of the whole is too deep for the compiler.
         Ok::<_, Infallible>(telemetry.invocation(Box::pin(api.handle(event.payload))).await)
     }))
     .await

@@ -16,7 +16,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     };
     let finalize = &finalize;
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {
-        telemetry.invocation(finalize.finalize(event.payload)).await.map_err(lambda_runtime::Error::from)
+        telemetry.invocation(Box::pin(finalize.finalize(event.payload))).await.map_err(lambda_runtime::Error::from)
     }))
     .await
 }

@@ -32,7 +32,6 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     };
     let (worker, queue) = (&worker, &queue);
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {
-        // Boxed, or the type of the whole is too deep for the compiler.
         Ok::<_, Infallible>(telemetry.invocation(Box::pin(handle_batch(worker, queue, event.payload))).await)
     }))
     .await

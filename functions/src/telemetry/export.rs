@@ -178,7 +178,8 @@ mod tests {
         assert_eq!(request.links[0].trace_id, caller);
         assert_eq!((batch.kind, &batch.parent_span_id, &batch.trace_id), (5, &request.span_id, &request.trace_id));
         assert!(batch.start_time_unix_nano > 0 && batch.end_time_unix_nano >= batch.start_time_unix_nano);
-        let index = batch.attributes.iter().find(|a| a.key == "goal_activity.batch_index").and_then(|a| a.value.clone());
+        let index =
+            batch.attributes.iter().find(|a| a.key == "goal_activity.batch_index").and_then(|a| a.value.clone());
         assert_eq!(index.unwrap().value, Some(Wire::IntValue(3)));
     }
 

@@ -5,6 +5,8 @@ pub mod collect;
 pub mod export;
 pub mod trace;
 
+use std::pin::Pin;
+
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
@@ -47,7 +49,9 @@ pub fn start(function: &'static str) -> Result<Telemetry, ConfigError> {
 impl Telemetry {
     /// Does the work of one invocation, and sends off its spans before it is answered: afterwards Lambda freezes the process.
     /// What cannot be sent is logged and lost; the work has been done all the same.
-    pub async fn invocation<T>(&self, work: impl Future<Output = T>) -> T {
+    ///
+    /// The work is boxed, or the type of the whole would be too deep for the compiler.
+    pub async fn invocation<T>(&self, work: Pin<Box<impl Future<Output = T>>>) -> T {
         let answer = work.await;
         if let Some((finished, exporter)) = &self.traces {
             let spans = finished.take();

@@ -9,8 +9,8 @@ use std::pin::Pin;
 
 use goal_activity_core::ports::Unavailable;
 use goal_activity_events::{ActionId, ExecutionArn, FailureCode, GoalId, Traceparent};
-use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
 use opentelemetry::Context;
+use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
 use tracing::field::Empty;
 use tracing::{Instrument, Span, trace_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;

@@ -151,7 +151,8 @@ async fn a_request_of_another_service_goes_on_with_its_trace() {
 
 #[tokio::test(start_paused = true)]
 async fn what_another_service_calls_a_trace_never_stands_in_the_way_of_its_request() {
-    for malformed in [json!("needle"), json!(CALLER.to_uppercase()), json!(7), json!([CALLER]), json!({}), json!(null)] {
+    for malformed in [json!("needle"), json!(CALLER.to_uppercase()), json!(7), json!([CALLER]), json!({}), json!(null)]
+    {
         let (rig, spans) = (Rig::with_goal(1), Spans::collect());
         let mut detail = json!(request(None));
         detail["traceparent"] = malformed.clone();
