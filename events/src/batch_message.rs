@@ -26,7 +26,7 @@ pub struct BatchMessage {
     /// With what the worker answers.
     pub task_token: TaskToken,
     /// The trace that it belongs to, if there is one; the state machine writes an empty text for none.
-    #[serde(default, deserialize_with = "Traceparent::lenient")]
+    #[serde(default, deserialize_with = "Traceparent::lenient", skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<Traceparent>,
 }
 

@@ -136,6 +136,13 @@ export const schemas = {
         "format": "date-time",
         "type": "string"
       },
+      "Traceparent": {
+        "description": "traceparent of W3C Trace Context; one that is malformed is ignored",
+        "maxLength": 55,
+        "minLength": 55,
+        "pattern": "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$",
+        "type": "string"
+      },
       "Usage": {
         "description": "What the AI took: for one action, or summed over several. What a worker had spent when it died, before it could record\nthe action, is not in it.",
         "properties": {
@@ -262,6 +269,14 @@ export const schemas = {
         "maximum": 4294967295,
         "minimum": 0,
         "type": "integer"
+      },
+      "traceparent": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/Traceparent"
+          }
+        ],
+        "description": "The trace that it belongs to, for whoever records traces. One that is malformed is ignored."
       },
       "usage": {
         "allOf": [
@@ -524,6 +539,13 @@ export const schemas = {
         "format": "date-time",
         "type": "string"
       },
+      "Traceparent": {
+        "description": "traceparent of W3C Trace Context; one that is malformed is ignored",
+        "maxLength": 55,
+        "minLength": 55,
+        "pattern": "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$",
+        "type": "string"
+      },
       "UserId": {
         "description": "user id: 1 to 128 printable ASCII characters without spaces",
         "maxLength": 128,
@@ -594,6 +616,17 @@ export const schemas = {
       "regenerate": {
         "description": "Replace the tasks of actions that already have some.",
         "type": "boolean"
+      },
+      "traceparent": {
+        "anyOf": [
+          {
+            "$ref": "#/definitions/Traceparent"
+          },
+          {
+            "type": "null"
+          }
+        ],
+        "description": "The trace that it belongs to, for whoever records traces. One that is malformed is ignored."
       },
       "userId": {
         "allOf": [
@@ -787,6 +820,13 @@ export const schemas = {
         "format": "date-time",
         "type": "string"
       },
+      "Traceparent": {
+        "description": "traceparent of W3C Trace Context; one that is malformed is ignored",
+        "maxLength": 55,
+        "minLength": 55,
+        "pattern": "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$",
+        "type": "string"
+      },
       "Usage": {
         "description": "What the AI took: for one action, or summed over several. What a worker had spent when it died, before it could record\nthe action, is not in it.",
         "properties": {
@@ -931,6 +971,14 @@ export const schemas = {
         "maximum": 4294967295,
         "minimum": 0,
         "type": "integer"
+      },
+      "traceparent": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/Traceparent"
+          }
+        ],
+        "description": "The trace that it belongs to, for whoever records traces. One that is malformed is ignored."
       },
       "usage": {
         "allOf": [

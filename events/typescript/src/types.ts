@@ -37,6 +37,10 @@ export type GoalId = string;
  */
 export type Timestamp = string;
 /**
+ * traceparent of W3C Trace Context; one that is malformed is ignored
+ */
+export type Traceparent = string;
+/**
  * user id: 1 to 128 printable ASCII characters without spaces
  */
 export type UserId = string;
@@ -114,6 +118,10 @@ export interface BatchProgressed {
    * How many actions the batch has.
    */
   totalActions: number;
+  /**
+   * The trace that it belongs to, for whoever records traces. One that is malformed is ignored.
+   */
+  traceparent?: Traceparent;
   /**
    * What the AI took for those that have an outcome.
    */
@@ -251,6 +259,10 @@ export interface GoalActivityRequested {
    */
   regenerate?: boolean;
   /**
+   * The trace that it belongs to, for whoever records traces. One that is malformed is ignored.
+   */
+  traceparent?: Traceparent | null;
+  /**
    * The goal's owner, in whose name the request is made.
    */
   userId: UserId;
@@ -307,6 +319,10 @@ export interface WorkflowCompleted {
    * How many actions it was to turn into tasks.
    */
   totalActions: number;
+  /**
+   * The trace that it belongs to, for whoever records traces. One that is malformed is ignored.
+   */
+  traceparent?: Traceparent;
   /**
    * What the AI took for all of them.
    */

@@ -149,6 +149,7 @@ mod tests {
     use crate::telemetry::{collect, trace};
 
     const CALLER: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    const EXECUTION: &str = "arn:aws:states:us-east-1:123456789012:execution:goal-activity:g-1";
 
     /// A request that has a link and failed, and a batch that follows from it.
     fn spans() -> Vec<SpanData> {
@@ -159,7 +160,7 @@ mod tests {
             trace::answered(&request, 503);
             drop(request);
             let batch = trace::process("batch", context.as_ref());
-            batch.record("goal_activity.batch_index", 3_u32);
+            batch.in_scope(|| trace::about_batch(&EXECUTION.parse().unwrap(), &"g".parse().unwrap(), 3));
         });
         finished.take()
     }

@@ -68,13 +68,15 @@ pub(crate) fn attempt(action: &ActionId, attempt: u32) -> Span {
     trace_span!(
         target: TARGET, "generate_content", otel.kind = "client", otel.status_code = Empty, error.r#type = Empty,
         gen_ai.operation.name = "generate_content", gen_ai.usage.input_tokens = Empty,
-        gen_ai.usage.output_tokens = Empty, goal_activity.action_id = action.as_str(), goal_activity.attempt = attempt,
+        gen_ai.usage.output_tokens = Empty, goal_activity.action_id = action.as_str(), goal_activity.attempt = i64::from(attempt),
     )
 }
 
 /// Ends an attempt: what it took, and why it failed.
 pub(crate) fn attempted(span: Span, input_tokens: u64, output_tokens: u64, failed: Option<FailureCode>) {
-    span.record("gen_ai.usage.input_tokens", input_tokens).record("gen_ai.usage.output_tokens", output_tokens);
+    let number = |tokens: u64| i64::try_from(tokens).unwrap_or(i64::MAX);
+    span.record("gen_ai.usage.input_tokens", number(input_tokens));
+    span.record("gen_ai.usage.output_tokens", number(output_tokens));
     if let Some(code) = failed {
         fail(&span, &format!("{code:?}"));
     }
@@ -141,6 +143,13 @@ fn fail(span: &Span, class: &str) {
 pub(crate) fn about(execution: &ExecutionArn, goal: &GoalId) {
     let span = Span::current();
     span.record("goal_activity.execution_arn", execution.as_str()).record("goal_activity.goal_id", goal.as_str());
+}
+
+/// The same, and which of its batches.
+pub(crate) fn about_batch(execution: &ExecutionArn, goal: &GoalId, batch_index: u32) {
+    about(execution, goal);
+    // The one type of number that OpenTelemetry has.
+    Span::current().record("goal_activity.batch_index", i64::from(batch_index));
 }
 
 /// Makes the present span a part of the workflow's trace, if it is known only now and nothing has followed from it yet.
