@@ -61,7 +61,9 @@ impl Stack {
         let group = configuration["LoggingConfig"]["LogGroup"].as_str().expect("a log group");
         let (mut lines, mut next) = (Vec::new(), Value::Null);
         loop {
-            let mut query = json!({ "logGroupName": group, "limit": 10_000 });
+            // A busy function has more lines than fit into an answer.
+            let pattern = format!("\"{words}\"");
+            let mut query = json!({ "logGroupName": group, "limit": 10_000, "filterPattern": pattern });
             if !next.is_null() {
                 query["nextToken"] = next.clone();
             }

@@ -104,13 +104,13 @@ impl Classified for MessageError {
 }
 
 /// Does the work in the span. Its failure is the span's.
-pub(crate) fn within<'a, T, E: Classified>(
+pub(crate) fn within<'a, T, E>(
     span: Span,
     work: impl Future<Output = Result<T, E>> + Send + 'a,
 ) -> impl Future<Output = Result<T, E>> + Send
 where
     T: Send + 'a,
-    E: Send + 'a,
+    E: Classified + Send + 'a,
 {
     let work = boxed(work);
     async move {
