@@ -24,7 +24,8 @@ async fn every_function_prints_its_spans_of_one_workflow_in_one_trace() {
 
     let mut traces = BTreeSet::new();
     for function in FUNCTIONS {
-        let spans = eventually(&format!("spans of {function}"), || async {
+        let what = format!("spans of {function}");
+        let spans = eventually(&what, || async {
             Some(spans(&stack, function, arn.as_str()).await).filter(|spans| !spans.is_empty())
         });
         traces.extend(spans.await.iter().map(|span| span["traceId"].to_string()));

@@ -4,7 +4,7 @@
 //! It says what cannot change any more, and so leaves out when it was told to whom: written twice, it is the same to the byte.
 
 use goal_activity_events::{
-    ActionId, EventId, ExecutionArn, FailedAction, FinalStatus, GoalId, Timestamp, Usage, UserId, Version,
+    ActionId, EventId, ExecutionArn, FailedAction, FinalStatus, GoalId, Timestamp, Traceparent, Usage, UserId, Version,
 };
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +52,9 @@ pub struct Record {
     pub user_id: UserId,
     /// The request that it answers.
     pub request_id: EventId,
+    /// The trace that it was done in, if there was one.
+    #[serde(default, deserialize_with = "Traceparent::lenient", skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<Traceparent>,
     /// How it ended.
     pub status: FinalStatus,
     /// When it was requested.
@@ -133,6 +136,7 @@ impl Record {
             goal_id: execution.goal_id.clone(),
             user_id: execution.user_id.clone(),
             request_id: execution.request_id.clone(),
+            traceparent: execution.traceparent.clone(),
             status,
             start_date: execution.start_date,
             stop_date,
@@ -174,6 +178,7 @@ impl Record {
             goal_id: self.goal_id,
             user_id: self.user_id,
             request_id: self.request_id,
+            traceparent: self.traceparent,
             status: self.status.into(),
             start_date: self.start_date,
             stop_date: Some(self.stop_date),
