@@ -1,5 +1,6 @@
 use serde::{Deserialize, Serialize};
 
+use crate::json::optional_object;
 use crate::{Detail, EventId, ExecutionArn, FailedAction, GoalId, Timestamp, Traceparent, Usage, UserId, Version};
 
 /// A batch's whole state so far. Events of a batch may be lost, repeated or reordered: the highest sequence wins (promise P6).
@@ -30,7 +31,7 @@ pub struct BatchProgressed {
     /// Those that failed.
     pub failed_actions: Vec<FailedAction>,
     /// What the AI took for those that have an outcome.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "optional_object", skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
     /// The trace that it belongs to, for whoever records traces. One that is malformed is ignored.
     #[serde(default, deserialize_with = "Traceparent::lenient", skip_serializing_if = "Option::is_none")]

@@ -1,5 +1,6 @@
 use serde::{Deserialize, Serialize};
 
+use crate::json::optional_object;
 use crate::{Detail, EventId, ExecutionArn, FailedAction, GoalId, Timestamp, Traceparent, Usage, UserId, Version};
 
 /// A workflow ended. Delivered at least once, always with the same event id for the same workflow (promise P7).
@@ -34,7 +35,7 @@ pub struct WorkflowCompleted {
     /// The others, and why.
     pub failed_actions: Vec<FailedAction>,
     /// What the AI took for all of them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "optional_object", skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
     /// The trace that it belongs to, for whoever records traces. One that is malformed is ignored.
     #[serde(default, deserialize_with = "Traceparent::lenient", skip_serializing_if = "Option::is_none")]
