@@ -10,16 +10,12 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "camelCase")]
 pub struct Usage {
     /// How many times the AI was asked.
-    #[serde(default)]
     pub attempts: u32,
     /// How many tokens it has read, as it counts them.
-    #[serde(default)]
     pub input_tokens: u64,
     /// How many tokens it has written.
-    #[serde(default)]
     pub output_tokens: u64,
     /// How long its answers took, in milliseconds: the sum over all calls, also of those that ran side by side.
-    #[serde(default)]
     pub latency_ms: u64,
     /// An estimate of the price of the counted tokens, in millionths of a US dollar. Missing when the price of any part is
     /// not known.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use goal_activity_events::{ActionId, FailedAction, FailureCode, Usage};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// The longest message of a failure, in characters.
 pub const MAX_MESSAGE: usize = goal_activity_events::MAX_MESSAGE;
@@ -33,7 +33,7 @@ pub enum ActionOutcome {
         /// How many.
         tasks: usize,
         /// What the AI took for it.
-        #[serde(flatten)]
+        #[serde(flatten, deserialize_with = "known_usage")]
         usage: Usage,
     },
     /// No task is saved.
@@ -49,8 +49,23 @@ pub struct Failure {
     /// Why, for people; at most [`MAX_MESSAGE`] characters.
     pub message: String,
     /// What the AI took for it.
-    #[serde(flatten)]
+    #[serde(flatten, deserialize_with = "known_usage")]
     pub usage: Usage,
+}
+
+/// Reads what is known of the usage: outcomes that were recorded before it was counted have their attempts only.
+fn known_usage<'de, D: Deserializer<'de>>(outcome: D) -> Result<Usage, D::Error> {
+    #[derive(Default, Deserialize)]
+    #[serde(default, rename_all = "camelCase")]
+    struct Known {
+        attempts: u32,
+        input_tokens: u64,
+        output_tokens: u64,
+        latency_ms: u64,
+        cost_micro_usd: Option<u64>,
+    }
+    let Known { attempts, input_tokens, output_tokens, latency_ms, cost_micro_usd } = Known::deserialize(outcome)?;
+    Ok(Usage { attempts, input_tokens, output_tokens, latency_ms, cost_micro_usd })
 }
 
 impl ActionOutcome {
@@ -175,6 +190,20 @@ mod tests {
         let failed: Vec<_> = end.failed.iter().map(|f| (f.code, f.attempts)).collect();
         assert_eq!(end.succeeded, 0);
         assert_eq!(failed, [(FailureCode::Cancelled, 2), (FailureCode::Cancelled, 0), (FailureCode::AiTimeout, 3)]);
+    }
+
+    #[test]
+    fn outcomes_that_were_recorded_before_usage_was_counted_can_be_read() {
+        for before in [
+            r#"{"result":"Succeeded","tasks":3,"attempts":2}"#,
+            r#"{"result":"Failed","code":"AI_TIMEOUT","message":"slow","attempts":2}"#,
+        ] {
+            let outcome: ActionOutcome = serde_json::from_str(before).unwrap();
+            assert_eq!(outcome.usage(), Usage::of_attempts(2), "{before}");
+        }
+        let usage = Usage { attempts: 1, input_tokens: 2, output_tokens: 3, latency_ms: 4, cost_micro_usd: Some(5) };
+        let outcome = ActionOutcome::Succeeded { tasks: 1, usage };
+        assert_eq!(serde_json::from_str::<ActionOutcome>(&serde_json::to_string(&outcome).unwrap()).unwrap(), outcome);
     }
 
     #[test]
