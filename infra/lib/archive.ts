@@ -11,8 +11,8 @@ import type { Variant } from './variant';
 const records = 'executions/';
 
 /**
- * What is kept of ended workflows for good: one JSON object each, written once, and the table by which Athena reads them.
- * The tables forget after 90 days; nothing here ever does.
+ * What is kept of ended workflows for good: one JSON object each, written once, and the table by which Athena reads
+ * them. The tables forget after 90 days; nothing here ever does.
  */
 export class Archive extends Construct {
   readonly bucket: Bucket;

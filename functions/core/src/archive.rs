@@ -1,7 +1,8 @@
-//! What is kept of a workflow for good once it has ended: one line of JSON, which the API reads when the row has expired and
-//! Athena reads whenever somebody asks.
+//! What is kept of a workflow for good once it has ended: one line of JSON, which the API reads when the row has
+//! expired and Athena reads whenever somebody asks.
 //!
-//! It says what cannot change any more, and so leaves out when it was told to whom: written twice, it is the same to the byte.
+//! It says what cannot change any more, and so leaves out when it was told to whom: written twice, it is the same to
+//! the byte.
 
 use goal_activity_events::{
     ActionId, EventId, ExecutionArn, FailedAction, FinalStatus, GoalId, Timestamp, Traceparent, Usage, UserId, Version,
@@ -38,7 +39,8 @@ impl std::fmt::Display for ArchiveKey {
     }
 }
 
-/// All that is known of an ended workflow. Within a version only optional fields are added: what is stored stays as it is.
+/// All that is known of an ended workflow. Within a version only optional fields are added: what is stored stays as
+/// it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Record {
@@ -104,8 +106,8 @@ pub struct BatchRecord {
 pub struct ActionRecord {
     /// Which.
     pub action_id: ActionId,
-    /// What a worker recorded. Nothing where none has finished it; what that counts as is in the failed actions. The tasks of a
-    /// cancelled workflow were removed, though their action had succeeded.
+    /// What a worker recorded. Nothing where none has finished it; what that counts as is in the failed actions. The
+    /// tasks of a cancelled workflow were removed, though their action had succeeded.
     #[serde(default, flatten)]
     pub outcome: Option<ActionOutcome>,
 }

@@ -437,8 +437,8 @@ pub trait SettleExecution: Sync {
     fn claim_notice(&self, execution: &ExecutionArn, at: Timestamp) -> impl Future<Output = Outside<bool>> + Send;
     /// Notes that nothing is left to tell anybody.
     fn mark_told(&self, execution: &ExecutionArn, at: Timestamp) -> impl Future<Output = Outside<()>> + Send;
-    /// Notes where the workflow is archived, lets its rows expire [`HISTORY`](crate::limits::HISTORY) after its end, and takes
-    /// it off the list of open ones: all or nothing. Whatever else there is to do for it must be done.
+    /// Notes where the workflow is archived, lets its rows expire [`HISTORY`](crate::limits::HISTORY) after its end, and
+    /// takes it off the list of open ones: all or nothing. Whatever else there is to do for it must be done.
     fn mark_archived(&self, record: &Record, at: Timestamp) -> impl Future<Output = Outside<()>> + Send;
 }
 

@@ -25,7 +25,8 @@ impl Archive {
 }
 
 impl ArchiveExecution for Archive {
-    /// Written once: a repeated write makes no other version, and nothing that is archived can be overwritten from here.
+    /// Written once: a repeated write makes no other version, and nothing that is archived can be overwritten from
+    /// here.
     async fn archive_execution(&self, record: &Record) -> Outside<()> {
         let what = format!("archiving {}", record.execution_arn);
         let line = record.to_line().map_err(|e| Unavailable::new(&what, without_values(&e)))?;

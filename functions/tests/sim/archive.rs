@@ -1,6 +1,6 @@
-//! The archive: S3 keeps what it has acknowledged and shows it at once (S3 user guide, "Amazon S3 data consistency model"), and
-//! writes under a key once where it is asked to (`If-None-Match`). DynamoDB deletes expired rows within days (developer guide,
-//! "Time to Live").
+//! The archive: S3 keeps what it has acknowledged and shows it at once (S3 user guide, "Amazon S3 data consistency
+//! model"), and writes under a key once where it is asked to (`If-None-Match`). DynamoDB deletes expired rows within days
+//! (developer guide, "Time to Live").
 
 use std::time::Duration;
 
