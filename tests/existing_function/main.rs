@@ -19,7 +19,7 @@ async fn p5_a_goal_gets_the_tasks_of_an_existing_function_and_bears_its_failures
         all.iter().find(|f| f["actionId"] == action).unwrap_or_else(|| panic!("{action} has failed: {end}"))
     };
     for (action, code, message) in [
-        ("a-1-2", "AI_UNAVAILABLE", "failed: Error"),
+        ("a-1-2", "AI_UNAVAILABLE", "function failed: "),
         ("a-1-3", "AI_INVALID_ANSWER", "task 1: a title has 0 characters"),
         ("a-1-4", "AI_UNAVAILABLE", "reports no success"),
     ] {
