@@ -195,8 +195,8 @@ mod tests {
     #[test]
     fn outcomes_that_were_recorded_before_usage_was_counted_can_be_read() {
         for before in [
-            r#"{"result":"Succeeded","tasks":3,"attempts":2}"#,
-            r#"{"result":"Failed","code":"AI_TIMEOUT","message":"slow","attempts":2}"#,
+            r#"{"result":"succeeded","tasks":3,"attempts":2}"#,
+            r#"{"result":"failed","code":"AI_TIMEOUT","message":"slow","attempts":2}"#,
         ] {
             let outcome: ActionOutcome = serde_json::from_str(before).unwrap();
             assert_eq!(outcome.usage(), Usage::of_attempts(2), "{before}");
