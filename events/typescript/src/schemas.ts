@@ -147,7 +147,6 @@ export const schemas = {
         "description": "What the AI took: for one action, or summed over several. What a worker had spent when it died, before it could record\nthe action, is not in it.",
         "properties": {
           "attempts": {
-            "default": 0,
             "description": "How many times the AI was asked.",
             "maximum": 4294967295,
             "minimum": 0,
@@ -162,19 +161,16 @@ export const schemas = {
             ]
           },
           "inputTokens": {
-            "default": 0,
             "description": "How many tokens it has read, as it counts them.",
             "minimum": 0,
             "type": "integer"
           },
           "latencyMs": {
-            "default": 0,
             "description": "How long its answers took, in milliseconds: the sum over all calls, also of those that ran side by side.",
             "minimum": 0,
             "type": "integer"
           },
           "outputTokens": {
-            "default": 0,
             "description": "How many tokens it has written.",
             "minimum": 0,
             "type": "integer"
@@ -831,7 +827,6 @@ export const schemas = {
         "description": "What the AI took: for one action, or summed over several. What a worker had spent when it died, before it could record\nthe action, is not in it.",
         "properties": {
           "attempts": {
-            "default": 0,
             "description": "How many times the AI was asked.",
             "maximum": 4294967295,
             "minimum": 0,
@@ -846,19 +841,16 @@ export const schemas = {
             ]
           },
           "inputTokens": {
-            "default": 0,
             "description": "How many tokens it has read, as it counts them.",
             "minimum": 0,
             "type": "integer"
           },
           "latencyMs": {
-            "default": 0,
             "description": "How long its answers took, in milliseconds: the sum over all calls, also of those that ran side by side.",
             "minimum": 0,
             "type": "integer"
           },
           "outputTokens": {
-            "default": 0,
             "description": "How many tokens it has written.",
             "minimum": 0,
             "type": "integer"

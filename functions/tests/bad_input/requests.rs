@@ -173,7 +173,8 @@ async fn every_reason_for_a_refusal_is_told_on_the_bus_and_in_the_log_once_and_f
         let Fate::Taken(said) = fate else { panic!("{reason:?}: {fate:?}") };
         let [rejected] = rejections(&rig).try_into().unwrap();
         assert_eq!((rejected.reason, rejected.request_event_id.as_str()), (reason, "request-1"));
-        assert!(said.contains("request rejected") && said.contains(&format!("{reason:?}")), "{reason:?}: {said}");
+        let named = serde_json::to_string(&reason).unwrap();
+        assert!(said.contains("request rejected") && said.contains(&named), "{reason:?}: {said}");
         assert!(rig.world.state().started.is_empty() && rig.world.state().executions.is_empty(), "{reason:?}");
     }
 }

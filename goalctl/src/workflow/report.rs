@@ -354,9 +354,10 @@ a-1-3          AI_REJECTED  3         no\u{fffd}[2J
 
     #[test]
     fn what_the_ai_took_is_told_as_far_as_it_is_known() {
-        let ai = |usage: Value| {
+        let ai = |told: Value| {
             let mut status = running();
-            status["usage"] = usage;
+            status["usage"] = json!({ "attempts": 0, "inputTokens": 0, "outputTokens": 0, "latencyMs": 0 });
+            status["usage"].as_object_mut().unwrap().extend(told.as_object().unwrap().clone());
             let text = Followed::read(&status).unwrap().text(false);
             text.lines().find_map(|line| line.strip_prefix("AI ")).map(|told| told.trim().to_owned())
         };
