@@ -1,24 +1,27 @@
 //! What the functions need done outside. Small traits, so that a function's signature tells its privileges; each has an
 //! adapter for AWS and one in memory.
 
+mod ai;
+
 use std::collections::HashSet;
-use std::time::Duration;
 
 use goal_activity_events::{
-    ActionId, BatchAnswer, BatchProgressed, ClaimSequence, EventId, ExecutionArn, FailureCode, GoalActivityRejected,
+    ActionId, BatchAnswer, BatchProgressed, ClaimSequence, EventId, ExecutionArn, GoalActivityRejected,
     GoalActivityRequested, GoalId, TaskToken, Timestamp, UserId, WorkflowCompleted,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::archive::{ArchiveKey, Record};
 use crate::execution::{BatchState, Cancellation, Execution};
-use crate::goal::{Action, Goal, GoalHead, SubGoal};
+use crate::goal::{Action, Goal, GoalHead};
 use crate::history::{HistoryFilter, HistoryPage, HistoryPosition};
 use crate::ledger::{ActionOutcome, BatchLedger};
 use crate::notice::Notice;
 use crate::outcome::{End, Settlement};
 use crate::start::IdempotencyKey;
-use crate::task::{DraftWarning, Task, TaskDrafts};
+use crate::task::Task;
+
+pub use ai::{GenerateTasks, Generation, GenerationError, GenerationRequest, Tokens};
 
 /// Something outside did not answer or was too busy. Trying the same again later is right; nothing is known to be done.
 #[derive(Debug, thiserror::Error)]
@@ -481,87 +484,4 @@ pub trait AnswerBatch: Sync {
     fn answer(&self, token: &TaskToken, answer: &BatchAnswer) -> impl Future<Output = Outside<Answered>> + Send;
     /// Says that a worker is still at it.
     fn heartbeat(&self, token: &TaskToken) -> impl Future<Output = Outside<Answered>> + Send;
-}
-
-/// What the AI is asked: the tasks of one action, with all it needs to know.
-#[derive(Debug, Clone, Copy)]
-pub struct GenerationRequest<'a> {
-    /// The goal that the action serves.
-    pub goal: &'a GoalHead,
-    /// The sub-goal that it belongs to.
-    pub sub_goal: Option<&'a SubGoal>,
-    /// The action.
-    pub action: &'a Action,
-    /// Which attempt this is, from 1.
-    pub attempt: u32,
-}
-
-/// How much the AI has read and written, as it counts it itself. Nothing where it does not tell.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Tokens {
-    /// What it was given.
-    pub input: u64,
-    /// What it has answered.
-    pub output: u64,
-}
-
-/// An accepted answer of the AI.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Generation {
-    /// The tasks.
-    pub drafts: TaskDrafts,
-    /// What is not as good as it should be, though within the limits.
-    pub warnings: Vec<DraftWarning>,
-    /// What it took.
-    pub tokens: Tokens,
-}
-
-impl From<TaskDrafts> for Generation {
-    /// Of an AI that counts nothing.
-    fn from(drafts: TaskDrafts) -> Self {
-        Self { warnings: drafts.warnings(), drafts, tokens: Tokens::default() }
-    }
-}
-
-/// Why the AI gave no tasks.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct GenerationError {
-    /// What kind of failure it is.
-    pub code: FailureCode,
-    /// What happened; never a user's text, nor the AI's.
-    pub message: String,
-    /// Whether the same request may succeed when it is tried again.
-    pub transient: bool,
-    /// How long the AI asks to be left alone.
-    pub retry_after: Option<Duration>,
-    /// What it took: an answer that cannot be used is paid for as well.
-    pub tokens: Tokens,
-}
-
-impl GenerationError {
-    /// A failure that may be over soon.
-    pub fn transient(code: FailureCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), transient: true, retry_after: None, tokens: Tokens::default() }
-    }
-
-    /// A failure that the same request would meet again.
-    pub fn permanent(code: FailureCode, message: impl Into<String>) -> Self {
-        Self { transient: false, ..Self::transient(code, message) }
-    }
-
-    /// The same failure, with what it took.
-    #[must_use]
-    pub fn with_tokens(self, tokens: Tokens) -> Self {
-        Self { tokens, ..self }
-    }
-}
-
-/// Turns one action into tasks. The seam to the AI.
-pub trait GenerateTasks: Sync {
-    /// Asks once.
-    fn generate(
-        &self,
-        request: GenerationRequest<'_>,
-    ) -> impl Future<Output = Result<Generation, GenerationError>> + Send;
 }
