@@ -17,8 +17,6 @@ use crate::telemetry::millis;
 
 use crate::telemetry::trace;
 
-use crate::telemetry::trace;
-
 /// How often an end is decided anew when somebody else decides at the same time. A cancellation can come in between once;
 /// after it, nothing can.
 const TRIES: u32 = 3;

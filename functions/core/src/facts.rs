@@ -73,8 +73,8 @@ pub enum Repaired {
     StartRecorded,
     /// Ended it.
     Ended,
-    /// Told others of its end.
-    Told,
+    /// Told others of its end, or archived it.
+    Settled,
 }
 
 /// Counts facts. Cannot fail, and nothing waits for it: a number is not worth a workflow.

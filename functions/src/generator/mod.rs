@@ -36,9 +36,9 @@ impl Generator {
     pub fn new(aws: &Connection, kind: GeneratorKind) -> Self {
         match kind {
             GeneratorKind::Offline => Self::Offline(Offline),
-            GeneratorKind::Bedrock(settings) => Self::Bedrock(Bedrock::new(aws, settings),
-            GeneratorKind::Lambda(settings) => Self::Lambda(ExistingFunction::new(aws, settings),
-            GeneratorKind::OpenAi(settings) => Self::OpenAi(OpenAi::new(aws, settings),
+            GeneratorKind::Bedrock(settings) => Self::Bedrock(Bedrock::new(aws, settings)),
+            GeneratorKind::Lambda(settings) => Self::Lambda(ExistingFunction::new(aws, settings)),
+            GeneratorKind::OpenAi(settings) => Self::OpenAi(OpenAi::new(aws, settings)),
         }
     }
 }

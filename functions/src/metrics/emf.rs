@@ -138,7 +138,7 @@ mod tests {
             FinalStatus::TimedOut,
             FinalStatus::Aborted,
         ];
-        let repairs = [Repaired::Announced, Repaired::StartRecorded, Repaired::Ended, Repaired::Told];
+        let repairs = [Repaired::Announced, Repaired::StartRecorded, Repaired::Ended, Repaired::Settled];
         let failure = Some(FailureCode::AiTimeout);
         let mut facts = vec![
             Fact::WorkflowStarted,

@@ -107,7 +107,7 @@ fn repair(what: Repaired) -> &'static str {
         Repaired::Announced => "ANNOUNCED",
         Repaired::StartRecorded => "START_RECORDED",
         Repaired::Ended => "ENDED",
-        Repaired::Told => "TOLD",
+        Repaired::Settled => "SETTLED",
     }
 }
 

@@ -12,9 +12,9 @@ use goal_activity_events::ExecutionArn;
 use goal_activity_functions::memory::State;
 use serde_json::Value;
 
+use crate::api;
 use crate::check::{self, Found, Write};
 use crate::flaw::Flaw;
-use crate::api;
 use crate::ports::Ports;
 use crate::world::Sim;
 
