@@ -13,9 +13,7 @@ use goal_activity_core::ports::{
 use goal_activity_events::{ExecutionArn, FailureCode, Timestamp};
 
 use crate::metrics::Facts;
-use crate::telemetry::millis;
-
-use crate::telemetry::trace;
+use crate::telemetry::{millis, trace};
 
 /// How often an end is decided anew when somebody else decides at the same time. A cancellation can come in between once;
 /// after it, nothing can.
