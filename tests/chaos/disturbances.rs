@@ -19,6 +19,9 @@ const DEAD_LETTERS: [(&str, &str, &str); 3] = [
     ("ProjectionDlqUrl", "ProjectionQueueUrl", "dead events redriven"),
 ];
 
+/// What a killed worker counts as.
+pub(crate) const KILLED: &str = "workers killed";
+
 /// What was done so far, by name.
 #[derive(Debug, Default)]
 pub(crate) struct Tally(Mutex<BTreeMap<&'static str, u64>>);
@@ -26,6 +29,10 @@ pub(crate) struct Tally(Mutex<BTreeMap<&'static str, u64>>);
 impl Tally {
     fn add(&self, what: &'static str, count: usize) {
         *self.0.lock().unwrap().entry(what).or_default() += count as u64;
+    }
+
+    pub(crate) fn count(&self, what: &'static str) -> usize {
+        self.0.lock().unwrap().get(what).map_or(0, |count| usize::try_from(*count).unwrap())
     }
 
     pub(crate) fn text(&self) -> String {
@@ -57,7 +64,7 @@ pub(crate) async fn kills(stack: &Stack, tally: &Tally, times: usize, mut random
         for pid in workers::of(name, stack.endpoint()) {
             if random.u32(0..100) < 60 {
                 workers::crash(pid);
-                tally.add("workers killed", 1);
+                tally.add(KILLED, 1);
             }
         }
     }

@@ -7,7 +7,7 @@ use futures_util::future::{Either, join_all, select};
 use goal_activity_events::GoalId;
 use goal_activity_tests::{Stack, within};
 
-use crate::disturbances::{self as disturb, Tally};
+use crate::disturbances::{self as disturb, KILLED, Tally};
 use crate::proxy::FaultProxy;
 use crate::stories::Story;
 use crate::tap::Tap;
@@ -106,11 +106,13 @@ async fn p1_p2_p3_p4_p6_p7_whatever_goes_wrong_every_workflow_comes_to_its_one_e
         truth.check_goal(&stack, &story.goal).await;
         truth.check_tasks(story);
     }
+    let mut lost = 0;
     for execution in truth.all() {
         let story = stories.iter().find(|s| s.goal == execution.goal_id).unwrap();
-        truth.check_execution(execution, story);
+        lost += truth.check_execution(execution, story);
         Truth::check_told(execution, &completed);
     }
+    assert!(lost <= tally.count(KILLED), "{lost} batches lost: {}", tally.text());
     check_machine(&stack, &goals, &truth).await;
     assert!(calls > 0 && faults > 0, "DynamoDB was not reached by the proxy");
 }
