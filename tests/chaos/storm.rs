@@ -15,9 +15,9 @@ use crate::truth::Truth;
 
 /// How many goals without being told otherwise.
 const GOALS: usize = 12;
-/// How long it may take until nothing is left to do, once nothing goes wrong any more: two leases, or a message that rests
-/// for a minute after its second failure.
-const CALM: Duration = Duration::from_secs(180);
+/// How long it may take until nothing is left to do, once nothing goes wrong any more: the message of a worker that was killed
+/// before it had its lease stays hidden for the queue's 330 s. Two leases, or a rest of a minute after a failure, are less.
+const CALM: Duration = Duration::from_secs(345);
 /// All queues of the stack.
 const QUEUES: [&str; 7] = [
     "LaunchQueueUrl",
