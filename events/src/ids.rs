@@ -230,8 +230,13 @@ impl ExecutionArn {
     /// The ARN of the execution that `state_machine` gets for a goal's claim. It depends on nothing else, so that a start
     /// repeated for the same claim cannot make a second execution (promise P2).
     pub fn derive(state_machine: &StateMachineArn, goal: &GoalId, claim: ClaimSequence) -> Self {
+        Self::named(state_machine, &format!("{goal}-{}", claim.0))
+    }
+
+    /// The execution of that state machine with that name.
+    pub fn named(state_machine: &StateMachineArn, name: &str) -> Self {
         let prefix = state_machine.as_str().replacen(":stateMachine:", ":execution:", 1);
-        Self(format!("{prefix}:{goal}-{}", claim.0))
+        Self(format!("{prefix}:{name}"))
     }
 
     /// The state machine that it is an execution of.

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use goal_activity_core::admission::turn;
 use goal_activity_core::execution::{Execution, Happening, Status, TimelineEntry};
 use goal_activity_core::facts::Fact;
 use goal_activity_core::goal::Goal;
+use goal_activity_core::limits::MAX_RUNNING_PER_USER;
 use goal_activity_core::ports::{
     Accepted, ActionsWithTasks, Claim, ClaimGoal, Claimed, Clock, FindExecution, LoadGoal, Remembered, RequestKey,
     Unavailable,
@@ -16,8 +18,9 @@ use crate::telemetry::trace;
 
 use crate::metrics::Facts;
 
-/// How often a claim is decided anew when the goal changes under it. Each time means that somebody else succeeded.
-const TRIES: u32 = 5;
+/// How often a claim is decided anew when the goal, or how much its user has open, changes under it. Each time means that
+/// somebody else succeeded, which starts of one user can only so often.
+const TRIES: usize = 5 + MAX_RUNNING_PER_USER;
 
 /// Accepts requests.
 #[derive(Debug, Clone)]
@@ -106,19 +109,24 @@ where
                 Ok(plan) => plan,
                 Err(why) => return self.rejected(why, remembered.as_ref()).await,
             };
-            let claim = self.claim(&goal, plan, request, origin, skipped_names);
+            let open_before = self.claims.open_workflows(&request.user_id).await?;
+            if open_before >= MAX_RUNNING_PER_USER {
+                return self.rejected(StartRejection::TooManyRunning, remembered.as_ref()).await;
+            }
+            let claim = self.claim(&goal, plan, request, origin, (skipped_names, open_before));
             match self.claims.claim_goal(&claim).await? {
                 Claimed::Yes => return Ok(self.accepted(claim.execution)),
                 Claimed::SameRequest(accepted) => return self.existing(&accepted, remembered.as_ref()).await,
-                Claimed::TooManyRunning => {
-                    return self.rejected(StartRejection::TooManyRunning, remembered.as_ref()).await;
-                }
-                Claimed::GoalChanged => {}
+                Claimed::GoalChanged | Claimed::MoreOpen => {}
                 // Left over from an earlier goal of the same id: names are never used twice.
                 Claimed::NameTaken => skipped_names += 1,
             }
         }
-        Err(Unavailable::new(format!("claiming goal {}", request.goal_id), "it keeps changing").into())
+        Err(Unavailable::new(
+            format!("claiming goal {}", request.goal_id),
+            "it, or what its user has open, keeps changing",
+        )
+        .into())
     }
 
     fn accepted(&self, execution: Execution) -> Execution {
@@ -151,7 +159,14 @@ where
         found.ok_or_else(|| Unavailable::new(format!("reading execution {arn}"), "it is recorded but not there").into())
     }
 
-    fn claim(&self, goal: &Goal, plan: StartPlan, request: &StartRequest, origin: &Origin, skip: u64) -> Claim {
+    fn claim(
+        &self,
+        goal: &Goal,
+        plan: StartPlan,
+        request: &StartRequest,
+        origin: &Origin,
+        (skip, open_before): (u64, usize),
+    ) -> Claim {
         let now = self.clock.now();
         let expected = goal.head.claims;
         let sequence = (0..skip).fold(expected.next(), |s, _| s.next());
@@ -162,6 +177,8 @@ where
             user_id: goal.head.user_id.clone(),
             status: Status::Pending,
             start_date: now,
+            turn: turn(now, open_before),
+            admitted_at: None,
             stop_date: None,
             total_actions: u32::try_from(plan.action_ids.len()).unwrap_or(u32::MAX),
             action_ids: plan.action_ids,
@@ -182,6 +199,6 @@ where
             archived_at: None,
             execution_arn: arn,
         };
-        Claim { execution, expected, sequence, request: origin.remembered(request) }
+        Claim { execution, expected, sequence, open_before, request: origin.remembered(request) }
     }
 }

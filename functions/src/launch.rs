@@ -1,30 +1,34 @@
-//! `launch`: starts the execution for every `GoalActivityRequested` on the bus.
+//! `launch`: starts the execution for every `GoalActivityRequested` on the bus, when it is its turn.
 //!
 //! The API has claimed the goal before it emits the event; for any other service the claim is made here, by the same code.
+//! Every `WorkflowCompleted` comes here as well: what the workflow held is given back, and those whose turn it is then are
+//! launched.
 
-use goal_activity_core::execution::{Execution, Status};
+use goal_activity_core::execution::Execution;
 use goal_activity_core::facts::Fact;
 use goal_activity_core::inbound;
 use goal_activity_core::ports::{
-    ActionsWithTasks, ClaimGoal, Clock, Event, ExecutionInput, FindExecution, LoadGoal, Outside, PublishEvent,
-    StartExecution, StopExecution, StopReason, Unavailable,
+    ActionsWithTasks, AdmitExecution, ClaimGoal, Clock, Event, FindExecution, HoldCapacity, ListWaiting, LoadGoal,
+    Outside, PublishEvent, StartExecution, StopExecution, Unavailable,
 };
 use goal_activity_core::start::{Scope, StartRejection, StartRequest};
 use goal_activity_events::{
-    Envelope, EventId, ExecutionArn, GoalActivityRejected, GoalActivityRequested, ReadError, RejectionReason, Version,
+    Detail, Envelope, EventId, ExecutionArn, GoalActivityRejected, GoalActivityRequested, ReadError, RejectionReason,
+    Version, WorkflowCompleted,
 };
 
+use crate::admission::Admission;
 use crate::intake::{Intake, IntakeError, Origin};
 use crate::queue::{HandleMessage, Message, MessageError};
 use crate::telemetry::trace;
 
 /// The function with all it needs.
 #[derive(Debug, Clone)]
-pub struct Launch<G, T, E, C, K, M, B> {
+pub struct Launch<G, T, E, C, K, M, W, H, B> {
     /// Accepts requests of other services.
     pub intake: Intake<G, T, E, C, K>,
-    /// Starts executions.
-    pub machine: M,
+    /// Launches workflows.
+    pub admission: Admission<E, W, H, M, K>,
     /// Tells of rejections.
     pub bus: B,
 }
@@ -60,12 +64,7 @@ impl From<Unavailable> for NotLaunched {
     }
 }
 
-/// Whether nothing may run for a workflow any more. One that ended by itself has no execution left to stop.
-fn is_over(execution: &Execution) -> bool {
-    execution.cancellation.is_some() || matches!(execution.status, Status::Aborted | Status::TimedOut)
-}
-
-impl<G, T, E, C, K, M, B> HandleMessage for Launch<G, T, E, C, K, M, B>
+impl<G, T, E, C, K, M, W, H, B> HandleMessage for Launch<G, T, E, C, K, M, W, H, B>
 where
     G: LoadGoal,
     T: ActionsWithTasks,
@@ -73,18 +72,25 @@ where
     C: ClaimGoal,
     K: Clock,
     M: StartExecution + StopExecution,
+    W: ListWaiting + AdmitExecution,
+    H: HoldCapacity,
     B: PublishEvent,
 {
     async fn handle(&self, message: Message<'_>) -> Result<(), MessageError> {
         let malformed = |e: &ReadError| MessageError::Malformed(e.to_string());
         let envelope = Envelope::parse(message.body).map_err(|e| malformed(&e))?;
+        if envelope.detail_type == WorkflowCompleted::TYPE {
+            let end = envelope.detail::<WorkflowCompleted>().map_err(|e| malformed(&e))?;
+            let span = trace::process("launch", end.traceparent.as_ref());
+            return Ok(trace::within(span, self.admission.ended(&end.execution_arn)).await?);
+        }
         let request = envelope.detail::<GoalActivityRequested>();
         let from = request.as_ref().ok().and_then(|request| request.traceparent.as_ref());
         trace::within(trace::process("launch", from), self.take(&envelope, request)).await
     }
 }
 
-impl<G, T, E, C, K, M, B> Launch<G, T, E, C, K, M, B>
+impl<G, T, E, C, K, M, W, H, B> Launch<G, T, E, C, K, M, W, H, B>
 where
     G: LoadGoal,
     T: ActionsWithTasks,
@@ -92,6 +98,8 @@ where
     C: ClaimGoal,
     K: Clock,
     M: StartExecution + StopExecution,
+    W: ListWaiting + AdmitExecution,
+    H: HoldCapacity,
     B: PublishEvent,
 {
     async fn take(
@@ -121,36 +129,7 @@ where
             None => self.accepted(envelope, request).await?,
         };
         trace::about(&execution.execution_arn, &execution.goal_id);
-        if is_over(&execution) {
-            // An earlier delivery may have started it and not come further.
-            return Ok(self.stop(&execution).await?);
-        }
-        if execution.status != Status::Pending {
-            tracing::info!(
-                executionArn = %execution.execution_arn, goalId = %execution.goal_id, status = %execution.status,
-                "already launched"
-            );
-            return Ok(());
-        }
-        self.machine.start_execution(&ExecutionInput::from(&execution)).await?;
-        tracing::info!(
-            executionArn = %execution.execution_arn, goalId = %execution.goal_id, actions = execution.total_actions,
-            "launched"
-        );
-        // It may have been cancelled between the reading and the start, when there was nothing to stop yet.
-        let now = self.intake.executions.find_execution(&execution.execution_arn).await?;
-        if now.as_ref().is_some_and(is_over) {
-            self.stop(&execution).await?;
-        }
-        Ok(())
-    }
-
-    async fn stop(&self, execution: &Execution) -> Outside<()> {
-        tracing::info!(
-            executionArn = %execution.execution_arn, goalId = %execution.goal_id, status = %execution.status,
-            "over before it was launched"
-        );
-        self.machine.stop_execution(&execution.execution_arn, StopReason::Ended).await
+        Ok(self.admission.arrived(&execution).await?)
     }
 
     /// The execution that the API has recorded for this request.

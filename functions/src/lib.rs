@@ -3,6 +3,7 @@
 //! One module a function, each generic over the ports of the core; [`aws`] has the adapters for AWS, `memory` those for
 //! tests. `src/bin` is the list of functions: a `main` there wires and does nothing else.
 
+pub mod admission;
 pub mod api;
 pub mod aws;
 pub mod cancel;

@@ -111,7 +111,8 @@ where
         let written = self.settlements.settle(settlement).await?;
         if written {
             let Settlement { status, stop_date, tally, .. } = settlement;
-            let (status, duration) = (*status, stop_date.since(execution.start_date));
+            let began = execution.admitted_at.unwrap_or(execution.start_date);
+            let (status, duration) = (*status, stop_date.since(began));
             let lost = tally.failed.iter().filter(|f| f.code == FailureCode::NotProcessed).count();
             let not_processed = u32::try_from(lost).unwrap_or(u32::MAX);
             self.facts.count(Fact::WorkflowEnded { status, duration, not_processed });

@@ -48,6 +48,8 @@ export const limits = {
   aiErrorRate: 0.2,
   apiErrorRate: 0.05,
   duration: Duration.minutes(10),
+  /** Far longer than workflows take: the capacity is too small for what is asked for. */
+  waiting: Duration.minutes(30),
   /** A batch's life: what waits longer is lost to its workflow. */
   batchAge: Duration.seconds(300),
 };
@@ -87,12 +89,22 @@ export class Alarms extends Construct {
       missing: TreatMissingData.NOT_BREACHING,
     });
     this.add('Slow', {
-      says: 'A workflow took more than 10 minutes from its request to its end.',
+      says: 'A workflow took more than 10 minutes from its launch to its end.',
       section: 'slow-workflows',
       metric: ownMetric('WorkflowDuration', { statistic: Stats.MAXIMUM, period: Duration.minutes(5) }),
       above: limits.duration.toMilliseconds(),
       // No workflow has ended. One that never does is another alarm's.
       missing: TreatMissingData.NOT_BREACHING,
+    });
+    this.add('Waiting', {
+      says: 'The workflow whose turn is next has waited for more than 30 minutes: more is asked for than can be worked on.',
+      section: 'workflows-wait',
+      metric: ownMetric('OldestWaiting', { statistic: Stats.MAXIMUM, period: Duration.minutes(5) }),
+      above: limits.waiting.toMilliseconds(),
+      of: lasting,
+      // The reconciler has not looked: another alarm's.
+      missing: TreatMissingData.NOT_BREACHING,
+      tellRecovery: true,
     });
     this.add('AiErrorRate', {
       says: 'More than 20 % of the calls of the AI gave nothing usable, for 10 of 15 minutes.',

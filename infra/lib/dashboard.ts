@@ -69,7 +69,7 @@ export class Dashboard extends Construct {
       dashboardName: stackName,
       defaultInterval: Duration.hours(6),
       widgets: [
-        this.summary(), this.outcomes(), this.progress(), this.ai(), this.queues(), this.functions(), this.costs(),
+        this.summary(), this.outcomes(), this.progress(), this.load(), this.ai(), this.queues(), this.functions(), this.costs(),
       ],
     });
   }
@@ -133,6 +133,22 @@ export class Dashboard extends Construct {
         title: 'Batches', unit: 'seconds', lines: [line(limits.batchAge.toSeconds(), 'time of a batch')],
         metrics: [...durations('BatchDuration', 1_000, 'whole, '), ...durations('BatchQueueWait', 1_000, 'waiting, ')],
       }, 8),
+    ];
+  }
+
+  private load(): IWidget[] {
+    const { concurrentBatches } = this.props.settings;
+    return [
+      graph({
+        title: 'Capacity', unit: 'batches', metrics: [ownMetric('CapacityInUse', { ...maximum, label: 'in use' })],
+        lines: [line(concurrentBatches, 'concurrentBatches')],
+      }, 8),
+      graph({
+        title: 'Who waits', unit: 'minutes',
+        metrics: [scaled(ownMetric('OldestWaiting', { ...maximum }), '/60000', 'whose turn is next')],
+        lines: [line(limits.waiting.toMinutes(), 'alarm')],
+      }, 8),
+      graph({ title: 'How long launched workflows had waited', unit: 'seconds', metrics: durations('AdmissionWait', 1_000) }, 8),
     ];
   }
 

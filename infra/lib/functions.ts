@@ -31,6 +31,9 @@ export class Functions extends Construct {
   constructor(scope: Construct, id: string, props: FunctionsProps) {
     super(scope, id);
     const { storage, archive, messaging, stateMachine, executions } = props;
+    // Who may start work, and how many may do it, is one number: what is admitted is worked on soon.
+    const workers = props.settings.concurrentBatches;
+    const capacity = String(workers);
 
     this.api = new RustFunction(this, 'Api', {
       ...props,
@@ -50,12 +53,14 @@ export class Functions extends Construct {
     this.launch = new RustFunction(this, 'Launch', {
       ...props,
       name: 'launch',
-      description: 'Starts the execution for a GoalActivityRequested event',
+      description: 'Starts the executions of requested workflows when it is their turn',
       timeout: Duration.seconds(30),
     })
       .useTable('GOALS_TABLE', storage.goals, 'GetItem', 'Query', 'UpdateItem')
       .useTable('TASKS_TABLE', storage.tasks, 'GetItem', 'Query')
-      .useTable('EXECUTIONS_TABLE', storage.executions, 'GetItem', 'Query', 'PutItem', 'UpdateItem')
+      .useTable('EXECUTIONS_TABLE', storage.executions, 'GetItem', 'PutItem', 'UpdateItem')
+      .queryIndex(storage.executions, 'waiting')
+      .setting('CONCURRENT_BATCHES', capacity)
       .publishTo(messaging.bus)
       .useStateMachine(stateMachine, 'StartExecution')
       // For one that was cancelled at the moment it was launched.
@@ -74,9 +79,8 @@ export class Functions extends Construct {
       .useTable('EXECUTIONS_TABLE', storage.executions, 'GetItem', 'UpdateItem')
       .publishTo(messaging.bus)
       .answerTasksOf(stateMachine)
-      // One message per worker: each runs for minutes against its own deadline. The limit on how many run at once
-      // (times 8 AI calls each) is for whoever has an AI quota to respect: a batch's 300 s go on while it waits.
-      .consume(messaging.batch.queue, { batchSize: 1, maxConcurrency: props.settings.workerMaxConcurrency });
+      // One message per worker: each runs for minutes against its own deadline, with up to 8 AI calls at a time.
+      .consume(messaging.batch.queue, { batchSize: 1, maxConcurrency: workers });
     useGenerator(this.worker, props.settings.generator);
 
     this.projector = new RustFunction(this, 'Projector', {
@@ -104,6 +108,9 @@ export class Functions extends Construct {
       .useTable('TASKS_TABLE', storage.tasks, 'Query', 'DeleteItem')
       .useTable('EXECUTIONS_TABLE', storage.executions, 'GetItem', 'Query', 'UpdateItem')
       .queryIndex(storage.executions, 'open')
+      .queryIndex(storage.executions, 'waiting')
+      .setting('CONCURRENT_BATCHES', capacity)
+      .useStateMachine(stateMachine)
       .useArchive(archive, 'PutObject')
       .publishTo(messaging.bus)
       .alert(props.alerts, props.settings.operationsGuide)

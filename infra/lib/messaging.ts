@@ -4,6 +4,7 @@ import { SqsQueue } from 'aws-cdk-lib/aws-events-targets';
 import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
+import { PIPELINE } from './consumer';
 
 /** A queue and the one its messages go to when they cannot be handled. */
 export interface QueuePair {
@@ -58,6 +59,8 @@ export class Messaging extends Construct {
 
     // Whatever the source: any service may ask, and the bus decides who may put events on it.
     this.route('GoalActivityRequested', this.bus, { detailType: ['GoalActivityRequested'] }, this.launch);
+    // An end makes room for whoever waits. Our own only: another's word must not free what is in use.
+    this.route('WorkflowCompleted', this.bus, { source: [PIPELINE], detailType: ['WorkflowCompleted'] }, this.launch);
     this.route('BatchProgressed', this.bus, { detailType: ['BatchProgressed'] }, this.projection);
   }
 

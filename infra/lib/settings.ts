@@ -24,7 +24,8 @@ export interface Settings {
   readonly generator: Generator;
   /** A filter of Rust's `tracing`: a level, or levels by module. */
   readonly logLevel: string;
-  readonly workerMaxConcurrency?: number;
+  /** How many batches are worked on at once; requests above it wait. */
+  readonly concurrentBatches: number;
   /** Where docs/OPERATIONS.md is: alarms and notices link to its sections. */
   readonly operationsGuide: string;
   /** What becomes of the functions' own spans; X-Ray sees the functions either way. */
@@ -38,7 +39,7 @@ export interface Settings {
 type Key = Exclude<keyof Settings, 'oidc'> | 'oidcIssuer' | 'oidcAudience' | keyof typeof generatorKeys;
 const keys: Record<Key, true> = {
   stackName: true, local: true, functionsDir: true, goalsTable: true, tasksTable: true, oidcIssuer: true,
-  oidcAudience: true, corsOrigins: true, logLevel: true, workerMaxConcurrency: true, operationsGuide: true,
+  oidcAudience: true, corsOrigins: true, logLevel: true, concurrentBatches: true, operationsGuide: true,
   tracing: true, tracingLayer: true, tracingEndpoint: true, ...generatorKeys,
 };
 
@@ -74,7 +75,7 @@ export function readSettings(context: Record<string, unknown>): Settings {
     corsOrigins: origins(context.corsOrigins),
     generator: readGenerator(context),
     logLevel: text('logLevel', logFilter, 'a level or a filter such as info,goal_activity_functions=debug') ?? 'info',
-    workerMaxConcurrency: concurrency(context.workerMaxConcurrency),
+    concurrentBatches: concurrency(context.concurrentBatches ?? 64),
     // An alarm's description has 1,024 characters for its text and this.
     operationsGuide: text('operationsGuide', /^[^\s#]{1,300}$/, 'an address of at most 300 characters, without #')
       ?? 'docs/OPERATIONS.md',
@@ -125,9 +126,9 @@ function origins(value: unknown): string[] | undefined {
   throw new SettingsError(`context corsOrigins=${JSON.stringify(value)}: expected origins such as https://app.example, comma-separated`);
 }
 
-function concurrency(value: unknown): number | undefined {
-  if (value === undefined) return undefined;
+/** SQS's event sources take 2 to 1,000 for the most workers at once. */
+function concurrency(value: unknown): number {
   const number = Number(value);
   if (Number.isInteger(number) && number >= 2 && number <= 1000) return number;
-  throw new SettingsError(`context workerMaxConcurrency=${JSON.stringify(value)}: expected 2 to 1000`);
+  throw new SettingsError(`context concurrentBatches=${JSON.stringify(value)}: expected 2 to 1000`);
 }

@@ -36,8 +36,15 @@ export class Storage extends Construct {
       });
     index('by-goal', 'goalId', [...progress, 'userId']);
     index('by-user', 'userId', [...progress, 'goalId']);
-    // Sparse: only rows that are not settled carry openShard. Sharded: a plain index by status is one hot partition.
+    // Sparse: only rows that are launched and not settled carry openShard. Sharded: a plain index by status is one hot partition.
     index('open', 'openShard', ['goalId', 'status']);
+    // Sparse as well: only workflows that wait to be launched. One partition, for there is one line.
+    table.addGlobalSecondaryIndex({
+      indexName: 'waiting',
+      partitionKey: { name: 'waiting', type: AttributeType.STRING },
+      sortKey: { name: 'turn', type: AttributeType.STRING },
+      projectionType: ProjectionType.KEYS_ONLY,
+    });
     return table;
   }
 

@@ -40,6 +40,7 @@ const expected: Record<string, string> = {
   FailureRate: 'GoalActivity WorkflowFailed, Average in 300 s; > 0.1 in 1 of 1; notBreaching; tells recovery',
   TimedOut: 'GoalActivity WorkflowTimedOut, Sum in 300 s; > 0 in 1 of 1; notBreaching',
   Slow: 'GoalActivity WorkflowDuration, Maximum in 300 s; > 600000 in 1 of 1; notBreaching',
+  Waiting: 'GoalActivity OldestWaiting, Maximum in 300 s; > 1800000 in 2 of 3; notBreaching; tells recovery',
   AiErrorRate: 'GoalActivity AiCallFailed, Average in 300 s; > 0.2 in 2 of 3; notBreaching; tells recovery',
   ReconcilerSilent: 'GoalActivity ReconcilerRuns, Sum in 60 s; < 1 in 5 of 5; breaching; tells recovery',
   ...named(deadLetters, 'DeadLetters', (queue) =>

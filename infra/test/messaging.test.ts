@@ -33,16 +33,17 @@ test('a queue takes messages only from the rules that feed it, and the undeliver
     PolicyDocument.Statement.filter(({ Effect }: any) => Effect === 'Allow')
       .map(({ Condition }: any) => target(Condition.ArnEquals['aws:SourceArn'])),
   ]);
-  const [requested, progressed, changed] = ['GoalActivityRequested', 'BatchProgressed', 'ExecutionStatusChanged']
+  const [requested, completed, progressed, changed] =
+    ['GoalActivityRequested', 'WorkflowCompleted', 'BatchProgressed', 'ExecutionStatusChanged']
     .map((id) => `Messaging${id}`);
   assert.deepEqual(Object.fromEntries(senders), {
-    MessagingLaunchQueue: [requested],
+    MessagingLaunchQueue: [requested, completed],
     MessagingLaunchDlq: [],
     MessagingBatchQueue: [],
     MessagingBatchDlq: [],
     MessagingProjectionQueue: [progressed, changed],
     MessagingProjectionDlq: [],
-    MessagingUndelivered: [requested, progressed, changed],
+    MessagingUndelivered: [requested, completed, progressed, changed],
     MessagingTicks: ['FunctionsReconcileSchedule'],
   });
 });
@@ -59,6 +60,7 @@ test('rules for events go to queues only, retry for an hour, and then leave the 
   });
   assert.deepEqual(rules, [
     ['MessagingBus', { 'detail-type': ['GoalActivityRequested'] }, ['MessagingLaunchQueue']],
+    ['MessagingBus', { source: ['goal-activity'], 'detail-type': ['WorkflowCompleted'] }, ['MessagingLaunchQueue']],
     ['MessagingBus', { 'detail-type': ['BatchProgressed'] }, ['MessagingProjectionQueue']],
     ['default', {
       source: ['aws.states'],
@@ -98,13 +100,22 @@ test('a message stays invisible for as long as its function may run, and failed 
   ]);
 });
 
-test('workerMaxConcurrency limits the workers and nothing else', () => {
-  const scaling = synth({ workerMaxConcurrency: '20' }).all('AWS::Lambda::EventSourceMapping')
-    .map(({ FunctionName, ScalingConfig }) => [target(FunctionName), ScalingConfig]);
-  assert.deepEqual(scaling, [
-    ['FunctionsLaunchFunction', undefined],
-    ['FunctionsWorkerFunction', { MaximumConcurrency: 20 }],
-    ['FunctionsProjectorFunction', undefined],
-    ['FunctionsReconcileFunction', undefined],
-  ]);
+test('concurrentBatches is how many workers run at once and how much may be launched', () => {
+  for (const [concurrentBatches, batches] of [[undefined, 64], ['20', 20]]) {
+    const stack = synth({ concurrentBatches });
+    const scaling = stack.all('AWS::Lambda::EventSourceMapping')
+      .map(({ FunctionName, ScalingConfig }) => [target(FunctionName), ScalingConfig]);
+    assert.deepEqual(scaling, [
+      ['FunctionsLaunchFunction', undefined],
+      ['FunctionsWorkerFunction', { MaximumConcurrency: batches }],
+      ['FunctionsProjectorFunction', undefined],
+      ['FunctionsReconcileFunction', undefined],
+    ]);
+    const capacities = Object.entries(stack.resources('AWS::Lambda::Function'))
+      .map(([name, { Properties }]) => [name, Properties.Environment?.Variables.CONCURRENT_BATCHES])
+      .filter(([, capacity]) => capacity !== undefined);
+    assert.deepEqual(capacities, [
+      ['FunctionsLaunchFunction', String(batches)], ['FunctionsReconcileFunction', String(batches)],
+    ]);
+  }
 });

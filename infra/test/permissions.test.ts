@@ -50,18 +50,19 @@ test('api claims goals, writes execution rows, emits requests, cancels, reads th
     ['ARCHIVE_BUCKET', 'EVENT_BUS', 'EXECUTIONS_TABLE', 'GOALS_TABLE', 'STATE_MACHINE_ARN', 'TASKS_TABLE']);
 });
 
-test('launch claims goals like api, starts the execution, and stops one that was cancelled at that moment', () => {
+test('launch claims goals like api, sees who waits, starts the execution, and stops one that was cancelled at that moment', () => {
   assert.deepEqual(functionGrants('FunctionsLaunch'), {
     StorageGoals: ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
     StorageTasks: ['dynamodb:GetItem', 'dynamodb:Query'],
-    StorageWorkflowExecutions: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
+    StorageWorkflowExecutions: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
+    'StorageWorkflowExecutions/index/waiting': ['dynamodb:Query'],
     MessagingBus: ['events:PutEvents'],
     [executions]: ['states:StopExecution'],
     WorkflowStateMachine: ['states:StartExecution'],
     MessagingLaunchQueue: consume,
   });
   assert.deepEqual(environment('FunctionsLaunch'),
-    ['EVENT_BUS', 'EXECUTIONS_TABLE', 'GOALS_TABLE', 'QUEUE_URL', 'STATE_MACHINE_ARN', 'TASKS_TABLE']);
+    ['CONCURRENT_BATCHES', 'EVENT_BUS', 'EXECUTIONS_TABLE', 'GOALS_TABLE', 'QUEUE_URL', 'STATE_MACHINE_ARN', 'TASKS_TABLE']);
 });
 
 test('worker writes tasks and the ledger, reports, and answers its token', () => {
@@ -103,14 +104,15 @@ test('projector keeps the read model, ends workflows, tells everybody and archiv
   assert.deepEqual(environment('FunctionsProjector'), [...toConclude, 'QUEUE_URL'].sort());
 });
 
-test('reconcile may do what projector may, list what is open, and look at and stop executions', () => {
+test('reconcile may do what projector may, list what is open and what waits, and look at and stop executions', () => {
   assert.deepEqual(functionGrants('FunctionsReconcile'), {
     ...conclude,
     'StorageWorkflowExecutions/index/open': ['dynamodb:Query'],
+    'StorageWorkflowExecutions/index/waiting': ['dynamodb:Query'],
     [executions]: ['states:DescribeExecution', 'states:StopExecution'],
     MessagingTicks: ['sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage'],
   });
-  assert.deepEqual(environment('FunctionsReconcile'), toConclude);
+  assert.deepEqual(environment('FunctionsReconcile'), ['CONCURRENT_BATCHES', 'STATE_MACHINE_ARN', ...toConclude].sort());
 });
 
 test('the state machine may fill the batch queue and invoke finalize; only logs and traces are without a resource', () => {

@@ -21,7 +21,7 @@ test('without context the settings are those of a deployment to AWS', () => {
     corsOrigins: undefined,
     generator: { kind: 'offline' },
     logLevel: 'info',
-    workerMaxConcurrency: undefined,
+    concurrentBatches: 64,
     operationsGuide: 'docs/OPERATIONS.md',
     tracing: 'off',
     tracingLayer: undefined,
@@ -30,9 +30,9 @@ test('without context the settings are those of a deployment to AWS', () => {
 });
 
 test('values arrive as text from the command line and as themselves from cdk.json', () => {
-  for (const context of [{ local: 'true', workerMaxConcurrency: '20' }, { local: true, workerMaxConcurrency: 20 }]) {
-    const { local, workerMaxConcurrency } = readSettings(context);
-    assert.deepEqual({ local, workerMaxConcurrency }, { local: true, workerMaxConcurrency: 20 });
+  for (const context of [{ local: 'true', concurrentBatches: '20' }, { local: true, concurrentBatches: 20 }]) {
+    const { local, concurrentBatches } = readSettings(context);
+    assert.deepEqual({ local, concurrentBatches }, { local: true, concurrentBatches: 20 });
   }
 });
 
@@ -72,7 +72,7 @@ test('a value that cannot be is an error that says what is expected', () => {
   for (const operationsGuide of ['', 'a b', 'guide.html#top', 'x'.repeat(301)]) {
     rejected({ operationsGuide }, /operationsGuide=".*": expected an address/);
   }
-  for (const workerMaxConcurrency of ['1', '1001', '2.5', 'many', '']) {
-    rejected({ workerMaxConcurrency }, /workerMaxConcurrency=".*": expected 2 to 1000/);
+  for (const concurrentBatches of ['1', '1001', '2.5', 'many', '']) {
+    rejected({ concurrentBatches }, /concurrentBatches=".*": expected 2 to 1000/);
   }
 });

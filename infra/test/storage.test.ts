@@ -24,11 +24,12 @@ test('tables have the keys of the design, and executions expire', () => {
   assert.deepEqual(executions.TimeToLiveSpecification, { AttributeName: 'expiresAt', Enabled: true });
   assert.deepEqual(
     executions.GlobalSecondaryIndexes.map(({ IndexName, KeySchema, Projection }: any) =>
-      [IndexName, keys(KeySchema), Projection.NonKeyAttributes.sort().join(' ')]),
+      [IndexName, keys(KeySchema), Projection.NonKeyAttributes?.sort().join(' ')]),
     [
       ['by-goal', 'goalId startDate', 'failedCount status stopDate succeededActions totalActions userId'],
       ['by-user', 'userId startDate', 'failedCount goalId status stopDate succeededActions totalActions'],
       ['open', 'openShard startDate', 'goalId status'],
+      ['waiting', 'waiting turn', undefined],
     ],
   );
 });

@@ -271,8 +271,8 @@ async fn p10_a_user_has_so_many_workflows_and_no_more_however_many_are_claimed_a
     let all: Vec<_> = goals.iter().map(|goal| claim(goal, 1)).collect();
     let answers = join_all(all.iter().map(|claim| claims(on, claim))).await;
     assert_eq!(answers.iter().filter(|a| **a == Claimed::Yes).count(), MAX_RUNNING_PER_USER, "{answers:?}");
-    let left = answers.iter().position(|a| *a == Claimed::TooManyRunning).expect("one that is refused");
-    refused(on, &goals[left], &all[left], Claimed::TooManyRunning).await;
+    let left = answers.iter().position(|a| *a == Claimed::MoreOpen).expect("one that is refused");
+    refused(on, &goals[left], &all[left], Claimed::MoreOpen).await;
 }
 
 async fn p10_an_end_makes_room_once_and_only_for_its_own_user(on: &impl Tables) {
@@ -283,14 +283,14 @@ async fn p10_an_end_makes_room_once_and_only_for_its_own_user(on: &impl Tables) 
     }
     let (_, of_another) = claimed(on, 1).await;
     on.settlements().settle(&settlement(&of_another, FinalStatus::Failed)).await.unwrap();
-    refused(on, last, &claim(last, 1), Claimed::TooManyRunning).await;
+    refused(on, last, &claim(last, 1), Claimed::MoreOpen).await;
     let ended = execution(&others[0], 1);
     for _ in 0..2 {
         on.settlements().settle(&settlement(&ended, FinalStatus::Succeeded)).await.unwrap();
     }
     assert_eq!(claims(on, &claim(last, 1)).await, Claimed::Yes);
     let again = stored_goal(on, &others[0]).await.unwrap();
-    refused(on, &again, &claim(&again, 2), Claimed::TooManyRunning).await;
+    refused(on, &again, &claim(&again, 2), Claimed::MoreOpen).await;
 }
 
 async fn p10_an_end_makes_room_even_when_the_goal_is_gone(on: &impl Tables) {

@@ -6,6 +6,7 @@ use goal_activity_core::archive::Record;
 use goal_activity_core::execution::{BatchState, Execution, GoalBefore, Happening, Status, TimelineEntry};
 use goal_activity_core::goal::{Action, Goal, GoalStatus};
 use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Failure, Tally};
+use goal_activity_core::limits::MAX_RUNNING_PER_USER;
 use goal_activity_core::outcome::Settlement;
 use goal_activity_core::ports::{
     ActionCommit, Claim, ClaimGoal, Claimed, FindExecution, ListTasks, LoadGoal, Opened, Replaces, WorkLedger,
@@ -52,6 +53,8 @@ pub(crate) fn execution(goal: &Goal, number: u64) -> Execution {
         traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().unwrap()),
         status: Status::Pending,
         start_date: at(0),
+        turn: at(300),
+        admitted_at: None,
         stop_date: None,
         action_ids: goal.actions.iter().map(|a| a.action_id.clone()).collect(),
         total_actions: u32::try_from(goal.actions.len()).unwrap(),
@@ -76,6 +79,7 @@ pub(crate) fn claim(goal: &Goal, number: u64) -> Claim {
         execution: execution(goal, number),
         expected: ClaimSequence(number - 1),
         sequence: ClaimSequence(number),
+        open_before: MAX_RUNNING_PER_USER - 1,
         request: None,
     }
 }

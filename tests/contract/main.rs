@@ -12,6 +12,7 @@
 #[macro_use]
 mod backend;
 
+mod admissions;
 mod any_history;
 mod archive;
 mod archived;

@@ -3,7 +3,7 @@
 use goal_activity_core::execution::Execution;
 use goal_activity_core::goal::Goal;
 use goal_activity_core::keys::open_shard;
-use goal_activity_core::ports::{Claim, ClaimGoal, Claimed, ListOpen, OpenExecution, SettleExecution};
+use goal_activity_core::ports::{AdmitExecution, Claim, ClaimGoal, Claimed, ListOpen, OpenExecution, SettleExecution};
 use goal_activity_events::{FinalStatus, Timestamp};
 use uuid::Uuid;
 
@@ -11,7 +11,7 @@ use crate::backend::Tables;
 use crate::given::{at, claim, goal, record, settlement};
 
 on_all_tables!(
-    p7_an_execution_is_listed_from_its_claim_until_it_is_archived,
+    p7_an_execution_is_listed_from_its_launch_until_it_is_archived,
     the_oldest_come_first,
     p10_pages_have_a_limit_and_go_on_after_the_last,
     executions_of_one_moment_are_all_listed_once,
@@ -33,22 +33,24 @@ impl Span {
         Timestamp::from_millis(self.0.as_millis() + millis)
     }
 
-    /// Goals of one shard, each claimed for a workflow that was requested that long after the beginning.
-    async fn claimed(&self, on: &impl Tables, millis: &[i64]) -> (String, Vec<Execution>) {
+    /// Workflows of one shard that were launched, each requested that long after the beginning.
+    async fn launched(&self, on: &impl Tables, millis: &[i64]) -> (String, Vec<Execution>) {
         let mut executions = Vec::new();
-        let shard = open_shard(&goal(1).head.goal_id);
+        let shard_of = |goal: &Goal| open_shard(&crate::given::execution(goal, 1).execution_arn);
+        let shard = shard_of(&goal(1));
         for after in millis {
-            let goal = std::iter::repeat_with(|| goal(1)).find(|g| open_shard(&g.head.goal_id) == shard).unwrap();
-            executions.push(self.claim(on, &goal, *after).await);
+            let goal = std::iter::repeat_with(|| goal(1)).find(|g| shard_of(g) == shard).unwrap();
+            executions.push(self.launch(on, &goal, *after).await);
         }
         (shard, executions)
     }
 
-    async fn claim(&self, on: &impl Tables, goal: &Goal, after: i64) -> Execution {
+    async fn launch(&self, on: &impl Tables, goal: &Goal, after: i64) -> Execution {
         on.put_goal(goal).await;
         let mut claim: Claim = claim(goal, 1);
         claim.execution.start_date = self.at(after);
         assert_eq!(on.claims().claim_goal(&claim).await.unwrap(), Claimed::Yes);
+        assert!(on.executions().mark_admitted(&claim.execution.execution_arn, self.at(after)).await.unwrap());
         claim.execution
     }
 
@@ -80,11 +82,11 @@ fn open(executions: &[Execution]) -> Vec<OpenExecution> {
     executions.iter().map(OpenExecution::from).collect()
 }
 
-async fn p7_an_execution_is_listed_from_its_claim_until_it_is_archived(on: &impl Tables) {
+async fn p7_an_execution_is_listed_from_its_launch_until_it_is_archived(on: &impl Tables) {
     let span = Span::new();
-    let (shard, executions) = span.claimed(on, &[0]).await;
+    let (shard, executions) = span.launched(on, &[0]).await;
     let [execution] = &executions[..] else { panic!() };
-    assert_eq!(span.listed(on, &shard, 10).await, open(&executions), "claimed");
+    assert_eq!(span.listed(on, &shard, 10).await, open(&executions), "launched");
     on.settlements().settle(&settlement(execution, FinalStatus::Failed)).await.unwrap();
     assert_eq!(span.listed(on, &shard, 10).await, open(&executions), "ended");
     assert!(on.settlements().claim_notice(&execution.execution_arn, at(61)).await.unwrap());
@@ -97,7 +99,7 @@ async fn p7_an_execution_is_listed_from_its_claim_until_it_is_archived(on: &impl
 
 async fn the_oldest_come_first(on: &impl Tables) {
     let span = Span::new();
-    let (shard, mut executions) = span.claimed(on, &[50, 7, 999, 0, 100]).await;
+    let (shard, mut executions) = span.launched(on, &[50, 7, 999, 0, 100]).await;
     executions.sort_by_key(|e| e.start_date);
     assert_eq!(span.listed(on, &shard, 1000).await, open(&executions));
     // Without a place to go on after, it begins at the beginning.
@@ -107,7 +109,7 @@ async fn the_oldest_come_first(on: &impl Tables) {
 
 async fn p10_pages_have_a_limit_and_go_on_after_the_last(on: &impl Tables) {
     let span = Span::new();
-    let (shard, executions) = span.claimed(on, &[0, 1, 2, 3, 4, 5, 6]).await;
+    let (shard, executions) = span.launched(on, &[0, 1, 2, 3, 4, 5, 6]).await;
     for limit in [1, 2, 3, 7, 8] {
         assert_eq!(span.listed(on, &shard, limit).await, open(&executions), "pages of {limit}");
     }
@@ -115,7 +117,7 @@ async fn p10_pages_have_a_limit_and_go_on_after_the_last(on: &impl Tables) {
 
 async fn executions_of_one_moment_are_all_listed_once(on: &impl Tables) {
     let span = Span::new();
-    let (shard, executions) = span.claimed(on, &[5, 5, 5, 5, 5]).await;
+    let (shard, executions) = span.launched(on, &[5, 5, 5, 5, 5]).await;
     for limit in [1, 2, 10] {
         let mut listed = span.listed(on, &shard, limit).await;
         let mut expected = open(&executions);
@@ -128,7 +130,7 @@ async fn executions_of_one_moment_are_all_listed_once(on: &impl Tables) {
 
 async fn an_execution_is_listed_in_its_shard_only(on: &impl Tables) {
     let span = Span::new();
-    let (shard, executions) = span.claimed(on, &[0]).await;
+    let (shard, executions) = span.launched(on, &[0]).await;
     for other in goal_activity_core::keys::open_shards(at(0)) {
         let expected = if other == shard { open(&executions) } else { vec![] };
         assert_eq!(span.listed(on, &other, 10).await, expected, "{other}");

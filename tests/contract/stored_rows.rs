@@ -2,7 +2,9 @@
 
 use goal_activity_core::keys;
 use goal_activity_core::limits::HISTORY;
-use goal_activity_core::ports::{Claim, ClaimGoal, Claimed, Remembered, RequestKey, SealLedger, SettleExecution};
+use goal_activity_core::ports::{
+    AdmitExecution, Claim, ClaimGoal, Claimed, Remembered, RequestKey, SealLedger, SettleExecution,
+};
 use goal_activity_core::rows::goal_rows;
 use goal_activity_events::{EventId, FinalStatus};
 use serde_json::{Value, json};
@@ -16,7 +18,7 @@ on_dynamodb!(
     p7_the_rows_of_an_execution_expire_once_it_is_archived,
     where_an_execution_is_archived_never_expires,
     a_request_expires_some_time_after_it,
-    an_execution_that_is_archived_leaves_the_index,
+    an_execution_is_in_one_index_at_a_time_and_in_none_when_it_is_archived,
 );
 
 async fn a_goal_that_was_never_claimed_needs_no_count(on: &AwsTables) {
@@ -86,13 +88,20 @@ async fn a_request_expires_some_time_after_it(on: &AwsTables) {
     assert_eq!(row["acceptedAs"], claim.execution.execution_arn.as_str());
 }
 
-async fn an_execution_that_is_archived_leaves_the_index(on: &AwsTables) {
-    let (goal, execution) = claimed(on, 8).await;
-    let row = || on.execution_row(execution.execution_arn.as_str(), keys::EXECUTION);
-    assert_eq!(row().await.unwrap()[keys::OPEN_SHARD], keys::open_shard(&goal.head.goal_id));
+async fn an_execution_is_in_one_index_at_a_time_and_in_none_when_it_is_archived(on: &AwsTables) {
+    let (_, execution) = claimed(on, 8).await;
+    let arn = &execution.execution_arn;
+    let indexes = async || {
+        let row = on.execution_row(arn.as_str(), keys::EXECUTION).await.unwrap();
+        (row.get(keys::WAITING).cloned(), row.get(keys::OPEN_SHARD).cloned())
+    };
+    let (waiting, open) = (Some(json!(keys::LINE)), Some(json!(keys::open_shard(arn))));
+    assert_eq!(indexes().await, (waiting, None));
+    assert!(on.executions().mark_admitted(arn, at(1)).await.unwrap());
+    assert_eq!(indexes().await, (None, open.clone()));
     on.settlements().settle(&settlement(&execution, FinalStatus::Failed)).await.unwrap();
-    on.settlements().mark_told(&execution.execution_arn, at(61)).await.unwrap();
-    assert_eq!(row().await.unwrap()[keys::OPEN_SHARD], keys::open_shard(&goal.head.goal_id));
+    on.settlements().mark_told(arn, at(61)).await.unwrap();
+    assert_eq!(indexes().await, (None, open));
     on.settlements().mark_archived(&record(&execution, FinalStatus::Failed), at(62)).await.unwrap();
-    assert_eq!(row().await.unwrap().get(keys::OPEN_SHARD), None);
+    assert_eq!(indexes().await, (None, None));
 }

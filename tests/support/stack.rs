@@ -161,11 +161,16 @@ impl Stack {
 
     /// The attributes of a workflow's record.
     pub async fn execution_row(&self, arn: &ExecutionArn) -> serde_json::Value {
+        self.row_of(arn.as_str(), keys::EXECUTION).await.expect("a record that is there")
+    }
+
+    /// The attributes of a row of the executions, if it is there.
+    pub async fn row_of(&self, key: &str, item: &str) -> Option<serde_json::Value> {
         let text = |value: &str| AttributeValue::S(value.to_owned());
         let get = self.dynamodb().get_item().table_name(self.output("ExecutionsTableName")).consistent_read(true);
-        let get = get.key(keys::EXECUTION_ARN, text(arn.as_str())).key(keys::ITEM, text(keys::EXECUTION));
-        let item = get.send().await.expect("a record that can be read").item.expect("a record that is there");
-        serde_dynamo::from_item(item).expect("a row of the executions")
+        let get = get.key(keys::EXECUTION_ARN, text(key)).key(keys::ITEM, text(item));
+        let item = get.send().await.expect("a row that can be read").item?;
+        Some(serde_dynamo::from_item(item).expect("a row of the executions"))
     }
 
     /// Whether a queue, by the name of its output, has no message, not even one that somebody has in hand or that comes

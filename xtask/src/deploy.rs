@@ -50,12 +50,16 @@ pub(crate) fn deploy_example(
     })
 }
 
-/// Deploys the pipeline once more, over the one that is there, with the existing function of that name as its generator.
-pub(crate) fn use_function(project: &Project, function: &str, endpoint: &str, folder: &Path) -> Result<()> {
-    step("generator changed with the CDK CLI", || {
+/// Deploys the pipeline once more, over the one that is there, with other settings.
+pub(crate) fn change(project: &Project, settings: &[(&str, &str)], endpoint: &str, folder: &Path) -> Result<()> {
+    let names: Vec<_> = settings.iter().map(|(name, _)| *name).collect();
+    step(&format!("{} changed with the CDK CLI", names.join(", ")), || {
         let mut cdk = cdk(project);
         cdk.args(["deploy", "--all", "--require-approval", "never", "--method", "direct", "--no-validation"]);
-        cdk.args(["-c", "local=true", "-c", "generator=lambda", "-c"]).arg(format!("generatorFunction={function}"));
+        cdk.args(["-c", "local=true"]);
+        for (name, value) in settings {
+            cdk.arg("-c").arg(format!("{name}={value}"));
+        }
         cdk.arg("-c").arg(format!("functionsDir={}", project.local_functions().display()));
         cdk.arg("--output").arg(folder.join("changed.out"));
         process::quietly(cdk.env("AWS_ENDPOINT_URL", endpoint)).map(drop)

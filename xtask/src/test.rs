@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
+use goal_activity_core::limits::MAX_BATCHES;
 
 use crate::deploy;
 use crate::described;
@@ -164,10 +165,13 @@ fn end_to_end(project: &Project) -> Result<()> {
     described::check(&on.local, &tools::python(project, Purpose::Test)?, &folder)?;
     on.local.stack.outputs.extend(deploy::deploy_example(project, "subscriber", &endpoint, &folder)?);
     on.test(&["--test", "e2e"])?;
-    // Only now: from here on the pipeline has another generator.
+    // Only now: from here on the pipeline has other settings.
+    deploy::change(project, &[("concurrentBatches", &MAX_BATCHES.to_string())], &endpoint, &folder)?;
+    on.test(&["--test", "admission"])?;
     let existing = deploy::deploy_example(project, "existing-function", &endpoint, &folder)?;
     let function = existing.get("GenerateTasksFunctionName").context("the example has no function")?;
-    deploy::use_function(project, function, &endpoint, &folder)?;
+    let generator = [("generator", "lambda"), ("generatorFunction", function.as_str())];
+    deploy::change(project, &generator, &endpoint, &folder)?;
     on.test_last(&["--test", "existing_function", "--test", "leftovers"])
 }
 

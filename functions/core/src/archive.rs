@@ -61,6 +61,9 @@ pub struct Record {
     pub status: FinalStatus,
     /// When it was requested.
     pub start_date: Timestamp,
+    /// When it was launched, if it ever was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admitted_at: Option<Timestamp>,
     /// When it ended.
     pub stop_date: Timestamp,
     /// From the request to the end, in milliseconds.
@@ -141,6 +144,7 @@ impl Record {
             traceparent: execution.traceparent.clone(),
             status,
             start_date: execution.start_date,
+            admitted_at: execution.admitted_at,
             stop_date,
             duration_ms: u64::try_from(stop_date.since(execution.start_date).as_millis()).unwrap_or(u64::MAX),
             regenerate: execution.regenerate,
@@ -183,6 +187,9 @@ impl Record {
             traceparent: self.traceparent,
             status: self.status.into(),
             start_date: self.start_date,
+            // It has had its turn.
+            turn: self.start_date,
+            admitted_at: self.admitted_at,
             stop_date: Some(self.stop_date),
             total_actions: self.total_actions,
             regenerate: self.regenerate,

@@ -121,6 +121,11 @@ pub struct Execution {
     pub status: Status,
     /// When it was requested.
     pub start_date: Timestamp,
+    /// Its place in the line of those that wait to be launched.
+    pub turn: Timestamp,
+    /// When it was launched: until then it waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admitted_at: Option<Timestamp>,
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop_date: Option<Timestamp>,
@@ -283,10 +288,16 @@ impl Execution {
         batch_count(self.action_ids.len())
     }
 
+    /// Whether it waits for its turn: nobody has noted that it was launched, and somebody still should.
+    pub fn is_waiting(&self) -> bool {
+        self.status.ended().is_none() && self.admitted_at.is_none() && self.cancellation.is_none()
+    }
+
     /// When something was last heard of it.
     pub fn last_sign(&self) -> Timestamp {
         let batches = self.batches.values().map(|b| b.updated_at);
-        let others = [self.stop_date, self.cancellation.as_ref().map(|c| c.at)].into_iter().flatten();
+        let cancelled = self.cancellation.as_ref().map(|c| c.at);
+        let others = [self.admitted_at, self.stop_date, cancelled].into_iter().flatten();
         batches.chain(others).fold(self.start_date, Timestamp::max)
     }
 
@@ -317,14 +328,16 @@ impl Execution {
         Progress { processed, succeeded, failed, usage, percentage }
     }
 
-    /// Roughly how many seconds are left, judged by the pace so far. Nothing before the first outcome and after the end.
+    /// Roughly how many seconds are left, judged by the pace since it was launched. Nothing before the first outcome and after
+    /// the end.
     pub fn estimated_seconds_remaining(&self, now: Timestamp) -> Option<u64> {
         let Progress { processed, .. } = self.progress();
         if self.status.ended().is_some() || processed == 0 {
             return None;
         }
         let left = u64::from(self.total_actions.saturating_sub(processed));
-        Some((now.since(self.start_date).as_secs() * left).div_ceil(u64::from(processed)))
+        let began = self.admitted_at.unwrap_or(self.start_date);
+        Some((now.since(began).as_secs() * left).div_ceil(u64::from(processed)))
     }
 }
 

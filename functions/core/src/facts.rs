@@ -11,6 +11,11 @@ use goal_activity_events::{FailureCode, FinalStatus, RejectionReason, Usage};
 pub enum Fact {
     /// A workflow was accepted: its goal is claimed and its execution recorded.
     WorkflowStarted,
+    /// A workflow was launched.
+    WorkflowAdmitted {
+        /// From the request to the launch.
+        waited: Duration,
+    },
     /// A request to start a workflow was refused.
     RequestRejected {
         /// Why.
@@ -20,7 +25,7 @@ pub enum Fact {
     WorkflowEnded {
         /// Which.
         status: FinalStatus,
-        /// From the request to the end.
+        /// From the launch to the end; from the request for one that was never launched.
         duration: Duration,
         /// How many of its actions no worker has brought to an outcome.
         not_processed: u32,
@@ -57,6 +62,13 @@ pub enum Fact {
         /// How many it could not look at or not repair; a list that it could not read is one.
         failed: usize,
     },
+    /// The reconciler has seen how much of the capacity is taken, and who waits for some.
+    LoadSeen {
+        /// How many batches all workflows together hold.
+        in_use: u32,
+        /// For how long the workflow whose turn is next has waited. Zero when none does.
+        waiting: Duration,
+    },
     /// The reconciler has done something for a workflow that an event, a message or an invocation was lost for.
     Repaired {
         /// What.
@@ -75,6 +87,8 @@ pub enum Repaired {
     Ended,
     /// Told others of its end, or archived it.
     Settled,
+    /// Given back the capacity that it held.
+    CapacityFreed,
 }
 
 /// Counts facts. Cannot fail, and nothing waits for it: a number is not worth a workflow.

@@ -1,7 +1,7 @@
 //! The keys and attribute names under which goals, tasks and executions are stored. Other services read the same tables,
 //! so these are a contract. The other attributes are the `serde` names of the types themselves.
 
-use goal_activity_events::{GoalId, Timestamp, UserId};
+use goal_activity_events::{ExecutionArn, Timestamp, UserId};
 use uuid::Uuid;
 
 use crate::goal::{Position, Side};
@@ -24,6 +24,14 @@ pub const OPEN_SHARD: &str = "openShard";
 pub const START_DATE: &str = "startDate";
 /// The index of executions by goal, sorted by when they were requested.
 pub const BY_GOAL_INDEX: &str = "by-goal";
+/// The sparse index of executions that wait to be launched, sorted by whose turn it is.
+pub const WAITING_INDEX: &str = "waiting";
+/// Partition key of the index of waiting executions.
+pub const WAITING: &str = "waiting";
+/// The one partition of the index of waiting executions: there is one line.
+pub const LINE: &str = "LINE";
+/// Sort key of the index of waiting executions. As in [`Execution`](crate::execution::Execution).
+pub const TURN: &str = "turn";
 /// When an item may be deleted, in seconds since 1970.
 pub const EXPIRES_AT: &str = "expiresAt";
 
@@ -53,6 +61,13 @@ pub const ARCHIVED_AS: &str = "archivedAs";
 /// The archive: where the keys of the records begin. What follows is partitioned by day, see
 /// [`ArchiveKey`](crate::archive::ArchiveKey).
 pub const ARCHIVED_EXECUTIONS: &str = "executions/";
+
+/// `WorkflowExecutions`: the row that says who holds how much of the capacity. Its partition key is the state machine.
+pub const CAPACITY: &str = "CAPACITY";
+/// `WorkflowExecutions`, in the row of the capacity: how many batches all hold together.
+pub const IN_USE: &str = "inUse";
+/// `WorkflowExecutions`, in the row of the capacity: where the names of the attributes begin that say what one execution holds.
+pub const HELD_PREFIX: &str = "held#";
 
 /// `WorkflowExecutions`: the row that holds which workflows of a user are open.
 pub const USER: &str = "USER";
@@ -100,11 +115,13 @@ pub fn user(id: &UserId) -> String {
     format!("{USER}#{id}")
 }
 
-/// In which partition of the open index an execution is listed. Spread by goal, so that no partition gets hot.
-pub fn open_shard(goal: &GoalId) -> String {
+/// In which partition of the open index an execution is listed. Spread, so that no partition gets hot.
+pub fn open_shard(execution: &ExecutionArn) -> String {
     // FNV-1a: any stable spread does.
-    let hash =
-        goal.as_str().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+    let hash = execution
+        .name()
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
     open_shard_key(hash % OPEN_SHARDS)
 }
 
@@ -122,6 +139,7 @@ fn open_shard_key(shard: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use goal_activity_events::ClaimSequence;
 
     #[test]
     fn keys_sort_as_the_chart_does() {
@@ -148,8 +166,10 @@ mod tests {
 
     #[test]
     fn open_executions_spread_over_all_shards() {
+        let machine = "arn:aws:states:us-east-1:123456789012:stateMachine:goal-activity".parse().unwrap();
+        let goal = "goal-1".parse().unwrap();
         let shards: std::collections::HashSet<_> =
-            (0..200).map(|i| open_shard(&format!("goal-{i}").parse().unwrap())).collect();
+            (1..=200).map(|n| open_shard(&ExecutionArn::derive(&machine, &goal, ClaimSequence(n)))).collect();
         assert_eq!(shards.len() as u64, OPEN_SHARDS);
         assert_eq!(shards, open_shards(Timestamp::from_millis(0)).collect());
     }

@@ -3,6 +3,7 @@
 //! Functions here take state, input and the present moment and return a decision or a typed rejection. Nothing here knows
 //! AWS, a runtime, a clock or the environment; what must be done outside is described by the small traits in [`ports`].
 
+pub mod admission;
 pub mod answer;
 pub mod archive;
 pub mod execution;

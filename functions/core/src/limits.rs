@@ -81,6 +81,14 @@ pub const OPEN_SHARDS: u64 = 8;
 /// How many workflows of one user may be open at once.
 pub const MAX_RUNNING_PER_USER: usize = 10;
 
+/// How far a user's next open workflow stands behind the one before in the line of those that wait: see
+/// [`turn`](crate::admission::turn). The tenth of one user stands 45 minutes behind.
+pub const FAIR_STEP: Duration = Duration::from_secs(5 * 60);
+/// How many workflows are looked at each time that some of those waiting may be launched.
+pub const ADMITTED_AT_ONCE: u16 = 16;
+/// For how long a workflow that has taken capacity is left to whoever launches it. As long as a run of `launch` can take.
+pub const HANDOVER: Duration = Duration::from_secs(30);
+
 /// How many batches that many actions make.
 pub fn batch_count(actions: usize) -> u32 {
     u32::try_from(actions.div_ceil(ACTIONS_PER_BATCH)).unwrap_or(u32::MAX)

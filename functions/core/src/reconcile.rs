@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use goal_activity_events::Timestamp;
 
+use crate::admission::Held;
 use crate::execution::{Execution, Status};
-use crate::limits::{OVERDUE_GRACE, QUIET, WORKFLOW_SECONDS};
+use crate::limits::{HANDOVER, OVERDUE_GRACE, QUIET, WORKFLOW_SECONDS};
 use crate::outcome::End;
 use crate::ports::Machine;
 
@@ -16,7 +17,7 @@ use crate::ports::Machine;
 pub enum Repair {
     /// Nothing: it is on its way.
     None,
-    /// It was never launched: announce it again.
+    /// It was not launched, though that was noted or tried: announce it again.
     Announce,
     /// It runs, and its record does not say so.
     RecordStart {
@@ -53,7 +54,10 @@ pub fn repair(execution: &Execution, machine: Machine, now: Timestamp) -> Repair
         // AWS ends an execution itself when its time is over; whatever runs an execution and does not is overruled.
         Machine::Running { since } if is_overdue(since, now) => Repair::End { end: End::TimedOut, at: now },
         Machine::Running { since } if execution.status == Status::Pending => Repair::RecordStart { at: since },
-        Machine::Absent if is_overdue(execution.start_date, now) => Repair::End { end: End::TimedOut, at: now },
+        // The time of one that waits does not run yet.
+        Machine::Absent if execution.admitted_at.is_some_and(|since| is_overdue(since, now)) => {
+            Repair::End { end: End::TimedOut, at: now }
+        }
         Machine::Absent if execution.status == Status::Pending => Repair::Announce,
         Machine::Running { .. } | Machine::Absent => Repair::None,
     }
@@ -63,6 +67,43 @@ pub fn repair(execution: &Execution, machine: Machine, now: Timestamp) -> Repair
 pub fn must_stop(execution: &Execution, machine: Machine) -> bool {
     matches!(machine, Machine::Running { .. })
         && (execution.status.ended().is_some() || execution.cancellation.is_some())
+}
+
+/// Whether what is held was taken so long ago that it is worth a look: who has just taken it is about to launch.
+pub fn is_unattended(held: &Held, now: Timestamp) -> bool {
+    now.since(held.since) > HANDOVER
+}
+
+/// How the workflow is that holds capacity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder {
+    /// It was launched and has not ended.
+    Launched,
+    /// Whoever took the capacity for it has not come to note its launch.
+    Unmarked,
+    /// It has ended, or is not recorded: nobody works for it.
+    Gone,
+}
+
+impl Holder {
+    /// Of a workflow as it is recorded, if it is.
+    pub fn of(execution: Option<&Execution>) -> Self {
+        match execution {
+            Some(execution) if execution.is_waiting() => Self::Unmarked,
+            Some(execution) if execution.status.ended().is_none() => Self::Launched,
+            Some(_) | None => Self::Gone,
+        }
+    }
+}
+
+/// What a workflow needs whose launch was begun and not noted. Its time runs since it was its turn: one that cannot be
+/// launched ends as well.
+pub fn repair_launch(held: &Held, machine: Machine, now: Timestamp) -> Repair {
+    match machine {
+        Machine::Ended { end, at } => Repair::End { end, at },
+        Machine::Absent if is_overdue(held.since, now) => Repair::End { end: End::TimedOut, at: now },
+        Machine::Absent | Machine::Running { .. } => Repair::Announce,
+    }
 }
 
 fn is_overdue(since: Timestamp, now: Timestamp) -> bool {
@@ -84,12 +125,47 @@ mod tests {
     }
 
     #[test]
-    fn a_workflow_that_was_never_launched_is_announced_until_its_time_is_over() {
-        let pending = execution(Status::Pending);
-        assert_eq!(repair(&pending, Machine::Absent, after(30)), Repair::Announce);
-        assert_eq!(repair(&pending, Machine::Absent, after(960)), Repair::Announce);
-        let end = Repair::End { end: End::TimedOut, at: after(961) };
-        assert_eq!(repair(&pending, Machine::Absent, after(961)), end);
+    fn a_workflow_whose_launch_came_to_nothing_is_announced_until_its_time_is_over() {
+        let pending = Execution { admitted_at: Some(after(1_000)), ..execution(Status::Pending) };
+        assert_eq!(repair(&pending, Machine::Absent, after(1_030)), Repair::Announce);
+        assert_eq!(repair(&pending, Machine::Absent, after(1_960)), Repair::Announce);
+        let end = Repair::End { end: End::TimedOut, at: after(1_961) };
+        assert_eq!(repair(&pending, Machine::Absent, after(1_961)), end);
+    }
+
+    #[test]
+    fn nobody_times_out_by_waiting() {
+        let waiting = execution(Status::Pending);
+        assert_eq!(repair(&waiting, Machine::Absent, after(1_000_000)), Repair::Announce);
+    }
+
+    #[test]
+    fn who_has_just_taken_capacity_is_left_alone() {
+        let held = Held { execution: samples::execution().execution_arn, batches: 8, since: after(0) };
+        assert!(!is_unattended(&held, after(30)));
+        assert!(is_unattended(&held, after(31)));
+    }
+
+    #[test]
+    fn what_a_workflow_holds_is_its_own_until_it_has_ended() {
+        let waiting = execution(Status::Pending);
+        let launched = Execution { admitted_at: Some(after(0)), ..waiting.clone() };
+        let ended = execution(Status::Succeeded);
+        assert_eq!(Holder::of(Some(&launched)), Holder::Launched);
+        assert_eq!(Holder::of(Some(&waiting)), Holder::Unmarked);
+        assert_eq!(Holder::of(Some(&ended)), Holder::Gone);
+        assert_eq!(Holder::of(None), Holder::Gone);
+    }
+
+    #[test]
+    fn a_launch_that_was_begun_is_finished_or_given_up_in_the_end() {
+        let held = Held { execution: samples::execution().execution_arn, batches: 8, since: after(500) };
+        assert_eq!(repair_launch(&held, Machine::Absent, after(1_460)), Repair::Announce);
+        assert_eq!(repair_launch(&held, Machine::Running { since: after(501) }, after(9_999)), Repair::Announce);
+        let end = Repair::End { end: End::TimedOut, at: after(1_461) };
+        assert_eq!(repair_launch(&held, Machine::Absent, after(1_461)), end);
+        let ended = Machine::Ended { end: End::Finished, at: after(600) };
+        assert_eq!(repair_launch(&held, ended, after(700)), Repair::End { end: End::Finished, at: after(600) });
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub(crate) fn execution() -> Execution {
         traceparent: None,
         status: Status::Pending,
         start_date: Timestamp::from_millis(START_MILLIS),
+        turn: Timestamp::from_millis(START_MILLIS),
+        admitted_at: None,
         stop_date: None,
         action_ids: (0..64).map(|i| format!("action-{i}").parse().unwrap()).collect(),
         total_actions: 64,

@@ -14,6 +14,9 @@ pub(super) struct StatusView<'a> {
     goal_id: &'a GoalId,
     status: Status,
     start_date: Timestamp,
+    /// When it was launched. It waits for its turn until then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    admitted_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stop_date: Option<Timestamp>,
     progress_percentage: u32,
@@ -83,6 +86,7 @@ fn view(execution: &Execution, now: Timestamp) -> StatusView<'_> {
         goal_id: &execution.goal_id,
         status: execution.status,
         start_date: execution.start_date,
+        admitted_at: execution.admitted_at,
         stop_date: execution.stop_date,
         progress_percentage: progress.percentage,
         processed_actions: progress.processed,

@@ -3,9 +3,9 @@ use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use goal_activity_core::execution::Execution;
 use goal_activity_core::goal::GoalStatus;
 use goal_activity_core::keys;
-use goal_activity_core::limits::{HISTORY, MAX_RUNNING_PER_USER};
+use goal_activity_core::limits::HISTORY;
 use goal_activity_core::ports::{Accepted, Claim, ClaimGoal, Claimed, Outside, Remembered, RequestKey, Unavailable};
-use goal_activity_events::ExecutionArn;
+use goal_activity_events::{ExecutionArn, UserId};
 use serde::{Deserialize, Serialize};
 
 use super::dynamo::{self, Transacted, attribute, item, number, read, text, transact};
@@ -79,7 +79,7 @@ impl Claims {
             .map_err(|e| Unavailable::new("building the claim of a goal", e))
     }
 
-    /// Counts the execution among the user's open ones, if there is room.
+    /// Counts the execution among the user's open ones, if these are no more than were counted.
     fn take_room(&self, claim: &Claim) -> Outside<Update> {
         let Execution { execution_arn, user_id, start_date, .. } = &claim.execution;
         Update::builder()
@@ -87,11 +87,11 @@ impl Claims {
             .key(keys::EXECUTION_ARN, text(keys::user(user_id)))
             .key(keys::ITEM, text(keys::USER))
             .update_expression("ADD #running :this SET #expires = :expires")
-            .condition_expression("attribute_not_exists(#running) OR size(#running) < :most")
+            .condition_expression("attribute_not_exists(#running) OR size(#running) <= :open_before")
             .expression_attribute_names("#running", keys::RUNNING)
             .expression_attribute_names("#expires", keys::EXPIRES_AT)
             .expression_attribute_values(":this", AttributeValue::Ss(vec![execution_arn.to_string()]))
-            .expression_attribute_values(":most", number(MAX_RUNNING_PER_USER))
+            .expression_attribute_values(":open_before", number(claim.open_before))
             .expression_attribute_values(":expires", number(start_date.plus(HISTORY).as_seconds()))
             .build()
             .map_err(|e| Unavailable::new("building the count of a user's workflows", e))
@@ -111,7 +111,7 @@ impl Claims {
     fn execution_row(claim: &Claim) -> Outside<dynamo::Item> {
         let mut row = item(&claim.execution)?;
         row.insert(keys::ITEM.to_owned(), text(keys::EXECUTION));
-        row.insert(keys::OPEN_SHARD.to_owned(), text(keys::open_shard(&claim.execution.goal_id)));
+        row.insert(keys::WAITING.to_owned(), text(keys::LINE));
         Ok(row)
     }
 
@@ -149,8 +149,25 @@ impl ClaimGoal for Claims {
         Ok(match (refused(GOAL), refused(EXECUTION), refused(USER)) {
             (true, ..) => Claimed::GoalChanged,
             (false, true, _) => Claimed::NameTaken,
-            (false, false, _) => Claimed::TooManyRunning,
+            (false, false, _) => Claimed::MoreOpen,
         })
+    }
+
+    async fn open_workflows(&self, user: &UserId) -> Outside<usize> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.executions)
+            .consistent_read(true)
+            .key(keys::EXECUTION_ARN, text(keys::user(user)))
+            .key(keys::ITEM, text(keys::USER))
+            .projection_expression("#running")
+            .expression_attribute_names("#running", keys::RUNNING)
+            .send()
+            .await
+            .map_err(unavailable(format!("counting the open workflows of user {user}")))?;
+        let running = answer.item.and_then(|mut row| row.remove(keys::RUNNING));
+        Ok(running.and_then(|set| set.as_ss().map(Vec::len).ok()).unwrap_or(0))
     }
 
     async fn accepted_before(&self, request: &RequestKey) -> Outside<Option<Accepted>> {

@@ -5,7 +5,9 @@ use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use goal_activity_core::archive::ArchiveKey;
 use goal_activity_core::execution::{BatchState, Execution, Happening, Status, TimelineEntry};
 use goal_activity_core::keys;
-use goal_activity_core::ports::{FindArchived, FindExecution, ListOpen, OpenExecution, Outside, RecordProgress};
+use goal_activity_core::ports::{
+    AdmitExecution, FindArchived, FindExecution, ListOpen, ListWaiting, OpenExecution, Outside, RecordProgress, Waiting,
+};
 use goal_activity_events::{EventId, ExecutionArn, Timestamp};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -111,6 +113,42 @@ impl ListOpen for Executions {
             .await
             .map_err(unavailable(format!("listing the open executions of {shard}")))?;
         answer.items.unwrap_or_default().into_iter().map(|row| read(&self.table, row)).collect()
+    }
+}
+
+impl ListWaiting for Executions {
+    async fn list_waiting(&self, limit: u16) -> Outside<Vec<Waiting>> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(keys::WAITING_INDEX)
+            .key_condition_expression("#waiting = :line")
+            .expression_attribute_names("#waiting", keys::WAITING)
+            .expression_attribute_values(":line", text(keys::LINE))
+            .limit(i32::from(limit))
+            .send()
+            .await
+            .map_err(unavailable("listing the executions that wait"))?;
+        answer.items.unwrap_or_default().into_iter().map(|row| read(&self.table, row)).collect()
+    }
+}
+
+impl AdmitExecution for Executions {
+    async fn mark_admitted(&self, execution: &ExecutionArn, at: Timestamp) -> Outside<bool> {
+        let update = self
+            .update(execution)?
+            .update_expression("SET #admitted = :at, #openShard = :shard REMOVE #waiting")
+            .condition_expression(format!(
+                "{IS_OPEN} AND attribute_not_exists(#cancellation) AND attribute_not_exists(#admitted)"
+            ))
+            .expression_attribute_names("#admitted", "admittedAt")
+            .expression_attribute_names("#cancellation", "cancellation")
+            .expression_attribute_names("#openShard", keys::OPEN_SHARD)
+            .expression_attribute_names("#waiting", keys::WAITING)
+            .expression_attribute_values(":at", text(at))
+            .expression_attribute_values(":shard", text(keys::open_shard(execution)));
+        Ok(update_if(format!("noting that {execution} was launched"), update).await?.is_some())
     }
 }
 

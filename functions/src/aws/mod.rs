@@ -2,6 +2,7 @@
 
 mod archive;
 mod bus;
+mod capacity;
 mod claim;
 mod dynamo;
 mod executions;
@@ -33,6 +34,7 @@ use crate::settle::{Conclude, Settle};
 
 pub use archive::Archive;
 pub use bus::Bus;
+pub use capacity::Capacities;
 pub use claim::Claims;
 pub use executions::Executions;
 pub use goals::Goals;

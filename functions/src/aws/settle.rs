@@ -50,7 +50,7 @@ impl Settlements {
             .key(keys::ITEM, text(keys::EXECUTION))
             .update_expression(
                 "SET #status = :status, #stopDate = :stopDate, #succeeded = :succeeded, #failedCount = :failedCount, \
-                 #failed = :failed, #usage = :usage, #timeline.#event = :entry",
+                 #failed = :failed, #usage = :usage, #timeline.#event = :entry, #openShard = :shard REMOVE #waiting",
             )
             .condition_expression(condition)
             .set_expression_attribute_names(Some(names))
@@ -60,6 +60,9 @@ impl Settlements {
             .expression_attribute_names("#failedCount", "failedCount")
             .expression_attribute_names("#failed", "failedActions")
             .expression_attribute_names("#usage", "usage")
+            .expression_attribute_names("#openShard", keys::OPEN_SHARD)
+            .expression_attribute_names("#waiting", keys::WAITING)
+            .expression_attribute_values(":shard", text(keys::open_shard(&end.execution_arn)))
             .expression_attribute_names("#timeline", "timeline")
             .expression_attribute_names("#event", WorkflowCompleted::event_id_for(&end.execution_arn).as_str())
             .expression_attribute_values(":status", attribute(Status::from(end.status))?)
@@ -173,10 +176,16 @@ impl CancelExecution for Settlements {
             .table_name(&self.executions)
             .key(keys::EXECUTION_ARN, text(execution))
             .key(keys::ITEM, text(keys::EXECUTION))
-            .update_expression("SET #cancellation = :cancellation, #timeline.#entry = :entry")
+            // Whoever waits does not any more: what is left to do is found among the open ones.
+            .update_expression(
+                "SET #cancellation = :cancellation, #timeline.#entry = :entry, #openShard = :shard REMOVE #waiting",
+            )
             .condition_expression(format!("{IS_OPEN}{NOT_CANCELLED}"))
             .set_expression_attribute_names(Some(names))
             .set_expression_attribute_values(Some(open_values()?))
+            .expression_attribute_names("#openShard", keys::OPEN_SHARD)
+            .expression_attribute_names("#waiting", keys::WAITING)
+            .expression_attribute_values(":shard", text(keys::open_shard(execution)))
             .expression_attribute_names("#timeline", "timeline")
             .expression_attribute_names("#entry", keys::CANCELLATION_ENTRY)
             .expression_attribute_values(":cancellation", attribute(cancellation)?)

@@ -1,9 +1,13 @@
-//! Starts the execution for every `GoalActivityRequested`.
+//! Starts the execution for every `GoalActivityRequested`, when it is its turn.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
-use goal_activity_functions::aws::{self, Bus, Machine, Queue};
+use goal_activity_functions::admission::Admission;
+use goal_activity_functions::aws::{self, Bus, Capacities, Executions, Machine, Queue};
+use goal_activity_functions::clock::SystemClock;
 use goal_activity_functions::launch::Launch;
+use goal_activity_functions::metrics::Emf;
 use goal_activity_functions::queue::handle_batch;
 use goal_activity_functions::{config, telemetry};
 use lambda_runtime::{LambdaEvent, service_fn};
@@ -13,8 +17,17 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let telemetry = &telemetry::start(env!("CARGO_BIN_NAME"))?;
     let config = config::Intake::from_env()?;
     let connection = aws::connect().await;
+    let table = &config.executions_table;
     let launch = Launch {
-        machine: Machine::new(&connection),
+        admission: Admission {
+            executions: Executions::new(&connection, table),
+            line: Executions::new(&connection, table),
+            holders: Capacities::new(&connection, table, config.state_machine.clone()),
+            machine: Machine::new(&connection),
+            clock: SystemClock,
+            facts: Arc::new(Emf::default()),
+            capacity: config::capacity()?,
+        },
         bus: Bus::new(&connection, &config.event_bus),
         intake: aws::intake(&connection, config),
     };

@@ -2,8 +2,8 @@
 
 use std::convert::Infallible;
 
-use goal_activity_functions::aws::{self, Executions, Machine};
-use goal_activity_functions::reconcile::Reconcile;
+use goal_activity_functions::aws::{self, Capacities, Executions, Machine};
+use goal_activity_functions::reconcile::{Load, Reconcile};
 use goal_activity_functions::{config, telemetry};
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde::de::IgnoredAny;
@@ -15,6 +15,11 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let connection = aws::connect().await;
     let reconcile = Reconcile {
         open: Executions::new(&connection, &config.executions_table),
+        load: Load {
+            line: Executions::new(&connection, &config.executions_table),
+            holders: Capacities::new(&connection, &config.executions_table, config::state_machine()?),
+            capacity: config::capacity()?,
+        },
         records: Executions::new(&connection, &config.executions_table),
         machine: Machine::new(&connection),
         conclude: aws::conclude(&connection, &config),

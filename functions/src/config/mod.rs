@@ -2,6 +2,7 @@
 
 mod generator;
 
+use goal_activity_core::admission::{Capacity, InvalidCapacity};
 use goal_activity_core::price::Prices;
 use goal_activity_events::StateMachineArn;
 
@@ -125,6 +126,19 @@ pub fn queue_url() -> Result<String, ConfigError> {
     var("QUEUE_URL")
 }
 
+/// How many batches may be worked on at once.
+pub fn capacity() -> Result<Capacity, ConfigError> {
+    let name = "CONCURRENT_BATCHES";
+    var(name)?.parse().map_err(|e: InvalidCapacity| ConfigError::Malformed { name, reason: e.to_string() })
+}
+
+/// The state machine.
+pub fn state_machine() -> Result<StateMachineArn, ConfigError> {
+    let name = "STATE_MACHINE_ARN";
+    let malformed = |e: goal_activity_events::InvalidId| ConfigError::Malformed { name, reason: e.to_string() };
+    var(name)?.parse().map_err(malformed)
+}
+
 /// The name of the bucket that keeps ended workflows.
 pub fn archive_bucket() -> Result<String, ConfigError> {
     var("ARCHIVE_BUCKET")
@@ -133,14 +147,12 @@ pub fn archive_bucket() -> Result<String, ConfigError> {
 impl Intake {
     /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
-        let name = "STATE_MACHINE_ARN";
-        let malformed = |e: goal_activity_events::InvalidId| ConfigError::Malformed { name, reason: e.to_string() };
         Ok(Self {
             goals_table: var("GOALS_TABLE")?,
             tasks_table: var("TASKS_TABLE")?,
             executions_table: var("EXECUTIONS_TABLE")?,
             event_bus: var("EVENT_BUS")?,
-            state_machine: var(name)?.parse().map_err(malformed)?,
+            state_machine: state_machine()?,
         })
     }
 }

@@ -2,8 +2,8 @@ use std::collections::HashSet;
 
 use goal_activity_core::goal::GoalStatus;
 use goal_activity_core::keys;
-use goal_activity_core::limits::MAX_RUNNING_PER_USER;
 use goal_activity_core::ports::{Accepted, Claim, ClaimGoal, Claimed, Outside, Remembered, RequestKey};
+use goal_activity_events::UserId;
 
 use super::World;
 
@@ -27,17 +27,22 @@ impl ClaimGoal for World {
         if name_taken {
             return Ok(Claimed::NameTaken);
         }
-        if running >= MAX_RUNNING_PER_USER {
-            return Ok(Claimed::TooManyRunning);
+        if running > claim.open_before {
+            return Ok(Claimed::MoreOpen);
         }
         (head.claimed_by, head.claims, head.status) = (Some(arn.clone()), claim.sequence, GoalStatus::Processing);
         state.executions.insert(arn.clone(), claim.execution.clone());
+        state.line.insert(arn.clone());
         state.running.entry(claim.execution.user_id.clone()).or_default().insert(arn.clone());
         if let Some(request) = &claim.request {
             let accepted = Accepted { execution: arn, digest: request.digest.clone() };
             state.requests.insert(keys::request(&request.key), accepted);
         }
         Ok(Claimed::Yes)
+    }
+
+    async fn open_workflows(&self, user: &UserId) -> Outside<usize> {
+        Ok(self.call("open_workflows").await?.running.get(user).map_or(0, HashSet::len))
     }
 
     async fn accepted_before(&self, request: &RequestKey) -> Outside<Option<Accepted>> {

@@ -2,6 +2,7 @@
 
 mod archive;
 mod bus;
+mod capacity;
 mod claims;
 mod ledger;
 mod machine;
@@ -9,10 +10,11 @@ pub mod samples;
 mod settle;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use goal_activity_core::admission::Held;
 use goal_activity_core::archive::ArchiveKey;
 use goal_activity_core::execution::Execution;
 use goal_activity_core::facts::{CountFacts, Fact};
@@ -44,6 +46,10 @@ pub struct State {
     pub executions: HashMap<ExecutionArn, Execution>,
     /// The executions of each user that count towards the limit.
     pub running: HashMap<UserId, HashSet<ExecutionArn>>,
+    /// The executions that wait to be launched.
+    pub line: BTreeSet<ExecutionArn>,
+    /// What executions hold of the capacity.
+    pub held: Vec<Held>,
     /// The ledger, by execution and batch.
     pub ledgers: HashMap<(ExecutionArn, u32), BatchLedger>,
     /// The requests of other services that were accepted, by key.

@@ -50,6 +50,7 @@ impl CancelExecution for World {
         e.cancellation = Some(cancellation.clone());
         let entry = TimelineEntry { at: cancellation.at, what: Happening::Cancelled };
         e.timeline.insert(CANCELLATION_ENTRY.to_owned(), entry);
+        state.line.remove(execution);
         Ok(true)
     }
 }
@@ -65,7 +66,9 @@ impl RemoveTasks for World {
 impl ListOpen for World {
     async fn list_open(&self, shard: &str, after: Option<&OpenExecution>, limit: u16) -> Outside<Vec<OpenExecution>> {
         let state = self.call("list_open").await?;
-        let listed = |e: &&Execution| e.archived_at.is_none() && open_shard(&e.goal_id) == shard;
+        let listed = |e: &&Execution| {
+            e.archived_at.is_none() && !state.line.contains(&e.execution_arn) && open_shard(&e.execution_arn) == shard
+        };
         let mut open: Vec<_> = state.executions.values().filter(listed).map(OpenExecution::from).collect();
         let place = |o: &OpenExecution| (o.start_date, o.execution_arn.clone());
         open.sort_by_key(place);
@@ -90,6 +93,7 @@ impl SettleExecution for World {
         e.usage = Some(end.tally.usage);
         let entry = TimelineEntry { at: end.stop_date, what: Happening::Ended { status: end.status } };
         e.timeline.insert(WorkflowCompleted::event_id_for(&end.execution_arn).to_string(), entry);
+        state.line.remove(&end.execution_arn);
         if let Some(running) = state.running.get_mut(&end.user_id) {
             running.remove(&end.execution_arn);
         }

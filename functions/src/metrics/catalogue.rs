@@ -29,7 +29,8 @@ pub enum Dimension {
     Code,
     /// Why a request was refused: the rejection reasons of the events.
     Reason,
-    /// What the reconciler has done: `ANNOUNCED`, `START_RECORDED`, `ENDED`, `TOLD`.
+    /// What the reconciler has done: `ANNOUNCED`, `START_RECORDED`, `ENDED`, `SETTLED`,
+    /// `CAPACITY_FREED`.
     Repair,
     /// Which AI the deployment is configured for.
     Generator,
@@ -94,6 +95,14 @@ macro_rules! metrics {
 metrics! {
     WorkflowStarted Count [&[]],
         "1 for a workflow that was accepted", "claim of the goal that was written";
+    AdmissionWait Milliseconds [&[]],
+        "time from a workflow's request until it was launched", "launch of a workflow that was noted";
+    CapacityInUse Count [&[]],
+        "batches that all workflows together held of the capacity when the reconciler looked",
+        "run of the reconciler that came to look";
+    OldestWaiting Milliseconds [&[]],
+        "how long the workflow whose turn is next had waited when the reconciler looked, 0 if none did",
+        "run of the reconciler that came to look";
     RequestsRejected Count [&[], &[Reason]],
         "1 for a request that was refused", "refusal that was given, also of the same request again";
     WorkflowSucceeded Count [&[]],
@@ -108,7 +117,7 @@ metrics! {
     WorkflowAborted Count [&[]],
         "1 if a workflow was cancelled, which is no failure, else 0", "end of a workflow that was written";
     WorkflowDuration Milliseconds [&[], &[Status]],
-        "time from a workflow's request to its end", "end of a workflow that was written";
+        "time from a workflow's launch to its end", "end of a workflow that was written";
     ActionsNotProcessed Count [&[]],
         "actions of a workflow that no worker brought to an outcome before its end",
         "end of a workflow that was written";

@@ -149,6 +149,8 @@ mod tests {
             Fact::AiAsked { failure, usage: used(0, None) },
             Fact::BatchAnswered { wait: Duration::from_millis(20), duration: Duration::from_secs(9) },
             Fact::TokenStale,
+            Fact::WorkflowAdmitted { waited: Duration::from_secs(90) },
+            Fact::LoadSeen { in_use: 24, waiting: Duration::from_secs(600) },
             Fact::Reconciled { checked: 7, failed: 1 },
         ];
         facts.extend(ends.map(ended));

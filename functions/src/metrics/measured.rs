@@ -20,6 +20,10 @@ impl Measured {
     pub(super) fn of(fact: &Fact, ai: &Ai) -> Self {
         match fact {
             Fact::WorkflowStarted => Self::new(vec![(Metric::WorkflowStarted, one())]),
+            Fact::WorkflowAdmitted { waited } => Self::new(vec![(Metric::AdmissionWait, millis(*waited))]),
+            Fact::LoadSeen { in_use, waiting } => {
+                Self::new(vec![(Metric::CapacityInUse, number(*in_use)), (Metric::OldestWaiting, millis(*waiting))])
+            }
             Fact::RequestRejected { reason } => {
                 Self::new(vec![(Metric::RequestsRejected, one())]).by(Dimension::Reason, reason)
             }
@@ -108,6 +112,7 @@ fn repair(what: Repaired) -> &'static str {
         Repaired::StartRecorded => "START_RECORDED",
         Repaired::Ended => "ENDED",
         Repaired::Settled => "SETTLED",
+        Repaired::CapacityFreed => "CAPACITY_FREED",
     }
 }
 

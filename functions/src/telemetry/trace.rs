@@ -53,6 +53,16 @@ pub(crate) fn finalize() -> Span {
     )
 }
 
+/// The launch of a workflow for which another's end has made room.
+pub(crate) fn admission(from: Option<&Traceparent>) -> Span {
+    let span = trace_span!(
+        target: TARGET, parent: None, "admit", otel.kind = "internal", otel.status_code = Empty, error.r#type = Empty,
+        faas.trigger = "pubsub", goal_activity.execution_arn = Empty, goal_activity.goal_id = Empty,
+    );
+    follow(&span, from);
+    span
+}
+
 /// The repair of a workflow of which something was lost.
 pub(crate) fn repair(from: Option<&Traceparent>) -> Span {
     let span = trace_span!(

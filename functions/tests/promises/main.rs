@@ -7,6 +7,7 @@
     reason = "a failed expectation is how a test reports"
 )]
 
+mod admission;
 mod archive;
 mod cancel;
 mod facts;

@@ -1,8 +1,10 @@
 //! The whole pipeline in one process: the real handlers, an in-memory world, and what AWS would do in between.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
+use goal_activity_core::admission::Capacity;
 use goal_activity_core::execution::Execution;
 use goal_activity_core::goal::{Goal, GoalStatus};
 use goal_activity_core::limits::ACTIONS_PER_BATCH;
@@ -10,6 +12,7 @@ use goal_activity_core::ports::{Event, ExecutionInput};
 use goal_activity_core::price::Prices;
 use goal_activity_core::task::Task;
 use goal_activity_events::{BatchMessage, Detail, ExecutionArn, GoalId, SOURCE, TaskToken, Timestamp, Version};
+use goal_activity_functions::admission::Admission;
 use goal_activity_functions::api::Api;
 use goal_activity_functions::cancel::Cancel;
 use goal_activity_functions::finalize::{Finalize, FinalizeAnswer};
@@ -18,7 +21,7 @@ use goal_activity_functions::launch::Launch;
 use goal_activity_functions::memory::{World, samples};
 use goal_activity_functions::projector::Projector;
 use goal_activity_functions::queue::{HandleMessage, Message, MessageError};
-use goal_activity_functions::reconcile::{Reconcile, Reconciled};
+use goal_activity_functions::reconcile::{Load, Reconcile, Reconciled};
 use goal_activity_functions::settle::{Conclude, Settle};
 use goal_activity_functions::worker::Worker;
 use serde::Serialize;
@@ -26,10 +29,19 @@ use serde_json::{Value, json};
 
 pub(crate) const USER: &str = "user-1";
 
+/// How much capacity there is where a test is not about it.
+const PLENTY: Capacity = Capacity::new(NonZeroU32::MAX);
+
 /// The pipeline.
-#[derive(Default)]
 pub(crate) struct Rig {
     pub(crate) world: World,
+    pub(crate) capacity: Capacity,
+}
+
+impl Default for Rig {
+    fn default() -> Self {
+        Self { world: World::default(), capacity: PLENTY }
+    }
 }
 
 /// An answer of the API.
@@ -146,7 +158,17 @@ impl Rig {
 
     /// `launch`.
     pub(crate) fn launcher(&self) -> impl HandleMessage + use<> {
-        Launch { intake: self.intake(), machine: self.world.clone(), bus: self.world.clone() }
+        let world = || self.world.clone();
+        let admission = Admission {
+            executions: world(),
+            line: world(),
+            holders: world(),
+            machine: world(),
+            clock: world(),
+            facts: Arc::new(world()),
+            capacity: self.capacity,
+        };
+        Launch { intake: self.intake(), admission, bus: world() }
     }
 
     pub(crate) async fn launch(&self, body: &str) -> Result<(), MessageError> {
@@ -204,8 +226,11 @@ impl Rig {
 
     /// One run of the reconciler.
     pub(crate) async fn reconcile(&self) -> Reconciled {
-        let (open, records, machine) = (self.world.clone(), self.world.clone(), self.world.clone());
-        Reconcile { open, records, machine, conclude: self.conclude() }.run().await
+        let world = || self.world.clone();
+        let load = Load { line: world(), holders: world(), capacity: self.capacity };
+        let reconcile =
+            Reconcile { open: world(), load, records: world(), machine: world(), conclude: self.conclude() };
+        reconcile.run().await
     }
 
     /// Lets time pass.
@@ -245,12 +270,23 @@ impl Rig {
         answer.arn()
     }
 
+    /// The requests on the bus, as `launch` gets them.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        let request = |e| if let Event::Requested(detail) = e { Some(envelope(SOURCE, &detail)) } else { None };
+        self.events().into_iter().filter_map(request).collect()
+    }
+
     /// Delivers every request on the bus to `launch`.
     pub(crate) async fn deliver_requests(&self) {
-        for event in self.events() {
-            if let Event::Requested(detail) = event {
-                self.launch(&envelope(SOURCE, &detail)).await.unwrap();
-            }
+        for request in self.requests() {
+            self.launch(&request).await.unwrap();
+        }
+    }
+
+    /// Delivers every end on the bus to `launch`.
+    pub(crate) async fn deliver_ends(&self) {
+        for end in self.completed() {
+            self.launch(&envelope(SOURCE, &end)).await.unwrap();
         }
     }
 

@@ -6,12 +6,15 @@
 use std::time::Duration;
 
 use goal_activity_core::ports::Event;
-use goal_activity_events::{BatchProgressed, Detail, ExecutionArn, GoalActivityRequested, SOURCE, Timestamp};
+use goal_activity_events::{
+    BatchProgressed, Detail, ExecutionArn, GoalActivityRequested, SOURCE, Timestamp, WorkflowCompleted,
+};
 use goal_activity_functions::memory::samples;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
+use crate::flaw::Flaw;
 use crate::queues::{Queue, send};
 use crate::world::Sim;
 
@@ -42,6 +45,10 @@ pub(crate) fn put(sim: &Sim, event: &Event) {
         }
         Event::Progressed(detail) => {
             to_queue(sim, Queue::Projection, envelope(sim, SOURCE, BatchProgressed::TYPE, detail));
+        }
+        Event::Completed(_) if lost => sim.note("bus", || format!("LOSES {}", title(event))),
+        Event::Completed(detail) if !sim.has(Flaw::EndMakesNoRoom) => {
+            to_queue(sim, Queue::Launch, envelope(sim, SOURCE, WorkflowCompleted::TYPE, detail));
         }
         Event::Rejected(_) | Event::Completed(_) => {}
     }

@@ -1,14 +1,16 @@
 //! What must hold at every write, whoever makes it: the tables are compared with what they held before.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
+use goal_activity_core::admission::in_use;
 use goal_activity_core::execution::{Execution, Status};
 use goal_activity_core::keys;
 use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Tally};
 use goal_activity_core::limits::{NOTICE_LEASE, NOTICE_WITHIN};
 use goal_activity_core::ports::{ActionCommit, Claim, Claimed, Committed, Event, ExecutionInput, RequestKey};
 use goal_activity_core::task::Task;
-use goal_activity_events::{ActionId, EventId, ExecutionArn, GoalId, TaskId, Timestamp};
+use goal_activity_events::{ActionId, EventId, ExecutionArn, GoalId, TaskId, Timestamp, UserId};
 use goal_activity_functions::memory::State;
 
 use crate::ai::generation;
@@ -120,13 +122,43 @@ pub(crate) fn room(sim: &Sim, claim: &Claim, claimed: &Claimed) {
     };
     match claimed {
         Claimed::Yes if open > RUNNING_AT_MOST => sim.violated("P10", format!("{user} has {open} workflows open")),
-        Claimed::TooManyRunning => {
-            sim.count("starts refused, for so many are running");
-            if open < RUNNING_AT_MOST {
-                sim.violated("P10", format!("{user} is refused a workflow and has {open} open"));
-            }
+        Claimed::MoreOpen if open <= claim.open_before => {
+            sim.violated("P10", format!("{user} is refused a workflow and has {open} open"));
         }
         _ => {}
+    }
+}
+
+/// What is counted of a user's open workflows is what is there.
+pub(crate) fn counted(sim: &Sim, user: &UserId, count: usize) {
+    let open = {
+        let state = sim.tables.state();
+        state.executions.values().filter(|e| e.user_id == *user && e.status.ended().is_none()).count()
+    };
+    if count >= RUNNING_AT_MOST {
+        sim.count("starts refused, for so many are running");
+    }
+    if count != open {
+        sim.violated("P10", format!("{user} counts as one with {count} open workflows and has {open}"));
+    }
+}
+
+/// Never more is held than there is.
+pub(crate) fn capacity(sim: &Sim) {
+    let (held, most) = (in_use(&sim.tables.state().held), sim.profile.capacity.batches());
+    sim.core().stats.longest("% of the capacity in use".to_owned(), u64::from(held * 100 / most));
+    if held > most {
+        sim.violated("load", format!("{held} batches are held of {most}"));
+    }
+}
+
+/// What an end frees is free within moments, not only when the reconciler comes, where nothing goes wrong.
+pub(crate) fn freed_by_reconciler(sim: &Sim, arn: &ExecutionArn) {
+    let now = sim.now();
+    let since_end = sim.tables.state().executions.get(arn).and_then(|e| Some(now.since(e.stop_date?)));
+    let late = since_end.is_some_and(|since| since > Duration::from_secs(20));
+    if late && sim.profile.name == "calm" {
+        sim.violated("load", format!("the capacity of {} was left to the reconciler", arn.name()));
     }
 }
 
@@ -294,8 +326,14 @@ pub(crate) fn started(sim: &Sim, input: &ExecutionInput) {
     let goal = &state.goals[&input.goal_id];
     let positions: Vec<_> = input.action_ids.iter().filter_map(|a| goal.action(a)).map(|a| a.position).collect();
     let ordered = positions.len() == input.action_ids.len() && positions.is_sorted();
+    let execution = &state.executions[&input.execution_arn];
+    let wanted = execution.status.ended().is_none() && execution.cancellation.is_none();
+    let unheld = wanted && !state.held.iter().any(|h| h.execution == input.execution_arn);
     let (size, owner) = (serde_json::to_string(input).unwrap().len(), goal.head.user_id == input.user_id);
     drop(state);
+    if unheld {
+        sim.violated("load", format!("{name} is started without capacity"));
+    }
     if !ordered {
         sim.violated("P8", format!("{name} is not in mandala order"));
     }

@@ -115,6 +115,12 @@ flaws! {
     LimitIgnored => "P10",
     /// A workflow that has ended counts among the open ones of its user.
     RoomNotFreed => "P10",
+    /// Capacity is taken whether or not there is some.
+    CapacityIgnored => "load",
+    /// Nobody gives capacity back.
+    CapacityKept => "P7",
+    /// An end launches nobody: those who wait are left to the reconciler.
+    EndMakesNoRoom => "load",
     /// Messages hold texts.
     TextsInMessages => "P10",
 }

@@ -13,6 +13,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use goal_activity_events::{ActionId, ExecutionArn};
+use goal_activity_functions::admission::Admission;
 use goal_activity_functions::api::Api;
 use goal_activity_functions::cancel::Cancel;
 use goal_activity_functions::finalize::Finalize;
@@ -21,7 +22,7 @@ use goal_activity_functions::launch::Launch;
 use goal_activity_functions::memory::samples;
 use goal_activity_functions::metrics::Facts;
 use goal_activity_functions::projector::Projector;
-use goal_activity_functions::reconcile::Reconcile;
+use goal_activity_functions::reconcile::{Load, Reconcile};
 use goal_activity_functions::settle::{Conclude, Settle};
 use goal_activity_functions::worker::Worker;
 use tokio::time::sleep;
@@ -141,6 +142,10 @@ impl Run {
         self.0.function == Function::Worker
     }
 
+    pub(crate) fn is_reconciler(&self) -> bool {
+        self.0.function == Function::Reconcile
+    }
+
     pub(crate) fn subject(&self) -> Option<&ExecutionArn> {
         self.0.subject.as_ref()
     }
@@ -221,8 +226,13 @@ pub(crate) fn api(p: &Ports) -> SimApi {
     Api { intake: intake(p), bus: p.clone(), cancel, archive: p.clone() }
 }
 
-pub(crate) fn launch(p: &Ports) -> Launch<Ports, Ports, Ports, Ports, Ports, Ports, Ports> {
-    Launch { intake: intake(p), machine: p.clone(), bus: p.clone() }
+type SimLaunch = Launch<Ports, Ports, Ports, Ports, Ports, Ports, Ports, Ports, Ports>;
+
+pub(crate) fn launch(p: &Ports) -> SimLaunch {
+    let [executions, line, holders, machine, clock] = [(); 5].map(|()| p.clone());
+    let admission =
+        Admission { executions, line, holders, machine, clock, facts: facts(p), capacity: p.sim.profile.capacity };
+    Launch { intake: intake(p), admission, bus: p.clone() }
 }
 
 pub(crate) fn worker(p: &Ports) -> Worker<Ports, Ports, Ports, Ports, Ports, Ports, Ports> {
@@ -238,8 +248,10 @@ pub(crate) fn projector(p: &Ports) -> Projector<Ports, Ports, Ports, Ports, Port
     Projector { records: p.clone(), conclude: conclude(p) }
 }
 
-type SimReconcile = Reconcile<Ports, Ports, Ports, Ports, Ports, Ports, Ports, Ports, Ports, Ports, Ports>;
+type SimReconcile =
+    Reconcile<Ports, Ports, Ports, Ports, Ports, Ports, Ports, Ports, Ports, Ports, Ports, Ports, Ports>;
 
 pub(crate) fn reconcile(p: &Ports) -> SimReconcile {
-    Reconcile { open: p.clone(), records: p.clone(), machine: p.clone(), conclude: conclude(p) }
+    let load = Load { line: p.clone(), holders: p.clone(), capacity: p.sim.profile.capacity };
+    Reconcile { open: p.clone(), load, records: p.clone(), machine: p.clone(), conclude: conclude(p) }
 }

@@ -39,14 +39,7 @@ pub(crate) fn arrive(sim: &Sim) -> Duration {
             _ => sim.between(1, 8),
         };
         let (id, user) = (format!("goal-{n}"), format!("user-{}", if crowded { 1 } else { n % 2 }));
-        let goal = samples::goal(&id, &user, u8::try_from(actions).unwrap());
-        for action in &goal.actions {
-            let script = Script::draw(sim);
-            let key = (goal.head.goal_id.clone(), action.action_id.clone());
-            sim.core().scripts.insert(key, script);
-        }
-        sim.tables.state().goals.insert(goal.head.goal_id.clone(), goal);
-        let goal: GoalId = id.parse().unwrap();
+        let goal = put_goal(sim, &id, &user, actions);
         visit(sim, &goal, &user, Errand::Start, Duration::from_millis(1));
         for _ in 0..sim.between(0, if crowded { 2 } else { 7 }) {
             let errand = Errand::draw(sim);
@@ -54,6 +47,18 @@ pub(crate) fn arrive(sim: &Sim) -> Duration {
         }
     }
     Duration::from_millis(busy)
+}
+
+/// Puts a goal there, and has the AI know how it takes each of its actions.
+pub(crate) fn put_goal(sim: &Sim, id: &str, user: &str, actions: u64) -> GoalId {
+    let goal = samples::goal(id, user, u8::try_from(actions).unwrap());
+    let goal_id = goal.head.goal_id.clone();
+    for action in &goal.actions {
+        let script = Script::draw(sim);
+        sim.core().scripts.insert((goal_id.clone(), action.action_id.clone()), script);
+    }
+    sim.tables.state().goals.insert(goal_id.clone(), goal);
+    goal_id
 }
 
 /// What somebody wants.

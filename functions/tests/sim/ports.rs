@@ -24,7 +24,7 @@ use goal_activity_core::ports::{
     Opened, Outside, PublishEvent, RecordProgress, RemoveTasks, RequestKey, SealLedger, SettleExecution,
     StartExecution, StopExecution, StopReason, TaskPage, Unavailable, WorkLedger,
 };
-use goal_activity_events::{ActionId, BatchAnswer, EventId, ExecutionArn, GoalId, TaskToken, Timestamp};
+use goal_activity_events::{ActionId, BatchAnswer, EventId, ExecutionArn, GoalId, TaskToken, Timestamp, UserId};
 use goal_activity_functions::memory::World;
 use goal_activity_functions::queue::HideMessage;
 use tokio::time::sleep;
@@ -225,6 +225,18 @@ impl ClaimGoal for Ports {
             Ok(claimed)
         };
         self.call("claim_goal", arn.name(), write).await
+    }
+
+    async fn open_workflows(&self, user: &UserId) -> Outside<usize> {
+        let read = || async {
+            let count = self.tables().open_workflows(user).await?;
+            if self.sim.has(Flaw::LimitIgnored) {
+                return Ok(0);
+            }
+            check::counted(&self.sim, user, count);
+            Ok(count)
+        };
+        self.call("open_workflows", user, read).await
     }
 
     async fn accepted_before(&self, request: &RequestKey) -> Outside<Option<Accepted>> {

@@ -1,9 +1,11 @@
 //! What goes wrong in a run, and how often. Each profile isolates some kinds of faults, so that what the others promise in
 //! their presence can be checked strictly; `wild` and `storm` have them all at once.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use fastrand::Rng;
+use goal_activity_core::admission::Capacity;
 
 /// How the AI behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +29,7 @@ pub(crate) struct Outage {
 
 impl Outage {
     /// What can be out together, from one table or action to a whole service.
-    const KINDS: [&'static [&'static str]; 10] = [
+    const KINDS: [&'static [&'static str]; 11] = [
         &["start_execution", "stop_execution", "describe_execution", "answer", "heartbeat"],
         &["start_execution"],
         &["answer", "heartbeat"],
@@ -46,6 +48,7 @@ impl Outage {
             "claim_notice",
         ],
         &["list_open", "load_goal", "remove_tasks", "find_tasks", "hide"],
+        &["take_capacity", "give_back_capacity", "list_holders", "list_waiting", "mark_admitted"],
     ];
 
     fn draw(rng: &mut Rng) -> Self {
@@ -103,13 +106,18 @@ pub(crate) struct Profile {
     /// Step Functions answers with what it knew a moment ago.
     pub(crate) stale: f64,
     pub(crate) mood: Mood,
+    /// How many batches may be worked on at once.
+    pub(crate) capacity: Capacity,
     /// Whether every action that the AI could generate must have its tasks in the end.
     pub(crate) strict: bool,
     /// Whether the operators must be told in time.
     pub(crate) prompt: bool,
 }
 
-const CALM: Profile = Profile {
+const PLENTY: Capacity = Capacity::new(NonZeroU32::new(64).unwrap());
+const SCARCE: Capacity = Capacity::new(NonZeroU32::new(2).unwrap());
+
+pub(crate) const CALM: Profile = Profile {
     name: "calm",
     fail: 0.0,
     applied: 0.0,
@@ -131,6 +139,7 @@ const CALM: Profile = Profile {
     lose_batch: 0.0,
     stale: 0.0,
     mood: Mood::Quick,
+    capacity: PLENTY,
     strict: true,
     prompt: true,
 };
@@ -141,7 +150,7 @@ const DYING_WORKERS: Profile = Profile { name: "dying-workers", worker_dies: 0.7
 /// No status event at all arrives. Some executions run into their timeout.
 const NO_STATUS: Profile =
     Profile { name: "no-status", lose_status: 1.0, stale: 0.2, late_state: 0.05, strict: false, ..CALM };
-const LOSSES: Profile = Profile {
+pub(crate) const LOSSES: Profile = Profile {
     name: "losses",
     lose_status: 0.5,
     lose_tick: 0.3,
@@ -161,7 +170,7 @@ const CRASHES: Profile = Profile {
     prompt: false,
     ..CALM
 };
-const WILD: Profile = Profile {
+pub(crate) const WILD: Profile = Profile {
     name: "wild",
     fail: 0.02,
     applied: 0.015,
@@ -208,6 +217,11 @@ const STORM: Profile = Profile {
 impl Profile {
     /// The profile of a seed. Which one depends on the seed alone, so that any range of seeds has them all.
     pub(crate) fn draw(seed: u64, rng: &mut Rng) -> Self {
+        let capacity = if rng.bool() { PLENTY } else { SCARCE };
+        Self { capacity, ..Self::of(seed, rng) }
+    }
+
+    fn of(seed: u64, rng: &mut Rng) -> Self {
         match seed % 15 {
             0 => CALM,
             1 => DUPLICATES,

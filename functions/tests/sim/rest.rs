@@ -36,7 +36,8 @@ pub(crate) fn is_at_rest(sim: &Sim) -> bool {
         let core = sim.core();
         core.in_flight == 0 && core.busy == 0 && core.queues.is_empty() && core.machines.all_ended()
     };
-    still && sim.tables.state().executions.values().all(|e| e.is_settled())
+    let state = sim.tables.state();
+    still && state.held.is_empty() && state.executions.values().all(|e| e.is_settled())
 }
 
 /// Checks the end of a run.
@@ -49,7 +50,8 @@ pub(crate) fn check(sim: &Sim, rested: bool) {
         // As they were claimed. Their start dates come from clocks that are off: a later one may tell an earlier moment.
         all.sort_by_key(|e| (claim(&e.execution_arn), e.execution_arn.clone()));
         if !rested {
-            found.push(("P7", format!("no rest: {} in flight, {} busy", core.in_flight, core.busy)));
+            let (in_flight, busy, held) = (core.in_flight, core.busy, state.held.len());
+            found.push(("P7", format!("no rest: {in_flight} in flight, {busy} busy, {held} hold capacity")));
         }
         every_request(&state, &core, &mut found);
         for execution in &all {

@@ -111,6 +111,11 @@ impl Sim {
     pub(crate) fn new(seed: u64, flaw: Option<Flaw>, traced: bool) -> Self {
         let mut rng = Rng::with_seed(seed);
         let profile = Profile::draw(seed, &mut rng);
+        Self::with(profile, rng, flaw, traced)
+    }
+
+    /// A run of that profile.
+    pub(crate) fn with(profile: Profile, rng: Rng, flaw: Option<Flaw>, traced: bool) -> Self {
         let core = Core {
             rng,
             trace: traced.then(Vec::new),

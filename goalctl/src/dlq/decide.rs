@@ -150,7 +150,7 @@ pub(crate) fn hint(queue: Dlq, contents: &Contents, execution: Option<&Execution
             };
             format!("{}; {state}", gave_up(MainQueue::Batch))
         }
-        Contents::Request { invalid: None, .. } => gave_up(MainQueue::Launch),
+        Contents::Request { invalid: None, .. } | Contents::End { .. } => gave_up(MainQueue::Launch),
         Contents::Progress { .. } | Contents::StatusChange { .. } => gave_up(MainQueue::Projection),
     }
 }
@@ -184,7 +184,7 @@ mod tests {
         let failed: Vec<Value> = failed.iter().map(failure).collect();
         let execution = json!({
             "executionArn": ARN, "goalId": "g", "userId": "u", "requestId": "r", "status": status,
-            "startDate": ENQUEUED, "actionIds": ["a-0", "a-1", "a-2", "a-3"], "totalActions": 4,
+            "startDate": ENQUEUED, "turn": ENQUEUED, "actionIds": ["a-0", "a-1", "a-2", "a-3"], "totalActions": 4,
             "goalBefore": { "withTasks": 0, "leftOut": 0 }, "failedActions": failed,
         });
         serde_json::from_value(execution).unwrap()

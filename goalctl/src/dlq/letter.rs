@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use goal_activity_core::inbound;
 use goal_activity_events::{
     BatchMessage, BatchProgressed, Detail, Envelope, EventId, ExecutionArn, ExecutionStatusChanged,
-    GoalActivityRequested, GoalId, ReadError,
+    GoalActivityRequested, GoalId, ReadError, WorkflowCompleted,
 };
 use serde::Serialize;
 
@@ -14,7 +14,7 @@ use super::redact;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Dlq {
-    /// Requests that launch could not handle
+    /// Requests, and ends that make room, which launch could not handle
     Launch,
     /// Batches that no worker could handle
     Batch,
@@ -96,6 +96,8 @@ pub(crate) enum Contents {
         /// What is wrong with it, when `launch` can only reject it. That is an answer too: such a request is no dead end.
         invalid: Option<String>,
     },
+    /// The end of a workflow, which makes room for those that wait.
+    End { goal_id: GoalId, execution_arn: ExecutionArn },
     /// A batch of a workflow.
     Batch(BatchMessage),
     /// A batch's state so far.
@@ -130,6 +132,7 @@ impl Contents {
         // An undelivered event names no queue, but its rule chose by this type.
         let target = own.or_else(|| rule_target(&envelope.detail_type));
         let contents = match target {
+            Some(MainQueue::Launch) if envelope.detail_type == WorkflowCompleted::TYPE => end(&envelope),
             Some(MainQueue::Launch) => request(&envelope),
             Some(MainQueue::Projection) => projected(&envelope),
             Some(MainQueue::Batch) | None => Err(no_rule(&envelope)),
@@ -140,7 +143,7 @@ impl Contents {
     /// The queue of the function that handles it.
     pub(crate) fn main_queue(&self) -> Option<MainQueue> {
         match self {
-            Self::Request { .. } => Some(MainQueue::Launch),
+            Self::Request { .. } | Self::End { .. } => Some(MainQueue::Launch),
             Self::Batch(_) => Some(MainQueue::Batch),
             Self::Progress { .. } | Self::StatusChange { .. } => Some(MainQueue::Projection),
             Self::Malformed { meant_for, .. } => *meant_for,
@@ -151,6 +154,7 @@ impl Contents {
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Request { .. } => "request",
+            Self::End { .. } => "end",
             Self::Batch(_) => "batch",
             Self::Progress { .. } => "progress",
             Self::StatusChange { .. } => "statusChange",
@@ -163,7 +167,7 @@ impl Contents {
         match self {
             Self::Request { goal_id, .. } => goal_id.as_ref(),
             Self::Batch(batch) => Some(&batch.goal_id),
-            Self::Progress { goal_id, .. } => Some(goal_id),
+            Self::Progress { goal_id, .. } | Self::End { goal_id, .. } => Some(goal_id),
             Self::StatusChange { .. } | Self::Malformed { .. } => None,
         }
     }
@@ -173,7 +177,9 @@ impl Contents {
         match self {
             Self::Request { execution_arn, .. } => execution_arn.as_ref(),
             Self::Batch(batch) => Some(&batch.execution_arn),
-            Self::Progress { execution_arn, .. } | Self::StatusChange { execution_arn } => Some(execution_arn),
+            Self::Progress { execution_arn, .. }
+            | Self::End { execution_arn, .. }
+            | Self::StatusChange { execution_arn } => Some(execution_arn),
             Self::Malformed { .. } => None,
         }
     }
@@ -183,7 +189,7 @@ impl Contents {
         match self {
             Self::Batch(batch) => Some(batch.batch_index),
             Self::Progress { batch_index, .. } => Some(*batch_index),
-            Self::Request { .. } | Self::StatusChange { .. } | Self::Malformed { .. } => None,
+            Self::Request { .. } | Self::End { .. } | Self::StatusChange { .. } | Self::Malformed { .. } => None,
         }
     }
 
@@ -192,7 +198,7 @@ impl Contents {
         match self {
             Self::Malformed { reason, .. } => Some(reason),
             Self::Request { invalid, .. } => invalid.as_deref(),
-            Self::Batch(_) | Self::Progress { .. } | Self::StatusChange { .. } => None,
+            Self::Batch(_) | Self::End { .. } | Self::Progress { .. } | Self::StatusChange { .. } => None,
         }
     }
 }
@@ -200,7 +206,7 @@ impl Contents {
 /// Where the rules put events of that type (`infra/lib/messaging.ts`).
 fn rule_target(detail_type: &str) -> Option<MainQueue> {
     match detail_type {
-        GoalActivityRequested::TYPE => Some(MainQueue::Launch),
+        GoalActivityRequested::TYPE | WorkflowCompleted::TYPE => Some(MainQueue::Launch),
         BatchProgressed::TYPE | ExecutionStatusChanged::TYPE => Some(MainQueue::Projection),
         _ => None,
     }
@@ -223,6 +229,11 @@ fn request(envelope: &Envelope) -> Result<Contents, String> {
         }
         Err(e) => Err(redact::unreadable(&e)),
     }
+}
+
+fn end(envelope: &Envelope) -> Result<Contents, String> {
+    let event: WorkflowCompleted = envelope.detail().map_err(|e| redact::unreadable(&e))?;
+    Ok(Contents::End { goal_id: event.goal_id, execution_arn: event.execution_arn })
 }
 
 fn projected(envelope: &Envelope) -> Result<Contents, String> {
@@ -290,6 +301,15 @@ mod tests {
         })
     }
 
+    fn completed() -> Value {
+        json!({
+            "version": "1", "eventId": "e-3", "occurredAt": "2026-11-24T09:31:00.000Z", "executionArn": ARN,
+            "goalId": "g", "userId": "u", "status": "SUCCEEDED", "startDate": "2026-11-24T09:30:00.000Z",
+            "stopDate": "2026-11-24T09:31:00.000Z", "durationMs": 60000, "totalActions": 8, "succeededActions": 8,
+            "failedActions": [],
+        })
+    }
+
     fn status_changed() -> Value {
         event(ExecutionStatusChanged::TYPE, json!({ "executionArn": ARN, "status": "FAILED" }))
     }
@@ -313,6 +333,9 @@ mod tests {
             (Dlq::Projection, event(BatchProgressed::TYPE, progressed(9)), "malformed", Some(MainQueue::Projection)),
             (Dlq::Projection, status_changed(), "statusChange", Some(MainQueue::Projection)),
             (Dlq::Projection, request.clone(), "malformed", Some(MainQueue::Projection)),
+            (Dlq::Launch, event(WorkflowCompleted::TYPE, completed()), "end", Some(MainQueue::Launch)),
+            (Dlq::Launch, event(WorkflowCompleted::TYPE, json!({})), "malformed", Some(MainQueue::Launch)),
+            (Dlq::Undelivered, event(WorkflowCompleted::TYPE, completed()), "end", Some(MainQueue::Launch)),
             (Dlq::Undelivered, request, "request", Some(MainQueue::Launch)),
             (Dlq::Undelivered, progress, "progress", Some(MainQueue::Projection)),
             (Dlq::Undelivered, status_changed(), "statusChange", Some(MainQueue::Projection)),

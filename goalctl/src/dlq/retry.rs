@@ -167,7 +167,7 @@ mod tests {
     fn world(status: &str) -> World {
         let failed = json!({ "actionId": "a-1-1", "code": "AI_TIMEOUT", "message": "", "attempts": 3 });
         let execution = json!({
-            "executionArn": ARN, "goalId": "g", "userId": "u", "requestId": "r", "status": status, "startDate": THEN,
+            "executionArn": ARN, "goalId": "g", "userId": "u", "requestId": "r", "status": status, "startDate": THEN, "turn": THEN,
             "actionIds": ["a-1-1", "a-1-2"], "totalActions": 2, "goalBefore": { "withTasks": 0, "leftOut": 0 },
             "failedActions": [failed],
         });

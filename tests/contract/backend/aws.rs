@@ -6,8 +6,9 @@ use goal_activity_core::goal::Goal;
 use goal_activity_core::keys;
 use goal_activity_core::rows::goal_rows;
 use goal_activity_core::task::Task;
-use goal_activity_events::GoalId;
-use goal_activity_functions::aws::{Claims, Connection, Executions, Goals, Ledger, Settlements, Tasks};
+use goal_activity_events::{GoalId, StateMachineArn};
+use goal_activity_functions::aws::{Capacities, Claims, Connection, Executions, Goals, Ledger, Settlements, Tasks};
+use goal_activity_functions::memory::samples;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::OnceCell;
@@ -33,6 +34,7 @@ pub(crate) struct AwsTables {
     tasks: Tasks,
     executions: Executions,
     claims: Claims,
+    capacity: Capacities,
     ledger: Ledger,
     settlements: Settlements,
     client: Client,
@@ -111,6 +113,7 @@ impl AwsTables {
             tasks: Tasks::new(&aws, &names.tasks),
             executions: Executions::new(&aws, &names.executions),
             claims: Claims::new(&aws, &names.goals, &names.executions),
+            capacity: Capacities::new(&aws, &names.executions, a_state_machine()),
             ledger: Ledger::new(&aws, &names.executions).with_tasks(&names.tasks),
             settlements: Settlements::new(&aws, &names.goals, &names.executions),
             client,
@@ -139,6 +142,11 @@ impl AwsTables {
     }
 }
 
+/// Executions of one state machine share one capacity: each case has a state machine of its own.
+fn a_state_machine() -> StateMachineArn {
+    format!("{}-{}", samples::state_machine().as_str(), Uuid::new_v4()).parse().expect("an ARN")
+}
+
 async fn row(client: &Client, table: &str, (name, key): (&str, &str), item: &str) -> Option<Value> {
     let get = client.get_item().table_name(table).consistent_read(true);
     let get = get.key(name, AttributeValue::S(key.to_owned())).key(keys::ITEM, AttributeValue::S(item.to_owned()));
@@ -165,6 +173,7 @@ impl Tables for AwsTables {
     type Tasks = Tasks;
     type Executions = Executions;
     type Claims = Claims;
+    type Capacity = Capacities;
     type Ledger = Ledger;
     type Settlements = Settlements;
 
@@ -182,6 +191,10 @@ impl Tables for AwsTables {
 
     fn claims(&self) -> &Claims {
         &self.claims
+    }
+
+    fn capacity(&self) -> &Capacities {
+        &self.capacity
     }
 
     fn ledger(&self) -> &Ledger {

@@ -18,6 +18,7 @@ impl Tables for World {
     type Tasks = Self;
     type Executions = Self;
     type Claims = Self;
+    type Capacity = Self;
     type Ledger = Self;
     type Settlements = Self;
 
@@ -34,6 +35,10 @@ impl Tables for World {
     }
 
     fn claims(&self) -> &Self {
+        self
+    }
+
+    fn capacity(&self) -> &Self {
         self
     }
 

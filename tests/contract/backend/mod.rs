@@ -9,8 +9,9 @@ mod template;
 
 use goal_activity_core::goal::Goal;
 use goal_activity_core::ports::{
-    ActionsWithTasks, CancelExecution, ClaimGoal, FindArchived, FindExecution, ListOpen, ListTasks, ListWorkflows,
-    LoadGoal, LoadGoalHead, RecordProgress, RemoveTasks, SealLedger, SettleExecution, WorkLedger,
+    ActionsWithTasks, AdmitExecution, CancelExecution, ClaimGoal, FindArchived, FindExecution, HoldCapacity,
+    ListHolders, ListOpen, ListTasks, ListWaiting, ListWorkflows, LoadGoal, LoadGoalHead, RecordProgress, RemoveTasks,
+    SealLedger, SettleExecution, WorkLedger,
 };
 use goal_activity_core::task::Task;
 use goal_activity_events::GoalId;
@@ -23,7 +24,14 @@ pub(crate) use services::Services;
 pub(crate) trait Tables: Sync {
     type Goals: LoadGoal + LoadGoalHead;
     type Tasks: ActionsWithTasks + ListTasks + RemoveTasks;
-    type Executions: FindArchived + FindExecution + ListOpen + ListWorkflows + RecordProgress;
+    type Executions: FindArchived
+        + FindExecution
+        + ListOpen
+        + ListWaiting
+        + ListWorkflows
+        + AdmitExecution
+        + RecordProgress;
+    type Capacity: HoldCapacity + ListHolders;
     type Claims: ClaimGoal;
     type Ledger: WorkLedger + SealLedger;
     type Settlements: CancelExecution + SettleExecution;
@@ -32,6 +40,8 @@ pub(crate) trait Tables: Sync {
     fn tasks(&self) -> &Self::Tasks;
     fn executions(&self) -> &Self::Executions;
     fn claims(&self) -> &Self::Claims;
+    /// The case's own.
+    fn capacity(&self) -> &Self::Capacity;
     fn ledger(&self) -> &Self::Ledger;
     fn settlements(&self) -> &Self::Settlements;
 

@@ -2,6 +2,7 @@
 //! adapter for AWS and one in memory.
 
 mod ai;
+mod capacity;
 
 use std::collections::HashSet;
 
@@ -22,6 +23,7 @@ use crate::start::IdempotencyKey;
 use crate::task::Task;
 
 pub use ai::{GenerateTasks, Generation, GenerationError, GenerationRequest, Tokens};
+pub use capacity::{AdmitExecution, HoldCapacity, ListHolders, ListWaiting, Taken, Waiting};
 
 /// Something outside did not answer or was too busy. Trying the same again later is right; nothing is known to be done.
 #[derive(Debug, thiserror::Error)]
@@ -153,6 +155,8 @@ pub struct Claim {
     pub expected: ClaimSequence,
     /// The sequence that it has afterwards.
     pub sequence: ClaimSequence,
+    /// How many workflows the user has open at most: on that the limit and the execution's turn were decided.
+    pub open_before: usize,
     /// The request, which must be new.
     pub request: Option<Remembered>,
 }
@@ -166,8 +170,8 @@ pub enum Claimed {
     GoalChanged,
     /// There is an execution of this name already.
     NameTaken,
-    /// As many workflows of the user are open as may be ([`MAX_RUNNING_PER_USER`](crate::limits::MAX_RUNNING_PER_USER)).
-    TooManyRunning,
+    /// The user has more workflows open than were counted: somebody else was faster.
+    MoreOpen,
     /// A request of this key was accepted before.
     SameRequest(Accepted),
 }
@@ -176,6 +180,8 @@ pub enum Claimed {
 pub trait ClaimGoal: Sync {
     /// Claims the goal, records the execution, counts it among the user's open ones and remembers the request, all or nothing.
     fn claim_goal(&self, claim: &Claim) -> impl Future<Output = Outside<Claimed>> + Send;
+    /// How many workflows of the user are open.
+    fn open_workflows(&self, user: &UserId) -> impl Future<Output = Outside<usize>> + Send;
     /// What became of a request of this key before, if it was accepted.
     fn accepted_before(&self, request: &RequestKey) -> impl Future<Output = Outside<Option<Accepted>>> + Send;
 }
@@ -419,7 +425,8 @@ impl From<&Execution> for OpenExecution {
     }
 }
 
-/// Lists the workflows that have not ended, or whose end is not settled: not told to everybody, or not archived.
+/// Lists the workflows that were launched or cancelled and have not ended, or whose end is not settled: not told to
+/// everybody, or not archived. Those that wait to be launched stand in a line of their own ([`ListWaiting`]).
 pub trait ListOpen: Sync {
     /// The next of one shard, the oldest first, after the given one; at most `limit`. May be seconds behind.
     fn list_open(

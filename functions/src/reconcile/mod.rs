@@ -1,6 +1,8 @@
 //! `reconcile`: finds, twice a minute, what a lost event, message or invocation has left behind, and puts it through the same
 //! code as the normal path (promise P7).
 
+mod load;
+
 use futures_util::StreamExt;
 use futures_util::stream;
 use goal_activity_core::execution::Execution;
@@ -8,15 +10,16 @@ use goal_activity_core::facts::{Fact, Repaired};
 use goal_activity_core::keys::open_shards;
 use goal_activity_core::limits::{RECONCILED_AT_MOST, RECONCILED_AT_ONCE, RECONCILING};
 use goal_activity_core::ports::{
-    ArchiveExecution, CancelExecution, Clock, DescribeExecution, Event, FindExecution, ListOpen, Machine, Notify,
-    OpenExecution, Outside, PublishEvent, RecordProgress, RemoveTasks, SealLedger, SettleExecution, StopExecution,
-    StopReason,
+    ArchiveExecution, CancelExecution, Clock, DescribeExecution, Event, FindExecution, HoldCapacity, ListHolders,
+    ListOpen, ListWaiting, Machine, Notify, OpenExecution, Outside, PublishEvent, RecordProgress, RemoveTasks,
+    SealLedger, SettleExecution, StopExecution, StopReason,
 };
 use goal_activity_core::reconcile::{Repair, is_quiet, must_stop, repair};
 use goal_activity_core::start::requested_event;
 use goal_activity_events::{EventId, ExecutionArn};
 use serde::Serialize;
 
+pub use self::load::Load;
 use crate::settle::Conclude;
 use crate::telemetry::trace;
 
@@ -25,9 +28,11 @@ const PAGE: u16 = 100;
 
 /// The function with all it needs.
 #[derive(Debug, Clone)]
-pub struct Reconcile<O, R, M, E, L, T, S, B, K, N, A> {
+pub struct Reconcile<O, W, H, R, M, E, L, T, S, B, K, N, A> {
     /// Lists what is open.
     pub open: O,
+    /// Who holds capacity, and who waits.
+    pub load: Load<W, H>,
     /// Records progress.
     pub records: R,
     /// Knows and stops executions.
@@ -49,9 +54,11 @@ pub struct Reconciled {
     pub incomplete: bool,
 }
 
-impl<O, R, M, E, L, T, S, B, K, N, A> Reconcile<O, R, M, E, L, T, S, B, K, N, A>
+impl<O, W, H, R, M, E, L, T, S, B, K, N, A> Reconcile<O, W, H, R, M, E, L, T, S, B, K, N, A>
 where
     O: ListOpen,
+    W: ListWaiting,
+    H: HoldCapacity + ListHolders,
     R: RecordProgress,
     M: DescribeExecution + StopExecution,
     E: FindExecution,
@@ -63,11 +70,15 @@ where
     N: Notify,
     A: ArchiveExecution,
 {
-    /// Looks at every open workflow, page by page. One that cannot be repaired does not keep the others waiting; two runs
-    /// at the same time do the same thing twice, which changes nothing.
+    /// Looks at the load, and then at every open workflow, page by page. One that cannot be repaired does not keep the others
+    /// waiting; two runs at the same time do the same thing twice, which changes nothing.
     pub async fn run(&self) -> Reconciled {
         let started = self.conclude.settle.clock.now();
         let mut done = Reconciled::default();
+        if let Err(error) = self.check_load(&mut done).await {
+            tracing::warn!(%error, "load not looked at; the next run tries again");
+            done.failed += 1;
+        }
         for shard in open_shards(started) {
             let mut last: Option<OpenExecution> = None;
             loop {
@@ -129,10 +140,15 @@ where
         if repair == Repair::None {
             return Ok(false);
         }
-        tracing::warn!(executionArn = %arn, goalId = %execution.goal_id, ?repair, "reconciling");
-        let span = trace::repair(execution.traceparent.as_ref());
-        trace::within(span, self.make(repair, &execution, machine)).await?;
+        self.repair(repair, &execution, machine).await?;
         Ok(true)
+    }
+
+    async fn repair(&self, repair: Repair, execution: &Execution, machine: Machine) -> Outside<()> {
+        let (arn, goal) = (&execution.execution_arn, &execution.goal_id);
+        tracing::warn!(executionArn = %arn, goalId = %goal, ?repair, "reconciling");
+        let span = trace::repair(execution.traceparent.as_ref());
+        trace::within(span, self.make(repair, execution, machine)).await
     }
 
     async fn make(&self, repair: Repair, execution: &Execution, machine: Machine) -> Outside<()> {

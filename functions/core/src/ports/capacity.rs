@@ -1,0 +1,58 @@
+//! The capacity that all workflows share, and the line of those that wait for some.
+
+use goal_activity_events::{ExecutionArn, Timestamp};
+use serde::Deserialize;
+
+use super::Outside;
+use crate::admission::Held;
+
+/// How taking capacity went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// It is the workflow's.
+    Yes,
+    /// The workflow holds some already.
+    Already {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// There is not enough left.
+    Full,
+}
+
+/// Takes capacity, and gives it back.
+pub trait HoldCapacity: Sync {
+    /// Takes so many batches for the workflow, if that leaves at most `most` in use. What it holds already stays as it is.
+    fn take_capacity(&self, wanted: &Held, most: u32) -> impl Future<Output = Outside<Taken>> + Send;
+    /// Gives back what the workflow holds. `false` when it holds nothing.
+    fn give_back_capacity(&self, execution: &ExecutionArn) -> impl Future<Output = Outside<bool>> + Send;
+}
+
+/// Knows who holds capacity.
+pub trait ListHolders: Sync {
+    /// What everybody holds, in no order.
+    fn list_holders(&self) -> impl Future<Output = Outside<Vec<Held>>> + Send;
+}
+
+/// A workflow that waits to be launched.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Waiting {
+    /// Its place in the line.
+    pub turn: Timestamp,
+    /// The workflow.
+    pub execution_arn: ExecutionArn,
+}
+
+/// Knows the line of workflows that wait.
+pub trait ListWaiting: Sync {
+    /// Those whose turn is next, in order; at most `limit`. May be seconds behind.
+    fn list_waiting(&self, limit: u16) -> impl Future<Output = Outside<Vec<Waiting>>> + Send;
+}
+
+/// Takes workflows out of the line.
+pub trait AdmitExecution: Sync {
+    /// Notes that the workflow was launched; from then on it is listed among the open ones instead. `false` when that was
+    /// noted before, and when it has ended or is to be stopped.
+    fn mark_admitted(&self, execution: &ExecutionArn, at: Timestamp) -> impl Future<Output = Outside<bool>> + Send;
+}

@@ -1,0 +1,58 @@
+use goal_activity_core::admission::{Held, in_use};
+use goal_activity_core::execution::Execution;
+use goal_activity_core::ports::{AdmitExecution, HoldCapacity, ListHolders, ListWaiting, Outside, Taken, Waiting};
+use goal_activity_events::{ExecutionArn, Timestamp};
+
+use super::World;
+
+impl HoldCapacity for World {
+    async fn take_capacity(&self, wanted: &Held, most: u32) -> Outside<Taken> {
+        let mut state = self.call("take_capacity").await?;
+        if let Some(held) = state.held.iter().find(|h| h.execution == wanted.execution) {
+            let since = held.since;
+            return Ok(if since == wanted.since { Taken::Yes } else { Taken::Already { since } });
+        }
+        if in_use(&state.held) + wanted.batches > most {
+            return Ok(Taken::Full);
+        }
+        state.held.push(wanted.clone());
+        Ok(Taken::Yes)
+    }
+
+    async fn give_back_capacity(&self, execution: &ExecutionArn) -> Outside<bool> {
+        let mut state = self.call("give_back_capacity").await?;
+        let before = state.held.len();
+        state.held.retain(|h| h.execution != *execution);
+        Ok(state.held.len() < before)
+    }
+}
+
+impl ListHolders for World {
+    async fn list_holders(&self) -> Outside<Vec<Held>> {
+        Ok(self.call("list_holders").await?.held.clone())
+    }
+}
+
+impl ListWaiting for World {
+    async fn list_waiting(&self, limit: u16) -> Outside<Vec<Waiting>> {
+        let state = self.call("list_waiting").await?;
+        let waiting = |e: &Execution| Waiting { turn: e.turn, execution_arn: e.execution_arn.clone() };
+        let listed = |arn| state.executions.get(arn).map(waiting);
+        let mut line: Vec<_> = state.line.iter().filter_map(listed).collect();
+        line.sort();
+        line.truncate(limit.into());
+        Ok(line)
+    }
+}
+
+impl AdmitExecution for World {
+    async fn mark_admitted(&self, execution: &ExecutionArn, at: Timestamp) -> Outside<bool> {
+        let mut state = self.call("mark_admitted").await?;
+        let unmarked =
+            |e: &&mut Execution| e.status.ended().is_none() && e.cancellation.is_none() && e.admitted_at.is_none();
+        let Some(e) = state.executions.get_mut(execution).filter(unmarked) else { return Ok(false) };
+        e.admitted_at = Some(at);
+        state.line.remove(execution);
+        Ok(true)
+    }
+}

@@ -1,0 +1,77 @@
+//! Admission control's ports: the capacity is one row, which single updates change one after the other; the line is a global
+//! secondary index, eventually consistent like the other.
+
+use std::time::Duration;
+
+use goal_activity_core::admission::{Held, in_use};
+use goal_activity_core::ports::{AdmitExecution, HoldCapacity, ListHolders, ListWaiting, Outside, Taken, Waiting};
+use goal_activity_events::{ExecutionArn, Timestamp};
+
+use crate::check::{self, Write};
+use crate::flaw::Flaw;
+use crate::ports::Ports;
+
+impl HoldCapacity for Ports {
+    async fn take_capacity(&self, wanted: &Held, most: u32) -> Outside<Taken> {
+        let tables = &self.sim.tables;
+        let write = || async {
+            let most = if self.sim.has(Flaw::CapacityIgnored) { u32::MAX } else { most };
+            let taken = tables.take_capacity(wanted, most).await?;
+            check::capacity(&self.sim);
+            Ok(taken)
+        };
+        self.call("take_capacity", format!("{} {}", wanted.execution.name(), wanted.batches), write).await
+    }
+
+    async fn give_back_capacity(&self, execution: &ExecutionArn) -> Outside<bool> {
+        if self.sim.has(Flaw::CapacityKept) {
+            return Ok(false);
+        }
+        let write = || async {
+            let given_back = self.sim.tables.give_back_capacity(execution).await?;
+            if given_back && self.run.is_reconciler() {
+                check::freed_by_reconciler(&self.sim, execution);
+            }
+            Ok(given_back)
+        };
+        self.call("give_back_capacity", execution.name(), write).await
+    }
+}
+
+impl ListHolders for Ports {
+    async fn list_holders(&self) -> Outside<Vec<Held>> {
+        let read = || async {
+            let held = self.sim.tables.list_holders().await?;
+            self.sim.note(&self.run, || format!("{} batches are held by {}", in_use(&held), held.len()));
+            Ok(held)
+        };
+        self.call("list_holders", "", read).await
+    }
+}
+
+impl ListWaiting for Ports {
+    async fn list_waiting(&self, limit: u16) -> Outside<Vec<Waiting>> {
+        let listed = || async {
+            let mut line = self.sim.tables.list_waiting(u16::MAX).await?;
+            if self.sim.goes_wrong(self.sim.profile.stale, "an index is behind") {
+                let new = self.sim.now().minus(Duration::from_secs(5));
+                let state = self.sim.tables.state();
+                line.retain(|w| state.executions.get(&w.execution_arn).is_some_and(|e| e.start_date < new));
+            }
+            line.truncate(limit.into());
+            Ok(line)
+        };
+        self.call("list_waiting", "", listed).await
+    }
+}
+
+impl AdmitExecution for Ports {
+    async fn mark_admitted(&self, execution: &ExecutionArn, at: Timestamp) -> Outside<bool> {
+        let write = || async {
+            let marked = self.sim.tables.mark_admitted(execution, at).await?;
+            check::observe(&self.sim, execution, &Write::Other);
+            Ok(marked)
+        };
+        self.call("mark_admitted", execution.name(), write).await
+    }
+}

@@ -1,0 +1,146 @@
+//! Ten times as much as can be worked on is asked for at once: everybody gets their tasks, nobody times out for waiting, and
+//! nobody waits behind all that another user has asked for.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use fastrand::Rng;
+use goal_activity_core::admission::Capacity;
+use goal_activity_core::execution::{Execution, Status};
+use goal_activity_core::limits::{MAX_ACTIONS, MAX_BATCHES, WORKFLOW_SECONDS};
+use goal_activity_events::{ExecutionArn, GoalId, Timestamp};
+use serde_json::json;
+use tokio::task::LocalSet;
+use tokio::time::sleep;
+
+use crate::api::call;
+use crate::people;
+use crate::profile::{CALM, LOSSES, Mood, Profile, WILD};
+use crate::rest;
+use crate::world::Sim;
+
+/// So many workflows of the greatest size fit into the capacity.
+const AT_ONCE: u32 = 2;
+/// So many are asked for.
+const TIMES: u32 = 10;
+/// How many of them one user asks for before anybody else comes.
+const FLOOD: u32 = 8;
+/// How much later the others come, one after the other.
+const OTHERS: Duration = Duration::from_secs(30);
+/// How late the word may be that there is a newcomer or room.
+const SLACK: Duration = Duration::from_secs(10);
+/// How long all may take: far longer than it does.
+const ALL: Duration = Duration::from_secs(12 * 60 * 60);
+/// How many runs of each kind. Each is an hour of all that twenty workflows do.
+const SEEDS: u64 = 3;
+
+fn overloaded(profile: &Profile) -> Profile {
+    let capacity = Capacity::new(NonZeroU32::new(AT_ONCE * MAX_BATCHES).unwrap());
+    Profile { capacity, mood: Mood::Slow, ..profile.clone() }
+}
+
+/// What became of all workflows, in the order of their requests.
+struct Outcome {
+    executions: Vec<Execution>,
+    violations: Vec<String>,
+    /// From the first request to when all was at rest.
+    took: Duration,
+}
+
+fn run(seed: u64, profile: &Profile) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    LocalSet::new().block_on(&runtime, async {
+        let sim = Sim::with(overloaded(profile), Rng::with_seed(seed), None, false);
+        tokio::task::spawn_local(people::tick(sim.clone()));
+        for n in 1..=AT_ONCE * TIMES {
+            let user = if n <= FLOOD { "flood".to_owned() } else { format!("user-{n}") };
+            let goal = people::put_goal(&sim, &format!("goal-{n}"), &user, MAX_ACTIONS as u64);
+            let after = if n <= FLOOD { Duration::from_secs(1) } else { OTHERS + Duration::from_secs(n.into()) };
+            sim.core().busy += 1;
+            tokio::task::spawn_local(ask(sim.clone(), goal, user, after));
+        }
+        let last = sim.elapsed() + ALL;
+        while !rest::is_at_rest(&sim) && sim.elapsed() < last && sim.core().violations.is_empty() {
+            sleep(Duration::from_secs(1)).await;
+        }
+        let took = sim.elapsed();
+        rest::check(&sim, rest::is_at_rest(&sim));
+        let mut executions: Vec<_> = sim.tables.state().executions.values().cloned().collect();
+        executions.sort_by_key(|e| (e.start_date, e.execution_arn.clone()));
+        let violations = sim.core().violations.clone();
+        Outcome { executions, violations, took }
+    })
+}
+
+/// Asks until there is an answer.
+async fn ask(sim: Sim, goal: GoalId, user: String, after: Duration) {
+    sleep(after).await;
+    let route = "POST /api/goals/{goalId}/start-activity";
+    while !matches!(call(&sim, &user, route, &json!({ "goalId": goal }), &json!({}), None).await, Some((202 | 409, _)))
+    {
+        sleep(Duration::from_secs(1)).await;
+    }
+    sim.core().busy -= 1;
+}
+
+fn admitted(execution: &Execution) -> Timestamp {
+    execution.admitted_at.unwrap_or_else(|| panic!("{} was not launched", execution.execution_arn.name()))
+}
+
+/// The pairs of which the second was launched first, although it was the first one's turn and that was known.
+fn overtaken(executions: &[Execution]) -> Vec<(&ExecutionArn, &ExecutionArn)> {
+    let mut found = Vec::new();
+    for one in executions {
+        for other in executions {
+            let known = one.start_date.plus(SLACK) < admitted(other);
+            if one.turn < other.turn && known && admitted(other).plus(SLACK) < admitted(one) {
+                found.push((&one.execution_arn, &other.execution_arn));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn at_ten_times_the_capacity_every_request_ends_and_none_times_out_for_waiting() {
+    let mut longest = Duration::ZERO;
+    for (name, profile) in [("calm", CALM), ("losses", LOSSES), ("wild", WILD)] {
+        for seed in 0..SEEDS {
+            let Outcome { executions, violations, took } = run(seed, &profile);
+            assert!(violations.is_empty(), "seed {seed}, {name}: {violations:#?}");
+            assert_eq!(executions.len(), (AT_ONCE * TIMES) as usize, "seed {seed}, {name}");
+            for e in executions.iter().filter(|_| name != "wild") {
+                let fine = matches!(e.status, Status::Succeeded | Status::PartiallySucceeded);
+                assert!(fine, "seed {seed}, {name}: {} is {}", e.execution_arn.name(), e.status);
+            }
+            longest = executions.iter().map(|e| admitted(e).since(e.start_date)).fold(longest, Duration::max);
+            println!("{name} {seed}: {} workflows in {:.0} s", executions.len(), took.as_secs_f64());
+        }
+    }
+    println!("longest wait: {:.0} s", longest.as_secs_f64());
+    assert!(
+        longest > Duration::from_secs(WORKFLOW_SECONDS.into()),
+        "nobody had to wait for longer than a workflow may run"
+    );
+}
+
+#[test]
+fn at_ten_times_the_capacity_everybody_is_launched_in_turn_and_the_capacity_is_used() {
+    for seed in 0..SEEDS {
+        let Outcome { executions, took, .. } = run(seed, &CALM);
+        assert_eq!(overtaken(&executions), [], "seed {seed}");
+        // One user's many do not keep the others waiting: all of these are launched before the user's third.
+        let flood: Vec<_> = executions.iter().filter(|e| e.user_id.as_str() == "flood").collect();
+        let mut launched: Vec<_> = flood.iter().map(|e| admitted(e)).collect();
+        launched.sort();
+        let others = executions.iter().filter(|e| e.user_id.as_str() != "flood");
+        let last = others.map(admitted).max().unwrap();
+        let room_at_once = AT_ONCE as usize;
+        assert!(last < launched[room_at_once], "seed {seed}: {last} {launched:?}");
+        // Somebody is always at work: in all that time two were.
+        let worked: Duration = executions.iter().map(|e| e.stop_date.unwrap().since(admitted(e))).sum();
+        let used = worked.as_secs_f64() / (took.as_secs_f64() * f64::from(AT_ONCE));
+        println!("seed {seed}: {:.0} % of the capacity used", used * 100.0);
+        assert!(used > 0.9, "seed {seed}: {used}");
+    }
+}

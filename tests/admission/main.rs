@@ -1,0 +1,98 @@
+//! Ten times as much as may be worked on at once, on the deployed pipeline. Run after the end-to-end tests, when the stack has
+//! been changed to the smallest capacity that a whole mandala chart fits into.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failed expectation is how a test reports"
+)]
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures_util::future::{join, join_all};
+use goal_activity_core::execution::Execution;
+use goal_activity_core::keys;
+use goal_activity_core::limits::{MAX_ACTIONS, MAX_BATCHES};
+use goal_activity_events::ExecutionArn;
+use goal_activity_tests::{Chart, Stack, User, eventually};
+use serde_json::json;
+
+/// How many goals of the first user come before those of the others.
+const FLOOD: usize = 4;
+/// How many others there are, with one goal each.
+const OTHERS: usize = 6;
+/// How often the capacity is looked at.
+const LOOK: Duration = Duration::from_millis(50);
+/// How long all may take: on its own a workflow takes about 2 s.
+const ALL: Duration = Duration::from_secs(180);
+
+async fn request(stack: &Stack, user: &User) -> ExecutionArn {
+    let chart = Chart::of(u8::try_from(MAX_ACTIONS).unwrap()).script_all("latency-ms=200");
+    let goal = stack.goal(user, chart).await;
+    user.started(&goal).await
+}
+
+/// How many batches are in use, until there is nothing more to look for.
+async fn most_in_use(stack: &Stack, machine: &str, done: &AtomicBool) -> u64 {
+    let most = AtomicU64::new(0);
+    while !done.load(Ordering::Relaxed) {
+        let row = stack.row_of(machine, keys::CAPACITY).await.unwrap_or_default();
+        most.fetch_max(row[keys::IN_USE].as_u64().unwrap_or(0), Ordering::Relaxed);
+        // The pause between two looks.
+        tokio::time::sleep(LOOK).await;
+    }
+    most.into_inner()
+}
+
+async fn recorded(stack: &Stack, arn: &ExecutionArn) -> Execution {
+    serde_json::from_value(stack.execution_row(arn).await).unwrap()
+}
+
+#[tokio::test]
+async fn p7_at_ten_times_the_capacity_everybody_gets_their_tasks_in_turn() {
+    let stack = Stack::open().await;
+    let flood = stack.user().await;
+    let mut arns = Vec::new();
+    for _ in 0..FLOOD {
+        arns.push(request(&stack, &flood).await);
+    }
+    let mut users = vec![flood.clone(); FLOOD];
+    for _ in 0..OTHERS {
+        let user = stack.user().await;
+        arns.push(request(&stack, &user).await);
+        users.push(user);
+    }
+    let machine = arns[0].state_machine().to_string();
+    let done = AtomicBool::new(false);
+    let all_end = async {
+        // The last of the flood is not wanted any more: cancelled while it waits, it never runs.
+        let unwanted = FLOOD - 1;
+        assert_eq!(flood.status(&arns[unwanted]).await.body["status"], "PENDING");
+        assert_eq!(flood.cancel(&arns[unwanted], None).await.status, 200);
+        let ends = join_all(users.iter().zip(&arns).map(|(user, arn)| user.ended_within(ALL, arn))).await;
+        for (i, end) in ends.iter().enumerate() {
+            let expected = if i == unwanted { "ABORTED" } else { "SUCCEEDED" };
+            assert_eq!(end["status"], expected, "{i}: {end}");
+            assert_eq!(end.get("admittedAt").is_some(), i != unwanted, "{i}: {end}");
+        }
+        done.store(true, Ordering::Relaxed);
+    };
+    let ((), most) = join(all_end, most_in_use(&stack, &machine, &done)).await;
+    assert_eq!(most, u64::from(MAX_BATCHES), "as much as there is was used, and never more");
+
+    let mut launched: Vec<_> = join_all(arns.iter().map(|arn| recorded(&stack, arn))).await;
+    launched.retain(|e| e.admitted_at.is_some());
+    launched.sort_by_key(|e| e.admitted_at);
+    let turns: Vec<_> = launched.iter().map(|e| e.turn).collect();
+    assert!(turns.is_sorted(), "launched in another order than that of the turns: {turns:?}");
+    let of_others = launched.iter().skip(1).take(OTHERS).all(|e| e.user_id != launched[0].user_id);
+    assert!(of_others, "somebody waited behind the second goal of one user");
+
+    eventually("capacity that is all given back", || async {
+        let row = stack.row_of(&machine, keys::CAPACITY).await?;
+        let held = row.as_object()?.keys().any(|name| name.starts_with(keys::HELD_PREFIX));
+        (!held && row[keys::IN_USE] == json!(0)).then_some(())
+    })
+    .await;
+}
