@@ -42,10 +42,13 @@ fn key(of: &Value) -> Vec<KeySchemaElement> {
 
 fn index(index: &Value) -> GlobalSecondaryIndex {
     let projected = &index["Projection"];
-    let names = list(projected, "NonKeyAttributes").iter().map(|n| n.as_str().expect("a name").to_owned());
+    // Of a projection of keys only there are none.
+    let names = projected["NonKeyAttributes"].as_array().map(|names| {
+        names.iter().map(|n| n.as_str().expect("a name").to_owned()).collect::<Vec<_>>()
+    });
     let projection = Projection::builder()
         .projection_type(ProjectionType::from(text(projected, "ProjectionType")))
-        .set_non_key_attributes(Some(names.collect()));
+        .set_non_key_attributes(names);
     GlobalSecondaryIndex::builder()
         .index_name(text(index, "IndexName"))
         .set_key_schema(Some(key(index)))
