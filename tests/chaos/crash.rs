@@ -4,7 +4,7 @@ use goal_activity_events::Timestamp;
 use goal_activity_tests::{Chart, Stack, eventually, within};
 use serde_json::Value;
 
-use crate::workers;
+use crate::workers::{self, Worker};
 
 /// How long the slow actions take: long enough to kill their worker meanwhile.
 const SLOW: Duration = Duration::from_secs(5);
@@ -44,9 +44,7 @@ async fn p3_another_worker_takes_over_within_75_s_and_does_only_what_has_no_outc
     let workers = workers::of(function["FunctionName"].as_str().unwrap(), stack.endpoint());
     assert!(!workers.is_empty(), "no process of the worker was found");
     let killed = now();
-    for pid in workers {
-        workers::crash(pid);
-    }
+    workers.into_iter().for_each(Worker::crash);
 
     let after = within(TAKEOVER + SLOW, "the tasks of the slow actions", || async {
         let tasks = user.tasks(&goal).await;

@@ -8,9 +8,9 @@ use fastrand::Rng;
 use goal_activity_tests::Stack;
 use tokio::time::sleep;
 
-use crate::proxy::FaultProxy;
+use crate::faults::FaultProxy;
+use crate::leases::LeaseProxy;
 use crate::tap::Tap;
-use crate::workers;
 
 /// Dead-letter queues, where their messages come from, and what these are.
 const DEAD_LETTERS: [(&str, &str, &str); 3] = [
@@ -19,9 +19,6 @@ const DEAD_LETTERS: [(&str, &str, &str); 3] = [
     ("ProjectionDlqUrl", "ProjectionQueueUrl", "dead events redriven"),
 ];
 
-/// What a killed worker counts as.
-pub(crate) const KILLED: &str = "workers killed";
-
 /// What was done so far, by name.
 #[derive(Debug, Default)]
 pub(crate) struct Tally(Mutex<BTreeMap<&'static str, u64>>);
@@ -29,10 +26,6 @@ pub(crate) struct Tally(Mutex<BTreeMap<&'static str, u64>>);
 impl Tally {
     fn add(&self, what: &'static str, count: usize) {
         *self.0.lock().unwrap().entry(what).or_default() += count as u64;
-    }
-
-    pub(crate) fn count(&self, what: &'static str) -> usize {
-        self.0.lock().unwrap().get(what).map_or(0, |count| usize::try_from(*count).unwrap())
     }
 
     pub(crate) fn text(&self) -> String {
@@ -55,18 +48,16 @@ pub(crate) async fn faults(proxy: &FaultProxy, mut random: Rng) {
     }
 }
 
-/// Workers are killed, some at a time. Not for ever: each costs its batch the rest of its lease.
-pub(crate) async fn kills(stack: &Stack, tally: &Tally, times: usize, mut random: Rng) {
-    let function = stack.function("WorkerFunction").await;
-    let name = function["FunctionName"].as_str().unwrap();
-    for _ in 0..times {
-        pause(&mut random, 2_500..7_000).await;
-        for pid in workers::of(name, stack.endpoint()) {
-            if random.u32(0..100) < 60 {
-                workers::crash(pid);
-                tally.add(KILLED, 1);
-            }
-        }
+/// Workers are killed, some at a time, until somebody has died. Not for ever: each costs its batch the rest of its lease, and
+/// the rounds of a run are over before one that was killed is back.
+pub(crate) async fn kills(leases: &LeaseProxy, times: usize, mut random: Rng) {
+    let mut rounds = 0;
+    while rounds < times || leases.killed() == 0 {
+        pause(&mut random, 500..3_000).await;
+        leases.doom(random.usize(2..7));
+        pause(&mut random, 1_500..4_000).await;
+        leases.doom(0);
+        rounds += 1;
     }
     std::future::pending::<()>().await;
 }

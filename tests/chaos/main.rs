@@ -4,6 +4,8 @@
 
 mod crash;
 mod disturbances;
+mod faults;
+mod leases;
 mod proxy;
 mod stories;
 mod storm;

@@ -9,9 +9,8 @@ use goal_activity_tests::{Answer, Chart, Stack, User, within};
 use serde_json::Value;
 use tokio::time::sleep;
 
-/// How long a workflow may take while everything goes wrong: a batch whose worker is killed before it has its lease is lost when
-/// its 300 s are over; two leases of 60 s are less.
-const END: Duration = Duration::from_secs(345);
+/// How long a workflow may take while everything goes wrong: a batch whose workers are killed twice loses two leases.
+const END: Duration = Duration::from_secs(280);
 
 /// One goal, and what its user does with it.
 #[derive(Debug)]

@@ -2,45 +2,92 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use tokio::time::sleep;
 
-/// The environment of a process; empty when there is no such process, or when it is somebody else's.
-fn environment(pid: i32) -> HashMap<String, String> {
-    let bytes = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-    let text = String::from_utf8_lossy(&bytes);
-    text.split('\0').filter_map(|v| v.split_once('=')).map(|(k, v)| (k.to_owned(), v.to_owned())).collect()
-}
-
-fn parent(pid: i32) -> Option<i32> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim().parse().ok()
-}
+/// A process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Worker(i32);
 
 /// The processes of a function that the emulator at this endpoint has started, and no others: they are told its endpoint,
 /// and their parent listens there.
-pub(crate) fn of(function: &str, endpoint: &str) -> Vec<i32> {
+pub(crate) fn of(function: &str, endpoint: &str) -> Vec<Worker> {
     let port = endpoint.rsplit(':').next().unwrap();
     let says = |environment: &HashMap<String, String>, name: &str, value: &str| {
         environment.get(name).is_some_and(|found| found == value)
     };
-    let is_ours = |pid: &i32| {
-        let own = environment(*pid);
+    let is_ours = |process: &Worker| {
+        let own = process.environment();
         says(&own, "AWS_LAMBDA_FUNCTION_NAME", function)
             && says(&own, "AWS_ENDPOINT_URL", endpoint)
-            && parent(*pid).is_some_and(|parent| says(&environment(parent), "GATEWAY_PORT", port))
+            && process.parent().is_some_and(|parent| says(&parent.environment(), "GATEWAY_PORT", port))
     };
-    let mut pids: Vec<i32> = fs::read_dir("/proc")
+    let mut found: Vec<_> = fs::read_dir("/proc")
         .unwrap()
-        .filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok())
+        .filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok().map(Worker))
         .filter(is_ours)
         .collect();
-    pids.sort_unstable();
-    pids
+    found.sort_unstable();
+    found
 }
 
-/// Ends a process without any warning, as a crash does. It may have ended by itself.
-pub(crate) fn crash(pid: i32) {
-    let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+/// What a process calls its end of the connection between these ports of this machine.
+pub(crate) fn socket(from: u16, to: u16) -> Option<String> {
+    let table = fs::read_to_string("/proc/net/tcp").ok()?;
+    let ends = [format!(":{from:04X}"), format!(":{to:04X}")];
+    table.lines().find_map(|line| {
+        // sl local_address rem_address st tx_queue:rx_queue tr:tm->when retrnsmt uid timeout inode
+        let fields: Vec<_> = line.split_whitespace().collect();
+        let is_it = fields.len() > 9 && fields[1].ends_with(&ends[0]) && fields[2].ends_with(&ends[1]);
+        is_it.then(|| format!("socket:[{}]", fields[9]))
+    })
+}
+
+impl Worker {
+    /// Its environment; empty when there is no such process, or when it is somebody else's.
+    fn environment(self) -> HashMap<String, String> {
+        let bytes = fs::read(format!("/proc/{}/environ", self.0)).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
+        text.split('\0').filter_map(|v| v.split_once('=')).map(|(k, v)| (k.to_owned(), v.to_owned())).collect()
+    }
+
+    fn status(self, name: &str) -> Option<String> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.0)).ok()?;
+        status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(|value| value.trim().to_owned())
+    }
+
+    fn parent(self) -> Option<Self> {
+        self.status("PPid")?.parse().ok().map(Self)
+    }
+
+    /// Whether this is open there.
+    pub(crate) fn has(self, file: &str) -> bool {
+        let open = fs::read_dir(format!("/proc/{}/fd", self.0)).into_iter().flatten().flatten();
+        open.filter_map(|entry| fs::read_link(entry.path()).ok()).any(|link| link.as_os_str() == file)
+    }
+
+    /// Ends it without any warning, as a crash does. It may have ended by itself.
+    pub(crate) fn crash(self) {
+        let _ = kill(Pid::from_raw(self.0), Signal::SIGKILL);
+    }
+
+    /// Halts it. Answers whether it stands still: it may have ended by itself.
+    pub(crate) async fn stop(self) -> bool {
+        let _ = kill(Pid::from_raw(self.0), Signal::SIGSTOP);
+        loop {
+            match self.status("State").and_then(|state| state.chars().next()) {
+                Some('T') => return true,
+                None | Some('Z' | 'X') => return false,
+                Some(_) => sleep(Duration::from_millis(1)).await,
+            }
+        }
+    }
+
+    /// Lets it go on where it was halted.
+    pub(crate) fn go_on(self) {
+        let _ = kill(Pid::from_raw(self.0), Signal::SIGCONT);
+    }
 }

@@ -44,11 +44,13 @@ impl Stack {
         name
     }
 
-    /// Makes all functions reach DynamoDB there.
-    pub async fn reach_dynamodb_at(&self, endpoint: &str) {
+    /// Makes all functions reach these services there: each by its name in the SDK's variables, such as `DYNAMODB`.
+    pub async fn reach(&self, services: &[(&str, &str)]) {
         for function in self.functions().await {
             let mut environment = function["Environment"].clone();
-            environment["Variables"]["AWS_ENDPOINT_URL_DYNAMODB"] = endpoint.into();
+            for (service, endpoint) in services {
+                environment["Variables"][format!("AWS_ENDPOINT_URL_{service}")] = (*endpoint).into();
+            }
             let path = format!("{}/configuration", function["FunctionName"].as_str().expect("a name"));
             self.lambda(Method::PUT, &path, json!({ "Environment": environment })).await;
         }
