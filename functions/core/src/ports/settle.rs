@@ -1,0 +1,95 @@
+//! The read model of a workflow while it runs, and its end.
+
+use goal_activity_events::{EventId, ExecutionArn, GoalId, Timestamp};
+use serde::Deserialize;
+
+use super::Outside;
+use crate::archive::Record;
+use crate::execution::{BatchState, Cancellation, Execution};
+use crate::outcome::Settlement;
+
+/// Keeps the read model up to date while a workflow runs.
+pub trait RecordProgress: Sync {
+    /// Notes that the execution runs, unless it is known already or has ended: then `false`.
+    fn record_started(
+        &self,
+        execution: &ExecutionArn,
+        event: &str,
+        at: Timestamp,
+    ) -> impl Future<Output = Outside<bool>> + Send;
+    /// Takes over a batch's state, unless this or a later one is known or the workflow has ended (promise P6): then `false`.
+    fn record_batch(
+        &self,
+        execution: &ExecutionArn,
+        event: &EventId,
+        batch_index: u32,
+        state: &BatchState,
+    ) -> impl Future<Output = Outside<bool>> + Send;
+}
+
+/// Records that a workflow is to be stopped.
+pub trait CancelExecution: Sync {
+    /// Records the cancellation, unless the workflow has ended or is being cancelled already: then `false`. From then on it
+    /// can only end as `ABORTED`: this is what decides a race with its natural end.
+    fn record_cancellation(
+        &self,
+        execution: &ExecutionArn,
+        cancellation: &Cancellation,
+    ) -> impl Future<Output = Outside<bool>> + Send;
+}
+
+/// Removes what a workflow has made.
+pub trait RemoveTasks: Sync {
+    /// Removes the tasks of this execution and no others. Its ledger must be sealed, or more could follow.
+    fn remove_tasks_of(&self, goal: &GoalId, execution: &ExecutionArn) -> impl Future<Output = Outside<()>> + Send;
+}
+
+/// A workflow that may need something done.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OpenExecution {
+    /// The workflow.
+    pub execution_arn: ExecutionArn,
+    /// When it was requested: where a listing goes on after it.
+    pub start_date: Timestamp,
+    /// Its goal.
+    pub goal_id: GoalId,
+}
+
+impl From<&Execution> for OpenExecution {
+    fn from(execution: &Execution) -> Self {
+        Self {
+            execution_arn: execution.execution_arn.clone(),
+            start_date: execution.start_date,
+            goal_id: execution.goal_id.clone(),
+        }
+    }
+}
+
+/// Lists the workflows that were launched or cancelled and have not ended, or whose end is not settled: not told to
+/// everybody, or not archived. Those that wait to be launched stand in a line of their own
+/// ([`ListWaiting`](super::ListWaiting)).
+pub trait ListOpen: Sync {
+    /// The next of one shard, the oldest first, after the given one; at most `limit`. May be seconds behind.
+    fn list_open(
+        &self,
+        shard: &str,
+        after: Option<&OpenExecution>,
+        limit: u16,
+    ) -> impl Future<Output = Outside<Vec<OpenExecution>>> + Send;
+}
+
+/// Writes the end of a workflow.
+pub trait SettleExecution: Sync {
+    /// Ends the execution, frees its goal and makes room for another of its user, in one transaction. Leaves it alone when
+    /// it has ended already, and when it was cancelled and this is another end: then `false`.
+    fn settle(&self, settlement: &Settlement) -> impl Future<Output = Outside<bool>> + Send;
+    /// Notes that the end was published, and takes the telling of the operators upon the caller: `false` when somebody else
+    /// has it in hand, or has done it.
+    fn claim_notice(&self, execution: &ExecutionArn, at: Timestamp) -> impl Future<Output = Outside<bool>> + Send;
+    /// Notes that nothing is left to tell anybody.
+    fn mark_told(&self, execution: &ExecutionArn, at: Timestamp) -> impl Future<Output = Outside<()>> + Send;
+    /// Notes where the workflow is archived, lets its rows expire [`HISTORY`](crate::limits::HISTORY) after its end, and
+    /// takes it off the list of open ones: all or nothing. Whatever else there is to do for it must be done.
+    fn mark_archived(&self, record: &Record, at: Timestamp) -> impl Future<Output = Outside<()>> + Send;
+}
