@@ -19,6 +19,8 @@ interface Model {
 
 export interface Bedrock extends Model {
   readonly kind: 'bedrock';
+  /** What the model was made from when it is an application inference profile: a model, or one of Bedrock's own profiles. */
+  readonly source?: string;
   /** Default: the stack's. */
   readonly region?: string;
   /** Where a geographic inference profile may take a request: the regions of its models. */
@@ -40,7 +42,8 @@ export interface OpenAi extends Model {
 }
 
 export const generatorKeys = {
-  generator: true, generatorFunction: true, bedrockModel: true, bedrockRegion: true, bedrockProfileRegions: true,
+  generator: true, generatorFunction: true,
+  bedrockModel: true, bedrockProfileSource: true, bedrockProfileRegions: true, bedrockRegion: true,
   openaiBaseUrl: true, openaiModel: true, openaiKeySecret: true, openaiKeyParameter: true, openaiKeyKmsKey: true,
   openaiTokenLimit: true, aiTemperature: true, aiMaxTokens: true, aiPrices: true,
 } as const;
@@ -51,7 +54,9 @@ type Kind = Generator['kind'];
 /** What belongs to which generator. A setting of another one is a mistake: somebody believes that it does something. */
 const known: Record<Kind, readonly Key[]> = {
   offline: [],
-  bedrock: ['bedrockModel', 'bedrockRegion', 'bedrockProfileRegions', 'aiTemperature', 'aiMaxTokens', 'aiPrices'],
+  bedrock: [
+    'bedrockModel', 'bedrockProfileSource', 'bedrockProfileRegions', 'bedrockRegion', 'aiTemperature', 'aiMaxTokens', 'aiPrices',
+  ],
   lambda: ['generatorFunction'],
   openai: [
     'openaiBaseUrl', 'openaiModel', 'openaiKeySecret', 'openaiKeyParameter', 'openaiKeyKmsKey', 'openaiTokenLimit',
@@ -132,14 +137,24 @@ export function readGenerator(context: Record<string, unknown>): Generator {
       return { kind, function: needed('generatorFunction', functionName, shape) };
     }
     case 'bedrock': {
-      const id = needed('bedrockModel', modelId, 'the id of a model or of an inference profile');
-      const { model: behind, profile } = profileOf(id);
+      const id = needed('bedrockModel', modelId, 'the id of a model or of an inference profile, or the ARN of one of your own');
+      const source = text('bedrockProfileSource', sourceId, 'the id of a model or of one of Bedrock\'s inference profiles');
+      const home = applicationProfile.exec(id)?.groups?.region;
+      if ((home !== undefined) !== (source !== undefined)) {
+        throw new SettingsError('context bedrockProfileSource belongs to an application inference profile: its ARN does not tell '
+          + 'the model that it was made from, as `aws bedrock get-inference-profile` does');
+      }
+      const called = text('bedrockRegion', region, 'a region');
+      if (home && called && called !== home) {
+        throw new SettingsError(`context bedrockRegion=${called}: this application inference profile is in ${home}`);
+      }
+      const { model: behind, profile } = profileOf(source ?? id);
       const regions = text('bedrockProfileRegions', regionList, 'regions, comma-separated')?.split(',');
       if ((profile === 'geographic') !== (regions !== undefined)) {
         throw new SettingsError('context bedrockProfileRegions belongs to a geographic inference profile such as eu.…: '
           + 'the regions that `aws bedrock get-inference-profile` shows for it');
       }
-      return { kind, ...model(id, behind), region: text('bedrockRegion', region, 'a region'), profileRegions: regions };
+      return { kind, ...model(id, behind), source, region: home ?? called, profileRegions: regions };
     }
     case 'openai': {
       const baseUrl = needed('openaiBaseUrl', address, 'an http or https address such as https://api.openai.com/v1');
@@ -160,7 +175,9 @@ export function readGenerator(context: Record<string, unknown>): Generator {
 }
 
 const functionName = /^(arn:aws[\w-]*:lambda:[\w-]+:\d{12}:function:)?[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9_$-]{1,128})?$/;
-const modelId = /^[a-z0-9-]+(\.[A-Za-z0-9-]+)+(:[0-9a-z]+)*$/;
+const sourceId = /^[a-z0-9-]+(\.[A-Za-z0-9-]+)+(:[0-9a-z]+)*$/;
+const applicationProfile = /^arn:aws[\w-]*:bedrock:(?<region>[\w-]+):\d{12}:application-inference-profile\/[A-Za-z0-9-]+$/;
+const modelId = new RegExp(`${sourceId.source}|${applicationProfile.source}`);
 const region = /^[a-z]{2}(-[a-z]+)+-\d$/;
 const regionList = /^[a-z]{2}(-[a-z]+)+-\d(,[a-z]{2}(-[a-z]+)+-\d)*$/;
 /** Plain: a user and a password in it would be a secret in the template. */

@@ -33,29 +33,28 @@ const dollars = (price?: number) => price?.toFixed(6).replace(/\.?0+$/, '');
 
 /**
  * A request through an inference profile needs the profile itself and the model wherever the profile may take it (Bedrock
- * user guide, "Prerequisites for inference profiles"); the model then only through this profile.
+ * user guide, "Prerequisites for inference profiles"); the model then only through this profile. An application's own profile
+ * takes it where the one does that it was made from, which nobody needs to be allowed to use.
  */
-function useBedrock(worker: RustFunction, { model: id, region, profileRegions }: Bedrock): void {
+function useBedrock(worker: RustFunction, { model: id, source, region, profileRegions }: Bedrock): void {
   worker.setting('BEDROCK_MODEL', id);
   worker.setting('BEDROCK_REGION', region);
-  const { model, profile } = profileOf(id);
-  const source = region ?? Aws.REGION;
+  const { model, profile } = profileOf(source ?? id);
+  const called = region ?? Aws.REGION;
   const action = ['bedrock:InvokeModel'];
   const modelIn = (where: string) => `arn:${Aws.PARTITION}:bedrock:${where}::foundation-model/${model}`;
-  if (!profile) {
-    worker.allow(action, modelIn(source));
+  if (!source && !profile) {
+    worker.allow(action, modelIn(called));
     return;
   }
-  const profileArn = `arn:${Aws.PARTITION}:bedrock:${source}:${Aws.ACCOUNT_ID}:inference-profile/${id}`;
+  const profileArn = source ? id : `arn:${Aws.PARTITION}:bedrock:${called}:${Aws.ACCOUNT_ID}:inference-profile/${id}`;
   const through = { 'bedrock:InferenceProfileArn': profileArn };
   worker.allow(action, profileArn);
-  if (profile === 'geographic') {
-    for (const each of profileRegions ?? []) worker.allow(action, modelIn(each), { StringEquals: through });
-    return;
+  for (const each of profileRegions ?? [called]) worker.allow(action, modelIn(each), { StringEquals: through });
+  if (profile === 'global') {
+    // Beyond the region of the request the model has no region: neither in its ARN nor in the request's context.
+    worker.allow(action, modelIn(''), { StringEquals: { ...through, 'aws:RequestedRegion': 'unspecified' } });
   }
-  worker.allow(action, modelIn(source), { StringEquals: through });
-  // Beyond the region of the request the model has no region: neither in its ARN nor in the request's context.
-  worker.allow(action, modelIn(''), { StringEquals: { ...through, 'aws:RequestedRegion': 'unspecified' } });
 }
 
 function useOpenAi(worker: RustFunction, { baseUrl, model, key, tokenLimit }: OpenAi): void {

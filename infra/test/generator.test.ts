@@ -99,6 +99,45 @@ test('a global inference profile may be used, and its model without a region onl
   assert.deepEqual([variables.AI_INPUT_PRICE, variables.AI_OUTPUT_PRICE], ['1', '5']);
 });
 
+test('an application inference profile may be used where it is, and the model that it was made from only through it', () => {
+  const profile = 'arn:aws:bedrock:eu-west-1:111122223333:application-inference-profile/a1b2c3d4e5f6';
+  const through = { 'bedrock:InferenceProfileArn': profile };
+  const model = 'amazon.nova-lite-v1:0';
+  const modelIn = (region: string) => `arn:AWS::Partition:bedrock:${region}::foundation-model/${model}`;
+  const by = { actions: 'bedrock:InvokeModel' };
+  const made = (source: string, more = {}) =>
+    worker({ generator: 'bedrock', bedrockModel: profile, bedrockProfileSource: source, ...more });
+
+  const { granted, variables } = made(model);
+  assert.deepEqual(granted, [
+    { ...by, resource: profile },
+    { ...by, resource: modelIn('eu-west-1'), when: through },
+  ]);
+  assert.deepEqual(variables, {
+    GENERATOR: 'bedrock', BEDROCK_MODEL: profile, BEDROCK_REGION: 'eu-west-1', AI_INPUT_PRICE: '0.06', AI_OUTPUT_PRICE: '0.24',
+  });
+  assert.deepEqual(made(`eu.${model}`, { bedrockProfileRegions: 'eu-west-1,eu-north-1' }).granted, [
+    { ...by, resource: profile },
+    ...['eu-north-1', 'eu-west-1'].map((region) => ({ ...by, resource: modelIn(region), when: through })),
+  ]);
+  assert.deepEqual(made(`global.${model}`, { bedrockRegion: 'eu-west-1' }).granted, [
+    { ...by, resource: profile },
+    { ...by, resource: modelIn('eu-west-1'), when: through },
+    { ...by, resource: modelIn(''), when: { ...through, 'aws:RequestedRegion': 'unspecified' } },
+  ]);
+});
+
+test('an application inference profile fits together with what is said of it', () => {
+  const own = { generator: 'bedrock', bedrockModel: 'arn:aws:bedrock:eu-west-1:111122223333:application-inference-profile/a1' };
+  rejected(own, /bedrockProfileSource belongs to an application inference profile/);
+  rejected({ generator: 'bedrock', bedrockModel: 'a.b', bedrockProfileSource: 'a.b' }, /bedrockProfileSource belongs to/);
+  rejected({ ...own, bedrockProfileSource: own.bedrockModel }, /bedrockProfileSource=.*expected the id of a model/);
+  rejected({ ...own, bedrockProfileSource: 'eu.a.b' }, /bedrockProfileRegions belongs to a geographic/);
+  rejected({ ...own, bedrockProfileSource: 'a.b', bedrockProfileRegions: 'eu-west-1' }, /bedrockProfileRegions belongs to/);
+  rejected({ ...own, bedrockProfileSource: 'a.b', bedrockRegion: 'us-east-1' }, /this application inference profile is in eu-west-1/);
+  rejected({ generator: 'bedrock', bedrockModel: 'arn:aws:bedrock:eu-west-1:111122223333:inference-profile/eu.a.b' }, /expected/);
+});
+
 test('an existing function may be invoked, and no other', () => {
   const arn = `arn:AWS::Partition:lambda:AWS::Region:${account}:function:generate-tasks`;
   for (const [name, resource] of [
