@@ -8,6 +8,7 @@ mod ledger;
 mod machine;
 pub mod samples;
 mod settle;
+mod written;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
@@ -28,6 +29,8 @@ use goal_activity_core::ports::{
 };
 use goal_activity_core::task::Task;
 use goal_activity_events::{ActionId, BatchAnswer, ExecutionArn, GoalId, TaskToken, Timestamp, UserId};
+
+pub use written::Written;
 
 /// A whole outside world in memory. Clones share it, so that one world stands for all ports.
 #[derive(Debug, Clone, Default)]

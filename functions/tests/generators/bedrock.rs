@@ -1,12 +1,12 @@
-use goal_activity_core::ports::{GenerationError, Tokens};
+use goal_activity_core::ports::Tokens;
 use goal_activity_events::FailureCode;
 use goal_activity_functions::config::{self, GeneratorKind, Sampling};
-use goal_activity_functions::generator::{Bedrock, prompt::Prompt};
+use goal_activity_functions::generator::Bedrock;
 use serde_json::{Value, json};
 
 use crate::contract::Refusal;
 use crate::stub::{Response, Stub};
-use crate::wire::{self, Over, PRIVATE, Provider, TOKENS, ask, generator, good};
+use crate::wire::{self, Over, PRIVATE, Provider, TOKENS, ask, aws_at, failure, generator, good};
 
 /// A model that uses its tool, as nearly all do that can.
 struct WithTool;
@@ -116,6 +116,17 @@ impl Provider for InText {
     }
 }
 
+/// As they are created for an application, to tell its costs.
+#[tokio::test]
+async fn an_inference_profile_of_one_s_own_is_asked_by_its_arn() {
+    let stub = Stub::answering(WithTool.answer(&good(), TOKENS)).await;
+    let profile = "arn:aws:bedrock:eu-north-1:111122223333:application-inference-profile/a1b2c3d4e5f6";
+    let settings = config::Bedrock { model: profile.into(), ..settings() };
+    ask(&Bedrock::new(&aws_at(&stub.url()).await, settings)).await.unwrap();
+    let in_path = "arn%3Aaws%3Abedrock%3Aeu-north-1%3A111122223333%3Aapplication-inference-profile%2Fa1b2c3d4e5f6";
+    assert_eq!(stub.one().line, format!("POST /model/{in_path}/converse"));
+}
+
 #[tokio::test]
 async fn the_model_is_asked_in_its_region_and_made_to_use_the_tool_of_the_answer_s_form() {
     let stub = Stub::answering(WithTool.answer(&good(), TOKENS)).await;
@@ -124,13 +135,7 @@ async fn the_model_is_asked_in_its_region_and_made_to_use_the_tool_of_the_answer
     assert_eq!(seen.line, "POST /model/eu.anthropic.claude-haiku-4-5-20251001-v1%3A0/converse");
     let signed = seen.header("authorization").unwrap();
     assert!(signed.contains("/eu-north-1/bedrock/aws4_request"), "{signed}");
-    let goal = wire::goal();
-    let prompt = Prompt::of(&goal_activity_core::ports::GenerationRequest {
-        goal: &goal.head,
-        sub_goal: Some(&goal.sub_goals[0]),
-        action: &goal.actions[0],
-        attempt: 1,
-    });
+    let prompt = wire::prompt();
     let expected = json!({
         "system": [{ "text": prompt.system }],
         "messages": [{ "role": "user", "content": [{ "text": prompt.user }] }],
@@ -152,15 +157,10 @@ async fn what_is_not_configured_is_left_to_the_model_and_to_the_function_s_regio
     let stub = Stub::answering(WithTool.answer(&good(), TOKENS)).await;
     let sampling = Sampling { temperature: None, max_tokens: 100 };
     let settings = config::Bedrock { model: "amazon.nova-lite-v1:0".into(), region: None, sampling };
-    ask(&Bedrock::new(&wire::aws_at(&stub.url()).await, settings)).await.unwrap();
+    ask(&Bedrock::new(&aws_at(&stub.url()).await, settings)).await.unwrap();
     let seen = stub.one();
     assert_eq!(seen.body["inferenceConfig"], json!({ "maxTokens": 100 }));
     assert!(seen.header("authorization").unwrap().contains("/eu-west-1/bedrock/"));
-}
-
-async fn failure(response: Response) -> GenerationError {
-    let stub = Stub::answering(response).await;
-    ask(&generator(&WithTool, &stub).await).await.unwrap_err()
 }
 
 #[tokio::test]
@@ -182,7 +182,7 @@ async fn each_of_bedrock_s_errors_is_transient_or_not() {
         (418, "SomethingNewException", FailureCode::AiRejected, false),
     ];
     for (status, name, code, transient) in table {
-        let failed = failure(error(status, name, PRIVATE)).await;
+        let failed = failure(&WithTool, error(status, name, PRIVATE)).await;
         assert_eq!((failed.code, failed.transient), (code, transient), "{status} {name}");
         assert!(failed.message.contains(name), "{failed}");
     }
@@ -201,7 +201,7 @@ async fn a_model_that_stopped_early_has_given_no_answer() {
     // Even when what it has given so far could pass for one.
     let content = json!([{ "toolUse": { "toolUseId": "t", "name": "save_tasks", "input": good() } }]);
     for (reason, code, transient) in table {
-        let failed = failure(converse(reason, &content, TOKENS)).await;
+        let failed = failure(&WithTool, converse(reason, &content, TOKENS)).await;
         assert_eq!((failed.code, failed.transient, failed.tokens), (code, transient, TOKENS), "{reason}");
     }
 }
@@ -209,7 +209,7 @@ async fn a_model_that_stopped_early_has_given_no_answer() {
 #[tokio::test]
 async fn a_model_that_says_nothing_has_given_no_answer() {
     for content in [json!([]), json!([{ "reasoningContent": { "reasoningText": { "text": "Hm." } } }])] {
-        let failed = failure(converse("end_turn", &content, TOKENS)).await;
+        let failed = failure(&WithTool, converse("end_turn", &content, TOKENS)).await;
         assert_eq!((failed.code, failed.tokens), (FailureCode::AiInvalidAnswer, TOKENS), "{content}");
     }
 }

@@ -1,12 +1,12 @@
 use goal_activity_core::goal::{Action, ActionKind};
-use goal_activity_core::ports::{GenerateTasks, GenerationError, GenerationRequest, Tokens};
+use goal_activity_core::ports::{GenerateTasks, GenerationRequest, Tokens};
 use goal_activity_events::FailureCode;
 use goal_activity_functions::config::{self, GeneratorKind};
 use serde_json::{Value, json};
 
 use crate::contract::Refusal;
 use crate::stub::{Response, Stub};
-use crate::wire::{self, Over, PRIVATE, Provider, TOKENS, ask, generator, good};
+use crate::wire::{self, Over, PRIVATE, Provider, TOKENS, failure, generator, good};
 
 /// A function that answers as agreed.
 struct Function;
@@ -99,11 +99,6 @@ async fn the_function_is_invoked_with_exactly_what_was_agreed() {
     assert_eq!(seen[1].body, expected);
 }
 
-async fn failure(response: Response) -> GenerationError {
-    let stub = Stub::answering(response).await;
-    ask(&generator(&Function, &stub).await).await.unwrap_err()
-}
-
 #[tokio::test]
 async fn an_answer_for_another_action_or_without_success_is_none() {
     let answer = |action: Value, status: Value| {
@@ -114,15 +109,15 @@ async fn an_answer_for_another_action_or_without_success_is_none() {
         returned(answer)
     };
     for action in [json!("a-1-2"), json!(""), Value::Null, json!(1)] {
-        let failed = failure(answer(action.clone(), json!("success"))).await;
+        let failed = failure(&Function, answer(action.clone(), json!("success"))).await;
         assert_eq!((failed.code, failed.transient), (FailureCode::AiInvalidAnswer, true), "{action}");
     }
     for status in [json!(true), Value::Null] {
-        let failed = failure(answer(json!("a-1-1"), status.clone())).await;
+        let failed = failure(&Function, answer(json!("a-1-1"), status.clone())).await;
         assert_eq!((failed.code, failed.transient), (FailureCode::AiInvalidAnswer, true), "{status}");
     }
     for status in [json!("failed"), json!("SUCCESS"), json!("")] {
-        let failed = failure(answer(json!("a-1-1"), status.clone())).await;
+        let failed = failure(&Function, answer(json!("a-1-1"), status.clone())).await;
         assert_eq!((failed.code, failed.transient), (FailureCode::AiUnavailable, true), "{status}");
         assert!(!failed.message.contains(PRIVATE), "{failed}");
     }
@@ -131,17 +126,17 @@ async fn an_answer_for_another_action_or_without_success_is_none() {
 #[tokio::test]
 async fn a_function_that_fails_is_known_by_the_name_of_its_error_alone() {
     let timed_out = json!({ "errorMessage": "2026-11-25T10:00:00.000Z 4e3f Task timed out after 60.00 seconds" });
-    assert_eq!(failure(threw(&timed_out)).await.code, FailureCode::AiTimeout);
+    assert_eq!(failure(&Function, threw(&timed_out)).await.code, FailureCode::AiTimeout);
     let stopped = json!({ "errorType": "Sandbox.Timedout", "errorMessage": "RequestId: 4e3f Error: Task timed out after 60.00 seconds" });
-    assert_eq!(failure(threw(&stopped)).await.code, FailureCode::AiTimeout);
+    assert_eq!(failure(&Function, threw(&stopped)).await.code, FailureCode::AiTimeout);
     for name in [json!("Runtime.ExitError"), json!(format!("{PRIVATE} happened")), json!("x".repeat(65)), Value::Null] {
-        let failed = failure(threw(&json!({ "errorType": name, "errorMessage": PRIVATE }))).await;
+        let failed = failure(&Function, threw(&json!({ "errorType": name, "errorMessage": PRIVATE }))).await;
         assert_eq!((failed.code, failed.transient), (FailureCode::AiUnavailable, true), "{name}");
         assert!(!failed.message.contains(PRIVATE) && failed.message.len() < 120, "{failed}");
         assert_eq!(failed.message.contains("Runtime.ExitError"), name == "Runtime.ExitError");
     }
     assert_eq!(
-        failure(returned("no JSON").header("x-amz-function-error", "Unhandled")).await.code,
+        failure(&Function, returned("no JSON").header("x-amz-function-error", "Unhandled")).await.code,
         FailureCode::AiUnavailable
     );
 }
@@ -161,7 +156,7 @@ async fn each_of_lambda_s_errors_is_transient_or_not() {
         (413, "RequestTooLargeException", FailureCode::AiRejected, false),
     ];
     for (status, name, code, transient) in table {
-        let failed = failure(error(status, name, PRIVATE)).await;
+        let failed = failure(&Function, error(status, name, PRIVATE)).await;
         assert_eq!((failed.code, failed.transient), (code, transient), "{status} {name}");
         assert!(failed.message.contains(name) && !failed.message.contains(PRIVATE), "{failed}");
     }

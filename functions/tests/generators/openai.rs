@@ -1,15 +1,15 @@
 use std::collections::HashSet;
 
-use goal_activity_core::ports::{GenerationError, Tokens};
+use goal_activity_core::ports::Tokens;
 use goal_activity_events::FailureCode;
 use goal_activity_functions::config::{self, BaseUrl, GeneratorKind, KeySource, Sampling, TokenLimit};
-use goal_activity_functions::generator::{OpenAi, prompt::Prompt};
+use goal_activity_functions::generator::OpenAi;
 use serde_json::{Value, json};
 
 use crate::contract::Refusal;
 use crate::logs::Logs;
 use crate::stub::{Reply, Response, Stub};
-use crate::wire::{self, Over, PRIVATE, Provider, TOKENS, ask, aws_at, generator, good};
+use crate::wire::{self, Over, PRIVATE, Provider, TOKENS, ask, aws_at, failure, generator, good};
 
 /// A server without a key, as they run on one's own machine.
 struct Server;
@@ -94,13 +94,7 @@ async fn the_server_is_asked_for_an_answer_of_the_form_of_the_schema() {
     let seen = stub.one();
     assert_eq!((seen.line.as_str(), seen.header("authorization")), ("POST /v1/chat/completions", None));
     assert_eq!(seen.header("content-type"), Some("application/json"));
-    let goal = wire::goal();
-    let prompt = Prompt::of(&goal_activity_core::ports::GenerationRequest {
-        goal: &goal.head,
-        sub_goal: Some(&goal.sub_goals[0]),
-        action: &goal.actions[0],
-        attempt: 1,
-    });
+    let prompt = wire::prompt();
     let expected = json!({
         "model": "gpt-4.1-mini",
         "messages": [
@@ -129,11 +123,6 @@ async fn a_server_is_told_the_limit_in_its_own_words_and_no_temperature_unless_o
     assert_eq!(body["max_tokens"], 100);
 }
 
-async fn failure(response: Response) -> GenerationError {
-    let stub = Stub::answering(response).await;
-    ask(&generator(&Server, &stub).await).await.unwrap_err()
-}
-
 #[tokio::test]
 async fn an_error_is_known_by_its_status_and_its_name_alone() {
     let table = [
@@ -147,14 +136,14 @@ async fn an_error_is_known_by_its_status_and_its_name_alone() {
         (307, "moved", None, FailureCode::AiRejected, false),
     ];
     for (status, kind, name, code, transient) in table {
-        let failed = failure(error(status, kind, name)).await;
+        let failed = failure(&Server, error(status, kind, name)).await;
         assert_eq!((failed.code, failed.transient), (code, transient), "{status} {kind}");
         let words = [status.to_string(), name.unwrap_or(kind).to_owned()];
         assert!(words.iter().all(|w| failed.message.contains(w)) && !failed.message.contains(PRIVATE), "{failed}");
     }
     // Names that are none, and bodies of whatever stands in front of the server.
     for response in [error(503, PRIVATE, Some("a sentence")), Response::new(503, format!("<h1>{PRIVATE}</h1>"))] {
-        let failed = failure(response).await;
+        let failed = failure(&Server, response).await;
         assert_eq!(failed.code, FailureCode::AiUnavailable);
         assert!(!failed.message.contains(PRIVATE) && !failed.message.contains("sentence"), "{failed}");
     }
@@ -179,11 +168,11 @@ async fn a_model_that_stopped_early_or_refuses_has_given_no_answer() {
         ("stop", &json!({ "role": "assistant", "content": null }), FailureCode::AiInvalidAnswer, true),
     ];
     for (reason, message, code, transient) in table {
-        let failed = failure(completion(reason, message, TOKENS)).await;
+        let failed = failure(&Server, completion(reason, message, TOKENS)).await;
         assert_eq!((failed.code, failed.transient, failed.tokens), (code, transient, TOKENS), "{reason} {message}");
         assert!(!failed.message.contains(PRIVATE), "{failed}");
     }
-    assert_eq!(failure(Response::new(200, json!({ "choices": [] }))).await.code, FailureCode::AiInvalidAnswer);
+    assert_eq!(failure(&Server, Response::new(200, json!({ "choices": [] }))).await.code, FailureCode::AiInvalidAnswer);
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use goal_activity_core::ports::{GenerateTasks, Generation, GenerationError, Gene
 use goal_activity_events::FailureCode;
 use goal_activity_functions::aws::Connection;
 use goal_activity_functions::config::GeneratorKind;
-use goal_activity_functions::generator::Generator;
+use goal_activity_functions::generator::{Generator, prompt::Prompt};
 use goal_activity_functions::memory::samples;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -64,11 +64,25 @@ pub(crate) fn goal() -> Goal {
     samples::goal("goal-1", "user-1", 1)
 }
 
-/// Asks for the tasks of the one action of these tests.
+/// What is asked for in these tests: the tasks of the goal's one action.
+fn request(goal: &Goal) -> GenerationRequest<'_> {
+    GenerationRequest { goal: &goal.head, sub_goal: Some(&goal.sub_goals[0]), action: &goal.actions[0], attempt: 1 }
+}
+
+/// Asks for that.
 pub(crate) async fn ask(generator: &impl GenerateTasks) -> Result<Generation, GenerationError> {
-    let goal = goal();
-    let (action, sub_goal) = (&goal.actions[0], Some(&goal.sub_goals[0]));
-    generator.generate(GenerationRequest { goal: &goal.head, sub_goal, action, attempt: 1 }).await
+    generator.generate(request(&goal())).await
+}
+
+/// What the AI is told then.
+pub(crate) fn prompt() -> Prompt {
+    Prompt::of(&request(&goal()))
+}
+
+/// What comes of asking when the provider responds like that, which must be a failure.
+pub(crate) async fn failure(provider: &impl Provider, response: Response) -> GenerationError {
+    let stub = Stub::answering(response).await;
+    ask(&generator(provider, &stub).await).await.unwrap_err()
 }
 
 pub(crate) fn good() -> Value {
