@@ -31,4 +31,10 @@ async fn every_function_prints_its_spans_of_one_workflow_in_one_trace() {
         traces.extend(spans.await.iter().map(|span| span["traceId"].to_string()));
     }
     assert_eq!(traces.len(), 1, "{traces:?}");
+
+    // From a line of the log to the trace.
+    let saved = stack.logged("Worker", "action saved").await.into_iter();
+    let saved: Vec<_> = saved.filter(|line| line["executionArn"] == arn.as_str()).collect();
+    assert_eq!(saved.len(), 9, "{saved:?}");
+    assert!(saved.iter().all(|line| traces.contains(&line["traceId"].to_string())), "{saved:?}");
 }

@@ -3,6 +3,7 @@
 
 pub mod collect;
 pub mod export;
+mod line;
 pub mod trace;
 
 use std::pin::Pin;
@@ -29,18 +30,23 @@ pub struct Telemetry {
 /// Starts logging, and tracing if it is configured, for the function of that name. To be called once, first thing in `main`.
 pub fn start(function: &'static str) -> Result<Telemetry, ConfigError> {
     let filter = config::log_level().parse().unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO));
-    let logs = tracing_subscriber::registry().with(lines(std::io::stdout).with_filter(filter));
     let exporter = match Tracing::from_env()? {
         Tracing::Off => {
-            logs.init();
+            tracing_subscriber::registry().with(lines(std::io::stdout).with_filter(filter)).init();
             return Ok(Telemetry::default());
         }
         Tracing::Print => Exporter::print(function),
         Tracing::Otlp { endpoint } => Exporter::otlp(function, &endpoint)?,
     };
     let (layer, finished) = collect::layer();
-    logs.with(layer).init();
+    let lines = lines(std::io::stdout).with_filter(seeing_spans(filter));
+    tracing_subscriber::registry().with(layer).with(lines).init();
     Ok(Telemetry { traces: Some((finished, exporter)) })
+}
+
+/// The filter for log lines that tell the trace of the span that they were written in, whatever else it lets through.
+pub fn seeing_spans(filter: Targets) -> Targets {
+    filter.with_target(trace::TARGET, LevelFilter::TRACE)
 }
 
 /// A time as a field of a line. `as_millis` alone is a `u128`, which would become a text.
@@ -48,7 +54,8 @@ pub(crate) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Log lines as they are everywhere, to that writer.
+/// Log lines as they are everywhere, to that writer. Those that were written in a span whose trace is known tell its id, where
+/// the layer sees spans.
 pub fn lines<S, W>(writer: W) -> impl Layer<S>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
@@ -60,6 +67,7 @@ where
         .with_current_span(false)
         .with_span_list(false)
         .with_target(false)
+        .map_event_format(line::Traced)
         .with_writer(writer)
 }
 

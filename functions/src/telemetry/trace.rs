@@ -14,6 +14,8 @@ use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, Tra
 use tracing::field::Empty;
 use tracing::{Instrument, Span, trace_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
+use tracing_subscriber::Registry;
+use tracing_subscriber::registry::LookupSpan;
 
 use crate::queue::MessageError;
 
@@ -162,6 +164,26 @@ pub(crate) fn about_batch(execution: &ExecutionArn, goal: &GoalId, batch_index: 
     Span::current().record("goal_activity.batch_index", i64::from(batch_index));
 }
 
+/// The trace of a span, noted at it as soon as it is known: OpenTelemetry's own record can only be asked by starting the span,
+/// after which it could not join a trace any more.
+#[derive(Debug, Clone)]
+pub(super) struct Joined(Traceparent);
+
+impl Joined {
+    /// The trace's id.
+    pub(super) fn id(&self) -> &str {
+        self.0.trace_id()
+    }
+}
+
+fn note(span: &Span, of: &Traceparent) {
+    span.with_subscriber(|(id, dispatch)| {
+        if let Some(span) = dispatch.downcast_ref::<Registry>().and_then(|registry| registry.span(id)) {
+            span.extensions_mut().replace(Joined(of.clone()));
+        }
+    });
+}
+
 /// Makes the present span a part of the workflow's trace, if it is known only now and nothing has followed from it yet.
 pub(crate) fn join(workflow: Option<&Traceparent>) {
     follow(&Span::current(), workflow);
@@ -174,17 +196,21 @@ pub(crate) fn see_also(other: Option<&Traceparent>) {
 
 /// The context of the present span, for whatever follows from it. None when no spans are recorded here.
 pub(crate) fn current() -> Option<Traceparent> {
-    let context = Span::current().context();
+    let present = Span::current();
+    let context = present.context();
     let span = context.span().span_context().clone();
     let flags = span.trace_flags() & TraceFlags::SAMPLED;
     // An id of zeros, which stands for no span, is refused.
-    format!("00-{}-{}-{:02x}", span.trace_id(), span.span_id(), flags).parse().ok()
+    let own = format!("00-{}-{}-{:02x}", span.trace_id(), span.span_id(), flags).parse().ok()?;
+    note(&present, &own);
+    Some(own)
 }
 
 fn follow(span: &Span, from: Option<&Traceparent>) {
-    if let Some(parent) = from.and_then(remote) {
-        // Fails where no spans are recorded, and where it is too late: then it stays what it was.
-        let _ = span.set_parent(Context::new().with_remote_span_context(parent));
+    let Some((from, parent)) = from.and_then(|from| Some((from, remote(from)?))) else { return };
+    // Fails where no spans are recorded, and where it is too late: then it stays what it was.
+    if span.set_parent(Context::new().with_remote_span_context(parent)).is_ok() {
+        note(span, from);
     }
 }
 

@@ -1,14 +1,21 @@
 //! One trace tells one workflow.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use goal_activity_core::ports::Event;
-use goal_activity_events::{EventId, GoalActivityRequested, SOURCE, Timestamp, Traceparent};
-use goal_activity_functions::telemetry::collect::{self, Finished};
+use goal_activity_events::{EventId, ExecutionArn, GoalActivityRequested, SOURCE, Timestamp, Traceparent};
+use goal_activity_functions::memory::Written;
+use goal_activity_functions::telemetry::{
+    self,
+    collect::{self, Finished},
+};
 use opentelemetry::trace::{SpanId, SpanKind, Status};
 use opentelemetry_sdk::trace::SpanData;
-use serde_json::json;
+use serde_json::{Value, json};
+use tracing::level_filters::LevelFilter;
 use tracing::subscriber::DefaultGuard;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::rig::{Rig, USER, envelope, goal_id, raw_envelope, status_change};
@@ -18,17 +25,26 @@ const CALLER: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 /// A word that only users' texts and secrets have.
 const NEEDLE: &str = "needle";
 
-/// Collects the spans of this thread until it is dropped.
+/// Collects the spans of this thread, and what it logs, until it is dropped.
 struct Spans {
     finished: Finished,
+    lines: Written,
     _until_dropped: DefaultGuard,
 }
 
 impl Spans {
     fn collect() -> Self {
-        let (layer, finished) = collect::layer();
-        let subscriber = tracing_subscriber::registry().with(layer);
-        Self { finished, _until_dropped: tracing::subscriber::set_default(subscriber) }
+        let ((layer, finished), lines) = (collect::layer(), Written::default());
+        let filter = telemetry::seeing_spans(Targets::new().with_default(LevelFilter::INFO));
+        let written = telemetry::lines(lines.clone()).with_filter(filter);
+        let subscriber = tracing_subscriber::registry().with(layer).with(written);
+        Self { finished, lines, _until_dropped: tracing::subscriber::set_default(subscriber) }
+    }
+
+    /// The lines about a workflow.
+    fn lines(&self, arn: &ExecutionArn) -> Vec<Value> {
+        let lines: Vec<Value> = self.lines.take().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        lines.into_iter().filter(|line| line["executionArn"] == arn.as_str()).collect()
     }
 
     fn take(&self) -> Vec<SpanData> {
@@ -112,6 +128,51 @@ async fn one_trace_tells_a_workflow_from_the_call_to_its_end() {
     let [completed] = rig.completed().try_into().unwrap();
     let told = completed.traceparent.expect("subscribers can join");
     assert_eq!((told.trace_id(), told.span_id()), (&*trace, &*root.span_context.span_id().to_string()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_log_line_of_a_workflow_that_is_written_in_a_span_tells_its_trace() {
+    let (rig, spans) = (Rig::with_goal(9), Spans::collect());
+    rig.script("a-1-1", "fail-times=1");
+    let arn = rig.launched().await;
+    rig.run(&arn).await;
+    rig.project(&status_change(&arn, "SUCCEEDED")).await.unwrap();
+
+    let [trace] = traces(&spans.take()).into_iter().collect::<Vec<_>>().try_into().expect("one trace");
+    let lines = spans.lines(&arn);
+    let said: HashSet<_> = lines.iter().map(|line| line["message"].as_str().unwrap()).collect();
+    for expected in [
+        "workflow accepted",
+        "launched",
+        "batch begun",
+        "attempt of the AI failed",
+        "action saved",
+        "batch answered",
+        "batch finished",
+        "ledger sealed",
+        "workflow ended",
+        "end published",
+        "workflow archived",
+    ] {
+        assert!(said.contains(expected), "no {expected} in {said:?}");
+    }
+    // The start is noted without a span, by a function that knows no more than an ARN.
+    for line in lines.iter().filter(|line| line["message"] != "workflow runs") {
+        assert_eq!(line["traceId"], *trace, "{line}");
+        assert_eq!(line.get("span").or(line.get("spans")), None, "{line}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_line_of_no_trace_tells_none() {
+    let lines = Written::default();
+    let written = telemetry::lines(lines.clone()).with_filter(LevelFilter::INFO);
+    let _until_dropped = tracing::subscriber::set_default(tracing_subscriber::registry().with(written));
+    let rig = Rig::with_goal(1);
+    let arn = rig.launched().await;
+    rig.run(&arn).await;
+    let lines = lines.take();
+    assert!(lines.contains("workflow ended") && !lines.contains("traceId"), "{lines}");
 }
 
 #[tokio::test(start_paused = true)]
