@@ -19,7 +19,7 @@ interface Model {
 
 export interface Bedrock extends Model {
   readonly kind: 'bedrock';
-  /** What the model was made from when it is an application inference profile: a model, or one of Bedrock's own profiles. */
+  /** What an application inference profile was made from: a model, or one of Bedrock's own profiles. */
   readonly source?: string;
   /** Default: the stack's. */
   readonly region?: string;
@@ -55,7 +55,8 @@ type Kind = Generator['kind'];
 const known: Record<Kind, readonly Key[]> = {
   offline: [],
   bedrock: [
-    'bedrockModel', 'bedrockProfileSource', 'bedrockProfileRegions', 'bedrockRegion', 'aiTemperature', 'aiMaxTokens', 'aiPrices',
+    'bedrockModel', 'bedrockProfileSource', 'bedrockProfileRegions', 'bedrockRegion',
+    'aiTemperature', 'aiMaxTokens', 'aiPrices',
   ],
   lambda: ['generatorFunction'],
   openai: [
@@ -137,12 +138,12 @@ export function readGenerator(context: Record<string, unknown>): Generator {
       return { kind, function: needed('generatorFunction', functionName, shape) };
     }
     case 'bedrock': {
-      const id = needed('bedrockModel', modelId, 'the id of a model or of an inference profile, or the ARN of one of your own');
-      const source = text('bedrockProfileSource', sourceId, 'the id of a model or of one of Bedrock\'s inference profiles');
+      const id = needed('bedrockModel', modelId, 'the id of a model or an inference profile, or the ARN of your own profile');
+      const source = text('bedrockProfileSource', sourceId, "the id of a model or of one of Bedrock's inference profiles");
       const home = applicationProfile.exec(id)?.groups?.region;
       if ((home !== undefined) !== (source !== undefined)) {
-        throw new SettingsError('context bedrockProfileSource belongs to an application inference profile: its ARN does not tell '
-          + 'the model that it was made from, as `aws bedrock get-inference-profile` does');
+        throw new SettingsError('context bedrockProfileSource belongs to an application inference profile: its ARN does '
+          + 'not tell the model that it was made from, as `aws bedrock get-inference-profile` does');
       }
       const called = text('bedrockRegion', region, 'a region');
       if (home && called && called !== home) {
@@ -176,7 +177,8 @@ export function readGenerator(context: Record<string, unknown>): Generator {
 
 const functionName = /^(arn:aws[\w-]*:lambda:[\w-]+:\d{12}:function:)?[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9_$-]{1,128})?$/;
 const sourceId = /^[a-z0-9-]+(\.[A-Za-z0-9-]+)+(:[0-9a-z]+)*$/;
-const applicationProfile = /^arn:aws[\w-]*:bedrock:(?<region>[\w-]+):\d{12}:application-inference-profile\/[A-Za-z0-9-]+$/;
+const applicationProfile =
+  /^arn:aws[\w-]*:bedrock:(?<region>[\w-]+):\d{12}:application-inference-profile\/[A-Za-z0-9-]+$/;
 const modelId = new RegExp(`${sourceId.source}|${applicationProfile.source}`);
 const region = /^[a-z]{2}(-[a-z]+)+-\d$/;
 const regionList = /^[a-z]{2}(-[a-z]+)+-\d(,[a-z]{2}(-[a-z]+)+-\d)*$/;

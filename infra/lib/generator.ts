@@ -32,9 +32,9 @@ function useModel(worker: RustFunction, { temperature, maxTokens, prices }: Bedr
 const dollars = (price?: number) => price?.toFixed(6).replace(/\.?0+$/, '');
 
 /**
- * A request through an inference profile needs the profile itself and the model wherever the profile may take it (Bedrock
- * user guide, "Prerequisites for inference profiles"); the model then only through this profile. An application's own profile
- * takes it where the one does that it was made from, which nobody needs to be allowed to use.
+ * A request through an inference profile needs the profile itself and the model wherever the profile may take it
+ * (Bedrock user guide, "Prerequisites for inference profiles"); the model then only through this profile. An
+ * application's own profile takes it where the one does that it was made from, which nobody needs to be allowed to use.
  */
 function useBedrock(worker: RustFunction, { model: id, source, region, profileRegions }: Bedrock): void {
   worker.setting('BEDROCK_MODEL', id);

@@ -48,8 +48,8 @@ pub(crate) async fn faults(proxy: &FaultProxy, mut random: Rng) {
     }
 }
 
-/// Workers are killed, some at a time, until somebody has died. Not for ever: each costs its batch the rest of its lease, and
-/// the rounds of a run are over before one that was killed is back.
+/// Workers are killed, some at a time, until somebody has died. Not for ever: each costs its batch the rest of its
+/// lease, and the rounds of a run, of less than a hundred goals, are over before one that was killed is back.
 pub(crate) async fn kills(leases: &LeaseProxy, times: usize, mut random: Rng) {
     let mut rounds = 0;
     while rounds < times || leases.killed() == 0 {

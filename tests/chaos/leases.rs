@@ -1,8 +1,8 @@
 //! A proxy between the functions and SQS that kills workers which hold a lease, and no others.
 //!
-//! All that a worker asks of SQS is how long the message that it has in hand stays hidden: a minute, and less when it gives it
-//! back. Here that is done, and the worker waits for the answer while it goes on with its work. As long as it waits it has not
-//! turned to another message, of which nobody could know whether it is hidden for the queue's 330 s.
+//! All that a worker asks of SQS is how long the message that it has in hand stays hidden: a minute, and less when it
+//! gives it back. Here that is done, and the worker waits for the answer while it goes on with its work. As long as it
+//! waits it has not turned to another message, of which nobody could know whether it is hidden for the queue's 330 s.
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,8 +16,8 @@ use tokio::time::timeout;
 use crate::proxy::{self, answer, pass_on, read_call};
 use crate::workers::{self, Worker};
 
-/// How long a worker that is to die may live on, in milliseconds: as long as most batches take, and less than the SDK waits
-/// for an answer.
+/// How long a worker that is to die may live on, in milliseconds: as long as most batches take, and less than the SDK
+/// waits for an answer.
 const LAST_MOMENTS: u64 = 1_500;
 /// Long enough to hear that a connection has ended before its process was stopped.
 const A_LOOK: Duration = Duration::from_millis(20);
@@ -40,8 +40,8 @@ struct State {
 }
 
 impl LeaseProxy {
-    /// Starts one before that endpoint, for the workers that run under that name of a function. It does no harm until it is
-    /// told to.
+    /// Starts one before that endpoint, for the workers that run under that name of a function. It does no harm until
+    /// it is told to.
     pub(crate) async fn start(endpoint: &str, function: &str, seed: u64) -> Self {
         let state = Arc::new(State {
             upstream: endpoint.to_owned(),
@@ -100,7 +100,8 @@ async fn serve(mut client: TcpStream, state: Arc<State>) -> io::Result<()> {
     answer(client, &done).await
 }
 
-/// Whether the caller still waits for its answer after that time. One that does not want it any more ends the connection.
+/// Whether the caller still waits for its answer after that time. One that does not want it any more ends the
+/// connection.
 async fn waits(client: &mut TcpStream, time: Duration) -> bool {
     timeout(time, client.read(&mut [0])).await.is_err()
 }

@@ -8,8 +8,8 @@ use tokio::net::{TcpListener, TcpStream};
 /// What a head of HTTP ends with.
 const END_OF_HEAD: &[u8] = b"\r\n\r\n";
 
-/// Starts one that leaves every connection to `serve`: one call each, the end of the connection is the end of the answer.
-/// Returns where it listens.
+/// Starts one that leaves every connection to `serve`: one call each, the end of the connection is the end of the
+/// answer. Returns where it listens.
 pub(crate) async fn start<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> String
 where
     F: Future<Output = io::Result<()>> + Send + 'static,
@@ -48,8 +48,8 @@ fn content_length(head: &str) -> usize {
     lengths.next().and_then(|(_, length)| length.trim().parse().ok()).unwrap_or(0)
 }
 
-/// The answer of the endpoint. The headers stay as they were signed, `Host` included; one that is not signed asks for the end
-/// of the connection.
+/// The answer of the endpoint. The headers stay as they were signed, `Host` included; one that is not signed asks for
+/// the end of the connection.
 pub(crate) async fn pass_on(call: &[u8], endpoint: &str) -> io::Result<Vec<u8>> {
     let mut upstream = TcpStream::connect(endpoint.trim_start_matches("http://")).await?;
     let line = call.iter().position(|byte| *byte == b'\n').map_or(0, |at| at + 1);

@@ -54,8 +54,8 @@ pub(crate) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Log lines as they are everywhere, to that writer. Those that were written in a span whose trace is known tell its id, where
-/// the layer sees spans.
+/// Log lines as they are everywhere, to that writer. Those that were written in a span whose trace is known tell its
+/// id, where the layer sees spans.
 pub fn lines<S, W>(writer: W) -> impl Layer<S>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,

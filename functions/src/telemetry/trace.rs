@@ -164,8 +164,8 @@ pub(crate) fn about_batch(execution: &ExecutionArn, goal: &GoalId, batch_index: 
     Span::current().record("goal_activity.batch_index", i64::from(batch_index));
 }
 
-/// The trace of a span, noted at it as soon as it is known: OpenTelemetry's own record can only be asked by starting the span,
-/// after which it could not join a trace any more.
+/// The trace of a span, noted at it as soon as it is known: OpenTelemetry's own record can only be asked by starting
+/// the span, after which it could not join a trace any more.
 #[derive(Debug, Clone)]
 pub(super) struct Joined(Traceparent);
 
