@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use futures_util::future::{Either, join_all, select};
+use goal_activity_core::limits::MAX_RUNNING_PER_USER;
 use goal_activity_events::GoalId;
 use goal_activity_tests::{Stack, within};
 
@@ -90,7 +91,8 @@ async fn p1_p2_p3_p4_p6_p7_whatever_goes_wrong_every_workflow_comes_to_its_one_e
     let leases = LeaseProxy::start(stack.endpoint(), worker["FunctionName"].as_str().unwrap(), seed).await;
     stack.reach(&[("DYNAMODB", &faults.endpoint), ("SQS", &leases.endpoint)]).await;
     let (tap, tally) = (Tap::new(&stack).await, Tally::default());
-    let users = join_all((0..3).map(|_| stack.user())).await;
+    // No user has so many goals that one could not be worked on: the request of a service would be refused for good.
+    let users = join_all((0..goals.div_ceil(MAX_RUNNING_PER_USER).max(3)).map(|_| stack.user())).await;
     let mut seeds = Rng::with_seed(seed);
     let mut stories = join_all((0..goals).map(|i| Story::new(&stack, &users[i % users.len()], seeds.fork()))).await;
     let goals: HashSet<_> = stories.iter().map(|s| s.goal.clone()).collect();
