@@ -43,9 +43,9 @@ fn key(of: &Value) -> Vec<KeySchemaElement> {
 fn index(index: &Value) -> GlobalSecondaryIndex {
     let projected = &index["Projection"];
     // Of a projection of keys only there are none.
-    let names = projected["NonKeyAttributes"].as_array().map(|names| {
-        names.iter().map(|n| n.as_str().expect("a name").to_owned()).collect::<Vec<_>>()
-    });
+    let names = projected["NonKeyAttributes"]
+        .as_array()
+        .map(|names| names.iter().map(|n| n.as_str().expect("a name").to_owned()).collect::<Vec<_>>());
     let projection = Projection::builder()
         .projection_type(ProjectionType::from(text(projected, "ProjectionType")))
         .set_non_key_attributes(names);

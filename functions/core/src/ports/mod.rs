@@ -14,9 +14,9 @@ mod settle;
 use goal_activity_events::Timestamp;
 
 pub use ai::{GenerateTasks, Generation, GenerationError, GenerationRequest, Tokens};
-pub use capacity::{AdmitExecution, HoldCapacity, ListHolders, ListWaiting, Taken, Waiting};
 pub use archive::{ArchiveExecution, FindArchived, ReadArchive};
 pub use bus::{Event, Notify, PublishEvent};
+pub use capacity::{AdmitExecution, HoldCapacity, ListHolders, ListWaiting, Taken, Waiting};
 pub use claims::{Accepted, Claim, ClaimGoal, Claimed, Remembered, RequestKey};
 pub use ledger::{ActionCommit, Committed, Opened, Replaces, SealLedger, WorkLedger};
 pub use machine::{
