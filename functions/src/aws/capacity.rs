@@ -66,6 +66,10 @@ fn share(value: aws_sdk_dynamodb::types::AttributeValue) -> Outside<Share> {
 
 impl HoldCapacity for Capacities {
     async fn take_capacity(&self, wanted: &Held, most: u32) -> Outside<Taken> {
+        // The condition speaks of what others hold; where nobody has ever held anything, it says nothing.
+        if wanted.batches > most {
+            return Ok(Taken::Full);
+        }
         let mine = Share { batches: wanted.batches, since: wanted.since };
         let update = self
             .update(&wanted.execution)
@@ -75,7 +79,7 @@ impl HoldCapacity for Capacities {
             )
             .expression_attribute_values(":held", attribute(mine)?)
             .expression_attribute_values(":batches", number(wanted.batches))
-            .expression_attribute_values(":leaves_room", number(i64::from(most) - i64::from(wanted.batches)));
+            .expression_attribute_values(":leaves_room", number(most - wanted.batches));
         if update_if(format!("taking capacity for {}", wanted.execution), update).await?.is_some() {
             return Ok(Taken::Yes);
         }
