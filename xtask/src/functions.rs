@@ -52,7 +52,7 @@ pub(crate) fn build_for_aws(project: &Project, args: &BuildArgs) -> Result<()> {
 }
 
 /// The functions are the binaries of their package: the folder is the list.
-fn names(project: &Project) -> Result<Vec<String>> {
+pub(crate) fn names(project: &Project) -> Result<Vec<String>> {
     let folder = project.root.join("functions").join("src").join("bin");
     let entries = fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
     let mut names = Vec::new();

@@ -2,6 +2,7 @@
 
 mod api;
 mod aws;
+mod bench;
 mod billing;
 mod calls;
 mod demo;
@@ -57,6 +58,8 @@ enum Command {
         /// Only this part
         part: Option<test::Part>,
     },
+    /// Measure what the pipeline costs in time, memory and size: all of it, or one part
+    Bench(bench::BenchArgs),
     /// Write what is made from the types: the schemas of the events
     Schemas(schemas::SchemasArgs),
     /// Build the functions for AWS (arm64)
@@ -82,6 +85,7 @@ fn run(command: &Command) -> Result<()> {
         Command::Up => up::up(&project),
         Command::Down => up::down(&project),
         Command::Test { part } => test::run(&project, *part),
+        Command::Bench(args) => bench::run(&project, args),
         Command::Schemas(args) => schemas::run(&project, args),
         Command::Build(args) => functions::build_for_aws(&project, args),
     }
