@@ -128,6 +128,22 @@ pub(crate) fn events_package(project: &Project) -> Result<()> {
     npm_packages(project, "packages of the events", &project.events_package())
 }
 
+/// Installs what the Node.js function is made of that the functions are compared with, and makes it: one file. Answers which.
+pub(crate) fn node_handler(project: &Project) -> Result<PathBuf> {
+    prerequisites::node()?;
+    let folder = project.xtask().join("node-handler");
+    if !packages_stamp(&folder)?.is_fresh() {
+        prerequisites::npm()?;
+    }
+    npm_packages(project, "packages of the Node.js function", &folder)?;
+    let bundle = project.state().join("node-handler").join("bootstrap.js");
+    let mut esbuild = Command::new("npx");
+    esbuild.args(["--no-install", "esbuild", "bootstrap.mjs", "--bundle", "--minify", "--format=cjs"]);
+    esbuild.args(["--platform=node", "--target=node20", "--log-level=warning"]);
+    process::quietly(esbuild.arg(format!("--outfile={}", bundle.display())).current_dir(&folder))?;
+    Ok(bundle)
+}
+
 fn npm_packages(project: &Project, what: &str, folder: &Path) -> Result<()> {
     let _lock = project.lock()?;
     let stamp = packages_stamp(folder)?;

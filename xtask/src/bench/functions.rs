@@ -1,46 +1,236 @@
-//! What each function weighs.
+//! How fast each function starts, and what it weighs.
 
-use std::fs;
-use std::io::Write as _;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
 
-use anyhow::{Context, Result};
-use flate2::Compression;
-use flate2::write::DeflateEncoder;
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
 
+use super::cloud::{Cloud, SERVICE};
 use super::report::{Figure, Section};
+use super::runtime::Runtime;
+use super::scene::{Scene, Stage};
+use super::spawned::{Program, Spawned};
+use super::stats::{median, megabytes, millis};
+use super::zip::zipped;
 use crate::functions;
+use crate::local::RunFolder;
+use crate::prerequisites;
 use crate::project::Project;
+use crate::step::step;
+use crate::tools;
 
-/// How large a function's zip may be, in MB.
+/// How often each is spawned.
+const SPAWNS: usize = 21;
+/// After how many invocations its memory is looked at again.
+const INVOCATIONS: usize = 200;
+
+/// The goals: CPU until the function asks for work and the whole first start, in ms; memory and zip, in MB.
+const INIT: f64 = 10.0;
+const COLD: f64 = 25.0;
+const RESIDENT: f64 = 20.0;
 const ZIP: f64 = 4.0;
 
-/// What a zip has around the one file in it: its name twice, sizes, checksum, and the directory.
-const AROUND: usize = 118;
+/// The columns of the table.
+const COLUMNS: [&str; 8] =
+    ["init CPU", "spawn to next", "first call", "cold total", "cold CPU", "memory", "after 200", "zip"];
+/// The function that the Node.js one is to be compared with: they do the same.
+const SAME_JOB: &str = "projector";
+const NODE: &str = "projector in Node.js";
 
-/// Builds the functions as they are deployed and weighs them.
-pub(crate) fn measure(project: &Project) -> Result<Vec<Section>> {
+/// A function with something to do.
+struct Case {
+    name: &'static str,
+    function: &'static str,
+    event: fn(&Scene) -> Value,
+    /// Where the workflow stands then.
+    stage: Stage,
+    /// Whether an answer is one of success.
+    succeeded: fn(&Value) -> bool,
+}
+
+/// What a function starts with, most often or with the most to do.
+const CASES: [Case; 7] = [
+    Case {
+        name: "api",
+        function: "api",
+        event: |_| Scene::start_request(),
+        stage: Stage::Pending,
+        succeeded: |answer| answer["statusCode"] == 202,
+    },
+    Case {
+        name: "launch",
+        function: "launch",
+        event: |_| Scene::requested(),
+        stage: Stage::Pending,
+        succeeded: all_handled,
+    },
+    Case { name: "worker", function: "worker", event: Scene::batch, stage: Stage::Running, succeeded: all_handled },
+    Case {
+        name: SAME_JOB,
+        function: "projector",
+        event: |_| Scene::progressed(),
+        stage: Stage::Running,
+        succeeded: all_handled,
+    },
+    Case {
+        name: "projector, an end",
+        function: "projector",
+        event: |_| Scene::succeeded(),
+        stage: Stage::Running,
+        succeeded: all_handled,
+    },
+    Case {
+        name: "finalize",
+        function: "finalize",
+        event: |_| Scene::finalize_request(),
+        stage: Stage::Running,
+        succeeded: |answer| answer["status"] == "SUCCEEDED",
+    },
+    Case {
+        name: "reconcile",
+        function: "reconcile",
+        event: |_| Value::Null,
+        stage: Stage::Running,
+        succeeded: |answer| answer["failed"] == 0 && answer["incomplete"] == false,
+    },
+];
+
+/// Whether no message goes back to the queue.
+pub(super) fn all_handled(answer: &Value) -> bool {
+    answer["batchItemFailures"].as_array().is_some_and(Vec::is_empty)
+}
+
+/// One start of a function.
+#[derive(Debug, Clone, Copy)]
+struct Start {
+    to_next: Duration,
+    init_cpu: Duration,
+    first: Duration,
+    cpu: Duration,
+    resident: usize,
+}
+
+/// What is measured, with what it is measured by.
+struct Bench<'a> {
+    scene: Scene,
+    cloud: Cloud,
+    folder: &'a Path,
+}
+
+/// Builds the functions as they are deployed, starts them in turns, and weighs them.
+pub(super) fn measure(project: &Project) -> Result<Vec<Section>> {
     functions::build_for_here(project)?;
-    let mut section = Section::new("Functions", "cargo xtask bench functions", ["binary", "zip"]);
-    for name in functions::names(project)? {
-        let binary = project.local_functions().join(&name).join("bootstrap");
-        let content = fs::read(&binary).with_context(|| format!("cannot read {}", binary.display()))?;
-        let zip = Figure::new(megabytes(zipped(&content)?), "MB").at_most(ZIP);
-        section.row(name, [Some(Figure::new(megabytes(content.len()), "MB")), Some(zip)]);
+    let mut programs: BTreeMap<&str, Program> = BTreeMap::new();
+    for case in &CASES {
+        let executable = project.local_functions().join(case.function).join("bootstrap");
+        programs.insert(case.name, Program { executable, script: None });
     }
+    let node = prerequisites::node_folder().context("Node.js is gone")?.join("node");
+    programs.insert(NODE, Program { executable: node, script: Some(tools::node_handler(project)?) });
+    let same_job = CASES.iter().find(|case| case.name == SAME_JOB).context("nothing to compare Node.js with")?;
+    let cases: Vec<(&str, &Case)> = CASES.iter().map(|case| (case.name, case)).chain([(NODE, same_job)]).collect();
+
+    let folder = RunFolder::new(project, "bench")?;
+    let scene = Scene::new()?;
+    let bench = Bench { cloud: Cloud::start(&scene)?, scene, folder: &folder.path };
+    // In turns: whatever else this machine does meets all of them.
+    let mut starts: BTreeMap<&str, Vec<Start>> = BTreeMap::new();
+    step("functions started", || {
+        for _ in 0..SPAWNS {
+            for (name, case) in &cases {
+                let (start, _) = bench.run(case, &programs[name], 1).with_context(|| format!("starting {name}"))?;
+                starts.entry(name).or_default().push(start);
+            }
+        }
+        Ok(())
+    })?;
+    let mut section = Section::new("Functions: cold start and footprint", "cargo xtask bench functions", COLUMNS);
+    let mut rows = BTreeMap::new();
+    step("functions invoked 200 times", || {
+        for (name, case) in &cases {
+            let (_, resident) =
+                bench.run(case, &programs[name], INVOCATIONS).with_context(|| format!("invoking {name}"))?;
+            let figures = figures(&starts[name], resident, zipped(&programs[name].deployed()?)?)?;
+            let goals = [Some(INIT), None, None, Some(COLD), None, Some(RESIDENT), Some(RESIDENT), Some(ZIP)];
+            let ours = *name != NODE;
+            let judged = figures.into_iter().zip(goals).map(|(f, goal)| match goal {
+                Some(goal) if ours => f.at_most(goal),
+                _ => f,
+            });
+            let judged: Vec<Figure> = judged.collect();
+            section.row(*name, judged.iter().map(|f| Some(*f)));
+            rows.insert(*name, judged);
+        }
+        Ok(())
+    })?;
+    let (node, ours) = (&rows[NODE], &rows[SAME_JOB]);
+    section.row("Node.js : Rust", node.iter().zip(ours).map(|(node, ours)| Some(node.times(*ours))));
+    section.note(format!(
+        "Medians of {SPAWNS} starts in turns. Every service answers after {} ms, over HTTP without TLS.",
+        SERVICE.as_millis()
+    ));
+    section.note(
+        "Both projectors handle one BatchProgressed; the Node.js one is bundled with esbuild, its zip without Node.js.",
+    );
     Ok(vec![section])
 }
 
-/// The size of a zip that holds just this file, compressed as the CDK does it: deflate at its best.
-fn zipped(content: &[u8]) -> Result<usize> {
-    let mut deflated = DeflateEncoder::new(Vec::new(), Compression::best());
-    deflated.write_all(content)?;
-    Ok(deflated.finish()?.len() + AROUND)
+impl Bench<'_> {
+    /// Spawns the program and invokes it that often. Answers how it started, and how much memory it has at the end.
+    fn run(&self, case: &Case, program: &Program, invocations: usize) -> Result<(Start, usize)> {
+        let runtime = Runtime::start()?;
+        let function = Spawned::new(program, &runtime, &self.cloud, &self.folder.join("function.log"))?;
+        self.observe(case, &function, &runtime, invocations)
+            .with_context(|| format!("it said:\n{}", function.last_words()))
+    }
+
+    fn observe(
+        &self,
+        case: &Case,
+        function: &Spawned,
+        runtime: &Runtime,
+        invocations: usize,
+    ) -> Result<(Start, usize)> {
+        let to_next = runtime.asked()?.duration_since(function.since);
+        let init_cpu = function.cpu()?;
+        let first = self.invoke(case, runtime)?;
+        let start = Start { to_next, init_cpu, first, cpu: function.cpu()?, resident: function.resident()? };
+        for _ in 1..invocations {
+            self.invoke(case, runtime)?;
+        }
+        Ok((start, function.resident()?))
+    }
+
+    fn invoke(&self, case: &Case, runtime: &Runtime) -> Result<Duration> {
+        self.cloud.reset(case.stage, SERVICE);
+        let done = runtime.invoke(&(case.event)(&self.scene))?;
+        ensure!((case.succeeded)(&done.answer), "it answered {}", done.answer);
+        Ok(done.time)
+    }
 }
 
-/// In millions of bytes.
-#[allow(clippy::cast_precision_loss, reason = "no file is that large")]
-fn megabytes(bytes: usize) -> f64 {
-    bytes as f64 / 1e6
+/// The figures of a row, in the order of the columns.
+fn figures(starts: &[Start], resident: usize, zip: usize) -> Result<[Figure; COLUMNS.len()]> {
+    let of = |value: &dyn Fn(&Start) -> f64| median(&starts.iter().map(value).collect::<Vec<_>>());
+    let values = [
+        of(&|s| millis(s.init_cpu)),
+        of(&|s| millis(s.to_next)),
+        of(&|s| millis(s.first)),
+        of(&|s| millis(s.to_next + s.first)),
+        of(&|s| millis(s.cpu)),
+        of(&|s| megabytes(s.resident)),
+        Some(megabytes(resident)),
+        Some(megabytes(zip)),
+    ];
+    let units = ["ms", "ms", "ms", "ms", "ms", "MB", "MB", "MB"];
+    let mut figures = [Figure::new(0.0, ""); COLUMNS.len()];
+    for ((figure, value), unit) in figures.iter_mut().zip(values).zip(units) {
+        let Some(value) = value else { bail!("nothing was started") };
+        *figure = Figure::new(value, unit);
+    }
+    Ok(figures)
 }
 
 #[cfg(test)]
@@ -48,8 +238,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_zip_is_as_small_as_its_content_can_be_made() {
-        assert_eq!(zipped(&[]).unwrap(), AROUND + 2);
-        assert!(zipped(&vec![7; 100_000]).unwrap() < 1_000);
+    fn a_row_is_made_of_medians() {
+        let start = |ms: u64| Start {
+            to_next: Duration::from_millis(ms),
+            init_cpu: Duration::from_millis(ms / 2),
+            first: Duration::from_millis(10 * ms),
+            cpu: Duration::from_millis(3 * ms),
+            resident: 1_000_000,
+        };
+        let figures = figures(&[start(2), start(4), start(1000)], 2_000_000, 3_000_000).unwrap();
+        let shown: Vec<String> = figures.iter().map(ToString::to_string).collect();
+        assert_eq!(shown, ["2 ms", "4 ms", "40 ms", "44 ms", "12 ms", "1 MB", "2 MB", "3 MB"]);
+        assert!(super::figures(&[], 1, 1).is_err());
+    }
+
+    #[test]
+    fn a_batch_is_handled_when_no_message_goes_back() {
+        assert!(all_handled(&serde_json::json!({"batchItemFailures": []})));
+        assert!(!all_handled(&serde_json::json!({"batchItemFailures": [{"itemIdentifier": "1"}]})));
+        assert!(!all_handled(&Value::Null));
     }
 }

@@ -1,8 +1,16 @@
 //! `cargo xtask bench`: what the pipeline costs in time, memory and size. One file a part; docs/PERFORMANCE.md has the
 //! results of a run.
 
+mod cloud;
 mod functions;
 mod report;
+mod runtime;
+mod scene;
+mod server;
+mod spawned;
+mod stats;
+mod worker;
+mod zip;
 
 use std::path::PathBuf;
 
@@ -27,12 +35,15 @@ pub(crate) struct BenchArgs {
 enum Part {
     /// The functions: how fast they start, what they weigh
     Functions,
+    /// The worker: what it adds to the time of the AI
+    Worker,
 }
 
 impl Part {
     fn measure(self, project: &Project) -> Result<Vec<Section>> {
         match self {
             Self::Functions => functions::measure(project),
+            Self::Worker => worker::measure(project),
         }
     }
 }

@@ -1,0 +1,207 @@
+//! The workflow that the measured functions work on: a goal of 64 actions, half way through. As rows, and as the events that
+//! tell of it.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use goal_activity_core::goal::Goal;
+use goal_activity_core::keys;
+use goal_activity_core::ledger::{ActionOutcome, BatchLedger};
+use goal_activity_core::limits::ACTIONS_PER_BATCH;
+use goal_activity_core::rows::{Row, goal_rows};
+use goal_activity_events::{ActionId, Timestamp, Usage};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::sample::{Experiment, Language};
+
+/// Whose goal it is.
+const USER: &str = "user-1";
+/// The goal.
+const GOAL: &str = "goal-1";
+/// Its state machine.
+pub(super) const MACHINE: &str = "arn:aws:states:us-east-1:123456789012:stateMachine:goal-activity";
+/// Its workflow.
+const EXECUTION: &str = "arn:aws:states:us-east-1:123456789012:execution:goal-activity:goal-1-1";
+/// When all of it happens.
+const NOW: &str = "2026-11-25T12:00:00.000Z";
+
+/// A goal, and where its workflow stands.
+#[derive(Debug)]
+pub(super) struct Scene {
+    goal: Goal,
+}
+
+/// Where a workflow stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Recorded, not launched.
+    Pending,
+    /// At work.
+    Running,
+    /// All its actions have their tasks.
+    Succeeded,
+}
+
+impl Scene {
+    /// The sample goal.
+    pub(super) fn new() -> Result<Self> {
+        Ok(Self { goal: Experiment::sample(Language::En)?.into_goal(GOAL.parse()?, USER.parse()?)? })
+    }
+
+    /// Everything in the Goals table.
+    pub(super) fn goal(&self) -> Result<Vec<Row>> {
+        Ok(goal_rows(&self.goal)?)
+    }
+
+    fn actions(&self) -> Vec<&ActionId> {
+        self.goal.actions.iter().map(|action| &action.action_id).collect()
+    }
+
+    /// The workflow's own row.
+    pub(super) fn execution(&self, stage: Stage) -> Value {
+        let status = match stage {
+            Stage::Pending => "PENDING",
+            Stage::Running => "RUNNING",
+            Stage::Succeeded => "SUCCEEDED",
+        };
+        let actions = self.actions();
+        let mut row = json!({
+            "executionArn": EXECUTION, "item": keys::EXECUTION, "goalId": GOAL, "userId": USER, "requestId": "request-1",
+            "status": status, "startDate": NOW, "actionIds": actions, "totalActions": actions.len(),
+            "goalBefore": { "withTasks": 0, "leftOut": 0 }, "batches": {}, "timeline": {},
+        });
+        if stage == Stage::Succeeded {
+            row["stopDate"] = NOW.into();
+            row["succeededActions"] = actions.len().into();
+            row["failedCount"] = 0.into();
+        }
+        row
+    }
+
+    /// The rows of the ledger, all actions done.
+    pub(super) fn ledger(&self) -> Result<Vec<Value>> {
+        let batches = self.goal.actions.chunks(ACTIONS_PER_BATCH).zip(0..);
+        let rows = batches.map(|(actions, index)| {
+            let done = ActionOutcome::Succeeded { tasks: 5, usage: Usage::of_attempts(1) };
+            let outcomes: BTreeMap<_, _> = actions.iter().map(|a| (a.action_id.clone(), done.clone())).collect();
+            ledger_row(index, &BatchLedger { sealed: false, sequence: 8, outcomes })
+        });
+        rows.collect()
+    }
+
+    /// A row of the ledger of which nothing is done yet.
+    pub(super) fn open_batch(index: u32) -> Result<Value> {
+        ledger_row(index, &BatchLedger::default())
+    }
+
+    /// What the gateway hands to the API when the goal's owner starts it.
+    pub(super) fn start_request() -> Value {
+        json!({
+            "version": "2.0", "routeKey": "POST /api/goals/{goalId}/start-activity", "rawQueryString": "",
+            "rawPath": format!("/api/goals/{GOAL}/start-activity"), "pathParameters": { "goalId": GOAL },
+            "headers": { "content-type": "application/json", "user-agent": "bench" },
+            "requestContext": { "authorizer": { "jwt": { "claims": { "sub": USER }, "scopes": null } } },
+            "body": "{}", "isBase64Encoded": false,
+        })
+    }
+
+    /// What the state machine hands to finalize.
+    pub(super) fn finalize_request() -> Value {
+        json!({ "executionArn": EXECUTION })
+    }
+
+    /// The API's event that asks for the workflow, from the queue.
+    pub(super) fn requested() -> Value {
+        let detail = json!({
+            "version": "1", "eventId": "request-1", "occurredAt": NOW, "executionArn": EXECUTION, "goalId": GOAL,
+            "userId": USER,
+        });
+        queued(&event("goal-activity", "GoalActivityRequested", detail))
+    }
+
+    /// A worker's event that a batch is done, from the queue.
+    pub(super) fn progressed() -> Value {
+        let detail = json!({
+            "version": "1", "eventId": "progress-1", "occurredAt": NOW, "executionArn": EXECUTION, "goalId": GOAL,
+            "userId": USER, "batchIndex": 0, "sequence": 8, "totalActions": ACTIONS_PER_BATCH,
+            "succeededActions": ACTIONS_PER_BATCH, "failedActions": [], "usage": Usage::of_attempts(8),
+        });
+        queued(&event("goal-activity", "BatchProgressed", detail))
+    }
+
+    /// Step Functions' event that the workflow has succeeded, from the queue.
+    pub(super) fn succeeded() -> Value {
+        let detail = json!({
+            "executionArn": EXECUTION, "stateMachineArn": MACHINE, "status": "SUCCEEDED", "stopDate": 1_795_608_000_000_i64,
+        });
+        queued(&event("aws.states", "Step Functions Execution Status Change", detail))
+    }
+
+    /// The state machine's message for the first batch, from the queue, enqueued just now.
+    #[allow(clippy::disallowed_methods, reason = "a batch's time counts from when it was enqueued")]
+    pub(super) fn batch(&self) -> Value {
+        let enqueued_at = Timestamp::from(std::time::SystemTime::now());
+        queued(&json!({
+            "version": "1", "executionArn": EXECUTION, "goalId": GOAL, "userId": USER, "batchIndex": 0,
+            "actionIds": self.actions()[..ACTIONS_PER_BATCH], "regenerate": false, "enqueuedAt": enqueued_at,
+            "taskToken": "token-of-the-first-batch", "traceparent": "",
+        }))
+    }
+}
+
+fn ledger_row(index: u32, ledger: &impl Serialize) -> Result<Value> {
+    let mut row = serde_json::to_value(ledger)?;
+    row["executionArn"] = EXECUTION.into();
+    row["item"] = keys::batch(index).into();
+    Ok(row)
+}
+
+/// An event as EventBridge delivers it.
+fn event(source: &str, detail_type: &str, detail: Value) -> Value {
+    json!({
+        "version": "0", "id": "5e7d1b52-0d8f-4b43-a0f4-63a4e1f2c355", "detail-type": detail_type, "source": source,
+        "account": "123456789012", "time": "2026-11-25T12:00:00Z", "region": "us-east-1", "resources": [],
+        "detail": detail,
+    })
+}
+
+/// A message as Lambda hands it over from a queue.
+fn queued(body: &Value) -> Value {
+    json!({ "Records": [{
+        "messageId": "059f36b4-87a3-44ab-83d2-661975830a7d", "receiptHandle": "AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a",
+        "body": body.to_string(), "attributes": { "ApproximateReceiveCount": "1" }, "messageAttributes": {},
+        "md5OfBody": "e4e68fb7bd0e697a0ae8f1bb342846b3", "eventSource": "aws:sqs", "awsRegion": "us-east-1",
+        "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:queue",
+    }] })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use goal_activity_core::execution::{Execution, Status};
+    use goal_activity_core::inbound;
+    use goal_activity_core::ledger::Tally;
+
+    #[test]
+    fn the_rows_are_those_of_one_workflow() {
+        let scene = Scene::new().unwrap();
+        let stages = [Stage::Pending, Stage::Running, Stage::Succeeded].map(|stage| {
+            let execution: Execution = serde_json::from_value(scene.execution(stage)).unwrap();
+            assert!(execution.execution_arn.belongs_to(&execution.goal_id));
+            execution.status
+        });
+        assert_eq!(stages, [Status::Pending, Status::Running, Status::Succeeded]);
+        let ledgers: Vec<BatchLedger> =
+            scene.ledger().unwrap().into_iter().map(|row| serde_json::from_value(row).unwrap()).collect();
+        let actions: Vec<ActionId> = scene.actions().into_iter().cloned().collect();
+        assert_eq!((Tally::at_end(&actions, &ledgers).succeeded, ledgers.len()), (64, 8));
+    }
+
+    #[test]
+    fn the_batch_is_one_that_a_worker_takes() {
+        let message = Scene::new().unwrap().batch();
+        let batch = inbound::batch(message["Records"][0]["body"].as_str().unwrap()).unwrap();
+        assert_eq!(batch.action_ids.len(), ACTIONS_PER_BATCH);
+    }
+}
