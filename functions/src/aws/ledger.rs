@@ -1,6 +1,7 @@
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, ReturnValue, TransactWriteItem, Update};
+use futures_util::future::try_join_all;
 use goal_activity_core::goal::Action;
 use goal_activity_core::keys;
 use goal_activity_core::ledger::BatchLedger;
@@ -160,14 +161,17 @@ impl WorkLedger for Ledger {
 impl SealLedger for Ledger {
     async fn seal_ledger(&self, execution: &ExecutionArn, batches: u32) -> Outside<Vec<BatchLedger>> {
         let mut known = self.read_ledger(execution).await?;
-        let mut ledgers = Vec::new();
-        for index in 0..batches {
-            ledgers.push(match known.remove(&keys::batch(index)) {
-                Some(ledger) if ledger.sealed => ledger,
-                _ => self.seal_batch(execution, index).await?,
-            });
-        }
-        Ok(ledgers)
+        let sealed = (0..batches).map(|index| {
+            let known = known.remove(&keys::batch(index)).filter(|ledger| ledger.sealed);
+            async move {
+                match known {
+                    Some(ledger) => Ok(ledger),
+                    None => self.seal_batch(execution, index).await,
+                }
+            }
+        });
+        // Side by side: they are rows of their own, and somebody may be waiting for the end.
+        try_join_all(sealed).await
     }
 }
 

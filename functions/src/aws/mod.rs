@@ -4,6 +4,7 @@ mod archive;
 mod bus;
 mod capacity;
 mod claim;
+mod connection;
 mod dynamo;
 mod executions;
 mod goals;
@@ -16,13 +17,8 @@ mod tasks;
 mod topic;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use aws_smithy_http_client::{Builder, tls};
 use goal_activity_core::ports::Unavailable;
 use goal_activity_events::publisher::reason;
 
@@ -36,6 +32,7 @@ pub use archive::Archive;
 pub use bus::Bus;
 pub use capacity::Capacities;
 pub use claim::Claims;
+pub use connection::{Connection, connect};
 pub use executions::Executions;
 pub use goals::Goals;
 pub use ledger::Ledger;
@@ -44,48 +41,6 @@ pub use queue::Queue;
 pub use settle::Settlements;
 pub use tasks::Tasks;
 pub use topic::Topic;
-
-/// The way to AWS that all adapters of a process share.
-#[derive(Debug, Clone)]
-pub struct Connection {
-    sdk: SdkConfig,
-    dynamodb: aws_sdk_dynamodb::Client,
-}
-
-/// One HTTP connection pool and one set of credentials for all clients of a process, made once at start-up.
-///
-/// Calls are bounded: one that hangs is tried again after seconds and then given up, so that a function can still answer or
-/// give its messages back before its own timeout.
-pub async fn connect() -> Connection {
-    let http = Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https();
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(2))
-        .operation_attempt_timeout(Duration::from_secs(3))
-        .operation_timeout(Duration::from_secs(7))
-        .build();
-    let retries = RetryConfig::standard().with_max_attempts(5).with_initial_backoff(Duration::from_millis(50));
-    let sdk = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http)
-        .timeout_config(timeouts)
-        .retry_config(retries)
-        .load()
-        .await;
-    sdk.into()
-}
-
-impl Connection {
-    /// What other clients of this process are made from.
-    pub(crate) fn sdk(&self) -> &SdkConfig {
-        &self.sdk
-    }
-}
-
-/// For tools, which choose their region and credentials themselves.
-impl From<SdkConfig> for Connection {
-    fn from(sdk: SdkConfig) -> Self {
-        Self { dynamodb: dynamo::client(&sdk), sdk }
-    }
-}
 
 /// What `api` and `launch` have in common, wired to AWS.
 pub type AwsIntake = Intake<Goals, Tasks, Executions, Claims, SystemClock>;

@@ -94,6 +94,11 @@ pub fn log_level() -> String {
     var("LOG_LEVEL").unwrap_or_else(|_| "info".to_owned())
 }
 
+/// Where AWS is, when it is an emulator. The SDK's own name for it.
+pub fn endpoint_url() -> Option<String> {
+    var("AWS_ENDPOINT_URL").ok()
+}
+
 /// What becomes of spans.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tracing {
