@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
@@ -9,6 +10,7 @@ use clap::Args;
 use crate::process;
 use crate::project::{Project, cargo};
 use crate::step::step;
+use crate::zip::{LARGEST_ZIP, zipped};
 
 /// The newest C library that the functions may need: Lambda's `provided.al2023` has this one.
 const LAMBDA_GLIBC: (u32, u32) = (2, 34);
@@ -22,28 +24,38 @@ pub(crate) struct BuildArgs {
     target: String,
 }
 
+/// The profile of what goes to AWS: see the root `Cargo.toml`.
+const DEPLOYED: &str = "deploy";
+
 /// Builds the functions for this machine, where the emulator runs them as plain processes.
 pub(crate) fn build_for_here(project: &Project) -> Result<()> {
     let names = names(project)?;
     let _lock = project.lock()?;
     step("functions built", || {
-        process::quietly(cargo().args(build_arguments()).current_dir(&project.root))?;
+        process::quietly(&mut build(project, "release"))?;
         place(&names, &project.target.join("release"), &project.local_functions())
     })
+}
+
+/// Builds the functions for this machine just as they are built for AWS, and says in which folder they are.
+pub(crate) fn build_as_deployed(project: &Project) -> Result<PathBuf> {
+    step("functions built as for AWS", || process::quietly(&mut build(project, DEPLOYED)))?;
+    Ok(project.target.join(DEPLOYED))
 }
 
 /// Builds the functions for AWS and says where they are.
 pub(crate) fn build_for_aws(project: &Project, args: &BuildArgs) -> Result<()> {
     let names = names(project)?;
-    let mut build = cargo();
-    build.args(build_arguments()).args(["--target", &args.target]).current_dir(&project.root);
+    let mut build = build(project, DEPLOYED);
+    build.args(["--target", &args.target]);
     if let Some((variable, linker)) = cross_linker(&args.target) {
         build.env(variable, linker);
     }
     process::run(&mut build)?;
-    let binaries = project.target.join(&args.target).join("release");
+    let binaries = project.target.join(&args.target).join(DEPLOYED);
     for name in &names {
         check_glibc(&binaries.join(name))?;
+        check_zip(&binaries.join(name))?;
     }
     let folder = project.arm64_functions();
     place(&names, &binaries, &folder)?;
@@ -67,8 +79,11 @@ pub(crate) fn names(project: &Project) -> Result<Vec<String>> {
     Ok(names)
 }
 
-fn build_arguments() -> [&'static str; 5] {
-    ["build", "--release", "--package", "goal-activity-functions", "--bins"]
+fn build(project: &Project, profile: &str) -> Command {
+    let mut build = cargo();
+    build.args(["build", "--profile", profile, "--package", "goal-activity-functions", "--bins"]);
+    build.current_dir(&project.root);
+    build
 }
 
 /// Debian's cross compiler, unless somebody chose a linker.
@@ -110,6 +125,18 @@ fn check_glibc(binary: &Path) -> Result<()> {
     Ok(())
 }
 
+/// A function that has grown too large is seen here, before it makes cold starts slow.
+fn check_zip(binary: &Path) -> Result<()> {
+    let content = fs::read(binary).with_context(|| format!("cannot read {}", binary.display()))?;
+    let size = zipped(&content)?;
+    ensure!(
+        size <= LARGEST_ZIP,
+        "the zip of {} would have {size} bytes, more than {LARGEST_ZIP}: docs/PERFORMANCE.md tells what has made it large before",
+        binary.display()
+    );
+    Ok(())
+}
+
 /// The newest `GLIBC_x.y` among a binary's symbol versions.
 fn needed_glibc(binary: &[u8]) -> Option<(u32, u32)> {
     const MARK: &[u8] = b"GLIBC_";
@@ -132,6 +159,25 @@ mod tests {
         let binary = b"\0GLIBC_2.2.5\0GLIBC_2.34\0GLIBC_2.9\0GLIBC_PRIVATE\0";
         assert_eq!(needed_glibc(binary), Some((2, 34)));
         assert_eq!(needed_glibc(b"static"), None);
+    }
+
+    #[test]
+    fn a_function_that_is_too_large_is_not_for_aws() {
+        let folder = std::env::temp_dir().join(format!("xtask-zip-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let binary = folder.join("api");
+        // Nothing can be made smaller that looks random.
+        let mut state = 1_u64;
+        let noise = std::iter::repeat_with(|| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state.to_be_bytes()[0]
+        });
+        let noise: Vec<u8> = noise.take(LARGEST_ZIP).collect();
+        fs::write(&binary, &noise[..1_000]).unwrap();
+        check_zip(&binary).unwrap();
+        fs::write(&binary, &noise).unwrap();
+        assert!(check_zip(&binary).unwrap_err().to_string().contains("more than 4000000"));
+        fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]

@@ -29,6 +29,7 @@ mod tools;
 mod traces;
 mod up;
 mod user;
+mod zip;
 
 use std::process::ExitCode;
 

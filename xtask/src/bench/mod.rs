@@ -10,7 +10,6 @@ mod server;
 mod spawned;
 mod stats;
 mod worker;
-mod zip;
 
 use std::path::PathBuf;
 

@@ -36,8 +36,7 @@ struct Batches {
 
 /// Builds the worker as it is deployed and lets it work on batches of 8.
 pub(super) fn measure(project: &Project) -> Result<Vec<Section>> {
-    functions::build_for_here(project)?;
-    let program = Program { executable: project.local_functions().join("worker").join("bootstrap"), script: None };
+    let program = Program { executable: functions::build_as_deployed(project)?.join("worker"), script: None };
     let folder = RunFolder::new(project, "bench")?;
     let scene = Scene::new()?;
     let cloud = Cloud::start(&scene)?;
