@@ -8,6 +8,9 @@ mod openai;
 pub mod prompt;
 mod wire;
 
+#[cfg(test)]
+pub(crate) use wire::patient;
+
 use goal_activity_core::ports::{GenerateTasks, Generation, GenerationError, GenerationRequest};
 
 pub use bedrock::Bedrock;

@@ -28,7 +28,7 @@ pub(super) const MAX_RESPONSE: usize = 1024 * 1024;
 
 /// The SDK's settings for a client that asks an AI: it waits for an answer as long as that takes, up to [`AI_CALL`], and
 /// tries nothing again, since the worker counts the attempts. The connections are the process's own.
-pub(super) fn patient(sdk: &SdkConfig) -> SdkConfig {
+pub(crate) fn patient(sdk: &SdkConfig) -> SdkConfig {
     use aws_config::retry::RetryConfig;
     use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
     use aws_config::timeout::TimeoutConfig;

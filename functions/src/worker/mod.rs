@@ -16,6 +16,7 @@ mod report;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use futures_util::future::{join, try_join};
 use futures_util::stream::FuturesUnordered;
 use goal_activity_core::facts::Fact;
 use goal_activity_core::goal::Goal;
@@ -116,15 +117,19 @@ where
             return Ok(Work::Sealed);
         }
         let ledger = self.ledger.read_batch(&batch.execution_arn, batch.batch_index).await?;
-        Reporter::new(self, batch).report(&ledger).await;
-        self.answer(batch, &ledger, began).await?;
+        let mut reporter = Reporter::new(self, batch);
+        let ((), answered) = join(reporter.report(&ledger), self.answer(batch, &ledger, began)).await;
+        answered?;
         Ok(Work::Done)
     }
 
     /// Brings every action of the batch to an outcome. Those that have one already, from an earlier delivery of the same
     /// message, are left alone (promise P3).
     async fn work(&self, batch: &BatchMessage, began: Timestamp) -> Outside<Work> {
-        let Opened::Open(ledger) = self.ledger.open_batch(&batch.execution_arn, batch.batch_index).await? else {
+        // Side by side: nearly every batch needs both.
+        let opened = self.ledger.open_batch(&batch.execution_arn, batch.batch_index);
+        let (opened, goal) = try_join(opened, self.goals.load_goal(&batch.goal_id)).await?;
+        let Opened::Open(ledger) = opened else {
             return Ok(Work::Sealed);
         };
         let open: Vec<_> = batch.action_ids.iter().filter(|a| !ledger.outcomes.contains_key(*a)).collect();
@@ -132,7 +137,7 @@ where
         if open.is_empty() {
             return Ok(Work::Done);
         }
-        let goal = self.goals.load_goal(&batch.goal_id).await?.filter(|g| g.head.user_id == batch.user_id);
+        let goal = goal.filter(|g| g.head.user_id == batch.user_id);
         let all_time = Duration::from_secs(BATCH_SECONDS.into()).saturating_sub(DEADLINE_MARGIN);
         // Whatever its message says of when it was enqueued, a batch has no more time than any other.
         let time_left = batch.enqueued_at.plus(all_time).since(began).min(all_time);
