@@ -48,8 +48,8 @@ pub async fn connect() -> Connection {
     sdk.build().into()
 }
 
-/// Connections as all clients use them. The one connector that every function needs is made here, while Lambda still gives
-/// it a whole processor: it reads all root certificates. The SDK's own would do that once for every client.
+/// Connections as all clients use them. The one connector that every function needs is made here, once, before the first
+/// invocation: it reads all root certificates. The SDK's own would do that once for every client.
 fn http() -> SharedHttpClient {
     let ring = || tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
     let usual = HttpConnectorSettings::builder().connect_timeout(CONNECT).build();
