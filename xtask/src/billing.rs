@@ -1,82 +1,161 @@
 //! What a run used of what AWS bills, counted from what the emulator saw; nothing is calculated from the size of the goal.
 
-use std::collections::{BTreeMap, HashSet};
-use std::time::{Duration, Instant};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Result;
-use goal_activity_events::ExecutionArn;
+use goal_activity_events::{ExecutionArn, Timestamp};
 use serde_json::{Value, json};
 
 use crate::aws::{Aws, Service};
-use crate::calls::{self, PublishedEvent, Writes};
+use crate::calls::{self, Call, Caller, PublishedEvent, Units, Writes};
+use crate::history::{self, MachineUsage};
+use crate::logs::{self, Invocation};
 use crate::rules;
 use crate::stack::Stack;
 
+/// Runs by the clock whether or not there is a workflow, and is not counted as part of one.
+pub(crate) const BY_THE_CLOCK: &str = "reconcile";
 /// How long to wait at most until nothing is on its way any more.
 const SETTLE: Duration = Duration::from_secs(20);
-/// How the first line of an invocation begins.
-const BEGIN: &str = "START RequestId";
-/// The most that one look-up in a log returns.
-const LOG_PAGE: usize = 10_000;
+/// For how long nothing may have ended then.
+const QUIET: Duration = Duration::from_millis(750);
 /// How often to look.
 const PAUSE: Duration = Duration::from_millis(250);
+/// `EventBridge` and `SQS` count a request once for every 64 KiB.
+const CHUNK: usize = 64 * 1024;
 
 /// The units.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq)]
 pub(crate) struct Usage {
     /// From the histories.
     pub(crate) machine: MachineUsage,
-    /// Invocations by function.
-    pub(crate) invocations: BTreeMap<String, u64>,
+    /// By function, from their logs.
+    pub(crate) functions: BTreeMap<String, FunctionUsage>,
     /// Messages that rules put on queues.
     pub(crate) delivered: u64,
     /// Custom events by type.
     pub(crate) events: BTreeMap<String, u64>,
+    /// The same, a large one more than once.
+    pub(crate) event_chunks: u64,
+    /// Rows in requests.
     pub(crate) writes: Writes,
+    /// Request units of the tables, by who asked.
+    pub(crate) tables: BTreeMap<String, Units>,
+    /// Requests to queues by Lambda's pollers, that brought something, and by functions.
+    pub(crate) queue_requests: BTreeMap<String, u64>,
+    /// Other calls that cost something, by operation: `PutObject`, `GetObject`, `Publish`.
+    pub(crate) others: BTreeMap<String, u64>,
 }
 
-/// What the state machine did.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(crate) struct MachineUsage {
-    /// States entered, and attempts after the first at one: AWS bills both.
-    pub(crate) transitions: u64,
-    /// Messages sent to the batch queue.
-    pub(crate) messages: u64,
-    /// The statuses that AWS announces as events.
-    statuses: Vec<&'static str>,
+/// What a function used.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FunctionUsage {
+    pub(crate) invocations: u64,
+    /// Megabytes times milliseconds.
+    pub(crate) megabyte_ms: u64,
+    pub(crate) log_bytes: u64,
 }
 
-/// Counts what the executions used. Call it when `settled` says that nothing is on its way.
+impl Usage {
+    /// All invocations.
+    pub(crate) fn invocations(&self) -> u64 {
+        self.functions.values().map(|used| used.invocations).sum()
+    }
+
+    /// All request units of the tables.
+    pub(crate) fn units(&self) -> Units {
+        self.tables.values().fold(Units::default(), |sum, units| Units {
+            read: sum.read + units.read,
+            write: sum.write + units.write,
+            refused: sum.refused + units.refused,
+        })
+    }
+}
+
+/// Counts what the executions used, while only they ran. Call it when `settled` says that nothing is on its way.
 pub(crate) fn usage(aws: &Aws, stack: &Stack, executions: &[ExecutionArn]) -> Result<Usage> {
-    let published = calls::published_events(aws)?;
+    usage_since(aws, stack, executions, None)
+}
+
+/// The same of what has been since that moment. The calls are those since the recording began.
+pub(crate) fn usage_since(
+    aws: &Aws,
+    stack: &Stack,
+    executions: &[ExecutionArn],
+    since: Option<Timestamp>,
+) -> Result<Usage> {
+    let by_workflow = |call: &Call| !matches!(&call.by, Caller::Function(name) if name == BY_THE_CLOCK);
+    let calls: Vec<Call> = calls::recorded(aws)?.into_iter().filter(by_workflow).collect();
+    let mut invocations = logs::invocations(aws, since)?;
+    invocations.retain(|one| one.function != BY_THE_CLOCK);
     let mut machine = MachineUsage::default();
-    let mut events = published.clone();
+    let mut statuses = Vec::new();
     for execution in executions {
-        let used = machine_usage(&history(aws, execution)?);
-        events.extend(used.statuses.iter().map(|status| status_event(stack, execution, status)));
+        let used = history::machine_usage(&history::history(aws, execution)?);
+        statuses.extend(used.statuses.iter().map(|status| status_event(stack, execution, status)));
         machine.transitions += used.transitions;
         machine.messages += used.messages;
     }
+    let mut usage = Usage { machine, ..of_functions(&calls, &invocations) };
     let rules = rules::to_queues(aws, stack)?;
-    Ok(Usage {
-        machine,
-        invocations: invocations(aws)?,
-        delivered: events.iter().map(|event| rules::deliveries(&rules, event)).sum(),
-        events: calls::by_type(&published),
-        writes: calls::writes(aws)?,
-    })
+    let published = calls::published_events(&calls);
+    usage.delivered = published.iter().chain(&statuses).map(|event| rules::deliveries(&rules, event)).sum();
+    Ok(usage)
 }
 
-/// Waits until every queue is empty and no function was invoked for a while, and says whether that happened in time.
+/// What functions used, without what others did for them.
+pub(crate) fn of_functions(calls: &[Call], invocations: &[Invocation]) -> Usage {
+    let mut usage = Usage::default();
+    for invocation in invocations {
+        let used = usage.functions.entry(invocation.function.clone()).or_default();
+        used.invocations += 1;
+        used.megabyte_ms += invocation.megabytes * invocation.milliseconds;
+        used.log_bytes += invocation.log_bytes;
+    }
+    for call in calls {
+        let by = match &call.by {
+            Caller::Function(name) => name.as_str(),
+            Caller::Poller => "",
+            Caller::Somebody => continue,
+        };
+        match call.operation.as_str() {
+            "ReceiveMessage" | "DeleteMessageBatch" | "ChangeMessageVisibility" | "SendMessage" => {
+                let chunks = chunks(call.request["MessageBody"].as_str().map_or(0, str::len));
+                *usage.queue_requests.entry(call.operation.clone()).or_default() += chunks;
+            }
+            "PutObject" | "GetObject" | "Publish" => {
+                *usage.others.entry(call.operation.clone()).or_default() += 1;
+            }
+            _ => {}
+        }
+        if call.units != Units::default() {
+            let units = usage.tables.entry(by.to_owned()).or_default();
+            units.read += call.units.read;
+            units.write += call.units.write;
+            units.refused += call.units.refused;
+        }
+    }
+    let by_functions = || calls.iter().filter(|call| matches!(call.by, Caller::Function(_)));
+    let published = calls::published_events(by_functions());
+    usage.writes = calls::writes(by_functions());
+    usage.events = calls::by_type(&published);
+    usage.event_chunks = published.iter().map(|event| chunks(event.event.to_string().len())).sum();
+    usage
+}
+
+fn chunks(bytes: usize) -> u64 {
+    bytes.div_ceil(CHUNK).max(1) as u64
+}
+
+/// Waits until every queue is empty and no function has ended for a while, and says whether that happened in time.
 pub(crate) fn settled(aws: &Aws, stack: &Stack) -> Result<bool> {
     let deadline = Instant::now() + SETTLE;
-    let mut before = None;
     while Instant::now() < deadline {
-        let now = (waiting_messages(aws, stack)?, invocations(aws)?);
-        if now.0 == 0 && before.as_ref() == Some(&now) {
+        let recently = Timestamp::from(SystemTime::now()).minus(QUIET);
+        if waiting_messages(aws, stack)? == 0 && logs::invocations(aws, Some(recently))?.is_empty() {
             return Ok(true);
         }
-        before = Some(now);
         std::thread::sleep(PAUSE);
     }
     Ok(false)
@@ -93,135 +172,61 @@ fn waiting_messages(aws: &Aws, stack: &Stack) -> Result<u64> {
     Ok(waiting)
 }
 
-fn history(aws: &Aws, execution: &ExecutionArn) -> Result<Vec<Value>> {
-    let mut request = json!({"executionArn": execution.as_str(), "maxResults": 1000});
-    let mut events = Vec::new();
-    loop {
-        let mut page = aws.call(Service::StepFunctions, "GetExecutionHistory", &request)?;
-        events.extend(page["events"].as_array().cloned().unwrap_or_default());
-        let token = page["nextToken"].take();
-        if token.is_null() {
-            return Ok(events);
-        }
-        request["nextToken"] = token;
-    }
-}
-
-/// The emulator's history leaves out which states a Map's items enter, but not which tasks they schedule: those count here
-/// like retries, so that the sum is AWS's for every run without a lost batch.
-fn machine_usage(history: &[Value]) -> MachineUsage {
-    let kinds = || history.iter().filter_map(|event| event["type"].as_str());
-    let count = |matches: &dyn Fn(&str) -> bool| kinds().filter(|kind| matches(kind)).count() as u64;
-    let attempts = count(&|kind| kind == "TaskScheduled" || kind == "LambdaFunctionScheduled");
-    let retries = attempts.saturating_sub(count(&|kind| kind == "TaskStateEntered"));
-    // AWS says so in `resourceType`, the emulator in `resource`.
-    let to_queue = |event: &&Value| {
-        let task = &event["taskScheduledEventDetails"];
-        task["resourceType"] == "sqs" || task["resource"].as_str().is_some_and(|r| r.contains(":sqs:"))
-    };
-    let status = |kind| match kind {
-        "ExecutionStarted" => Some("RUNNING"),
-        "ExecutionSucceeded" => Some("SUCCEEDED"),
-        "ExecutionFailed" => Some("FAILED"),
-        "ExecutionTimedOut" => Some("TIMED_OUT"),
-        "ExecutionAborted" => Some("ABORTED"),
-        _ => None,
-    };
-    MachineUsage {
-        transitions: count(&|kind| kind.ends_with("StateEntered")) + retries,
-        messages: history.iter().filter(to_queue).count() as u64,
-        statuses: kinds().filter_map(status).collect(),
-    }
-}
-
 fn status_event(stack: &Stack, execution: &ExecutionArn, status: &str) -> PublishedEvent {
     let machine = stack.outputs.get("StateMachineArn");
     let detail = json!({"executionArn": execution.as_str(), "stateMachineArn": machine, "status": status});
-    let event =
+    let event: Value =
         json!({"source": "aws.states", "detail-type": "Step Functions Execution Status Change", "detail": detail});
     PublishedEvent { bus: "default".to_owned(), event }
-}
-
-/// How often each function was invoked: every invocation begins with a line in the function's log.
-fn invocations(aws: &Aws) -> Result<BTreeMap<String, u64>> {
-    let groups = aws.call(Service::Logs, "DescribeLogGroups", &json!({}))?;
-    let mut counts = BTreeMap::new();
-    for group in groups["logGroups"].as_array().into_iter().flatten() {
-        let name = group["logGroupName"].as_str().unwrap_or_default();
-        if let Some(function) = function_of(name) {
-            counts.insert(function, invocations_in(aws, name)?);
-        }
-    }
-    Ok(counts)
-}
-
-/// There are no page tokens: the next page begins with the time at which this one ended.
-fn invocations_in(aws: &Aws, group: &str) -> Result<u64> {
-    let mut request = json!({"logGroupName": group, "filterPattern": format!("\"{BEGIN}\""), "limit": LOG_PAGE});
-    let mut seen = HashSet::new();
-    loop {
-        let page = aws.call(Service::Logs, "FilterLogEvents", &request)?;
-        let events = page["events"].as_array().map_or(&[][..], Vec::as_slice);
-        // The emulator's pattern also matches both words in any other line.
-        let begins = events.iter().filter_map(|e| e["message"].as_str()).filter(|m| m.starts_with(BEGIN));
-        seen.extend(begins.map(str::to_owned));
-        let end = events.last().map_or(Value::Null, |event| event["timestamp"].clone());
-        if events.len() < LOG_PAGE || request["startTime"] == end {
-            return Ok(seen.len() as u64);
-        }
-        request["startTime"] = end;
-    }
-}
-
-/// Whose log it is: `/aws/.../FunctionsApiLogsB43A8217` belongs to `api`, the construct around `Logs`.
-fn function_of(log_group: &str) -> Option<String> {
-    let (path, _) = log_group.rsplit('/').next()?.rsplit_once("Logs")?;
-    Some(path[path.rfind(|c: char| c.is_ascii_uppercase())?..].to_lowercase())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn history_of(kinds: &[&str]) -> Vec<Value> {
-        kinds.iter().map(|kind| json!({"type": kind})).collect()
+    fn call(operation: &str, by: Caller, request: Value, units: Units) -> Call {
+        Call { operation: operation.to_owned(), by, request, units }
     }
 
     #[test]
-    fn every_state_entered_and_every_retry_is_a_transition() {
-        let mut history = history_of(&["ExecutionStarted", "PassStateEntered", "PassStateExited", "MapStateEntered"]);
-        for _ in 0..2 {
-            history.push(json!({"type": "TaskStateEntered"}));
-            history.push(json!({"type": "TaskScheduled", "taskScheduledEventDetails": {"resourceType": "sqs"}}));
-        }
-        history.extend(history_of(&["TaskFailed"]));
-        history.push(json!({"type": "TaskScheduled", "taskScheduledEventDetails": {"resourceType": "sqs"}}));
-        history.push(json!({"type": "TaskStateEntered"}));
-        history.push(json!({"type": "TaskScheduled", "taskScheduledEventDetails": {"resourceType": "lambda"}}));
-        history.extend(history_of(&["SucceedStateEntered", "ExecutionSucceeded"]));
-
-        let used = machine_usage(&history);
-        assert_eq!(used.transitions, 6 + 1, "pass, map, three tasks, succeed; one task was tried twice");
-        assert_eq!(used.messages, 3);
-        assert_eq!(used.statuses, ["RUNNING", "SUCCEEDED"]);
-    }
-
-    #[test]
-    fn tasks_inside_a_map_count_once_whether_or_not_their_states_are_recorded() {
-        let task = || json!({"type": "TaskScheduled", "taskScheduledEventDetails": {"resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken"}});
-        let emulator = vec![json!({"type": "MapStateEntered"}), task(), task()];
-        let mut aws = emulator.clone();
-        aws.extend(history_of(&["TaskStateEntered", "TaskStateEntered"]));
-        assert_eq!(machine_usage(&emulator).transitions, 3);
-        assert_eq!(machine_usage(&aws).transitions, 3);
-        assert_eq!(machine_usage(&aws).messages, 2);
-    }
-
-    #[test]
-    fn a_log_tells_whose_invocations_it_has() {
-        let function = |group| function_of(group).unwrap_or_default();
-        assert_eq!(function("/aws/cloudformation/GoalActivity/FunctionsApiLogsB43A8217"), "api");
-        assert_eq!(function("/aws/cloudformation/GoalActivity/WorkflowFinalizeLogs449647CC"), "finalize");
-        assert_eq!(function("/aws/vendedlogs/states/GoalActivity"), "");
+    fn what_functions_used_is_the_sum_of_their_invocations_and_calls() {
+        let worker = || Caller::Function("worker".to_owned());
+        let write = |write, refused| Units { read: 0.0, write, refused };
+        let event = json!({"Entries": [{"Source": "s", "DetailType": "T", "Detail": format!("{{\"x\":\"{}\"}}", "a".repeat(CHUNK))}]});
+        let calls = [
+            call("UpdateItem", worker(), json!({}), write(2.5, 0)),
+            call("TransactWriteItems", worker(), json!({"TransactItems": [{}, {}]}), write(4.0, 1)),
+            call(
+                "Query",
+                Caller::Function("launch".to_owned()),
+                json!({}),
+                Units { read: 1.5, write: 0.0, refused: 0 },
+            ),
+            call("PutEvents", worker(), event, Units::default()),
+            call("ChangeMessageVisibility", worker(), json!({}), Units::default()),
+            call("ReceiveMessage", Caller::Poller, json!({}), Units::default()),
+            call("ReceiveMessage", Caller::Poller, json!({}), Units::default()),
+            call("PutObject", worker(), json!({}), Units::default()),
+            call("UpdateItem", Caller::Somebody, json!({}), write(100.0, 0)),
+        ];
+        let invocation = Invocation {
+            function: "worker".to_owned(),
+            milliseconds: 100,
+            megabytes: 256,
+            log_bytes: 10,
+            lines: Vec::new(),
+        };
+        let used = of_functions(&calls, &[invocation.clone(), invocation]);
+        assert_eq!(used.invocations(), 2);
+        assert_eq!(used.functions["worker"], FunctionUsage { invocations: 2, megabyte_ms: 2 * 25_600, log_bytes: 20 });
+        assert_eq!(used.units(), Units { read: 1.5, write: 6.5, refused: 1 });
+        assert_eq!(used.tables["launch"].read, 1.5);
+        assert_eq!(used.writes, Writes { alone: 1, in_transactions: 2 });
+        assert_eq!(
+            used.queue_requests,
+            [("ChangeMessageVisibility".to_owned(), 1), ("ReceiveMessage".to_owned(), 2)].into()
+        );
+        assert_eq!(used.others, [("PutObject".to_owned(), 1)].into());
+        assert_eq!((used.events["T"], used.event_chunks), (1, 2), "65 KiB count twice");
     }
 }

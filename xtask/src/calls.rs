@@ -1,8 +1,9 @@
-//! The API calls that the emulator recorded, in the form of CloudTrail.
+//! The API calls that the emulator recorded, in the form of CloudTrail, with what `emulator.py` adds to them.
 
 use std::collections::{BTreeMap, HashSet};
 
 use anyhow::Result;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::aws::{Aws, Service};
@@ -11,8 +12,41 @@ use crate::aws::{Aws, Service};
 const PAGE: usize = 50;
 /// More than the distance between two neighbouring timestamps of today in floating point: pages overlap by it.
 const OVERLAP_SECONDS: f64 = 1e-6;
-/// The calls that write rows.
-const WRITES: [&str; 5] = ["PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"];
+
+/// A call that was made while recording was on.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Call {
+    /// Such as `PutItem`.
+    pub(crate) operation: String,
+    /// Who made it.
+    pub(crate) by: Caller,
+    /// Its parameters.
+    pub(crate) request: Value,
+    /// What `DynamoDB` would count for it.
+    pub(crate) units: Units,
+}
+
+/// Who makes calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// A function, by its short name.
+    Function(String),
+    /// Lambda itself, reading a queue for a function.
+    Poller,
+    /// This command, or a person.
+    Somebody,
+}
+
+/// Request units of `DynamoDB`: of reads by 4 KiB, half for those that need not be consistent; of writes by 1 KiB, with the
+/// indexes, and twice in a transaction.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(crate) struct Units {
+    pub(crate) read: f64,
+    pub(crate) write: f64,
+    /// How many writes were refused: they are counted with the least that they can cost.
+    pub(crate) refused: u64,
+}
 
 /// An event as its publisher sent it.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,40 +62,28 @@ pub(crate) struct Writes {
     pub(crate) in_transactions: u64,
 }
 
-/// The events that were published since the recording began.
-pub(crate) fn published_events(aws: &Aws) -> Result<Vec<PublishedEvent>> {
-    let requests = requests(aws, "PutEvents")?;
-    Ok(requests.iter().flat_map(entries).collect())
+#[derive(Deserialize, Default)]
+struct Billed {
+    #[serde(default)]
+    function: String,
+    #[serde(default)]
+    poller: bool,
+    #[serde(flatten)]
+    units: Units,
 }
 
-/// The rows that were written since the recording began.
-pub(crate) fn writes(aws: &Aws) -> Result<Writes> {
-    let mut writes = Writes::default();
-    for operation in WRITES {
-        for request in requests(aws, operation)? {
-            let rows = rows(operation, &request);
-            if operation == "TransactWriteItems" { writes.in_transactions += rows } else { writes.alone += rows }
-        }
-    }
-    Ok(writes)
-}
-
-/// The parameters of all recorded calls of an operation. There are no page tokens: the next page ends where this one began.
-fn requests(aws: &Aws, operation: &str) -> Result<Vec<Value>> {
+/// The calls since the recording began. There are no page tokens: the next page ends where this one began.
+pub(crate) fn recorded(aws: &Aws) -> Result<Vec<Call>> {
     let mut seen = HashSet::new();
-    let mut requests = Vec::new();
-    let mut query = json!({
-        "LookupAttributes": [{"AttributeKey": "EventName", "AttributeValue": operation}],
-        "MaxResults": PAGE,
-    });
+    let mut calls = Vec::new();
+    let mut query = json!({"MaxResults": PAGE});
     loop {
         let page = aws.call(Service::CloudTrail, "LookupEvents", &query)?;
         let events = page["Events"].as_array().map_or(&[][..], Vec::as_slice);
         let before = seen.len();
         for event in events {
             if seen.insert(event["EventId"].to_string()) {
-                let record: Value = serde_json::from_str(event["CloudTrailEvent"].as_str().unwrap_or("null"))?;
-                requests.push(record["requestParameters"].clone());
+                calls.push(call(&serde_json::from_str(event["CloudTrailEvent"].as_str().unwrap_or("null"))?));
             }
         }
         let oldest = events.last().and_then(|event| event["EventTime"].as_f64());
@@ -69,9 +91,46 @@ fn requests(aws: &Aws, operation: &str) -> Result<Vec<Value>> {
             Some(time) if events.len() == PAGE && seen.len() > before => {
                 query["EndTime"] = (time + OVERLAP_SECONDS).into();
             }
-            _ => return Ok(requests),
+            _ => return Ok(calls),
         }
     }
+}
+
+fn call(record: &Value) -> Call {
+    let request = record["requestParameters"].clone();
+    let billed = Billed::deserialize(&request["billed"]).unwrap_or_default();
+    let by = match function_of(&billed.function, "Function") {
+        _ if billed.poller => Caller::Poller,
+        Some(function) => Caller::Function(function),
+        None => Caller::Somebody,
+    };
+    Call { operation: record["eventName"].as_str().unwrap_or_default().to_owned(), by, request, units: billed.units }
+}
+
+/// Whose resource of that kind this is: the log group `.../FunctionsApiLogsB43A8217` belongs to `api`, the construct around
+/// `Logs`; so does the function `GoalActivity-FunctionsApiFunction3AC1-63057`.
+pub(crate) fn function_of(resource: &str, kind: &str) -> Option<String> {
+    let (path, _) = resource.rsplit('/').next()?.rsplit_once(kind)?;
+    Some(path[path.rfind(|c: char| c.is_ascii_uppercase())?..].to_lowercase())
+}
+
+/// The events that these calls published.
+pub(crate) fn published_events<'a>(calls: impl IntoIterator<Item = &'a Call>) -> Vec<PublishedEvent> {
+    let puts = calls.into_iter().filter(|call| call.operation == "PutEvents");
+    puts.flat_map(|call| entries(&call.request)).collect()
+}
+
+/// The rows that these calls wrote.
+pub(crate) fn writes<'a>(calls: impl IntoIterator<Item = &'a Call>) -> Writes {
+    calls.into_iter().fold(Writes::default(), |mut writes, call| {
+        let rows = rows(&call.operation, &call.request);
+        if call.operation == "TransactWriteItems" {
+            writes.in_transactions += rows
+        } else {
+            writes.alone += rows
+        }
+        writes
+    })
 }
 
 /// The events of one `PutEvents` request, in the form in which rules see them.
@@ -95,7 +154,8 @@ fn rows(operation: &str, request: &Value) -> u64 {
             let tables = request["RequestItems"].as_object().into_iter().flatten();
             tables.map(|(_, writes)| writes.as_array().map_or(0, Vec::len)).sum()
         }
-        _ => 1,
+        "PutItem" | "UpdateItem" | "DeleteItem" => 1,
+        _ => 0,
     };
     rows as u64
 }
@@ -119,6 +179,7 @@ mod tests {
         assert_eq!(rows("TransactWriteItems", &transaction), 3);
         assert_eq!(rows("BatchWriteItem", &json!({"RequestItems": {"a": [{}, {}], "b": [{}]}})), 3);
         assert_eq!(rows("UpdateItem", &json!({"TableName": "a"})), 1);
+        assert_eq!(rows("GetItem", &json!({"TableName": "a"})), 0);
     }
 
     #[test]
@@ -132,5 +193,29 @@ mod tests {
         assert_eq!(events[0].event, json!({"source": "a", "detail-type": "T", "detail": {"x": 1}}));
         assert_eq!(events[1].bus, "default");
         assert_eq!(by_type(&events), BTreeMap::from([("T".to_owned(), 2)]));
+    }
+
+    #[test]
+    fn a_call_tells_who_made_it_and_what_it_costs() {
+        let record = |billed: Value| {
+            call(&json!({"eventName": "UpdateItem", "requestParameters": {"TableName": "t", "billed": billed}}))
+        };
+        let by_worker =
+            record(json!({"function": "Stack-FunctionsWorkerFunction1A2B-C3D4", "write": 2.0, "refused": 1}));
+        assert_eq!(by_worker.by, Caller::Function("worker".to_owned()));
+        assert_eq!(by_worker.units, Units { read: 0.0, write: 2.0, refused: 1 });
+        assert_eq!(record(json!({"poller": true, "messages": 3})).by, Caller::Poller);
+        assert_eq!(record(json!({"function": ""})).by, Caller::Somebody);
+        assert_eq!(record(Value::Null).units, Units::default());
+    }
+
+    #[test]
+    fn a_resource_tells_whose_it_is() {
+        let of_log = |group| function_of(group, "Logs").unwrap_or_default();
+        assert_eq!(of_log("/aws/cloudformation/GoalActivity/FunctionsApiLogsB43A8217"), "api");
+        assert_eq!(of_log("/aws/cloudformation/GoalActivity/WorkflowFinalizeLogs449647CC"), "finalize");
+        assert_eq!(of_log("/aws/vendedlogs/states/GoalActivity"), "");
+        let function = function_of("GoalActivity-FunctionsProjectorFunction23EE08DD-63057CCF98EAC", "Function");
+        assert_eq!(function.as_deref(), Some("projector"));
     }
 }

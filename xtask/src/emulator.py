@@ -3,6 +3,7 @@
 emulator.py [--detached] MODULE|/PROGRAM [ARGUMENT...]
 """
 
+import json
 import os
 import runpy
 import signal
@@ -42,6 +43,91 @@ def close_gaps_in_iam() -> None:
     iam_actions.extract_resource_arn = resource_arn
 
 
+def tell_what_is_billed() -> None:
+    """Adds `billed` to the parameters of the calls that MiniStack records: which function called, and what DynamoDB would
+    count for it. Records as calls what Lambda's pollers do inside the emulator. Nothing of it while recording is off.
+    """
+    from contextvars import ContextVar
+
+    from ministack.services import cloudtrail, dynamodb, sqs, sts
+
+    of_this_call: ContextVar[dict] = ContextVar("billed", default={})
+    bytes_read: ContextVar[int] = ContextVar("bytes_read", default=0)
+
+    # MiniStack knows the units of writes, with the indexes. Of a query it takes one unit whatever it reads, so the page is
+    # measured as it is cut: before a filter or a projection, as DynamoDB counts.
+    cut_page, answer = dynamodb._paginate_evaluated_items, dynamodb.handle_request
+
+    def page(items: list, limit: object, table: dict, index: object = None) -> tuple:
+        cut, more = cut_page(items, limit, table, index)
+        views = [dynamodb._apply_index_projection(item, table, index) if index else item for item in cut]
+        bytes_read.set(sum(map(dynamodb._item_size_bytes, views)))
+        return cut, more
+
+    async def measured(method: str, path: str, headers: dict, body: bytes, query: dict) -> tuple:
+        if not cloudtrail._recording_enabled:
+            return await answer(method, path, headers, body, query)
+        operation = headers.get("x-amz-target", "").rpartition(".")[2]
+        request = json.loads(body or b"{}")
+        bytes_read.set(0)
+        asked = json.dumps({**request, "ReturnConsumedCapacity": "TOTAL"}).encode()
+        status, sent, text = await answer(method, path, headers, asked, query)
+        of_this_call.set(units(operation, request, status, json.loads(text or b"{}")))
+        return status, sent, text
+
+    def units(operation: str, request: dict, status: int, answered: dict) -> dict:
+        writes = {"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"}
+        if status != 200:
+            # A refused write costs as much as the row that is there, which the answer does not tell: one unit at least.
+            rows = len(request.get("TransactItems", ())) * 2 or 1
+            return {"write": rows, "refused": 1} if operation in writes and status == 400 else {}
+        if operation in writes:
+            consumed = answered.get("ConsumedCapacity", [])
+            tables = consumed if isinstance(consumed, list) else [consumed]
+            return {"write": sum(table["CapacityUnits"] for table in tables)}
+        if operation == "GetItem":
+            size = dynamodb._item_size_bytes(answered.get("Item", {}))
+        elif operation in {"Query", "Scan"}:
+            size = bytes_read.get()
+        else:
+            return {}
+        return {"read": max(1, -(-size // 4096)) * (1 if request.get("ConsistentRead") else 0.5)}
+
+    dynamodb._paginate_evaluated_items, dynamodb.handle_request = page, measured
+
+    # Every role's session is named as its function.
+    record = cloudtrail.record_event
+
+    def recorded(*, access_key_id: str, request_params: dict, **call: object) -> None:
+        session = sts._sessions.get(access_key_id) or {}
+        billed = {"function": session.get("Arn", "").rpartition("/")[2], **of_this_call.get()}
+        of_this_call.set({})
+        record(access_key_id=access_key_id, request_params={**request_params, "billed": billed}, **call)
+
+    cloudtrail.record_event = recorded
+
+    receive, delete = sqs._receive_messages_for_esm, sqs._delete_messages_for_esm
+
+    def poller_did(what: str, queue_url: str, messages: object) -> None:
+        if cloudtrail._recording_enabled and messages:
+            parameters = {"QueueUrl": queue_url, "billed": {"poller": True, "messages": len(messages)}}
+            record(
+                service="sqs", event_name=what, username="", access_key_id="", resources=[], region=sqs.get_region(),
+                request_id="", user_agent="", request_params=parameters, method="POST",
+            )
+
+    def received(queue_url: str, most: int) -> list:
+        messages = receive(queue_url, most)
+        poller_did("ReceiveMessage", queue_url, messages)
+        return messages
+
+    def deleted(queue_url: str, receipts: set) -> None:
+        delete(queue_url, receipts)
+        poller_did("DeleteMessageBatch", queue_url, receipts)
+
+    sqs._receive_messages_for_esm, sqs._delete_messages_for_esm = received, deleted
+
+
 arguments = sys.argv[1:]
 if arguments[0] == "--detached":
     arguments = arguments[1:]
@@ -58,4 +144,5 @@ sys.path.pop(0)
 sys.argv = arguments
 if arguments[0] == "ministack":
     close_gaps_in_iam()
+    tell_what_is_billed()
 runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)

@@ -86,9 +86,9 @@ pub(crate) fn billed(usage: &Usage, watched: u64, complete: bool) -> String {
         counts.map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join(", ")
     };
     let functions: Vec<(&String, u64)> = usage
-        .invocations
+        .functions
         .iter()
-        .map(|(name, count)| (name, if name == "api" { count.saturating_sub(watched) } else { *count }))
+        .map(|(name, used)| (name, used.invocations.saturating_sub(if name == "api" { watched } else { 0 })))
         .collect();
     let invocations: u64 = functions.iter().map(|(_, count)| count).sum();
     let events: u64 = usage.events.values().sum();
@@ -118,7 +118,11 @@ pub(crate) fn billed(usage: &Usage, watched: u64, complete: bool) -> String {
         (
             "table writes",
             writes,
-            format!("rows in recorded requests; {} in transactions, which count twice", usage.writes.in_transactions),
+            format!(
+                "rows in recorded requests, {} in transactions; by their size {:.0} write units",
+                usage.writes.in_transactions,
+                usage.units().write
+            ),
         ),
     ];
     let mut text = "Billed units of this run\n".to_owned();
@@ -126,7 +130,7 @@ pub(crate) fn billed(usage: &Usage, watched: u64, complete: bool) -> String {
         let _ = writeln!(text, "  {what:<20} {count:>6}  {source}");
     }
     text.push_str(
-        "Counted on the emulator. AWS batches messages differently, bills queues by request and rows by KiB.\n",
+        "Counted on the emulator, where AWS batches messages differently. Prices and more: cargo xtask bench units.\n",
     );
     if !complete {
         text.push_str("Something was still on its way when this was counted: the numbers are too low.\n");
@@ -137,7 +141,8 @@ pub(crate) fn billed(usage: &Usage, watched: u64, complete: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::calls::Writes;
+    use crate::billing::FunctionUsage;
+    use crate::calls::{Units, Writes};
     use crate::goal_file::GoalFile;
 
     fn status(name: &str, succeeded: u64) -> Status {
@@ -195,13 +200,20 @@ mod tests {
 
     #[test]
     fn requests_to_watch_a_run_are_not_part_of_it() {
+        let of = |invocations| FunctionUsage { invocations, ..FunctionUsage::default() };
         let usage = Usage {
-            invocations: [("api".to_owned(), 10), ("worker".to_owned(), 8)].into(),
+            functions: [("api".to_owned(), of(10)), ("worker".to_owned(), of(8))].into(),
             writes: Writes { alone: 3, in_transactions: 4 },
+            tables: [("worker".to_owned(), Units { write: 11.0, ..Units::default() })].into(),
             ..Usage::default()
         };
         let text = billed(&usage, 9, true);
         assert!(text.contains("function invocations      9  api 1, worker 8 (their logs, without 9"), "{text}");
-        assert!(text.contains("table writes              7  rows in recorded requests; 4 in transactions"), "{text}");
+        assert!(
+            text.contains(
+                "table writes              7  rows in recorded requests, 4 in transactions; by their size 11"
+            ),
+            "{text}"
+        );
     }
 }
