@@ -68,6 +68,21 @@ impl Aws {
         if text.is_empty() { Ok(Value::Null) } else { Ok(serde_json::from_str(&text)?) }
     }
 
+    /// Asks Lambda, whose protocol has paths instead of operations.
+    pub(crate) fn lambda(&self, method: &str, path: &str, body: &Value) -> Result<Value> {
+        let request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.endpoint))
+            .header("authorization", authorization("lambda"))
+            .body(body.to_string())?;
+        let mut answer = self.agent.run(request).with_context(|| format!("lambda {method} {path}"))?;
+        let text = answer.body_mut().read_to_string()?;
+        if !answer.status().is_success() {
+            bail!("lambda {method} {path}: {} {text}", answer.status());
+        }
+        Ok(serde_json::from_str(&text)?)
+    }
+
     /// Makes an S3 bucket.
     pub(crate) fn create_bucket(&self, name: &str) -> Result<()> {
         let url = format!("{}/{name}", self.endpoint);

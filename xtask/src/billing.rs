@@ -52,6 +52,8 @@ pub(crate) struct Usage {
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FunctionUsage {
     pub(crate) invocations: u64,
+    /// How long they ran together.
+    pub(crate) milliseconds: u64,
     /// Megabytes times milliseconds.
     pub(crate) megabyte_ms: u64,
     pub(crate) log_bytes: u64,
@@ -73,20 +75,11 @@ impl Usage {
     }
 }
 
-/// Counts what the executions used, while only they ran. Call it when `settled` says that nothing is on its way.
-pub(crate) fn usage(aws: &Aws, stack: &Stack, executions: &[ExecutionArn]) -> Result<Usage> {
-    usage_since(aws, stack, executions, None)
-}
-
-/// The same of what has been since that moment. The calls are those since the recording began.
-pub(crate) fn usage_since(
-    aws: &Aws,
-    stack: &Stack,
-    executions: &[ExecutionArn],
-    since: Option<Timestamp>,
-) -> Result<Usage> {
+/// Counts what the executions used, while only they ran: since that moment, or all there is. Call it when `settled` says that
+/// nothing is on its way.
+pub(crate) fn usage(aws: &Aws, stack: &Stack, executions: &[ExecutionArn], since: Option<Timestamp>) -> Result<Usage> {
     let by_workflow = |call: &Call| !matches!(&call.by, Caller::Function(name) if name == BY_THE_CLOCK);
-    let calls: Vec<Call> = calls::recorded(aws)?.into_iter().filter(by_workflow).collect();
+    let calls: Vec<Call> = calls::recorded(aws, since)?.into_iter().filter(by_workflow).collect();
     let mut invocations = logs::invocations(aws, since)?;
     invocations.retain(|one| one.function != BY_THE_CLOCK);
     let mut machine = MachineUsage::default();
@@ -96,6 +89,7 @@ pub(crate) fn usage_since(
         statuses.extend(used.statuses.iter().map(|status| status_event(stack, execution, status)));
         machine.transitions += used.transitions;
         machine.messages += used.messages;
+        machine.events += used.events;
     }
     let mut usage = Usage { machine, ..of_functions(&calls, &invocations) };
     let rules = rules::to_queues(aws, stack)?;
@@ -110,6 +104,7 @@ pub(crate) fn of_functions(calls: &[Call], invocations: &[Invocation]) -> Usage 
     for invocation in invocations {
         let used = usage.functions.entry(invocation.function.clone()).or_default();
         used.invocations += 1;
+        used.milliseconds += invocation.milliseconds;
         used.megabyte_ms += invocation.megabytes * invocation.milliseconds;
         used.log_bytes += invocation.log_bytes;
     }
@@ -152,6 +147,7 @@ fn chunks(bytes: usize) -> u64 {
 pub(crate) fn settled(aws: &Aws, stack: &Stack) -> Result<bool> {
     let deadline = Instant::now() + SETTLE;
     while Instant::now() < deadline {
+        #[allow(clippy::disallowed_methods, reason = "the emulator's log tells the time of this machine's clock")]
         let recently = Timestamp::from(SystemTime::now()).minus(QUIET);
         if waiting_messages(aws, stack)? == 0 && logs::invocations(aws, Some(recently))?.is_empty() {
             return Ok(true);
@@ -181,6 +177,7 @@ fn status_event(stack: &Stack, execution: &ExecutionArn, status: &str) -> Publis
 }
 
 #[cfg(test)]
+#[allow(clippy::float_cmp, reason = "few whole numbers and halves add up exactly")]
 mod tests {
     use super::*;
 
@@ -218,7 +215,10 @@ mod tests {
         };
         let used = of_functions(&calls, &[invocation.clone(), invocation]);
         assert_eq!(used.invocations(), 2);
-        assert_eq!(used.functions["worker"], FunctionUsage { invocations: 2, megabyte_ms: 2 * 25_600, log_bytes: 20 });
+        assert_eq!(
+            used.functions["worker"],
+            FunctionUsage { invocations: 2, milliseconds: 200, megabyte_ms: 2 * 25_600, log_bytes: 20 }
+        );
         assert_eq!(used.units(), Units { read: 1.5, write: 6.5, refused: 1 });
         assert_eq!(used.tables["launch"].read, 1.5);
         assert_eq!(used.writes, Writes { alone: 1, in_transactions: 2 });

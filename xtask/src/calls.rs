@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use anyhow::Result;
+use goal_activity_events::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -72,11 +73,17 @@ struct Billed {
     units: Units,
 }
 
-/// The calls since the recording began. There are no page tokens: the next page ends where this one began.
-pub(crate) fn recorded(aws: &Aws) -> Result<Vec<Call>> {
+/// The calls since that moment, or since the recording began. There are no page tokens: the next page ends where this one
+/// began.
+pub(crate) fn recorded(aws: &Aws, since: Option<Timestamp>) -> Result<Vec<Call>> {
     let mut seen = HashSet::new();
     let mut calls = Vec::new();
     let mut query = json!({"MaxResults": PAGE});
+    if let Some(since) = since {
+        #[allow(clippy::cast_precision_loss, reason = "milliseconds of today are far below 2^52")]
+        let seconds = since.as_millis() as f64 / 1000.0;
+        query["StartTime"] = seconds.into();
+    }
     loop {
         let page = aws.call(Service::CloudTrail, "LookupEvents", &query)?;
         let events = page["Events"].as_array().map_or(&[][..], Vec::as_slice);
@@ -122,15 +129,13 @@ pub(crate) fn published_events<'a>(calls: impl IntoIterator<Item = &'a Call>) ->
 
 /// The rows that these calls wrote.
 pub(crate) fn writes<'a>(calls: impl IntoIterator<Item = &'a Call>) -> Writes {
-    calls.into_iter().fold(Writes::default(), |mut writes, call| {
+    let mut writes = Writes::default();
+    for call in calls {
         let rows = rows(&call.operation, &call.request);
-        if call.operation == "TransactWriteItems" {
-            writes.in_transactions += rows
-        } else {
-            writes.alone += rows
-        }
-        writes
-    })
+        let sum = if call.operation == "TransactWriteItems" { &mut writes.in_transactions } else { &mut writes.alone };
+        *sum += rows;
+    }
+    writes
 }
 
 /// The events of one `PutEvents` request, in the form in which rules see them.

@@ -5,6 +5,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use clap::Args as ClapArgs;
 use goal_activity_core::goal::Goal;
+use goal_activity_core::limits::MAX_RUNNING_PER_USER;
 use goal_activity_events::ExecutionArn;
 
 use crate::api::Api;
@@ -14,13 +15,9 @@ use crate::progress::{self, Run};
 use crate::project::Project;
 use crate::report;
 use crate::sample::Experiment;
-use crate::stack::Credentials;
 use crate::step::{note, step};
 use crate::traces;
 use crate::user::{self, SignedIn};
-
-/// How many goals one user has running at the same time: more of them belong to several users, as in life.
-const GOALS_PER_USER: usize = 10;
 
 /// What to show.
 #[derive(Debug, ClapArgs)]
@@ -41,8 +38,8 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
     let local = start_local(project, &folder.path)?;
 
     let (users, goals) = step("goal stored, user signed in", || {
-        let users = sign_in(&local, files.len().div_ceil(GOALS_PER_USER))?;
-        let owners = users.iter().flat_map(|user| std::iter::repeat_n(user, GOALS_PER_USER));
+        let users = user::sign_in_several(&local.aws, &local.stack, files.len().div_ceil(MAX_RUNNING_PER_USER))?;
+        let owners = users.iter().flat_map(|user| std::iter::repeat_n(user, MAX_RUNNING_PER_USER));
         let goals = files.into_iter().zip(owners).enumerate();
         let goals =
             goals.map(|(n, (file, owner))| file.into_goal(format!("goal-{}", n + 1).parse()?, owner.id.clone()));
@@ -64,7 +61,7 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
     let settled = billing::settled(&local.aws, &local.stack)?;
     local.aws.record_calls(false)?;
     let executions: Vec<ExecutionArn> = runs.iter().map(|run| run.execution.clone()).collect();
-    let usage = billing::usage(&local.aws, &local.stack, &executions)?;
+    let usage = billing::usage(&local.aws, &local.stack, &executions, None)?;
     let statuses: Vec<_> = runs.iter().filter_map(|run| run.status.as_ref()).collect();
     println!("\n{}", report::outcome(&statuses, time));
     if let (Some(goal), Some(run)) = (goals.first(), runs.first()) {
@@ -85,19 +82,8 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
     Ok(())
 }
 
-fn sign_in(local: &Local, count: usize) -> Result<Vec<SignedIn>> {
-    let known = &local.stack.user;
-    let mut users = vec![user::sign_in(&local.aws, &local.stack, known)?];
-    for number in 2..=count {
-        let next = Credentials { username: format!("demo-{number}@example.com"), ..known.clone() };
-        user::create(&local.aws, &local.stack, &next)?;
-        users.push(user::sign_in(&local.aws, &local.stack, &next)?);
-    }
-    Ok(users)
-}
-
 fn start<'a>(api: &Api, goals: &[Goal], users: &'a [SignedIn]) -> Result<Vec<Run<'a>>> {
-    let owners = users.iter().flat_map(|user| std::iter::repeat_n(user, GOALS_PER_USER));
+    let owners = users.iter().flat_map(|user| std::iter::repeat_n(user, MAX_RUNNING_PER_USER));
     let start = |(goal, user): (&Goal, &'a SignedIn)| {
         let goal = goal.head.goal_id.clone();
         let execution = api.start(&user.token, &goal)?;

@@ -13,6 +13,8 @@ pub(crate) struct MachineUsage {
     pub(crate) transitions: u64,
     /// Messages sent to the batch queue.
     pub(crate) messages: u64,
+    /// Lines of its history.
+    pub(crate) events: u64,
     /// The statuses that AWS announces as events.
     pub(crate) statuses: Vec<&'static str>,
 }
@@ -50,6 +52,7 @@ pub(crate) fn machine_usage(history: &[Value]) -> MachineUsage {
     MachineUsage {
         transitions: count(&|kind| kind.ends_with("StateEntered")) + retries,
         messages: history.iter().filter(|event| sends_batch(event)).count() as u64,
+        events: history.len() as u64,
         statuses: kinds().filter_map(status).collect(),
     }
 }

@@ -1,6 +1,7 @@
 //! The goals of a demo: a sample one or the user's own, as many and as difficult as an experiment wants them.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
@@ -47,6 +48,12 @@ impl Experiment {
             Language::Ja => include_str!("../goals/sample.ja.json"),
             Language::En => include_str!("../goals/sample.en.json"),
         })
+    }
+
+    /// The sample goal, so often, cut to so many actions, with an AI that takes so long.
+    pub(crate) fn of(goals: u16, actions: u8, latency: Duration) -> Self {
+        let latency_ms = u32::try_from(latency.as_millis()).unwrap_or(u32::MAX);
+        Self { lang: Language::Ja, goal_file: None, goals, actions: Some(actions), fail_rate: 0.0, latency_ms }
     }
 
     /// Whether every action should get its tasks.

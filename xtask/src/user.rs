@@ -29,6 +29,17 @@ pub(crate) fn create(aws: &Aws, stack: &Stack, user: &Credentials) -> Result<()>
     Ok(())
 }
 
+/// Signs in the user of the stack, and as many more that it makes.
+pub(crate) fn sign_in_several(aws: &Aws, stack: &Stack, count: usize) -> Result<Vec<SignedIn>> {
+    let mut users = vec![sign_in(aws, stack, &stack.user)?];
+    for number in 2..=count {
+        let next = Credentials { username: format!("demo-{number}@example.com"), ..stack.user.clone() };
+        create(aws, stack, &next)?;
+        users.push(sign_in(aws, stack, &next)?);
+    }
+    Ok(users)
+}
+
 /// Signs in with name and password.
 pub(crate) fn sign_in(aws: &Aws, stack: &Stack, user: &Credentials) -> Result<SignedIn> {
     let request = json!({

@@ -2,7 +2,12 @@
 //! results of a run.
 
 mod cloud;
+mod fixed;
 mod functions;
+mod load;
+mod memory;
+mod price;
+mod read_model;
 mod report;
 mod runtime;
 mod scene;
@@ -10,6 +15,10 @@ mod server;
 mod spawned;
 mod stats;
 mod worker;
+mod stage;
+mod statistics;
+mod units;
+mod workflow;
 
 use std::path::PathBuf;
 
@@ -27,6 +36,8 @@ pub(crate) struct BenchArgs {
     /// Also write the results to this file, as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    #[command(flatten)]
+    load: load::Size,
 }
 
 /// A part of the measurements, in the order in which they are made.
@@ -36,13 +47,22 @@ enum Part {
     Functions,
     /// The worker: what it adds to the time of the AI
     Worker,
+    /// A workflow: how long it takes beside its AI
+    Workflow,
+    /// A workflow: what AWS bills for it
+    Units,
+    /// Many workflows at once: whether all end, how fast, in how much memory
+    Load,
 }
 
 impl Part {
-    fn measure(self, project: &Project) -> Result<Vec<Section>> {
+    fn measure(self, project: &Project, args: &BenchArgs) -> Result<Vec<Section>> {
         match self {
             Self::Functions => functions::measure(project),
             Self::Worker => worker::measure(project),
+            Self::Workflow => workflow::measure(project),
+            Self::Units => units::measure(project),
+            Self::Load => load::measure(project, &args.load),
         }
     }
 }
@@ -52,7 +72,7 @@ pub(crate) fn run(project: &Project, args: &BenchArgs) -> Result<()> {
     let parts = args.part.map_or_else(|| Part::value_variants().to_vec(), |part| vec![part]);
     let mut report = Report::begin();
     for part in parts {
-        for section in part.measure(project)? {
+        for section in part.measure(project, args)? {
             println!("{}", section.table());
             report.sections.push(section);
         }

@@ -1,0 +1,110 @@
+//! The memory of the emulator and of the functions it runs, looked at while something runs. By Linux's `/proc`; elsewhere
+//! nothing is seen.
+
+use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::ScopedJoinHandle;
+use std::time::Duration;
+
+use nix::unistd::Pid;
+
+use super::statistics::median;
+
+/// How often to look.
+const EVERY: Duration = Duration::from_millis(500);
+/// What the emulator calls the file that a function runs.
+const FUNCTION: &str = "bootstrap";
+
+/// What is resident at one moment, in megabytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Sample {
+    /// The emulator itself, with everything that it stores.
+    pub(super) emulator: f64,
+    /// The largest function.
+    pub(super) largest_function: f64,
+    /// All functions together, and how many run.
+    pub(super) functions: f64,
+    pub(super) processes: f64,
+}
+
+/// Looks at a process group until it is told to stop.
+pub(super) fn watch<'scope>(
+    scope: &'scope std::thread::Scope<'scope, '_>,
+    group: Pid,
+    stop: &'scope AtomicBool,
+) -> ScopedJoinHandle<'scope, Vec<Sample>> {
+    scope.spawn(move || {
+        let mut samples = Vec::new();
+        while !stop.load(Ordering::Relaxed) {
+            samples.extend(sample(group));
+            std::thread::sleep(EVERY);
+        }
+        samples
+    })
+}
+
+/// The median of the first third and of the last third.
+pub(super) fn thirds(samples: &[Sample], of: impl Fn(&Sample) -> f64) -> Option<(f64, f64)> {
+    let third = samples.len().div_ceil(3);
+    let of_some = |some: &[Sample]| median(&some.iter().map(&of).collect::<Vec<_>>());
+    Some((of_some(samples.get(..third)?)?, of_some(samples.get(samples.len() - third..)?)?))
+}
+
+fn sample(group: Pid) -> Option<Sample> {
+    let mut sample = Sample::default();
+    for entry in fs::read_dir("/proc").ok()?.flatten() {
+        let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        let Some((name, in_group, pages)) = process(&stat) else { continue };
+        if in_group != group.as_raw() {
+            continue;
+        }
+        let megabytes = pages * PAGE_BYTES / 1e6;
+        if name == FUNCTION {
+            sample.functions += megabytes;
+            sample.processes += 1.0;
+            sample.largest_function = sample.largest_function.max(megabytes);
+        } else {
+            sample.emulator += megabytes;
+        }
+    }
+    Some(sample)
+}
+
+/// Of every Linux on x86-64, and of most on arm64.
+const PAGE_BYTES: f64 = 4096.0;
+
+/// A process's name, its group, and its resident pages: the fields 2, 5 and 24 of `/proc/<pid>/stat`.
+fn process(stat: &str) -> Option<(&str, i32, f64)> {
+    // A name may hold anything, also spaces and parentheses.
+    let (name, rest) = stat.split_once('(')?.1.rsplit_once(')')?;
+    let fields: Vec<&str> = rest.split_whitespace().collect();
+    Some((name, fields.get(2)?.parse().ok()?, fields.get(21)?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_read_whatever_its_name() {
+        let rest = "S 1 964 964 0 -1 4194560 5 0 0 0 1 2 3 4 20 0 8 0 99 1000000 3100 18446744073709551615 1";
+        assert_eq!(process(&format!("12 (boot) strap) {rest}")), Some(("boot) strap", 964, 3100.0)));
+        assert_eq!(process("12 (cut"), None);
+    }
+
+    #[test]
+    fn memory_is_compared_between_the_first_and_the_last_third() {
+        let samples: Vec<Sample> = [1.0, 2.0, 3.0, 50.0, 60.0, 70.0, 7.0, 8.0, 9.0]
+            .map(|emulator| Sample { emulator, ..Sample::default() })
+            .to_vec();
+        assert_eq!(thirds(&samples, |s| s.emulator), Some((2.0, 8.0)));
+        assert_eq!(thirds(&[], |s: &Sample| s.emulator), None);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_memory_of_a_group_is_seen() {
+        let seen = sample(nix::unistd::getpgrp()).unwrap();
+        assert!(seen.emulator > 1.0, "{seen:?}");
+    }
+}

@@ -1,0 +1,96 @@
+//! The deployed pipeline with users and goals, as the parts of a bench need it.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::{Context, Result, bail};
+use goal_activity_core::goal::Goal;
+use goal_activity_core::limits::MAX_RUNNING_PER_USER;
+use goal_activity_events::{ExecutionArn, Timestamp};
+use serde_json::json;
+
+use super::read_model::{self, Execution};
+use crate::api::Api;
+use crate::local::{Local, RunFolder};
+use crate::project::Project;
+use crate::sample::Experiment;
+use crate::user::{self, SignedIn};
+
+/// How often to look whether something has ended. Looking is not free: it is the same emulator.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The present moment, to tell what comes from what was before.
+#[allow(clippy::disallowed_methods, reason = "the emulator's logs and records tell the time of this machine's clock")]
+pub(crate) fn now() -> Timestamp {
+    SystemTime::now().into()
+}
+
+/// The pipeline on this machine, for the time of a bench.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    pub(crate) local: Local,
+    pub(crate) api: Api,
+    users: Vec<SignedIn>,
+    made: usize,
+    // After the pipeline, whose files are in it.
+    _folder: RunFolder,
+}
+
+impl Stage {
+    /// Deploys it, with so many users.
+    pub(crate) fn new(project: &Project, name: &str, users: usize) -> Result<Self> {
+        let folder = RunFolder::new(project, name)?;
+        let local = Local::start(project, &folder.path)?;
+        let users = user::sign_in_several(&local.aws, &local.stack, users)?;
+        let api = Api::at(&local.stack.api_url);
+        Ok(Self { local, api, users, made: 0, _folder: folder })
+    }
+
+    /// Lets so many workers run at once. `MiniStack` has 5 for a queue without a limit, where AWS goes on to 1,000.
+    pub(crate) fn allow_workers(&self, at_once: u32) -> Result<()> {
+        let queue = self.local.stack.output("BatchQueueUrl")?.rsplit('/').next().context("no queue in its URL")?;
+        let path = "/2015-03-31/event-source-mappings/";
+        let all = self.local.aws.lambda("GET", path, &json!({}))?;
+        let mut all = all["EventSourceMappings"].as_array().into_iter().flatten();
+        let mapping = all
+            .find(|mapping| mapping["EventSourceArn"].as_str().is_some_and(|arn| arn.ends_with(&format!(":{queue}"))))
+            .and_then(|mapping| mapping["UUID"].as_str())
+            .context("nothing reads the batch queue")?;
+        let limit = json!({"ScalingConfig": {"MaximumConcurrency": at_once}});
+        self.local.aws.lambda("PUT", &format!("{path}{mapping}"), &limit).map(drop)
+    }
+
+    /// Stores new goals with so many actions each; every user owns as many as may run at once.
+    pub(crate) fn goals(&mut self, count: u16, actions: u8, latency: Duration) -> Result<Vec<Goal>> {
+        let files = Experiment::of(count, actions, latency).goals()?;
+        let owners = self.users.iter().flat_map(|user| std::iter::repeat_n(user, MAX_RUNNING_PER_USER));
+        let mut goals = Vec::new();
+        for (file, owner) in files.into_iter().zip(owners) {
+            self.made += 1;
+            goals.push(file.into_goal(format!("goal-{}", self.made).parse()?, owner.id.clone())?);
+        }
+        self.local.seed(&goals)?;
+        Ok(goals)
+    }
+
+    /// Starts a goal's activity over HTTP, as its owner.
+    pub(crate) fn start(&self, goal: &Goal) -> Result<ExecutionArn> {
+        let owner =
+            self.users.iter().find(|user| user.id == goal.head.user_id).context("the goal has no owner here")?;
+        self.api.start(&owner.token, &goal.head.goal_id)
+    }
+
+    /// Waits until the execution has ended and everything about it is done.
+    pub(crate) fn ended(&self, execution: &ExecutionArn, within: Duration) -> Result<Execution> {
+        let deadline = Instant::now() + within;
+        loop {
+            let found = read_model::find(&self.local.aws, &self.local.stack, execution)?;
+            if found.is_done() {
+                return Ok(found);
+            }
+            if Instant::now() > deadline {
+                bail!("{execution} is still {} after {} s", found.status, within.as_secs());
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+}

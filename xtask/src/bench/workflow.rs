@@ -1,0 +1,192 @@
+//! `cargo xtask bench workflow`: how long a workflow of 64 actions takes beside its AI, and where that time goes.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use goal_activity_core::limits::{MAX_ACTIONS, MAX_BATCHES};
+use goal_activity_events::{ExecutionArn, Timestamp};
+use serde_json::Value;
+
+use super::report::{Figure, Section};
+use super::stage::{Stage, now};
+use super::statistics::percentile;
+use crate::billing;
+use crate::history;
+use crate::logs::{self, Invocation};
+use crate::project::Project;
+
+const COMMAND: &str = "cargo xtask bench workflow";
+/// How long the AI takes for an action, in the order of the columns.
+const AI: [Duration; 3] = [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(5)];
+/// How often each is run.
+const RUNS: usize = 5;
+/// How long a run may take.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// The goal, for the time beside the AI.
+const OVERHEAD_MS: f64 = 1_000.0;
+
+/// The steps of a run, each with the milliseconds that it took after the one before.
+const STEPS: [&str; 6] = [
+    "accepted to launched",
+    "to the last batch sent",
+    "to the last batch begun",
+    "to the last batch answered, without the AI",
+    "to the ledger sealed",
+    "to the end recorded",
+];
+
+/// When the steps of one run were done, in milliseconds since it was accepted.
+#[derive(Debug, PartialEq)]
+struct Run {
+    steps: [f64; 6],
+    /// The time of the AI in the batch in which it was slowest: a batch's actions run side by side, and so do the batches.
+    ai: f64,
+}
+
+impl Run {
+    fn total(&self) -> f64 {
+        self.steps[5]
+    }
+
+    fn overhead(&self) -> f64 {
+        self.total() - self.ai
+    }
+
+    /// How long each step took, the AI's time taken out of the one that has it.
+    fn durations(&self) -> [f64; 6] {
+        let before = |step: usize| if step == 0 { 0.0 } else { self.steps[step - 1] };
+        std::array::from_fn(|step| self.steps[step] - before(step) - if step == 3 { self.ai } else { 0.0 })
+    }
+}
+
+/// Runs it several times for each AI, all batches at once.
+pub(super) fn measure(project: &Project) -> Result<Vec<Section>> {
+    let mut stage = Stage::new(project, "bench-workflow", 1)?;
+    stage.allow_workers(MAX_BATCHES)?;
+    let cold = run(&mut stage, Duration::ZERO)?;
+    let mut by_ai = Vec::new();
+    for ai in AI {
+        by_ai.push((0..RUNS).map(|_| run(&mut stage, ai)).collect::<Result<Vec<_>>>()?);
+    }
+    Ok(vec![section(&cold, &by_ai)])
+}
+
+fn section(cold: &Run, by_ai: &[Vec<Run>]) -> Section {
+    let titles = AI.map(|ai| format!("AI {} s", ai.as_secs()));
+    let columns = titles.iter().map(String::as_str).chain(["first run, AI 0 s"]);
+    let mut section = Section::new("A workflow of 64 actions beside its AI", COMMAND, columns);
+    let ms = |value: Option<f64>| value.map(|value| Figure::new(value, "ms"));
+    let mut row = |what: &str, of: &dyn Fn(&Run) -> f64, share: f64, goal: Option<f64>| {
+        let runs = by_ai.iter().map(|runs| percentile(&runs.iter().map(of).collect::<Vec<_>>(), share));
+        let figures = runs.map(|value| ms(value).map(|figure| goal.map_or(figure, |goal| figure.at_most(goal))));
+        section.row(what, figures.chain([ms(Some(of(cold)))]).collect::<Vec<_>>());
+    };
+    row("total, median", &Run::total, 0.5, None);
+    row("AI in the slowest batch, median", &|run| run.ai, 0.5, None);
+    row("beside the AI, median", &Run::overhead, 0.5, Some(OVERHEAD_MS));
+    row("beside the AI, worst", &Run::overhead, 1.0, Some(OVERHEAD_MS));
+    for (step, what) in STEPS.into_iter().enumerate() {
+        row(&format!("  {what}"), &|run| run.durations()[step], 0.5, None);
+    }
+    section
+        .note(format!("{RUNS} runs of each, one after the other. From the claim of the goal to the end in the table."));
+    section.note("The first run starts the processes of all functions.");
+    section.note(format!(
+        "{MAX_BATCHES} workers at once, as AWS has them; MiniStack has 5 for a queue that sets no limit, and makes two waves of it."
+    ));
+    section
+}
+
+fn run(stage: &mut Stage, ai: Duration) -> Result<Run> {
+    let actions = u8::try_from(MAX_ACTIONS)?;
+    let goals = stage.goals(1, actions, ai)?;
+    let goal = goals.first().context("no goal was made")?;
+    let since = now();
+    let execution = stage.start(goal)?;
+    let ended = stage.ended(&execution, PATIENCE)?;
+    ensure!(ended.succeeded(), "{execution} ended as {}", ended.status);
+    ensure!(billing::settled(&stage.local.aws, &stage.local.stack)?, "something is still on its way");
+    let history = history::history(&stage.local.aws, &execution)?;
+    let invocations = logs::invocations(&stage.local.aws, Some(since))?;
+    steps(ended.start_date, &execution, &history, &invocations)
+}
+
+/// When the steps were done, by the functions' logs and the execution's history.
+fn steps(accepted: Timestamp, execution: &ExecutionArn, history: &[Value], logs: &[Invocation]) -> Result<Run> {
+    let own: Vec<&Value> =
+        logs.iter().flat_map(|one| &one.lines).filter(|line| line["executionArn"] == execution.as_str()).collect();
+    let after = |at: Timestamp| millis(at.since(accepted));
+    let last = |message: &str| {
+        let lines = own.iter().filter(|line| line["message"] == message);
+        let times = lines.filter_map(|line| line["timestamp"].as_str()?.parse::<Timestamp>().ok());
+        times.max().map(after).with_context(|| format!("no function logged \"{message}\" about {execution}"))
+    };
+    let sent =
+        history.iter().filter(|event| history::sends_batch(event)).filter_map(|event| event["timestamp"].as_f64());
+    #[allow(clippy::cast_possible_truncation, reason = "seconds of today")]
+    let sent = sent.map(|seconds| Timestamp::from_millis((seconds * 1000.0) as i64)).max();
+    let sent = sent.context("the history has no batch that was sent")?;
+    let mut ai: BTreeMap<u64, f64> = BTreeMap::new();
+    for line in own.iter().filter(|line| line["message"] == "action saved") {
+        let slowest = ai.entry(line["batchIndex"].as_u64().unwrap_or_default()).or_default();
+        *slowest = slowest.max(line["durationMs"].as_f64().unwrap_or_default());
+    }
+    Ok(Run {
+        steps: [
+            last("launched")?,
+            after(sent),
+            last("batch begun")?,
+            last("batch answered")?,
+            last("ledger sealed")?,
+            last("workflow ended")?,
+        ],
+        ai: ai.into_values().fold(0.0, f64::max),
+    })
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
+#[cfg(test)]
+#[allow(clippy::float_cmp, reason = "few whole numbers and halves add up exactly")]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_time_beside_the_ai_is_told_step_by_step() {
+        let arn: ExecutionArn =
+            "arn:aws:states:us-east-1:000000000000:execution:goal-activity:goal-1-1".parse().unwrap();
+        let accepted: Timestamp = "2026-11-25T12:00:00.000Z".parse().unwrap();
+        let at = |ms: i64| Timestamp::from_millis(accepted.as_millis() + ms).to_string();
+        let line =
+            |ms: i64, message: &str| json!({"timestamp": at(ms), "message": message, "executionArn": arn.as_str()});
+        let saved = |batch: u64, ms: f64| json!({"message": "action saved", "executionArn": arn.as_str(), "batchIndex": batch, "durationMs": ms});
+        let of_another = json!({"timestamp": at(9_000), "message": "workflow ended", "executionArn": "another"});
+        let lines = vec![
+            line(50, "launched"),
+            line(120, "batch begun"),
+            line(150, "batch begun"),
+            saved(0, 1_001.0),
+            saved(0, 900.0),
+            saved(1, 1_004.0),
+            line(1_250, "batch answered"),
+            line(1_300, "ledger sealed"),
+            line(1_400, "workflow ended"),
+            of_another,
+        ];
+        let logs = [Invocation { lines, ..Invocation::default() }];
+        #[allow(clippy::cast_precision_loss, reason = "a time of today")]
+        let sent = (accepted.as_millis() + 100) as f64 / 1000.0;
+        let history = [json!({"timestamp": sent, "taskScheduledEventDetails": {"resourceType": "sqs"}})];
+
+        let run = steps(accepted, &arn, &history, &logs).unwrap();
+        assert_eq!((run.total(), run.ai, run.overhead()), (1_400.0, 1_004.0, 396.0));
+        assert_eq!(run.durations(), [50.0, 50.0, 50.0, 96.0, 50.0, 100.0]);
+
+        let error = steps(accepted, &arn, &history, &[]).unwrap_err().to_string();
+        assert!(error.starts_with("no function logged \"launched\""), "{error}");
+    }
+}
