@@ -132,6 +132,12 @@ fn section(size: &Size, ran: &Ran, samples: &[Sample]) -> Result<Section> {
     thirds("the largest function", &|sample| sample.largest_function, Some(FLAT));
     thirds("all functions", &|sample| sample.functions, Some(FLAT));
     thirds("the emulator", &|sample| sample.emulator, None);
+    let cores = |of: &dyn Fn(&Sample) -> f64| Some((of(samples.last()?) - of(samples.first()?)) / seconds);
+    for (what, used) in
+        [("the emulator", cores(&|s| s.emulator_seconds)), ("functions", cores(&|s| s.function_seconds))]
+    {
+        section.row(format!("processors used by {what}"), [used.map(|used| Figure::new(used, ""))]);
+    }
     let processes = samples.iter().map(|sample| sample.processes).fold(0.0, f64::max);
     section.row("function processes, at most", [Some(Figure::new(processes, ""))]);
     section.note("The emulator keeps rows, histories and logs in memory: it grows by what it stores, as tables do.");

@@ -1,5 +1,5 @@
-//! The memory of the emulator and of the functions it runs, looked at while something runs. By Linux's `/proc`; elsewhere
-//! nothing is seen.
+//! What the emulator and the functions it runs need of this machine, looked at while something runs. By Linux's `/proc`;
+//! elsewhere nothing is seen.
 
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +15,7 @@ const EVERY: Duration = Duration::from_millis(500);
 /// What the emulator calls the file that a function runs.
 const FUNCTION: &str = "bootstrap";
 
-/// What is resident at one moment, in megabytes.
+/// What is resident at one moment, in megabytes, and the time of processors that was used until then, in seconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Sample {
     /// The emulator itself, with everything that it stores.
@@ -25,6 +25,8 @@ pub(super) struct Sample {
     /// All functions together, and how many run.
     pub(super) functions: f64,
     pub(super) processes: f64,
+    pub(super) emulator_seconds: f64,
+    pub(super) function_seconds: f64,
 }
 
 /// Looks at a process group until it is told to stop.
@@ -54,17 +56,19 @@ fn sample(group: Pid) -> Option<Sample> {
     let mut sample = Sample::default();
     for entry in fs::read_dir("/proc").ok()?.flatten() {
         let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
-        let Some((name, in_group, pages)) = process(&stat) else { continue };
-        if in_group != group.as_raw() {
+        let Some(Process { name, group: its_group, ticks, pages }) = process(&stat) else { continue };
+        if its_group != group.as_raw() {
             continue;
         }
-        let megabytes = pages * PAGE_BYTES / 1e6;
+        let (megabytes, seconds) = (pages * PAGE_BYTES / 1e6, ticks / TICKS_PER_SECOND);
         if name == FUNCTION {
+            sample.function_seconds += seconds;
             sample.functions += megabytes;
             sample.processes += 1.0;
             sample.largest_function = sample.largest_function.max(megabytes);
         } else {
             sample.emulator += megabytes;
+            sample.emulator_seconds += seconds;
         }
     }
     Some(sample)
@@ -72,13 +76,26 @@ fn sample(group: Pid) -> Option<Sample> {
 
 /// Of every Linux on x86-64, and of most on arm64.
 const PAGE_BYTES: f64 = 4096.0;
+/// In which Linux tells processes' times, on all machines of today.
+const TICKS_PER_SECOND: f64 = 100.0;
 
-/// A process's name, its group, and its resident pages: the fields 2, 5 and 24 of `/proc/<pid>/stat`.
-fn process(stat: &str) -> Option<(&str, i32, f64)> {
+#[derive(Debug, PartialEq)]
+struct Process<'a> {
+    name: &'a str,
+    group: i32,
+    /// Of the processors, in its own code and in the system's.
+    ticks: f64,
+    /// Resident.
+    pages: f64,
+}
+
+/// The fields 2, 5, 14, 15 and 24 of `/proc/<pid>/stat`.
+fn process(stat: &str) -> Option<Process<'_>> {
     // A name may hold anything, also spaces and parentheses.
     let (name, rest) = stat.split_once('(')?.1.rsplit_once(')')?;
     let fields: Vec<&str> = rest.split_whitespace().collect();
-    Some((name, fields.get(2)?.parse().ok()?, fields.get(21)?.parse().ok()?))
+    let number = |field: usize| fields.get(field - 3)?.parse::<f64>().ok();
+    Some(Process { name, group: fields.get(2)?.parse().ok()?, ticks: number(14)? + number(15)?, pages: number(24)? })
 }
 
 #[cfg(test)]
@@ -87,8 +104,9 @@ mod tests {
 
     #[test]
     fn a_process_is_read_whatever_its_name() {
-        let rest = "S 1 964 964 0 -1 4194560 5 0 0 0 1 2 3 4 20 0 8 0 99 1000000 3100 18446744073709551615 1";
-        assert_eq!(process(&format!("12 (boot) strap) {rest}")), Some(("boot) strap", 964, 3100.0)));
+        let rest = "S 1 964 964 0 -1 4194560 5 0 0 0 10 20 3 4 20 0 8 0 99 1000000 3100 18446744073709551615 1";
+        let read = Process { name: "boot) strap", group: 964, ticks: 30.0, pages: 3100.0 };
+        assert_eq!(process(&format!("12 (boot) strap) {rest}")), Some(read));
         assert_eq!(process("12 (cut"), None);
     }
 

@@ -1,6 +1,5 @@
 //! `cargo xtask bench workflow`: how long a workflow of 64 actions takes beside its AI, and where that time goes.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -40,7 +39,8 @@ const STEPS: [&str; 6] = [
 #[derive(Debug, PartialEq)]
 struct Run {
     steps: [f64; 6],
-    /// The time of the AI in the batch in which it was slowest: a batch's actions run side by side, and so do the batches.
+    /// The time of the AI: of one action, since a batch's actions run side by side, and so do the batches. It is what the
+    /// offline generator was told. What the worker notes is longer: an answer waits while another is being saved.
     ai: f64,
 }
 
@@ -83,7 +83,6 @@ fn section(cold: &Run, by_ai: &[Vec<Run>]) -> Section {
         section.row(what, figures.chain([ms(Some(of(cold)))]).collect::<Vec<_>>());
     };
     row("total, median", &Run::total, 0.5, None);
-    row("AI in the slowest batch, median", &|run| run.ai, 0.5, None);
     row("beside the AI, median", &Run::overhead, 0.5, Some(OVERHEAD_MS));
     row("beside the AI, worst", &Run::overhead, 1.0, Some(OVERHEAD_MS));
     for (step, what) in STEPS.into_iter().enumerate() {
@@ -91,7 +90,7 @@ fn section(cold: &Run, by_ai: &[Vec<Run>]) -> Section {
     }
     section
         .note(format!("{RUNS} runs of each, one after the other. From the claim of the goal to the end in the table."));
-    section.note("The first run starts the processes of all functions.");
+    section.note("The first run starts the processes of all functions. MiniStack waits 150 ms before an execution's first state.");
     section.note(format!(
         "{MAX_BATCHES} workers at once, as AWS has them; MiniStack has 5 for a queue that sets no limit, and makes two waves of it."
     ));
@@ -109,11 +108,17 @@ fn run(stage: &mut Stage, ai: Duration) -> Result<Run> {
     ensure!(billing::settled(&stage.local.aws, &stage.local.stack)?, "something is still on its way");
     let history = history::history(&stage.local.aws, &execution)?;
     let invocations = logs::invocations(&stage.local.aws, Some(since))?;
-    steps(ended.start_date, &execution, &history, &invocations)
+    steps(ai, ended.start_date, &execution, &history, &invocations)
 }
 
 /// When the steps were done, by the functions' logs and the execution's history.
-fn steps(accepted: Timestamp, execution: &ExecutionArn, history: &[Value], logs: &[Invocation]) -> Result<Run> {
+fn steps(
+    ai: Duration,
+    accepted: Timestamp,
+    execution: &ExecutionArn,
+    history: &[Value],
+    logs: &[Invocation],
+) -> Result<Run> {
     let own: Vec<&Value> =
         logs.iter().flat_map(|one| &one.lines).filter(|line| line["executionArn"] == execution.as_str()).collect();
     let after = |at: Timestamp| millis(at.since(accepted));
@@ -127,11 +132,6 @@ fn steps(accepted: Timestamp, execution: &ExecutionArn, history: &[Value], logs:
     #[allow(clippy::cast_possible_truncation, reason = "seconds of today")]
     let sent = sent.map(|seconds| Timestamp::from_millis((seconds * 1000.0) as i64)).max();
     let sent = sent.context("the history has no batch that was sent")?;
-    let mut ai: BTreeMap<u64, f64> = BTreeMap::new();
-    for line in own.iter().filter(|line| line["message"] == "action saved") {
-        let slowest = ai.entry(line["batchIndex"].as_u64().unwrap_or_default()).or_default();
-        *slowest = slowest.max(line["durationMs"].as_f64().unwrap_or_default());
-    }
     Ok(Run {
         steps: [
             last("launched")?,
@@ -141,7 +141,7 @@ fn steps(accepted: Timestamp, execution: &ExecutionArn, history: &[Value], logs:
             last("ledger sealed")?,
             last("workflow ended")?,
         ],
-        ai: ai.into_values().fold(0.0, f64::max),
+        ai: millis(ai),
     })
 }
 
@@ -163,15 +163,11 @@ mod tests {
         let at = |ms: i64| Timestamp::from_millis(accepted.as_millis() + ms).to_string();
         let line =
             |ms: i64, message: &str| json!({"timestamp": at(ms), "message": message, "executionArn": arn.as_str()});
-        let saved = |batch: u64, ms: f64| json!({"message": "action saved", "executionArn": arn.as_str(), "batchIndex": batch, "durationMs": ms});
         let of_another = json!({"timestamp": at(9_000), "message": "workflow ended", "executionArn": "another"});
         let lines = vec![
             line(50, "launched"),
             line(120, "batch begun"),
             line(150, "batch begun"),
-            saved(0, 1_001.0),
-            saved(0, 900.0),
-            saved(1, 1_004.0),
             line(1_250, "batch answered"),
             line(1_300, "ledger sealed"),
             line(1_400, "workflow ended"),
@@ -182,11 +178,11 @@ mod tests {
         let sent = (accepted.as_millis() + 100) as f64 / 1000.0;
         let history = [json!({"timestamp": sent, "taskScheduledEventDetails": {"resourceType": "sqs"}})];
 
-        let run = steps(accepted, &arn, &history, &logs).unwrap();
-        assert_eq!((run.total(), run.ai, run.overhead()), (1_400.0, 1_004.0, 396.0));
-        assert_eq!(run.durations(), [50.0, 50.0, 50.0, 96.0, 50.0, 100.0]);
+        let run = steps(Duration::from_secs(1), accepted, &arn, &history, &logs).unwrap();
+        assert_eq!((run.total(), run.ai, run.overhead()), (1_400.0, 1_000.0, 400.0));
+        assert_eq!(run.durations(), [50.0, 50.0, 50.0, 100.0, 50.0, 100.0]);
 
-        let error = steps(accepted, &arn, &history, &[]).unwrap_err().to_string();
+        let error = steps(Duration::ZERO, accepted, &arn, &history, &[]).unwrap_err().to_string();
         assert!(error.starts_with("no function logged \"launched\""), "{error}");
     }
 }
