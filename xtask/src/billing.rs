@@ -189,7 +189,8 @@ mod tests {
     fn what_functions_used_is_the_sum_of_their_invocations_and_calls() {
         let worker = || Caller::Function("worker".to_owned());
         let write = |write, refused| Units { read: 0.0, write, refused };
-        let event = json!({"Entries": [{"Source": "s", "DetailType": "T", "Detail": format!("{{\"x\":\"{}\"}}", "a".repeat(CHUNK))}]});
+        let detail = json!({"x": "a".repeat(CHUNK)}).to_string();
+        let event = json!({"Entries": [{"Source": "s", "DetailType": "T", "Detail": detail}]});
         let calls = [
             call("UpdateItem", worker(), json!({}), write(2.5, 0)),
             call("TransactWriteItems", worker(), json!({"TransactItems": [{}, {}]}), write(4.0, 1)),

@@ -60,8 +60,9 @@ def tell_what_is_billed() -> None:
 
     def page(items: list, limit: object, table: dict, index: object = None) -> tuple:
         cut, more = cut_page(items, limit, table, index)
-        views = [dynamodb._apply_index_projection(item, table, index) if index else item for item in cut]
-        bytes_read.set(sum(map(dynamodb._item_size_bytes, views)))
+        if cloudtrail._recording_enabled:
+            views = [dynamodb._apply_index_projection(item, table, index) if index else item for item in cut]
+            bytes_read.set(sum(map(dynamodb._item_size_bytes, views)))
         return cut, more
 
     async def measured(method: str, path: str, headers: dict, body: bytes, query: dict) -> tuple:

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use goal_activity_core::goal::Goal;
 use goal_activity_core::limits::MAX_RUNNING_PER_USER;
 use goal_activity_events::{ExecutionArn, Timestamp};
@@ -61,6 +61,8 @@ impl Stage {
 
     /// Stores new goals with so many actions each; every user owns as many as may run at once.
     pub(crate) fn goals(&mut self, count: u16, actions: u8, latency: Duration) -> Result<Vec<Goal>> {
+        let room = self.users.len() * MAX_RUNNING_PER_USER;
+        ensure!(usize::from(count) <= room, "{} users may run {room} goals at once, not {count}", self.users.len());
         let files = Experiment::of(count, actions, latency).goals()?;
         let owners = self.users.iter().flat_map(|user| std::iter::repeat_n(user, MAX_RUNNING_PER_USER));
         let mut goals = Vec::new();

@@ -38,17 +38,29 @@ struct Item {
     units: fn(&Usage) -> f64,
     /// Whether it is an estimate: the emulator does not show it.
     estimated: bool,
+    /// How many of it the largest workflow may need.
+    at_most: Option<f64>,
 }
 
 const fn counted(what: &'static str, price: Price, units: fn(&Usage) -> f64) -> Item {
-    Item { what, price, units, estimated: false }
+    Item { what, price, units, estimated: false, at_most: None }
+}
+
+impl Item {
+    const fn estimated(self) -> Self {
+        Self { estimated: true, ..self }
+    }
+
+    const fn at_most(self, goal: f64) -> Self {
+        Self { at_most: Some(goal), ..self }
+    }
 }
 
 /// All of it. Free: what Step Functions tells on the default bus, delivery by rules, calls of Step Functions' API.
 const ITEMS: [Item; 16] = [
     counted("HTTP requests", price::HTTP_REQUEST, |used| whole(used.functions.get("api").map_or(0, |f| f.invocations))),
-    counted("state transitions", price::TRANSITION, |used| whole(used.machine.transitions)),
-    counted("invocations", price::INVOCATION, |used| whole(used.invocations())),
+    counted("state transitions", price::TRANSITION, |used| whole(used.machine.transitions)).at_most(TRANSITIONS),
+    counted("invocations", price::INVOCATION, |used| whole(used.invocations())).at_most(INVOCATIONS),
     counted("GB-seconds", price::GB_SECOND, gb_seconds),
     counted("messages sent by rules and states", price::QUEUE_REQUEST, |used| {
         whole(used.machine.messages + used.delivered)
@@ -64,8 +76,8 @@ const ITEMS: [Item; 16] = [
     counted("log bytes of functions", price::LOG_BYTE, |used| {
         whole(used.functions.values().map(|f| f.log_bytes).sum())
     }),
-    Item { what: "log bytes of AWS itself", price: price::LOG_BYTE, units: aws_log_bytes, estimated: true },
-    Item { what: "traces", price: price::TRACE, units: |used| whole(used.invocations()), estimated: true },
+    counted("log bytes of AWS itself", price::LOG_BYTE, aws_log_bytes).estimated(),
+    counted("traces", price::TRACE, |used| whole(used.invocations())).estimated(),
 ];
 
 /// Runs a workflow of each size, and what runs by the clock.
@@ -105,13 +117,8 @@ fn of_a_workflow(usages: &[Usage], ai_second: f64) -> Section {
     let mut section = Section::new("Billed units and price of one workflow", COMMAND, columns);
     for item in &ITEMS {
         let units: Vec<f64> = usages.iter().map(item.units).collect();
-        let goal = match item.what {
-            "state transitions" => Some(TRANSITIONS),
-            "invocations" => Some(INVOCATIONS),
-            _ => None,
-        };
         let mut figures: Vec<_> = units.iter().map(|units| Figure::new(*units, "")).collect();
-        if let (Some(goal), Some(of_largest)) = (goal, figures.last_mut()) {
+        if let (Some(goal), Some(of_largest)) = (item.at_most, figures.last_mut()) {
             *of_largest = of_largest.at_most(goal);
         }
         let (fixed, per_batch) = line(&units);
@@ -134,7 +141,7 @@ fn of_a_workflow(usages: &[Usage], ai_second: f64) -> Section {
     );
     let price = price::GB_SECOND.of(ai_second);
     section.note(format!(
-        "The AI's own price is apart. For each second that it takes, 64 actions need {ai_second:.2} GB-seconds more: {price:.6} USD."
+        "The AI's own price is apart. Each second that it takes costs {ai_second:.2} GB-seconds more: {price:.6} USD."
     ));
     section.note(format!(
         "{} writes were refused; they are counted with the least that they can cost.",

@@ -90,9 +90,10 @@ fn section(cold: &Run, by_ai: &[Vec<Run>]) -> Section {
     }
     section
         .note(format!("{RUNS} runs of each, one after the other. From the claim of the goal to the end in the table."));
-    section.note("The first run starts the processes of all functions. MiniStack waits 150 ms before an execution's first state.");
+    section.note("The first run starts the processes of all functions.");
+    section.note("MiniStack waits 150 ms before an execution's first state.");
     section.note(format!(
-        "{MAX_BATCHES} workers at once, as AWS has them; MiniStack has 5 for a queue that sets no limit, and makes two waves of it."
+        "{MAX_BATCHES} workers at once, as on AWS; by itself MiniStack has 5 for a queue, and makes two waves of it."
     ));
     section
 }
