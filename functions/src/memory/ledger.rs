@@ -48,7 +48,7 @@ impl WorkLedger for World {
     async fn task_positions(&self, goal: &GoalId, action: &Action) -> Outside<Vec<String>> {
         let state = self.call("task_positions").await?;
         let prefix = keys::tasks_of(action.position);
-        let of_action = state.tasks.values().filter(|t| t.goal_id == *goal && t.position.starts_with(&prefix));
+        let of_action = state.tasks_of(goal).filter(|t| t.position.starts_with(&prefix));
         Ok(of_action.map(|t| t.position.clone()).collect())
     }
 }

@@ -91,6 +91,14 @@ pub struct State {
     pub outages: VecDeque<&'static str>,
 }
 
+impl State {
+    /// The tasks of a goal, in their order.
+    fn tasks_of(&self, goal: &GoalId) -> impl Iterator<Item = &Task> {
+        let from = (goal.clone(), String::new());
+        self.tasks.range(from..).take_while(move |((g, _), _)| g == goal).map(|(_, task)| task)
+    }
+}
+
 impl World {
     /// What is in the world.
     pub fn state(&self) -> MutexGuard<'_, State> {
@@ -142,15 +150,14 @@ impl LoadGoalHead for World {
 impl ActionsWithTasks for World {
     async fn actions_with_tasks(&self, goal: &GoalId) -> Outside<HashSet<ActionId>> {
         let state = self.call("actions_with_tasks").await?;
-        Ok(state.tasks.values().filter(|t| t.goal_id == *goal).map(|t| t.action_id.clone()).collect())
+        Ok(state.tasks_of(goal).map(|t| t.action_id.clone()).collect())
     }
 }
 
 impl ListTasks for World {
     async fn list_tasks(&self, goal: &GoalId, after: Option<&str>, limit: u16) -> Outside<TaskPage> {
         let state = self.call("list_tasks").await?;
-        let of_goal = state.tasks.values().filter(|t| t.goal_id == *goal);
-        let rest: Vec<_> = of_goal.filter(|t| after.is_none_or(|a| t.position.as_str() > a)).collect();
+        let rest: Vec<_> = state.tasks_of(goal).filter(|t| after.is_none_or(|a| t.position.as_str() > a)).collect();
         let tasks: Vec<_> = rest.iter().take(limit.into()).map(|t| (*t).clone()).collect();
         let last = tasks.last().filter(|_| rest.len() > tasks.len()).map(|t| t.position.clone());
         Ok(TaskPage { tasks, last })

@@ -12,6 +12,7 @@ use tokio::time::sleep;
 use crate::check;
 use crate::lambda::Run;
 use crate::profile::Mood;
+use crate::scale::load;
 use crate::world::Sim;
 
 /// What every answer takes, and what that costs: so that sums that miss a part show.
@@ -55,6 +56,9 @@ pub(crate) async fn generate(
     request: GenerationRequest<'_>,
 ) -> Result<Generation, GenerationError> {
     run.alive().await;
+    if sim.account.is_some() {
+        return load::generate(sim).await;
+    }
     let (goal, action) = (&request.goal.goal_id, &request.action.action_id);
     let script = sim.core().scripts[&(goal.clone(), action.clone())];
     check::asked(sim, run, action);

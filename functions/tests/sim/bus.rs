@@ -16,6 +16,8 @@ use tokio::time::sleep;
 
 use crate::flaw::Flaw;
 use crate::queues::{Queue, send};
+use crate::scale::account;
+use crate::scale::quotas::Quota;
 use crate::world::Sim;
 
 /// An event in few words, for the trace.
@@ -81,6 +83,7 @@ fn to_queue(sim: &Sim, queue: Queue, body: String) {
         let sim = sim.clone();
         tokio::task::spawn_local(async move {
             sleep(delay + Duration::from_millis(1)).await;
+            account::hold_back(&sim, Quota::RuleInvocations, 1.0).await;
             send(&sim, queue, &body);
             sim.core().busy -= 1;
         });

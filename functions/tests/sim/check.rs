@@ -59,6 +59,10 @@ pub(crate) type Found = Vec<(&'static str, String)>;
 
 /// Checks everything that a write about this workflow may have touched.
 pub(crate) fn observe(sim: &Sim, arn: &ExecutionArn, write: &Write<'_>) {
+    if sim.account.is_some() {
+        // Thousands at once, of which nothing is done twice or lost: what is checked there is how they end.
+        return;
+    }
     let mut found = Found::new();
     {
         let state = sim.tables.state();
@@ -347,7 +351,7 @@ pub(crate) fn started(sim: &Sim, input: &ExecutionInput) {
 
 /// The AI is asked.
 pub(crate) fn asked(sim: &Sim, run: &Run, action: &ActionId) {
-    let Some(arn) = run.subject() else { return };
+    let Some(arn) = run.subject().filter(|_| sim.account.is_none()) else { return };
     if run.has_outcome_of(action) {
         sim.violated("P10", format!("{} asks for {action}, whose outcome it knows", arn.name()));
     }

@@ -29,6 +29,8 @@ use tokio::time::sleep;
 
 use crate::ai::PRICES;
 use crate::ports::Ports;
+use crate::queues::Queue;
+use crate::scale::account;
 use crate::world::Sim;
 
 /// A function, with its timeout of `infra/lib/functions.ts` and `workflow.ts`.
@@ -45,6 +47,18 @@ pub(crate) enum Function {
 impl Function {
     pub(crate) const ALL: [Self; 6] =
         [Self::Api, Self::Launch, Self::Worker, Self::Finalize, Self::Projector, Self::Reconcile];
+
+    /// For how long it is tried to invoke it when there is no room: a poller holds on to its messages for as long as these
+    /// are hidden (Lambda developer guide, "Backoff strategy for failed invocations").
+    fn is_waited_for(self) -> Duration {
+        match self {
+            Self::Api => Duration::ZERO,
+            Self::Launch => Queue::Launch.visibility(),
+            Self::Worker => Queue::Batch.visibility(),
+            Self::Projector => Queue::Projection.visibility(),
+            Self::Finalize | Self::Reconcile => self.timeout(),
+        }
+    }
 
     pub(crate) fn timeout(self) -> Duration {
         Duration::from_secs(match self {
@@ -170,6 +184,8 @@ pub(crate) async fn invoke<T>(
     dies_after: Option<Duration>,
     work: impl FnOnce(Ports) -> Work<T>,
 ) -> Option<T> {
+    // Held until the end. A call of the API is not waited for.
+    let Ok(_place) = account::place_to_run(sim, function.is_waited_for()).await else { return None };
     sim.core().in_flight += 1;
     let run = Run::new(sim, function, subject);
     sleep(sim.some_millis(2, 60)).await;

@@ -13,6 +13,7 @@ use goal_activity_core::outcome::End;
 use goal_activity_core::ports::{Answered, ExecutionInput, Machine};
 use goal_activity_events::{ActionId, BatchMessage, ExecutionArn, TaskToken, Timestamp, Version};
 use goal_activity_functions::finalize::FinalizeAnswer;
+use goal_activity_functions::memory::samples;
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 
@@ -21,6 +22,8 @@ use crate::check;
 use crate::flaw::{self, Flaw};
 use crate::lambda::{self, Function, invoke};
 use crate::queues::{Queue, send};
+use crate::scale::account;
+use crate::scale::quotas::Quota;
 use crate::world::Sim;
 
 /// The state machine's `TimeoutSeconds`.
@@ -37,6 +40,9 @@ pub(crate) const FINALIZE_RETRIES: (u32, u64) = (2, 2);
 pub(crate) const ANSWERED: &str = "batches answered";
 /// How long `DescribeExecution` may be behind.
 const BEHIND: i64 = 2_000;
+/// How many states an execution enters besides those that are modelled: two before its batches, and two after `SaveResults`.
+const BEFORE: f64 = 2.0;
+const AFTER: f64 = 2.0;
 
 /// All executions.
 #[derive(Default)]
@@ -67,6 +73,11 @@ impl Machines {
         self.0.get(arn)?.ended.map(|(_, at)| at)
     }
 
+    /// Forgets an execution that has ended.
+    pub(crate) fn forget(&mut self, arn: &ExecutionArn) {
+        self.0.remove(arn);
+    }
+
     pub(crate) fn inputs(&self) -> impl Iterator<Item = &ExecutionInput> {
         self.0.values().map(|run| &run.input)
     }
@@ -95,7 +106,7 @@ pub(crate) fn start(sim: &Sim, input: &ExecutionInput) {
     tokio::task::spawn_local(async move {
         sleep(WORKFLOW).await;
         // As on an emulator that knows no timeout: the reconciler overrules it.
-        let runs = timed.core().machines.0[&timed_arn].ended.is_none();
+        let runs = timed.core().machines.0.get(&timed_arn).is_some_and(|run| run.ended.is_none());
         if runs && timed.goes_wrong(timed.profile.no_timeout, "an execution does not time out") {
             return;
         }
@@ -125,8 +136,9 @@ fn batch(sim: &Sim, input: &ExecutionInput, batch_index: u32, action_ids: Vec<Ac
     }
 }
 
-/// The time between two states.
-async fn be_late(sim: &Sim) {
+/// The time between two states. `others` are entered along with it.
+async fn be_late(sim: &Sim, others: f64) {
+    account::hold_back(sim, Quota::StateTransitions, 1.0 + others).await;
     sleep(match sim.goes_wrong(sim.profile.late_state, "a state is late") {
         true => sim.some_millis(30_000, 900_000),
         false => sim.some_millis(5, 200),
@@ -136,7 +148,7 @@ async fn be_late(sim: &Sim) {
 
 /// `EnqueueBatch`: sends the message and waits for the answer.
 async fn enqueue(sim: Sim, mut batch: BatchMessage) {
-    be_late(&sim).await;
+    be_late(&sim, if batch.batch_index == 0 { BEFORE } else { 0.0 }).await;
     batch.enqueued_at = sim.now();
     let (arn, index) = (batch.execution_arn.clone(), batch.batch_index);
     if sim.goes_wrong(sim.profile.lose_batch, "a batch cannot be sent") {
@@ -204,7 +216,7 @@ fn batch_over(sim: &Sim, arn: &ExecutionArn, index: u32) {
 async fn save_results(sim: Sim, arn: ExecutionArn) {
     let (retries, mut wait) = FINALIZE_RETRIES;
     for attempt in 0..=retries {
-        be_late(&sim).await;
+        be_late(&sim, if attempt == 0 { AFTER } else { 0.0 }).await;
         if sim.core().machines.0[&arn].ended.is_some() {
             return;
         }
@@ -262,10 +274,13 @@ pub(crate) fn describe(sim: &Sim, arn: &ExecutionArn) -> Machine {
 
 /// Finds who waits for a token.
 fn waiting(sim: &Sim, token: &TaskToken) -> Option<(ExecutionArn, u32)> {
+    let (name, rest) = token.reveal().split_once('/')?;
+    let (index, _) = rest.split_once('.')?;
+    let executions = samples::state_machine().as_str().replace(":stateMachine:", ":execution:");
+    let (arn, index) = (format!("{executions}:{name}").parse().ok()?, index.parse().ok()?);
     let core = sim.core();
-    let mut all = core.machines.0.iter().flat_map(|(arn, run)| run.batches.iter().map(move |(i, b)| (arn, *i, b)));
-    let found = all.find(|(_, _, b)| b.token.as_deref() == Some(token.reveal()))?;
-    Some((found.0.clone(), found.1))
+    let batch = core.machines.0.get(&arn)?.batches.get(&index)?;
+    (batch.token.as_deref() == Some(token.reveal())).then_some((arn, index))
 }
 
 /// `SendTaskSuccess`.

@@ -27,6 +27,7 @@ mod ports;
 mod profile;
 mod queues;
 mod rest;
+mod scale;
 mod schedule;
 mod world;
 

@@ -36,6 +36,7 @@ use crate::flaw::{self, Flaw};
 use crate::lambda::Run;
 use crate::machine;
 use crate::queues;
+use crate::scale::account;
 use crate::world::Sim;
 
 /// How many tasks are removed in one call.
@@ -110,6 +111,7 @@ impl Ports {
         work: impl Fn() -> F,
     ) -> Outside<T> {
         self.run.alive().await;
+        account::call(&self.sim, name).await?;
         let fault = self.fault(name);
         sleep(self.latency()).await;
         self.run.alive().await;

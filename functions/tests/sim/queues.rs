@@ -16,6 +16,8 @@ use goal_activity_functions::queue::handle_batch;
 use tokio::time::sleep;
 
 use crate::lambda::{self, Function, Run, invoke};
+use crate::scale::account;
+use crate::scale::quotas::Quota;
 use crate::world::Sim;
 
 /// `maxReceiveCount` of `infra/lib/messaging.ts`.
@@ -133,22 +135,51 @@ fn becomes_visible(sim: &Sim, id: u64, after: Duration) {
         };
         sleep(queue.window()).await;
         sleep(sim.some_millis(1, 40)).await;
-        poll(&sim, queue).await;
+        match &sim.account {
+            None => poll(&sim, queue).await,
+            Some(_) => {
+                let held_up = wake(&sim, queue);
+                account::polled(&sim, Quota::Pollers(queue), held_up);
+            }
+        }
     });
+}
+
+/// Sets free pollers to work while there are messages. Answers whether some are left.
+pub(crate) fn wake(sim: &Sim, queue: Queue) -> bool {
+    let left = || sim.core().queues.visible.get(&queue).is_some_and(|v| !v.is_empty());
+    while left() {
+        let Some(poller) = account::free_poller(sim, Quota::Pollers(queue)) else { return true };
+        let ids = take(sim, queue);
+        let sim = sim.clone();
+        tokio::task::spawn_local(async move {
+            receive_and_deliver(&sim, queue, ids).await;
+            drop(poller);
+            wake(&sim, queue);
+        });
+    }
+    false
 }
 
 /// One poll: receives what is there, up to a batch, in any order.
 async fn poll(sim: &Sim, queue: Queue) {
-    let mut received = Vec::new();
     {
         let mut core = sim.core();
         let core = &mut *core;
-        let visible = core.queues.visible.entry(queue).or_default();
-        core.rng.shuffle(visible);
-        let ids: Vec<_> = visible.drain(..visible.len().min(queue.batch_size())).collect();
-        received.extend(ids);
+        core.rng.shuffle(core.queues.visible.entry(queue).or_default());
     }
-    let event: Vec<_> = received.into_iter().filter_map(|id| receive(sim, id)).collect();
+    let ids = take(sim, queue);
+    receive_and_deliver(sim, queue, ids).await;
+}
+
+fn take(sim: &Sim, queue: Queue) -> Vec<u64> {
+    let mut core = sim.core();
+    let visible = core.queues.visible.entry(queue).or_default();
+    visible.drain(..visible.len().min(queue.batch_size())).collect()
+}
+
+async fn receive_and_deliver(sim: &Sim, queue: Queue, ids: Vec<u64>) {
+    let event: Vec<_> = ids.into_iter().filter_map(|id| receive(sim, id)).collect();
     if !event.is_empty() {
         deliver(sim, queue, event).await;
     }

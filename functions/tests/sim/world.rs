@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use fastrand::Rng;
+use goal_activity_core::admission::Capacity;
 use goal_activity_events::{ActionId, ExecutionArn, GoalId, Timestamp};
 use goal_activity_functions::memory::World;
 use serde_json::Value;
@@ -16,8 +17,9 @@ use crate::ai::Script;
 use crate::check::Shadow;
 use crate::flaw::Flaw;
 use crate::machine::Machines;
-use crate::profile::Profile;
+use crate::profile::{CALM, Profile};
 use crate::queues::Queues;
+use crate::scale::account::Account;
 
 /// When every run begins: 2026-11-24T00:00:00Z.
 const BEGIN: i64 = 1_795_478_400_000;
@@ -39,6 +41,8 @@ pub(crate) struct Inner {
     pub(crate) tables: World,
     pub(crate) profile: Profile,
     pub(crate) flaw: Option<Flaw>,
+    /// What AWS lets through; nothing has limits where there is none.
+    pub(crate) account: Option<Account>,
     begin: Instant,
     core: Mutex<Core>,
 }
@@ -116,6 +120,15 @@ impl Sim {
 
     /// A run of that profile.
     pub(crate) fn with(profile: Profile, rng: Rng, flaw: Option<Flaw>, traced: bool) -> Self {
+        Self::make(profile, rng, flaw, traced, None)
+    }
+
+    /// A run in which nothing goes wrong but that the account has limits, with that many batches worked on at once.
+    pub(crate) fn within(account: Account, capacity: Capacity) -> Self {
+        Self::make(Profile { capacity, ..CALM }, Rng::with_seed(0), None, false, Some(account))
+    }
+
+    fn make(profile: Profile, rng: Rng, flaw: Option<Flaw>, traced: bool, account: Option<Account>) -> Self {
         let core = Core {
             rng,
             trace: traced.then(Vec::new),
@@ -138,7 +151,7 @@ impl Sim {
             stats: Stats::default(),
         };
         let (tables, begin) = (World::default(), Instant::now());
-        Self(Arc::new(Inner { tables, profile, flaw, begin, core: Mutex::new(core) }))
+        Self(Arc::new(Inner { tables, profile, flaw, account, begin, core: Mutex::new(core) }))
     }
 }
 

@@ -1,0 +1,243 @@
+//! Goals that people start at a steady rate, until all of them have ended.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use goal_activity_core::execution::{Execution, Happening, Status};
+use goal_activity_core::ports::{Generation, GenerationError, Tokens};
+use goal_activity_core::task::{Priority, TaskDraft, TaskDrafts};
+use goal_activity_events::{FailureCode, GoalId};
+use goal_activity_functions::memory::samples;
+use serde_json::json;
+use tokio::task::LocalSet;
+use tokio::time::sleep;
+
+use super::account::{self, Account, Used};
+use super::quotas::Quota;
+use crate::api;
+use crate::people;
+use crate::queues::{self, Queue};
+use crate::world::Sim;
+
+/// The actions of each goal: a whole mandala chart.
+pub(crate) const ACTIONS: u8 = 64;
+/// The tasks of each action.
+const TASKS: usize = 3;
+/// How many milliseconds the AI takes for one action.
+const LATENCY: [u64; 2] = [15_000, 25_000];
+/// What a request takes of the AI, measured with the sample goal (`docs/GENERATORS.md`, "What it costs").
+pub(crate) const TOKENS: Tokens = Tokens { input: 1_032, output: 347 };
+/// How much of the quota a token of an answer takes, with Claude (Bedrock user guide, "How tokens are counted").
+pub(crate) const BURNDOWN: u64 = 5;
+/// How soon a throttled request is answered.
+const REFUSED_AFTER: Duration = Duration::from_millis(100);
+/// How often it is looked who has ended, and who waits.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long after the last start everything must have ended.
+const DRAIN: Duration = Duration::from_secs(4 * 60 * 60);
+/// How often somebody who is not answered tries, and the first wait at most in milliseconds, which doubles.
+const TRIES: u32 = 6;
+const TRIES_AGAIN: u64 = 2_000;
+
+/// What is offered to an account.
+#[derive(Debug, Clone)]
+pub(crate) struct Load {
+    pub(crate) goals_a_second: f64,
+    pub(crate) lasts: Duration,
+    /// The quotas that were raised, and how many times.
+    pub(crate) raised: Vec<(Quota, f64)>,
+}
+
+/// What became of it.
+pub(crate) struct Outcome {
+    pub(crate) used: BTreeMap<Quota, Used>,
+    /// The workflows by how they ended.
+    pub(crate) ended: BTreeMap<String, usize>,
+    /// The actions that got no tasks, by the reason.
+    pub(crate) failed: BTreeMap<String, usize>,
+    /// From the request until the execution ran, and until the end, in seconds, sorted.
+    pub(crate) until_running: Vec<f64>,
+    pub(crate) until_end: Vec<f64>,
+    /// Starts that were not accepted at all.
+    pub(crate) turned_away: usize,
+    /// Messages in dead-letter queues.
+    pub(crate) dead: usize,
+    /// Goals of which every action got its tasks, a second, over the second half of the load.
+    pub(crate) carried: f64,
+    /// Workflows that had not ended when it was given up.
+    pub(crate) open: usize,
+}
+
+/// Everything that has ended so far.
+#[derive(Default)]
+struct Tally {
+    executions: Vec<Ended>,
+    turned_away: usize,
+    offered: bool,
+}
+
+struct Ended {
+    status: Status,
+    failed: BTreeMap<String, usize>,
+    until_running: Option<f64>,
+    until_end: f64,
+    at: Duration,
+}
+
+impl Load {
+    /// Offers it, with the real handlers and a clock that waits for nothing.
+    pub(crate) fn run(&self) -> Outcome {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        LocalSet::new().block_on(&runtime, self.offer(Sim::within(Account::new(&self.raised))))
+    }
+
+    async fn offer(&self, sim: Sim) -> Outcome {
+        let tally = Rc::new(std::cell::RefCell::new(Tally::default()));
+        tokio::task::spawn_local(people::tick(sim.clone()));
+        tokio::task::spawn_local(self.clone().people(sim.clone(), Rc::clone(&tally)));
+        loop {
+            sleep(LOOK).await;
+            for queue in Queue::ALL {
+                queues::wake(&sim, queue);
+            }
+            harvest(&sim, &mut tally.borrow_mut());
+            let done = tally.borrow().offered && sim.tables.state().executions.is_empty();
+            if (done && sim.core().queues.is_empty()) || sim.elapsed() > self.lasts + DRAIN {
+                break;
+            }
+        }
+        let tally = std::mem::take(&mut *tally.borrow_mut());
+        self.outcome(&sim, &tally)
+    }
+
+    async fn people(self, sim: Sim, tally: Rc<std::cell::RefCell<Tally>>) {
+        let mut starting = Vec::new();
+        for n in 0.. {
+            let at = Duration::from_secs_f64(f64::from(n) / self.goals_a_second);
+            if at >= self.lasts {
+                break;
+            }
+            sleep(at.saturating_sub(sim.elapsed())).await;
+            let (sim, tally) = (sim.clone(), Rc::clone(&tally));
+            starting.push(tokio::task::spawn_local(async move {
+                if !start(&sim, n).await {
+                    tally.borrow_mut().turned_away += 1;
+                }
+            }));
+        }
+        for start in starting {
+            let _ = start.await;
+        }
+        tally.borrow_mut().offered = true;
+    }
+
+    fn outcome(&self, sim: &Sim, tally: &Tally) -> Outcome {
+        let mut ended = BTreeMap::new();
+        let mut failed = BTreeMap::new();
+        for execution in &tally.executions {
+            *ended.entry(execution.status.to_string()).or_default() += 1;
+            for (code, times) in &execution.failed {
+                *failed.entry(code.clone()).or_default() += times;
+            }
+        }
+        let sorted = |times: &mut dyn Iterator<Item = f64>| {
+            let mut times: Vec<f64> = times.collect();
+            times.sort_by(f64::total_cmp);
+            times
+        };
+        let half = (self.lasts / 2)..self.lasts;
+        let whole = |e: &&Ended| e.status == Status::Succeeded && half.contains(&e.at);
+        #[allow(clippy::cast_precision_loss, reason = "a rate, to look at")]
+        let carried = tally.executions.iter().filter(whole).count() as f64 / (self.lasts / 2).as_secs_f64();
+        Outcome {
+            used: sim.account.as_ref().map(Account::used).unwrap_or_default(),
+            ended,
+            failed,
+            until_running: sorted(&mut tally.executions.iter().filter_map(|e| e.until_running)),
+            until_end: sorted(&mut tally.executions.iter().map(|e| e.until_end)),
+            turned_away: tally.turned_away,
+            dead: sim.core().queues.dead.len(),
+            carried,
+            open: sim.tables.state().executions.len(),
+        }
+    }
+}
+
+/// Somebody starts a goal of their own, and tries again as long as there is no answer.
+async fn start(sim: &Sim, n: u32) -> bool {
+    let (id, user) = (format!("goal-{n}"), format!("user-{n}"));
+    let goal: GoalId = id.parse().unwrap();
+    sim.tables.state().goals.insert(goal.clone(), samples::goal(&id, &user, ACTIONS));
+    let route = "POST /api/goals/{goalId}/start-activity";
+    let mut wait = TRIES_AGAIN;
+    for _ in 0..TRIES {
+        account::hold_back(sim, Quota::ApiRequests, 1.0).await;
+        match api::call(sim, &user, route, &json!({ "goalId": goal }), &json!({}), Some("once")).await {
+            Some((202, _)) => return true,
+            None | Some((503, _)) => {}
+            Some((status, body)) => panic!("a start is answered {status}: {body}"),
+        }
+        sleep(sim.some_millis(wait / 2, wait)).await;
+        wait *= 2;
+    }
+    false
+}
+
+/// Takes what has ended out of the world, which would grow forever.
+fn harvest(sim: &Sim, tally: &mut Tally) {
+    let settled: Vec<Execution> = {
+        let mut state = sim.tables.state();
+        let settled: Vec<Execution> = state.executions.extract_if(|_, e| e.is_settled()).map(|(_, e)| e).collect();
+        for execution in &settled {
+            let (arn, goal) = (&execution.execution_arn, &execution.goal_id);
+            state.goals.remove(goal);
+            let of_goal = (goal.clone(), String::new())..=(goal.clone(), char::MAX.to_string());
+            let positions: Vec<_> = state.tasks.range(of_goal).map(|(key, _)| key.clone()).collect();
+            positions.iter().for_each(|key| drop(state.tasks.remove(key)));
+            for batch in 0..execution.batch_count() {
+                state.ledgers.remove(&(arn.clone(), batch));
+            }
+            state.running.remove(&execution.user_id);
+            state.archived_as.remove(arn);
+            state.expiring.remove(arn);
+            state.notice_claims.remove(arn);
+        }
+        state.archive.clear();
+        state.events.clear();
+        state.facts.clear();
+        state.notices.clear();
+        state.calls.clear();
+        settled
+    };
+    for execution in settled {
+        sim.core().machines.forget(&execution.execution_arn);
+        let seconds = |at: goal_activity_events::Timestamp| at.since(execution.start_date).as_secs_f64();
+        let started = execution.timeline.values().filter(|entry| entry.what == Happening::Started);
+        let mut failed = BTreeMap::new();
+        for action in &execution.failed_actions {
+            *failed.entry(action.code.to_string()).or_default() += 1;
+        }
+        tally.executions.push(Ended {
+            status: execution.status,
+            failed,
+            until_running: started.map(|entry| seconds(entry.at)).next(),
+            until_end: execution.stop_date.map_or(f64::NAN, seconds),
+            at: sim.elapsed(),
+        });
+    }
+}
+
+/// The AI under this load: takes a while, and is throttled by its quota.
+pub(crate) async fn generate(sim: &Sim) -> Result<Generation, GenerationError> {
+    #[allow(clippy::cast_precision_loss, reason = "a few thousand")]
+    let tokens = (TOKENS.input + BURNDOWN * TOKENS.output) as f64;
+    if !account::ai_takes(sim, tokens) {
+        sleep(REFUSED_AFTER).await;
+        return Err(GenerationError::transient(FailureCode::AiThrottled, "simulated"));
+    }
+    sleep(sim.some_millis(LATENCY[0], LATENCY[1])).await;
+    let draft = |n| TaskDraft::new(&format!("0/{n}"), "", 30, Priority::Medium).unwrap();
+    let drafts = TaskDrafts::try_from((1..=TASKS).map(draft).collect::<Vec<_>>()).unwrap();
+    Ok(Generation { tokens: TOKENS, ..drafts.into() })
+}

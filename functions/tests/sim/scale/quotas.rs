@@ -1,0 +1,163 @@
+//! What AWS gives one account in one region, unless it is asked for more: the numbers that the simulation reads and that
+//! `docs/SCALING.md` shows (a test compares them). Of us-east-1, where there are differences. As the public documentation
+//! had them on [`AS_OF`]; new accounts begin with less, and the page "Service Quotas" of the console has an account's own.
+
+use crate::queues::Queue;
+
+/// When the pages were read.
+pub(crate) const AS_OF: &str = "2026-11-25";
+
+/// Something of which an account has so much and no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Quota {
+    /// Tokens of one model on Amazon Bedrock. Of another AI, whatever its contract says.
+    AiTokens,
+    /// Invocations of all functions that run at once.
+    LambdaConcurrency,
+    /// Invocations that Lambda's pollers have under way for one queue.
+    Pollers(Queue),
+    /// `StartExecution` of standard workflows.
+    StartExecution,
+    /// States that standard workflows enter, and retries.
+    StateTransitions,
+    /// `SendTaskSuccess`.
+    SendTaskSuccess,
+    /// `SendTaskHeartbeat`.
+    SendTaskHeartbeat,
+    /// `DescribeExecution`, which only the reconciler calls.
+    DescribeExecution,
+    /// `PutEvents`, which takes one event at a time here.
+    PutEvents,
+    /// Events that rules hand to their targets.
+    RuleInvocations,
+    /// Requests to the HTTP API.
+    ApiRequests,
+    /// Write units of a table that is new or idle, by table.
+    Writes(Table),
+    /// Write units of one partition key: the row that counts the admitted batches.
+    CapacityRow,
+}
+
+/// The tables, with their indexes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Table {
+    Goals,
+    Tasks,
+    Executions,
+}
+
+/// How much of it there is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Limit {
+    /// Units a second, and how many may come at once after a rest.
+    Rate { a_second: f64, burst: f64 },
+    /// So many at a time.
+    AtOnce(f64),
+    /// So many at a time, begun with a few and increased while there is more to do.
+    Growing { from: f64, a_second: f64, to: f64 },
+}
+
+/// A quota as it is documented.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Documented {
+    pub(crate) name: &'static str,
+    pub(crate) limit: Limit,
+    /// Whether AWS raises it on request.
+    pub(crate) adjustable: bool,
+    /// The page, without `https://docs.aws.amazon.com/`.
+    pub(crate) source: &'static str,
+}
+
+const SFN: &str = "step-functions/latest/dg/service-quotas.html";
+const EVENTS: &str = "eventbridge/latest/userguide/eb-quota.html";
+
+impl Quota {
+    pub(crate) const ALL: [Self; 17] = [
+        Self::AiTokens,
+        Self::LambdaConcurrency,
+        Self::Pollers(Queue::Launch),
+        Self::Pollers(Queue::Batch),
+        Self::Pollers(Queue::Projection),
+        Self::StartExecution,
+        Self::StateTransitions,
+        Self::SendTaskSuccess,
+        Self::SendTaskHeartbeat,
+        Self::DescribeExecution,
+        Self::PutEvents,
+        Self::RuleInvocations,
+        Self::ApiRequests,
+        Self::Writes(Table::Goals),
+        Self::Writes(Table::Tasks),
+        Self::Writes(Table::Executions),
+        Self::CapacityRow,
+    ];
+
+    pub(crate) fn documented(self) -> Documented {
+        let (name, limit, adjustable, source) = match self {
+            // 5,000,000 a minute for Claude Haiku 4.5 through a cross-region profile; others have other numbers.
+            Self::AiTokens => ("Bedrock tokens", rate(83_333, 5_000_000), true, "general/latest/gr/bedrock.html"),
+            Self::LambdaConcurrency => (
+                "Lambda concurrency",
+                Limit::AtOnce(1_000.0),
+                true,
+                "lambda/latest/dg/gettingstarted-limits.html",
+            ),
+            Self::Pollers(_) => (
+                "SQS pollers, a queue",
+                Limit::Growing { from: 5.0, a_second: 5.0, to: 1_250.0 },
+                false,
+                "lambda/latest/dg/services-sqs-scaling.html",
+            ),
+            Self::StartExecution => ("StartExecution", rate(300, 1_300), true, SFN),
+            Self::StateTransitions => ("StateTransition", rate(1_500, 5_000), true, SFN),
+            Self::SendTaskSuccess => ("SendTaskSuccess", rate(500, 3_000), true, SFN),
+            Self::SendTaskHeartbeat => ("SendTaskHeartbeat", rate(500, 3_000), true, SFN),
+            Self::DescribeExecution => ("DescribeExecution", rate(15, 300), true, SFN),
+            Self::PutEvents => ("PutEvents", rate(10_000, 10_000), true, EVENTS),
+            Self::RuleInvocations => ("EventBridge invocations", rate(18_750, 18_750), true, EVENTS),
+            Self::ApiRequests => {
+                ("API Gateway requests", rate(10_000, 5_000), true, "apigateway/latest/developerguide/limits.html")
+            }
+            Self::Writes(_) => (
+                "DynamoDB writes, a new table",
+                rate(4_000, 4_000),
+                true,
+                "amazondynamodb/latest/developerguide/warm-throughput-scenarios.html",
+            ),
+            Self::CapacityRow => (
+                "DynamoDB writes, a partition",
+                rate(1_000, 1_000),
+                false,
+                "amazondynamodb/latest/developerguide/bp-partition-key-design.html",
+            ),
+        };
+        Documented { name, limit, adjustable, source }
+    }
+
+    /// In a report.
+    pub(crate) fn name(self) -> String {
+        let name = self.documented().name;
+        match self {
+            Self::Pollers(queue) => format!("SQS pollers ({queue:?})"),
+            Self::Writes(table) => format!("DynamoDB writes ({table:?})"),
+            _ => name.to_owned(),
+        }
+    }
+}
+
+const fn rate(a_second: u32, burst: u32) -> Limit {
+    Limit::Rate { a_second: a_second as f64, burst: burst as f64 }
+}
+
+impl Limit {
+    /// So many times as much.
+    pub(crate) fn times(self, factor: f64) -> Self {
+        match self {
+            Self::Rate { a_second, burst } => Self::Rate { a_second: a_second * factor, burst: burst * factor },
+            Self::AtOnce(most) => Self::AtOnce(most * factor),
+            Self::Growing { from, a_second, to } => {
+                Self::Growing { from: from * factor, a_second: a_second * factor, to: to * factor }
+            }
+        }
+    }
+}
