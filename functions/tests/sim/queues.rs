@@ -17,7 +17,6 @@ use tokio::time::sleep;
 
 use crate::lambda::{self, Function, Run, invoke};
 use crate::scale::account;
-use crate::scale::quotas::Quota;
 use crate::world::Sim;
 
 /// `maxReceiveCount` of `infra/lib/messaging.ts`.
@@ -86,6 +85,7 @@ struct Stored {
     expires: i64,
     /// Grows whenever the time is set at which it becomes visible: what was set before does not count any more.
     timer: u64,
+    visible_since: Duration,
 }
 
 impl Queues {
@@ -107,7 +107,8 @@ pub(crate) fn send(sim: &Sim, queue: Queue, body: &str) {
             let mut core = sim.core();
             core.queues.last += 1;
             let expires = sim.millis() + i64::try_from(queue.retention().as_millis()).unwrap();
-            let stored = Stored { queue, body: body.to_owned(), receives: 0, expires, timer: 0 };
+            let (body, visible_since) = (body.to_owned(), sim.elapsed());
+            let stored = Stored { queue, body, receives: 0, expires, timer: 0, visible_since };
             let id = core.queues.last;
             core.queues.messages.insert(id, stored);
             id
@@ -128,8 +129,9 @@ fn becomes_visible(sim: &Sim, id: u64, after: Duration) {
         sleep(after).await;
         let queue = {
             let mut core = sim.core();
-            let Some(message) = core.queues.messages.get(&id).filter(|m| m.timer == timer) else { return };
+            let Some(message) = core.queues.messages.get_mut(&id).filter(|m| m.timer == timer) else { return };
             let queue = message.queue;
+            message.visible_since = sim.elapsed();
             core.queues.visible.entry(queue).or_default().push(id);
             queue
         };
@@ -137,20 +139,21 @@ fn becomes_visible(sim: &Sim, id: u64, after: Duration) {
         sleep(sim.some_millis(1, 40)).await;
         match &sim.account {
             None => poll(&sim, queue).await,
-            Some(_) => {
-                let held_up = wake(&sim, queue);
-                account::polled(&sim, Quota::Pollers(queue), held_up);
-            }
+            Some(_) => wake(&sim, queue),
         }
     });
 }
 
-/// Sets free pollers to work while there are messages. Answers whether some are left.
-pub(crate) fn wake(sim: &Sim, queue: Queue) -> bool {
+/// Sets free pollers to work while there are messages.
+pub(crate) fn wake(sim: &Sim, queue: Queue) {
     let left = || sim.core().queues.visible.get(&queue).is_some_and(|v| !v.is_empty());
     while left() {
-        let Some(poller) = account::free_poller(sim, Quota::Pollers(queue)) else { return true };
+        let Some(poller) = account::free_poller(sim, queue) else { return };
         let ids = take(sim, queue);
+        for id in &ids {
+            let since = sim.core().queues.messages.get(id).map(|m| m.visible_since);
+            account::polled(sim, queue, since.unwrap_or(sim.elapsed()));
+        }
         let sim = sim.clone();
         tokio::task::spawn_local(async move {
             receive_and_deliver(&sim, queue, ids).await;
@@ -158,7 +161,6 @@ pub(crate) fn wake(sim: &Sim, queue: Queue) -> bool {
             wake(&sim, queue);
         });
     }
-    false
 }
 
 /// One poll: receives what is there, up to a batch, in any order.

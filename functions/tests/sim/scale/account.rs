@@ -14,6 +14,7 @@ use tokio::time::sleep;
 
 use super::quotas::{Limit, Quota};
 use super::uses;
+use crate::queues::Queue;
 use crate::world::Sim;
 
 /// How often the SDK sends a request at most, and its first wait in milliseconds, which doubles (`functions/src/aws/mod.rs`).
@@ -39,23 +40,14 @@ struct Gate {
 /// How much of a quota was asked for.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Used {
-    /// In the quota's units.
+    /// In the quota's units; of what is limited at a time, in seconds.
     pub(crate) units: f64,
-    /// In requests.
-    pub(crate) requests: u64,
-    /// How many of these had to wait or were refused.
-    pub(crate) held_up: u64,
+    /// For how long requests were held up, all together, in seconds.
+    pub(crate) held_up: f64,
+    /// How many requests were refused for good.
+    pub(crate) refused: u64,
     /// The most that there was at a time.
     pub(crate) most: f64,
-}
-
-impl Used {
-    /// The part of all requests that was not let through at once.
-    pub(crate) fn share_held_up(self) -> f64 {
-        #[allow(clippy::cast_precision_loss, reason = "a share, to look at")]
-        let share = self.held_up as f64 / self.requests.max(1) as f64;
-        share
-    }
 }
 
 impl Account {
@@ -75,13 +67,18 @@ impl Account {
         self.gates().iter().map(|(quota, gate)| (*quota, gate.used)).collect()
     }
 
-    /// Notes a request, whatever becomes of it.
-    fn count(&self, quota: Quota, units: f64, held_up: bool) {
+    fn note(&self, quota: Quota, note: impl FnOnce(&mut Used)) {
         if let Some(gate) = self.gates().get_mut(&quota) {
-            gate.used.units += units;
-            gate.used.requests += 1;
-            gate.used.held_up += u64::from(held_up);
+            note(&mut gate.used);
         }
+    }
+
+    /// Notes a request that came at that time.
+    fn count(&self, quota: Quota, units: f64, came: Duration, now: Duration) {
+        self.note(quota, |used| {
+            used.units += units;
+            used.held_up += now.saturating_sub(came).as_secs_f64();
+        });
     }
 
     fn is_open(&self, quota: Quota, units: f64, now: Duration) -> bool {
@@ -141,6 +138,14 @@ impl Gate {
 pub(crate) struct Place {
     sim: Sim,
     quota: Quota,
+    since: Duration,
+}
+
+impl Place {
+    fn take(sim: &Sim, quota: Quota) -> Option<Self> {
+        let (account, since) = (sim.account.as_ref()?, sim.elapsed());
+        account.is_open(quota, 1.0, since).then(|| Self { sim: sim.clone(), quota, since })
+    }
 }
 
 impl Drop for Place {
@@ -149,6 +154,7 @@ impl Drop for Place {
             && let Some(gate) = account.gates().get_mut(&self.quota)
         {
             gate.level -= 1.0;
+            gate.used.units += self.sim.elapsed().saturating_sub(self.since).as_secs_f64();
         }
     }
 }
@@ -157,25 +163,17 @@ impl Drop for Place {
 pub(crate) async fn call(sim: &Sim, name: &'static str) -> Outside<()> {
     let Some(account) = &sim.account else { return Ok(()) };
     for (quota, units) in uses::of_call(name) {
-        let (mut held_up, mut wait) = (false, FIRST_WAIT);
-        let mut attempt = 1;
-        let passed = loop {
-            if account.is_open(*quota, *units, sim.elapsed()) {
-                break true;
-            }
-            held_up = true;
+        let (came, mut wait, mut attempt) = (sim.elapsed(), FIRST_WAIT, 1);
+        while !account.is_open(*quota, *units, sim.elapsed()) {
             if attempt == ATTEMPTS {
-                break false;
+                account.note(*quota, |used| used.refused += 1);
+                return Err(Unavailable::new(name, "throttled"));
             }
             attempt += 1;
             sleep(sim.some_millis(0, wait)).await;
             wait *= 2;
-        };
-        account.count(*quota, *units, held_up);
-        if !passed {
-            sim.count(format!("given up: {}", quota.name()));
-            return Err(Unavailable::new(name, "throttled"));
         }
+        account.count(*quota, *units, came, sim.elapsed());
     }
     Ok(())
 }
@@ -183,37 +181,37 @@ pub(crate) async fn call(sim: &Sim, name: &'static str) -> Outside<()> {
 /// Holds back what a service does itself until there is room.
 pub(crate) async fn hold_back(sim: &Sim, quota: Quota, units: f64) {
     let Some(account) = &sim.account else { return };
-    let mut held_up = false;
+    let came = sim.elapsed();
     while !account.is_open(quota, units, sim.elapsed()) {
-        held_up = true;
         sleep(sim.some_millis(10, 200)).await;
     }
-    account.count(quota, units, held_up);
+    account.count(quota, units, came, sim.elapsed());
 }
 
 /// Whether the AI takes a request.
 pub(crate) fn ai_takes(sim: &Sim, tokens: f64) -> bool {
     let Some(account) = &sim.account else { return true };
-    let takes = account.is_open(Quota::AiTokens, tokens, sim.elapsed());
-    account.count(Quota::AiTokens, tokens, !takes);
+    let (takes, now) = (account.is_open(Quota::AiTokens, tokens, sim.elapsed()), sim.elapsed());
+    match takes {
+        true => account.count(Quota::AiTokens, tokens, now, now),
+        false => account.note(Quota::AiTokens, |used| used.refused += 1),
+    }
     takes
 }
 
-/// A place to run a function. Those who wait for it give up after a while; nobody who does not wait at all gets `None` from
-/// an account without limits.
+/// A place to run a function, for which somebody waits for so long at most. Without limits there is none to be had, nor needed.
 pub(crate) async fn place_to_run(sim: &Sim, patience: Duration) -> Result<Option<Place>, ()> {
     let Some(account) = &sim.account else { return Ok(None) };
-    let (quota, last) = (Quota::LambdaConcurrency, sim.elapsed() + patience);
-    let mut held_up = false;
+    let (quota, came) = (Quota::LambdaConcurrency, sim.elapsed());
     loop {
-        if account.is_open(quota, 1.0, sim.elapsed()) {
-            account.count(quota, 1.0, held_up);
-            return Ok(Some(Place { sim: sim.clone(), quota }));
+        let now = sim.elapsed();
+        let place = Place::take(sim, quota);
+        if place.is_some() {
+            account.count(quota, 0.0, came, now);
+            return Ok(place);
         }
-        held_up = true;
-        if sim.elapsed() >= last {
-            account.count(quota, 1.0, true);
-            sim.count("invocations given up, for want of concurrency");
+        if now - came >= patience {
+            account.note(quota, |used| used.refused += 1);
             return Err(());
         }
         sleep(sim.some_millis(INVOKED_AGAIN / 2, INVOKED_AGAIN * 3 / 2)).await;
@@ -221,15 +219,14 @@ pub(crate) async fn place_to_run(sim: &Sim, patience: Duration) -> Result<Option
 }
 
 /// A poller that is free, if there is one.
-pub(crate) fn free_poller(sim: &Sim, quota: Quota) -> Option<Place> {
-    let account = sim.account.as_ref()?;
-    account.is_open(quota, 1.0, sim.elapsed()).then(|| Place { sim: sim.clone(), quota })
+pub(crate) fn free_poller(sim: &Sim, queue: Queue) -> Option<Place> {
+    Place::take(sim, Quota::Pollers(queue))
 }
 
-/// Notes that a poller took messages, and whether these had to wait for it.
-pub(crate) fn polled(sim: &Sim, quota: Quota, held_up: bool) {
+/// Notes that a poller has taken a message that was there since then.
+pub(crate) fn polled(sim: &Sim, queue: Queue, since: Duration) {
     if let Some(account) = &sim.account {
-        account.count(quota, 1.0, held_up);
+        account.count(Quota::Pollers(queue), 0.0, since, sim.elapsed());
     }
 }
 

@@ -148,7 +148,6 @@ impl Load {
         };
         let half = (self.lasts / 2)..self.lasts;
         let whole = |e: &&Ended| e.status == Status::Succeeded && half.contains(&e.at);
-        #[allow(clippy::cast_precision_loss, reason = "a rate, to look at")]
         let carried = tally.executions.iter().filter(whole).count() as f64 / (self.lasts / 2).as_secs_f64();
         Outcome {
             used: sim.account.as_ref().map(Account::used).unwrap_or_default(),
@@ -228,11 +227,14 @@ fn harvest(sim: &Sim, tally: &mut Tally) {
     }
 }
 
+/// What a request takes of the AI's quota.
+pub(crate) fn tokens() -> f64 {
+    (TOKENS.input + BURNDOWN * TOKENS.output) as f64
+}
+
 /// The AI under this load: takes a while, and is throttled by its quota.
 pub(crate) async fn generate(sim: &Sim) -> Result<Generation, GenerationError> {
-    #[allow(clippy::cast_precision_loss, reason = "a few thousand")]
-    let tokens = (TOKENS.input + BURNDOWN * TOKENS.output) as f64;
-    if !account::ai_takes(sim, tokens) {
+    if !account::ai_takes(sim, tokens()) {
         sleep(REFUSED_AFTER).await;
         return Err(GenerationError::transient(FailureCode::AiThrottled, "simulated"));
     }

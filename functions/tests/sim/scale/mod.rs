@@ -1,26 +1,107 @@
-//! How much one account in one region carries: the same handlers and models, and AWS's quotas as limits of what goes
-//! through (`docs/SCALING.md`).
+//! How much one account in one region carries: the same handlers and models, with AWS's quotas as limits of what goes
+//! through. `docs/SCALING.md` shows what comes out.
+//!
+//! Whole mandala charts are started at a steady rate, from one moment to the next on an account at rest. The base is what
+//! the example's AI quota carries with a little to spare; a hundred times the base is run with one quota after the other raised.
+#![allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "numbers to look at, of a few thousand goals"
+)]
 
 pub(crate) mod account;
+mod documented;
 pub(crate) mod load;
 pub(crate) mod quotas;
+mod report;
 mod uses;
 
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use load::Load;
+use crate::queues::Queue;
+use crate::setting;
+use load::{Load, Outcome};
+use quotas::{Quota, Table};
+
+/// How many goals a second are the base.
+const BASE: f64 = 0.4;
+
+/// A load and what it is offered to.
+struct Step {
+    title: &'static str,
+    /// How many times the base.
+    times: f64,
+    /// For how many seconds: in the tests, and with `SCALE=full`.
+    lasts: [u64; 2],
+    /// How many times each quota is what it is by default.
+    raised: &'static [(Quota, f64)],
+}
+
+const AI: Quota = Quota::AiTokens;
+const WORKERS: [(Quota, f64); 2] = [(Quota::Pollers(Queue::Batch), 10.0), (Quota::LambdaConcurrency, 10.0)];
+const WRITES: [(Quota, f64); 2] = [(Quota::Writes(Table::Tasks), 10.0), (Quota::Writes(Table::Executions), 10.0)];
+
+const STEPS: [Step; 6] = [
+    Step { title: "1x", times: 1.0, lasts: [120, 600], raised: &[] },
+    Step { title: "10x", times: 10.0, lasts: [60, 600], raised: &[] },
+    Step { title: "10x, AI raised", times: 10.0, lasts: [60, 600], raised: &[(AI, 10.0)] },
+    Step { title: "100x, AI raised", times: 100.0, lasts: [15, 60], raised: &[(AI, 100.0)] },
+    Step {
+        title: "100x, pollers and Lambda raised, too",
+        times: 100.0,
+        lasts: [15, 60],
+        raised: &[(AI, 100.0), WORKERS[0], WORKERS[1]],
+    },
+    Step {
+        title: "100x, DynamoDB warmed, too",
+        times: 100.0,
+        lasts: [15, 60],
+        raised: &[(AI, 100.0), WORKERS[0], WORKERS[1], WRITES[0], WRITES[1]],
+    },
+];
+
+impl Step {
+    fn load(&self) -> Load {
+        let full = setting::<String>("SCALE").is_some_and(|size| size == "full");
+        let lasts = Duration::from_secs(self.lasts[usize::from(full)]);
+        Load { goals_a_second: BASE * self.times, lasts, raised: self.raised.to_vec() }
+    }
+}
+
+/// Runs the steps side by side, on all cores.
+fn run(steps: &[Step]) -> Vec<Outcome> {
+    let next = Mutex::new(steps.iter().enumerate());
+    let done = Mutex::new(Vec::new());
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..cores {
+            scope.spawn(|| {
+                loop {
+                    let Some((at, step)) = next.lock().unwrap().next() else { return };
+                    let outcome = step.load().run();
+                    done.lock().unwrap().push((at, outcome));
+                }
+            });
+        }
+    });
+    let mut done = done.into_inner().unwrap();
+    done.sort_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, outcome)| outcome).collect()
+}
 
 #[test]
-fn try_it() {
-    let rate: f64 = crate::setting("RATE").unwrap_or(0.4);
-    let lasts = Duration::from_secs(crate::setting("LASTS").unwrap_or(60));
+fn the_quotas_break_in_the_order_that_is_documented() {
     let begin = Instant::now();
-    let o = Load { goals_a_second: rate, lasts, raised: Vec::new() }.run();
-    println!("{:.1} s", begin.elapsed().as_secs_f64());
-    println!("{:?} {:?} dead {} away {} open {} carried {:.2}", o.ended, o.failed, o.dead, o.turned_away, o.open, o.carried);
-    let p = |v: &[f64], q: f64| v.get(((v.len() as f64 - 1.0) * q) as usize).copied();
-    println!("running {:?} {:?} end {:?} {:?}", p(&o.until_running, 0.5), p(&o.until_running, 1.0), p(&o.until_end, 0.5), p(&o.until_end, 1.0));
-    for (q, u) in &o.used {
-        println!("{:>32} {:>12.0} {:>8} held {:.3} most {}", q.name(), u.units, u.requests, u.share_held_up(), u.most);
+    let outcomes = run(&STEPS);
+    println!("\n{}", report::paper(&outcomes[0].on_paper()));
+    println!(
+        "| Load | Goals a second | Goals | Carried a second | All tasks | Ended after, half / last, s | Failed actions | What held it up, a goal |"
+    );
+    println!("|---|---|---|---|---|---|---|---|");
+    for (step, outcome) in STEPS.iter().zip(&outcomes) {
+        println!("{}", outcome.row(step.title, &step.load()));
     }
+    println!("{} goals in {:.1} s", outcomes.iter().map(Outcome::goals).sum::<usize>(), begin.elapsed().as_secs_f64());
 }

@@ -96,12 +96,9 @@ impl Quota {
         let (name, limit, adjustable, source) = match self {
             // 5,000,000 a minute for Claude Haiku 4.5 through a cross-region profile; others have other numbers.
             Self::AiTokens => ("Bedrock tokens", rate(83_333, 5_000_000), true, "general/latest/gr/bedrock.html"),
-            Self::LambdaConcurrency => (
-                "Lambda concurrency",
-                Limit::AtOnce(1_000.0),
-                true,
-                "lambda/latest/dg/gettingstarted-limits.html",
-            ),
+            Self::LambdaConcurrency => {
+                ("Lambda concurrency", Limit::AtOnce(1_000.0), true, "lambda/latest/dg/gettingstarted-limits.html")
+            }
             Self::Pollers(_) => (
                 "SQS pollers, a queue",
                 Limit::Growing { from: 5.0, a_second: 5.0, to: 1_250.0 },

@@ -1,0 +1,125 @@
+//! What a run says, in lines that `docs/SCALING.md` can show.
+
+use std::fmt::Write as _;
+
+use super::load::{Load, Outcome};
+use super::quotas::{Limit, Quota};
+
+/// Below how many seconds a goal nobody speaks of a quota that has held it up.
+const WORTH_A_WORD: f64 = 2.0;
+
+impl Outcome {
+    /// How many goals there were.
+    pub(crate) fn goals(&self) -> usize {
+        self.ended.values().sum::<usize>() + self.turned_away + self.open
+    }
+
+    /// The part of the goals of which every action got its tasks.
+    pub(crate) fn whole(&self) -> f64 {
+        ratio(self.ended.get("SUCCEEDED").copied().unwrap_or(0), self.goals())
+    }
+
+    /// The part of the AI's answers that were refusals.
+    pub(crate) fn ai_refused(&self) -> f64 {
+        let asked = self.ai_asked();
+        self.used.get(&Quota::AiTokens).map_or(0.0, |used| used.refused as f64 / asked.max(1.0))
+    }
+
+    fn ai_asked(&self) -> f64 {
+        let used = self.used.get(&Quota::AiTokens).copied().unwrap_or_default();
+        used.refused as f64 + used.units / super::load::tokens()
+    }
+
+    /// The quotas that have held the goals up, by how many seconds a goal, the worst first. Requests for the AI are not held
+    /// up but refused.
+    pub(crate) fn held_up_by(&self) -> Vec<(Quota, f64)> {
+        let goals = self.goals().max(1) as f64;
+        let seconds = self.used.iter().map(|(quota, used)| (*quota, used.held_up / goals));
+        let mut held_up: Vec<_> = seconds.filter(|(_, seconds)| *seconds >= WORTH_A_WORD).collect();
+        held_up.sort_by(|(_, a), (_, b)| b.total_cmp(a));
+        held_up
+    }
+
+    /// How much of a quota one goal takes.
+    pub(crate) fn use_of(&self, quota: Quota) -> f64 {
+        self.used.get(&quota).map_or(0.0, |used| used.units) / self.goals().max(1) as f64
+    }
+
+    /// The seconds that this part of the workflows needed at most until they ran and until they ended.
+    pub(crate) fn within(&self, part: f64) -> [f64; 2] {
+        [&self.until_running, &self.until_end].map(|times| {
+            let at = (times.len().saturating_sub(1) as f64 * part).round() as usize;
+            times.get(at).copied().unwrap_or(f64::NAN)
+        })
+    }
+
+    /// A row of the table of runs.
+    pub(crate) fn row(&self, title: &str, load: &Load) -> String {
+        let [_, half] = self.within(0.5);
+        let [_, last] = self.within(1.0);
+        let mut why: Vec<String> = Vec::new();
+        if self.ai_refused() > 0.005 {
+            why.push(format!("the AI refuses {:.0} %", 100.0 * self.ai_refused()));
+        }
+        for (quota, seconds) in self.held_up_by().into_iter().take(3) {
+            why.push(format!("{} {seconds:.0} s", quota.name()));
+        }
+        let refused = self.used.iter().filter(|(quota, used)| **quota != Quota::AiTokens && used.refused > 0);
+        for (quota, used) in refused {
+            why.push(format!("{} given up {} times", quota.name(), used.refused));
+        }
+        let failed: Vec<_> = self.failed.iter().map(|(code, times)| format!("{code} {times}")).collect();
+        format!(
+            "| {title} | {} | {} | {:.2} | {:.0} % | {half:.0} / {last:.0} | {} | {} |",
+            load.goals_a_second,
+            self.goals(),
+            self.carried,
+            100.0 * self.whole(),
+            or_none(&failed.join(", ")),
+            or_none(&why.join("; ")),
+        )
+    }
+
+    /// What one goal takes of each quota, and how many goals a second that makes, the fewest first.
+    pub(crate) fn on_paper(&self) -> Vec<(Quota, f64, f64)> {
+        let with_use = Quota::ALL.map(|quota| (quota, self.use_of(quota))).into_iter().filter(|(_, used)| *used > 0.0);
+        let mut rows: Vec<_> = with_use.map(|(q, used)| (q, used, most(q.documented().limit) / used)).collect();
+        rows.sort_by(|a, b| a.2.total_cmp(&b.2));
+        rows
+    }
+}
+
+/// How much a quota gives a second, in the end.
+fn most(limit: Limit) -> f64 {
+    match limit {
+        Limit::Rate { a_second, .. } => a_second,
+        Limit::AtOnce(most) | Limit::Growing { to: most, .. } => most,
+    }
+}
+
+/// The table of what one goal takes.
+pub(crate) fn paper(rows: &[(Quota, f64, f64)]) -> String {
+    let mut text = String::from("| Quota | One goal takes | Goals a second |\n|---|---|---|\n");
+    for (quota, used, goals) in rows {
+        let _ = writeln!(text, "| {} | {} | {} |", quota.name(), digits(*used), digits(*goals));
+    }
+    text
+}
+
+/// With two digits that count, or as a whole number.
+pub(crate) fn digits(value: f64) -> String {
+    let whole = format!("{value:.0}");
+    if value >= 1_000.0 {
+        let (high, low) = whole.split_at(whole.len() - 3);
+        return format!("{high},{low}");
+    }
+    if value >= 10.0 { whole } else { format!("{value:.2}") }
+}
+
+fn or_none(text: &str) -> &str {
+    if text.is_empty() { "-" } else { text }
+}
+
+fn ratio(part: usize, whole: usize) -> f64 {
+    part as f64 / whole.max(1) as f64
+}
