@@ -274,6 +274,7 @@ impl WorkLedger for Ports {
             self.wrote(commit.execution, &Write::Commit(commit, committed));
             Ok(committed)
         };
+        account::save_tasks(&self.sim, commit.tasks.len()).await?;
         let (name, index, action) = (commit.execution.name(), commit.batch_index, commit.action);
         self.call("commit_action", format!("{name}/{index} {action}"), write).await
     }

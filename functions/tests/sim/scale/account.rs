@@ -12,7 +12,7 @@ use std::time::Duration;
 use goal_activity_core::ports::{Outside, Unavailable};
 use tokio::time::sleep;
 
-use super::quotas::{Limit, Quota};
+use super::quotas::{Limit, Quota, Table};
 use super::uses;
 use crate::queues::Queue;
 use crate::world::Sim;
@@ -42,7 +42,9 @@ struct Gate {
 pub(crate) struct Used {
     /// In the quota's units; of what is limited at a time, in seconds.
     pub(crate) units: f64,
-    /// For how long requests were held up, all together, in seconds.
+    /// In requests that were let through in the end.
+    pub(crate) requests: u64,
+    /// For how long these were held up, all together, in seconds.
     pub(crate) held_up: f64,
     /// How many requests were refused for good.
     pub(crate) refused: u64,
@@ -77,6 +79,7 @@ impl Account {
     fn count(&self, quota: Quota, units: f64, came: Duration, now: Duration) {
         self.note(quota, |used| {
             used.units += units;
+            used.requests += 1;
             used.held_up += now.saturating_sub(came).as_secs_f64();
         });
     }
@@ -161,20 +164,30 @@ impl Drop for Place {
 
 /// Lets a call of the SDK through, or fails as it does when it was refused too often.
 pub(crate) async fn call(sim: &Sim, name: &'static str) -> Outside<()> {
-    let Some(account) = &sim.account else { return Ok(()) };
     for (quota, units) in uses::of_call(name) {
-        let (came, mut wait, mut attempt) = (sim.elapsed(), FIRST_WAIT, 1);
-        while !account.is_open(*quota, *units, sim.elapsed()) {
-            if attempt == ATTEMPTS {
-                account.note(*quota, |used| used.refused += 1);
-                return Err(Unavailable::new(name, "throttled"));
-            }
-            attempt += 1;
-            sleep(sim.some_millis(0, wait)).await;
-            wait *= 2;
-        }
-        account.count(*quota, *units, came, sim.elapsed());
+        take(sim, name, *quota, *units).await?;
     }
+    Ok(())
+}
+
+/// The same for the writes of that many tasks.
+pub(crate) async fn save_tasks(sim: &Sim, tasks: usize) -> Outside<()> {
+    take(sim, "commit_action", Quota::Writes(Table::Tasks), uses::of_tasks(tasks)).await
+}
+
+async fn take(sim: &Sim, name: &'static str, quota: Quota, units: f64) -> Outside<()> {
+    let Some(account) = &sim.account else { return Ok(()) };
+    let (came, mut wait, mut attempt) = (sim.elapsed(), FIRST_WAIT, 1);
+    while !account.is_open(quota, units, sim.elapsed()) {
+        if attempt == ATTEMPTS {
+            account.note(quota, |used| used.refused += 1);
+            return Err(Unavailable::new(name, "throttled"));
+        }
+        attempt += 1;
+        sleep(sim.some_millis(0, wait)).await;
+        wait *= 2;
+    }
+    account.count(quota, units, came, sim.elapsed());
     Ok(())
 }
 

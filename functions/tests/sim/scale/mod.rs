@@ -45,17 +45,17 @@ const WRITES: [(Quota, f64); 2] = [(Quota::Writes(Table::Tasks), 10.0), (Quota::
 
 const STEPS: [Step; 6] = [
     Step { title: "1x", times: 1.0, lasts: [120, 600], raised: &[] },
-    Step { title: "10x", times: 10.0, lasts: [60, 600], raised: &[] },
-    Step { title: "10x, AI raised", times: 10.0, lasts: [60, 600], raised: &[(AI, 10.0)] },
+    Step { title: "10x", times: 10.0, lasts: [60, 300], raised: &[] },
+    Step { title: "10x, AI raised", times: 10.0, lasts: [60, 300], raised: &[(AI, 10.0)] },
     Step { title: "100x, AI raised", times: 100.0, lasts: [15, 60], raised: &[(AI, 100.0)] },
     Step {
-        title: "100x, pollers and Lambda raised, too",
+        title: "100x, pollers and Lambda raised as well",
         times: 100.0,
         lasts: [15, 60],
         raised: &[(AI, 100.0), WORKERS[0], WORKERS[1]],
     },
     Step {
-        title: "100x, DynamoDB warmed, too",
+        title: "100x, DynamoDB warmed as well",
         times: 100.0,
         lasts: [15, 60],
         raised: &[(AI, 100.0), WORKERS[0], WORKERS[1], WRITES[0], WRITES[1]],
@@ -95,13 +95,31 @@ fn run(steps: &[Step]) -> Vec<Outcome> {
 fn the_quotas_break_in_the_order_that_is_documented() {
     let begin = Instant::now();
     let outcomes = run(&STEPS);
-    println!("\n{}", report::paper(&outcomes[0].on_paper()));
-    println!(
-        "| Load | Goals a second | Goals | Carried a second | All tasks | Ended after, half / last, s | Failed actions | What held it up, a goal |"
-    );
-    println!("|---|---|---|---|---|---|---|---|");
+    let paper = outcomes[0].on_paper();
+    println!("\n{}\n{}", report::paper(&paper), report::HEAD);
     for (step, outcome) in STEPS.iter().zip(&outcomes) {
         println!("{}", outcome.row(step.title, &step.load()));
     }
     println!("{} goals in {:.1} s", outcomes.iter().map(Outcome::goals).sum::<usize>(), begin.elapsed().as_secs_f64());
+
+    for (step, outcome) in STEPS.iter().zip(&outcomes) {
+        let title = step.title;
+        assert_eq!(
+            (outcome.open, outcome.turned_away),
+            (0, 0),
+            "{title}: everybody is answered, and every workflow ends"
+        );
+    }
+    let [base, ten, ten_raised, hundred, hundred_workers, hundred_all] = &outcomes[..] else { panic!("six steps") };
+    let all_whole = |outcome: &Outcome| outcome.whole() == 1.0 && outcome.failed.is_empty() && outcome.dead == 0;
+    assert!(all_whole(base) && base.held_up_by().is_empty() && base.ai_refused() == 0.0, "the base is carried");
+    assert!(ten.ai_refused() > 0.5 && ten.failed.keys().eq(["AI_THROTTLED"]), "the AI's quota is the first to end");
+    assert!(all_whole(ten_raised), "ten times the base needs nothing but more AI");
+    let first = |outcome: &Outcome| outcome.held_up_by().first().map(|(quota, _)| *quota);
+    assert_eq!(first(ten_raised), Some(Quota::Pollers(Queue::Batch)), "what takes longest is that pollers become more");
+    assert_eq!(first(hundred), Some(Quota::Pollers(Queue::Batch)), "the pollers end next");
+    assert!(hundred.failed.contains_key("NOT_PROCESSED"), "batches that wait too long for a worker are lost");
+    assert!(hundred_workers.whole() > hundred.whole(), "more workers carry more");
+    assert!(all_whole(hundred_all), "nothing else stands in the way of a hundred times the base");
+    documented::compare(&paper);
 }

@@ -2,11 +2,16 @@
 
 use std::fmt::Write as _;
 
-use super::load::{Load, Outcome};
+use super::load::{ACTIONS, Load, Outcome};
 use super::quotas::{Limit, Quota};
 
-/// Below how many seconds a goal nobody speaks of a quota that has held it up.
-const WORTH_A_WORD: f64 = 2.0;
+/// Below how many seconds a request nobody speaks of a quota that has held it up.
+const WORTH_A_WORD: f64 = 1.0;
+
+/// The head of the table of runs.
+pub(crate) const HEAD: &str = "\
+| Load | Goals | With all tasks | Half, all ended after | Failed actions | What held requests up, on average |
+|---|---|---|---|---|---|";
 
 impl Outcome {
     /// How many goals there were.
@@ -30,11 +35,10 @@ impl Outcome {
         used.refused as f64 + used.units / super::load::tokens()
     }
 
-    /// The quotas that have held the goals up, by how many seconds a goal, the worst first. Requests for the AI are not held
-    /// up but refused.
+    /// The quotas that have held requests up, by how many seconds on average, the worst first. Requests for the AI are not
+    /// held up but refused.
     pub(crate) fn held_up_by(&self) -> Vec<(Quota, f64)> {
-        let goals = self.goals().max(1) as f64;
-        let seconds = self.used.iter().map(|(quota, used)| (*quota, used.held_up / goals));
+        let seconds = self.used.iter().map(|(quota, used)| (*quota, used.held_up / used.requests.max(1) as f64));
         let mut held_up: Vec<_> = seconds.filter(|(_, seconds)| *seconds >= WORTH_A_WORD).collect();
         held_up.sort_by(|(_, a), (_, b)| b.total_cmp(a));
         held_up
@@ -66,14 +70,15 @@ impl Outcome {
         }
         let refused = self.used.iter().filter(|(quota, used)| **quota != Quota::AiTokens && used.refused > 0);
         for (quota, used) in refused {
-            why.push(format!("{} given up {} times", quota.name(), used.refused));
+            why.push(format!("{} refuses {} calls for good", quota.name(), used.refused));
         }
-        let failed: Vec<_> = self.failed.iter().map(|(code, times)| format!("{code} {times}")).collect();
+        let actions = self.goals() * usize::from(ACTIONS);
+        let share = |(code, times): (&String, &usize)| format!("{code} {:.0} %", 100.0 * ratio(*times, actions));
+        let failed: Vec<_> = self.failed.iter().map(share).collect();
         format!(
-            "| {title} | {} | {} | {:.2} | {:.0} % | {half:.0} / {last:.0} | {} | {} |",
-            load.goals_a_second,
+            "| {title} | {} in {} s | {:.0} % | {half:.0} s, {last:.0} s | {} | {} |",
             self.goals(),
-            self.carried,
+            load.lasts.as_secs(),
             100.0 * self.whole(),
             or_none(&failed.join(", ")),
             or_none(&why.join("; ")),
@@ -106,14 +111,20 @@ pub(crate) fn paper(rows: &[(Quota, f64, f64)]) -> String {
     text
 }
 
-/// With two digits that count, or as a whole number.
+/// As a whole number, with commas; below 10 with two places.
 pub(crate) fn digits(value: f64) -> String {
-    let whole = format!("{value:.0}");
-    if value >= 1_000.0 {
-        let (high, low) = whole.split_at(whole.len() - 3);
-        return format!("{high},{low}");
+    if value < 10.0 {
+        return format!("{value:.2}");
     }
-    if value >= 10.0 { whole } else { format!("{value:.2}") }
+    let whole = format!("{value:.0}");
+    let mut text = String::new();
+    for (at, digit) in whole.char_indices() {
+        if at > 0 && (whole.len() - at) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 fn or_none(text: &str) -> &str {
