@@ -223,7 +223,7 @@ pub(crate) async fn place_to_run(sim: &Sim, patience: Duration) -> Result<Option
             account.count(quota, 0.0, came, now);
             return Ok(place);
         }
-        if now - came >= patience {
+        if now.saturating_sub(came) >= patience {
             account.note(quota, |used| used.refused += 1);
             return Err(());
         }

@@ -186,7 +186,9 @@ fn harvest(sim: &Sim, tally: &mut Tally) {
             state.goals.remove(goal);
             let of_goal = (goal.clone(), String::new())..=(goal.clone(), char::MAX.to_string());
             let positions: Vec<_> = state.tasks.range(of_goal).map(|(key, _)| key.clone()).collect();
-            positions.iter().for_each(|key| drop(state.tasks.remove(key)));
+            for position in &positions {
+                state.tasks.remove(position);
+            }
             for batch in 0..execution.batch_count() {
                 state.ledgers.remove(&(arn.clone(), batch));
             }

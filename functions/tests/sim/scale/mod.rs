@@ -111,15 +111,14 @@ fn the_quotas_break_in_the_order_that_is_documented() {
         );
     }
     let [base, ten, ten_raised, hundred, hundred_workers, hundred_all] = &outcomes[..] else { panic!("six steps") };
-    let all_whole = |outcome: &Outcome| outcome.whole() == 1.0 && outcome.failed.is_empty() && outcome.dead == 0;
-    assert!(all_whole(base) && base.held_up_by().is_empty() && base.ai_refused() == 0.0, "the base is carried");
+    assert!(base.is_whole() && base.held_up_by().is_empty() && base.ai_refused() < f64::EPSILON, "the base is carried");
     assert!(ten.ai_refused() > 0.5 && ten.failed.keys().eq(["AI_THROTTLED"]), "the AI's quota is the first to end");
-    assert!(all_whole(ten_raised), "ten times the base needs nothing but more AI");
+    assert!(ten_raised.is_whole(), "ten times the base needs nothing but more AI");
     let first = |outcome: &Outcome| outcome.held_up_by().first().map(|(quota, _)| *quota);
     assert_eq!(first(ten_raised), Some(Quota::Pollers(Queue::Batch)), "what takes longest is that pollers become more");
     assert_eq!(first(hundred), Some(Quota::Pollers(Queue::Batch)), "the pollers end next");
     assert!(hundred.failed.contains_key("NOT_PROCESSED"), "batches that wait too long for a worker are lost");
     assert!(hundred_workers.whole() > hundred.whole(), "more workers carry more");
-    assert!(all_whole(hundred_all), "nothing else stands in the way of a hundred times the base");
+    assert!(hundred_all.is_whole(), "nothing else stands in the way of a hundred times the base");
     documented::compare(&paper);
 }

@@ -21,7 +21,16 @@ impl Outcome {
 
     /// The part of the goals of which every action got its tasks.
     pub(crate) fn whole(&self) -> f64 {
-        ratio(self.ended.get("SUCCEEDED").copied().unwrap_or(0), self.goals())
+        ratio(self.succeeded(), self.goals())
+    }
+
+    fn succeeded(&self) -> usize {
+        self.ended.get("SUCCEEDED").copied().unwrap_or(0)
+    }
+
+    /// Whether every action of every goal got its tasks, and nothing was left behind.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.succeeded() == self.goals() && self.failed.is_empty() && self.dead == 0
     }
 
     /// The part of the AI's answers that were refusals.
@@ -73,21 +82,22 @@ impl Outcome {
             why.push(format!("{} refuses {} calls for good", quota.name(), used.refused));
         }
         let actions = self.goals() * usize::from(ACTIONS);
-        let share = |(code, times): (&String, &usize)| format!("{code} {:.0} %", 100.0 * ratio(*times, actions));
+        let share = |(code, times): (&String, &usize)| format!("{code} {}", percent(ratio(*times, actions)));
         let failed: Vec<_> = self.failed.iter().map(share).collect();
         format!(
-            "| {title} | {} in {} s | {:.0} % | {half:.0} s, {last:.0} s | {} | {} |",
+            "| {title} | {} in {} s | {} | {half:.0} s, {last:.0} s | {} | {} |",
             self.goals(),
             load.lasts.as_secs(),
-            100.0 * self.whole(),
+            percent(self.whole()),
             or_none(&failed.join(", ")),
             or_none(&why.join("; ")),
         )
     }
 
-    /// What one goal takes of each quota, and how many goals a second that makes, the fewest first.
+    /// What one goal takes of each quota, and how many goals a second that makes, the fewest first. Without quotas of which it
+    /// takes less than one.
     pub(crate) fn on_paper(&self) -> Vec<(Quota, f64, f64)> {
-        let with_use = Quota::ALL.map(|quota| (quota, self.use_of(quota))).into_iter().filter(|(_, used)| *used > 0.0);
+        let with_use = Quota::ALL.map(|quota| (quota, self.use_of(quota))).into_iter().filter(|(_, used)| *used >= 1.0);
         let mut rows: Vec<_> = with_use.map(|(q, used)| (q, used, most(q.documented().limit) / used)).collect();
         rows.sort_by(|a, b| a.2.total_cmp(&b.2));
         rows
@@ -125,6 +135,13 @@ pub(crate) fn digits(value: f64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// Nothing but all is 100 %, and nothing but nothing 0 %.
+fn percent(share: f64) -> String {
+    let near = share > 0.0 && share < 0.005 || share > 0.995 && share < 1.0;
+    let places = if near { 2 } else { 0 };
+    format!("{:.places$} %", 100.0 * share)
 }
 
 fn or_none(text: &str) -> &str {
