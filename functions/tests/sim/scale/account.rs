@@ -164,6 +164,11 @@ impl Drop for Place {
 
 /// Lets a call of the SDK through, or fails as it does when it was refused too often.
 pub(crate) async fn call(sim: &Sim, name: &'static str) -> Outside<()> {
+    if sim.account.is_some() && uses::IS_OF_CAPACITY.contains(&name) {
+        let units = uses::of_capacity(sim.tables.state().held.len());
+        take(sim, name, Quota::CapacityRow, units).await?;
+        return take(sim, name, Quota::Writes(Table::Executions), units).await;
+    }
     for (quota, units) in uses::of_call(name) {
         take(sim, name, *quota, *units).await?;
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use goal_activity_core::admission::Capacity;
 use goal_activity_core::execution::{Execution, Happening, Status};
 use goal_activity_core::ports::{Generation, GenerationError, Tokens};
 use goal_activity_core::task::{Priority, TaskDraft, TaskDrafts};
@@ -45,6 +46,8 @@ const TRIES_AGAIN: u64 = 2_000;
 pub(crate) struct Load {
     pub(crate) goals_a_second: f64,
     pub(crate) lasts: Duration,
+    /// How many batches are worked on at once.
+    pub(crate) capacity: Capacity,
     /// The quotas that were raised, and how many times.
     pub(crate) raised: Vec<(Quota, f64)>,
 }
@@ -86,7 +89,7 @@ impl Load {
     /// Offers it, with the real handlers and a clock that waits for nothing.
     pub(crate) fn run(&self) -> Outcome {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-        LocalSet::new().block_on(&runtime, self.offer(Sim::within(Account::new(&self.raised))))
+        LocalSet::new().block_on(&runtime, self.offer(Sim::within(Account::new(&self.raised), self.capacity)))
     }
 
     async fn offer(&self, sim: Sim) -> Outcome {

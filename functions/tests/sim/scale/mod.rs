@@ -17,8 +17,11 @@ pub(crate) mod quotas;
 mod report;
 mod uses;
 
+use std::num::NonZeroU32;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
+
+use goal_activity_core::admission::Capacity;
 
 use crate::queues::Queue;
 use crate::setting;
@@ -35,30 +38,44 @@ struct Step {
     times: f64,
     /// For how many seconds: in the tests, and with `SCALE=full`.
     lasts: [u64; 2],
+    /// `concurrentBatches`; by itself no workflow has to wait.
+    capacity: u32,
     /// How many times each quota is what it is by default.
     raised: &'static [(Quota, f64)],
 }
 
-const AI: Quota = Quota::AiTokens;
+const BASE_LOAD: Step = Step { title: "1x", times: 1.0, lasts: [120, 600], capacity: u32::MAX, raised: &[] };
+const TEN: Step = Step { title: "10x", times: 10.0, lasts: [60, 300], ..BASE_LOAD };
+const HUNDRED: Step = Step { title: "100x", times: 100.0, lasts: [15, 60], ..BASE_LOAD };
+
+/// What the default of the AI bears, at 8 batches of 27 s a goal.
+const BORNE: u32 = 96;
+const AI: (Quota, f64) = (Quota::AiTokens, 100.0);
+/// In six rows, each has a sixth of the holders and takes a sixth of the updates.
+const SIX_ROWS: (Quota, f64) = (Quota::CapacityRow, 36.0);
 const WORKERS: [(Quota, f64); 2] = [(Quota::Pollers(Queue::Batch), 10.0), (Quota::LambdaConcurrency, 10.0)];
 const WRITES: [(Quota, f64); 2] = [(Quota::Writes(Table::Tasks), 10.0), (Quota::Writes(Table::Executions), 10.0)];
 
-const STEPS: [Step; 6] = [
-    Step { title: "1x", times: 1.0, lasts: [120, 600], raised: &[] },
-    Step { title: "10x", times: 10.0, lasts: [60, 300], raised: &[] },
-    Step { title: "10x, AI raised", times: 10.0, lasts: [60, 300], raised: &[(AI, 10.0)] },
-    Step { title: "100x, AI raised", times: 100.0, lasts: [15, 60], raised: &[(AI, 100.0)] },
+const STEPS: [Step; 8] = [
+    BASE_LOAD,
+    TEN,
+    Step { title: "10x, `concurrentBatches` 96", capacity: BORNE, ..TEN },
+    Step { title: "10x, AI raised", raised: &[(Quota::AiTokens, 10.0)], ..TEN },
+    Step { title: "100x, AI raised, `CAPACITY` in 6 rows", raised: &[AI, SIX_ROWS], ..HUNDRED },
     Step {
         title: "100x, pollers and Lambda raised as well",
-        times: 100.0,
-        lasts: [15, 60],
-        raised: &[(AI, 100.0), WORKERS[0], WORKERS[1]],
+        raised: &[AI, SIX_ROWS, WORKERS[0], WORKERS[1]],
+        ..HUNDRED
     },
     Step {
         title: "100x, DynamoDB warmed as well",
-        times: 100.0,
-        lasts: [15, 60],
-        raised: &[(AI, 100.0), WORKERS[0], WORKERS[1], WRITES[0], WRITES[1]],
+        raised: &[AI, SIX_ROWS, WORKERS[0], WORKERS[1], WRITES[0], WRITES[1]],
+        ..HUNDRED
+    },
+    Step {
+        title: "100x, all this, but `CAPACITY` in one row",
+        raised: &[AI, WORKERS[0], WORKERS[1], WRITES[0], WRITES[1]],
+        ..HUNDRED
     },
 ];
 
@@ -66,7 +83,8 @@ impl Step {
     fn load(&self) -> Load {
         let full = setting::<String>("SCALE").is_some_and(|size| size == "full");
         let lasts = Duration::from_secs(self.lasts[usize::from(full)]);
-        Load { goals_a_second: BASE * self.times, lasts, raised: self.raised.to_vec() }
+        let capacity = Capacity::new(NonZeroU32::new(self.capacity).expect("some capacity"));
+        Load { goals_a_second: BASE * self.times, lasts, capacity, raised: self.raised.to_vec() }
     }
 }
 
@@ -110,9 +128,12 @@ fn the_quotas_break_in_the_order_that_is_documented() {
             "{title}: everybody is answered, and every workflow ends"
         );
     }
-    let [base, ten, ten_raised, hundred, hundred_workers, hundred_all] = &outcomes[..] else { panic!("six steps") };
+    let [base, ten, ten_waits, ten_raised, hundred, hundred_workers, hundred_all, one_row] = &outcomes[..] else {
+        panic!("eight steps");
+    };
     assert!(base.is_whole() && base.held_up_by().is_empty() && base.ai_refused() < f64::EPSILON, "the base is carried");
     assert!(ten.ai_refused() > 0.5 && ten.failed.keys().eq(["AI_THROTTLED"]), "the AI's quota is the first to end");
+    assert!(ten_waits.is_whole() && ten_waits.ai_refused() < f64::EPSILON, "what waits for the AI does not fail");
     assert!(ten_raised.is_whole(), "ten times the base needs nothing but more AI");
     let first = |outcome: &Outcome| outcome.held_up_by().first().map(|(quota, _)| *quota);
     assert_eq!(first(ten_raised), Some(Quota::Pollers(Queue::Batch)), "what takes longest is that pollers become more");
@@ -120,5 +141,7 @@ fn the_quotas_break_in_the_order_that_is_documented() {
     assert!(hundred.failed.contains_key("NOT_PROCESSED"), "batches that wait too long for a worker are lost");
     assert!(hundred_workers.whole() > hundred.whole(), "more workers carry more");
     assert!(hundred_all.is_whole(), "nothing else stands in the way of a hundred times the base");
+    assert_eq!(hundred_all.refused(Quota::CapacityRow), 0);
+    assert!(one_row.refused(Quota::CapacityRow) > 100, "one row cannot count that many");
     documented::compare(&paper);
 }

@@ -33,6 +33,11 @@ impl Outcome {
         self.succeeded() == self.goals() && self.failed.is_empty() && self.dead == 0
     }
 
+    /// How many requests a quota refused for good.
+    pub(crate) fn refused(&self, quota: Quota) -> u64 {
+        self.used.get(&quota).map_or(0, |used| used.refused)
+    }
+
     /// The part of the AI's answers that were refusals.
     pub(crate) fn ai_refused(&self) -> f64 {
         let asked = self.ai_asked();

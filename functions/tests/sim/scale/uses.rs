@@ -21,6 +21,8 @@ pub(crate) fn of_call(name: &str) -> &'static [(Quota, f64)] {
         // Asked for three times, by `finalize`, at the end and for the archive; written once, then read.
         "seal_batch" => &[(EXECUTIONS, 1.0 / 3.0)],
         "record_started" | "record_batch" | "mark_told" | "claim_notice" => &[(EXECUTIONS, 3.0)],
+        // From one index to the other.
+        "mark_admitted" => &[(EXECUTIONS, 5.0)],
         "mark_archived" => &[(EXECUTIONS, 27.0)],
         _ => &[],
     }
@@ -29,4 +31,14 @@ pub(crate) fn of_call(name: &str) -> &'static [(Quota, f64)] {
 /// The write units of that many tasks, in the transaction with their outcome.
 pub(crate) fn of_tasks(tasks: usize) -> f64 {
     2.0 * tasks as f64
+}
+
+/// The calls that write the row `CAPACITY`, refused ones included.
+pub(crate) const IS_OF_CAPACITY: [&str; 2] = ["take_capacity", "give_back_capacity"];
+/// How many bytes of that row one holder takes: two names, a number and a time.
+const HOLDER: usize = 100;
+
+/// The write units of that row, whatever is changed in it, while so many hold capacity.
+pub(crate) fn of_capacity(holders: usize) -> f64 {
+    (1 + holders * HOLDER / 1_024) as f64
 }
