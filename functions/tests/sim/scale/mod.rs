@@ -45,8 +45,8 @@ struct Step {
 }
 
 const BASE_LOAD: Step = Step { title: "1x", times: 1.0, lasts: [120, 600], capacity: u32::MAX, raised: &[] };
-const TEN: Step = Step { title: "10x", times: 10.0, lasts: [60, 300], ..BASE_LOAD };
-const HUNDRED: Step = Step { title: "100x", times: 100.0, lasts: [15, 60], ..BASE_LOAD };
+const TEN: Step = Step { title: "10x", times: 10.0, lasts: [40, 300], ..BASE_LOAD };
+const HUNDRED: Step = Step { title: "100x", times: 100.0, lasts: [13, 60], ..BASE_LOAD };
 
 /// What the default of the AI bears, at 8 batches of 27 s a goal.
 const BORNE: u32 = 96;

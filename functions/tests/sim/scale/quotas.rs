@@ -137,6 +137,7 @@ impl Quota {
         match self {
             Self::Pollers(queue) => format!("SQS pollers ({queue:?})"),
             Self::Writes(table) => format!("DynamoDB writes ({table:?})"),
+            Self::CapacityRow => "DynamoDB writes (`CAPACITY`)".to_owned(),
             _ => name.to_owned(),
         }
     }

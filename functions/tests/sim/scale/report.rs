@@ -86,6 +86,9 @@ impl Outcome {
         for (quota, used) in refused {
             why.push(format!("{} refuses {} calls for good", quota.name(), used.refused));
         }
+        if self.dead > 0 {
+            why.push(format!("{} dead letters", self.dead));
+        }
         let actions = self.goals() * usize::from(ACTIONS);
         let share = |(code, times): (&String, &usize)| format!("{code} {}", percent(ratio(*times, actions)));
         let failed: Vec<_> = self.failed.iter().map(share).collect();
@@ -100,9 +103,12 @@ impl Outcome {
     }
 
     /// What one goal takes of each quota, and how many goals a second that makes, the fewest first. Without quotas of which it
-    /// takes less than one.
+    /// takes less than one, and without the row of the capacity: what that takes grows with the number of goals.
     pub(crate) fn on_paper(&self) -> Vec<(Quota, f64, f64)> {
-        let with_use = Quota::ALL.map(|quota| (quota, self.use_of(quota))).into_iter().filter(|(_, used)| *used >= 1.0);
+        let with_use = Quota::ALL
+            .map(|quota| (quota, self.use_of(quota)))
+            .into_iter()
+            .filter(|(quota, used)| *used >= 1.0 && *quota != Quota::CapacityRow);
         let mut rows: Vec<_> = with_use.map(|(q, used)| (q, used, most(q.documented().limit) / used)).collect();
         rows.sort_by(|a, b| a.2.total_cmp(&b.2));
         rows
