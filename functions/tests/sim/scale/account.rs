@@ -24,7 +24,11 @@ const FIRST_WAIT: u64 = 50;
 const INVOKED_AGAIN: u64 = 500;
 
 /// What an account has, and how it was used.
-pub(crate) struct Account(Mutex<BTreeMap<Quota, Gate>>);
+pub(crate) struct Account {
+    gates: Mutex<BTreeMap<Quota, Gate>>,
+    /// Over how many rows the capacity is spread.
+    capacity_rows: f64,
+}
 
 struct Gate {
     limit: Limit,
@@ -57,11 +61,11 @@ impl Account {
     pub(crate) fn new(raised: &[(Quota, f64)]) -> Self {
         let factor = |quota| raised.iter().filter(|(q, _)| *q == quota).map(|(_, times)| times).product::<f64>();
         let gates = Quota::ALL.map(|quota| (quota, Gate::new(quota.documented().limit.times(factor(quota)))));
-        Self(Mutex::new(gates.into()))
+        Self { gates: Mutex::new(gates.into()), capacity_rows: factor(Quota::CapacityRow) }
     }
 
     fn gates(&self) -> MutexGuard<'_, BTreeMap<Quota, Gate>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.gates.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What was asked of each quota.
@@ -164,8 +168,10 @@ impl Drop for Place {
 
 /// Lets a call of the SDK through, or fails as it does when it was refused too often.
 pub(crate) async fn call(sim: &Sim, name: &'static str) -> Outside<()> {
-    if sim.account.is_some() && uses::IS_OF_CAPACITY.contains(&name) {
-        let units = uses::of_capacity(sim.tables.state().held.len());
+    if let Some(account) = &sim.account
+        && uses::IS_OF_CAPACITY.contains(&name)
+    {
+        let units = uses::of_capacity(sim.tables.state().held.len() as f64 / account.capacity_rows);
         take(sim, name, Quota::CapacityRow, units).await?;
         return take(sim, name, Quota::Writes(Table::Executions), units).await;
     }

@@ -45,14 +45,14 @@ struct Step {
 }
 
 const BASE_LOAD: Step = Step { title: "1x", times: 1.0, lasts: [120, 600], capacity: u32::MAX, raised: &[] };
-const TEN: Step = Step { title: "10x", times: 10.0, lasts: [40, 300], ..BASE_LOAD };
-const HUNDRED: Step = Step { title: "100x", times: 100.0, lasts: [13, 60], ..BASE_LOAD };
+const TEN: Step = Step { title: "10x", times: 10.0, lasts: [40, 180], ..BASE_LOAD };
+const HUNDRED: Step = Step { title: "100x", times: 100.0, lasts: [13, 40], ..BASE_LOAD };
 
 /// What the default of the AI bears, at 8 batches of 27 s a goal.
 const BORNE: u32 = 96;
 const AI: (Quota, f64) = (Quota::AiTokens, 100.0);
-/// In six rows, each has a sixth of the holders and takes a sixth of the updates.
-const SIX_ROWS: (Quota, f64) = (Quota::CapacityRow, 36.0);
+/// Spread over six rows, each of which has a sixth of the holders and takes a sixth of the updates.
+const SIX_ROWS: (Quota, f64) = (Quota::CapacityRow, 6.0);
 const WORKERS: [(Quota, f64); 2] = [(Quota::Pollers(Queue::Batch), 10.0), (Quota::LambdaConcurrency, 10.0)];
 const WRITES: [(Quota, f64); 2] = [(Quota::Writes(Table::Tasks), 10.0), (Quota::Writes(Table::Executions), 10.0)];
 
@@ -141,7 +141,7 @@ fn the_quotas_break_in_the_order_that_is_documented() {
     assert!(hundred.failed.contains_key("NOT_PROCESSED"), "batches that wait too long for a worker are lost");
     assert!(hundred_workers.whole() > hundred.whole(), "more workers carry more");
     assert!(hundred_all.is_whole(), "nothing else stands in the way of a hundred times the base");
-    assert_eq!(hundred_all.refused(Quota::CapacityRow), 0);
-    assert!(one_row.refused(Quota::CapacityRow) > 100, "one row cannot count that many");
+    let of_row = |outcome: &Outcome| outcome.refused(Quota::CapacityRow);
+    assert!(of_row(one_row) > 100.max(10 * of_row(hundred_all)), "one row cannot count that many");
     documented::compare(&paper);
 }

@@ -36,9 +36,9 @@ pub(crate) fn of_tasks(tasks: usize) -> f64 {
 /// The calls that write the row `CAPACITY`, refused ones included.
 pub(crate) const IS_OF_CAPACITY: [&str; 2] = ["take_capacity", "give_back_capacity"];
 /// How many bytes of that row one holder takes: two names, a number and a time.
-const HOLDER: usize = 100;
+const HOLDER: f64 = 100.0;
 
 /// The write units of that row, whatever is changed in it, while so many hold capacity.
-pub(crate) fn of_capacity(holders: usize) -> f64 {
-    (1 + holders * HOLDER / 1_024) as f64
+pub(crate) fn of_capacity(holders: f64) -> f64 {
+    1.0 + (holders * HOLDER / 1_024.0).floor()
 }
