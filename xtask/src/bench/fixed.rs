@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::price::{self, Price};
 use super::report::{Figure, Section};
 use super::stage::{Stage, now};
-use super::statistics::whole;
+use super::stats::whole;
 use crate::billing::{self, BY_THE_CLOCK};
 use crate::calls::{self, Caller};
 use crate::logs;

@@ -13,7 +13,7 @@ use super::memory::{self, Sample};
 use super::read_model::{self, Execution};
 use super::report::{Figure, Section};
 use super::stage::Stage;
-use super::statistics::{percentile, whole};
+use super::stats::{percentile, whole};
 use crate::project::Project;
 use crate::step::{note, step};
 

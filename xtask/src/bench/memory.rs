@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use nix::unistd::Pid;
 
-use super::statistics::median;
+use super::stats::median;
 
 /// How often to look.
 const EVERY: Duration = Duration::from_millis(500);

@@ -13,11 +13,10 @@ mod runtime;
 mod scene;
 mod server;
 mod spawned;
-mod stats;
-mod worker;
 mod stage;
-mod statistics;
+mod stats;
 mod units;
+mod worker;
 mod workflow;
 
 use std::path::PathBuf;

@@ -9,7 +9,7 @@ use super::fixed;
 use super::price::{self, Known, Price};
 use super::report::{Figure, Section};
 use super::stage::{Stage, now};
-use super::statistics::whole;
+use super::stats::whole;
 use crate::billing::{self, Usage};
 use crate::project::Project;
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::report::{Figure, Section};
 use super::stage::{Stage, now};
-use super::statistics::percentile;
+use super::stats::percentile;
 use crate::billing;
 use crate::history;
 use crate::logs::{self, Invocation};
