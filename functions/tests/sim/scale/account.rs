@@ -1,9 +1,9 @@
 //! An account in use: lets through what its quotas allow, and notes what they did not.
 //!
-//! What happens to a request that is too much depends on who makes it. The SDK tries again a few times and then fails (as
-//! `functions/src/aws/mod.rs` sets it), Step Functions and EventBridge hold back what they do themselves (Step Functions
-//! developer guide, "Quotas related to state throttling"; EventBridge quotas, "invocations"), an AI answers that it is
-//! throttled.
+//! What happens to a request that is too much depends on who makes it. The SDK tries again a few times and then fails
+//! (as `functions/src/aws/mod.rs` sets it), Step Functions and EventBridge hold back what they do themselves (Step
+//! Functions developer guide, "Quotas related to state throttling"; EventBridge quotas, "invocations"), an AI answers
+//! that it is throttled.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,7 +17,8 @@ use super::uses;
 use crate::queues::Queue;
 use crate::world::Sim;
 
-/// How often the SDK sends a request at most, and its first wait in milliseconds, which doubles (`functions/src/aws/mod.rs`).
+/// How often the SDK sends a request at most, and its first wait in milliseconds, which doubles
+/// (`functions/src/aws/mod.rs`).
 const ATTEMPTS: u32 = 5;
 const FIRST_WAIT: u64 = 50;
 /// How many milliseconds a poller waits about before it tries again to invoke a function that has no room.
@@ -223,7 +224,8 @@ pub(crate) fn ai_takes(sim: &Sim, tokens: f64) -> bool {
     takes
 }
 
-/// A place to run a function, for which somebody waits for so long at most. Without limits there is none to be had, nor needed.
+/// A place to run a function, for which somebody waits for so long at most. Without limits there is none to be had, nor
+/// needed.
 pub(crate) async fn place_to_run(sim: &Sim, patience: Duration) -> Result<Option<Place>, ()> {
     let Some(account) = &sim.account else { return Ok(None) };
     let (quota, came) = (Quota::LambdaConcurrency, sim.elapsed());

@@ -1,8 +1,9 @@
 //! How much one account in one region carries: the same handlers and models, with AWS's quotas as limits of what goes
 //! through. `docs/SCALING.md` shows what comes out.
 //!
-//! Whole mandala charts are started at a steady rate, from one moment to the next on an account at rest. The base is what
-//! the example's AI quota carries with a little to spare; a hundred times the base is run with one quota after the other raised.
+//! Whole mandala charts are started at a steady rate, from one moment to the next on an account at rest. The base is
+//! what the example's AI quota carries with a little to spare; a hundred times the base is run with one quota after the
+//! other raised.
 #![allow(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,

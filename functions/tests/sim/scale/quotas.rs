@@ -1,6 +1,7 @@
-//! What AWS gives one account in one region, unless it is asked for more: the numbers that the simulation reads and that
-//! `docs/SCALING.md` shows (a test compares them). Of us-east-1, where there are differences. As the public documentation
-//! had them on [`AS_OF`]; new accounts begin with less, and the page "Service Quotas" of the console has an account's own.
+//! What AWS gives one account in one region, unless it is asked for more: the numbers that the simulation reads and
+//! that `docs/SCALING.md` shows (a test compares them). Of us-east-1, where there are differences. As the public
+//! documentation had them on [`AS_OF`]; new accounts begin with less, and the page "Service Quotas" of the console has
+//! an account's own.
 
 use crate::queues::Queue;
 

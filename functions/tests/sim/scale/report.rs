@@ -49,8 +49,8 @@ impl Outcome {
         used.refused as f64 + used.units / super::load::tokens()
     }
 
-    /// The quotas that have held requests up, by how many seconds on average, the worst first. Requests for the AI are not
-    /// held up but refused.
+    /// The quotas that have held requests up, by how many seconds on average, the worst first. Requests for the AI are
+    /// not held up but refused.
     pub(crate) fn held_up_by(&self) -> Vec<(Quota, f64)> {
         let seconds = self.used.iter().map(|(quota, used)| (*quota, used.held_up / used.requests.max(1) as f64));
         let mut held_up: Vec<_> = seconds.filter(|(_, seconds)| *seconds >= WORTH_A_WORD).collect();
@@ -102,8 +102,9 @@ impl Outcome {
         )
     }
 
-    /// What one goal takes of each quota, and how many goals a second that makes, the fewest first. Without quotas of which it
-    /// takes less than one, and without the row of the capacity: what that takes grows with the number of goals.
+    /// What one goal takes of each quota, and how many goals a second that makes, the fewest first. Without quotas of
+    /// which it takes less than one, and without the row of the capacity: what that takes grows with the number of
+    /// goals.
     pub(crate) fn on_paper(&self) -> Vec<(Quota, f64, f64)> {
         let with_use = Quota::ALL
             .map(|quota| (quota, self.use_of(quota)))

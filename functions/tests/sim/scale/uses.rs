@@ -2,8 +2,8 @@
 
 use super::quotas::{Quota, Table};
 
-/// The quotas that a call of a port takes from, with the units. Write units of `DynamoDB` are those that the emulator counted
-/// for the sample goal (`cargo xtask bench units`): with the indexes, and twice in a transaction.
+/// The quotas that a call of a port takes from, with the units. Write units of `DynamoDB` are those that the emulator
+/// counted for the sample goal (`cargo xtask bench units`): with the indexes, and twice in a transaction.
 pub(crate) fn of_call(name: &str) -> &'static [(Quota, f64)] {
     const GOALS: Quota = Quota::Writes(Table::Goals);
     const EXECUTIONS: Quota = Quota::Writes(Table::Executions);
