@@ -68,9 +68,12 @@ impl Scene {
         let actions = self.actions();
         let mut row = json!({
             "executionArn": EXECUTION, "item": keys::EXECUTION, "goalId": GOAL, "userId": USER, "requestId": "request-1",
-            "status": status, "startDate": NOW, "actionIds": actions, "totalActions": actions.len(),
+            "status": status, "startDate": NOW, "turn": NOW, "actionIds": actions, "totalActions": actions.len(),
             "goalBefore": { "withTasks": 0, "leftOut": 0 }, "batches": {}, "timeline": {},
         });
+        if stage != Stage::Pending {
+            row["admittedAt"] = NOW.into();
+        }
         if stage == Stage::Succeeded {
             row["stopDate"] = NOW.into();
             row["succeededActions"] = actions.len().into();

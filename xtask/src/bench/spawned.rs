@@ -120,6 +120,7 @@ fn deployment(cloud: &Cloud) -> Vec<(&'static str, String)> {
         ("EXECUTIONS_TABLE", EXECUTIONS.to_owned()),
         ("EVENT_BUS", "goal-activity".to_owned()),
         ("STATE_MACHINE_ARN", MACHINE.to_owned()),
+        ("CONCURRENT_BATCHES", "64".to_owned()),
         ("QUEUE_URL", format!("{}/123456789012/queue", cloud.url())),
         ("ALERT_TOPIC_ARN", "arn:aws:sns:us-east-1:123456789012:alerts".to_owned()),
         ("OPERATIONS_GUIDE", "docs/OPERATIONS.md".to_owned()),
