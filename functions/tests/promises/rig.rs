@@ -1,7 +1,7 @@
 //! The whole pipeline in one process: the real handlers, an in-memory world, and what AWS would do in between.
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use goal_activity_core::admission::Capacity;
@@ -40,8 +40,16 @@ pub(crate) struct Rig {
 
 impl Default for Rig {
     fn default() -> Self {
+        see_everything();
         Self { world: World::default(), capacity: PLENTY }
     }
+}
+
+/// Has somebody who is interested in every span from the first one on. Without that, a place in the code that is reached for
+/// the first time in one thread, just while another begins to collect spans, counts as of no interest for good.
+fn see_everything() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| tracing::subscriber::set_global_default(tracing_subscriber::registry()).expect("the only one"));
 }
 
 /// An answer of the API.

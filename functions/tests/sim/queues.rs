@@ -21,8 +21,9 @@ use crate::world::Sim;
 
 /// `maxReceiveCount` of `infra/lib/messaging.ts`.
 pub(crate) const MAX_RECEIVES: u32 = 3;
-/// The largest message that may come by: ids only, far from the 256 KiB of a message (promise P10).
-const LARGEST: usize = 8 * 1024;
+/// The largest message that may come by: ids only, far from the 256 KiB of a message (promise P10). The largest is an end with
+/// the reasons why 64 actions failed.
+const LARGEST: usize = 16 * 1024;
 
 /// A queue, with its settings of `infra/lib/messaging.ts` and its source's of `functions.ts`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
