@@ -10,6 +10,7 @@ use aws_smithy_http_client::{Builder, Connector, tls};
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
 };
+use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
 use super::dynamo;
 use crate::config;
@@ -42,10 +43,21 @@ pub async fn connect() -> Connection {
         .http_client(http())
         .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
         .region(EnvironmentVariableRegionProvider::new().region().await)
+        .service_config(Endpoints)
         .timeout_config(timeouts)
         .retry_config(retries);
     sdk.set_endpoint_url(config::endpoint_url());
     sdk.build().into()
+}
+
+/// What is set for single services: where they are, and nothing else.
+#[derive(Debug)]
+struct Endpoints;
+
+impl LoadServiceConfig for Endpoints {
+    fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+        (key.env() == "AWS_ENDPOINT_URL").then(|| config::endpoint_url_of(key.service_id())).flatten()
+    }
 }
 
 /// Connections as all clients use them. The one connector that every function needs is made here, once, before the first

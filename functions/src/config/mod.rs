@@ -85,8 +85,12 @@ pub struct Conclude {
 }
 
 #[allow(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+fn read(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|v| !v.is_empty())
+}
+
 fn var(name: &'static str) -> Result<String, ConfigError> {
-    std::env::var(name).ok().filter(|v| !v.is_empty()).ok_or(ConfigError::Missing(name))
+    read(name).ok_or(ConfigError::Missing(name))
 }
 
 /// How much is logged: a `tracing` filter such as `info` or `goal_activity_functions=debug`.
@@ -96,7 +100,12 @@ pub fn log_level() -> String {
 
 /// Where AWS is, when it is an emulator. The SDK's own name for it.
 pub fn endpoint_url() -> Option<String> {
-    var("AWS_ENDPOINT_URL").ok()
+    read("AWS_ENDPOINT_URL")
+}
+
+/// Where one service of AWS is, when that is somewhere of its own, as `AWS_ENDPOINT_URL_DYNAMODB` says. The SDK's own names.
+pub fn endpoint_url_of(service: &str) -> Option<String> {
+    read(&format!("AWS_ENDPOINT_URL_{}", service.to_uppercase().replace(' ', "_")))
 }
 
 /// What becomes of spans.
