@@ -17,8 +17,8 @@ const FRESH: Duration = Duration::from_secs(30);
 /// How often each user looks.
 const LOOK: Duration = Duration::from_secs(2);
 
-/// A goal whose batches take the AI a second each, and save something all the time. The emulator runs five workers at once, so
-/// all 80 batches take 16 s, most of which they wait; other tests' batches wait behind them.
+/// A goal whose batches take the AI a second each, and save something all the time. As many workers as
+/// the deployment allows (64) run at once, and the last batches wait for one.
 fn slow() -> Chart {
     (0..ACTIONS).fold(Chart::of(ACTIONS), |chart, i| {
         let (row, place) = (i / 8 + 1, u32::from(i % 8) + 1);

@@ -6,7 +6,6 @@ use anyhow::{Context, Result, bail, ensure};
 use goal_activity_core::goal::Goal;
 use goal_activity_core::limits::MAX_RUNNING_PER_USER;
 use goal_activity_events::{ExecutionArn, Timestamp};
-use serde_json::json;
 
 use super::read_model::{self, Execution};
 use crate::api::Api;
@@ -43,20 +42,6 @@ impl Stage {
         let users = user::sign_in_several(&local.aws, &local.stack, users)?;
         let api = Api::at(&local.stack.api_url);
         Ok(Self { local, api, users, made: 0, _folder: folder })
-    }
-
-    /// Lets so many workers run at once. `MiniStack` has 5 for a queue without a limit, where AWS goes on to 1,000.
-    pub(crate) fn allow_workers(&self, at_once: u32) -> Result<()> {
-        let queue = self.local.stack.output("BatchQueueUrl")?.rsplit('/').next().context("no queue in its URL")?;
-        let path = "/2015-03-31/event-source-mappings/";
-        let all = self.local.aws.lambda("GET", path, &json!({}))?;
-        let mut all = all["EventSourceMappings"].as_array().into_iter().flatten();
-        let mapping = all
-            .find(|mapping| mapping["EventSourceArn"].as_str().is_some_and(|arn| arn.ends_with(&format!(":{queue}"))))
-            .and_then(|mapping| mapping["UUID"].as_str())
-            .context("nothing reads the batch queue")?;
-        let limit = json!({"ScalingConfig": {"MaximumConcurrency": at_once}});
-        self.local.aws.lambda("PUT", &format!("{path}{mapping}"), &limit).map(drop)
     }
 
     /// Stores new goals with so many actions each; every user owns as many as may run at once.

@@ -63,7 +63,6 @@ impl Run {
 /// Runs it several times for each AI, all batches at once.
 pub(super) fn measure(project: &Project) -> Result<Vec<Section>> {
     let mut stage = Stage::new(project, "bench-workflow", 1)?;
-    stage.allow_workers(MAX_BATCHES)?;
     let cold = run(&mut stage, Duration::ZERO)?;
     let mut by_ai = Vec::new();
     for ai in AI {
@@ -92,9 +91,7 @@ fn section(cold: &Run, by_ai: &[Vec<Run>]) -> Section {
         .note(format!("{RUNS} runs of each, one after the other. From the claim of the goal to the end in the table."));
     section.note("The first run starts the processes of all functions.");
     section.note("MiniStack waits 150 ms before an execution's first state.");
-    section.note(format!(
-        "{MAX_BATCHES} workers at once, as on AWS; by itself MiniStack has 5 for a queue, and makes two waves of it."
-    ));
+    section.note(format!("All {MAX_BATCHES} batches at once: as many workers run as `concurrentBatches` says."));
     section
 }
 
