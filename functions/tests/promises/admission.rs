@@ -5,11 +5,12 @@ use std::num::NonZeroU32;
 use goal_activity_core::admission::{Capacity, in_use};
 use goal_activity_core::execution::Status;
 use goal_activity_core::facts::Fact;
-use goal_activity_events::ExecutionArn;
+use goal_activity_events::{Detail, ExecutionArn, SOURCE, WorkflowCompleted};
 use goal_activity_functions::memory::samples;
+use goal_activity_functions::queue::MessageError;
 use serde_json::json;
 
-use crate::rig::{Rig, USER};
+use crate::rig::{Rig, USER, envelope, raw_envelope};
 
 /// A pipeline with that much capacity, and a goal of so many actions for each of these users.
 fn rig(capacity: u32, actions: u8, users: &[&str]) -> Rig {
@@ -121,6 +122,15 @@ async fn an_end_that_comes_twice_gives_back_once() {
 }
 
 #[tokio::test]
+async fn an_end_that_cannot_be_read_frees_nothing_and_becomes_a_dead_letter() {
+    let rig = rig(2, 16, &["a"]);
+    ask(&rig, 1, "a").await;
+    let end = raw_envelope(SOURCE, WorkflowCompleted::TYPE, &json!({ "version": "1", "executionArn": "nonsense" }));
+    assert!(matches!(rig.launch(&end).await, Err(MessageError::Malformed(_))));
+    assert_eq!(held(&rig), 2);
+}
+
+#[tokio::test]
 async fn p7_whatever_fails_at_the_launch_the_redelivery_makes_good() {
     for call in ["list_waiting", "find_execution", "take_capacity", "start_execution", "mark_admitted"] {
         let rig = rig(2, 16, &[USER]);
@@ -155,7 +165,7 @@ async fn p7_who_was_not_launched_though_it_was_its_turn_is_announced_again() {
         rig.run(&first).await;
         // Whoever makes room launches the next, and dies at that; its message is lost.
         rig.world.break_once(call);
-        let end = crate::rig::envelope(goal_activity_events::SOURCE, &rig.completed()[0]);
+        let end = envelope(SOURCE, &rig.completed()[0]);
         rig.launch(&end).await.expect_err(call);
         rig.wait(31);
         rig.reconcile().await;
