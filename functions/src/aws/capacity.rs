@@ -6,7 +6,7 @@ use goal_activity_core::ports::{HoldCapacity, ListHolders, Outside, Taken, Unava
 use goal_activity_events::{ExecutionArn, StateMachineArn, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::dynamo::{Item, attribute, number, text, update_if};
+use super::dynamo::{Item, attribute, get_row, number, text, update_if};
 use super::{Connection, unavailable};
 
 /// The capacity: one row of `WorkflowExecutions`, so that one conditional update counts what is taken and says by whom.
@@ -42,16 +42,8 @@ impl Capacities {
     }
 
     async fn row(&self) -> Outside<Item> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .consistent_read(true)
-            .key(keys::EXECUTION_ARN, text(&self.state_machine))
-            .key(keys::ITEM, text(keys::CAPACITY))
-            .send()
-            .await
-            .map_err(unavailable("reading who holds capacity"))?;
+        let get = get_row(&self.client, &self.table, &self.state_machine, keys::CAPACITY);
+        let answer = get.send().await.map_err(unavailable("reading who holds capacity"))?;
         Ok(answer.item.unwrap_or_default())
     }
 }

@@ -8,7 +8,7 @@ use goal_activity_core::ports::{Accepted, Claim, ClaimGoal, Claimed, Outside, Re
 use goal_activity_events::{ExecutionArn, UserId};
 use serde::{Deserialize, Serialize};
 
-use super::dynamo::{self, Transacted, attribute, item, number, read, text, transact};
+use super::dynamo::{self, Transacted, attribute, get_row, item, number, read, text, transact};
 use super::{Connection, unavailable};
 
 /// Claims goals: a row of Goals and new rows of `WorkflowExecutions` in one transaction.
@@ -154,13 +154,7 @@ impl ClaimGoal for Claims {
     }
 
     async fn open_workflows(&self, user: &UserId) -> Outside<usize> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.executions)
-            .consistent_read(true)
-            .key(keys::EXECUTION_ARN, text(keys::user(user)))
-            .key(keys::ITEM, text(keys::USER))
+        let answer = get_row(&self.client, &self.executions, keys::user(user), keys::USER)
             .projection_expression("#running")
             .expression_attribute_names("#running", keys::RUNNING)
             .send()
@@ -172,16 +166,8 @@ impl ClaimGoal for Claims {
 
     async fn accepted_before(&self, request: &RequestKey) -> Outside<Option<Accepted>> {
         let key = keys::request(request);
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.executions)
-            .consistent_read(true)
-            .key(keys::EXECUTION_ARN, text(&key))
-            .key(keys::ITEM, text(keys::REQUEST))
-            .send()
-            .await
-            .map_err(unavailable(format!("reading {key}")))?;
+        let get = get_row(&self.client, &self.executions, &key, keys::REQUEST);
+        let answer = get.send().await.map_err(unavailable(format!("reading {key}")))?;
         let request: Option<Request> = answer.item.map(|row| read(&self.executions, row)).transpose()?;
         Ok(request.map(|r| Accepted { execution: r.accepted_as, digest: r.digest }))
     }

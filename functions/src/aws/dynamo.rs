@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::get_item::builders::GetItemFluentBuilder;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
@@ -91,6 +92,16 @@ pub(super) async fn transact(client: &Client, what: &str, items: Vec<TransactWri
         }
     }
     Err(unavailable(what)(error))
+}
+
+/// Reads one row of `WorkflowExecutions`, as it is now.
+pub(super) fn get_row(client: &Client, table: &str, key: impl ToString, item: &str) -> GetItemFluentBuilder {
+    client
+        .get_item()
+        .table_name(table)
+        .consistent_read(true)
+        .key(keys::EXECUTION_ARN, text(key))
+        .key(keys::ITEM, text(item))
 }
 
 /// All rows of a goal in a table whose partition key is the goal; only these attributes of each, when any are named.

@@ -12,7 +12,7 @@ use goal_activity_events::{EventId, ExecutionArn, Timestamp};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::dynamo::{Item, attribute, number, read, text, update_if};
+use super::dynamo::{Item, attribute, get_row, number, read, text, update_if};
 use super::{Connection, unavailable};
 
 /// The read models in the `WorkflowExecutions` table.
@@ -43,6 +43,14 @@ pub(super) fn open_values() -> Outside<Item> {
     Ok(Item::from([(":pending".to_owned(), pending?), (":running".to_owned(), running?)]))
 }
 
+/// The condition that goes with [`IS_OPEN`] where a cancellation comes first: a cancelled workflow has one end only.
+pub(super) const NOT_CANCELLED: &str = " AND attribute_not_exists(#cancellation)";
+
+/// The names that [`NOT_CANCELLED`] speaks of.
+pub(super) fn not_cancelled_names() -> [(String, String); 1] {
+    [("#cancellation".to_owned(), "cancellation".to_owned())]
+}
+
 impl Executions {
     /// The table of that name.
     pub fn new(aws: &Connection, table: impl Into<String>) -> Self {
@@ -50,16 +58,8 @@ impl Executions {
     }
 
     async fn row<T: DeserializeOwned>(&self, arn: &ExecutionArn, item: &str) -> Outside<Option<T>> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .consistent_read(true)
-            .key(keys::EXECUTION_ARN, text(arn))
-            .key(keys::ITEM, text(item))
-            .send()
-            .await
-            .map_err(unavailable(format!("reading execution {arn}")))?;
+        let get = get_row(&self.client, &self.table, arn, item);
+        let answer = get.send().await.map_err(unavailable(format!("reading execution {arn}")))?;
         answer.item.map(|row| read(&self.table, row)).transpose()
     }
 
@@ -136,14 +136,14 @@ impl ListWaiting for Executions {
 
 impl AdmitExecution for Executions {
     async fn mark_admitted(&self, execution: &ExecutionArn, at: Timestamp) -> Outside<bool> {
+        let mut names = open_names();
+        names.extend(not_cancelled_names());
         let update = self
             .update(execution)?
             .update_expression("SET #admitted = :at, #openShard = :shard REMOVE #waiting")
-            .condition_expression(format!(
-                "{IS_OPEN} AND attribute_not_exists(#cancellation) AND attribute_not_exists(#admitted)"
-            ))
+            .condition_expression(format!("{IS_OPEN}{NOT_CANCELLED} AND attribute_not_exists(#admitted)"))
+            .set_expression_attribute_names(Some(names))
             .expression_attribute_names("#admitted", "admittedAt")
-            .expression_attribute_names("#cancellation", "cancellation")
             .expression_attribute_names("#openShard", keys::OPEN_SHARD)
             .expression_attribute_names("#waiting", keys::WAITING)
             .expression_attribute_values(":at", text(at))

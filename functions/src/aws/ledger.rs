@@ -11,7 +11,7 @@ use goal_activity_core::ports::{
 use goal_activity_core::task::Task;
 use goal_activity_events::{ExecutionArn, GoalId};
 
-use super::dynamo::{Item, Transacted, attribute, item, number, read, text, transact, update_if};
+use super::dynamo::{Item, Transacted, attribute, get_row, item, number, read, text, transact, update_if};
 use super::{Connection, unavailable};
 
 /// The ledger rows of `WorkflowExecutions`, and the tasks that are written together with them.
@@ -124,16 +124,8 @@ impl WorkLedger for Ledger {
     }
 
     async fn read_batch(&self, execution: &ExecutionArn, batch_index: u32) -> Outside<BatchLedger> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.executions)
-            .consistent_read(true)
-            .key(keys::EXECUTION_ARN, text(execution))
-            .key(keys::ITEM, text(keys::batch(batch_index)))
-            .send()
-            .await
-            .map_err(unavailable(format!("reading batch {batch_index} of {execution}")))?;
+        let get = get_row(&self.client, &self.executions, execution, &keys::batch(batch_index));
+        let answer = get.send().await.map_err(unavailable(format!("reading batch {batch_index} of {execution}")))?;
         answer.item.map_or_else(|| Ok(BatchLedger::default()), |row| read(&self.executions, row))
     }
 

@@ -13,7 +13,7 @@ use goal_activity_events::{ExecutionArn, FinalStatus, Timestamp, WorkflowComplet
 
 use super::Connection;
 use super::dynamo::{Transacted, attribute, number, text, transact, update_if};
-use super::executions::{IS_OPEN, open_names, open_values};
+use super::executions::{IS_OPEN, NOT_CANCELLED, not_cancelled_names, open_names, open_values};
 
 /// Writes the end of workflows: the rows of the execution, its goal and its user, in one transaction.
 #[derive(Debug, Clone)]
@@ -21,14 +21,6 @@ pub struct Settlements {
     client: Client,
     goals: String,
     executions: String,
-}
-
-/// The condition that goes with [`IS_OPEN`] where a cancellation comes first: a cancelled workflow has one end only.
-const NOT_CANCELLED: &str = " AND attribute_not_exists(#cancellation)";
-
-/// The names that [`NOT_CANCELLED`] speaks of.
-fn not_cancelled_names() -> [(String, String); 1] {
-    [("#cancellation".to_owned(), "cancellation".to_owned())]
 }
 
 impl Settlements {

@@ -120,10 +120,7 @@ fn claimed(core: &mut Core, claim: &Claim, found: &mut Found) {
 /// A user has as many workflows open as may be and no more, and is refused another for no other reason.
 pub(crate) fn room(sim: &Sim, claim: &Claim, claimed: &Claimed) {
     let user = &claim.execution.user_id;
-    let open = {
-        let state = sim.tables.state();
-        state.executions.values().filter(|e| e.user_id == *user && e.status.ended().is_none()).count()
-    };
+    let open = open_of(sim, user);
     match claimed {
         Claimed::Yes if open > RUNNING_AT_MOST => sim.violated("P10", format!("{user} has {open} workflows open")),
         Claimed::MoreOpen if open <= claim.open_before => {
@@ -133,12 +130,15 @@ pub(crate) fn room(sim: &Sim, claim: &Claim, claimed: &Claimed) {
     }
 }
 
+/// How many workflows of a user are open.
+fn open_of(sim: &Sim, user: &UserId) -> usize {
+    let state = sim.tables.state();
+    state.executions.values().filter(|e| e.user_id == *user && e.status.ended().is_none()).count()
+}
+
 /// What is counted of a user's open workflows is what is there.
 pub(crate) fn counted(sim: &Sim, user: &UserId, count: usize) {
-    let open = {
-        let state = sim.tables.state();
-        state.executions.values().filter(|e| e.user_id == *user && e.status.ended().is_none()).count()
-    };
+    let open = open_of(sim, user);
     if count >= RUNNING_AT_MOST {
         sim.count("starts refused, for so many are running");
     }
