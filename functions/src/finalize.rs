@@ -1,5 +1,7 @@
 //! `finalize`: the state machine's `SaveResults`. Seals the ledger and reads from it how the workflow went.
 
+use std::collections::BTreeSet;
+
 use goal_activity_core::ledger::Tally;
 use goal_activity_core::outcome::{End, final_status};
 use goal_activity_core::ports::{FindExecution, SealLedger, Unavailable};
@@ -52,7 +54,7 @@ impl<E: FindExecution, L: SealLedger> Finalize<E, L> {
         trace::join(execution.traceparent.as_ref());
         trace::about(arn, &execution.goal_id);
         let ledgers = self.ledger.seal_ledger(arn, execution.batch_count()).await?;
-        let tally = Tally::at_end(&execution.action_ids, &ledgers);
+        let tally = Tally::at_end(&execution.action_ids, &ledgers, &BTreeSet::new());
         let answer = FinalizeAnswer {
             status: final_status(End::Finished, &tally),
             total_actions: execution.total_actions,

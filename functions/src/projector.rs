@@ -3,7 +3,7 @@
 use goal_activity_core::inbound;
 use goal_activity_core::outcome::End;
 use goal_activity_core::ports::{
-    ArchiveExecution, CancelExecution, Clock, FindExecution, Notify, PublishEvent, RecordProgress, RemoveTasks,
+    ArchiveExecution, CancelExecution, Clock, FindExecution, LoadGoal, Notify, PublishEvent, RecordProgress, RemoveTasks,
     SealLedger, SettleExecution,
 };
 use goal_activity_events::{BatchProgressed, Detail, Envelope, ExecutionStatusChanged, MachineStatus, ReadError};
@@ -27,7 +27,7 @@ where
     E: FindExecution,
     L: SealLedger,
     T: RemoveTasks,
-    S: SettleExecution + CancelExecution,
+    S: SettleExecution + CancelExecution + LoadGoal,
     B: PublishEvent,
     K: Clock,
     N: Notify,
@@ -57,7 +57,7 @@ where
     E: FindExecution,
     L: SealLedger,
     T: RemoveTasks,
-    S: SettleExecution + CancelExecution,
+    S: SettleExecution + CancelExecution + LoadGoal,
     B: PublishEvent,
     K: Clock,
     N: Notify,

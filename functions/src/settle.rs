@@ -1,16 +1,18 @@
 //! The end of a workflow: a sequence of steps, each of which may be repeated, by whoever finds the workflow at its end.
 
+use std::collections::BTreeSet;
+
 use goal_activity_core::archive::Record;
 use goal_activity_core::execution::{Cancellation, Execution};
 use goal_activity_core::facts::Fact;
-use goal_activity_core::ledger::Tally;
+use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Tally, recorded};
 use goal_activity_core::notice::notice;
 use goal_activity_core::outcome::{End, Settlement, completed_event};
 use goal_activity_core::ports::{
-    ArchiveExecution, CancelExecution, Clock, Event, FindExecution, Notify, Outside, PublishEvent, RemoveTasks,
-    SealLedger, SettleExecution, Unavailable,
+    ArchiveExecution, CancelExecution, Clock, Event, FindExecution, LoadGoal, Notify, Outside, PublishEvent,
+    RemoveTasks, SealLedger, SettleExecution, Unavailable,
 };
-use goal_activity_events::{ExecutionArn, FailureCode, Timestamp};
+use goal_activity_events::{ActionId, ExecutionArn, FailureCode, Timestamp};
 
 use crate::metrics::Facts;
 use crate::telemetry::{millis, trace};
@@ -38,6 +40,10 @@ pub struct Settle<E, L, T, S, B, K> {
     pub facts: Facts,
 }
 
+fn has_replaced(ledgers: &[BatchLedger], action: &ActionId) -> bool {
+    matches!(recorded(ledgers, action), Some(ActionOutcome::Succeeded { replaced: 1.., .. }))
+}
+
 /// A workflow that has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
@@ -52,7 +58,7 @@ where
     E: FindExecution,
     L: SealLedger,
     T: RemoveTasks,
-    S: SettleExecution + CancelExecution,
+    S: SettleExecution + CancelExecution + LoadGoal,
     B: PublishEvent,
     K: Clock,
 {
@@ -93,20 +99,47 @@ where
 
     async fn finish(&self, execution: &Execution, end: End, at: Timestamp) -> Outside<bool> {
         let ledgers = self.ledger.seal_ledger(&execution.execution_arn, execution.batch_count()).await?;
-        let tally = Tally::at_end(&execution.action_ids, &ledgers);
+        let gone = self.gone(execution, &ledgers).await?;
+        self.remove_tasks(execution, gone.iter().cloned().collect()).await?;
+        let tally = Tally::at_end(&execution.action_ids, &ledgers, &gone);
         self.write(execution, &Settlement::decide(execution, end, tally, at)).await
     }
 
     /// Sealed first, so that no more tasks can come; removed before the goal is free, so that none of a next workflow's go.
+    /// Where tasks have replaced others they stay: the action would be left with neither the old ones nor the new ones.
     async fn abort(&self, execution: &Execution, at: Timestamp) -> Outside<bool> {
-        let arn = &execution.execution_arn;
-        let ledgers = self.ledger.seal_ledger(arn, execution.batch_count()).await?;
-        self.tasks.remove_tasks_of(&execution.goal_id, arn).await?;
-        let tally = Tally::cancelled(&execution.action_ids, &ledgers);
+        let ledgers = self.ledger.seal_ledger(&execution.execution_arn, execution.batch_count()).await?;
+        let actions = &execution.action_ids;
+        let mut kept: BTreeSet<_> = actions.iter().filter(|id| has_replaced(&ledgers, id)).cloned().collect();
+        if !kept.is_empty() {
+            let gone = self.gone(execution, &ledgers).await?;
+            kept.retain(|id| !gone.contains(id));
+        }
+        self.remove_tasks(execution, actions.iter().filter(|id| !kept.contains(*id)).cloned().collect()).await?;
+        let tally = Tally::cancelled(actions, &ledgers, &kept);
         self.write(execution, &Settlement::decide(execution, End::Aborted, tally, at)).await
     }
 
-    /// Answers whether it is this that has ended the workflow.
+    /// The actions for which tasks were saved and that the goal does not have any more, for its user goes on editing it. When
+    /// the goal is gone, all of them.
+    async fn gone(&self, execution: &Execution, ledgers: &[BatchLedger]) -> Outside<BTreeSet<ActionId>> {
+        let saved = |id: &&ActionId| matches!(recorded(ledgers, id), Some(ActionOutcome::Succeeded { .. }));
+        let mut saved: BTreeSet<_> = execution.action_ids.iter().filter(saved).cloned().collect();
+        if !saved.is_empty() {
+            let goal = self.settlements.load_goal(&execution.goal_id).await?;
+            saved.retain(|id| goal.as_ref().is_none_or(|goal| goal.action(id).is_none()));
+        }
+        Ok(saved)
+    }
+
+    async fn remove_tasks(&self, execution: &Execution, actions: Vec<ActionId>) -> Outside<()> {
+        if actions.is_empty() {
+            return Ok(());
+        }
+        self.tasks.remove_tasks_of(&execution.goal_id, &execution.execution_arn, &actions).await
+    }
+
+    /// Returns `true` if this call has ended the workflow.
     async fn write(&self, execution: &Execution, settlement: &Settlement) -> Outside<bool> {
         let written = self.settlements.settle(settlement).await?;
         if written {
@@ -162,7 +195,7 @@ where
     E: FindExecution,
     L: SealLedger,
     T: RemoveTasks,
-    S: SettleExecution + CancelExecution,
+    S: SettleExecution + CancelExecution + LoadGoal,
     B: PublishEvent,
     K: Clock,
     N: Notify,

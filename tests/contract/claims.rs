@@ -66,7 +66,7 @@ async fn recorded(on: &impl Tables, execution: &ExecutionArn) -> Option<Executio
 }
 
 async fn accepted_before(on: &impl Tables, request: &Remembered) -> Option<Accepted> {
-    on.claims().accepted_before(&request.key).await.unwrap()
+    on.claims().accepted_before(&request.key, at(0)).await.unwrap()
 }
 
 /// Makes a claim that must be refused this way and must leave everything as it is.

@@ -16,6 +16,7 @@ pub mod ledger;
 pub mod limits;
 pub mod notice;
 pub mod outcome;
+pub mod placement;
 pub mod ports;
 pub mod price;
 pub mod reconcile;

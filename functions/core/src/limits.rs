@@ -41,6 +41,8 @@ pub const MAX_PROMPT_FIELD: usize = 1_000;
 pub const MAX_ANSWER: usize = 64 * 1024;
 /// How long a worker waits at least between two reports of the same batch.
 pub const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
+/// For how long a worker acts on what it has read of a goal before it reads it again: its user may have closed or changed it.
+pub const GOAL_IS_FRESH_FOR: Duration = Duration::from_secs(2);
 /// A workflow that is still `PENDING` after this was probably never announced: a new start announces it again.
 pub const PENDING_IS_STALE_AFTER: Duration = Duration::from_secs(5);
 /// The operators are told within this time of a workflow's end, also when the event that tells the end is lost.

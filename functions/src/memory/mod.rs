@@ -20,12 +20,14 @@ use goal_activity_core::archive::ArchiveKey;
 use goal_activity_core::execution::Execution;
 use goal_activity_core::facts::{CountFacts, Fact};
 use goal_activity_core::goal::Goal;
+use goal_activity_core::keys;
 use goal_activity_core::history::{HistoryFilter, HistoryPage, HistoryPosition, WorkflowSummary};
 use goal_activity_core::ledger::BatchLedger;
 use goal_activity_core::notice::Notice;
+use goal_activity_core::placement::{TaskRow, TasksByAction, by_action};
 use goal_activity_core::ports::{
     Accepted, ActionsWithTasks, Clock, Event, ExecutionInput, FindExecution, ListTasks, ListWorkflows, LoadGoal,
-    LoadGoalHead, Machine, Outside, TaskPage, Unavailable,
+    LoadGoalHead, Machine, Outside, RequestKey, TaskPage, Unavailable,
 };
 use goal_activity_core::task::Task;
 use goal_activity_events::{ActionId, BatchAnswer, ExecutionArn, GoalId, TaskToken, Timestamp, UserId};
@@ -35,6 +37,15 @@ pub use written::Written;
 /// A whole outside world in memory. Clones share it, so that one world stands for all ports.
 #[derive(Debug, Clone, Default)]
 pub struct World(Arc<Mutex<State>>);
+
+/// A request that was accepted, and until when that is remembered.
+#[derive(Debug, Clone)]
+pub struct MemoryOfRequest {
+    /// As what it was accepted.
+    pub accepted: Accepted,
+    /// When it is forgotten.
+    pub expires_at: Timestamp,
+}
 
 /// What is in a world. Public, so that tests can prepare and inspect it.
 #[derive(Debug, Default)]
@@ -56,7 +67,7 @@ pub struct State {
     /// The ledger, by execution and batch.
     pub ledgers: HashMap<(ExecutionArn, u32), BatchLedger>,
     /// The requests of other services that were accepted, by key.
-    pub requests: HashMap<String, Accepted>,
+    pub requests: HashMap<String, MemoryOfRequest>,
     /// Who has the telling of the operators in hand, since when.
     pub notice_claims: HashMap<ExecutionArn, Timestamp>,
     /// The archive: a line for each ended workflow.
@@ -92,6 +103,12 @@ pub struct State {
 }
 
 impl State {
+    /// What is remembered of a request at that moment.
+    fn remembered(&self, request: &RequestKey, now: Timestamp) -> Option<Accepted> {
+        let memory = self.requests.get(&keys::request(request))?;
+        (memory.expires_at > now).then(|| memory.accepted.clone())
+    }
+
     /// The tasks of a goal, in their order.
     fn tasks_of(&self, goal: &GoalId) -> impl Iterator<Item = &Task> {
         let from = (goal.clone(), String::new());
@@ -148,9 +165,10 @@ impl LoadGoalHead for World {
 }
 
 impl ActionsWithTasks for World {
-    async fn actions_with_tasks(&self, goal: &GoalId) -> Outside<HashSet<ActionId>> {
+    async fn actions_with_tasks(&self, goal: &GoalId) -> Outside<TasksByAction> {
         let state = self.call("actions_with_tasks").await?;
-        Ok(state.tasks_of(goal).map(|t| t.action_id.clone()).collect())
+        let rows: Vec<_> = state.tasks_of(goal).map(TaskRow::from).collect();
+        Ok(by_action(&rows))
     }
 }
 

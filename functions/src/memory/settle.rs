@@ -1,12 +1,13 @@
 use goal_activity_core::archive::Record;
 use goal_activity_core::execution::{BatchState, Cancellation, Change, Execution, Happening, Status, TimelineEntry};
+use goal_activity_core::goal::GoalStatus;
 use goal_activity_core::keys::{CANCELLATION_ENTRY, open_shard};
 use goal_activity_core::limits::{HISTORY, NOTICE_LEASE};
 use goal_activity_core::outcome::Settlement;
 use goal_activity_core::ports::{
     CancelExecution, ListOpen, OpenExecution, Outside, RecordProgress, RemoveTasks, SettleExecution,
 };
-use goal_activity_events::{EventId, ExecutionArn, FinalStatus, GoalId, Timestamp, WorkflowCompleted};
+use goal_activity_events::{ActionId, EventId, ExecutionArn, FinalStatus, GoalId, Timestamp, WorkflowCompleted};
 
 use super::World;
 
@@ -56,9 +57,11 @@ impl CancelExecution for World {
 }
 
 impl RemoveTasks for World {
-    async fn remove_tasks_of(&self, goal: &GoalId, execution: &ExecutionArn) -> Outside<()> {
+    async fn remove_tasks_of(&self, goal: &GoalId, execution: &ExecutionArn, actions: &[ActionId]) -> Outside<()> {
         let mut state = self.call("remove_tasks_of").await?;
-        state.tasks.retain(|_, task| task.goal_id != *goal || task.execution_arn != *execution);
+        state.tasks.retain(|_, task| {
+            task.goal_id != *goal || task.execution_arn != *execution || !actions.contains(&task.action_id)
+        });
         Ok(())
     }
 }
@@ -99,7 +102,11 @@ impl SettleExecution for World {
         }
         let head = state.goals.get_mut(&end.goal_id).map(|g| &mut g.head);
         if let Some(head) = head.filter(|h| h.claimed_by.as_ref() == Some(&end.execution_arn)) {
-            (head.claimed_by, head.status) = (None, end.goal_status);
+            head.claimed_by = None;
+            // Its user may have closed it meanwhile.
+            if head.status == GoalStatus::Processing {
+                head.status = end.goal_status;
+            }
         }
         Ok(true)
     }

@@ -11,7 +11,7 @@ use goal_activity_core::facts::{Fact, Repaired};
 use goal_activity_core::limits::RECONCILED_AT_ONCE;
 use goal_activity_core::ports::{
     ArchiveExecution, CancelExecution, Clock, DescribeExecution, FindExecution, HoldCapacity, ListHolders, ListOpen,
-    ListWaiting, Machine, Notify, Outside, PublishEvent, RecordProgress, RemoveTasks, SealLedger, SettleExecution,
+    ListWaiting, LoadGoal, Machine, Notify, Outside, PublishEvent, RecordProgress, RemoveTasks, SealLedger, SettleExecution,
     StopExecution,
 };
 use goal_activity_core::reconcile::{Holder, Repair, is_quiet, is_unattended, repair_launch};
@@ -49,7 +49,7 @@ where
     E: FindExecution,
     L: SealLedger,
     T: RemoveTasks,
-    S: SettleExecution + CancelExecution,
+    S: SettleExecution + CancelExecution + LoadGoal,
     B: PublishEvent,
     K: Clock,
     N: Notify,

@@ -11,7 +11,7 @@ use goal_activity_core::keys::open_shards;
 use goal_activity_core::limits::{RECONCILED_AT_MOST, RECONCILED_AT_ONCE, RECONCILING};
 use goal_activity_core::ports::{
     ArchiveExecution, CancelExecution, Clock, DescribeExecution, Event, FindExecution, HoldCapacity, ListHolders,
-    ListOpen, ListWaiting, Machine, Notify, OpenExecution, Outside, PublishEvent, RecordProgress, RemoveTasks,
+    ListOpen, ListWaiting, LoadGoal, Machine, Notify, OpenExecution, Outside, PublishEvent, RecordProgress, RemoveTasks,
     SealLedger, SettleExecution, StopExecution, StopReason,
 };
 use goal_activity_core::reconcile::{Repair, is_quiet, must_stop, repair};
@@ -64,7 +64,7 @@ where
     E: FindExecution,
     L: SealLedger,
     T: RemoveTasks,
-    S: SettleExecution + CancelExecution,
+    S: SettleExecution + CancelExecution + LoadGoal,
     B: PublishEvent,
     K: Clock,
     N: Notify,

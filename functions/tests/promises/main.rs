@@ -10,6 +10,7 @@
 mod admission;
 mod archive;
 mod cancel;
+mod edits;
 mod facts;
 mod history;
 mod http;

@@ -168,6 +168,7 @@ impl Rig {
     pub(crate) fn launcher(&self) -> impl HandleMessage + use<> {
         let world = || self.world.clone();
         let admission = Admission {
+            goals: world(),
             executions: world(),
             line: world(),
             holders: world(),

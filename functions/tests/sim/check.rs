@@ -6,7 +6,7 @@ use std::time::Duration;
 use goal_activity_core::admission::in_use;
 use goal_activity_core::execution::{Execution, Status};
 use goal_activity_core::keys;
-use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Tally};
+use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Tally, recorded};
 use goal_activity_core::limits::{NOTICE_LEASE, NOTICE_WITHIN};
 use goal_activity_core::ports::{ActionCommit, Claim, Claimed, Committed, Event, ExecutionInput, RequestKey};
 use goal_activity_core::task::Task;
@@ -189,7 +189,7 @@ fn commit_is_sound(core: &Core, execution: &Execution, commit: &ActionCommit<'_>
         found.push(("P9", format!("{name} saves {action}, which it was not asked for")));
     }
     let attempts = match &commit.outcome {
-        ActionOutcome::Succeeded { tasks, usage } => {
+        ActionOutcome::Succeeded { tasks, usage, .. } => {
             let numbers: BTreeSet<_> = commit.tasks.iter().map(|t| generation(&t.title)).collect();
             let whole = numbers.len() == 1 && numbers.first().map(|n| core.generations[*n]) == Some(*tasks);
             if !whole || commit.tasks.len() != *tasks {
@@ -300,8 +300,8 @@ fn the_end(state: &State, shadow: &Shadow, now: &Execution, found: &mut Found) {
     let of_this = shadow.tasks.values().filter(|t| t.execution_arn == *arn);
     let with_tasks = of_this.map(|t| &t.action_id).collect::<BTreeSet<_>>().len();
     let tally = match now.status {
-        Status::Aborted => Tally::cancelled(&now.action_ids, &ledgers),
-        _ => Tally::at_end(&now.action_ids, &ledgers),
+        Status::Aborted => Tally::cancelled(&now.action_ids, &ledgers, &kept(&now.action_ids, &ledgers)),
+        _ => Tally::at_end(&now.action_ids, &ledgers, &BTreeSet::new()),
     };
     let (counted, expected) =
         ((now.succeeded_actions, now.failed_count), (Some(tally.succeeded), Some(tally.failed_count())));
@@ -321,6 +321,12 @@ fn the_end(state: &State, shadow: &Shadow, now: &Execution, found: &mut Found) {
     if now.cancellation.is_some() != (now.status == Status::Aborted) {
         found.push(("P4", format!("{name} ends as {} with cancellation {:?}", now.status, now.cancellation)));
     }
+}
+
+/// The actions of a cancelled workflow whose tasks have replaced others: these stay.
+fn kept(actions: &[ActionId], ledgers: &[BatchLedger]) -> BTreeSet<ActionId> {
+    let replaced = |id: &&ActionId| matches!(recorded(ledgers, id), Some(ActionOutcome::Succeeded { replaced: 1.., .. }));
+    actions.iter().filter(replaced).cloned().collect()
 }
 
 /// The state machine has started an execution.

@@ -245,9 +245,9 @@ pub(crate) fn api(p: &Ports) -> SimApi {
 type SimLaunch = Launch<Ports, Ports, Ports, Ports, Ports, Ports, Ports, Ports, Ports>;
 
 pub(crate) fn launch(p: &Ports) -> SimLaunch {
-    let [executions, line, holders, machine, clock] = [(); 5].map(|()| p.clone());
-    let admission =
-        Admission { executions, line, holders, machine, clock, facts: facts(p), capacity: p.sim.profile.capacity };
+    let [goals, executions, line, holders, machine, clock] = [(); 6].map(|()| p.clone());
+    let (facts, capacity) = (facts(p), p.sim.profile.capacity);
+    let admission = Admission { goals, executions, line, holders, machine, clock, facts, capacity };
     Launch { intake: intake(p), admission, bus: p.clone() }
 }
 

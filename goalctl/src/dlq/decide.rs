@@ -3,12 +3,12 @@
 //! SQS has a redrive of its own (`StartMessageMoveTask`). It is not used: it moves messages as they are and could not turn
 //! a batch that nobody waits for into a new request, it cannot leave out a malformed one, and the local emulator lacks it.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use goal_activity_core::execution::{Execution, Status};
 use goal_activity_core::goal::Goal;
 use goal_activity_core::limits::{BATCH_SECONDS, DEADLINE_MARGIN};
+use goal_activity_core::placement::TasksByAction;
 use goal_activity_core::start::{Scope, StartRejection, StartRequest, decide};
 use goal_activity_events::{ActionId, BatchMessage, EventId, FinalStatus, GoalActivityRequested, Timestamp, Version};
 
@@ -98,7 +98,7 @@ fn anew(batch: &BatchMessage, execution: &Execution, now: Timestamp) -> Plan {
 pub(crate) fn unless_rejected(
     request: GoalActivityRequested,
     goal: Option<&Goal>,
-    with_tasks: &HashSet<ActionId>,
+    with_tasks: &TasksByAction,
 ) -> Plan {
     let Some(goal) = goal else {
         return Plan::Refuse(StartRejection::UnknownGoal(request.goal_id).to_string());
@@ -163,6 +163,7 @@ fn gave_up(queue: MainQueue) -> String {
 mod tests {
     use super::*;
     use goal_activity_core::execution::Cancellation;
+    use goal_activity_core::placement::ActionTasks;
     use goal_activity_functions::memory::samples;
     use serde_json::{Value, json};
 
@@ -267,7 +268,7 @@ mod tests {
             regenerate,
             traceparent: None,
         };
-        unless_rejected(request, Some(&goal), &HashSet::from(["a-1-2".parse().unwrap()]))
+        unless_rejected(request, Some(&goal), &TasksByAction::from([("a-1-2".parse().unwrap(), ActionTasks::default())]))
     }
 
     fn requested(plan: Plan) -> Vec<String> {
@@ -298,7 +299,7 @@ mod tests {
         let sold = |goal: &mut Goal| goal.head.user_id = "other".parse().unwrap();
         assert!(is_refused(&checked(&["a-1-1"], false, sold), "another user"));
         let Plan::Request(request) = checked(&["a-1-1"], false, |_| {}) else { panic!("otherwise it is") };
-        assert!(is_refused(&unless_rejected(request, None, &HashSet::new()), "no goal g"));
+        assert!(is_refused(&unless_rejected(request, None, &TasksByAction::new()), "no goal g"));
     }
 
     #[test]

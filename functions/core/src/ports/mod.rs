@@ -18,7 +18,7 @@ pub use archive::{ArchiveExecution, FindArchived, ReadArchive};
 pub use bus::{Event, Notify, PublishEvent};
 pub use capacity::{AdmitExecution, HoldCapacity, ListHolders, ListWaiting, Taken, Waiting};
 pub use claims::{Accepted, Claim, ClaimGoal, Claimed, Remembered, RequestKey};
-pub use ledger::{ActionCommit, Committed, Opened, Replaces, SealLedger, WorkLedger};
+pub use ledger::{ActionCommit, Committed, Opened, SealLedger, WorkLedger};
 pub use machine::{
     AnswerBatch, Answered, DescribeExecution, ExecutionInput, Machine, StartExecution, StopExecution, StopReason,
 };

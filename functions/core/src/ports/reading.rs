@@ -1,13 +1,12 @@
 //! What is read of goals, tasks and workflows.
 
-use std::collections::HashSet;
-
-use goal_activity_events::{ActionId, ExecutionArn, GoalId};
+use goal_activity_events::{ExecutionArn, GoalId};
 
 use super::Outside;
 use crate::execution::Execution;
 use crate::goal::{Goal, GoalHead};
 use crate::history::{HistoryFilter, HistoryPage, HistoryPosition};
+use crate::placement::TasksByAction;
 use crate::task::Task;
 
 /// Reads a whole goal.
@@ -24,8 +23,8 @@ pub trait LoadGoalHead: Sync {
 
 /// Reads which actions have tasks.
 pub trait ActionsWithTasks: Sync {
-    /// The goal's actions that have at least one task.
-    fn actions_with_tasks(&self, goal: &GoalId) -> impl Future<Output = Outside<HashSet<ActionId>>> + Send;
+    /// The goal's actions that have at least one task, whichever program has made it, and what they have.
+    fn actions_with_tasks(&self, goal: &GoalId) -> impl Future<Output = Outside<TasksByAction>> + Send;
 }
 
 /// A page of a goal's tasks.

@@ -1,6 +1,6 @@
 //! The read model of a workflow while it runs, and its end.
 
-use goal_activity_events::{EventId, ExecutionArn, GoalId, Timestamp};
+use goal_activity_events::{ActionId, EventId, ExecutionArn, GoalId, Timestamp};
 use serde::Deserialize;
 
 use super::Outside;
@@ -40,8 +40,14 @@ pub trait CancelExecution: Sync {
 
 /// Removes what a workflow has made.
 pub trait RemoveTasks: Sync {
-    /// Removes the tasks of this execution and no others. Its ledger must be sealed, or more could follow.
-    fn remove_tasks_of(&self, goal: &GoalId, execution: &ExecutionArn) -> impl Future<Output = Outside<()>> + Send;
+    /// Removes the tasks that this execution has made for these actions, and no others. Its ledger must be sealed, or more
+    /// could follow.
+    fn remove_tasks_of(
+        &self,
+        goal: &GoalId,
+        execution: &ExecutionArn,
+        actions: &[ActionId],
+    ) -> impl Future<Output = Outside<()>> + Send;
 }
 
 /// A workflow that may need something done.
