@@ -8,7 +8,7 @@ use goal_activity_core::facts::Fact;
 use goal_activity_core::limits::ADMITTED_AT_ONCE;
 use goal_activity_core::ports::{
     AdmitExecution, CancelExecution, Clock, ExecutionInput, FindExecution, HoldCapacity, ListHolders, ListWaiting,
-    LoadGoalHead, Outside, StartExecution, StopExecution, StopReason, Taken, Waiting,
+    LoadGoalHead, Outside, StartExecution, StopExecution, StopReason, Stored, Taken, Waiting,
 };
 use goal_activity_events::{ExecutionArn, Timestamp};
 
@@ -165,7 +165,12 @@ where
     /// waited costs nothing more.
     async fn is_wanted(&self, execution: &Execution) -> Outside<bool> {
         let head = self.goals.load_goal_head(&execution.goal_id).await?;
-        Ok(head.is_some_and(|head| head.user_id == execution.user_id && !head.status.is_closed()))
+        Ok(match head {
+            Stored::Value(head) => head.user_id == execution.user_id && !head.status.is_closed(),
+            Stored::Nothing => false,
+            // Its worker will say what is wrong with it.
+            Stored::Unreadable(_) => true,
+        })
     }
 
     /// Takes a workflow out of the line that is not wanted any more. The reconciler completes its end.

@@ -3,8 +3,8 @@
 use goal_activity_core::execution::{Cancellation, Execution};
 use goal_activity_core::outcome::End;
 use goal_activity_core::ports::{
-    CancelExecution, Clock, FindExecution, LoadGoal, Outside, PublishEvent, RemoveTasks, SealLedger,
-    SettleExecution, StopExecution, StopReason, Unavailable,
+    CancelExecution, Clock, FindExecution, LoadGoal, Outside, PublishEvent, RemoveTasks, SealLedger, SettleExecution,
+    StopExecution, StopReason, Unavailable,
 };
 use goal_activity_events::UserId;
 

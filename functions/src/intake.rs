@@ -12,7 +12,7 @@ use goal_activity_core::ports::{
     Accepted, ActionsWithTasks, Claim, ClaimGoal, Claimed, Clock, FindArchived, FindExecution, LoadGoal, Outside,
     Remembered, RequestKey, Unavailable,
 };
-use goal_activity_core::start::{IdempotencyKey, StartPlan, StartRejection, StartRequest, decide};
+use goal_activity_core::start::{IdempotencyKey, StartPlan, StartRejection, StartRequest, decide, existing};
 use goal_activity_events::{EventId, ExecutionArn, StateMachineArn, Traceparent, UserId};
 
 use crate::telemetry::trace;
@@ -103,8 +103,7 @@ where
         }
         let mut skipped_names = 0;
         for _ in 0..TRIES {
-            let unknown = || StartRejection::UnknownGoal(request.goal_id.clone());
-            let goal = self.goals.load_goal(&request.goal_id).await?.ok_or_else(unknown)?;
+            let goal = existing(&request.goal_id, self.goals.load_goal(&request.goal_id).await?)?;
             let with_tasks = self.tasks.actions_with_tasks(&request.goal_id);
             let open = self.claims.open_workflows(&request.user_id);
             let (with_tasks, open) = try_join(with_tasks, open).await?;
@@ -169,7 +168,9 @@ where
     /// The execution as which this request was accepted before, if it was.
     async fn before(&self, request: Option<&Remembered>) -> Result<Option<Execution>, IntakeError> {
         let Some(remembered) = request else { return Ok(None) };
-        let Some(accepted) = self.claims.accepted_before(&remembered.key, self.clock.now()).await? else { return Ok(None) };
+        let Some(accepted) = self.claims.accepted_before(&remembered.key, self.clock.now()).await? else {
+            return Ok(None);
+        };
         self.existing(&accepted, request).await.map(Some)
     }
 

@@ -8,8 +8,9 @@ use goal_activity_core::execution::Execution;
 use goal_activity_core::facts::Fact;
 use goal_activity_core::inbound;
 use goal_activity_core::ports::{
-    ActionsWithTasks, AdmitExecution, CancelExecution, ClaimGoal, Clock, Event, FindArchived, FindExecution, HoldCapacity,
-    ListHolders, ListWaiting, LoadGoal, LoadGoalHead, Outside, PublishEvent, StartExecution, StopExecution, Unavailable,
+    ActionsWithTasks, AdmitExecution, CancelExecution, ClaimGoal, Clock, Event, FindArchived, FindExecution,
+    HoldCapacity, ListHolders, ListWaiting, LoadGoal, LoadGoalHead, Outside, PublishEvent, StartExecution,
+    StopExecution, Unavailable,
 };
 use goal_activity_core::start::{Scope, StartRejection, StartRequest};
 use goal_activity_events::{

@@ -3,8 +3,8 @@
 use goal_activity_core::inbound;
 use goal_activity_core::outcome::End;
 use goal_activity_core::ports::{
-    ArchiveExecution, CancelExecution, Clock, FindExecution, LoadGoal, Notify, PublishEvent, RecordProgress, RemoveTasks,
-    SealLedger, SettleExecution,
+    ArchiveExecution, CancelExecution, Clock, FindExecution, LoadGoal, Notify, PublishEvent, RecordProgress,
+    RemoveTasks, SealLedger, SettleExecution,
 };
 use goal_activity_events::{BatchProgressed, Detail, Envelope, ExecutionStatusChanged, MachineStatus, ReadError};
 

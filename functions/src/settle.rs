@@ -10,7 +10,7 @@ use goal_activity_core::notice::notice;
 use goal_activity_core::outcome::{End, Settlement, completed_event};
 use goal_activity_core::ports::{
     ArchiveExecution, CancelExecution, Clock, Event, FindExecution, LoadGoal, Notify, Outside, PublishEvent,
-    RemoveTasks, SealLedger, SettleExecution, Unavailable,
+    RemoveTasks, SealLedger, SettleExecution, Stored, Unavailable,
 };
 use goal_activity_events::{ActionId, ExecutionArn, FailureCode, Timestamp};
 
@@ -126,8 +126,12 @@ where
         let saved = |id: &&ActionId| matches!(recorded(ledgers, id), Some(ActionOutcome::Succeeded { .. }));
         let mut saved: BTreeSet<_> = execution.action_ids.iter().filter(saved).cloned().collect();
         if !saved.is_empty() {
-            let goal = self.settlements.load_goal(&execution.goal_id).await?;
-            saved.retain(|id| goal.as_ref().is_none_or(|goal| goal.action(id).is_none()));
+            match self.settlements.load_goal(&execution.goal_id).await? {
+                Stored::Value(goal) => saved.retain(|id| goal.action(id).is_none()),
+                Stored::Nothing => {}
+                // What cannot be read is not known to be gone.
+                Stored::Unreadable(_) => saved.clear(),
+            }
         }
         Ok(saved)
     }

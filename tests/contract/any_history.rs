@@ -165,7 +165,11 @@ impl Cast {
             }
             Call::RemoveTasks(workflow) => {
                 let execution = self.execution(workflow);
-                said(on.tasks().remove_tasks_of(&execution.goal_id, &execution.execution_arn, &execution.action_ids).await)
+                said(
+                    on.tasks()
+                        .remove_tasks_of(&execution.goal_id, &execution.execution_arn, &execution.action_ids)
+                        .await,
+                )
             }
             _ => self.record(on, call).await,
         }
@@ -228,7 +232,14 @@ impl Cast {
         for (i, goal) in self.goals.iter().enumerate() {
             left.push(said(stored_goal(on, goal).await));
             left.push(said(stored_tasks(on, goal).await));
-            left.push(said(on.tasks().actions_with_tasks(&goal.head.goal_id).await.unwrap().into_iter().collect::<BTreeMap<_, _>>()));
+            left.push(said(
+                on.tasks()
+                    .actions_with_tasks(&goal.head.goal_id)
+                    .await
+                    .unwrap()
+                    .into_iter()
+                    .collect::<BTreeMap<_, _>>(),
+            ));
             for number in 1..3 {
                 let arn = self.execution((i, number)).execution_arn;
                 left.push(said(on.executions().find_execution(&arn).await));

@@ -176,7 +176,8 @@ async fn p3_a_task_that_is_not_as_it_was_read_is_not_replaced(on: &impl Tables) 
         |task| task.task_id = "another".parse().unwrap(),
         |task| task.action_id = "another".parse().unwrap(),
     ];
-    for (place, change) in [0, 3].into_iter().flat_map(|place| changes.map(|change| (place, Some(change)))).chain([(3, None)])
+    for (place, change) in
+        [0, 3].into_iter().flat_map(|place| changes.map(|change| (place, Some(change)))).chain([(3, None)])
     {
         let goal = goal(1);
         let (earlier, later) = (execution(&goal, 1), execution(&goal, 2));

@@ -136,7 +136,9 @@ impl Tally {
         Self::count(actions, |id| {
             let recorded = recorded(ledgers, id).cloned().unwrap_or_else(|| ActionOutcome::Failed(lost()));
             Some(match recorded {
-                ActionOutcome::Succeeded { usage, .. } if gone.contains(id) => ActionOutcome::Failed(action_gone(usage)),
+                ActionOutcome::Succeeded { usage, .. } if gone.contains(id) => {
+                    ActionOutcome::Failed(action_gone(usage))
+                }
                 other => other,
             })
         })

@@ -3,15 +3,14 @@
 use std::fmt;
 use std::str::FromStr;
 
-use goal_activity_events::{
-    ActionId, ExecutionArn, GoalActivityRequested, GoalId, RejectionReason, Timestamp, UserId,
-};
+use goal_activity_events::{ActionId, ExecutionArn, GoalActivityRequested, GoalId, RejectionReason, Timestamp, UserId};
 use uuid::Uuid;
 
 use crate::execution::{Execution, GoalBefore};
-use crate::goal::Goal;
+use crate::goal::{Goal, GoalClaim};
 use crate::limits::{MAX_ACTIONS, MAX_RUNNING_PER_USER};
 use crate::placement::{ActionTasks, TasksByAction};
+use crate::ports::{Stored, Unreadable};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -149,6 +148,14 @@ pub enum StartRejection {
     /// No such goal.
     #[error("there is no goal {0}")]
     UnknownGoal(GoalId),
+    /// The goal's own row cannot be read.
+    #[error("goal {goal} cannot be read: {row}")]
+    UnreadableGoal {
+        /// The goal.
+        goal: GoalId,
+        /// Its row.
+        row: Unreadable,
+    },
     /// The goal belongs to another user.
     #[error("goal {0} belongs to another user")]
     NotOwner(GoalId),
@@ -180,6 +187,7 @@ impl StartRejection {
     pub fn reason(&self) -> RejectionReason {
         match self {
             Self::UnknownGoal(_) => RejectionReason::UnknownGoal,
+            Self::UnreadableGoal { .. } => RejectionReason::Invalid,
             Self::NotOwner(_) => RejectionReason::NotOwner,
             Self::GoalClosed(_) => RejectionReason::GoalClosed,
             Self::AlreadyRunning(_) => RejectionReason::AlreadyRunning,
@@ -196,6 +204,15 @@ impl StartRejection {
             Self::AlreadyRunning(arn) => Some(arn),
             _ => None,
         }
+    }
+}
+
+/// The goal that a start is for, as it is stored.
+pub fn existing<T>(goal: &GoalId, stored: Stored<T>) -> Result<T, StartRejection> {
+    match stored {
+        Stored::Value(found) => Ok(found),
+        Stored::Nothing => Err(StartRejection::UnknownGoal(goal.clone())),
+        Stored::Unreadable(row) => Err(StartRejection::UnreadableGoal { goal: goal.clone(), row }),
     }
 }
 
@@ -227,10 +244,8 @@ pub fn decide(
 
     let all = || goal.actions.iter().map(|a| &a.action_id);
     let may_replace = |tasks: &ActionTasks| request.regenerate && request.scope.may_replace(*tasks);
-    let action_ids: Vec<_> = all()
-        .filter(|a| request.scope.contains(a) && with_tasks.get(*a).is_none_or(may_replace))
-        .cloned()
-        .collect();
+    let action_ids: Vec<_> =
+        all().filter(|a| request.scope.contains(a) && with_tasks.get(*a).is_none_or(may_replace)).cloned().collect();
     if action_ids.is_empty() {
         return Err(StartRejection::NothingToDo(id()));
     }
@@ -333,7 +348,8 @@ mod tests {
 
     #[test]
     fn finished_work_is_not_replaced() {
-        let tasks = |finished| TasksByAction::from([("a-1-1".parse().unwrap(), ActionTasks { finished, newest: None })]);
+        let tasks =
+            |finished| TasksByAction::from([("a-1-1".parse().unwrap(), ActionTasks { finished, newest: None })]);
         let request = StartRequest { regenerate: true, ..request() };
         let goal = goal(&["1#1", "1#2"]);
         assert_eq!(decide(&goal, None, &tasks(false), &request).unwrap().action_ids, ids(&["a-1-1", "a-1-2"]));

@@ -6,7 +6,8 @@ use goal_activity_core::archive::ArchiveKey;
 use goal_activity_core::execution::{BatchState, Cancellation, Execution, Happening, Status, TimelineEntry};
 use goal_activity_core::keys;
 use goal_activity_core::ports::{
-    AdmitExecution, CancelExecution, FindArchived, FindExecution, ListOpen, ListWaiting, OpenExecution, Outside, RecordProgress, Waiting,
+    AdmitExecution, CancelExecution, FindArchived, FindExecution, ListOpen, ListWaiting, OpenExecution, Outside,
+    RecordProgress, Waiting,
 };
 use goal_activity_events::{EventId, ExecutionArn, Timestamp};
 use serde::Deserialize;

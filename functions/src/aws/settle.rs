@@ -9,13 +9,13 @@ use goal_activity_core::goal::{Goal, GoalStatus};
 use goal_activity_core::keys;
 use goal_activity_core::limits::{HISTORY, NOTICE_LEASE};
 use goal_activity_core::outcome::Settlement;
-use goal_activity_core::ports::{CancelExecution, LoadGoal, Outside, SettleExecution, Unavailable};
+use goal_activity_core::ports::{CancelExecution, LoadGoal, Outside, SettleExecution, Stored, Unavailable};
 use goal_activity_events::{ExecutionArn, FinalStatus, GoalId, Timestamp, WorkflowCompleted};
 
+use super::Connection;
 use super::dynamo::{Transacted, attribute, number, text, transact, update_if};
 use super::executions::{Executions, IS_OPEN, NOT_CANCELLED, not_cancelled_names, open_names, open_values};
 use super::goals::Goals;
-use super::Connection;
 
 /// Writes the end of workflows: the rows of the execution, its goal and its user, in one transaction.
 #[derive(Debug, Clone)]
@@ -185,7 +185,7 @@ impl CancelExecution for Settlements {
 }
 
 impl LoadGoal for Settlements {
-    async fn load_goal(&self, goal: &GoalId) -> Outside<Option<Goal>> {
+    async fn load_goal(&self, goal: &GoalId) -> Outside<Stored<Goal>> {
         self.goal_rows.load_goal(goal).await
     }
 }

@@ -101,7 +101,7 @@ impl SettleExecution for World {
             running.remove(&end.execution_arn);
         }
         let head = state.goals.get_mut(&end.goal_id).map(|g| &mut g.head);
-        if let Some(head) = head.filter(|h| h.claimed_by.as_ref() == Some(&end.execution_arn)) {
+        if let Some(head) = head.filter(|h| h.claimed_by.as_ref().is_some_and(|c| *c == end.execution_arn)) {
             head.claimed_by = None;
             // Its user may have closed it meanwhile.
             if head.status == GoalStatus::Processing {

@@ -11,8 +11,8 @@ use goal_activity_core::facts::{Fact, Repaired};
 use goal_activity_core::limits::RECONCILED_AT_ONCE;
 use goal_activity_core::ports::{
     ArchiveExecution, CancelExecution, Clock, DescribeExecution, FindExecution, HoldCapacity, ListHolders, ListOpen,
-    ListWaiting, LoadGoal, Machine, Notify, Outside, PublishEvent, RecordProgress, RemoveTasks, SealLedger, SettleExecution,
-    StopExecution,
+    ListWaiting, LoadGoal, Machine, Notify, Outside, PublishEvent, RecordProgress, RemoveTasks, SealLedger,
+    SettleExecution, StopExecution,
 };
 use goal_activity_core::reconcile::{Holder, Repair, is_quiet, is_unattended, repair_launch};
 

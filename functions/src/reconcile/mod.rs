@@ -11,8 +11,8 @@ use goal_activity_core::keys::open_shards;
 use goal_activity_core::limits::{RECONCILED_AT_MOST, RECONCILED_AT_ONCE, RECONCILING};
 use goal_activity_core::ports::{
     ArchiveExecution, CancelExecution, Clock, DescribeExecution, Event, FindExecution, HoldCapacity, ListHolders,
-    ListOpen, ListWaiting, LoadGoal, Machine, Notify, OpenExecution, Outside, PublishEvent, RecordProgress, RemoveTasks,
-    SealLedger, SettleExecution, StopExecution, StopReason,
+    ListOpen, ListWaiting, LoadGoal, Machine, Notify, OpenExecution, Outside, PublishEvent, RecordProgress,
+    RemoveTasks, SealLedger, SettleExecution, StopExecution, StopReason,
 };
 use goal_activity_core::reconcile::{Repair, is_quiet, must_stop, repair};
 use goal_activity_core::start::requested_event;

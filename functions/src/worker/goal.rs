@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use goal_activity_core::goal::Goal;
 use goal_activity_core::ledger::{Failure, action_gone};
 use goal_activity_core::limits::GOAL_IS_FRESH_FOR;
-use goal_activity_core::ports::{LoadGoal, Outside};
+use goal_activity_core::ports::{LoadGoal, Outside, Stored};
 use goal_activity_events::{ActionId, BatchMessage, FailureCode, Usage};
 use tokio::time::Instant;
 
@@ -15,9 +15,12 @@ pub(super) struct WatchedGoal<'a, G> {
     seen: Mutex<Seen>,
 }
 
+/// The goal as it was read, or why its actions cannot be worked on.
+type Found = Result<Arc<Goal>, Failure>;
+
 #[derive(Clone)]
 struct Seen {
-    goal: Option<Arc<Goal>>,
+    goal: Found,
     at: Instant,
 }
 
@@ -30,11 +33,18 @@ impl<'a, G: LoadGoal> WatchedGoal<'a, G> {
 
     async fn read(goals: &G, batch: &BatchMessage) -> Outside<Seen> {
         let at = Instant::now();
-        let goal = goals.load_goal(&batch.goal_id).await?.filter(|g| g.head.user_id == batch.user_id);
-        Ok(Seen { goal: goal.map(Arc::new), at })
+        let goal = match goals.load_goal(&batch.goal_id).await? {
+            Stored::Value(goal) if goal.head.user_id == batch.user_id => Ok(Arc::new(goal)),
+            Stored::Value(_) | Stored::Nothing => Err(action_gone(Usage::default())),
+            Stored::Unreadable(row) => {
+                let why = format!("the goal cannot be read: {row}");
+                Err(Failure::new(FailureCode::ActionGone, why, Usage::default()))
+            }
+        };
+        Ok(Seen { goal, at })
     }
 
-    async fn fresh(&self) -> Option<Arc<Goal>> {
+    async fn fresh(&self) -> Found {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if seen.at.elapsed() < GOAL_IS_FRESH_FOR {
             return seen.goal;
@@ -56,10 +66,10 @@ impl<'a, G: LoadGoal> WatchedGoal<'a, G> {
     /// The goal with this action in it.
     ///
     /// # Errors
-    /// The action is gone, the goal is, or it belongs to another user.
-    pub(super) async fn with(&self, action: &ActionId) -> Result<Arc<Goal>, Failure> {
-        let goal = self.fresh().await.filter(|goal| goal.action(action).is_some());
-        goal.ok_or_else(|| action_gone(Usage::default()))
+    /// The action is gone, the goal is, or it belongs to another user, or cannot be read.
+    pub(super) async fn with(&self, action: &ActionId) -> Found {
+        let goal = self.fresh().await?;
+        if goal.action(action).is_some() { Ok(goal) } else { Err(action_gone(Usage::default())) }
     }
 
     /// Why the AI must not be asked for this action, if it must not.

@@ -77,7 +77,10 @@ where
                 Committed::TasksChanged => known.0 = Some(self.ledger.task_rows(&batch.goal_id).await?),
             }
         }
-        Err(Unavailable::new(format!("saving action {id} of {}", batch.execution_arn), "its goal's tasks keep changing"))
+        Err(Unavailable::new(
+            format!("saving action {id} of {}", batch.execution_arn),
+            "its goal's tasks keep changing",
+        ))
     }
 
     /// Where the tasks go. An action that has none, at a place where none are expected, needs no look at the others.

@@ -186,7 +186,13 @@ pub(crate) async fn commit(ports: &Ports, commit: &ActionCommit<'_>) -> Outside<
     let sim = &ports.sim;
     let tables = &sim.tables;
     let key = (commit.execution.clone(), commit.batch_index);
-    let old = tables.state().tasks.values().filter(|t| commit.tasks.iter().any(|n| n.position == t.position)).map(TaskRow::from).collect();
+    let old = tables
+        .state()
+        .tasks
+        .values()
+        .filter(|t| commit.tasks.iter().any(|n| n.position == t.position))
+        .map(TaskRow::from)
+        .collect();
     let replacing = ActionCommit { replaces: old, ..commit.clone() };
     match sim.flaw {
         Some(Flaw::OutcomeNotConditional) => {

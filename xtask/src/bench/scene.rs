@@ -198,7 +198,10 @@ mod tests {
         let ledgers: Vec<BatchLedger> =
             scene.ledger().unwrap().into_iter().map(|row| serde_json::from_value(row).unwrap()).collect();
         let actions: Vec<ActionId> = scene.actions().into_iter().cloned().collect();
-        assert_eq!((Tally::at_end(&actions, &ledgers, &std::collections::BTreeSet::new()).succeeded, ledgers.len()), (64, 8));
+        assert_eq!(
+            (Tally::at_end(&actions, &ledgers, &std::collections::BTreeSet::new()).succeeded, ledgers.len()),
+            (64, 8)
+        );
     }
 
     #[test]
