@@ -11,7 +11,7 @@ use goal_activity_core::ports::{
     Accepted, ActionsWithTasks, Claim, ClaimGoal, Claimed, Clock, FindExecution, LoadGoal, Remembered, RequestKey,
     Unavailable,
 };
-use goal_activity_core::start::{IdempotencyKey, StartPlan, StartRejection, StartRequest, decide};
+use goal_activity_core::start::{IdempotencyKey, StartPlan, StartRejection, StartRequest, decide, existing};
 use goal_activity_events::{EventId, ExecutionArn, StateMachineArn, Traceparent, UserId};
 
 use crate::telemetry::trace;
@@ -102,8 +102,7 @@ where
         }
         let mut skipped_names = 0;
         for _ in 0..TRIES {
-            let unknown = || StartRejection::UnknownGoal(request.goal_id.clone());
-            let goal = self.goals.load_goal(&request.goal_id).await?.ok_or_else(unknown)?;
+            let goal = existing(&request.goal_id, self.goals.load_goal(&request.goal_id).await?)?;
             let with_tasks = self.tasks.actions_with_tasks(&request.goal_id).await?;
             let plan = match decide(&goal, &with_tasks, request) {
                 Ok(plan) => plan,

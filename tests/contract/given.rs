@@ -191,7 +191,7 @@ pub(crate) fn record(execution: &Execution, status: FinalStatus) -> Record {
 
 /// The goal as it is stored now.
 pub(crate) async fn stored_goal(on: &impl Tables, goal: &Goal) -> Option<Goal> {
-    on.goals().load_goal(&goal.head.goal_id).await.unwrap()
+    on.goals().load_goal(&goal.head.goal_id).await.unwrap().value()
 }
 
 /// The execution as it is stored now.

@@ -8,6 +8,7 @@ pub mod answer;
 pub mod archive;
 pub mod execution;
 pub mod facts;
+mod foreign;
 pub mod goal;
 pub mod history;
 pub mod inbound;

@@ -8,8 +8,9 @@ use goal_activity_events::{ActionId, ExecutionArn, GoalActivityRequested, GoalId
 use uuid::Uuid;
 
 use crate::execution::{Execution, GoalBefore};
-use crate::goal::Goal;
+use crate::goal::{Goal, GoalClaim};
 use crate::limits::{MAX_ACTIONS, MAX_RUNNING_PER_USER};
+use crate::ports::{Stored, Unreadable};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -132,6 +133,14 @@ pub enum StartRejection {
     /// No such goal.
     #[error("there is no goal {0}")]
     UnknownGoal(GoalId),
+    /// The goal's own row cannot be read.
+    #[error("goal {goal} cannot be read: {row}")]
+    UnreadableGoal {
+        /// The goal.
+        goal: GoalId,
+        /// Its row.
+        row: Unreadable,
+    },
     /// The goal belongs to another user.
     #[error("goal {0} belongs to another user")]
     NotOwner(GoalId),
@@ -160,6 +169,7 @@ impl StartRejection {
     pub fn reason(&self) -> RejectionReason {
         match self {
             Self::UnknownGoal(_) => RejectionReason::UnknownGoal,
+            Self::UnreadableGoal { .. } => RejectionReason::Invalid,
             Self::NotOwner(_) => RejectionReason::NotOwner,
             Self::GoalClosed(_) => RejectionReason::GoalClosed,
             Self::AlreadyRunning(_) => RejectionReason::AlreadyRunning,
@@ -179,6 +189,15 @@ impl StartRejection {
     }
 }
 
+/// The goal that a start is for, as it is stored.
+pub fn existing<T>(goal: &GoalId, stored: Stored<T>) -> Result<T, StartRejection> {
+    match stored {
+        Stored::Value(found) => Ok(found),
+        Stored::Nothing => Err(StartRejection::UnknownGoal(goal.clone())),
+        Stored::Unreadable(row) => Err(StartRejection::UnreadableGoal { goal: goal.clone(), row }),
+    }
+}
+
 /// Decides which actions a start is for. Everything but who wins a race: that is decided by the claim.
 pub fn decide(
     goal: &Goal,
@@ -193,8 +212,8 @@ pub fn decide(
     if head.status.is_closed() {
         return Err(StartRejection::GoalClosed(id()));
     }
-    if let Some(running) = &head.claimed_by {
-        return Err(StartRejection::AlreadyRunning(running.clone()));
+    if let Some(running) = head.claimed_by.as_ref().and_then(GoalClaim::execution) {
+        return Err(StartRejection::AlreadyRunning(running));
     }
     if goal.actions.is_empty() {
         return Err(StartRejection::NoActions(id()));
@@ -319,7 +338,7 @@ mod tests {
             assert_eq!(reason(&closed, &none, &request()), RejectionReason::GoalClosed);
         }
         let mut busy = goal(&["1#1"]);
-        busy.head.claimed_by = Some("arn:aws:states:us-east-1:123456789012:execution:m:g-1".parse().unwrap());
+        busy.head.claimed_by = Some("arn:aws:states:us-east-1:123456789012:execution:m:g-1".to_owned().into());
         assert_eq!(reason(&busy, &none, &request()), RejectionReason::AlreadyRunning);
         assert_eq!(reason(&goal(&[]), &none, &request()), RejectionReason::NoActions);
         let unknown = StartRequest { scope: Scope::Actions(ids(&["nope"])), ..request() };

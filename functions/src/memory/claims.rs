@@ -30,7 +30,8 @@ impl ClaimGoal for World {
         if running > claim.open_before {
             return Ok(Claimed::MoreOpen);
         }
-        (head.claimed_by, head.claims, head.status) = (Some(arn.clone()), claim.sequence, GoalStatus::Processing);
+        (head.claimed_by, head.claims, head.status) =
+            (Some(arn.clone().into()), claim.sequence, GoalStatus::Processing);
         state.executions.insert(arn.clone(), claim.execution.clone());
         state.line.insert(arn.clone());
         state.running.entry(claim.execution.user_id.clone()).or_default().insert(arn.clone());

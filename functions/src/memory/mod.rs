@@ -19,13 +19,13 @@ use goal_activity_core::admission::Held;
 use goal_activity_core::archive::ArchiveKey;
 use goal_activity_core::execution::Execution;
 use goal_activity_core::facts::{CountFacts, Fact};
-use goal_activity_core::goal::Goal;
+use goal_activity_core::goal::{Goal, GoalHead};
 use goal_activity_core::history::{HistoryFilter, HistoryPage, HistoryPosition, WorkflowSummary};
 use goal_activity_core::ledger::BatchLedger;
 use goal_activity_core::notice::Notice;
 use goal_activity_core::ports::{
     Accepted, ActionsWithTasks, Clock, Event, ExecutionInput, FindExecution, ListTasks, ListWorkflows, LoadGoal,
-    LoadGoalHead, Machine, Outside, TaskPage, Unavailable,
+    LoadGoalHead, Machine, Outside, Stored, TaskPage, Unavailable,
 };
 use goal_activity_core::task::Task;
 use goal_activity_events::{ActionId, BatchAnswer, ExecutionArn, GoalId, TaskToken, Timestamp, UserId};
@@ -136,14 +136,19 @@ impl Clock for World {
 }
 
 impl LoadGoal for World {
-    async fn load_goal(&self, goal: &GoalId) -> Outside<Option<Goal>> {
-        Ok(self.call("load_goal").await?.goals.get(goal).cloned())
+    async fn load_goal(&self, goal: &GoalId) -> Outside<Stored<Goal>> {
+        Ok(self.call("load_goal").await?.goals.get(goal).map_or(Stored::Nothing, |g| Stored::Value(g.clone())))
     }
 }
 
 impl LoadGoalHead for World {
-    async fn load_goal_head(&self, goal: &GoalId) -> Outside<Option<goal_activity_core::goal::GoalHead>> {
-        Ok(self.call("load_goal_head").await?.goals.get(goal).map(|g| g.head.clone()))
+    async fn load_goal_head(&self, goal: &GoalId) -> Outside<Stored<GoalHead>> {
+        Ok(self
+            .call("load_goal_head")
+            .await?
+            .goals
+            .get(goal)
+            .map_or(Stored::Nothing, |g| Stored::Value(g.head.clone())))
     }
 }
 

@@ -98,7 +98,7 @@ impl SettleExecution for World {
             running.remove(&end.execution_arn);
         }
         let head = state.goals.get_mut(&end.goal_id).map(|g| &mut g.head);
-        if let Some(head) = head.filter(|h| h.claimed_by.as_ref() == Some(&end.execution_arn)) {
+        if let Some(head) = head.filter(|h| h.claimed_by.as_ref().is_some_and(|c| *c == end.execution_arn)) {
             (head.claimed_by, head.status) = (None, end.goal_status);
         }
         Ok(true)

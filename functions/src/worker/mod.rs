@@ -25,7 +25,7 @@ use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Failure, Tally};
 use goal_activity_core::limits::{BATCH_SECONDS, DEADLINE_MARGIN};
 use goal_activity_core::ports::{
     ActionCommit, AnswerBatch, Answered, Clock, Committed, GenerateTasks, Generation, LoadGoal, Opened, Outside,
-    PublishEvent, Replaces, WorkLedger,
+    PublishEvent, Replaces, Stored, WorkLedger,
 };
 use goal_activity_core::price::Prices;
 use goal_activity_core::task::Task;
@@ -137,14 +137,20 @@ where
         if open.is_empty() {
             return Ok(Work::Done);
         }
-        let goal = goal.filter(|g| g.head.user_id == batch.user_id);
+        let goal = match goal {
+            Stored::Value(goal) if goal.head.user_id == batch.user_id => Ok(goal),
+            Stored::Value(_) | Stored::Nothing => Err("the action is no longer part of the user's goal".to_owned()),
+            Stored::Unreadable(row) => Err(format!("the goal cannot be read: {row}")),
+        };
         let all_time = Duration::from_secs(BATCH_SECONDS.into()).saturating_sub(DEADLINE_MARGIN);
         // Whatever its message says of when it was enqueued, a batch has no more time than any other.
         let time_left = batch.enqueued_at.plus(all_time).since(began).min(all_time);
 
         // Generated side by side, saved one after the other: transactions on one ledger row would only conflict.
-        let mut generating: FuturesUnordered<_> =
-            open.into_iter().map(|a| self.generate(batch, goal.as_ref(), a, time_left)).collect();
+        let mut generating: FuturesUnordered<_> = open
+            .into_iter()
+            .map(|a| self.generate(batch, goal.as_ref().map_err(String::as_str), a, time_left))
+            .collect();
         let mut reporter = Reporter::new(self, batch);
         let mut unsaved = None;
         while let Some(generated) = generating.next().await {
@@ -175,7 +181,7 @@ where
     async fn generate(
         &self,
         batch: &BatchMessage,
-        goal: Option<&Goal>,
+        goal: Result<&Goal, &str>,
         action_id: &ActionId,
         time_left: Duration,
     ) -> Outside<Generated> {
@@ -185,12 +191,11 @@ where
             tasks: Vec::new(),
             replaces: Replaces::Nothing,
         };
-        let Some((goal, action)) = goal.and_then(|g| Some((g, g.action(action_id)?))) else {
-            return Ok(failed(Failure::new(
-                FailureCode::ActionGone,
-                "the action is no longer part of the user's goal",
-                Usage::default(),
-            )));
+        let gone = "the action is no longer part of the user's goal";
+        let found = goal.and_then(|g| Ok((g, g.action(action_id).ok_or(gone)?)));
+        let (goal, action) = match found {
+            Ok(found) => found,
+            Err(why) => return Ok(failed(Failure::new(FailureCode::ActionGone, why, Usage::default()))),
         };
         let tell = |attempt, failure: Option<FailureCode>, usage: Usage| {
             self.facts.count(Fact::AiAsked { failure, usage });

@@ -97,9 +97,9 @@ fn one_at_a_time(state: &State, execution: &Execution, found: &mut Found) {
     let goal = &execution.goal_id;
     let of_goal = state.executions.values().filter(|e| e.goal_id == *goal && e.status.ended().is_none());
     let open: BTreeSet<_> = of_goal.map(|e| &e.execution_arn).collect();
-    let claim = state.goals.get(goal).and_then(|g| g.head.claimed_by.as_ref());
-    if open.len() > 1 || open.first().copied() != claim {
-        let (names, claim): (Vec<_>, _) = (open.iter().map(|a| a.name()).collect(), claim.map(|c| c.name()));
+    let claim = state.goals.get(goal).and_then(|g| g.head.claimed_by.as_ref()?.execution());
+    if open.len() > 1 || open.first().copied() != claim.as_ref() {
+        let (names, claim): (Vec<_>, _) = (open.iter().map(|a| a.name()).collect(), claim.as_ref().map(|c| c.name()));
         found.push(("P1", format!("{goal} has open workflows {names:?} and is claimed by {claim:?}")));
     }
 }

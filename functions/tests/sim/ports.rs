@@ -22,7 +22,7 @@ use goal_activity_core::ports::{
     Committed, DescribeExecution, Event, ExecutionInput, FindExecution, GenerateTasks, Generation, GenerationError,
     GenerationRequest, ListOpen, ListTasks, ListWorkflows, LoadGoal, LoadGoalHead, Machine, Notify, OpenExecution,
     Opened, Outside, PublishEvent, RecordProgress, RemoveTasks, RequestKey, SealLedger, SettleExecution,
-    StartExecution, StopExecution, StopReason, TaskPage, Unavailable, WorkLedger,
+    StartExecution, StopExecution, StopReason, Stored, TaskPage, Unavailable, WorkLedger,
 };
 use goal_activity_events::{ActionId, BatchAnswer, EventId, ExecutionArn, GoalId, TaskToken, Timestamp, UserId};
 use goal_activity_functions::memory::World;
@@ -158,7 +158,7 @@ impl Clock for Ports {
 }
 
 impl LoadGoal for Ports {
-    async fn load_goal(&self, goal: &GoalId) -> Outside<Option<Goal>> {
+    async fn load_goal(&self, goal: &GoalId) -> Outside<Stored<Goal>> {
         let read = || async {
             let found = self.tables().load_goal(goal).await?;
             Ok(found.map(|g| flaw::goal_as_read(&self.sim, &self.run, g)))
@@ -168,7 +168,7 @@ impl LoadGoal for Ports {
 }
 
 impl LoadGoalHead for Ports {
-    async fn load_goal_head(&self, goal: &GoalId) -> Outside<Option<GoalHead>> {
+    async fn load_goal_head(&self, goal: &GoalId) -> Outside<Stored<GoalHead>> {
         self.call("load_goal_head", goal, || self.tables().load_goal_head(goal)).await
     }
 }

@@ -95,7 +95,7 @@ where
         }
         let goal = self.goals.load_goal(&request.goal_id).await?;
         let with_tasks = self.tasks.actions_with_tasks(&request.goal_id).await?;
-        Ok(unless_rejected(request, goal.as_ref(), &with_tasks))
+        Ok(unless_rejected(request, goal, &with_tasks))
     }
 
     /// The workflow of a batch. What becomes of other messages does not depend on it.
@@ -263,7 +263,7 @@ mod tests {
     async fn p1_while_a_workflow_of_the_goal_runs_no_other_is_requested() {
         let (world, bus, body) = (world("FAILED"), Bus::default(), batch());
         let goal: GoalId = "g".parse().unwrap();
-        world.state().goals.get_mut(&goal).unwrap().head.claimed_by = Some(ARN.parse().unwrap());
+        world.state().goals.get_mut(&goal).unwrap().head.claimed_by = Some(ARN.to_owned().into());
         let post = Post::of(&[("1", &body)]);
         assert!(matches!(retry_all(&post, &bus, &world, false).await[0], Outcome::Refused { .. }));
         assert_eq!(post.ids(), ["1"]);

@@ -22,7 +22,9 @@ pub use ledger::{ActionCommit, Committed, Opened, Replaces, SealLedger, WorkLedg
 pub use machine::{
     AnswerBatch, Answered, DescribeExecution, ExecutionInput, Machine, StartExecution, StopExecution, StopReason,
 };
-pub use reading::{ActionsWithTasks, FindExecution, ListTasks, ListWorkflows, LoadGoal, LoadGoalHead, TaskPage};
+pub use reading::{
+    ActionsWithTasks, FindExecution, ListTasks, ListWorkflows, LoadGoal, LoadGoalHead, Stored, TaskPage, Unreadable,
+};
 pub use settle::{CancelExecution, ListOpen, OpenExecution, RecordProgress, RemoveTasks, SettleExecution};
 
 /// Something outside did not answer or was too busy. Trying the same again later is right; nothing is known to be done.
