@@ -99,7 +99,7 @@ fn one_at_a_time(state: &State, execution: &Execution, found: &mut Found) {
     let open: BTreeSet<_> = of_goal.map(|e| &e.execution_arn).collect();
     let claim = state.goals.get(goal).and_then(|g| g.head.claimed_by.as_ref()?.execution());
     if open.len() > 1 || open.first().copied() != claim.as_ref() {
-        let (names, claim): (Vec<_>, _) = (open.iter().map(|a| a.name()).collect(), claim.map(|c| c.name()));
+        let (names, claim): (Vec<_>, _) = (open.iter().map(|a| a.name()).collect(), claim.as_ref().map(|c| c.name()));
         found.push(("P1", format!("{goal} has open workflows {names:?} and is claimed by {claim:?}")));
     }
 }

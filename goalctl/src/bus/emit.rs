@@ -94,11 +94,11 @@ async fn owner(stack: &Stack, goal: &GoalId) -> Result<UserId> {
     match head {
         Stored::Value(head) => Ok(head.user_id),
         Stored::Nothing => {
-            Err(Failure { exit: NO_ACCESS, title: format!("there is no goal {goal}"), ..Failure::default() })
+            Err(Failure { exit: NO_ACCESS, title: format!("there is no goal {goal}"), ..Failure::default() }.into())
         }
         Stored::Unreadable(row) => {
             let (title, why) = (format!("goal {goal} cannot be read"), row.to_string());
-            row.owner.ok_or_else(|| unreadable(&title, why))
+            Ok(row.owner.ok_or_else(|| unreadable(&title, why))?)
         }
     }
 }

@@ -98,7 +98,12 @@ fn anew(batch: &BatchMessage, execution: &Execution, now: Timestamp) -> Plan {
 
 /// What becomes of a request when the goal is as it is now. `launch` decides in the same way; a request that it would reject
 /// must not take the place of a letter, for then nothing would be left of it.
-pub(crate) fn unless_rejected(request: GoalActivityRequested, goal: Stored<Goal>, with_tasks: &TasksByAction) -> Plan {
+pub(crate) fn unless_rejected(
+    request: GoalActivityRequested,
+    goal: Stored<Goal>,
+    running: Option<&ExecutionArn>,
+    with_tasks: &TasksByAction,
+) -> Plan {
     let goal = match existing(&request.goal_id, goal) {
         Ok(goal) => goal,
         Err(why) => return Plan::Refuse(why.to_string()),
@@ -163,6 +168,7 @@ fn gave_up(queue: MainQueue) -> String {
 mod tests {
     use super::*;
     use goal_activity_core::execution::Cancellation;
+    use goal_activity_core::goal::GoalClaim;
     use goal_activity_core::placement::ActionTasks;
     use goal_activity_functions::memory::samples;
     use serde_json::{Value, json};
@@ -268,9 +274,11 @@ mod tests {
             regenerate,
             traceparent: None,
         };
+        let running = goal.head.claimed_by.as_ref().and_then(GoalClaim::execution);
         unless_rejected(
             request,
             Stored::Value(goal),
+            running.as_ref(),
             &TasksByAction::from([("a-1-2".parse().unwrap(), ActionTasks::default())]),
         )
     }
@@ -303,7 +311,7 @@ mod tests {
         let sold = |goal: &mut Goal| goal.head.user_id = "other".parse().unwrap();
         assert!(is_refused(&checked(&["a-1-1"], false, sold), "another user"));
         let Plan::Request(request) = checked(&["a-1-1"], false, |_| {}) else { panic!("otherwise it is") };
-        assert!(is_refused(&unless_rejected(request, Stored::Nothing, &TasksByAction::new()), "no goal g"));
+        assert!(is_refused(&unless_rejected(request, Stored::Nothing, None, &TasksByAction::new()), "no goal g"));
     }
 
     #[test]
