@@ -22,7 +22,7 @@ use goal_activity_core::facts::Fact;
 use goal_activity_core::goal::Goal;
 use goal_activity_core::inbound;
 use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Failure, Tally};
-use goal_activity_core::limits::{BATCH_SECONDS, DEADLINE_MARGIN};
+use goal_activity_core::limits::{BATCH_SECONDS, DEADLINE_MARGIN, LEASE};
 use goal_activity_core::ports::{
     ActionCommit, AnswerBatch, Answered, Clock, Committed, GenerateTasks, Generation, LoadGoal, Opened, Outside,
     PublishEvent, Replaces, WorkLedger,
@@ -97,6 +97,11 @@ where
             log!(info, batch, "the ledger is sealed; batch dropped");
         }
         Ok(())
+    }
+
+    /// A batch lives for [`BATCH_SECONDS`] only.
+    fn longest_rest(&self) -> Duration {
+        LEASE
     }
 }
 

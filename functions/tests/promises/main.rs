@@ -9,8 +9,10 @@
 
 mod admission;
 mod archive;
+mod budgets;
 mod cancel;
 mod facts;
+mod forged;
 mod history;
 mod http;
 mod idempotency_key;
