@@ -8,6 +8,7 @@ use goal_activity_core::ports::{FindExecution, SealLedger, Unavailable};
 use goal_activity_events::{ExecutionArn, FinalStatus};
 use serde::{Deserialize, Serialize};
 
+use crate::budget::Budget;
 use crate::telemetry::trace;
 
 /// What the state machine hands over.
@@ -42,9 +43,12 @@ pub struct Finalize<E, L> {
 }
 
 impl<E: FindExecution, L: SealLedger> Finalize<E, L> {
-    /// Seals first, then counts: from here on no late worker can change what was counted (promise P4).
-    pub async fn finalize(&self, request: FinalizeRequest) -> Result<FinalizeAnswer, Unavailable> {
-        trace::within(trace::finalize(), self.seal_and_count(request)).await
+    /// Seals first, then counts: from here on no late worker can change what was counted (promise P4). Fails when the budget
+    /// is over; the state machine tries again.
+    pub async fn finalize(&self, request: FinalizeRequest, budget: Budget) -> Result<FinalizeAnswer, Unavailable> {
+        let unfinished = || Unavailable::new("sealing a ledger", "the function's time is over");
+        let work = async { budget.run(self.seal_and_count(request)).await.unwrap_or_else(|| Err(unfinished())) };
+        trace::within(trace::finalize(), work).await
     }
 
     async fn seal_and_count(&self, request: FinalizeRequest) -> Result<FinalizeAnswer, Unavailable> {

@@ -15,7 +15,7 @@ use goal_activity_core::ports::{
 use goal_activity_core::start::{Scope, StartRejection, StartRequest};
 use goal_activity_events::{
     Detail, Envelope, EventId, ExecutionArn, GoalActivityRejected, GoalActivityRequested, ReadError, RejectionReason,
-    Version, WorkflowCompleted,
+    SOURCE, Version, WorkflowCompleted,
 };
 
 use crate::admission::Admission;
@@ -81,9 +81,13 @@ where
         let malformed = |e: &ReadError| MessageError::Malformed(e.to_string());
         let envelope = Envelope::parse(message.body).map_err(|e| malformed(&e))?;
         if envelope.detail_type == WorkflowCompleted::TYPE {
+            if envelope.source != SOURCE {
+                tracing::warn!(eventId = %envelope.id, "event of a foreign source dropped");
+                return Ok(());
+            }
             let end = envelope.detail::<WorkflowCompleted>().map_err(|e| malformed(&e))?;
             let span = trace::process("launch", end.traceparent.as_ref());
-            return Ok(trace::within(span, self.admission.ended(&end.execution_arn)).await?);
+            return Ok(trace::within(span, self.ended(&end.execution_arn)).await?);
         }
         let request = envelope.detail::<GoalActivityRequested>();
         let from = request.as_ref().ok().and_then(|request| request.traceparent.as_ref());
@@ -134,6 +138,16 @@ where
         };
         trace::about(&execution.execution_arn, &execution.goal_id);
         Ok(self.admission.arrived(&execution).await?)
+    }
+
+    /// Gives back what an ended workflow held. What the event says is not enough: one that is recorded as open keeps it.
+    async fn ended(&self, arn: &ExecutionArn) -> Outside<()> {
+        let found = self.intake.executions.find_execution(arn).await?;
+        if found.is_some_and(|execution| execution.status.ended().is_none()) {
+            tracing::warn!(executionArn = %arn, "told of the end of a workflow that is open; dropped");
+            return Ok(());
+        }
+        self.admission.ended(arn).await
     }
 
     /// The execution that the API has recorded for this request; nothing where that has ended so long ago that only the archive

@@ -17,6 +17,9 @@ use super::dynamo::{Transacted, attribute, number, text, transact, update_if};
 use super::executions::{Executions, IS_OPEN, NOT_CANCELLED, not_cancelled_names, open_names, open_values};
 use super::goals::Goals;
 
+/// When somebody has begun to tell the operators.
+const NOTICE_CLAIMED: &str = "noticeClaimedAt";
+
 /// Writes the end of workflows: the rows of the execution, its goal and its user, in one transaction.
 #[derive(Debug, Clone)]
 pub struct Settlements {
@@ -81,7 +84,6 @@ impl Settlements {
             .table_name(&self.executions)
             .key(keys::EXECUTION_ARN, text(execution))
             .key(keys::ITEM, text(keys::EXECUTION))
-            .expression_attribute_names("#arn", keys::EXECUTION_ARN)
             .expression_attribute_names("#published", "publishedAt")
             .expression_attribute_names("#notified", "notifiedAt")
     }
@@ -214,22 +216,43 @@ impl SettleExecution for Settlements {
                 "attribute_exists(#arn) AND attribute_not_exists(#notified) \
                  AND (attribute_not_exists(#claimed) OR #claimed < :abandoned)",
             )
-            .expression_attribute_names("#claimed", "noticeClaimedAt")
+            .expression_attribute_names("#arn", keys::EXECUTION_ARN)
+            .expression_attribute_names("#claimed", NOTICE_CLAIMED)
             .expression_attribute_values(":at", text(at))
             .expression_attribute_values(":abandoned", text(at.minus(NOTICE_LEASE)));
         let claimed = update_if(format!("claiming the notice about {execution}"), claim).await?;
         Ok(claimed.is_some())
     }
 
+    async fn release_notice(&self, execution: &ExecutionArn, at: Timestamp) -> Outside<()> {
+        let release = self
+            .client
+            .update_item()
+            .table_name(&self.executions)
+            .key(keys::EXECUTION_ARN, text(execution))
+            .key(keys::ITEM, text(keys::EXECUTION))
+            .update_expression("REMOVE #claimed")
+            .condition_expression("#claimed = :at")
+            .expression_attribute_names("#claimed", NOTICE_CLAIMED)
+            .expression_attribute_values(":at", text(at));
+        update_if(format!("giving up the notice about {execution}"), release).await.map(|_| ())
+    }
+
     async fn mark_told(&self, execution: &ExecutionArn, at: Timestamp) -> Outside<()> {
         let told = self
             .mark(execution)
             .update_expression(
-                "SET #published = if_not_exists(#published, :at), #notified = if_not_exists(#notified, :at)",
+                "SET #published = if_not_exists(#published, :at), #notified = if_not_exists(#notified, :at), \
+                 #openShard = :unarchived",
             )
-            .condition_expression("attribute_exists(#arn)")
+            // One that is archived is listed nowhere, and must not be listed again.
+            .condition_expression("attribute_exists(#stopDate) AND attribute_not_exists(#archived)")
+            .expression_attribute_names("#stopDate", "stopDate")
+            .expression_attribute_names("#archived", "archivedAt")
+            .expression_attribute_names("#openShard", keys::OPEN_SHARD)
+            .expression_attribute_values(":unarchived", text(keys::unarchived_shard(execution)))
             .expression_attribute_values(":at", text(at));
-        // Where there is no execution there is nothing to note, and trying again would not change that.
+        // Where that does not hold there is nothing to note, and trying again would not change that.
         update_if(format!("noting that the end of {execution} was told"), told).await.map(|_| ())
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use goal_activity_functions::admission::Admission;
 use goal_activity_functions::aws::{self, Bus, Capacities, Executions, Goals, Machine, Queue};
+use goal_activity_functions::budget::Budget;
 use goal_activity_functions::clock::SystemClock;
 use goal_activity_functions::launch::Launch;
 use goal_activity_functions::metrics::Emf;
@@ -35,7 +36,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let queue = Queue::new(&connection, config::queue_url()?);
     let (launch, queue) = (&launch, &queue);
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {
-        Ok::<_, Infallible>(telemetry.invocation(Box::pin(handle_batch(launch, queue, event.payload))).await)
+        let budget = Budget::until(event.context.deadline());
+        Ok::<_, Infallible>(telemetry.invocation(Box::pin(handle_batch(launch, queue, event.payload, budget))).await)
     }))
     .await
 }

@@ -31,6 +31,7 @@ use goal_activity_core::ports::{
 };
 use goal_activity_core::task::Task;
 use goal_activity_events::{ActionId, BatchAnswer, ExecutionArn, GoalId, TaskToken, Timestamp, UserId};
+use tokio::time::sleep;
 
 pub use written::Written;
 
@@ -70,6 +71,8 @@ pub struct State {
     pub requests: HashMap<String, MemoryOfRequest>,
     /// Who has the telling of the operators in hand, since when.
     pub notice_claims: HashMap<ExecutionArn, Timestamp>,
+    /// Workflows that the release before this one has marked as told: they are still listed among the open ones.
+    pub told_before: HashSet<ExecutionArn>,
     /// The archive: a line for each ended workflow.
     pub archive: BTreeMap<ArchiveKey, String>,
     /// Where workflows are archived.
@@ -100,6 +103,10 @@ pub struct State {
     pub facts: Vec<Fact>,
     /// The calls that will fail, once each, by name.
     pub outages: VecDeque<&'static str>,
+    /// The calls that take so long and then fail, by name.
+    pub hanging: HashMap<&'static str, Duration>,
+    /// The executions that Step Functions does not answer about.
+    pub stuck: HashSet<ExecutionArn>,
 }
 
 impl State {
@@ -127,9 +134,25 @@ impl World {
         self.state().outages.push_back(call);
     }
 
+    /// Makes all calls of that name hang for so long and then fail, until [`World::mend`].
+    pub fn hang(&self, call: &'static str, time: Duration) {
+        self.state().hanging.insert(call, time);
+    }
+
+    /// Makes the calls of that name work again.
+    pub fn mend(&self, call: &'static str) {
+        self.state().hanging.remove(call);
+    }
+
     /// Enters a call: lets others go first, as a call over a network does, and fails when it is broken.
     async fn call(&self, name: &'static str) -> Outside<MutexGuard<'_, State>> {
         tokio::task::yield_now().await;
+        let hangs = self.state().hanging.get(name).copied();
+        if let Some(time) = hangs {
+            self.state().calls.push(name);
+            sleep(time).await;
+            return Err(Unavailable::new(name, "no answer"));
+        }
         let mut state = self.state();
         state.calls.push(name);
         if let Some(i) = state.outages.iter().position(|o| *o == name) {

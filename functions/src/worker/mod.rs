@@ -24,7 +24,7 @@ use futures_util::stream::FuturesUnordered;
 use goal_activity_core::facts::Fact;
 use goal_activity_core::inbound;
 use goal_activity_core::ledger::{BatchLedger, Tally, action_gone};
-use goal_activity_core::limits::{BATCH_SECONDS, DEADLINE_MARGIN};
+use goal_activity_core::limits::{BATCH_SECONDS, DEADLINE_MARGIN, LEASE};
 use goal_activity_core::ports::{
     AnswerBatch, Answered, Clock, GenerateTasks, Generation, GenerationRequest, LoadGoal, Opened, Outside,
     PublishEvent, WorkLedger,
@@ -95,6 +95,11 @@ where
             Work::Superseded => log!(info, batch, "stale task token before any work; batch dropped"),
         }
         Ok(())
+    }
+
+    /// A batch lives for [`BATCH_SECONDS`] only.
+    fn longest_rest(&self) -> Duration {
+        LEASE
     }
 }
 

@@ -388,6 +388,15 @@ pub(crate) fn notice_claimed(sim: &Sim, run: &Run, arn: &ExecutionArn, at: Times
     sim.core().shadow.notice_claims.insert(key, (at.as_millis(), noted));
 }
 
+/// The notice could not be sent, as far as its sender knows: whoever comes next may send it again at once.
+pub(crate) fn notice_released(sim: &Sim, run: &Run, arn: &ExecutionArn, at: Timestamp) {
+    let key = (arn.clone(), run.number());
+    let claims = &mut sim.core().shadow.notice_claims;
+    if claims.get(&key).is_some_and(|(claimed, _)| *claimed == at.as_millis()) {
+        claims.remove(&key);
+    }
+}
+
 /// The operators are told. A second time only when the first teller did not live to note it, and its claim had run out when
 /// the second one claimed; or when the SDK or a slow network repeats what one teller has sent.
 pub(crate) fn notified(sim: &Sim, run: &Run, execution: &Execution) {

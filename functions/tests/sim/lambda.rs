@@ -12,9 +12,11 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
+use goal_activity_core::limits::BUDGET_MARGIN;
 use goal_activity_events::{ActionId, ExecutionArn};
 use goal_activity_functions::admission::Admission;
 use goal_activity_functions::api::Api;
+use goal_activity_functions::budget::Budget;
 use goal_activity_functions::cancel::Cancel;
 use goal_activity_functions::finalize::Finalize;
 use goal_activity_functions::intake::Intake;
@@ -58,6 +60,11 @@ impl Function {
             Self::Projector => Queue::Projection.visibility(),
             Self::Finalize | Self::Reconcile => self.timeout(),
         }
+    }
+
+    /// What an invocation that begins now may use.
+    pub(crate) fn budget(self) -> Budget {
+        Budget::of(self.timeout().saturating_sub(BUDGET_MARGIN))
     }
 
     pub(crate) fn timeout(self) -> Duration {

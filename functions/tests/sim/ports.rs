@@ -419,6 +419,16 @@ impl SettleExecution for Ports {
         self.call("claim_notice", execution.name(), write).await
     }
 
+    async fn release_notice(&self, execution: &ExecutionArn, at: Timestamp) -> Outside<()> {
+        let write = || async {
+            self.tables().release_notice(execution, at).await?;
+            check::notice_released(&self.sim, &self.run, execution, at);
+            self.wrote(execution, &Write::Other);
+            Ok(())
+        };
+        self.call("release_notice", execution.name(), write).await
+    }
+
     async fn mark_told(&self, execution: &ExecutionArn, at: Timestamp) -> Outside<()> {
         if self.sim.has(Flaw::MarkForgotten) {
             return Ok(());

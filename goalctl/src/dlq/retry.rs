@@ -5,9 +5,10 @@ use std::collections::HashSet;
 
 use anyhow::{Result, anyhow};
 use goal_activity_core::execution::Execution;
-use goal_activity_core::ports::{ActionsWithTasks, Clock, FindExecution, LoadGoal};
+use goal_activity_core::goal::{Goal, GoalClaim};
+use goal_activity_core::ports::{ActionsWithTasks, Clock, FindExecution, LoadGoal, Stored};
 use goal_activity_events::publisher::{OutgoingEvent, Publisher, PutEvents};
-use goal_activity_events::{ActionId, EventId, GoalActivityRequested, GoalId};
+use goal_activity_events::{ActionId, EventId, ExecutionArn, GoalActivityRequested, GoalId};
 use serde::Serialize;
 
 use super::decide::{Plan, plan, unless_rejected};
