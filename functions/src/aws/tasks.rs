@@ -4,12 +4,12 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use goal_activity_core::keys;
-use goal_activity_core::ports::{ActionsWithTasks, ListTasks, Outside, RemoveTasks, TaskPage, Unavailable};
-use goal_activity_core::task::Task;
+use goal_activity_core::ports::{ActionsWithTasks, ListTasks, Outside, RemoveTasks, TaskPage};
 use goal_activity_events::{ActionId, ExecutionArn, GoalId};
 
-use super::dynamo::{Item, read, rows_of_goal, text};
+use super::dynamo::{Item, foreign_row, rows_of_goal, text};
 use super::{Connection, unavailable};
+use crate::reading;
 
 /// How many tasks are removed side by side.
 const REMOVED_AT_ONCE: usize = 16;
@@ -31,9 +31,9 @@ impl Tasks {
 impl ActionsWithTasks for Tasks {
     async fn actions_with_tasks(&self, goal: &GoalId) -> Outside<HashSet<ActionId>> {
         let rows = rows_of_goal(&self.client, &self.table, goal, &["actionId"]).await?;
-        let id = |row: &Item| row.get("actionId").and_then(|a| a.as_s().ok()).map(|a| a.parse::<ActionId>());
-        let ids: Result<HashSet<_>, _> = rows.iter().filter_map(id).collect();
-        ids.map_err(|e| Unavailable::new(format!("reading a malformed task of goal {goal}"), e))
+        // What another program calls an action may be no id of ours: such an action is none of this goal's chart.
+        let id = |row: &Item| row.get("actionId")?.as_s().ok()?.parse::<ActionId>().ok();
+        Ok(rows.iter().filter_map(id).collect())
     }
 }
 
@@ -96,8 +96,7 @@ impl ListTasks for Tasks {
         // It also stops at 1 MB.
         let more = rows.len() > usize::from(limit) || answer.last_evaluated_key.is_some();
         rows.truncate(limit.into());
-        let tasks: Vec<Task> = rows.into_iter().map(|row| read(&self.table, row)).collect::<Outside<_>>()?;
-        let last = tasks.last().filter(|_| more).map(|task| task.position.clone());
-        Ok(TaskPage { tasks, last })
+        let last = rows.last().filter(|_| more).and_then(|row| row.get(keys::POSITION)?.as_s().ok().cloned());
+        Ok(TaskPage { tasks: reading::tasks(goal, rows.into_iter().map(foreign_row)), last })
     }
 }
