@@ -41,7 +41,7 @@ fn every_wrong_row(row: &Row, key: &[&str]) -> Vec<(String, Row)> {
     let wrong = every_wrong(&Value::Object(row.clone())).into_iter();
     let rows = wrong.filter_map(|Wrong { place, kind, text }| {
         let mut wrong: Row = serde_json::from_str(&text).ok()?;
-        key.iter().for_each(|name| drop(wrong.insert((*name).to_owned(), row[*name].clone())));
+        wrong.extend(key.iter().map(|name| ((*name).to_owned(), row[*name].clone())));
         Some((format!("{place}: {kind}"), wrong))
     });
     rows.collect()
@@ -106,10 +106,9 @@ async fn tasks_of_another_shape_are_left_out_of_a_list_that_goes_on() {
     let Value::Object(row) = json!(first) else { panic!("a row") };
     for (what, row) in every_wrong_row(&row, &[keys::GOAL_ID, keys::POSITION]) {
         let rig = Rig::with_goal(2);
-        let mut state = rig.world.state();
-        state.tasks.insert((second.goal_id.clone(), second.position.clone()), second.clone());
-        state.task_rows.insert((first.goal_id.clone(), first.position.clone()), row);
-        drop(state);
+        let key = |task: &Task| (task.goal_id.clone(), task.position.clone());
+        rig.world.state().tasks.insert(key(&second), second.clone());
+        rig.world.state().task_rows.insert(key(&first), row);
         let page = |query| rig.call(USER, TASKS, json!({ "goalId": "goal-1" }), query, "");
         let answer = page(json!({ "limit": "1" })).await;
         let said = logs.take();
