@@ -9,7 +9,7 @@ test('every queue has its own dead-letter queue, which keeps messages for 14 day
   const sources = queues.filter(({ RedrivePolicy }) => RedrivePolicy);
   assert.deepEqual(
     sources.map(({ name, RedrivePolicy: to }) => [name, target(to.deadLetterTargetArn), to.maxReceiveCount]),
-    ['Launch', 'Batch', 'Projection'].map((name) => [`Messaging${name}Queue`, `Messaging${name}Dlq`, 3]),
+    ['Launch', 'Batch', 'Projection'].map((name) => [`Messaging${name}Queue`, `Messaging${name}Dlq`, 10]),
   );
   const others = queues.filter(({ RedrivePolicy, name }) => !RedrivePolicy && name !== 'MessagingTicks');
   assert.deepEqual(others.map(({ name, MessageRetentionPeriod }) => [name, MessageRetentionPeriod]),
