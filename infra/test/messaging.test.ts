@@ -61,7 +61,7 @@ test('rules for events go to queues only, retry for an hour, and then leave the 
   assert.deepEqual(rules, [
     ['MessagingBus', { 'detail-type': ['GoalActivityRequested'] }, ['MessagingLaunchQueue']],
     ['MessagingBus', { source: ['goal-activity'], 'detail-type': ['WorkflowCompleted'] }, ['MessagingLaunchQueue']],
-    ['MessagingBus', { 'detail-type': ['BatchProgressed'] }, ['MessagingProjectionQueue']],
+    ['MessagingBus', { source: ['goal-activity'], 'detail-type': ['BatchProgressed'] }, ['MessagingProjectionQueue']],
     ['default', {
       source: ['aws.states'],
       'detail-type': ['Step Functions Execution Status Change'],
