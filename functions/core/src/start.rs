@@ -7,7 +7,7 @@ use goal_activity_events::{ActionId, ExecutionArn, GoalActivityRequested, GoalId
 use uuid::Uuid;
 
 use crate::execution::{Execution, GoalBefore};
-use crate::goal::{Goal, GoalClaim};
+use crate::goal::Goal;
 use crate::limits::{MAX_ACTIONS, MAX_RUNNING_PER_USER};
 use crate::placement::{ActionTasks, TasksByAction};
 use crate::ports::{Stored, Unreadable};
