@@ -61,7 +61,7 @@ pub(crate) async fn generate(
     }
     let (goal, action) = (&request.goal.goal_id, &request.action.action_id);
     let script = sim.core().scripts[&(goal.clone(), action.clone())];
-    check::asked(sim, run, action);
+    check::asked(sim, run, goal, action);
     sleep(script.latency).await;
     run.alive().await;
 

@@ -121,6 +121,10 @@ flaws! {
     CapacityKept => "P7",
     /// An end launches nobody: those who wait are left to the reconciler.
     EndMakesNoRoom => "load",
+    /// A queue gives a message up after three receives.
+    FewReceives => "P7",
+    /// A batch that shows no sign of life is not sent again.
+    HeartbeatNotRetried => "P5",
     /// Messages hold texts.
     TextsInMessages => "P10",
 }

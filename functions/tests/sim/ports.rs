@@ -35,6 +35,7 @@ use crate::check::{self, Write};
 use crate::flaw::{self, Flaw};
 use crate::lambda::Run;
 use crate::machine;
+use crate::profile::{Manner, OPERATION};
 use crate::queues;
 use crate::scale::account;
 use crate::world::Sim;
@@ -53,6 +54,8 @@ pub(crate) struct Ports {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     Fails,
+    Hangs,
+    Throttled,
     FailsThoughDone,
     DoneTwice,
     DiesBefore,
@@ -83,8 +86,15 @@ impl Ports {
             sim.count("fault: the one call");
             return sim.core().rng.choice(all);
         }
-        if p.outage.is_some_and(|o| o.has(call, sim.elapsed())) && sim.goes_wrong(1.0, "a service is out") {
-            return Some(if sim.chance(0.05) { Fault::FailsThoughDone } else { Fault::Fails });
+        if let Some(outage) = p.outage.filter(|o| o.has(call, sim.elapsed())) {
+            match outage.manner {
+                Manner::Fails if sim.goes_wrong(1.0, "a service is out") => {
+                    return Some(if sim.chance(0.05) { Fault::FailsThoughDone } else { Fault::Fails });
+                }
+                Manner::Hangs if sim.goes_wrong(1.0, "a service hangs") => return Some(Fault::Hangs),
+                Manner::Throttles if sim.goes_wrong(0.8, "a service throttles") => return Some(Fault::Throttled),
+                _ => {}
+            }
         }
         let odds = [
             (p.fail, Fault::Fails, "a call fails"),
@@ -121,6 +131,22 @@ impl Ports {
             Some(Fault::Fails) => {
                 note(&|| "FAILS".to_owned());
                 return Err(Unavailable::new(name, "simulated"));
+            }
+            Some(Fault::Throttled) => {
+                sleep(self.sim.some_millis(500, 3_000)).await;
+                self.run.alive().await;
+                note(&|| "is THROTTLED".to_owned());
+                return Err(Unavailable::new(name, "throttled"));
+            }
+            Some(Fault::Hangs) => {
+                // The answer does not come; now and then the request has arrived.
+                if self.sim.chance(0.1) {
+                    let _lost = work().await;
+                }
+                sleep(OPERATION).await;
+                self.run.alive().await;
+                note(&|| "HANGS".to_owned());
+                return Err(Unavailable::new(name, "no answer in time"));
             }
             _ => {}
         }
@@ -442,6 +468,10 @@ impl SettleExecution for Ports {
 
 impl Notify for Ports {
     async fn notify(&self, execution: &Execution, notice: &Notice) -> Outside<()> {
+        let first = self.sim.core().notified.insert(execution.execution_arn.clone());
+        if first && self.sim.goes_wrong(self.sim.profile.notify_fails, "a notice is not sent") {
+            return Err(Unavailable::new("notify", "simulated"));
+        }
         let send = || async {
             self.tables().notify(execution, notice).await?;
             check::notified(&self.sim, &self.run, execution);

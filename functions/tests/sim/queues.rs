@@ -15,12 +15,14 @@ use goal_activity_events::{BatchMessage, ExecutionArn};
 use goal_activity_functions::queue::handle_batch;
 use tokio::time::sleep;
 
+use crate::check;
+use crate::flaw::Flaw;
 use crate::lambda::{self, Function, Run, invoke};
 use crate::scale::account;
 use crate::world::Sim;
 
 /// `maxReceiveCount` of `infra/lib/messaging.ts`.
-pub(crate) const MAX_RECEIVES: u32 = 3;
+pub(crate) const MAX_RECEIVES: u32 = 10;
 /// The largest message that may come by: ids only, far from the 256 KiB of a message (promise P10). The largest is an end with
 /// the reasons why 64 actions failed.
 const LARGEST: usize = 16 * 1024;
@@ -137,7 +139,7 @@ fn becomes_visible(sim: &Sim, id: u64, after: Duration) {
             queue
         };
         sleep(queue.window()).await;
-        sleep(sim.some_millis(1, 40)).await;
+        sleep(sim.some_millis(1, sim.profile.poll)).await;
         match &sim.account {
             None => poll(&sim, queue).await,
             Some(_) => wake(&sim, queue),
@@ -188,17 +190,24 @@ async fn receive_and_deliver(sim: &Sim, queue: Queue, ids: Vec<u64>) {
     }
 }
 
+/// What a queue bears with.
+fn receives_at_most(sim: &Sim) -> u32 {
+    if sim.has(Flaw::FewReceives) { 3 } else { MAX_RECEIVES }
+}
+
 fn receive(sim: &Sim, id: u64) -> Option<SqsMessage> {
+    let mut letter = None;
     let message = {
         let mut core = sim.core();
         let now = sim.millis();
         let stored = core.queues.messages.get_mut(&id)?;
         stored.receives += 1;
-        let (expired, worn) = (stored.expires < now, stored.receives > MAX_RECEIVES);
+        let (expired, worn) = (stored.expires < now, stored.receives > receives_at_most(sim));
         if expired || worn {
             let stored = core.queues.messages.remove(&id)?;
             if worn {
                 core.stats.count(format!("dead letter: {:?}", stored.queue));
+                letter = Some((stored.queue, stored.body.clone()));
                 core.queues.dead.push((stored.queue, stored.body));
             }
             None
@@ -211,6 +220,9 @@ fn receive(sim: &Sim, id: u64) -> Option<SqsMessage> {
             Some((message, stored.queue))
         }
     };
+    if let Some((queue, body)) = letter {
+        check::dead_letter(sim, queue, &body);
+    }
     let Some((message, queue)) = message else {
         sim.note("sqs", || format!("message {id} is dead-lettered or expired"));
         return None;
@@ -257,7 +269,7 @@ fn batch_delivered(sim: &Sim, batch: &BatchMessage) -> Option<Duration> {
         return None;
     }
     sim.core().queues.killed.insert(key);
-    Some(sim.some_millis(40, 15_000))
+    Some(sim.some_millis(1, 15_000))
 }
 
 /// `ChangeMessageVisibility`.

@@ -6,6 +6,7 @@ use tokio::task::LocalSet;
 use tokio::time::sleep;
 
 use crate::archive;
+use crate::check;
 use crate::flaw::Flaw;
 use crate::people;
 use crate::queues;
@@ -50,6 +51,7 @@ async fn live(sim: &Sim) {
     tokio::task::spawn_local(people::tick(sim.clone()));
     while sim.elapsed() < horizon {
         sleep(LOOK).await;
+        check::stalled(sim);
         if !sim.core().violations.is_empty() {
             return;
         }
@@ -68,6 +70,7 @@ async fn live(sim: &Sim) {
     let last = sim.elapsed() + REST;
     while !rest::is_at_rest(sim) && sim.elapsed() < last {
         sleep(LOOK).await;
+        check::stalled(sim);
         if !sim.core().violations.is_empty() {
             return;
         }

@@ -14,6 +14,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::ai::Script;
+use crate::app::App;
 use crate::check::Shadow;
 use crate::flaw::Flaw;
 use crate::machine::Machines;
@@ -69,6 +70,7 @@ pub(crate) struct Core {
     /// How many drafts each generation has, by its number.
     pub(crate) generations: Vec<usize>,
     pub(crate) shadow: Shadow,
+    pub(crate) app: App,
     /// The workflows that a fault has hit which nobody promises to make good.
     pub(crate) excused: BTreeSet<ExecutionArn>,
     /// The workflows that the API has answered 202 for.
@@ -79,6 +81,8 @@ pub(crate) struct Core {
     pub(crate) unwanted: BTreeSet<ExecutionArn>,
     /// The requests that other services have put on the bus: source and event id.
     pub(crate) asked: BTreeSet<(String, String)>,
+    /// The workflows of whose end it was tried to tell the operators.
+    pub(crate) notified: BTreeSet<ExecutionArn>,
     pub(crate) stats: Stats,
 }
 
@@ -143,11 +147,13 @@ impl Sim {
             scripts: BTreeMap::new(),
             generations: Vec::new(),
             shadow: Shadow::default(),
+            app: App::default(),
             excused: BTreeSet::new(),
             accepted: BTreeSet::new(),
             answers: BTreeMap::new(),
             unwanted: BTreeSet::new(),
             asked: BTreeSet::new(),
+            notified: BTreeSet::new(),
             stats: Stats::default(),
         };
         let (tables, begin) = (World::default(), Instant::now());
