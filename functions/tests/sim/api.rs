@@ -15,6 +15,7 @@ use crate::world::Sim;
 pub(crate) type Answer = Option<(i64, Value)>;
 
 /// A request that is to begin a workflow, perhaps said more than once.
+#[derive(Clone)]
 pub(crate) struct Ask {
     user: String,
     route: String,
@@ -35,6 +36,18 @@ impl Ask {
         Self { user: user.to_owned(), route, path, body: json!({}), key: key(sim) }
     }
 
+    /// Whether it is answered when it is said again, with patience for the one fault that a run may have left.
+    pub(crate) async fn is_answered(&self, sim: &Sim) -> bool {
+        for _ in 0..3 {
+            let answer = call(sim, &self.user, &self.route, &self.path, &self.body, self.key.as_deref()).await;
+            if answer.is_some_and(|(status, _)| status != 503) {
+                return true;
+            }
+            sleep(sim.some_millis(1_000, 60_000)).await;
+        }
+        false
+    }
+
     /// Under what the request is remembered.
     fn request(&self) -> Option<String> {
         let key = self.key.as_ref()?.parse().unwrap();
@@ -43,6 +56,9 @@ impl Ask {
 
     /// Says it until there is an answer, or nobody has the patience.
     pub(crate) async fn say(&self, sim: &Sim) {
+        if sim.profile.long && self.key.is_some() {
+            sim.core().memories.asked.push(self.clone());
+        }
         for _ in 0..sim.between(1, 5) {
             let unsaid = match self.say_once(sim).await {
                 // Without a key, saying it again could begin another workflow.

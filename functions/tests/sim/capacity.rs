@@ -28,6 +28,7 @@ impl HoldCapacity for Ports {
             return Ok(false);
         }
         let write = || async {
+            check::given_back(&self.sim, execution);
             let given_back = self.sim.tables.give_back_capacity(execution).await?;
             if given_back && self.run.is_reconciler() {
                 check::freed_by_reconciler(&self.sim, execution);

@@ -226,6 +226,19 @@ pub(crate) fn capacity(sim: &Sim) {
     }
 }
 
+/// Capacity is given back for who needs it no more.
+pub(crate) fn given_back(sim: &Sim, arn: &ExecutionArn) {
+    let runs = {
+        let state = sim.tables.state();
+        let holds = state.held.iter().any(|h| h.execution == *arn);
+        let open = |e: &Execution| e.status.ended().is_none() && e.cancellation.is_none();
+        holds && state.executions.get(arn).is_some_and(open)
+    };
+    if runs {
+        sim.violated("load", format!("the capacity of {} is given back, and it has not ended", arn.name()));
+    }
+}
+
 /// What an end frees is free within moments, not only when the reconciler comes, where nothing goes wrong.
 pub(crate) fn freed_by_reconciler(sim: &Sim, arn: &ExecutionArn) {
     let now = sim.now();
@@ -358,6 +371,13 @@ fn life(state: &State, sim: &Sim, core: &mut Core, now: &Execution, found: &mut 
     let progress = now.progress();
     if progress.processed > now.total_actions {
         found.push(("P6", format!("{name} has processed {} of {}", progress.processed, now.total_actions)));
+    }
+    for (index, batch) in &now.batches {
+        let index = index.parse().unwrap_or(u32::MAX);
+        let saved = state.ledgers.get(&(now.execution_arn.clone(), index)).map_or(0, |l| l.outcomes.len());
+        if batch.processed() as usize > saved {
+            found.push(("P6", format!("{name}/{index} shows {} outcomes, {saved} are saved", batch.processed())));
+        }
     }
     if now.status.ended().is_none() && progress.percentage >= 100 {
         found.push(("P6", format!("{name} is at 100 % before its end")));

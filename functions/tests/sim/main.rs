@@ -15,11 +15,13 @@ mod ai;
 mod api;
 mod app;
 mod archive;
+mod backlog;
 mod bus;
 mod capacity;
 mod check;
 mod flaw;
 mod lambda;
+mod later;
 mod machine;
 mod model;
 mod overload;
@@ -168,7 +170,7 @@ fn survey() {
     let (from, to) = (setting("SIM_FROM").unwrap_or(0), setting("SIM_SCHEDULES").unwrap_or(SCHEDULES));
     let mut kinds = BTreeMap::<String, (u64, Vec<String>)>::new();
     run_all(from..to, flaw_by_hand(), |report| {
-        if let Some(first) = report.violations.first() {
+        for first in &report.violations {
             let (times, seen) = kinds.entry(kind(first)).or_default();
             *times += 1;
             if seen.len() < 3 {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use goal_activity_core::execution::{Execution, Status};
 use goal_activity_core::goal::Goal;
-use goal_activity_events::{ExecutionArn, GoalId};
+use goal_activity_events::{BatchProgressed, Detail, ExecutionArn, GoalId, SOURCE, WorkflowCompleted};
 use goal_activity_functions::memory::samples;
 use serde_json::json;
 use tokio::time::sleep;
@@ -12,6 +12,7 @@ use tokio::time::sleep;
 use crate::ai::Script;
 use crate::api::{Ask, call, workflow};
 use crate::app::{self, Edit};
+use crate::backlog;
 use crate::bus;
 use crate::flaw::Flaw;
 use crate::lambda::{self, Function, invoke};
@@ -31,6 +32,9 @@ pub(crate) const AGAIN_AFTER: Duration = Duration::from_secs(30);
 pub(crate) fn arrive(sim: &Sim) -> Duration {
     let crowded = sim.chance(CROWDED);
     let goals = if crowded { sim.between(11, 13) } else { sim.between(1, GOALS) };
+    if sim.profile.backlog {
+        backlog::put(sim);
+    }
     let busy = [3_000, 30_000, 300_000, 1_200_000][usize::try_from(sim.between(0, 3)).unwrap()];
     for n in 1..=goals {
         let actions = match sim.between(0, 19) {
@@ -249,8 +253,26 @@ fn service(sim: &Sim, goal: &GoalId, user: &str) {
     }
 }
 
-/// A request for a goal of somebody else, under an execution of somebody else.
+/// A request for a goal of somebody else, under an execution of somebody else; or the end or the progress of a workflow, told
+/// by somebody who does not know.
 fn forge(sim: &Sim, goal: &GoalId, user: &str) {
+    if let Some(last) = last_workflow(sim, goal).filter(|_| sim.chance(0.6)) {
+        let total = last.total_actions.min(8);
+        let mut detail = json!({
+            "version": "1", "eventId": "forged", "occurredAt": sim.now(), "executionArn": last.execution_arn,
+            "goalId": goal, "userId": last.user_id, "totalActions": total, "succeededActions": total, "failedActions": [],
+        });
+        if sim.chance(0.5) {
+            (detail["batchIndex"], detail["sequence"]) = (0.into(), 1_000.into());
+            return bus::put_forged(sim, "forger", BatchProgressed::TYPE, &detail);
+        }
+        (detail["status"], detail["durationMs"]) = ("SUCCEEDED".into(), 1.into());
+        (detail["startDate"], detail["stopDate"]) = (detail["occurredAt"].clone(), detail["occurredAt"].clone());
+        detail["totalActions"] = last.total_actions.into();
+        detail["succeededActions"] = last.total_actions.into();
+        let source = if sim.chance(0.5) { SOURCE } else { "forger" };
+        return bus::put_forged(sim, source, WorkflowCompleted::TYPE, &detail);
+    }
     let mut detail = json!({
         "version": "1", "eventId": "forged", "occurredAt": sim.now(), "goalId": goal, "userId": user,
         "regenerate": true,

@@ -147,6 +147,8 @@ pub(crate) struct Profile {
     pub(crate) no_start: Option<(Duration, Duration)>,
     /// Sending a notice fails, once per workflow.
     pub(crate) notify_fails: f64,
+    /// Whether the run goes on after months.
+    pub(crate) long: bool,
     /// Whether many ended workflows are there that are not archived.
     pub(crate) backlog: bool,
     /// Whether every action that the AI could generate must have its tasks in the end.
@@ -185,6 +187,7 @@ pub(crate) const CALM: Profile = Profile {
     poll: 40,
     no_start: None,
     notify_fails: 0.0,
+    long: false,
     backlog: false,
     strict: true,
     prompt: true,
@@ -283,7 +286,8 @@ impl Profile {
     pub(crate) fn draw(seed: u64, rng: &mut Rng) -> Self {
         let capacity = if rng.bool() { PLENTY } else { SCARCE };
         let (edits, poll) = (rng.bool(), if rng.u8(0..4) == 0 { 3_000 } else { 40 });
-        Self { capacity, edits, poll, ..Self::of(seed, rng) }
+        let long = rng.u8(0..3) == 0;
+        Self { capacity, edits, poll, long, ..Self::of(seed, rng) }
     }
 
     fn of(seed: u64, rng: &mut Rng) -> Self {

@@ -14,6 +14,7 @@ use goal_activity_functions::memory::State;
 
 use crate::ai::generation;
 use crate::app::is_generated;
+use crate::backlog;
 use crate::check::service_request;
 use crate::machine::ANSWERED;
 use crate::queues::MAX_RECEIVES;
@@ -51,7 +52,7 @@ pub(crate) fn check(sim: &Sim, rested: bool) {
     {
         let state = sim.tables.state();
         let core = sim.core();
-        let mut all: Vec<_> = state.executions.values().collect();
+        let mut all: Vec<_> = state.executions.values().filter(|e| !backlog::has(&e.goal_id)).collect();
         // As they were claimed. Their start dates come from clocks that are off: a later one may tell an earlier moment.
         all.sort_by_key(|e| (claim(&e.execution_arn), e.execution_arn.clone()));
         if !rested {
@@ -285,9 +286,10 @@ fn owner<'a>(
 fn counts(state: &State, core: &Core, found: &mut Found) {
     let facts = |is: &dyn Fn(&Fact) -> bool| state.facts.iter().filter(|f| is(f)).count();
     let outcomes = state.ledgers.values().flat_map(|l| l.outcomes.values());
-    let ends = state.executions.values().filter_map(|e| e.status.ended());
+    let own = state.executions.values().filter(|e| !backlog::has(&e.goal_id));
+    let ends = own.clone().filter_map(|e| e.status.ended());
     let mut compared = vec![
-        ("WorkflowStarted".to_owned(), facts(&|f| *f == Fact::WorkflowStarted), state.executions.len()),
+        ("WorkflowStarted".to_owned(), facts(&|f| *f == Fact::WorkflowStarted), own.count()),
         ("ActionEnded".to_owned(), facts(&|f| matches!(f, Fact::ActionEnded { .. })), outcomes.count()),
         (
             "BatchAnswered".to_owned(),
