@@ -441,8 +441,9 @@ async fn write_back(sim: &Sim, goal: &GoalId, user: &str) {
         2 => (now.head.claimed_by, now.head.claims) = (None, ClaimSequence(0)),
         3 => {
             let never = format!("{goal}-{}", sim.between(1, 99));
-            now.head.claimed_by = Some(ExecutionArn::named(&samples::state_machine(), &never));
+            now.head.claimed_by = Some(ExecutionArn::named(&samples::state_machine(), &never).into());
         }
+        4 if sim.chance(0.3) => now.head.claimed_by = Some("nothing".to_owned().into()),
         _ => {}
     }
     sim.note("app", || format!("writes {goal} back: {:?} {:?}", now.head.status, now.head.claimed_by));

@@ -28,7 +28,11 @@ impl ArchiveExecution for Ports {
 
 impl FindArchived for Ports {
     async fn find_archived(&self, execution: &ExecutionArn) -> Outside<Option<ArchiveKey>> {
-        self.call("find_archived", execution.name(), || self.sim.tables.find_archived(execution)).await
+        let find = || async {
+            let found = self.sim.tables.find_archived(execution).await?;
+            Ok(found.filter(|_| !self.sim.has(Flaw::NameUsedAgain)))
+        };
+        self.call("find_archived", execution.name(), find).await
     }
 }
 

@@ -1,7 +1,7 @@
 //! Workflows of days ago that have ended and are not archived: all in the part of the reconciler's list in which the run's
 //! own first workflow is, and before it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use goal_activity_core::execution::{Execution, GoalBefore, Status};
@@ -39,7 +39,7 @@ pub(crate) fn put(sim: &Sim) {
 fn ended(sim: &Sim, arn: ExecutionArn, goal: GoalId) -> Execution {
     let then = sim.now().minus(Duration::from_secs(3 * 24 * 60 * 60));
     let action_ids = vec!["a-1-1".parse().unwrap()];
-    let tally = Tally::at_end(&action_ids, &[]);
+    let tally = Tally::at_end(&action_ids, &[], &BTreeSet::new());
     Execution {
         execution_arn: arn,
         goal_id: goal,

@@ -14,6 +14,7 @@ use tokio::time::sleep;
 
 use crate::api;
 use crate::backlog;
+use crate::flaw;
 use crate::queues::{self, Queue};
 use crate::rest;
 use crate::schedule::{LOOK, REST};
@@ -162,7 +163,7 @@ async fn live_on(sim: &Sim, all: &[Execution]) {
     sim.core().rng.shuffle(&mut events);
     for (queue, body) in events.into_iter().take(REPLAYED) {
         sim.note("operator", || "replays an event".to_owned());
-        queues::send(sim, queue, &body);
+        queues::send(sim, queue, &flaw::replayed(sim, &body));
     }
     rested(sim).await;
     let known: BTreeSet<_> = all.iter().map(|e| &e.execution_arn).collect();

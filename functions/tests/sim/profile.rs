@@ -61,15 +61,18 @@ impl Outage {
             "record_cancellation",
             "mark_told",
             "claim_notice",
+            "release_notice",
             "accepted_before",
             "open_workflows",
         ],
-        &["list_open", "load_goal", "remove_tasks", "find_tasks", "actions_with_tasks", "task_positions"],
+        &["list_open", "load_goal", "remove_tasks", "find_tasks", "actions_with_tasks", "task_rows"],
         &["take_capacity", "give_back_capacity", "list_holders", "list_waiting", "mark_admitted"],
         &["hide"],
     ];
     /// Where in [`Self::KINDS`] the archive is.
     const ARCHIVE: u16 = 1;
+    /// Where Step Functions is.
+    const STATES: u16 = 1 << 1;
     /// Where DynamoDB's are.
     const TABLES: u16 = 0b0111_1100_0000;
 
@@ -277,6 +280,32 @@ const ARCHIVE_HANGS: Profile = Profile {
     ..NO_STATUS
 };
 const NOTICE_FAILS: Profile = Profile { name: "notice-fails", notify_fails: 0.7, ..CALM };
+
+/// All of DynamoDB and Step Functions hang for minutes, one after the other. For overload.
+pub(crate) const TABLES_HANG: Profile = Profile {
+    name: "tables-hang",
+    outage: Some(Outage {
+        kinds: Outage::TABLES,
+        manner: Manner::Hangs,
+        from: Duration::from_secs(60),
+        to: Duration::from_secs(300),
+    }),
+    strict: false,
+    prompt: false,
+    ..CALM
+};
+pub(crate) const STATES_HANG: Profile = Profile {
+    name: "states-hang",
+    outage: Some(Outage {
+        kinds: Outage::STATES,
+        manner: Manner::Hangs,
+        from: Duration::from_secs(20),
+        to: Duration::from_secs(500),
+    }),
+    lose_event: 0.05,
+    lose_status: 0.3,
+    ..TABLES_HANG
+};
 
 /// How many profiles there are, some more than once.
 const PROFILES: u64 = 20;

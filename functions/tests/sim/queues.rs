@@ -242,23 +242,53 @@ async fn deliver(sim: &Sim, queue: Queue, messages: Vec<SqsMessage>) {
         Queue::Launch | Queue::Projection => None,
     };
     let dies = batch.as_ref().and_then(|b| batch_delivered(sim, b));
+    let batch_key = batch.as_ref().map(|b| (b.execution_arn.clone(), b.batch_index));
     let subject = batch.map(|b| b.execution_arn);
+    for body in bodies.iter().filter(|_| queue == Queue::Launch) {
+        crate::flaw::take_forged_end(sim, body).await;
+    }
+    let worked_on = batch_key.clone().filter(|_| dies.is_some_and(|after| after > SHOWS_LIFE));
     let done = invoke(sim, queue.function(), subject, dies, |p| {
         Box::pin(async move {
+            let budget = queue.function().budget(&p.sim);
             match queue {
-                Queue::Launch => handle_batch(&lambda::launch(&p), &p, event).await,
-                Queue::Batch => handle_batch(&lambda::worker(&p), &p, event).await,
-                Queue::Projection => handle_batch(&lambda::projector(&p), &p, event).await,
+                Queue::Launch => handle_batch(&lambda::launch(&p), &p, event, budget).await,
+                Queue::Batch => handle_batch(&lambda::worker(&p), &p, event, budget).await,
+                Queue::Projection => handle_batch(&lambda::projector(&p), &p, event, budget).await,
             }
         })
     });
-    let Some(response) = done.await else { return };
+    let Some(response) = done.await else {
+        if let Some(batch) = worked_on {
+            is_taken_over(sim, batch);
+        }
+        return;
+    };
     let failed: Vec<_> = response.batch_item_failures.iter().map(|f| f.item_identifier.as_str()).collect();
     for id in ids.iter().filter(|id| !failed.contains(&id.as_str())) {
         if !sim.goes_wrong(sim.profile.duplicate / 10.0, "a deleted message comes again") {
             sim.core().queues.messages.remove(&id.parse().unwrap());
         }
     }
+}
+
+/// After how long a worker has surely taken its lease, where no call is slow.
+const SHOWS_LIFE: Duration = Duration::from_secs(2);
+/// When another worker has the batch of one that died: the lease, and a moment.
+const TAKEN_OVER: Duration = Duration::from_secs(65);
+
+/// A batch whose worker dies in mid-work is with another one soon.
+fn is_taken_over(sim: &Sim, batch: (ExecutionArn, u32)) {
+    let times = |sim: &Sim| sim.core().queues.deliveries.get(&batch).copied();
+    let (before, sim, batch) = (times(sim), sim.clone(), batch.clone());
+    tokio::task::spawn_local(async move {
+        sleep(TAKEN_OVER).await;
+        let now = sim.core().queues.deliveries.get(&batch).copied();
+        let sealed = sim.tables.state().ledgers.get(&batch).is_some_and(|l| l.sealed);
+        if now == before && !sealed {
+            sim.violated("P5", format!("{}/{} has lost its worker and is left alone", batch.0.name(), batch.1));
+        }
+    });
 }
 
 /// Notes that a worker gets this batch. Answers when that worker is made to die, in a profile of dying workers.
