@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use goal_activity_core::goal::{Action, Goal, GoalStatus, Position, SubGoal};
 use goal_activity_core::keys;
+use goal_activity_core::placement::TaskRow;
 use goal_activity_core::task::{Task, TaskStatus};
 use goal_activity_events::{ActionId, ClaimSequence, ExecutionArn, GoalId};
 use goal_activity_functions::memory::samples;
@@ -57,7 +58,9 @@ impl App {
     /// Since when nothing should be started for a goal.
     pub(crate) fn closed_since(&self, goal: &GoalId) -> Option<i64> {
         let closed = self.closed.get(goal).map(|(_, since)| *since);
-        closed.into_iter().chain(self.lost.get(goal).copied()).min()
+        // One that is given away may be its new owner's workflow.
+        let lost = self.lost.get(goal).filter(|_| !self.given.contains(goal)).copied();
+        closed.into_iter().chain(lost).min()
     }
 }
 
@@ -224,6 +227,12 @@ pub(crate) fn no_execution() -> ExecutionArn {
     ExecutionArn::named(&samples::state_machine(), "by-the-app")
 }
 
+/// A goal's tasks as the table has them: those of the app name no workflow.
+pub(crate) fn rows(rows: Vec<TaskRow>) -> Vec<TaskRow> {
+    let own = |row: TaskRow| TaskRow { made_by: row.made_by.filter(|arn| *arn != no_execution()), ..row };
+    rows.into_iter().map(own).collect()
+}
+
 /// Whether a workflow has made a task.
 pub(crate) fn is_generated(task: &Task) -> bool {
     task.execution_arn != no_execution()
@@ -341,8 +350,7 @@ fn change_chart(sim: &Sim, goal: &GoalId, edit: Edit) {
 fn note_gone(sim: &Sim, goal: &GoalId, before: Option<&Goal>, after: Option<&Goal>) {
     let now = sim.millis();
     let ids = |g: Option<&Goal>| -> BTreeSet<ActionId> {
-        let there = g.into_iter().flat_map(|g| &g.actions);
-        there.filter(|a| !a.title.trim().is_empty()).map(|a| a.action_id.clone()).collect()
+        g.into_iter().flat_map(|g| &g.actions).map(|a| a.action_id.clone()).collect()
     };
     let (before, after) = (ids(before), ids(after));
     let mut core = sim.core();

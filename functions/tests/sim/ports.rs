@@ -18,7 +18,7 @@ use goal_activity_core::ledger::BatchLedger;
 use goal_activity_core::notice::Notice;
 use goal_activity_core::outcome::Settlement;
 use goal_activity_core::task::Task;
-use goal_activity_core::placement::{TaskRow, TasksByAction};
+use goal_activity_core::placement::{TaskRow, TasksByAction, by_action};
 use goal_activity_core::ports::{
     Accepted, ActionCommit, ActionsWithTasks, AnswerBatch, Answered, CancelExecution, Claim, ClaimGoal, Claimed, Clock,
     Committed, DescribeExecution, Event, ExecutionInput, FindExecution, GenerateTasks, Generation, GenerationError,
@@ -32,6 +32,7 @@ use goal_activity_functions::queue::HideMessage;
 use tokio::time::sleep;
 
 use crate::ai;
+use crate::app;
 use crate::bus;
 use crate::check::{self, Write};
 use crate::flaw::{self, Flaw};
@@ -208,7 +209,7 @@ impl LoadGoalHead for Ports {
 impl ActionsWithTasks for Ports {
     async fn actions_with_tasks(&self, goal: &GoalId) -> Outside<TasksByAction> {
         let read = || async {
-            let mut found = self.tables().actions_with_tasks(goal).await?;
+            let mut found = by_action(&app::rows(self.tables().task_rows(goal).await?));
             if self.sim.has(Flaw::FinishedTasksReplaced) {
                 found.values_mut().for_each(|tasks| tasks.finished = false);
             }
@@ -321,7 +322,7 @@ impl WorkLedger for Ports {
     }
 
     async fn task_rows(&self, goal: &GoalId) -> Outside<Vec<TaskRow>> {
-        let read = || async { Ok(flaw::rows_as_read(&self.sim, self.tables().task_rows(goal).await?)) };
+        let read = || async { Ok(flaw::rows_as_read(&self.sim, app::rows(self.tables().task_rows(goal).await?))) };
         self.call("task_rows", goal, read).await
     }
 }

@@ -16,7 +16,7 @@ use crate::ai::generation;
 use crate::app::is_generated;
 use crate::backlog;
 use crate::check::service_request;
-use crate::machine::ANSWERED;
+use crate::machine::{ANSWERED, HEARTBEAT_RETRIES};
 use crate::queues::MAX_RECEIVES;
 use crate::world::{Core, Sim};
 
@@ -124,7 +124,9 @@ fn told(state: &State, core: &Core, execution: &Execution, found: &mut Found) {
         found.push(("P7", format!("{name} is {}, told: {told}, archived: {archived}", execution.status)));
         return;
     }
-    if execution.status == Status::Aborted && !core.unwanted.contains(arn) {
+    // What is not launched because its goal was closed counts as cancelled.
+    let wanted = !core.unwanted.contains(arn) && !core.app.has_touched(&execution.goal_id);
+    if execution.status == Status::Aborted && wanted {
         found.push(("P7", format!("{name} was aborted, and nobody wanted that")));
     }
     let completed = |e: &'_ Event| if let Event::Completed(c) = e { Some(c.clone()) } else { None };
@@ -318,8 +320,8 @@ fn counts(state: &State, core: &Core, found: &mut Found) {
 
 fn bounds(core: &Core, found: &mut Found) {
     for ((arn, index), times) in &core.queues.deliveries {
-        // Sent at most twice by the state machine, each delivered at most twice, and redriven once.
-        if *times > MAX_RECEIVES * 2 * 2 * 2 {
+        // Sent thrice by the state machine, and each time perhaps again, each delivered at most twice, and redriven once.
+        if *times > MAX_RECEIVES * (1 + HEARTBEAT_RETRIES.0) * 2 * 2 * 2 {
             found.push(("P10", format!("{}/{index} was delivered {times} times", arn.name())));
         }
     }

@@ -188,6 +188,11 @@ impl Inner {
         self.tables.state().now = self.millis();
     }
 
+    /// Whether months have passed.
+    pub(crate) fn has_leapt(&self) -> bool {
+        self.leapt.load(Ordering::Relaxed) > 0
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.millis())
     }
