@@ -16,7 +16,7 @@ use goal_activity_core::ports::{
 use goal_activity_core::task::Task;
 use goal_activity_events::GoalId;
 
-pub(crate) use aws::{AwsTables, Emulator, sdk};
+pub(crate) use aws::{AwsTables, Emulator, Rows, sdk};
 pub(crate) use aws_services::AwsServices;
 pub(crate) use services::Services;
 
