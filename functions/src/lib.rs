@@ -6,6 +6,7 @@
 pub mod admission;
 pub mod api;
 pub mod aws;
+pub mod budget;
 pub mod cancel;
 pub mod clock;
 pub mod config;

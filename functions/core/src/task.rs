@@ -173,14 +173,46 @@ pub enum TaskStatus {
     Skipped,
 }
 
+impl TaskStatus {
+    /// Its name, as it is stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotStarted => "not_started",
+            Self::InProgress => "in_progress",
+            Self::Completed => "completed",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
 impl TaskDrafts {
-    /// The tasks that these drafts become for an action. The same drafts always become the same ids and places.
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The tasks that these drafts become for an action that has none, at a place where there are none. The same drafts always
+    /// become the same ids and places.
     pub fn into_tasks(self, goal: &GoalId, action: &Action, execution: &ExecutionArn, now: Timestamp) -> Vec<Task> {
-        let numbered = self.0.into_iter().zip(1..);
+        let numbers: Vec<_> = (1..=self.0.len()).collect();
+        self.placed(goal, action, execution, &numbers, now)
+    }
+
+    /// The tasks that these drafts become under these numbers at the action's place, one for each draft. The same drafts
+    /// always become the same ids.
+    pub fn placed(
+        self,
+        goal: &GoalId,
+        action: &Action,
+        execution: &ExecutionArn,
+        numbers: &[usize],
+        now: Timestamp,
+    ) -> Vec<Task> {
+        let numbered = self.0.into_iter().zip(1..).zip(numbers);
         numbered
-            .map(|(draft, n)| Task {
+            .map(|((draft, n), number)| Task {
                 goal_id: goal.clone(),
-                position: keys::task(action.position, n),
+                position: keys::task(action.position, *number),
                 task_id: TaskId::derived(execution, &action.action_id, n),
                 action_id: action.action_id.clone(),
                 execution_arn: execution.clone(),

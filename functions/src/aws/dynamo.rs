@@ -13,6 +13,7 @@ use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction, RetryClassifierPriority};
 use goal_activity_core::keys;
 use goal_activity_core::ports::{Outside, Unavailable};
+use goal_activity_core::rows::Row;
 use goal_activity_events::{GoalId, without_values};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -144,6 +145,13 @@ pub(super) fn item(value: impl Serialize) -> Outside<Item> {
 pub(super) fn read<T: DeserializeOwned>(table: &str, item: Item) -> Outside<T> {
     let unreadable = |e| Unavailable::new(format!("reading a malformed item of table {table}"), without_values(&e));
     serde_dynamo::from_item(item).map_err(unreadable)
+}
+
+/// A row that another program may have written. What JSON has no word for, such as binary, is an empty object: no attribute
+/// that is read from such a row accepts one.
+pub(super) fn foreign_row(row: Item) -> Row {
+    let value = |attribute| serde_dynamo::from_attribute_value(attribute).unwrap_or_else(|_| Row::new().into());
+    row.into_iter().map(|(name, attribute)| (name, value(attribute))).collect()
 }
 
 /// A text as an attribute.

@@ -5,9 +5,10 @@ use std::collections::HashSet;
 
 use anyhow::{Result, anyhow};
 use goal_activity_core::execution::Execution;
-use goal_activity_core::ports::{ActionsWithTasks, Clock, FindExecution, LoadGoal};
+use goal_activity_core::goal::{Goal, GoalClaim};
+use goal_activity_core::ports::{ActionsWithTasks, Clock, FindExecution, LoadGoal, Stored};
 use goal_activity_events::publisher::{OutgoingEvent, Publisher, PutEvents};
-use goal_activity_events::{ActionId, EventId, GoalActivityRequested, GoalId};
+use goal_activity_events::{ActionId, EventId, ExecutionArn, GoalActivityRequested, GoalId};
 use serde::Serialize;
 
 use super::decide::{Plan, plan, unless_rejected};
@@ -95,7 +96,16 @@ where
         }
         let goal = self.goals.load_goal(&request.goal_id).await?;
         let with_tasks = self.tasks.actions_with_tasks(&request.goal_id).await?;
-        Ok(unless_rejected(request, goal.as_ref(), &with_tasks))
+        let running = self.running(&goal).await?;
+        Ok(unless_rejected(request, goal, running.as_ref(), &with_tasks))
+    }
+
+    /// The workflow that has claimed the goal, unless it has ended: then the goal's row was written back by the goal app.
+    async fn running(&self, goal: &Stored<Goal>) -> Result<Option<ExecutionArn>> {
+        let Stored::Value(goal) = goal else { return Ok(None) };
+        let Some(claimed) = goal.head.claimed_by.as_ref().and_then(GoalClaim::execution) else { return Ok(None) };
+        let execution = self.executions.find_execution(&claimed).await?;
+        Ok(execution.filter(|e| e.status.ended().is_none()).map(|_| claimed))
     }
 
     /// The workflow of a batch. What becomes of other messages does not depend on it.
@@ -263,7 +273,7 @@ mod tests {
     async fn p1_while_a_workflow_of_the_goal_runs_no_other_is_requested() {
         let (world, bus, body) = (world("FAILED"), Bus::default(), batch());
         let goal: GoalId = "g".parse().unwrap();
-        world.state().goals.get_mut(&goal).unwrap().head.claimed_by = Some(ARN.parse().unwrap());
+        world.state().goals.get_mut(&goal).unwrap().head.claimed_by = Some(ARN.to_owned().into());
         let post = Post::of(&[("1", &body)]);
         assert!(matches!(retry_all(&post, &bus, &world, false).await[0], Outcome::Refused { .. }));
         assert_eq!(post.ids(), ["1"]);
