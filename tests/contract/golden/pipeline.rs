@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use goal_activity_core::admission::Capacity;
 use goal_activity_core::execution::Execution;
@@ -11,6 +12,7 @@ use goal_activity_events::{ExecutionArn, Timestamp};
 use goal_activity_functions::admission::Admission;
 use goal_activity_functions::api::Api;
 use goal_activity_functions::aws::{Capacities, Claims, Executions, Goals, Ledger, Settlements, Tasks};
+use goal_activity_functions::budget::Budget;
 use goal_activity_functions::cancel::Cancel;
 use goal_activity_functions::intake::Intake;
 use goal_activity_functions::launch::Launch;
@@ -27,6 +29,9 @@ use crate::backend::{AwsTables, Emulator, Tables as _};
 
 /// Room for two batches: so that something waits.
 const CAPACITY: Capacity = Capacity::new(NonZeroU32::new(2).expect("more than none"));
+
+/// Enough for anything here.
+const TIME: Duration = Duration::from_secs(60);
 
 type AwsSettle = Settle<Executions, Ledger, Tasks, Settlements, World, World>;
 type AwsConclude = Conclude<Executions, Ledger, Tasks, Settlements, World, World, World, World>;
@@ -67,8 +72,9 @@ impl Pipeline {
         }
     }
 
-    fn admission(&self) -> Admission<Executions, Executions, Capacities, World, World> {
+    fn admission(&self) -> Admission<Goals, Executions, Executions, Capacities, World, World> {
         Admission {
+            goals: self.tables.goals().clone(),
             executions: self.tables.executions().clone(),
             line: self.tables.executions().clone(),
             holders: self.tables.capacity().clone(),
@@ -134,7 +140,7 @@ impl Pipeline {
             machine: self.world.clone(),
             conclude: self.conclude(),
         };
-        reconcile.run().await
+        reconcile.run(Budget::of(TIME)).await
     }
 
     /// Calls the API as that user. Returns status and body.
@@ -147,7 +153,7 @@ impl Pipeline {
         event.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
         let cancel = Cancel { machine: self.world.clone(), settle: self.settle() };
         let api = Api { intake: self.intake(), bus: self.world.clone(), cancel, archive: self.world.clone() };
-        let response = api.handle(event).await;
+        let response = api.handle(event, Budget::of(TIME)).await;
         let body = serde_json::to_value(&response.body).unwrap();
         (response.status_code, serde_json::from_str(body.as_str().unwrap()).unwrap())
     }

@@ -4,7 +4,7 @@ use goal_activity_core::execution::Cancellation;
 use goal_activity_core::goal::Goal;
 use goal_activity_core::keys;
 use goal_activity_core::outcome::End;
-use goal_activity_core::ports::{CancelExecution, ExecutionInput};
+use goal_activity_core::ports::{CancelExecution, ExecutionInput, SettleExecution};
 use goal_activity_events::{ClaimSequence, ExecutionArn, Timestamp};
 use goal_activity_functions::memory::samples;
 use goal_activity_tests::eventually;
@@ -245,13 +245,13 @@ async fn ended(release: &Release) {
     pipeline.keep(release, "ended").await;
 
     let arns: Vec<_> = stories.iter().map(|(goal, ..)| first_of(goal)).collect();
-    pipeline.world.break_once("notify");
-    pipeline.conclude().settle(&pipeline.find(&arns[2]).await).await.unwrap_err();
+    // Who sends the notice dies.
+    pipeline.settle().publish(&pipeline.find(&arns[2]).await).await.unwrap();
+    assert!(pipeline.tables.settlements().claim_notice(&arns[2], pipeline.now()).await.unwrap());
     pipeline.keep(release, "notice-claimed").await;
     pipeline.wait(90);
     for arn in &arns {
-        pipeline.world.break_once("archive_execution");
-        pipeline.conclude().settle(&pipeline.find(arn).await).await.unwrap_err();
+        assert!(pipeline.conclude().tell(&pipeline.find(arn).await).await.unwrap());
     }
     let told = pipeline.heard();
     for status in ["SUCCEEDED", "PARTIALLY_SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"] {
@@ -261,7 +261,7 @@ async fn ended(release: &Release) {
     pipeline.keep(release, "told").await;
 
     for arn in &arns {
-        pipeline.conclude().settle(&pipeline.find(arn).await).await.unwrap();
+        pipeline.conclude().archive(&pipeline.find(arn).await).await.unwrap();
     }
     history(release, &pipeline, user, &arns[1]).await;
 }
