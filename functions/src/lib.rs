@@ -19,6 +19,7 @@ pub mod memory;
 pub mod metrics;
 pub mod projector;
 pub mod queue;
+mod reading;
 pub mod reconcile;
 pub mod settle;
 pub mod telemetry;

@@ -388,7 +388,7 @@ export const schemas = {
           },
           {
             "const": "INVALID",
-            "description": "The request breaks the contract of its version.",
+            "description": "The request breaks the contract of its version, or its goal is stored in a form that cannot be read.",
             "type": "string"
           },
           {

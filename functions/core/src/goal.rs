@@ -1,5 +1,6 @@
 //! A goal in the shape of a mandala chart.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -256,11 +257,24 @@ impl From<Position> for String {
 }
 
 impl Goal {
-    /// Puts a goal together from its parts, in whatever order they come.
-    pub fn new(head: GoalHead, mut sub_goals: Vec<SubGoal>, mut actions: Vec<Action>) -> Self {
+    /// Puts a goal together from its parts, in whatever order they come. What has no title is an empty cell of the chart, not
+    /// an action. Of actions with the same id the first in the chart counts.
+    pub fn new(head: GoalHead, sub_goals: Vec<SubGoal>, actions: Vec<Action>) -> Self {
+        Self::assemble(head, sub_goals, actions).0
+    }
+
+    /// The same, and the actions that do not count because an earlier one has their id.
+    pub(crate) fn assemble(
+        head: GoalHead,
+        mut sub_goals: Vec<SubGoal>,
+        mut actions: Vec<Action>,
+    ) -> (Self, Vec<Action>) {
         sub_goals.sort_by_key(|s| s.position);
+        actions.retain(|a| !a.title.trim().is_empty());
         actions.sort_by_key(|a| a.position);
-        Self { head, sub_goals, actions }
+        let mut ids = HashSet::new();
+        let (actions, repeated) = actions.into_iter().partition(|a| ids.insert(a.action_id.clone()));
+        (Self { head, sub_goals, actions }, repeated)
     }
 
     /// The action of that id.
@@ -291,5 +305,14 @@ mod tests {
         for text in ["0#1", "1#9", "9#1", "1", "1#1#1", "a#b", "", "01#1", "+1#1", "1#", "1# 1"] {
             assert!(text.parse::<Position>().is_err(), "{text:?} was accepted");
         }
+    }
+
+    #[test]
+    fn the_claim_of_a_goal_is_an_execution_or_any_text() {
+        let arn: ExecutionArn = "arn:aws:states:us-east-1:123456789012:execution:m:g-7".parse().unwrap();
+        let claim = GoalClaim::from(arn.clone());
+        assert_eq!((claim.execution(), claim == arn), (Some(arn.clone()), true));
+        let other = GoalClaim::from("claimed by hand".to_owned());
+        assert_eq!((other.execution(), other == arn, other.as_str()), (None, false, "claimed by hand"));
     }
 }

@@ -15,9 +15,10 @@ pub const MAX_BATCHES: u32 = 8;
 pub const BATCH_SECONDS: u32 = 300;
 /// How long one workflow may take, in seconds.
 pub const WORKFLOW_SECONDS: u32 = 900;
-/// How long a batch may go without a sign of life before it counts as lost, in seconds. Longer than the time in which
-/// another worker takes over from one that died.
-pub const HEARTBEAT_SECONDS: u32 = 180;
+/// How long a batch may go without a sign of life before it is sent again, in seconds; its third message without one loses it.
+/// Longer than [`LEASE`], the time in which another worker takes over the message of one that died. Three times this fits
+/// into the batch's time, so that a worker which cannot start for a minute or two costs no action.
+pub const HEARTBEAT_SECONDS: u32 = 90;
 /// How long before the end of a batch's time a worker stops, so that it can still record and answer.
 pub const DEADLINE_MARGIN: Duration = Duration::from_secs(15);
 /// How often the AI is asked for one action.
@@ -136,6 +137,13 @@ mod tests {
         // does, for an index that is behind, and for a schedule that is not exact.
         let rest = NOTICE_WITHIN.checked_sub(RECONCILE_EVERY + QUIET);
         assert!(rest >= Some(Duration::from_secs(15)), "{rest:?}");
+    }
+
+    #[test]
+    fn a_message_comes_back_from_a_dead_worker_before_the_batch_is_sent_again() {
+        let heartbeat = Duration::from_secs(HEARTBEAT_SECONDS.into());
+        assert!(LEASE + LEASE_RENEWAL < heartbeat);
+        assert!(3 * heartbeat < Duration::from_secs(BATCH_SECONDS.into()) - DEADLINE_MARGIN);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use goal_activity_events::{ActionId, ExecutionArn, GoalActivityRequested, GoalId
 use uuid::Uuid;
 
 use crate::execution::{Execution, GoalBefore};
-use crate::goal::{Goal, GoalClaim};
+use crate::goal::Goal;
 use crate::limits::{MAX_ACTIONS, MAX_RUNNING_PER_USER};
 use crate::placement::{ActionTasks, TasksByAction};
 use crate::ports::{Stored, Unreadable};
@@ -216,8 +216,9 @@ pub fn existing<T>(goal: &GoalId, stored: Stored<T>) -> Result<T, StartRejection
     }
 }
 
-/// Decides which actions a start is for. Everything but who wins a race: that is decided by the claim. `running` is the
-/// workflow of this goal that is open, if one is; what the goal's row says of that need not be so.
+/// Decides which actions a start is for: of a goal with more than fit into one workflow, the first in the chart that need
+/// tasks. Everything but who wins a race: that is decided by the claim. `running` is the workflow of this goal that is open, if
+/// one is; what the goal's row says of that need not be so.
 pub fn decide(
     goal: &Goal,
     running: Option<&ExecutionArn>,
@@ -244,8 +245,11 @@ pub fn decide(
 
     let all = || goal.actions.iter().map(|a| &a.action_id);
     let may_replace = |tasks: &ActionTasks| request.regenerate && request.scope.may_replace(*tasks);
-    let action_ids: Vec<_> =
-        all().filter(|a| request.scope.contains(a) && with_tasks.get(*a).is_none_or(may_replace)).cloned().collect();
+    let action_ids: Vec<_> = all()
+        .filter(|a| request.scope.contains(a) && with_tasks.get(*a).is_none_or(may_replace))
+        .take(MAX_ACTIONS)
+        .cloned()
+        .collect();
     if action_ids.is_empty() {
         return Err(StartRejection::NothingToDo(id()));
     }
@@ -405,6 +409,37 @@ mod tests {
             let plan = decide(&goal, None, &TasksByAction::new(), &request()).unwrap();
             let positions: Vec<_> = plan.action_ids.iter().map(|a| goal.action(a).unwrap().position).collect();
             prop_assert!(positions.is_sorted());
+        }
+
+        #[test]
+        fn a_plan_takes_the_first_64_that_need_tasks_and_counts_all_others(
+            mut places in prop::collection::vec((1..=8_u8, 1..=8_u8), 1..150),
+            with_tasks in prop::collection::hash_set(0..150_usize, 0..150),
+            regenerate: bool,
+        ) {
+            // By their ids only: other programs may have put several actions into one place.
+            places.sort_unstable();
+            let mut goal = goal(&["1#1"]);
+            let action = |(i, (sub_goal, action)): (usize, &(u8, u8))| Action {
+                action_id: format!("a-{i}").parse().unwrap(),
+                position: format!("{sub_goal}#{action}").parse().unwrap(),
+                ..goal.actions[0].clone()
+            };
+            goal.actions = places.iter().enumerate().map(action).collect();
+            let id = |i: usize| goal.actions[i].action_id.clone();
+            let needs = |i: &usize| regenerate || !with_tasks.contains(i);
+            let expected: Vec<_> = (0..places.len()).filter(needs).take(MAX_ACTIONS).map(id).collect();
+            let ids = (0..places.len()).filter(|i| with_tasks.contains(i)).map(id).collect();
+            let plan = decide(&goal, &ids, &StartRequest { regenerate, ..request() });
+            if expected.is_empty() {
+                prop_assert_eq!(plan, Err(StartRejection::NothingToDo("g".parse().unwrap())));
+                return Ok(());
+            }
+            let StartPlan { action_ids, goal_before } = plan.unwrap();
+            prop_assert_eq!(&action_ids, &expected);
+            let begun = action_ids.iter().filter(|a| !ids.contains(a)).count();
+            prop_assert_eq!(goal_before.with_tasks as usize, ids.len());
+            prop_assert_eq!(goal_before.left_out as usize + ids.len() + begun, places.len());
         }
     }
 }

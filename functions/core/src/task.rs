@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use goal_activity_events::{ActionId, ExecutionArn, GoalId, TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::foreign;
 use crate::goal::{Action, ActionKind};
 use crate::keys;
 use crate::limits::MAX_TASKS_PER_ACTION;
@@ -141,13 +142,15 @@ pub struct Task {
     /// How.
     pub description: String,
     /// Always the action's.
-    #[serde(rename = "type")]
+    #[serde(rename = "type", deserialize_with = "foreign::any_case")]
     pub kind: ActionKind,
     /// How long it should take.
     pub estimated_minutes: u16,
     /// How urgent it is.
+    #[serde(deserialize_with = "foreign::any_case")]
     pub priority: Priority,
     /// How far the user is with it.
+    #[serde(deserialize_with = "foreign::any_case")]
     pub status: TaskStatus,
     /// When it was made.
     pub created_at: Timestamp,

@@ -1,12 +1,12 @@
 use aws_sdk_dynamodb::Client;
 use goal_activity_core::goal::{Goal, GoalHead};
 use goal_activity_core::keys;
-use goal_activity_core::ports::{LoadGoal, LoadGoalHead, Outside, Stored, Unreadable};
-use goal_activity_core::rows::{self, ReadGoal};
+use goal_activity_core::ports::{LoadGoal, LoadGoalHead, Outside, Stored};
 use goal_activity_events::GoalId;
 
 use super::dynamo::{foreign_row, rows_of_goal, text};
 use super::{Connection, unavailable};
+use crate::reading;
 
 /// The Goals table.
 #[derive(Debug, Clone)]
@@ -25,11 +25,7 @@ impl Goals {
 impl LoadGoal for Goals {
     async fn load_goal(&self, goal: &GoalId) -> Outside<Stored<Goal>> {
         let rows = rows_of_goal(&self.client, &self.table, goal, &[]).await?;
-        let ReadGoal { goal: stored, left_out } = rows::read_goal(rows.into_iter().map(foreign_row));
-        for row in &left_out {
-            tracing::warn!(goalId = %goal, item = row.item, detail = row.reason, "row of a goal left out");
-        }
-        Ok(logged(goal, stored))
+        Ok(reading::goal(goal, rows.into_iter().map(foreign_row)))
     }
 }
 
@@ -45,14 +41,6 @@ impl LoadGoalHead for Goals {
             .send()
             .await
             .map_err(unavailable(format!("reading the head of goal {goal}")))?;
-        Ok(logged(goal, answer.item.map_or(Stored::Nothing, |row| rows::read_head(foreign_row(row)))))
+        Ok(answer.item.map_or(Stored::Nothing, |row| reading::head(goal, foreign_row(row))))
     }
-}
-
-/// What was read; says in the log when it cannot be.
-fn logged<T>(goal: &GoalId, stored: Stored<T>) -> Stored<T> {
-    if let Stored::Unreadable(Unreadable { item, reason, .. }) = &stored {
-        tracing::warn!(goalId = %goal, item, detail = reason, "goal cannot be read");
-    }
-    stored
 }

@@ -6,11 +6,11 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use goal_activity_core::keys;
 use goal_activity_core::placement::{TaskRow, TasksByAction, by_action};
 use goal_activity_core::ports::{ActionsWithTasks, ListTasks, Outside, RemoveTasks, TaskPage};
-use goal_activity_core::task::Task;
 use goal_activity_events::{ActionId, ExecutionArn, GoalId};
 
-use super::dynamo::{Item, read, rows_of_goal, text};
+use super::dynamo::{Item, foreign_row, rows_of_goal, text};
 use super::{Connection, unavailable};
+use crate::reading;
 
 /// How many tasks are removed side by side.
 const REMOVED_AT_ONCE: usize = 16;
@@ -115,8 +115,7 @@ impl ListTasks for Tasks {
         // It also stops at 1 MB.
         let more = rows.len() > usize::from(limit) || answer.last_evaluated_key.is_some();
         rows.truncate(limit.into());
-        let tasks: Vec<Task> = rows.into_iter().map(|row| read(&self.table, row)).collect::<Outside<_>>()?;
-        let last = tasks.last().filter(|_| more).map(|task| task.position.clone());
-        Ok(TaskPage { tasks, last })
+        let last = rows.last().filter(|_| more).and_then(|row| row.get(keys::POSITION)?.as_s().ok().cloned());
+        Ok(TaskPage { tasks: reading::tasks(goal, rows.into_iter().map(foreign_row)), last })
     }
 }

@@ -6,6 +6,7 @@ mod capacity;
 mod claims;
 mod ledger;
 mod machine;
+mod reading;
 pub mod samples;
 mod settle;
 mod written;
@@ -19,16 +20,17 @@ use goal_activity_core::admission::Held;
 use goal_activity_core::archive::ArchiveKey;
 use goal_activity_core::execution::Execution;
 use goal_activity_core::facts::{CountFacts, Fact};
-use goal_activity_core::goal::{Goal, GoalHead};
+use goal_activity_core::goal::Goal;
 use goal_activity_core::history::{HistoryFilter, HistoryPage, HistoryPosition, WorkflowSummary};
 use goal_activity_core::keys;
 use goal_activity_core::ledger::BatchLedger;
 use goal_activity_core::notice::Notice;
 use goal_activity_core::placement::{TaskRow, TasksByAction, by_action};
 use goal_activity_core::ports::{
-    Accepted, ActionsWithTasks, Clock, Event, ExecutionInput, FindExecution, ListTasks, ListWorkflows, LoadGoal,
-    LoadGoalHead, Machine, Outside, RequestKey, Stored, TaskPage, Unavailable,
+    Accepted, ActionsWithTasks, Clock, Event, ExecutionInput, FindExecution, ListWorkflows, Machine, Outside,
+    RequestKey, Unavailable,
 };
+use goal_activity_core::rows::Row;
 use goal_activity_core::task::Task;
 use goal_activity_events::{ActionId, BatchAnswer, ExecutionArn, GoalId, TaskToken, Timestamp, UserId};
 use tokio::time::sleep;
@@ -55,6 +57,10 @@ pub struct State {
     pub now: i64,
     /// The Goals table.
     pub goals: HashMap<GoalId, Goal>,
+    /// Rows of Goals as other programs have written them. They count in the place of the goal's own of the same key.
+    pub goal_rows: HashMap<GoalId, BTreeMap<String, Row>>,
+    /// Rows of Tasks as other programs have written them, by goal and position. They count in the place of a task there.
+    pub task_rows: BTreeMap<(GoalId, String), Row>,
     /// The Tasks table, by goal and position.
     pub tasks: BTreeMap<(GoalId, String), Task>,
     /// The read models.
@@ -175,38 +181,11 @@ impl Clock for World {
     }
 }
 
-impl LoadGoal for World {
-    async fn load_goal(&self, goal: &GoalId) -> Outside<Stored<Goal>> {
-        Ok(self.call("load_goal").await?.goals.get(goal).map_or(Stored::Nothing, |g| Stored::Value(g.clone())))
-    }
-}
-
-impl LoadGoalHead for World {
-    async fn load_goal_head(&self, goal: &GoalId) -> Outside<Stored<GoalHead>> {
-        Ok(self
-            .call("load_goal_head")
-            .await?
-            .goals
-            .get(goal)
-            .map_or(Stored::Nothing, |g| Stored::Value(g.head.clone())))
-    }
-}
-
 impl ActionsWithTasks for World {
     async fn actions_with_tasks(&self, goal: &GoalId) -> Outside<TasksByAction> {
         let state = self.call("actions_with_tasks").await?;
         let rows: Vec<_> = state.tasks_of(goal).map(TaskRow::from).collect();
         Ok(by_action(&rows))
-    }
-}
-
-impl ListTasks for World {
-    async fn list_tasks(&self, goal: &GoalId, after: Option<&str>, limit: u16) -> Outside<TaskPage> {
-        let state = self.call("list_tasks").await?;
-        let rest: Vec<_> = state.tasks_of(goal).filter(|t| after.is_none_or(|a| t.position.as_str() > a)).collect();
-        let tasks: Vec<_> = rest.iter().take(limit.into()).map(|t| (*t).clone()).collect();
-        let last = tasks.last().filter(|_| rest.len() > tasks.len()).map(|t| t.position.clone());
-        Ok(TaskPage { tasks, last })
     }
 }
 

@@ -84,7 +84,7 @@ enum Checked {
 /// A workflow that is only to be archived.
 struct Unarchived {
     execution: ExecutionArn,
-    /// Whether it was counted as repaired in this run.
+    /// Whether it was counted as repaired in this run already.
     is_counted: bool,
 }
 
@@ -111,7 +111,9 @@ where
     pub async fn run(&self, budget: Budget) -> Reconciled {
         let mut done = Reconciled::default();
         let time = budget.less(CHECK).at_most(RECONCILING);
-        if let Err(error) = self.check_load(time.at_most(RECONCILING / 4), &mut done).await {
+        let load = budget.run(self.check_load(time.at_most(RECONCILING / 4), &mut done)).await;
+        let over = || Err(Unavailable::new("looking at the load", "the run's time is over"));
+        if let Err(error) = load.unwrap_or_else(over) {
             tracing::warn!(%error, "load not looked at; the next run tries again");
             done.failed += 1;
         }
@@ -162,7 +164,7 @@ where
         let (mut seen, mut failed_in_a_row) = (0, 0);
         while let Some((unarchived, checked)) = checks.next().await {
             seen += 1;
-            done.checked += usize::from(!unarchived.is_counted);
+            done.checked += usize::from(!known.contains(&unarchived.execution));
             failed_in_a_row = if checked.is_err() { failed_in_a_row + 1 } else { 0 };
             match checked {
                 Ok(Checked::Fine | Checked::Unarchived) => {}

@@ -10,6 +10,9 @@ use crate::logs::{Logs, assert_silent};
 use crate::rig::Rig;
 use crate::wrong::{Wrong, every_wrong, no_documents};
 
+/// As long as a worker works on a batch at most, and longer.
+const LONGEST: Duration = Duration::from_secs(297);
+
 /// What became of a message.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
@@ -24,7 +27,7 @@ pub(crate) async fn deliver(rig: &Rig, logs: &Logs, function: &impl HandleMessag
     logs.take();
     let record = json!({ "messageId": "message-1", "receiptHandle": "receipt", "body": body, "attributes": {} });
     let event = serde_json::from_value(json!({ "Records": [record] })).unwrap();
-    let response = handle_batch(function, &rig.world, event, Budget::of(Duration::from_secs(27))).await;
+    let response = handle_batch(function, &rig.world, event, Budget::of(LONGEST)).await;
     let said = logs.take();
     let failed: Vec<_> = response.batch_item_failures.iter().map(|f| f.item_identifier.as_str()).collect();
     if failed.is_empty() {

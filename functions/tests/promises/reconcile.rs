@@ -63,6 +63,8 @@ async fn p7_a_workflow_that_runs_over_its_time_is_ended_keeps_what_it_has_and_al
     assert_eq!(rig.execution(&arn).status, Status::Running, "Step Functions has a minute to end it itself");
     rig.wait(61);
     assert_eq!(rig.reconcile().await.repaired, 1);
+    rig.wait(15);
+    assert_eq!(rig.reconcile().await.repaired, 2, "the archive, and the capacity");
 
     let execution = rig.execution(&arn);
     assert_eq!((execution.status, execution.succeeded_actions), (Status::TimedOut, Some(8)));

@@ -22,7 +22,7 @@ use goal_activity_functions::intake::Intake;
 use goal_activity_functions::launch::Launch;
 use goal_activity_functions::memory::{World, samples};
 use goal_activity_functions::projector::Projector;
-use goal_activity_functions::queue::{HandleMessage, Message, MessageError};
+use goal_activity_functions::queue::{HandleMessage, Message, MessageError, handle_batch};
 use goal_activity_functions::reconcile::{Load, Reconcile, Reconciled};
 use goal_activity_functions::settle::{Conclude, Settle};
 use goal_activity_functions::worker::Worker;
@@ -180,6 +180,16 @@ impl Rig {
             capacity: self.capacity,
         };
         Launch { intake: self.intake(), admission, bus: world() }
+    }
+
+    /// Delivers all these messages to a function at once.
+    pub(crate) async fn deliver_all(&self, function: &impl HandleMessage, bodies: &[String]) {
+        let record =
+            |(n, body): (usize, &String)| json!({ "messageId": n.to_string(), "body": body, "attributes": {} });
+        let records: Vec<_> = bodies.iter().enumerate().map(record).collect();
+        let event = serde_json::from_value(json!({ "Records": records })).unwrap();
+        let response = handle_batch(function, &self.world, event, budget(30)).await;
+        assert!(response.batch_item_failures.is_empty(), "{response:?}");
     }
 
     pub(crate) async fn launch(&self, body: &str) -> Result<(), MessageError> {

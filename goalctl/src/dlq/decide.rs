@@ -41,6 +41,8 @@ pub(crate) fn plan(contents: &Contents, execution: Option<&Execution>, force: bo
             let reader = queue.reader();
             Plan::Refuse(format!("{reason}; {reader} could only give it back: drop it, or send it with --force"))
         }
+        // Not even with --force: `projector` drops it with a warning, and the message would be gone.
+        (Contents::ForeignStatusChange { reason, .. }, _) => Plan::Refuse(format!("{reason}; drop it")),
         (Contents::Batch(batch), _) => of_batch(batch, execution, now),
         (_, Some(queue)) => Plan::SendTo(queue),
         (_, None) => Plan::Refuse("there is no queue to send it to".to_owned()),
@@ -154,6 +156,9 @@ pub(crate) fn hint(queue: Dlq, contents: &Contents, execution: Option<&Execution
                 Some((_, Some(_))) => "its workflow has ended: nobody waits for it any more",
             };
             format!("{}; {state}", gave_up(MainQueue::Batch))
+        }
+        Contents::ForeignStatusChange { reason, .. } => {
+            format!("{reason}; the rule of this stack lets no such event through: something else put it into the queue")
         }
         Contents::Request { invalid: None, .. } | Contents::End { .. } => gave_up(MainQueue::Launch),
         Contents::Progress { .. } | Contents::StatusChange { .. } => gave_up(MainQueue::Projection),
@@ -340,6 +345,16 @@ mod tests {
         assert!(is_refused(&plan(&malformed(queue), None, false, now(0)), "too short; projector could only"));
         assert_eq!(plan(&malformed(queue), None, true, now(0)), Plan::SendTo(MainQueue::Projection));
         assert!(is_refused(&plan(&malformed(None), None, true, now(0)), "no queue to send it to"));
+    }
+
+    #[test]
+    fn a_foreign_status_event_is_refused_even_when_forced() {
+        let foreign =
+            Contents::ForeignStatusChange { execution_arn: ARN.parse().unwrap(), reason: "foreign: not ours".into() };
+        for force in [false, true] {
+            assert!(is_refused(&plan(&foreign, None, force, now(0)), "foreign: not ours; drop it"), "{force}");
+        }
+        assert!(hint(Dlq::Projection, &foreign, None).contains("foreign: not ours; the rule of this stack"));
     }
 
     #[test]

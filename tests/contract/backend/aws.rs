@@ -146,16 +146,6 @@ impl AwsTables {
         }
     }
 
-    /// Stores a row of Goals as any service may.
-    pub(crate) async fn put_goal_row(&self, row: Value) {
-        put(&self.client, &self.names.goals, [row]).await;
-    }
-
-    /// Stores a row of Tasks as any service may.
-    pub(crate) async fn put_task_row(&self, row: Value) {
-        put(&self.client, &self.names.tasks, [row]).await;
-    }
-
     /// All rows of all tables as they are stored.
     pub(crate) async fn rows(&self) -> Rows {
         Rows {
@@ -275,5 +265,13 @@ impl Tables for AwsTables {
 
     async fn put_task(&self, task: &Task) {
         put(&self.client, &self.names.tasks, [task]).await;
+    }
+
+    async fn put_goal_row(&self, row: Value) {
+        put(&self.client, &self.names.goals, [row]).await;
+    }
+
+    async fn put_task_row(&self, row: Value) {
+        put(&self.client, &self.names.tasks, [row]).await;
     }
 }

@@ -22,7 +22,7 @@ pub enum Stored<T> {
 
 /// A row that cannot be read. Names the row and the attribute, never what they say.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("row {item} cannot be read: {reason}")]
+#[error("row {item}: {reason}")]
 pub struct Unreadable {
     /// The row's sort key.
     pub item: String,
@@ -74,7 +74,8 @@ pub trait ActionsWithTasks: Sync {
 pub struct TaskPage {
     /// In the order of the actions.
     pub tasks: Vec<Task>,
-    /// The position of the last task, when there are more after it.
+    /// The position of the last row that was looked at, when there are more after it. With rows that cannot be read, a page may
+    /// hold fewer tasks than asked for although there are more.
     pub last: Option<String>,
 }
 
