@@ -36,6 +36,8 @@ pub enum MachineStatus {
 impl ExecutionStatusChanged {
     /// EventBridge's `detail-type`.
     pub const TYPE: &'static str = "Step Functions Execution Status Change";
+    /// EventBridge's `source`. Only AWS itself can put events of it.
+    pub const SOURCE: &'static str = "aws.states";
 
     /// Reads the event from its envelope.
     pub fn read(envelope: &Envelope) -> Result<Self, ReadError> {

@@ -39,8 +39,10 @@ pub enum FailureCode {
     AiInvalidAnswer,
     /// The AI refused the request itself; asking again would not help.
     AiRejected,
-    /// The action is no longer part of the goal.
+    /// The action is no longer part of the goal, or the goal is gone.
     ActionGone,
+    /// The user has closed the goal: completed, paused or cancelled it.
+    GoalClosed,
     /// The action has tasks already, and this workflow may not replace them.
     TasksExist,
     /// The batch's time was over before this action was finished.

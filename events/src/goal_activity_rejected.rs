@@ -55,7 +55,7 @@ pub enum RejectionReason {
     GoalClosed,
     /// So many workflows of the user are running that no more may be started until one has ended.
     TooManyRunning,
-    /// The request breaks the contract of its version.
+    /// The request breaks the contract of its version, or its goal is stored in a form that cannot be read.
     Invalid,
     /// One that this version of the crate does not know. Never emitted.
     #[serde(skip_deserializing)]

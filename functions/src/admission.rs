@@ -1,13 +1,14 @@
 //! Admission control: launches the workflows whose turn it is, as far as the capacity lasts. Done by `launch` only, whenever
 //! a workflow has come and whenever one has ended: nobody looks again and again.
 
-use goal_activity_core::admission::{Capacity, Held};
-use goal_activity_core::execution::{Execution, Status};
+use futures_util::future::try_join;
+use goal_activity_core::admission::{Capacity, Held, Order, order};
+use goal_activity_core::execution::{Cancellation, Execution, Status};
 use goal_activity_core::facts::Fact;
-use goal_activity_core::limits::{ADMITTED_AT_ONCE, HANDOVER};
+use goal_activity_core::limits::ADMITTED_AT_ONCE;
 use goal_activity_core::ports::{
-    AdmitExecution, Clock, ExecutionInput, FindExecution, HoldCapacity, ListWaiting, Outside, StartExecution,
-    StopExecution, StopReason, Taken, Waiting,
+    AdmitExecution, CancelExecution, Clock, ExecutionInput, FindExecution, HoldCapacity, ListHolders, ListWaiting,
+    LoadGoalHead, Outside, StartExecution, StopExecution, StopReason, Stored, Taken, Waiting,
 };
 use goal_activity_events::{ExecutionArn, Timestamp};
 
@@ -16,7 +17,9 @@ use crate::telemetry::{millis, trace};
 
 /// Launches workflows.
 #[derive(Debug, Clone)]
-pub struct Admission<E, W, H, M, K> {
+pub struct Admission<G, E, W, H, M, K> {
+    /// Reads goals.
+    pub goals: G,
     /// Reads executions.
     pub executions: E,
     /// The line of those that wait.
@@ -47,11 +50,12 @@ fn is_over(execution: &Execution) -> bool {
     execution.cancellation.is_some() || matches!(execution.status, Status::Aborted | Status::TimedOut)
 }
 
-impl<E, W, H, M, K> Admission<E, W, H, M, K>
+impl<G, E, W, H, M, K> Admission<G, E, W, H, M, K>
 where
+    G: LoadGoalHead,
     E: FindExecution,
-    W: ListWaiting + AdmitExecution,
-    H: HoldCapacity,
+    W: ListWaiting + AdmitExecution + CancelExecution,
+    H: HoldCapacity + ListHolders,
     M: StartExecution + StopExecution,
     K: Clock,
 {
@@ -82,14 +86,16 @@ where
         self.admit_next(None).await
     }
 
-    /// Launches who is first in line, one after the other. A workflow that cannot be launched does not keep back the others;
-    /// that it could not is answered in the end.
+    /// Launches workflows, one after the other: first those that hold capacity already, then those whose turn is next, while
+    /// there is capacity. A workflow that cannot be launched does not keep back the others; that it could not is the answer
+    /// in the end.
     async fn admit_next(&self, newcomer: Option<&Execution>) -> Outside<()> {
-        let line = self.line(newcomer).await?;
+        let (held, waiting) = try_join(self.holders.list_holders(), self.waiting(newcomer)).await?;
+        let own = newcomer.map(|n| &n.execution_arn);
+        let Order { holders, in_turn } = order(&waiting, &held, own, self.clock.now());
         let mut failed = None;
-        for waiting in &line {
-            let own = newcomer.is_some_and(|n| n.execution_arn == waiting.execution_arn);
-            match self.admit(&waiting.execution_arn, own).await {
+        for (arn, holds) in holders.iter().map(|arn| (arn, true)).chain(in_turn.iter().map(|arn| (arn, false))) {
+            match self.admit(arn, holds, own == Some(arn)).await {
                 Ok(Next::GoOn) => {}
                 Ok(Next::Stop) => {
                     if let (None, Some(newcomer)) = (&failed, newcomer) {
@@ -98,7 +104,7 @@ where
                     break;
                 }
                 Err(error) => {
-                    tracing::warn!(executionArn = %waiting.execution_arn, %error, "workflow not launched");
+                    tracing::warn!(executionArn = %arn, %error, "workflow not launched");
                     failed.get_or_insert(error);
                 }
             }
@@ -107,7 +113,7 @@ where
     }
 
     /// Those whose turn is next. A newcomer may not be listed yet.
-    async fn line(&self, newcomer: Option<&Execution>) -> Outside<Vec<Waiting>> {
+    async fn waiting(&self, newcomer: Option<&Execution>) -> Outside<Vec<Waiting>> {
         let mut line = self.line.list_waiting(ADMITTED_AT_ONCE).await?;
         if let Some(newcomer) = newcomer {
             let waiting = Waiting { turn: newcomer.turn, execution_arn: newcomer.execution_arn.clone() };
@@ -128,18 +134,21 @@ where
     }
 
     /// Launches one, if there is room for it.
-    async fn admit(&self, arn: &ExecutionArn, own: bool) -> Outside<Next> {
+    async fn admit(&self, arn: &ExecutionArn, holds: bool, own: bool) -> Outside<Next> {
         // The line may be seconds behind; the record is not.
         let found = self.executions.find_execution(arn).await?;
         let Some(execution) = found.filter(Execution::is_waiting) else { return Ok(Next::GoOn) };
         let now = self.clock.now();
+        if !self.is_wanted(&execution).await? {
+            self.withdraw(&execution, now).await?;
+            return Ok(Next::GoOn);
+        }
         let batches = self.capacity.share(execution.batch_count());
         let wanted = Held { execution: arn.clone(), batches, since: now };
         match self.holders.take_capacity(&wanted, self.capacity.batches()).await? {
             Taken::Full => return Ok(Next::Stop),
-            // Whoever has taken it is about to launch it. The message that is about this workflow does not rely on that: its
-            // earlier delivery may have been the one, and have failed.
-            Taken::Already { since } if !own && now.since(since) <= HANDOVER => return Ok(Next::GoOn),
+            // Acquired elsewhere since the holders were listed, and about to be launched there.
+            Taken::Already { .. } if !holds && !own => return Ok(Next::GoOn),
             Taken::Already { .. } | Taken::Yes => {}
         }
         if own {
@@ -150,6 +159,29 @@ where
             trace::within(span, self.launch(&execution, now)).await?;
         }
         Ok(Next::GoOn)
+    }
+
+    /// Whether there is still something to launch it for. A goal that was closed, deleted or given away while its workflow
+    /// waited costs nothing more.
+    async fn is_wanted(&self, execution: &Execution) -> Outside<bool> {
+        let head = self.goals.load_goal_head(&execution.goal_id).await?;
+        Ok(match head {
+            Stored::Value(head) => head.user_id == execution.user_id && !head.status.is_closed(),
+            Stored::Nothing => false,
+            // Its worker will say what is wrong with it.
+            Stored::Unreadable(_) => true,
+        })
+    }
+
+    /// Takes a workflow out of the line that is not wanted any more. The reconciler completes its end.
+    async fn withdraw(&self, execution: &Execution, now: Timestamp) -> Outside<()> {
+        let arn = &execution.execution_arn;
+        if self.line.record_cancellation(arn, &Cancellation::of_closed_goal(now)).await? {
+            tracing::info!(
+                executionArn = %arn, goalId = %execution.goal_id, "withdrawn: its goal is closed, gone or another user's"
+            );
+        }
+        Ok(())
     }
 
     /// Started first, marked afterwards: what is marked was started. A workflow that is not marked is found in the line again.

@@ -3,7 +3,7 @@
 use goal_activity_core::execution::{Cancellation, Execution};
 use goal_activity_core::outcome::End;
 use goal_activity_core::ports::{
-    CancelExecution, Clock, FindExecution, Outside, PublishEvent, RemoveTasks, SealLedger, SettleExecution,
+    CancelExecution, Clock, FindExecution, LoadGoal, Outside, PublishEvent, RemoveTasks, SealLedger, SettleExecution,
     StopExecution, StopReason, Unavailable,
 };
 use goal_activity_events::UserId;
@@ -45,7 +45,7 @@ where
     E: FindExecution,
     L: SealLedger,
     T: RemoveTasks,
-    S: SettleExecution + CancelExecution,
+    S: SettleExecution + CancelExecution + LoadGoal,
     B: PublishEvent,
     K: Clock,
 {

@@ -1,11 +1,14 @@
 //! `finalize`: the state machine's `SaveResults`. Seals the ledger and reads from it how the workflow went.
 
+use std::collections::BTreeSet;
+
 use goal_activity_core::ledger::Tally;
 use goal_activity_core::outcome::{End, final_status};
 use goal_activity_core::ports::{FindExecution, SealLedger, Unavailable};
 use goal_activity_events::{ExecutionArn, FinalStatus};
 use serde::{Deserialize, Serialize};
 
+use crate::budget::Budget;
 use crate::telemetry::trace;
 
 /// What the state machine hands over.
@@ -40,9 +43,12 @@ pub struct Finalize<E, L> {
 }
 
 impl<E: FindExecution, L: SealLedger> Finalize<E, L> {
-    /// Seals first, then counts: from here on no late worker can change what was counted (promise P4).
-    pub async fn finalize(&self, request: FinalizeRequest) -> Result<FinalizeAnswer, Unavailable> {
-        trace::within(trace::finalize(), self.seal_and_count(request)).await
+    /// Seals first, then counts: from here on no late worker can change what was counted (promise P4). Fails when the budget
+    /// is over; the state machine tries again.
+    pub async fn finalize(&self, request: FinalizeRequest, budget: Budget) -> Result<FinalizeAnswer, Unavailable> {
+        let unfinished = || Unavailable::new("sealing a ledger", "the function's time is over");
+        let work = async { budget.run(self.seal_and_count(request)).await.unwrap_or_else(|| Err(unfinished())) };
+        trace::within(trace::finalize(), work).await
     }
 
     async fn seal_and_count(&self, request: FinalizeRequest) -> Result<FinalizeAnswer, Unavailable> {
@@ -52,7 +58,7 @@ impl<E: FindExecution, L: SealLedger> Finalize<E, L> {
         trace::join(execution.traceparent.as_ref());
         trace::about(arn, &execution.goal_id);
         let ledgers = self.ledger.seal_ledger(arn, execution.batch_count()).await?;
-        let tally = Tally::at_end(&execution.action_ids, &ledgers);
+        let tally = Tally::at_end(&execution.action_ids, &ledgers, &BTreeSet::new());
         let answer = FinalizeAnswer {
             status: final_status(End::Finished, &tally),
             total_actions: execution.total_actions,

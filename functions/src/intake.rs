@@ -1,17 +1,18 @@
 //! Accepting a request for a goal: the same for the API and for events of other services.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::future::try_join;
 use goal_activity_core::admission::turn;
 use goal_activity_core::execution::{Execution, Happening, Status, TimelineEntry};
 use goal_activity_core::facts::Fact;
-use goal_activity_core::goal::Goal;
+use goal_activity_core::goal::{Goal, GoalClaim};
 use goal_activity_core::limits::MAX_RUNNING_PER_USER;
 use goal_activity_core::ports::{
-    Accepted, ActionsWithTasks, Claim, ClaimGoal, Claimed, Clock, FindExecution, LoadGoal, Remembered, RequestKey,
-    Unavailable,
+    Accepted, ActionsWithTasks, Claim, ClaimGoal, Claimed, Clock, FindArchived, FindExecution, LoadGoal, Outside,
+    Remembered, RequestKey, Unavailable,
 };
-use goal_activity_core::start::{IdempotencyKey, StartPlan, StartRejection, StartRequest, decide};
+use goal_activity_core::start::{IdempotencyKey, StartPlan, StartRejection, StartRequest, decide, existing};
 use goal_activity_events::{EventId, ExecutionArn, StateMachineArn, Traceparent, UserId};
 
 use crate::telemetry::trace;
@@ -90,7 +91,7 @@ impl<G, T, E, C, K> Intake<G, T, E, C, K>
 where
     G: LoadGoal,
     T: ActionsWithTasks,
-    E: FindExecution,
+    E: FindExecution + FindArchived,
     C: ClaimGoal,
     K: Clock,
 {
@@ -102,24 +103,31 @@ where
         }
         let mut skipped_names = 0;
         for _ in 0..TRIES {
-            let unknown = || StartRejection::UnknownGoal(request.goal_id.clone());
-            let goal = self.goals.load_goal(&request.goal_id).await?.ok_or_else(unknown)?;
-            let with_tasks = self.tasks.actions_with_tasks(&request.goal_id).await?;
-            let plan = match decide(&goal, &with_tasks, request) {
+            let goal = existing(&request.goal_id, self.goals.load_goal(&request.goal_id).await?)?;
+            let with_tasks = self.tasks.actions_with_tasks(&request.goal_id);
+            let open = self.claims.open_workflows(&request.user_id);
+            let (with_tasks, open) = try_join(with_tasks, open).await?;
+            let running = self.running(&goal, &open).await?;
+            let plan = match decide(&goal, running.as_ref(), &with_tasks, request) {
                 Ok(plan) => plan,
                 Err(why) => return self.rejected(why, remembered.as_ref()).await,
             };
-            let open_before = self.claims.open_workflows(&request.user_id).await?;
-            if open_before >= MAX_RUNNING_PER_USER {
+            if open.len() >= MAX_RUNNING_PER_USER {
                 return self.rejected(StartRejection::TooManyRunning, remembered.as_ref()).await;
             }
-            let claim = self.claim(&goal, plan, request, origin, (skipped_names, open_before));
-            match self.claims.claim_goal(&claim).await? {
+            let claim = self.claim(&goal, plan, request, origin, (skipped_names, open.len()));
+            let claimed = match self.executions.find_archived(&claim.execution.execution_arn).await? {
+                None => self.claims.claim_goal(&claim).await?,
+                // Its row has expired, and some of its ledger may still be there.
+                Some(_) => Claimed::NameTaken,
+            };
+            match claimed {
                 Claimed::Yes => return Ok(self.accepted(claim.execution)),
                 Claimed::SameRequest(accepted) => return self.existing(&accepted, remembered.as_ref()).await,
                 Claimed::GoalChanged | Claimed::MoreOpen => {}
-                // Left over from an earlier goal of the same id: names are never used twice.
-                Claimed::NameTaken => skipped_names += 1,
+                // Names are never used twice. The goal app may have set back the count of claims, or have made another goal
+                // under the id of one that it has deleted: there may be many.
+                Claimed::NameTaken => skipped_names = (2 * skipped_names).max(1),
             }
         }
         Err(Unavailable::new(
@@ -138,6 +146,20 @@ where
         execution
     }
 
+    /// The workflow of this goal that is open, if one is. What the goal's row says is not enough: the goal app may have written
+    /// it back as it was before a claim, or before the end of one.
+    async fn running(&self, goal: &Goal, open: &BTreeSet<ExecutionArn>) -> Outside<Option<ExecutionArn>> {
+        let goal_id = &goal.head.goal_id;
+        if let Some(noted) = goal.head.claimed_by.as_ref().and_then(GoalClaim::execution)
+            && let Some(execution) = self.executions.find_execution(&noted).await?
+            && execution.goal_id == *goal_id
+            && execution.status.ended().is_none()
+        {
+            return Ok(Some(noted));
+        }
+        Ok(open.iter().find(|arn| arn.belongs_to(goal_id)).cloned())
+    }
+
     /// What stands in the way may be this very request, accepted from another delivery since it was looked up (promise P2).
     async fn rejected(&self, why: StartRejection, request: Option<&Remembered>) -> Result<Execution, IntakeError> {
         self.before(request).await?.ok_or_else(|| why.into())
@@ -146,7 +168,9 @@ where
     /// The execution as which this request was accepted before, if it was.
     async fn before(&self, request: Option<&Remembered>) -> Result<Option<Execution>, IntakeError> {
         let Some(remembered) = request else { return Ok(None) };
-        let Some(accepted) = self.claims.accepted_before(&remembered.key).await? else { return Ok(None) };
+        let Some(accepted) = self.claims.accepted_before(&remembered.key, self.clock.now()).await? else {
+            return Ok(None);
+        };
         self.existing(&accepted, request).await.map(Some)
     }
 
@@ -199,6 +223,7 @@ where
             archived_at: None,
             execution_arn: arn,
         };
-        Claim { execution, expected, sequence, open_before, request: origin.remembered(request) }
+        let (stale, request) = (goal.head.claimed_by.clone(), origin.remembered(request));
+        Claim { execution, stale, expected, sequence, open_before, request }
     }
 }

@@ -8,13 +8,14 @@ use goal_activity_core::execution::Execution;
 use goal_activity_core::facts::Fact;
 use goal_activity_core::inbound;
 use goal_activity_core::ports::{
-    ActionsWithTasks, AdmitExecution, ClaimGoal, Clock, Event, FindExecution, HoldCapacity, ListWaiting, LoadGoal,
-    Outside, PublishEvent, StartExecution, StopExecution, Unavailable,
+    ActionsWithTasks, AdmitExecution, CancelExecution, ClaimGoal, Clock, Event, FindArchived, FindExecution,
+    HoldCapacity, ListHolders, ListWaiting, LoadGoal, LoadGoalHead, Outside, PublishEvent, StartExecution,
+    StopExecution, Unavailable,
 };
 use goal_activity_core::start::{Scope, StartRejection, StartRequest};
 use goal_activity_events::{
     Detail, Envelope, EventId, ExecutionArn, GoalActivityRejected, GoalActivityRequested, ReadError, RejectionReason,
-    Version, WorkflowCompleted,
+    SOURCE, Version, WorkflowCompleted,
 };
 
 use crate::admission::Admission;
@@ -28,7 +29,7 @@ pub struct Launch<G, T, E, C, K, M, W, H, B> {
     /// Accepts requests of other services.
     pub intake: Intake<G, T, E, C, K>,
     /// Launches workflows.
-    pub admission: Admission<E, W, H, M, K>,
+    pub admission: Admission<G, E, W, H, M, K>,
     /// Tells of rejections.
     pub bus: B,
 }
@@ -66,23 +67,27 @@ impl From<Unavailable> for NotLaunched {
 
 impl<G, T, E, C, K, M, W, H, B> HandleMessage for Launch<G, T, E, C, K, M, W, H, B>
 where
-    G: LoadGoal,
+    G: LoadGoal + LoadGoalHead,
     T: ActionsWithTasks,
-    E: FindExecution,
+    E: FindExecution + FindArchived,
     C: ClaimGoal,
     K: Clock,
     M: StartExecution + StopExecution,
-    W: ListWaiting + AdmitExecution,
-    H: HoldCapacity,
+    W: ListWaiting + AdmitExecution + CancelExecution,
+    H: HoldCapacity + ListHolders,
     B: PublishEvent,
 {
     async fn handle(&self, message: Message<'_>) -> Result<(), MessageError> {
         let malformed = |e: &ReadError| MessageError::Malformed(e.to_string());
         let envelope = Envelope::parse(message.body).map_err(|e| malformed(&e))?;
         if envelope.detail_type == WorkflowCompleted::TYPE {
+            if envelope.source != SOURCE {
+                tracing::warn!(eventId = %envelope.id, "event of a foreign source dropped");
+                return Ok(());
+            }
             let end = envelope.detail::<WorkflowCompleted>().map_err(|e| malformed(&e))?;
             let span = trace::process("launch", end.traceparent.as_ref());
-            return Ok(trace::within(span, self.admission.ended(&end.execution_arn)).await?);
+            return Ok(trace::within(span, self.ended(&end.execution_arn)).await?);
         }
         let request = envelope.detail::<GoalActivityRequested>();
         let from = request.as_ref().ok().and_then(|request| request.traceparent.as_ref());
@@ -92,14 +97,14 @@ where
 
 impl<G, T, E, C, K, M, W, H, B> Launch<G, T, E, C, K, M, W, H, B>
 where
-    G: LoadGoal,
+    G: LoadGoal + LoadGoalHead,
     T: ActionsWithTasks,
-    E: FindExecution,
+    E: FindExecution + FindArchived,
     C: ClaimGoal,
     K: Clock,
     M: StartExecution + StopExecution,
-    W: ListWaiting + AdmitExecution,
-    H: HoldCapacity,
+    W: ListWaiting + AdmitExecution + CancelExecution,
+    H: HoldCapacity + ListHolders,
     B: PublishEvent,
 {
     async fn take(
@@ -125,27 +130,50 @@ where
 
     async fn launch(&self, envelope: &Envelope, request: GoalActivityRequested) -> Result<(), NotLaunched> {
         let execution = match &request.execution_arn {
-            Some(arn) => self.recorded(arn, &request).await?,
+            Some(arn) => match self.recorded(arn, &request).await? {
+                Some(execution) => execution,
+                None => return Ok(()),
+            },
             None => self.accepted(envelope, request).await?,
         };
         trace::about(&execution.execution_arn, &execution.goal_id);
         Ok(self.admission.arrived(&execution).await?)
     }
 
-    /// The execution that the API has recorded for this request.
-    async fn recorded(&self, arn: &ExecutionArn, request: &GoalActivityRequested) -> Result<Execution, NotLaunched> {
+    /// Gives back what an ended workflow held. What the event says is not enough: one that is recorded as open keeps it.
+    async fn ended(&self, arn: &ExecutionArn) -> Outside<()> {
         let found = self.intake.executions.find_execution(arn).await?;
-        found.filter(|e| e.goal_id == request.goal_id && e.user_id == request.user_id).ok_or_else(|| {
-            let message =
-                "executionArn names no execution of this goal and user; leave it out in requests of other services";
-            NotLaunched::Rejected(Rejection::invalid(message))
-        })
+        if found.is_some_and(|execution| execution.status.ended().is_none()) {
+            tracing::warn!(executionArn = %arn, "told of the end of a workflow that is open; dropped");
+            return Ok(());
+        }
+        self.admission.ended(arn).await
+    }
+
+    /// The execution that the API has recorded for this request; nothing where that has ended so long ago that only the archive
+    /// knows it.
+    async fn recorded(
+        &self,
+        arn: &ExecutionArn,
+        request: &GoalActivityRequested,
+    ) -> Result<Option<Execution>, NotLaunched> {
+        let executions = &self.intake.executions;
+        let found = executions.find_execution(arn).await?;
+        let found = found.filter(|e| e.goal_id == request.goal_id && e.user_id == request.user_id);
+        if found.is_none() && arn.belongs_to(&request.goal_id) && executions.find_archived(arn).await?.is_some() {
+            tracing::info!(executionArn = %arn, goalId = %request.goal_id, "ended long ago");
+            return Ok(None);
+        }
+        let message =
+            "executionArn names no execution of this goal and user; leave it out in requests of other services";
+        found.map(Some).ok_or_else(|| NotLaunched::Rejected(Rejection::invalid(message)))
     }
 
     /// The execution as which a request of another service is accepted.
     async fn accepted(&self, envelope: &Envelope, request: GoalActivityRequested) -> Result<Execution, NotLaunched> {
         let invalid = |e: &dyn ToString| NotLaunched::Rejected(Rejection::invalid(e.to_string()));
         inbound::source(&envelope.source).map_err(|e| invalid(&e))?;
+        inbound::age(request.occurred_at, self.intake.clock.now()).map_err(|e| invalid(&e))?;
         let origin = Origin::event(envelope.source.clone(), request.event_id, request.traceparent);
         let start = StartRequest {
             goal_id: request.goal_id,

@@ -6,6 +6,7 @@
 pub mod admission;
 pub mod api;
 pub mod aws;
+pub mod budget;
 pub mod cancel;
 pub mod clock;
 pub mod config;
@@ -18,6 +19,7 @@ pub mod memory;
 pub mod metrics;
 pub mod projector;
 pub mod queue;
+mod reading;
 pub mod reconcile;
 pub mod settle;
 pub mod telemetry;

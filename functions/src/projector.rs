@@ -3,10 +3,12 @@
 use goal_activity_core::inbound;
 use goal_activity_core::outcome::End;
 use goal_activity_core::ports::{
-    ArchiveExecution, CancelExecution, Clock, FindExecution, Notify, PublishEvent, RecordProgress, RemoveTasks,
-    SealLedger, SettleExecution,
+    ArchiveExecution, CancelExecution, Clock, FindExecution, LoadGoal, Notify, PublishEvent, RecordProgress,
+    RemoveTasks, SealLedger, SettleExecution,
 };
-use goal_activity_events::{BatchProgressed, Detail, Envelope, ExecutionStatusChanged, MachineStatus, ReadError};
+use goal_activity_events::{
+    BatchProgressed, Detail, Envelope, ExecutionStatusChanged, MachineStatus, ReadError, SOURCE,
+};
 
 use crate::queue::{HandleMessage, Message, MessageError};
 use crate::settle::Conclude;
@@ -27,7 +29,7 @@ where
     E: FindExecution,
     L: SealLedger,
     T: RemoveTasks,
-    S: SettleExecution + CancelExecution,
+    S: SettleExecution + CancelExecution + LoadGoal,
     B: PublishEvent,
     K: Clock,
     N: Notify,
@@ -36,7 +38,10 @@ where
     async fn handle(&self, message: Message<'_>) -> Result<(), MessageError> {
         let malformed = |e: ReadError| MessageError::Malformed(e.to_string());
         let envelope = Envelope::parse(message.body).map_err(malformed)?;
+        let source = envelope.source.as_str();
         match envelope.detail_type.as_str() {
+            BatchProgressed::TYPE if source != SOURCE => Ok(foreign(&envelope)),
+            ExecutionStatusChanged::TYPE if source != ExecutionStatusChanged::SOURCE => Ok(foreign(&envelope)),
             BatchProgressed::TYPE => {
                 let event: BatchProgressed = envelope.detail().map_err(malformed)?;
                 let span = trace::process("projection", event.traceparent.as_ref());
@@ -57,7 +62,7 @@ where
     E: FindExecution,
     L: SealLedger,
     T: RemoveTasks,
-    S: SettleExecution + CancelExecution,
+    S: SettleExecution + CancelExecution + LoadGoal,
     B: PublishEvent,
     K: Clock,
     N: Notify,
@@ -95,4 +100,9 @@ where
         }
         Ok(())
     }
+}
+
+/// An event of somebody else under one of these names tells nothing. It is no defect either that people would have to see.
+fn foreign(envelope: &Envelope) {
+    tracing::warn!(eventId = %envelope.id, "event of a foreign source dropped");
 }

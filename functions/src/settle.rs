@@ -1,16 +1,20 @@
 //! The end of a workflow: a sequence of steps, each of which may be repeated, by whoever finds the workflow at its end.
 
+use std::collections::BTreeSet;
+
 use goal_activity_core::archive::Record;
 use goal_activity_core::execution::{Cancellation, Execution};
 use goal_activity_core::facts::Fact;
-use goal_activity_core::ledger::Tally;
-use goal_activity_core::notice::notice;
+use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Tally, recorded};
+use goal_activity_core::limits::{ARCHIVING, NOTIFYING};
+use goal_activity_core::notice::{Notice, notice};
 use goal_activity_core::outcome::{End, Settlement, completed_event};
 use goal_activity_core::ports::{
-    ArchiveExecution, CancelExecution, Clock, Event, FindExecution, Notify, Outside, PublishEvent, RemoveTasks,
-    SealLedger, SettleExecution, Unavailable,
+    ArchiveExecution, CancelExecution, Clock, Event, FindExecution, LoadGoal, Notify, Outside, PublishEvent,
+    RemoveTasks, SealLedger, SettleExecution, Stored, Unavailable,
 };
-use goal_activity_events::{ExecutionArn, FailureCode, Timestamp};
+use goal_activity_events::{ActionId, ExecutionArn, FailureCode, Timestamp};
+use tokio::time::timeout;
 
 use crate::metrics::Facts;
 use crate::telemetry::{millis, trace};
@@ -38,6 +42,10 @@ pub struct Settle<E, L, T, S, B, K> {
     pub facts: Facts,
 }
 
+fn has_replaced(ledgers: &[BatchLedger], action: &ActionId) -> bool {
+    matches!(recorded(ledgers, action), Some(ActionOutcome::Succeeded { replaced: 1.., .. }))
+}
+
 /// A workflow that has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
@@ -52,7 +60,7 @@ where
     E: FindExecution,
     L: SealLedger,
     T: RemoveTasks,
-    S: SettleExecution + CancelExecution,
+    S: SettleExecution + CancelExecution + LoadGoal,
     B: PublishEvent,
     K: Clock,
 {
@@ -93,20 +101,51 @@ where
 
     async fn finish(&self, execution: &Execution, end: End, at: Timestamp) -> Outside<bool> {
         let ledgers = self.ledger.seal_ledger(&execution.execution_arn, execution.batch_count()).await?;
-        let tally = Tally::at_end(&execution.action_ids, &ledgers);
+        let gone = self.gone(execution, &ledgers).await?;
+        self.remove_tasks(execution, gone.iter().cloned().collect()).await?;
+        let tally = Tally::at_end(&execution.action_ids, &ledgers, &gone);
         self.write(execution, &Settlement::decide(execution, end, tally, at)).await
     }
 
     /// Sealed first, so that no more tasks can come; removed before the goal is free, so that none of a next workflow's go.
+    /// Where tasks have replaced others they stay: the action would be left with neither the old ones nor the new ones.
     async fn abort(&self, execution: &Execution, at: Timestamp) -> Outside<bool> {
-        let arn = &execution.execution_arn;
-        let ledgers = self.ledger.seal_ledger(arn, execution.batch_count()).await?;
-        self.tasks.remove_tasks_of(&execution.goal_id, arn).await?;
-        let tally = Tally::cancelled(&execution.action_ids, &ledgers);
+        let ledgers = self.ledger.seal_ledger(&execution.execution_arn, execution.batch_count()).await?;
+        let actions = &execution.action_ids;
+        let mut kept: BTreeSet<_> = actions.iter().filter(|id| has_replaced(&ledgers, id)).cloned().collect();
+        if !kept.is_empty() {
+            let gone = self.gone(execution, &ledgers).await?;
+            kept.retain(|id| !gone.contains(id));
+        }
+        self.remove_tasks(execution, actions.iter().filter(|id| !kept.contains(*id)).cloned().collect()).await?;
+        let tally = Tally::cancelled(actions, &ledgers, &kept);
         self.write(execution, &Settlement::decide(execution, End::Aborted, tally, at)).await
     }
 
-    /// Answers whether it is this that has ended the workflow.
+    /// The actions for which tasks were saved and that the goal does not have any more, for its user goes on editing it. When
+    /// the goal is gone, all of them.
+    async fn gone(&self, execution: &Execution, ledgers: &[BatchLedger]) -> Outside<BTreeSet<ActionId>> {
+        let saved = |id: &&ActionId| matches!(recorded(ledgers, id), Some(ActionOutcome::Succeeded { .. }));
+        let mut saved: BTreeSet<_> = execution.action_ids.iter().filter(saved).cloned().collect();
+        if !saved.is_empty() {
+            match self.settlements.load_goal(&execution.goal_id).await? {
+                Stored::Value(goal) => saved.retain(|id| goal.action(id).is_none()),
+                Stored::Nothing => {}
+                // What cannot be read is not known to be gone.
+                Stored::Unreadable(_) => saved.clear(),
+            }
+        }
+        Ok(saved)
+    }
+
+    async fn remove_tasks(&self, execution: &Execution, actions: Vec<ActionId>) -> Outside<()> {
+        if actions.is_empty() {
+            return Ok(());
+        }
+        self.tasks.remove_tasks_of(&execution.goal_id, &execution.execution_arn, &actions).await
+    }
+
+    /// Returns `true` if this call has ended the workflow.
     async fn write(&self, execution: &Execution, settlement: &Settlement) -> Outside<bool> {
         let written = self.settlements.settle(settlement).await?;
         if written {
@@ -162,35 +201,32 @@ where
     E: FindExecution,
     L: SealLedger,
     T: RemoveTasks,
-    S: SettleExecution + CancelExecution,
+    S: SettleExecution + CancelExecution + LoadGoal,
     B: PublishEvent,
     K: Clock,
     N: Notify,
     A: ArchiveExecution,
 {
-    /// Ends the workflow, unless it has ended already, and settles it (promises P6 and P7).
+    /// Ends the workflow, unless it has ended already, tells of its end and archives it (promises P6 and P7). An archive that
+    /// is out of order changes nothing of that: the reconciler archives the workflow later.
     pub async fn conclude(&self, arn: &ExecutionArn, end: End, at: Timestamp) -> Outside<()> {
-        match self.settle.end(arn, end, at).await? {
-            Some(ended) => self.settle(&ended.execution).await,
-            None => Ok(()),
-        }
-    }
-
-    /// Does what is left to do for a workflow that has ended: tells everybody, then archives it, each unless a mark says
-    /// that it is done. People come first: they are not to wait for an archive that does not answer.
-    pub async fn settle(&self, execution: &Execution) -> Outside<()> {
-        if execution.is_settled() {
+        let Some(Ended { execution, .. }) = self.settle.end(arn, end, at).await? else { return Ok(()) };
+        // People come first: they are not to wait for an archive that does not answer.
+        if !self.tell(&execution).await? || execution.archived_at.is_some() {
             return Ok(());
         }
-        if !execution.is_told() && !self.tell(execution).await? {
-            // Whoever has the telling in hand goes on with it.
-            return Ok(());
+        let archived = timeout(ARCHIVING, self.archive(&execution)).await;
+        let too_slow = || Unavailable::new("the archive", "it takes too long");
+        if let Err(error) = archived.unwrap_or_else(|_| Err(too_slow())) {
+            tracing::warn!(
+                executionArn = %arn, goalId = %execution.goal_id, %error, "not archived; the reconciler tries again"
+            );
         }
-        self.archive(execution).await
+        Ok(())
     }
 
-    /// Stored first, expired afterwards: nothing is deleted that is not archived.
-    async fn archive(&self, execution: &Execution) -> Outside<()> {
+    /// Archives a workflow that has ended. Stored first, expired afterwards: nothing is deleted that is not archived.
+    pub async fn archive(&self, execution: &Execution) -> Outside<()> {
         let arn = &execution.execution_arn;
         // Sealed long ago: this reads what it holds.
         let ledgers = self.settle.ledger.seal_ledger(arn, execution.batch_count()).await?;
@@ -201,17 +237,36 @@ where
         Ok(())
     }
 
-    /// Publishes `WorkflowCompleted` and notifies the operators. `false` when somebody else has that in hand.
-    async fn tell(&self, execution: &Execution) -> Outside<bool> {
+    /// Publishes `WorkflowCompleted` and notifies the operators, each unless a mark says that it is done. Returns `false` if
+    /// another invocation is about to notify them.
+    pub async fn tell(&self, execution: &Execution) -> Outside<bool> {
+        if execution.is_told() {
+            return Ok(true);
+        }
         self.settle.publish(execution).await?;
         let Some(notice) = notice(execution) else { return Ok(true) };
         let (arn, settlements, clock) = (&execution.execution_arn, &self.settle.settlements, &self.settle.clock);
         // The same end, told twice at the same time, must not wake people twice.
-        if !settlements.claim_notice(arn, clock.now()).await? {
+        let claimed_at = clock.now();
+        if !settlements.claim_notice(arn, claimed_at).await? {
             return Ok(false);
         }
-        self.operators.notify(execution, &notice).await?;
+        self.notify(execution, &notice, claimed_at).await?;
         settlements.mark_told(arn, clock.now()).await?;
         Ok(true)
+    }
+
+    /// Sends the notice. One that could not be sent is free for the next who tries, at once.
+    async fn notify(&self, execution: &Execution, notice: &Notice, claimed_at: Timestamp) -> Outside<()> {
+        let arn = &execution.execution_arn;
+        let sent = timeout(NOTIFYING, self.operators.notify(execution, notice)).await;
+        let too_slow = || Unavailable::new(format!("the notice about {arn}"), "it takes too long");
+        let sent = sent.unwrap_or_else(|_| Err(too_slow()));
+        if sent.is_err()
+            && let Err(error) = self.settle.settlements.release_notice(arn, claimed_at).await
+        {
+            tracing::warn!(executionArn = %arn, %error, "claim of the notice not given up; it runs out");
+        }
+        sent
     }
 }

@@ -150,6 +150,7 @@ fn advice(status: u16, code: Option<&str>) -> Option<&'static str> {
         (_, Some("NOT_ENDED")) => "wait with `goalctl status <workflow> --watch`, or cancel it",
         (_, Some("TOO_MANY_RUNNING")) => "wait until one of your workflows has ended",
         (_, Some("IDEMPOTENCY_KEY_REUSED")) => "use another --idempotency-key",
+        (_, Some("UNREADABLE_GOAL")) => "mend that attribute in the Goals table; docs/API.md says what is read",
         (_, Some("NOT_OWNER")) => "sign in as its owner: the token is another user's",
         (_, Some("UNKNOWN_GOAL")) => "check the goal's id, and that this is the right deployment",
         (_, Some("UNKNOWN_EXECUTION")) => "list the workflows with `goalctl history <goal>`",

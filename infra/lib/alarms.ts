@@ -127,6 +127,17 @@ export class Alarms extends Construct {
       missing: TreatMissingData.BREACHING,
       tellRecovery: true,
     });
+    this.add('ReconcilerFailing', {
+      says: 'The reconciler could not look at or not repair some workflows, for 10 of 15 minutes.',
+      section: 'the-reconciler-fails',
+      metric: ownMetric('ReconcilerFailures', inFiveMinutes),
+      above: 0,
+      // What failed for a moment is tried again half a minute later.
+      of: lasting,
+      // It has not come to the end of a run: another alarm's.
+      missing: TreatMissingData.NOT_BREACHING,
+      tellRecovery: true,
+    });
   }
 
   private queues(): void {

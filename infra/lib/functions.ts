@@ -46,7 +46,7 @@ export class Functions extends Construct {
       .useTable('EXECUTIONS_TABLE', storage.executions, 'GetItem', 'Query', 'PutItem', 'UpdateItem')
       .queryIndex(storage.executions, 'by-goal')
       .useArchive(archive, 'GetObject')
-      .publishTo(messaging.bus)
+      .publishTo(messaging)
       .useStateMachine(stateMachine)
       .useExecutions(executions, 'StopExecution');
 
@@ -61,7 +61,7 @@ export class Functions extends Construct {
       .useTable('EXECUTIONS_TABLE', storage.executions, 'GetItem', 'PutItem', 'UpdateItem')
       .queryIndex(storage.executions, 'waiting')
       .setting('CONCURRENT_BATCHES', capacity)
-      .publishTo(messaging.bus)
+      .publishTo(messaging)
       .useStateMachine(stateMachine, 'StartExecution')
       // For one that was cancelled at the moment it was launched.
       .useExecutions(executions, 'StopExecution')
@@ -77,7 +77,7 @@ export class Functions extends Construct {
       .useTable('GOALS_TABLE', storage.goals, 'Query')
       .useTable('TASKS_TABLE', storage.tasks, 'Query', 'PutItem', 'DeleteItem')
       .useTable('EXECUTIONS_TABLE', storage.executions, 'GetItem', 'UpdateItem')
-      .publishTo(messaging.bus)
+      .publishTo(messaging)
       .answerTasksOf(stateMachine)
       // One message per worker: each runs for minutes against its own deadline, with up to 8 AI calls at a time.
       .consume(messaging.batch.queue, { batchSize: 1, maxConcurrency: workers });
@@ -89,11 +89,12 @@ export class Functions extends Construct {
       description: 'Keeps the read model of executions and settles their end',
       timeout: Duration.seconds(60),
     })
-      .useTable('GOALS_TABLE', storage.goals, 'UpdateItem')
+      // An end looks which actions the goal still has.
+      .useTable('GOALS_TABLE', storage.goals, 'Query', 'UpdateItem')
       .useTable('TASKS_TABLE', storage.tasks, 'Query', 'DeleteItem')
       .useTable('EXECUTIONS_TABLE', storage.executions, 'GetItem', 'Query', 'UpdateItem')
       .useArchive(archive, 'PutObject')
-      .publishTo(messaging.bus)
+      .publishTo(messaging)
       .alert(props.alerts, props.settings.operationsGuide)
       // The batches of a workflow report together: waiting 1 s saves invocations, and progress is promised within 5 s.
       .consume(messaging.projection.queue, { batchSize: 10, maxBatchingWindow: Duration.seconds(1) });
@@ -104,7 +105,7 @@ export class Functions extends Construct {
       description: 'Finds what a lost event left behind and puts it through the normal path',
       timeout: Duration.seconds(60),
     })
-      .useTable('GOALS_TABLE', storage.goals, 'UpdateItem')
+      .useTable('GOALS_TABLE', storage.goals, 'Query', 'UpdateItem')
       .useTable('TASKS_TABLE', storage.tasks, 'Query', 'DeleteItem')
       .useTable('EXECUTIONS_TABLE', storage.executions, 'GetItem', 'Query', 'UpdateItem')
       .queryIndex(storage.executions, 'open')
@@ -112,7 +113,7 @@ export class Functions extends Construct {
       .setting('CONCURRENT_BATCHES', capacity)
       .useStateMachine(stateMachine)
       .useArchive(archive, 'PutObject')
-      .publishTo(messaging.bus)
+      .publishTo(messaging)
       .alert(props.alerts, props.settings.operationsGuide)
       .useExecutions(executions, 'StopExecution', 'DescribeExecution')
       .every(Duration.minutes(1), messaging.ticks);

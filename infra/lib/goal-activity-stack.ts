@@ -23,7 +23,7 @@ export class GoalActivityStack extends Stack {
 
     const storage = new Storage(this, 'Storage', { settings, variant });
     const archive = new Archive(this, 'Archive', { variant });
-    const messaging = new Messaging(this, 'Messaging');
+    const messaging = new Messaging(this, 'Messaging', { variant });
     if (variant.schemaRegistry) new EventSchemas(this, 'EventSchemas');
     const alerts = new Alerts(this, 'Alerts').topic;
     const { stateMachine, executions, finalize } = new Workflow(this, 'Workflow', {

@@ -1,16 +1,25 @@
-import { Duration, Validations } from 'aws-cdk-lib';
+import { Duration, Lazy, Validations } from 'aws-cdk-lib';
 import { EventBus, type EventPattern, type IEventBus, Rule } from 'aws-cdk-lib/aws-events';
 import { SqsQueue } from 'aws-cdk-lib/aws-events-targets';
+import { AnyPrincipal, Effect, type IRole, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { PIPELINE } from './consumer';
+import type { Variant } from './variant';
 
 /** A queue and the one its messages go to when they cannot be handled. */
 export interface QueuePair {
   readonly queue: IQueue;
   readonly dlq: IQueue;
 }
+
+/**
+ * How often a message is received before it counts as a dead letter. Functions make the time between two receives grow from
+ * 5 s to 5 minutes (batches: to 1 minute), so ten of them outlast 20 minutes in which a dependency fails (batches: 6). A
+ * malformed message comes back at once every time, and is a dead letter within seconds.
+ */
+const maxReceiveCount = 10;
 
 /**
  * The custom bus, the queues and the rules between them. Rules never call a function: a queue buffers, retries and
@@ -25,10 +34,13 @@ export class Messaging extends Construct {
   readonly undelivered: IQueue;
   /** The reconciler's ticks, half a minute later: a schedule cannot be finer than a minute. */
   readonly ticks: IQueue;
+  /** Who may publish under the pipeline's own source. */
+  private readonly publishers: IRole[] = [];
 
-  constructor(scope: Construct, id: string) {
+  constructor(scope: Construct, id: string, props: { variant: Variant }) {
     super(scope, id);
     this.bus = new EventBus(this, 'Bus', { eventBusName: 'goal-activity' });
+    if (props.variant.busPolicy) this.reserveSource();
 
     // Six times the function's 30 s, as Lambda advises: room for retries of a throttled invocation.
     this.launch = this.queuePair('Launch', { visibility: Duration.seconds(180) });
@@ -61,7 +73,13 @@ export class Messaging extends Construct {
     this.route('GoalActivityRequested', this.bus, { detailType: ['GoalActivityRequested'] }, this.launch);
     // An end makes room for whoever waits. Our own only: another's word must not free what is in use.
     this.route('WorkflowCompleted', this.bus, { source: [PIPELINE], detailType: ['WorkflowCompleted'] }, this.launch);
-    this.route('BatchProgressed', this.bus, { detailType: ['BatchProgressed'] }, this.projection);
+    // The same: another's word must not be shown as progress.
+    this.route('BatchProgressed', this.bus, { source: [PIPELINE], detailType: ['BatchProgressed'] }, this.projection);
+  }
+
+  /** Lets a function publish under the pipeline's source, in which nobody else can. */
+  addPublisher(role: IRole): void {
+    this.publishers.push(role);
   }
 
   /** Step Functions reports every change of status on the default bus, aborts and timeouts included. */
@@ -80,6 +98,28 @@ export class Messaging extends Construct {
       Projection: this.projection.dlq,
       Undelivered: this.undelivered,
     };
+  }
+
+  /**
+   * Rules and subscribers know the pipeline's events by their source. An administrator's `events:PutEvents` on `*` would
+   * allow that source, too; a denial in the policy of the bus is stronger than any permission in the same account.
+   */
+  private reserveSource(): void {
+    this.bus.addToResourcePolicy(new PolicyStatement({
+      sid: 'OnlyThePipelineSpeaksAsItself',
+      effect: Effect.DENY,
+      principals: [new AnyPrincipal()],
+      actions: ['events:PutEvents'],
+      resources: [this.bus.eventBusArn],
+      conditions: {
+        // One call may hold events of several sources: one of ours among them is enough.
+        'ForAnyValue:StringEquals': { 'events:source': PIPELINE },
+        // Of an assumed role this is the role's ARN. A caller without any, as a service, is denied as well.
+        ArnNotEquals: {
+          'aws:PrincipalArn': Lazy.list({ produce: () => this.publishers.map(({ roleArn }) => roleArn) }),
+        },
+      },
+    }));
   }
 
   private route(id: string, eventBus: IEventBus | undefined, eventPattern: EventPattern, to: QueuePair): void {
@@ -102,7 +142,7 @@ export class Messaging extends Construct {
       enforceSSL: true,
       visibilityTimeout: props.visibility,
       retentionPeriod: props.retention ?? Duration.days(4),
-      deadLetterQueue: { queue: dlq, maxReceiveCount: 3 },
+      deadLetterQueue: { queue: dlq, maxReceiveCount },
     });
     return { queue, dlq };
   }

@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
-import { type IEventBus, Rule, Schedule } from 'aws-cdk-lib/aws-events';
+import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction as LambdaTarget, SqsQueue } from 'aws-cdk-lib/aws-events-targets';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Code, Function as LambdaFunction, LayerVersion, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
@@ -12,6 +12,7 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import type { Archive } from './archive';
+import type { Messaging } from './messaging';
 import { type Settings, SettingsError } from './settings';
 import type { Variant } from './variant';
 
@@ -105,9 +106,11 @@ export class RustFunction extends Construct {
     return this.allow([`s3:${action}`], archive.records);
   }
 
-  publishTo(bus: IEventBus): this {
-    this.function.addEnvironment('EVENT_BUS', bus.eventBusName);
-    return this.allow(['events:PutEvents'], bus.eventBusArn);
+  /** Under the pipeline's own source, too. */
+  publishTo(messaging: Messaging): this {
+    this.function.addEnvironment('EVENT_BUS', messaging.bus.eventBusName);
+    messaging.addPublisher(this.role);
+    return this.allow(['events:PutEvents'], messaging.bus.eventBusArn);
   }
 
   /** Tells the operators, with links into their guide. */

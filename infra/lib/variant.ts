@@ -18,6 +18,8 @@ export interface Variant {
   readonly apiUrl: (api: IHttpApi) => string;
   /** The emulator knows no schema registry. */
   readonly schemaRegistry: boolean;
+  /** The emulator's CloudFormation knows no policy of an event bus, and its bus would not look at one. */
+  readonly busPolicy: boolean;
 }
 
 const aws = (): Variant => ({
@@ -27,6 +29,7 @@ const aws = (): Variant => ({
   userPasswordAuth: false,
   apiUrl: (api) => api.apiEndpoint,
   schemaRegistry: true,
+  busPolicy: true,
 });
 
 const local = (): Variant => ({
@@ -40,6 +43,7 @@ const local = (): Variant => ({
   // The emulator says http://<id>.execute-api.<address>, a host that no resolver knows; it also answers under a path.
   apiUrl: (api) => `http://${Fn.select(1, Fn.split('.execute-api.', api.apiEndpoint))}/_aws/execute-api/${api.apiId}`,
   schemaRegistry: false,
+  busPolicy: false,
 });
 
 export const variant = (settings: { readonly local: boolean }): Variant => (settings.local ? local() : aws());

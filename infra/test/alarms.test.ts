@@ -43,6 +43,7 @@ const expected: Record<string, string> = {
   Waiting: 'GoalActivity OldestWaiting, Maximum in 300 s; > 1800000 in 2 of 3; notBreaching; tells recovery',
   AiErrorRate: 'GoalActivity AiCallFailed, Average in 300 s; > 0.2 in 2 of 3; notBreaching; tells recovery',
   ReconcilerSilent: 'GoalActivity ReconcilerRuns, Sum in 60 s; < 1 in 5 of 5; breaching; tells recovery',
+  ReconcilerFailing: 'GoalActivity ReconcilerFailures, Sum in 300 s; > 0 in 2 of 3; notBreaching; tells recovery',
   ...named(deadLetters, 'DeadLetters', (queue) =>
     `AWS/SQS ApproximateNumberOfMessagesVisible of ${queue}, Maximum in 60 s; > 0 in 1 of 1; notBreaching; tells recovery`),
   BatchesWait: 'AWS/SQS ApproximateAgeOfOldestMessage of MessagingBatchQueue, Maximum in 60 s; > 300 in 1 of 1; '

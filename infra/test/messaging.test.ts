@@ -9,7 +9,7 @@ test('every queue has its own dead-letter queue, which keeps messages for 14 day
   const sources = queues.filter(({ RedrivePolicy }) => RedrivePolicy);
   assert.deepEqual(
     sources.map(({ name, RedrivePolicy: to }) => [name, target(to.deadLetterTargetArn), to.maxReceiveCount]),
-    ['Launch', 'Batch', 'Projection'].map((name) => [`Messaging${name}Queue`, `Messaging${name}Dlq`, 3]),
+    ['Launch', 'Batch', 'Projection'].map((name) => [`Messaging${name}Queue`, `Messaging${name}Dlq`, 10]),
   );
   const others = queues.filter(({ RedrivePolicy, name }) => !RedrivePolicy && name !== 'MessagingTicks');
   assert.deepEqual(others.map(({ name, MessageRetentionPeriod }) => [name, MessageRetentionPeriod]),
@@ -61,7 +61,7 @@ test('rules for events go to queues only, retry for an hour, and then leave the 
   assert.deepEqual(rules, [
     ['MessagingBus', { 'detail-type': ['GoalActivityRequested'] }, ['MessagingLaunchQueue']],
     ['MessagingBus', { source: ['goal-activity'], 'detail-type': ['WorkflowCompleted'] }, ['MessagingLaunchQueue']],
-    ['MessagingBus', { 'detail-type': ['BatchProgressed'] }, ['MessagingProjectionQueue']],
+    ['MessagingBus', { source: ['goal-activity'], 'detail-type': ['BatchProgressed'] }, ['MessagingProjectionQueue']],
     ['default', {
       source: ['aws.states'],
       'detail-type': ['Step Functions Execution Status Change'],

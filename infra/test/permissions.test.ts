@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { list, type Resource, synth, target } from './synth';
 
-const { resources } = synth();
+const { resources, one } = synth();
 const policies = Object.values(resources('AWS::IAM::Policy'));
 
 /** What a role may do: actions by resource. */
@@ -122,6 +122,21 @@ test('the state machine may fill the batch queue and invoke finalize; only logs 
     WorkflowFinalizeFunction: ['lambda:InvokeFunction'],
   });
   assert.deepEqual([...new Set(unnamed?.map((action) => action.split(':')[0]))], ['logs', 'xray']);
+});
+
+test('whoever may put events, only the functions that publish may do so under the pipeline\'s own source', () => {
+  const { EventBusName, Statement } = one('AWS::Events::EventBusPolicy');
+  const { Effect, Principal, Action, Resource, Condition } = Statement;
+  assert.deepEqual([target(EventBusName), Effect, Principal, Action, target(Resource)],
+    ['MessagingBus', 'Deny', { AWS: '*' }, 'events:PutEvents', 'MessagingBus']);
+  // A call with events of several sources is refused for one of ours.
+  assert.deepEqual(Condition['ForAnyValue:StringEquals'], { 'events:source': 'goal-activity' });
+  const { 'aws:PrincipalArn': exempt, ...others } = Condition.ArnNotEquals;
+  assert.deepEqual(others, {});
+  const publishers = Object.keys(resources('AWS::IAM::Role'))
+    .filter((role) => Object.entries(grants(role)).some(([, actions]) => actions.includes('events:PutEvents')));
+  assert.deepEqual(exempt.map(target).sort(), publishers.sort());
+  assert.deepEqual(publishers, ['Api', 'Launch', 'Projector', 'Reconcile', 'Worker'].map((name) => `Functions${name}Role`));
 });
 
 test('no role has a managed policy or an inline one', () => {

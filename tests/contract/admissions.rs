@@ -24,7 +24,7 @@ on_all_tables!(
     a_launch_is_noted_once,
     who_is_cancelled_while_waiting_is_open_until_the_end,
     who_ends_while_waiting_is_open,
-    the_open_workflows_of_a_user_are_counted,
+    the_open_workflows_of_a_user_are_known,
 );
 
 fn held(batches: u32, since: i64) -> Held {
@@ -176,16 +176,18 @@ async fn who_ends_while_waiting_is_open(on: &impl Tables) {
     assert!(!on.executions().mark_admitted(&execution.execution_arn, at(2)).await.unwrap());
 }
 
-async fn the_open_workflows_of_a_user_are_counted(on: &impl Tables) {
+async fn the_open_workflows_of_a_user_are_known(on: &impl Tables) {
     let first = goal(1);
     let user = first.head.user_id.clone();
-    assert_eq!(on.claims().open_workflows(&user).await.unwrap(), 0);
+    let open = async || on.claims().open_workflows(&user).await.unwrap();
+    assert!(open().await.is_empty());
     let second = goal_of(user.as_str(), 1);
+    let arns = [&first, &second].map(|goal| execution(goal, 1).execution_arn);
     for (goal, count) in [(&first, 1), (&second, 2)] {
         on.put_goal(goal).await;
         assert_eq!(on.claims().claim_goal(&claim(goal, 1)).await.unwrap(), Claimed::Yes);
-        assert_eq!(on.claims().open_workflows(&user).await.unwrap(), count);
+        assert_eq!(open().await, arns[..count].iter().cloned().collect());
     }
     assert!(on.settlements().settle(&settlement(&execution(&first, 1), FinalStatus::Failed)).await.unwrap());
-    assert_eq!(on.claims().open_workflows(&user).await.unwrap(), 1);
+    assert_eq!(open().await, arns[1..].iter().cloned().collect());
 }

@@ -1,10 +1,12 @@
 //! Whatever is called in whatever order: the adapters for AWS answer as those in memory do, and leave the same behind.
 
+use std::collections::BTreeMap;
+
 use goal_activity_core::execution::{Cancellation, Execution};
 use goal_activity_core::goal::{Goal, GoalStatus};
 use goal_activity_core::ports::{
     ActionCommit, ActionsWithTasks, CancelExecution, Claim, ClaimGoal, FindArchived, FindExecution, RecordProgress,
-    Remembered, RemoveTasks, Replaces, RequestKey, SealLedger, SettleExecution, WorkLedger,
+    Remembered, RemoveTasks, RequestKey, SealLedger, SettleExecution, WorkLedger,
 };
 use goal_activity_events::{ClaimSequence, EventId, FinalStatus};
 use goal_activity_functions::memory::World;
@@ -140,7 +142,7 @@ impl Cast {
             Call::Claim { workflow, expected, owner, request } => {
                 said(on.claims().claim_goal(&self.claim(workflow, expected, owner, request)).await)
             }
-            Call::AcceptedBefore(request) => said(on.claims().accepted_before(&self.requests[request]).await),
+            Call::AcceptedBefore(request) => said(on.claims().accepted_before(&self.requests[request], at(0)).await),
             Call::GoalIs(goal, status) => {
                 // The goal app changes its own goal, and leaves what the pipeline has written there.
                 let mut goal = stored_goal(on, &self.goals[goal]).await.unwrap_or_else(|| self.goals[goal].clone());
@@ -163,7 +165,11 @@ impl Cast {
             }
             Call::RemoveTasks(workflow) => {
                 let execution = self.execution(workflow);
-                said(on.tasks().remove_tasks_of(&execution.goal_id, &execution.execution_arn).await)
+                said(
+                    on.tasks()
+                        .remove_tasks_of(&execution.goal_id, &execution.execution_arn, &execution.action_ids)
+                        .await,
+                )
             }
             _ => self.record(on, call).await,
         }
@@ -172,15 +178,16 @@ impl Cast {
     async fn commit(&self, on: &impl Tables, of: Workflow, action: usize, count: usize, replaces: Seen) -> String {
         let (goal, execution) = (&self.goals[of.0], self.execution(of));
         let acted_on = &goal.actions[action];
-        let there = on.ledger().task_positions(&goal.head.goal_id, acted_on).await.unwrap();
+        let there = on.ledger().task_rows(&goal.head.goal_id).await.unwrap();
+        let there = there.into_iter().filter(|row| row.action_id.as_ref() == Some(&acted_on.action_id));
         let commit = match count {
             0 => failure(&execution, acted_on),
             _ => success(&execution, acted_on, tasks(&execution, acted_on, count)),
         };
         let replaces = match replaces {
-            Seen::NotLooked => Replaces::Nothing,
-            Seen::AllThere => Replaces::Positions(there),
-            Seen::TheFirst => Replaces::Positions(there.into_iter().take(1).collect()),
+            Seen::NotLooked => Vec::new(),
+            Seen::AllThere => there.collect(),
+            Seen::TheFirst => there.take(1).collect(),
         };
         let batch_index = u32::try_from(action / 8).unwrap();
         said(on.ledger().commit_action(&ActionCommit { batch_index, replaces, ..commit }).await)
@@ -225,7 +232,14 @@ impl Cast {
         for (i, goal) in self.goals.iter().enumerate() {
             left.push(said(stored_goal(on, goal).await));
             left.push(said(stored_tasks(on, goal).await));
-            left.push(said(sorted(on.tasks().actions_with_tasks(&goal.head.goal_id).await.unwrap())));
+            left.push(said(
+                on.tasks()
+                    .actions_with_tasks(&goal.head.goal_id)
+                    .await
+                    .unwrap()
+                    .into_iter()
+                    .collect::<BTreeMap<_, _>>(),
+            ));
             for number in 1..3 {
                 let arn = self.execution((i, number)).execution_arn;
                 left.push(said(on.executions().find_execution(&arn).await));
@@ -236,7 +250,7 @@ impl Cast {
             }
         }
         for request in &self.requests {
-            left.push(said(on.claims().accepted_before(request).await));
+            left.push(said(on.claims().accepted_before(request, at(0)).await));
         }
         left
     }
@@ -244,12 +258,6 @@ impl Cast {
 
 fn said(answer: impl std::fmt::Debug) -> String {
     format!("{answer:?}")
-}
-
-fn sorted<T: Ord>(of: impl IntoIterator<Item = T>) -> Vec<T> {
-    let mut all: Vec<_> = of.into_iter().collect();
-    all.sort();
-    all
 }
 
 /// Plays the history in both worlds.

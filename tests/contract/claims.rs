@@ -66,7 +66,7 @@ async fn recorded(on: &impl Tables, execution: &ExecutionArn) -> Option<Executio
 }
 
 async fn accepted_before(on: &impl Tables, request: &Remembered) -> Option<Accepted> {
-    on.claims().accepted_before(&request.key).await.unwrap()
+    on.claims().accepted_before(&request.key, at(0)).await.unwrap()
 }
 
 /// Makes a claim that must be refused this way and must leave everything as it is.
@@ -83,7 +83,7 @@ async fn a_claim_takes_the_goal_and_records_the_execution(on: &impl Tables) {
     assert_eq!(claims(on, &claim).await, Claimed::Yes);
     let mut expected = goal.clone();
     expected.head.status = GoalStatus::Processing;
-    expected.head.claimed_by = Some(claim.execution.execution_arn.clone());
+    expected.head.claimed_by = Some(claim.execution.execution_arn.clone().into());
     expected.head.claims = ClaimSequence(1);
     assert_eq!(stored_goal(on, &goal).await, Some(expected));
     assert_eq!(found(on, &claim.execution).await, claim.execution);

@@ -4,8 +4,9 @@ use futures_util::future::join_all;
 use goal_activity_core::goal::Position;
 use goal_activity_core::keys;
 use goal_activity_core::ledger::BatchLedger;
-use goal_activity_core::ports::{ActionCommit, Committed, Replaces, SealLedger, WorkLedger};
-use goal_activity_core::task::{MAX_DESCRIPTION, MAX_TITLE, Task};
+use goal_activity_core::placement::TaskRow;
+use goal_activity_core::ports::{ActionCommit, Committed, SealLedger, WorkLedger};
+use goal_activity_core::task::{MAX_DESCRIPTION, MAX_TITLE, Task, TaskStatus};
 
 use crate::backend::Tables;
 use crate::given::{execution, failed, failure, goal, opened, stored_tasks, succeeded, success, tasks};
@@ -20,7 +21,7 @@ on_all_tables!(
     p3_ten_tasks_take_the_place_of_ten,
     p3_fewer_tasks_take_the_place_of_more_and_more_of_fewer,
     p3_only_what_was_seen_is_replaced,
-    p3_what_was_seen_may_be_gone,
+    p3_a_task_that_is_not_as_it_was_read_is_not_replaced,
     p3_a_refused_replacement_changes_nothing,
     p3_a_failure_replaces_nothing,
     a_transaction_of_a_hundred_items_is_saved,
@@ -39,8 +40,8 @@ async fn ledger(on: &impl Tables, commit: &ActionCommit<'_>) -> BatchLedger {
     on.ledger().read_batch(commit.execution, commit.batch_index).await.unwrap()
 }
 
-fn positions(tasks: &[Task]) -> Replaces {
-    Replaces::Positions(tasks.iter().map(|t| t.position.clone()).collect())
+fn rows(tasks: &[Task]) -> Vec<TaskRow> {
+    tasks.iter().map(TaskRow::from).collect()
 }
 
 async fn p3_an_outcome_and_its_tasks_are_saved_together(on: &impl Tables) {
@@ -93,7 +94,7 @@ async fn p4_nothing_is_saved_after_the_seal(on: &impl Tables) {
     let sealed = on.ledger().seal_ledger(&execution.execution_arn, 1).await.unwrap().remove(0);
     let mut save = success(&execution, &goal.actions[0], tasks(&execution, &goal.actions[0], 3));
     assert_eq!(commit(on, &save).await, Committed::TooLate);
-    save.replaces = positions(&save.tasks);
+    save.replaces = rows(&save.tasks);
     assert_eq!(commit(on, &save).await, Committed::TooLate);
     assert_eq!(commit(on, &failure(&execution, &goal.actions[0])).await, Committed::TooLate);
     assert_eq!(ledger(on, &save).await, sealed);
@@ -109,7 +110,7 @@ async fn p3_nothing_is_saved_where_a_task_is_already(on: &impl Tables) {
         on.put_task(&there).await;
         opened(on, &later, 0).await;
         let save = success(&later, &goal.actions[0], tasks(&later, &goal.actions[0], 10));
-        assert_eq!(commit(on, &save).await, Committed::TasksExist);
+        assert_eq!(commit(on, &save).await, Committed::TasksChanged);
         assert_eq!(stored_tasks(on, &goal).await, [there]);
         assert_eq!(ledger(on, &save).await, BatchLedger::default());
     }
@@ -137,7 +138,7 @@ async fn replaced(on: &impl Tables, old: usize, new: usize) {
     }
     opened(on, &later, 0).await;
     let mut save = success(&later, action, tasks(&later, action, new));
-    save.replaces = positions(&there);
+    save.replaces = rows(&there);
     assert_eq!(commit(on, &save).await, Committed::Yes);
     let expected: Vec<_> = save.tasks.iter().chain(&beside).cloned().collect();
     assert_eq!(stored_tasks(on, &goal).await, expected, "{new} for {old}");
@@ -162,20 +163,40 @@ async fn p3_only_what_was_seen_is_replaced(on: &impl Tables) {
     }
     opened(on, &later, 0).await;
     let mut save = success(&later, &goal.actions[0], tasks(&later, &goal.actions[0], 4));
-    save.replaces = positions(&there[..3]);
-    assert_eq!(commit(on, &save).await, Committed::TasksExist);
+    save.replaces = rows(&there[..3]);
+    assert_eq!(commit(on, &save).await, Committed::TasksChanged);
     assert_eq!(stored_tasks(on, &goal).await, there);
     assert_eq!(ledger(on, &save).await, BatchLedger::default());
 }
 
-async fn p3_what_was_seen_may_be_gone(on: &impl Tables) {
-    let goal = goal(1);
-    let (earlier, later) = (execution(&goal, 1), execution(&goal, 2));
-    opened(on, &later, 0).await;
-    let mut save = success(&later, &goal.actions[0], tasks(&later, &goal.actions[0], 3));
-    save.replaces = positions(&tasks(&earlier, &goal.actions[0], 10));
-    assert_eq!(commit(on, &save).await, Committed::Yes);
-    assert_eq!(stored_tasks(on, &goal).await, save.tasks);
+async fn p3_a_task_that_is_not_as_it_was_read_is_not_replaced(on: &impl Tables) {
+    // Completed meanwhile, made by another workflow, of another action, gone: in the place of a new task, and beside them.
+    let changes: [fn(&mut Task); 3] = [
+        |task| task.status = TaskStatus::Completed,
+        |task| task.task_id = "another".parse().unwrap(),
+        |task| task.action_id = "another".parse().unwrap(),
+    ];
+    for (place, change) in
+        [0, 3].into_iter().flat_map(|place| changes.map(|change| (place, Some(change)))).chain([(3, None)])
+    {
+        let goal = goal(1);
+        let (earlier, later) = (execution(&goal, 1), execution(&goal, 2));
+        let mut there = tasks(&earlier, &goal.actions[0], 4);
+        let read = rows(&there);
+        match change {
+            Some(change) => change(&mut there[place]),
+            None => drop(there.remove(place)),
+        }
+        for task in &there {
+            on.put_task(task).await;
+        }
+        opened(on, &later, 0).await;
+        let mut save = success(&later, &goal.actions[0], tasks(&later, &goal.actions[0], 2));
+        save.replaces = read;
+        assert_eq!(commit(on, &save).await, Committed::TasksChanged, "{place}");
+        assert_eq!(stored_tasks(on, &goal).await, there);
+        assert_eq!(ledger(on, &save).await, BatchLedger::default());
+    }
 }
 
 async fn p3_a_refused_replacement_changes_nothing(on: &impl Tables) {
@@ -187,7 +208,7 @@ async fn p3_a_refused_replacement_changes_nothing(on: &impl Tables) {
     }
     // Nobody has opened the batch.
     let mut save = success(&later, &goal.actions[0], tasks(&later, &goal.actions[0], 3));
-    save.replaces = positions(&there);
+    save.replaces = rows(&there);
     assert_eq!(commit(on, &save).await, Committed::TooLate);
     assert_eq!(stored_tasks(on, &goal).await, there);
 }
@@ -200,7 +221,7 @@ async fn p3_a_failure_replaces_nothing(on: &impl Tables) {
         on.put_task(task).await;
     }
     opened(on, &later, 0).await;
-    let save = ActionCommit { replaces: positions(&there), ..failure(&later, &goal.actions[0]) };
+    let save = ActionCommit { replaces: rows(&there), ..failure(&later, &goal.actions[0]) };
     assert_eq!(commit(on, &save).await, Committed::Yes);
     assert_eq!(ledger(on, &save).await.outcomes[save.action], failed());
     assert_eq!(stored_tasks(on, &goal).await, there);
@@ -219,7 +240,7 @@ async fn a_transaction_of_a_hundred_items_is_saved(on: &impl Tables) {
     }
     opened(on, &later, 0).await;
     let mut save = success(&later, action, tasks(&later, action, 10));
-    save.replaces = positions(&there);
+    save.replaces = rows(&there);
     assert_eq!(commit(on, &save).await, Committed::Yes);
     assert_eq!(stored_tasks(on, &goal).await, save.tasks);
 }

@@ -9,7 +9,7 @@ use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Failure, Tally};
 use goal_activity_core::limits::MAX_RUNNING_PER_USER;
 use goal_activity_core::outcome::Settlement;
 use goal_activity_core::ports::{
-    ActionCommit, Claim, ClaimGoal, Claimed, FindExecution, ListTasks, LoadGoal, Opened, Replaces, WorkLedger,
+    ActionCommit, Claim, ClaimGoal, Claimed, FindExecution, ListTasks, LoadGoal, Opened, WorkLedger,
 };
 use goal_activity_core::task::Task;
 use goal_activity_events::{
@@ -77,6 +77,7 @@ pub(crate) fn execution(goal: &Goal, number: u64) -> Execution {
 pub(crate) fn claim(goal: &Goal, number: u64) -> Claim {
     Claim {
         execution: execution(goal, number),
+        stale: None,
         expected: ClaimSequence(number - 1),
         sequence: ClaimSequence(number),
         open_before: MAX_RUNNING_PER_USER - 1,
@@ -108,7 +109,7 @@ pub(crate) fn tasks(execution: &Execution, action: &Action, count: usize) -> Vec
 }
 
 pub(crate) fn succeeded(tasks: usize) -> ActionOutcome {
-    ActionOutcome::Succeeded { tasks, usage: usage() }
+    ActionOutcome::Succeeded { tasks, replaced: 0, usage: usage() }
 }
 
 pub(crate) fn failed() -> ActionOutcome {
@@ -128,11 +129,12 @@ pub(crate) fn usage() -> Usage {
 pub(crate) fn success<'a>(execution: &'a Execution, action: &'a Action, tasks: Vec<Task>) -> ActionCommit<'a> {
     ActionCommit {
         execution: &execution.execution_arn,
+        goal: &execution.goal_id,
         batch_index: 0,
         action: &action.action_id,
         outcome: succeeded(tasks.len()),
         tasks,
-        replaces: Replaces::Nothing,
+        replaces: Vec::new(),
     }
 }
 
@@ -191,7 +193,7 @@ pub(crate) fn record(execution: &Execution, status: FinalStatus) -> Record {
 
 /// The goal as it is stored now.
 pub(crate) async fn stored_goal(on: &impl Tables, goal: &Goal) -> Option<Goal> {
-    on.goals().load_goal(&goal.head.goal_id).await.unwrap()
+    on.goals().load_goal(&goal.head.goal_id).await.unwrap().value()
 }
 
 /// The execution as it is stored now.

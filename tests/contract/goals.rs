@@ -1,7 +1,7 @@
 //! `LoadGoal`, `LoadGoalHead`.
 
 use goal_activity_core::goal::{ActionKind, Goal, GoalStatus};
-use goal_activity_core::ports::{LoadGoal, LoadGoalHead};
+use goal_activity_core::ports::{LoadGoal, LoadGoalHead, Stored};
 use goal_activity_events::ClaimSequence;
 
 use crate::backend::Tables;
@@ -16,8 +16,8 @@ on_all_tables!(
 );
 async fn a_goal_that_is_not_there_is_none(on: &impl Tables) {
     let goal = goal(1);
-    assert_eq!(on.goals().load_goal(&goal.head.goal_id).await.unwrap(), None);
-    assert_eq!(on.goals().load_goal_head(&goal.head.goal_id).await.unwrap(), None);
+    assert_eq!(on.goals().load_goal(&goal.head.goal_id).await.unwrap(), Stored::Nothing);
+    assert_eq!(on.goals().load_goal_head(&goal.head.goal_id).await.unwrap(), Stored::Nothing);
 }
 
 /// Every text and every optional attribute is there.
@@ -29,7 +29,7 @@ fn full(actions: u8, text: &str) -> Goal {
         text.clone_into(field);
     }
     head.deadline = Some(text.to_owned());
-    (head.status, head.claimed_by, head.claims) = (GoalStatus::Processing, Some(running), ClaimSequence(7));
+    (head.status, head.claimed_by, head.claims) = (GoalStatus::Processing, Some(running.into()), ClaimSequence(7));
     for sub_goal in &mut goal.sub_goals {
         text.clone_into(&mut sub_goal.title);
         text.clone_into(&mut sub_goal.description);
@@ -49,7 +49,7 @@ async fn a_goal_is_read_as_it_was_stored_in_mandala_order(on: &impl Tables) {
     let read = stored_goal(on, &goal).await.unwrap();
     assert!(read.actions.iter().map(|a| a.position).is_sorted());
     assert_eq!(read, goal);
-    assert_eq!(on.goals().load_goal_head(&goal.head.goal_id).await.unwrap(), Some(goal.head));
+    assert_eq!(on.goals().load_goal_head(&goal.head.goal_id).await.unwrap(), Stored::Value(goal.head));
 }
 
 async fn a_goal_larger_than_a_page_is_read_whole(on: &impl Tables) {

@@ -2,10 +2,12 @@
 
 use futures_util::future::join_all;
 use goal_activity_core::ledger::BatchLedger;
+use goal_activity_core::placement::TaskRow;
 use goal_activity_core::ports::{Committed, Opened, SealLedger, WorkLedger};
+use goal_activity_core::task::TaskStatus;
 
 use crate::backend::Tables;
-use crate::given::{claimed, execution, failure, goal, opened, stored_tasks, succeeded, success, tasks};
+use crate::given::{at, claimed, execution, failure, goal, opened, stored_tasks, succeeded, success, tasks};
 
 on_all_tables!(
     a_batch_that_nobody_opened_is_empty,
@@ -17,7 +19,7 @@ on_all_tables!(
     sealing_no_batches_is_nothing,
     only_the_given_batches_of_the_given_execution_are_sealed,
     p4_what_is_saved_while_it_is_sealed_is_in_the_answer,
-    positions_are_those_of_the_action_alone,
+    all_tasks_of_a_goal_are_read_as_rows,
 );
 
 async fn a_batch_that_nobody_opened_is_empty(on: &impl Tables) {
@@ -149,17 +151,19 @@ async fn p4_what_is_saved_while_it_is_sealed_is_in_the_answer(on: &impl Tables) 
     }
 }
 
-async fn positions_are_those_of_the_action_alone(on: &impl Tables) {
+async fn all_tasks_of_a_goal_are_read_as_rows(on: &impl Tables) {
     let goal = goal(9);
     let execution = execution(&goal, 1);
+    let mut all = Vec::new();
     for action in &goal.actions {
-        for task in tasks(&execution, action, 10) {
+        for mut task in tasks(&execution, action, 10) {
+            if action.position.action == goal.actions[0].position.action {
+                (task.status, task.completed_at) = (TaskStatus::Completed, Some(at(9)));
+            }
             on.put_task(&task).await;
+            all.push(TaskRow::from(&task));
         }
     }
-    let [action, ..] = &goal.actions[..] else { panic!() };
-    let positions = on.ledger().task_positions(&goal.head.goal_id, action).await.unwrap();
-    assert_eq!(positions, tasks(&execution, action, 10).into_iter().map(|t| t.position).collect::<Vec<_>>());
-    let none = on.ledger().task_positions(&crate::given::goal(1).head.goal_id, action).await.unwrap();
-    assert_eq!(none, [""; 0]);
+    assert_eq!(on.ledger().task_rows(&goal.head.goal_id).await.unwrap(), all);
+    assert_eq!(on.ledger().task_rows(&crate::given::goal(1).head.goal_id).await.unwrap(), []);
 }

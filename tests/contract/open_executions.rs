@@ -2,7 +2,7 @@
 
 use goal_activity_core::execution::Execution;
 use goal_activity_core::goal::Goal;
-use goal_activity_core::keys::open_shard;
+use goal_activity_core::keys::{open_shard, unarchived_shard};
 use goal_activity_core::ports::{AdmitExecution, Claim, ClaimGoal, Claimed, ListOpen, OpenExecution, SettleExecution};
 use goal_activity_events::{FinalStatus, Timestamp};
 use uuid::Uuid;
@@ -12,6 +12,7 @@ use crate::given::{at, claim, goal, record, settlement};
 
 on_all_tables!(
     p7_an_execution_is_listed_from_its_launch_until_it_is_archived,
+    what_is_told_late_is_not_listed_again,
     the_oldest_come_first,
     p10_pages_have_a_limit_and_go_on_after_the_last,
     executions_of_one_moment_are_all_listed_once,
@@ -91,10 +92,29 @@ async fn p7_an_execution_is_listed_from_its_launch_until_it_is_archived(on: &imp
     assert_eq!(span.listed(on, &shard, 10).await, open(&executions), "ended");
     assert!(on.settlements().claim_notice(&execution.execution_arn, at(61)).await.unwrap());
     assert_eq!(span.listed(on, &shard, 10).await, open(&executions), "published, being told");
+    let unarchived = unarchived_shard(&execution.execution_arn);
+    assert_eq!(span.listed(on, &unarchived, 10).await, [], "not yet told");
     on.settlements().mark_told(&execution.execution_arn, at(62)).await.unwrap();
-    assert_eq!(span.listed(on, &shard, 10).await, open(&executions), "told");
+    assert_eq!(span.listed(on, &shard, 10).await, [], "told");
+    assert_eq!(span.listed(on, &unarchived, 10).await, open(&executions), "told");
     on.settlements().mark_archived(&record(execution, FinalStatus::Failed), at(63)).await.unwrap();
     assert_eq!(span.listed(on, &shard, 10).await, [], "archived");
+    assert_eq!(span.listed(on, &unarchived, 10).await, [], "archived");
+}
+
+async fn what_is_told_late_is_not_listed_again(on: &impl Tables) {
+    let span = Span::new();
+    let (shard, executions) = span.launched(on, &[0]).await;
+    let [execution] = &executions[..] else { panic!() };
+    let (arn, unarchived) = (&execution.execution_arn, unarchived_shard(&execution.execution_arn));
+    on.settlements().mark_told(arn, at(59)).await.unwrap();
+    assert_eq!(span.listed(on, &shard, 10).await, open(&executions), "it has not ended");
+    on.settlements().settle(&settlement(execution, FinalStatus::Failed)).await.unwrap();
+    assert_eq!(span.listed(on, &shard, 10).await, open(&executions), "ended");
+    on.settlements().mark_told(arn, at(61)).await.unwrap();
+    on.settlements().mark_archived(&record(execution, FinalStatus::Failed), at(62)).await.unwrap();
+    on.settlements().mark_told(arn, at(63)).await.unwrap();
+    assert_eq!(span.listed(on, &unarchived, 10).await, [], "archived");
 }
 
 async fn the_oldest_come_first(on: &impl Tables) {
@@ -131,7 +151,7 @@ async fn executions_of_one_moment_are_all_listed_once(on: &impl Tables) {
 async fn an_execution_is_listed_in_its_shard_only(on: &impl Tables) {
     let span = Span::new();
     let (shard, executions) = span.launched(on, &[0]).await;
-    for other in goal_activity_core::keys::open_shards(at(0)) {
+    for other in goal_activity_core::keys::open_shards() {
         let expected = if other == shard { open(&executions) } else { vec![] };
         assert_eq!(span.listed(on, &other, 10).await, expected, "{other}");
     }

@@ -126,7 +126,7 @@ async fn an_execution_ends_though_its_goal_is_gone(on: &impl Tables) {
 async fn an_execution_ends_though_another_has_its_goal(on: &impl Tables) {
     let (goal, execution) = claimed(on, 8).await;
     let mut taken = stored_goal(on, &goal).await.unwrap();
-    for (claimed_by, first) in [(None, true), (Some(crate::given::execution(&goal, 2).execution_arn), false)] {
+    for (claimed_by, first) in [(None, true), (Some(crate::given::execution(&goal, 2).execution_arn.into()), false)] {
         taken.head.claimed_by = claimed_by;
         taken.head.status = GoalStatus::Paused;
         on.put_goal(&taken).await;
@@ -140,7 +140,7 @@ async fn an_execution_ends_though_another_has_its_goal(on: &impl Tables) {
 async fn the_end_of_an_execution_that_is_not_there_is_nothing(on: &impl Tables) {
     let mut goal = goal(8);
     let execution = execution(&goal, 1);
-    goal.head.claimed_by = Some(execution.execution_arn.clone());
+    goal.head.claimed_by = Some(execution.execution_arn.clone().into());
     on.put_goal(&goal).await;
     assert!(!settles(on, &settlement(&execution, FinalStatus::Succeeded)).await);
     assert_eq!(on.executions().find_execution(&execution.execution_arn).await.unwrap(), None);

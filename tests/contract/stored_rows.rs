@@ -100,8 +100,9 @@ async fn an_execution_is_in_one_index_at_a_time_and_in_none_when_it_is_archived(
     assert!(on.executions().mark_admitted(arn, at(1)).await.unwrap());
     assert_eq!(indexes().await, (None, open.clone()));
     on.settlements().settle(&settlement(&execution, FinalStatus::Failed)).await.unwrap();
-    on.settlements().mark_told(arn, at(61)).await.unwrap();
     assert_eq!(indexes().await, (None, open));
+    on.settlements().mark_told(arn, at(61)).await.unwrap();
+    assert_eq!(indexes().await, (None, Some(json!(keys::unarchived_shard(arn)))));
     on.settlements().mark_archived(&record(&execution, FinalStatus::Failed), at(62)).await.unwrap();
     assert_eq!(indexes().await, (None, None));
 }

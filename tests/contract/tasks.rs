@@ -1,10 +1,10 @@
 //! `ActionsWithTasks`, `ListTasks`, `RemoveTasks`.
 
-use std::collections::HashSet;
-
 use goal_activity_core::goal::Goal;
+use goal_activity_core::placement::{ActionTasks, TasksByAction};
 use goal_activity_core::ports::{ActionsWithTasks, ListTasks, RemoveTasks};
 use goal_activity_core::task::{Task, TaskStatus};
+use goal_activity_events::ActionId;
 
 use crate::backend::Tables;
 use crate::given::{TEXT, at, execution, goal, stored_tasks, tasks};
@@ -20,6 +20,7 @@ on_all_tables!(
     tasks_that_come_between_two_pages_shift_nothing,
     p9_tasks_of_another_goal_are_never_seen,
     tasks_of_one_execution_are_removed_and_no_others,
+    only_the_tasks_of_the_named_actions_are_removed,
     p2_removing_twice_or_nothing_is_the_same,
     p4_what_takes_the_place_of_a_task_that_is_being_removed_stays,
     more_tasks_than_a_page_holds_are_all_found_and_removed,
@@ -35,10 +36,14 @@ async fn put_all(on: &impl Tables, goal: &Goal, number: u64, count: usize) -> Ve
     all
 }
 
+fn ids(goal: &Goal) -> Vec<ActionId> {
+    goal.actions.iter().map(|a| a.action_id.clone()).collect()
+}
+
 async fn a_goal_without_tasks_has_none(on: &impl Tables) {
     let goal = goal(1);
     assert_eq!(stored_tasks(on, &goal).await, []);
-    assert_eq!(on.tasks().actions_with_tasks(&goal.head.goal_id).await.unwrap(), HashSet::new());
+    assert_eq!(on.tasks().actions_with_tasks(&goal.head.goal_id).await.unwrap(), TasksByAction::new());
 }
 
 async fn p8_tasks_are_listed_in_the_order_of_the_actions(on: &impl Tables) {
@@ -68,7 +73,8 @@ async fn actions_with_tasks_are_those_that_have_at_least_one(on: &impl Tables) {
         }
     }
     let with_tasks = on.tasks().actions_with_tasks(&goal.head.goal_id).await.unwrap();
-    assert_eq!(with_tasks, ["a-1-1", "a-1-5", "a-2-1"].map(|a| a.parse().unwrap()).into());
+    let of_action = ActionTasks { finished: false, newest: Some(at(1)) };
+    assert_eq!(with_tasks, ["a-1-1", "a-1-5", "a-2-1"].map(|a| (a.parse().unwrap(), of_action)).into());
 }
 
 async fn a_page_ends_where_its_limit_is_and_the_next_goes_on_there(on: &impl Tables) {
@@ -131,8 +137,8 @@ async fn p9_tasks_of_another_goal_are_never_seen(on: &impl Tables) {
     other.head.goal_id = format!("{}-1", one.head.goal_id).parse().unwrap();
     put_all(on, &other, 1, 2).await;
     assert_eq!(stored_tasks(on, &one).await, []);
-    assert_eq!(on.tasks().actions_with_tasks(&one.head.goal_id).await.unwrap(), HashSet::new());
-    on.tasks().remove_tasks_of(&one.head.goal_id, &execution(&other, 1).execution_arn).await.unwrap();
+    assert_eq!(on.tasks().actions_with_tasks(&one.head.goal_id).await.unwrap(), TasksByAction::new());
+    on.tasks().remove_tasks_of(&one.head.goal_id, &execution(&other, 1).execution_arn, &ids(&one)).await.unwrap();
     assert_eq!(stored_tasks(on, &other).await.len(), 2);
 }
 
@@ -146,23 +152,32 @@ async fn tasks_of_one_execution_are_removed_and_no_others(on: &impl Tables) {
     for task in &replaced {
         on.put_task(task).await;
     }
-    on.tasks().remove_tasks_of(&goal.head.goal_id, &execution(&goal, 1).execution_arn).await.unwrap();
+    on.tasks().remove_tasks_of(&goal.head.goal_id, &execution(&goal, 1).execution_arn, &ids(&goal)).await.unwrap();
     assert_eq!(stored_tasks(on, &goal).await, replaced);
+}
+
+async fn only_the_tasks_of_the_named_actions_are_removed(on: &impl Tables) {
+    let goal = goal(3);
+    let all = put_all(on, &goal, 1, 3).await;
+    let named = ids(&goal)[..2].to_vec();
+    let arn = execution(&goal, 1).execution_arn;
+    on.tasks().remove_tasks_of(&goal.head.goal_id, &arn, &named).await.unwrap();
+    assert_eq!(stored_tasks(on, &goal).await, all[6..]);
 }
 
 async fn p2_removing_twice_or_nothing_is_the_same(on: &impl Tables) {
     let goal = goal(2);
     let (first, second) = (execution(&goal, 1).execution_arn, execution(&goal, 2).execution_arn);
-    on.tasks().remove_tasks_of(&goal.head.goal_id, &first).await.unwrap();
+    on.tasks().remove_tasks_of(&goal.head.goal_id, &first, &ids(&goal)).await.unwrap();
     let all = put_all(on, &goal, 1, 2).await;
-    on.tasks().remove_tasks_of(&goal.head.goal_id, &second).await.unwrap();
+    on.tasks().remove_tasks_of(&goal.head.goal_id, &second, &ids(&goal)).await.unwrap();
     assert_eq!(stored_tasks(on, &goal).await, all);
     let (a, b) = futures_util::join!(
-        on.tasks().remove_tasks_of(&goal.head.goal_id, &first),
-        on.tasks().remove_tasks_of(&goal.head.goal_id, &first),
+        on.tasks().remove_tasks_of(&goal.head.goal_id, &first, &ids(&goal)),
+        on.tasks().remove_tasks_of(&goal.head.goal_id, &first, &ids(&goal)),
     );
     a.and(b).unwrap();
-    on.tasks().remove_tasks_of(&goal.head.goal_id, &first).await.unwrap();
+    on.tasks().remove_tasks_of(&goal.head.goal_id, &first, &ids(&goal)).await.unwrap();
     assert_eq!(stored_tasks(on, &goal).await, []);
 }
 
@@ -179,9 +194,9 @@ async fn p4_what_takes_the_place_of_a_task_that_is_being_removed_stays(on: &impl
         }
         on.put_task(&next).await;
     };
-    let first_workflow = &execution(&goal, 1).execution_arn;
+    let (first_workflow, all_ids) = (&execution(&goal, 1).execution_arn, ids(&goal));
     let (removed, ()) =
-        futures_util::join!(on.tasks().remove_tasks_of(&goal.head.goal_id, first_workflow), replace_the_last);
+        futures_util::join!(on.tasks().remove_tasks_of(&goal.head.goal_id, first_workflow, &all_ids), replace_the_last);
     removed.unwrap();
     assert_eq!(stored_tasks(on, &goal).await, [next]);
 }
@@ -198,6 +213,6 @@ async fn more_tasks_than_a_page_holds_are_all_found_and_removed(on: &impl Tables
     let with_tasks = on.tasks().actions_with_tasks(&goal.head.goal_id).await.unwrap();
     assert_eq!(with_tasks.len(), 64);
     assert_eq!(stored_tasks(on, &goal).await, all);
-    on.tasks().remove_tasks_of(&goal.head.goal_id, &execution.execution_arn).await.unwrap();
+    on.tasks().remove_tasks_of(&goal.head.goal_id, &execution.execution_arn, &ids(&goal)).await.unwrap();
     assert_eq!(stored_tasks(on, &goal).await, []);
 }

@@ -97,6 +97,7 @@ async fn the_alarms_on_other_metrics_of_our_own_call_the_operators() {
         ("Slow", "WorkflowDuration", None, 600_001.0),
         ("AiErrorRate", "AiCallFailed", Some(0.2), 1.0),
         ("ReconcilerSilent", "ReconcilerRuns", None, 0.0),
+        ("ReconcilerFailing", "ReconcilerFailures", Some(0.0), 1.0),
     ];
     for (name, metric, still_fine, too_much) in cases {
         let alarm = stack.hear_alerts(&format!("-{name}"), &[]).await;

@@ -93,7 +93,12 @@ export const schemas = {
           },
           {
             "const": "ACTION_GONE",
-            "description": "The action is no longer part of the goal.",
+            "description": "The action is no longer part of the goal, or the goal is gone.",
+            "type": "string"
+          },
+          {
+            "const": "GOAL_CLOSED",
+            "description": "The user has closed the goal: completed, paused or cancelled it.",
             "type": "string"
           },
           {
@@ -383,7 +388,7 @@ export const schemas = {
           },
           {
             "const": "INVALID",
-            "description": "The request breaks the contract of its version.",
+            "description": "The request breaks the contract of its version, or its goal is stored in a form that cannot be read.",
             "type": "string"
           },
           {
@@ -743,7 +748,12 @@ export const schemas = {
           },
           {
             "const": "ACTION_GONE",
-            "description": "The action is no longer part of the goal.",
+            "description": "The action is no longer part of the goal, or the goal is gone.",
+            "type": "string"
+          },
+          {
+            "const": "GOAL_CLOSED",
+            "description": "The user has closed the goal: completed, paused or cancelled it.",
             "type": "string"
           },
           {

@@ -23,6 +23,7 @@ export type FailureCode =
   | 'AI_INVALID_ANSWER'
   | 'AI_REJECTED'
   | 'ACTION_GONE'
+  | 'GOAL_CLOSED'
   | 'TASKS_EXIST'
   | 'BATCH_DEADLINE'
   | 'CANCELLED'

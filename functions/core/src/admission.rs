@@ -9,7 +9,8 @@ use std::str::FromStr;
 
 use goal_activity_events::{ExecutionArn, Timestamp};
 
-use crate::limits::{FAIR_STEP, MAX_RUNNING_PER_USER};
+use crate::limits::{FAIR_STEP, HANDOVER, MAX_RUNNING_PER_USER};
+use crate::ports::Waiting;
 
 /// How many batches may be worked on at once: as many as the AI's quota bears, at eight actions each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +63,30 @@ pub fn in_use(held: &[Held]) -> u32 {
     held.iter().fold(0, |sum, h| sum.saturating_add(h.batches))
 }
 
+/// In which order the workflows that wait are launched, as far as there is capacity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// Those that hold capacity already and were not launched: what they hold must not lie idle, whoever's turn it is.
+    pub holders: Vec<ExecutionArn>,
+    /// The others, in turn.
+    pub in_turn: Vec<ExecutionArn>,
+}
+
+/// Decides in which order workflows are launched. Of those that wait and hold capacity, the one that the message is about
+/// (`own`) comes first, then those whose capacity was acquired more than [`HANDOVER`] ago; the launch of the others is under
+/// way elsewhere.
+pub fn order(waiting: &[Waiting], held: &[Held], own: Option<&ExecutionArn>, now: Timestamp) -> Order {
+    let since = |arn: &ExecutionArn| held.iter().find(|h| h.execution == *arn).map(|h| h.since);
+    let arns = || waiting.iter().map(|w| &w.execution_arn);
+    let own = own.filter(|own| since(own).is_some());
+    let is_own = |arn: &ExecutionArn| own == Some(arn);
+    let is_left = |arn: &&ExecutionArn| since(arn).is_some_and(|since| now.since(since) > HANDOVER) && !is_own(arn);
+    Order {
+        holders: own.into_iter().chain(arns().filter(is_left)).cloned().collect(),
+        in_turn: arns().filter(|arn| since(arn).is_none()).cloned().collect(),
+    }
+}
+
 /// A workflow's place in the line: the one with the earliest turn is launched first.
 ///
 /// A user's n-th open workflow stands where one stands that was requested n times [`FAIR_STEP`] later. So nobody waits behind
@@ -106,6 +131,24 @@ mod tests {
         let flood: Vec<_> = (0..MAX_RUNNING_PER_USER).map(|n| turn(at(0), n)).collect();
         assert!(flood.is_sorted());
         assert_eq!(flood.iter().filter(|turn| **turn < first_of_late_comer).count(), 1);
+    }
+
+    #[test]
+    fn what_holds_capacity_is_launched_before_whatever_has_an_earlier_turn() {
+        let arn = |n: u32| format!("arn:aws:states:us-east-1:123456789012:execution:m:g-{n}").parse().unwrap();
+        let waiting: Vec<_> = (1..=4).map(|n| Waiting { turn: at(n.into()), execution_arn: arn(n) }).collect();
+        let held = |n: u32, since: i64| Held { execution: arn(n), batches: 8, since: at(since) };
+        let held = [held(3, 0), held(4, 95), held(9, 0)];
+        let launched = |own: Option<u32>| {
+            let own = own.map(arn);
+            let order = order(&waiting, &held, own.as_ref(), at(100));
+            (order.holders, order.in_turn)
+        };
+        assert_eq!(launched(None), (vec![arn(3)], vec![arn(1), arn(2)]), "4 is being launched elsewhere");
+        assert_eq!(launched(Some(1)), launched(None));
+        assert_eq!(launched(Some(4)), (vec![arn(4), arn(3)], vec![arn(1), arn(2)]), "this is about 4");
+        assert_eq!(launched(Some(3)), launched(None));
+        assert_eq!(launched(Some(9)).0, [arn(9), arn(3)], "held, though the list does not show it yet");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::execution::{BatchState, Cancellation, Execution, GoalBefore, TimelineEntry};
 use crate::keys;
-use crate::ledger::{ActionOutcome, BatchLedger};
+use crate::ledger::{ActionOutcome, BatchLedger, recorded};
 use crate::limits::ACTIONS_PER_BATCH;
 
 /// Under what a record is stored: `executions/date=<the day of the end>/<name of the execution>.json`.
@@ -209,7 +209,7 @@ impl Record {
 
 impl BatchRecord {
     fn of(execution: &Execution, actions: &[ActionId], batch_index: u32, ledgers: &[BatchLedger]) -> Self {
-        let outcome = |id| ledgers.iter().find_map(|l| l.outcomes.get(id)).cloned();
+        let outcome = |id| recorded(ledgers, id).cloned();
         let actions = actions.iter().map(|id| ActionRecord { action_id: id.clone(), outcome: outcome(id) });
         let reported = execution.batches.get(&batch_index.to_string()).cloned();
         Self { batch_index, actions: actions.collect(), reported }
@@ -240,7 +240,7 @@ mod tests {
     /// A workflow of 64 actions of which two have failed and one was never finished, and its ledger.
     fn ended() -> (Execution, Vec<BatchLedger>) {
         let mut execution = samples::execution();
-        let succeeded = ActionOutcome::Succeeded { tasks: 4, usage: USAGE };
+        let succeeded = ActionOutcome::Succeeded { tasks: 4, replaced: 0, usage: USAGE };
         let failed = ActionOutcome::Failed(Failure::new(FailureCode::AiTimeout, "no answer within 120 s", USAGE));
         let ledgers = execution.action_ids.chunks(ACTIONS_PER_BATCH).map(|ids| BatchLedger {
             sealed: true,

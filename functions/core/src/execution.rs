@@ -10,7 +10,7 @@ use serde::de::IntoDeserializer;
 use serde::de::value::StrDeserializer;
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{MAX_REASON, batch_count};
+use crate::limits::{ACTIONS_PER_BATCH, BATCH_SECONDS, MAX_REASON, batch_count};
 
 /// Where a workflow is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -196,6 +196,11 @@ impl Cancellation {
     pub fn from_outside(at: Timestamp) -> Self {
         Self { by: None, at, reason: None }
     }
+
+    /// There was nothing to launch it for when its turn came.
+    pub fn of_closed_goal(at: Timestamp) -> Self {
+        Self { by: None, at, reason: Some("the goal was closed, deleted or given away before its turn".to_owned()) }
+    }
 }
 
 /// How a goal stood when a workflow claimed it: what its status becomes at the end depends on it.
@@ -320,24 +325,36 @@ impl Execution {
                 self.batches.values().flat_map(|b| b.failed.iter().cloned()).collect(),
             ),
         };
-        let processed = succeeded.saturating_add(u32::try_from(failed.len()).unwrap_or(u32::MAX));
+        let processed = match self.status {
+            // As far as it had come: what was cancelled is not done, though all its actions have an outcome.
+            Status::Aborted => self.batches.values().fold(0, |sum: u32, b| sum.saturating_add(b.processed())),
+            _ => succeeded.saturating_add(u32::try_from(failed.len()).unwrap_or(u32::MAX)),
+        };
         let processed = processed.min(self.total_actions);
         let share = processed.saturating_mul(100) / self.total_actions.max(1);
-        let percentage = if self.status.ended().is_some() { share } else { share.min(99) };
+        let is_done = self.status.ended().is_some_and(|end| end != FinalStatus::Aborted);
+        let percentage = if is_done { share } else { share.min(99) };
         let usage = self.usage.unwrap_or_else(|| self.batches.values().map(|b| b.usage).sum());
         Progress { processed, succeeded, failed, usage, percentage }
     }
 
-    /// Roughly how many seconds are left, judged by the pace since it was launched. Nothing before the first outcome and after
-    /// the end.
+    /// Roughly how many seconds are left, judged by the pace since it was launched; no more than its batches may still take.
+    /// Nothing before the first outcome and after the end.
     pub fn estimated_seconds_remaining(&self, now: Timestamp) -> Option<u64> {
         let Progress { processed, .. } = self.progress();
         if self.status.ended().is_some() || processed == 0 {
             return None;
         }
         let left = u64::from(self.total_actions.saturating_sub(processed));
-        let began = self.admitted_at.unwrap_or(self.start_date);
-        Some((now.since(began).as_secs() * left).div_ceil(u64::from(processed)))
+        let running = now.since(self.admitted_at.unwrap_or(self.start_date)).as_secs();
+        // All batches begin at the launch.
+        let most = u64::from(BATCH_SECONDS).saturating_sub(running);
+        Some((running.saturating_mul(left)).div_ceil(u64::from(processed)).min(most))
+    }
+
+    /// The actions of its batches, in their order.
+    pub fn batches_of_actions(&self) -> impl Iterator<Item = (u32, &[ActionId])> {
+        (0..).zip(self.action_ids.chunks(ACTIONS_PER_BATCH))
     }
 }
 

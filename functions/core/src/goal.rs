@@ -1,11 +1,13 @@
 //! A goal in the shape of a mandala chart.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 
 use goal_activity_events::{ActionId, ClaimSequence, ExecutionArn, GoalId, UserId};
 use serde::{Deserialize, Serialize};
 
+use crate::foreign;
 use crate::limits::MANDALA_SIDE;
 
 /// A whole goal: its own texts, its sub-goals and its actions in mandala order.
@@ -28,31 +30,73 @@ pub struct GoalHead {
     /// Its owner.
     pub user_id: UserId,
     /// What the user wants to reach.
+    #[serde(default, deserialize_with = "foreign::text")]
     pub title: String,
     /// More about it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "foreign::text")]
     pub description: String,
     /// Where the user stands.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "foreign::text")]
     pub background: String,
     /// What limits the user.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "foreign::text")]
     pub constraints: String,
     /// By when, as the user put it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<String>,
     /// Where the goal is in its life.
+    #[serde(deserialize_with = "foreign::any_case")]
     pub status: GoalStatus,
     /// The workflow that has claimed the goal, while one has (promise P1).
-    #[serde(default, rename = "activityExecutionArn", skip_serializing_if = "Option::is_none")]
-    pub claimed_by: Option<ExecutionArn>,
+    #[serde(
+        default,
+        rename = "activityExecutionArn",
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "foreign::claim"
+    )]
+    pub claimed_by: Option<GoalClaim>,
     /// How many workflows have claimed the goal so far.
-    #[serde(default = "never_claimed", rename = "activitySequence")]
+    #[serde(default = "never_claimed", rename = "activitySequence", deserialize_with = "foreign::claims")]
     pub claims: ClaimSequence,
 }
 
 fn never_claimed() -> ClaimSequence {
     ClaimSequence(0)
+}
+
+/// What a goal's row says of which execution has claimed it: an execution's ARN, or any text that another program has put
+/// there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct GoalClaim(String);
+
+impl GoalClaim {
+    /// The execution, where the text is an ARN of one.
+    pub fn execution(&self) -> Option<ExecutionArn> {
+        self.0.parse().ok()
+    }
+
+    /// The text as it is stored.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for GoalClaim {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl From<ExecutionArn> for GoalClaim {
+    fn from(execution: ExecutionArn) -> Self {
+        Self(execution.into())
+    }
+}
+
+impl PartialEq<ExecutionArn> for GoalClaim {
+    fn eq(&self, execution: &ExecutionArn) -> bool {
+        self.0 == execution.as_str()
+    }
 }
 
 /// Where a goal is in its life.
@@ -94,9 +138,10 @@ pub struct SubGoal {
     /// Its place in the chart, from 1.
     pub position: Side,
     /// What it is about.
+    #[serde(default, deserialize_with = "foreign::text")]
     pub title: String,
     /// More about it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "foreign::text")]
     pub description: String,
 }
 
@@ -109,27 +154,29 @@ pub struct Action {
     /// Its place in the chart.
     pub position: Position,
     /// What to do.
+    #[serde(default, deserialize_with = "foreign::text")]
     pub title: String,
     /// More about it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "foreign::text")]
     pub description: String,
     /// Where the user stands.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "foreign::text")]
     pub background: String,
     /// What limits the user.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "foreign::text")]
     pub constraints: String,
     /// Done once, or again and again.
-    #[serde(rename = "type")]
+    #[serde(default, rename = "type", deserialize_with = "foreign::kind")]
     pub kind: ActionKind,
 }
 
 /// Whether an action is done once or again and again. Its tasks are of the same kind, whatever the AI says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ActionKind {
     /// Done once, in steps.
+    #[default]
     Execution,
     /// Done again and again.
     Habit,
@@ -210,11 +257,24 @@ impl From<Position> for String {
 }
 
 impl Goal {
-    /// Puts a goal together from its parts, in whatever order they come.
-    pub fn new(head: GoalHead, mut sub_goals: Vec<SubGoal>, mut actions: Vec<Action>) -> Self {
+    /// Puts a goal together from its parts, in whatever order they come. What has no title is an empty cell of the chart, not
+    /// an action. Of actions with the same id the first in the chart counts.
+    pub fn new(head: GoalHead, sub_goals: Vec<SubGoal>, actions: Vec<Action>) -> Self {
+        Self::assemble(head, sub_goals, actions).0
+    }
+
+    /// The same, and the actions that do not count because an earlier one has their id.
+    pub(crate) fn assemble(
+        head: GoalHead,
+        mut sub_goals: Vec<SubGoal>,
+        mut actions: Vec<Action>,
+    ) -> (Self, Vec<Action>) {
         sub_goals.sort_by_key(|s| s.position);
+        actions.retain(|a| !a.title.trim().is_empty());
         actions.sort_by_key(|a| a.position);
-        Self { head, sub_goals, actions }
+        let mut ids = HashSet::new();
+        let (actions, repeated) = actions.into_iter().partition(|a| ids.insert(a.action_id.clone()));
+        (Self { head, sub_goals, actions }, repeated)
     }
 
     /// The action of that id.
@@ -245,5 +305,14 @@ mod tests {
         for text in ["0#1", "1#9", "9#1", "1", "1#1#1", "a#b", "", "01#1", "+1#1", "1#", "1# 1"] {
             assert!(text.parse::<Position>().is_err(), "{text:?} was accepted");
         }
+    }
+
+    #[test]
+    fn the_claim_of_a_goal_is_an_execution_or_any_text() {
+        let arn: ExecutionArn = "arn:aws:states:us-east-1:123456789012:execution:m:g-7".parse().unwrap();
+        let claim = GoalClaim::from(arn.clone());
+        assert_eq!((claim.execution(), claim == arn), (Some(arn.clone()), true));
+        let other = GoalClaim::from("claimed by hand".to_owned());
+        assert_eq!((other.execution(), other == arn, other.as_str()), (None, false, "claimed by hand"));
     }
 }

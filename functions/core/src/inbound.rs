@@ -1,11 +1,13 @@
 //! Messages as they are taken in: checked for what their types cannot say. Whatever reads a message checks it here, so that
 //! the tool which looks at dead letters sees them as the functions do.
 
-use goal_activity_events::{ActionId, BatchMessage, BatchProgressed, ExecutionArn, FailureCode, GoalId, read_json};
+use goal_activity_events::{
+    ActionId, BatchMessage, BatchProgressed, ExecutionArn, FailureCode, GoalId, Timestamp, read_json,
+};
 
 use crate::execution::BatchState;
 use crate::ledger::MAX_MESSAGE;
-use crate::limits::{ACTIONS_PER_BATCH, MAX_BATCHES};
+use crate::limits::{ACTIONS_PER_BATCH, HISTORY, MAX_BATCHES};
 
 /// The most bytes of an event's source.
 pub const MAX_SOURCE: usize = 256;
@@ -56,6 +58,14 @@ pub fn progress(event: &BatchProgressed) -> Result<BatchState, Refused> {
 pub fn source(source: &str) -> Result<(), Refused> {
     let valid = (1..=MAX_SOURCE).contains(&source.len()) && !source.chars().any(char::is_control);
     ensure(valid, || format!("the source is not 1 to {MAX_SOURCE} bytes without control characters"))
+}
+
+/// Whether a request is recent enough: a replay of old events must not begin anew what was long done. Requests are
+/// remembered for [`HISTORY`]; what is older would count as a new one.
+pub fn age(occurred_at: Timestamp, now: Timestamp) -> Result<(), Refused> {
+    ensure(now.since(occurred_at) < HISTORY, || {
+        format!("the request is {} days old or older", HISTORY.as_secs() / (24 * 60 * 60))
+    })
 }
 
 fn distinct<'a>(actions: impl Iterator<Item = &'a ActionId> + Clone) -> Result<(), Refused> {

@@ -1,11 +1,11 @@
 //! The keys and attribute names under which goals, tasks and executions are stored. Other services read the same tables,
 //! so these are a contract. The other attributes are the `serde` names of the types themselves.
 
-use goal_activity_events::{ExecutionArn, Timestamp, UserId};
+use goal_activity_events::{ExecutionArn, UserId};
 use uuid::Uuid;
 
 use crate::goal::{Position, Side};
-use crate::limits::{OPEN_SHARDS, RECONCILE_EVERY};
+use crate::limits::OPEN_SHARDS;
 use crate::ports::RequestKey;
 
 /// Partition key of Goals and Tasks.
@@ -115,31 +115,50 @@ pub fn user(id: &UserId) -> String {
     format!("{USER}#{id}")
 }
 
-/// In which partition of the open index an execution is listed. Spread, so that no partition gets hot.
+/// In which partition of the open index an execution is listed from its launch until its end was told. Spread, so that no
+/// partition gets hot.
 pub fn open_shard(execution: &ExecutionArn) -> String {
+    open_shard_key(shard_of(execution))
+}
+
+/// In which partition of the open index an execution is listed from when its end was told until it is archived. Apart from
+/// the others: an archive that is out of order must not stand in the way of their repair.
+pub fn unarchived_shard(execution: &ExecutionArn) -> String {
+    unarchived_shard_key(shard_of(execution))
+}
+
+/// All partitions of the open index whose executions have not ended, or whose end was not told.
+pub fn open_shards() -> impl Iterator<Item = String> {
+    (0..OPEN_SHARDS).map(open_shard_key)
+}
+
+/// All partitions of the open index whose executions are only to be archived.
+pub fn unarchived_shards() -> impl Iterator<Item = String> {
+    (0..OPEN_SHARDS).map(unarchived_shard_key)
+}
+
+fn shard_of(execution: &ExecutionArn) -> u64 {
     // FNV-1a: any stable spread does.
     let hash = execution
         .name()
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
-    open_shard_key(hash % OPEN_SHARDS)
-}
-
-/// All partitions of the open index. Which comes first changes with every run of the reconciler, so that none is always left
-/// for last.
-pub fn open_shards(now: Timestamp) -> impl Iterator<Item = String> {
-    let run = u64::try_from(now.as_seconds()).unwrap_or(0) / RECONCILE_EVERY.as_secs();
-    (0..OPEN_SHARDS).map(move |n| open_shard_key((run + n) % OPEN_SHARDS))
+    hash % OPEN_SHARDS
 }
 
 fn open_shard_key(shard: u64) -> String {
     format!("OPEN#{shard}")
 }
 
+fn unarchived_shard_key(shard: u64) -> String {
+    format!("UNARCHIVED#{shard}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use goal_activity_events::ClaimSequence;
+    use std::collections::HashSet;
 
     #[test]
     fn keys_sort_as_the_chart_does() {
@@ -168,9 +187,12 @@ mod tests {
     fn open_executions_spread_over_all_shards() {
         let machine = "arn:aws:states:us-east-1:123456789012:stateMachine:goal-activity".parse().unwrap();
         let goal = "goal-1".parse().unwrap();
-        let shards: std::collections::HashSet<_> =
-            (1..=200).map(|n| open_shard(&ExecutionArn::derive(&machine, &goal, ClaimSequence(n)))).collect();
+        let all: Vec<_> = (1..=200).map(|n| ExecutionArn::derive(&machine, &goal, ClaimSequence(n))).collect();
+        let shards: HashSet<_> = all.iter().map(open_shard).collect();
         assert_eq!(shards.len() as u64, OPEN_SHARDS);
-        assert_eq!(shards, open_shards(Timestamp::from_millis(0)).collect());
+        assert_eq!(shards, open_shards().collect());
+        let unarchived: HashSet<_> = all.iter().map(unarchived_shard).collect();
+        assert_eq!(unarchived, unarchived_shards().collect());
+        assert!(shards.is_disjoint(&unarchived));
     }
 }

@@ -1,7 +1,7 @@
 //! The ledger: for every action of a batch, what became of it. Written in the same transaction as the tasks, so it is the
 //! truth about them (promises P3 and P4).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use goal_activity_events::{ActionId, FailedAction, FailureCode, Usage};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -32,6 +32,9 @@ pub enum ActionOutcome {
     Succeeded {
         /// How many.
         tasks: usize,
+        /// How many tasks they have replaced.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        replaced: usize,
         /// What the AI took for it.
         #[serde(flatten, deserialize_with = "known_usage")]
         usage: Usage,
@@ -51,6 +54,11 @@ pub struct Failure {
     /// What the AI took for it.
     #[serde(flatten, deserialize_with = "known_usage")]
     pub usage: Usage,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// Reads what is known of the usage: outcomes that were recorded before it was counted have their attempts only.
@@ -88,6 +96,16 @@ impl Failure {
     }
 }
 
+/// What these ledgers say of an action.
+pub fn recorded<'a>(ledgers: &'a [BatchLedger], action: &ActionId) -> Option<&'a ActionOutcome> {
+    ledgers.iter().find_map(|ledger| ledger.outcomes.get(action))
+}
+
+/// The failure of an action that the goal does not have any more.
+pub fn action_gone(usage: Usage) -> Failure {
+    Failure::new(FailureCode::ActionGone, "the action is no longer part of the user's goal", usage)
+}
+
 /// What became of a set of actions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -106,8 +124,8 @@ impl Tally {
     }
 
     /// What became of these actions in the end. Those without an outcome were not processed, and never will be: the ledgers
-    /// must be sealed.
-    pub fn at_end(actions: &[ActionId], ledgers: &[BatchLedger]) -> Self {
+    /// must be sealed. Those that the goal does not have any more have no tasks either, whatever was saved for them.
+    pub fn at_end(actions: &[ActionId], ledgers: &[BatchLedger], gone: &BTreeSet<ActionId>) -> Self {
         let lost = || {
             Failure::new(
                 FailureCode::NotProcessed,
@@ -116,21 +134,27 @@ impl Tally {
             )
         };
         Self::count(actions, |id| {
-            let recorded = ledgers.iter().find_map(|l| l.outcomes.get(id)).cloned();
-            Some(recorded.unwrap_or_else(|| ActionOutcome::Failed(lost())))
+            let recorded = recorded(ledgers, id).cloned().unwrap_or_else(|| ActionOutcome::Failed(lost()));
+            Some(match recorded {
+                ActionOutcome::Succeeded { usage, .. } if gone.contains(id) => {
+                    ActionOutcome::Failed(action_gone(usage))
+                }
+                other => other,
+            })
         })
     }
 
-    /// What became of these actions in a workflow that was cancelled: whatever was saved is removed, so none has succeeded.
-    /// The ledgers must be sealed.
-    pub fn cancelled(actions: &[ActionId], ledgers: &[BatchLedger]) -> Self {
-        let cancelled = || Failure::new(FailureCode::Cancelled, "the workflow was cancelled", Usage::default());
-        Self::count(actions, |id| match ledgers.iter().find_map(|l| l.outcomes.get(id)) {
-            Some(ActionOutcome::Failed(failure)) => Some(ActionOutcome::Failed(failure.clone())),
-            Some(ActionOutcome::Succeeded { usage, .. }) => {
-                Some(ActionOutcome::Failed(Failure { usage: *usage, ..cancelled() }))
-            }
-            None => Some(ActionOutcome::Failed(cancelled())),
+    /// What became of these actions in a workflow that was cancelled: what was saved is removed, except for the tasks of the
+    /// `kept` actions. The ledgers must be sealed.
+    pub fn cancelled(actions: &[ActionId], ledgers: &[BatchLedger], kept: &BTreeSet<ActionId>) -> Self {
+        let cancelled = |usage| Failure::new(FailureCode::Cancelled, "the workflow was cancelled", usage);
+        Self::count(actions, |id| {
+            Some(match recorded(ledgers, id) {
+                Some(outcome @ ActionOutcome::Succeeded { .. }) if kept.contains(id) => outcome.clone(),
+                Some(outcome @ ActionOutcome::Failed(_)) => outcome.clone(),
+                Some(ActionOutcome::Succeeded { usage, .. }) => ActionOutcome::Failed(cancelled(*usage)),
+                None => ActionOutcome::Failed(cancelled(Usage::default())),
+            })
         })
     }
 
@@ -168,12 +192,12 @@ mod tests {
     fn an_action_without_an_outcome_is_lost_only_at_the_end() {
         let actions = [id("a"), id("b"), id("c")];
         let ledger = ledger(&[
-            ("a", ActionOutcome::Succeeded { tasks: 3, usage: Usage::of_attempts(1) }),
+            ("a", ActionOutcome::Succeeded { tasks: 3, replaced: 0, usage: Usage::of_attempts(1) }),
             ("c", ActionOutcome::Failed(Failure::new(FailureCode::AiTimeout, "slow", Usage::of_attempts(3)))),
         ]);
         let so_far = Tally::so_far(&actions, &ledger);
         assert_eq!((so_far.succeeded, so_far.failed_count()), (1, 1));
-        let end = Tally::at_end(&actions, &[ledger]);
+        let end = Tally::at_end(&actions, &[ledger], &BTreeSet::new());
         assert_eq!((end.succeeded, end.failed_count()), (1, 2));
         assert_eq!(end.failed[0].code, FailureCode::NotProcessed);
         assert_eq!(end.failed[1].code, FailureCode::AiTimeout);
@@ -183,10 +207,10 @@ mod tests {
     fn a_cancelled_workflow_has_no_successes_and_keeps_the_reasons_it_knows() {
         let actions = [id("a"), id("b"), id("c")];
         let ledger = ledger(&[
-            ("a", ActionOutcome::Succeeded { tasks: 3, usage: Usage::of_attempts(2) }),
+            ("a", ActionOutcome::Succeeded { tasks: 3, replaced: 0, usage: Usage::of_attempts(2) }),
             ("c", ActionOutcome::Failed(Failure::new(FailureCode::AiTimeout, "slow", Usage::of_attempts(3)))),
         ]);
-        let end = Tally::cancelled(&actions, &[ledger]);
+        let end = Tally::cancelled(&actions, &[ledger], &BTreeSet::new());
         let failed: Vec<_> = end.failed.iter().map(|f| (f.code, f.attempts)).collect();
         assert_eq!(end.succeeded, 0);
         assert_eq!(failed, [(FailureCode::Cancelled, 2), (FailureCode::Cancelled, 0), (FailureCode::AiTimeout, 3)]);
@@ -202,7 +226,7 @@ mod tests {
             assert_eq!(outcome.usage(), Usage::of_attempts(2), "{before}");
         }
         let usage = Usage { attempts: 1, input_tokens: 2, output_tokens: 3, latency_ms: 4, cost_micro_usd: Some(5) };
-        let outcome = ActionOutcome::Succeeded { tasks: 1, usage };
+        let outcome = ActionOutcome::Succeeded { tasks: 1, replaced: 0, usage };
         assert_eq!(serde_json::from_str::<ActionOutcome>(&serde_json::to_string(&outcome).unwrap()).unwrap(), outcome);
     }
 

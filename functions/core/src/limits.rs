@@ -15,9 +15,10 @@ pub const MAX_BATCHES: u32 = 8;
 pub const BATCH_SECONDS: u32 = 300;
 /// How long one workflow may take, in seconds.
 pub const WORKFLOW_SECONDS: u32 = 900;
-/// How long a batch may go without a sign of life before it counts as lost, in seconds. Longer than the time in which
-/// another worker takes over from one that died.
-pub const HEARTBEAT_SECONDS: u32 = 180;
+/// How long a batch may go without a sign of life before it is sent again, in seconds; its third message without one loses it.
+/// Longer than [`LEASE`], the time in which another worker takes over the message of one that died. Three times this fits
+/// into the batch's time, so that a worker which cannot start for a minute or two costs no action.
+pub const HEARTBEAT_SECONDS: u32 = 90;
 /// How long before the end of a batch's time a worker stops, so that it can still record and answer.
 pub const DEADLINE_MARGIN: Duration = Duration::from_secs(15);
 /// How often the AI is asked for one action.
@@ -41,6 +42,8 @@ pub const MAX_PROMPT_FIELD: usize = 1_000;
 pub const MAX_ANSWER: usize = 64 * 1024;
 /// How long a worker waits at least between two reports of the same batch.
 pub const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
+/// For how long a worker acts on what it has read of a goal before it reads it again: its user may have closed or changed it.
+pub const GOAL_IS_FRESH_FOR: Duration = Duration::from_secs(2);
 /// A workflow that is still `PENDING` after this was probably never announced: a new start announces it again.
 pub const PENDING_IS_STALE_AFTER: Duration = Duration::from_secs(5);
 /// The operators are told within this time of a workflow's end, also when the event that tells the end is lost.
@@ -69,8 +72,15 @@ pub const QUIET: Duration = Duration::from_secs(15);
 pub const OVERDUE_GRACE: Duration = Duration::from_secs(60);
 /// The most workflows that one run of the reconciler looks at: Step Functions answers about 15 descriptions a second for long.
 pub const RECONCILED_AT_MOST: usize = 450;
-/// How long one run of the reconciler goes on taking up more workflows. Its function's timeout leaves time to finish them.
+/// How long one run of the reconciler goes on beginning to look at workflows. What it has begun then takes [`CHECK`] more at
+/// most, which its function's timeout leaves.
 pub const RECONCILING: Duration = Duration::from_secs(40);
+/// How long looking at one workflow and repairing it may take: a few calls, of which one may be tried until it is given up. One
+/// that hangs must not hold the others.
+pub const CHECK: Duration = Duration::from_secs(10);
+/// After how many failures in a row a run of the reconciler stops archiving: the archive is out of order, and each attempt takes
+/// seconds.
+pub const ARCHIVE_FAILURES: usize = 3;
 /// How many workflows the reconciler looks at side by side.
 pub const RECONCILED_AT_ONCE: usize = 8;
 /// How long an ended workflow stays in the table.
@@ -88,6 +98,23 @@ pub const FAIR_STEP: Duration = Duration::from_secs(5 * 60);
 pub const ADMITTED_AT_ONCE: u16 = 16;
 /// For how long a workflow that has taken capacity is left to whoever launches it. As long as a run of `launch` can take.
 pub const HANDOVER: Duration = Duration::from_secs(30);
+
+/// How long before its timeout a function stops working: time to give back its messages ([`GIVE_BACK`]), to answer, and to
+/// send its spans.
+pub const BUDGET_MARGIN: Duration = Duration::from_secs(3);
+/// How long giving back one message may take. All messages of a batch are given back side by side.
+pub const GIVE_BACK: Duration = Duration::from_millis(1_500);
+/// How often a message is received before it ends in its dead-letter queue. With the waits between, an outage of 20 minutes
+/// costs no message.
+pub const MAX_RECEIVES: u32 = 10;
+/// How long a message rests after its first failure. Doubled after each further one.
+pub const FIRST_REST: Duration = Duration::from_secs(5);
+/// The longest time that a message rests after a failure.
+pub const LONGEST_REST: Duration = Duration::from_secs(300);
+/// How long telling the operators may take. Longer than the SDK tries, so that its own answer usually comes first.
+pub const NOTIFYING: Duration = Duration::from_secs(8);
+/// How long a workflow may take to be archived where others wait for that. What takes longer is left to the reconciler.
+pub const ARCHIVING: Duration = Duration::from_secs(5);
 
 /// How many batches that many actions make.
 pub fn batch_count(actions: usize) -> u32 {
@@ -110,6 +137,13 @@ mod tests {
         // does, for an index that is behind, and for a schedule that is not exact.
         let rest = NOTICE_WITHIN.checked_sub(RECONCILE_EVERY + QUIET);
         assert!(rest >= Some(Duration::from_secs(15)), "{rest:?}");
+    }
+
+    #[test]
+    fn a_message_comes_back_from_a_dead_worker_before_the_batch_is_sent_again() {
+        let heartbeat = Duration::from_secs(HEARTBEAT_SECONDS.into());
+        assert!(LEASE + LEASE_RENEWAL < heartbeat);
+        assert!(3 * heartbeat < Duration::from_secs(BATCH_SECONDS.into()) - DEADLINE_MARGIN);
     }
 
     #[test]

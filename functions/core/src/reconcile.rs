@@ -8,7 +8,7 @@ use goal_activity_events::Timestamp;
 
 use crate::admission::Held;
 use crate::execution::{Execution, Status};
-use crate::limits::{HANDOVER, OVERDUE_GRACE, QUIET, WORKFLOW_SECONDS};
+use crate::limits::{HANDOVER, OVERDUE_GRACE, QUIET, RECONCILE_EVERY, WORKFLOW_SECONDS};
 use crate::outcome::End;
 use crate::ports::Machine;
 
@@ -31,8 +31,19 @@ pub enum Repair {
         /// When.
         at: Timestamp,
     },
-    /// It has ended, and not everybody knows, or it is not archived.
+    /// It has ended, and that was not published, or the operators were not told.
     Settle,
+    /// It has ended, that was told, and it is not archived. Whoever waits for it has all that there is: this comes last.
+    Archive,
+}
+
+/// Where a run of the reconciler begins in a list of that length. Each run begins elsewhere, so that workflows which take all
+/// its time are not always the same ones, nor first.
+pub fn first_place(now: Timestamp, length: usize) -> usize {
+    let run = u64::try_from(now.as_seconds()).unwrap_or(0) / RECONCILE_EVERY.as_secs();
+    // Fibonacci hashing: runs that follow each other begin far apart, whatever the length.
+    let place = (u128::from(run.wrapping_mul(0x9e37_79b9_7f4a_7c15)) * length as u128) >> u64::BITS;
+    usize::try_from(place).unwrap_or(0)
 }
 
 /// Whether a workflow has been quiet for long enough to be worth a look.
@@ -44,7 +55,11 @@ pub fn is_quiet(execution: &Execution, now: Timestamp) -> bool {
 /// after that: see [`must_stop`].
 pub fn repair(execution: &Execution, machine: Machine, now: Timestamp) -> Repair {
     if execution.status.ended().is_some() {
-        return if execution.is_settled() { Repair::None } else { Repair::Settle };
+        return match (execution.is_told(), execution.archived_at) {
+            (false, _) => Repair::Settle,
+            (true, None) => Repair::Archive,
+            (true, Some(_)) => Repair::None,
+        };
     }
     if let Some(cancellation) = &execution.cancellation {
         return Repair::End { end: End::Aborted, at: cancellation.at };
@@ -210,9 +225,24 @@ mod tests {
         let published = Execution { published_at: Some(after(1)), ..ended };
         assert_eq!(repair(&published, Machine::Absent, after(30)), Repair::Settle);
         let told = Execution { notified_at: Some(after(1)), ..published };
-        assert_eq!(repair(&told, Machine::Absent, after(30)), Repair::Settle);
+        assert_eq!(repair(&told, Machine::Absent, after(30)), Repair::Archive);
         let archived = Execution { archived_at: Some(after(2)), ..told };
         assert_eq!(repair(&archived, Machine::Absent, after(30)), Repair::None);
+    }
+
+    #[test]
+    fn runs_begin_at_places_all_over_a_list() {
+        for length in [1, 2, 7, 31, 62, 124, 248, 1_000] {
+            let places: Vec<_> = (0..4_000).map(|run| first_place(after(30 * run), length)).collect();
+            assert!(places.iter().all(|place| *place < length));
+            let mut seen = places.clone();
+            seen.sort_unstable();
+            seen.dedup();
+            assert_eq!(seen.len(), length);
+            let near = places.windows(2).filter(|two| two[0].abs_diff(two[1]) < length / 10).count();
+            assert_eq!(near, 0, "of {length}");
+        }
+        assert_eq!(first_place(after(0), 0), 0);
     }
 
     #[test]

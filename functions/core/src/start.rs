@@ -1,15 +1,16 @@
 //! The decision to start a workflow for a goal.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 
-use goal_activity_events::{ActionId, ExecutionArn, GoalActivityRequested, GoalId, RejectionReason, UserId};
+use goal_activity_events::{ActionId, ExecutionArn, GoalActivityRequested, GoalId, RejectionReason, Timestamp, UserId};
 use uuid::Uuid;
 
 use crate::execution::{Execution, GoalBefore};
 use crate::goal::Goal;
 use crate::limits::{MAX_ACTIONS, MAX_RUNNING_PER_USER};
+use crate::placement::{ActionTasks, TasksByAction};
+use crate::ports::{Stored, Unreadable};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -30,7 +31,7 @@ impl StartRequest {
         let (scope, ids) = match &self.scope {
             Scope::Goal => ("goal", [].as_slice()),
             Scope::Actions(ids) => ("actions", ids.as_slice()),
-            Scope::Left(ids) => ("left", ids.as_slice()),
+            Scope::Left { actions, .. } => ("left", actions.as_slice()),
         };
         let mut wish = format!("{}/{scope}/{}", self.goal_id, self.regenerate);
         for id in ids {
@@ -75,8 +76,14 @@ pub enum Scope {
     Goal,
     /// These, and all of them must be there.
     Actions(Vec<ActionId>),
-    /// These, as far as they are still there: what an earlier workflow has left undone.
-    Left(Vec<ActionId>),
+    /// What an earlier workflow has left undone, as far as it is still there and nothing was made for it since.
+    Left {
+        /// The actions.
+        actions: Vec<ActionId>,
+        /// When that workflow was requested. An action with tasks that are newer was seen to already: a button that is
+        /// pressed twice must not replace them.
+        since: Timestamp,
+    },
 }
 
 impl Scope {
@@ -93,15 +100,24 @@ impl Scope {
     fn contains(&self, action: &ActionId) -> bool {
         match self {
             Self::Goal => true,
-            Self::Actions(ids) | Self::Left(ids) => ids.contains(action),
+            Self::Actions(ids) | Self::Left { actions: ids, .. } => ids.contains(action),
         }
+    }
+
+    /// Whether an action that has these tasks may get new ones in their place. Finished work is never replaced.
+    fn may_replace(&self, tasks: ActionTasks) -> bool {
+        let newer = match self {
+            Self::Goal | Self::Actions(_) => false,
+            Self::Left { since, .. } => tasks.newest.is_some_and(|newest| newest > *since),
+        };
+        !tasks.finished && !newer
     }
 
     /// The actions without which the request makes no sense.
     fn required(&self) -> &[ActionId] {
         match self {
             Self::Actions(ids) => ids,
-            Self::Goal | Self::Left(_) => &[],
+            Self::Goal | Self::Left { .. } => &[],
         }
     }
 }
@@ -132,6 +148,14 @@ pub enum StartRejection {
     /// No such goal.
     #[error("there is no goal {0}")]
     UnknownGoal(GoalId),
+    /// The goal's own row cannot be read.
+    #[error("goal {goal} cannot be read: {row}")]
+    UnreadableGoal {
+        /// The goal.
+        goal: GoalId,
+        /// Its row.
+        row: Unreadable,
+    },
     /// The goal belongs to another user.
     #[error("goal {0} belongs to another user")]
     NotOwner(GoalId),
@@ -151,7 +175,10 @@ pub enum StartRejection {
     #[error("goal has no action {0}")]
     UnknownAction(ActionId),
     /// Everything asked for is there already.
-    #[error("every requested action of goal {0} has tasks already, or is gone; set regenerate to replace them")]
+    #[error(
+        "every requested action of goal {0} has tasks already, or is gone; regenerate replaces tasks, but none of an action \
+         with a completed one"
+    )]
     NothingToDo(GoalId),
 }
 
@@ -160,6 +187,7 @@ impl StartRejection {
     pub fn reason(&self) -> RejectionReason {
         match self {
             Self::UnknownGoal(_) => RejectionReason::UnknownGoal,
+            Self::UnreadableGoal { .. } => RejectionReason::Invalid,
             Self::NotOwner(_) => RejectionReason::NotOwner,
             Self::GoalClosed(_) => RejectionReason::GoalClosed,
             Self::AlreadyRunning(_) => RejectionReason::AlreadyRunning,
@@ -179,10 +207,22 @@ impl StartRejection {
     }
 }
 
-/// Decides which actions a start is for. Everything but who wins a race: that is decided by the claim.
+/// The goal that a start is for, as it is stored.
+pub fn existing<T>(goal: &GoalId, stored: Stored<T>) -> Result<T, StartRejection> {
+    match stored {
+        Stored::Value(found) => Ok(found),
+        Stored::Nothing => Err(StartRejection::UnknownGoal(goal.clone())),
+        Stored::Unreadable(row) => Err(StartRejection::UnreadableGoal { goal: goal.clone(), row }),
+    }
+}
+
+/// Decides which actions a start is for: of a goal with more than fit into one workflow, the first in the chart that need
+/// tasks. Everything but who wins a race: that is decided by the claim. `running` is the workflow of this goal that is open, if
+/// one is; what the goal's row says of that need not be so.
 pub fn decide(
     goal: &Goal,
-    with_tasks: &HashSet<ActionId>,
+    running: Option<&ExecutionArn>,
+    with_tasks: &TasksByAction,
     request: &StartRequest,
 ) -> Result<StartPlan, StartRejection> {
     let head = &goal.head;
@@ -193,7 +233,7 @@ pub fn decide(
     if head.status.is_closed() {
         return Err(StartRejection::GoalClosed(id()));
     }
-    if let Some(running) = &head.claimed_by {
+    if let Some(running) = running {
         return Err(StartRejection::AlreadyRunning(running.clone()));
     }
     if goal.actions.is_empty() {
@@ -204,8 +244,10 @@ pub fn decide(
     }
 
     let all = || goal.actions.iter().map(|a| &a.action_id);
+    let may_replace = |tasks: &ActionTasks| request.regenerate && request.scope.may_replace(*tasks);
     let action_ids: Vec<_> = all()
-        .filter(|a| request.scope.contains(a) && (request.regenerate || !with_tasks.contains(a)))
+        .filter(|a| request.scope.contains(a) && with_tasks.get(*a).is_none_or(may_replace))
+        .take(MAX_ACTIONS)
         .cloned()
         .collect();
     if action_ids.is_empty() {
@@ -213,8 +255,8 @@ pub fn decide(
     }
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     let goal_before = GoalBefore {
-        with_tasks: count(all().filter(|a| with_tasks.contains(a)).count()),
-        left_out: count(all().filter(|a| !with_tasks.contains(a) && !action_ids.contains(a)).count()),
+        with_tasks: count(all().filter(|a| with_tasks.contains_key(*a)).count()),
+        left_out: count(all().filter(|a| !with_tasks.contains_key(*a) && !action_ids.contains(a)).count()),
     };
     Ok(StartPlan { action_ids, goal_before })
 }
@@ -282,7 +324,7 @@ mod tests {
     #[test]
     fn actions_come_in_mandala_order_and_those_with_tasks_are_left_out() {
         let goal = goal(&["2#1", "1#2", "1#1"]);
-        let plan = decide(&goal, &HashSet::from_iter(ids(&["a-1-2"])), &request()).unwrap();
+        let plan = decide(&goal, None, &with_tasks(&["a-1-2"]), &request()).unwrap();
         assert_eq!(plan.action_ids, ids(&["a-1-1", "a-2-1"]));
         assert_eq!(plan.goal_before, GoalBefore { with_tasks: 1, left_out: 0 });
     }
@@ -299,17 +341,48 @@ mod tests {
     fn regenerate_takes_all_wanted_actions_once_each() {
         let request =
             StartRequest { scope: Scope::Actions(ids(&["a-2-1", "a-1-1", "a-2-1"])), regenerate: true, ..request() };
-        let plan = decide(&goal(&["1#1", "1#2", "2#1"]), &HashSet::from_iter(ids(&["a-1-1"])), &request).unwrap();
+        let plan = decide(&goal(&["1#1", "1#2", "2#1"]), &with_tasks(&["a-1-1"]), &request).unwrap();
         assert_eq!(plan.action_ids, ids(&["a-1-1", "a-2-1"]));
         assert_eq!(plan.goal_before, GoalBefore { with_tasks: 1, left_out: 1 });
     }
 
+    fn with_tasks(names: &[&str]) -> TasksByAction {
+        ids(names).into_iter().map(|id| (id, ActionTasks::default())).collect()
+    }
+
+    #[test]
+    fn finished_work_is_not_replaced() {
+        let tasks =
+            |finished| TasksByAction::from([("a-1-1".parse().unwrap(), ActionTasks { finished, newest: None })]);
+        let request = StartRequest { regenerate: true, ..request() };
+        let goal = goal(&["1#1", "1#2"]);
+        assert_eq!(decide(&goal, None, &tasks(false), &request).unwrap().action_ids, ids(&["a-1-1", "a-1-2"]));
+        let plan = decide(&goal, None, &tasks(true), &request).unwrap();
+        assert_eq!((plan.action_ids, plan.goal_before), (ids(&["a-1-2"]), GoalBefore { with_tasks: 1, left_out: 0 }));
+    }
+
+    #[test]
+    fn a_retry_leaves_out_what_was_made_since() {
+        let at = Timestamp::from_millis;
+        let left = |since| StartRequest {
+            scope: Scope::Left { actions: ids(&["a-1-1"]), since: at(since) },
+            regenerate: true,
+            ..request()
+        };
+        let made = ActionTasks { finished: false, newest: Some(at(5)) };
+        let tasks = TasksByAction::from([("a-1-1".parse().unwrap(), made)]);
+        let goal = goal(&["1#1"]);
+        assert!(decide(&goal, None, &tasks, &left(5)).is_ok());
+        assert_eq!(decide(&goal, None, &tasks, &left(4)).unwrap_err().reason(), RejectionReason::NothingToDo);
+        assert!(decide(&goal, None, &TasksByAction::new(), &left(4)).is_ok());
+    }
+
     #[test]
     fn every_reason_to_refuse_is_found() {
-        let none = HashSet::new();
+        let none = TasksByAction::new();
         let open = goal(&["1#1"]);
-        let reason = |goal: &Goal, tasks: &HashSet<ActionId>, request: &StartRequest| {
-            decide(goal, tasks, request).unwrap_err().reason()
+        let reason = |goal: &Goal, tasks: &TasksByAction, request: &StartRequest| {
+            decide(goal, None, tasks, request).unwrap_err().reason()
         };
         let stranger = StartRequest { user_id: "other".parse().unwrap(), ..request() };
         assert_eq!(reason(&open, &none, &stranger), RejectionReason::NotOwner);
@@ -318,13 +391,13 @@ mod tests {
             closed.head.status = status;
             assert_eq!(reason(&closed, &none, &request()), RejectionReason::GoalClosed);
         }
-        let mut busy = goal(&["1#1"]);
-        busy.head.claimed_by = Some("arn:aws:states:us-east-1:123456789012:execution:m:g-1".parse().unwrap());
-        assert_eq!(reason(&busy, &none, &request()), RejectionReason::AlreadyRunning);
+        let running = "arn:aws:states:us-east-1:123456789012:execution:m:g-1".parse().unwrap();
+        let busy = decide(&open, Some(&running), &none, &request()).unwrap_err();
+        assert_eq!((busy.reason(), busy.running()), (RejectionReason::AlreadyRunning, Some(&running)));
         assert_eq!(reason(&goal(&[]), &none, &request()), RejectionReason::NoActions);
         let unknown = StartRequest { scope: Scope::Actions(ids(&["nope"])), ..request() };
         assert_eq!(reason(&open, &none, &unknown), RejectionReason::UnknownAction);
-        assert_eq!(reason(&open, &HashSet::from_iter(ids(&["a-1-1"])), &request()), RejectionReason::NothingToDo);
+        assert_eq!(reason(&open, &with_tasks(&["a-1-1"]), &request()), RejectionReason::NothingToDo);
     }
 
     proptest! {
@@ -333,9 +406,40 @@ mod tests {
             places.dedup();
             let texts: Vec<_> = places.iter().map(|(s, a)| format!("{s}#{a}")).collect();
             let goal = goal(&texts.iter().map(String::as_str).collect::<Vec<_>>());
-            let plan = decide(&goal, &HashSet::new(), &request()).unwrap();
+            let plan = decide(&goal, None, &TasksByAction::new(), &request()).unwrap();
             let positions: Vec<_> = plan.action_ids.iter().map(|a| goal.action(a).unwrap().position).collect();
             prop_assert!(positions.is_sorted());
+        }
+
+        #[test]
+        fn a_plan_takes_the_first_64_that_need_tasks_and_counts_all_others(
+            mut places in prop::collection::vec((1..=8_u8, 1..=8_u8), 1..150),
+            with_tasks in prop::collection::hash_set(0..150_usize, 0..150),
+            regenerate: bool,
+        ) {
+            // By their ids only: other programs may have put several actions into one place.
+            places.sort_unstable();
+            let mut goal = goal(&["1#1"]);
+            let action = |(i, (sub_goal, action)): (usize, &(u8, u8))| Action {
+                action_id: format!("a-{i}").parse().unwrap(),
+                position: format!("{sub_goal}#{action}").parse().unwrap(),
+                ..goal.actions[0].clone()
+            };
+            goal.actions = places.iter().enumerate().map(action).collect();
+            let id = |i: usize| goal.actions[i].action_id.clone();
+            let needs = |i: &usize| regenerate || !with_tasks.contains(i);
+            let expected: Vec<_> = (0..places.len()).filter(needs).take(MAX_ACTIONS).map(id).collect();
+            let ids = (0..places.len()).filter(|i| with_tasks.contains(i)).map(id).collect();
+            let plan = decide(&goal, &ids, &StartRequest { regenerate, ..request() });
+            if expected.is_empty() {
+                prop_assert_eq!(plan, Err(StartRejection::NothingToDo("g".parse().unwrap())));
+                return Ok(());
+            }
+            let StartPlan { action_ids, goal_before } = plan.unwrap();
+            prop_assert_eq!(&action_ids, &expected);
+            let begun = action_ids.iter().filter(|a| !ids.contains(a)).count();
+            prop_assert_eq!(goal_before.with_tasks as usize, ids.len());
+            prop_assert_eq!(goal_before.left_out as usize + ids.len() + begun, places.len());
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use goal_activity_events::{ActionId, ExecutionArn, GoalId, TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::foreign;
 use crate::goal::{Action, ActionKind};
 use crate::keys;
 use crate::limits::MAX_TASKS_PER_ACTION;
@@ -141,13 +142,15 @@ pub struct Task {
     /// How.
     pub description: String,
     /// Always the action's.
-    #[serde(rename = "type")]
+    #[serde(rename = "type", deserialize_with = "foreign::any_case")]
     pub kind: ActionKind,
     /// How long it should take.
     pub estimated_minutes: u16,
     /// How urgent it is.
+    #[serde(deserialize_with = "foreign::any_case")]
     pub priority: Priority,
     /// How far the user is with it.
+    #[serde(deserialize_with = "foreign::any_case")]
     pub status: TaskStatus,
     /// When it was made.
     pub created_at: Timestamp,
@@ -173,14 +176,46 @@ pub enum TaskStatus {
     Skipped,
 }
 
+impl TaskStatus {
+    /// Its name, as it is stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotStarted => "not_started",
+            Self::InProgress => "in_progress",
+            Self::Completed => "completed",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
 impl TaskDrafts {
-    /// The tasks that these drafts become for an action. The same drafts always become the same ids and places.
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The tasks that these drafts become for an action that has none, at a place where there are none. The same drafts always
+    /// become the same ids and places.
     pub fn into_tasks(self, goal: &GoalId, action: &Action, execution: &ExecutionArn, now: Timestamp) -> Vec<Task> {
-        let numbered = self.0.into_iter().zip(1..);
+        let numbers: Vec<_> = (1..=self.0.len()).collect();
+        self.placed(goal, action, execution, &numbers, now)
+    }
+
+    /// The tasks that these drafts become under these numbers at the action's place, one for each draft. The same drafts
+    /// always become the same ids.
+    pub fn placed(
+        self,
+        goal: &GoalId,
+        action: &Action,
+        execution: &ExecutionArn,
+        numbers: &[usize],
+        now: Timestamp,
+    ) -> Vec<Task> {
+        let numbered = self.0.into_iter().zip(1..).zip(numbers);
         numbered
-            .map(|(draft, n)| Task {
+            .map(|((draft, n), number)| Task {
                 goal_id: goal.clone(),
-                position: keys::task(action.position, n),
+                position: keys::task(action.position, *number),
                 task_id: TaskId::derived(execution, &action.action_id, n),
                 action_id: action.action_id.clone(),
                 execution_arn: execution.clone(),

@@ -65,6 +65,7 @@ fn about(route: Route) -> About {
     use Code::{
         AlreadyEnded, AlreadyRunning, BodyTooLarge, GoalClosed, IdempotencyKeyReused, InvalidRequest, NoActions,
         NotEnded, NothingFailed, NothingToDo, TooManyRunning, UnknownAction, UnknownExecution, UnknownGoal,
+        UnreadableGoal,
     };
     let (id, tag, summary, problems): (_, _, _, &[Code]) = match route {
         Route::Start => (
@@ -81,15 +82,22 @@ fn about(route: Route) -> About {
                 NothingToDo,
                 GoalClosed,
                 IdempotencyKeyReused,
+                UnreadableGoal,
                 TooManyRunning,
             ],
         ),
-        Route::Tasks => {
-            ("listTasks", "goals", "The tasks, in the order of the actions", &[InvalidRequest, UnknownGoal])
-        }
-        Route::History => {
-            ("listWorkflows", "goals", "The goal's workflows, the newest first", &[InvalidRequest, UnknownGoal])
-        }
+        Route::Tasks => (
+            "listTasks",
+            "goals",
+            "The tasks, in the order of the actions",
+            &[InvalidRequest, UnknownGoal, UnreadableGoal],
+        ),
+        Route::History => (
+            "listWorkflows",
+            "goals",
+            "The goal's workflows, the newest first",
+            &[InvalidRequest, UnknownGoal, UnreadableGoal],
+        ),
         Route::Status => ("getStatus", "workflows", "How far a workflow is", &[InvalidRequest, UnknownExecution]),
         Route::Timeline => (
             "getTimeline",
@@ -118,6 +126,7 @@ fn about(route: Route) -> About {
                 NothingToDo,
                 GoalClosed,
                 IdempotencyKeyReused,
+                UnreadableGoal,
                 TooManyRunning,
             ],
         ),

@@ -23,12 +23,14 @@ use aws_lambda_events::http::{HeaderMap, HeaderValue};
 use goal_activity_core::execution::Execution;
 use goal_activity_core::ports::{
     ActionsWithTasks, ClaimGoal, Clock, FindArchived, FindExecution, ListTasks, ListWorkflows, LoadGoal, LoadGoalHead,
-    Outside, PublishEvent, ReadArchive,
+    Outside, PublishEvent, ReadArchive, Stored, Unreadable,
 };
+use goal_activity_core::start::existing;
 use goal_activity_events::{ExecutionArn, GoalId, Traceparent};
 use serde::Serialize;
 use tracing::Instrument;
 
+use crate::budget::Budget;
 use crate::cancel::CancelWorkflow;
 use crate::intake::Intake;
 use crate::telemetry::trace;
@@ -80,12 +82,12 @@ where
     X: CancelWorkflow,
     A: ReadArchive,
 {
-    /// Answers one request, as the gateway tells it. Whatever goes wrong is an answer, too.
-    pub async fn handle(&self, event: serde_json::Value) -> ApiGatewayV2httpResponse {
+    /// Answers one request, as the gateway tells it. Whatever goes wrong is an answer, too; that the budget is over as well.
+    pub async fn handle(&self, event: serde_json::Value, budget: Budget) -> ApiGatewayV2httpResponse {
         let input = Input::read(event);
         let route = input.as_ref().map_or("", Input::route).to_owned();
         let answer = match input {
-            Ok(input) => self.traced(&input).await,
+            Ok(input) => self.traced(&input, budget).await,
             Err(problem) => Err(problem),
         };
         match &answer {
@@ -106,13 +108,17 @@ where
     }
 
     /// Only what changes a workflow is a part of its trace; reading is not.
-    async fn traced(&self, input: &Input) -> Result<Reply, Problem> {
+    async fn traced(&self, input: &Input, budget: Budget) -> Result<Reply, Problem> {
+        let answer = trace::boxed(async move {
+            let unfinished = || Problem::new(Code::Unavailable, "the function's time is over");
+            budget.run(self.dispatch(input)).await.unwrap_or_else(|| Err(unfinished()))
+        });
         let Some(route @ (Route::Start | Route::Cancel | Route::Retry)) = Route::of(input.route()) else {
-            return trace::boxed(self.dispatch(input)).await;
+            return answer.await;
         };
         let client = input.header::<Traceparent>("traceparent").ok().flatten();
         let span = trace::request(route.key(), client.as_ref());
-        let answer = trace::boxed(self.dispatch(input)).instrument(span.clone()).await;
+        let answer = answer.instrument(span.clone()).await;
         trace::answered(&span, answer.as_ref().map_or_else(Problem::status, |reply| reply.status));
         answer
     }
@@ -137,9 +143,12 @@ where
     async fn own_goal(&self, input: &Input) -> Result<GoalId, Problem> {
         let user = input.user()?;
         let goal: GoalId = input.path("goalId")?;
-        let unknown = || Problem::new(Code::UnknownGoal, format!("there is no goal {goal}"));
-        let head = self.intake.goals.load_goal_head(&goal).await?.ok_or_else(unknown)?;
-        if head.user_id != user {
+        let owner = match self.intake.goals.load_goal_head(&goal).await? {
+            // Whatever else is wrong with the row, its owner may read on. Only a start needs more of it.
+            Stored::Unreadable(Unreadable { owner: Some(owner), .. }) => owner,
+            stored => existing(&goal, stored)?.user_id,
+        };
+        if owner != user {
             return Err(Problem::new(Code::NotOwner, "this goal belongs to another user"));
         }
         Ok(goal)

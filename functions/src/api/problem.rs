@@ -24,6 +24,7 @@ pub(super) enum Code {
     GoalClosed,
     TooManyRunning,
     IdempotencyKeyReused,
+    UnreadableGoal,
     AlreadyEnded,
     NotEnded,
     NothingFailed,
@@ -46,7 +47,7 @@ impl Code {
             | Self::NotEnded
             | Self::NothingFailed => 409,
             Self::BodyTooLarge => 413,
-            Self::IdempotencyKeyReused => 422,
+            Self::IdempotencyKeyReused | Self::UnreadableGoal => 422,
             Self::TooManyRunning => 429,
             Self::Internal => 500,
             Self::Unavailable => 503,
@@ -69,6 +70,7 @@ impl Code {
             Self::GoalClosed => "The goal is closed",
             Self::TooManyRunning => "Too many workflows are running",
             Self::IdempotencyKeyReused => "The idempotency key belongs to another request",
+            Self::UnreadableGoal => "The goal cannot be read",
             Self::AlreadyEnded => "The workflow has ended",
             Self::NotEnded => "The workflow has not ended",
             Self::NothingFailed => "Nothing is left to retry",
@@ -148,6 +150,7 @@ impl From<StartRejection> for Problem {
     fn from(why: StartRejection) -> Self {
         let code = match &why {
             StartRejection::UnknownGoal(_) => Code::UnknownGoal,
+            StartRejection::UnreadableGoal { .. } => Code::UnreadableGoal,
             StartRejection::NotOwner(_) => Code::NotOwner,
             StartRejection::GoalClosed(_) => Code::GoalClosed,
             StartRejection::AlreadyRunning(_) => Code::AlreadyRunning,

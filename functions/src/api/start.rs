@@ -4,7 +4,7 @@ use goal_activity_core::facts::Fact;
 use goal_activity_core::limits::MAX_ACTIONS;
 use goal_activity_core::limits::PENDING_IS_STALE_AFTER;
 use goal_activity_core::ports::{
-    ActionsWithTasks, ClaimGoal, Clock, Event, FindExecution, LoadGoal, Outside, PublishEvent,
+    ActionsWithTasks, ClaimGoal, Clock, Event, FindArchived, FindExecution, LoadGoal, Outside, PublishEvent,
 };
 use goal_activity_core::start::{Scope, StartRejection, StartRequest, requested_event};
 use goal_activity_events::{ActionId, ExecutionArn, GoalId, Timestamp, UserId};
@@ -46,7 +46,7 @@ impl<G, T, E, C, K, B, X, A> Api<G, T, E, C, K, B, X, A>
 where
     G: LoadGoal,
     T: ActionsWithTasks,
-    E: FindExecution,
+    E: FindExecution + FindArchived,
     C: ClaimGoal,
     K: Clock,
     B: PublishEvent,
@@ -68,11 +68,11 @@ where
             return Err(refused(Code::NothingFailed, "no action of this workflow has failed"));
         }
         trace::see_also(ended.traceparent.as_ref());
-        let failed = ended.failed_actions.iter().map(|f| f.action_id.clone()).collect();
+        let actions = ended.failed_actions.iter().map(|f| f.action_id.clone()).collect();
         let request = StartRequest {
             goal_id: ended.goal_id.clone(),
             user_id: ended.user_id.clone(),
-            scope: Scope::Left(failed),
+            scope: Scope::Left { actions, since: ended.start_date },
             // A failed action keeps the tasks that it was to replace.
             regenerate: ended.regenerate,
         };

@@ -1,5 +1,5 @@
-use goal_activity_core::execution::{BatchState, Cancellation, Execution, Status};
-use goal_activity_events::{ExecutionArn, FailedAction, GoalId, Timestamp, Usage};
+use goal_activity_core::execution::{Cancellation, Execution, Status};
+use goal_activity_events::{ActionId, ExecutionArn, FailedAction, FinalStatus, GoalId, Timestamp, Usage};
 use serde::Serialize;
 
 use super::Reply;
@@ -55,12 +55,25 @@ struct ErrorView {
 }
 
 impl BatchView {
-    fn new(index: &str, batch: &BatchState) -> Option<Self> {
+    fn new(execution: &Execution, index: u32, actions: &[ActionId]) -> Option<Self> {
+        let batch = execution.batches.get(&index.to_string())?;
+        // The last report may have been lost, and the tasks of a cancelled workflow are removed: the end knows better.
+        let succeeded = match execution.status.ended() {
+            None => batch.succeeded,
+            Some(_) => {
+                let failed = |id: &&ActionId| execution.failed_actions.iter().any(|f| f.action_id == **id);
+                u32::try_from(actions.iter().filter(|id| !failed(id)).count()).unwrap_or(u32::MAX)
+            }
+        };
+        let processed = match execution.status.ended() {
+            None | Some(FinalStatus::Aborted) => batch.processed(),
+            Some(_) => batch.total,
+        };
         Some(Self {
-            batch_index: index.parse().ok()?,
+            batch_index: index,
             total_actions: batch.total,
-            processed_actions: batch.processed(),
-            succeeded_actions: batch.succeeded,
+            processed_actions: processed,
+            succeeded_actions: succeeded,
             updated_at: batch.updated_at,
         })
     }
@@ -79,8 +92,8 @@ fn error(status: Status) -> Option<ErrorView> {
 
 fn view(execution: &Execution, now: Timestamp) -> StatusView<'_> {
     let progress = execution.progress();
-    let mut batches: Vec<_> = execution.batches.iter().filter_map(|(i, b)| BatchView::new(i, b)).collect();
-    batches.sort_by_key(|b| b.batch_index);
+    let batches = execution.batches_of_actions().filter_map(|(index, ids)| BatchView::new(execution, index, ids));
+    let batches = batches.collect();
     StatusView {
         execution_arn: &execution.execution_arn,
         goal_id: &execution.goal_id,

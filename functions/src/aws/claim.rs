@@ -1,14 +1,17 @@
+use std::collections::BTreeSet;
+
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::builders::PutBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use goal_activity_core::execution::Execution;
 use goal_activity_core::goal::GoalStatus;
 use goal_activity_core::keys;
 use goal_activity_core::limits::HISTORY;
 use goal_activity_core::ports::{Accepted, Claim, ClaimGoal, Claimed, Outside, Remembered, RequestKey, Unavailable};
-use goal_activity_events::{ExecutionArn, UserId};
+use goal_activity_events::{ExecutionArn, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-use super::dynamo::{self, Transacted, attribute, get_row, item, number, read, text, transact};
+use super::dynamo::{Item, Transacted, attribute, get_row, item, number, read, text, transact};
 use super::{Connection, unavailable};
 
 /// Claims goals: a row of Goals and new rows of `WorkflowExecutions` in one transaction.
@@ -44,39 +47,50 @@ impl Claims {
         Self { client: aws.dynamodb.clone(), goals: goals.into(), executions: executions.into() }
     }
 
-    /// Takes the goal, if it is as it was read: same owner, same number of claims, open, and free.
+    /// Claims the goal, if it is as it was read: same owner, same number of claims, not closed, and free. What is no text is no
+    /// claim: an attribute that the goal app has written back as NULL must not lock the goal.
     fn take_goal(&self, claim: &Claim) -> Outside<Update> {
-        let [completed, paused, cancelled] = GoalStatus::CLOSED.map(attribute);
+        let closed = closed_statuses()?;
+        let mut statuses: Vec<_> = closed.keys().map(String::as_str).collect();
+        statuses.sort_unstable();
         let as_read = match claim.expected.0 {
-            // The goal app does not write the attribute.
-            0 => "(#claims = :expected OR attribute_not_exists(#claims))",
+            // The goal app does not write the attribute, or has written something else.
+            0 => "(#claims = :expected OR NOT attribute_type(#claims, :number))",
             _ => "#claims = :expected",
         };
-        Update::builder()
+        let free = match claim.stale {
+            Some(_) => "(#claim = :stale OR NOT attribute_type(#claim, :text))",
+            None => "NOT attribute_type(#claim, :text)",
+        };
+        let mut update = Update::builder()
             .table_name(&self.goals)
             .key(keys::GOAL_ID, text(&claim.execution.goal_id))
             .key(keys::ITEM, text(keys::GOAL))
             .update_expression("SET #claim = :execution, #claims = :claims, #status = :processing, #updated = :now")
             .condition_expression(format!(
-                "#user = :user AND attribute_not_exists(#claim) AND NOT #status IN (:completed, :paused, :cancelled) \
-                 AND {as_read}"
+                "#user = :user AND {free} AND NOT #status IN ({}) AND {as_read}",
+                statuses.join(", ")
             ))
+            .set_expression_attribute_values(Some(closed.clone()))
             .expression_attribute_names("#claim", keys::CLAIM)
             .expression_attribute_names("#claims", keys::CLAIMS)
             .expression_attribute_names("#status", "status")
             .expression_attribute_names("#updated", "updatedAt")
             .expression_attribute_names("#user", "userId")
+            .expression_attribute_values(":text", text("S"))
             .expression_attribute_values(":execution", text(&claim.execution.execution_arn))
             .expression_attribute_values(":claims", number(claim.sequence.0))
             .expression_attribute_values(":expected", number(claim.expected.0))
             .expression_attribute_values(":processing", attribute(GoalStatus::Processing)?)
-            .expression_attribute_values(":completed", completed?)
-            .expression_attribute_values(":paused", paused?)
-            .expression_attribute_values(":cancelled", cancelled?)
             .expression_attribute_values(":now", text(claim.execution.start_date))
-            .expression_attribute_values(":user", text(&claim.execution.user_id))
-            .build()
-            .map_err(|e| Unavailable::new("building the claim of a goal", e))
+            .expression_attribute_values(":user", text(&claim.execution.user_id));
+        if claim.expected.0 == 0 {
+            update = update.expression_attribute_values(":number", text("N"));
+        }
+        if let Some(stale) = &claim.stale {
+            update = update.expression_attribute_values(":stale", text(stale.as_str()));
+        }
+        update.build().map_err(|e| Unavailable::new("building the claim of a goal", e))
     }
 
     /// Counts the execution among the user's open ones, if these are no more than were counted.
@@ -97,25 +111,22 @@ impl Claims {
             .map_err(|e| Unavailable::new("building the count of a user's workflows", e))
     }
 
-    fn new_row(&self, row: dynamo::Item) -> Outside<TransactWriteItem> {
-        let put = Put::builder()
+    fn new_row(&self, row: Item) -> PutBuilder {
+        Put::builder()
             .table_name(&self.executions)
             .set_item(Some(row))
-            .condition_expression("attribute_not_exists(#arn)")
             .expression_attribute_names("#arn", keys::EXECUTION_ARN)
-            .build()
-            .map_err(|e| Unavailable::new("building a row of an execution", e))?;
-        Ok(TransactWriteItem::builder().put(put).build())
     }
 
-    fn execution_row(claim: &Claim) -> Outside<dynamo::Item> {
+    fn execution_row(&self, claim: &Claim) -> Outside<TransactWriteItem> {
         let mut row = item(&claim.execution)?;
         row.insert(keys::ITEM.to_owned(), text(keys::EXECUTION));
         row.insert(keys::WAITING.to_owned(), text(keys::LINE));
-        Ok(row)
+        put(self.new_row(row).condition_expression("attribute_not_exists(#arn)"))
     }
 
-    fn request_row(claim: &Claim, request: &Remembered) -> Outside<dynamo::Item> {
+    /// The memory of a request. One that has expired and was not deleted yet is forgotten: DynamoDB takes days for that.
+    fn request_row(&self, claim: &Claim, request: &Remembered) -> Outside<TransactWriteItem> {
         let mut row = item(Request {
             accepted_as: claim.execution.execution_arn.clone(),
             digest: request.digest.clone(),
@@ -123,19 +134,40 @@ impl Claims {
         })?;
         row.insert(keys::EXECUTION_ARN.to_owned(), text(keys::request(&request.key)));
         row.insert(keys::ITEM.to_owned(), text(keys::REQUEST));
-        Ok(row)
+        let now = number(claim.execution.start_date.as_seconds());
+        put(self
+            .new_row(row)
+            .condition_expression("attribute_not_exists(#arn) OR #expires <= :now")
+            .expression_attribute_names("#expires", keys::EXPIRES_AT)
+            .expression_attribute_values(":now", now))
     }
+}
+
+/// The values of a goal's status in which it is closed, as goal apps spell them, by the names of placeholders.
+fn closed_statuses() -> Outside<Item> {
+    let mut statuses = Item::new();
+    for (n, status) in GoalStatus::CLOSED.into_iter().enumerate() {
+        let status = attribute(status)?;
+        let upper = status.as_s().map(|name| name.to_uppercase()).unwrap_or_default();
+        statuses.extend([(format!(":closed{n}"), status), (format!(":closed{n}upper"), text(upper))]);
+    }
+    Ok(statuses)
+}
+
+fn put(row: PutBuilder) -> Outside<TransactWriteItem> {
+    let put = row.build().map_err(|e| Unavailable::new("building a row of an execution", e))?;
+    Ok(TransactWriteItem::builder().put(put).build())
 }
 
 impl ClaimGoal for Claims {
     async fn claim_goal(&self, claim: &Claim) -> Outside<Claimed> {
         let mut items = vec![
             TransactWriteItem::builder().update(self.take_goal(claim)?).build(),
-            self.new_row(Self::execution_row(claim)?)?,
+            self.execution_row(claim)?,
             TransactWriteItem::builder().update(self.take_room(claim)?).build(),
         ];
         if let Some(request) = &claim.request {
-            items.push(self.new_row(Self::request_row(claim, request)?)?);
+            items.push(self.request_row(claim, request)?);
         }
         let what = format!("claiming goal {}", claim.execution.goal_id);
         let Transacted::Refused(refused) = transact(&self.client, &what, items).await? else { return Ok(Claimed::Yes) };
@@ -143,7 +175,7 @@ impl ClaimGoal for Claims {
 
         // The same request takes precedence: it may well be the one that has changed the goal.
         if let (true, Some(request)) = (refused(REQUEST), &claim.request) {
-            let accepted = self.accepted_before(&request.key).await?;
+            let accepted = self.accepted_before(&request.key, claim.execution.start_date).await?;
             return accepted.map(Claimed::SameRequest).ok_or_else(|| Unavailable::new(what, "a request row vanished"));
         }
         Ok(match (refused(GOAL), refused(EXECUTION), refused(USER)) {
@@ -153,22 +185,25 @@ impl ClaimGoal for Claims {
         })
     }
 
-    async fn open_workflows(&self, user: &UserId) -> Outside<usize> {
+    async fn open_workflows(&self, user: &UserId) -> Outside<BTreeSet<ExecutionArn>> {
         let answer = get_row(&self.client, &self.executions, keys::user(user), keys::USER)
             .projection_expression("#running")
             .expression_attribute_names("#running", keys::RUNNING)
             .send()
             .await
-            .map_err(unavailable(format!("counting the open workflows of user {user}")))?;
+            .map_err(unavailable(format!("reading the open workflows of user {user}")))?;
         let running = answer.item.and_then(|mut row| row.remove(keys::RUNNING));
-        Ok(running.and_then(|set| set.as_ss().map(Vec::len).ok()).unwrap_or(0))
+        let running = running.and_then(|set| set.as_ss().cloned().ok()).unwrap_or_default();
+        let malformed = |e| Unavailable::new(format!("reading the open workflows of user {user}"), e);
+        running.into_iter().map(|arn| arn.parse().map_err(malformed)).collect()
     }
 
-    async fn accepted_before(&self, request: &RequestKey) -> Outside<Option<Accepted>> {
+    async fn accepted_before(&self, request: &RequestKey, now: Timestamp) -> Outside<Option<Accepted>> {
         let key = keys::request(request);
         let get = get_row(&self.client, &self.executions, &key, keys::REQUEST);
         let answer = get.send().await.map_err(unavailable(format!("reading {key}")))?;
         let request: Option<Request> = answer.item.map(|row| read(&self.executions, row)).transpose()?;
-        Ok(request.map(|r| Accepted { execution: r.accepted_as, digest: r.digest }))
+        let remembered = request.filter(|r| r.expires_at > now.as_seconds());
+        Ok(remembered.map(|r| Accepted { execution: r.accepted_as, digest: r.digest }))
     }
 }

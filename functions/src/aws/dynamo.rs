@@ -13,6 +13,7 @@ use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction, RetryClassifierPriority};
 use goal_activity_core::keys;
 use goal_activity_core::ports::{Outside, Unavailable};
+use goal_activity_core::rows::Row;
 use goal_activity_events::{GoalId, without_values};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -146,6 +147,13 @@ pub(super) fn read<T: DeserializeOwned>(table: &str, item: Item) -> Outside<T> {
     serde_dynamo::from_item(item).map_err(unreadable)
 }
 
+/// A row that another program may have written. What JSON has no word for, such as binary, is an empty object: no attribute
+/// that is read from such a row accepts one.
+pub(super) fn foreign_row(row: Item) -> Row {
+    let value = |attribute| serde_dynamo::from_attribute_value(attribute).unwrap_or_else(|_| Row::new().into());
+    row.into_iter().map(|(name, attribute)| (name, value(attribute))).collect()
+}
+
 /// A text as an attribute.
 pub(super) fn text(value: impl ToString) -> AttributeValue {
     AttributeValue::S(value.to_string())
@@ -154,4 +162,47 @@ pub(super) fn text(value: impl ToString) -> AttributeValue {
 /// A number as an attribute.
 pub(super) fn number(value: impl ToString) -> AttributeValue {
     AttributeValue::N(value.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_smithy_types::Blob;
+    use goal_activity_core::ports::Stored;
+    use goal_activity_core::rows::read_goal;
+
+    use super::*;
+
+    fn row(attributes: &[(&str, AttributeValue)]) -> Row {
+        foreign_row(attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect())
+    }
+
+    #[test]
+    fn attributes_of_every_type_beside_those_of_ours_are_passed_over() {
+        let blob = || Blob::new([0, 255]);
+        let other = [
+            AttributeValue::B(blob()),
+            AttributeValue::Bs(vec![blob()]),
+            AttributeValue::Ss(vec!["a".to_owned()]),
+            AttributeValue::Ns(vec!["1".to_owned(), "1E125".to_owned()]),
+            AttributeValue::N("9.9999999999999999999999999999999999999E+125".to_owned()),
+            AttributeValue::N("-123456789012345678901234567890".to_owned()),
+            AttributeValue::L(vec![AttributeValue::B(blob())]),
+            AttributeValue::M(Item::from([("a".to_owned(), AttributeValue::Bs(vec![blob()]))])),
+            AttributeValue::Null(true),
+            AttributeValue::Bool(false),
+        ];
+        let head = [("item", "GOAL"), ("goalId", "g"), ("userId", "u"), ("status", "DRAFT")].map(|(n, v)| (n, text(v)));
+        for value in other {
+            let claims = [("extra", value.clone()), (keys::CLAIMS, value.clone())];
+            let Stored::Value(goal) = read_goal([row(&[&head[..], &claims[..]].concat())]).goal else {
+                panic!("{value:?} makes it unreadable")
+            };
+            assert_eq!(goal.head.claims.0, 0, "{value:?}");
+            let place = [("item", text("ACTION#1#1")), ("actionId", text("a")), ("title", value.clone())];
+            let read = read_goal([row(&head), row(&place)]);
+            let is_empty_cell = value == AttributeValue::Null(true);
+            assert_eq!(read.left_out.is_empty(), is_empty_cell, "{value:?}");
+            assert_eq!(read.goal.value().map(|goal| goal.actions), Some(vec![]), "{value:?}");
+        }
+    }
 }

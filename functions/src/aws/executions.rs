@@ -3,10 +3,11 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use goal_activity_core::archive::ArchiveKey;
-use goal_activity_core::execution::{BatchState, Execution, Happening, Status, TimelineEntry};
+use goal_activity_core::execution::{BatchState, Cancellation, Execution, Happening, Status, TimelineEntry};
 use goal_activity_core::keys;
 use goal_activity_core::ports::{
-    AdmitExecution, FindArchived, FindExecution, ListOpen, ListWaiting, OpenExecution, Outside, RecordProgress, Waiting,
+    AdmitExecution, CancelExecution, FindArchived, FindExecution, ListOpen, ListWaiting, OpenExecution, Outside,
+    RecordProgress, Waiting,
 };
 use goal_activity_events::{EventId, ExecutionArn, Timestamp};
 use serde::Deserialize;
@@ -149,6 +150,30 @@ impl AdmitExecution for Executions {
             .expression_attribute_values(":at", text(at))
             .expression_attribute_values(":shard", text(keys::open_shard(execution)));
         Ok(update_if(format!("noting that {execution} was launched"), update).await?.is_some())
+    }
+}
+
+impl CancelExecution for Executions {
+    async fn record_cancellation(&self, execution: &ExecutionArn, cancellation: &Cancellation) -> Outside<bool> {
+        let entry = TimelineEntry { at: cancellation.at, what: Happening::Cancelled };
+        let mut names = open_names();
+        names.extend(not_cancelled_names());
+        let record = self
+            .update(execution)?
+            // Whoever waits does not any more: what is left to do is found among the open ones.
+            .update_expression(
+                "SET #cancellation = :cancellation, #timeline.#entry = :entry, #openShard = :shard REMOVE #waiting",
+            )
+            .condition_expression(format!("{IS_OPEN}{NOT_CANCELLED}"))
+            .set_expression_attribute_names(Some(names))
+            .expression_attribute_names("#openShard", keys::OPEN_SHARD)
+            .expression_attribute_names("#waiting", keys::WAITING)
+            .expression_attribute_values(":shard", text(keys::open_shard(execution)))
+            .expression_attribute_names("#timeline", "timeline")
+            .expression_attribute_names("#entry", keys::CANCELLATION_ENTRY)
+            .expression_attribute_values(":cancellation", attribute(cancellation)?)
+            .expression_attribute_values(":entry", attribute(entry)?);
+        Ok(update_if(format!("recording the cancellation of {execution}"), record).await?.is_some())
     }
 }
 

@@ -1,17 +1,18 @@
+use std::collections::HashMap;
+
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, ReturnValue, TransactWriteItem, Update};
 use futures_util::future::try_join_all;
-use goal_activity_core::goal::Action;
 use goal_activity_core::keys;
 use goal_activity_core::ledger::BatchLedger;
-use goal_activity_core::ports::{
-    ActionCommit, Committed, Opened, Outside, Replaces, SealLedger, Unavailable, WorkLedger,
-};
+use goal_activity_core::placement::TaskRow;
+use goal_activity_core::ports::{ActionCommit, Committed, Opened, Outside, SealLedger, Unavailable, WorkLedger};
 use goal_activity_core::task::Task;
-use goal_activity_events::{ExecutionArn, GoalId};
+use goal_activity_events::{ActionId, ExecutionArn, GoalId, TaskId};
 
 use super::dynamo::{Item, Transacted, attribute, get_row, item, number, read, text, transact, update_if};
+use super::tasks::task_rows;
 use super::{Connection, unavailable};
 
 /// The ledger rows of `WorkflowExecutions`, and the tasks that are written together with them.
@@ -68,25 +69,58 @@ impl Ledger {
             .map_err(|e| Unavailable::new("building an outcome", e))
     }
 
-    fn save_task(&self, task: &Task, replaces: &Replaces) -> Outside<TransactWriteItem> {
-        let mut put = Put::builder().table_name(self.tasks()?).set_item(Some(item(task)?));
-        if !replaces.includes(&task.position) {
-            put = put
+    /// Puts a task where there is none, or in the place of the one that it replaces.
+    fn save_task(&self, task: &Task, replaced: Option<&TaskRow>) -> Outside<TransactWriteItem> {
+        let put = Put::builder().table_name(self.tasks()?).set_item(Some(item(task)?));
+        let put = match replaced {
+            None => put
                 .condition_expression("attribute_not_exists(#goal)")
-                .expression_attribute_names("#goal", keys::GOAL_ID);
-        }
+                .expression_attribute_names("#goal", keys::GOAL_ID),
+            Some(row) => {
+                let AsRead { condition, names, values } = AsRead::of(row);
+                put.condition_expression(condition)
+                    .set_expression_attribute_names(Some(names))
+                    .set_expression_attribute_values(Some(values))
+            }
+        };
         let put = put.build().map_err(|e| Unavailable::new("building a task", e))?;
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
-    fn remove_task(&self, goal: &GoalId, position: &str) -> Outside<TransactWriteItem> {
+    fn remove_task(&self, goal: &GoalId, row: &TaskRow) -> Outside<TransactWriteItem> {
+        let AsRead { condition, names, values } = AsRead::of(row);
         let delete = Delete::builder()
             .table_name(self.tasks()?)
             .key(keys::GOAL_ID, text(goal))
-            .key(keys::POSITION, text(position))
+            .key(keys::POSITION, text(&row.position))
+            .condition_expression(condition)
+            .set_expression_attribute_names(Some(names))
+            .set_expression_attribute_values(Some(values))
             .build()
             .map_err(|e| Unavailable::new("building the removal of a task", e))?;
         Ok(TransactWriteItem::builder().delete(delete).build())
+    }
+}
+
+/// The condition that a task is still the one that was read, and no further done.
+struct AsRead {
+    condition: &'static str,
+    names: HashMap<String, String>,
+    values: Item,
+}
+
+impl AsRead {
+    fn of(row: &TaskRow) -> Self {
+        let id = row.task_id.as_ref().map_or("", TaskId::as_str);
+        let action = row.action_id.as_ref().map_or("", ActionId::as_str);
+        let status = row.status.as_deref().unwrap_or_default();
+        let names = [("#task", "taskId"), ("#action", "actionId"), ("#status", "status")];
+        let values = [(":task", id), (":action", action), (":status", status)];
+        Self {
+            condition: "#task = :task AND #action = :action AND #status = :status",
+            names: names.map(|(name, attribute)| (name.to_owned(), attribute.to_owned())).into(),
+            values: values.map(|(name, value)| (name.to_owned(), text(value))).into(),
+        }
     }
 }
 
@@ -107,19 +141,20 @@ impl WorkLedger for Ledger {
 
     async fn commit_action(&self, commit: &ActionCommit<'_>) -> Outside<Committed> {
         let mut items = vec![TransactWriteItem::builder().update(self.record(commit)?).build()];
+        let replaced = |task: &Task| commit.replaces.iter().find(|row| row.position == task.position);
         for task in &commit.tasks {
-            items.push(self.save_task(task, &commit.replaces)?);
+            items.push(self.save_task(task, replaced(task))?);
         }
-        if let (Replaces::Positions(old), Some(goal)) = (&commit.replaces, commit.tasks.first().map(|t| &t.goal_id)) {
-            for position in old.iter().filter(|p| commit.tasks.iter().all(|t| t.position != **p)) {
-                items.push(self.remove_task(goal, position)?);
-            }
+        // A failure replaces nothing.
+        let replaces = commit.replaces.iter().filter(|_| !commit.tasks.is_empty());
+        for row in replaces.filter(|row| commit.tasks.iter().all(|t| t.position != row.position)) {
+            items.push(self.remove_task(commit.goal, row)?);
         }
         let what = format!("saving action {} of {}", commit.action, commit.execution);
         Ok(match transact(&self.client, &what, items).await? {
             Transacted::Written => Committed::Yes,
             Transacted::Refused(refused) if refused.first() == Some(&true) => Committed::TooLate,
-            Transacted::Refused(_) => Committed::TasksExist,
+            Transacted::Refused(_) => Committed::TasksChanged,
         })
     }
 
@@ -129,24 +164,8 @@ impl WorkLedger for Ledger {
         answer.item.map_or_else(|| Ok(BatchLedger::default()), |row| read(&self.executions, row))
     }
 
-    async fn task_positions(&self, goal: &GoalId, action: &Action) -> Outside<Vec<String>> {
-        // An action has at most 10 tasks: one page.
-        let answer = self
-            .client
-            .query()
-            .table_name(self.tasks()?)
-            .consistent_read(true)
-            .key_condition_expression("#goal = :goal AND begins_with(#position, :action)")
-            .projection_expression("#position")
-            .expression_attribute_names("#goal", keys::GOAL_ID)
-            .expression_attribute_names("#position", keys::POSITION)
-            .expression_attribute_values(":goal", text(goal))
-            .expression_attribute_values(":action", text(keys::tasks_of(action.position)))
-            .send()
-            .await
-            .map_err(unavailable(format!("reading the tasks of action {}", action.action_id)))?;
-        let position = |row: &Item| row.get(keys::POSITION).and_then(|p| p.as_s().ok()).cloned();
-        Ok(answer.items().iter().filter_map(position).collect())
+    async fn task_rows(&self, goal: &GoalId) -> Outside<Vec<TaskRow>> {
+        task_rows(&self.client, self.tasks()?, goal).await
     }
 }
 
@@ -182,7 +201,7 @@ impl Ledger {
     }
 
     /// The batches that have a row, by sort key. Sealing twice is common, so it reads before it writes.
-    async fn read_ledger(&self, execution: &ExecutionArn) -> Outside<std::collections::HashMap<String, BatchLedger>> {
+    async fn read_ledger(&self, execution: &ExecutionArn) -> Outside<HashMap<String, BatchLedger>> {
         let rows: Result<Vec<Item>, _> = self
             .client
             .query()

@@ -5,15 +5,20 @@ use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
 use goal_activity_core::archive::Record;
 use goal_activity_core::execution::{Cancellation, Happening, Status, TimelineEntry};
+use goal_activity_core::goal::{Goal, GoalStatus};
 use goal_activity_core::keys;
 use goal_activity_core::limits::{HISTORY, NOTICE_LEASE};
 use goal_activity_core::outcome::Settlement;
-use goal_activity_core::ports::{CancelExecution, Outside, SettleExecution, Unavailable};
-use goal_activity_events::{ExecutionArn, FinalStatus, Timestamp, WorkflowCompleted};
+use goal_activity_core::ports::{CancelExecution, LoadGoal, Outside, SettleExecution, Stored, Unavailable};
+use goal_activity_events::{ExecutionArn, FinalStatus, GoalId, Timestamp, WorkflowCompleted};
 
 use super::Connection;
 use super::dynamo::{Transacted, attribute, number, text, transact, update_if};
-use super::executions::{IS_OPEN, NOT_CANCELLED, not_cancelled_names, open_names, open_values};
+use super::executions::{Executions, IS_OPEN, NOT_CANCELLED, not_cancelled_names, open_names, open_values};
+use super::goals::Goals;
+
+/// When somebody has begun to tell the operators.
+const NOTICE_CLAIMED: &str = "noticeClaimedAt";
 
 /// Writes the end of workflows: the rows of the execution, its goal and its user, in one transaction.
 #[derive(Debug, Clone)]
@@ -21,12 +26,16 @@ pub struct Settlements {
     client: Client,
     goals: String,
     executions: String,
+    goal_rows: Goals,
+    execution_rows: Executions,
 }
 
 impl Settlements {
     /// The tables of these names.
     pub fn new(aws: &Connection, goals: impl Into<String>, executions: impl Into<String>) -> Self {
-        Self { client: aws.dynamodb.clone(), goals: goals.into(), executions: executions.into() }
+        let (goals, executions) = (goals.into(), executions.into());
+        let (goal_rows, execution_rows) = (Goals::new(aws, &goals), Executions::new(aws, &executions));
+        Self { client: aws.dynamodb.clone(), goals, executions, goal_rows, execution_rows }
     }
 
     fn end_execution(&self, end: &Settlement) -> Outside<TransactWriteItem> {
@@ -75,7 +84,6 @@ impl Settlements {
             .table_name(&self.executions)
             .key(keys::EXECUTION_ARN, text(execution))
             .key(keys::ITEM, text(keys::EXECUTION))
-            .expression_attribute_names("#arn", keys::EXECUTION_ARN)
             .expression_attribute_names("#published", "publishedAt")
             .expression_attribute_names("#notified", "notifiedAt")
     }
@@ -138,67 +146,66 @@ impl Settlements {
         Ok(TransactWriteItem::builder().update(update).build())
     }
 
-    fn free_goal(&self, end: &Settlement) -> Outside<TransactWriteItem> {
-        let update = Update::builder()
+    fn goal(&self, end: &Settlement) -> UpdateBuilder {
+        Update::builder()
             .table_name(&self.goals)
             .key(keys::GOAL_ID, text(&end.goal_id))
             .key(keys::ITEM, text(keys::GOAL))
-            .update_expression("REMOVE #claim SET #status = :status, #updated = :now")
-            .condition_expression("#claim = :execution")
             .expression_attribute_names("#claim", keys::CLAIM)
+            .expression_attribute_values(":execution", text(&end.execution_arn))
+    }
+
+    /// Releases the goal and gives it the status that follows from the end.
+    fn free_goal(&self, end: &Settlement) -> Outside<TransactWriteItem> {
+        let update = self
+            .goal(end)
+            .update_expression("REMOVE #claim SET #status = :status, #updated = :now")
+            .condition_expression("#claim = :execution AND #status = :processing")
             .expression_attribute_names("#status", "status")
             .expression_attribute_names("#updated", "updatedAt")
-            .expression_attribute_values(":execution", text(&end.execution_arn))
+            .expression_attribute_values(":processing", attribute(GoalStatus::Processing)?)
             .expression_attribute_values(":status", attribute(end.goal_status)?)
-            .expression_attribute_values(":now", text(end.stop_date))
-            .build()
-            .map_err(|e| Unavailable::new("building the release of a goal", e))?;
-        Ok(TransactWriteItem::builder().update(update).build())
+            .expression_attribute_values(":now", text(end.stop_date));
+        released(update)
     }
+
+    /// Releases the goal and leaves its status as its user has set it meanwhile.
+    fn release_goal(&self, end: &Settlement) -> Outside<TransactWriteItem> {
+        released(self.goal(end).update_expression("REMOVE #claim").condition_expression("#claim = :execution"))
+    }
+}
+
+fn released(goal: UpdateBuilder) -> Outside<TransactWriteItem> {
+    let update = goal.build().map_err(|e| Unavailable::new("building the release of a goal", e))?;
+    Ok(TransactWriteItem::builder().update(update).build())
 }
 
 impl CancelExecution for Settlements {
     async fn record_cancellation(&self, execution: &ExecutionArn, cancellation: &Cancellation) -> Outside<bool> {
-        let entry = TimelineEntry { at: cancellation.at, what: Happening::Cancelled };
-        let mut names = open_names();
-        names.extend(not_cancelled_names());
-        let record = self
-            .client
-            .update_item()
-            .table_name(&self.executions)
-            .key(keys::EXECUTION_ARN, text(execution))
-            .key(keys::ITEM, text(keys::EXECUTION))
-            // Whoever waits does not any more: what is left to do is found among the open ones.
-            .update_expression(
-                "SET #cancellation = :cancellation, #timeline.#entry = :entry, #openShard = :shard REMOVE #waiting",
-            )
-            .condition_expression(format!("{IS_OPEN}{NOT_CANCELLED}"))
-            .set_expression_attribute_names(Some(names))
-            .set_expression_attribute_values(Some(open_values()?))
-            .expression_attribute_names("#openShard", keys::OPEN_SHARD)
-            .expression_attribute_names("#waiting", keys::WAITING)
-            .expression_attribute_values(":shard", text(keys::open_shard(execution)))
-            .expression_attribute_names("#timeline", "timeline")
-            .expression_attribute_names("#entry", keys::CANCELLATION_ENTRY)
-            .expression_attribute_values(":cancellation", attribute(cancellation)?)
-            .expression_attribute_values(":entry", attribute(entry)?);
-        Ok(update_if(format!("recording the cancellation of {execution}"), record).await?.is_some())
+        self.execution_rows.record_cancellation(execution, cancellation).await
+    }
+}
+
+impl LoadGoal for Settlements {
+    async fn load_goal(&self, goal: &GoalId) -> Outside<Stored<Goal>> {
+        self.goal_rows.load_goal(goal).await
     }
 }
 
 impl SettleExecution for Settlements {
     async fn settle(&self, end: &Settlement) -> Outside<bool> {
         let what = format!("settling {}", end.execution_arn);
-        let all = vec![self.end_execution(end)?, self.free_user(end)?, self.free_goal(end)?];
-        match transact(&self.client, &what, all).await? {
-            // The goal was deleted, or is not ours any more: the execution ends all the same.
-            Transacted::Refused(refused) if refused == [false, false, true] => {
-                let rest = vec![self.end_execution(end)?, self.free_user(end)?];
-                Ok(matches!(transact(&self.client, &what, rest).await?, Transacted::Written))
+        // Where the goal stands in the way, the execution ends all the same: its user has changed its status meanwhile, or
+        // it was deleted, or is not claimed by this execution any more.
+        for goal in [Some(self.free_goal(end)?), Some(self.release_goal(end)?), None] {
+            let all = [Some(self.end_execution(end)?), Some(self.free_user(end)?), goal];
+            match transact(&self.client, &what, all.into_iter().flatten().collect()).await? {
+                Transacted::Written => return Ok(true),
+                Transacted::Refused(refused) if refused == [false, false, true] => {}
+                Transacted::Refused(_) => return Ok(false),
             }
-            Transacted::Refused(_) => Ok(false),
-            Transacted::Written => Ok(true),
         }
+        Ok(false)
     }
 
     async fn claim_notice(&self, execution: &ExecutionArn, at: Timestamp) -> Outside<bool> {
@@ -209,22 +216,43 @@ impl SettleExecution for Settlements {
                 "attribute_exists(#arn) AND attribute_not_exists(#notified) \
                  AND (attribute_not_exists(#claimed) OR #claimed < :abandoned)",
             )
-            .expression_attribute_names("#claimed", "noticeClaimedAt")
+            .expression_attribute_names("#arn", keys::EXECUTION_ARN)
+            .expression_attribute_names("#claimed", NOTICE_CLAIMED)
             .expression_attribute_values(":at", text(at))
             .expression_attribute_values(":abandoned", text(at.minus(NOTICE_LEASE)));
         let claimed = update_if(format!("claiming the notice about {execution}"), claim).await?;
         Ok(claimed.is_some())
     }
 
+    async fn release_notice(&self, execution: &ExecutionArn, at: Timestamp) -> Outside<()> {
+        let release = self
+            .client
+            .update_item()
+            .table_name(&self.executions)
+            .key(keys::EXECUTION_ARN, text(execution))
+            .key(keys::ITEM, text(keys::EXECUTION))
+            .update_expression("REMOVE #claimed")
+            .condition_expression("#claimed = :at")
+            .expression_attribute_names("#claimed", NOTICE_CLAIMED)
+            .expression_attribute_values(":at", text(at));
+        update_if(format!("giving up the notice about {execution}"), release).await.map(|_| ())
+    }
+
     async fn mark_told(&self, execution: &ExecutionArn, at: Timestamp) -> Outside<()> {
         let told = self
             .mark(execution)
             .update_expression(
-                "SET #published = if_not_exists(#published, :at), #notified = if_not_exists(#notified, :at)",
+                "SET #published = if_not_exists(#published, :at), #notified = if_not_exists(#notified, :at), \
+                 #openShard = :unarchived",
             )
-            .condition_expression("attribute_exists(#arn)")
+            // One that is archived is listed nowhere, and must not be listed again.
+            .condition_expression("attribute_exists(#stopDate) AND attribute_not_exists(#archived)")
+            .expression_attribute_names("#stopDate", "stopDate")
+            .expression_attribute_names("#archived", "archivedAt")
+            .expression_attribute_names("#openShard", keys::OPEN_SHARD)
+            .expression_attribute_values(":unarchived", text(keys::unarchived_shard(execution)))
             .expression_attribute_values(":at", text(at));
-        // Where there is no execution there is nothing to note, and trying again would not change that.
+        // Where that does not hold there is nothing to note, and trying again would not change that.
         update_if(format!("noting that the end of {execution} was told"), told).await.map(|_| ())
     }
 

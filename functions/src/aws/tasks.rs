@@ -1,15 +1,16 @@
-use std::collections::HashSet;
+use std::str::FromStr;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use goal_activity_core::keys;
-use goal_activity_core::ports::{ActionsWithTasks, ListTasks, Outside, RemoveTasks, TaskPage, Unavailable};
-use goal_activity_core::task::Task;
+use goal_activity_core::placement::{TaskRow, TasksByAction, by_action};
+use goal_activity_core::ports::{ActionsWithTasks, ListTasks, Outside, RemoveTasks, TaskPage};
 use goal_activity_events::{ActionId, ExecutionArn, GoalId};
 
-use super::dynamo::{Item, read, rows_of_goal, text};
+use super::dynamo::{Item, foreign_row, rows_of_goal, text};
 use super::{Connection, unavailable};
+use crate::reading;
 
 /// How many tasks are removed side by side.
 const REMOVED_AT_ONCE: usize = 16;
@@ -28,12 +29,35 @@ impl Tasks {
     }
 }
 
+/// The attributes of a task that [`TaskRow`] is made of.
+const OF_ROW: [&str; 7] =
+    [keys::POSITION, "taskId", "actionId", keys::EXECUTION_ARN, "status", "createdAt", "completedAt"];
+
+/// All tasks of a goal, whichever program has made them.
+pub(super) async fn task_rows(client: &Client, table: &str, goal: &GoalId) -> Outside<Vec<TaskRow>> {
+    let rows = rows_of_goal(client, table, goal, &OF_ROW).await?;
+    Ok(rows.iter().map(task_row).collect())
+}
+
+fn task_row(row: &Item) -> TaskRow {
+    fn read<T: FromStr>(row: &Item, name: &str) -> Option<T> {
+        row.get(name)?.as_s().ok()?.parse().ok()
+    }
+    let completed = row.get("completedAt").is_some_and(|at| !at.is_null());
+    TaskRow {
+        position: read(row, keys::POSITION).unwrap_or_default(),
+        task_id: read(row, "taskId"),
+        action_id: read(row, "actionId"),
+        made_by: read(row, keys::EXECUTION_ARN),
+        status: read(row, "status"),
+        created_at: read(row, "createdAt"),
+        has_completion: completed,
+    }
+}
+
 impl ActionsWithTasks for Tasks {
-    async fn actions_with_tasks(&self, goal: &GoalId) -> Outside<HashSet<ActionId>> {
-        let rows = rows_of_goal(&self.client, &self.table, goal, &["actionId"]).await?;
-        let id = |row: &Item| row.get("actionId").and_then(|a| a.as_s().ok()).map(|a| a.parse::<ActionId>());
-        let ids: Result<HashSet<_>, _> = rows.iter().filter_map(id).collect();
-        ids.map_err(|e| Unavailable::new(format!("reading a malformed task of goal {goal}"), e))
+    async fn actions_with_tasks(&self, goal: &GoalId) -> Outside<TasksByAction> {
+        Ok(by_action(&task_rows(&self.client, &self.table, goal).await?))
     }
 }
 
@@ -59,17 +83,12 @@ impl Tasks {
 }
 
 impl RemoveTasks for Tasks {
-    async fn remove_tasks_of(&self, goal: &GoalId, execution: &ExecutionArn) -> Outside<()> {
-        let rows = rows_of_goal(&self.client, &self.table, goal, &[keys::POSITION, keys::EXECUTION_ARN]).await?;
-        let mut removals = Vec::new();
-        for row in rows {
-            let made_by = row.get(keys::EXECUTION_ARN).and_then(|a| a.as_s().ok());
-            if made_by.is_some_and(|arn| arn == execution.as_str())
-                && let Some(position) = row.get(keys::POSITION)
-            {
-                removals.push(self.remove(goal, position.clone(), execution));
-            }
-        }
+    async fn remove_tasks_of(&self, goal: &GoalId, execution: &ExecutionArn, actions: &[ActionId]) -> Outside<()> {
+        let rows = task_rows(&self.client, &self.table, goal).await?;
+        let made = rows.into_iter().filter(|row| {
+            row.made_by.as_ref() == Some(execution) && row.action_id.as_ref().is_some_and(|id| actions.contains(id))
+        });
+        let removals: Vec<_> = made.map(|row| self.remove(goal, text(row.position), execution)).collect();
         stream::iter(removals).buffer_unordered(REMOVED_AT_ONCE).try_collect().await
     }
 }
@@ -96,8 +115,7 @@ impl ListTasks for Tasks {
         // It also stops at 1 MB.
         let more = rows.len() > usize::from(limit) || answer.last_evaluated_key.is_some();
         rows.truncate(limit.into());
-        let tasks: Vec<Task> = rows.into_iter().map(|row| read(&self.table, row)).collect::<Outside<_>>()?;
-        let last = tasks.last().filter(|_| more).map(|task| task.position.clone());
-        Ok(TaskPage { tasks, last })
+        let last = rows.last().filter(|_| more).and_then(|row| row.get(keys::POSITION)?.as_s().ok().cloned());
+        Ok(TaskPage { tasks: reading::tasks(goal, rows.into_iter().map(foreign_row)), last })
     }
 }

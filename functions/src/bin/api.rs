@@ -4,6 +4,7 @@ use std::convert::Infallible;
 
 use goal_activity_functions::api::Api;
 use goal_activity_functions::aws::{self, Archive, Bus, Machine};
+use goal_activity_functions::budget::Budget;
 use goal_activity_functions::cancel::Cancel;
 use goal_activity_functions::{config, telemetry};
 use lambda_runtime::{LambdaEvent, service_fn};
@@ -23,7 +24,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let api = Api { bus, cancel, archive, intake: aws::intake(&connection, config) };
     let api = &api;
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {
-        Ok::<_, Infallible>(telemetry.invocation(Box::pin(api.handle(event.payload))).await)
+        let budget = Budget::until(event.context.deadline());
+        Ok::<_, Infallible>(telemetry.invocation(Box::pin(api.handle(event.payload, budget))).await)
     }))
     .await
 }

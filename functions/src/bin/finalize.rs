@@ -1,6 +1,7 @@
 //! The state machine's `SaveResults`.
 
 use goal_activity_functions::aws::{self, Executions, Ledger};
+use goal_activity_functions::budget::Budget;
 use goal_activity_functions::finalize::Finalize;
 use goal_activity_functions::{config, telemetry};
 use lambda_runtime::{LambdaEvent, service_fn};
@@ -16,7 +17,11 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     };
     let finalize = &finalize;
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {
-        telemetry.invocation(Box::pin(finalize.finalize(event.payload))).await.map_err(lambda_runtime::Error::from)
+        let budget = Budget::until(event.context.deadline());
+        telemetry
+            .invocation(Box::pin(finalize.finalize(event.payload, budget)))
+            .await
+            .map_err(lambda_runtime::Error::from)
     }))
     .await
 }

@@ -4,7 +4,8 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use goal_activity_functions::admission::Admission;
-use goal_activity_functions::aws::{self, Bus, Capacities, Executions, Machine, Queue};
+use goal_activity_functions::aws::{self, Bus, Capacities, Executions, Goals, Machine, Queue};
+use goal_activity_functions::budget::Budget;
 use goal_activity_functions::clock::SystemClock;
 use goal_activity_functions::launch::Launch;
 use goal_activity_functions::metrics::Emf;
@@ -20,6 +21,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let table = &config.executions_table;
     let launch = Launch {
         admission: Admission {
+            goals: Goals::new(&connection, &config.goals_table),
             executions: Executions::new(&connection, table),
             line: Executions::new(&connection, table),
             holders: Capacities::new(&connection, table, config.state_machine.clone()),
@@ -34,7 +36,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let queue = Queue::new(&connection, config::queue_url()?);
     let (launch, queue) = (&launch, &queue);
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {
-        Ok::<_, Infallible>(telemetry.invocation(Box::pin(handle_batch(launch, queue, event.payload))).await)
+        let budget = Budget::until(event.context.deadline());
+        Ok::<_, Infallible>(telemetry.invocation(Box::pin(handle_batch(launch, queue, event.payload, budget))).await)
     }))
     .await
 }

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 
 use goal_activity_functions::aws::{self, Executions, Queue};
+use goal_activity_functions::budget::Budget;
 use goal_activity_functions::projector::Projector;
 use goal_activity_functions::queue::handle_batch;
 use goal_activity_functions::{config, telemetry};
@@ -20,7 +21,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let queue = Queue::new(&connection, config::queue_url()?);
     let (projector, queue) = (&projector, &queue);
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {
-        Ok::<_, Infallible>(telemetry.invocation(Box::pin(handle_batch(projector, queue, event.payload))).await)
+        let budget = Budget::until(event.context.deadline());
+        Ok::<_, Infallible>(telemetry.invocation(Box::pin(handle_batch(projector, queue, event.payload, budget))).await)
     }))
     .await
 }

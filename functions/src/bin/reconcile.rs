@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 
 use goal_activity_functions::aws::{self, Capacities, Executions, Machine};
+use goal_activity_functions::budget::Budget;
 use goal_activity_functions::reconcile::{Load, Reconcile};
 use goal_activity_functions::{config, telemetry};
 use lambda_runtime::{LambdaEvent, service_fn};
@@ -26,8 +27,9 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     };
     let reconcile = &reconcile;
     // A tick, of the schedule or out of the queue of its copies, says nothing that matters.
-    lambda_runtime::run(service_fn(|_: LambdaEvent<IgnoredAny>| async move {
-        Ok::<_, Infallible>(telemetry.invocation(Box::pin(reconcile.run())).await)
+    lambda_runtime::run(service_fn(|event: LambdaEvent<IgnoredAny>| async move {
+        let budget = Budget::until(event.context.deadline());
+        Ok::<_, Infallible>(telemetry.invocation(Box::pin(reconcile.run(budget))).await)
     }))
     .await
 }

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use goal_activity_functions::aws::{self, Bus, Callbacks, Goals, Ledger, Queue};
+use goal_activity_functions::budget::Budget;
 use goal_activity_functions::clock::SystemClock;
 use goal_activity_functions::generator::Generator;
 use goal_activity_functions::metrics::{Ai, Emf};
@@ -32,7 +33,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     };
     let (worker, queue) = (&worker, &queue);
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {
-        Ok::<_, Infallible>(telemetry.invocation(Box::pin(handle_batch(worker, queue, event.payload))).await)
+        let budget = Budget::until(event.context.deadline());
+        Ok::<_, Infallible>(telemetry.invocation(Box::pin(handle_batch(worker, queue, event.payload, budget))).await)
     }))
     .await
 }

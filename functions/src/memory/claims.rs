@@ -1,18 +1,19 @@
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use goal_activity_core::goal::GoalStatus;
 use goal_activity_core::keys;
-use goal_activity_core::ports::{Accepted, Claim, ClaimGoal, Claimed, Outside, Remembered, RequestKey};
-use goal_activity_events::UserId;
+use goal_activity_core::limits::HISTORY;
+use goal_activity_core::ports::{Accepted, Claim, ClaimGoal, Claimed, Outside, RequestKey};
+use goal_activity_events::{ExecutionArn, Timestamp, UserId};
 
-use super::World;
+use super::{MemoryOfRequest, World};
 
 impl ClaimGoal for World {
     async fn claim_goal(&self, claim: &Claim) -> Outside<Claimed> {
         let mut state = self.call("claim_goal").await?;
-        let before = |r: &Remembered| state.requests.get(&keys::request(&r.key));
-        if let Some(accepted) = claim.request.as_ref().and_then(before) {
-            return Ok(Claimed::SameRequest(accepted.clone()));
+        let now = claim.execution.start_date;
+        if let Some(accepted) = claim.request.as_ref().and_then(|r| state.remembered(&r.key, now)) {
+            return Ok(Claimed::SameRequest(accepted));
         }
         let arn = claim.execution.execution_arn.clone();
         let name_taken = state.executions.contains_key(&arn);
@@ -20,7 +21,7 @@ impl ClaimGoal for World {
         let Some(head) = state.goals.get_mut(&claim.execution.goal_id).map(|g| &mut g.head) else {
             return Ok(Claimed::GoalChanged);
         };
-        let free = head.claimed_by.is_none() && !head.status.is_closed();
+        let free = (head.claimed_by.is_none() || head.claimed_by == claim.stale) && !head.status.is_closed();
         if !free || head.user_id != claim.execution.user_id || head.claims != claim.expected {
             return Ok(Claimed::GoalChanged);
         }
@@ -30,22 +31,25 @@ impl ClaimGoal for World {
         if running > claim.open_before {
             return Ok(Claimed::MoreOpen);
         }
-        (head.claimed_by, head.claims, head.status) = (Some(arn.clone()), claim.sequence, GoalStatus::Processing);
+        (head.claims, head.status) = (claim.sequence, GoalStatus::Processing);
+        head.claimed_by = Some(arn.clone().into());
         state.executions.insert(arn.clone(), claim.execution.clone());
         state.line.insert(arn.clone());
         state.running.entry(claim.execution.user_id.clone()).or_default().insert(arn.clone());
         if let Some(request) = &claim.request {
             let accepted = Accepted { execution: arn, digest: request.digest.clone() };
-            state.requests.insert(keys::request(&request.key), accepted);
+            let expires_at = now.plus(HISTORY);
+            state.requests.insert(keys::request(&request.key), MemoryOfRequest { accepted, expires_at });
         }
         Ok(Claimed::Yes)
     }
 
-    async fn open_workflows(&self, user: &UserId) -> Outside<usize> {
-        Ok(self.call("open_workflows").await?.running.get(user).map_or(0, HashSet::len))
+    async fn open_workflows(&self, user: &UserId) -> Outside<BTreeSet<ExecutionArn>> {
+        let state = self.call("open_workflows").await?;
+        Ok(state.running.get(user).into_iter().flatten().cloned().collect())
     }
 
-    async fn accepted_before(&self, request: &RequestKey) -> Outside<Option<Accepted>> {
-        Ok(self.call("accepted_before").await?.requests.get(&keys::request(request)).cloned())
+    async fn accepted_before(&self, request: &RequestKey, now: Timestamp) -> Outside<Option<Accepted>> {
+        Ok(self.call("accepted_before").await?.remembered(request, now))
     }
 }

@@ -1,7 +1,7 @@
-use goal_activity_core::goal::Action;
-use goal_activity_core::keys;
 use goal_activity_core::ledger::BatchLedger;
-use goal_activity_core::ports::{ActionCommit, Committed, Opened, Outside, Replaces, SealLedger, WorkLedger};
+use goal_activity_core::placement::TaskRow;
+use goal_activity_core::ports::{ActionCommit, Committed, Opened, Outside, SealLedger, WorkLedger};
+use goal_activity_core::task::Task;
 use goal_activity_events::{ExecutionArn, GoalId};
 
 use super::World;
@@ -15,24 +15,25 @@ impl WorkLedger for World {
 
     async fn commit_action(&self, commit: &ActionCommit<'_>) -> Outside<Committed> {
         let mut state = self.call("commit_action").await?;
-        let key = |position: &String| commit.tasks.first().map(|t| (t.goal_id.clone(), position.clone()));
-        let unseen = commit.tasks.iter().filter(|t| !commit.replaces.includes(&t.position));
-        let blocked = unseen.filter_map(|t| key(&t.position)).any(|k| state.tasks.contains_key(&k));
+        let key = |position: &String| (commit.goal.clone(), position.clone());
+        let as_read = |row: &TaskRow| state.tasks.get(&key(&row.position)).is_some_and(|t| is_as_read(t, row));
+        let replaced = |task: &Task| commit.replaces.iter().any(|row| row.position == task.position);
+        let unchanged = (commit.tasks.is_empty() || commit.replaces.iter().all(as_read))
+            && !commit.tasks.iter().any(|t| !replaced(t) && state.tasks.contains_key(&key(&t.position)));
         let Some(ledger) = state.ledgers.get_mut(&(commit.execution.clone(), commit.batch_index)) else {
             return Ok(Committed::TooLate);
         };
         if ledger.sealed || ledger.outcomes.contains_key(commit.action) {
             return Ok(Committed::TooLate);
         }
-        if blocked {
-            return Ok(Committed::TasksExist);
+        if !unchanged {
+            return Ok(Committed::TasksChanged);
         }
         ledger.outcomes.insert(commit.action.clone(), commit.outcome.clone());
         ledger.sequence += 1;
-        if let Replaces::Positions(old) = &commit.replaces {
-            for k in old.iter().filter_map(key) {
-                state.tasks.remove(&k);
-            }
+        // A failure replaces nothing.
+        for row in commit.replaces.iter().filter(|_| !commit.tasks.is_empty()) {
+            state.tasks.remove(&key(&row.position));
         }
         for task in &commit.tasks {
             state.tasks.insert((task.goal_id.clone(), task.position.clone()), task.clone());
@@ -45,12 +46,16 @@ impl WorkLedger for World {
         Ok(state.ledgers.get(&(execution.clone(), batch_index)).cloned().unwrap_or_default())
     }
 
-    async fn task_positions(&self, goal: &GoalId, action: &Action) -> Outside<Vec<String>> {
-        let state = self.call("task_positions").await?;
-        let prefix = keys::tasks_of(action.position);
-        let of_action = state.tasks_of(goal).filter(|t| t.position.starts_with(&prefix));
-        Ok(of_action.map(|t| t.position.clone()).collect())
+    async fn task_rows(&self, goal: &GoalId) -> Outside<Vec<TaskRow>> {
+        let state = self.call("task_rows").await?;
+        Ok(state.tasks_of(goal).map(TaskRow::from).collect())
     }
+}
+
+/// Whether a task is still the one that was read, and no further done.
+fn is_as_read(task: &Task, row: &TaskRow) -> bool {
+    let now = TaskRow::from(task);
+    (now.task_id, now.action_id, now.status) == (row.task_id.clone(), row.action_id.clone(), row.status.clone())
 }
 
 impl SealLedger for World {

@@ -1,3 +1,4 @@
+use std::future::pending;
 use std::time::Duration;
 
 use goal_activity_core::outcome::End;
@@ -35,6 +36,10 @@ impl StopExecution for World {
 
 impl DescribeExecution for World {
     async fn describe_execution(&self, execution: &ExecutionArn) -> Outside<Machine> {
+        let stuck = self.state().stuck.contains(execution);
+        if stuck {
+            pending::<()>().await;
+        }
         let state = self.call("describe_execution").await?;
         Ok(state.machines.get(execution).copied().unwrap_or(Machine::Absent))
     }

@@ -6,6 +6,7 @@ mod capacity;
 mod claims;
 mod ledger;
 mod machine;
+mod reading;
 pub mod samples;
 mod settle;
 mod written;
@@ -21,20 +22,33 @@ use goal_activity_core::execution::Execution;
 use goal_activity_core::facts::{CountFacts, Fact};
 use goal_activity_core::goal::Goal;
 use goal_activity_core::history::{HistoryFilter, HistoryPage, HistoryPosition, WorkflowSummary};
+use goal_activity_core::keys;
 use goal_activity_core::ledger::BatchLedger;
 use goal_activity_core::notice::Notice;
+use goal_activity_core::placement::{TaskRow, TasksByAction, by_action};
 use goal_activity_core::ports::{
-    Accepted, ActionsWithTasks, Clock, Event, ExecutionInput, FindExecution, ListTasks, ListWorkflows, LoadGoal,
-    LoadGoalHead, Machine, Outside, TaskPage, Unavailable,
+    Accepted, ActionsWithTasks, Clock, Event, ExecutionInput, FindExecution, ListWorkflows, Machine, Outside,
+    RequestKey, Unavailable,
 };
+use goal_activity_core::rows::Row;
 use goal_activity_core::task::Task;
 use goal_activity_events::{ActionId, BatchAnswer, ExecutionArn, GoalId, TaskToken, Timestamp, UserId};
+use tokio::time::sleep;
 
 pub use written::Written;
 
 /// A whole outside world in memory. Clones share it, so that one world stands for all ports.
 #[derive(Debug, Clone, Default)]
 pub struct World(Arc<Mutex<State>>);
+
+/// A request that was accepted, and until when that is remembered.
+#[derive(Debug, Clone)]
+pub struct MemoryOfRequest {
+    /// As what it was accepted.
+    pub accepted: Accepted,
+    /// When it is forgotten.
+    pub expires_at: Timestamp,
+}
 
 /// What is in a world. Public, so that tests can prepare and inspect it.
 #[derive(Debug, Default)]
@@ -43,6 +57,10 @@ pub struct State {
     pub now: i64,
     /// The Goals table.
     pub goals: HashMap<GoalId, Goal>,
+    /// Rows of Goals as other programs have written them. They count in the place of the goal's own of the same key.
+    pub goal_rows: HashMap<GoalId, BTreeMap<String, Row>>,
+    /// Rows of Tasks as other programs have written them, by goal and position. They count in the place of a task there.
+    pub task_rows: BTreeMap<(GoalId, String), Row>,
     /// The Tasks table, by goal and position.
     pub tasks: BTreeMap<(GoalId, String), Task>,
     /// The read models.
@@ -56,9 +74,11 @@ pub struct State {
     /// The ledger, by execution and batch.
     pub ledgers: HashMap<(ExecutionArn, u32), BatchLedger>,
     /// The requests of other services that were accepted, by key.
-    pub requests: HashMap<String, Accepted>,
+    pub requests: HashMap<String, MemoryOfRequest>,
     /// Who has the telling of the operators in hand, since when.
     pub notice_claims: HashMap<ExecutionArn, Timestamp>,
+    /// Workflows that the release before this one has marked as told: they are still listed among the open ones.
+    pub told_before: HashSet<ExecutionArn>,
     /// The archive: a line for each ended workflow.
     pub archive: BTreeMap<ArchiveKey, String>,
     /// Where workflows are archived.
@@ -89,9 +109,19 @@ pub struct State {
     pub facts: Vec<Fact>,
     /// The calls that will fail, once each, by name.
     pub outages: VecDeque<&'static str>,
+    /// The calls that take so long and then fail, by name.
+    pub hanging: HashMap<&'static str, Duration>,
+    /// The executions that Step Functions does not answer about.
+    pub stuck: HashSet<ExecutionArn>,
 }
 
 impl State {
+    /// What is remembered of a request at that moment.
+    fn remembered(&self, request: &RequestKey, now: Timestamp) -> Option<Accepted> {
+        let memory = self.requests.get(&keys::request(request))?;
+        (memory.expires_at > now).then(|| memory.accepted.clone())
+    }
+
     /// The tasks of a goal, in their order.
     fn tasks_of(&self, goal: &GoalId) -> impl Iterator<Item = &Task> {
         let from = (goal.clone(), String::new());
@@ -110,9 +140,25 @@ impl World {
         self.state().outages.push_back(call);
     }
 
+    /// Makes all calls of that name hang for so long and then fail, until [`World::mend`].
+    pub fn hang(&self, call: &'static str, time: Duration) {
+        self.state().hanging.insert(call, time);
+    }
+
+    /// Makes the calls of that name work again.
+    pub fn mend(&self, call: &'static str) {
+        self.state().hanging.remove(call);
+    }
+
     /// Enters a call: lets others go first, as a call over a network does, and fails when it is broken.
     async fn call(&self, name: &'static str) -> Outside<MutexGuard<'_, State>> {
         tokio::task::yield_now().await;
+        let hangs = self.state().hanging.get(name).copied();
+        if let Some(time) = hangs {
+            self.state().calls.push(name);
+            sleep(time).await;
+            return Err(Unavailable::new(name, "no answer"));
+        }
         let mut state = self.state();
         state.calls.push(name);
         if let Some(i) = state.outages.iter().position(|o| *o == name) {
@@ -135,32 +181,11 @@ impl Clock for World {
     }
 }
 
-impl LoadGoal for World {
-    async fn load_goal(&self, goal: &GoalId) -> Outside<Option<Goal>> {
-        Ok(self.call("load_goal").await?.goals.get(goal).cloned())
-    }
-}
-
-impl LoadGoalHead for World {
-    async fn load_goal_head(&self, goal: &GoalId) -> Outside<Option<goal_activity_core::goal::GoalHead>> {
-        Ok(self.call("load_goal_head").await?.goals.get(goal).map(|g| g.head.clone()))
-    }
-}
-
 impl ActionsWithTasks for World {
-    async fn actions_with_tasks(&self, goal: &GoalId) -> Outside<HashSet<ActionId>> {
+    async fn actions_with_tasks(&self, goal: &GoalId) -> Outside<TasksByAction> {
         let state = self.call("actions_with_tasks").await?;
-        Ok(state.tasks_of(goal).map(|t| t.action_id.clone()).collect())
-    }
-}
-
-impl ListTasks for World {
-    async fn list_tasks(&self, goal: &GoalId, after: Option<&str>, limit: u16) -> Outside<TaskPage> {
-        let state = self.call("list_tasks").await?;
-        let rest: Vec<_> = state.tasks_of(goal).filter(|t| after.is_none_or(|a| t.position.as_str() > a)).collect();
-        let tasks: Vec<_> = rest.iter().take(limit.into()).map(|t| (*t).clone()).collect();
-        let last = tasks.last().filter(|_| rest.len() > tasks.len()).map(|t| t.position.clone());
-        Ok(TaskPage { tasks, last })
+        let rows: Vec<_> = state.tasks_of(goal).map(TaskRow::from).collect();
+        Ok(by_action(&rows))
     }
 }
 

@@ -1,12 +1,13 @@
 use goal_activity_core::archive::Record;
 use goal_activity_core::execution::{BatchState, Cancellation, Change, Execution, Happening, Status, TimelineEntry};
-use goal_activity_core::keys::{CANCELLATION_ENTRY, open_shard};
+use goal_activity_core::goal::GoalStatus;
+use goal_activity_core::keys::{CANCELLATION_ENTRY, open_shard, unarchived_shard};
 use goal_activity_core::limits::{HISTORY, NOTICE_LEASE};
 use goal_activity_core::outcome::Settlement;
 use goal_activity_core::ports::{
     CancelExecution, ListOpen, OpenExecution, Outside, RecordProgress, RemoveTasks, SettleExecution,
 };
-use goal_activity_events::{EventId, ExecutionArn, FinalStatus, GoalId, Timestamp, WorkflowCompleted};
+use goal_activity_events::{ActionId, EventId, ExecutionArn, FinalStatus, GoalId, Timestamp, WorkflowCompleted};
 
 use super::World;
 
@@ -56,9 +57,11 @@ impl CancelExecution for World {
 }
 
 impl RemoveTasks for World {
-    async fn remove_tasks_of(&self, goal: &GoalId, execution: &ExecutionArn) -> Outside<()> {
+    async fn remove_tasks_of(&self, goal: &GoalId, execution: &ExecutionArn, actions: &[ActionId]) -> Outside<()> {
         let mut state = self.call("remove_tasks_of").await?;
-        state.tasks.retain(|_, task| task.goal_id != *goal || task.execution_arn != *execution);
+        state.tasks.retain(|_, task| {
+            task.goal_id != *goal || task.execution_arn != *execution || !actions.contains(&task.action_id)
+        });
         Ok(())
     }
 }
@@ -67,7 +70,10 @@ impl ListOpen for World {
     async fn list_open(&self, shard: &str, after: Option<&OpenExecution>, limit: u16) -> Outside<Vec<OpenExecution>> {
         let state = self.call("list_open").await?;
         let listed = |e: &&Execution| {
-            e.archived_at.is_none() && !state.line.contains(&e.execution_arn) && open_shard(&e.execution_arn) == shard
+            let arn = &e.execution_arn;
+            let moved = e.is_told() && !state.told_before.contains(arn);
+            let own = if moved { unarchived_shard(arn) } else { open_shard(arn) };
+            e.archived_at.is_none() && !state.line.contains(arn) && own == shard
         };
         let mut open: Vec<_> = state.executions.values().filter(listed).map(OpenExecution::from).collect();
         let place = |o: &OpenExecution| (o.start_date, o.execution_arn.clone());
@@ -98,8 +104,12 @@ impl SettleExecution for World {
             running.remove(&end.execution_arn);
         }
         let head = state.goals.get_mut(&end.goal_id).map(|g| &mut g.head);
-        if let Some(head) = head.filter(|h| h.claimed_by.as_ref() == Some(&end.execution_arn)) {
-            (head.claimed_by, head.status) = (None, end.goal_status);
+        if let Some(head) = head.filter(|h| h.claimed_by.as_ref().is_some_and(|c| *c == end.execution_arn)) {
+            head.claimed_by = None;
+            // Its user may have closed it meanwhile.
+            if head.status == GoalStatus::Processing {
+                head.status = end.goal_status;
+            }
         }
         Ok(true)
     }
@@ -118,12 +128,21 @@ impl SettleExecution for World {
         Ok(free)
     }
 
+    async fn release_notice(&self, execution: &ExecutionArn, at: Timestamp) -> Outside<()> {
+        let mut state = self.call("release_notice").await?;
+        if state.notice_claims.get(execution) == Some(&at) {
+            state.notice_claims.remove(execution);
+        }
+        Ok(())
+    }
+
     async fn mark_told(&self, execution: &ExecutionArn, at: Timestamp) -> Outside<()> {
         let mut state = self.call("mark_told").await?;
-        if let Some(e) = state.executions.get_mut(execution) {
-            e.published_at.get_or_insert(at);
-            e.notified_at.get_or_insert(at);
-        }
+        let unarchived = |e: &&mut Execution| e.stop_date.is_some() && e.archived_at.is_none();
+        let Some(e) = state.executions.get_mut(execution).filter(unarchived) else { return Ok(()) };
+        e.published_at.get_or_insert(at);
+        e.notified_at.get_or_insert(at);
+        state.told_before.remove(execution);
         Ok(())
     }
 

@@ -11,12 +11,13 @@ use goal_activity_core::facts::{Fact, Repaired};
 use goal_activity_core::limits::RECONCILED_AT_ONCE;
 use goal_activity_core::ports::{
     ArchiveExecution, CancelExecution, Clock, DescribeExecution, FindExecution, HoldCapacity, ListHolders, ListOpen,
-    ListWaiting, Machine, Notify, Outside, PublishEvent, RecordProgress, RemoveTasks, SealLedger, SettleExecution,
-    StopExecution,
+    ListWaiting, LoadGoal, Machine, Notify, Outside, PublishEvent, RecordProgress, RemoveTasks, SealLedger,
+    SettleExecution, StopExecution,
 };
-use goal_activity_core::reconcile::{Holder, Repair, is_quiet, is_unattended, repair_launch};
+use goal_activity_core::reconcile::{Holder, Repair, first_place, is_quiet, is_unattended, repair_launch};
 
-use super::{Reconcile, Reconciled};
+use super::{Reconcile, Reconciled, within_time};
+use crate::budget::Budget;
 
 /// What is known of load.
 #[derive(Debug, Clone)]
@@ -49,22 +50,32 @@ where
     E: FindExecution,
     L: SealLedger,
     T: RemoveTasks,
-    S: SettleExecution + CancelExecution,
+    S: SettleExecution + CancelExecution + LoadGoal,
     B: PublishEvent,
     K: Clock,
     N: Notify,
     A: ArchiveExecution,
 {
-    /// Looks at who holds capacity and who waits for some, and counts what was repaired.
-    pub(super) async fn check_load(&self, done: &mut Reconciled) -> Outside<()> {
-        let (load, settle) = (&self.load, &self.conclude.settle);
-        let now = settle.clock.now();
-        let held = load.holders.list_holders().await?;
-        let unattended = held.iter().filter(|h| is_unattended(h, now));
-        let checks = stream::iter(unattended).map(|h| self.check_holder(h));
-        let mut checks = checks.buffer_unordered(RECONCILED_AT_ONCE);
-        let mut taken = in_use(&held);
+    /// Looks at who holds capacity and who waits for some, and counts what was repaired. Begins no look at a holder when the
+    /// time is over.
+    pub(super) async fn check_load(&self, time: Budget, done: &mut Reconciled) -> Outside<()> {
+        let held = within_time("listing who holds capacity", self.load.holders.list_holders()).await?;
+        let taken = self.check_holders(&held, time, done).await;
+        done.repaired += usize::from(within_time("looking at who waits", self.check_waiting(taken)).await?);
+        Ok(())
+    }
+
+    /// Returns how many batches are still in use afterwards.
+    async fn check_holders(&self, held: &[Held], time: Budget, done: &mut Reconciled) -> u32 {
+        let now = self.conclude.settle.clock.now();
+        let mut unattended: Vec<_> = held.iter().filter(|h| is_unattended(h, now)).collect();
+        let first = first_place(now, unattended.len());
+        unattended.rotate_left(first);
+        let begun = unattended.iter().take_while(|_| !time.is_over());
+        let mut checks = stream::iter(begun.map(|h| self.check_holder(h))).buffer_unordered(RECONCILED_AT_ONCE);
+        let (mut taken, mut seen) = (in_use(held), 0);
         while let Some(attended) = checks.next().await {
+            seen += 1;
             match attended {
                 Ok(Attended::Fine) => {}
                 Ok(Attended::Repaired) => done.repaired += 1,
@@ -75,6 +86,14 @@ where
                 Err(()) => done.failed += 1,
             }
         }
+        done.incomplete |= seen < unattended.len();
+        taken
+    }
+
+    /// Announces the workflow whose turn it is, if there is capacity for it. Returns `true` if it did.
+    async fn check_waiting(&self, taken: u32) -> Outside<bool> {
+        let (load, settle) = (&self.load, &self.conclude.settle);
+        let now = settle.clock.now();
         let first = match load.line.list_waiting(1).await?.pop() {
             Some(first) => settle.executions.find_execution(&first.execution_arn).await?,
             None => None,
@@ -85,13 +104,14 @@ where
         if let Some(first) = first.filter(|e| taken < load.capacity.batches() && is_quiet(e, now)) {
             // With it, others are launched whose turn it is, while there is room.
             self.repair(Repair::Announce, &first, Machine::Absent).await?;
-            done.repaired += 1;
+            return Ok(true);
         }
-        Ok(())
+        Ok(false)
     }
 
     async fn check_holder(&self, held: &Held) -> Result<Attended, ()> {
-        self.attend(held).await.map_err(|error| {
+        let attended = within_time("looking at a holder of capacity", self.attend(held)).await;
+        attended.map_err(|error| {
             let arn = &held.execution;
             tracing::warn!(executionArn = %arn, %error, "holder of capacity not checked; the next run tries again");
         })

@@ -1,6 +1,5 @@
 use std::time::Duration;
 
-use goal_activity_core::goal::{Action, Goal};
 use goal_activity_core::ledger::Failure;
 use goal_activity_core::limits::{AI_ATTEMPTS, AI_CALL, AI_FIRST_WAIT};
 use goal_activity_core::ports::{GenerateTasks, Generation, GenerationError, GenerationRequest, Tokens};
@@ -11,29 +10,40 @@ use tracing::Instrument;
 
 use crate::telemetry::trace;
 
-/// Asks the AI for an action's tasks, again after passing failures, and never past the end of the batch's time. Answers what
-/// was generated and what all attempts together took. Of each attempt `tell` is told its number, why it failed if it did, and
-/// what it took.
-pub(super) async fn generate(
+/// Asks the AI for an action's tasks, again after passing failures, and never past the end of the batch's time. Returns what
+/// was generated and what all attempts together took.
+///
+/// `refusal` is asked before each further attempt: the reason not to make it, if there is one. `tell` is told of each attempt
+/// its number, why it failed if it did, and what it took.
+///
+/// # Errors
+/// The last failure of the AI, also where the end of the batch's time cut a later attempt short: what the AI did is the
+/// cause, and the batch's time only a consequence.
+pub(super) async fn generate<R: Future<Output = Option<Failure>>>(
     generator: &impl GenerateTasks,
     prices: Option<Prices>,
-    goal: &Goal,
-    action: &Action,
+    request: GenerationRequest<'_>,
     time_left: Duration,
+    refusal: impl Fn() -> R,
     tell: impl Fn(u32, Option<FailureCode>, Usage),
 ) -> Result<(Generation, Usage), Failure> {
     let deadline = Instant::now() + time_left;
     let mut wait = AI_FIRST_WAIT;
     let mut usage = Usage::default();
+    let mut last: Option<GenerationError> = None;
     for attempt in 1..=AI_ATTEMPTS {
-        let request = GenerationRequest { goal: &goal.head, sub_goal: goal.sub_goal_of(action), action, attempt };
+        if attempt > 1
+            && let Some(refusal) = refusal().await
+        {
+            return Err(Failure { usage, ..refusal });
+        }
         let asked = Instant::now();
         let left = deadline.saturating_duration_since(asked);
         if left.is_zero() {
             break;
         }
-        let span = trace::attempt(&action.action_id, attempt);
-        let asking = generator.generate(request).instrument(span.clone());
+        let span = trace::attempt(&request.action.action_id, attempt);
+        let asking = generator.generate(GenerationRequest { attempt, ..request }).instrument(span.clone());
         let answer = timeout(AI_CALL.min(left), asking).await;
         let tokens = match &answer {
             Ok(Ok(generation)) => generation.tokens,
@@ -61,13 +71,25 @@ pub(super) async fn generate(
         }
         // An AI that names a time will refuse whatever comes before it.
         let rest = error.retry_after.map_or(wait, |asked| asked.max(wait));
+        last = Some(error);
         if deadline.saturating_duration_since(Instant::now()) <= rest {
             break;
         }
         sleep(rest).await;
         wait *= 2;
     }
-    Err(Failure::new(FailureCode::BatchDeadline, "the batch's time was over before this action was finished", usage))
+    Err(out_of_time(last, usage))
+}
+
+fn out_of_time(last: Option<GenerationError>, usage: Usage) -> Failure {
+    match last {
+        Some(GenerationError { code, message, .. }) => {
+            Failure::new(code, format!("{message}; no time was left for another attempt"), usage)
+        }
+        None => {
+            Failure::new(FailureCode::BatchDeadline, "the batch's time was over before this action was finished", usage)
+        }
+    }
 }
 
 fn spent(tokens: Tokens, time: Duration, prices: Option<Prices>) -> Usage {
@@ -88,6 +110,7 @@ fn too_slow() -> GenerationError {
 mod tests {
     use super::*;
     use crate::memory::samples;
+    use goal_activity_core::goal::Goal;
     use std::sync::Mutex;
 
     /// Fails as often as it is told to, each time after a while.
@@ -118,10 +141,18 @@ mod tests {
         }
     }
 
+    fn request(goal: &Goal) -> GenerationRequest<'_> {
+        GenerationRequest { goal: &goal.head, sub_goal: None, action: &goal.actions[0], attempt: 1 }
+    }
+
+    async fn no_refusal() -> Option<Failure> {
+        None
+    }
+
     async fn ask(ai: &Flaky, time_left: u64) -> Result<u32, (FailureCode, u32)> {
         let goal = samples::goal("g", "u", 1);
         let time_left = Duration::from_secs(time_left);
-        let answer = generate(ai, None, &goal, &goal.actions[0], time_left, |_, _, _| {}).await;
+        let answer = generate(ai, None, request(&goal), time_left, no_refusal, |_, _, _| {}).await;
         answer.map(|(_, usage)| usage.attempts).map_err(|f| (f.code, f.usage.attempts))
     }
 
@@ -149,12 +180,12 @@ mod tests {
         let told = Mutex::new(Vec::new());
         let tell = |attempt, failure, usage| told.lock().unwrap().push((attempt, failure, usage));
         let ai = Flaky::new(2, true, Duration::from_secs(1));
-        let (_, usage) = generate(&ai, Some(prices), &goal, &goal.actions[0], all_time, tell).await.unwrap();
+        let (_, usage) = generate(&ai, Some(prices), request(&goal), all_time, no_refusal, tell).await.unwrap();
         assert_eq!(usage, of(3));
         let busy = Some(FailureCode::AiThrottled);
         assert_eq!(*told.lock().unwrap(), [(1, busy, of(1)), (2, busy, of(1)), (3, None, of(1))]);
         let ai = Flaky::new(2, false, Duration::from_secs(1));
-        let failure = generate(&ai, Some(prices), &goal, &goal.actions[0], all_time, tell).await.unwrap_err();
+        let failure = generate(&ai, Some(prices), request(&goal), all_time, no_refusal, tell).await.unwrap_err();
         assert_eq!(failure.usage, of(1));
     }
 
@@ -171,7 +202,7 @@ mod tests {
         assert_eq!(begin.elapsed().as_secs(), 2);
         let sleepy = Flaky { retry_after: Some(Duration::from_secs(1_000)), ..Flaky::new(1, true, Duration::ZERO) };
         let begin = Instant::now();
-        assert_eq!(ask(&sleepy, 285).await, Err((FailureCode::BatchDeadline, 1)));
+        assert_eq!(ask(&sleepy, 285).await, Err((FailureCode::AiThrottled, 1)), "why it was given up is not hidden");
         assert_eq!(begin.elapsed().as_secs(), 0);
     }
 
@@ -183,12 +214,21 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_call_takes_120_seconds_at_most_and_is_tried_again() {
         let begin = Instant::now();
-        // 120 + 2 + 120 + 4 leave 39 of 285 seconds for the third attempt: the batch's end comes first.
-        assert_eq!(
-            ask(&Flaky::new(0, true, Duration::from_secs(1000)), 285).await,
-            Err((FailureCode::BatchDeadline, 3))
-        );
+        // 120 + 2 + 120 + 4 leave 39 of 285 seconds for the third attempt: the batch's end comes first, and the cause is
+        // the AI all the same.
+        let slow = || Flaky::new(0, true, Duration::from_secs(1000));
+        assert_eq!(ask(&slow(), 285).await, Err((FailureCode::AiTimeout, 3)));
         assert_eq!(begin.elapsed().as_secs(), 285);
+        assert_eq!(ask(&slow(), 100).await, Err((FailureCode::BatchDeadline, 1)), "no attempt had its time");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_not_wanted_any_more_is_not_asked_again() {
+        let (goal, ai) = (samples::goal("g", "u", 1), Flaky::new(3, true, Duration::ZERO));
+        let refusal = async || Some(Failure::new(FailureCode::GoalClosed, "closed", Usage::default()));
+        let answer = generate(&ai, None, request(&goal), Duration::from_secs(285), refusal, |_, _, _| {}).await;
+        let failure = answer.unwrap_err();
+        assert_eq!((failure.code, failure.usage.attempts), (FailureCode::GoalClosed, 1));
     }
 
     #[tokio::test(start_paused = true)]

@@ -10,31 +10,34 @@ macro_rules! log {
 }
 
 mod attempts;
+mod goal;
 mod lease;
 mod report;
+mod save;
 
+use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use futures_util::future::{join, try_join};
+use futures_util::future::{Either, join, select, try_join};
 use futures_util::stream::FuturesUnordered;
 use goal_activity_core::facts::Fact;
-use goal_activity_core::goal::Goal;
 use goal_activity_core::inbound;
-use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Failure, Tally};
-use goal_activity_core::limits::{BATCH_SECONDS, DEADLINE_MARGIN};
+use goal_activity_core::ledger::{BatchLedger, Tally, action_gone};
+use goal_activity_core::limits::{BATCH_SECONDS, DEADLINE_MARGIN, LEASE};
 use goal_activity_core::ports::{
-    ActionCommit, AnswerBatch, Answered, Clock, Committed, GenerateTasks, Generation, LoadGoal, Opened, Outside,
-    PublishEvent, Replaces, WorkLedger,
+    AnswerBatch, Answered, Clock, GenerateTasks, Generation, GenerationRequest, LoadGoal, Opened, Outside,
+    PublishEvent, WorkLedger,
 };
 use goal_activity_core::price::Prices;
-use goal_activity_core::task::Task;
 use goal_activity_events::{ActionId, BatchAnswer, BatchMessage, FailureCode, Timestamp, Usage};
+use tokio::sync::Notify;
 
 use crate::metrics::Facts;
 use crate::queue::{HandleMessage, HideMessage, Message, MessageError};
 use crate::telemetry::{millis, trace};
-use report::Reporter;
+use goal::WatchedGoal;
+use save::{Generated, KnownTasks};
 
 /// The function with all it needs.
 #[derive(Debug, Clone)]
@@ -59,20 +62,14 @@ pub struct Worker<G, L, A, B, T, Q, K> {
     pub facts: Facts,
 }
 
-/// What is to be saved for one action.
-struct Generated {
-    action: ActionId,
-    outcome: ActionOutcome,
-    tasks: Vec<Task>,
-    replaces: Replaces,
-}
-
-/// Whether there is still something to do for a batch.
+/// How the work on a batch ended.
 enum Work {
     /// All its actions have an outcome.
     Done,
-    /// Somebody has decided the outcome of the workflow: not even an answer is wanted.
+    /// The outcome of the workflow is decided: not even an answer is wanted.
     Sealed,
+    /// The state machine does not wait for this message: it has sent another one for the batch, or given the batch up.
+    Superseded,
 }
 
 impl<G, L, A, B, T, Q, K> HandleMessage for Worker<G, L, A, B, T, Q, K>
@@ -87,16 +84,22 @@ where
 {
     async fn handle(&self, message: Message<'_>) -> Result<(), MessageError> {
         let batch = inbound::batch(message.body).map_err(|e| MessageError::Malformed(e.to_string()))?;
-        let held = self.hold(&batch, message.receipt_handle, self.bring_to_an_end(&batch));
+        let held = self.with_lease(&batch, message.receipt_handle, self.process_batch(&batch));
         let traced = async {
             trace::about_batch(&batch.execution_arn, &batch.goal_id, batch.batch_index);
-            held.await.transpose()
+            held.await
         };
-        let done = trace::within(trace::process("batch", batch.traceparent.as_ref()), traced).await.transpose();
-        if let Work::Sealed = done.unwrap_or(Ok(Work::Sealed))? {
-            log!(info, batch, "the ledger is sealed; batch dropped");
+        match trace::within(trace::process("batch", batch.traceparent.as_ref()), traced).await? {
+            Work::Done => {}
+            Work::Sealed => log!(info, batch, "the ledger is sealed; batch dropped"),
+            Work::Superseded => log!(info, batch, "stale task token before any work; batch dropped"),
         }
         Ok(())
+    }
+
+    /// A batch lives for [`BATCH_SECONDS`] only.
+    fn longest_rest(&self) -> Duration {
+        LEASE
     }
 }
 
@@ -111,24 +114,28 @@ where
     K: Clock,
 {
     /// Works on the batch, reports and answers.
-    async fn bring_to_an_end(&self, batch: &BatchMessage) -> Outside<Work> {
+    async fn process_batch(&self, batch: &BatchMessage) -> Outside<Work> {
         let began = self.clock.now();
-        if let Work::Sealed = self.work(batch, began).await? {
-            return Ok(Work::Sealed);
+        let news = Notify::new();
+        let work = match select(pin!(self.work(batch, began, &news)), pin!(self.report_news(batch, &news))).await {
+            Either::Left((work, _)) => work?,
+            Either::Right((never, _)) => match never {},
+        };
+        if let Work::Sealed | Work::Superseded = work {
+            return Ok(work);
         }
         let ledger = self.ledger.read_batch(&batch.execution_arn, batch.batch_index).await?;
-        let mut reporter = Reporter::new(self, batch);
-        let ((), answered) = join(reporter.report(&ledger), self.answer(batch, &ledger, began)).await;
+        let ((), answered) = join(self.report(batch, &ledger), self.answer(batch, &ledger, began)).await;
         answered?;
         Ok(Work::Done)
     }
 
     /// Brings every action of the batch to an outcome. Those that have one already, from an earlier delivery of the same
     /// message, are left alone (promise P3).
-    async fn work(&self, batch: &BatchMessage, began: Timestamp) -> Outside<Work> {
+    async fn work(&self, batch: &BatchMessage, began: Timestamp, news: &Notify) -> Outside<Work> {
         // Side by side: nearly every batch needs both.
         let opened = self.ledger.open_batch(&batch.execution_arn, batch.batch_index);
-        let (opened, goal) = try_join(opened, self.goals.load_goal(&batch.goal_id)).await?;
+        let (opened, goal) = try_join(opened, WatchedGoal::load(&self.goals, batch)).await?;
         let Opened::Open(ledger) = opened else {
             return Ok(Work::Sealed);
         };
@@ -137,61 +144,47 @@ where
         if open.is_empty() {
             return Ok(Work::Done);
         }
-        let goal = goal.filter(|g| g.head.user_id == batch.user_id);
         let all_time = Duration::from_secs(BATCH_SECONDS.into()).saturating_sub(DEADLINE_MARGIN);
         // Whatever its message says of when it was enqueued, a batch has no more time than any other.
         let time_left = batch.enqueued_at.plus(all_time).since(began).min(all_time);
 
         // Generated side by side, saved one after the other: transactions on one ledger row would only conflict.
         let mut generating: FuturesUnordered<_> =
-            open.into_iter().map(|a| self.generate(batch, goal.as_ref(), a, time_left)).collect();
-        let mut reporter = Reporter::new(self, batch);
+            open.into_iter().map(|a| self.generate(batch, &goal, a, time_left)).collect();
+        let mut known = KnownTasks::default();
         let mut unsaved = None;
         while let Some(generated) = generating.next().await {
-            let saved = match generated {
-                Ok(generated) => self.commit(batch, generated).await,
-                Err(error) => Err(error),
-            };
             // What the AI is making for the others is worth saving; the message comes back for this one (promise P5).
-            let saved = saved.unwrap_or_else(|error| {
+            let saved = self.save(batch, &goal, &mut known, generated).await.unwrap_or_else(|error| {
                 log!(warn, batch, %error, "action not saved");
                 unsaved = Some(error);
                 true
             });
-            if !saved {
-                let now = self.ledger.read_batch(&batch.execution_arn, batch.batch_index).await?;
-                if now.sealed {
-                    return Ok(Work::Sealed);
-                }
+            if !saved && self.ledger.read_batch(&batch.execution_arn, batch.batch_index).await?.sealed {
+                return Ok(Work::Sealed);
             }
-            if !generating.is_empty() && reporter.is_due() {
-                reporter.report(&self.ledger.read_batch(&batch.execution_arn, batch.batch_index).await?).await;
-            }
+            news.notify_one();
         }
         unsaved.map_or(Ok(Work::Done), Err)
     }
 
-    /// One action's outcome, at the latest when the batch's time is over.
-    async fn generate(
+    /// What the AI makes of one action, at the latest when the batch's time is over.
+    async fn generate<'a>(
         &self,
         batch: &BatchMessage,
-        goal: Option<&Goal>,
-        action_id: &ActionId,
+        watched: &WatchedGoal<'_, G>,
+        action_id: &'a ActionId,
         time_left: Duration,
-    ) -> Outside<Generated> {
-        let failed = |failure| Generated {
-            action: action_id.clone(),
-            outcome: ActionOutcome::Failed(failure),
-            tasks: Vec::new(),
-            replaces: Replaces::Nothing,
+    ) -> Generated<'a> {
+        let failed = |failure| Generated { action: action_id, result: Err(failure) };
+        if let Some(refusal) = watched.refusal(action_id).await {
+            return failed(refusal);
+        }
+        let goal = match watched.with(action_id).await {
+            Ok(goal) => goal,
+            Err(gone) => return failed(gone),
         };
-        let Some((goal, action)) = goal.and_then(|g| Some((g, g.action(action_id)?))) else {
-            return Ok(failed(Failure::new(
-                FailureCode::ActionGone,
-                "the action is no longer part of the user's goal",
-                Usage::default(),
-            )));
-        };
+        let Some(action) = goal.action(action_id) else { return failed(action_gone(Usage::default())) };
         let tell = |attempt, failure: Option<FailureCode>, usage: Usage| {
             self.facts.count(Fact::AiAsked { failure, usage });
             if let Some(code) = failure {
@@ -201,68 +194,16 @@ where
                 );
             }
         };
-        let asked = attempts::generate(&self.generator, self.prices, goal, action, time_left, tell).await;
-        let (Generation { drafts, warnings, .. }, usage) = match asked {
-            Ok(done) => done,
-            Err(failure) => return Ok(failed(failure)),
-        };
-        for warning in warnings {
-            log!(warn, batch, actionId = %action_id, %warning, "accepted with a flaw");
-        }
-        let replaces = match batch.regenerate {
-            true => Replaces::Positions(self.ledger.task_positions(&batch.goal_id, action).await?),
-            false => Replaces::Nothing,
-        };
-        let tasks = drafts.into_tasks(&batch.goal_id, action, &batch.execution_arn, self.clock.now());
-        let outcome = ActionOutcome::Succeeded { tasks: tasks.len(), usage };
-        Ok(Generated { action: action_id.clone(), outcome, tasks, replaces })
-    }
-
-    /// Saves an action's outcome. Answers whether this was the one to count: `false` means that another came first.
-    async fn commit(&self, batch: &BatchMessage, generated: Generated) -> Outside<bool> {
-        let Generated { action, outcome, tasks, replaces } = generated;
-        let (execution, batch_index) = (&batch.execution_arn, batch.batch_index);
-        let commit = ActionCommit { execution, batch_index, action: &action, outcome, tasks, replaces };
-        match self.ledger.commit_action(&commit).await? {
-            Committed::Yes => self.committed(batch, &commit),
-            Committed::TooLate => {
-                log!(info, batch, actionId = %action, "another worker came first, or the end");
-                return Ok(false);
+        let request = GenerationRequest { goal: &goal.head, sub_goal: goal.sub_goal_of(action), action, attempt: 1 };
+        let refusal = || watched.refusal(action_id);
+        let asked = attempts::generate(&self.generator, self.prices, request, time_left, refusal, tell).await;
+        let result = asked.map(|(Generation { drafts, warnings, .. }, usage)| {
+            for warning in warnings {
+                log!(warn, batch, actionId = %action_id, %warning, "accepted with a flaw");
             }
-            Committed::TasksExist => {
-                let why = "the action has tasks already, and this workflow may not replace them";
-                let usage = commit.outcome.usage();
-                let outcome = ActionOutcome::Failed(Failure::new(FailureCode::TasksExist, why, usage));
-                let commit = ActionCommit { outcome, tasks: Vec::new(), replaces: Replaces::Nothing, ..commit };
-                if self.ledger.commit_action(&commit).await? != Committed::Yes {
-                    return Ok(false);
-                }
-                self.committed(batch, &commit);
-            }
-        }
-        Ok(true)
-    }
-
-    /// What is to be said of an outcome that was saved.
-    fn committed(&self, batch: &BatchMessage, commit: &ActionCommit<'_>) {
-        let (action, usage) = (commit.action, commit.outcome.usage());
-        let failure = match &commit.outcome {
-            ActionOutcome::Succeeded { tasks, .. } => {
-                log!(
-                    info, batch, actionId = %action, tasks, attempts = usage.attempts, durationMs = usage.latency_ms,
-                    inputTokens = usage.input_tokens, outputTokens = usage.output_tokens, "action saved"
-                );
-                None
-            }
-            ActionOutcome::Failed(failure) => {
-                log!(
-                    warn, batch, actionId = %action, code = %failure.code, attempts = usage.attempts,
-                    durationMs = usage.latency_ms, detail = failure.message, "action failed"
-                );
-                Some(failure.code)
-            }
-        };
-        self.facts.count(Fact::ActionEnded { failure, tasks: commit.tasks.len(), attempts: usage.attempts });
+            (drafts, usage)
+        });
+        Generated { action: action_id, result }
     }
 
     async fn answer(&self, batch: &BatchMessage, ledger: &BatchLedger, began: Timestamp) -> Outside<()> {

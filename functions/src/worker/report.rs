@@ -1,20 +1,19 @@
+use std::convert::Infallible;
+
 use goal_activity_core::ledger::{BatchLedger, Tally};
 use goal_activity_core::limits::PROGRESS_INTERVAL;
-use goal_activity_core::ports::{AnswerBatch, Clock, Event, GenerateTasks, LoadGoal, PublishEvent, WorkLedger};
+use goal_activity_core::ports::{
+    AnswerBatch, Clock, Event, GenerateTasks, LoadGoal, Outside, PublishEvent, WorkLedger,
+};
 use goal_activity_events::{BatchMessage, BatchProgressed, Timestamp, Version};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
 
 use super::Worker;
 use crate::queue::HideMessage;
 use crate::telemetry::trace;
 
-/// Tells how far a batch is, not more often than somebody could want to know.
-pub(super) struct Reporter<'a, W> {
-    worker: &'a W,
-    batch: &'a BatchMessage,
-    last: Timestamp,
-}
-
-impl<'a, G, L, A, B, T, Q, K> Reporter<'a, Worker<G, L, A, B, T, Q, K>>
+impl<G, L, A, B, T, Q, K> Worker<G, L, A, B, T, Q, K>
 where
     G: LoadGoal,
     L: WorkLedger,
@@ -24,23 +23,35 @@ where
     Q: HideMessage,
     K: Clock,
 {
-    pub(super) fn new(worker: &'a Worker<G, L, A, B, T, Q, K>, batch: &'a BatchMessage) -> Self {
-        Self { worker, batch, last: worker.clock.now() }
-    }
-
-    /// Whether the last report is old enough for a new one.
-    pub(super) fn is_due(&self) -> bool {
-        self.worker.clock.now().since(self.last) >= PROGRESS_INTERVAL
-    }
-
-    /// Publishes the batch's whole state. A report that cannot be published is not worth failing for: the next one, or the
-    /// end, tells the same and more.
-    pub(super) async fn report(&mut self, ledger: &BatchLedger) {
-        self.last = self.worker.clock.now();
-        let event = progressed(self.batch, ledger, self.last);
-        if let Err(error) = self.worker.bus.publish(Event::Progressed(event)).await {
-            log!(warn, self.batch, %error, "progress not reported");
+    /// Reports how far the batch is whenever there is news, at most every [`PROGRESS_INTERVAL`]. On a clock of its own: an
+    /// action that hangs holds up the report of no other.
+    pub(super) async fn report_news(&self, batch: &BatchMessage, news: &Notify) -> Infallible {
+        let mut last = Instant::now();
+        loop {
+            news.notified().await;
+            sleep_until(last + PROGRESS_INTERVAL).await;
+            last = Instant::now();
+            let reported = async {
+                let ledger = self.ledger.read_batch(&batch.execution_arn, batch.batch_index).await?;
+                self.publish_progress(batch, &ledger).await
+            };
+            if let Err(error) = reported.await {
+                log!(warn, batch, %error, "progress not reported");
+                news.notify_one();
+            }
         }
+    }
+
+    /// Reports the whole state of the batch at its end. One that cannot be published is not worth failing for: the end of
+    /// the workflow tells the same and more.
+    pub(super) async fn report(&self, batch: &BatchMessage, ledger: &BatchLedger) {
+        if let Err(error) = self.publish_progress(batch, ledger).await {
+            log!(warn, batch, %error, "progress not reported");
+        }
+    }
+
+    async fn publish_progress(&self, batch: &BatchMessage, ledger: &BatchLedger) -> Outside<()> {
+        self.bus.publish(Event::Progressed(progressed(batch, ledger, self.clock.now()))).await
     }
 }
 

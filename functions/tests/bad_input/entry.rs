@@ -1,11 +1,17 @@
 //! Delivery to the functions that read a queue.
 
+use std::time::Duration;
+
+use goal_activity_functions::budget::Budget;
 use goal_activity_functions::queue::{HandleMessage, handle_batch};
 use serde_json::{Value, json};
 
 use crate::logs::{Logs, assert_silent};
 use crate::rig::Rig;
 use crate::wrong::{Wrong, every_wrong, no_documents};
+
+/// As long as a worker works on a batch at most, and longer.
+const LONGEST: Duration = Duration::from_secs(297);
 
 /// What became of a message.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,7 +27,7 @@ pub(crate) async fn deliver(rig: &Rig, logs: &Logs, function: &impl HandleMessag
     logs.take();
     let record = json!({ "messageId": "message-1", "receiptHandle": "receipt", "body": body, "attributes": {} });
     let event = serde_json::from_value(json!({ "Records": [record] })).unwrap();
-    let response = handle_batch(function, &rig.world, event).await;
+    let response = handle_batch(function, &rig.world, event, Budget::of(LONGEST)).await;
     let said = logs.take();
     let failed: Vec<_> = response.batch_item_failures.iter().map(|f| f.item_identifier.as_str()).collect();
     if failed.is_empty() {

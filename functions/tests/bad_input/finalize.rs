@@ -1,5 +1,8 @@
 //! What `finalize` is given by the state machine.
 
+use std::time::Duration;
+
+use goal_activity_functions::budget::Budget;
 use goal_activity_functions::finalize::{Finalize, FinalizeRequest};
 use serde_json::json;
 
@@ -30,7 +33,7 @@ async fn an_execution_that_is_not_recorded_is_not_sealed() {
     {
         let request = serde_json::from_value(json!({ "executionArn": ARN.replace(part, other) })).unwrap();
         let finalize = Finalize { executions: rig.world.clone(), ledger: rig.world.clone() };
-        let error = finalize.finalize(request).await.unwrap_err().to_string();
+        let error = finalize.finalize(request, Budget::of(Duration::from_secs(27))).await.unwrap_err().to_string();
         assert!(error.contains("this execution is not recorded"), "{error}");
         assert_eq!(state(&rig), before);
     }

@@ -19,5 +19,6 @@ mod requests;
 #[path = "../promises/rig.rs"]
 #[allow(dead_code, reason = "the promises use the rest")]
 mod rig;
+mod rows;
 mod story;
 mod wrong;

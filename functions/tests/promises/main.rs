@@ -9,8 +9,11 @@
 
 mod admission;
 mod archive;
+mod budgets;
 mod cancel;
+mod edits;
 mod facts;
+mod forged;
 mod history;
 mod http;
 mod idempotency_key;

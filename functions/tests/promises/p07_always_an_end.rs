@@ -1,4 +1,8 @@
 use goal_activity_core::goal::GoalStatus;
+use goal_activity_core::ports::SettleExecution;
+use goal_activity_events::Timestamp;
+
+use std::time::Duration;
 
 use crate::rig::{Rig, status_change};
 
@@ -15,16 +19,7 @@ async fn p7_the_end_is_told_once_by_effect_however_often_it_is_reported() {
 
 #[tokio::test]
 async fn p7_settling_goes_on_where_it_was_interrupted() {
-    for call in [
-        "find_execution",
-        "seal_ledger",
-        "settle",
-        "publish",
-        "claim_notice",
-        "mark_told",
-        "archive_execution",
-        "mark_archived",
-    ] {
+    for call in ["find_execution", "seal_ledger", "settle", "publish", "claim_notice", "mark_told"] {
         let rig = Rig::with_goal(8);
         rig.script("a-1-1", "fail");
         let arn = rig.launched().await;
@@ -56,6 +51,39 @@ async fn p7_two_projectors_with_the_same_end_wake_nobody_twice() {
     let both = futures_util::future::join(rig.project(&end), rig.project(&end)).await;
     both.0.and(both.1).unwrap();
     assert_eq!(rig.notices(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn p7_a_notice_that_could_not_be_sent_is_sent_at_the_very_next_delivery() {
+    for hangs in [false, true] {
+        let rig = Rig::with_goal(8);
+        rig.script("a-1-1", "fail");
+        let arn = rig.launched().await;
+        for batch in rig.batches(&arn) {
+            rig.work(&batch).await.unwrap();
+        }
+        let end = status_change(&arn, "SUCCEEDED");
+        match hangs {
+            true => rig.world.hang("notify", Duration::from_secs(600)),
+            false => rig.world.break_once("notify"),
+        }
+        rig.project(&end).await.expect_err("the operators are not told");
+        assert_eq!((rig.notices(), rig.execution(&arn).is_told()), (0, false));
+        rig.world.mend("notify");
+        rig.project(&end).await.unwrap();
+        assert_eq!((rig.notices(), rig.execution(&arn).is_told()), (1, true), "hangs: {hangs}");
+    }
+}
+
+#[tokio::test]
+async fn p2_who_gives_up_a_notice_late_leaves_the_claim_of_the_next_alone() {
+    let rig = Rig::with_goal(8);
+    let arn = rig.launched().await;
+    let (first, second) = (Timestamp::from_millis(0), Timestamp::from_millis(61_000));
+    assert!(rig.world.claim_notice(&arn, first).await.unwrap());
+    assert!(rig.world.claim_notice(&arn, second).await.unwrap());
+    rig.world.release_notice(&arn, first).await.unwrap();
+    assert!(!rig.world.claim_notice(&arn, second).await.unwrap());
 }
 
 #[tokio::test]

@@ -2,25 +2,27 @@
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, Once};
+use std::time::Duration;
 
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use goal_activity_core::admission::Capacity;
 use goal_activity_core::execution::Execution;
 use goal_activity_core::goal::{Goal, GoalStatus};
-use goal_activity_core::limits::ACTIONS_PER_BATCH;
-use goal_activity_core::ports::{Event, ExecutionInput};
+use goal_activity_core::limits::{ACTIONS_PER_BATCH, BUDGET_MARGIN};
+use goal_activity_core::ports::{Event, ExecutionInput, Unavailable};
 use goal_activity_core::price::Prices;
 use goal_activity_core::task::Task;
 use goal_activity_events::{BatchMessage, Detail, ExecutionArn, GoalId, SOURCE, TaskToken, Timestamp, Version};
 use goal_activity_functions::admission::Admission;
 use goal_activity_functions::api::Api;
+use goal_activity_functions::budget::Budget;
 use goal_activity_functions::cancel::Cancel;
 use goal_activity_functions::finalize::{Finalize, FinalizeAnswer};
 use goal_activity_functions::intake::Intake;
 use goal_activity_functions::launch::Launch;
 use goal_activity_functions::memory::{World, samples};
 use goal_activity_functions::projector::Projector;
-use goal_activity_functions::queue::{HandleMessage, Message, MessageError};
+use goal_activity_functions::queue::{HandleMessage, Message, MessageError, handle_batch};
 use goal_activity_functions::reconcile::{Load, Reconcile, Reconciled};
 use goal_activity_functions::settle::{Conclude, Settle};
 use goal_activity_functions::worker::Worker;
@@ -120,7 +122,7 @@ impl Rig {
     pub(crate) async fn raw_answer(&self, event: Value) -> ApiGatewayV2httpResponse {
         let cancel = Cancel { machine: self.world.clone(), settle: self.settle() };
         let api = Api { intake: self.intake(), bus: self.world.clone(), cancel, archive: self.world.clone() };
-        api.handle(event).await
+        api.handle(event, budget(10)).await
     }
 
     /// Puts the gateway's event through the API.
@@ -168,6 +170,7 @@ impl Rig {
     pub(crate) fn launcher(&self) -> impl HandleMessage + use<> {
         let world = || self.world.clone();
         let admission = Admission {
+            goals: world(),
             executions: world(),
             line: world(),
             holders: world(),
@@ -177,6 +180,16 @@ impl Rig {
             capacity: self.capacity,
         };
         Launch { intake: self.intake(), admission, bus: world() }
+    }
+
+    /// Delivers all these messages to a function at once.
+    pub(crate) async fn deliver_all(&self, function: &impl HandleMessage, bodies: &[String]) {
+        let record =
+            |(n, body): (usize, &String)| json!({ "messageId": n.to_string(), "body": body, "attributes": {} });
+        let records: Vec<_> = bodies.iter().enumerate().map(record).collect();
+        let event = serde_json::from_value(json!({ "Records": records })).unwrap();
+        let response = handle_batch(function, &self.world, event, budget(30)).await;
+        assert!(response.batch_item_failures.is_empty(), "{response:?}");
     }
 
     pub(crate) async fn launch(&self, body: &str) -> Result<(), MessageError> {
@@ -203,8 +216,13 @@ impl Rig {
     }
 
     pub(crate) async fn finalize(&self, arn: &ExecutionArn) -> FinalizeAnswer {
+        self.try_finalize(arn).await.unwrap()
+    }
+
+    pub(crate) async fn try_finalize(&self, arn: &ExecutionArn) -> Result<FinalizeAnswer, Unavailable> {
         let finalize = Finalize { executions: self.world.clone(), ledger: self.world.clone() };
-        finalize.finalize(serde_json::from_value(json!({ "executionArn": arn })).unwrap()).await.unwrap()
+        let request = serde_json::from_value(json!({ "executionArn": arn })).unwrap();
+        finalize.finalize(request, budget(30)).await
     }
 
     /// `projector`.
@@ -234,11 +252,16 @@ impl Rig {
 
     /// One run of the reconciler.
     pub(crate) async fn reconcile(&self) -> Reconciled {
+        self.reconcile_within(budget(60)).await
+    }
+
+    /// The same, within that budget.
+    pub(crate) async fn reconcile_within(&self, budget: Budget) -> Reconciled {
         let world = || self.world.clone();
         let load = Load { line: world(), holders: world(), capacity: self.capacity };
         let reconcile =
             Reconcile { open: world(), load, records: world(), machine: world(), conclude: self.conclude() };
-        reconcile.run().await
+        reconcile.run(budget).await
     }
 
     /// Lets time pass.
@@ -355,6 +378,11 @@ impl Rig {
 
 pub(crate) fn goal_id(id: &str) -> GoalId {
     id.parse().unwrap()
+}
+
+/// What an invocation may use that begins now, of a function with that timeout in seconds.
+pub(crate) fn budget(timeout: u64) -> Budget {
+    Budget::of(Duration::from_secs(timeout).saturating_sub(BUDGET_MARGIN))
 }
 
 /// A message as a function receives it.

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use goal_activity_core::ports::Event;
 use goal_activity_events::{EventId, ExecutionArn, GoalActivityRequested, SOURCE, Timestamp, Traceparent};
-use goal_activity_functions::memory::Written;
+use goal_activity_functions::memory::{Written, samples};
 use goal_activity_functions::telemetry::{
     self,
     collect::{self, Finished},
@@ -128,6 +128,38 @@ async fn one_trace_tells_a_workflow_from_the_call_to_its_end() {
     let [completed] = rig.completed().try_into().unwrap();
     let told = completed.traceparent.expect("subscribers can join");
     assert_eq!((told.trace_id(), told.span_id()), (&*trace, &*root.span_context.span_id().to_string()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_that_are_handled_side_by_side_stay_in_their_own_traces() {
+    let (rig, spans) = (Rig::default(), Spans::collect());
+    for n in 1..=5 {
+        rig.add(samples::goal(&format!("goal-{n}"), &format!("user-{n}"), 2));
+        assert_eq!(rig.start_as(&format!("user-{n}"), &format!("goal-{n}"), "").await.status, 202);
+    }
+    rig.deliver_all(&rig.launcher(), &rig.requests()).await;
+    let arns: Vec<_> = rig.world.state().started.iter().map(|input| input.execution_arn.clone()).collect();
+    assert_eq!(arns.len(), 5);
+    let batches = arns.iter().flat_map(|arn| rig.batches(arn));
+    let batches: Vec<_> = batches.map(|batch| serde_json::to_string(&batch).unwrap()).collect();
+    rig.deliver_all(&rig.worker(), &batches).await;
+    let reports = rig.events().into_iter().filter_map(|e| if let Event::Progressed(p) = e { Some(p) } else { None });
+    let reports: Vec<_> = reports.map(|report| envelope(SOURCE, &report)).collect();
+    let ends: Vec<_> = arns.iter().map(|arn| status_change(arn, "SUCCEEDED")).collect();
+    rig.deliver_all(&rig.projector(), &[reports, ends].concat()).await;
+
+    let collected = spans.take();
+    assert_eq!(traces(&collected).len(), 5, "{:?}", names(&collected));
+    let own = |span: &SpanData| attribute(span, "goal_activity.execution_arn");
+    let of = |span: &SpanData| (span.span_context.trace_id().to_string(), own(span).unwrap());
+    let of: BTreeSet<_> = collected.iter().filter(|s| own(s).is_some()).map(of).collect();
+    assert_eq!(of.len(), 5, "each workflow has one trace, and each trace one workflow: {of:?}");
+    let said = spans.lines.take();
+    for (trace, arn) in &of {
+        let lines = said.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let mut lines = lines.filter(|line| line["executionArn"] == **arn).filter(|line| line["traceId"].is_string());
+        assert!(lines.all(|line| line["traceId"] == **trace), "{arn}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -125,7 +125,7 @@ pub(crate) async fn call(sim: &Sim, user: &str, route: &str, path: &Value, body:
     let answer = invoke(sim, Function::Api, None, None, |p| {
         Box::pin(async move {
             let api = lambda::api(&p);
-            let response: ApiGatewayV2httpResponse = api.handle(request).await;
+            let response: ApiGatewayV2httpResponse = api.handle(request, Function::Api.budget()).await;
             response
         })
     });

@@ -6,7 +6,7 @@ use std::time::Duration;
 use goal_activity_core::admission::in_use;
 use goal_activity_core::execution::{Execution, Status};
 use goal_activity_core::keys;
-use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Tally};
+use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Tally, recorded};
 use goal_activity_core::limits::{NOTICE_LEASE, NOTICE_WITHIN};
 use goal_activity_core::ports::{ActionCommit, Claim, Claimed, Committed, Event, ExecutionInput, RequestKey};
 use goal_activity_core::task::Task;
@@ -97,9 +97,9 @@ fn one_at_a_time(state: &State, execution: &Execution, found: &mut Found) {
     let goal = &execution.goal_id;
     let of_goal = state.executions.values().filter(|e| e.goal_id == *goal && e.status.ended().is_none());
     let open: BTreeSet<_> = of_goal.map(|e| &e.execution_arn).collect();
-    let claim = state.goals.get(goal).and_then(|g| g.head.claimed_by.as_ref());
-    if open.len() > 1 || open.first().copied() != claim {
-        let (names, claim): (Vec<_>, _) = (open.iter().map(|a| a.name()).collect(), claim.map(|c| c.name()));
+    let claim = state.goals.get(goal).and_then(|g| g.head.claimed_by.as_ref()?.execution());
+    if open.len() > 1 || open.first().copied() != claim.as_ref() {
+        let (names, claim): (Vec<_>, _) = (open.iter().map(|a| a.name()).collect(), claim.as_ref().map(|c| c.name()));
         found.push(("P1", format!("{goal} has open workflows {names:?} and is claimed by {claim:?}")));
     }
 }
@@ -189,7 +189,7 @@ fn commit_is_sound(core: &Core, execution: &Execution, commit: &ActionCommit<'_>
         found.push(("P9", format!("{name} saves {action}, which it was not asked for")));
     }
     let attempts = match &commit.outcome {
-        ActionOutcome::Succeeded { tasks, usage } => {
+        ActionOutcome::Succeeded { tasks, usage, .. } => {
             let numbers: BTreeSet<_> = commit.tasks.iter().map(|t| generation(&t.title)).collect();
             let whole = numbers.len() == 1 && numbers.first().map(|n| core.generations[*n]) == Some(*tasks);
             if !whole || commit.tasks.len() != *tasks {
@@ -300,8 +300,8 @@ fn the_end(state: &State, shadow: &Shadow, now: &Execution, found: &mut Found) {
     let of_this = shadow.tasks.values().filter(|t| t.execution_arn == *arn);
     let with_tasks = of_this.map(|t| &t.action_id).collect::<BTreeSet<_>>().len();
     let tally = match now.status {
-        Status::Aborted => Tally::cancelled(&now.action_ids, &ledgers),
-        _ => Tally::at_end(&now.action_ids, &ledgers),
+        Status::Aborted => Tally::cancelled(&now.action_ids, &ledgers, &kept(&now.action_ids, &ledgers)),
+        _ => Tally::at_end(&now.action_ids, &ledgers, &BTreeSet::new()),
     };
     let (counted, expected) =
         ((now.succeeded_actions, now.failed_count), (Some(tally.succeeded), Some(tally.failed_count())));
@@ -321,6 +321,13 @@ fn the_end(state: &State, shadow: &Shadow, now: &Execution, found: &mut Found) {
     if now.cancellation.is_some() != (now.status == Status::Aborted) {
         found.push(("P4", format!("{name} ends as {} with cancellation {:?}", now.status, now.cancellation)));
     }
+}
+
+/// The actions of a cancelled workflow whose tasks have replaced others: these stay.
+fn kept(actions: &[ActionId], ledgers: &[BatchLedger]) -> BTreeSet<ActionId> {
+    let replaced =
+        |id: &&ActionId| matches!(recorded(ledgers, id), Some(ActionOutcome::Succeeded { replaced: 1.., .. }));
+    actions.iter().filter(replaced).cloned().collect()
 }
 
 /// The state machine has started an execution.
@@ -379,6 +386,15 @@ pub(crate) fn notice_claimed(sim: &Sim, run: &Run, arn: &ExecutionArn, at: Times
     let key = (arn.clone(), run.number());
     let noted = sim.tables.state().executions[arn].notified_at.is_some();
     sim.core().shadow.notice_claims.insert(key, (at.as_millis(), noted));
+}
+
+/// The notice could not be sent, as far as its sender knows: whoever comes next may send it again at once.
+pub(crate) fn notice_released(sim: &Sim, run: &Run, arn: &ExecutionArn, at: Timestamp) {
+    let key = (arn.clone(), run.number());
+    let claims = &mut sim.core().shadow.notice_claims;
+    if claims.get(&key).is_some_and(|(claimed, _)| *claimed == at.as_millis()) {
+        claims.remove(&key);
+    }
 }
 
 /// The operators are told. A second time only when the first teller did not live to note it, and its claim had run out when

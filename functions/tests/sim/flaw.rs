@@ -9,9 +9,10 @@ use goal_activity_core::goal::{Goal, GoalStatus};
 use goal_activity_core::ledger::BatchLedger;
 use goal_activity_core::limits::HISTORY;
 use goal_activity_core::outcome::Settlement;
+use goal_activity_core::placement::TaskRow;
 use goal_activity_core::ports::{
     ActionCommit, Claim, ClaimGoal, Claimed, Committed, Event, OpenExecution, Opened, Outside, RecordProgress,
-    Replaces, RequestKey, SealLedger, SettleExecution, WorkLedger,
+    RequestKey, SealLedger, SettleExecution, WorkLedger,
 };
 use goal_activity_core::task::Task;
 use goal_activity_events::{BatchMessage, EventId, ExecutionArn, GoalId, TaskToken};
@@ -185,8 +186,14 @@ pub(crate) async fn commit(ports: &Ports, commit: &ActionCommit<'_>) -> Outside<
     let sim = &ports.sim;
     let tables = &sim.tables;
     let key = (commit.execution.clone(), commit.batch_index);
-    let old = commit.tasks.iter().map(|t| t.position.clone()).collect();
-    let replacing = ActionCommit { replaces: Replaces::Positions(old), ..commit.clone() };
+    let old = tables
+        .state()
+        .tasks
+        .values()
+        .filter(|t| commit.tasks.iter().any(|n| n.position == t.position))
+        .map(TaskRow::from)
+        .collect();
+    let replacing = ActionCommit { replaces: old, ..commit.clone() };
     match sim.flaw {
         Some(Flaw::OutcomeNotConditional) => {
             if let Some(ledger) = tables.state().ledgers.get_mut(&key) {

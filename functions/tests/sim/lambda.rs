@@ -12,9 +12,11 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
+use goal_activity_core::limits::BUDGET_MARGIN;
 use goal_activity_events::{ActionId, ExecutionArn};
 use goal_activity_functions::admission::Admission;
 use goal_activity_functions::api::Api;
+use goal_activity_functions::budget::Budget;
 use goal_activity_functions::cancel::Cancel;
 use goal_activity_functions::finalize::Finalize;
 use goal_activity_functions::intake::Intake;
@@ -58,6 +60,11 @@ impl Function {
             Self::Projector => Queue::Projection.visibility(),
             Self::Finalize | Self::Reconcile => self.timeout(),
         }
+    }
+
+    /// What an invocation that begins now may use.
+    pub(crate) fn budget(self) -> Budget {
+        Budget::of(self.timeout().saturating_sub(BUDGET_MARGIN))
     }
 
     pub(crate) fn timeout(self) -> Duration {
@@ -245,9 +252,9 @@ pub(crate) fn api(p: &Ports) -> SimApi {
 type SimLaunch = Launch<Ports, Ports, Ports, Ports, Ports, Ports, Ports, Ports, Ports>;
 
 pub(crate) fn launch(p: &Ports) -> SimLaunch {
-    let [executions, line, holders, machine, clock] = [(); 5].map(|()| p.clone());
-    let admission =
-        Admission { executions, line, holders, machine, clock, facts: facts(p), capacity: p.sim.profile.capacity };
+    let [goals, executions, line, holders, machine, clock] = [(); 6].map(|()| p.clone());
+    let (facts, capacity) = (facts(p), p.sim.profile.capacity);
+    let admission = Admission { goals, executions, line, holders, machine, clock, facts, capacity };
     Launch { intake: intake(p), admission, bus: p.clone() }
 }
 

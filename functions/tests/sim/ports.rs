@@ -5,24 +5,25 @@
 //! call that fails with a timeout or a 5xx may have been done ("Error handling": "the success or failure of the operation is
 //! unknown"). What needs several calls on AWS needs several here: sealing is one update a batch, removing one delete a task.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{Debug, Display};
 use std::time::Duration;
 
 use goal_activity_core::archive::Record;
 use goal_activity_core::execution::{BatchState, Cancellation, Execution};
-use goal_activity_core::goal::{Action, Goal, GoalHead};
+use goal_activity_core::goal::{Goal, GoalHead};
 use goal_activity_core::history::{HistoryFilter, HistoryPage, HistoryPosition};
 use goal_activity_core::keys;
 use goal_activity_core::ledger::BatchLedger;
 use goal_activity_core::notice::Notice;
 use goal_activity_core::outcome::Settlement;
+use goal_activity_core::placement::{TaskRow, TasksByAction};
 use goal_activity_core::ports::{
     Accepted, ActionCommit, ActionsWithTasks, AnswerBatch, Answered, CancelExecution, Claim, ClaimGoal, Claimed, Clock,
     Committed, DescribeExecution, Event, ExecutionInput, FindExecution, GenerateTasks, Generation, GenerationError,
     GenerationRequest, ListOpen, ListTasks, ListWorkflows, LoadGoal, LoadGoalHead, Machine, Notify, OpenExecution,
     Opened, Outside, PublishEvent, RecordProgress, RemoveTasks, RequestKey, SealLedger, SettleExecution,
-    StartExecution, StopExecution, StopReason, TaskPage, Unavailable, WorkLedger,
+    StartExecution, StopExecution, StopReason, Stored, TaskPage, Unavailable, WorkLedger,
 };
 use goal_activity_events::{ActionId, BatchAnswer, EventId, ExecutionArn, GoalId, TaskToken, Timestamp, UserId};
 use goal_activity_functions::memory::World;
@@ -158,7 +159,7 @@ impl Clock for Ports {
 }
 
 impl LoadGoal for Ports {
-    async fn load_goal(&self, goal: &GoalId) -> Outside<Option<Goal>> {
+    async fn load_goal(&self, goal: &GoalId) -> Outside<Stored<Goal>> {
         let read = || async {
             let found = self.tables().load_goal(goal).await?;
             Ok(found.map(|g| flaw::goal_as_read(&self.sim, &self.run, g)))
@@ -168,17 +169,17 @@ impl LoadGoal for Ports {
 }
 
 impl LoadGoalHead for Ports {
-    async fn load_goal_head(&self, goal: &GoalId) -> Outside<Option<GoalHead>> {
+    async fn load_goal_head(&self, goal: &GoalId) -> Outside<Stored<GoalHead>> {
         self.call("load_goal_head", goal, || self.tables().load_goal_head(goal)).await
     }
 }
 
 impl ActionsWithTasks for Ports {
-    async fn actions_with_tasks(&self, goal: &GoalId) -> Outside<HashSet<ActionId>> {
+    async fn actions_with_tasks(&self, goal: &GoalId) -> Outside<TasksByAction> {
         let read = || async {
             let found = self.tables().actions_with_tasks(goal).await?;
             // Ordered, for the trace.
-            Ok(found.into_iter().collect::<BTreeSet<_>>())
+            Ok(found.into_iter().collect::<BTreeMap<_, _>>())
         };
         Ok(self.call("actions_with_tasks", goal, read).await?.into_iter().collect())
     }
@@ -229,21 +230,21 @@ impl ClaimGoal for Ports {
         self.call("claim_goal", arn.name(), write).await
     }
 
-    async fn open_workflows(&self, user: &UserId) -> Outside<usize> {
+    async fn open_workflows(&self, user: &UserId) -> Outside<BTreeSet<ExecutionArn>> {
         let read = || async {
-            let count = self.tables().open_workflows(user).await?;
+            let open = self.tables().open_workflows(user).await?;
             if self.sim.has(Flaw::LimitIgnored) {
-                return Ok(0);
+                return Ok(BTreeSet::new());
             }
-            check::counted(&self.sim, user, count);
-            Ok(count)
+            check::counted(&self.sim, user, open.len());
+            Ok(open)
         };
         self.call("open_workflows", user, read).await
     }
 
-    async fn accepted_before(&self, request: &RequestKey) -> Outside<Option<Accepted>> {
+    async fn accepted_before(&self, request: &RequestKey, now: Timestamp) -> Outside<Option<Accepted>> {
         let read = || async {
-            let found = self.tables().accepted_before(request).await?;
+            let found = self.tables().accepted_before(request, now).await?;
             Ok(found.filter(|_| !flaw::forgets(&self.sim, request)))
         };
         self.call("accepted_before", keys::request(request), read).await
@@ -284,8 +285,8 @@ impl WorkLedger for Ports {
         self.call("read_batch", about, || self.tables().read_batch(execution, batch_index)).await
     }
 
-    async fn task_positions(&self, goal: &GoalId, action: &Action) -> Outside<Vec<String>> {
-        self.call("task_positions", &action.action_id, || self.tables().task_positions(goal, action)).await
+    async fn task_rows(&self, goal: &GoalId) -> Outside<Vec<TaskRow>> {
+        self.call("task_rows", goal, || self.tables().task_rows(goal)).await
     }
 }
 
@@ -345,13 +346,14 @@ impl CancelExecution for Ports {
 
 impl RemoveTasks for Ports {
     /// Looks first and then removes a few at a time, each on the condition that this execution has made it.
-    async fn remove_tasks_of(&self, goal: &GoalId, execution: &ExecutionArn) -> Outside<()> {
+    async fn remove_tasks_of(&self, goal: &GoalId, execution: &ExecutionArn, actions: &[ActionId]) -> Outside<()> {
         if self.sim.has(Flaw::TasksLeftBehind) {
             return Ok(());
         }
         let look = || async {
             let state = self.tables().state();
             let of_goal = state.tasks.values().filter(|t| t.goal_id == *goal && t.execution_arn == *execution);
+            let of_goal = of_goal.filter(|t| actions.contains(&t.action_id));
             Ok(of_goal.map(|t| t.position.clone()).collect::<Vec<_>>())
         };
         let positions = self.call("find_tasks", execution.name(), look).await?;
@@ -415,6 +417,16 @@ impl SettleExecution for Ports {
             Ok(claimed)
         };
         self.call("claim_notice", execution.name(), write).await
+    }
+
+    async fn release_notice(&self, execution: &ExecutionArn, at: Timestamp) -> Outside<()> {
+        let write = || async {
+            self.tables().release_notice(execution, at).await?;
+            check::notice_released(&self.sim, &self.run, execution, at);
+            self.wrote(execution, &Write::Other);
+            Ok(())
+        };
+        self.call("release_notice", execution.name(), write).await
     }
 
     async fn mark_told(&self, execution: &ExecutionArn, at: Timestamp) -> Outside<()> {

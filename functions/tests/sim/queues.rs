@@ -233,10 +233,11 @@ async fn deliver(sim: &Sim, queue: Queue, messages: Vec<SqsMessage>) {
     let subject = batch.map(|b| b.execution_arn);
     let done = invoke(sim, queue.function(), subject, dies, |p| {
         Box::pin(async move {
+            let budget = queue.function().budget();
             match queue {
-                Queue::Launch => handle_batch(&lambda::launch(&p), &p, event).await,
-                Queue::Batch => handle_batch(&lambda::worker(&p), &p, event).await,
-                Queue::Projection => handle_batch(&lambda::projector(&p), &p, event).await,
+                Queue::Launch => handle_batch(&lambda::launch(&p), &p, event, budget).await,
+                Queue::Batch => handle_batch(&lambda::worker(&p), &p, event, budget).await,
+                Queue::Projection => handle_batch(&lambda::projector(&p), &p, event, budget).await,
             }
         })
     });

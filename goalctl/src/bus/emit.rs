@@ -1,7 +1,7 @@
 use anyhow::Result;
 use clap::Args;
 use goal_activity_core::inbound;
-use goal_activity_core::ports::{Clock, LoadGoalHead};
+use goal_activity_core::ports::{Clock, LoadGoalHead, Stored};
 use goal_activity_events::publisher::{EventBridge, OutgoingEvent, Publisher};
 use goal_activity_events::{ActionId, Detail, EventId, GoalActivityRequested, GoalId, MAX_ACTIONS, UserId};
 use goal_activity_functions::aws::{Connection, Goals};
@@ -86,12 +86,21 @@ pub(super) async fn emit(args: Emit, stack: &Stack, json: bool, shell: &mut Shel
 async fn owner(stack: &Stack, goal: &GoalId) -> Result<UserId> {
     let goals = Goals::new(&Connection::from(stack.sdk.clone()), stack.output("GoalsTableName")?);
     let head = goals.load_goal_head(goal).await;
-    let head = head.map_err(|e| Failure {
+    let unreadable = |title: &str, why: String| Failure {
         advice: Some("say whose goal it is with --user".to_owned()),
-        ..Failure::unavailable("the Goals table cannot be read", e.to_string())
-    })?;
-    let unknown = || Failure { exit: NO_ACCESS, title: format!("there is no goal {goal}"), ..Failure::default() };
-    Ok(head.ok_or_else(unknown)?.user_id)
+        ..Failure::unavailable(title, why)
+    };
+    let head = head.map_err(|e| unreadable("the Goals table cannot be read", e.to_string()))?;
+    match head {
+        Stored::Value(head) => Ok(head.user_id),
+        Stored::Nothing => {
+            Err(Failure { exit: NO_ACCESS, title: format!("there is no goal {goal}"), ..Failure::default() }.into())
+        }
+        Stored::Unreadable(row) => {
+            let (title, why) = (format!("goal {goal} cannot be read"), row.to_string());
+            Ok(row.owner.ok_or_else(|| unreadable(&title, why))?)
+        }
+    }
 }
 
 impl Emitted {

@@ -3,14 +3,17 @@
 //! SQS has a redrive of its own (`StartMessageMoveTask`). It is not used: it moves messages as they are and could not turn
 //! a batch that nobody waits for into a new request, it cannot leave out a malformed one, and the local emulator lacks it.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use goal_activity_core::execution::{Execution, Status};
 use goal_activity_core::goal::Goal;
 use goal_activity_core::limits::{BATCH_SECONDS, DEADLINE_MARGIN};
-use goal_activity_core::start::{Scope, StartRejection, StartRequest, decide};
-use goal_activity_events::{ActionId, BatchMessage, EventId, FinalStatus, GoalActivityRequested, Timestamp, Version};
+use goal_activity_core::placement::TasksByAction;
+use goal_activity_core::ports::Stored;
+use goal_activity_core::start::{Scope, StartRejection, StartRequest, decide, existing};
+use goal_activity_events::{
+    ActionId, BatchMessage, EventId, ExecutionArn, FinalStatus, GoalActivityRequested, Timestamp, Version,
+};
 
 use super::letter::{Contents, Dlq, MainQueue};
 
@@ -38,6 +41,8 @@ pub(crate) fn plan(contents: &Contents, execution: Option<&Execution>, force: bo
             let reader = queue.reader();
             Plan::Refuse(format!("{reason}; {reader} could only give it back: drop it, or send it with --force"))
         }
+        // Not even with --force: `projector` drops it with a warning, and the message would be gone.
+        (Contents::ForeignStatusChange { reason, .. }, _) => Plan::Refuse(format!("{reason}; drop it")),
         (Contents::Batch(batch), _) => of_batch(batch, execution, now),
         (_, Some(queue)) => Plan::SendTo(queue),
         (_, None) => Plan::Refuse("there is no queue to send it to".to_owned()),
@@ -97,11 +102,13 @@ fn anew(batch: &BatchMessage, execution: &Execution, now: Timestamp) -> Plan {
 /// must not take the place of a letter, for then nothing would be left of it.
 pub(crate) fn unless_rejected(
     request: GoalActivityRequested,
-    goal: Option<&Goal>,
-    with_tasks: &HashSet<ActionId>,
+    goal: Stored<Goal>,
+    running: Option<&ExecutionArn>,
+    with_tasks: &TasksByAction,
 ) -> Plan {
-    let Some(goal) = goal else {
-        return Plan::Refuse(StartRejection::UnknownGoal(request.goal_id).to_string());
+    let goal = match existing(&request.goal_id, goal) {
+        Ok(goal) => goal,
+        Err(why) => return Plan::Refuse(why.to_string()),
     };
     // For one action that the goal does not have any more, a request is rejected as a whole.
     let wanted = request.action_ids.into_iter().flatten();
@@ -115,7 +122,7 @@ pub(crate) fn unless_rejected(
         scope: Scope::Actions(action_ids.clone()),
         regenerate: request.regenerate,
     };
-    match decide(goal, with_tasks, &start) {
+    match decide(&goal, running, with_tasks, &start) {
         Ok(_) => Plan::Request(GoalActivityRequested { action_ids: Some(action_ids), ..request }),
         Err(StartRejection::NothingToDo(_)) => {
             Plan::Remove("its workflow has ended and its failed actions have got their tasks since".to_owned())
@@ -150,6 +157,9 @@ pub(crate) fn hint(queue: Dlq, contents: &Contents, execution: Option<&Execution
             };
             format!("{}; {state}", gave_up(MainQueue::Batch))
         }
+        Contents::ForeignStatusChange { reason, .. } => {
+            format!("{reason}; the rule of this stack lets no such event through: something else put it into the queue")
+        }
         Contents::Request { invalid: None, .. } | Contents::End { .. } => gave_up(MainQueue::Launch),
         Contents::Progress { .. } | Contents::StatusChange { .. } => gave_up(MainQueue::Projection),
     }
@@ -163,6 +173,8 @@ fn gave_up(queue: MainQueue) -> String {
 mod tests {
     use super::*;
     use goal_activity_core::execution::Cancellation;
+    use goal_activity_core::goal::GoalClaim;
+    use goal_activity_core::placement::ActionTasks;
     use goal_activity_functions::memory::samples;
     use serde_json::{Value, json};
 
@@ -267,7 +279,13 @@ mod tests {
             regenerate,
             traceparent: None,
         };
-        unless_rejected(request, Some(&goal), &HashSet::from(["a-1-2".parse().unwrap()]))
+        let running = goal.head.claimed_by.as_ref().and_then(GoalClaim::execution);
+        unless_rejected(
+            request,
+            Stored::Value(goal),
+            running.as_ref(),
+            &TasksByAction::from([("a-1-2".parse().unwrap(), ActionTasks::default())]),
+        )
     }
 
     fn requested(plan: Plan) -> Vec<String> {
@@ -291,14 +309,14 @@ mod tests {
 
     #[test]
     fn a_request_that_launch_would_reject_is_not_made() {
-        let running = |goal: &mut Goal| goal.head.claimed_by = Some(ARN.parse().unwrap());
+        let running = |goal: &mut Goal| goal.head.claimed_by = Some(ARN.to_owned().into());
         assert!(is_refused(&checked(&["a-1-1"], false, running), "Try again when it has ended"));
         let paused = |goal: &mut Goal| goal.head.status = goal_activity_core::goal::GoalStatus::Paused;
         assert!(is_refused(&checked(&["a-1-1"], false, paused), "reopen it first"));
         let sold = |goal: &mut Goal| goal.head.user_id = "other".parse().unwrap();
         assert!(is_refused(&checked(&["a-1-1"], false, sold), "another user"));
         let Plan::Request(request) = checked(&["a-1-1"], false, |_| {}) else { panic!("otherwise it is") };
-        assert!(is_refused(&unless_rejected(request, None, &HashSet::new()), "no goal g"));
+        assert!(is_refused(&unless_rejected(request, Stored::Nothing, None, &TasksByAction::new()), "no goal g"));
     }
 
     #[test]
@@ -327,6 +345,16 @@ mod tests {
         assert!(is_refused(&plan(&malformed(queue), None, false, now(0)), "too short; projector could only"));
         assert_eq!(plan(&malformed(queue), None, true, now(0)), Plan::SendTo(MainQueue::Projection));
         assert!(is_refused(&plan(&malformed(None), None, true, now(0)), "no queue to send it to"));
+    }
+
+    #[test]
+    fn a_foreign_status_event_is_refused_even_when_forced() {
+        let foreign =
+            Contents::ForeignStatusChange { execution_arn: ARN.parse().unwrap(), reason: "foreign: not ours".into() };
+        for force in [false, true] {
+            assert!(is_refused(&plan(&foreign, None, force, now(0)), "foreign: not ours; drop it"), "{force}");
+        }
+        assert!(hint(Dlq::Projection, &foreign, None).contains("foreign: not ours; the rule of this stack"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use goal_activity_core::inbound;
 use goal_activity_events::{
     BatchMessage, BatchProgressed, Detail, Envelope, EventId, ExecutionArn, ExecutionStatusChanged,
-    GoalActivityRequested, GoalId, ReadError, WorkflowCompleted,
+    GoalActivityRequested, GoalId, ReadError, StateMachineArn, WorkflowCompleted,
 };
 use serde::Serialize;
 
@@ -104,6 +104,8 @@ pub(crate) enum Contents {
     Progress { goal_id: GoalId, execution_arn: ExecutionArn, batch_index: u32 },
     /// A change of an execution's status.
     StatusChange { execution_arn: ExecutionArn },
+    /// The same of an execution of another state machine. `projector` would drop it with a warning.
+    ForeignStatusChange { execution_arn: ExecutionArn, reason: String },
     /// Nothing that its function can read.
     Malformed {
         reason: String,
@@ -113,8 +115,8 @@ pub(crate) enum Contents {
 }
 
 impl Contents {
-    /// Reads a message of that dead-letter queue.
-    pub(crate) fn read(queue: Dlq, body: &str) -> Self {
+    /// Reads a message of that dead-letter queue. `machine` is the state machine of the queue's stack.
+    pub(crate) fn read(queue: Dlq, body: &str, machine: &StateMachineArn) -> Self {
         let own = match queue {
             Dlq::Launch => Some(MainQueue::Launch),
             Dlq::Batch => Some(MainQueue::Batch),
@@ -134,7 +136,7 @@ impl Contents {
         let contents = match target {
             Some(MainQueue::Launch) if envelope.detail_type == WorkflowCompleted::TYPE => end(&envelope),
             Some(MainQueue::Launch) => request(&envelope),
-            Some(MainQueue::Projection) => projected(&envelope),
+            Some(MainQueue::Projection) => projected(&envelope, machine),
             Some(MainQueue::Batch) | None => Err(no_rule(&envelope)),
         };
         contents.unwrap_or_else(|reason| malformed(reason, target))
@@ -145,7 +147,9 @@ impl Contents {
         match self {
             Self::Request { .. } | Self::End { .. } => Some(MainQueue::Launch),
             Self::Batch(_) => Some(MainQueue::Batch),
-            Self::Progress { .. } | Self::StatusChange { .. } => Some(MainQueue::Projection),
+            Self::Progress { .. } | Self::StatusChange { .. } | Self::ForeignStatusChange { .. } => {
+                Some(MainQueue::Projection)
+            }
             Self::Malformed { meant_for, .. } => *meant_for,
         }
     }
@@ -157,7 +161,7 @@ impl Contents {
             Self::End { .. } => "end",
             Self::Batch(_) => "batch",
             Self::Progress { .. } => "progress",
-            Self::StatusChange { .. } => "statusChange",
+            Self::StatusChange { .. } | Self::ForeignStatusChange { .. } => "statusChange",
             Self::Malformed { .. } => "malformed",
         }
     }
@@ -168,7 +172,7 @@ impl Contents {
             Self::Request { goal_id, .. } => goal_id.as_ref(),
             Self::Batch(batch) => Some(&batch.goal_id),
             Self::Progress { goal_id, .. } | Self::End { goal_id, .. } => Some(goal_id),
-            Self::StatusChange { .. } | Self::Malformed { .. } => None,
+            Self::StatusChange { .. } | Self::ForeignStatusChange { .. } | Self::Malformed { .. } => None,
         }
     }
 
@@ -179,7 +183,8 @@ impl Contents {
             Self::Batch(batch) => Some(&batch.execution_arn),
             Self::Progress { execution_arn, .. }
             | Self::End { execution_arn, .. }
-            | Self::StatusChange { execution_arn } => Some(execution_arn),
+            | Self::StatusChange { execution_arn }
+            | Self::ForeignStatusChange { execution_arn, .. } => Some(execution_arn),
             Self::Malformed { .. } => None,
         }
     }
@@ -189,14 +194,18 @@ impl Contents {
         match self {
             Self::Batch(batch) => Some(batch.batch_index),
             Self::Progress { batch_index, .. } => Some(*batch_index),
-            Self::Request { .. } | Self::End { .. } | Self::StatusChange { .. } | Self::Malformed { .. } => None,
+            Self::Request { .. }
+            | Self::End { .. }
+            | Self::StatusChange { .. }
+            | Self::ForeignStatusChange { .. }
+            | Self::Malformed { .. } => None,
         }
     }
 
     /// What is wrong with it.
     pub(crate) fn problem(&self) -> Option<&str> {
         match self {
-            Self::Malformed { reason, .. } => Some(reason),
+            Self::Malformed { reason, .. } | Self::ForeignStatusChange { reason, .. } => Some(reason),
             Self::Request { invalid, .. } => invalid.as_deref(),
             Self::Batch(_) | Self::End { .. } | Self::Progress { .. } | Self::StatusChange { .. } => None,
         }
@@ -236,7 +245,7 @@ fn end(envelope: &Envelope) -> Result<Contents, String> {
     Ok(Contents::End { goal_id: event.goal_id, execution_arn: event.execution_arn })
 }
 
-fn projected(envelope: &Envelope) -> Result<Contents, String> {
+fn projected(envelope: &Envelope, machine: &StateMachineArn) -> Result<Contents, String> {
     let unreadable = |e: ReadError| redact::unreadable(&e);
     match envelope.detail_type.as_str() {
         BatchProgressed::TYPE => {
@@ -250,10 +259,19 @@ fn projected(envelope: &Envelope) -> Result<Contents, String> {
         }
         ExecutionStatusChanged::TYPE => {
             let event = ExecutionStatusChanged::read(envelope).map_err(unreadable)?;
-            Ok(Contents::StatusChange { execution_arn: event.execution_arn })
+            Ok(status_change(event.execution_arn, machine))
         }
         _ => Err(no_rule(envelope)),
     }
+}
+
+fn status_change(execution_arn: ExecutionArn, ours: &StateMachineArn) -> Contents {
+    let theirs = execution_arn.state_machine();
+    if theirs == *ours {
+        return Contents::StatusChange { execution_arn };
+    }
+    let reason = format!("foreign: it is about an execution of {theirs}, and this stack's state machine is {ours}");
+    Contents::ForeignStatusChange { execution_arn, reason }
 }
 
 fn no_rule(envelope: &Envelope) -> String {
@@ -314,8 +332,29 @@ mod tests {
         event(ExecutionStatusChanged::TYPE, json!({ "executionArn": ARN, "status": "FAILED" }))
     }
 
+    fn machine() -> StateMachineArn {
+        ARN.parse::<ExecutionArn>().unwrap().state_machine()
+    }
+
     fn read(queue: Dlq, body: &Value) -> Contents {
-        Contents::read(queue, &body.to_string())
+        Contents::read(queue, &body.to_string(), &machine())
+    }
+
+    #[test]
+    fn a_status_event_of_another_state_machine_is_named_as_foreign() {
+        let theirs = "arn:aws:states:us-east-1:000000000000:execution:nightly-report:g-1";
+        let event = event(ExecutionStatusChanged::TYPE, json!({ "executionArn": theirs, "status": "FAILED" }));
+        for queue in [Dlq::Projection, Dlq::Undelivered] {
+            let contents = read(queue, &event);
+            assert_eq!(
+                (contents.kind(), contents.execution_arn().map(ExecutionArn::as_str)),
+                ("statusChange", Some(theirs))
+            );
+            let problem = contents.problem().unwrap_or_default();
+            for part in ["foreign", "stateMachine:nightly-report,", "stateMachine:goal-activity"] {
+                assert!(problem.contains(part), "{part:?} is missing in: {problem}");
+            }
+        }
     }
 
     #[test]
@@ -375,7 +414,7 @@ mod tests {
         #[test]
         fn no_text_is_too_strange_to_be_read(text in text()) {
             for queue in Dlq::ALL {
-                prop_assert_eq!(Contents::read(queue, &text).kind(), "malformed");
+                prop_assert_eq!(Contents::read(queue, &text, &machine()).kind(), "malformed");
             }
         }
 
@@ -390,11 +429,11 @@ mod tests {
             for body in [&batch, &request, &progress, &status] {
                 redact::body(body);
                 for queue in Dlq::ALL {
-                    let contents = Contents::read(queue, body);
+                    let contents = Contents::read(queue, body, &machine());
                     prop_assert!(!contents.problem().unwrap_or_default().contains("s3cr3t"), "{:?}", contents);
                 }
             }
-            let taken = matches!(Contents::read(Dlq::Batch, &batch), Contents::Batch(_));
+            let taken = matches!(Contents::read(Dlq::Batch, &batch, &machine()), Contents::Batch(_));
             prop_assert_eq!(taken, inbound::batch(&batch).is_ok());
         }
 

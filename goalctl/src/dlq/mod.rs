@@ -16,6 +16,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use futures_util::future::try_join_all;
 use goal_activity_core::ports::Clock;
+use goal_activity_events::StateMachineArn;
 use goal_activity_events::publisher::{EventBridge, Publisher};
 use goal_activity_functions::aws::{Connection, Executions, Goals, Tasks};
 use goal_activity_functions::clock::SystemClock;
@@ -84,8 +85,9 @@ pub(crate) enum Command {
     /// A message goes back to its function's queue as it is, then leaves the dead-letter queue; doing it twice does no harm.
     /// A batch whose workflow has ended becomes a new request for those of its actions that failed; if its workflow was
     /// cancelled it is refused. A goal has one workflow at a time, so other batches of the same goal are refused until that
-    /// has ended: run the command again then. A malformed message is refused, for it would only come back. An interrupted
-    /// run leaves what it has not done hidden for up to 5 minutes.
+    /// has ended: run the command again then. A malformed message is refused, for it would only come back; a status event
+    /// of another state machine is refused, for it would be dropped. An interrupted run leaves what it has not done hidden
+    /// for up to 5 minutes.
     #[command(after_help = RETRY_HELP)]
     Retry {
         #[command(flatten)]
@@ -165,18 +167,26 @@ fn retrying<'a>(mail: &'a Sqs<'a>, stack: &Stack) -> Result<Retrying<'a>> {
         executions: Executions::new(&connection, stack.output("ExecutionsTableName")?),
         bus: Publisher::new(bus),
         clock: SystemClock,
+        machine: machine(stack)?,
         requested: RefCell::default(),
     })
 }
 
+/// The stack's state machine. Status events of others are foreign.
+fn machine(stack: &Stack) -> Result<StateMachineArn> {
+    let arn = stack.output("StateMachineArn")?;
+    arn.parse().with_context(|| format!("StateMachineArn of {} is not a state machine's ARN", stack.label))
+}
+
 async fn list(mail: &Sqs<'_>, stack: &Stack, queues: &[Dlq], limit: usize) -> Result<List> {
     let chosen = |queue: &Dlq| queues.is_empty() || queues.contains(queue);
+    let machine = &machine(stack)?;
     let look = |queue: Dlq| async move {
         let approximate_messages = mail.count(queue).await?;
         let letters = take(mail, queue, Wanted::Any(limit), LOOK).await?;
         mail.give_back(queue, &letters).await;
         let now = SystemClock.now();
-        let messages = letters.iter().map(|letter| Summary::of(queue, letter, now)).collect();
+        let messages = letters.iter().map(|letter| Summary::of(queue, letter, machine, now)).collect();
         anyhow::Ok(QueueList { queue, approximate_messages, messages })
     };
     let queues = try_join_all(Dlq::ALL.into_iter().filter(chosen).map(look)).await?;
@@ -187,12 +197,12 @@ async fn show(mail: &Sqs<'_>, retry: &Retrying<'_>, queue: Dlq, message_id: Stri
     let letters = take(mail, queue, Wanted::These(&[message_id]), LOOK).await?;
     mail.give_back(queue, &letters).await;
     let Some(letter) = letters.first() else { return Ok(None) };
-    let contents = Contents::read(queue, &letter.body);
+    let contents = Contents::read(queue, &letter.body, &retry.machine);
     let execution = retry.execution(&contents).await?;
     let now = SystemClock.now();
     let plan = retry.checked(decide::plan(&contents, execution.as_ref(), false, now)).await?;
     Ok(Some(Full {
-        summary: Summary::of(queue, letter, now),
+        summary: Summary::of(queue, letter, &retry.machine, now),
         hint: decide::hint(queue, &contents, execution.as_ref()),
         retry: Intent::of(&plan),
         attributes: letter.attributes.clone(),

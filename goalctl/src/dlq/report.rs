@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use goal_activity_events::{ExecutionArn, GoalId, Timestamp};
+use goal_activity_events::{ExecutionArn, GoalId, StateMachineArn, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -29,7 +29,7 @@ pub(crate) struct Summary {
     pub(crate) goal_id: Option<GoalId>,
     pub(crate) execution_arn: Option<ExecutionArn>,
     pub(crate) batch_index: Option<u32>,
-    /// Why it cannot be read.
+    /// Why it cannot be read, or is not for this stack.
     pub(crate) problem: Option<String>,
     /// Why `EventBridge` could not deliver it.
     pub(crate) error_code: Option<String>,
@@ -95,8 +95,8 @@ pub(crate) struct Handled {
 }
 
 impl Summary {
-    pub(crate) fn of(queue: Dlq, letter: &Received, now: Timestamp) -> Self {
-        let contents = Contents::read(queue, &letter.body);
+    pub(crate) fn of(queue: Dlq, letter: &Received, machine: &StateMachineArn, now: Timestamp) -> Self {
+        let contents = Contents::read(queue, &letter.body, machine);
         Self {
             queue,
             message_id: letter.message_id.clone(),

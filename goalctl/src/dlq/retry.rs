@@ -5,9 +5,10 @@ use std::collections::HashSet;
 
 use anyhow::{Result, anyhow};
 use goal_activity_core::execution::Execution;
-use goal_activity_core::ports::{ActionsWithTasks, Clock, FindExecution, LoadGoal};
+use goal_activity_core::goal::{Goal, GoalClaim};
+use goal_activity_core::ports::{ActionsWithTasks, Clock, FindExecution, LoadGoal, Stored};
 use goal_activity_events::publisher::{OutgoingEvent, Publisher, PutEvents};
-use goal_activity_events::{ActionId, EventId, GoalActivityRequested, GoalId};
+use goal_activity_events::{ActionId, EventId, ExecutionArn, GoalActivityRequested, GoalId, StateMachineArn};
 use serde::Serialize;
 
 use super::decide::{Plan, plan, unless_rejected};
@@ -57,6 +58,8 @@ pub(crate) struct Retry<'a, M, G, T, E, P, K> {
     pub(crate) executions: E,
     pub(crate) bus: Publisher<P>,
     pub(crate) clock: K,
+    /// The stack's own.
+    pub(crate) machine: StateMachineArn,
     /// The goals for which a workflow was requested in this run. It takes a moment until the goal itself tells so.
     pub(crate) requested: RefCell<HashSet<GoalId>>,
 }
@@ -72,7 +75,7 @@ where
 {
     /// Retries one dead letter. Whatever happens to it, the next one can be tried.
     pub(crate) async fn retry(&self, queue: Dlq, letter: &Received, force: bool) -> Outcome {
-        let contents = Contents::read(queue, &letter.body);
+        let contents = Contents::read(queue, &letter.body, &self.machine);
         let done = async {
             let plan = self.plan(&contents, force).await?;
             self.perform(queue, letter, plan).await
@@ -95,7 +98,16 @@ where
         }
         let goal = self.goals.load_goal(&request.goal_id).await?;
         let with_tasks = self.tasks.actions_with_tasks(&request.goal_id).await?;
-        Ok(unless_rejected(request, goal.as_ref(), &with_tasks))
+        let running = self.running(&goal).await?;
+        Ok(unless_rejected(request, goal, running.as_ref(), &with_tasks))
+    }
+
+    /// The workflow that has claimed the goal, unless it has ended: then the goal's row was written back by the goal app.
+    async fn running(&self, goal: &Stored<Goal>) -> Result<Option<ExecutionArn>> {
+        let Stored::Value(goal) = goal else { return Ok(None) };
+        let Some(claimed) = goal.head.claimed_by.as_ref().and_then(GoalClaim::execution) else { return Ok(None) };
+        let execution = self.executions.find_execution(&claimed).await?;
+        Ok(execution.filter(|e| e.status.ended().is_none()).map(|_| claimed))
     }
 
     /// The workflow of a batch. What becomes of other messages does not depend on it.
@@ -139,6 +151,7 @@ mod tests {
 
     use super::super::queue::fake::Post;
     use super::*;
+    use goal_activity_events::ExecutionArn;
     use goal_activity_events::publisher::Refusal;
     use goal_activity_functions::memory::{World, samples};
     use serde_json::{Value, json};
@@ -191,6 +204,10 @@ mod tests {
     }
 
     async fn retry_all(post: &Post, bus: &Bus, world: &World, force: bool) -> Vec<Outcome> {
+        retry_all_of(Dlq::Batch, post, bus, world, force).await
+    }
+
+    async fn retry_all_of(queue: Dlq, post: &Post, bus: &Bus, world: &World, force: bool) -> Vec<Outcome> {
         let retry = Retry {
             mail: post,
             goals: world.clone(),
@@ -198,12 +215,13 @@ mod tests {
             executions: world.clone(),
             bus: Publisher::new(bus),
             clock: world.clone(),
+            machine: ARN.parse::<ExecutionArn>().unwrap().state_machine(),
             requested: RefCell::default(),
         };
         let mut outcomes = Vec::new();
         let letters = post.letters.borrow().clone();
         for letter in &letters {
-            outcomes.push(retry.retry(Dlq::Batch, letter, force).await);
+            outcomes.push(retry.retry(queue, letter, force).await);
         }
         outcomes
     }
@@ -226,6 +244,27 @@ mod tests {
         let outcomes = retry_all(&post, &Bus::default(), &world("RUNNING"), true).await;
         assert_eq!(outcomes, [Outcome::Sent { queue: MainQueue::Batch }]);
         assert_eq!((post.ids().len(), post.sent.take()), (0, vec![(MainQueue::Batch, "poison".to_owned())]));
+    }
+
+    #[tokio::test]
+    async fn a_status_event_of_another_state_machine_stays_and_the_stacks_own_is_sent() {
+        let status = |execution: &str| {
+            let detail = json!({ "executionArn": execution, "status": "FAILED" });
+            let time = "2026-11-24T09:30:00Z";
+            let kind = "Step Functions Execution Status Change";
+            json!({ "id": "1", "detail-type": kind, "source": "aws.states", "time": time, "detail": detail })
+                .to_string()
+        };
+        let (own, foreign) = (status(ARN), status(&ARN.replace(":goal-activity:", ":nightly-report:")));
+        let post = Post::of(&[("own", &own), ("foreign", &foreign)]);
+        let outcomes = retry_all_of(Dlq::Projection, &post, &Bus::default(), &world("RUNNING"), true).await;
+        assert_eq!(outcomes[0], Outcome::Sent { queue: MainQueue::Projection });
+        let Outcome::Refused { reason } = &outcomes[1] else { panic!("{outcomes:?}") };
+        assert!(
+            reason.contains("stateMachine:nightly-report") && reason.contains("stateMachine:goal-activity"),
+            "{reason}"
+        );
+        assert_eq!((post.ids(), post.sent.take()), (vec!["foreign".to_owned()], vec![(MainQueue::Projection, own)]));
     }
 
     #[tokio::test]
@@ -263,7 +302,7 @@ mod tests {
     async fn p1_while_a_workflow_of_the_goal_runs_no_other_is_requested() {
         let (world, bus, body) = (world("FAILED"), Bus::default(), batch());
         let goal: GoalId = "g".parse().unwrap();
-        world.state().goals.get_mut(&goal).unwrap().head.claimed_by = Some(ARN.parse().unwrap());
+        world.state().goals.get_mut(&goal).unwrap().head.claimed_by = Some(ARN.to_owned().into());
         let post = Post::of(&[("1", &body)]);
         assert!(matches!(retry_all(&post, &bus, &world, false).await[0], Outcome::Refused { .. }));
         assert_eq!(post.ids(), ["1"]);

@@ -1,7 +1,7 @@
 //! What can be read from the definition alone, without an interpreter.
 
 use goal_activity_core::limits::{
-    ACTIONS_PER_BATCH, BATCH_SECONDS, HEARTBEAT_SECONDS, MAX_ACTIONS, WORKFLOW_SECONDS, batch_count,
+    ACTIONS_PER_BATCH, BATCH_SECONDS, DEADLINE_MARGIN, HEARTBEAT_SECONDS, MAX_ACTIONS, WORKFLOW_SECONDS, batch_count,
 };
 use goal_activity_statemachine::{DEFINITION, SUBSTITUTIONS};
 use serde_json::{Map, Value, json};
@@ -65,39 +65,59 @@ fn every_retry_is_bounded_and_backs_off() {
     }
 }
 
+/// The order counts: the first retrier that matches is used, and `States.TaskFailed` matches every error but
+/// `States.Timeout`. A batch whose time is over is `States.Timeout`, which neither matches.
 #[test]
-fn a_batch_is_sent_again_only_when_its_send_failed() {
-    let retried: Vec<Value> = retriers(&state("EnqueueBatch")).flat_map(|retrier| errors(&retrier)).collect();
-    assert!(retried.iter().all(|error| error.as_str().is_some_and(|name| name.starts_with("SQS."))), "{retried:?}");
-    assert_eq!(
-        state("EnqueueBatch")["Catch"][0]["ErrorEquals"],
-        json!(["States.ALL"]),
-        "any other error loses the batch"
-    );
+fn a_batch_is_sent_again_after_silence_and_after_any_failed_send_but_not_when_its_time_is_over() {
+    let enqueue = state("EnqueueBatch");
+    let retried: Vec<_> = retriers(&enqueue).map(|r| (json!(errors(&r)), number(&r, "MaxAttempts"))).collect();
+    assert_eq!(retried, [(json!(["States.HeartbeatTimeout"]), 2), (json!(["States.TaskFailed"]), 5)]);
+    assert_eq!(enqueue["Catch"][0]["ErrorEquals"], json!(["States.ALL"]), "any other error loses the batch");
+}
+
+/// A worker measures the batch's time from here, so that a second message does not get more of it than the first had.
+#[test]
+fn the_time_of_a_batch_counts_from_entering_the_state() {
+    assert_eq!(state("EnqueueBatch")["Parameters"]["MessageBody"]["enqueuedAt.$"], "$$.State.EnteredTime");
 }
 
 /// Otherwise a workflow whose batches and calls all go wrong would time out before its results are saved.
 #[test]
 fn the_longest_way_through_ends_before_the_workflow_times_out() {
     let (enqueue, save) = (state("EnqueueBatch"), state("SaveResults"));
-    // A failed send takes no time worth counting; the batch's own time starts again with each one.
-    let batches = longest_waits(&enqueue) + number(&enqueue, "TimeoutSeconds");
+    let batches = longest_batch(&enqueue);
     let attempts: u64 = 1 + retriers(&save).map(|retrier| number(&retrier, "MaxAttempts")).sum::<u64>();
-    let finalize = longest_waits(&save) + attempts * number(&save, "TimeoutSeconds");
+    let finalize = retriers(&save).map(|r| longest_waits(&r)).sum::<u64>() + attempts * number(&save, "TimeoutSeconds");
     let longest = batches + finalize;
     assert!(longest < u64::from(WORKFLOW_SECONDS), "{longest} s: {batches} s for the batches, {finalize} s to save");
 }
 
-/// The sum of the waits when every retrier of a task is used up and no jitter shortens any.
-fn longest_waits(task: &Value) -> u64 {
-    retriers(task)
-        .map(|retrier| {
-            let (first, rate) = (number(&retrier, "IntervalSeconds"), number(&retrier, "BackoffRate"));
-            let waits = std::iter::successors(Some(first), |wait| Some(wait * rate));
-            let attempts = usize::try_from(number(&retrier, "MaxAttempts")).unwrap();
-            waits.take(attempts).map(|wait| wait.min(number(&retrier, "MaxDelaySeconds"))).sum::<u64>()
-        })
-        .sum()
+/// When the last message of a batch is given up at the latest, in seconds from entering the state.
+///
+/// Step Functions gives every message the full timeout. But a worker's time counts from the first one: it beats until its
+/// deadline at the latest, whichever message it has. So only the first message can live for its full timeout; whatever is
+/// sent after the deadline is answered at once, or silent for one heartbeat.
+fn longest_batch(enqueue: &Value) -> u64 {
+    let (timeout, heartbeat) = (number(enqueue, "TimeoutSeconds"), number(enqueue, "HeartbeatSeconds"));
+    let deadline = timeout - DEADLINE_MARGIN.as_secs();
+    let [silence, failed_sends] = retriers(enqueue).collect::<Vec<_>>().try_into().expect("two retriers");
+    let messages = 1 + number(&silence, "MaxAttempts");
+    let mut given_up = 0;
+    for _ in 0..messages {
+        // The waits between the messages are added below, all at once.
+        let (sent, last_beat) = (given_up, deadline.max(given_up));
+        given_up = (last_beat + heartbeat).min(sent + timeout);
+    }
+    // A failed send itself takes no time worth counting.
+    given_up + longest_waits(&silence) + longest_waits(&failed_sends)
+}
+
+/// The sum of a retrier's waits when it is used up and no jitter shortens any.
+fn longest_waits(retrier: &Value) -> u64 {
+    let (first, rate) = (number(retrier, "IntervalSeconds"), number(retrier, "BackoffRate"));
+    let waits = std::iter::successors(Some(first), |wait| Some(wait * rate));
+    let attempts = usize::try_from(number(retrier, "MaxAttempts")).unwrap();
+    waits.take(attempts).map(|wait| wait.min(number(retrier, "MaxDelaySeconds"))).sum()
 }
 
 fn definition() -> Value {

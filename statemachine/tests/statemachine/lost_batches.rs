@@ -8,14 +8,16 @@ use crate::bench::{Batch, Interpreter, Machine, Patch, Run, actions, all_succeed
 
 on_both!(
     a_batch_that_times_out_is_recorded_and_the_others_go_on,
-    a_batch_that_a_worker_gives_up_is_recorded_and_not_sent_again,
-    a_failed_send_is_tried_again,
+    a_batch_without_a_sign_of_life_is_sent_again_and_its_time_counts_from_the_first_message,
+    a_batch_that_stays_silent_is_lost_after_three_messages,
+    a_failed_send_is_tried_again_whatever_its_error_is_called,
+    a_send_that_fails_for_good_loses_the_batch_after_six_attempts,
     a_queue_that_takes_nothing_loses_every_batch_but_not_the_outcome,
     a_map_that_fails_as_a_whole_is_still_finalized,
     a_second_answer_is_refused_as_stale,
 );
 // MiniStack ignores HeartbeatSeconds.
-on!(Moto as on_moto_only: a_silent_worker_loses_its_batch_and_a_beating_one_does_not);
+on!(Moto as on_moto_only: a_beating_worker_keeps_its_batch_while_a_silent_one_loses_it);
 
 async fn a_batch_that_times_out_is_recorded_and_the_others_go_on(interpreter: Interpreter) {
     let run = Machine::deploy(interpreter, &[Patch::BatchSeconds(6)]).await.start(&actions(17)).await;
@@ -35,25 +37,56 @@ async fn a_batch_that_times_out_is_recorded_and_the_others_go_on(interpreter: In
     refused_as_stale(&run, &batches[1]).await;
 }
 
-async fn a_batch_that_a_worker_gives_up_is_recorded_and_not_sent_again(interpreter: Interpreter) {
-    let run = Machine::deploy(interpreter, &[]).await.start(&actions(9)).await;
-
-    let batches = run.batches(2).await;
-    run.fail(&batches[0], "GoalGone").await;
-    run.succeed(&batches[1]).await;
-    run.finalize(1, 9).await;
-
-    // `ended` finds a batch that was sent again.
-    assert_eq!(run.ended().await.status, ExecutionStatus::Succeeded);
-    assert_eq!(run.recorded_batches().await, json!([lost(0, "GoalGone"), done(&batches[1])]));
+/// A batch without a sign of life for three seconds is sent again, on each interpreter in its way.
+fn silence(interpreter: Interpreter) -> [Patch; 2] {
+    let seconds = 3;
+    let silent = match interpreter {
+        Interpreter::MiniStack => Patch::BatchSeconds(seconds),
+        Interpreter::Moto => Patch::BatchHeartbeat(seconds),
+    };
+    [silent, Patch::SilenceTimesOut]
 }
 
-async fn a_failed_send_is_tried_again(interpreter: Interpreter) {
+async fn a_batch_without_a_sign_of_life_is_sent_again_and_its_time_counts_from_the_first_message(
+    interpreter: Interpreter,
+) {
+    let run = Machine::deploy(interpreter, &silence(interpreter)).await.start(&actions(9)).await;
+
+    let first = run.batches(2).await;
+    run.succeed(&first[1]).await;
+    let second = run.batch().await;
+    assert_eq!(second.message.batch_index, 0);
+    assert_eq!(second.message.action_ids, first[0].message.action_ids);
+    assert_eq!(second.message.enqueued_at, first[0].message.enqueued_at);
+    run.succeed(&second).await;
+    run.finalize(9, 9).await;
+
+    assert_eq!(run.ended().await.status, ExecutionStatus::Succeeded);
+    assert_eq!(run.recorded_batches().await, json!([done(&second), done(&first[1])]));
+}
+
+async fn a_batch_that_stays_silent_is_lost_after_three_messages(interpreter: Interpreter) {
+    let run = Machine::deploy(interpreter, &silence(interpreter)).await.start(&actions(9)).await;
+
+    let first = run.batches(2).await;
+    run.succeed(&first[1]).await;
+    for again in [run.batch().await, run.batch().await] {
+        assert_eq!((again.message.batch_index, again.message.enqueued_at), (0, first[0].message.enqueued_at));
+    }
+    run.finalize(1, 9).await;
+
+    // `ended` finds a fourth message.
+    assert_eq!(run.ended().await.status, ExecutionStatus::Succeeded);
+    assert_eq!(run.recorded_batches().await, json!([lost(0, "States.Timeout"), done(&first[1])]));
+}
+
+async fn a_failed_send_is_tried_again_whatever_its_error_is_called(interpreter: Interpreter) {
     for error in [
         "SQS.RequestThrottledException",
-        "SQS.KmsThrottledException",
-        "SQS.AmazonSQSException",
         "SQS.SdkClientException",
+        "SQS.InternalErrorException",
+        "SQS.QueueDoesNotExistException",
+        "WhatNobodyHasHeardOf",
     ] {
         let run = Machine::deploy(interpreter, &[Patch::ImpatientRetries]).await.start(&actions(3)).await;
 
@@ -68,6 +101,17 @@ async fn a_failed_send_is_tried_again(interpreter: Interpreter) {
         assert_eq!(run.ended().await.status, ExecutionStatus::Succeeded, "after {error}");
         assert_eq!(run.recorded_batches().await, json!([done(&second)]), "after {error}");
     }
+}
+
+async fn a_send_that_fails_for_good_loses_the_batch_after_six_attempts(interpreter: Interpreter) {
+    let run = Machine::deploy(interpreter, &[Patch::ImpatientRetries]).await.start(&actions(3)).await;
+
+    let messages = run.fail_batch_for_good("SQS.InternalErrorException").await;
+    run.finalize(0, 3).await;
+
+    assert_eq!(run.ended().await.status, ExecutionStatus::Failed);
+    assert_eq!(run.recorded_batches().await, json!([lost(0, "SQS.InternalErrorException")]));
+    assert_eq!(messages, 6, "one send and five retries");
 }
 
 async fn a_queue_that_takes_nothing_loses_every_batch_but_not_the_outcome(interpreter: Interpreter) {
@@ -109,13 +153,15 @@ async fn a_second_answer_is_refused_as_stale(interpreter: Interpreter) {
     refused_as_stale(&run, &batch).await;
 }
 
-async fn a_silent_worker_loses_its_batch_and_a_beating_one_does_not(interpreter: Interpreter) {
-    let run = Machine::deploy(interpreter, &[Patch::BatchHeartbeat(4)]).await.start(&actions(16)).await;
+async fn a_beating_worker_keeps_its_batch_while_a_silent_one_loses_it(interpreter: Interpreter) {
+    let run = Machine::deploy(interpreter, &silence(interpreter)).await.start(&actions(16)).await;
 
     let batches = run.batches(2).await;
+    let mut messages = 2;
     run.eventually("the loss of the silent worker's batch", async || {
         run.heartbeat(&batches[1]).await;
-        run.entered("BatchLost").await.ok_or_else(|| "both batches are waited for".to_owned())
+        messages += run.batches_now().await.len();
+        run.entered("BatchLost").await.ok_or_else(|| format!("both batches are waited for, after {messages} messages"))
     })
     .await;
     run.succeed(&batches[1]).await;
@@ -124,6 +170,7 @@ async fn a_silent_worker_loses_its_batch_and_a_beating_one_does_not(interpreter:
     assert_eq!(run.ended().await.status, ExecutionStatus::Succeeded);
     // AWS documents `States.HeartbeatTimeout`; Moto names a missed heartbeat like any other timeout.
     assert_eq!(run.recorded_batches().await, json!([lost(0, "States.Timeout"), done(&batches[1])]));
+    assert_eq!(messages, 4, "three of the silent one, one of the other");
 }
 
 async fn refused_as_stale(run: &Run, batch: &Batch) {

@@ -121,16 +121,6 @@ impl AwsTables {
         }
     }
 
-    /// Stores a row of Goals as any service may.
-    pub(crate) async fn put_goal_row(&self, row: Value) {
-        put(&self.client, &self.names.goals, [row]).await;
-    }
-
-    /// Stores a row of Tasks as any service may.
-    pub(crate) async fn put_task_row(&self, row: Value) {
-        put(&self.client, &self.names.tasks, [row]).await;
-    }
-
     /// A row of Goals as it is stored.
     pub(crate) async fn goal_row(&self, goal: &GoalId, item: &str) -> Option<Value> {
         row(&self.client, &self.names.goals, (keys::GOAL_ID, goal.as_str()), item).await
@@ -218,5 +208,13 @@ impl Tables for AwsTables {
 
     async fn put_task(&self, task: &Task) {
         put(&self.client, &self.names.tasks, [task]).await;
+    }
+
+    async fn put_goal_row(&self, row: Value) {
+        put(&self.client, &self.names.goals, [row]).await;
+    }
+
+    async fn put_task_row(&self, row: Value) {
+        put(&self.client, &self.names.tasks, [row]).await;
     }
 }

@@ -2,9 +2,11 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use goal_activity_core::goal::Goal;
+use goal_activity_core::keys;
 use goal_activity_core::notice::Notice;
 use goal_activity_core::outcome::End;
 use goal_activity_core::ports::{Clock, Event, Machine};
+use goal_activity_core::rows::Row;
 use goal_activity_core::task::Task;
 use goal_activity_events::{BatchAnswer, ExecutionArn, GoalId, StateMachineArn, TaskToken, Timestamp};
 use goal_activity_functions::memory::{World, samples};
@@ -61,6 +63,23 @@ impl Tables for World {
     async fn put_task(&self, task: &Task) {
         self.state().tasks.insert((task.goal_id.clone(), task.position.clone()), task.clone());
     }
+
+    async fn put_goal_row(&self, row: Value) {
+        let (goal, row) = of_goal(row);
+        self.state().put_goal_row(&goal, row);
+    }
+
+    async fn put_task_row(&self, row: Value) {
+        let (goal, row) = of_goal(row);
+        let position = row[keys::POSITION].as_str().expect("a sort key").to_owned();
+        self.state().task_rows.insert((goal, position), row);
+    }
+}
+
+/// A row, and the goal in its key.
+fn of_goal(row: Value) -> (GoalId, Row) {
+    let Value::Object(row) = row else { panic!("no row: {row}") };
+    (row[keys::GOAL_ID].as_str().expect("a partition key").parse().expect("a goal id"), row)
 }
 
 impl Services for World {

@@ -15,6 +15,7 @@ use goal_activity_core::ports::{
 };
 use goal_activity_core::task::Task;
 use goal_activity_events::GoalId;
+use serde_json::Value;
 
 pub(crate) use aws::{AwsTables, Emulator, sdk};
 pub(crate) use aws_services::AwsServices;
@@ -51,6 +52,10 @@ pub(crate) trait Tables: Sync {
     async fn remove_goal(&self, goal: &GoalId);
     /// Stores a task, in the place of what was there.
     async fn put_task(&self, task: &Task);
+    /// Stores a row of Goals as any program may.
+    async fn put_goal_row(&self, row: Value);
+    /// Stores a row of Tasks as any program may.
+    async fn put_task_row(&self, row: Value);
 }
 
 /// Makes a test of each case on every implementation of the tables.

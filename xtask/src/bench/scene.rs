@@ -86,7 +86,7 @@ impl Scene {
     pub(super) fn ledger(&self) -> Result<Vec<Value>> {
         let batches = self.goal.actions.chunks(ACTIONS_PER_BATCH).zip(0..);
         let rows = batches.map(|(actions, index)| {
-            let done = ActionOutcome::Succeeded { tasks: 5, usage: Usage::of_attempts(1) };
+            let done = ActionOutcome::Succeeded { tasks: 5, replaced: 0, usage: Usage::of_attempts(1) };
             let outcomes: BTreeMap<_, _> = actions.iter().map(|a| (a.action_id.clone(), done.clone())).collect();
             ledger_row(index, &BatchLedger { sealed: false, sequence: 8, outcomes })
         });
@@ -198,7 +198,10 @@ mod tests {
         let ledgers: Vec<BatchLedger> =
             scene.ledger().unwrap().into_iter().map(|row| serde_json::from_value(row).unwrap()).collect();
         let actions: Vec<ActionId> = scene.actions().into_iter().cloned().collect();
-        assert_eq!((Tally::at_end(&actions, &ledgers).succeeded, ledgers.len()), (64, 8));
+        assert_eq!(
+            (Tally::at_end(&actions, &ledgers, &std::collections::BTreeSet::new()).succeeded, ledgers.len()),
+            (64, 8)
+        );
     }
 
     #[test]

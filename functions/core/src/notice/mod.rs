@@ -37,6 +37,9 @@ pub struct Notice {
     pub succeeded_actions: u32,
     /// How many did not.
     pub failed_actions: u32,
+    /// How many actions of the goal had tasks when the workflow was requested, also those outside of this workflow.
+    #[serde(default)]
+    pub actions_with_tasks_before: u32,
     /// Why, by how many actions each, the most frequent first.
     pub reasons: Vec<Reason>,
     /// The first that failed, in the order of the goal, at most [`NOTICE_LISTS`].
@@ -57,9 +60,9 @@ pub struct Reason {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Severity {
-    /// Some of the user's actions got no tasks.
+    /// Some of the goal's actions got no tasks, others have some: from this workflow or from before.
     Medium,
-    /// The user got nothing, or the workflow did not end by itself.
+    /// The workflow failed or timed out, and the goal had no tasks before.
     High,
     /// Others will fare alike: see [`is_critical`].
     Critical,
@@ -76,15 +79,21 @@ impl Severity {
     }
 }
 
-/// The notice for a workflow that has ended, when there is something to tell.
+/// The notice for a workflow that has ended. `None` if there is nothing that an operator could do.
 pub fn notice(execution: &Execution) -> Option<Notice> {
     let (status, stop_date) = (execution.status.ended()?, execution.stop_date?);
+    let with_tasks_before = execution.goal_before.with_tasks;
     let severity = match status {
         FinalStatus::Succeeded | FinalStatus::Aborted => return None,
         FinalStatus::PartiallySucceeded => Severity::Medium,
+        // A retry of the last two of 64 actions: the user has the tasks of the other 62.
+        FinalStatus::Failed | FinalStatus::TimedOut if with_tasks_before > 0 => Severity::Medium,
         FinalStatus::Failed | FinalStatus::TimedOut => Severity::High,
     };
     let progress = execution.progress();
+    if !progress.failed.is_empty() && progress.failed.iter().all(|f| is_own_doing(f.code)) {
+        return None;
+    }
     let critical = is_critical(execution, &progress.failed);
     Some(Notice {
         version: Version::V1,
@@ -97,9 +106,16 @@ pub fn notice(execution: &Execution) -> Option<Notice> {
         total_actions: execution.total_actions,
         succeeded_actions: progress.succeeded,
         failed_actions: u32::try_from(progress.failed.len()).unwrap_or(u32::MAX),
+        actions_with_tasks_before: with_tasks_before,
         reasons: reasons(&progress.failed),
         first_failures: progress.failed.into_iter().take(NOTICE_LISTS).collect(),
     })
+}
+
+/// Returns `true` if the user has made the action fail, by editing, closing or cancelling. Nothing is broken then.
+fn is_own_doing(code: FailureCode) -> bool {
+    use FailureCode::{ActionGone, Cancelled, GoalClosed, TasksExist};
+    matches!(code, ActionGone | GoalClosed | Cancelled | TasksExist)
 }
 
 /// Whether the cause lies not with this goal but with what all workflows share:
@@ -135,7 +151,7 @@ fn reasons(failed: &[FailedAction]) -> Vec<Reason> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::execution::Status;
+    use crate::execution::{GoalBefore, Status};
     use crate::samples;
 
     /// When it was requested: 2026-11-24T09:00:00Z.
@@ -171,6 +187,36 @@ pub(crate) mod tests {
         assert_eq!(severity(Status::PartiallySucceeded, one()), Severity::Medium);
         assert_eq!(severity(Status::Failed, one()), Severity::High);
         assert_eq!(severity(Status::TimedOut, one()), Severity::High);
+    }
+
+    #[test]
+    fn a_failed_retry_of_a_goal_that_has_tasks_from_before_is_medium() {
+        let before = |with_tasks| GoalBefore { with_tasks, left_out: 0 };
+        for status in [Status::Failed, Status::TimedOut] {
+            let of = |with_tasks, failed| {
+                let told = Execution { goal_before: before(with_tasks), ..ended(status, samples::failures(failed)) };
+                notice(&told).map(|n| (n.severity, n.actions_with_tasks_before))
+            };
+            assert_eq!(of(0, 2), Some((Severity::High, 0)));
+            assert_eq!(of(62, 2), Some((Severity::Medium, 62)));
+            assert_eq!(of(1, 63), Some((Severity::Critical, 1)), "others will fare alike all the same");
+        }
+    }
+
+    #[test]
+    fn nothing_is_told_when_every_failure_is_the_users_own_doing() {
+        use FailureCode::{ActionGone, AiTimeout, Cancelled, GoalClosed, TasksExist};
+        let own = [ActionGone, GoalClosed, Cancelled, TasksExist];
+        for status in [Status::PartiallySucceeded, Status::Failed, Status::TimedOut] {
+            let of = |codes: &[FailureCode]| {
+                let failed = codes.iter().enumerate().map(|(i, code)| failed(i, *code, 0)).collect();
+                notice(&ended(status, failed))
+            };
+            assert_eq!(of(&own), None, "{status:?}");
+            assert!(own.iter().all(|code| of(&[*code]).is_none()), "{status:?}");
+            assert!(of(&[ActionGone, AiTimeout]).is_some(), "one of several is not: {status:?}");
+        }
+        assert!(notice(&ended(Status::TimedOut, Vec::new())).is_some(), "no action failed, but it timed out");
     }
 
     #[test]

@@ -92,6 +92,9 @@ impl Notice {
         writeln!(text, "Execution: {execution_arn}")?;
         writeln!(text, "Ended:     {}, after {}", self.stop_date, Span(self.stop_date.since(self.start_date)))?;
         writeln!(text, "Actions:   {done} of {total} have tasks, {} failed", self.failed_actions)?;
+        if self.actions_with_tasks_before > 0 {
+            writeln!(text, "Before:    {} of the goal had tasks already", Actions(self.actions_with_tasks_before))?;
+        }
         if !self.reasons.is_empty() {
             writeln!(text, "\nWhy:")?;
         }
@@ -127,6 +130,11 @@ impl Notice {
             (_, FinalStatus::PartiallySucceeded) => {
                 "Nothing at once. When there are many of these, look for what their reasons have in common.".to_owned()
             }
+            _ if self.actions_with_tasks_before > 0 => format!(
+                "Soon: this workflow made no tasks, but {} of the goal had tasks already. The reasons above say where \
+                 to look.",
+                Actions(self.actions_with_tasks_before)
+            ),
             _ => "Soon: the user got nothing. The reasons above say where to look.".to_owned(),
         };
         format!(
@@ -168,7 +176,7 @@ impl Display for Span {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::execution::{Execution, Status};
+    use crate::execution::{Execution, GoalBefore, Status};
     use crate::notice::notice;
     use crate::notice::tests::ended;
     use crate::samples;
@@ -208,6 +216,30 @@ mod tests {
         assert!(text(Status::Failed, 64).contains("Now: others will fare alike"));
         assert!(text(Status::Failed, 1).contains("Soon: the user got nothing"));
         assert!(text(Status::TimedOut, 1).contains("never started"));
+    }
+
+    #[test]
+    fn a_failed_retry_does_not_say_that_the_user_got_nothing() {
+        for status in [Status::Failed, Status::TimedOut] {
+            let goal_before = GoalBefore { with_tasks: 62, left_out: 0 };
+            let retry = Execution { goal_before, ..ended(status, samples::failures(2)) };
+            let Message { subject, text, json } = notice(&retry).unwrap().message(GUIDE);
+            assert!(subject.starts_with("[MEDIUM] "), "{subject}");
+            assert!(text.contains("Before:    62 actions of the goal had tasks already\n"), "{text}");
+            assert!(!text.contains("got nothing"), "{text}");
+            let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+            assert_eq!(json["actionsWithTasksBefore"], 62);
+        }
+        let first = told(Status::Failed, 2).1.text;
+        assert!(!first.contains("Before:") && first.contains("the user got nothing"), "{first}");
+    }
+
+    #[test]
+    fn a_notice_of_an_earlier_release_is_still_read() {
+        let (notice, message) = told(Status::Failed, 2);
+        let mut json: serde_json::Value = serde_json::from_str(&message.json).unwrap();
+        json.as_object_mut().unwrap().remove("actionsWithTasksBefore");
+        assert_eq!(serde_json::from_value::<Notice>(json).unwrap(), notice);
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! The claim of a goal for a new workflow, and the requests that led to one.
 
-use goal_activity_events::{ClaimSequence, EventId, ExecutionArn, UserId};
+use std::collections::BTreeSet;
+
+use goal_activity_events::{ClaimSequence, EventId, ExecutionArn, Timestamp, UserId};
 
 use super::Outside;
 use crate::execution::Execution;
+use crate::goal::GoalClaim;
 use crate::start::IdempotencyKey;
 
 /// By what a request is known again when it comes a second time (promise P2).
@@ -50,6 +53,8 @@ pub struct Accepted {
 pub struct Claim {
     /// The execution as it is recorded.
     pub execution: Execution,
+    /// What the goal's row says of an earlier claim, which has nothing behind it any more: it is replaced.
+    pub stale: Option<GoalClaim>,
     /// The sequence that the goal has before the claim.
     pub expected: ClaimSequence,
     /// The sequence that it has afterwards.
@@ -79,8 +84,13 @@ pub enum Claimed {
 pub trait ClaimGoal: Sync {
     /// Claims the goal, records the execution, counts it among the user's open ones and remembers the request, all or nothing.
     fn claim_goal(&self, claim: &Claim) -> impl Future<Output = Outside<Claimed>> + Send;
-    /// How many workflows of the user are open.
-    fn open_workflows(&self, user: &UserId) -> impl Future<Output = Outside<usize>> + Send;
-    /// What became of a request of this key before, if it was accepted.
-    fn accepted_before(&self, request: &RequestKey) -> impl Future<Output = Outside<Option<Accepted>>> + Send;
+    /// The workflows of the user that are open.
+    fn open_workflows(&self, user: &UserId) -> impl Future<Output = Outside<BTreeSet<ExecutionArn>>> + Send;
+    /// What became of a request of this key before, if it was accepted and is still remembered at that moment: for
+    /// [`HISTORY`](crate::limits::HISTORY) from its acceptance.
+    fn accepted_before(
+        &self,
+        request: &RequestKey,
+        now: Timestamp,
+    ) -> impl Future<Output = Outside<Option<Accepted>>> + Send;
 }

@@ -3,8 +3,8 @@
 use goal_activity_events::{ActionId, ExecutionArn, GoalId};
 
 use super::Outside;
-use crate::goal::Action;
 use crate::ledger::{ActionOutcome, BatchLedger};
+use crate::placement::TaskRow;
 use crate::task::Task;
 
 /// What a worker finds when it opens a batch.
@@ -21,6 +21,8 @@ pub enum Opened {
 pub struct ActionCommit<'a> {
     /// The workflow.
     pub execution: &'a ExecutionArn,
+    /// Its goal.
+    pub goal: &'a GoalId,
     /// Which of its batches.
     pub batch_index: u32,
     /// The action.
@@ -29,27 +31,8 @@ pub struct ActionCommit<'a> {
     pub outcome: ActionOutcome,
     /// Its tasks; none when it failed.
     pub tasks: Vec<Task>,
-    /// The tasks that they take the place of. Apart from these, no task may be in their place.
-    pub replaces: Replaces,
-}
-
-/// Whether tasks may take the place of others.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Replaces {
-    /// There must be none.
-    Nothing,
-    /// Those at these positions.
-    Positions(Vec<String>),
-}
-
-impl Replaces {
-    /// Whether a task may take the place of one at this position.
-    pub fn includes(&self, position: &str) -> bool {
-        match self {
-            Self::Nothing => false,
-            Self::Positions(positions) => positions.iter().any(|p| p == position),
-        }
-    }
+    /// The tasks that they replace, as they were read. Apart from these, there may be none where a new one goes.
+    pub replaces: Vec<TaskRow>,
 }
 
 /// How a commit went.
@@ -59,8 +42,8 @@ pub enum Committed {
     Yes,
     /// The action had an outcome already, or the ledger is sealed: nothing was written (promises P3 and P4).
     TooLate,
-    /// There are tasks where none should be: nothing was written.
-    TasksExist,
+    /// A task to be replaced is not as it was read, or there is one where a new one goes: nothing was written.
+    TasksChanged,
 }
 
 /// Writes and reads a batch's ledger.
@@ -75,8 +58,8 @@ pub trait WorkLedger: Sync {
         execution: &ExecutionArn,
         batch_index: u32,
     ) -> impl Future<Output = Outside<BatchLedger>> + Send;
-    /// The positions of the tasks that an action has.
-    fn task_positions(&self, goal: &GoalId, action: &Action) -> impl Future<Output = Outside<Vec<String>>> + Send;
+    /// All tasks of the goal, whichever program has made them.
+    fn task_rows(&self, goal: &GoalId) -> impl Future<Output = Outside<Vec<TaskRow>>> + Send;
 }
 
 /// Ends all writing to an execution's ledger.

@@ -18,11 +18,13 @@ pub use archive::{ArchiveExecution, FindArchived, ReadArchive};
 pub use bus::{Event, Notify, PublishEvent};
 pub use capacity::{AdmitExecution, HoldCapacity, ListHolders, ListWaiting, Taken, Waiting};
 pub use claims::{Accepted, Claim, ClaimGoal, Claimed, Remembered, RequestKey};
-pub use ledger::{ActionCommit, Committed, Opened, Replaces, SealLedger, WorkLedger};
+pub use ledger::{ActionCommit, Committed, Opened, SealLedger, WorkLedger};
 pub use machine::{
     AnswerBatch, Answered, DescribeExecution, ExecutionInput, Machine, StartExecution, StopExecution, StopReason,
 };
-pub use reading::{ActionsWithTasks, FindExecution, ListTasks, ListWorkflows, LoadGoal, LoadGoalHead, TaskPage};
+pub use reading::{
+    ActionsWithTasks, FindExecution, ListTasks, ListWorkflows, LoadGoal, LoadGoalHead, Stored, TaskPage, Unreadable,
+};
 pub use settle::{CancelExecution, ListOpen, OpenExecution, RecordProgress, RemoveTasks, SettleExecution};
 
 /// Something outside did not answer or was too busy. Trying the same again later is right; nothing is known to be done.

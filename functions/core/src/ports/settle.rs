@@ -1,6 +1,6 @@
 //! The read model of a workflow while it runs, and its end.
 
-use goal_activity_events::{EventId, ExecutionArn, GoalId, Timestamp};
+use goal_activity_events::{ActionId, EventId, ExecutionArn, GoalId, Timestamp};
 use serde::Deserialize;
 
 use super::Outside;
@@ -40,8 +40,14 @@ pub trait CancelExecution: Sync {
 
 /// Removes what a workflow has made.
 pub trait RemoveTasks: Sync {
-    /// Removes the tasks of this execution and no others. Its ledger must be sealed, or more could follow.
-    fn remove_tasks_of(&self, goal: &GoalId, execution: &ExecutionArn) -> impl Future<Output = Outside<()>> + Send;
+    /// Removes the tasks that this execution has made for these actions, and no others. Its ledger must be sealed, or more
+    /// could follow.
+    fn remove_tasks_of(
+        &self,
+        goal: &GoalId,
+        execution: &ExecutionArn,
+        actions: &[ActionId],
+    ) -> impl Future<Output = Outside<()>> + Send;
 }
 
 /// A workflow that may need something done.
@@ -66,9 +72,11 @@ impl From<&Execution> for OpenExecution {
     }
 }
 
-/// Lists the workflows that were launched or cancelled and have not ended, or whose end is not settled: not told to
-/// everybody, or not archived. Those that wait to be launched stand in a line of their own
-/// ([`ListWaiting`](super::ListWaiting)).
+/// Lists the workflows that something may have to be done for. In the shards of [`open_shard`](crate::keys::open_shard) those
+/// that were launched or cancelled and have not ended, or whose end was not told; in those of
+/// [`unarchived_shard`](crate::keys::unarchived_shard) those whose end was told and that are not archived. Rows that the release
+/// before this one has marked as told still stand in the former until they are archived. Those that wait to be launched stand
+/// in a line of their own ([`ListWaiting`](super::ListWaiting)).
 pub trait ListOpen: Sync {
     /// The next of one shard, the oldest first, after the given one; at most `limit`. May be seconds behind.
     fn list_open(
@@ -87,7 +95,11 @@ pub trait SettleExecution: Sync {
     /// Notes that the end was published, and takes the telling of the operators upon the caller: `false` when somebody else
     /// has it in hand, or has done it.
     fn claim_notice(&self, execution: &ExecutionArn, at: Timestamp) -> impl Future<Output = Outside<bool>> + Send;
-    /// Notes that nothing is left to tell anybody.
+    /// Gives up the claim that was made at that moment, if it still stands: the notice could not be sent, and the next who
+    /// tries need not wait until the claim runs out. A later claim stays.
+    fn release_notice(&self, execution: &ExecutionArn, at: Timestamp) -> impl Future<Output = Outside<()>> + Send;
+    /// Notes that nothing is left to tell anybody of its end, and lists it among those to be archived: all or nothing. Does
+    /// nothing for one that has not ended, or that is archived.
     fn mark_told(&self, execution: &ExecutionArn, at: Timestamp) -> impl Future<Output = Outside<()>> + Send;
     /// Notes where the workflow is archived, lets its rows expire [`HISTORY`](crate::limits::HISTORY) after its end, and
     /// takes it off the list of open ones: all or nothing. Whatever else there is to do for it must be done.

@@ -16,7 +16,10 @@ pub(crate) enum Patch {
     FinalizeSeconds(u32),
     /// Every retry comes after a second at most.
     ImpatientRetries,
-    /// A lost batch is not caught, so that the whole Map fails.
+    /// A batch without a sign of life counts as what both interpreters call it: Moto names a missed heartbeat like a timeout,
+    /// and `MiniStack` knows the timeout only.
+    SilenceTimesOut,
+    /// A failed batch is neither sent again nor caught, so that the whole Map fails.
     LostBatchesUncaught,
 }
 
@@ -46,7 +49,16 @@ impl Patch {
                     }
                 }
             }
-            Self::LostBatchesUncaught => remove(definition, BATCH, "Catch"),
+            Self::SilenceTimesOut => {
+                let retriers = object(definition, BATCH)["Retry"].as_array_mut().expect("retriers");
+                let silence = &mut retriers[0]["ErrorEquals"];
+                assert_eq!(*silence, json!(["States.HeartbeatTimeout"]), "the definition has changed under the patch");
+                *silence = json!(["States.Timeout"]);
+            }
+            Self::LostBatchesUncaught => {
+                remove(definition, BATCH, "Retry");
+                remove(definition, BATCH, "Catch");
+            }
         }
     }
 }

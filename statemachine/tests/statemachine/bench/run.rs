@@ -57,6 +57,11 @@ impl Run {
         self.batches(1).await.remove(0)
     }
 
+    /// The batches that have come by now.
+    pub(crate) async fn batches_now(&self) -> Vec<Batch> {
+        self.receive(&self.machine.batch_queue, 0).await.iter().map(Batch::read).collect()
+    }
+
     /// Watches the batch queue for a moment and fails when something comes.
     pub(crate) async fn no_batch_comes(&self) {
         let unexpected = self.receive(&self.machine.batch_queue, 2).await;
@@ -82,12 +87,29 @@ impl Run {
         self.send_success(&batch.message.task_token, &json!(answer)).await
     }
 
-    /// Answers as a worker that gives the whole batch up.
+    /// Lets a batch fail: as its send, as far as an interpreter can tell.
     pub(crate) async fn fail(&self, batch: &Batch, error: &str) {
-        // The cause is as long as one may be: nothing of it may stay in the state.
-        let (token, cause) = (&batch.message.task_token, "because ".repeat(4096));
+        let token = &batch.message.task_token;
         self.is_waited_for(token).await;
-        self.send_failure(token, error, &cause).await.expect("the failure is taken");
+        self.send_failure(token, error, "the test says so").await.expect("the failure is taken");
+    }
+
+    /// Lets every message of the only batch fail until the batch is lost. Returns how many there were.
+    pub(crate) async fn fail_batch_for_good(&self, error: &str) -> usize {
+        // As long as a cause may be: nothing of it may stay in the state.
+        let cause = "because ".repeat(4096);
+        let mut sent = Vec::new();
+        self.eventually("the loss of the batch", async || {
+            let messages = self.receive(&self.machine.batch_queue, 1).await;
+            sent.extend(messages.iter().map(Batch::read));
+            if let Some(batch) = sent.last() {
+                // As in `fail_finalize_for_good`.
+                let _ = self.send_failure(&batch.message.task_token, error, &cause).await;
+            }
+            self.entered("SaveResults").await.ok_or_else(|| format!("{} messages", sent.len()))
+        })
+        .await;
+        sent.len() + self.receive(&self.machine.batch_queue, 0).await.len()
     }
 
     /// Tells that a worker is still at it.

@@ -1,0 +1,45 @@
+//! How attributes are read that other programs write, too.
+
+use std::borrow::Cow;
+
+use goal_activity_events::{ClaimSequence, without_values};
+use serde::de::value::StrDeserializer;
+use serde::de::{Error, IntoDeserializer};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use crate::goal::{ActionKind, GoalClaim};
+
+/// A text. `NULL` is the empty one.
+pub(crate) fn text<'de, D: Deserializer<'de>>(attribute: D) -> Result<String, D::Error> {
+    Ok(Option::deserialize(attribute)?.unwrap_or_default())
+}
+
+/// A name of a vocabulary, in any letter case.
+pub(crate) fn any_case<'de, D: Deserializer<'de>, T: Deserialize<'de>>(attribute: D) -> Result<T, D::Error> {
+    named(&Cow::<str>::deserialize(attribute)?)
+}
+
+/// The kind of an action, in any letter case. `NULL` is the usual one.
+pub(crate) fn kind<'de, D: Deserializer<'de>>(attribute: D) -> Result<ActionKind, D::Error> {
+    Option::<Cow<'_, str>>::deserialize(attribute)?.map_or(Ok(ActionKind::default()), |name| named(&name))
+}
+
+fn named<'de, T: Deserialize<'de>, E: Error>(name: &str) -> Result<T, E> {
+    let name = name.to_ascii_lowercase();
+    let name: StrDeserializer<'_, serde::de::value::Error> = name.as_str().into_deserializer();
+    T::deserialize(name).map_err(|e| E::custom(without_values(&e)))
+}
+
+/// Who has claimed a goal. What is no text claims nothing.
+pub(crate) fn claim<'de, D: Deserializer<'de>>(attribute: D) -> Result<Option<GoalClaim>, D::Error> {
+    Ok(match Value::deserialize(attribute)? {
+        Value::String(text) => Some(text.into()),
+        _ => None,
+    })
+}
+
+/// How often a goal was claimed. What cannot be such a number is 0: names that are taken by then are skipped.
+pub(crate) fn claims<'de, D: Deserializer<'de>>(attribute: D) -> Result<ClaimSequence, D::Error> {
+    Ok(ClaimSequence(Value::deserialize(attribute)?.as_u64().unwrap_or(0)))
+}

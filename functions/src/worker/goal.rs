@@ -1,0 +1,85 @@
+use std::sync::{Arc, Mutex, PoisonError};
+
+use goal_activity_core::goal::Goal;
+use goal_activity_core::ledger::{Failure, action_gone};
+use goal_activity_core::limits::GOAL_IS_FRESH_FOR;
+use goal_activity_core::ports::{LoadGoal, Outside, Stored};
+use goal_activity_events::{ActionId, BatchMessage, FailureCode, Usage};
+use tokio::time::Instant;
+
+/// The batch's goal while it is worked on. Its user goes on editing it: what is older than [`GOAL_IS_FRESH_FOR`] is read
+/// again before it is acted on.
+pub(super) struct WatchedGoal<'a, G> {
+    goals: &'a G,
+    batch: &'a BatchMessage,
+    seen: Mutex<Seen>,
+}
+
+/// The goal as it was read, or why its actions cannot be worked on.
+type Found = Result<Arc<Goal>, Failure>;
+
+#[derive(Clone)]
+struct Seen {
+    goal: Found,
+    at: Instant,
+}
+
+impl<'a, G: LoadGoal> WatchedGoal<'a, G> {
+    /// Reads the goal.
+    pub(super) async fn load(goals: &'a G, batch: &'a BatchMessage) -> Outside<Self> {
+        let seen = Mutex::new(Self::read(goals, batch).await?);
+        Ok(Self { goals, batch, seen })
+    }
+
+    async fn read(goals: &G, batch: &BatchMessage) -> Outside<Seen> {
+        let at = Instant::now();
+        let goal = match goals.load_goal(&batch.goal_id).await? {
+            Stored::Value(goal) if goal.head.user_id == batch.user_id => Ok(Arc::new(goal)),
+            Stored::Value(_) | Stored::Nothing => Err(action_gone(Usage::default())),
+            Stored::Unreadable(row) => {
+                let why = format!("the goal cannot be read: {row}");
+                Err(Failure::new(FailureCode::ActionGone, why, Usage::default()))
+            }
+        };
+        Ok(Seen { goal, at })
+    }
+
+    async fn fresh(&self) -> Found {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if seen.at.elapsed() < GOAL_IS_FRESH_FOR {
+            return seen.goal;
+        }
+        match Self::read(self.goals, self.batch).await {
+            Ok(now) => {
+                let goal = now.goal.clone();
+                *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = now;
+                goal
+            }
+            // What was seen before is better than nothing; what is saved for a goal that is gone is removed at the end.
+            Err(error) => {
+                log!(warn, self.batch, %error, "goal not read again");
+                seen.goal
+            }
+        }
+    }
+
+    /// The goal with this action in it.
+    ///
+    /// # Errors
+    /// The action is gone, the goal is, or it belongs to another user, or cannot be read.
+    pub(super) async fn with(&self, action: &ActionId) -> Found {
+        let goal = self.fresh().await?;
+        if goal.action(action).is_some() { Ok(goal) } else { Err(action_gone(Usage::default())) }
+    }
+
+    /// Why the AI must not be asked for this action, if it must not.
+    pub(super) async fn refusal(&self, action: &ActionId) -> Option<Failure> {
+        match self.with(action).await {
+            Err(gone) => Some(gone),
+            Ok(goal) => goal.head.status.is_closed().then(|| {
+                let why = "the user has closed the goal: completed, paused or cancelled it";
+                Failure::new(FailureCode::GoalClosed, why, Usage::default())
+            }),
+        }
+    }
+}
