@@ -108,7 +108,8 @@ pub(crate) fn step(protocol: &Protocol, s: &mut State, role: Role) -> Option<()>
             if !protocol.has(Flaw::MarkForgotten) {
                 change(s, |row| (row.published, row.notified) = (true, true));
             }
-            (role != Role::Canceller).then(|| archive(protocol))
+            // A cancel leaves the archive to the others, the reconciler to its last turn.
+            (role == Role::Projector).then(|| archive(protocol))
         }
         Ending::Archive => {
             s.archive = true;

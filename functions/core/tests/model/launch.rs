@@ -119,18 +119,11 @@ fn release(protocol: &Protocol, s: &mut State, job: Job) {
 
 /// Who holds capacity already comes first: the newcomer, or one that nobody launches. Then the others in turn.
 fn line(protocol: &Protocol, s: &State, i: usize, own: bool, waits: bool) -> Line {
-    let mut line = Line::NOBODY;
-    let holds = s.held && (own || waits && is_unattended(s, Some(i)));
-    if holds && !protocol.has(Flaw::HolderNotFirst) {
-        line.push(Waiter::First);
+    let neighbour = s.neighbour == Neighbour::Waits;
+    if protocol.has(Flaw::HolderNotFirst) {
+        return view::order(own || waits, neighbour, false, own, true);
     }
-    if s.neighbour == Neighbour::Waits {
-        line.push(Waiter::Neighbour);
-    }
-    if own || waits {
-        line.push(Waiter::First);
-    }
-    line
+    view::order(own || waits, neighbour, s.held, own, is_unattended(s, Some(i)))
 }
 
 /// Launches the neighbour, all at once, if there is room for it. `false` when there is none: the others wait as well.

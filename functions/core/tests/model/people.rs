@@ -14,8 +14,10 @@ pub(crate) fn start(protocol: &Protocol, s: &mut State, i: usize) -> Option<()> 
     s.starters[i] = match s.starters[i] {
         Starter::Idle if i == 1 && !protocol.scope.second_start => return None,
         Starter::Idle => Starter::Tasks(as_read(protocol, s.goal)),
-        Starter::Tasks(goal) if view::may_start(&goal, &s.tasks) => Starter::Claim(goal),
-        Starter::Tasks(_) => Starter::Done,
+        Starter::Tasks(goal) => match view::may_start(&goal, running(protocol, s), &s.tasks) {
+            true => Starter::Claim(goal),
+            false => Starter::Done,
+        },
         Starter::Claim(read) => claim(protocol, s, read),
         Starter::Record => {
             s.row = Some(Row::NEW);
@@ -30,13 +32,25 @@ pub(crate) fn start(protocol: &Protocol, s: &mut State, i: usize) -> Option<()> 
     Some(())
 }
 
+/// Which workflow of the goal is open, by its record and by what is noted of its user.
+fn running(protocol: &Protocol, s: &State) -> Option<Workflow> {
+    match (s.row, s.second) {
+        _ if protocol.has(Flaw::ClaimNotConditional) => None,
+        (Some(row), _) if !row.ended() => Some(Workflow::First),
+        (_, Second::Open | Second::Saved) => Some(Workflow::Second),
+        _ => None,
+    }
+}
+
 fn as_read(protocol: &Protocol, goal: Goal) -> Goal {
     if protocol.has(Flaw::ClaimNotConditional) { Goal { claim: None, ..goal } } else { goal }
 }
 
-/// Claims the goal and records the execution in one transaction, if the goal is as it was read.
+/// Claims the goal and records the execution in one transaction, if the goal is as it was read, or free.
 fn claim(protocol: &Protocol, s: &mut State, read: Goal) -> Starter {
-    let free = s.goal.claim.is_none() && !s.goal.status.is_closed() && s.goal.claims == read.claims;
+    let free = (s.goal.claim.is_none() || s.goal.claim == read.claim)
+        && !s.goal.status.is_closed()
+        && s.goal.claims == read.claims;
     if !free && !protocol.has(Flaw::ClaimNotConditional) {
         // It is read and decided anew.
         return Starter::Tasks(as_read(protocol, s.goal));

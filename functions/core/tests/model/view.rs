@@ -2,23 +2,26 @@
 //! together for the core, and what it answers is taken apart.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::num::NonZeroU32;
 use std::rc::Rc;
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use goal_activity_core::admission::{Capacity, Held, in_use};
+use goal_activity_core::admission::{self, Capacity, Held, Order, in_use};
 use goal_activity_core::execution::{BatchState, Cancellation, Execution, GoalBefore, Status};
 use goal_activity_core::goal::{Action, ActionKind, Goal as CoreGoal, GoalHead, GoalStatus};
 use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Failure, Tally};
 use goal_activity_core::notice::notice;
 use goal_activity_core::outcome::{End, Settlement, completed_event};
+use goal_activity_core::placement::ActionTasks;
 use goal_activity_core::ports::Machine as CoreMachine;
+use goal_activity_core::ports::Waiting;
 use goal_activity_core::reconcile::{self, Holder, Repair, is_quiet, is_unattended, must_stop};
 use goal_activity_core::start::{Scope as StartScope, StartRequest, decide};
 use goal_activity_events::{ActionId, ClaimSequence, ExecutionArn, FailedAction, FailureCode, Timestamp, Usage};
 
-use crate::state::{Failed, Goal, Machine, Outcome, Reading, Row, Stop, Workflow};
+use crate::state::{Failed, Goal, Line, Machine, Outcome, Reading, Row, Stop, Waiter, Workflow};
 
 /// The moments of a workflow, in seconds. Only their order and the core's limits matter.
 const ADMITTED: u64 = 10;
@@ -40,9 +43,13 @@ fn actions() -> [ActionId; 2] {
     ["action-1", "action-2"].map(|id| id.parse().unwrap())
 }
 
-fn arn(workflow: Workflow) -> ExecutionArn {
+static ARNS: LazyLock<[ExecutionArn; 2]> = LazyLock::new(|| {
     let machine = "arn:aws:states:us-east-1:123456789012:stateMachine:goal-activity".parse().unwrap();
-    ExecutionArn::derive(&machine, &"goal".parse().unwrap(), ClaimSequence(workflow as u64 + 1))
+    [1, 2].map(|claim| ExecutionArn::derive(&machine, &"goal".parse().unwrap(), ClaimSequence(claim)))
+});
+
+fn arn(workflow: Workflow) -> ExecutionArn {
+    ARNS[workflow as usize].clone()
 }
 
 impl Failed {
@@ -175,7 +182,7 @@ fn build(row: &Row) -> Execution {
 }
 
 /// Whether a start may be made for a goal that was read like this.
-pub(crate) fn may_start(goal: &Goal, tasks: &[Option<Workflow>; 2]) -> bool {
+pub(crate) fn may_start(goal: &Goal, running: Option<Workflow>, tasks: &[Option<Workflow>; 2]) -> bool {
     let action = |(id, place): (ActionId, &str)| Action {
         action_id: id,
         position: place.parse().unwrap(),
@@ -194,14 +201,19 @@ pub(crate) fn may_start(goal: &Goal, tasks: &[Option<Workflow>; 2]) -> bool {
         constraints: String::new(),
         deadline: None,
         status: goal.status,
-        claimed_by: goal.claim.map(arn),
+        claimed_by: goal.claim.map(|claim| arn(claim).into()),
         claims: ClaimSequence(goal.claims.into()),
     };
     let (goal_id, user_id) = (head.goal_id.clone(), head.user_id.clone());
     let goal = CoreGoal::new(head, vec![], actions().into_iter().zip(["1#1", "1#2"]).map(action).collect());
-    let with_tasks: HashSet<_> =
-        actions().into_iter().zip(tasks).filter(|(_, t)| t.is_some()).map(|(a, _)| a).collect();
-    decide(&goal, &with_tasks, &StartRequest { goal_id, user_id, scope: StartScope::Goal, regenerate: false }).is_ok()
+    let with_tasks: HashMap<_, _> = actions()
+        .into_iter()
+        .zip(tasks)
+        .filter(|(_, made)| made.is_some())
+        .map(|(action, _)| (action, ActionTasks::default()))
+        .collect();
+    let request = StartRequest { goal_id, user_id, scope: StartScope::Goal, regenerate: false };
+    decide(&goal, running.map(arn).as_ref(), &with_tasks, &request).is_ok()
 }
 
 fn machine(machine: Machine) -> CoreMachine {
@@ -220,6 +232,7 @@ pub(crate) enum Need {
     RecordStart,
     End(Stop),
     Settle,
+    Archive,
 }
 
 impl From<Repair> for Need {
@@ -230,6 +243,7 @@ impl From<Repair> for Need {
             Repair::RecordStart { .. } => Self::RecordStart,
             Repair::End { end, .. } => Self::End(end.into()),
             Repair::Settle => Self::Settle,
+            Repair::Archive => Self::Archive,
         }
     }
 }
@@ -273,11 +287,28 @@ pub(crate) fn used(held: bool, neighbour: bool, most: u32) -> u32 {
     USED.with_borrow_mut(|used| *used.entry((held, neighbour, most)).or_insert_with(sum))
 }
 
+/// In which order those that wait are launched. The neighbour has the earlier turn, and holds nothing while it waits.
+pub(crate) fn order(first: bool, neighbour: bool, held: bool, own: bool, unattended: bool) -> Line {
+    let (own_arn, other) = (arn(Workflow::First), arn(Workflow::Second));
+    let wait = |turn, arn: &ExecutionArn| Waiting { turn: at(turn), execution_arn: arn.clone() };
+    let waiting: Vec<_> =
+        neighbour.then(|| wait(0, &other)).into_iter().chain(first.then(|| wait(1, &own_arn))).collect();
+    let since = at(if unattended { ADMITTED } else { QUIET });
+    let held = held.then(|| Held { execution: own_arn.clone(), batches: 1, since });
+    let held: Vec<_> = held.into_iter().collect();
+    let Order { holders, in_turn } = admission::order(&waiting, &held, own.then_some(&own_arn), now(false));
+    let mut line = Line::NOBODY;
+    for arn in holders.iter().chain(&in_turn) {
+        line.push(if *arn == other { Waiter::Neighbour } else { Waiter::First });
+    }
+    line
+}
+
 /// The end that is written: status, goal's status, and what became of each action.
 pub(crate) fn settle(row: &Row, stop: Stop, reading: &Reading) -> (Status, GoalStatus, [Option<Failed>; 2]) {
     let ids = actions();
     let recorded = |outcome: Outcome| match outcome {
-        Outcome::Tasks => ActionOutcome::Succeeded { tasks: 1, usage: Usage::default() },
+        Outcome::Tasks => ActionOutcome::Succeeded { tasks: 1, replaced: 0, usage: Usage::default() },
         Outcome::Failed => ActionOutcome::Failed(Failure::new(FailureCode::AiRejected, "", Usage::default())),
     };
     let ledger = |(id, outcome): (&ActionId, &Option<Outcome>)| {
@@ -286,8 +317,8 @@ pub(crate) fn settle(row: &Row, stop: Stop, reading: &Reading) -> (Status, GoalS
     };
     let ledgers: Vec<_> = ids.iter().zip(reading).map(ledger).collect();
     let tally = match stop {
-        Stop::Aborted => Tally::cancelled(&ids, &ledgers),
-        Stop::Finished | Stop::TimedOut => Tally::at_end(&ids, &ledgers),
+        Stop::Aborted => Tally::cancelled(&ids, &ledgers, &BTreeSet::new()),
+        Stop::Finished | Stop::TimedOut => Tally::at_end(&ids, &ledgers, &BTreeSet::new()),
     };
     let decided = Settlement::decide(&known(row).execution, stop.into(), tally, at(ENDED));
     let failed = |id: &ActionId| decided.tally.failed.iter().find(|f| f.action_id == *id).map(|f| Failed::of(f.code));
