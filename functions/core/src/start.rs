@@ -341,7 +341,7 @@ mod tests {
     fn regenerate_takes_all_wanted_actions_once_each() {
         let request =
             StartRequest { scope: Scope::Actions(ids(&["a-2-1", "a-1-1", "a-2-1"])), regenerate: true, ..request() };
-        let plan = decide(&goal(&["1#1", "1#2", "2#1"]), &with_tasks(&["a-1-1"]), &request).unwrap();
+        let plan = decide(&goal(&["1#1", "1#2", "2#1"]), None, &with_tasks(&["a-1-1"]), &request).unwrap();
         assert_eq!(plan.action_ids, ids(&["a-1-1", "a-2-1"]));
         assert_eq!(plan.goal_before, GoalBefore { with_tasks: 1, left_out: 1 });
     }
@@ -428,16 +428,17 @@ mod tests {
             goal.actions = places.iter().enumerate().map(action).collect();
             let id = |i: usize| goal.actions[i].action_id.clone();
             let needs = |i: &usize| regenerate || !with_tasks.contains(i);
-            let expected: Vec<_> = (0..places.len()).filter(needs).take(MAX_ACTIONS).map(id).collect();
-            let ids = (0..places.len()).filter(|i| with_tasks.contains(i)).map(id).collect();
-            let plan = decide(&goal, &ids, &StartRequest { regenerate, ..request() });
+            let expected: Vec<_> = (0..places.len()).filter(needs).take(MAX_ACTIONS).map(&id).collect();
+            let with = |i| (id(i), ActionTasks::default());
+            let ids: TasksByAction = (0..places.len()).filter(|i| with_tasks.contains(i)).map(with).collect();
+            let plan = decide(&goal, None, &ids, &StartRequest { regenerate, ..request() });
             if expected.is_empty() {
                 prop_assert_eq!(plan, Err(StartRejection::NothingToDo("g".parse().unwrap())));
                 return Ok(());
             }
             let StartPlan { action_ids, goal_before } = plan.unwrap();
             prop_assert_eq!(&action_ids, &expected);
-            let begun = action_ids.iter().filter(|a| !ids.contains(a)).count();
+            let begun = action_ids.iter().filter(|a| !ids.contains_key(*a)).count();
             prop_assert_eq!(goal_before.with_tasks as usize, ids.len());
             prop_assert_eq!(goal_before.left_out as usize + ids.len() + begun, places.len());
         }

@@ -25,7 +25,7 @@ use goal_activity_core::history::{HistoryFilter, HistoryPage, HistoryPosition, W
 use goal_activity_core::keys;
 use goal_activity_core::ledger::BatchLedger;
 use goal_activity_core::notice::Notice;
-use goal_activity_core::placement::{TaskRow, TasksByAction, by_action};
+use goal_activity_core::placement::{TasksByAction, by_action};
 use goal_activity_core::ports::{
     Accepted, ActionsWithTasks, Clock, Event, ExecutionInput, FindExecution, ListWorkflows, Machine, Outside,
     RequestKey, Unavailable,
