@@ -12,11 +12,13 @@ use goal_activity_core::limits::HISTORY;
 use goal_activity_core::outcome::Settlement;
 use goal_activity_core::placement::TaskRow;
 use goal_activity_core::ports::{
-    ActionCommit, Claim, ClaimGoal, Claimed, Committed, Event, HoldCapacity, OpenExecution, Opened, Outside, RecordProgress,
-    RequestKey, SealLedger, SettleExecution, WorkLedger,
+    ActionCommit, Claim, ClaimGoal, Claimed, Committed, Event, HoldCapacity, OpenExecution, Opened, Outside,
+    RecordProgress, RequestKey, SealLedger, SettleExecution, WorkLedger,
 };
 use goal_activity_core::task::{Task, TaskStatus};
-use goal_activity_events::{ActionId, BatchMessage, Detail, EventId, ExecutionArn, GoalId, TaskToken, WorkflowCompleted};
+use goal_activity_events::{
+    ActionId, BatchMessage, Detail, EventId, ExecutionArn, GoalId, TaskToken, WorkflowCompleted,
+};
 use goal_activity_functions::memory::{State, samples};
 use tokio::time::sleep;
 
@@ -236,8 +238,7 @@ pub(crate) fn holds_up(sim: &Sim, wanted: &Held, most: u32) -> bool {
 pub(crate) async fn take_forged_end(sim: &Sim, body: &str) {
     let forged = || serde_json::from_str::<serde_json::Value>(body).ok().filter(|b| b["detail"]["eventId"] == "forged");
     let Some(body) = Some(()).filter(|()| sim.has(Flaw::ForgedEndTaken)).and_then(|()| forged()) else { return };
-    if let (true, Some(arn)) =
-        (body["detail-type"] == WorkflowCompleted::TYPE, body["detail"]["executionArn"].as_str())
+    if let (true, Some(arn)) = (body["detail-type"] == WorkflowCompleted::TYPE, body["detail"]["executionArn"].as_str())
     {
         let arn = arn.parse().expect("an ARN");
         crate::check::given_back(sim, &arn);

@@ -104,7 +104,9 @@ fn overtaken(executions: &[Execution]) -> Vec<(&ExecutionArn, &ExecutionArn)> {
 #[test]
 fn at_ten_times_the_capacity_every_request_ends_and_none_times_out_for_waiting() {
     let mut longest = Duration::ZERO;
-    for (name, profile) in [("calm", CALM), ("losses", LOSSES), ("wild", WILD), ("tables", TABLES_HANG), ("states", STATES_HANG)] {
+    for (name, profile) in
+        [("calm", CALM), ("losses", LOSSES), ("wild", WILD), ("tables", TABLES_HANG), ("states", STATES_HANG)]
+    {
         let whole = ["calm", "losses"].contains(&name);
         for seed in 0..SEEDS {
             let Outcome { executions, violations, took } = run(seed, &profile);

@@ -17,7 +17,6 @@ use goal_activity_core::keys;
 use goal_activity_core::ledger::BatchLedger;
 use goal_activity_core::notice::Notice;
 use goal_activity_core::outcome::Settlement;
-use goal_activity_core::task::Task;
 use goal_activity_core::placement::{TaskRow, TasksByAction, by_action};
 use goal_activity_core::ports::{
     Accepted, ActionCommit, ActionsWithTasks, AnswerBatch, Answered, CancelExecution, Claim, ClaimGoal, Claimed, Clock,
@@ -26,6 +25,7 @@ use goal_activity_core::ports::{
     Opened, Outside, PublishEvent, RecordProgress, RemoveTasks, RequestKey, SealLedger, SettleExecution,
     StartExecution, StopExecution, StopReason, Stored, TaskPage, Unavailable, WorkLedger,
 };
+use goal_activity_core::task::Task;
 use goal_activity_events::{ActionId, BatchAnswer, EventId, ExecutionArn, GoalId, TaskToken, Timestamp, UserId};
 use goal_activity_functions::memory::World;
 use goal_activity_functions::queue::HideMessage;
