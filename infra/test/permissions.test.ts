@@ -87,7 +87,7 @@ test('finalize touches nothing but the executions', () => {
 
 /** Ending a workflow, telling everybody, and archiving it. */
 const conclude = {
-  StorageGoals: ['dynamodb:UpdateItem'],
+  StorageGoals: ['dynamodb:Query', 'dynamodb:UpdateItem'],
   StorageTasks: ['dynamodb:DeleteItem', 'dynamodb:Query'],
   StorageWorkflowExecutions: ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
   'ArchiveBucket/executions/*': ['s3:PutObject'],

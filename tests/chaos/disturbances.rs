@@ -48,6 +48,22 @@ pub(crate) async fn faults(proxy: &FaultProxy, mut random: Rng) {
     }
 }
 
+/// Nearly all calls of one service or of all hang for a while: longer than a call is tried. DynamoDB first, which
+/// everything needs; then the others by turns; at last all together.
+pub(crate) async fn hangs(services: &[(&'static str, &FaultProxy)], tally: &Tally, mut random: Rng) {
+    let (dynamodb, others) = services.split_at(1);
+    for hanging in [dynamodb, others, services] {
+        pause(&mut random, 4_000..12_000).await;
+        for (what, proxy) in hanging {
+            proxy.hang(90);
+            tally.add(what, 1);
+        }
+        pause(&mut random, 10_000..20_000).await;
+        hanging.iter().for_each(|(_, proxy)| proxy.hang(0));
+    }
+    std::future::pending::<()>().await;
+}
+
 /// Workers are killed, some at a time, until somebody has died. Not for ever: each costs its batch the rest of its
 /// lease, and the rounds of a run, of less than a hundred goals, are over before one that was killed is back.
 pub(crate) async fn kills(leases: &LeaseProxy, times: usize, mut random: Rng) {

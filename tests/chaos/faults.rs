@@ -1,14 +1,18 @@
-//! A proxy between the functions and DynamoDB that makes some of the calls fail.
+//! A proxy between the functions and a service that makes some of the calls fail, or hang.
 
 use std::io;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::net::TcpStream;
 
-use crate::proxy::{self, answer, pass_on, read_call};
+use crate::proxy::{self, answer, pass_on, read_call, waits};
 
-/// What becomes of a call.
+/// Longer than a function waits for a call and all its repetitions (`aws/connection.rs`: 7 s).
+const HELD: Duration = Duration::from_secs(8);
+
+/// What becomes of a call. The errors are DynamoDB's.
 #[derive(Debug, Clone, Copy)]
 enum Fault {
     /// Not done: `InternalServerError`.
@@ -17,12 +21,14 @@ enum Fault {
     Throttled,
     /// Done, and nobody learns of it: the connection ends without an answer.
     AnswerLost,
+    /// It hangs until the caller gives up, done or not.
+    Held { done: bool },
 }
 
 /// The running proxy.
 #[derive(Debug, Clone)]
 pub(crate) struct FaultProxy {
-    /// Where it listens, for `AWS_ENDPOINT_URL_DYNAMODB`.
+    /// Where it listens, for `AWS_ENDPOINT_URL_DYNAMODB` and the like.
     pub(crate) endpoint: String,
     state: Arc<State>,
 }
@@ -31,18 +37,25 @@ pub(crate) struct FaultProxy {
 struct State {
     upstream: String,
     random: Mutex<fastrand::Rng>,
-    percent: AtomicU32,
+    failing: AtomicU32,
+    hanging: AtomicU32,
     calls: AtomicU64,
-    faults: AtomicU64,
+    failed: AtomicU64,
+    held: AtomicU64,
 }
 
 impl FaultProxy {
     /// Starts one before that endpoint. It does no harm until it is told to.
     pub(crate) async fn start(endpoint: &str, seed: u64) -> Self {
-        let random = Mutex::new(fastrand::Rng::with_seed(seed));
-        let state =
-            State { upstream: endpoint.to_owned(), random, percent: 0.into(), calls: 0.into(), faults: 0.into() };
-        let state = Arc::new(state);
+        let state = Arc::new(State {
+            upstream: endpoint.to_owned(),
+            random: Mutex::new(fastrand::Rng::with_seed(seed)),
+            failing: 0.into(),
+            hanging: 0.into(),
+            calls: 0.into(),
+            failed: 0.into(),
+            held: 0.into(),
+        });
         let serving = Arc::clone(&state);
         let endpoint = proxy::start(move |client| serve(client, Arc::clone(&serving))).await;
         Self { endpoint, state }
@@ -50,12 +63,18 @@ impl FaultProxy {
 
     /// From now on that part of the calls fails.
     pub(crate) fn fail(&self, percent: u32) {
-        self.state.percent.store(percent, Ordering::Relaxed);
+        self.state.failing.store(percent, Ordering::Relaxed);
     }
 
-    /// How many calls came, and how many of them were made to fail.
-    pub(crate) fn counts(&self) -> (u64, u64) {
-        (self.state.calls.load(Ordering::Relaxed), self.state.faults.load(Ordering::Relaxed))
+    /// From now on that part of the calls hangs.
+    pub(crate) fn hang(&self, percent: u32) {
+        self.state.hanging.store(percent, Ordering::Relaxed);
+    }
+
+    /// How many calls came, and how many of them were made to fail and to hang.
+    pub(crate) fn counts(&self) -> (u64, u64, u64) {
+        let State { calls, failed, held, .. } = &*self.state;
+        (calls.load(Ordering::Relaxed), failed.load(Ordering::Relaxed), held.load(Ordering::Relaxed))
     }
 }
 
@@ -63,10 +82,14 @@ impl State {
     fn fault(&self) -> Option<Fault> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         let mut random = self.random.lock().unwrap();
-        if random.u32(0..100) >= self.percent.load(Ordering::Relaxed) {
+        if random.u32(0..100) < self.hanging.load(Ordering::Relaxed) {
+            self.held.fetch_add(1, Ordering::Relaxed);
+            return Some(Fault::Held { done: random.bool() });
+        }
+        if random.u32(0..100) >= self.failing.load(Ordering::Relaxed) {
             return None;
         }
-        self.faults.fetch_add(1, Ordering::Relaxed);
+        self.failed.fetch_add(1, Ordering::Relaxed);
         random.choice([Fault::Broken, Fault::Throttled, Fault::AnswerLost])
     }
 }
@@ -76,6 +99,13 @@ async fn serve(mut client: TcpStream, state: Arc<State>) -> io::Result<()> {
     let said = match state.fault() {
         None => pass_on(&call, &state.upstream).await?,
         Some(Fault::AnswerLost) => return pass_on(&call, &state.upstream).await.map(drop),
+        Some(Fault::Held { done }) => {
+            if done {
+                pass_on(&call, &state.upstream).await?;
+            }
+            waits(&mut client, HELD).await;
+            return Ok(());
+        }
         Some(Fault::Broken) => error("500 Internal Server Error", "InternalServerError"),
         Some(Fault::Throttled) => error("400 Bad Request", "ProvisionedThroughputExceededException"),
     };

@@ -9,11 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
 
-use crate::proxy::{self, answer, pass_on, read_call};
+use crate::proxy::{self, answer, pass_on, read_call, waits};
 use crate::workers::{self, Worker};
 
 /// How long a worker that is to die may live on, in milliseconds: as long as most batches take, and less than the SDK
@@ -98,10 +96,4 @@ async fn serve(mut client: TcpStream, state: Arc<State>) -> io::Result<()> {
         }
     }
     answer(client, &done).await
-}
-
-/// Whether the caller still waits for its answer after that time. One that does not want it any more ends the
-/// connection.
-async fn waits(client: &mut TcpStream, time: Duration) -> bool {
-    timeout(time, client.read(&mut [0])).await.is_err()
 }

@@ -1,14 +1,17 @@
-//! The deployed pipeline while things go wrong: killed workers, lost and repeated messages, a failing DynamoDB, cancels at
-//! any moment. The tests break what they share, so they run one after the other, on a stack of their own.
+//! The deployed pipeline while things go wrong: killed workers, lost and repeated messages, calls that fail and calls that
+//! hang, cancels and edits at any moment. The tests break what they share, so they run one after the other, on a stack of their own.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation is how a test reports")]
 
 mod crash;
 mod disturbances;
+mod edited;
 mod faults;
+mod goal_app;
 mod leases;
 mod proxy;
 mod stories;
 mod storm;
 mod tap;
 mod truth;
+mod truth_edited;
 mod workers;

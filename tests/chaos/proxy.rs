@@ -1,9 +1,11 @@
 //! What stands between the functions and a service of AWS: it reads whole calls and passes them on.
 
 use std::io;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 
 /// What a head of HTTP ends with.
 const END_OF_HEAD: &[u8] = b"\r\n\r\n";
@@ -63,4 +65,10 @@ pub(crate) async fn pass_on(call: &[u8], endpoint: &str) -> io::Result<Vec<u8>> 
 pub(crate) async fn answer(mut client: TcpStream, answer: &[u8]) -> io::Result<()> {
     client.write_all(answer).await?;
     client.shutdown().await
+}
+
+/// Whether the caller still waits for its answer after that time. One that does not want it any more ends the
+/// connection.
+pub(crate) async fn waits(client: &mut TcpStream, time: Duration) -> bool {
+    timeout(time, client.read(&mut [0])).await.is_err()
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 /// How long a workflow may take while everything goes wrong: a batch whose workers are killed twice loses two leases.
-const END: Duration = Duration::from_secs(280);
+pub(crate) const END: Duration = Duration::from_secs(280);
 
 /// One goal, and what its user does with it.
 #[derive(Debug)]

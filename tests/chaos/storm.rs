@@ -3,12 +3,13 @@ use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use futures_util::future::{Either, join_all, select};
+use futures_util::future::{Either, join, join_all, select};
 use goal_activity_core::limits::MAX_RUNNING_PER_USER;
 use goal_activity_events::GoalId;
 use goal_activity_tests::{Stack, within};
 
 use crate::disturbances::{self as disturb, Tally};
+use crate::edited::{Edited, PLOTS};
 use crate::faults::FaultProxy;
 use crate::leases::LeaseProxy;
 use crate::stories::Story;
@@ -20,6 +21,8 @@ const GOALS: usize = 12;
 /// How long it may take until nothing is left to do, once nothing goes wrong any more: two leases, or a message that rests
 /// for a minute after its second failure.
 const CALM: Duration = Duration::from_secs(180);
+/// What is reached by a proxy, by its name in the SDK's variables.
+const SERVICES: [&str; 4] = ["DYNAMODB", "S3", "SFN", "SQS"];
 /// All queues of the stack.
 const QUEUES: [&str; 7] = [
     "LaunchQueueUrl",
@@ -36,33 +39,95 @@ fn told(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|value| value.parse().expect("a number"))
 }
 
+/// What stands between the functions and the services.
+struct Proxies {
+    dynamodb: FaultProxy,
+    s3: FaultProxy,
+    step_functions: FaultProxy,
+    sqs: LeaseProxy,
+}
+
+impl Proxies {
+    async fn start(stack: &Stack, seed: u64) -> Self {
+        let worker = stack.function("WorkerFunction").await;
+        let proxies = Self {
+            dynamodb: FaultProxy::start(stack.endpoint(), seed).await,
+            s3: FaultProxy::start(stack.endpoint(), seed).await,
+            step_functions: FaultProxy::start(stack.endpoint(), seed).await,
+            sqs: LeaseProxy::start(stack.endpoint(), worker["FunctionName"].as_str().unwrap(), seed).await,
+        };
+        let Self { dynamodb, s3, step_functions, sqs } = &proxies;
+        let endpoints = [&dynamodb.endpoint, &s3.endpoint, &step_functions.endpoint, &sqs.endpoint];
+        stack.reach(&SERVICES.into_iter().zip(endpoints.map(String::as_str)).collect::<Vec<_>>()).await;
+        proxies
+    }
+
+    /// In the order in which they hang.
+    fn hanging(&self) -> [(&'static str, &FaultProxy); 3] {
+        [
+            ("times DynamoDB hung", &self.dynamodb),
+            ("times S3 hung", &self.s3),
+            ("times Step Functions hung", &self.step_functions),
+        ]
+    }
+
+    /// Nothing goes wrong any more.
+    fn calm(&self) {
+        self.dynamodb.fail(0);
+        self.hanging().iter().for_each(|(_, proxy)| proxy.hang(0));
+        self.sqs.doom(0);
+    }
+}
+
 /// Everything that goes wrong, for as long as the stories go on.
-async fn play(
-    stack: &Stack,
-    stories: &mut [Story],
-    faults: &FaultProxy,
-    leases: &LeaseProxy,
-    tap: &Tap,
-    tally: &Tally,
-    seed: u64,
-) {
+async fn play(stack: &Stack, cast: &mut Cast, proxies: &Proxies, tap: &Tap, tally: &Tally, seed: u64) {
     let mut seeds = Rng::with_seed(seed);
     let mut random = || seeds.fork();
-    let kills = 2 + stories.len() / 16;
+    let kills = 2 + cast.stories.len() / 8;
+    let hanging = proxies.hanging();
     let wrong = async {
         futures_util::join!(
-            disturb::faults(faults, random()),
-            disturb::kills(leases, kills, random()),
+            disturb::faults(&proxies.dynamodb, random()),
+            disturb::hangs(&hanging, tally, random()),
+            disturb::kills(&proxies.sqs, kills, random()),
             disturb::losses(stack, tally, random()),
             disturb::repeated_batches(stack, tally, random()),
             help(stack, tap, tally, random()),
         );
     };
-    let stories = join_all(stories.iter_mut().map(Story::play));
+    let (stories, edited) = (cast.stories.iter_mut().map(Story::play), cast.edited.iter_mut().map(Edited::play));
+    let stories = join(join_all(stories), join_all(edited));
     let (stories, wrong) = (pin!(stories), pin!(wrong));
     match select(stories, wrong).await {
         Either::Left(_) => {}
         Either::Right(_) => unreachable!("it goes on for ever"),
+    }
+}
+
+/// All goals: one half is edited, of the other everything that the AI can make must be there in the end.
+struct Cast {
+    stories: Vec<Story>,
+    edited: Vec<Edited>,
+}
+
+impl Cast {
+    async fn new(stack: &Stack, goals: usize, seed: u64) -> Self {
+        // No user has so many goals that one could not be worked on: the request of a service would be refused for good.
+        let users = join_all((0..goals.div_ceil(MAX_RUNNING_PER_USER).max(3)).map(|_| stack.user())).await;
+        let mut seeds = Rng::with_seed(seed);
+        let (mut stories, mut edited) = (Vec::new(), Vec::new());
+        for (i, user) in (0..goals).zip(users.iter().cycle()) {
+            if i % 2 == 0 {
+                stories.push(Story::new(stack, user, seeds.fork()).await);
+            } else {
+                edited.push(Edited::new(stack, user, PLOTS[i / 2 % PLOTS.len()], seeds.fork()).await);
+            }
+        }
+        Self { stories, edited }
+    }
+
+    fn goals(&self) -> HashSet<GoalId> {
+        self.stories.iter().map(|s| s.goal.clone()).chain(self.edited.iter().map(|s| s.goal.clone())).collect()
     }
 }
 
@@ -86,21 +151,14 @@ async fn p1_p2_p3_p4_p6_p7_whatever_goes_wrong_every_workflow_comes_to_its_one_e
     let seed = told("CHAOS_SEED").unwrap_or_else(|| fastrand::u64(0..1_000_000));
     println!("\nto repeat it: CHAOS_SEED={seed} CHAOS_GOALS={goals} cargo xtask test chaos");
     let stack = Stack::open().await;
-    let faults = FaultProxy::start(stack.endpoint(), seed).await;
-    let worker = stack.function("WorkerFunction").await;
-    let leases = LeaseProxy::start(stack.endpoint(), worker["FunctionName"].as_str().unwrap(), seed).await;
-    stack.reach(&[("DYNAMODB", &faults.endpoint), ("SQS", &leases.endpoint)]).await;
+    let proxies = Proxies::start(&stack, seed).await;
     let (tap, tally) = (Tap::new(&stack).await, Tally::default());
-    // No user has so many goals that one could not be worked on: the request of a service would be refused for good.
-    let users = join_all((0..goals.div_ceil(MAX_RUNNING_PER_USER).max(3)).map(|_| stack.user())).await;
-    let mut seeds = Rng::with_seed(seed);
-    let mut stories = join_all((0..goals).map(|i| Story::new(&stack, &users[i % users.len()], seeds.fork()))).await;
-    let goals: HashSet<_> = stories.iter().map(|s| s.goal.clone()).collect();
+    let mut cast = Cast::new(&stack, goals, seed).await;
+    let goals = cast.goals();
 
     let started = Instant::now();
-    Box::pin(play(&stack, &mut stories, &faults, &leases, &tap, &tally, seed)).await;
-    faults.fail(0);
-    leases.doom(0);
+    Box::pin(play(&stack, &mut cast, &proxies, &tap, &tally, seed)).await;
+    proxies.calm();
     disturb::enable_rules(&stack).await;
     println!("ended after {:.0} s: {}", started.elapsed().as_secs_f64(), tally.text());
     let calm = within(CALM, "an end of everything", || async { is_calm(&stack, &goals).await.then_some(()) });
@@ -108,25 +166,27 @@ async fn p1_p2_p3_p4_p6_p7_whatever_goes_wrong_every_workflow_comes_to_its_one_e
         Either::Left(_) => {}
         Either::Right(_) => unreachable!("it goes on for ever"),
     }
-    stack.reach(&[("DYNAMODB", stack.endpoint()), ("SQS", stack.endpoint())]).await;
+    stack.reach(&SERVICES.map(|service| (service, stack.endpoint()))).await;
     while !tap.listen().await.is_empty() {}
-    let ((calls, failed), killed) = (faults.counts(), leases.killed());
     println!("calm after {:.0} s: {}", started.elapsed().as_secs_f64(), tally.text());
 
     let truth = Truth::read(&stack, &goals).await;
-    println!("{failed} of {calls} DynamoDB calls failed, {killed} workers killed; workflows: {:?}", truth.summary());
+    let (killed, (calls, failed, held)) = (proxies.sqs.killed(), proxies.dynamodb.counts());
+    let (s3, step_functions) = (proxies.s3.counts(), proxies.step_functions.counts());
+    println!("of {calls} calls of DynamoDB {failed} failed and {held} hung, {killed} workers killed");
+    println!("of {} calls of S3 {} hung, of {} of Step Functions {}", s3.0, s3.2, step_functions.0, step_functions.2);
+    println!("workflows: {:?}", truth.summary());
     let completed = tap.heard("WorkflowCompleted");
-    for story in &stories {
+    for story in &cast.stories {
         truth.check_goal(&stack, &story.goal).await;
         truth.check_tasks(story);
+        truth.of(&story.goal).iter().for_each(|execution| truth.check_execution(execution, story));
     }
-    for execution in truth.all() {
-        let story = stories.iter().find(|s| s.goal == execution.goal_id).unwrap();
-        truth.check_execution(execution, story);
-        Truth::check_told(execution, &completed);
-    }
+    cast.edited.iter().for_each(|story| truth.check_edited(story));
+    truth.all().for_each(|execution| Truth::check_told(execution, &completed));
     check_machine(&stack, &goals, &truth).await;
-    assert!(calls > 0 && failed > 0, "DynamoDB was not reached by the proxy");
+    assert!(calls > 0 && failed > 0 && held > 0, "DynamoDB was not reached by the proxy");
+    assert!(s3.0 > 0 && step_functions.0 > 0, "S3 and Step Functions were not reached by the proxies");
     assert!(killed > 0, "no worker was killed");
 }
 

@@ -19,11 +19,11 @@ type Item = HashMap<String, AttributeValue>;
 #[derive(Debug, Default)]
 pub(crate) struct Truth {
     /// In the order in which they claimed their goals.
-    executions: BTreeMap<GoalId, Vec<Execution>>,
+    pub(crate) executions: BTreeMap<GoalId, Vec<Execution>>,
     /// Those that are listed for the reconciler.
     open: HashSet<ExecutionArn>,
-    ledgers: HashMap<ExecutionArn, Vec<BatchLedger>>,
-    tasks: HashMap<GoalId, Vec<Task>>,
+    pub(crate) ledgers: HashMap<ExecutionArn, Vec<BatchLedger>>,
+    pub(crate) tasks: HashMap<GoalId, Vec<Task>>,
 }
 
 async fn scan(stack: &Stack, table: &str) -> Vec<Item> {
@@ -61,6 +61,11 @@ impl Truth {
         self.executions.values().flatten()
     }
 
+    /// The workflows of a goal.
+    pub(crate) fn of(&self, goal: &GoalId) -> &[Execution] {
+        &self.executions[goal]
+    }
+
     /// How many workflows ended how.
     pub(crate) fn summary(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
@@ -93,11 +98,12 @@ impl Truth {
         assert!(ledgers.iter().all(|l| l.sealed), "{arn}: {ledgers:?}");
         let made: Vec<_> = self.made_by(execution).collect();
         let progress = execution.progress();
-        assert_eq!((progress.processed, progress.percentage), (execution.total_actions, 100), "{execution:?}");
         if execution.status == Status::Aborted {
             assert!(made.is_empty() && progress.succeeded == 0, "{execution:?} has left {made:?}");
+            assert!(progress.percentage < 100, "{execution:?}");
             return;
         }
+        assert_eq!((progress.processed, progress.percentage), (execution.total_actions, 100), "{execution:?}");
         let mut succeeded = 0;
         for action in &execution.action_ids {
             let outcome = ledgers.iter().find_map(|l| l.outcomes.get(action));
@@ -124,7 +130,7 @@ impl Truth {
         assert_eq!(execution.status, expected, "{execution:?}");
     }
 
-    fn made_by(&self, execution: &Execution) -> impl Iterator<Item = &Task> {
+    pub(crate) fn made_by(&self, execution: &Execution) -> impl Iterator<Item = &Task> {
         let of_goal = self.tasks.get(&execution.goal_id).into_iter().flatten();
         of_goal.filter(|t| t.execution_arn == execution.execution_arn)
     }

@@ -25,6 +25,7 @@ mod events;
 mod foreign_rows;
 mod given;
 mod goals;
+mod golden;
 mod history;
 mod ledgers;
 mod machines;

@@ -172,12 +172,13 @@ async fn p2_removing_twice_or_nothing_is_the_same(on: &impl Tables) {
     let all = put_all(on, &goal, 1, 2).await;
     on.tasks().remove_tasks_of(&goal.head.goal_id, &second, &ids(&goal)).await.unwrap();
     assert_eq!(stored_tasks(on, &goal).await, all);
+    let ids = ids(&goal);
     let (a, b) = futures_util::join!(
-        on.tasks().remove_tasks_of(&goal.head.goal_id, &first, &ids(&goal)),
-        on.tasks().remove_tasks_of(&goal.head.goal_id, &first, &ids(&goal)),
+        on.tasks().remove_tasks_of(&goal.head.goal_id, &first, &ids),
+        on.tasks().remove_tasks_of(&goal.head.goal_id, &first, &ids),
     );
     a.and(b).unwrap();
-    on.tasks().remove_tasks_of(&goal.head.goal_id, &first, &ids(&goal)).await.unwrap();
+    on.tasks().remove_tasks_of(&goal.head.goal_id, &first, &ids).await.unwrap();
     assert_eq!(stored_tasks(on, &goal).await, []);
 }
 

@@ -1,6 +1,8 @@
 //! A goal as rows of the Goals table: how they are read, and how programs write them that store goals there (the goal app's
 //! own backend, seeds and tests).
 
+use std::str::FromStr;
+
 use goal_activity_events::{UserId, without_values};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -8,6 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::goal::{Action, Goal, GoalHead, SubGoal};
 use crate::keys;
+use crate::placement::TaskRow;
 use crate::ports::{Stored, Unreadable};
 use crate::task::Task;
 
@@ -86,6 +89,22 @@ pub fn read_head(row: Row) -> Stored<GoalHead> {
 pub fn read_task(row: Row) -> Result<Task, Unreadable> {
     let position = row.get(keys::POSITION).and_then(Value::as_str).unwrap_or_default().to_owned();
     read(&position, row)
+}
+
+/// What matters of a row of Tasks for where an action's tasks go, whether or not all of it can be read.
+pub fn task_row(row: &Row) -> TaskRow {
+    fn text<T: FromStr>(row: &Row, name: &str) -> Option<T> {
+        row.get(name)?.as_str()?.parse().ok()
+    }
+    TaskRow {
+        position: text(row, keys::POSITION).unwrap_or_default(),
+        task_id: text(row, "taskId"),
+        action_id: text(row, "actionId"),
+        made_by: text(row, keys::EXECUTION_ARN),
+        status: text(row, "status"),
+        created_at: text(row, "createdAt"),
+        has_completion: row.get("completedAt").is_some_and(|at| !at.is_null()),
+    }
 }
 
 /// A place that a row only says in its key.

@@ -11,7 +11,7 @@ use goal_activity_core::ports::{Accepted, Claim, ClaimGoal, Claimed, Outside, Re
 use goal_activity_events::{ExecutionArn, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-use super::dynamo::{Item, Transacted, attribute, get_row, item, number, read, text, transact};
+use super::dynamo::{Item, Transacted, attribute, get_row, item, number, placeholders, read, spelled, text, transact};
 use super::{Connection, unavailable};
 
 /// Claims goals: a row of Goals and new rows of `WorkflowExecutions` in one transaction.
@@ -51,11 +51,9 @@ impl Claims {
     /// claim: an attribute that the goal app has written back as NULL must not lock the goal.
     fn take_goal(&self, claim: &Claim) -> Outside<Update> {
         let closed = closed_statuses()?;
-        let mut statuses: Vec<_> = closed.keys().map(String::as_str).collect();
-        statuses.sort_unstable();
         let as_read = match claim.expected.0 {
             // The goal app does not write the attribute, or has written something else.
-            0 => "(#claims = :expected OR NOT attribute_type(#claims, :number))",
+            0 => "(#claims <= :expected OR NOT attribute_type(#claims, :number))",
             _ => "#claims = :expected",
         };
         let free = match claim.stale {
@@ -69,7 +67,7 @@ impl Claims {
             .update_expression("SET #claim = :execution, #claims = :claims, #status = :processing, #updated = :now")
             .condition_expression(format!(
                 "#user = :user AND {free} AND NOT #status IN ({}) AND {as_read}",
-                statuses.join(", ")
+                placeholders(&closed)
             ))
             .set_expression_attribute_values(Some(closed.clone()))
             .expression_attribute_names("#claim", keys::CLAIM)
@@ -145,13 +143,8 @@ impl Claims {
 
 /// The values of a goal's status in which it is closed, as goal apps spell them, by the names of placeholders.
 fn closed_statuses() -> Outside<Item> {
-    let mut statuses = Item::new();
-    for (n, status) in GoalStatus::CLOSED.into_iter().enumerate() {
-        let status = attribute(status)?;
-        let upper = status.as_s().map(|name| name.to_uppercase()).unwrap_or_default();
-        statuses.extend([(format!(":closed{n}"), status), (format!(":closed{n}upper"), text(upper))]);
-    }
-    Ok(statuses)
+    let closed = GoalStatus::CLOSED.into_iter().enumerate().map(|(n, status)| spelled(&format!(":closed{n}"), status));
+    closed.collect::<Outside<Vec<_>>>().map(|all| all.into_iter().flatten().collect())
 }
 
 fn put(row: PutBuilder) -> Outside<TransactWriteItem> {

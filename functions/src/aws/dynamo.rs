@@ -11,6 +11,7 @@ use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput
 use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, TransactWriteItem};
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction, RetryClassifierPriority};
+use goal_activity_core::goal::GoalStatus;
 use goal_activity_core::keys;
 use goal_activity_core::ports::{Outside, Unavailable};
 use goal_activity_core::rows::Row;
@@ -152,6 +153,22 @@ pub(super) fn read<T: DeserializeOwned>(table: &str, item: Item) -> Outside<T> {
 pub(super) fn foreign_row(row: Item) -> Row {
     let value = |attribute| serde_dynamo::from_attribute_value(attribute).unwrap_or_else(|_| Row::new().into());
     row.into_iter().map(|(name, attribute)| (name, value(attribute))).collect()
+}
+
+/// A goal's status in the letter cases in which goal apps write it (`paused`, `PAUSED`, `Paused`), by the names of placeholders.
+pub(super) fn spelled(placeholder: &str, status: GoalStatus) -> Outside<Item> {
+    let lower = attribute(status)?.as_s().cloned().unwrap_or_default();
+    let (first, rest) = lower.split_at(lower.chars().next().map_or(0, char::len_utf8));
+    let capitalized = format!("{}{rest}", first.to_uppercase());
+    let spellings = [("", text(&lower)), ("Upper", text(lower.to_uppercase())), ("First", text(capitalized))];
+    Ok(spellings.map(|(which, value)| (format!("{placeholder}{which}"), value)).into())
+}
+
+/// The names of these placeholders, as they stand in an expression.
+pub(super) fn placeholders(values: &Item) -> String {
+    let mut names: Vec<_> = values.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    names.join(", ")
 }
 
 /// A text as an attribute.

@@ -13,7 +13,7 @@ use goal_activity_core::ports::{CancelExecution, LoadGoal, Outside, SettleExecut
 use goal_activity_events::{ExecutionArn, FinalStatus, GoalId, Timestamp, WorkflowCompleted};
 
 use super::Connection;
-use super::dynamo::{Transacted, attribute, number, text, transact, update_if};
+use super::dynamo::{Transacted, attribute, number, placeholders, spelled, text, transact, update_if};
 use super::executions::{Executions, IS_OPEN, NOT_CANCELLED, not_cancelled_names, open_names, open_values};
 use super::goals::Goals;
 
@@ -157,13 +157,17 @@ impl Settlements {
 
     /// Releases the goal and gives it the status that follows from the end.
     fn free_goal(&self, end: &Settlement) -> Outside<TransactWriteItem> {
+        let processing = spelled(":processing", GoalStatus::Processing)?;
+        let condition = format!("#claim = :execution AND #status IN ({})", placeholders(&processing));
         let update = self
             .goal(end)
             .update_expression("REMOVE #claim SET #status = :status, #updated = :now")
-            .condition_expression("#claim = :execution AND #status = :processing")
+            .condition_expression(condition)
             .expression_attribute_names("#status", "status")
-            .expression_attribute_names("#updated", "updatedAt")
-            .expression_attribute_values(":processing", attribute(GoalStatus::Processing)?)
+            .expression_attribute_names("#updated", "updatedAt");
+        let update = processing
+            .into_iter()
+            .fold(update, |update, (name, value)| update.expression_attribute_values(name, value))
             .expression_attribute_values(":status", attribute(end.goal_status)?)
             .expression_attribute_values(":now", text(end.stop_date));
         released(update)

@@ -1,11 +1,10 @@
-use std::str::FromStr;
-
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use goal_activity_core::keys;
 use goal_activity_core::placement::{TaskRow, TasksByAction, by_action};
 use goal_activity_core::ports::{ActionsWithTasks, ListTasks, Outside, RemoveTasks, TaskPage};
+use goal_activity_core::rows::task_row;
 use goal_activity_events::{ActionId, ExecutionArn, GoalId};
 
 use super::dynamo::{Item, foreign_row, rows_of_goal, text};
@@ -36,23 +35,7 @@ const OF_ROW: [&str; 7] =
 /// All tasks of a goal, whichever program has made them.
 pub(super) async fn task_rows(client: &Client, table: &str, goal: &GoalId) -> Outside<Vec<TaskRow>> {
     let rows = rows_of_goal(client, table, goal, &OF_ROW).await?;
-    Ok(rows.iter().map(task_row).collect())
-}
-
-fn task_row(row: &Item) -> TaskRow {
-    fn read<T: FromStr>(row: &Item, name: &str) -> Option<T> {
-        row.get(name)?.as_s().ok()?.parse().ok()
-    }
-    let completed = row.get("completedAt").is_some_and(|at| !at.is_null());
-    TaskRow {
-        position: read(row, keys::POSITION).unwrap_or_default(),
-        task_id: read(row, "taskId"),
-        action_id: read(row, "actionId"),
-        made_by: read(row, keys::EXECUTION_ARN),
-        status: read(row, "status"),
-        created_at: read(row, "createdAt"),
-        has_completion: completed,
-    }
+    Ok(rows.into_iter().map(|row| task_row(&foreign_row(row))).collect())
 }
 
 impl ActionsWithTasks for Tasks {

@@ -47,8 +47,7 @@ impl WorkLedger for World {
     }
 
     async fn task_rows(&self, goal: &GoalId) -> Outside<Vec<TaskRow>> {
-        let state = self.call("task_rows").await?;
-        Ok(state.tasks_of(goal).map(TaskRow::from).collect())
+        Ok(self.call("task_rows").await?.task_rows_of(goal))
     }
 }
 

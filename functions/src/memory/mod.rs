@@ -184,8 +184,7 @@ impl Clock for World {
 impl ActionsWithTasks for World {
     async fn actions_with_tasks(&self, goal: &GoalId) -> Outside<TasksByAction> {
         let state = self.call("actions_with_tasks").await?;
-        let rows: Vec<_> = state.tasks_of(goal).map(TaskRow::from).collect();
-        Ok(by_action(&rows))
+        Ok(by_action(&state.task_rows_of(goal)))
     }
 }
 

@@ -2,8 +2,9 @@ use std::collections::BTreeMap;
 
 use goal_activity_core::goal::{Goal, GoalHead};
 use goal_activity_core::keys;
+use goal_activity_core::placement::TaskRow;
 use goal_activity_core::ports::{ListTasks, LoadGoal, LoadGoalHead, Outside, Stored, TaskPage};
-use goal_activity_core::rows::{Row, goal_rows};
+use goal_activity_core::rows::{Row, goal_rows, task_row};
 use goal_activity_events::GoalId;
 use serde_json::Value;
 
@@ -14,6 +15,15 @@ impl State {
     /// Stores a row of Goals as another program may write it.
     pub fn put_goal_row(&mut self, goal: &GoalId, row: Row) {
         self.goal_rows.entry(goal.clone()).or_default().insert(item(&row), row);
+    }
+
+    /// All tasks of a goal, whichever program has made them, in their order.
+    pub(super) fn task_rows_of(&self, goal: &GoalId) -> Vec<TaskRow> {
+        let from = (goal.clone(), String::new());
+        let foreign = self.task_rows.range(from..).take_while(|((g, _), _)| g == goal);
+        let all = self.tasks_of(goal).map(TaskRow::from).chain(foreign.map(|(_, row)| task_row(row)));
+        let by_position: BTreeMap<_, _> = all.map(|row| (row.position.clone(), row)).collect();
+        by_position.into_values().collect()
     }
 
     /// All rows of a goal that another program has a hand in; nothing where none has.

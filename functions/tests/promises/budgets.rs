@@ -127,9 +127,9 @@ async fn p7_a_run_of_the_reconciler_ends_and_reports_whatever_hangs() {
         }
         rig.add(samples::goal("waits", USER, 1));
         rig.start_as(USER, "waits", "").await;
-        // Who holds capacity is left alone for a while.
-        rig.wait(31);
         for seconds in [7, 3_600] {
+            // Longer than a notice is claimed for.
+            rig.wait(61);
             rig.world.state().facts.clear();
             rig.world.hang(call, Duration::from_secs(seconds));
             let done = reconcile(&rig).await;

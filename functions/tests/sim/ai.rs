@@ -61,7 +61,10 @@ pub(crate) async fn generate(
     }
     let (goal, action) = (&request.goal.goal_id, &request.action.action_id);
     let script = sim.core().scripts[&(goal.clone(), action.clone())];
-    check::asked(sim, run, action);
+    if request.action.title.trim().is_empty() {
+        sim.violated("P10", format!("{goal}: the AI is asked for {action}, which has no title"));
+    }
+    check::asked(sim, run, goal, action);
     sleep(script.latency).await;
     run.alive().await;
 

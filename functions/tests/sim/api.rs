@@ -15,6 +15,7 @@ use crate::world::Sim;
 pub(crate) type Answer = Option<(i64, Value)>;
 
 /// A request that is to begin a workflow, perhaps said more than once.
+#[derive(Clone)]
 pub(crate) struct Ask {
     user: String,
     route: String,
@@ -35,6 +36,18 @@ impl Ask {
         Self { user: user.to_owned(), route, path, body: json!({}), key: key(sim) }
     }
 
+    /// Whether it is answered when it is said again, with patience for the one fault that a run may have left.
+    pub(crate) async fn is_answered(&self, sim: &Sim) -> bool {
+        for _ in 0..3 {
+            let answer = call(sim, &self.user, &self.route, &self.path, &self.body, self.key.as_deref()).await;
+            if answer.is_some_and(|(status, _)| status != 503) {
+                return true;
+            }
+            sleep(sim.some_millis(1_000, 60_000)).await;
+        }
+        false
+    }
+
     /// Under what the request is remembered.
     fn request(&self) -> Option<String> {
         let key = self.key.as_ref()?.parse().unwrap();
@@ -43,6 +56,9 @@ impl Ask {
 
     /// Says it until there is an answer, or nobody has the patience.
     pub(crate) async fn say(&self, sim: &Sim) {
+        if sim.profile.long && self.key.is_some() {
+            sim.core().memories.asked.push(self.clone());
+        }
         for _ in 0..sim.between(1, 5) {
             let unsaid = match self.say_once(sim).await {
                 // Without a key, saying it again could begin another workflow.
@@ -72,6 +88,8 @@ impl Ask {
                 }
                 accepted(sim, request, body);
             }
+            // A goal that was deleted or given away since then is not this user's.
+            (Some((403 | 404, _)), Some(arn)) if changed(sim, &arn) => {}
             (Some((status, _)), Some(arn)) if *status != 503 => {
                 sim.violated("P2", format!("{} was accepted, its repetition is answered {status}", arn.name()));
             }
@@ -79,6 +97,12 @@ impl Ask {
         }
         answer
     }
+}
+
+/// Whether the app has changed the goal of a workflow.
+fn changed(sim: &Sim, arn: &ExecutionArn) -> bool {
+    let goal = sim.tables.state().executions.get(arn).map(|e| e.goal_id.clone());
+    goal.is_some_and(|goal| sim.core().app.has_touched(&goal))
 }
 
 fn key(sim: &Sim) -> Option<String> {
@@ -125,7 +149,7 @@ pub(crate) async fn call(sim: &Sim, user: &str, route: &str, path: &Value, body:
     let answer = invoke(sim, Function::Api, None, None, |p| {
         Box::pin(async move {
             let api = lambda::api(&p);
-            let response: ApiGatewayV2httpResponse = api.handle(request, Function::Api.budget()).await;
+            let response: ApiGatewayV2httpResponse = api.handle(request, Function::Api.budget(&p.sim)).await;
             response
         })
     });

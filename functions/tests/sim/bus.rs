@@ -61,6 +61,13 @@ pub(crate) fn put_foreign(sim: &Sim, source: &str, detail: &Value) {
     to_queue(sim, Queue::Launch, envelope(sim, source, GoalActivityRequested::TYPE, detail));
 }
 
+/// An event that somebody in the account has put on the bus and that is not true. The rules look at its source; who may use
+/// ours is said by the bus's policy, and is not looked at here.
+pub(crate) fn put_forged(sim: &Sim, source: &str, detail_type: &str, detail: &Value) {
+    let queue = if detail_type == BatchProgressed::TYPE { Queue::Projection } else { Queue::Launch };
+    to_queue(sim, queue, envelope(sim, source, detail_type, detail));
+}
+
 /// Step Functions' report on the default bus.
 pub(crate) fn status_changed(sim: &Sim, arn: &ExecutionArn, status: &str, since: i64) {
     if sim.goes_wrong(sim.profile.lose_status, "a status event is lost") {
@@ -76,6 +83,9 @@ pub(crate) fn status_changed(sim: &Sim, arn: &ExecutionArn, status: &str, since:
 }
 
 fn to_queue(sim: &Sim, queue: Queue, body: String) {
+    if sim.profile.long {
+        sim.core().memories.events.push((queue, body.clone()));
+    }
     let copies = 1 + u32::from(sim.goes_wrong(sim.profile.duplicate / 2.0, "an event comes twice"));
     for _ in 0..copies {
         let (delay, body) = (sim.some_millis(5, 300), body.clone());

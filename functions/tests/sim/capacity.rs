@@ -8,13 +8,16 @@ use goal_activity_core::ports::{AdmitExecution, HoldCapacity, ListHolders, ListW
 use goal_activity_events::{ExecutionArn, Timestamp};
 
 use crate::check::{self, Write};
-use crate::flaw::Flaw;
+use crate::flaw::{self, Flaw};
 use crate::ports::Ports;
 
 impl HoldCapacity for Ports {
     async fn take_capacity(&self, wanted: &Held, most: u32) -> Outside<Taken> {
         let tables = &self.sim.tables;
         let write = || async {
+            if flaw::holds_up(&self.sim, wanted, most) {
+                return Ok(Taken::Full);
+            }
             let most = if self.sim.has(Flaw::CapacityIgnored) { u32::MAX } else { most };
             let taken = tables.take_capacity(wanted, most).await?;
             check::capacity(&self.sim);
@@ -28,6 +31,7 @@ impl HoldCapacity for Ports {
             return Ok(false);
         }
         let write = || async {
+            check::given_back(&self.sim, execution);
             let given_back = self.sim.tables.give_back_capacity(execution).await?;
             if given_back && self.run.is_reconciler() {
                 check::freed_by_reconciler(&self.sim, execution);

@@ -7,15 +7,18 @@ use goal_activity_core::admission::in_use;
 use goal_activity_core::execution::{Execution, Status};
 use goal_activity_core::keys;
 use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Tally, recorded};
-use goal_activity_core::limits::{NOTICE_LEASE, NOTICE_WITHIN};
+use goal_activity_core::limits::{MAX_ACTIONS, NOTICE_LEASE, NOTICE_WITHIN};
 use goal_activity_core::ports::{ActionCommit, Claim, Claimed, Committed, Event, ExecutionInput, RequestKey};
-use goal_activity_core::task::Task;
+use goal_activity_core::task::{Task, TaskStatus};
 use goal_activity_events::{ActionId, EventId, ExecutionArn, GoalId, TaskId, Timestamp, UserId};
 use goal_activity_functions::memory::State;
 
 use crate::ai::generation;
+use crate::app::{App, is_generated};
 use crate::archive;
 use crate::lambda::Run;
+use crate::progress;
+use crate::queues::Queue;
 use crate::world::{Core, Sim};
 
 /// How often the AI may be asked for one action.
@@ -40,8 +43,19 @@ pub(crate) struct Shadow {
     notice_claims: BTreeMap<(ExecutionArn, u32), (i64, bool)>,
     /// How often the operators were told, and by which invocation last.
     pub(crate) notices: BTreeMap<ExecutionArn, (u32, u32)>,
+    /// The actions of which a workflow has replaced other tasks.
+    replacing: BTreeSet<(ExecutionArn, ActionId)>,
+    /// How many outcomes of a batch were reported.
+    pub(crate) reported: BTreeMap<(ExecutionArn, u32), usize>,
     /// How often the AI was asked.
     asked: BTreeMap<(ExecutionArn, ActionId), u32>,
+}
+
+impl Shadow {
+    /// Whether a workflow has replaced tasks of an action.
+    pub(crate) fn has_replaced(&self, execution: &Execution, action: &ActionId) -> bool {
+        self.replacing.contains(&(execution.execution_arn.clone(), action.clone()))
+    }
 }
 
 /// What somebody has just written about a workflow.
@@ -68,7 +82,8 @@ pub(crate) fn observe(sim: &Sim, arn: &ExecutionArn, write: &Write<'_>) {
         let state = sim.tables.state();
         let mut core = sim.core();
         let Some(execution) = state.executions.get(arn) else { return };
-        one_at_a_time(&state, execution, &mut found);
+        one_at_a_time(&state, &core.app, execution, &mut found);
+        closed_stays_closed(&state, &core.app, execution, &mut found);
         if let Write::Claim(claim, Claimed::Yes) = write {
             claimed(&mut core, claim, &mut found);
         }
@@ -84,23 +99,44 @@ pub(crate) fn observe(sim: &Sim, arn: &ExecutionArn, write: &Write<'_>) {
                 commit_is_sound(&core, execution, commit, &mut found);
             }
         }
-        tasks(&state, &mut core.shadow, execution, write, &mut found);
-        life(&state, &mut core.shadow, execution, &mut found);
-        archive::check(&state, execution, &mut found);
+        tasks(&state, &mut core, execution, write, &mut found);
+        life(&state, sim, &mut core, execution, &mut found);
+        // Months later a row may be there without the others of its workflow.
+        if !sim.has_leapt() {
+            archive::check(&state, execution, &mut found);
+        }
+    }
+    if let Write::Commit(commit, Committed::Yes) = write {
+        progress::saved(sim, arn, commit.batch_index);
     }
     for (promise, what) in found {
         sim.violated(promise, what);
     }
 }
 
-fn one_at_a_time(state: &State, execution: &Execution, found: &mut Found) {
+/// Where the app has written a goal's row back, the claim in it says nothing: then it is one at a time for each user.
+fn one_at_a_time(state: &State, app: &App, execution: &Execution, found: &mut Found) {
     let goal = &execution.goal_id;
+    let rewritten = app.rewritten.contains(goal);
     let of_goal = state.executions.values().filter(|e| e.goal_id == *goal && e.status.ended().is_none());
-    let open: BTreeSet<_> = of_goal.map(|e| &e.execution_arn).collect();
+    let of_goal = of_goal.filter(|e| !rewritten || e.user_id == execution.user_id);
+    let open: BTreeSet<_> = of_goal.map(|e| e.execution_arn.clone()).collect();
     let claim = state.goals.get(goal).and_then(|g| g.head.claimed_by.as_ref()?.execution());
-    if open.len() > 1 || open.first().copied() != claim.as_ref() {
+    let claim = if rewritten { open.first().cloned() } else { claim };
+    if open.len() > 1 || open.first() != claim.as_ref() {
         let (names, claim): (Vec<_>, _) = (open.iter().map(|a| a.name()).collect(), claim.as_ref().map(|c| c.name()));
         found.push(("P1", format!("{goal} has open workflows {names:?} and is claimed by {claim:?}")));
+    }
+}
+
+/// What the user has closed stays as the user has left it.
+fn closed_stays_closed(state: &State, app: &App, execution: &Execution, found: &mut Found) {
+    let goal = &execution.goal_id;
+    let (closed, head) = (app.closed.get(goal), state.goals.get(goal).map(|g| &g.head));
+    if let (Some((status, _)), Some(head)) = (closed, head)
+        && head.status != *status
+    {
+        found.push(("P6", format!("{goal} was closed as {status:?} and is {:?}", head.status)));
     }
 }
 
@@ -147,12 +183,62 @@ pub(crate) fn counted(sim: &Sim, user: &UserId, count: usize) {
     }
 }
 
+/// For how long a workflow may hold capacity and not be started: until the reconciler has announced it, and that is done.
+const STALLED: Duration = Duration::from_secs(150);
+
+/// Who holds capacity is started, where calls work.
+pub(crate) fn stalled(sim: &Sim) {
+    let p = &sim.profile;
+    if p.fail > 0.0 || p.crash > 0.0 || p.lose_event > 0.0 || sim.account.is_some() {
+        return;
+    }
+    let works_since = p.outage.map_or(Duration::ZERO, |o| o.to);
+    let Some(works) = sim.elapsed().checked_sub(works_since).filter(|_| sim.elapsed() >= works_since) else { return };
+    let now = sim.now();
+    let stalled = {
+        let state = sim.tables.state();
+        let waits = |arn| state.executions.get(arn).is_some_and(Execution::is_waiting);
+        let mut long = state.held.iter().filter(|h| now.since(h.since).min(works) > STALLED && waits(&h.execution));
+        long.next().map(|h| h.execution.clone())
+    };
+    if let Some(arn) = stalled {
+        sim.violated("load", format!("{} holds capacity for long and is not started", arn.name()));
+    }
+}
+
+/// How long services may be out without a message becoming a dead letter.
+const BORNE: Duration = Duration::from_secs(600);
+
+/// A message is given up. Not for what passes within minutes.
+pub(crate) fn dead_letter(sim: &Sim, queue: Queue, body: &str) {
+    let p = &sim.profile;
+    let clean = p.fail == 0.0 && p.crash == 0.0 && p.kill == 0.0 && p.nth.is_none();
+    let short = p.outage.is_none_or(|o| o.to - o.from < BORNE);
+    // A batch lives for minutes only; what is forged is to be given up.
+    if clean && short && queue != Queue::Batch && !body.contains("forge") {
+        sim.violated("P7", format!("a message is given up: {}", body.chars().take(300).collect::<String>()));
+    }
+}
+
 /// Never more is held than there is.
 pub(crate) fn capacity(sim: &Sim) {
     let (held, most) = (in_use(&sim.tables.state().held), sim.profile.capacity.batches());
     sim.core().stats.longest("% of the capacity in use".to_owned(), u64::from(held * 100 / most));
     if held > most {
         sim.violated("load", format!("{held} batches are held of {most}"));
+    }
+}
+
+/// Capacity is given back for who needs it no more.
+pub(crate) fn given_back(sim: &Sim, arn: &ExecutionArn) {
+    let runs = {
+        let state = sim.tables.state();
+        let holds = state.held.iter().any(|h| h.execution == *arn);
+        let open = |e: &Execution| e.status.ended().is_none() && e.cancellation.is_none();
+        holds && state.executions.get(arn).is_some_and(open)
+    };
+    if runs {
+        sim.violated("load", format!("the capacity of {} is given back, and it has not ended", arn.name()));
     }
 }
 
@@ -204,17 +290,21 @@ fn commit_is_sound(core: &Core, execution: &Execution, commit: &ActionCommit<'_>
     }
 }
 
-/// Tasks change only by the commit of their action, or by the removal of a cancelled workflow's.
-fn tasks(state: &State, shadow: &mut Shadow, execution: &Execution, write: &Write<'_>, found: &mut Found) {
+/// Tasks change only by the commit of their action, or by the removal of a cancelled workflow's and of those whose action is
+/// gone. What the user has done or made is left alone.
+fn tasks(state: &State, core: &mut Core, execution: &Execution, write: &Write<'_>, found: &mut Found) {
     if matches!(write, Write::Claim(..) | Write::Open(_) | Write::Seal(_)) {
         return;
     }
     let arn = &execution.execution_arn;
     let name = arn.name();
+    let mut replaced = false;
     for (key, task) in &state.tasks {
-        if shadow.tasks.get(key) == Some(task) {
+        let before = core.shadow.tasks.get(key);
+        if before == Some(task) {
             continue;
         }
+        replaced |= before.is_some();
         let (promise, what) = match write {
             _ if key.0 != execution.goal_id || task.goal_id != execution.goal_id => ("P9", "writes a foreign task"),
             Write::Commit(c, Committed::Yes) if *c.action != task.action_id => ("P3", "writes another action's task"),
@@ -222,47 +312,81 @@ fn tasks(state: &State, shadow: &mut Shadow, execution: &Execution, write: &Writ
                 ("P3", "writes a task that is not its own")
             }
             Write::Commit(..) if !id_is_derived(task, arn) => ("P3", "writes a task under a strange id"),
-            Write::Commit(..) if replaced_needlessly(shadow, key, execution) => ("P3", "replaces a task"),
+            Write::Commit(..) if before.is_some_and(|old| old.action_id != task.action_id) => {
+                ("P3", "replaces another action's task")
+            }
+            Write::Commit(..) if before.is_some_and(is_of_the_user) => ("P3", "replaces what the user has done"),
+            Write::Commit(..) if before.is_some() && !execution.regenerate => ("P3", "replaces a task"),
             Write::Commit(_, Committed::Yes) => continue,
             _ => ("P3", "changes a task without a commit"),
         };
         found.push((promise, format!("{name} {what}: {} {}", key.0, key.1)));
     }
-    for (key, task) in shadow.tasks.iter().filter(|(key, _)| !state.tasks.contains_key(key)) {
+    for (key, task) in core.shadow.tasks.iter().filter(|(key, _)| !state.tasks.contains_key(key)) {
+        let gone = is_gone(&core.app, &task.goal_id, &task.action_id);
+        let replacing = || core.shadow.replacing.contains(&(arn.clone(), task.action_id.clone()));
         let (promise, what) = match write {
             Write::Remove if task.execution_arn != *arn => ("P9", "removes another workflow's task"),
+            Write::Remove if gone => continue,
             Write::Remove if execution.cancellation.is_none() => ("P4", "removes tasks without a cancellation"),
+            Write::Remove if replacing() => ("P3", "leaves neither the old nor the new tasks"),
             Write::Commit(c, Committed::Yes) if *c.action != task.action_id => ("P3", "removes another action's task"),
             Write::Commit(..) if !execution.regenerate => ("P3", "removes a task it may not replace"),
-            Write::Remove | Write::Commit(_, Committed::Yes) => continue,
+            Write::Commit(..) if is_of_the_user(task) => ("P3", "removes what the user has done"),
+            Write::Remove => continue,
+            Write::Commit(_, Committed::Yes) => {
+                replaced = true;
+                continue;
+            }
             _ => ("P3", "removes a task without reason"),
         };
         found.push((promise, format!("{name} {what}: {} {}", key.0, key.1)));
     }
+    if let (true, Write::Commit(commit, _)) = (replaced, write) {
+        core.shadow.replacing.insert((arn.clone(), commit.action.clone()));
+    }
     if !matches!(write, Write::Other) {
-        shadow.tasks.clone_from(&state.tasks);
+        core.shadow.tasks.clone_from(&state.tasks);
     }
 }
 
-fn id_is_derived(task: &Task, arn: &ExecutionArn) -> bool {
-    let number = task.position.rsplit('#').next().and_then(|n| n.parse().ok()).unwrap_or(0);
-    task.execution_arn == *arn && task.task_id == TaskId::derived(arn, &task.action_id, number)
+/// Whether it is the user's: finished, or made by the user.
+fn is_of_the_user(task: &Task) -> bool {
+    task.status == TaskStatus::Completed || !is_generated(task)
 }
 
-fn replaced_needlessly(shadow: &Shadow, key: &(GoalId, String), execution: &Execution) -> bool {
-    !execution.regenerate && shadow.tasks.contains_key(key)
+/// Whether an action is not part of its goal, or that may have looked so a moment ago.
+fn is_gone(app: &App, goal: &GoalId, action: &ActionId) -> bool {
+    app.gone.contains_key(&(goal.clone(), action.clone())) || app.rewritten.contains(goal)
+}
+
+/// Whether this workflow has made the task: its id is derived, whatever number it has there.
+fn id_is_derived(task: &Task, arn: &ExecutionArn) -> bool {
+    let number = task.position.rsplit('#').next().and_then(|n| n.parse().ok()).unwrap_or(0);
+    let mut numbers = std::iter::once(number).chain(1..100);
+    task.execution_arn == *arn && numbers.any(|n| task.task_id == TaskId::derived(arn, &task.action_id, n))
 }
 
 /// The read model only moves forward, and not at all after the end.
-fn life(state: &State, shadow: &mut Shadow, now: &Execution, found: &mut Found) {
+fn life(state: &State, sim: &Sim, core: &mut Core, now: &Execution, found: &mut Found) {
     let name = now.execution_arn.name();
-    let before = shadow.executions.insert(now.execution_arn.clone(), now.clone());
+    let before = core.shadow.executions.insert(now.execution_arn.clone(), now.clone());
     let progress = now.progress();
     if progress.processed > now.total_actions {
         found.push(("P6", format!("{name} has processed {} of {}", progress.processed, now.total_actions)));
     }
+    for (index, batch) in now.batches.iter().filter(|_| now.status.ended().is_none()) {
+        let index = index.parse().unwrap_or(u32::MAX);
+        let saved = state.ledgers.get(&(now.execution_arn.clone(), index)).map_or(0, |l| l.outcomes.len());
+        if batch.processed() as usize > saved {
+            found.push(("P6", format!("{name}/{index} shows {} outcomes, {saved} are saved", batch.processed())));
+        }
+    }
     if now.status.ended().is_none() && progress.percentage >= 100 {
         found.push(("P6", format!("{name} is at 100 % before its end")));
+    }
+    if now.status == Status::Aborted && progress.percentage >= 100 {
+        found.push(("P6", format!("{name} was cancelled and shows 100 %")));
     }
     let Some(before) = before else { return };
     let earlier = before.progress();
@@ -284,12 +408,24 @@ fn life(state: &State, shadow: &mut Shadow, now: &Execution, found: &mut Found) 
         found.push(("P4", format!("{name} loses its cancellation")));
     }
     if now.status.ended().is_some() {
-        the_end(state, shadow, now, found);
+        late_end(sim, core, now, found);
+        the_end(state, core, now, found);
+    }
+}
+
+/// The end of an execution is recorded in time, also when nothing tells it and other work waits.
+fn late_end(sim: &Sim, core: &Core, now: &Execution, found: &mut Found) {
+    let Some(ended) = core.machines.ended_at(&now.execution_arn).filter(|_| sim.profile.prompt) else { return };
+    let late = sim.millis() - ended;
+    if late > i64::try_from(NOTICE_WITHIN.as_millis()).unwrap() {
+        found.push(("P7", format!("the end of {} is recorded after {late} ms", now.execution_arn.name())));
     }
 }
 
 /// A workflow has just ended.
-fn the_end(state: &State, shadow: &Shadow, now: &Execution, found: &mut Found) {
+fn the_end(state: &State, core: &Core, now: &Execution, found: &mut Found) {
+    let shadow = &core.shadow;
+    let touched = core.app.has_touched(&now.goal_id);
     let (arn, name) = (&now.execution_arn, now.execution_arn.name());
     let key = |index| (arn.clone(), index);
     let ledgers: Vec<_> =
@@ -305,23 +441,52 @@ fn the_end(state: &State, shadow: &Shadow, now: &Execution, found: &mut Found) {
     };
     let (counted, expected) =
         ((now.succeeded_actions, now.failed_count), (Some(tally.succeeded), Some(tally.failed_count())));
-    if counted != expected || u32::try_from(with_tasks) != Ok(tally.succeeded) {
+    if touched {
+        the_end_of_a_changed_goal(core, now, found);
+    } else if counted != expected || u32::try_from(with_tasks) != Ok(tally.succeeded) {
         let what = format!("{name} ends with {counted:?}; its ledger has {expected:?}, {with_tasks} have tasks");
         found.push(("P6", what));
     }
-    if now.failed_actions != tally.failed {
+    if !touched && now.failed_actions != tally.failed {
         found.push(("P4", format!("{name} tells other failures than its ledger")));
     }
     if now.usage != Some(tally.usage) {
         found.push(("P6", format!("{name} tells {:?}; its ledger has {:?}", now.usage, tally.usage)));
     }
-    if now.progress().processed != now.total_actions {
+    if now.status != Status::Aborted && now.progress().processed != now.total_actions {
         found.push(("P6", format!("{name} ends with {} of {}", now.progress().processed, now.total_actions)));
     }
     if now.cancellation.is_some() != (now.status == Status::Aborted) {
         found.push(("P4", format!("{name} ends as {} with cancellation {:?}", now.status, now.cancellation)));
     }
 }
+
+/// What of a goal's tasks the user has changed is not known here; what the workflow tells must agree with what is there.
+fn the_end_of_a_changed_goal(core: &Core, now: &Execution, found: &mut Found) {
+    let (arn, name) = (&now.execution_arn, now.execution_arn.name());
+    if now.succeeded_actions.zip(now.failed_count).is_none_or(|(s, f)| s + f != now.total_actions) {
+        let counted = (now.succeeded_actions, now.failed_count);
+        found.push(("P6", format!("{name} ends with {counted:?} of {}", now.total_actions)));
+    }
+    let sealed = core.shadow.sealed.get(arn).copied();
+    for task in core.shadow.tasks.values().filter(|t| t.execution_arn == *arn) {
+        let action = &task.action_id;
+        if now.failed_actions.iter().any(|f| f.action_id == *action) {
+            found.push(("P6", format!("{name} tells that {action} failed, and it has tasks")));
+        }
+        // Gone before the seal: whoever sweeps afterwards can see it.
+        let gone = core.app.gone.get(&(now.goal_id.clone(), action.clone()));
+        if gone.zip(sealed).is_some_and(|(gone, sealed)| *gone < sealed) {
+            found.push(("P6", format!("{name} leaves tasks of {action}, which is gone")));
+        }
+    }
+}
+
+/// After how many milliseconds nothing is done any more that was decided by what a goal was before: what a run of `launch` can
+/// take.
+const DECIDED: i64 = 31_000;
+/// The same for a worker, which looks just before it asks.
+const LOOKED: i64 = 5_000;
 
 /// The actions of a cancelled workflow whose tasks have replaced others: these stay.
 fn kept(actions: &[ActionId], ledgers: &[BatchLedger]) -> BTreeSet<ActionId> {
@@ -334,22 +499,35 @@ fn kept(actions: &[ActionId], ledgers: &[BatchLedger]) -> BTreeSet<ActionId> {
 pub(crate) fn started(sim: &Sim, input: &ExecutionInput) {
     let name = input.execution_arn.name();
     let state = sim.tables.state();
-    let goal = &state.goals[&input.goal_id];
-    let positions: Vec<_> = input.action_ids.iter().filter_map(|a| goal.action(a)).map(|a| a.position).collect();
+    let (closed, changed) = {
+        let core = sim.core();
+        (core.app.closed_since(&input.goal_id), core.app.has_touched(&input.goal_id))
+    };
+    let goal = state.goals.get(&input.goal_id);
+    let place = |a| goal.and_then(|g| g.action(a)).map(|a| a.position);
+    let positions: Vec<_> = input.action_ids.iter().filter_map(place).collect();
     let ordered = positions.len() == input.action_ids.len() && positions.is_sorted();
     let execution = &state.executions[&input.execution_arn];
     let wanted = execution.status.ended().is_none() && execution.cancellation.is_none();
     let unheld = wanted && !state.held.iter().any(|h| h.execution == input.execution_arn);
-    let (size, owner) = (serde_json::to_string(input).unwrap().len(), goal.head.user_id == input.user_id);
+    let owner = goal.is_some_and(|g| g.head.user_id == input.user_id);
+    let size = serde_json::to_string(input).unwrap().len();
     drop(state);
     if unheld {
         sim.violated("load", format!("{name} is started without capacity"));
     }
-    if !ordered {
+    if closed.is_some_and(|since| sim.millis() - since > DECIDED) {
+        sim.violated("P10", format!("{name} is started for a goal that was closed or deleted long ago"));
+    }
+    if !changed && !ordered {
         sim.violated("P8", format!("{name} is not in mandala order"));
     }
-    if !owner {
+    if !changed && !owner {
         sim.violated("P9", format!("{name} runs for another user's goal"));
+    }
+    let twice = input.action_ids.iter().collect::<BTreeSet<_>>().len() < input.action_ids.len();
+    if input.action_ids.len() > MAX_ACTIONS || twice {
+        sim.violated("P10", format!("{name} has {} actions, some twice: {twice}", input.action_ids.len()));
     }
     if size > 8 * 1024 {
         sim.violated("P10", format!("{name} has an input of {size} bytes"));
@@ -357,10 +535,16 @@ pub(crate) fn started(sim: &Sim, input: &ExecutionInput) {
 }
 
 /// The AI is asked.
-pub(crate) fn asked(sim: &Sim, run: &Run, action: &ActionId) {
+pub(crate) fn asked(sim: &Sim, run: &Run, goal: &GoalId, action: &ActionId) {
     let Some(arn) = run.subject().filter(|_| sim.account.is_none()) else { return };
     if run.has_outcome_of(action) {
         sim.violated("P10", format!("{} asks for {action}, whose outcome it knows", arn.name()));
+    }
+    let p = &sim.profile;
+    let sound = p.fail == 0.0 && p.stall == 0.0 && p.crash == 0.0 && p.nth.is_none() && p.outage.is_none();
+    let unwanted = sim.core().app.unwanted_since(goal, action);
+    if sound && unwanted.is_some_and(|since| sim.millis() - since > LOOKED) {
+        sim.violated("P10", format!("{} asks for {action}, which the user has closed or removed", arn.name()));
     }
     let sealed = sim.core().shadow.sealed.get(arn).copied();
     if sim.profile.strict && sealed.is_some_and(|at| sim.millis() - at > NOTICED_AFTER) {
@@ -434,6 +618,9 @@ pub(crate) fn service_request(source: &str, event_id: EventId) -> String {
 
 /// An event is put on the bus. Whose request was accepted is not told that it was rejected.
 pub(crate) fn published(sim: &Sim, event: &Event) {
+    if let Event::Progressed(report) = event {
+        progress::reported(sim, report);
+    }
     let Event::Rejected(rejected) = event else { return };
     let accepted = {
         let (core, state) = (sim.core(), sim.tables.state());

@@ -1,22 +1,25 @@
 //! The pipeline with one protection taken away. Each flaw must be found by the checks: a simulation that cannot fail proves
 //! nothing. They are in the adapters of the simulation, never in the product.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use goal_activity_core::admission::{Held, in_use};
 use goal_activity_core::execution::{BatchState, Change, Execution, Status};
-use goal_activity_core::goal::{Goal, GoalStatus};
+use goal_activity_core::goal::{Goal, GoalHead, GoalStatus};
 use goal_activity_core::ledger::BatchLedger;
 use goal_activity_core::limits::HISTORY;
 use goal_activity_core::outcome::Settlement;
 use goal_activity_core::placement::TaskRow;
 use goal_activity_core::ports::{
-    ActionCommit, Claim, ClaimGoal, Claimed, Committed, Event, OpenExecution, Opened, Outside, RecordProgress,
-    RequestKey, SealLedger, SettleExecution, WorkLedger,
+    ActionCommit, Claim, ClaimGoal, Claimed, Committed, Event, HoldCapacity, OpenExecution, Opened, Outside,
+    RecordProgress, RequestKey, SealLedger, SettleExecution, WorkLedger,
 };
-use goal_activity_core::task::Task;
-use goal_activity_events::{BatchMessage, EventId, ExecutionArn, GoalId, TaskToken};
-use goal_activity_functions::memory::State;
+use goal_activity_core::task::{Task, TaskStatus};
+use goal_activity_events::{
+    ActionId, BatchMessage, Detail, EventId, ExecutionArn, GoalId, TaskToken, WorkflowCompleted,
+};
+use goal_activity_functions::memory::{State, samples};
 use tokio::time::sleep;
 
 use crate::lambda::Run;
@@ -81,7 +84,7 @@ flaws! {
     /// A worker does not take a lease at all: after its death nobody gets the message in time.
     LeaseNotTaken => "P5",
     /// A worker gives the state machine no sign of life.
-    HeartbeatNotSent => "P5",
+    HeartbeatNotSent => "P10",
     /// The answer for one batch, sent twice, counts for another as well.
     AnswerCountsTwice => "P5",
     /// Of several reports of a batch, the last to arrive counts.
@@ -122,6 +125,42 @@ flaws! {
     CapacityKept => "P7",
     /// An end launches nobody: those who wait are left to the reconciler.
     EndMakesNoRoom => "load",
+    /// A queue gives a message up after three receives.
+    FewReceives => "P7",
+    /// A batch that shows no sign of life is not sent again.
+    HeartbeatNotRetried => "P5",
+    /// Who waits before a holder of capacity, and does not fit, holds it up.
+    HolderNotFirst => "load",
+    /// What is at an action's place counts as its own.
+    TasksByPlace => "P3",
+    /// Finished tasks count as any others.
+    FinishedTasksReplaced => "P3",
+    /// A cancel removes what has replaced other tasks, too.
+    CancelLeavesNothing => "P3",
+    /// Nobody looks whether the user has closed the goal.
+    ClosedGoalIgnored => "P10",
+    /// The end writes the goal's status over what the user has set.
+    GoalStatusOverwritten => "P6",
+    /// A claim blocks a goal, whatever became of its execution.
+    StaleClaimBlocks => "P7",
+    /// Only the goal's claim says that it has a workflow.
+    OpenWorkflowForgotten => "P1",
+    /// An end leaves the tasks of actions that are gone.
+    OrphansLeft => "P6",
+    /// Functions take all the time that they need.
+    BudgetIgnored => "P7",
+    /// A notice that could not be sent is claimed all the same.
+    NoticeClaimKept => "P7",
+    /// A batch is reported when all of it is done.
+    ReportsWhenDone => "P6",
+    /// Whoever says so ends a workflow.
+    ForgedEndTaken => "load",
+    /// A name is free again when its row has expired.
+    NameUsedAgain => "P2",
+    /// A request is remembered until its row is deleted.
+    RequestRemembersTooLong => "P7",
+    /// An event of months ago is as good as a new one.
+    OldEventsTaken => "P2",
     /// Messages hold texts.
     TextsInMessages => "P10",
 }
@@ -131,14 +170,100 @@ pub(crate) fn goal_as_read(sim: &Sim, run: &Run, mut goal: Goal) -> Goal {
     if sim.has(Flaw::ClaimNotConditional) && !run.is_worker() {
         goal.head.claimed_by = None;
     }
+    if sim.has(Flaw::ClosedGoalIgnored) && run.is_worker() {
+        goal.head = head_as_read(sim, goal.head);
+    }
     if sim.has(Flaw::OrderReversed) {
         goal.actions.reverse();
     }
     goal
 }
 
+/// A goal's own row as it is read.
+pub(crate) fn head_as_read(sim: &Sim, mut head: GoalHead) -> GoalHead {
+    if sim.has(Flaw::ClosedGoalIgnored) && head.status.is_closed() {
+        head.status = GoalStatus::Processing;
+    }
+    head
+}
+
+/// A goal's tasks as they are read.
+pub(crate) fn rows_as_read(sim: &Sim, mut rows: Vec<TaskRow>) -> Vec<TaskRow> {
+    if sim.has(Flaw::FinishedTasksReplaced) {
+        for row in &mut rows {
+            (row.status, row.has_completion) = (Some(TaskStatus::NotStarted.as_str().to_owned()), false);
+        }
+    }
+    rows
+}
+
+/// A user's open workflows as they are read.
+pub(crate) fn open_as_read(sim: &Sim, open: BTreeSet<ExecutionArn>) -> BTreeSet<ExecutionArn> {
+    let unknown = |n| ExecutionArn::named(&samples::state_machine(), &format!("unknown-{n}"));
+    match sim.flaw {
+        Some(Flaw::LimitIgnored) => BTreeSet::new(),
+        Some(Flaw::OpenWorkflowForgotten) => (0..open.len()).map(unknown).collect(),
+        _ => open,
+    }
+}
+
+/// What counts as the tasks to be removed of a workflow.
+pub(crate) fn is_removed(sim: &Sim, execution: &ExecutionArn, actions: &[ActionId], task: &Task) -> bool {
+    let asked = actions.contains(&task.action_id);
+    let cancelled = || {
+        let state = sim.tables.state();
+        state.executions.get(execution).is_some_and(|e| e.cancellation.is_some())
+    };
+    match sim.flaw {
+        Some(Flaw::OrphansLeft) => asked && cancelled(),
+        Some(Flaw::CancelLeavesNothing) => asked || cancelled(),
+        _ => asked,
+    }
+}
+
+/// Whether a holder of capacity is refused it, because of somebody before it who does not fit.
+pub(crate) fn holds_up(sim: &Sim, wanted: &Held, most: u32) -> bool {
+    let state = sim.tables.state();
+    let holds = |arn: &ExecutionArn| state.held.iter().any(|h| h.execution == *arn);
+    let turn = |arn: &ExecutionArn| state.executions.get(arn).map(|e| (e.turn, e.batch_count().min(most)));
+    let own = turn(&wanted.execution);
+    let before = state.line.iter().filter(|arn| !holds(arn)).filter_map(turn);
+    let mut before = before.filter(|(turn, _)| own.is_some_and(|(own, _)| *turn < own));
+    sim.has(Flaw::HolderNotFirst)
+        && holds(&wanted.execution)
+        && before.any(|(_, batches)| in_use(&state.held) + batches > most)
+}
+
+/// For [`Flaw::ForgedEndTaken`].
+pub(crate) async fn take_forged_end(sim: &Sim, body: &str) {
+    let forged = || serde_json::from_str::<serde_json::Value>(body).ok().filter(|b| b["detail"]["eventId"] == "forged");
+    let Some(body) = Some(()).filter(|()| sim.has(Flaw::ForgedEndTaken)).and_then(|()| forged()) else { return };
+    if let (true, Some(arn)) = (body["detail-type"] == WorkflowCompleted::TYPE, body["detail"]["executionArn"].as_str())
+    {
+        let arn = arn.parse().expect("an ARN");
+        crate::check::given_back(sim, &arn);
+        let _given_back = sim.tables.give_back_capacity(&arn).await;
+    }
+}
+
+/// An event as it is replayed.
+pub(crate) fn replayed(sim: &Sim, body: &str) -> String {
+    let mut body: serde_json::Value = serde_json::from_str(body).expect("an event");
+    if sim.has(Flaw::OldEventsTaken) {
+        body["detail"]["occurredAt"] = serde_json::json!(sim.now());
+    }
+    body.to_string()
+}
+
 /// An execution as it is read.
-pub(crate) fn execution_as_read(sim: &Sim, execution: Execution) -> Execution {
+pub(crate) fn execution_as_read(sim: &Sim, run: &Run, execution: Execution) -> Execution {
+    if sim.has(Flaw::StaleClaimBlocks) && run.is_api() && execution.status.ended().is_some() {
+        let state = sim.tables.state();
+        let claim = state.goals.get(&execution.goal_id).and_then(|g| g.head.claimed_by.clone());
+        if claim.is_some_and(|c| c == execution.execution_arn) {
+            return Execution { status: Status::Running, ..execution };
+        }
+    }
     match sim.has(Flaw::EndNotFinal) && execution.status.ended().is_some() && sim.chance(0.3) {
         true => Execution { status: Status::Running, ..execution },
         false => execution,
@@ -195,6 +320,18 @@ pub(crate) async fn commit(ports: &Ports, commit: &ActionCommit<'_>) -> Outside<
         .collect();
     let replacing = ActionCommit { replaces: old, ..commit.clone() };
     match sim.flaw {
+        Some(Flaw::TasksByPlace) => {
+            clear_place(&mut tables.state(), commit);
+            tables.commit_action(commit).await
+        }
+        Some(Flaw::FinishedTasksReplaced) => {
+            for row in &commit.replaces {
+                if let Some(task) = tables.state().tasks.get_mut(&(commit.goal.clone(), row.position.clone())) {
+                    (task.status, task.completed_at) = (TaskStatus::NotStarted, None);
+                }
+            }
+            tables.commit_action(commit).await
+        }
         Some(Flaw::OutcomeNotConditional) => {
             if let Some(ledger) = tables.state().ledgers.get_mut(&key) {
                 ledger.outcomes.remove(commit.action);
@@ -231,6 +368,15 @@ pub(crate) async fn commit(ports: &Ports, commit: &ActionCommit<'_>) -> Outside<
         }
         _ => tables.commit_action(commit).await,
     }
+}
+
+/// Removes what other actions have at the place where the new tasks go, when these may replace some.
+fn clear_place(state: &mut State, commit: &ActionCommit<'_>) {
+    let regenerates = state.executions.get(commit.execution).is_some_and(|e| e.regenerate);
+    let Some(first) = commit.tasks.first().filter(|_| regenerates) else { return };
+    let place = first.position.trim_end_matches(|c| c != '#').to_owned();
+    let at = |k: &(GoalId, String)| k.0 == *commit.goal && k.1.starts_with(&place);
+    state.tasks.retain(|key, task| !at(key) || task.action_id == *commit.action);
 }
 
 fn random_id(sim: &Sim) -> goal_activity_events::TaskId {
@@ -295,6 +441,11 @@ pub(crate) async fn settle(ports: &Ports, settlement: &Settlement) -> Outside<bo
         _ => {}
     }
     let ended = sim.tables.settle(settlement).await?;
+    if ended && sim.has(Flaw::GoalStatusOverwritten) {
+        if let Some(goal) = sim.tables.state().goals.get_mut(&settlement.goal_id) {
+            goal.head.status = settlement.goal_status;
+        }
+    }
     if sim.has(Flaw::ExpiresBeforeArchived) {
         let expires = settlement.stop_date.plus(HISTORY);
         sim.tables.state().expiring.insert(settlement.execution_arn.clone(), expires);
@@ -322,6 +473,11 @@ fn with_execution(sim: &Sim, settlement: &Settlement, change: impl FnOnce(&mut E
 pub(crate) fn published(sim: &Sim, event: &Event) -> Option<Event> {
     match (sim.flaw, event) {
         (Some(Flaw::EndNotPublished), Event::Completed(_)) => None,
+        (Some(Flaw::ReportsWhenDone), Event::Progressed(e))
+            if u64::from(e.succeeded_actions) + (e.failed_actions.len() as u64) < u64::from(e.total_actions) =>
+        {
+            None
+        }
         (Some(Flaw::EventIdRandom), Event::Completed(e)) => {
             let mut event = e.clone();
             event.event_id = format!("event-{}", sim.between(0, u64::MAX)).parse().expect("an event id");

@@ -30,6 +30,7 @@ use goal_activity_functions::worker::Worker;
 use tokio::time::sleep;
 
 use crate::ai::PRICES;
+use crate::flaw::Flaw;
 use crate::ports::Ports;
 use crate::queues::Queue;
 use crate::scale::account;
@@ -63,7 +64,10 @@ impl Function {
     }
 
     /// What an invocation that begins now may use.
-    pub(crate) fn budget(self) -> Budget {
+    pub(crate) fn budget(self, sim: &Sim) -> Budget {
+        if sim.has(Flaw::BudgetIgnored) {
+            return Budget::of(Duration::from_secs(24 * 60 * 60));
+        }
         Budget::of(self.timeout().saturating_sub(BUDGET_MARGIN))
     }
 
@@ -122,10 +126,6 @@ impl Run {
             sim.note(self, || format!("KILLED after {:.1} s", limit.as_secs_f64()));
             sim.count(format!("killed: {:?}", self.0.function));
         }
-        if self.is_worker() && !self.has_shown_life() {
-            // Its message stays hidden for the queue's visibility timeout, which is longer than the batch lives.
-            sim.core().excused.extend(self.0.subject.clone());
-        }
     }
 
     /// Comes to no end once the invocation is dead.
@@ -163,6 +163,10 @@ impl Run {
         self.0.function == Function::Worker
     }
 
+    pub(crate) fn is_api(&self) -> bool {
+        self.0.function == Function::Api
+    }
+
     pub(crate) fn is_reconciler(&self) -> bool {
         self.0.function == Function::Reconcile
     }
@@ -193,6 +197,11 @@ pub(crate) async fn invoke<T>(
 ) -> Option<T> {
     // Held until the end. A call of the API is not waited for.
     let Ok(_place) = account::place_to_run(sim, function.is_waited_for()).await else { return None };
+    let cannot = sim.profile.no_start.is_some_and(|(from, to)| (from..to).contains(&sim.elapsed()));
+    if function == Function::Worker && cannot && sim.goes_wrong(1.0, "a worker cannot start") {
+        // Its messages stay hidden for the queue's visibility timeout.
+        return None;
+    }
     sim.core().in_flight += 1;
     let run = Run::new(sim, function, subject);
     sleep(sim.some_millis(2, 60)).await;

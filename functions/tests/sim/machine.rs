@@ -31,7 +31,9 @@ pub(crate) const WORKFLOW: Duration = Duration::from_secs(900);
 /// `EnqueueBatch`'s `TimeoutSeconds`.
 pub(crate) const BATCH: Duration = Duration::from_secs(300);
 /// `EnqueueBatch`'s `HeartbeatSeconds`.
-pub(crate) const HEARTBEAT: Duration = Duration::from_secs(180);
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(90);
+/// How often `EnqueueBatch` is repeated when there is no sign of life, and the first wait, which doubles.
+pub(crate) const HEARTBEAT_RETRIES: (u32, u64) = (2, 1);
 /// `SaveResults`'s `TimeoutSeconds`.
 pub(crate) const FINALIZE: Duration = Duration::from_secs(40);
 /// How often `SaveResults` is retried when the function fails, and the first wait, which doubles.
@@ -156,46 +158,77 @@ async fn enqueue(sim: Sim, mut batch: BatchMessage) {
         sim.note("states", || format!("{}/{index} cannot be sent", arn.name()));
         return batch_over(&sim, &arn, index);
     }
-    // A send that failed though it was done leaves a message whose token is not waited for.
-    let sends = 1 + u32::from(sim.goes_wrong(sim.profile.applied, "a batch is sent again under a new token"));
-    for attempt in 1..=sends {
-        let token = format!("{}/{index}.{attempt}", arn.name());
-        {
-            let (mut core, now) = (sim.core(), sim.millis());
-            let Some(run) = core.machines.0.get_mut(&arn).filter(|r| r.ended.is_none()) else { return };
-            let waiting = run.batches.get_mut(&index).unwrap();
-            (waiting.token, waiting.last_sign) = (Some(token.clone()), now);
+    let (retries, mut wait) = HEARTBEAT_RETRIES;
+    let mut attempt = 0;
+    for again in 0..=retries {
+        // A send that failed though it was done leaves a message whose token is not waited for.
+        let sends = 1 + u32::from(sim.goes_wrong(sim.profile.applied, "a batch is sent again under a new token"));
+        for send_again in 1..=sends {
+            attempt += 1;
+            let token = format!("{}/{index}.{attempt}", arn.name());
+            {
+                let (mut core, now) = (sim.core(), sim.millis());
+                let Some(run) = core.machines.0.get_mut(&arn).filter(|r| r.ended.is_none()) else { return };
+                let waiting = run.batches.get_mut(&index).unwrap();
+                if waiting.over {
+                    return;
+                }
+                (waiting.token, waiting.last_sign) = (Some(token.clone()), now);
+            }
+            batch.task_token = TaskToken::new(token);
+            send(&sim, Queue::Batch, &flaw::batch_body(&sim, &batch));
+            if send_again < sends {
+                sleep(sim.some_millis(100, 1_000)).await;
+            }
         }
-        batch.task_token = TaskToken::new(token);
-        send(&sim, Queue::Batch, &flaw::batch_body(&sim, &batch));
-        if attempt < sends {
-            sleep(sim.some_millis(100, 1_000)).await;
+        match wait_for_answer(&sim, &arn, index).await {
+            Waited::Over => return,
+            Waited::Silent if again < retries && !sim.has(Flaw::HeartbeatNotRetried) => {
+                sim.note("states", || format!("{}/{index} shows no sign of life", arn.name()));
+                sim.count("batches sent again for want of a sign of life");
+                if let Some(run) = sim.core().machines.0.get_mut(&arn) {
+                    run.batches.get_mut(&index).unwrap().token = None;
+                }
+                sleep(Duration::from_secs(wait)).await;
+                wait *= 2;
+            }
+            Waited::Silent | Waited::TimedOut => break,
         }
     }
-    wait_for_answer(&sim, &arn, index).await;
+    sim.note("states", || format!("{}/{index} is lost: no answer, or no sign of life", arn.name()));
+    sim.count("batches lost");
+    batch_over(&sim, &arn, index);
 }
 
-async fn wait_for_answer(sim: &Sim, arn: &ExecutionArn, index: u32) {
+/// How the wait for an answer has ended.
+enum Waited {
+    /// It came, or nobody waits for it any more.
+    Over,
+    /// There was no sign of life.
+    Silent,
+    /// The batch's time is over.
+    TimedOut,
+}
+
+/// Each attempt has the whole time of the state (Amazon States Language, "Task": `TimeoutSeconds`).
+async fn wait_for_answer(sim: &Sim, arn: &ExecutionArn, index: u32) -> Waited {
     let deadline = sim.millis() + millis(BATCH);
     loop {
         let until = {
             let core = sim.core();
-            let Some(run) = core.machines.0.get(arn).filter(|r| r.ended.is_none()) else { return };
+            let Some(run) = core.machines.0.get(arn).filter(|r| r.ended.is_none()) else { return Waited::Over };
             let waiting = &run.batches[&index];
             if waiting.over {
-                return;
+                return Waited::Over;
             }
             deadline.min(waiting.last_sign + millis(HEARTBEAT))
         };
         let left = until - sim.millis();
         if left <= 0 {
-            break;
+            return if until < deadline { Waited::Silent } else { Waited::TimedOut };
         }
         sleep(Duration::from_millis(u64::try_from(left).unwrap())).await;
     }
-    sim.note("states", || format!("{}/{index} is lost: no answer, or no sign of life", arn.name()));
-    sim.count("batches lost");
-    batch_over(sim, arn, index);
 }
 
 /// A batch was answered or lost; when it was the last, `SaveResults` follows.
@@ -222,7 +255,7 @@ async fn save_results(sim: Sim, arn: ExecutionArn) {
         }
         let request = serde_json::from_value(json!({ "executionArn": arn })).unwrap();
         let saved = invoke(&sim, Function::Finalize, None, None, |p| {
-            Box::pin(async move { lambda::finalize(&p).finalize(request, Function::Finalize.budget()).await })
+            Box::pin(async move { lambda::finalize(&p).finalize(request, Function::Finalize.budget(&p.sim)).await })
         });
         if let Ok(Some(Ok(FinalizeAnswer { succeeded_actions, .. }))) = timeout(FINALIZE, saved).await {
             let status = if succeeded_actions > 0 { "SUCCEEDED" } else { "FAILED" };

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::check;
 use crate::lambda::Function;
-use crate::machine::{BATCH, FINALIZE, FINALIZE_RETRIES, HEARTBEAT, WORKFLOW};
+use crate::machine::{BATCH, FINALIZE, FINALIZE_RETRIES, HEARTBEAT, HEARTBEAT_RETRIES, WORKFLOW};
 use crate::people::{AGAIN_AFTER, TICK};
 use crate::queues::{MAX_RECEIVES, Queue};
 
@@ -42,6 +42,13 @@ fn the_simulated_state_machine_has_the_constants_of_the_definition() {
         let (times, first) = FINALIZE_RETRIES;
         (Some(times.into()), Some(first))
     });
+    let again = &enqueue["Retry"][0];
+    assert_eq!(again["ErrorEquals"][0], "States.HeartbeatTimeout");
+    assert_eq!((again["MaxAttempts"].as_u64(), again["IntervalSeconds"].as_u64()), {
+        let (times, first) = HEARTBEAT_RETRIES;
+        (Some(times.into()), Some(first))
+    });
+    assert_eq!(enqueue["Retry"][1]["ErrorEquals"][0], "States.TaskFailed");
     assert_eq!(enqueue["Catch"][0]["Next"], "BatchLost");
     assert_eq!(states["RunBatches"]["Next"], "SaveResults");
 }

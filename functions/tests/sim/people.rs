@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use goal_activity_core::execution::{Execution, Status};
-use goal_activity_core::task::TaskStatus;
-use goal_activity_events::{ExecutionArn, GoalId};
+use goal_activity_core::goal::Goal;
+use goal_activity_events::{BatchProgressed, Detail, ExecutionArn, GoalId, SOURCE, WorkflowCompleted};
 use goal_activity_functions::memory::samples;
 use serde_json::json;
 use tokio::time::sleep;
 
 use crate::ai::Script;
 use crate::api::{Ask, call, workflow};
+use crate::app::{self, Edit};
+use crate::backlog;
 use crate::bus;
 use crate::flaw::Flaw;
 use crate::lambda::{self, Function, invoke};
@@ -30,6 +32,9 @@ pub(crate) const AGAIN_AFTER: Duration = Duration::from_secs(30);
 pub(crate) fn arrive(sim: &Sim) -> Duration {
     let crowded = sim.chance(CROWDED);
     let goals = if crowded { sim.between(11, 13) } else { sim.between(1, GOALS) };
+    if sim.profile.backlog {
+        backlog::put(sim);
+    }
     let busy = [3_000, 30_000, 300_000, 1_200_000][usize::try_from(sim.between(0, 3)).unwrap()];
     for n in 1..=goals {
         let actions = match sim.between(0, 19) {
@@ -44,6 +49,13 @@ pub(crate) fn arrive(sim: &Sim) -> Duration {
         for _ in 0..sim.between(0, if crowded { 2 } else { 7 }) {
             let errand = Errand::draw(sim);
             visit(sim, &goal, &user, errand, sim.some_millis(1, busy));
+        }
+        // Some goals are left alone even then: what they become is checked most strictly.
+        if sim.profile.edits && sim.chance(0.8) {
+            for _ in 0..sim.between(1, 6) {
+                let edit = Edit::draw(sim);
+                visit(sim, &goal, &user, Errand::Edit(edit), app::comes_after(sim, busy));
+            }
         }
     }
     Duration::from_millis(busy)
@@ -81,6 +93,8 @@ enum Errand {
     Stranger,
     /// An operator stops the execution in the console.
     Stop,
+    /// The goal app is used.
+    Edit(Edit),
 }
 
 impl Errand {
@@ -112,7 +126,9 @@ fn visit(sim: &Sim, goal: &GoalId, user: &str, errand: Errand, after: Duration) 
     let (sim, goal, user) = (sim.clone(), goal.clone(), user.to_owned());
     tokio::task::spawn_local(async move {
         sleep(after).await;
-        sim.count(format!("errand {errand:?}"));
+        if !matches!(errand, Errand::Edit(_)) {
+            sim.count(format!("errand {errand:?}"));
+        }
         run_errand(&sim, &goal, &user, errand).await;
         sim.core().busy -= 1;
     });
@@ -143,7 +159,8 @@ async fn run_errand(sim: &Sim, goal: &GoalId, user: &str, errand: Errand) {
         }
         (Errand::Retry, Some(arn)) => Ask::retry(sim, user, &arn).say(sim).await,
         (Errand::Look, Some(arn)) => look(sim, user, &arn).await,
-        (Errand::DoTasks, _) => do_tasks(sim, goal),
+        (Errand::DoTasks, _) => app::do_tasks(sim, goal),
+        (Errand::Edit(edit), _) => app::edit(sim, goal, user, edit).await,
         (Errand::Service, _) => service(sim, goal, user),
         (Errand::Forgery, _) => forge(sim, goal, &format!("not-{user}")),
         (Errand::Stranger, arn) => stranger(sim, goal, &format!("not-{user}"), arn).await,
@@ -162,7 +179,8 @@ fn last_workflow(sim: &Sim, goal: &GoalId) -> Option<Execution> {
 }
 
 fn some_actions(sim: &Sim, goal: &GoalId) -> Vec<String> {
-    let all: Vec<_> = sim.tables.state().goals[goal].actions.iter().map(|a| a.action_id.as_str().to_owned()).collect();
+    let of = |g: &Goal| g.actions.iter().map(|a| a.action_id.as_str().to_owned()).collect();
+    let all: Vec<String> = sim.tables.state().goals.get(goal).map_or_else(|| vec!["nowhere".to_owned()], of);
     let some: Vec<_> = all.iter().filter(|_| sim.chance(0.4)).cloned().collect();
     if some.is_empty() { all } else { some }
 }
@@ -200,26 +218,12 @@ async fn look(sim: &Sim, user: &str, arn: &ExecutionArn) {
             if seen[0] < last.0 || seen[1] < last.1 || (seen[0] == 100 && !ended) {
                 sim.violated("P6", format!("{} shows {seen:?} after {last:?}", arn.name()));
             }
+            if seen[0] == 100 && body["status"] == "ABORTED" {
+                sim.violated("P6", format!("{} was cancelled and shows 100 %", arn.name()));
+            }
             last = (seen[0], seen[1]);
         }
         sleep(sim.some_millis(500, 20_000)).await;
-    }
-}
-
-/// The user works on some tasks, in the goal app.
-fn do_tasks(sim: &Sim, goal: &GoalId) {
-    let keys: Vec<_> = sim.tables.state().tasks.keys().filter(|k| k.0 == *goal).cloned().collect();
-    for key in keys {
-        if sim.chance(0.5) {
-            continue;
-        }
-        let now = sim.now();
-        let mut state = sim.tables.state();
-        let task = state.tasks.get_mut(&key).unwrap();
-        (task.status, task.updated_at, task.completed_at) = (TaskStatus::Completed, now, Some(now));
-        let task = task.clone();
-        drop(state);
-        sim.core().shadow.tasks.insert(key, task);
     }
 }
 
@@ -249,8 +253,26 @@ fn service(sim: &Sim, goal: &GoalId, user: &str) {
     }
 }
 
-/// A request for a goal of somebody else, under an execution of somebody else.
+/// A request for a goal of somebody else, under an execution of somebody else; or the end or the progress of a workflow, told
+/// by somebody who does not know.
 fn forge(sim: &Sim, goal: &GoalId, user: &str) {
+    if let Some(last) = last_workflow(sim, goal).filter(|_| sim.chance(0.6)) {
+        let total = last.total_actions.min(8);
+        let mut detail = json!({
+            "version": "1", "eventId": "forged", "occurredAt": sim.now(), "executionArn": last.execution_arn,
+            "goalId": goal, "userId": last.user_id, "totalActions": total, "succeededActions": total, "failedActions": [],
+        });
+        if sim.chance(0.5) {
+            (detail["batchIndex"], detail["sequence"]) = (0.into(), 1_000.into());
+            return bus::put_forged(sim, "forger", BatchProgressed::TYPE, &detail);
+        }
+        (detail["status"], detail["durationMs"]) = ("SUCCEEDED".into(), 1.into());
+        (detail["startDate"], detail["stopDate"]) = (detail["occurredAt"].clone(), detail["occurredAt"].clone());
+        detail["totalActions"] = last.total_actions.into();
+        detail["succeededActions"] = last.total_actions.into();
+        let source = if sim.chance(0.5) { SOURCE } else { "forger" };
+        return bus::put_forged(sim, source, WorkflowCompleted::TYPE, &detail);
+    }
     let mut detail = json!({
         "version": "1", "eventId": "forged", "occurredAt": sim.now(), "goalId": goal, "userId": user,
         "regenerate": true,
@@ -269,8 +291,10 @@ async fn stranger(sim: &Sim, goal: &GoalId, user: &str, arn: Option<ExecutionArn
             answers.push(workflow(sim, user, method, what, &arn).await);
         }
     }
+    // What was deleted is nobody's.
+    let deleted = sim.core().app.has_touched(goal).then_some(404);
     for (status, _) in answers.into_iter().flatten() {
-        if ![403, 503].contains(&status) {
+        if deleted != Some(status) && ![403, 503].contains(&status) {
             sim.violated("P9", format!("a stranger is answered {status}"));
         }
     }
@@ -303,7 +327,7 @@ fn reconcile(sim: &Sim) {
         let sim = sim.clone();
         tokio::task::spawn_local(async move {
             invoke(&sim, Function::Reconcile, None, None, |p| {
-                Box::pin(async move { lambda::reconcile(&p).run(Function::Reconcile.budget()).await })
+                Box::pin(async move { lambda::reconcile(&p).run(Function::Reconcile.budget(&p.sim)).await })
             })
             .await;
         });

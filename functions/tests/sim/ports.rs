@@ -17,7 +17,7 @@ use goal_activity_core::keys;
 use goal_activity_core::ledger::BatchLedger;
 use goal_activity_core::notice::Notice;
 use goal_activity_core::outcome::Settlement;
-use goal_activity_core::placement::{TaskRow, TasksByAction};
+use goal_activity_core::placement::{TaskRow, TasksByAction, by_action};
 use goal_activity_core::ports::{
     Accepted, ActionCommit, ActionsWithTasks, AnswerBatch, Answered, CancelExecution, Claim, ClaimGoal, Claimed, Clock,
     Committed, DescribeExecution, Event, ExecutionInput, FindExecution, GenerateTasks, Generation, GenerationError,
@@ -25,17 +25,20 @@ use goal_activity_core::ports::{
     Opened, Outside, PublishEvent, RecordProgress, RemoveTasks, RequestKey, SealLedger, SettleExecution,
     StartExecution, StopExecution, StopReason, Stored, TaskPage, Unavailable, WorkLedger,
 };
+use goal_activity_core::task::Task;
 use goal_activity_events::{ActionId, BatchAnswer, EventId, ExecutionArn, GoalId, TaskToken, Timestamp, UserId};
 use goal_activity_functions::memory::World;
 use goal_activity_functions::queue::HideMessage;
 use tokio::time::sleep;
 
 use crate::ai;
+use crate::app;
 use crate::bus;
 use crate::check::{self, Write};
 use crate::flaw::{self, Flaw};
 use crate::lambda::Run;
 use crate::machine;
+use crate::profile::{Manner, OPERATION};
 use crate::queues;
 use crate::scale::account;
 use crate::world::Sim;
@@ -54,6 +57,8 @@ pub(crate) struct Ports {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     Fails,
+    Hangs,
+    Throttled,
     FailsThoughDone,
     DoneTwice,
     DiesBefore,
@@ -84,8 +89,15 @@ impl Ports {
             sim.count("fault: the one call");
             return sim.core().rng.choice(all);
         }
-        if p.outage.is_some_and(|o| o.has(call, sim.elapsed())) && sim.goes_wrong(1.0, "a service is out") {
-            return Some(if sim.chance(0.05) { Fault::FailsThoughDone } else { Fault::Fails });
+        if let Some(outage) = p.outage.filter(|o| o.has(call, sim.elapsed())) {
+            match outage.manner {
+                Manner::Fails if sim.goes_wrong(1.0, "a service is out") => {
+                    return Some(if sim.chance(0.05) { Fault::FailsThoughDone } else { Fault::Fails });
+                }
+                Manner::Hangs if sim.goes_wrong(1.0, "a service hangs") => return Some(Fault::Hangs),
+                Manner::Throttles if sim.goes_wrong(0.8, "a service throttles") => return Some(Fault::Throttled),
+                _ => {}
+            }
         }
         let odds = [
             (p.fail, Fault::Fails, "a call fails"),
@@ -122,6 +134,22 @@ impl Ports {
             Some(Fault::Fails) => {
                 note(&|| "FAILS".to_owned());
                 return Err(Unavailable::new(name, "simulated"));
+            }
+            Some(Fault::Throttled) => {
+                sleep(self.sim.some_millis(500, 3_000)).await;
+                self.run.alive().await;
+                note(&|| "is THROTTLED".to_owned());
+                return Err(Unavailable::new(name, "throttled"));
+            }
+            Some(Fault::Hangs) => {
+                // The answer does not come; now and then the request has arrived.
+                if self.sim.chance(0.1) {
+                    let _lost = work().await;
+                }
+                sleep(OPERATION).await;
+                self.run.alive().await;
+                note(&|| "HANGS".to_owned());
+                return Err(Unavailable::new(name, "no answer in time"));
             }
             _ => {}
         }
@@ -170,14 +198,21 @@ impl LoadGoal for Ports {
 
 impl LoadGoalHead for Ports {
     async fn load_goal_head(&self, goal: &GoalId) -> Outside<Stored<GoalHead>> {
-        self.call("load_goal_head", goal, || self.tables().load_goal_head(goal)).await
+        let read = || async {
+            let found = self.tables().load_goal_head(goal).await?;
+            Ok(found.map(|h| flaw::head_as_read(&self.sim, h)))
+        };
+        self.call("load_goal_head", goal, read).await
     }
 }
 
 impl ActionsWithTasks for Ports {
     async fn actions_with_tasks(&self, goal: &GoalId) -> Outside<TasksByAction> {
         let read = || async {
-            let found = self.tables().actions_with_tasks(goal).await?;
+            let mut found = by_action(&app::rows(self.tables().task_rows(goal).await?));
+            if self.sim.has(Flaw::FinishedTasksReplaced) {
+                found.values_mut().for_each(|tasks| tasks.finished = false);
+            }
             // Ordered, for the trace.
             Ok(found.into_iter().collect::<BTreeMap<_, _>>())
         };
@@ -206,7 +241,7 @@ impl FindExecution for Ports {
     async fn find_execution(&self, arn: &ExecutionArn) -> Outside<Option<Execution>> {
         let read = || async {
             let found = self.tables().find_execution(arn).await?;
-            Ok(found.map(|e| flaw::execution_as_read(&self.sim, e)))
+            Ok(found.map(|e| flaw::execution_as_read(&self.sim, &self.run, e)))
         };
         self.call("find_execution", arn.name(), read).await
     }
@@ -233,10 +268,10 @@ impl ClaimGoal for Ports {
     async fn open_workflows(&self, user: &UserId) -> Outside<BTreeSet<ExecutionArn>> {
         let read = || async {
             let open = self.tables().open_workflows(user).await?;
-            if self.sim.has(Flaw::LimitIgnored) {
-                return Ok(BTreeSet::new());
+            let open = flaw::open_as_read(&self.sim, open);
+            if !self.sim.has(Flaw::LimitIgnored) {
+                check::counted(&self.sim, user, open.len());
             }
-            check::counted(&self.sim, user, open.len());
             Ok(open)
         };
         self.call("open_workflows", user, read).await
@@ -244,6 +279,7 @@ impl ClaimGoal for Ports {
 
     async fn accepted_before(&self, request: &RequestKey, now: Timestamp) -> Outside<Option<Accepted>> {
         let read = || async {
+            let now = if self.sim.has(Flaw::RequestRemembersTooLong) { Timestamp::from_millis(0) } else { now };
             let found = self.tables().accepted_before(request, now).await?;
             Ok(found.filter(|_| !flaw::forgets(&self.sim, request)))
         };
@@ -286,7 +322,8 @@ impl WorkLedger for Ports {
     }
 
     async fn task_rows(&self, goal: &GoalId) -> Outside<Vec<TaskRow>> {
-        self.call("task_rows", goal, || self.tables().task_rows(goal)).await
+        let read = || async { Ok(flaw::rows_as_read(&self.sim, app::rows(self.tables().task_rows(goal).await?))) };
+        self.call("task_rows", goal, read).await
     }
 }
 
@@ -351,10 +388,10 @@ impl RemoveTasks for Ports {
             return Ok(());
         }
         let look = || async {
-            let state = self.tables().state();
-            let of_goal = state.tasks.values().filter(|t| t.goal_id == *goal && t.execution_arn == *execution);
-            let of_goal = of_goal.filter(|t| actions.contains(&t.action_id));
-            Ok(of_goal.map(|t| t.position.clone()).collect::<Vec<_>>())
+            let own = |t: &&Task| t.goal_id == *goal && t.execution_arn == *execution;
+            let mut tasks: Vec<_> = self.tables().state().tasks.values().filter(own).cloned().collect();
+            tasks.retain(|t| flaw::is_removed(&self.sim, execution, actions, t));
+            Ok(tasks.into_iter().map(|t| t.position).collect::<Vec<_>>())
         };
         let positions = self.call("find_tasks", execution.name(), look).await?;
         for some in positions.chunks(REMOVED_AT_ONCE) {
@@ -421,6 +458,9 @@ impl SettleExecution for Ports {
 
     async fn release_notice(&self, execution: &ExecutionArn, at: Timestamp) -> Outside<()> {
         let write = || async {
+            if self.sim.has(Flaw::NoticeClaimKept) {
+                return Ok(());
+            }
             self.tables().release_notice(execution, at).await?;
             check::notice_released(&self.sim, &self.run, execution, at);
             self.wrote(execution, &Write::Other);
@@ -454,6 +494,10 @@ impl SettleExecution for Ports {
 
 impl Notify for Ports {
     async fn notify(&self, execution: &Execution, notice: &Notice) -> Outside<()> {
+        let first = self.sim.core().notified.insert(execution.execution_arn.clone());
+        if first && self.sim.goes_wrong(self.sim.profile.notify_fails, "a notice is not sent") {
+            return Err(Unavailable::new("notify", "simulated"));
+        }
         let send = || async {
             self.tables().notify(execution, notice).await?;
             check::notified(&self.sim, &self.run, execution);

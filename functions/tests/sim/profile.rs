@@ -18,24 +18,39 @@ pub(crate) enum Mood {
     Overloaded,
 }
 
-/// A time in which a service does not answer.
+/// How long a call that hangs takes until the SDK gives it up: the operation's time limit in `functions/src/aws/connection.rs`.
+pub(crate) const OPERATION: Duration = Duration::from_secs(7);
+
+/// How calls go wrong while a service is out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// At once.
+    Fails,
+    /// Until the SDK gives the call up.
+    Hangs,
+    /// After the SDK's retries, and not each of them.
+    Throttles,
+}
+
+/// A time in which services do not answer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Outage {
-    /// The calls that fail.
-    calls: &'static [&'static str],
-    from: Duration,
-    to: Duration,
+    /// The kinds of calls that are concerned: a bit for each of [`Outage::KINDS`].
+    kinds: u16,
+    pub(crate) manner: Manner,
+    pub(crate) from: Duration,
+    pub(crate) to: Duration,
 }
 
 impl Outage {
-    /// What can be out together, from one table or action to a whole service.
-    const KINDS: [&'static [&'static str]; 11] = [
+    /// What can be out, from one table or action to a whole service.
+    const KINDS: [&'static [&'static str]; 12] = [
+        &["archive_execution", "read_archive"],
         &["start_execution", "stop_execution", "describe_execution", "answer", "heartbeat"],
         &["start_execution"],
         &["answer", "heartbeat"],
         &["publish"],
         &["notify"],
-        &["archive_execution", "read_archive"],
         &["settle", "claim_goal", "commit_action", "mark_archived"],
         &["seal_batch", "open_batch", "commit_action", "read_batch"],
         &[
@@ -46,20 +61,39 @@ impl Outage {
             "record_cancellation",
             "mark_told",
             "claim_notice",
+            "release_notice",
+            "accepted_before",
+            "open_workflows",
         ],
-        &["list_open", "load_goal", "remove_tasks", "find_tasks", "hide"],
+        &["list_open", "load_goal", "remove_tasks", "find_tasks", "actions_with_tasks", "task_rows"],
         &["take_capacity", "give_back_capacity", "list_holders", "list_waiting", "mark_admitted"],
+        &["hide"],
     ];
+    /// Where in [`Self::KINDS`] the archive is.
+    const ARCHIVE: u16 = 1;
+    /// Where Step Functions is.
+    const STATES: u16 = 1 << 1;
+    /// Where DynamoDB's are.
+    const TABLES: u16 = 0b0111_1100_0000;
 
     fn draw(rng: &mut Rng) -> Self {
         let from = Duration::from_millis(rng.u64(0..120_000));
-        let calls = Self::KINDS[rng.usize(0..Self::KINDS.len())];
-        Self { calls, from, to: from + Duration::from_millis(rng.u64(1_000..1_500_000)) }
+        let one = |rng: &mut Rng| 1 << rng.usize(0..Self::KINDS.len());
+        let kinds = match rng.u8(0..10) {
+            0 => Self::TABLES,
+            1 => (1 << Self::KINDS.len()) - 1,
+            2 | 3 => one(rng) | one(rng) | one(rng),
+            _ => one(rng),
+        };
+        let manner = [Manner::Fails, Manner::Hangs, Manner::Hangs, Manner::Throttles][rng.usize(0..4)];
+        let most = if rng.bool() { 600_000 } else { 1_500_000 };
+        Self { kinds, manner, from, to: from + Duration::from_millis(rng.u64(1_000..most)) }
     }
 
-    /// Whether a call at that time of the run fails.
+    /// Whether a call at that time of the run goes wrong.
     pub(crate) fn has(&self, call: &str, at: Duration) -> bool {
-        (self.from..self.to).contains(&at) && self.calls.contains(&call)
+        let of = |n: usize| self.kinds & (1 << n) != 0 && Self::KINDS[n].contains(&call);
+        (self.from..self.to).contains(&at) && (0..Self::KINDS.len()).any(of)
     }
 }
 
@@ -89,7 +123,7 @@ pub(crate) struct Profile {
     pub(crate) late_state: f64,
     /// Step Functions does not end an execution when its time is over.
     pub(crate) no_timeout: f64,
-    /// A worker dies once per batch, after its first sign of life.
+    /// A worker dies once per batch, also before its first sign of life.
     pub(crate) worker_dies: f64,
     /// A message or event is delivered twice.
     pub(crate) duplicate: f64,
@@ -108,6 +142,18 @@ pub(crate) struct Profile {
     pub(crate) mood: Mood,
     /// How many batches may be worked on at once.
     pub(crate) capacity: Capacity,
+    /// Whether the goal app is at work: goals and tasks change while workflows run.
+    pub(crate) edits: bool,
+    /// How long messages may wait for a poll, in milliseconds: the longer, the more of them are in one batch.
+    pub(crate) poll: u64,
+    /// When no worker can start.
+    pub(crate) no_start: Option<(Duration, Duration)>,
+    /// Sending a notice fails, once per workflow.
+    pub(crate) notify_fails: f64,
+    /// Whether the run goes on after months.
+    pub(crate) long: bool,
+    /// Whether many ended workflows are there that are not archived.
+    pub(crate) backlog: bool,
     /// Whether every action that the AI could generate must have its tasks in the end.
     pub(crate) strict: bool,
     /// Whether the operators must be told in time.
@@ -140,6 +186,12 @@ pub(crate) const CALM: Profile = Profile {
     stale: 0.0,
     mood: Mood::Quick,
     capacity: PLENTY,
+    edits: false,
+    poll: 40,
+    no_start: None,
+    notify_fails: 0.0,
+    long: false,
+    backlog: false,
     strict: true,
     prompt: true,
 };
@@ -214,15 +266,61 @@ const STORM: Profile = Profile {
     ..WILD
 };
 
+/// The archive hangs while many workflows are not archived, and only the reconciler learns of ends.
+const ARCHIVE_HANGS: Profile = Profile {
+    name: "archive-hangs",
+    outage: Some(Outage {
+        kinds: Outage::ARCHIVE,
+        manner: Manner::Hangs,
+        from: Duration::ZERO,
+        to: Duration::from_secs(1_500),
+    }),
+    backlog: true,
+    strict: false,
+    ..NO_STATUS
+};
+const NOTICE_FAILS: Profile = Profile { name: "notice-fails", notify_fails: 0.7, ..CALM };
+
+/// All of DynamoDB and Step Functions hang for minutes, one after the other. For overload.
+pub(crate) const TABLES_HANG: Profile = Profile {
+    name: "tables-hang",
+    outage: Some(Outage {
+        kinds: Outage::TABLES,
+        manner: Manner::Hangs,
+        from: Duration::from_secs(60),
+        to: Duration::from_secs(300),
+    }),
+    strict: false,
+    prompt: false,
+    ..CALM
+};
+pub(crate) const STATES_HANG: Profile = Profile {
+    name: "states-hang",
+    outage: Some(Outage {
+        kinds: Outage::STATES,
+        manner: Manner::Hangs,
+        from: Duration::from_secs(20),
+        to: Duration::from_secs(500),
+    }),
+    lose_event: 0.05,
+    lose_status: 0.3,
+    ..TABLES_HANG
+};
+
+/// How many profiles there are, some more than once.
+const PROFILES: u64 = 20;
+
 impl Profile {
     /// The profile of a seed. Which one depends on the seed alone, so that any range of seeds has them all.
     pub(crate) fn draw(seed: u64, rng: &mut Rng) -> Self {
         let capacity = if rng.bool() { PLENTY } else { SCARCE };
-        Self { capacity, ..Self::of(seed, rng) }
+        let (edits, poll) = (rng.bool(), if rng.u8(0..4) == 0 { 3_000 } else { 40 });
+        let long = rng.u8(0..3) == 0;
+        Self { capacity, edits, poll, long, ..Self::of(seed, rng) }
     }
 
     fn of(seed: u64, rng: &mut Rng) -> Self {
-        match seed % 15 {
+        match seed % PROFILES {
             0 => CALM,
             1 => DUPLICATES,
             2 => SLOW_AI,
@@ -233,6 +331,13 @@ impl Profile {
             9 | 10 => WILD,
             11 => STORM,
             12 => NO_STATUS,
+            13 => ARCHIVE_HANGS,
+            14 => NOTICE_FAILS,
+            15 => {
+                let from = Duration::from_millis(rng.u64(0..60_000));
+                let no_start = Some((from, from + Duration::from_millis(rng.u64(5_000..60_000))));
+                Self { name: "no-start", no_start, ..CALM }
+            }
             _ => {
                 let outage = Some(Outage::draw(rng));
                 Self { name: "outage", outage, late: 5_000, strict: false, prompt: false, ..CALM }

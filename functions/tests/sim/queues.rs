@@ -15,12 +15,14 @@ use goal_activity_events::{BatchMessage, ExecutionArn};
 use goal_activity_functions::queue::handle_batch;
 use tokio::time::sleep;
 
+use crate::check;
+use crate::flaw::Flaw;
 use crate::lambda::{self, Function, Run, invoke};
 use crate::scale::account;
 use crate::world::Sim;
 
 /// `maxReceiveCount` of `infra/lib/messaging.ts`.
-pub(crate) const MAX_RECEIVES: u32 = 3;
+pub(crate) const MAX_RECEIVES: u32 = 10;
 /// The largest message that may come by: ids only, far from the 256 KiB of a message (promise P10). The largest is an end with
 /// the reasons why 64 actions failed.
 const LARGEST: usize = 16 * 1024;
@@ -137,7 +139,7 @@ fn becomes_visible(sim: &Sim, id: u64, after: Duration) {
             queue
         };
         sleep(queue.window()).await;
-        sleep(sim.some_millis(1, 40)).await;
+        sleep(sim.some_millis(1, sim.profile.poll)).await;
         match &sim.account {
             None => poll(&sim, queue).await,
             Some(_) => wake(&sim, queue),
@@ -188,17 +190,24 @@ async fn receive_and_deliver(sim: &Sim, queue: Queue, ids: Vec<u64>) {
     }
 }
 
+/// What a queue bears with.
+fn receives_at_most(sim: &Sim) -> u32 {
+    if sim.has(Flaw::FewReceives) { 3 } else { MAX_RECEIVES }
+}
+
 fn receive(sim: &Sim, id: u64) -> Option<SqsMessage> {
+    let mut letter = None;
     let message = {
         let mut core = sim.core();
         let now = sim.millis();
         let stored = core.queues.messages.get_mut(&id)?;
         stored.receives += 1;
-        let (expired, worn) = (stored.expires < now, stored.receives > MAX_RECEIVES);
+        let (expired, worn) = (stored.expires < now, stored.receives > receives_at_most(sim));
         if expired || worn {
             let stored = core.queues.messages.remove(&id)?;
             if worn {
                 core.stats.count(format!("dead letter: {:?}", stored.queue));
+                letter = Some((stored.queue, stored.body.clone()));
                 core.queues.dead.push((stored.queue, stored.body));
             }
             None
@@ -211,6 +220,9 @@ fn receive(sim: &Sim, id: u64) -> Option<SqsMessage> {
             Some((message, stored.queue))
         }
     };
+    if let Some((queue, body)) = letter {
+        check::dead_letter(sim, queue, &body);
+    }
     let Some((message, queue)) = message else {
         sim.note("sqs", || format!("message {id} is dead-lettered or expired"));
         return None;
@@ -230,10 +242,15 @@ async fn deliver(sim: &Sim, queue: Queue, messages: Vec<SqsMessage>) {
         Queue::Launch | Queue::Projection => None,
     };
     let dies = batch.as_ref().and_then(|b| batch_delivered(sim, b));
+    let batch_key = batch.as_ref().map(|b| (b.execution_arn.clone(), b.batch_index));
     let subject = batch.map(|b| b.execution_arn);
+    for body in bodies.iter().filter(|_| queue == Queue::Launch) {
+        crate::flaw::take_forged_end(sim, body).await;
+    }
+    let worked_on = batch_key.clone().filter(|_| dies.is_some_and(|after| after > SHOWS_LIFE));
     let done = invoke(sim, queue.function(), subject, dies, |p| {
         Box::pin(async move {
-            let budget = queue.function().budget();
+            let budget = queue.function().budget(&p.sim);
             match queue {
                 Queue::Launch => handle_batch(&lambda::launch(&p), &p, event, budget).await,
                 Queue::Batch => handle_batch(&lambda::worker(&p), &p, event, budget).await,
@@ -241,13 +258,37 @@ async fn deliver(sim: &Sim, queue: Queue, messages: Vec<SqsMessage>) {
             }
         })
     });
-    let Some(response) = done.await else { return };
+    let Some(response) = done.await else {
+        if let Some(batch) = worked_on {
+            is_taken_over(sim, batch);
+        }
+        return;
+    };
     let failed: Vec<_> = response.batch_item_failures.iter().map(|f| f.item_identifier.as_str()).collect();
     for id in ids.iter().filter(|id| !failed.contains(&id.as_str())) {
         if !sim.goes_wrong(sim.profile.duplicate / 10.0, "a deleted message comes again") {
             sim.core().queues.messages.remove(&id.parse().unwrap());
         }
     }
+}
+
+/// After how long a worker has surely taken its lease, where no call is slow.
+const SHOWS_LIFE: Duration = Duration::from_secs(2);
+/// When another worker has the batch of one that died: the lease, and a moment.
+const TAKEN_OVER: Duration = Duration::from_secs(65);
+
+/// A batch whose worker dies in mid-work is with another one soon.
+fn is_taken_over(sim: &Sim, batch: (ExecutionArn, u32)) {
+    let times = |sim: &Sim| sim.core().queues.deliveries.get(&batch).copied();
+    let (before, sim, batch) = (times(sim), sim.clone(), batch.clone());
+    tokio::task::spawn_local(async move {
+        sleep(TAKEN_OVER).await;
+        let now = sim.core().queues.deliveries.get(&batch).copied();
+        let sealed = sim.tables.state().ledgers.get(&batch).is_some_and(|l| l.sealed);
+        if now == before && !sealed {
+            sim.violated("P5", format!("{}/{} has lost its worker and is left alone", batch.0.name(), batch.1));
+        }
+    });
 }
 
 /// Notes that a worker gets this batch. Answers when that worker is made to die, in a profile of dying workers.
@@ -258,7 +299,7 @@ fn batch_delivered(sim: &Sim, batch: &BatchMessage) -> Option<Duration> {
         return None;
     }
     sim.core().queues.killed.insert(key);
-    Some(sim.some_millis(40, 15_000))
+    Some(sim.some_millis(1, 15_000))
 }
 
 /// `ChangeMessageVisibility`.

@@ -8,25 +8,31 @@ use goal_activity_core::goal::{Action, Goal, GoalStatus};
 use goal_activity_core::keys;
 use goal_activity_core::ledger::ActionOutcome;
 use goal_activity_core::ports::Event;
-use goal_activity_core::task::Task;
-use goal_activity_events::{ActionId, ExecutionArn, WorkflowCompleted};
+use goal_activity_core::task::{Task, TaskStatus};
+use goal_activity_events::{ActionId, ExecutionArn, FailedAction, FailureCode, WorkflowCompleted};
 use goal_activity_functions::memory::State;
 
 use crate::ai::generation;
+use crate::app::is_generated;
+use crate::backlog;
 use crate::check::service_request;
-use crate::machine::ANSWERED;
+use crate::machine::{ANSWERED, HEARTBEAT_RETRIES};
 use crate::queues::MAX_RECEIVES;
 use crate::world::{Core, Sim};
 
 /// The faults after which a write may be made that nobody knows of.
-const LOSES: [&str; 6] = [
+const LOSES: [&str; 7] = [
     "fault: the one call",
     "died:",
     "killed:",
     "fault: a call fails though",
     "fault: a call is done twice",
     "fault: a service is out",
+    "fault: a service hangs",
 ];
+
+/// Failures that are what the user has done: nobody is woken for them.
+const BY_USER: [&str; 4] = ["ACTION_GONE", "GOAL_CLOSED", "CANCELLED", "TASKS_EXIST"];
 
 type Found = Vec<(&'static str, String)>;
 
@@ -46,7 +52,7 @@ pub(crate) fn check(sim: &Sim, rested: bool) {
     {
         let state = sim.tables.state();
         let core = sim.core();
-        let mut all: Vec<_> = state.executions.values().collect();
+        let mut all: Vec<_> = state.executions.values().filter(|e| !backlog::has(&e.goal_id)).collect();
         // As they were claimed. Their start dates come from clocks that are off: a later one may tell an earlier moment.
         all.sort_by_key(|e| (claim(&e.execution_arn), e.execution_arn.clone()));
         if !rested {
@@ -56,7 +62,8 @@ pub(crate) fn check(sim: &Sim, rested: bool) {
         every_request(&state, &core, &mut found);
         for execution in &all {
             told(&state, &core, execution, &mut found);
-            if sim.profile.strict && !core.excused.contains(&execution.execution_arn) {
+            let touched = core.app.has_touched(&execution.goal_id);
+            if sim.profile.strict && !touched && !core.excused.contains(&execution.execution_arn) {
                 all_that_could_be(&state, &core, execution, &mut found);
             }
         }
@@ -64,6 +71,10 @@ pub(crate) fn check(sim: &Sim, rested: bool) {
         goals.sort_by_key(|g| &g.head.goal_id);
         for goal in goals {
             let of_goal: Vec<_> = all.iter().copied().filter(|e| e.goal_id == goal.head.goal_id).collect();
+            if core.app.has_touched(&goal.head.goal_id) {
+                changed_goal(&state, &core, goal, &mut found);
+                continue;
+            }
             goal_is_free(&state, goal, &of_goal, &mut found);
             tasks(&state, &core, goal, &of_goal, &mut found);
         }
@@ -113,7 +124,9 @@ fn told(state: &State, core: &Core, execution: &Execution, found: &mut Found) {
         found.push(("P7", format!("{name} is {}, told: {told}, archived: {archived}", execution.status)));
         return;
     }
-    if execution.status == Status::Aborted && !core.unwanted.contains(arn) {
+    // What is not launched because its goal was closed counts as cancelled.
+    let wanted = !core.unwanted.contains(arn) && !core.app.has_touched(&execution.goal_id);
+    if execution.status == Status::Aborted && wanted {
         found.push(("P7", format!("{name} was aborted, and nobody wanted that")));
     }
     let completed = |e: &'_ Event| if let Event::Completed(c) = e { Some(c.clone()) } else { None };
@@ -125,7 +138,9 @@ fn told(state: &State, core: &Core, execution: &Execution, found: &mut Found) {
     if told.iter().any(|c| c.event_id != id || *c != told[0]) {
         found.push(("P7", format!("the end of {name} was told in different ways")));
     }
-    let alarming = matches!(execution.status, Status::Failed | Status::PartiallySucceeded | Status::TimedOut);
+    let failed = matches!(execution.status, Status::Failed | Status::PartiallySucceeded | Status::TimedOut);
+    let by_user = |f: &FailedAction| BY_USER.contains(&f.code.to_string().as_str());
+    let alarming = failed && !execution.failed_actions.iter().all(by_user);
     let notices = core.shadow.notices.get(arn).map_or(0, |(times, ..)| *times);
     if alarming != (notices > 0) {
         found.push(("P7", format!("{name} ended as {}, {notices} notices", execution.status)));
@@ -142,11 +157,16 @@ fn all_that_could_be(state: &State, core: &Core, execution: &Execution, found: &
     if execution.cancellation.is_some() {
         return;
     }
+    let done = |action: &ActionId| {
+        let mut tasks = state.tasks.values();
+        tasks.any(|t| t.goal_id == execution.goal_id && t.action_id == *action && t.status == TaskStatus::Completed)
+    };
     for action in &execution.action_ids {
         let script = core.scripts[&(execution.goal_id.clone(), action.clone())];
         let saved = matches!(outcome(state, execution, action), Some(ActionOutcome::Succeeded { .. }));
-        if script.is_generatable() && !saved {
-            let outcome = outcome(state, execution, action);
+        let outcome = outcome(state, execution, action);
+        let exists = matches!(outcome, Some(ActionOutcome::Failed(f)) if f.code == FailureCode::TasksExist);
+        if script.is_generatable() && !saved && !(exists && execution.regenerate && done(action)) {
             found.push(("P5", format!("{} has no tasks for {action}: {outcome:?}", execution.execution_arn.name())));
         }
     }
@@ -179,13 +199,40 @@ fn goal_is_free(state: &State, goal: &Goal, executions: &[&Execution], found: &m
     }
 }
 
+/// A goal that the app has changed: what is there is of one workflow for each action, and as everybody left it.
+fn changed_goal(state: &State, core: &Core, goal: &Goal, found: &mut Found) {
+    let (id, head) = (&goal.head.goal_id, &goal.head);
+    let free = head.claimed_by.is_none() && head.status != GoalStatus::Processing;
+    if !core.app.rewritten.contains(id) && !free {
+        found.push(("P7", format!("{id} is {:?} and claimed by {:?}", head.status, head.claimed_by)));
+    }
+    if core.app.closed.get(id).is_some_and(|(status, _)| head.status != *status) {
+        found.push(("P6", format!("{id} is {:?}, and the user has closed it", head.status)));
+    }
+    let mut by_action = BTreeMap::<_, BTreeSet<_>>::new();
+    for task in state.tasks.values().filter(|t| t.goal_id == *id) {
+        if is_generated(task) {
+            let of = (task.execution_arn.name(), generation(&task.title));
+            by_action.entry(&task.action_id).or_default().insert(of);
+        }
+        if core.shadow.tasks.get(&(task.goal_id.clone(), task.position.clone())) != Some(task) {
+            found.push(("P3", format!("{id} {} is not as it was left", task.position)));
+        }
+    }
+    for (action, of) in by_action {
+        if of.len() > 1 && !core.app.given.contains(id) {
+            found.push(("P3", format!("{id} {action} has tasks of {of:?}")));
+        }
+    }
+}
+
 /// Every action has all tasks of the last workflow that was to save some and did, and no others.
 fn tasks(state: &State, core: &Core, goal: &Goal, executions: &[&Execution], found: &mut Found) {
     let id = &goal.head.goal_id;
     let of_goal: Vec<&Task> = state.tasks.values().filter(|t| t.goal_id == *id).collect();
     let mut expected = BTreeSet::new();
     for action in &goal.actions {
-        let owner = owner(state, executions, action);
+        let owner = owner(state, core, executions, action);
         let prefix = keys::tasks_of(action.position);
         let there: Vec<_> = of_goal.iter().filter(|t| t.action_id == action.action_id).collect();
         let count = owner.map_or(0, |(_, n)| n);
@@ -196,7 +243,7 @@ fn tasks(state: &State, core: &Core, goal: &Goal, executions: &[&Execution], fou
         let sound = there.len() == count
             && by.len() <= 1
             && there.iter().all(|t| owner.is_some_and(|(arn, _)| t.execution_arn == *arn))
-            && there.iter().zip(1..).all(|(t, n)| t.position == format!("{prefix}{n:02}"));
+            && there.iter().all(|t| t.position.starts_with(&prefix));
         if !sound {
             let owner = owner.map(|(arn, n)| (arn.name(), n));
             found.push(("P3", format!("{id} {}: {by:?}, expected {owner:?}", action.action_id)));
@@ -215,12 +262,21 @@ fn tasks(state: &State, core: &Core, goal: &Goal, executions: &[&Execution], fou
 }
 
 /// Whose tasks an action must have, and how many.
-fn owner<'a>(state: &State, executions: &[&'a Execution], action: &Action) -> Option<(&'a ExecutionArn, usize)> {
+fn owner<'a>(
+    state: &State,
+    core: &Core,
+    executions: &[&'a Execution],
+    action: &Action,
+) -> Option<(&'a ExecutionArn, usize)> {
     let mut owner = None;
     for execution in executions {
         match outcome(state, execution, &action.action_id) {
-            // What it had saved was removed; what that had replaced is gone.
-            Some(ActionOutcome::Succeeded { .. }) if execution.status == Status::Aborted => owner = None,
+            // What it had saved was removed, unless it had taken the place of others.
+            Some(ActionOutcome::Succeeded { .. })
+                if execution.status == Status::Aborted && !core.shadow.has_replaced(execution, &action.action_id) =>
+            {
+                owner = None;
+            }
             Some(ActionOutcome::Succeeded { tasks, .. }) => owner = Some((&execution.execution_arn, *tasks)),
             Some(ActionOutcome::Failed(_)) | None => {}
         }
@@ -232,9 +288,10 @@ fn owner<'a>(state: &State, executions: &[&'a Execution], action: &Action) -> Op
 fn counts(state: &State, core: &Core, found: &mut Found) {
     let facts = |is: &dyn Fn(&Fact) -> bool| state.facts.iter().filter(|f| is(f)).count();
     let outcomes = state.ledgers.values().flat_map(|l| l.outcomes.values());
-    let ends = state.executions.values().filter_map(|e| e.status.ended());
+    let own = state.executions.values().filter(|e| !backlog::has(&e.goal_id));
+    let ends = own.clone().filter_map(|e| e.status.ended());
     let mut compared = vec![
-        ("WorkflowStarted".to_owned(), facts(&|f| *f == Fact::WorkflowStarted), state.executions.len()),
+        ("WorkflowStarted".to_owned(), facts(&|f| *f == Fact::WorkflowStarted), own.count()),
         ("ActionEnded".to_owned(), facts(&|f| matches!(f, Fact::ActionEnded { .. })), outcomes.count()),
         (
             "BatchAnswered".to_owned(),
@@ -263,8 +320,8 @@ fn counts(state: &State, core: &Core, found: &mut Found) {
 
 fn bounds(core: &Core, found: &mut Found) {
     for ((arn, index), times) in &core.queues.deliveries {
-        // Sent at most twice by the state machine, each delivered at most twice, and redriven once.
-        if *times > MAX_RECEIVES * 2 * 2 * 2 {
+        // Sent thrice by the state machine, and each time perhaps again, each delivered at most twice, and redriven once.
+        if *times > MAX_RECEIVES * (1 + HEARTBEAT_RETRIES.0) * 2 * 2 * 2 {
             found.push(("P10", format!("{}/{index} was delivered {times} times", arn.name())));
         }
     }

@@ -5,18 +5,19 @@ use std::time::Duration;
 use tokio::task::LocalSet;
 use tokio::time::sleep;
 
-use crate::archive;
+use crate::check;
 use crate::flaw::Flaw;
+use crate::later;
 use crate::people;
 use crate::queues;
 use crate::rest;
 use crate::world::{Sim, Stats};
 
 /// How often it is looked whether all is at rest.
-const LOOK: Duration = Duration::from_secs(5);
+pub(crate) const LOOK: Duration = Duration::from_secs(5);
 /// How long after the last fault everything must be at rest. A start that was never launched ends 16 minutes after it; a batch
 /// that was redriven may run for 5 minutes more.
-const REST: Duration = Duration::from_secs(60 * 60);
+pub(crate) const REST: Duration = Duration::from_secs(60 * 60);
 
 /// What became of a seed.
 pub(crate) struct Report {
@@ -50,6 +51,7 @@ async fn live(sim: &Sim) {
     tokio::task::spawn_local(people::tick(sim.clone()));
     while sim.elapsed() < horizon {
         sleep(LOOK).await;
+        check::stalled(sim);
         if !sim.core().violations.is_empty() {
             return;
         }
@@ -68,12 +70,16 @@ async fn live(sim: &Sim) {
     let last = sim.elapsed() + REST;
     while !rest::is_at_rest(sim) && sim.elapsed() < last {
         sleep(LOOK).await;
+        check::stalled(sim);
         if !sim.core().violations.is_empty() {
             return;
         }
     }
     rest::check(sim, rest::is_at_rest(sim));
     if sim.core().violations.is_empty() {
-        archive::afterwards(sim).await;
+        later::start_changed_goals(sim).await;
+    }
+    if sim.core().violations.is_empty() {
+        later::pass(sim).await;
     }
 }

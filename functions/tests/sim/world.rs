@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::ops::Deref;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,8 +15,10 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::ai::Script;
+use crate::app::App;
 use crate::check::Shadow;
 use crate::flaw::Flaw;
+use crate::later::Memories;
 use crate::machine::Machines;
 use crate::profile::{CALM, Profile};
 use crate::queues::Queues;
@@ -44,6 +47,8 @@ pub(crate) struct Inner {
     /// What AWS lets through; nothing has limits where there is none.
     pub(crate) account: Option<Account>,
     begin: Instant,
+    /// What was leapt over, in milliseconds.
+    leapt: AtomicI64,
     core: Mutex<Core>,
 }
 
@@ -69,6 +74,8 @@ pub(crate) struct Core {
     /// How many drafts each generation has, by its number.
     pub(crate) generations: Vec<usize>,
     pub(crate) shadow: Shadow,
+    pub(crate) app: App,
+    pub(crate) memories: Memories,
     /// The workflows that a fault has hit which nobody promises to make good.
     pub(crate) excused: BTreeSet<ExecutionArn>,
     /// The workflows that the API has answered 202 for.
@@ -79,6 +86,8 @@ pub(crate) struct Core {
     pub(crate) unwanted: BTreeSet<ExecutionArn>,
     /// The requests that other services have put on the bus: source and event id.
     pub(crate) asked: BTreeSet<(String, String)>,
+    /// The workflows of whose end it was tried to tell the operators.
+    pub(crate) notified: BTreeSet<ExecutionArn>,
     pub(crate) stats: Stats,
 }
 
@@ -143,15 +152,19 @@ impl Sim {
             scripts: BTreeMap::new(),
             generations: Vec::new(),
             shadow: Shadow::default(),
+            app: App::default(),
+            memories: Memories::default(),
             excused: BTreeSet::new(),
             accepted: BTreeSet::new(),
             answers: BTreeMap::new(),
             unwanted: BTreeSet::new(),
             asked: BTreeSet::new(),
+            notified: BTreeSet::new(),
             stats: Stats::default(),
         };
         let (tables, begin) = (World::default(), Instant::now());
-        Self(Arc::new(Inner { tables, profile, flaw, account, begin, core: Mutex::new(core) }))
+        let leapt = AtomicI64::new(0);
+        Self(Arc::new(Inner { tables, profile, flaw, account, begin, leapt, core: Mutex::new(core) }))
     }
 }
 
@@ -166,7 +179,18 @@ impl Inner {
     }
 
     pub(crate) fn millis(&self) -> i64 {
-        BEGIN + i64::try_from(self.elapsed().as_millis()).unwrap()
+        BEGIN + self.leapt.load(Ordering::Relaxed) + i64::try_from(self.elapsed().as_millis()).unwrap()
+    }
+
+    /// Lets time pass in which nothing happens.
+    pub(crate) fn leap(&self, time: Duration) {
+        self.leapt.fetch_add(i64::try_from(time.as_millis()).unwrap(), Ordering::Relaxed);
+        self.tables.state().now = self.millis();
+    }
+
+    /// Whether months have passed.
+    pub(crate) fn has_leapt(&self) -> bool {
+        self.leapt.load(Ordering::Relaxed) > 0
     }
 
     pub(crate) fn now(&self) -> Timestamp {

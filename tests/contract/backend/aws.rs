@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::Credentials;
@@ -9,7 +11,7 @@ use goal_activity_core::task::Task;
 use goal_activity_events::{GoalId, StateMachineArn};
 use goal_activity_functions::aws::{Capacities, Claims, Connection, Executions, Goals, Ledger, Settlements, Tasks};
 use goal_activity_functions::memory::samples;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
@@ -39,6 +41,14 @@ pub(crate) struct AwsTables {
     settlements: Settlements,
     client: Client,
     names: &'static Names,
+}
+
+/// The rows of all tables as plain JSON.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Rows {
+    pub(crate) goals: Vec<Value>,
+    pub(crate) tasks: Vec<Value>,
+    pub(crate) executions: Vec<Value>,
 }
 
 /// What the tables are called.
@@ -107,18 +117,49 @@ impl AwsTables {
         let sdk = emulator.sdk().await;
         let client = Client::new(&sdk);
         let names = emulator.tables(&client).await;
+        // Executions of one state machine share one capacity: each case has a state machine of its own.
+        let state_machine = format!("{}-{}", samples::state_machine().as_str(), Uuid::new_v4());
+        Self::over(sdk, client, names, state_machine.parse().expect("an ARN"))
+    }
+
+    /// Tables of the case's own, and the capacity of the sample state machine: there is nothing but what the case stores.
+    pub(crate) async fn alone(emulator: Emulator) -> Self {
+        let sdk = emulator.sdk().await;
+        let client = Client::new(&sdk);
+        // For as long as the tests run, as the names of the shared tables.
+        let names = Box::leak(Box::new(Names::create(&client).await));
+        Self::over(sdk, client, names, samples::state_machine())
+    }
+
+    fn over(sdk: SdkConfig, client: Client, names: &'static Names, state_machine: StateMachineArn) -> Self {
         let aws = Connection::from(sdk);
         Self {
             goals: Goals::new(&aws, &names.goals),
             tasks: Tasks::new(&aws, &names.tasks),
             executions: Executions::new(&aws, &names.executions),
             claims: Claims::new(&aws, &names.goals, &names.executions),
-            capacity: Capacities::new(&aws, &names.executions, a_state_machine()),
+            capacity: Capacities::new(&aws, &names.executions, state_machine),
             ledger: Ledger::new(&aws, &names.executions).with_tasks(&names.tasks),
             settlements: Settlements::new(&aws, &names.goals, &names.executions),
             client,
             names,
         }
+    }
+
+    /// All rows of all tables as they are stored.
+    pub(crate) async fn rows(&self) -> Rows {
+        Rows {
+            goals: scan(&self.client, &self.names.goals).await,
+            tasks: scan(&self.client, &self.names.tasks).await,
+            executions: scan(&self.client, &self.names.executions).await,
+        }
+    }
+
+    /// Stores rows that were read by [`rows`](Self::rows).
+    pub(crate) async fn put_rows(&self, rows: &Rows) {
+        put(&self.client, &self.names.goals, &rows.goals).await;
+        put(&self.client, &self.names.tasks, &rows.tasks).await;
+        put(&self.client, &self.names.executions, &rows.executions).await;
     }
 
     /// A row of Goals as it is stored.
@@ -132,11 +173,6 @@ impl AwsTables {
     }
 }
 
-/// Executions of one state machine share one capacity: each case has a state machine of its own.
-fn a_state_machine() -> StateMachineArn {
-    format!("{}-{}", samples::state_machine().as_str(), Uuid::new_v4()).parse().expect("an ARN")
-}
-
 async fn row(client: &Client, table: &str, (name, key): (&str, &str), item: &str) -> Option<Value> {
     let get = client.get_item().table_name(table).consistent_read(true);
     let get = get.key(name, AttributeValue::S(key.to_owned())).key(keys::ITEM, AttributeValue::S(item.to_owned()));
@@ -144,9 +180,30 @@ async fn row(client: &Client, table: &str, (name, key): (&str, &str), item: &str
     Some(serde_dynamo::from_item(found).expect("a row is JSON"))
 }
 
+async fn scan(client: &Client, table: &str) -> Vec<Value> {
+    let rows = client.scan().table_name(table).consistent_read(true).into_paginator().items().send();
+    let rows: Vec<_> = rows.collect::<Result<_, _>>().await.expect("rows can be read");
+    let mut rows: Vec<Value> =
+        rows.into_iter().map(|row| serde_dynamo::from_item(row).expect("a row is JSON")).collect();
+    let key = |row: &Value| {
+        [keys::GOAL_ID, keys::EXECUTION_ARN, keys::POSITION, keys::ITEM].map(|name| row[name].to_string())
+    };
+    rows.sort_by_key(key);
+    rows
+}
+
+/// The one set that is stored; in plain JSON it is a list.
+fn with_sets(mut item: HashMap<String, AttributeValue>) -> HashMap<String, AttributeValue> {
+    if let Some(AttributeValue::L(running)) = item.get(keys::RUNNING) {
+        let running = running.iter().filter_map(|arn| arn.as_s().ok().cloned()).collect();
+        item.insert(keys::RUNNING.to_owned(), AttributeValue::Ss(running));
+    }
+    item
+}
+
 async fn put<T: Serialize>(client: &Client, table: &str, rows: impl IntoIterator<Item = T>) {
     let request = |row| {
-        let item = serde_dynamo::to_item(row).expect("a row that can be written");
+        let item = with_sets(serde_dynamo::to_item(row).expect("a row that can be written"));
         let put = PutRequest::builder().set_item(Some(item)).build().expect("an item");
         WriteRequest::builder().put_request(put).build()
     };

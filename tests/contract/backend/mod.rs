@@ -17,7 +17,7 @@ use goal_activity_core::task::Task;
 use goal_activity_events::GoalId;
 use serde_json::Value;
 
-pub(crate) use aws::{AwsTables, Emulator, sdk};
+pub(crate) use aws::{AwsTables, Emulator, Rows, sdk};
 pub(crate) use aws_services::AwsServices;
 pub(crate) use services::Services;
 

@@ -1,0 +1,196 @@
+//! Users who go on editing their goal while workflows run for it.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+use futures_util::future::join;
+use goal_activity_events::{ActionId, ExecutionArn, GoalId};
+use goal_activity_tests::{Answer, Chart, Stack, User};
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use crate::goal_app::GoalApp;
+use crate::stories::END;
+
+/// What the user does besides editing the chart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Plot {
+    /// Nothing.
+    Edit,
+    /// Closes the goal in mid-run, and opens it again afterwards.
+    Close,
+    /// Deletes it in mid-run.
+    Delete,
+    /// The app writes the goal's row back from older readings.
+    WriteBack,
+    /// Completes tasks, and asks for new ones, twice.
+    Regenerate,
+    /// Cancels a run that replaces tasks.
+    CancelRegenerate,
+}
+
+/// Taken by turns.
+pub(crate) const PLOTS: [Plot; 6] =
+    [Plot::Edit, Plot::WriteBack, Plot::Close, Plot::Regenerate, Plot::Delete, Plot::CancelRegenerate];
+
+/// One goal, and what its user does with it.
+#[derive(Debug)]
+pub(crate) struct Edited {
+    stack: Stack,
+    user: User,
+    pub(crate) goal: GoalId,
+    pub(crate) plot: Plot,
+    /// The action that the AI refuses.
+    pub(crate) refused: &'static str,
+    pub(crate) app: GoalApp,
+    random: Rng,
+}
+
+impl Edited {
+    pub(crate) async fn new(stack: &Stack, user: &User, plot: Plot, mut random: Rng) -> Self {
+        let mut chart = Chart::of(random.choice([8, 13, 24]).unwrap());
+        let refused = "a-1-4";
+        for n in 1..=8 {
+            let latency = format!("latency-ms={}", random.u32(200..3_000));
+            chart = chart.script(&format!("a-1-{n}"), &latency);
+        }
+        let goal = stack.goal(user, chart.script(refused, "fail")).await;
+        let app = GoalApp::open(stack, &goal, random.fork()).await;
+        Self { stack: stack.clone(), user: user.patient(), goal, plot, refused, app, random }
+    }
+
+    /// Plays it, until every workflow that it knows of has ended and the goal has all that it can have.
+    pub(crate) async fn play(&mut self) {
+        let never_claimed = self.app.head().await;
+        let first = self.start(json!({})).await.expect("something to do");
+        self.pause(0..2_500).await;
+        match self.plot {
+            Plot::Close => return self.closed(&first).await,
+            Plot::Delete => {
+                self.edits(2, &first).await;
+                let second = self.start(json!({ "regenerate": true })).await;
+                self.pause(0..2_500).await;
+                self.app.delete_goal().await;
+                return self.ended(&second).await;
+            }
+            Plot::WriteBack => {
+                // Before the claim and with it: nothing of both is true afterwards.
+                let claimed = self.app.head().await;
+                self.app.put(never_claimed).await;
+                let racing = self.start(json!({})).await;
+                self.ended(&racing).await;
+                self.edits(3, &first).await;
+                self.app.put(claimed).await;
+            }
+            Plot::Edit | Plot::Regenerate | Plot::CancelRegenerate => self.edits(5, &first).await,
+        }
+        if self.plot == Plot::Regenerate {
+            self.regenerated_twice().await;
+        }
+        if self.plot == Plot::CancelRegenerate {
+            self.regenerated_and_cancelled().await;
+        }
+        self.completed().await;
+    }
+
+    /// Edits by chance, while the workflow runs and a little longer.
+    async fn edits(&mut self, count: usize, running: &ExecutionArn) {
+        let app = &mut self.app;
+        let random = &mut self.random;
+        let edits = async {
+            for _ in 0..count {
+                sleep(Duration::from_millis(random.u64(100..2_500))).await;
+                app.edit().await;
+            }
+        };
+        join(edits, self.user.ended_within(END, running)).await;
+    }
+
+    /// As the user leaves it the goal stays, whatever ends meanwhile.
+    async fn closed(&mut self, running: &ExecutionArn) {
+        let status = self.app.close().await;
+        self.edits(2, running).await;
+        assert_eq!(self.stack.goal_row(&self.goal).await["status"], status, "{}", self.goal);
+        let refused = self.user.start(&self.goal).await;
+        assert_eq!(refused.body["code"], "GOAL_CLOSED", "{refused:?}");
+        self.app.reopen().await;
+        self.completed().await;
+    }
+
+    /// Whatever was pressed twice, finished work stays: the rest of the chart is checked in the end.
+    async fn regenerated_twice(&mut self) {
+        self.app.finish_some().await;
+        self.app.swap().await;
+        let again = json!({ "regenerate": true });
+        let (one, other) = join(self.start(again.clone()), self.start(again)).await;
+        self.ended(&one).await;
+        self.ended(&other).await;
+        for arn in one.iter().chain(&other) {
+            let (one, other) = join(self.user.retry(arn), self.user.retry(arn)).await;
+            for answer in [one, other] {
+                self.ended(&accepted(&answer)).await;
+            }
+        }
+    }
+
+    /// An action that had tasks has some afterwards, too: the old ones or the new ones.
+    async fn regenerated_and_cancelled(&mut self) {
+        let before = self.app.with_tasks().await;
+        let run = self.start(json!({ "regenerate": true })).await;
+        self.pause(500..3_500).await;
+        if let Some(arn) = &run {
+            let answer = self.user.cancel(arn, Some("never mind")).await;
+            assert!(answer.status == 200 || answer.body["code"] == "ALREADY_ENDED", "{answer:?}");
+        }
+        self.ended(&run).await;
+        let after = self.app.with_tasks().await;
+        assert!(after.is_superset(&before), "{}: {before:?} became {after:?}", self.goal);
+    }
+
+    /// Starts until there is nothing left to do, which no claim of a workflow that is over may keep back.
+    async fn completed(&mut self) {
+        for _ in 0..5 {
+            let Some(arn) = self.start(json!({})).await else { return };
+            self.ended(&Some(arn)).await;
+            self.app.edit().await;
+            let end = self.start(json!({})).await;
+            self.ended(&end).await;
+            let missing = self.missing().await;
+            if missing.is_empty() {
+                return;
+            }
+        }
+        panic!("{}: no tasks for {:?}", self.goal, self.missing().await);
+    }
+
+    /// The actions of the chart that could have tasks and have none.
+    async fn missing(&self) -> Vec<ActionId> {
+        let with_tasks = self.app.with_tasks().await;
+        let is_missing = |id: &&ActionId| id.as_str() != self.refused && !with_tasks.contains(*id);
+        self.app.chart.values().filter(is_missing).cloned().collect()
+    }
+
+    async fn start(&self, body: Value) -> Option<ExecutionArn> {
+        let path = format!("/api/goals/{}/start-activity", self.goal);
+        accepted(&self.user.post(&path, &body).await)
+    }
+
+    async fn ended(&self, arn: &Option<ExecutionArn>) {
+        if let Some(arn) = arn {
+            self.user.ended_within(END, arn).await;
+        }
+    }
+
+    async fn pause(&mut self, milliseconds: std::ops::Range<u64>) {
+        sleep(Duration::from_millis(self.random.u64(milliseconds))).await;
+    }
+}
+
+/// The workflow that works for this call, its own or one that was there.
+fn accepted(answer: &Answer) -> Option<ExecutionArn> {
+    match (answer.status, answer.body["code"].as_str()) {
+        (202, _) | (409, Some("ALREADY_RUNNING")) => Some(answer.arn()),
+        (409, Some("NOTHING_TO_DO" | "NOTHING_FAILED")) => None,
+        _ => unreachable!("{answer:?}"),
+    }
+}

@@ -1,0 +1,181 @@
+//! The handlers over the real tables; what is not a table is in memory.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use goal_activity_core::admission::Capacity;
+use goal_activity_core::execution::Execution;
+use goal_activity_core::ports::{Event, FindExecution};
+use goal_activity_core::price::Prices;
+use goal_activity_events::{ExecutionArn, Timestamp};
+use goal_activity_functions::admission::Admission;
+use goal_activity_functions::api::Api;
+use goal_activity_functions::aws::{Capacities, Claims, Executions, Goals, Ledger, Settlements, Tasks};
+use goal_activity_functions::budget::Budget;
+use goal_activity_functions::cancel::Cancel;
+use goal_activity_functions::intake::Intake;
+use goal_activity_functions::launch::Launch;
+use goal_activity_functions::memory::{World, samples};
+use goal_activity_functions::projector::Projector;
+use goal_activity_functions::queue::{HandleMessage, Message, MessageError};
+use goal_activity_functions::reconcile::{Load, Reconcile, Reconciled};
+use goal_activity_functions::settle::{Conclude, Settle};
+use goal_activity_functions::worker::Worker;
+use serde_json::{Value, json};
+
+use super::messages;
+use crate::backend::{AwsTables, Emulator, Tables as _};
+
+/// Room for two batches: so that something waits.
+const CAPACITY: Capacity = Capacity::new(NonZeroU32::new(2).expect("more than none"));
+
+/// Enough for anything here.
+const TIME: Duration = Duration::from_secs(60);
+
+type AwsSettle = Settle<Executions, Ledger, Tasks, Settlements, World, World>;
+type AwsConclude = Conclude<Executions, Ledger, Tasks, Settlements, World, World, World, World>;
+
+/// The pipeline over tables of its own.
+pub(super) struct Pipeline {
+    pub(super) tables: AwsTables,
+    pub(super) world: World,
+}
+
+impl Pipeline {
+    /// An empty one, at that moment.
+    pub(super) async fn open(emulator: Emulator, at: Timestamp) -> Self {
+        let world = World::default();
+        world.state().now = at.as_millis();
+        Self { tables: AwsTables::alone(emulator).await, world }
+    }
+
+    /// Lets time pass.
+    pub(super) fn wait(&self, seconds: i64) {
+        self.world.state().now += 1000 * seconds;
+    }
+
+    /// The present moment.
+    pub(super) fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.world.state().now)
+    }
+
+    fn intake(&self) -> Intake<Goals, Tasks, Executions, Claims, World> {
+        Intake {
+            goals: self.tables.goals().clone(),
+            tasks: self.tables.tasks().clone(),
+            executions: self.tables.executions().clone(),
+            claims: self.tables.claims().clone(),
+            clock: self.world.clone(),
+            facts: Arc::new(self.world.clone()),
+            state_machine: samples::state_machine(),
+        }
+    }
+
+    fn admission(&self) -> Admission<Goals, Executions, Executions, Capacities, World, World> {
+        Admission {
+            goals: self.tables.goals().clone(),
+            executions: self.tables.executions().clone(),
+            line: self.tables.executions().clone(),
+            holders: self.tables.capacity().clone(),
+            machine: self.world.clone(),
+            clock: self.world.clone(),
+            facts: Arc::new(self.world.clone()),
+            capacity: CAPACITY,
+        }
+    }
+
+    pub(super) fn settle(&self) -> AwsSettle {
+        Settle {
+            executions: self.tables.executions().clone(),
+            ledger: self.tables.ledger().clone(),
+            tasks: self.tables.tasks().clone(),
+            settlements: self.tables.settlements().clone(),
+            bus: self.world.clone(),
+            clock: self.world.clone(),
+            facts: Arc::new(self.world.clone()),
+        }
+    }
+
+    pub(super) fn conclude(&self) -> AwsConclude {
+        Conclude { settle: self.settle(), operators: self.world.clone(), archive: self.world.clone() }
+    }
+
+    /// `launch`.
+    pub(super) async fn launch(&self, message: &Value) -> Result<(), MessageError> {
+        let launch = Launch { intake: self.intake(), admission: self.admission(), bus: self.world.clone() };
+        launch.handle(received(&message.to_string())).await
+    }
+
+    /// `worker`.
+    pub(super) async fn work(&self, message: &Value) -> Result<(), MessageError> {
+        let worker = Worker {
+            goals: self.tables.goals().clone(),
+            ledger: self.tables.ledger().clone(),
+            generator: self.world.clone(),
+            prices: Some(Prices::default()),
+            bus: self.world.clone(),
+            callbacks: self.world.clone(),
+            queue: self.world.clone(),
+            clock: self.world.clone(),
+            facts: Arc::new(self.world.clone()),
+        };
+        worker.handle(received(&message.to_string())).await
+    }
+
+    /// `projector`.
+    pub(super) async fn project(&self, message: &Value) -> Result<(), MessageError> {
+        let projector = Projector { records: self.tables.executions().clone(), conclude: self.conclude() };
+        projector.handle(received(&message.to_string())).await
+    }
+
+    /// One run of the reconciler.
+    pub(super) async fn reconcile(&self) -> Reconciled {
+        let executions = || self.tables.executions().clone();
+        let load = Load { line: executions(), holders: self.tables.capacity().clone(), capacity: CAPACITY };
+        let reconcile = Reconcile {
+            open: executions(),
+            load,
+            records: executions(),
+            machine: self.world.clone(),
+            conclude: self.conclude(),
+        };
+        reconcile.run(Budget::of(TIME)).await
+    }
+
+    /// Calls the API as that user. Returns status and body.
+    pub(super) async fn call(&self, user: &str, route: &str, id: &str, rest: Value) -> (i64, Value) {
+        let name = route.split_once('{').and_then(|(_, rest)| Some(rest.split_once('}')?.0)).unwrap_or_default();
+        let mut event = json!({
+            "version": "2.0", "routeKey": route, "pathParameters": { name: id }, "headers": {}, "isBase64Encoded": false,
+            "requestContext": { "authorizer": { "jwt": { "claims": { "sub": user }, "scopes": null } } },
+        });
+        event.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+        let cancel = Cancel { machine: self.world.clone(), settle: self.settle() };
+        let api = Api { intake: self.intake(), bus: self.world.clone(), cancel, archive: self.world.clone() };
+        let response = api.handle(event, Budget::of(TIME)).await;
+        let body = serde_json::to_value(&response.body).unwrap();
+        (response.status_code, serde_json::from_str(body.as_str().unwrap()).unwrap())
+    }
+
+    /// The workflow as it is stored now.
+    pub(super) async fn find(&self, arn: &ExecutionArn) -> Execution {
+        self.tables.executions().find_execution(arn).await.unwrap().expect("a workflow that is recorded")
+    }
+
+    /// What is new on the bus, as EventBridge delivers it.
+    pub(super) fn heard(&self) -> Vec<Value> {
+        let events = std::mem::take(&mut self.world.state().events);
+        let envelope = |event: Event| match event {
+            Event::Requested(detail) => messages::envelope(&detail),
+            Event::Rejected(detail) => messages::envelope(&detail),
+            Event::Progressed(detail) => messages::envelope(&detail),
+            Event::Completed(detail) => messages::envelope(&detail),
+        };
+        events.into_iter().map(envelope).collect()
+    }
+}
+
+fn received(body: &str) -> Message<'_> {
+    Message { body, receipt_handle: "receipt" }
+}
