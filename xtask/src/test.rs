@@ -25,6 +25,8 @@ pub(crate) enum Part {
     Unit,
     /// The promises under a simulated clock and seeded faults
     Sim,
+    /// The protocol as a model, in every order of its steps
+    Model,
     /// The state machine on two interpreters
     Statemachine,
     /// The adapters, in memory and for AWS, on emulators
@@ -45,6 +47,7 @@ impl Part {
         match self {
             Self::Unit => ("unit", unit),
             Self::Sim => ("sim", sim),
+            Self::Model => ("model", model),
             Self::Statemachine => ("statemachine", statemachine),
             Self::Contract => ("contract", contract),
             Self::Infra => ("infra", infra),
@@ -56,13 +59,14 @@ impl Part {
 
 /// Runs one part, or all of them, the quick ones first. The first failure ends it.
 pub(crate) fn run(project: &Project, part: Option<Part>) -> Result<()> {
-    let all = [Part::Infra, Part::Unit, Part::Sim, Part::Statemachine, Part::Contract, Part::E2e, Part::Chaos]
-        .map(Part::check);
+    let all =
+        [Part::Infra, Part::Unit, Part::Sim, Part::Model, Part::Statemachine, Part::Contract, Part::E2e, Part::Chaos]
+            .map(Part::check);
     let checks = match part {
         Some(part) => vec![part.check()],
         None => [("format", format as fn(&Project) -> Result<()>), ("clippy", clippy)].into_iter().chain(all).collect(),
     };
-    if ![Some(Part::Unit), Some(Part::Sim)].contains(&part) {
+    if ![Some(Part::Unit), Some(Part::Sim), Some(Part::Model)].contains(&part) {
         tools::check(project, Purpose::Test)?;
     }
     let (last, earlier) = checks.split_last().context("there is nothing to check")?;
@@ -107,6 +111,11 @@ fn events_stand_alone(project: &Project) -> Result<()> {
 fn sim(project: &Project) -> Result<()> {
     // One test after the other: each takes all cores.
     process::run(tests(project).args(["--test", "sim", "--", "--nocapture", "--test-threads=1"]))
+}
+
+/// `MODEL_SCOPE` and `MODEL_FLAW` say what is explored; see `functions/core/tests/model/main.rs`.
+fn model(project: &Project) -> Result<()> {
+    process::run(tests(project).args(["--test", "model", "--", "--nocapture", "--test-threads=1"]))
 }
 
 fn statemachine(project: &Project) -> Result<()> {

@@ -149,7 +149,7 @@ pub(crate) async fn call(sim: &Sim, user: &str, route: &str, path: &Value, body:
     let answer = invoke(sim, Function::Api, None, None, |p| {
         Box::pin(async move {
             let api = lambda::api(&p);
-            let response: ApiGatewayV2httpResponse = api.handle(request, Function::Api.budget(&p.sim)).await;
+            let response: ApiGatewayV2httpResponse = api.handle(request, Function::Api.budget()).await;
             response
         })
     });

@@ -17,7 +17,7 @@ use goal_activity_core::ports::{
 };
 use goal_activity_core::task::{Task, TaskStatus};
 use goal_activity_events::{
-    ActionId, BatchMessage, Detail, EventId, ExecutionArn, GoalId, TaskToken, WorkflowCompleted,
+    ActionId, BatchMessage, Detail, EventId, ExecutionArn, FinalStatus, GoalId, TaskToken, WorkflowCompleted,
 };
 use goal_activity_functions::memory::{State, samples};
 use tokio::time::sleep;
@@ -147,8 +147,6 @@ flaws! {
     OpenWorkflowForgotten => "P1",
     /// An end leaves the tasks of actions that are gone.
     OrphansLeft => "P6",
-    /// Functions take all the time that they need.
-    BudgetIgnored => "P7",
     /// A notice that could not be sent is claimed all the same.
     NoticeClaimKept => "P7",
     /// A batch is reported when all of it is done.
@@ -216,7 +214,6 @@ pub(crate) fn is_removed(sim: &Sim, execution: &ExecutionArn, actions: &[ActionI
     };
     match sim.flaw {
         Some(Flaw::OrphansLeft) => asked && cancelled(),
-        Some(Flaw::CancelLeavesNothing) => asked || cancelled(),
         _ => asked,
     }
 }
@@ -424,6 +421,10 @@ pub(crate) async fn settle(ports: &Ports, settlement: &Settlement) -> Outside<bo
                 e.cancellation = None;
             }
         }),
+        Some(Flaw::CancelLeavesNothing) if settlement.status == FinalStatus::Aborted => {
+            sim.tables.state().tasks.retain(|_, task| task.execution_arn != settlement.execution_arn);
+            crate::check::observe(sim, &settlement.execution_arn, &crate::check::Write::Remove);
+        }
         Some(Flaw::GoalFreedApart) => {
             let mut ended = false;
             with_execution(sim, settlement, |e| {

@@ -30,7 +30,6 @@ use goal_activity_functions::worker::Worker;
 use tokio::time::sleep;
 
 use crate::ai::PRICES;
-use crate::flaw::Flaw;
 use crate::ports::Ports;
 use crate::queues::Queue;
 use crate::scale::account;
@@ -64,10 +63,7 @@ impl Function {
     }
 
     /// What an invocation that begins now may use.
-    pub(crate) fn budget(self, sim: &Sim) -> Budget {
-        if sim.has(Flaw::BudgetIgnored) {
-            return Budget::of(Duration::from_secs(24 * 60 * 60));
-        }
+    pub(crate) fn budget(self) -> Budget {
         Budget::of(self.timeout().saturating_sub(BUDGET_MARGIN))
     }
 

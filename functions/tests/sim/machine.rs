@@ -255,7 +255,7 @@ async fn save_results(sim: Sim, arn: ExecutionArn) {
         }
         let request = serde_json::from_value(json!({ "executionArn": arn })).unwrap();
         let saved = invoke(&sim, Function::Finalize, None, None, |p| {
-            Box::pin(async move { lambda::finalize(&p).finalize(request, Function::Finalize.budget(&p.sim)).await })
+            Box::pin(async move { lambda::finalize(&p).finalize(request, Function::Finalize.budget()).await })
         });
         if let Ok(Some(Ok(FinalizeAnswer { succeeded_actions, .. }))) = timeout(FINALIZE, saved).await {
             let status = if succeeded_actions > 0 { "SUCCEEDED" } else { "FAILED" };

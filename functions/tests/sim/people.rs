@@ -327,7 +327,7 @@ fn reconcile(sim: &Sim) {
         let sim = sim.clone();
         tokio::task::spawn_local(async move {
             invoke(&sim, Function::Reconcile, None, None, |p| {
-                Box::pin(async move { lambda::reconcile(&p).run(Function::Reconcile.budget(&p.sim)).await })
+                Box::pin(async move { lambda::reconcile(&p).run(Function::Reconcile.budget()).await })
             })
             .await;
         });

@@ -250,7 +250,7 @@ async fn deliver(sim: &Sim, queue: Queue, messages: Vec<SqsMessage>) {
     let worked_on = batch_key.clone().filter(|_| dies.is_some_and(|after| after > SHOWS_LIFE));
     let done = invoke(sim, queue.function(), subject, dies, |p| {
         Box::pin(async move {
-            let budget = queue.function().budget(&p.sim);
+            let budget = queue.function().budget();
             match queue {
                 Queue::Launch => handle_batch(&lambda::launch(&p), &p, event, budget).await,
                 Queue::Batch => handle_batch(&lambda::worker(&p), &p, event, budget).await,

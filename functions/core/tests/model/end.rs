@@ -3,10 +3,11 @@
 
 use goal_activity_core::execution::Change;
 
+use crate::message::Message;
 use crate::outside;
 use crate::scope::Flaw;
 use crate::state::{Ending, Machine, Outcome, Role, Row, State, Stop, Waiter, Workflow};
-use crate::steps::{Message, Protocol, take_one};
+use crate::steps::{Protocol, take_one};
 use crate::view;
 
 /// The projector hears of an end. To die before its first write is not to have heard.
@@ -234,8 +235,8 @@ fn notice_or_mark(role: Role, row: &Row) -> Option<Ending> {
 
 /// The claim of a function that has died is free after a while.
 fn claim_notice(s: &mut State) -> Option<Ending> {
-    let notifies = |e: &Ending| matches!(e, Ending::Notify | Ending::MarkTold | Ending::ReleaseNotice);
-    let in_hand = s.notice_claimed && s.endings.iter().flatten().any(notifies);
+    let is_sending = |e: &Ending| matches!(e, Ending::Notify | Ending::MarkTold | Ending::ReleaseNotice);
+    let in_hand = s.notice_claimed && s.endings.iter().flatten().any(is_sending);
     let notified = s.row.is_some_and(|row| row.notified);
     change(s, |row| row.published = true);
     if notified || in_hand {

@@ -3,10 +3,11 @@
 
 use goal_activity_core::execution::Status;
 
+use crate::message::Message;
 use crate::outside;
 use crate::scope::Flaw;
 use crate::state::{Batch, Job, Launch, Line, Machine, Neighbour, Row, State, Waiter};
-use crate::steps::{Message, Protocol};
+use crate::steps::Protocol;
 use crate::view;
 
 /// A message comes: what it reads first is read with it. To die before its first write is not to have received it.

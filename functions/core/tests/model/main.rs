@@ -17,12 +17,15 @@
     clippy::expect_used,
     clippy::panic,
     clippy::disallowed_methods,
+    clippy::trivially_copy_pass_by_ref,
+    clippy::fn_params_excessive_bools,
     reason = "a failed expectation is how a test reports; what is explored is told by the environment"
 )]
 
 mod check;
 mod end;
 mod launch;
+mod message;
 mod outside;
 mod people;
 mod reconcile;

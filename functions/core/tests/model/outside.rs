@@ -1,8 +1,9 @@
 //! Step Functions: batches, signs of life, time, `finalize`. Mirrors `statemachine/goal-activity.asl.json`.
 
+use crate::message::Message;
 use crate::scope::Flaw;
 use crate::state::{Batch, MESSAGES, Machine, State, Stop};
-use crate::steps::{Message, Protocol, take_late};
+use crate::steps::{Protocol, take_late};
 
 /// Stops the execution if it runs.
 pub(crate) fn stop(s: &mut State) {

@@ -71,17 +71,38 @@ impl Scope {
             name: "cancel and start again",
             second_start: true,
             ai_fails: false,
+            faults: Faults::CANCEL,
+            ..Self::ALONE
+        },
+        Self { name: "late", faults: Faults { crash: true, late: 1, ..Faults::NONE }, ..Self::ALONE },
+        Self {
+            name: "capacity for one batch",
+            capacity: 1,
+            neighbour: true,
+            ai_fails: false,
+            launchers: 2,
+            faults: Faults { lose: true, crash: true, ..Faults::NONE },
+            ..Self::ALONE
+        },
+    ];
+
+    /// What takes minutes, by hand.
+    pub(crate) const LARGE: [Self; 5] = [
+        Self {
+            name: "cancel, start again, doubled",
+            second_start: true,
+            ai_fails: false,
             faults: Faults { double: true, cancel: true, ..Faults::NONE },
             ..Self::ALONE
         },
         Self {
-            name: "late",
+            name: "late, start again",
             second_start: true,
             faults: Faults { crash: true, late: 1, ..Faults::NONE },
             ..Self::ALONE
         },
         Self {
-            name: "capacity for one batch",
+            name: "capacity, doubled",
             capacity: 1,
             neighbour: true,
             ai_fails: false,
@@ -89,10 +110,6 @@ impl Scope {
             faults: Faults { lose: true, double: true, crash: true, ..Faults::NONE },
             ..Self::ALONE
         },
-    ];
-
-    /// What takes minutes, by hand.
-    pub(crate) const LARGE: [Self; 2] = [
         Self {
             name: "all but late",
             second_start: true,

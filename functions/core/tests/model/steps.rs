@@ -4,8 +4,9 @@ use goal_activity_core::execution::{Change, Status};
 use stateright::{Model, Property};
 
 use crate::check;
+use crate::message::{self, Message};
 use crate::scope::{Flaw, Promise, Scope};
-use crate::state::{Job, Machine, Role, Starter, State, Waiter, Work};
+use crate::state::{Role, Starter, State, Waiter, Work};
 use crate::{end, launch, outside, people, reconcile, work};
 
 /// The protocol with what is explored of it.
@@ -13,16 +14,6 @@ use crate::{end, launch, outside, people, reconcile, work};
 pub(crate) struct Protocol {
     pub(crate) scope: Scope,
     pub(crate) flaw: Option<Flaw>,
-}
-
-/// A message, to be received or lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Message {
-    Launch(Job),
-    Work { batch: u8, token: u8 },
-    Started,
-    Ended,
-    Progress { batch: u8 },
 }
 
 /// A function that dies.
@@ -118,18 +109,6 @@ pub(crate) enum Step {
     Dies(Victim),
 }
 
-/// All messages that there can be.
-fn messages() -> impl Iterator<Item = Message> {
-    let launch = [Waiter::First, Waiter::Neighbour].into_iter();
-    let launch = launch.flat_map(|w| [Job::Requested(w), Job::Completed(w)]).map(Message::Launch);
-    let batches = (0..2_u8).flat_map(|batch| {
-        (1..=crate::state::MESSAGES)
-            .map(move |token| Message::Work { batch, token })
-            .chain([Message::Progress { batch }])
-    });
-    launch.chain(batches).chain([Message::Started, Message::Ended])
-}
-
 impl Protocol {
     pub(crate) fn has(&self, flaw: Flaw) -> bool {
         self.flaw == Some(flaw)
@@ -139,7 +118,7 @@ impl Protocol {
     fn progress(state: &State, steps: &mut Vec<Step>) {
         let starting = |s: &Starter| !matches!(s, Starter::Idle | Starter::Done);
         steps.extend((0..2).filter(|i| starting(&state.starters[*i])).map(Step::Start));
-        steps.extend(messages().filter(|m| m.is_in(state)).map(|message| Step::Receive { message, again: false }));
+        steps.extend(message::all().filter(|m| m.is_in(state)).map(|message| Step::Receive { message, again: false }));
         steps.extend((0..2).filter(|i| state.launchers[*i].is_some()).map(Step::Launch));
         for i in (0..2).filter(|i| state.workers[*i].is_some()) {
             steps.extend([Step::Work(i, Choice::Goes), Step::Work(i, Choice::Otherwise)]);
@@ -163,15 +142,17 @@ impl Protocol {
     fn faults(state: &State, steps: &mut Vec<Step>) {
         steps.extend([Step::Start(1), Step::NeighbourComes]);
         if state.left.lose {
-            steps.extend(messages().filter(|m| m.is_in(state)).map(Step::Lost));
+            steps.extend(message::all().filter(|m| m.is_in(state)).map(Step::Lost));
         }
         if state.left.double {
-            steps.extend(messages().filter(|m| m.is_in(state)).map(|message| Step::Receive { message, again: true }));
+            steps.extend(
+                message::all().filter(|m| m.is_in(state)).map(|message| Step::Receive { message, again: true }),
+            );
         }
         if state.left.crash {
             steps.extend((0..2).map(|i| Step::Dies(Victim::Start(i))));
             steps.extend((0..2).flat_map(|i| [Step::Dies(Victim::Launch(i)), Step::Dies(Victim::Worker(i))]));
-            steps.extend(messages().filter(|m| m.is_in(state)).filter_map(|m| match m {
+            steps.extend(message::all().filter(|m| m.is_in(state)).filter_map(|m| match m {
                 Message::Work { batch, token } => Some(Step::Dies(Victim::NewWorker { batch, token })),
                 _ => None,
             }));
@@ -333,47 +314,6 @@ fn dies(s: &mut State, victim: Victim) -> Option<()> {
         Victim::FinalizeHalfway => outside::finalize_fails(s, false),
         Victim::Finalize => outside::finalize_fails(s, true),
         Victim::Cancel => people::cancel_dies(s),
-    }
-}
-
-impl Message {
-    fn is_in(self, s: &State) -> bool {
-        let q = &s.queues;
-        match self {
-            Self::Launch(Job::Requested(w)) => q.requested[w as usize],
-            Self::Launch(Job::Completed(w)) => q.completed[w as usize],
-            Self::Work { batch, token } => q.work[usize::from(batch)][usize::from(token) - 1],
-            Self::Started => q.started,
-            Self::Ended => q.ended.is_some(),
-            Self::Progress { batch } => q.progress[usize::from(batch)],
-        }
-    }
-
-    pub(crate) fn remove(self, s: &mut State) -> Option<()> {
-        let there = self.is_in(s);
-        let q = &mut s.queues;
-        match self {
-            Self::Launch(Job::Requested(w)) => q.requested[w as usize] = false,
-            Self::Launch(Job::Completed(w)) => q.completed[w as usize] = false,
-            Self::Work { batch, token } => q.work[usize::from(batch)][usize::from(token) - 1] = false,
-            Self::Started => q.started = false,
-            Self::Ended => q.ended = None,
-            Self::Progress { batch } => q.progress[usize::from(batch)] = false,
-        }
-        there.then_some(())
-    }
-
-    pub(crate) fn put(self, s: &mut State) {
-        let q = &mut s.queues;
-        match (self, s.machine) {
-            (Self::Launch(Job::Requested(w)), _) => q.requested[w as usize] = true,
-            (Self::Launch(Job::Completed(w)), _) => q.completed[w as usize] = true,
-            (Self::Work { batch, token }, _) => q.work[usize::from(batch)][usize::from(token) - 1] = true,
-            (Self::Started, _) => q.started = true,
-            (Self::Ended, Machine::Ended(stop)) => q.ended = Some(stop),
-            (Self::Ended, _) => {}
-            (Self::Progress { batch }, _) => q.progress[usize::from(batch)] = true,
-        }
     }
 }
 

@@ -1,8 +1,9 @@
 //! `worker`: one batch's message. Mirrors `functions/src/worker`. The batch has one action.
 
+use crate::message::Message;
 use crate::scope::Flaw;
 use crate::state::{Batch, Machine, Outcome, State, Work, Workflow};
-use crate::steps::{Choice, Message, Protocol};
+use crate::steps::{Choice, Protocol};
 
 /// A message comes, and its batch is opened. A stale token: there is a newer message, or nobody waits any more; only a fresh
 /// batch is begun without asking.
