@@ -40,8 +40,14 @@ where
         let envelope = Envelope::parse(message.body).map_err(malformed)?;
         let source = envelope.source.as_str();
         match envelope.detail_type.as_str() {
-            BatchProgressed::TYPE if source != SOURCE => Ok(foreign(&envelope)),
-            ExecutionStatusChanged::TYPE if source != ExecutionStatusChanged::SOURCE => Ok(foreign(&envelope)),
+            BatchProgressed::TYPE if source != SOURCE => {
+                foreign(&envelope);
+                Ok(())
+            }
+            ExecutionStatusChanged::TYPE if source != ExecutionStatusChanged::SOURCE => {
+                foreign(&envelope);
+                Ok(())
+            }
             BatchProgressed::TYPE => {
                 let event: BatchProgressed = envelope.detail().map_err(malformed)?;
                 let span = trace::process("projection", event.traceparent.as_ref());

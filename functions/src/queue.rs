@@ -58,7 +58,7 @@ pub async fn handle_batch(
     budget: Budget,
 ) -> SqsBatchResponse {
     let received = event.records.len();
-    let handled = event.records.into_iter().map(|message| async move {
+    let each = event.records.into_iter().map(|message| async move {
         let error = handle(handler, &message, budget).await.err()?;
         give_back(queue, &message, &error, handler.longest_rest()).await;
         let mut failure = BatchItemFailure::default();
@@ -66,7 +66,7 @@ pub async fn handle_batch(
         Some(failure)
     });
     let mut response = SqsBatchResponse::default();
-    response.batch_item_failures = join_all(handled).await.into_iter().flatten().collect();
+    response.batch_item_failures = join_all(each).await.into_iter().flatten().collect();
     tracing::info!(received, failed = response.batch_item_failures.len(), "handled queue messages");
     response
 }
@@ -126,7 +126,10 @@ mod tests {
             match message.body {
                 "bad" => Err(MessageError::Malformed("it says bad".into())),
                 "busy" => Err(Unavailable::new("a test", "busy").into()),
-                "slow" => Ok(sleep(Duration::from_secs(20)).await),
+                "slow" => {
+                    sleep(Duration::from_secs(20)).await;
+                    Ok(())
+                }
                 "hangs" => pending().await,
                 _ => Ok(()),
             }

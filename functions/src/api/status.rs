@@ -58,12 +58,11 @@ impl BatchView {
     fn new(execution: &Execution, index: u32, actions: &[ActionId]) -> Option<Self> {
         let batch = execution.batches.get(&index.to_string())?;
         // The last report may have been lost, and the tasks of a cancelled workflow are removed: the end knows better.
-        let succeeded = match execution.status.ended() {
-            None => batch.succeeded,
-            Some(_) => {
-                let failed = |id: &&ActionId| execution.failed_actions.iter().any(|f| f.action_id == **id);
-                u32::try_from(actions.iter().filter(|id| !failed(id)).count()).unwrap_or(u32::MAX)
-            }
+        let succeeded = if execution.status.ended().is_some() {
+            let failed = |id: &&ActionId| execution.failed_actions.iter().any(|f| f.action_id == **id);
+            u32::try_from(actions.iter().filter(|id| !failed(id)).count()).unwrap_or(u32::MAX)
+        } else {
+            batch.succeeded
         };
         let processed = match execution.status.ended() {
             None | Some(FinalStatus::Aborted) => batch.processed(),

@@ -146,8 +146,8 @@ impl WorkLedger for Ledger {
             items.push(self.save_task(task, replaced(task))?);
         }
         // A failure replaces nothing.
-        let replaces = commit.replaces.iter().filter(|_| !commit.tasks.is_empty());
-        for row in replaces.filter(|row| commit.tasks.iter().all(|t| t.position != row.position)) {
+        let old = commit.replaces.iter().filter(|_| !commit.tasks.is_empty());
+        for row in old.filter(|row| commit.tasks.iter().all(|t| t.position != row.position)) {
             items.push(self.remove_task(commit.goal, row)?);
         }
         let what = format!("saving action {} of {}", commit.action, commit.execution);

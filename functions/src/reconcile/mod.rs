@@ -190,10 +190,8 @@ where
         // Side by side: one that hangs holds no other.
         for (listed, complete) in join_all(shards.map(|shard| self.list_shard(shard, time))).await {
             all.extend(listed);
-            match complete {
-                Ok(complete) => done.incomplete |= !complete,
-                Err(()) => (done.failed, done.incomplete) = (done.failed + 1, true),
-            }
+            done.failed += usize::from(complete.is_err());
+            done.incomplete |= complete != Ok(true);
         }
         let first = first_place(self.conclude.settle.clock.now(), all.len());
         all.rotate_left(first);

@@ -132,7 +132,9 @@ fn refusal(reason: RejectionReason) -> (Rig, Value) {
     match reason {
         RejectionReason::UnknownGoal => detail["goalId"] = json!("goal-2"),
         RejectionReason::NotOwner => detail["userId"] = json!("somebody"),
-        RejectionReason::AlreadyRunning => goal.head.claimed_by = Some(arn(1).into()),
+        RejectionReason::AlreadyRunning => {
+            state.running.insert(USER.parse().unwrap(), [arn(1)].into());
+        }
         RejectionReason::NoActions => goal.actions.clear(),
         RejectionReason::UnknownAction => detail["actionIds"] = json!(["a-9-9"]),
         RejectionReason::NothingToDo => {

@@ -140,7 +140,9 @@ fn told(state: &State, core: &Core, execution: &Execution, found: &mut Found) {
     }
     let failed = matches!(execution.status, Status::Failed | Status::PartiallySucceeded | Status::TimedOut);
     let by_user = |f: &FailedAction| BY_USER.contains(&f.code.to_string().as_str());
-    let alarming = failed && !execution.failed_actions.iter().all(by_user);
+    // One whose actions all succeeded may have timed out all the same.
+    let nothing_failed = execution.failed_actions.is_empty();
+    let alarming = failed && (nothing_failed || !execution.failed_actions.iter().all(by_user));
     let notices = core.shadow.notices.get(arn).map_or(0, |(times, ..)| *times);
     if alarming != (notices > 0) {
         found.push(("P7", format!("{name} ended as {}, {notices} notices", execution.status)));

@@ -151,7 +151,7 @@ mod tests {
 
     use super::super::queue::fake::Post;
     use super::*;
-    use goal_activity_events::ExecutionArn;
+    use goal_activity_core::execution::Status;
     use goal_activity_events::publisher::Refusal;
     use goal_activity_functions::memory::{World, samples};
     use serde_json::{Value, json};
@@ -302,7 +302,14 @@ mod tests {
     async fn p1_while_a_workflow_of_the_goal_runs_no_other_is_requested() {
         let (world, bus, body) = (world("FAILED"), Bus::default(), batch());
         let goal: GoalId = "g".parse().unwrap();
-        world.state().goals.get_mut(&goal).unwrap().head.claimed_by = Some(ARN.to_owned().into());
+        let running: ExecutionArn = format!("{}2", ARN.strip_suffix('1').unwrap()).parse().unwrap();
+        {
+            let mut state = world.state();
+            let ended = state.executions.values().next().unwrap().clone();
+            let open = Execution { execution_arn: running.clone(), status: Status::Running, stop_date: None, ..ended };
+            state.executions.insert(running.clone(), open);
+            state.goals.get_mut(&goal).unwrap().head.claimed_by = Some(running.into());
+        }
         let post = Post::of(&[("1", &body)]);
         assert!(matches!(retry_all(&post, &bus, &world, false).await[0], Outcome::Refused { .. }));
         assert_eq!(post.ids(), ["1"]);
