@@ -144,7 +144,8 @@ fn refusal(reason: RejectionReason) -> (Rig, Value) {
         }
         RejectionReason::GoalClosed => goal.head.status = GoalStatus::Paused,
         RejectionReason::TooManyRunning => {
-            let running = (1..).map(arn).take(MAX_RUNNING_PER_USER).collect();
+            let other = |n| ExecutionArn::derive(&samples::state_machine(), &goal_id("goal-2"), ClaimSequence(n));
+            let running = (1..).map(other).take(MAX_RUNNING_PER_USER).collect();
             state.running.insert(USER.parse().unwrap(), running);
         }
         RejectionReason::Invalid | RejectionReason::Other => detail["version"] = json!("2"),
