@@ -59,7 +59,9 @@ pub(crate) async fn hangs(services: &[(&'static str, &FaultProxy)], tally: &Tall
             tally.add(what, 1);
         }
         pause(&mut random, 10_000..20_000).await;
-        hanging.iter().for_each(|(_, proxy)| proxy.hang(0));
+        for (_, proxy) in hanging {
+            proxy.hang(0);
+        }
     }
     std::future::pending::<()>().await;
 }

@@ -71,14 +71,14 @@ impl Edited {
                 let second = self.start(json!({ "regenerate": true })).await;
                 self.pause(0..2_500).await;
                 self.app.delete_goal().await;
-                return self.ended(&second).await;
+                return self.ended(second.as_ref()).await;
             }
             Plot::WriteBack => {
                 // Before the claim and with it: nothing of both is true afterwards.
                 let claimed = self.app.head().await;
                 self.app.put(never_claimed).await;
                 let racing = self.start(json!({})).await;
-                self.ended(&racing).await;
+                self.ended(racing.as_ref()).await;
                 self.edits(3, &first).await;
                 self.app.put(claimed).await;
             }
@@ -123,12 +123,12 @@ impl Edited {
         self.app.swap().await;
         let again = json!({ "regenerate": true });
         let (one, other) = join(self.start(again.clone()), self.start(again)).await;
-        self.ended(&one).await;
-        self.ended(&other).await;
+        self.ended(one.as_ref()).await;
+        self.ended(other.as_ref()).await;
         for arn in one.iter().chain(&other) {
             let (one, other) = join(self.user.retry(arn), self.user.retry(arn)).await;
             for answer in [one, other] {
-                self.ended(&accepted(&answer)).await;
+                self.ended(accepted(&answer).as_ref()).await;
             }
         }
     }
@@ -142,7 +142,7 @@ impl Edited {
             let answer = self.user.cancel(arn, Some("never mind")).await;
             assert!(answer.status == 200 || answer.body["code"] == "ALREADY_ENDED", "{answer:?}");
         }
-        self.ended(&run).await;
+        self.ended(run.as_ref()).await;
         let after = self.app.with_tasks().await;
         assert!(after.is_superset(&before), "{}: {before:?} became {after:?}", self.goal);
     }
@@ -151,16 +151,16 @@ impl Edited {
     async fn completed(&mut self) {
         for _ in 0..5 {
             let Some(arn) = self.start(json!({})).await else { return };
-            self.ended(&Some(arn)).await;
+            self.ended(Some(&arn)).await;
             self.app.edit().await;
             let end = self.start(json!({})).await;
-            self.ended(&end).await;
+            self.ended(end.as_ref()).await;
             let missing = self.missing().await;
             if missing.is_empty() {
                 return;
             }
         }
-        panic!("{}: no tasks for {:?}", self.goal, self.missing().await);
+        unreachable!("{}: no tasks for {:?}", self.goal, self.missing().await);
     }
 
     /// The actions of the chart that could have tasks and have none.
@@ -175,7 +175,7 @@ impl Edited {
         accepted(&self.user.post(&path, &body).await)
     }
 
-    async fn ended(&self, arn: &Option<ExecutionArn>) {
+    async fn ended(&self, arn: Option<&ExecutionArn>) {
         if let Some(arn) = arn {
             self.user.ended_within(END, arn).await;
         }

@@ -23,7 +23,9 @@ impl Truth {
         for pair in executions.windows(2) {
             assert!(pair[0].stop_date.unwrap() <= pair[1].start_date, "{}: {pair:?}", story.goal);
         }
-        executions.iter().for_each(|execution| self.check_end(execution, story));
+        for execution in executions {
+            self.check_end(execution, story);
+        }
         self.check_tasks_of_edited(story);
     }
 
@@ -46,7 +48,9 @@ impl Truth {
                 _ => Status::PartiallySucceeded,
             };
             assert_eq!(execution.status, expected, "{execution:?}");
-            failed.iter().for_each(|f| assert!(is_own_doing(f, story), "{f:?} of {execution:?}"));
+            for failure in failed {
+                assert!(is_own_doing(failure, story), "{failure:?} of {execution:?}");
+            }
         }
         for action in &execution.action_ids {
             let made = self.made_by(execution).filter(|t| t.action_id == *action).count();
@@ -64,7 +68,9 @@ impl Truth {
         let (goal, diary) = (&story.goal, &story.app.diary);
         let tasks: Vec<&Task> = self.tasks.get(goal).into_iter().flatten().collect();
         let mut by_action: BTreeMap<&ActionId, Vec<&Task>> = BTreeMap::new();
-        tasks.iter().for_each(|task| by_action.entry(&task.action_id).or_default().push(task));
+        for task in &tasks {
+            by_action.entry(&task.action_id).or_default().push(task);
+        }
         for (action, tasks) in &by_action {
             assert!(action.as_str() != story.refused, "{action} of {goal} was refused");
             assert_eq!(tasks.len(), 4, "{action} of {goal}: {tasks:?}");

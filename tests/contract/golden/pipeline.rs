@@ -140,7 +140,7 @@ impl Pipeline {
             machine: self.world.clone(),
             conclude: self.conclude(),
         };
-        reconcile.run(Budget::of(TIME)).await
+        Box::pin(reconcile.run(Budget::of(TIME))).await
     }
 
     /// Calls the API as that user. Returns status and body.

@@ -102,7 +102,10 @@ impl Pipeline {
     }
 }
 
-fn script(goal: &mut Goal, scripts: &[(&str, &str)]) {
+/// Directives for the offline generator, by action.
+type Scripts<'a> = &'a [(&'a str, &'a str)];
+
+fn script(goal: &mut Goal, scripts: Scripts<'_>) {
     for action in &mut goal.actions {
         let own = scripts.iter().find(|(id, _)| *id == action.action_id.as_str());
         action.constraints = own.map_or(USUAL.to_owned(), |(_, directive)| format!("{USUAL}, {directive}"));
@@ -209,7 +212,7 @@ async fn ended(release: &Release) {
     let pipeline = recorder().await;
     let user = "5d1f7c1e-ended";
     let failing = ["a-1-1", "a-1-2", "a-1-3"].map(|id| (id, "fail"));
-    let stories: [(&str, u8, &[(&str, &str)], End); 5] = [
+    let stories: [(&str, u8, Scripts<'_>, End); 5] = [
         ("swim", 4, &[], End::Finished),
         ("cycle", 9, &failing[..2], End::Finished),
         ("row", 3, &failing, End::Finished),

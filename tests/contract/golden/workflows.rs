@@ -113,7 +113,7 @@ async fn p7_one_that_waited_is_launched_when_there_is_room(release: &Release, on
     assert_eq!((pipeline.waiting().await, pipeline.holders().await), (vec![second.clone()], vec![(first.clone(), 2)]));
     assert_eq!(pipeline.tables.claims().open_workflows(&user).await.unwrap().len(), 2);
     pipeline.launch(&release.message("requested-by-api")).await.unwrap();
-    assert_eq!(pipeline.waiting().await, [second.clone()]);
+    assert_eq!(pipeline.waiting().await, std::slice::from_ref(&second));
 
     pipeline.project(&status(&first, "SUCCEEDED", pipeline.now())).await.unwrap();
     pipeline.launch(&release.message("end-of-first")).await.unwrap();
