@@ -139,7 +139,8 @@ where
         let found = self.executions.find_execution(arn).await?;
         let Some(execution) = found.filter(Execution::is_waiting) else { return Ok(Next::GoOn) };
         let now = self.clock.now();
-        if !self.is_wanted(&execution).await? {
+        // One that holds capacity may run already, and have saved something: its worker will see how the goal is.
+        if !holds && !self.is_wanted(&execution).await? {
             self.withdraw(&execution, now).await?;
             return Ok(Next::GoOn);
         }

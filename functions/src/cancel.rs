@@ -1,12 +1,14 @@
 //! Stopping a workflow because its user wants it.
 
 use goal_activity_core::execution::{Cancellation, Execution};
+use goal_activity_core::limits::ANNOUNCING;
 use goal_activity_core::outcome::End;
 use goal_activity_core::ports::{
     CancelExecution, Clock, FindExecution, LoadGoal, Outside, PublishEvent, RemoveTasks, SealLedger, SettleExecution,
     StopExecution, StopReason, Unavailable,
 };
 use goal_activity_events::UserId;
+use tokio::time::timeout;
 
 use crate::settle::Settle;
 
@@ -66,12 +68,18 @@ where
                 return Ok(Cancelled::AlreadyEnded(now));
             }
         }
+        // First of all: from here on no worker begins anything new, whatever else does not answer.
+        self.settle.ledger.seal_ledger(arn, execution.batch_count()).await?;
         self.machine.stop_execution(arn, StopReason::Cancelled).await?;
         let gone = || Unavailable::new(format!("cancelling {arn}"), "its record is gone");
         let ended = self.settle.end(arn, End::Aborted, cancellation.at).await?.ok_or_else(gone)?.execution;
         // What is not published now, the reconciler publishes: the cancellation itself has succeeded.
-        if let Err(error) = self.settle.publish(&ended).await {
-            tracing::warn!(executionArn = %arn, goalId = %ended.goal_id, %error, "the end is not published yet");
+        match timeout(ANNOUNCING, self.settle.publish(&ended)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(executionArn = %arn, goalId = %ended.goal_id, %error, "the end is not published yet");
+            }
+            Err(_) => tracing::warn!(executionArn = %arn, goalId = %ended.goal_id, "the end is not published in time"),
         }
         Ok(Cancelled::Yes(ended))
     }

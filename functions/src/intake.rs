@@ -212,6 +212,7 @@ where
             succeeded_actions: None,
             failed_count: None,
             failed_actions: Vec::new(),
+            gone_actions: BTreeSet::new(),
             usage: None,
             // By an id of ours: a request's own id could be that of another entry.
             timeline: BTreeMap::from([(EventId::derived(&arn, "accepted").to_string(), accepted)]),

@@ -6,7 +6,7 @@ use goal_activity_core::archive::Record;
 use goal_activity_core::execution::{Cancellation, Execution};
 use goal_activity_core::facts::Fact;
 use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Tally, recorded};
-use goal_activity_core::limits::{ARCHIVING, NOTIFYING};
+use goal_activity_core::limits::{ARCHIVING, GONE_FOR, NOTIFYING};
 use goal_activity_core::notice::{Notice, notice};
 use goal_activity_core::outcome::{End, Settlement, completed_event};
 use goal_activity_core::ports::{
@@ -14,7 +14,7 @@ use goal_activity_core::ports::{
     RemoveTasks, SealLedger, SettleExecution, Stored, Unavailable,
 };
 use goal_activity_events::{ActionId, ExecutionArn, FailureCode, Timestamp};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::metrics::Facts;
 use crate::telemetry::{millis, trace};
@@ -101,9 +101,9 @@ where
 
     async fn finish(&self, execution: &Execution, end: End, at: Timestamp) -> Outside<bool> {
         let ledgers = self.ledger.seal_ledger(&execution.execution_arn, execution.batch_count()).await?;
-        let gone = self.gone(execution, &ledgers).await?;
-        self.remove_tasks(execution, gone.iter().cloned().collect()).await?;
-        let tally = Tally::at_end(&execution.action_ids, &ledgers, &gone);
+        let execution = &self.knowing_gone(execution, &ledgers).await?;
+        self.remove_tasks(execution, execution.gone_actions.iter().cloned().collect()).await?;
+        let tally = Tally::at_end(&execution.action_ids, &ledgers, &execution.gone_actions);
         self.write(execution, &Settlement::decide(execution, end, tally, at)).await
     }
 
@@ -111,31 +111,52 @@ where
     /// Where tasks have replaced others they stay: the action would be left with neither the old ones nor the new ones.
     async fn abort(&self, execution: &Execution, at: Timestamp) -> Outside<bool> {
         let ledgers = self.ledger.seal_ledger(&execution.execution_arn, execution.batch_count()).await?;
+        let mut kept: BTreeSet<_> =
+            execution.action_ids.iter().filter(|id| has_replaced(&ledgers, id)).cloned().collect();
+        let execution = match kept.is_empty() {
+            true => execution,
+            false => &self.knowing_gone(execution, &ledgers).await?,
+        };
+        kept.retain(|id| !execution.gone_actions.contains(id));
         let actions = &execution.action_ids;
-        let mut kept: BTreeSet<_> = actions.iter().filter(|id| has_replaced(&ledgers, id)).cloned().collect();
-        if !kept.is_empty() {
-            let gone = self.gone(execution, &ledgers).await?;
-            kept.retain(|id| !gone.contains(id));
-        }
         self.remove_tasks(execution, actions.iter().filter(|id| !kept.contains(*id)).cloned().collect()).await?;
         let tally = Tally::cancelled(actions, &ledgers, &kept);
         self.write(execution, &Settlement::decide(execution, End::Aborted, tally, at)).await
     }
 
-    /// The actions for which tasks were saved and that the goal does not have any more, for its user goes on editing it. When
-    /// the goal is gone, all of them.
-    async fn gone(&self, execution: &Execution, ledgers: &[BatchLedger]) -> Outside<BTreeSet<ActionId>> {
-        let saved = |id: &&ActionId| matches!(recorded(ledgers, id), Some(ActionOutcome::Succeeded { .. }));
-        let mut saved: BTreeSet<_> = execution.action_ids.iter().filter(saved).cloned().collect();
-        if !saved.is_empty() {
-            match self.settlements.load_goal(&execution.goal_id).await? {
-                Stored::Value(goal) => saved.retain(|id| goal.action(id).is_none()),
-                Stored::Nothing => {}
-                // What cannot be read is not known to be gone.
-                Stored::Unreadable(_) => saved.clear(),
+    /// The execution with the actions whose tasks go because the goal does not have them any more. Its user goes on editing it:
+    /// what is gone is decided once and recorded before anything is removed, so that all who end this workflow count alike.
+    async fn knowing_gone(&self, execution: &Execution, ledgers: &[BatchLedger]) -> Outside<Execution> {
+        let mut known = execution.clone();
+        if known.gone_actions.is_empty() {
+            let saved = |id: &&ActionId| matches!(recorded(ledgers, id), Some(ActionOutcome::Succeeded { .. }));
+            let saved = execution.action_ids.iter().filter(saved).cloned().collect();
+            let missing = self.missing(execution, saved).await?;
+            if missing.is_empty() {
+                return Ok(known);
+            }
+            // It may have been seen between the two writes that move an action.
+            sleep(GONE_FOR).await;
+            let gone = self.missing(execution, missing).await?;
+            if !gone.is_empty() {
+                let recorded = self.settlements.record_gone(&execution.execution_arn, &gone).await?;
+                known.gone_actions = recorded.unwrap_or_default();
             }
         }
-        Ok(saved)
+        Ok(known)
+    }
+
+    /// Those of the actions that the goal does not have; all of them where there is no goal.
+    async fn missing(&self, execution: &Execution, mut actions: BTreeSet<ActionId>) -> Outside<BTreeSet<ActionId>> {
+        if !actions.is_empty() {
+            match self.settlements.load_goal(&execution.goal_id).await? {
+                Stored::Value(goal) if goal.is_whole => actions.retain(|id| goal.action(id).is_none()),
+                Stored::Nothing => {}
+                // What cannot be read is not known to be gone.
+                Stored::Value(_) | Stored::Unreadable(_) => actions.clear(),
+            }
+        }
+        Ok(actions)
     }
 
     async fn remove_tasks(&self, execution: &Execution, actions: Vec<ActionId>) -> Outside<()> {

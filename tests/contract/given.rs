@@ -1,6 +1,6 @@
 //! What the cases start from, and what they look at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use goal_activity_core::archive::Record;
 use goal_activity_core::execution::{BatchState, Execution, GoalBefore, Happening, Status, TimelineEntry};
@@ -64,6 +64,7 @@ pub(crate) fn execution(goal: &Goal, number: u64) -> Execution {
         succeeded_actions: None,
         failed_count: None,
         failed_actions: Vec::new(),
+        gone_actions: BTreeSet::new(),
         usage: None,
         timeline: BTreeMap::from([("request-1".to_owned(), TimelineEntry { at: at(0), what: Happening::Accepted })]),
         cancellation: None,
@@ -172,6 +173,7 @@ pub(crate) fn settlement(execution: &Execution, status: FinalStatus) -> Settleme
         status,
         stop_date: at(60),
         tally: Tally { succeeded, failed: vec![failed_action("a-1-1")], usage: usage() },
+        knows_gone: false,
         goal_status: if status == FinalStatus::Aborted { GoalStatus::Draft } else { GoalStatus::Partial },
     }
 }

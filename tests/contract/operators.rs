@@ -1,6 +1,6 @@
 //! `Notify`.
 
-use goal_activity_core::execution::{Execution, Status};
+use goal_activity_core::execution::{Execution, GoalBefore, Status};
 use goal_activity_core::limits::AI_ATTEMPTS;
 use goal_activity_core::notice::{Severity, notice};
 use goal_activity_core::ports::Notify;
@@ -23,7 +23,9 @@ fn ended(status: Status, failed: usize) -> Execution {
     };
     let failed_actions: Vec<_> = accepted.action_ids.iter().take(failed).cloned().map(failure).collect();
     let succeeded_actions = Some(8 - u32::try_from(failed).unwrap());
-    Execution { status, stop_date: Some(at(61)), succeeded_actions, failed_actions, ..accepted }
+    // The goal had no tasks before: what fails leaves its user with nothing.
+    let goal_before = GoalBefore::default();
+    Execution { status, stop_date: Some(at(61)), succeeded_actions, failed_actions, goal_before, ..accepted }
 }
 
 async fn a_notice_arrives_as_it_was_sent(on: &impl Services) {

@@ -4,6 +4,8 @@
 //! It says what cannot change any more, and so leaves out when it was told to whom: written twice, it is the same to
 //! the byte.
 
+use std::collections::BTreeSet;
+
 use goal_activity_events::{
     ActionId, EventId, ExecutionArn, FailedAction, FinalStatus, GoalId, Timestamp, Traceparent, Usage, UserId, Version,
 };
@@ -197,6 +199,7 @@ impl Record {
             succeeded_actions: Some(self.succeeded_actions),
             failed_count: Some(u32::try_from(self.failed_actions.len()).unwrap_or(u32::MAX)),
             failed_actions: self.failed_actions,
+            gone_actions: BTreeSet::new(),
             usage: self.usage,
             timeline: self.timeline.into_iter().map(|t| (t.id, t.entry)).collect(),
             cancellation: self.cancellation,
@@ -218,7 +221,7 @@ impl BatchRecord {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeMap;
     use std::time::Duration;
 
     use goal_activity_events::FailureCode;

@@ -1,6 +1,6 @@
 //! One workflow as people see it: its status, its progress, its story.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use goal_activity_events::{
     ActionId, BatchProgressed, EventId, ExecutionArn, FailedAction, FinalStatus, GoalId, Timestamp, Traceparent, Usage,
@@ -150,6 +150,9 @@ pub struct Execution {
     /// Those that did not, and why. Set at the end.
     #[serde(default)]
     pub failed_actions: Vec<FailedAction>,
+    /// The actions whose tasks are removed because the goal does not have them any more. Decided once, before that is done.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub gone_actions: BTreeSet<ActionId>,
     /// What the AI took. Set at the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,

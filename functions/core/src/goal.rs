@@ -19,6 +19,8 @@ pub struct Goal {
     pub sub_goals: Vec<SubGoal>,
     /// In mandala order: by sub-goal, then by place within it (promise P8).
     pub actions: Vec<Action>,
+    /// Whether all rows of its actions could be read. Where not, an action that is not here may be there all the same.
+    pub is_whole: bool,
 }
 
 /// A goal without its sub-goals and actions.
@@ -274,7 +276,7 @@ impl Goal {
         actions.sort_by_key(|a| a.position);
         let mut ids = HashSet::new();
         let (actions, repeated) = actions.into_iter().partition(|a| ids.insert(a.action_id.clone()));
-        (Self { head, sub_goals, actions }, repeated)
+        (Self { head, sub_goals, actions, is_whole: true }, repeated)
     }
 
     /// The action of that id.

@@ -7,7 +7,7 @@ use goal_activity_events::{
 
 use crate::execution::BatchState;
 use crate::ledger::MAX_MESSAGE;
-use crate::limits::{ACTIONS_PER_BATCH, HISTORY, MAX_BATCHES};
+use crate::limits::{ACTIONS_PER_BATCH, CLOCKS_DIFFER, HISTORY, MAX_BATCHES};
 
 /// The most bytes of an event's source.
 pub const MAX_SOURCE: usize = 256;
@@ -65,7 +65,9 @@ pub fn source(source: &str) -> Result<(), Refused> {
 pub fn age(occurred_at: Timestamp, now: Timestamp) -> Result<(), Refused> {
     ensure(now.since(occurred_at) < HISTORY, || {
         format!("the request is {} days old or older", HISTORY.as_secs() / (24 * 60 * 60))
-    })
+    })?;
+    // It would be recent for longer than it is remembered.
+    ensure(occurred_at.since(now) <= CLOCKS_DIFFER, || "the request says that it was made in the future".to_owned())
 }
 
 fn distinct<'a>(actions: impl Iterator<Item = &'a ActionId> + Clone) -> Result<(), Refused> {

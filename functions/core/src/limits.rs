@@ -44,6 +44,11 @@ pub const MAX_ANSWER: usize = 64 * 1024;
 pub const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
 /// For how long a worker acts on what it has read of a goal before it reads it again: its user may have closed or changed it.
 pub const GOAL_IS_FRESH_FOR: Duration = Duration::from_secs(2);
+/// For how long a worker waits for a goal that cannot be read: the goal app may be writing it just now.
+pub const UNREADABLE_FOR: Duration = Duration::from_secs(60);
+/// How long after the first look at the end of a workflow an action must still be gone before its tasks are removed: the goal
+/// app may be moving it, which takes it two writes.
+pub const GONE_FOR: Duration = Duration::from_secs(2);
 /// A workflow that is still `PENDING` after this was probably never announced: a new start announces it again.
 pub const PENDING_IS_STALE_AFTER: Duration = Duration::from_secs(5);
 /// The operators are told within this time of a workflow's end, also when the event that tells the end is lost.
@@ -88,6 +93,15 @@ pub const HISTORY: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 /// Over how many partitions the index of open executions is spread.
 pub const OPEN_SHARDS: u64 = 8;
 
+/// The greatest count of claims that a goal's row is believed. With more digits, and the longest id of a goal, the name of an
+/// execution would be longer than Step Functions takes.
+pub const MAX_CLAIMS: u64 = 1_000_000_000_000;
+/// The most items of one transaction (DynamoDB API reference, `TransactWriteItems`).
+pub const MAX_TRANSACTION: usize = 100;
+/// How far in the future the time of a request may be: no sender's clock is off by more.
+pub const CLOCKS_DIFFER: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long the API waits for the bus: the answer must come before the function's time is over. The reconciler tells what was not.
+pub const ANNOUNCING: Duration = Duration::from_secs(3);
 /// How many workflows of one user may be open at once.
 pub const MAX_RUNNING_PER_USER: usize = 10;
 

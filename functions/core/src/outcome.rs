@@ -69,6 +69,8 @@ pub struct Settlement {
     pub tally: Tally,
     /// What the goal's status becomes.
     pub goal_status: GoalStatus,
+    /// Whether actions were recorded as gone when this was decided. The end is written only if that is still so.
+    pub knows_gone: bool,
 }
 
 impl Settlement {
@@ -82,6 +84,7 @@ impl Settlement {
             status,
             stop_date: stop_date.max(execution.start_date),
             goal_status: goal_status(status, &tally, execution.goal_before),
+            knows_gone: !execution.gone_actions.is_empty(),
             tally,
         }
     }

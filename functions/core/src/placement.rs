@@ -10,6 +10,7 @@ use goal_activity_events::{ActionId, ExecutionArn, TaskId, Timestamp};
 
 use crate::goal::Action;
 use crate::keys;
+use crate::limits::MAX_TRANSACTION;
 use crate::task::{Task, TaskStatus};
 
 /// The most tasks at one place: their numbers have two digits.
@@ -109,6 +110,9 @@ pub enum Occupied {
     /// There is no room at its place.
     #[error("there are {MAX_NUMBER} tasks at the place of this action already")]
     NoRoom,
+    /// They could not be written at once.
+    #[error("the action has more tasks than can be replaced at once")]
+    TooMany,
 }
 
 impl Placement {
@@ -130,6 +134,10 @@ impl Placement {
         let replaces: Vec<_> = own.into_iter().filter(|r| r.is_generated()).cloned().collect();
         if replaces.iter().any(TaskRow::is_finished) {
             return Err(Occupied::Finished);
+        }
+        // The outcome, the new tasks, and the removal of the old ones.
+        if 1 + count + replaces.len() > MAX_TRANSACTION {
+            return Err(Occupied::TooMany);
         }
         let stays = |r: &&TaskRow| !replaces.iter().any(|gone| gone.position == r.position);
         let taken: HashSet<_> = rows.iter().filter(stays).map(|r| r.position.as_str()).collect();
@@ -222,6 +230,13 @@ mod tests {
         let rows: Vec<_> = (1..=97).map(|n| row(&format!("1#1#{n:02}"), "other")).collect();
         assert_eq!(numbers(&rows, false), Err(Occupied::NoRoom));
         assert_eq!(numbers(&rows[1..], false), Ok(vec![1, 98, 99]));
+    }
+
+    #[test]
+    fn no_more_is_replaced_than_one_transaction_holds() {
+        let rows: Vec<_> = (1..=97).map(|n| row(&format!("2#2#{n:02}"), "a")).collect();
+        assert_eq!(numbers(&rows, true), Err(Occupied::TooMany));
+        assert_eq!(numbers(&rows[1..], true), Ok(vec![1, 2, 3]));
     }
 
     #[test]

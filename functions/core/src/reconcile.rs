@@ -46,9 +46,13 @@ pub fn first_place(now: Timestamp, length: usize) -> usize {
     usize::try_from(place).unwrap_or(0)
 }
 
-/// Whether a workflow has been quiet for long enough to be worth a look.
+/// Whether a workflow has been quiet for long enough to be worth a look, or should have ended by now: workers may go on
+/// reporting after the end of an execution that nothing has told of.
 pub fn is_quiet(execution: &Execution, now: Timestamp) -> bool {
-    now.since(execution.last_sign()) >= QUIET
+    let all_time = Duration::from_secs(WORKFLOW_SECONDS.into());
+    let is_due =
+        execution.status.ended().is_none() && execution.admitted_at.is_some_and(|at| now.since(at) >= all_time);
+    is_due || now.since(execution.last_sign()) >= QUIET
 }
 
 /// What a workflow needs, given what Step Functions knows of it. Its execution must be stopped as well when it still runs

@@ -65,13 +65,14 @@ pub fn read_goal(rows: impl IntoIterator<Item = Row>) -> ReadGoal {
         left_out.extend(read.err());
     }
     let goal = head.map(|head| {
+        let is_whole = left_out.is_empty();
         let (goal, repeated) = Goal::assemble(head, sub_goals, actions);
         left_out.extend(repeated.iter().map(|action| Unreadable {
             item: keys::action(action.position),
             reason: "actionId: another action before it in the chart has the same".to_owned(),
             owner: None,
         }));
-        goal
+        Goal { is_whole, ..goal }
     });
     ReadGoal { goal, left_out }
 }

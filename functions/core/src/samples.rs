@@ -1,6 +1,6 @@
 //! What unit tests of several modules need.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use goal_activity_events::{FailedAction, FailureCode, Timestamp};
 
@@ -30,6 +30,7 @@ pub(crate) fn execution() -> Execution {
         succeeded_actions: None,
         failed_count: None,
         failed_actions: Vec::new(),
+        gone_actions: BTreeSet::new(),
         usage: None,
         timeline: BTreeMap::new(),
         cancellation: None,

@@ -2,14 +2,16 @@ use goal_activity_core::execution::{Execution, Status};
 use goal_activity_core::facts::Fact;
 #[cfg(feature = "schema")]
 use goal_activity_core::limits::MAX_ACTIONS;
-use goal_activity_core::limits::PENDING_IS_STALE_AFTER;
+use goal_activity_core::limits::{ANNOUNCING, PENDING_IS_STALE_AFTER};
 use goal_activity_core::ports::{
     ActionsWithTasks, ClaimGoal, Clock, Event, FindArchived, FindExecution, LoadGoal, Outside, PublishEvent,
+    Unavailable,
 };
 use goal_activity_core::start::{Scope, StartRejection, StartRequest, requested_event};
 use goal_activity_events::{ActionId, ExecutionArn, GoalId, Timestamp, UserId};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
 
 use super::input::Input;
 use super::problem::{Code, Problem};
@@ -106,7 +108,8 @@ where
     }
 
     async fn announce(&self, execution: &Execution) -> Outside<()> {
-        self.bus.publish(Event::Requested(requested_event(execution))).await
+        let announced = timeout(ANNOUNCING, self.bus.publish(Event::Requested(requested_event(execution)))).await;
+        announced.unwrap_or_else(|_| Err(Unavailable::new("the event bus", "it did not answer in time")))
     }
 
     /// Refuses a start; when a workflow is in the way that was perhaps never announced, announces it again.

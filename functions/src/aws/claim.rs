@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use goal_activity_core::execution::Execution;
 use goal_activity_core::goal::GoalStatus;
 use goal_activity_core::keys;
-use goal_activity_core::limits::HISTORY;
+use goal_activity_core::limits::{HISTORY, MAX_CLAIMS};
 use goal_activity_core::ports::{Accepted, Claim, ClaimGoal, Claimed, Outside, Remembered, RequestKey, Unavailable};
 use goal_activity_events::{ExecutionArn, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
@@ -52,9 +52,9 @@ impl Claims {
     fn take_goal(&self, claim: &Claim) -> Outside<Update> {
         let closed = closed_statuses()?;
         let as_read = match claim.expected.0 {
-            // The goal app does not write the attribute, or has written something else.
-            0 => "(#claims <= :expected OR NOT attribute_type(#claims, :number))",
-            _ => "#claims = :expected",
+            // The goal app does not write the attribute, or has written something else: see how it is read.
+            0 => "(#claims < :next OR #claims > :most OR NOT attribute_type(#claims, :number))",
+            _ => "#claims >= :expected AND #claims < :next",
         };
         let free = match claim.stale {
             Some(_) => "(#claim = :stale OR NOT attribute_type(#claim, :text))",
@@ -78,13 +78,16 @@ impl Claims {
             .expression_attribute_values(":text", text("S"))
             .expression_attribute_values(":execution", text(&claim.execution.execution_arn))
             .expression_attribute_values(":claims", number(claim.sequence.0))
-            .expression_attribute_values(":expected", number(claim.expected.0))
+            .expression_attribute_values(":next", number(claim.expected.next().0))
             .expression_attribute_values(":processing", attribute(GoalStatus::Processing)?)
             .expression_attribute_values(":now", text(claim.execution.start_date))
             .expression_attribute_values(":user", text(&claim.execution.user_id));
-        if claim.expected.0 == 0 {
-            update = update.expression_attribute_values(":number", text("N"));
-        }
+        update = match claim.expected.0 {
+            0 => update
+                .expression_attribute_values(":number", text("N"))
+                .expression_attribute_values(":most", number(MAX_CLAIMS)),
+            expected => update.expression_attribute_values(":expected", number(expected)),
+        };
         if let Some(stale) = &claim.stale {
             update = update.expression_attribute_values(":stale", text(stale.as_str()));
         }

@@ -114,10 +114,11 @@ impl AsRead {
         let id = row.task_id.as_ref().map_or("", TaskId::as_str);
         let action = row.action_id.as_ref().map_or("", ActionId::as_str);
         let status = row.status.as_deref().unwrap_or_default();
-        let names = [("#task", "taskId"), ("#action", "actionId"), ("#status", "status")];
-        let values = [(":task", id), (":action", action), (":status", status)];
+        let names = [("#task", "taskId"), ("#action", "actionId"), ("#status", "status"), ("#done", "completedAt")];
+        let values = [(":task", id), (":action", action), (":status", status), (":null", "NULL")];
         Self {
-            condition: "#task = :task AND #action = :action AND #status = :status",
+            condition: "#task = :task AND #action = :action AND #status = :status \
+                        AND (attribute_not_exists(#done) OR attribute_type(#done, :null))",
             names: names.map(|(name, attribute)| (name.to_owned(), attribute.to_owned())).into(),
             values: values.map(|(name, value)| (name.to_owned(), text(value))).into(),
         }

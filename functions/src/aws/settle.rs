@@ -1,8 +1,10 @@
+use std::collections::BTreeSet;
+
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, TransactWriteItem, Update};
 use goal_activity_core::archive::Record;
 use goal_activity_core::execution::{Cancellation, Happening, Status, TimelineEntry};
 use goal_activity_core::goal::{Goal, GoalStatus};
@@ -10,15 +12,26 @@ use goal_activity_core::keys;
 use goal_activity_core::limits::{HISTORY, NOTICE_LEASE};
 use goal_activity_core::outcome::Settlement;
 use goal_activity_core::ports::{CancelExecution, LoadGoal, Outside, SettleExecution, Stored, Unavailable};
-use goal_activity_events::{ExecutionArn, FinalStatus, GoalId, Timestamp, WorkflowCompleted};
+use goal_activity_events::{ActionId, ExecutionArn, FinalStatus, GoalId, Timestamp, WorkflowCompleted};
+use serde::Deserialize;
 
 use super::Connection;
-use super::dynamo::{Transacted, attribute, number, placeholders, spelled, text, transact, update_if};
+use super::dynamo::{Transacted, attribute, number, placeholders, read, spelled, text, transact, update_if};
 use super::executions::{Executions, IS_OPEN, NOT_CANCELLED, not_cancelled_names, open_names, open_values};
 use super::goals::Goals;
 
 /// When somebody has begun to tell the operators.
 const NOTICE_CLAIMED: &str = "noticeClaimedAt";
+
+/// Where it is noted which actions are gone. As in [`Execution`](goal_activity_core::execution::Execution).
+const GONE: &str = "goneActions";
+
+/// The note of which actions are gone.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Gone {
+    gone_actions: BTreeSet<ActionId>,
+}
 
 /// Writes the end of workflows: the rows of the execution, its goal and its user, in one transaction.
 #[derive(Debug, Clone)]
@@ -45,6 +58,12 @@ impl Settlements {
             condition.push_str(NOT_CANCELLED);
             names.extend(not_cancelled_names());
         }
+        condition.push_str(if end.knows_gone {
+            " AND attribute_exists(#gone)"
+        } else {
+            " AND attribute_not_exists(#gone)"
+        });
+        names.insert("#gone".to_owned(), GONE.to_owned());
         let update = Update::builder()
             .table_name(&self.executions)
             .key(keys::EXECUTION_ARN, text(&end.execution_arn))
@@ -210,6 +229,30 @@ impl SettleExecution for Settlements {
             }
         }
         Ok(false)
+    }
+
+    async fn record_gone(
+        &self,
+        execution: &ExecutionArn,
+        gone: &BTreeSet<ActionId>,
+    ) -> Outside<Option<BTreeSet<ActionId>>> {
+        let what = format!("recording the actions of {execution} that are gone");
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.executions)
+            .key(keys::EXECUTION_ARN, text(execution))
+            .key(keys::ITEM, text(keys::EXECUTION))
+            .update_expression("SET #gone = if_not_exists(#gone, :gone)")
+            .condition_expression(IS_OPEN)
+            .set_expression_attribute_names(Some(open_names()))
+            .set_expression_attribute_values(Some(open_values()?))
+            .expression_attribute_names("#gone", GONE)
+            .expression_attribute_values(":gone", attribute(gone)?)
+            .return_values(ReturnValue::UpdatedNew);
+        let Some(answer) = update_if(what, update).await? else { return Ok(None) };
+        let recorded: Gone = read(&self.executions, answer.attributes.unwrap_or_default())?;
+        Ok(Some(recorded.gone_actions))
     }
 
     async fn claim_notice(&self, execution: &ExecutionArn, at: Timestamp) -> Outside<bool> {

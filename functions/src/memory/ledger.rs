@@ -19,7 +19,7 @@ impl WorkLedger for World {
         let as_read = |row: &TaskRow| state.tasks.get(&key(&row.position)).is_some_and(|t| is_as_read(t, row));
         let replaced = |task: &Task| commit.replaces.iter().any(|row| row.position == task.position);
         let unchanged = (commit.tasks.is_empty() || commit.replaces.iter().all(as_read))
-            && !commit.tasks.iter().any(|t| !replaced(t) && state.tasks.contains_key(&key(&t.position)));
+            && !commit.tasks.iter().any(|t| !replaced(t) && state.has_task(&key(&t.position)));
         let Some(ledger) = state.ledgers.get_mut(&(commit.execution.clone(), commit.batch_index)) else {
             return Ok(Committed::TooLate);
         };
@@ -54,7 +54,9 @@ impl WorkLedger for World {
 /// Whether a task is still the one that was read, and no further done.
 fn is_as_read(task: &Task, row: &TaskRow) -> bool {
     let now = TaskRow::from(task);
-    (now.task_id, now.action_id, now.status) == (row.task_id.clone(), row.action_id.clone(), row.status.clone())
+    let same =
+        (now.task_id, now.action_id, now.status) == (row.task_id.clone(), row.action_id.clone(), row.status.clone());
+    same && !now.has_completion
 }
 
 impl SealLedger for World {

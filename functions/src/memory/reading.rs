@@ -26,6 +26,11 @@ impl State {
         by_position.into_values().collect()
     }
 
+    /// Whether there is a task at that place, whichever program has made it.
+    pub(super) fn has_task(&self, place: &(GoalId, String)) -> bool {
+        self.tasks.contains_key(place) || self.task_rows.contains_key(place)
+    }
+
     /// All rows of a goal that another program has a hand in; nothing where none has.
     fn rows_of(&self, goal: &GoalId) -> Option<BTreeMap<String, Row>> {
         let foreign = self.goal_rows.get(goal)?.clone();

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use goal_activity_core::archive::Record;
 use goal_activity_core::execution::{BatchState, Cancellation, Change, Execution, Happening, Status, TimelineEntry};
 use goal_activity_core::goal::GoalStatus;
@@ -88,7 +90,8 @@ impl SettleExecution for World {
     async fn settle(&self, end: &Settlement) -> Outside<bool> {
         let mut state = self.call("settle").await?;
         let open = |e: &&mut Execution| {
-            e.status.ended().is_none() && (e.cancellation.is_none() || end.status == FinalStatus::Aborted)
+            let may_end = e.cancellation.is_none() || end.status == FinalStatus::Aborted;
+            e.status.ended().is_none() && may_end && end.knows_gone != e.gone_actions.is_empty()
         };
         let Some(e) = state.executions.get_mut(&end.execution_arn).filter(open) else { return Ok(false) };
         e.status = e.status.after(Change::Ended(end.status));
@@ -112,6 +115,20 @@ impl SettleExecution for World {
             }
         }
         Ok(true)
+    }
+
+    async fn record_gone(
+        &self,
+        execution: &ExecutionArn,
+        gone: &BTreeSet<ActionId>,
+    ) -> Outside<Option<BTreeSet<ActionId>>> {
+        let mut state = self.call("record_gone").await?;
+        let open = |e: &&mut Execution| e.status.ended().is_none();
+        let Some(e) = state.executions.get_mut(execution).filter(open) else { return Ok(None) };
+        if e.gone_actions.is_empty() {
+            e.gone_actions.clone_from(gone);
+        }
+        Ok(Some(e.gone_actions.clone()))
     }
 
     async fn claim_notice(&self, execution: &ExecutionArn, at: Timestamp) -> Outside<bool> {

@@ -239,6 +239,10 @@ where
         if turn == Turn::Repairs && repair(&execution, Machine::Absent, now) == Repair::Archive {
             return Ok(Checked::Unarchived);
         }
+        if execution.cancellation.is_some() && execution.status.ended().is_none() {
+            // How it ends is decided: that does not wait for Step Functions to answer.
+            settle.ledger.seal_ledger(arn, execution.batch_count()).await?;
+        }
         let machine = self.machine.describe_execution(arn).await?;
         let repair = repair(&execution, machine, now);
         if repair == Repair::None {

@@ -32,6 +32,7 @@ use goal_activity_core::ports::{
 use goal_activity_core::price::Prices;
 use goal_activity_events::{ActionId, BatchAnswer, BatchMessage, FailureCode, Timestamp, Usage};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::metrics::Facts;
 use crate::queue::{HandleMessage, HideMessage, Message, MessageError};
@@ -133,9 +134,12 @@ where
     /// Brings every action of the batch to an outcome. Those that have one already, from an earlier delivery of the same
     /// message, are left alone (promise P3).
     async fn work(&self, batch: &BatchMessage, began: Timestamp, news: &Notify) -> Outside<Work> {
+        let all_time = Duration::from_secs(BATCH_SECONDS.into()).saturating_sub(DEADLINE_MARGIN);
+        // Whatever its message says of when it was enqueued, a batch has no more time than any other.
+        let deadline = Instant::now() + batch.enqueued_at.plus(all_time).since(began).min(all_time);
         // Side by side: nearly every batch needs both.
         let opened = self.ledger.open_batch(&batch.execution_arn, batch.batch_index);
-        let (opened, goal) = try_join(opened, WatchedGoal::load(&self.goals, batch)).await?;
+        let (opened, goal) = try_join(opened, WatchedGoal::load(&self.goals, batch, began)).await?;
         let Opened::Open(ledger) = opened else {
             return Ok(Work::Sealed);
         };
@@ -144,13 +148,9 @@ where
         if open.is_empty() {
             return Ok(Work::Done);
         }
-        let all_time = Duration::from_secs(BATCH_SECONDS.into()).saturating_sub(DEADLINE_MARGIN);
-        // Whatever its message says of when it was enqueued, a batch has no more time than any other.
-        let time_left = batch.enqueued_at.plus(all_time).since(began).min(all_time);
-
         // Generated side by side, saved one after the other: transactions on one ledger row would only conflict.
         let mut generating: FuturesUnordered<_> =
-            open.into_iter().map(|a| self.generate(batch, &goal, a, time_left)).collect();
+            open.into_iter().map(|a| self.generate(batch, &goal, a, deadline)).collect();
         let mut known = KnownTasks::default();
         let mut unsaved = None;
         while let Some(generated) = generating.next().await {
@@ -174,7 +174,7 @@ where
         batch: &BatchMessage,
         watched: &WatchedGoal<'_, G>,
         action_id: &'a ActionId,
-        time_left: Duration,
+        deadline: Instant,
     ) -> Generated<'a> {
         let failed = |failure| Generated { action: action_id, result: Err(failure) };
         if let Some(refusal) = watched.refusal(action_id).await {
@@ -196,6 +196,7 @@ where
         };
         let request = GenerationRequest { goal: &goal.head, sub_goal: goal.sub_goal_of(action), action, attempt: 1 };
         let refusal = || watched.refusal(action_id);
+        let time_left = deadline.saturating_duration_since(Instant::now());
         let asked = attempts::generate(&self.generator, self.prices, request, time_left, refusal, tell).await;
         let result = asked.map(|(Generation { drafts, warnings, .. }, usage)| {
             for warning in warnings {

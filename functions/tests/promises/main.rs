@@ -15,6 +15,7 @@ mod edits;
 mod facts;
 mod forged;
 mod history;
+mod hostile;
 mod http;
 mod idempotency_key;
 mod lease;

@@ -58,6 +58,7 @@ fn ended(sim: &Sim, arn: ExecutionArn, goal: GoalId) -> Execution {
         batches: BTreeMap::new(),
         succeeded_actions: Some(tally.succeeded),
         failed_count: Some(tally.failed_count()),
+        gone_actions: BTreeSet::new(),
         usage: Some(tally.usage),
         failed_actions: tally.failed,
         timeline: BTreeMap::new(),

@@ -30,6 +30,9 @@ pub(crate) const AGAIN_AFTER: Duration = Duration::from_secs(30);
 
 /// Puts goals there and sends people to them. Answers when the last of them comes.
 pub(crate) fn arrive(sim: &Sim) -> Duration {
+    if sim.profile.is_about_holders() {
+        return arrive_in_turn(sim);
+    }
     let crowded = sim.chance(CROWDED);
     let goals = if crowded { sim.between(11, 13) } else { sim.between(1, GOALS) };
     if sim.profile.backlog {
@@ -59,6 +62,17 @@ pub(crate) fn arrive(sim: &Sim) -> Duration {
         }
     }
     Duration::from_millis(busy)
+}
+
+/// A user asks for two small goals, and another one for a large goal soon after: its turn is before that of the second one.
+fn arrive_in_turn(sim: &Sim) -> Duration {
+    let visits = [("goal-1", "user-1", sim.between(1, 8), 0), ("goal-2", "user-1", sim.between(1, 8), 2_000)];
+    let large = ("goal-3", "user-2", sim.between(9, 24), sim.between(5_000, 30_000));
+    for (id, user, actions, at) in visits.into_iter().chain([large]) {
+        let goal = put_goal(sim, id, user, actions);
+        visit(sim, &goal, user, Errand::Start, Duration::from_millis(at + 1));
+    }
+    Duration::from_secs(600)
 }
 
 /// Puts a goal there, and has the AI know how it takes each of its actions.

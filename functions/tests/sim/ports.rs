@@ -443,6 +443,19 @@ impl SettleExecution for Ports {
         self.call("settle", format!("{} as {:?}", arn.name(), settlement.status), write).await
     }
 
+    async fn record_gone(
+        &self,
+        execution: &ExecutionArn,
+        gone: &BTreeSet<ActionId>,
+    ) -> Outside<Option<BTreeSet<ActionId>>> {
+        let write = || async {
+            let recorded = self.tables().record_gone(execution, gone).await?;
+            self.wrote(execution, &Write::Other);
+            Ok(recorded)
+        };
+        self.call("record_gone", execution.name(), write).await
+    }
+
     async fn claim_notice(&self, execution: &ExecutionArn, at: Timestamp) -> Outside<bool> {
         let write = || async {
             let claimed = self.tables().claim_notice(execution, at).await?;

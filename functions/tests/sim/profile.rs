@@ -73,6 +73,8 @@ impl Outage {
     const ARCHIVE: u16 = 1;
     /// Where Step Functions is.
     const STATES: u16 = 1 << 1;
+    /// Where `StartExecution` is.
+    const STARTS: u16 = 1 << 2;
     /// Where DynamoDB's are.
     const TABLES: u16 = 0b0111_1100_0000;
 
@@ -307,8 +309,11 @@ pub(crate) const STATES_HANG: Profile = Profile {
     ..TABLES_HANG
 };
 
+/// No execution can be started for minutes, and there is room for two batches only.
+const STARTS_FAIL: &str = "starts-fail";
+
 /// How many profiles there are, some more than once.
-const PROFILES: u64 = 20;
+const PROFILES: u64 = 21;
 
 impl Profile {
     /// The profile of a seed. Which one depends on the seed alone, so that any range of seeds has them all.
@@ -316,7 +321,16 @@ impl Profile {
         let capacity = if rng.bool() { PLENTY } else { SCARCE };
         let (edits, poll) = (rng.bool(), if rng.u8(0..4) == 0 { 3_000 } else { 40 });
         let long = rng.u8(0..3) == 0;
-        Self { capacity, edits, poll, long, ..Self::of(seed, rng) }
+        let drawn = Self { capacity, edits, poll, long, ..Self::of(seed, rng) };
+        match drawn.name {
+            STARTS_FAIL => Self { capacity: SCARCE, edits: false, ..drawn },
+            _ => drawn,
+        }
+    }
+
+    /// Whether its goals come so that one that holds capacity is in front of one that does not fit beside it.
+    pub(crate) fn is_about_holders(&self) -> bool {
+        self.name == STARTS_FAIL
     }
 
     fn of(seed: u64, rng: &mut Rng) -> Self {
@@ -337,6 +351,11 @@ impl Profile {
                 let from = Duration::from_millis(rng.u64(0..60_000));
                 let no_start = Some((from, from + Duration::from_millis(rng.u64(5_000..60_000))));
                 Self { name: "no-start", no_start, ..CALM }
+            }
+            16 => {
+                let (manner, to) = (Manner::Fails, Duration::from_secs(rng.u64(40..400)));
+                let outage = Some(Outage { kinds: Outage::STARTS, manner, from: Duration::ZERO, to });
+                Self { name: STARTS_FAIL, outage, strict: false, prompt: false, ..CALM }
             }
             _ => {
                 let outage = Some(Outage::draw(rng));

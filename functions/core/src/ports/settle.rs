@@ -1,5 +1,7 @@
 //! The read model of a workflow while it runs, and its end.
 
+use std::collections::BTreeSet;
+
 use goal_activity_events::{ActionId, EventId, ExecutionArn, GoalId, Timestamp};
 use serde::Deserialize;
 
@@ -92,6 +94,13 @@ pub trait SettleExecution: Sync {
     /// Ends the execution, frees its goal and makes room for another of its user, in one transaction. Leaves it alone when
     /// it has ended already, and when it was cancelled and this is another end: then `false`.
     fn settle(&self, settlement: &Settlement) -> impl Future<Output = Outside<bool>> + Send;
+    /// Notes which actions are gone, before their tasks are removed. The first such note of an open workflow counts: returns
+    /// it, or nothing when the workflow has ended.
+    fn record_gone(
+        &self,
+        execution: &ExecutionArn,
+        gone: &BTreeSet<ActionId>,
+    ) -> impl Future<Output = Outside<Option<BTreeSet<ActionId>>>> + Send;
     /// Notes that the end was published, and takes the telling of the operators upon the caller: `false` when somebody else
     /// has it in hand, or has done it.
     fn claim_notice(&self, execution: &ExecutionArn, at: Timestamp) -> impl Future<Output = Outside<bool>> + Send;

@@ -171,6 +171,7 @@ fn build(row: &Row) -> Execution {
         succeeded_actions: succeeded.and_then(|n| u32::try_from(n).ok()),
         failed_count: row.end.and_then(|_| u32::try_from(failed.len()).ok()),
         failed_actions: failed,
+        gone_actions: BTreeSet::new(),
         usage: row.end.map(|_| Usage::default()),
         timeline: BTreeMap::new(),
         cancellation: row.cancelled.then(|| Cancellation::by_user("user".parse().unwrap(), at(CANCELLED), None)),
