@@ -43,8 +43,9 @@ pub(crate) fn claim<'de, D: Deserializer<'de>>(attribute: D) -> Result<Option<Go
 /// How often a goal was claimed. What cannot be such a number is 0: names that are taken by then are skipped. So is what is
 /// greater than [`MAX_CLAIMS`], of which no name of an execution could be made.
 pub(crate) fn claims<'de, D: Deserializer<'de>>(attribute: D) -> Result<ClaimSequence, D::Error> {
-    let count = Value::deserialize(attribute)?.as_f64().filter(|count| (0.0..=MAX_CLAIMS as f64).contains(count));
-    // A whole number after this, and far from where an f64 ends.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within 0 to MAX_CLAIMS")]
-    Ok(ClaimSequence(count.map_or(0, |count| count.floor() as u64)))
+    let count = Value::deserialize(attribute)?;
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "floored, not negative, and saturating")]
+    let fraction = || count.as_f64().filter(|count| *count >= 0.0).map(|count| count.floor() as u64);
+    let count = count.as_u64().or_else(fraction).filter(|count| *count <= MAX_CLAIMS);
+    Ok(ClaimSequence(count.unwrap_or(0)))
 }

@@ -2,11 +2,8 @@
 use std::time::Duration;
 
 use goal_activity_core::goal::{Goal, GoalStatus};
-use goal_activity_core::placement::{Placement, TaskRow};
-use goal_activity_core::ports::SettleExecution;
 use goal_activity_core::task::{Task, TaskStatus};
-use goal_activity_events::{ClaimSequence, ExecutionArn, StateMachineArn};
-use goal_activity_functions::memory::samples;
+use goal_activity_events::ExecutionArn;
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 

@@ -252,7 +252,7 @@ impl Rig {
 
     /// One run of the reconciler.
     pub(crate) async fn reconcile(&self) -> Reconciled {
-        self.reconcile_within(budget(60)).await
+        Box::pin(self.reconcile_within(budget(60))).await
     }
 
     /// The same, within that budget.

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use goal_activity_core::goal::{Action, Goal, GoalStatus, Position, SubGoal};
+use goal_activity_core::goal::{Action, Goal, GoalStatus, Position};
 use goal_activity_core::keys;
 use goal_activity_core::placement::TaskRow;
 use goal_activity_core::task::{Task, TaskStatus};
@@ -89,7 +89,7 @@ pub(crate) enum Edit {
     WriteBack,
     CompleteTasks,
     DeleteTasks,
-    EditTasks,
+    RewriteTasks,
     AddTasks,
 }
 
@@ -119,7 +119,7 @@ impl Edit {
             Self::CompleteTasks,
             Self::CompleteTasks,
             Self::DeleteTasks,
-            Self::EditTasks,
+            Self::RewriteTasks,
             Self::AddTasks,
         ];
         all[pick(sim, all.len())]
@@ -127,7 +127,7 @@ impl Edit {
 
     /// Whether it changes tasks only.
     fn is_of_tasks(self) -> bool {
-        matches!(self, Self::CompleteTasks | Self::DeleteTasks | Self::EditTasks | Self::AddTasks)
+        matches!(self, Self::CompleteTasks | Self::DeleteTasks | Self::RewriteTasks | Self::AddTasks)
     }
 }
 
@@ -148,7 +148,7 @@ pub(crate) async fn edit(sim: &Sim, goal: &GoalId, user: &str, edit: Edit) {
     }
     match edit {
         Edit::CompleteTasks => each_task(sim, goal, 0.5, complete),
-        Edit::EditTasks => each_task(sim, goal, 0.3, |task, _| task.title = format!("{}/edited", task.title)),
+        Edit::RewriteTasks => each_task(sim, goal, 0.3, |task, _| task.title = format!("{}/edited", task.title)),
         Edit::DeleteTasks => delete_tasks(sim, goal, |_| true, 0.3),
         Edit::AddTasks => add_tasks(sim, goal),
         Edit::Delete => delete(sim, goal, user).await,
@@ -314,7 +314,7 @@ fn change_chart(sim: &Sim, goal: &GoalId, edit: Edit) {
         Edit::Rename => actions.iter_mut().for_each(|a| a.title.push('!')),
         Edit::Blank => {
             if let Some(n) = any(sim, &actions) {
-                actions[n].title = " ".to_owned();
+                " ".clone_into(&mut actions[n].title);
             }
         }
         Edit::Move if !free.is_empty() => {
@@ -330,7 +330,9 @@ fn change_chart(sim: &Sim, goal: &GoalId, edit: Edit) {
         }
         Edit::SubGoals => {
             if sim.chance(0.5) {
-                sub_goals.iter_mut().for_each(|s: &mut SubGoal| s.title.push('!'));
+                for sub_goal in &mut sub_goals {
+                    sub_goal.title.push('!');
+                }
             } else {
                 sub_goals.pop();
             }

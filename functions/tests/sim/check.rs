@@ -213,7 +213,7 @@ const BORNE: Duration = Duration::from_secs(600);
 pub(crate) fn dead_letter(sim: &Sim, queue: Queue, body: &str) {
     let p = &sim.profile;
     let clean = p.fail == 0.0 && p.crash == 0.0 && p.kill == 0.0 && p.nth.is_none();
-    let short = p.outage.is_none_or(|o| o.to - o.from < BORNE);
+    let short = p.outage.is_none_or(|o| o.to.saturating_sub(o.from) < BORNE);
     // A batch lives for minutes only; what is forged is to be given up.
     if clean && short && queue != Queue::Batch && !body.contains("forge") {
         sim.violated("P7", format!("a message is given up: {}", body.chars().take(300).collect::<String>()));

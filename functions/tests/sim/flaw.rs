@@ -442,10 +442,9 @@ pub(crate) async fn settle(ports: &Ports, settlement: &Settlement) -> Outside<bo
         _ => {}
     }
     let ended = sim.tables.settle(settlement).await?;
-    if ended && sim.has(Flaw::GoalStatusOverwritten) {
-        if let Some(goal) = sim.tables.state().goals.get_mut(&settlement.goal_id) {
-            goal.head.status = settlement.goal_status;
-        }
+    let overwritten = ended && sim.has(Flaw::GoalStatusOverwritten);
+    if let (true, Some(goal)) = (overwritten, sim.tables.state().goals.get_mut(&settlement.goal_id)) {
+        goal.head.status = settlement.goal_status;
     }
     if sim.has(Flaw::ExpiresBeforeArchived) {
         let expires = settlement.stop_date.plus(HISTORY);

@@ -92,9 +92,10 @@ async fn start(sim: &Sim, goal: &GoalId) {
 
 /// 90 days pass: all rows expire, and the API tells of every workflow what it told before.
 pub(crate) async fn pass(sim: &Sim) {
-    let state = sim.tables.state();
-    let mut all: Vec<Execution> = state.executions.values().filter(|e| !backlog::has(&e.goal_id)).cloned().collect();
-    drop(state);
+    let mut all: Vec<Execution> = {
+        let state = sim.tables.state();
+        state.executions.values().filter(|e| !backlog::has(&e.goal_id)).cloned().collect()
+    };
     all.sort_by(|a, b| a.execution_arn.cmp(&b.execution_arn));
     let mut before = Vec::new();
     for execution in &all {

@@ -211,7 +211,9 @@ impl ActionsWithTasks for Ports {
         let read = || async {
             let mut found = by_action(&app::rows(self.tables().task_rows(goal).await?));
             if self.sim.has(Flaw::FinishedTasksReplaced) {
-                found.values_mut().for_each(|tasks| tasks.finished = false);
+                for tasks in found.values_mut() {
+                    tasks.finished = false;
+                }
             }
             // Ordered, for the trace.
             Ok(found.into_iter().collect::<BTreeMap<_, _>>())
