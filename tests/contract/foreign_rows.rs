@@ -189,7 +189,9 @@ async fn actions_and_sub_goals_that_cannot_be_read_spoil_no_others(on: &impl Tab
     let kept =
         json!({ keys::GOAL_ID: goal.head.goal_id, keys::ITEM: "ACTION#9#3", "title": "Kept", "status": "archived" });
     on.put_goal_row(kept).await;
-    assert_eq!(stored_goal(on, &goal).await, Some(goal));
+    // It is known that some are missing, so that nobody takes their tasks for those of actions that are gone.
+    let read = stored_goal(on, &goal).await;
+    assert_eq!(read, Some(Goal { is_whole: false, ..goal }));
 }
 
 async fn a_place_may_stand_only_in_the_key(on: &impl Tables) {
