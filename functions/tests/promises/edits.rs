@@ -7,16 +7,12 @@ use std::time::Duration;
 use goal_activity_core::admission::Capacity;
 use goal_activity_core::execution::Status;
 use goal_activity_core::goal::{Goal, GoalHead, GoalStatus};
-use goal_activity_core::task::{Task, TaskStatus};
 use goal_activity_events::{ActionId, ClaimSequence, ExecutionArn, FailureCode};
 use goal_activity_functions::memory::samples;
 use serde_json::json;
 
+use crate::goal_app::{complete, edit, of};
 use crate::rig::{Answer, Rig, USER, goal_id, status_change};
-
-fn edit(rig: &Rig, change: impl FnOnce(&mut Goal)) {
-    change(rig.world.state().goals.get_mut(&goal_id("goal-1")).unwrap());
-}
 
 /// Lets two actions change places.
 fn swap(rig: &Rig, one: usize, other: usize) {
@@ -25,17 +21,6 @@ fn swap(rig: &Rig, one: usize, other: usize) {
         (goal.actions[one].position, goal.actions[other].position) = (b, a);
         goal.actions.sort_by_key(|a| a.position);
     });
-}
-
-fn of(rig: &Rig, action: &str) -> Vec<Task> {
-    rig.tasks().into_iter().filter(|t| t.action_id.as_str() == action).collect()
-}
-
-/// The user completes a task of that action.
-fn complete(rig: &Rig, action: &str) {
-    let mut state = rig.world.state();
-    let task = state.tasks.values_mut().find(|t| t.action_id.as_str() == action).expect("a task");
-    (task.status, task.completed_at) = (TaskStatus::Completed, Some(task.created_at));
 }
 
 async fn regenerate(rig: &Rig, actions: &[&str]) -> Answer {

@@ -1,25 +1,14 @@
 //! What a hostile reader has found: goals seen at the wrong moment, and calls that hang while it matters.
 use std::time::Duration;
 
-use goal_activity_core::goal::{Goal, GoalStatus};
-use goal_activity_core::task::{Task, TaskStatus};
+use goal_activity_core::goal::GoalStatus;
 use goal_activity_events::ExecutionArn;
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 
+use crate::goal_app::{complete, edit, of};
 use crate::rig::{Rig, USER, goal_id, raw_envelope, status_change};
 
-fn edit(rig: &Rig, change: impl FnOnce(&mut Goal)) {
-    change(rig.world.state().goals.get_mut(&goal_id("goal-1")).unwrap());
-}
-fn of(rig: &Rig, action: &str) -> Vec<Task> {
-    rig.tasks().into_iter().filter(|t| t.action_id.as_str() == action).collect()
-}
-fn complete(rig: &Rig, action: &str) {
-    let mut state = rig.world.state();
-    let task = state.tasks.values_mut().find(|t| t.action_id.as_str() == action).expect("a task");
-    (task.status, task.completed_at) = (TaskStatus::Completed, Some(task.created_at));
-}
 async fn ran(rig: &Rig) -> ExecutionArn {
     let arn = rig.launched().await;
     rig.run(&arn).await;

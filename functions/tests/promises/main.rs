@@ -14,6 +14,7 @@ mod cancel;
 mod edits;
 mod facts;
 mod forged;
+mod goal_app;
 mod history;
 mod hostile;
 mod http;
