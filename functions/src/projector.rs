@@ -108,7 +108,7 @@ where
     }
 }
 
-/// An event of somebody else under one of these names tells nothing. It is no defect either that people would have to see.
+/// An event that another source published under one of these names is ignored. It is not a defect, and alerts nobody.
 fn foreign(envelope: &Envelope) {
     tracing::warn!(eventId = %envelope.id, "event of a foreign source dropped");
 }

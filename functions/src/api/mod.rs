@@ -82,7 +82,7 @@ where
     X: CancelWorkflow,
     A: ReadArchive,
 {
-    /// Answers one request, as the gateway tells it. Whatever goes wrong is an answer, too; that the budget is over as well.
+    /// Handles one request of the gateway. Every error becomes a response; a budget that is used up becomes a 503.
     pub async fn handle(&self, event: serde_json::Value, budget: Budget) -> ApiGatewayV2httpResponse {
         let input = Input::read(event);
         let route = input.as_ref().map_or("", Input::route).to_owned();

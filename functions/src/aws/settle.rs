@@ -20,7 +20,7 @@ use super::dynamo::{Transacted, attribute, number, placeholders, read, spelled, 
 use super::executions::{Executions, IS_OPEN, NOT_CANCELLED, not_cancelled_names, open_names, open_values};
 use super::goals::Goals;
 
-/// When somebody has begun to tell the operators.
+/// The attribute with the time at which a function claimed the notice to the operators.
 const NOTICE_CLAIMED: &str = "noticeClaimedAt";
 
 /// Where it is noted which actions are gone. As in [`Execution`](goal_activity_core::execution::Execution).

@@ -62,7 +62,7 @@ pub struct Reconciled {
 /// What a run has come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Turn {
-    /// Whatever somebody may wait for.
+    /// The work that a user or an operator may be waiting for.
     Repairs,
     /// The archive.
     Archive,

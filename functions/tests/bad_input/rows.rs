@@ -1,4 +1,4 @@
-//! Rows of Goals and Tasks as other programs may leave them: they cost nobody else anything, and the log says which they are.
+//! Rows of Goals and Tasks as other programs may leave them: they affect no other row, and the log names them.
 
 use goal_activity_core::keys;
 use goal_activity_core::ports::Event;

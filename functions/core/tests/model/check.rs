@@ -90,7 +90,7 @@ fn batches(scope: &Scope, before: &State, after: &State) -> Breach {
     let in_time = after.left.late == scope.faults.late;
     let given_up = |(b, a): (&bool, &bool)| !b && *a;
     let given_up = before.given_up.iter().zip(&after.given_up).any(given_up);
-    // Once it is decided that it ends, nobody has to answer any more.
+    // Once the end is decided, no task token has to be answered.
     let goes_on = after.row.is_some_and(|row| !row.ended() && !row.cancelled);
     let runs = goes_on && matches!(after.machine, Machine::Batches(_));
     let lost =

@@ -36,7 +36,7 @@ pub(crate) fn dies(s: &mut State, i: usize) -> Option<()> {
     Some(())
 }
 
-/// Nobody is about to launch the workflow whose capacity is taken: those who do have less than the time of a handover.
+/// Whether no launch is under way, apart from that one. A launch takes less than the handover time.
 pub(crate) fn is_unattended(s: &State, but: Option<usize>) -> bool {
     let launches = |(i, launcher): (usize, &Option<(Job, Launch)>)| {
         Some(i) != but && matches!(launcher, Some((_, Launch::Start(_) | Launch::Mark(_))))

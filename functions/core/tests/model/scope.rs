@@ -149,7 +149,7 @@ pub(crate) enum Promise {
     P5,
     /// Progress grows; the final counts agree with ledger and tasks.
     P6,
-    /// Always an end of which everybody is told, and nothing is left over.
+    /// Every workflow ends, its end is published, and no state is left behind.
     P7,
     /// Never more in use than there is.
     Capacity,
