@@ -74,7 +74,7 @@ where
         let gone = || Unavailable::new(format!("cancelling {arn}"), "its record is gone");
         let ended = self.settle.end(arn, End::Aborted, cancellation.at).await?.ok_or_else(gone)?.execution;
         // What is not published now, the reconciler publishes: the cancellation itself has succeeded.
-        match timeout(ANNOUNCING, self.settle.publish(&ended)).await {
+        match timeout(ANNOUNCING, self.settle.announce(&ended)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 tracing::warn!(executionArn = %arn, goalId = %ended.goal_id, %error, "the end is not published yet");

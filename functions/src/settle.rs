@@ -2,16 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::future::join;
 use goal_activity_core::archive::Record;
 use goal_activity_core::execution::{Cancellation, Execution};
 use goal_activity_core::facts::Fact;
 use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Tally, recorded};
 use goal_activity_core::limits::{ARCHIVING, GONE_FOR, NOTIFYING};
-use goal_activity_core::notice::{Notice, notice};
+use goal_activity_core::notice::{Notice, NoticeClaim, notice};
 use goal_activity_core::outcome::{End, Settlement, completed_event};
 use goal_activity_core::ports::{
     ArchiveExecution, CancelExecution, Clock, Event, FindExecution, LoadGoal, Notify, Outside, PublishEvent,
-    RemoveTasks, SealLedger, SettleExecution, Stored, Unavailable,
+    RemoveTasks, SealLedger, SettleExecution, Stored, Told, Unavailable,
 };
 use goal_activity_events::{ActionId, ExecutionArn, FailureCode, Timestamp};
 use tokio::time::{sleep, timeout};
@@ -187,9 +188,8 @@ where
         Ok(written)
     }
 
-    /// Publishes `WorkflowCompleted`, unless a mark says that it is done (promise P7). Where the operators need not be told,
-    /// that is all, and it is noted.
-    pub async fn publish(&self, execution: &Execution) -> Outside<()> {
+    /// Publishes `WorkflowCompleted`, unless a mark says that it is done (promise P7).
+    async fn publish(&self, execution: &Execution) -> Outside<()> {
         if execution.published_at.is_none()
             && let Some(event) = completed_event(execution)
         {
@@ -199,10 +199,14 @@ where
                 "end published"
             );
         }
-        if notice(execution).is_none() {
-            self.settlements.mark_told(&execution.execution_arn, self.clock.now()).await?;
-        }
         Ok(())
+    }
+
+    /// Publishes `WorkflowCompleted`, unless a mark says that it is done, and notes it. The operators are left to others.
+    pub async fn announce(&self, execution: &Execution) -> Outside<()> {
+        self.publish(execution).await?;
+        let told = if notice(execution).is_none() { Told::Everybody } else { Told::Services };
+        self.settlements.mark_told(&execution.execution_arn, told, self.clock.now()).await
     }
 }
 
@@ -264,30 +268,48 @@ where
         if execution.is_told() {
             return Ok(true);
         }
-        self.settle.publish(execution).await?;
-        let Some(notice) = notice(execution) else { return Ok(true) };
-        let (arn, settlements, clock) = (&execution.execution_arn, &self.settle.settlements, &self.settle.clock);
-        // The same end, told twice at the same time, must not wake people twice.
-        let claimed_at = clock.now();
-        if !settlements.claim_notice(arn, claimed_at).await? {
-            return Ok(false);
+        let Settle { settlements, clock, .. } = &self.settle;
+        // Side by side: a bus that does not answer keeps nothing from the operators, nor the other way round.
+        let (published, notified) = join(self.settle.publish(execution), self.notify(execution)).await;
+        let told = match (&published, &notified) {
+            (Ok(()), Ok(true)) => Some(Told::Everybody),
+            (Ok(()), _) if execution.published_at.is_none() => Some(Told::Services),
+            _ => None,
+        };
+        if let Some(told) = told {
+            settlements.mark_told(&execution.execution_arn, told, clock.now()).await?;
         }
-        self.notify(execution, &notice, claimed_at).await?;
-        settlements.mark_told(arn, clock.now()).await?;
+        published.and(notified)
+    }
+
+    /// Sends the notice to the operators, where there is one, unless a mark says that it is done. Returns `false` if another
+    /// invocation is about to send it.
+    async fn notify(&self, execution: &Execution) -> Outside<bool> {
+        let Some(notice) = notice(execution).filter(|_| execution.notified_at.is_none()) else { return Ok(true) };
+        let Settle { settlements, clock, .. } = &self.settle;
+        let arn = &execution.execution_arn;
+        // The same end, told twice at the same time, must not wake people twice.
+        let claim = NoticeClaim::new(clock.now());
+        let sent = match settlements.claim_notice(arn, &claim).await {
+            Ok(false) => return Ok(false),
+            Ok(true) => self.send(execution, &notice).await,
+            Err(error) => Err(error),
+        };
+        // Also a claim that was not answered may stand.
+        if sent.is_err()
+            && let Err(error) = settlements.release_notice(arn, &claim).await
+        {
+            tracing::warn!(executionArn = %arn, %error, "claim of the notice not released; it runs out");
+        }
+        sent?;
+        // At once: the bus may still hang.
+        settlements.mark_told(arn, Told::Operators, clock.now()).await?;
         Ok(true)
     }
 
-    /// Sends the notice. One that could not be sent is free for the next who tries, at once.
-    async fn notify(&self, execution: &Execution, notice: &Notice, claimed_at: Timestamp) -> Outside<()> {
-        let arn = &execution.execution_arn;
+    async fn send(&self, execution: &Execution, notice: &Notice) -> Outside<()> {
         let sent = timeout(NOTIFYING, self.operators.notify(execution, notice)).await;
-        let too_slow = || Unavailable::new(format!("the notice about {arn}"), "it takes too long");
-        let sent = sent.unwrap_or_else(|_| Err(too_slow()));
-        if sent.is_err()
-            && let Err(error) = self.settle.settlements.release_notice(arn, claimed_at).await
-        {
-            tracing::warn!(executionArn = %arn, %error, "claim of the notice not given up; it runs out");
-        }
-        sent
+        let what = || format!("the notice about {}", execution.execution_arn);
+        sent.unwrap_or_else(|_| Err(Unavailable::new(what(), "it takes too long")))
     }
 }

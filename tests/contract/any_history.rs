@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use goal_activity_core::execution::{Cancellation, Execution};
 use goal_activity_core::goal::{Goal, GoalStatus};
+use goal_activity_core::notice::NoticeClaim;
 use goal_activity_core::ports::{
     ActionCommit, ActionsWithTasks, CancelExecution, Claim, ClaimGoal, FindArchived, FindExecution, RecordProgress,
-    Remembered, RemoveTasks, RequestKey, SealLedger, SettleExecution, WorkLedger,
+    Remembered, RemoveTasks, RequestKey, SealLedger, SettleExecution, Told, WorkLedger,
 };
 use goal_activity_events::{ClaimSequence, EventId, FinalStatus};
 use goal_activity_functions::memory::World;
@@ -60,7 +61,7 @@ enum Call {
     Cancel(Workflow),
     Settle(Workflow, FinalStatus),
     ClaimNotice(Workflow, i64),
-    MarkTold(Workflow, i64),
+    MarkTold(Workflow, Told, i64),
     MarkArchived(Workflow, i64),
     RemoveTasks(Workflow),
 }
@@ -75,6 +76,10 @@ enum Seen {
 
 fn workflow() -> impl Strategy<Value = Workflow> {
     (prop::sample::select(&[0, 0, 0, 1][..]), 1..3_u64)
+}
+
+fn told() -> impl Strategy<Value = Told> {
+    prop::sample::select(&[Told::Services, Told::Operators, Told::Everybody][..])
 }
 
 fn status() -> impl Strategy<Value = FinalStatus> {
@@ -103,7 +108,7 @@ fn call() -> impl Strategy<Value = Call> {
         2 => workflow().prop_map(Call::Cancel),
         3 => (workflow(), status()).prop_map(|(workflow, status)| Call::Settle(workflow, status)),
         2 => (workflow(), 60..180_i64).prop_map(|(workflow, second)| Call::ClaimNotice(workflow, second)),
-        1 => (workflow(), 60..180_i64).prop_map(|(workflow, second)| Call::MarkTold(workflow, second)),
+        1 => (workflow(), told(), 60..180_i64).prop_map(|(workflow, told, second)| Call::MarkTold(workflow, told, second)),
         1 => (workflow(), 60..180_i64).prop_map(|(workflow, second)| Call::MarkArchived(workflow, second)),
         1 => workflow().prop_map(Call::RemoveTasks),
     ]
@@ -213,10 +218,11 @@ impl Cast {
                 said(on.settlements().settle(&settlement(&self.execution(workflow), status)).await)
             }
             Call::ClaimNotice(workflow, second) => {
-                said(on.settlements().claim_notice(&self.execution(workflow).execution_arn, at(second)).await)
+                let claim = NoticeClaim::new(at(second));
+                said(on.settlements().claim_notice(&self.execution(workflow).execution_arn, &claim).await)
             }
-            Call::MarkTold(workflow, second) => {
-                said(on.settlements().mark_told(&self.execution(workflow).execution_arn, at(second)).await)
+            Call::MarkTold(workflow, told, second) => {
+                said(on.settlements().mark_told(&self.execution(workflow).execution_arn, told, at(second)).await)
             }
             Call::MarkArchived(workflow, second) => {
                 let record = record(&self.execution(workflow), FinalStatus::Failed);

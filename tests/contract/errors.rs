@@ -12,7 +12,7 @@ use goal_activity_core::notice::notice;
 use goal_activity_core::outcome::Settlement;
 use goal_activity_core::ports::{
     AnswerBatch, ArchiveExecution, CancelExecution, Event, ExecutionInput, Notify, Outside, PublishEvent,
-    RecordProgress, SettleExecution, StartExecution, WorkLedger,
+    RecordProgress, SettleExecution, StartExecution, Told, WorkLedger,
 };
 use goal_activity_events::{
     BatchAnswer, EventId, FinalStatus, GoalActivityRejected, RejectionReason, TaskToken, Version,
@@ -58,7 +58,7 @@ async fn a_service_that_does_not_answer_is_named_and_nothing_else() {
 async fn a_message_of_a_service_is_told_as_far_as_it_repeats_nothing() {
     let aws = Connection::from(hostile(Answer::Repeats).await);
     let (settlements, execution) = (Settlements::new(&aws, "goals", "executions"), execution(&goal(1), 1));
-    let error = settlements.mark_told(&execution.execution_arn, at(0)).await.unwrap_err().to_string();
+    let error = settlements.mark_told(&execution.execution_arn, Told::Everybody, at(0)).await.unwrap_err().to_string();
     assert!(error.contains("ValidationException: 1 validation error detected: "), "{error}");
     assert!(error.ends_with(" at 'field' failed to satisfy constraint: Member must be shorter"), "{error}");
 }

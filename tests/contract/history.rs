@@ -4,7 +4,7 @@ use goal_activity_core::execution::{Execution, Status};
 use goal_activity_core::goal::Goal;
 use goal_activity_core::history::{HistoryFilter, HistoryPage, HistoryPosition, WorkflowSummary};
 use goal_activity_core::ports::{Claim, ClaimGoal, Claimed, ListWorkflows, SettleExecution};
-use goal_activity_events::{ClaimSequence, FinalStatus};
+use goal_activity_events::{ClaimSequence, FinalStatus, Timestamp};
 
 use crate::backend::Tables;
 use crate::given::{at, claim, claimed, found, goal, settlement, stored, stored_goal};
@@ -18,10 +18,19 @@ on_all_tables!(
     history_can_be_narrowed_by_status,
     a_status_that_is_rare_is_found_page_by_page,
     p9_workflows_of_another_goal_are_never_seen,
+    p9_workflows_of_a_former_owner_are_never_seen,
+    a_range_without_any_moment_is_empty,
+    a_page_that_goes_on_outside_of_the_range_is_empty_or_the_first,
 );
 
 fn all_of(goal: &Goal) -> HistoryFilter {
-    HistoryFilter { goal: goal.head.goal_id.clone(), status: None, from: None, to: None }
+    HistoryFilter {
+        goal: goal.head.goal_id.clone(),
+        user: goal.head.user_id.clone(),
+        status: None,
+        from: None,
+        to: None,
+    }
 }
 
 async fn page(on: &impl Tables, filter: &HistoryFilter, after: Option<&HistoryPosition>, limit: u16) -> HistoryPage {
@@ -134,4 +143,29 @@ async fn p9_workflows_of_another_goal_are_never_seen(on: &impl Tables) {
     claimed(on, 1).await;
     let found = page(on, &all_of(&one), None, 10).await;
     assert_eq!(found.workflows, [WorkflowSummary::from(&first)]);
+}
+
+async fn p9_workflows_of_a_former_owner_are_never_seen(on: &impl Tables) {
+    let (goal, all) = history(on, 3).await;
+    let filter = HistoryFilter { user: "somebody-else".parse().unwrap(), ..all_of(&goal) };
+    assert_eq!(page(on, &filter, None, 10).await.workflows, []);
+    assert_eq!(page(on, &all_of(&goal), None, 10).await.workflows, all);
+}
+
+async fn a_range_without_any_moment_is_empty(on: &impl Tables) {
+    let (goal, _) = history(on, 1).await;
+    let long_ago = Timestamp::from_millis(-86_400_000);
+    for (from, to) in [(None, Some(long_ago)), (Some(at(3)), Some(at(3))), (Some(at(4)), Some(at(3)))] {
+        let found = page(on, &HistoryFilter { from, to, ..all_of(&goal) }, None, 10).await;
+        assert_eq!(found, HistoryPage { workflows: Vec::new(), last: None }, "{from:?} {to:?}");
+    }
+}
+
+async fn a_page_that_goes_on_outside_of_the_range_is_empty_or_the_first(on: &impl Tables) {
+    let (goal, all) = history(on, 3).await;
+    let filter = HistoryFilter { from: Some(at(1)), to: Some(at(2)), ..all_of(&goal) };
+    let after = |workflow: &WorkflowSummary| HistoryPosition::from(workflow);
+    let (newest, oldest) = (after(&all[0]), after(&all[2]));
+    assert_eq!(page(on, &filter, Some(&newest), 10).await.workflows, all[1..2]);
+    assert_eq!(page(on, &filter, Some(&oldest), 10).await.workflows, []);
 }

@@ -3,7 +3,10 @@
 use goal_activity_core::execution::Execution;
 use goal_activity_core::goal::Goal;
 use goal_activity_core::keys::{open_shard, unarchived_shard};
-use goal_activity_core::ports::{AdmitExecution, Claim, ClaimGoal, Claimed, ListOpen, OpenExecution, SettleExecution};
+use goal_activity_core::notice::NoticeClaim;
+use goal_activity_core::ports::{
+    AdmitExecution, Claim, ClaimGoal, Claimed, ListOpen, OpenExecution, SettleExecution, Told,
+};
 use goal_activity_events::{FinalStatus, Timestamp};
 use uuid::Uuid;
 
@@ -90,11 +93,11 @@ async fn p7_an_execution_is_listed_from_its_launch_until_it_is_archived(on: &imp
     assert_eq!(span.listed(on, &shard, 10).await, open(&executions), "launched");
     on.settlements().settle(&settlement(execution, FinalStatus::Failed)).await.unwrap();
     assert_eq!(span.listed(on, &shard, 10).await, open(&executions), "ended");
-    assert!(on.settlements().claim_notice(&execution.execution_arn, at(61)).await.unwrap());
+    assert!(on.settlements().claim_notice(&execution.execution_arn, &NoticeClaim::new(at(61))).await.unwrap());
     assert_eq!(span.listed(on, &shard, 10).await, open(&executions), "published, being told");
     let unarchived = unarchived_shard(&execution.execution_arn);
     assert_eq!(span.listed(on, &unarchived, 10).await, [], "not yet told");
-    on.settlements().mark_told(&execution.execution_arn, at(62)).await.unwrap();
+    on.settlements().mark_told(&execution.execution_arn, Told::Everybody, at(62)).await.unwrap();
     assert_eq!(span.listed(on, &shard, 10).await, [], "told");
     assert_eq!(span.listed(on, &unarchived, 10).await, open(&executions), "told");
     on.settlements().mark_archived(&record(execution, FinalStatus::Failed), at(63)).await.unwrap();
@@ -107,13 +110,13 @@ async fn what_is_told_late_is_not_listed_again(on: &impl Tables) {
     let (shard, executions) = span.launched(on, &[0]).await;
     let [execution] = &executions[..] else { panic!() };
     let (arn, unarchived) = (&execution.execution_arn, unarchived_shard(&execution.execution_arn));
-    on.settlements().mark_told(arn, at(59)).await.unwrap();
+    on.settlements().mark_told(arn, Told::Everybody, at(59)).await.unwrap();
     assert_eq!(span.listed(on, &shard, 10).await, open(&executions), "it has not ended");
     on.settlements().settle(&settlement(execution, FinalStatus::Failed)).await.unwrap();
     assert_eq!(span.listed(on, &shard, 10).await, open(&executions), "ended");
-    on.settlements().mark_told(arn, at(61)).await.unwrap();
+    on.settlements().mark_told(arn, Told::Everybody, at(61)).await.unwrap();
     on.settlements().mark_archived(&record(execution, FinalStatus::Failed), at(62)).await.unwrap();
-    on.settlements().mark_told(arn, at(63)).await.unwrap();
+    on.settlements().mark_told(arn, Told::Everybody, at(63)).await.unwrap();
     assert_eq!(span.listed(on, &unarchived, 10).await, [], "archived");
 }
 

@@ -3,7 +3,7 @@
 use goal_activity_core::keys;
 use goal_activity_core::limits::HISTORY;
 use goal_activity_core::ports::{
-    AdmitExecution, Claim, ClaimGoal, Claimed, Remembered, RequestKey, SealLedger, SettleExecution,
+    AdmitExecution, Claim, ClaimGoal, Claimed, Remembered, RequestKey, SealLedger, SettleExecution, Told,
 };
 use goal_activity_core::rows::goal_rows;
 use goal_activity_events::{EventId, FinalStatus};
@@ -56,7 +56,7 @@ async fn p7_the_rows_of_an_execution_expire_once_it_is_archived(on: &AwsTables) 
     let items = [keys::EXECUTION.to_owned(), keys::batch(0), keys::batch(1)];
     on.ledger().seal_ledger(arn, 2).await.unwrap();
     on.settlements().settle(&settlement(&execution, FinalStatus::Failed)).await.unwrap();
-    on.settlements().mark_told(arn, at(61)).await.unwrap();
+    on.settlements().mark_told(arn, Told::Everybody, at(61)).await.unwrap();
     for item in &items {
         assert_eq!(on.execution_row(arn.as_str(), item).await.unwrap().get(keys::EXPIRES_AT), None, "{item}");
     }
@@ -101,7 +101,7 @@ async fn an_execution_is_in_one_index_at_a_time_and_in_none_when_it_is_archived(
     assert_eq!(indexes().await, (None, open.clone()));
     on.settlements().settle(&settlement(&execution, FinalStatus::Failed)).await.unwrap();
     assert_eq!(indexes().await, (None, open));
-    on.settlements().mark_told(arn, at(61)).await.unwrap();
+    on.settlements().mark_told(arn, Told::Everybody, at(61)).await.unwrap();
     assert_eq!(indexes().await, (None, Some(json!(keys::unarchived_shard(arn)))));
     on.settlements().mark_archived(&record(&execution, FinalStatus::Failed), at(62)).await.unwrap();
     assert_eq!(indexes().await, (None, None));

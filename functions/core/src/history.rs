@@ -1,6 +1,6 @@
 //! What a goal's workflows look like from afar.
 
-use goal_activity_events::{ExecutionArn, GoalId, Timestamp};
+use goal_activity_events::{ExecutionArn, GoalId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::execution::{Execution, Status};
@@ -48,6 +48,8 @@ impl From<&Execution> for WorkflowSummary {
 pub struct HistoryFilter {
     /// The goal.
     pub goal: GoalId,
+    /// Only those of this user: a goal may have been another's before.
+    pub user: UserId,
     /// Only those in this status.
     pub status: Option<Status>,
     /// Only those requested at this moment or later.

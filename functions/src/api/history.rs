@@ -73,7 +73,7 @@ pub(super) async fn history(workflows: &impl ListWorkflows, goal: GoalId, input:
         return Err(Problem::new(Code::InvalidRequest, "from must be before to"));
     }
     let after: Option<HistoryPosition> = input.cursor()?;
-    let filter = HistoryFilter { goal, status, from, to };
+    let filter = HistoryFilter { goal, user: input.user()?, status, from, to };
     let page = workflows.list_workflows(&filter, after.as_ref(), limit).await?;
     Reply::ok(Page { next_cursor: page.last.as_ref().map(cursor_after), items: page.workflows })
 }

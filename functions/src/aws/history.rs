@@ -20,8 +20,14 @@ impl Executions {
         after: Option<&HistoryPosition>,
         limit: u16,
     ) -> Outside<(Vec<WorkflowSummary>, Option<HistoryPosition>)> {
+        let from = filter.from.unwrap_or(Timestamp::from_millis(0));
         // One millisecond is the smallest step between two moments, and BETWEEN includes both ends.
         let to = filter.to.map_or(Timestamp::from_millis(i64::MAX), |to| Timestamp::from_millis(to.as_millis() - 1));
+        // DynamoDB refuses a range that ends before it begins, and a start outside of the range.
+        if from > to || after.is_some_and(|after| after.start_date < from) {
+            return Ok((Vec::new(), None));
+        }
+        let after = after.filter(|after| after.start_date <= to);
         let mut query = self
             .client
             .query()
@@ -32,13 +38,19 @@ impl Executions {
             .expression_attribute_names("#goal", keys::GOAL_ID)
             .expression_attribute_names("#start", keys::START_DATE)
             .expression_attribute_values(":goal", text(&filter.goal))
-            .expression_attribute_values(":from", text(filter.from.unwrap_or(Timestamp::from_millis(0))))
+            .expression_attribute_values(":from", text(from))
             .expression_attribute_values(":to", text(to))
             .set_exclusive_start_key(after.map(|after| start_key(filter, after)))
+            .filter_expression(if filter.status.is_some() {
+                "#user = :user AND #status = :status"
+            } else {
+                "#user = :user"
+            })
+            .expression_attribute_names("#user", "userId")
+            .expression_attribute_values(":user", text(&filter.user))
             .limit(i32::from(limit) + 1);
         if let Some(status) = filter.status {
             query = query
-                .filter_expression("#status = :status")
                 .expression_attribute_names("#status", "status")
                 .expression_attribute_values(":status", attribute(status)?)
                 .limit(LOOKED_AT);

@@ -10,8 +10,9 @@ use goal_activity_core::execution::{Cancellation, Happening, Status, TimelineEnt
 use goal_activity_core::goal::{Goal, GoalStatus};
 use goal_activity_core::keys;
 use goal_activity_core::limits::{HISTORY, NOTICE_LEASE};
+use goal_activity_core::notice::NoticeClaim;
 use goal_activity_core::outcome::Settlement;
-use goal_activity_core::ports::{CancelExecution, LoadGoal, Outside, SettleExecution, Stored, Unavailable};
+use goal_activity_core::ports::{CancelExecution, LoadGoal, Outside, SettleExecution, Stored, Told, Unavailable};
 use goal_activity_events::{ActionId, ExecutionArn, FinalStatus, GoalId, Timestamp, WorkflowCompleted};
 use serde::Deserialize;
 
@@ -20,8 +21,12 @@ use super::dynamo::{Transacted, attribute, number, placeholders, read, spelled, 
 use super::executions::{Executions, IS_OPEN, NOT_CANCELLED, not_cancelled_names, open_names, open_values};
 use super::goals::Goals;
 
-/// The attribute with the time at which a function claimed the notice to the operators.
+/// The attribute with the claim of the notice to the operators.
 const NOTICE_CLAIMED: &str = "noticeClaimedAt";
+
+/// The marks of who knows of the end. As in [`Execution`](goal_activity_core::execution::Execution).
+const PUBLISHED: &str = "publishedAt";
+const NOTIFIED: &str = "notifiedAt";
 
 /// Where it is noted which actions are gone. As in [`Execution`](goal_activity_core::execution::Execution).
 const GONE: &str = "goneActions";
@@ -97,14 +102,13 @@ impl Settlements {
         Ok(TransactWriteItem::builder().update(update).build())
     }
 
-    fn mark(&self, execution: &ExecutionArn) -> UpdateItemFluentBuilder {
+    /// An update of the execution's row.
+    fn update(&self, execution: &ExecutionArn) -> UpdateItemFluentBuilder {
         self.client
             .update_item()
             .table_name(&self.executions)
             .key(keys::EXECUTION_ARN, text(execution))
             .key(keys::ITEM, text(keys::EXECUTION))
-            .expression_attribute_names("#published", "publishedAt")
-            .expression_attribute_names("#notified", "notifiedAt")
     }
 
     fn row(&self, record: &Record, item: &str) -> UpdateBuilder {
@@ -238,11 +242,7 @@ impl SettleExecution for Settlements {
     ) -> Outside<Option<BTreeSet<ActionId>>> {
         let what = format!("recording the actions of {execution} that are gone");
         let update = self
-            .client
-            .update_item()
-            .table_name(&self.executions)
-            .key(keys::EXECUTION_ARN, text(execution))
-            .key(keys::ITEM, text(keys::EXECUTION))
+            .update(execution)
             .update_expression("SET #gone = if_not_exists(#gone, :gone)")
             .condition_expression(IS_OPEN)
             .set_expression_attribute_names(Some(open_names()))
@@ -255,52 +255,60 @@ impl SettleExecution for Settlements {
         Ok(Some(recorded.gone_actions))
     }
 
-    async fn claim_notice(&self, execution: &ExecutionArn, at: Timestamp) -> Outside<bool> {
-        let claim = self
-            .mark(execution)
-            .update_expression("SET #published = if_not_exists(#published, :at), #claimed = :at")
+    async fn claim_notice(&self, execution: &ExecutionArn, claim: &NoticeClaim) -> Outside<bool> {
+        let update = self
+            .update(execution)
+            .update_expression("SET #claimed = :claim")
+            // The claim itself as well: the SDK sends again what was not answered.
             .condition_expression(
                 "attribute_exists(#arn) AND attribute_not_exists(#notified) \
-                 AND (attribute_not_exists(#claimed) OR #claimed < :abandoned)",
+                 AND (attribute_not_exists(#claimed) OR #claimed = :claim OR #claimed < :abandoned)",
             )
             .expression_attribute_names("#arn", keys::EXECUTION_ARN)
+            .expression_attribute_names("#notified", NOTIFIED)
             .expression_attribute_names("#claimed", NOTICE_CLAIMED)
-            .expression_attribute_values(":at", text(at))
-            .expression_attribute_values(":abandoned", text(at.minus(NOTICE_LEASE)));
-        let claimed = update_if(format!("claiming the notice about {execution}"), claim).await?;
+            .expression_attribute_values(":claim", text(claim))
+            .expression_attribute_values(":abandoned", text(claim.at().minus(NOTICE_LEASE)));
+        let claimed = update_if(format!("claiming the notice about {execution}"), update).await?;
         Ok(claimed.is_some())
     }
 
-    async fn release_notice(&self, execution: &ExecutionArn, at: Timestamp) -> Outside<()> {
-        let release = self
-            .client
-            .update_item()
-            .table_name(&self.executions)
-            .key(keys::EXECUTION_ARN, text(execution))
-            .key(keys::ITEM, text(keys::EXECUTION))
+    async fn release_notice(&self, execution: &ExecutionArn, claim: &NoticeClaim) -> Outside<()> {
+        let update = self
+            .update(execution)
             .update_expression("REMOVE #claimed")
-            .condition_expression("#claimed = :at")
+            .condition_expression("#claimed = :claim")
             .expression_attribute_names("#claimed", NOTICE_CLAIMED)
-            .expression_attribute_values(":at", text(at));
-        update_if(format!("giving up the notice about {execution}"), release).await.map(|_| ())
+            .expression_attribute_values(":claim", text(claim));
+        update_if(format!("releasing the notice about {execution}"), update).await.map(|_| ())
     }
 
-    async fn mark_told(&self, execution: &ExecutionArn, at: Timestamp) -> Outside<()> {
-        let told = self
-            .mark(execution)
-            .update_expression(
-                "SET #published = if_not_exists(#published, :at), #notified = if_not_exists(#notified, :at), \
-                 #openShard = :unarchived",
-            )
+    async fn mark_told(&self, execution: &ExecutionArn, told: Told, at: Timestamp) -> Outside<()> {
+        let mut marks = Vec::new();
+        let mut update = self
+            .update(execution)
             // One that is archived is listed nowhere, and must not be listed again.
             .condition_expression("attribute_exists(#stopDate) AND attribute_not_exists(#archived)")
             .expression_attribute_names("#stopDate", "stopDate")
             .expression_attribute_names("#archived", "archivedAt")
-            .expression_attribute_names("#openShard", keys::OPEN_SHARD)
-            .expression_attribute_values(":unarchived", text(keys::unarchived_shard(execution)))
             .expression_attribute_values(":at", text(at));
-        // Where that does not hold there is nothing to note, and trying again would not change that.
-        update_if(format!("noting that the end of {execution} was told"), told).await.map(|_| ())
+        if told.services() {
+            marks.push("#published = if_not_exists(#published, :at)");
+            update = update.expression_attribute_names("#published", PUBLISHED);
+        }
+        if told.operators() {
+            marks.push("#notified = if_not_exists(#notified, :at)");
+            update = update.expression_attribute_names("#notified", NOTIFIED);
+        }
+        if told == Told::Everybody {
+            marks.push("#openShard = :unarchived");
+            update = update
+                .expression_attribute_names("#openShard", keys::OPEN_SHARD)
+                .expression_attribute_values(":unarchived", text(keys::unarchived_shard(execution)));
+        }
+        let update = update.update_expression(format!("SET {}", marks.join(", ")));
+        // Where the condition does not hold there is nothing to note, and trying again would not change that.
+        update_if(format!("noting that the end of {execution} was told"), update).await.map(|_| ())
     }
 
     async fn mark_archived(&self, record: &Record, at: Timestamp) -> Outside<()> {

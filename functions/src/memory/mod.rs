@@ -25,6 +25,7 @@ use goal_activity_core::history::{HistoryFilter, HistoryPage, HistoryPosition, W
 use goal_activity_core::keys;
 use goal_activity_core::ledger::BatchLedger;
 use goal_activity_core::notice::Notice;
+use goal_activity_core::notice::NoticeClaim;
 use goal_activity_core::placement::{TasksByAction, by_action};
 use goal_activity_core::ports::{
     Accepted, ActionsWithTasks, Clock, Event, ExecutionInput, FindExecution, ListWorkflows, Machine, Outside,
@@ -76,7 +77,7 @@ pub struct State {
     /// The requests of other services that were accepted, by key.
     pub requests: HashMap<String, MemoryOfRequest>,
     /// Who has the telling of the operators in hand, since when.
-    pub notice_claims: HashMap<ExecutionArn, Timestamp>,
+    pub notice_claims: HashMap<ExecutionArn, NoticeClaim>,
     /// Workflows that the release before this one has marked as told: they are still listed among the open ones.
     pub told_before: HashSet<ExecutionArn>,
     /// The archive: a line for each ended workflow.
@@ -202,7 +203,7 @@ impl ListWorkflows for World {
         limit: u16,
     ) -> Outside<HistoryPage> {
         let state = self.call("list_workflows").await?;
-        let of_goal = state.executions.values().filter(|e| e.goal_id == filter.goal);
+        let of_goal = state.executions.values().filter(|e| e.goal_id == filter.goal && e.user_id == filter.user);
         let mut asked_for: Vec<_> = of_goal
             .filter(|e| filter.status.is_none_or(|s| e.status == s))
             .filter(|e| filter.from.is_none_or(|from| e.start_date >= from))

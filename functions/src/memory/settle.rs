@@ -5,9 +5,10 @@ use goal_activity_core::execution::{BatchState, Cancellation, Change, Execution,
 use goal_activity_core::goal::GoalStatus;
 use goal_activity_core::keys::{CANCELLATION_ENTRY, open_shard, unarchived_shard};
 use goal_activity_core::limits::{HISTORY, NOTICE_LEASE};
+use goal_activity_core::notice::NoticeClaim;
 use goal_activity_core::outcome::Settlement;
 use goal_activity_core::ports::{
-    CancelExecution, ListOpen, OpenExecution, Outside, RecordProgress, RemoveTasks, SettleExecution,
+    CancelExecution, ListOpen, OpenExecution, Outside, RecordProgress, RemoveTasks, SettleExecution, Told,
 };
 use goal_activity_events::{ActionId, EventId, ExecutionArn, FinalStatus, GoalId, Timestamp, WorkflowCompleted};
 
@@ -131,35 +132,49 @@ impl SettleExecution for World {
         Ok(Some(e.gone_actions.clone()))
     }
 
-    async fn claim_notice(&self, execution: &ExecutionArn, at: Timestamp) -> Outside<bool> {
+    async fn claim_notice(&self, execution: &ExecutionArn, claim: &NoticeClaim) -> Outside<bool> {
         let mut state = self.call("claim_notice").await?;
-        let Some(e) = state.executions.get_mut(execution) else { return Ok(false) };
-        e.published_at.get_or_insert(at);
-        if e.notified_at.is_some() {
+        if state.executions.get(execution).is_none_or(|e| e.notified_at.is_some()) {
             return Ok(false);
         }
-        let free = state.notice_claims.get(execution).is_none_or(|since| *since < at.minus(NOTICE_LEASE));
+        let abandoned = |other: &NoticeClaim| other.at() < claim.at().minus(NOTICE_LEASE);
+        let free = state.notice_claims.get(execution).is_none_or(|other| other == claim || abandoned(other));
         if free {
-            state.notice_claims.insert(execution.clone(), at);
+            state.notice_claims.insert(execution.clone(), claim.clone());
         }
         Ok(free)
     }
 
-    async fn release_notice(&self, execution: &ExecutionArn, at: Timestamp) -> Outside<()> {
+    async fn release_notice(&self, execution: &ExecutionArn, claim: &NoticeClaim) -> Outside<()> {
         let mut state = self.call("release_notice").await?;
-        if state.notice_claims.get(execution) == Some(&at) {
+        if state.notice_claims.get(execution) == Some(claim) {
             state.notice_claims.remove(execution);
         }
         Ok(())
     }
 
-    async fn mark_told(&self, execution: &ExecutionArn, at: Timestamp) -> Outside<()> {
+    async fn mark_told(&self, execution: &ExecutionArn, told: Told, at: Timestamp) -> Outside<()> {
         let mut state = self.call("mark_told").await?;
         let unarchived = |e: &&mut Execution| e.stop_date.is_some() && e.archived_at.is_none();
         let Some(e) = state.executions.get_mut(execution).filter(unarchived) else { return Ok(()) };
-        e.published_at.get_or_insert(at);
-        e.notified_at.get_or_insert(at);
-        state.told_before.remove(execution);
+        let was_told = e.is_told();
+        if told.services() {
+            e.published_at.get_or_insert(at);
+        }
+        if told.operators() {
+            e.notified_at.get_or_insert(at);
+        }
+        let is_told = e.is_told();
+        match told {
+            Told::Everybody => {
+                state.told_before.remove(execution);
+            }
+            // Only the write that knows of everybody moves it to another list.
+            Told::Services | Told::Operators if is_told && !was_told => {
+                state.told_before.insert(execution.clone());
+            }
+            Told::Services | Told::Operators => {}
+        }
         Ok(())
     }
 

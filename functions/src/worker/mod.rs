@@ -15,6 +15,7 @@ mod lease;
 mod report;
 mod save;
 
+use std::collections::HashSet;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ use goal_activity_core::facts::Fact;
 use goal_activity_core::inbound;
 use goal_activity_core::ledger::{BatchLedger, Tally, action_gone};
 use goal_activity_core::limits::{BATCH_SECONDS, DEADLINE_MARGIN, LEASE};
+use goal_activity_core::placement::Occupied;
 use goal_activity_core::ports::{
     AnswerBatch, Answered, Clock, GenerateTasks, Generation, GenerationRequest, LoadGoal, Opened, Outside,
     PublishEvent, WorkLedger,
@@ -148,14 +150,25 @@ where
         if open.is_empty() {
             return Ok(Work::Done);
         }
-        // Generated side by side, saved one after the other: transactions on one ledger row would only conflict.
-        let mut generating: FuturesUnordered<_> =
-            open.into_iter().map(|a| self.generate(batch, &goal, a, deadline)).collect();
         let mut known = KnownTasks::default();
+        // A workflow may have waited for hours, and its user gone on meanwhile: what cannot be replaced is not paid for.
+        let finished = match batch.regenerate {
+            true => known.finished(&self.ledger, batch).await?,
+            false => HashSet::new(),
+        };
+        // Generated side by side, saved one after the other: transactions on one ledger row would only conflict.
+        let (goal, finished) = (&goal, &finished);
+        let generate = |id| async move {
+            match finished.contains(id) {
+                true => Generated { action: id, result: Err(save::occupied(Occupied::Finished)) },
+                false => self.generate(batch, goal, id, deadline).await,
+            }
+        };
+        let mut generating: FuturesUnordered<_> = open.into_iter().map(generate).collect();
         let mut unsaved = None;
         while let Some(generated) = generating.next().await {
             // What the AI is making for the others is worth saving; the message comes back for this one (promise P5).
-            let saved = self.save(batch, &goal, &mut known, generated).await.unwrap_or_else(|error| {
+            let saved = self.save(batch, goal, &mut known, generated).await.unwrap_or_else(|error| {
                 log!(warn, batch, %error, "action not saved");
                 unsaved = Some(error);
                 true

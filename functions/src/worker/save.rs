@@ -1,7 +1,9 @@
+use std::collections::HashSet;
+
 use goal_activity_core::facts::Fact;
 use goal_activity_core::goal::Action;
 use goal_activity_core::ledger::{ActionOutcome, Failure};
-use goal_activity_core::placement::{Occupied, Placement, TaskRow};
+use goal_activity_core::placement::{Occupied, Placement, TaskRow, by_action};
 use goal_activity_core::ports::{
     ActionCommit, AnswerBatch, Clock, Committed, GenerateTasks, LoadGoal, Outside, PublishEvent, Unavailable,
     WorkLedger,
@@ -25,6 +27,23 @@ pub(super) struct Generated<'a> {
 /// What a batch knows of the tasks of its goal, as far as it had to look.
 #[derive(Default)]
 pub(super) struct KnownTasks(Option<Vec<TaskRow>>);
+
+impl KnownTasks {
+    /// The actions with finished tasks, which are not replaced.
+    pub(super) async fn finished(
+        &mut self,
+        ledger: &impl WorkLedger,
+        batch: &BatchMessage,
+    ) -> Outside<HashSet<ActionId>> {
+        let rows = self.0.insert(ledger.task_rows(&batch.goal_id).await?);
+        Ok(by_action(&*rows).into_iter().filter(|(_, tasks)| tasks.finished).map(|(id, _)| id).collect())
+    }
+}
+
+/// The failure of an action that cannot get new tasks.
+pub(super) fn occupied(why: Occupied) -> Failure {
+    Failure::new(FailureCode::TasksExist, why.to_string(), Usage::default())
+}
 
 impl<G, L, A, B, T, Q, K> Worker<G, L, A, B, T, Q, K>
 where
@@ -95,7 +114,6 @@ where
             known.0 = Some(self.ledger.task_rows(&batch.goal_id).await?);
         }
         let Some(rows) = &known.0 else { return Ok(Ok(Placement::first(count))) };
-        let occupied = |why: Occupied| Failure::new(FailureCode::TasksExist, why.to_string(), Usage::default());
         Ok(Placement::decide(action, rows, count, batch.regenerate).map_err(occupied))
     }
 

@@ -100,6 +100,7 @@ async fn p3_what_is_finished_while_it_is_to_be_replaced_stays() {
     rig.run(&again).await;
     assert_eq!((of(&rig, "a-1-1"), codes(&rig, &again)), (finished, vec![FailureCode::TasksExist]));
     assert_eq!(rig.notices(), 0, "nothing is broken");
+    assert_eq!(rig.execution(&again).usage.map(|usage| usage.attempts), Some(0), "nothing is paid for");
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
 use goal_activity_core::goal::GoalStatus;
+use goal_activity_core::notice::NoticeClaim;
 use goal_activity_core::ports::SettleExecution;
 use goal_activity_events::Timestamp;
 
@@ -75,15 +76,39 @@ async fn p7_a_notice_that_could_not_be_sent_is_sent_at_the_very_next_delivery() 
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn p7_the_operators_are_told_while_the_bus_does_not_answer() {
+    for hangs in [false, true] {
+        let rig = Rig::with_goal(8);
+        rig.script("a-1-1", "fail");
+        let arn = rig.launched().await;
+        for batch in rig.batches(&arn) {
+            rig.work(&batch).await.unwrap();
+        }
+        let end = status_change(&arn, "SUCCEEDED");
+        match hangs {
+            true => rig.world.hang("publish", Duration::from_secs(7)),
+            false => rig.world.break_once("publish"),
+        }
+        rig.project(&end).await.expect_err("other services are not told");
+        let execution = rig.execution(&arn);
+        assert_eq!((rig.notices(), execution.notified_at.is_some(), execution.published_at), (1, true, None));
+        rig.world.mend("publish");
+        rig.project(&end).await.unwrap();
+        assert_eq!((rig.notices(), rig.completed().len()), (1, 1), "hangs: {hangs}");
+        assert!(rig.execution(&arn).is_settled(), "hangs: {hangs}");
+    }
+}
+
 #[tokio::test]
 async fn p2_who_gives_up_a_notice_late_leaves_the_claim_of_the_next_alone() {
     let rig = Rig::with_goal(8);
     let arn = rig.launched().await;
-    let (first, second) = (Timestamp::from_millis(0), Timestamp::from_millis(61_000));
-    assert!(rig.world.claim_notice(&arn, first).await.unwrap());
-    assert!(rig.world.claim_notice(&arn, second).await.unwrap());
-    rig.world.release_notice(&arn, first).await.unwrap();
-    assert!(!rig.world.claim_notice(&arn, second).await.unwrap());
+    let [first, second] = [0, 61_000].map(|at| NoticeClaim::new(Timestamp::from_millis(at)));
+    assert!(rig.world.claim_notice(&arn, &first).await.unwrap());
+    assert!(rig.world.claim_notice(&arn, &second).await.unwrap());
+    rig.world.release_notice(&arn, &first).await.unwrap();
+    assert!(!rig.world.claim_notice(&arn, &NoticeClaim::new(second.at())).await.unwrap());
 }
 
 #[tokio::test]

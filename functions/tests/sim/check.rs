@@ -298,13 +298,14 @@ fn tasks(state: &State, core: &mut Core, execution: &Execution, write: &Write<'_
     }
     let arn = &execution.execution_arn;
     let name = arn.name();
-    let mut replaced = false;
+    let (mut replaced, mut changed) = (false, Vec::new());
     for (key, task) in &state.tasks {
         let before = core.shadow.tasks.get(key);
         if before == Some(task) {
             continue;
         }
         replaced |= before.is_some();
+        changed.push(key);
         let (promise, what) = match write {
             _ if key.0 != execution.goal_id || task.goal_id != execution.goal_id => ("P9", "writes a foreign task"),
             Write::Commit(c, Committed::Yes) if *c.action != task.action_id => ("P3", "writes another action's task"),
@@ -346,7 +347,11 @@ fn tasks(state: &State, core: &mut Core, execution: &Execution, write: &Write<'_
         core.shadow.replacing.insert((arn.clone(), commit.action.clone()));
     }
     if !matches!(write, Write::Other) {
-        core.shadow.tasks.clone_from(&state.tasks);
+        let shadow = &mut core.shadow.tasks;
+        shadow.retain(|key, _| state.tasks.contains_key(key));
+        for key in changed {
+            shadow.insert(key.clone(), state.tasks[key].clone());
+        }
     }
 }
 

@@ -149,6 +149,10 @@ flaws! {
     OrphansLeft => "P6",
     /// A notice that could not be sent is claimed all the same.
     NoticeClaimKept => "P7",
+    /// The operators are told when the end is published.
+    NoticeAfterPublish => "P7",
+    /// A claim of a notice that the SDK sends again is refused.
+    NoticeClaimedOnce => "P7",
     /// A batch is reported when all of it is done.
     ReportsWhenDone => "P6",
     /// Whoever says so ends a workflow.
@@ -229,6 +233,15 @@ pub(crate) fn holds_up(sim: &Sim, wanted: &Held, most: u32) -> bool {
     sim.has(Flaw::HolderNotFirst)
         && holds(&wanted.execution)
         && before.any(|(_, batches)| in_use(&state.held) + batches > most)
+}
+
+/// Whether the operators are not told yet, because the bus does not answer.
+pub(crate) fn withholds_notice(sim: &Sim, execution: &ExecutionArn) -> bool {
+    let unpublished = |e: &Execution| e.published_at.is_none();
+    let is_out = || sim.profile.outage.is_some_and(|o| o.has("publish", sim.elapsed()));
+    sim.has(Flaw::NoticeAfterPublish)
+        && sim.tables.state().executions.get(execution).is_some_and(unpublished)
+        && is_out()
 }
 
 /// For [`Flaw::ForgedEndTaken`].

@@ -15,7 +15,7 @@ use goal_activity_core::goal::{Goal, GoalHead};
 use goal_activity_core::history::{HistoryFilter, HistoryPage, HistoryPosition};
 use goal_activity_core::keys;
 use goal_activity_core::ledger::BatchLedger;
-use goal_activity_core::notice::Notice;
+use goal_activity_core::notice::{Notice, NoticeClaim};
 use goal_activity_core::outcome::Settlement;
 use goal_activity_core::placement::{TaskRow, TasksByAction, by_action};
 use goal_activity_core::ports::{
@@ -23,7 +23,7 @@ use goal_activity_core::ports::{
     Committed, DescribeExecution, Event, ExecutionInput, FindExecution, GenerateTasks, Generation, GenerationError,
     GenerationRequest, ListOpen, ListTasks, ListWorkflows, LoadGoal, LoadGoalHead, Machine, Notify, OpenExecution,
     Opened, Outside, PublishEvent, RecordProgress, RemoveTasks, RequestKey, SealLedger, SettleExecution,
-    StartExecution, StopExecution, StopReason, Stored, TaskPage, Unavailable, WorkLedger,
+    StartExecution, StopExecution, StopReason, Stored, TaskPage, Told, Unavailable, WorkLedger,
 };
 use goal_activity_core::task::Task;
 use goal_activity_events::{ActionId, BatchAnswer, EventId, ExecutionArn, GoalId, TaskToken, Timestamp, UserId};
@@ -458,38 +458,43 @@ impl SettleExecution for Ports {
         self.call("record_gone", execution.name(), write).await
     }
 
-    async fn claim_notice(&self, execution: &ExecutionArn, at: Timestamp) -> Outside<bool> {
+    async fn claim_notice(&self, execution: &ExecutionArn, claim: &NoticeClaim) -> Outside<bool> {
         let write = || async {
-            let claimed = self.tables().claim_notice(execution, at).await?;
+            if flaw::withholds_notice(&self.sim, execution) {
+                return Err(Unavailable::new("publish", "simulated"));
+            }
+            let again = self.tables().state().notice_claims.get(execution) == Some(claim);
+            let claimed = self.tables().claim_notice(execution, claim).await?;
+            let claimed = claimed && !(again && self.sim.has(Flaw::NoticeClaimedOnce));
             self.wrote(execution, &Write::Other);
             let claimed = claimed || self.sim.has(Flaw::NoticeUnclaimed);
             if claimed {
-                check::notice_claimed(&self.sim, &self.run, execution, at);
+                check::notice_claimed(&self.sim, &self.run, execution, claim.at());
             }
             Ok(claimed)
         };
         self.call("claim_notice", execution.name(), write).await
     }
 
-    async fn release_notice(&self, execution: &ExecutionArn, at: Timestamp) -> Outside<()> {
+    async fn release_notice(&self, execution: &ExecutionArn, claim: &NoticeClaim) -> Outside<()> {
         let write = || async {
             if self.sim.has(Flaw::NoticeClaimKept) {
                 return Ok(());
             }
-            self.tables().release_notice(execution, at).await?;
-            check::notice_released(&self.sim, &self.run, execution, at);
+            self.tables().release_notice(execution, claim).await?;
+            check::notice_released(&self.sim, &self.run, execution, claim.at());
             self.wrote(execution, &Write::Other);
             Ok(())
         };
         self.call("release_notice", execution.name(), write).await
     }
 
-    async fn mark_told(&self, execution: &ExecutionArn, at: Timestamp) -> Outside<()> {
+    async fn mark_told(&self, execution: &ExecutionArn, told: Told, at: Timestamp) -> Outside<()> {
         if self.sim.has(Flaw::MarkForgotten) {
             return Ok(());
         }
         let write = || async {
-            self.tables().mark_told(execution, at).await?;
+            self.tables().mark_told(execution, told, at).await?;
             self.wrote(execution, &Write::Other);
             Ok(())
         };

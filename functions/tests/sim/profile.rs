@@ -75,6 +75,8 @@ impl Outage {
     const STATES: u16 = 1 << 1;
     /// Where `StartExecution` is.
     const STARTS: u16 = 1 << 2;
+    /// Where the bus is.
+    const BUS: u16 = 1 << 4;
     /// Where DynamoDB's are.
     const TABLES: u16 = 0b0111_1100_0000;
 
@@ -282,6 +284,8 @@ const ARCHIVE_HANGS: Profile = Profile {
     strict: false,
     ..NO_STATUS
 };
+/// Calls are done whose answers are lost. The SDK sends most of them again.
+const LOST_ANSWERS: Profile = Profile { name: "lost-answers", twice: 0.4, applied: 0.03, ..CALM };
 const NOTICE_FAILS: Profile = Profile { name: "notice-fails", notify_fails: 0.7, ..CALM };
 
 /// All of DynamoDB and Step Functions hang for minutes, one after the other. For overload.
@@ -312,6 +316,9 @@ pub(crate) const STATES_HANG: Profile = Profile {
 
 /// No execution can be started for minutes, and there is room for two batches only.
 const STARTS_FAIL: &str = "starts-fail";
+
+/// For how long the bus does not answer, where only that is wrong.
+const BUS_OUT: Duration = Duration::from_secs(600);
 
 /// How many profiles there are, some more than once.
 const PROFILES: u64 = 21;
@@ -347,7 +354,13 @@ impl Profile {
             11 => STORM,
             // It is by far the slowest.
             13 if seed % (2 * PROFILES) == 13 => ARCHIVE_HANGS,
+            12 if seed % (2 * PROFILES) == 12 => LOST_ANSWERS,
             12 | 13 => NO_STATUS,
+            14 if seed % (2 * PROFILES) == 14 => {
+                let from = Duration::from_millis(rng.u64(5_000..60_000));
+                let outage = Some(Outage { kinds: Outage::BUS, manner: Manner::Hangs, from, to: from + BUS_OUT });
+                Self { name: "bus-hangs", outage, strict: false, ..CALM }
+            }
             14 => NOTICE_FAILS,
             15 => {
                 let from = Duration::from_millis(rng.u64(0..60_000));

@@ -3,6 +3,7 @@
 use goal_activity_core::execution::Cancellation;
 use goal_activity_core::goal::Goal;
 use goal_activity_core::keys;
+use goal_activity_core::notice::NoticeClaim;
 use goal_activity_core::outcome::End;
 use goal_activity_core::ports::{CancelExecution, ExecutionInput, SettleExecution};
 use goal_activity_events::{ClaimSequence, ExecutionArn, Timestamp};
@@ -249,8 +250,8 @@ async fn ended(release: &Release) {
 
     let arns: Vec<_> = stories.iter().map(|(goal, ..)| first_of(goal)).collect();
     // Who sends the notice dies.
-    pipeline.settle().publish(&pipeline.find(&arns[2]).await).await.unwrap();
-    assert!(pipeline.tables.settlements().claim_notice(&arns[2], pipeline.now()).await.unwrap());
+    pipeline.settle().announce(&pipeline.find(&arns[2]).await).await.unwrap();
+    assert!(pipeline.tables.settlements().claim_notice(&arns[2], &NoticeClaim::new(pipeline.now())).await.unwrap());
     pipeline.keep(release, "notice-claimed").await;
     pipeline.wait(90);
     for arn in &arns {

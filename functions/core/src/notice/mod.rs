@@ -3,14 +3,43 @@
 mod text;
 
 use std::collections::BTreeSet;
+use std::fmt::{self, Display};
 
 use goal_activity_events::{ExecutionArn, FailedAction, FailureCode, FinalStatus, GoalId, Timestamp, Version};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::execution::Execution;
 use crate::limits::{ACTIONS_PER_BATCH, AI_ATTEMPTS, EXHAUSTED_ACTIONS, NOTICE_LISTS, SYSTEMIC_BATCHES};
 
 pub use text::Message;
+
+/// The claim of one sender on the notice about an end. No two are the same.
+///
+/// Written as its moment, `#` and a random id, so that claims sort by their moments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoticeClaim {
+    at: Timestamp,
+    sender: Uuid,
+}
+
+impl NoticeClaim {
+    /// A new claim, made at that moment.
+    pub fn new(at: Timestamp) -> Self {
+        Self { at, sender: Uuid::new_v4() }
+    }
+
+    /// When it was made.
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+}
+
+impl Display for NoticeClaim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}#{}", self.at, self.sender)
+    }
+}
 
 /// A message to the operators, as programs get it; [`Notice::message`] is what people read. Ids, numbers and reasons, never
 /// a user's text. Within a version only optional fields are added.

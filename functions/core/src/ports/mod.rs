@@ -25,7 +25,7 @@ pub use machine::{
 pub use reading::{
     ActionsWithTasks, FindExecution, ListTasks, ListWorkflows, LoadGoal, LoadGoalHead, Stored, TaskPage, Unreadable,
 };
-pub use settle::{CancelExecution, ListOpen, OpenExecution, RecordProgress, RemoveTasks, SettleExecution};
+pub use settle::{CancelExecution, ListOpen, OpenExecution, RecordProgress, RemoveTasks, SettleExecution, Told};
 
 /// Something outside did not answer or was too busy. Trying the same again later is right; nothing is known to be done.
 #[derive(Debug, thiserror::Error)]

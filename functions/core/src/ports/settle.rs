@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::Outside;
 use crate::archive::Record;
 use crate::execution::{BatchState, Cancellation, Execution};
+use crate::notice::NoticeClaim;
 use crate::outcome::Settlement;
 
 /// Keeps the read model up to date while a workflow runs.
@@ -89,6 +90,29 @@ pub trait ListOpen: Sync {
     ) -> impl Future<Output = Outside<Vec<OpenExecution>>> + Send;
 }
 
+/// Who knows of the end of a workflow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// Other services: `WorkflowCompleted` is published.
+    Services,
+    /// The operators: the notice is sent.
+    Operators,
+    /// Everybody who must know.
+    Everybody,
+}
+
+impl Told {
+    /// Returns `true` if other services know.
+    pub fn services(self) -> bool {
+        self != Self::Operators
+    }
+
+    /// Returns `true` if the operators know, or need not.
+    pub fn operators(self) -> bool {
+        self != Self::Services
+    }
+}
+
 /// Writes the end of a workflow.
 pub trait SettleExecution: Sync {
     /// Ends the execution, frees its goal and makes room for another of its user, in one transaction. Leaves it alone when
@@ -101,15 +125,22 @@ pub trait SettleExecution: Sync {
         execution: &ExecutionArn,
         gone: &BTreeSet<ActionId>,
     ) -> impl Future<Output = Outside<Option<BTreeSet<ActionId>>>> + Send;
-    /// Notes that the end was published, and takes the telling of the operators upon the caller: `false` when somebody else
-    /// has it in hand, or has done it.
-    fn claim_notice(&self, execution: &ExecutionArn, at: Timestamp) -> impl Future<Output = Outside<bool>> + Send;
-    /// Gives up the claim that was made at that moment, if it still stands: the notice could not be sent, and the next who
-    /// tries need not wait until the claim runs out. A later claim stays.
-    fn release_notice(&self, execution: &ExecutionArn, at: Timestamp) -> impl Future<Output = Outside<()>> + Send;
-    /// Notes that nothing is left to tell anybody of its end, and lists it among those to be archived: all or nothing. Does
+    /// Claims the notice to the operators for [`NOTICE_LEASE`](crate::limits::NOTICE_LEASE). Returns `false` if another claim
+    /// stands, or the notice was sent. The same claim may be made twice.
+    fn claim_notice(&self, execution: &ExecutionArn, claim: &NoticeClaim)
+    -> impl Future<Output = Outside<bool>> + Send;
+    /// Releases this claim, if it still stands: the notice could not be sent, and the next sender need not wait until the claim
+    /// runs out. Any other claim stays.
+    fn release_notice(&self, execution: &ExecutionArn, claim: &NoticeClaim)
+    -> impl Future<Output = Outside<()>> + Send;
+    /// Notes who knows of the end. With [`Told::Everybody`] the same write lists the execution among those to be archived. Does
     /// nothing for one that has not ended, or that is archived.
-    fn mark_told(&self, execution: &ExecutionArn, at: Timestamp) -> impl Future<Output = Outside<()>> + Send;
+    fn mark_told(
+        &self,
+        execution: &ExecutionArn,
+        told: Told,
+        at: Timestamp,
+    ) -> impl Future<Output = Outside<()>> + Send;
     /// Notes where the workflow is archived, lets its rows expire [`HISTORY`](crate::limits::HISTORY) after its end, and
     /// takes it off the list of open ones: all or nothing. Whatever else there is to do for it must be done.
     fn mark_archived(&self, record: &Record, at: Timestamp) -> impl Future<Output = Outside<()>> + Send;

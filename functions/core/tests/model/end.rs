@@ -88,21 +88,37 @@ pub(crate) fn step(protocol: &Protocol, s: &mut State, role: Role) -> Option<()>
         }
         Ending::Halt(row) => {
             outside::stop(s);
-            settle(protocol, role, &row)
+            settle(protocol, &row)
         }
         Ending::Publish => {
             s.told |= view::known(&row).tells && !protocol.has(Flaw::EndNotPublished);
             s.queues.completed[Waiter::First as usize] = true;
-            notice_or_mark(role, &row)
+            let everybody = row.notified || !view::known(&row).warns;
+            Some(if everybody { Ending::MarkTold } else { Ending::MarkPublished })
         }
-        Ending::ClaimNotice => claim_notice(s),
+        Ending::ClaimNotice => {
+            let claimed = claim_notice(s);
+            if claimed { Some(Ending::Notify) } else { (!row.published).then_some(Ending::Publish) }
+        }
         Ending::Notify => {
             s.warned = true;
-            Some(Ending::MarkTold)
+            Some(Ending::MarkNotified)
         }
         Ending::ReleaseNotice => {
             s.notice_claimed = false;
             comes_back(s, role);
+            (!row.published).then_some(Ending::Publish)
+        }
+        Ending::MarkNotified => {
+            if !protocol.has(Flaw::MarkForgotten) {
+                change(s, |row| row.notified = true);
+            }
+            Some(if row.published { Ending::MarkTold } else { Ending::Publish })
+        }
+        Ending::MarkPublished => {
+            if !protocol.has(Flaw::MarkForgotten) {
+                change(s, |row| row.published = true);
+            }
             None
         }
         Ending::MarkTold => {
@@ -199,23 +215,22 @@ fn free_goal(s: &mut State) {
 fn after_end(protocol: &Protocol, s: &State, role: Role, row: &Row) -> Option<Ending> {
     match role {
         Role::Reconciler if view::stops(row, s.saw_it_run) => Some(Ending::Halt(*row)),
-        Role::Projector | Role::Reconciler => settle(protocol, role, row),
+        Role::Projector | Role::Reconciler => settle(protocol, row),
         // A cancel publishes, and leaves the rest to the others.
-        Role::Canceller if !row.published => Some(Ending::Publish),
-        Role::Canceller => notice_or_mark(role, row),
+        Role::Canceller => Some(Ending::Publish),
     }
 }
 
 /// What is left to do for a workflow that has ended, given the marks that were read.
-pub(crate) fn settle(protocol: &Protocol, role: Role, row: &Row) -> Option<Ending> {
+pub(crate) fn settle(protocol: &Protocol, row: &Row) -> Option<Ending> {
     let known = view::known(row);
     let execution = &known.execution;
     if execution.is_settled() {
         None
     } else if execution.is_told() {
         Some(archive(protocol))
-    } else if row.published {
-        notice_or_mark(role, row)
+    } else if known.warns && !row.notified {
+        Some(Ending::ClaimNotice)
     } else {
         Some(Ending::Publish)
     }
@@ -225,23 +240,11 @@ fn archive(protocol: &Protocol) -> Ending {
     if protocol.has(Flaw::MarkedBeforeArchived) { Ending::MarkArchived } else { Ending::Archive }
 }
 
-fn notice_or_mark(role: Role, row: &Row) -> Option<Ending> {
-    match (role, view::known(row).warns) {
-        (_, false) => Some(Ending::MarkTold),
-        (Role::Canceller, true) => None,
-        (Role::Projector | Role::Reconciler, true) => Some(Ending::ClaimNotice),
-    }
-}
-
 /// The claim of a function that has died is free after a while.
-fn claim_notice(s: &mut State) -> Option<Ending> {
-    let is_sending = |e: &Ending| matches!(e, Ending::Notify | Ending::MarkTold | Ending::ReleaseNotice);
+fn claim_notice(s: &mut State) -> bool {
+    let is_sending = |e: &Ending| matches!(e, Ending::Notify | Ending::MarkNotified | Ending::ReleaseNotice);
     let in_hand = s.notice_claimed && s.endings.iter().flatten().any(is_sending);
-    let notified = s.row.is_some_and(|row| row.notified);
-    change(s, |row| row.published = true);
-    if notified || in_hand {
-        return None;
-    }
-    s.notice_claimed = true;
-    Some(Ending::Notify)
+    let free = !in_hand && s.row.is_some_and(|row| !row.notified);
+    s.notice_claimed |= free;
+    free
 }

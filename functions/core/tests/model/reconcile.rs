@@ -49,7 +49,7 @@ fn perform(protocol: &Protocol, s: &mut State, row: &Row, need: Need) -> Option<
         Need::End(stop) => begin(s, runs, Some(Ending::Find(stop))),
         // What still runs is stopped first; what is left to do goes by what was read.
         Need::Settle | Need::Archive if view::stops(row, runs) => begin(s, runs, Some(Ending::Halt(*row))),
-        Need::Settle | Need::Archive => begin(s, runs, end::settle(protocol, Role::Reconciler, row)),
+        Need::Settle | Need::Archive => begin(s, runs, end::settle(protocol, row)),
     }
     Some(())
 }

@@ -241,10 +241,15 @@ pub(crate) enum Ending {
     /// It has ended: what still runs is stopped.
     Halt(Row),
     Publish,
+    /// The code publishes and notifies side by side. Here the notice comes first: what holds when the bus answers late or not at
+    /// all is the harder case.
     ClaimNotice,
     Notify,
     /// The notice could not be sent.
     ReleaseNotice,
+    MarkNotified,
+    /// The end is published, and the operators are not told yet, or by another.
+    MarkPublished,
     MarkTold,
     Archive,
     MarkArchived,
