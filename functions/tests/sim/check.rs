@@ -290,6 +290,9 @@ fn commit_is_sound(core: &Core, execution: &Execution, commit: &ActionCommit<'_>
     }
 }
 
+/// Up to how many tasks all are compared at each write. Where there are more, it is those of the goal that is written about.
+const COMPARED_WHOLE: usize = 2_000;
+
 /// Tasks change only by the commit of their action, or by the removal of a cancelled workflow's and of those whose action is
 /// gone. What the user has done or made is left alone.
 fn tasks(state: &State, core: &mut Core, execution: &Execution, write: &Write<'_>, found: &mut Found) {
@@ -299,7 +302,9 @@ fn tasks(state: &State, core: &mut Core, execution: &Execution, write: &Write<'_
     let arn = &execution.execution_arn;
     let name = arn.name();
     let (mut replaced, mut changed) = (false, Vec::new());
-    for (key, task) in &state.tasks {
+    let all = state.tasks.len().max(core.shadow.tasks.len()) <= COMPARED_WHOLE;
+    let compared = |key: &&(GoalId, String)| all || key.0 == execution.goal_id;
+    for (key, task) in state.tasks.iter().filter(|(key, _)| compared(key)) {
         let before = core.shadow.tasks.get(key);
         if before == Some(task) {
             continue;
@@ -323,7 +328,8 @@ fn tasks(state: &State, core: &mut Core, execution: &Execution, write: &Write<'_
         };
         found.push((promise, format!("{name} {what}: {} {}", key.0, key.1)));
     }
-    for (key, task) in core.shadow.tasks.iter().filter(|(key, _)| !state.tasks.contains_key(key)) {
+    let removed = core.shadow.tasks.iter().filter(|(key, _)| compared(key) && !state.tasks.contains_key(key));
+    for (key, task) in removed {
         let gone = is_gone(&core.app, &task.goal_id, &task.action_id);
         let replacing = || core.shadow.replacing.contains(&(arn.clone(), task.action_id.clone()));
         let (promise, what) = match write {
@@ -348,7 +354,7 @@ fn tasks(state: &State, core: &mut Core, execution: &Execution, write: &Write<'_
     }
     if !matches!(write, Write::Other) {
         let shadow = &mut core.shadow.tasks;
-        shadow.retain(|key, _| state.tasks.contains_key(key));
+        shadow.retain(|key, _| !compared(&key) || state.tasks.contains_key(key));
         for key in changed {
             shadow.insert(key.clone(), state.tasks[key].clone());
         }
