@@ -1,26 +1,16 @@
 //! The Lambda functions of the goal activity pipeline.
 //!
-//! One module a function, each generic over the ports of the core; [`aws`] has the adapters for AWS, `memory` those for
-//! tests. `src/bin` is the list of functions: a `main` there wires and does nothing else.
+//! A function's `main` in `src/bin` wires its handler to adapters, and does nothing else. What is named further down in this
+//! list is used by what is above it, never the other way round.
+//!
+//! | Module | Has |
+//! |---|---|
+//! | [`handlers`] | one module a function: what it does with one event, request or message |
+//! | [`steps`] | what handlers have in common: accepting, admitting, ending, cancelling |
+//! | [`adapters`] | the ports of the core, for AWS, for AIs and in memory |
+//! | [`runtime`] | what every function needs: configuration, the queue loop, time, metrics, telemetry |
 
-pub mod admission;
-pub mod api;
-pub mod aws;
-pub mod budget;
-pub mod cancel;
-pub mod clock;
-pub mod config;
-pub mod finalize;
-pub mod generator;
-pub mod intake;
-pub mod launch;
-#[cfg(any(test, feature = "memory"))]
-pub mod memory;
-pub mod metrics;
-pub mod projector;
-pub mod queue;
-mod reading;
-pub mod reconcile;
-pub mod settle;
-pub mod telemetry;
-pub mod worker;
+pub mod adapters;
+pub mod handlers;
+pub mod runtime;
+pub mod steps;

@@ -10,7 +10,7 @@ use goal_activity_core::ports::{
     Remembered, RemoveTasks, RequestKey, SealLedger, SettleExecution, Told, WorkLedger,
 };
 use goal_activity_events::{ClaimSequence, EventId, FinalStatus};
-use goal_activity_functions::memory::World;
+use goal_activity_functions::adapters::memory::World;
 use proptest::prelude::*;
 
 use crate::backend::{AwsTables, Emulator, Tables};

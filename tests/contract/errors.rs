@@ -17,10 +17,10 @@ use goal_activity_core::ports::{
 use goal_activity_events::{
     BatchAnswer, EventId, FinalStatus, GoalActivityRejected, RejectionReason, TaskToken, Version,
 };
-use goal_activity_functions::aws::{
+use goal_activity_functions::adapters::aws::{
     Archive, Bus, Callbacks, Connection, Executions, Ledger, Machine, Queue, Settlements, Topic,
 };
-use goal_activity_functions::queue::HideMessage;
+use goal_activity_functions::runtime::queue::HideMessage;
 use serde_json::json;
 
 use crate::backend::sdk;

@@ -15,7 +15,7 @@ use goal_activity_core::task::Task;
 use goal_activity_events::{
     ActionId, ClaimSequence, ExecutionArn, FailedAction, FailureCode, FinalStatus, Timestamp, Usage,
 };
-use goal_activity_functions::memory::samples;
+use goal_activity_functions::adapters::memory::samples;
 use uuid::Uuid;
 
 use crate::backend::Tables;

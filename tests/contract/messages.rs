@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use goal_activity_functions::queue::HideMessage;
+use goal_activity_functions::runtime::queue::HideMessage;
 
 use crate::backend::{AwsServices, Services};
 

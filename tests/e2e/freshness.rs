@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use goal_activity_core::ports::Clock;
 use goal_activity_events::{ExecutionArn, GoalId, Timestamp};
-use goal_activity_functions::clock::SystemClock;
+use goal_activity_functions::runtime::clock::SystemClock;
 use goal_activity_tests::{Chart, Stack, User, within};
 
 const USERS: usize = 8;

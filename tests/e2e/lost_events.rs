@@ -7,7 +7,7 @@ use goal_activity_core::keys;
 use goal_activity_core::limits::NOTICE_WITHIN;
 use goal_activity_core::ports::Clock;
 use goal_activity_events::{ExecutionArn, GoalId};
-use goal_activity_functions::clock::SystemClock;
+use goal_activity_functions::runtime::clock::SystemClock;
 use goal_activity_tests::{Chart, Stack, User, eventually, within};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;

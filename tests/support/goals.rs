@@ -3,7 +3,7 @@ use goal_activity_core::goal::{Goal, Position};
 use goal_activity_core::keys;
 use goal_activity_core::rows::goal_rows;
 use goal_activity_events::GoalId;
-use goal_activity_functions::memory::samples;
+use goal_activity_functions::adapters::memory::samples;
 use serde_json::Value;
 
 use crate::{Stack, User};

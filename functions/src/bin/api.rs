@@ -2,11 +2,12 @@
 
 use std::convert::Infallible;
 
-use goal_activity_functions::api::Api;
-use goal_activity_functions::aws::{self, Archive, Bus, Machine};
-use goal_activity_functions::budget::Budget;
-use goal_activity_functions::cancel::Cancel;
-use goal_activity_functions::{config, telemetry};
+use goal_activity_functions::adapters::aws::{self, Archive, Bus, Machine};
+use goal_activity_functions::handlers::api::Api;
+use goal_activity_functions::runtime::budget::Budget;
+use goal_activity_functions::runtime::config;
+use goal_activity_functions::runtime::telemetry;
+use goal_activity_functions::steps::cancel::Cancel;
 use lambda_runtime::{LambdaEvent, service_fn};
 
 #[tokio::main(flavor = "current_thread")]

@@ -1,9 +1,10 @@
 //! The state machine's `SaveResults`.
 
-use goal_activity_functions::aws::{self, Executions, Ledger};
-use goal_activity_functions::budget::Budget;
-use goal_activity_functions::finalize::Finalize;
-use goal_activity_functions::{config, telemetry};
+use goal_activity_functions::adapters::aws::{self, Executions, Ledger};
+use goal_activity_functions::handlers::finalize::Finalize;
+use goal_activity_functions::runtime::budget::Budget;
+use goal_activity_functions::runtime::config;
+use goal_activity_functions::runtime::telemetry;
 use lambda_runtime::{LambdaEvent, service_fn};
 
 #[tokio::main(flavor = "current_thread")]

@@ -3,14 +3,15 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use goal_activity_functions::admission::Admission;
-use goal_activity_functions::aws::{self, Bus, Capacities, Executions, Goals, Machine, Queue};
-use goal_activity_functions::budget::Budget;
-use goal_activity_functions::clock::SystemClock;
-use goal_activity_functions::launch::Launch;
-use goal_activity_functions::metrics::Emf;
-use goal_activity_functions::queue::handle_batch;
-use goal_activity_functions::{config, telemetry};
+use goal_activity_functions::adapters::aws::{self, Bus, Capacities, Executions, Goals, Machine, Queue};
+use goal_activity_functions::handlers::launch::Launch;
+use goal_activity_functions::runtime::budget::Budget;
+use goal_activity_functions::runtime::clock::SystemClock;
+use goal_activity_functions::runtime::config;
+use goal_activity_functions::runtime::metrics::Emf;
+use goal_activity_functions::runtime::queue::handle_batch;
+use goal_activity_functions::runtime::telemetry;
+use goal_activity_functions::steps::admission::Admission;
 use lambda_runtime::{LambdaEvent, service_fn};
 
 #[tokio::main(flavor = "current_thread")]

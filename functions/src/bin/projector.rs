@@ -2,11 +2,12 @@
 
 use std::convert::Infallible;
 
-use goal_activity_functions::aws::{self, Executions, Queue};
-use goal_activity_functions::budget::Budget;
-use goal_activity_functions::projector::Projector;
-use goal_activity_functions::queue::handle_batch;
-use goal_activity_functions::{config, telemetry};
+use goal_activity_functions::adapters::aws::{self, Executions, Queue};
+use goal_activity_functions::handlers::projector::Projector;
+use goal_activity_functions::runtime::budget::Budget;
+use goal_activity_functions::runtime::config;
+use goal_activity_functions::runtime::queue::handle_batch;
+use goal_activity_functions::runtime::telemetry;
 use lambda_runtime::{LambdaEvent, service_fn};
 
 #[tokio::main(flavor = "current_thread")]

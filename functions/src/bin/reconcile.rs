@@ -2,10 +2,11 @@
 
 use std::convert::Infallible;
 
-use goal_activity_functions::aws::{self, Capacities, Executions, Machine};
-use goal_activity_functions::budget::Budget;
-use goal_activity_functions::reconcile::{Load, Reconcile};
-use goal_activity_functions::{config, telemetry};
+use goal_activity_functions::adapters::aws::{self, Capacities, Executions, Machine};
+use goal_activity_functions::handlers::reconcile::{Load, Reconcile};
+use goal_activity_functions::runtime::budget::Budget;
+use goal_activity_functions::runtime::config;
+use goal_activity_functions::runtime::telemetry;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde::de::IgnoredAny;
 

@@ -3,14 +3,15 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use goal_activity_functions::aws::{self, Bus, Callbacks, Goals, Ledger, Queue};
-use goal_activity_functions::budget::Budget;
-use goal_activity_functions::clock::SystemClock;
-use goal_activity_functions::generator::Generator;
-use goal_activity_functions::metrics::{Ai, Emf};
-use goal_activity_functions::queue::handle_batch;
-use goal_activity_functions::worker::Worker;
-use goal_activity_functions::{config, telemetry};
+use goal_activity_functions::adapters::aws::{self, Bus, Callbacks, Goals, Ledger, Queue};
+use goal_activity_functions::adapters::generators::Generator;
+use goal_activity_functions::handlers::worker::Worker;
+use goal_activity_functions::runtime::budget::Budget;
+use goal_activity_functions::runtime::clock::SystemClock;
+use goal_activity_functions::runtime::config;
+use goal_activity_functions::runtime::metrics::{Ai, Emf};
+use goal_activity_functions::runtime::queue::handle_batch;
+use goal_activity_functions::runtime::telemetry;
 use lambda_runtime::{LambdaEvent, service_fn};
 
 #[tokio::main(flavor = "current_thread")]

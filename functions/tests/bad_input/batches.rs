@@ -42,7 +42,7 @@ async fn fields_that_nobody_knows_are_ignored() {
 #[tokio::test]
 async fn p9_a_batch_of_another_goals_execution_is_dead_lettered() {
     let (rig, batch) = launched().await;
-    rig.add(goal_activity_functions::memory::samples::goal("goal-2", "user-2", 8));
+    rig.add(goal_activity_functions::adapters::memory::samples::goal("goal-2", "user-2", 8));
     let logs = Logs::collect();
     let own = batch.execution_arn.as_str();
     for (field, value) in [

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use goal_activity_functions::budget::Budget;
-use goal_activity_functions::queue::{HandleMessage, handle_batch};
+use goal_activity_functions::runtime::budget::Budget;
+use goal_activity_functions::runtime::queue::{HandleMessage, handle_batch};
 use serde_json::{Value, json};
 
 use crate::logs::{Logs, assert_silent};

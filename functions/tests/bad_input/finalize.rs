@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use goal_activity_functions::budget::Budget;
-use goal_activity_functions::finalize::{Finalize, FinalizeRequest};
+use goal_activity_functions::handlers::finalize::{Finalize, FinalizeRequest};
+use goal_activity_functions::runtime::budget::Budget;
 use serde_json::json;
 
 use crate::entry::state;

@@ -1,7 +1,7 @@
 //! What is logged while a test runs.
 
-use goal_activity_functions::memory::Written;
-use goal_activity_functions::telemetry;
+use goal_activity_functions::adapters::memory::Written;
+use goal_activity_functions::runtime::telemetry;
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::Layer;

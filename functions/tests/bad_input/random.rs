@@ -21,10 +21,10 @@ use goal_activity_events::{
     ActionId, ClaimSequence, Detail, Envelope, EventId, ExecutionArn, ExecutionStatusChanged, GoalActivityRejected,
     GoalActivityRequested, GoalId, StateMachineArn, TaskId, Timestamp, UserId, WorkflowCompleted,
 };
-use goal_activity_functions::finalize::FinalizeRequest;
-use goal_activity_functions::generator::Offline;
-use goal_activity_functions::memory::samples;
-use goal_activity_functions::queue::HandleMessage;
+use goal_activity_functions::adapters::generators::Offline;
+use goal_activity_functions::adapters::memory::samples;
+use goal_activity_functions::handlers::finalize::FinalizeRequest;
+use goal_activity_functions::runtime::queue::HandleMessage;
 use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -6,7 +6,7 @@ use goal_activity_core::ports::Event;
 use goal_activity_events::{
     ClaimSequence, Detail, ExecutionArn, GoalActivityRejected, GoalActivityRequested, RejectionReason, Timestamp,
 };
-use goal_activity_functions::memory::samples;
+use goal_activity_functions::adapters::memory::samples;
 use serde_json::{Value, json};
 
 use crate::entry::{Fate, deliver, state};

@@ -5,7 +5,7 @@ use goal_activity_core::ports::Event;
 use goal_activity_core::rows::{Row, goal_rows};
 use goal_activity_core::task::Task;
 use goal_activity_events::{FailureCode, RejectionReason, Timestamp};
-use goal_activity_functions::memory::samples;
+use goal_activity_functions::adapters::memory::samples;
 use serde_json::{Value, json};
 
 use crate::entry::state;

@@ -3,7 +3,7 @@
 
 use goal_activity_core::ports::Event;
 use goal_activity_events::{BatchMessage, ExecutionArn, SOURCE, TaskToken};
-use goal_activity_functions::memory::samples;
+use goal_activity_functions::adapters::memory::samples;
 use serde_json::{Value, json};
 
 use crate::logs::{Logs, assert_silent};

@@ -1,7 +1,7 @@
 use goal_activity_core::ports::Tokens;
 use goal_activity_events::FailureCode;
-use goal_activity_functions::config::{self, GeneratorKind, Sampling};
-use goal_activity_functions::generator::Bedrock;
+use goal_activity_functions::adapters::generators::Bedrock;
+use goal_activity_functions::runtime::config::{self, GeneratorKind, Sampling};
 use serde_json::{Value, json};
 
 use crate::contract::Refusal;

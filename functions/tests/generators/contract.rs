@@ -6,7 +6,7 @@ use goal_activity_core::goal::{Action, ActionKind, Goal};
 use goal_activity_core::ports::{Generation, GenerationError, GenerationRequest, Tokens};
 use goal_activity_core::task::{Priority, Task};
 use goal_activity_events::{FailureCode, Timestamp};
-use goal_activity_functions::memory::samples;
+use goal_activity_functions::adapters::memory::samples;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 

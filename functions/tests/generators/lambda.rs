@@ -1,7 +1,7 @@
 use goal_activity_core::goal::{Action, ActionKind};
 use goal_activity_core::ports::{GenerateTasks, GenerationRequest, Tokens};
 use goal_activity_events::FailureCode;
-use goal_activity_functions::config::{self, GeneratorKind};
+use goal_activity_functions::runtime::config::{self, GeneratorKind};
 use serde_json::{Value, json};
 
 use crate::contract::Refusal;

@@ -1,6 +1,6 @@
 //! What is logged while a test runs.
 
-use goal_activity_functions::memory::Written;
+use goal_activity_functions::adapters::memory::Written;
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::filter::Targets;

@@ -1,6 +1,6 @@
 use goal_activity_core::goal::Action;
 use goal_activity_core::ports::{GenerateTasks, Generation, GenerationError, GenerationRequest};
-use goal_activity_functions::generator::Offline;
+use goal_activity_functions::adapters::generators::Offline;
 
 use crate::contract::{Adapter, Ai, Refusal};
 

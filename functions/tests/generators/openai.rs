@@ -2,8 +2,8 @@ use std::collections::HashSet;
 
 use goal_activity_core::ports::Tokens;
 use goal_activity_events::FailureCode;
-use goal_activity_functions::config::{self, BaseUrl, GeneratorKind, KeySource, Sampling, TokenLimit};
-use goal_activity_functions::generator::OpenAi;
+use goal_activity_functions::adapters::generators::OpenAi;
+use goal_activity_functions::runtime::config::{self, BaseUrl, GeneratorKind, KeySource, Sampling, TokenLimit};
 use serde_json::{Value, json};
 
 use crate::contract::Refusal;

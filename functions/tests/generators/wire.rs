@@ -9,10 +9,10 @@ use goal_activity_core::goal::Goal;
 use goal_activity_core::limits::AI_CALL;
 use goal_activity_core::ports::{GenerateTasks, Generation, GenerationError, GenerationRequest, Tokens};
 use goal_activity_events::FailureCode;
-use goal_activity_functions::aws::Connection;
-use goal_activity_functions::config::GeneratorKind;
-use goal_activity_functions::generator::{Generator, prompt::Prompt};
-use goal_activity_functions::memory::samples;
+use goal_activity_functions::adapters::aws::Connection;
+use goal_activity_functions::adapters::generators::{Generator, prompt::Prompt};
+use goal_activity_functions::adapters::memory::samples;
+use goal_activity_functions::runtime::config::GeneratorKind;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 

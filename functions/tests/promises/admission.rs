@@ -6,8 +6,8 @@ use goal_activity_core::admission::{Capacity, in_use};
 use goal_activity_core::execution::Status;
 use goal_activity_core::facts::Fact;
 use goal_activity_events::{Detail, ExecutionArn, SOURCE, WorkflowCompleted};
-use goal_activity_functions::memory::samples;
-use goal_activity_functions::queue::MessageError;
+use goal_activity_functions::adapters::memory::samples;
+use goal_activity_functions::runtime::queue::MessageError;
 use serde_json::json;
 
 use crate::rig::{Rig, USER, envelope, raw_envelope};

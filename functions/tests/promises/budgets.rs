@@ -10,9 +10,9 @@ use goal_activity_core::limits::{ARCHIVING, MAX_RECEIVES};
 use goal_activity_core::outcome::End;
 use goal_activity_core::ports::{Event, Machine};
 use goal_activity_events::{ClaimSequence, ExecutionArn, GoalActivityRequested, GoalId, Timestamp};
-use goal_activity_functions::memory::samples;
-use goal_activity_functions::queue::{HandleMessage, handle_batch};
-use goal_activity_functions::reconcile::Reconciled;
+use goal_activity_functions::adapters::memory::samples;
+use goal_activity_functions::handlers::reconcile::Reconciled;
+use goal_activity_functions::runtime::queue::{HandleMessage, handle_batch};
 use serde_json::json;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 

@@ -8,7 +8,7 @@ use goal_activity_core::admission::Capacity;
 use goal_activity_core::execution::Status;
 use goal_activity_core::goal::{Goal, GoalHead, GoalStatus};
 use goal_activity_events::{ActionId, ClaimSequence, ExecutionArn, FailureCode};
-use goal_activity_functions::memory::samples;
+use goal_activity_functions::adapters::memory::samples;
 use serde_json::json;
 
 use crate::goal_app::{complete, edit, of};

@@ -1,4 +1,4 @@
-use goal_activity_functions::memory::samples;
+use goal_activity_functions::adapters::memory::samples;
 
 use crate::rig::{Rig, USER};
 

@@ -1,7 +1,7 @@
 use goal_activity_core::limits::MAX_RUNNING_PER_USER;
 use goal_activity_core::ports::Event;
 use goal_activity_events::{RejectionReason, Timestamp, Version};
-use goal_activity_functions::memory::samples;
+use goal_activity_functions::adapters::memory::samples;
 
 use crate::rig::{Rig, USER, envelope, goal_id};
 

@@ -35,7 +35,7 @@ async fn p1_a_name_left_over_from_a_deleted_goal_is_skipped() {
     rig.run(&first).await;
     // The goal is deleted and made again under the same id: its claims count from the beginning.
     rig.world.state().tasks.clear();
-    rig.add(goal_activity_functions::memory::samples::goal("goal-1", crate::rig::USER, 8));
+    rig.add(goal_activity_functions::adapters::memory::samples::goal("goal-1", crate::rig::USER, 8));
     let second = rig.launched().await;
     assert_eq!((first.name(), second.name()), ("goal-1-1", "goal-1-2"));
 }

@@ -1,5 +1,5 @@
 use goal_activity_events::ExecutionArn;
-use goal_activity_functions::memory::samples;
+use goal_activity_functions::adapters::memory::samples;
 use serde_json::{Value, json};
 
 use crate::rig::{Answer, Rig, USER};

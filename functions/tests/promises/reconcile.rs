@@ -3,7 +3,7 @@ use goal_activity_core::goal::GoalStatus;
 use goal_activity_core::outcome::End;
 use goal_activity_core::ports::Machine;
 use goal_activity_events::{ExecutionArn, FailureCode, Timestamp};
-use goal_activity_functions::memory::samples;
+use goal_activity_functions::adapters::memory::samples;
 
 use crate::rig::Rig;
 

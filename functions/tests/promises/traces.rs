@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use goal_activity_core::ports::Event;
 use goal_activity_events::{EventId, ExecutionArn, GoalActivityRequested, SOURCE, Timestamp, Traceparent};
-use goal_activity_functions::memory::{Written, samples};
-use goal_activity_functions::telemetry::{
+use goal_activity_functions::adapters::memory::{Written, samples};
+use goal_activity_functions::runtime::telemetry::{
     self,
     collect::{self, Finished},
 };

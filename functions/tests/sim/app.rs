@@ -12,7 +12,7 @@ use goal_activity_core::keys;
 use goal_activity_core::placement::TaskRow;
 use goal_activity_core::task::{Task, TaskStatus};
 use goal_activity_events::{ActionId, ClaimSequence, ExecutionArn, GoalId};
-use goal_activity_functions::memory::samples;
+use goal_activity_functions::adapters::memory::samples;
 use serde_json::json;
 use tokio::time::sleep;
 

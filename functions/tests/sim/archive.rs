@@ -6,7 +6,7 @@ use goal_activity_core::archive::{ArchiveKey, Record};
 use goal_activity_core::execution::Execution;
 use goal_activity_core::ports::{ArchiveExecution, FindArchived, Outside, ReadArchive};
 use goal_activity_events::ExecutionArn;
-use goal_activity_functions::memory::State;
+use goal_activity_functions::adapters::memory::State;
 
 use crate::check::{self, Found, Write};
 use crate::flaw::Flaw;

@@ -8,7 +8,7 @@ use goal_activity_core::execution::{Execution, GoalBefore, Status};
 use goal_activity_core::keys::open_shard;
 use goal_activity_core::ledger::Tally;
 use goal_activity_events::{ClaimSequence, ExecutionArn, GoalId};
-use goal_activity_functions::memory::samples;
+use goal_activity_functions::adapters::memory::samples;
 
 use crate::world::Sim;
 

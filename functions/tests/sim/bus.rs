@@ -9,7 +9,7 @@ use goal_activity_core::ports::Event;
 use goal_activity_events::{
     BatchProgressed, Detail, ExecutionArn, GoalActivityRequested, SOURCE, Timestamp, WorkflowCompleted,
 };
-use goal_activity_functions::memory::samples;
+use goal_activity_functions::adapters::memory::samples;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::time::sleep;

@@ -11,7 +11,7 @@ use goal_activity_core::limits::{MAX_ACTIONS, NOTICE_LEASE, NOTICE_WITHIN};
 use goal_activity_core::ports::{ActionCommit, Claim, Claimed, Committed, Event, ExecutionInput, RequestKey};
 use goal_activity_core::task::{Task, TaskStatus};
 use goal_activity_events::{ActionId, EventId, ExecutionArn, GoalId, TaskId, Timestamp, UserId};
-use goal_activity_functions::memory::State;
+use goal_activity_functions::adapters::memory::State;
 
 use crate::ai::generation;
 use crate::app::{App, is_generated};

@@ -19,7 +19,7 @@ use goal_activity_core::task::{Task, TaskStatus};
 use goal_activity_events::{
     ActionId, BatchMessage, Detail, EventId, ExecutionArn, FinalStatus, GoalId, TaskToken, WorkflowCompleted,
 };
-use goal_activity_functions::memory::{State, samples};
+use goal_activity_functions::adapters::memory::{State, samples};
 use tokio::time::sleep;
 
 use crate::lambda::Run;

@@ -12,8 +12,8 @@ use goal_activity_core::limits::ACTIONS_PER_BATCH;
 use goal_activity_core::outcome::End;
 use goal_activity_core::ports::{Answered, ExecutionInput, Machine};
 use goal_activity_events::{ActionId, BatchMessage, ExecutionArn, TaskToken, Timestamp, Version};
-use goal_activity_functions::finalize::FinalizeAnswer;
-use goal_activity_functions::memory::samples;
+use goal_activity_functions::adapters::memory::samples;
+use goal_activity_functions::handlers::finalize::FinalizeAnswer;
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 

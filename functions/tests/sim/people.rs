@@ -5,7 +5,7 @@ use std::time::Duration;
 use goal_activity_core::execution::{Execution, Status};
 use goal_activity_core::goal::Goal;
 use goal_activity_events::{BatchProgressed, Detail, ExecutionArn, GoalId, SOURCE, WorkflowCompleted};
-use goal_activity_functions::memory::samples;
+use goal_activity_functions::adapters::memory::samples;
 use serde_json::json;
 use tokio::time::sleep;
 

@@ -27,8 +27,8 @@ use goal_activity_core::ports::{
 };
 use goal_activity_core::task::Task;
 use goal_activity_events::{ActionId, BatchAnswer, EventId, ExecutionArn, GoalId, TaskToken, Timestamp, UserId};
-use goal_activity_functions::memory::World;
-use goal_activity_functions::queue::HideMessage;
+use goal_activity_functions::adapters::memory::World;
+use goal_activity_functions::runtime::queue::HideMessage;
 use tokio::time::sleep;
 
 use crate::ai;

@@ -18,7 +18,7 @@ pub(crate) enum Mood {
     Overloaded,
 }
 
-/// How long a call that hangs takes until the SDK gives it up: the operation's time limit in `functions/src/aws/connection.rs`.
+/// How long a call that hangs takes until the SDK gives it up: the operation's time limit in `functions/src/adapters/aws/connection.rs`.
 pub(crate) const OPERATION: Duration = Duration::from_secs(7);
 
 /// How calls go wrong while a service is out.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use goal_activity_core::ports::{Outside, Unavailable};
 use goal_activity_events::{BatchMessage, ExecutionArn};
-use goal_activity_functions::queue::handle_batch;
+use goal_activity_functions::runtime::queue::handle_batch;
 use tokio::time::sleep;
 
 use crate::check;

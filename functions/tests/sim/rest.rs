@@ -10,7 +10,7 @@ use goal_activity_core::ledger::ActionOutcome;
 use goal_activity_core::ports::Event;
 use goal_activity_core::task::{Task, TaskStatus};
 use goal_activity_events::{ActionId, ExecutionArn, FailedAction, FailureCode, WorkflowCompleted};
-use goal_activity_functions::memory::State;
+use goal_activity_functions::adapters::memory::State;
 
 use crate::ai::generation;
 use crate::app::is_generated;

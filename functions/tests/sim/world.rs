@@ -10,7 +10,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use goal_activity_core::admission::Capacity;
 use goal_activity_events::{ActionId, ExecutionArn, GoalId, Timestamp};
-use goal_activity_functions::memory::World;
+use goal_activity_functions::adapters::memory::World;
 use serde_json::Value;
 use tokio::time::Instant;
 

@@ -4,8 +4,8 @@ use goal_activity_core::inbound;
 use goal_activity_core::ports::{Clock, LoadGoalHead, Stored};
 use goal_activity_events::publisher::{EventBridge, OutgoingEvent, Publisher};
 use goal_activity_events::{ActionId, Detail, EventId, GoalActivityRequested, GoalId, MAX_ACTIONS, UserId};
-use goal_activity_functions::aws::{Connection, Goals};
-use goal_activity_functions::clock::SystemClock;
+use goal_activity_functions::adapters::aws::{Connection, Goals};
+use goal_activity_functions::runtime::clock::SystemClock;
 use serde::Serialize;
 
 use crate::Shell;

@@ -175,7 +175,7 @@ mod tests {
     use goal_activity_core::execution::Cancellation;
     use goal_activity_core::goal::GoalClaim;
     use goal_activity_core::placement::ActionTasks;
-    use goal_activity_functions::memory::samples;
+    use goal_activity_functions::adapters::memory::samples;
     use serde_json::{Value, json};
 
     const ARN: &str = "arn:aws:states:us-east-1:000000000000:execution:goal-activity:g-1";

@@ -18,8 +18,8 @@ use futures_util::future::try_join_all;
 use goal_activity_core::ports::Clock;
 use goal_activity_events::StateMachineArn;
 use goal_activity_events::publisher::{EventBridge, Publisher};
-use goal_activity_functions::aws::{Connection, Executions, Goals, Tasks};
-use goal_activity_functions::clock::SystemClock;
+use goal_activity_functions::adapters::aws::{Connection, Executions, Goals, Tasks};
+use goal_activity_functions::runtime::clock::SystemClock;
 
 use crate::Shell;
 use crate::failure::{Failure, NOT_DONE};

@@ -153,7 +153,7 @@ mod tests {
     use super::*;
     use goal_activity_core::execution::Status;
     use goal_activity_events::publisher::Refusal;
-    use goal_activity_functions::memory::{World, samples};
+    use goal_activity_functions::adapters::memory::{World, samples};
     use serde_json::{Value, json};
 
     const ARN: &str = "arn:aws:states:us-east-1:000000000000:execution:goal-activity:g-1";

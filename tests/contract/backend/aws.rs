@@ -9,8 +9,10 @@ use goal_activity_core::keys;
 use goal_activity_core::rows::goal_rows;
 use goal_activity_core::task::Task;
 use goal_activity_events::{GoalId, StateMachineArn};
-use goal_activity_functions::aws::{Capacities, Claims, Connection, Executions, Goals, Ledger, Settlements, Tasks};
-use goal_activity_functions::memory::samples;
+use goal_activity_functions::adapters::aws::{
+    Capacities, Claims, Connection, Executions, Goals, Ledger, Settlements, Tasks,
+};
+use goal_activity_functions::adapters::memory::samples;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::OnceCell;

@@ -9,7 +9,7 @@ use goal_activity_core::ports::{Clock, Event, Machine};
 use goal_activity_core::rows::Row;
 use goal_activity_core::task::Task;
 use goal_activity_events::{BatchAnswer, ExecutionArn, GoalId, StateMachineArn, TaskToken, Timestamp};
-use goal_activity_functions::memory::{World, samples};
+use goal_activity_functions::adapters::memory::{World, samples};
 use serde_json::{Value, json};
 use uuid::Uuid;
 

@@ -65,7 +65,7 @@ macro_rules! on_all_tables {
             $(
                 #[tokio::test]
                 async fn $case() {
-                    super::$case(&goal_activity_functions::memory::World::default()).await;
+                    super::$case(&goal_activity_functions::adapters::memory::World::default()).await;
                 }
             )+
         }

@@ -6,7 +6,7 @@ use goal_activity_core::ports::{
     StopExecution,
 };
 use goal_activity_events::{BatchAnswer, ExecutionArn, StateMachineArn, TaskToken, Timestamp};
-use goal_activity_functions::queue::HideMessage;
+use goal_activity_functions::runtime::queue::HideMessage;
 use serde_json::Value;
 
 /// The adapters to the state machine, the bus, the operators, a queue and the archive.
@@ -58,7 +58,7 @@ macro_rules! on_all_services {
             $(
                 #[tokio::test]
                 async fn $case() {
-                    super::$case(&goal_activity_functions::memory::World::default()).await;
+                    super::$case(&goal_activity_functions::adapters::memory::World::default()).await;
                 }
             )+
         }

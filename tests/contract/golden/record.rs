@@ -7,7 +7,7 @@ use goal_activity_core::notice::NoticeClaim;
 use goal_activity_core::outcome::End;
 use goal_activity_core::ports::{CancelExecution, ExecutionInput, SettleExecution};
 use goal_activity_events::{ClaimSequence, ExecutionArn, Timestamp};
-use goal_activity_functions::memory::samples;
+use goal_activity_functions::adapters::memory::samples;
 use goal_activity_tests::eventually;
 use serde_json::{Value, json};
 

@@ -9,7 +9,7 @@ use goal_activity_core::outcome::End;
 use goal_activity_core::ports::{ClaimGoal, ListHolders, ListWaiting, LoadGoal, Machine};
 use goal_activity_core::task::Task;
 use goal_activity_events::{ClaimSequence, ExecutionArn, FailureCode};
-use goal_activity_functions::memory::samples;
+use goal_activity_functions::adapters::memory::samples;
 use serde_json::{Value, json};
 
 use super::files::{Release, Stored};

@@ -1,5 +1,5 @@
 //! The end of a workflow, by the projector, the reconciler or a cancel: sealed, written, published, told, archived. Mirrors
-//! `functions/src/settle.rs` and what calls it.
+//! `functions/src/steps/settle.rs` and what calls it.
 
 use goal_activity_core::execution::Change;
 

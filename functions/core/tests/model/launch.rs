@@ -1,5 +1,5 @@
 //! `launch`: takes capacity for whose turn it is, starts executions, gives capacity back. Mirrors
-//! `functions/src/admission.rs`.
+//! `functions/src/steps/admission.rs`.
 
 use goal_activity_core::execution::Status;
 

@@ -1,5 +1,5 @@
-//! Starts, cancels and other workflows. Mirrors `functions/src/intake.rs`, `functions/src/api/start.rs` and
-//! `functions/src/cancel.rs`.
+//! Starts, cancels and other workflows. Mirrors `functions/src/steps/intake.rs`, `functions/src/handlers/api/start.rs` and
+//! `functions/src/steps/cancel.rs`.
 
 use goal_activity_core::goal::GoalStatus;
 

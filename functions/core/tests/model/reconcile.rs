@@ -1,4 +1,4 @@
-//! The reconciler. Mirrors `functions/src/reconcile`. A look that finds nothing to do changes nothing and is no step; apart
+//! The reconciler. Mirrors `functions/src/handlers/reconcile`. A look that finds nothing to do changes nothing and is no step; apart
 //! from that it may come at any moment.
 
 use goal_activity_core::execution::Change;

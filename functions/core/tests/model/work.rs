@@ -1,4 +1,4 @@
-//! `worker`: one batch's message. Mirrors `functions/src/worker`. The batch has one action.
+//! `worker`: one batch's message. Mirrors `functions/src/handlers/worker`. The batch has one action.
 
 use crate::message::Message;
 use crate::scope::Flaw;

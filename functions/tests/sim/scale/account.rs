@@ -1,7 +1,7 @@
 //! An account in use: lets through what its quotas allow, and notes what they did not.
 //!
 //! What happens to a request that is too much depends on who makes it. The SDK tries again a few times and then fails
-//! (as `functions/src/aws/mod.rs` sets it), Step Functions and EventBridge hold back what they do themselves (Step
+//! (as `functions/src/adapters/aws/mod.rs` sets it), Step Functions and EventBridge hold back what they do themselves (Step
 //! Functions developer guide, "Quotas related to state throttling"; EventBridge quotas, "invocations"), an AI answers
 //! that it is throttled.
 
@@ -18,7 +18,7 @@ use crate::queues::Queue;
 use crate::world::Sim;
 
 /// How often the SDK sends a request at most, and its first wait in milliseconds, which doubles
-/// (`functions/src/aws/mod.rs`).
+/// (`functions/src/adapters/aws/mod.rs`).
 const ATTEMPTS: u32 = 5;
 const FIRST_WAIT: u64 = 50;
 /// How many milliseconds a poller waits about before it tries again to invoke a function that has no room.

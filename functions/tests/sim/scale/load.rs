@@ -9,7 +9,7 @@ use goal_activity_core::execution::{Execution, Happening, Status};
 use goal_activity_core::ports::{Generation, GenerationError, Tokens};
 use goal_activity_core::task::{Priority, TaskDraft, TaskDrafts};
 use goal_activity_events::{FailureCode, GoalId};
-use goal_activity_functions::memory::samples;
+use goal_activity_functions::adapters::memory::samples;
 use serde_json::json;
 use tokio::task::LocalSet;
 use tokio::time::sleep;

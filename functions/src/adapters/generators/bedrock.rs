@@ -1,0 +1,161 @@
+//! A model on Amazon Bedrock, through the Converse API: one way of asking for the models of all providers.
+//!
+//! The model is given one tool, whose input is the answer, and is made to use it: so the answer has the form of the tool's
+//! schema, and needs no reading of free text.
+
+use aws_config::Region;
+use aws_sdk_bedrockruntime::Client;
+use aws_sdk_bedrockruntime::config::Builder;
+use aws_sdk_bedrockruntime::error::BuildError;
+use aws_sdk_bedrockruntime::operation::converse::ConverseOutput;
+use aws_sdk_bedrockruntime::types::{
+    ContentBlock, ConversationRole, InferenceConfiguration, Message, SpecificToolChoice, StopReason,
+    SystemContentBlock, TokenUsage, Tool, ToolChoice, ToolConfiguration, ToolInputSchema, ToolSpecification,
+};
+use aws_smithy_types::{Document, Number};
+use goal_activity_core::answer;
+use goal_activity_core::ports::{GenerateTasks, Generation, GenerationError, GenerationRequest, Tokens};
+use goal_activity_core::task::TaskDrafts;
+use goal_activity_events::FailureCode;
+use serde_json::Value;
+
+use super::prompt::Prompt;
+use super::wire::{Bounded, declined, failed, patient, unusable};
+use crate::adapters::aws::Connection;
+use crate::runtime::config;
+
+/// How failures name it.
+const WHO: &str = "the model";
+/// The tool that takes the answer.
+const TOOL: &str = "save_tasks";
+
+/// A model on Bedrock.
+#[derive(Debug, Clone)]
+pub struct Bedrock {
+    client: Client,
+    settings: config::Bedrock,
+}
+
+impl Bedrock {
+    /// The model that the settings name.
+    pub fn new(aws: &Connection, settings: config::Bedrock) -> Self {
+        let mut config = Builder::from(&patient(aws.sdk())).interceptor(Bounded);
+        config.set_region(settings.region.clone().map(Region::new).or_else(|| aws.sdk().region().cloned()));
+        Self { client: Client::from_conf(config.build()), settings }
+    }
+}
+
+impl GenerateTasks for Bedrock {
+    async fn generate(&self, request: GenerationRequest<'_>) -> Result<Generation, GenerationError> {
+        let prompt = Prompt::of(&request);
+        let sampling = self.settings.sampling;
+        let limits = InferenceConfiguration::builder()
+            .max_tokens(i32::try_from(sampling.max_tokens).unwrap_or(i32::MAX))
+            .set_temperature(sampling.temperature);
+        let answered = self
+            .client
+            .converse()
+            .model_id(&self.settings.model)
+            .system(SystemContentBlock::Text(prompt.system.to_owned()))
+            .messages(from_user(prompt.user).map_err(not_asked)?)
+            .inference_config(limits.build())
+            .tool_config(the_one_tool().map_err(not_asked)?)
+            .send()
+            .await
+            .map_err(|e| failed(WHO, &e))?;
+        let tokens = answered.usage().map(tokens).unwrap_or_default();
+        let drafts = drafts(&answered).map_err(|e| e.with_tokens(tokens))?;
+        Ok(Generation { tokens, ..drafts.into() })
+    }
+}
+
+fn from_user(text: String) -> Result<Message, BuildError> {
+    Message::builder().role(ConversationRole::User).content(ContentBlock::Text(text)).build()
+}
+
+fn the_one_tool() -> Result<ToolConfiguration, BuildError> {
+    let tool = ToolSpecification::builder()
+        .name(TOOL)
+        .description("Saves the tasks of the action")
+        .input_schema(ToolInputSchema::Json(document(answer::schema())))
+        .build()?;
+    let this_one = SpecificToolChoice::builder().name(TOOL).build()?;
+    ToolConfiguration::builder().tools(Tool::ToolSpec(tool)).tool_choice(ToolChoice::Tool(this_one)).build()
+}
+
+fn not_asked(error: BuildError) -> GenerationError {
+    GenerationError::permanent(FailureCode::AiRejected, format!("{WHO} could not be asked: {error}"))
+}
+
+/// All that it has read, whether or not it had read the same before.
+fn tokens(usage: &TokenUsage) -> Tokens {
+    let count = |n: i32| u64::try_from(n).unwrap_or(0);
+    let cached = [usage.cache_read_input_tokens(), usage.cache_write_input_tokens()];
+    let input = count(usage.input_tokens()) + cached.into_iter().flatten().map(count).sum::<u64>();
+    Tokens { input, output: count(usage.output_tokens()) }
+}
+
+fn drafts(answered: &ConverseOutput) -> Result<TaskDrafts, GenerationError> {
+    match answered.stop_reason() {
+        StopReason::MaxTokens => return Err(unusable("the answer reached the limit of tokens")),
+        StopReason::ModelContextWindowExceeded => {
+            return Err(unusable("the answer did not fit into the model's context"));
+        }
+        StopReason::MalformedModelOutput | StopReason::MalformedToolUse => {
+            return Err(unusable("the model has not kept to the form of the answer"));
+        }
+        StopReason::GuardrailIntervened | StopReason::ContentFiltered => return Err(declined(WHO)),
+        // Whatever else made it stop, the answer itself tells whether it is one.
+        _ => {}
+    }
+    let message = answered.output().and_then(|output| output.as_message().ok());
+    let content = message.map(Message::content).unwrap_or_default();
+    if let Some(tool) = content.iter().find_map(|block| block.as_tool_use().ok()) {
+        return Ok(answer::from_value(&json(tool.input()))?);
+    }
+    // A model that cannot be made to use a tool may still have done what the prompt says.
+    let text = content.iter().find_map(|block| block.as_text().ok());
+    Ok(answer::parse(text.ok_or_else(|| unusable("the model gave no answer"))?)?)
+}
+
+/// JSON as the SDK takes it.
+fn document(json: Value) -> Document {
+    match json {
+        Value::Null => Document::Null,
+        Value::Bool(yes) => Document::Bool(yes),
+        Value::String(text) => Document::String(text),
+        Value::Array(all) => Document::Array(all.into_iter().map(document).collect()),
+        Value::Object(fields) => Document::Object(fields.into_iter().map(|(k, v)| (k, document(v))).collect()),
+        Value::Number(n) => match (n.as_u64(), n.as_i64()) {
+            (Some(n), _) => Document::Number(Number::PosInt(n)),
+            (None, Some(n)) => Document::Number(Number::NegInt(n)),
+            (None, None) => n.as_f64().map_or(Document::Null, |n| Document::Number(Number::Float(n))),
+        },
+    }
+}
+
+/// JSON as the SDK gives it.
+fn json(document: &Document) -> Value {
+    match document {
+        Document::Null => Value::Null,
+        Document::Bool(yes) => (*yes).into(),
+        Document::String(text) => text.as_str().into(),
+        Document::Array(all) => all.iter().map(json).collect(),
+        Document::Object(fields) => fields.iter().map(|(k, v)| (k.clone(), json(v))).collect(),
+        Document::Number(Number::PosInt(n)) => (*n).into(),
+        Document::Number(Number::NegInt(n)) => (*n).into(),
+        Document::Number(Number::Float(n)) => (*n).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn json_survives_the_sdk() {
+        let all = json!({"a": [null, true, "text", 1, -1, 0.5, u64::MAX, i64::MIN, [], {}], "b": {"c": ""}});
+        assert_eq!(super::json(&document(all.clone())), all);
+    }
+}

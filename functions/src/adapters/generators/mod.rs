@@ -1,0 +1,58 @@
+//! The adapters for the AI. `docs/GENERATORS.md` tells how each is chosen, and how another is added.
+
+mod bedrock;
+mod key;
+mod lambda;
+mod offline;
+mod openai;
+pub mod prompt;
+mod wire;
+
+#[cfg(test)]
+pub(crate) use wire::patient;
+
+use goal_activity_core::ports::{GenerateTasks, Generation, GenerationError, GenerationRequest};
+
+pub use bedrock::Bedrock;
+pub use lambda::ExistingFunction;
+pub use offline::Offline;
+pub use openai::OpenAi;
+
+use crate::adapters::aws::Connection;
+use crate::runtime::config::GeneratorKind;
+
+/// The generator that the configuration names.
+#[derive(Debug, Clone)]
+pub enum Generator {
+    /// Deterministic tasks without an AI.
+    Offline(Offline),
+    /// A model on Amazon Bedrock.
+    Bedrock(Bedrock),
+    /// A Lambda function that is there already.
+    Lambda(ExistingFunction),
+    /// Whatever speaks OpenAI's chat completions.
+    OpenAi(OpenAi),
+}
+
+impl Generator {
+    /// The generator of that kind. Made once for a process: its connections are used again from one action to the next.
+    pub fn new(aws: &Connection, kind: GeneratorKind) -> Self {
+        match kind {
+            GeneratorKind::Offline => Self::Offline(Offline),
+            GeneratorKind::Bedrock(settings) => Self::Bedrock(Bedrock::new(aws, settings)),
+            GeneratorKind::Lambda(settings) => Self::Lambda(ExistingFunction::new(aws, settings)),
+            GeneratorKind::OpenAi(settings) => Self::OpenAi(OpenAi::new(aws, settings)),
+        }
+    }
+}
+
+impl GenerateTasks for Generator {
+    async fn generate(&self, request: GenerationRequest<'_>) -> Result<Generation, GenerationError> {
+        match self {
+            Self::Offline(offline) => offline.generate(request).await,
+            Self::Bedrock(bedrock) => bedrock.generate(request).await,
+            Self::Lambda(function) => function.generate(request).await,
+            Self::OpenAi(endpoint) => endpoint.generate(request).await,
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! What the adapters that ask over the network have in common: limits, and what a failed call means.
+
+use std::error::Error;
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_sdk_bedrockruntime::config::interceptors::BeforeDeserializationInterceptorContextMut;
+use aws_sdk_bedrockruntime::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_bedrockruntime::error::{BoxError, ProvideErrorMetadata, SdkError};
+use aws_sdk_bedrockruntime::primitives::{DateTime, DateTimeFormat};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::http::Headers;
+use aws_smithy_types::body::SdkBody;
+use goal_activity_core::limits::AI_CALL;
+use goal_activity_core::ports::{Clock, GenerationError};
+use goal_activity_events::FailureCode;
+use goal_activity_events::publisher::reason;
+use http_body_util::Limited;
+
+use crate::runtime::clock::SystemClock;
+
+/// How long it may take to reach an AI at all. Nothing is lost by giving up early: the worker tries again.
+pub(super) const CONNECT: Duration = Duration::from_secs(3);
+
+/// The most that is read of a response, in bytes: an answer of the greatest size, written as a text within JSON, with all
+/// that a model has thought before it. Whatever sends more must not fill the function's memory.
+pub(super) const MAX_RESPONSE: usize = 1024 * 1024;
+
+/// The SDK's settings for a client that asks an AI: it waits for an answer as long as that takes, up to [`AI_CALL`], and
+/// tries nothing again, since the worker counts the attempts. The connections are the process's own.
+pub(crate) fn patient(sdk: &SdkConfig) -> SdkConfig {
+    use aws_config::retry::RetryConfig;
+    use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
+    use aws_config::timeout::TimeoutConfig;
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT)
+        .read_timeout(AI_CALL)
+        .operation_attempt_timeout(AI_CALL)
+        .operation_timeout(AI_CALL)
+        .build();
+    sdk.to_builder()
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts)
+        // A model may be silent for as long as it likes within its time.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .build()
+}
+
+/// Ends a response of an SDK's call at [`MAX_RESPONSE`].
+#[derive(Debug)]
+pub(super) struct Bounded;
+
+impl Intercept for Bounded {
+    fn name(&self) -> &'static str {
+        "Bounded"
+    }
+
+    fn modify_before_deserialization(
+        &self,
+        context: &mut BeforeDeserializationInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let body = context.response_mut().take_body();
+        *context.response_mut().body_mut() = SdkBody::from_body_1_x(Limited::new(body, MAX_RESPONSE));
+        Ok(())
+    }
+}
+
+/// What a failed call of an AWS service means. `who` is what was called, as in `the model`.
+pub(super) fn failed<E>(who: &str, error: &SdkError<E, HttpResponse>) -> GenerationError
+where
+    E: Error + ProvideErrorMetadata + 'static,
+{
+    match error {
+        SdkError::TimeoutError(_) => too_slow(who),
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => too_slow(who),
+        SdkError::DispatchFailure(_) => unreachable(who, &reason(error)),
+        SdkError::ResponseError(_) => unreadable(who),
+        // The SDK could make nothing of an answer, and takes that for an error of the service.
+        SdkError::ServiceError(answer) if answer.raw().status().is_success() => unreadable(who),
+        SdkError::ServiceError(refusal) => {
+            let (code, response) = (refusal.err().code().unwrap_or("an error without a name"), refusal.raw());
+            let refused = by_name(who, code).unwrap_or_else(|| by_status(who, response.status().as_u16(), code));
+            if refused.code == FailureCode::AiRejected {
+                // AWS tells who may not do what, or what does not exist: names of the deployment, for its operators only.
+                tracing::error!(code, reason = why_denied(code, error), "{who} is not to be had");
+            }
+            GenerationError { retry_after: retry_after(response.headers()), ..refused }
+        }
+        _ => GenerationError::permanent(FailureCode::AiRejected, format!("{who} could not be asked")),
+    }
+}
+
+/// Why AWS has denied access. Of other refusals nothing is told: they may repeat what was sent.
+fn why_denied<E>(code: &str, error: &SdkError<E, HttpResponse>) -> Option<String>
+where
+    E: Error + ProvideErrorMetadata + 'static,
+{
+    ["AccessDeniedException", "ResourceNotFoundException"].contains(&code).then(|| reason(error))
+}
+
+/// Errors whose HTTP status does not say what they are.
+fn by_name(who: &str, code: &str) -> Option<GenerationError> {
+    let transient = |kind, what: &str| Some(GenerationError::transient(kind, format!("{who} {what}: {code}")));
+    match code {
+        "ThrottlingException"
+        | "TooManyRequestsException"
+        | "EC2ThrottledException"
+        | "ServiceQuotaExceededException" => transient(FailureCode::AiThrottled, "is too busy"),
+        "ModelNotReadyException" => transient(FailureCode::AiUnavailable, "is not ready"),
+        "ModelErrorException" => transient(FailureCode::AiUnavailable, "failed"),
+        // Lambda answers 502 when a function's own role or key stands in its way.
+        code if code.contains("AccessDenied") => {
+            Some(GenerationError::permanent(FailureCode::AiRejected, format!("{who} refuses the request: {code}")))
+        }
+        _ => None,
+    }
+}
+
+/// What an HTTP status means. `code` is the service's own name for it, without any text.
+pub(super) fn by_status(who: &str, status: u16, code: &str) -> GenerationError {
+    let transient = |kind, what: &str| GenerationError::transient(kind, format!("{who} {what}: {status} {code}"));
+    match status {
+        408 => transient(FailureCode::AiTimeout, "took too long"),
+        429 => transient(FailureCode::AiThrottled, "is too busy"),
+        409 | 425 | 500.. => transient(FailureCode::AiUnavailable, "failed"),
+        _ => GenerationError::permanent(FailureCode::AiRejected, format!("{who} refuses the request: {status} {code}")),
+    }
+}
+
+pub(super) fn too_slow(who: &str) -> GenerationError {
+    GenerationError::transient(FailureCode::AiTimeout, format!("{who} did not answer in time"))
+}
+
+pub(super) fn unreachable(who: &str, why: &str) -> GenerationError {
+    GenerationError::transient(FailureCode::AiUnavailable, format!("{who} could not be reached: {why}"))
+}
+
+pub(super) fn unreadable(who: &str) -> GenerationError {
+    let message = format!("the answer of {who} broke off, is too long or is not in the form of its protocol");
+    GenerationError::transient(FailureCode::AiInvalidAnswer, message)
+}
+
+/// An answer that was given, but holds no tasks.
+pub(super) fn unusable(message: impl Into<String>) -> GenerationError {
+    GenerationError::transient(FailureCode::AiInvalidAnswer, message)
+}
+
+/// A model that will not answer this. It would not the next time either.
+pub(super) fn declined(who: &str) -> GenerationError {
+    GenerationError::permanent(FailureCode::AiRejected, format!("{who} declines to answer"))
+}
+
+/// How long the other side asks to be left alone: so many seconds, or until a moment (RFC 9110, section 10.2.3).
+pub(super) fn retry_after(headers: &Headers) -> Option<Duration> {
+    let asked = headers.get("retry-after")?.trim();
+    if let Ok(seconds) = asked.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let moment = |text: &str| DateTime::from_str(text, DateTimeFormat::HttpDate).ok().map(|at| at.secs());
+    let until = moment(asked)?;
+    // By the clock of whoever has written it, when that is known.
+    let now = headers.get("date").and_then(moment).unwrap_or_else(|| SystemClock.now().as_seconds());
+    Some(Duration::from_secs(u64::try_from(until.saturating_sub(now)).unwrap_or(0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(retry_after: &str, date: Option<&str>) -> Option<u64> {
+        let mut headers = Headers::new();
+        headers.insert("retry-after", retry_after.to_owned());
+        if let Some(date) = date {
+            headers.insert("date", date.to_owned());
+        }
+        super::retry_after(&headers).map(|d| d.as_secs())
+    }
+
+    #[test]
+    fn a_wait_is_told_in_seconds_or_as_a_moment() {
+        assert_eq!(asked("30", None), Some(30));
+        let date = Some("Wed, 25 Nov 2026 10:00:00 GMT");
+        assert_eq!(asked("Wed, 25 Nov 2026 10:01:30 GMT", date), Some(90));
+        assert_eq!(asked("Wed, 25 Nov 2026 09:00:00 GMT", date), Some(0), "a moment that is over");
+        assert_eq!(asked("Thu, 01 Jan 2015 00:00:00 GMT", None), Some(0), "by this machine's clock");
+        for neither in ["", "-1", "soon", "1.5", "2026-11-25T10:01:30Z"] {
+            assert_eq!(asked(neither, date), None, "{neither:?}");
+        }
+        assert_eq!(super::retry_after(&Headers::new()), None);
+    }
+
+    #[test]
+    fn a_status_says_whether_the_same_request_may_succeed_later() {
+        let transient = [408, 409, 425, 429, 500, 502, 503, 504, 529].map(|s| by_status("x", s, "").transient);
+        assert_eq!(transient, [true; 9]);
+        let permanent = [301, 400, 401, 403, 404, 405, 413, 422].map(|s| by_status("x", s, "").transient);
+        assert_eq!(permanent, [false; 8]);
+    }
+}

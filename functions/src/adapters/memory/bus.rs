@@ -1,0 +1,29 @@
+use goal_activity_core::execution::Execution;
+use goal_activity_core::notice::Notice;
+use goal_activity_core::ports::{
+    Event, GenerateTasks, Generation, GenerationError, GenerationRequest, Notify, Outside, PublishEvent,
+};
+
+use super::World;
+use crate::adapters::generators::Offline;
+
+impl PublishEvent for World {
+    async fn publish(&self, event: Event) -> Outside<()> {
+        self.call("publish").await?.events.push(event);
+        Ok(())
+    }
+}
+
+impl GenerateTasks for World {
+    async fn generate(&self, request: GenerationRequest<'_>) -> Result<Generation, GenerationError> {
+        self.state().asked.push(request.action.action_id.clone());
+        Offline.generate(request).await
+    }
+}
+
+impl Notify for World {
+    async fn notify(&self, _: &Execution, notice: &Notice) -> Outside<()> {
+        self.call("notify").await?.notices.push(notice.clone());
+        Ok(())
+    }
+}

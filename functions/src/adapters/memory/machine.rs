@@ -1,0 +1,71 @@
+use std::future::pending;
+use std::time::Duration;
+
+use goal_activity_core::outcome::End;
+use goal_activity_core::ports::{
+    AnswerBatch, Answered, DescribeExecution, ExecutionInput, Machine, Outside, StartExecution, StopExecution,
+    StopReason,
+};
+use goal_activity_events::{BatchAnswer, ExecutionArn, TaskToken, Timestamp};
+
+use super::World;
+use crate::runtime::queue::HideMessage;
+
+impl StartExecution for World {
+    async fn start_execution(&self, input: &ExecutionInput) -> Outside<()> {
+        let mut state = self.call("start_execution").await?;
+        if !state.machines.contains_key(&input.execution_arn) {
+            let since = Timestamp::from_millis(state.now);
+            state.machines.insert(input.execution_arn.clone(), Machine::Running { since });
+            state.started.push(input.clone());
+        }
+        Ok(())
+    }
+}
+
+impl StopExecution for World {
+    async fn stop_execution(&self, execution: &ExecutionArn, _: StopReason) -> Outside<()> {
+        let mut state = self.call("stop_execution").await?;
+        let at = Timestamp::from_millis(state.now);
+        if let Some(machine @ Machine::Running { .. }) = state.machines.get_mut(execution) {
+            *machine = Machine::Ended { end: End::Aborted, at };
+        }
+        Ok(())
+    }
+}
+
+impl DescribeExecution for World {
+    async fn describe_execution(&self, execution: &ExecutionArn) -> Outside<Machine> {
+        let stuck = self.state().stuck.contains(execution);
+        if stuck {
+            pending::<()>().await;
+        }
+        let state = self.call("describe_execution").await?;
+        Ok(state.machines.get(execution).copied().unwrap_or(Machine::Absent))
+    }
+}
+
+impl AnswerBatch for World {
+    async fn answer(&self, token: &TaskToken, answer: &BatchAnswer) -> Outside<Answered> {
+        let mut state = self.call("answer").await?;
+        if state.stale_tokens.contains(token) {
+            return Ok(Answered::Stale);
+        }
+        state.stale_tokens.push(token.clone());
+        state.answers.push(answer.clone());
+        Ok(Answered::Accepted)
+    }
+
+    async fn heartbeat(&self, token: &TaskToken) -> Outside<Answered> {
+        let mut state = self.call("heartbeat").await?;
+        state.heartbeats.push(token.clone());
+        Ok(if state.stale_tokens.contains(token) { Answered::Stale } else { Answered::Accepted })
+    }
+}
+
+impl HideMessage for World {
+    async fn hide(&self, receipt_handle: &str, time: Duration) -> Outside<()> {
+        self.call("hide").await?.hidden.push((receipt_handle.to_owned(), time));
+        Ok(())
+    }
+}

@@ -1,0 +1,45 @@
+use goal_activity_core::execution::{Execution, Status};
+use goal_activity_events::{ExecutionArn, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::Reply;
+use super::input::Input;
+use super::problem::{Code, Problem};
+use crate::steps::cancel::{CancelWorkflow, Cancelled};
+
+/// What a cancellation may be told. Unknown fields are ignored.
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "CancelRequest"))]
+pub(super) struct Body {
+    #[serde(default)]
+    reason: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Aborted<'a> {
+    execution_arn: &'a ExecutionArn,
+    status: Status,
+    stop_date: Option<Timestamp>,
+}
+
+/// Cancels a workflow of the user who asks for it.
+pub(super) async fn cancel(
+    cancel: &impl CancelWorkflow,
+    execution: &Execution,
+    input: &Input,
+) -> Result<Reply, Problem> {
+    let body: Body = input.body_of_any_size()?;
+    let cancelled = cancel.cancel(execution, &execution.user_id, body.reason.as_deref()).await;
+    match cancelled.map_err(|e| Problem::from(e).about(&execution.execution_arn))? {
+        Cancelled::Yes(ended) => {
+            let Execution { execution_arn, status, stop_date, .. } = &ended;
+            Reply::ok(Aborted { execution_arn, status: *status, stop_date: *stop_date })
+        }
+        Cancelled::AlreadyEnded(ended) => {
+            let detail = format!("this workflow has ended already: {}", ended.status);
+            Err(Problem::new(Code::AlreadyEnded, detail).about(&ended.execution_arn))
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! `api`: the HTTP API. Parses at the edge, decides with the core, answers JSON.
+//!
+//! Dispatches on the route that API Gateway has matched and on its path parameters. `lambda_http` would rebuild a URI from
+//! the decoded path, where a `#` or `?` in a segment cuts it short.
+
+mod cancel;
+#[cfg(all(test, feature = "schema"))]
+mod description;
+mod history;
+mod input;
+mod problem;
+mod route;
+mod start;
+mod status;
+mod tasks;
+
+use std::borrow::Cow;
+
+use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
+use aws_lambda_events::encodings::Body;
+use aws_lambda_events::http::header::{CONTENT_TYPE, LOCATION};
+use aws_lambda_events::http::{HeaderMap, HeaderValue};
+use goal_activity_core::execution::Execution;
+use goal_activity_core::ports::{
+    ActionsWithTasks, ClaimGoal, Clock, FindArchived, FindExecution, ListTasks, ListWorkflows, LoadGoal, LoadGoalHead,
+    Outside, PublishEvent, ReadArchive, Stored, Unreadable,
+};
+use goal_activity_core::start::existing;
+use goal_activity_events::{ExecutionArn, GoalId, Traceparent};
+use serde::Serialize;
+use tracing::Instrument;
+
+use crate::runtime::budget::Budget;
+use crate::runtime::telemetry::trace;
+use crate::steps::cancel::CancelWorkflow;
+use crate::steps::intake::Intake;
+use input::Input;
+use problem::{Code, Problem};
+use route::Route;
+
+/// The function with all it needs.
+#[derive(Debug, Clone)]
+pub struct Api<G, T, E, C, K, B, X, A> {
+    /// Accepts requests; its ports also serve the routes that only read.
+    pub intake: Intake<G, T, E, C, K>,
+    /// Announces accepted requests.
+    pub bus: B,
+    /// Cancels workflows.
+    pub cancel: X,
+    /// Keeps the workflows whose rows have expired.
+    pub archive: A,
+}
+
+/// A successful answer.
+struct Reply {
+    status: i64,
+    /// JSON.
+    body: Cow<'static, str>,
+    location: Option<String>,
+}
+
+impl Reply {
+    fn ok(body: impl Serialize) -> Result<Self, Problem> {
+        Self::new(200, body)
+    }
+
+    fn new(status: i64, body: impl Serialize) -> Result<Self, Problem> {
+        let unwritable = |e: serde_json::Error| Problem::new(Code::Internal, e.to_string());
+        let body = serde_json::to_string(&body).map_err(unwritable)?.into();
+        Ok(Self { status, body, location: None })
+    }
+}
+
+impl<G, T, E, C, K, B, X, A> Api<G, T, E, C, K, B, X, A>
+where
+    G: LoadGoal + LoadGoalHead,
+    T: ActionsWithTasks + ListTasks,
+    E: FindExecution + FindArchived + ListWorkflows,
+    C: ClaimGoal,
+    K: Clock,
+    B: PublishEvent,
+    X: CancelWorkflow,
+    A: ReadArchive,
+{
+    /// Handles one request of the gateway. Every error becomes a response; a budget that is used up becomes a 503.
+    pub async fn handle(&self, event: serde_json::Value, budget: Budget) -> ApiGatewayV2httpResponse {
+        let input = Input::read(event);
+        let route = input.as_ref().map_or("", Input::route).to_owned();
+        let answer = match input {
+            Ok(input) => self.traced(&input, budget).await,
+            Err(problem) => Err(problem),
+        };
+        match &answer {
+            Ok(reply) => tracing::info!(route, status = reply.status, "answered"),
+            Err(problem) if problem.status() >= 500 => {
+                tracing::error!(route, status = problem.status(), detail = problem.detail, "answered");
+            }
+            Err(problem) => tracing::info!(route, status = problem.status(), code = ?problem.code, "answered"),
+        }
+        match answer {
+            Ok(Reply { status, body, location }) => response(status, "application/json", location, body.into_owned()),
+            Err(problem) => {
+                // A struct of texts and numbers can always be written.
+                let body = serde_json::to_string(&problem.body()).unwrap_or_default();
+                response(problem.status(), "application/problem+json", None, body)
+            }
+        }
+    }
+
+    /// Only what changes a workflow is a part of its trace; reading is not.
+    async fn traced(&self, input: &Input, budget: Budget) -> Result<Reply, Problem> {
+        let answer = trace::boxed(async move {
+            let unfinished = || Problem::new(Code::Unavailable, "the function's time is over");
+            budget.run(self.dispatch(input)).await.unwrap_or_else(|| Err(unfinished()))
+        });
+        let Some(route @ (Route::Start | Route::Cancel | Route::Retry)) = Route::of(input.route()) else {
+            return answer.await;
+        };
+        let client = input.header::<Traceparent>("traceparent").ok().flatten();
+        let span = trace::request(route.key(), client.as_ref());
+        let answer = answer.instrument(span.clone()).await;
+        trace::answered(&span, answer.as_ref().map_or_else(Problem::status, |reply| reply.status));
+        answer
+    }
+
+    /// Whose it is comes first, here and in one place: a handler is only asked about what is the caller's.
+    async fn dispatch(&self, input: &Input) -> Result<Reply, Problem> {
+        match Route::of(input.route()) {
+            Some(Route::Start) => self.start(self.own_goal(input).await?, input.user()?, input).await,
+            Some(Route::Tasks) => tasks::tasks(&self.intake.tasks, &self.own_goal(input).await?, input).await,
+            Some(Route::History) => history::history(&self.intake.executions, self.own_goal(input).await?, input).await,
+            Some(Route::Status) => status::status(&self.own_workflow(input).await?, self.intake.clock.now()),
+            Some(Route::Timeline) => history::timeline(&self.own_workflow(input).await?),
+            Some(Route::Cancel) => cancel::cancel(&self.cancel, &self.own_workflow(input).await?, input).await,
+            Some(Route::Retry) => self.retry(&self.own_workflow(input).await?, input).await,
+            Some(Route::Description) => Ok(description()),
+            None => Err(Problem::new(Code::NotFound, "there is no such route")),
+        }
+    }
+
+    /// The goal in the path, which must be the caller's. Only its head is read, whoever asks: what else there is of a goal
+    /// cannot be told from how long a refusal takes.
+    async fn own_goal(&self, input: &Input) -> Result<GoalId, Problem> {
+        let user = input.user()?;
+        let goal: GoalId = input.path("goalId")?;
+        let owner = match self.intake.goals.load_goal_head(&goal).await? {
+            // Whatever else is wrong with the row, its owner may read on. Only a start needs more of it.
+            Stored::Unreadable(Unreadable { owner: Some(owner), .. }) => owner,
+            stored => existing(&goal, stored)?.user_id,
+        };
+        if owner != user {
+            return Err(Problem::new(Code::NotOwner, "this goal belongs to another user"));
+        }
+        Ok(goal)
+    }
+
+    /// The workflow in the path, which must be the caller's.
+    async fn own_workflow(&self, input: &Input) -> Result<Execution, Problem> {
+        let user = input.user()?;
+        let arn: ExecutionArn = input.path("executionArn")?;
+        let unknown = || Problem::new(Code::UnknownExecution, format!("there is no workflow {arn}"));
+        let execution = self.find_workflow(&arn).await?.ok_or_else(unknown)?;
+        if execution.user_id != user {
+            return Err(Problem::new(Code::NotOwner, "this workflow belongs to another user"));
+        }
+        Ok(execution)
+    }
+
+    /// The workflow by its row, or from the archive when that has expired. One that is unknown costs two reads of the
+    /// table, whoever asks.
+    async fn find_workflow(&self, arn: &ExecutionArn) -> Outside<Option<Execution>> {
+        let executions = &self.intake.executions;
+        if let Some(execution) = executions.find_execution(arn).await? {
+            return Ok(Some(execution));
+        }
+        let Some(key) = executions.find_archived(arn).await? else { return Ok(None) };
+        Ok(Some(self.archive.read_archive(&key).await?.into_execution()))
+    }
+}
+
+/// What the API looks like: the committed `OpenAPI` document, as it is.
+fn description() -> Reply {
+    Reply { status: 200, body: include_str!("../../../openapi.json").into(), location: None }
+}
+
+fn response(
+    status: i64,
+    content_type: &'static str,
+    location: Option<String>,
+    body: String,
+) -> ApiGatewayV2httpResponse {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    if let Some(location) = location.and_then(|l| HeaderValue::from_str(&l).ok()) {
+        headers.insert(LOCATION, location);
+    }
+    let mut response = ApiGatewayV2httpResponse::default();
+    response.status_code = status;
+    response.headers = headers;
+    response.body = Some(Body::Text(body));
+    response
+}

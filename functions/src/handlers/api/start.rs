@@ -1,0 +1,128 @@
+use goal_activity_core::execution::{Execution, Status};
+use goal_activity_core::facts::Fact;
+#[cfg(feature = "schema")]
+use goal_activity_core::limits::MAX_ACTIONS;
+use goal_activity_core::limits::{ANNOUNCING, PENDING_IS_STALE_AFTER};
+use goal_activity_core::ports::{
+    ActionsWithTasks, ClaimGoal, Clock, Event, FindArchived, FindExecution, LoadGoal, Outside, PublishEvent,
+    Unavailable,
+};
+use goal_activity_core::start::{Scope, StartRejection, StartRequest, requested_event};
+use goal_activity_events::{ActionId, ExecutionArn, GoalId, Timestamp, UserId};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
+
+use super::input::Input;
+use super::problem::{Code, Problem};
+use super::{Api, Reply};
+use crate::runtime::telemetry::trace;
+use crate::steps::intake::{IntakeError, Origin};
+
+/// The header that makes a start or a retry repeatable (the IETF draft "The Idempotency-Key HTTP Header Field").
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// What a start may be told. Unknown fields are ignored.
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "StartRequest"))]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Body {
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_ACTIONS)))]
+    action_ids: Option<Vec<ActionId>>,
+    #[serde(default)]
+    regenerate: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Started<'a> {
+    execution_arn: &'a ExecutionArn,
+    start_date: Timestamp,
+    status: Status,
+    total_actions: u32,
+}
+
+impl<G, T, E, C, K, B, X, A> Api<G, T, E, C, K, B, X, A>
+where
+    G: LoadGoal,
+    T: ActionsWithTasks,
+    E: FindExecution + FindArchived,
+    C: ClaimGoal,
+    K: Clock,
+    B: PublishEvent,
+{
+    /// Starts a workflow for a goal of that user.
+    pub(super) async fn start(&self, goal_id: GoalId, user_id: UserId, input: &Input) -> Result<Reply, Problem> {
+        let body: Body = input.body()?;
+        let scope = Scope::of(body.action_ids).map_err(|e| Problem::new(Code::InvalidRequest, e.to_string()))?;
+        self.begin(input, &StartRequest { goal_id, user_id, scope, regenerate: body.regenerate }).await
+    }
+
+    /// Starts a new workflow for the actions that an ended one has left undone; everything else stays as it is.
+    pub(super) async fn retry(&self, ended: &Execution, input: &Input) -> Result<Reply, Problem> {
+        let refused = |code, detail: &str| Problem::new(code, detail).about(&ended.execution_arn);
+        if ended.status.ended().is_none() {
+            return Err(refused(Code::NotEnded, "this workflow has not ended; what it cannot do is known at its end"));
+        }
+        if ended.failed_actions.is_empty() {
+            return Err(refused(Code::NothingFailed, "no action of this workflow has failed"));
+        }
+        trace::see_also(ended.traceparent.as_ref());
+        let actions = ended.failed_actions.iter().map(|f| f.action_id.clone()).collect();
+        let request = StartRequest {
+            goal_id: ended.goal_id.clone(),
+            user_id: ended.user_id.clone(),
+            scope: Scope::Left { actions, since: ended.start_date },
+            // A failed action keeps the tasks that it was to replace.
+            regenerate: ended.regenerate,
+        };
+        self.begin(input, &request).await
+    }
+
+    /// Accepts the request and announces it. A repeated one, by its key, gets the answer of the first.
+    async fn begin(&self, input: &Input, request: &StartRequest) -> Result<Reply, Problem> {
+        let origin = Origin::call(&request.user_id, input.header(IDEMPOTENCY_KEY)?);
+        let execution = match self.intake.accept(request, &origin).await {
+            Ok(execution) => execution,
+            Err(IntakeError::Rejected(why)) => return Err(self.refuse(why).await?),
+            Err(error) => return Err(error.into()),
+        };
+        trace::about(&execution.execution_arn, &execution.goal_id);
+        if execution.traceparent != trace::current() {
+            // A repeated call: the first one began the workflow's trace.
+            trace::see_also(execution.traceparent.as_ref());
+        }
+        // The claim stands even if this fails: the reconciler, or a later start, announces it again.
+        if execution.status == Status::Pending {
+            self.announce(&execution).await.map_err(|e| Problem::from(e).about(&execution.execution_arn))?;
+        }
+
+        let arn = &execution.execution_arn;
+        let location = format!("/api/workflows/{}/status", utf8_percent_encode(arn.as_str(), NON_ALPHANUMERIC));
+        // As it was when it was accepted, however far it is by now.
+        let (start_date, status, total_actions) = (execution.start_date, Status::Pending, execution.total_actions);
+        let reply = Reply::new(202, Started { execution_arn: arn, start_date, status, total_actions })?;
+        Ok(Reply { location: Some(location), ..reply })
+    }
+
+    async fn announce(&self, execution: &Execution) -> Outside<()> {
+        let announced = timeout(ANNOUNCING, self.bus.publish(Event::Requested(requested_event(execution)))).await;
+        announced.unwrap_or_else(|_| Err(Unavailable::new("the event bus", "it did not answer in time")))
+    }
+
+    /// Refuses a start; when a workflow is in the way that was perhaps never announced, announces it again.
+    async fn refuse(&self, why: StartRejection) -> Result<Problem, Problem> {
+        self.intake.facts.count(Fact::RequestRejected { reason: why.reason() });
+        if let Some(arn) = why.running()
+            && let Some(running) = self.intake.executions.find_execution(arn).await?
+            && running.status == Status::Pending
+            && self.intake.clock.now().since(running.start_date) > PENDING_IS_STALE_AFTER
+        {
+            tracing::warn!(executionArn = %arn, goalId = %running.goal_id, "still pending; announced again");
+            self.announce(&running).await?;
+        }
+        Ok(why.into())
+    }
+}

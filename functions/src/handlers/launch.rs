@@ -1,0 +1,213 @@
+//! `launch`: starts the execution for every `GoalActivityRequested` on the bus, when it is its turn.
+//!
+//! The API has claimed the goal before it emits the event; for any other service the claim is made here, by the same code.
+//! Every `WorkflowCompleted` comes here as well: what the workflow held is given back, and those whose turn it is then are
+//! launched.
+
+use goal_activity_core::execution::Execution;
+use goal_activity_core::facts::Fact;
+use goal_activity_core::inbound;
+use goal_activity_core::ports::{
+    ActionsWithTasks, AdmitExecution, CancelExecution, ClaimGoal, Clock, Event, FindArchived, FindExecution,
+    HoldCapacity, ListHolders, ListWaiting, LoadGoal, LoadGoalHead, Outside, PublishEvent, StartExecution,
+    StopExecution, Unavailable,
+};
+use goal_activity_core::start::{Scope, StartRejection, StartRequest};
+use goal_activity_events::{
+    Detail, Envelope, EventId, ExecutionArn, GoalActivityRejected, GoalActivityRequested, ReadError, RejectionReason,
+    SOURCE, Version, WorkflowCompleted,
+};
+
+use crate::runtime::queue::{HandleMessage, Message, MessageError};
+use crate::runtime::telemetry::trace;
+use crate::steps::admission::Admission;
+use crate::steps::intake::{Intake, IntakeError, Origin};
+
+/// The function with all it needs.
+#[derive(Debug, Clone)]
+pub struct Launch<G, T, E, C, K, M, W, H, B> {
+    /// Accepts requests of other services.
+    pub intake: Intake<G, T, E, C, K>,
+    /// Launches workflows.
+    pub admission: Admission<G, E, W, H, M, K>,
+    /// Tells of rejections.
+    pub bus: B,
+}
+
+/// What a rejection tells besides the request itself.
+struct Rejection {
+    reason: RejectionReason,
+    message: String,
+    execution_arn: Option<ExecutionArn>,
+}
+
+impl From<StartRejection> for Rejection {
+    fn from(why: StartRejection) -> Self {
+        Self { reason: why.reason(), execution_arn: why.running().cloned(), message: why.to_string() }
+    }
+}
+
+impl Rejection {
+    fn invalid(message: impl ToString) -> Self {
+        Self { reason: RejectionReason::Invalid, message: message.to_string(), execution_arn: None }
+    }
+}
+
+/// Why a request is not launched.
+enum NotLaunched {
+    Rejected(Rejection),
+    Unavailable(Unavailable),
+}
+
+impl From<Unavailable> for NotLaunched {
+    fn from(e: Unavailable) -> Self {
+        Self::Unavailable(e)
+    }
+}
+
+impl<G, T, E, C, K, M, W, H, B> HandleMessage for Launch<G, T, E, C, K, M, W, H, B>
+where
+    G: LoadGoal + LoadGoalHead,
+    T: ActionsWithTasks,
+    E: FindExecution + FindArchived,
+    C: ClaimGoal,
+    K: Clock,
+    M: StartExecution + StopExecution,
+    W: ListWaiting + AdmitExecution + CancelExecution,
+    H: HoldCapacity + ListHolders,
+    B: PublishEvent,
+{
+    async fn handle(&self, message: Message<'_>) -> Result<(), MessageError> {
+        let malformed = |e: &ReadError| MessageError::Malformed(e.to_string());
+        let envelope = Envelope::parse(message.body).map_err(|e| malformed(&e))?;
+        if envelope.detail_type == WorkflowCompleted::TYPE {
+            if envelope.source != SOURCE {
+                tracing::warn!(eventId = %envelope.id, "event of a foreign source dropped");
+                return Ok(());
+            }
+            let end = envelope.detail::<WorkflowCompleted>().map_err(|e| malformed(&e))?;
+            let span = trace::process("launch", end.traceparent.as_ref());
+            return Ok(trace::within(span, self.ended(&end.execution_arn)).await?);
+        }
+        let request = envelope.detail::<GoalActivityRequested>();
+        let from = request.as_ref().ok().and_then(|request| request.traceparent.as_ref());
+        trace::within(trace::process("launch", from), self.take(&envelope, request)).await
+    }
+}
+
+impl<G, T, E, C, K, M, W, H, B> Launch<G, T, E, C, K, M, W, H, B>
+where
+    G: LoadGoal + LoadGoalHead,
+    T: ActionsWithTasks,
+    E: FindExecution + FindArchived,
+    C: ClaimGoal,
+    K: Clock,
+    M: StartExecution + StopExecution,
+    W: ListWaiting + AdmitExecution + CancelExecution,
+    H: HoldCapacity + ListHolders,
+    B: PublishEvent,
+{
+    async fn take(
+        &self,
+        envelope: &Envelope,
+        request: Result<GoalActivityRequested, ReadError>,
+    ) -> Result<(), MessageError> {
+        let malformed = |e: &ReadError| MessageError::Malformed(e.to_string());
+        let launched = match request {
+            Ok(request) => self.launch(envelope, request).await,
+            // With the request's id its sender can be answered; without it only people can help.
+            Err(ref e @ ReadError::BadDetail { .. }) if envelope.field::<EventId>("eventId").is_some() => {
+                Err(NotLaunched::Rejected(Rejection::invalid(e)))
+            }
+            Err(e) => return Err(malformed(&e)),
+        };
+        match launched {
+            Ok(()) => Ok(()),
+            Err(NotLaunched::Unavailable(e)) => Err(e.into()),
+            Err(NotLaunched::Rejected(why)) => Ok(self.reject(envelope, why).await?),
+        }
+    }
+
+    async fn launch(&self, envelope: &Envelope, request: GoalActivityRequested) -> Result<(), NotLaunched> {
+        let execution = match &request.execution_arn {
+            Some(arn) => match self.recorded(arn, &request).await? {
+                Some(execution) => execution,
+                None => return Ok(()),
+            },
+            None => self.accepted(envelope, request).await?,
+        };
+        trace::about(&execution.execution_arn, &execution.goal_id);
+        Ok(self.admission.arrived(&execution).await?)
+    }
+
+    /// Gives back what an ended workflow held. What the event says is not enough: one that is recorded as open keeps it.
+    async fn ended(&self, arn: &ExecutionArn) -> Outside<()> {
+        let found = self.intake.executions.find_execution(arn).await?;
+        if found.is_some_and(|execution| execution.status.ended().is_none()) {
+            tracing::warn!(executionArn = %arn, "told of the end of a workflow that is open; dropped");
+            return Ok(());
+        }
+        self.admission.ended(arn).await
+    }
+
+    /// The execution that the API has recorded for this request; nothing where that has ended so long ago that only the archive
+    /// knows it.
+    async fn recorded(
+        &self,
+        arn: &ExecutionArn,
+        request: &GoalActivityRequested,
+    ) -> Result<Option<Execution>, NotLaunched> {
+        let executions = &self.intake.executions;
+        let found = executions.find_execution(arn).await?;
+        let found = found.filter(|e| e.goal_id == request.goal_id && e.user_id == request.user_id);
+        if found.is_none() && arn.belongs_to(&request.goal_id) && executions.find_archived(arn).await?.is_some() {
+            tracing::info!(executionArn = %arn, goalId = %request.goal_id, "ended long ago");
+            return Ok(None);
+        }
+        let message =
+            "executionArn names no execution of this goal and user; leave it out in requests of other services";
+        found.map(Some).ok_or_else(|| NotLaunched::Rejected(Rejection::invalid(message)))
+    }
+
+    /// The execution as which a request of another service is accepted.
+    async fn accepted(&self, envelope: &Envelope, request: GoalActivityRequested) -> Result<Execution, NotLaunched> {
+        let invalid = |e: &dyn ToString| NotLaunched::Rejected(Rejection::invalid(e.to_string()));
+        inbound::source(&envelope.source).map_err(|e| invalid(&e))?;
+        inbound::age(request.occurred_at, self.intake.clock.now()).map_err(|e| invalid(&e))?;
+        let origin = Origin::event(envelope.source.clone(), request.event_id, request.traceparent);
+        let start = StartRequest {
+            goal_id: request.goal_id,
+            user_id: request.user_id,
+            scope: Scope::of(request.action_ids).map_err(|e| invalid(&e))?,
+            regenerate: request.regenerate,
+        };
+        self.intake.accept(&start, &origin).await.map_err(|e| match e {
+            IntakeError::Rejected(why) => NotLaunched::Rejected(why.into()),
+            IntakeError::KeyReused => NotLaunched::Rejected(Rejection::invalid(IntakeError::KeyReused)),
+            IntakeError::Unavailable(e) => NotLaunched::Unavailable(e),
+        })
+    }
+
+    async fn reject(&self, envelope: &Envelope, why: Rejection) -> Outside<()> {
+        let Some(request_event_id) = envelope.field::<EventId>("eventId") else { return Ok(()) };
+        let source = inbound::source(&envelope.source).map_or("", |()| &envelope.source);
+        tracing::warn!(
+            requestId = %request_event_id, source, reason = %why.reason, detail = why.message, "request rejected"
+        );
+        let rejected = GoalActivityRejected {
+            version: Version::V1,
+            event_id: request_event_id.rejection(&envelope.source),
+            occurred_at: self.intake.clock.now(),
+            request_event_id,
+            execution_arn: why.execution_arn,
+            goal_id: envelope.field("goalId"),
+            user_id: envelope.field("userId"),
+            reason: why.reason,
+            message: why.message,
+        };
+        let reason = rejected.reason;
+        self.bus.publish(Event::Rejected(rejected)).await?;
+        self.intake.facts.count(Fact::RequestRejected { reason });
+        Ok(())
+    }
+}

@@ -1,0 +1,114 @@
+//! `projector`: keeps the read model of every workflow, and settles its end.
+
+use goal_activity_core::inbound;
+use goal_activity_core::outcome::End;
+use goal_activity_core::ports::{
+    ArchiveExecution, CancelExecution, Clock, FindExecution, LoadGoal, Notify, PublishEvent, RecordProgress,
+    RemoveTasks, SealLedger, SettleExecution,
+};
+use goal_activity_events::{
+    BatchProgressed, Detail, Envelope, ExecutionStatusChanged, MachineStatus, ReadError, SOURCE,
+};
+
+use crate::runtime::queue::{HandleMessage, Message, MessageError};
+use crate::runtime::telemetry::trace;
+use crate::steps::settle::Conclude;
+
+/// The function with all it needs.
+#[derive(Debug, Clone)]
+pub struct Projector<R, E, L, T, S, B, K, N, A> {
+    /// Records progress.
+    pub records: R,
+    /// Ends workflows, tells everybody, and archives them.
+    pub conclude: Conclude<E, L, T, S, B, K, N, A>,
+}
+
+impl<R, E, L, T, S, B, K, N, A> HandleMessage for Projector<R, E, L, T, S, B, K, N, A>
+where
+    R: RecordProgress,
+    E: FindExecution,
+    L: SealLedger,
+    T: RemoveTasks,
+    S: SettleExecution + CancelExecution + LoadGoal,
+    B: PublishEvent,
+    K: Clock,
+    N: Notify,
+    A: ArchiveExecution,
+{
+    async fn handle(&self, message: Message<'_>) -> Result<(), MessageError> {
+        let malformed = |e: ReadError| MessageError::Malformed(e.to_string());
+        let envelope = Envelope::parse(message.body).map_err(malformed)?;
+        let source = envelope.source.as_str();
+        match envelope.detail_type.as_str() {
+            BatchProgressed::TYPE if source != SOURCE => {
+                foreign(&envelope);
+                Ok(())
+            }
+            ExecutionStatusChanged::TYPE if source != ExecutionStatusChanged::SOURCE => {
+                foreign(&envelope);
+                Ok(())
+            }
+            BatchProgressed::TYPE => {
+                let event: BatchProgressed = envelope.detail().map_err(malformed)?;
+                let span = trace::process("projection", event.traceparent.as_ref());
+                trace::within(span, self.progressed(&event)).await
+            }
+            ExecutionStatusChanged::TYPE => {
+                let change = ExecutionStatusChanged::read(&envelope).map_err(malformed)?;
+                self.status_changed(&envelope, &change).await
+            }
+            _ => Err(MessageError::Malformed("nothing is known of events of this type".to_owned())),
+        }
+    }
+}
+
+impl<R, E, L, T, S, B, K, N, A> Projector<R, E, L, T, S, B, K, N, A>
+where
+    R: RecordProgress,
+    E: FindExecution,
+    L: SealLedger,
+    T: RemoveTasks,
+    S: SettleExecution + CancelExecution + LoadGoal,
+    B: PublishEvent,
+    K: Clock,
+    N: Notify,
+    A: ArchiveExecution,
+{
+    async fn progressed(&self, event: &BatchProgressed) -> Result<(), MessageError> {
+        let state = inbound::progress(event).map_err(|e| MessageError::Malformed(e.to_string()))?;
+        let (arn, batch) = (&event.execution_arn, event.batch_index);
+        trace::about_batch(arn, &event.goal_id, batch);
+        if self.records.record_batch(arn, &event.event_id, batch, &state).await? {
+            let what = if state.happening(batch).is_some() { "batch finished" } else { "batch progressed" };
+            tracing::info!(
+                executionArn = %arn, goalId = %event.goal_id, batchIndex = batch, succeeded = state.succeeded,
+                failed = state.failed.len(), total = state.total, "{what}"
+            );
+        }
+        Ok(())
+    }
+
+    async fn status_changed(&self, envelope: &Envelope, change: &ExecutionStatusChanged) -> Result<(), MessageError> {
+        let arn = &change.execution_arn;
+        tracing::debug!(executionArn = %arn, status = ?change.status, "execution status changed");
+        match (change.status, End::of(change.status)) {
+            (_, Some(end)) => {
+                let at = change.stopped_at().unwrap_or(envelope.time);
+                // Which trace it belongs to, the workflow's record tells.
+                trace::within(trace::process("projection", None), self.conclude.conclude(arn, end, at)).await?;
+            }
+            (MachineStatus::Running, None) => {
+                if self.records.record_started(arn, envelope.id.as_str(), envelope.time).await? {
+                    tracing::info!(executionArn = %arn, "workflow runs");
+                }
+            }
+            (_, None) => {}
+        }
+        Ok(())
+    }
+}
+
+/// An event that another source published under one of these names is ignored. It is not a defect, and alerts nobody.
+fn foreign(envelope: &Envelope) {
+    tracing::warn!(eventId = %envelope.id, "event of a foreign source dropped");
+}

@@ -1,0 +1,137 @@
+//! What the reconciler does about load: capacity that nobody uses is given back, and who waits although there is some is
+//! announced again. One look a run, however many wait.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream;
+use goal_activity_core::admission::{Capacity, Held, in_use};
+use goal_activity_core::execution::Execution;
+use goal_activity_core::facts::{Fact, Repaired};
+use goal_activity_core::limits::RECONCILED_AT_ONCE;
+use goal_activity_core::ports::{
+    ArchiveExecution, CancelExecution, Clock, DescribeExecution, FindExecution, HoldCapacity, ListHolders, ListOpen,
+    ListWaiting, LoadGoal, Machine, Notify, Outside, PublishEvent, RecordProgress, RemoveTasks, SealLedger,
+    SettleExecution, StopExecution,
+};
+use goal_activity_core::reconcile::{Holder, Repair, first_place, is_quiet, is_unattended, repair_launch};
+
+use super::{Reconcile, Reconciled, within_time};
+use crate::runtime::budget::Budget;
+
+/// What is known of load.
+#[derive(Debug, Clone)]
+pub struct Load<W, H> {
+    /// The line of workflows that wait.
+    pub line: W,
+    /// Who holds capacity.
+    pub holders: H,
+    /// How much there is.
+    pub capacity: Capacity,
+}
+
+/// What became of a holder of capacity.
+enum Attended {
+    /// It needed nothing.
+    Fine,
+    /// Its launch is on its way again, or it has ended.
+    Repaired,
+    /// It has given back so many batches.
+    Freed(u32),
+}
+
+impl<O, W, H, R, M, E, L, T, S, B, K, N, A> Reconcile<O, W, H, R, M, E, L, T, S, B, K, N, A>
+where
+    O: ListOpen,
+    W: ListWaiting,
+    H: HoldCapacity + ListHolders,
+    R: RecordProgress,
+    M: DescribeExecution + StopExecution,
+    E: FindExecution,
+    L: SealLedger,
+    T: RemoveTasks,
+    S: SettleExecution + CancelExecution + LoadGoal,
+    B: PublishEvent,
+    K: Clock,
+    N: Notify,
+    A: ArchiveExecution,
+{
+    /// Looks at who holds capacity and who waits for some, and counts what was repaired. Begins no look at a holder when the
+    /// time is over.
+    pub(super) async fn check_load(&self, time: Budget, done: &mut Reconciled) -> Outside<()> {
+        let held = within_time("listing who holds capacity", self.load.holders.list_holders()).await?;
+        let taken = self.check_holders(&held, time, done).await;
+        done.repaired += usize::from(within_time("looking at who waits", self.check_waiting(taken)).await?);
+        Ok(())
+    }
+
+    /// Returns how many batches are still in use afterwards.
+    async fn check_holders(&self, held: &[Held], time: Budget, done: &mut Reconciled) -> u32 {
+        let now = self.conclude.settle.clock.now();
+        let mut unattended: Vec<_> = held.iter().filter(|h| is_unattended(h, now)).collect();
+        let first = first_place(now, unattended.len());
+        unattended.rotate_left(first);
+        let begun = unattended.iter().take_while(|_| !time.is_over());
+        let mut checks = stream::iter(begun.map(|h| self.check_holder(h))).buffer_unordered(RECONCILED_AT_ONCE);
+        let (mut taken, mut seen) = (in_use(held), 0);
+        while let Some(attended) = checks.next().await {
+            seen += 1;
+            match attended {
+                Ok(Attended::Fine) => {}
+                Ok(Attended::Repaired) => done.repaired += 1,
+                Ok(Attended::Freed(batches)) => {
+                    done.repaired += 1;
+                    taken = taken.saturating_sub(batches);
+                }
+                Err(()) => done.failed += 1,
+            }
+        }
+        done.incomplete |= seen < unattended.len();
+        taken
+    }
+
+    /// Announces the workflow whose turn it is, if there is capacity for it. Returns `true` if it did.
+    async fn check_waiting(&self, taken: u32) -> Outside<bool> {
+        let (load, settle) = (&self.load, &self.conclude.settle);
+        let now = settle.clock.now();
+        let first = match load.line.list_waiting(1).await?.pop() {
+            Some(first) => settle.executions.find_execution(&first.execution_arn).await?,
+            None => None,
+        };
+        let first = first.filter(Execution::is_waiting);
+        let waiting = first.as_ref().map_or(Duration::ZERO, |e| now.since(e.start_date));
+        settle.facts.count(Fact::LoadSeen { in_use: taken, waiting });
+        if let Some(first) = first.filter(|e| taken < load.capacity.batches() && is_quiet(e, now)) {
+            // With it, others are launched whose turn it is, while there is room.
+            self.repair(Repair::Announce, &first, Machine::Absent).await?;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    async fn check_holder(&self, held: &Held) -> Result<Attended, ()> {
+        let attended = within_time("looking at a holder of capacity", self.attend(held)).await;
+        attended.map_err(|error| {
+            let arn = &held.execution;
+            tracing::warn!(executionArn = %arn, %error, "holder of capacity not checked; the next run tries again");
+        })
+    }
+
+    async fn attend(&self, held: &Held) -> Outside<Attended> {
+        let (settle, arn) = (&self.conclude.settle, &held.execution);
+        let execution = settle.executions.find_execution(arn).await?;
+        match (Holder::of(execution.as_ref()), execution) {
+            (Holder::Unmarked, Some(execution)) => {
+                let machine = self.machine.describe_execution(arn).await?;
+                self.repair(repair_launch(held, machine, settle.clock.now()), &execution, machine).await?;
+                Ok(Attended::Repaired)
+            }
+            (Holder::Gone, _) if self.load.holders.give_back_capacity(arn).await? => {
+                tracing::warn!(executionArn = %arn, batches = held.batches, "gave back the capacity of a workflow that has ended");
+                settle.facts.count(Fact::Repaired { what: Repaired::CapacityFreed });
+                Ok(Attended::Freed(held.batches))
+            }
+            _ => Ok(Attended::Fine),
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! `worker`: generates the tasks of one batch's actions in parallel, commits each action as it is ready, reports, answers.
+
+/// Logs a step in the work on a batch.
+macro_rules! log {
+    ($level:ident, $batch:expr, $($what:tt)+) => {
+        tracing::$level!(
+            executionArn = %$batch.execution_arn, goalId = %$batch.goal_id, batchIndex = $batch.batch_index, $($what)+
+        )
+    };
+}
+
+mod attempts;
+mod goal;
+mod lease;
+mod report;
+mod save;
+
+use std::collections::HashSet;
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::{Either, join, select, try_join};
+use futures_util::stream::FuturesUnordered;
+use goal_activity_core::facts::Fact;
+use goal_activity_core::inbound;
+use goal_activity_core::ledger::{BatchLedger, Tally, action_gone};
+use goal_activity_core::limits::{BATCH_SECONDS, DEADLINE_MARGIN, LEASE};
+use goal_activity_core::placement::Occupied;
+use goal_activity_core::ports::{
+    AnswerBatch, Answered, Clock, GenerateTasks, Generation, GenerationRequest, LoadGoal, Opened, Outside,
+    PublishEvent, WorkLedger,
+};
+use goal_activity_core::price::Prices;
+use goal_activity_events::{ActionId, BatchAnswer, BatchMessage, FailureCode, Timestamp, Usage};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::runtime::metrics::Facts;
+use crate::runtime::queue::{HandleMessage, HideMessage, Message, MessageError};
+use crate::runtime::telemetry::{millis, trace};
+use goal::WatchedGoal;
+use save::{Generated, KnownTasks};
+
+/// The function with all it needs.
+#[derive(Debug, Clone)]
+pub struct Worker<G, L, A, B, T, Q, K> {
+    /// Reads goals.
+    pub goals: G,
+    /// Keeps the ledger.
+    pub ledger: L,
+    /// Makes tasks.
+    pub generator: A,
+    /// What its tokens cost, where that is known.
+    pub prices: Option<Prices>,
+    /// Tells of progress.
+    pub bus: B,
+    /// Answers the state machine.
+    pub callbacks: T,
+    /// The queue that the batches come from.
+    pub queue: Q,
+    /// Tells the time.
+    pub clock: K,
+    /// Counts what is done.
+    pub facts: Facts,
+}
+
+/// How the work on a batch ended.
+enum Work {
+    /// All its actions have an outcome.
+    Done,
+    /// The outcome of the workflow is decided: not even an answer is wanted.
+    Sealed,
+    /// The state machine does not wait for this message: it has sent another one for the batch, or given the batch up.
+    Superseded,
+}
+
+impl<G, L, A, B, T, Q, K> HandleMessage for Worker<G, L, A, B, T, Q, K>
+where
+    G: LoadGoal,
+    L: WorkLedger,
+    A: GenerateTasks,
+    B: PublishEvent,
+    T: AnswerBatch,
+    Q: HideMessage,
+    K: Clock,
+{
+    async fn handle(&self, message: Message<'_>) -> Result<(), MessageError> {
+        let batch = inbound::batch(message.body).map_err(|e| MessageError::Malformed(e.to_string()))?;
+        let held = self.with_lease(&batch, message.receipt_handle, self.process_batch(&batch));
+        let traced = async {
+            trace::about_batch(&batch.execution_arn, &batch.goal_id, batch.batch_index);
+            held.await
+        };
+        match trace::within(trace::process("batch", batch.traceparent.as_ref()), traced).await? {
+            Work::Done => {}
+            Work::Sealed => log!(info, batch, "the ledger is sealed; batch dropped"),
+            Work::Superseded => log!(info, batch, "stale task token before any work; batch dropped"),
+        }
+        Ok(())
+    }
+
+    /// A batch lives for [`BATCH_SECONDS`] only.
+    fn longest_rest(&self) -> Duration {
+        LEASE
+    }
+}
+
+impl<G, L, A, B, T, Q, K> Worker<G, L, A, B, T, Q, K>
+where
+    G: LoadGoal,
+    L: WorkLedger,
+    A: GenerateTasks,
+    B: PublishEvent,
+    T: AnswerBatch,
+    Q: HideMessage,
+    K: Clock,
+{
+    /// Works on the batch, reports and answers.
+    async fn process_batch(&self, batch: &BatchMessage) -> Outside<Work> {
+        let began = self.clock.now();
+        let news = Notify::new();
+        let work = match select(pin!(self.work(batch, began, &news)), pin!(self.report_news(batch, &news))).await {
+            Either::Left((work, _)) => work?,
+            Either::Right((never, _)) => match never {},
+        };
+        if let Work::Sealed | Work::Superseded = work {
+            return Ok(work);
+        }
+        let ledger = self.ledger.read_batch(&batch.execution_arn, batch.batch_index).await?;
+        let ((), answered) = join(self.report(batch, &ledger), self.answer(batch, &ledger, began)).await;
+        answered?;
+        Ok(Work::Done)
+    }
+
+    /// Brings every action of the batch to an outcome. Those that have one already, from an earlier delivery of the same
+    /// message, are left alone (promise P3).
+    async fn work(&self, batch: &BatchMessage, began: Timestamp, news: &Notify) -> Outside<Work> {
+        let all_time = Duration::from_secs(BATCH_SECONDS.into()).saturating_sub(DEADLINE_MARGIN);
+        // Whatever its message says of when it was enqueued, a batch has no more time than any other.
+        let deadline = Instant::now() + batch.enqueued_at.plus(all_time).since(began).min(all_time);
+        // Side by side: nearly every batch needs both.
+        let opened = self.ledger.open_batch(&batch.execution_arn, batch.batch_index);
+        let (opened, goal) = try_join(opened, WatchedGoal::load(&self.goals, batch, began)).await?;
+        let Opened::Open(ledger) = opened else {
+            return Ok(Work::Sealed);
+        };
+        let open: Vec<_> = batch.action_ids.iter().filter(|a| !ledger.outcomes.contains_key(*a)).collect();
+        log!(info, batch, actions = open.len(), waitMs = millis(began.since(batch.enqueued_at)), "batch begun");
+        if open.is_empty() {
+            return Ok(Work::Done);
+        }
+        let mut known = KnownTasks::default();
+        // A workflow may have waited for hours, and its user gone on meanwhile: what cannot be replaced is not paid for.
+        let finished = match batch.regenerate {
+            true => known.finished(&self.ledger, batch).await?,
+            false => HashSet::new(),
+        };
+        // Generated side by side, saved one after the other: transactions on one ledger row would only conflict.
+        let (goal, finished) = (&goal, &finished);
+        let generate = |id| async move {
+            match finished.contains(id) {
+                true => Generated { action: id, result: Err(save::occupied(Occupied::Finished)) },
+                false => self.generate(batch, goal, id, deadline).await,
+            }
+        };
+        let mut generating: FuturesUnordered<_> = open.into_iter().map(generate).collect();
+        let mut unsaved = None;
+        while let Some(generated) = generating.next().await {
+            // What the AI is making for the others is worth saving; the message comes back for this one (promise P5).
+            let saved = self.save(batch, goal, &mut known, generated).await.unwrap_or_else(|error| {
+                log!(warn, batch, %error, "action not saved");
+                unsaved = Some(error);
+                true
+            });
+            if !saved && self.ledger.read_batch(&batch.execution_arn, batch.batch_index).await?.sealed {
+                return Ok(Work::Sealed);
+            }
+            news.notify_one();
+        }
+        unsaved.map_or(Ok(Work::Done), Err)
+    }
+
+    /// What the AI makes of one action, at the latest when the batch's time is over.
+    async fn generate<'a>(
+        &self,
+        batch: &BatchMessage,
+        watched: &WatchedGoal<'_, G>,
+        action_id: &'a ActionId,
+        deadline: Instant,
+    ) -> Generated<'a> {
+        let failed = |failure| Generated { action: action_id, result: Err(failure) };
+        if let Some(refusal) = watched.refusal(action_id).await {
+            return failed(refusal);
+        }
+        let goal = match watched.with(action_id).await {
+            Ok(goal) => goal,
+            Err(gone) => return failed(gone),
+        };
+        let Some(action) = goal.action(action_id) else { return failed(action_gone(Usage::default())) };
+        let tell = |attempt, failure: Option<FailureCode>, usage: Usage| {
+            self.facts.count(Fact::AiAsked { failure, usage });
+            if let Some(code) = failure {
+                log!(
+                    warn, batch, actionId = %action_id, attempt, %code, durationMs = usage.latency_ms,
+                    "attempt of the AI failed"
+                );
+            }
+        };
+        let request = GenerationRequest { goal: &goal.head, sub_goal: goal.sub_goal_of(action), action, attempt: 1 };
+        let refusal = || watched.refusal(action_id);
+        let time_left = deadline.saturating_duration_since(Instant::now());
+        let asked = attempts::generate(&self.generator, self.prices, request, time_left, refusal, tell).await;
+        let result = asked.map(|(Generation { drafts, warnings, .. }, usage)| {
+            for warning in warnings {
+                log!(warn, batch, actionId = %action_id, %warning, "accepted with a flaw");
+            }
+            (drafts, usage)
+        });
+        Generated { action: action_id, result }
+    }
+
+    async fn answer(&self, batch: &BatchMessage, ledger: &BatchLedger, began: Timestamp) -> Outside<()> {
+        let tally = Tally::so_far(&batch.action_ids, ledger);
+        let answer =
+            BatchAnswer { batch_index: batch.batch_index, succeeded: tally.succeeded, failed: tally.failed_count() };
+        let answered = self.callbacks.answer(&batch.task_token, &answer).await?;
+        match answered {
+            Answered::Accepted => {
+                let (wait, duration) = (began.since(batch.enqueued_at), self.clock.now().since(batch.enqueued_at));
+                self.facts.count(Fact::BatchAnswered { wait, duration });
+                log!(
+                    info,
+                    batch,
+                    succeeded = answer.succeeded,
+                    failed = answer.failed,
+                    durationMs = millis(duration),
+                    "batch answered"
+                );
+            }
+            Answered::Stale => {
+                self.facts.count(Fact::TokenStale);
+                log!(warn, batch, "stale task token: nobody waits for this batch any more");
+            }
+        }
+        Ok(())
+    }
+}

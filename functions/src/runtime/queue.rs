@@ -1,0 +1,205 @@
+//! Reading an SQS batch: all messages are handled side by side, and only those that failed, or were not done when the time
+//! was over, go back to the queue.
+
+use std::time::Duration;
+
+use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use futures_util::future::join_all;
+use goal_activity_core::limits::{FIRST_REST, GIVE_BACK, LONGEST_REST};
+use goal_activity_core::ports::{Outside, Unavailable};
+use tokio::time::timeout;
+
+use crate::runtime::budget::Budget;
+
+/// Why a message was not handled. Either way it goes back to the queue, and after too many receives to its dead-letter
+/// queue: a malformed one because people must see it, an unavailable one because it may work next time.
+#[derive(Debug, thiserror::Error)]
+pub enum MessageError {
+    /// It will never be readable.
+    #[error("malformed message, it will end in the dead-letter queue: {0}")]
+    Malformed(String),
+    /// It may work next time.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// A message as it was received.
+#[derive(Debug, Clone, Copy)]
+pub struct Message<'a> {
+    /// What it says.
+    pub body: &'a str,
+    /// By what the queue knows this receipt of it.
+    pub receipt_handle: &'a str,
+}
+
+/// Handles one message.
+pub trait HandleMessage: Sync {
+    /// Handles it; doing so twice must change nothing. The future may be dropped at any await.
+    fn handle(&self, message: Message<'_>) -> impl Future<Output = Result<(), MessageError>> + Send;
+
+    /// The longest time that a message may rest after a failure. Shorter where what it asks for has a deadline.
+    fn longest_rest(&self) -> Duration {
+        LONGEST_REST
+    }
+}
+
+/// Decides when a message may be received again.
+pub trait HideMessage: Sync {
+    /// Makes the message that was received under this handle visible again after that time, counted from now.
+    fn hide(&self, receipt_handle: &str, time: Duration) -> impl Future<Output = Outside<()>> + Send;
+}
+
+/// Handles all messages of a batch side by side, each until the budget is over, and names those that failed. A call that
+/// hangs for one message takes no time from the others.
+pub async fn handle_batch(
+    handler: &impl HandleMessage,
+    queue: &impl HideMessage,
+    event: SqsEvent,
+    budget: Budget,
+) -> SqsBatchResponse {
+    let received = event.records.len();
+    let each = event.records.into_iter().map(|message| async move {
+        let error = handle(handler, &message, budget).await.err()?;
+        give_back(queue, &message, &error, handler.longest_rest()).await;
+        let mut failure = BatchItemFailure::default();
+        failure.item_identifier = message.message_id.unwrap_or_default();
+        Some(failure)
+    });
+    let mut response = SqsBatchResponse::default();
+    response.batch_item_failures = join_all(each).await.into_iter().flatten().collect();
+    tracing::info!(received, failed = response.batch_item_failures.len(), "handled queue messages");
+    response
+}
+
+async fn handle(handler: &impl HandleMessage, message: &SqsMessage, budget: Budget) -> Result<(), MessageError> {
+    let received = Message {
+        body: message.body.as_deref().unwrap_or_default(),
+        receipt_handle: message.receipt_handle.as_deref().unwrap_or_default(),
+    };
+    let unfinished = || Unavailable::new("handling a queue message", "the function's time is over");
+    budget.run(handler.handle(received)).await.unwrap_or_else(|| Err(unfinished().into()))
+}
+
+/// Logs a failure and sets when the message comes back: without that it would be after the queue's visibility timeout, which
+/// is made for crashes and long. Takes [`GIVE_BACK`] at most.
+async fn give_back(queue: &impl HideMessage, message: &SqsMessage, error: &MessageError, longest: Duration) {
+    let id = message.message_id.as_deref().unwrap_or_default();
+    let receives: u32 =
+        message.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1);
+    let rest = match error {
+        // No use in waiting: the sooner it is in the dead-letter queue, the sooner it is seen.
+        MessageError::Malformed(_) => Duration::ZERO,
+        MessageError::Unavailable(_) => rest_after(receives).min(longest),
+    };
+    match error {
+        MessageError::Malformed(_) => tracing::error!(message_id = id, receives, %error, "message not handled"),
+        MessageError::Unavailable(_) => tracing::warn!(message_id = id, receives, %error, "message not handled"),
+    }
+    let hidden = timeout(GIVE_BACK, queue.hide(message.receipt_handle.as_deref().unwrap_or_default(), rest)).await;
+    let too_slow = || Unavailable::new("changing how long a queue message is hidden", "it takes too long");
+    if let Err(error) = hidden.unwrap_or_else(|_| Err(too_slow())) {
+        tracing::warn!(message_id = id, %error, "it comes back after the queue's own visibility timeout");
+    }
+}
+
+/// How long a message rests that has failed at its n-th receive: soon again for a hiccup, later for an outage.
+fn rest_after(receives: u32) -> Duration {
+    let doublings = receives.saturating_sub(1).min(u32::BITS - 1);
+    FIRST_REST.saturating_mul(1 << doublings).min(LONGEST_REST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use goal_activity_core::limits::{LEASE, MAX_RECEIVES};
+    use serde_json::json;
+    use std::future::pending;
+    use std::sync::Mutex;
+    use tokio::time::{Instant, sleep};
+
+    struct Picky {
+        longest: Duration,
+    }
+
+    impl HandleMessage for Picky {
+        async fn handle(&self, message: Message<'_>) -> Result<(), MessageError> {
+            match message.body {
+                "bad" => Err(MessageError::Malformed("it says bad".into())),
+                "busy" => Err(Unavailable::new("a test", "busy").into()),
+                "slow" => {
+                    sleep(Duration::from_secs(20)).await;
+                    Ok(())
+                }
+                "hangs" => pending().await,
+                _ => Ok(()),
+            }
+        }
+
+        fn longest_rest(&self) -> Duration {
+            self.longest
+        }
+    }
+
+    /// What was hidden for how long, and how long hiding takes.
+    #[derive(Default)]
+    struct Queue(Mutex<Vec<(String, u64)>>, Duration);
+
+    impl HideMessage for Queue {
+        async fn hide(&self, receipt_handle: &str, wait: Duration) -> Outside<()> {
+            self.0.lock().unwrap().push((receipt_handle.to_owned(), wait.as_secs()));
+            sleep(self.1).await;
+            Err(Unavailable::new("a test", "a queue that cannot hide changes nothing else"))
+        }
+    }
+
+    fn event(messages: &[(&str, u32)]) -> SqsEvent {
+        let record = |(i, (body, receives)): (usize, &(&str, u32))| {
+            let attributes = json!({ "ApproximateReceiveCount": receives.to_string() });
+            let (id, handle) = (i.to_string(), format!("handle-{i}"));
+            json!({ "messageId": id, "receiptHandle": handle, "body": body, "attributes": attributes })
+        };
+        let records: Vec<_> = messages.iter().enumerate().map(record).collect();
+        serde_json::from_value(json!({ "Records": records })).unwrap()
+    }
+
+    async fn failed(queue: &Queue, longest: Duration, messages: &[(&str, u32)]) -> Vec<String> {
+        let budget = Budget::of(Duration::from_secs(27));
+        let response = handle_batch(&Picky { longest }, queue, event(messages), budget).await;
+        response.batch_item_failures.into_iter().map(|f| f.item_identifier).collect()
+    }
+
+    #[tokio::test]
+    async fn only_failed_messages_go_back_each_when_it_makes_sense() {
+        let queue = Queue::default();
+        let messages = [("good", 1), ("bad", 1), ("busy", 1), ("busy", 2), ("good", 1), ("bad", 7), ("busy", 7)];
+        assert_eq!(failed(&queue, LONGEST_REST, &messages).await, ["1", "2", "3", "5", "6"]);
+        let rests = [("handle-1", 0), ("handle-2", 5), ("handle-3", 10), ("handle-5", 0), ("handle-6", 300)];
+        assert_eq!(queue.0.into_inner().unwrap(), rests.map(|(h, w)| (h.to_owned(), w)));
+    }
+
+    #[tokio::test]
+    async fn what_has_a_deadline_rests_shorter() {
+        let queue = Queue::default();
+        failed(&queue, LEASE, &[("busy", 3), ("busy", 9)]).await;
+        assert_eq!(queue.0.into_inner().unwrap().iter().map(|(_, rest)| *rest).collect::<Vec<_>>(), [20, 60]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_that_hangs_holds_no_other_and_is_given_back_in_time() {
+        let (began, queue) = (Instant::now(), Queue(Mutex::default(), Duration::from_secs(60)));
+        let messages = [("hangs", 1), ("slow", 1), ("slow", 1), ("hangs", 2), ("good", 1)];
+        assert_eq!(failed(&queue, LONGEST_REST, &messages).await, ["0", "3"]);
+        // The queue hangs as well, and all is over before a function of 30 s is killed.
+        assert_eq!(began.elapsed(), Duration::from_secs(27) + GIVE_BACK);
+        assert_eq!(queue.0.into_inner().unwrap(), [("handle-0".to_owned(), 5), ("handle-3".to_owned(), 10)]);
+    }
+
+    #[test]
+    fn a_message_outlives_an_outage_of_20_minutes() {
+        let rests: Vec<_> = (0..=8).map(|receives| rest_after(receives).as_secs()).collect();
+        assert_eq!(rests, [5, 5, 10, 20, 40, 80, 160, 300, 300]);
+        assert_eq!(rest_after(u32::MAX), LONGEST_REST);
+        let all: Duration = (1..MAX_RECEIVES).map(rest_after).sum();
+        assert!(all >= Duration::from_secs(20 * 60), "{all:?}");
+    }
+}

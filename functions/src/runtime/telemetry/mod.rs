@@ -1,0 +1,91 @@
+//! Logs: one JSON line per meaningful step, on standard output, where Lambda takes it from. And traces, where they are
+//! switched on: [`trace`] makes spans, [`collect`] keeps those that ended, [`export`] sends them off.
+
+pub mod collect;
+pub mod export;
+mod line;
+pub mod trace;
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use tracing::Subscriber;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::runtime::config::{self, ConfigError, Tracing};
+use collect::Finished;
+use export::Exporter;
+
+/// What a function's `main` does beside each invocation.
+#[derive(Debug, Default)]
+pub struct Telemetry {
+    traces: Option<(Finished, Exporter)>,
+}
+
+/// Starts logging, and tracing if it is configured, for the function of that name. To be called once, first thing in `main`.
+pub fn start(function: &'static str) -> Result<Telemetry, ConfigError> {
+    let filter = config::log_level().parse().unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO));
+    let exporter = match Tracing::from_env()? {
+        Tracing::Off => {
+            tracing_subscriber::registry().with(lines(std::io::stdout).with_filter(filter)).init();
+            return Ok(Telemetry::default());
+        }
+        Tracing::Print => Exporter::print(function),
+        Tracing::Otlp { endpoint } => Exporter::otlp(function, &endpoint)?,
+    };
+    let (layer, finished) = collect::layer();
+    let lines = lines(std::io::stdout).with_filter(seeing_spans(filter));
+    tracing_subscriber::registry().with(layer).with(lines).init();
+    Ok(Telemetry { traces: Some((finished, exporter)) })
+}
+
+/// The filter for log lines that tell the trace of the span that they were written in, whatever else it lets through.
+pub fn seeing_spans(filter: Targets) -> Targets {
+    filter.with_target(trace::TARGET, LevelFilter::TRACE)
+}
+
+/// A time as a field of a line. `as_millis` alone is a `u128`, which would become a text.
+pub(crate) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Log lines as they are everywhere, to that writer. Those that were written in a span whose trace is known tell its
+/// id, where the layer sees spans.
+pub fn lines<S, W>(writer: W) -> impl Layer<S>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    tracing_subscriber::fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_span_list(false)
+        .with_target(false)
+        .map_event_format(line::Traced)
+        .with_writer(writer)
+}
+
+impl Telemetry {
+    /// Does the work of one invocation, and sends off its spans before it is answered: afterwards Lambda freezes the process.
+    /// What cannot be sent is logged and lost; the work has been done all the same.
+    ///
+    /// The work is boxed, or the type of the whole would be too deep for the compiler.
+    pub async fn invocation<T>(&self, work: Pin<Box<impl Future<Output = T>>>) -> T {
+        let answer = work.await;
+        if let Some((finished, exporter)) = &self.traces {
+            let spans = finished.take();
+            if !spans.is_empty()
+                && let Err(error) = exporter.export(&spans).await
+            {
+                tracing::warn!(spans = spans.len(), %error, "spans not exported");
+            }
+        }
+        answer
+    }
+}

@@ -1,0 +1,218 @@
+//! Admission control: launches the workflows whose turn it is, as far as the capacity lasts. Done by `launch` only, whenever
+//! a workflow has come and whenever one has ended: nobody looks again and again.
+
+use futures_util::future::try_join;
+use goal_activity_core::admission::{Capacity, Held, Order, order};
+use goal_activity_core::execution::{Cancellation, Execution, Status};
+use goal_activity_core::facts::Fact;
+use goal_activity_core::limits::ADMITTED_AT_ONCE;
+use goal_activity_core::ports::{
+    AdmitExecution, CancelExecution, Clock, ExecutionInput, FindExecution, HoldCapacity, ListHolders, ListWaiting,
+    LoadGoalHead, Outside, StartExecution, StopExecution, StopReason, Stored, Taken, Waiting,
+};
+use goal_activity_events::{ExecutionArn, Timestamp};
+
+use crate::runtime::metrics::Facts;
+use crate::runtime::telemetry::{millis, trace};
+
+/// Launches workflows.
+#[derive(Debug, Clone)]
+pub struct Admission<G, E, W, H, M, K> {
+    /// Reads goals.
+    pub goals: G,
+    /// Reads executions.
+    pub executions: E,
+    /// The line of those that wait.
+    pub line: W,
+    /// Holds capacity.
+    pub holders: H,
+    /// Starts executions.
+    pub machine: M,
+    /// Tells the time.
+    pub clock: K,
+    /// Counts launches.
+    pub facts: Facts,
+    /// How much there is.
+    pub capacity: Capacity,
+}
+
+/// Whether others may come after one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// There may be capacity left.
+    GoOn,
+    /// There is not.
+    Stop,
+}
+
+/// Whether nothing may run for a workflow any more. One that ended by itself has no execution left to stop.
+fn is_over(execution: &Execution) -> bool {
+    execution.cancellation.is_some() || matches!(execution.status, Status::Aborted | Status::TimedOut)
+}
+
+impl<G, E, W, H, M, K> Admission<G, E, W, H, M, K>
+where
+    G: LoadGoalHead,
+    E: FindExecution,
+    W: ListWaiting + AdmitExecution + CancelExecution,
+    H: HoldCapacity + ListHolders,
+    M: StartExecution + StopExecution,
+    K: Clock,
+{
+    /// Launches the workflow if it is its turn, and whoever comes before it. Otherwise it waits.
+    pub async fn arrived(&self, execution: &Execution) -> Outside<()> {
+        if is_over(execution) {
+            // An earlier delivery may have started it and not come further.
+            self.stop(execution).await
+        } else if execution.is_waiting() {
+            self.admit_next(Some(execution)).await
+        } else if execution.status == Status::Pending {
+            // It was launched, and has not been seen running: the start is repeated, which changes nothing if it was made.
+            self.machine.start_execution(&ExecutionInput::from(execution)).await
+        } else {
+            tracing::info!(
+                executionArn = %execution.execution_arn, goalId = %execution.goal_id, status = %execution.status,
+                "already launched"
+            );
+            Ok(())
+        }
+    }
+
+    /// Gives back what the workflow held, and launches those whose turn it is then.
+    pub async fn ended(&self, execution: &ExecutionArn) -> Outside<()> {
+        if self.holders.give_back_capacity(execution).await? {
+            tracing::info!(executionArn = %execution, "capacity given back");
+        }
+        self.admit_next(None).await
+    }
+
+    /// Launches workflows, one after the other: first those that hold capacity already, then those whose turn is next, while
+    /// there is capacity. A workflow that cannot be launched does not keep back the others; that it could not is the answer
+    /// in the end.
+    async fn admit_next(&self, newcomer: Option<&Execution>) -> Outside<()> {
+        let (held, waiting) = try_join(self.holders.list_holders(), self.waiting(newcomer)).await?;
+        let own = newcomer.map(|n| &n.execution_arn);
+        let Order { holders, in_turn } = order(&waiting, &held, own, self.clock.now());
+        let mut failed = None;
+        for (arn, holds) in holders.iter().map(|arn| (arn, true)).chain(in_turn.iter().map(|arn| (arn, false))) {
+            match self.admit(arn, holds, own == Some(arn)).await {
+                Ok(Next::GoOn) => {}
+                Ok(Next::Stop) => {
+                    if let (None, Some(newcomer)) = (&failed, newcomer) {
+                        self.still_waits(newcomer);
+                    }
+                    break;
+                }
+                Err(error) => {
+                    tracing::warn!(executionArn = %arn, %error, "workflow not launched");
+                    failed.get_or_insert(error);
+                }
+            }
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Those whose turn is next. A newcomer may not be listed yet.
+    async fn waiting(&self, newcomer: Option<&Execution>) -> Outside<Vec<Waiting>> {
+        let mut line = self.line.list_waiting(ADMITTED_AT_ONCE).await?;
+        if let Some(newcomer) = newcomer {
+            let waiting = Waiting { turn: newcomer.turn, execution_arn: newcomer.execution_arn.clone() };
+            if !line.contains(&waiting) {
+                line.push(waiting);
+                line.sort();
+                line.truncate(ADMITTED_AT_ONCE.into());
+            }
+        }
+        Ok(line)
+    }
+
+    fn still_waits(&self, execution: &Execution) {
+        tracing::info!(
+            executionArn = %execution.execution_arn, goalId = %execution.goal_id, turn = %execution.turn,
+            capacity = self.capacity.batches(), "workflow waits for its turn"
+        );
+    }
+
+    /// Launches one, if there is room for it.
+    async fn admit(&self, arn: &ExecutionArn, holds: bool, own: bool) -> Outside<Next> {
+        // The line may be seconds behind; the record is not.
+        let found = self.executions.find_execution(arn).await?;
+        let Some(execution) = found.filter(Execution::is_waiting) else { return Ok(Next::GoOn) };
+        let now = self.clock.now();
+        // One that holds capacity may run already, and have saved something: its worker will see how the goal is.
+        if !holds && !self.is_wanted(&execution).await? {
+            self.withdraw(&execution, now).await?;
+            return Ok(Next::GoOn);
+        }
+        let batches = self.capacity.share(execution.batch_count());
+        let wanted = Held { execution: arn.clone(), batches, since: now };
+        match self.holders.take_capacity(&wanted, self.capacity.batches()).await? {
+            Taken::Full => return Ok(Next::Stop),
+            // Acquired elsewhere since the holders were listed, and about to be launched there.
+            Taken::Already { .. } if !holds && !own => return Ok(Next::GoOn),
+            Taken::Already { .. } | Taken::Yes => {}
+        }
+        if own {
+            self.launch(&execution, now).await?;
+        } else {
+            // Under the trace of its own request, whoever's message has made room for it.
+            let span = trace::admission(execution.traceparent.as_ref());
+            trace::within(span, self.launch(&execution, now)).await?;
+        }
+        Ok(Next::GoOn)
+    }
+
+    /// Whether there is still something to launch it for. A goal that was closed, deleted or given away while its workflow
+    /// waited costs nothing more.
+    async fn is_wanted(&self, execution: &Execution) -> Outside<bool> {
+        let head = self.goals.load_goal_head(&execution.goal_id).await?;
+        Ok(match head {
+            Stored::Value(head) => head.user_id == execution.user_id && !head.status.is_closed(),
+            Stored::Nothing => false,
+            // Its worker will say what is wrong with it.
+            Stored::Unreadable(_) => true,
+        })
+    }
+
+    /// Takes a workflow out of the line that is not wanted any more. The reconciler completes its end.
+    async fn withdraw(&self, execution: &Execution, now: Timestamp) -> Outside<()> {
+        let arn = &execution.execution_arn;
+        if self.line.record_cancellation(arn, &Cancellation::of_closed_goal(now)).await? {
+            tracing::info!(
+                executionArn = %arn, goalId = %execution.goal_id, "withdrawn: its goal is closed, gone or another user's"
+            );
+        }
+        Ok(())
+    }
+
+    /// Started first, marked afterwards: what is marked was started. A workflow that is not marked is found in the line again.
+    async fn launch(&self, execution: &Execution, now: Timestamp) -> Outside<()> {
+        let arn = &execution.execution_arn;
+        trace::about(arn, &execution.goal_id);
+        self.machine.start_execution(&ExecutionInput::from(execution)).await?;
+        if self.line.mark_admitted(arn, now).await? {
+            let waited = now.since(execution.start_date);
+            self.facts.count(Fact::WorkflowAdmitted { waited });
+            tracing::info!(
+                executionArn = %arn, goalId = %execution.goal_id, actions = execution.total_actions,
+                waitedMs = millis(waited), "launched"
+            );
+            return Ok(());
+        }
+        // Somebody else has marked it, or it was cancelled between the reading and the start, when there was nothing to stop.
+        let now = self.executions.find_execution(arn).await?;
+        match now.filter(is_over) {
+            Some(over) => self.stop(&over).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn stop(&self, execution: &Execution) -> Outside<()> {
+        let arn = &execution.execution_arn;
+        tracing::info!(
+            executionArn = %arn, goalId = %execution.goal_id, status = %execution.status, "over before it was launched"
+        );
+        self.machine.stop_execution(arn, StopReason::Ended).await?;
+        self.holders.give_back_capacity(arn).await.map(|_| ())
+    }
+}

@@ -1,0 +1,230 @@
+//! Accepting a request for a goal: the same for the API and for events of other services.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::future::try_join;
+use goal_activity_core::admission::turn;
+use goal_activity_core::execution::{Execution, Happening, Status, TimelineEntry};
+use goal_activity_core::facts::Fact;
+use goal_activity_core::goal::{Goal, GoalClaim};
+use goal_activity_core::limits::MAX_RUNNING_PER_USER;
+use goal_activity_core::ports::{
+    Accepted, ActionsWithTasks, Claim, ClaimGoal, Claimed, Clock, FindArchived, FindExecution, LoadGoal, Outside,
+    Remembered, RequestKey, Unavailable,
+};
+use goal_activity_core::start::{IdempotencyKey, StartPlan, StartRejection, StartRequest, decide, existing};
+use goal_activity_events::{EventId, ExecutionArn, StateMachineArn, Traceparent, UserId};
+
+use crate::runtime::telemetry::trace;
+
+use crate::runtime::metrics::Facts;
+
+/// How often a claim is decided anew when the goal, or how much its user has open, changes under it. Each time means that
+/// somebody else succeeded, which starts of one user can only so often.
+const TRIES: usize = 5 + MAX_RUNNING_PER_USER;
+
+/// Accepts requests.
+#[derive(Debug, Clone)]
+pub struct Intake<G, T, E, C, K> {
+    /// Reads goals.
+    pub goals: G,
+    /// Reads which actions have tasks.
+    pub tasks: T,
+    /// Reads executions.
+    pub executions: E,
+    /// Claims goals.
+    pub claims: C,
+    /// Tells the time.
+    pub clock: K,
+    /// Counts what is accepted, and what is not.
+    pub facts: Facts,
+    /// The state machine under which executions will run.
+    pub state_machine: StateMachineArn,
+}
+
+/// Why a request was not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum IntakeError {
+    /// It cannot be.
+    #[error(transparent)]
+    Rejected(#[from] StartRejection),
+    /// Its key belongs to another request.
+    #[error("this idempotency key was used for another request; use a new one")]
+    KeyReused,
+    /// It may be next time.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// Where a request comes from.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// By what the request itself is known.
+    id: EventId,
+    /// By what it is known again; nothing where every call is a request of its own.
+    key: Option<RequestKey>,
+    /// The trace that it comes with.
+    traceparent: Option<Traceparent>,
+}
+
+impl Origin {
+    /// A call of a user. With a key, the same call again is the same request.
+    pub fn call(user: &UserId, key: Option<IdempotencyKey>) -> Self {
+        let key = key.map(|key| RequestKey::User { user_id: user.clone(), key });
+        Self { id: EventId::random(), key, traceparent: None }
+    }
+
+    /// An event of another service. The same event delivered again is the same request.
+    pub fn event(source: String, event_id: EventId, traceparent: Option<Traceparent>) -> Self {
+        Self { id: event_id.clone(), key: Some(RequestKey::Service { source, event_id }), traceparent }
+    }
+
+    /// What of it is remembered. What a service sends under one event id is one request, whatever it says the second time; a
+    /// person who uses a key for something else has made a mistake.
+    fn remembered(&self, request: &StartRequest) -> Option<Remembered> {
+        let digest = |key: &RequestKey| matches!(key, RequestKey::User { .. }).then(|| request.digest());
+        self.key.as_ref().map(|key| Remembered { key: key.clone(), digest: digest(key) })
+    }
+}
+
+impl<G, T, E, C, K> Intake<G, T, E, C, K>
+where
+    G: LoadGoal,
+    T: ActionsWithTasks,
+    E: FindExecution + FindArchived,
+    C: ClaimGoal,
+    K: Clock,
+{
+    /// Claims the goal and records the execution, as `PENDING`. The same request again answers the same execution.
+    pub async fn accept(&self, request: &StartRequest, origin: &Origin) -> Result<Execution, IntakeError> {
+        let remembered = origin.remembered(request);
+        if let Some(before) = self.before(remembered.as_ref()).await? {
+            return Ok(before);
+        }
+        let mut skipped_names = 0;
+        for _ in 0..TRIES {
+            let goal = existing(&request.goal_id, self.goals.load_goal(&request.goal_id).await?)?;
+            let with_tasks = self.tasks.actions_with_tasks(&request.goal_id);
+            let open = self.claims.open_workflows(&request.user_id);
+            let (with_tasks, open) = try_join(with_tasks, open).await?;
+            let running = self.running(&goal, &open).await?;
+            let plan = match decide(&goal, running.as_ref(), &with_tasks, request) {
+                Ok(plan) => plan,
+                Err(why) => return self.rejected(why, remembered.as_ref()).await,
+            };
+            if open.len() >= MAX_RUNNING_PER_USER {
+                return self.rejected(StartRejection::TooManyRunning, remembered.as_ref()).await;
+            }
+            let claim = self.claim(&goal, plan, request, origin, (skipped_names, open.len()));
+            let claimed = match self.executions.find_archived(&claim.execution.execution_arn).await? {
+                None => self.claims.claim_goal(&claim).await?,
+                // Its row has expired, and some of its ledger may still be there.
+                Some(_) => Claimed::NameTaken,
+            };
+            match claimed {
+                Claimed::Yes => return Ok(self.accepted(claim.execution)),
+                Claimed::SameRequest(accepted) => return self.existing(&accepted, remembered.as_ref()).await,
+                Claimed::GoalChanged | Claimed::MoreOpen => {}
+                // Names are never used twice. The goal app may have set back the count of claims, or have made another goal
+                // under the id of one that it has deleted: there may be many.
+                Claimed::NameTaken => skipped_names = (2 * skipped_names).max(1),
+            }
+        }
+        Err(Unavailable::new(
+            format!("claiming goal {}", request.goal_id),
+            "it, or what its user has open, keeps changing",
+        )
+        .into())
+    }
+
+    fn accepted(&self, execution: Execution) -> Execution {
+        self.facts.count(Fact::WorkflowStarted);
+        tracing::info!(
+            executionArn = %execution.execution_arn, goalId = %execution.goal_id, requestId = %execution.request_id,
+            actions = execution.total_actions, regenerate = execution.regenerate, "workflow accepted"
+        );
+        execution
+    }
+
+    /// The workflow of this goal that is open, if one is. What the goal's row says is not enough: the goal app may have written
+    /// it back as it was before a claim, or before the end of one.
+    async fn running(&self, goal: &Goal, open: &BTreeSet<ExecutionArn>) -> Outside<Option<ExecutionArn>> {
+        let goal_id = &goal.head.goal_id;
+        if let Some(noted) = goal.head.claimed_by.as_ref().and_then(GoalClaim::execution)
+            && let Some(execution) = self.executions.find_execution(&noted).await?
+            && execution.goal_id == *goal_id
+            && execution.status.ended().is_none()
+        {
+            return Ok(Some(noted));
+        }
+        Ok(open.iter().find(|arn| arn.belongs_to(goal_id)).cloned())
+    }
+
+    /// What stands in the way may be this very request, accepted from another delivery since it was looked up (promise P2).
+    async fn rejected(&self, why: StartRejection, request: Option<&Remembered>) -> Result<Execution, IntakeError> {
+        self.before(request).await?.ok_or_else(|| why.into())
+    }
+
+    /// The execution as which this request was accepted before, if it was.
+    async fn before(&self, request: Option<&Remembered>) -> Result<Option<Execution>, IntakeError> {
+        let Some(remembered) = request else { return Ok(None) };
+        let Some(accepted) = self.claims.accepted_before(&remembered.key, self.clock.now()).await? else {
+            return Ok(None);
+        };
+        self.existing(&accepted, request).await.map(Some)
+    }
+
+    async fn existing(&self, accepted: &Accepted, request: Option<&Remembered>) -> Result<Execution, IntakeError> {
+        if request.is_some_and(|r| r.digest != accepted.digest) {
+            return Err(IntakeError::KeyReused);
+        }
+        let arn = &accepted.execution;
+        let found = self.executions.find_execution(arn).await?;
+        found.ok_or_else(|| Unavailable::new(format!("reading execution {arn}"), "it is recorded but not there").into())
+    }
+
+    fn claim(
+        &self,
+        goal: &Goal,
+        plan: StartPlan,
+        request: &StartRequest,
+        origin: &Origin,
+        (skip, open_before): (u64, usize),
+    ) -> Claim {
+        let now = self.clock.now();
+        let expected = goal.head.claims;
+        let sequence = (0..skip).fold(expected.next(), |s, _| s.next());
+        let accepted = TimelineEntry { at: now, what: Happening::Accepted };
+        let arn = ExecutionArn::derive(&self.state_machine, &goal.head.goal_id, sequence);
+        let execution = Execution {
+            goal_id: goal.head.goal_id.clone(),
+            user_id: goal.head.user_id.clone(),
+            status: Status::Pending,
+            start_date: now,
+            turn: turn(now, open_before),
+            admitted_at: None,
+            stop_date: None,
+            total_actions: u32::try_from(plan.action_ids.len()).unwrap_or(u32::MAX),
+            action_ids: plan.action_ids,
+            regenerate: request.regenerate,
+            goal_before: plan.goal_before,
+            batches: BTreeMap::new(),
+            succeeded_actions: None,
+            failed_count: None,
+            failed_actions: Vec::new(),
+            gone_actions: BTreeSet::new(),
+            usage: None,
+            // By an id of ours: a request's own id could be that of another entry.
+            timeline: BTreeMap::from([(EventId::derived(&arn, "accepted").to_string(), accepted)]),
+            request_id: origin.id.clone(),
+            traceparent: trace::current().or_else(|| origin.traceparent.clone()),
+            cancellation: None,
+            published_at: None,
+            notified_at: None,
+            archived_at: None,
+            execution_arn: arn,
+        };
+        let (stale, request) = (goal.head.claimed_by.clone(), origin.remembered(request));
+        Claim { execution, stale, expected, sequence, open_before, request }
+    }
+}

@@ -1,0 +1,6 @@
+//! The steps of a workflow that several handlers take.
+
+pub mod admission;
+pub mod cancel;
+pub mod intake;
+pub mod settle;

@@ -1,0 +1,315 @@
+//! The end of a workflow: a sequence of steps, each of which may be repeated, by whoever finds the workflow at its end.
+
+use std::collections::BTreeSet;
+
+use futures_util::future::join;
+use goal_activity_core::archive::Record;
+use goal_activity_core::execution::{Cancellation, Execution};
+use goal_activity_core::facts::Fact;
+use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Tally, recorded};
+use goal_activity_core::limits::{ARCHIVING, GONE_FOR, NOTIFYING};
+use goal_activity_core::notice::{Notice, NoticeClaim, notice};
+use goal_activity_core::outcome::{End, Settlement, completed_event};
+use goal_activity_core::ports::{
+    ArchiveExecution, CancelExecution, Clock, Event, FindExecution, LoadGoal, Notify, Outside, PublishEvent,
+    RemoveTasks, SealLedger, SettleExecution, Stored, Told, Unavailable,
+};
+use goal_activity_events::{ActionId, ExecutionArn, FailureCode, Timestamp};
+use tokio::time::{sleep, timeout};
+
+use crate::runtime::metrics::Facts;
+use crate::runtime::telemetry::{millis, trace};
+
+/// How often an end is decided anew when somebody else decides at the same time. A cancellation can come in between once;
+/// after it, nothing can.
+const TRIES: u32 = 3;
+
+/// Ends workflows and tells other services.
+#[derive(Debug, Clone)]
+pub struct Settle<E, L, T, S, B, K> {
+    /// Reads executions.
+    pub executions: E,
+    /// Seals ledgers.
+    pub ledger: L,
+    /// Removes the tasks of cancelled workflows.
+    pub tasks: T,
+    /// Writes ends.
+    pub settlements: S,
+    /// Tells other services.
+    pub bus: B,
+    /// Tells the time.
+    pub clock: K,
+    /// Counts ends.
+    pub facts: Facts,
+}
+
+fn has_replaced(ledgers: &[BatchLedger], action: &ActionId) -> bool {
+    matches!(recorded(ledgers, action), Some(ActionOutcome::Succeeded { replaced: 1.., .. }))
+}
+
+/// A workflow that has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// As it is recorded.
+    pub execution: Execution,
+    /// Whether it is this call that has ended it.
+    pub by_this: bool,
+}
+
+impl<E, L, T, S, B, K> Settle<E, L, T, S, B, K>
+where
+    E: FindExecution,
+    L: SealLedger,
+    T: RemoveTasks,
+    S: SettleExecution + CancelExecution + LoadGoal,
+    B: PublishEvent,
+    K: Clock,
+{
+    /// Ends the workflow, unless it has ended already (promises P4 and P6). Answers it as it is then; nothing when it is
+    /// not recorded.
+    ///
+    /// A workflow with a cancellation ends as `ABORTED`, whatever end was found. An execution that was stopped in Step
+    /// Functions counts as cancelled by an operator.
+    pub async fn end(&self, arn: &ExecutionArn, end: End, at: Timestamp) -> Outside<Option<Ended>> {
+        let mut by_this = false;
+        for _ in 0..TRIES {
+            // Read anew each time: somebody else may have ended or cancelled it, and the first decision counts.
+            let Some(execution) = self.executions.find_execution(arn).await? else {
+                tracing::warn!(executionArn = %arn, "an execution ended that is not recorded; was it started by hand?");
+                return Ok(None);
+            };
+            trace::join(execution.traceparent.as_ref());
+            trace::about(arn, &execution.goal_id);
+            if execution.status.ended().is_some() {
+                return Ok(Some(Ended { execution, by_this }));
+            }
+            match (&execution.cancellation, end) {
+                (None, End::Aborted) => {
+                    if self.settlements.record_cancellation(arn, &Cancellation::from_outside(at)).await? {
+                        tracing::info!(executionArn = %arn, goalId = %execution.goal_id, "cancellation recorded");
+                    }
+                }
+                (None, End::Finished | End::TimedOut) => by_this |= self.finish(&execution, end, at).await?,
+                (Some(cancellation), _) => by_this |= self.abort(&execution, cancellation.at).await?,
+            }
+        }
+        let found = self.executions.find_execution(arn).await?;
+        if found.as_ref().is_some_and(|e| e.status.ended().is_none()) {
+            return Err(Unavailable::new(format!("ending {arn}"), "it keeps changing"));
+        }
+        Ok(found.map(|execution| Ended { execution, by_this }))
+    }
+
+    async fn finish(&self, execution: &Execution, end: End, at: Timestamp) -> Outside<bool> {
+        let ledgers = self.ledger.seal_ledger(&execution.execution_arn, execution.batch_count()).await?;
+        let execution = &self.knowing_gone(execution, &ledgers).await?;
+        self.remove_tasks(execution, execution.gone_actions.iter().cloned().collect()).await?;
+        let tally = Tally::at_end(&execution.action_ids, &ledgers, &execution.gone_actions);
+        self.write(execution, &Settlement::decide(execution, end, tally, at)).await
+    }
+
+    /// Sealed first, so that no more tasks can come; removed before the goal is free, so that none of a next workflow's go.
+    /// Where tasks have replaced others they stay: the action would be left with neither the old ones nor the new ones.
+    async fn abort(&self, execution: &Execution, at: Timestamp) -> Outside<bool> {
+        let ledgers = self.ledger.seal_ledger(&execution.execution_arn, execution.batch_count()).await?;
+        let mut kept: BTreeSet<_> =
+            execution.action_ids.iter().filter(|id| has_replaced(&ledgers, id)).cloned().collect();
+        let execution = match kept.is_empty() {
+            true => execution,
+            false => &self.knowing_gone(execution, &ledgers).await?,
+        };
+        kept.retain(|id| !execution.gone_actions.contains(id));
+        let actions = &execution.action_ids;
+        self.remove_tasks(execution, actions.iter().filter(|id| !kept.contains(*id)).cloned().collect()).await?;
+        let tally = Tally::cancelled(actions, &ledgers, &kept);
+        self.write(execution, &Settlement::decide(execution, End::Aborted, tally, at)).await
+    }
+
+    /// The execution with the actions whose tasks go because the goal does not have them any more. Its user goes on editing it:
+    /// what is gone is decided once and recorded before anything is removed, so that all who end this workflow count alike.
+    async fn knowing_gone(&self, execution: &Execution, ledgers: &[BatchLedger]) -> Outside<Execution> {
+        let mut known = execution.clone();
+        if known.gone_actions.is_empty() {
+            let saved = |id: &&ActionId| matches!(recorded(ledgers, id), Some(ActionOutcome::Succeeded { .. }));
+            let saved = execution.action_ids.iter().filter(saved).cloned().collect();
+            let missing = self.missing(execution, saved).await?;
+            if missing.is_empty() {
+                return Ok(known);
+            }
+            // It may have been seen between the two writes that move an action.
+            sleep(GONE_FOR).await;
+            let gone = self.missing(execution, missing).await?;
+            if !gone.is_empty() {
+                let recorded = self.settlements.record_gone(&execution.execution_arn, &gone).await?;
+                known.gone_actions = recorded.unwrap_or_default();
+            }
+        }
+        Ok(known)
+    }
+
+    /// Those of the actions that the goal does not have; all of them where there is no goal.
+    async fn missing(&self, execution: &Execution, mut actions: BTreeSet<ActionId>) -> Outside<BTreeSet<ActionId>> {
+        if !actions.is_empty() {
+            match self.settlements.load_goal(&execution.goal_id).await? {
+                Stored::Value(goal) if goal.is_whole => actions.retain(|id| goal.action(id).is_none()),
+                Stored::Nothing => {}
+                // What cannot be read is not known to be gone.
+                Stored::Value(_) | Stored::Unreadable(_) => actions.clear(),
+            }
+        }
+        Ok(actions)
+    }
+
+    async fn remove_tasks(&self, execution: &Execution, actions: Vec<ActionId>) -> Outside<()> {
+        if actions.is_empty() {
+            return Ok(());
+        }
+        self.tasks.remove_tasks_of(&execution.goal_id, &execution.execution_arn, &actions).await
+    }
+
+    /// Returns `true` if this call has ended the workflow.
+    async fn write(&self, execution: &Execution, settlement: &Settlement) -> Outside<bool> {
+        let written = self.settlements.settle(settlement).await?;
+        if written {
+            let Settlement { status, stop_date, tally, .. } = settlement;
+            let began = execution.admitted_at.unwrap_or(execution.start_date);
+            let (status, duration) = (*status, stop_date.since(began));
+            let lost = tally.failed.iter().filter(|f| f.code == FailureCode::NotProcessed).count();
+            let not_processed = u32::try_from(lost).unwrap_or(u32::MAX);
+            self.facts.count(Fact::WorkflowEnded { status, duration, not_processed });
+            tracing::info!(
+                executionArn = %settlement.execution_arn, goalId = %settlement.goal_id, %status,
+                succeeded = tally.succeeded, failed = tally.failed.len(), notProcessed = not_processed,
+                attempts = tally.usage.attempts, inputTokens = tally.usage.input_tokens,
+                outputTokens = tally.usage.output_tokens, costMicroUsd = tally.usage.cost_micro_usd,
+                durationMs = millis(duration), "workflow ended"
+            );
+        }
+        Ok(written)
+    }
+
+    /// Publishes `WorkflowCompleted`, unless a mark says that it is done (promise P7).
+    async fn publish(&self, execution: &Execution) -> Outside<()> {
+        if execution.published_at.is_none()
+            && let Some(event) = completed_event(execution)
+        {
+            self.bus.publish(Event::Completed(event)).await?;
+            tracing::info!(
+                executionArn = %execution.execution_arn, goalId = %execution.goal_id, status = %execution.status,
+                "end published"
+            );
+        }
+        Ok(())
+    }
+
+    /// Publishes `WorkflowCompleted`, unless a mark says that it is done, and notes it. The operators are left to others.
+    pub async fn announce(&self, execution: &Execution) -> Outside<()> {
+        self.publish(execution).await?;
+        let told = if notice(execution).is_none() { Told::Everybody } else { Told::Services };
+        self.settlements.mark_told(&execution.execution_arn, told, self.clock.now()).await
+    }
+}
+
+/// Ends workflows, tells everybody, and archives them.
+#[derive(Debug, Clone)]
+pub struct Conclude<E, L, T, S, B, K, N, A> {
+    /// Ends workflows.
+    pub settle: Settle<E, L, T, S, B, K>,
+    /// Tells the operators.
+    pub operators: N,
+    /// Keeps what is known of them.
+    pub archive: A,
+}
+
+impl<E, L, T, S, B, K, N, A> Conclude<E, L, T, S, B, K, N, A>
+where
+    E: FindExecution,
+    L: SealLedger,
+    T: RemoveTasks,
+    S: SettleExecution + CancelExecution + LoadGoal,
+    B: PublishEvent,
+    K: Clock,
+    N: Notify,
+    A: ArchiveExecution,
+{
+    /// Ends the workflow, unless it has ended already, tells of its end and archives it (promises P6 and P7). An archive that
+    /// is out of order changes nothing of that: the reconciler archives the workflow later.
+    pub async fn conclude(&self, arn: &ExecutionArn, end: End, at: Timestamp) -> Outside<()> {
+        let Some(Ended { execution, .. }) = self.settle.end(arn, end, at).await? else { return Ok(()) };
+        // People come first: they are not to wait for an archive that does not answer.
+        if !self.tell(&execution).await? || execution.archived_at.is_some() {
+            return Ok(());
+        }
+        let archived = timeout(ARCHIVING, self.archive(&execution)).await;
+        let too_slow = || Unavailable::new("the archive", "it takes too long");
+        if let Err(error) = archived.unwrap_or_else(|_| Err(too_slow())) {
+            tracing::warn!(
+                executionArn = %arn, goalId = %execution.goal_id, %error, "not archived; the reconciler tries again"
+            );
+        }
+        Ok(())
+    }
+
+    /// Archives a workflow that has ended. Stored first, expired afterwards: nothing is deleted that is not archived.
+    pub async fn archive(&self, execution: &Execution) -> Outside<()> {
+        let arn = &execution.execution_arn;
+        // Sealed long ago: this reads what it holds.
+        let ledgers = self.settle.ledger.seal_ledger(arn, execution.batch_count()).await?;
+        let Some(record) = Record::of(execution, &ledgers) else { return Ok(()) };
+        self.archive.archive_execution(&record).await?;
+        self.settle.settlements.mark_archived(&record, self.settle.clock.now()).await?;
+        tracing::info!(executionArn = %arn, goalId = %execution.goal_id, key = %record.key(), "workflow archived");
+        Ok(())
+    }
+
+    /// Publishes `WorkflowCompleted` and notifies the operators, each unless a mark says that it is done. Returns `false` if
+    /// another invocation is about to notify them.
+    pub async fn tell(&self, execution: &Execution) -> Outside<bool> {
+        if execution.is_told() {
+            return Ok(true);
+        }
+        let Settle { settlements, clock, .. } = &self.settle;
+        // Side by side: a bus that does not answer keeps nothing from the operators, nor the other way round.
+        let (published, notified) = join(self.settle.publish(execution), self.notify(execution)).await;
+        let told = match (&published, &notified) {
+            (Ok(()), Ok(true)) => Some(Told::Everybody),
+            (Ok(()), _) if execution.published_at.is_none() => Some(Told::Services),
+            _ => None,
+        };
+        if let Some(told) = told {
+            settlements.mark_told(&execution.execution_arn, told, clock.now()).await?;
+        }
+        published.and(notified)
+    }
+
+    /// Sends the notice to the operators, where there is one, unless a mark says that it is done. Returns `false` if another
+    /// invocation is about to send it.
+    async fn notify(&self, execution: &Execution) -> Outside<bool> {
+        let Some(notice) = notice(execution).filter(|_| execution.notified_at.is_none()) else { return Ok(true) };
+        let Settle { settlements, clock, .. } = &self.settle;
+        let arn = &execution.execution_arn;
+        // The same end, told twice at the same time, must not wake people twice.
+        let claim = NoticeClaim::new(clock.now());
+        let sent = match settlements.claim_notice(arn, &claim).await {
+            Ok(false) => return Ok(false),
+            Ok(true) => self.send(execution, &notice).await,
+            Err(error) => Err(error),
+        };
+        // Also a claim that was not answered may stand.
+        if sent.is_err()
+            && let Err(error) = settlements.release_notice(arn, &claim).await
+        {
+            tracing::warn!(executionArn = %arn, %error, "claim of the notice not released; it runs out");
+        }
+        sent?;
+        // At once: the bus may still hang.
+        settlements.mark_told(arn, Told::Operators, clock.now()).await?;
+        Ok(true)
+    }
+
+    async fn send(&self, execution: &Execution, notice: &Notice) -> Outside<()> {
+        let sent = timeout(NOTIFYING, self.operators.notify(execution, notice)).await;
+        let what = || format!("the notice about {}", execution.execution_arn);
+        sent.unwrap_or_else(|_| Err(Unavailable::new(what(), "it takes too long")))
+    }
+}
