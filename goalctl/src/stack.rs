@@ -12,6 +12,8 @@ use aws_sdk_sqs::config::Credentials;
 use aws_sdk_sqs::config::ProvideCredentials;
 use aws_smithy_http_client::{Builder, tls};
 use goal_activity_events::publisher::reason;
+use goal_activity_functions::adapters::aws::{Connection, Tables};
+use goal_activity_functions::runtime::config::TableNames;
 use serde::Deserialize;
 
 use crate::settings::{Place, Secret};
@@ -64,6 +66,14 @@ impl StackFile {
 }
 
 impl Stack {
+    /// The tables of the stack.
+    pub(crate) fn tables(&self) -> Result<Tables> {
+        let name = |output| self.output(output).map(str::to_owned);
+        let (goals, tasks) = (name("GoalsTableName")?, name("TasksTableName")?);
+        let names = TableNames { goals, tasks, executions: name("ExecutionsTableName")? };
+        Ok(Tables::new(&Connection::from(self.sdk.clone()), names))
+    }
+
     /// The stack that is named; without any, the one on AWS that its tools are set up for.
     pub(crate) async fn open(place: &Place) -> Result<Self> {
         match &place.stack_file {

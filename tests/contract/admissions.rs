@@ -33,7 +33,7 @@ fn held(batches: u32, since: i64) -> Held {
 
 /// What is held, by the names of the executions: each case has a state machine of its own.
 async fn holders(on: &impl Tables) -> Vec<(String, u32, Timestamp)> {
-    let mut all: Vec<_> = on.capacity().list_holders().await.unwrap().iter().map(named).collect();
+    let mut all: Vec<_> = on.db().list_holders(&on.state_machine()).await.unwrap().iter().map(named).collect();
     all.sort_by_key(|h| h.2);
     all
 }
@@ -46,53 +46,53 @@ async fn what_is_taken_is_held_until_it_is_given_back(on: &impl Tables) {
     let (one, two) = (held(8, 0), held(3, 1));
     assert_eq!(holders(on).await, []);
     for taken in [&one, &two] {
-        assert_eq!(on.capacity().take_capacity(taken, 16).await.unwrap(), Taken::Yes);
+        assert_eq!(on.db().take_capacity(taken, 16).await.unwrap(), Taken::Yes);
     }
     assert_eq!(holders(on).await, [named(&one), named(&two)]);
-    assert!(on.capacity().give_back_capacity(&one.execution).await.unwrap());
+    assert!(on.db().give_back_capacity(&one.execution).await.unwrap());
     assert_eq!(holders(on).await, [named(&two)]);
     // What was given back can be taken again.
-    assert_eq!(on.capacity().take_capacity(&held(13, 2), 16).await.unwrap(), Taken::Yes);
+    assert_eq!(on.db().take_capacity(&held(13, 2), 16).await.unwrap(), Taken::Yes);
 }
 
 async fn taking_twice_counts_once(on: &impl Tables) {
     let first = held(8, 0);
-    assert_eq!(on.capacity().take_capacity(&first, 8).await.unwrap(), Taken::Yes);
+    assert_eq!(on.db().take_capacity(&first, 8).await.unwrap(), Taken::Yes);
     // The same call again, as the SDK makes it.
-    assert_eq!(on.capacity().take_capacity(&first, 8).await.unwrap(), Taken::Yes);
+    assert_eq!(on.db().take_capacity(&first, 8).await.unwrap(), Taken::Yes);
     let later = Held { since: at(5), ..first.clone() };
-    assert_eq!(on.capacity().take_capacity(&later, 8).await.unwrap(), Taken::Already { since: at(0) });
+    assert_eq!(on.db().take_capacity(&later, 8).await.unwrap(), Taken::Already { since: at(0) });
     assert_eq!(holders(on).await, [named(&first)]);
-    on.capacity().give_back_capacity(&first.execution).await.unwrap();
-    assert_eq!(on.capacity().take_capacity(&held(8, 6), 8).await.unwrap(), Taken::Yes);
+    on.db().give_back_capacity(&first.execution).await.unwrap();
+    assert_eq!(on.db().take_capacity(&held(8, 6), 8).await.unwrap(), Taken::Yes);
 }
 
 async fn more_than_there_is_cannot_be_taken(on: &impl Tables) {
-    assert_eq!(on.capacity().take_capacity(&held(9, 0), 8).await.unwrap(), Taken::Full);
-    assert_eq!(on.capacity().take_capacity(&held(5, 0), 8).await.unwrap(), Taken::Yes);
-    assert_eq!(on.capacity().take_capacity(&held(4, 0), 8).await.unwrap(), Taken::Full);
-    assert_eq!(on.capacity().take_capacity(&held(3, 0), 8).await.unwrap(), Taken::Yes);
+    assert_eq!(on.db().take_capacity(&held(9, 0), 8).await.unwrap(), Taken::Full);
+    assert_eq!(on.db().take_capacity(&held(5, 0), 8).await.unwrap(), Taken::Yes);
+    assert_eq!(on.db().take_capacity(&held(4, 0), 8).await.unwrap(), Taken::Full);
+    assert_eq!(on.db().take_capacity(&held(3, 0), 8).await.unwrap(), Taken::Yes);
     // There is less than before: what is held stays, and nothing more can be taken.
-    assert_eq!(on.capacity().take_capacity(&held(1, 0), 4).await.unwrap(), Taken::Full);
-    assert_eq!(in_use(&on.capacity().list_holders().await.unwrap()), 8);
+    assert_eq!(on.db().take_capacity(&held(1, 0), 4).await.unwrap(), Taken::Full);
+    assert_eq!(in_use(&on.db().list_holders(&on.state_machine()).await.unwrap()), 8);
 }
 
 async fn many_at_once_never_take_more_than_there_is(on: &impl Tables) {
     let all: Vec<_> = (0..20).map(|i| held(3, i)).collect();
-    let taken = join_all(all.iter().map(|h| on.capacity().take_capacity(h, 31))).await;
+    let taken = join_all(all.iter().map(|h| on.db().take_capacity(h, 31))).await;
     let yes = taken.into_iter().filter(|t| matches!(t, Ok(Taken::Yes))).count();
     assert_eq!(yes, 10);
-    assert_eq!(in_use(&on.capacity().list_holders().await.unwrap()), 30);
+    assert_eq!(in_use(&on.db().list_holders(&on.state_machine()).await.unwrap()), 30);
 }
 
 async fn giving_back_what_is_not_held_changes_nothing(on: &impl Tables) {
     let (one, other) = (held(8, 0), held(8, 0));
-    assert!(!on.capacity().give_back_capacity(&one.execution).await.unwrap());
-    on.capacity().take_capacity(&one, 8).await.unwrap();
-    assert!(!on.capacity().give_back_capacity(&other.execution).await.unwrap());
-    assert!(on.capacity().give_back_capacity(&one.execution).await.unwrap());
-    assert!(!on.capacity().give_back_capacity(&one.execution).await.unwrap());
-    assert_eq!(on.capacity().take_capacity(&other, 8).await.unwrap(), Taken::Yes);
+    assert!(!on.db().give_back_capacity(&one.execution).await.unwrap());
+    on.db().take_capacity(&one, 8).await.unwrap();
+    assert!(!on.db().give_back_capacity(&other.execution).await.unwrap());
+    assert!(on.db().give_back_capacity(&one.execution).await.unwrap());
+    assert!(!on.db().give_back_capacity(&one.execution).await.unwrap());
+    assert_eq!(on.db().take_capacity(&other, 8).await.unwrap(), Taken::Yes);
 }
 
 /// Claims a goal for a workflow with that turn.
@@ -101,13 +101,13 @@ async fn waiting(on: &impl Tables, turn: Timestamp) -> Execution {
     on.put_goal(&goal).await;
     let mut claim: Claim = claim(&goal, 1);
     claim.execution.turn = turn;
-    assert_eq!(on.claims().claim_goal(&claim).await.unwrap(), Claimed::Yes);
+    assert_eq!(on.db().claim_goal(&claim).await.unwrap(), Claimed::Yes);
     claim.execution
 }
 
 /// Which of these wait, in the order of the line. The cases share the line.
 async fn line(on: &impl Tables, of: &[&Execution]) -> Vec<ExecutionArn> {
-    let all = on.executions().list_waiting(u16::MAX).await.unwrap();
+    let all = on.db().list_waiting(u16::MAX).await.unwrap();
     assert!(all.is_sorted_by_key(|w| w.turn));
     let is_of = |arn: &ExecutionArn| of.iter().any(|e| e.execution_arn == *arn);
     all.into_iter().map(|w| w.execution_arn).filter(is_of).collect()
@@ -117,7 +117,7 @@ async fn is_open(on: &impl Tables, execution: &Execution) -> bool {
     let shard = open_shard(&execution.execution_arn);
     let mut after = None;
     loop {
-        let page = on.executions().list_open(&shard, after.as_ref(), 100).await.unwrap();
+        let page = on.db().list_open(&shard, after.as_ref(), 100).await.unwrap();
         if page.iter().any(|o| o.execution_arn == execution.execution_arn) {
             return true;
         }
@@ -134,60 +134,60 @@ async fn who_waits_is_listed_in_the_order_of_turns(on: &impl Tables) {
     let second = waiting(on, at(300)).await;
     let in_order = [&first, &second, &late].map(|e| e.execution_arn.clone());
     assert_eq!(line(on, &[&late, &first, &second]).await, in_order);
-    assert_eq!(on.executions().list_waiting(2).await.unwrap().len(), 2);
+    assert_eq!(on.db().list_waiting(2).await.unwrap().len(), 2);
     assert!(!is_open(on, &first).await, "it is nothing to look at one by one");
 }
 
 async fn who_was_launched_waits_no_more_and_is_open(on: &impl Tables) {
     let one = waiting(on, at(0)).await;
-    assert!(on.executions().mark_admitted(&one.execution_arn, at(7)).await.unwrap());
+    assert!(on.db().mark_admitted(&one.execution_arn, at(7)).await.unwrap());
     assert!(line(on, &[&one]).await.is_empty());
     assert!(is_open(on, &one).await);
-    let found = on.executions().find_execution(&one.execution_arn).await.unwrap().unwrap();
+    let found = on.db().find_execution(&one.execution_arn).await.unwrap().unwrap();
     assert_eq!(found, Execution { admitted_at: Some(at(7)), ..one });
 }
 
 async fn a_launch_is_noted_once(on: &impl Tables) {
     let (_, execution) = claimed(on, 1).await;
     let arn = &execution.execution_arn;
-    assert!(on.executions().mark_admitted(arn, at(1)).await.unwrap());
-    assert!(!on.executions().mark_admitted(arn, at(2)).await.unwrap());
-    assert_eq!(on.executions().find_execution(arn).await.unwrap().unwrap().admitted_at, Some(at(1)));
-    assert!(!on.executions().mark_admitted(&held(1, 0).execution, at(1)).await.unwrap(), "one that is not recorded");
+    assert!(on.db().mark_admitted(arn, at(1)).await.unwrap());
+    assert!(!on.db().mark_admitted(arn, at(2)).await.unwrap());
+    assert_eq!(on.db().find_execution(arn).await.unwrap().unwrap().admitted_at, Some(at(1)));
+    assert!(!on.db().mark_admitted(&held(1, 0).execution, at(1)).await.unwrap(), "one that is not recorded");
 }
 
 async fn who_is_cancelled_while_waiting_is_open_until_the_end(on: &impl Tables) {
     let (_, execution) = claimed(on, 1).await;
     let arn = &execution.execution_arn;
     let cancellation = Cancellation::by_user(execution.user_id.clone(), at(1), None);
-    assert!(on.settlements().record_cancellation(arn, &cancellation).await.unwrap());
+    assert!(on.db().record_cancellation(arn, &cancellation).await.unwrap());
     assert!(line(on, &[&execution]).await.is_empty());
     assert!(is_open(on, &execution).await);
-    assert!(!on.executions().mark_admitted(arn, at(2)).await.unwrap());
-    assert!(on.settlements().settle(&settlement(&execution, FinalStatus::Aborted)).await.unwrap());
+    assert!(!on.db().mark_admitted(arn, at(2)).await.unwrap());
+    assert!(on.db().settle(&settlement(&execution, FinalStatus::Aborted)).await.unwrap());
     assert!(is_open(on, &execution).await, "its end is not settled");
 }
 
 async fn who_ends_while_waiting_is_open(on: &impl Tables) {
     let (_, execution) = claimed(on, 1).await;
-    assert!(on.settlements().settle(&settlement(&execution, FinalStatus::Failed)).await.unwrap());
+    assert!(on.db().settle(&settlement(&execution, FinalStatus::Failed)).await.unwrap());
     assert!(line(on, &[&execution]).await.is_empty());
     assert!(is_open(on, &execution).await);
-    assert!(!on.executions().mark_admitted(&execution.execution_arn, at(2)).await.unwrap());
+    assert!(!on.db().mark_admitted(&execution.execution_arn, at(2)).await.unwrap());
 }
 
 async fn the_open_workflows_of_a_user_are_known(on: &impl Tables) {
     let first = goal(1);
     let user = first.head.user_id.clone();
-    let open = async || on.claims().open_workflows(&user).await.unwrap();
+    let open = async || on.db().open_workflows(&user).await.unwrap();
     assert!(open().await.is_empty());
     let second = goal_of(user.as_str(), 1);
     let arns = [&first, &second].map(|goal| execution(goal, 1).execution_arn);
     for (goal, count) in [(&first, 1), (&second, 2)] {
         on.put_goal(goal).await;
-        assert_eq!(on.claims().claim_goal(&claim(goal, 1)).await.unwrap(), Claimed::Yes);
+        assert_eq!(on.db().claim_goal(&claim(goal, 1)).await.unwrap(), Claimed::Yes);
         assert_eq!(open().await, arns[..count].iter().cloned().collect());
     }
-    assert!(on.settlements().settle(&settlement(&execution(&first, 1), FinalStatus::Failed)).await.unwrap());
+    assert!(on.db().settle(&settlement(&execution(&first, 1), FinalStatus::Failed)).await.unwrap());
     assert_eq!(open().await, arns[1..].iter().cloned().collect());
 }

@@ -145,9 +145,9 @@ impl Cast {
     async fn make(&self, on: &impl Tables, call: &Call) -> String {
         match *call {
             Call::Claim { workflow, expected, owner, request } => {
-                said(on.claims().claim_goal(&self.claim(workflow, expected, owner, request)).await)
+                said(on.db().claim_goal(&self.claim(workflow, expected, owner, request)).await)
             }
-            Call::AcceptedBefore(request) => said(on.claims().accepted_before(&self.requests[request], at(0)).await),
+            Call::AcceptedBefore(request) => said(on.db().accepted_before(&self.requests[request], at(0)).await),
             Call::GoalIs(goal, status) => {
                 // The goal app changes its own goal, and leaves what the pipeline has written there.
                 let mut goal = stored_goal(on, &self.goals[goal]).await.unwrap_or_else(|| self.goals[goal].clone());
@@ -160,21 +160,17 @@ impl Cast {
                 String::new()
             }
             Call::Open(workflow, batch) => {
-                said(on.ledger().open_batch(&self.execution(workflow).execution_arn, batch).await)
+                said(on.db().open_batch(&self.execution(workflow).execution_arn, batch).await)
             }
             Call::Commit { workflow, action, count, replaces } => {
                 self.commit(on, workflow, action, count, replaces).await
             }
             Call::Seal(workflow, batches) => {
-                said(on.ledger().seal_ledger(&self.execution(workflow).execution_arn, batches).await)
+                said(on.db().seal_ledger(&self.execution(workflow).execution_arn, batches).await)
             }
             Call::RemoveTasks(workflow) => {
                 let execution = self.execution(workflow);
-                said(
-                    on.tasks()
-                        .remove_tasks_of(&execution.goal_id, &execution.execution_arn, &execution.action_ids)
-                        .await,
-                )
+                said(on.db().remove_tasks_of(&execution.goal_id, &execution.execution_arn, &execution.action_ids).await)
             }
             _ => self.record(on, call).await,
         }
@@ -183,7 +179,7 @@ impl Cast {
     async fn commit(&self, on: &impl Tables, of: Workflow, action: usize, count: usize, replaces: Seen) -> String {
         let (goal, execution) = (&self.goals[of.0], self.execution(of));
         let acted_on = &goal.actions[action];
-        let there = on.ledger().task_rows(&goal.head.goal_id).await.unwrap();
+        let there = on.db().task_rows(&goal.head.goal_id).await.unwrap();
         let there = there.into_iter().filter(|row| row.action_id.as_ref() == Some(&acted_on.action_id));
         let commit = match count {
             0 => failure(&execution, acted_on),
@@ -195,38 +191,38 @@ impl Cast {
             Seen::TheFirst => there.take(1).collect(),
         };
         let batch_index = u32::try_from(action / 8).unwrap();
-        said(on.ledger().commit_action(&ActionCommit { batch_index, replaces, ..commit }).await)
+        said(on.db().commit_action(&ActionCommit { batch_index, replaces, ..commit }).await)
     }
 
     async fn record(&self, on: &impl Tables, call: &Call) -> String {
         match *call {
             Call::Started(workflow, event) => {
                 let arn = self.execution(workflow).execution_arn;
-                said(on.executions().record_started(&arn, &format!("started-{event}"), at(5)).await)
+                said(on.db().record_started(&arn, &format!("started-{event}"), at(5)).await)
             }
             Call::Progressed { workflow, batch, sequence, succeeded } => {
                 let arn = self.execution(workflow).execution_arn;
                 let event = format!("progressed-{batch}-{sequence}").parse().unwrap();
                 let state = batch_state(sequence, succeeded.min(8), &["a-1-1"][..usize::from(succeeded < 8)]);
-                said(on.executions().record_batch(&arn, &event, batch, &state).await)
+                said(on.db().record_batch(&arn, &event, batch, &state).await)
             }
             Call::Cancel(workflow) => {
                 let (arn, wish) = (self.execution(workflow).execution_arn, Cancellation::from_outside(at(30)));
-                said(on.settlements().record_cancellation(&arn, &wish).await)
+                said(on.db().record_cancellation(&arn, &wish).await)
             }
             Call::Settle(workflow, status) => {
-                said(on.settlements().settle(&settlement(&self.execution(workflow), status)).await)
+                said(on.db().settle(&settlement(&self.execution(workflow), status)).await)
             }
             Call::ClaimNotice(workflow, second) => {
                 let claim = NoticeClaim::new(at(second));
-                said(on.settlements().claim_notice(&self.execution(workflow).execution_arn, &claim).await)
+                said(on.db().claim_notice(&self.execution(workflow).execution_arn, &claim).await)
             }
             Call::MarkTold(workflow, told, second) => {
-                said(on.settlements().mark_told(&self.execution(workflow).execution_arn, told, at(second)).await)
+                said(on.db().mark_told(&self.execution(workflow).execution_arn, told, at(second)).await)
             }
             Call::MarkArchived(workflow, second) => {
                 let record = record(&self.execution(workflow), FinalStatus::Failed);
-                said(on.settlements().mark_archived(&record, at(second)).await)
+                said(on.db().mark_archived(&record, at(second)).await)
             }
             _ => panic!("made elsewhere: {call:?}"),
         }
@@ -239,24 +235,19 @@ impl Cast {
             left.push(said(stored_goal(on, goal).await));
             left.push(said(stored_tasks(on, goal).await));
             left.push(said(
-                on.tasks()
-                    .actions_with_tasks(&goal.head.goal_id)
-                    .await
-                    .unwrap()
-                    .into_iter()
-                    .collect::<BTreeMap<_, _>>(),
+                on.db().actions_with_tasks(&goal.head.goal_id).await.unwrap().into_iter().collect::<BTreeMap<_, _>>(),
             ));
             for number in 1..3 {
                 let arn = self.execution((i, number)).execution_arn;
-                left.push(said(on.executions().find_execution(&arn).await));
-                left.push(said(on.executions().find_archived(&arn).await));
+                left.push(said(on.db().find_execution(&arn).await));
+                left.push(said(on.db().find_archived(&arn).await));
                 for batch in 0..3 {
-                    left.push(said(on.ledger().read_batch(&arn, batch).await));
+                    left.push(said(on.db().read_batch(&arn, batch).await));
                 }
             }
         }
         for request in &self.requests {
-            left.push(said(on.claims().accepted_before(request, at(0)).await));
+            left.push(said(on.db().accepted_before(request, at(0)).await));
         }
         left
     }

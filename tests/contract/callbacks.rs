@@ -20,44 +20,44 @@ fn answer(succeeded: u32) -> BatchAnswer {
 
 async fn an_answer_is_taken_as_it_is(on: &impl Services) {
     let token = on.token().await;
-    assert_eq!(on.callbacks().answer(&token, &answer(5)).await.unwrap(), Answered::Accepted);
+    assert_eq!(on.step_functions().answer(&token, &answer(5)).await.unwrap(), Answered::Accepted);
     assert_eq!(on.answer().await, answer(5));
 }
 
 async fn p2_a_second_answer_is_stale(on: &impl Services) {
     let token = on.token().await;
-    assert_eq!(on.callbacks().answer(&token, &answer(5)).await.unwrap(), Answered::Accepted);
+    assert_eq!(on.step_functions().answer(&token, &answer(5)).await.unwrap(), Answered::Accepted);
     // The emulator forgets a token only when the execution has moved on.
     assert_eq!(on.answer().await, answer(5));
-    assert_eq!(on.callbacks().answer(&token, &answer(5)).await.unwrap(), Answered::Stale);
-    assert_eq!(on.callbacks().answer(&token, &answer(8)).await.unwrap(), Answered::Stale);
+    assert_eq!(on.step_functions().answer(&token, &answer(5)).await.unwrap(), Answered::Stale);
+    assert_eq!(on.step_functions().answer(&token, &answer(8)).await.unwrap(), Answered::Stale);
     assert_eq!(on.answer().await, answer(5));
 }
 
 async fn an_answer_that_nobody_waits_for_is_stale(on: &impl Services) {
     let token = on.unknown_token().await;
-    assert_eq!(on.callbacks().answer(&token, &answer(5)).await.unwrap(), Answered::Stale);
-    assert_eq!(on.callbacks().heartbeat(&token).await.unwrap(), Answered::Stale);
+    assert_eq!(on.step_functions().answer(&token, &answer(5)).await.unwrap(), Answered::Stale);
+    assert_eq!(on.step_functions().heartbeat(&token).await.unwrap(), Answered::Stale);
 }
 
 async fn a_heartbeat_is_taken_until_the_answer(on: &impl Services) {
     let token = on.token().await;
     for _ in 0..2 {
-        assert_eq!(on.callbacks().heartbeat(&token).await.unwrap(), Answered::Accepted);
+        assert_eq!(on.step_functions().heartbeat(&token).await.unwrap(), Answered::Accepted);
     }
-    assert_eq!(on.callbacks().answer(&token, &answer(5)).await.unwrap(), Answered::Accepted);
+    assert_eq!(on.step_functions().answer(&token, &answer(5)).await.unwrap(), Answered::Accepted);
     assert_eq!(on.answer().await, answer(5));
-    assert_eq!(on.callbacks().heartbeat(&token).await.unwrap(), Answered::Stale);
+    assert_eq!(on.step_functions().heartbeat(&token).await.unwrap(), Answered::Stale);
 }
 
 async fn p2_of_answers_at_once_one_counts(on: &impl Services) {
     let token = on.token().await;
     let answers: Vec<_> = (0..8).map(answer).collect();
-    let said = join_all(answers.iter().map(|answer| on.callbacks().answer(&token, answer))).await;
+    let said = join_all(answers.iter().map(|answer| on.step_functions().answer(&token, answer))).await;
     let said: Vec<_> = said.into_iter().map(Result::unwrap).collect();
     // Whoever is told that it was accepted may have been the second: it is the ledger that counts.
     let accepted: Vec<_> = answers.iter().zip(&said).filter(|(_, a)| **a == Answered::Accepted).collect();
     let counted = on.answer().await;
     assert!(accepted.iter().any(|(answer, _)| **answer == counted), "{counted:?} of {accepted:?}");
-    assert_eq!(on.callbacks().answer(&token, &answer(8)).await.unwrap(), Answered::Stale);
+    assert_eq!(on.step_functions().answer(&token, &answer(8)).await.unwrap(), Answered::Stale);
 }

@@ -24,7 +24,7 @@ fn by_user(second: i64, reason: &str) -> Cancellation {
 }
 
 async fn cancel(on: &impl Tables, execution: &goal_activity_core::execution::Execution, wish: &Cancellation) -> bool {
-    on.settlements().record_cancellation(&execution.execution_arn, wish).await.unwrap()
+    on.db().record_cancellation(&execution.execution_arn, wish).await.unwrap()
 }
 
 async fn a_cancellation_is_recorded_with_who_when_and_why(on: &impl Tables) {
@@ -52,7 +52,7 @@ async fn p2_a_cancellation_is_recorded_once(on: &impl Tables) {
 async fn an_execution_that_has_ended_is_not_cancelled(on: &impl Tables) {
     for end in [FinalStatus::Succeeded, FinalStatus::TimedOut, FinalStatus::Aborted] {
         let (_, execution) = claimed(on, 8).await;
-        on.settlements().settle(&settlement(&execution, end)).await.unwrap();
+        on.db().settle(&settlement(&execution, end)).await.unwrap();
         let ended = found(on, &execution).await;
         assert!(!cancel(on, &execution, &by_user(7, "late")).await);
         assert_eq!(found(on, &execution).await, ended);
@@ -62,7 +62,7 @@ async fn an_execution_that_has_ended_is_not_cancelled(on: &impl Tables) {
 async fn an_execution_that_is_not_there_is_not_cancelled(on: &impl Tables) {
     let execution = execution(&goal(1), 1);
     assert!(!cancel(on, &execution, &by_user(7, "never")).await);
-    assert_eq!(on.executions().find_execution(&execution.execution_arn).await.unwrap(), None);
+    assert_eq!(on.db().find_execution(&execution.execution_arn).await.unwrap(), None);
 }
 
 async fn of_cancellations_at_once_one_is_recorded(on: &impl Tables) {
@@ -79,10 +79,9 @@ async fn p4_a_cancellation_and_an_end_at_once_agree(on: &impl Tables) {
         let (_, execution) = claimed(on, 8).await;
         let (wish, end) = (by_user(7, "now"), settlement(&execution, FinalStatus::Succeeded));
         let (cancelled, settled) = if round % 2 == 0 {
-            futures_util::join!(cancel(on, &execution, &wish), on.settlements().settle(&end))
+            futures_util::join!(cancel(on, &execution, &wish), on.db().settle(&end))
         } else {
-            let (settled, cancelled) =
-                futures_util::join!(on.settlements().settle(&end), cancel(on, &execution, &wish));
+            let (settled, cancelled) = futures_util::join!(on.db().settle(&end), cancel(on, &execution, &wish));
             (cancelled, settled)
         };
         settled.unwrap();

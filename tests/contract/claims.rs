@@ -58,15 +58,15 @@ fn accepted(claim: &Claim) -> Accepted {
 }
 
 async fn claims(on: &impl Tables, claim: &Claim) -> Claimed {
-    on.claims().claim_goal(claim).await.unwrap()
+    on.db().claim_goal(claim).await.unwrap()
 }
 
 async fn recorded(on: &impl Tables, execution: &ExecutionArn) -> Option<Execution> {
-    on.executions().find_execution(execution).await.unwrap()
+    on.db().find_execution(execution).await.unwrap()
 }
 
 async fn accepted_before(on: &impl Tables, request: &Remembered) -> Option<Accepted> {
-    on.claims().accepted_before(&request.key, at(0)).await.unwrap()
+    on.db().accepted_before(&request.key, at(0)).await.unwrap()
 }
 
 /// Makes a claim that must be refused this way and must leave everything as it is.
@@ -165,7 +165,7 @@ async fn p2_a_request_is_accepted_once_whatever_else_is_refused(on: &impl Tables
     let accepted = || Claimed::SameRequest(accepted(&first));
     refused(on, &goal, &first, accepted()).await;
     refused(on, &goal, &Claim { request: first.request.clone(), ..claim(&goal, 2) }, accepted()).await;
-    on.settlements().settle(&settlement(&first.execution, FinalStatus::Succeeded)).await.unwrap();
+    on.db().settle(&settlement(&first.execution, FinalStatus::Succeeded)).await.unwrap();
     // Now the goal is free.
     refused(on, &goal, &Claim { request: first.request.clone(), ..claim(&goal, 2) }, accepted()).await;
     on.remove_goal(&goal.head.goal_id).await;
@@ -282,11 +282,11 @@ async fn p10_an_end_makes_room_once_and_only_for_its_own_user(on: &impl Tables) 
         assert_eq!(claims(on, &claim(goal, 1)).await, Claimed::Yes);
     }
     let (_, of_another) = claimed(on, 1).await;
-    on.settlements().settle(&settlement(&of_another, FinalStatus::Failed)).await.unwrap();
+    on.db().settle(&settlement(&of_another, FinalStatus::Failed)).await.unwrap();
     refused(on, last, &claim(last, 1), Claimed::MoreOpen).await;
     let ended = execution(&others[0], 1);
     for _ in 0..2 {
-        on.settlements().settle(&settlement(&ended, FinalStatus::Succeeded)).await.unwrap();
+        on.db().settle(&settlement(&ended, FinalStatus::Succeeded)).await.unwrap();
     }
     assert_eq!(claims(on, &claim(last, 1)).await, Claimed::Yes);
     let again = stored_goal(on, &others[0]).await.unwrap();
@@ -300,6 +300,6 @@ async fn p10_an_end_makes_room_even_when_the_goal_is_gone(on: &impl Tables) {
         assert_eq!(claims(on, &claim(goal, 1)).await, Claimed::Yes);
     }
     on.remove_goal(&others[0].head.goal_id).await;
-    on.settlements().settle(&settlement(&execution(&others[0], 1), FinalStatus::Succeeded)).await.unwrap();
+    on.db().settle(&settlement(&execution(&others[0], 1), FinalStatus::Succeeded)).await.unwrap();
     assert_eq!(claims(on, &claim(last, 1)).await, Claimed::Yes);
 }

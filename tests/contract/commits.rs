@@ -33,11 +33,11 @@ on_all_tables!(
 );
 
 async fn commit(on: &impl Tables, commit: &ActionCommit<'_>) -> Committed {
-    on.ledger().commit_action(commit).await.unwrap()
+    on.db().commit_action(commit).await.unwrap()
 }
 
 async fn ledger(on: &impl Tables, commit: &ActionCommit<'_>) -> BatchLedger {
-    on.ledger().read_batch(commit.execution, commit.batch_index).await.unwrap()
+    on.db().read_batch(commit.execution, commit.batch_index).await.unwrap()
 }
 
 fn rows(tasks: &[Task]) -> Vec<TaskRow> {
@@ -91,7 +91,7 @@ async fn p4_nothing_is_saved_after_the_seal(on: &impl Tables) {
     let goal = goal(1);
     let execution = execution(&goal, 1);
     opened(on, &execution, 0).await;
-    let sealed = on.ledger().seal_ledger(&execution.execution_arn, 1).await.unwrap().remove(0);
+    let sealed = on.db().seal_ledger(&execution.execution_arn, 1).await.unwrap().remove(0);
     let mut save = success(&execution, &goal.actions[0], tasks(&execution, &goal.actions[0], 3));
     assert_eq!(commit(on, &save).await, Committed::TooLate);
     save.replaces = rows(&save.tasks);
@@ -262,7 +262,7 @@ async fn ids_and_texts_of_every_kind_are_saved(on: &impl Tables) {
         assert_eq!(commit(on, &success(&execution, action, made)).await, Committed::Yes);
     }
     assert_eq!(stored_tasks(on, &goal).await, expected);
-    let read = on.ledger().read_batch(&execution.execution_arn, 0).await.unwrap();
+    let read = on.db().read_batch(&execution.execution_arn, 0).await.unwrap();
     assert!(goal.actions.iter().all(|a| read.outcomes.contains_key(&a.action_id)), "{read:?}");
 }
 
@@ -307,7 +307,7 @@ async fn p3_sixty_four_actions_are_saved(on: &impl Tables) {
         }
     }
     assert_eq!(stored_tasks(on, &goal).await, expected);
-    let sealed = on.ledger().seal_ledger(&execution.execution_arn, 8).await.unwrap();
+    let sealed = on.db().seal_ledger(&execution.execution_arn, 8).await.unwrap();
     assert_eq!(sealed.iter().map(|batch| batch.outcomes.len()).collect::<Vec<_>>(), [8; 8]);
 }
 

@@ -17,9 +17,8 @@ use goal_activity_core::ports::{
 use goal_activity_events::{
     BatchAnswer, EventId, FinalStatus, GoalActivityRejected, RejectionReason, TaskToken, Version,
 };
-use goal_activity_functions::adapters::aws::{
-    Archive, Bus, Callbacks, Connection, Executions, Ledger, Machine, Queue, Settlements, Topic,
-};
+use goal_activity_functions::adapters::aws::{Archive, Bus, Connection, Queue, StepFunctions, Tables, Topic};
+use goal_activity_functions::runtime::config::TableNames;
 use goal_activity_functions::runtime::queue::HideMessage;
 use serde_json::json;
 
@@ -27,6 +26,10 @@ use crate::backend::sdk;
 use crate::given::{at, batch_state, execution, failed_action, goal, record, settlement, success, tasks};
 
 const SECRET: &str = "SECRET-WORDS";
+
+fn names() -> TableNames {
+    TableNames { goals: "goals".into(), tasks: "tasks".into(), executions: "executions".into() }
+}
 
 /// What the other side does.
 #[derive(Debug, Clone, Copy)]
@@ -57,7 +60,7 @@ async fn a_service_that_does_not_answer_is_named_and_nothing_else() {
 #[tokio::test]
 async fn a_message_of_a_service_is_told_as_far_as_it_repeats_nothing() {
     let aws = Connection::from(hostile(Answer::Repeats).await);
-    let (settlements, execution) = (Settlements::new(&aws, "goals", "executions"), execution(&goal(1), 1));
+    let (settlements, execution) = (Tables::new(&aws, names()), execution(&goal(1), 1));
     let error = settlements.mark_told(&execution.execution_arn, Told::Everybody, at(0)).await.unwrap_err().to_string();
     assert!(error.contains("ValidationException: 1 validation error detected: "), "{error}");
     assert!(error.ends_with(" at 'field' failed to satisfy constraint: Member must be shorter"), "{error}");
@@ -70,7 +73,7 @@ async fn all_fail_silently(answer: Answer) {
     let goal = goal(1);
     let execution = execution(&goal, 1);
     let arn = &execution.execution_arn;
-    let settlements = Settlements::new(&aws, "goals", "executions");
+    let settlements = Tables::new(&aws, names());
     let reason = Cancellation::by_user("user-1".parse().unwrap(), at(0), Some(SECRET));
     fails(answer, settlements.record_cancellation(arn, &reason).await);
     let record = Record { cancellation: Some(reason), ..record(&execution, FinalStatus::Aborted) };
@@ -81,19 +84,19 @@ async fn all_fail_silently(answer: Answer) {
     let mut failed = failed_action("a-1-1");
     failed.message = SECRET.into();
     let state = BatchState { failed: vec![failed], ..batch_state(1, 1, &[]) };
-    fails(answer, Executions::new(&aws, "executions").record_batch(arn, &EventId::random(), 0, &state).await);
+    fails(answer, Tables::new(&aws, names()).record_batch(arn, &EventId::random(), 0, &state).await);
     let mut made = tasks(&execution, &goal.actions[0], 10);
     made[0].title = SECRET.into();
-    let ledger = Ledger::new(&aws, "executions").with_tasks("tasks");
+    let ledger = Tables::new(&aws, names());
     fails(answer, ledger.commit_action(&success(&execution, &goal.actions[0], made)).await);
 
     let token = TaskToken::new(format!("{SECRET}-token"));
-    let callbacks = Callbacks::new(&aws);
+    let callbacks = StepFunctions::new(&aws);
     fails(answer, callbacks.answer(&token, &BatchAnswer { batch_index: 0, succeeded: 1, failed: 0 }).await);
     fails(answer, callbacks.heartbeat(&token).await);
     let mut input = ExecutionInput::from(&execution);
     input.action_ids = vec![SECRET.parse().unwrap()];
-    fails(answer, Machine::new(&aws).start_execution(&input).await);
+    fails(answer, StepFunctions::new(&aws).start_execution(&input).await);
     let mut refused = failed_action("a-1-1");
     refused.message = SECRET.into();
     let ended = Execution {

@@ -44,8 +44,8 @@ fn action_row(goal: &Goal, place: &str) -> Value {
 }
 
 async fn stored_head(on: &impl Tables, goal: &Goal) -> Stored<GoalHead> {
-    let whole = on.goals().load_goal(&goal.head.goal_id).await.unwrap().map(|goal| goal.head);
-    let head = on.goals().load_goal_head(&goal.head.goal_id).await.unwrap();
+    let whole = on.db().load_goal(&goal.head.goal_id).await.unwrap().map(|goal| goal.head);
+    let head = on.db().load_goal_head(&goal.head.goal_id).await.unwrap();
     assert_eq!(head, whole, "the same, however it is read");
     head
 }
@@ -241,7 +241,7 @@ async fn tasks_that_cannot_be_read_are_left_out_and_the_pages_go_on(on: &impl Ta
     for limit in 1..=10 {
         let (mut seen, mut pages, mut after) = (Vec::new(), 0, None);
         loop {
-            let page = on.tasks().list_tasks(&goal.head.goal_id, after.as_deref(), limit).await.unwrap();
+            let page = on.db().list_tasks(&goal.head.goal_id, after.as_deref(), limit).await.unwrap();
             assert!(page.last.is_none() || page.last > after, "it does not go on after {after:?}");
             (after, pages) = (page.last, pages + 1);
             seen.extend(page.tasks);
@@ -273,7 +273,7 @@ async fn an_action_id_that_is_none_of_ours_has_no_tasks(on: &impl Tables) {
         }))
         .await;
     }
-    assert!(on.tasks().actions_with_tasks(&goal.head.goal_id).await.unwrap().is_empty());
+    assert!(on.db().actions_with_tasks(&goal.head.goal_id).await.unwrap().is_empty());
     assert_eq!(stored_tasks(on, &goal).await, []);
 }
 
@@ -284,7 +284,7 @@ async fn a_cursor_that_was_never_given_breaks_nothing_else(on: &impl Tables) {
         on.put_task(task).await;
     }
     for (cursor, rest) in [("0", 2), ("1#1#01\u{0}", 1), ("目", 0)] {
-        let page = on.tasks().list_tasks(&goal.head.goal_id, Some(cursor), 10).await.unwrap();
+        let page = on.db().list_tasks(&goal.head.goal_id, Some(cursor), 10).await.unwrap();
         assert_eq!((page.tasks.as_slice(), page.last), (&all[2 - rest..], None), "{cursor:?}");
     }
 }

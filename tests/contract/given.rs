@@ -97,7 +97,7 @@ pub(crate) async fn stored(on: &impl Tables, actions: u8) -> Goal {
 pub(crate) async fn claimed(on: &impl Tables, actions: u8) -> (Goal, Execution) {
     let goal = stored(on, actions).await;
     let claim = claim(&goal, 1);
-    assert_eq!(on.claims().claim_goal(&claim).await.unwrap(), Claimed::Yes);
+    assert_eq!(on.db().claim_goal(&claim).await.unwrap(), Claimed::Yes);
     (goal, claim.execution)
 }
 
@@ -146,7 +146,7 @@ pub(crate) fn failure<'a>(execution: &'a Execution, action: &'a Action) -> Actio
 
 /// Opens a batch, which must be open for work.
 pub(crate) async fn opened(on: &impl Tables, execution: &Execution, batch: u32) -> BatchLedger {
-    match on.ledger().open_batch(&execution.execution_arn, batch).await.unwrap() {
+    match on.db().open_batch(&execution.execution_arn, batch).await.unwrap() {
         Opened::Open(ledger) => ledger,
         Opened::Sealed => panic!("batch {batch} is sealed"),
     }
@@ -195,19 +195,19 @@ pub(crate) fn record(execution: &Execution, status: FinalStatus) -> Record {
 
 /// The goal as it is stored now.
 pub(crate) async fn stored_goal(on: &impl Tables, goal: &Goal) -> Option<Goal> {
-    on.goals().load_goal(&goal.head.goal_id).await.unwrap().value()
+    on.db().load_goal(&goal.head.goal_id).await.unwrap().value()
 }
 
 /// The execution as it is stored now.
 pub(crate) async fn found(on: &impl Tables, execution: &Execution) -> Execution {
-    on.executions().find_execution(&execution.execution_arn).await.unwrap().expect("an execution that is recorded")
+    on.db().find_execution(&execution.execution_arn).await.unwrap().expect("an execution that is recorded")
 }
 
 /// All tasks that the goal has now.
 pub(crate) async fn stored_tasks(on: &impl Tables, goal: &Goal) -> Vec<Task> {
     let (mut tasks, mut after) = (Vec::new(), None);
     loop {
-        let page = on.tasks().list_tasks(&goal.head.goal_id, after.as_deref(), 1000).await.unwrap();
+        let page = on.db().list_tasks(&goal.head.goal_id, after.as_deref(), 1000).await.unwrap();
         assert!(page.last.is_none() || page.last > after, "it does not go on after {after:?}");
         tasks.extend(page.tasks);
         after = page.last;

@@ -16,8 +16,8 @@ on_all_tables!(
 );
 async fn a_goal_that_is_not_there_is_none(on: &impl Tables) {
     let goal = goal(1);
-    assert_eq!(on.goals().load_goal(&goal.head.goal_id).await.unwrap(), Stored::Nothing);
-    assert_eq!(on.goals().load_goal_head(&goal.head.goal_id).await.unwrap(), Stored::Nothing);
+    assert_eq!(on.db().load_goal(&goal.head.goal_id).await.unwrap(), Stored::Nothing);
+    assert_eq!(on.db().load_goal_head(&goal.head.goal_id).await.unwrap(), Stored::Nothing);
 }
 
 /// Every text and every optional attribute is there.
@@ -49,7 +49,7 @@ async fn a_goal_is_read_as_it_was_stored_in_mandala_order(on: &impl Tables) {
     let read = stored_goal(on, &goal).await.unwrap();
     assert!(read.actions.iter().map(|a| a.position).is_sorted());
     assert_eq!(read, goal);
-    assert_eq!(on.goals().load_goal_head(&goal.head.goal_id).await.unwrap(), Stored::Value(goal.head));
+    assert_eq!(on.db().load_goal_head(&goal.head.goal_id).await.unwrap(), Stored::Value(goal.head));
 }
 
 async fn a_goal_larger_than_a_page_is_read_whole(on: &impl Tables) {

@@ -34,7 +34,7 @@ fn all_of(goal: &Goal) -> HistoryFilter {
 }
 
 async fn page(on: &impl Tables, filter: &HistoryFilter, after: Option<&HistoryPosition>, limit: u16) -> HistoryPage {
-    on.executions().list_workflows(filter, after, limit).await.unwrap()
+    on.db().list_workflows(filter, after, limit).await.unwrap()
 }
 
 /// A goal's next workflow, requested at that second, which ends at once unless it is to stay open.
@@ -43,9 +43,9 @@ async fn workflow(on: &impl Tables, goal: &Goal, second: i64, end: Option<FinalS
     let ClaimSequence(number) = now.head.claims;
     let mut claim: Claim = claim(&now, number + 1);
     claim.execution.start_date = at(second);
-    assert_eq!(on.claims().claim_goal(&claim).await.unwrap(), Claimed::Yes);
+    assert_eq!(on.db().claim_goal(&claim).await.unwrap(), Claimed::Yes);
     if let Some(end) = end {
-        on.settlements().settle(&settlement(&claim.execution, end)).await.unwrap();
+        on.db().settle(&settlement(&claim.execution, end)).await.unwrap();
     }
     found(on, &claim.execution).await
 }

@@ -24,7 +24,7 @@ on_all_tables!(
 
 async fn a_batch_that_nobody_opened_is_empty(on: &impl Tables) {
     let execution = execution(&goal(1), 1);
-    let read = on.ledger().read_batch(&execution.execution_arn, 0).await.unwrap();
+    let read = on.db().read_batch(&execution.execution_arn, 0).await.unwrap();
     assert_eq!(read, BatchLedger::default());
 }
 
@@ -34,14 +34,14 @@ async fn a_batch_can_be_opened_again_and_shows_what_was_done(on: &impl Tables) {
     assert_eq!(opened(on, &execution, 0).await, BatchLedger::default());
     let [first, second, ..] = &goal.actions[..] else { panic!() };
     let saved = tasks(&execution, first, 3);
-    assert_eq!(on.ledger().commit_action(&success(&execution, first, saved)).await.unwrap(), Committed::Yes);
-    assert_eq!(on.ledger().commit_action(&failure(&execution, second)).await.unwrap(), Committed::Yes);
+    assert_eq!(on.db().commit_action(&success(&execution, first, saved)).await.unwrap(), Committed::Yes);
+    assert_eq!(on.db().commit_action(&failure(&execution, second)).await.unwrap(), Committed::Yes);
     let expected = BatchLedger {
         sealed: false,
         sequence: 2,
         outcomes: [(first.action_id.clone(), succeeded(3)), (second.action_id.clone(), crate::given::failed())].into(),
     };
-    assert_eq!(on.ledger().read_batch(&execution.execution_arn, 0).await.unwrap(), expected);
+    assert_eq!(on.db().read_batch(&execution.execution_arn, 0).await.unwrap(), expected);
     assert_eq!(opened(on, &execution, 0).await, expected);
 }
 
@@ -53,10 +53,10 @@ async fn batches_are_apart(on: &impl Tables) {
         let action = &goal.actions[usize::try_from(index).unwrap() * 8];
         let mut commit = failure(&execution, action);
         commit.batch_index = index;
-        assert_eq!(on.ledger().commit_action(&commit).await.unwrap(), Committed::Yes);
+        assert_eq!(on.db().commit_action(&commit).await.unwrap(), Committed::Yes);
     }
     for (index, batch) in goal.actions.chunks(8).enumerate() {
-        let read = on.ledger().read_batch(&execution.execution_arn, u32::try_from(index).unwrap()).await.unwrap();
+        let read = on.db().read_batch(&execution.execution_arn, u32::try_from(index).unwrap()).await.unwrap();
         assert_eq!(read.outcomes.keys().collect::<Vec<_>>(), [&batch[0].action_id]);
     }
 }
@@ -69,27 +69,27 @@ async fn p4_sealing_answers_what_every_batch_holds(on: &impl Tables) {
     opened(on, &execution, 3).await;
     let mut commit = success(&execution, &goal.actions[24], tasks(&execution, &goal.actions[24], 10));
     commit.batch_index = 3;
-    assert_eq!(on.ledger().commit_action(&commit).await.unwrap(), Committed::Yes);
-    let sealed = on.ledger().seal_ledger(&execution.execution_arn, 8).await.unwrap();
+    assert_eq!(on.db().commit_action(&commit).await.unwrap(), Committed::Yes);
+    let sealed = on.db().seal_ledger(&execution.execution_arn, 8).await.unwrap();
     let empty = BatchLedger { sealed: true, ..BatchLedger::default() };
     let mut expected = vec![empty; 8];
     expected[3].sequence = 1;
     expected[3].outcomes.insert(goal.actions[24].action_id.clone(), succeeded(10));
     assert_eq!(sealed, expected);
     for (index, batch) in (0..).zip(expected) {
-        assert_eq!(on.ledger().read_batch(&execution.execution_arn, index).await.unwrap(), batch);
-        assert_eq!(on.ledger().open_batch(&execution.execution_arn, index).await.unwrap(), Opened::Sealed);
+        assert_eq!(on.db().read_batch(&execution.execution_arn, index).await.unwrap(), batch);
+        assert_eq!(on.db().open_batch(&execution.execution_arn, index).await.unwrap(), Opened::Sealed);
     }
 }
 
 async fn p4_a_batch_that_was_sealed_before_it_was_opened_stays_sealed(on: &impl Tables) {
     let goal = goal(1);
     let execution = execution(&goal, 1);
-    on.ledger().seal_ledger(&execution.execution_arn, 1).await.unwrap();
-    assert_eq!(on.ledger().open_batch(&execution.execution_arn, 0).await.unwrap(), Opened::Sealed);
-    assert_eq!(on.ledger().open_batch(&execution.execution_arn, 0).await.unwrap(), Opened::Sealed);
+    on.db().seal_ledger(&execution.execution_arn, 1).await.unwrap();
+    assert_eq!(on.db().open_batch(&execution.execution_arn, 0).await.unwrap(), Opened::Sealed);
+    assert_eq!(on.db().open_batch(&execution.execution_arn, 0).await.unwrap(), Opened::Sealed);
     let late = success(&execution, &goal.actions[0], tasks(&execution, &goal.actions[0], 1));
-    assert_eq!(on.ledger().commit_action(&late).await.unwrap(), Committed::TooLate);
+    assert_eq!(on.db().commit_action(&late).await.unwrap(), Committed::TooLate);
     assert_eq!(stored_tasks(on, &goal).await, []);
 }
 
@@ -99,9 +99,9 @@ async fn p4_sealing_twice_answers_the_same(on: &impl Tables) {
     opened(on, &execution, 1).await;
     let mut commit = failure(&execution, &goal.actions[8]);
     commit.batch_index = 1;
-    on.ledger().commit_action(&commit).await.unwrap();
-    let first = on.ledger().seal_ledger(&execution.execution_arn, 2).await.unwrap();
-    let at_once = join_all((0..4).map(|_| on.ledger().seal_ledger(&execution.execution_arn, 2))).await;
+    on.db().commit_action(&commit).await.unwrap();
+    let first = on.db().seal_ledger(&execution.execution_arn, 2).await.unwrap();
+    let at_once = join_all((0..4).map(|_| on.db().seal_ledger(&execution.execution_arn, 2))).await;
     for again in at_once {
         assert_eq!(again.unwrap(), first);
     }
@@ -109,7 +109,7 @@ async fn p4_sealing_twice_answers_the_same(on: &impl Tables) {
 
 async fn sealing_no_batches_is_nothing(on: &impl Tables) {
     let execution = execution(&goal(1), 1);
-    assert_eq!(on.ledger().seal_ledger(&execution.execution_arn, 0).await.unwrap(), []);
+    assert_eq!(on.db().seal_ledger(&execution.execution_arn, 0).await.unwrap(), []);
     opened(on, &execution, 0).await;
 }
 
@@ -120,7 +120,7 @@ async fn only_the_given_batches_of_the_given_execution_are_sealed(on: &impl Tabl
     for index in 0..3 {
         opened(on, &other, index).await;
     }
-    assert_eq!(on.ledger().seal_ledger(&sealed.execution_arn, 2).await.unwrap().len(), 2);
+    assert_eq!(on.db().seal_ledger(&sealed.execution_arn, 2).await.unwrap().len(), 2);
     opened(on, &sealed, 2).await;
     for index in 0..3 {
         opened(on, &other, index).await;
@@ -137,9 +137,9 @@ async fn p4_what_is_saved_while_it_is_sealed_is_in_the_answer(on: &impl Tables) 
         let seal = async || {
             // Some go first, so that there is something to find.
             tokio::task::yield_now().await;
-            on.ledger().seal_ledger(&execution.execution_arn, 1).await.unwrap().remove(0)
+            on.db().seal_ledger(&execution.execution_arn, 1).await.unwrap().remove(0)
         };
-        let commit = async |c| on.ledger().commit_action(c).await.unwrap();
+        let commit = async |c| on.db().commit_action(c).await.unwrap();
         let (first, sealed, second) =
             futures_util::join!(join_all(before.iter().map(commit)), seal(), join_all(after.iter().map(commit)),);
         let answers = first.into_iter().chain(second);
@@ -147,7 +147,7 @@ async fn p4_what_is_saved_while_it_is_sealed_is_in_the_answer(on: &impl Tables) 
             commits.iter().zip(answers).filter(|(_, a)| *a == Committed::Yes).map(|(c, _)| c.action).collect();
         assert_eq!(sealed.outcomes.keys().collect::<Vec<_>>(), written);
         assert_eq!(stored_tasks(on, &goal).await.len(), written.len() * 2);
-        assert_eq!(on.ledger().read_batch(&execution.execution_arn, 0).await.unwrap(), sealed);
+        assert_eq!(on.db().read_batch(&execution.execution_arn, 0).await.unwrap(), sealed);
     }
 }
 
@@ -164,6 +164,6 @@ async fn all_tasks_of_a_goal_are_read_as_rows(on: &impl Tables) {
             all.push(TaskRow::from(&task));
         }
     }
-    assert_eq!(on.ledger().task_rows(&goal.head.goal_id).await.unwrap(), all);
-    assert_eq!(on.ledger().task_rows(&crate::given::goal(1).head.goal_id).await.unwrap(), []);
+    assert_eq!(on.db().task_rows(&goal.head.goal_id).await.unwrap(), all);
+    assert_eq!(on.db().task_rows(&crate::given::goal(1).head.goal_id).await.unwrap(), []);
 }

@@ -39,12 +39,12 @@ fn input(on: &impl Services) -> ExecutionInput {
 
 async fn started(on: &impl Services) -> ExecutionInput {
     let input = input(on);
-    on.machine().start_execution(&input).await.unwrap();
+    on.step_functions().start_execution(&input).await.unwrap();
     input
 }
 
 async fn state(on: &impl Services, input: &ExecutionInput) -> Machine {
-    on.machine().describe_execution(&input.execution_arn).await.unwrap()
+    on.step_functions().describe_execution(&input.execution_arn).await.unwrap()
 }
 
 /// Whether that was just now; to the second, as AWS tells it.
@@ -55,7 +55,7 @@ fn is_now(on: &impl Services, moment: Timestamp) -> bool {
 async fn an_execution_that_was_never_started_is_absent_and_as_good_as_stopped(on: &impl Services) {
     let input = input(on);
     assert_eq!(state(on, &input).await, Machine::Absent);
-    on.machine().stop_execution(&input.execution_arn, StopReason::Cancelled).await.unwrap();
+    on.step_functions().stop_execution(&input.execution_arn, StopReason::Cancelled).await.unwrap();
     assert_eq!(state(on, &input).await, Machine::Absent);
 }
 
@@ -68,17 +68,17 @@ async fn an_execution_is_started_with_its_input_and_runs(on: &impl Services) {
 
 async fn p2_an_execution_is_started_once(on: &impl Services) {
     let first = started(on).await;
-    on.machine().start_execution(&first).await.unwrap();
+    on.step_functions().start_execution(&first).await.unwrap();
     // Whatever has the name is the execution.
     let mut other = first.clone();
     other.action_ids.truncate(1);
-    on.machine().start_execution(&other).await.unwrap();
+    on.step_functions().start_execution(&other).await.unwrap();
     assert_eq!(on.inputs(1).await, [json!(first)]);
 }
 
 async fn p2_of_starts_at_once_one_counts(on: &impl Services) {
     let input = input(on);
-    for started in join_all((0..8).map(|_| on.machine().start_execution(&input))).await {
+    for started in join_all((0..8).map(|_| on.step_functions().start_execution(&input))).await {
         started.unwrap();
     }
     assert_eq!(on.inputs(1).await, [json!(input)]);
@@ -86,12 +86,12 @@ async fn p2_of_starts_at_once_one_counts(on: &impl Services) {
 
 async fn a_stopped_execution_is_aborted_for_good(on: &impl Services) {
     let input = started(on).await;
-    on.machine().stop_execution(&input.execution_arn, StopReason::Cancelled).await.unwrap();
+    on.step_functions().stop_execution(&input.execution_arn, StopReason::Cancelled).await.unwrap();
     let stopped = state(on, &input).await;
     let Machine::Ended { end: End::Aborted, at } = stopped else { panic!("{stopped:?}") };
     assert!(is_now(on, at), "{at}");
-    on.machine().stop_execution(&input.execution_arn, StopReason::Ended).await.unwrap();
-    on.machine().start_execution(&input).await.unwrap();
+    on.step_functions().stop_execution(&input.execution_arn, StopReason::Ended).await.unwrap();
+    on.step_functions().start_execution(&input).await.unwrap();
     assert_eq!(state(on, &input).await, stopped);
 }
 
@@ -110,7 +110,7 @@ async fn left_alone(on: &impl Services, ended_well: bool) {
     // How well it went, only the ledger knows.
     let Machine::Ended { end: End::Finished, at } = ended else { panic!("{ended:?}") };
     assert!(is_now(on, at), "{at}");
-    on.machine().stop_execution(&input.execution_arn, StopReason::Ended).await.unwrap();
-    on.machine().start_execution(&input).await.unwrap();
+    on.step_functions().stop_execution(&input.execution_arn, StopReason::Ended).await.unwrap();
+    on.step_functions().start_execution(&input).await.unwrap();
     assert_eq!(state(on, &input).await, ended);
 }

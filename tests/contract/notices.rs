@@ -25,12 +25,12 @@ on_all_tables!(
 
 async fn ended(on: &impl Tables) -> Execution {
     let (_, execution) = claimed(on, 8).await;
-    on.settlements().settle(&settlement(&execution, FinalStatus::Failed)).await.unwrap();
+    on.db().settle(&settlement(&execution, FinalStatus::Failed)).await.unwrap();
     found(on, &execution).await
 }
 
 async fn claim(on: &impl Tables, execution: &Execution, claim: &NoticeClaim) -> bool {
-    on.settlements().claim_notice(&execution.execution_arn, claim).await.unwrap()
+    on.db().claim_notice(&execution.execution_arn, claim).await.unwrap()
 }
 
 /// Claims the notice at that moment, for another sender each time.
@@ -39,11 +39,11 @@ async fn take(on: &impl Tables, execution: &Execution, at: Timestamp) -> bool {
 }
 
 async fn release(on: &impl Tables, execution: &Execution, claim: &NoticeClaim) {
-    on.settlements().release_notice(&execution.execution_arn, claim).await.unwrap();
+    on.db().release_notice(&execution.execution_arn, claim).await.unwrap();
 }
 
 async fn mark(on: &impl Tables, execution: &Execution, told: Told, second: i64) {
-    on.settlements().mark_told(&execution.execution_arn, told, at(second)).await.unwrap();
+    on.db().mark_told(&execution.execution_arn, told, at(second)).await.unwrap();
 }
 
 async fn p2_the_telling_is_taken_once(on: &impl Tables) {
@@ -113,7 +113,7 @@ async fn a_notice_of_an_execution_that_is_not_there_is_nobodys(on: &impl Tables)
     for told in [Told::Services, Told::Operators, Told::Everybody] {
         mark(on, &execution, told, 62).await;
     }
-    assert_eq!(on.executions().find_execution(&execution.execution_arn).await.unwrap(), None);
+    assert_eq!(on.db().find_execution(&execution.execution_arn).await.unwrap(), None);
 }
 
 async fn p2_of_claims_of_a_notice_at_once_one_wins(on: &impl Tables) {

@@ -53,8 +53,8 @@ impl Span {
         on.put_goal(goal).await;
         let mut claim: Claim = claim(goal, 1);
         claim.execution.start_date = self.at(after);
-        assert_eq!(on.claims().claim_goal(&claim).await.unwrap(), Claimed::Yes);
-        assert!(on.executions().mark_admitted(&claim.execution.execution_arn, self.at(after)).await.unwrap());
+        assert_eq!(on.db().claim_goal(&claim).await.unwrap(), Claimed::Yes);
+        assert!(on.db().mark_admitted(&claim.execution.execution_arn, self.at(after)).await.unwrap());
         claim.execution
     }
 
@@ -63,7 +63,7 @@ impl Span {
         let mut after = OpenExecution { start_date: self.at(-1), ..OpenExecution::from(&any()) };
         let mut listed = Vec::new();
         loop {
-            let page = on.executions().list_open(shard, Some(&after), limit).await.unwrap();
+            let page = on.db().list_open(shard, Some(&after), limit).await.unwrap();
             assert!(page.len() <= usize::from(limit), "{} of {limit}", page.len());
             assert!(!page.contains(&after) && !page.iter().any(|o| listed.contains(o)), "it does not go on: {page:?}");
             let Some(last) = page.last().cloned() else { return listed };
@@ -91,16 +91,16 @@ async fn p7_an_execution_is_listed_from_its_launch_until_it_is_archived(on: &imp
     let (shard, executions) = span.launched(on, &[0]).await;
     let [execution] = &executions[..] else { panic!() };
     assert_eq!(span.listed(on, &shard, 10).await, open(&executions), "launched");
-    on.settlements().settle(&settlement(execution, FinalStatus::Failed)).await.unwrap();
+    on.db().settle(&settlement(execution, FinalStatus::Failed)).await.unwrap();
     assert_eq!(span.listed(on, &shard, 10).await, open(&executions), "ended");
-    assert!(on.settlements().claim_notice(&execution.execution_arn, &NoticeClaim::new(at(61))).await.unwrap());
+    assert!(on.db().claim_notice(&execution.execution_arn, &NoticeClaim::new(at(61))).await.unwrap());
     assert_eq!(span.listed(on, &shard, 10).await, open(&executions), "published, being told");
     let unarchived = unarchived_shard(&execution.execution_arn);
     assert_eq!(span.listed(on, &unarchived, 10).await, [], "not yet told");
-    on.settlements().mark_told(&execution.execution_arn, Told::Everybody, at(62)).await.unwrap();
+    on.db().mark_told(&execution.execution_arn, Told::Everybody, at(62)).await.unwrap();
     assert_eq!(span.listed(on, &shard, 10).await, [], "told");
     assert_eq!(span.listed(on, &unarchived, 10).await, open(&executions), "told");
-    on.settlements().mark_archived(&record(execution, FinalStatus::Failed), at(63)).await.unwrap();
+    on.db().mark_archived(&record(execution, FinalStatus::Failed), at(63)).await.unwrap();
     assert_eq!(span.listed(on, &shard, 10).await, [], "archived");
     assert_eq!(span.listed(on, &unarchived, 10).await, [], "archived");
 }
@@ -110,13 +110,13 @@ async fn what_is_told_late_is_not_listed_again(on: &impl Tables) {
     let (shard, executions) = span.launched(on, &[0]).await;
     let [execution] = &executions[..] else { panic!() };
     let (arn, unarchived) = (&execution.execution_arn, unarchived_shard(&execution.execution_arn));
-    on.settlements().mark_told(arn, Told::Everybody, at(59)).await.unwrap();
+    on.db().mark_told(arn, Told::Everybody, at(59)).await.unwrap();
     assert_eq!(span.listed(on, &shard, 10).await, open(&executions), "it has not ended");
-    on.settlements().settle(&settlement(execution, FinalStatus::Failed)).await.unwrap();
+    on.db().settle(&settlement(execution, FinalStatus::Failed)).await.unwrap();
     assert_eq!(span.listed(on, &shard, 10).await, open(&executions), "ended");
-    on.settlements().mark_told(arn, Told::Everybody, at(61)).await.unwrap();
-    on.settlements().mark_archived(&record(execution, FinalStatus::Failed), at(62)).await.unwrap();
-    on.settlements().mark_told(arn, Told::Everybody, at(63)).await.unwrap();
+    on.db().mark_told(arn, Told::Everybody, at(61)).await.unwrap();
+    on.db().mark_archived(&record(execution, FinalStatus::Failed), at(62)).await.unwrap();
+    on.db().mark_told(arn, Told::Everybody, at(63)).await.unwrap();
     assert_eq!(span.listed(on, &unarchived, 10).await, [], "archived");
 }
 
@@ -126,7 +126,7 @@ async fn the_oldest_come_first(on: &impl Tables) {
     executions.sort_by_key(|e| e.start_date);
     assert_eq!(span.listed(on, &shard, 1000).await, open(&executions));
     // Without a place to go on after, it begins at the beginning.
-    let first = on.executions().list_open(&shard, None, 1).await.unwrap();
+    let first = on.db().list_open(&shard, None, 1).await.unwrap();
     assert!(first[0].start_date <= span.at(0), "{first:?}");
 }
 

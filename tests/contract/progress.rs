@@ -24,13 +24,13 @@ on_all_tables!(
 
 /// Whether that has changed something.
 async fn start(on: &impl Tables, execution: &Execution, event: &str) -> bool {
-    on.executions().record_started(&execution.execution_arn, event, at(5)).await.unwrap()
+    on.db().record_started(&execution.execution_arn, event, at(5)).await.unwrap()
 }
 
 /// Whether that has changed something.
 async fn tell(on: &impl Tables, execution: &Execution, event: &str, index: u32, state: &BatchState) -> bool {
     let event: EventId = event.parse().unwrap();
-    on.executions().record_batch(&execution.execution_arn, &event, index, state).await.unwrap()
+    on.db().record_batch(&execution.execution_arn, &event, index, state).await.unwrap()
 }
 
 fn started() -> TimelineEntry {
@@ -44,7 +44,7 @@ async fn a_start_is_noted_once(on: &impl Tables) {
     execution.timeline.insert("event-1".into(), started());
     assert_eq!(found(on, &execution).await, execution);
     assert!(!start(on, &execution, "event-1").await);
-    on.executions().record_started(&execution.execution_arn, "event-2", at(6)).await.unwrap();
+    on.db().record_started(&execution.execution_arn, "event-2", at(6)).await.unwrap();
     assert_eq!(found(on, &execution).await, execution);
 }
 
@@ -60,7 +60,7 @@ async fn progress_of_an_execution_that_is_not_there_makes_none(on: &impl Tables)
     let execution = execution(&goal(8), 1);
     assert!(!start(on, &execution, "event-1").await);
     assert!(!tell(on, &execution, "event-2", 0, &batch_state(1, 8, &[])).await);
-    assert_eq!(on.executions().find_execution(&execution.execution_arn).await.unwrap(), None);
+    assert_eq!(on.db().find_execution(&execution.execution_arn).await.unwrap(), None);
 }
 
 async fn the_first_state_of_a_batch_shows_that_the_execution_runs(on: &impl Tables) {
@@ -135,7 +135,7 @@ async fn p4_nothing_is_noted_after_the_end(on: &impl Tables) {
     let ends = [FinalStatus::Succeeded, FinalStatus::PartiallySucceeded, FinalStatus::Failed];
     for end in ends.into_iter().chain([FinalStatus::TimedOut, FinalStatus::Aborted]) {
         let (_, execution) = claimed(on, 8).await;
-        on.settlements().settle(&settlement(&execution, end)).await.unwrap();
+        on.db().settle(&settlement(&execution, end)).await.unwrap();
         let ended = found(on, &execution).await;
         assert!(!start(on, &execution, "event-1").await);
         assert!(!tell(on, &execution, "event-2", 0, &batch_state(8, 8, &[])).await);
@@ -162,7 +162,7 @@ async fn event_ids_of_every_kind_are_keys(on: &impl Tables) {
 async fn a_cancelled_execution_still_shows_its_progress(on: &impl Tables) {
     let (_, execution) = claimed(on, 8).await;
     let wish = goal_activity_core::execution::Cancellation::from_outside(at(7));
-    assert!(on.settlements().record_cancellation(&execution.execution_arn, &wish).await.unwrap());
+    assert!(on.db().record_cancellation(&execution.execution_arn, &wish).await.unwrap());
     tell(on, &execution, "event-1", 0, &batch_state(1, 1, &[])).await;
     assert_eq!(found(on, &execution).await.batches["0"].succeeded, 1);
 }

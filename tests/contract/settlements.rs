@@ -34,7 +34,7 @@ const ENDS: [FinalStatus; 5] = [
 
 /// Whether this has ended the execution.
 async fn settles(on: &impl Tables, end: &Settlement) -> bool {
-    on.settlements().settle(end).await.unwrap()
+    on.db().settle(end).await.unwrap()
 }
 
 async fn settle(on: &impl Tables, end: &Settlement) {
@@ -94,7 +94,7 @@ async fn p4_a_late_end_leaves_the_next_workflow_alone(on: &impl Tables) {
     let (goal, first) = claimed(on, 8).await;
     settle(on, &settlement(&first, FinalStatus::Succeeded)).await;
     let next = claim(&goal, 2);
-    assert_eq!(on.claims().claim_goal(&next).await.unwrap(), Claimed::Yes);
+    assert_eq!(on.db().claim_goal(&next).await.unwrap(), Claimed::Yes);
     changes_nothing(on, &goal, &first, &settlement(&first, FinalStatus::Failed)).await;
     assert_eq!(found(on, &next.execution).await, next.execution);
 }
@@ -102,7 +102,7 @@ async fn p4_a_late_end_leaves_the_next_workflow_alone(on: &impl Tables) {
 async fn p4_a_cancelled_execution_ends_as_aborted_only(on: &impl Tables) {
     let (goal, execution) = claimed(on, 8).await;
     let wish = Cancellation::from_outside(at(7));
-    assert!(on.settlements().record_cancellation(&execution.execution_arn, &wish).await.unwrap());
+    assert!(on.db().record_cancellation(&execution.execution_arn, &wish).await.unwrap());
     for status in ENDS.into_iter().filter(|s| *s != FinalStatus::Aborted) {
         changes_nothing(on, &goal, &execution, &settlement(&execution, status)).await;
     }
@@ -143,7 +143,7 @@ async fn the_end_of_an_execution_that_is_not_there_is_nothing(on: &impl Tables) 
     goal.head.claimed_by = Some(execution.execution_arn.clone().into());
     on.put_goal(&goal).await;
     assert!(!settles(on, &settlement(&execution, FinalStatus::Succeeded)).await);
-    assert_eq!(on.executions().find_execution(&execution.execution_arn).await.unwrap(), None);
+    assert_eq!(on.db().find_execution(&execution.execution_arn).await.unwrap(), None);
     assert_eq!(stored_goal(on, &goal).await, Some(goal));
 }
 
@@ -175,9 +175,9 @@ async fn an_end_of_sixty_four_failures_is_recorded(on: &impl Tables) {
 async fn p1_a_goal_can_be_claimed_after_the_end(on: &impl Tables) {
     let (goal, mut execution) = claimed(on, 8).await;
     for number in 2..5 {
-        assert_eq!(on.claims().claim_goal(&claim(&goal, number)).await.unwrap(), Claimed::GoalChanged);
+        assert_eq!(on.db().claim_goal(&claim(&goal, number)).await.unwrap(), Claimed::GoalChanged);
         settle(on, &settlement(&execution, FinalStatus::Succeeded)).await;
         execution = claim(&goal, number).execution;
-        assert_eq!(on.claims().claim_goal(&claim(&goal, number)).await.unwrap(), Claimed::Yes);
+        assert_eq!(on.db().claim_goal(&claim(&goal, number)).await.unwrap(), Claimed::Yes);
     }
 }

@@ -30,9 +30,9 @@ async fn a_goal_that_was_never_claimed_needs_no_count(on: &AwsTables) {
             None => row.remove(keys::CLAIMS),
         };
         on.put_goal_row(row.clone().into()).await;
-        assert_eq!(on.claims().claim_goal(&claim(&goal, 2)).await.unwrap(), Claimed::GoalChanged);
+        assert_eq!(on.db().claim_goal(&claim(&goal, 2)).await.unwrap(), Claimed::GoalChanged);
         assert_eq!(on.goal_row(&goal.head.goal_id, keys::GOAL).await, Some(row.into()));
-        assert_eq!(on.claims().claim_goal(&claim(&goal, 1)).await.unwrap(), Claimed::Yes);
+        assert_eq!(on.db().claim_goal(&claim(&goal, 1)).await.unwrap(), Claimed::Yes);
     }
 }
 
@@ -42,8 +42,8 @@ async fn a_claim_and_an_end_keep_what_other_services_have_stored_with_a_goal(on:
     row["colour"] = json!("赤");
     row["updatedAt"] = json!("before");
     on.put_goal_row(row.clone()).await;
-    assert_eq!(on.claims().claim_goal(&claim(&goal, 1)).await.unwrap(), Claimed::Yes);
-    on.settlements().settle(&settlement(&claim(&goal, 1).execution, FinalStatus::Succeeded)).await.unwrap();
+    assert_eq!(on.db().claim_goal(&claim(&goal, 1)).await.unwrap(), Claimed::Yes);
+    on.db().settle(&settlement(&claim(&goal, 1).execution, FinalStatus::Succeeded)).await.unwrap();
     row[keys::CLAIMS] = json!(1);
     row["status"] = json!("partial");
     row["updatedAt"] = json!(at(60));
@@ -54,13 +54,13 @@ async fn p7_the_rows_of_an_execution_expire_once_it_is_archived(on: &AwsTables) 
     let (_, execution) = claimed(on, 9).await;
     let arn = &execution.execution_arn;
     let items = [keys::EXECUTION.to_owned(), keys::batch(0), keys::batch(1)];
-    on.ledger().seal_ledger(arn, 2).await.unwrap();
-    on.settlements().settle(&settlement(&execution, FinalStatus::Failed)).await.unwrap();
-    on.settlements().mark_told(arn, Told::Everybody, at(61)).await.unwrap();
+    on.db().seal_ledger(arn, 2).await.unwrap();
+    on.db().settle(&settlement(&execution, FinalStatus::Failed)).await.unwrap();
+    on.db().mark_told(arn, Told::Everybody, at(61)).await.unwrap();
     for item in &items {
         assert_eq!(on.execution_row(arn.as_str(), item).await.unwrap().get(keys::EXPIRES_AT), None, "{item}");
     }
-    on.settlements().mark_archived(&record(&execution, FinalStatus::Failed), at(62)).await.unwrap();
+    on.db().mark_archived(&record(&execution, FinalStatus::Failed), at(62)).await.unwrap();
     for item in &items {
         let row = on.execution_row(arn.as_str(), item).await.unwrap();
         assert_eq!(row[keys::EXPIRES_AT], at(60).plus(HISTORY).as_seconds(), "{item}");
@@ -70,9 +70,9 @@ async fn p7_the_rows_of_an_execution_expire_once_it_is_archived(on: &AwsTables) 
 async fn where_an_execution_is_archived_never_expires(on: &AwsTables) {
     let (_, execution) = claimed(on, 1).await;
     let arn = execution.execution_arn.as_str();
-    on.settlements().settle(&settlement(&execution, FinalStatus::Failed)).await.unwrap();
+    on.db().settle(&settlement(&execution, FinalStatus::Failed)).await.unwrap();
     let record = record(&execution, FinalStatus::Failed);
-    on.settlements().mark_archived(&record, at(62)).await.unwrap();
+    on.db().mark_archived(&record, at(62)).await.unwrap();
     let row = json!({ "executionArn": arn, "item": "ARCHIVE", "archivedAs": record.key() });
     assert_eq!(on.execution_row(arn, keys::ARCHIVE).await, Some(row));
 }
@@ -82,7 +82,7 @@ async fn a_request_expires_some_time_after_it(on: &AwsTables) {
     let key = RequestKey::Service { source: "com.example".to_owned(), event_id: EventId::random() };
     let request = Remembered { key: key.clone(), digest: None };
     let claim = Claim { request: Some(request), ..claim(&goal, 1) };
-    assert_eq!(on.claims().claim_goal(&claim).await.unwrap(), Claimed::Yes);
+    assert_eq!(on.db().claim_goal(&claim).await.unwrap(), Claimed::Yes);
     let row = on.execution_row(&keys::request(&key), keys::REQUEST).await.unwrap();
     assert_eq!(row[keys::EXPIRES_AT], at(0).plus(HISTORY).as_seconds());
     assert_eq!(row["acceptedAs"], claim.execution.execution_arn.as_str());
@@ -97,12 +97,12 @@ async fn an_execution_is_in_one_index_at_a_time_and_in_none_when_it_is_archived(
     };
     let (waiting, open) = (Some(json!(keys::LINE)), Some(json!(keys::open_shard(arn))));
     assert_eq!(indexes().await, (waiting, None));
-    assert!(on.executions().mark_admitted(arn, at(1)).await.unwrap());
+    assert!(on.db().mark_admitted(arn, at(1)).await.unwrap());
     assert_eq!(indexes().await, (None, open.clone()));
-    on.settlements().settle(&settlement(&execution, FinalStatus::Failed)).await.unwrap();
+    on.db().settle(&settlement(&execution, FinalStatus::Failed)).await.unwrap();
     assert_eq!(indexes().await, (None, open));
-    on.settlements().mark_told(arn, Told::Everybody, at(61)).await.unwrap();
+    on.db().mark_told(arn, Told::Everybody, at(61)).await.unwrap();
     assert_eq!(indexes().await, (None, Some(json!(keys::unarchived_shard(arn)))));
-    on.settlements().mark_archived(&record(&execution, FinalStatus::Failed), at(62)).await.unwrap();
+    on.db().mark_archived(&record(&execution, FinalStatus::Failed), at(62)).await.unwrap();
     assert_eq!(indexes().await, (None, None));
 }

@@ -43,7 +43,7 @@ fn ids(goal: &Goal) -> Vec<ActionId> {
 async fn a_goal_without_tasks_has_none(on: &impl Tables) {
     let goal = goal(1);
     assert_eq!(stored_tasks(on, &goal).await, []);
-    assert_eq!(on.tasks().actions_with_tasks(&goal.head.goal_id).await.unwrap(), TasksByAction::new());
+    assert_eq!(on.db().actions_with_tasks(&goal.head.goal_id).await.unwrap(), TasksByAction::new());
 }
 
 async fn p8_tasks_are_listed_in_the_order_of_the_actions(on: &impl Tables) {
@@ -72,7 +72,7 @@ async fn actions_with_tasks_are_those_that_have_at_least_one(on: &impl Tables) {
             on.put_task(&task).await;
         }
     }
-    let with_tasks = on.tasks().actions_with_tasks(&goal.head.goal_id).await.unwrap();
+    let with_tasks = on.db().actions_with_tasks(&goal.head.goal_id).await.unwrap();
     let of_action = ActionTasks { finished: false, newest: Some(at(1)) };
     assert_eq!(with_tasks, ["a-1-1", "a-1-5", "a-2-1"].map(|a| (a.parse().unwrap(), of_action)).into());
 }
@@ -82,7 +82,7 @@ async fn a_page_ends_where_its_limit_is_and_the_next_goes_on_there(on: &impl Tab
     let all = put_all(on, &goal, 1, 3).await;
     let (mut seen, mut after) = (Vec::new(), None);
     for expected in [4, 4, 4, 3] {
-        let page = on.tasks().list_tasks(&goal.head.goal_id, after.as_deref(), 4).await.unwrap();
+        let page = on.db().list_tasks(&goal.head.goal_id, after.as_deref(), 4).await.unwrap();
         assert_eq!(page.tasks.len(), expected);
         let last = page.tasks.last().unwrap().position.clone();
         seen.extend(page.tasks);
@@ -96,20 +96,20 @@ async fn the_last_page_is_known_by_having_nothing_after_it(on: &impl Tables) {
     let goal = goal(1);
     let all = put_all(on, &goal, 1, 3).await;
     let id = &goal.head.goal_id;
-    let exactly = on.tasks().list_tasks(id, None, 3).await.unwrap();
+    let exactly = on.db().list_tasks(id, None, 3).await.unwrap();
     assert_eq!((exactly.tasks, exactly.last), (all.clone(), None), "as many as there are");
-    let more = on.tasks().list_tasks(id, None, 1000).await.unwrap();
+    let more = on.db().list_tasks(id, None, 1000).await.unwrap();
     assert_eq!((more.tasks, more.last), (all.clone(), None), "more than there are");
-    let beyond = on.tasks().list_tasks(id, Some(&all[2].position), 1).await.unwrap();
+    let beyond = on.db().list_tasks(id, Some(&all[2].position), 1).await.unwrap();
     assert_eq!((beyond.tasks, beyond.last), (vec![], None), "after the last");
-    let one = on.tasks().list_tasks(id, Some(&all[0].position), 1).await.unwrap();
+    let one = on.db().list_tasks(id, Some(&all[0].position), 1).await.unwrap();
     assert_eq!((one.tasks, one.last.as_ref()), (vec![all[1].clone()], Some(&all[1].position)), "one of two");
 }
 
 async fn a_list_goes_on_after_a_task_that_is_gone(on: &impl Tables) {
     let goal = goal(2);
     let all = put_all(on, &goal, 1, 2).await;
-    let page = on.tasks().list_tasks(&goal.head.goal_id, Some("1#1#99"), 1000).await.unwrap();
+    let page = on.db().list_tasks(&goal.head.goal_id, Some("1#1#99"), 1000).await.unwrap();
     assert_eq!((page.tasks.as_slice(), page.last), (&all[2..], None));
 }
 
@@ -121,11 +121,11 @@ async fn tasks_that_come_between_two_pages_shift_nothing(on: &impl Tables) {
         on.put_task(task).await;
     }
     let id = &goal.head.goal_id;
-    let first = on.tasks().list_tasks(id, None, 2).await.unwrap();
+    let first = on.db().list_tasks(id, None, 2).await.unwrap();
     for task in &late {
         on.put_task(task).await;
     }
-    let second = on.tasks().list_tasks(id, first.last.as_deref(), 10).await.unwrap();
+    let second = on.db().list_tasks(id, first.last.as_deref(), 10).await.unwrap();
     // What came before the place is not seen, what came after it is; nothing is seen twice or left out.
     all.insert(2, late[1].clone());
     assert_eq!([first.tasks, second.tasks].concat(), all);
@@ -137,8 +137,8 @@ async fn p9_tasks_of_another_goal_are_never_seen(on: &impl Tables) {
     other.head.goal_id = format!("{}-1", one.head.goal_id).parse().unwrap();
     put_all(on, &other, 1, 2).await;
     assert_eq!(stored_tasks(on, &one).await, []);
-    assert_eq!(on.tasks().actions_with_tasks(&one.head.goal_id).await.unwrap(), TasksByAction::new());
-    on.tasks().remove_tasks_of(&one.head.goal_id, &execution(&other, 1).execution_arn, &ids(&one)).await.unwrap();
+    assert_eq!(on.db().actions_with_tasks(&one.head.goal_id).await.unwrap(), TasksByAction::new());
+    on.db().remove_tasks_of(&one.head.goal_id, &execution(&other, 1).execution_arn, &ids(&one)).await.unwrap();
     assert_eq!(stored_tasks(on, &other).await.len(), 2);
 }
 
@@ -152,7 +152,7 @@ async fn tasks_of_one_execution_are_removed_and_no_others(on: &impl Tables) {
     for task in &replaced {
         on.put_task(task).await;
     }
-    on.tasks().remove_tasks_of(&goal.head.goal_id, &execution(&goal, 1).execution_arn, &ids(&goal)).await.unwrap();
+    on.db().remove_tasks_of(&goal.head.goal_id, &execution(&goal, 1).execution_arn, &ids(&goal)).await.unwrap();
     assert_eq!(stored_tasks(on, &goal).await, replaced);
 }
 
@@ -161,24 +161,24 @@ async fn only_the_tasks_of_the_named_actions_are_removed(on: &impl Tables) {
     let all = put_all(on, &goal, 1, 3).await;
     let named = ids(&goal)[..2].to_vec();
     let arn = execution(&goal, 1).execution_arn;
-    on.tasks().remove_tasks_of(&goal.head.goal_id, &arn, &named).await.unwrap();
+    on.db().remove_tasks_of(&goal.head.goal_id, &arn, &named).await.unwrap();
     assert_eq!(stored_tasks(on, &goal).await, all[6..]);
 }
 
 async fn p2_removing_twice_or_nothing_is_the_same(on: &impl Tables) {
     let goal = goal(2);
     let (first, second) = (execution(&goal, 1).execution_arn, execution(&goal, 2).execution_arn);
-    on.tasks().remove_tasks_of(&goal.head.goal_id, &first, &ids(&goal)).await.unwrap();
+    on.db().remove_tasks_of(&goal.head.goal_id, &first, &ids(&goal)).await.unwrap();
     let all = put_all(on, &goal, 1, 2).await;
-    on.tasks().remove_tasks_of(&goal.head.goal_id, &second, &ids(&goal)).await.unwrap();
+    on.db().remove_tasks_of(&goal.head.goal_id, &second, &ids(&goal)).await.unwrap();
     assert_eq!(stored_tasks(on, &goal).await, all);
     let ids = ids(&goal);
     let (a, b) = futures_util::join!(
-        on.tasks().remove_tasks_of(&goal.head.goal_id, &first, &ids),
-        on.tasks().remove_tasks_of(&goal.head.goal_id, &first, &ids),
+        on.db().remove_tasks_of(&goal.head.goal_id, &first, &ids),
+        on.db().remove_tasks_of(&goal.head.goal_id, &first, &ids),
     );
     a.and(b).unwrap();
-    on.tasks().remove_tasks_of(&goal.head.goal_id, &first, &ids).await.unwrap();
+    on.db().remove_tasks_of(&goal.head.goal_id, &first, &ids).await.unwrap();
     assert_eq!(stored_tasks(on, &goal).await, []);
 }
 
@@ -187,7 +187,7 @@ async fn p4_what_takes_the_place_of_a_task_that_is_being_removed_stays(on: &impl
     let all = put_all(on, &goal, 1, 10).await;
     let mut next = all.last().unwrap().clone();
     next.execution_arn = execution(&goal, 2).execution_arn;
-    let first = async || on.tasks().list_tasks(&goal.head.goal_id, None, 1).await.unwrap().tasks;
+    let first = async || on.db().list_tasks(&goal.head.goal_id, None, 1).await.unwrap().tasks;
     let replace_the_last = async {
         // Once the first is gone, it is known which are to go. The last goes last.
         while first().await == all[..1] {
@@ -197,7 +197,7 @@ async fn p4_what_takes_the_place_of_a_task_that_is_being_removed_stays(on: &impl
     };
     let (first_workflow, all_ids) = (&execution(&goal, 1).execution_arn, ids(&goal));
     let (removed, ()) =
-        futures_util::join!(on.tasks().remove_tasks_of(&goal.head.goal_id, first_workflow, &all_ids), replace_the_last);
+        futures_util::join!(on.db().remove_tasks_of(&goal.head.goal_id, first_workflow, &all_ids), replace_the_last);
     removed.unwrap();
     assert_eq!(stored_tasks(on, &goal).await, [next]);
 }
@@ -211,9 +211,9 @@ async fn more_tasks_than_a_page_holds_are_all_found_and_removed(on: &impl Tables
         task.description = "説".repeat(4_000);
         on.put_task(task).await;
     }
-    let with_tasks = on.tasks().actions_with_tasks(&goal.head.goal_id).await.unwrap();
+    let with_tasks = on.db().actions_with_tasks(&goal.head.goal_id).await.unwrap();
     assert_eq!(with_tasks.len(), 64);
     assert_eq!(stored_tasks(on, &goal).await, all);
-    on.tasks().remove_tasks_of(&goal.head.goal_id, &execution.execution_arn, &ids(&goal)).await.unwrap();
+    on.db().remove_tasks_of(&goal.head.goal_id, &execution.execution_arn, &ids(&goal)).await.unwrap();
     assert_eq!(stored_tasks(on, &goal).await, []);
 }

@@ -43,8 +43,26 @@ pub enum Change {
 }
 
 impl Status {
+    /// All statuses.
+    pub const ALL: [Self; 7] = [
+        Self::Pending,
+        Self::Running,
+        Self::Succeeded,
+        Self::PartiallySucceeded,
+        Self::Failed,
+        Self::TimedOut,
+        Self::Aborted,
+    ];
+
     /// The statuses that are not terminal.
-    pub const OPEN: [Self; 2] = [Self::Pending, Self::Running];
+    pub fn open() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|status| status.ended().is_none())
+    }
+
+    /// The statuses that a change leads out of, as [`after`](Self::after) says: in any other there is nothing to write.
+    pub fn before(change: Change) -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(move |status| status.after(change) != *status)
+    }
 
     /// The transition table. Events arrive late, twice and out of order, so every pair has an answer; terminal is terminal.
     #[must_use]
@@ -395,15 +413,6 @@ impl From<&BatchProgressed> for BatchState {
 mod tests {
     use super::*;
 
-    const ALL: [Status; 7] = [
-        Status::Pending,
-        Status::Running,
-        Status::Succeeded,
-        Status::PartiallySucceeded,
-        Status::Failed,
-        Status::TimedOut,
-        Status::Aborted,
-    ];
     const ENDS: [FinalStatus; 5] = [
         FinalStatus::Succeeded,
         FinalStatus::PartiallySucceeded,
@@ -414,7 +423,7 @@ mod tests {
 
     #[test]
     fn terminal_is_terminal_whatever_arrives_later() {
-        for status in ALL.into_iter().filter(|s| s.ended().is_some()) {
+        for status in Status::ALL.into_iter().filter(|s| s.ended().is_some()) {
             assert_eq!(status.after(Change::Started), status);
             for end in ENDS {
                 assert_eq!(status.after(Change::Ended(end)), status);
@@ -424,7 +433,7 @@ mod tests {
 
     #[test]
     fn an_open_workflow_takes_every_change() {
-        for status in Status::OPEN {
+        for status in Status::open() {
             assert_eq!(status.after(Change::Started), Status::Running);
             for end in ENDS {
                 assert_eq!(status.after(Change::Ended(end)).ended(), Some(end));
@@ -443,8 +452,16 @@ mod tests {
 
     #[test]
     fn open_and_ended_divide_all_statuses() {
-        for status in ALL {
-            assert_eq!(Status::OPEN.contains(&status), status.ended().is_none());
+        for status in Status::ALL {
+            assert_eq!(Status::open().any(|open| open == status), status.ended().is_none());
+        }
+    }
+
+    #[test]
+    fn a_change_is_written_only_where_the_table_says_that_it_changes_something() {
+        assert_eq!(Status::before(Change::Started).collect::<Vec<_>>(), [Status::Pending]);
+        for end in ENDS {
+            assert_eq!(Status::before(Change::Ended(end)).collect::<Vec<_>>(), [Status::Pending, Status::Running]);
         }
     }
 }

@@ -192,7 +192,7 @@ mod tests {
         let running = Machine::Running { since: after(10) };
         assert_eq!(repair(&execution(Status::Pending), running, after(30)), Repair::RecordStart { at: after(10) });
         assert_eq!(repair(&execution(Status::Running), running, after(30)), Repair::None);
-        for status in Status::OPEN {
+        for status in Status::open() {
             for end in [End::Finished, End::TimedOut, End::Aborted] {
                 let machine = Machine::Ended { end, at: after(20) };
                 assert_eq!(repair(&execution(status), machine, after(30)), Repair::End { end, at: after(20) });

@@ -1,22 +1,17 @@
 //! The state machine's `SaveResults`.
 
-use goal_activity_functions::adapters::aws::{self, Executions, Ledger};
+use goal_activity_functions::adapters::aws::{self, Tables};
 use goal_activity_functions::handlers::finalize::Finalize;
 use goal_activity_functions::runtime::budget::Budget;
-use goal_activity_functions::runtime::config;
+use goal_activity_functions::runtime::config::TableNames;
 use goal_activity_functions::runtime::telemetry;
 use lambda_runtime::{LambdaEvent, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     let telemetry = &telemetry::start(env!("CARGO_BIN_NAME"))?;
-    let config = config::Finalize::from_env()?;
-    let connection = aws::connect().await;
-    let finalize = Finalize {
-        executions: Executions::new(&connection, &config.executions_table),
-        ledger: Ledger::new(&connection, config.executions_table),
-    };
-    let finalize = &finalize;
+    let tables = TableNames::from_env()?;
+    let finalize = &Finalize { db: Tables::new(&aws::connect().await, tables) };
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {
         let budget = Budget::until(event.context.deadline());
         telemetry

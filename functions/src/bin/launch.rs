@@ -3,39 +3,31 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use goal_activity_functions::adapters::aws::{self, Bus, Capacities, Executions, Goals, Machine, Queue};
+use goal_activity_functions::adapters::aws::{self, Bus, Queue, StepFunctions, Tables};
 use goal_activity_functions::handlers::launch::Launch;
 use goal_activity_functions::runtime::budget::Budget;
-use goal_activity_functions::runtime::clock::SystemClock;
-use goal_activity_functions::runtime::config;
+use goal_activity_functions::runtime::context::Context;
 use goal_activity_functions::runtime::metrics::Emf;
 use goal_activity_functions::runtime::queue::handle_batch;
-use goal_activity_functions::runtime::telemetry;
+use goal_activity_functions::runtime::{config, telemetry};
 use goal_activity_functions::steps::admission::Admission;
+use goal_activity_functions::steps::intake::Intake;
 use lambda_runtime::{LambdaEvent, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     let telemetry = &telemetry::start(env!("CARGO_BIN_NAME"))?;
-    let config = config::Intake::from_env()?;
-    let connection = aws::connect().await;
-    let table = &config.executions_table;
-    let launch = Launch {
-        admission: Admission {
-            goals: Goals::new(&connection, &config.goals_table),
-            executions: Executions::new(&connection, table),
-            line: Executions::new(&connection, table),
-            holders: Capacities::new(&connection, table, config.state_machine.clone()),
-            machine: Machine::new(&connection),
-            clock: SystemClock,
-            facts: Arc::new(Emf::default()),
-            capacity: config::capacity()?,
-        },
-        bus: Bus::new(&connection, &config.event_bus),
-        intake: aws::intake(&connection, config),
+    let config::Intake { tables, event_bus, state_machine } = config::Intake::from_env()?;
+    let capacity = config::capacity()?;
+    let aws = aws::connect().await;
+    let (db, sfn) = (Tables::new(&aws, tables), StepFunctions::new(&aws));
+    let context = Context::system(Arc::new(Emf::default()));
+    let launch = &Launch {
+        intake: Intake { db: db.clone(), state_machine: state_machine.clone(), context: context.clone() },
+        admission: Admission { db, sfn, state_machine, capacity, context },
+        bus: Bus::new(&aws, event_bus),
     };
-    let queue = Queue::new(&connection, config::queue_url()?);
-    let (launch, queue) = (&launch, &queue);
+    let queue = &Queue::new(&aws, config::queue_url()?);
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {
         let budget = Budget::until(event.context.deadline());
         Ok::<_, Infallible>(telemetry.invocation(Box::pin(handle_batch(launch, queue, event.payload, budget))).await)

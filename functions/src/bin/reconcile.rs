@@ -1,12 +1,15 @@
 //! Finds, twice a minute, what a lost event, message or invocation has left behind.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
-use goal_activity_functions::adapters::aws::{self, Capacities, Executions, Machine};
-use goal_activity_functions::handlers::reconcile::{Load, Reconcile};
+use goal_activity_functions::adapters::aws::{self, Archive, Bus, StepFunctions, Tables, Topic};
+use goal_activity_functions::handlers::reconcile::Reconcile;
 use goal_activity_functions::runtime::budget::Budget;
-use goal_activity_functions::runtime::config;
-use goal_activity_functions::runtime::telemetry;
+use goal_activity_functions::runtime::context::Context;
+use goal_activity_functions::runtime::metrics::Emf;
+use goal_activity_functions::runtime::{config, telemetry};
+use goal_activity_functions::steps::ending::{Conclude, Ending};
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde::de::IgnoredAny;
 
@@ -14,19 +17,16 @@ use serde::de::IgnoredAny;
 async fn main() -> Result<(), lambda_runtime::Error> {
     let telemetry = &telemetry::start(env!("CARGO_BIN_NAME"))?;
     let config = config::Conclude::from_env()?;
-    let connection = aws::connect().await;
-    let reconcile = Reconcile {
-        open: Executions::new(&connection, &config.executions_table),
-        load: Load {
-            line: Executions::new(&connection, &config.executions_table),
-            holders: Capacities::new(&connection, &config.executions_table, config::state_machine()?),
-            capacity: config::capacity()?,
-        },
-        records: Executions::new(&connection, &config.executions_table),
-        machine: Machine::new(&connection),
-        conclude: aws::conclude(&connection, &config),
+    let (state_machine, capacity) = (config::state_machine()?, config::capacity()?);
+    let aws = aws::connect().await;
+    let (db, bus, sfn) = (Tables::new(&aws, config.tables), Bus::new(&aws, config.event_bus), StepFunctions::new(&aws));
+    let context = Context::system(Arc::new(Emf::default()));
+    let conclude = Conclude {
+        ending: Ending { db: db.clone(), bus: bus.clone(), context: context.clone() },
+        topic: Topic::new(&aws, config.alert_topic, config.operations_guide),
+        archive: Archive::new(&aws, config.archive_bucket),
     };
-    let reconcile = &reconcile;
+    let reconcile = &Reconcile { db, sfn, bus, state_machine, capacity, conclude, context };
     // A tick, of the schedule or out of the queue of its copies, says nothing that matters.
     lambda_runtime::run(service_fn(|event: LambdaEvent<IgnoredAny>| async move {
         let budget = Budget::until(event.context.deadline());

@@ -35,14 +35,12 @@ pub struct FinalizeAnswer {
 
 /// The function with all it needs.
 #[derive(Debug, Clone)]
-pub struct Finalize<E, L> {
-    /// Reads executions.
-    pub executions: E,
-    /// Seals ledgers.
-    pub ledger: L,
+pub struct Finalize<Db> {
+    /// The tables.
+    pub db: Db,
 }
 
-impl<E: FindExecution, L: SealLedger> Finalize<E, L> {
+impl<Db: FindExecution + SealLedger> Finalize<Db> {
     /// Seals first, then counts: from here on no late worker can change what was counted (promise P4). Fails when the budget
     /// is over; the state machine tries again.
     pub async fn finalize(&self, request: FinalizeRequest, budget: Budget) -> Result<FinalizeAnswer, Unavailable> {
@@ -54,10 +52,10 @@ impl<E: FindExecution, L: SealLedger> Finalize<E, L> {
     async fn seal_and_count(&self, request: FinalizeRequest) -> Result<FinalizeAnswer, Unavailable> {
         let arn = &request.execution_arn;
         let unknown = || Unavailable::new(format!("finalizing {arn}"), "this execution is not recorded");
-        let execution = self.executions.find_execution(arn).await?.ok_or_else(unknown)?;
+        let execution = self.db.find_execution(arn).await?.ok_or_else(unknown)?;
         trace::join(execution.traceparent.as_ref());
         trace::about(arn, &execution.goal_id);
-        let ledgers = self.ledger.seal_ledger(arn, execution.batch_count()).await?;
+        let ledgers = self.db.seal_ledger(arn, execution.batch_count()).await?;
         let tally = Tally::at_end(&execution.action_ids, &ledgers, &BTreeSet::new());
         let answer = FinalizeAnswer {
             status: final_status(End::Finished, &tally),

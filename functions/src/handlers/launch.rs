@@ -7,11 +7,8 @@
 use goal_activity_core::execution::Execution;
 use goal_activity_core::facts::Fact;
 use goal_activity_core::inbound;
-use goal_activity_core::ports::{
-    ActionsWithTasks, AdmitExecution, CancelExecution, ClaimGoal, Clock, Event, FindArchived, FindExecution,
-    HoldCapacity, ListHolders, ListWaiting, LoadGoal, LoadGoalHead, Outside, PublishEvent, StartExecution,
-    StopExecution, Unavailable,
-};
+use goal_activity_core::ports;
+use goal_activity_core::ports::{Event, Outside, PublishEvent, StartExecution, StopExecution, Unavailable};
 use goal_activity_core::start::{Scope, StartRejection, StartRequest};
 use goal_activity_events::{
     Detail, Envelope, EventId, ExecutionArn, GoalActivityRejected, GoalActivityRequested, ReadError, RejectionReason,
@@ -20,18 +17,23 @@ use goal_activity_events::{
 
 use crate::runtime::queue::{HandleMessage, Message, MessageError};
 use crate::runtime::telemetry::trace;
-use crate::steps::admission::Admission;
-use crate::steps::intake::{Intake, IntakeError, Origin};
+use crate::steps::admission::{Admission, AdmissionDb};
+use crate::steps::intake::{Intake, IntakeDb, IntakeError, Origin};
 
 /// The function with all it needs.
 #[derive(Debug, Clone)]
-pub struct Launch<G, T, E, C, K, M, W, H, B> {
+pub struct Launch<Db, Sfn, Bus> {
     /// Accepts requests of other services.
-    pub intake: Intake<G, T, E, C, K>,
+    pub intake: Intake<Db>,
     /// Launches workflows.
-    pub admission: Admission<G, E, W, H, M, K>,
-    /// Tells of rejections.
-    pub bus: B,
+    pub admission: Admission<Db, Sfn>,
+    /// The event bus.
+    pub bus: Bus,
+}
+
+ports! {
+    /// What launching requests of other services reads and writes.
+    pub trait LaunchDb: IntakeDb + AdmissionDb
 }
 
 /// What a rejection tells besides the request itself.
@@ -65,18 +67,7 @@ impl From<Unavailable> for NotLaunched {
     }
 }
 
-impl<G, T, E, C, K, M, W, H, B> HandleMessage for Launch<G, T, E, C, K, M, W, H, B>
-where
-    G: LoadGoal + LoadGoalHead,
-    T: ActionsWithTasks,
-    E: FindExecution + FindArchived,
-    C: ClaimGoal,
-    K: Clock,
-    M: StartExecution + StopExecution,
-    W: ListWaiting + AdmitExecution + CancelExecution,
-    H: HoldCapacity + ListHolders,
-    B: PublishEvent,
-{
+impl<Db: LaunchDb, Sfn: StartExecution + StopExecution, Bus: PublishEvent> HandleMessage for Launch<Db, Sfn, Bus> {
     async fn handle(&self, message: Message<'_>) -> Result<(), MessageError> {
         let malformed = |e: &ReadError| MessageError::Malformed(e.to_string());
         let envelope = Envelope::parse(message.body).map_err(|e| malformed(&e))?;
@@ -95,18 +86,7 @@ where
     }
 }
 
-impl<G, T, E, C, K, M, W, H, B> Launch<G, T, E, C, K, M, W, H, B>
-where
-    G: LoadGoal + LoadGoalHead,
-    T: ActionsWithTasks,
-    E: FindExecution + FindArchived,
-    C: ClaimGoal,
-    K: Clock,
-    M: StartExecution + StopExecution,
-    W: ListWaiting + AdmitExecution + CancelExecution,
-    H: HoldCapacity + ListHolders,
-    B: PublishEvent,
-{
+impl<Db: LaunchDb, Sfn: StartExecution + StopExecution, Bus: PublishEvent> Launch<Db, Sfn, Bus> {
     async fn take(
         &self,
         envelope: &Envelope,
@@ -142,7 +122,7 @@ where
 
     /// Gives back what an ended workflow held. What the event says is not enough: one that is recorded as open keeps it.
     async fn ended(&self, arn: &ExecutionArn) -> Outside<()> {
-        let found = self.intake.executions.find_execution(arn).await?;
+        let found = self.intake.db.find_execution(arn).await?;
         if found.is_some_and(|execution| execution.status.ended().is_none()) {
             tracing::warn!(executionArn = %arn, "told of the end of a workflow that is open; dropped");
             return Ok(());
@@ -157,7 +137,7 @@ where
         arn: &ExecutionArn,
         request: &GoalActivityRequested,
     ) -> Result<Option<Execution>, NotLaunched> {
-        let executions = &self.intake.executions;
+        let executions = &self.intake.db;
         let found = executions.find_execution(arn).await?;
         let found = found.filter(|e| e.goal_id == request.goal_id && e.user_id == request.user_id);
         if found.is_none() && arn.belongs_to(&request.goal_id) && executions.find_archived(arn).await?.is_some() {
@@ -173,7 +153,7 @@ where
     async fn accepted(&self, envelope: &Envelope, request: GoalActivityRequested) -> Result<Execution, NotLaunched> {
         let invalid = |e: &dyn ToString| NotLaunched::Rejected(Rejection::invalid(e.to_string()));
         inbound::source(&envelope.source).map_err(|e| invalid(&e))?;
-        inbound::age(request.occurred_at, self.intake.clock.now()).map_err(|e| invalid(&e))?;
+        inbound::age(request.occurred_at, self.intake.context.now()).map_err(|e| invalid(&e))?;
         let origin = Origin::event(envelope.source.clone(), request.event_id, request.traceparent);
         let start = StartRequest {
             goal_id: request.goal_id,
@@ -197,7 +177,7 @@ where
         let rejected = GoalActivityRejected {
             version: Version::V1,
             event_id: request_event_id.rejection(&envelope.source),
-            occurred_at: self.intake.clock.now(),
+            occurred_at: self.intake.context.now(),
             request_event_id,
             execution_arn: why.execution_arn,
             goal_id: envelope.field("goalId"),
@@ -207,7 +187,7 @@ where
         };
         let reason = rejected.reason;
         self.bus.publish(Event::Rejected(rejected)).await?;
-        self.intake.facts.count(Fact::RequestRejected { reason });
+        self.intake.context.count(Fact::RequestRejected { reason });
         Ok(())
     }
 }

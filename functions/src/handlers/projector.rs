@@ -2,38 +2,32 @@
 
 use goal_activity_core::inbound;
 use goal_activity_core::outcome::End;
-use goal_activity_core::ports::{
-    ArchiveExecution, CancelExecution, Clock, FindExecution, LoadGoal, Notify, PublishEvent, RecordProgress,
-    RemoveTasks, SealLedger, SettleExecution,
-};
+use goal_activity_core::ports;
+use goal_activity_core::ports::{ArchiveExecution, Notify, PublishEvent, RecordProgress};
 use goal_activity_events::{
     BatchProgressed, Detail, Envelope, ExecutionStatusChanged, MachineStatus, ReadError, SOURCE,
 };
 
 use crate::runtime::queue::{HandleMessage, Message, MessageError};
 use crate::runtime::telemetry::trace;
-use crate::steps::settle::Conclude;
+use crate::steps::ending::{Conclude, EndingDb};
 
 /// The function with all it needs.
 #[derive(Debug, Clone)]
-pub struct Projector<R, E, L, T, S, B, K, N, A> {
-    /// Records progress.
-    pub records: R,
-    /// Ends workflows, tells everybody, and archives them.
-    pub conclude: Conclude<E, L, T, S, B, K, N, A>,
+pub struct Projector<Db, Bus, Topic, Archive> {
+    /// The tables.
+    pub db: Db,
+    /// Ends workflows, publishes their ends, notifies the operators and archives them.
+    pub conclude: Conclude<Db, Bus, Topic, Archive>,
 }
 
-impl<R, E, L, T, S, B, K, N, A> HandleMessage for Projector<R, E, L, T, S, B, K, N, A>
-where
-    R: RecordProgress,
-    E: FindExecution,
-    L: SealLedger,
-    T: RemoveTasks,
-    S: SettleExecution + CancelExecution + LoadGoal,
-    B: PublishEvent,
-    K: Clock,
-    N: Notify,
-    A: ArchiveExecution,
+ports! {
+    /// What the projector reads and writes.
+    pub trait ProjectorDb: EndingDb + RecordProgress
+}
+
+impl<Db: ProjectorDb, Bus: PublishEvent, Topic: Notify, Archive: ArchiveExecution> HandleMessage
+    for Projector<Db, Bus, Topic, Archive>
 {
     async fn handle(&self, message: Message<'_>) -> Result<(), MessageError> {
         let malformed = |e: ReadError| MessageError::Malformed(e.to_string());
@@ -62,23 +56,12 @@ where
     }
 }
 
-impl<R, E, L, T, S, B, K, N, A> Projector<R, E, L, T, S, B, K, N, A>
-where
-    R: RecordProgress,
-    E: FindExecution,
-    L: SealLedger,
-    T: RemoveTasks,
-    S: SettleExecution + CancelExecution + LoadGoal,
-    B: PublishEvent,
-    K: Clock,
-    N: Notify,
-    A: ArchiveExecution,
-{
+impl<Db: ProjectorDb, Bus: PublishEvent, Topic: Notify, Archive: ArchiveExecution> Projector<Db, Bus, Topic, Archive> {
     async fn progressed(&self, event: &BatchProgressed) -> Result<(), MessageError> {
         let state = inbound::progress(event).map_err(|e| MessageError::Malformed(e.to_string()))?;
         let (arn, batch) = (&event.execution_arn, event.batch_index);
         trace::about_batch(arn, &event.goal_id, batch);
-        if self.records.record_batch(arn, &event.event_id, batch, &state).await? {
+        if self.db.record_batch(arn, &event.event_id, batch, &state).await? {
             let what = if state.happening(batch).is_some() { "batch finished" } else { "batch progressed" };
             tracing::info!(
                 executionArn = %arn, goalId = %event.goal_id, batchIndex = batch, succeeded = state.succeeded,
@@ -98,7 +81,7 @@ where
                 trace::within(trace::process("projection", None), self.conclude.conclude(arn, end, at)).await?;
             }
             (MachineStatus::Running, None) => {
-                if self.records.record_started(arn, envelope.id.as_str(), envelope.time).await? {
+                if self.db.record_started(arn, envelope.id.as_str(), envelope.time).await? {
                     tracing::info!(executionArn = %arn, "workflow runs");
                 }
             }

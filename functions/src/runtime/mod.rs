@@ -3,6 +3,7 @@
 pub mod budget;
 pub mod clock;
 pub mod config;
+pub mod context;
 pub mod metrics;
 pub mod queue;
 pub mod telemetry;

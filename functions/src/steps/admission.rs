@@ -6,34 +6,35 @@ use goal_activity_core::admission::{Capacity, Held, Order, order};
 use goal_activity_core::execution::{Cancellation, Execution, Status};
 use goal_activity_core::facts::Fact;
 use goal_activity_core::limits::ADMITTED_AT_ONCE;
+use goal_activity_core::ports;
 use goal_activity_core::ports::{
-    AdmitExecution, CancelExecution, Clock, ExecutionInput, FindExecution, HoldCapacity, ListHolders, ListWaiting,
+    AdmitExecution, CancelExecution, ExecutionInput, FindExecution, HoldCapacity, ListHolders, ListWaiting,
     LoadGoalHead, Outside, StartExecution, StopExecution, StopReason, Stored, Taken, Waiting,
 };
-use goal_activity_events::{ExecutionArn, Timestamp};
+use goal_activity_events::{ExecutionArn, StateMachineArn, Timestamp};
 
-use crate::runtime::metrics::Facts;
+use crate::runtime::context::Context;
 use crate::runtime::telemetry::{millis, trace};
+
+ports! {
+    /// What launching a workflow reads and writes.
+    pub trait AdmissionDb:
+        LoadGoalHead + FindExecution + ListWaiting + AdmitExecution + CancelExecution + HoldCapacity + ListHolders
+}
 
 /// Launches workflows.
 #[derive(Debug, Clone)]
-pub struct Admission<G, E, W, H, M, K> {
-    /// Reads goals.
-    pub goals: G,
-    /// Reads executions.
-    pub executions: E,
-    /// The line of those that wait.
-    pub line: W,
-    /// Holds capacity.
-    pub holders: H,
-    /// Starts executions.
-    pub machine: M,
-    /// Tells the time.
-    pub clock: K,
-    /// Counts launches.
-    pub facts: Facts,
+pub struct Admission<Db, Sfn> {
+    /// The tables.
+    pub db: Db,
+    /// Step Functions.
+    pub sfn: Sfn,
+    /// The state machine whose executions share the capacity.
+    pub state_machine: StateMachineArn,
     /// How much there is.
     pub capacity: Capacity,
+    /// The time, and the count of launches.
+    pub context: Context,
 }
 
 /// Whether others may come after one.
@@ -50,15 +51,7 @@ fn is_over(execution: &Execution) -> bool {
     execution.cancellation.is_some() || matches!(execution.status, Status::Aborted | Status::TimedOut)
 }
 
-impl<G, E, W, H, M, K> Admission<G, E, W, H, M, K>
-where
-    G: LoadGoalHead,
-    E: FindExecution,
-    W: ListWaiting + AdmitExecution + CancelExecution,
-    H: HoldCapacity + ListHolders,
-    M: StartExecution + StopExecution,
-    K: Clock,
-{
+impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
     /// Launches the workflow if it is its turn, and whoever comes before it. Otherwise it waits.
     pub async fn arrived(&self, execution: &Execution) -> Outside<()> {
         if is_over(execution) {
@@ -68,7 +61,7 @@ where
             self.admit_next(Some(execution)).await
         } else if execution.status == Status::Pending {
             // It was launched, and has not been seen running: the start is repeated, which changes nothing if it was made.
-            self.machine.start_execution(&ExecutionInput::from(execution)).await
+            self.sfn.start_execution(&ExecutionInput::from(execution)).await
         } else {
             tracing::info!(
                 executionArn = %execution.execution_arn, goalId = %execution.goal_id, status = %execution.status,
@@ -80,7 +73,7 @@ where
 
     /// Gives back what the workflow held, and launches those whose turn it is then.
     pub async fn ended(&self, execution: &ExecutionArn) -> Outside<()> {
-        if self.holders.give_back_capacity(execution).await? {
+        if self.db.give_back_capacity(execution).await? {
             tracing::info!(executionArn = %execution, "capacity given back");
         }
         self.admit_next(None).await
@@ -90,9 +83,9 @@ where
     /// there is capacity. A workflow that cannot be launched does not keep back the others; that it could not is the answer
     /// in the end.
     async fn admit_next(&self, newcomer: Option<&Execution>) -> Outside<()> {
-        let (held, waiting) = try_join(self.holders.list_holders(), self.waiting(newcomer)).await?;
+        let (held, waiting) = try_join(self.db.list_holders(&self.state_machine), self.waiting(newcomer)).await?;
         let own = newcomer.map(|n| &n.execution_arn);
-        let Order { holders, in_turn } = order(&waiting, &held, own, self.clock.now());
+        let Order { holders, in_turn } = order(&waiting, &held, own, self.context.now());
         let mut failed = None;
         for (arn, holds) in holders.iter().map(|arn| (arn, true)).chain(in_turn.iter().map(|arn| (arn, false))) {
             match self.admit(arn, holds, own == Some(arn)).await {
@@ -114,7 +107,7 @@ where
 
     /// Those whose turn is next. A newcomer may not be listed yet.
     async fn waiting(&self, newcomer: Option<&Execution>) -> Outside<Vec<Waiting>> {
-        let mut line = self.line.list_waiting(ADMITTED_AT_ONCE).await?;
+        let mut line = self.db.list_waiting(ADMITTED_AT_ONCE).await?;
         if let Some(newcomer) = newcomer {
             let waiting = Waiting { turn: newcomer.turn, execution_arn: newcomer.execution_arn.clone() };
             if !line.contains(&waiting) {
@@ -136,9 +129,9 @@ where
     /// Launches one, if there is room for it.
     async fn admit(&self, arn: &ExecutionArn, holds: bool, own: bool) -> Outside<Next> {
         // The line may be seconds behind; the record is not.
-        let found = self.executions.find_execution(arn).await?;
+        let found = self.db.find_execution(arn).await?;
         let Some(execution) = found.filter(Execution::is_waiting) else { return Ok(Next::GoOn) };
-        let now = self.clock.now();
+        let now = self.context.now();
         // One that holds capacity may run already, and have saved something: its worker will see how the goal is.
         if !holds && !self.is_wanted(&execution).await? {
             self.withdraw(&execution, now).await?;
@@ -146,7 +139,7 @@ where
         }
         let batches = self.capacity.share(execution.batch_count());
         let wanted = Held { execution: arn.clone(), batches, since: now };
-        match self.holders.take_capacity(&wanted, self.capacity.batches()).await? {
+        match self.db.take_capacity(&wanted, self.capacity.batches()).await? {
             Taken::Full => return Ok(Next::Stop),
             // Acquired elsewhere since the holders were listed, and about to be launched there.
             Taken::Already { .. } if !holds && !own => return Ok(Next::GoOn),
@@ -165,7 +158,7 @@ where
     /// Whether there is still something to launch it for. A goal that was closed, deleted or given away while its workflow
     /// waited costs nothing more.
     async fn is_wanted(&self, execution: &Execution) -> Outside<bool> {
-        let head = self.goals.load_goal_head(&execution.goal_id).await?;
+        let head = self.db.load_goal_head(&execution.goal_id).await?;
         Ok(match head {
             Stored::Value(head) => head.user_id == execution.user_id && !head.status.is_closed(),
             Stored::Nothing => false,
@@ -177,7 +170,7 @@ where
     /// Takes a workflow out of the line that is not wanted any more. The reconciler completes its end.
     async fn withdraw(&self, execution: &Execution, now: Timestamp) -> Outside<()> {
         let arn = &execution.execution_arn;
-        if self.line.record_cancellation(arn, &Cancellation::of_closed_goal(now)).await? {
+        if self.db.record_cancellation(arn, &Cancellation::of_closed_goal(now)).await? {
             tracing::info!(
                 executionArn = %arn, goalId = %execution.goal_id, "withdrawn: its goal is closed, gone or another user's"
             );
@@ -189,10 +182,10 @@ where
     async fn launch(&self, execution: &Execution, now: Timestamp) -> Outside<()> {
         let arn = &execution.execution_arn;
         trace::about(arn, &execution.goal_id);
-        self.machine.start_execution(&ExecutionInput::from(execution)).await?;
-        if self.line.mark_admitted(arn, now).await? {
+        self.sfn.start_execution(&ExecutionInput::from(execution)).await?;
+        if self.db.mark_admitted(arn, now).await? {
             let waited = now.since(execution.start_date);
-            self.facts.count(Fact::WorkflowAdmitted { waited });
+            self.context.count(Fact::WorkflowAdmitted { waited });
             tracing::info!(
                 executionArn = %arn, goalId = %execution.goal_id, actions = execution.total_actions,
                 waitedMs = millis(waited), "launched"
@@ -200,7 +193,7 @@ where
             return Ok(());
         }
         // Somebody else has marked it, or it was cancelled between the reading and the start, when there was nothing to stop.
-        let now = self.executions.find_execution(arn).await?;
+        let now = self.db.find_execution(arn).await?;
         match now.filter(is_over) {
             Some(over) => self.stop(&over).await,
             None => Ok(()),
@@ -212,7 +205,7 @@ where
         tracing::info!(
             executionArn = %arn, goalId = %execution.goal_id, status = %execution.status, "over before it was launched"
         );
-        self.machine.stop_execution(arn, StopReason::Ended).await?;
-        self.holders.give_back_capacity(arn).await.map(|_| ())
+        self.sfn.stop_execution(arn, StopReason::Ended).await?;
+        self.db.give_back_capacity(arn).await.map(|_| ())
     }
 }

@@ -3,22 +3,19 @@
 use goal_activity_core::execution::{Cancellation, Execution};
 use goal_activity_core::limits::ANNOUNCING;
 use goal_activity_core::outcome::End;
-use goal_activity_core::ports::{
-    CancelExecution, Clock, FindExecution, LoadGoal, Outside, PublishEvent, RemoveTasks, SealLedger, SettleExecution,
-    StopExecution, StopReason, Unavailable,
-};
+use goal_activity_core::ports::{Outside, PublishEvent, StopExecution, StopReason, Unavailable};
 use goal_activity_events::UserId;
 use tokio::time::timeout;
 
-use crate::steps::settle::Settle;
+use super::ending::{Ending, EndingDb};
 
 /// Cancels workflows.
 #[derive(Debug, Clone)]
-pub struct Cancel<M, E, L, T, S, B, K> {
-    /// Stops executions.
-    pub machine: M,
-    /// Ends workflows.
-    pub settle: Settle<E, L, T, S, B, K>,
+pub struct Cancel<Db, Sfn, Bus> {
+    /// Step Functions.
+    pub sfn: Sfn,
+    /// Ends workflows and publishes their ends.
+    pub ending: Ending<Db, Bus>,
 }
 
 /// How a cancellation went. Either way the workflow has ended.
@@ -30,51 +27,33 @@ pub enum Cancelled {
     AlreadyEnded(Execution),
 }
 
-/// Cancels workflows: what the API needs of it.
-pub trait CancelWorkflow: Sync {
+impl<Db: EndingDb, Sfn: StopExecution, Bus: PublishEvent> Cancel<Db, Sfn, Bus> {
     /// Stops the workflow for that user, who must be its owner.
-    fn cancel(
-        &self,
-        execution: &Execution,
-        user: &UserId,
-        reason: Option<&str>,
-    ) -> impl Future<Output = Outside<Cancelled>> + Send;
-}
-
-impl<M, E, L, T, S, B, K> CancelWorkflow for Cancel<M, E, L, T, S, B, K>
-where
-    M: StopExecution,
-    E: FindExecution,
-    L: SealLedger,
-    T: RemoveTasks,
-    S: SettleExecution + CancelExecution + LoadGoal,
-    B: PublishEvent,
-    K: Clock,
-{
+    ///
     /// The recorded cancellation decides the race with the natural end. What comes after it is the normal end of a workflow,
     /// which the projector or the reconciler completes when this call does not get that far.
-    async fn cancel(&self, execution: &Execution, user: &UserId, reason: Option<&str>) -> Outside<Cancelled> {
+    pub async fn cancel(&self, execution: &Execution, user: &UserId, reason: Option<&str>) -> Outside<Cancelled> {
         if execution.status.ended().is_some() {
             return Ok(Cancelled::AlreadyEnded(execution.clone()));
         }
         let arn = &execution.execution_arn;
-        let cancellation = Cancellation::by_user(user.clone(), self.settle.clock.now(), reason);
-        if self.settle.settlements.record_cancellation(arn, &cancellation).await? {
+        let cancellation = Cancellation::by_user(user.clone(), self.ending.context.now(), reason);
+        if self.ending.db.record_cancellation(arn, &cancellation).await? {
             tracing::info!(executionArn = %arn, goalId = %execution.goal_id, "cancellation recorded");
         } else {
             let gone = || Unavailable::new(format!("cancelling {arn}"), "its record is gone");
-            let now = self.settle.executions.find_execution(arn).await?.ok_or_else(gone)?;
+            let now = self.ending.db.find_execution(arn).await?.ok_or_else(gone)?;
             if now.status.ended().is_some() {
                 return Ok(Cancelled::AlreadyEnded(now));
             }
         }
         // First of all: from here on no worker begins anything new, whatever else does not answer.
-        self.settle.ledger.seal_ledger(arn, execution.batch_count()).await?;
-        self.machine.stop_execution(arn, StopReason::Cancelled).await?;
+        self.ending.db.seal_ledger(arn, execution.batch_count()).await?;
+        self.sfn.stop_execution(arn, StopReason::Cancelled).await?;
         let gone = || Unavailable::new(format!("cancelling {arn}"), "its record is gone");
-        let ended = self.settle.end(arn, End::Aborted, cancellation.at).await?.ok_or_else(gone)?.execution;
+        let ended = self.ending.end(arn, End::Aborted, cancellation.at).await?.ok_or_else(gone)?.execution;
         // What is not published now, the reconciler publishes: the cancellation itself has succeeded.
-        match timeout(ANNOUNCING, self.settle.announce(&ended)).await {
+        match timeout(ANNOUNCING, self.ending.announce(&ended)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 tracing::warn!(executionArn = %arn, goalId = %ended.goal_id, %error, "the end is not published yet");

@@ -8,38 +8,36 @@ use goal_activity_core::execution::{Execution, Happening, Status, TimelineEntry}
 use goal_activity_core::facts::Fact;
 use goal_activity_core::goal::{Goal, GoalClaim};
 use goal_activity_core::limits::MAX_RUNNING_PER_USER;
+use goal_activity_core::ports;
 use goal_activity_core::ports::{
-    Accepted, ActionsWithTasks, Claim, ClaimGoal, Claimed, Clock, FindArchived, FindExecution, LoadGoal, Outside,
-    Remembered, RequestKey, Unavailable,
+    Accepted, ActionsWithTasks, Claim, ClaimGoal, Claimed, FindArchived, FindExecution, LoadGoal, Outside, Remembered,
+    RequestKey, Unavailable,
 };
 use goal_activity_core::start::{IdempotencyKey, StartPlan, StartRejection, StartRequest, decide, existing};
 use goal_activity_events::{EventId, ExecutionArn, StateMachineArn, Traceparent, UserId};
 
 use crate::runtime::telemetry::trace;
 
-use crate::runtime::metrics::Facts;
+use crate::runtime::context::Context;
 
 /// How often a claim is decided anew when the goal, or how much its user has open, changes under it. Each time means that
 /// somebody else succeeded, which starts of one user can only so often.
 const TRIES: usize = 5 + MAX_RUNNING_PER_USER;
 
+ports! {
+    /// What accepting a request reads and writes.
+    pub trait IntakeDb: LoadGoal + ActionsWithTasks + FindExecution + FindArchived + ClaimGoal
+}
+
 /// Accepts requests.
 #[derive(Debug, Clone)]
-pub struct Intake<G, T, E, C, K> {
-    /// Reads goals.
-    pub goals: G,
-    /// Reads which actions have tasks.
-    pub tasks: T,
-    /// Reads executions.
-    pub executions: E,
-    /// Claims goals.
-    pub claims: C,
-    /// Tells the time.
-    pub clock: K,
-    /// Counts what is accepted, and what is not.
-    pub facts: Facts,
+pub struct Intake<Db> {
+    /// The tables.
+    pub db: Db,
     /// The state machine under which executions will run.
     pub state_machine: StateMachineArn,
+    /// The time, and the count of what is accepted.
+    pub context: Context,
 }
 
 /// Why a request was not accepted.
@@ -87,14 +85,7 @@ impl Origin {
     }
 }
 
-impl<G, T, E, C, K> Intake<G, T, E, C, K>
-where
-    G: LoadGoal,
-    T: ActionsWithTasks,
-    E: FindExecution + FindArchived,
-    C: ClaimGoal,
-    K: Clock,
-{
+impl<Db: IntakeDb> Intake<Db> {
     /// Claims the goal and records the execution, as `PENDING`. The same request again answers the same execution.
     pub async fn accept(&self, request: &StartRequest, origin: &Origin) -> Result<Execution, IntakeError> {
         let remembered = origin.remembered(request);
@@ -103,9 +94,9 @@ where
         }
         let mut skipped_names = 0;
         for _ in 0..TRIES {
-            let goal = existing(&request.goal_id, self.goals.load_goal(&request.goal_id).await?)?;
-            let with_tasks = self.tasks.actions_with_tasks(&request.goal_id);
-            let open = self.claims.open_workflows(&request.user_id);
+            let goal = existing(&request.goal_id, self.db.load_goal(&request.goal_id).await?)?;
+            let with_tasks = self.db.actions_with_tasks(&request.goal_id);
+            let open = self.db.open_workflows(&request.user_id);
             let (with_tasks, open) = try_join(with_tasks, open).await?;
             let running = self.running(&goal, &open).await?;
             let plan = match decide(&goal, running.as_ref(), &with_tasks, request) {
@@ -116,8 +107,8 @@ where
                 return self.rejected(StartRejection::TooManyRunning, remembered.as_ref()).await;
             }
             let claim = self.claim(&goal, plan, request, origin, (skipped_names, open.len()));
-            let claimed = match self.executions.find_archived(&claim.execution.execution_arn).await? {
-                None => self.claims.claim_goal(&claim).await?,
+            let claimed = match self.db.find_archived(&claim.execution.execution_arn).await? {
+                None => self.db.claim_goal(&claim).await?,
                 // Its row has expired, and some of its ledger may still be there.
                 Some(_) => Claimed::NameTaken,
             };
@@ -138,7 +129,7 @@ where
     }
 
     fn accepted(&self, execution: Execution) -> Execution {
-        self.facts.count(Fact::WorkflowStarted);
+        self.context.count(Fact::WorkflowStarted);
         tracing::info!(
             executionArn = %execution.execution_arn, goalId = %execution.goal_id, requestId = %execution.request_id,
             actions = execution.total_actions, regenerate = execution.regenerate, "workflow accepted"
@@ -151,7 +142,7 @@ where
     async fn running(&self, goal: &Goal, open: &BTreeSet<ExecutionArn>) -> Outside<Option<ExecutionArn>> {
         let goal_id = &goal.head.goal_id;
         if let Some(noted) = goal.head.claimed_by.as_ref().and_then(GoalClaim::execution)
-            && let Some(execution) = self.executions.find_execution(&noted).await?
+            && let Some(execution) = self.db.find_execution(&noted).await?
             && execution.goal_id == *goal_id
             && execution.status.ended().is_none()
         {
@@ -168,7 +159,7 @@ where
     /// The execution as which this request was accepted before, if it was.
     async fn before(&self, request: Option<&Remembered>) -> Result<Option<Execution>, IntakeError> {
         let Some(remembered) = request else { return Ok(None) };
-        let Some(accepted) = self.claims.accepted_before(&remembered.key, self.clock.now()).await? else {
+        let Some(accepted) = self.db.accepted_before(&remembered.key, self.context.now()).await? else {
             return Ok(None);
         };
         self.existing(&accepted, request).await.map(Some)
@@ -179,7 +170,7 @@ where
             return Err(IntakeError::KeyReused);
         }
         let arn = &accepted.execution;
-        let found = self.executions.find_execution(arn).await?;
+        let found = self.db.find_execution(arn).await?;
         found.ok_or_else(|| Unavailable::new(format!("reading execution {arn}"), "it is recorded but not there").into())
     }
 
@@ -191,7 +182,7 @@ where
         origin: &Origin,
         (skip, open_before): (u64, usize),
     ) -> Claim {
-        let now = self.clock.now();
+        let now = self.context.now();
         let expected = goal.head.claims;
         let sequence = (0..skip).fold(expected.next(), |s, _| s.next());
         let accepted = TimelineEntry { at: now, what: Happening::Accepted };

@@ -2,5 +2,5 @@
 
 pub mod admission;
 pub mod cancel;
+pub mod ending;
 pub mod intake;
-pub mod settle;

@@ -32,7 +32,7 @@ async fn an_execution_that_is_not_recorded_is_not_sealed() {
     for (part, other) in [("goal-1-1", "goal-1-2"), ("0000", "1111"), ("us-east-1", "eu-west-1"), (":aws:", ":aws-cn:")]
     {
         let request = serde_json::from_value(json!({ "executionArn": ARN.replace(part, other) })).unwrap();
-        let finalize = Finalize { executions: rig.world.clone(), ledger: rig.world.clone() };
+        let finalize = Finalize { db: rig.world.clone() };
         let error = finalize.finalize(request, Budget::of(Duration::from_secs(27))).await.unwrap_err().to_string();
         assert!(error.contains("this execution is not recorded"), "{error}");
         assert_eq!(state(&rig), before);

@@ -18,14 +18,15 @@ use goal_activity_functions::handlers::api::Api;
 use goal_activity_functions::handlers::finalize::{Finalize, FinalizeAnswer};
 use goal_activity_functions::handlers::launch::Launch;
 use goal_activity_functions::handlers::projector::Projector;
-use goal_activity_functions::handlers::reconcile::{Load, Reconcile, Reconciled};
+use goal_activity_functions::handlers::reconcile::{Reconcile, Reconciled};
 use goal_activity_functions::handlers::worker::Worker;
 use goal_activity_functions::runtime::budget::Budget;
+use goal_activity_functions::runtime::context::Context;
 use goal_activity_functions::runtime::queue::{HandleMessage, Message, MessageError, handle_batch};
 use goal_activity_functions::steps::admission::Admission;
 use goal_activity_functions::steps::cancel::Cancel;
+use goal_activity_functions::steps::ending::{Conclude, Ending};
 use goal_activity_functions::steps::intake::Intake;
-use goal_activity_functions::steps::settle::{Conclude, Settle};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -93,16 +94,12 @@ impl Rig {
         action.constraints = format!("offline: {directive}");
     }
 
-    fn intake(&self) -> Intake<World, World, World, World, World> {
-        Intake {
-            goals: self.world.clone(),
-            tasks: self.world.clone(),
-            executions: self.world.clone(),
-            claims: self.world.clone(),
-            clock: self.world.clone(),
-            facts: Arc::new(self.world.clone()),
-            state_machine: samples::state_machine(),
-        }
+    fn context(&self) -> Context {
+        Context::new(self.world.clone(), Arc::new(self.world.clone()))
+    }
+
+    fn intake(&self) -> Intake<World> {
+        Intake { db: self.world.clone(), state_machine: samples::state_machine(), context: self.context() }
     }
 
     /// Calls the API as a user.
@@ -120,8 +117,9 @@ impl Rig {
 
     /// Puts the gateway's event through the API, and leaves the answer as it is.
     pub(crate) async fn raw_answer(&self, event: Value) -> ApiGatewayV2httpResponse {
-        let cancel = Cancel { machine: self.world.clone(), settle: self.settle() };
-        let api = Api { intake: self.intake(), bus: self.world.clone(), cancel, archive: self.world.clone() };
+        let world = || self.world.clone();
+        let cancel = Cancel { sfn: world(), ending: self.ending() };
+        let api = Api { db: world(), intake: self.intake(), bus: world(), cancel, archive: world() };
         api.handle(event, budget(10)).await
     }
 
@@ -169,16 +167,8 @@ impl Rig {
     /// `launch`.
     pub(crate) fn launcher(&self) -> impl HandleMessage + use<> {
         let world = || self.world.clone();
-        let admission = Admission {
-            goals: world(),
-            executions: world(),
-            line: world(),
-            holders: world(),
-            machine: world(),
-            clock: world(),
-            facts: Arc::new(world()),
-            capacity: self.capacity,
-        };
+        let (state_machine, context) = (samples::state_machine(), self.context());
+        let admission = Admission { db: world(), sfn: world(), state_machine, capacity: self.capacity, context };
         Launch { intake: self.intake(), admission, bus: world() }
     }
 
@@ -198,17 +188,9 @@ impl Rig {
 
     /// `worker`.
     pub(crate) fn worker(&self) -> impl HandleMessage + use<> {
-        Worker {
-            goals: self.world.clone(),
-            ledger: self.world.clone(),
-            generator: self.world.clone(),
-            prices: Some(Prices::default()),
-            bus: self.world.clone(),
-            callbacks: self.world.clone(),
-            queue: self.world.clone(),
-            clock: self.world.clone(),
-            facts: Arc::new(self.world.clone()),
-        }
+        let world = || self.world.clone();
+        let (prices, context) = (Some(Prices::default()), self.context());
+        Worker { db: world(), sfn: world(), bus: world(), ai: world(), prices, queue: world(), context }
     }
 
     pub(crate) async fn work(&self, message: &BatchMessage) -> Result<(), MessageError> {
@@ -220,34 +202,26 @@ impl Rig {
     }
 
     pub(crate) async fn try_finalize(&self, arn: &ExecutionArn) -> Result<FinalizeAnswer, Unavailable> {
-        let finalize = Finalize { executions: self.world.clone(), ledger: self.world.clone() };
+        let finalize = Finalize { db: self.world.clone() };
         let request = serde_json::from_value(json!({ "executionArn": arn })).unwrap();
         finalize.finalize(request, budget(30)).await
     }
 
     /// `projector`.
     pub(crate) fn projector(&self) -> impl HandleMessage + use<> {
-        Projector { records: self.world.clone(), conclude: self.conclude() }
+        Projector { db: self.world.clone(), conclude: self.conclude() }
     }
 
     pub(crate) async fn project(&self, body: &str) -> Result<(), MessageError> {
         self.projector().handle(received(body)).await
     }
 
-    fn settle(&self) -> Settle<World, World, World, World, World, World> {
-        Settle {
-            executions: self.world.clone(),
-            ledger: self.world.clone(),
-            tasks: self.world.clone(),
-            settlements: self.world.clone(),
-            bus: self.world.clone(),
-            clock: self.world.clone(),
-            facts: Arc::new(self.world.clone()),
-        }
+    fn ending(&self) -> Ending<World, World> {
+        Ending { db: self.world.clone(), bus: self.world.clone(), context: self.context() }
     }
 
-    fn conclude(&self) -> Conclude<World, World, World, World, World, World, World, World> {
-        Conclude { settle: self.settle(), operators: self.world.clone(), archive: self.world.clone() }
+    fn conclude(&self) -> Conclude<World, World, World, World> {
+        Conclude { ending: self.ending(), topic: self.world.clone(), archive: self.world.clone() }
     }
 
     /// One run of the reconciler.
@@ -258,9 +232,15 @@ impl Rig {
     /// The same, within that budget.
     pub(crate) async fn reconcile_within(&self, budget: Budget) -> Reconciled {
         let world = || self.world.clone();
-        let load = Load { line: world(), holders: world(), capacity: self.capacity };
-        let reconcile =
-            Reconcile { open: world(), load, records: world(), machine: world(), conclude: self.conclude() };
+        let reconcile = Reconcile {
+            db: world(),
+            sfn: world(),
+            bus: world(),
+            state_machine: samples::state_machine(),
+            capacity: self.capacity,
+            conclude: self.conclude(),
+            context: self.context(),
+        };
         reconcile.run(budget).await
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use goal_activity_core::admission::{Held, in_use};
 use goal_activity_core::ports::{AdmitExecution, HoldCapacity, ListHolders, ListWaiting, Outside, Taken, Waiting};
-use goal_activity_events::{ExecutionArn, Timestamp};
+use goal_activity_events::{ExecutionArn, StateMachineArn, Timestamp};
 
 use crate::check::{self, Write};
 use crate::flaw::{self, Flaw};
@@ -43,9 +43,9 @@ impl HoldCapacity for Ports {
 }
 
 impl ListHolders for Ports {
-    async fn list_holders(&self) -> Outside<Vec<Held>> {
+    async fn list_holders(&self, state_machine: &StateMachineArn) -> Outside<Vec<Held>> {
         let read = || async {
-            let held = self.sim.tables.list_holders().await?;
+            let held = self.sim.tables.list_holders(state_machine).await?;
             self.sim.note(&self.run, || format!("{} batches are held by {}", in_use(&held), held.len()));
             Ok(held)
         };

@@ -19,14 +19,14 @@ use goal_activity_functions::handlers::api::Api;
 use goal_activity_functions::handlers::finalize::Finalize;
 use goal_activity_functions::handlers::launch::Launch;
 use goal_activity_functions::handlers::projector::Projector;
-use goal_activity_functions::handlers::reconcile::{Load, Reconcile};
+use goal_activity_functions::handlers::reconcile::Reconcile;
 use goal_activity_functions::handlers::worker::Worker;
 use goal_activity_functions::runtime::budget::Budget;
-use goal_activity_functions::runtime::metrics::Facts;
+use goal_activity_functions::runtime::context::Context;
 use goal_activity_functions::steps::admission::Admission;
 use goal_activity_functions::steps::cancel::Cancel;
+use goal_activity_functions::steps::ending::{Conclude, Ending};
 use goal_activity_functions::steps::intake::Intake;
-use goal_activity_functions::steps::settle::{Conclude, Settle};
 use tokio::time::sleep;
 
 use crate::ai::PRICES;
@@ -224,62 +224,49 @@ pub(crate) async fn invoke<T>(
     done
 }
 
-type Recorder = Settle<Ports, Ports, Ports, Ports, Ports, Ports>;
-
-fn intake(p: &Ports) -> Intake<Ports, Ports, Ports, Ports, Ports> {
-    let state_machine = samples::state_machine();
-    let [goals, tasks, executions, claims, clock] = [(); 5].map(|()| p.clone());
-    Intake { goals, tasks, executions, claims, clock, facts: facts(p), state_machine }
-}
-
 /// Counting is a line on standard output: no network that could fail, nothing that comes in between.
-fn facts(p: &Ports) -> Facts {
-    Arc::new(p.sim.tables.clone())
+fn context(p: &Ports) -> Context {
+    Context::new(p.clone(), Arc::new(p.sim.tables.clone()))
 }
 
-fn settle(p: &Ports) -> Recorder {
-    let [executions, ledger, tasks, settlements, bus, clock] = [(); 6].map(|()| p.clone());
-    Settle { executions, ledger, tasks, settlements, bus, clock, facts: facts(p) }
+fn intake(p: &Ports) -> Intake<Ports> {
+    Intake { db: p.clone(), state_machine: samples::state_machine(), context: context(p) }
 }
 
-fn conclude(p: &Ports) -> Conclude<Ports, Ports, Ports, Ports, Ports, Ports, Ports, Ports> {
-    Conclude { settle: settle(p), operators: p.clone(), archive: p.clone() }
+fn ending(p: &Ports) -> Ending<Ports, Ports> {
+    Ending { db: p.clone(), bus: p.clone(), context: context(p) }
 }
 
-pub(crate) type SimApi =
-    Api<Ports, Ports, Ports, Ports, Ports, Ports, Cancel<Ports, Ports, Ports, Ports, Ports, Ports, Ports>, Ports>;
-
-pub(crate) fn api(p: &Ports) -> SimApi {
-    let cancel = Cancel { machine: p.clone(), settle: settle(p) };
-    Api { intake: intake(p), bus: p.clone(), cancel, archive: p.clone() }
+fn conclude(p: &Ports) -> Conclude<Ports, Ports, Ports, Ports> {
+    Conclude { ending: ending(p), topic: p.clone(), archive: p.clone() }
 }
 
-type SimLaunch = Launch<Ports, Ports, Ports, Ports, Ports, Ports, Ports, Ports, Ports>;
+pub(crate) fn api(p: &Ports) -> Api<Ports, Ports, Ports, Ports> {
+    let cancel = Cancel { sfn: p.clone(), ending: ending(p) };
+    Api { db: p.clone(), intake: intake(p), bus: p.clone(), cancel, archive: p.clone() }
+}
 
-pub(crate) fn launch(p: &Ports) -> SimLaunch {
-    let [goals, executions, line, holders, machine, clock] = [(); 6].map(|()| p.clone());
-    let (facts, capacity) = (facts(p), p.sim.profile.capacity);
-    let admission = Admission { goals, executions, line, holders, machine, clock, facts, capacity };
+pub(crate) fn launch(p: &Ports) -> Launch<Ports, Ports, Ports> {
+    let (state_machine, capacity) = (samples::state_machine(), p.sim.profile.capacity);
+    let admission = Admission { db: p.clone(), sfn: p.clone(), state_machine, capacity, context: context(p) };
     Launch { intake: intake(p), admission, bus: p.clone() }
 }
 
-pub(crate) fn worker(p: &Ports) -> Worker<Ports, Ports, Ports, Ports, Ports, Ports, Ports> {
-    let [goals, ledger, generator, bus, callbacks, queue, clock] = [(); 7].map(|()| p.clone());
-    Worker { goals, ledger, generator, prices: Some(PRICES), bus, callbacks, queue, clock, facts: facts(p) }
+pub(crate) fn worker(p: &Ports) -> Worker<Ports, Ports, Ports, Ports, Ports> {
+    let [db, sfn, bus, ai, queue] = [(); 5].map(|()| p.clone());
+    Worker { db, sfn, bus, ai, prices: Some(PRICES), queue, context: context(p) }
 }
 
-pub(crate) fn finalize(p: &Ports) -> Finalize<Ports, Ports> {
-    Finalize { executions: p.clone(), ledger: p.clone() }
+pub(crate) fn finalize(p: &Ports) -> Finalize<Ports> {
+    Finalize { db: p.clone() }
 }
 
-pub(crate) fn projector(p: &Ports) -> Projector<Ports, Ports, Ports, Ports, Ports, Ports, Ports, Ports, Ports> {
-    Projector { records: p.clone(), conclude: conclude(p) }
+pub(crate) fn projector(p: &Ports) -> Projector<Ports, Ports, Ports, Ports> {
+    Projector { db: p.clone(), conclude: conclude(p) }
 }
 
-type SimReconcile =
-    Reconcile<Ports, Ports, Ports, Ports, Ports, Ports, Ports, Ports, Ports, Ports, Ports, Ports, Ports>;
-
-pub(crate) fn reconcile(p: &Ports) -> SimReconcile {
-    let load = Load { line: p.clone(), holders: p.clone(), capacity: p.sim.profile.capacity };
-    Reconcile { open: p.clone(), load, records: p.clone(), machine: p.clone(), conclude: conclude(p) }
+pub(crate) fn reconcile(p: &Ports) -> Reconcile<Ports, Ports, Ports, Ports, Ports> {
+    let [db, sfn, bus] = [(); 3].map(|()| p.clone());
+    let (state_machine, capacity) = (samples::state_machine(), p.sim.profile.capacity);
+    Reconcile { db, sfn, bus, state_machine, capacity, conclude: conclude(p), context: context(p) }
 }

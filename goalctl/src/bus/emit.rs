@@ -4,7 +4,6 @@ use goal_activity_core::inbound;
 use goal_activity_core::ports::{Clock, LoadGoalHead, Stored};
 use goal_activity_events::publisher::{EventBridge, OutgoingEvent, Publisher};
 use goal_activity_events::{ActionId, Detail, EventId, GoalActivityRequested, GoalId, MAX_ACTIONS, UserId};
-use goal_activity_functions::adapters::aws::{Connection, Goals};
 use goal_activity_functions::runtime::clock::SystemClock;
 use serde::Serialize;
 
@@ -84,8 +83,7 @@ pub(super) async fn emit(args: Emit, stack: &Stack, json: bool, shell: &mut Shel
 
 /// Whose goal it is.
 async fn owner(stack: &Stack, goal: &GoalId) -> Result<UserId> {
-    let goals = Goals::new(&Connection::from(stack.sdk.clone()), stack.output("GoalsTableName")?);
-    let head = goals.load_goal_head(goal).await;
+    let head = stack.tables()?.load_goal_head(goal).await;
     let unreadable = |title: &str, why: String| Failure {
         advice: Some("say whose goal it is with --user".to_owned()),
         ..Failure::unavailable(title, why)

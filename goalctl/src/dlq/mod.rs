@@ -18,7 +18,7 @@ use futures_util::future::try_join_all;
 use goal_activity_core::ports::Clock;
 use goal_activity_events::StateMachineArn;
 use goal_activity_events::publisher::{EventBridge, Publisher};
-use goal_activity_functions::adapters::aws::{Connection, Executions, Goals, Tasks};
+use goal_activity_functions::adapters::aws::Tables;
 use goal_activity_functions::runtime::clock::SystemClock;
 
 use crate::Shell;
@@ -119,7 +119,7 @@ pub(crate) struct Chosen {
     all: bool,
 }
 
-type Retrying<'a> = Retry<'a, Sqs<'a>, Goals, Tasks, Executions, EventBridge, SystemClock>;
+type Retrying<'a> = Retry<'a, Sqs<'a>, Tables, EventBridge, SystemClock>;
 
 /// Answers whether everything was done.
 pub(crate) async fn run(command: Command, stack: &Stack, json: bool, shell: &mut Shell<'_>) -> Result<bool> {
@@ -158,13 +158,10 @@ pub(crate) async fn run(command: Command, stack: &Stack, json: bool, shell: &mut
 }
 
 fn retrying<'a>(mail: &'a Sqs<'a>, stack: &Stack) -> Result<Retrying<'a>> {
-    let connection = Connection::from(stack.sdk.clone());
     let bus = EventBridge::new(aws_sdk_eventbridge::Client::new(&stack.sdk), stack.output("EventBusName")?);
     Ok(Retry {
         mail,
-        goals: Goals::new(&connection, stack.output("GoalsTableName")?),
-        tasks: Tasks::new(&connection, stack.output("TasksTableName")?),
-        executions: Executions::new(&connection, stack.output("ExecutionsTableName")?),
+        db: stack.tables()?,
         bus: Publisher::new(bus),
         clock: SystemClock,
         machine: machine(stack)?,

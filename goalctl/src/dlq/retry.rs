@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use anyhow::{Result, anyhow};
 use goal_activity_core::execution::Execution;
 use goal_activity_core::goal::{Goal, GoalClaim};
+use goal_activity_core::ports;
 use goal_activity_core::ports::{ActionsWithTasks, Clock, FindExecution, LoadGoal, Stored};
 use goal_activity_events::publisher::{OutgoingEvent, Publisher, PutEvents};
 use goal_activity_events::{ActionId, EventId, ExecutionArn, GoalActivityRequested, GoalId, StateMachineArn};
@@ -49,30 +50,25 @@ impl Outcome {
     }
 }
 
+ports! {
+    /// What a retry reads.
+    pub(crate) trait RetryDb: LoadGoal + ActionsWithTasks + FindExecution
+}
+
 /// All that retrying needs.
 #[derive(Debug)]
-pub(crate) struct Retry<'a, M, G, T, E, P, K> {
-    pub(crate) mail: &'a M,
-    pub(crate) goals: G,
-    pub(crate) tasks: T,
-    pub(crate) executions: E,
-    pub(crate) bus: Publisher<P>,
-    pub(crate) clock: K,
+pub(crate) struct Retry<'a, Mailbox, Db, Events, Time> {
+    pub(crate) mail: &'a Mailbox,
+    pub(crate) db: Db,
+    pub(crate) bus: Publisher<Events>,
+    pub(crate) clock: Time,
     /// The stack's own.
     pub(crate) machine: StateMachineArn,
     /// The goals for which a workflow was requested in this run. It takes a moment until the goal itself tells so.
     pub(crate) requested: RefCell<HashSet<GoalId>>,
 }
 
-impl<M, G, T, E, P, K> Retry<'_, M, G, T, E, P, K>
-where
-    M: Mail,
-    G: LoadGoal,
-    T: ActionsWithTasks,
-    E: FindExecution,
-    P: PutEvents + Sync,
-    K: Clock,
-{
+impl<Mailbox: Mail, Db: RetryDb, Events: PutEvents + Sync, Time: Clock> Retry<'_, Mailbox, Db, Events, Time> {
     /// Retries one dead letter. Whatever happens to it, the next one can be tried.
     pub(crate) async fn retry(&self, queue: Dlq, letter: &Received, force: bool) -> Outcome {
         let contents = Contents::read(queue, &letter.body, &self.machine);
@@ -96,8 +92,8 @@ where
             let why = "a workflow of its goal was requested just now. Try again when that has ended";
             return Ok(Plan::Refuse(why.to_owned()));
         }
-        let goal = self.goals.load_goal(&request.goal_id).await?;
-        let with_tasks = self.tasks.actions_with_tasks(&request.goal_id).await?;
+        let goal = self.db.load_goal(&request.goal_id).await?;
+        let with_tasks = self.db.actions_with_tasks(&request.goal_id).await?;
         let running = self.running(&goal).await?;
         Ok(unless_rejected(request, goal, running.as_ref(), &with_tasks))
     }
@@ -106,14 +102,14 @@ where
     async fn running(&self, goal: &Stored<Goal>) -> Result<Option<ExecutionArn>> {
         let Stored::Value(goal) = goal else { return Ok(None) };
         let Some(claimed) = goal.head.claimed_by.as_ref().and_then(GoalClaim::execution) else { return Ok(None) };
-        let execution = self.executions.find_execution(&claimed).await?;
+        let execution = self.db.find_execution(&claimed).await?;
         Ok(execution.filter(|e| e.status.ended().is_none()).map(|_| claimed))
     }
 
     /// The workflow of a batch. What becomes of other messages does not depend on it.
     pub(crate) async fn execution(&self, contents: &Contents) -> Result<Option<Execution>> {
         match contents {
-            Contents::Batch(batch) => Ok(self.executions.find_execution(&batch.execution_arn).await?),
+            Contents::Batch(batch) => Ok(self.db.find_execution(&batch.execution_arn).await?),
             _ => Ok(None),
         }
     }
@@ -210,9 +206,7 @@ mod tests {
     async fn retry_all_of(queue: Dlq, post: &Post, bus: &Bus, world: &World, force: bool) -> Vec<Outcome> {
         let retry = Retry {
             mail: post,
-            goals: world.clone(),
-            tasks: world.clone(),
-            executions: world.clone(),
+            db: world.clone(),
             bus: Publisher::new(bus),
             clock: world.clone(),
             machine: ARN.parse::<ExecutionArn>().unwrap().state_machine(),

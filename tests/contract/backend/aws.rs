@@ -9,16 +9,15 @@ use goal_activity_core::keys;
 use goal_activity_core::rows::goal_rows;
 use goal_activity_core::task::Task;
 use goal_activity_events::{GoalId, StateMachineArn};
-use goal_activity_functions::adapters::aws::{
-    Capacities, Claims, Connection, Executions, Goals, Ledger, Settlements, Tasks,
-};
+use goal_activity_functions::adapters::aws::{Connection, Tables};
 use goal_activity_functions::adapters::memory::samples;
+use goal_activity_functions::runtime::config::TableNames;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
-use super::{Tables, template};
+use super::template;
 
 /// The most rows in one `BatchWriteItem` (DynamoDB API reference).
 const ROWS_PER_WRITE: usize = 25;
@@ -34,15 +33,10 @@ pub(crate) enum Emulator {
 
 /// The adapters for AWS over tables that all cases share: each has goals of its own.
 pub(crate) struct AwsTables {
-    goals: Goals,
-    tasks: Tasks,
-    executions: Executions,
-    claims: Claims,
-    capacity: Capacities,
-    ledger: Ledger,
-    settlements: Settlements,
+    db: Tables,
+    state_machine: StateMachineArn,
     client: Client,
-    names: &'static Names,
+    names: &'static TableNames,
 }
 
 /// The rows of all tables as plain JSON.
@@ -51,13 +45,6 @@ pub(crate) struct Rows {
     pub(crate) goals: Vec<Value>,
     pub(crate) tasks: Vec<Value>,
     pub(crate) executions: Vec<Value>,
-}
-
-/// What the tables are called.
-struct Names {
-    goals: String,
-    tasks: String,
-    executions: String,
 }
 
 impl Emulator {
@@ -75,14 +62,14 @@ impl Emulator {
         std::env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set: run `cargo xtask test contract`"))
     }
 
-    async fn tables(self, client: &Client) -> &'static Names {
-        static MINISTACK: OnceCell<Names> = OnceCell::const_new();
-        static DYNOXIDE: OnceCell<Names> = OnceCell::const_new();
+    async fn tables(self, client: &Client) -> &'static TableNames {
+        static MINISTACK: OnceCell<TableNames> = OnceCell::const_new();
+        static DYNOXIDE: OnceCell<TableNames> = OnceCell::const_new();
         let made = match self {
             Self::MiniStack => &MINISTACK,
             Self::Dynoxide => &DYNOXIDE,
         };
-        made.get_or_init(|| Names::create(client)).await
+        made.get_or_init(|| create_tables(client)).await
     }
 }
 
@@ -97,13 +84,11 @@ pub(crate) async fn sdk(endpoint: &str) -> SdkConfig {
         .await
 }
 
-impl Names {
-    async fn create(client: &Client) -> Self {
-        Self {
-            goals: create_table(client, "Goals").await,
-            tasks: create_table(client, "Tasks").await,
-            executions: create_table(client, "WorkflowExecutions").await,
-        }
+async fn create_tables(client: &Client) -> TableNames {
+    TableNames {
+        goals: create_table(client, "Goals").await,
+        tasks: create_table(client, "Tasks").await,
+        executions: create_table(client, "WorkflowExecutions").await,
     }
 }
 
@@ -129,23 +114,12 @@ impl AwsTables {
         let sdk = emulator.sdk().await;
         let client = Client::new(&sdk);
         // For as long as the tests run, as the names of the shared tables.
-        let names = Box::leak(Box::new(Names::create(&client).await));
+        let names = Box::leak(Box::new(create_tables(&client).await));
         Self::over(sdk, client, names, samples::state_machine())
     }
 
-    fn over(sdk: SdkConfig, client: Client, names: &'static Names, state_machine: StateMachineArn) -> Self {
-        let aws = Connection::from(sdk);
-        Self {
-            goals: Goals::new(&aws, &names.goals),
-            tasks: Tasks::new(&aws, &names.tasks),
-            executions: Executions::new(&aws, &names.executions),
-            claims: Claims::new(&aws, &names.goals, &names.executions),
-            capacity: Capacities::new(&aws, &names.executions, state_machine),
-            ledger: Ledger::new(&aws, &names.executions).with_tasks(&names.tasks),
-            settlements: Settlements::new(&aws, &names.goals, &names.executions),
-            client,
-            names,
-        }
+    fn over(sdk: SdkConfig, client: Client, names: &'static TableNames, state_machine: StateMachineArn) -> Self {
+        Self { db: Tables::new(&Connection::from(sdk), names.clone()), state_machine, client, names }
     }
 
     /// All rows of all tables as they are stored.
@@ -217,41 +191,15 @@ async fn put<T: Serialize>(client: &Client, table: &str, rows: impl IntoIterator
     }
 }
 
-impl Tables for AwsTables {
-    type Goals = Goals;
-    type Tasks = Tasks;
-    type Executions = Executions;
-    type Claims = Claims;
-    type Capacity = Capacities;
-    type Ledger = Ledger;
-    type Settlements = Settlements;
+impl super::Tables for AwsTables {
+    type Db = Tables;
 
-    fn goals(&self) -> &Goals {
-        &self.goals
+    fn db(&self) -> &Tables {
+        &self.db
     }
 
-    fn tasks(&self) -> &Tasks {
-        &self.tasks
-    }
-
-    fn executions(&self) -> &Executions {
-        &self.executions
-    }
-
-    fn claims(&self) -> &Claims {
-        &self.claims
-    }
-
-    fn capacity(&self) -> &Capacities {
-        &self.capacity
-    }
-
-    fn ledger(&self) -> &Ledger {
-        &self.ledger
-    }
-
-    fn settlements(&self) -> &Settlements {
-        &self.settlements
+    fn state_machine(&self) -> StateMachineArn {
+        self.state_machine.clone()
     }
 
     async fn put_goal(&self, goal: &Goal) {

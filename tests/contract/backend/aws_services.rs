@@ -7,7 +7,7 @@ use goal_activity_core::archive::ArchiveKey;
 use goal_activity_core::notice::Notice;
 use goal_activity_core::ports::{Clock, Event};
 use goal_activity_events::{BatchAnswer, Envelope, ExecutionArn, SOURCE, StateMachineArn, TaskToken, Timestamp};
-use goal_activity_functions::adapters::aws::{Archive, Bus, Callbacks, Connection, Machine, Queue, Topic};
+use goal_activity_functions::adapters::aws::{Archive, Bus, Connection, Queue, StepFunctions, Topic};
 use goal_activity_functions::runtime::clock::SystemClock;
 use goal_activity_tests::eventually;
 use serde_json::{Value, json};
@@ -23,8 +23,7 @@ const QUIET: i32 = 1;
 
 /// The adapters for AWS, each to a thing of the case's own.
 pub(crate) struct AwsServices {
-    machine: Machine,
-    callbacks: Callbacks,
+    step_functions: StepFunctions,
     bus: Bus,
     topic: Topic,
     queue: Queue,
@@ -78,8 +77,7 @@ impl AwsServices {
         clients.route_events(&sdk, &bus, &events).await;
         let topic = clients.route_notices(&sdk, &topic, &notices).await;
         Self {
-            machine: Machine::new(&aws),
-            callbacks: Callbacks::new(&aws),
+            step_functions: StepFunctions::new(&aws),
             bus: Bus::new(&aws, bus),
             topic: Topic::new(&aws, topic, GUIDE),
             queue: Queue::new(&aws, &messages),
@@ -209,19 +207,14 @@ fn notice(body: Value) -> Notice {
 }
 
 impl Services for AwsServices {
-    type Machine = Machine;
-    type Callbacks = Callbacks;
+    type StepFunctions = StepFunctions;
     type Bus = Bus;
     type Topic = Topic;
     type Queue = Queue;
     type Archive = Archive;
 
-    fn machine(&self) -> &Machine {
-        &self.machine
-    }
-
-    fn callbacks(&self) -> &Callbacks {
-        &self.callbacks
+    fn step_functions(&self) -> &StepFunctions {
+        &self.step_functions
     }
 
     fn bus(&self) -> &Bus {

@@ -16,40 +16,14 @@ use uuid::Uuid;
 use super::{Services, Tables};
 
 impl Tables for World {
-    type Goals = Self;
-    type Tasks = Self;
-    type Executions = Self;
-    type Claims = Self;
-    type Capacity = Self;
-    type Ledger = Self;
-    type Settlements = Self;
+    type Db = Self;
 
-    fn goals(&self) -> &Self {
+    fn db(&self) -> &Self {
         self
     }
 
-    fn tasks(&self) -> &Self {
-        self
-    }
-
-    fn executions(&self) -> &Self {
-        self
-    }
-
-    fn claims(&self) -> &Self {
-        self
-    }
-
-    fn capacity(&self) -> &Self {
-        self
-    }
-
-    fn ledger(&self) -> &Self {
-        self
-    }
-
-    fn settlements(&self) -> &Self {
-        self
+    fn state_machine(&self) -> StateMachineArn {
+        samples::state_machine()
     }
 
     async fn put_goal(&self, goal: &Goal) {
@@ -83,18 +57,13 @@ fn of_goal(row: Value) -> (GoalId, Row) {
 }
 
 impl Services for World {
-    type Machine = Self;
-    type Callbacks = Self;
+    type StepFunctions = Self;
     type Bus = Self;
     type Topic = Self;
     type Queue = Self;
     type Archive = Self;
 
-    fn machine(&self) -> &Self {
-        self
-    }
-
-    fn callbacks(&self) -> &Self {
+    fn step_functions(&self) -> &Self {
         self
     }
 

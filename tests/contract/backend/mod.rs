@@ -8,43 +8,35 @@ mod services;
 mod template;
 
 use goal_activity_core::goal::Goal;
+use goal_activity_core::ports;
 use goal_activity_core::ports::{
     ActionsWithTasks, AdmitExecution, CancelExecution, ClaimGoal, FindArchived, FindExecution, HoldCapacity,
     ListHolders, ListOpen, ListTasks, ListWaiting, ListWorkflows, LoadGoal, LoadGoalHead, RecordProgress, RemoveTasks,
     SealLedger, SettleExecution, WorkLedger,
 };
 use goal_activity_core::task::Task;
-use goal_activity_events::GoalId;
+use goal_activity_events::{GoalId, StateMachineArn};
 use serde_json::Value;
 
 pub(crate) use aws::{AwsTables, Emulator, Rows, sdk};
 pub(crate) use aws_services::AwsServices;
 pub(crate) use services::Services;
 
-/// The adapters over the three tables, and what other services do to these.
-pub(crate) trait Tables: Sync {
-    type Goals: LoadGoal + LoadGoalHead;
-    type Tasks: ActionsWithTasks + ListTasks + RemoveTasks;
-    type Executions: FindArchived
-        + FindExecution
-        + ListOpen
-        + ListWaiting
-        + ListWorkflows
-        + AdmitExecution
-        + RecordProgress;
-    type Capacity: HoldCapacity + ListHolders;
-    type Claims: ClaimGoal;
-    type Ledger: WorkLedger + SealLedger;
-    type Settlements: CancelExecution + SettleExecution;
+ports! {
+    /// Everything that any function does with the tables.
+    pub(crate) trait AllPorts:
+        LoadGoal + LoadGoalHead + ActionsWithTasks + ListTasks + RemoveTasks + FindArchived + FindExecution + ListOpen + ListWaiting
+        + ListWorkflows + AdmitExecution + RecordProgress + HoldCapacity + ListHolders + ClaimGoal + WorkLedger + SealLedger
+        + CancelExecution + SettleExecution
+}
 
-    fn goals(&self) -> &Self::Goals;
-    fn tasks(&self) -> &Self::Tasks;
-    fn executions(&self) -> &Self::Executions;
-    fn claims(&self) -> &Self::Claims;
-    /// The case's own.
-    fn capacity(&self) -> &Self::Capacity;
-    fn ledger(&self) -> &Self::Ledger;
-    fn settlements(&self) -> &Self::Settlements;
+/// The adapter over the three tables, and what other services do to these.
+pub(crate) trait Tables: Sync {
+    type Db: AllPorts;
+
+    fn db(&self) -> &Self::Db;
+    /// The case's own: executions of one state machine share one capacity.
+    fn state_machine(&self) -> StateMachineArn;
 
     /// Stores a goal, in the place of what was there.
     async fn put_goal(&self, goal: &Goal);

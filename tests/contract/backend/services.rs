@@ -11,15 +11,13 @@ use serde_json::Value;
 
 /// The adapters to the state machine, the bus, the operators, a queue and the archive.
 pub(crate) trait Services: Sync {
-    type Machine: StartExecution + StopExecution + DescribeExecution;
-    type Callbacks: AnswerBatch;
+    type StepFunctions: StartExecution + StopExecution + DescribeExecution + AnswerBatch;
     type Bus: PublishEvent;
     type Topic: Notify;
     type Queue: HideMessage;
     type Archive: ArchiveExecution + ReadArchive;
 
-    fn machine(&self) -> &Self::Machine;
-    fn callbacks(&self) -> &Self::Callbacks;
+    fn step_functions(&self) -> &Self::StepFunctions;
     fn bus(&self) -> &Self::Bus;
     fn topic(&self) -> &Self::Topic;
     fn queue(&self) -> &Self::Queue;

@@ -9,19 +9,20 @@ use goal_activity_core::execution::Execution;
 use goal_activity_core::ports::{Event, FindExecution};
 use goal_activity_core::price::Prices;
 use goal_activity_events::{ExecutionArn, Timestamp};
-use goal_activity_functions::adapters::aws::{Capacities, Claims, Executions, Goals, Ledger, Settlements, Tasks};
+use goal_activity_functions::adapters::aws::Tables;
 use goal_activity_functions::adapters::memory::{World, samples};
 use goal_activity_functions::handlers::api::Api;
 use goal_activity_functions::handlers::launch::Launch;
 use goal_activity_functions::handlers::projector::Projector;
-use goal_activity_functions::handlers::reconcile::{Load, Reconcile, Reconciled};
+use goal_activity_functions::handlers::reconcile::{Reconcile, Reconciled};
 use goal_activity_functions::handlers::worker::Worker;
 use goal_activity_functions::runtime::budget::Budget;
+use goal_activity_functions::runtime::context::Context;
 use goal_activity_functions::runtime::queue::{HandleMessage, Message, MessageError};
 use goal_activity_functions::steps::admission::Admission;
 use goal_activity_functions::steps::cancel::Cancel;
+use goal_activity_functions::steps::ending::{Conclude, Ending};
 use goal_activity_functions::steps::intake::Intake;
-use goal_activity_functions::steps::settle::{Conclude, Settle};
 use serde_json::{Value, json};
 
 use super::messages;
@@ -32,9 +33,6 @@ const CAPACITY: Capacity = Capacity::new(NonZeroU32::new(2).expect("more than no
 
 /// Enough for anything here.
 const TIME: Duration = Duration::from_secs(60);
-
-type AwsSettle = Settle<Executions, Ledger, Tasks, Settlements, World, World>;
-type AwsConclude = Conclude<Executions, Ledger, Tasks, Settlements, World, World, World, World>;
 
 /// The pipeline over tables of its own.
 pub(super) struct Pipeline {
@@ -60,45 +58,29 @@ impl Pipeline {
         Timestamp::from_millis(self.world.state().now)
     }
 
-    fn intake(&self) -> Intake<Goals, Tasks, Executions, Claims, World> {
-        Intake {
-            goals: self.tables.goals().clone(),
-            tasks: self.tables.tasks().clone(),
-            executions: self.tables.executions().clone(),
-            claims: self.tables.claims().clone(),
-            clock: self.world.clone(),
-            facts: Arc::new(self.world.clone()),
-            state_machine: samples::state_machine(),
-        }
+    fn context(&self) -> Context {
+        Context::new(self.world.clone(), Arc::new(self.world.clone()))
     }
 
-    fn admission(&self) -> Admission<Goals, Executions, Executions, Capacities, World, World> {
-        Admission {
-            goals: self.tables.goals().clone(),
-            executions: self.tables.executions().clone(),
-            line: self.tables.executions().clone(),
-            holders: self.tables.capacity().clone(),
-            machine: self.world.clone(),
-            clock: self.world.clone(),
-            facts: Arc::new(self.world.clone()),
-            capacity: CAPACITY,
-        }
+    fn db(&self) -> Tables {
+        self.tables.db().clone()
     }
 
-    pub(super) fn settle(&self) -> AwsSettle {
-        Settle {
-            executions: self.tables.executions().clone(),
-            ledger: self.tables.ledger().clone(),
-            tasks: self.tables.tasks().clone(),
-            settlements: self.tables.settlements().clone(),
-            bus: self.world.clone(),
-            clock: self.world.clone(),
-            facts: Arc::new(self.world.clone()),
-        }
+    fn intake(&self) -> Intake<Tables> {
+        Intake { db: self.db(), state_machine: samples::state_machine(), context: self.context() }
     }
 
-    pub(super) fn conclude(&self) -> AwsConclude {
-        Conclude { settle: self.settle(), operators: self.world.clone(), archive: self.world.clone() }
+    fn admission(&self) -> Admission<Tables, World> {
+        let (sfn, state_machine) = (self.world.clone(), samples::state_machine());
+        Admission { db: self.db(), sfn, state_machine, capacity: CAPACITY, context: self.context() }
+    }
+
+    pub(super) fn ending(&self) -> Ending<Tables, World> {
+        Ending { db: self.db(), bus: self.world.clone(), context: self.context() }
+    }
+
+    pub(super) fn conclude(&self) -> Conclude<Tables, World, World, World> {
+        Conclude { ending: self.ending(), topic: self.world.clone(), archive: self.world.clone() }
     }
 
     /// `launch`.
@@ -109,36 +91,28 @@ impl Pipeline {
 
     /// `worker`.
     pub(super) async fn work(&self, message: &Value) -> Result<(), MessageError> {
-        let worker = Worker {
-            goals: self.tables.goals().clone(),
-            ledger: self.tables.ledger().clone(),
-            generator: self.world.clone(),
-            prices: Some(Prices::default()),
-            bus: self.world.clone(),
-            callbacks: self.world.clone(),
-            queue: self.world.clone(),
-            clock: self.world.clone(),
-            facts: Arc::new(self.world.clone()),
-        };
+        let world = || self.world.clone();
+        let (db, prices, context) = (self.db(), Some(Prices::default()), self.context());
+        let worker = Worker { db, sfn: world(), bus: world(), ai: world(), prices, queue: world(), context };
         worker.handle(received(&message.to_string())).await
     }
 
     /// `projector`.
     pub(super) async fn project(&self, message: &Value) -> Result<(), MessageError> {
-        let projector = Projector { records: self.tables.executions().clone(), conclude: self.conclude() };
+        let projector = Projector { db: self.db(), conclude: self.conclude() };
         projector.handle(received(&message.to_string())).await
     }
 
     /// One run of the reconciler.
     pub(super) async fn reconcile(&self) -> Reconciled {
-        let executions = || self.tables.executions().clone();
-        let load = Load { line: executions(), holders: self.tables.capacity().clone(), capacity: CAPACITY };
         let reconcile = Reconcile {
-            open: executions(),
-            load,
-            records: executions(),
-            machine: self.world.clone(),
+            db: self.db(),
+            sfn: self.world.clone(),
+            bus: self.world.clone(),
+            state_machine: samples::state_machine(),
+            capacity: CAPACITY,
             conclude: self.conclude(),
+            context: self.context(),
         };
         Box::pin(reconcile.run(Budget::of(TIME))).await
     }
@@ -151,8 +125,9 @@ impl Pipeline {
             "requestContext": { "authorizer": { "jwt": { "claims": { "sub": user }, "scopes": null } } },
         });
         event.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
-        let cancel = Cancel { machine: self.world.clone(), settle: self.settle() };
-        let api = Api { intake: self.intake(), bus: self.world.clone(), cancel, archive: self.world.clone() };
+        let world = || self.world.clone();
+        let cancel = Cancel { sfn: world(), ending: self.ending() };
+        let api = Api { db: self.db(), intake: self.intake(), bus: world(), cancel, archive: world() };
         let response = api.handle(event, Budget::of(TIME)).await;
         let body = serde_json::to_value(&response.body).unwrap();
         (response.status_code, serde_json::from_str(body.as_str().unwrap()).unwrap())
@@ -160,7 +135,7 @@ impl Pipeline {
 
     /// The workflow as it is stored now.
     pub(super) async fn find(&self, arn: &ExecutionArn) -> Execution {
-        self.tables.executions().find_execution(arn).await.unwrap().expect("a workflow that is recorded")
+        self.tables.db().find_execution(arn).await.unwrap().expect("a workflow that is recorded")
     }
 
     /// What is new on the bus, as EventBridge delivers it.

@@ -32,10 +32,10 @@ async fn every_row_is_read_whole(release: &Release, on: Emulator) {
         }
         for goal in stored.rows.goals.iter().filter(|row| row[keys::ITEM] == keys::GOAL) {
             let id = serde_json::from_value(goal[keys::GOAL_ID].clone()).unwrap();
-            let tasks = pipeline.tables.tasks().list_tasks(&id, None, 1000).await.unwrap().tasks;
+            let tasks = pipeline.tables.db().list_tasks(&id, None, 1000).await.unwrap().tasks;
             let of_goal: Vec<_> = stored.rows.tasks.iter().filter(|row| row[keys::GOAL_ID] == json!(id)).collect();
             assert_eq!(json!(tasks), json!(of_goal));
-            let read = goal_rows(&pipeline.tables.goals().load_goal(&id).await.unwrap().value().unwrap()).unwrap();
+            let read = goal_rows(&pipeline.tables.db().load_goal(&id).await.unwrap().value().unwrap()).unwrap();
             for row in stored.rows.goals.iter().filter(|row| row[keys::GOAL_ID] == json!(id)) {
                 let mut row = row.clone();
                 row.as_object_mut().unwrap().remove("updatedAt");

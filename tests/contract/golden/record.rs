@@ -144,7 +144,7 @@ async fn waiting(release: &Release) {
     let third = "learn-italian";
     pipeline.goal(third, user, 3, &[]).await;
     pipeline.start(third, user, "9b1f-third").await;
-    let settlements = pipeline.tables.settlements();
+    let settlements = pipeline.tables.db();
     assert!(settlements.record_cancellation(&first_of(third), &cancellation).await.unwrap());
     pipeline.keep(release, "cancelled-while-waiting").await;
 }
@@ -203,7 +203,7 @@ async fn running(release: &Release) {
     pipeline.keep(release, "running").await;
 
     let cancellation = Cancellation::by_user(user.parse().unwrap(), pipeline.now(), Some("not now"));
-    assert!(pipeline.tables.settlements().record_cancellation(&arn, &cancellation).await.unwrap());
+    assert!(pipeline.tables.db().record_cancellation(&arn, &cancellation).await.unwrap());
     release.write("status-aborted", &status(&arn, "ABORTED", pipeline.now()));
     pipeline.keep(release, "cancelled").await;
 }
@@ -220,7 +220,7 @@ async fn ended(release: &Release) {
         ("climb", 9, &[], End::TimedOut),
         ("dance", 4, &[], End::Aborted),
     ];
-    let settle = pipeline.settle();
+    let settle = pipeline.ending();
     for (goal, actions, scripts, end) in stories {
         pipeline.goal(goal, user, actions, scripts).await;
         let request = pipeline.start(goal, user, &format!("key-{goal}")).await;
@@ -238,7 +238,7 @@ async fn ended(release: &Release) {
         }
         if end == End::Aborted {
             let wish = Cancellation::by_user(user.parse().unwrap(), pipeline.now(), None);
-            assert!(pipeline.tables.settlements().record_cancellation(&arn, &wish).await.unwrap());
+            assert!(pipeline.tables.db().record_cancellation(&arn, &wish).await.unwrap());
         }
         settle.end(&arn, end, pipeline.now()).await.unwrap().unwrap();
         // The next one has all capacity.
@@ -250,8 +250,8 @@ async fn ended(release: &Release) {
 
     let arns: Vec<_> = stories.iter().map(|(goal, ..)| first_of(goal)).collect();
     // Who sends the notice dies.
-    pipeline.settle().announce(&pipeline.find(&arns[2]).await).await.unwrap();
-    assert!(pipeline.tables.settlements().claim_notice(&arns[2], &NoticeClaim::new(pipeline.now())).await.unwrap());
+    pipeline.ending().announce(&pipeline.find(&arns[2]).await).await.unwrap();
+    assert!(pipeline.tables.db().claim_notice(&arns[2], &NoticeClaim::new(pipeline.now())).await.unwrap());
     pipeline.keep(release, "notice-claimed").await;
     pipeline.wait(90);
     for arn in &arns {

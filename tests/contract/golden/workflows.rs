@@ -64,16 +64,16 @@ impl Pipeline {
     }
 
     async fn goal_status(&self, goal: &str) -> (GoalStatus, bool) {
-        let head = self.tables.goals().load_goal(&goal.parse().unwrap()).await.unwrap().value().unwrap().head;
+        let head = self.tables.db().load_goal(&goal.parse().unwrap()).await.unwrap().value().unwrap().head;
         (head.status, head.claimed_by.is_some())
     }
 
     async fn waiting(&self) -> Vec<ExecutionArn> {
-        self.tables.executions().list_waiting(16).await.unwrap().into_iter().map(|w| w.execution_arn).collect()
+        self.tables.db().list_waiting(16).await.unwrap().into_iter().map(|w| w.execution_arn).collect()
     }
 
     async fn holders(&self) -> Vec<(ExecutionArn, u32)> {
-        let holders = self.tables.capacity().list_holders().await.unwrap();
+        let holders = self.tables.db().list_holders(&self.tables.state_machine()).await.unwrap();
         holders.into_iter().map(|held| (held.execution, held.batches)).collect()
     }
 
@@ -111,7 +111,7 @@ async fn p7_one_that_waited_is_launched_when_there_is_room(release: &Release, on
     let user = "5d1f7c1e-waiting".parse().unwrap();
     assert!(pipeline.find(&first).await.admitted_at.is_some() && pipeline.find(&second).await.is_waiting());
     assert_eq!((pipeline.waiting().await, pipeline.holders().await), (vec![second.clone()], vec![(first.clone(), 2)]));
-    assert_eq!(pipeline.tables.claims().open_workflows(&user).await.unwrap().len(), 2);
+    assert_eq!(pipeline.tables.db().open_workflows(&user).await.unwrap().len(), 2);
     pipeline.launch(&release.message("requested-by-api")).await.unwrap();
     assert_eq!(pipeline.waiting().await, std::slice::from_ref(&second));
 
@@ -121,7 +121,7 @@ async fn p7_one_that_waited_is_launched_when_there_is_room(release: &Release, on
     let started = pipeline.world.state().started.clone();
     still_says(&json!(started), &json!([release.message("execution-input")]));
     assert!(pipeline.find(&second).await.admitted_at.is_some());
-    assert_eq!(pipeline.tables.claims().open_workflows(&user).await.unwrap().len(), 1);
+    assert_eq!(pipeline.tables.db().open_workflows(&user).await.unwrap().len(), 1);
 }
 
 async fn one_that_was_launched_is_seen_running(release: &Release, on: Emulator) {

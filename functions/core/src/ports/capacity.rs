@@ -1,6 +1,6 @@
 //! The capacity that all workflows share, and the line of those that wait for some.
 
-use goal_activity_events::{ExecutionArn, Timestamp};
+use goal_activity_events::{ExecutionArn, StateMachineArn, Timestamp};
 use serde::Deserialize;
 
 use super::Outside;
@@ -20,7 +20,7 @@ pub enum Taken {
     Full,
 }
 
-/// Takes capacity, and gives it back.
+/// Takes capacity, and gives it back. Executions of one state machine share one.
 pub trait HoldCapacity: Sync {
     /// Takes so many batches for the workflow, if that leaves at most `most` in use. What it holds already stays as it is.
     fn take_capacity(&self, wanted: &Held, most: u32) -> impl Future<Output = Outside<Taken>> + Send;
@@ -30,8 +30,8 @@ pub trait HoldCapacity: Sync {
 
 /// Knows who holds capacity.
 pub trait ListHolders: Sync {
-    /// What everybody holds, in no order.
-    fn list_holders(&self) -> impl Future<Output = Outside<Vec<Held>>> + Send;
+    /// What executions of this state machine hold, in no order.
+    fn list_holders(&self, state_machine: &StateMachineArn) -> impl Future<Output = Outside<Vec<Held>>> + Send;
 }
 
 /// A workflow that waits to be launched.

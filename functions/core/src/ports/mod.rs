@@ -1,6 +1,16 @@
 //! What the functions need done outside. Small traits, so that a function's signature tells its privileges; each has an
 //! adapter for AWS and one in memory.
 
+/// Names ports that are needed together: whatever has all of them has the name.
+#[macro_export]
+macro_rules! ports {
+    ($(#[$meta:meta])* $vis:vis trait $name:ident: $first:ident $(+ $more:ident)*) => {
+        $(#[$meta])*
+        $vis trait $name: $first $(+ $more)* {}
+        impl<T: $first $(+ $more)*> $name for T {}
+    };
+}
+
 mod ai;
 mod archive;
 mod bus;

@@ -1,26 +1,17 @@
 use std::collections::BTreeSet;
 
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::builders::PutBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use goal_activity_core::execution::Execution;
 use goal_activity_core::goal::GoalStatus;
 use goal_activity_core::keys;
 use goal_activity_core::limits::{HISTORY, MAX_CLAIMS};
 use goal_activity_core::ports::{Accepted, Claim, ClaimGoal, Claimed, Outside, Remembered, RequestKey, Unavailable};
-use goal_activity_events::{ExecutionArn, Timestamp, UserId};
+use goal_activity_events::{ExecutionArn, GoalId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-use super::dynamo::{Item, Transacted, attribute, get_row, item, number, placeholders, read, spelled, text, transact};
-use super::{Connection, unavailable};
-
-/// Claims goals: a row of Goals and new rows of `WorkflowExecutions` in one transaction.
-#[derive(Debug, Clone)]
-pub struct Claims {
-    client: Client,
-    goals: String,
-    executions: String,
-}
+use super::dynamo::{Transacted, attribute, get_row, is_spelled, item, number, read, text, transact};
+use super::write::{Condition, Write};
+use super::{Tables, unavailable};
 
 /// The memory of a request.
 #[derive(Debug, Serialize, Deserialize)]
@@ -41,127 +32,79 @@ const EXECUTION: usize = 1;
 const USER: usize = 2;
 const REQUEST: usize = 3;
 
-impl Claims {
-    /// The tables of these names.
-    pub fn new(aws: &Connection, goals: impl Into<String>, executions: impl Into<String>) -> Self {
-        Self { client: aws.dynamodb.clone(), goals: goals.into(), executions: executions.into() }
+/// The attributes of a goal's row. As in [`GoalHead`](goal_activity_core::goal::GoalHead).
+const GOAL_STATUS: &str = "status";
+const GOAL_UPDATED: &str = "updatedAt";
+
+impl Tables {
+    /// A write of a goal's own row.
+    pub(super) fn goal(&self, goal: &GoalId) -> Write {
+        Write::of(&self.names.goals, [(keys::GOAL_ID, text(goal)), (keys::ITEM, text(keys::GOAL))])
     }
 
     /// Claims the goal, if it is as it was read: same owner, same number of claims, not closed, and free. What is no text is no
     /// claim: an attribute that the goal app has written back as NULL must not lock the goal.
-    fn take_goal(&self, claim: &Claim) -> Outside<Update> {
-        let closed = closed_statuses()?;
+    fn claim_row(&self, claim: &Claim) -> Outside<TransactWriteItem> {
+        let next = || Condition::less(keys::CLAIMS, number(claim.expected.next().0));
         let as_read = match claim.expected.0 {
             // The goal app does not write the attribute, or has written something else: see how it is read.
-            0 => "(#claims < :next OR #claims > :most OR NOT attribute_type(#claims, :number))",
-            _ => "#claims >= :expected AND #claims < :next",
+            0 => next()
+                .or(Condition::more(keys::CLAIMS, number(MAX_CLAIMS)))
+                .or(!Condition::is_of_type(keys::CLAIMS, "N")),
+            expected => Condition::at_least(keys::CLAIMS, number(expected)).and(next()),
         };
-        let free = match claim.stale {
-            Some(_) => "(#claim = :stale OR NOT attribute_type(#claim, :text))",
-            None => "NOT attribute_type(#claim, :text)",
+        let unclaimed = !Condition::is_of_type(keys::CLAIM, "S");
+        let free = match &claim.stale {
+            Some(stale) => Condition::equals(keys::CLAIM, text(stale.as_str())).or(unclaimed),
+            None => unclaimed,
         };
-        let mut update = Update::builder()
-            .table_name(&self.goals)
-            .key(keys::GOAL_ID, text(&claim.execution.goal_id))
-            .key(keys::ITEM, text(keys::GOAL))
-            .update_expression("SET #claim = :execution, #claims = :claims, #status = :processing, #updated = :now")
-            .condition_expression(format!(
-                "#user = :user AND {free} AND NOT #status IN ({}) AND {as_read}",
-                placeholders(&closed)
-            ))
-            .set_expression_attribute_values(Some(closed.clone()))
-            .expression_attribute_names("#claim", keys::CLAIM)
-            .expression_attribute_names("#claims", keys::CLAIMS)
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_names("#updated", "updatedAt")
-            .expression_attribute_names("#user", "userId")
-            .expression_attribute_values(":text", text("S"))
-            .expression_attribute_values(":execution", text(&claim.execution.execution_arn))
-            .expression_attribute_values(":claims", number(claim.sequence.0))
-            .expression_attribute_values(":next", number(claim.expected.next().0))
-            .expression_attribute_values(":processing", attribute(GoalStatus::Processing)?)
-            .expression_attribute_values(":now", text(claim.execution.start_date))
-            .expression_attribute_values(":user", text(&claim.execution.user_id));
-        update = match claim.expected.0 {
-            0 => update
-                .expression_attribute_values(":number", text("N"))
-                .expression_attribute_values(":most", number(MAX_CLAIMS)),
-            expected => update.expression_attribute_values(":expected", number(expected)),
-        };
-        if let Some(stale) = &claim.stale {
-            update = update.expression_attribute_values(":stale", text(stale.as_str()));
-        }
-        update.build().map_err(|e| Unavailable::new("building the claim of a goal", e))
+        self.goal(&claim.execution.goal_id)
+            .set(keys::CLAIM, text(&claim.execution.execution_arn))
+            .set(keys::CLAIMS, number(claim.sequence.0))
+            .set(GOAL_STATUS, attribute(GoalStatus::Processing)?)
+            .set(GOAL_UPDATED, text(claim.execution.start_date))
+            .when(Condition::equals("userId", text(&claim.execution.user_id)))
+            .when(free)
+            .when(!is_spelled(GoalStatus::CLOSED)?)
+            .when(as_read)
+            .update()
     }
 
     /// Counts the execution among the user's open ones, if these are no more than were counted.
-    fn take_room(&self, claim: &Claim) -> Outside<Update> {
+    fn room_row(&self, claim: &Claim) -> Outside<TransactWriteItem> {
         let Execution { execution_arn, user_id, start_date, .. } = &claim.execution;
-        Update::builder()
-            .table_name(&self.executions)
-            .key(keys::EXECUTION_ARN, text(keys::user(user_id)))
-            .key(keys::ITEM, text(keys::USER))
-            .update_expression("ADD #running :this SET #expires = :expires")
-            .condition_expression("attribute_not_exists(#running) OR size(#running) <= :open_before")
-            .expression_attribute_names("#running", keys::RUNNING)
-            .expression_attribute_names("#expires", keys::EXPIRES_AT)
-            .expression_attribute_values(":this", AttributeValue::Ss(vec![execution_arn.to_string()]))
-            .expression_attribute_values(":open_before", number(claim.open_before))
-            .expression_attribute_values(":expires", number(start_date.plus(HISTORY).as_seconds()))
-            .build()
-            .map_err(|e| Unavailable::new("building the count of a user's workflows", e))
-    }
-
-    fn new_row(&self, row: Item) -> PutBuilder {
-        Put::builder()
-            .table_name(&self.executions)
-            .set_item(Some(row))
-            .expression_attribute_names("#arn", keys::EXECUTION_ARN)
+        let room = Condition::has_at_most(keys::RUNNING, number(claim.open_before));
+        self.execution_item(keys::user(user_id), keys::USER)
+            .add(keys::RUNNING, AttributeValue::Ss(vec![execution_arn.to_string()]))
+            .set(keys::EXPIRES_AT, number(start_date.plus(HISTORY).as_seconds()))
+            .when(Condition::missing(keys::RUNNING).or(room))
+            .update()
     }
 
     fn execution_row(&self, claim: &Claim) -> Outside<TransactWriteItem> {
         let mut row = item(&claim.execution)?;
-        row.insert(keys::ITEM.to_owned(), text(keys::EXECUTION));
         row.insert(keys::WAITING.to_owned(), text(keys::LINE));
-        put(self.new_row(row).condition_expression("attribute_not_exists(#arn)"))
+        let write = self.execution(&claim.execution.execution_arn);
+        write.when(Condition::missing(keys::EXECUTION_ARN)).put(row)
     }
 
     /// The memory of a request. One that has expired and was not deleted yet is forgotten: DynamoDB takes days for that.
     fn request_row(&self, claim: &Claim, request: &Remembered) -> Outside<TransactWriteItem> {
-        let mut row = item(Request {
+        let row = item(Request {
             accepted_as: claim.execution.execution_arn.clone(),
             digest: request.digest.clone(),
             expires_at: claim.execution.start_date.plus(HISTORY).as_seconds(),
         })?;
-        row.insert(keys::EXECUTION_ARN.to_owned(), text(keys::request(&request.key)));
-        row.insert(keys::ITEM.to_owned(), text(keys::REQUEST));
         let now = number(claim.execution.start_date.as_seconds());
-        put(self
-            .new_row(row)
-            .condition_expression("attribute_not_exists(#arn) OR #expires <= :now")
-            .expression_attribute_names("#expires", keys::EXPIRES_AT)
-            .expression_attribute_values(":now", now))
+        self.execution_item(keys::request(&request.key), keys::REQUEST)
+            .when(Condition::missing(keys::EXECUTION_ARN).or(Condition::at_most(keys::EXPIRES_AT, now)))
+            .put(row)
     }
 }
 
-/// The values of a goal's status in which it is closed, as goal apps spell them, by the names of placeholders.
-fn closed_statuses() -> Outside<Item> {
-    let closed = GoalStatus::CLOSED.into_iter().enumerate().map(|(n, status)| spelled(&format!(":closed{n}"), status));
-    closed.collect::<Outside<Vec<_>>>().map(|all| all.into_iter().flatten().collect())
-}
-
-fn put(row: PutBuilder) -> Outside<TransactWriteItem> {
-    let put = row.build().map_err(|e| Unavailable::new("building a row of an execution", e))?;
-    Ok(TransactWriteItem::builder().put(put).build())
-}
-
-impl ClaimGoal for Claims {
+impl ClaimGoal for Tables {
     async fn claim_goal(&self, claim: &Claim) -> Outside<Claimed> {
-        let mut items = vec![
-            TransactWriteItem::builder().update(self.take_goal(claim)?).build(),
-            self.execution_row(claim)?,
-            TransactWriteItem::builder().update(self.take_room(claim)?).build(),
-        ];
+        let mut items = vec![self.claim_row(claim)?, self.execution_row(claim)?, self.room_row(claim)?];
         if let Some(request) = &claim.request {
             items.push(self.request_row(claim, request)?);
         }
@@ -182,7 +125,7 @@ impl ClaimGoal for Claims {
     }
 
     async fn open_workflows(&self, user: &UserId) -> Outside<BTreeSet<ExecutionArn>> {
-        let answer = get_row(&self.client, &self.executions, keys::user(user), keys::USER)
+        let answer = get_row(&self.client, &self.names.executions, keys::user(user), keys::USER)
             .projection_expression("#running")
             .expression_attribute_names("#running", keys::RUNNING)
             .send()
@@ -196,9 +139,9 @@ impl ClaimGoal for Claims {
 
     async fn accepted_before(&self, request: &RequestKey, now: Timestamp) -> Outside<Option<Accepted>> {
         let key = keys::request(request);
-        let get = get_row(&self.client, &self.executions, &key, keys::REQUEST);
+        let get = get_row(&self.client, &self.names.executions, &key, keys::REQUEST);
         let answer = get.send().await.map_err(unavailable(format!("reading {key}")))?;
-        let request: Option<Request> = answer.item.map(|row| read(&self.executions, row)).transpose()?;
+        let request: Option<Request> = answer.item.map(|row| read(&self.names.executions, row)).transpose()?;
         let remembered = request.filter(|r| r.expires_at > now.as_seconds());
         Ok(remembered.map(|r| Accepted { execution: r.accepted_as, digest: r.digest }))
     }

@@ -6,8 +6,7 @@ use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::get_item::builders::GetItemFluentBuilder;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, TransactWriteItem};
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction, RetryClassifierPriority};
@@ -20,6 +19,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::unavailable;
+use super::write::Condition;
 
 pub(super) type Item = HashMap<String, AttributeValue>;
 
@@ -62,15 +62,6 @@ impl ClassifyRetry for Conflicts {
 /// Whether a transaction was cancelled for a reason that passes by itself (DynamoDB API reference, `TransactWriteItems`).
 fn is_passing(reason: &CancellationReason) -> bool {
     matches!(reason.code(), Some("TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded"))
-}
-
-/// Sends an update whose condition says whether it is still wanted. Nothing where it is not: the condition did not hold.
-pub(super) async fn update_if(what: String, update: UpdateItemFluentBuilder) -> Outside<Option<UpdateItemOutput>> {
-    match update.send().await {
-        Ok(answer) => Ok(Some(answer)),
-        Err(e) if e.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(None),
-        Err(e) => Err(unavailable(what)(e)),
-    }
 }
 
 /// How a transaction went.
@@ -155,20 +146,17 @@ pub(super) fn foreign_row(row: Item) -> Row {
     row.into_iter().map(|(name, attribute)| (name, value(attribute))).collect()
 }
 
-/// A goal's status in the letter cases in which goal apps write it (`paused`, `PAUSED`, `Paused`), by the names of placeholders.
-pub(super) fn spelled(placeholder: &str, status: GoalStatus) -> Outside<Item> {
-    let lower = attribute(status)?.as_s().cloned().unwrap_or_default();
-    let (first, rest) = lower.split_at(lower.chars().next().map_or(0, char::len_utf8));
-    let capitalized = format!("{}{rest}", first.to_uppercase());
-    let spellings = [("", text(&lower)), ("Upper", text(lower.to_uppercase())), ("First", text(capitalized))];
-    Ok(spellings.map(|(which, value)| (format!("{placeholder}{which}"), value)).into())
-}
-
-/// The names of these placeholders, as they stand in an expression.
-pub(super) fn placeholders(values: &Item) -> String {
-    let mut names: Vec<_> = values.keys().map(String::as_str).collect();
-    names.sort_unstable();
-    names.join(", ")
+/// The condition that a goal is in one of these statuses, in any of the letter cases in which goal apps write them (`paused`,
+/// `PAUSED`, `Paused`).
+pub(super) fn is_spelled(statuses: impl IntoIterator<Item = GoalStatus>) -> Outside<Condition> {
+    let mut spellings = Vec::new();
+    for status in statuses {
+        let lower = attribute(status)?.as_s().cloned().unwrap_or_default();
+        let (first, rest) = lower.split_at(lower.chars().next().map_or(0, char::len_utf8));
+        let capitalized = format!("{}{rest}", first.to_uppercase());
+        spellings.extend([text(&lower), text(lower.to_uppercase()), text(capitalized)]);
+    }
+    Ok(Condition::one_of("status", spellings))
 }
 
 /// A text as an attribute.

@@ -1,9 +1,5 @@
-use std::collections::HashMap;
-
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use goal_activity_core::archive::ArchiveKey;
-use goal_activity_core::execution::{BatchState, Cancellation, Execution, Happening, Status, TimelineEntry};
+use goal_activity_core::execution::{BatchState, Cancellation, Change, Execution, Happening, Status, TimelineEntry};
 use goal_activity_core::keys;
 use goal_activity_core::ports::{
     AdmitExecution, CancelExecution, FindArchived, FindExecution, ListOpen, ListWaiting, OpenExecution, Outside,
@@ -13,15 +9,9 @@ use goal_activity_events::{EventId, ExecutionArn, Timestamp};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::dynamo::{Item, attribute, get_row, number, read, text, update_if};
-use super::{Connection, unavailable};
-
-/// The read models in the `WorkflowExecutions` table.
-#[derive(Debug, Clone)]
-pub struct Executions {
-    pub(super) client: Client,
-    pub(super) table: String,
-}
+use super::dynamo::{Item, attribute, get_row, number, read, text};
+use super::write::{Condition, Write};
+use super::{Tables, unavailable};
 
 /// Where an ended workflow is archived.
 #[derive(Debug, Deserialize)]
@@ -30,67 +20,65 @@ struct Archived {
     archived_as: ArchiveKey,
 }
 
-/// The condition under which anything may still be written to an execution: terminal is terminal.
-pub(super) const IS_OPEN: &str = "#status IN (:pending, :running)";
+/// The names of an execution's attributes. As in [`Execution`].
+pub(super) const STATUS: &str = "status";
+pub(super) const TIMELINE: &str = "timeline";
+const ADMITTED: &str = "admittedAt";
+const BATCHES: &str = "batches";
+const CANCELLATION: &str = "cancellation";
 
-/// The names that [`IS_OPEN`] speaks of.
-pub(super) fn open_names() -> HashMap<String, String> {
-    HashMap::from([("#status".to_owned(), "status".to_owned())])
+/// The condition that an execution is in one of these statuses.
+pub(super) fn is_in(statuses: impl Iterator<Item = Status>) -> Outside<Condition> {
+    Ok(Condition::one_of(STATUS, statuses.map(attribute).collect::<Outside<Vec<_>>>()?))
 }
 
-/// The values that [`IS_OPEN`] speaks of.
-pub(super) fn open_values() -> Outside<Item> {
-    let [pending, running] = Status::OPEN.map(attribute);
-    Ok(Item::from([(":pending".to_owned(), pending?), (":running".to_owned(), running?)]))
+/// The condition that an execution has not ended.
+pub(super) fn is_open() -> Outside<Condition> {
+    is_in(Status::open())
 }
 
-/// The condition that goes with [`IS_OPEN`] where a cancellation comes first: a cancelled workflow has one end only.
-pub(super) const NOT_CANCELLED: &str = " AND attribute_not_exists(#cancellation)";
-
-/// The names that [`NOT_CANCELLED`] speaks of.
-pub(super) fn not_cancelled_names() -> [(String, String); 1] {
-    [("#cancellation".to_owned(), "cancellation".to_owned())]
+/// The condition that goes with [`is_open`] where a cancellation comes first: a cancelled workflow has one end only.
+pub(super) fn is_not_cancelled() -> Condition {
+    Condition::missing(CANCELLATION)
 }
 
-impl Executions {
-    /// The table of that name.
-    pub fn new(aws: &Connection, table: impl Into<String>) -> Self {
-        Self { client: aws.dynamodb.clone(), table: table.into() }
-    }
-
-    async fn row<T: DeserializeOwned>(&self, arn: &ExecutionArn, item: &str) -> Outside<Option<T>> {
-        let get = get_row(&self.client, &self.table, arn, item);
+impl Tables {
+    async fn find_row<T: DeserializeOwned>(&self, arn: &ExecutionArn, item: &str) -> Outside<Option<T>> {
+        let get = get_row(&self.client, &self.names.executions, arn, item);
         let answer = get.send().await.map_err(unavailable(format!("reading execution {arn}")))?;
-        answer.item.map(|row| read(&self.table, row)).transpose()
+        answer.item.map(|row| read(&self.names.executions, row)).transpose()
     }
 
-    fn update(&self, execution: &ExecutionArn) -> Outside<UpdateItemFluentBuilder> {
-        let update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(keys::EXECUTION_ARN, text(execution))
-            .key(keys::ITEM, text(keys::EXECUTION))
-            .set_expression_attribute_names(Some(open_names()))
-            .set_expression_attribute_values(Some(open_values()?));
-        Ok(update)
+    /// A write of one of the rows of an execution.
+    pub(super) fn row_of(&self, execution: &ExecutionArn, item: &str) -> Write {
+        self.execution_item(execution, item)
+    }
+
+    /// A write of any item of `WorkflowExecutions`.
+    pub(super) fn execution_item(&self, key: impl ToString, item: &str) -> Write {
+        Write::of(&self.names.executions, [(keys::EXECUTION_ARN, text(key)), (keys::ITEM, text(item))])
+    }
+
+    /// A write of an execution's own row.
+    pub(super) fn execution(&self, execution: &ExecutionArn) -> Write {
+        self.row_of(execution, keys::EXECUTION)
     }
 }
 
-impl FindExecution for Executions {
+impl FindExecution for Tables {
     async fn find_execution(&self, arn: &ExecutionArn) -> Outside<Option<Execution>> {
-        self.row(arn, keys::EXECUTION).await
+        self.find_row(arn, keys::EXECUTION).await
     }
 }
 
-impl FindArchived for Executions {
+impl FindArchived for Tables {
     async fn find_archived(&self, execution: &ExecutionArn) -> Outside<Option<ArchiveKey>> {
-        let found: Option<Archived> = self.row(execution, keys::ARCHIVE).await?;
+        let found: Option<Archived> = self.find_row(execution, keys::ARCHIVE).await?;
         Ok(found.map(|a| a.archived_as))
     }
 }
 
-impl ListOpen for Executions {
+impl ListOpen for Tables {
     async fn list_open(&self, shard: &str, after: Option<&OpenExecution>, limit: u16) -> Outside<Vec<OpenExecution>> {
         let start = |after: &OpenExecution| {
             Item::from([
@@ -103,7 +91,7 @@ impl ListOpen for Executions {
         let answer = self
             .client
             .query()
-            .table_name(&self.table)
+            .table_name(&self.names.executions)
             .index_name(keys::OPEN_INDEX)
             .key_condition_expression("#shard = :shard")
             .expression_attribute_names("#shard", keys::OPEN_SHARD)
@@ -113,16 +101,16 @@ impl ListOpen for Executions {
             .send()
             .await
             .map_err(unavailable(format!("listing the open executions of {shard}")))?;
-        answer.items.unwrap_or_default().into_iter().map(|row| read(&self.table, row)).collect()
+        answer.items.unwrap_or_default().into_iter().map(|row| read(&self.names.executions, row)).collect()
     }
 }
 
-impl ListWaiting for Executions {
+impl ListWaiting for Tables {
     async fn list_waiting(&self, limit: u16) -> Outside<Vec<Waiting>> {
         let answer = self
             .client
             .query()
-            .table_name(&self.table)
+            .table_name(&self.names.executions)
             .index_name(keys::WAITING_INDEX)
             .key_condition_expression("#waiting = :line")
             .expression_attribute_names("#waiting", keys::WAITING)
@@ -131,62 +119,48 @@ impl ListWaiting for Executions {
             .send()
             .await
             .map_err(unavailable("listing the executions that wait"))?;
-        answer.items.unwrap_or_default().into_iter().map(|row| read(&self.table, row)).collect()
+        answer.items.unwrap_or_default().into_iter().map(|row| read(&self.names.executions, row)).collect()
     }
 }
 
-impl AdmitExecution for Executions {
+impl AdmitExecution for Tables {
     async fn mark_admitted(&self, execution: &ExecutionArn, at: Timestamp) -> Outside<bool> {
-        let mut names = open_names();
-        names.extend(not_cancelled_names());
-        let update = self
-            .update(execution)?
-            .update_expression("SET #admitted = :at, #openShard = :shard REMOVE #waiting")
-            .condition_expression(format!("{IS_OPEN}{NOT_CANCELLED} AND attribute_not_exists(#admitted)"))
-            .set_expression_attribute_names(Some(names))
-            .expression_attribute_names("#admitted", "admittedAt")
-            .expression_attribute_names("#openShard", keys::OPEN_SHARD)
-            .expression_attribute_names("#waiting", keys::WAITING)
-            .expression_attribute_values(":at", text(at))
-            .expression_attribute_values(":shard", text(keys::open_shard(execution)));
-        Ok(update_if(format!("noting that {execution} was launched"), update).await?.is_some())
+        let write = self
+            .execution(execution)
+            .set(ADMITTED, text(at))
+            .set(keys::OPEN_SHARD, text(keys::open_shard(execution)))
+            .remove(keys::WAITING)
+            .when(is_open()?)
+            .when(is_not_cancelled())
+            .when(Condition::missing(ADMITTED));
+        write.send(&self.client, format!("noting that {execution} was launched")).await
     }
 }
 
-impl CancelExecution for Executions {
+impl CancelExecution for Tables {
     async fn record_cancellation(&self, execution: &ExecutionArn, cancellation: &Cancellation) -> Outside<bool> {
         let entry = TimelineEntry { at: cancellation.at, what: Happening::Cancelled };
-        let mut names = open_names();
-        names.extend(not_cancelled_names());
-        let record = self
-            .update(execution)?
-            // Whoever waits does not any more: what is left to do is found among the open ones.
-            .update_expression(
-                "SET #cancellation = :cancellation, #timeline.#entry = :entry, #openShard = :shard REMOVE #waiting",
-            )
-            .condition_expression(format!("{IS_OPEN}{NOT_CANCELLED}"))
-            .set_expression_attribute_names(Some(names))
-            .expression_attribute_names("#openShard", keys::OPEN_SHARD)
-            .expression_attribute_names("#waiting", keys::WAITING)
-            .expression_attribute_values(":shard", text(keys::open_shard(execution)))
-            .expression_attribute_names("#timeline", "timeline")
-            .expression_attribute_names("#entry", keys::CANCELLATION_ENTRY)
-            .expression_attribute_values(":cancellation", attribute(cancellation)?)
-            .expression_attribute_values(":entry", attribute(entry)?);
-        Ok(update_if(format!("recording the cancellation of {execution}"), record).await?.is_some())
+        let write = self
+            .execution(execution)
+            .set(CANCELLATION, attribute(cancellation)?)
+            .set([TIMELINE, keys::CANCELLATION_ENTRY], attribute(entry)?)
+            // It does not wait any more: what is left to do is found among the open ones.
+            .set(keys::OPEN_SHARD, text(keys::open_shard(execution)))
+            .remove(keys::WAITING)
+            .when(is_open()?)
+            .when(is_not_cancelled());
+        write.send(&self.client, format!("recording the cancellation of {execution}")).await
     }
 }
 
-impl RecordProgress for Executions {
+impl RecordProgress for Tables {
     async fn record_started(&self, execution: &ExecutionArn, event: &str, at: Timestamp) -> Outside<bool> {
-        let update = self
-            .update(execution)?
-            .update_expression("SET #status = :running, #timeline.#event = :entry")
-            .condition_expression("#status = :pending")
-            .expression_attribute_names("#timeline", "timeline")
-            .expression_attribute_names("#event", event)
-            .expression_attribute_values(":entry", attribute(TimelineEntry { at, what: Happening::Started })?);
-        Ok(update_if(format!("recording that {execution} runs"), update).await?.is_some())
+        let write = self
+            .execution(execution)
+            .set(STATUS, attribute(Status::Running)?)
+            .set([TIMELINE, event], attribute(TimelineEntry { at, what: Happening::Started })?)
+            .when(is_in(Status::before(Change::Started))?);
+        write.send(&self.client, format!("recording that {execution} runs")).await
     }
 
     async fn record_batch(
@@ -196,25 +170,18 @@ impl RecordProgress for Executions {
         batch_index: u32,
         state: &BatchState,
     ) -> Outside<bool> {
-        let mut set = "SET #status = :running, #batches.#batch = :state".to_owned();
-        let mut update = self
-            .update(execution)?
-            .condition_expression(format!(
-                "{IS_OPEN} AND (attribute_not_exists(#batches.#batch) OR #batches.#batch.#sequence < :sequence)"
-            ))
-            .expression_attribute_names("#batches", "batches")
-            .expression_attribute_names("#batch", batch_index.to_string())
-            .expression_attribute_names("#sequence", "sequence")
-            .expression_attribute_values(":state", attribute(state)?)
-            .expression_attribute_values(":sequence", number(state.sequence));
+        let index = batch_index.to_string();
+        let earlier = Condition::less([BATCHES, &index, "sequence"], number(state.sequence));
+        let mut write = self
+            .execution(execution)
+            .set(STATUS, attribute(Status::Running)?)
+            .set([BATCHES, &index], attribute(state)?)
+            .when(is_open()?)
+            .when(Condition::missing([BATCHES, &index]).or(earlier));
         if let Some(what) = state.happening(batch_index) {
-            set.push_str(", #timeline.#event = :entry");
-            update = update
-                .expression_attribute_names("#timeline", "timeline")
-                .expression_attribute_names("#event", event.as_str())
-                .expression_attribute_values(":entry", attribute(TimelineEntry { at: state.updated_at, what })?);
+            let entry = TimelineEntry { at: state.updated_at, what };
+            write = write.set([TIMELINE, event.as_str()], attribute(entry)?);
         }
-        let update = update.update_expression(set);
-        Ok(update_if(format!("recording batch {batch_index} of {execution}"), update).await?.is_some())
+        write.send(&self.client, format!("recording batch {batch_index} of {execution}")).await
     }
 }

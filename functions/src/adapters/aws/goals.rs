@@ -1,40 +1,25 @@
-use aws_sdk_dynamodb::Client;
 use goal_activity_core::goal::{Goal, GoalHead};
 use goal_activity_core::keys;
 use goal_activity_core::ports::{LoadGoal, LoadGoalHead, Outside, Stored};
 use goal_activity_events::GoalId;
 
 use super::dynamo::{foreign_row, rows_of_goal, text};
-use super::{Connection, unavailable};
+use super::{Tables, unavailable};
 use crate::adapters::reading;
 
-/// The Goals table.
-#[derive(Debug, Clone)]
-pub struct Goals {
-    client: Client,
-    table: String,
-}
-
-impl Goals {
-    /// The table of that name.
-    pub fn new(aws: &Connection, table: impl Into<String>) -> Self {
-        Self { client: aws.dynamodb.clone(), table: table.into() }
-    }
-}
-
-impl LoadGoal for Goals {
+impl LoadGoal for Tables {
     async fn load_goal(&self, goal: &GoalId) -> Outside<Stored<Goal>> {
-        let rows = rows_of_goal(&self.client, &self.table, goal, &[]).await?;
+        let rows = rows_of_goal(&self.client, &self.names.goals, goal, &[]).await?;
         Ok(reading::goal(goal, rows.into_iter().map(foreign_row)))
     }
 }
 
-impl LoadGoalHead for Goals {
+impl LoadGoalHead for Tables {
     async fn load_goal_head(&self, goal: &GoalId) -> Outside<Stored<GoalHead>> {
         let answer = self
             .client
             .get_item()
-            .table_name(&self.table)
+            .table_name(&self.names.goals)
             .consistent_read(true)
             .key(keys::GOAL_ID, text(goal))
             .key(keys::ITEM, text(keys::GOAL))

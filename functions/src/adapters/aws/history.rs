@@ -5,16 +5,15 @@ use goal_activity_core::ports::{ListWorkflows, Outside};
 use goal_activity_events::Timestamp;
 
 use super::dynamo::{Item, attribute, read, text};
-use super::executions::Executions;
-use super::unavailable;
+use super::{Tables, unavailable};
 
 /// How many workflows are looked at in one call when only some of them are asked for.
 const LOOKED_AT: i32 = 250;
 /// How many calls one page takes at the most. After these it ends where it is, and the next page goes on.
 const CALLS: usize = 4;
 
-impl Executions {
-    async fn query(
+impl Tables {
+    async fn query_history(
         &self,
         filter: &HistoryFilter,
         after: Option<&HistoryPosition>,
@@ -31,7 +30,7 @@ impl Executions {
         let mut query = self
             .client
             .query()
-            .table_name(&self.table)
+            .table_name(&self.names.executions)
             .index_name(keys::BY_GOAL_INDEX)
             .scan_index_forward(false)
             .key_condition_expression("#goal = :goal AND #start BETWEEN :from AND :to")
@@ -56,12 +55,12 @@ impl Executions {
                 .limit(LOOKED_AT);
         }
         let answer = query.send().await.map_err(unavailable(format!("reading the history of goal {}", filter.goal)))?;
-        self.page(answer)
+        self.history_page(answer)
     }
 
-    fn page(&self, answer: QueryOutput) -> Outside<(Vec<WorkflowSummary>, Option<HistoryPosition>)> {
-        let last = answer.last_evaluated_key.map(|key| read(&self.table, key)).transpose()?;
-        let rows = answer.items.unwrap_or_default().into_iter().map(|row| read(&self.table, row));
+    fn history_page(&self, answer: QueryOutput) -> Outside<(Vec<WorkflowSummary>, Option<HistoryPosition>)> {
+        let last = answer.last_evaluated_key.map(|key| read(&self.names.executions, key)).transpose()?;
+        let rows = answer.items.unwrap_or_default().into_iter().map(|row| read(&self.names.executions, row));
         Ok((rows.collect::<Outside<_>>()?, last))
     }
 }
@@ -76,7 +75,7 @@ fn start_key(filter: &HistoryFilter, after: &HistoryPosition) -> Item {
     ])
 }
 
-impl ListWorkflows for Executions {
+impl ListWorkflows for Tables {
     async fn list_workflows(
         &self,
         filter: &HistoryFilter,
@@ -85,7 +84,7 @@ impl ListWorkflows for Executions {
     ) -> Outside<HistoryPage> {
         let (mut workflows, mut last) = (Vec::new(), after.cloned());
         for _ in 0..CALLS {
-            let (found, goes_on) = self.query(filter, last.as_ref(), limit).await?;
+            let (found, goes_on) = self.query_history(filter, last.as_ref(), limit).await?;
             workflows.extend(found);
             last = goes_on;
             if workflows.len() > usize::from(limit) {

@@ -1,4 +1,4 @@
-//! The adapters for AWS. SDK errors become core errors here and nowhere else.
+//! The adapters for AWS, one a service. SDK errors become core errors here and nowhere else.
 
 mod archive;
 mod bus;
@@ -10,87 +10,40 @@ mod executions;
 mod goals;
 mod history;
 mod ledger;
-mod machine;
 mod queue;
 mod settle;
+mod step_functions;
 mod tasks;
 mod topic;
+mod write;
 
-use std::sync::Arc;
-
+use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use goal_activity_core::ports::Unavailable;
 use goal_activity_events::publisher::reason;
 
-use crate::runtime::clock::SystemClock;
-use crate::runtime::config;
-use crate::runtime::metrics::Emf;
-use crate::steps::intake::Intake;
-use crate::steps::settle::{Conclude, Settle};
-
 pub use archive::Archive;
 pub use bus::Bus;
-pub use capacity::Capacities;
-pub use claim::Claims;
 pub use connection::{Connection, connect};
-pub use executions::Executions;
-pub use goals::Goals;
-pub use ledger::Ledger;
-pub use machine::{Callbacks, Machine};
 pub use queue::Queue;
-pub use settle::Settlements;
-pub use tasks::Tasks;
+pub use step_functions::StepFunctions;
 pub use topic::Topic;
 
-/// What `api` and `launch` have in common, wired to AWS.
-pub type AwsIntake = Intake<Goals, Tasks, Executions, Claims, SystemClock>;
+use crate::runtime::config::TableNames;
 
-/// The intake of requests over the tables that the configuration names.
-pub fn intake(aws: &Connection, config: config::Intake) -> AwsIntake {
-    Intake {
-        goals: Goals::new(aws, &config.goals_table),
-        tasks: Tasks::new(aws, config.tasks_table),
-        executions: Executions::new(aws, &config.executions_table),
-        claims: Claims::new(aws, config.goals_table, config.executions_table),
-        clock: SystemClock,
-        facts: Arc::new(Emf::default()),
-        state_machine: config.state_machine,
-    }
+/// DynamoDB: the tables of goals and tasks, which are the goal app's, and `WorkflowExecutions`. What of these a function may
+/// read and write, its role says.
+#[derive(Debug, Clone)]
+pub struct Tables {
+    client: Client,
+    names: TableNames,
 }
 
-/// What ends workflows and tells other services, wired to AWS.
-pub type AwsSettle = Settle<Executions, Ledger, Tasks, Settlements, Bus, SystemClock>;
-
-/// The end of workflows over these tables and this bus.
-pub fn settle(aws: &Connection, goals: &str, tasks: &str, executions: &str, bus: &str) -> AwsSettle {
-    Settle {
-        executions: Executions::new(aws, executions),
-        ledger: Ledger::new(aws, executions),
-        tasks: Tasks::new(aws, tasks),
-        settlements: Settlements::new(aws, goals, executions),
-        bus: Bus::new(aws, bus),
-        clock: SystemClock,
-        facts: Arc::new(Emf::default()),
+impl Tables {
+    /// The tables of these names.
+    pub fn new(aws: &Connection, names: TableNames) -> Self {
+        Self { client: aws.dynamodb.clone(), names }
     }
-}
-
-/// What also tells the operators and archives, wired to AWS.
-pub type AwsConclude = Conclude<Executions, Ledger, Tasks, Settlements, Bus, SystemClock, Topic, Archive>;
-
-/// The end of workflows over what the configuration names.
-pub fn conclude(aws: &Connection, config: &config::Conclude) -> AwsConclude {
-    let config::Conclude {
-        goals_table,
-        tasks_table,
-        executions_table,
-        event_bus,
-        alert_topic,
-        operations_guide,
-        archive_bucket,
-    } = config;
-    let settle = settle(aws, goals_table, tasks_table, executions_table, event_bus);
-    let operators = Topic::new(aws, alert_topic, operations_guide);
-    Conclude { settle, operators, archive: Archive::new(aws, archive_bucket) }
 }
 
 /// The core error for a call that failed, naming the call.

@@ -1,5 +1,3 @@
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use goal_activity_core::keys;
 use goal_activity_core::placement::{TaskRow, TasksByAction, by_action};
@@ -8,75 +6,56 @@ use goal_activity_core::rows::task_row;
 use goal_activity_events::{ActionId, ExecutionArn, GoalId};
 
 use super::dynamo::{Item, foreign_row, rows_of_goal, text};
-use super::{Connection, unavailable};
+use super::write::{Condition, Write};
+use super::{Tables, unavailable};
 use crate::adapters::reading;
 
 /// How many tasks are removed side by side.
 const REMOVED_AT_ONCE: usize = 16;
 
-/// The Tasks table, for reading and removing.
-#[derive(Debug, Clone)]
-pub struct Tasks {
-    client: Client,
-    table: String,
-}
-
-impl Tasks {
-    /// The table of that name.
-    pub fn new(aws: &Connection, table: impl Into<String>) -> Self {
-        Self { client: aws.dynamodb.clone(), table: table.into() }
-    }
-}
-
 /// The attributes of a task that [`TaskRow`] is made of.
 const OF_ROW: [&str; 7] =
     [keys::POSITION, "taskId", "actionId", keys::EXECUTION_ARN, "status", "createdAt", "completedAt"];
 
-/// All tasks of a goal, whichever program has made them.
-pub(super) async fn task_rows(client: &Client, table: &str, goal: &GoalId) -> Outside<Vec<TaskRow>> {
-    let rows = rows_of_goal(client, table, goal, &OF_ROW).await?;
-    Ok(rows.into_iter().map(|row| task_row(&foreign_row(row))).collect())
-}
-
-impl ActionsWithTasks for Tasks {
+impl ActionsWithTasks for Tables {
     async fn actions_with_tasks(&self, goal: &GoalId) -> Outside<TasksByAction> {
-        Ok(by_action(&task_rows(&self.client, &self.table, goal).await?))
+        Ok(by_action(&self.rows_of_tasks(goal).await?))
     }
 }
 
-impl Tasks {
+impl Tables {
+    /// All tasks of a goal, whichever program has made them.
+    pub(super) async fn rows_of_tasks(&self, goal: &GoalId) -> Outside<Vec<TaskRow>> {
+        let rows = rows_of_goal(&self.client, &self.names.tasks, goal, &OF_ROW).await?;
+        Ok(rows.into_iter().map(|row| task_row(&foreign_row(row))).collect())
+    }
+
     /// Removes the task at a position, if this execution has made it: whoever comes late must not remove what a next
     /// workflow has put in the same place.
-    async fn remove(&self, goal: &GoalId, position: AttributeValue, made_by: &ExecutionArn) -> Outside<()> {
-        let removal = self
-            .client
-            .delete_item()
-            .table_name(&self.table)
-            .key(keys::GOAL_ID, text(goal))
-            .key(keys::POSITION, position)
-            .condition_expression("#execution = :execution")
-            .expression_attribute_names("#execution", keys::EXECUTION_ARN)
-            .expression_attribute_values(":execution", text(made_by));
-        match removal.send().await {
-            Err(e) if e.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(()),
-            Err(e) => Err(unavailable(format!("removing the tasks of {made_by}"))(e)),
-            Ok(_) => Ok(()),
-        }
+    async fn remove_task_of(&self, goal: &GoalId, position: &str, made_by: &ExecutionArn) -> Outside<()> {
+        let removal = self.task(goal, position).when(Condition::equals(keys::EXECUTION_ARN, text(made_by)));
+        removal.send_deletion(&self.client, format!("removing the tasks of {made_by}")).await.map(|_| ())
+    }
+
+    /// A write of the task at a position.
+    pub(super) fn task(&self, goal: &GoalId, position: &str) -> Write {
+        Write::of(&self.names.tasks, [(keys::GOAL_ID, text(goal)), (keys::POSITION, text(position))])
     }
 }
 
-impl RemoveTasks for Tasks {
+impl RemoveTasks for Tables {
     async fn remove_tasks_of(&self, goal: &GoalId, execution: &ExecutionArn, actions: &[ActionId]) -> Outside<()> {
-        let rows = task_rows(&self.client, &self.table, goal).await?;
+        let rows = self.rows_of_tasks(goal).await?;
         let made = rows.into_iter().filter(|row| {
             row.made_by.as_ref() == Some(execution) && row.action_id.as_ref().is_some_and(|id| actions.contains(id))
         });
-        let removals: Vec<_> = made.map(|row| self.remove(goal, text(row.position), execution)).collect();
+        let made: Vec<_> = made.collect();
+        let removals: Vec<_> = made.iter().map(|row| self.remove_task_of(goal, &row.position, execution)).collect();
         stream::iter(removals).buffer_unordered(REMOVED_AT_ONCE).try_collect().await
     }
 }
 
-impl ListTasks for Tasks {
+impl ListTasks for Tables {
     async fn list_tasks(&self, goal: &GoalId, after: Option<&str>, limit: u16) -> Outside<TaskPage> {
         let start = |position: &str| {
             Item::from([(keys::GOAL_ID.to_owned(), text(goal)), (keys::POSITION.to_owned(), text(position))])
@@ -84,7 +63,7 @@ impl ListTasks for Tasks {
         let answer = self
             .client
             .query()
-            .table_name(&self.table)
+            .table_name(&self.names.tasks)
             .key_condition_expression("#goal = :goal")
             .expression_attribute_names("#goal", keys::GOAL_ID)
             .expression_attribute_values(":goal", text(goal))

@@ -1,7 +1,7 @@
 use goal_activity_core::admission::{Held, in_use};
 use goal_activity_core::execution::Execution;
 use goal_activity_core::ports::{AdmitExecution, HoldCapacity, ListHolders, ListWaiting, Outside, Taken, Waiting};
-use goal_activity_events::{ExecutionArn, Timestamp};
+use goal_activity_events::{ExecutionArn, StateMachineArn, Timestamp};
 
 use super::World;
 
@@ -28,7 +28,7 @@ impl HoldCapacity for World {
 }
 
 impl ListHolders for World {
-    async fn list_holders(&self) -> Outside<Vec<Held>> {
+    async fn list_holders(&self, _: &StateMachineArn) -> Outside<Vec<Held>> {
         Ok(self.call("list_holders").await?.held.clone())
     }
 }

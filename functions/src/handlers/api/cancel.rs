@@ -1,11 +1,13 @@
 use goal_activity_core::execution::{Execution, Status};
+use goal_activity_core::ports::{PublishEvent, StopExecution};
 use goal_activity_events::{ExecutionArn, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::Reply;
 use super::input::Input;
 use super::problem::{Code, Problem};
-use crate::steps::cancel::{CancelWorkflow, Cancelled};
+use crate::steps::cancel::{Cancel, Cancelled};
+use crate::steps::ending::EndingDb;
 
 /// What a cancellation may be told. Unknown fields are ignored.
 #[derive(Debug, Default, Deserialize)]
@@ -26,7 +28,7 @@ pub(super) struct Aborted<'a> {
 
 /// Cancels a workflow of the user who asks for it.
 pub(super) async fn cancel(
-    cancel: &impl CancelWorkflow,
+    cancel: &Cancel<impl EndingDb, impl StopExecution, impl PublishEvent>,
     execution: &Execution,
     input: &Input,
 ) -> Result<Reply, Problem> {

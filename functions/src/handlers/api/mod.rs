@@ -21,9 +21,9 @@ use aws_lambda_events::encodings::Body;
 use aws_lambda_events::http::header::{CONTENT_TYPE, LOCATION};
 use aws_lambda_events::http::{HeaderMap, HeaderValue};
 use goal_activity_core::execution::Execution;
+use goal_activity_core::ports;
 use goal_activity_core::ports::{
-    ActionsWithTasks, ClaimGoal, Clock, FindArchived, FindExecution, ListTasks, ListWorkflows, LoadGoal, LoadGoalHead,
-    Outside, PublishEvent, ReadArchive, Stored, Unreadable,
+    ListTasks, ListWorkflows, LoadGoalHead, Outside, PublishEvent, ReadArchive, StopExecution, Stored, Unreadable,
 };
 use goal_activity_core::start::existing;
 use goal_activity_events::{ExecutionArn, GoalId, Traceparent};
@@ -32,23 +32,31 @@ use tracing::Instrument;
 
 use crate::runtime::budget::Budget;
 use crate::runtime::telemetry::trace;
-use crate::steps::cancel::CancelWorkflow;
-use crate::steps::intake::Intake;
+use crate::steps::cancel::Cancel;
+use crate::steps::ending::EndingDb;
+use crate::steps::intake::{Intake, IntakeDb};
 use input::Input;
 use problem::{Code, Problem};
 use route::Route;
 
 /// The function with all it needs.
 #[derive(Debug, Clone)]
-pub struct Api<G, T, E, C, K, B, X, A> {
-    /// Accepts requests; its ports also serve the routes that only read.
-    pub intake: Intake<G, T, E, C, K>,
+pub struct Api<Db, Sfn, Bus, Archive> {
+    /// The tables.
+    pub db: Db,
+    /// Accepts requests.
+    pub intake: Intake<Db>,
     /// Announces accepted requests.
-    pub bus: B,
+    pub bus: Bus,
     /// Cancels workflows.
-    pub cancel: X,
+    pub cancel: Cancel<Db, Sfn, Bus>,
     /// Keeps the workflows whose rows have expired.
-    pub archive: A,
+    pub archive: Archive,
+}
+
+ports! {
+    /// What the API reads and writes.
+    pub trait ApiDb: IntakeDb + EndingDb + LoadGoalHead + ListTasks + ListWorkflows
 }
 
 /// A successful answer.
@@ -71,17 +79,7 @@ impl Reply {
     }
 }
 
-impl<G, T, E, C, K, B, X, A> Api<G, T, E, C, K, B, X, A>
-where
-    G: LoadGoal + LoadGoalHead,
-    T: ActionsWithTasks + ListTasks,
-    E: FindExecution + FindArchived + ListWorkflows,
-    C: ClaimGoal,
-    K: Clock,
-    B: PublishEvent,
-    X: CancelWorkflow,
-    A: ReadArchive,
-{
+impl<Db: ApiDb, Sfn: StopExecution, Bus: PublishEvent, Archive: ReadArchive> Api<Db, Sfn, Bus, Archive> {
     /// Handles one request of the gateway. Every error becomes a response; a budget that is used up becomes a 503.
     pub async fn handle(&self, event: serde_json::Value, budget: Budget) -> ApiGatewayV2httpResponse {
         let input = Input::read(event);
@@ -127,9 +125,9 @@ where
     async fn dispatch(&self, input: &Input) -> Result<Reply, Problem> {
         match Route::of(input.route()) {
             Some(Route::Start) => self.start(self.own_goal(input).await?, input.user()?, input).await,
-            Some(Route::Tasks) => tasks::tasks(&self.intake.tasks, &self.own_goal(input).await?, input).await,
-            Some(Route::History) => history::history(&self.intake.executions, self.own_goal(input).await?, input).await,
-            Some(Route::Status) => status::status(&self.own_workflow(input).await?, self.intake.clock.now()),
+            Some(Route::Tasks) => tasks::tasks(&self.db, &self.own_goal(input).await?, input).await,
+            Some(Route::History) => history::history(&self.db, self.own_goal(input).await?, input).await,
+            Some(Route::Status) => status::status(&self.own_workflow(input).await?, self.intake.context.now()),
             Some(Route::Timeline) => history::timeline(&self.own_workflow(input).await?),
             Some(Route::Cancel) => cancel::cancel(&self.cancel, &self.own_workflow(input).await?, input).await,
             Some(Route::Retry) => self.retry(&self.own_workflow(input).await?, input).await,
@@ -143,7 +141,7 @@ where
     async fn own_goal(&self, input: &Input) -> Result<GoalId, Problem> {
         let user = input.user()?;
         let goal: GoalId = input.path("goalId")?;
-        let owner = match self.intake.goals.load_goal_head(&goal).await? {
+        let owner = match self.db.load_goal_head(&goal).await? {
             // Whatever else is wrong with the row, its owner may read on. Only a start needs more of it.
             Stored::Unreadable(Unreadable { owner: Some(owner), .. }) => owner,
             stored => existing(&goal, stored)?.user_id,
@@ -169,11 +167,10 @@ where
     /// The workflow by its row, or from the archive when that has expired. One that is unknown costs two reads of the
     /// table, whoever asks.
     async fn find_workflow(&self, arn: &ExecutionArn) -> Outside<Option<Execution>> {
-        let executions = &self.intake.executions;
-        if let Some(execution) = executions.find_execution(arn).await? {
+        if let Some(execution) = self.db.find_execution(arn).await? {
             return Ok(Some(execution));
         }
-        let Some(key) = executions.find_archived(arn).await? else { return Ok(None) };
+        let Some(key) = self.db.find_archived(arn).await? else { return Ok(None) };
         Ok(Some(self.archive.read_archive(&key).await?.into_execution()))
     }
 }

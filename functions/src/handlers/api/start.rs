@@ -3,10 +3,7 @@ use goal_activity_core::facts::Fact;
 #[cfg(feature = "schema")]
 use goal_activity_core::limits::MAX_ACTIONS;
 use goal_activity_core::limits::{ANNOUNCING, PENDING_IS_STALE_AFTER};
-use goal_activity_core::ports::{
-    ActionsWithTasks, ClaimGoal, Clock, Event, FindArchived, FindExecution, LoadGoal, Outside, PublishEvent,
-    Unavailable,
-};
+use goal_activity_core::ports::{Event, Outside, PublishEvent, ReadArchive, StopExecution, Unavailable};
 use goal_activity_core::start::{Scope, StartRejection, StartRequest, requested_event};
 use goal_activity_events::{ActionId, ExecutionArn, GoalId, Timestamp, UserId};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -15,7 +12,7 @@ use tokio::time::timeout;
 
 use super::input::Input;
 use super::problem::{Code, Problem};
-use super::{Api, Reply};
+use super::{Api, ApiDb, Reply};
 use crate::runtime::telemetry::trace;
 use crate::steps::intake::{IntakeError, Origin};
 
@@ -44,15 +41,7 @@ pub(super) struct Started<'a> {
     total_actions: u32,
 }
 
-impl<G, T, E, C, K, B, X, A> Api<G, T, E, C, K, B, X, A>
-where
-    G: LoadGoal,
-    T: ActionsWithTasks,
-    E: FindExecution + FindArchived,
-    C: ClaimGoal,
-    K: Clock,
-    B: PublishEvent,
-{
+impl<Db: ApiDb, Sfn: StopExecution, Bus: PublishEvent, Archive: ReadArchive> Api<Db, Sfn, Bus, Archive> {
     /// Starts a workflow for a goal of that user.
     pub(super) async fn start(&self, goal_id: GoalId, user_id: UserId, input: &Input) -> Result<Reply, Problem> {
         let body: Body = input.body()?;
@@ -114,11 +103,11 @@ where
 
     /// Refuses a start; when a workflow is in the way that was perhaps never announced, announces it again.
     async fn refuse(&self, why: StartRejection) -> Result<Problem, Problem> {
-        self.intake.facts.count(Fact::RequestRejected { reason: why.reason() });
+        self.intake.context.count(Fact::RequestRejected { reason: why.reason() });
         if let Some(arn) = why.running()
-            && let Some(running) = self.intake.executions.find_execution(arn).await?
+            && let Some(running) = self.db.find_execution(arn).await?
             && running.status == Status::Pending
-            && self.intake.clock.now().since(running.start_date) > PENDING_IS_STALE_AFTER
+            && self.intake.context.now().since(running.start_date) > PENDING_IS_STALE_AFTER
         {
             tracing::warn!(executionArn = %arn, goalId = %running.goal_id, "still pending; announced again");
             self.announce(&running).await?;

@@ -5,30 +5,17 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use goal_activity_core::admission::{Capacity, Held, in_use};
+use goal_activity_core::admission::{Held, in_use};
 use goal_activity_core::execution::Execution;
 use goal_activity_core::facts::{Fact, Repaired};
 use goal_activity_core::limits::RECONCILED_AT_ONCE;
 use goal_activity_core::ports::{
-    ArchiveExecution, CancelExecution, Clock, DescribeExecution, FindExecution, HoldCapacity, ListHolders, ListOpen,
-    ListWaiting, LoadGoal, Machine, Notify, Outside, PublishEvent, RecordProgress, RemoveTasks, SealLedger,
-    SettleExecution, StopExecution,
+    ArchiveExecution, DescribeExecution, Machine, Notify, Outside, PublishEvent, StopExecution,
 };
 use goal_activity_core::reconcile::{Holder, Repair, first_place, is_quiet, is_unattended, repair_launch};
 
-use super::{Reconcile, Reconciled, within_time};
+use super::{Reconcile, ReconcileDb, Reconciled, within_time};
 use crate::runtime::budget::Budget;
-
-/// What is known of load.
-#[derive(Debug, Clone)]
-pub struct Load<W, H> {
-    /// The line of workflows that wait.
-    pub line: W,
-    /// Who holds capacity.
-    pub holders: H,
-    /// How much there is.
-    pub capacity: Capacity,
-}
 
 /// What became of a holder of capacity.
 enum Attended {
@@ -40,26 +27,18 @@ enum Attended {
     Freed(u32),
 }
 
-impl<O, W, H, R, M, E, L, T, S, B, K, N, A> Reconcile<O, W, H, R, M, E, L, T, S, B, K, N, A>
-where
-    O: ListOpen,
-    W: ListWaiting,
-    H: HoldCapacity + ListHolders,
-    R: RecordProgress,
-    M: DescribeExecution + StopExecution,
-    E: FindExecution,
-    L: SealLedger,
-    T: RemoveTasks,
-    S: SettleExecution + CancelExecution + LoadGoal,
-    B: PublishEvent,
-    K: Clock,
-    N: Notify,
-    A: ArchiveExecution,
+impl<
+    Db: ReconcileDb,
+    Sfn: DescribeExecution + StopExecution,
+    Bus: PublishEvent,
+    Topic: Notify,
+    Archive: ArchiveExecution,
+> Reconcile<Db, Sfn, Bus, Topic, Archive>
 {
     /// Looks at who holds capacity and who waits for some, and counts what was repaired. Begins no look at a holder when the
     /// time is over.
     pub(super) async fn check_load(&self, time: Budget, done: &mut Reconciled) -> Outside<()> {
-        let held = within_time("listing who holds capacity", self.load.holders.list_holders()).await?;
+        let held = within_time("listing who holds capacity", self.db.list_holders(&self.state_machine)).await?;
         let taken = self.check_holders(&held, time, done).await;
         done.repaired += usize::from(within_time("looking at who waits", self.check_waiting(taken)).await?);
         Ok(())
@@ -67,7 +46,7 @@ where
 
     /// Returns how many batches are still in use afterwards.
     async fn check_holders(&self, held: &[Held], time: Budget, done: &mut Reconciled) -> u32 {
-        let now = self.conclude.settle.clock.now();
+        let now = self.context.now();
         let mut unattended: Vec<_> = held.iter().filter(|h| is_unattended(h, now)).collect();
         let first = first_place(now, unattended.len());
         unattended.rotate_left(first);
@@ -92,16 +71,15 @@ where
 
     /// Announces the workflow whose turn it is, if there is capacity for it. Returns `true` if it did.
     async fn check_waiting(&self, taken: u32) -> Outside<bool> {
-        let (load, settle) = (&self.load, &self.conclude.settle);
-        let now = settle.clock.now();
-        let first = match load.line.list_waiting(1).await?.pop() {
-            Some(first) => settle.executions.find_execution(&first.execution_arn).await?,
+        let now = self.context.now();
+        let first = match self.db.list_waiting(1).await?.pop() {
+            Some(first) => self.db.find_execution(&first.execution_arn).await?,
             None => None,
         };
         let first = first.filter(Execution::is_waiting);
         let waiting = first.as_ref().map_or(Duration::ZERO, |e| now.since(e.start_date));
-        settle.facts.count(Fact::LoadSeen { in_use: taken, waiting });
-        if let Some(first) = first.filter(|e| taken < load.capacity.batches() && is_quiet(e, now)) {
+        self.context.count(Fact::LoadSeen { in_use: taken, waiting });
+        if let Some(first) = first.filter(|e| taken < self.capacity.batches() && is_quiet(e, now)) {
             // With it, others are launched whose turn it is, while there is room.
             self.repair(Repair::Announce, &first, Machine::Absent).await?;
             return Ok(true);
@@ -118,17 +96,17 @@ where
     }
 
     async fn attend(&self, held: &Held) -> Outside<Attended> {
-        let (settle, arn) = (&self.conclude.settle, &held.execution);
-        let execution = settle.executions.find_execution(arn).await?;
+        let arn = &held.execution;
+        let execution = self.db.find_execution(arn).await?;
         match (Holder::of(execution.as_ref()), execution) {
             (Holder::Unmarked, Some(execution)) => {
-                let machine = self.machine.describe_execution(arn).await?;
-                self.repair(repair_launch(held, machine, settle.clock.now()), &execution, machine).await?;
+                let machine = self.sfn.describe_execution(arn).await?;
+                self.repair(repair_launch(held, machine, self.context.now()), &execution, machine).await?;
                 Ok(Attended::Repaired)
             }
-            (Holder::Gone, _) if self.load.holders.give_back_capacity(arn).await? => {
+            (Holder::Gone, _) if self.db.give_back_capacity(arn).await? => {
                 tracing::warn!(executionArn = %arn, batches = held.batches, "gave back the capacity of a workflow that has ended");
-                settle.facts.count(Fact::Repaired { what: Repaired::CapacityFreed });
+                self.context.count(Fact::Repaired { what: Repaired::CapacityFreed });
                 Ok(Attended::Freed(held.batches))
             }
             _ => Ok(Attended::Fine),

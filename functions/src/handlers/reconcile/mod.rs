@@ -8,42 +8,53 @@ use std::collections::HashSet;
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use futures_util::stream;
+use goal_activity_core::admission::Capacity;
 use goal_activity_core::execution::Execution;
 use goal_activity_core::facts::{Fact, Repaired};
 use goal_activity_core::keys::{open_shards, unarchived_shards};
 use goal_activity_core::limits::{ARCHIVE_FAILURES, CHECK, RECONCILED_AT_MOST, RECONCILED_AT_ONCE, RECONCILING};
+use goal_activity_core::ports;
 use goal_activity_core::ports::{
-    ArchiveExecution, CancelExecution, Clock, DescribeExecution, Event, FindExecution, HoldCapacity, ListHolders,
-    ListOpen, ListWaiting, LoadGoal, Machine, Notify, OpenExecution, Outside, PublishEvent, RecordProgress,
-    RemoveTasks, SealLedger, SettleExecution, StopExecution, StopReason, Unavailable,
+    ArchiveExecution, DescribeExecution, Event, HoldCapacity, ListHolders, ListOpen, ListWaiting, Machine, Notify,
+    OpenExecution, Outside, PublishEvent, StopExecution, StopReason, Unavailable,
 };
 use goal_activity_core::reconcile::{Repair, first_place, is_quiet, must_stop, repair};
 use goal_activity_core::start::requested_event;
-use goal_activity_events::{EventId, ExecutionArn};
+use goal_activity_events::{EventId, ExecutionArn, StateMachineArn};
 use serde::Serialize;
 use tokio::time::timeout;
 
-pub use self::load::Load;
+use super::projector::ProjectorDb;
 use crate::runtime::budget::Budget;
+use crate::runtime::context::Context;
 use crate::runtime::telemetry::trace;
-use crate::steps::settle::Conclude;
+use crate::steps::ending::Conclude;
 
 /// How many workflows are listed at once.
 const PAGE: u16 = 500;
 
 /// The function with all it needs.
 #[derive(Debug, Clone)]
-pub struct Reconcile<O, W, H, R, M, E, L, T, S, B, K, N, A> {
-    /// Lists what is open.
-    pub open: O,
-    /// Who holds capacity, and who waits.
-    pub load: Load<W, H>,
-    /// Records progress.
-    pub records: R,
-    /// Knows and stops executions.
-    pub machine: M,
-    /// Ends workflows, tells everybody, and archives them.
-    pub conclude: Conclude<E, L, T, S, B, K, N, A>,
+pub struct Reconcile<Db, Sfn, Bus, Topic, Archive> {
+    /// The tables.
+    pub db: Db,
+    /// Step Functions.
+    pub sfn: Sfn,
+    /// The event bus.
+    pub bus: Bus,
+    /// The state machine whose executions share the capacity.
+    pub state_machine: StateMachineArn,
+    /// How much there is.
+    pub capacity: Capacity,
+    /// Ends workflows, publishes their ends, notifies the operators and archives them.
+    pub conclude: Conclude<Db, Bus, Topic, Archive>,
+    /// The time, and the count of repairs.
+    pub context: Context,
+}
+
+ports! {
+    /// What the reconciler reads and writes.
+    pub trait ReconcileDb: ProjectorDb + ListOpen + ListWaiting + HoldCapacity + ListHolders
 }
 
 /// What one run has done.
@@ -88,21 +99,13 @@ struct Unarchived {
     is_counted: bool,
 }
 
-impl<O, W, H, R, M, E, L, T, S, B, K, N, A> Reconcile<O, W, H, R, M, E, L, T, S, B, K, N, A>
-where
-    O: ListOpen,
-    W: ListWaiting,
-    H: HoldCapacity + ListHolders,
-    R: RecordProgress,
-    M: DescribeExecution + StopExecution,
-    E: FindExecution,
-    L: SealLedger,
-    T: RemoveTasks,
-    S: SettleExecution + CancelExecution + LoadGoal,
-    B: PublishEvent,
-    K: Clock,
-    N: Notify,
-    A: ArchiveExecution,
+impl<
+    Db: ReconcileDb,
+    Sfn: DescribeExecution + StopExecution,
+    Bus: PublishEvent,
+    Topic: Notify,
+    Archive: ArchiveExecution,
+> Reconcile<Db, Sfn, Bus, Topic, Archive>
 {
     /// Looks at the load, then at every workflow that is open or whose end was not told, and last at those that are only to be
     /// archived. Nothing is begun when [`RECONCILING`] or the budget is about to be over, and nothing takes longer than
@@ -121,7 +124,7 @@ where
         let unarchived = self.repair_all(&open, time, &mut done).await;
         self.archive_all(unarchived, time, &mut done).await;
         let Reconciled { checked, repaired, failed, incomplete } = done;
-        self.conclude.settle.facts.count(Fact::Reconciled { checked, failed });
+        self.context.count(Fact::Reconciled { checked, failed });
         tracing::info!(checked, repaired, failed, incomplete, "reconciled");
         done
     }
@@ -193,7 +196,7 @@ where
             done.failed += usize::from(complete.is_err());
             done.incomplete |= complete != Ok(true);
         }
-        let first = first_place(self.conclude.settle.clock.now(), all.len());
+        let first = first_place(self.context.now(), all.len());
         all.rotate_left(first);
         all
     }
@@ -202,7 +205,7 @@ where
     async fn list_shard(&self, shard: String, time: Budget) -> (Vec<OpenExecution>, Result<bool, ()>) {
         let mut listed: Vec<OpenExecution> = Vec::new();
         while !time.is_over() {
-            match within_time("listing workflows", self.open.list_open(&shard, listed.last(), PAGE)).await {
+            match within_time("listing workflows", self.db.list_open(&shard, listed.last(), PAGE)).await {
                 Ok(page) => {
                     let full = page.len() == usize::from(PAGE);
                     listed.extend(page);
@@ -229,9 +232,9 @@ where
 
     /// Repairs one workflow, if it is the turn of what it needs.
     async fn reconcile(&self, arn: &ExecutionArn, turn: Turn) -> Outside<Checked> {
-        let (settle, now) = (&self.conclude.settle, self.conclude.settle.clock.now());
+        let now = self.context.now();
         // The list may be seconds behind; the record is not.
-        let Some(execution) = settle.executions.find_execution(arn).await? else { return Ok(Checked::Fine) };
+        let Some(execution) = self.db.find_execution(arn).await? else { return Ok(Checked::Fine) };
         if !is_quiet(&execution, now) {
             return Ok(Checked::Fine);
         }
@@ -241,9 +244,9 @@ where
         }
         if execution.cancellation.is_some() && execution.status.ended().is_none() {
             // How it ends is decided: that does not wait for Step Functions to answer.
-            settle.ledger.seal_ledger(arn, execution.batch_count()).await?;
+            self.db.seal_ledger(arn, execution.batch_count()).await?;
         }
-        let machine = self.machine.describe_execution(arn).await?;
+        let machine = self.sfn.describe_execution(arn).await?;
         let repair = repair(&execution, machine, now);
         if repair == Repair::None {
             return Ok(Checked::Fine);
@@ -259,27 +262,27 @@ where
     }
 
     async fn make(&self, repair: Repair, execution: &Execution, machine: Machine) -> Outside<Checked> {
-        let (settle, arn) = (&self.conclude.settle, &execution.execution_arn);
+        let arn = &execution.execution_arn;
         trace::about(arn, &execution.goal_id);
         let mut checked = Checked::Repaired;
         let repaired = match repair {
             Repair::None => None,
             Repair::Announce => {
-                settle.bus.publish(Event::Requested(requested_event(execution))).await?;
+                self.bus.publish(Event::Requested(requested_event(execution))).await?;
                 Some(Repaired::Announced)
             }
             Repair::RecordStart { at } => {
-                let recorded = self.records.record_started(arn, EventId::derived(arn, "started").as_str(), at).await?;
+                let recorded = self.db.record_started(arn, EventId::derived(arn, "started").as_str(), at).await?;
                 if recorded {
                     tracing::info!(executionArn = %arn, goalId = %execution.goal_id, "workflow runs");
                 }
                 recorded.then_some(Repaired::StartRecorded)
             }
             Repair::End { end, at } => {
-                let ended = settle.end(arn, end, at).await?;
+                let ended = self.conclude.ending.end(arn, end, at).await?;
                 // The write has been made, whatever becomes of what follows.
                 if ended.as_ref().is_some_and(|e| e.by_this) {
-                    settle.facts.count(Fact::Repaired { what: Repaired::Ended });
+                    self.context.count(Fact::Repaired { what: Repaired::Ended });
                 }
                 if let Some(ended) = ended {
                     checked = self.clear_up(&ended.execution, machine).await?;
@@ -297,7 +300,7 @@ where
             }
         };
         if let Some(what) = repaired {
-            settle.facts.count(Fact::Repaired { what });
+            self.context.count(Fact::Repaired { what });
         }
         Ok(checked)
     }
@@ -311,7 +314,7 @@ where
 
     async fn stop(&self, ended: &Execution, machine: Machine) -> Outside<()> {
         match must_stop(ended, machine) {
-            true => self.machine.stop_execution(&ended.execution_arn, StopReason::Ended).await,
+            true => self.sfn.stop_execution(&ended.execution_arn, StopReason::Ended).await,
             false => Ok(()),
         }
     }

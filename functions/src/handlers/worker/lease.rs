@@ -3,25 +3,14 @@ use std::pin::pin;
 use futures_util::future::{Either, join, select};
 use goal_activity_core::facts::Fact;
 use goal_activity_core::limits::{LEASE, LEASE_RENEWAL};
-use goal_activity_core::ports::{
-    AnswerBatch, Answered, Clock, GenerateTasks, LoadGoal, Outside, PublishEvent, WorkLedger,
-};
+use goal_activity_core::ports::{AnswerBatch, Answered, Outside, WorkLedger};
 use goal_activity_events::BatchMessage;
 use tokio::time::sleep;
 
 use super::{Work, Worker};
 use crate::runtime::queue::HideMessage;
 
-impl<G, L, A, B, T, Q, K> Worker<G, L, A, B, T, Q, K>
-where
-    G: LoadGoal,
-    L: WorkLedger,
-    A: GenerateTasks,
-    B: PublishEvent,
-    T: AnswerBatch,
-    Q: HideMessage,
-    K: Clock,
-{
+impl<Db: WorkLedger, Sfn: AnswerBatch, Bus, Ai, Queue: HideMessage> Worker<Db, Sfn, Bus, Ai, Queue> {
     /// Does the work while renewing the lease on its message and sending heartbeats: as long as they come, the message stays
     /// hidden, and soon after they stop it returns. Ends early when the outcome of the workflow is decided meanwhile.
     pub(super) async fn with_lease(
@@ -31,12 +20,12 @@ where
         work: impl Future<Output = Outside<Work>>,
     ) -> Outside<Work> {
         // A batch that comes fresh from the state machine needs no heartbeat yet.
-        let is_fresh = self.clock.now().since(batch.enqueued_at) < LEASE_RENEWAL;
+        let is_fresh = self.context.now().since(batch.enqueued_at) < LEASE_RENEWAL;
         if !is_fresh {
             // Before anything is paid for: a batch that shows no life for long is sent again, under another token.
             let ((), alive) = join(self.renew(batch, receipt), self.heartbeat(batch)).await;
             if let Ok(Answered::Stale) = alive {
-                self.facts.count(Fact::TokenStale);
+                self.context.count(Fact::TokenStale);
                 return Ok(Work::Superseded);
             }
         }
@@ -59,7 +48,7 @@ where
             if let Ok(Answered::Stale) = alive {
                 // Nothing waits for the answer. What is saved still counts, until the outcome is decided.
                 if self.is_sealed(batch).await {
-                    self.facts.count(Fact::TokenStale);
+                    self.context.count(Fact::TokenStale);
                     return;
                 }
                 // Counted when the answer is refused as well.
@@ -75,7 +64,7 @@ where
     }
 
     async fn heartbeat(&self, batch: &BatchMessage) -> Outside<Answered> {
-        let answered = self.callbacks.heartbeat(&batch.task_token).await;
+        let answered = self.sfn.heartbeat(&batch.task_token).await;
         if let Err(error) = &answered {
             log!(warn, batch, %error, "heartbeat not sent");
         }
@@ -83,6 +72,6 @@ where
     }
 
     async fn is_sealed(&self, batch: &BatchMessage) -> bool {
-        self.ledger.read_batch(&batch.execution_arn, batch.batch_index).await.is_ok_and(|ledger| ledger.sealed)
+        self.db.read_batch(&batch.execution_arn, batch.batch_index).await.is_ok_and(|ledger| ledger.sealed)
     }
 }

@@ -27,16 +27,17 @@ use goal_activity_core::inbound;
 use goal_activity_core::ledger::{BatchLedger, Tally, action_gone};
 use goal_activity_core::limits::{BATCH_SECONDS, DEADLINE_MARGIN, LEASE};
 use goal_activity_core::placement::Occupied;
+use goal_activity_core::ports;
 use goal_activity_core::ports::{
-    AnswerBatch, Answered, Clock, GenerateTasks, Generation, GenerationRequest, LoadGoal, Opened, Outside,
-    PublishEvent, WorkLedger,
+    AnswerBatch, Answered, GenerateTasks, Generation, GenerationRequest, LoadGoal, Opened, Outside, PublishEvent,
+    WorkLedger,
 };
 use goal_activity_core::price::Prices;
 use goal_activity_events::{ActionId, BatchAnswer, BatchMessage, FailureCode, Timestamp, Usage};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::runtime::metrics::Facts;
+use crate::runtime::context::Context;
 use crate::runtime::queue::{HandleMessage, HideMessage, Message, MessageError};
 use crate::runtime::telemetry::{millis, trace};
 use goal::WatchedGoal;
@@ -44,25 +45,26 @@ use save::{Generated, KnownTasks};
 
 /// The function with all it needs.
 #[derive(Debug, Clone)]
-pub struct Worker<G, L, A, B, T, Q, K> {
-    /// Reads goals.
-    pub goals: G,
-    /// Keeps the ledger.
-    pub ledger: L,
+pub struct Worker<Db, Sfn, Bus, Ai, Queue> {
+    /// The tables.
+    pub db: Db,
+    /// Step Functions, which waits for the batch.
+    pub sfn: Sfn,
+    /// The event bus.
+    pub bus: Bus,
     /// Makes tasks.
-    pub generator: A,
+    pub ai: Ai,
     /// What its tokens cost, where that is known.
     pub prices: Option<Prices>,
-    /// Tells of progress.
-    pub bus: B,
-    /// Answers the state machine.
-    pub callbacks: T,
     /// The queue that the batches come from.
-    pub queue: Q,
-    /// Tells the time.
-    pub clock: K,
-    /// Counts what is done.
-    pub facts: Facts,
+    pub queue: Queue,
+    /// The time, and the count of what is done.
+    pub context: Context,
+}
+
+ports! {
+    /// What working on a batch reads and writes.
+    pub trait WorkerDb: LoadGoal + WorkLedger
 }
 
 /// How the work on a batch ended.
@@ -75,15 +77,8 @@ enum Work {
     Superseded,
 }
 
-impl<G, L, A, B, T, Q, K> HandleMessage for Worker<G, L, A, B, T, Q, K>
-where
-    G: LoadGoal,
-    L: WorkLedger,
-    A: GenerateTasks,
-    B: PublishEvent,
-    T: AnswerBatch,
-    Q: HideMessage,
-    K: Clock,
+impl<Db: WorkerDb, Sfn: AnswerBatch, Bus: PublishEvent, Ai: GenerateTasks, Queue: HideMessage> HandleMessage
+    for Worker<Db, Sfn, Bus, Ai, Queue>
 {
     async fn handle(&self, message: Message<'_>) -> Result<(), MessageError> {
         let batch = inbound::batch(message.body).map_err(|e| MessageError::Malformed(e.to_string()))?;
@@ -106,19 +101,12 @@ where
     }
 }
 
-impl<G, L, A, B, T, Q, K> Worker<G, L, A, B, T, Q, K>
-where
-    G: LoadGoal,
-    L: WorkLedger,
-    A: GenerateTasks,
-    B: PublishEvent,
-    T: AnswerBatch,
-    Q: HideMessage,
-    K: Clock,
+impl<Db: WorkerDb, Sfn: AnswerBatch, Bus: PublishEvent, Ai: GenerateTasks, Queue: HideMessage>
+    Worker<Db, Sfn, Bus, Ai, Queue>
 {
     /// Works on the batch, reports and answers.
     async fn process_batch(&self, batch: &BatchMessage) -> Outside<Work> {
-        let began = self.clock.now();
+        let began = self.context.now();
         let news = Notify::new();
         let work = match select(pin!(self.work(batch, began, &news)), pin!(self.report_news(batch, &news))).await {
             Either::Left((work, _)) => work?,
@@ -127,7 +115,7 @@ where
         if let Work::Sealed | Work::Superseded = work {
             return Ok(work);
         }
-        let ledger = self.ledger.read_batch(&batch.execution_arn, batch.batch_index).await?;
+        let ledger = self.db.read_batch(&batch.execution_arn, batch.batch_index).await?;
         let ((), answered) = join(self.report(batch, &ledger), self.answer(batch, &ledger, began)).await;
         answered?;
         Ok(Work::Done)
@@ -140,8 +128,8 @@ where
         // Whatever its message says of when it was enqueued, a batch has no more time than any other.
         let deadline = Instant::now() + batch.enqueued_at.plus(all_time).since(began).min(all_time);
         // Side by side: nearly every batch needs both.
-        let opened = self.ledger.open_batch(&batch.execution_arn, batch.batch_index);
-        let (opened, goal) = try_join(opened, WatchedGoal::load(&self.goals, batch, began)).await?;
+        let opened = self.db.open_batch(&batch.execution_arn, batch.batch_index);
+        let (opened, goal) = try_join(opened, WatchedGoal::load(&self.db, batch, began)).await?;
         let Opened::Open(ledger) = opened else {
             return Ok(Work::Sealed);
         };
@@ -153,7 +141,7 @@ where
         let mut known = KnownTasks::default();
         // A workflow may have waited for hours, and its user gone on meanwhile: what cannot be replaced is not paid for.
         let finished = match batch.regenerate {
-            true => known.finished(&self.ledger, batch).await?,
+            true => known.finished(&self.db, batch).await?,
             false => HashSet::new(),
         };
         // Generated side by side, saved one after the other: transactions on one ledger row would only conflict.
@@ -173,7 +161,7 @@ where
                 unsaved = Some(error);
                 true
             });
-            if !saved && self.ledger.read_batch(&batch.execution_arn, batch.batch_index).await?.sealed {
+            if !saved && self.db.read_batch(&batch.execution_arn, batch.batch_index).await?.sealed {
                 return Ok(Work::Sealed);
             }
             news.notify_one();
@@ -185,7 +173,7 @@ where
     async fn generate<'a>(
         &self,
         batch: &BatchMessage,
-        watched: &WatchedGoal<'_, G>,
+        watched: &WatchedGoal<'_, Db>,
         action_id: &'a ActionId,
         deadline: Instant,
     ) -> Generated<'a> {
@@ -199,7 +187,7 @@ where
         };
         let Some(action) = goal.action(action_id) else { return failed(action_gone(Usage::default())) };
         let tell = |attempt, failure: Option<FailureCode>, usage: Usage| {
-            self.facts.count(Fact::AiAsked { failure, usage });
+            self.context.count(Fact::AiAsked { failure, usage });
             if let Some(code) = failure {
                 log!(
                     warn, batch, actionId = %action_id, attempt, %code, durationMs = usage.latency_ms,
@@ -210,7 +198,7 @@ where
         let request = GenerationRequest { goal: &goal.head, sub_goal: goal.sub_goal_of(action), action, attempt: 1 };
         let refusal = || watched.refusal(action_id);
         let time_left = deadline.saturating_duration_since(Instant::now());
-        let asked = attempts::generate(&self.generator, self.prices, request, time_left, refusal, tell).await;
+        let asked = attempts::generate(&self.ai, self.prices, request, time_left, refusal, tell).await;
         let result = asked.map(|(Generation { drafts, warnings, .. }, usage)| {
             for warning in warnings {
                 log!(warn, batch, actionId = %action_id, %warning, "accepted with a flaw");
@@ -224,11 +212,11 @@ where
         let tally = Tally::so_far(&batch.action_ids, ledger);
         let answer =
             BatchAnswer { batch_index: batch.batch_index, succeeded: tally.succeeded, failed: tally.failed_count() };
-        let answered = self.callbacks.answer(&batch.task_token, &answer).await?;
+        let answered = self.sfn.answer(&batch.task_token, &answer).await?;
         match answered {
             Answered::Accepted => {
-                let (wait, duration) = (began.since(batch.enqueued_at), self.clock.now().since(batch.enqueued_at));
-                self.facts.count(Fact::BatchAnswered { wait, duration });
+                let (wait, duration) = (began.since(batch.enqueued_at), self.context.now().since(batch.enqueued_at));
+                self.context.count(Fact::BatchAnswered { wait, duration });
                 log!(
                     info,
                     batch,
@@ -239,7 +227,7 @@ where
                 );
             }
             Answered::Stale => {
-                self.facts.count(Fact::TokenStale);
+                self.context.count(Fact::TokenStale);
                 log!(warn, batch, "stale task token: nobody waits for this batch any more");
             }
         }

@@ -2,27 +2,15 @@ use std::convert::Infallible;
 
 use goal_activity_core::ledger::{BatchLedger, Tally};
 use goal_activity_core::limits::PROGRESS_INTERVAL;
-use goal_activity_core::ports::{
-    AnswerBatch, Clock, Event, GenerateTasks, LoadGoal, Outside, PublishEvent, WorkLedger,
-};
+use goal_activity_core::ports::{Event, Outside, PublishEvent, WorkLedger};
 use goal_activity_events::{BatchMessage, BatchProgressed, Timestamp, Version};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use super::Worker;
-use crate::runtime::queue::HideMessage;
 use crate::runtime::telemetry::trace;
 
-impl<G, L, A, B, T, Q, K> Worker<G, L, A, B, T, Q, K>
-where
-    G: LoadGoal,
-    L: WorkLedger,
-    A: GenerateTasks,
-    B: PublishEvent,
-    T: AnswerBatch,
-    Q: HideMessage,
-    K: Clock,
-{
+impl<Db: WorkLedger, Sfn, Bus: PublishEvent, Ai, Queue> Worker<Db, Sfn, Bus, Ai, Queue> {
     /// Reports how far the batch is whenever there is news, at most every [`PROGRESS_INTERVAL`]. On a clock of its own: an
     /// action that hangs holds up the report of no other.
     pub(super) async fn report_news(&self, batch: &BatchMessage, news: &Notify) -> Infallible {
@@ -32,7 +20,7 @@ where
             sleep_until(last + PROGRESS_INTERVAL).await;
             last = Instant::now();
             let reported = async {
-                let ledger = self.ledger.read_batch(&batch.execution_arn, batch.batch_index).await?;
+                let ledger = self.db.read_batch(&batch.execution_arn, batch.batch_index).await?;
                 self.publish_progress(batch, &ledger).await
             };
             if let Err(error) = reported.await {
@@ -51,7 +39,7 @@ where
     }
 
     async fn publish_progress(&self, batch: &BatchMessage, ledger: &BatchLedger) -> Outside<()> {
-        self.bus.publish(Event::Progressed(progressed(batch, ledger, self.clock.now()))).await
+        self.bus.publish(Event::Progressed(progressed(batch, ledger, self.context.now()))).await
     }
 }
 

@@ -4,16 +4,12 @@ use goal_activity_core::facts::Fact;
 use goal_activity_core::goal::Action;
 use goal_activity_core::ledger::{ActionOutcome, Failure};
 use goal_activity_core::placement::{Occupied, Placement, TaskRow, by_action};
-use goal_activity_core::ports::{
-    ActionCommit, AnswerBatch, Clock, Committed, GenerateTasks, LoadGoal, Outside, PublishEvent, Unavailable,
-    WorkLedger,
-};
+use goal_activity_core::ports::{ActionCommit, Committed, Outside, Unavailable, WorkLedger};
 use goal_activity_core::task::TaskDrafts;
 use goal_activity_events::{ActionId, BatchMessage, FailureCode, Usage};
 
-use super::Worker;
 use super::goal::WatchedGoal;
-use crate::runtime::queue::HideMessage;
+use super::{Worker, WorkerDb};
 
 /// How often an action's tasks are placed anew when others change the tasks of the goal at the same time.
 const TRIES: usize = 5;
@@ -45,21 +41,12 @@ pub(super) fn occupied(why: Occupied) -> Failure {
     Failure::new(FailureCode::TasksExist, why.to_string(), Usage::default())
 }
 
-impl<G, L, A, B, T, Q, K> Worker<G, L, A, B, T, Q, K>
-where
-    G: LoadGoal,
-    L: WorkLedger,
-    A: GenerateTasks,
-    B: PublishEvent,
-    T: AnswerBatch,
-    Q: HideMessage,
-    K: Clock,
-{
+impl<Db: WorkerDb, Sfn, Bus, Ai, Queue> Worker<Db, Sfn, Bus, Ai, Queue> {
     /// Saves what came of an action. Returns `false` if another outcome was recorded first, or the ledger is sealed.
     pub(super) async fn save(
         &self,
         batch: &BatchMessage,
-        goal: &WatchedGoal<'_, G>,
+        goal: &WatchedGoal<'_, Db>,
         known: &mut KnownTasks,
         generated: Generated<'_>,
     ) -> Outside<bool> {
@@ -80,11 +67,11 @@ where
                 Err(failure) => return self.save_failure(batch, id, Failure { usage, ..failure }).await,
             };
             let Placement { numbers, replaces } = placement;
-            let (arn, now) = (&batch.execution_arn, self.clock.now());
+            let (arn, now) = (&batch.execution_arn, self.context.now());
             let tasks = drafts.clone().placed(&batch.goal_id, action, arn, &numbers, now);
             let outcome = ActionOutcome::Succeeded { tasks: tasks.len(), replaced: replaces.len(), usage };
             let commit = ActionCommit { tasks, replaces, ..commit(batch, id, outcome) };
-            match self.ledger.commit_action(&commit).await? {
+            match self.db.commit_action(&commit).await? {
                 Committed::Yes => {
                     self.committed(batch, &commit);
                     return Ok(true);
@@ -93,7 +80,7 @@ where
                     log!(info, batch, actionId = %id, "another worker came first, or the end");
                     return Ok(false);
                 }
-                Committed::TasksChanged => known.0 = Some(self.ledger.task_rows(&batch.goal_id).await?),
+                Committed::TasksChanged => known.0 = Some(self.db.task_rows(&batch.goal_id).await?),
             }
         }
         Err(Unavailable::new(
@@ -111,7 +98,7 @@ where
         known: &mut KnownTasks,
     ) -> Outside<Result<Placement, Failure>> {
         if batch.regenerate && known.0.is_none() {
-            known.0 = Some(self.ledger.task_rows(&batch.goal_id).await?);
+            known.0 = Some(self.db.task_rows(&batch.goal_id).await?);
         }
         let Some(rows) = &known.0 else { return Ok(Ok(Placement::first(count))) };
         Ok(Placement::decide(action, rows, count, batch.regenerate).map_err(occupied))
@@ -119,7 +106,7 @@ where
 
     async fn save_failure(&self, batch: &BatchMessage, action: &ActionId, failure: Failure) -> Outside<bool> {
         let commit = commit(batch, action, ActionOutcome::Failed(failure));
-        let saved = self.ledger.commit_action(&commit).await? == Committed::Yes;
+        let saved = self.db.commit_action(&commit).await? == Committed::Yes;
         if saved {
             self.committed(batch, &commit);
         }
@@ -146,7 +133,7 @@ where
                 Some(failure.code)
             }
         };
-        self.facts.count(Fact::ActionEnded { failure, tasks: commit.tasks.len(), attempts: usage.attempts });
+        self.context.count(Fact::ActionEnded { failure, tasks: commit.tasks.len(), attempts: usage.attempts });
     }
 }
 

@@ -24,15 +24,29 @@ pub enum ConfigError {
     },
 }
 
+/// What the tables are called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableNames {
+    /// The Goals table.
+    pub goals: String,
+    /// The Tasks table.
+    pub tasks: String,
+    /// The `WorkflowExecutions` table.
+    pub executions: String,
+}
+
+impl TableNames {
+    /// From the environment.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Ok(Self { goals: var("GOALS_TABLE")?, tasks: var("TASKS_TABLE")?, executions: var("EXECUTIONS_TABLE")? })
+    }
+}
+
 /// What the functions that accept requests have in common: `api` and `launch`.
 #[derive(Debug, Clone)]
 pub struct Intake {
-    /// The Goals table.
-    pub goals_table: String,
-    /// The Tasks table.
-    pub tasks_table: String,
-    /// The `WorkflowExecutions` table.
-    pub executions_table: String,
+    /// The tables.
+    pub tables: TableNames,
     /// The custom event bus.
     pub event_bus: String,
     /// The state machine.
@@ -44,12 +58,8 @@ pub struct Intake {
 pub struct Worker {
     /// The queue that it reads from.
     pub queue_url: String,
-    /// The Goals table.
-    pub goals_table: String,
-    /// The Tasks table.
-    pub tasks_table: String,
-    /// The `WorkflowExecutions` table.
-    pub executions_table: String,
+    /// The tables.
+    pub tables: TableNames,
     /// The custom event bus.
     pub event_bus: String,
     /// Which AI makes the tasks.
@@ -58,22 +68,11 @@ pub struct Worker {
     pub prices: Option<Prices>,
 }
 
-/// The function `finalize`.
-#[derive(Debug, Clone)]
-pub struct Finalize {
-    /// The `WorkflowExecutions` table.
-    pub executions_table: String,
-}
-
 /// What the functions have in common that end workflows, tell everybody and archive them: `projector` and `reconcile`.
 #[derive(Debug, Clone)]
 pub struct Conclude {
-    /// The Goals table.
-    pub goals_table: String,
-    /// The Tasks table.
-    pub tasks_table: String,
-    /// The `WorkflowExecutions` table.
-    pub executions_table: String,
+    /// The tables.
+    pub tables: TableNames,
     /// The custom event bus.
     pub event_bus: String,
     /// The topic that reaches the operators.
@@ -161,13 +160,7 @@ pub fn archive_bucket() -> Result<String, ConfigError> {
 impl Intake {
     /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
-        Ok(Self {
-            goals_table: var("GOALS_TABLE")?,
-            tasks_table: var("TASKS_TABLE")?,
-            executions_table: var("EXECUTIONS_TABLE")?,
-            event_bus: var("EVENT_BUS")?,
-            state_machine: state_machine()?,
-        })
+        Ok(Self { tables: TableNames::from_env()?, event_bus: var("EVENT_BUS")?, state_machine: state_machine()? })
     }
 }
 
@@ -177,9 +170,7 @@ impl Worker {
         let generator = GeneratorKind::read(&var)?;
         Ok(Self {
             queue_url: queue_url()?,
-            goals_table: var("GOALS_TABLE")?,
-            tasks_table: var("TASKS_TABLE")?,
-            executions_table: var("EXECUTIONS_TABLE")?,
+            tables: TableNames::from_env()?,
             event_bus: var("EVENT_BUS")?,
             prices: generator.prices(&var)?,
             generator,
@@ -187,20 +178,11 @@ impl Worker {
     }
 }
 
-impl Finalize {
-    /// From the environment.
-    pub fn from_env() -> Result<Self, ConfigError> {
-        Ok(Self { executions_table: var("EXECUTIONS_TABLE")? })
-    }
-}
-
 impl Conclude {
     /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
         Ok(Self {
-            goals_table: var("GOALS_TABLE")?,
-            tasks_table: var("TASKS_TABLE")?,
-            executions_table: var("EXECUTIONS_TABLE")?,
+            tables: TableNames::from_env()?,
             event_bus: var("EVENT_BUS")?,
             alert_topic: var("ALERT_TOPIC_ARN")?,
             operations_guide: var("OPERATIONS_GUIDE")?,

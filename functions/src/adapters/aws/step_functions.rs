@@ -15,18 +15,18 @@ use super::{Connection, unavailable};
 
 /// State machines and their executions. An execution's ARN tells which state machine it belongs to.
 #[derive(Debug, Clone)]
-pub struct Machine {
+pub struct StepFunctions {
     client: Client,
 }
 
-impl Machine {
+impl StepFunctions {
     /// All that this process may use.
     pub fn new(aws: &Connection) -> Self {
         Self { client: Client::new(&aws.sdk) }
     }
 }
 
-impl StopExecution for Machine {
+impl StopExecution for StepFunctions {
     async fn stop_execution(&self, execution: &ExecutionArn, why: StopReason) -> Outside<()> {
         let (error, cause) = match why {
             StopReason::Cancelled => ("Cancelled", "Its user has cancelled the workflow."),
@@ -46,7 +46,7 @@ fn has_nothing_to_stop(error: &StopExecutionError) -> bool {
     error.is_execution_does_not_exist() || error.is_validation_exception()
 }
 
-impl DescribeExecution for Machine {
+impl DescribeExecution for StepFunctions {
     async fn describe_execution(&self, execution: &ExecutionArn) -> Outside<MachineState> {
         match self.client.describe_execution().execution_arn(execution.as_str()).send().await {
             Ok(found) => machine_state(&found).ok_or_else(|| {
@@ -77,7 +77,7 @@ fn machine_state(found: &DescribeExecutionOutput) -> Option<MachineState> {
     })
 }
 
-impl StartExecution for Machine {
+impl StartExecution for StepFunctions {
     async fn start_execution(&self, input: &ExecutionInput) -> Outside<()> {
         let what = || format!("starting {}", input.execution_arn);
         let json = serde_json::to_string(input).map_err(|e| Unavailable::new(what(), e))?;
@@ -107,20 +107,7 @@ fn x_ray_header(traceparent: &str) -> Option<String> {
     Some(format!("Root=1-{time}-{rest};Parent={};Sampled={}", parent.span_id(), u8::from(parent.is_sampled())))
 }
 
-/// The way back to the state machine for workers.
-#[derive(Debug, Clone)]
-pub struct Callbacks {
-    client: Client,
-}
-
-impl Callbacks {
-    /// Answers task tokens.
-    pub fn new(aws: &Connection) -> Self {
-        Self { client: Client::new(&aws.sdk) }
-    }
-}
-
-impl AnswerBatch for Callbacks {
+impl AnswerBatch for StepFunctions {
     async fn answer(&self, token: &TaskToken, answer: &BatchAnswer) -> Outside<Answered> {
         let what = || format!("answering for batch {}", answer.batch_index);
         let json = serde_json::to_string(answer).map_err(|e| Unavailable::new(what(), e))?;

@@ -10,37 +10,35 @@ use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Tally, recorded};
 use goal_activity_core::limits::{ARCHIVING, GONE_FOR, NOTIFYING};
 use goal_activity_core::notice::{Notice, NoticeClaim, notice};
 use goal_activity_core::outcome::{End, Settlement, completed_event};
+use goal_activity_core::ports;
 use goal_activity_core::ports::{
-    ArchiveExecution, CancelExecution, Clock, Event, FindExecution, LoadGoal, Notify, Outside, PublishEvent,
-    RemoveTasks, SealLedger, SettleExecution, Stored, Told, Unavailable,
+    ArchiveExecution, CancelExecution, Event, FindExecution, LoadGoal, Notify, Outside, PublishEvent, RemoveTasks,
+    SealLedger, SettleExecution, Stored, Told, Unavailable,
 };
 use goal_activity_events::{ActionId, ExecutionArn, FailureCode, Timestamp};
 use tokio::time::{sleep, timeout};
 
-use crate::runtime::metrics::Facts;
+use crate::runtime::context::Context;
 use crate::runtime::telemetry::{millis, trace};
 
 /// How often an end is decided anew when somebody else decides at the same time. A cancellation can come in between once;
 /// after it, nothing can.
 const TRIES: u32 = 3;
 
-/// Ends workflows and tells other services.
+ports! {
+    /// What ending a workflow reads and writes.
+    pub trait EndingDb: FindExecution + SealLedger + RemoveTasks + SettleExecution + CancelExecution + LoadGoal
+}
+
+/// Ends workflows and publishes their ends.
 #[derive(Debug, Clone)]
-pub struct Settle<E, L, T, S, B, K> {
-    /// Reads executions.
-    pub executions: E,
-    /// Seals ledgers.
-    pub ledger: L,
-    /// Removes the tasks of cancelled workflows.
-    pub tasks: T,
-    /// Writes ends.
-    pub settlements: S,
-    /// Tells other services.
-    pub bus: B,
-    /// Tells the time.
-    pub clock: K,
-    /// Counts ends.
-    pub facts: Facts,
+pub struct Ending<Db, Bus> {
+    /// The tables.
+    pub db: Db,
+    /// The event bus.
+    pub bus: Bus,
+    /// The time, and the count of ends.
+    pub context: Context,
 }
 
 fn has_replaced(ledgers: &[BatchLedger], action: &ActionId) -> bool {
@@ -56,15 +54,7 @@ pub struct Ended {
     pub by_this: bool,
 }
 
-impl<E, L, T, S, B, K> Settle<E, L, T, S, B, K>
-where
-    E: FindExecution,
-    L: SealLedger,
-    T: RemoveTasks,
-    S: SettleExecution + CancelExecution + LoadGoal,
-    B: PublishEvent,
-    K: Clock,
-{
+impl<Db: EndingDb, Bus: PublishEvent> Ending<Db, Bus> {
     /// Ends the workflow, unless it has ended already (promises P4 and P6). Answers it as it is then; nothing when it is
     /// not recorded.
     ///
@@ -74,7 +64,7 @@ where
         let mut by_this = false;
         for _ in 0..TRIES {
             // Read anew each time: somebody else may have ended or cancelled it, and the first decision counts.
-            let Some(execution) = self.executions.find_execution(arn).await? else {
+            let Some(execution) = self.db.find_execution(arn).await? else {
                 tracing::warn!(executionArn = %arn, "an execution ended that is not recorded; was it started by hand?");
                 return Ok(None);
             };
@@ -85,7 +75,7 @@ where
             }
             match (&execution.cancellation, end) {
                 (None, End::Aborted) => {
-                    if self.settlements.record_cancellation(arn, &Cancellation::from_outside(at)).await? {
+                    if self.db.record_cancellation(arn, &Cancellation::from_outside(at)).await? {
                         tracing::info!(executionArn = %arn, goalId = %execution.goal_id, "cancellation recorded");
                     }
                 }
@@ -93,7 +83,7 @@ where
                 (Some(cancellation), _) => by_this |= self.abort(&execution, cancellation.at).await?,
             }
         }
-        let found = self.executions.find_execution(arn).await?;
+        let found = self.db.find_execution(arn).await?;
         if found.as_ref().is_some_and(|e| e.status.ended().is_none()) {
             return Err(Unavailable::new(format!("ending {arn}"), "it keeps changing"));
         }
@@ -101,7 +91,7 @@ where
     }
 
     async fn finish(&self, execution: &Execution, end: End, at: Timestamp) -> Outside<bool> {
-        let ledgers = self.ledger.seal_ledger(&execution.execution_arn, execution.batch_count()).await?;
+        let ledgers = self.db.seal_ledger(&execution.execution_arn, execution.batch_count()).await?;
         let execution = &self.knowing_gone(execution, &ledgers).await?;
         self.remove_tasks(execution, execution.gone_actions.iter().cloned().collect()).await?;
         let tally = Tally::at_end(&execution.action_ids, &ledgers, &execution.gone_actions);
@@ -111,7 +101,7 @@ where
     /// Sealed first, so that no more tasks can come; removed before the goal is free, so that none of a next workflow's go.
     /// Where tasks have replaced others they stay: the action would be left with neither the old ones nor the new ones.
     async fn abort(&self, execution: &Execution, at: Timestamp) -> Outside<bool> {
-        let ledgers = self.ledger.seal_ledger(&execution.execution_arn, execution.batch_count()).await?;
+        let ledgers = self.db.seal_ledger(&execution.execution_arn, execution.batch_count()).await?;
         let mut kept: BTreeSet<_> =
             execution.action_ids.iter().filter(|id| has_replaced(&ledgers, id)).cloned().collect();
         let execution = match kept.is_empty() {
@@ -140,7 +130,7 @@ where
             sleep(GONE_FOR).await;
             let gone = self.missing(execution, missing).await?;
             if !gone.is_empty() {
-                let recorded = self.settlements.record_gone(&execution.execution_arn, &gone).await?;
+                let recorded = self.db.record_gone(&execution.execution_arn, &gone).await?;
                 known.gone_actions = recorded.unwrap_or_default();
             }
         }
@@ -150,7 +140,7 @@ where
     /// Those of the actions that the goal does not have; all of them where there is no goal.
     async fn missing(&self, execution: &Execution, mut actions: BTreeSet<ActionId>) -> Outside<BTreeSet<ActionId>> {
         if !actions.is_empty() {
-            match self.settlements.load_goal(&execution.goal_id).await? {
+            match self.db.load_goal(&execution.goal_id).await? {
                 Stored::Value(goal) if goal.is_whole => actions.retain(|id| goal.action(id).is_none()),
                 Stored::Nothing => {}
                 // What cannot be read is not known to be gone.
@@ -164,19 +154,19 @@ where
         if actions.is_empty() {
             return Ok(());
         }
-        self.tasks.remove_tasks_of(&execution.goal_id, &execution.execution_arn, &actions).await
+        self.db.remove_tasks_of(&execution.goal_id, &execution.execution_arn, &actions).await
     }
 
     /// Returns `true` if this call has ended the workflow.
     async fn write(&self, execution: &Execution, settlement: &Settlement) -> Outside<bool> {
-        let written = self.settlements.settle(settlement).await?;
+        let written = self.db.settle(settlement).await?;
         if written {
             let Settlement { status, stop_date, tally, .. } = settlement;
             let began = execution.admitted_at.unwrap_or(execution.start_date);
             let (status, duration) = (*status, stop_date.since(began));
             let lost = tally.failed.iter().filter(|f| f.code == FailureCode::NotProcessed).count();
             let not_processed = u32::try_from(lost).unwrap_or(u32::MAX);
-            self.facts.count(Fact::WorkflowEnded { status, duration, not_processed });
+            self.context.count(Fact::WorkflowEnded { status, duration, not_processed });
             tracing::info!(
                 executionArn = %settlement.execution_arn, goalId = %settlement.goal_id, %status,
                 succeeded = tally.succeeded, failed = tally.failed.len(), notProcessed = not_processed,
@@ -206,36 +196,26 @@ where
     pub async fn announce(&self, execution: &Execution) -> Outside<()> {
         self.publish(execution).await?;
         let told = if notice(execution).is_none() { Told::Everybody } else { Told::Services };
-        self.settlements.mark_told(&execution.execution_arn, told, self.clock.now()).await
+        self.db.mark_told(&execution.execution_arn, told, self.context.now()).await
     }
 }
 
-/// Ends workflows, tells everybody, and archives them.
+/// Ends workflows, publishes their ends, notifies the operators and archives them.
 #[derive(Debug, Clone)]
-pub struct Conclude<E, L, T, S, B, K, N, A> {
-    /// Ends workflows.
-    pub settle: Settle<E, L, T, S, B, K>,
-    /// Tells the operators.
-    pub operators: N,
-    /// Keeps what is known of them.
-    pub archive: A,
+pub struct Conclude<Db, Bus, Topic, Archive> {
+    /// Ends workflows and publishes their ends.
+    pub ending: Ending<Db, Bus>,
+    /// The topic of the operators.
+    pub topic: Topic,
+    /// The archive.
+    pub archive: Archive,
 }
 
-impl<E, L, T, S, B, K, N, A> Conclude<E, L, T, S, B, K, N, A>
-where
-    E: FindExecution,
-    L: SealLedger,
-    T: RemoveTasks,
-    S: SettleExecution + CancelExecution + LoadGoal,
-    B: PublishEvent,
-    K: Clock,
-    N: Notify,
-    A: ArchiveExecution,
-{
+impl<Db: EndingDb, Bus: PublishEvent, Topic: Notify, Archive: ArchiveExecution> Conclude<Db, Bus, Topic, Archive> {
     /// Ends the workflow, unless it has ended already, tells of its end and archives it (promises P6 and P7). An archive that
     /// is out of order changes nothing of that: the reconciler archives the workflow later.
     pub async fn conclude(&self, arn: &ExecutionArn, end: End, at: Timestamp) -> Outside<()> {
-        let Some(Ended { execution, .. }) = self.settle.end(arn, end, at).await? else { return Ok(()) };
+        let Some(Ended { execution, .. }) = self.ending.end(arn, end, at).await? else { return Ok(()) };
         // People come first: they are not to wait for an archive that does not answer.
         if !self.tell(&execution).await? || execution.archived_at.is_some() {
             return Ok(());
@@ -254,10 +234,10 @@ where
     pub async fn archive(&self, execution: &Execution) -> Outside<()> {
         let arn = &execution.execution_arn;
         // Sealed long ago: this reads what it holds.
-        let ledgers = self.settle.ledger.seal_ledger(arn, execution.batch_count()).await?;
+        let ledgers = self.ending.db.seal_ledger(arn, execution.batch_count()).await?;
         let Some(record) = Record::of(execution, &ledgers) else { return Ok(()) };
         self.archive.archive_execution(&record).await?;
-        self.settle.settlements.mark_archived(&record, self.settle.clock.now()).await?;
+        self.ending.db.mark_archived(&record, self.ending.context.now()).await?;
         tracing::info!(executionArn = %arn, goalId = %execution.goal_id, key = %record.key(), "workflow archived");
         Ok(())
     }
@@ -268,16 +248,16 @@ where
         if execution.is_told() {
             return Ok(true);
         }
-        let Settle { settlements, clock, .. } = &self.settle;
+        let Ending { db, context, .. } = &self.ending;
         // Side by side: a bus that does not answer keeps nothing from the operators, nor the other way round.
-        let (published, notified) = join(self.settle.publish(execution), self.notify(execution)).await;
+        let (published, notified) = join(self.ending.publish(execution), self.notify(execution)).await;
         let told = match (&published, &notified) {
             (Ok(()), Ok(true)) => Some(Told::Everybody),
             (Ok(()), _) if execution.published_at.is_none() => Some(Told::Services),
             _ => None,
         };
         if let Some(told) = told {
-            settlements.mark_told(&execution.execution_arn, told, clock.now()).await?;
+            db.mark_told(&execution.execution_arn, told, context.now()).await?;
         }
         published.and(notified)
     }
@@ -286,29 +266,29 @@ where
     /// invocation is about to send it.
     async fn notify(&self, execution: &Execution) -> Outside<bool> {
         let Some(notice) = notice(execution).filter(|_| execution.notified_at.is_none()) else { return Ok(true) };
-        let Settle { settlements, clock, .. } = &self.settle;
+        let Ending { db, context, .. } = &self.ending;
         let arn = &execution.execution_arn;
         // The same end, told twice at the same time, must not wake people twice.
-        let claim = NoticeClaim::new(clock.now());
-        let sent = match settlements.claim_notice(arn, &claim).await {
+        let claim = NoticeClaim::new(context.now());
+        let sent = match db.claim_notice(arn, &claim).await {
             Ok(false) => return Ok(false),
             Ok(true) => self.send(execution, &notice).await,
             Err(error) => Err(error),
         };
         // Also a claim that was not answered may stand.
         if sent.is_err()
-            && let Err(error) = settlements.release_notice(arn, &claim).await
+            && let Err(error) = db.release_notice(arn, &claim).await
         {
             tracing::warn!(executionArn = %arn, %error, "claim of the notice not released; it runs out");
         }
         sent?;
         // At once: the bus may still hang.
-        settlements.mark_told(arn, Told::Operators, clock.now()).await?;
+        db.mark_told(arn, Told::Operators, context.now()).await?;
         Ok(true)
     }
 
     async fn send(&self, execution: &Execution, notice: &Notice) -> Outside<()> {
-        let sent = timeout(NOTIFYING, self.operators.notify(execution, notice)).await;
+        let sent = timeout(NOTIFYING, self.topic.notify(execution, notice)).await;
         let what = || format!("the notice about {}", execution.execution_arn);
         sent.unwrap_or_else(|_| Err(Unavailable::new(what(), "it takes too long")))
     }
