@@ -27,8 +27,9 @@ on_all_tables!(
     the_open_workflows_of_a_user_are_known,
 );
 
-fn held(batches: u32, since: i64) -> Held {
-    Held { execution: execution(&goal(1), 1).execution_arn, batches, since: at(since) }
+fn held(on: &impl Tables, batches: u32, since: i64) -> Held {
+    let name = execution(&goal(1), 1).execution_arn.name().to_owned();
+    Held { execution: ExecutionArn::named(&on.state_machine(), &name), batches, since: at(since) }
 }
 
 /// What is held, by the names of the executions: each case has a state machine of its own.
@@ -43,7 +44,7 @@ fn named(held: &Held) -> (String, u32, Timestamp) {
 }
 
 async fn what_is_taken_is_held_until_it_is_given_back(on: &impl Tables) {
-    let (one, two) = (held(8, 0), held(3, 1));
+    let (one, two) = (held(on, 8, 0), held(on, 3, 1));
     assert_eq!(holders(on).await, []);
     for taken in [&one, &two] {
         assert_eq!(on.db().take_capacity(taken, 16).await.unwrap(), Taken::Yes);
@@ -52,11 +53,11 @@ async fn what_is_taken_is_held_until_it_is_given_back(on: &impl Tables) {
     assert!(on.db().give_back_capacity(&one.execution).await.unwrap());
     assert_eq!(holders(on).await, [named(&two)]);
     // What was given back can be taken again.
-    assert_eq!(on.db().take_capacity(&held(13, 2), 16).await.unwrap(), Taken::Yes);
+    assert_eq!(on.db().take_capacity(&held(on, 13, 2), 16).await.unwrap(), Taken::Yes);
 }
 
 async fn taking_twice_counts_once(on: &impl Tables) {
-    let first = held(8, 0);
+    let first = held(on, 8, 0);
     assert_eq!(on.db().take_capacity(&first, 8).await.unwrap(), Taken::Yes);
     // The same call again, as the SDK makes it.
     assert_eq!(on.db().take_capacity(&first, 8).await.unwrap(), Taken::Yes);
@@ -64,21 +65,21 @@ async fn taking_twice_counts_once(on: &impl Tables) {
     assert_eq!(on.db().take_capacity(&later, 8).await.unwrap(), Taken::Already { since: at(0) });
     assert_eq!(holders(on).await, [named(&first)]);
     on.db().give_back_capacity(&first.execution).await.unwrap();
-    assert_eq!(on.db().take_capacity(&held(8, 6), 8).await.unwrap(), Taken::Yes);
+    assert_eq!(on.db().take_capacity(&held(on, 8, 6), 8).await.unwrap(), Taken::Yes);
 }
 
 async fn more_than_there_is_cannot_be_taken(on: &impl Tables) {
-    assert_eq!(on.db().take_capacity(&held(9, 0), 8).await.unwrap(), Taken::Full);
-    assert_eq!(on.db().take_capacity(&held(5, 0), 8).await.unwrap(), Taken::Yes);
-    assert_eq!(on.db().take_capacity(&held(4, 0), 8).await.unwrap(), Taken::Full);
-    assert_eq!(on.db().take_capacity(&held(3, 0), 8).await.unwrap(), Taken::Yes);
+    assert_eq!(on.db().take_capacity(&held(on, 9, 0), 8).await.unwrap(), Taken::Full);
+    assert_eq!(on.db().take_capacity(&held(on, 5, 0), 8).await.unwrap(), Taken::Yes);
+    assert_eq!(on.db().take_capacity(&held(on, 4, 0), 8).await.unwrap(), Taken::Full);
+    assert_eq!(on.db().take_capacity(&held(on, 3, 0), 8).await.unwrap(), Taken::Yes);
     // There is less than before: what is held stays, and nothing more can be taken.
-    assert_eq!(on.db().take_capacity(&held(1, 0), 4).await.unwrap(), Taken::Full);
+    assert_eq!(on.db().take_capacity(&held(on, 1, 0), 4).await.unwrap(), Taken::Full);
     assert_eq!(in_use(&on.db().list_holders(&on.state_machine()).await.unwrap()), 8);
 }
 
 async fn many_at_once_never_take_more_than_there_is(on: &impl Tables) {
-    let all: Vec<_> = (0..20).map(|i| held(3, i)).collect();
+    let all: Vec<_> = (0..20).map(|i| held(on, 3, i)).collect();
     let taken = join_all(all.iter().map(|h| on.db().take_capacity(h, 31))).await;
     let yes = taken.into_iter().filter(|t| matches!(t, Ok(Taken::Yes))).count();
     assert_eq!(yes, 10);
@@ -86,7 +87,7 @@ async fn many_at_once_never_take_more_than_there_is(on: &impl Tables) {
 }
 
 async fn giving_back_what_is_not_held_changes_nothing(on: &impl Tables) {
-    let (one, other) = (held(8, 0), held(8, 0));
+    let (one, other) = (held(on, 8, 0), held(on, 8, 0));
     assert!(!on.db().give_back_capacity(&one.execution).await.unwrap());
     on.db().take_capacity(&one, 8).await.unwrap();
     assert!(!on.db().give_back_capacity(&other.execution).await.unwrap());
@@ -153,7 +154,7 @@ async fn a_launch_is_noted_once(on: &impl Tables) {
     assert!(on.db().mark_admitted(arn, at(1)).await.unwrap());
     assert!(!on.db().mark_admitted(arn, at(2)).await.unwrap());
     assert_eq!(on.db().find_execution(arn).await.unwrap().unwrap().admitted_at, Some(at(1)));
-    assert!(!on.db().mark_admitted(&held(1, 0).execution, at(1)).await.unwrap(), "one that is not recorded");
+    assert!(!on.db().mark_admitted(&held(on, 1, 0).execution, at(1)).await.unwrap(), "one that is not recorded");
 }
 
 async fn who_is_cancelled_while_waiting_is_open_until_the_end(on: &impl Tables) {

@@ -16,7 +16,7 @@ use crate::wrong::{MARKER, Wrong, every_wrong, no_documents, with_unknown_fields
 
 fn document() -> Value {
     let detail = json!({
-        "version": "1", "eventId": "request-1", "occurredAt": "2026-11-24T09:30:00.000Z", "goalId": "goal-1",
+        "version": "1", "eventId": "request-1", "occurredAt": "1970-01-01T00:00:00.000Z", "goalId": "goal-1",
         "userId": USER, "actionIds": ["a-1-1", "a-1-2"], "regenerate": false,
     });
     let mut event: Value = serde_json::from_str(&raw_envelope("test", GoalActivityRequested::TYPE, &detail)).unwrap();

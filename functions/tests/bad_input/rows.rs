@@ -1,6 +1,7 @@
 //! Rows of Goals and Tasks as other programs may leave them: they affect no other row, and the log names them.
 
 use goal_activity_core::keys;
+use goal_activity_core::limits::UNREADABLE_FOR;
 use goal_activity_core::ports::Event;
 use goal_activity_core::rows::{Row, goal_rows};
 use goal_activity_core::task::Task;
@@ -140,7 +141,7 @@ async fn the_owner_of_a_goal_that_cannot_be_read_still_sees_its_tasks_and_a_stra
 async fn a_service_that_asks_for_a_goal_that_cannot_be_read_is_told_so_once() {
     let rig = unreadable();
     let request = json!({
-        "version": "1", "eventId": "request-1", "occurredAt": "2026-11-24T09:30:00.000Z", "goalId": "goal-1", "userId": USER,
+        "version": "1", "eventId": "request-1", "occurredAt": "1970-01-01T00:00:00.000Z", "goalId": "goal-1", "userId": USER,
     });
     rig.launch(&raw_envelope("test", "GoalActivityRequested", &request)).await.unwrap();
     let [Event::Rejected(rejected)] = &rig.events()[..] else { panic!("one rejection") };
@@ -156,7 +157,10 @@ async fn actions_of_a_goal_that_cannot_be_read_any_more_fail_and_say_why() {
     let mut head = row(keys::GOAL);
     head["status"] = MARKER.into();
     rig.world.state().put_goal_row(&goal_id("goal-1"), head);
-    for batch in rig.batches(&arn) {
+    let batches = rig.batches(&arn);
+    // Not before it is known not to be a row that is just being written.
+    rig.wait(i64::try_from(UNREADABLE_FOR.as_secs()).unwrap());
+    for batch in batches {
         rig.work(&batch).await.unwrap();
     }
     rig.finalize(&arn).await;

@@ -3,7 +3,8 @@ use std::collections::{BTreeSet, HashSet};
 use goal_activity_core::goal::GoalStatus;
 use goal_activity_core::keys;
 use goal_activity_core::limits::HISTORY;
-use goal_activity_core::ports::{Accepted, Claim, ClaimGoal, Claimed, Outside, RequestKey};
+use goal_activity_core::ports::{Accepted, Claim, ClaimGoal, Claimed, Outside, RequestKey, Stored};
+use goal_activity_core::rows::read_head;
 use goal_activity_events::{ExecutionArn, Timestamp, UserId};
 
 use super::{MemoryOfRequest, World};
@@ -18,9 +19,15 @@ impl ClaimGoal for World {
         let arn = claim.execution.execution_arn.clone();
         let name_taken = state.executions.contains_key(&arn);
         let running = state.running.get(&claim.execution.user_id).map_or(0, HashSet::len);
-        let Some(head) = state.goals.get_mut(&claim.execution.goal_id).map(|g| &mut g.head) else {
+        let goal = &claim.execution.goal_id;
+        let written = state.goal_rows.get(goal).and_then(|rows| rows.get(keys::GOAL)).cloned().map(read_head);
+        let Some(head) = state.goals.get_mut(goal).map(|g| &mut g.head) else {
             return Ok(Claimed::GoalChanged);
         };
+        // What another program has written of the goal's own row counts.
+        if let Some(Stored::Value(written)) = written {
+            *head = written;
+        }
         let free = (head.claimed_by.is_none() || head.claimed_by == claim.stale) && !head.status.is_closed();
         if !free || head.user_id != claim.execution.user_id || head.claims != claim.expected {
             return Ok(Claimed::GoalChanged);
@@ -33,6 +40,9 @@ impl ClaimGoal for World {
         }
         (head.claims, head.status) = (claim.sequence, GoalStatus::Processing);
         head.claimed_by = Some(arn.clone().into());
+        if let Some(rows) = state.goal_rows.get_mut(goal) {
+            rows.remove(keys::GOAL);
+        }
         state.executions.insert(arn.clone(), claim.execution.clone());
         state.line.insert(arn.clone());
         state.running.entry(claim.execution.user_id.clone()).or_default().insert(arn.clone());
