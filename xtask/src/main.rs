@@ -1,6 +1,7 @@
 //! The project's commands.
 
 mod api;
+mod arrows;
 mod aws;
 mod bench;
 mod billing;

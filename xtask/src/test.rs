@@ -9,6 +9,7 @@ use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use goal_activity_core::limits::MAX_BATCHES;
 
+use crate::arrows;
 use crate::deploy;
 use crate::described;
 use crate::emulator::{Emulator, Kind};
@@ -21,6 +22,8 @@ use crate::tools::{self, Purpose};
 /// A part of the tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Part {
+    /// The arrows between modules and packages
+    Tidy,
     /// Unit and property tests
     Unit,
     /// The promises under a simulated clock and seeded faults
@@ -45,6 +48,7 @@ type Check = (&'static str, fn(&Project) -> Result<()>);
 impl Part {
     fn check(self) -> Check {
         match self {
+            Self::Tidy => ("tidy", tidy),
             Self::Unit => ("unit", unit),
             Self::Sim => ("sim", sim),
             Self::Model => ("model", model),
@@ -59,12 +63,9 @@ impl Part {
 
 /// Runs one part, or all of them, the quick ones first. The first failure ends it.
 pub(crate) fn run(project: &Project, part: Option<Part>) -> Result<()> {
-    let all =
-        [Part::Infra, Part::Unit, Part::Sim, Part::Model, Part::Statemachine, Part::Contract, Part::E2e, Part::Chaos]
-            .map(Part::check);
     let checks = match part {
         Some(part) => vec![part.check()],
-        None => [("format", format as fn(&Project) -> Result<()>), ("clippy", clippy)].into_iter().chain(all).collect(),
+        None => all(),
     };
     if ![Some(Part::Unit), Some(Part::Sim), Some(Part::Model)].contains(&part) {
         tools::check(project, Purpose::Test)?;
@@ -81,6 +82,14 @@ pub(crate) fn run(project: &Project, part: Option<Part>) -> Result<()> {
     last.1(project).with_context(|| format!("{} failed", last.0))
 }
 
+/// Everything, in the order in which it is checked.
+fn all() -> Vec<Check> {
+    let lints: [Check; 3] = [("format", format), Part::Tidy.check(), ("clippy", clippy)];
+    let tests =
+        [Part::Infra, Part::Unit, Part::Sim, Part::Model, Part::Statemachine, Part::Contract, Part::E2e, Part::Chaos];
+    lints.into_iter().chain(tests.map(Part::check)).collect()
+}
+
 fn format(project: &Project) -> Result<()> {
     process::run(in_root(project).args(["fmt", "--all", "--check"]))
 }
@@ -88,6 +97,12 @@ fn format(project: &Project) -> Result<()> {
 fn clippy(project: &Project) -> Result<()> {
     let arguments = ["clippy", "--workspace", "--all-targets", "--all-features", "--", "--deny", "warnings"];
     process::run(in_root(project).args(arguments))
+}
+
+/// What no compiler and no test sees.
+fn tidy(project: &Project) -> Result<()> {
+    arrows::check(&project.root)?;
+    without_aws(project, "goal-activity-core")
 }
 
 fn unit(project: &Project) -> Result<()> {
@@ -99,12 +114,18 @@ fn unit(project: &Project) -> Result<()> {
 
 /// Other services take the events without the AWS SDK, and read their documentation.
 fn events_stand_alone(project: &Project) -> Result<()> {
-    let tree = ["tree", "--package", "goal-activity-events", "--edges", "normal", "--prefix", "none"];
-    let tree = process::quietly(in_root(project).args(tree))?;
-    let aws: Vec<&str> = tree.lines().filter(|line| line.starts_with("aws")).collect();
-    ensure!(aws.is_empty(), "the events need {} without any feature", aws.join(", "));
+    without_aws(project, "goal-activity-events")?;
     let documented = ["doc", "--workspace", "--all-features", "--no-deps", "--quiet"];
     process::run(in_root(project).args(documented).env("RUSTDOCFLAGS", "--deny warnings"))
+}
+
+/// A package of the workspace needs no crate of AWS when none of its features is on.
+fn without_aws(project: &Project, package: &str) -> Result<()> {
+    let tree = ["tree", "--package", package, "--edges", "normal", "--prefix", "none"];
+    let tree = process::quietly(in_root(project).args(tree))?;
+    let aws: Vec<&str> = tree.lines().filter(|line| line.starts_with("aws")).collect();
+    ensure!(aws.is_empty(), "{package} needs {} without any feature", aws.join(", "));
+    Ok(())
 }
 
 /// `SIM_SCHEDULES`, `SIM_SEED` and `SIM_FLAW` say what is run; see `functions/tests/sim/main.rs`.
