@@ -100,22 +100,38 @@ fn made_by_another_python(venv: &Path) -> bool {
 /// Installs Dynoxide, an emulator of DynamoDB, with what is needed of it. Not as a dependency of the tests: it would switch
 /// on features that build the AWS SDK again.
 pub(crate) fn dynoxide(project: &Project) -> Result<PathBuf> {
-    let _lock = project.lock()?;
-    let folder = project.state().join("dynoxide");
-    let program = folder.join("bin").join("dynoxide");
-    let stamp = Stamp::new(folder.join("installed"), &[], &[DYNOXIDE])?;
-    if stamp.is_fresh() && program.exists() {
-        return Ok(program);
+    // As little of it, and as fast to build, as will do.
+    let options = &["--no-default-features", "--features", "native-sqlite,http-server,cli"];
+    Program { name: "dynoxide", package: "dynoxide-rs", version: DYNOXIDE, options }.installed(project)
+}
+
+/// A program that cargo builds from a package.
+struct Program {
+    name: &'static str,
+    package: &'static str,
+    version: &'static str,
+    options: &'static [&'static str],
+}
+
+impl Program {
+    /// Where the program is, after it was built if it was not there in this version.
+    fn installed(&self, project: &Project) -> Result<PathBuf> {
+        let _lock = project.lock()?;
+        let folder = project.state().join(self.name);
+        let program = folder.join("bin").join(self.name);
+        let stamp = Stamp::new(folder.join("installed"), &[], &[self.version])?;
+        if stamp.is_fresh() && program.exists() {
+            return Ok(program);
+        }
+        step(&format!("{} built", self.name), || {
+            let mut install = cargo();
+            install.args(["install", self.package, "--version", self.version, "--locked", "--quiet", "--force"]);
+            install.arg("--debug").args(self.options).arg("--root").arg(&folder);
+            process::quietly(install.arg("--target-dir").arg(cache(project, self.name)))?;
+            stamp.write()
+        })?;
+        Ok(program)
     }
-    step("Dynoxide built", || {
-        let mut install = cargo();
-        install.args(["install", "dynoxide-rs", "--version", DYNOXIDE, "--locked", "--quiet", "--force"]);
-        // As little of it, and as fast to build, as will do.
-        install.args(["--debug", "--no-default-features", "--features", "native-sqlite,http-server,cli", "--root"]);
-        process::quietly(install.arg(&folder).arg("--target-dir").arg(cache(project, "dynoxide")))?;
-        stamp.write()
-    })?;
-    Ok(program)
 }
 
 /// Installs the CDK app's packages, as its lock file says.
