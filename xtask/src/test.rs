@@ -22,7 +22,7 @@ use crate::tools::{self, Purpose};
 /// A part of the tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Part {
-    /// The arrows between modules and packages
+    /// The arrows between modules, and the dependencies
     Tidy,
     /// Unit and property tests
     Unit,
@@ -102,7 +102,15 @@ fn clippy(project: &Project) -> Result<()> {
 /// What no compiler and no test sees.
 fn tidy(project: &Project) -> Result<()> {
     arrows::check(&project.root)?;
-    without_aws(project, "goal-activity-core")
+    without_aws(project, "goal-activity-core")?;
+    dependencies(project)
+}
+
+/// Licences, sources and duplicates, as `deny.toml` says.
+fn dependencies(project: &Project) -> Result<()> {
+    let mut deny = Command::new(tools::cargo_deny(project)?);
+    deny.args(["--locked", "check", "--deny", "warnings", "bans", "licenses", "sources"]);
+    process::run(deny.current_dir(&project.root))
 }
 
 fn unit(project: &Project) -> Result<()> {

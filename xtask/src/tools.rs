@@ -14,6 +14,9 @@ use crate::step::step;
 /// The version of Dynoxide that the contract tests run on.
 const DYNOXIDE: &str = "=3.2.0";
 
+/// The version of cargo-deny that looks at the dependencies.
+const CARGO_DENY: &str = "=0.20.2";
+
 /// What the Python environment is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
@@ -105,6 +108,11 @@ pub(crate) fn dynoxide(project: &Project) -> Result<PathBuf> {
     Program { name: "dynoxide", package: "dynoxide-rs", version: DYNOXIDE, options }.installed(project)
 }
 
+/// Installs cargo-deny, which looks at the licences, sources and duplicates of the dependencies.
+pub(crate) fn cargo_deny(project: &Project) -> Result<PathBuf> {
+    Program { name: "cargo-deny", package: "cargo-deny", version: CARGO_DENY, options: &[] }.installed(project)
+}
+
 /// A program that cargo builds from a package.
 struct Program {
     name: &'static str,
@@ -126,6 +134,8 @@ impl Program {
         step(&format!("{} built", self.name), || {
             let mut install = cargo();
             install.args(["install", self.package, "--version", self.version, "--locked", "--quiet", "--force"]);
+            // Nobody debugs it.
+            install.env("CARGO_PROFILE_DEV_DEBUG", "0");
             install.arg("--debug").args(self.options).arg("--root").arg(&folder);
             process::quietly(install.arg("--target-dir").arg(cache(project, self.name)))?;
             stamp.write()
