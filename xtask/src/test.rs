@@ -22,7 +22,7 @@ use crate::tools::{self, Purpose};
 /// A part of the tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Part {
-    /// The arrows between modules, and the dependencies
+    /// The arrows between modules, spelling, and the dependencies
     Tidy,
     /// Unit and property tests
     Unit,
@@ -103,7 +103,14 @@ fn clippy(project: &Project) -> Result<()> {
 fn tidy(project: &Project) -> Result<()> {
     arrows::check(&project.root)?;
     without_aws(project, "goal-activity-core")?;
+    spelling(project)?;
     dependencies(project)
+}
+
+/// All that is in the repository, with the exceptions of `typos.toml`.
+fn spelling(project: &Project) -> Result<()> {
+    let python = tools::python(project, Purpose::Test)?;
+    process::run(Command::new(python.with_file_name("typos")).current_dir(&project.root))
 }
 
 /// Licences, sources and duplicates, as `deny.toml` says.
