@@ -13,7 +13,8 @@ use ureq::Agent;
 use ureq::tls::{RootCerts, TlsConfig};
 
 use crate::failure::Failure;
-use crate::settings::{Secret, Settings, TokenSource};
+use crate::secret::Secret;
+use crate::settings::{Settings, TokenSource};
 use crate::stack::{Stack, StackFile};
 
 /// How long one call may take. The gateway gives up after 30 s.

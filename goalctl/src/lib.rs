@@ -6,19 +6,22 @@ mod bus;
 mod cli;
 mod client;
 mod dlq;
+mod environment;
 mod failure;
+mod secret;
 mod settings;
+mod shell;
 mod stack;
+mod target;
+mod terminal;
 mod text;
 mod workflow;
 
 use std::ffi::OsString;
-use std::io::{self, BufRead, Write};
-use std::path::{Path, PathBuf};
+use std::io;
 
 use anyhow::Result;
 use clap::{CommandFactory, Parser};
-use serde::Serialize;
 
 use crate::cli::{Cli, Command};
 use crate::client::Client;
@@ -26,77 +29,10 @@ use crate::failure::{DONE, Failure, NOT_DONE, USAGE};
 use crate::settings::Settings;
 use crate::stack::Stack;
 
-pub use crate::settings::Secret;
-
-/// What surrounds the tool.
-pub struct Shell<'a> {
-    /// Results go here.
-    pub out: &'a mut dyn Write,
-    /// Errors, questions and progress go here.
-    pub err: &'a mut dyn Write,
-    /// Where answers come from, when somebody is there to give them.
-    pub keyboard: Option<&'a mut dyn BufRead>,
-    /// Where somebody looks.
-    pub terminal: Terminal,
-    /// What the environment says.
-    pub environment: Environment,
-}
-
-/// Where somebody looks, and not a program or a file.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Terminal {
-    /// At standard output, and wants colours.
-    pub colours: bool,
-    /// At standard error.
-    pub progress: bool,
-}
-
-/// What the environment says.
-#[derive(Debug, Clone, Default)]
-pub struct Environment {
-    /// `GOAL_ACTIVITY_STACK`: the file that describes a stack on this machine.
-    pub stack_file: Option<PathBuf>,
-    /// `GOAL_ACTIVITY_URL`: the HTTP API.
-    pub url: Option<String>,
-    /// `GOAL_ACTIVITY_TOKEN`: a JWT for it.
-    pub token: Option<Secret>,
-    /// `GOAL_ACTIVITY_PROFILE_FILE`: the profile file, instead of the usual one.
-    pub profile_file: Option<PathBuf>,
-    /// The profile file in the user's configuration folder, which need not be there.
-    pub usual_profile_file: Option<PathBuf>,
-    /// Folders that cargo may build into: `cargo xtask up` describes its stack in one of them.
-    pub target_folders: Vec<PathBuf>,
-}
-
-impl Environment {
-    /// The one of this process.
-    pub fn of_this_process() -> Self {
-        let value = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-        let text = |name| value(name).and_then(|value| value.into_string().ok());
-        let (program, here) = (std::env::current_exe().ok(), std::env::current_dir().ok());
-        let told = value("CARGO_TARGET_DIR").map(PathBuf::from);
-        Self {
-            stack_file: value("GOAL_ACTIVITY_STACK").map(Into::into),
-            url: text("GOAL_ACTIVITY_URL"),
-            token: text("GOAL_ACTIVITY_TOKEN").map(Secret::from),
-            profile_file: value("GOAL_ACTIVITY_PROFILE_FILE").map(Into::into),
-            usual_profile_file: settings::usual_profile_file(),
-            target_folders: settings::target_folders(program.as_deref(), told, here.as_deref().map(Path::new)),
-        }
-    }
-}
-
-impl Shell<'_> {
-    /// Shows a result, as JSON or as text.
-    fn show<T: Serialize>(&mut self, json: bool, value: &T, text: impl FnOnce(&T) -> String) -> Result<()> {
-        if json {
-            writeln!(self.out, "{}", serde_json::to_string_pretty(value)?)?;
-        } else {
-            write!(self.out, "{}", text(value))?;
-        }
-        Ok(())
-    }
-}
+pub use crate::environment::Environment;
+pub use crate::secret::Secret;
+pub use crate::shell::Shell;
+pub use crate::terminal::Terminal;
 
 /// Runs a command line, the program's name included. Answers the exit code that `goalctl --help` documents.
 pub async fn run<A>(args: impl IntoIterator<Item = A>, mut shell: Shell<'_>) -> u8
@@ -170,6 +106,9 @@ async fn command(cli: Cli, shell: &mut Shell<'_>) -> Result<u8> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::BufRead;
+    use std::path::PathBuf;
+
     use super::*;
 
     /// The exit code and what was printed, on standard output and on standard error.

@@ -1,47 +1,17 @@
 //! Which deployment is meant and who asks: options, the environment, the profile file, and what `cargo xtask up` has left.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use etcetera::{BaseStrategy, choose_base_strategy};
 use serde::Deserialize;
 
-use crate::Environment;
-use crate::cli::Target;
+use crate::environment::Environment;
 use crate::failure::Failure;
+use crate::secret::Secret;
+use crate::target::Target;
 
 /// Where `cargo xtask up` describes its stack, within the folder that cargo builds into.
 const UP: &str = "goal-activity/up/stack.json";
-
-/// Something that is never shown.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
-pub struct Secret(String);
-
-impl Secret {
-    pub(crate) fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<String> for Secret {
-    fn from(text: String) -> Self {
-        Self(text)
-    }
-}
-
-impl From<&str> for Secret {
-    fn from(text: &str) -> Self {
-        Self(text.to_owned())
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[redacted]")
-    }
-}
 
 /// Which deployment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -151,18 +121,6 @@ fn settle(target: &Target, environment: &Environment, file: ProfileFile, up: Opt
     Ok(Settings { place, token })
 }
 
-/// The profile file in the user's configuration folder.
-pub(crate) fn usual_profile_file() -> Option<PathBuf> {
-    Some(choose_base_strategy().ok()?.config_dir().join("goalctl").join("profile.toml"))
-}
-
-/// Where cargo may have built: around the program itself, as it was told, and around the present folder.
-pub(crate) fn target_folders(program: Option<&Path>, told: Option<PathBuf>, here: Option<&Path>) -> Vec<PathBuf> {
-    let around_program = program.into_iter().flat_map(Path::ancestors).skip(1).map(Path::to_owned);
-    let around_here = here.into_iter().flat_map(Path::ancestors).map(|folder| folder.join("target"));
-    around_program.chain(told).chain(around_here).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -235,14 +193,5 @@ mod tests {
         assert!(ProfileFile::read(Some(nowhere), None).is_err());
         assert_eq!(ProfileFile::read(None, Some(nowhere)).unwrap(), ProfileFile::default());
         assert!(toml::from_str::<ProfileFile>("tokn = \"a\"").is_err(), "a name that nothing reads");
-    }
-
-    #[test]
-    fn a_stack_that_is_up_is_found_from_the_program_and_from_the_present_folder() {
-        let program = Path::new("/p/target/debug/goalctl");
-        let folders = target_folders(Some(program), Some("/told".into()), Some(Path::new("/src/app")));
-        let expected = ["/p/target", "/told", "/src/app/target", "/src/target"].map(PathBuf::from);
-        assert!(expected.iter().all(|folder| folders.contains(folder)), "{folders:?}");
-        assert_eq!(folders.iter().position(|f| f == "/p/target"), Some(1), "the program's own first: {folders:?}");
     }
 }

@@ -7,8 +7,8 @@ use goal_activity_events::{ActionId, Detail, EventId, GoalActivityRequested, Goa
 use goal_activity_functions::runtime::clock::SystemClock;
 use serde::Serialize;
 
-use crate::Shell;
 use crate::failure::{DONE, Failure, NO_ACCESS};
+use crate::shell::Shell;
 use crate::stack::Stack;
 
 #[derive(Debug, Args)]

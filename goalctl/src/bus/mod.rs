@@ -11,8 +11,8 @@ use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use clap::Subcommand;
 use goal_activity_events::publisher::reason;
 
-use crate::Shell;
 use crate::failure::{Failure, NO_ACCESS};
+use crate::shell::Shell;
 use crate::stack::Stack;
 
 const EMIT: &str = "\

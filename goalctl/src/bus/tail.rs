@@ -11,8 +11,8 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
 use super::{failed, report};
-use crate::Shell;
 use crate::failure::{DONE, NOT_DONE};
+use crate::shell::Shell;
 use crate::stack::Stack;
 
 /// How long one look into the queue waits for a message, in seconds. Shorter than the time that a call may take.

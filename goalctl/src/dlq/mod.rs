@@ -21,8 +21,8 @@ use goal_activity_events::publisher::{EventBridge, Publisher};
 use goal_activity_functions::adapters::aws::Tables;
 use goal_activity_functions::runtime::clock::SystemClock;
 
-use crate::Shell;
 use crate::failure::{Failure, NOT_DONE};
+use crate::shell::Shell;
 use crate::stack::Stack;
 use crate::text::printable;
 use letter::{Contents, Dlq};

@@ -11,9 +11,9 @@ use goal_activity_core::execution::Status as WorkflowStatus;
 use goal_activity_events::{ActionId, EventId, ExecutionArn, GoalId, InvalidId, InvalidTimestamp, Timestamp};
 use serde_json::{Value, json};
 
-use crate::Shell;
 use crate::client::{Client, Items, encode};
 use crate::failure::{DONE, Failure, NO_ACCESS, NOT_DONE};
+use crate::shell::Shell;
 use crate::text::{counted, printable};
 use report::{Followed, History, Tasks, Timeline};
 

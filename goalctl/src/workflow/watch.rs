@@ -9,9 +9,9 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::report::Followed;
-use crate::Shell;
 use crate::client::Client;
 use crate::failure::Failure;
+use crate::shell::Shell;
 
 /// The first wait between two looks, and the longest: small workflows end within a second, and no API is asked more often
 /// than every two seconds for long.

@@ -1,0 +1,68 @@
+//! What the environment says.
+
+use std::path::{Path, PathBuf};
+
+use etcetera::{BaseStrategy, choose_base_strategy};
+
+use crate::secret::Secret;
+
+/// What the environment says.
+#[derive(Debug, Clone, Default)]
+pub struct Environment {
+    /// `GOAL_ACTIVITY_STACK`: the file that describes a stack on this machine.
+    pub stack_file: Option<PathBuf>,
+    /// `GOAL_ACTIVITY_URL`: the HTTP API.
+    pub url: Option<String>,
+    /// `GOAL_ACTIVITY_TOKEN`: a JWT for it.
+    pub token: Option<Secret>,
+    /// `GOAL_ACTIVITY_PROFILE_FILE`: the profile file, instead of the usual one.
+    pub profile_file: Option<PathBuf>,
+    /// The profile file in the user's configuration folder, which need not be there.
+    pub usual_profile_file: Option<PathBuf>,
+    /// Folders that cargo may build into: `cargo xtask up` describes its stack in one of them.
+    pub target_folders: Vec<PathBuf>,
+}
+
+impl Environment {
+    /// The one of this process.
+    pub fn of_this_process() -> Self {
+        let value = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+        let text = |name| value(name).and_then(|value| value.into_string().ok());
+        let (program, here) = (std::env::current_exe().ok(), std::env::current_dir().ok());
+        let told = value("CARGO_TARGET_DIR").map(PathBuf::from);
+        Self {
+            stack_file: value("GOAL_ACTIVITY_STACK").map(Into::into),
+            url: text("GOAL_ACTIVITY_URL"),
+            token: text("GOAL_ACTIVITY_TOKEN").map(Secret::from),
+            profile_file: value("GOAL_ACTIVITY_PROFILE_FILE").map(Into::into),
+            usual_profile_file: usual_profile_file(),
+            target_folders: target_folders(program.as_deref(), told, here.as_deref().map(Path::new)),
+        }
+    }
+}
+
+/// The profile file in the user's configuration folder.
+fn usual_profile_file() -> Option<PathBuf> {
+    Some(choose_base_strategy().ok()?.config_dir().join("goalctl").join("profile.toml"))
+}
+
+/// Where cargo may have built: around the program itself, as it was told, and around the present folder.
+fn target_folders(program: Option<&Path>, told: Option<PathBuf>, here: Option<&Path>) -> Vec<PathBuf> {
+    let around_program = program.into_iter().flat_map(Path::ancestors).skip(1).map(Path::to_owned);
+    let around_here = here.into_iter().flat_map(Path::ancestors).map(|folder| folder.join("target"));
+    around_program.chain(told).chain(around_here).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stack_that_is_up_is_found_from_the_program_and_from_the_present_folder() {
+        let program = Path::new("/p/target/debug/goalctl");
+        let folders = target_folders(Some(program), Some("/told".into()), Some(Path::new("/src/app")));
+        let expected = ["/p/target", "/told", "/src/app/target", "/src/target"].map(PathBuf::from);
+        assert!(expected.iter().all(|folder| folders.contains(folder)), "{folders:?}");
+        assert_eq!(folders.iter().position(|f| f == "/p/target"), Some(1), "the program's own first: {folders:?}");
+    }
+}

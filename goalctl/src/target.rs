@@ -1,0 +1,43 @@
+//! The options that say which deployment is meant, and who asks.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::secret::Secret;
+
+/// Which deployment is meant, and who asks.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Which deployment")]
+pub(crate) struct Target {
+    #[arg(long, global = true, help = "The HTTP API, without /api: https://…  [env: GOAL_ACTIVITY_URL]")]
+    pub(crate) url: Option<String>,
+    #[arg(
+        long,
+        global = true,
+        help = "A JWT for the API; other users of this machine can see it here [env: GOAL_ACTIVITY_TOKEN]"
+    )]
+    pub(crate) token: Option<Secret>,
+    #[arg(long, global = true, value_name = "NAME", help = "The CloudFormation stack on AWS [default: GoalActivity]")]
+    pub(crate) stack: Option<String>,
+    /// A profile of AWS's configuration files
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// The AWS region
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) region: Option<String>,
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        help = "The stack.json of a stack on this machine [env: GOAL_ACTIVITY_STACK]"
+    )]
+    pub(crate) stack_file: Option<PathBuf>,
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        help = "Where all this may be written down [env: GOAL_ACTIVITY_PROFILE_FILE]"
+    )]
+    pub(crate) profile_file: Option<PathBuf>,
+}
