@@ -4,14 +4,9 @@ mod emit;
 mod report;
 mod tail;
 
-use std::fmt::Debug;
-
 use anyhow::Result;
-use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use clap::Subcommand;
-use goal_activity_events::publisher::reason;
 
-use crate::failure::{Failure, NO_ACCESS};
 use crate::shell::Shell;
 use crate::stack::Stack;
 
@@ -48,19 +43,4 @@ pub(crate) async fn run(command: Command, stack: &Stack, json: bool, shell: &mut
         Command::Emit(args) => emit::emit(args, stack, json, shell).await,
         Command::Tail(args) => tail::tail(args, stack, json, shell).await,
     }
-}
-
-/// Why a call of AWS failed.
-fn failed<E, R>(what: &str, error: &SdkError<E, R>) -> Failure
-where
-    E: std::error::Error + ProvideErrorMetadata + 'static,
-    R: Debug + 'static,
-{
-    let failure = Failure::unavailable(format!("cannot {what}"), reason(error));
-    let refused = |code: &str| code.contains("AccessDenied") || code.contains("AuthorizationError");
-    if !error.code().is_some_and(refused) {
-        return failure;
-    }
-    let advice = "`goalctl events tail --help` and `goalctl events emit --help` tell what has to be allowed";
-    Failure { exit: NO_ACCESS, retryable: false, advice: Some(advice.to_owned()), ..failure }
 }

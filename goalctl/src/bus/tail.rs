@@ -1,17 +1,20 @@
+use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use aws_sdk_eventbridge::types::Target;
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::types::{Message, QueueAttributeName};
 use clap::Args;
+use goal_activity_events::publisher::reason;
 use goal_activity_events::{EventId, GoalId};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-use super::{failed, report};
-use crate::failure::{DONE, NOT_DONE};
+use super::report;
+use crate::failure::{DONE, Failure, NO_ACCESS, NOT_DONE};
 use crate::shell::Shell;
 use crate::stack::Stack;
 
@@ -182,4 +185,19 @@ fn policy(queue: &str, rule: &str) -> Value {
         "Resource": queue, "Condition": { "ArnEquals": { "aws:SourceArn": rule } },
     });
     json!({ "Version": "2012-10-17", "Statement": [statement] })
+}
+
+/// Why a call of AWS failed.
+fn failed<E, R>(what: &str, error: &SdkError<E, R>) -> Failure
+where
+    E: std::error::Error + ProvideErrorMetadata + 'static,
+    R: Debug + 'static,
+{
+    let failure = Failure::unavailable(format!("cannot {what}"), reason(error));
+    let refused = |code: &str| code.contains("AccessDenied") || code.contains("AuthorizationError");
+    if !error.code().is_some_and(refused) {
+        return failure;
+    }
+    let advice = "`goalctl events tail --help` and `goalctl events emit --help` tell what has to be allowed";
+    Failure { exit: NO_ACCESS, retryable: false, advice: Some(advice.to_owned()), ..failure }
 }
