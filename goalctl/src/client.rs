@@ -355,7 +355,7 @@ mod tests {
     }
 
     async fn client(url: String, token: TokenSource) -> Client {
-        let place = crate::settings::Place { url: Some(url), ..Default::default() };
+        let place = crate::place::Place { url: Some(url), ..Default::default() };
         Client::open(Settings { place, token: Some(token) }).await.unwrap()
     }
 

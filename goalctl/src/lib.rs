@@ -8,6 +8,7 @@ mod client;
 mod dlq;
 mod environment;
 mod failure;
+mod place;
 mod secret;
 mod settings;
 mod shell;

@@ -2,48 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde::Deserialize;
 
 use crate::environment::Environment;
 use crate::failure::Failure;
+use crate::place::Place;
 use crate::secret::Secret;
 use crate::target::Target;
 
 /// Where `cargo xtask up` describes its stack, within the folder that cargo builds into.
 const UP: &str = "goal-activity/up/stack.json";
-
-/// Which deployment.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-pub(crate) struct Place {
-    /// The HTTP API.
-    pub(crate) url: Option<String>,
-    /// The `stack.json` of a stack on this machine.
-    pub(crate) stack_file: Option<PathBuf>,
-    /// A CloudFormation stack on AWS, and the profile and region of AWS's tools.
-    pub(crate) stack: Option<String>,
-    pub(crate) profile: Option<String>,
-    pub(crate) region: Option<String>,
-}
-
-impl Place {
-    fn is_named(&self) -> bool {
-        *self != Self::default()
-    }
-
-    fn on_aws(&self) -> bool {
-        self.stack.is_some() || self.profile.is_some() || self.region.is_some()
-    }
-
-    fn checked(self, option: &str) -> Result<Self> {
-        // Not clap's `conflicts_with`: it does not see options that stand at different subcommands.
-        ensure!(
-            !self.on_aws() || self.stack_file.is_none(),
-            "{option} names a stack on this machine; stack, profile and region name one on AWS"
-        );
-        Ok(self)
-    }
-}
 
 /// Where a token comes from when it is needed.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -16,8 +16,8 @@ use goal_activity_functions::adapters::aws::{Connection, Tables};
 use goal_activity_functions::runtime::config::TableNames;
 use serde::Deserialize;
 
+use crate::place::Place;
 use crate::secret::Secret;
-use crate::settings::Place;
 
 /// The name that the CDK app gives its stack unless it is told another.
 const STACK: &str = "GoalActivity";
