@@ -1,6 +1,17 @@
 //! `goalctl`: the goal activity pipeline from a terminal or a script, for its users and its operators.
 //!
-//! [`run`] is the whole tool but for the process around it, so that tests use it as people do.
+//! [`run`] is the whole tool except for the process around it, so that tests call it as `main` does. A module uses only
+//! modules to its right or further down in this list:
+//!
+//! | Module | Contains |
+//! |---|---|
+//! | `cli` | the command line: options and subcommands |
+//! | `workflow`, `bus`, `dlq` | the commands, with what they print; `bus` is `goalctl events` |
+//! | `client`, `stack` | the HTTP API, and the stack's AWS services |
+//! | `settings` | the deployment and the token that a run uses, from all sources |
+//! | `place`, `target`, `shell` | a deployment, the options that name one, and the streams of a run |
+//! | `environment`, `terminal`, `secret` | environment variables, terminal capabilities, values that are never printed |
+//! | `failure`, `text` | errors with their exit codes, and plain-text output |
 
 mod bus;
 mod cli;
