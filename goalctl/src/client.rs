@@ -20,11 +20,11 @@ use crate::stack::{Stack, StackFile};
 /// How long one call may take. The gateway gives up after 30 s.
 const TIMEOUT: Duration = Duration::from_secs(35);
 const CONNECT: Duration = Duration::from_secs(5);
-/// How often something that may pass is tried.
+/// The number of attempts for transient errors.
 const ATTEMPTS: u32 = 4;
 /// The wait before the second attempt; doubled each time.
 const FIRST_WAIT: Duration = Duration::from_millis(300);
-/// What may stand in a path or a query as it is (RFC 3986, 2.3).
+/// The characters to percent-encode: all except the unreserved ones (RFC 3986, 2.3).
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 const NO_TOKEN: &str = "set GOAL_ACTIVITY_TOKEN, or --token, or token_command in the profile file";
@@ -51,20 +51,20 @@ enum Identity {
 #[derive(Debug, Clone)]
 struct Call {
     url: String,
-    /// Nothing: a GET.
+    /// `None` for a GET.
     body: Option<Value>,
     key: Option<String>,
 }
 
-/// What came of one attempt.
+/// The result of one attempt.
 #[derive(Debug)]
 enum Attempt {
     Answered(u16, String),
-    /// Whether it was carried out is not known.
+    /// No response was received: the request may or may not have been processed.
     Lost(String),
 }
 
-/// What is done about it.
+/// The step that follows an attempt.
 #[derive(Debug, PartialEq, Eq)]
 enum Next {
     TakeIt,
@@ -80,14 +80,14 @@ pub(crate) struct Items {
 }
 
 impl Client {
-    /// The client that the settings describe.
+    /// Creates the client that the settings describe.
     pub(crate) async fn open(settings: Settings) -> Result<Self> {
         let Settings { place, token } = settings;
         let file = place.stack_file.as_deref().map(StackFile::read).transpose()?;
         let url = match (place.url.clone(), &file) {
             (Some(url), _) => url,
             (None, Some(file)) => file.api_url.clone().context("the stack file names no apiUrl")?,
-            // Without a word about it, only somebody who has AWS's tools set up can mean one on AWS.
+            // If no deployment is named, the stack on AWS is the default, which requires configured AWS tools.
             (None, None) => match Stack::open(&place).await {
                 Ok(stack) => stack.output("ApiUrl")?.to_owned(),
                 Err(error) => return Err(Failure::usage(format!("no deployment is named: {error:#}"), NO_URL).into()),
@@ -100,22 +100,22 @@ impl Client {
         Ok(Self { agent: agent(&url), url, identity, token: RefCell::default() })
     }
 
-    /// Reads from the API.
+    /// Sends a GET request.
     pub(crate) async fn get(&self, path: &str) -> Result<Value> {
         self.send(Call { url: self.address(path), body: None, key: None }, true).await
     }
 
-    /// Asks the API to do something, so that an answer that was lost can be asked for again by the key.
+    /// Sends a POST request with an idempotency key, so that it can be repeated when the response is lost.
     pub(crate) async fn post_once(&self, path: &str, body: Value, key: &str) -> Result<Value> {
         self.send(Call { url: self.address(path), body: Some(body), key: Some(key.to_owned()) }, true).await
     }
 
-    /// Asks the API to do something.
+    /// Sends a POST request, which is not repeated when the response is lost.
     pub(crate) async fn post(&self, path: &str, body: Value) -> Result<Value> {
         self.send(Call { url: self.address(path), body: Some(body), key: None }, false).await
     }
 
-    /// Reads page by page, as far as is wanted.
+    /// Reads pages until `wanted` items are found or there are no more.
     pub(crate) async fn items(
         &self,
         path: &str,
@@ -197,11 +197,11 @@ pub(crate) fn encode(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
 }
 
-/// Tries again only what is known not to have been done, or may be done twice.
+/// Returns the step that follows an attempt. Only requests that were not processed or that are repeatable are retried.
 fn next(outcome: &Attempt, attempt: u32, repeatable: bool, may_renew: bool) -> Next {
     match outcome {
         Attempt::Answered(401, _) if may_renew => Next::GetToken,
-        // A limit of running workflows does not pass within seconds.
+        // The limit of running workflows does not clear within seconds.
         Attempt::Answered(429, text) if Failure::answered(429, text).code.is_some() => Next::TakeIt,
         Attempt::Answered(429 | 503, _) if attempt < ATTEMPTS => Next::TryAgain,
         Attempt::Answered(502 | 504, _) | Attempt::Lost(_) if repeatable && attempt < ATTEMPTS => Next::TryAgain,
@@ -209,7 +209,7 @@ fn next(outcome: &Attempt, attempt: u32, repeatable: bool, may_renew: bool) -> N
     }
 }
 
-/// A token crosses no network in the open.
+/// Returns the URL if a token may be sent to it: over TLS, or without TLS to this machine only.
 fn checked(url: &str) -> Result<String> {
     let url = url.trim_end_matches('/');
     let host = url.strip_prefix("http://").map(|rest| rest.split('/').next().unwrap_or_default());
@@ -237,7 +237,7 @@ fn agent(url: &str) -> Agent {
         .timeout_global(Some(TIMEOUT))
         .timeout_connect(Some(CONNECT))
         .http_status_as_error(false)
-        // A token is not carried elsewhere.
+        // A redirect must not carry the token to another host.
         .max_redirects(0)
         .user_agent(concat!("goalctl/", env!("CARGO_PKG_VERSION")))
         .tls_config(TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build());
@@ -262,7 +262,7 @@ async fn once(agent: Agent, call: Call, token: Secret) -> Result<Attempt> {
         let answer = sent.and_then(|mut answer| Ok((answer.status().as_u16(), answer.body_mut().read_to_string()?)));
         match answer {
             Ok((status, text)) => Ok(Attempt::Answered(status, text)),
-            // Nothing was sent, and nothing will be different next time.
+            // The request was not sent, and a retry cannot succeed.
             Err(error @ (ureq::Error::Http(_) | ureq::Error::BadUri(_))) => {
                 Err(anyhow!("cannot call {}: {error}", call.url))
             }
@@ -272,7 +272,7 @@ async fn once(agent: Agent, call: Call, token: Secret) -> Result<Attempt> {
     spawn_blocking(blocking).await?
 }
 
-/// What a program prints, which is never shown.
+/// Returns the token that a program prints. The output is never shown.
 fn printed_by(command: &[String]) -> Result<Secret> {
     let (program, arguments) = command.split_first().context("token_command is empty")?;
     let output = Command::new(program).args(arguments).stderr(std::process::Stdio::inherit()).output();
@@ -285,7 +285,7 @@ fn printed_by(command: &[String]) -> Result<Secret> {
     Ok(token.into())
 }
 
-/// Signs in the sample user of a stack on this machine: a name and a password that are good for nothing else.
+/// Signs in the sample user of a stack on this machine. The credentials are valid only for that stack.
 async fn sign_in(agent: Agent, file: &StackFile) -> Result<Secret> {
     let user = file.user.as_ref().context("the stack file names no user")?;
     let client = file.outputs.get("UserPoolClientId").context("the stack has no output UserPoolClientId")?;

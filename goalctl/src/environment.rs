@@ -1,4 +1,4 @@
-//! What the environment says.
+//! The environment variables and folders that the tool reads.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use etcetera::{BaseStrategy, choose_base_strategy};
 
 use crate::secret::Secret;
 
-/// What the environment says.
+/// The environment variables and folders that the tool reads.
 #[derive(Debug, Clone, Default)]
 pub struct Environment {
     /// `GOAL_ACTIVITY_STACK`: the file that describes a stack on this machine.
@@ -24,7 +24,7 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// The one of this process.
+    /// Reads the environment of this process.
     pub fn of_this_process() -> Self {
         let value = |name| std::env::var_os(name).filter(|value| !value.is_empty());
         let text = |name| value(name).and_then(|value| value.into_string().ok());
@@ -41,12 +41,12 @@ impl Environment {
     }
 }
 
-/// The profile file in the user's configuration folder.
+/// Returns the path of the profile file in the user's configuration folder.
 fn usual_profile_file() -> Option<PathBuf> {
     Some(choose_base_strategy().ok()?.config_dir().join("goalctl").join("profile.toml"))
 }
 
-/// Where cargo may have built: around the program itself, as it was told, and around the present folder.
+/// Returns the folders that cargo may have built into: above the program itself, as configured, above the current folder.
 fn target_folders(program: Option<&Path>, told: Option<PathBuf>, here: Option<&Path>) -> Vec<PathBuf> {
     let around_program = program.into_iter().flat_map(Path::ancestors).skip(1).map(Path::to_owned);
     let around_here = here.into_iter().flat_map(Path::ancestors).map(|folder| folder.join("target"));

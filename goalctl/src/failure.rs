@@ -1,4 +1,4 @@
-//! What went wrong, in the words of whoever can mend it, and the exit code that tells it to a script.
+//! Failures: what is printed about them, with advice on how to resolve them, and the exit codes for scripts.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ pub(crate) const NO_ACCESS: u8 = 4;
 /// The deployment did not answer, or cannot do it right now: the same again may succeed.
 pub(crate) const UNAVAILABLE: u8 = 5;
 
-/// Why something was not done. Part of the JSON output: names are never changed.
+/// The reason why a command failed. Part of the JSON output: names are never changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, thiserror::Error)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Failure {
@@ -43,7 +43,7 @@ pub(crate) struct Failure {
     pub(crate) advice: Option<String>,
 }
 
-/// What the API tells of an error (RFC 9457); the gateway tells a `message` only.
+/// An error response of the API (RFC 9457). The gateway sends only a `message`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Problem {
@@ -56,29 +56,29 @@ struct Problem {
 }
 
 impl Failure {
-    /// Something that the caller has to put right first.
+    /// Returns a failure that the caller must resolve first.
     pub(crate) fn usage(title: impl Into<String>, advice: &str) -> Self {
         Self { exit: USAGE, title: title.into(), advice: Some(advice.to_owned()), ..Self::default() }
     }
 
-    /// A command line that is none, as the parser complains about it.
+    /// Returns the failure for a command line that the parser rejects.
     pub(crate) fn misspelt(complaint: &str) -> Self {
         let complaint = complaint.trim().trim_start_matches("error: ");
         let (title, advice) = complaint.split_once("\n\n").unwrap_or((complaint, "see --help"));
         Self::usage(title, advice)
     }
 
-    /// Something that did not answer.
+    /// Returns a retryable failure for a service that did not respond.
     pub(crate) fn unavailable(title: impl Into<String>, detail: impl Into<String>) -> Self {
         let (title, detail) = (title.into(), Some(detail.into()));
         Self { exit: UNAVAILABLE, title, detail, retryable: true, ..Self::default() }
     }
 
-    /// The API's answer with an HTTP status that is not a success.
+    /// Returns the failure for an API response with an error status.
     pub(crate) fn answered(status: u16, body: &str) -> Self {
         let problem: Problem = serde_json::from_str(body).unwrap_or_default();
         let code = problem.code.as_deref();
-        // The gateway does not say that its own refusals pass.
+        // The gateway does not mark its own transient errors as retryable.
         let retryable = problem.retryable || matches!((status, code), (429 | 502..=504, None));
         let exit = match status {
             401 | 403 | 404 => NO_ACCESS,
@@ -99,7 +99,7 @@ impl Failure {
         }
     }
 
-    /// Any error: what is not known better is something to put right first.
+    /// Returns the failure for any error. An error of another type is a usage failure.
     pub(crate) fn of(error: &anyhow::Error) -> Self {
         let unknown = || Self { exit: USAGE, title: format!("{error:#}"), ..Self::default() };
         error.downcast_ref::<Self>().cloned().unwrap_or_else(unknown)
@@ -108,7 +108,7 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The lines are ours, what is in them is not.
+        // The line breaks are the tool's own; the content may come from outside.
         let lines = |text: &str| text.lines().map(printable).collect::<Vec<_>>().join("\n");
         f.write_str(&lines(&self.title))?;
         if let Some(code) = &self.code {
@@ -127,7 +127,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// A status without a problem document.
+/// Returns the title for a status without a problem document.
 fn meaning(status: u16) -> &'static str {
     match status {
         401 => "The token is missing, expired or not for this deployment",

@@ -46,7 +46,7 @@ pub use crate::secret::Secret;
 pub use crate::shell::Shell;
 pub use crate::terminal::Terminal;
 
-/// Runs a command line, the program's name included. Answers the exit code that `goalctl --help` documents.
+/// Runs a command line, the program's name included. Returns the exit code, as documented in `goalctl --help`.
 pub async fn run<A>(args: impl IntoIterator<Item = A>, mut shell: Shell<'_>) -> u8
 where
     A: Into<OsString>,
@@ -54,13 +54,13 @@ where
     let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
     let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
-        // Help is an answer, anything else a complaint.
+        // Requested help goes to standard output and succeeds; every other outcome is a usage error.
         Err(answer) if !answer.use_stderr() => {
             let _ = write!(shell.out, "{answer}");
             return DONE;
         }
         Err(complaint) => {
-            // Nothing was parsed, so nothing else says who reads it.
+            // Parsing failed, so `cli.json` is not available: the raw arguments decide.
             let _ = match args.iter().any(|argument| argument == "--json") {
                 true => tell(&Failure::misspelt(&complaint.to_string()), true, &mut shell),
                 false => write!(shell.err, "{complaint}"),
@@ -90,7 +90,7 @@ fn tell(failure: &Failure, json: bool, shell: &mut Shell<'_>) -> io::Result<()> 
     }
 }
 
-/// Answers the exit code.
+/// Runs a parsed command and returns the exit code.
 async fn command(cli: Cli, shell: &mut Shell<'_>) -> Result<u8> {
     if let Command::Completions { shell: kind } = cli.command {
         let mut script = Vec::new();
@@ -161,7 +161,7 @@ mod tests {
     #[tokio::test]
     async fn nothing_is_dropped_without_a_yes() {
         let file = std::env::temp_dir().join(format!("goalctl-stack-{}.json", std::process::id()));
-        // Nothing answers there: a drop that was begun would fail otherwise.
+        // No server listens there: a drop that was begun would fail otherwise.
         std::fs::write(&file, r#"{ "endpoint": "http://127.0.0.1:1", "outputs": {} }"#).unwrap();
         for typed in ["\n", "n\n", "no\n", "yesterday\n", ""] {
             let (code, _, err) = goalctl("goalctl dlq drop batch --all", Some(file.clone()), Some(typed)).await;

@@ -1,11 +1,11 @@
-//! Which deployment.
+//! A deployment, as one source names it.
 
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 use serde::Deserialize;
 
-/// Which deployment.
+/// A deployment, as one source names it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub(crate) struct Place {
     /// The HTTP API.

@@ -1,10 +1,10 @@
-//! Something that is never shown.
+//! A value that is never printed.
 
 use std::fmt;
 
 use serde::Deserialize;
 
-/// Something that is never shown.
+/// A value that is never printed.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);

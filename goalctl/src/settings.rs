@@ -1,4 +1,4 @@
-//! Which deployment is meant and who asks: options, the environment, the profile file, and what `cargo xtask up` has left.
+//! The deployment and the token that a run uses: from options, the environment, the profile file, or `cargo xtask up`.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ use crate::target::Target;
 /// Where `cargo xtask up` describes its stack, within the folder that cargo builds into.
 const UP: &str = "goal-activity/up/stack.json";
 
-/// Where a token comes from when it is needed.
+/// The source of the API token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum TokenSource {
     Given(Secret),
@@ -22,7 +22,7 @@ pub(crate) enum TokenSource {
     Command(Vec<String>),
 }
 
-/// What a profile file may say.
+/// The contents of a profile file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct ProfileFile {
@@ -36,12 +36,12 @@ pub(crate) struct ProfileFile {
 }
 
 impl ProfileFile {
-    /// The file that is named; without one, the one in the user's configuration folder, when it is there.
+    /// Reads the named file. Without a name, reads the file in the user's configuration folder if it exists.
     fn read(named: Option<&Path>, usual: Option<&Path>) -> Result<Self> {
         let Some(file) = named.or(usual.filter(|file| file.is_file())) else { return Ok(Self::default()) };
         let text = std::fs::read_to_string(file)
             .with_context(|| format!("cannot read the profile file {}", file.display()))?;
-        // Not the parser's own words: they repeat the line, and there may be a token in it.
+        // Not the parser's full message: it repeats the line, which may contain a token.
         let message = |e: toml::de::Error| format!("the profile file {} is malformed: {}", file.display(), e.message());
         toml::from_str(&text).map_err(|e| Failure::usage(message(e), "see `goalctl --help`").into())
     }
@@ -57,7 +57,7 @@ impl ProfileFile {
     }
 }
 
-/// All that is settled before anything is called.
+/// The deployment and the token, resolved before any call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Settings {
     pub(crate) place: Place,
@@ -73,8 +73,8 @@ impl Settings {
     }
 }
 
-/// The first that names a deployment counts, as a whole: options, the environment, the profile file, what is up. A token
-/// of the profile file goes nowhere but to the profile file's deployment.
+/// Resolves the settings. The first source that names a deployment applies as a whole: options, the environment, the profile
+/// file, the stack of `cargo xtask up`. A token of the profile file is sent only to the profile file's deployment.
 fn settle(target: &Target, environment: &Environment, file: ProfileFile, up: Option<PathBuf>) -> Result<Settings> {
     let Target { url, stack, profile, region, stack_file, .. } = target.clone();
     let options = Place { url, stack_file, stack, profile, region }.checked("--stack-file")?;

@@ -1,4 +1,4 @@
-//! What surrounds the tool.
+//! The streams, terminal and environment that a run of the tool uses.
 
 use std::io::{BufRead, Write};
 
@@ -8,22 +8,22 @@ use serde::Serialize;
 use crate::environment::Environment;
 use crate::terminal::Terminal;
 
-/// What surrounds the tool.
+/// The streams, terminal and environment that a run of the tool uses.
 pub struct Shell<'a> {
-    /// Results go here.
+    /// Receives results.
     pub out: &'a mut dyn Write,
-    /// Errors, questions and progress go here.
+    /// Receives errors, prompts and progress.
     pub err: &'a mut dyn Write,
-    /// Where answers come from, when somebody is there to give them.
+    /// Provides the answers to prompts; `None` if standard input is not a terminal.
     pub keyboard: Option<&'a mut dyn BufRead>,
-    /// Where somebody looks.
+    /// The capabilities of the terminal.
     pub terminal: Terminal,
-    /// What the environment says.
+    /// The environment variables and folders that the tool reads.
     pub environment: Environment,
 }
 
 impl Shell<'_> {
-    /// Shows a result, as JSON or as text.
+    /// Prints a result, as JSON or as text.
     pub(crate) fn show<T: Serialize>(&mut self, json: bool, value: &T, text: impl FnOnce(&T) -> String) -> Result<()> {
         if json {
             writeln!(self.out, "{}", serde_json::to_string_pretty(value)?)?;

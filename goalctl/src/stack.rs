@@ -1,4 +1,4 @@
-//! Which deployed stack the tool works on, and the way there.
+//! The deployed stack that the tool works on, and the clients' configuration for it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -31,27 +31,27 @@ const ADVICE: &str = "
 /// A deployed stack.
 #[derive(Debug, Clone)]
 pub(crate) struct Stack {
-    /// What it is called, for people.
+    /// The name that messages use for it.
     pub(crate) label: String,
-    /// The way to its services.
+    /// The SDK configuration for its services.
     pub(crate) sdk: SdkConfig,
     outputs: BTreeMap<String, String>,
 }
 
-/// What the `stack.json` of `cargo xtask` says.
+/// The contents of the `stack.json` of `cargo xtask`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct StackFile {
-    /// Where AWS answers.
+    /// The endpoint of the emulated AWS services.
     pub(crate) endpoint: String,
     /// The HTTP API.
     pub(crate) api_url: Option<String>,
     pub(crate) outputs: BTreeMap<String, String>,
-    /// Somebody who can sign in.
+    /// The sample user, who can sign in.
     pub(crate) user: Option<User>,
 }
 
-/// With what the sample user signs in.
+/// The credentials of the sample user.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct User {
     pub(crate) username: String,
@@ -67,7 +67,7 @@ impl StackFile {
 }
 
 impl Stack {
-    /// The tables of the stack.
+    /// Returns the tables of the stack.
     pub(crate) fn tables(&self) -> Result<Tables> {
         let name = |output| self.output(output).map(str::to_owned);
         let (goals, tasks) = (name("GoalsTableName")?, name("TasksTableName")?);
@@ -75,7 +75,7 @@ impl Stack {
         Ok(Tables::new(&Connection::from(self.sdk.clone()), names))
     }
 
-    /// The stack that is named; without any, the one on AWS that its tools are set up for.
+    /// Opens the named stack. Without a name, opens the default stack on AWS with the configuration of AWS's tools.
     pub(crate) async fn open(place: &Place) -> Result<Self> {
         match &place.stack_file {
             Some(file) => Self::on_this_machine(StackFile::read(file)?).await,
@@ -84,9 +84,10 @@ impl Stack {
     }
 
     async fn on_this_machine(StackFile { endpoint, outputs, .. }: StackFile) -> Result<Self> {
-        // Credentials that are good nowhere: somebody's real ones have no business in an emulator.
-        let nobody = Credentials::new("test", "test", None, None, "stack file");
-        let loader = loader().region(Region::new(LOCAL_REGION)).credentials_provider(nobody).endpoint_url(&endpoint);
+        // Placeholder credentials: real ones must not be sent to an emulator.
+        let placeholder = Credentials::new("test", "test", None, None, "stack file");
+        let loader =
+            loader().region(Region::new(LOCAL_REGION)).credentials_provider(placeholder).endpoint_url(&endpoint);
         Ok(Self { label: format!("the stack at {endpoint}"), sdk: loader.load().await, outputs })
     }
 
@@ -109,14 +110,14 @@ impl Stack {
         Ok(Self { label: format!("stack {name} in {region}"), sdk, outputs })
     }
 
-    /// An output of the stack.
+    /// Returns an output of the stack.
     pub(crate) fn output(&self, name: &str) -> Result<&str> {
         let output = self.outputs.get(name).map(String::as_str);
         output.with_context(|| format!("{} has no output {name}: is it a goal activity pipeline?", self.label))
     }
 }
 
-/// Calls are bounded, so that the tool says soon when something does not answer.
+/// Returns a loader with bounded timeouts, so that the tool soon reports a service that does not respond.
 fn loader() -> ConfigLoader {
     let http = Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https();
     let timeouts = TimeoutConfig::builder()

@@ -1,4 +1,4 @@
-//! The options that say which deployment is meant, and who asks.
+//! The options that select the deployment and the token.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::secret::Secret;
 
-/// Which deployment is meant, and who asks.
+/// The options that select the deployment and the token.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Which deployment")]
 pub(crate) struct Target {

@@ -1,10 +1,10 @@
-//! Where somebody looks.
+//! The capabilities of the terminal.
 
-/// Where somebody looks, and not a program or a file.
+/// The output streams that are connected to a terminal, not to a program or a file.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Terminal {
-    /// At standard output, and wants colours.
+    /// `true` if standard output is a terminal and colours are not disabled.
     pub colours: bool,
-    /// At standard error.
+    /// `true` if standard error is a terminal.
     pub progress: bool,
 }

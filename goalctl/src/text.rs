@@ -1,12 +1,12 @@
-//! How results look on a terminal.
+//! Plain-text output.
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::{Table, presets};
 
-/// What stands for something that is not known.
+/// The placeholder for an unknown value.
 pub(crate) const NOTHING: &str = "-";
 
-/// A text from outside without what a terminal obeys.
+/// Replaces the control characters in a text from outside, so that it cannot control the terminal.
 pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
@@ -15,14 +15,14 @@ pub(crate) fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
-/// A table with these titles.
+/// Returns a table with these titles.
 pub(crate) fn table(titles: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(titles.iter().copied());
     table
 }
 
-/// Names and what they are, one below the other.
+/// Formats names and values, one pair per line.
 pub(crate) fn facts<N: Into<String>>(rows: impl IntoIterator<Item = (N, String)>) -> String {
     let mut facts = Table::new();
     facts.load_style(presets::NOTHING);
@@ -32,7 +32,7 @@ pub(crate) fn facts<N: Into<String>>(rows: impl IntoIterator<Item = (N, String)>
     lines(&facts)
 }
 
-/// The table without the spaces that it puts around its cells.
+/// Formats a table without the padding around its cells.
 pub(crate) fn lines(table: &Table) -> String {
     let mut text = String::new();
     for line in table.lines() {
@@ -42,7 +42,7 @@ pub(crate) fn lines(table: &Table) -> String {
     text
 }
 
-/// A workflow's status, in the colour of how good it is.
+/// Formats a workflow's status, in the colour of its severity if `colours` is set.
 pub(crate) fn status(name: &str, colours: bool) -> String {
     let colour = match name {
         "SUCCEEDED" => AnsiColor::Green,

@@ -81,7 +81,7 @@ pub(super) async fn emit(args: Emit, stack: &Stack, json: bool, shell: &mut Shel
     Ok(DONE)
 }
 
-/// Whose goal it is.
+/// Returns the owner of the goal.
 async fn owner(stack: &Stack, goal: &GoalId) -> Result<UserId> {
     let head = stack.tables()?.load_goal_head(goal).await;
     let unreadable = |title: &str, why: String| Failure {

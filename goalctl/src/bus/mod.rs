@@ -1,4 +1,4 @@
-//! `goalctl events`: what other services do on the event bus, and what they hear there.
+//! `goalctl events`: publishes events on the bus as other services do, and shows the events that they receive.
 
 mod emit;
 mod report;
@@ -37,7 +37,7 @@ pub(crate) enum Command {
     Tail(tail::Tail),
 }
 
-/// Answers the exit code.
+/// Runs the command and returns the exit code.
 pub(crate) async fn run(command: Command, stack: &Stack, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
     match command {
         Command::Emit(args) => emit::emit(args, stack, json, shell).await,

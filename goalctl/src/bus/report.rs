@@ -1,11 +1,11 @@
-//! An event in one line.
+//! Event patterns for rules, and events as one line of text.
 
 use goal_activity_events::GoalId;
 use serde_json::{Value, json};
 
 use crate::text::{NOTHING, printable};
 
-/// Which events a rule is to pass on.
+/// Returns the event pattern for a rule.
 pub(super) fn pattern(types: &[String], goals: &[GoalId]) -> Value {
     let mut pattern = json!({});
     if !types.is_empty() {
@@ -21,7 +21,7 @@ pub(super) fn pattern(types: &[String], goals: &[GoalId]) -> Value {
     pattern
 }
 
-/// When, what, about which goal, and what it says. Senders choose all of it.
+/// Formats an event as one line: time, type, goal and a summary. All of it is untrusted input from senders.
 pub(super) fn line(event: &Value) -> String {
     let text = |value: &Value| value.as_str().map_or_else(|| NOTHING.to_owned(), printable);
     let (time, detail) = (&event["detail"]["occurredAt"], &event["detail"]);

@@ -18,9 +18,9 @@ use crate::failure::{DONE, Failure, NO_ACCESS, NOT_DONE};
 use crate::shell::Shell;
 use crate::stack::Stack;
 
-/// How long one look into the queue waits for a message, in seconds. Shorter than the time that a call may take.
+/// The wait time of one receive call, in seconds. Shorter than the timeout of a call.
 const LOOK: i32 = 5;
-/// As long as anybody tails without an end.
+/// The duration of a tail without `--for`.
 const FOR_EVER: Duration = Duration::from_secs(365 * 86_400);
 const TARGET: &str = "queue";
 
@@ -49,7 +49,7 @@ pub(crate) struct Tail {
     seconds: Option<u32>,
 }
 
-/// A queue and a rule for the time of one command.
+/// A queue and a rule that exist for the duration of one command.
 struct Tap<'a> {
     sqs: aws_sdk_sqs::Client,
     events: aws_sdk_eventbridge::Client,
@@ -61,7 +61,7 @@ struct Tap<'a> {
 pub(super) async fn tail(args: Tail, stack: &Stack, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
     let interrupted = Arc::new(Notify::new());
     let heard = Arc::clone(&interrupted);
-    // Also SIGTERM and SIGHUP. Before anything is made, so that nothing is left.
+    // Also SIGTERM and SIGHUP. Installed before any resource is created, so that none is left behind.
     ctrlc::set_handler(move || heard.notify_one()).context("cannot listen for Ctrl-C")?;
     let mut tap = Tap {
         sqs: aws_sdk_sqs::Client::new(&stack.sdk),
@@ -72,7 +72,7 @@ pub(super) async fn tail(args: Tail, stack: &Stack, json: bool, shell: &mut Shel
     };
     let pattern = report::pattern(&args.types, &args.goals);
     let listening = async {
-        // Not interrupted: of a queue whose making is given up nobody knows whether it is there.
+        // Not interrupted: whether a cancelled call has created its queue cannot be known.
         tap.open(&pattern).await?;
         writeln!(shell.err, "Listening to {} as {}; Ctrl-C ends it.", tap.bus, tap.name)?;
         tokio::select! {
@@ -81,7 +81,7 @@ pub(super) async fn tail(args: Tail, stack: &Stack, json: bool, shell: &mut Shel
         }
     };
     let result = listening.await;
-    // Whatever has happened; and what could not be removed is said, not lost.
+    // Removes the resources in every case, and reports the ones that could not be removed.
     match (tap.close().await, result) {
         (Ok(()), result) => result,
         (Err(left), Ok(_)) => Err(left),
@@ -114,14 +114,14 @@ fn show(body: &str, json: bool, shell: &mut Shell<'_>) -> Result<()> {
     } else {
         write!(shell.out, "{}", report::line(&event))?;
     }
-    // Somebody is waiting for it.
+    // Flushed so that each event appears at once.
     Ok(shell.out.flush()?)
 }
 
 impl Tap<'_> {
     async fn open(&mut self, pattern: &Value) -> Result<()> {
         let created = self.sqs.create_queue().queue_name(&self.name);
-        // What is left of a tail that was killed empties itself.
+        // Messages in the queue of a killed tail expire.
         let created = created.attributes(QueueAttributeName::MessageRetentionPeriod, "86400").send().await;
         let queue = created.map_err(|e| failed("make a queue", &e))?.queue_url.context("a queue without a URL")?;
         self.queue = Some(queue.clone());
@@ -144,7 +144,7 @@ impl Tap<'_> {
         Ok(())
     }
 
-    /// The events since the last look, each once.
+    /// Receives the events since the last call and removes them from the queue.
     async fn receive(&self) -> Result<Vec<Message>> {
         let queue = self.queue.as_deref().unwrap_or_default();
         let receive = self.sqs.receive_message().queue_url(queue).max_number_of_messages(10).wait_time_seconds(LOOK);
@@ -157,13 +157,13 @@ impl Tap<'_> {
         Ok(messages)
     }
 
-    /// Removes all that there may be, also when making it was interrupted.
+    /// Removes the rule and the queue, even if their creation was interrupted.
     async fn close(&self) -> Result<()> {
         let Some(queue) = &self.queue else { return Ok(()) };
         let targets = self.events.remove_targets().rule(&self.name).event_bus_name(self.bus).ids(TARGET).send().await;
         let rule = self.events.delete_rule().name(&self.name).event_bus_name(self.bus).send().await;
         let queue = self.sqs.delete_queue().queue_url(queue).send().await;
-        // Targets and rule may never have been made: only a rule that is there cannot be without them.
+        // Targets and rule may not have been created yet: a missing rule is not an error then.
         let left = match (targets, rule, queue) {
             (_, Ok(_), Ok(_)) => return Ok(()),
             (Err(targets), Err(_), Ok(_)) if targets.as_service_error().is_some_and(is_absent) => return Ok(()),
@@ -178,7 +178,7 @@ fn is_absent(error: &aws_sdk_eventbridge::operation::remove_targets::RemoveTarge
     error.is_resource_not_found_exception()
 }
 
-/// Only this rule may put anything into the queue.
+/// Returns the queue policy that lets only this rule send messages.
 fn policy(queue: &str, rule: &str) -> Value {
     let statement = json!({
         "Effect": "Allow", "Principal": { "Service": "events.amazonaws.com" }, "Action": "sqs:SendMessage",
@@ -187,7 +187,7 @@ fn policy(queue: &str, rule: &str) -> Value {
     json!({ "Version": "2012-10-17", "Statement": [statement] })
 }
 
-/// Why a call of AWS failed.
+/// Returns the failure for an AWS call that failed.
 fn failed<E, R>(what: &str, error: &SdkError<E, R>) -> Failure
 where
     E: std::error::Error + ProvideErrorMetadata + 'static,

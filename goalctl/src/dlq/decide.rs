@@ -1,7 +1,7 @@
-//! What a retry does with a dead letter. Decided here, done elsewhere.
+//! Decides what a retry does with a dead letter; `retry` performs it.
 //!
 //! SQS has a redrive of its own (`StartMessageMoveTask`). It is not used: it moves messages as they are and could not turn
-//! a batch that nobody waits for into a new request, it cannot leave out a malformed one, and the local emulator lacks it.
+//! a batch of an ended workflow into a new request, it cannot leave out a malformed one, and the local emulator lacks it.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ pub(crate) enum Plan {
     Refuse(String),
 }
 
-/// Decides. `execution` is the one that the message speaks of, as it is recorded now; only a batch needs it.
+/// Returns the plan for a message. `execution` is the recorded execution that the message names; only a batch needs it.
 pub(crate) fn plan(contents: &Contents, execution: Option<&Execution>, force: bool, now: Timestamp) -> Plan {
     match (contents, contents.main_queue()) {
         (Contents::Malformed { .. }, Some(queue)) if force => Plan::SendTo(queue),
@@ -58,7 +58,7 @@ fn of_batch(batch: &BatchMessage, execution: Option<&Execution>, now: Timestamp)
     }
     let cancelled = || Plan::Refuse("its workflow was cancelled: its user does not want it any more".to_owned());
     match execution.status {
-        // It ends as `ABORTED`, whatever else happens to it.
+        // A cancelled execution always ends as `ABORTED`.
         Status::Pending | Status::Running if execution.cancellation.is_some() => cancelled(),
         Status::Pending | Status::Running if time_is_over(batch, now) => Plan::Refuse(
             "its time is over but its workflow has not ended yet: a worker could only record its actions as failed. \
@@ -73,12 +73,12 @@ fn of_batch(batch: &BatchMessage, execution: Option<&Execution>, now: Timestamp)
     }
 }
 
-/// A worker that takes a batch after this fails what is left of it at once.
+/// Returns `true` if a worker that receives the batch now would fail its remaining actions at once.
 fn time_is_over(batch: &BatchMessage, now: Timestamp) -> bool {
     now >= batch.enqueued_at.plus(Duration::from_secs(BATCH_SECONDS.into())).minus(DEADLINE_MARGIN)
 }
 
-/// The workflow has ended, so nobody waits for the token any more: only a new workflow can help.
+/// Returns the plan for a batch of an ended workflow. Its task token is no longer valid, so only a new workflow can help.
 fn anew(batch: &BatchMessage, execution: &Execution, now: Timestamp) -> Plan {
     let failed = execution.failed_actions.iter().map(|f| &f.action_id);
     let action_ids: Vec<ActionId> = failed.filter(|a| batch.action_ids.contains(a)).cloned().collect();
@@ -98,8 +98,8 @@ fn anew(batch: &BatchMessage, execution: &Execution, now: Timestamp) -> Plan {
     })
 }
 
-/// What becomes of a request when the goal is as it is now. `launch` decides in the same way; a request that it would reject
-/// must not take the place of a letter, for then nothing would be left of it.
+/// Returns the plan for a request, given the current state of the goal. `launch` decides in the same way: a request that it
+/// would reject must not replace a letter, because both would be lost.
 pub(crate) fn unless_rejected(
     request: GoalActivityRequested,
     goal: Stored<Goal>,
@@ -132,12 +132,12 @@ pub(crate) fn unless_rejected(
     }
 }
 
-/// One for each batch, whichever copy of its message is retried and how often (promise P2).
+/// Returns the request id of a batch. All copies of its message and all retries share it (promise P2).
 fn request_id(batch: &BatchMessage) -> EventId {
     EventId::derived(&batch.execution_arn, &format!("dead-letter/batch/{}", batch.batch_index))
 }
 
-/// Why a message may be where it is.
+/// Returns the probable reason why a message was dead-lettered.
 pub(crate) fn hint(queue: Dlq, contents: &Contents, execution: Option<&Execution>) -> String {
     if queue == Dlq::Undelivered {
         return "EventBridge could not put it into the queue of its rule; ERROR_CODE tells why".to_owned();

@@ -121,7 +121,7 @@ pub(crate) struct Chosen {
 
 type Retrying<'a> = Retry<'a, Sqs<'a>, Tables, EventBridge, SystemClock>;
 
-/// Answers whether everything was done.
+/// Returns `true` if everything was done.
 pub(crate) async fn run(command: Command, stack: &Stack, json: bool, shell: &mut Shell<'_>) -> Result<bool> {
     let mail = Sqs::new(stack);
     match command {
@@ -207,7 +207,7 @@ async fn show(mail: &Sqs<'_>, retry: &Retrying<'_>, queue: Dlq, message_id: Stri
     }))
 }
 
-/// Handles the chosen messages one after the other. What is not done is given back.
+/// Handles the chosen messages one after the other. Returns `true` if all were handled; the others are given back.
 async fn each(
     mail: &impl Mail,
     stack: &Stack,
@@ -223,7 +223,7 @@ async fn each(
     let (mut results, mut left) = (Vec::new(), Vec::new());
     let mut told = Ok(());
     for letter in letters {
-        // Without anybody to tell, nothing more is done.
+        // Once the output is closed, no further message is handled.
         if told.is_err() {
             left.push(letter);
             continue;
@@ -250,7 +250,7 @@ async fn each(
     Ok(results.all_done())
 }
 
-/// SQS cannot be asked for a message, so a search that ends without it says no more than this.
+/// Returns the reason for a message that was not found. SQS has no lookup by id, so the search cannot tell more.
 fn not_found(queue: Dlq) -> String {
     format!("not in the {} dead-letter queue, or somebody else has it in hand just now", queue.name())
 }

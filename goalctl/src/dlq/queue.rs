@@ -1,4 +1,4 @@
-//! Receiving dead letters, and the way to SQS.
+//! Receives, returns, removes and sends messages; `Sqs` implements it on the stack's queues.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -39,23 +39,23 @@ pub(crate) struct Received {
     pub(crate) body: String,
     /// When it was sent to its first queue.
     pub(crate) sent_at: Option<Timestamp>,
-    /// How often it was received, by functions and by people.
+    /// How often it was received, by functions and by this tool.
     pub(crate) receives: u32,
     /// What `EventBridge` adds to an event that it could not deliver.
     pub(crate) attributes: BTreeMap<String, String>,
 }
 
-/// What is done with queues.
+/// The operations on queues.
 pub(crate) trait Mail {
-    /// Roughly how many messages are in it, those included that somebody has in hand.
+    /// Returns the approximate number of messages in the queue, including those in flight.
     async fn count(&self, queue: Dlq) -> Result<u64>;
-    /// Some messages, hidden from others for a while; none when there are none.
+    /// Receives some messages and hides them from other receivers for that time; empty if the queue has none.
     async fn receive(&self, queue: Dlq, hidden: Duration) -> Result<Vec<Received>>;
-    /// Lets others see these messages again at once.
+    /// Makes these messages visible to other receivers at once.
     async fn give_back(&self, queue: Dlq, letters: &[Received]);
-    /// Removes a message for good.
+    /// Removes a message permanently.
     async fn remove(&self, queue: Dlq, letter: &Received) -> Result<()>;
-    /// Sends a message to a function.
+    /// Sends a message to the queue of a function.
     async fn send(&self, queue: MainQueue, body: &str) -> Result<()>;
 }
 
@@ -68,8 +68,8 @@ pub(crate) enum Wanted<'a> {
     These(&'a [String]),
 }
 
-/// Takes the wanted messages in hand, the oldest first, and gives back the others. What it takes is decided before anything
-/// is done with it, so that a message that fails again at once cannot be met twice.
+/// Receives the wanted messages, the oldest first, and gives back the others. The selection is complete before a message is
+/// handled, so that a message that fails again at once is not handled twice.
 pub(crate) async fn take(mail: &impl Mail, queue: Dlq, wanted: Wanted<'_>, hidden: Duration) -> Result<Vec<Received>> {
     let mut seen = BTreeMap::new();
     let result = look_through(mail, queue, wanted, hidden, &mut seen).await;
@@ -226,7 +226,7 @@ pub(crate) mod fake {
     pub(crate) struct Post {
         /// What is in the queue, in hand or not.
         pub(crate) letters: RefCell<Vec<Received>>,
-        /// The ids of those that somebody has in hand.
+        /// The ids of the messages in flight.
         pub(crate) hidden: RefCell<HashSet<String>>,
         /// What was sent.
         pub(crate) sent: RefCell<Vec<(MainQueue, String)>>,

@@ -7,7 +7,7 @@ use serde_json::Value;
 const LONGEST_NAME: usize = 80;
 const REDACTED: &str = "[redacted]";
 
-/// Why a text is not the event it should be.
+/// Returns the reason why a text is not the expected event.
 pub(crate) fn unreadable(error: &ReadError) -> String {
     match error {
         ReadError::OtherType { expected, found } => format!("expected a {expected} event, got {}", quoted(found)),
@@ -15,14 +15,14 @@ pub(crate) fn unreadable(error: &ReadError) -> String {
     }
 }
 
-/// A name from outside, fit for a terminal: short, and without what a terminal obeys.
+/// Returns a name from outside, shortened and with control characters escaped.
 pub(crate) fn quoted(name: &str) -> String {
     let short: String = name.chars().take(LONGEST_NAME).collect();
     let more = if short.len() < name.len() { "…" } else { "" };
     format!("{short:?}{more}")
 }
 
-/// A message's body for people: as JSON where it is JSON, without task tokens.
+/// Returns a message's body for display: as JSON if it is JSON, and without task tokens.
 pub(crate) fn body(text: &str) -> Value {
     match serde_json::from_str(text) {
         Ok(value) => without_tokens(value),
@@ -52,7 +52,7 @@ fn without_tokens(value: Value) -> Value {
     }
 }
 
-/// Whether a text speaks of a task token, however it is spelled.
+/// Returns `true` if a text mentions a task token, in any spelling.
 fn names_a_token(text: &str) -> bool {
     let letters: String = text.chars().filter(|c| c.is_ascii_alphanumeric()).collect();
     letters.to_ascii_lowercase().contains("tasktoken")

@@ -1,4 +1,4 @@
-//! What the operator sees: text to look at, or JSON for programs. Field names of the JSON are never changed.
+//! The output for operators: text, or JSON for programs. Field names of the JSON are never changed.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -187,7 +187,7 @@ impl Full {
         let rows = rows.into_iter().map(|(name, value)| (name.to_owned(), value));
         let attributes = attributes.iter().map(|(name, value)| (printable(name), printable(value)));
         let facts = facts(rows.chain(attributes));
-        // JSON escapes most of what a terminal obeys, but not all of it.
+        // JSON escapes most control characters, but not all.
         let body = serde_json::to_string_pretty(body).unwrap_or_default();
         let body: Vec<_> = body.lines().map(printable).collect();
         format!("{facts}\n{}\n", body.join("\n"))

@@ -1,4 +1,4 @@
-//! Doing what was decided for a dead letter.
+//! Performs the plan for a dead letter.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -32,16 +32,16 @@ pub(crate) enum Outcome {
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
-    /// Still there: this would do no good.
+    /// Still in the queue: a retry would not help.
     Refused { reason: String },
-    /// Still there: something did not answer.
+    /// Still in the queue: a service did not respond.
     Failed { reason: String },
     /// There is no such message.
     NotFound { reason: String },
 }
 
 impl Outcome {
-    /// Whether what was asked for is done.
+    /// Returns `true` if the requested operation is done.
     pub(crate) fn is_done(&self) -> bool {
         match self {
             Self::Sent { .. } | Self::Requested { .. } | Self::Removed { .. } => true,
@@ -51,25 +51,25 @@ impl Outcome {
 }
 
 ports! {
-    /// What a retry reads.
+    /// The ports that a retry reads through.
     pub(crate) trait RetryDb: LoadGoal + ActionsWithTasks + FindExecution
 }
 
-/// All that retrying needs.
+/// The dependencies of a retry.
 #[derive(Debug)]
 pub(crate) struct Retry<'a, Mailbox, Db, Events, Time> {
     pub(crate) mail: &'a Mailbox,
     pub(crate) db: Db,
     pub(crate) bus: Publisher<Events>,
     pub(crate) clock: Time,
-    /// The stack's own.
+    /// The stack's state machine.
     pub(crate) machine: StateMachineArn,
-    /// The goals for which a workflow was requested in this run. It takes a moment until the goal itself tells so.
+    /// The goals for which a workflow was requested in this run. The goal's row shows it only after a delay.
     pub(crate) requested: RefCell<HashSet<GoalId>>,
 }
 
 impl<Mailbox: Mail, Db: RetryDb, Events: PutEvents + Sync, Time: Clock> Retry<'_, Mailbox, Db, Events, Time> {
-    /// Retries one dead letter. Whatever happens to it, the next one can be tried.
+    /// Retries one dead letter. A failure becomes an outcome and does not stop the run.
     pub(crate) async fn retry(&self, queue: Dlq, letter: &Received, force: bool) -> Outcome {
         let contents = Contents::read(queue, &letter.body, &self.machine);
         let done = async {
@@ -79,13 +79,13 @@ impl<Mailbox: Mail, Db: RetryDb, Events: PutEvents + Sync, Time: Clock> Retry<'_
         done.await.unwrap_or_else(|e: anyhow::Error| Outcome::Failed { reason: format!("{e:#}") })
     }
 
-    /// What a retry would do now.
+    /// Returns what a retry would do now.
     async fn plan(&self, contents: &Contents, force: bool) -> Result<Plan> {
         let execution = self.execution(contents).await?;
         self.checked(plan(contents, execution.as_ref(), force, self.clock.now())).await
     }
 
-    /// The plan after a look at the goal, where it is for a new request.
+    /// Checks a plan for a new request against the current state of the goal. Returns other plans unchanged.
     pub(crate) async fn checked(&self, plan: Plan) -> Result<Plan> {
         let Plan::Request(request) = plan else { return Ok(plan) };
         if self.requested.borrow().contains(&request.goal_id) {
@@ -98,7 +98,7 @@ impl<Mailbox: Mail, Db: RetryDb, Events: PutEvents + Sync, Time: Clock> Retry<'_
         Ok(unless_rejected(request, goal, running.as_ref(), &with_tasks))
     }
 
-    /// The workflow that has claimed the goal, unless it has ended: then the goal's row was written back by the goal app.
+    /// Returns the workflow that has claimed the goal, unless it has ended: then the goal app has written back an old row.
     async fn running(&self, goal: &Stored<Goal>) -> Result<Option<ExecutionArn>> {
         let Stored::Value(goal) = goal else { return Ok(None) };
         let Some(claimed) = goal.head.claimed_by.as_ref().and_then(GoalClaim::execution) else { return Ok(None) };
@@ -106,7 +106,7 @@ impl<Mailbox: Mail, Db: RetryDb, Events: PutEvents + Sync, Time: Clock> Retry<'_
         Ok(execution.filter(|e| e.status.ended().is_none()).map(|_| claimed))
     }
 
-    /// The workflow of a batch. What becomes of other messages does not depend on it.
+    /// Returns the execution of a batch. The plans for other messages do not depend on one.
     pub(crate) async fn execution(&self, contents: &Contents) -> Result<Option<Execution>> {
         match contents {
             Contents::Batch(batch) => Ok(self.db.find_execution(&batch.execution_arn).await?),
@@ -124,7 +124,7 @@ impl<Mailbox: Mail, Db: RetryDb, Events: PutEvents + Sync, Time: Clock> Retry<'_
             }
             Plan::Request(request) => self.request(request).await?,
         };
-        // Only now, and never before: a crash between the two leaves the letter, and its second retry changes nothing. A
+        // The letter is removed last: after a crash in between it is still there, and its second retry changes nothing. A
         // request sent or emitted twice is one request (promise P2), a batch worked on twice has each outcome once (P3).
         match self.mail.remove(queue, letter).await {
             Ok(()) => Ok(outcome),
@@ -155,7 +155,7 @@ mod tests {
     const ARN: &str = "arn:aws:states:us-east-1:000000000000:execution:goal-activity:g-1";
     const THEN: &str = "2026-11-24T09:30:00.000Z";
 
-    /// A bus that remembers what it took.
+    /// A bus that records the events it receives.
     #[derive(Debug, Default)]
     struct Bus {
         taken: Mutex<Vec<OutgoingEvent>>,

@@ -1,4 +1,4 @@
-//! What a user does with workflows: start, follow, cancel and retry them, and read what came of them.
+//! The commands for workflows: start, status, cancel, retry, history, timeline and tasks.
 
 mod report;
 mod watch;
@@ -17,7 +17,7 @@ use crate::shell::Shell;
 use crate::text::{counted, printable};
 use report::{Followed, History, Tasks, Timeline};
 
-/// The longest pages that the API has.
+/// The largest page sizes of the API.
 const HISTORY_PAGE: usize = 100;
 const TASKS_PAGE: usize = 1000;
 
@@ -220,7 +220,7 @@ async fn begin(
     json: bool,
     shell: &mut Shell<'_>,
 ) -> Result<u8> {
-    // With a key of its own a request whose answer is lost can be made again.
+    // With a key, the client can repeat a request whose response is lost.
     let key = idempotency_key.unwrap_or_else(|| EventId::random().to_string());
     let started = client.post_once(path, body, &key).await?;
     let arn: ExecutionArn = started["executionArn"].as_str().context("an answer without an executionArn")?.parse()?;

@@ -1,4 +1,4 @@
-//! Answers of the API as people read them. Nothing in them is known for certain: another version may have written them.
+//! API responses as text. Their fields are not guaranteed: another version of the API may have sent them.
 
 use anyhow::{Context, Result};
 use comfy_table::Table;
@@ -73,12 +73,12 @@ impl Followed {
         read(answer)
     }
 
-    /// Whether the workflow has ended.
+    /// Returns `true` if the workflow has ended.
     pub(super) fn is_over(&self) -> bool {
         !matches!(self.status.as_str(), "PENDING" | "RUNNING")
     }
 
-    /// Batches that are done, and failures, in a few words.
+    /// Returns the numbers of finished batches and failures.
     pub(super) fn counts(&self) -> String {
         let done = self.batches.iter().filter(|b| b.processed_actions >= b.total_actions).count();
         let all = batch_count(usize::try_from(self.total_actions).unwrap_or_default());
@@ -89,13 +89,13 @@ impl Followed {
         format!("{done}/{all} batches{failed}")
     }
 
-    /// The same with the time left.
+    /// Returns the same with the time left.
     pub(super) fn note(&self) -> String {
         let left = self.estimated_seconds_remaining.filter(|left| *left > 0 && !self.is_over());
         self.counts() + &left.map(|left| format!(", about {left} s left")).unwrap_or_default()
     }
 
-    /// All of it.
+    /// Formats the whole status.
     pub(super) fn text(&self, colours: bool) -> String {
         let mut text = format!("{}: {}\n\n", status(&self.status, colours), self.outcome());
         let mut rows = vec![("Workflow", printable(&self.execution_arn)), ("Goal", printable(&self.goal_id))];
@@ -143,7 +143,7 @@ impl Followed {
     }
 }
 
-/// What the AI took, in a few words.
+/// Formats the AI's usage.
 fn spent(usage: &Usage) -> String {
     let calls = counted(usize::try_from(usage.attempts).unwrap_or(usize::MAX), "call");
     let tokens = match (usage.input_tokens, usage.output_tokens) {
@@ -295,7 +295,7 @@ fn between(from: Timestamp, to: Timestamp) -> String {
     span(u64::try_from(to.since(from).as_millis()).unwrap_or(u64::MAX))
 }
 
-/// A span of time as precise as it is long.
+/// Formats a span of time, with a precision that depends on its length.
 fn span(millis: u64) -> String {
     match millis {
         0..10_000 => format!("{}.{} s", millis / 1000, millis % 1000 / 100),

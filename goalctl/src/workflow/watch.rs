@@ -1,4 +1,4 @@
-//! Following a workflow to its end.
+//! Follows a workflow until it has ended.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ use crate::client::Client;
 use crate::failure::Failure;
 use crate::shell::Shell;
 
-/// The first wait between two looks, and the longest: small workflows end within a second, and no API is asked more often
-/// than every two seconds for long.
+/// The first and the longest interval between two polls: small workflows end within a second, and longer ones are polled
+/// every two seconds.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// How often the clock of a bar moves.
@@ -22,7 +22,7 @@ const TICK: Duration = Duration::from_millis(200);
 /// How long after its time limit a workflow may still be settled.
 const MARGIN: Duration = Duration::from_secs(180);
 
-/// Shows the progress of a workflow, and answers its last status.
+/// Shows the progress of a workflow until it has ended, and returns its last status.
 pub(super) async fn until_its_end(client: &Client, path: &str, json: bool, shell: &mut Shell<'_>) -> Result<Value> {
     let deadline = Instant::now() + Duration::from_secs(WORKFLOW_SECONDS.into()) + MARGIN;
     let mut display = Display::new(shell, json)?;
@@ -44,7 +44,7 @@ pub(super) async fn until_its_end(client: &Client, path: &str, json: bool, shell
     }
 }
 
-/// A bar on a terminal; elsewhere a line whenever something has changed, unless a program reads.
+/// A progress bar on a terminal. Elsewhere a line for each change, unless the output is JSON.
 struct Display {
     bar: ProgressBar,
     lines: bool,
