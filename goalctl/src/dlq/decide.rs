@@ -143,7 +143,7 @@ pub(crate) fn hint(queue: Dlq, contents: &Contents, execution: Option<&Execution
         return "EventBridge could not put it into the queue of its rule; ERROR_CODE tells why".to_owned();
     }
     match contents {
-        Contents::Malformed { reason, .. } => format!("nobody can read it: {reason}"),
+        Contents::Malformed { reason, .. } => format!("the message cannot be read: {reason}"),
         Contents::Request { invalid: Some(reason), .. } => {
             format!("launch could not tell its sender that it is malformed: {reason}")
         }

@@ -252,7 +252,7 @@ async fn each(
 
 /// Returns the reason for a message that was not found. SQS has no lookup by id, so the search cannot tell more.
 fn not_found(queue: Dlq) -> String {
-    format!("not in the {} dead-letter queue, or somebody else has it in hand just now", queue.name())
+    format!("not in the {} dead-letter queue, or another receiver has it in flight", queue.name())
 }
 
 fn tell(shell: &mut Shell<'_>, json: bool, handled: &Handled) -> Result<()> {
@@ -264,7 +264,7 @@ fn tell(shell: &mut Shell<'_>, json: bool, handled: &Handled) -> Result<()> {
 
 fn confirmed(chosen: &Chosen, stack: &Stack, shell: &mut Shell<'_>) -> Result<bool> {
     let Some(keyboard) = &mut shell.keyboard else {
-        bail!("nobody can be asked, as standard input is not a terminal: say --yes");
+        bail!("cannot ask for confirmation, as standard input is not a terminal: pass --yes");
     };
     let what = match (chosen.all, chosen.message_ids.len()) {
         (true, _) => "all messages".to_owned(),

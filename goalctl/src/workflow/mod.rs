@@ -79,7 +79,7 @@ pub(crate) struct Status {
 pub(crate) struct Cancel {
     #[command(flatten)]
     workflow: Chosen,
-    /// Why, for whoever looks at it later; at most 2,000 characters are kept
+    /// The reason, recorded with the cancellation; at most 2,000 characters are kept
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
 }
