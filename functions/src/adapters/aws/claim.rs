@@ -6,11 +6,12 @@ use goal_activity_core::goal::GoalStatus;
 use goal_activity_core::keys;
 use goal_activity_core::limits::{HISTORY, MAX_CLAIMS};
 use goal_activity_core::ports::{Accepted, Claim, ClaimGoal, Claimed, Outside, Remembered, RequestKey, Unavailable};
-use goal_activity_events::{ExecutionArn, GoalId, Timestamp, UserId};
+use goal_activity_events::{ExecutionArn, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-use super::dynamo::{Transacted, attribute, get_row, is_spelled, item, number, read, text, transact};
-use super::write::{Condition, Write};
+use super::dynamo::{Transacted, attribute, get_row, item, number, read, text, transact};
+use super::goals::is_spelled;
+use super::write::Condition;
 use super::{Tables, unavailable};
 
 /// The memory of a request.
@@ -37,11 +38,6 @@ const GOAL_STATUS: &str = "status";
 const GOAL_UPDATED: &str = "updatedAt";
 
 impl Tables {
-    /// A write of a goal's own row.
-    pub(super) fn goal(&self, goal: &GoalId) -> Write {
-        Write::of(&self.names.goals, [(keys::GOAL_ID, text(goal)), (keys::ITEM, text(keys::GOAL))])
-    }
-
     /// Claims the goal, if it is as it was read: same owner, same number of claims, not closed, and free. What is no text is no
     /// claim: an attribute that the goal app has written back as NULL must not lock the goal.
     fn claim_row(&self, claim: &Claim) -> Outside<TransactWriteItem> {

@@ -10,7 +10,6 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, TransactWriteItem};
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction, RetryClassifierPriority};
-use goal_activity_core::goal::GoalStatus;
 use goal_activity_core::keys;
 use goal_activity_core::ports::{Outside, Unavailable};
 use goal_activity_core::rows::Row;
@@ -19,7 +18,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::unavailable;
-use super::write::Condition;
 
 pub(super) type Item = HashMap<String, AttributeValue>;
 
@@ -144,19 +142,6 @@ pub(super) fn read<T: DeserializeOwned>(table: &str, item: Item) -> Outside<T> {
 pub(super) fn foreign_row(row: Item) -> Row {
     let value = |attribute| serde_dynamo::from_attribute_value(attribute).unwrap_or_else(|_| Row::new().into());
     row.into_iter().map(|(name, attribute)| (name, value(attribute))).collect()
-}
-
-/// The condition that a goal is in one of these statuses, in any of the letter cases in which goal apps write them (`paused`,
-/// `PAUSED`, `Paused`).
-pub(super) fn is_spelled(statuses: impl IntoIterator<Item = GoalStatus>) -> Outside<Condition> {
-    let mut spellings = Vec::new();
-    for status in statuses {
-        let lower = attribute(status)?.as_s().cloned().unwrap_or_default();
-        let (first, rest) = lower.split_at(lower.chars().next().map_or(0, char::len_utf8));
-        let capitalized = format!("{}{rest}", first.to_uppercase());
-        spellings.extend([text(&lower), text(lower.to_uppercase()), text(capitalized)]);
-    }
-    Ok(Condition::one_of("status", spellings))
 }
 
 /// A text as an attribute.

@@ -1,9 +1,10 @@
-use goal_activity_core::goal::{Goal, GoalHead};
+use goal_activity_core::goal::{Goal, GoalHead, GoalStatus};
 use goal_activity_core::keys;
 use goal_activity_core::ports::{LoadGoal, LoadGoalHead, Outside, Stored};
 use goal_activity_events::GoalId;
 
-use super::dynamo::{foreign_row, rows_of_goal, text};
+use super::dynamo::{attribute, foreign_row, rows_of_goal, text};
+use super::write::{Condition, Write};
 use super::{Tables, unavailable};
 use crate::adapters::reading;
 
@@ -28,4 +29,24 @@ impl LoadGoalHead for Tables {
             .map_err(unavailable(format!("reading the head of goal {goal}")))?;
         Ok(answer.item.map_or(Stored::Nothing, |row| reading::head(goal, foreign_row(row))))
     }
+}
+
+impl Tables {
+    /// A write of a goal's own row.
+    pub(super) fn goal(&self, goal: &GoalId) -> Write {
+        Write::of(&self.names.goals, [(keys::GOAL_ID, text(goal)), (keys::ITEM, text(keys::GOAL))])
+    }
+}
+
+/// The condition that a goal is in one of these statuses, in any of the letter cases in which goal apps write them (`paused`,
+/// `PAUSED`, `Paused`).
+pub(super) fn is_spelled(statuses: impl IntoIterator<Item = GoalStatus>) -> Outside<Condition> {
+    let mut spellings = Vec::new();
+    for status in statuses {
+        let lower = attribute(status)?.as_s().cloned().unwrap_or_default();
+        let (first, rest) = lower.split_at(lower.chars().next().map_or(0, char::len_utf8));
+        let capitalized = format!("{}{rest}", first.to_uppercase());
+        spellings.extend([text(&lower), text(lower.to_uppercase()), text(capitalized)]);
+    }
+    Ok(Condition::one_of("status", spellings))
 }

@@ -13,8 +13,9 @@ use goal_activity_events::{ActionId, ExecutionArn, FinalStatus, Timestamp, Workf
 use serde::Deserialize;
 
 use super::Tables;
-use super::dynamo::{Transacted, attribute, is_spelled, number, read, text, transact};
+use super::dynamo::{Transacted, attribute, number, read, text, transact};
 use super::executions::{STATUS, TIMELINE, is_in, is_not_cancelled, is_open};
+use super::goals::is_spelled;
 use super::write::{Condition, Write};
 
 /// The attribute with the claim of the notice to the operators.
