@@ -7,7 +7,7 @@
 use goal_activity_core::execution::Execution;
 use goal_activity_core::facts::Fact;
 use goal_activity_core::inbound;
-use goal_activity_core::ports;
+use goal_activity_core::port_set;
 use goal_activity_core::ports::{Event, Outside, PublishEvent, StartExecution, StopExecution, Unavailable};
 use goal_activity_core::start::{Scope, StartRejection, StartRequest};
 use goal_activity_events::{
@@ -31,7 +31,7 @@ pub struct Launch<Db, Sfn, Bus> {
     pub bus: Bus,
 }
 
-ports! {
+port_set! {
     /// What launching requests of other services reads and writes.
     pub trait LaunchDb: IntakeDb + AdmissionDb
 }

@@ -2,7 +2,7 @@
 
 use goal_activity_core::inbound;
 use goal_activity_core::outcome::End;
-use goal_activity_core::ports;
+use goal_activity_core::port_set;
 use goal_activity_core::ports::{ArchiveExecution, Notify, PublishEvent, RecordProgress};
 use goal_activity_events::{
     BatchProgressed, Detail, Envelope, ExecutionStatusChanged, MachineStatus, ReadError, SOURCE,
@@ -21,7 +21,7 @@ pub struct Projector<Db, Bus, Topic, Archive> {
     pub conclude: Conclude<Db, Bus, Topic, Archive>,
 }
 
-ports! {
+port_set! {
     /// What the projector reads and writes.
     pub trait ProjectorDb: EndingDb + RecordProgress
 }

@@ -6,7 +6,7 @@ use goal_activity_core::admission::{Capacity, Held, Order, order};
 use goal_activity_core::execution::{Cancellation, Execution, Status};
 use goal_activity_core::facts::Fact;
 use goal_activity_core::limits::ADMITTED_AT_ONCE;
-use goal_activity_core::ports;
+use goal_activity_core::port_set;
 use goal_activity_core::ports::{
     AdmitExecution, CancelExecution, ExecutionInput, FindExecution, HoldCapacity, ListHolders, ListWaiting,
     LoadGoalHead, Outside, StartExecution, StopExecution, StopReason, Stored, Taken, Waiting,
@@ -16,7 +16,7 @@ use goal_activity_events::{ExecutionArn, StateMachineArn, Timestamp};
 use crate::runtime::context::Context;
 use crate::runtime::telemetry::{millis, trace};
 
-ports! {
+port_set! {
     /// What launching a workflow reads and writes.
     pub trait AdmissionDb:
         LoadGoalHead + FindExecution + ListWaiting + AdmitExecution + CancelExecution + HoldCapacity + ListHolders

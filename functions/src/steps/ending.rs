@@ -10,7 +10,7 @@ use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Tally, recorded};
 use goal_activity_core::limits::{ARCHIVING, GONE_FOR, NOTIFYING};
 use goal_activity_core::notice::{Notice, NoticeClaim, notice};
 use goal_activity_core::outcome::{End, Settlement, completed_event};
-use goal_activity_core::ports;
+use goal_activity_core::port_set;
 use goal_activity_core::ports::{
     ArchiveExecution, CancelExecution, Event, FindExecution, LoadGoal, Notify, Outside, PublishEvent, RemoveTasks,
     SealLedger, SettleExecution, Stored, Told, Unavailable,
@@ -25,7 +25,7 @@ use crate::runtime::telemetry::{millis, trace};
 /// after it, nothing can.
 const TRIES: u32 = 3;
 
-ports! {
+port_set! {
     /// What ending a workflow reads and writes.
     pub trait EndingDb: FindExecution + SealLedger + RemoveTasks + SettleExecution + CancelExecution + LoadGoal
 }

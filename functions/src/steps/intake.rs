@@ -8,7 +8,7 @@ use goal_activity_core::execution::{Execution, Happening, Status, TimelineEntry}
 use goal_activity_core::facts::Fact;
 use goal_activity_core::goal::{Goal, GoalClaim};
 use goal_activity_core::limits::MAX_RUNNING_PER_USER;
-use goal_activity_core::ports;
+use goal_activity_core::port_set;
 use goal_activity_core::ports::{
     Accepted, ActionsWithTasks, Claim, ClaimGoal, Claimed, FindArchived, FindExecution, LoadGoal, Outside, Remembered,
     RequestKey, Unavailable,
@@ -24,7 +24,7 @@ use crate::runtime::context::Context;
 /// somebody else succeeded, which starts of one user can only so often.
 const TRIES: usize = 5 + MAX_RUNNING_PER_USER;
 
-ports! {
+port_set! {
     /// What accepting a request reads and writes.
     pub trait IntakeDb: LoadGoal + ActionsWithTasks + FindExecution + FindArchived + ClaimGoal
 }

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use anyhow::{Result, anyhow};
 use goal_activity_core::execution::Execution;
 use goal_activity_core::goal::{Goal, GoalClaim};
-use goal_activity_core::ports;
+use goal_activity_core::port_set;
 use goal_activity_core::ports::{ActionsWithTasks, Clock, FindExecution, LoadGoal, Stored};
 use goal_activity_events::publisher::{OutgoingEvent, Publisher, PutEvents};
 use goal_activity_events::{ActionId, EventId, ExecutionArn, GoalActivityRequested, GoalId, StateMachineArn};
@@ -50,7 +50,7 @@ impl Outcome {
     }
 }
 
-ports! {
+port_set! {
     /// The ports that a retry reads through.
     pub(crate) trait RetryDb: LoadGoal + ActionsWithTasks + FindExecution
 }

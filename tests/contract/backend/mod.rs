@@ -8,7 +8,7 @@ mod services;
 mod template;
 
 use goal_activity_core::goal::Goal;
-use goal_activity_core::ports;
+use goal_activity_core::port_set;
 use goal_activity_core::ports::{
     ActionsWithTasks, AdmitExecution, CancelExecution, ClaimGoal, FindArchived, FindExecution, HoldCapacity,
     ListHolders, ListOpen, ListTasks, ListWaiting, ListWorkflows, LoadGoal, LoadGoalHead, RecordProgress, RemoveTasks,
@@ -22,7 +22,7 @@ pub(crate) use aws::{AwsTables, Emulator, Rows, sdk};
 pub(crate) use aws_services::AwsServices;
 pub(crate) use services::Services;
 
-ports! {
+port_set! {
     /// Everything that any function does with the tables.
     pub(crate) trait AllPorts:
         LoadGoal + LoadGoalHead + ActionsWithTasks + ListTasks + RemoveTasks + FindArchived + FindExecution + ListOpen + ListWaiting

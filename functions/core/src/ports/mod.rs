@@ -3,7 +3,7 @@
 
 /// Names ports that are needed together: whatever has all of them has the name.
 #[macro_export]
-macro_rules! ports {
+macro_rules! port_set {
     ($(#[$meta:meta])* $vis:vis trait $name:ident: $first:ident $(+ $more:ident)*) => {
         $(#[$meta])*
         $vis trait $name: $first $(+ $more)* {}

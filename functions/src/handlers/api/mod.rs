@@ -21,7 +21,7 @@ use aws_lambda_events::encodings::Body;
 use aws_lambda_events::http::header::{CONTENT_TYPE, LOCATION};
 use aws_lambda_events::http::{HeaderMap, HeaderValue};
 use goal_activity_core::execution::Execution;
-use goal_activity_core::ports;
+use goal_activity_core::port_set;
 use goal_activity_core::ports::{
     ListTasks, ListWorkflows, LoadGoalHead, Outside, PublishEvent, ReadArchive, StopExecution, Stored, Unreadable,
 };
@@ -54,7 +54,7 @@ pub struct Api<Db, Sfn, Bus, Archive> {
     pub archive: Archive,
 }
 
-ports! {
+port_set! {
     /// What the API reads and writes.
     pub trait ApiDb: IntakeDb + EndingDb + LoadGoalHead + ListTasks + ListWorkflows
 }

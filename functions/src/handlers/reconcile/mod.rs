@@ -13,7 +13,7 @@ use goal_activity_core::execution::Execution;
 use goal_activity_core::facts::{Fact, Repaired};
 use goal_activity_core::keys::{open_shards, unarchived_shards};
 use goal_activity_core::limits::{ARCHIVE_FAILURES, CHECK, RECONCILED_AT_MOST, RECONCILED_AT_ONCE, RECONCILING};
-use goal_activity_core::ports;
+use goal_activity_core::port_set;
 use goal_activity_core::ports::{
     ArchiveExecution, DescribeExecution, Event, HoldCapacity, ListHolders, ListOpen, ListWaiting, Machine, Notify,
     OpenExecution, Outside, PublishEvent, StopExecution, StopReason, Unavailable,
@@ -52,7 +52,7 @@ pub struct Reconcile<Db, Sfn, Bus, Topic, Archive> {
     pub context: Context,
 }
 
-ports! {
+port_set! {
     /// What the reconciler reads and writes.
     pub trait ReconcileDb: ProjectorDb + ListOpen + ListWaiting + HoldCapacity + ListHolders
 }

@@ -27,7 +27,7 @@ use goal_activity_core::inbound;
 use goal_activity_core::ledger::{BatchLedger, Tally, action_gone};
 use goal_activity_core::limits::{BATCH_SECONDS, DEADLINE_MARGIN, LEASE};
 use goal_activity_core::placement::Occupied;
-use goal_activity_core::ports;
+use goal_activity_core::port_set;
 use goal_activity_core::ports::{
     AnswerBatch, Answered, GenerateTasks, Generation, GenerationRequest, LoadGoal, Opened, Outside, PublishEvent,
     WorkLedger,
@@ -62,7 +62,7 @@ pub struct Worker<Db, Sfn, Bus, Ai, Queue> {
     pub context: Context,
 }
 
-ports! {
+port_set! {
     /// What working on a batch reads and writes.
     pub trait WorkerDb: LoadGoal + WorkLedger
 }
