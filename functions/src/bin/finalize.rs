@@ -10,7 +10,7 @@ use lambda_runtime::{LambdaEvent, service_fn};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     let telemetry = &telemetry::start(env!("CARGO_BIN_NAME"))?;
-    let tables = TableNames::from_env()?;
+    let tables = TableNames::of_executions()?;
     let finalize = &Finalize { db: Tables::new(&aws::connect().await, tables) };
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {
         let budget = Budget::until(event.context.deadline());
