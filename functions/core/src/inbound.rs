@@ -2,7 +2,8 @@
 //! the tool which looks at dead letters sees them as the functions do.
 
 use goal_activity_events::{
-    ActionId, BatchMessage, BatchProgressed, ExecutionArn, FailureCode, GoalId, Timestamp, read_json,
+    ActionId, BatchMessage, BatchProgressed, Detail, Envelope, EventId, ExecutionArn, ExecutionStatusChanged,
+    FailureCode, GoalActivityRequested, GoalId, ReadError, SOURCE, Timestamp, WorkflowCompleted, read_json,
 };
 
 use crate::execution::BatchState;
@@ -19,6 +20,87 @@ pub struct Refused(String);
 
 fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), Refused> {
     if holds { Ok(()) } else { Err(Refused(otherwise())) }
+}
+
+/// Why a message cannot be read at all. Repeats nothing of it but the type that its sender gave it.
+#[derive(Debug, thiserror::Error)]
+pub enum Malformed {
+    /// It is not the event that it should be.
+    #[error(transparent)]
+    Event(#[from] ReadError),
+    /// It says what cannot be.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// Its type is none of those that come to this queue.
+    #[error("nothing is known of events of this type")]
+    OtherType {
+        /// The type that came. Anything: the sender chose it.
+        found: String,
+    },
+}
+
+/// A message of the launch queue.
+#[derive(Debug)]
+pub enum LaunchMessage {
+    /// A request.
+    Request(GoalActivityRequested),
+    /// A request that can only be rejected. Its id can be read, so that its sender can be answered.
+    Invalid(ReadError),
+    /// The end of a workflow, which makes room for those that wait.
+    End(WorkflowCompleted),
+}
+
+/// A message of the projection queue.
+#[derive(Debug)]
+pub enum ProjectionMessage {
+    /// A batch's state so far.
+    Progress(Box<BatchProgressed>, BatchState),
+    /// A change of an execution's status.
+    StatusChange(ExecutionStatusChanged),
+}
+
+/// Returns `true` if the event has the type of one of the pipeline's own or of Step Functions', and another source: then somebody
+/// else published it under that name.
+pub fn is_foreign(envelope: &Envelope) -> bool {
+    match envelope.detail_type.as_str() {
+        WorkflowCompleted::TYPE | BatchProgressed::TYPE => envelope.source != SOURCE,
+        ExecutionStatusChanged::TYPE => envelope.source != ExecutionStatusChanged::SOURCE,
+        _ => false,
+    }
+}
+
+/// Reads a message of the launch queue.
+///
+/// # Errors
+/// It is none, and names no request that could be rejected.
+pub fn launch(envelope: &Envelope) -> Result<LaunchMessage, Malformed> {
+    if envelope.detail_type == WorkflowCompleted::TYPE {
+        return Ok(LaunchMessage::End(envelope.detail()?));
+    }
+    match envelope.detail() {
+        Ok(request) => Ok(LaunchMessage::Request(request)),
+        // With the request's id its sender can be answered; without it only people can help.
+        Err(e @ ReadError::BadDetail { .. }) if envelope.field::<EventId>("eventId").is_some() => {
+            Ok(LaunchMessage::Invalid(e))
+        }
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// Reads a message of the projection queue.
+///
+/// # Errors
+/// It is none, or says what cannot be.
+pub fn projection(envelope: &Envelope) -> Result<ProjectionMessage, Malformed> {
+    match envelope.detail_type.as_str() {
+        BatchProgressed::TYPE => {
+            let event = envelope.detail()?;
+            let state = progress(&event)?;
+            Ok(ProjectionMessage::Progress(Box::new(event), state))
+        }
+        ExecutionStatusChanged::TYPE => Ok(ProjectionMessage::StatusChange(ExecutionStatusChanged::read(envelope)?)),
+        other => Err(Malformed::OtherType { found: other.to_owned() }),
+    }
 }
 
 /// Reads a message of the batch queue.

@@ -6,13 +6,12 @@
 
 use goal_activity_core::execution::Execution;
 use goal_activity_core::facts::Fact;
-use goal_activity_core::inbound;
+use goal_activity_core::inbound::{self, LaunchMessage};
 use goal_activity_core::port_set;
 use goal_activity_core::ports::{Event, Outside, PublishEvent, StartExecution, StopExecution, Unavailable};
 use goal_activity_core::start::{Scope, StartRejection, StartRequest};
 use goal_activity_events::{
-    Detail, Envelope, EventId, ExecutionArn, GoalActivityRejected, GoalActivityRequested, ReadError, RejectionReason,
-    SOURCE, Version, WorkflowCompleted,
+    Envelope, EventId, ExecutionArn, GoalActivityRejected, GoalActivityRequested, RejectionReason, Version,
 };
 
 use crate::runtime::queue::{HandleMessage, Message, MessageError};
@@ -69,37 +68,38 @@ impl From<Unavailable> for NotLaunched {
 
 impl<Db: LaunchDb, Sfn: StartExecution + StopExecution, Bus: PublishEvent> HandleMessage for Launch<Db, Sfn, Bus> {
     async fn handle(&self, message: Message<'_>) -> Result<(), MessageError> {
-        let malformed = |e: &ReadError| MessageError::Malformed(e.to_string());
+        let malformed = |e: &dyn ToString| MessageError::Malformed(e.to_string());
         let envelope = Envelope::parse(message.body).map_err(|e| malformed(&e))?;
-        if envelope.detail_type == WorkflowCompleted::TYPE {
-            if envelope.source != SOURCE {
-                tracing::warn!(eventId = %envelope.id, "event of a foreign source dropped");
-                return Ok(());
-            }
-            let end = envelope.detail::<WorkflowCompleted>().map_err(|e| malformed(&e))?;
-            let span = trace::process("launch", end.traceparent.as_ref());
-            return Ok(trace::within(span, self.ended(&end.execution_arn)).await?);
+        if inbound::is_foreign(&envelope) {
+            tracing::warn!(eventId = %envelope.id, "event of a foreign source dropped");
+            return Ok(());
         }
-        let request = envelope.detail::<GoalActivityRequested>();
-        let from = request.as_ref().ok().and_then(|request| request.traceparent.as_ref());
-        trace::within(trace::process("launch", from), self.take(&envelope, request)).await
+        match inbound::launch(&envelope).map_err(|e| malformed(&e))? {
+            LaunchMessage::End(end) => {
+                let span = trace::process("launch", end.traceparent.as_ref());
+                Ok(trace::within(span, self.ended(&end.execution_arn)).await?)
+            }
+            LaunchMessage::Request(request) => {
+                let span = trace::process("launch", request.traceparent.as_ref());
+                trace::within(span, self.take(&envelope, Ok(request))).await
+            }
+            LaunchMessage::Invalid(why) => {
+                trace::within(trace::process("launch", None), self.take(&envelope, Err(Rejection::invalid(why)))).await
+            }
+        }
     }
 }
 
 impl<Db: LaunchDb, Sfn: StartExecution + StopExecution, Bus: PublishEvent> Launch<Db, Sfn, Bus> {
+    /// Launches the request, or tells its sender why not.
     async fn take(
         &self,
         envelope: &Envelope,
-        request: Result<GoalActivityRequested, ReadError>,
+        request: Result<GoalActivityRequested, Rejection>,
     ) -> Result<(), MessageError> {
-        let malformed = |e: &ReadError| MessageError::Malformed(e.to_string());
         let launched = match request {
             Ok(request) => self.launch(envelope, request).await,
-            // With the request's id its sender can be answered; without it only people can help.
-            Err(ref e @ ReadError::BadDetail { .. }) if envelope.field::<EventId>("eventId").is_some() => {
-                Err(NotLaunched::Rejected(Rejection::invalid(e)))
-            }
-            Err(e) => return Err(malformed(&e)),
+            Err(why) => Err(NotLaunched::Rejected(why)),
         };
         match launched {
             Ok(()) => Ok(()),

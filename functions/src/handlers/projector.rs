@@ -1,12 +1,11 @@
 //! `projector`: keeps the read model of every workflow, and settles its end.
 
-use goal_activity_core::inbound;
+use goal_activity_core::execution::BatchState;
+use goal_activity_core::inbound::{self, ProjectionMessage};
 use goal_activity_core::outcome::End;
 use goal_activity_core::port_set;
 use goal_activity_core::ports::{ArchiveExecution, Notify, PublishEvent, RecordProgress};
-use goal_activity_events::{
-    BatchProgressed, Detail, Envelope, ExecutionStatusChanged, MachineStatus, ReadError, SOURCE,
-};
+use goal_activity_events::{BatchProgressed, Envelope, ExecutionStatusChanged, MachineStatus};
 
 use crate::runtime::queue::{HandleMessage, Message, MessageError};
 use crate::runtime::telemetry::trace;
@@ -30,38 +29,28 @@ impl<Db: ProjectorDb, Bus: PublishEvent, Topic: Notify, Archive: ArchiveExecutio
     for Projector<Db, Bus, Topic, Archive>
 {
     async fn handle(&self, message: Message<'_>) -> Result<(), MessageError> {
-        let malformed = |e: ReadError| MessageError::Malformed(e.to_string());
-        let envelope = Envelope::parse(message.body).map_err(malformed)?;
-        let source = envelope.source.as_str();
-        match envelope.detail_type.as_str() {
-            BatchProgressed::TYPE if source != SOURCE => {
-                foreign(&envelope);
-                Ok(())
-            }
-            ExecutionStatusChanged::TYPE if source != ExecutionStatusChanged::SOURCE => {
-                foreign(&envelope);
-                Ok(())
-            }
-            BatchProgressed::TYPE => {
-                let event: BatchProgressed = envelope.detail().map_err(malformed)?;
+        let malformed = |e: &dyn ToString| MessageError::Malformed(e.to_string());
+        let envelope = Envelope::parse(message.body).map_err(|e| malformed(&e))?;
+        if inbound::is_foreign(&envelope) {
+            // Not a defect: it alerts nobody.
+            tracing::warn!(eventId = %envelope.id, "event of a foreign source dropped");
+            return Ok(());
+        }
+        match inbound::projection(&envelope).map_err(|e| malformed(&e))? {
+            ProjectionMessage::Progress(event, state) => {
                 let span = trace::process("projection", event.traceparent.as_ref());
-                trace::within(span, self.progressed(&event)).await
+                trace::within(span, self.progressed(&event, &state)).await
             }
-            ExecutionStatusChanged::TYPE => {
-                let change = ExecutionStatusChanged::read(&envelope).map_err(malformed)?;
-                self.status_changed(&envelope, &change).await
-            }
-            _ => Err(MessageError::Malformed("nothing is known of events of this type".to_owned())),
+            ProjectionMessage::StatusChange(change) => self.status_changed(&envelope, &change).await,
         }
     }
 }
 
 impl<Db: ProjectorDb, Bus: PublishEvent, Topic: Notify, Archive: ArchiveExecution> Projector<Db, Bus, Topic, Archive> {
-    async fn progressed(&self, event: &BatchProgressed) -> Result<(), MessageError> {
-        let state = inbound::progress(event).map_err(|e| MessageError::Malformed(e.to_string()))?;
+    async fn progressed(&self, event: &BatchProgressed, state: &BatchState) -> Result<(), MessageError> {
         let (arn, batch) = (&event.execution_arn, event.batch_index);
         trace::about_batch(arn, &event.goal_id, batch);
-        if self.db.record_batch(arn, &event.event_id, batch, &state).await? {
+        if self.db.record_batch(arn, &event.event_id, batch, state).await? {
             let what = if state.happening(batch).is_some() { "batch finished" } else { "batch progressed" };
             tracing::info!(
                 executionArn = %arn, goalId = %event.goal_id, batchIndex = batch, succeeded = state.succeeded,
@@ -89,9 +78,4 @@ impl<Db: ProjectorDb, Bus: PublishEvent, Topic: Notify, Archive: ArchiveExecutio
         }
         Ok(())
     }
-}
-
-/// An event that another source published under one of these names is ignored. It is not a defect, and alerts nobody.
-fn foreign(envelope: &Envelope) {
-    tracing::warn!(eventId = %envelope.id, "event of a foreign source dropped");
 }

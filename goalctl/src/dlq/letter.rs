@@ -1,10 +1,10 @@
 //! What a dead letter is: read as the function reads it whose queue it comes from.
 
 use clap::ValueEnum;
-use goal_activity_core::inbound;
+use goal_activity_core::inbound::{self, LaunchMessage, ProjectionMessage};
 use goal_activity_events::{
-    BatchMessage, BatchProgressed, Detail, Envelope, EventId, ExecutionArn, ExecutionStatusChanged,
-    GoalActivityRequested, GoalId, ReadError, StateMachineArn, WorkflowCompleted,
+    BatchMessage, BatchProgressed, Detail, Envelope, ExecutionArn, ExecutionStatusChanged, GoalActivityRequested,
+    GoalId, StateMachineArn, WorkflowCompleted,
 };
 use serde::Serialize;
 
@@ -134,12 +134,11 @@ impl Contents {
         // An undelivered event names no queue, but its rule chose by this type.
         let target = own.or_else(|| rule_target(&envelope.detail_type));
         let contents = match target {
-            Some(MainQueue::Launch) if envelope.detail_type == WorkflowCompleted::TYPE => end(&envelope),
-            Some(MainQueue::Launch) => request(&envelope),
-            Some(MainQueue::Projection) => projected(&envelope, machine),
-            Some(MainQueue::Batch) | None => Err(no_rule(&envelope)),
+            Some(MainQueue::Launch) => inbound::launch(&envelope).map(|message| to_launch(&envelope, message)),
+            Some(MainQueue::Projection) => inbound::projection(&envelope).map(|message| to_project(message, machine)),
+            Some(MainQueue::Batch) | None => Err(inbound::Malformed::OtherType { found: envelope.detail_type.clone() }),
         };
-        contents.unwrap_or_else(|reason| malformed(reason, target))
+        contents.unwrap_or_else(|error| malformed(redact::malformed(&error), target))
     }
 
     /// The queue of the function that handles it.
@@ -221,47 +220,28 @@ fn rule_target(detail_type: &str) -> Option<MainQueue> {
     }
 }
 
-fn request(envelope: &Envelope) -> Result<Contents, String> {
-    match envelope.detail::<GoalActivityRequested>() {
-        Ok(request) => Ok(Contents::Request {
-            goal_id: Some(request.goal_id),
-            execution_arn: request.execution_arn,
-            invalid: None,
-        }),
-        // As in `launch`: with the request's id its sender can be told.
-        Err(e @ ReadError::BadDetail { .. }) if envelope.field::<EventId>("eventId").is_some() => {
-            Ok(Contents::Request {
-                goal_id: envelope.field("goalId"),
-                execution_arn: envelope.field("executionArn"),
-                invalid: Some(redact::unreadable(&e)),
-            })
+fn to_launch(envelope: &Envelope, message: LaunchMessage) -> Contents {
+    match message {
+        LaunchMessage::Request(request) => {
+            let (goal_id, execution_arn) = (Some(request.goal_id), request.execution_arn);
+            Contents::Request { goal_id, execution_arn, invalid: None }
         }
-        Err(e) => Err(redact::unreadable(&e)),
+        LaunchMessage::Invalid(why) => Contents::Request {
+            goal_id: envelope.field("goalId"),
+            execution_arn: envelope.field("executionArn"),
+            invalid: Some(redact::unreadable(&why)),
+        },
+        LaunchMessage::End(end) => Contents::End { goal_id: end.goal_id, execution_arn: end.execution_arn },
     }
 }
 
-fn end(envelope: &Envelope) -> Result<Contents, String> {
-    let event: WorkflowCompleted = envelope.detail().map_err(|e| redact::unreadable(&e))?;
-    Ok(Contents::End { goal_id: event.goal_id, execution_arn: event.execution_arn })
-}
-
-fn projected(envelope: &Envelope, machine: &StateMachineArn) -> Result<Contents, String> {
-    let unreadable = |e: ReadError| redact::unreadable(&e);
-    match envelope.detail_type.as_str() {
-        BatchProgressed::TYPE => {
-            let event: BatchProgressed = envelope.detail().map_err(unreadable)?;
-            inbound::progress(&event).map_err(|e| e.to_string())?;
-            Ok(Contents::Progress {
-                goal_id: event.goal_id,
-                execution_arn: event.execution_arn,
-                batch_index: event.batch_index,
-            })
+fn to_project(message: ProjectionMessage, machine: &StateMachineArn) -> Contents {
+    match message {
+        ProjectionMessage::Progress(event, _) => {
+            let BatchProgressed { goal_id, execution_arn, batch_index, .. } = *event;
+            Contents::Progress { goal_id, execution_arn, batch_index }
         }
-        ExecutionStatusChanged::TYPE => {
-            let event = ExecutionStatusChanged::read(envelope).map_err(unreadable)?;
-            Ok(status_change(event.execution_arn, machine))
-        }
-        _ => Err(no_rule(envelope)),
+        ProjectionMessage::StatusChange(change) => status_change(change.execution_arn, machine),
     }
 }
 
@@ -272,10 +252,6 @@ fn status_change(execution_arn: ExecutionArn, ours: &StateMachineArn) -> Content
     }
     let reason = format!("foreign: it is about an execution of {theirs}, and this stack's state machine is {ours}");
     Contents::ForeignStatusChange { execution_arn, reason }
-}
-
-fn no_rule(envelope: &Envelope) -> String {
-    format!("nothing here handles {} events", redact::quoted(&envelope.detail_type))
 }
 
 #[cfg(test)]

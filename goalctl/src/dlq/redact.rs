@@ -1,5 +1,6 @@
 //! What may be shown of a message: never a task token, and in reasons and lists nothing that a message itself says.
 
+use goal_activity_core::inbound::Malformed;
 use goal_activity_events::ReadError;
 use serde_json::Value;
 
@@ -12,6 +13,15 @@ pub(crate) fn unreadable(error: &ReadError) -> String {
     match error {
         ReadError::OtherType { expected, found } => format!("expected a {expected} event, got {}", quoted(found)),
         ReadError::NotAnEvent(_) | ReadError::BadDetail { .. } => error.to_string(),
+    }
+}
+
+/// Returns the reason why a text is not a message of its queue.
+pub(crate) fn malformed(error: &Malformed) -> String {
+    match error {
+        Malformed::Event(error) => unreadable(error),
+        Malformed::Refused(why) => why.to_string(),
+        Malformed::OtherType { found } => format!("nothing here handles {} events", quoted(found)),
     }
 }
 
