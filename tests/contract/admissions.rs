@@ -5,8 +5,8 @@ use goal_activity_core::admission::{Held, in_use};
 use goal_activity_core::execution::{Cancellation, Execution};
 use goal_activity_core::keys::open_shard;
 use goal_activity_core::ports::{
-    AdmitExecution, CancelExecution, Claim, ClaimGoal, Claimed, FindExecution, HoldCapacity, ListHolders, ListOpen,
-    ListWaiting, SettleExecution, Taken,
+    Acquired, AdmitExecution, CancelExecution, Claim, ClaimGoal, Claimed, FindExecution, HoldCapacity, ListHolders,
+    ListOpen, ListWaiting, SettleExecution,
 };
 use goal_activity_events::{ExecutionArn, FinalStatus, Timestamp};
 
@@ -47,53 +47,53 @@ async fn what_is_taken_is_held_until_it_is_given_back(on: &impl Tables) {
     let (one, two) = (held(on, 8, 0), held(on, 3, 1));
     assert_eq!(holders(on).await, []);
     for taken in [&one, &two] {
-        assert_eq!(on.db().take_capacity(taken, 16).await.unwrap(), Taken::Yes);
+        assert_eq!(on.db().acquire_capacity(taken, 16).await.unwrap(), Acquired::Yes);
     }
     assert_eq!(holders(on).await, [named(&one), named(&two)]);
-    assert!(on.db().give_back_capacity(&one.execution).await.unwrap());
+    assert!(on.db().release_capacity(&one.execution).await.unwrap());
     assert_eq!(holders(on).await, [named(&two)]);
     // What was given back can be taken again.
-    assert_eq!(on.db().take_capacity(&held(on, 13, 2), 16).await.unwrap(), Taken::Yes);
+    assert_eq!(on.db().acquire_capacity(&held(on, 13, 2), 16).await.unwrap(), Acquired::Yes);
 }
 
 async fn taking_twice_counts_once(on: &impl Tables) {
     let first = held(on, 8, 0);
-    assert_eq!(on.db().take_capacity(&first, 8).await.unwrap(), Taken::Yes);
+    assert_eq!(on.db().acquire_capacity(&first, 8).await.unwrap(), Acquired::Yes);
     // The same call again, as the SDK makes it.
-    assert_eq!(on.db().take_capacity(&first, 8).await.unwrap(), Taken::Yes);
+    assert_eq!(on.db().acquire_capacity(&first, 8).await.unwrap(), Acquired::Yes);
     let later = Held { since: at(5), ..first.clone() };
-    assert_eq!(on.db().take_capacity(&later, 8).await.unwrap(), Taken::Already { since: at(0) });
+    assert_eq!(on.db().acquire_capacity(&later, 8).await.unwrap(), Acquired::Already { since: at(0) });
     assert_eq!(holders(on).await, [named(&first)]);
-    on.db().give_back_capacity(&first.execution).await.unwrap();
-    assert_eq!(on.db().take_capacity(&held(on, 8, 6), 8).await.unwrap(), Taken::Yes);
+    on.db().release_capacity(&first.execution).await.unwrap();
+    assert_eq!(on.db().acquire_capacity(&held(on, 8, 6), 8).await.unwrap(), Acquired::Yes);
 }
 
 async fn more_than_there_is_cannot_be_taken(on: &impl Tables) {
-    assert_eq!(on.db().take_capacity(&held(on, 9, 0), 8).await.unwrap(), Taken::Full);
-    assert_eq!(on.db().take_capacity(&held(on, 5, 0), 8).await.unwrap(), Taken::Yes);
-    assert_eq!(on.db().take_capacity(&held(on, 4, 0), 8).await.unwrap(), Taken::Full);
-    assert_eq!(on.db().take_capacity(&held(on, 3, 0), 8).await.unwrap(), Taken::Yes);
+    assert_eq!(on.db().acquire_capacity(&held(on, 9, 0), 8).await.unwrap(), Acquired::Full);
+    assert_eq!(on.db().acquire_capacity(&held(on, 5, 0), 8).await.unwrap(), Acquired::Yes);
+    assert_eq!(on.db().acquire_capacity(&held(on, 4, 0), 8).await.unwrap(), Acquired::Full);
+    assert_eq!(on.db().acquire_capacity(&held(on, 3, 0), 8).await.unwrap(), Acquired::Yes);
     // There is less than before: what is held stays, and nothing more can be taken.
-    assert_eq!(on.db().take_capacity(&held(on, 1, 0), 4).await.unwrap(), Taken::Full);
+    assert_eq!(on.db().acquire_capacity(&held(on, 1, 0), 4).await.unwrap(), Acquired::Full);
     assert_eq!(in_use(&on.db().list_holders(&on.state_machine()).await.unwrap()), 8);
 }
 
 async fn many_at_once_never_take_more_than_there_is(on: &impl Tables) {
     let all: Vec<_> = (0..20).map(|i| held(on, 3, i)).collect();
-    let taken = join_all(all.iter().map(|h| on.db().take_capacity(h, 31))).await;
-    let yes = taken.into_iter().filter(|t| matches!(t, Ok(Taken::Yes))).count();
+    let taken = join_all(all.iter().map(|h| on.db().acquire_capacity(h, 31))).await;
+    let yes = taken.into_iter().filter(|t| matches!(t, Ok(Acquired::Yes))).count();
     assert_eq!(yes, 10);
     assert_eq!(in_use(&on.db().list_holders(&on.state_machine()).await.unwrap()), 30);
 }
 
 async fn giving_back_what_is_not_held_changes_nothing(on: &impl Tables) {
     let (one, other) = (held(on, 8, 0), held(on, 8, 0));
-    assert!(!on.db().give_back_capacity(&one.execution).await.unwrap());
-    on.db().take_capacity(&one, 8).await.unwrap();
-    assert!(!on.db().give_back_capacity(&other.execution).await.unwrap());
-    assert!(on.db().give_back_capacity(&one.execution).await.unwrap());
-    assert!(!on.db().give_back_capacity(&one.execution).await.unwrap());
-    assert_eq!(on.db().take_capacity(&other, 8).await.unwrap(), Taken::Yes);
+    assert!(!on.db().release_capacity(&one.execution).await.unwrap());
+    on.db().acquire_capacity(&one, 8).await.unwrap();
+    assert!(!on.db().release_capacity(&other.execution).await.unwrap());
+    assert!(on.db().release_capacity(&one.execution).await.unwrap());
+    assert!(!on.db().release_capacity(&one.execution).await.unwrap());
+    assert_eq!(on.db().acquire_capacity(&other, 8).await.unwrap(), Acquired::Yes);
 }
 
 /// Claims a goal for a workflow with that turn.

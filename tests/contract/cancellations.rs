@@ -1,7 +1,7 @@
 //! `CancelExecution`.
 
 use futures_util::future::join_all;
-use goal_activity_core::execution::{Cancellation, Happening, Status, TimelineEntry};
+use goal_activity_core::execution::{Cancellation, Status, TimelineEntry, TimelineEvent};
 use goal_activity_core::keys::CANCELLATION_ENTRY;
 use goal_activity_core::limits::MAX_REASON;
 use goal_activity_core::ports::{CancelExecution, FindExecution, SettleExecution};
@@ -33,7 +33,7 @@ async fn a_cancellation_is_recorded_with_who_when_and_why(on: &impl Tables) {
     for wish in wishes {
         let (_, mut execution) = claimed(on, 8).await;
         assert!(cancel(on, &execution, &wish).await);
-        let entry = TimelineEntry { at: at(7), what: Happening::Cancelled };
+        let entry = TimelineEntry { at: at(7), what: TimelineEvent::Cancelled };
         execution.timeline.insert(CANCELLATION_ENTRY.to_owned(), entry);
         execution.cancellation = Some(wish);
         assert_eq!(found(on, &execution).await, execution);

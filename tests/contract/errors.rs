@@ -11,7 +11,7 @@ use goal_activity_core::execution::{BatchState, Cancellation, Execution, Status}
 use goal_activity_core::notice::notice;
 use goal_activity_core::outcome::Settlement;
 use goal_activity_core::ports::{
-    AnswerBatch, ArchiveExecution, CancelExecution, Event, ExecutionInput, Notify, Outside, PublishEvent,
+    AnswerBatch, ArchiveExecution, CancelExecution, Event, ExecutionInput, Notify, PortResult, PublishEvent,
     RecordProgress, SettleExecution, StartExecution, Told, WorkLedger,
 };
 use goal_activity_events::{
@@ -123,7 +123,7 @@ async fn all_fail_silently(answer: Answer) {
     fails(answer, Queue::new(&aws, "http://localhost/queue").hide(SECRET, Duration::from_secs(1)).await);
 }
 
-fn fails<T: std::fmt::Debug>(answer: Answer, result: Outside<T>) {
+fn fails<T: std::fmt::Debug>(answer: Answer, result: PortResult<T>) {
     let error = result.expect_err("it fails");
     assert!(!format!("{error} {error:?}").contains(SECRET), "{answer:?}: {error}");
 }
@@ -141,7 +141,7 @@ async fn hostile(answer: Answer) -> SdkConfig {
     sdk.into_builder().retry_config(RetryConfig::disabled()).build()
 }
 
-/// Answers one request in one way. A client that has gone is as good.
+/// Returns one request in one way. A client that has gone is as good.
 fn serve(stream: TcpStream, answer: Answer) {
     let mut reader = BufReader::new(stream);
     let (mut length, mut line, mut is_query) = (0, String::new(), false);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use goal_activity_core::archive::Record;
-use goal_activity_core::execution::{BatchState, Execution, GoalBefore, Happening, Status, TimelineEntry};
+use goal_activity_core::execution::{BatchState, Execution, GoalBefore, Status, TimelineEntry, TimelineEvent};
 use goal_activity_core::goal::{Action, Goal, GoalStatus};
 use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Failure, Tally};
 use goal_activity_core::limits::MAX_RUNNING_PER_USER;
@@ -66,7 +66,10 @@ pub(crate) fn execution(goal: &Goal, number: u64) -> Execution {
         failed_actions: Vec::new(),
         gone_actions: BTreeSet::new(),
         usage: None,
-        timeline: BTreeMap::from([("request-1".to_owned(), TimelineEntry { at: at(0), what: Happening::Accepted })]),
+        timeline: BTreeMap::from([(
+            "request-1".to_owned(),
+            TimelineEntry { at: at(0), what: TimelineEvent::Accepted },
+        )]),
         cancellation: None,
         published_at: None,
         notified_at: None,

@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use goal_activity_core::outcome::End;
 use goal_activity_core::ports::{
-    DescribeExecution, ExecutionInput, Machine, StartExecution, StopExecution, StopReason,
+    DescribeExecution, ExecutionInput, ExecutionState, StartExecution, StopExecution, StopReason,
 };
 use goal_activity_events::{ClaimSequence, ExecutionArn, Timestamp};
 use serde_json::json;
@@ -43,7 +43,7 @@ async fn started(on: &impl Services) -> ExecutionInput {
     input
 }
 
-async fn state(on: &impl Services, input: &ExecutionInput) -> Machine {
+async fn state(on: &impl Services, input: &ExecutionInput) -> ExecutionState {
     on.step_functions().describe_execution(&input.execution_arn).await.unwrap()
 }
 
@@ -54,14 +54,14 @@ fn is_now(on: &impl Services, moment: Timestamp) -> bool {
 
 async fn an_execution_that_was_never_started_is_absent_and_as_good_as_stopped(on: &impl Services) {
     let input = input(on);
-    assert_eq!(state(on, &input).await, Machine::Absent);
+    assert_eq!(state(on, &input).await, ExecutionState::Absent);
     on.step_functions().stop_execution(&input.execution_arn, StopReason::Cancelled).await.unwrap();
-    assert_eq!(state(on, &input).await, Machine::Absent);
+    assert_eq!(state(on, &input).await, ExecutionState::Absent);
 }
 
 async fn an_execution_is_started_with_its_input_and_runs(on: &impl Services) {
     let input = started(on).await;
-    let Machine::Running { since } = state(on, &input).await else { panic!("it does not run") };
+    let ExecutionState::Running { since } = state(on, &input).await else { panic!("it does not run") };
     assert!(is_now(on, since), "{since}");
     assert_eq!(on.inputs(1).await, [json!(input)]);
 }
@@ -88,7 +88,7 @@ async fn a_stopped_execution_is_aborted_for_good(on: &impl Services) {
     let input = started(on).await;
     on.step_functions().stop_execution(&input.execution_arn, StopReason::Cancelled).await.unwrap();
     let stopped = state(on, &input).await;
-    let Machine::Ended { end: End::Aborted, at } = stopped else { panic!("{stopped:?}") };
+    let ExecutionState::Ended { end: End::Aborted, at } = stopped else { panic!("{stopped:?}") };
     assert!(is_now(on, at), "{at}");
     on.step_functions().stop_execution(&input.execution_arn, StopReason::Ended).await.unwrap();
     on.step_functions().start_execution(&input).await.unwrap();
@@ -108,7 +108,7 @@ async fn left_alone(on: &impl Services, ended_well: bool) {
     on.end(&input.execution_arn, ended_well).await;
     let ended = state(on, &input).await;
     // How well it went, only the ledger knows.
-    let Machine::Ended { end: End::Finished, at } = ended else { panic!("{ended:?}") };
+    let ExecutionState::Ended { end: End::Finished, at } = ended else { panic!("{ended:?}") };
     assert!(is_now(on, at), "{at}");
     on.step_functions().stop_execution(&input.execution_arn, StopReason::Ended).await.unwrap();
     on.step_functions().start_execution(&input).await.unwrap();

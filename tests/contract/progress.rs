@@ -1,7 +1,7 @@
 //! `RecordProgress`.
 
 use futures_util::future::join_all;
-use goal_activity_core::execution::{BatchState, Execution, Happening, Status, TimelineEntry};
+use goal_activity_core::execution::{BatchState, Execution, Status, TimelineEntry, TimelineEvent};
 use goal_activity_core::ports::{CancelExecution, FindExecution, RecordProgress, SettleExecution};
 use goal_activity_events::{EventId, FinalStatus};
 
@@ -34,7 +34,7 @@ async fn tell(on: &impl Tables, execution: &Execution, event: &str, index: u32, 
 }
 
 fn started() -> TimelineEntry {
-    TimelineEntry { at: at(5), what: Happening::Started }
+    TimelineEntry { at: at(5), what: TimelineEvent::Started }
 }
 
 async fn a_start_is_noted_once(on: &impl Tables) {
@@ -113,7 +113,7 @@ async fn p6_the_end_of_a_batch_is_in_the_timeline(on: &impl Tables) {
     }
     // Told again as another event: it is known.
     tell(on, &execution, "event-3", 0, &state).await;
-    let what = Happening::BatchFinished { batch_index: 0, succeeded: 6, failed: 2 };
+    let what = TimelineEvent::BatchFinished { batch_index: 0, succeeded: 6, failed: 2 };
     execution.timeline.insert("event-2".into(), TimelineEntry { at: at(10), what });
     assert_eq!(found(on, &execution).await.timeline, execution.timeline);
 }

@@ -1,7 +1,7 @@
 //! `SettleExecution::settle`.
 
 use futures_util::future::join_all;
-use goal_activity_core::execution::{Cancellation, Execution, Happening, TimelineEntry};
+use goal_activity_core::execution::{Cancellation, Execution, TimelineEntry, TimelineEvent};
 use goal_activity_core::goal::{Goal, GoalStatus};
 use goal_activity_core::ledger::Tally;
 use goal_activity_core::outcome::Settlement;
@@ -50,7 +50,7 @@ fn ended(execution: &Execution, end: &Settlement) -> Execution {
     execution.failed_count = Some(end.tally.failed_count());
     execution.failed_actions.clone_from(&end.tally.failed);
     execution.usage = Some(end.tally.usage);
-    let entry = TimelineEntry { at: end.stop_date, what: Happening::Ended { status: end.status } };
+    let entry = TimelineEntry { at: end.stop_date, what: TimelineEvent::Ended { status: end.status } };
     execution.timeline.insert(WorkflowCompleted::event_id_for(&execution.execution_arn).to_string(), entry);
     execution
 }

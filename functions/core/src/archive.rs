@@ -228,7 +228,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::execution::{Happening, Status};
+    use crate::execution::{Status, TimelineEvent};
     use crate::ledger::Failure;
     use crate::limits::MAX_REASON;
     use crate::samples::{self, failures};
@@ -266,9 +266,9 @@ mod tests {
         execution.cancellation = Some(Cancellation::by_user("u".parse().unwrap(), at(60), Some("wrong\ngoal")));
         let entry = |seconds, what| TimelineEntry { at: at(seconds), what };
         execution.timeline = BTreeMap::from([
-            ("a".to_owned(), entry(61, Happening::Ended { status: FinalStatus::PartiallySucceeded })),
-            ("b".to_owned(), entry(0, Happening::Accepted)),
-            ("c".to_owned(), entry(9, Happening::BatchFinished { batch_index: 0, succeeded: 6, failed: 2 })),
+            ("a".to_owned(), entry(61, TimelineEvent::Ended { status: FinalStatus::PartiallySucceeded })),
+            ("b".to_owned(), entry(0, TimelineEvent::Accepted)),
+            ("c".to_owned(), entry(9, TimelineEvent::BatchFinished { batch_index: 0, succeeded: 6, failed: 2 })),
         ]);
         (execution, ledgers)
     }

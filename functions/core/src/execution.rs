@@ -263,14 +263,14 @@ pub struct TimelineEntry {
     pub at: Timestamp,
     /// What.
     #[serde(flatten)]
-    pub what: Happening,
+    pub what: TimelineEvent,
 }
 
 /// What can happen to a workflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", rename_all_fields = "camelCase", tag = "what")]
-pub enum Happening {
+pub enum TimelineEvent {
     /// It was accepted.
     Accepted,
     /// It began to work.
@@ -386,9 +386,9 @@ impl BatchState {
     }
 
     /// What the timeline tells of this state: only the end of a batch is worth an entry.
-    pub fn happening(&self, batch_index: u32) -> Option<Happening> {
+    pub fn happening(&self, batch_index: u32) -> Option<TimelineEvent> {
         let failed = self.processed() - self.succeeded;
-        (self.processed() == self.total).then_some(Happening::BatchFinished {
+        (self.processed() == self.total).then_some(TimelineEvent::BatchFinished {
             batch_index,
             succeeded: self.succeeded,
             failed,

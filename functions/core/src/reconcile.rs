@@ -10,7 +10,7 @@ use crate::admission::Held;
 use crate::execution::{Execution, Status};
 use crate::limits::{HANDOVER, OVERDUE_GRACE, QUIET, RECONCILE_EVERY, WORKFLOW_SECONDS};
 use crate::outcome::End;
-use crate::ports::Machine;
+use crate::ports::ExecutionState;
 
 /// What is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +57,7 @@ pub fn is_quiet(execution: &Execution, now: Timestamp) -> bool {
 
 /// What a workflow needs, given what Step Functions knows of it. Its execution must be stopped as well when it still runs
 /// after that: see [`must_stop`].
-pub fn repair(execution: &Execution, machine: Machine, now: Timestamp) -> Repair {
+pub fn repair(execution: &Execution, machine: ExecutionState, now: Timestamp) -> Repair {
     if execution.status.ended().is_some() {
         return match (execution.is_told(), execution.archived_at) {
             (false, _) => Repair::Settle,
@@ -69,22 +69,22 @@ pub fn repair(execution: &Execution, machine: Machine, now: Timestamp) -> Repair
         return Repair::End { end: End::Aborted, at: cancellation.at };
     }
     match machine {
-        Machine::Ended { end, at } => Repair::End { end, at },
+        ExecutionState::Ended { end, at } => Repair::End { end, at },
         // AWS ends an execution itself when its time is over; whatever runs an execution and does not is overruled.
-        Machine::Running { since } if is_overdue(since, now) => Repair::End { end: End::TimedOut, at: now },
-        Machine::Running { since } if execution.status == Status::Pending => Repair::RecordStart { at: since },
+        ExecutionState::Running { since } if is_overdue(since, now) => Repair::End { end: End::TimedOut, at: now },
+        ExecutionState::Running { since } if execution.status == Status::Pending => Repair::RecordStart { at: since },
         // The time of one that waits does not run yet.
-        Machine::Absent if execution.admitted_at.is_some_and(|since| is_overdue(since, now)) => {
+        ExecutionState::Absent if execution.admitted_at.is_some_and(|since| is_overdue(since, now)) => {
             Repair::End { end: End::TimedOut, at: now }
         }
-        Machine::Absent if execution.status == Status::Pending => Repair::Announce,
-        Machine::Running { .. } | Machine::Absent => Repair::None,
+        ExecutionState::Absent if execution.status == Status::Pending => Repair::Announce,
+        ExecutionState::Running { .. } | ExecutionState::Absent => Repair::None,
     }
 }
 
 /// Whether the execution of a workflow runs on although the workflow has ended, or is about to.
-pub fn must_stop(execution: &Execution, machine: Machine) -> bool {
-    matches!(machine, Machine::Running { .. })
+pub fn must_stop(execution: &Execution, machine: ExecutionState) -> bool {
+    matches!(machine, ExecutionState::Running { .. })
         && (execution.status.ended().is_some() || execution.cancellation.is_some())
 }
 
@@ -117,11 +117,11 @@ impl Holder {
 
 /// What a workflow needs whose launch was begun and not noted. Its time runs since it was its turn: one that cannot be
 /// launched ends as well.
-pub fn repair_launch(held: &Held, machine: Machine, now: Timestamp) -> Repair {
+pub fn repair_launch(held: &Held, machine: ExecutionState, now: Timestamp) -> Repair {
     match machine {
-        Machine::Ended { end, at } => Repair::End { end, at },
-        Machine::Absent if is_overdue(held.since, now) => Repair::End { end: End::TimedOut, at: now },
-        Machine::Absent | Machine::Running { .. } => Repair::Announce,
+        ExecutionState::Ended { end, at } => Repair::End { end, at },
+        ExecutionState::Absent if is_overdue(held.since, now) => Repair::End { end: End::TimedOut, at: now },
+        ExecutionState::Absent | ExecutionState::Running { .. } => Repair::Announce,
     }
 }
 
@@ -146,16 +146,16 @@ mod tests {
     #[test]
     fn a_workflow_whose_launch_came_to_nothing_is_announced_until_its_time_is_over() {
         let pending = Execution { admitted_at: Some(after(1_000)), ..execution(Status::Pending) };
-        assert_eq!(repair(&pending, Machine::Absent, after(1_030)), Repair::Announce);
-        assert_eq!(repair(&pending, Machine::Absent, after(1_960)), Repair::Announce);
+        assert_eq!(repair(&pending, ExecutionState::Absent, after(1_030)), Repair::Announce);
+        assert_eq!(repair(&pending, ExecutionState::Absent, after(1_960)), Repair::Announce);
         let end = Repair::End { end: End::TimedOut, at: after(1_961) };
-        assert_eq!(repair(&pending, Machine::Absent, after(1_961)), end);
+        assert_eq!(repair(&pending, ExecutionState::Absent, after(1_961)), end);
     }
 
     #[test]
     fn nobody_times_out_by_waiting() {
         let waiting = execution(Status::Pending);
-        assert_eq!(repair(&waiting, Machine::Absent, after(1_000_000)), Repair::Announce);
+        assert_eq!(repair(&waiting, ExecutionState::Absent, after(1_000_000)), Repair::Announce);
     }
 
     #[test]
@@ -179,22 +179,22 @@ mod tests {
     #[test]
     fn a_launch_that_was_begun_is_finished_or_given_up_in_the_end() {
         let held = Held { execution: samples::execution().execution_arn, batches: 8, since: after(500) };
-        assert_eq!(repair_launch(&held, Machine::Absent, after(1_460)), Repair::Announce);
-        assert_eq!(repair_launch(&held, Machine::Running { since: after(501) }, after(9_999)), Repair::Announce);
+        assert_eq!(repair_launch(&held, ExecutionState::Absent, after(1_460)), Repair::Announce);
+        assert_eq!(repair_launch(&held, ExecutionState::Running { since: after(501) }, after(9_999)), Repair::Announce);
         let end = Repair::End { end: End::TimedOut, at: after(1_461) };
-        assert_eq!(repair_launch(&held, Machine::Absent, after(1_461)), end);
-        let ended = Machine::Ended { end: End::Finished, at: after(600) };
+        assert_eq!(repair_launch(&held, ExecutionState::Absent, after(1_461)), end);
+        let ended = ExecutionState::Ended { end: End::Finished, at: after(600) };
         assert_eq!(repair_launch(&held, ended, after(700)), Repair::End { end: End::Finished, at: after(600) });
     }
 
     #[test]
     fn what_step_functions_knows_is_taken_over() {
-        let running = Machine::Running { since: after(10) };
+        let running = ExecutionState::Running { since: after(10) };
         assert_eq!(repair(&execution(Status::Pending), running, after(30)), Repair::RecordStart { at: after(10) });
         assert_eq!(repair(&execution(Status::Running), running, after(30)), Repair::None);
         for status in Status::open() {
             for end in [End::Finished, End::TimedOut, End::Aborted] {
-                let machine = Machine::Ended { end, at: after(20) };
+                let machine = ExecutionState::Ended { end, at: after(20) };
                 assert_eq!(repair(&execution(status), machine, after(30)), Repair::End { end, at: after(20) });
             }
         }
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn the_time_of_a_workflow_counts_from_when_it_began_to_run() {
-        let machine = Machine::Running { since: after(500) };
+        let machine = ExecutionState::Running { since: after(500) };
         assert_eq!(repair(&execution(Status::Running), machine, after(1460)), Repair::None);
         let end = Repair::End { end: End::TimedOut, at: after(1461) };
         assert_eq!(repair(&execution(Status::Running), machine, after(1461)), end);
@@ -213,25 +213,25 @@ mod tests {
         let cancellation = Some(Cancellation::from_outside(after(5)));
         let cancelled = Execution { cancellation, ..execution(Status::Running) };
         let end = Repair::End { end: End::Aborted, at: after(5) };
-        let finished = Machine::Ended { end: End::Finished, at: after(6) };
-        for machine in [Machine::Absent, Machine::Running { since: after(0) }, finished] {
+        let finished = ExecutionState::Ended { end: End::Finished, at: after(6) };
+        for machine in [ExecutionState::Absent, ExecutionState::Running { since: after(0) }, finished] {
             assert_eq!(repair(&cancelled, machine, after(30)), end);
         }
-        assert!(must_stop(&cancelled, Machine::Running { since: after(0) }));
-        assert!(!must_stop(&execution(Status::Running), Machine::Running { since: after(0) }));
+        assert!(must_stop(&cancelled, ExecutionState::Running { since: after(0) }));
+        assert!(!must_stop(&execution(Status::Running), ExecutionState::Running { since: after(0) }));
         assert!(!must_stop(&cancelled, finished));
     }
 
     #[test]
     fn an_end_is_settled_when_everybody_knows_and_it_is_archived() {
         let ended = execution(Status::Succeeded);
-        assert_eq!(repair(&ended, Machine::Absent, after(30)), Repair::Settle);
+        assert_eq!(repair(&ended, ExecutionState::Absent, after(30)), Repair::Settle);
         let published = Execution { published_at: Some(after(1)), ..ended };
-        assert_eq!(repair(&published, Machine::Absent, after(30)), Repair::Settle);
+        assert_eq!(repair(&published, ExecutionState::Absent, after(30)), Repair::Settle);
         let told = Execution { notified_at: Some(after(1)), ..published };
-        assert_eq!(repair(&told, Machine::Absent, after(30)), Repair::Archive);
+        assert_eq!(repair(&told, ExecutionState::Absent, after(30)), Repair::Archive);
         let archived = Execution { archived_at: Some(after(2)), ..told };
-        assert_eq!(repair(&archived, Machine::Absent, after(30)), Repair::None);
+        assert_eq!(repair(&archived, ExecutionState::Absent, after(30)), Repair::None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use goal_activity_core::execution::Execution;
 use goal_activity_core::facts::Fact;
 use goal_activity_core::inbound::{self, LaunchMessage};
 use goal_activity_core::port_set;
-use goal_activity_core::ports::{Event, Outside, PublishEvent, StartExecution, StopExecution, Unavailable};
+use goal_activity_core::ports::{Event, PortResult, PublishEvent, StartExecution, StopExecution, Unavailable};
 use goal_activity_core::start::{Scope, StartRejection, StartRequest};
 use goal_activity_events::{
     Envelope, EventId, ExecutionArn, GoalActivityRejected, GoalActivityRequested, RejectionReason, Version,
@@ -121,7 +121,7 @@ impl<Db: LaunchDb, Sfn: StartExecution + StopExecution, Bus: PublishEvent> Launc
     }
 
     /// Gives back what an ended workflow held. What the event says is not enough: one that is recorded as open keeps it.
-    async fn ended(&self, arn: &ExecutionArn) -> Outside<()> {
+    async fn ended(&self, arn: &ExecutionArn) -> PortResult<()> {
         let found = self.intake.db.find_execution(arn).await?;
         if found.is_some_and(|execution| execution.status.ended().is_none()) {
             tracing::warn!(executionArn = %arn, "told of the end of a workflow that is open; dropped");
@@ -168,7 +168,7 @@ impl<Db: LaunchDb, Sfn: StartExecution + StopExecution, Bus: PublishEvent> Launc
         })
     }
 
-    async fn reject(&self, envelope: &Envelope, why: Rejection) -> Outside<()> {
+    async fn reject(&self, envelope: &Envelope, why: Rejection) -> PortResult<()> {
         let Some(request_event_id) = envelope.field::<EventId>("eventId") else { return Ok(()) };
         let source = inbound::source(&envelope.source).map_or("", |()| &envelope.source);
         tracing::warn!(

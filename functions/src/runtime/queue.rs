@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::future::join_all;
 use goal_activity_core::limits::{FIRST_REST, GIVE_BACK, LONGEST_REST};
-use goal_activity_core::ports::{Outside, Unavailable};
+use goal_activity_core::ports::{PortResult, Unavailable};
 use tokio::time::timeout;
 
 use crate::runtime::budget::Budget;
@@ -46,7 +46,7 @@ pub trait HandleMessage: Sync {
 /// Decides when a message may be received again.
 pub trait HideMessage: Sync {
     /// Makes the message that was received under this handle visible again after that time, counted from now.
-    fn hide(&self, receipt_handle: &str, time: Duration) -> impl Future<Output = Outside<()>> + Send;
+    fn hide(&self, receipt_handle: &str, time: Duration) -> impl Future<Output = PortResult<()>> + Send;
 }
 
 /// Handles all messages of a batch side by side, each until the budget is over, and names those that failed. A call that
@@ -145,7 +145,7 @@ mod tests {
     struct Queue(Mutex<Vec<(String, u64)>>, Duration);
 
     impl HideMessage for Queue {
-        async fn hide(&self, receipt_handle: &str, wait: Duration) -> Outside<()> {
+        async fn hide(&self, receipt_handle: &str, wait: Duration) -> PortResult<()> {
             self.0.lock().unwrap().push((receipt_handle.to_owned(), wait.as_secs()));
             sleep(self.1).await;
             Err(Unavailable::new("a test", "a queue that cannot hide changes nothing else"))

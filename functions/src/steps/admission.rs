@@ -8,8 +8,8 @@ use goal_activity_core::facts::Fact;
 use goal_activity_core::limits::ADMITTED_AT_ONCE;
 use goal_activity_core::port_set;
 use goal_activity_core::ports::{
-    AdmitExecution, CancelExecution, ExecutionInput, FindExecution, HoldCapacity, ListHolders, ListWaiting,
-    LoadGoalHead, Outside, StartExecution, StopExecution, StopReason, Stored, Taken, Waiting,
+    Acquired, AdmitExecution, CancelExecution, ExecutionInput, FindExecution, HoldCapacity, ListHolders, ListWaiting,
+    LoadGoalHead, PortResult, StartExecution, StopExecution, StopReason, Stored, Waiting,
 };
 use goal_activity_events::{ExecutionArn, StateMachineArn, Timestamp};
 
@@ -53,7 +53,7 @@ fn is_over(execution: &Execution) -> bool {
 
 impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
     /// Launches the workflow if it is its turn, and whoever comes before it. Otherwise it waits.
-    pub async fn arrived(&self, execution: &Execution) -> Outside<()> {
+    pub async fn arrived(&self, execution: &Execution) -> PortResult<()> {
         if is_over(execution) {
             // An earlier delivery may have started it and not come further.
             self.stop(execution).await
@@ -72,8 +72,8 @@ impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
     }
 
     /// Gives back what the workflow held, and launches those whose turn it is then.
-    pub async fn ended(&self, execution: &ExecutionArn) -> Outside<()> {
-        if self.db.give_back_capacity(execution).await? {
+    pub async fn ended(&self, execution: &ExecutionArn) -> PortResult<()> {
+        if self.db.release_capacity(execution).await? {
             tracing::info!(executionArn = %execution, "capacity given back");
         }
         self.admit_next(None).await
@@ -82,7 +82,7 @@ impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
     /// Launches workflows, one after the other: first those that hold capacity already, then those whose turn is next, while
     /// there is capacity. A workflow that cannot be launched does not keep back the others; that it could not is the answer
     /// in the end.
-    async fn admit_next(&self, newcomer: Option<&Execution>) -> Outside<()> {
+    async fn admit_next(&self, newcomer: Option<&Execution>) -> PortResult<()> {
         let (held, waiting) = try_join(self.db.list_holders(&self.state_machine), self.waiting(newcomer)).await?;
         let own = newcomer.map(|n| &n.execution_arn);
         let Order { holders, in_turn } = order(&waiting, &held, own, self.context.now());
@@ -106,7 +106,7 @@ impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
     }
 
     /// Those whose turn is next. A newcomer may not be listed yet.
-    async fn waiting(&self, newcomer: Option<&Execution>) -> Outside<Vec<Waiting>> {
+    async fn waiting(&self, newcomer: Option<&Execution>) -> PortResult<Vec<Waiting>> {
         let mut line = self.db.list_waiting(ADMITTED_AT_ONCE).await?;
         if let Some(newcomer) = newcomer {
             let waiting = Waiting { turn: newcomer.turn, execution_arn: newcomer.execution_arn.clone() };
@@ -127,7 +127,7 @@ impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
     }
 
     /// Launches one, if there is room for it.
-    async fn admit(&self, arn: &ExecutionArn, holds: bool, own: bool) -> Outside<Next> {
+    async fn admit(&self, arn: &ExecutionArn, holds: bool, own: bool) -> PortResult<Next> {
         // The line may be seconds behind; the record is not.
         let found = self.db.find_execution(arn).await?;
         let Some(execution) = found.filter(Execution::is_waiting) else { return Ok(Next::GoOn) };
@@ -139,11 +139,11 @@ impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
         }
         let batches = self.capacity.share(execution.batch_count());
         let wanted = Held { execution: arn.clone(), batches, since: now };
-        match self.db.take_capacity(&wanted, self.capacity.batches()).await? {
-            Taken::Full => return Ok(Next::Stop),
+        match self.db.acquire_capacity(&wanted, self.capacity.batches()).await? {
+            Acquired::Full => return Ok(Next::Stop),
             // Acquired elsewhere since the holders were listed, and about to be launched there.
-            Taken::Already { .. } if !holds && !own => return Ok(Next::GoOn),
-            Taken::Already { .. } | Taken::Yes => {}
+            Acquired::Already { .. } if !holds && !own => return Ok(Next::GoOn),
+            Acquired::Already { .. } | Acquired::Yes => {}
         }
         if own {
             self.launch(&execution, now).await?;
@@ -157,7 +157,7 @@ impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
 
     /// Whether there is still something to launch it for. A goal that was closed, deleted or given away while its workflow
     /// waited costs nothing more.
-    async fn is_wanted(&self, execution: &Execution) -> Outside<bool> {
+    async fn is_wanted(&self, execution: &Execution) -> PortResult<bool> {
         let head = self.db.load_goal_head(&execution.goal_id).await?;
         Ok(match head {
             Stored::Value(head) => head.user_id == execution.user_id && !head.status.is_closed(),
@@ -168,7 +168,7 @@ impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
     }
 
     /// Takes a workflow out of the line that is not wanted any more. The reconciler completes its end.
-    async fn withdraw(&self, execution: &Execution, now: Timestamp) -> Outside<()> {
+    async fn withdraw(&self, execution: &Execution, now: Timestamp) -> PortResult<()> {
         let arn = &execution.execution_arn;
         if self.db.record_cancellation(arn, &Cancellation::of_closed_goal(now)).await? {
             tracing::info!(
@@ -179,7 +179,7 @@ impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
     }
 
     /// Started first, marked afterwards: what is marked was started. A workflow that is not marked is found in the line again.
-    async fn launch(&self, execution: &Execution, now: Timestamp) -> Outside<()> {
+    async fn launch(&self, execution: &Execution, now: Timestamp) -> PortResult<()> {
         let arn = &execution.execution_arn;
         trace::about(arn, &execution.goal_id);
         self.sfn.start_execution(&ExecutionInput::from(execution)).await?;
@@ -200,12 +200,12 @@ impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
         }
     }
 
-    async fn stop(&self, execution: &Execution) -> Outside<()> {
+    async fn stop(&self, execution: &Execution) -> PortResult<()> {
         let arn = &execution.execution_arn;
         tracing::info!(
             executionArn = %arn, goalId = %execution.goal_id, status = %execution.status, "over before it was launched"
         );
         self.sfn.stop_execution(arn, StopReason::Ended).await?;
-        self.db.give_back_capacity(arn).await.map(|_| ())
+        self.db.release_capacity(arn).await.map(|_| ())
     }
 }

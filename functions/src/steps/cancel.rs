@@ -3,7 +3,7 @@
 use goal_activity_core::execution::{Cancellation, Execution};
 use goal_activity_core::limits::ANNOUNCING;
 use goal_activity_core::outcome::End;
-use goal_activity_core::ports::{Outside, PublishEvent, StopExecution, StopReason, Unavailable};
+use goal_activity_core::ports::{PortResult, PublishEvent, StopExecution, StopReason, Unavailable};
 use goal_activity_events::UserId;
 use tokio::time::timeout;
 
@@ -32,7 +32,7 @@ impl<Db: EndingDb, Sfn: StopExecution, Bus: PublishEvent> Cancel<Db, Sfn, Bus> {
     ///
     /// The recorded cancellation decides the race with the natural end. What comes after it is the normal end of a workflow,
     /// which the projector or the reconciler completes when this call does not get that far.
-    pub async fn cancel(&self, execution: &Execution, user: &UserId, reason: Option<&str>) -> Outside<Cancelled> {
+    pub async fn cancel(&self, execution: &Execution, user: &UserId, reason: Option<&str>) -> PortResult<Cancelled> {
         if execution.status.ended().is_some() {
             return Ok(Cancelled::AlreadyEnded(execution.clone()));
         }

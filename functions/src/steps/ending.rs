@@ -12,7 +12,7 @@ use goal_activity_core::notice::{Notice, NoticeClaim, notice};
 use goal_activity_core::outcome::{End, Settlement, completed_event};
 use goal_activity_core::port_set;
 use goal_activity_core::ports::{
-    ArchiveExecution, CancelExecution, Event, FindExecution, LoadGoal, Notify, Outside, PublishEvent, RemoveTasks,
+    ArchiveExecution, CancelExecution, Event, FindExecution, LoadGoal, Notify, PortResult, PublishEvent, RemoveTasks,
     SealLedger, SettleExecution, Stored, Told, Unavailable,
 };
 use goal_activity_events::{ActionId, ExecutionArn, FailureCode, Timestamp};
@@ -60,7 +60,7 @@ impl<Db: EndingDb, Bus: PublishEvent> Ending<Db, Bus> {
     ///
     /// A workflow with a cancellation ends as `ABORTED`, whatever end was found. An execution that was stopped in Step
     /// Functions counts as cancelled by an operator.
-    pub async fn end(&self, arn: &ExecutionArn, end: End, at: Timestamp) -> Outside<Option<Ended>> {
+    pub async fn end(&self, arn: &ExecutionArn, end: End, at: Timestamp) -> PortResult<Option<Ended>> {
         let mut by_this = false;
         for _ in 0..TRIES {
             // Read anew each time: somebody else may have ended or cancelled it, and the first decision counts.
@@ -90,7 +90,7 @@ impl<Db: EndingDb, Bus: PublishEvent> Ending<Db, Bus> {
         Ok(found.map(|execution| Ended { execution, by_this }))
     }
 
-    async fn finish(&self, execution: &Execution, end: End, at: Timestamp) -> Outside<bool> {
+    async fn finish(&self, execution: &Execution, end: End, at: Timestamp) -> PortResult<bool> {
         let ledgers = self.db.seal_ledger(&execution.execution_arn, execution.batch_count()).await?;
         let execution = &self.knowing_gone(execution, &ledgers).await?;
         self.remove_tasks(execution, execution.gone_actions.iter().cloned().collect()).await?;
@@ -100,7 +100,7 @@ impl<Db: EndingDb, Bus: PublishEvent> Ending<Db, Bus> {
 
     /// Sealed first, so that no more tasks can come; removed before the goal is free, so that none of a next workflow's go.
     /// Where tasks have replaced others they stay: the action would be left with neither the old ones nor the new ones.
-    async fn abort(&self, execution: &Execution, at: Timestamp) -> Outside<bool> {
+    async fn abort(&self, execution: &Execution, at: Timestamp) -> PortResult<bool> {
         let ledgers = self.db.seal_ledger(&execution.execution_arn, execution.batch_count()).await?;
         let mut kept: BTreeSet<_> =
             execution.action_ids.iter().filter(|id| has_replaced(&ledgers, id)).cloned().collect();
@@ -117,7 +117,7 @@ impl<Db: EndingDb, Bus: PublishEvent> Ending<Db, Bus> {
 
     /// The execution with the actions whose tasks go because the goal does not have them any more. Its user goes on editing it:
     /// what is gone is decided once and recorded before anything is removed, so that all who end this workflow count alike.
-    async fn knowing_gone(&self, execution: &Execution, ledgers: &[BatchLedger]) -> Outside<Execution> {
+    async fn knowing_gone(&self, execution: &Execution, ledgers: &[BatchLedger]) -> PortResult<Execution> {
         let mut known = execution.clone();
         if known.gone_actions.is_empty() {
             let saved = |id: &&ActionId| matches!(recorded(ledgers, id), Some(ActionOutcome::Succeeded { .. }));
@@ -138,7 +138,7 @@ impl<Db: EndingDb, Bus: PublishEvent> Ending<Db, Bus> {
     }
 
     /// Those of the actions that the goal does not have; all of them where there is no goal.
-    async fn missing(&self, execution: &Execution, mut actions: BTreeSet<ActionId>) -> Outside<BTreeSet<ActionId>> {
+    async fn missing(&self, execution: &Execution, mut actions: BTreeSet<ActionId>) -> PortResult<BTreeSet<ActionId>> {
         if !actions.is_empty() {
             match self.db.load_goal(&execution.goal_id).await? {
                 Stored::Value(goal) if goal.is_whole => actions.retain(|id| goal.action(id).is_none()),
@@ -150,7 +150,7 @@ impl<Db: EndingDb, Bus: PublishEvent> Ending<Db, Bus> {
         Ok(actions)
     }
 
-    async fn remove_tasks(&self, execution: &Execution, actions: Vec<ActionId>) -> Outside<()> {
+    async fn remove_tasks(&self, execution: &Execution, actions: Vec<ActionId>) -> PortResult<()> {
         if actions.is_empty() {
             return Ok(());
         }
@@ -158,7 +158,7 @@ impl<Db: EndingDb, Bus: PublishEvent> Ending<Db, Bus> {
     }
 
     /// Returns `true` if this call has ended the workflow.
-    async fn write(&self, execution: &Execution, settlement: &Settlement) -> Outside<bool> {
+    async fn write(&self, execution: &Execution, settlement: &Settlement) -> PortResult<bool> {
         let written = self.db.settle(settlement).await?;
         if written {
             let Settlement { status, stop_date, tally, .. } = settlement;
@@ -179,7 +179,7 @@ impl<Db: EndingDb, Bus: PublishEvent> Ending<Db, Bus> {
     }
 
     /// Publishes `WorkflowCompleted`, unless a mark says that it is done (promise P7).
-    async fn publish(&self, execution: &Execution) -> Outside<()> {
+    async fn publish(&self, execution: &Execution) -> PortResult<()> {
         if execution.published_at.is_none()
             && let Some(event) = completed_event(execution)
         {
@@ -193,7 +193,7 @@ impl<Db: EndingDb, Bus: PublishEvent> Ending<Db, Bus> {
     }
 
     /// Publishes `WorkflowCompleted`, unless a mark says that it is done, and notes it. The operators are left to others.
-    pub async fn announce(&self, execution: &Execution) -> Outside<()> {
+    pub async fn announce(&self, execution: &Execution) -> PortResult<()> {
         self.publish(execution).await?;
         let told = if notice(execution).is_none() { Told::Everybody } else { Told::Services };
         self.db.mark_told(&execution.execution_arn, told, self.context.now()).await
@@ -214,7 +214,7 @@ pub struct Conclude<Db, Bus, Topic, Archive> {
 impl<Db: EndingDb, Bus: PublishEvent, Topic: Notify, Archive: ArchiveExecution> Conclude<Db, Bus, Topic, Archive> {
     /// Ends the workflow, unless it has ended already, tells of its end and archives it (promises P6 and P7). An archive that
     /// is out of order changes nothing of that: the reconciler archives the workflow later.
-    pub async fn conclude(&self, arn: &ExecutionArn, end: End, at: Timestamp) -> Outside<()> {
+    pub async fn conclude(&self, arn: &ExecutionArn, end: End, at: Timestamp) -> PortResult<()> {
         let Some(Ended { execution, .. }) = self.ending.end(arn, end, at).await? else { return Ok(()) };
         // People come first: they are not to wait for an archive that does not answer.
         if !self.tell(&execution).await? || execution.archived_at.is_some() {
@@ -231,7 +231,7 @@ impl<Db: EndingDb, Bus: PublishEvent, Topic: Notify, Archive: ArchiveExecution> 
     }
 
     /// Archives a workflow that has ended. Stored first, expired afterwards: nothing is deleted that is not archived.
-    pub async fn archive(&self, execution: &Execution) -> Outside<()> {
+    pub async fn archive(&self, execution: &Execution) -> PortResult<()> {
         let arn = &execution.execution_arn;
         // Sealed long ago: this reads what it holds.
         let ledgers = self.ending.db.seal_ledger(arn, execution.batch_count()).await?;
@@ -244,7 +244,7 @@ impl<Db: EndingDb, Bus: PublishEvent, Topic: Notify, Archive: ArchiveExecution> 
 
     /// Publishes `WorkflowCompleted` and notifies the operators, each unless a mark says that it is done. Returns `false` if
     /// another invocation is about to notify them.
-    pub async fn tell(&self, execution: &Execution) -> Outside<bool> {
+    pub async fn tell(&self, execution: &Execution) -> PortResult<bool> {
         if execution.is_told() {
             return Ok(true);
         }
@@ -264,7 +264,7 @@ impl<Db: EndingDb, Bus: PublishEvent, Topic: Notify, Archive: ArchiveExecution> 
 
     /// Sends the notice to the operators, where there is one, unless a mark says that it is done. Returns `false` if another
     /// invocation is about to send it.
-    async fn notify(&self, execution: &Execution) -> Outside<bool> {
+    async fn notify(&self, execution: &Execution) -> PortResult<bool> {
         let Some(notice) = notice(execution).filter(|_| execution.notified_at.is_none()) else { return Ok(true) };
         let Ending { db, context, .. } = &self.ending;
         let arn = &execution.execution_arn;
@@ -287,7 +287,7 @@ impl<Db: EndingDb, Bus: PublishEvent, Topic: Notify, Archive: ArchiveExecution> 
         Ok(true)
     }
 
-    async fn send(&self, execution: &Execution, notice: &Notice) -> Outside<()> {
+    async fn send(&self, execution: &Execution, notice: &Notice) -> PortResult<()> {
         let sent = timeout(NOTIFYING, self.topic.notify(execution, notice)).await;
         let what = || format!("the notice about {}", execution.execution_arn);
         sent.unwrap_or_else(|_| Err(Unavailable::new(what(), "it takes too long")))

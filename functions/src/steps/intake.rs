@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::try_join;
 use goal_activity_core::admission::turn;
-use goal_activity_core::execution::{Execution, Happening, Status, TimelineEntry};
+use goal_activity_core::execution::{Execution, Status, TimelineEntry, TimelineEvent};
 use goal_activity_core::facts::Fact;
 use goal_activity_core::goal::{Goal, GoalClaim};
 use goal_activity_core::limits::MAX_RUNNING_PER_USER;
 use goal_activity_core::port_set;
 use goal_activity_core::ports::{
-    Accepted, ActionsWithTasks, Claim, ClaimGoal, Claimed, FindArchived, FindExecution, LoadGoal, Outside, Remembered,
-    RequestKey, Unavailable,
+    Accepted, ActionsWithTasks, Claim, ClaimGoal, Claimed, FindArchived, FindExecution, LoadGoal, PortResult,
+    Remembered, RequestKey, Unavailable,
 };
 use goal_activity_core::start::{IdempotencyKey, StartPlan, StartRejection, StartRequest, decide, existing};
 use goal_activity_events::{EventId, ExecutionArn, StateMachineArn, Traceparent, UserId};
@@ -139,7 +139,7 @@ impl<Db: IntakeDb> Intake<Db> {
 
     /// The workflow of this goal that is open, if one is. What the goal's row says is not enough: the goal app may have written
     /// it back as it was before a claim, or before the end of one.
-    async fn running(&self, goal: &Goal, open: &BTreeSet<ExecutionArn>) -> Outside<Option<ExecutionArn>> {
+    async fn running(&self, goal: &Goal, open: &BTreeSet<ExecutionArn>) -> PortResult<Option<ExecutionArn>> {
         let goal_id = &goal.head.goal_id;
         if let Some(noted) = goal.head.claimed_by.as_ref().and_then(GoalClaim::execution)
             && let Some(execution) = self.db.find_execution(&noted).await?
@@ -185,7 +185,7 @@ impl<Db: IntakeDb> Intake<Db> {
         let now = self.context.now();
         let expected = goal.head.claims;
         let sequence = (0..skip).fold(expected.next(), |s, _| s.next());
-        let accepted = TimelineEntry { at: now, what: Happening::Accepted };
+        let accepted = TimelineEntry { at: now, what: TimelineEvent::Accepted };
         let arn = ExecutionArn::derive(&self.state_machine, &goal.head.goal_id, sequence);
         let execution = Execution {
             goal_id: goal.head.goal_id.clone(),

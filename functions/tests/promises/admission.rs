@@ -132,7 +132,7 @@ async fn an_end_that_cannot_be_read_frees_nothing_and_becomes_a_dead_letter() {
 
 #[tokio::test]
 async fn p7_whatever_fails_at_the_launch_the_redelivery_makes_good() {
-    for call in ["list_waiting", "find_execution", "take_capacity", "start_execution", "mark_admitted"] {
+    for call in ["list_waiting", "find_execution", "acquire_capacity", "start_execution", "mark_admitted"] {
         let rig = rig(2, 16, &[USER]);
         let arn = rig.start_as(USER, "goal-1", "").await.arn();
         let request = rig.requests().pop().unwrap();

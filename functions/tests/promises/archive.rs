@@ -1,7 +1,7 @@
 use goal_activity_core::archive::Record;
 use goal_activity_core::limits::HISTORY;
 use goal_activity_core::outcome::End;
-use goal_activity_core::ports::Machine;
+use goal_activity_core::ports::ExecutionState;
 use goal_activity_events::{ExecutionArn, Timestamp};
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ async fn worked() -> (Rig, ExecutionArn) {
         rig.work(&batch).await.unwrap();
     }
     rig.deliver_progress().await;
-    let ended = Machine::Ended { end: End::Finished, at: Timestamp::from_millis(2) };
+    let ended = ExecutionState::Ended { end: End::Finished, at: Timestamp::from_millis(2) };
     rig.world.state().machines.insert(arn.clone(), ended);
     (rig, arn)
 }

@@ -8,7 +8,7 @@ use goal_activity_core::facts::Fact;
 use goal_activity_core::keys::open_shard;
 use goal_activity_core::limits::{ARCHIVING, MAX_RECEIVES};
 use goal_activity_core::outcome::End;
-use goal_activity_core::ports::{Event, Machine};
+use goal_activity_core::ports::{Event, ExecutionState};
 use goal_activity_events::{ClaimSequence, ExecutionArn, GoalActivityRequested, GoalId, Timestamp};
 use goal_activity_functions::adapters::memory::samples;
 use goal_activity_functions::handlers::reconcile::Reconciled;
@@ -56,7 +56,7 @@ async fn end_unarchived(rig: &Rig, arn: &ExecutionArn) {
 
 fn machine_has_ended(rig: &Rig, arn: &ExecutionArn) {
     let at = Timestamp::from_millis(rig.world.state().now);
-    rig.world.state().machines.insert(arn.clone(), Machine::Ended { end: End::Finished, at });
+    rig.world.state().machines.insert(arn.clone(), ExecutionState::Ended { end: End::Finished, at });
 }
 
 /// A run of the reconciler, which is killed when it takes too long.
@@ -113,7 +113,7 @@ async fn p7_a_run_of_the_reconciler_ends_and_reports_whatever_hangs() {
         "mark_told",
         "archive_execution",
         "mark_archived",
-        "give_back_capacity",
+        "release_capacity",
     ];
     for call in calls {
         let rig = Rig::default();

@@ -1,15 +1,15 @@
-use goal_activity_core::execution::{Execution, Happening, Status};
+use goal_activity_core::execution::{Execution, Status, TimelineEvent};
 use goal_activity_core::goal::GoalStatus;
 use goal_activity_core::limits::MAX_REASON;
 use goal_activity_core::outcome::End;
-use goal_activity_core::ports::Machine;
+use goal_activity_core::ports::ExecutionState;
 use goal_activity_events::{ExecutionArn, FailureCode, FinalStatus};
 use serde_json::json;
 
 use crate::rig::{Answer, Rig, USER, status_change};
 
 fn stopped(rig: &Rig, arn: &ExecutionArn) -> bool {
-    matches!(rig.world.state().machines[arn], Machine::Ended { end: End::Aborted, .. })
+    matches!(rig.world.state().machines[arn], ExecutionState::Ended { end: End::Aborted, .. })
 }
 
 /// Everything that has to be true of a cancelled workflow of a goal that had no tasks before.
@@ -45,7 +45,7 @@ async fn p4_a_cancelled_workflow_leaves_no_trace_but_its_record() {
     let execution = rig.execution(&arn);
     let cancellation = execution.cancellation.clone().unwrap();
     assert_eq!((cancellation.by.unwrap().as_str(), cancellation.reason.as_deref()), (USER, Some("wrong goal")));
-    assert!(execution.timeline.values().any(|e| e.what == Happening::Cancelled));
+    assert!(execution.timeline.values().any(|e| e.what == TimelineEvent::Cancelled));
     let status = rig.status(&arn).await;
     assert_eq!(status.body["cancellation"]["reason"], "wrong goal");
 

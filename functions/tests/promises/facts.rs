@@ -3,7 +3,7 @@
 use goal_activity_core::execution::Status;
 use goal_activity_core::facts::{Fact, Repaired};
 use goal_activity_core::outcome::End;
-use goal_activity_core::ports::{Event, Machine};
+use goal_activity_core::ports::{Event, ExecutionState};
 use goal_activity_events::{FailureCode, FinalStatus, RejectionReason, SOURCE, Timestamp};
 use tokio::task::yield_now;
 
@@ -119,7 +119,7 @@ async fn a_batch_tells_how_long_it_waited_and_how_long_it_took() {
     rig.finalize(&arn).await;
     rig.wait(2);
     let at = Timestamp::from_millis(rig.world.state().now);
-    rig.world.state().machines.insert(arn.clone(), Machine::Ended { end: End::Finished, at });
+    rig.world.state().machines.insert(arn.clone(), ExecutionState::Ended { end: End::Finished, at });
     rig.wait(30);
     rig.reconcile().await;
     let facts = rig.world.state().facts.clone();
@@ -145,7 +145,7 @@ async fn a_run_of_the_reconciler_and_each_repair_are_counted_once() {
             rig.work(&batch).await.unwrap();
         }
         let at = Timestamp::from_millis(rig.world.state().now);
-        rig.world.state().machines.insert(arn.clone(), Machine::Ended { end: End::Finished, at });
+        rig.world.state().machines.insert(arn.clone(), ExecutionState::Ended { end: End::Finished, at });
         rig.wait(30);
         twice(behind, async || rig.reconcile().await).await;
         assert_eq!(ends(&rig), [FinalStatus::PartiallySucceeded], "{behind} steps behind");

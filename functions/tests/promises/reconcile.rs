@@ -1,7 +1,7 @@
 use goal_activity_core::execution::Status;
 use goal_activity_core::goal::GoalStatus;
 use goal_activity_core::outcome::End;
-use goal_activity_core::ports::Machine;
+use goal_activity_core::ports::ExecutionState;
 use goal_activity_events::{ExecutionArn, FailureCode, Timestamp};
 use goal_activity_functions::adapters::memory::samples;
 
@@ -9,7 +9,7 @@ use crate::rig::Rig;
 
 fn machine_says(rig: &Rig, arn: &ExecutionArn, end: End) {
     let at = Timestamp::from_millis(rig.world.state().now);
-    rig.world.state().machines.insert(arn.clone(), Machine::Ended { end, at });
+    rig.world.state().machines.insert(arn.clone(), ExecutionState::Ended { end, at });
 }
 
 async fn worked(rig: &Rig) -> ExecutionArn {
@@ -69,7 +69,10 @@ async fn p7_a_workflow_that_runs_over_its_time_is_ended_keeps_what_it_has_and_al
     let execution = rig.execution(&arn);
     assert_eq!((execution.status, execution.succeeded_actions), (Status::TimedOut, Some(8)));
     assert!(execution.failed_actions.iter().all(|f| f.code == FailureCode::NotProcessed));
-    assert!(matches!(rig.world.state().machines[&arn], Machine::Ended { end: End::Aborted, .. }), "it is stopped");
+    assert!(
+        matches!(rig.world.state().machines[&arn], ExecutionState::Ended { end: End::Aborted, .. }),
+        "it is stopped"
+    );
     assert_eq!(rig.goal_status(), GoalStatus::Partial);
     assert_eq!(rig.world.state().notices[0].severity.as_str(), "HIGH");
     // The stop is an event of its own, and changes nothing any more.

@@ -4,7 +4,7 @@
 
 use goal_activity_core::archive::{ArchiveKey, Record};
 use goal_activity_core::execution::Execution;
-use goal_activity_core::ports::{ArchiveExecution, FindArchived, Outside, ReadArchive};
+use goal_activity_core::ports::{ArchiveExecution, FindArchived, PortResult, ReadArchive};
 use goal_activity_events::ExecutionArn;
 use goal_activity_functions::adapters::memory::State;
 
@@ -13,7 +13,7 @@ use crate::flaw::Flaw;
 use crate::ports::Ports;
 
 impl ArchiveExecution for Ports {
-    async fn archive_execution(&self, record: &Record) -> Outside<()> {
+    async fn archive_execution(&self, record: &Record) -> PortResult<()> {
         if self.sim.has(Flaw::ArchiveForgotten) {
             return Ok(());
         }
@@ -27,7 +27,7 @@ impl ArchiveExecution for Ports {
 }
 
 impl FindArchived for Ports {
-    async fn find_archived(&self, execution: &ExecutionArn) -> Outside<Option<ArchiveKey>> {
+    async fn find_archived(&self, execution: &ExecutionArn) -> PortResult<Option<ArchiveKey>> {
         let find = || async {
             let found = self.sim.tables.find_archived(execution).await?;
             Ok(found.filter(|_| !self.sim.has(Flaw::NameUsedAgain)))
@@ -37,7 +37,7 @@ impl FindArchived for Ports {
 }
 
 impl ReadArchive for Ports {
-    async fn read_archive(&self, key: &ArchiveKey) -> Outside<Record> {
+    async fn read_archive(&self, key: &ArchiveKey) -> PortResult<Record> {
         self.call("read_archive", key, || self.sim.tables.read_archive(key)).await
     }
 }

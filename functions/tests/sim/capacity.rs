@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use goal_activity_core::admission::{Held, in_use};
-use goal_activity_core::ports::{AdmitExecution, HoldCapacity, ListHolders, ListWaiting, Outside, Taken, Waiting};
+use goal_activity_core::ports::{
+    Acquired, AdmitExecution, HoldCapacity, ListHolders, ListWaiting, PortResult, Waiting,
+};
 use goal_activity_events::{ExecutionArn, StateMachineArn, Timestamp};
 
 use crate::check::{self, Write};
@@ -12,38 +14,38 @@ use crate::flaw::{self, Flaw};
 use crate::ports::Ports;
 
 impl HoldCapacity for Ports {
-    async fn take_capacity(&self, wanted: &Held, most: u32) -> Outside<Taken> {
+    async fn acquire_capacity(&self, wanted: &Held, most: u32) -> PortResult<Acquired> {
         let tables = &self.sim.tables;
         let write = || async {
             if flaw::holds_up(&self.sim, wanted, most) {
-                return Ok(Taken::Full);
+                return Ok(Acquired::Full);
             }
             let most = if self.sim.has(Flaw::CapacityIgnored) { u32::MAX } else { most };
-            let taken = tables.take_capacity(wanted, most).await?;
+            let taken = tables.acquire_capacity(wanted, most).await?;
             check::capacity(&self.sim);
             Ok(taken)
         };
-        self.call("take_capacity", format!("{} {}", wanted.execution.name(), wanted.batches), write).await
+        self.call("acquire_capacity", format!("{} {}", wanted.execution.name(), wanted.batches), write).await
     }
 
-    async fn give_back_capacity(&self, execution: &ExecutionArn) -> Outside<bool> {
+    async fn release_capacity(&self, execution: &ExecutionArn) -> PortResult<bool> {
         if self.sim.has(Flaw::CapacityKept) {
             return Ok(false);
         }
         let write = || async {
             check::given_back(&self.sim, execution);
-            let given_back = self.sim.tables.give_back_capacity(execution).await?;
+            let given_back = self.sim.tables.release_capacity(execution).await?;
             if given_back && self.run.is_reconciler() {
                 check::freed_by_reconciler(&self.sim, execution);
             }
             Ok(given_back)
         };
-        self.call("give_back_capacity", execution.name(), write).await
+        self.call("release_capacity", execution.name(), write).await
     }
 }
 
 impl ListHolders for Ports {
-    async fn list_holders(&self, state_machine: &StateMachineArn) -> Outside<Vec<Held>> {
+    async fn list_holders(&self, state_machine: &StateMachineArn) -> PortResult<Vec<Held>> {
         let read = || async {
             let held = self.sim.tables.list_holders(state_machine).await?;
             self.sim.note(&self.run, || format!("{} batches are held by {}", in_use(&held), held.len()));
@@ -54,7 +56,7 @@ impl ListHolders for Ports {
 }
 
 impl ListWaiting for Ports {
-    async fn list_waiting(&self, limit: u16) -> Outside<Vec<Waiting>> {
+    async fn list_waiting(&self, limit: u16) -> PortResult<Vec<Waiting>> {
         let listed = || async {
             let mut line = self.sim.tables.list_waiting(u16::MAX).await?;
             if self.sim.goes_wrong(self.sim.profile.stale, "an index is behind") {
@@ -70,7 +72,7 @@ impl ListWaiting for Ports {
 }
 
 impl AdmitExecution for Ports {
-    async fn mark_admitted(&self, execution: &ExecutionArn, at: Timestamp) -> Outside<bool> {
+    async fn mark_admitted(&self, execution: &ExecutionArn, at: Timestamp) -> PortResult<bool> {
         let write = || async {
             let marked = self.sim.tables.mark_admitted(execution, at).await?;
             check::observe(&self.sim, execution, &Write::Other);

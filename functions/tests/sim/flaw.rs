@@ -12,7 +12,7 @@ use goal_activity_core::limits::HISTORY;
 use goal_activity_core::outcome::Settlement;
 use goal_activity_core::placement::TaskRow;
 use goal_activity_core::ports::{
-    ActionCommit, Claim, ClaimGoal, Claimed, Committed, Event, HoldCapacity, OpenExecution, Opened, Outside,
+    ActionCommit, Claim, ClaimGoal, Claimed, Committed, Event, HoldCapacity, OpenExecution, Opened, PortResult,
     RecordProgress, RequestKey, SealLedger, SettleExecution, WorkLedger,
 };
 use goal_activity_core::task::{Task, TaskStatus};
@@ -252,7 +252,7 @@ pub(crate) async fn take_forged_end(sim: &Sim, body: &str) {
     {
         let arn = arn.parse().expect("an ARN");
         crate::check::given_back(sim, &arn);
-        let _given_back = sim.tables.give_back_capacity(&arn).await;
+        let _given_back = sim.tables.release_capacity(&arn).await;
     }
 }
 
@@ -288,7 +288,7 @@ pub(crate) fn forgets(sim: &Sim, request: &RequestKey) -> bool {
     }
 }
 
-pub(crate) async fn claim(sim: &Sim, claim: &Claim) -> Outside<Claimed> {
+pub(crate) async fn claim(sim: &Sim, claim: &Claim) -> PortResult<Claimed> {
     match sim.flaw {
         Some(Flaw::RequestForgotten | Flaw::KeyIgnored) => {
             let request = claim.request.clone().filter(|r| !forgets(sim, &r.key));
@@ -317,7 +317,7 @@ pub(crate) fn opened(sim: &Sim, opened: Opened) -> Opened {
     }
 }
 
-pub(crate) async fn commit(ports: &Ports, commit: &ActionCommit<'_>) -> Outside<Committed> {
+pub(crate) async fn commit(ports: &Ports, commit: &ActionCommit<'_>) -> PortResult<Committed> {
     let sim = &ports.sim;
     let tables = &sim.tables;
     let key = (commit.execution.clone(), commit.batch_index);
@@ -394,7 +394,7 @@ fn random_id(sim: &Sim) -> goal_activity_events::TaskId {
 }
 
 /// Seals one batch.
-pub(crate) async fn seal(sim: &Sim, execution: &ExecutionArn, index: u32) -> Outside<BatchLedger> {
+pub(crate) async fn seal(sim: &Sim, execution: &ExecutionArn, index: u32) -> PortResult<BatchLedger> {
     let read = sim.tables.read_batch(execution, index).await?;
     match sim.flaw {
         Some(Flaw::SealForgotten) => return Ok(read),
@@ -411,7 +411,7 @@ pub(crate) async fn record_batch(
     event: &EventId,
     index: u32,
     batch: &BatchState,
-) -> Outside<bool> {
+) -> PortResult<bool> {
     if let Some(e) = sim.tables.state().executions.get_mut(execution) {
         let ended = e.status.ended().is_some();
         if (sim.has(Flaw::ProgressUnordered) && !ended) || (sim.has(Flaw::ProgressAfterEnd) && ended) {
@@ -421,7 +421,7 @@ pub(crate) async fn record_batch(
     sim.tables.record_batch(execution, event, index, batch).await
 }
 
-pub(crate) async fn settle(ports: &Ports, settlement: &Settlement) -> Outside<bool> {
+pub(crate) async fn settle(ports: &Ports, settlement: &Settlement) -> PortResult<bool> {
     let sim = &ports.sim;
     match sim.flaw {
         Some(Flaw::EndNotFinal) => with_execution(sim, settlement, |e| {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use goal_activity_core::limits::ACTIONS_PER_BATCH;
 use goal_activity_core::outcome::End;
-use goal_activity_core::ports::{Answered, ExecutionInput, Machine};
+use goal_activity_core::ports::{Answered, ExecutionInput, ExecutionState};
 use goal_activity_events::{ActionId, BatchMessage, ExecutionArn, TaskToken, Timestamp, Version};
 use goal_activity_functions::adapters::memory::samples;
 use goal_activity_functions::handlers::finalize::FinalizeAnswer;
@@ -291,17 +291,17 @@ pub(crate) fn stop(sim: &Sim, arn: &ExecutionArn) {
 }
 
 /// `DescribeExecution`.
-pub(crate) fn describe(sim: &Sim, arn: &ExecutionArn) -> Machine {
+pub(crate) fn describe(sim: &Sim, arn: &ExecutionArn) -> ExecutionState {
     let behind = sim.goes_wrong(sim.profile.stale, "a description is behind");
     let (core, now) = (sim.core(), sim.millis());
     let recent = |at: i64| behind && now - at < BEHIND;
     match core.machines.0.get(arn) {
-        None => Machine::Absent,
-        Some(run) if recent(run.since) => Machine::Absent,
+        None => ExecutionState::Absent,
+        Some(run) if recent(run.since) => ExecutionState::Absent,
         Some(Run { ended: Some((end, at)), .. }) if !recent(*at) => {
-            Machine::Ended { end: *end, at: Timestamp::from_millis(*at) }
+            ExecutionState::Ended { end: *end, at: Timestamp::from_millis(*at) }
         }
-        Some(run) => Machine::Running { since: Timestamp::from_millis(run.since) },
+        Some(run) => ExecutionState::Running { since: Timestamp::from_millis(run.since) },
     }
 }
 

@@ -20,10 +20,10 @@ use goal_activity_core::outcome::Settlement;
 use goal_activity_core::placement::{TaskRow, TasksByAction, by_action};
 use goal_activity_core::ports::{
     Accepted, ActionCommit, ActionsWithTasks, AnswerBatch, Answered, CancelExecution, Claim, ClaimGoal, Claimed, Clock,
-    Committed, DescribeExecution, Event, ExecutionInput, FindExecution, GenerateTasks, Generation, GenerationError,
-    GenerationRequest, ListOpen, ListTasks, ListWorkflows, LoadGoal, LoadGoalHead, Machine, Notify, OpenExecution,
-    Opened, Outside, PublishEvent, RecordProgress, RemoveTasks, RequestKey, SealLedger, SettleExecution,
-    StartExecution, StopExecution, StopReason, Stored, TaskPage, Told, Unavailable, WorkLedger,
+    Committed, DescribeExecution, Event, ExecutionInput, ExecutionState, FindExecution, GenerateTasks, Generation,
+    GenerationError, GenerationRequest, ListOpen, ListTasks, ListWorkflows, LoadGoal, LoadGoalHead, Notify,
+    OpenExecution, Opened, PortResult, PublishEvent, RecordProgress, RemoveTasks, RequestKey, SealLedger,
+    SettleExecution, StartExecution, StopExecution, StopReason, Stored, TaskPage, Told, Unavailable, WorkLedger,
 };
 use goal_activity_core::task::Task;
 use goal_activity_events::{ActionId, BatchAnswer, EventId, ExecutionArn, GoalId, TaskToken, Timestamp, UserId};
@@ -117,12 +117,12 @@ impl Ports {
     }
 
     /// One call to the outside. `Debug` of its answer goes to the trace where it is short.
-    pub(crate) async fn call<T: Debug, F: Future<Output = Outside<T>>>(
+    pub(crate) async fn call<T: Debug, F: Future<Output = PortResult<T>>>(
         &self,
         name: &'static str,
         about: impl Display,
         work: impl Fn() -> F,
-    ) -> Outside<T> {
+    ) -> PortResult<T> {
         self.run.alive().await;
         account::call(&self.sim, name).await?;
         let fault = self.fault(name);
@@ -187,7 +187,7 @@ impl Clock for Ports {
 }
 
 impl LoadGoal for Ports {
-    async fn load_goal(&self, goal: &GoalId) -> Outside<Stored<Goal>> {
+    async fn load_goal(&self, goal: &GoalId) -> PortResult<Stored<Goal>> {
         let read = || async {
             let found = self.tables().load_goal(goal).await?;
             Ok(found.map(|g| flaw::goal_as_read(&self.sim, &self.run, g)))
@@ -197,7 +197,7 @@ impl LoadGoal for Ports {
 }
 
 impl LoadGoalHead for Ports {
-    async fn load_goal_head(&self, goal: &GoalId) -> Outside<Stored<GoalHead>> {
+    async fn load_goal_head(&self, goal: &GoalId) -> PortResult<Stored<GoalHead>> {
         let read = || async {
             let found = self.tables().load_goal_head(goal).await?;
             Ok(found.map(|h| flaw::head_as_read(&self.sim, h)))
@@ -207,7 +207,7 @@ impl LoadGoalHead for Ports {
 }
 
 impl ActionsWithTasks for Ports {
-    async fn actions_with_tasks(&self, goal: &GoalId) -> Outside<TasksByAction> {
+    async fn actions_with_tasks(&self, goal: &GoalId) -> PortResult<TasksByAction> {
         let read = || async {
             let mut found = by_action(&app::rows(self.tables().task_rows(goal).await?));
             if self.sim.has(Flaw::FinishedTasksReplaced) {
@@ -223,7 +223,7 @@ impl ActionsWithTasks for Ports {
 }
 
 impl ListTasks for Ports {
-    async fn list_tasks(&self, goal: &GoalId, after: Option<&str>, limit: u16) -> Outside<TaskPage> {
+    async fn list_tasks(&self, goal: &GoalId, after: Option<&str>, limit: u16) -> PortResult<TaskPage> {
         self.call("list_tasks", goal, || self.tables().list_tasks(goal, after, limit)).await
     }
 }
@@ -234,13 +234,13 @@ impl ListWorkflows for Ports {
         filter: &HistoryFilter,
         after: Option<&HistoryPosition>,
         limit: u16,
-    ) -> Outside<HistoryPage> {
+    ) -> PortResult<HistoryPage> {
         self.call("list_workflows", &filter.goal, || self.tables().list_workflows(filter, after, limit)).await
     }
 }
 
 impl FindExecution for Ports {
-    async fn find_execution(&self, arn: &ExecutionArn) -> Outside<Option<Execution>> {
+    async fn find_execution(&self, arn: &ExecutionArn) -> PortResult<Option<Execution>> {
         let read = || async {
             let found = self.tables().find_execution(arn).await?;
             Ok(found.map(|e| flaw::execution_as_read(&self.sim, &self.run, e)))
@@ -250,7 +250,7 @@ impl FindExecution for Ports {
 }
 
 impl ClaimGoal for Ports {
-    async fn claim_goal(&self, claim: &Claim) -> Outside<Claimed> {
+    async fn claim_goal(&self, claim: &Claim) -> PortResult<Claimed> {
         let arn = &claim.execution.execution_arn;
         let first = std::sync::Mutex::new(None);
         let write = || async {
@@ -267,7 +267,7 @@ impl ClaimGoal for Ports {
         self.call("claim_goal", arn.name(), write).await
     }
 
-    async fn open_workflows(&self, user: &UserId) -> Outside<BTreeSet<ExecutionArn>> {
+    async fn open_workflows(&self, user: &UserId) -> PortResult<BTreeSet<ExecutionArn>> {
         let read = || async {
             let open = self.tables().open_workflows(user).await?;
             let open = flaw::open_as_read(&self.sim, open);
@@ -279,7 +279,7 @@ impl ClaimGoal for Ports {
         self.call("open_workflows", user, read).await
     }
 
-    async fn accepted_before(&self, request: &RequestKey, now: Timestamp) -> Outside<Option<Accepted>> {
+    async fn accepted_before(&self, request: &RequestKey, now: Timestamp) -> PortResult<Option<Accepted>> {
         let read = || async {
             let now = if self.sim.has(Flaw::RequestRemembersTooLong) { Timestamp::from_millis(0) } else { now };
             let found = self.tables().accepted_before(request, now).await?;
@@ -290,7 +290,7 @@ impl ClaimGoal for Ports {
 }
 
 impl WorkLedger for Ports {
-    async fn open_batch(&self, execution: &ExecutionArn, batch_index: u32) -> Outside<Opened> {
+    async fn open_batch(&self, execution: &ExecutionArn, batch_index: u32) -> PortResult<Opened> {
         let write = || async {
             let opened = self.tables().open_batch(execution, batch_index).await?;
             self.wrote(execution, &Write::Open(batch_index));
@@ -302,7 +302,7 @@ impl WorkLedger for Ports {
         self.call("open_batch", format!("{}/{batch_index}", execution.name()), write).await
     }
 
-    async fn commit_action(&self, commit: &ActionCommit<'_>) -> Outside<Committed> {
+    async fn commit_action(&self, commit: &ActionCommit<'_>) -> PortResult<Committed> {
         let first = std::sync::Mutex::new(None);
         let write = || async {
             if let Some(before) = *first.lock().unwrap() {
@@ -318,12 +318,12 @@ impl WorkLedger for Ports {
         self.call("commit_action", format!("{name}/{index} {action}"), write).await
     }
 
-    async fn read_batch(&self, execution: &ExecutionArn, batch_index: u32) -> Outside<BatchLedger> {
+    async fn read_batch(&self, execution: &ExecutionArn, batch_index: u32) -> PortResult<BatchLedger> {
         let about = format!("{}/{batch_index}", execution.name());
         self.call("read_batch", about, || self.tables().read_batch(execution, batch_index)).await
     }
 
-    async fn task_rows(&self, goal: &GoalId) -> Outside<Vec<TaskRow>> {
+    async fn task_rows(&self, goal: &GoalId) -> PortResult<Vec<TaskRow>> {
         let read = || async { Ok(flaw::rows_as_read(&self.sim, app::rows(self.tables().task_rows(goal).await?))) };
         self.call("task_rows", goal, read).await
     }
@@ -331,7 +331,7 @@ impl WorkLedger for Ports {
 
 impl SealLedger for Ports {
     /// Batch by batch, as on AWS: others get in between.
-    async fn seal_ledger(&self, execution: &ExecutionArn, batches: u32) -> Outside<Vec<BatchLedger>> {
+    async fn seal_ledger(&self, execution: &ExecutionArn, batches: u32) -> PortResult<Vec<BatchLedger>> {
         let mut ledgers = Vec::new();
         for index in 0..batches {
             let write = || async {
@@ -346,7 +346,7 @@ impl SealLedger for Ports {
 }
 
 impl RecordProgress for Ports {
-    async fn record_started(&self, execution: &ExecutionArn, event: &str, at: Timestamp) -> Outside<bool> {
+    async fn record_started(&self, execution: &ExecutionArn, event: &str, at: Timestamp) -> PortResult<bool> {
         let write = || async {
             let changed = self.tables().record_started(execution, event, at).await?;
             self.wrote(execution, &Write::Other);
@@ -361,7 +361,7 @@ impl RecordProgress for Ports {
         event: &EventId,
         batch_index: u32,
         state: &BatchState,
-    ) -> Outside<bool> {
+    ) -> PortResult<bool> {
         let write = || async {
             let changed = flaw::record_batch(&self.sim, execution, event, batch_index, state).await?;
             self.wrote(execution, &Write::Other);
@@ -373,7 +373,7 @@ impl RecordProgress for Ports {
 }
 
 impl CancelExecution for Ports {
-    async fn record_cancellation(&self, execution: &ExecutionArn, cancellation: &Cancellation) -> Outside<bool> {
+    async fn record_cancellation(&self, execution: &ExecutionArn, cancellation: &Cancellation) -> PortResult<bool> {
         let write = || async {
             let done = self.tables().record_cancellation(execution, cancellation).await?;
             self.wrote(execution, &Write::Other);
@@ -385,7 +385,7 @@ impl CancelExecution for Ports {
 
 impl RemoveTasks for Ports {
     /// Looks first and then removes a few at a time, each on the condition that this execution has made it.
-    async fn remove_tasks_of(&self, goal: &GoalId, execution: &ExecutionArn, actions: &[ActionId]) -> Outside<()> {
+    async fn remove_tasks_of(&self, goal: &GoalId, execution: &ExecutionArn, actions: &[ActionId]) -> PortResult<()> {
         if self.sim.has(Flaw::TasksLeftBehind) {
             return Ok(());
         }
@@ -416,7 +416,12 @@ impl RemoveTasks for Ports {
 
 impl ListOpen for Ports {
     /// A global secondary index is eventually consistent (developer guide): what is new may be missing.
-    async fn list_open(&self, shard: &str, after: Option<&OpenExecution>, limit: u16) -> Outside<Vec<OpenExecution>> {
+    async fn list_open(
+        &self,
+        shard: &str,
+        after: Option<&OpenExecution>,
+        limit: u16,
+    ) -> PortResult<Vec<OpenExecution>> {
         let listed = || async {
             let mut open = self.tables().list_open(shard, after, limit).await?;
             open.retain(|o| flaw::is_listed(&self.sim, o));
@@ -430,7 +435,7 @@ impl ListOpen for Ports {
 }
 
 impl SettleExecution for Ports {
-    async fn settle(&self, settlement: &Settlement) -> Outside<bool> {
+    async fn settle(&self, settlement: &Settlement) -> PortResult<bool> {
         let arn = &settlement.execution_arn;
         let first = std::sync::Mutex::new(None);
         let write = || async {
@@ -449,7 +454,7 @@ impl SettleExecution for Ports {
         &self,
         execution: &ExecutionArn,
         gone: &BTreeSet<ActionId>,
-    ) -> Outside<Option<BTreeSet<ActionId>>> {
+    ) -> PortResult<Option<BTreeSet<ActionId>>> {
         let write = || async {
             let recorded = self.tables().record_gone(execution, gone).await?;
             self.wrote(execution, &Write::Other);
@@ -458,7 +463,7 @@ impl SettleExecution for Ports {
         self.call("record_gone", execution.name(), write).await
     }
 
-    async fn claim_notice(&self, execution: &ExecutionArn, claim: &NoticeClaim) -> Outside<bool> {
+    async fn claim_notice(&self, execution: &ExecutionArn, claim: &NoticeClaim) -> PortResult<bool> {
         let write = || async {
             if flaw::withholds_notice(&self.sim, execution) {
                 return Err(Unavailable::new("publish", "simulated"));
@@ -476,7 +481,7 @@ impl SettleExecution for Ports {
         self.call("claim_notice", execution.name(), write).await
     }
 
-    async fn release_notice(&self, execution: &ExecutionArn, claim: &NoticeClaim) -> Outside<()> {
+    async fn release_notice(&self, execution: &ExecutionArn, claim: &NoticeClaim) -> PortResult<()> {
         let write = || async {
             if self.sim.has(Flaw::NoticeClaimKept) {
                 return Ok(());
@@ -489,7 +494,7 @@ impl SettleExecution for Ports {
         self.call("release_notice", execution.name(), write).await
     }
 
-    async fn mark_told(&self, execution: &ExecutionArn, told: Told, at: Timestamp) -> Outside<()> {
+    async fn mark_told(&self, execution: &ExecutionArn, told: Told, at: Timestamp) -> PortResult<()> {
         if self.sim.has(Flaw::MarkForgotten) {
             return Ok(());
         }
@@ -501,7 +506,7 @@ impl SettleExecution for Ports {
         self.call("mark_told", execution.name(), write).await
     }
 
-    async fn mark_archived(&self, record: &Record, at: Timestamp) -> Outside<()> {
+    async fn mark_archived(&self, record: &Record, at: Timestamp) -> PortResult<()> {
         let arn = &record.execution_arn;
         let write = || async {
             self.tables().mark_archived(record, at).await?;
@@ -513,7 +518,7 @@ impl SettleExecution for Ports {
 }
 
 impl Notify for Ports {
-    async fn notify(&self, execution: &Execution, notice: &Notice) -> Outside<()> {
+    async fn notify(&self, execution: &Execution, notice: &Notice) -> PortResult<()> {
         let first = self.sim.core().notified.insert(execution.execution_arn.clone());
         if first && self.sim.goes_wrong(self.sim.profile.notify_fails, "a notice is not sent") {
             return Err(Unavailable::new("notify", "simulated"));
@@ -528,7 +533,7 @@ impl Notify for Ports {
 }
 
 impl PublishEvent for Ports {
-    async fn publish(&self, event: Event) -> Outside<()> {
+    async fn publish(&self, event: Event) -> PortResult<()> {
         let put = || async {
             let Some(event) = flaw::published(&self.sim, &event) else { return Ok(()) };
             self.tables().publish(event.clone()).await?;
@@ -541,7 +546,7 @@ impl PublishEvent for Ports {
 }
 
 impl StartExecution for Ports {
-    async fn start_execution(&self, input: &ExecutionInput) -> Outside<()> {
+    async fn start_execution(&self, input: &ExecutionInput) -> PortResult<()> {
         let start = || async {
             machine::start(&self.sim, input);
             Ok(())
@@ -551,7 +556,7 @@ impl StartExecution for Ports {
 }
 
 impl StopExecution for Ports {
-    async fn stop_execution(&self, execution: &ExecutionArn, why: StopReason) -> Outside<()> {
+    async fn stop_execution(&self, execution: &ExecutionArn, why: StopReason) -> PortResult<()> {
         let stop = || async {
             machine::stop(&self.sim, execution);
             Ok(())
@@ -561,26 +566,26 @@ impl StopExecution for Ports {
 }
 
 impl DescribeExecution for Ports {
-    async fn describe_execution(&self, execution: &ExecutionArn) -> Outside<Machine> {
+    async fn describe_execution(&self, execution: &ExecutionArn) -> PortResult<ExecutionState> {
         let describe = || async { Ok(machine::describe(&self.sim, execution)) };
         self.call("describe_execution", execution.name(), describe).await
     }
 }
 
 impl AnswerBatch for Ports {
-    async fn answer(&self, token: &TaskToken, answer: &BatchAnswer) -> Outside<Answered> {
+    async fn answer(&self, token: &TaskToken, answer: &BatchAnswer) -> PortResult<Answered> {
         let send = || async { Ok(machine::answer(&self.sim, token)) };
         self.call("answer", format!("{} +{} -{}", token.reveal(), answer.succeeded, answer.failed), send).await
     }
 
-    async fn heartbeat(&self, token: &TaskToken) -> Outside<Answered> {
+    async fn heartbeat(&self, token: &TaskToken) -> PortResult<Answered> {
         let send = || async { Ok(machine::heartbeat(&self.sim, token)) };
         self.call("heartbeat", token.reveal(), send).await
     }
 }
 
 impl HideMessage for Ports {
-    async fn hide(&self, receipt_handle: &str, time: Duration) -> Outside<()> {
+    async fn hide(&self, receipt_handle: &str, time: Duration) -> PortResult<()> {
         let set = || async {
             let hidden = queues::hide(&self.sim, &self.run, receipt_handle, time);
             if hidden.is_ok() {

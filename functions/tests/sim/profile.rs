@@ -10,7 +10,7 @@ use goal_activity_core::admission::Capacity;
 /// How the AI behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mood {
-    /// Answers within 10 s; some actions fail, for good or for a while.
+    /// Returns within 10 s; some actions fail, for good or for a while.
     Quick,
     /// As quick, takes up to 115 s for some.
     Slow,
@@ -66,7 +66,7 @@ impl Outage {
             "open_workflows",
         ],
         &["list_open", "load_goal", "remove_tasks", "find_tasks", "actions_with_tasks", "task_rows"],
-        &["take_capacity", "give_back_capacity", "list_holders", "list_waiting", "mark_admitted"],
+        &["acquire_capacity", "release_capacity", "list_holders", "list_waiting", "mark_admitted"],
         &["hide"],
     ];
     /// Where in [`Self::KINDS`] the archive is.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
-use goal_activity_core::ports::{Outside, Unavailable};
+use goal_activity_core::ports::{PortResult, Unavailable};
 use goal_activity_events::{BatchMessage, ExecutionArn};
 use goal_activity_functions::runtime::queue::handle_batch;
 use tokio::time::sleep;
@@ -303,7 +303,7 @@ fn batch_delivered(sim: &Sim, batch: &BatchMessage) -> Option<Duration> {
 }
 
 /// `ChangeMessageVisibility`.
-pub(crate) fn hide(sim: &Sim, run: &Run, receipt: &str, time: Duration) -> Outside<()> {
+pub(crate) fn hide(sim: &Sim, run: &Run, receipt: &str, time: Duration) -> PortResult<()> {
     if run.is_worker() && !crate::flaw::lease(sim, run, time) {
         return Ok(());
     }

@@ -5,7 +5,7 @@ use goal_activity_core::goal::Goal;
 use goal_activity_core::keys;
 use goal_activity_core::notice::Notice;
 use goal_activity_core::outcome::End;
-use goal_activity_core::ports::{Clock, Event, Machine};
+use goal_activity_core::ports::{Clock, Event, ExecutionState};
 use goal_activity_core::rows::Row;
 use goal_activity_core::task::Task;
 use goal_activity_events::{BatchAnswer, ExecutionArn, GoalId, StateMachineArn, TaskToken, Timestamp};
@@ -99,7 +99,7 @@ impl Services for World {
     }
 
     async fn end(&self, execution: &ExecutionArn, _: bool) {
-        let ended = Machine::Ended { end: End::Finished, at: Clock::now(self) };
+        let ended = ExecutionState::Ended { end: End::Finished, at: Clock::now(self) };
         self.state().machines.insert(execution.clone(), ended);
     }
 

@@ -6,7 +6,7 @@ use goal_activity_core::execution::{Execution, Status};
 use goal_activity_core::goal::GoalStatus;
 use goal_activity_core::keys;
 use goal_activity_core::outcome::End;
-use goal_activity_core::ports::{ClaimGoal, ListHolders, ListWaiting, LoadGoal, Machine};
+use goal_activity_core::ports::{ClaimGoal, ExecutionState, ListHolders, ListWaiting, LoadGoal};
 use goal_activity_core::task::Task;
 use goal_activity_events::{ClaimSequence, ExecutionArn, FailureCode};
 use goal_activity_functions::adapters::memory::samples;
@@ -51,12 +51,12 @@ pub(super) async fn over(on: Emulator, stored: Stored) -> Pipeline {
 }
 
 impl Pipeline {
-    fn step_functions(&self, arn: &ExecutionArn, state: Machine) {
+    fn step_functions(&self, arn: &ExecutionArn, state: ExecutionState) {
         self.world.state().machines.insert(arn.clone(), state);
     }
 
     fn runs(&self, arn: &ExecutionArn) {
-        self.step_functions(arn, Machine::Running { since: self.now() });
+        self.step_functions(arn, ExecutionState::Running { since: self.now() });
     }
 
     pub(super) async fn tasks(&self) -> Vec<Task> {
@@ -177,7 +177,7 @@ async fn p7_one_that_ran_ends_with_what_was_saved(release: &Release, on: Emulato
 async fn p7_one_whose_end_was_lost_ends(release: &Release, on: Emulator) {
     let pipeline = found(release, on, "running").await;
     let running = arn("run-a-marathon", 1);
-    pipeline.step_functions(&running, Machine::Ended { end: End::Finished, at: pipeline.now() });
+    pipeline.step_functions(&running, ExecutionState::Ended { end: End::Finished, at: pipeline.now() });
     pipeline.wait(40);
     assert_eq!(pipeline.reconcile().await.failed, 0);
     let ended = pipeline.find(&running).await;
@@ -206,7 +206,10 @@ async fn p4_one_that_was_cancelled_is_brought_to_its_end(release: &Release, on: 
             pipeline.runs(&cancelled);
             pipeline.wait(20);
             assert_eq!(pipeline.reconcile().await.failed, 0);
-            assert!(matches!(pipeline.world.state().machines[&cancelled], Machine::Ended { end: End::Aborted, .. }));
+            assert!(matches!(
+                pipeline.world.state().machines[&cancelled],
+                ExecutionState::Ended { end: End::Aborted, .. }
+            ));
         }
         let ended = pipeline.find(&cancelled).await;
         assert_eq!((ended.status, ended.succeeded_actions), (Status::Aborted, Some(0)));

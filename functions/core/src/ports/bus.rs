@@ -2,7 +2,7 @@
 
 use goal_activity_events::{BatchProgressed, GoalActivityRejected, GoalActivityRequested, WorkflowCompleted};
 
-use super::Outside;
+use super::PortResult;
 use crate::execution::Execution;
 use crate::notice::Notice;
 
@@ -22,11 +22,11 @@ pub enum Event {
 /// Puts events on the bus.
 pub trait PublishEvent: Sync {
     /// Publishes the event, at least once.
-    fn publish(&self, event: Event) -> impl Future<Output = Outside<()>> + Send;
+    fn publish(&self, event: Event) -> impl Future<Output = PortResult<()>> + Send;
 }
 
 /// Tells the operators.
 pub trait Notify: Sync {
     /// Sends the notice about an execution.
-    fn notify(&self, execution: &Execution, notice: &Notice) -> impl Future<Output = Outside<()>> + Send;
+    fn notify(&self, execution: &Execution, notice: &Notice) -> impl Future<Output = PortResult<()>> + Send;
 }

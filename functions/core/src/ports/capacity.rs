@@ -3,12 +3,12 @@
 use goal_activity_events::{ExecutionArn, StateMachineArn, Timestamp};
 use serde::Deserialize;
 
-use super::Outside;
+use super::PortResult;
 use crate::admission::Held;
 
 /// How taking capacity went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Taken {
+pub enum Acquired {
     /// It is the workflow's.
     Yes,
     /// The workflow holds some already.
@@ -23,15 +23,15 @@ pub enum Taken {
 /// Takes capacity, and gives it back. Executions of one state machine share one.
 pub trait HoldCapacity: Sync {
     /// Takes so many batches for the workflow, if that leaves at most `most` in use. What it holds already stays as it is.
-    fn take_capacity(&self, wanted: &Held, most: u32) -> impl Future<Output = Outside<Taken>> + Send;
+    fn acquire_capacity(&self, wanted: &Held, most: u32) -> impl Future<Output = PortResult<Acquired>> + Send;
     /// Gives back what the workflow holds. `false` when it holds nothing.
-    fn give_back_capacity(&self, execution: &ExecutionArn) -> impl Future<Output = Outside<bool>> + Send;
+    fn release_capacity(&self, execution: &ExecutionArn) -> impl Future<Output = PortResult<bool>> + Send;
 }
 
 /// Knows who holds capacity.
 pub trait ListHolders: Sync {
     /// What executions of this state machine hold, in no order.
-    fn list_holders(&self, state_machine: &StateMachineArn) -> impl Future<Output = Outside<Vec<Held>>> + Send;
+    fn list_holders(&self, state_machine: &StateMachineArn) -> impl Future<Output = PortResult<Vec<Held>>> + Send;
 }
 
 /// A workflow that waits to be launched.
@@ -47,12 +47,12 @@ pub struct Waiting {
 /// Knows the line of workflows that wait.
 pub trait ListWaiting: Sync {
     /// Those whose turn is next, in order; at most `limit`. May be seconds behind.
-    fn list_waiting(&self, limit: u16) -> impl Future<Output = Outside<Vec<Waiting>>> + Send;
+    fn list_waiting(&self, limit: u16) -> impl Future<Output = PortResult<Vec<Waiting>>> + Send;
 }
 
 /// Takes workflows out of the line.
 pub trait AdmitExecution: Sync {
     /// Notes that the workflow was launched; from then on it is listed among the open ones instead. `false` when that was
     /// noted before, and when it has ended or is to be stopped.
-    fn mark_admitted(&self, execution: &ExecutionArn, at: Timestamp) -> impl Future<Output = Outside<bool>> + Send;
+    fn mark_admitted(&self, execution: &ExecutionArn, at: Timestamp) -> impl Future<Output = PortResult<bool>> + Send;
 }

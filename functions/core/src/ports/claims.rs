@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use goal_activity_events::{ClaimSequence, EventId, ExecutionArn, Timestamp, UserId};
 
-use super::Outside;
+use super::PortResult;
 use crate::execution::Execution;
 use crate::goal::GoalClaim;
 use crate::start::IdempotencyKey;
@@ -83,14 +83,14 @@ pub enum Claimed {
 /// Claims a goal: one conditional transaction (promise P1).
 pub trait ClaimGoal: Sync {
     /// Claims the goal, records the execution, counts it among the user's open ones and remembers the request, all or nothing.
-    fn claim_goal(&self, claim: &Claim) -> impl Future<Output = Outside<Claimed>> + Send;
+    fn claim_goal(&self, claim: &Claim) -> impl Future<Output = PortResult<Claimed>> + Send;
     /// The workflows of the user that are open.
-    fn open_workflows(&self, user: &UserId) -> impl Future<Output = Outside<BTreeSet<ExecutionArn>>> + Send;
+    fn open_workflows(&self, user: &UserId) -> impl Future<Output = PortResult<BTreeSet<ExecutionArn>>> + Send;
     /// What became of a request of this key before, if it was accepted and is still remembered at that moment: for
     /// [`HISTORY`](crate::limits::HISTORY) from its acceptance.
     fn accepted_before(
         &self,
         request: &RequestKey,
         now: Timestamp,
-    ) -> impl Future<Output = Outside<Option<Accepted>>> + Send;
+    ) -> impl Future<Output = PortResult<Option<Accepted>>> + Send;
 }

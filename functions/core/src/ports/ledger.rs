@@ -2,7 +2,7 @@
 
 use goal_activity_events::{ActionId, ExecutionArn, GoalId};
 
-use super::Outside;
+use super::PortResult;
 use crate::ledger::{ActionOutcome, BatchLedger};
 use crate::placement::TaskRow;
 use crate::task::Task;
@@ -49,17 +49,18 @@ pub enum Committed {
 /// Writes and reads a batch's ledger.
 pub trait WorkLedger: Sync {
     /// Opens a batch for work, for the first time or again.
-    fn open_batch(&self, execution: &ExecutionArn, batch_index: u32) -> impl Future<Output = Outside<Opened>> + Send;
+    fn open_batch(&self, execution: &ExecutionArn, batch_index: u32)
+    -> impl Future<Output = PortResult<Opened>> + Send;
     /// Saves one action's outcome and its tasks in one transaction.
-    fn commit_action(&self, commit: &ActionCommit<'_>) -> impl Future<Output = Outside<Committed>> + Send;
+    fn commit_action(&self, commit: &ActionCommit<'_>) -> impl Future<Output = PortResult<Committed>> + Send;
     /// The batch's ledger as it is now.
     fn read_batch(
         &self,
         execution: &ExecutionArn,
         batch_index: u32,
-    ) -> impl Future<Output = Outside<BatchLedger>> + Send;
+    ) -> impl Future<Output = PortResult<BatchLedger>> + Send;
     /// All tasks of the goal, whichever program has made them.
-    fn task_rows(&self, goal: &GoalId) -> impl Future<Output = Outside<Vec<TaskRow>>> + Send;
+    fn task_rows(&self, goal: &GoalId) -> impl Future<Output = PortResult<Vec<TaskRow>>> + Send;
 }
 
 /// Ends all writing to an execution's ledger.
@@ -69,5 +70,5 @@ pub trait SealLedger: Sync {
         &self,
         execution: &ExecutionArn,
         batches: u32,
-    ) -> impl Future<Output = Outside<Vec<BatchLedger>>> + Send;
+    ) -> impl Future<Output = PortResult<Vec<BatchLedger>>> + Send;
 }

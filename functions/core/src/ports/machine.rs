@@ -3,7 +3,7 @@
 use goal_activity_events::{ActionId, BatchAnswer, ExecutionArn, GoalId, TaskToken, Timestamp, UserId};
 use serde::Serialize;
 
-use super::Outside;
+use super::PortResult;
 use crate::execution::Execution;
 use crate::outcome::End;
 
@@ -44,7 +44,7 @@ impl From<&Execution> for ExecutionInput {
 /// Stops executions of the state machine.
 pub trait StopExecution: Sync {
     /// Stops the execution, if it runs. One that has ended, or was never started, is as good as stopped.
-    fn stop_execution(&self, execution: &ExecutionArn, why: StopReason) -> impl Future<Output = Outside<()>> + Send;
+    fn stop_execution(&self, execution: &ExecutionArn, why: StopReason) -> impl Future<Output = PortResult<()>> + Send;
 }
 
 /// Why an execution is stopped. What a user wrote is for the user's eyes, so it does not go into AWS's history.
@@ -58,7 +58,7 @@ pub enum StopReason {
 
 /// What Step Functions knows of an execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Machine {
+pub enum ExecutionState {
     /// Nothing: it was never started.
     Absent,
     /// It runs.
@@ -78,13 +78,13 @@ pub enum Machine {
 /// Asks Step Functions about an execution.
 pub trait DescribeExecution: Sync {
     /// What it is doing now. Step Functions answers for 90 days after an end.
-    fn describe_execution(&self, execution: &ExecutionArn) -> impl Future<Output = Outside<Machine>> + Send;
+    fn describe_execution(&self, execution: &ExecutionArn) -> impl Future<Output = PortResult<ExecutionState>> + Send;
 }
 
 /// Starts executions of the state machine.
 pub trait StartExecution: Sync {
     /// Starts the execution under its own name. One that was started before is left alone (promise P2).
-    fn start_execution(&self, input: &ExecutionInput) -> impl Future<Output = Outside<()>> + Send;
+    fn start_execution(&self, input: &ExecutionInput) -> impl Future<Output = PortResult<()>> + Send;
 }
 
 /// What Step Functions said of an answer or a heartbeat.
@@ -96,10 +96,10 @@ pub enum Answered {
     Stale,
 }
 
-/// Answers the state machine for a batch.
+/// Returns the state machine for a batch.
 pub trait AnswerBatch: Sync {
     /// Hands in the answer.
-    fn answer(&self, token: &TaskToken, answer: &BatchAnswer) -> impl Future<Output = Outside<Answered>> + Send;
+    fn answer(&self, token: &TaskToken, answer: &BatchAnswer) -> impl Future<Output = PortResult<Answered>> + Send;
     /// Says that a worker is still at it.
-    fn heartbeat(&self, token: &TaskToken) -> impl Future<Output = Outside<Answered>> + Send;
+    fn heartbeat(&self, token: &TaskToken) -> impl Future<Output = PortResult<Answered>> + Send;
 }

@@ -26,11 +26,11 @@ use goal_activity_events::Timestamp;
 pub use ai::{GenerateTasks, Generation, GenerationError, GenerationRequest, Tokens};
 pub use archive::{ArchiveExecution, FindArchived, ReadArchive};
 pub use bus::{Event, Notify, PublishEvent};
-pub use capacity::{AdmitExecution, HoldCapacity, ListHolders, ListWaiting, Taken, Waiting};
+pub use capacity::{Acquired, AdmitExecution, HoldCapacity, ListHolders, ListWaiting, Waiting};
 pub use claims::{Accepted, Claim, ClaimGoal, Claimed, Remembered, RequestKey};
 pub use ledger::{ActionCommit, Committed, Opened, SealLedger, WorkLedger};
 pub use machine::{
-    AnswerBatch, Answered, DescribeExecution, ExecutionInput, Machine, StartExecution, StopExecution, StopReason,
+    AnswerBatch, Answered, DescribeExecution, ExecutionInput, ExecutionState, StartExecution, StopExecution, StopReason,
 };
 pub use reading::{
     ActionsWithTasks, FindExecution, ListTasks, ListWorkflows, LoadGoal, LoadGoalHead, Stored, TaskPage, Unreadable,
@@ -55,7 +55,7 @@ impl Unavailable {
 }
 
 /// The answer of everything that is done outside.
-pub type Outside<T> = Result<T, Unavailable>;
+pub type PortResult<T> = Result<T, Unavailable>;
 
 /// The present moment.
 pub trait Clock: Sync {

@@ -2,7 +2,7 @@
 
 use goal_activity_events::{ExecutionArn, GoalId, UserId};
 
-use super::Outside;
+use super::PortResult;
 use crate::execution::Execution;
 use crate::goal::{Goal, GoalHead};
 use crate::history::{HistoryFilter, HistoryPage, HistoryPosition};
@@ -54,19 +54,19 @@ impl<T> Stored<T> {
 /// Reads a whole goal.
 pub trait LoadGoal: Sync {
     /// The goal with its sub-goals and actions. Those whose rows cannot be read are left out.
-    fn load_goal(&self, goal: &GoalId) -> impl Future<Output = Outside<Stored<Goal>>> + Send;
+    fn load_goal(&self, goal: &GoalId) -> impl Future<Output = PortResult<Stored<Goal>>> + Send;
 }
 
 /// Reads a goal's own row.
 pub trait LoadGoalHead: Sync {
     /// The goal without its sub-goals and actions.
-    fn load_goal_head(&self, goal: &GoalId) -> impl Future<Output = Outside<Stored<GoalHead>>> + Send;
+    fn load_goal_head(&self, goal: &GoalId) -> impl Future<Output = PortResult<Stored<GoalHead>>> + Send;
 }
 
 /// Reads which actions have tasks.
 pub trait ActionsWithTasks: Sync {
     /// The goal's actions that have at least one task, whichever program has made it, and what they have.
-    fn actions_with_tasks(&self, goal: &GoalId) -> impl Future<Output = Outside<TasksByAction>> + Send;
+    fn actions_with_tasks(&self, goal: &GoalId) -> impl Future<Output = PortResult<TasksByAction>> + Send;
 }
 
 /// A page of a goal's tasks.
@@ -87,13 +87,13 @@ pub trait ListTasks: Sync {
         goal: &GoalId,
         after: Option<&str>,
         limit: u16,
-    ) -> impl Future<Output = Outside<TaskPage>> + Send;
+    ) -> impl Future<Output = PortResult<TaskPage>> + Send;
 }
 
 /// Reads an execution.
 pub trait FindExecution: Sync {
     /// The execution's read model, when there is one.
-    fn find_execution(&self, arn: &ExecutionArn) -> impl Future<Output = Outside<Option<Execution>>> + Send;
+    fn find_execution(&self, arn: &ExecutionArn) -> impl Future<Output = PortResult<Option<Execution>>> + Send;
 }
 
 /// Lists the workflows of a goal.
@@ -105,5 +105,5 @@ pub trait ListWorkflows: Sync {
         filter: &HistoryFilter,
         after: Option<&HistoryPosition>,
         limit: u16,
-    ) -> impl Future<Output = Outside<HistoryPage>> + Send;
+    ) -> impl Future<Output = PortResult<HistoryPage>> + Send;
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use goal_activity_events::{ActionId, EventId, ExecutionArn, GoalId, Timestamp};
 use serde::Deserialize;
 
-use super::Outside;
+use super::PortResult;
 use crate::archive::Record;
 use crate::execution::{BatchState, Cancellation, Execution};
 use crate::notice::NoticeClaim;
@@ -19,7 +19,7 @@ pub trait RecordProgress: Sync {
         execution: &ExecutionArn,
         event: &str,
         at: Timestamp,
-    ) -> impl Future<Output = Outside<bool>> + Send;
+    ) -> impl Future<Output = PortResult<bool>> + Send;
     /// Takes over a batch's state, unless this or a later one is known or the workflow has ended (promise P6): then `false`.
     fn record_batch(
         &self,
@@ -27,7 +27,7 @@ pub trait RecordProgress: Sync {
         event: &EventId,
         batch_index: u32,
         state: &BatchState,
-    ) -> impl Future<Output = Outside<bool>> + Send;
+    ) -> impl Future<Output = PortResult<bool>> + Send;
 }
 
 /// Records that a workflow is to be stopped.
@@ -38,7 +38,7 @@ pub trait CancelExecution: Sync {
         &self,
         execution: &ExecutionArn,
         cancellation: &Cancellation,
-    ) -> impl Future<Output = Outside<bool>> + Send;
+    ) -> impl Future<Output = PortResult<bool>> + Send;
 }
 
 /// Removes what a workflow has made.
@@ -50,7 +50,7 @@ pub trait RemoveTasks: Sync {
         goal: &GoalId,
         execution: &ExecutionArn,
         actions: &[ActionId],
-    ) -> impl Future<Output = Outside<()>> + Send;
+    ) -> impl Future<Output = PortResult<()>> + Send;
 }
 
 /// A workflow that may need something done.
@@ -87,7 +87,7 @@ pub trait ListOpen: Sync {
         shard: &str,
         after: Option<&OpenExecution>,
         limit: u16,
-    ) -> impl Future<Output = Outside<Vec<OpenExecution>>> + Send;
+    ) -> impl Future<Output = PortResult<Vec<OpenExecution>>> + Send;
 }
 
 /// Who knows of the end of a workflow.
@@ -117,22 +117,28 @@ impl Told {
 pub trait SettleExecution: Sync {
     /// Ends the execution, frees its goal and makes room for another of its user, in one transaction. Leaves it alone when
     /// it has ended already, and when it was cancelled and this is another end: then `false`.
-    fn settle(&self, settlement: &Settlement) -> impl Future<Output = Outside<bool>> + Send;
+    fn settle(&self, settlement: &Settlement) -> impl Future<Output = PortResult<bool>> + Send;
     /// Notes which actions are gone, before their tasks are removed. The first such note of an open workflow counts: returns
     /// it, or nothing when the workflow has ended.
     fn record_gone(
         &self,
         execution: &ExecutionArn,
         gone: &BTreeSet<ActionId>,
-    ) -> impl Future<Output = Outside<Option<BTreeSet<ActionId>>>> + Send;
+    ) -> impl Future<Output = PortResult<Option<BTreeSet<ActionId>>>> + Send;
     /// Claims the notice to the operators for [`NOTICE_LEASE`](crate::limits::NOTICE_LEASE). Returns `false` if another claim
     /// stands, or the notice was sent. The same claim may be made twice.
-    fn claim_notice(&self, execution: &ExecutionArn, claim: &NoticeClaim)
-    -> impl Future<Output = Outside<bool>> + Send;
+    fn claim_notice(
+        &self,
+        execution: &ExecutionArn,
+        claim: &NoticeClaim,
+    ) -> impl Future<Output = PortResult<bool>> + Send;
     /// Releases this claim, if it still stands: the notice could not be sent, and the next sender need not wait until the claim
     /// runs out. Any other claim stays.
-    fn release_notice(&self, execution: &ExecutionArn, claim: &NoticeClaim)
-    -> impl Future<Output = Outside<()>> + Send;
+    fn release_notice(
+        &self,
+        execution: &ExecutionArn,
+        claim: &NoticeClaim,
+    ) -> impl Future<Output = PortResult<()>> + Send;
     /// Notes who knows of the end. With [`Told::Everybody`] the same write lists the execution among those to be archived. Does
     /// nothing for one that has not ended, or that is archived.
     fn mark_told(
@@ -140,8 +146,8 @@ pub trait SettleExecution: Sync {
         execution: &ExecutionArn,
         told: Told,
         at: Timestamp,
-    ) -> impl Future<Output = Outside<()>> + Send;
+    ) -> impl Future<Output = PortResult<()>> + Send;
     /// Notes where the workflow is archived, lets its rows expire [`HISTORY`](crate::limits::HISTORY) after its end, and
     /// takes it off the list of open ones: all or nothing. Whatever else there is to do for it must be done.
-    fn mark_archived(&self, record: &Record, at: Timestamp) -> impl Future<Output = Outside<()>> + Send;
+    fn mark_archived(&self, record: &Record, at: Timestamp) -> impl Future<Output = PortResult<()>> + Send;
 }

@@ -15,7 +15,7 @@ use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Failure, Tally};
 use goal_activity_core::notice::notice;
 use goal_activity_core::outcome::{End, Settlement, completed_event};
 use goal_activity_core::placement::ActionTasks;
-use goal_activity_core::ports::Machine as CoreMachine;
+use goal_activity_core::ports::ExecutionState;
 use goal_activity_core::ports::Waiting;
 use goal_activity_core::reconcile::{self, Holder, Repair, is_quiet, is_unattended, must_stop};
 use goal_activity_core::start::{Scope as StartScope, StartRequest, decide};
@@ -217,11 +217,11 @@ pub(crate) fn may_start(goal: &Goal, running: Option<Workflow>, tasks: &[Option<
     decide(&goal, running.map(arn).as_ref(), &with_tasks, &request).is_ok()
 }
 
-fn machine(machine: Machine) -> CoreMachine {
+fn machine(machine: Machine) -> ExecutionState {
     match machine {
-        Machine::Absent => CoreMachine::Absent,
-        Machine::Batches(_) | Machine::Saves => CoreMachine::Running { since: at(ADMITTED) },
-        Machine::Ended(stop) => CoreMachine::Ended { end: stop.into(), at: at(ENDED) },
+        Machine::Absent => ExecutionState::Absent,
+        Machine::Batches(_) | Machine::Saves => ExecutionState::Running { since: at(ADMITTED) },
+        Machine::Ended(stop) => ExecutionState::Ended { end: stop.into(), at: at(ENDED) },
     }
 }
 
@@ -258,7 +258,7 @@ pub(crate) fn repair(row: &Row, seen: Machine, overdue: bool) -> Need {
 }
 
 pub(crate) fn stops(row: &Row, runs: bool) -> bool {
-    runs && must_stop(&known(row).execution, CoreMachine::Running { since: at(ADMITTED) })
+    runs && must_stop(&known(row).execution, ExecutionState::Running { since: at(ADMITTED) })
 }
 
 /// What a holder of capacity needs; nothing at all when it is to give back.

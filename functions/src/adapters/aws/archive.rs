@@ -2,7 +2,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::primitives::ByteStream;
 use goal_activity_core::archive::{ArchiveKey, Record};
-use goal_activity_core::ports::{ArchiveExecution, Outside, ReadArchive, Unavailable};
+use goal_activity_core::ports::{ArchiveExecution, PortResult, ReadArchive, Unavailable};
 use goal_activity_events::without_values;
 
 use super::{Connection, unavailable};
@@ -27,7 +27,7 @@ impl Archive {
 impl ArchiveExecution for Archive {
     /// Written once: a repeated write makes no other version, and nothing that is archived can be overwritten from
     /// here.
-    async fn archive_execution(&self, record: &Record) -> Outside<()> {
+    async fn archive_execution(&self, record: &Record) -> PortResult<()> {
         let what = format!("archiving {}", record.execution_arn);
         let line = record.to_line().map_err(|e| Unavailable::new(&what, without_values(&e)))?;
         let put = self
@@ -46,7 +46,7 @@ impl ArchiveExecution for Archive {
 }
 
 impl ReadArchive for Archive {
-    async fn read_archive(&self, key: &ArchiveKey) -> Outside<Record> {
+    async fn read_archive(&self, key: &ArchiveKey) -> PortResult<Record> {
         let what = format!("reading {key} from the archive");
         let get = self.client.get_object().bucket(&self.bucket).key(key.as_str());
         let object = get.send().await.map_err(unavailable(&what))?;

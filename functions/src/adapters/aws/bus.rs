@@ -1,4 +1,4 @@
-use goal_activity_core::ports::{Event, Outside, PublishEvent, Unavailable};
+use goal_activity_core::ports::{Event, PortResult, PublishEvent, Unavailable};
 use goal_activity_events::publisher::{EventBridge, OutgoingEvent, Publisher};
 
 use super::Connection;
@@ -17,7 +17,7 @@ impl Bus {
 }
 
 impl PublishEvent for Bus {
-    async fn publish(&self, event: Event) -> Outside<()> {
+    async fn publish(&self, event: Event) -> PortResult<()> {
         let outgoing = match &event {
             Event::Requested(detail) => OutgoingEvent::new(detail),
             Event::Rejected(detail) => OutgoingEvent::new(detail),

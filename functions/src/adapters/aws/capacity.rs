@@ -3,7 +3,7 @@
 
 use goal_activity_core::admission::Held;
 use goal_activity_core::keys;
-use goal_activity_core::ports::{HoldCapacity, ListHolders, Outside, Taken, Unavailable};
+use goal_activity_core::ports::{Acquired, HoldCapacity, ListHolders, PortResult, Unavailable};
 use goal_activity_events::{ExecutionArn, StateMachineArn, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +25,7 @@ impl Tables {
         Write::of(&self.names.executions, key)
     }
 
-    async fn capacity_row(&self, state_machine: &StateMachineArn) -> Outside<Item> {
+    async fn capacity_row(&self, state_machine: &StateMachineArn) -> PortResult<Item> {
         let get = get_row(&self.client, &self.names.executions, state_machine, keys::CAPACITY);
         let answer = get.send().await.map_err(unavailable("reading who holds capacity"))?;
         Ok(answer.item.unwrap_or_default())
@@ -36,15 +36,15 @@ fn held_by(execution: &ExecutionArn) -> String {
     format!("{}{}", keys::HELD_PREFIX, execution.name())
 }
 
-fn share(value: aws_sdk_dynamodb::types::AttributeValue) -> Outside<Share> {
+fn share(value: aws_sdk_dynamodb::types::AttributeValue) -> PortResult<Share> {
     serde_dynamo::from_attribute_value(value).map_err(|e| Unavailable::new("reading what an execution holds", e))
 }
 
 impl HoldCapacity for Tables {
-    async fn take_capacity(&self, wanted: &Held, most: u32) -> Outside<Taken> {
+    async fn acquire_capacity(&self, wanted: &Held, most: u32) -> PortResult<Acquired> {
         // The condition speaks of what others hold; where nobody has ever held anything, it says nothing.
         if wanted.batches > most {
-            return Ok(Taken::Full);
+            return Ok(Acquired::Full);
         }
         let mine = Share { batches: wanted.batches, since: wanted.since };
         let (state_machine, held) = (wanted.execution.state_machine(), held_by(&wanted.execution));
@@ -56,15 +56,15 @@ impl HoldCapacity for Tables {
             .when(Condition::missing(held.as_str()))
             .when(Condition::missing(keys::IN_USE).or(leaves_room));
         if write.send(&self.client, format!("taking capacity for {}", wanted.execution)).await? {
-            return Ok(Taken::Yes);
+            return Ok(Acquired::Yes);
         }
-        let Some(held) = self.capacity_row(&state_machine).await?.remove(&held) else { return Ok(Taken::Full) };
+        let Some(held) = self.capacity_row(&state_machine).await?.remove(&held) else { return Ok(Acquired::Full) };
         let since = share(held)?.since;
         // The SDK may have sent it twice, and the first have been the one that counted.
-        Ok(if since == wanted.since { Taken::Yes } else { Taken::Already { since } })
+        Ok(if since == wanted.since { Acquired::Yes } else { Acquired::Already { since } })
     }
 
-    async fn give_back_capacity(&self, execution: &ExecutionArn) -> Outside<bool> {
+    async fn release_capacity(&self, execution: &ExecutionArn) -> PortResult<bool> {
         let held = held_by(execution);
         let write = self
             .capacity(&execution.state_machine())
@@ -76,7 +76,7 @@ impl HoldCapacity for Tables {
 }
 
 impl ListHolders for Tables {
-    async fn list_holders(&self, state_machine: &StateMachineArn) -> Outside<Vec<Held>> {
+    async fn list_holders(&self, state_machine: &StateMachineArn) -> PortResult<Vec<Held>> {
         let row = self.capacity_row(state_machine).await?;
         let held =
             row.into_iter().filter_map(|(name, value)| Some((name.strip_prefix(keys::HELD_PREFIX)?.to_owned(), value)));

@@ -5,7 +5,7 @@ use goal_activity_core::execution::Execution;
 use goal_activity_core::goal::GoalStatus;
 use goal_activity_core::keys;
 use goal_activity_core::limits::{HISTORY, MAX_CLAIMS};
-use goal_activity_core::ports::{Accepted, Claim, ClaimGoal, Claimed, Outside, Remembered, RequestKey, Unavailable};
+use goal_activity_core::ports::{Accepted, Claim, ClaimGoal, Claimed, PortResult, Remembered, RequestKey, Unavailable};
 use goal_activity_events::{ExecutionArn, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
@@ -40,7 +40,7 @@ const GOAL_UPDATED: &str = "updatedAt";
 impl Tables {
     /// Claims the goal, if it is as it was read: same owner, same number of claims, not closed, and free. What is no text is no
     /// claim: an attribute that the goal app has written back as NULL must not lock the goal.
-    fn claim_row(&self, claim: &Claim) -> Outside<TransactWriteItem> {
+    fn claim_row(&self, claim: &Claim) -> PortResult<TransactWriteItem> {
         let next = || Condition::less(keys::CLAIMS, number(claim.expected.next().0));
         let as_read = match claim.expected.0 {
             // The goal app does not write the attribute, or has written something else: see how it is read.
@@ -67,7 +67,7 @@ impl Tables {
     }
 
     /// Counts the execution among the user's open ones, if these are no more than were counted.
-    fn room_row(&self, claim: &Claim) -> Outside<TransactWriteItem> {
+    fn room_row(&self, claim: &Claim) -> PortResult<TransactWriteItem> {
         let Execution { execution_arn, user_id, start_date, .. } = &claim.execution;
         let room = Condition::has_at_most(keys::RUNNING, number(claim.open_before));
         self.execution_item(keys::user(user_id), keys::USER)
@@ -77,7 +77,7 @@ impl Tables {
             .update()
     }
 
-    fn execution_row(&self, claim: &Claim) -> Outside<TransactWriteItem> {
+    fn execution_row(&self, claim: &Claim) -> PortResult<TransactWriteItem> {
         let mut row = item(&claim.execution)?;
         row.insert(keys::WAITING.to_owned(), text(keys::LINE));
         let write = self.execution(&claim.execution.execution_arn);
@@ -85,7 +85,7 @@ impl Tables {
     }
 
     /// The memory of a request. One that has expired and was not deleted yet is forgotten: DynamoDB takes days for that.
-    fn request_row(&self, claim: &Claim, request: &Remembered) -> Outside<TransactWriteItem> {
+    fn request_row(&self, claim: &Claim, request: &Remembered) -> PortResult<TransactWriteItem> {
         let row = item(Request {
             accepted_as: claim.execution.execution_arn.clone(),
             digest: request.digest.clone(),
@@ -99,7 +99,7 @@ impl Tables {
 }
 
 impl ClaimGoal for Tables {
-    async fn claim_goal(&self, claim: &Claim) -> Outside<Claimed> {
+    async fn claim_goal(&self, claim: &Claim) -> PortResult<Claimed> {
         let mut items = vec![self.claim_row(claim)?, self.execution_row(claim)?, self.room_row(claim)?];
         if let Some(request) = &claim.request {
             items.push(self.request_row(claim, request)?);
@@ -120,7 +120,7 @@ impl ClaimGoal for Tables {
         })
     }
 
-    async fn open_workflows(&self, user: &UserId) -> Outside<BTreeSet<ExecutionArn>> {
+    async fn open_workflows(&self, user: &UserId) -> PortResult<BTreeSet<ExecutionArn>> {
         let answer = get_row(&self.client, &self.names.executions, keys::user(user), keys::USER)
             .projection_expression("#running")
             .expression_attribute_names("#running", keys::RUNNING)
@@ -133,7 +133,7 @@ impl ClaimGoal for Tables {
         running.into_iter().map(|arn| arn.parse().map_err(malformed)).collect()
     }
 
-    async fn accepted_before(&self, request: &RequestKey, now: Timestamp) -> Outside<Option<Accepted>> {
+    async fn accepted_before(&self, request: &RequestKey, now: Timestamp) -> PortResult<Option<Accepted>> {
         let key = keys::request(request);
         let get = get_row(&self.client, &self.names.executions, &key, keys::REQUEST);
         let answer = get.send().await.map_err(unavailable(format!("reading {key}")))?;

@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, TransactWriteI
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction, RetryClassifierPriority};
 use goal_activity_core::keys;
-use goal_activity_core::ports::{Outside, Unavailable};
+use goal_activity_core::ports::{PortResult, Unavailable};
 use goal_activity_core::rows::Row;
 use goal_activity_events::{GoalId, without_values};
 use serde::Serialize;
@@ -71,7 +71,7 @@ pub(super) enum Transacted {
 }
 
 /// Writes all items or none.
-pub(super) async fn transact(client: &Client, what: &str, items: Vec<TransactWriteItem>) -> Outside<Transacted> {
+pub(super) async fn transact(client: &Client, what: &str, items: Vec<TransactWriteItem>) -> PortResult<Transacted> {
     let Err(error) = client.transact_write_items().set_transact_items(Some(items)).send().await else {
         return Ok(Transacted::Written);
     };
@@ -101,7 +101,7 @@ pub(super) async fn rows_of_goal(
     table: &str,
     goal: &GoalId,
     attributes: &[&str],
-) -> Outside<Vec<Item>> {
+) -> PortResult<Vec<Item>> {
     let mut query = client
         .query()
         .table_name(table)
@@ -121,18 +121,18 @@ pub(super) async fn rows_of_goal(
 }
 
 /// A value as an attribute.
-pub(super) fn attribute(value: impl Serialize) -> Outside<AttributeValue> {
+pub(super) fn attribute(value: impl Serialize) -> PortResult<AttributeValue> {
     serde_dynamo::to_attribute_value(value).map_err(|e| Unavailable::new("writing a DynamoDB attribute", e))
 }
 
 /// A value as an item.
-pub(super) fn item(value: impl Serialize) -> Outside<Item> {
+pub(super) fn item(value: impl Serialize) -> PortResult<Item> {
     serde_dynamo::to_item(value).map_err(|e| Unavailable::new("writing a DynamoDB item", e))
 }
 
 /// An item as a value. An item that cannot be read is a defect of whoever wrote it: say which table and what is wrong, but
 /// not what a user has written.
-pub(super) fn read<T: DeserializeOwned>(table: &str, item: Item) -> Outside<T> {
+pub(super) fn read<T: DeserializeOwned>(table: &str, item: Item) -> PortResult<T> {
     let unreadable = |e| Unavailable::new(format!("reading a malformed item of table {table}"), without_values(&e));
     serde_dynamo::from_item(item).map_err(unreadable)
 }

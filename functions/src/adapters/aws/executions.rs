@@ -1,8 +1,10 @@
 use goal_activity_core::archive::ArchiveKey;
-use goal_activity_core::execution::{BatchState, Cancellation, Change, Execution, Happening, Status, TimelineEntry};
+use goal_activity_core::execution::{
+    BatchState, Cancellation, Change, Execution, Status, TimelineEntry, TimelineEvent,
+};
 use goal_activity_core::keys;
 use goal_activity_core::ports::{
-    AdmitExecution, CancelExecution, FindArchived, FindExecution, ListOpen, ListWaiting, OpenExecution, Outside,
+    AdmitExecution, CancelExecution, FindArchived, FindExecution, ListOpen, ListWaiting, OpenExecution, PortResult,
     RecordProgress, Waiting,
 };
 use goal_activity_events::{EventId, ExecutionArn, Timestamp};
@@ -28,12 +30,12 @@ const BATCHES: &str = "batches";
 const CANCELLATION: &str = "cancellation";
 
 /// The condition that an execution is in one of these statuses.
-pub(super) fn is_in(statuses: impl Iterator<Item = Status>) -> Outside<Condition> {
-    Ok(Condition::one_of(STATUS, statuses.map(attribute).collect::<Outside<Vec<_>>>()?))
+pub(super) fn is_in(statuses: impl Iterator<Item = Status>) -> PortResult<Condition> {
+    Ok(Condition::one_of(STATUS, statuses.map(attribute).collect::<PortResult<Vec<_>>>()?))
 }
 
 /// The condition that an execution has not ended.
-pub(super) fn is_open() -> Outside<Condition> {
+pub(super) fn is_open() -> PortResult<Condition> {
     is_in(Status::open())
 }
 
@@ -43,7 +45,7 @@ pub(super) fn is_not_cancelled() -> Condition {
 }
 
 impl Tables {
-    async fn find_row<T: DeserializeOwned>(&self, arn: &ExecutionArn, item: &str) -> Outside<Option<T>> {
+    async fn find_row<T: DeserializeOwned>(&self, arn: &ExecutionArn, item: &str) -> PortResult<Option<T>> {
         let get = get_row(&self.client, &self.names.executions, arn, item);
         let answer = get.send().await.map_err(unavailable(format!("reading execution {arn}")))?;
         answer.item.map(|row| read(&self.names.executions, row)).transpose()
@@ -66,20 +68,25 @@ impl Tables {
 }
 
 impl FindExecution for Tables {
-    async fn find_execution(&self, arn: &ExecutionArn) -> Outside<Option<Execution>> {
+    async fn find_execution(&self, arn: &ExecutionArn) -> PortResult<Option<Execution>> {
         self.find_row(arn, keys::EXECUTION).await
     }
 }
 
 impl FindArchived for Tables {
-    async fn find_archived(&self, execution: &ExecutionArn) -> Outside<Option<ArchiveKey>> {
+    async fn find_archived(&self, execution: &ExecutionArn) -> PortResult<Option<ArchiveKey>> {
         let found: Option<Archived> = self.find_row(execution, keys::ARCHIVE).await?;
         Ok(found.map(|a| a.archived_as))
     }
 }
 
 impl ListOpen for Tables {
-    async fn list_open(&self, shard: &str, after: Option<&OpenExecution>, limit: u16) -> Outside<Vec<OpenExecution>> {
+    async fn list_open(
+        &self,
+        shard: &str,
+        after: Option<&OpenExecution>,
+        limit: u16,
+    ) -> PortResult<Vec<OpenExecution>> {
         let start = |after: &OpenExecution| {
             Item::from([
                 (keys::OPEN_SHARD.to_owned(), text(shard)),
@@ -106,7 +113,7 @@ impl ListOpen for Tables {
 }
 
 impl ListWaiting for Tables {
-    async fn list_waiting(&self, limit: u16) -> Outside<Vec<Waiting>> {
+    async fn list_waiting(&self, limit: u16) -> PortResult<Vec<Waiting>> {
         let answer = self
             .client
             .query()
@@ -124,7 +131,7 @@ impl ListWaiting for Tables {
 }
 
 impl AdmitExecution for Tables {
-    async fn mark_admitted(&self, execution: &ExecutionArn, at: Timestamp) -> Outside<bool> {
+    async fn mark_admitted(&self, execution: &ExecutionArn, at: Timestamp) -> PortResult<bool> {
         let write = self
             .execution(execution)
             .set(ADMITTED, text(at))
@@ -138,8 +145,8 @@ impl AdmitExecution for Tables {
 }
 
 impl CancelExecution for Tables {
-    async fn record_cancellation(&self, execution: &ExecutionArn, cancellation: &Cancellation) -> Outside<bool> {
-        let entry = TimelineEntry { at: cancellation.at, what: Happening::Cancelled };
+    async fn record_cancellation(&self, execution: &ExecutionArn, cancellation: &Cancellation) -> PortResult<bool> {
+        let entry = TimelineEntry { at: cancellation.at, what: TimelineEvent::Cancelled };
         let write = self
             .execution(execution)
             .set(CANCELLATION, attribute(cancellation)?)
@@ -154,11 +161,11 @@ impl CancelExecution for Tables {
 }
 
 impl RecordProgress for Tables {
-    async fn record_started(&self, execution: &ExecutionArn, event: &str, at: Timestamp) -> Outside<bool> {
+    async fn record_started(&self, execution: &ExecutionArn, event: &str, at: Timestamp) -> PortResult<bool> {
         let write = self
             .execution(execution)
             .set(STATUS, attribute(Status::Running)?)
-            .set([TIMELINE, event], attribute(TimelineEntry { at, what: Happening::Started })?)
+            .set([TIMELINE, event], attribute(TimelineEntry { at, what: TimelineEvent::Started })?)
             .when(is_in(Status::before(Change::Started))?);
         write.send(&self.client, format!("recording that {execution} runs")).await
     }
@@ -169,7 +176,7 @@ impl RecordProgress for Tables {
         event: &EventId,
         batch_index: u32,
         state: &BatchState,
-    ) -> Outside<bool> {
+    ) -> PortResult<bool> {
         let index = batch_index.to_string();
         let earlier = Condition::less([BATCHES, &index, "sequence"], number(state.sequence));
         let mut write = self

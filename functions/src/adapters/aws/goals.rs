@@ -1,6 +1,6 @@
 use goal_activity_core::goal::{Goal, GoalHead, GoalStatus};
 use goal_activity_core::keys;
-use goal_activity_core::ports::{LoadGoal, LoadGoalHead, Outside, Stored};
+use goal_activity_core::ports::{LoadGoal, LoadGoalHead, PortResult, Stored};
 use goal_activity_events::GoalId;
 
 use super::dynamo::{attribute, foreign_row, rows_of_goal, text};
@@ -9,14 +9,14 @@ use super::{Tables, unavailable};
 use crate::adapters::reading;
 
 impl LoadGoal for Tables {
-    async fn load_goal(&self, goal: &GoalId) -> Outside<Stored<Goal>> {
+    async fn load_goal(&self, goal: &GoalId) -> PortResult<Stored<Goal>> {
         let rows = rows_of_goal(&self.client, &self.names.goals, goal, &[]).await?;
         Ok(reading::goal(goal, rows.into_iter().map(foreign_row)))
     }
 }
 
 impl LoadGoalHead for Tables {
-    async fn load_goal_head(&self, goal: &GoalId) -> Outside<Stored<GoalHead>> {
+    async fn load_goal_head(&self, goal: &GoalId) -> PortResult<Stored<GoalHead>> {
         let answer = self
             .client
             .get_item()
@@ -40,7 +40,7 @@ impl Tables {
 
 /// The condition that a goal is in one of these statuses, in any of the letter cases in which goal apps write them (`paused`,
 /// `PAUSED`, `Paused`).
-pub(super) fn is_spelled(statuses: impl IntoIterator<Item = GoalStatus>) -> Outside<Condition> {
+pub(super) fn is_spelled(statuses: impl IntoIterator<Item = GoalStatus>) -> PortResult<Condition> {
     let mut spellings = Vec::new();
     for status in statuses {
         let lower = attribute(status)?.as_s().cloned().unwrap_or_default();

@@ -1,7 +1,7 @@
 use aws_sdk_dynamodb::operation::query::QueryOutput;
 use goal_activity_core::history::{HistoryFilter, HistoryPage, HistoryPosition, WorkflowSummary};
 use goal_activity_core::keys;
-use goal_activity_core::ports::{ListWorkflows, Outside};
+use goal_activity_core::ports::{ListWorkflows, PortResult};
 use goal_activity_events::Timestamp;
 
 use super::dynamo::{Item, attribute, read, text};
@@ -18,7 +18,7 @@ impl Tables {
         filter: &HistoryFilter,
         after: Option<&HistoryPosition>,
         limit: u16,
-    ) -> Outside<(Vec<WorkflowSummary>, Option<HistoryPosition>)> {
+    ) -> PortResult<(Vec<WorkflowSummary>, Option<HistoryPosition>)> {
         let from = filter.from.unwrap_or(Timestamp::from_millis(0));
         // One millisecond is the smallest step between two moments, and BETWEEN includes both ends.
         let to = filter.to.map_or(Timestamp::from_millis(i64::MAX), |to| Timestamp::from_millis(to.as_millis() - 1));
@@ -58,10 +58,10 @@ impl Tables {
         self.history_page(answer)
     }
 
-    fn history_page(&self, answer: QueryOutput) -> Outside<(Vec<WorkflowSummary>, Option<HistoryPosition>)> {
+    fn history_page(&self, answer: QueryOutput) -> PortResult<(Vec<WorkflowSummary>, Option<HistoryPosition>)> {
         let last = answer.last_evaluated_key.map(|key| read(&self.names.executions, key)).transpose()?;
         let rows = answer.items.unwrap_or_default().into_iter().map(|row| read(&self.names.executions, row));
-        Ok((rows.collect::<Outside<_>>()?, last))
+        Ok((rows.collect::<PortResult<_>>()?, last))
     }
 }
 
@@ -81,7 +81,7 @@ impl ListWorkflows for Tables {
         filter: &HistoryFilter,
         after: Option<&HistoryPosition>,
         limit: u16,
-    ) -> Outside<HistoryPage> {
+    ) -> PortResult<HistoryPage> {
         let (mut workflows, mut last) = (Vec::new(), after.cloned());
         for _ in 0..CALLS {
             let (found, goes_on) = self.query_history(filter, last.as_ref(), limit).await?;

@@ -5,7 +5,7 @@ use futures_util::future::try_join_all;
 use goal_activity_core::keys;
 use goal_activity_core::ledger::BatchLedger;
 use goal_activity_core::placement::TaskRow;
-use goal_activity_core::ports::{ActionCommit, Committed, Opened, Outside, SealLedger, WorkLedger};
+use goal_activity_core::ports::{ActionCommit, Committed, Opened, PortResult, SealLedger, WorkLedger};
 use goal_activity_core::task::Task;
 use goal_activity_events::{ActionId, ExecutionArn, GoalId, TaskId};
 
@@ -25,7 +25,7 @@ impl Tables {
     }
 
     /// Records the outcome, if the batch is open for work and the action has none yet.
-    fn record_outcome(&self, commit: &ActionCommit<'_>) -> Outside<TransactWriteItem> {
+    fn record_outcome(&self, commit: &ActionCommit<'_>) -> PortResult<TransactWriteItem> {
         let outcome = [OUTCOMES, commit.action.as_str()];
         self.batch(commit.execution, commit.batch_index)
             .set(outcome, attribute(&commit.outcome)?)
@@ -37,12 +37,12 @@ impl Tables {
     }
 
     /// Puts a task where there is none, or in the place of the one that it replaces.
-    fn save_task(&self, task: &Task, replaced: Option<&TaskRow>) -> Outside<TransactWriteItem> {
+    fn save_task(&self, task: &Task, replaced: Option<&TaskRow>) -> PortResult<TransactWriteItem> {
         let free = || Condition::missing(keys::GOAL_ID);
         self.task(&task.goal_id, &task.position).when(replaced.map_or_else(free, as_read)).put(item(task)?)
     }
 
-    fn remove_task(&self, goal: &GoalId, row: &TaskRow) -> Outside<TransactWriteItem> {
+    fn remove_task(&self, goal: &GoalId, row: &TaskRow) -> PortResult<TransactWriteItem> {
         self.task(goal, &row.position).when(as_read(row)).deletion()
     }
 }
@@ -58,7 +58,7 @@ fn as_read(row: &TaskRow) -> Condition {
 }
 
 impl WorkLedger for Tables {
-    async fn open_batch(&self, execution: &ExecutionArn, batch_index: u32) -> Outside<Opened> {
+    async fn open_batch(&self, execution: &ExecutionArn, batch_index: u32) -> PortResult<Opened> {
         let open = self
             .batch(execution, batch_index)
             .set_once(OUTCOMES, AttributeValue::M(Item::new()))
@@ -70,7 +70,7 @@ impl WorkLedger for Tables {
         }
     }
 
-    async fn commit_action(&self, commit: &ActionCommit<'_>) -> Outside<Committed> {
+    async fn commit_action(&self, commit: &ActionCommit<'_>) -> PortResult<Committed> {
         let mut items = vec![self.record_outcome(commit)?];
         let replaced = |task: &Task| commit.replaces.iter().find(|row| row.position == task.position);
         for task in &commit.tasks {
@@ -89,19 +89,19 @@ impl WorkLedger for Tables {
         })
     }
 
-    async fn read_batch(&self, execution: &ExecutionArn, batch_index: u32) -> Outside<BatchLedger> {
+    async fn read_batch(&self, execution: &ExecutionArn, batch_index: u32) -> PortResult<BatchLedger> {
         let get = get_row(&self.client, &self.names.executions, execution, &keys::batch(batch_index));
         let answer = get.send().await.map_err(unavailable(format!("reading batch {batch_index} of {execution}")))?;
         answer.item.map_or_else(|| Ok(BatchLedger::default()), |row| read(&self.names.executions, row))
     }
 
-    async fn task_rows(&self, goal: &GoalId) -> Outside<Vec<TaskRow>> {
+    async fn task_rows(&self, goal: &GoalId) -> PortResult<Vec<TaskRow>> {
         self.rows_of_tasks(goal).await
     }
 }
 
 impl SealLedger for Tables {
-    async fn seal_ledger(&self, execution: &ExecutionArn, batches: u32) -> Outside<Vec<BatchLedger>> {
+    async fn seal_ledger(&self, execution: &ExecutionArn, batches: u32) -> PortResult<Vec<BatchLedger>> {
         let mut known = self.read_ledger(execution).await?;
         let sealed = (0..batches).map(|index| {
             let known = known.remove(&keys::batch(index)).filter(|ledger| ledger.sealed);
@@ -119,7 +119,7 @@ impl SealLedger for Tables {
 
 impl Tables {
     /// Sets the seal and answers what the batch holds in the same call: nothing can come in between.
-    async fn seal_batch(&self, execution: &ExecutionArn, batch_index: u32) -> Outside<BatchLedger> {
+    async fn seal_batch(&self, execution: &ExecutionArn, batch_index: u32) -> PortResult<BatchLedger> {
         let seal = self.batch(execution, batch_index).set(SEALED, AttributeValue::Bool(true));
         let what = format!("sealing batch {batch_index} of {execution}");
         let row = seal.returning(ReturnValue::AllNew, &self.client, what).await?;
@@ -127,7 +127,7 @@ impl Tables {
     }
 
     /// The batches that have a row, by sort key. Sealing twice is common, so it reads before it writes.
-    async fn read_ledger(&self, execution: &ExecutionArn) -> Outside<HashMap<String, BatchLedger>> {
+    async fn read_ledger(&self, execution: &ExecutionArn) -> PortResult<HashMap<String, BatchLedger>> {
         let rows: Result<Vec<Item>, _> = self
             .client
             .query()

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
-use goal_activity_core::ports::Outside;
+use goal_activity_core::ports::PortResult;
 
 use super::{Connection, unavailable};
 use crate::runtime::queue::HideMessage;
@@ -21,7 +21,7 @@ impl Queue {
 }
 
 impl HideMessage for Queue {
-    async fn hide(&self, receipt_handle: &str, time: Duration) -> Outside<()> {
+    async fn hide(&self, receipt_handle: &str, time: Duration) -> PortResult<()> {
         self.client
             .change_message_visibility()
             .queue_url(&self.url)

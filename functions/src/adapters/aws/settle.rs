@@ -2,13 +2,13 @@ use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, TransactWriteItem};
 use goal_activity_core::archive::Record;
-use goal_activity_core::execution::{Change, Happening, Status, TimelineEntry};
+use goal_activity_core::execution::{Change, Status, TimelineEntry, TimelineEvent};
 use goal_activity_core::goal::GoalStatus;
 use goal_activity_core::keys;
 use goal_activity_core::limits::{HISTORY, NOTICE_LEASE};
 use goal_activity_core::notice::NoticeClaim;
 use goal_activity_core::outcome::Settlement;
-use goal_activity_core::ports::{Outside, SettleExecution, Told};
+use goal_activity_core::ports::{PortResult, SettleExecution, Told};
 use goal_activity_events::{ActionId, ExecutionArn, FinalStatus, Timestamp, WorkflowCompleted};
 use serde::Deserialize;
 
@@ -40,9 +40,9 @@ struct Gone {
 }
 
 impl Tables {
-    fn end_execution(&self, end: &Settlement) -> Outside<TransactWriteItem> {
+    fn end_execution(&self, end: &Settlement) -> PortResult<TransactWriteItem> {
         let arn = &end.execution_arn;
-        let entry = TimelineEntry { at: end.stop_date, what: Happening::Ended { status: end.status } };
+        let entry = TimelineEntry { at: end.stop_date, what: TimelineEvent::Ended { status: end.status } };
         let event = WorkflowCompleted::event_id_for(arn);
         let gone = if end.knows_gone { Condition::exists(GONE) } else { Condition::missing(GONE) };
         let write = self
@@ -82,13 +82,13 @@ impl Tables {
     }
 
     /// Takes the execution out of the user's open ones.
-    fn free_user(&self, end: &Settlement) -> Outside<TransactWriteItem> {
+    fn free_user(&self, end: &Settlement) -> PortResult<TransactWriteItem> {
         let this = AttributeValue::Ss(vec![end.execution_arn.to_string()]);
         self.execution_item(keys::user(&end.user_id), keys::USER).delete(keys::RUNNING, this).update()
     }
 
     /// Releases the goal and gives it the status that follows from the end.
-    fn free_goal(&self, end: &Settlement) -> Outside<TransactWriteItem> {
+    fn free_goal(&self, end: &Settlement) -> PortResult<TransactWriteItem> {
         self.leave_goal(end)
             .set("status", attribute(end.goal_status)?)
             .set("updatedAt", text(end.stop_date))
@@ -104,7 +104,7 @@ impl Tables {
 }
 
 impl SettleExecution for Tables {
-    async fn settle(&self, end: &Settlement) -> Outside<bool> {
+    async fn settle(&self, end: &Settlement) -> PortResult<bool> {
         let what = format!("settling {}", end.execution_arn);
         // Where the goal stands in the way, the execution ends all the same: its user has changed its status meanwhile, or
         // it was deleted, or is not claimed by this execution any more.
@@ -123,7 +123,7 @@ impl SettleExecution for Tables {
         &self,
         execution: &ExecutionArn,
         gone: &BTreeSet<ActionId>,
-    ) -> Outside<Option<BTreeSet<ActionId>>> {
+    ) -> PortResult<Option<BTreeSet<ActionId>>> {
         let what = format!("recording the actions of {execution} that are gone");
         let write = self.execution(execution).set_once(GONE, attribute(gone)?).when(is_open()?);
         let Some(row) = write.returning(ReturnValue::UpdatedNew, &self.client, what).await? else { return Ok(None) };
@@ -131,7 +131,7 @@ impl SettleExecution for Tables {
         Ok(Some(recorded.gone_actions))
     }
 
-    async fn claim_notice(&self, execution: &ExecutionArn, claim: &NoticeClaim) -> Outside<bool> {
+    async fn claim_notice(&self, execution: &ExecutionArn, claim: &NoticeClaim) -> PortResult<bool> {
         let abandoned = Condition::less(NOTICE_CLAIMED, text(claim.at().minus(NOTICE_LEASE)));
         // The claim itself as well: the SDK sends again what was not answered.
         let own = Condition::equals(NOTICE_CLAIMED, text(claim));
@@ -144,13 +144,13 @@ impl SettleExecution for Tables {
         write.send(&self.client, format!("claiming the notice about {execution}")).await
     }
 
-    async fn release_notice(&self, execution: &ExecutionArn, claim: &NoticeClaim) -> Outside<()> {
+    async fn release_notice(&self, execution: &ExecutionArn, claim: &NoticeClaim) -> PortResult<()> {
         let own = Condition::equals(NOTICE_CLAIMED, text(claim));
         let write = self.execution(execution).remove(NOTICE_CLAIMED).when(own);
         write.send(&self.client, format!("releasing the notice about {execution}")).await.map(|_| ())
     }
 
-    async fn mark_told(&self, execution: &ExecutionArn, told: Told, at: Timestamp) -> Outside<()> {
+    async fn mark_told(&self, execution: &ExecutionArn, told: Told, at: Timestamp) -> PortResult<()> {
         // One that is archived is listed nowhere, and must not be listed again.
         let mut write = self.execution(execution).when(Condition::exists(STOP_DATE)).when(Condition::missing(ARCHIVED));
         if told.services() {
@@ -166,11 +166,11 @@ impl SettleExecution for Tables {
         write.send(&self.client, format!("noting that the end of {execution} was told")).await.map(|_| ())
     }
 
-    async fn mark_archived(&self, record: &Record, at: Timestamp) -> Outside<()> {
+    async fn mark_archived(&self, record: &Record, at: Timestamp) -> PortResult<()> {
         let expires = || number(record.stop_date.plus(HISTORY).as_seconds());
         let batches = record.batches.iter().map(|batch| self.expire_batch(record, batch.batch_index, expires()));
         let rows = [self.take_off_the_list(record, at, expires()), self.point_to_archive(record)];
-        let all = rows.into_iter().chain(batches).map(Write::update).collect::<Outside<_>>()?;
+        let all = rows.into_iter().chain(batches).map(Write::update).collect::<PortResult<_>>()?;
         // Refused where there is no such execution, or it has not ended: then there is nothing to note.
         let what = format!("noting that {} is archived", record.execution_arn);
         transact(&self.client, &what, all).await.map(|_| ())

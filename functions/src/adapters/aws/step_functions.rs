@@ -6,7 +6,7 @@ use aws_sdk_sfn::operation::stop_execution::StopExecutionError;
 use aws_sdk_sfn::types::ExecutionStatus;
 use goal_activity_core::outcome::End;
 use goal_activity_core::ports::{
-    AnswerBatch, Answered, DescribeExecution, ExecutionInput, Machine as MachineState, Outside, StartExecution,
+    AnswerBatch, Answered, DescribeExecution, ExecutionInput, ExecutionState, PortResult, StartExecution,
     StopExecution, StopReason, Unavailable,
 };
 use goal_activity_events::{BatchAnswer, ExecutionArn, MachineStatus, TaskToken, Timestamp, Traceparent};
@@ -27,7 +27,7 @@ impl StepFunctions {
 }
 
 impl StopExecution for StepFunctions {
-    async fn stop_execution(&self, execution: &ExecutionArn, why: StopReason) -> Outside<()> {
+    async fn stop_execution(&self, execution: &ExecutionArn, why: StopReason) -> PortResult<()> {
         let (error, cause) = match why {
             StopReason::Cancelled => ("Cancelled", "Its user has cancelled the workflow."),
             StopReason::Ended => ("Ended", "The workflow has ended without this execution."),
@@ -47,19 +47,21 @@ fn has_nothing_to_stop(error: &StopExecutionError) -> bool {
 }
 
 impl DescribeExecution for StepFunctions {
-    async fn describe_execution(&self, execution: &ExecutionArn) -> Outside<MachineState> {
+    async fn describe_execution(&self, execution: &ExecutionArn) -> PortResult<ExecutionState> {
         match self.client.describe_execution().execution_arn(execution.as_str()).send().await {
             Ok(found) => machine_state(&found).ok_or_else(|| {
                 let reason = format!("its status {} is not known here", found.status().as_str());
                 Unavailable::new(format!("describing {execution}"), reason)
             }),
-            Err(e) if e.as_service_error().is_some_and(|e| e.is_execution_does_not_exist()) => Ok(MachineState::Absent),
+            Err(e) if e.as_service_error().is_some_and(|e| e.is_execution_does_not_exist()) => {
+                Ok(ExecutionState::Absent)
+            }
             Err(e) => Err(unavailable(format!("describing {execution}"))(e)),
         }
     }
 }
 
-fn machine_state(found: &DescribeExecutionOutput) -> Option<MachineState> {
+fn machine_state(found: &DescribeExecutionOutput) -> Option<ExecutionState> {
     let moment = |at: &aws_sdk_sfn::primitives::DateTime| Timestamp::from_millis(at.to_millis().unwrap_or(i64::MAX));
     let since = moment(found.start_date());
     let status = match found.status() {
@@ -72,13 +74,13 @@ fn machine_state(found: &DescribeExecutionOutput) -> Option<MachineState> {
         _ => return None,
     };
     Some(match End::of(status) {
-        Some(end) => MachineState::Ended { end, at: found.stop_date().map_or(since, moment) },
-        None => MachineState::Running { since },
+        Some(end) => ExecutionState::Ended { end, at: found.stop_date().map_or(since, moment) },
+        None => ExecutionState::Running { since },
     })
 }
 
 impl StartExecution for StepFunctions {
-    async fn start_execution(&self, input: &ExecutionInput) -> Outside<()> {
+    async fn start_execution(&self, input: &ExecutionInput) -> PortResult<()> {
         let what = || format!("starting {}", input.execution_arn);
         let json = serde_json::to_string(input).map_err(|e| Unavailable::new(what(), e))?;
         let started = self
@@ -108,7 +110,7 @@ fn x_ray_header(traceparent: &str) -> Option<String> {
 }
 
 impl AnswerBatch for StepFunctions {
-    async fn answer(&self, token: &TaskToken, answer: &BatchAnswer) -> Outside<Answered> {
+    async fn answer(&self, token: &TaskToken, answer: &BatchAnswer) -> PortResult<Answered> {
         let what = || format!("answering for batch {}", answer.batch_index);
         let json = serde_json::to_string(answer).map_err(|e| Unavailable::new(what(), e))?;
         let sent = self.client.send_task_success().task_token(token.reveal()).output(json).send().await;
@@ -119,7 +121,7 @@ impl AnswerBatch for StepFunctions {
         }
     }
 
-    async fn heartbeat(&self, token: &TaskToken) -> Outside<Answered> {
+    async fn heartbeat(&self, token: &TaskToken) -> PortResult<Answered> {
         match self.client.send_task_heartbeat().task_token(token.reveal()).send().await {
             Ok(_) => Ok(Answered::Accepted),
             Err(e) if e.as_service_error().is_some_and(is_stale_heartbeat) => Ok(Answered::Stale),

@@ -1,7 +1,7 @@
 use futures_util::{StreamExt, TryStreamExt, stream};
 use goal_activity_core::keys;
 use goal_activity_core::placement::{TaskRow, TasksByAction, by_action};
-use goal_activity_core::ports::{ActionsWithTasks, ListTasks, Outside, RemoveTasks, TaskPage};
+use goal_activity_core::ports::{ActionsWithTasks, ListTasks, PortResult, RemoveTasks, TaskPage};
 use goal_activity_core::rows::task_row;
 use goal_activity_events::{ActionId, ExecutionArn, GoalId};
 
@@ -18,21 +18,21 @@ const OF_ROW: [&str; 7] =
     [keys::POSITION, "taskId", "actionId", keys::EXECUTION_ARN, "status", "createdAt", "completedAt"];
 
 impl ActionsWithTasks for Tables {
-    async fn actions_with_tasks(&self, goal: &GoalId) -> Outside<TasksByAction> {
+    async fn actions_with_tasks(&self, goal: &GoalId) -> PortResult<TasksByAction> {
         Ok(by_action(&self.rows_of_tasks(goal).await?))
     }
 }
 
 impl Tables {
     /// All tasks of a goal, whichever program has made them.
-    pub(super) async fn rows_of_tasks(&self, goal: &GoalId) -> Outside<Vec<TaskRow>> {
+    pub(super) async fn rows_of_tasks(&self, goal: &GoalId) -> PortResult<Vec<TaskRow>> {
         let rows = rows_of_goal(&self.client, &self.names.tasks, goal, &OF_ROW).await?;
         Ok(rows.into_iter().map(|row| task_row(&foreign_row(row))).collect())
     }
 
     /// Removes the task at a position, if this execution has made it: whoever comes late must not remove what a next
     /// workflow has put in the same place.
-    async fn remove_task_of(&self, goal: &GoalId, position: &str, made_by: &ExecutionArn) -> Outside<()> {
+    async fn remove_task_of(&self, goal: &GoalId, position: &str, made_by: &ExecutionArn) -> PortResult<()> {
         let removal = self.task(goal, position).when(Condition::equals(keys::EXECUTION_ARN, text(made_by)));
         removal.send_deletion(&self.client, format!("removing the tasks of {made_by}")).await.map(|_| ())
     }
@@ -44,7 +44,7 @@ impl Tables {
 }
 
 impl RemoveTasks for Tables {
-    async fn remove_tasks_of(&self, goal: &GoalId, execution: &ExecutionArn, actions: &[ActionId]) -> Outside<()> {
+    async fn remove_tasks_of(&self, goal: &GoalId, execution: &ExecutionArn, actions: &[ActionId]) -> PortResult<()> {
         let rows = self.rows_of_tasks(goal).await?;
         let made = rows.into_iter().filter(|row| {
             row.made_by.as_ref() == Some(execution) && row.action_id.as_ref().is_some_and(|id| actions.contains(id))
@@ -56,7 +56,7 @@ impl RemoveTasks for Tables {
 }
 
 impl ListTasks for Tables {
-    async fn list_tasks(&self, goal: &GoalId, after: Option<&str>, limit: u16) -> Outside<TaskPage> {
+    async fn list_tasks(&self, goal: &GoalId, after: Option<&str>, limit: u16) -> PortResult<TaskPage> {
         let start = |position: &str| {
             Item::from([(keys::GOAL_ID.to_owned(), text(goal)), (keys::POSITION.to_owned(), text(position))])
         };

@@ -3,7 +3,7 @@ use aws_sdk_sns::error::BuildError;
 use aws_sdk_sns::types::MessageAttributeValue;
 use goal_activity_core::execution::Execution;
 use goal_activity_core::notice::{Message, Notice};
-use goal_activity_core::ports::{Notify, Outside, Unavailable};
+use goal_activity_core::ports::{Notify, PortResult, Unavailable};
 use serde_json::{Value, json};
 
 use super::{Connection, unavailable};
@@ -24,7 +24,7 @@ impl Topic {
 }
 
 impl Notify for Topic {
-    async fn notify(&self, execution: &Execution, notice: &Notice) -> Outside<()> {
+    async fn notify(&self, execution: &Execution, notice: &Notice) -> PortResult<()> {
         let what = format!("the notice about {}", execution.execution_arn);
         let status = serde_json::to_value(notice.status).map_err(|e| Unavailable::new(&what, e))?;
         let invalid = |e| Unavailable::new(&what, e);

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, ReturnValue, TransactWriteItem, Update};
-use goal_activity_core::ports::{Outside, Unavailable};
+use goal_activity_core::ports::{PortResult, Unavailable};
 
 use super::dynamo::Item;
 use super::unavailable;
@@ -253,7 +253,7 @@ impl Write {
     }
 
     /// Makes the write. Returns `false` if a condition did not hold.
-    pub(super) async fn send(self, client: &Client, what: impl Into<String>) -> Outside<bool> {
+    pub(super) async fn send(self, client: &Client, what: impl Into<String>) -> PortResult<bool> {
         Ok(self.returning(ReturnValue::None, client, what).await?.is_some())
     }
 
@@ -263,7 +263,7 @@ impl Write {
         attributes: ReturnValue,
         client: &Client,
         what: impl Into<String>,
-    ) -> Outside<Option<Item>> {
+    ) -> PortResult<Option<Item>> {
         let (expression, condition) = (self.update_expression(), self.condition_expression());
         let (names, values) = self.terms.into_parts();
         let update = client
@@ -283,7 +283,7 @@ impl Write {
     }
 
     /// The update as a part of a transaction.
-    pub(super) fn update(self) -> Outside<TransactWriteItem> {
+    pub(super) fn update(self) -> PortResult<TransactWriteItem> {
         let (expression, condition) = (self.update_expression(), self.condition_expression());
         let (names, values) = self.terms.into_parts();
         let update = Update::builder()
@@ -298,7 +298,7 @@ impl Write {
     }
 
     /// Puts a whole item in the place of the key, as a part of a transaction.
-    pub(super) fn put(self, item: Item) -> Outside<TransactWriteItem> {
+    pub(super) fn put(self, item: Item) -> PortResult<TransactWriteItem> {
         let condition = self.condition_expression();
         let (names, values) = self.terms.into_parts();
         let put = Put::builder()
@@ -312,7 +312,7 @@ impl Write {
     }
 
     /// Deletes the item, as a part of a transaction.
-    pub(super) fn deletion(self) -> Outside<TransactWriteItem> {
+    pub(super) fn deletion(self) -> PortResult<TransactWriteItem> {
         let condition = self.condition_expression();
         let (names, values) = self.terms.into_parts();
         let delete = Delete::builder()
@@ -326,7 +326,7 @@ impl Write {
     }
 
     /// Deletes the item. Returns `false` if a condition did not hold.
-    pub(super) async fn send_deletion(self, client: &Client, what: impl Into<String>) -> Outside<bool> {
+    pub(super) async fn send_deletion(self, client: &Client, what: impl Into<String>) -> PortResult<bool> {
         let condition = self.condition_expression();
         let (names, values) = self.terms.into_parts();
         let delete = client
@@ -344,7 +344,7 @@ impl Write {
     }
 }
 
-fn built(item: Result<TransactWriteItem, BuildError>) -> Outside<TransactWriteItem> {
+fn built(item: Result<TransactWriteItem, BuildError>) -> PortResult<TransactWriteItem> {
     item.map_err(|e| Unavailable::new("building a part of a transaction", e))
 }
 

@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 
 use goal_activity_core::archive::{ArchiveKey, Record};
-use goal_activity_core::ports::{ArchiveExecution, FindArchived, Outside, ReadArchive, Unavailable};
+use goal_activity_core::ports::{ArchiveExecution, FindArchived, PortResult, ReadArchive, Unavailable};
 use goal_activity_events::ExecutionArn;
 
 use super::World;
@@ -18,7 +18,7 @@ impl World {
 }
 
 impl ArchiveExecution for World {
-    async fn archive_execution(&self, record: &Record) -> Outside<()> {
+    async fn archive_execution(&self, record: &Record) -> PortResult<()> {
         let line = record.to_line().map_err(|e| Unavailable::new("archiving", e))?;
         self.call("archive_execution").await?.archive.entry(record.key()).or_insert(line);
         Ok(())
@@ -26,13 +26,13 @@ impl ArchiveExecution for World {
 }
 
 impl FindArchived for World {
-    async fn find_archived(&self, execution: &ExecutionArn) -> Outside<Option<ArchiveKey>> {
+    async fn find_archived(&self, execution: &ExecutionArn) -> PortResult<Option<ArchiveKey>> {
         Ok(self.call("find_archived").await?.archived_as.get(execution).cloned())
     }
 }
 
 impl ReadArchive for World {
-    async fn read_archive(&self, key: &ArchiveKey) -> Outside<Record> {
+    async fn read_archive(&self, key: &ArchiveKey) -> PortResult<Record> {
         let state = self.call("read_archive").await?;
         let line = state.archive.get(key).ok_or_else(|| Unavailable::new("reading the archive", "it is not there"))?;
         Record::from_line(line.as_bytes()).map_err(|e| Unavailable::new("reading the archive", e))

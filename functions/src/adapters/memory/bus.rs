@@ -1,14 +1,14 @@
 use goal_activity_core::execution::Execution;
 use goal_activity_core::notice::Notice;
 use goal_activity_core::ports::{
-    Event, GenerateTasks, Generation, GenerationError, GenerationRequest, Notify, Outside, PublishEvent,
+    Event, GenerateTasks, Generation, GenerationError, GenerationRequest, Notify, PortResult, PublishEvent,
 };
 
 use super::World;
 use crate::adapters::generators::Offline;
 
 impl PublishEvent for World {
-    async fn publish(&self, event: Event) -> Outside<()> {
+    async fn publish(&self, event: Event) -> PortResult<()> {
         self.call("publish").await?.events.push(event);
         Ok(())
     }
@@ -22,7 +22,7 @@ impl GenerateTasks for World {
 }
 
 impl Notify for World {
-    async fn notify(&self, _: &Execution, notice: &Notice) -> Outside<()> {
+    async fn notify(&self, _: &Execution, notice: &Notice) -> PortResult<()> {
         self.call("notify").await?.notices.push(notice.clone());
         Ok(())
     }

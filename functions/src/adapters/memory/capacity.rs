@@ -1,26 +1,28 @@
 use goal_activity_core::admission::{Held, in_use};
 use goal_activity_core::execution::Execution;
-use goal_activity_core::ports::{AdmitExecution, HoldCapacity, ListHolders, ListWaiting, Outside, Taken, Waiting};
+use goal_activity_core::ports::{
+    Acquired, AdmitExecution, HoldCapacity, ListHolders, ListWaiting, PortResult, Waiting,
+};
 use goal_activity_events::{ExecutionArn, StateMachineArn, Timestamp};
 
 use super::World;
 
 impl HoldCapacity for World {
-    async fn take_capacity(&self, wanted: &Held, most: u32) -> Outside<Taken> {
-        let mut state = self.call("take_capacity").await?;
+    async fn acquire_capacity(&self, wanted: &Held, most: u32) -> PortResult<Acquired> {
+        let mut state = self.call("acquire_capacity").await?;
         if let Some(held) = state.held.iter().find(|h| h.execution == wanted.execution) {
             let since = held.since;
-            return Ok(if since == wanted.since { Taken::Yes } else { Taken::Already { since } });
+            return Ok(if since == wanted.since { Acquired::Yes } else { Acquired::Already { since } });
         }
         if in_use(&state.held) + wanted.batches > most {
-            return Ok(Taken::Full);
+            return Ok(Acquired::Full);
         }
         state.held.push(wanted.clone());
-        Ok(Taken::Yes)
+        Ok(Acquired::Yes)
     }
 
-    async fn give_back_capacity(&self, execution: &ExecutionArn) -> Outside<bool> {
-        let mut state = self.call("give_back_capacity").await?;
+    async fn release_capacity(&self, execution: &ExecutionArn) -> PortResult<bool> {
+        let mut state = self.call("release_capacity").await?;
         let before = state.held.len();
         state.held.retain(|h| h.execution != *execution);
         Ok(state.held.len() < before)
@@ -28,13 +30,13 @@ impl HoldCapacity for World {
 }
 
 impl ListHolders for World {
-    async fn list_holders(&self, _: &StateMachineArn) -> Outside<Vec<Held>> {
+    async fn list_holders(&self, _: &StateMachineArn) -> PortResult<Vec<Held>> {
         Ok(self.call("list_holders").await?.held.clone())
     }
 }
 
 impl ListWaiting for World {
-    async fn list_waiting(&self, limit: u16) -> Outside<Vec<Waiting>> {
+    async fn list_waiting(&self, limit: u16) -> PortResult<Vec<Waiting>> {
         let state = self.call("list_waiting").await?;
         let waiting = |e: &Execution| Waiting { turn: e.turn, execution_arn: e.execution_arn.clone() };
         let listed = |arn| state.executions.get(arn).map(waiting);
@@ -46,7 +48,7 @@ impl ListWaiting for World {
 }
 
 impl AdmitExecution for World {
-    async fn mark_admitted(&self, execution: &ExecutionArn, at: Timestamp) -> Outside<bool> {
+    async fn mark_admitted(&self, execution: &ExecutionArn, at: Timestamp) -> PortResult<bool> {
         let mut state = self.call("mark_admitted").await?;
         let unmarked =
             |e: &&mut Execution| e.status.ended().is_none() && e.cancellation.is_none() && e.admitted_at.is_none();

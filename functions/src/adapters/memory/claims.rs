@@ -3,14 +3,14 @@ use std::collections::{BTreeSet, HashSet};
 use goal_activity_core::goal::GoalStatus;
 use goal_activity_core::keys;
 use goal_activity_core::limits::HISTORY;
-use goal_activity_core::ports::{Accepted, Claim, ClaimGoal, Claimed, Outside, RequestKey, Stored};
+use goal_activity_core::ports::{Accepted, Claim, ClaimGoal, Claimed, PortResult, RequestKey, Stored};
 use goal_activity_core::rows::read_head;
 use goal_activity_events::{ExecutionArn, Timestamp, UserId};
 
 use super::{MemoryOfRequest, World};
 
 impl ClaimGoal for World {
-    async fn claim_goal(&self, claim: &Claim) -> Outside<Claimed> {
+    async fn claim_goal(&self, claim: &Claim) -> PortResult<Claimed> {
         let mut state = self.call("claim_goal").await?;
         let now = claim.execution.start_date;
         if let Some(accepted) = claim.request.as_ref().and_then(|r| state.remembered(&r.key, now)) {
@@ -54,12 +54,12 @@ impl ClaimGoal for World {
         Ok(Claimed::Yes)
     }
 
-    async fn open_workflows(&self, user: &UserId) -> Outside<BTreeSet<ExecutionArn>> {
+    async fn open_workflows(&self, user: &UserId) -> PortResult<BTreeSet<ExecutionArn>> {
         let state = self.call("open_workflows").await?;
         Ok(state.running.get(user).into_iter().flatten().cloned().collect())
     }
 
-    async fn accepted_before(&self, request: &RequestKey, now: Timestamp) -> Outside<Option<Accepted>> {
+    async fn accepted_before(&self, request: &RequestKey, now: Timestamp) -> PortResult<Option<Accepted>> {
         Ok(self.call("accepted_before").await?.remembered(request, now))
     }
 }

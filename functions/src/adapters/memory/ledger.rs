@@ -1,19 +1,19 @@
 use goal_activity_core::ledger::BatchLedger;
 use goal_activity_core::placement::TaskRow;
-use goal_activity_core::ports::{ActionCommit, Committed, Opened, Outside, SealLedger, WorkLedger};
+use goal_activity_core::ports::{ActionCommit, Committed, Opened, PortResult, SealLedger, WorkLedger};
 use goal_activity_core::task::Task;
 use goal_activity_events::{ExecutionArn, GoalId};
 
 use super::World;
 
 impl WorkLedger for World {
-    async fn open_batch(&self, execution: &ExecutionArn, batch_index: u32) -> Outside<Opened> {
+    async fn open_batch(&self, execution: &ExecutionArn, batch_index: u32) -> PortResult<Opened> {
         let mut state = self.call("open_batch").await?;
         let ledger = state.ledgers.entry((execution.clone(), batch_index)).or_default();
         Ok(if ledger.sealed { Opened::Sealed } else { Opened::Open(ledger.clone()) })
     }
 
-    async fn commit_action(&self, commit: &ActionCommit<'_>) -> Outside<Committed> {
+    async fn commit_action(&self, commit: &ActionCommit<'_>) -> PortResult<Committed> {
         let mut state = self.call("commit_action").await?;
         let key = |position: &String| (commit.goal.clone(), position.clone());
         let as_read = |row: &TaskRow| state.tasks.get(&key(&row.position)).is_some_and(|t| is_as_read(t, row));
@@ -41,12 +41,12 @@ impl WorkLedger for World {
         Ok(Committed::Yes)
     }
 
-    async fn read_batch(&self, execution: &ExecutionArn, batch_index: u32) -> Outside<BatchLedger> {
+    async fn read_batch(&self, execution: &ExecutionArn, batch_index: u32) -> PortResult<BatchLedger> {
         let state = self.call("read_batch").await?;
         Ok(state.ledgers.get(&(execution.clone(), batch_index)).cloned().unwrap_or_default())
     }
 
-    async fn task_rows(&self, goal: &GoalId) -> Outside<Vec<TaskRow>> {
+    async fn task_rows(&self, goal: &GoalId) -> PortResult<Vec<TaskRow>> {
         Ok(self.call("task_rows").await?.task_rows_of(goal))
     }
 }
@@ -60,7 +60,7 @@ fn is_as_read(task: &Task, row: &TaskRow) -> bool {
 }
 
 impl SealLedger for World {
-    async fn seal_ledger(&self, execution: &ExecutionArn, batches: u32) -> Outside<Vec<BatchLedger>> {
+    async fn seal_ledger(&self, execution: &ExecutionArn, batches: u32) -> PortResult<Vec<BatchLedger>> {
         let mut state = self.call("seal_ledger").await?;
         let seal = |index| {
             let ledger = state.ledgers.entry((execution.clone(), index)).or_default();

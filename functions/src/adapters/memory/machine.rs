@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use goal_activity_core::outcome::End;
 use goal_activity_core::ports::{
-    AnswerBatch, Answered, DescribeExecution, ExecutionInput, Machine, Outside, StartExecution, StopExecution,
-    StopReason,
+    AnswerBatch, Answered, DescribeExecution, ExecutionInput, ExecutionState, PortResult, StartExecution,
+    StopExecution, StopReason,
 };
 use goal_activity_events::{BatchAnswer, ExecutionArn, TaskToken, Timestamp};
 
@@ -12,11 +12,11 @@ use super::World;
 use crate::runtime::queue::HideMessage;
 
 impl StartExecution for World {
-    async fn start_execution(&self, input: &ExecutionInput) -> Outside<()> {
+    async fn start_execution(&self, input: &ExecutionInput) -> PortResult<()> {
         let mut state = self.call("start_execution").await?;
         if !state.machines.contains_key(&input.execution_arn) {
             let since = Timestamp::from_millis(state.now);
-            state.machines.insert(input.execution_arn.clone(), Machine::Running { since });
+            state.machines.insert(input.execution_arn.clone(), ExecutionState::Running { since });
             state.started.push(input.clone());
         }
         Ok(())
@@ -24,29 +24,29 @@ impl StartExecution for World {
 }
 
 impl StopExecution for World {
-    async fn stop_execution(&self, execution: &ExecutionArn, _: StopReason) -> Outside<()> {
+    async fn stop_execution(&self, execution: &ExecutionArn, _: StopReason) -> PortResult<()> {
         let mut state = self.call("stop_execution").await?;
         let at = Timestamp::from_millis(state.now);
-        if let Some(machine @ Machine::Running { .. }) = state.machines.get_mut(execution) {
-            *machine = Machine::Ended { end: End::Aborted, at };
+        if let Some(machine @ ExecutionState::Running { .. }) = state.machines.get_mut(execution) {
+            *machine = ExecutionState::Ended { end: End::Aborted, at };
         }
         Ok(())
     }
 }
 
 impl DescribeExecution for World {
-    async fn describe_execution(&self, execution: &ExecutionArn) -> Outside<Machine> {
+    async fn describe_execution(&self, execution: &ExecutionArn) -> PortResult<ExecutionState> {
         let stuck = self.state().stuck.contains(execution);
         if stuck {
             pending::<()>().await;
         }
         let state = self.call("describe_execution").await?;
-        Ok(state.machines.get(execution).copied().unwrap_or(Machine::Absent))
+        Ok(state.machines.get(execution).copied().unwrap_or(ExecutionState::Absent))
     }
 }
 
 impl AnswerBatch for World {
-    async fn answer(&self, token: &TaskToken, answer: &BatchAnswer) -> Outside<Answered> {
+    async fn answer(&self, token: &TaskToken, answer: &BatchAnswer) -> PortResult<Answered> {
         let mut state = self.call("answer").await?;
         if state.stale_tokens.contains(token) {
             return Ok(Answered::Stale);
@@ -56,7 +56,7 @@ impl AnswerBatch for World {
         Ok(Answered::Accepted)
     }
 
-    async fn heartbeat(&self, token: &TaskToken) -> Outside<Answered> {
+    async fn heartbeat(&self, token: &TaskToken) -> PortResult<Answered> {
         let mut state = self.call("heartbeat").await?;
         state.heartbeats.push(token.clone());
         Ok(if state.stale_tokens.contains(token) { Answered::Stale } else { Answered::Accepted })
@@ -64,7 +64,7 @@ impl AnswerBatch for World {
 }
 
 impl HideMessage for World {
-    async fn hide(&self, receipt_handle: &str, time: Duration) -> Outside<()> {
+    async fn hide(&self, receipt_handle: &str, time: Duration) -> PortResult<()> {
         self.call("hide").await?.hidden.push((receipt_handle.to_owned(), time));
         Ok(())
     }

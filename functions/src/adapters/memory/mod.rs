@@ -28,7 +28,7 @@ use goal_activity_core::notice::Notice;
 use goal_activity_core::notice::NoticeClaim;
 use goal_activity_core::placement::{TasksByAction, by_action};
 use goal_activity_core::ports::{
-    Accepted, ActionsWithTasks, Clock, Event, ExecutionInput, FindExecution, ListWorkflows, Machine, Outside,
+    Accepted, ActionsWithTasks, Clock, Event, ExecutionInput, ExecutionState, FindExecution, ListWorkflows, PortResult,
     RequestKey, Unavailable,
 };
 use goal_activity_core::rows::Row;
@@ -89,7 +89,7 @@ pub struct State {
     /// The executions that were started, in order.
     pub started: Vec<ExecutionInput>,
     /// What Step Functions knows of executions.
-    pub machines: HashMap<ExecutionArn, Machine>,
+    pub machines: HashMap<ExecutionArn, ExecutionState>,
     /// The events on the bus.
     pub events: Vec<Event>,
     /// The notices that were sent.
@@ -152,7 +152,7 @@ impl World {
     }
 
     /// Enters a call: lets others go first, as a call over a network does, and fails when it is broken.
-    async fn call(&self, name: &'static str) -> Outside<MutexGuard<'_, State>> {
+    async fn call(&self, name: &'static str) -> PortResult<MutexGuard<'_, State>> {
         tokio::task::yield_now().await;
         let hangs = self.state().hanging.get(name).copied();
         if let Some(time) = hangs {
@@ -183,14 +183,14 @@ impl Clock for World {
 }
 
 impl ActionsWithTasks for World {
-    async fn actions_with_tasks(&self, goal: &GoalId) -> Outside<TasksByAction> {
+    async fn actions_with_tasks(&self, goal: &GoalId) -> PortResult<TasksByAction> {
         let state = self.call("actions_with_tasks").await?;
         Ok(by_action(&state.task_rows_of(goal)))
     }
 }
 
 impl FindExecution for World {
-    async fn find_execution(&self, arn: &ExecutionArn) -> Outside<Option<Execution>> {
+    async fn find_execution(&self, arn: &ExecutionArn) -> PortResult<Option<Execution>> {
         Ok(self.call("find_execution").await?.executions.get(arn).cloned())
     }
 }
@@ -201,7 +201,7 @@ impl ListWorkflows for World {
         filter: &HistoryFilter,
         after: Option<&HistoryPosition>,
         limit: u16,
-    ) -> Outside<HistoryPage> {
+    ) -> PortResult<HistoryPage> {
         let state = self.call("list_workflows").await?;
         let of_goal = state.executions.values().filter(|e| e.goal_id == filter.goal && e.user_id == filter.user);
         let mut asked_for: Vec<_> = of_goal

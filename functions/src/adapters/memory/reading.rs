@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use goal_activity_core::goal::{Goal, GoalHead};
 use goal_activity_core::keys;
 use goal_activity_core::placement::TaskRow;
-use goal_activity_core::ports::{ListTasks, LoadGoal, LoadGoalHead, Outside, Stored, TaskPage};
+use goal_activity_core::ports::{ListTasks, LoadGoal, LoadGoalHead, PortResult, Stored, TaskPage};
 use goal_activity_core::rows::{Row, goal_rows, task_row};
 use goal_activity_events::GoalId;
 use serde_json::Value;
@@ -44,7 +44,7 @@ fn item(row: &Row) -> String {
 }
 
 impl LoadGoal for World {
-    async fn load_goal(&self, goal: &GoalId) -> Outside<Stored<Goal>> {
+    async fn load_goal(&self, goal: &GoalId) -> PortResult<Stored<Goal>> {
         let state = self.call("load_goal").await?;
         if let Some(rows) = state.rows_of(goal) {
             return Ok(reading::goal(goal, rows.into_values()));
@@ -55,7 +55,7 @@ impl LoadGoal for World {
 }
 
 impl LoadGoalHead for World {
-    async fn load_goal_head(&self, goal: &GoalId) -> Outside<Stored<GoalHead>> {
+    async fn load_goal_head(&self, goal: &GoalId) -> PortResult<Stored<GoalHead>> {
         let state = self.call("load_goal_head").await?;
         if let Some(row) = state.goal_rows.get(goal).and_then(|rows| rows.get(keys::GOAL)) {
             return Ok(reading::head(goal, row.clone()));
@@ -65,7 +65,7 @@ impl LoadGoalHead for World {
 }
 
 impl ListTasks for World {
-    async fn list_tasks(&self, goal: &GoalId, after: Option<&str>, limit: u16) -> Outside<TaskPage> {
+    async fn list_tasks(&self, goal: &GoalId, after: Option<&str>, limit: u16) -> PortResult<TaskPage> {
         let state = self.call("list_tasks").await?;
         let own = state.tasks_of(goal).map(|task| (task.position.as_str(), Ok(task)));
         let from = (goal.clone(), String::new());

@@ -1,26 +1,28 @@
 use std::collections::BTreeSet;
 
 use goal_activity_core::archive::Record;
-use goal_activity_core::execution::{BatchState, Cancellation, Change, Execution, Happening, Status, TimelineEntry};
+use goal_activity_core::execution::{
+    BatchState, Cancellation, Change, Execution, Status, TimelineEntry, TimelineEvent,
+};
 use goal_activity_core::goal::GoalStatus;
 use goal_activity_core::keys::{CANCELLATION_ENTRY, open_shard, unarchived_shard};
 use goal_activity_core::limits::{HISTORY, NOTICE_LEASE};
 use goal_activity_core::notice::NoticeClaim;
 use goal_activity_core::outcome::Settlement;
 use goal_activity_core::ports::{
-    CancelExecution, ListOpen, OpenExecution, Outside, RecordProgress, RemoveTasks, SettleExecution, Told,
+    CancelExecution, ListOpen, OpenExecution, PortResult, RecordProgress, RemoveTasks, SettleExecution, Told,
 };
 use goal_activity_events::{ActionId, EventId, ExecutionArn, FinalStatus, GoalId, Timestamp, WorkflowCompleted};
 
 use super::World;
 
 impl RecordProgress for World {
-    async fn record_started(&self, execution: &ExecutionArn, event: &str, at: Timestamp) -> Outside<bool> {
+    async fn record_started(&self, execution: &ExecutionArn, event: &str, at: Timestamp) -> PortResult<bool> {
         let mut state = self.call("record_started").await?;
         let pending = state.executions.get_mut(execution).filter(|e| e.status == Status::Pending);
         let Some(e) = pending else { return Ok(false) };
         e.status = e.status.after(Change::Started);
-        e.timeline.insert(event.to_owned(), TimelineEntry { at, what: Happening::Started });
+        e.timeline.insert(event.to_owned(), TimelineEntry { at, what: TimelineEvent::Started });
         Ok(true)
     }
 
@@ -30,7 +32,7 @@ impl RecordProgress for World {
         event: &EventId,
         batch_index: u32,
         batch: &BatchState,
-    ) -> Outside<bool> {
+    ) -> PortResult<bool> {
         let mut state = self.call("record_batch").await?;
         let later = |e: &&mut Execution| {
             let known = e.batches.get(&batch_index.to_string());
@@ -47,12 +49,12 @@ impl RecordProgress for World {
 }
 
 impl CancelExecution for World {
-    async fn record_cancellation(&self, execution: &ExecutionArn, cancellation: &Cancellation) -> Outside<bool> {
+    async fn record_cancellation(&self, execution: &ExecutionArn, cancellation: &Cancellation) -> PortResult<bool> {
         let mut state = self.call("record_cancellation").await?;
         let open = |e: &&mut Execution| e.status.ended().is_none() && e.cancellation.is_none();
         let Some(e) = state.executions.get_mut(execution).filter(open) else { return Ok(false) };
         e.cancellation = Some(cancellation.clone());
-        let entry = TimelineEntry { at: cancellation.at, what: Happening::Cancelled };
+        let entry = TimelineEntry { at: cancellation.at, what: TimelineEvent::Cancelled };
         e.timeline.insert(CANCELLATION_ENTRY.to_owned(), entry);
         state.line.remove(execution);
         Ok(true)
@@ -60,7 +62,7 @@ impl CancelExecution for World {
 }
 
 impl RemoveTasks for World {
-    async fn remove_tasks_of(&self, goal: &GoalId, execution: &ExecutionArn, actions: &[ActionId]) -> Outside<()> {
+    async fn remove_tasks_of(&self, goal: &GoalId, execution: &ExecutionArn, actions: &[ActionId]) -> PortResult<()> {
         let mut state = self.call("remove_tasks_of").await?;
         state.tasks.retain(|_, task| {
             task.goal_id != *goal || task.execution_arn != *execution || !actions.contains(&task.action_id)
@@ -70,7 +72,12 @@ impl RemoveTasks for World {
 }
 
 impl ListOpen for World {
-    async fn list_open(&self, shard: &str, after: Option<&OpenExecution>, limit: u16) -> Outside<Vec<OpenExecution>> {
+    async fn list_open(
+        &self,
+        shard: &str,
+        after: Option<&OpenExecution>,
+        limit: u16,
+    ) -> PortResult<Vec<OpenExecution>> {
         let state = self.call("list_open").await?;
         let listed = |e: &&Execution| {
             let arn = &e.execution_arn;
@@ -88,7 +95,7 @@ impl ListOpen for World {
 }
 
 impl SettleExecution for World {
-    async fn settle(&self, end: &Settlement) -> Outside<bool> {
+    async fn settle(&self, end: &Settlement) -> PortResult<bool> {
         let mut state = self.call("settle").await?;
         let open = |e: &&mut Execution| {
             let may_end = e.cancellation.is_none() || end.status == FinalStatus::Aborted;
@@ -101,7 +108,7 @@ impl SettleExecution for World {
         e.failed_count = Some(end.tally.failed_count());
         e.failed_actions.clone_from(&end.tally.failed);
         e.usage = Some(end.tally.usage);
-        let entry = TimelineEntry { at: end.stop_date, what: Happening::Ended { status: end.status } };
+        let entry = TimelineEntry { at: end.stop_date, what: TimelineEvent::Ended { status: end.status } };
         e.timeline.insert(WorkflowCompleted::event_id_for(&end.execution_arn).to_string(), entry);
         state.line.remove(&end.execution_arn);
         if let Some(running) = state.running.get_mut(&end.user_id) {
@@ -122,7 +129,7 @@ impl SettleExecution for World {
         &self,
         execution: &ExecutionArn,
         gone: &BTreeSet<ActionId>,
-    ) -> Outside<Option<BTreeSet<ActionId>>> {
+    ) -> PortResult<Option<BTreeSet<ActionId>>> {
         let mut state = self.call("record_gone").await?;
         let open = |e: &&mut Execution| e.status.ended().is_none();
         let Some(e) = state.executions.get_mut(execution).filter(open) else { return Ok(None) };
@@ -132,7 +139,7 @@ impl SettleExecution for World {
         Ok(Some(e.gone_actions.clone()))
     }
 
-    async fn claim_notice(&self, execution: &ExecutionArn, claim: &NoticeClaim) -> Outside<bool> {
+    async fn claim_notice(&self, execution: &ExecutionArn, claim: &NoticeClaim) -> PortResult<bool> {
         let mut state = self.call("claim_notice").await?;
         if state.executions.get(execution).is_none_or(|e| e.notified_at.is_some()) {
             return Ok(false);
@@ -145,7 +152,7 @@ impl SettleExecution for World {
         Ok(free)
     }
 
-    async fn release_notice(&self, execution: &ExecutionArn, claim: &NoticeClaim) -> Outside<()> {
+    async fn release_notice(&self, execution: &ExecutionArn, claim: &NoticeClaim) -> PortResult<()> {
         let mut state = self.call("release_notice").await?;
         if state.notice_claims.get(execution) == Some(claim) {
             state.notice_claims.remove(execution);
@@ -153,7 +160,7 @@ impl SettleExecution for World {
         Ok(())
     }
 
-    async fn mark_told(&self, execution: &ExecutionArn, told: Told, at: Timestamp) -> Outside<()> {
+    async fn mark_told(&self, execution: &ExecutionArn, told: Told, at: Timestamp) -> PortResult<()> {
         let mut state = self.call("mark_told").await?;
         let unarchived = |e: &&mut Execution| e.stop_date.is_some() && e.archived_at.is_none();
         let Some(e) = state.executions.get_mut(execution).filter(unarchived) else { return Ok(()) };
@@ -178,7 +185,7 @@ impl SettleExecution for World {
         Ok(())
     }
 
-    async fn mark_archived(&self, record: &Record, at: Timestamp) -> Outside<()> {
+    async fn mark_archived(&self, record: &Record, at: Timestamp) -> PortResult<()> {
         let mut state = self.call("mark_archived").await?;
         let ended = |e: &&mut Execution| e.status.ended().is_some();
         let Some(e) = state.executions.get_mut(&record.execution_arn).filter(ended) else { return Ok(()) };

@@ -1,4 +1,4 @@
-use goal_activity_core::execution::{Execution, Happening, Status, TimelineEntry};
+use goal_activity_core::execution::{Execution, Status, TimelineEntry, TimelineEvent};
 use goal_activity_core::history::{HistoryFilter, HistoryPosition, WorkflowSummary};
 use goal_activity_core::ports::ListWorkflows;
 use goal_activity_events::{ExecutionArn, GoalId, Timestamp};
@@ -54,13 +54,13 @@ fn story(execution: &Execution) -> Timeline<'_> {
 }
 
 /// What comes first of two things that were noted for the same moment.
-fn rank(what: &Happening) -> u8 {
+fn rank(what: &TimelineEvent) -> u8 {
     match what {
-        Happening::Accepted => 0,
-        Happening::Started => 1,
-        Happening::BatchFinished { .. } => 2,
-        Happening::Cancelled => 3,
-        Happening::Ended { .. } => 4,
+        TimelineEvent::Accepted => 0,
+        TimelineEvent::Started => 1,
+        TimelineEvent::BatchFinished { .. } => 2,
+        TimelineEvent::Cancelled => 3,
+        TimelineEvent::Ended { .. } => 4,
     }
 }
 

@@ -23,7 +23,7 @@ use aws_lambda_events::http::{HeaderMap, HeaderValue};
 use goal_activity_core::execution::Execution;
 use goal_activity_core::port_set;
 use goal_activity_core::ports::{
-    ListTasks, ListWorkflows, LoadGoalHead, Outside, PublishEvent, ReadArchive, StopExecution, Stored, Unreadable,
+    ListTasks, ListWorkflows, LoadGoalHead, PortResult, PublishEvent, ReadArchive, StopExecution, Stored, Unreadable,
 };
 use goal_activity_core::start::existing;
 use goal_activity_events::{ExecutionArn, GoalId, Traceparent};
@@ -166,7 +166,7 @@ impl<Db: ApiDb, Sfn: StopExecution, Bus: PublishEvent, Archive: ReadArchive> Api
 
     /// The workflow by its row, or from the archive when that has expired. One that is unknown costs two reads of the
     /// table, whoever asks.
-    async fn find_workflow(&self, arn: &ExecutionArn) -> Outside<Option<Execution>> {
+    async fn find_workflow(&self, arn: &ExecutionArn) -> PortResult<Option<Execution>> {
         if let Some(execution) = self.db.find_execution(arn).await? {
             return Ok(Some(execution));
         }

@@ -3,7 +3,7 @@ use goal_activity_core::facts::Fact;
 #[cfg(feature = "schema")]
 use goal_activity_core::limits::MAX_ACTIONS;
 use goal_activity_core::limits::{ANNOUNCING, PENDING_IS_STALE_AFTER};
-use goal_activity_core::ports::{Event, Outside, PublishEvent, ReadArchive, StopExecution, Unavailable};
+use goal_activity_core::ports::{Event, PortResult, PublishEvent, ReadArchive, StopExecution, Unavailable};
 use goal_activity_core::start::{Scope, StartRejection, StartRequest, requested_event};
 use goal_activity_events::{ActionId, ExecutionArn, GoalId, Timestamp, UserId};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -96,7 +96,7 @@ impl<Db: ApiDb, Sfn: StopExecution, Bus: PublishEvent, Archive: ReadArchive> Api
         Ok(Reply { location: Some(location), ..reply })
     }
 
-    async fn announce(&self, execution: &Execution) -> Outside<()> {
+    async fn announce(&self, execution: &Execution) -> PortResult<()> {
         let announced = timeout(ANNOUNCING, self.bus.publish(Event::Requested(requested_event(execution)))).await;
         announced.unwrap_or_else(|_| Err(Unavailable::new("the event bus", "it did not answer in time")))
     }

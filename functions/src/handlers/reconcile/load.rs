@@ -10,7 +10,7 @@ use goal_activity_core::execution::Execution;
 use goal_activity_core::facts::{Fact, Repaired};
 use goal_activity_core::limits::RECONCILED_AT_ONCE;
 use goal_activity_core::ports::{
-    ArchiveExecution, DescribeExecution, Machine, Notify, Outside, PublishEvent, StopExecution,
+    ArchiveExecution, DescribeExecution, ExecutionState, Notify, PortResult, PublishEvent, StopExecution,
 };
 use goal_activity_core::reconcile::{Holder, Repair, first_place, is_quiet, is_unattended, repair_launch};
 
@@ -37,7 +37,7 @@ impl<
 {
     /// Looks at who holds capacity and who waits for some, and counts what was repaired. Begins no look at a holder when the
     /// time is over.
-    pub(super) async fn check_load(&self, time: Budget, done: &mut Reconciled) -> Outside<()> {
+    pub(super) async fn check_load(&self, time: Budget, done: &mut Reconciled) -> PortResult<()> {
         let held = within_time("listing who holds capacity", self.db.list_holders(&self.state_machine)).await?;
         let taken = self.check_holders(&held, time, done).await;
         done.repaired += usize::from(within_time("looking at who waits", self.check_waiting(taken)).await?);
@@ -70,7 +70,7 @@ impl<
     }
 
     /// Announces the workflow whose turn it is, if there is capacity for it. Returns `true` if it did.
-    async fn check_waiting(&self, taken: u32) -> Outside<bool> {
+    async fn check_waiting(&self, taken: u32) -> PortResult<bool> {
         let now = self.context.now();
         let first = match self.db.list_waiting(1).await?.pop() {
             Some(first) => self.db.find_execution(&first.execution_arn).await?,
@@ -81,7 +81,7 @@ impl<
         self.context.count(Fact::LoadSeen { in_use: taken, waiting });
         if let Some(first) = first.filter(|e| taken < self.capacity.batches() && is_quiet(e, now)) {
             // With it, others are launched whose turn it is, while there is room.
-            self.repair(Repair::Announce, &first, Machine::Absent).await?;
+            self.repair(Repair::Announce, &first, ExecutionState::Absent).await?;
             return Ok(true);
         }
         Ok(false)
@@ -95,7 +95,7 @@ impl<
         })
     }
 
-    async fn attend(&self, held: &Held) -> Outside<Attended> {
+    async fn attend(&self, held: &Held) -> PortResult<Attended> {
         let arn = &held.execution;
         let execution = self.db.find_execution(arn).await?;
         match (Holder::of(execution.as_ref()), execution) {
@@ -104,7 +104,7 @@ impl<
                 self.repair(repair_launch(held, machine, self.context.now()), &execution, machine).await?;
                 Ok(Attended::Repaired)
             }
-            (Holder::Gone, _) if self.db.give_back_capacity(arn).await? => {
+            (Holder::Gone, _) if self.db.release_capacity(arn).await? => {
                 tracing::warn!(executionArn = %arn, batches = held.batches, "gave back the capacity of a workflow that has ended");
                 self.context.count(Fact::Repaired { what: Repaired::CapacityFreed });
                 Ok(Attended::Freed(held.batches))

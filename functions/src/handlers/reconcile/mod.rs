@@ -15,8 +15,8 @@ use goal_activity_core::keys::{open_shards, unarchived_shards};
 use goal_activity_core::limits::{ARCHIVE_FAILURES, CHECK, RECONCILED_AT_MOST, RECONCILED_AT_ONCE, RECONCILING};
 use goal_activity_core::port_set;
 use goal_activity_core::ports::{
-    ArchiveExecution, DescribeExecution, Event, HoldCapacity, ListHolders, ListOpen, ListWaiting, Machine, Notify,
-    OpenExecution, Outside, PublishEvent, StopExecution, StopReason, Unavailable,
+    ArchiveExecution, DescribeExecution, Event, ExecutionState, HoldCapacity, ListHolders, ListOpen, ListWaiting,
+    Notify, OpenExecution, PortResult, PublishEvent, StopExecution, StopReason, Unavailable,
 };
 use goal_activity_core::reconcile::{Repair, first_place, is_quiet, must_stop, repair};
 use goal_activity_core::start::requested_event;
@@ -231,7 +231,7 @@ impl<
     }
 
     /// Repairs one workflow, if it is the turn of what it needs.
-    async fn reconcile(&self, arn: &ExecutionArn, turn: Turn) -> Outside<Checked> {
+    async fn reconcile(&self, arn: &ExecutionArn, turn: Turn) -> PortResult<Checked> {
         let now = self.context.now();
         // The list may be seconds behind; the record is not.
         let Some(execution) = self.db.find_execution(arn).await? else { return Ok(Checked::Fine) };
@@ -239,7 +239,7 @@ impl<
             return Ok(Checked::Fine);
         }
         // Nothing that Step Functions says would change it.
-        if turn == Turn::Repairs && repair(&execution, Machine::Absent, now) == Repair::Archive {
+        if turn == Turn::Repairs && repair(&execution, ExecutionState::Absent, now) == Repair::Archive {
             return Ok(Checked::Unarchived);
         }
         if execution.cancellation.is_some() && execution.status.ended().is_none() {
@@ -254,14 +254,14 @@ impl<
         self.repair(repair, &execution, machine).await
     }
 
-    async fn repair(&self, repair: Repair, execution: &Execution, machine: Machine) -> Outside<Checked> {
+    async fn repair(&self, repair: Repair, execution: &Execution, machine: ExecutionState) -> PortResult<Checked> {
         let (arn, goal) = (&execution.execution_arn, &execution.goal_id);
         tracing::warn!(executionArn = %arn, goalId = %goal, ?repair, "reconciling");
         let span = trace::repair(execution.traceparent.as_ref());
         trace::within(span, self.make(repair, execution, machine)).await
     }
 
-    async fn make(&self, repair: Repair, execution: &Execution, machine: Machine) -> Outside<Checked> {
+    async fn make(&self, repair: Repair, execution: &Execution, machine: ExecutionState) -> PortResult<Checked> {
         let arn = &execution.execution_arn;
         trace::about(arn, &execution.goal_id);
         let mut checked = Checked::Repaired;
@@ -307,12 +307,12 @@ impl<
 
     /// Stops what still runs and tells of the end. Decided before it is stopped: the stop is an event as well, and must not
     /// pass for a cancellation. Told last, because a workflow that is told and archived is not listed any more.
-    async fn clear_up(&self, ended: &Execution, machine: Machine) -> Outside<Checked> {
+    async fn clear_up(&self, ended: &Execution, machine: ExecutionState) -> PortResult<Checked> {
         self.stop(ended, machine).await?;
         Ok(if self.conclude.tell(ended).await? { Checked::Told } else { Checked::Repaired })
     }
 
-    async fn stop(&self, ended: &Execution, machine: Machine) -> Outside<()> {
+    async fn stop(&self, ended: &Execution, machine: ExecutionState) -> PortResult<()> {
         match must_stop(ended, machine) {
             true => self.sfn.stop_execution(&ended.execution_arn, StopReason::Ended).await,
             false => Ok(()),
@@ -321,6 +321,6 @@ impl<
 }
 
 /// One look, which fails when it takes longer than [`CHECK`].
-async fn within_time<T>(what: &str, look: impl Future<Output = Outside<T>>) -> Outside<T> {
+async fn within_time<T>(what: &str, look: impl Future<Output = PortResult<T>>) -> PortResult<T> {
     timeout(CHECK, look).await.unwrap_or_else(|_| Err(Unavailable::new(what, "it takes too long")))
 }

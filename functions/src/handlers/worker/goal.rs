@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use goal_activity_core::goal::Goal;
 use goal_activity_core::ledger::{Failure, action_gone};
 use goal_activity_core::limits::{GOAL_IS_FRESH_FOR, UNREADABLE_FOR};
-use goal_activity_core::ports::{LoadGoal, Outside, Stored, Unavailable};
+use goal_activity_core::ports::{LoadGoal, PortResult, Stored, Unavailable};
 use goal_activity_events::{ActionId, BatchMessage, FailureCode, Timestamp, Usage};
 use tokio::time::{Instant, timeout};
 
@@ -27,12 +27,12 @@ struct Seen {
 
 impl<'a, G: LoadGoal> WatchedGoal<'a, G> {
     /// Reads the goal.
-    pub(super) async fn load(goals: &'a G, batch: &'a BatchMessage, now: Timestamp) -> Outside<Self> {
+    pub(super) async fn load(goals: &'a G, batch: &'a BatchMessage, now: Timestamp) -> PortResult<Self> {
         let seen = Mutex::new(Self::read(goals, batch, now).await?);
         Ok(Self { goals, batch, seen, loaded: (now, Instant::now()) })
     }
 
-    async fn read(goals: &G, batch: &BatchMessage, now: Timestamp) -> Outside<Seen> {
+    async fn read(goals: &G, batch: &BatchMessage, now: Timestamp) -> PortResult<Seen> {
         let at = Instant::now();
         let goal = match goals.load_goal(&batch.goal_id).await? {
             Stored::Value(goal) if goal.head.user_id == batch.user_id => Ok(Arc::new(goal)),

@@ -3,7 +3,7 @@ use std::pin::pin;
 use futures_util::future::{Either, join, select};
 use goal_activity_core::facts::Fact;
 use goal_activity_core::limits::{LEASE, LEASE_RENEWAL};
-use goal_activity_core::ports::{AnswerBatch, Answered, Outside, WorkLedger};
+use goal_activity_core::ports::{AnswerBatch, Answered, PortResult, WorkLedger};
 use goal_activity_events::BatchMessage;
 use tokio::time::sleep;
 
@@ -17,8 +17,8 @@ impl<Db: WorkLedger, Sfn: AnswerBatch, Bus, Ai, Queue: HideMessage> Worker<Db, S
         &self,
         batch: &BatchMessage,
         receipt: &str,
-        work: impl Future<Output = Outside<Work>>,
-    ) -> Outside<Work> {
+        work: impl Future<Output = PortResult<Work>>,
+    ) -> PortResult<Work> {
         // A batch that comes fresh from the state machine needs no heartbeat yet.
         let is_fresh = self.context.now().since(batch.enqueued_at) < LEASE_RENEWAL;
         if !is_fresh {
@@ -63,7 +63,7 @@ impl<Db: WorkLedger, Sfn: AnswerBatch, Bus, Ai, Queue: HideMessage> Worker<Db, S
         }
     }
 
-    async fn heartbeat(&self, batch: &BatchMessage) -> Outside<Answered> {
+    async fn heartbeat(&self, batch: &BatchMessage) -> PortResult<Answered> {
         let answered = self.sfn.heartbeat(&batch.task_token).await;
         if let Err(error) = &answered {
             log!(warn, batch, %error, "heartbeat not sent");

@@ -29,7 +29,7 @@ use goal_activity_core::limits::{BATCH_SECONDS, DEADLINE_MARGIN, LEASE};
 use goal_activity_core::placement::Occupied;
 use goal_activity_core::port_set;
 use goal_activity_core::ports::{
-    AnswerBatch, Answered, GenerateTasks, Generation, GenerationRequest, LoadGoal, Opened, Outside, PublishEvent,
+    AnswerBatch, Answered, GenerateTasks, Generation, GenerationRequest, LoadGoal, Opened, PortResult, PublishEvent,
     WorkLedger,
 };
 use goal_activity_core::price::Prices;
@@ -105,7 +105,7 @@ impl<Db: WorkerDb, Sfn: AnswerBatch, Bus: PublishEvent, Ai: GenerateTasks, Queue
     Worker<Db, Sfn, Bus, Ai, Queue>
 {
     /// Works on the batch, reports and answers.
-    async fn process_batch(&self, batch: &BatchMessage) -> Outside<Work> {
+    async fn process_batch(&self, batch: &BatchMessage) -> PortResult<Work> {
         let began = self.context.now();
         let news = Notify::new();
         let work = match select(pin!(self.work(batch, began, &news)), pin!(self.report_news(batch, &news))).await {
@@ -123,7 +123,7 @@ impl<Db: WorkerDb, Sfn: AnswerBatch, Bus: PublishEvent, Ai: GenerateTasks, Queue
 
     /// Brings every action of the batch to an outcome. Those that have one already, from an earlier delivery of the same
     /// message, are left alone (promise P3).
-    async fn work(&self, batch: &BatchMessage, began: Timestamp, news: &Notify) -> Outside<Work> {
+    async fn work(&self, batch: &BatchMessage, began: Timestamp, news: &Notify) -> PortResult<Work> {
         let all_time = Duration::from_secs(BATCH_SECONDS.into()).saturating_sub(DEADLINE_MARGIN);
         // Whatever its message says of when it was enqueued, a batch has no more time than any other.
         let deadline = Instant::now() + batch.enqueued_at.plus(all_time).since(began).min(all_time);
@@ -208,7 +208,7 @@ impl<Db: WorkerDb, Sfn: AnswerBatch, Bus: PublishEvent, Ai: GenerateTasks, Queue
         Generated { action: action_id, result }
     }
 
-    async fn answer(&self, batch: &BatchMessage, ledger: &BatchLedger, began: Timestamp) -> Outside<()> {
+    async fn answer(&self, batch: &BatchMessage, ledger: &BatchLedger, began: Timestamp) -> PortResult<()> {
         let tally = Tally::so_far(&batch.action_ids, ledger);
         let answer =
             BatchAnswer { batch_index: batch.batch_index, succeeded: tally.succeeded, failed: tally.failed_count() };

@@ -2,7 +2,7 @@ use std::convert::Infallible;
 
 use goal_activity_core::ledger::{BatchLedger, Tally};
 use goal_activity_core::limits::PROGRESS_INTERVAL;
-use goal_activity_core::ports::{Event, Outside, PublishEvent, WorkLedger};
+use goal_activity_core::ports::{Event, PortResult, PublishEvent, WorkLedger};
 use goal_activity_events::{BatchMessage, BatchProgressed, Timestamp, Version};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
@@ -38,7 +38,7 @@ impl<Db: WorkLedger, Sfn, Bus: PublishEvent, Ai, Queue> Worker<Db, Sfn, Bus, Ai,
         }
     }
 
-    async fn publish_progress(&self, batch: &BatchMessage, ledger: &BatchLedger) -> Outside<()> {
+    async fn publish_progress(&self, batch: &BatchMessage, ledger: &BatchLedger) -> PortResult<()> {
         self.bus.publish(Event::Progressed(progressed(batch, ledger, self.context.now()))).await
     }
 }

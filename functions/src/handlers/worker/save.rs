@@ -4,7 +4,7 @@ use goal_activity_core::facts::Fact;
 use goal_activity_core::goal::Action;
 use goal_activity_core::ledger::{ActionOutcome, Failure};
 use goal_activity_core::placement::{Occupied, Placement, TaskRow, by_action};
-use goal_activity_core::ports::{ActionCommit, Committed, Outside, Unavailable, WorkLedger};
+use goal_activity_core::ports::{ActionCommit, Committed, PortResult, Unavailable, WorkLedger};
 use goal_activity_core::task::TaskDrafts;
 use goal_activity_events::{ActionId, BatchMessage, FailureCode, Usage};
 
@@ -30,7 +30,7 @@ impl KnownTasks {
         &mut self,
         ledger: &impl WorkLedger,
         batch: &BatchMessage,
-    ) -> Outside<HashSet<ActionId>> {
+    ) -> PortResult<HashSet<ActionId>> {
         let rows = self.0.insert(ledger.task_rows(&batch.goal_id).await?);
         Ok(by_action(&*rows).into_iter().filter(|(_, tasks)| tasks.finished).map(|(id, _)| id).collect())
     }
@@ -49,7 +49,7 @@ impl<Db: WorkerDb, Sfn, Bus, Ai, Queue> Worker<Db, Sfn, Bus, Ai, Queue> {
         goal: &WatchedGoal<'_, Db>,
         known: &mut KnownTasks,
         generated: Generated<'_>,
-    ) -> Outside<bool> {
+    ) -> PortResult<bool> {
         let Generated { action: id, result } = generated;
         let (drafts, usage) = match result {
             Ok(made) => made,
@@ -96,7 +96,7 @@ impl<Db: WorkerDb, Sfn, Bus, Ai, Queue> Worker<Db, Sfn, Bus, Ai, Queue> {
         action: &Action,
         count: usize,
         known: &mut KnownTasks,
-    ) -> Outside<Result<Placement, Failure>> {
+    ) -> PortResult<Result<Placement, Failure>> {
         if batch.regenerate && known.0.is_none() {
             known.0 = Some(self.db.task_rows(&batch.goal_id).await?);
         }
@@ -104,7 +104,7 @@ impl<Db: WorkerDb, Sfn, Bus, Ai, Queue> Worker<Db, Sfn, Bus, Ai, Queue> {
         Ok(Placement::decide(action, rows, count, batch.regenerate).map_err(occupied))
     }
 
-    async fn save_failure(&self, batch: &BatchMessage, action: &ActionId, failure: Failure) -> Outside<bool> {
+    async fn save_failure(&self, batch: &BatchMessage, action: &ActionId, failure: Failure) -> PortResult<bool> {
         let commit = commit(batch, action, ActionOutcome::Failed(failure));
         let saved = self.db.commit_action(&commit).await? == Committed::Yes;
         if saved {

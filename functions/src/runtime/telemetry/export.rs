@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use aws_smithy_http_client::Connector;
 use aws_smithy_runtime_api::client::http::HttpConnector;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use goal_activity_core::ports::{Outside, Unavailable};
+use goal_activity_core::ports::{PortResult, Unavailable};
 use opentelemetry::trace::{SpanId, SpanKind, Status};
 use opentelemetry::{KeyValue, Value as Attribute};
 use opentelemetry_sdk::trace::SpanData;
@@ -45,7 +45,7 @@ impl Exporter {
     }
 
     /// Sends these spans off.
-    pub async fn export(&self, spans: &[SpanData]) -> Outside<()> {
+    pub async fn export(&self, spans: &[SpanData]) -> PortResult<()> {
         let document = document(self.function, spans).to_string();
         let Some((connector, _)) = &self.collector else {
             println!("{document}");
@@ -184,7 +184,7 @@ mod tests {
         assert_eq!(index.unwrap().value, Some(Wire::IntValue(3)));
     }
 
-    /// Answers one request, or only takes it. Returns what came.
+    /// Returns one request, or only takes it. Returns what came.
     fn collector(answer: Option<&'static str>) -> (String, JoinHandle<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());

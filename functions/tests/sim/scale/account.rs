@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use goal_activity_core::ports::{Outside, Unavailable};
+use goal_activity_core::ports::{PortResult, Unavailable};
 use tokio::time::sleep;
 
 use super::quotas::{Limit, Quota, Table};
@@ -168,7 +168,7 @@ impl Drop for Place {
 }
 
 /// Lets a call of the SDK through, or fails as it does when it was refused too often.
-pub(crate) async fn call(sim: &Sim, name: &'static str) -> Outside<()> {
+pub(crate) async fn call(sim: &Sim, name: &'static str) -> PortResult<()> {
     if let Some(account) = &sim.account
         && uses::IS_OF_CAPACITY.contains(&name)
     {
@@ -183,11 +183,11 @@ pub(crate) async fn call(sim: &Sim, name: &'static str) -> Outside<()> {
 }
 
 /// The same for the writes of that many tasks.
-pub(crate) async fn save_tasks(sim: &Sim, tasks: usize) -> Outside<()> {
+pub(crate) async fn save_tasks(sim: &Sim, tasks: usize) -> PortResult<()> {
     take(sim, "commit_action", Quota::Writes(Table::Tasks), uses::of_tasks(tasks)).await
 }
 
-async fn take(sim: &Sim, name: &'static str, quota: Quota, units: f64) -> Outside<()> {
+async fn take(sim: &Sim, name: &'static str, quota: Quota, units: f64) -> PortResult<()> {
     let Some(account) = &sim.account else { return Ok(()) };
     let (came, mut wait, mut attempt) = (sim.elapsed(), FIRST_WAIT, 1);
     while !account.is_open(quota, units, sim.elapsed()) {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use goal_activity_core::admission::Capacity;
-use goal_activity_core::execution::{Execution, Happening, Status};
+use goal_activity_core::execution::{Execution, Status, TimelineEvent};
 use goal_activity_core::ports::{Generation, GenerationError, Tokens};
 use goal_activity_core::task::{Priority, TaskDraft, TaskDrafts};
 use goal_activity_events::{FailureCode, GoalId};
@@ -210,7 +210,7 @@ fn harvest(sim: &Sim, tally: &mut Tally) {
     for execution in settled {
         sim.core().machines.forget(&execution.execution_arn);
         let seconds = |at: goal_activity_events::Timestamp| at.since(execution.start_date).as_secs_f64();
-        let started = execution.timeline.values().filter(|entry| entry.what == Happening::Started);
+        let started = execution.timeline.values().filter(|entry| entry.what == TimelineEvent::Started);
         let mut failed = BTreeMap::new();
         for action in &execution.failed_actions {
             *failed.entry(action.code.to_string()).or_default() += 1;

@@ -34,7 +34,7 @@ pub(crate) fn of_tasks(tasks: usize) -> f64 {
 }
 
 /// The calls that write the row `CAPACITY`, refused ones included.
-pub(crate) const IS_OF_CAPACITY: [&str; 2] = ["take_capacity", "give_back_capacity"];
+pub(crate) const IS_OF_CAPACITY: [&str; 2] = ["acquire_capacity", "release_capacity"];
 /// How many bytes of that row one holder takes: two names, a number and a time.
 const HOLDER: f64 = 100.0;
 
