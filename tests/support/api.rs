@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::stack::root;
 use crate::wait::DEADLINE;
-use crate::{Stack, signed, within};
+use crate::{Stack, eventually, signed, within};
 
 /// A user of the API, signed in.
 #[derive(Debug, Clone)]
@@ -111,9 +111,15 @@ impl User {
         self.post(&format!("/api/goals/{goal}/start-activity"), &json!({})).await
     }
 
-    /// Starts the activity of a goal, which must be accepted.
+    /// Starts the activity of a goal, which must be accepted. On a machine that is busy a start may be answered with 503: it is
+    /// repeated under its key.
     pub async fn started(&self, goal: &GoalId) -> ExecutionArn {
-        let answer = self.start(goal).await;
+        let (path, key) = (format!("/api/goals/{goal}/start-activity"), Uuid::new_v4().to_string());
+        let answer = eventually("a start that is answered", || async {
+            let answer = self.post_with_key(&path, &key).await;
+            (answer.status != 503).then_some(answer)
+        })
+        .await;
         assert_eq!(answer.status, 202, "{answer:?}");
         answer.arn()
     }
