@@ -8,7 +8,6 @@ use serde::de::{Error, IntoDeserializer};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::goal::{ActionKind, GoalClaim};
 use crate::limits::MAX_CLAIMS;
 
 /// A text. `NULL` is the empty one.
@@ -21,9 +20,11 @@ pub(crate) fn any_case<'de, D: Deserializer<'de>, T: Deserialize<'de>>(attribute
     named(&Cow::<str>::deserialize(attribute)?)
 }
 
-/// The kind of an action, in any letter case. `NULL` is the usual one.
-pub(crate) fn kind<'de, D: Deserializer<'de>>(attribute: D) -> Result<ActionKind, D::Error> {
-    Option::<Cow<'_, str>>::deserialize(attribute)?.map_or(Ok(ActionKind::default()), |name| named(&name))
+/// A name of a vocabulary, in any letter case. `NULL` is the usual one.
+pub(crate) fn any_case_or_usual<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    attribute: D,
+) -> Result<T, D::Error> {
+    Option::<Cow<'_, str>>::deserialize(attribute)?.map_or(Ok(T::default()), |name| named(&name))
 }
 
 fn named<'de, T: Deserialize<'de>, E: Error>(name: &str) -> Result<T, E> {
@@ -32,8 +33,8 @@ fn named<'de, T: Deserialize<'de>, E: Error>(name: &str) -> Result<T, E> {
     T::deserialize(name).map_err(|e| E::custom(without_values(&e)))
 }
 
-/// Who has claimed a goal. What is no text claims nothing.
-pub(crate) fn claim<'de, D: Deserializer<'de>>(attribute: D) -> Result<Option<GoalClaim>, D::Error> {
+/// What a text says. Anything else says nothing.
+pub(crate) fn text_only<'de, D: Deserializer<'de>, T: From<String>>(attribute: D) -> Result<Option<T>, D::Error> {
     Ok(match Value::deserialize(attribute)? {
         Value::String(text) => Some(text.into()),
         _ => None,

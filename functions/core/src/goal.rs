@@ -54,7 +54,7 @@ pub struct GoalHead {
         default,
         rename = "activityExecutionArn",
         skip_serializing_if = "Option::is_none",
-        deserialize_with = "foreign::claim"
+        deserialize_with = "foreign::text_only"
     )]
     pub claimed_by: Option<GoalClaim>,
     /// How many workflows have claimed the goal so far.
@@ -168,7 +168,7 @@ pub struct Action {
     #[serde(default, deserialize_with = "foreign::text")]
     pub constraints: String,
     /// Done once, or again and again.
-    #[serde(default, rename = "type", deserialize_with = "foreign::kind")]
+    #[serde(default, rename = "type", deserialize_with = "foreign::any_case_or_usual")]
     pub kind: ActionKind,
 }
 
