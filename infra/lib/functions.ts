@@ -96,7 +96,7 @@ export class Functions extends Construct {
       .useArchive(archive, 'PutObject')
       .publishTo(messaging)
       .alert(props.alerts, props.settings.operationsGuide)
-      // The batches of a workflow report together: waiting 1 s saves invocations, and progress is promised within 5 s.
+      // The batches of a workflow report together: waiting 1 s saves invocations, and progress is promised within 30 s.
       .consume(messaging.projection.queue, { batchSize: 10, maxBatchingWindow: Duration.seconds(1) });
 
     this.reconcile = new RustFunction(this, 'Reconcile', {
