@@ -321,14 +321,13 @@ pub(crate) async fn commit(ports: &Ports, commit: &ActionCommit<'_>) -> PortResu
     let sim = &ports.sim;
     let tables = &sim.tables;
     let key = (commit.execution.clone(), commit.batch_index);
-    let old = tables
-        .state()
-        .tasks
-        .values()
-        .filter(|t| commit.tasks.iter().any(|n| n.position == t.position))
-        .map(TaskRow::from)
-        .collect();
-    let replacing = ActionCommit { replaces: old, ..commit.clone() };
+    // Only where it is needed: it looks at all tasks there are.
+    let replacing = || {
+        let state = tables.state();
+        let same_place = |task: &&Task| commit.tasks.iter().any(|new| new.position == task.position);
+        let replaces = state.tasks.values().filter(same_place).map(TaskRow::from).collect();
+        ActionCommit { replaces, ..commit.clone() }
+    };
     match sim.flaw {
         Some(Flaw::TasksByPlace) => {
             clear_place(&mut tables.state(), commit);
@@ -346,7 +345,7 @@ pub(crate) async fn commit(ports: &Ports, commit: &ActionCommit<'_>) -> PortResu
             if let Some(ledger) = tables.state().ledgers.get_mut(&key) {
                 ledger.outcomes.remove(commit.action);
             }
-            tables.commit_action(&replacing).await
+            tables.commit_action(&replacing()).await
         }
         Some(Flaw::SealIgnored) => {
             let sealed = tables.state().ledgers.get_mut(&key).map(|l| std::mem::replace(&mut l.sealed, false));
@@ -363,13 +362,13 @@ pub(crate) async fn commit(ports: &Ports, commit: &ActionCommit<'_>) -> PortResu
             if sim.goes_wrong(sim.profile.crash, "a function dies between two writes") {
                 ports.run.die::<()>(sim, "between tasks and outcome").await;
             }
-            tables.commit_action(&replacing).await
+            tables.commit_action(&replacing()).await
         }
         Some(Flaw::TaskIdsRandom) => {
             let tasks = commit.tasks.iter().cloned().map(|t| Task { task_id: random_id(sim), ..t }).collect();
             tables.commit_action(&ActionCommit { tasks, ..commit.clone() }).await
         }
-        Some(Flaw::TasksReplaced) => tables.commit_action(&replacing).await,
+        Some(Flaw::TasksReplaced) => tables.commit_action(&replacing()).await,
         Some(Flaw::ForeignGoal) => {
             let goals = tables.state().goals.len();
             let goal: GoalId = format!("goal-{}", sim.between(1, goals as u64)).parse().expect("a goal id");

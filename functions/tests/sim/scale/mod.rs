@@ -139,7 +139,9 @@ fn the_quotas_break_in_the_order_that_is_documented() {
     let first = |outcome: &Outcome| outcome.held_up_by().first().map(|(quota, _)| *quota);
     assert_eq!(first(ten_raised), Some(Quota::Pollers(Queue::Batch)), "what takes longest is that pollers become more");
     assert_eq!(first(hundred), Some(Quota::Pollers(Queue::Batch)), "the pollers end next");
-    assert!(hundred.failed.contains_key("NOT_PROCESSED"), "batches that wait too long for a worker are lost");
+    let too_late = |code: &str| ["NOT_PROCESSED", "BATCH_DEADLINE"].contains(&code);
+    let is_late = !hundred.failed.is_empty() && hundred.failed.keys().all(|code| too_late(code.as_ref()));
+    assert!(is_late, "batches that wait too long for a worker have too little time, or are lost");
     assert!(hundred_workers.whole() > hundred.whole(), "more workers carry more");
     assert!(hundred_all.is_whole(), "nothing else stands in the way of a hundred times the base");
     let of_row = |outcome: &Outcome| outcome.refused(Quota::CapacityRow);
