@@ -68,13 +68,8 @@ impl From<Unavailable> for NotLaunched {
 
 impl<Db: LaunchDb, Sfn: StartExecution + StopExecution, Bus: PublishEvent> HandleMessage for Launch<Db, Sfn, Bus> {
     async fn handle(&self, message: Message<'_>) -> Result<(), MessageError> {
-        let malformed = |e: &dyn ToString| MessageError::Malformed(e.to_string());
-        let envelope = Envelope::parse(message.body).map_err(|e| malformed(&e))?;
-        if inbound::is_foreign(&envelope) {
-            tracing::warn!(eventId = %envelope.id, "event of a foreign source dropped");
-            return Ok(());
-        }
-        match inbound::launch(&envelope).map_err(|e| malformed(&e))? {
+        let Some(envelope) = message.event()? else { return Ok(()) };
+        match inbound::launch(&envelope)? {
             LaunchMessage::End(end) => {
                 let span = trace::process("launch", end.traceparent.as_ref());
                 Ok(trace::within(span, self.ended(&end.execution_arn)).await?)

@@ -29,14 +29,8 @@ impl<Db: ProjectorDb, Bus: PublishEvent, Topic: Notify, Archive: ArchiveExecutio
     for Projector<Db, Bus, Topic, Archive>
 {
     async fn handle(&self, message: Message<'_>) -> Result<(), MessageError> {
-        let malformed = |e: &dyn ToString| MessageError::Malformed(e.to_string());
-        let envelope = Envelope::parse(message.body).map_err(|e| malformed(&e))?;
-        if inbound::is_foreign(&envelope) {
-            // Not a defect: it alerts nobody.
-            tracing::warn!(eventId = %envelope.id, "event of a foreign source dropped");
-            return Ok(());
-        }
-        match inbound::projection(&envelope).map_err(|e| malformed(&e))? {
+        let Some(envelope) = message.event()? else { return Ok(()) };
+        match inbound::projection(&envelope)? {
             ProjectionMessage::Progress(event, state) => {
                 let span = trace::process("projection", event.traceparent.as_ref());
                 trace::within(span, self.progressed(&event, &state)).await

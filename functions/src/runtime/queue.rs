@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::future::join_all;
+use goal_activity_core::inbound::{self, Malformed};
 use goal_activity_core::limits::{FIRST_REST, GIVE_BACK, LONGEST_REST};
 use goal_activity_core::ports::{PortResult, Unavailable};
+use goal_activity_events::Envelope;
 use tokio::time::timeout;
 
 use crate::runtime::budget::Budget;
@@ -23,13 +25,32 @@ pub enum MessageError {
     Unavailable(#[from] Unavailable),
 }
 
+impl From<Malformed> for MessageError {
+    fn from(error: Malformed) -> Self {
+        Self::Malformed(error.to_string())
+    }
+}
+
 /// A message as it was received.
 #[derive(Debug, Clone, Copy)]
 pub struct Message<'a> {
     /// What it says.
     pub body: &'a str,
-    /// By what the queue knows this receipt of it.
+    /// The SQS receipt handle.
     pub receipt_handle: &'a str,
+}
+
+impl Message<'_> {
+    /// Reads the event in it. Returns nothing for one of a foreign source: that is logged and dropped, for it is not a defect and
+    /// must alert nobody.
+    pub fn event(&self) -> Result<Option<Envelope>, MessageError> {
+        let envelope = Envelope::parse(self.body).map_err(Malformed::from)?;
+        if inbound::is_foreign(&envelope) {
+            tracing::warn!(eventId = %envelope.id, "event of a foreign source dropped");
+            return Ok(None);
+        }
+        Ok(Some(envelope))
+    }
 }
 
 /// Handles one message.

@@ -23,7 +23,7 @@ use futures_util::StreamExt;
 use futures_util::future::{Either, join, select, try_join};
 use futures_util::stream::FuturesUnordered;
 use goal_activity_core::facts::Fact;
-use goal_activity_core::inbound;
+use goal_activity_core::inbound::{self, Malformed};
 use goal_activity_core::ledger::{BatchLedger, Tally, action_gone};
 use goal_activity_core::limits::{BATCH_SECONDS, DEADLINE_MARGIN, LEASE};
 use goal_activity_core::placement::Occupied;
@@ -81,7 +81,7 @@ impl<Db: WorkerDb, Sfn: AnswerBatch, Bus: PublishEvent, Ai: GenerateTasks, Queue
     for Worker<Db, Sfn, Bus, Ai, Queue>
 {
     async fn handle(&self, message: Message<'_>) -> Result<(), MessageError> {
-        let batch = inbound::batch(message.body).map_err(|e| MessageError::Malformed(e.to_string()))?;
+        let batch = inbound::batch(message.body).map_err(Malformed::from)?;
         let held = self.with_lease(&batch, message.receipt_handle, self.process_batch(&batch));
         let traced = async {
             trace::about_batch(&batch.execution_arn, &batch.goal_id, batch.batch_index);
