@@ -42,7 +42,7 @@ fn share(value: aws_sdk_dynamodb::types::AttributeValue) -> PortResult<Share> {
 
 impl HoldCapacity for Tables {
     async fn acquire_capacity(&self, wanted: &Held, most: u32) -> PortResult<Acquired> {
-        // The condition speaks of what others hold; where nobody has ever held anything, it says nothing.
+        // The condition compares with what is in use; before anything was ever held there is nothing to compare.
         if wanted.batches > most {
             return Ok(Acquired::Full);
         }

@@ -51,11 +51,6 @@ impl Tables {
         answer.item.map(|row| read(&self.names.executions, row)).transpose()
     }
 
-    /// A write of one of the rows of an execution.
-    pub(super) fn row_of(&self, execution: &ExecutionArn, item: &str) -> Write {
-        self.execution_item(execution, item)
-    }
-
     /// A write of any item of `WorkflowExecutions`.
     pub(super) fn execution_item(&self, key: impl ToString, item: &str) -> Write {
         Write::of(&self.names.executions, [(keys::EXECUTION_ARN, text(key)), (keys::ITEM, text(item))])
@@ -63,7 +58,7 @@ impl Tables {
 
     /// A write of an execution's own row.
     pub(super) fn execution(&self, execution: &ExecutionArn) -> Write {
-        self.row_of(execution, keys::EXECUTION)
+        self.execution_item(execution, keys::EXECUTION)
     }
 }
 

@@ -20,8 +20,8 @@ const SEQUENCE: &str = "sequence";
 
 impl Tables {
     /// A write of the ledger of a batch.
-    fn batch(&self, execution: &ExecutionArn, batch_index: u32) -> Write {
-        self.row_of(execution, &keys::batch(batch_index))
+    pub(super) fn batch(&self, execution: &ExecutionArn, batch_index: u32) -> Write {
+        self.execution_item(execution, &keys::batch(batch_index))
     }
 
     /// Records the outcome, if the batch is open for work and the action has none yet.
@@ -112,7 +112,7 @@ impl SealLedger for Tables {
                 }
             }
         });
-        // Side by side: they are rows of their own, and somebody may be waiting for the end.
+        // Side by side: they are rows of their own, and a user may be waiting for the end.
         try_join_all(sealed).await
     }
 }

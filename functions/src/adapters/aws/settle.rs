@@ -74,11 +74,11 @@ impl Tables {
 
     /// The one row that stays: the archive is partitioned by day, which an ARN does not tell.
     fn point_to_archive(&self, record: &Record) -> Write {
-        self.row_of(&record.execution_arn, keys::ARCHIVE).set(keys::ARCHIVED_AS, text(record.key()))
+        self.execution_item(&record.execution_arn, keys::ARCHIVE).set(keys::ARCHIVED_AS, text(record.key()))
     }
 
     fn expire_batch(&self, record: &Record, index: u32, expires: AttributeValue) -> Write {
-        self.row_of(&record.execution_arn, &keys::batch(index)).set(keys::EXPIRES_AT, expires)
+        self.batch(&record.execution_arn, index).set(keys::EXPIRES_AT, expires)
     }
 
     /// Takes the execution out of the user's open ones.
