@@ -1,11 +1,22 @@
 use goal_activity_core::goal::GoalStatus;
 use goal_activity_core::notice::NoticeClaim;
 use goal_activity_core::ports::SettleExecution;
-use goal_activity_events::Timestamp;
+use goal_activity_events::{ExecutionArn, Timestamp};
 
 use std::time::Duration;
 
 use crate::rig::{Rig, status_change};
+
+/// A workflow of which the operators must be told, with all its work done and its end not yet known.
+async fn worked_on() -> (Rig, ExecutionArn) {
+    let rig = Rig::with_goal(8);
+    rig.script("a-1-1", "fail");
+    let arn = rig.launched().await;
+    for batch in rig.batches(&arn) {
+        rig.work(&batch).await.unwrap();
+    }
+    (rig, arn)
+}
 
 #[tokio::test]
 async fn p7_the_end_is_told_once_by_effect_however_often_it_is_reported() {
@@ -21,12 +32,7 @@ async fn p7_the_end_is_told_once_by_effect_however_often_it_is_reported() {
 #[tokio::test]
 async fn p7_settling_goes_on_where_it_was_interrupted() {
     for call in ["find_execution", "seal_ledger", "settle", "publish", "claim_notice", "mark_told"] {
-        let rig = Rig::with_goal(8);
-        rig.script("a-1-1", "fail");
-        let arn = rig.launched().await;
-        for batch in rig.batches(&arn) {
-            rig.work(&batch).await.unwrap();
-        }
+        let (rig, arn) = worked_on().await;
         rig.world.break_once(call);
         rig.project(&status_change(&arn, "SUCCEEDED")).await.expect_err(call);
         // The message comes back after its visibility timeout.
@@ -42,12 +48,7 @@ async fn p7_settling_goes_on_where_it_was_interrupted() {
 
 #[tokio::test]
 async fn p7_two_projectors_with_the_same_end_wake_nobody_twice() {
-    let rig = Rig::with_goal(8);
-    rig.script("a-1-1", "fail");
-    let arn = rig.launched().await;
-    for batch in rig.batches(&arn) {
-        rig.work(&batch).await.unwrap();
-    }
+    let (rig, arn) = worked_on().await;
     let end = status_change(&arn, "SUCCEEDED");
     let both = futures_util::future::join(rig.project(&end), rig.project(&end)).await;
     both.0.and(both.1).unwrap();
@@ -57,12 +58,7 @@ async fn p7_two_projectors_with_the_same_end_wake_nobody_twice() {
 #[tokio::test(start_paused = true)]
 async fn p7_a_notice_that_could_not_be_sent_is_sent_at_the_very_next_delivery() {
     for hangs in [false, true] {
-        let rig = Rig::with_goal(8);
-        rig.script("a-1-1", "fail");
-        let arn = rig.launched().await;
-        for batch in rig.batches(&arn) {
-            rig.work(&batch).await.unwrap();
-        }
+        let (rig, arn) = worked_on().await;
         let end = status_change(&arn, "SUCCEEDED");
         match hangs {
             true => rig.world.hang("notify", Duration::from_secs(600)),
@@ -79,12 +75,7 @@ async fn p7_a_notice_that_could_not_be_sent_is_sent_at_the_very_next_delivery() 
 #[tokio::test(start_paused = true)]
 async fn p7_the_operators_are_told_while_the_bus_does_not_answer() {
     for hangs in [false, true] {
-        let rig = Rig::with_goal(8);
-        rig.script("a-1-1", "fail");
-        let arn = rig.launched().await;
-        for batch in rig.batches(&arn) {
-            rig.work(&batch).await.unwrap();
-        }
+        let (rig, arn) = worked_on().await;
         let end = status_change(&arn, "SUCCEEDED");
         match hangs {
             true => rig.world.hang("publish", Duration::from_secs(7)),

@@ -97,7 +97,7 @@ pub enum Told {
     Services,
     /// The operators: the notice is sent.
     Operators,
-    /// Everybody who must know.
+    /// Other services, and the operators where they must.
     Everybody,
 }
 
