@@ -142,7 +142,7 @@ async fn help(stack: &Stack, tap: &Tap, tally: &Tally, random: Rng) {
 
 async fn is_calm(stack: &Stack, goals: &HashSet<GoalId>) -> bool {
     join_all(QUEUES.iter().map(|queue| stack.is_empty(queue))).await.iter().all(|empty| *empty)
-        && Truth::read(stack, goals).await.is_settled()
+        && Truth::read(stack, goals).await.is_complete()
 }
 
 #[tokio::test]

@@ -69,13 +69,13 @@ impl Truth {
     /// How many workflows ended how.
     pub(crate) fn summary(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
-        self.all().for_each(|e| *counts.entry(e.status.to_string()).or_default() += 1);
+        self.all().for_each(|e| *counts.entry(e.status().to_string()).or_default() += 1);
         counts
     }
 
     /// Whether nothing is left to do for any workflow.
-    pub(crate) fn is_settled(&self) -> bool {
-        self.all().all(|e| e.is_settled() && !self.open.contains(&e.execution_arn))
+    pub(crate) fn is_complete(&self) -> bool {
+        self.all().all(|e| e.is_complete() && !self.open.contains(&e.execution_arn))
     }
 
     /// P1: the workflows of a goal came one after the other, as many as there were claims; P7: the goal is free.
@@ -86,7 +86,7 @@ impl Truth {
         assert_eq!(row.get("activityExecutionArn"), None, "{goal} is not free");
         assert_ne!(row["status"], "processing", "{goal}");
         for pair in executions.windows(2) {
-            assert!(pair[0].stop_date.unwrap() <= pair[1].start_date, "{goal}: {pair:?}");
+            assert!(pair[0].stop_date().unwrap() <= pair[1].start_date, "{goal}: {pair:?}");
         }
     }
 
@@ -98,7 +98,7 @@ impl Truth {
         assert!(ledgers.iter().all(|l| l.sealed), "{arn}: {ledgers:?}");
         let made: Vec<_> = self.made_by(execution).collect();
         let progress = execution.progress();
-        if execution.status == Status::Aborted {
+        if execution.status() == Status::Aborted {
             assert!(made.is_empty() && progress.succeeded == 0, "{execution:?} has left {made:?}");
             assert!(progress.percentage < 100, "{execution:?}");
             return;
@@ -119,15 +119,15 @@ impl Truth {
         assert_eq!(progress.succeeded, succeeded, "{execution:?}");
         // Nothing is lost but what the AI has refused.
         let refused = |action: &&ActionId| story.refused.iter().any(|r| r == action.as_str());
-        let failed: Vec<_> = execution.failed_actions.iter().map(|f| &f.action_id).collect();
+        let failed: Vec<_> = execution.failed_actions().iter().map(|f| &f.action_id).collect();
         assert_eq!(failed, execution.action_ids.iter().filter(refused).collect::<Vec<_>>(), "{execution:?}");
-        assert!(execution.failed_actions.iter().all(|f| f.code == FailureCode::AiRejected), "{execution:?}");
+        assert!(execution.failed_actions().iter().all(|f| f.code == FailureCode::AiRejected), "{execution:?}");
         let expected = match (succeeded, failed.len()) {
             (0, _) => Status::Failed,
             (_, 0) => Status::Succeeded,
             _ => Status::PartiallySucceeded,
         };
-        assert_eq!(execution.status, expected, "{execution:?}");
+        assert_eq!(execution.status(), expected, "{execution:?}");
     }
 
     pub(crate) fn made_by(&self, execution: &Execution) -> impl Iterator<Item = &Task> {
@@ -163,9 +163,9 @@ impl Truth {
         for event in told {
             let detail: WorkflowCompleted = serde_json::from_value(event["detail"].clone()).unwrap();
             assert_eq!(detail.event_id, WorkflowCompleted::event_id_for(arn));
-            assert_eq!(Some(detail.status), execution.status.ended(), "{arn}");
-            assert_eq!(Some(detail.succeeded_actions), execution.succeeded_actions, "{arn}");
-            assert_eq!(detail.failed_actions, execution.failed_actions, "{arn}");
+            assert_eq!(Some(detail.status), execution.status().ended(), "{arn}");
+            assert_eq!(Some(detail.succeeded_actions), execution.tally().map(|t| t.succeeded), "{arn}");
+            assert_eq!(detail.failed_actions, execution.failed_actions(), "{arn}");
         }
     }
 }

@@ -21,7 +21,7 @@ impl Truth {
     pub(crate) fn check_edited(&self, story: &Edited) {
         let executions = &self.executions[&story.goal];
         for pair in executions.windows(2) {
-            assert!(pair[0].stop_date.unwrap() <= pair[1].start_date, "{}: {pair:?}", story.goal);
+            assert!(pair[0].stop_date().unwrap() <= pair[1].start_date, "{}: {pair:?}", story.goal);
         }
         for execution in executions {
             self.check_end(execution, story);
@@ -34,9 +34,9 @@ impl Truth {
         let ledgers = &self.ledgers[arn];
         assert_eq!(ledgers.len(), execution.batch_count() as usize, "{arn}");
         assert!(ledgers.iter().all(|l| l.sealed), "{arn}: {ledgers:?}");
-        let (progress, failed) = (execution.progress(), &execution.failed_actions);
+        let (progress, failed) = (execution.progress(), execution.failed_actions());
         assert_eq!(progress.succeeded as usize + failed.len(), execution.action_ids.len(), "{execution:?}");
-        if execution.status == Status::Aborted {
+        if execution.status() == Status::Aborted {
             let closed = !story.app.diary.closed.is_empty() || story.app.diary.deleted.is_some();
             assert!(closed || story.plot == Plot::CancelRegenerate, "nobody has stopped {execution:?}");
             assert!(progress.percentage < 100, "{execution:?}");
@@ -47,7 +47,7 @@ impl Truth {
                 (_, 0) => Status::Succeeded,
                 _ => Status::PartiallySucceeded,
             };
-            assert_eq!(execution.status, expected, "{execution:?}");
+            assert_eq!(execution.status(), expected, "{execution:?}");
             for failure in failed {
                 assert!(is_own_doing(failure, story), "{failure:?} of {execution:?}");
             }
@@ -83,7 +83,7 @@ impl Truth {
         // Who ended after the action or the goal was gone has left nothing.
         let ended = |task: &Task| {
             let maker = self.executions[goal].iter().find(|e| e.execution_arn == task.execution_arn);
-            maker.expect("a task of a workflow").stop_date.unwrap()
+            maker.expect("a task of a workflow").stop_date().unwrap()
         };
         for task in &tasks {
             let gone = diary.removed.get(&task.action_id).into_iter().chain(&diary.deleted).min();

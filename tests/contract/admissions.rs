@@ -5,13 +5,13 @@ use goal_activity_core::admission::{Held, in_use};
 use goal_activity_core::execution::{Cancellation, Execution};
 use goal_activity_core::keys::open_shard;
 use goal_activity_core::ports::{
-    Acquired, AdmitExecution, CancelExecution, Claim, ClaimGoal, Claimed, FindExecution, HoldCapacity, ListHolders,
-    ListOpen, ListWaiting, SettleExecution,
+    Acquired, AdmitExecution, CancelExecution, Claim, ClaimGoal, Claimed, EndExecution, FindExecution, HoldCapacity,
+    ListHolders, ListOpen, ListWaiting,
 };
 use goal_activity_events::{ExecutionArn, FinalStatus, Timestamp};
 
 use crate::backend::Tables;
-use crate::given::{at, claim, claimed, execution, goal, goal_of, settlement};
+use crate::given::{at, claim, claimed, ending, execution, goal, goal_of};
 
 on_all_tables!(
     what_is_taken_is_held_until_it_is_given_back,
@@ -165,13 +165,13 @@ async fn who_is_cancelled_while_waiting_is_open_until_the_end(on: &impl Tables) 
     assert!(line(on, &[&execution]).await.is_empty());
     assert!(is_open(on, &execution).await);
     assert!(!on.db().mark_admitted(arn, at(2)).await.unwrap());
-    assert!(on.db().settle(&settlement(&execution, FinalStatus::Aborted)).await.unwrap());
+    assert!(on.db().end_execution(&execution, &ending(&execution, FinalStatus::Aborted)).await.unwrap());
     assert!(is_open(on, &execution).await, "its end is not settled");
 }
 
 async fn who_ends_while_waiting_is_open(on: &impl Tables) {
     let (_, execution) = claimed(on, 1).await;
-    assert!(on.db().settle(&settlement(&execution, FinalStatus::Failed)).await.unwrap());
+    assert!(on.db().end_execution(&execution, &ending(&execution, FinalStatus::Failed)).await.unwrap());
     assert!(line(on, &[&execution]).await.is_empty());
     assert!(is_open(on, &execution).await);
     assert!(!on.db().mark_admitted(&execution.execution_arn, at(2)).await.unwrap());
@@ -189,6 +189,11 @@ async fn the_open_workflows_of_a_user_are_known(on: &impl Tables) {
         assert_eq!(on.db().claim_goal(&claim(goal, 1)).await.unwrap(), Claimed::Yes);
         assert_eq!(open().await, arns[..count].iter().cloned().collect());
     }
-    assert!(on.db().settle(&settlement(&execution(&first, 1), FinalStatus::Failed)).await.unwrap());
+    assert!(
+        on.db()
+            .end_execution(&execution(&first, 1), &ending(&execution(&first, 1), FinalStatus::Failed))
+            .await
+            .unwrap()
+    );
     assert_eq!(open().await, arns[1..].iter().cloned().collect());
 }

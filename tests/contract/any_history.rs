@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use goal_activity_core::execution::Mark;
 use goal_activity_core::execution::{Cancellation, Execution};
 use goal_activity_core::goal::{Goal, GoalStatus};
 use goal_activity_core::notice::NoticeClaim;
 use goal_activity_core::ports::{
-    ActionCommit, ActionsWithTasks, CancelExecution, Claim, ClaimGoal, FindArchived, FindExecution, RecordProgress,
-    Remembered, RemoveTasks, RequestKey, SealLedger, SettleExecution, Told, WorkLedger,
+    ActionCommit, ActionsWithTasks, CancelExecution, Claim, ClaimGoal, EndExecution, FindArchived, FindExecution,
+    RecordProgress, Remembered, RemoveTasks, RequestKey, SealLedger, WorkLedger,
 };
 use goal_activity_events::{ClaimSequence, EventId, FinalStatus};
 use goal_activity_functions::adapters::memory::World;
@@ -15,7 +16,7 @@ use proptest::prelude::*;
 
 use crate::backend::{AwsTables, Emulator, Tables};
 use crate::given::{
-    at, batch_state, claim, execution, failure, goal, record, settlement, stored_goal, stored_tasks, success, tasks,
+    at, batch_state, claim, ending, execution, failure, goal, record, stored_goal, stored_tasks, success, tasks,
 };
 
 /// How many histories are tried.
@@ -59,9 +60,9 @@ enum Call {
         succeeded: u32,
     },
     Cancel(Workflow),
-    Settle(Workflow, FinalStatus),
+    End(Workflow, FinalStatus),
     ClaimNotice(Workflow, i64),
-    MarkTold(Workflow, Told, i64),
+    Report(Workflow, Mark, i64),
     MarkArchived(Workflow, i64),
     RemoveTasks(Workflow),
 }
@@ -78,8 +79,8 @@ fn workflow() -> impl Strategy<Value = Workflow> {
     (prop::sample::select(&[0, 0, 0, 1][..]), 1..3_u64)
 }
 
-fn told() -> impl Strategy<Value = Told> {
-    prop::sample::select(&[Told::Services, Told::Operators, Told::Everybody][..])
+fn mark() -> impl Strategy<Value = Mark> {
+    prop::sample::select(&[Mark::Published, Mark::Notified, Mark::Both][..])
 }
 
 fn status() -> impl Strategy<Value = FinalStatus> {
@@ -106,9 +107,9 @@ fn call() -> impl Strategy<Value = Call> {
             |(workflow, batch, sequence, succeeded)| Call::Progressed { workflow, batch, sequence, succeeded }
         ),
         2 => workflow().prop_map(Call::Cancel),
-        3 => (workflow(), status()).prop_map(|(workflow, status)| Call::Settle(workflow, status)),
+        3 => (workflow(), status()).prop_map(|(workflow, status)| Call::End(workflow, status)),
         2 => (workflow(), 60..180_i64).prop_map(|(workflow, second)| Call::ClaimNotice(workflow, second)),
-        1 => (workflow(), told(), 60..180_i64).prop_map(|(workflow, told, second)| Call::MarkTold(workflow, told, second)),
+        1 => (workflow(), mark(), 60..180_i64).prop_map(|(workflow, mark, second)| Call::Report(workflow, mark, second)),
         1 => (workflow(), 60..180_i64).prop_map(|(workflow, second)| Call::MarkArchived(workflow, second)),
         1 => workflow().prop_map(Call::RemoveTasks),
     ]
@@ -210,15 +211,15 @@ impl Cast {
                 let (arn, wish) = (self.execution(workflow).execution_arn, Cancellation::from_outside(at(30)));
                 said(on.db().record_cancellation(&arn, &wish).await)
             }
-            Call::Settle(workflow, status) => {
-                said(on.db().settle(&settlement(&self.execution(workflow), status)).await)
+            Call::End(workflow, status) => {
+                said(on.db().end_execution(&self.execution(workflow), &ending(&self.execution(workflow), status)).await)
             }
             Call::ClaimNotice(workflow, second) => {
                 let claim = NoticeClaim::new(at(second));
                 said(on.db().claim_notice(&self.execution(workflow).execution_arn, &claim).await)
             }
-            Call::MarkTold(workflow, told, second) => {
-                said(on.db().mark_told(&self.execution(workflow).execution_arn, told, at(second)).await)
+            Call::Report(workflow, mark, second) => {
+                said(on.db().mark_reported(&self.execution(workflow).execution_arn, mark, at(second)).await)
             }
             Call::MarkArchived(workflow, second) => {
                 let record = record(&self.execution(workflow), FinalStatus::Failed);

@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use goal_activity_core::archive::Record;
-use goal_activity_core::execution::{BatchState, Execution, GoalBefore, Status, TimelineEntry, TimelineEvent};
-use goal_activity_core::goal::{Action, Goal, GoalStatus};
+use goal_activity_core::execution::{BatchState, Ending, Execution, GoalBefore, TimelineEntry, TimelineEvent};
+use goal_activity_core::goal::{Action, Goal};
 use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Failure, Tally};
 use goal_activity_core::limits::MAX_RUNNING_PER_USER;
-use goal_activity_core::outcome::Settlement;
 use goal_activity_core::ports::{
     ActionCommit, Claim, ClaimGoal, Claimed, FindExecution, ListTasks, LoadGoal, Opened, WorkLedger,
 };
@@ -51,21 +50,17 @@ pub(crate) fn execution(goal: &Goal, number: u64) -> Execution {
         user_id: goal.head.user_id.clone(),
         request_id: "request-1".parse().unwrap(),
         traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().unwrap()),
-        status: Status::Pending,
         start_date: at(0),
         turn: at(300),
         admitted_at: None,
-        stop_date: None,
+        started_at: None,
         action_ids: goal.actions.iter().map(|a| a.action_id.clone()).collect(),
         total_actions: u32::try_from(goal.actions.len()).unwrap(),
         regenerate: false,
         goal_before: GoalBefore { with_tasks: 3, left_out: 2 },
         batches: BTreeMap::new(),
-        succeeded_actions: None,
-        failed_count: None,
-        failed_actions: Vec::new(),
         gone_actions: BTreeSet::new(),
-        usage: None,
+        end: None,
         timeline: BTreeMap::from([(
             "request-1".to_owned(),
             TimelineEntry { at: at(0), what: TimelineEvent::Accepted },
@@ -167,32 +162,15 @@ pub(crate) fn failed_action(action: &str) -> FailedAction {
 }
 
 /// The end of a workflow of which one action failed.
-pub(crate) fn settlement(execution: &Execution, status: FinalStatus) -> Settlement {
+pub(crate) fn ending(execution: &Execution, status: FinalStatus) -> Ending {
     let succeeded = execution.total_actions - 1;
-    Settlement {
-        execution_arn: execution.execution_arn.clone(),
-        goal_id: execution.goal_id.clone(),
-        user_id: execution.user_id.clone(),
-        status,
-        stop_date: at(60),
-        tally: Tally { succeeded, failed: vec![failed_action("a-1-1")], usage: usage() },
-        knows_gone: false,
-        goal_status: if status == FinalStatus::Aborted { GoalStatus::Draft } else { GoalStatus::Partial },
-    }
+    let tally = Tally { succeeded, failed: vec![failed_action("a-1-1")], usage: usage() };
+    Ending { status, stop_date: at(60), tally }
 }
 
-/// What is archived of the workflow when it has ended as in [`settlement`].
+/// What is archived of the workflow when it has ended as in [`ending`].
 pub(crate) fn record(execution: &Execution, status: FinalStatus) -> Record {
-    let end = settlement(execution, status);
-    let ended = Execution {
-        status: status.into(),
-        stop_date: Some(end.stop_date),
-        succeeded_actions: Some(end.tally.succeeded),
-        failed_count: Some(end.tally.failed_count()),
-        failed_actions: end.tally.failed,
-        usage: Some(end.tally.usage),
-        ..execution.clone()
-    };
+    let ended = Execution { end: Some(ending(execution, status)), ..execution.clone() };
     Record::of(&ended, &[]).expect("a workflow that has ended")
 }
 

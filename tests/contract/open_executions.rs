@@ -1,17 +1,16 @@
 //! `ListOpen`.
 
 use goal_activity_core::execution::Execution;
+use goal_activity_core::execution::Mark;
 use goal_activity_core::goal::Goal;
 use goal_activity_core::keys::{open_shard, unarchived_shard};
 use goal_activity_core::notice::NoticeClaim;
-use goal_activity_core::ports::{
-    AdmitExecution, Claim, ClaimGoal, Claimed, ListOpen, OpenExecution, SettleExecution, Told,
-};
+use goal_activity_core::ports::{AdmitExecution, Claim, ClaimGoal, Claimed, EndExecution, ListOpen, OpenExecution};
 use goal_activity_events::{FinalStatus, Timestamp};
 use uuid::Uuid;
 
 use crate::backend::Tables;
-use crate::given::{at, claim, goal, record, settlement};
+use crate::given::{at, claim, ending, goal, record};
 
 on_all_tables!(
     p7_an_execution_is_listed_from_its_launch_until_it_is_archived,
@@ -91,13 +90,13 @@ async fn p7_an_execution_is_listed_from_its_launch_until_it_is_archived(on: &imp
     let (shard, executions) = span.launched(on, &[0]).await;
     let [execution] = &executions[..] else { panic!() };
     assert_eq!(span.listed(on, &shard, 10).await, open(&executions), "launched");
-    on.db().settle(&settlement(execution, FinalStatus::Failed)).await.unwrap();
+    on.db().end_execution(execution, &ending(execution, FinalStatus::Failed)).await.unwrap();
     assert_eq!(span.listed(on, &shard, 10).await, open(&executions), "ended");
     assert!(on.db().claim_notice(&execution.execution_arn, &NoticeClaim::new(at(61))).await.unwrap());
     assert_eq!(span.listed(on, &shard, 10).await, open(&executions), "published, being told");
     let unarchived = unarchived_shard(&execution.execution_arn);
     assert_eq!(span.listed(on, &unarchived, 10).await, [], "not yet told");
-    on.db().mark_told(&execution.execution_arn, Told::Everybody, at(62)).await.unwrap();
+    on.db().mark_reported(&execution.execution_arn, Mark::Both, at(62)).await.unwrap();
     assert_eq!(span.listed(on, &shard, 10).await, [], "told");
     assert_eq!(span.listed(on, &unarchived, 10).await, open(&executions), "told");
     on.db().mark_archived(&record(execution, FinalStatus::Failed), at(63)).await.unwrap();
@@ -110,13 +109,13 @@ async fn what_is_told_late_is_not_listed_again(on: &impl Tables) {
     let (shard, executions) = span.launched(on, &[0]).await;
     let [execution] = &executions[..] else { panic!() };
     let (arn, unarchived) = (&execution.execution_arn, unarchived_shard(&execution.execution_arn));
-    on.db().mark_told(arn, Told::Everybody, at(59)).await.unwrap();
+    on.db().mark_reported(arn, Mark::Both, at(59)).await.unwrap();
     assert_eq!(span.listed(on, &shard, 10).await, open(&executions), "it has not ended");
-    on.db().settle(&settlement(execution, FinalStatus::Failed)).await.unwrap();
+    on.db().end_execution(execution, &ending(execution, FinalStatus::Failed)).await.unwrap();
     assert_eq!(span.listed(on, &shard, 10).await, open(&executions), "ended");
-    on.db().mark_told(arn, Told::Everybody, at(61)).await.unwrap();
+    on.db().mark_reported(arn, Mark::Both, at(61)).await.unwrap();
     on.db().mark_archived(&record(execution, FinalStatus::Failed), at(62)).await.unwrap();
-    on.db().mark_told(arn, Told::Everybody, at(63)).await.unwrap();
+    on.db().mark_reported(arn, Mark::Both, at(63)).await.unwrap();
     assert_eq!(span.listed(on, &unarchived, 10).await, [], "archived");
 }
 

@@ -1,9 +1,12 @@
 //! `Notify`.
 
+use goal_activity_core::execution::Ending;
 use goal_activity_core::execution::{Execution, GoalBefore, Status};
+use goal_activity_core::ledger::Tally;
 use goal_activity_core::limits::AI_ATTEMPTS;
 use goal_activity_core::notice::{Severity, notice};
 use goal_activity_core::ports::Notify;
+use goal_activity_events::FinalStatus;
 use goal_activity_events::{FailedAction, FailureCode};
 
 use crate::backend::Services;
@@ -12,7 +15,7 @@ use crate::given::{TEXT, at, execution, goal};
 on_all_services!(a_notice_arrives_as_it_was_sent);
 
 /// A workflow of eight actions, of which so many failed.
-fn ended(status: Status, failed: usize) -> Execution {
+fn ended(status: FinalStatus, failures: usize) -> Execution {
     let accepted = execution(&goal(8), 1);
     let failure = |action_id| FailedAction {
         action_id,
@@ -21,18 +24,18 @@ fn ended(status: Status, failed: usize) -> Execution {
         message: TEXT.to_owned(),
         attempts: AI_ATTEMPTS,
     };
-    let failed_actions: Vec<_> = accepted.action_ids.iter().take(failed).cloned().map(failure).collect();
-    let succeeded_actions = Some(8 - u32::try_from(failed).unwrap());
+    let failed: Vec<_> = accepted.action_ids.iter().take(failures).cloned().map(failure).collect();
+    let tally = Tally { succeeded: 8 - u32::try_from(failures).unwrap(), failed, ..Tally::default() };
     // The goal had no tasks before: what fails leaves its user with nothing.
     let goal_before = GoalBefore::default();
-    Execution { status, stop_date: Some(at(61)), succeeded_actions, failed_actions, goal_before, ..accepted }
+    Execution { end: Some(Ending { status, stop_date: at(61), tally }), goal_before, ..accepted }
 }
 
 async fn a_notice_arrives_as_it_was_sent(on: &impl Services) {
     let all = [
-        (Severity::Medium, ended(Status::PartiallySucceeded, 1)),
-        (Severity::High, ended(Status::TimedOut, 2)),
-        (Severity::Critical, ended(Status::Failed, 8)),
+        (Severity::Medium, ended(FinalStatus::PartiallySucceeded, 1)),
+        (Severity::High, ended(FinalStatus::TimedOut, 2)),
+        (Severity::Critical, ended(FinalStatus::Failed, 8)),
     ];
     let mut notices = Vec::new();
     for (severity, execution) in &all {

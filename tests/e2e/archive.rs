@@ -51,11 +51,11 @@ async fn p7_a_workflow_is_told_of_as_before_when_its_rows_have_expired() {
     let line = object.body.collect().await.unwrap().to_vec();
     let record = Record::from_line(&line).unwrap();
     assert_eq!((record.key().as_str(), record.to_line().unwrap().as_bytes()), (key.as_str(), line.as_slice()));
-    assert_eq!((record.succeeded_actions, record.failed_actions[0].action_id.as_str()), (8, "a-1-2"));
+    assert_eq!((record.end.tally.succeeded, record.end.tally.failed[0].action_id.as_str()), (8, "a-1-2"));
     let outcomes = record.batches.iter().flat_map(|b| &b.actions).filter(|a| a.outcome.is_some());
     assert_eq!(outcomes.count(), 9);
 
-    let expires = Some(record.stop_date.plus(HISTORY).as_seconds());
+    let expires = Some(record.end.stop_date.plus(HISTORY).as_seconds());
     let expiring: Vec<_> = rows.iter().map(|(item, row)| (item.as_str(), expiry(row))).collect();
     let of_workflow = [("BATCH#00", expires), ("BATCH#01", expires), ("EXECUTION", expires)];
     assert_eq!(expiring, [&[("ARCHIVE", None)][..], &of_workflow].concat());

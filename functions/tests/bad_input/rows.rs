@@ -165,7 +165,8 @@ async fn actions_of_a_goal_that_cannot_be_read_any_more_fail_and_say_why() {
     }
     rig.finalize(&arn).await;
     rig.project(&crate::rig::status_change(&arn, "SUCCEEDED")).await.unwrap();
-    let failed = rig.execution(&arn).failed_actions;
+    let execution = rig.execution(&arn);
+    let failed = execution.failed_actions();
     assert_eq!(failed.len(), 2);
     for action in failed {
         assert_eq!(action.code, FailureCode::ActionGone);

@@ -74,7 +74,7 @@ async fn p7_nothing_expires_before_it_is_archived() {
         rig.world.state().machines.clear();
         // The capacity as well, for nobody was told of the end here.
         assert_eq!(rig.reconcile().await.repaired, 2, "after {call}");
-        assert_eq!(expires(&rig, &arn), Some(rig.execution(&arn).stop_date.unwrap().plus(HISTORY)), "after {call}");
+        assert_eq!(expires(&rig, &arn), Some(rig.execution(&arn).stop_date().unwrap().plus(HISTORY)), "after {call}");
         assert!(!is_listed(&rig, &arn), "after {call}");
         assert_eq!((rig.completed().len(), rig.notices()), (1, 1), "after {call}");
     }
@@ -138,7 +138,10 @@ async fn a_cancelled_workflow_is_archived_by_who_may_do_that() {
     let rig = Rig::with_goal(8);
     let arn = rig.launched().await;
     assert_eq!(rig.cancel(&arn, r#"{ "reason": "wrong goal" }"#).await.status, 200);
-    assert!(rig.execution(&arn).is_told() && is_listed(&rig, &arn), "the API tells, and leaves the archive to others");
+    assert!(
+        rig.execution(&arn).is_reported() && is_listed(&rig, &arn),
+        "the API tells, and leaves the archive to others"
+    );
     assert!(rig.world.state().archive.is_empty());
     rig.project(&status_change(&arn, "ABORTED")).await.unwrap();
     assert!(!is_listed(&rig, &arn));

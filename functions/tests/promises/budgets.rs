@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_lambda_events::sqs::SqsEvent;
+use goal_activity_core::execution::Listing;
 use goal_activity_core::execution::Status;
 use goal_activity_core::facts::Fact;
 use goal_activity_core::keys::open_shard;
@@ -50,7 +51,7 @@ async fn end_unarchived(rig: &Rig, arn: &ExecutionArn) {
     state.expiring.remove(arn);
     state.machines.remove(arn);
     let execution = state.executions.get_mut(arn).unwrap();
-    assert!(execution.is_told());
+    assert!(execution.is_reported());
     execution.archived_at = None;
 }
 
@@ -67,23 +68,23 @@ async fn reconcile(rig: &Rig) -> Reconciled {
 
 #[tokio::test(start_paused = true)]
 async fn p7_an_archive_that_hangs_does_not_stand_in_the_way_of_an_end() {
-    // As this release lists those that are to be archived, and as the one before did.
-    for told_before in [false, true] {
+    // Listed among those that are to be archived, and among the open ones, where those stay whose two marks were made apart.
+    for marked_apart in [false, true] {
         let rig = Rig::default();
         let mut unarchived = in_one_shard(&rig, 73).await;
         let [last] = unarchived.split_off(72).try_into().unwrap();
         for arn in &unarchived {
             end_unarchived(&rig, arn).await;
         }
-        if told_before {
-            rig.world.state().told_before.extend(unarchived.iter().cloned());
+        if marked_apart {
+            rig.world.state().listed.extend(unarchived.iter().map(|arn| (arn.clone(), Listing::Open)));
         }
         machine_has_ended(&rig, &last);
         rig.wait(30);
         rig.world.hang("archive_execution", Duration::from_secs(7));
         let done = reconcile(&rig).await;
-        assert_eq!(rig.execution(&last).status, Status::Failed, "{done:?}");
-        assert!(rig.execution(&last).is_told(), "{done:?}");
+        assert_eq!(rig.execution(&last).status(), Status::Failed, "{done:?}");
+        assert!(rig.execution(&last).is_reported(), "{done:?}");
         assert!(done.incomplete && done.failed > 0 && done.failed < 10, "{done:?}");
 
         // When it works again, one run is enough.
@@ -91,7 +92,7 @@ async fn p7_an_archive_that_hangs_does_not_stand_in_the_way_of_an_end() {
         rig.wait(30);
         let done = reconcile(&rig).await;
         assert_eq!((done.checked, done.failed, done.incomplete), (73, 0, false), "{done:?}");
-        assert!(unarchived.iter().chain([&last]).all(|arn| rig.execution(arn).is_settled()));
+        assert!(unarchived.iter().chain([&last]).all(|arn| rig.execution(arn).is_complete()));
         rig.wait(30);
         assert_eq!(reconcile(&rig).await.checked, 0);
     }
@@ -106,11 +107,11 @@ async fn p7_a_run_of_the_reconciler_ends_and_reports_whatever_hangs() {
         "find_execution",
         "describe_execution",
         "seal_ledger",
-        "settle",
+        "end_execution",
         "publish",
         "claim_notice",
         "notify",
-        "mark_told",
+        "mark_reported",
         "archive_execution",
         "mark_archived",
         "release_capacity",
@@ -143,7 +144,7 @@ async fn p7_a_run_of_the_reconciler_ends_and_reports_whatever_hangs() {
             rig.wait(90);
             reconcile(&rig).await;
         }
-        assert!(all.iter().all(|arn| rig.execution(arn).is_settled()), "{call}");
+        assert!(all.iter().all(|arn| rig.execution(arn).is_complete()), "{call}");
     }
 }
 
@@ -155,7 +156,7 @@ async fn p7_workflows_that_take_all_the_time_of_a_run_are_not_always_the_same() 
     rig.world.state().stuck.extend(stuck);
     machine_has_ended(&rig, &last);
     let mut runs = 0;
-    while rig.execution(&last).status.ended().is_none() {
+    while !rig.execution(&last).has_ended() {
         rig.wait(30);
         reconcile(&rig).await;
         runs += 1;
@@ -249,9 +250,9 @@ async fn p7_ten_ends_outlive_a_table_that_hangs_for_ten_minutes() {
     rig.deliver_requests().await;
     let arns: Vec<_> = rig.world.state().started.iter().map(|input| input.execution_arn.clone()).collect();
     let ends = arns.iter().map(|arn| status_change(arn, "SUCCEEDED")).collect();
-    let outage = ("settle", Duration::from_secs(600));
+    let outage = ("end_execution", Duration::from_secs(600));
     assert_eq!(outlive(&rig, &rig.projector(), PROJECTOR, ends, outage).await, 0, "dead letters");
-    assert!(arns.iter().all(|arn| rig.execution(arn).is_settled()));
+    assert!(arns.iter().all(|arn| rig.execution(arn).is_complete()));
 }
 
 /// Delivers these messages at once, and checks after a second.
@@ -294,7 +295,7 @@ async fn a_report_is_recorded_though_the_ends_before_it_hang() {
     rig.world.hang("seal_ledger", FOREVER);
     let bodies = arns.iter().enumerate().map(status).collect();
     check_early(&rig, &rig.projector(), PROJECTOR, bodies, || {
-        assert_eq!(rig.execution(&arns[9]).status, Status::Running);
+        assert_eq!(rig.execution(&arns[9]).status(), Status::Running);
     })
     .await;
 }
@@ -307,11 +308,11 @@ async fn an_end_is_done_though_the_archive_hangs() {
     let began = Instant::now();
     rig.run(&arn).await;
     assert!(began.elapsed() <= ARCHIVING + Duration::from_secs(1), "{:?}", began.elapsed());
-    assert!(rig.execution(&arn).is_told());
+    assert!(rig.execution(&arn).is_reported());
     rig.world.mend("archive_execution");
     rig.wait(30);
     reconcile(&rig).await;
-    assert!(rig.execution(&arn).is_settled());
+    assert!(rig.execution(&arn).is_complete());
 }
 
 #[tokio::test(start_paused = true)]

@@ -98,7 +98,7 @@ async fn what_could_not_be_written_is_not_counted() {
         rig.work(&batch).await.unwrap_err();
     }
     rig.work(&batch).await.unwrap();
-    rig.world.break_once("settle");
+    rig.world.break_once("end_execution");
     rig.project(&status_change(&arn, "SUCCEEDED")).await.unwrap_err();
     rig.project(&status_change(&arn, "SUCCEEDED")).await.unwrap();
     assert_eq!(count(&rig, |f| *f == Fact::WorkflowStarted), 1);
@@ -139,7 +139,7 @@ async fn a_run_of_the_reconciler_and_each_repair_are_counted_once() {
         let arn = rig.launched().await;
         rig.wait(30);
         twice(behind, async || rig.reconcile().await).await;
-        assert_eq!(rig.execution(&arn).status, Status::Running);
+        assert_eq!(rig.execution(&arn).status(), Status::Running);
         assert_eq!(repairs(&rig), [Repaired::StartRecorded], "{behind} steps behind");
         for batch in rig.batches(&arn) {
             rig.work(&batch).await.unwrap();

@@ -42,7 +42,7 @@ async fn capacity_is_not_given_back_for_an_end_that_another_service_tells() {
 async fn capacity_is_not_given_back_while_the_workflow_is_recorded_as_open() {
     let (rig, arn, end) = busy().await;
     rig.launch(&envelope(SOURCE, &end)).await.expect("it is dropped");
-    assert_eq!((held(&rig), rig.execution(&arn).status), (1, Status::Pending));
+    assert_eq!((held(&rig), rig.execution(&arn).status()), (1, Status::Pending));
     rig.world.break_once("find_execution");
     rig.launch(&envelope(SOURCE, &end)).await.expect_err("it comes back");
     assert_eq!(held(&rig), 1);

@@ -66,7 +66,7 @@ async fn a_workflow_in_history_tells_how_it_went() {
         answer.body["items"],
         json!([{
             "executionArn": arn, "status": "PARTIALLY_SUCCEEDED", "startDate": execution.start_date,
-            "stopDate": execution.stop_date, "totalActions": 2, "succeededActions": 1, "failedCount": 1,
+            "stopDate": execution.stop_date(), "totalActions": 2, "succeededActions": 1, "failedCount": 1,
         }])
     );
 }

@@ -40,6 +40,6 @@ async fn p4_the_first_end_stays_whatever_is_reported_later() {
     for later in ["FAILED", "RUNNING", "SUCCEEDED", "TIMED_OUT"] {
         rig.project(&status_change(&arn, later)).await.unwrap();
     }
-    assert_eq!(rig.execution(&arn).status, Status::Aborted);
+    assert_eq!(rig.execution(&arn).status(), Status::Aborted);
     assert_eq!(rig.completed().len(), 1);
 }

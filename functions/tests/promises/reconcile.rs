@@ -42,7 +42,7 @@ async fn p7_an_end_whose_event_was_lost_is_found() {
         machine_says(&rig, &arn, end);
         rig.wait(30);
         assert_eq!(rig.reconcile().await.repaired, 1, "{end:?}");
-        assert_eq!(rig.execution(&arn).status, status);
+        assert_eq!(rig.execution(&arn).status(), status);
         assert_eq!(rig.completed().len(), 1, "{end:?}");
         assert_eq!(rig.notices(), usize::from(end == End::TimedOut), "{end:?}");
         assert_ne!(rig.goal_status(), GoalStatus::Processing, "{end:?}");
@@ -60,15 +60,15 @@ async fn p7_a_workflow_that_runs_over_its_time_is_ended_keeps_what_it_has_and_al
     rig.work(&first).await.unwrap();
     rig.wait(900);
     rig.reconcile().await;
-    assert_eq!(rig.execution(&arn).status, Status::Running, "Step Functions has a minute to end it itself");
+    assert_eq!(rig.execution(&arn).status(), Status::Running, "Step Functions has a minute to end it itself");
     rig.wait(61);
     assert_eq!(rig.reconcile().await.repaired, 1);
     rig.wait(15);
     assert_eq!(rig.reconcile().await.repaired, 2, "the archive, and the capacity");
 
     let execution = rig.execution(&arn);
-    assert_eq!((execution.status, execution.succeeded_actions), (Status::TimedOut, Some(8)));
-    assert!(execution.failed_actions.iter().all(|f| f.code == FailureCode::NotProcessed));
+    assert_eq!((execution.status(), execution.tally().map(|t| t.succeeded)), (Status::TimedOut, Some(8)));
+    assert!(execution.failed_actions().iter().all(|f| f.code == FailureCode::NotProcessed));
     assert!(
         matches!(rig.world.state().machines[&arn], ExecutionState::Ended { end: End::Aborted, .. }),
         "it is stopped"
@@ -90,10 +90,10 @@ async fn p7_a_workflow_that_could_never_be_launched_ends_as_well() {
     rig.launch(&rig.requests()[0]).await.expect_err("it cannot be started");
     rig.wait(960);
     rig.reconcile().await;
-    assert_eq!(rig.execution(&arn).status, Status::Pending);
+    assert_eq!(rig.execution(&arn).status(), Status::Pending);
     rig.wait(1);
     rig.reconcile().await;
-    assert_eq!(rig.execution(&arn).status, Status::TimedOut);
+    assert_eq!(rig.execution(&arn).status(), Status::TimedOut);
     assert_eq!((rig.goal_status(), rig.notices()), (GoalStatus::Failed, 1));
     // Its request arrives at last: nothing is started any more.
     rig.deliver_requests().await;
@@ -102,7 +102,7 @@ async fn p7_a_workflow_that_could_never_be_launched_ends_as_well() {
 
 #[tokio::test]
 async fn p7_an_end_that_was_not_settled_is_settled() {
-    for call in ["publish", "claim_notice", "notify", "mark_told", "archive_execution", "mark_archived"] {
+    for call in ["publish", "claim_notice", "notify", "mark_reported", "archive_execution", "mark_archived"] {
         let rig = Rig::with_goal(8);
         rig.script("a-1-1", "fail");
         let arn = worked(&rig).await;
@@ -114,7 +114,7 @@ async fn p7_an_end_that_was_not_settled_is_settled() {
         rig.wait(90);
         // The end, and the capacity, whose end nobody was told of here.
         assert_eq!(rig.reconcile().await.repaired, 2, "after {call}");
-        assert!(rig.execution(&arn).is_settled(), "after {call}");
+        assert!(rig.execution(&arn).is_complete(), "after {call}");
         assert!(!rig.completed().is_empty() && rig.notices() >= 1, "after {call}");
     }
 }
@@ -143,7 +143,7 @@ async fn p2_two_reconcilers_at_once_do_it_once_by_effect() {
     machine_says(&rig, &arn, End::Finished);
     rig.wait(30);
     let (_, _) = futures_util::future::join(rig.reconcile(), rig.reconcile()).await;
-    assert_eq!(rig.execution(&arn).status, Status::PartiallySucceeded);
+    assert_eq!(rig.execution(&arn).status(), Status::PartiallySucceeded);
     assert_eq!(rig.notices(), 1);
     let ids: std::collections::HashSet<_> = rig.completed().into_iter().map(|c| c.event_id).collect();
     assert_eq!(ids.len(), 1);

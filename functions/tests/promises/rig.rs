@@ -25,7 +25,7 @@ use goal_activity_functions::runtime::context::Context;
 use goal_activity_functions::runtime::queue::{HandleMessage, Message, MessageError, handle_batch};
 use goal_activity_functions::steps::admission::Admission;
 use goal_activity_functions::steps::cancel::Cancel;
-use goal_activity_functions::steps::ending::{Conclude, Ending};
+use goal_activity_functions::steps::ending::{Conclude, EndWorkflow};
 use goal_activity_functions::steps::intake::Intake;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -216,8 +216,8 @@ impl Rig {
         self.projector().handle(received(body)).await
     }
 
-    fn ending(&self) -> Ending<World, World> {
-        Ending { db: self.world.clone(), bus: self.world.clone(), context: self.context() }
+    fn ending(&self) -> EndWorkflow<World, World> {
+        EndWorkflow { db: self.world.clone(), bus: self.world.clone(), context: self.context() }
     }
 
     fn conclude(&self) -> Conclude<World, World, World, World> {

@@ -57,7 +57,7 @@ pub(crate) fn check(state: &State, execution: &Execution, found: &mut Found) {
     if state.expiring.contains_key(arn) && (stored.is_none() || !pointed_to) {
         found.push(("P7", format!("{name} may be deleted before it is archived")));
     }
-    if execution.archived_at.is_some() && !(execution.is_told() && state.expiring.contains_key(arn)) {
+    if execution.archived_at.is_some() && !(execution.is_reported() && state.expiring.contains_key(arn)) {
         found.push(("P7", format!("{name} is off the list, though there is something left to do")));
     }
 }

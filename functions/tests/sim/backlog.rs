@@ -4,9 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use goal_activity_core::execution::Ending;
 use goal_activity_core::execution::{Execution, GoalBefore, Status};
 use goal_activity_core::keys::open_shard;
 use goal_activity_core::ledger::Tally;
+use goal_activity_events::FinalStatus;
 use goal_activity_events::{ClaimSequence, ExecutionArn, GoalId};
 use goal_activity_functions::adapters::memory::samples;
 
@@ -46,21 +48,17 @@ fn ended(sim: &Sim, arn: ExecutionArn, goal: GoalId) -> Execution {
         user_id: "old".parse().unwrap(),
         request_id: "r".parse().unwrap(),
         traceparent: None,
-        status: Status::Failed,
         start_date: then,
         turn: then,
         admitted_at: Some(then),
-        stop_date: Some(then.plus(Duration::from_secs(60))),
+        started_at: Some(then),
         action_ids,
         total_actions: 1,
         regenerate: false,
         goal_before: GoalBefore::default(),
         batches: BTreeMap::new(),
-        succeeded_actions: Some(tally.succeeded),
-        failed_count: Some(tally.failed_count()),
         gone_actions: BTreeSet::new(),
-        usage: Some(tally.usage),
-        failed_actions: tally.failed,
+        end: Some(Ending { status: FinalStatus::Failed, stop_date: then.plus(Duration::from_secs(60)), tally }),
         timeline: BTreeMap::new(),
         cancellation: None,
         published_at: Some(then),

@@ -118,7 +118,7 @@ pub(crate) fn observe(sim: &Sim, arn: &ExecutionArn, write: &Write<'_>) {
 fn one_at_a_time(state: &State, app: &App, execution: &Execution, found: &mut Found) {
     let goal = &execution.goal_id;
     let rewritten = app.rewritten.contains(goal);
-    let of_goal = state.executions.values().filter(|e| e.goal_id == *goal && e.status.ended().is_none());
+    let of_goal = state.executions.values().filter(|e| e.goal_id == *goal && !e.has_ended());
     let of_goal = of_goal.filter(|e| !rewritten || e.user_id == execution.user_id);
     let open: BTreeSet<_> = of_goal.map(|e| e.execution_arn.clone()).collect();
     let claim = state.goals.get(goal).and_then(|g| g.head.claimed_by.as_ref()?.execution());
@@ -169,7 +169,7 @@ pub(crate) fn room(sim: &Sim, claim: &Claim, claimed: &Claimed) {
 /// How many workflows of a user are open.
 fn open_of(sim: &Sim, user: &UserId) -> usize {
     let state = sim.tables.state();
-    state.executions.values().filter(|e| e.user_id == *user && e.status.ended().is_none()).count()
+    state.executions.values().filter(|e| e.user_id == *user && !e.has_ended()).count()
 }
 
 /// What is counted of a user's open workflows is what is there.
@@ -234,7 +234,7 @@ pub(crate) fn given_back(sim: &Sim, arn: &ExecutionArn) {
     let runs = {
         let state = sim.tables.state();
         let holds = state.held.iter().any(|h| h.execution == *arn);
-        let open = |e: &Execution| e.status.ended().is_none() && e.cancellation.is_none();
+        let open = |e: &Execution| !e.has_ended() && e.cancellation.is_none();
         holds && state.executions.get(arn).is_some_and(open)
     };
     if runs {
@@ -245,7 +245,7 @@ pub(crate) fn given_back(sim: &Sim, arn: &ExecutionArn) {
 /// What an end frees is free within moments, not only when the reconciler comes, where nothing goes wrong.
 pub(crate) fn freed_by_reconciler(sim: &Sim, arn: &ExecutionArn) {
     let now = sim.now();
-    let since_end = sim.tables.state().executions.get(arn).and_then(|e| Some(now.since(e.stop_date?)));
+    let since_end = sim.tables.state().executions.get(arn).and_then(|e| Some(now.since(e.stop_date()?)));
     let late = since_end.is_some_and(|since| since > Duration::from_secs(20));
     if late && sim.profile.name == "calm" {
         sim.violated("load", format!("the capacity of {} was left to the reconciler", arn.name()));
@@ -386,17 +386,17 @@ fn life(state: &State, sim: &Sim, core: &mut Core, now: &Execution, found: &mut 
     if progress.processed > now.total_actions {
         found.push(("P6", format!("{name} has processed {} of {}", progress.processed, now.total_actions)));
     }
-    for (index, batch) in now.batches.iter().filter(|_| now.status.ended().is_none()) {
+    for (index, batch) in now.batches.iter().filter(|_| !now.has_ended()) {
         let index = index.parse().unwrap_or(u32::MAX);
         let saved = state.ledgers.get(&(now.execution_arn.clone(), index)).map_or(0, |l| l.outcomes.len());
         if batch.processed() as usize > saved {
             found.push(("P6", format!("{name}/{index} shows {} outcomes, {saved} are saved", batch.processed())));
         }
     }
-    if now.status.ended().is_none() && progress.percentage >= 100 {
+    if !now.has_ended() && progress.percentage >= 100 {
         found.push(("P6", format!("{name} is at 100 % before its end")));
     }
-    if now.status == Status::Aborted && progress.percentage >= 100 {
+    if now.status() == Status::Aborted && progress.percentage >= 100 {
         found.push(("P6", format!("{name} was cancelled and shows 100 %")));
     }
     let Some(before) = before else { return };
@@ -404,7 +404,7 @@ fn life(state: &State, sim: &Sim, core: &mut Core, now: &Execution, found: &mut 
     if progress.processed < earlier.processed || progress.percentage < earlier.percentage {
         found.push(("P6", format!("{name} goes back from {} to {}", earlier.processed, progress.processed)));
     }
-    if before.status.ended().is_some() {
+    if before.has_ended() {
         let Execution { published_at, notified_at, archived_at, .. } = *now;
         let marks = Execution { published_at, notified_at, archived_at, ..before };
         if marks != *now {
@@ -412,13 +412,13 @@ fn life(state: &State, sim: &Sim, core: &mut Core, now: &Execution, found: &mut 
         }
         return;
     }
-    if before.status == Status::Running && now.status == Status::Pending {
+    if before.status() == Status::Running && now.status() == Status::Pending {
         found.push(("P6", format!("{name} goes back to PENDING")));
     }
     if before.cancellation.is_some() && now.cancellation != before.cancellation {
         found.push(("P4", format!("{name} loses its cancellation")));
     }
-    if now.status.ended().is_some() {
+    if now.has_ended() {
         late_end(sim, core, now, found);
         the_end(state, core, now, found);
     }
@@ -448,43 +448,51 @@ fn the_end(state: &State, core: &Core, now: &Execution, found: &mut Found) {
     }
     let of_this = shadow.tasks.values().filter(|t| t.execution_arn == *arn);
     let with_tasks = of_this.map(|t| &t.action_id).collect::<BTreeSet<_>>().len();
-    let tally = match now.status {
+    let tally = match now.status() {
         Status::Aborted => Tally::cancelled(&now.action_ids, &ledgers, &kept(&now.action_ids, &ledgers)),
         _ => Tally::at_end(&now.action_ids, &ledgers, &BTreeSet::new()),
     };
-    let (counted, expected) =
-        ((now.succeeded_actions, now.failed_count), (Some(tally.succeeded), Some(tally.failed_count())));
+    let (counted, expected) = (
+        (now.tally().map(|t| t.succeeded), now.tally().map(|t| t.failed_count())),
+        (Some(tally.succeeded), Some(tally.failed_count())),
+    );
     if touched {
         the_end_of_a_changed_goal(core, now, found);
     } else if counted != expected || u32::try_from(with_tasks) != Ok(tally.succeeded) {
         let what = format!("{name} ends with {counted:?}; its ledger has {expected:?}, {with_tasks} have tasks");
         found.push(("P6", what));
     }
-    if !touched && now.failed_actions != tally.failed {
+    if !touched && now.failed_actions() != tally.failed {
         found.push(("P4", format!("{name} tells other failures than its ledger")));
     }
-    if now.usage != Some(tally.usage) {
-        found.push(("P6", format!("{name} tells {:?}; its ledger has {:?}", now.usage, tally.usage)));
+    if now.tally().map(|t| t.usage) != Some(tally.usage) {
+        found
+            .push(("P6", format!("{name} tells {:?}; its ledger has {:?}", now.tally().map(|t| t.usage), tally.usage)));
     }
-    if now.status != Status::Aborted && now.progress().processed != now.total_actions {
+    if now.status() != Status::Aborted && now.progress().processed != now.total_actions {
         found.push(("P6", format!("{name} ends with {} of {}", now.progress().processed, now.total_actions)));
     }
-    if now.cancellation.is_some() != (now.status == Status::Aborted) {
-        found.push(("P4", format!("{name} ends as {} with cancellation {:?}", now.status, now.cancellation)));
+    if now.cancellation.is_some() != (now.status() == Status::Aborted) {
+        found.push(("P4", format!("{name} ends as {} with cancellation {:?}", now.status(), now.cancellation)));
     }
 }
 
 /// What of a goal's tasks the user has changed is not known here; what the workflow tells must agree with what is there.
 fn the_end_of_a_changed_goal(core: &Core, now: &Execution, found: &mut Found) {
     let (arn, name) = (&now.execution_arn, now.execution_arn.name());
-    if now.succeeded_actions.zip(now.failed_count).is_none_or(|(s, f)| s + f != now.total_actions) {
-        let counted = (now.succeeded_actions, now.failed_count);
+    if now
+        .tally()
+        .map(|t| t.succeeded)
+        .zip(now.tally().map(|t| t.failed_count()))
+        .is_none_or(|(s, f)| s + f != now.total_actions)
+    {
+        let counted = (now.tally().map(|t| t.succeeded), now.tally().map(|t| t.failed_count()));
         found.push(("P6", format!("{name} ends with {counted:?} of {}", now.total_actions)));
     }
     let sealed = core.shadow.sealed.get(arn).copied();
     for task in core.shadow.tasks.values().filter(|t| t.execution_arn == *arn) {
         let action = &task.action_id;
-        if now.failed_actions.iter().any(|f| f.action_id == *action) {
+        if now.failed_actions().iter().any(|f| f.action_id == *action) {
             found.push(("P6", format!("{name} tells that {action} failed, and it has tasks")));
         }
         // Gone before the seal: whoever sweeps afterwards can see it.
@@ -521,7 +529,7 @@ pub(crate) fn started(sim: &Sim, input: &ExecutionInput) {
     let positions: Vec<_> = input.action_ids.iter().filter_map(place).collect();
     let ordered = positions.len() == input.action_ids.len() && positions.is_sorted();
     let execution = &state.executions[&input.execution_arn];
-    let wanted = execution.status.ended().is_none() && execution.cancellation.is_none();
+    let wanted = !execution.has_ended() && execution.cancellation.is_none();
     let held = state.held.iter().find(|h| h.execution == input.execution_arn).map(|h| h.since.as_millis());
     let unheld = wanted && held.is_none();
     let owner = goal.is_some_and(|g| g.head.user_id == input.user_id);

@@ -5,15 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use goal_activity_core::admission::{Held, in_use};
+use goal_activity_core::execution::Ending;
 use goal_activity_core::execution::{BatchState, Change, Execution, Status};
 use goal_activity_core::goal::{Goal, GoalHead, GoalStatus};
 use goal_activity_core::ledger::BatchLedger;
 use goal_activity_core::limits::HISTORY;
-use goal_activity_core::outcome::Settlement;
+use goal_activity_core::outcome::goal_status;
 use goal_activity_core::placement::TaskRow;
 use goal_activity_core::ports::{
-    ActionCommit, Claim, ClaimGoal, Claimed, Committed, Event, HoldCapacity, OpenExecution, Opened, PortResult,
-    RecordProgress, RequestKey, SealLedger, SettleExecution, WorkLedger,
+    ActionCommit, Claim, ClaimGoal, Claimed, Committed, EndExecution, Event, HoldCapacity, OpenExecution, Opened,
+    PortResult, RecordProgress, RequestKey, SealLedger, WorkLedger,
 };
 use goal_activity_core::task::{Task, TaskStatus};
 use goal_activity_events::{
@@ -228,7 +229,7 @@ pub(crate) fn holds_up(sim: &Sim, wanted: &Held, most: u32) -> bool {
     let holds = |arn: &ExecutionArn| state.held.iter().any(|h| h.execution == *arn);
     let turn = |arn: &ExecutionArn| state.executions.get(arn).map(|e| (e.turn, e.batch_count().min(most)));
     let own = turn(&wanted.execution);
-    let before = state.line.iter().filter(|arn| !holds(arn)).filter_map(turn);
+    let before = state.waiting.iter().filter(|arn| !holds(arn)).filter_map(turn);
     let mut before = before.filter(|(turn, _)| own.is_some_and(|(own, _)| *turn < own));
     sim.has(Flaw::HolderNotFirst)
         && holds(&wanted.execution)
@@ -267,17 +268,22 @@ pub(crate) fn replayed(sim: &Sim, body: &str) -> String {
 
 /// An execution as it is read.
 pub(crate) fn execution_as_read(sim: &Sim, run: &Run, execution: Execution) -> Execution {
-    if sim.has(Flaw::StaleClaimBlocks) && run.is_api() && execution.status.ended().is_some() {
+    if sim.has(Flaw::StaleClaimBlocks) && run.is_api() && execution.has_ended() {
         let state = sim.tables.state();
         let claim = state.goals.get(&execution.goal_id).and_then(|g| g.head.claimed_by.clone());
         if claim.is_some_and(|c| c == execution.execution_arn) {
-            return Execution { status: Status::Running, ..execution };
+            return running(execution);
         }
     }
-    match sim.has(Flaw::EndNotFinal) && execution.status.ended().is_some() && sim.chance(0.3) {
-        true => Execution { status: Status::Running, ..execution },
+    match sim.has(Flaw::EndNotFinal) && execution.has_ended() && sim.chance(0.3) {
+        true => running(execution),
         false => execution,
     }
+}
+
+/// The execution as if it had not ended.
+fn running(execution: Execution) -> Execution {
+    Execution { started_at: Some(execution.start_date), end: None, ..execution }
 }
 
 /// Whether that request is not remembered.
@@ -412,7 +418,7 @@ pub(crate) async fn record_batch(
     batch: &BatchState,
 ) -> PortResult<bool> {
     if let Some(e) = sim.tables.state().executions.get_mut(execution) {
-        let ended = e.status.ended().is_some();
+        let ended = e.has_ended();
         if (sim.has(Flaw::ProgressUnordered) && !ended) || (sim.has(Flaw::ProgressAfterEnd) && ended) {
             e.batches.insert(index.to_string(), batch.clone());
         }
@@ -420,63 +426,62 @@ pub(crate) async fn record_batch(
     sim.tables.record_batch(execution, event, index, batch).await
 }
 
-pub(crate) async fn settle(ports: &Ports, settlement: &Settlement) -> PortResult<bool> {
-    let sim = &ports.sim;
+pub(crate) async fn end(ports: &Ports, execution: &Execution, end: &Ending) -> PortResult<bool> {
+    let (sim, arn) = (&ports.sim, &execution.execution_arn);
     match sim.flaw {
-        Some(Flaw::EndNotFinal) => with_execution(sim, settlement, |e| {
-            if e.status.ended().is_some() {
-                (e.status, e.stop_date) = (settlement.status.into(), Some(sim.now()));
+        Some(Flaw::EndNotFinal) => with_execution(sim, arn, |e| {
+            if e.has_ended() {
+                e.end = Some(Ending { stop_date: sim.now(), ..end.clone() });
             }
         }),
-        Some(Flaw::CancellationIgnored) => with_execution(sim, settlement, |e| {
-            if e.status.ended().is_none() {
+        Some(Flaw::CancellationIgnored) => with_execution(sim, arn, |e| {
+            if !e.has_ended() {
                 e.cancellation = None;
             }
         }),
-        Some(Flaw::CancelLeavesNothing) if settlement.status == FinalStatus::Aborted => {
-            sim.tables.state().tasks.retain(|_, task| task.execution_arn != settlement.execution_arn);
-            crate::check::observe(sim, &settlement.execution_arn, &crate::check::Write::Remove);
+        Some(Flaw::CancelLeavesNothing) if end.status == FinalStatus::Aborted => {
+            sim.tables.state().tasks.retain(|_, task| task.execution_arn != *arn);
+            crate::check::observe(sim, arn, &crate::check::Write::Remove);
         }
         Some(Flaw::GoalFreedApart) => {
             let mut ended = false;
-            with_execution(sim, settlement, |e| {
-                ended = e.status.ended().is_none() && e.cancellation.is_none();
+            with_execution(sim, arn, |e| {
+                ended = !e.has_ended() && e.cancellation.is_none();
                 if ended {
-                    e.status = e.status.after(Change::Ended(settlement.status));
+                    e.end = Some(end.clone());
                 }
             });
-            crate::check::observe(sim, &settlement.execution_arn, &crate::check::Write::Other);
+            crate::check::observe(sim, arn, &crate::check::Write::Other);
             let mut state = sim.tables.state();
-            if let (true, Some(goal)) = (ended, state.goals.get_mut(&settlement.goal_id)) {
+            if let (true, Some(goal)) = (ended, state.goals.get_mut(&execution.goal_id)) {
                 (goal.head.claimed_by, goal.head.status) = (None, GoalStatus::Active);
             }
         }
         _ => {}
     }
-    let ended = sim.tables.settle(settlement).await?;
+    let ended = sim.tables.end_execution(execution, end).await?;
     let overwritten = ended && sim.has(Flaw::GoalStatusOverwritten);
-    if let (true, Some(goal)) = (overwritten, sim.tables.state().goals.get_mut(&settlement.goal_id)) {
-        goal.head.status = settlement.goal_status;
+    if let (true, Some(goal)) = (overwritten, sim.tables.state().goals.get_mut(&execution.goal_id)) {
+        goal.head.status = goal_status(end, execution.goal_before);
     }
     if sim.has(Flaw::ExpiresBeforeArchived) {
-        let expires = settlement.stop_date.plus(HISTORY);
-        sim.tables.state().expiring.insert(settlement.execution_arn.clone(), expires);
+        sim.tables.state().expiring.insert(arn.clone(), end.stop_date.plus(HISTORY));
     }
     if sim.has(Flaw::RoomNotFreed) {
-        let (user, arn) = (settlement.user_id.clone(), settlement.execution_arn.clone());
-        sim.tables.state().running.entry(user).or_default().insert(arn);
+        let user = execution.user_id.clone();
+        sim.tables.state().running.entry(user).or_default().insert(arn.clone());
     }
     Ok(ended || sim.has(Flaw::EndCountedByAll))
 }
 
 /// Whether a workflow that is listed for the reconciler is shown to it.
 pub(crate) fn is_listed(sim: &Sim, open: &OpenExecution) -> bool {
-    let told = |state: &State| state.executions.get(&open.execution_arn).is_some_and(Execution::is_told);
+    let told = |state: &State| state.executions.get(&open.execution_arn).is_some_and(Execution::is_reported);
     !(sim.has(Flaw::ListedUntilTold) && told(&sim.tables.state()))
 }
 
-fn with_execution(sim: &Sim, settlement: &Settlement, change: impl FnOnce(&mut Execution)) {
-    if let Some(execution) = sim.tables.state().executions.get_mut(&settlement.execution_arn) {
+fn with_execution(sim: &Sim, arn: &ExecutionArn, change: impl FnOnce(&mut Execution)) {
+    if let Some(execution) = sim.tables.state().executions.get_mut(arn) {
         change(execution);
     }
 }

@@ -25,7 +25,7 @@ use goal_activity_functions::runtime::budget::Budget;
 use goal_activity_functions::runtime::context::Context;
 use goal_activity_functions::steps::admission::Admission;
 use goal_activity_functions::steps::cancel::Cancel;
-use goal_activity_functions::steps::ending::{Conclude, Ending};
+use goal_activity_functions::steps::ending::{Conclude, EndWorkflow};
 use goal_activity_functions::steps::intake::Intake;
 use tokio::time::sleep;
 
@@ -233,8 +233,8 @@ fn intake(p: &Ports) -> Intake<Ports> {
     Intake { db: p.clone(), state_machine: samples::state_machine(), context: context(p) }
 }
 
-fn ending(p: &Ports) -> Ending<Ports, Ports> {
-    Ending { db: p.clone(), bus: p.clone(), context: context(p) }
+fn ending(p: &Ports) -> EndWorkflow<Ports, Ports> {
+    EndWorkflow { db: p.clone(), bus: p.clone(), context: context(p) }
 }
 
 fn conclude(p: &Ports) -> Conclude<Ports, Ports, Ports, Ports> {

@@ -78,7 +78,7 @@ async fn start(sim: &Sim, goal: &GoalId) {
     let (status, code) = last.map_or((0, Value::Null), |(status, body)| (status, body["code"].clone()));
     let open = {
         let state = sim.tables.state();
-        state.executions.values().any(|e| e.goal_id == *goal && e.status.ended().is_none())
+        state.executions.values().any(|e| e.goal_id == *goal && !e.has_ended())
     };
     let sensible = match code.as_str() {
         Some("ALREADY_RUNNING") => open,

@@ -110,8 +110,8 @@ fn longest_wait(name: &str, profile: &Profile, seed: u64) -> Duration {
     assert!(violations.is_empty(), "seed {seed}, {name}: {violations:#?}");
     assert_eq!(executions.len(), (AT_ONCE * TIMES) as usize, "seed {seed}, {name}");
     for e in executions.iter().filter(|_| whole) {
-        let fine = matches!(e.status, Status::Succeeded | Status::PartiallySucceeded);
-        assert!(fine, "seed {seed}, {name}: {} is {}", e.execution_arn.name(), e.status);
+        let fine = matches!(e.status(), Status::Succeeded | Status::PartiallySucceeded);
+        assert!(fine, "seed {seed}, {name}: {} is {}", e.execution_arn.name(), e.status());
     }
     println!("{name} {seed}: {} workflows in {:.0} s", executions.len(), took.as_secs_f64());
     executions.iter().map(|e| admitted(e).since(e.start_date)).max().unwrap_or_default()
@@ -157,7 +157,7 @@ fn at_ten_times_the_capacity_everybody_is_launched_in_turn_and_the_capacity_is_u
         let room_at_once = AT_ONCE as usize;
         assert!(last < launched[room_at_once], "seed {seed}: {last} {launched:?}");
         // Somebody is always at work: in all that time two were.
-        let worked: Duration = executions.iter().map(|e| e.stop_date.unwrap().since(admitted(e))).sum();
+        let worked: Duration = executions.iter().map(|e| e.stop_date().unwrap().since(admitted(e))).sum();
         let used = worked.as_secs_f64() / (took.as_secs_f64() * f64::from(AT_ONCE));
         println!("seed {seed}: {:.0} % of the capacity used", used * 100.0);
         assert!(used > 0.9, "seed {seed}: {used}");

@@ -204,7 +204,7 @@ async fn wait_for_the_end(sim: &Sim, arn: &ExecutionArn) {
     for _ in 0..1_000 {
         let near = {
             let state = sim.tables.state();
-            let open = state.executions.get(arn).is_some_and(|e| e.status.ended().is_none());
+            let open = state.executions.get(arn).is_some_and(|e| !e.has_ended());
             !open || state.ledgers.get(&(arn.clone(), 0)).is_some_and(|l| l.sealed)
         };
         if near {
@@ -217,7 +217,7 @@ async fn wait_for_the_end(sim: &Sim, arn: &ExecutionArn) {
 
 async fn cancel(sim: &Sim, user: &str, arn: &ExecutionArn) {
     let Some((200, body)) = workflow(sim, user, "POST", "cancel", arn).await else { return };
-    let status = sim.tables.state().executions[arn].status;
+    let status = sim.tables.state().executions[arn].status();
     if body["status"] != "ABORTED" || status != Status::Aborted {
         sim.violated("P4", format!("a cancel of {} is answered with {}, it is {status}", arn.name(), body["status"]));
     }

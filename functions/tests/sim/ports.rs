@@ -10,20 +10,21 @@ use std::fmt::{Debug, Display};
 use std::time::Duration;
 
 use goal_activity_core::archive::Record;
+use goal_activity_core::execution::Ending;
+use goal_activity_core::execution::Mark;
 use goal_activity_core::execution::{BatchState, Cancellation, Execution};
 use goal_activity_core::goal::{Goal, GoalHead};
 use goal_activity_core::history::{HistoryFilter, HistoryPage, HistoryPosition};
 use goal_activity_core::keys;
 use goal_activity_core::ledger::BatchLedger;
 use goal_activity_core::notice::{Notice, NoticeClaim};
-use goal_activity_core::outcome::Settlement;
 use goal_activity_core::placement::{TaskRow, TasksByAction, by_action};
 use goal_activity_core::ports::{
     Accepted, ActionCommit, ActionsWithTasks, AnswerBatch, Answered, CancelExecution, Claim, ClaimGoal, Claimed, Clock,
-    Committed, DescribeExecution, Event, ExecutionInput, ExecutionState, FindExecution, GenerateTasks, Generation,
-    GenerationError, GenerationRequest, ListOpen, ListTasks, ListWorkflows, LoadGoal, LoadGoalHead, Notify,
+    Committed, DescribeExecution, EndExecution, Event, ExecutionInput, ExecutionState, FindExecution, GenerateTasks,
+    Generation, GenerationError, GenerationRequest, ListOpen, ListTasks, ListWorkflows, LoadGoal, LoadGoalHead, Notify,
     OpenExecution, Opened, PortResult, PublishEvent, RecordProgress, RemoveTasks, RequestKey, SealLedger,
-    SettleExecution, StartExecution, StopExecution, StopReason, Stored, TaskPage, Told, Unavailable, WorkLedger,
+    StartExecution, StopExecution, StopReason, Stored, TaskPage, Unavailable, WorkLedger,
 };
 use goal_activity_core::task::Task;
 use goal_activity_events::{ActionId, BatchAnswer, EventId, ExecutionArn, GoalId, TaskToken, Timestamp, UserId};
@@ -434,20 +435,20 @@ impl ListOpen for Ports {
     }
 }
 
-impl SettleExecution for Ports {
-    async fn settle(&self, settlement: &Settlement) -> PortResult<bool> {
-        let arn = &settlement.execution_arn;
+impl EndExecution for Ports {
+    async fn end_execution(&self, execution: &Execution, end: &Ending) -> PortResult<bool> {
+        let arn = &execution.execution_arn;
         let first = std::sync::Mutex::new(None);
         let write = || async {
             if let Some(before) = *first.lock().unwrap() {
                 return Ok(before);
             }
-            let ended = flaw::settle(self, settlement).await?;
+            let ended = flaw::end(self, execution, end).await?;
             *first.lock().unwrap() = Some(ended);
             self.wrote(arn, &Write::Other);
             Ok(ended)
         };
-        self.call("settle", format!("{} as {:?}", arn.name(), settlement.status), write).await
+        self.call("end_execution", format!("{} as {:?}", arn.name(), end.status), write).await
     }
 
     async fn record_gone(
@@ -494,16 +495,16 @@ impl SettleExecution for Ports {
         self.call("release_notice", execution.name(), write).await
     }
 
-    async fn mark_told(&self, execution: &ExecutionArn, told: Told, at: Timestamp) -> PortResult<()> {
+    async fn mark_reported(&self, execution: &ExecutionArn, mark: Mark, at: Timestamp) -> PortResult<()> {
         if self.sim.has(Flaw::MarkForgotten) {
             return Ok(());
         }
         let write = || async {
-            self.tables().mark_told(execution, told, at).await?;
+            self.tables().mark_reported(execution, mark, at).await?;
             self.wrote(execution, &Write::Other);
             Ok(())
         };
-        self.call("mark_told", execution.name(), write).await
+        self.call("mark_reported", execution.name(), write).await
     }
 
     async fn mark_archived(&self, record: &Record, at: Timestamp) -> PortResult<()> {

@@ -51,7 +51,7 @@ impl Outage {
         &["answer", "heartbeat"],
         &["publish"],
         &["notify"],
-        &["settle", "claim_goal", "commit_action", "mark_archived"],
+        &["end_execution", "claim_goal", "commit_action", "mark_archived"],
         &["seal_batch", "open_batch", "commit_action", "read_batch"],
         &[
             "find_execution",
@@ -59,7 +59,7 @@ impl Outage {
             "record_started",
             "record_batch",
             "record_cancellation",
-            "mark_told",
+            "mark_reported",
             "claim_notice",
             "release_notice",
             "accepted_before",

@@ -43,7 +43,7 @@ pub(crate) fn is_at_rest(sim: &Sim) -> bool {
         core.in_flight == 0 && core.busy == 0 && core.queues.is_empty() && core.machines.all_ended()
     };
     let state = sim.tables.state();
-    still && state.held.is_empty() && state.executions.values().all(|e| e.is_settled())
+    still && state.held.is_empty() && state.executions.values().all(|e| e.is_complete())
 }
 
 /// Checks the end of a run.
@@ -85,7 +85,7 @@ pub(crate) fn check(sim: &Sim, rested: bool) {
         sim.violated(promise, what);
     }
     for execution in sim.tables.state().executions.values() {
-        sim.count(format!("workflow {}", execution.status));
+        sim.count(format!("workflow {}", execution.status()));
     }
 }
 
@@ -119,14 +119,14 @@ fn every_request(state: &State, core: &Core, found: &mut Found) {
 /// Everybody knows of the end, under one id and with one content.
 fn told(state: &State, core: &Core, execution: &Execution, found: &mut Found) {
     let (arn, name) = (&execution.execution_arn, execution.execution_arn.name());
-    if !execution.is_settled() {
-        let (told, archived) = (execution.is_told(), execution.archived_at.is_some());
-        found.push(("P7", format!("{name} is {}, told: {told}, archived: {archived}", execution.status)));
+    if !execution.is_complete() {
+        let (told, archived) = (execution.is_reported(), execution.archived_at.is_some());
+        found.push(("P7", format!("{name} is {}, told: {told}, archived: {archived}", execution.status())));
         return;
     }
     // What is not launched because its goal was closed counts as cancelled.
     let wanted = !core.unwanted.contains(arn) && !core.app.has_touched(&execution.goal_id);
-    if execution.status == Status::Aborted && wanted {
+    if execution.status() == Status::Aborted && wanted {
         found.push(("P7", format!("{name} was aborted, and nobody wanted that")));
     }
     let completed = |e: &'_ Event| if let Event::Completed(c) = e { Some(c.clone()) } else { None };
@@ -138,14 +138,14 @@ fn told(state: &State, core: &Core, execution: &Execution, found: &mut Found) {
     if told.iter().any(|c| c.event_id != id || *c != told[0]) {
         found.push(("P7", format!("the end of {name} was told in different ways")));
     }
-    let failed = matches!(execution.status, Status::Failed | Status::PartiallySucceeded | Status::TimedOut);
+    let failed = matches!(execution.status(), Status::Failed | Status::PartiallySucceeded | Status::TimedOut);
     let by_user = |f: &FailedAction| BY_USER.contains(&f.code.to_string().as_str());
     // One whose actions all succeeded may have timed out all the same.
-    let nothing_failed = execution.failed_actions.is_empty();
-    let alarming = failed && (nothing_failed || !execution.failed_actions.iter().all(by_user));
+    let nothing_failed = execution.failed_actions().is_empty();
+    let alarming = failed && (nothing_failed || !execution.failed_actions().iter().all(by_user));
     let notices = core.shadow.notices.get(arn).map_or(0, |(times, ..)| *times);
     if alarming != (notices > 0) {
-        found.push(("P7", format!("{name} ended as {}, {notices} notices", execution.status)));
+        found.push(("P7", format!("{name} ended as {}, {notices} notices", execution.status())));
     }
 }
 
@@ -180,9 +180,9 @@ fn goal_is_free(state: &State, goal: &Goal, executions: &[&Execution], found: &m
         found.push(("P7", format!("{id} is {:?} and claimed by {:?}", head.status, head.claimed_by)));
     }
     if let Some(last) = executions.last()
-        && (last.status == Status::Aborted) != (head.status == GoalStatus::Draft)
+        && (last.status() == Status::Aborted) != (head.status == GoalStatus::Draft)
     {
-        found.push(("P7", format!("{id} is {:?} after a workflow that was {}", head.status, last.status)));
+        found.push(("P7", format!("{id} is {:?} after a workflow that was {}", head.status, last.status())));
     }
     let with_tasks =
         goal.actions.iter().filter(|a| state.tasks.values().any(|t| t.goal_id == *id && t.action_id == a.action_id));
@@ -275,7 +275,7 @@ fn owner<'a>(
         match outcome(state, execution, &action.action_id) {
             // What it had saved was removed, unless it had taken the place of others.
             Some(ActionOutcome::Succeeded { .. })
-                if execution.status == Status::Aborted && !core.shadow.has_replaced(execution, &action.action_id) =>
+                if execution.status() == Status::Aborted && !core.shadow.has_replaced(execution, &action.action_id) =>
             {
                 owner = None;
             }
@@ -291,7 +291,7 @@ fn counts(state: &State, core: &Core, found: &mut Found) {
     let facts = |is: &dyn Fn(&Fact) -> bool| state.facts.iter().filter(|f| is(f)).count();
     let outcomes = state.ledgers.values().flat_map(|l| l.outcomes.values());
     let own = state.executions.values().filter(|e| !backlog::has(&e.goal_id));
-    let ends = own.clone().filter_map(|e| e.status.ended());
+    let ends = own.clone().filter_map(|e| e.status().ended());
     let mut compared = vec![
         ("WorkflowStarted".to_owned(), facts(&|f| *f == Fact::WorkflowStarted), own.count()),
         ("ActionEnded".to_owned(), facts(&|f| matches!(f, Fact::ActionEnded { .. })), outcomes.count()),

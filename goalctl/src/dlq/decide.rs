@@ -57,7 +57,7 @@ fn of_batch(batch: &BatchMessage, execution: Option<&Execution>, now: Timestamp)
         return Plan::Refuse("it names another goal or user than its workflow".to_owned());
     }
     let cancelled = || Plan::Refuse("its workflow was cancelled: its user does not want it any more".to_owned());
-    match execution.status {
+    match execution.status() {
         // A cancelled execution always ends as `ABORTED`.
         Status::Pending | Status::Running if execution.cancellation.is_some() => cancelled(),
         Status::Pending | Status::Running if time_is_over(batch, now) => Plan::Refuse(
@@ -80,7 +80,7 @@ fn time_is_over(batch: &BatchMessage, now: Timestamp) -> bool {
 
 /// Returns the plan for a batch of an ended workflow. Its task token is no longer valid, so only a new workflow can help.
 fn anew(batch: &BatchMessage, execution: &Execution, now: Timestamp) -> Plan {
-    let failed = execution.failed_actions.iter().map(|f| &f.action_id);
+    let failed = execution.failed_actions().iter().map(|f| &f.action_id);
     let action_ids: Vec<ActionId> = failed.filter(|a| batch.action_ids.contains(a)).cloned().collect();
     if action_ids.is_empty() {
         return Plan::Remove("its workflow has ended and none of its actions failed".to_owned());
@@ -148,12 +148,14 @@ pub(crate) fn hint(queue: Dlq, contents: &Contents, execution: Option<&Execution
             format!("launch could not tell its sender that it is malformed: {reason}")
         }
         Contents::Batch(_) => {
-            let state = match execution.map(|e| (e.status, e.status.ended())) {
+            let state = match execution.map(|e| e.status().ended()) {
                 None => "its workflow is not recorded",
-                Some((_, None)) => "its workflow has not ended",
-                Some((_, Some(FinalStatus::Aborted))) => "its workflow was cancelled",
-                Some((_, Some(FinalStatus::TimedOut))) => "its workflow has timed out: nobody waits for it any more",
-                Some((_, Some(_))) => "its workflow has ended: nobody waits for it any more",
+                Some(None) => "its workflow has not ended",
+                Some(Some(FinalStatus::Aborted)) => "its workflow was cancelled",
+                Some(Some(FinalStatus::TimedOut)) => {
+                    "its workflow has timed out: its state machine no longer waits for it"
+                }
+                Some(Some(_)) => "its workflow has ended: its state machine no longer waits for it",
             };
             format!("{}; {state}", gave_up(MainQueue::Batch))
         }
@@ -194,11 +196,21 @@ mod tests {
         let failure =
             |(action, code): &(&str, &str)| json!({ "actionId": action, "code": code, "message": "", "attempts": 1 });
         let failed: Vec<Value> = failed.iter().map(failure).collect();
-        let execution = json!({
-            "executionArn": ARN, "goalId": "g", "userId": "u", "requestId": "r", "status": status,
+        let mut execution = json!({
+            "executionArn": ARN, "goalId": "g", "userId": "u", "requestId": "r",
             "startDate": ENQUEUED, "turn": ENQUEUED, "actionIds": ["a-0", "a-1", "a-2", "a-3"], "totalActions": 4,
-            "goalBefore": { "withTasks": 0, "leftOut": 0 }, "failedActions": failed,
+            "goalBefore": { "withTasks": 0, "leftOut": 0 },
         });
+        match status {
+            "PENDING" => {}
+            "RUNNING" => execution["startedAt"] = json!(ENQUEUED),
+            ended => {
+                let succeeded = 4 - failed.len();
+                execution["end"] = json!({
+                    "status": ended, "stopDate": ENQUEUED, "succeededActions": succeeded, "failedActions": failed,
+                });
+            }
+        }
         serde_json::from_value(execution).unwrap()
     }
 

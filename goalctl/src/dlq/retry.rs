@@ -103,7 +103,7 @@ impl<Mailbox: Mail, Db: RetryDb, Events: PutEvents + Sync, Time: Clock> Retry<'_
         let Stored::Value(goal) = goal else { return Ok(None) };
         let Some(claimed) = goal.head.claimed_by.as_ref().and_then(GoalClaim::execution) else { return Ok(None) };
         let execution = self.db.find_execution(&claimed).await?;
-        Ok(execution.filter(|e| e.status.ended().is_none()).map(|_| claimed))
+        Ok(execution.filter(|e| !e.has_ended()).map(|_| claimed))
     }
 
     /// Returns the execution of a batch. The plans for other messages do not depend on one.
@@ -300,7 +300,8 @@ mod tests {
         {
             let mut state = world.state();
             let ended = state.executions.values().next().unwrap().clone();
-            let open = Execution { execution_arn: running.clone(), status: Status::Running, stop_date: None, ..ended };
+            let open =
+                Execution { execution_arn: running.clone(), started_at: Some(ended.start_date), end: None, ..ended };
             state.executions.insert(running.clone(), open);
             state.goals.get_mut(&goal).unwrap().head.claimed_by = Some(running.into());
         }

@@ -21,7 +21,7 @@ use goal_activity_functions::runtime::context::Context;
 use goal_activity_functions::runtime::queue::{HandleMessage, Message, MessageError};
 use goal_activity_functions::steps::admission::Admission;
 use goal_activity_functions::steps::cancel::Cancel;
-use goal_activity_functions::steps::ending::{Conclude, Ending};
+use goal_activity_functions::steps::ending::{Conclude, EndWorkflow};
 use goal_activity_functions::steps::intake::Intake;
 use serde_json::{Value, json};
 
@@ -75,8 +75,8 @@ impl Pipeline {
         Admission { db: self.db(), sfn, state_machine, capacity: CAPACITY, context: self.context() }
     }
 
-    pub(super) fn ending(&self) -> Ending<Tables, World> {
-        Ending { db: self.db(), bus: self.world.clone(), context: self.context() }
+    pub(super) fn ending(&self) -> EndWorkflow<Tables, World> {
+        EndWorkflow { db: self.db(), bus: self.world.clone(), context: self.context() }
     }
 
     pub(super) fn conclude(&self) -> Conclude<Tables, World, World, World> {

@@ -5,7 +5,7 @@ use goal_activity_core::goal::Goal;
 use goal_activity_core::keys;
 use goal_activity_core::notice::NoticeClaim;
 use goal_activity_core::outcome::End;
-use goal_activity_core::ports::{CancelExecution, ExecutionInput, SettleExecution};
+use goal_activity_core::ports::{CancelExecution, EndExecution, ExecutionInput};
 use goal_activity_events::{ClaimSequence, ExecutionArn, Timestamp};
 use goal_activity_functions::adapters::memory::samples;
 use goal_activity_tests::eventually;
@@ -250,12 +250,12 @@ async fn ended(release: &Release) {
 
     let arns: Vec<_> = stories.iter().map(|(goal, ..)| first_of(goal)).collect();
     // Who sends the notice dies.
-    pipeline.ending().announce(&pipeline.find(&arns[2]).await).await.unwrap();
+    pipeline.ending().publish_and_mark(&pipeline.find(&arns[2]).await).await.unwrap();
     assert!(pipeline.tables.db().claim_notice(&arns[2], &NoticeClaim::new(pipeline.now())).await.unwrap());
     pipeline.keep(release, "notice-claimed").await;
     pipeline.wait(90);
     for arn in &arns {
-        assert!(pipeline.conclude().tell(&pipeline.find(arn).await).await.unwrap());
+        assert!(pipeline.conclude().report(&pipeline.find(arn).await).await.unwrap());
     }
     let told = pipeline.heard();
     for status in ["SUCCEEDED", "PARTIALLY_SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"] {

@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
+use goal_activity_core::execution::Execution;
 use goal_activity_core::goal::Goal;
 use goal_activity_core::limits::{MAX_ACTIONS, MAX_RUNNING_PER_USER};
 
 use super::memory::{self, Sample};
-use super::read_model::{self, Execution};
+use super::read_model::{self, has_all_tasks};
 use super::report::{Figure, Section};
 use super::stage::Stage;
 use super::stats::{percentile, whole};
@@ -69,7 +70,7 @@ fn run(stage: &Stage, goals: &[Goal]) -> Result<Ran> {
     let mut before = (0, Instant::now());
     loop {
         let executions = read_model::all(&stage.local.aws, &stage.local.stack)?;
-        let done = executions.iter().filter(|execution| execution.is_done()).count();
+        let done = executions.iter().filter(|execution| execution.is_complete()).count();
         if done == goals.len() {
             return Ok(Ran { executions, accepted, ended: begun.elapsed() });
         }
@@ -107,9 +108,9 @@ fn section(size: &Size, ran: &Ran, samples: &[Sample]) -> Result<Section> {
     let command = format!("{COMMAND} --goals {} --latency-ms {}", size.goals, size.latency_ms);
     let mut section = Section::new(&format!("{} workflows of 64 actions at once", size.goals), &command, ["value"]);
     let mut row = |what: &str, figure: Figure| section.row(what, [Some(figure)]);
-    let not_well = ran.executions.iter().filter(|execution| !execution.succeeded()).count();
+    let not_well = ran.executions.iter().filter(|execution| !has_all_tasks(execution)).count();
     ensure!(ran.executions.len() == usize::from(size.goals), "the table has {} executions", ran.executions.len());
-    let actions: u32 = ran.executions.iter().map(|execution| execution.succeeded_actions).sum();
+    let actions: u32 = ran.executions.iter().map(|execution| execution.progress().succeeded).sum();
     let seconds = ran.ended.as_secs_f64();
     row("workflows that did not succeed as a whole", Figure::new(whole(not_well as u64), "").at_most(0.0));
     row("actions with tasks", Figure::new(actions.into(), ""));

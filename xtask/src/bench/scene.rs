@@ -60,24 +60,20 @@ impl Scene {
 
     /// The workflow's own row.
     pub(super) fn execution(&self, stage: Stage) -> Value {
-        let status = match stage {
-            Stage::Pending => "PENDING",
-            Stage::Running => "RUNNING",
-            Stage::Succeeded => "SUCCEEDED",
-        };
         let actions = self.actions();
         let mut row = json!({
             "executionArn": EXECUTION, "item": keys::EXECUTION, "goalId": GOAL, "userId": USER, "requestId": "request-1",
-            "status": status, "startDate": NOW, "turn": NOW, "actionIds": actions, "totalActions": actions.len(),
+            "startDate": NOW, "turn": NOW, "actionIds": actions, "totalActions": actions.len(),
             "goalBefore": { "withTasks": 0, "leftOut": 0 }, "batches": {}, "timeline": {},
         });
         if stage != Stage::Pending {
             row["admittedAt"] = NOW.into();
+            row["startedAt"] = NOW.into();
         }
         if stage == Stage::Succeeded {
-            row["stopDate"] = NOW.into();
-            row["succeededActions"] = actions.len().into();
-            row["failedCount"] = 0.into();
+            row["end"] = json!({
+                "status": "SUCCEEDED", "stopDate": NOW, "succeededActions": actions.len(), "failedActions": [],
+            });
         }
         row
     }
@@ -192,7 +188,7 @@ mod tests {
         let stages = [Stage::Pending, Stage::Running, Stage::Succeeded].map(|stage| {
             let execution: Execution = serde_json::from_value(scene.execution(stage)).unwrap();
             assert!(execution.execution_arn.belongs_to(&execution.goal_id));
-            execution.status
+            execution.status()
         });
         assert_eq!(stages, [Status::Pending, Status::Running, Status::Succeeded]);
         let ledgers: Vec<BatchLedger> =

@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, bail, ensure};
+use goal_activity_core::execution::Execution;
 use goal_activity_core::goal::Goal;
 use goal_activity_core::limits::MAX_RUNNING_PER_USER;
 use goal_activity_events::{ExecutionArn, Timestamp};
 
-use super::read_model::{self, Execution};
+use super::read_model;
 use crate::api::Api;
 use crate::local::{Local, RunFolder};
 use crate::project::Project;
@@ -71,11 +72,11 @@ impl Stage {
         let deadline = Instant::now() + within;
         loop {
             let found = read_model::find(&self.local.aws, &self.local.stack, execution)?;
-            if found.is_done() {
+            if found.is_complete() {
                 return Ok(found);
             }
             if Instant::now() > deadline {
-                bail!("{execution} is still {} after {} s", found.status, within.as_secs());
+                bail!("{execution} is still {} after {} s", found.status(), within.as_secs());
             }
             std::thread::sleep(PAUSE);
         }

@@ -7,6 +7,7 @@ use goal_activity_core::limits::batch_count;
 
 use super::fixed;
 use super::price::{self, Known, Price};
+use super::read_model::has_all_tasks;
 use super::report::{Figure, Section};
 use super::stage::{Stage, now};
 use super::stats::whole;
@@ -105,7 +106,7 @@ fn run(stage: &mut Stage, actions: u8, latency: Duration) -> Result<Usage> {
     let executions = goals.iter().map(|goal| stage.start(goal)).collect::<Result<Vec<_>>>()?;
     for execution in &executions {
         let ended = stage.ended(execution, PATIENCE)?;
-        ensure!(ended.succeeded(), "{execution} ended as {}", ended.status);
+        ensure!(has_all_tasks(&ended), "{execution} ended as {}", ended.status());
     }
     ensure!(billing::settled(aws, stack)?, "something is still on its way");
     let usage = billing::usage(aws, stack, &executions, Some(since))?;

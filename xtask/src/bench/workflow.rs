@@ -7,6 +7,7 @@ use goal_activity_core::limits::{MAX_ACTIONS, MAX_BATCHES};
 use goal_activity_events::{ExecutionArn, Timestamp};
 use serde_json::Value;
 
+use super::read_model::has_all_tasks;
 use super::report::{Figure, Section};
 use super::stage::{Stage, now};
 use super::stats::percentile;
@@ -102,7 +103,7 @@ fn run(stage: &mut Stage, ai: Duration) -> Result<Run> {
     let since = now();
     let execution = stage.start(goal)?;
     let ended = stage.ended(&execution, PATIENCE)?;
-    ensure!(ended.succeeded(), "{execution} ended as {}", ended.status);
+    ensure!(has_all_tasks(&ended), "{execution} ended as {}", ended.status());
     ensure!(billing::settled(&stage.local.aws, &stage.local.stack)?, "something is still on its way");
     let history = history::history(&stage.local.aws, &execution)?;
     let invocations = logs::invocations(&stage.local.aws, Some(since))?;

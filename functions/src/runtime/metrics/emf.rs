@@ -138,7 +138,7 @@ mod tests {
             FinalStatus::TimedOut,
             FinalStatus::Aborted,
         ];
-        let repairs = [Repaired::Announced, Repaired::StartRecorded, Repaired::Ended, Repaired::Settled];
+        let repairs = [Repaired::Announced, Repaired::StartRecorded, Repaired::Ended, Repaired::Completed];
         let failure = Some(FailureCode::AiTimeout);
         let mut facts = vec![
             Fact::WorkflowStarted,

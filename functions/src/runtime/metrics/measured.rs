@@ -111,7 +111,7 @@ fn repair(what: Repaired) -> &'static str {
         Repaired::Announced => "ANNOUNCED",
         Repaired::StartRecorded => "START_RECORDED",
         Repaired::Ended => "ENDED",
-        Repaired::Settled => "SETTLED",
+        Repaired::Completed => "COMPLETED",
         Repaired::CapacityFreed => "CAPACITY_FREED",
     }
 }

@@ -183,7 +183,7 @@ async fn start(sim: &Sim, n: u32) -> bool {
 fn harvest(sim: &Sim, tally: &mut Tally) {
     let settled: Vec<Execution> = {
         let mut state = sim.tables.state();
-        let settled: Vec<Execution> = state.executions.extract_if(|_, e| e.is_settled()).map(|(_, e)| e).collect();
+        let settled: Vec<Execution> = state.executions.extract_if(|_, e| e.is_complete()).map(|(_, e)| e).collect();
         for execution in &settled {
             let (arn, goal) = (&execution.execution_arn, &execution.goal_id);
             state.goals.remove(goal);
@@ -212,14 +212,14 @@ fn harvest(sim: &Sim, tally: &mut Tally) {
         let seconds = |at: goal_activity_events::Timestamp| at.since(execution.start_date).as_secs_f64();
         let started = execution.timeline.values().filter(|entry| entry.what == TimelineEvent::Started);
         let mut failed = BTreeMap::new();
-        for action in &execution.failed_actions {
+        for action in execution.failed_actions() {
             *failed.entry(action.code.to_string()).or_default() += 1;
         }
         tally.executions.push(Ended {
-            status: execution.status,
+            status: execution.status(),
             failed,
             until_running: started.map(|entry| seconds(entry.at)).next(),
-            until_end: execution.stop_date.map_or(f64::NAN, seconds),
+            until_end: execution.stop_date().map_or(f64::NAN, seconds),
         });
     }
 }

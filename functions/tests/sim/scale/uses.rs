@@ -14,13 +14,13 @@ pub(crate) fn of_call(name: &str) -> &'static [(Quota, f64)] {
         "describe_execution" => &[(Quota::DescribeExecution, 1.0)],
         "publish" => &[(Quota::PutEvents, 1.0)],
         "claim_goal" => &[(GOALS, 2.0), (EXECUTIONS, 9.0)],
-        "settle" => &[(GOALS, 2.0), (EXECUTIONS, 13.0)],
+        "end_execution" => &[(GOALS, 2.0), (EXECUTIONS, 13.0)],
         // Its tasks come on top.
         "commit_action" => &[(EXECUTIONS, 2.0)],
         "open_batch" => &[(EXECUTIONS, 1.0)],
         // Asked for three times, by `finalize`, at the end and for the archive; written once, then read.
         "seal_batch" => &[(EXECUTIONS, 1.0 / 3.0)],
-        "record_started" | "record_batch" | "mark_told" | "claim_notice" => &[(EXECUTIONS, 3.0)],
+        "record_started" | "record_batch" | "mark_reported" | "claim_notice" => &[(EXECUTIONS, 3.0)],
         // From one index to the other.
         "mark_admitted" => &[(EXECUTIONS, 5.0)],
         "mark_archived" => &[(EXECUTIONS, 27.0)],
