@@ -17,7 +17,7 @@ pub struct Environment {
     pub token: Option<Secret>,
     /// `GOAL_ACTIVITY_PROFILE_FILE`: the profile file, instead of the usual one.
     pub profile_file: Option<PathBuf>,
-    /// The profile file in the user's configuration folder, which need not be there.
+    /// The profile file in the user's configuration folder, which need not exist.
     pub usual_profile_file: Option<PathBuf>,
     /// Folders that cargo may build into: `cargo xtask up` describes its stack in one of them.
     pub target_folders: Vec<PathBuf>,
