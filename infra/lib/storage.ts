@@ -36,9 +36,10 @@ export class Storage extends Construct {
       });
     index('by-goal', 'goalId', [...progress, 'userId']);
     index('by-user', 'userId', [...progress, 'goalId']);
-    // Sparse: only rows that are launched and not settled carry openShard. Sharded: a plain index by status is one hot partition.
+    // Sparse: only rows that are launched and not yet archived carry openShard. Sharded: a plain index by status is one
+    // hot partition.
     index('open', 'openShard', ['goalId', 'status']);
-    // Sparse as well: only workflows that wait to be launched. One partition, for there is one line.
+    // Sparse as well: only workflows that wait to be launched. One partition, because there is one waiting list.
     table.addGlobalSecondaryIndex({
       indexName: 'waiting',
       partitionKey: { name: 'waiting', type: AttributeType.STRING },
@@ -54,7 +55,7 @@ export class Storage extends Construct {
       partitionKey: { name: partition, type: AttributeType.STRING },
       sortKey: { name: sort, type: AttributeType.STRING },
       billingMode: BillingMode.PAY_PER_REQUEST,
-      // AWS's key for DynamoDB in this account: no key to run, and its use shows in CloudTrail.
+      // AWS's key for DynamoDB in this account: no key to manage, and its use is visible in CloudTrail.
       encryption: TableEncryption.AWS_MANAGED,
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
       timeToLiveAttribute,
