@@ -32,7 +32,7 @@ const ENDS: [FinalStatus; 5] = [
     FinalStatus::Aborted,
 ];
 
-/// Whether this has ended the execution.
+/// Returns `true` if this call ended the execution.
 async fn settles(on: &impl Tables, end: &Settlement) -> bool {
     on.db().settle(end).await.unwrap()
 }
@@ -41,7 +41,7 @@ async fn settle(on: &impl Tables, end: &Settlement) {
     assert!(settles(on, end).await, "{:?}", end.status);
 }
 
-/// How the execution is stored once it has ended like this.
+/// Returns the stored execution after this end.
 fn ended(execution: &Execution, end: &Settlement) -> Execution {
     let mut execution = execution.clone();
     execution.status = end.status.into();
@@ -67,7 +67,7 @@ async fn an_end_is_recorded_and_frees_the_goal(on: &impl Tables) {
     }
 }
 
-/// Settles in a way that must change nothing.
+/// Ends the execution in a way that must change nothing.
 async fn changes_nothing(on: &impl Tables, goal: &Goal, execution: &Execution, end: &Settlement) {
     let before = (found(on, execution).await, stored_goal(on, goal).await);
     assert!(!settles(on, end).await, "{:?}", end.status);
