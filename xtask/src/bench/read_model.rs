@@ -1,4 +1,4 @@
-//! The read models of executions, straight from the table: asking the API would make work for the functions that are measured.
+//! The read models of executions, directly from the table: calling the API would add load to the measured functions.
 
 use anyhow::{Context, Result};
 use goal_activity_core::keys;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::aws::{Aws, Service};
 use crate::stack::Stack;
 
-/// What a bench looks at.
+/// The attributes that a bench reads.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Execution {
@@ -19,19 +19,19 @@ pub(crate) struct Execution {
     pub(crate) total_actions: u32,
     #[serde(default)]
     pub(crate) succeeded_actions: u32,
-    /// When everybody was told of the end, after it was recorded.
+    /// When the end was published and notified, after it was recorded.
     pub(crate) published_at: Option<Timestamp>,
     /// When the last step was done.
     archived_at: Option<Timestamp>,
 }
 
 impl Execution {
-    /// Whether nothing is left to do for it.
+    /// Returns `true` if nothing is left to do for it.
     pub(crate) fn is_done(&self) -> bool {
         self.archived_at.is_some()
     }
 
-    /// Whether every action has its tasks.
+    /// Returns `true` if every action has its tasks.
     pub(crate) fn succeeded(&self) -> bool {
         self.status == "SUCCEEDED" && self.succeeded_actions == self.total_actions
     }
