@@ -33,7 +33,7 @@ impl Outcome {
         self.succeeded() == self.goals() && self.failed.is_empty() && self.dead == 0
     }
 
-    /// How many requests a quota refused for good.
+    /// How many requests a quota refused permanently.
     pub(crate) fn refused(&self, quota: Quota) -> u64 {
         self.used.get(&quota).map_or(0, |used| used.refused)
     }
