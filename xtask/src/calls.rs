@@ -38,8 +38,8 @@ pub(crate) enum Caller {
     Somebody,
 }
 
-/// Request units of `DynamoDB`: of reads by 4 KiB, half for those that need not be consistent; of writes by 1 KiB, with the
-/// indexes, and twice in a transaction.
+/// Request units of `DynamoDB`: of reads by 4 KiB, half for those that need not be consistent; of writes by 1 KiB, with
+/// the indexes, and twice in a transaction.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub(crate) struct Units {

@@ -1,9 +1,9 @@
 //! Step Functions: the executions of `statemachine/goal-activity.asl.json`.
 //!
 //! `StartExecution` is idempotent for a name and input (API reference). A task with a token waits for its answer, a
-//! heartbeat or its timeout; a token that was answered, timed out or belongs to an ended execution is refused. An execution's
-//! own timeout and a stop end it at once, without running any state. `DescribeExecution` is eventually consistent (API
-//! reference). The constants are those of the definition; a test compares them.
+//! heartbeat or its timeout; a token that was answered, timed out or belongs to an ended execution is refused. An
+//! execution's own timeout and a stop end it at once, without running any state. `DescribeExecution` is eventually
+//! consistent (API reference). The constants are those of the definition; a test compares them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

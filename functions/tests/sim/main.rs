@@ -1,5 +1,5 @@
-//! The promises P1 to P10 of ARCHITECTURE.md under a simulated clock and seeded faults: the real handlers on the in-memory
-//! adapters, with a model of each AWS service between them.
+//! The promises P1 to P10 of ARCHITECTURE.md under a simulated clock and seeded faults: the real handlers on the
+//! in-memory adapters, with a model of each AWS service between them.
 //!
 //! A seed decides everything: which actor does what, how long each call takes, what fails, which function dies where.
 //! The same seed always runs in the same way, so every failure is reproducible: it prints the command that replays it.

@@ -1,5 +1,5 @@
-//! The ports as one invocation of a function sees them: the in-memory adapters, with the latencies and faults of a network
-//! in front and behind.
+//! The ports as one invocation of a function sees them: the in-memory adapters, with the latencies and faults of a
+//! network in front and behind.
 //!
 //! DynamoDB: single-item writes and `TransactWriteItems` are atomic (developer guide, "Amazon DynamoDB Transactions"),
 //! and a call that fails with a timeout or a 5xx may have been done ("Error handling": "the success or failure of the

@@ -15,8 +15,8 @@ use crate::world::{Sim, Stats};
 
 /// The interval between checks whether all is at rest.
 pub(crate) const LOOK: Duration = Duration::from_secs(5);
-/// How long after the last fault everything must be at rest. A start that was never launched ends 16 minutes after it; a batch
-/// that was redriven may run for 5 minutes more.
+/// How long after the last fault everything must be at rest. A start that was never launched ends 16 minutes after it;
+/// a batch that was redriven may run for 5 minutes more.
 pub(crate) const REST: Duration = Duration::from_secs(60 * 60);
 
 /// The result of a seed.

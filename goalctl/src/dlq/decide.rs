@@ -78,7 +78,8 @@ fn time_is_over(batch: &BatchMessage, now: Timestamp) -> bool {
     now >= batch.enqueued_at.plus(Duration::from_secs(BATCH_SECONDS.into())).minus(DEADLINE_MARGIN)
 }
 
-/// Returns the plan for a batch of an ended workflow. Its task token is no longer valid, so only a new workflow can help.
+/// Returns the plan for a batch of an ended workflow. Its task token is no longer valid, so only a new workflow can
+/// help.
 fn anew(batch: &BatchMessage, execution: &Execution, now: Timestamp) -> Plan {
     let failed = execution.failed_actions.iter().map(|f| &f.action_id);
     let action_ids: Vec<ActionId> = failed.filter(|a| batch.action_ids.contains(a)).cloned().collect();

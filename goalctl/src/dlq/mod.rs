@@ -1,6 +1,7 @@
 //! `goalctl dlq`: dead letters, the messages that could not be handled.
 //!
-//! What a message is (`letter`) and what a retry does with it (`decide`) is decided without AWS; `queue` and `retry` do it.
+//! What a message is (`letter`) and what a retry does with it (`decide`) is decided without AWS; `queue` and `retry` do
+//! it.
 
 mod decide;
 mod letter;

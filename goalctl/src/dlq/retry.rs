@@ -98,7 +98,8 @@ impl<Mailbox: Mail, Db: RetryDb, Events: PutEvents + Sync, Time: Clock> Retry<'_
         Ok(unless_rejected(request, goal, running.as_ref(), &with_tasks))
     }
 
-    /// Returns the workflow that has claimed the goal, unless it has ended: then the goal app has written back an old row.
+    /// Returns the workflow that has claimed the goal, unless it has ended: then the goal app has written back an old
+    /// row.
     async fn running(&self, goal: &Stored<Goal>) -> Result<Option<ExecutionArn>> {
         let Stored::Value(goal) = goal else { return Ok(None) };
         let Some(claimed) = goal.head.claimed_by.as_ref().and_then(GoalClaim::execution) else { return Ok(None) };

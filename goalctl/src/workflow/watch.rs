@@ -13,8 +13,8 @@ use crate::client::Client;
 use crate::failure::Failure;
 use crate::shell::Shell;
 
-/// The first and the longest interval between two polls: small workflows end within a second, and longer ones are polled
-/// every two seconds.
+/// The first and the longest interval between two polls: small workflows end within a second, and longer ones are
+/// polled every two seconds.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// How often the clock of a bar is updated.
