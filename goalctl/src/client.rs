@@ -334,7 +334,7 @@ mod tests {
         assert_eq!([200, 202, 400, 404, 409].map(|s| next(&answered(s), 1, true, true)), [const { Next::TakeIt }; 5]);
     }
 
-    /// Gives these answers one after the other, and then tells what was asked.
+    /// Returns these answers one after the other, and then the received requests.
     fn server(answers: Vec<(u16, Value)>) -> (String, std::thread::JoinHandle<Vec<String>>) {
         use std::io::{BufRead, BufReader, Read, Write};
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -374,7 +374,7 @@ mod tests {
     #[tokio::test]
     async fn an_expired_token_is_replaced_by_what_the_program_prints() {
         let (url, server) = server(vec![(401, json!({ "message": "Unauthorized" })), (200, json!({}))]);
-        // Another process each time.
+        // A new process each time.
         let program = TokenSource::Command(["sh", "-c", "echo t-$$"].map(str::to_owned).into());
         let client = client(url, program).await;
         client.get("/api/x").await.unwrap();

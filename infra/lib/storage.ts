@@ -54,7 +54,7 @@ export class Storage extends Construct {
       partitionKey: { name: partition, type: AttributeType.STRING },
       sortKey: { name: sort, type: AttributeType.STRING },
       billingMode: BillingMode.PAY_PER_REQUEST,
-      // AWS's key for DynamoDB in this account: no key to run, and its use shows in CloudTrail.
+      // AWS's key for DynamoDB in this account: no key to manage, and its use is visible in CloudTrail.
       encryption: TableEncryption.AWS_MANAGED,
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
       timeToLiveAttribute,

@@ -1,4 +1,4 @@
-//! What has to be true afterwards, whatever happened.
+//! Invariants after the run, regardless of the faults.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -15,7 +15,7 @@ use crate::stories::Story;
 
 type Item = HashMap<String, AttributeValue>;
 
-/// Everything that the tables say about some goals.
+/// All table contents about some goals.
 #[derive(Debug, Default)]
 pub(crate) struct Truth {
     /// In the order in which they claimed their goals.
@@ -66,14 +66,14 @@ impl Truth {
         &self.executions[goal]
     }
 
-    /// How many workflows ended how.
+    /// Returns the number of workflows by how they ended.
     pub(crate) fn summary(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
         self.all().for_each(|e| *counts.entry(e.status().to_string()).or_default() += 1);
         counts
     }
 
-    /// Whether nothing is left to do for any workflow.
+    /// Returns `true` if nothing is left to do for any workflow.
     pub(crate) fn is_complete(&self) -> bool {
         self.all().all(|e| e.is_complete() && !self.open.contains(&e.execution_arn))
     }
@@ -90,7 +90,7 @@ impl Truth {
         }
     }
 
-    /// P3, P4, P6: what the read model says, the ledger says, and the tasks are there.
+    /// P3, P4, P6: read model, ledger and tasks agree.
     pub(crate) fn check_execution(&self, execution: &Execution, story: &Story) {
         let arn = &execution.execution_arn;
         let ledgers = &self.ledgers[arn];
@@ -117,7 +117,7 @@ impl Truth {
             }
         }
         assert_eq!(progress.succeeded, succeeded, "{execution:?}");
-        // Nothing is lost but what the AI has refused.
+        // Nothing is lost except what the AI has refused.
         let refused = |action: &&ActionId| story.refused.iter().any(|r| r == action.as_str());
         let failed: Vec<_> = execution.failed_actions().iter().map(|f| &f.action_id).collect();
         assert_eq!(failed, execution.action_ids.iter().filter(refused).collect::<Vec<_>>(), "{execution:?}");
@@ -135,7 +135,7 @@ impl Truth {
         of_goal.filter(|t| t.execution_arn == execution.execution_arn)
     }
 
-    /// P3: every action that can be done has the tasks of exactly one generation, and the others have none.
+    /// P3: every action that the AI can generate has the tasks of exactly one generation, and the others have none.
     pub(crate) fn check_tasks(&self, story: &Story) {
         let mut by_action: BTreeMap<&ActionId, Vec<&Task>> = BTreeMap::new();
         for task in self.tasks.get(&story.goal).into_iter().flatten() {
@@ -155,7 +155,7 @@ impl Truth {
         assert!(missing.is_empty(), "{}: no tasks for {missing:?}", story.goal);
     }
 
-    /// P7: the end was told at least once, always as the same event.
+    /// P7: the end was published at least once, always as the same event.
     pub(crate) fn check_told(execution: &Execution, completed: &[Value]) {
         let arn = &execution.execution_arn;
         let told: Vec<_> = completed.iter().filter(|e| e["detail"]["executionArn"] == arn.as_str()).collect();

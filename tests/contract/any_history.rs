@@ -1,4 +1,4 @@
-//! Whatever is called in whatever order: the adapters for AWS answer as those in memory do, and leave the same behind.
+//! Any calls in any order: the adapters for AWS return the same as those in memory, and store the same.
 
 use std::collections::BTreeMap;
 
@@ -19,19 +19,19 @@ use crate::given::{
     at, batch_state, claim, ending, execution, failure, goal, record, stored_goal, stored_tasks, success, tasks,
 };
 
-/// How many histories are tried.
+/// The number of histories.
 const HISTORIES: u32 = 48;
-/// The calls of the longest.
+/// The number of calls of the longest history.
 const CALLS: usize = 60;
 /// Two batches.
 const ACTIONS: u8 = 9;
-/// The actions that workers come to: two of the first batch and the one of the second.
+/// The actions that workers process: two of the first batch and the only one of the second.
 const ACTED_ON: [usize; 3] = [0, 7, 8];
 
-/// A workflow: of which goal, and which of its workflows.
+/// A workflow: its goal, and its number.
 type Workflow = (usize, u64);
 
-/// One call. Few goals, workflows and ids, so that they meet.
+/// One call. Few goals, workflows and ids, so that they collide.
 #[derive(Debug, Clone)]
 enum Call {
     Claim {
@@ -44,7 +44,7 @@ enum Call {
     GoalIs(usize, GoalStatus),
     GoalIsGone(usize),
     Open(Workflow, u32),
-    /// With that many tasks; none is a failure.
+    /// With that many tasks; zero is a failure.
     Commit {
         workflow: Workflow,
         action: usize,
@@ -67,7 +67,7 @@ enum Call {
     RemoveTasks(Workflow),
 }
 
-/// Which tasks a commit has seen before.
+/// The tasks that a commit has read before.
 #[derive(Debug, Clone, Copy)]
 enum Seen {
     NotLooked,
@@ -142,7 +142,7 @@ impl Cast {
         claim
     }
 
-    /// Makes a call, and says what it answered.
+    /// Makes a call, and returns its result as text.
     async fn make(&self, on: &impl Tables, call: &Call) -> String {
         match *call {
             Call::Claim { workflow, expected, owner, request } => {
@@ -150,7 +150,7 @@ impl Cast {
             }
             Call::AcceptedBefore(request) => said(on.db().accepted_before(&self.requests[request], at(0)).await),
             Call::GoalIs(goal, status) => {
-                // The goal app changes its own goal, and leaves what the pipeline has written there.
+                // The goal app changes its own goal, and keeps the pipeline's attributes.
                 let mut goal = stored_goal(on, &self.goals[goal]).await.unwrap_or_else(|| self.goals[goal].clone());
                 goal.head.status = status;
                 on.put_goal(&goal).await;
@@ -229,7 +229,7 @@ impl Cast {
         }
     }
 
-    /// All that is stored, as far as the ports show it.
+    /// All stored data, as far as the ports return it.
     async fn left(&self, on: &impl Tables) -> Vec<String> {
         let mut left = Vec::new();
         for (i, goal) in self.goals.iter().enumerate() {
@@ -258,7 +258,7 @@ fn said(answer: impl std::fmt::Debug) -> String {
     format!("{answer:?}")
 }
 
-/// Plays the history in both worlds.
+/// Runs the history on both implementations.
 async fn agree(emulator: Emulator, history: &[Call]) -> Result<(), TestCaseError> {
     let (aws, memory, cast) = (AwsTables::open(emulator).await, World::default(), Cast::new());
     for goal in &cast.goals {
@@ -272,7 +272,7 @@ async fn agree(emulator: Emulator, history: &[Call]) -> Result<(), TestCaseError
     Ok(())
 }
 
-/// Tries histories until two disagree, and then shows the shortest of these.
+/// Runs histories until the implementations disagree, and then shows the shortest such history.
 fn all_agree(emulator: Emulator) {
     let config = ProptestConfig { cases: HISTORIES, failure_persistence: None, ..ProptestConfig::default() };
     proptest!(config, |(history in prop::collection::vec(call(), 1..CALLS))| {

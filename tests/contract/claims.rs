@@ -37,7 +37,7 @@ on_all_tables!(
     p10_an_end_makes_room_even_when_the_goal_is_gone,
 );
 
-/// A request of the case's own.
+/// A request of this case only.
 fn new_request() -> Remembered {
     event("com.example.サービス", EventId::random())
 }
@@ -69,7 +69,7 @@ async fn accepted_before(on: &impl Tables, request: &Remembered) -> Option<Accep
     on.db().accepted_before(&request.key, at(0)).await.unwrap()
 }
 
-/// Makes a claim that must be refused this way and must leave everything as it is.
+/// Makes a claim that must be refused with this result and must change nothing.
 async fn refused(on: &impl Tables, goal: &Goal, claim: &Claim, answer: Claimed) {
     let before = (stored_goal(on, goal).await, recorded(on, &claim.execution.execution_arn).await);
     assert_eq!(claims(on, claim).await, answer);
@@ -101,7 +101,7 @@ async fn a_goal_that_is_not_there_cannot_be_claimed(on: &impl Tables) {
 
 async fn p1_a_claimed_goal_cannot_be_claimed(on: &impl Tables) {
     let (goal, _) = claimed(on, 1).await;
-    // It was read after the first claim: only that it is not free is in the way.
+    // It was read after the first claim: the only conflict is that it is not free.
     refused(on, &goal, &claim(&goal, 2), Claimed::GoalChanged).await;
 }
 
@@ -154,7 +154,7 @@ async fn p2_a_name_is_given_once(on: &impl Tables) {
 async fn p2_a_claim_made_twice_is_refused_the_second_time(on: &impl Tables) {
     let goal = stored(on, 1).await;
     assert_eq!(claims(on, &claim(&goal, 1)).await, Claimed::Yes);
-    // The goal has changed and the name is taken: that the goal has changed is the answer.
+    // The goal has changed and the name is in use: the result is that the goal has changed.
     refused(on, &stored_goal(on, &goal).await.unwrap(), &claim(&goal, 1), Claimed::GoalChanged).await;
 }
 
@@ -255,7 +255,7 @@ async fn p9_the_same_key_of_two_users_is_two_requests(on: &impl Tables) {
     }
 }
 
-/// A user's goals, one more than workflows of the user may run.
+/// A user's goals, one more than the limit of running workflows.
 async fn goals_of_one_user(on: &impl Tables) -> Vec<Goal> {
     let mut goals = vec![stored(on, 1).await];
     while goals.len() <= MAX_RUNNING_PER_USER {

@@ -1,4 +1,4 @@
-//! What an adapter says of a failure: never what a user has written, never a task token, whatever the other side answers.
+//! The error messages of adapters: they never contain a user's text or a task token, whatever the service answers.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -31,12 +31,12 @@ fn names() -> TableNames {
     TableNames { goals: "goals".into(), tasks: "tasks".into(), executions: "executions".into() }
 }
 
-/// What the other side does.
+/// The behaviour of the service.
 #[derive(Debug, Clone, Copy)]
 enum Answer {
-    /// It repeats in its message what it was sent, as AWS does with values that it finds invalid.
+    /// Its message repeats the request, as AWS does with invalid values.
     Repeats,
-    /// It answers with what was sent, which is no answer at all.
+    /// It echoes the request, which is not a valid response.
     Echoes,
     /// It closes the connection.
     Nothing,
@@ -66,7 +66,7 @@ async fn a_message_of_a_service_is_repeated_as_far_as_it_repeats_nothing() {
     assert!(error.ends_with(" at 'field' failed to satisfy constraint: Member must be shorter"), "{error}");
 }
 
-/// Calls everything that is given texts or tokens.
+/// Calls everything that receives texts or tokens.
 async fn all_fail_silently(answer: Answer) {
     let sdk = hostile(answer).await;
     let aws = Connection::from(sdk);
@@ -133,7 +133,7 @@ async fn hostile(answer: Answer) -> SdkConfig {
     sdk.into_builder().retry_config(RetryConfig::disabled()).build()
 }
 
-/// Returns one request in one way. A client that has gone is as good.
+/// Answers one request in one way. A disconnected client is accepted as well.
 fn serve(stream: TcpStream, answer: Answer) {
     let mut reader = BufReader::new(stream);
     let (mut length, mut line, mut is_query) = (0, String::new(), false);

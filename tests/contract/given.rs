@@ -1,4 +1,4 @@
-//! What the cases start from, and what they look at.
+//! Set-up and observations of the cases.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,11 +19,12 @@ use uuid::Uuid;
 
 use crate::backend::Tables;
 
-/// A text in which every kind of character occurs that has ever made trouble: other scripts, outside the basic plane, several
-/// scalar values that make one character, a lone combining mark, direction marks, quotes, line ends and what expressions use.
+/// A text with every kind of character that is known to cause errors: other scripts, outside the basic plane, several
+/// scalar values that make one character, a lone combining mark, direction marks, quotes, line ends and the syntax of
+/// expressions.
 pub(crate) const TEXT: &str = "目標 🏃🏽‍♀️ e\u{301} \u{301} \u{202e}عربى\u{202c} \"'\\ \r\n\t\u{0} #name :value ${x} 𠮷";
 
-/// How the id of everybody who owns a goal begins.
+/// The prefix of the ids of all users who own a goal.
 pub(crate) const USER: &str = "user-1|of:another.system";
 
 /// The moment that many seconds after the first workflow is requested.
@@ -31,7 +32,7 @@ pub(crate) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_millis(1_790_000_000_123 + seconds * 1_000)
 }
 
-/// A goal of the case's own, and of a user's own: users may not have many workflows running.
+/// A separate goal with its own user: a user may not have many running workflows.
 pub(crate) fn goal(actions: u8) -> Goal {
     goal_of(&format!("{USER}-{}", Uuid::new_v4()), actions)
 }
@@ -99,7 +100,7 @@ pub(crate) async fn claimed(on: &impl Tables, actions: u8) -> (Goal, Execution) 
     (goal, claim.execution)
 }
 
-/// That many tasks for an action, at most 10, as the workflow makes them.
+/// That many tasks for an action, at most 10, as the workflow generates them.
 pub(crate) fn tasks(execution: &Execution, action: &Action, count: usize) -> Vec<Task> {
     if count == 0 {
         return Vec::new();
@@ -119,12 +120,12 @@ pub(crate) fn failed() -> ActionOutcome {
     ))
 }
 
-/// What an AI took, with every number another one.
+/// A usage of the AI, with distinct numbers.
 pub(crate) fn usage() -> Usage {
     Usage { attempts: 1, input_tokens: 800, output_tokens: u64::MAX, latency_ms: 2_500, cost_micro_usd: Some(11_400) }
 }
 
-/// What a worker saves for an action of the first batch that got these tasks.
+/// The commit for an action of the first batch that got these tasks.
 pub(crate) fn success<'a>(execution: &'a Execution, action: &'a Action, tasks: Vec<Task>) -> ActionCommit<'a> {
     ActionCommit {
         execution: &execution.execution_arn,
@@ -137,7 +138,7 @@ pub(crate) fn success<'a>(execution: &'a Execution, action: &'a Action, tasks: V
     }
 }
 
-/// What a worker saves for an action of the first batch that got none.
+/// The commit for an action of the first batch that got none.
 pub(crate) fn failure<'a>(execution: &'a Execution, action: &'a Action) -> ActionCommit<'a> {
     ActionCommit { outcome: failed(), ..success(execution, action, Vec::new()) }
 }
@@ -168,7 +169,7 @@ pub(crate) fn ending(execution: &Execution, status: FinalStatus) -> Ending {
     Ending { status, stop_date: at(60), tally }
 }
 
-/// What is archived of the workflow when it has ended as in [`ending`].
+/// The record of the workflow that has ended as in [`settlement`].
 pub(crate) fn record(execution: &Execution, status: FinalStatus) -> Record {
     let ended = Execution { end: Some(ending(execution, status)), ..execution.clone() };
     Record::of(&ended, &[]).expect("a workflow that has ended")

@@ -37,7 +37,7 @@ async fn page(on: &impl Tables, filter: &HistoryFilter, after: Option<&HistoryPo
     on.db().list_workflows(filter, after, limit).await.unwrap()
 }
 
-/// A goal's next workflow, requested at that second, which ends at once unless it is to stay open.
+/// A goal's next workflow, requested at that second, which ends at once unless it must stay open.
 async fn workflow(on: &impl Tables, goal: &Goal, second: i64, end: Option<FinalStatus>) -> Execution {
     let now = stored_goal(on, goal).await.unwrap();
     let ClaimSequence(number) = now.head.claims;

@@ -34,7 +34,7 @@ async fn claim(on: &impl Tables, execution: &Execution, claim: &NoticeClaim) -> 
     on.db().claim_notice(&execution.execution_arn, claim).await.unwrap()
 }
 
-/// Claims the notice at that moment, for another sender each time.
+/// Claims the notice at that time, for a new sender each time.
 async fn take(on: &impl Tables, execution: &Execution, at: Timestamp) -> bool {
     claim(on, execution, &NoticeClaim::new(at)).await
 }

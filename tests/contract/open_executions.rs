@@ -21,14 +21,14 @@ on_all_tables!(
     an_execution_is_listed_in_its_shard_only,
 );
 
-/// A span of time of the case's own: all cases share the index.
+/// A separate time span per case: all cases share the index.
 struct Span(Timestamp);
 
 impl Span {
     fn new() -> Self {
         let (_, random, ..) = Uuid::new_v4().as_fields();
         let (more, ..) = Uuid::new_v4().as_fields();
-        // Some time in the next centuries, further apart than any case reaches.
+        // Times in the next centuries, further apart than any case needs.
         Self(Timestamp::from_millis(4_000_000_000_000 + i64::from(more) * 1_000 + i64::from(random % 2)))
     }
 
@@ -36,7 +36,7 @@ impl Span {
         Timestamp::from_millis(self.0.as_millis() + millis)
     }
 
-    /// Workflows of one shard that were launched, each requested that long after the beginning.
+    /// Workflows of one shard that were launched, each requested that long after the start of the span.
     async fn launched(&self, on: &impl Tables, millis: &[i64]) -> (String, Vec<Execution>) {
         let mut executions = Vec::new();
         let shard_of = |goal: &Goal| open_shard(&crate::given::execution(goal, 1).execution_arn);
@@ -57,7 +57,7 @@ impl Span {
         claim.execution
     }
 
-    /// All that is listed in the span, page by page.
+    /// Returns everything listed in the span, page by page.
     async fn listed(&self, on: &impl Tables, shard: &str, limit: u16) -> Vec<OpenExecution> {
         let mut after = OpenExecution { start_date: self.at(-1), ..OpenExecution::from(&any()) };
         let mut listed = Vec::new();
@@ -124,7 +124,7 @@ async fn the_oldest_come_first(on: &impl Tables) {
     let (shard, mut executions) = span.launched(on, &[50, 7, 999, 0, 100]).await;
     executions.sort_by_key(|e| e.start_date);
     assert_eq!(span.listed(on, &shard, 1000).await, open(&executions));
-    // Without a place to go on after, it begins at the beginning.
+    // Without a position to continue from, it starts at the beginning.
     let first = on.db().list_open(&shard, None, 1).await.unwrap();
     assert!(first[0].start_date <= span.at(0), "{first:?}");
 }

@@ -14,19 +14,19 @@ use crate::given::{TEXT, at, execution, goal};
 
 on_all_services!(a_notice_arrives_as_it_was_sent);
 
-/// A workflow of eight actions, of which so many failed.
+/// A workflow of eight actions, of which that many failed.
 fn ended(status: FinalStatus, failures: usize) -> Execution {
     let accepted = execution(&goal(8), 1);
     let failure = |action_id| FailedAction {
         action_id,
         code: FailureCode::AiTimeout,
-        // No text of a user, but as hard as one.
+        // Not a text of a user, but as difficult as one.
         message: TEXT.to_owned(),
         attempts: AI_ATTEMPTS,
     };
     let failed: Vec<_> = accepted.action_ids.iter().take(failures).cloned().map(failure).collect();
     let tally = Tally { succeeded: 8 - u32::try_from(failures).unwrap(), failed, ..Tally::default() };
-    // The goal had no tasks before: what fails leaves its user with nothing.
+    // The goal had no tasks before: failures leave its user without tasks.
     let goal_before = GoalBefore::default();
     Execution { end: Some(Ending { status, stop_date: at(61), tally }), goal_before, ..accepted }
 }

@@ -22,12 +22,12 @@ on_all_tables!(
     a_cancelled_execution_still_shows_its_progress,
 );
 
-/// Whether that has changed something.
+/// Returns `true` if it changed something.
 async fn start(on: &impl Tables, execution: &Execution, event: &str) -> bool {
     on.db().record_started(&execution.execution_arn, event, at(5)).await.unwrap()
 }
 
-/// Whether that has changed something.
+/// Returns `true` if it changed something.
 async fn tell(on: &impl Tables, execution: &Execution, event: &str, index: u32, state: &BatchState) -> bool {
     let event: EventId = event.parse().unwrap();
     on.db().record_batch(&execution.execution_arn, &event, index, state).await.unwrap()
@@ -82,7 +82,7 @@ async fn p6_only_a_later_state_of_a_batch_is_taken_over(on: &impl Tables) {
     execution.started_at = Some(known.updated_at);
     execution.batches.insert("0".into(), known);
     assert_eq!(found(on, &execution).await, execution);
-    // By number, not as text.
+    // Compared as numbers, not as text.
     let later = batch_state(100, 6, &["a-1-8"]);
     tell(on, &execution, "event-5", 0, &later).await;
     execution.batches.insert("0".into(), later);
@@ -111,7 +111,7 @@ async fn p6_the_end_of_a_batch_is_in_the_timeline(on: &impl Tables) {
     for _ in 0..2 {
         tell(on, &execution, "event-2", 0, &state).await;
     }
-    // Told again as another event: it is known.
+    // Reported again as another event: already recorded.
     tell(on, &execution, "event-3", 0, &state).await;
     let what = TimelineEvent::BatchFinished { batch_index: 0, succeeded: 6, failed: 2 };
     execution.timeline.insert("event-2".into(), TimelineEntry { at: at(10), what });

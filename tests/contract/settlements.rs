@@ -31,7 +31,7 @@ const ENDS: [FinalStatus; 5] = [
     FinalStatus::Aborted,
 ];
 
-/// Returns `true` if this has ended the execution.
+/// Returns `true` if this call ended the execution.
 async fn ends(on: &impl Tables, execution: &Execution, end: &Ending) -> bool {
     on.db().end_execution(execution, end).await.unwrap()
 }
@@ -40,7 +40,7 @@ async fn end(on: &impl Tables, execution: &Execution, end: &Ending) {
     assert!(ends(on, execution, end).await, "{:?}", end.status);
 }
 
-/// How the execution is stored once it has ended like this.
+/// Returns the stored execution after this end.
 fn ended(execution: &Execution, end: &Ending) -> Execution {
     let mut execution = Execution { end: Some(end.clone()), ..execution.clone() };
     let entry = TimelineEntry { at: end.stop_date, what: TimelineEvent::Ended { status: end.status } };
@@ -65,7 +65,7 @@ async fn an_end_is_recorded_and_frees_the_goal(on: &impl Tables) {
     }
 }
 
-/// Ends it in a way that must change nothing.
+/// Ends the execution in a way that must change nothing.
 async fn changes_nothing(on: &impl Tables, goal: &Goal, execution: &Execution, end: &Ending) {
     let before = (found(on, execution).await, stored_goal(on, goal).await);
     assert!(!ends(on, execution, end).await, "{:?}", end.status);

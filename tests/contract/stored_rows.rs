@@ -1,4 +1,4 @@
-//! What only a look at the stored rows shows: attributes for indexes, for expiry and for other services.
+//! Checks of the stored rows: attributes for indexes, for expiry and for other services.
 
 use goal_activity_core::execution::Mark;
 use goal_activity_core::keys;

@@ -1,4 +1,4 @@
-//! What is left of a workflow when its rows have expired.
+//! The remaining data of a workflow when its rows have expired.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use goal_activity_core::archive::Record;
@@ -21,7 +21,7 @@ fn expiry(row: &Row) -> Option<i64> {
     row.get(keys::EXPIRES_AT).map(|at| at.as_n().unwrap().parse().unwrap())
 }
 
-/// Waits for the workflow to be archived. Whenever one looks, what may expire is archived.
+/// Waits for the workflow to be archived. At every check, a row may expire only if the workflow is archived.
 async fn archived(stack: &Stack, arn: &ExecutionArn) -> Vec<(String, Row)> {
     eventually("an archived workflow", || async {
         let rows = rows(stack, arn).await;
@@ -62,7 +62,7 @@ async fn p7_a_workflow_is_told_of_as_before_when_its_rows_have_expired() {
 
     let before = told(&user, &arn).await;
     assert_eq!(before.each_ref().map(|a| a.status), [200, 200]);
-    // The emulator expires nothing: done here as DynamoDB does it.
+    // The emulator expires nothing: the test deletes the rows as DynamoDB does.
     for (item, _) in rows.iter().filter(|(_, row)| expiry(row).is_some()) {
         let delete = stack.dynamodb().delete_item().table_name(stack.output("ExecutionsTableName"));
         let delete = delete.key(keys::EXECUTION_ARN, AttributeValue::S(arn.to_string()));

@@ -2,7 +2,7 @@ use goal_activity_events::GoalId;
 use goal_activity_tests::{Chart, Permission, Session, Stack, User, eventually};
 use serde_json::{Value, json};
 
-/// What a function must not be able to do, and with which of the stack's resources.
+/// The actions that a function must not be able to do, and the stack's resources for them.
 const LINES_BETWEEN_FUNCTIONS: [(&str, &str, &str); 20] = [
     ("Api", "states:StartExecution", "StateMachineArn"),
     ("Api", "states:SendTaskSuccess", "StateMachineArn"),
@@ -26,7 +26,7 @@ const LINES_BETWEEN_FUNCTIONS: [(&str, &str, &str); 20] = [
     ("Reconcile", "s3:GetObject", "ArchiveBucketName"),
 ];
 
-/// The ARN of what an output of the stack names.
+/// The ARN of the resource that an output of the stack names.
 fn arn(stack: &Stack, output: &str) -> String {
     let value = stack.output(output);
     let name = value.rsplit('/').next().unwrap();
@@ -86,7 +86,7 @@ async fn a_role_without_one_of_its_permissions_is_refused_exactly_that() {
     }
 }
 
-/// A start that the gateway would have passed on.
+/// A start as forwarded by the gateway.
 pub(crate) fn start(user: &User, goal: &GoalId) -> Value {
     json!({
         "version": "2.0", "routeKey": "POST /api/goals/{goalId}/start-activity", "rawPath": "/", "rawQueryString": "",
@@ -118,7 +118,7 @@ async fn an_api_that_may_not_emit_events_starts_no_workflow_until_it_may() {
     assert!(stack.executions_of(&goal).await.is_empty());
 
     stack.allow(&role, &role.permissions).await;
-    // The claim stands: a start that finds it still pending after some seconds announces it again.
+    // The claim remains: a start that finds it still pending after some seconds announces it again.
     eventually("a workflow that is announced after all", || async {
         stack.invoke(&api, &start(&user, &goal)).await;
         (user.status(&arn).await.body["status"] != "PENDING").then_some(())

@@ -22,7 +22,7 @@ fn arn(rig: &Rig) -> ExecutionArn {
     rig.world.state().executions.keys().next().unwrap().clone()
 }
 
-/// An event with all that is read of it, and nothing else.
+/// An event with only the fields that are read.
 fn event(source: &str, detail_type: &str, detail: Value) -> Value {
     let mut event: Value = serde_json::from_str(&raw_envelope(source, detail_type, &detail)).unwrap();
     event.as_object_mut().unwrap().retain(|name, _| !["account", "region", "resources", "version"].contains(&&**name));
@@ -102,8 +102,8 @@ async fn p6_reports_that_cannot_be_true_are_dead_lettered() {
     }
 }
 
-/// Executions of other state machines, accounts, regions or partitions, started by hand, or forgotten: none of ours, so
-/// there is nothing to do.
+/// Executions of other state machines, accounts, regions or partitions, started by hand, or without a row: not of this
+/// pipeline, so there is nothing to do.
 #[tokio::test]
 async fn executions_that_are_not_recorded_change_nothing() {
     let (logs, rig) = (Logs::collect(), launched().await);

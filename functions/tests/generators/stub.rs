@@ -1,4 +1,4 @@
-//! A server on this machine that speaks HTTP/1.1 as far as it is told to, and remembers what it was asked.
+//! A server on this machine with a scripted HTTP/1.1 behaviour, which records the requests.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -11,10 +11,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-/// How long a test waits for something that has to happen.
+/// How long a test waits for an expected event.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A whole response.
+/// A complete response.
 #[derive(Debug, Clone)]
 pub(crate) struct Response {
     status: u16,
@@ -40,7 +40,7 @@ impl Response {
     }
 }
 
-/// What the server does with a request.
+/// The server's reaction to a request.
 #[derive(Debug, Clone)]
 pub(crate) enum Reply {
     /// It answers, and keeps the connection.
@@ -49,15 +49,15 @@ pub(crate) enum Reply {
     Cut(Response),
     /// It closes the connection instead of an answer.
     HangUp,
-    /// It says nothing, for as long as the other side waits.
+    /// It sends nothing, for as long as the client waits.
     Silence,
     /// It sends one character a second, without end.
     Trickle(Response),
-    /// It sends as much as the other side takes, without end.
+    /// It sends as much as the client accepts, without end.
     Flood(Response),
 }
 
-/// One request that came.
+/// One received request.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
     /// The method and the path, as in `POST /v1/chat`.
@@ -73,7 +73,7 @@ impl Seen {
     }
 }
 
-/// What has happened so far.
+/// The events so far.
 #[derive(Debug, Clone, Default)]
 struct Story {
     seen: Vec<Seen>,
@@ -89,7 +89,8 @@ pub(crate) struct Stub {
 }
 
 impl Stub {
-    /// A server that does this with the first, the second, ... request, and the last with all that come later.
+    /// Starts a server with these reactions to the first, the second, ... request, and the last one for all later
+    /// requests.
     pub(crate) async fn start(replies: impl IntoIterator<Item = Reply>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -102,7 +103,7 @@ impl Stub {
                     story.send_modify(|s| (s.connections, s.open) = (s.connections + 1, s.open + 1));
                     let (story, replies) = (story.clone(), replies.clone());
                     tokio::spawn(async move {
-                        // The other side may go at any time.
+                        // The client may disconnect at any time.
                         let _ = serve(stream, &story, &replies).await;
                         story.send_modify(|s| s.open -= 1);
                     });
@@ -124,7 +125,7 @@ impl Stub {
         self.story.borrow().seen.clone()
     }
 
-    /// The one request that came.
+    /// Returns the only received request.
     pub(crate) fn one(&self) -> Seen {
         let [seen] = self.seen().try_into().unwrap_or_else(|seen| panic!("one request, not {seen:?}"));
         seen
@@ -134,12 +135,12 @@ impl Stub {
         self.story.borrow().connections
     }
 
-    /// How many bytes it got rid of in floods.
+    /// Returns how many bytes it has sent in floods.
     pub(crate) fn flooded(&self) -> usize {
         self.story.borrow().flooded
     }
 
-    /// Waits until that many requests have come.
+    /// Waits until that many requests have arrived.
     pub(crate) async fn asked(&self, times: usize) {
         self.until(|story| story.seen.len() >= times).await;
     }
@@ -176,7 +177,7 @@ async fn serve(
             }
             Reply::HangUp => return Ok(()),
             Reply::Silence => {
-                // Nothing more comes, so this ends when the other side has gone.
+                // No more data arrives, so this ends when the client has disconnected.
                 stream.read_u8().await?;
             }
             Reply::Trickle(response) => {
@@ -199,7 +200,7 @@ async fn serve(
     Ok(())
 }
 
-/// A response of that many bytes, as far as it says so.
+/// A response that declares that many bytes.
 fn written(Response { status, headers, body }: &Response, length: usize) -> String {
     let headers = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect::<Vec<_>>().concat();
     format!("HTTP/1.1 {status} Whatever\r\n{headers}content-length: {length}\r\n\r\n{body}")

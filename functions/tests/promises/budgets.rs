@@ -1,4 +1,4 @@
-//! Calls that hang: nothing that does not need them waits, and nothing is lost.
+//! Calls that hang: only work that needs them waits, and nothing is lost.
 
 use std::time::Duration;
 
@@ -19,14 +19,14 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::rig::{Rig, USER, budget, envelope, goal_id, raw_envelope, status_change};
 
-/// Longer than anything may wait.
+/// Longer than any wait.
 const FOREVER: Duration = Duration::from_secs(3_600);
 /// The timeouts of functions, in seconds.
 const LAUNCH: u64 = 30;
 const PROJECTOR: u64 = 60;
 const RECONCILE: u64 = 60;
 
-/// Launched workflows of one action, each of a goal and a user of its own, all listed in one shard.
+/// Launched workflows of one action, each with its own goal and user, all listed in one shard.
 async fn in_one_shard(rig: &Rig, count: usize) -> Vec<ExecutionArn> {
     let arn = |goal: &GoalId| ExecutionArn::derive(&samples::state_machine(), goal, ClaimSequence(1));
     let shard = open_shard(&arn(&goal_id("goal-1")));
@@ -42,7 +42,7 @@ async fn in_one_shard(rig: &Rig, count: usize) -> Vec<ExecutionArn> {
     all
 }
 
-/// Lets a workflow end, tell that, and not come to its archive.
+/// Ends a workflow, publishes and notifies its end, and does not archive it.
 async fn end_unarchived(rig: &Rig, arn: &ExecutionArn) {
     rig.run(arn).await;
     let mut state = rig.world.state();
@@ -129,7 +129,7 @@ async fn p7_a_run_of_the_reconciler_ends_and_reports_whatever_hangs() {
         rig.add(samples::goal("waits", USER, 1));
         rig.start_as(USER, "waits", "").await;
         for seconds in [7, 3_600] {
-            // Longer than a notice is claimed for.
+            // Longer than the claim on a notice.
             rig.wait(61);
             rig.world.state().facts.clear();
             rig.world.hang(call, Duration::from_secs(seconds));
@@ -139,7 +139,7 @@ async fn p7_a_run_of_the_reconciler_ends_and_reports_whatever_hangs() {
             assert!(rig.world.state().facts.iter().any(reported), "{call}");
         }
         rig.world.mend(call);
-        // Whoever held a notice has died over it.
+        // The invocation that had claimed the notice died.
         for _ in 0..3 {
             rig.wait(90);
             reconcile(&rig).await;
@@ -171,8 +171,8 @@ struct Waiting {
     visible: Instant,
 }
 
-/// A queue of those messages, whose function has that timeout. Lets the call hang for that long, and delivers until nothing is
-/// left. Returns how many messages were received too often.
+/// A queue of those messages, whose function has that timeout. Makes the call hang for that long, and delivers until
+/// nothing is left. Returns how many messages were received too often.
 async fn outlive(
     rig: &Rig,
     function: &impl HandleMessage,
@@ -222,7 +222,7 @@ fn event(batch: &[Waiting]) -> SqsEvent {
     serde_json::from_value(json!({ "Records": batch.iter().enumerate().map(record).collect::<Vec<_>>() })).unwrap()
 }
 
-/// So many goals, each of a user of its own, and the requests for them.
+/// That many goals, each with its own user, and the requests for them.
 async fn requested(rig: &Rig, count: usize) -> Vec<String> {
     for n in 1..=count {
         let (goal, user) = (format!("goal-{n}"), format!("user-{n}"));
@@ -348,7 +348,7 @@ async fn finalize_gives_up_before_it_is_killed_and_is_called_again() {
 
 #[tokio::test(start_paused = true)]
 async fn requests_of_a_busy_pipeline_are_rejected_in_time() {
-    // The bus hangs as well: nothing is lost, and nobody is killed.
+    // The bus hangs as well: nothing is lost, and no function is killed.
     let rig = Rig::with_goal(1);
     let request = envelope(
         "planner",

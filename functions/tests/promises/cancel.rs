@@ -12,7 +12,7 @@ fn stopped(rig: &Rig, arn: &ExecutionArn) -> bool {
     matches!(rig.world.state().machines[arn], ExecutionState::Ended { end: End::Aborted, .. })
 }
 
-/// Everything that has to be true of a cancelled workflow of a goal that had no tasks before.
+/// Asserts everything that must hold for a cancelled workflow of a goal that had no tasks before.
 fn assert_cancelled(rig: &Rig, arn: &ExecutionArn, context: &str) {
     let execution = rig.execution(arn);
     assert_eq!(execution.status(), Status::Aborted, "{context}");
@@ -25,7 +25,7 @@ fn assert_cancelled(rig: &Rig, arn: &ExecutionArn, context: &str) {
         "{context}"
     );
     assert!(progress.percentage < 100, "{context}: {progress:?}");
-    // Two that tell the end at the same time may both publish it: the same event, with the same id.
+    // Two concurrent invocations may both publish the end: the same event, with the same id.
     let completed = rig.completed();
     assert!(completed.iter().all(|c| c.event_id == completed[0].event_id), "{context}: {completed:?}");
     assert_eq!(completed.first().map(|c| c.status), Some(FinalStatus::Aborted), "{context}");
@@ -53,7 +53,7 @@ async fn p4_a_cancelled_workflow_leaves_no_trace_but_its_record() {
     let status = rig.status(&arn).await;
     assert_eq!(status.body["cancellation"]["reason"], "wrong goal");
 
-    // What was under way finds the ledger sealed.
+    // Work in progress finds the ledger sealed.
     rig.work(&late).await.unwrap();
     rig.deliver_progress().await;
     rig.project(&status_change(&arn, "ABORTED")).await.unwrap();
@@ -87,7 +87,7 @@ async fn p2_a_pending_workflow_can_be_cancelled_and_is_never_launched() {
     assert_cancelled(&rig, &arn, "before the launch");
     rig.deliver_requests().await;
     assert!(rig.world.state().started.is_empty());
-    // The goal is free for a new one.
+    // The goal is free for a new workflow.
     assert_eq!(rig.start().await.status, 202);
 }
 
@@ -103,7 +103,7 @@ async fn p4_an_execution_that_was_launched_during_its_cancellation_is_stopped() 
 
 #[tokio::test]
 async fn p7_of_a_cancel_and_the_natural_end_exactly_one_wins() {
-    // One step further each time, so that they meet at every point.
+    // One step further each time, so that they race at every point.
     for ahead in 0..12 {
         let rig = Rig::with_goal(8);
         let arn = rig.launched().await;

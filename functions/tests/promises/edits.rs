@@ -1,5 +1,5 @@
-//! The goal app goes on while workflows wait and run: actions move, change and go, goals are closed and deleted, rows are
-//! written back from an older reading, and users finish their tasks.
+//! The goal app keeps editing while workflows wait and run: actions are moved, changed and removed, goals are closed
+//! and deleted, rows are written back from an older reading, and users finish their tasks.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::goal_app::{complete, edit, of};
 use crate::rig::{Answer, Rig, USER, goal_id, status_change};
 
-/// Lets two actions change places.
+/// Swaps two actions.
 fn swap(rig: &Rig, one: usize, other: usize) {
     edit(rig, |goal| {
         let (a, b) = (goal.actions[one].position, goal.actions[other].position);
@@ -258,7 +258,7 @@ async fn p1_a_goal_that_was_written_back_can_be_started_again() {
     rig.run(&first).await;
     let mut malformed = claimed.clone();
     malformed.claimed_by = Some("not an ARN".to_owned().into());
-    // From before the claim, from during it, from it with a claim that is no execution's.
+    // From before the claim, from during it, and from it with a claim that is not an execution.
     for before in [fresh, claimed, malformed] {
         write_back(&rig, &before);
         rig.world.state().tasks.clear();
@@ -279,7 +279,7 @@ async fn p1_a_claim_that_was_written_away_lets_no_second_workflow_start() {
     assert_eq!(second.body["executionArn"], arn.as_str());
     rig.run(&arn).await;
     assert_eq!(rig.execution(&arn).status(), Status::Succeeded);
-    // Its tasks are there.
+    // Its tasks exist.
     assert_eq!(rig.start().await.code(), "NOTHING_TO_DO");
 }
 
@@ -292,7 +292,7 @@ async fn p2_names_are_never_used_twice_however_far_the_count_was_set_back() {
         assert_eq!(rig.execution(&arn).tally().map(|t| t.succeeded), Some(1), "{arn}");
         rig.world.state().tasks.clear();
     }
-    // All rows have expired but the word of the archive.
+    // All rows have expired except the one that points to the archive.
     rig.wait(100 * 24 * 60 * 60);
     rig.world.state().ledgers.retain(|(arn, _), _| arn.name() == "goal-1-1");
     rig.world.expire();
@@ -354,7 +354,7 @@ async fn p7_who_holds_capacity_is_launched_whatever_has_an_earlier_turn() {
     let request = rig.requests().pop().unwrap();
     rig.world.break_once("start_execution");
     rig.launch(&request).await.unwrap_err();
-    // One with an earlier turn, which does not fit beside it.
+    // A workflow with an earlier turn, which does not fit beside it.
     let earlier = rig.start_as("b", "goal-2", "").await.arn();
     rig.world.state().executions.get_mut(&earlier).unwrap().turn = goal_activity_events::Timestamp::from_millis(0);
     rig.launch(rig.requests().last().unwrap()).await.unwrap();

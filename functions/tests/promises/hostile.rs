@@ -1,4 +1,4 @@
-//! What a hostile reader has found: goals seen at the wrong moment, and calls that hang while it matters.
+//! Cases from an adversarial review: goals read at the wrong moment, and calls that hang at a critical moment.
 use std::time::Duration;
 
 use goal_activity_core::goal::GoalStatus;
@@ -100,7 +100,7 @@ async fn p5_a_goal_that_cannot_be_read_again_costs_no_answer_of_the_ai() {
         sleep(Duration::from_secs(1)).await;
         rig.world.hang("load_goal", Duration::from_secs(7));
     };
-    // 300 s after it was enqueued its token is worth nothing.
+    // 300 s after it was enqueued its token is no longer valid.
     let work = timeout(Duration::from_secs(300 - 19), rig.work(&batch));
     let (worked, ()) = futures_util::future::join(work, outage).await;
     let saved = (1..=8).filter(|n| !of(&rig, &format!("a-1-{n}")).is_empty()).count();

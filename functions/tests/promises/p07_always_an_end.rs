@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::rig::{Rig, status_change};
 
-/// A workflow of which the operators must be told, with all its work done and its end not yet known.
+/// A workflow that requires a notice, with all its work done and its end not yet known.
 async fn worked_on() -> (Rig, ExecutionArn) {
     let rig = Rig::with_goal(8);
     rig.script("a-1-1", "fail");
@@ -35,7 +35,7 @@ async fn p7_settling_goes_on_where_it_was_interrupted() {
         let (rig, arn) = worked_on().await;
         rig.world.break_once(call);
         rig.project(&status_change(&arn, "SUCCEEDED")).await.expect_err(call);
-        // The message comes back after its visibility timeout.
+        // The message returns after its visibility timeout.
         rig.world.state().now += 360_000;
         rig.project(&status_change(&arn, "SUCCEEDED")).await.unwrap();
         assert_eq!(rig.goal_status(), GoalStatus::Partial, "after {call}");

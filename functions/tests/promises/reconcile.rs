@@ -75,7 +75,7 @@ async fn p7_a_workflow_that_runs_over_its_time_is_ended_keeps_what_it_has_and_al
     );
     assert_eq!(rig.goal_status(), GoalStatus::Partial);
     assert_eq!(rig.world.state().notices[0].severity.as_str(), "HIGH");
-    // The stop is an event of its own, and changes nothing any more.
+    // The stop emits another event, which changes nothing any more.
     rig.project(&crate::rig::status_change(&arn, "ABORTED")).await.unwrap();
     rig.work(&late).await.unwrap();
     assert_eq!(rig.execution(&arn), execution);
@@ -95,7 +95,7 @@ async fn p7_a_workflow_that_could_never_be_launched_ends_as_well() {
     rig.reconcile().await;
     assert_eq!(rig.execution(&arn).status(), Status::TimedOut);
     assert_eq!((rig.goal_status(), rig.notices()), (GoalStatus::Failed, 1));
-    // Its request arrives at last: nothing is started any more.
+    // Its request finally arrives: nothing is started any more.
     rig.deliver_requests().await;
     assert!(rig.world.state().started.is_empty());
 }
@@ -110,9 +110,9 @@ async fn p7_an_end_that_was_not_settled_is_settled() {
         rig.world.break_once(call);
         let projected = rig.project(&crate::rig::status_change(&arn, "SUCCEEDED")).await;
         assert_eq!(projected.is_ok(), ["archive_execution", "mark_archived"].contains(&call), "after {call}");
-        // Somebody may still have the notice in hand for its lease.
+        // Another invocation may still hold the claim on the notice.
         rig.wait(90);
-        // The end, and the capacity, whose end nobody was told of here.
+        // The end, and the capacity, because the end was not published here.
         assert_eq!(rig.reconcile().await.repaired, 2, "after {call}");
         assert!(rig.execution(&arn).is_complete(), "after {call}");
         assert!(!rig.completed().is_empty() && rig.notices() >= 1, "after {call}");
@@ -123,7 +123,7 @@ async fn p7_an_end_that_was_not_settled_is_settled() {
 async fn p7_one_that_cannot_be_repaired_keeps_no_other_waiting() {
     let rig = Rig::default();
     for i in 1..=250 {
-        // Of many users: one may not have so many running.
+        // Of many users: one user may not have so many running workflows.
         let user = format!("user-{}", i / 5);
         rig.add(samples::goal(&format!("goal-{i}"), &user, 1));
         assert_eq!(rig.start_as(&user, &format!("goal-{i}"), "").await.status, 202);

@@ -17,7 +17,7 @@ async fn p5_a_retry_is_for_the_failed_actions_and_leaves_everything_else_as_it_i
     rig.script("a-3-1", "fail");
     let first = rig.launched().await;
     rig.run(&first).await;
-    // The user is at work already.
+    // The user is already working on the tasks.
     {
         let mut state = rig.world.state();
         let done = state.tasks.values_mut().next().unwrap();

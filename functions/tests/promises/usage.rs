@@ -26,7 +26,7 @@ async fn every_attempt_is_counted_whatever_came_of_it() {
     rig.script("a-2-1", "fail-times=3");
     let arn = rig.launched().await;
     rig.run(&arn).await;
-    // Two more for the first, two more for the third, which has three in vain.
+    // Two more for the first, two more for the third, which has three failed attempts.
     let execution = rig.execution(&arn);
     assert_eq!(execution.tally().map(|t| t.usage).map(without_time), Some(attempts(16 + 2 + 2)));
     assert!(execution.tally().map(|t| t.usage).unwrap().latency_ms >= 300);

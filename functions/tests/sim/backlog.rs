@@ -1,5 +1,5 @@
-//! Workflows of days ago that have ended and are not archived: all in the part of the reconciler's list in which the run's
-//! own first workflow is, and before it.
+//! Workflows that ended days ago and are not archived: all in the shard of the reconciler's list that contains the
+//! run's own first workflow, and before it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -14,16 +14,16 @@ use goal_activity_functions::adapters::memory::samples;
 
 use crate::world::Sim;
 
-/// How many: more than a run of the reconciler gets through while each takes seconds.
+/// Their number: more than a run of the reconciler can process while each takes seconds.
 const MANY: usize = 90;
 const GOALS: &str = "old-";
 
-/// Whether a goal is one of those.
+/// Returns `true` if a goal is one of theirs.
 pub(crate) fn has(goal: &GoalId) -> bool {
     goal.as_str().starts_with(GOALS)
 }
 
-/// Puts them there.
+/// Adds them.
 pub(crate) fn put(sim: &Sim) {
     let arn_of = |goal: &GoalId| ExecutionArn::derive(&samples::state_machine(), goal, ClaimSequence(1));
     let id = |text: String| -> GoalId { text.parse().unwrap() };

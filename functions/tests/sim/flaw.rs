@@ -1,5 +1,5 @@
-//! The pipeline with one protection taken away. Each flaw must be found by the checks: a simulation that cannot fail proves
-//! nothing. They are in the adapters of the simulation, never in the product.
+//! The pipeline with one protection removed. Each flaw must be found by the checks: a simulation that cannot fail
+//! proves nothing. They are in the adapters of the simulation, never in the product.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -30,7 +30,7 @@ use crate::world::Sim;
 
 macro_rules! flaws {
     ($($(#[$doc:meta])* $name:ident => $promise:literal,)*) => {
-        /// A protection that is missing.
+        /// A missing protection.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(crate) enum Flaw {
             $($(#[$doc])* $name,)*
@@ -39,7 +39,7 @@ macro_rules! flaws {
         impl Flaw {
             pub(crate) const ALL: &[Self] = &[$(Self::$name,)*];
 
-            /// The promise that it breaks first.
+            /// The promise that it violates first.
             pub(crate) fn promise(self) -> &'static str {
                 match self {
                     $(Self::$name => $promise,)*
@@ -50,15 +50,15 @@ macro_rules! flaws {
 }
 
 flaws! {
-    /// A goal is claimed whether or not somebody has claimed it.
+    /// A goal is claimed even if another workflow has claimed it.
     ClaimNotConditional => "P1",
-    /// The end of a workflow frees its goal in a second step, which a crash prevents.
+    /// The end of a workflow releases its goal in a second step, which a crash prevents.
     GoalFreedApart => "P1",
-    /// A request of another service is not remembered.
+    /// A request of another service is not recorded.
     RequestForgotten => "P2",
-    /// A start or a retry of a user is not remembered by its key.
+    /// A start or a retry of a user is not recorded under its key.
     KeyIgnored => "P2",
-    /// The operators are told by everybody who finds that they should be.
+    /// The operators are notified by every invocation that finds a missing notice.
     NoticeUnclaimed => "P2",
     /// An action's outcome is written over an earlier one.
     OutcomeNotConditional => "P3",
@@ -66,11 +66,11 @@ flaws! {
     TasksSavedApart => "P3",
     /// Every save gives the tasks new ids.
     TaskIdsRandom => "P3",
-    /// Tasks take the place of others that must not be replaced.
+    /// Tasks replace others that must not be replaced.
     TasksReplaced => "P3",
     /// A worker writes to a sealed ledger.
     SealIgnored => "P4",
-    /// Nobody seals.
+    /// Ledgers are not sealed.
     SealForgotten => "P4",
     /// The ledger is read first and sealed afterwards.
     SealedAfterReading => "P4",
@@ -78,13 +78,13 @@ flaws! {
     EndNotFinal => "P4",
     /// A cancelled workflow can end as finished.
     CancellationIgnored => "P4",
-    /// Who finds a workflow ended counts its end as well.
+    /// An invocation that finds a workflow ended counts its end as well.
     EndCountedByAll => "counts",
     /// A worker does not renew its lease.
     LeaseNotRenewed => "P10",
-    /// A worker does not take a lease at all: after its death nobody gets the message in time.
+    /// A worker does not acquire a lease at all: after its death no other worker gets the message in time.
     LeaseNotTaken => "P5",
-    /// A worker gives the state machine no sign of life.
+    /// A worker sends no heartbeat to the state machine.
     HeartbeatNotSent => "P10",
     /// The answer for one batch, sent twice, counts for another as well.
     AnswerCountsTwice => "P5",
@@ -96,7 +96,7 @@ flaws! {
     ReconcilerOff => "P7",
     /// The reconciler runs once a minute only.
     RunNotRepeated => "P7",
-    /// It is not noted that everybody was told.
+    /// It is not recorded that the end was published and notified.
     MarkForgotten => "P7",
     /// The end is not published.
     EndNotPublished => "P7",
@@ -106,7 +106,7 @@ flaws! {
     ExpiresBeforeArchived => "P7",
     /// Nothing is written to the archive.
     ArchiveForgotten => "P7",
-    /// Who was told is off the reconciler's list, archived or not.
+    /// A published and notified workflow is removed from the reconciler's list, archived or not.
     ListedUntilTold => "P7",
     /// A cancelled workflow's tasks stay.
     TasksLeftBehind => "P6",
@@ -114,57 +114,57 @@ flaws! {
     OrderReversed => "P8",
     /// A worker writes into another goal.
     ForeignGoal => "P9",
-    /// What the ledger knows is generated again.
+    /// Actions with an outcome in the ledger are generated again.
     LedgerNotConsulted => "P10",
-    /// Nobody counts the workflows that a user has open.
+    /// The open workflows of a user are not counted.
     LimitIgnored => "P10",
     /// A workflow that has ended counts among the open ones of its user.
     RoomNotFreed => "P10",
-    /// Capacity is taken whether or not there is some.
+    /// Capacity is acquired even if none is free.
     CapacityIgnored => "load",
-    /// Nobody gives capacity back.
+    /// Capacity is never released.
     CapacityKept => "P7",
-    /// An end launches nobody: those who wait are left to the reconciler.
+    /// An end launches no workflow: waiting workflows are left to the reconciler.
     EndMakesNoRoom => "load",
     /// A queue gives a message up after three receives.
     FewReceives => "P7",
-    /// A batch that shows no sign of life is not sent again.
+    /// A batch without a heartbeat is not sent again.
     HeartbeatNotRetried => "P5",
-    /// Who waits before a holder of capacity, and does not fit, holds it up.
+    /// A workflow that holds capacity is delayed by one with an earlier turn that does not fit.
     HolderNotFirst => "load",
-    /// What is at an action's place counts as its own.
+    /// Tasks at an action's place count as its own.
     TasksByPlace => "P3",
-    /// Finished tasks count as any others.
+    /// Finished tasks are treated like any others.
     FinishedTasksReplaced => "P3",
-    /// A cancel removes what has replaced other tasks, too.
+    /// A cancel also removes tasks that have replaced others.
     CancelLeavesNothing => "P3",
-    /// Nobody looks whether the user has closed the goal.
+    /// It is not checked whether the user has closed the goal.
     ClosedGoalIgnored => "P10",
-    /// The end writes the goal's status over what the user has set.
+    /// The end overwrites the goal's status that the user has set.
     GoalStatusOverwritten => "P6",
-    /// A claim blocks a goal, whatever became of its execution.
+    /// A claim blocks a goal, even after its execution has ended.
     StaleClaimBlocks => "P7",
-    /// Only the goal's claim says that it has a workflow.
+    /// Only the goal's claim shows that it has a workflow.
     OpenWorkflowForgotten => "P1",
-    /// An end leaves the tasks of actions that are gone.
+    /// An end leaves the tasks of deleted actions.
     OrphansLeft => "P6",
-    /// A notice that could not be sent is claimed all the same.
+    /// A notice that could not be sent stays claimed.
     NoticeClaimKept => "P7",
-    /// The operators are told when the end is published.
+    /// The operators are notified only after the end is published.
     NoticeAfterPublish => "P7",
-    /// A claim of a notice that the SDK sends again is refused.
+    /// A claim of a notice that the SDK repeats is refused.
     NoticeClaimedOnce => "P7",
     /// A batch is reported when all of it is done.
     ReportsWhenDone => "P6",
-    /// Whoever says so ends a workflow.
+    /// An end event of any source ends a workflow.
     ForgedEndTaken => "load",
     /// A name is free again when its row has expired.
     NameUsedAgain => "P2",
-    /// A request is remembered until its row is deleted.
+    /// A request counts as recorded until its row is deleted.
     RequestRemembersTooLong => "P7",
-    /// An event of months ago is as good as a new one.
+    /// A months-old event is treated as a new one.
     OldEventsTaken => "P2",
-    /// Messages hold texts.
+    /// Messages contain texts.
     TextsInMessages => "P10",
 }
 
@@ -210,7 +210,7 @@ pub(crate) fn open_as_read(sim: &Sim, open: BTreeSet<ExecutionArn>) -> BTreeSet<
     }
 }
 
-/// What counts as the tasks to be removed of a workflow.
+/// Returns `true` if the task is one that a workflow's end removes.
 pub(crate) fn is_removed(sim: &Sim, execution: &ExecutionArn, actions: &[ActionId], task: &Task) -> bool {
     let asked = actions.contains(&task.action_id);
     let cancelled = || {
@@ -223,7 +223,8 @@ pub(crate) fn is_removed(sim: &Sim, execution: &ExecutionArn, actions: &[ActionI
     }
 }
 
-/// Whether a holder of capacity is refused it, because of somebody before it who does not fit.
+/// Returns `true` if a workflow that holds capacity is refused it, because of one with an earlier turn that does not
+/// fit.
 pub(crate) fn holds_up(sim: &Sim, wanted: &Held, most: u32) -> bool {
     let state = sim.tables.state();
     let holds = |arn: &ExecutionArn| state.held.iter().any(|h| h.execution == *arn);
@@ -236,7 +237,7 @@ pub(crate) fn holds_up(sim: &Sim, wanted: &Held, most: u32) -> bool {
         && before.any(|(_, batches)| in_use(&state.held) + batches > most)
 }
 
-/// Whether the operators are not told yet, because the bus does not answer.
+/// Returns `true` if the operators are not notified yet, because the bus does not answer.
 pub(crate) fn withholds_notice(sim: &Sim, execution: &ExecutionArn) -> bool {
     let unpublished = |e: &Execution| e.published_at.is_none();
     let is_out = || sim.profile.outage.is_some_and(|o| o.has("publish", sim.elapsed()));
@@ -327,7 +328,7 @@ pub(crate) async fn commit(ports: &Ports, commit: &ActionCommit<'_>) -> PortResu
     let sim = &ports.sim;
     let tables = &sim.tables;
     let key = (commit.execution.clone(), commit.batch_index);
-    // Only where it is needed: it looks at all tasks there are.
+    // Only where it is needed: it checks all existing tasks.
     let replacing = || {
         let state = tables.state();
         let same_place = |task: &&Task| commit.tasks.iter().any(|new| new.position == task.position);
@@ -385,7 +386,7 @@ pub(crate) async fn commit(ports: &Ports, commit: &ActionCommit<'_>) -> PortResu
     }
 }
 
-/// Removes what other actions have at the place where the new tasks go, when these may replace some.
+/// Removes the tasks of other actions at the place of the new tasks, if these may replace some.
 fn clear_place(state: &mut State, commit: &ActionCommit<'_>) {
     let regenerates = state.executions.get(commit.execution).is_some_and(|e| e.regenerate);
     let Some(first) = commit.tasks.first().filter(|_| regenerates) else { return };
@@ -474,7 +475,7 @@ pub(crate) async fn end(ports: &Ports, execution: &Execution, end: &Ending) -> P
     Ok(ended || sim.has(Flaw::EndCountedByAll))
 }
 
-/// Whether a workflow that is listed for the reconciler is shown to it.
+/// Returns `true` if a workflow that is listed for the reconciler is shown to it.
 pub(crate) fn is_listed(sim: &Sim, open: &OpenExecution) -> bool {
     let told = |state: &State| state.executions.get(&open.execution_arn).is_some_and(Execution::is_reported);
     !(sim.has(Flaw::ListedUntilTold) && told(&sim.tables.state()))
@@ -504,7 +505,7 @@ pub(crate) fn published(sim: &Sim, event: &Event) -> Option<Event> {
     }
 }
 
-/// Whether a worker's wish to hide its message has an effect.
+/// Returns `true` if a worker's call to hide its message has an effect.
 pub(crate) fn lease(sim: &Sim, run: &Run, time: Duration) -> bool {
     let lease = time == goal_activity_core::limits::LEASE;
     !(lease && (sim.has(Flaw::LeaseNotTaken) || sim.has(Flaw::LeaseNotRenewed) && run.has_shown_life()))

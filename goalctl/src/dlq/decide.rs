@@ -1,7 +1,7 @@
 //! Decides what a retry does with a dead letter; `retry` performs it.
 //!
-//! SQS has a redrive of its own (`StartMessageMoveTask`). It is not used: it moves messages as they are and could not turn
-//! a batch of an ended workflow into a new request, it cannot leave out a malformed one, and the local emulator lacks it.
+//! SQS has its own redrive (`StartMessageMoveTask`). It is not used: it moves messages as they are and could not turn a
+//! batch of an ended workflow into a new request, it cannot leave out a malformed one, and the local emulator lacks it.
 
 use std::time::Duration;
 
@@ -22,11 +22,11 @@ use super::letter::{Contents, Dlq, MainQueue};
 pub(crate) enum Plan {
     /// Sends the same body to that queue.
     SendTo(MainQueue),
-    /// Requests the batch's failed actions anew. To be shown to [`unless_rejected`] before it is done.
+    /// Emits a new request for the batch's failed actions. [`unless_rejected`] must check it first.
     Request(GoalActivityRequested),
-    /// Only removes the message: there is nothing left to do for it.
+    /// Only removes the message: there is nothing to do for it.
     Remove(String),
-    /// Leaves it where it is.
+    /// Leaves it in the queue.
     Refuse(String),
 }
 
@@ -78,7 +78,8 @@ fn time_is_over(batch: &BatchMessage, now: Timestamp) -> bool {
     now >= batch.enqueued_at.plus(Duration::from_secs(BATCH_SECONDS.into())).minus(DEADLINE_MARGIN)
 }
 
-/// Returns the plan for a batch of an ended workflow. Its task token is no longer valid, so only a new workflow can help.
+/// Returns the plan for a batch of an ended workflow. Its task token is no longer valid, so only a new workflow can
+/// help.
 fn anew(batch: &BatchMessage, execution: &Execution, now: Timestamp) -> Plan {
     let failed = execution.failed_actions().iter().map(|f| &f.action_id);
     let action_ids: Vec<ActionId> = failed.filter(|a| batch.action_ids.contains(a)).cloned().collect();
@@ -98,8 +99,8 @@ fn anew(batch: &BatchMessage, execution: &Execution, now: Timestamp) -> Plan {
     })
 }
 
-/// Returns the plan for a request, given the current state of the goal. `launch` decides in the same way: a request that it
-/// would reject must not replace a letter, because both would be lost.
+/// Returns the plan for a request, given the current state of the goal. `launch` decides in the same way: a request
+/// that it would reject must not replace a dead letter, because both would be lost.
 pub(crate) fn unless_rejected(
     request: GoalActivityRequested,
     goal: Stored<Goal>,
@@ -110,7 +111,7 @@ pub(crate) fn unless_rejected(
         Ok(goal) => goal,
         Err(why) => return Plan::Refuse(why.to_string()),
     };
-    // For one action that the goal does not have any more, a request is rejected as a whole.
+    // A request is rejected as a whole if the goal no longer has one of its actions.
     let wanted = request.action_ids.into_iter().flatten();
     let action_ids: Vec<ActionId> = wanted.filter(|a| goal.action(a).is_some()).collect();
     if action_ids.is_empty() {
@@ -191,7 +192,7 @@ mod tests {
         serde_json::from_value(batch).unwrap()
     }
 
-    /// An execution of that status in which those actions failed.
+    /// Returns an execution of that status in which those actions failed.
     fn execution(status: &str, failed: &[(&str, &str)]) -> Execution {
         let failure =
             |(action, code): &(&str, &str)| json!({ "actionId": action, "code": code, "message": "", "attempts": 1 });
@@ -276,7 +277,8 @@ mod tests {
         }
     }
 
-    /// What becomes of a request for these actions, of which `a-1-2` has tasks. The goal is another one when that is said.
+    /// Returns the plan for a request for these actions, of which `a-1-2` has tasks. `change` is applied to the goal
+    /// first.
     fn checked(actions: &[&str], regenerate: bool, change: impl FnOnce(&mut Goal)) -> Plan {
         let mut goal = samples::goal("g", "u", 2);
         change(&mut goal);

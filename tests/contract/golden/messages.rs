@@ -1,4 +1,4 @@
-//! What the parts of the pipeline and AWS say to each other.
+//! The messages between the parts of the pipeline and AWS.
 
 use goal_activity_core::inbound;
 use goal_activity_core::ports::ExecutionInput;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::files::Release;
 
-/// An event of ours as EventBridge delivers it.
+/// An event of this pipeline as EventBridge delivers it.
 pub(super) fn envelope<D: Detail>(detail: &D) -> Value {
     envelope_from(goal_activity_events::SOURCE, D::TYPE, detail)
 }
@@ -109,7 +109,7 @@ fn status_events_are_read_as_in_every_release() {
     }
 }
 
-/// A tick says nothing that matters; it only has to be JSON.
+/// The content of a tick is not used; it only has to be JSON.
 #[test]
 fn ticks_of_every_release_are_taken() {
     for release in Release::all() {

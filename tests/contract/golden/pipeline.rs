@@ -1,4 +1,4 @@
-//! The handlers over the real tables; what is not a table is in memory.
+//! The handlers over the real tables; everything else is in memory.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -28,20 +28,20 @@ use serde_json::{Value, json};
 use super::messages;
 use crate::backend::{AwsTables, Emulator, Tables as _};
 
-/// Room for two batches: so that something waits.
+/// Capacity for two batches, so that a workflow waits.
 const CAPACITY: Capacity = Capacity::new(NonZeroU32::new(2).expect("more than none"));
 
-/// Enough for anything here.
+/// Sufficient for all cases.
 const TIME: Duration = Duration::from_secs(60);
 
-/// The pipeline over tables of its own.
+/// The pipeline over its own tables.
 pub(super) struct Pipeline {
     pub(super) tables: AwsTables,
     pub(super) world: World,
 }
 
 impl Pipeline {
-    /// An empty one, at that moment.
+    /// An empty pipeline, at that time.
     pub(super) async fn open(emulator: Emulator, at: Timestamp) -> Self {
         let world = World::default();
         world.state().now = at.as_millis();
@@ -53,7 +53,7 @@ impl Pipeline {
         self.world.state().now += 1000 * seconds;
     }
 
-    /// The present moment.
+    /// The current time.
     pub(super) fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.world.state().now)
     }
@@ -138,7 +138,7 @@ impl Pipeline {
         self.tables.db().find_execution(arn).await.unwrap().expect("a workflow that is recorded")
     }
 
-    /// What is new on the bus, as EventBridge delivers it.
+    /// Returns the new events on the bus, as EventBridge delivers them.
     pub(super) fn heard(&self) -> Vec<Value> {
         let events = std::mem::take(&mut self.world.state().events);
         let envelope = |event: Event| match event {

@@ -1,4 +1,4 @@
-//! Workflows of an earlier release go on from where they stood.
+//! Workflows of an earlier release continue from their stored state.
 
 use std::collections::BTreeSet;
 
@@ -37,7 +37,7 @@ pub(super) fn arn(goal: &str, number: u64) -> ExecutionArn {
     ExecutionArn::derive(&samples::state_machine(), &goal.parse().unwrap(), ClaimSequence(number))
 }
 
-/// A pipeline of this version over what the release had stored in that state.
+/// A pipeline of this version over the release's stored data of that state.
 pub(super) async fn found(release: &Release, on: Emulator, state: &str) -> Pipeline {
     over(on, release.stored(state)).await
 }
@@ -88,7 +88,7 @@ impl Pipeline {
     }
 }
 
-/// Checks that everything that was said is said now, whatever is said besides.
+/// Checks that the new value contains everything of the old one; additions are allowed.
 #[track_caller]
 pub(super) fn still_says(now: &Value, before: &Value) {
     match before {
@@ -236,7 +236,7 @@ async fn p4_one_that_was_cancelled_while_it_waited_is_never_started(release: &Re
     assert_eq!(pipeline.world.state().started, []);
 }
 
-/// The golden goals of which each ended in another way.
+/// The golden goals, each with a different end.
 pub(super) const ENDED: [(&str, &str); 5] = [
     ("swim", "succeeded"),
     ("cycle", "partially-succeeded"),

@@ -1,4 +1,4 @@
-//! `cargo xtask bench load`: many workflows at once. All must end well; how fast, and in how much memory.
+//! `cargo xtask bench load`: many workflows at once. All must succeed; measures how fast, and in how much memory.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -19,16 +19,16 @@ use crate::project::Project;
 use crate::step::{note, step};
 
 const COMMAND: &str = "cargo xtask bench load";
-/// How many start requests are under way at the same time.
+/// The number of concurrent start requests.
 const STARTERS: usize = 4;
-/// How often to look at all workflows. Looking is not free: it is the same emulator.
+/// The interval between checks of all workflows. Checks are not free: they use the same emulator.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How long nothing may happen before it is given up.
+/// How long nothing may happen before the run is stopped.
 const STALLED: Duration = Duration::from_secs(120);
 /// How much more memory the last third of the run may have than the first, as a ratio.
 const FLAT: f64 = 1.25;
 
-/// How much of it.
+/// The size of the load.
 #[derive(Debug, Args)]
 pub(super) struct Size {
     /// For `load`: how many goals of 64 actions to start at once
@@ -39,7 +39,7 @@ pub(super) struct Size {
     latency_ms: u32,
 }
 
-/// Starts all of them as fast as the API takes them, and waits for their ends.
+/// Starts all of them as fast as the API accepts them, and waits for their ends.
 pub(super) fn measure(project: &Project, size: &Size) -> Result<Vec<Section>> {
     let users = usize::from(size.goals).div_ceil(MAX_RUNNING_PER_USER);
     let mut stage = Stage::new(project, "bench-load", users)?;
@@ -55,7 +55,7 @@ pub(super) fn measure(project: &Project, size: &Size) -> Result<Vec<Section>> {
     Ok(vec![section(size, &ran?, &samples)?])
 }
 
-/// What came of it.
+/// The results.
 struct Ran {
     executions: Vec<Execution>,
     /// Until the last start was answered, and until the last end was seen.

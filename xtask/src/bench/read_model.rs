@@ -1,4 +1,4 @@
-//! The read models of executions, straight from the table: asking the API would make work for the functions that are measured.
+//! The read models of executions, directly from the table: calling the API would add load to the measured functions.
 
 use anyhow::{Context, Result};
 use goal_activity_core::execution::{Execution, Status};

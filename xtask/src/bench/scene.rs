@@ -1,5 +1,5 @@
-//! The workflow that the measured functions work on: a goal of 64 actions, half way through. As rows, and as the events that
-//! tell of it.
+//! The workflow that the measured functions process: a goal of 64 actions, half way through. As rows, and as its
+//! events.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::sample::{Experiment, Language};
 
-/// Whose goal it is.
+/// The goal's owner.
 const USER: &str = "user-1";
 /// The goal.
 const GOAL: &str = "goal-1";
@@ -23,21 +23,21 @@ const GOAL: &str = "goal-1";
 pub(super) const MACHINE: &str = "arn:aws:states:us-east-1:123456789012:stateMachine:goal-activity";
 /// Its workflow.
 const EXECUTION: &str = "arn:aws:states:us-east-1:123456789012:execution:goal-activity:goal-1-1";
-/// When all of it happens.
+/// The time of everything.
 const NOW: &str = "2026-11-25T12:00:00.000Z";
 
-/// A goal, and where its workflow stands.
+/// A goal, and the state of its workflow.
 #[derive(Debug)]
 pub(super) struct Scene {
     goal: Goal,
 }
 
-/// Where a workflow stands.
+/// The state of a workflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
     /// Recorded, not launched.
     Pending,
-    /// At work.
+    /// Running.
     Running,
     /// All its actions have their tasks.
     Succeeded,
@@ -49,7 +49,7 @@ impl Scene {
         Ok(Self { goal: Experiment::sample(Language::En)?.into_goal(GOAL.parse()?, USER.parse()?)? })
     }
 
-    /// Everything in the Goals table.
+    /// All rows of the Goals table.
     pub(super) fn goal(&self) -> Result<Vec<Row>> {
         Ok(goal_rows(&self.goal)?)
     }
@@ -89,12 +89,12 @@ impl Scene {
         rows.collect()
     }
 
-    /// A row of the ledger of which nothing is done yet.
+    /// A row of the ledger without outcomes.
     pub(super) fn open_batch(index: u32) -> Result<Value> {
         ledger_row(index, &BatchLedger::default())
     }
 
-    /// What the gateway hands to the API when the goal's owner starts it.
+    /// The gateway's event when the goal's owner starts it.
     pub(super) fn start_request() -> Value {
         json!({
             "version": "2.0", "routeKey": "POST /api/goals/{goalId}/start-activity", "rawQueryString": "",
@@ -105,12 +105,12 @@ impl Scene {
         })
     }
 
-    /// What the state machine hands to finalize.
+    /// The state machine's input for finalize.
     pub(super) fn finalize_request() -> Value {
         json!({ "executionArn": EXECUTION })
     }
 
-    /// The API's event that asks for the workflow, from the queue.
+    /// The API's event that requests the workflow, from the queue.
     pub(super) fn requested() -> Value {
         let detail = json!({
             "version": "1", "eventId": "request-1", "occurredAt": NOW, "executionArn": EXECUTION, "goalId": GOAL,
@@ -165,7 +165,7 @@ fn event(source: &str, detail_type: &str, detail: Value) -> Value {
     })
 }
 
-/// A message as Lambda hands it over from a queue.
+/// A message as Lambda delivers it from a queue.
 fn queued(body: &Value) -> Value {
     json!({ "Records": [{
         "messageId": "059f36b4-87a3-44ab-83d2-661975830a7d", "receiptHandle": "AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a",
