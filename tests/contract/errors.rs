@@ -8,7 +8,7 @@ use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use goal_activity_core::archive::Record;
 use goal_activity_core::execution::Mark;
-use goal_activity_core::execution::{BatchState, Cancellation, Execution, Status};
+use goal_activity_core::execution::{BatchState, Cancellation, Execution};
 use goal_activity_core::notice::notice;
 use goal_activity_core::ports::{
     AnswerBatch, ArchiveExecution, CancelExecution, EndExecution, Event, ExecutionInput, Notify, PortResult,

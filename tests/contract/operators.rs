@@ -1,7 +1,7 @@
 //! `Notify`.
 
 use goal_activity_core::execution::Ending;
-use goal_activity_core::execution::{Execution, GoalBefore, Status};
+use goal_activity_core::execution::{Execution, GoalBefore};
 use goal_activity_core::ledger::Tally;
 use goal_activity_core::limits::AI_ATTEMPTS;
 use goal_activity_core::notice::{Severity, notice};

@@ -99,7 +99,7 @@ async fn an_execution_is_in_one_index_at_a_time_and_in_none_when_it_is_archived(
         let row = on.execution_row(arn.as_str(), keys::EXECUTION).await.unwrap();
         (row.get(keys::WAITING).cloned(), row.get(keys::OPEN_SHARD).cloned())
     };
-    let (waiting, open) = (Some(json!(keys::LINE)), Some(json!(keys::open_shard(arn))));
+    let (waiting, open) = (Some(json!(keys::WAITING_LIST)), Some(json!(keys::open_shard(arn))));
     assert_eq!(indexes().await, (waiting, None));
     assert!(on.db().mark_admitted(arn, at(1)).await.unwrap());
     assert_eq!(indexes().await, (None, open.clone()));

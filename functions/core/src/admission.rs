@@ -66,7 +66,7 @@ pub fn in_use(held: &[Held]) -> u32 {
 /// In which order the workflows that wait are launched, as far as there is capacity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
-    /// Those that hold capacity already and were not launched: what they hold must not lie idle, whoever's turn it is.
+    /// Those that hold capacity already and were not launched: what they hold must not lie idle, even if it is another workflow's turn.
     pub holders: Vec<ExecutionArn>,
     /// The others, in turn.
     pub in_turn: Vec<ExecutionArn>,
@@ -87,10 +87,10 @@ pub fn order(waiting: &[Waiting], held: &[Held], own: Option<&ExecutionArn>, now
     }
 }
 
-/// A workflow's place in the line: the one with the earliest turn is launched first.
+/// A workflow's place on the waiting list: the one with the earliest turn is launched first.
 ///
-/// A user's n-th open workflow stands where one stands that was requested n times [`FAIR_STEP`] later. So nobody waits behind
-/// all that another user has asked for at once; and since a turn never changes, whoever waits is overtaken by those only
+/// A user's n-th open workflow stands where one stands that was requested n times [`FAIR_STEP`] later. So no user waits behind
+/// all that another user has requested at once; and since a turn never changes, a waiting workflow is overtaken by those only
 /// that come within a bounded time after it. (Start-time fair queueing with a cost of [`FAIR_STEP`] for each.)
 pub fn turn(requested: Timestamp, open_before: usize) -> Timestamp {
     let steps = u32::try_from(open_before.min(MAX_RUNNING_PER_USER)).unwrap_or(u32::MAX);

@@ -1,5 +1,5 @@
 //! What is kept of a workflow for good once it has ended: one line of JSON, which the API reads when the row has
-//! expired and Athena reads whenever somebody asks.
+//! expired and Athena reads for queries.
 //!
 //! It says what cannot change any more, and so leaves out when the end was reported: written twice, it is the same to the
 //! byte.
@@ -67,11 +67,11 @@ pub struct Record {
     pub end: Ending,
     /// From the request to the end, in milliseconds.
     pub duration_ms: u64,
-    /// Whether it replaced tasks that were there.
+    /// `true` if it replaced existing tasks.
     pub regenerate: bool,
     /// How many actions it was to turn into tasks.
     pub total_actions: u32,
-    /// Who wanted it stopped, if somebody did.
+    /// The decision to stop it, if one was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancellation: Option<Cancellation>,
     /// How the goal stood when it was claimed.
@@ -312,7 +312,9 @@ mod tests {
             ledger.outcomes = ids.iter().map(|id| (id.clone(), ActionOutcome::Failed(longest()))).collect();
         }
         let mut failed = failures(64);
-        failed.iter_mut().for_each(|f| f.message = longest().message);
+        for action in &mut failed {
+            action.message = longest().message;
+        }
         if let Some(end) = &mut execution.end {
             end.tally.failed = failed;
         }

@@ -1,4 +1,4 @@
-//! What is counted. Each fact is told once, by whoever made it true: by the caller whose conditional write was the one
+//! What is counted. Each fact is counted once, by the invocation that made it true: the one whose conditional write was the one
 //! that counted, never by one who found it done.
 
 use std::fmt::Debug;

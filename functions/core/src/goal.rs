@@ -19,7 +19,7 @@ pub struct Goal {
     pub sub_goals: Vec<SubGoal>,
     /// In mandala order: by sub-goal, then by place within it (promise P8).
     pub actions: Vec<Action>,
-    /// Whether all rows of its actions could be read. Where not, an action that is not here may be there all the same.
+    /// `true` if all rows of its actions could be read. Otherwise an action that is missing here may exist all the same.
     pub is_whole: bool,
 }
 
@@ -127,7 +127,7 @@ impl GoalStatus {
     /// The statuses in which the user has ended work on the goal: nothing is generated for it.
     pub const CLOSED: [Self; 3] = [Self::Completed, Self::Paused, Self::Cancelled];
 
-    /// Whether nothing may be generated for a goal in this status.
+    /// Returns `true` if nothing may be generated for a goal in this status.
     pub fn is_closed(self) -> bool {
         Self::CLOSED.contains(&self)
     }

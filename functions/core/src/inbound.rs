@@ -59,7 +59,7 @@ pub enum ProjectionMessage {
     StatusChange(ExecutionStatusChanged),
 }
 
-/// Returns `true` if the event has the type of one of the pipeline's own or of Step Functions', and another source: then somebody
+/// Returns `true` if the event has the type of one of the pipeline's own or of Step Functions', and another source: then another sender
 /// else published it under that name.
 pub fn is_foreign(envelope: &Envelope) -> bool {
     match envelope.detail_type.as_str() {
@@ -116,7 +116,7 @@ pub fn batch(body: &str) -> Result<BatchMessage, Refused> {
     Ok(batch)
 }
 
-/// Reads a batch's state from the event that tells it.
+/// Reads a batch's state from its event.
 pub fn progress(event: &BatchProgressed) -> Result<BatchState, Refused> {
     let state = BatchState::from(event);
     let total = usize::try_from(state.total).unwrap_or(usize::MAX);
@@ -136,13 +136,13 @@ pub fn progress(event: &BatchProgressed) -> Result<BatchState, Refused> {
     Ok(state)
 }
 
-/// Whether an event's source is one that can be remembered, logged and answered.
+/// Checks that an event's source is one that can be recorded, logged and answered.
 pub fn source(source: &str) -> Result<(), Refused> {
     let valid = (1..=MAX_SOURCE).contains(&source.len()) && !source.chars().any(char::is_control);
     ensure(valid, || format!("the source is not 1 to {MAX_SOURCE} bytes without control characters"))
 }
 
-/// Whether a request is recent enough: a replay of old events must not begin anew what was long done. Requests are
+/// Checks that a request is recent enough: a replay of old events must not begin anew what was long done. Requests are
 /// remembered for [`HISTORY`]; what is older would count as a new one.
 pub fn age(occurred_at: Timestamp, now: Timestamp) -> Result<(), Refused> {
     ensure(now.since(occurred_at) < HISTORY, || {

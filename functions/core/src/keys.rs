@@ -24,12 +24,12 @@ pub const OPEN_SHARD: &str = "openShard";
 pub const START_DATE: &str = "startDate";
 /// The index of executions by goal, sorted by when they were requested.
 pub const BY_GOAL_INDEX: &str = "by-goal";
-/// The sparse index of executions that wait to be launched, sorted by whose turn it is.
+/// The sparse index of executions that wait to be launched, sorted by their turns.
 pub const WAITING_INDEX: &str = "waiting";
 /// Partition key of the index of waiting executions.
 pub const WAITING: &str = "waiting";
-/// The one partition of the index of waiting executions: there is one line.
-pub const LINE: &str = "LINE";
+/// The one partition of the index of waiting executions: there is one waiting list.
+pub const WAITING_LIST: &str = "LIST";
 /// Sort key of the index of waiting executions. As in [`Execution`](crate::execution::Execution).
 pub const TURN: &str = "turn";
 /// When an item may be deleted, in seconds since 1970.
@@ -115,19 +115,19 @@ pub fn user(id: &UserId) -> String {
     format!("{USER}#{id}")
 }
 
-/// In which partition of the open index an execution is listed from its launch until its end was told. Spread, so that no
+/// In which partition of the open index an execution is listed from its launch until its end was reported. Spread, so that no
 /// partition gets hot.
 pub fn open_shard(execution: &ExecutionArn) -> String {
     open_shard_key(shard_of(execution))
 }
 
-/// In which partition of the open index an execution is listed from when its end was told until it is archived. Apart from
-/// the others: an archive that is out of order must not stand in the way of their repair.
+/// In which partition of the open index an execution is listed from when its end was reported until it is archived. Apart
+/// from the others: an archive that fails must not delay their repair.
 pub fn unarchived_shard(execution: &ExecutionArn) -> String {
     unarchived_shard_key(shard_of(execution))
 }
 
-/// All partitions of the open index whose executions have not ended, or whose end was not told.
+/// All partitions of the open index whose executions have not ended, or whose end was not reported.
 pub fn open_shards() -> impl Iterator<Item = String> {
     (0..OPEN_SHARDS).map(open_shard_key)
 }

@@ -15,7 +15,7 @@ pub const MAX_BATCHES: u32 = 8;
 pub const BATCH_SECONDS: u32 = 300;
 /// How long one workflow may take, in seconds.
 pub const WORKFLOW_SECONDS: u32 = 900;
-/// How long a batch may go without a sign of life before it is sent again, in seconds; its third message without one loses it.
+/// How long a batch may go without a heartbeat before it is sent again, in seconds; its third message without one loses it.
 /// Longer than [`LEASE`], the time in which another worker takes over the message of one that died. Three times this fits
 /// into the batch's time, so that a worker which cannot start for a minute or two costs no action.
 pub const HEARTBEAT_SECONDS: u32 = 90;
@@ -51,7 +51,7 @@ pub const UNREADABLE_FOR: Duration = Duration::from_secs(60);
 pub const GONE_FOR: Duration = Duration::from_secs(2);
 /// A workflow that is still `PENDING` after this was probably never announced: a new start announces it again.
 pub const PENDING_IS_STALE_AFTER: Duration = Duration::from_secs(5);
-/// The operators are told within this time of a workflow's end, also when the event that tells the end is lost.
+/// The operators are notified within this time of a workflow's end, also when the event of the end is lost.
 pub const NOTICE_WITHIN: Duration = Duration::from_secs(60);
 /// How many failed actions a notice to the operators lists one by one.
 pub const NOTICE_LISTS: usize = 10;
@@ -62,16 +62,16 @@ pub const SYSTEMIC_BATCHES: usize = 2;
 /// For how long the one who has begun to tell the operators is left alone with it. Less than the projection queue's
 /// visibility timeout, so that after a crash the redelivered message finds it free.
 pub const NOTICE_LEASE: Duration = Duration::from_secs(60);
-/// For how long a worker's message stays hidden without a new sign of life: how soon another worker takes over from one that
+/// For how long a worker's message stays hidden without a new heartbeat: how soon another worker takes over from one that
 /// died.
 pub const LEASE: Duration = Duration::from_secs(60);
-/// How often a worker gives a sign of life. A third of the lease: one or two that fail cost nothing.
+/// How often a worker sends a heartbeat. A third of the lease: one or two that fail cost nothing.
 pub const LEASE_RENEWAL: Duration = Duration::from_secs(20);
 /// The longest reason of a cancellation that is kept, in characters. A longer one is cut, never refused.
 pub const MAX_REASON: usize = 2_000;
 /// How often the reconciler runs: every minute by its schedule, and once more half a minute after each tick.
 pub const RECONCILE_EVERY: Duration = Duration::from_secs(30);
-/// A workflow without a sign of life for this long is looked at by the reconciler. Longer than events usually take.
+/// The reconciler checks a workflow that was quiet for this long. Longer than events usually take.
 pub const QUIET: Duration = Duration::from_secs(15);
 /// How long after the end of its time a workflow counts as overdue: Step Functions itself must have the chance to end it.
 pub const OVERDUE_GRACE: Duration = Duration::from_secs(60);
@@ -100,23 +100,23 @@ pub const MAX_CLAIMS: u64 = 1_000_000_000_000;
 pub const MAX_TRANSACTION: usize = 100;
 /// How far in the future the time of a request may be: no sender's clock is off by more.
 pub const CLOCKS_DIFFER: Duration = Duration::from_secs(24 * 60 * 60);
-/// How long the API waits for the bus: the answer must come before the function's time is over. The reconciler tells what was not.
+/// How long the API waits for the bus: the answer must come before the function's time is over. The reconciler publishes what was not.
 pub const ANNOUNCING: Duration = Duration::from_secs(3);
 /// How many workflows of one user may be open at once.
 pub const MAX_RUNNING_PER_USER: usize = 10;
 
-/// How far a user's next open workflow stands behind the one before in the line of those that wait: see
+/// How far a user's next open workflow stands behind the one before on the waiting list: see
 /// [`turn`](crate::admission::turn). The tenth of one user stands 45 minutes behind.
 pub const FAIR_STEP: Duration = Duration::from_secs(5 * 60);
 /// How many workflows are looked at each time that some of those waiting may be launched.
 pub const ADMITTED_AT_ONCE: u16 = 16;
-/// For how long a workflow that has taken capacity is left to whoever launches it. As long as a run of `launch` can take.
+/// For how long a workflow that has acquired capacity is left to the invocation that launches it. As long as a run of `launch` can take.
 pub const HANDOVER: Duration = Duration::from_secs(30);
 
-/// How long before its timeout a function stops working: time to give back its messages ([`GIVE_BACK`]), to answer, and to
+/// How long before its timeout a function stops working: time to return its messages ([`GIVE_BACK`]), to answer, and to
 /// send its spans.
 pub const BUDGET_MARGIN: Duration = Duration::from_secs(3);
-/// How long giving back one message may take. All messages of a batch are given back side by side.
+/// How long returning one message may take. All messages of a batch are returned side by side.
 pub const GIVE_BACK: Duration = Duration::from_millis(1_500);
 /// How often a message is received before it ends in its dead-letter queue. With the waits between, an outage of 20 minutes
 /// costs no message.

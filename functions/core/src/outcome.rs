@@ -22,7 +22,7 @@ impl End {
     pub fn of(status: MachineStatus) -> Option<Self> {
         match status {
             MachineStatus::Running | MachineStatus::PendingRedrive => None,
-            // `Failed` also covers a machine that broke after batches were saved: the ledger tells.
+            // `Failed` also covers a machine that broke after batches were saved: the ledger decides.
             MachineStatus::Succeeded | MachineStatus::Failed => Some(Self::Finished),
             MachineStatus::TimedOut => Some(Self::TimedOut),
             MachineStatus::Aborted => Some(Self::Aborted),

@@ -32,7 +32,7 @@ pub struct TaskRow {
     pub status: Option<String>,
     /// When it was made.
     pub created_at: Option<Timestamp>,
-    /// Whether it says when it was completed.
+    /// `true` if it says when it was completed.
     pub has_completion: bool,
 }
 
@@ -68,7 +68,7 @@ impl From<&Task> for TaskRow {
 /// What an action has of tasks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ActionTasks {
-    /// Whether one that a workflow has made is finished: a regenerate leaves the action as it is.
+    /// `true` if a task that a workflow has made is finished: a regenerate leaves the action as it is.
     pub finished: bool,
     /// When the newest of those that say so was made.
     pub newest: Option<Timestamp>,

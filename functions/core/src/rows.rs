@@ -92,7 +92,7 @@ pub fn read_task(row: Row) -> Result<Task, Unreadable> {
     read(&position, row)
 }
 
-/// What matters of a row of Tasks for where an action's tasks go, whether or not all of it can be read.
+/// What matters of a row of Tasks for where an action's tasks go, even if not all of it can be read.
 pub fn task_row(row: &Row) -> TaskRow {
     fn text<T: FromStr>(row: &Row, name: &str) -> Option<T> {
         row.get(name)?.as_str()?.parse().ok()

@@ -26,7 +26,7 @@ pub struct StartRequest {
 }
 
 impl StartRequest {
-    /// The same text for the same wish: what tells a repeated request from another one under the same key.
+    /// The same text for the same wish: what distinguishes a repeated request from another one under the same key.
     pub fn digest(&self) -> String {
         let (scope, ids) = match &self.scope {
             Scope::Goal => ("goal", [].as_slice()),
@@ -104,7 +104,7 @@ impl Scope {
         }
     }
 
-    /// Whether an action that has these tasks may get new ones in their place. Finished work is never replaced.
+    /// Returns `true` if an action that has these tasks may get new ones in their place. Finished work is never replaced.
     fn may_replace(&self, tasks: ActionTasks) -> bool {
         let newer = match self {
             Self::Goal | Self::Actions(_) => false,

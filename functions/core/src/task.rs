@@ -85,7 +85,7 @@ impl TryFrom<Vec<TaskDraft>> for TaskDrafts {
 }
 
 impl TaskDrafts {
-    /// Whether an action may have so many tasks.
+    /// Returns `true` if an action may have so many tasks.
     pub(crate) fn check_count(count: usize) -> Result<(), InvalidDraft> {
         if (1..=MAX_TASKS_PER_ACTION).contains(&count) { Ok(()) } else { Err(InvalidDraft::Count(count)) }
     }

@@ -64,8 +64,7 @@ impl<Db: FindExecution + SealLedger> Finalize<Db> {
             failed_actions: tally.failed_count(),
         };
         tracing::info!(
-            executionArn = %arn, goalId = %execution.goal_id, status = %answer.status,
-            succeeded = answer.succeeded_actions, failed = answer.failed_actions, "ledger sealed"
+            status = %answer.status, succeeded = answer.succeeded_actions, failed = answer.failed_actions, "ledger sealed"
         );
         Ok(answer)
     }

@@ -1,7 +1,7 @@
 //! `launch`: starts the execution for every `GoalActivityRequested` on the bus, when it is its turn.
 //!
 //! The API has claimed the goal before it emits the event; for any other service the claim is made here, by the same code.
-//! Every `WorkflowCompleted` comes here as well: what the workflow held is given back, and those whose turn it is then are
+//! Every `WorkflowCompleted` comes here as well: what the workflow held is released, and those whose turn it is then are
 //! launched.
 
 use goal_activity_core::execution::Execution;
@@ -35,7 +35,7 @@ port_set! {
     pub trait LaunchDb: IntakeDb + AdmissionDb
 }
 
-/// What a rejection tells besides the request itself.
+/// What a rejection says besides the request itself.
 struct Rejection {
     reason: RejectionReason,
     message: String,
@@ -86,7 +86,7 @@ impl<Db: LaunchDb, Sfn: StartExecution + StopExecution, Bus: PublishEvent> Handl
 }
 
 impl<Db: LaunchDb, Sfn: StartExecution + StopExecution, Bus: PublishEvent> Launch<Db, Sfn, Bus> {
-    /// Launches the request, or tells its sender why not.
+    /// Launches the request, or rejects it with the reason.
     async fn take(
         &self,
         envelope: &Envelope,
@@ -115,11 +115,12 @@ impl<Db: LaunchDb, Sfn: StartExecution + StopExecution, Bus: PublishEvent> Launc
         Ok(self.admission.arrived(&execution).await?)
     }
 
-    /// Gives back what an ended workflow held. What the event says is not enough: one that is recorded as open keeps it.
+    /// Releases what an ended workflow held. What the event says is not enough: one that is recorded as open keeps it.
     async fn ended(&self, arn: &ExecutionArn) -> PortResult<()> {
+        trace::about_execution(arn);
         let found = self.intake.db.find_execution(arn).await?;
         if found.is_some_and(|execution| !execution.has_ended()) {
-            tracing::warn!(executionArn = %arn, "an event says that this workflow has ended, and it is open; dropped");
+            tracing::warn!("an event says that this workflow has ended, and it is open; dropped");
             return Ok(());
         }
         self.admission.ended(arn).await
@@ -132,11 +133,12 @@ impl<Db: LaunchDb, Sfn: StartExecution + StopExecution, Bus: PublishEvent> Launc
         arn: &ExecutionArn,
         request: &GoalActivityRequested,
     ) -> Result<Option<Execution>, NotLaunched> {
+        trace::about(arn, &request.goal_id);
         let executions = &self.intake.db;
         let found = executions.find_execution(arn).await?;
         let found = found.filter(|e| e.goal_id == request.goal_id && e.user_id == request.user_id);
         if found.is_none() && arn.belongs_to(&request.goal_id) && executions.find_archived(arn).await?.is_some() {
-            tracing::info!(executionArn = %arn, goalId = %request.goal_id, "ended long ago");
+            tracing::info!("ended long ago");
             return Ok(None);
         }
         let message =

@@ -1,4 +1,4 @@
-//! `projector`: keeps the read model of every workflow, and settles its end.
+//! `projector`: keeps the read model of every workflow, and concludes its end.
 
 use goal_activity_core::execution::BatchState;
 use goal_activity_core::inbound::{self, ProjectionMessage};
@@ -35,7 +35,10 @@ impl<Db: ProjectorDb, Bus: PublishEvent, Topic: Notify, Archive: ArchiveExecutio
                 let span = trace::process("projection", event.traceparent.as_ref());
                 trace::within(span, self.progressed(&event, &state)).await
             }
-            ProjectionMessage::StatusChange(change) => self.status_changed(&envelope, &change).await,
+            ProjectionMessage::StatusChange(change) => {
+                // The workflow's record says which trace it belongs to.
+                trace::within(trace::process("projection", None), self.status_changed(&envelope, &change)).await
+            }
         }
     }
 }
@@ -46,26 +49,23 @@ impl<Db: ProjectorDb, Bus: PublishEvent, Topic: Notify, Archive: ArchiveExecutio
         trace::about_batch(arn, &event.goal_id, batch);
         if self.db.record_batch(arn, &event.event_id, batch, state).await? {
             let what = if state.timeline_event(batch).is_some() { "batch finished" } else { "batch progressed" };
-            tracing::info!(
-                executionArn = %arn, goalId = %event.goal_id, batchIndex = batch, succeeded = state.succeeded,
-                failed = state.failed.len(), total = state.total, "{what}"
-            );
+            tracing::info!(succeeded = state.succeeded, failed = state.failed.len(), total = state.total, "{what}");
         }
         Ok(())
     }
 
     async fn status_changed(&self, envelope: &Envelope, change: &ExecutionStatusChanged) -> Result<(), MessageError> {
         let arn = &change.execution_arn;
-        tracing::debug!(executionArn = %arn, status = ?change.status, "execution status changed");
+        trace::about_execution(arn);
+        tracing::debug!(status = ?change.status, "execution status changed");
         match (change.status, End::of(change.status)) {
             (_, Some(end)) => {
                 let at = change.stopped_at().unwrap_or(envelope.time);
-                // Which trace it belongs to, the workflow's record tells.
-                trace::within(trace::process("projection", None), self.conclude.conclude(arn, end, at)).await?;
+                self.conclude.conclude(arn, end, at).await?;
             }
             (MachineStatus::Running, None) => {
                 if self.db.record_started(arn, envelope.id.as_str(), envelope.time).await? {
-                    tracing::info!(executionArn = %arn, "workflow runs");
+                    tracing::info!("workflow runs");
                 }
             }
             (_, None) => {}

@@ -1,5 +1,5 @@
 //! Admission control: launches the workflows whose turn it is, as far as the capacity lasts. Done by `launch` only, whenever
-//! a workflow has come and whenever one has ended: nobody looks again and again.
+//! a workflow has come and whenever one has ended: nothing polls.
 
 use futures_util::future::try_join;
 use goal_activity_core::admission::{Capacity, Held, Order, order};
@@ -37,7 +37,7 @@ pub struct Admission<Db, Sfn> {
     pub context: Context,
 }
 
-/// Whether others may come after one.
+/// What comes after one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Next {
     /// There may be capacity left.
@@ -46,13 +46,13 @@ enum Next {
     Stop,
 }
 
-/// Whether nothing may run for a workflow any more. One that ended by itself has no execution left to stop.
+/// Returns `true` if nothing may run for a workflow any more. One that ended by itself has no execution left to stop.
 fn is_over(execution: &Execution) -> bool {
     execution.cancellation.is_some() || matches!(execution.status(), Status::Aborted | Status::TimedOut)
 }
 
 impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
-    /// Launches the workflow if it is its turn, and whoever comes before it. Otherwise it waits.
+    /// Launches the workflow if it is its turn, and those that come before it. Otherwise it waits.
     pub async fn arrived(&self, execution: &Execution) -> PortResult<()> {
         if is_over(execution) {
             // An earlier delivery may have started it and not come further.
@@ -63,18 +63,15 @@ impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
             // It was launched, and has not been seen running: the start is repeated, which changes nothing if it was made.
             self.sfn.start_execution(&ExecutionInput::from(execution)).await
         } else {
-            tracing::info!(
-                executionArn = %execution.execution_arn, goalId = %execution.goal_id, status = %execution.status(),
-                "already launched"
-            );
+            tracing::info!(status = %execution.status(), "already launched");
             Ok(())
         }
     }
 
-    /// Gives back what the workflow held, and launches those whose turn it is then.
+    /// Releases what the workflow held, and launches those whose turn it is then.
     pub async fn ended(&self, execution: &ExecutionArn) -> PortResult<()> {
         if self.db.release_capacity(execution).await? {
-            tracing::info!(executionArn = %execution, "capacity given back");
+            tracing::info!("capacity released");
         }
         self.admit_next(None).await
     }
@@ -107,28 +104,27 @@ impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
 
     /// Those whose turn is next. A newcomer may not be listed yet.
     async fn waiting(&self, newcomer: Option<&Execution>) -> PortResult<Vec<Waiting>> {
-        let mut line = self.db.list_waiting(ADMITTED_AT_ONCE).await?;
+        let mut listed = self.db.list_waiting(ADMITTED_AT_ONCE).await?;
         if let Some(newcomer) = newcomer {
             let waiting = Waiting { turn: newcomer.turn, execution_arn: newcomer.execution_arn.clone() };
-            if !line.contains(&waiting) {
-                line.push(waiting);
-                line.sort();
-                line.truncate(ADMITTED_AT_ONCE.into());
+            if !listed.contains(&waiting) {
+                listed.push(waiting);
+                listed.sort();
+                listed.truncate(ADMITTED_AT_ONCE.into());
             }
         }
-        Ok(line)
+        Ok(listed)
     }
 
     fn still_waits(&self, execution: &Execution) {
         tracing::info!(
-            executionArn = %execution.execution_arn, goalId = %execution.goal_id, turn = %execution.turn,
-            capacity = self.capacity.batches(), "workflow waits for its turn"
+            turn = %execution.turn, capacity = self.capacity.batches(), "workflow waits for its turn"
         );
     }
 
     /// Launches one, if there is room for it.
     async fn admit(&self, arn: &ExecutionArn, holds: bool, own: bool) -> PortResult<Next> {
-        // The line may be seconds behind; the record is not.
+        // The waiting list may be seconds behind; the record is not.
         let found = self.db.find_execution(arn).await?;
         let Some(execution) = found.filter(Execution::is_waiting) else { return Ok(Next::GoOn) };
         let now = self.context.now();
@@ -148,14 +144,14 @@ impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
         if own {
             self.launch(&execution, now).await?;
         } else {
-            // Under the trace of its own request, whoever's message has made room for it.
+            // Under the trace of its own request, and not of the message that has made room for it.
             let span = trace::admission(execution.traceparent.as_ref());
             trace::within(span, self.launch(&execution, now)).await?;
         }
         Ok(Next::GoOn)
     }
 
-    /// Whether there is still something to launch it for. A goal that was closed, deleted or given away while its workflow
+    /// Returns `true` if there is still something to launch it for. A goal that was closed, deleted or given away while its workflow
     /// waited costs nothing more.
     async fn is_wanted(&self, execution: &Execution) -> PortResult<bool> {
         let head = self.db.load_goal_head(&execution.goal_id).await?;
@@ -167,7 +163,7 @@ impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
         })
     }
 
-    /// Takes a workflow out of the line that is not wanted any more. The reconciler completes its end.
+    /// Takes a workflow off the waiting list that is not wanted any more. The reconciler completes its end.
     async fn withdraw(&self, execution: &Execution, now: Timestamp) -> PortResult<()> {
         let arn = &execution.execution_arn;
         if self.db.record_cancellation(arn, &Cancellation::of_closed_goal(now)).await? {
@@ -178,7 +174,7 @@ impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
         Ok(())
     }
 
-    /// Started first, marked afterwards: what is marked was started. A workflow that is not marked is found in the line again.
+    /// Started first, marked afterwards: what is marked was started. A workflow that is not marked is found on the waiting list again.
     async fn launch(&self, execution: &Execution, now: Timestamp) -> PortResult<()> {
         let arn = &execution.execution_arn;
         trace::about(arn, &execution.goal_id);
@@ -186,13 +182,10 @@ impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
         if self.db.mark_admitted(arn, now).await? {
             let waited = now.since(execution.start_date);
             self.context.count(Fact::WorkflowAdmitted { waited });
-            tracing::info!(
-                executionArn = %arn, goalId = %execution.goal_id, actions = execution.total_actions,
-                waitedMs = millis(waited), "launched"
-            );
+            tracing::info!(actions = execution.total_actions, waitedMs = millis(waited), "launched");
             return Ok(());
         }
-        // Somebody else has marked it, or it was cancelled between the reading and the start, when there was nothing to stop.
+        // Another invocation has marked it, or it was cancelled between the reading and the start, when there was nothing to stop.
         let now = self.db.find_execution(arn).await?;
         match now.filter(is_over) {
             Some(over) => self.stop(&over).await,
@@ -202,9 +195,7 @@ impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
 
     async fn stop(&self, execution: &Execution) -> PortResult<()> {
         let arn = &execution.execution_arn;
-        tracing::info!(
-            executionArn = %arn, goalId = %execution.goal_id, status = %execution.status(), "over before it was launched"
-        );
+        tracing::info!(status = %execution.status(), "over before it was launched");
         self.sfn.stop_execution(arn, StopReason::Ended).await?;
         self.db.release_capacity(arn).await.map(|_| ())
     }

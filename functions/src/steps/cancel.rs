@@ -7,6 +7,8 @@ use goal_activity_core::ports::{PortResult, PublishEvent, StopExecution, StopRea
 use goal_activity_events::UserId;
 use tokio::time::timeout;
 
+use crate::runtime::telemetry::trace;
+
 use super::ending::{EndWorkflow, EndingDb};
 
 /// Cancels workflows.
@@ -37,9 +39,10 @@ impl<Db: EndingDb, Sfn: StopExecution, Bus: PublishEvent> Cancel<Db, Sfn, Bus> {
             return Ok(Cancelled::AlreadyEnded(execution.clone()));
         }
         let arn = &execution.execution_arn;
+        trace::about(arn, &execution.goal_id);
         let cancellation = Cancellation::by_user(user.clone(), self.ending.context.now(), reason);
         if self.ending.db.record_cancellation(arn, &cancellation).await? {
-            tracing::info!(executionArn = %arn, goalId = %execution.goal_id, "cancellation recorded");
+            tracing::info!("cancellation recorded");
         } else {
             let gone = || Unavailable::new(format!("cancelling {arn}"), "its record is gone");
             let now = self.ending.db.find_execution(arn).await?.ok_or_else(gone)?;
@@ -55,10 +58,8 @@ impl<Db: EndingDb, Sfn: StopExecution, Bus: PublishEvent> Cancel<Db, Sfn, Bus> {
         // What is not published now, the reconciler publishes: the cancellation itself has succeeded.
         match timeout(ANNOUNCING, self.ending.publish_and_mark(&ended)).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                tracing::warn!(executionArn = %arn, goalId = %ended.goal_id, %error, "the end is not published yet");
-            }
-            Err(_) => tracing::warn!(executionArn = %arn, goalId = %ended.goal_id, "the end is not published in time"),
+            Ok(Err(error)) => tracing::warn!(%error, "the end is not published yet"),
+            Err(_) => tracing::warn!("the end is not published in time"),
         }
         Ok(Cancelled::Yes(ended))
     }

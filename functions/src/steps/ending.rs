@@ -52,7 +52,7 @@ fn has_replaced(ledgers: &[BatchLedger], action: &ActionId) -> bool {
 pub struct Ended {
     /// As it is recorded.
     pub execution: Execution,
-    /// Whether it is this call that has ended it.
+    /// `true` if it is this call that has ended it.
     pub by_this: bool,
 }
 
@@ -63,11 +63,12 @@ impl<Db: EndingDb, Bus: PublishEvent> EndWorkflow<Db, Bus> {
     /// A workflow with a cancellation ends as `ABORTED`, whatever end was found. An execution that was stopped in Step
     /// Functions counts as cancelled by an operator.
     pub async fn end(&self, arn: &ExecutionArn, end: End, at: Timestamp) -> PortResult<Option<Ended>> {
+        trace::about_execution(arn);
         let mut by_this = false;
         for _ in 0..TRIES {
             // Read anew each time: another invocation may have ended or cancelled it, and the first decision counts.
             let Some(execution) = self.db.find_execution(arn).await? else {
-                tracing::warn!(executionArn = %arn, "an execution ended that is not recorded; was it started by hand?");
+                tracing::warn!("an execution ended that is not recorded; was it started by hand?");
                 return Ok(None);
             };
             trace::join(execution.traceparent.as_ref());
@@ -78,7 +79,7 @@ impl<Db: EndingDb, Bus: PublishEvent> EndWorkflow<Db, Bus> {
             match (&execution.cancellation, end) {
                 (None, End::Aborted) => {
                     if self.db.record_cancellation(arn, &Cancellation::from_outside(at)).await? {
-                        tracing::info!(executionArn = %arn, goalId = %execution.goal_id, "cancellation recorded");
+                        tracing::info!("cancellation recorded");
                     }
                 }
                 (None, End::Finished | End::TimedOut) => by_this |= self.finish(&execution, end, at).await?,
@@ -170,8 +171,7 @@ impl<Db: EndingDb, Bus: PublishEvent> EndWorkflow<Db, Bus> {
             let not_processed = u32::try_from(lost).unwrap_or(u32::MAX);
             self.context.count(Fact::WorkflowEnded { status, duration, not_processed });
             tracing::info!(
-                executionArn = %execution.execution_arn, goalId = %execution.goal_id, %status,
-                succeeded = tally.succeeded, failed = tally.failed.len(), notProcessed = not_processed,
+                %status, succeeded = tally.succeeded, failed = tally.failed.len(), notProcessed = not_processed,
                 attempts = tally.usage.attempts, inputTokens = tally.usage.input_tokens,
                 outputTokens = tally.usage.output_tokens, costMicroUsd = tally.usage.cost_micro_usd,
                 durationMs = millis(duration), "workflow ended"
@@ -186,10 +186,7 @@ impl<Db: EndingDb, Bus: PublishEvent> EndWorkflow<Db, Bus> {
             && let Some(event) = completed_event(execution)
         {
             self.bus.publish(Event::Completed(event)).await?;
-            tracing::info!(
-                executionArn = %execution.execution_arn, goalId = %execution.goal_id, status = %execution.status(),
-                "end published"
-            );
+            tracing::info!(status = %execution.status(), "end published");
         }
         Ok(())
     }
@@ -225,9 +222,7 @@ impl<Db: EndingDb, Bus: PublishEvent, Topic: Notify, Archive: ArchiveExecution> 
         let archived = timeout(ARCHIVING, self.archive(&execution)).await;
         let too_slow = || Unavailable::new("the archive", "it takes too long");
         if let Err(error) = archived.unwrap_or_else(|_| Err(too_slow())) {
-            tracing::warn!(
-                executionArn = %arn, goalId = %execution.goal_id, %error, "not archived; the reconciler tries again"
-            );
+            tracing::warn!(%error, "not archived; the reconciler tries again");
         }
         Ok(())
     }
@@ -240,7 +235,7 @@ impl<Db: EndingDb, Bus: PublishEvent, Topic: Notify, Archive: ArchiveExecution> 
         let Some(record) = Record::of(execution, &ledgers) else { return Ok(()) };
         self.archive.archive_execution(&record).await?;
         self.ending.db.mark_archived(&record, self.ending.context.now()).await?;
-        tracing::info!(executionArn = %arn, goalId = %execution.goal_id, key = %record.key(), "workflow archived");
+        tracing::info!(key = %record.key(), "workflow archived");
         Ok(())
     }
 
@@ -281,7 +276,7 @@ impl<Db: EndingDb, Bus: PublishEvent, Topic: Notify, Archive: ArchiveExecution> 
         if sent.is_err()
             && let Err(error) = db.release_notice(arn, &claim).await
         {
-            tracing::warn!(executionArn = %arn, %error, "claim of the notice not released; it runs out");
+            tracing::warn!(%error, "claim of the notice not released; it runs out");
         }
         sent?;
         // At once: the bus may still hang.

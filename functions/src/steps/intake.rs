@@ -21,7 +21,7 @@ use crate::runtime::telemetry::trace;
 use crate::runtime::context::Context;
 
 /// How often a claim is decided anew when the goal, or how much its user has open, changes under it. Each time means that
-/// somebody else succeeded, which starts of one user can only so often.
+/// another request succeeded, which starts of one user can only so often.
 const TRIES: usize = 5 + MAX_RUNNING_PER_USER;
 
 port_set! {
@@ -130,9 +130,9 @@ impl<Db: IntakeDb> Intake<Db> {
 
     fn accepted(&self, execution: Execution) -> Execution {
         self.context.count(Fact::WorkflowStarted);
+        trace::about(&execution.execution_arn, &execution.goal_id);
         tracing::info!(
-            executionArn = %execution.execution_arn, goalId = %execution.goal_id, requestId = %execution.request_id,
-            actions = execution.total_actions, regenerate = execution.regenerate, "workflow accepted"
+            requestId = %execution.request_id, actions = execution.total_actions, regenerate = execution.regenerate, "workflow accepted"
         );
         execution
     }

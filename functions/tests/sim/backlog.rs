@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use goal_activity_core::execution::Ending;
-use goal_activity_core::execution::{Execution, GoalBefore, Status};
+use goal_activity_core::execution::{Execution, GoalBefore};
 use goal_activity_core::keys::open_shard;
 use goal_activity_core::ledger::Tally;
 use goal_activity_events::FinalStatus;

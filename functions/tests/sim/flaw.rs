@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use goal_activity_core::admission::{Held, in_use};
 use goal_activity_core::execution::Ending;
-use goal_activity_core::execution::{BatchState, Change, Execution, Status};
+use goal_activity_core::execution::{BatchState, Execution};
 use goal_activity_core::goal::{Goal, GoalHead, GoalStatus};
 use goal_activity_core::ledger::BatchLedger;
 use goal_activity_core::limits::HISTORY;

@@ -149,7 +149,6 @@ mod tests {
 
     use super::super::queue::fake::Post;
     use super::*;
-    use goal_activity_core::execution::Status;
     use goal_activity_events::publisher::Refusal;
     use goal_activity_functions::adapters::memory::{World, samples};
     use serde_json::{Value, json};

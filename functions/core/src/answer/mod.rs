@@ -95,7 +95,7 @@ pub fn from_value(answer: &Value) -> Result<TaskDrafts, InvalidAnswer> {
 }
 
 /// The JSON Schema of an answer, for AIs that can be held to one. Within what OpenAI's strict mode knows: every field is
-/// required, no other is allowed, and the lengths of texts, which it cannot check, are told in words.
+/// required, no other is allowed, and the lengths of texts, which it cannot check, are stated in words.
 pub fn schema() -> Value {
     json!({
         "type": "object",

@@ -8,7 +8,7 @@ use crate::limits::MAX_REASON;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Cancellation {
-    /// The user who asked for it. Nobody when it was stopped in Step Functions itself.
+    /// The user who asked for it. Missing if it was stopped in Step Functions itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<UserId>,
     /// When.

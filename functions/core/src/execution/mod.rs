@@ -52,7 +52,7 @@ pub struct Execution {
     pub action_ids: Vec<ActionId>,
     /// How many actions that are.
     pub total_actions: u32,
-    /// Whether it replaces tasks that are there.
+    /// `true` if it replaces existing tasks.
     #[serde(default)]
     pub regenerate: bool,
     /// How the goal stood when it was claimed.

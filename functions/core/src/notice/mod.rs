@@ -146,7 +146,7 @@ fn is_own_doing(code: FailureCode) -> bool {
     matches!(code, ActionGone | GoalClosed | Cancelled | TasksExist)
 }
 
-/// Whether the cause lies not with this goal but with what all workflows share:
+/// Returns `true` if the cause lies not with this goal but with what all workflows share:
 /// - [`EXHAUSTED_ACTIONS`] actions or more failed although the AI was asked as often as it may be for each, or
 /// - all that failed were refused by the AI for good, in [`SYSTEMIC_BATCHES`] batches or more: as with a wrong key or model.
 pub fn is_critical(execution: &Execution, failed: &[FailedAction]) -> bool {

@@ -55,7 +55,7 @@ pub struct GenerationError {
     pub code: FailureCode,
     /// What happened; never a user's text, nor the AI's.
     pub message: String,
-    /// Whether the same request may succeed when it is tried again.
+    /// `true` if the same request may succeed when it is tried again.
     pub transient: bool,
     /// How long the AI asks to be left alone.
     pub retry_after: Option<Duration>,

@@ -19,6 +19,6 @@ pub trait FindArchived: Sync {
 
 /// Reads the archive.
 pub trait ReadArchive: Sync {
-    /// What is stored under a key that [`FindArchived`] has told. That it is not there is a failure.
+    /// Returns what is stored under a key of [`FindArchived`]. A missing object is a failure.
     fn read_archive(&self, key: &ArchiveKey) -> impl Future<Output = PortResult<Record>> + Send;
 }

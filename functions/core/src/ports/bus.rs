@@ -1,4 +1,4 @@
-//! What the pipeline tells the world, and the operators.
+//! What the pipeline publishes to other services, and sends to the operators.
 
 use goal_activity_events::{BatchProgressed, GoalActivityRejected, GoalActivityRequested, WorkflowCompleted};
 
@@ -6,7 +6,7 @@ use super::PortResult;
 use crate::execution::Execution;
 use crate::notice::Notice;
 
-/// Everything that the pipeline itself tells the world.
+/// Everything that the pipeline itself publishes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// A workflow was accepted and is to be launched.
@@ -25,7 +25,7 @@ pub trait PublishEvent: Sync {
     fn publish(&self, event: Event) -> impl Future<Output = PortResult<()>> + Send;
 }
 
-/// Tells the operators.
+/// Notifies the operators.
 pub trait Notify: Sync {
     /// Sends the notice about an execution.
     fn notify(&self, execution: &Execution, notice: &Notice) -> impl Future<Output = PortResult<()>> + Send;

@@ -1,4 +1,4 @@
-//! The capacity that all workflows share, and the line of those that wait for some.
+//! The capacity that all workflows share, and the waiting list for it.
 
 use goal_activity_events::{ExecutionArn, StateMachineArn, Timestamp};
 use serde::Deserialize;
@@ -24,7 +24,7 @@ pub enum Acquired {
 pub trait HoldCapacity: Sync {
     /// Takes so many batches for the workflow, if that leaves at most `most` in use. What it holds already stays as it is.
     fn acquire_capacity(&self, wanted: &Held, most: u32) -> impl Future<Output = PortResult<Acquired>> + Send;
-    /// Gives back what the workflow holds. `false` when it holds nothing.
+    /// Releases what the workflow holds. Returns `false` if it holds nothing.
     fn release_capacity(&self, execution: &ExecutionArn) -> impl Future<Output = PortResult<bool>> + Send;
 }
 
@@ -38,19 +38,19 @@ pub trait ListHolders: Sync {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Waiting {
-    /// Its place in the line.
+    /// Its place on the waiting list.
     pub turn: Timestamp,
     /// The workflow.
     pub execution_arn: ExecutionArn,
 }
 
-/// Knows the line of workflows that wait.
+/// Reads the waiting list.
 pub trait ListWaiting: Sync {
     /// Those whose turn is next, in order; at most `limit`. May be seconds behind.
     fn list_waiting(&self, limit: u16) -> impl Future<Output = PortResult<Vec<Waiting>>> + Send;
 }
 
-/// Takes workflows out of the line.
+/// Takes workflows off the waiting list.
 pub trait AdmitExecution: Sync {
     /// Notes that the workflow was launched; from then on it is listed among the open ones instead. `false` when that was
     /// noted before, and when it has ended or is to be stopped.

@@ -70,11 +70,11 @@ pub struct Claim {
 pub enum Claimed {
     /// The goal is ours, the execution is recorded.
     Yes,
-    /// The goal is not as it was read: somebody else was faster.
+    /// The goal is not as it was read: another writer was faster.
     GoalChanged,
     /// There is an execution of this name already.
     NameTaken,
-    /// The user has more workflows open than were counted: somebody else was faster.
+    /// The user has more workflows open than were counted: another request was faster.
     MoreOpen,
     /// A request of this key was accepted before.
     SameRequest(Accepted),

@@ -21,7 +21,7 @@ pub struct ExecutionInput {
     pub user_id: UserId,
     /// Its actions in mandala order.
     pub action_ids: Vec<ActionId>,
-    /// Whether it replaces tasks that are there.
+    /// `true` if it replaces existing tasks.
     pub regenerate: bool,
     /// The trace that it belongs to; empty for none, because a state cannot read a field that is not there.
     pub traceparent: String,

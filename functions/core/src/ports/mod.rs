@@ -1,4 +1,4 @@
-//! What the functions need done outside. Small traits, so that a function's signature tells its privileges; each has an
+//! What the functions need done outside. Small traits, so that a function's signature shows its privileges; each has an
 //! adapter for AWS and one in memory.
 
 /// Names ports that are needed together: whatever has all of them has the name.

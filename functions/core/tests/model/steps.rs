@@ -1,6 +1,6 @@
 //! The steps from one state to the next: one call to DynamoDB, a queue, the bus or Step Functions each, or one fault.
 
-use goal_activity_core::execution::{Change, Status};
+use goal_activity_core::execution::Status;
 use stateright::{Model, Property};
 
 use crate::check;

@@ -57,7 +57,7 @@ impl ClassifyRetry for Conflicts {
     }
 }
 
-/// Whether a transaction was cancelled for a reason that passes by itself (DynamoDB API reference, `TransactWriteItems`).
+/// Returns `true` if a transaction was cancelled for a reason that passes by itself (DynamoDB API reference, `TransactWriteItems`).
 fn is_passing(reason: &CancellationReason) -> bool {
     matches!(reason.code(), Some("TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded"))
 }
@@ -66,7 +66,7 @@ fn is_passing(reason: &CancellationReason) -> bool {
 pub(super) enum Transacted {
     /// All items are written.
     Written,
-    /// Nothing is written; for each item whether its condition did not hold.
+    /// Nothing is written; for each item `true` if its condition did not hold.
     Refused(Vec<bool>),
 }
 
@@ -130,7 +130,7 @@ pub(super) fn item(value: impl Serialize) -> PortResult<Item> {
     serde_dynamo::to_item(value).map_err(|e| Unavailable::new("writing a DynamoDB item", e))
 }
 
-/// An item as a value. An item that cannot be read is a defect of whoever wrote it: say which table and what is wrong, but
+/// An item as a value. An item that cannot be read is a defect of its writer: say which table and what is wrong, but
 /// not what a user has written.
 pub(super) fn read<T: DeserializeOwned>(table: &str, item: Item) -> PortResult<T> {
     let unreadable = |e| Unavailable::new(format!("reading a malformed item of table {table}"), without_values(&e));

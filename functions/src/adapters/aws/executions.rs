@@ -92,7 +92,7 @@ impl ListWaiting for Tables {
             .index_name(keys::WAITING_INDEX)
             .key_condition_expression("#waiting = :line")
             .expression_attribute_names("#waiting", keys::WAITING)
-            .expression_attribute_values(":line", text(keys::LINE))
+            .expression_attribute_values(":line", text(keys::WAITING_LIST))
             .limit(i32::from(limit))
             .send()
             .await

@@ -13,7 +13,7 @@ use goal_activity_events::{BatchAnswer, ExecutionArn, MachineStatus, TaskToken, 
 
 use super::{Connection, unavailable};
 
-/// State machines and their executions. An execution's ARN tells which state machine it belongs to.
+/// State machines and their executions. An execution's ARN contains that of its state machine.
 #[derive(Debug, Clone)]
 pub struct StepFunctions {
     client: Client,
@@ -130,7 +130,7 @@ impl AnswerBatch for StepFunctions {
     }
 }
 
-/// AWS has three ways to say that nobody waits for this token any more.
+/// AWS has three ways to say that the state machine no longer waits for this token.
 fn is_stale(error: &SendTaskSuccessError) -> bool {
     error.is_task_timed_out() || error.is_task_does_not_exist() || error.is_invalid_token()
 }

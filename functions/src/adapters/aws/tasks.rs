@@ -30,7 +30,7 @@ impl Tables {
         Ok(rows.into_iter().map(|row| task_row(&foreign_row(row))).collect())
     }
 
-    /// Removes the task at a position, if this execution has made it: whoever comes late must not remove what a next
+    /// Removes the task at a position, if this execution has made it: a late call must not remove what a next
     /// workflow has put in the same place.
     async fn remove_task_of(&self, goal: &GoalId, position: &str, made_by: &ExecutionArn) -> PortResult<()> {
         let removal = self.task(goal, position).when(Condition::equals(keys::EXECUTION_ARN, text(made_by)));
@@ -67,7 +67,7 @@ impl ListTasks for Tables {
             .key_condition_expression("#goal = :goal")
             .expression_attribute_names("#goal", keys::GOAL_ID)
             .expression_attribute_values(":goal", text(goal))
-            // One more: DynamoDB stops at its limit without looking whether anything comes after it.
+            // One more: DynamoDB stops at its limit and does not say if anything comes after it.
             .limit(i32::from(limit) + 1)
             .set_exclusive_start_key(after.map(start))
             .send()

@@ -98,7 +98,7 @@ pub struct State {
     pub answers: Vec<BatchAnswer>,
     /// The tokens that the state machine does not wait for.
     pub stale_tokens: Vec<TaskToken>,
-    /// The tokens for which a worker has given a sign of life.
+    /// The tokens for which a worker has sent a heartbeat.
     pub heartbeats: Vec<TaskToken>,
     /// How long received messages were hidden, by receipt handle.
     pub hidden: Vec<(String, Duration)>,

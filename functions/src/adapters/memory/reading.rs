@@ -26,7 +26,7 @@ impl State {
         by_position.into_values().collect()
     }
 
-    /// Whether there is a task at that place, whichever program has made it.
+    /// Returns `true` if there is a task at that place, of any program.
     pub(super) fn has_task(&self, place: &(GoalId, String)) -> bool {
         self.tasks.contains_key(place) || self.task_rows.contains_key(place)
     }

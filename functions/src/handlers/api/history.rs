@@ -44,7 +44,7 @@ struct Entry<'a> {
 }
 
 fn story(execution: &Execution) -> Timeline<'_> {
-    // EventBridge tells times in whole seconds: by these a workflow could begin to work before it was accepted.
+    // EventBridge gives times in whole seconds: by these a workflow could begin to work before it was accepted.
     let (begin, entries) = (execution.start_date, execution.timeline.iter());
     let entries = entries.map(|(id, e)| Entry { id, entry: TimelineEntry { at: e.at.max(begin), what: e.what } });
     let mut items: Vec<_> = entries.collect();

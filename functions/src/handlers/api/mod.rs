@@ -136,8 +136,8 @@ impl<Db: ApiDb, Sfn: StopExecution, Bus: PublishEvent, Archive: ReadArchive> Api
         }
     }
 
-    /// The goal in the path, which must be the caller's. Only its head is read, whoever asks: what else there is of a goal
-    /// cannot be told from how long a refusal takes.
+    /// The goal in the path, which must be the caller's. Only its head is read, for every caller: how long a refusal takes
+    /// reveals nothing else about a goal.
     async fn own_goal(&self, input: &Input) -> Result<GoalId, Problem> {
         let user = input.user()?;
         let goal: GoalId = input.path("goalId")?;
@@ -165,7 +165,7 @@ impl<Db: ApiDb, Sfn: StopExecution, Bus: PublishEvent, Archive: ReadArchive> Api
     }
 
     /// The workflow by its row, or from the archive when that has expired. One that is unknown costs two reads of the
-    /// table, whoever asks.
+    /// table, for every caller.
     async fn find_workflow(&self, arn: &ExecutionArn) -> PortResult<Option<Execution>> {
         if let Some(execution) = self.db.find_execution(arn).await? {
             return Ok(Some(execution));

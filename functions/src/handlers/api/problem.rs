@@ -94,7 +94,7 @@ pub(super) struct Problem {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Problem"))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ProblemBody<'a> {
-    /// Always `about:blank`: `code` tells more.
+    /// Always `about:blank`: `code` says more.
     #[serde(rename = "type")]
     kind: &'static str,
     /// What went wrong, for people.
@@ -105,7 +105,7 @@ pub(super) struct ProblemBody<'a> {
     detail: &'a str,
     /// What went wrong, for programs.
     code: Code,
-    /// Whether the same request may succeed later.
+    /// `true` if the same request may succeed later.
     retryable: bool,
     /// The workflow that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -24,7 +24,7 @@ impl Route {
         Self::Description,
     ];
 
-    /// The route by the key that the gateway tells.
+    /// The route by the key that the gateway sends.
     pub(super) fn of(key: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|route| route.key() == key)
     }

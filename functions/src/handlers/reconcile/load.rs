@@ -1,4 +1,4 @@
-//! What the reconciler does about load: capacity that nobody uses is given back, and who waits although there is some is
+//! What the reconciler does about load: capacity that no workflow uses is released, and a workflow that waits although there is some is
 //! announced again. One look a run, however many wait.
 
 use std::time::Duration;
@@ -23,7 +23,7 @@ enum Attended {
     Fine,
     /// Its launch is on its way again, or it has ended.
     Repaired,
-    /// It has given back so many batches.
+    /// It has released so many batches.
     Freed(u32),
 }
 
@@ -105,7 +105,7 @@ impl<
                 Ok(Attended::Repaired)
             }
             (Holder::Gone, _) if self.db.release_capacity(arn).await? => {
-                tracing::warn!(executionArn = %arn, batches = held.batches, "gave back the capacity of a workflow that has ended");
+                tracing::warn!(executionArn = %arn, batches = held.batches, "released the capacity of a workflow that has ended");
                 self.context.count(Fact::Repaired { what: Repaired::CapacityFreed });
                 Ok(Attended::Freed(held.batches))
             }

@@ -66,7 +66,7 @@ pub struct Reconciled {
     pub repaired: usize,
     /// How many could not be looked at or repaired. The next run tries again.
     pub failed: usize,
-    /// Whether it stopped before it had seen all, or could not list all. The next run begins elsewhere.
+    /// `true` if it stopped before it had seen all, or could not list all. The next run begins elsewhere.
     pub incomplete: bool,
 }
 
@@ -95,7 +95,7 @@ enum Checked {
 /// A workflow that is only to be archived.
 struct Unarchived {
     execution: ExecutionArn,
-    /// Whether it was counted as repaired in this run already.
+    /// `true` if it was counted as repaired in this run already.
     is_counted: bool,
 }
 
@@ -201,7 +201,7 @@ impl<
         all
     }
 
-    /// What one shard lists, and whether that is all.
+    /// What one shard lists, and `true` if that is all.
     async fn list_shard(&self, shard: String, time: Budget) -> (Vec<OpenExecution>, Result<bool, ()>) {
         let mut listed: Vec<OpenExecution> = Vec::new();
         while !time.is_over() {
@@ -255,8 +255,6 @@ impl<
     }
 
     async fn repair(&self, repair: Repair, execution: &Execution, machine: ExecutionState) -> PortResult<Checked> {
-        let (arn, goal) = (&execution.execution_arn, &execution.goal_id);
-        tracing::warn!(executionArn = %arn, goalId = %goal, ?repair, "reconciling");
         let span = trace::repair(execution.traceparent.as_ref());
         trace::within(span, self.make(repair, execution, machine)).await
     }
@@ -264,6 +262,7 @@ impl<
     async fn make(&self, repair: Repair, execution: &Execution, machine: ExecutionState) -> PortResult<Checked> {
         let arn = &execution.execution_arn;
         trace::about(arn, &execution.goal_id);
+        tracing::warn!(?repair, "reconciling");
         let mut checked = Checked::Repaired;
         let repaired = match repair {
             Repair::None => None,
@@ -274,7 +273,7 @@ impl<
             Repair::RecordStart { at } => {
                 let recorded = self.db.record_started(arn, EventId::derived(arn, "started").as_str(), at).await?;
                 if recorded {
-                    tracing::info!(executionArn = %arn, goalId = %execution.goal_id, "workflow runs");
+                    tracing::info!("workflow runs");
                 }
                 recorded.then_some(Repaired::StartRecorded)
             }

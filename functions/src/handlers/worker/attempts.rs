@@ -13,7 +13,7 @@ use crate::runtime::telemetry::trace;
 /// Asks the AI for an action's tasks, again after passing failures, and never past the end of the batch's time. Returns what
 /// was generated and what all attempts together took.
 ///
-/// `refusal` is asked before each further attempt: the reason not to make it, if there is one. `tell` is told of each attempt
+/// `refusal` is asked before each further attempt: the reason not to make it, if there is one. `report` gets of each attempt
 /// its number, why it failed if it did, and what it took.
 ///
 /// # Errors
@@ -25,7 +25,7 @@ pub(super) async fn generate<R: Future<Output = Option<Failure>>>(
     request: GenerationRequest<'_>,
     time_left: Duration,
     refusal: impl Fn() -> R,
-    tell: impl Fn(u32, Option<FailureCode>, Usage),
+    report: impl Fn(u32, Option<FailureCode>, Usage),
 ) -> Result<(Generation, Usage), Failure> {
     let deadline = Instant::now() + time_left;
     let mut wait = AI_FIRST_WAIT;
@@ -58,7 +58,7 @@ pub(super) async fn generate<R: Future<Output = Option<Failure>>>(
         };
         trace::attempted(span, tokens.input, tokens.output, failure);
         let spent = spent(tokens, asked.elapsed(), prices);
-        tell(attempt, failure, spent);
+        report(attempt, failure, spent);
         usage += spent;
         let error = match answer {
             Ok(Ok(generation)) => return Ok((generation, usage)),
@@ -113,7 +113,7 @@ mod tests {
     use goal_activity_core::goal::Goal;
     use std::sync::Mutex;
 
-    /// Fails as often as it is told to, each time after a while.
+    /// Fails as often as it is set to, each time after a while.
     struct Flaky {
         failures: u32,
         transient: bool,
@@ -177,15 +177,15 @@ mod tests {
             latency_ms: 1_000 * u64::from(attempts),
             cost_micro_usd: Some(450 * u64::from(attempts)),
         };
-        let told = Mutex::new(Vec::new());
-        let tell = |attempt, failure, usage| told.lock().unwrap().push((attempt, failure, usage));
+        let reported = Mutex::new(Vec::new());
+        let report = |attempt, failure, usage| reported.lock().unwrap().push((attempt, failure, usage));
         let ai = Flaky::new(2, true, Duration::from_secs(1));
-        let (_, usage) = generate(&ai, Some(prices), request(&goal), all_time, no_refusal, tell).await.unwrap();
+        let (_, usage) = generate(&ai, Some(prices), request(&goal), all_time, no_refusal, report).await.unwrap();
         assert_eq!(usage, of(3));
         let busy = Some(FailureCode::AiThrottled);
-        assert_eq!(*told.lock().unwrap(), [(1, busy, of(1)), (2, busy, of(1)), (3, None, of(1))]);
+        assert_eq!(*reported.lock().unwrap(), [(1, busy, of(1)), (2, busy, of(1)), (3, None, of(1))]);
         let ai = Flaky::new(2, false, Duration::from_secs(1));
-        let failure = generate(&ai, Some(prices), request(&goal), all_time, no_refusal, tell).await.unwrap_err();
+        let failure = generate(&ai, Some(prices), request(&goal), all_time, no_refusal, report).await.unwrap_err();
         assert_eq!(failure.usage, of(1));
     }
 

@@ -65,7 +65,7 @@ impl<'a, G: LoadGoal> WatchedGoal<'a, G> {
             // What was seen before is better than nothing; what is saved for a goal that is gone is removed at the end. Not
             // tried again at once: each save would wait for it.
             Err(error) => {
-                log!(warn, self.batch, %error, "goal not read again");
+                tracing::warn!(%error, "goal not read again");
                 Seen { at: Instant::now(), ..seen }
             }
         };

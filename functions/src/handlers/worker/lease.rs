@@ -23,7 +23,7 @@ impl<Db: WorkLedger, Sfn: AnswerBatch, Bus, Ai, Queue: HideMessage> Worker<Db, S
         let is_fresh = self.context.now().since(batch.enqueued_at) < LEASE_RENEWAL;
         if !is_fresh {
             // Before anything is paid for: a batch that shows no life for long is sent again, under another token.
-            let ((), alive) = join(self.renew(batch, receipt), self.heartbeat(batch)).await;
+            let ((), alive) = join(self.renew(receipt), self.heartbeat(batch)).await;
             if let Ok(Answered::Stale) = alive {
                 self.context.count(Fact::TokenStale);
                 return Ok(Work::Superseded);
@@ -39,12 +39,12 @@ impl<Db: WorkLedger, Sfn: AnswerBatch, Bus, Ai, Queue: HideMessage> Worker<Db, S
     /// worker, which finds what the first has saved.
     async fn stay_alive(&self, batch: &BatchMessage, receipt: &str, is_fresh: bool) {
         if is_fresh {
-            self.renew(batch, receipt).await;
+            self.renew(receipt).await;
         }
         loop {
             sleep(LEASE_RENEWAL).await;
             // Side by side: one that hangs must not keep back the other.
-            let ((), alive) = join(self.renew(batch, receipt), self.heartbeat(batch)).await;
+            let ((), alive) = join(self.renew(receipt), self.heartbeat(batch)).await;
             if let Ok(Answered::Stale) = alive {
                 // Nothing waits for the answer. What is saved still counts, until the outcome is decided.
                 if self.is_sealed(batch).await {
@@ -52,21 +52,21 @@ impl<Db: WorkLedger, Sfn: AnswerBatch, Bus, Ai, Queue: HideMessage> Worker<Db, S
                     return;
                 }
                 // Counted when the answer is refused as well.
-                log!(warn, batch, "stale task token at a heartbeat");
+                tracing::warn!("stale task token at a heartbeat");
             }
         }
     }
 
-    async fn renew(&self, batch: &BatchMessage, receipt: &str) {
+    async fn renew(&self, receipt: &str) {
         if let Err(error) = self.queue.hide(receipt, LEASE).await {
-            log!(warn, batch, %error, "lease not extended");
+            tracing::warn!(%error, "lease not extended");
         }
     }
 
     async fn heartbeat(&self, batch: &BatchMessage) -> PortResult<Answered> {
         let answered = self.sfn.heartbeat(&batch.task_token).await;
         if let Err(error) = &answered {
-            log!(warn, batch, %error, "heartbeat not sent");
+            tracing::warn!(%error, "heartbeat not sent");
         }
         answered
     }

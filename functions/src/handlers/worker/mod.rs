@@ -1,14 +1,5 @@
 //! `worker`: generates the tasks of one batch's actions in parallel, commits each action as it is ready, reports, answers.
 
-/// Logs a step in the work on a batch.
-macro_rules! log {
-    ($level:ident, $batch:expr, $($what:tt)+) => {
-        tracing::$level!(
-            executionArn = %$batch.execution_arn, goalId = %$batch.goal_id, batchIndex = $batch.batch_index, $($what)+
-        )
-    };
-}
-
 mod attempts;
 mod goal;
 mod lease;
@@ -85,14 +76,14 @@ impl<Db: WorkerDb, Sfn: AnswerBatch, Bus: PublishEvent, Ai: GenerateTasks, Queue
         let held = self.with_lease(&batch, message.receipt_handle, self.process_batch(&batch));
         let traced = async {
             trace::about_batch(&batch.execution_arn, &batch.goal_id, batch.batch_index);
-            held.await
+            match held.await? {
+                Work::Done => {}
+                Work::Sealed => tracing::info!("the ledger is sealed; batch dropped"),
+                Work::Superseded => tracing::info!("stale task token before any work; batch dropped"),
+            }
+            Ok(())
         };
-        match trace::within(trace::process("batch", batch.traceparent.as_ref()), traced).await? {
-            Work::Done => {}
-            Work::Sealed => log!(info, batch, "the ledger is sealed; batch dropped"),
-            Work::Superseded => log!(info, batch, "stale task token before any work; batch dropped"),
-        }
-        Ok(())
+        trace::within(trace::process("batch", batch.traceparent.as_ref()), traced).await
     }
 
     /// A batch lives for [`BATCH_SECONDS`] only.
@@ -134,7 +125,7 @@ impl<Db: WorkerDb, Sfn: AnswerBatch, Bus: PublishEvent, Ai: GenerateTasks, Queue
             return Ok(Work::Sealed);
         };
         let open: Vec<_> = batch.action_ids.iter().filter(|a| !ledger.outcomes.contains_key(*a)).collect();
-        log!(info, batch, actions = open.len(), waitMs = millis(began.since(batch.enqueued_at)), "batch begun");
+        tracing::info!(actions = open.len(), waitMs = millis(began.since(batch.enqueued_at)), "batch begun");
         if open.is_empty() {
             return Ok(Work::Done);
         }
@@ -149,7 +140,7 @@ impl<Db: WorkerDb, Sfn: AnswerBatch, Bus: PublishEvent, Ai: GenerateTasks, Queue
         let generate = |id| async move {
             match finished.contains(id) {
                 true => Generated { action: id, result: Err(save::occupied(Occupied::Finished)) },
-                false => self.generate(batch, goal, id, deadline).await,
+                false => self.generate(goal, id, deadline).await,
             }
         };
         let mut generating: FuturesUnordered<_> = open.into_iter().map(generate).collect();
@@ -157,7 +148,7 @@ impl<Db: WorkerDb, Sfn: AnswerBatch, Bus: PublishEvent, Ai: GenerateTasks, Queue
         while let Some(generated) = generating.next().await {
             // What the AI is making for the others is worth saving; the message comes back for this one (promise P5).
             let saved = self.save(batch, goal, &mut known, generated).await.unwrap_or_else(|error| {
-                log!(warn, batch, %error, "action not saved");
+                tracing::warn!(%error, "action not saved");
                 unsaved = Some(error);
                 true
             });
@@ -172,7 +163,6 @@ impl<Db: WorkerDb, Sfn: AnswerBatch, Bus: PublishEvent, Ai: GenerateTasks, Queue
     /// What the AI makes of one action, at the latest when the batch's time is over.
     async fn generate<'a>(
         &self,
-        batch: &BatchMessage,
         watched: &WatchedGoal<'_, Db>,
         action_id: &'a ActionId,
         deadline: Instant,
@@ -186,11 +176,10 @@ impl<Db: WorkerDb, Sfn: AnswerBatch, Bus: PublishEvent, Ai: GenerateTasks, Queue
             Err(gone) => return failed(gone),
         };
         let Some(action) = goal.action(action_id) else { return failed(action_gone(Usage::default())) };
-        let tell = |attempt, failure: Option<FailureCode>, usage: Usage| {
+        let report = |attempt, failure: Option<FailureCode>, usage: Usage| {
             self.context.count(Fact::AiAsked { failure, usage });
             if let Some(code) = failure {
-                log!(
-                    warn, batch, actionId = %action_id, attempt, %code, durationMs = usage.latency_ms,
+                tracing::warn!(actionId = %action_id, attempt, %code, durationMs = usage.latency_ms,
                     "attempt of the AI failed"
                 );
             }
@@ -198,10 +187,10 @@ impl<Db: WorkerDb, Sfn: AnswerBatch, Bus: PublishEvent, Ai: GenerateTasks, Queue
         let request = GenerationRequest { goal: &goal.head, sub_goal: goal.sub_goal_of(action), action, attempt: 1 };
         let refusal = || watched.refusal(action_id);
         let time_left = deadline.saturating_duration_since(Instant::now());
-        let asked = attempts::generate(&self.ai, self.prices, request, time_left, refusal, tell).await;
+        let asked = attempts::generate(&self.ai, self.prices, request, time_left, refusal, report).await;
         let result = asked.map(|(Generation { drafts, warnings, .. }, usage)| {
             for warning in warnings {
-                log!(warn, batch, actionId = %action_id, %warning, "accepted with a flaw");
+                tracing::warn!(actionId = %action_id, %warning, "accepted with a flaw");
             }
             (drafts, usage)
         });
@@ -217,9 +206,7 @@ impl<Db: WorkerDb, Sfn: AnswerBatch, Bus: PublishEvent, Ai: GenerateTasks, Queue
             Answered::Accepted => {
                 let (wait, duration) = (began.since(batch.enqueued_at), self.context.now().since(batch.enqueued_at));
                 self.context.count(Fact::BatchAnswered { wait, duration });
-                log!(
-                    info,
-                    batch,
+                tracing::info!(
                     succeeded = answer.succeeded,
                     failed = answer.failed,
                     durationMs = millis(duration),
@@ -228,7 +215,7 @@ impl<Db: WorkerDb, Sfn: AnswerBatch, Bus: PublishEvent, Ai: GenerateTasks, Queue
             }
             Answered::Stale => {
                 self.context.count(Fact::TokenStale);
-                log!(warn, batch, "stale task token: nobody waits for this batch any more");
+                tracing::warn!("stale task token: the state machine no longer waits for this batch");
             }
         }
         Ok(())

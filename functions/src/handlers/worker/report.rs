@@ -24,17 +24,17 @@ impl<Db: WorkLedger, Sfn, Bus: PublishEvent, Ai, Queue> Worker<Db, Sfn, Bus, Ai,
                 self.publish_progress(batch, &ledger).await
             };
             if let Err(error) = reported.await {
-                log!(warn, batch, %error, "progress not reported");
+                tracing::warn!(%error, "progress not reported");
                 news.notify_one();
             }
         }
     }
 
     /// Reports the whole state of the batch at its end. One that cannot be published is not worth failing for: the end of
-    /// the workflow tells the same and more.
+    /// the workflow says the same and more.
     pub(super) async fn report(&self, batch: &BatchMessage, ledger: &BatchLedger) {
         if let Err(error) = self.publish_progress(batch, ledger).await {
-            log!(warn, batch, %error, "progress not reported");
+            tracing::warn!(%error, "progress not reported");
         }
     }
 

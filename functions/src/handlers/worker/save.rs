@@ -73,11 +73,11 @@ impl<Db: WorkerDb, Sfn, Bus, Ai, Queue> Worker<Db, Sfn, Bus, Ai, Queue> {
             let commit = ActionCommit { tasks, replaces, ..commit(batch, id, outcome) };
             match self.db.commit_action(&commit).await? {
                 Committed::Yes => {
-                    self.committed(batch, &commit);
+                    self.committed(&commit);
                     return Ok(true);
                 }
                 Committed::TooLate => {
-                    log!(info, batch, actionId = %id, "another worker came first, or the end");
+                    tracing::info!(actionId = %id, "another worker came first, or the end");
                     return Ok(false);
                 }
                 Committed::TasksChanged => known.0 = Some(self.db.task_rows(&batch.goal_id).await?),
@@ -108,26 +108,24 @@ impl<Db: WorkerDb, Sfn, Bus, Ai, Queue> Worker<Db, Sfn, Bus, Ai, Queue> {
         let commit = commit(batch, action, ActionOutcome::Failed(failure));
         let saved = self.db.commit_action(&commit).await? == Committed::Yes;
         if saved {
-            self.committed(batch, &commit);
+            self.committed(&commit);
         }
         Ok(saved)
     }
 
     /// Logs and counts an outcome that was saved.
-    fn committed(&self, batch: &BatchMessage, commit: &ActionCommit<'_>) {
+    fn committed(&self, commit: &ActionCommit<'_>) {
         let (action, usage) = (commit.action, commit.outcome.usage());
         let failure = match &commit.outcome {
             ActionOutcome::Succeeded { tasks, replaced, .. } => {
-                log!(
-                    info, batch, actionId = %action, tasks, replaced, attempts = usage.attempts,
+                tracing::info!(actionId = %action, tasks, replaced, attempts = usage.attempts,
                     durationMs = usage.latency_ms, inputTokens = usage.input_tokens,
                     outputTokens = usage.output_tokens, "action saved"
                 );
                 None
             }
             ActionOutcome::Failed(failure) => {
-                log!(
-                    warn, batch, actionId = %action, code = %failure.code, attempts = usage.attempts,
+                tracing::warn!(actionId = %action, code = %failure.code, attempts = usage.attempts,
                     durationMs = usage.latency_ms, detail = failure.message, "action failed"
                 );
                 Some(failure.code)

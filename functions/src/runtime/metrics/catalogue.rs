@@ -29,7 +29,7 @@ pub enum Dimension {
     Code,
     /// Why a request was refused: the rejection reasons of the events.
     Reason,
-    /// The repair by the reconciler: `ANNOUNCED`, `START_RECORDED`, `ENDED`, `SETTLED`, `CAPACITY_FREED`.
+    /// The repair by the reconciler: `ANNOUNCED`, `START_RECORDED`, `ENDED`, `COMPLETED`, `CAPACITY_FREED`.
     Repair,
     /// Which AI the deployment is configured for.
     Generator,
@@ -147,7 +147,7 @@ metrics! {
     BatchDuration Milliseconds [&[]],
         "time from a batch being enqueued to its answer", "answer for a batch that the state machine took";
     StaleTokens Count [&[]],
-        "1 for a worker whose batch nobody waited for any more", "worker that was told so at its end";
+        "1 for a worker whose batch the state machine no longer waited for", "worker that found that out at its end";
     ReconcilerRuns Count [&[]],
         "1 for a run of the reconciler: none for minutes means that it does not run",
         "run of the reconciler that came to its end";

@@ -31,6 +31,7 @@ pub struct Telemetry {
 /// `main`.
 pub fn start(function: &'static str) -> Result<Telemetry, ConfigError> {
     let filter = config::log_level().parse().unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO));
+    let filter = seeing_spans(filter);
     let exporter = match Tracing::from_env()? {
         Tracing::Off => {
             tracing_subscriber::registry().with(lines(std::io::stdout).with_filter(filter)).init();
@@ -40,12 +41,11 @@ pub fn start(function: &'static str) -> Result<Telemetry, ConfigError> {
         Tracing::Otlp { endpoint } => Exporter::otlp(function, &endpoint)?,
     };
     let (layer, finished) = collect::layer();
-    let lines = lines(std::io::stdout).with_filter(seeing_spans(filter));
-    tracing_subscriber::registry().with(layer).with(lines).init();
+    tracing_subscriber::registry().with(layer).with(lines(std::io::stdout).with_filter(filter)).init();
     Ok(Telemetry { traces: Some((finished, exporter)) })
 }
 
-/// The filter for log lines, extended so that lines can contain the trace of their span.
+/// The filter for log lines, extended so that lines can contain the workflow and the trace of their span.
 pub fn seeing_spans(filter: Targets) -> Targets {
     filter.with_target(trace::TARGET, LevelFilter::TRACE)
 }
@@ -55,8 +55,8 @@ pub(crate) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The common format of log lines, to that writer. Lines written in a span whose trace is known contain its id, if the
-/// layer sees spans.
+/// The common format of log lines, to that writer. Lines written in a span contain the ids of its workflow and its trace, as
+/// far as they are known, if the layer sees spans.
 pub fn lines<S, W>(writer: W) -> impl Layer<S>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
@@ -68,7 +68,7 @@ where
         .with_current_span(false)
         .with_span_list(false)
         .with_target(false)
-        .map_event_format(line::Traced)
+        .map_event_format(line::InContext)
         .with_writer(writer)
 }
 

@@ -11,6 +11,7 @@ use goal_activity_core::ports::Unavailable;
 use goal_activity_events::{ActionId, ExecutionArn, FailureCode, GoalId, Traceparent};
 use opentelemetry::Context;
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
+use serde::Serialize;
 use tracing::field::Empty;
 use tracing::{Instrument, Span, trace_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
@@ -151,17 +152,51 @@ fn fail(span: &Span, class: &str) {
     span.record("otel.status_code", "ERROR").record("error.type", class);
 }
 
-/// Records the workflow of the current span.
-pub(crate) fn about(execution: &ExecutionArn, goal: &GoalId) {
-    let span = Span::current();
-    span.record("goal_activity.execution_arn", execution.as_str()).record("goal_activity.goal_id", goal.as_str());
+/// The workflow that a span is about. Log lines in the span contain its ids: they are named once, at the door.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Subject {
+    execution_arn: ExecutionArn,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    goal_id: Option<GoalId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    batch_index: Option<u32>,
 }
 
-/// Records the workflow and its batch.
+impl Subject {
+    /// The subject without the id of its goal, if a log line has one itself.
+    pub(super) fn without_goal(self, has_goal: bool) -> Self {
+        Self { goal_id: self.goal_id.filter(|_| !has_goal), ..self }
+    }
+}
+
+/// Records the workflow of the current span, of which only the execution is known.
+pub(crate) fn about_execution(execution: &ExecutionArn) {
+    record(Subject { execution_arn: execution.clone(), goal_id: None, batch_index: None });
+}
+
+/// Records the workflow of the current span.
+pub(crate) fn about(execution: &ExecutionArn, goal: &GoalId) {
+    record(Subject { execution_arn: execution.clone(), goal_id: Some(goal.clone()), batch_index: None });
+}
+
+/// Records the workflow of the current span, and its batch.
 pub(crate) fn about_batch(execution: &ExecutionArn, goal: &GoalId, batch_index: u32) {
-    about(execution, goal);
-    // OpenTelemetry's only integer type.
-    Span::current().record("goal_activity.batch_index", i64::from(batch_index));
+    let (execution_arn, goal_id) = (execution.clone(), Some(goal.clone()));
+    record(Subject { execution_arn, goal_id, batch_index: Some(batch_index) });
+}
+
+fn record(subject: Subject) {
+    let span = Span::current();
+    span.record("goal_activity.execution_arn", subject.execution_arn.as_str());
+    if let Some(goal) = &subject.goal_id {
+        span.record("goal_activity.goal_id", goal.as_str());
+    }
+    if let Some(index) = subject.batch_index {
+        // OpenTelemetry's only integer type.
+        span.record("goal_activity.batch_index", i64::from(index));
+    }
+    extend(&span, subject);
 }
 
 /// The trace of a span, recorded as soon as it is known: reading it from OpenTelemetry's own record would start the
@@ -176,10 +211,11 @@ impl Joined {
     }
 }
 
-fn note(span: &Span, of: &Traceparent) {
+/// Keeps a value with the span, for the log lines in it.
+fn extend<T: Send + Sync + 'static>(span: &Span, value: T) {
     span.with_subscriber(|(id, dispatch)| {
         if let Some(span) = dispatch.downcast_ref::<Registry>().and_then(|registry| registry.span(id)) {
-            span.extensions_mut().replace(Joined(of.clone()));
+            span.extensions_mut().replace(value);
         }
     });
 }
@@ -201,8 +237,8 @@ pub(crate) fn current() -> Option<Traceparent> {
     let span = context.span().span_context().clone();
     let flags = span.trace_flags() & TraceFlags::SAMPLED;
     // An id of zeros, which means no span, is rejected.
-    let own = format!("00-{}-{}-{:02x}", span.trace_id(), span.span_id(), flags).parse().ok()?;
-    note(&present, &own);
+    let own: Traceparent = format!("00-{}-{}-{:02x}", span.trace_id(), span.span_id(), flags).parse().ok()?;
+    extend(&present, Joined(own.clone()));
     Some(own)
 }
 
@@ -210,7 +246,7 @@ fn follow(span: &Span, from: Option<&Traceparent>) {
     let Some((from, parent)) = from.and_then(|from| Some((from, remote(from)?))) else { return };
     // Fails if no spans are recorded, or if it is too late: then the span stays unchanged.
     if span.set_parent(Context::new().with_remote_span_context(parent)).is_ok() {
-        note(span, from);
+        extend(span, Joined(from.clone()));
     }
 }
 
