@@ -12,7 +12,6 @@ mod batches;
 mod entry;
 mod finalize;
 mod logs;
-mod mutate;
 mod random;
 mod reports;
 mod requests;

@@ -25,6 +25,7 @@ use goal_activity_functions::adapters::generators::Offline;
 use goal_activity_functions::adapters::memory::samples;
 use goal_activity_functions::handlers::finalize::FinalizeRequest;
 use goal_activity_functions::runtime::queue::HandleMessage;
+use goal_activity_testkit::mutate::{mutated, text};
 use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -32,7 +33,6 @@ use serde_json::{Value, json};
 
 use crate::entry::{Fate, deliver, state};
 use crate::logs::Logs;
-use crate::mutate::{mutated, text};
 use crate::rig::{Rig, USER, raw_envelope};
 
 /// What is nearly a moment, a key, a directive.

@@ -255,14 +255,9 @@ fn status_change(execution_arn: ExecutionArn, ours: &StateMachineArn) -> Content
 }
 
 #[cfg(test)]
-#[allow(dead_code, reason = "shared with the tests of the functions")]
-#[path = "../../../functions/tests/bad_input/mutate.rs"]
-mod mutate;
-
-#[cfg(test)]
 mod tests {
-    use super::mutate::{mutated, text};
     use super::*;
+    use goal_activity_testkit::mutate::{mutated, text};
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
