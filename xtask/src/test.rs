@@ -122,7 +122,7 @@ fn dependencies(project: &Project) -> Result<()> {
 
 fn unit(project: &Project) -> Result<()> {
     events_stand_alone(project)?;
-    let tests_alone = ["--test", "promises", "--test", "bad_input", "--test", "generators"];
+    let tests_alone = ["--test", "handlers", "--test", "generators"];
     process::run(tests(project).args(["--lib", "--bins"]).args(tests_alone))?;
     process::run(tests(project).arg("--doc"))
 }

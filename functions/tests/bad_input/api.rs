@@ -4,10 +4,10 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use crate::entry::state;
-use crate::logs::{Logs, assert_silent};
+use super::entry::state;
+use super::logs::{Logs, assert_silent};
+use super::wrong::{MARKER, NEEDLE, Wrong, every_wrong, no_documents, with_unknown_fields};
 use crate::rig::{Answer, Rig, USER};
-use crate::wrong::{MARKER, NEEDLE, Wrong, every_wrong, no_documents, with_unknown_fields};
 
 const START: &str = "POST /api/goals/{goalId}/start-activity";
 const HISTORY: &str = "GET /api/goals/{goalId}/workflows";

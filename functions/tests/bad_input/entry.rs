@@ -6,9 +6,9 @@ use goal_activity_functions::runtime::budget::Budget;
 use goal_activity_functions::runtime::queue::{HandleMessage, handle_batch};
 use serde_json::{Value, json};
 
-use crate::logs::{Logs, assert_silent};
+use super::logs::{Logs, assert_silent};
+use super::wrong::{Wrong, every_wrong, no_documents};
 use crate::rig::Rig;
-use crate::wrong::{Wrong, every_wrong, no_documents};
 
 /// As long as a worker works on a batch at most, and longer.
 const LONGEST: Duration = Duration::from_secs(297);

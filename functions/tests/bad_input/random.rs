@@ -4,7 +4,7 @@
 //! These run with every `cargo xtask test unit`. For longer, such as over night:
 //!
 //! ```sh
-//! PROPTEST_CASES=100000 cargo test --workspace --all-features --test bad_input random
+//! PROPTEST_CASES=100000 cargo test --workspace --all-features --test handlers bad_input::random
 //! ```
 
 use std::fmt::{Debug, Display};
@@ -31,8 +31,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::entry::{Fate, deliver, state};
-use crate::logs::Logs;
+use super::entry::{Fate, deliver, state};
+use super::logs::Logs;
 use crate::rig::{Rig, USER, raw_envelope};
 
 /// What is nearly a moment, a key, a directive.

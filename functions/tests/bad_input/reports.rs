@@ -4,10 +4,10 @@ use goal_activity_core::execution::Status;
 use goal_activity_events::{BatchProgressed, Detail, ExecutionArn, SOURCE};
 use serde_json::{Value, json};
 
-use crate::entry::{Fate, assert_dead_lettered, deliver, state};
-use crate::logs::{Logs, assert_silent};
+use super::entry::{Fate, assert_dead_lettered, deliver, state};
+use super::logs::{Logs, assert_silent};
+use super::wrong::{MARKER, with_unknown_fields};
 use crate::rig::{Rig, raw_envelope, status_change};
-use crate::wrong::{MARKER, with_unknown_fields};
 
 const STATUS_CHANGE: &str = "Step Functions Execution Status Change";
 const TEXTS: [&str; 5] = ["text", "long text", "control characters", "escaped digits", "parser's words"];

@@ -9,10 +9,10 @@ use goal_activity_events::{
 use goal_activity_functions::adapters::memory::samples;
 use serde_json::{Value, json};
 
-use crate::entry::{Fate, deliver, state};
-use crate::logs::{Logs, assert_silent};
+use super::entry::{Fate, deliver, state};
+use super::logs::{Logs, assert_silent};
+use super::wrong::{MARKER, Wrong, every_wrong, no_documents, with_unknown_fields};
 use crate::rig::{Rig, USER, goal_id, raw_envelope};
-use crate::wrong::{MARKER, Wrong, every_wrong, no_documents, with_unknown_fields};
 
 fn document() -> Value {
     let detail = json!({
