@@ -257,6 +257,7 @@ fn status_change(execution_arn: ExecutionArn, ours: &StateMachineArn) -> Content
 #[cfg(test)]
 mod tests {
     use super::*;
+    use goal_activity_testkit::EventBridgeEvent;
     use goal_activity_testkit::mutate::{mutated, text};
     use proptest::prelude::*;
     use serde_json::{Value, json};
@@ -272,8 +273,7 @@ mod tests {
     }
 
     fn event(detail_type: &str, detail: Value) -> Value {
-        let time = "2026-11-24T09:30:00Z";
-        json!({ "id": "1", "detail-type": detail_type, "source": "test", "time": time, "detail": detail })
+        EventBridgeEvent::new("test", detail_type, &detail).into()
     }
 
     fn requested() -> Value {
