@@ -1,5 +1,8 @@
 //! A small HTTP/1.1 server on this machine: it speaks as much of it as Lambda functions and their SDKs do. A thread a
 //! connection, because some requests are answered long after they came.
+//!
+//! Not the testkit's stub: with that, every `cargo xtask` in a fresh clone would build an asynchronous runtime first. And the
+//! times in docs/PERFORMANCE.md were measured with this one between the functions and their answers.
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write};
