@@ -2,7 +2,8 @@
 //! pipeline reads, each spelled once; documents changed at random (feature `mutate`); and an HTTP server that answers, or
 //! fails to, as it is told (feature `stub`).
 //!
-//! It knows the events and nothing else of the pipeline, so that every package can use it.
+//! Nothing that is deployed depends on it: `cargo xtask test tidy` checks that. It knows the events and nothing else of the
+//! pipeline, so that every package can use it.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
