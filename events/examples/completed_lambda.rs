@@ -1,8 +1,8 @@
 //! A Lambda function behind a queue that is subscribed to `WorkflowCompleted`. It keeps the last outcome of every goal in
 //! a DynamoDB table with the key `id`, whose name is in `TABLE`; the event source needs `ReportBatchItemFailures`.
 //!
-//! The outcome and the event's id are written in one transaction, on the condition that the id is not there yet. So an
-//! event has its effect once, whatever crashes and however often it comes.
+//! The outcome and the event's id are written in one transaction, on the condition that the id does not exist yet. So
+//! an event has its effect once, despite crashes and repeated deliveries.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -16,7 +16,7 @@ use aws_smithy_http_client::{Builder, tls};
 use goal_activity_events::{Envelope, WorkflowCompleted};
 use lambda_runtime::{LambdaEvent, service_fn};
 
-/// How long an event is remembered: longer than a queue and a dead-letter queue together keep it.
+/// How long an event id is stored: longer than a queue and a dead-letter queue together keep the event.
 const REMEMBERED_SECONDS: i64 = 30 * 86_400;
 
 #[tokio::main(flavor = "current_thread")]
@@ -32,7 +32,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     .await
 }
 
-/// Handles each message by itself: only those that failed come again.
+/// Handles each message separately: only those that failed are delivered again.
 async fn handle_batch(dynamodb: &Client, table: &str, event: SqsEvent) -> SqsBatchResponse {
     let mut response = SqsBatchResponse::default();
     for message in event.records {
@@ -74,7 +74,7 @@ fn mark(table: &str, completed: &WorkflowCompleted) -> Result<Put, Box<dyn Error
     Ok(put.condition_expression("attribute_not_exists(id)").build()?)
 }
 
-/// What the event tells: here, how the goal's workflow ended.
+/// The effect of the event: here, how the goal's workflow ended.
 fn outcome(table: &str, completed: &WorkflowCompleted) -> Result<Update, Box<dyn Error>> {
     let update = Update::builder()
         .table_name(table)
@@ -86,7 +86,8 @@ fn outcome(table: &str, completed: &WorkflowCompleted) -> Result<Update, Box<dyn
     Ok(update.build()?)
 }
 
-/// Whether the transaction failed because the first of its writes, the mark, was there. Any other reason may pass.
+/// Returns `true` if the transaction failed because the first of its writes, the mark, already exists. Any other reason
+/// may be transient.
 fn was_there(error: &TransactWriteItemsError) -> bool {
     let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else { return false };
     cancelled.cancellation_reasons().first().and_then(|r| r.code()) == Some("ConditionalCheckFailed")

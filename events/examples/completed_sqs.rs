@@ -5,8 +5,8 @@
 //!     https://sqs.eu-central-1.amazonaws.com/123456789012/completions inbox
 //! ```
 //!
-//! It keeps one file an event in the folder `inbox`. That file is both what the event makes it do and the mark that it is
-//! done: there is no moment in which one is there without the other, so an event that comes again changes nothing.
+//! It keeps one file per event in the folder `inbox`. That file is both the effect of the event and the mark that it is
+//! done: neither exists without the other, so an event that is delivered again changes nothing.
 
 use std::error::Error;
 use std::fs;
@@ -33,7 +33,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         for message in receive.send().await?.messages.unwrap_or_default() {
             match handle(&message, Path::new(inbox)) {
                 Ok(said) => println!("{said}"),
-                // Left in the queue: it comes again, and ends in the dead-letter queue when that does not help.
+                // Left in the queue: it is delivered again, and moved to the dead-letter queue when that does not help.
                 Err(error) => {
                     eprintln!("{}: {error}", message.message_id().unwrap_or_default());
                     continue;
@@ -57,7 +57,7 @@ fn handle(message: &Message, inbox: &Path) -> Result<String, Box<dyn Error>> {
     })
 }
 
-/// Keeps a file unless it is there already, in one step.
+/// Creates a file unless it already exists, in one step.
 fn keep(inbox: &Path, name: &str, text: &str) -> std::io::Result<bool> {
     let draft: PathBuf = inbox.join(format!(".{name}.{}", std::process::id()));
     fs::write(&draft, text)?;
@@ -70,7 +70,7 @@ fn keep(inbox: &Path, name: &str, text: &str) -> std::io::Result<bool> {
     }
 }
 
-/// An event id is any printable text: nothing of it may be taken for a path.
+/// An event id is any printable text: it must not be interpreted as a path.
 fn file_name(id: &str) -> String {
     let safe = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
     id.bytes().map(|b| if safe(b) { char::from(b).to_string() } else { format!("%{b:02x}") }).collect()

@@ -4,7 +4,7 @@
 //! cargo run --package goal-activity-events --all-features --example emit -- goal-activity learn-piano user-1 plan-17
 //! ```
 //!
-//! Run it twice: it is the same request, and makes one workflow.
+//! Run it twice: it is the same request, and starts one workflow.
 
 use std::error::Error;
 use std::time::SystemTime;
@@ -14,7 +14,7 @@ use aws_smithy_http_client::{Builder, tls};
 use goal_activity_events::GoalActivityRequested;
 use goal_activity_events::publisher::{EventBridge, OutgoingEvent, Publisher};
 
-/// The `source` of this service's events. Its permission to put events may be limited to it.
+/// The `source` of this service's events. The service's permission to put events may be limited to it.
 const SOURCE: &str = "com.example.planner";
 
 #[tokio::main(flavor = "current_thread")]
@@ -24,7 +24,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let [bus, goal, user, occasion] = arguments.as_slice() else {
         return Err("usage: emit <bus> <goal id> <user id> <what the request is made for>".into());
     };
-    // An id that follows from the occasion, not a random one: emitted again after a crash it is the same request.
+    // An id that is derived from the reason for the request, not a random one: emitted again after a crash it is the
+    // same request.
     let request = GoalActivityRequested::new(occasion.parse()?, SystemTime::now().into(), goal.parse()?, user.parse()?);
 
     let http = Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https();

@@ -39,7 +39,7 @@ pub struct BatchProgressed {
 }
 
 impl BatchProgressed {
-    /// The id of the event that tells this state of this batch.
+    /// The id of the event that reports this state of this batch.
     pub fn event_id_for(execution: &ExecutionArn, batch_index: u32, sequence: u64) -> EventId {
         EventId::derived(execution, &format!("batch/{batch_index}/{sequence}"))
     }

@@ -18,7 +18,7 @@ pub enum Version {
     V1,
 }
 
-/// What the body of an event tells: the `detail` under its `detail-type`.
+/// The body of an event: the `detail` under its `detail-type`.
 pub trait Detail: Serialize + DeserializeOwned {
     /// EventBridge's `detail-type`.
     const TYPE: &'static str;
@@ -32,7 +32,7 @@ pub trait Detail: Serialize + DeserializeOwned {
 pub struct Envelope {
     /// EventBridge's own id of this delivery, for logs.
     pub id: EventId,
-    /// What the detail is.
+    /// The type of the detail.
     pub detail_type: String,
     /// Who emitted it.
     pub source: String,
@@ -59,7 +59,7 @@ struct Body<T> {
     detail: Object<T>,
 }
 
-/// Why a received text is not the event it should be. Repeats nothing of the text.
+/// Why a received text is not the expected event. Repeats nothing of the text.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The text is not an EventBridge event at all.
@@ -68,9 +68,9 @@ pub enum ReadError {
     /// An event, but of another type.
     #[error("expected a {expected} event, got one of another type")]
     OtherType {
-        /// The type that was asked for.
+        /// The expected type.
         expected: &'static str,
-        /// The type that came. Anything: the sender chose it.
+        /// The received type. Can be any text: the sender chose it.
         found: String,
     },
     /// The right type, but its detail breaks the contract.
@@ -104,7 +104,8 @@ impl Envelope {
         Ok(body.detail.0)
     }
 
-    /// One field of the detail when it is a valid `T`: for answering an event whose detail as a whole cannot be read.
+    /// Returns one field of the detail if it is a valid `T`: for answering an event whose detail as a whole cannot be
+    /// read.
     pub fn field<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
         let mut body = read_json::<Body<Map<String, Value>>>(&self.text).ok()?;
         T::deserialize(body.detail.0.remove(name)?).ok()

@@ -25,9 +25,9 @@ pub enum MachineStatus {
     Succeeded,
     /// A `Fail` state, or an error that nothing caught.
     Failed,
-    /// The state machine's own `TimeoutSeconds` was over.
+    /// The state machine's own `TimeoutSeconds` expired.
     TimedOut,
-    /// Somebody stopped it.
+    /// It was stopped.
     Aborted,
     /// It failed and waits for `RedriveExecution`.
     PendingRedrive,

@@ -19,7 +19,7 @@ const MAX_EXECUTION_ARN: usize = 256;
 /// The namespace of every id that is derived from another one.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6d61_6e64_616c_6100_676f_616c_6163_7400);
 
-/// A text that is not the id it was taken for.
+/// A text that is not a valid id of the expected type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a valid {kind}: {rule}")]
 pub struct InvalidId {
@@ -177,7 +177,8 @@ id!(
     Form::ExecutionArn
 );
 
-/// What follows `arn:<partition>:states:<region>:<account>:<resource>:`, or nothing when the text is not of that form.
+/// Returns what follows `arn:<partition>:states:<region>:<account>:<resource>:`, or `None` if the text is not of that
+/// form.
 fn states_arn<'a>(text: &'a str, resource: &str) -> Option<&'a str> {
     let mut parts = text.splitn(7, ':');
     let (arn, partition, service) = (parts.next()?, parts.next()?, parts.next()?);
@@ -193,7 +194,7 @@ impl EventId {
         Self(Uuid::new_v4().to_string())
     }
 
-    /// The id that belongs to `what` of an execution: the same for every attempt to tell it.
+    /// The id that belongs to `what` of an execution: the same for every attempt to publish it.
     pub fn derived(execution: &ExecutionArn, what: &str) -> Self {
         Self(Uuid::new_v5(&NAMESPACE, format!("event/{execution}/{what}").as_bytes()).to_string())
     }
@@ -201,7 +202,7 @@ impl EventId {
     /// The id of the event that rejects this request of `source`: the same for every delivery of it.
     #[must_use]
     pub fn rejection(&self, source: &str) -> Self {
-        // With the length: a source may hold what separates it from the id.
+        // With the length: a source may contain the separator between source and id.
         let request = format!("rejection/{}/{source}/{self}", source.len());
         Self(Uuid::new_v5(&NAMESPACE, request.as_bytes()).to_string())
     }
@@ -227,8 +228,8 @@ impl ClaimSequence {
 }
 
 impl ExecutionArn {
-    /// The ARN of the execution that `state_machine` gets for a goal's claim. It depends on nothing else, so that a start
-    /// repeated for the same claim cannot make a second execution (promise P2).
+    /// The ARN of the execution that `state_machine` gets for a goal's claim. It depends on nothing else, so that a
+    /// start repeated for the same claim cannot create a second execution (promise P2).
     pub fn derive(state_machine: &StateMachineArn, goal: &GoalId, claim: ClaimSequence) -> Self {
         Self::named(state_machine, &format!("{goal}-{}", claim.0))
     }
@@ -245,7 +246,7 @@ impl ExecutionArn {
         StateMachineArn(machine.replacen(":execution:", ":stateMachine:", 1))
     }
 
-    /// Whether this is the name of one of that goal's executions.
+    /// Returns `true` if this is the name of one of that goal's executions.
     pub fn belongs_to(&self, goal: &GoalId) -> bool {
         let claim = self.name().strip_prefix(goal.as_str()).and_then(|rest| rest.strip_prefix('-'));
         claim.is_some_and(|claim| !claim.is_empty() && claim.bytes().all(|b| b.is_ascii_digit()))
@@ -257,18 +258,18 @@ impl ExecutionArn {
     }
 }
 
-/// The secret with which a worker answers Step Functions for one batch. Never printed.
+/// The secret with which a worker reports to Step Functions for one batch. Never printed.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TaskToken(String);
 
 impl TaskToken {
-    /// Takes a token as Step Functions made it.
+    /// Wraps a token as Step Functions created it.
     pub fn new(token: impl Into<String>) -> Self {
         Self(token.into())
     }
 
-    /// The token itself, for the call that answers with it and nothing else.
+    /// The token itself, only for the call that reports with it.
     pub fn reveal(&self) -> &str {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! Reading JSON from outside: strictly, and without ever repeating what it says.
+//! Parses JSON from outside strictly, without ever repeating its content.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -7,13 +7,13 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// Why a JSON text is not what it should be. Never repeats any of the text, which may hold a user's words or a secret.
+/// Why a JSON text is not valid input. Never repeats any of the text, which may contain a user's text or a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Unreadable(String);
 
-/// Reads a JSON object. Unknown fields are ignored; a known one that is there twice is refused, for nobody can tell which
-/// is meant.
+/// Reads a JSON object. Unknown fields are ignored; a known field that occurs twice is refused, because it is
+/// ambiguous.
 pub fn read_json<T: DeserializeOwned>(text: &str) -> Result<T, Unreadable> {
     let mut parser = serde_json::Deserializer::from_str(text);
     let read = serde_path_to_error::deserialize::<_, Object<T>>(&mut parser);
@@ -22,16 +22,17 @@ pub fn read_json<T: DeserializeOwned>(text: &str) -> Result<T, Unreadable> {
     Ok(value)
 }
 
-/// The reason with the place, where there is one. Wrong syntax has only its column: it can be in an unknown field, whose
-/// name is not ours.
+/// The reason with the location, if there is one. A syntax error has only its column: it can be in an unknown field,
+/// whose name comes from the sender.
 fn reason(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
     let (path, reason) = (error.path().to_string(), without_values(error.inner()));
     if error.inner().is_data() && path != "." { format!("{path}: {reason}") } else { reason }
 }
 
-/// What a parser says of a text, without the parts that it repeats of it.
+/// A parser's message about a text, without the parts that repeat the text.
 ///
-/// `serde` puts a found value only before `, expected`; what it expected, and every other reason, is fixed by the types.
+/// `serde` writes a found value only before `, expected`; what it expected, and every other reason, is determined by
+/// the types.
 pub fn without_values(error: &impl fmt::Display) -> String {
     let text = error.to_string();
     match text.rsplit_once(", expected ") {
@@ -40,7 +41,7 @@ pub fn without_values(error: &impl fmt::Display) -> String {
     }
 }
 
-/// A `T` that is written as an object: `serde` alone would also take an array of its fields' values.
+/// A `T` that is written as an object: `serde` alone would also accept an array of its fields' values.
 pub(crate) struct Object<T>(pub(crate) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
@@ -49,7 +50,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// Reads a field that may be missing, and is written as an object where it is not.
+/// Reads a field that may be missing, and is written as an object otherwise.
 pub(crate) fn optional_object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(field: D) -> Result<Option<T>, D::Error> {
     Ok(Option::<Object<T>>::deserialize(field)?.map(|Object(value)| value))
 }

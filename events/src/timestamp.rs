@@ -12,7 +12,7 @@ pub struct Timestamp(jiff::Timestamp);
 
 /// The first moment whose text sorts: 0000-01-01T00:00:00.000Z.
 const FIRST: i64 = -62_167_219_200_000;
-/// The last one that can be told in every time zone: 9999-12-30T21:59:59.999Z.
+/// The last one that can be represented in every time zone: 9999-12-30T21:59:59.999Z.
 const LAST: i64 = 253_402_207_199_999;
 
 /// A text that is not an RFC 3339 moment.

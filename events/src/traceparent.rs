@@ -4,19 +4,19 @@ use std::str::FromStr;
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserializer, Serialize};
 
-/// To which trace a message belongs, and to which step of it: a `traceparent` of W3C Trace Context, version 00
-/// (<https://www.w3.org/TR/trace-context/#traceparent-header>). Read it with [`Traceparent::lenient`]: what only helps to
-/// look at things must not stand in their way.
+/// The trace and the step of it to which a message belongs: a `traceparent` of W3C Trace Context, version 00
+/// (<https://www.w3.org/TR/trace-context/#traceparent-header>). Read it with [`Traceparent::lenient`]: tracing must not
+/// make a message fail.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Traceparent(String);
 
-/// A text that is no `traceparent`.
+/// A text that is not a `traceparent`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a traceparent: 00-<32 hex digits>-<16 hex digits>-<2 hex digits>, in lower case, no id all zeros")]
 pub struct InvalidTraceparent;
 
-/// Exactly so many bytes: no limit is needed beside it.
+/// Exactly this number of bytes: no other limit is needed.
 const LENGTH: usize = 55;
 #[cfg(feature = "schema")]
 const PATTERN: &str = "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$";
@@ -32,17 +32,17 @@ impl Traceparent {
         self.0.get(3..35).unwrap_or_default()
     }
 
-    /// The step that the next ones follow from: 16 hex digits.
+    /// The parent of the next steps: 16 hex digits.
     pub fn span_id(&self) -> &str {
         self.0.get(36..52).unwrap_or_default()
     }
 
-    /// Whether the trace is recorded: whoever begins one decides, and everybody after follows.
+    /// Returns `true` if the trace is recorded: the service that begins a trace decides, and all later services follow.
     pub fn is_sampled(&self) -> bool {
         self.0.get(53..).and_then(|flags| u8::from_str_radix(flags, 16).ok()).is_some_and(|flags| flags & 1 == 1)
     }
 
-    /// Reads a field of a message. Anything that is no `traceparent`, of whatever type, counts as none.
+    /// Reads a field of a message. Anything that is not a `traceparent`, of any type, counts as none.
     pub fn lenient<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Self>, D::Error> {
         deserializer.deserialize_any(Lenient)
     }
@@ -88,7 +88,7 @@ impl schemars::JsonSchema for Traceparent {
     }
 }
 
-/// Takes every value there is.
+/// Accepts any value.
 struct Lenient;
 
 impl<'de> Visitor<'de> for Lenient {

@@ -24,7 +24,7 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// As many attempts as that, of which nothing else is known.
+    /// This number of attempts, with no other known usage.
     pub fn of_attempts(attempts: u32) -> Self {
         Self { attempts, ..Self::default() }
     }
@@ -34,7 +34,7 @@ impl Add for Usage {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
-        // Nothing spent has no price that could be unknown.
+        // Zero usage has a known price.
         let cost_micro_usd = match (self.attempts, other.attempts) {
             (_, 0) => self.cost_micro_usd,
             (0, _) => other.cost_micro_usd,

@@ -4,13 +4,13 @@ use serde::de::IntoDeserializer;
 use serde::de::value::{Error, StrDeserializer};
 use serde::{Deserialize, Deserializer};
 
-/// Names to which others may be added within a version.
+/// Names of an open vocabulary: others may be added within a version.
 pub(crate) trait OpenVocabulary: for<'a> Deserialize<'a> {
-    /// Stands for every name that is not known.
+    /// The value for every unknown name.
     const OTHER: Self;
 }
 
-/// Reads a name of a vocabulary, also one that is not known. Not `serde(other)`: that would take an object for a name as
+/// Reads a name of a vocabulary, also an unknown one. Not `serde(other)`: that would accept an object as a name as
 /// well, and repeat its keys in an error.
 pub(crate) fn read_name<'de, D: Deserializer<'de>, T: OpenVocabulary>(deserializer: D) -> Result<T, D::Error> {
     let name = Cow::<str>::deserialize(deserializer)?;

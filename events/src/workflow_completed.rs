@@ -68,7 +68,7 @@ impl std::fmt::Display for FinalStatus {
 }
 
 impl WorkflowCompleted {
-    /// The id of the event that tells the end of this workflow.
+    /// The id of the event that publishes the end of this workflow.
     pub fn event_id_for(execution: &ExecutionArn) -> EventId {
         EventId::derived(execution, "completed")
     }

@@ -1,5 +1,5 @@
-//! What the real handlers do on an in-memory world: `promises` holds P1 to P10 of ARCHITECTURE.md, `bad_input` what becomes
-//! of input that nobody likes.
+//! The real handlers with in-memory adapters: `promises` tests P1 to P10 of ARCHITECTURE.md, `bad_input` how invalid input
+//! is handled.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -32,7 +32,7 @@ Examples:
 
 /// The goal activity pipeline from a terminal: start and follow workflows, see their tasks, operate it
 ///
-/// With --json every command prints one JSON document on standard output (`events tail` one a line, as they come;
+/// With --json every command prints one JSON document on standard output (`events tail` one per line, as they arrive;
 /// `completions` its script), and an error as one on standard error.
 #[derive(Debug, Parser)]
 #[command(name = "goalctl", version, disable_help_subcommand = true, after_help = HELP)]
@@ -50,11 +50,11 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Start the activity of a goal: turn its actions into tasks
     Start(workflow::Start),
-    /// Show how far a workflow is
+    /// Show the progress of a workflow
     Status(workflow::Status),
     /// Stop a workflow and remove its tasks
     Cancel(workflow::Cancel),
-    /// Start a new workflow for what an ended one has left undone
+    /// Start a new workflow for the failed actions of an ended one
     Retry(workflow::Retry),
     /// List the workflows of a goal, the newest first
     History(workflow::HistoryArgs),
@@ -62,7 +62,7 @@ pub(crate) enum Command {
     Timeline(workflow::TimelineArgs),
     /// List the tasks of a goal in the order of its actions
     Tasks(workflow::TasksArgs),
-    /// Events of the bus: emit a request, see what comes
+    /// Events of the bus: emit a request, show events
     #[command(subcommand)]
     Events(bus::Command),
     /// Dead letters: messages that could not be handled

@@ -365,7 +365,7 @@ mod tests {
     #[tokio::test]
     async fn an_expired_token_is_replaced_by_what_the_program_prints() {
         let server = server(&[(401, json!({ "message": "Unauthorized" })), (200, json!({}))]).await;
-        // Another process each time.
+        // A new process each time.
         let program = TokenSource::Command(["sh", "-c", "echo t-$$"].map(str::to_owned).into());
         let client = client(server.url(), program).await;
         client.get("/api/x").await.unwrap();

@@ -17,7 +17,7 @@ pub struct Environment {
     pub token: Option<Secret>,
     /// `GOAL_ACTIVITY_PROFILE_FILE`: the profile file, instead of the usual one.
     pub profile_file: Option<PathBuf>,
-    /// The profile file in the user's configuration folder, which need not be there.
+    /// The profile file in the user's configuration folder, which need not exist.
     pub usual_profile_file: Option<PathBuf>,
     /// Folders that cargo may build into: `cargo xtask up` describes its stack in one of them.
     pub target_folders: Vec<PathBuf>,
@@ -46,7 +46,8 @@ fn usual_profile_file() -> Option<PathBuf> {
     Some(choose_base_strategy().ok()?.config_dir().join("goalctl").join("profile.toml"))
 }
 
-/// Returns the folders that cargo may have built into: above the program itself, as configured, above the current folder.
+/// Returns the folders that cargo may have built into: above the program itself, as configured, above the current
+/// folder.
 fn target_folders(program: Option<&Path>, told: Option<PathBuf>, here: Option<&Path>) -> Vec<PathBuf> {
     let around_program = program.into_iter().flat_map(Path::ancestors).skip(1).map(Path::to_owned);
     let around_here = here.into_iter().flat_map(Path::ancestors).map(|folder| folder.join("target"));

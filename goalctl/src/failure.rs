@@ -8,15 +8,15 @@ use crate::text::printable;
 
 /// Everything was done.
 pub(crate) const DONE: u8 = 0;
-/// Some of it was refused or failed, or the workflow did not end well; the output says what.
+/// Some of it was refused or failed, or the workflow did not succeed completely; the output has the details.
 pub(crate) const NOT_DONE: u8 = 1;
-/// Nothing was done: wrong arguments, or nothing says which deployment is meant.
+/// Nothing was done: wrong arguments, or no deployment is specified.
 pub(crate) const USAGE: u8 = 2;
-/// The API refused it: a conflict with how things stand, or a request that is wrong.
+/// The API refused it: a conflict with the current state, or an invalid request.
 pub(crate) const REFUSED: u8 = 3;
-/// It is not there, or not allowed.
+/// It does not exist, or is not allowed.
 pub(crate) const NO_ACCESS: u8 = 4;
-/// The deployment did not answer, or cannot do it right now: the same again may succeed.
+/// The deployment did not respond, or is temporarily unavailable: a retry may succeed.
 pub(crate) const UNAVAILABLE: u8 = 5;
 
 /// The reason why a command failed. Part of the JSON output: names are never changed.
@@ -34,7 +34,7 @@ pub(crate) struct Failure {
     /// The HTTP status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) status: Option<u16>,
-    /// The workflow that it is about.
+    /// Its workflow.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) execution_arn: Option<String>,
     pub(crate) retryable: bool,

@@ -71,7 +71,7 @@ where
     let json = cli.json;
     match Box::pin(command(cli, &mut shell)).await {
         Ok(code) => code,
-        // The reader of a pipe has seen enough, as in `goalctl dlq list | head`.
+        // The reader of the pipe has closed it, as in `goalctl dlq list | head`.
         Err(error) if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) => {
             NOT_DONE
         }
@@ -161,7 +161,7 @@ mod tests {
     #[tokio::test]
     async fn nothing_is_dropped_without_a_yes() {
         let file = std::env::temp_dir().join(format!("goalctl-stack-{}.json", std::process::id()));
-        // No server listens there: a drop that was begun would fail otherwise.
+        // No server listens there: a drop that was started would fail differently.
         std::fs::write(&file, r#"{ "endpoint": "http://127.0.0.1:1", "outputs": {} }"#).unwrap();
         for typed in ["\n", "n\n", "no\n", "yesterday\n", ""] {
             let (code, _, err) = goalctl("goalctl dlq drop batch --all", Some(file.clone()), Some(typed)).await;

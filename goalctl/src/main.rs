@@ -7,7 +7,7 @@ use goalctl::{Environment, Shell, Terminal};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    // Standard error is not locked: a progress bar draws on it from a thread of its own.
+    // Standard error is not locked: a progress bar draws on it from its own thread.
     let (mut out, mut err, mut keyboard) = (stdout().lock(), stderr(), stdin().lock());
     let asks = stdin().is_terminal();
     let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
@@ -20,7 +20,7 @@ async fn main() -> ExitCode {
         environment: Environment::of_this_process(),
     };
     let code = goalctl::run(std::env::args_os(), shell).await;
-    // A reader that has closed the pipe has what it wanted.
+    // A reader that has closed the pipe needs no more output.
     let _ = out.flush();
     ExitCode::from(code)
 }

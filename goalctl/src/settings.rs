@@ -73,8 +73,9 @@ impl Settings {
     }
 }
 
-/// Resolves the settings. The first source that names a deployment applies as a whole: options, the environment, the profile
-/// file, the stack of `cargo xtask up`. A token of the profile file is sent only to the profile file's deployment.
+/// Resolves the settings. The first source that names a deployment applies as a whole: options, the environment, the
+/// profile file, the stack of `cargo xtask up`. A token of the profile file is sent only to the profile file's
+/// deployment.
 fn settle(target: &Target, environment: &Environment, file: ProfileFile, up: Option<PathBuf>) -> Result<Settings> {
     let Target { url, stack, profile, region, stack_file, .. } = target.clone();
     let options = Place { url, stack_file, stack, profile, region }.checked("--stack-file")?;

@@ -19,9 +19,9 @@ use serde::Deserialize;
 use crate::place::Place;
 use crate::secret::Secret;
 
-/// The name that the CDK app gives its stack unless it is told another.
+/// The default name of the CDK app's stack.
 const STACK: &str = "GoalActivity";
-/// Where `cargo xtask` deploys to its emulator.
+/// The region to which `cargo xtask` deploys on its emulator.
 const LOCAL_REGION: &str = "us-east-1";
 
 const ADVICE: &str = "
@@ -31,7 +31,7 @@ const ADVICE: &str = "
 /// A deployed stack.
 #[derive(Debug, Clone)]
 pub(crate) struct Stack {
-    /// The name that messages use for it.
+    /// Its name in messages.
     pub(crate) label: String,
     /// The SDK configuration for its services.
     pub(crate) sdk: SdkConfig,

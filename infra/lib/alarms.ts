@@ -10,7 +10,7 @@ import { Construct } from 'constructs';
 import { ownMetric } from './metrics';
 import type { Settings } from './settings';
 
-/** Everything that is watched. */
+/** Everything that is monitored. */
 export interface Watched {
   readonly http: IHttpApi;
   readonly stateMachine: StateMachine;
@@ -24,33 +24,33 @@ interface AlarmsProps extends Watched {
   readonly alerts: ITopic;
 }
 
-/** An alarm: when it is raised, and what it says then. */
+/** An alarm: its condition, and its message. */
 interface Rule {
-  /** What has happened, in a sentence for whoever is woken by it. */
+  /** What has happened, in a sentence for the operator on call. */
   readonly says: string;
-  /** The section of the operations guide that says what to do. */
+  /** The section of the operations guide with the actions to take. */
   readonly section: string;
   readonly metric: IMetric;
   /** It is raised when the metric is greater than this, or less than `below`. */
   readonly above?: number;
   readonly below?: number;
-  /** For how many periods, and in how many of them; once, unless said otherwise. */
+  /** For how many periods, and in how many of them; default: one. */
   readonly of?: { readonly periods: number; readonly raised: number };
-  /** What a period without data means. */
+  /** How a period without data is treated. */
   readonly missing: TreatMissingData;
-  /** Tell also when it is over: where that is news, and not merely that nothing more has happened. */
+  /** Also send OK: where that is information, and does not merely mean that nothing more has happened. */
   readonly tellRecovery?: boolean;
 }
 
-/** The numbers that the guide and the dashboard name as well. */
+/** The numbers that the guide and the dashboard also contain. */
 export const limits = {
   failureRate: 0.1,
   aiErrorRate: 0.2,
   apiErrorRate: 0.05,
   duration: Duration.minutes(10),
-  /** Far longer than workflows take: the capacity is too small for what is asked for. */
+  /** Far longer than workflows take: the capacity is too small for the load. */
   waiting: Duration.minutes(30),
-  /** A batch's life: what waits longer is lost to its workflow. */
+  /** A batch's lifetime: one that waits longer is lost to its workflow. */
   batchAge: Duration.seconds(300),
 };
 
@@ -58,7 +58,7 @@ const once = { periods: 1, raised: 1 };
 const lasting = { periods: 3, raised: 2 };
 const inFiveMinutes = { statistic: Stats.SUM, period: Duration.minutes(5) };
 
-/** The alarms. Each tells the topic, and says where in the operations guide to read on. */
+/** The alarms. Each publishes to the topic, and links to a section of the operations guide. */
 export class Alarms extends Construct {
   readonly all: Alarm[] = [];
 
@@ -93,7 +93,7 @@ export class Alarms extends Construct {
       section: 'slow-workflows',
       metric: ownMetric('WorkflowDuration', { statistic: Stats.MAXIMUM, period: Duration.minutes(5) }),
       above: limits.duration.toMilliseconds(),
-      // No workflow has ended. One that never does is another alarm's.
+      // No workflow has ended. Another alarm covers one that never ends.
       missing: TreatMissingData.NOT_BREACHING,
     });
     this.add('Waiting', {
@@ -102,7 +102,7 @@ export class Alarms extends Construct {
       metric: ownMetric('OldestWaiting', { statistic: Stats.MAXIMUM, period: Duration.minutes(5) }),
       above: limits.waiting.toMilliseconds(),
       of: lasting,
-      // The reconciler has not looked: another alarm's.
+      // The reconciler has not checked: covered by another alarm.
       missing: TreatMissingData.NOT_BREACHING,
       tellRecovery: true,
     });
@@ -111,9 +111,9 @@ export class Alarms extends Construct {
       section: 'ai-error-rate',
       metric: ownMetric('AiCallFailed', { statistic: Stats.AVERAGE, period: Duration.minutes(5) }),
       above: limits.aiErrorRate,
-      // One call that fails in a quiet hour is 100 %, and its second attempt will do.
+      // One failed call in a quiet hour is 100 %, and its second attempt may succeed.
       of: lasting,
-      // Nobody has asked the AI.
+      // There were no calls of the AI.
       missing: TreatMissingData.NOT_BREACHING,
       tellRecovery: true,
     });
@@ -123,7 +123,7 @@ export class Alarms extends Construct {
       metric: ownMetric('ReconcilerRuns', { statistic: Stats.SUM, period: Duration.minutes(1) }),
       below: 1,
       of: { periods: 5, raised: 5 },
-      // It runs twice a minute: no data is the very thing to be told of.
+      // It runs twice a minute: missing data is the condition to detect.
       missing: TreatMissingData.BREACHING,
       tellRecovery: true,
     });
@@ -132,9 +132,9 @@ export class Alarms extends Construct {
       section: 'the-reconciler-fails',
       metric: ownMetric('ReconcilerFailures', inFiveMinutes),
       above: 0,
-      // What failed for a moment is tried again half a minute later.
+      // A transient failure is retried half a minute later.
       of: lasting,
-      // It has not come to the end of a run: another alarm's.
+      // It has not completed a run: covered by another alarm.
       missing: TreatMissingData.NOT_BREACHING,
       tellRecovery: true,
     });
@@ -158,7 +158,7 @@ export class Alarms extends Construct {
       metric: this.props.batchQueue.metricApproximateAgeOfOldestMessage({
         period: Duration.minutes(1), statistic: Stats.MAXIMUM,
       }),
-      // The age counts on while a worker has the message, and one that is at work may take all of the batch's time.
+      // The age keeps increasing while a worker has the message, and a worker may take all of the batch's time.
       above: limits.batchAge.toSeconds(),
       // An empty, unused queue stops reporting after a while.
       missing: TreatMissingData.NOT_BREACHING,
@@ -172,9 +172,9 @@ export class Alarms extends Construct {
         says: `${name}: the function crashed, ran out of time or memory, or could not start.`,
         section: 'function-errors',
         metric: each.metricErrors(inFiveMinutes),
-        // Messages that fail are given back one by one and are no errors of the function, so there should be none.
+        // Failed messages are returned one by one and are not errors of the function, so there should be none.
         above: 0,
-        // It was not invoked. For reconcile that is ReconcilerSilent's.
+        // It was not invoked. For reconcile, ReconcilerSilent covers that.
         missing: TreatMissingData.NOT_BREACHING,
       });
     }
@@ -183,7 +183,7 @@ export class Alarms extends Construct {
       section: 'worker-throttles',
       metric: this.props.functions.Worker.metricThrottles({ statistic: Stats.SUM, period: Duration.minutes(1) }),
       above: 0,
-      // Lambda throttles for moments when it scales up.
+      // Lambda throttles briefly when it scales up.
       of: { periods: 5, raised: 3 },
       // It was not invoked, hence not throttled either: Lambda reports refused invocations as well.
       missing: TreatMissingData.NOT_BREACHING,
@@ -205,9 +205,9 @@ export class Alarms extends Construct {
       section: 'api-error-rate',
       metric: this.props.http.metricServerError({ statistic: Stats.AVERAGE, period: Duration.minutes(5) }),
       above: limits.apiErrorRate,
-      // 503 is an answer that clients are to try again; some of them are nothing.
+      // 503 is a response that clients retry; a few of them are normal.
       of: lasting,
-      // Nobody has called.
+      // There were no calls.
       missing: TreatMissingData.NOT_BREACHING,
       tellRecovery: true,
     });
@@ -218,7 +218,7 @@ export class Alarms extends Construct {
     const below = rule.below !== undefined;
     const { periods, raised } = rule.of ?? once;
     const alarm = new Alarm(this, name, {
-      // What the subject of the mail says.
+      // The subject of the e-mail.
       alarmName: `${stackName}-${name}`,
       alarmDescription: `${rule.says} What to do: ${operationsGuide}#${rule.section}`,
       metric: rule.metric,

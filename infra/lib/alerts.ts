@@ -4,17 +4,17 @@ import { Key } from 'aws-cdk-lib/aws-kms';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 
-/** Where people are told that something needs them: by the alarms, and by the functions that end workflows. */
+/** The topic that notifies operators: the alarms and the functions that end workflows publish to it. */
 export class Alerts extends Construct {
   readonly topic: Topic;
 
   constructor(scope: Construct, id: string) {
     super(scope, id);
-    // A key of our own, because alarms cannot publish to a topic under AWS's key for SNS.
+    // A customer managed key, because alarms cannot publish to a topic under AWS's key for SNS.
     const key = new Key(this, 'Key', {
       description: 'Encrypts the alerts of the goal activity pipeline',
       enableKeyRotation: true,
-      // Nothing is kept under it: alerts are delivered, not stored.
+      // It encrypts no stored data: alerts are delivered, not stored.
       removalPolicy: RemovalPolicy.DESTROY,
       pendingWindow: Duration.days(7),
     });
@@ -28,8 +28,8 @@ export class Alerts extends Construct {
       resources: [this.topic.topicArn],
       conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(this).account } },
     }));
-    // In a key's policy "*" is this key. The topic already limits whose alarms; a condition here that CloudWatch
-    // does not meet would lose every alert in silence.
+    // In a key's policy "*" is this key. The topic already limits the alarms' account; a condition here that CloudWatch
+    // does not meet would lose every alert silently.
     key.addToResourcePolicy(new PolicyStatement({
       principals: [cloudWatch],
       actions: ['kms:Decrypt', 'kms:GenerateDataKey'],

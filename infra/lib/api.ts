@@ -17,14 +17,14 @@ interface Route {
   readonly path: string;
   /** Requests per second of all users together, where that is less than the stage's. */
   readonly throttle?: { readonly rateLimit: number; readonly burstLimit: number };
-  /** Whether it is for everybody. */
+  /** Whether it needs no token. */
   readonly open?: boolean;
 }
 
-// A start costs up to 64 AI calls, so the brake is modest; raise it with the number of users.
+// A start causes up to 64 AI calls, so the throttling limit is low; raise it with the number of users.
 const starts = { rateLimit: 10, burstLimit: 20 };
 
-/** Every route by name, no proxy: what is not listed here does not reach the function. */
+/** Every route by name, no proxy: other requests do not reach the function. */
 const routes: Route[] = [
   { method: HttpMethod.POST, path: '/api/goals/{goalId}/start-activity', throttle: starts },
   { method: HttpMethod.GET, path: '/api/goals/{goalId}/tasks' },
@@ -36,7 +36,7 @@ const routes: Route[] = [
   { method: HttpMethod.GET, path: '/api/openapi.json', open: true },
 ];
 
-/** What a browser on another origin may do; nothing, unless origins are named. */
+/** The permissions of a browser on another origin; none, unless origins are configured. */
 function cors(origins: string[] | undefined): CorsPreflightOptions | undefined {
   return origins && {
     allowOrigins: origins,
@@ -72,7 +72,7 @@ export class Api extends Construct {
     const authorizer = this.authorizer(props.settings);
     const integration = new HttpLambdaIntegration('Handler', props.handler);
     for (const { method, path, open } of routes) {
-      // A stage's settings of a route can be made only when the route is there.
+      // A stage's settings of a route can only be created when the route exists.
       const added = this.http.addRoutes({
         path, methods: [method], integration, authorizer: open ? undefined : authorizer,
       });
@@ -112,7 +112,7 @@ export class Api extends Construct {
           retention: RetentionDays.ONE_MONTH,
           removalPolicy: RemovalPolicy.DESTROY,
         })),
-        // No address, no token, no user: enough to see what failed and where to read on.
+        // No address, no token, no user: enough to see what failed and where to continue.
         format: AccessLogFormat.custom(JSON.stringify({
           requestId: '$context.requestId',
           time: '$context.requestTime',
@@ -127,7 +127,7 @@ export class Api extends Construct {
     const settings = routes.flatMap(({ method, path, throttle }) => throttle ? [[`${method} ${path}`, {
       ThrottlingRateLimit: throttle.rateLimit, ThrottlingBurstLimit: throttle.burstLimit,
     }]] : []);
-    // CDK has it for the whole stage only. A map by route, whose keys CloudFormation takes as they are.
+    // CDK supports it for the whole stage only. A map by route, whose keys CloudFormation keeps unchanged.
     (stage.node.defaultChild as CfnStage).routeSettings = Object.fromEntries(settings);
     return stage;
   }
@@ -158,7 +158,7 @@ export class Api extends Construct {
     });
     const client = pool.addClient('Client', {
       authFlows: variant.userPasswordAuth ? { userSrp: true, userPassword: true } : { userSrp: true },
-      // A wrong name and a wrong password answer alike.
+      // A wrong name and a wrong password get the same response.
       preventUserExistenceErrors: true,
       disableOAuth: true,
     });

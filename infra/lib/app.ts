@@ -3,8 +3,8 @@ import { GoalActivityStack } from './goal-activity-stack';
 import { readSettings } from './settings';
 
 /**
- * CDK's own switches. Here rather than in cdk.json, so that the command line,
- * a plain `node build/bin/goal-activity.js` and the tests make the same template.
+ * CDK's own switches. Here rather than in cdk.json, so that the command line, a plain `node build/bin/goal-activity.js`
+ * and the tests create the same template.
  */
 const featureFlags = {
   '@aws-cdk/aws-iam:minimizePolicies': true,

@@ -7,12 +7,12 @@ import {
 import { Construct } from 'constructs';
 import type { Variant } from './variant';
 
-/** Where the records are: `executions/date=<day of the end>/<execution>.json`, as in functions/core/src/archive.rs. */
+/** The key of a record: `executions/date=<day of the end>/<execution>.json`, see functions/core/src/archive.rs. */
 const records = 'executions/';
 
 /**
- * What is kept of ended workflows for good: one JSON object each, written once, and the table by which Athena reads
- * them. The tables forget after 90 days; nothing here ever does.
+ * The permanent records of ended workflows: one JSON object each, written once, and the table through which Athena
+ * reads them. The DynamoDB tables keep them for 90 days; nothing here expires.
  */
 export class Archive extends Construct {
   readonly bucket: Bucket;
@@ -42,7 +42,7 @@ export class Archive extends Construct {
         ],
         noncurrentVersionExpiration: Duration.days(90),
       }],
-      // Colder classes bill a smaller object as 128 KiB: it would cost more there than where it is.
+      // Colder classes bill a smaller object as 128 KiB: it would cost more there than in S3 Standard.
       transitionDefaultMinimumObjectSize: TransitionDefaultMinimumObjectSize.ALL_STORAGE_CLASSES_128_K,
       removalPolicy: variant.removalPolicy,
     });

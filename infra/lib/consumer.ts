@@ -13,8 +13,8 @@ export const PIPELINE = 'goal-activity';
 export type FinalStatus = 'SUCCEEDED' | 'PARTIALLY_SUCCEEDED' | 'FAILED' | 'TIMED_OUT' | 'ABORTED';
 
 /**
- * Lets a service emit `GoalActivityRequested` under its own source name, and nothing else: another source would make
- * its requests those of another service, another type would speak for the pipeline.
+ * Lets a service emit `GoalActivityRequested` under its own source name, and nothing else: with another source its
+ * requests would be those of another service, with another type they would be events of the pipeline.
  */
 export function grantRequests(bus: IEventBus, grantee: IGrantable, source: string): Grant {
   if (source === PIPELINE || source.startsWith('aws.')) {
@@ -25,7 +25,7 @@ export function grantRequests(bus: IEventBus, grantee: IGrantable, source: strin
     actions: ['events:PutEvents'],
     resourceArns: [bus.eventBusArn],
     conditions: {
-      // One call may hold events of several sources. "All of none" would be true as well, so there has to be one.
+      // One call may contain events of several sources. The condition is also true without a value, so one is required.
       'ForAllValues:StringEquals': { 'events:source': source },
       Null: { 'events:source': 'false' },
       StringEquals: { 'events:detail-type': 'GoalActivityRequested' },
@@ -35,9 +35,9 @@ export function grantRequests(bus: IEventBus, grantee: IGrantable, source: strin
 
 export interface CompletionSubscriptionProps {
   readonly bus: IEventBus;
-  /** Only workflows that ended like this. Default: all. */
+  /** Only workflows with these final statuses. Default: all. */
   readonly statuses?: readonly FinalStatus[];
-  /** Reads the queue, and reports failures one by one (`ReportBatchItemFailures`). Default: whoever is granted to. */
+  /** Reads the queue, and reports failures one by one (`ReportBatchItemFailures`). Default: any grantee. */
   readonly handler?: IFunction;
   /** How long handling may take: the handler's timeout. A message stays invisible six times as long. */
   readonly timeout?: Duration;
@@ -46,12 +46,12 @@ export interface CompletionSubscriptionProps {
 }
 
 /**
- * A queue that hears how workflows end, with a dead-letter queue for what cannot be delivered or handled. A function is
- * reached through it as well: a rule that calls a function directly loses what the function could not take.
+ * A queue that receives the ends of workflows, with a dead-letter queue for events that cannot be delivered or handled.
+ * A function also reads from it: a rule that calls a function directly loses events that the function could not handle.
  */
 export class CompletionSubscription extends Construct {
   readonly queue: Queue;
-  /** Holds whole events, whoever gave them up: the rule or the consumer. Watch it. */
+  /** Contains whole events that the rule or the consumer could not deliver or handle. Set an alarm on it. */
   readonly dlq: Queue;
 
   constructor(scope: Construct, id: string, props: CompletionSubscriptionProps) {
@@ -71,7 +71,7 @@ export class CompletionSubscription extends Construct {
     new Rule(this, 'Rule', {
       eventBus: props.bus,
       eventPattern: {
-        // Whoever may ask for workflows must not be able to end them.
+        // A service that may request workflows must not be able to end them.
         source: [PIPELINE],
         detailType: ['WorkflowCompleted'],
         detail: { version: ['1'], ...(props.statuses && { status: [...props.statuses] }) },

@@ -26,11 +26,11 @@ const sum = { statistic: Stats.SUM, period };
 const average = { statistic: Stats.AVERAGE, period };
 const maximum = { statistic: Stats.MAXIMUM, period };
 
-/** What a workflow of 64 actions may take on average. */
+/** The target average duration of a workflow of 64 actions. */
 const target = Duration.minutes(5);
 
 const line = (value: number, label: string, color = '#d62728'): HorizontalAnnotation => ({ value, label, color });
-/** Labelled by what is in front of it, from zero up. */
+/** Labelled by unit, from zero up. */
 const axis = (label: string): YAxisProps => ({ label, min: 0, showUnits: false });
 
 interface Graph {
@@ -50,17 +50,17 @@ const graph = ({ title, metrics, unit, right, lines, stacked }: Graph, columns: 
 
 /** A metric in another unit, or a ratio in percent. */
 function scaled(metric: IMetric, factor: string, label: string): IMetric {
-  // Each has an id of its own in its graph.
+  // Each has its own id in its graph.
   const id = `m_${label.replace(/\W/g, '')}`;
   return new MathExpression({ expression: `${id}${factor}`, usingMetrics: { [id]: metric }, label, period });
 }
 
 const statistics: [string, string][] = [['average', Stats.AVERAGE], ['p95', Stats.p(95)], ['longest', Stats.MAXIMUM]];
-/** Average, 95th percentile and maximum of a duration, in the unit that so many milliseconds make. */
+/** Average, 95th percentile and maximum of a duration, in a unit of that many milliseconds. */
 const durations = (name: string, milliseconds: number, prefix = ''): IMetric[] => statistics.map(([label, statistic]) =>
   scaled(ownMetric(name, { statistic, period }), `/${milliseconds}`, `${prefix}${label}`));
 
-/** One page that answers: does it work, how fast, what does the AI do, what waits, and what does it cost. */
+/** One page that shows: whether it works, how fast, the AI's behaviour, what waits, and the costs. */
 export class Dashboard extends Construct {
   constructor(scope: Construct, id: string, private readonly props: DashboardProps) {
     super(scope, id);
@@ -229,7 +229,7 @@ export class Dashboard extends Construct {
     ];
   }
 
-  /** What is billed by use, beside the AI. */
+  /** What is billed by use, except the AI. */
   private costs(): IWidget[] {
     const functions = Object.entries(this.props.functions);
     const tables = Object.entries(this.props.tables);
@@ -246,7 +246,7 @@ export class Dashboard extends Construct {
       graph({
         title: 'Step Functions', unit: 'executions in 5 minutes',
         metrics: [this.props.stateMachine.metricStarted({ ...sum, label: 'started' })],
-        // There is no number per state machine.
+        // There is no metric per state machine.
         right: {
           unit: 'state transitions of the account',
           metrics: [StateTransitionMetric.metricConsumedCapacity({ ...sum, label: 'transitions' })],

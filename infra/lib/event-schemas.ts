@@ -4,10 +4,10 @@ import { CfnRegistry, CfnSchema } from 'aws-cdk-lib/aws-eventschemas';
 import { Construct } from 'constructs';
 import { infraDir } from './settings';
 
-/** As `cargo xtask schemas` makes them from the types. */
+/** As generated from the types by `cargo xtask schemas`. */
 export const registryDir = path.resolve(infraDir, '..', 'events', 'schemas', 'registry');
 
-/** The events in EventBridge's schema registry: for people to look up, and for code bindings. */
+/** The events in EventBridge's schema registry: for reference, and for code bindings. */
 export class EventSchemas extends Construct {
   constructor(scope: Construct, id: string) {
     super(scope, id);
@@ -20,7 +20,7 @@ export class EventSchemas extends Construct {
       const document = JSON.parse(fs.readFileSync(path.join(registryDir, file), 'utf8'));
       new CfnSchema(this, event, {
         registryName: registry.attrRegistryName,
-        // As EventBridge names those that it discovers itself.
+        // In the format of EventBridge's names for discovered schemas.
         schemaName: `goal-activity@${event}`,
         type: 'OpenApi3',
         content: JSON.stringify(document),

@@ -18,8 +18,8 @@ interface FunctionsProps extends FunctionContext {
 }
 
 /**
- * The functions around the state machine: what triggers each, what it knows and what it may do.
- * A write inside TransactWriteItems is allowed by the action of its item (Update by UpdateItem, Put by PutItem).
+ * The functions around the state machine: the trigger, configuration and permissions of each. A write inside
+ * TransactWriteItems is allowed by the action of its item (Update by UpdateItem, Put by PutItem).
  */
 export class Functions extends Construct {
   readonly api: RustFunction;
@@ -31,7 +31,7 @@ export class Functions extends Construct {
   constructor(scope: Construct, id: string, props: FunctionsProps) {
     super(scope, id);
     const { storage, archive, messaging, stateMachine, executions } = props;
-    // Who may start work, and how many may do it, is one number: what is admitted is worked on soon.
+    // Admission and the workers' concurrency use the same number: admitted batches are processed soon.
     const workers = props.settings.concurrentBatches;
     const capacity = String(workers);
 
@@ -63,9 +63,9 @@ export class Functions extends Construct {
       .setting('CONCURRENT_BATCHES', capacity)
       .publishTo(messaging)
       .useStateMachine(stateMachine, 'StartExecution')
-      // For one that was cancelled at the moment it was launched.
+      // For a workflow that was cancelled at the moment of its launch.
       .useExecutions(executions, 'StopExecution')
-      // No batching window: somebody waits for this start.
+      // No batching window: a user waits for this start.
       .consume(messaging.launch.queue, { batchSize: 10 });
 
     this.worker = new RustFunction(this, 'Worker', {
@@ -89,7 +89,7 @@ export class Functions extends Construct {
       description: 'Keeps the read model of executions and settles their end',
       timeout: Duration.seconds(60),
     })
-      // An end looks which actions the goal still has.
+      // An end checks which actions the goal still has.
       .useTable('GOALS_TABLE', storage.goals, 'Query', 'UpdateItem')
       .useTable('TASKS_TABLE', storage.tasks, 'Query', 'DeleteItem')
       .useTable('EXECUTIONS_TABLE', storage.executions, 'GetItem', 'Query', 'UpdateItem')

@@ -1,14 +1,14 @@
 import { examplePrices, type Prices } from './prices';
 import { SettingsError } from './settings-error';
 
-/** What makes the tasks, and how it is reached; docs/GENERATORS.md explains each. */
+/** The generator of the tasks, and how it is called; docs/GENERATORS.md explains each. */
 export type Generator =
   | { readonly kind: 'offline' }
   | { readonly kind: 'lambda'; readonly function: string }
   | Bedrock
   | OpenAi;
 
-/** How a model is to write. Without a value the model's, or the worker's, default holds. */
+/** Sampling settings of a model. Without a value the model's, or the worker's, default applies. */
 interface Model {
   readonly model: string;
   readonly temperature?: number;
@@ -19,11 +19,11 @@ interface Model {
 
 export interface Bedrock extends Model {
   readonly kind: 'bedrock';
-  /** What an application inference profile was made from: a model, or one of Bedrock's own profiles. */
+  /** The source of an application inference profile: a model, or one of Bedrock's own profiles. */
   readonly source?: string;
   /** Default: the stack's. */
   readonly region?: string;
-  /** Where a geographic inference profile may take a request: the regions of its models. */
+  /** The regions to which a geographic inference profile may route a request. */
   readonly profileRegions?: string[];
 }
 
@@ -51,7 +51,7 @@ export const generatorKeys = {
 type Key = Exclude<keyof typeof generatorKeys, 'generator'>;
 type Kind = Generator['kind'];
 
-/** What belongs to which generator. A setting of another one is a mistake: somebody believes that it does something. */
+/** The settings of each generator. A setting of another one is an error, because it would have no effect. */
 const known: Record<Kind, readonly Key[]> = {
   offline: [],
   bedrock: [

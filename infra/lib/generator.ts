@@ -2,7 +2,7 @@ import { Arn, Aws, Stack } from 'aws-cdk-lib';
 import { type Bedrock, type Generator, type OpenAi, profileOf } from './generator-settings';
 import type { RustFunction } from './rust-function';
 
-/** Tells the worker what makes the tasks, and allows exactly what that takes. */
+/** Configures the worker's generator, and grants exactly the permissions that it needs. */
 export function useGenerator(worker: RustFunction, generator: Generator): void {
   worker.setting('GENERATOR', generator.kind);
   switch (generator.kind) {
@@ -32,9 +32,10 @@ function useModel(worker: RustFunction, { temperature, maxTokens, prices }: Bedr
 const dollars = (price?: number) => price?.toFixed(6).replace(/\.?0+$/, '');
 
 /**
- * A request through an inference profile needs the profile itself and the model wherever the profile may take it
- * (Bedrock user guide, "Prerequisites for inference profiles"); the model then only through this profile. An
- * application's own profile takes it where the one does that it was made from, which nobody needs to be allowed to use.
+ * A request through an inference profile needs the profile itself and the model in every region to which the profile
+ * may route it (Bedrock user guide, "Prerequisites for inference profiles"); the model then only through this profile.
+ * An application inference profile routes it like the profile that it was created from, for which no permission is
+ * needed.
  */
 function useBedrock(worker: RustFunction, { model: id, source, region, profileRegions }: Bedrock): void {
   worker.setting('BEDROCK_MODEL', id);

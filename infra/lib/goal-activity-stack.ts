@@ -86,7 +86,7 @@ export class GoalActivityStack extends Stack {
     });
   }
 
-  /** For people and tools; the functions get what they need as environment variables. */
+  /** For users and tools; the functions get their values as environment variables. */
   private outputs(values: Record<string, string>): void {
     for (const [id, value] of Object.entries(values)) new CfnOutput(this, id, { value });
   }

@@ -8,16 +8,16 @@ import { Construct } from 'constructs';
 import { PIPELINE } from './consumer';
 import type { Variant } from './variant';
 
-/** A queue and the one its messages go to when they cannot be handled. */
+/** A queue and its dead-letter queue for messages that cannot be handled. */
 export interface QueuePair {
   readonly queue: IQueue;
   readonly dlq: IQueue;
 }
 
 /**
- * How often a message is received before it counts as a dead letter. Functions make the time between two receives grow from
- * 5 s to 5 minutes (batches: to 1 minute), so ten of them outlast 20 minutes in which a dependency fails (batches: 6). A
- * malformed message comes back at once every time, and is a dead letter within seconds.
+ * How often a message is received before it is a dead letter. Functions increase the time between two receives from 5 s
+ * to 5 minutes (batches: to 1 minute), so ten of them outlast an outage of a dependency of 20 minutes (batches: 6). A
+ * malformed message returns at once every time, and is a dead letter within seconds.
  */
 const maxReceiveCount = 10;
 
@@ -30,11 +30,11 @@ export class Messaging extends Construct {
   readonly launch: QueuePair;
   readonly batch: QueuePair;
   readonly projection: QueuePair;
-  /** Events that a rule could not put into its queue. */
+  /** Events that a rule could not deliver to its queue. */
   readonly undelivered: IQueue;
   /** The reconciler's ticks, half a minute later: a schedule cannot be finer than a minute. */
   readonly ticks: IQueue;
-  /** Who may publish under the pipeline's own source. */
+  /** The roles that may publish under the pipeline's own source. */
   private readonly publishers: IRole[] = [];
 
   constructor(scope: Construct, id: string, props: { variant: Variant }) {
@@ -45,8 +45,8 @@ export class Messaging extends Construct {
     // Six times the function's 30 s, as Lambda advises: room for retries of a throttled invocation.
     this.launch = this.queuePair('Launch', { visibility: Duration.seconds(180) });
     // One worker runs at most 300 s, and a batch lives no longer: 6 x 300 s would only delay the second attempt past
-    // the batch's end. 30 s on top, so that a message never returns while its worker may still be running.
-    // A batch that nobody took within the hour is long lost to its workflow (900 s); keeping it would only cost a worker.
+    // the batch's end. 30 s on top, so that a message never returns while its worker may still be running. A batch that
+    // no worker received within the hour is long lost to its workflow (900 s); keeping it would waste a worker.
     this.batch = this.queuePair('Batch', { visibility: Duration.seconds(330), retention: Duration.hours(1) });
     this.projection = this.queuePair('Projection', { visibility: Duration.seconds(360) });
 
@@ -60,7 +60,7 @@ export class Messaging extends Construct {
       encryption: QueueEncryption.SQS_MANAGED,
       enforceSSL: true,
       deliveryDelay: Duration.seconds(30),
-      // The reconciler's timeout. A tick that failed is too old to come again.
+      // The reconciler's timeout. A tick that failed is too old to be retried.
       visibilityTimeout: Duration.seconds(60),
       retentionPeriod: Duration.seconds(60),
     });
@@ -69,15 +69,15 @@ export class Messaging extends Construct {
       reason: 'A tick says nothing and is worth nothing after a minute, when the next one comes: it is not kept.',
     });
 
-    // Whatever the source: any service may ask, and the bus decides who may put events on it.
+    // Of any source: any service may request workflows, and the bus decides who may put events on it.
     this.route('GoalActivityRequested', this.bus, { detailType: ['GoalActivityRequested'] }, this.launch);
-    // An end makes room for whoever waits. Our own only: another's word must not free what is in use.
+    // An end releases capacity for waiting workflows. Only of the pipeline's source: a forged end must not release any.
     this.route('WorkflowCompleted', this.bus, { source: [PIPELINE], detailType: ['WorkflowCompleted'] }, this.launch);
-    // The same: another's word must not be shown as progress.
+    // The same: a forged event must not be shown as progress.
     this.route('BatchProgressed', this.bus, { source: [PIPELINE], detailType: ['BatchProgressed'] }, this.projection);
   }
 
-  /** Lets a function publish under the pipeline's source, in which nobody else can. */
+  /** Lets a function publish under the pipeline's source, which is denied to all other principals. */
   addPublisher(role: IRole): void {
     this.publishers.push(role);
   }
@@ -101,8 +101,8 @@ export class Messaging extends Construct {
   }
 
   /**
-   * Rules and subscribers know the pipeline's events by their source. An administrator's `events:PutEvents` on `*` would
-   * allow that source, too; a denial in the policy of the bus is stronger than any permission in the same account.
+   * Rules and subscribers know the pipeline's events by their source. An administrator's `events:PutEvents` on `*`
+   * would allow that source, too; a denial in the policy of the bus overrides any permission in the same account.
    */
   private reserveSource(): void {
     this.bus.addToResourcePolicy(new PolicyStatement({
@@ -112,9 +112,9 @@ export class Messaging extends Construct {
       actions: ['events:PutEvents'],
       resources: [this.bus.eventBusArn],
       conditions: {
-        // One call may hold events of several sources: one of ours among them is enough.
+        // One call may contain events of several sources: one with the pipeline's source among them is enough.
         'ForAnyValue:StringEquals': { 'events:source': PIPELINE },
-        // Of an assumed role this is the role's ARN. A caller without any, as a service, is denied as well.
+        // For an assumed role this is the role's ARN. A caller without one, such as a service, is denied as well.
         ArnNotEquals: {
           'aws:PrincipalArn': Lazy.list({ produce: () => this.publishers.map(({ roleArn }) => roleArn) }),
         },
@@ -147,7 +147,7 @@ export class Messaging extends Construct {
     return { queue, dlq };
   }
 
-  /** 14 days, the most there is: a message's age counts from its first queue. */
+  /** 14 days, the maximum: a message's age counts from its first queue. */
   private deadLetterQueue(id: string): Queue {
     return new Queue(this, id, {
       encryption: QueueEncryption.SQS_MANAGED,

@@ -9,11 +9,11 @@ export interface CatalogueEntry {
   readonly name: string;
   readonly unit: string;
   readonly meaning: string;
-  /** The sets of dimensions that it is emitted with; the empty one is the sum of all. */
+  /** The sets of dimensions of its values; the empty one is the sum of all. */
   readonly dimensions: string[][];
 }
 
-/** The functions' own metrics, from the list that is made of their code: a name that they do not emit is an error. */
+/** The functions' own metrics, from the list generated from their code: a name that they do not emit is an error. */
 export const catalogue: { readonly namespace: string; readonly metrics: CatalogueEntry[] } = JSON.parse(
   fs.readFileSync(path.join(infraDir, '..', 'functions', 'metrics.json'), 'utf8'));
 
@@ -23,7 +23,7 @@ interface Wanted {
   readonly label?: string;
 }
 
-/** One of the functions' own metrics, over everything that they do. */
+/** One of the functions' own metrics, without dimensions. */
 export function ownMetric(name: string, wanted: Wanted): Metric {
   entry(name, []);
   return new Metric({ namespace: catalogue.namespace, metricName: name, ...wanted });

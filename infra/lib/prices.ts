@@ -1,13 +1,14 @@
-/** What a model's tokens cost, in US dollars for a million. */
+/** The price of a model's tokens, in US dollars for a million. */
 export interface Prices {
   readonly input: number;
   readonly output: number;
 }
 
 /**
- * Example prices, check yours: as published for us-east-1 and by OpenAI in 2026, on demand, without discounts for caching
- * or batches, and without the 10 % that Anthropic's models cost more through one region or geography than globally. By
- * Bedrock's id of the model, or OpenAI's. A model that is not here costs an unknown amount, unless `-c aiPrices` says what.
+ * Example prices, check yours: as published for us-east-1 and by OpenAI in 2026, on demand, without discounts for
+ * caching or batches, and without the 10 % that Anthropic's models cost more through one region or geography than
+ * globally. By Bedrock's id of the model, or OpenAI's. The cost of a model that is not listed is unknown, unless `-c
+ * aiPrices` sets it.
  */
 const examples: Record<string, Prices> = {
   'amazon.nova-micro-v1:0': { input: 0.035, output: 0.14 },

@@ -16,7 +16,7 @@ import type { Messaging } from './messaging';
 import { type Settings, SettingsError } from './settings';
 import type { Variant } from './variant';
 
-/** What every function is given. */
+/** The properties of every function. */
 export interface FunctionContext {
   readonly settings: Settings;
   readonly variant: Variant;
@@ -28,7 +28,7 @@ interface RustFunctionProps extends FunctionContext {
   readonly timeout: Duration;
 }
 
-/** What each function has, in megabytes. */
+/** The memory of each function, in megabytes. */
 export const memoryMegabytes = 256;
 
 /** All executions of a state machine: an execution has an ARN only once it runs. */
@@ -42,8 +42,8 @@ type TableVariable = 'GOALS_TABLE' | 'TASKS_TABLE' | 'EXECUTIONS_TABLE';
 type TableAction = 'GetItem' | 'Query' | 'PutItem' | 'UpdateItem' | 'DeleteItem';
 
 /**
- * One of the binaries in `functions/src/bin`. It may do nothing but write its log until something is bound to it:
- * a binding is one call that tells the function where a resource is and grants exactly what it does there.
+ * One of the binaries in `functions/src/bin`. It may only write its log until something is bound to it: a binding is
+ * one call that sets the variable of a resource and grants exactly the actions on it.
  */
 export class RustFunction extends Construct {
   readonly function: LambdaFunction;
@@ -55,7 +55,7 @@ export class RustFunction extends Construct {
       retention: RetentionDays.ONE_MONTH,
       removalPolicy: RemovalPolicy.DESTROY,
     });
-    // A role of our own: the one CDK makes has a managed policy that may write to every log group of the account.
+    // A separate role: the one that CDK creates has a managed policy that may write to every log group of the account.
     this.role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
     this.allow(['logs:CreateLogStream', 'logs:PutLogEvents'], logGroup.logGroupArn);
     this.function = new LambdaFunction(this, 'Function', {
@@ -69,7 +69,7 @@ export class RustFunction extends Construct {
       timeout: props.timeout,
       memorySize: memoryMegabytes,
       environment: { LOG_LEVEL: props.settings.logLevel },
-      // Also allows it to send what X-Ray sees, which the emulator's functions never do.
+      // Also allows it to send X-Ray segments, which the emulator's functions never do.
       tracing: Tracing.ACTIVE,
     });
     Validations.of(this.role).acknowledge({
@@ -79,7 +79,7 @@ export class RustFunction extends Construct {
     this.trace(props.settings);
   }
 
-  /** The function's own spans. Without a variable it makes none. */
+  /** The function's own spans. Without a variable it creates none. */
   private trace({ tracing, tracingLayer, tracingEndpoint }: Settings): void {
     if (tracing === 'off') return;
     this.function.addEnvironment('TRACING', tracing);
@@ -92,7 +92,7 @@ export class RustFunction extends Construct {
     return this.allow(actions.map((action) => `dynamodb:${action}`), table.tableArn);
   }
 
-  /** Lists the rows that an index of the table holds. */
+  /** Lists the rows of an index of the table. */
   queryIndex(table: ITable, index: string): this {
     return this.allow(['dynamodb:Query'], `${table.tableArn}/index/${index}`);
   }
@@ -113,7 +113,7 @@ export class RustFunction extends Construct {
     return this.allow(['events:PutEvents'], messaging.bus.eventBusArn);
   }
 
-  /** Tells the operators, with links into their guide. */
+  /** Notifies the operators, with links to their guide. */
   alert(topic: ITopic, guide: string): this {
     this.function.addEnvironment('ALERT_TOPIC_ARN', topic.topicArn);
     this.function.addEnvironment('OPERATIONS_GUIDE', guide);
@@ -135,14 +135,14 @@ export class RustFunction extends Construct {
     return this.allow(actions.map((action) => `states:${action}`), executions.pattern);
   }
 
-  /** Answers the task tokens in its messages, and keeps them alive; it needs no name for that. */
+  /** Answers the task tokens in its messages, and sends their heartbeats; it needs no ARN for that. */
   answerTasksOf(stateMachine: IStateMachine): this {
     return this.allow(['states:SendTaskSuccess', 'states:SendTaskHeartbeat'], stateMachine.stateMachineArn);
   }
 
   /**
-   * Runs again and again: at each tick, and once more when the queue lets go of the tick's copy. A tick itself needs no
-   * queue, unlike an event: when one is lost the next is a minute away.
+   * Runs periodically: at each tick, and once more when the queue releases the tick's delayed copy. Unlike an event, a
+   * tick needs no queue: when one is lost the next follows within a minute.
    */
   every(rate: Duration, copies: IQueue): this {
     new Rule(this, 'Schedule', {
@@ -153,14 +153,14 @@ export class RustFunction extends Construct {
       ],
     });
     this.allow(['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'], copies.queueArn);
-    // However many have piled up: one run does the work of all.
+    // One run does the work of all queued ticks.
     this.function.addEventSourceMapping('Copies', { eventSourceArn: copies.queueArn, batchSize: 10 });
     return this;
   }
 
   /**
-   * Messages that fail return to the queue one by one, never their whole batch. The function sets itself when they do:
-   * the queue's visibility timeout is made for crashes.
+   * Failed messages return to the queue one by one, never their whole batch. The function itself sets when: the queue's
+   * visibility timeout is for crashes.
    */
   consume(queue: IQueue, source: { batchSize: number; maxBatchingWindow?: Duration; maxConcurrency?: number }): this {
     this.function.addEnvironment('QUEUE_URL', queue.queueUrl);
@@ -176,13 +176,13 @@ export class RustFunction extends Construct {
     return this;
   }
 
-  /** Something that no resource of the stack tells. Without a value the function's own default holds. */
+  /** A variable that does not come from a resource of the stack. Without a value the function's own default applies. */
   setting(variable: string, value: string | undefined): this {
     if (value !== undefined) this.function.addEnvironment(variable, value);
     return this;
   }
 
-  /** For what is not one of the stack's resources; a binding of its own is better for those. */
+  /** For targets that are not resources of the stack; for those, prefer a specific binding. */
   allow(actions: string[], resource: string, conditions?: Record<string, Record<string, string>>): this {
     if (actions.length > 0) this.role.addToPolicy(new PolicyStatement({ actions, resources: [resource], conditions }));
     return this;

@@ -1,4 +1,4 @@
-/** A mistake of whoever runs the app: shown as its message, without a stack trace. */
+/** A configuration error of the user of the app: shown as its message, without a stack trace. */
 export class SettingsError extends Error {
   override readonly name = 'SettingsError';
 }

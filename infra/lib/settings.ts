@@ -6,33 +6,33 @@ export { SettingsError } from './settings-error';
 
 export const tracings = ['off', 'print', 'otlp'] as const;
 
-/** What `-c key=value` can change, checked once; see the table in README.md. */
+/** The settings that `-c key=value` can change, validated once; see the table in README.md. */
 export interface Settings {
   readonly stackName: string;
-  /** Deploy to the emulator; lib/variant.ts says what that changes. */
+  /** Deploy to the emulator; lib/variant.ts has the differences. */
   readonly local: boolean;
-  /** Holds one folder per function, with its `bootstrap`. Absolute. */
+  /** Contains one folder per function, with its `bootstrap`. Absolute. */
   readonly functionsDir: string;
   /** Existing tables to use instead of creating them. */
   readonly goalsTable?: string;
   readonly tasksTable?: string;
-  /** Who issues the tokens, instead of a Cognito user pool of our own. */
+  /** The issuer of the tokens, instead of the stack's own Cognito user pool. */
   readonly oidc?: { readonly issuer: string; readonly audience: string[] };
   /** The origins of web pages that may call the API from a browser. */
   readonly corsOrigins?: string[];
-  /** What makes the tasks. */
+  /** The generator of the tasks. */
   readonly generator: Generator;
   /** A filter of Rust's `tracing`: a level, or levels by module. */
   readonly logLevel: string;
-  /** How many batches are worked on at once; requests above it wait. */
+  /** How many batches are processed at once; requests above it wait. */
   readonly concurrentBatches: number;
-  /** Where docs/OPERATIONS.md is: alarms and notices link to its sections. */
+  /** The URL of docs/OPERATIONS.md: alarms and notices link to its sections. */
   readonly operationsGuide: string;
-  /** What becomes of the functions' own spans; X-Ray sees the functions either way. */
+  /** The destination of the functions' own spans; X-Ray traces the functions in any case. */
   readonly tracing: (typeof tracings)[number];
   /** A collector as a Lambda layer, for `otlp`. */
   readonly tracingLayer?: string;
-  /** Where the collector listens, for `otlp`. */
+  /** The endpoint of the collector, for `otlp`. */
   readonly tracingEndpoint: string;
 }
 
@@ -118,7 +118,7 @@ function oidc(issuer?: string, audience?: string): Settings['oidc'] {
   throw new SettingsError('context oidcIssuer and oidcAudience belong together: give both or neither');
 }
 
-/** Exact origins and no `*`: a page that nobody knows has no business with a user's token. */
+/** Exact origins and no `*`: an unknown page must not use a user's token. */
 function origins(value: unknown): string[] | undefined {
   if (value === undefined) return undefined;
   const found = String(value).split(',').map((each) => each.trim());
@@ -126,7 +126,7 @@ function origins(value: unknown): string[] | undefined {
   throw new SettingsError(`context corsOrigins=${JSON.stringify(value)}: expected origins such as https://app.example, comma-separated`);
 }
 
-/** SQS's event sources take 2 to 1,000 for the most workers at once. */
+/** SQS's event sources accept 2 to 1,000 as maximum concurrency. */
 function concurrency(value: unknown): number {
   const number = Number(value);
   if (Number.isInteger(number) && number >= 2 && number <= 1000) return number;

@@ -25,7 +25,7 @@ export class Storage extends Construct {
 
   private executionsTable(): Table {
     const table = this.table('WorkflowExecutions', 'executionArn', 'item', 'expiresAt');
-    const progress = ['status', 'stopDate', 'totalActions', 'succeededActions', 'failedCount'];
+    const progress = ['startedAt', 'end', 'totalActions'];
     const index = (indexName: string, partition: string, nonKeyAttributes: string[]) =>
       table.addGlobalSecondaryIndex({
         indexName,
@@ -36,9 +36,9 @@ export class Storage extends Construct {
       });
     index('by-goal', 'goalId', [...progress, 'userId']);
     index('by-user', 'userId', [...progress, 'goalId']);
-    // Sparse: only rows that are launched and not settled carry openShard. Sharded: a plain index by status is one hot partition.
-    index('open', 'openShard', ['goalId', 'status']);
-    // Sparse as well: only workflows that wait to be launched. One partition, for there is one line.
+    // Sparse: only rows that are launched and not archived carry openShard. Sharded: a plain index by status is one hot partition.
+    index('open', 'openShard', ['goalId']);
+    // Sparse as well: only workflows that wait to be launched. One partition, for there is one waiting list.
     table.addGlobalSecondaryIndex({
       indexName: 'waiting',
       partitionKey: { name: 'waiting', type: AttributeType.STRING },
@@ -54,7 +54,7 @@ export class Storage extends Construct {
       partitionKey: { name: partition, type: AttributeType.STRING },
       sortKey: { name: sort, type: AttributeType.STRING },
       billingMode: BillingMode.PAY_PER_REQUEST,
-      // AWS's key for DynamoDB in this account: no key to run, and its use shows in CloudTrail.
+      // AWS's key for DynamoDB in this account: no key to manage, and its use is visible in CloudTrail.
       encryption: TableEncryption.AWS_MANAGED,
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
       timeToLiveAttribute,

@@ -3,22 +3,22 @@ import type { IHttpApi } from 'aws-cdk-lib/aws-apigatewayv2';
 import { Architecture } from 'aws-cdk-lib/aws-lambda';
 
 /**
- * Everything in which a deployment to the emulator differs from one to AWS.
- * A construct asks for the property it needs, never "is this local?".
+ * All differences between a deployment to the emulator and one to AWS. A construct reads the property that it needs,
+ * never "is this local?".
  */
 export interface Variant {
-  /** What CDK needs to exist in the account before it can deploy. */
+  /** The resources that CDK needs in the account before it can deploy. */
   readonly synthesizer?: IStackSynthesizer;
   readonly architecture: Architecture;
-  /** For what holds users' data: tables and the user pool. */
+  /** For resources with users' data: tables and the user pool. */
   readonly removalPolicy: RemovalPolicy;
   readonly deletionProtection: boolean;
-  /** Sign in by a plain request with name and password, as scripts and tests do. */
+  /** Sign in with a plain request with name and password, as scripts and tests do. */
   readonly userPasswordAuth: boolean;
   readonly apiUrl: (api: IHttpApi) => string;
-  /** The emulator knows no schema registry. */
+  /** The emulator has no schema registry. */
   readonly schemaRegistry: boolean;
-  /** The emulator's CloudFormation knows no policy of an event bus, and its bus would not look at one. */
+  /** The emulator's CloudFormation does not support policies of an event bus, and its bus would ignore one. */
   readonly busPolicy: boolean;
 }
 
@@ -40,7 +40,8 @@ const local = (): Variant => ({
   removalPolicy: RemovalPolicy.DESTROY,
   deletionProtection: false,
   userPasswordAuth: true,
-  // The emulator says http://<id>.execute-api.<address>, a host that no resolver knows; it also answers under a path.
+  // The emulator returns http://<id>.execute-api.<address>, which cannot be resolved; it also serves the API under a
+  // path.
   apiUrl: (api) => `http://${Fn.select(1, Fn.split('.execute-api.', api.apiEndpoint))}/_aws/execute-api/${api.apiId}`,
   schemaRegistry: false,
   busPolicy: false,

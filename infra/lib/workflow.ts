@@ -55,7 +55,7 @@ export class Workflow extends Construct {
           removalPolicy: RemovalPolicy.DESTROY,
         }),
         level: LogLevel.ALL,
-        // A batch's message carries its task token: who reads the log could answer in the worker's place.
+        // A batch's message contains its task token: a reader of the log could answer in the worker's place.
         includeExecutionData: false,
       },
     });

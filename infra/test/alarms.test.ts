@@ -9,11 +9,11 @@ const aws = synth();
 const alarms = aws.all('AWS::CloudWatch::Alarm');
 const guide = fs.readFileSync(path.join(infraDir, '../docs/OPERATIONS.md'), 'utf8');
 
-/** The anchors of a page, as GitHub makes them of its headings. */
+/** The anchors of a page, as GitHub generates them from its headings. */
 const anchors = (page: string): string[] => [...page.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
   heading.toLowerCase().replace(/[^\w\- ]/g, '').replaceAll(' ', '-'));
 
-/** Metric by name and dimensions, statistic, seconds; when it is raised; what missing data mean; whether recovery is told. */
+/** Metric by name and dimensions, statistic, seconds; condition; treatment of missing data; whether it sends OK. */
 const shape = (alarm: Record<string, any>): string => {
   const on = (alarm.Dimensions ?? []).map(({ Value }: any) => target(Value)).join(' ');
   const compare = { GreaterThanThreshold: '>', LessThanThreshold: '<' }[alarm.ComparisonOperator as string];

@@ -39,7 +39,7 @@ test('what costs AI calls or stops work is throttled more than what only reads',
     'POST /api/workflows/{executionArn}/cancel': modest,
     'POST /api/workflows/{executionArn}/retry': modest,
   });
-  // API Gateway refuses settings of a route that is not there yet.
+  // API Gateway refuses settings of a route that does not exist yet.
   const [stage] = Object.values(aws.template.findResources('AWS::ApiGatewayV2::Stage'));
   const routes = Object.keys(aws.template.findResources('AWS::ApiGatewayV2::Route'));
   assert.deepEqual(routes.filter((id) => !stage?.DependsOn.includes(id)), []);

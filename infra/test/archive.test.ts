@@ -58,7 +58,7 @@ test('Athena finds the records by day, without a crawler', () => {
   assert.equal(Parameters['projection.enabled'], 'true');
   assert.equal(Parameters['projection.date.format'], 'yyyy-MM-dd');
   assert.equal(StorageDescriptor.SerdeInfo.SerializationLibrary, 'org.openx.data.jsonserde.JsonSerDe');
-  // The catalog would lower them, and the template would never be what is deployed.
+  // The catalog would convert them to lower case, and the template would always differ from the deployment.
   for (const { Name, Type } of StorageDescriptor.Columns) {
     assert.equal(`${Name} ${Type}`, `${Name} ${Type}`.toLowerCase());
   }

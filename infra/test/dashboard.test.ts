@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { catalogue } from '../lib/metrics';
 import { synth, target } from './synth';
 
-/** A widget as CloudWatch takes it ("Dashboard body structure and syntax"). */
+/** A widget in CloudWatch's format ("Dashboard body structure and syntax"). */
 interface Widget {
   readonly type: string;
   readonly x: number;
@@ -17,7 +17,7 @@ type Series = (string | Record<string, any>)[];
 
 const aws = synth();
 
-/** The page as it is sent, with a name for every resource. */
+/** The dashboard as sent, with a name for every resource. */
 function body(from: typeof aws): { readonly widgets: Widget[] } {
   return JSON.parse(target(from.one('AWS::CloudWatch::Dashboard').DashboardBody));
 }
@@ -25,7 +25,7 @@ function body(from: typeof aws): { readonly widgets: Widget[] } {
 const { widgets } = body(aws);
 const graphs = widgets.filter(({ type }) => type === 'metric');
 const series = ({ properties }: Widget): Series[] => properties.metrics ?? [];
-/** Namespace, name and dimensions; not those that are computed. */
+/** Namespace, name and dimensions, without computed metrics. */
 const metrics = (widget: Widget): string[][] => series(widget)
   .map((each) => each.filter((part): part is string => typeof part === 'string')).filter(({ length }) => length > 0);
 const options = (each: Series): Record<string, any> => {
@@ -51,7 +51,7 @@ test('the widgets lie within 24 columns and none covers another', () => {
       }
     }
   }
-  // Nothing is left out of a row either.
+  // No row has gaps either.
   const rows = Math.max(...widgets.map(({ y, height }) => y + height));
   assert.equal(covered.size, rows * 24);
 });

@@ -15,7 +15,7 @@ const account = 'AWS::AccountId';
 const key = 'arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab';
 const secret = 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:ai/key-AbC123';
 
-/** What the worker is told and allowed with a generator, beyond what it is with the offline one. */
+/** The worker's variables and permissions with a generator, in addition to those with the offline one. */
 function worker(context: Record<string, unknown>) {
   const of = (context: Record<string, unknown>) => {
     const { resources } = synth(context);

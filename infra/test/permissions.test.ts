@@ -5,7 +5,7 @@ import { list, type Resource, synth, target } from './synth';
 const { resources, one } = synth();
 const policies = Object.values(resources('AWS::IAM::Policy'));
 
-/** What a role may do: actions by resource. */
+/** The permissions of a role: actions by resource. */
 function grants(role: string): Record<string, string[]> {
   const found: Record<string, string[]> = {};
   for (const policy of policies.filter(({ Properties }) => Properties.Roles.some((each: any) => target(each) === role))) {
@@ -19,7 +19,7 @@ function grants(role: string): Record<string, string[]> {
   return found;
 }
 
-/** The same of a function, without what all have: to write their own log and to be seen by X-Ray. */
+/** The same for a function, without the common ones: to write its own log and to send X-Ray segments. */
 function functionGrants(name: string): Record<string, string[]> {
   const { [`${name}Logs`]: logs, '*': unnamed, ...others } = grants(`${name}Role`);
   assert.deepEqual(logs, ['logs:CreateLogStream', 'logs:PutLogEvents']);
@@ -85,7 +85,7 @@ test('finalize touches nothing but the executions', () => {
   assert.deepEqual(environment('WorkflowFinalize'), ['EXECUTIONS_TABLE']);
 });
 
-/** Ending a workflow, telling everybody, and archiving it. */
+/** Ending, publishing, notifying and archiving a workflow. */
 const conclude = {
   StorageGoals: ['dynamodb:Query', 'dynamodb:UpdateItem'],
   StorageTasks: ['dynamodb:DeleteItem', 'dynamodb:Query'],
@@ -129,7 +129,7 @@ test('whoever may put events, only the functions that publish may do so under th
   const { Effect, Principal, Action, Resource, Condition } = Statement;
   assert.deepEqual([target(EventBusName), Effect, Principal, Action, target(Resource)],
     ['MessagingBus', 'Deny', { AWS: '*' }, 'events:PutEvents', 'MessagingBus']);
-  // A call with events of several sources is refused for one of ours.
+  // A call with events of several sources is refused because of one with the pipeline's source.
   assert.deepEqual(Condition['ForAnyValue:StringEquals'], { 'events:source': 'goal-activity' });
   const { 'aws:PrincipalArn': exempt, ...others } = Condition.ArnNotEquals;
   assert.deepEqual(others, {});

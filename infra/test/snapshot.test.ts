@@ -6,7 +6,7 @@ import { infraDir } from '../lib/settings';
 import { synth } from './synth';
 
 /**
- * Without what says nothing about the infrastructure: the contents of assets and of schemas, and the machine the test runs on.
+ * Without values unrelated to the infrastructure: the contents of assets and of schemas, and the machine of the test.
  */
 function stable(template: object): string {
   return `${JSON.stringify(template, null, 2)}\n`

@@ -26,9 +26,9 @@ test('tables have the keys of the design, and executions expire', () => {
     executions.GlobalSecondaryIndexes.map(({ IndexName, KeySchema, Projection }: any) =>
       [IndexName, keys(KeySchema), Projection.NonKeyAttributes?.sort().join(' ')]),
     [
-      ['by-goal', 'goalId startDate', 'failedCount status stopDate succeededActions totalActions userId'],
-      ['by-user', 'userId startDate', 'failedCount goalId status stopDate succeededActions totalActions'],
-      ['open', 'openShard startDate', 'goalId status'],
+      ['by-goal', 'goalId startDate', 'end startedAt totalActions userId'],
+      ['by-user', 'userId startDate', 'end goalId startedAt totalActions'],
+      ['open', 'openShard startDate', 'goalId'],
       ['waiting', 'waiting turn', undefined],
     ],
   );

@@ -8,7 +8,7 @@ export interface Resource {
   readonly DeletionPolicy?: string;
 }
 
-/** The app with this context, and stand-ins for the functions. */
+/** The app with this context, and placeholders for the functions. */
 export function synth(context: Record<string, unknown> = {}) {
   const { app, stack } = goalActivityApp({ context: { functionsDir: 'test/functions', ...context } });
   const template = Template.fromStack(stack);
@@ -28,7 +28,7 @@ export function synth(context: Record<string, unknown> = {}) {
 
 export const readable = (logicalId: string): string => logicalId.replace(/[0-9A-F]{8}$/, '');
 
-/** The readable name behind a Ref or GetAtt, also as a part of a text; text as it is. */
+/** The readable name behind a Ref or GetAtt, also as part of a text; other text unchanged. */
 export function target(value: any): string {
   if (typeof value === 'string') return value;
   const join = value?.['Fn::Join'];

@@ -1,5 +1,5 @@
-//! Valid JSON documents changed at random, but so that much of them stays as it was: arbitrary texts alone hardly ever get
-//! past the first brace.
+//! Valid JSON documents with random changes that keep most of their content: arbitrary texts alone hardly ever get past
+//! the first brace.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -12,7 +12,7 @@ enum Change {
     Replace(Value),
     Remove,
     Rename(String),
-    /// Puts the value of another place here.
+    /// Inserts the value of another place here.
     CopyFrom(Index),
 }
 
@@ -21,9 +21,9 @@ enum Change {
 enum Slip {
     Insert(char),
     Delete,
-    /// As when a transfer breaks off.
+    /// As after an interrupted transfer.
     CutHere,
-    /// The text from there to here once more.
+    /// Repeats the text between these places.
     RepeatFrom(Index),
 }
 
@@ -40,7 +40,7 @@ pub fn mutated(document: Value) -> impl Strategy<Value = String> {
     })
 }
 
-/// What has made parsers stumble before.
+/// Values that have caused parser errors before.
 const KNOWN: &[&str] = &[
     "",
     " ",
@@ -78,7 +78,7 @@ const KNOWN: &[&str] = &[
     "GoalActivityRequested",
 ];
 
-/// Returns texts that tend to go wrong somewhere.
+/// Returns texts that often cause errors.
 pub fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         3 => select(KNOWN).prop_map(str::to_owned),
@@ -174,7 +174,7 @@ fn slipped(text: String, at: Index, slip: Slip) -> String {
     chars.into_iter().collect()
 }
 
-/// All values of a document but the whole, as JSON pointers.
+/// All values of a document except the whole, as JSON pointers.
 fn places(value: &Value, at: &str) -> Vec<String> {
     let children: Vec<(String, &Value)> = match value {
         Value::Object(fields) => {

@@ -1,5 +1,5 @@
-//! Ten times as much as may be worked on at once, on the deployed pipeline. Run after the end-to-end tests, when the stack has
-//! been changed to the smallest capacity that a whole mandala chart fits into.
+//! Ten times the work that may be processed at once, on the deployed pipeline. Runs after the end-to-end tests, when
+//! the stack has been changed to the smallest capacity that a whole mandala chart fits into.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -18,13 +18,13 @@ use goal_activity_events::ExecutionArn;
 use goal_activity_tests::{Chart, Stack, User, eventually};
 use serde_json::json;
 
-/// How many goals of the first user come before those of the others.
+/// How many goals of the first user precede those of the others.
 const FLOOD: usize = 4;
 /// How many others there are, with one goal each.
 const OTHERS: usize = 6;
-/// How often the capacity is looked at.
+/// The interval between checks of the capacity.
 const LOOK: Duration = Duration::from_millis(50);
-/// How long all may take: on its own a workflow takes about 2 s.
+/// The time limit for all: one workflow takes about 2 s.
 const ALL: Duration = Duration::from_secs(180);
 
 async fn request(stack: &Stack, user: &User) -> ExecutionArn {
@@ -33,13 +33,13 @@ async fn request(stack: &Stack, user: &User) -> ExecutionArn {
     user.started(&goal).await
 }
 
-/// How many batches are in use, until there is nothing more to look for.
+/// Returns the maximum number of batches in use until `done`.
 async fn most_in_use(stack: &Stack, machine: &str, done: &AtomicBool) -> u64 {
     let most = AtomicU64::new(0);
     while !done.load(Ordering::Relaxed) {
         let row = stack.row_of(machine, keys::CAPACITY).await.unwrap_or_default();
         most.fetch_max(row[keys::IN_USE].as_u64().unwrap_or(0), Ordering::Relaxed);
-        // The pause between two looks.
+        // The pause between two checks.
         tokio::time::sleep(LOOK).await;
     }
     most.into_inner()
@@ -66,7 +66,7 @@ async fn p7_at_ten_times_the_capacity_everybody_gets_their_tasks_in_turn() {
     let machine = arns[0].state_machine().to_string();
     let done = AtomicBool::new(false);
     let all_end = async {
-        // The last of the flood is not wanted any more: cancelled while it waits, it never runs.
+        // The last of the many requests is cancelled while it waits: it never runs.
         let unwanted = FLOOD - 1;
         assert_eq!(flood.status(&arns[unwanted]).await.body["status"], "PENDING");
         assert_eq!(flood.cancel(&arns[unwanted], None).await.status, 200);

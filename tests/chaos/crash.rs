@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use crate::workers::{self, Worker};
 
-/// How long the slow actions take: long enough to kill their worker meanwhile.
+/// The latency of the slow actions: long enough to kill their worker meanwhile.
 const SLOW: Duration = Duration::from_secs(5);
-/// Within what time another worker must have begun: the lease of 60 s, and time for the emulator to notice.
+/// The time within which another worker must have begun: the lease of 60 s, plus the emulator's delay.
 const TAKEOVER: Duration = Duration::from_secs(75);
 
 #[allow(clippy::disallowed_methods, reason = "compared with what the functions' clock says")]
@@ -59,7 +59,7 @@ async fn p3_another_worker_takes_over_within_75_s_and_does_only_what_has_no_outc
     assert!(began.since(killed) <= TAKEOVER, "taken over after {:?}", began.since(killed));
     assert_eq!(user.ended(&arn).await["status"], "SUCCEEDED");
 
-    // The second worker has saved nothing else.
+    // The second worker saved nothing else.
     let generated = eventually("what the second worker has logged", || async {
         let lines = stack.logged("WorkerFunction", "action saved").await;
         let ours = lines.into_iter().filter(|line| line["executionArn"] == arn.as_str());

@@ -1,4 +1,4 @@
-//! What goes wrong. Each goes on for as long as it is polled.
+//! The injected faults. Each continues for as long as it is polled.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -12,7 +12,7 @@ use crate::faults::FaultProxy;
 use crate::leases::LeaseProxy;
 use crate::tap::Tap;
 
-/// Dead-letter queues, where their messages come from, and what these are.
+/// Dead-letter queues, the queues of their messages, and the kind of these.
 const DEAD_LETTERS: [(&str, &str, &str); 3] = [
     ("LaunchDlqUrl", "LaunchQueueUrl", "dead requests redriven"),
     ("BatchDlqUrl", "BatchQueueUrl", "dead batches redriven"),
@@ -38,7 +38,7 @@ async fn pause(random: &mut Rng, milliseconds: std::ops::Range<u64>) {
     sleep(Duration::from_millis(random.u64(milliseconds))).await;
 }
 
-/// DynamoDB fails now and then, and sometimes nearly always for a moment: longer than the SDK tries again.
+/// DynamoDB fails occasionally, and sometimes nearly always for a short time: longer than the SDK retries.
 pub(crate) async fn faults(proxy: &FaultProxy, mut random: Rng) {
     loop {
         proxy.fail(3);
@@ -48,8 +48,8 @@ pub(crate) async fn faults(proxy: &FaultProxy, mut random: Rng) {
     }
 }
 
-/// Nearly all calls of one service or of all hang for a while: longer than a call is tried. DynamoDB first, which
-/// everything needs; then the others by turns; at last all together.
+/// Nearly all calls of one service or of all hang for a while: longer than a call is retried. DynamoDB first, which
+/// everything needs; then the others in turn; finally all together.
 pub(crate) async fn hangs(services: &[(&'static str, &FaultProxy)], tally: &Tally, mut random: Rng) {
     let (dynamodb, others) = services.split_at(1);
     for hanging in [dynamodb, others, services] {
@@ -66,8 +66,9 @@ pub(crate) async fn hangs(services: &[(&'static str, &FaultProxy)], tally: &Tall
     std::future::pending::<()>().await;
 }
 
-/// Workers are killed, some at a time, until somebody has died. Not for ever: each costs its batch the rest of its
-/// lease, and the rounds of a run, of less than a hundred goals, are over before one that was killed is back.
+/// Workers are killed, some at a time, until one has died. Not indefinitely: each costs its batch the rest of its
+/// lease, and the rounds of a run, of less than a hundred goals, are over before the batch of a killed worker is
+/// received again.
 pub(crate) async fn kills(leases: &LeaseProxy, times: usize, mut random: Rng) {
     let mut rounds = 0;
     while rounds < times || leases.killed() == 0 {
@@ -80,7 +81,7 @@ pub(crate) async fn kills(leases: &LeaseProxy, times: usize, mut random: Rng) {
     std::future::pending::<()>().await;
 }
 
-/// The rules by which the projector hears of anything.
+/// The rules that deliver events to the projector.
 async fn rules(stack: &Stack) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for bus in ["default", stack.output("EventBusName")] {
@@ -93,14 +94,14 @@ async fn rules(stack: &Stack) -> Vec<(String, String)> {
     found
 }
 
-/// Lets the projector hear again.
+/// Enables the rules of the projector again.
 pub(crate) async fn enable_rules(stack: &Stack) {
     for (bus, rule) in rules(stack).await {
         stack.eventbridge().enable_rule().event_bus_name(bus).name(rule).send().await.unwrap();
     }
 }
 
-/// For some time no event reaches the projector: those are lost.
+/// For some time no event reaches the projector: these events are lost.
 pub(crate) async fn losses(stack: &Stack, tally: &Tally, mut random: Rng) {
     loop {
         pause(&mut random, 3_000..10_000).await;
@@ -113,7 +114,7 @@ pub(crate) async fn losses(stack: &Stack, tally: &Tally, mut random: Rng) {
     }
 }
 
-/// Half of all events come again, at once or later than what came after them. Hears them all.
+/// Half of all events are delivered again, at once or after later events. Receives all events.
 pub(crate) async fn echoes(stack: &Stack, tap: &Tap, tally: &Tally, mut random: Rng) {
     loop {
         for event in tap.listen().await {
@@ -132,7 +133,7 @@ pub(crate) async fn echoes(stack: &Stack, tap: &Tap, tally: &Tally, mut random: 
     }
 }
 
-/// Batches that wait for a worker are delivered twice. To look at one counts as a receive of it.
+/// Batches that wait for a worker are delivered twice. Reading one counts as a receive.
 pub(crate) async fn repeated_batches(stack: &Stack, tally: &Tally, mut random: Rng) {
     let (sqs, queue) = (stack.sqs(), stack.output("BatchQueueUrl"));
     loop {
@@ -146,7 +147,7 @@ pub(crate) async fn repeated_batches(stack: &Stack, tally: &Tally, mut random: R
     }
 }
 
-/// An operator moves dead letters back to where they came from.
+/// An operator moves dead letters back to their queues.
 pub(crate) async fn redrives(stack: &Stack, tally: &Tally) {
     let sqs = stack.sqs();
     loop {
@@ -164,7 +165,7 @@ pub(crate) async fn redrives(stack: &Stack, tally: &Tally) {
     }
 }
 
-/// The reconciler runs more often than every minute, and twice at a time.
+/// The reconciler runs more often than every minute, and twice concurrently.
 pub(crate) async fn reconciliations(stack: &Stack, tally: &Tally) {
     loop {
         let (one, other) = futures_util::future::join(stack.reconcile(), stack.reconcile()).await;

@@ -1,4 +1,4 @@
-//! Users who go on editing their goal while workflows run for it.
+//! Users who continue to edit their goal while workflows run for it.
 
 use std::time::Duration;
 
@@ -12,28 +12,28 @@ use tokio::time::sleep;
 use crate::goal_app::GoalApp;
 use crate::stories::END;
 
-/// What the user does besides editing the chart.
+/// The user's actions in addition to editing the chart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Plot {
     /// Nothing.
     Edit,
-    /// Closes the goal in mid-run, and opens it again afterwards.
+    /// Closes the goal during a run, and opens it again afterwards.
     Close,
-    /// Deletes it in mid-run.
+    /// Deletes it during a run.
     Delete,
     /// The app writes the goal's row back from older readings.
     WriteBack,
-    /// Completes tasks, and asks for new ones, twice.
+    /// Completes tasks, and requests new ones, twice.
     Regenerate,
     /// Cancels a run that replaces tasks.
     CancelRegenerate,
 }
 
-/// Taken by turns.
+/// Used in turn.
 pub(crate) const PLOTS: [Plot; 6] =
     [Plot::Edit, Plot::WriteBack, Plot::Close, Plot::Regenerate, Plot::Delete, Plot::CancelRegenerate];
 
-/// One goal, and what its user does with it.
+/// One goal, and its user's actions.
 #[derive(Debug)]
 pub(crate) struct Edited {
     stack: Stack,
@@ -59,7 +59,7 @@ impl Edited {
         Self { stack: stack.clone(), user: user.patient(), goal, plot, refused, app, random }
     }
 
-    /// Plays it, until every workflow that it knows of has ended and the goal has all that it can have.
+    /// Runs it, until every workflow that it knows of has ended and the goal has all possible tasks.
     pub(crate) async fn play(&mut self) {
         let never_claimed = self.app.head().await;
         let first = self.start(json!({})).await.expect("something to do");
@@ -74,7 +74,7 @@ impl Edited {
                 return self.ended(second.as_ref()).await;
             }
             Plot::WriteBack => {
-                // Before the claim and with it: nothing of both is true afterwards.
+                // Before the claim and with it: neither is true afterwards.
                 let claimed = self.app.head().await;
                 self.app.put(never_claimed).await;
                 let racing = self.start(json!({})).await;
@@ -93,7 +93,7 @@ impl Edited {
         self.completed().await;
     }
 
-    /// Edits by chance, while the workflow runs and a little longer.
+    /// Random edits, while the workflow runs and a little longer.
     async fn edits(&mut self, count: usize, running: &ExecutionArn) {
         let app = &mut self.app;
         let random = &mut self.random;
@@ -106,7 +106,7 @@ impl Edited {
         join(edits, self.user.ended_within(END, running)).await;
     }
 
-    /// As the user leaves it the goal stays, whatever ends meanwhile.
+    /// The goal stays as the user leaves it, whatever ends meanwhile.
     async fn closed(&mut self, running: &ExecutionArn) {
         let status = self.app.close().await;
         self.edits(2, running).await;
@@ -117,7 +117,7 @@ impl Edited {
         self.completed().await;
     }
 
-    /// Whatever was pressed twice, finished work stays: the rest of the chart is checked in the end.
+    /// Finished work stays despite repeated requests: the rest of the chart is checked at the end.
     async fn regenerated_twice(&mut self) {
         self.app.finish_some().await;
         self.app.swap().await;
@@ -147,7 +147,7 @@ impl Edited {
         assert!(after.is_superset(&before), "{}: {before:?} became {after:?}", self.goal);
     }
 
-    /// Starts until there is nothing left to do, which no claim of a workflow that is over may keep back.
+    /// Starts until there is nothing left to do; no claim of an ended workflow may block that.
     async fn completed(&mut self) {
         for _ in 0..5 {
             let Some(arn) = self.start(json!({})).await else { return };
@@ -186,7 +186,7 @@ impl Edited {
     }
 }
 
-/// The workflow that works for this call, its own or one that was there.
+/// Returns the workflow for this call, its own or an existing one.
 fn accepted(answer: &Answer) -> Option<ExecutionArn> {
     match (answer.status, answer.body["code"].as_str()) {
         (202, _) | (409, Some("ALREADY_RUNNING")) => Some(answer.arn()),

@@ -1,4 +1,4 @@
-//! A proxy between the functions and a service that makes some of the calls fail, or hang.
+//! A proxy between the functions and a service that makes some calls fail or hang.
 
 use std::io;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -9,26 +9,26 @@ use tokio::net::TcpStream;
 
 use crate::proxy::{self, answer, pass_on, read_call, waits};
 
-/// Longer than a function waits for a call and all its repetitions (`aws/connection.rs`: 7 s).
+/// Longer than a function waits for a call and all its retries (`aws/connection.rs`: 7 s).
 const HELD: Duration = Duration::from_secs(8);
 
-/// What becomes of a call. The errors are DynamoDB's.
+/// The outcome of a call. The errors are DynamoDB's.
 #[derive(Debug, Clone, Copy)]
 enum Fault {
     /// Not done: `InternalServerError`.
     Broken,
     /// Not done: `ProvisionedThroughputExceededException`.
     Throttled,
-    /// Done, and nobody learns of it: the connection ends without an answer.
+    /// Done, without a response: the connection is closed.
     AnswerLost,
-    /// It hangs until the caller gives up, done or not.
+    /// It hangs until the caller's timeout, done or not.
     Held { done: bool },
 }
 
 /// The running proxy.
 #[derive(Debug, Clone)]
 pub(crate) struct FaultProxy {
-    /// Where it listens, for `AWS_ENDPOINT_URL_DYNAMODB` and the like.
+    /// Its endpoint, for `AWS_ENDPOINT_URL_DYNAMODB` and similar variables.
     pub(crate) endpoint: String,
     state: Arc<State>,
 }
@@ -45,7 +45,7 @@ struct State {
 }
 
 impl FaultProxy {
-    /// Starts one before that endpoint. It does no harm until it is told to.
+    /// Starts one in front of that endpoint. It injects no faults until configured.
     pub(crate) async fn start(endpoint: &str, seed: u64) -> Self {
         let state = Arc::new(State {
             upstream: endpoint.to_owned(),
@@ -61,17 +61,17 @@ impl FaultProxy {
         Self { endpoint, state }
     }
 
-    /// From now on that part of the calls fails.
+    /// From now on that share of the calls fails.
     pub(crate) fn fail(&self, percent: u32) {
         self.state.failing.store(percent, Ordering::Relaxed);
     }
 
-    /// From now on that part of the calls hangs.
+    /// From now on that share of the calls hangs.
     pub(crate) fn hang(&self, percent: u32) {
         self.state.hanging.store(percent, Ordering::Relaxed);
     }
 
-    /// How many calls came, and how many of them were made to fail and to hang.
+    /// Returns the number of calls, and how many of them were made to fail and to hang.
     pub(crate) fn counts(&self) -> (u64, u64, u64) {
         let State { calls, failed, held, .. } = &*self.state;
         (calls.load(Ordering::Relaxed), failed.load(Ordering::Relaxed), held.load(Ordering::Relaxed))

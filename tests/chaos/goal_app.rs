@@ -1,4 +1,4 @@
-//! The goal app at work: it edits a goal in its tables, whatever the pipeline is doing with it.
+//! The goal app: it edits a goal in its tables, regardless of the pipeline.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -19,19 +19,19 @@ pub(crate) struct GoalApp {
     random: Rng,
     /// How many actions were added.
     added: usize,
-    /// Which action is where.
+    /// The places of the actions.
     pub(crate) chart: BTreeMap<Position, ActionId>,
     pub(crate) diary: Diary,
 }
 
-/// What the user has done, and when it was done for sure.
+/// The user's changes, and when they were certainly done.
 #[derive(Debug, Default)]
 pub(crate) struct Diary {
     pub(crate) removed: HashMap<ActionId, Timestamp>,
-    /// From when to when the goal was closed.
+    /// The period in which the goal was closed.
     pub(crate) closed: Vec<(Timestamp, Timestamp)>,
     pub(crate) deleted: Option<Timestamp>,
-    /// The tasks that were completed after their workflow had ended, as they were then.
+    /// The tasks that were completed after their workflow had ended, as of then.
     pub(crate) finished: Vec<Item>,
 }
 
@@ -78,7 +78,7 @@ impl GoalApp {
         self.tasks().await.iter().map(action_of).collect()
     }
 
-    /// The goal's own row, to be written back some time.
+    /// The goal's own row, to be written back later.
     pub(crate) async fn head(&self) -> Item {
         self.row(keys::GOAL.to_owned()).await
     }
@@ -121,7 +121,7 @@ impl GoalApp {
         }
     }
 
-    /// One edit of the chart by chance: some actions always stay.
+    /// One random edit of the chart: some actions always stay.
     pub(crate) async fn edit(&mut self) {
         match self.random.u32(0..6) {
             0 => self.rename().await,
@@ -139,7 +139,7 @@ impl GoalApp {
         self.set(keys::action(place), "title", &title).await;
     }
 
-    /// Writes actions to places, and takes one away, all at once.
+    /// Writes actions to places, and removes one, in one transaction.
     async fn rearrange(&mut self, placed: Vec<(Position, Item)>, empty: Option<Position>) {
         let table = self.stack.output("GoalsTableName");
         let mut items = Vec::new();
@@ -219,7 +219,7 @@ impl GoalApp {
         self.set(keys::GOAL.to_owned(), "status", "active").await;
     }
 
-    /// The user deletes the goal: first what makes it one, then the rest.
+    /// The user deletes the goal: first its own row, then the rest.
     pub(crate) async fn delete_goal(&mut self) {
         self.delete("GoalsTableName", keys::ITEM, text(keys::GOAL)).await;
         self.diary.deleted = Some(now());
@@ -232,7 +232,7 @@ impl GoalApp {
         self.chart.clear();
     }
 
-    /// The user completes a task of every other action that has some. Nothing must run.
+    /// The user completes a task of every second action that has some. No workflow may run.
     pub(crate) async fn finish_some(&mut self) {
         let mut seen = HashSet::new();
         let first_of_each = self.tasks().await.into_iter().filter(|row| seen.insert(action_of(row)));

@@ -1,8 +1,8 @@
 //! A proxy between the functions and SQS that kills workers which hold a lease, and no others.
 //!
-//! All that a worker asks of SQS is how long the message that it has in hand stays hidden: a minute, and less when it
-//! gives it back. Here that is done, and the worker waits for the answer while it goes on with its work. As long as it
-//! waits it has not turned to another message, of which nobody could know whether it is hidden for the queue's 330 s.
+//! A worker only calls SQS to set how long its current message stays hidden: a minute, and less when it returns it. The
+//! proxy executes the call, and the worker waits for the answer while it continues its work. As long as it waits it has
+//! not received another message, for which it would be unknown whether it is hidden for the queue's 330 s.
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,16 +14,16 @@ use tokio::net::TcpStream;
 use crate::proxy::{self, answer, pass_on, read_call, waits};
 use crate::workers::{self, Worker};
 
-/// How long a worker that is to die may live on, in milliseconds: as long as most batches take, and less than the SDK
-/// waits for an answer.
+/// How long a worker that will be killed may continue, in milliseconds: as long as most batches take, and less than the
+/// SDK waits for an answer.
 const LAST_MOMENTS: u64 = 1_500;
-/// Long enough to hear that a connection has ended before its process was stopped.
+/// Long enough to notice that a connection ended before its process was stopped.
 const A_LOOK: Duration = Duration::from_millis(20);
 
 /// The running proxy.
 #[derive(Debug, Clone)]
 pub(crate) struct LeaseProxy {
-    /// Where it listens, for `AWS_ENDPOINT_URL_SQS`.
+    /// Its endpoint, for `AWS_ENDPOINT_URL_SQS`.
     pub(crate) endpoint: String,
     state: Arc<State>,
 }
@@ -38,8 +38,8 @@ struct State {
 }
 
 impl LeaseProxy {
-    /// Starts one before that endpoint, for the workers that run under that name of a function. It does no harm until
-    /// it is told to.
+    /// Starts one in front of that endpoint, for the workers of the function of that name. It kills none until
+    /// configured.
     pub(crate) async fn start(endpoint: &str, function: &str, seed: u64) -> Self {
         let state = Arc::new(State {
             upstream: endpoint.to_owned(),
@@ -53,19 +53,19 @@ impl LeaseProxy {
         Self { endpoint, state }
     }
 
-    /// That many of the workers which take or extend a lease from now on are to die, unless they are done before.
+    /// Kills that many of the workers that acquire or extend a lease from now on, unless they finish before.
     pub(crate) fn doom(&self, workers: usize) {
         self.state.doomed.store(workers, Ordering::Relaxed);
     }
 
-    /// How many have died.
+    /// Returns how many have died.
     pub(crate) fn killed(&self) -> usize {
         self.state.killed.load(Ordering::Relaxed)
     }
 }
 
 impl State {
-    /// The worker at the other end of the connection, if it is to die.
+    /// The worker at the other end of the connection, if it will be killed.
     fn victim(&self, client: &TcpStream) -> io::Result<Option<Worker>> {
         if self.doomed.load(Ordering::Relaxed) == 0 {
             return Ok(None);
@@ -86,7 +86,7 @@ async fn serve(mut client: TcpStream, state: Arc<State>) -> io::Result<()> {
     {
         let last_moments = state.random.lock().unwrap().u64(0..LAST_MOMENTS);
         if waits(&mut client, Duration::from_millis(last_moments)).await && worker.stop().await {
-            // Now that it cannot do anything: is it still waiting?
+            // Now that it is halted: is it still waiting?
             if waits(&mut client, A_LOOK).await {
                 worker.crash();
                 state.killed.fetch_add(1, Ordering::Relaxed);

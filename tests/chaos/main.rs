@@ -1,5 +1,6 @@
-//! The deployed pipeline while things go wrong: killed workers, lost and repeated messages, calls that fail and calls that
-//! hang, cancels and edits at any moment. The tests break what they share, so they run one after the other, on a stack of their own.
+//! The deployed pipeline under faults: killed workers, lost and repeated messages, calls that fail and calls that hang,
+//! cancels and edits at any moment. The tests disturb the stack that they share, so they run one after the other, on a
+//! separate stack.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation is how a test reports")]
 
 mod crash;

@@ -1,4 +1,4 @@
-//! What stands between the functions and a service of AWS: it reads whole calls and passes them on.
+//! A proxy between the functions and a service of AWS: it reads whole calls and forwards them.
 
 use std::io;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
-/// What a head of HTTP ends with.
+/// The end of an HTTP head.
 const END_OF_HEAD: &[u8] = b"\r\n\r\n";
 
 /// Starts one that leaves every connection to `serve`: one call each, the end of the connection is the end of the
@@ -21,7 +21,7 @@ where
     tokio::spawn(async move {
         while let Ok((client, _)) = listener.accept().await {
             let served = serve(client);
-            // A call whose caller is gone, killed perhaps, is nobody's loss.
+            // A call whose caller is gone, perhaps killed, can be ignored.
             tokio::spawn(async move { drop(served.await) });
         }
     });
@@ -50,8 +50,8 @@ fn content_length(head: &str) -> usize {
     lengths.next().and_then(|(_, length)| length.trim().parse().ok()).unwrap_or(0)
 }
 
-/// The answer of the endpoint. The headers stay as they were signed, `Host` included; one that is not signed asks for
-/// the end of the connection.
+/// The answer of the endpoint. The signed headers stay unchanged, including `Host`; an unsigned one requests the end of
+/// the connection.
 pub(crate) async fn pass_on(call: &[u8], endpoint: &str) -> io::Result<Vec<u8>> {
     let mut upstream = TcpStream::connect(endpoint.trim_start_matches("http://")).await?;
     let line = call.iter().position(|byte| *byte == b'\n').map_or(0, |at| at + 1);
@@ -61,13 +61,13 @@ pub(crate) async fn pass_on(call: &[u8], endpoint: &str) -> io::Result<Vec<u8>> 
     Ok(answer)
 }
 
-/// Hands over an answer.
+/// Forwards an answer.
 pub(crate) async fn answer(mut client: TcpStream, answer: &[u8]) -> io::Result<()> {
     client.write_all(answer).await?;
     client.shutdown().await
 }
 
-/// Whether the caller still waits for its answer after that time. One that does not want it any more ends the
+/// Returns `true` if the caller still waits for its answer after that time. A caller that no longer waits ends the
 /// connection.
 pub(crate) async fn waits(client: &mut TcpStream, time: Duration) -> bool {
     timeout(time, client.read(&mut [0])).await.is_err()

@@ -1,4 +1,4 @@
-//! What users do meanwhile.
+//! The users' actions.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use goal_activity_tests::{Answer, Chart, Stack, User, within};
 use serde_json::Value;
 use tokio::time::sleep;
 
-/// How long a workflow may take while everything goes wrong: a batch whose workers are killed twice loses two leases.
+/// How long a workflow may take under all faults: a batch whose workers are killed twice loses two leases.
 pub(crate) const END: Duration = Duration::from_secs(280);
 
-/// One goal, and what its user does with it.
+/// One goal, and its user's actions.
 #[derive(Debug)]
 pub(crate) struct Story {
     stack: Stack,
@@ -24,7 +24,7 @@ pub(crate) struct Story {
 }
 
 impl Story {
-    /// A story by chance.
+    /// A random story.
     pub(crate) async fn new(stack: &Stack, user: &User, mut random: Rng) -> Self {
         let actions = random.choice([1, 4, 8, 9, 16, 24, 40]).unwrap();
         let mut refused = Vec::new();
@@ -46,7 +46,7 @@ impl Story {
         Self { stack: stack.clone(), user: user.patient(), goal, refused, random }
     }
 
-    /// Plays it, until every workflow that it knows of has ended.
+    /// Runs it, until every workflow that it knows of has ended.
     pub(crate) async fn play(&mut self) {
         let by_event = self.random.u32(0..100) < 30;
         let first = if by_event { self.requested().await } else { self.started().await.expect("something to do") };
@@ -66,7 +66,7 @@ impl Story {
         self.user.ended_within(END, arn).await
     }
 
-    /// By another service, which says it up to three times.
+    /// By another service, which repeats it up to three times.
     async fn requested(&mut self) -> ExecutionArn {
         let request = GoalActivityRequested {
             version: Version::V1,
@@ -89,14 +89,14 @@ impl Story {
         ExecutionArn::derive(&machine, &self.goal, ClaimSequence(1))
     }
 
-    /// By the API, several times at once. Nothing when there is nothing to do.
+    /// By the API, several times at once. Returns `None` if there is nothing to do.
     async fn started(&mut self) -> Option<ExecutionArn> {
         let starts = (0..self.random.u32(1..4)).map(|_| self.user.start(&self.goal));
         let arns: Vec<_> = join_all(starts).await.iter().filter_map(accepted).collect();
         arns.into_iter().max_by_key(sequence)
     }
 
-    /// Retried by two at once.
+    /// Retried twice concurrently.
     async fn retried(&mut self, ended: &ExecutionArn) -> Vec<ExecutionArn> {
         let (one, other) = join(self.user.retry(ended), self.user.retry(ended)).await;
         [one, other].iter().filter_map(accepted).collect()
@@ -117,7 +117,7 @@ impl Story {
     }
 }
 
-/// The workflow that was started by this call or, as it seems to the caller, by an earlier one that got no answer.
+/// Returns the workflow that was started by this call or by an earlier one without a response.
 fn accepted(answer: &Answer) -> Option<ExecutionArn> {
     match (answer.status, answer.body["code"].as_str()) {
         (202, _) | (409, Some("ALREADY_RUNNING")) => Some(answer.arn()),

@@ -16,12 +16,12 @@ use crate::stories::Story;
 use crate::tap::Tap;
 use crate::truth::Truth;
 
-/// How many goals without being told otherwise.
+/// The default number of goals.
 const GOALS: usize = 12;
-/// How long it may take until nothing is left to do, once nothing goes wrong any more: two leases, or a message that rests
-/// for a minute after its second failure.
+/// How long it may take until nothing is left to do after the faults have ended: two leases, or a message that is
+/// delayed by a minute after its second failure.
 const CALM: Duration = Duration::from_secs(180);
-/// What is reached by a proxy, by its name in the SDK's variables.
+/// The services behind a proxy, by their names in the SDK's variables.
 const SERVICES: [&str; 4] = ["DYNAMODB", "S3", "SFN", "SQS"];
 /// All queues of the stack.
 const QUEUES: [&str; 7] = [
@@ -39,7 +39,7 @@ fn told(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|value| value.parse().expect("a number"))
 }
 
-/// What stands between the functions and the services.
+/// The proxies between the functions and the services.
 struct Proxies {
     dynamodb: FaultProxy,
     s3: FaultProxy,
@@ -62,7 +62,7 @@ impl Proxies {
         proxies
     }
 
-    /// In the order in which they hang.
+    /// In the order of their outages.
     fn hanging(&self) -> [(&'static str, &FaultProxy); 3] {
         [
             ("times DynamoDB hung", &self.dynamodb),
@@ -71,7 +71,7 @@ impl Proxies {
         ]
     }
 
-    /// Nothing goes wrong any more.
+    /// Ends all faults.
     fn calm(&self) {
         self.dynamodb.fail(0);
         self.hanging().iter().for_each(|(_, proxy)| proxy.hang(0));
@@ -79,7 +79,7 @@ impl Proxies {
     }
 }
 
-/// Everything that goes wrong, for as long as the stories go on.
+/// Injects all faults, for as long as the stories run.
 async fn play(stack: &Stack, cast: &mut Cast, proxies: &Proxies, tap: &Tap, tally: &Tally, seed: u64) {
     let mut seeds = Rng::with_seed(seed);
     let mut random = || seeds.fork();
@@ -104,7 +104,7 @@ async fn play(stack: &Stack, cast: &mut Cast, proxies: &Proxies, tap: &Tap, tall
     }
 }
 
-/// All goals: one half is edited, of the other everything that the AI can make must be there in the end.
+/// All goals: one half is edited, for the other everything that the AI can generate must be there at the end.
 struct Cast {
     stories: Vec<Story>,
     edited: Vec<Edited>,
@@ -112,7 +112,8 @@ struct Cast {
 
 impl Cast {
     async fn new(stack: &Stack, goals: usize, seed: u64) -> Self {
-        // No user has so many goals that one could not be worked on: the request of a service would be refused for good.
+        // No user has so many goals that one would exceed the limit: the request of a service would be rejected
+        // permanently.
         let users = join_all((0..goals.div_ceil(MAX_RUNNING_PER_USER).max(3)).map(|_| stack.user())).await;
         let mut seeds = Rng::with_seed(seed);
         let (mut stories, mut edited) = (Vec::new(), Vec::new());
@@ -131,7 +132,7 @@ impl Cast {
     }
 }
 
-/// What goes on when nothing goes wrong any more, too.
+/// The work that also continues after the faults.
 async fn help(stack: &Stack, tap: &Tap, tally: &Tally, random: Rng) {
     futures_util::join!(
         disturb::echoes(stack, tap, tally, random),
@@ -142,7 +143,7 @@ async fn help(stack: &Stack, tap: &Tap, tally: &Tally, random: Rng) {
 
 async fn is_calm(stack: &Stack, goals: &HashSet<GoalId>) -> bool {
     join_all(QUEUES.iter().map(|queue| stack.is_empty(queue))).await.iter().all(|empty| *empty)
-        && Truth::read(stack, goals).await.is_settled()
+        && Truth::read(stack, goals).await.is_complete()
 }
 
 #[tokio::test]
@@ -190,7 +191,7 @@ async fn p1_p2_p3_p4_p6_p7_whatever_goes_wrong_every_workflow_comes_to_its_one_e
     assert!(killed > 0, "no worker was killed");
 }
 
-/// No execution runs on, and none runs that nobody has asked for.
+/// No execution keeps running, and none runs without a request.
 async fn check_machine(stack: &Stack, goals: &HashSet<GoalId>, truth: &Truth) {
     let known: HashSet<_> = truth.all().map(|e| e.execution_arn.as_str()).collect();
     let list = stack.sfn().list_executions().state_machine_arn(stack.output("StateMachineArn"));

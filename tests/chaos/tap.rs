@@ -1,4 +1,4 @@
-//! Hears everything that goes over the buses, and can say it again.
+//! Receives everything on the buses, and can publish it again.
 
 use std::sync::Mutex;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 const RULE: &str = "chaos-tap";
 
-/// A queue of the test's own behind rules for all events of the pipeline.
+/// A separate queue behind rules for all events of the pipeline.
 #[derive(Debug)]
 pub(crate) struct Tap {
     stack: Stack,
@@ -18,7 +18,7 @@ pub(crate) struct Tap {
 }
 
 impl Tap {
-    /// Hears everything from now on.
+    /// Receives everything from now on.
     pub(crate) async fn new(stack: &Stack) -> Self {
         let sqs = stack.sqs();
         let queue = sqs.create_queue().queue_name(RULE).send().await.unwrap().queue_url.unwrap();
@@ -38,7 +38,7 @@ impl Tap {
         Self { stack: stack.clone(), queue, heard: Mutex::default() }
     }
 
-    /// What is new since the last time, at most 10 events.
+    /// Returns the new events since the last call, at most 10.
     pub(crate) async fn listen(&self) -> Vec<Value> {
         let sqs = self.stack.sqs();
         let receive = sqs.receive_message().queue_url(&self.queue).max_number_of_messages(10);
@@ -52,7 +52,7 @@ impl Tap {
         events
     }
 
-    /// Every event of that type that was heard so far.
+    /// Returns every event of that type received so far.
     pub(crate) fn heard(&self, detail_type: &str) -> Vec<Value> {
         self.heard.lock().unwrap().iter().filter(|e| e["detail-type"] == detail_type).cloned().collect()
     }

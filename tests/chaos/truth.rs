@@ -1,4 +1,4 @@
-//! What has to be true afterwards, whatever happened.
+//! Invariants after the run, regardless of the faults.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -15,7 +15,7 @@ use crate::stories::Story;
 
 type Item = HashMap<String, AttributeValue>;
 
-/// Everything that the tables say about some goals.
+/// All table contents about some goals.
 #[derive(Debug, Default)]
 pub(crate) struct Truth {
     /// In the order in which they claimed their goals.
@@ -66,16 +66,16 @@ impl Truth {
         &self.executions[goal]
     }
 
-    /// How many workflows ended how.
+    /// Returns the number of workflows by how they ended.
     pub(crate) fn summary(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
-        self.all().for_each(|e| *counts.entry(e.status.to_string()).or_default() += 1);
+        self.all().for_each(|e| *counts.entry(e.status().to_string()).or_default() += 1);
         counts
     }
 
-    /// Whether nothing is left to do for any workflow.
-    pub(crate) fn is_settled(&self) -> bool {
-        self.all().all(|e| e.is_settled() && !self.open.contains(&e.execution_arn))
+    /// Returns `true` if nothing is left to do for any workflow.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.all().all(|e| e.is_complete() && !self.open.contains(&e.execution_arn))
     }
 
     /// P1: the workflows of a goal came one after the other, as many as there were claims; P7: the goal is free.
@@ -86,11 +86,11 @@ impl Truth {
         assert_eq!(row.get("activityExecutionArn"), None, "{goal} is not free");
         assert_ne!(row["status"], "processing", "{goal}");
         for pair in executions.windows(2) {
-            assert!(pair[0].stop_date.unwrap() <= pair[1].start_date, "{goal}: {pair:?}");
+            assert!(pair[0].stop_date().unwrap() <= pair[1].start_date, "{goal}: {pair:?}");
         }
     }
 
-    /// P3, P4, P6: what the read model says, the ledger says, and the tasks are there.
+    /// P3, P4, P6: read model, ledger and tasks agree.
     pub(crate) fn check_execution(&self, execution: &Execution, story: &Story) {
         let arn = &execution.execution_arn;
         let ledgers = &self.ledgers[arn];
@@ -98,7 +98,7 @@ impl Truth {
         assert!(ledgers.iter().all(|l| l.sealed), "{arn}: {ledgers:?}");
         let made: Vec<_> = self.made_by(execution).collect();
         let progress = execution.progress();
-        if execution.status == Status::Aborted {
+        if execution.status() == Status::Aborted {
             assert!(made.is_empty() && progress.succeeded == 0, "{execution:?} has left {made:?}");
             assert!(progress.percentage < 100, "{execution:?}");
             return;
@@ -117,17 +117,17 @@ impl Truth {
             }
         }
         assert_eq!(progress.succeeded, succeeded, "{execution:?}");
-        // Nothing is lost but what the AI has refused.
+        // Nothing is lost except what the AI has refused.
         let refused = |action: &&ActionId| story.refused.iter().any(|r| r == action.as_str());
-        let failed: Vec<_> = execution.failed_actions.iter().map(|f| &f.action_id).collect();
+        let failed: Vec<_> = execution.failed_actions().iter().map(|f| &f.action_id).collect();
         assert_eq!(failed, execution.action_ids.iter().filter(refused).collect::<Vec<_>>(), "{execution:?}");
-        assert!(execution.failed_actions.iter().all(|f| f.code == FailureCode::AiRejected), "{execution:?}");
+        assert!(execution.failed_actions().iter().all(|f| f.code == FailureCode::AiRejected), "{execution:?}");
         let expected = match (succeeded, failed.len()) {
             (0, _) => Status::Failed,
             (_, 0) => Status::Succeeded,
             _ => Status::PartiallySucceeded,
         };
-        assert_eq!(execution.status, expected, "{execution:?}");
+        assert_eq!(execution.status(), expected, "{execution:?}");
     }
 
     pub(crate) fn made_by(&self, execution: &Execution) -> impl Iterator<Item = &Task> {
@@ -135,7 +135,7 @@ impl Truth {
         of_goal.filter(|t| t.execution_arn == execution.execution_arn)
     }
 
-    /// P3: every action that can be done has the tasks of exactly one generation, and the others have none.
+    /// P3: every action that the AI can generate has the tasks of exactly one generation, and the others have none.
     pub(crate) fn check_tasks(&self, story: &Story) {
         let mut by_action: BTreeMap<&ActionId, Vec<&Task>> = BTreeMap::new();
         for task in self.tasks.get(&story.goal).into_iter().flatten() {
@@ -155,7 +155,7 @@ impl Truth {
         assert!(missing.is_empty(), "{}: no tasks for {missing:?}", story.goal);
     }
 
-    /// P7: the end was told at least once, always as the same event.
+    /// P7: the end was published at least once, always as the same event.
     pub(crate) fn check_told(execution: &Execution, completed: &[Value]) {
         let arn = &execution.execution_arn;
         let told: Vec<_> = completed.iter().filter(|e| e["detail"]["executionArn"] == arn.as_str()).collect();
@@ -163,9 +163,9 @@ impl Truth {
         for event in told {
             let detail: WorkflowCompleted = serde_json::from_value(event["detail"].clone()).unwrap();
             assert_eq!(detail.event_id, WorkflowCompleted::event_id_for(arn));
-            assert_eq!(Some(detail.status), execution.status.ended(), "{arn}");
-            assert_eq!(Some(detail.succeeded_actions), execution.succeeded_actions, "{arn}");
-            assert_eq!(detail.failed_actions, execution.failed_actions, "{arn}");
+            assert_eq!(Some(detail.status), execution.status().ended(), "{arn}");
+            assert_eq!(Some(detail.succeeded_actions), execution.tally().map(|t| t.succeeded), "{arn}");
+            assert_eq!(detail.failed_actions, execution.failed_actions(), "{arn}");
         }
     }
 }

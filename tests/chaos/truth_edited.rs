@@ -1,4 +1,4 @@
-//! What has to be true of a goal that was edited while workflows ran for it.
+//! Invariants of a goal that was edited while workflows ran for it.
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
@@ -10,18 +10,18 @@ use goal_activity_events::{ActionId, FailedAction, FailureCode};
 use crate::edited::{Edited, Plot};
 use crate::truth::Truth;
 
-/// Between the clocks of the functions, of the emulator and of the test.
+/// The tolerance between the clocks of the functions, the emulator and the test.
 const CLOCKS: Duration = Duration::from_secs(2);
-/// How long a worker may take from reading an open goal to the last tasks that come of that: calls that hang, and an
-/// attempt of the AI.
+/// How long a worker may take from reading an open goal to the last resulting tasks: calls that hang, and an attempt of
+/// the AI.
 const LAST_ATTEMPT: Duration = Duration::from_secs(20);
 
 impl Truth {
-    /// P1, P3, P4, P6 as far as they hold for such a goal.
+    /// P1, P3, P4, P6 as far as they apply to such a goal.
     pub(crate) fn check_edited(&self, story: &Edited) {
         let executions = &self.executions[&story.goal];
         for pair in executions.windows(2) {
-            assert!(pair[0].stop_date.unwrap() <= pair[1].start_date, "{}: {pair:?}", story.goal);
+            assert!(pair[0].stop_date().unwrap() <= pair[1].start_date, "{}: {pair:?}", story.goal);
         }
         for execution in executions {
             self.check_end(execution, story);
@@ -34,9 +34,9 @@ impl Truth {
         let ledgers = &self.ledgers[arn];
         assert_eq!(ledgers.len(), execution.batch_count() as usize, "{arn}");
         assert!(ledgers.iter().all(|l| l.sealed), "{arn}: {ledgers:?}");
-        let (progress, failed) = (execution.progress(), &execution.failed_actions);
+        let (progress, failed) = (execution.progress(), execution.failed_actions());
         assert_eq!(progress.succeeded as usize + failed.len(), execution.action_ids.len(), "{execution:?}");
-        if execution.status == Status::Aborted {
+        if execution.status() == Status::Aborted {
             let closed = !story.app.diary.closed.is_empty() || story.app.diary.deleted.is_some();
             assert!(closed || story.plot == Plot::CancelRegenerate, "nobody has stopped {execution:?}");
             assert!(progress.percentage < 100, "{execution:?}");
@@ -47,7 +47,7 @@ impl Truth {
                 (_, 0) => Status::Succeeded,
                 _ => Status::PartiallySucceeded,
             };
-            assert_eq!(execution.status, expected, "{execution:?}");
+            assert_eq!(execution.status(), expected, "{execution:?}");
             for failure in failed {
                 assert!(is_own_doing(failure, story), "{failure:?} of {execution:?}");
             }
@@ -80,10 +80,10 @@ impl Truth {
         for action in story.app.chart.values().filter(|a| a.as_str() != story.refused) {
             assert!(by_action.contains_key(action), "{goal}: no tasks for {action}");
         }
-        // Who ended after the action or the goal was gone has left nothing.
+        // A workflow that ended after the action or the goal was deleted has left nothing.
         let ended = |task: &Task| {
             let maker = self.executions[goal].iter().find(|e| e.execution_arn == task.execution_arn);
-            maker.expect("a task of a workflow").stop_date.unwrap()
+            maker.expect("a task of a workflow").stop_date().unwrap()
         };
         for task in &tasks {
             let gone = diary.removed.get(&task.action_id).into_iter().chain(&diary.deleted).min();
@@ -100,7 +100,7 @@ impl Truth {
     }
 }
 
-/// Whether an action failed for what its user or the AI has decided, and not for what went wrong meanwhile.
+/// Returns `true` if an action failed because of a decision of its user or the AI, and not because of a fault.
 fn is_own_doing(failed: &FailedAction, story: &Edited) -> bool {
     let diary = &story.app.diary;
     match failed.code {

@@ -12,8 +12,8 @@ use tokio::time::sleep;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Worker(i32);
 
-/// The processes of a function that the emulator at this endpoint has started, and no others: they are told its endpoint,
-/// and their parent listens there.
+/// The processes of a function that the emulator at this endpoint has started, and no others: their environment has its
+/// endpoint, and their parent listens there.
 pub(crate) fn of(function: &str, endpoint: &str) -> Vec<Worker> {
     let port = endpoint.rsplit(':').next().unwrap();
     let says = |environment: &HashMap<String, String>, name: &str, value: &str| {
@@ -34,7 +34,7 @@ pub(crate) fn of(function: &str, endpoint: &str) -> Vec<Worker> {
     found
 }
 
-/// What a process calls its end of the connection between these ports of this machine.
+/// Returns the target of a process's file descriptor for the connection between these ports of this machine.
 pub(crate) fn socket(from: u16, to: u16) -> Option<String> {
     let table = fs::read_to_string("/proc/net/tcp").ok()?;
     let ends = [format!(":{from:04X}"), format!(":{to:04X}")];
@@ -47,7 +47,7 @@ pub(crate) fn socket(from: u16, to: u16) -> Option<String> {
 }
 
 impl Worker {
-    /// Its environment; empty when there is no such process, or when it is somebody else's.
+    /// Its environment; empty if there is no such process, or if it belongs to another user.
     fn environment(self) -> HashMap<String, String> {
         let bytes = fs::read(format!("/proc/{}/environ", self.0)).unwrap_or_default();
         let text = String::from_utf8_lossy(&bytes);
@@ -63,18 +63,18 @@ impl Worker {
         self.status("PPid")?.parse().ok().map(Self)
     }
 
-    /// Whether this is open there.
+    /// Returns `true` if the process has this open.
     pub(crate) fn has(self, file: &str) -> bool {
         let open = fs::read_dir(format!("/proc/{}/fd", self.0)).into_iter().flatten().flatten();
         open.filter_map(|entry| fs::read_link(entry.path()).ok()).any(|link| link.as_os_str() == file)
     }
 
-    /// Ends it without any warning, as a crash does. It may have ended by itself.
+    /// Kills it without warning, like a crash. It may have ended by itself.
     pub(crate) fn crash(self) {
         let _ = kill(Pid::from_raw(self.0), Signal::SIGKILL);
     }
 
-    /// Halts it. Answers whether it stands still: it may have ended by itself.
+    /// Halts it. Returns `true` if it is halted: it may have ended by itself.
     pub(crate) async fn stop(self) -> bool {
         let _ = kill(Pid::from_raw(self.0), Signal::SIGSTOP);
         loop {
@@ -86,7 +86,7 @@ impl Worker {
         }
     }
 
-    /// Lets it go on where it was halted.
+    /// Continues it where it was halted.
     pub(crate) fn go_on(self) {
         let _ = kill(Pid::from_raw(self.0), Signal::SIGCONT);
     }

@@ -5,13 +5,13 @@ use goal_activity_core::admission::{Held, in_use};
 use goal_activity_core::execution::{Cancellation, Execution};
 use goal_activity_core::keys::open_shard;
 use goal_activity_core::ports::{
-    Acquired, AdmitExecution, CancelExecution, Claim, ClaimGoal, Claimed, FindExecution, HoldCapacity, ListHolders,
-    ListOpen, ListWaiting, SettleExecution,
+    Acquired, AdmitExecution, CancelExecution, Claim, ClaimGoal, Claimed, EndExecution, FindExecution, HoldCapacity,
+    ListHolders, ListOpen, ListWaiting,
 };
 use goal_activity_events::{ExecutionArn, FinalStatus, Timestamp};
 
 use crate::backend::Tables;
-use crate::given::{at, claim, claimed, execution, goal, goal_of, settlement};
+use crate::given::{at, claim, claimed, ending, execution, goal, goal_of};
 
 on_all_tables!(
     what_is_taken_is_held_until_it_is_given_back,
@@ -32,7 +32,7 @@ fn held(on: &impl Tables, batches: u32, since: i64) -> Held {
     Held { execution: ExecutionArn::named(&on.state_machine(), &name), batches, since: at(since) }
 }
 
-/// What is held, by the names of the executions: each case has a state machine of its own.
+/// The held capacity, by the names of the executions: each case has its own state machine.
 async fn holders(on: &impl Tables) -> Vec<(String, u32, Timestamp)> {
     let mut all: Vec<_> = on.db().list_holders(&on.state_machine()).await.unwrap().iter().map(named).collect();
     all.sort_by_key(|h| h.2);
@@ -52,14 +52,14 @@ async fn what_is_taken_is_held_until_it_is_given_back(on: &impl Tables) {
     assert_eq!(holders(on).await, [named(&one), named(&two)]);
     assert!(on.db().release_capacity(&one.execution).await.unwrap());
     assert_eq!(holders(on).await, [named(&two)]);
-    // What was given back can be taken again.
+    // Released capacity can be acquired again.
     assert_eq!(on.db().acquire_capacity(&held(on, 13, 2), 16).await.unwrap(), Acquired::Yes);
 }
 
 async fn taking_twice_counts_once(on: &impl Tables) {
     let first = held(on, 8, 0);
     assert_eq!(on.db().acquire_capacity(&first, 8).await.unwrap(), Acquired::Yes);
-    // The same call again, as the SDK makes it.
+    // The same call again, as the SDK repeats it.
     assert_eq!(on.db().acquire_capacity(&first, 8).await.unwrap(), Acquired::Yes);
     let later = Held { since: at(5), ..first.clone() };
     assert_eq!(on.db().acquire_capacity(&later, 8).await.unwrap(), Acquired::Already { since: at(0) });
@@ -73,7 +73,7 @@ async fn more_than_there_is_cannot_be_taken(on: &impl Tables) {
     assert_eq!(on.db().acquire_capacity(&held(on, 5, 0), 8).await.unwrap(), Acquired::Yes);
     assert_eq!(on.db().acquire_capacity(&held(on, 4, 0), 8).await.unwrap(), Acquired::Full);
     assert_eq!(on.db().acquire_capacity(&held(on, 3, 0), 8).await.unwrap(), Acquired::Yes);
-    // There is less than before: what is held stays, and nothing more can be taken.
+    // The capacity is less than before: held capacity stays, and no more can be acquired.
     assert_eq!(on.db().acquire_capacity(&held(on, 1, 0), 4).await.unwrap(), Acquired::Full);
     assert_eq!(in_use(&on.db().list_holders(&on.state_machine()).await.unwrap()), 8);
 }
@@ -106,7 +106,7 @@ async fn waiting(on: &impl Tables, turn: Timestamp) -> Execution {
     claim.execution
 }
 
-/// Which of these wait, in the order of the line. The cases share the line.
+/// Returns which of these wait, in the order of the waiting list. The cases share the list.
 async fn line(on: &impl Tables, of: &[&Execution]) -> Vec<ExecutionArn> {
     let all = on.db().list_waiting(u16::MAX).await.unwrap();
     assert!(all.is_sorted_by_key(|w| w.turn));
@@ -165,13 +165,13 @@ async fn who_is_cancelled_while_waiting_is_open_until_the_end(on: &impl Tables) 
     assert!(line(on, &[&execution]).await.is_empty());
     assert!(is_open(on, &execution).await);
     assert!(!on.db().mark_admitted(arn, at(2)).await.unwrap());
-    assert!(on.db().settle(&settlement(&execution, FinalStatus::Aborted)).await.unwrap());
+    assert!(on.db().end_execution(&execution, &ending(&execution, FinalStatus::Aborted)).await.unwrap());
     assert!(is_open(on, &execution).await, "its end is not settled");
 }
 
 async fn who_ends_while_waiting_is_open(on: &impl Tables) {
     let (_, execution) = claimed(on, 1).await;
-    assert!(on.db().settle(&settlement(&execution, FinalStatus::Failed)).await.unwrap());
+    assert!(on.db().end_execution(&execution, &ending(&execution, FinalStatus::Failed)).await.unwrap());
     assert!(line(on, &[&execution]).await.is_empty());
     assert!(is_open(on, &execution).await);
     assert!(!on.db().mark_admitted(&execution.execution_arn, at(2)).await.unwrap());
@@ -189,6 +189,11 @@ async fn the_open_workflows_of_a_user_are_known(on: &impl Tables) {
         assert_eq!(on.db().claim_goal(&claim(goal, 1)).await.unwrap(), Claimed::Yes);
         assert_eq!(open().await, arns[..count].iter().cloned().collect());
     }
-    assert!(on.db().settle(&settlement(&execution(&first, 1), FinalStatus::Failed)).await.unwrap());
+    assert!(
+        on.db()
+            .end_execution(&execution(&first, 1), &ending(&execution(&first, 1), FinalStatus::Failed))
+            .await
+            .unwrap()
+    );
     assert_eq!(open().await, arns[1..].iter().cloned().collect());
 }

@@ -1,13 +1,14 @@
-//! Whatever is called in whatever order: the adapters for AWS answer as those in memory do, and leave the same behind.
+//! Any calls in any order: the adapters for AWS return the same as those in memory, and store the same.
 
 use std::collections::BTreeMap;
 
+use goal_activity_core::execution::Mark;
 use goal_activity_core::execution::{Cancellation, Execution};
 use goal_activity_core::goal::{Goal, GoalStatus};
 use goal_activity_core::notice::NoticeClaim;
 use goal_activity_core::ports::{
-    ActionCommit, ActionsWithTasks, CancelExecution, Claim, ClaimGoal, FindArchived, FindExecution, RecordProgress,
-    Remembered, RemoveTasks, RequestKey, SealLedger, SettleExecution, Told, WorkLedger,
+    ActionCommit, ActionsWithTasks, CancelExecution, Claim, ClaimGoal, EndExecution, FindArchived, FindExecution,
+    RecordProgress, Remembered, RemoveTasks, RequestKey, SealLedger, WorkLedger,
 };
 use goal_activity_events::{ClaimSequence, EventId, FinalStatus};
 use goal_activity_functions::adapters::memory::World;
@@ -15,22 +16,22 @@ use proptest::prelude::*;
 
 use crate::backend::{AwsTables, Emulator, Tables};
 use crate::given::{
-    at, batch_state, claim, execution, failure, goal, record, settlement, stored_goal, stored_tasks, success, tasks,
+    at, batch_state, claim, ending, execution, failure, goal, record, stored_goal, stored_tasks, success, tasks,
 };
 
-/// How many histories are tried.
+/// The number of histories.
 const HISTORIES: u32 = 48;
-/// The calls of the longest.
+/// The number of calls of the longest history.
 const CALLS: usize = 60;
 /// Two batches.
 const ACTIONS: u8 = 9;
-/// The actions that workers come to: two of the first batch and the one of the second.
+/// The actions that workers process: two of the first batch and the only one of the second.
 const ACTED_ON: [usize; 3] = [0, 7, 8];
 
-/// A workflow: of which goal, and which of its workflows.
+/// A workflow: its goal, and its number.
 type Workflow = (usize, u64);
 
-/// One call. Few goals, workflows and ids, so that they meet.
+/// One call. Few goals, workflows and ids, so that they collide.
 #[derive(Debug, Clone)]
 enum Call {
     Claim {
@@ -43,7 +44,7 @@ enum Call {
     GoalIs(usize, GoalStatus),
     GoalIsGone(usize),
     Open(Workflow, u32),
-    /// With that many tasks; none is a failure.
+    /// With that many tasks; zero is a failure.
     Commit {
         workflow: Workflow,
         action: usize,
@@ -59,14 +60,14 @@ enum Call {
         succeeded: u32,
     },
     Cancel(Workflow),
-    Settle(Workflow, FinalStatus),
+    End(Workflow, FinalStatus),
     ClaimNotice(Workflow, i64),
-    MarkTold(Workflow, Told, i64),
+    Report(Workflow, Mark, i64),
     MarkArchived(Workflow, i64),
     RemoveTasks(Workflow),
 }
 
-/// Which tasks a commit has seen before.
+/// The tasks that a commit has read before.
 #[derive(Debug, Clone, Copy)]
 enum Seen {
     NotLooked,
@@ -78,8 +79,8 @@ fn workflow() -> impl Strategy<Value = Workflow> {
     (prop::sample::select(&[0, 0, 0, 1][..]), 1..3_u64)
 }
 
-fn told() -> impl Strategy<Value = Told> {
-    prop::sample::select(&[Told::Services, Told::Operators, Told::Everybody][..])
+fn mark() -> impl Strategy<Value = Mark> {
+    prop::sample::select(&[Mark::Published, Mark::Notified, Mark::Both][..])
 }
 
 fn status() -> impl Strategy<Value = FinalStatus> {
@@ -106,9 +107,9 @@ fn call() -> impl Strategy<Value = Call> {
             |(workflow, batch, sequence, succeeded)| Call::Progressed { workflow, batch, sequence, succeeded }
         ),
         2 => workflow().prop_map(Call::Cancel),
-        3 => (workflow(), status()).prop_map(|(workflow, status)| Call::Settle(workflow, status)),
+        3 => (workflow(), status()).prop_map(|(workflow, status)| Call::End(workflow, status)),
         2 => (workflow(), 60..180_i64).prop_map(|(workflow, second)| Call::ClaimNotice(workflow, second)),
-        1 => (workflow(), told(), 60..180_i64).prop_map(|(workflow, told, second)| Call::MarkTold(workflow, told, second)),
+        1 => (workflow(), mark(), 60..180_i64).prop_map(|(workflow, mark, second)| Call::Report(workflow, mark, second)),
         1 => (workflow(), 60..180_i64).prop_map(|(workflow, second)| Call::MarkArchived(workflow, second)),
         1 => workflow().prop_map(Call::RemoveTasks),
     ]
@@ -141,7 +142,7 @@ impl Cast {
         claim
     }
 
-    /// Makes a call, and says what it answered.
+    /// Makes a call, and returns its result as text.
     async fn make(&self, on: &impl Tables, call: &Call) -> String {
         match *call {
             Call::Claim { workflow, expected, owner, request } => {
@@ -149,7 +150,7 @@ impl Cast {
             }
             Call::AcceptedBefore(request) => said(on.db().accepted_before(&self.requests[request], at(0)).await),
             Call::GoalIs(goal, status) => {
-                // The goal app changes its own goal, and leaves what the pipeline has written there.
+                // The goal app changes its own goal, and keeps the pipeline's attributes.
                 let mut goal = stored_goal(on, &self.goals[goal]).await.unwrap_or_else(|| self.goals[goal].clone());
                 goal.head.status = status;
                 on.put_goal(&goal).await;
@@ -210,15 +211,15 @@ impl Cast {
                 let (arn, wish) = (self.execution(workflow).execution_arn, Cancellation::from_outside(at(30)));
                 said(on.db().record_cancellation(&arn, &wish).await)
             }
-            Call::Settle(workflow, status) => {
-                said(on.db().settle(&settlement(&self.execution(workflow), status)).await)
+            Call::End(workflow, status) => {
+                said(on.db().end_execution(&self.execution(workflow), &ending(&self.execution(workflow), status)).await)
             }
             Call::ClaimNotice(workflow, second) => {
                 let claim = NoticeClaim::new(at(second));
                 said(on.db().claim_notice(&self.execution(workflow).execution_arn, &claim).await)
             }
-            Call::MarkTold(workflow, told, second) => {
-                said(on.db().mark_told(&self.execution(workflow).execution_arn, told, at(second)).await)
+            Call::Report(workflow, mark, second) => {
+                said(on.db().mark_reported(&self.execution(workflow).execution_arn, mark, at(second)).await)
             }
             Call::MarkArchived(workflow, second) => {
                 let record = record(&self.execution(workflow), FinalStatus::Failed);
@@ -228,7 +229,7 @@ impl Cast {
         }
     }
 
-    /// All that is stored, as far as the ports show it.
+    /// All stored data, as far as the ports return it.
     async fn left(&self, on: &impl Tables) -> Vec<String> {
         let mut left = Vec::new();
         for (i, goal) in self.goals.iter().enumerate() {
@@ -257,7 +258,7 @@ fn said(answer: impl std::fmt::Debug) -> String {
     format!("{answer:?}")
 }
 
-/// Plays the history in both worlds.
+/// Runs the history on both implementations.
 async fn agree(emulator: Emulator, history: &[Call]) -> Result<(), TestCaseError> {
     let (aws, memory, cast) = (AwsTables::open(emulator).await, World::default(), Cast::new());
     for goal in &cast.goals {
@@ -271,7 +272,7 @@ async fn agree(emulator: Emulator, history: &[Call]) -> Result<(), TestCaseError
     Ok(())
 }
 
-/// Tries histories until two disagree, and then shows the shortest of these.
+/// Runs histories until the implementations disagree, and then shows the shortest such history.
 fn all_agree(emulator: Emulator) {
     let config = ProptestConfig { cases: HISTORIES, failure_persistence: None, ..ProptestConfig::default() };
     proptest!(config, |(history in prop::collection::vec(call(), 1..CALLS))| {

@@ -15,7 +15,7 @@ on_all_services!(
     a_record_that_is_not_there_is_a_failure,
 );
 
-/// The record of a workflow that was cancelled with all kinds of words.
+/// The record of a workflow that was cancelled with unusual text as its reason.
 fn cancelled() -> Record {
     let cancellation = Cancellation::by_user("user-1".parse().unwrap(), at(50), Some(TEXT));
     Record { cancellation: Some(cancellation), ..record(&execution(&goal(64), 1), FinalStatus::Aborted) }

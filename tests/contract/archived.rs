@@ -1,10 +1,10 @@
-//! `SettleExecution::mark_archived` and `FindArchived`.
+//! `EndExecution::mark_archived` and `FindArchived`.
 
-use goal_activity_core::ports::{FindArchived, FindExecution, SettleExecution};
+use goal_activity_core::ports::{EndExecution, FindArchived, FindExecution};
 use goal_activity_events::FinalStatus;
 
 use crate::backend::Tables;
-use crate::given::{at, claimed, execution, found, goal, record, settlement};
+use crate::given::{at, claimed, ending, execution, found, goal, record};
 
 on_all_tables!(
     an_archived_execution_is_found_in_the_archive,
@@ -15,7 +15,7 @@ on_all_tables!(
 
 async fn an_archived_execution_is_found_in_the_archive(on: &impl Tables) {
     let (_, execution) = claimed(on, 9).await;
-    on.db().settle(&settlement(&execution, FinalStatus::Failed)).await.unwrap();
+    on.db().end_execution(&execution, &ending(&execution, FinalStatus::Failed)).await.unwrap();
     assert_eq!(on.db().find_archived(&execution.execution_arn).await.unwrap(), None);
     let record = record(&execution, FinalStatus::Failed);
     on.db().mark_archived(&record, at(61)).await.unwrap();
@@ -39,7 +39,7 @@ async fn an_execution_that_is_not_there_cannot_be_archived(on: &impl Tables) {
 
 async fn the_first_mark_stays(on: &impl Tables) {
     let (_, execution) = claimed(on, 9).await;
-    on.db().settle(&settlement(&execution, FinalStatus::Failed)).await.unwrap();
+    on.db().end_execution(&execution, &ending(&execution, FinalStatus::Failed)).await.unwrap();
     for second in [61, 62] {
         on.db().mark_archived(&record(&execution, FinalStatus::Failed), at(second)).await.unwrap();
     }

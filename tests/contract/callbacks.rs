@@ -27,7 +27,7 @@ async fn an_answer_is_taken_as_it_is(on: &impl Services) {
 async fn p2_a_second_answer_is_stale(on: &impl Services) {
     let token = on.token().await;
     assert_eq!(on.step_functions().answer(&token, &answer(5)).await.unwrap(), Answered::Accepted);
-    // The emulator forgets a token only when the execution has moved on.
+    // The emulator invalidates a token only when the execution has continued.
     assert_eq!(on.answer().await, answer(5));
     assert_eq!(on.step_functions().answer(&token, &answer(5)).await.unwrap(), Answered::Stale);
     assert_eq!(on.step_functions().answer(&token, &answer(8)).await.unwrap(), Answered::Stale);
@@ -55,7 +55,7 @@ async fn p2_of_answers_at_once_one_counts(on: &impl Services) {
     let answers: Vec<_> = (0..8).map(answer).collect();
     let said = join_all(answers.iter().map(|answer| on.step_functions().answer(&token, answer))).await;
     let said: Vec<_> = said.into_iter().map(Result::unwrap).collect();
-    // Whoever is told that it was accepted may have been the second: it is the ledger that counts.
+    // Both answers may be accepted: only the ledger counts.
     let accepted: Vec<_> = answers.iter().zip(&said).filter(|(_, a)| **a == Answered::Accepted).collect();
     let counted = on.answer().await;
     assert!(accepted.iter().any(|(answer, _)| **answer == counted), "{counted:?} of {accepted:?}");

@@ -4,11 +4,11 @@ use futures_util::future::join_all;
 use goal_activity_core::execution::{Cancellation, Status, TimelineEntry, TimelineEvent};
 use goal_activity_core::keys::CANCELLATION_ENTRY;
 use goal_activity_core::limits::MAX_REASON;
-use goal_activity_core::ports::{CancelExecution, FindExecution, SettleExecution};
+use goal_activity_core::ports::{CancelExecution, EndExecution, FindExecution};
 use goal_activity_events::FinalStatus;
 
 use crate::backend::Tables;
-use crate::given::{TEXT, at, claimed, execution, found, goal, settlement};
+use crate::given::{TEXT, at, claimed, ending, execution, found, goal};
 
 on_all_tables!(
     a_cancellation_is_recorded_with_who_when_and_why,
@@ -52,7 +52,7 @@ async fn p2_a_cancellation_is_recorded_once(on: &impl Tables) {
 async fn an_execution_that_has_ended_is_not_cancelled(on: &impl Tables) {
     for end in [FinalStatus::Succeeded, FinalStatus::TimedOut, FinalStatus::Aborted] {
         let (_, execution) = claimed(on, 8).await;
-        on.db().settle(&settlement(&execution, end)).await.unwrap();
+        on.db().end_execution(&execution, &ending(&execution, end)).await.unwrap();
         let ended = found(on, &execution).await;
         assert!(!cancel(on, &execution, &by_user(7, "late")).await);
         assert_eq!(found(on, &execution).await, ended);
@@ -77,16 +77,17 @@ async fn of_cancellations_at_once_one_is_recorded(on: &impl Tables) {
 async fn p4_a_cancellation_and_an_end_at_once_agree(on: &impl Tables) {
     for round in 0..4 {
         let (_, execution) = claimed(on, 8).await;
-        let (wish, end) = (by_user(7, "now"), settlement(&execution, FinalStatus::Succeeded));
-        let (cancelled, settled) = if round % 2 == 0 {
-            futures_util::join!(cancel(on, &execution, &wish), on.db().settle(&end))
+        let (wish, end) = (by_user(7, "now"), ending(&execution, FinalStatus::Succeeded));
+        let (cancelled, ended) = if round % 2 == 0 {
+            futures_util::join!(cancel(on, &execution, &wish), on.db().end_execution(&execution, &end))
         } else {
-            let (settled, cancelled) = futures_util::join!(on.db().settle(&end), cancel(on, &execution, &wish));
-            (cancelled, settled)
+            let (ended, cancelled) =
+                futures_util::join!(on.db().end_execution(&execution, &end), cancel(on, &execution, &wish));
+            (cancelled, ended)
         };
-        settled.unwrap();
+        ended.unwrap();
         let read = found(on, &execution).await;
         let expected = if cancelled { (Status::Pending, Some(wish)) } else { (Status::Succeeded, None) };
-        assert_eq!((read.status, read.cancellation), expected);
+        assert_eq!((read.status(), read.cancellation), expected);
     }
 }

@@ -5,12 +5,12 @@ use goal_activity_core::execution::Execution;
 use goal_activity_core::goal::{Goal, GoalStatus};
 use goal_activity_core::limits::MAX_RUNNING_PER_USER;
 use goal_activity_core::ports::{
-    Accepted, Claim, ClaimGoal, Claimed, FindExecution, Remembered, RequestKey, SettleExecution,
+    Accepted, Claim, ClaimGoal, Claimed, EndExecution, FindExecution, Remembered, RequestKey,
 };
 use goal_activity_events::{ClaimSequence, EventId, ExecutionArn, FinalStatus, UserId};
 
 use crate::backend::Tables;
-use crate::given::{at, claim, claimed, execution, found, goal, goal_of, settlement, stored, stored_goal};
+use crate::given::{at, claim, claimed, ending, execution, found, goal, goal_of, stored, stored_goal};
 
 on_all_tables!(
     a_claim_takes_the_goal_and_records_the_execution,
@@ -37,7 +37,7 @@ on_all_tables!(
     p10_an_end_makes_room_even_when_the_goal_is_gone,
 );
 
-/// A request of the case's own.
+/// A request of this case only.
 fn new_request() -> Remembered {
     event("com.example.サービス", EventId::random())
 }
@@ -69,7 +69,7 @@ async fn accepted_before(on: &impl Tables, request: &Remembered) -> Option<Accep
     on.db().accepted_before(&request.key, at(0)).await.unwrap()
 }
 
-/// Makes a claim that must be refused this way and must leave everything as it is.
+/// Makes a claim that must be refused with this result and must change nothing.
 async fn refused(on: &impl Tables, goal: &Goal, claim: &Claim, answer: Claimed) {
     let before = (stored_goal(on, goal).await, recorded(on, &claim.execution.execution_arn).await);
     assert_eq!(claims(on, claim).await, answer);
@@ -101,7 +101,7 @@ async fn a_goal_that_is_not_there_cannot_be_claimed(on: &impl Tables) {
 
 async fn p1_a_claimed_goal_cannot_be_claimed(on: &impl Tables) {
     let (goal, _) = claimed(on, 1).await;
-    // It was read after the first claim: only that it is not free is in the way.
+    // It was read after the first claim: the only conflict is that it is not free.
     refused(on, &goal, &claim(&goal, 2), Claimed::GoalChanged).await;
 }
 
@@ -154,7 +154,7 @@ async fn p2_a_name_is_given_once(on: &impl Tables) {
 async fn p2_a_claim_made_twice_is_refused_the_second_time(on: &impl Tables) {
     let goal = stored(on, 1).await;
     assert_eq!(claims(on, &claim(&goal, 1)).await, Claimed::Yes);
-    // The goal has changed and the name is taken: that the goal has changed is the answer.
+    // The goal has changed and the name is in use: the result is that the goal has changed.
     refused(on, &stored_goal(on, &goal).await.unwrap(), &claim(&goal, 1), Claimed::GoalChanged).await;
 }
 
@@ -165,7 +165,7 @@ async fn p2_a_request_is_accepted_once_whatever_else_is_refused(on: &impl Tables
     let accepted = || Claimed::SameRequest(accepted(&first));
     refused(on, &goal, &first, accepted()).await;
     refused(on, &goal, &Claim { request: first.request.clone(), ..claim(&goal, 2) }, accepted()).await;
-    on.db().settle(&settlement(&first.execution, FinalStatus::Succeeded)).await.unwrap();
+    on.db().end_execution(&first.execution, &ending(&first.execution, FinalStatus::Succeeded)).await.unwrap();
     // Now the goal is free.
     refused(on, &goal, &Claim { request: first.request.clone(), ..claim(&goal, 2) }, accepted()).await;
     on.remove_goal(&goal.head.goal_id).await;
@@ -255,7 +255,7 @@ async fn p9_the_same_key_of_two_users_is_two_requests(on: &impl Tables) {
     }
 }
 
-/// A user's goals, one more than workflows of the user may run.
+/// A user's goals, one more than the limit of running workflows.
 async fn goals_of_one_user(on: &impl Tables) -> Vec<Goal> {
     let mut goals = vec![stored(on, 1).await];
     while goals.len() <= MAX_RUNNING_PER_USER {
@@ -282,11 +282,11 @@ async fn p10_an_end_makes_room_once_and_only_for_its_own_user(on: &impl Tables) 
         assert_eq!(claims(on, &claim(goal, 1)).await, Claimed::Yes);
     }
     let (_, of_another) = claimed(on, 1).await;
-    on.db().settle(&settlement(&of_another, FinalStatus::Failed)).await.unwrap();
+    on.db().end_execution(&of_another, &ending(&of_another, FinalStatus::Failed)).await.unwrap();
     refused(on, last, &claim(last, 1), Claimed::MoreOpen).await;
     let ended = execution(&others[0], 1);
     for _ in 0..2 {
-        on.db().settle(&settlement(&ended, FinalStatus::Succeeded)).await.unwrap();
+        on.db().end_execution(&ended, &ending(&ended, FinalStatus::Succeeded)).await.unwrap();
     }
     assert_eq!(claims(on, &claim(last, 1)).await, Claimed::Yes);
     let again = stored_goal(on, &others[0]).await.unwrap();
@@ -300,6 +300,9 @@ async fn p10_an_end_makes_room_even_when_the_goal_is_gone(on: &impl Tables) {
         assert_eq!(claims(on, &claim(goal, 1)).await, Claimed::Yes);
     }
     on.remove_goal(&others[0].head.goal_id).await;
-    on.db().settle(&settlement(&execution(&others[0], 1), FinalStatus::Succeeded)).await.unwrap();
+    on.db()
+        .end_execution(&execution(&others[0], 1), &ending(&execution(&others[0], 1), FinalStatus::Succeeded))
+        .await
+        .unwrap();
     assert_eq!(claims(on, &claim(last, 1)).await, Claimed::Yes);
 }

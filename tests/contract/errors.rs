@@ -1,16 +1,16 @@
-//! What an adapter says of a failure: never what a user has written, never a task token, whatever the other side answers.
+//! The error messages of adapters: they never contain a user's text or a task token, whatever the service answers.
 
 use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use goal_activity_core::archive::Record;
+use goal_activity_core::execution::Mark;
 use goal_activity_core::execution::{BatchState, Cancellation, Execution, Status};
 use goal_activity_core::notice::notice;
-use goal_activity_core::outcome::Settlement;
 use goal_activity_core::ports::{
-    AnswerBatch, ArchiveExecution, CancelExecution, Event, ExecutionInput, Notify, PortResult, PublishEvent,
-    RecordProgress, SettleExecution, StartExecution, Told, WorkLedger,
+    AnswerBatch, ArchiveExecution, CancelExecution, EndExecution, Event, ExecutionInput, Notify, PortResult,
+    PublishEvent, RecordProgress, StartExecution, WorkLedger,
 };
 use goal_activity_events::{
     BatchAnswer, EventId, FinalStatus, GoalActivityRejected, RejectionReason, TaskToken, Version,
@@ -22,7 +22,7 @@ use goal_activity_testkit::stub::{Reply, Response, Seen, Stub};
 use serde_json::json;
 
 use crate::backend::sdk;
-use crate::given::{at, batch_state, execution, failed_action, goal, record, settlement, success, tasks};
+use crate::given::{at, batch_state, ending, execution, failed_action, goal, record, success, tasks};
 
 const SECRET: &str = "SECRET-WORDS";
 
@@ -30,12 +30,12 @@ fn names() -> TableNames {
     TableNames { goals: "goals".into(), tasks: "tasks".into(), executions: "executions".into() }
 }
 
-/// What the other side does.
+/// The behaviour of the service.
 #[derive(Debug, Clone, Copy)]
 enum Answer {
-    /// It repeats in its message what it was sent, as AWS does with values that it finds invalid.
+    /// Its message repeats the request, as AWS does with invalid values.
     Repeats,
-    /// It answers with what was sent, which is no answer at all.
+    /// It echoes the request, which is not a valid response.
     Echoes,
     /// It closes the connection.
     Nothing,
@@ -57,29 +57,29 @@ async fn a_service_that_does_not_answer_is_named_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_message_of_a_service_is_told_as_far_as_it_repeats_nothing() {
+async fn a_message_of_a_service_is_repeated_as_far_as_it_repeats_nothing() {
     let aws = Connection::from(hostile(Answer::Repeats).await);
-    let (settlements, execution) = (Tables::new(&aws, names()), execution(&goal(1), 1));
-    let error = settlements.mark_told(&execution.execution_arn, Told::Everybody, at(0)).await.unwrap_err().to_string();
+    let (tables, execution) = (Tables::new(&aws, names()), execution(&goal(1), 1));
+    let error = tables.mark_reported(&execution.execution_arn, Mark::Both, at(0)).await.unwrap_err().to_string();
     assert!(error.contains("ValidationException: 1 validation error detected: "), "{error}");
     assert!(error.ends_with(" at 'field' failed to satisfy constraint: Member must be shorter"), "{error}");
 }
 
-/// Calls everything that is given texts or tokens.
+/// Calls everything that receives texts or tokens.
 async fn all_fail_silently(answer: Answer) {
     let sdk = hostile(answer).await;
     let aws = Connection::from(sdk);
     let goal = goal(1);
     let execution = execution(&goal, 1);
     let arn = &execution.execution_arn;
-    let settlements = Tables::new(&aws, names());
+    let tables = Tables::new(&aws, names());
     let reason = Cancellation::by_user("user-1".parse().unwrap(), at(0), Some(SECRET));
-    fails(answer, settlements.record_cancellation(arn, &reason).await);
+    fails(answer, tables.record_cancellation(arn, &reason).await);
     let record = Record { cancellation: Some(reason), ..record(&execution, FinalStatus::Aborted) };
     fails(answer, Archive::new(&aws, "archive").archive_execution(&record).await);
-    let mut end: Settlement = settlement(&execution, FinalStatus::Failed);
+    let mut end = ending(&execution, FinalStatus::Failed);
     end.tally.failed[0].message = SECRET.into();
-    fails(answer, settlements.settle(&end).await);
+    fails(answer, tables.end_execution(&execution, &end).await);
     let mut failed = failed_action("a-1-1");
     failed.message = SECRET.into();
     let state = BatchState { failed: vec![failed], ..batch_state(1, 1, &[]) };
@@ -96,15 +96,7 @@ async fn all_fail_silently(answer: Answer) {
     let mut input = ExecutionInput::from(&execution);
     input.action_ids = vec![SECRET.parse().unwrap()];
     fails(answer, StepFunctions::new(&aws).start_execution(&input).await);
-    let mut refused = failed_action("a-1-1");
-    refused.message = SECRET.into();
-    let ended = Execution {
-        status: Status::Failed,
-        stop_date: Some(at(61)),
-        succeeded_actions: Some(0),
-        failed_actions: vec![refused],
-        ..execution.clone()
-    };
+    let ended = Execution { end: Some(end), ..execution.clone() };
     let topic = Topic::new(&aws, "arn:aws:sns:us-east-1:000000000000:topic", "docs/OPERATIONS.md");
     fails(answer, topic.notify(&ended, &notice(&ended).unwrap()).await);
     let rejected = GoalActivityRejected {

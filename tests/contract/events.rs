@@ -16,7 +16,7 @@ on_all_services!(
     events_published_at_once_all_arrive,
 );
 
-/// One event of each kind, with everything in it and with as little as possible.
+/// One event of each kind, with all optional fields and with none.
 fn all() -> Vec<Event> {
     let goal = goal(64);
     let execution = execution(&goal, 1);
@@ -96,7 +96,7 @@ fn all() -> Vec<Event> {
     ]
 }
 
-/// Checks that just these have arrived, in whatever order.
+/// Checks that exactly these have arrived, in any order.
 fn arrived(arrived: Vec<Event>, mut expected: Vec<Event>) {
     for event in arrived {
         let i = expected.iter().position(|e| *e == event).unwrap_or_else(|| panic!("not published: {event:?}"));

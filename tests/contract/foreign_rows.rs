@@ -1,4 +1,4 @@
-//! Rows as other programs may have stored them in the same tables, and places that only they can come to ask for.
+//! Rows that other programs may have stored in the same tables, and positions that occur only in their rows.
 
 use goal_activity_core::goal::{ActionKind, Goal, GoalHead, GoalStatus};
 use goal_activity_core::keys;
@@ -50,7 +50,7 @@ async fn stored_head(on: &impl Tables, goal: &Goal) -> Stored<GoalHead> {
     head
 }
 
-/// The goal's own row as it is read when one attribute is another.
+/// The goal's own row as it is read when one attribute differs.
 async fn with_attribute(on: &impl Tables, goal: &Goal, name: &str, value: Value) -> Stored<GoalHead> {
     let mut row = head_row(goal);
     row.insert(name.to_owned(), value);
@@ -185,11 +185,11 @@ async fn actions_and_sub_goals_that_cannot_be_read_spoil_no_others(on: &impl Tab
         let row = json!({ keys::GOAL_ID: goal.head.goal_id, keys::ITEM: item, "position": position, "title": "t" });
         on.put_goal_row(row).await;
     }
-    // As the goal app may keep what it has put away.
+    // As the goal app may store archived items.
     let kept =
         json!({ keys::GOAL_ID: goal.head.goal_id, keys::ITEM: "ACTION#9#3", "title": "Kept", "status": "archived" });
     on.put_goal_row(kept).await;
-    // It is known that some are missing, so that nobody takes their tasks for those of actions that are gone.
+    // The result shows that some are missing, so that their tasks are not treated as those of deleted actions.
     let read = stored_goal(on, &goal).await;
     assert_eq!(read, Some(Goal { is_whole: false, ..goal }));
 }
@@ -228,7 +228,7 @@ async fn tasks_that_cannot_be_read_are_left_out_and_the_pages_go_on(on: &impl Ta
     for task in &all {
         on.put_task(task).await;
     }
-    // As the goal app may have tasks of its own: no execution has made them.
+    // As the goal app may have its own tasks: no execution has generated them.
     let foreign = ["0#note", "1#1#01+", "1#1#02+", "1#1#02++", "9"];
     for position in foreign {
         on.put_task_row(json!({

@@ -1,13 +1,12 @@
-//! What the cases start from, and what they look at.
+//! Set-up and observations of the cases.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use goal_activity_core::archive::Record;
-use goal_activity_core::execution::{BatchState, Execution, GoalBefore, Status, TimelineEntry, TimelineEvent};
-use goal_activity_core::goal::{Action, Goal, GoalStatus};
+use goal_activity_core::execution::{BatchState, Ending, Execution, GoalBefore, TimelineEntry, TimelineEvent};
+use goal_activity_core::goal::{Action, Goal};
 use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Failure, Tally};
 use goal_activity_core::limits::MAX_RUNNING_PER_USER;
-use goal_activity_core::outcome::Settlement;
 use goal_activity_core::ports::{
     ActionCommit, Claim, ClaimGoal, Claimed, FindExecution, ListTasks, LoadGoal, Opened, WorkLedger,
 };
@@ -20,11 +19,12 @@ use uuid::Uuid;
 
 use crate::backend::Tables;
 
-/// A text in which every kind of character occurs that has ever made trouble: other scripts, outside the basic plane, several
-/// scalar values that make one character, a lone combining mark, direction marks, quotes, line ends and what expressions use.
+/// A text with every kind of character that is known to cause errors: other scripts, outside the basic plane, several
+/// scalar values that make one character, a lone combining mark, direction marks, quotes, line ends and the syntax of
+/// expressions.
 pub(crate) const TEXT: &str = "目標 🏃🏽‍♀️ e\u{301} \u{301} \u{202e}عربى\u{202c} \"'\\ \r\n\t\u{0} #name :value ${x} 𠮷";
 
-/// How the id of everybody who owns a goal begins.
+/// The prefix of the ids of all users who own a goal.
 pub(crate) const USER: &str = "user-1|of:another.system";
 
 /// The moment that many seconds after the first workflow is requested.
@@ -32,7 +32,7 @@ pub(crate) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_millis(1_790_000_000_123 + seconds * 1_000)
 }
 
-/// A goal of the case's own, and of a user's own: users may not have many workflows running.
+/// A separate goal with its own user: a user may not have many running workflows.
 pub(crate) fn goal(actions: u8) -> Goal {
     goal_of(&format!("{USER}-{}", Uuid::new_v4()), actions)
 }
@@ -51,21 +51,17 @@ pub(crate) fn execution(goal: &Goal, number: u64) -> Execution {
         user_id: goal.head.user_id.clone(),
         request_id: "request-1".parse().unwrap(),
         traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().unwrap()),
-        status: Status::Pending,
         start_date: at(0),
         turn: at(300),
         admitted_at: None,
-        stop_date: None,
+        started_at: None,
         action_ids: goal.actions.iter().map(|a| a.action_id.clone()).collect(),
         total_actions: u32::try_from(goal.actions.len()).unwrap(),
         regenerate: false,
         goal_before: GoalBefore { with_tasks: 3, left_out: 2 },
         batches: BTreeMap::new(),
-        succeeded_actions: None,
-        failed_count: None,
-        failed_actions: Vec::new(),
         gone_actions: BTreeSet::new(),
-        usage: None,
+        end: None,
         timeline: BTreeMap::from([(
             "request-1".to_owned(),
             TimelineEntry { at: at(0), what: TimelineEvent::Accepted },
@@ -104,7 +100,7 @@ pub(crate) async fn claimed(on: &impl Tables, actions: u8) -> (Goal, Execution) 
     (goal, claim.execution)
 }
 
-/// That many tasks for an action, at most 10, as the workflow makes them.
+/// That many tasks for an action, at most 10, as the workflow generates them.
 pub(crate) fn tasks(execution: &Execution, action: &Action, count: usize) -> Vec<Task> {
     if count == 0 {
         return Vec::new();
@@ -124,12 +120,12 @@ pub(crate) fn failed() -> ActionOutcome {
     ))
 }
 
-/// What an AI took, with every number another one.
+/// A usage of the AI, with distinct numbers.
 pub(crate) fn usage() -> Usage {
     Usage { attempts: 1, input_tokens: 800, output_tokens: u64::MAX, latency_ms: 2_500, cost_micro_usd: Some(11_400) }
 }
 
-/// What a worker saves for an action of the first batch that got these tasks.
+/// The commit for an action of the first batch that got these tasks.
 pub(crate) fn success<'a>(execution: &'a Execution, action: &'a Action, tasks: Vec<Task>) -> ActionCommit<'a> {
     ActionCommit {
         execution: &execution.execution_arn,
@@ -142,7 +138,7 @@ pub(crate) fn success<'a>(execution: &'a Execution, action: &'a Action, tasks: V
     }
 }
 
-/// What a worker saves for an action of the first batch that got none.
+/// The commit for an action of the first batch that got none.
 pub(crate) fn failure<'a>(execution: &'a Execution, action: &'a Action) -> ActionCommit<'a> {
     ActionCommit { outcome: failed(), ..success(execution, action, Vec::new()) }
 }
@@ -167,32 +163,15 @@ pub(crate) fn failed_action(action: &str) -> FailedAction {
 }
 
 /// The end of a workflow of which one action failed.
-pub(crate) fn settlement(execution: &Execution, status: FinalStatus) -> Settlement {
+pub(crate) fn ending(execution: &Execution, status: FinalStatus) -> Ending {
     let succeeded = execution.total_actions - 1;
-    Settlement {
-        execution_arn: execution.execution_arn.clone(),
-        goal_id: execution.goal_id.clone(),
-        user_id: execution.user_id.clone(),
-        status,
-        stop_date: at(60),
-        tally: Tally { succeeded, failed: vec![failed_action("a-1-1")], usage: usage() },
-        knows_gone: false,
-        goal_status: if status == FinalStatus::Aborted { GoalStatus::Draft } else { GoalStatus::Partial },
-    }
+    let tally = Tally { succeeded, failed: vec![failed_action("a-1-1")], usage: usage() };
+    Ending { status, stop_date: at(60), tally }
 }
 
-/// What is archived of the workflow when it has ended as in [`settlement`].
+/// The record of the workflow that has ended as in [`settlement`].
 pub(crate) fn record(execution: &Execution, status: FinalStatus) -> Record {
-    let end = settlement(execution, status);
-    let ended = Execution {
-        status: status.into(),
-        stop_date: Some(end.stop_date),
-        succeeded_actions: Some(end.tally.succeeded),
-        failed_count: Some(end.tally.failed_count()),
-        failed_actions: end.tally.failed,
-        usage: Some(end.tally.usage),
-        ..execution.clone()
-    };
+    let ended = Execution { end: Some(ending(execution, status)), ..execution.clone() };
     Record::of(&ended, &[]).expect("a workflow that has ended")
 }
 

@@ -3,11 +3,11 @@
 use goal_activity_core::execution::{Execution, Status};
 use goal_activity_core::goal::Goal;
 use goal_activity_core::history::{HistoryFilter, HistoryPage, HistoryPosition, WorkflowSummary};
-use goal_activity_core::ports::{Claim, ClaimGoal, Claimed, ListWorkflows, SettleExecution};
+use goal_activity_core::ports::{Claim, ClaimGoal, Claimed, EndExecution, ListWorkflows};
 use goal_activity_events::{ClaimSequence, FinalStatus, Timestamp};
 
 use crate::backend::Tables;
-use crate::given::{at, claim, claimed, found, goal, settlement, stored, stored_goal};
+use crate::given::{at, claim, claimed, ending, found, goal, stored, stored_goal};
 
 on_all_tables!(
     a_goal_without_workflows_has_no_history,
@@ -37,7 +37,7 @@ async fn page(on: &impl Tables, filter: &HistoryFilter, after: Option<&HistoryPo
     on.db().list_workflows(filter, after, limit).await.unwrap()
 }
 
-/// A goal's next workflow, requested at that second, which ends at once unless it is to stay open.
+/// A goal's next workflow, requested at that second, which ends at once unless it must stay open.
 async fn workflow(on: &impl Tables, goal: &Goal, second: i64, end: Option<FinalStatus>) -> Execution {
     let now = stored_goal(on, goal).await.unwrap();
     let ClaimSequence(number) = now.head.claims;
@@ -45,7 +45,7 @@ async fn workflow(on: &impl Tables, goal: &Goal, second: i64, end: Option<FinalS
     claim.execution.start_date = at(second);
     assert_eq!(on.db().claim_goal(&claim).await.unwrap(), Claimed::Yes);
     if let Some(end) = end {
-        on.db().settle(&settlement(&claim.execution, end)).await.unwrap();
+        on.db().end_execution(&claim.execution, &ending(&claim.execution, end)).await.unwrap();
     }
     found(on, &claim.execution).await
 }

@@ -1,4 +1,4 @@
-//! `WorkLedger` but for its commits, `SealLedger`.
+//! `WorkLedger` except its commits, `SealLedger`.
 
 use futures_util::future::join_all;
 use goal_activity_core::ledger::BatchLedger;
@@ -115,7 +115,7 @@ async fn sealing_no_batches_is_nothing(on: &impl Tables) {
 
 async fn only_the_given_batches_of_the_given_execution_are_sealed(on: &impl Tables) {
     let goal = goal(1);
-    // The one's name begins like the other's.
+    // The name of one is a prefix of the other's.
     let (sealed, other) = (execution(&goal, 1), execution(&goal, 11));
     for index in 0..3 {
         opened(on, &other, index).await;
@@ -135,7 +135,7 @@ async fn p4_what_is_saved_while_it_is_sealed_is_in_the_answer(on: &impl Tables) 
             goal.actions.iter().map(|action| success(&execution, action, tasks(&execution, action, 2))).collect();
         let (before, after) = commits.split_at(4);
         let seal = async || {
-            // Some go first, so that there is something to find.
+            // Some commits are made first, so that there is something to find.
             tokio::task::yield_now().await;
             on.db().seal_ledger(&execution.execution_arn, 1).await.unwrap().remove(0)
         };

@@ -47,7 +47,7 @@ async fn state(on: &impl Services, input: &ExecutionInput) -> ExecutionState {
     on.step_functions().describe_execution(&input.execution_arn).await.unwrap()
 }
 
-/// Whether that was just now; to the second, as AWS tells it.
+/// Returns `true` if that was just now, in AWS's precision of one second.
 fn is_now(on: &impl Services, moment: Timestamp) -> bool {
     (on.now().as_millis() - moment.as_millis()).abs() < 60_000
 }
@@ -69,7 +69,7 @@ async fn an_execution_is_started_with_its_input_and_runs(on: &impl Services) {
 async fn p2_an_execution_is_started_once(on: &impl Services) {
     let first = started(on).await;
     on.step_functions().start_execution(&first).await.unwrap();
-    // Whatever has the name is the execution.
+    // The execution is identified by its name only.
     let mut other = first.clone();
     other.action_ids.truncate(1);
     on.step_functions().start_execution(&other).await.unwrap();
@@ -107,7 +107,7 @@ async fn left_alone(on: &impl Services, ended_well: bool) {
     let input = started(on).await;
     on.end(&input.execution_arn, ended_well).await;
     let ended = state(on, &input).await;
-    // How well it went, only the ledger knows.
+    // The outcome is in the ledger only.
     let ExecutionState::Ended { end: End::Finished, at } = ended else { panic!("{ended:?}") };
     assert!(is_now(on, at), "{at}");
     on.step_functions().stop_execution(&input.execution_arn, StopReason::Ended).await.unwrap();

@@ -1,6 +1,6 @@
-//! One suite for all adapters: what the ports of the core promise, case by case, in memory and on AWS's interfaces.
+//! One suite for all adapters: the contract of the core's ports, case by case, in memory and on AWS's interfaces.
 //!
-//! The tables are tested on two emulators of DynamoDB that share no code; what only one of them gets right shows.
+//! The tables are tested on two emulators of DynamoDB that share no code; so differences between them are detected.
 //! `cargo xtask test contract` starts the emulators and runs this.
 #![allow(
     clippy::unwrap_used,

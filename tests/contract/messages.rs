@@ -23,7 +23,7 @@ async fn a_message_that_is_not_hidden_any_more_comes_back(on: &impl Services) {
 }
 
 async fn a_message_that_is_hidden_longer_stays_away(on: &impl Services) {
-    // The queue alone would give it back after a second.
+    // The queue alone would make it visible after a second.
     let handle = on.received().await;
     hide(on, &handle, 60).await;
     assert!(!on.comes_back(&handle).await);

@@ -1,14 +1,15 @@
-//! `SettleExecution::claim_notice`, `release_notice` and `mark_told`.
+//! `EndExecution::claim_notice`, `release_notice` and `mark_reported`.
 
 use futures_util::future::join_all;
 use goal_activity_core::execution::Execution;
+use goal_activity_core::execution::Mark;
 use goal_activity_core::limits::NOTICE_LEASE;
 use goal_activity_core::notice::NoticeClaim;
-use goal_activity_core::ports::{FindExecution, SettleExecution, Told};
+use goal_activity_core::ports::{EndExecution, FindExecution};
 use goal_activity_events::{FinalStatus, Timestamp};
 
 use crate::backend::Tables;
-use crate::given::{at, claimed, execution, found, goal, settlement};
+use crate::given::{at, claimed, ending, execution, found, goal};
 
 on_all_tables!(
     p2_the_telling_is_taken_once,
@@ -25,7 +26,7 @@ on_all_tables!(
 
 async fn ended(on: &impl Tables) -> Execution {
     let (_, execution) = claimed(on, 8).await;
-    on.db().settle(&settlement(&execution, FinalStatus::Failed)).await.unwrap();
+    on.db().end_execution(&execution, &ending(&execution, FinalStatus::Failed)).await.unwrap();
     found(on, &execution).await
 }
 
@@ -33,7 +34,7 @@ async fn claim(on: &impl Tables, execution: &Execution, claim: &NoticeClaim) -> 
     on.db().claim_notice(&execution.execution_arn, claim).await.unwrap()
 }
 
-/// Claims the notice at that moment, for another sender each time.
+/// Claims the notice at that time, for a new sender each time.
 async fn take(on: &impl Tables, execution: &Execution, at: Timestamp) -> bool {
     claim(on, execution, &NoticeClaim::new(at)).await
 }
@@ -42,8 +43,8 @@ async fn release(on: &impl Tables, execution: &Execution, claim: &NoticeClaim) {
     on.db().release_notice(&execution.execution_arn, claim).await.unwrap();
 }
 
-async fn mark(on: &impl Tables, execution: &Execution, told: Told, second: i64) {
-    on.db().mark_told(&execution.execution_arn, told, at(second)).await.unwrap();
+async fn mark(on: &impl Tables, execution: &Execution, mark: Mark, second: i64) {
+    on.db().mark_reported(&execution.execution_arn, mark, at(second)).await.unwrap();
 }
 
 async fn p2_the_telling_is_taken_once(on: &impl Tables) {
@@ -96,12 +97,12 @@ async fn p2_only_the_own_claim_is_released(on: &impl Tables) {
 }
 
 async fn p2_nothing_is_told_after_it_was_told(on: &impl Tables) {
-    for told in [Told::Operators, Told::Everybody] {
+    for told in [Mark::Notified, Mark::Both] {
         let execution = ended(on).await;
         assert!(take(on, &execution, at(61)).await);
         mark(on, &execution, told, 62).await;
         assert!(!take(on, &execution, at(100_000)).await);
-        assert_eq!(found(on, &execution).await.is_told(), told == Told::Everybody);
+        assert_eq!(found(on, &execution).await.is_reported(), told == Mark::Both);
     }
 }
 
@@ -110,7 +111,7 @@ async fn a_notice_of_an_execution_that_is_not_there_is_nobodys(on: &impl Tables)
     let own = NoticeClaim::new(at(61));
     assert!(!claim(on, &execution, &own).await);
     release(on, &execution, &own).await;
-    for told in [Told::Services, Told::Operators, Told::Everybody] {
+    for told in [Mark::Published, Mark::Notified, Mark::Both] {
         mark(on, &execution, told, 62).await;
     }
     assert_eq!(on.db().find_execution(&execution.execution_arn).await.unwrap(), None);
@@ -125,23 +126,23 @@ async fn p2_of_claims_of_a_notice_at_once_one_wins(on: &impl Tables) {
 async fn marks_are_set_once(on: &impl Tables) {
     let mut execution = ended(on).await;
     for second in [61, 62] {
-        mark(on, &execution, Told::Everybody, second).await;
+        mark(on, &execution, Mark::Both, second).await;
     }
     (execution.published_at, execution.notified_at) = (Some(at(61)), Some(at(61)));
     assert_eq!(found(on, &execution).await, execution);
 }
 
 async fn marks_are_set_one_by_one(on: &impl Tables) {
-    for first in [Told::Services, Told::Operators] {
+    for first in [Mark::Published, Mark::Notified] {
         let mut execution = ended(on).await;
         mark(on, &execution, first, 61).await;
         let earlier = match first {
-            Told::Services => &mut execution.published_at,
+            Mark::Published => &mut execution.published_at,
             _ => &mut execution.notified_at,
         };
         *earlier = Some(at(61));
         assert_eq!(found(on, &execution).await, execution, "{first:?}");
-        mark(on, &execution, Told::Everybody, 62).await;
+        mark(on, &execution, Mark::Both, 62).await;
         execution.published_at.get_or_insert(at(62));
         execution.notified_at.get_or_insert(at(62));
         assert_eq!(found(on, &execution).await, execution, "{first:?}");

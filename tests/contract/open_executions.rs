@@ -1,17 +1,16 @@
 //! `ListOpen`.
 
 use goal_activity_core::execution::Execution;
+use goal_activity_core::execution::Mark;
 use goal_activity_core::goal::Goal;
 use goal_activity_core::keys::{open_shard, unarchived_shard};
 use goal_activity_core::notice::NoticeClaim;
-use goal_activity_core::ports::{
-    AdmitExecution, Claim, ClaimGoal, Claimed, ListOpen, OpenExecution, SettleExecution, Told,
-};
+use goal_activity_core::ports::{AdmitExecution, Claim, ClaimGoal, Claimed, EndExecution, ListOpen, OpenExecution};
 use goal_activity_events::{FinalStatus, Timestamp};
 use uuid::Uuid;
 
 use crate::backend::Tables;
-use crate::given::{at, claim, goal, record, settlement};
+use crate::given::{at, claim, ending, goal, record};
 
 on_all_tables!(
     p7_an_execution_is_listed_from_its_launch_until_it_is_archived,
@@ -22,14 +21,14 @@ on_all_tables!(
     an_execution_is_listed_in_its_shard_only,
 );
 
-/// A span of time of the case's own: all cases share the index.
+/// A separate time span per case: all cases share the index.
 struct Span(Timestamp);
 
 impl Span {
     fn new() -> Self {
         let (_, random, ..) = Uuid::new_v4().as_fields();
         let (more, ..) = Uuid::new_v4().as_fields();
-        // Some time in the next centuries, further apart than any case reaches.
+        // Times in the next centuries, further apart than any case needs.
         Self(Timestamp::from_millis(4_000_000_000_000 + i64::from(more) * 1_000 + i64::from(random % 2)))
     }
 
@@ -37,7 +36,7 @@ impl Span {
         Timestamp::from_millis(self.0.as_millis() + millis)
     }
 
-    /// Workflows of one shard that were launched, each requested that long after the beginning.
+    /// Workflows of one shard that were launched, each requested that long after the start of the span.
     async fn launched(&self, on: &impl Tables, millis: &[i64]) -> (String, Vec<Execution>) {
         let mut executions = Vec::new();
         let shard_of = |goal: &Goal| open_shard(&crate::given::execution(goal, 1).execution_arn);
@@ -58,7 +57,7 @@ impl Span {
         claim.execution
     }
 
-    /// All that is listed in the span, page by page.
+    /// Returns everything listed in the span, page by page.
     async fn listed(&self, on: &impl Tables, shard: &str, limit: u16) -> Vec<OpenExecution> {
         let mut after = OpenExecution { start_date: self.at(-1), ..OpenExecution::from(&any()) };
         let mut listed = Vec::new();
@@ -91,13 +90,13 @@ async fn p7_an_execution_is_listed_from_its_launch_until_it_is_archived(on: &imp
     let (shard, executions) = span.launched(on, &[0]).await;
     let [execution] = &executions[..] else { panic!() };
     assert_eq!(span.listed(on, &shard, 10).await, open(&executions), "launched");
-    on.db().settle(&settlement(execution, FinalStatus::Failed)).await.unwrap();
+    on.db().end_execution(execution, &ending(execution, FinalStatus::Failed)).await.unwrap();
     assert_eq!(span.listed(on, &shard, 10).await, open(&executions), "ended");
     assert!(on.db().claim_notice(&execution.execution_arn, &NoticeClaim::new(at(61))).await.unwrap());
     assert_eq!(span.listed(on, &shard, 10).await, open(&executions), "published, being told");
     let unarchived = unarchived_shard(&execution.execution_arn);
     assert_eq!(span.listed(on, &unarchived, 10).await, [], "not yet told");
-    on.db().mark_told(&execution.execution_arn, Told::Everybody, at(62)).await.unwrap();
+    on.db().mark_reported(&execution.execution_arn, Mark::Both, at(62)).await.unwrap();
     assert_eq!(span.listed(on, &shard, 10).await, [], "told");
     assert_eq!(span.listed(on, &unarchived, 10).await, open(&executions), "told");
     on.db().mark_archived(&record(execution, FinalStatus::Failed), at(63)).await.unwrap();
@@ -110,13 +109,13 @@ async fn what_is_told_late_is_not_listed_again(on: &impl Tables) {
     let (shard, executions) = span.launched(on, &[0]).await;
     let [execution] = &executions[..] else { panic!() };
     let (arn, unarchived) = (&execution.execution_arn, unarchived_shard(&execution.execution_arn));
-    on.db().mark_told(arn, Told::Everybody, at(59)).await.unwrap();
+    on.db().mark_reported(arn, Mark::Both, at(59)).await.unwrap();
     assert_eq!(span.listed(on, &shard, 10).await, open(&executions), "it has not ended");
-    on.db().settle(&settlement(execution, FinalStatus::Failed)).await.unwrap();
+    on.db().end_execution(execution, &ending(execution, FinalStatus::Failed)).await.unwrap();
     assert_eq!(span.listed(on, &shard, 10).await, open(&executions), "ended");
-    on.db().mark_told(arn, Told::Everybody, at(61)).await.unwrap();
+    on.db().mark_reported(arn, Mark::Both, at(61)).await.unwrap();
     on.db().mark_archived(&record(execution, FinalStatus::Failed), at(62)).await.unwrap();
-    on.db().mark_told(arn, Told::Everybody, at(63)).await.unwrap();
+    on.db().mark_reported(arn, Mark::Both, at(63)).await.unwrap();
     assert_eq!(span.listed(on, &unarchived, 10).await, [], "archived");
 }
 
@@ -125,7 +124,7 @@ async fn the_oldest_come_first(on: &impl Tables) {
     let (shard, mut executions) = span.launched(on, &[50, 7, 999, 0, 100]).await;
     executions.sort_by_key(|e| e.start_date);
     assert_eq!(span.listed(on, &shard, 1000).await, open(&executions));
-    // Without a place to go on after, it begins at the beginning.
+    // Without a position to continue from, it starts at the beginning.
     let first = on.db().list_open(&shard, None, 1).await.unwrap();
     assert!(first[0].start_date <= span.at(0), "{first:?}");
 }

@@ -1,9 +1,12 @@
 //! `Notify`.
 
+use goal_activity_core::execution::Ending;
 use goal_activity_core::execution::{Execution, GoalBefore, Status};
+use goal_activity_core::ledger::Tally;
 use goal_activity_core::limits::AI_ATTEMPTS;
 use goal_activity_core::notice::{Severity, notice};
 use goal_activity_core::ports::Notify;
+use goal_activity_events::FinalStatus;
 use goal_activity_events::{FailedAction, FailureCode};
 
 use crate::backend::Services;
@@ -11,28 +14,28 @@ use crate::given::{TEXT, at, execution, goal};
 
 on_all_services!(a_notice_arrives_as_it_was_sent);
 
-/// A workflow of eight actions, of which so many failed.
-fn ended(status: Status, failed: usize) -> Execution {
+/// A workflow of eight actions, of which that many failed.
+fn ended(status: FinalStatus, failures: usize) -> Execution {
     let accepted = execution(&goal(8), 1);
     let failure = |action_id| FailedAction {
         action_id,
         code: FailureCode::AiTimeout,
-        // No text of a user, but as hard as one.
+        // Not a text of a user, but as difficult as one.
         message: TEXT.to_owned(),
         attempts: AI_ATTEMPTS,
     };
-    let failed_actions: Vec<_> = accepted.action_ids.iter().take(failed).cloned().map(failure).collect();
-    let succeeded_actions = Some(8 - u32::try_from(failed).unwrap());
-    // The goal had no tasks before: what fails leaves its user with nothing.
+    let failed: Vec<_> = accepted.action_ids.iter().take(failures).cloned().map(failure).collect();
+    let tally = Tally { succeeded: 8 - u32::try_from(failures).unwrap(), failed, ..Tally::default() };
+    // The goal had no tasks before: failures leave its user without tasks.
     let goal_before = GoalBefore::default();
-    Execution { status, stop_date: Some(at(61)), succeeded_actions, failed_actions, goal_before, ..accepted }
+    Execution { end: Some(Ending { status, stop_date: at(61), tally }), goal_before, ..accepted }
 }
 
 async fn a_notice_arrives_as_it_was_sent(on: &impl Services) {
     let all = [
-        (Severity::Medium, ended(Status::PartiallySucceeded, 1)),
-        (Severity::High, ended(Status::TimedOut, 2)),
-        (Severity::Critical, ended(Status::Failed, 8)),
+        (Severity::Medium, ended(FinalStatus::PartiallySucceeded, 1)),
+        (Severity::High, ended(FinalStatus::TimedOut, 2)),
+        (Severity::Critical, ended(FinalStatus::Failed, 8)),
     ];
     let mut notices = Vec::new();
     for (severity, execution) in &all {

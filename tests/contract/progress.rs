@@ -2,11 +2,11 @@
 
 use futures_util::future::join_all;
 use goal_activity_core::execution::{BatchState, Execution, Status, TimelineEntry, TimelineEvent};
-use goal_activity_core::ports::{CancelExecution, FindExecution, RecordProgress, SettleExecution};
+use goal_activity_core::ports::{CancelExecution, EndExecution, FindExecution, RecordProgress};
 use goal_activity_events::{EventId, FinalStatus};
 
 use crate::backend::Tables;
-use crate::given::{at, batch_state, claimed, execution, found, goal, settlement};
+use crate::given::{at, batch_state, claimed, ending, execution, found, goal};
 
 on_all_tables!(
     a_start_is_noted_once,
@@ -22,12 +22,12 @@ on_all_tables!(
     a_cancelled_execution_still_shows_its_progress,
 );
 
-/// Whether that has changed something.
+/// Returns `true` if it changed something.
 async fn start(on: &impl Tables, execution: &Execution, event: &str) -> bool {
     on.db().record_started(&execution.execution_arn, event, at(5)).await.unwrap()
 }
 
-/// Whether that has changed something.
+/// Returns `true` if it changed something.
 async fn tell(on: &impl Tables, execution: &Execution, event: &str, index: u32, state: &BatchState) -> bool {
     let event: EventId = event.parse().unwrap();
     on.db().record_batch(&execution.execution_arn, &event, index, state).await.unwrap()
@@ -40,7 +40,7 @@ fn started() -> TimelineEntry {
 async fn a_start_is_noted_once(on: &impl Tables) {
     let (_, mut execution) = claimed(on, 8).await;
     assert!(start(on, &execution, "event-1").await);
-    execution.status = Status::Running;
+    execution.started_at = Some(at(5));
     execution.timeline.insert("event-1".into(), started());
     assert_eq!(found(on, &execution).await, execution);
     assert!(!start(on, &execution, "event-1").await);
@@ -67,7 +67,7 @@ async fn the_first_state_of_a_batch_shows_that_the_execution_runs(on: &impl Tabl
     let (_, mut execution) = claimed(on, 64).await;
     let state = batch_state(0, 0, &[]);
     tell(on, &execution, "event-1", 7, &state).await;
-    execution.status = Status::Running;
+    execution.started_at = Some(state.updated_at);
     execution.batches.insert("7".into(), state);
     assert_eq!(found(on, &execution).await, execution);
 }
@@ -79,10 +79,10 @@ async fn p6_only_a_later_state_of_a_batch_is_taken_over(on: &impl Tables) {
     for (event, sequence) in [("event-2", 10), ("event-3", 9), ("event-4", 2)] {
         assert!(!tell(on, &execution, event, 0, &batch_state(sequence, 7, &["a-1-1"])).await);
     }
-    execution.status = Status::Running;
+    execution.started_at = Some(known.updated_at);
     execution.batches.insert("0".into(), known);
     assert_eq!(found(on, &execution).await, execution);
-    // By number, not as text.
+    // Compared as numbers, not as text.
     let later = batch_state(100, 6, &["a-1-8"]);
     tell(on, &execution, "event-5", 0, &later).await;
     execution.batches.insert("0".into(), later);
@@ -91,11 +91,11 @@ async fn p6_only_a_later_state_of_a_batch_is_taken_over(on: &impl Tables) {
 
 async fn p6_batches_are_counted_apart(on: &impl Tables) {
     let (_, mut execution) = claimed(on, 64).await;
-    execution.status = Status::Running;
+    execution.started_at = Some(at(10));
     for index in 0..8 {
         let state = batch_state(8 - u64::from(index), index, &["a-1-1"]);
         tell(on, &execution, &format!("event-{index}"), index, &state).await;
-        if let Some(what) = state.happening(index) {
+        if let Some(what) = state.timeline_event(index) {
             execution.timeline.insert(format!("event-{index}"), TimelineEntry { at: state.updated_at, what });
         }
         execution.batches.insert(index.to_string(), state);
@@ -111,7 +111,7 @@ async fn p6_the_end_of_a_batch_is_in_the_timeline(on: &impl Tables) {
     for _ in 0..2 {
         tell(on, &execution, "event-2", 0, &state).await;
     }
-    // Told again as another event: it is known.
+    // Reported again as another event: already recorded.
     tell(on, &execution, "event-3", 0, &state).await;
     let what = TimelineEvent::BatchFinished { batch_index: 0, succeeded: 6, failed: 2 };
     execution.timeline.insert("event-2".into(), TimelineEntry { at: at(10), what });
@@ -127,7 +127,7 @@ async fn p6_of_states_told_at_once_the_latest_stays(on: &impl Tables) {
     }))
     .await;
     let read = found(on, &execution).await;
-    assert_eq!((read.status, &read.batches["0"]), (Status::Running, &states[1]));
+    assert_eq!((read.status(), &read.batches["0"]), (Status::Running, &states[1]));
     assert!(read.timeline.contains_key("event-8"));
 }
 
@@ -135,7 +135,7 @@ async fn p4_nothing_is_noted_after_the_end(on: &impl Tables) {
     let ends = [FinalStatus::Succeeded, FinalStatus::PartiallySucceeded, FinalStatus::Failed];
     for end in ends.into_iter().chain([FinalStatus::TimedOut, FinalStatus::Aborted]) {
         let (_, execution) = claimed(on, 8).await;
-        on.db().settle(&settlement(&execution, end)).await.unwrap();
+        on.db().end_execution(&execution, &ending(&execution, end)).await.unwrap();
         let ended = found(on, &execution).await;
         assert!(!start(on, &execution, "event-1").await);
         assert!(!tell(on, &execution, "event-2", 0, &batch_state(8, 8, &[])).await);
@@ -147,12 +147,12 @@ async fn event_ids_of_every_kind_are_keys(on: &impl Tables) {
     let (_, mut execution) = claimed(on, 64).await;
     let ids = ["a.b", "#x", ":y", "a[0]", "\"'", &"z".repeat(128)];
     start(on, &execution, "a#b.c[1]").await;
-    execution.status = Status::Running;
+    execution.started_at = Some(at(5));
     execution.timeline.insert("a#b.c[1]".into(), started());
     for (index, id) in (0..).zip(ids) {
         let state = batch_state(8, 8, &[]);
         tell(on, &execution, id, index, &state).await;
-        let what = state.happening(index).unwrap();
+        let what = state.timeline_event(index).unwrap();
         execution.timeline.insert(id.to_owned(), TimelineEntry { at: at(10), what });
         execution.batches.insert(index.to_string(), state);
     }

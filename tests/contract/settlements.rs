@@ -1,15 +1,14 @@
-//! `SettleExecution::settle`.
+//! `EndExecution::end_execution`.
 
 use futures_util::future::join_all;
-use goal_activity_core::execution::{Cancellation, Execution, TimelineEntry, TimelineEvent};
+use goal_activity_core::execution::{Cancellation, Ending, Execution, TimelineEntry, TimelineEvent};
 use goal_activity_core::goal::{Goal, GoalStatus};
 use goal_activity_core::ledger::Tally;
-use goal_activity_core::outcome::Settlement;
-use goal_activity_core::ports::{CancelExecution, ClaimGoal, Claimed, FindExecution, SettleExecution};
+use goal_activity_core::ports::{CancelExecution, ClaimGoal, Claimed, EndExecution, FindExecution};
 use goal_activity_events::{FinalStatus, WorkflowCompleted};
 
 use crate::backend::Tables;
-use crate::given::{at, claim, claimed, execution, failed_action, found, goal, settlement, stored_goal, usage};
+use crate::given::{at, claim, claimed, ending, execution, failed_action, found, goal, stored_goal, usage};
 
 on_all_tables!(
     an_end_is_recorded_and_frees_the_goal,
@@ -32,59 +31,53 @@ const ENDS: [FinalStatus; 5] = [
     FinalStatus::Aborted,
 ];
 
-/// Whether this has ended the execution.
-async fn settles(on: &impl Tables, end: &Settlement) -> bool {
-    on.db().settle(end).await.unwrap()
+/// Returns `true` if this call ended the execution.
+async fn ends(on: &impl Tables, execution: &Execution, end: &Ending) -> bool {
+    on.db().end_execution(execution, end).await.unwrap()
 }
 
-async fn settle(on: &impl Tables, end: &Settlement) {
-    assert!(settles(on, end).await, "{:?}", end.status);
+async fn end(on: &impl Tables, execution: &Execution, end: &Ending) {
+    assert!(ends(on, execution, end).await, "{:?}", end.status);
 }
 
-/// How the execution is stored once it has ended like this.
-fn ended(execution: &Execution, end: &Settlement) -> Execution {
-    let mut execution = execution.clone();
-    execution.status = end.status.into();
-    execution.stop_date = Some(end.stop_date);
-    execution.succeeded_actions = Some(end.tally.succeeded);
-    execution.failed_count = Some(end.tally.failed_count());
-    execution.failed_actions.clone_from(&end.tally.failed);
-    execution.usage = Some(end.tally.usage);
+/// Returns the stored execution after this end.
+fn ended(execution: &Execution, end: &Ending) -> Execution {
+    let mut execution = Execution { end: Some(end.clone()), ..execution.clone() };
     let entry = TimelineEntry { at: end.stop_date, what: TimelineEvent::Ended { status: end.status } };
     execution.timeline.insert(WorkflowCompleted::event_id_for(&execution.execution_arn).to_string(), entry);
     execution
 }
 
+/// What the goal's status is after that, as [`claimed`] has made it: some of its actions had tasks before.
+fn goal_status(end: &Ending) -> GoalStatus {
+    if end.status == FinalStatus::Aborted { GoalStatus::Draft } else { GoalStatus::Partial }
+}
+
 async fn an_end_is_recorded_and_frees_the_goal(on: &impl Tables) {
     for status in ENDS {
         let (goal, execution) = claimed(on, 8).await;
-        let end = settlement(&execution, status);
+        let how = ending(&execution, status);
         let mut freed = stored_goal(on, &goal).await.unwrap();
-        settle(on, &end).await;
-        assert_eq!(found(on, &execution).await, ended(&execution, &end));
-        (freed.head.claimed_by, freed.head.status) = (None, end.goal_status);
+        end(on, &execution, &how).await;
+        assert_eq!(found(on, &execution).await, ended(&execution, &how));
+        (freed.head.claimed_by, freed.head.status) = (None, goal_status(&how));
         assert_eq!(stored_goal(on, &goal).await, Some(freed));
     }
 }
 
-/// Settles in a way that must change nothing.
-async fn changes_nothing(on: &impl Tables, goal: &Goal, execution: &Execution, end: &Settlement) {
+/// Ends the execution in a way that must change nothing.
+async fn changes_nothing(on: &impl Tables, goal: &Goal, execution: &Execution, end: &Ending) {
     let before = (found(on, execution).await, stored_goal(on, goal).await);
-    assert!(!settles(on, end).await, "{:?}", end.status);
+    assert!(!ends(on, execution, end).await, "{:?}", end.status);
     assert_eq!((found(on, execution).await, stored_goal(on, goal).await), before, "{:?}", end.status);
 }
 
 async fn p4_an_execution_ends_once(on: &impl Tables) {
     for first in ENDS {
         let (goal, execution) = claimed(on, 8).await;
-        settle(on, &settlement(&execution, first)).await;
+        end(on, &execution, &ending(&execution, first)).await;
         for second in ENDS {
-            let again = Settlement {
-                stop_date: at(90),
-                tally: Tally::default(),
-                goal_status: GoalStatus::Failed,
-                ..settlement(&execution, second)
-            };
+            let again = Ending { status: second, stop_date: at(90), tally: Tally::default() };
             changes_nothing(on, &goal, &execution, &again).await;
         }
     }
@@ -92,10 +85,10 @@ async fn p4_an_execution_ends_once(on: &impl Tables) {
 
 async fn p4_a_late_end_leaves_the_next_workflow_alone(on: &impl Tables) {
     let (goal, first) = claimed(on, 8).await;
-    settle(on, &settlement(&first, FinalStatus::Succeeded)).await;
+    end(on, &first, &ending(&first, FinalStatus::Succeeded)).await;
     let next = claim(&goal, 2);
     assert_eq!(on.db().claim_goal(&next).await.unwrap(), Claimed::Yes);
-    changes_nothing(on, &goal, &first, &settlement(&first, FinalStatus::Failed)).await;
+    changes_nothing(on, &goal, &first, &ending(&first, FinalStatus::Failed)).await;
     assert_eq!(found(on, &next.execution).await, next.execution);
 }
 
@@ -104,23 +97,23 @@ async fn p4_a_cancelled_execution_ends_as_aborted_only(on: &impl Tables) {
     let wish = Cancellation::from_outside(at(7));
     assert!(on.db().record_cancellation(&execution.execution_arn, &wish).await.unwrap());
     for status in ENDS.into_iter().filter(|s| *s != FinalStatus::Aborted) {
-        changes_nothing(on, &goal, &execution, &settlement(&execution, status)).await;
+        changes_nothing(on, &goal, &execution, &ending(&execution, status)).await;
     }
     let cancelled = found(on, &execution).await;
-    let end = settlement(&execution, FinalStatus::Aborted);
-    settle(on, &end).await;
-    assert_eq!(found(on, &execution).await, ended(&cancelled, &end));
+    let how = ending(&execution, FinalStatus::Aborted);
+    end(on, &execution, &how).await;
+    assert_eq!(found(on, &execution).await, ended(&cancelled, &how));
     assert_eq!(stored_goal(on, &goal).await.unwrap().head.claimed_by, None);
 }
 
 async fn an_execution_ends_though_its_goal_is_gone(on: &impl Tables) {
     let (goal, execution) = claimed(on, 8).await;
     on.remove_goal(&goal.head.goal_id).await;
-    let end = settlement(&execution, FinalStatus::Succeeded);
-    settle(on, &end).await;
-    assert_eq!(found(on, &execution).await, ended(&execution, &end));
+    let how = ending(&execution, FinalStatus::Succeeded);
+    end(on, &execution, &how).await;
+    assert_eq!(found(on, &execution).await, ended(&execution, &how));
     assert_eq!(stored_goal(on, &goal).await, None);
-    changes_nothing(on, &goal, &execution, &settlement(&execution, FinalStatus::Failed)).await;
+    changes_nothing(on, &goal, &execution, &ending(&execution, FinalStatus::Failed)).await;
 }
 
 async fn an_execution_ends_though_another_has_its_goal(on: &impl Tables) {
@@ -130,9 +123,9 @@ async fn an_execution_ends_though_another_has_its_goal(on: &impl Tables) {
         taken.head.claimed_by = claimed_by;
         taken.head.status = GoalStatus::Paused;
         on.put_goal(&taken).await;
-        let end = settlement(&execution, FinalStatus::Succeeded);
-        assert_eq!(settles(on, &end).await, first);
-        assert_eq!(found(on, &execution).await, ended(&execution, &end));
+        let how = ending(&execution, FinalStatus::Succeeded);
+        assert_eq!(ends(on, &execution, &how).await, first);
+        assert_eq!(found(on, &execution).await, ended(&execution, &how));
         assert_eq!(stored_goal(on, &goal).await.as_ref(), Some(&taken));
     }
 }
@@ -142,22 +135,22 @@ async fn the_end_of_an_execution_that_is_not_there_is_nothing(on: &impl Tables) 
     let execution = execution(&goal, 1);
     goal.head.claimed_by = Some(execution.execution_arn.clone().into());
     on.put_goal(&goal).await;
-    assert!(!settles(on, &settlement(&execution, FinalStatus::Succeeded)).await);
+    assert!(!ends(on, &execution, &ending(&execution, FinalStatus::Succeeded)).await);
     assert_eq!(on.db().find_execution(&execution.execution_arn).await.unwrap(), None);
     assert_eq!(stored_goal(on, &goal).await, Some(goal));
 }
 
 async fn p4_of_ends_at_once_one_is_recorded(on: &impl Tables) {
     let (goal, execution) = claimed(on, 8).await;
-    let ends: Vec<_> = ENDS.into_iter().map(|status| settlement(&execution, status)).collect();
-    let answers = join_all(ends.iter().map(|end| settles(on, end))).await;
+    let all: Vec<_> = ENDS.into_iter().map(|status| ending(&execution, status)).collect();
+    let answers = join_all(all.iter().map(|end| ends(on, &execution, end))).await;
     let read = found(on, &execution).await;
-    let won = ends.iter().find(|end| read.status == end.status.into()).expect("one that is recorded");
-    let told: Vec<_> = ends.iter().zip(answers).filter(|(_, by_this)| *by_this).map(|(end, _)| end).collect();
+    let won = all.iter().find(|end| read.status() == end.status.into()).expect("one that is recorded");
+    let told: Vec<_> = all.iter().zip(answers).filter(|(_, by_this)| *by_this).map(|(end, _)| end).collect();
     assert_eq!(told, [won]);
     assert_eq!(read, ended(&execution, won));
     let head = stored_goal(on, &goal).await.unwrap().head;
-    assert_eq!((head.claimed_by, head.status), (None, won.goal_status));
+    assert_eq!((head.claimed_by, head.status), (None, goal_status(won)));
 }
 
 async fn an_end_of_sixty_four_failures_is_recorded(on: &impl Tables) {
@@ -167,16 +160,16 @@ async fn an_end_of_sixty_four_failures_is_recorded(on: &impl Tables) {
         action.message = "あ".repeat(200);
     }
     let tally = Tally { succeeded: 0, failed, usage: usage() };
-    let end = Settlement { tally, ..settlement(&execution, FinalStatus::Failed) };
-    settle(on, &end).await;
-    assert_eq!(found(on, &execution).await, ended(&execution, &end));
+    let how = Ending { tally, ..ending(&execution, FinalStatus::Failed) };
+    end(on, &execution, &how).await;
+    assert_eq!(found(on, &execution).await, ended(&execution, &how));
 }
 
 async fn p1_a_goal_can_be_claimed_after_the_end(on: &impl Tables) {
     let (goal, mut execution) = claimed(on, 8).await;
     for number in 2..5 {
         assert_eq!(on.db().claim_goal(&claim(&goal, number)).await.unwrap(), Claimed::GoalChanged);
-        settle(on, &settlement(&execution, FinalStatus::Succeeded)).await;
+        end(on, &execution, &ending(&execution, FinalStatus::Succeeded)).await;
         execution = claim(&goal, number).execution;
         assert_eq!(on.db().claim_goal(&claim(&goal, number)).await.unwrap(), Claimed::Yes);
     }

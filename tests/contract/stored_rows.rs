@@ -1,16 +1,17 @@
-//! What only a look at the stored rows shows: attributes for indexes, for expiry and for other services.
+//! Checks of the stored rows: attributes for indexes, for expiry and for other services.
 
+use goal_activity_core::execution::Mark;
 use goal_activity_core::keys;
 use goal_activity_core::limits::HISTORY;
 use goal_activity_core::ports::{
-    AdmitExecution, Claim, ClaimGoal, Claimed, Remembered, RequestKey, SealLedger, SettleExecution, Told,
+    AdmitExecution, Claim, ClaimGoal, Claimed, EndExecution, Remembered, RequestKey, SealLedger,
 };
 use goal_activity_core::rows::goal_rows;
 use goal_activity_events::{EventId, FinalStatus};
 use serde_json::{Value, json};
 
 use crate::backend::{AwsTables, Tables};
-use crate::given::{at, claim, claimed, goal, record, settlement, stored};
+use crate::given::{at, claim, claimed, ending, goal, record, stored};
 
 on_dynamodb!(
     a_goal_that_was_never_claimed_needs_no_count,
@@ -43,7 +44,10 @@ async fn a_claim_and_an_end_keep_what_other_services_have_stored_with_a_goal(on:
     row["updatedAt"] = json!("before");
     on.put_goal_row(row.clone()).await;
     assert_eq!(on.db().claim_goal(&claim(&goal, 1)).await.unwrap(), Claimed::Yes);
-    on.db().settle(&settlement(&claim(&goal, 1).execution, FinalStatus::Succeeded)).await.unwrap();
+    on.db()
+        .end_execution(&claim(&goal, 1).execution, &ending(&claim(&goal, 1).execution, FinalStatus::Succeeded))
+        .await
+        .unwrap();
     row[keys::CLAIMS] = json!(1);
     row["status"] = json!("partial");
     row["updatedAt"] = json!(at(60));
@@ -55,8 +59,8 @@ async fn p7_the_rows_of_an_execution_expire_once_it_is_archived(on: &AwsTables) 
     let arn = &execution.execution_arn;
     let items = [keys::EXECUTION.to_owned(), keys::batch(0), keys::batch(1)];
     on.db().seal_ledger(arn, 2).await.unwrap();
-    on.db().settle(&settlement(&execution, FinalStatus::Failed)).await.unwrap();
-    on.db().mark_told(arn, Told::Everybody, at(61)).await.unwrap();
+    on.db().end_execution(&execution, &ending(&execution, FinalStatus::Failed)).await.unwrap();
+    on.db().mark_reported(arn, Mark::Both, at(61)).await.unwrap();
     for item in &items {
         assert_eq!(on.execution_row(arn.as_str(), item).await.unwrap().get(keys::EXPIRES_AT), None, "{item}");
     }
@@ -70,7 +74,7 @@ async fn p7_the_rows_of_an_execution_expire_once_it_is_archived(on: &AwsTables) 
 async fn where_an_execution_is_archived_never_expires(on: &AwsTables) {
     let (_, execution) = claimed(on, 1).await;
     let arn = execution.execution_arn.as_str();
-    on.db().settle(&settlement(&execution, FinalStatus::Failed)).await.unwrap();
+    on.db().end_execution(&execution, &ending(&execution, FinalStatus::Failed)).await.unwrap();
     let record = record(&execution, FinalStatus::Failed);
     on.db().mark_archived(&record, at(62)).await.unwrap();
     let row = json!({ "executionArn": arn, "item": "ARCHIVE", "archivedAs": record.key() });
@@ -99,9 +103,9 @@ async fn an_execution_is_in_one_index_at_a_time_and_in_none_when_it_is_archived(
     assert_eq!(indexes().await, (waiting, None));
     assert!(on.db().mark_admitted(arn, at(1)).await.unwrap());
     assert_eq!(indexes().await, (None, open.clone()));
-    on.db().settle(&settlement(&execution, FinalStatus::Failed)).await.unwrap();
+    on.db().end_execution(&execution, &ending(&execution, FinalStatus::Failed)).await.unwrap();
     assert_eq!(indexes().await, (None, open));
-    on.db().mark_told(arn, Told::Everybody, at(61)).await.unwrap();
+    on.db().mark_reported(arn, Mark::Both, at(61)).await.unwrap();
     assert_eq!(indexes().await, (None, Some(json!(keys::unarchived_shard(arn)))));
     on.db().mark_archived(&record(&execution, FinalStatus::Failed), at(62)).await.unwrap();
     assert_eq!(indexes().await, (None, None));

@@ -126,7 +126,7 @@ async fn tasks_that_come_between_two_pages_shift_nothing(on: &impl Tables) {
         on.put_task(task).await;
     }
     let second = on.db().list_tasks(id, first.last.as_deref(), 10).await.unwrap();
-    // What came before the place is not seen, what came after it is; nothing is seen twice or left out.
+    // Items before the position are not returned, items after it are; none is returned twice or left out.
     all.insert(2, late[1].clone());
     assert_eq!([first.tasks, second.tasks].concat(), all);
 }
@@ -145,7 +145,7 @@ async fn p9_tasks_of_another_goal_are_never_seen(on: &impl Tables) {
 async fn tasks_of_one_execution_are_removed_and_no_others(on: &impl Tables) {
     let goal = goal(3);
     put_all(on, &goal, 1, 3).await;
-    // The second workflow has replaced the tasks of one action, and one of another's.
+    // The second workflow has replaced the tasks of one action, and one task of another.
     let second = execution(&goal, 2);
     let replaced: Vec<_> =
         tasks(&second, &goal.actions[1], 3).into_iter().chain(tasks(&second, &goal.actions[2], 1)).collect();
@@ -189,7 +189,7 @@ async fn p4_what_takes_the_place_of_a_task_that_is_being_removed_stays(on: &impl
     next.execution_arn = execution(&goal, 2).execution_arn;
     let first = async || on.db().list_tasks(&goal.head.goal_id, None, 1).await.unwrap().tasks;
     let replace_the_last = async {
-        // Once the first is gone, it is known which are to go. The last goes last.
+        // Once the first is removed, the tasks to remove have been read. The last one is removed last.
         while first().await == all[..1] {
             tokio::task::yield_now().await;
         }

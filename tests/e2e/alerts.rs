@@ -1,9 +1,9 @@
-//! What calls the operators: notices and alarms, by the filters that docs/OPERATIONS.md recommends.
+//! Notifications of operators: notices and alarms, with the filters that docs/OPERATIONS.md recommends.
 
 use goal_activity_tests::{Chart, Listener, Stack, eventually};
 use serde_json::{Value, json};
 
-/// What a message says, for programs.
+/// The JSON of a message.
 fn said(message: &Value) -> Value {
     serde_json::from_str(message["Message"].as_str().unwrap()).unwrap()
 }
@@ -18,7 +18,7 @@ async fn two_failures(stack: &Stack, hear: impl AsyncFn(&str) -> Listener) -> [L
         heard.push(hear(goal.as_str()).await);
         let arn = user.started(&goal).await;
         assert_eq!(user.ended(&arn).await["status"], status);
-        // When somebody who hears all has heard it, everybody has.
+        // When the subscription to everything has received it, all have.
         eventually("everybody told", || async {
             let row = stack.execution_row(&arn).await;
             row.get("notifiedAt").is_some_and(|at| !at.is_null()).then_some(())
@@ -61,7 +61,7 @@ async fn a_subscriber_that_filters_by_the_body_gets_what_is_severe_and_all_alarm
     assert!(without_alarms.heard().await.is_empty(), "an alarm has no attributes to filter by");
 }
 
-/// Waits for what comes next from an alarm, and answers its new state.
+/// Waits for the next message of an alarm, and returns its new state.
 async fn next_state(listener: &Listener, seen: usize) -> Value {
     let all = eventually("a change of the alarm", || async {
         let all = listener.heard().await;
@@ -88,8 +88,8 @@ async fn a_failure_rate_over_ten_percent_calls_the_operators_and_says_when_it_is
     assert_eq!(next_state(&alarm, 2).await["NewStateValue"], "OK");
 }
 
-/// `Slow` tells no recovery, so its `OK` is not heard. The emulator looks at all periods together, not at how many of them must
-/// be breached, and never at missing data.
+/// `Slow` sends no OK, so none is received. The emulator evaluates all periods together, ignoring how many of them must
+/// be breached, and missing data.
 #[tokio::test]
 async fn the_alarms_on_other_metrics_of_our_own_call_the_operators() {
     let stack = Stack::open().await;

@@ -39,7 +39,7 @@ async fn p7_p8_64_actions_become_tasks_and_everybody_is_told() {
     assert_eq!((&row["status"], row.get("activityExecutionArn")), (&json!("active"), None));
     assert!(notices.heard().await.is_empty(), "a success wakes nobody");
 
-    // A second start finds nothing to do, and a goal that is done can be started for chosen actions again.
+    // A second start finds nothing to do, and a completed workflow's goal can be started again for selected actions.
     let again = user.start(&goal).await;
     assert_eq!((again.status, &again.body["code"]), (409, &json!("NOTHING_TO_DO")));
 }

@@ -1,4 +1,4 @@
-//! What is left of a workflow when its rows have expired.
+//! The remaining data of a workflow when its rows have expired.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use goal_activity_core::archive::Record;
@@ -21,7 +21,7 @@ fn expiry(row: &Row) -> Option<i64> {
     row.get(keys::EXPIRES_AT).map(|at| at.as_n().unwrap().parse().unwrap())
 }
 
-/// Waits for the workflow to be archived. Whenever one looks, what may expire is archived.
+/// Waits for the workflow to be archived. At every check, a row may expire only if the workflow is archived.
 async fn archived(stack: &Stack, arn: &ExecutionArn) -> Vec<(String, Row)> {
     eventually("an archived workflow", || async {
         let rows = rows(stack, arn).await;
@@ -51,18 +51,18 @@ async fn p7_a_workflow_is_told_of_as_before_when_its_rows_have_expired() {
     let line = object.body.collect().await.unwrap().to_vec();
     let record = Record::from_line(&line).unwrap();
     assert_eq!((record.key().as_str(), record.to_line().unwrap().as_bytes()), (key.as_str(), line.as_slice()));
-    assert_eq!((record.succeeded_actions, record.failed_actions[0].action_id.as_str()), (8, "a-1-2"));
+    assert_eq!((record.end.tally.succeeded, record.end.tally.failed[0].action_id.as_str()), (8, "a-1-2"));
     let outcomes = record.batches.iter().flat_map(|b| &b.actions).filter(|a| a.outcome.is_some());
     assert_eq!(outcomes.count(), 9);
 
-    let expires = Some(record.stop_date.plus(HISTORY).as_seconds());
+    let expires = Some(record.end.stop_date.plus(HISTORY).as_seconds());
     let expiring: Vec<_> = rows.iter().map(|(item, row)| (item.as_str(), expiry(row))).collect();
     let of_workflow = [("BATCH#00", expires), ("BATCH#01", expires), ("EXECUTION", expires)];
     assert_eq!(expiring, [&[("ARCHIVE", None)][..], &of_workflow].concat());
 
     let before = told(&user, &arn).await;
     assert_eq!(before.each_ref().map(|a| a.status), [200, 200]);
-    // The emulator expires nothing: done here as DynamoDB does it.
+    // The emulator expires nothing: the test deletes the rows as DynamoDB does.
     for (item, _) in rows.iter().filter(|(_, row)| expiry(row).is_some()) {
         let delete = stack.dynamodb().delete_item().table_name(stack.output("ExecutionsTableName"));
         let delete = delete.key(keys::EXECUTION_ARN, AttributeValue::S(arn.to_string()));

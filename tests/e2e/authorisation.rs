@@ -2,7 +2,7 @@ use goal_activity_events::{ExecutionArn, GoalId};
 use goal_activity_tests::{Answer, Chart, Stack, User};
 use serde_json::{Value, json};
 
-/// Every route that needs a token, as the API describes itself, for that goal and workflow.
+/// Every route that needs a token, from the API's description, for that goal and workflow.
 fn routes(goal: &GoalId, arn: &ExecutionArn) -> Vec<(String, String)> {
     let arn = arn.as_str().replace(':', "%3A");
     let description: Value = serde_json::from_str(include_str!("../../functions/openapi.json")).unwrap();
@@ -20,8 +20,9 @@ async fn call(user: &User, method: &str, path: &str) -> Answer {
     if method == "GET" { user.get(path).await } else { user.post(path, &json!({})).await }
 }
 
-/// Every route for everybody. One rule: whoever is not known gets 401 and nothing else; whoever is known gets 403 for what is
-/// another's and 404 for what is not there, and neither says more than that.
+/// Every route with every kind of caller. One rule: an unauthenticated caller gets 401 and nothing else; an
+/// authenticated one gets 403 for a resource of another user and 404 for one that does not exist, without further
+/// details.
 #[tokio::test]
 async fn p9_every_route_lets_the_owner_in_and_nobody_else() {
     let stack = Stack::open().await;
@@ -54,13 +55,13 @@ async fn p9_every_route_lets_the_owner_in_and_nobody_else() {
         }
         let refused = call(&stranger, &method, &path).await;
         assert_eq!((refused.status, &refused.body["code"]), (403, &json!("NOT_OWNER")), "{method} {path}: {refused:?}");
-        // The same whatever is asked for, so it tells nothing about it.
+        // The same for every resource, so it reveals nothing about it.
         let said = refused.body.to_string();
         assert!(!said.contains("status\":\"") && !said.contains("actionId"), "{said}");
         let let_in = call(&owner, &method, &path).await;
         assert!(matches!(let_in.status, 200 | 409), "{method} {path}: {let_in:?}");
     }
-    // Signing a token again is not what is refused.
+    // A token that is signed again is accepted.
     let renewed = owner.with_token(Some(&issuer.reissue(token, |_| {})));
     assert_eq!(renewed.status(&arn).await.status, 200);
 }

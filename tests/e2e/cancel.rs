@@ -3,7 +3,7 @@ use goal_activity_events::{ExecutionArn, GoalId};
 use goal_activity_tests::{Chart, Stack, User, eventually};
 use serde_json::{Value, json};
 
-/// Everything that has to be true after a cancellation for a goal that had no tasks before. Answers the status.
+/// Asserts everything that must hold after a cancellation for a goal that had no tasks before. Returns the status.
 async fn assert_cancelled(stack: &Stack, user: &User, goal: &GoalId, arn: &ExecutionArn) -> Value {
     let status = user.status(arn).await.body;
     assert_eq!((&status["status"], &status["succeededActions"]), (&json!("ABORTED"), &json!(0)), "{status}");
@@ -49,7 +49,8 @@ async fn p4_a_cancel_with_calls_of_the_ai_under_way_leaves_nothing() {
         (&json!("ABORTED"), &json!(arn))
     );
 
-    // The goal is free at once. When the new workflow's slow action is ready, the cancelled one's has long been.
+    // The goal is free at once. When the new workflow's slow action is ready, the cancelled one's has been ready for
+    // long.
     let next = user.started(&goal).await;
     assert_eq!(user.ended(&next).await["status"], "SUCCEEDED");
     let tasks = user.tasks(&goal).await;
@@ -74,7 +75,7 @@ async fn p2_workflows_cancelled_the_moment_they_are_accepted_never_come_back() {
     }))
     .await;
     for (goal, arn) in goals.iter().zip(&arns) {
-        // What was about to launch it comes later, and finds that it is over.
+        // The delayed launch finds that it has ended.
         eventually("an execution that does not run", || async { is_stopped(&stack, arn).await.then_some(()) }).await;
         let status = assert_cancelled(&stack, &user, goal, arn).await;
         assert_eq!(status["cancellation"].get("reason"), None);
@@ -106,7 +107,7 @@ async fn p1_of_many_cancels_at_once_all_tell_the_same_end() {
 async fn p4_of_a_cancel_and_the_natural_end_one_wins() {
     let stack = Stack::open().await;
     let user = stack.user().await;
-    // Spread so that some cancels come before the end and some after it.
+    // Spread so that some cancels arrive before the end and some after it.
     let latencies = [0, 200, 400, 600, 800, 1000];
     let races = latencies.map(|latency| {
         let (stack, user) = (stack.clone(), user.clone());

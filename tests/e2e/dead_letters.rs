@@ -1,4 +1,4 @@
-//! Dead letters as an operator handles them. That handled ones are gone for good is seen by the test `leftovers`.
+//! Dead letters as an operator handles them. The test `leftovers` verifies that handled ones are removed permanently.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use goal_activity_tests::{Chart, Stack, eventually};
 use goalctl::{Environment, Shell, Terminal};
 use serde_json::{Value, json};
 
-/// What the tool printed on standard output, as JSON, and its exit code.
+/// Returns the tool's standard output, as JSON, and its exit code.
 #[allow(clippy::disallowed_methods, reason = "the tool is given the stack as an operator gives it")]
 async fn goalctl(arguments: &[&str]) -> (Value, u8) {
     let (mut out, mut err) = (Vec::new(), Vec::new());
@@ -20,8 +20,8 @@ async fn goalctl(arguments: &[&str]) -> (Value, u8) {
     (serde_json::from_str(&out).unwrap_or_else(|_| json!({ "out": out, "err": err })), code)
 }
 
-/// The one result of a command for one message, and the exit code. Other tests look at the same queues: a message that
-/// somebody else has in hand just now is not found, and asked for again.
+/// The one result of a command for one message, and the exit code. Other tests read the same queues: a message that is
+/// in flight for another test is not found, and the command is repeated.
 async fn result(arguments: &[&str]) -> (Value, u8) {
     eventually(&format!("a result of {arguments:?}"), || async {
         let (report, code) = goalctl(arguments).await;
@@ -42,7 +42,7 @@ async fn listed(queue: &str, message_id: &str) -> Value {
     .await
 }
 
-/// Puts a message into a queue and answers its id.
+/// Puts a message into a queue and returns its id.
 async fn put(stack: &Stack, queue: &str, body: &Value) -> String {
     let sent = stack.sqs().send_message().queue_url(stack.output(queue)).message_body(body.to_string()).send().await;
     sent.unwrap().message_id.unwrap()
@@ -119,7 +119,7 @@ async fn p2_a_batch_of_an_ended_workflow_becomes_one_new_workflow_for_its_failed
     let copy = put(&stack, "BatchDlqUrl", &batch(&first, &goal, &user.id)).await;
     let (again, code) = result(&["retry", "batch", &copy]).await;
     assert_eq!((&again["eventId"], code), (&requested["eventId"], 0), "{again}");
-    // What comes after it has its answer, so it has been handled.
+    // A later message has its effect, so this one has been handled.
     let other = put(&stack, "LaunchDlqUrl", &request(&goal, &user.id)).await;
     assert_eq!(result(&["retry", "launch", &other]).await.1, 0);
     let rejected = rejections.first("the rejection of the last request").await;

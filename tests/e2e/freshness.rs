@@ -1,4 +1,4 @@
-//! How soon what is saved can be seen.
+//! How soon saved actions are visible.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,13 +12,13 @@ use goal_activity_tests::{Chart, Stack, User, within};
 const USERS: usize = 8;
 const GOALS_OF_EACH: usize = 5;
 const ACTIONS: u8 = 16;
-/// How old the answer of the status route may be (the service's promise).
+/// The maximum age of the status route's data (the service's promise).
 const FRESH: Duration = Duration::from_secs(30);
-/// How often each user looks.
+/// The polling interval of each user.
 const LOOK: Duration = Duration::from_secs(2);
 
-/// A goal whose batches take the AI a second each, and save something all the time. As many workers as
-/// the deployment allows (64) run at once, and the last batches wait for one.
+/// A goal whose batches take the AI a second each, and save actions continuously. As many workers as the deployment
+/// allows (64) run at once, and the last batches wait for one.
 fn slow() -> Chart {
     (0..ACTIONS).fold(Chart::of(ACTIONS), |chart, i| {
         let (row, place) = (i / 8 + 1, u32::from(i % 8) + 1);
@@ -26,7 +26,7 @@ fn slow() -> Chart {
     })
 }
 
-/// When that many actions had their tasks as the status route told it: the first time for each number.
+/// When that many actions had their tasks according to the status route: the first time for each number.
 async fn watch(user: &User, arn: &ExecutionArn) -> BTreeMap<u64, Timestamp> {
     let seen = std::sync::Mutex::new(BTreeMap::new());
     within(Duration::from_secs(150), &format!("the end of {arn}"), || async {
@@ -36,7 +36,7 @@ async fn watch(user: &User, arn: &ExecutionArn) -> BTreeMap<u64, Timestamp> {
         seen.lock().unwrap().entry(succeeded).or_insert(now);
         let ended = !matches!(status["status"].as_str(), Some("PENDING" | "RUNNING"));
         if !ended {
-            // A user's pace. As fast as tests look, they would be the load.
+            // A user's interval. At the interval of tests, the polling would be the load.
             tokio::time::sleep(LOOK).await;
         }
         ended.then_some(())
@@ -57,7 +57,7 @@ async fn saved(user: &User, goal: &GoalId) -> Vec<Timestamp> {
     times
 }
 
-/// How long after it was saved each action of a workflow was counted in an answer.
+/// How long after its commit each action of a workflow was counted in a response.
 async fn ages(user: &User, goal: &GoalId) -> Vec<Duration> {
     let arn = user.started(goal).await;
     let seen = watch(user, &arn).await;

@@ -1,4 +1,4 @@
-//! `goalctl` as people and scripts run it: the real program, on the deployed stack.
+//! `goalctl` as users and scripts run it: the real program, on the deployed stack.
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_goalctl-tested");
 
-/// What a run printed on standard output and standard error, and its exit code.
+/// The standard output, standard error and exit code of a run.
 #[derive(Debug)]
 struct Ran {
     code: Option<i32>,
@@ -27,7 +27,7 @@ impl Ran {
         serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e}: {self:?}"))
     }
 
-    /// The exit code, and the code of the error that is told on standard error.
+    /// Returns the exit code, and the code of the error on standard error.
     fn refusal(&self) -> (Option<i32>, String) {
         assert_eq!(self.out, "", "{self:?}");
         let error: Value = serde_json::from_str(&self.err).unwrap_or_else(|e| panic!("{e}: {self:?}"));
@@ -47,7 +47,7 @@ fn stack_file() -> PathBuf {
     std::env::var("GOAL_ACTIVITY_STACK").unwrap().into()
 }
 
-/// The tool in nobody's surroundings but the test's.
+/// The tool with only the test's environment.
 fn command(user: Option<&User>, arguments: &[&str]) -> Command {
     let mut command = Command::new(PROGRAM);
     command.args(arguments).env_clear().env("HOME", "/nowhere").current_dir("/").stdin(Stdio::null());
@@ -190,7 +190,7 @@ async fn a_stack_that_is_up_is_used_without_any_configuration() {
     assert_eq!(ran.refusal(), (Some(4), "UNKNOWN_GOAL".to_owned()), "signed in as the sample user");
 }
 
-/// A tail that listens already, and the name of its queue and its rule.
+/// A tail that already receives events, and the name of its queue and its rule.
 async fn tail(user: &User, arguments: &[&str]) -> (Child, String) {
     let mut command = command(Some(user), &["events", "tail", "--json"]);
     command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());

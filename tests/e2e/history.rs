@@ -12,7 +12,7 @@ async fn history_and_timeline_tell_what_has_happened() {
     user.ended(&again.arn()).await;
 
     let history = format!("/api/goals/{goal}/workflows");
-    // The index may be a moment behind.
+    // The index may be slightly behind.
     eventually("both workflows in the history", || async {
         let page = user.get(&format!("{history}?status=SUCCEEDED")).await;
         page.body["items"].as_array().filter(|items| items.len() == 2).map(|_| ())

@@ -3,7 +3,7 @@ use goal_activity_testkit::GatewayRequest;
 use goal_activity_tests::{Chart, Permission, Session, Stack, User, eventually};
 use serde_json::{Value, json};
 
-/// What a function must not be able to do, and with which of the stack's resources.
+/// The actions that a function must not be able to do, and the stack's resources for them.
 const LINES_BETWEEN_FUNCTIONS: [(&str, &str, &str); 20] = [
     ("Api", "states:StartExecution", "StateMachineArn"),
     ("Api", "states:SendTaskSuccess", "StateMachineArn"),
@@ -27,7 +27,7 @@ const LINES_BETWEEN_FUNCTIONS: [(&str, &str, &str); 20] = [
     ("Reconcile", "s3:GetObject", "ArchiveBucketName"),
 ];
 
-/// The ARN of what an output of the stack names.
+/// The ARN of the resource that an output of the stack names.
 fn arn(stack: &Stack, output: &str) -> String {
     let value = stack.output(output);
     let name = value.rsplit('/').next().unwrap();
@@ -87,7 +87,7 @@ async fn a_role_without_one_of_its_permissions_is_refused_exactly_that() {
     }
 }
 
-/// A start that the gateway would have passed on.
+/// A start as forwarded by the gateway.
 pub(crate) fn start(user: &User, goal: &GoalId) -> Value {
     let request = GatewayRequest::new("POST /api/goals/{goalId}/start-activity", user.id.as_str());
     request.path(json!({ "goalId": goal })).body("{}").into()
@@ -113,7 +113,7 @@ async fn an_api_that_may_not_emit_events_starts_no_workflow_until_it_may() {
     assert!(stack.executions_of(&goal).await.is_empty());
 
     stack.allow(&role, &role.permissions).await;
-    // The claim stands: a start that finds it still pending after some seconds announces it again.
+    // The claim remains: a start that finds it still pending after some seconds announces it again.
     eventually("a workflow that is announced after all", || async {
         stack.invoke(&api, &start(&user, &goal)).await;
         (user.status(&arn).await.body["status"] != "PENDING").then_some(())

@@ -1,4 +1,4 @@
-//! What only the reconciler can put right.
+//! Repairs that only the reconciler can make.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 
 use crate::least_privilege::start;
 
-/// Held by who lets the reconciler run by hand, or waits for it to run by itself.
+/// Locked by a test that runs the reconciler by hand, or waits for its scheduled run.
 static RECONCILER: Mutex<()> = Mutex::const_new(());
 
 fn key(arn: &ExecutionArn) -> HashMap<String, AttributeValue> {
@@ -22,9 +22,9 @@ fn key(arn: &ExecutionArn) -> HashMap<String, AttributeValue> {
     [(keys::EXECUTION_ARN.into(), text(arn.as_str())), (keys::ITEM.into(), text(keys::EXECUTION))].into()
 }
 
-/// A workflow whose AI takes a while and refuses one action, and whose end nothing tells: it has ended in Step Functions, and its
-/// record does not say so. The rules are shared by all tests and stay as they are: the record is out of the way while the events
-/// come, so that they change nothing; `finalize` does not find it either.
+/// A workflow whose AI takes some time and refuses one action, and whose end is not reported by an event: it has ended
+/// in Step Functions, but not in its row. The rules are shared by all tests and stay unchanged: the row is removed
+/// while the events arrive, so that they change nothing; `finalize` does not find it either.
 async fn ended_unseen(stack: &Stack, user: &User, goal: &GoalId) -> ExecutionArn {
     let arn = user.started(goal).await;
     let (db, table) = (stack.dynamodb(), stack.output("ExecutionsTableName"));
@@ -36,7 +36,7 @@ async fn ended_unseen(stack: &Stack, user: &User, goal: &GoalId) -> ExecutionArn
     .await;
     db.delete_item().table_name(table).set_key(Some(key(&arn))).send().await.unwrap();
     eventually("the end of the execution", || async { stack.ended_at(&arn).await }).await;
-    // What comes after this restores nothing: all events were there before.
+    // Nothing restores it later: all events arrived before.
     eventually("a projector without work", || async { stack.is_empty("ProjectionQueueUrl").await.then_some(()) }).await;
     db.put_item().table_name(table).set_item(Some(record)).send().await.unwrap();
     let open = user.status(&arn).await.body;
@@ -97,14 +97,15 @@ async fn p7_a_start_that_was_never_announced_is_announced_by_the_reconciler() {
     let stack = Stack::open().await;
     let user = stack.user().await;
     let goal = stack.goal(&user, Chart::of(1)).await;
-    // Another `api` than the deployed one, which may not emit events.
+    // A second `api`, which may not emit events.
     let role = stack.copy_of(&stack.role_of("ApiFunction").await).await;
     let silent: Vec<_> = role.permissions.iter().filter(|p| p.action != "events:PutEvents").cloned().collect();
     stack.allow(&role, &silent).await;
     let api = stack.deploy_again("ApiFunction", &role).await;
     let answer = stack.invoke(&api, &start(&user, &goal)).await;
     let problem: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
-    // It says itself that nothing was announced. Its status may change at any moment: the emulator reconciles as well.
+    // The response says that nothing was announced. The status may change at any moment: the emulator runs the
+    // reconciler as well.
     assert_eq!(answer["statusCode"], 503, "{problem}");
     let arn = problem["executionArn"].as_str().unwrap().parse().unwrap();
 

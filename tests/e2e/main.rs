@@ -1,5 +1,5 @@
-//! The deployed pipeline, driven through its HTTP API and its event bus. One module a story; the tests share one stack and
-//! keep apart by goal.
+//! The deployed pipeline, driven through its HTTP API and its event bus. One module per scenario; the tests share one
+//! stack and are separated by goal.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

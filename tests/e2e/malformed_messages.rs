@@ -1,7 +1,7 @@
 use goal_activity_tests::{Chart, Stack, eventually};
 use uuid::Uuid;
 
-/// Puts a malformed message into a queue, finds it in the queue's dead-letter queue, and takes it out again.
+/// Puts a malformed message into a queue, finds it in the queue's dead-letter queue, and removes it again.
 async fn ends_in_the_dead_letter_queue(stack: &Stack, queue: &str, dlq: &str) {
     let sqs = stack.sqs();
     let poison = format!("{{ \"not\": \"a message\", \"marker\": \"{}\" }}", Uuid::new_v4());
@@ -12,7 +12,8 @@ async fn ends_in_the_dead_letter_queue(stack: &Stack, queue: &str, dlq: &str) {
         let messages = receive.send().await.unwrap().messages.unwrap_or_default();
         let found = messages.into_iter().find(|m| m.body() == Some(poison.as_str()))?;
         let handle = found.receipt_handle().unwrap();
-        // Refused when another test has received the message in between: then this handle is an old one, and a new one is needed.
+        // Refused when another test has received the message in between: then this handle is outdated, and a new one is
+        // needed.
         sqs.delete_message().queue_url(stack.output(dlq)).receipt_handle(handle).send().await.ok().map(drop)
     })
     .await;

@@ -1,4 +1,4 @@
-//! What the deployed functions say of a workflow: log lines and metrics.
+//! The output of the deployed functions about a workflow: log lines and metrics.
 
 use std::collections::BTreeSet;
 
@@ -28,7 +28,7 @@ async fn a_workflow_is_told_step_by_step_in_the_log() {
     let lines = eventually("the whole story", || async {
         let mut lines = said(&stack, arn.as_str()).await;
         lines.retain(|line| line["executionArn"] == arn.as_str());
-        // An invocation's lines come at its end, which may be after the workflow's.
+        // An invocation's lines are available at its end, which may be after the workflow's.
         let times = |message: &str| lines.iter().filter(|line| line["message"] == message).count();
         (times("end published") > 0 && times("batch answered") == 2).then_some(lines)
     })

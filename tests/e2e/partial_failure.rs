@@ -61,7 +61,7 @@ async fn p5_a_workflow_of_nothing_but_failures_fails() {
     assert_eq!(stack.goal_row(&goal).await["status"], "failed");
     assert!(user.tasks(&goal).await.is_empty());
     let notice = notices.first("a notice to the operators").await;
-    // The AI refused everything, in two batches: the next workflow will fare alike.
+    // The AI refused everything, in two batches: the next workflow will fail in the same way.
     assert_eq!(notice["MessageAttributes"]["severity"]["Value"], "CRITICAL");
 }
 

@@ -4,7 +4,7 @@ use goal_activity_events::GoalId;
 use goal_activity_tests::{Chart, Stack};
 use serde_json::{Value, json};
 
-/// Does what the goal app does when its user has done a task.
+/// Completes a task as the goal app does.
 async fn complete(stack: &Stack, goal: &GoalId, position: &str) {
     let text = |value: &str| AttributeValue::S(value.to_owned());
     let update = stack.dynamodb().update_item().table_name(stack.output("TasksTableName"));
@@ -35,7 +35,7 @@ async fn p5_a_retry_does_the_failed_actions_only_and_leaves_the_others_as_they_a
     assert_eq!(before[0]["status"], "completed", "{}", before[0]);
     assert_eq!(stranger.retry(&first).await.status, 403);
 
-    // One of them can be done now, the other cannot.
+    // One of them can be generated now, the other cannot.
     stack.mend(&goal, "1#3").await;
     let second = user.retry(&first).await;
     assert_eq!((second.status, &second.body["totalActions"]), (202, &json!(2)), "{second:?}");
@@ -49,7 +49,7 @@ async fn p5_a_retry_does_the_failed_actions_only_and_leaves_the_others_as_they_a
     assert_eq!(of_others(&after, &FAILED), before, "the others' tasks");
     assert_eq!(after.len(), before.len() + 4);
 
-    // The first one's other failure is all that is left of it, too.
+    // The only remaining action of the first workflow is its other failure, too.
     stack.mend(&goal, "2#1").await;
     let third = user.retry(&first).await;
     assert_eq!((third.status, &third.body["totalActions"]), (202, &json!(1)), "{third:?}");

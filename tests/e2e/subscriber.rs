@@ -1,4 +1,4 @@
-//! Another service, deployed by a CDK app of its own with the constructs for consumers: `infra/examples/subscriber`.
+//! Another service, deployed by its own CDK app with the constructs for consumers: `infra/examples/subscriber`.
 
 use std::time::SystemTime;
 
@@ -6,7 +6,7 @@ use goal_activity_events::{Envelope, FailureCode, FinalStatus, GoalActivityReque
 use goal_activity_tests::{Chart, Listener, Stack, User, eventually};
 use serde_json::Value;
 
-/// Asks for a goal's tasks as the service does.
+/// Requests a goal's tasks as the service does.
 async fn request(stack: &Stack, user: &User, goal: &GoalId) {
     let id = format!("plan-of-{goal}").parse().unwrap();
     #[allow(clippy::disallowed_methods, reason = "a service knows what time it is")]
@@ -14,7 +14,7 @@ async fn request(stack: &Stack, user: &User, goal: &GoalId) {
     stack.emit("com.example.planner", &request).await;
 }
 
-/// The event in which a queue hears of a goal's end.
+/// The event in a queue about a goal's end.
 async fn ended(queue: &Listener, goal: &GoalId) -> WorkflowCompleted {
     let about_it = |event: &Value| event["detail"]["goalId"] == goal.as_str();
     let event = eventually("a WorkflowCompleted", || async { queue.heard().await.into_iter().find(about_it) }).await;

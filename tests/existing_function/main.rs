@@ -1,5 +1,5 @@
-//! The deployed pipeline with the goal app's own function as its generator. Run after the end-to-end tests, when the stack
-//! has been changed to it; `infra/examples/existing-function` is that function.
+//! The deployed pipeline with the goal app's own function as its generator. Runs after the end-to-end tests, when the
+//! stack has been changed to it; `infra/examples/existing-function` is that function.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed expectation is how a test reports")]
 
 use goal_activity_tests::{Chart, Stack};
@@ -30,7 +30,7 @@ async fn p5_a_goal_gets_the_tasks_of_an_existing_function_and_bears_its_failures
     let said = end.to_string();
     assert!(!said.contains("no idea") && !said.contains("too vague"), "the function's words are repeated: {said}");
 
-    // Three that failed three times each, and six that did not. What they cost only the function knows.
+    // Three that failed three times each, and six that did not. Their cost is known only to the function.
     let usage = &end["usage"];
     let counted = ["attempts", "inputTokens", "outputTokens"].map(|count| usage[count].as_u64());
     assert_eq!(counted, [Some(15), Some(0), Some(0)], "{usage}");
@@ -41,7 +41,7 @@ async fn p5_a_goal_gets_the_tasks_of_an_existing_function_and_bears_its_failures
     let first: Vec<&Value> = tasks.iter().filter(|t| t["actionId"] == "a-1-1").collect();
     let text = |task: &Value, field: &str| task[field].as_str().unwrap().to_owned();
     assert!(text(first[0], "title").starts_with("Plan: ") && text(first[1], "title").starts_with("Do: "), "{first:?}");
-    // What it was told of goal and action has come back.
+    // The function returned the goal and action that it received.
     let goal_title = stack.goal_row(&goal).await["title"].as_str().unwrap().to_owned();
     assert!(text(first[0], "description").contains(&goal_title), "{first:?}");
     assert!(text(first[1], "description").ends_with("until it shines"), "{first:?}");

@@ -1,4 +1,4 @@
-//! Run after the end-to-end tests: whatever they did, nothing may be left over.
+//! Runs after the end-to-end tests: nothing may be left over.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation is how a test reports")]
 
 use goal_activity_tests::{Stack, eventually};

@@ -18,7 +18,7 @@ pub struct User {
     patient: bool,
 }
 
-/// An answer of the API.
+/// A response of the API.
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// The HTTP status.
@@ -30,7 +30,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The execution that the answer is about.
+    /// The execution in the response.
     pub fn arn(&self) -> ExecutionArn {
         self.body["executionArn"].as_str().expect("an answer with an executionArn").parse().expect("an execution ARN")
     }
@@ -53,18 +53,18 @@ impl User {
         Self { stack: stack.clone(), id: sub.parse().expect("a user id"), token: Some(token), patient: false }
     }
 
-    /// The same user with something else for a token.
+    /// The same user with another token.
     #[must_use]
     pub fn with_token(&self, token: Option<&str>) -> Self {
         Self { token: token.map(str::to_owned), ..self.clone() }
     }
 
-    /// The token, for making a false one of it.
+    /// The token, to create an invalid one from it.
     pub fn token(&self) -> &str {
         self.token.as_deref().unwrap_or_default()
     }
 
-    /// The same user, who does what a client is to do: tries again what the API says is retryable.
+    /// The same user as a well-behaved client, which retries what the API marks as retryable.
     #[must_use]
     pub fn patient(&self) -> Self {
         Self { patient: true, ..self.clone() }
@@ -101,7 +101,7 @@ impl User {
         self.send(self.stack.http.post(self.stack.url(path)).json(body)).await
     }
 
-    /// Calls a route with POST and a key that makes the call repeatable.
+    /// Calls a route with POST and an idempotency key.
     pub async fn post_with_key(&self, path: &str, key: &str) -> Answer {
         self.send(self.stack.http.post(self.stack.url(path)).header("Idempotency-Key", key).json(&json!({}))).await
     }
@@ -111,8 +111,8 @@ impl User {
         self.post(&format!("/api/goals/{goal}/start-activity"), &json!({})).await
     }
 
-    /// Starts the activity of a goal, which must be accepted. On a machine that is busy a start may be answered with 503: it is
-    /// repeated under its key.
+    /// Starts the activity of a goal, which must be accepted. On a busy machine a start may be answered with 503: it is
+    /// repeated with its key.
     pub async fn started(&self, goal: &GoalId) -> ExecutionArn {
         let (path, key) = (format!("/api/goals/{goal}/start-activity"), Uuid::new_v4().to_string());
         let answer = eventually("a start that is answered", || async {
@@ -134,12 +134,12 @@ impl User {
         self.post(&workflow(arn, "cancel"), &reason.map_or(json!({}), |reason| json!({ "reason": reason }))).await
     }
 
-    /// Starts a new workflow for the actions that an ended one has left undone.
+    /// Starts a new workflow for the failed actions of an ended one.
     pub async fn retry(&self, arn: &ExecutionArn) -> Answer {
         self.post(&workflow(arn, "retry"), &json!({})).await
     }
 
-    /// Waits until a workflow has ended, and checks on the way that its progress never lies (promise P6).
+    /// Waits until a workflow has ended, and checks meanwhile that its progress is accurate (promise P6).
     pub async fn ended(&self, arn: &ExecutionArn) -> Value {
         self.ended_within(DEADLINE, arn).await
     }
@@ -153,7 +153,7 @@ impl User {
             let number = |field: &str| body[field].as_u64().expect(field);
             let failed = body["failedActions"].as_array().expect("failedActions").len() as u64;
             let processed = number("processedActions");
-            // What was cancelled shows how far it had come, though every action has an outcome.
+            // A cancelled workflow shows the progress that it had made, although every action has an outcome.
             assert!(body["status"] == "ABORTED" || processed == number("succeededActions") + failed, "{body}");
             assert!(processed <= number("totalActions"), "{body}");
             let ended = !matches!(body["status"].as_str(), Some("PENDING" | "RUNNING"));

@@ -8,7 +8,7 @@ use crate::roles::COPY;
 use crate::stack::root;
 use crate::{Role, Stack, signed};
 
-/// Lambda's API, by hand: what is needed of it here is four calls, and some of them as JSON that is passed on as it came.
+/// Lambda's API, implemented by hand: only four calls are needed, and some return JSON that is passed on unchanged.
 const API: &str = "/2015-03-31/functions";
 
 impl Stack {
@@ -44,7 +44,7 @@ impl Stack {
         name
     }
 
-    /// Makes all functions reach these services there: each by its name in the SDK's variables, such as `DYNAMODB`.
+    /// Points all functions to these endpoints: each service by its name in the SDK's variables, such as `DYNAMODB`.
     pub async fn reach(&self, services: &[(&str, &str)]) {
         for function in self.functions().await {
             let mut environment = function["Environment"].clone();
@@ -56,14 +56,14 @@ impl Stack {
         }
     }
 
-    /// What a function has logged, line by line, as far as it is JSON with these words in it. An invocation's lines come at
+    /// Returns a function's log lines that are JSON with these words in them. An invocation's lines are available at
     /// its end.
     pub async fn logged(&self, function: &str, words: &str) -> Vec<Value> {
         let configuration = self.function(function).await;
         let group = configuration["LoggingConfig"]["LogGroup"].as_str().expect("a log group");
         let (mut lines, mut next) = (Vec::new(), Value::Null);
         loop {
-            // A busy function has more lines than fit into an answer.
+            // A busy function has more lines than fit into a response.
             let pattern = format!("\"{words}\"");
             let mut query = json!({ "logGroupName": group, "limit": 10_000, "filterPattern": pattern });
             if !next.is_null() {

@@ -11,7 +11,7 @@ use crate::{Stack, User};
 /// The most rows in one `BatchWriteItem` (DynamoDB API reference).
 const ROWS_PER_WRITE: usize = 25;
 
-/// What a test's goal looks like.
+/// The goal of a test.
 #[derive(Debug, Clone, Default)]
 pub struct Chart {
     actions: u8,
@@ -25,14 +25,14 @@ impl Chart {
         Self { actions, ..Self::default() }
     }
 
-    /// Tells the offline generator what to do with one action. The last that is told to an action counts.
+    /// Sets the offline generator's directives for one action. The last ones set for an action count.
     #[must_use]
     pub fn script(mut self, action: &str, directive: &str) -> Self {
         self.scripts.push((Some(action.to_owned()), directive.to_owned()));
         self
     }
 
-    /// Tells the offline generator what to do with every action.
+    /// Sets the offline generator's directives for every action.
     #[must_use]
     pub fn script_all(mut self, directive: &str) -> Self {
         self.scripts.push((None, directive.to_owned()));
@@ -78,7 +78,7 @@ pub(crate) async fn put(stack: &Stack, goal: Goal) {
     }
 }
 
-/// Takes away what an action's constraints say, and with that what makes it fail.
+/// Removes the directives from an action's constraints, and so what makes it fail.
 pub(crate) async fn mend(stack: &Stack, goal: &GoalId, position: Position) {
     let update = stack.dynamodb().update_item().table_name(stack.output("GoalsTableName"));
     let update = update

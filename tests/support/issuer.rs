@@ -4,14 +4,14 @@ use ring::rand::SystemRandom;
 use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use serde_json::Value;
 
-/// Signs tokens as the user pool does, also such as it would never issue.
+/// Signs tokens as the user pool does, including ones that it would never issue.
 #[derive(Debug)]
 pub struct Issuer {
     key: RsaKeyPair,
 }
 
 impl Issuer {
-    /// The issuer with the key that the emulator keeps in this file.
+    /// The issuer with the key that the emulator stores in this file.
     pub(crate) fn with_key(pem: &str) -> Self {
         let body: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
         let der = STANDARD.decode(body).expect("a key in PEM");

@@ -1,4 +1,4 @@
-//! What the end-to-end tests have in common: the deployed stack, its users, its goals, and waiting.
+//! Shared by the end-to-end tests: the deployed stack, its users, its goals, and waiting.
 #![allow(
     clippy::expect_used,
     clippy::panic,

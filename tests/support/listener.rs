@@ -8,12 +8,12 @@ use uuid::Uuid;
 
 use crate::{Stack, eventually};
 
-/// A queue that hears what the pipeline tells the world.
+/// A queue that receives what the pipeline publishes.
 #[derive(Debug)]
 pub struct Listener {
     sqs: aws_sdk_sqs::Client,
     queue: String,
-    /// Only what names this.
+    /// Only messages that contain this.
     about: Option<String>,
     heard: Mutex<Vec<Value>>,
 }
@@ -33,7 +33,7 @@ impl Listener {
         (Self { sqs, queue, about: Some(about.to_owned()), heard: Mutex::default() }, arn)
     }
 
-    /// To a queue that is there already, and that nobody else reads.
+    /// Reads an existing queue that has no other reader.
     pub(crate) fn to_queue(stack: &Stack, queue: &str) -> Self {
         Self { sqs: stack.sqs(), queue: stack.output(queue).to_owned(), about: None, heard: Mutex::default() }
     }
@@ -51,7 +51,7 @@ impl Listener {
         listener
     }
 
-    /// To what the operators get, with these attributes of a subscription.
+    /// Subscribes to the operators' topic, with these attributes of a subscription.
     pub(crate) async fn to_alerts(stack: &Stack, about: &str, subscription: &[(&str, &str)]) -> Self {
         let (listener, arn) = Self::new(stack, about).await;
         let topic = stack.output("AlertTopicArn");
@@ -69,7 +69,7 @@ impl Listener {
         listener
     }
 
-    /// Everything that was heard so far.
+    /// Everything received so far.
     pub async fn heard(&self) -> Vec<Value> {
         let receive = self.sqs.receive_message().queue_url(&self.queue).max_number_of_messages(10);
         let messages = receive.send().await.expect("a queue can be read").messages.unwrap_or_default();

@@ -6,9 +6,9 @@ use uuid::Uuid;
 
 use crate::{Session, Stack};
 
-/// Marks what tests have made of the stack's own.
+/// Marks copies of the stack's resources that tests have created.
 pub(crate) const COPY: &str = "copy-";
-/// The name of a copied role's one policy.
+/// The name of a copied role's only policy.
 const POLICY: &str = "permissions";
 
 /// An action that is allowed on a resource.
@@ -27,7 +27,7 @@ pub struct Role {
     pub name: String,
     pub(crate) arn: String,
     trust: String,
-    /// Without those of its function's log: the emulator writes that itself.
+    /// Without the permissions for its function's log: the emulator writes that itself.
     pub permissions: Vec<Permission>,
 }
 
@@ -61,7 +61,7 @@ impl Stack {
         Role { name: name.to_owned(), arn: role.arn().to_owned(), trust, permissions }
     }
 
-    /// A role of the test's own that trusts the same and may do the same.
+    /// A copy of the role for the test, with the same trust policy and permissions.
     pub async fn copy_of(&self, role: &Role) -> Role {
         let name = format!("{COPY}{}", Uuid::new_v4());
         let create = self.iam().create_role().role_name(&name).assume_role_policy_document(&role.trust);
@@ -71,7 +71,7 @@ impl Stack {
         copy
     }
 
-    /// Makes these all that a copied role may do.
+    /// Replaces the permissions of a copied role by these.
     pub async fn allow(&self, copy: &Role, permissions: &[Permission]) {
         assert!(copy.name.starts_with(COPY), "{} is not the test's own", copy.name);
         let statement = |p: &Permission| json!({ "Effect": "Allow", "Action": p.action, "Resource": p.resource });
@@ -81,7 +81,7 @@ impl Stack {
         put.policy_document(policy.to_string()).send().await.expect("a policy can be set");
     }
 
-    /// Becomes a role, as its function does.
+    /// Assumes a role, as its function does.
     pub async fn assume(&self, role: &Role) -> Session {
         let sts = aws_sdk_sts::Client::new(&self.sdk);
         let session = sts.assume_role().role_arn(&role.arn).role_session_name("test").send().await;

@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 
 use crate::{Permission, Stack, signed};
 
-/// How services say that a caller may not do that.
+/// The error codes of denied access.
 const REFUSALS: [&str; 3] = ["AccessDenied", "AccessDeniedException", "AuthorizationError"];
 
-/// Somebody who has become a role.
+/// A session of an assumed role.
 #[derive(Debug)]
 pub struct Session {
     pub(crate) stack: Stack,
@@ -15,7 +15,8 @@ pub struct Session {
 }
 
 impl Session {
-    /// Whether the role is allowed something, found out by trying. Whatever is allowed then fails or changes nothing.
+    /// Returns `true` if the role is allowed an action, determined by a call. An allowed call then fails or changes
+    /// nothing.
     pub async fn may(&self, permission: &Permission) -> bool {
         let service = permission.action.split(':').next().unwrap_or_default();
         let answer = signed::send(service, &self.credentials, attempt(&self.stack, permission)).await;
@@ -23,13 +24,13 @@ impl Session {
         let text = answer.text().await.expect("an answer with a body");
         assert!(!status.is_server_error(), "{permission:?}: {status} {text}");
         let refused = error_code(&text).is_some_and(|code| REFUSALS.contains(&code.as_str()));
-        // A signature that is not accepted would otherwise pass for an allowed request.
+        // A rejected signature would otherwise be taken for an allowed request.
         assert!(refused || status != 403, "{permission:?}: {status} {text}");
         !refused
     }
 }
 
-/// A request that needs this permission only, and that does no harm: it lacks something, or names what does not exist.
+/// A request that needs only this permission, and does no harm: it is incomplete, or names a missing resource.
 fn attempt(stack: &Stack, permission: &Permission) -> RequestBuilder {
     let (service, operation) = permission.action.split_once(':').expect("service:Operation");
     let arn = permission.resource.replace('*', "none");
@@ -56,7 +57,7 @@ fn attempt(stack: &Stack, permission: &Permission) -> RequestBuilder {
         "states" if arn.contains(":execution:") => ("AWSStepFunctions", "1.0", json!({ "executionArn": arn })),
         // Always the same name: at most one execution is ever started, and it fails at once.
         "states" => ("AWSStepFunctions", "1.0", json!({ "stateMachineArn": arn, "name": "attempt", "input": "{}" })),
-        // Only an object that matches is overwritten, and there is none (S3 user guide, "Conditional writes").
+        // Only a matching object is overwritten, and there is none (S3 user guide, "Conditional writes").
         "s3" => {
             let method = if operation == "PutObject" { reqwest::Method::PUT } else { reqwest::Method::GET };
             let object = format!("{}/{}", stack.endpoint(), arn.rsplit(":::").next().unwrap_or_default());

@@ -5,7 +5,7 @@ use reqwest::{RequestBuilder, Response};
 
 use crate::stack::REGION;
 
-/// Sends a request to an AWS service, signed by whoever `credentials` are.
+/// Sends a request to an AWS service, signed with `credentials`.
 #[allow(clippy::disallowed_methods, reason = "a signature is good for the present moment only")]
 pub(crate) async fn send(service: &str, credentials: &Credentials, request: RequestBuilder) -> Response {
     let (client, request) = request.build_split();

@@ -16,7 +16,7 @@ use crate::issuer::Issuer;
 use crate::listener::Listener;
 use crate::signed;
 
-/// Where everything is deployed.
+/// The region of the deployment.
 pub(crate) const REGION: &str = "us-east-1";
 
 /// The emulator takes them for the account's root, which may do everything.
@@ -32,7 +32,7 @@ pub struct Stack {
     pub(crate) http: reqwest::Client,
 }
 
-/// The file by which `cargo xtask` tells where the stack is.
+/// The file in which `cargo xtask` describes the stack.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Description {
@@ -59,7 +59,7 @@ impl Stack {
         Self { description, sdk, http: reqwest::Client::new() }
     }
 
-    /// Whoever signs the tokens: the emulator keeps its key beside the stack's description.
+    /// The issuer of the tokens: the emulator stores its key beside the stack's description.
     #[allow(clippy::disallowed_methods, reason = "the one thing that a test has to be told from outside")]
     pub fn issuer(&self) -> Issuer {
         let path = std::env::var("GOAL_ACTIVITY_STACK").expect("GOAL_ACTIVITY_STACK was set when the stack was opened");
@@ -73,7 +73,7 @@ impl Stack {
         self.description.outputs.get(name).unwrap_or_else(|| panic!("the stack has no output {name}"))
     }
 
-    /// Where AWS answers.
+    /// The endpoint of AWS.
     pub fn endpoint(&self) -> &str {
         &self.description.endpoint
     }
@@ -103,7 +103,7 @@ impl Stack {
     }
 
     pub(crate) fn iam(&self) -> aws_sdk_iam::Client {
-        // IAM is global: its clients choose a region of their own.
+        // IAM is global: its clients choose their own region.
         aws_sdk_iam::Client::new(&self.sdk)
     }
 
@@ -133,12 +133,12 @@ impl Stack {
         goals::row(self, goal).await
     }
 
-    /// Takes away what makes an action of a goal fail. The action's place is written as `1#2`.
+    /// Removes what makes an action of a goal fail. The action's place is written as `1#2`.
     pub async fn mend(&self, goal: &GoalId, place: &str) {
         goals::mend(self, goal, place.parse().expect("a place in the chart")).await;
     }
 
-    /// How many executions of a goal there are in Step Functions, whatever the pipeline itself believes.
+    /// Returns the number of executions of a goal in Step Functions, regardless of the pipeline's tables.
     pub async fn executions_of(&self, goal: &GoalId) -> Vec<ExecutionArn> {
         let list = self
             .sfn()
@@ -164,7 +164,7 @@ impl Stack {
         self.row_of(arn.as_str(), keys::EXECUTION).await.expect("a record that is there")
     }
 
-    /// The attributes of a row of the executions, if it is there.
+    /// The attributes of a row of the executions, if it exists.
     pub async fn row_of(&self, key: &str, item: &str) -> Option<serde_json::Value> {
         let text = |value: &str| AttributeValue::S(value.to_owned());
         let get = self.dynamodb().get_item().table_name(self.output("ExecutionsTableName")).consistent_read(true);
@@ -173,8 +173,7 @@ impl Stack {
         Some(serde_dynamo::from_item(item).expect("a row of the executions"))
     }
 
-    /// Whether a queue, by the name of its output, has no message, not even one that somebody has in hand or that comes
-    /// later.
+    /// Returns `true` if a queue, by the name of its output, has no message, not even one in flight or delayed.
     pub async fn is_empty(&self, queue: &str) -> bool {
         let counts = [
             Attribute::ApproximateNumberOfMessages,
@@ -186,7 +185,7 @@ impl Stack {
         counts.iter().all(|name| attributes.get(name).is_none_or(|count| count == "0"))
     }
 
-    /// Lets the reconciler do a run now.
+    /// Runs the reconciler now.
     pub async fn reconcile(&self) -> serde_json::Value {
         self.invoke(self.output("ReconcileFunctionName"), &serde_json::json!({})).await
     }
@@ -198,27 +197,28 @@ impl Stack {
         publisher.publish(&[event]).await.expect("an event that is accepted");
     }
 
-    /// Hears every event of that type about that goal, from now on.
+    /// Receives every event of that type about that goal, from now on.
     pub async fn hear_events(&self, detail_type: &str, goal: &GoalId) -> Listener {
         Listener::to_events(self, detail_type, goal).await
     }
 
-    /// Hears all that comes to a queue, by the name of its output, and takes it away.
+    /// Receives and removes all messages of a queue, by the name of its output.
     pub fn hear_queue(&self, queue: &str) -> Listener {
         Listener::to_queue(self, queue)
     }
 
-    /// Hears every notice to the operators about that goal, from now on.
+    /// Receives every notice to the operators about that goal, from now on.
     pub async fn hear_notices(&self, goal: &GoalId) -> Listener {
         Listener::to_alerts(self, goal.as_str(), &[]).await
     }
 
-    /// Hears what the operators get that names this, from now on, by a subscription with these attributes.
+    /// Receives the operators' messages that contain this, from now on, by a subscription with these attributes.
     pub async fn hear_alerts(&self, about: &str, subscription: &[(&str, &str)]) -> Listener {
         Listener::to_alerts(self, about, subscription).await
     }
 
-    /// Counts values of one of the pipeline's own metrics, as its log would on AWS: the emulator does not read it there.
+    /// Puts values of one of the pipeline's own metrics, as its log would on AWS: the emulator does not extract them
+    /// from logs.
     pub async fn count(&self, metric: &str, values: &[f64]) {
         let values: String = values.iter().enumerate().fold(String::new(), |all, (i, value)| {
             let member = format!("&MetricData.member.{}", i + 1);

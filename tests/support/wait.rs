@@ -2,17 +2,17 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long anything on a stack of this machine may take.
+/// The time limit for anything on a stack of this machine.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
-/// How often it is looked at.
+/// The polling interval.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// Looks again and again until there is an answer. Fails with `what` when there is none in time.
+/// Polls until there is a result. Fails with `what` if there is none in time.
 pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, look: impl FnMut() -> F) -> T {
     within(DEADLINE, what, look).await
 }
 
-/// The same with another deadline, for what is known to take longer.
+/// The same with another deadline, for conditions that take longer.
 pub async fn within<T, F: Future<Output = Option<T>>>(time: Duration, what: &str, mut look: impl FnMut() -> F) -> T {
     let deadline = Instant::now() + time;
     loop {

@@ -18,7 +18,7 @@ pub(crate) struct Api {
     requests: AtomicU64,
 }
 
-/// How a workflow is getting on.
+/// The progress of a workflow.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Status {
@@ -64,19 +64,19 @@ struct TaskPage {
 }
 
 impl Status {
-    /// Whether the workflow has ended.
+    /// Returns `true` if the workflow has ended.
     pub(crate) fn is_over(&self) -> bool {
         !matches!(self.name.as_str(), "PENDING" | "RUNNING")
     }
 }
 
 impl Api {
-    /// The API at that URL.
+    /// Creates a client of the API at that URL.
     pub(crate) fn at(url: &str) -> Self {
         Self { url: url.to_owned(), agent: aws::agent(), requests: AtomicU64::new(0) }
     }
 
-    /// How many requests were made.
+    /// Returns the number of requests.
     pub(crate) fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
     }
@@ -88,7 +88,7 @@ impl Api {
         Ok(started.execution_arn)
     }
 
-    /// Asks how a workflow is getting on.
+    /// Returns the progress of a workflow.
     pub(crate) fn status(&self, token: &str, execution: &ExecutionArn) -> Result<Status> {
         self.get("status", token, &status_path(execution))
     }
@@ -131,17 +131,17 @@ impl Api {
     }
 }
 
-/// Where a goal's activity is started.
+/// The path to start a goal's activity.
 pub(crate) fn start_path(goal: &GoalId) -> String {
     format!("/api/goals/{goal}/start-activity")
 }
 
-/// Where a workflow's status is.
+/// The path of a workflow's status.
 pub(crate) fn status_path(execution: &ExecutionArn) -> String {
     format!("/api/workflows/{}/status", encode(execution.as_str()))
 }
 
-/// Where a goal's tasks are.
+/// The path of a goal's tasks.
 pub(crate) fn tasks_path(goal: &GoalId) -> String {
     format!("/api/goals/{goal}/tasks")
 }
@@ -150,7 +150,7 @@ fn bearer(token: &str) -> String {
     format!("Bearer {token}")
 }
 
-/// Percent-encodes everything but what is unreserved (RFC 3986, 2.3).
+/// Percent-encodes everything except unreserved characters (RFC 3986, 2.3).
 fn encode(text: &str) -> String {
     let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     let encoded = |byte| if unreserved(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };

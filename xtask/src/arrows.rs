@@ -1,10 +1,10 @@
-//! Which module may name which, as the table in `functions/src/lib.rs` says: the compiler does not check it.
+//! Checks which modules may use which, by the table in `functions/src/lib.rs`: the compiler does not check it.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 
-/// A folder of `functions/src`, and the modules that stand above it, which it must not name.
+/// A folder of `functions/src`, and the modules above it, which it must not name.
 const ABOVE: [(&str, &[&str]); 3] =
     [("steps", &["handlers"]), ("adapters", &["handlers", "steps"]), ("runtime", &["handlers", "steps", "adapters"])];
 
@@ -65,7 +65,7 @@ fn rust_files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// How many modules down from the crate's root a file stands.
+/// Returns the depth of a file's module below the crate's root.
 fn depth(file: &Path) -> usize {
     file.components().count() - usize::from(file.ends_with("mod.rs"))
 }
@@ -82,7 +82,7 @@ fn breaches_in<'a>(text: &'a str, depth: usize, above: &[&str]) -> Vec<Word<'a>>
     found
 }
 
-/// Identifiers, `::` and single signs; comments are none of them.
+/// Identifiers, `::` and single characters, without comments.
 fn words(number: usize, line: &str) -> Vec<Word<'_>> {
     let mut rest = line.split("//").next().unwrap_or_default().trim_start();
     let mut words = Vec::new();

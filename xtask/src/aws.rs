@@ -7,7 +7,7 @@ use serde_json::Value;
 use ureq::Agent;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// Everything is deployed there.
+/// The region of the deployment.
 pub(crate) const REGION: &str = "us-east-1";
 
 /// An AWS service.
@@ -23,7 +23,7 @@ pub(crate) enum Service {
 }
 
 impl Service {
-    /// Its name in a signature, what stands before an operation in `X-Amz-Target`, and its version of the protocol.
+    /// Its name in a signature, the prefix of an operation in `X-Amz-Target`, and its version of the protocol.
     fn protocol(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Self::CloudTrail => ("cloudtrail", "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101", "1.1"),
@@ -45,7 +45,7 @@ pub(crate) struct Aws {
 }
 
 impl Aws {
-    /// Talks to the emulator there.
+    /// Creates a client of the emulator at that endpoint.
     pub(crate) fn at(endpoint: &str) -> Self {
         Self { endpoint: endpoint.to_owned(), agent: agent() }
     }
@@ -64,11 +64,11 @@ impl Aws {
         if !answer.status().is_success() {
             bail!("{name} {operation}: {} {text}", answer.status());
         }
-        // Some operations answer nothing.
+        // Some operations have an empty response.
         if text.is_empty() { Ok(Value::Null) } else { Ok(serde_json::from_str(&text)?) }
     }
 
-    /// Asks Lambda, whose protocol has paths instead of operations.
+    /// Calls Lambda, whose protocol has paths instead of operations.
     pub(crate) fn lambda(&self, method: &str, path: &str, body: &Value) -> Result<Value> {
         let request = ureq::http::Request::builder()
             .method(method)
@@ -83,7 +83,7 @@ impl Aws {
         Ok(serde_json::from_str(&text)?)
     }
 
-    /// Makes an S3 bucket.
+    /// Creates an S3 bucket.
     pub(crate) fn create_bucket(&self, name: &str) -> Result<()> {
         let url = format!("{}/{name}", self.endpoint);
         let answer = self.agent.put(&url).header("authorization", authorization("s3")).send_empty()?;
@@ -104,7 +104,7 @@ impl Aws {
     }
 }
 
-/// A client for 127.0.0.1: no proxy, and a refusal is an answer.
+/// A client for 127.0.0.1: without a proxy, and an error status is a response.
 pub(crate) fn agent() -> Agent {
     Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false).proxy(None).build().into()
 }

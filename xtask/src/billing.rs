@@ -1,4 +1,4 @@
-//! What a run used of what AWS bills, counted from what the emulator saw; nothing is calculated from the size of the goal.
+//! The billed usage of a run, counted by the emulator; nothing is calculated from the size of the goal.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
@@ -15,13 +15,13 @@ use crate::logs::{self, Invocation};
 use crate::rules;
 use crate::stack::Stack;
 
-/// Runs by the clock whether or not there is a workflow, and is not counted as part of one.
+/// Scheduled regardless of workflows, and not counted as part of one.
 pub(crate) const BY_THE_CLOCK: &str = "reconcile";
-/// How long to wait at most until nothing is on its way any more.
+/// The maximum time to wait until all messages are processed.
 const SETTLE: Duration = Duration::from_secs(20);
-/// For how long nothing may have ended then.
+/// For how long no invocation may have ended by then.
 const QUIET: Duration = Duration::from_millis(750);
-/// How often to look.
+/// The interval between checks.
 const PAUSE: Duration = Duration::from_millis(250);
 /// `EventBridge` and `SQS` count a request once for every 64 KiB.
 const CHUNK: usize = 64 * 1024;
@@ -33,27 +33,27 @@ pub(crate) struct Usage {
     pub(crate) machine: MachineUsage,
     /// By function, from their logs.
     pub(crate) functions: BTreeMap<String, FunctionUsage>,
-    /// Messages that rules put on queues.
+    /// Messages that rules sent to queues.
     pub(crate) delivered: u64,
     /// Custom events by type.
     pub(crate) events: BTreeMap<String, u64>,
-    /// The same, a large one more than once.
+    /// The same, with large events counted more than once.
     pub(crate) event_chunks: u64,
     /// Rows in requests.
     pub(crate) writes: Writes,
-    /// Request units of the tables, by who asked.
+    /// Request units of the tables, by caller.
     pub(crate) tables: BTreeMap<String, Units>,
-    /// Requests to queues by Lambda's pollers, that brought something, and by functions.
+    /// Requests to queues by Lambda's pollers that returned messages, and by functions.
     pub(crate) queue_requests: BTreeMap<String, u64>,
-    /// Other calls that cost something, by operation: `PutObject`, `GetObject`, `Publish`.
+    /// Other billed calls, by operation: `PutObject`, `GetObject`, `Publish`.
     pub(crate) others: BTreeMap<String, u64>,
 }
 
-/// What a function used.
+/// The usage of a function.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FunctionUsage {
     pub(crate) invocations: u64,
-    /// How long they ran together.
+    /// Their total duration.
     pub(crate) milliseconds: u64,
     /// Megabytes times milliseconds.
     pub(crate) megabyte_ms: u64,
@@ -76,8 +76,8 @@ impl Usage {
     }
 }
 
-/// Counts what the executions used, while only they ran: since that moment, or all there is. Call it when `settled` says that
-/// nothing is on its way.
+/// Counts the usage of the executions, while only they ran: since that time, or all. Call it when `settled` reports
+/// that all messages are processed.
 pub(crate) fn usage(aws: &Aws, stack: &Stack, executions: &[ExecutionArn], since: Option<Timestamp>) -> Result<Usage> {
     let by_workflow = |call: &Call| !matches!(&call.by, Caller::Function(name) if name == BY_THE_CLOCK);
     let calls: Vec<Call> = calls::recorded(aws, since)?.into_iter().filter(by_workflow).collect();
@@ -99,7 +99,7 @@ pub(crate) fn usage(aws: &Aws, stack: &Stack, executions: &[ExecutionArn], since
     Ok(usage)
 }
 
-/// What functions used, without what others did for them.
+/// The usage of functions, without that of other callers on their behalf.
 pub(crate) fn of_functions(calls: &[Call], invocations: &[Invocation]) -> Usage {
     let mut usage = Usage::default();
     for invocation in invocations {
@@ -144,7 +144,7 @@ fn chunks(bytes: usize) -> u64 {
     bytes.div_ceil(CHUNK).max(1) as u64
 }
 
-/// Waits until every queue is empty and no function has ended for a while, and says whether that happened in time.
+/// Waits until every queue is empty and no function has ended for a while. Returns whether that happened in time.
 pub(crate) fn settled(aws: &Aws, stack: &Stack) -> Result<bool> {
     let deadline = Instant::now() + SETTLE;
     while Instant::now() < deadline {

@@ -9,47 +9,47 @@ use serde_json::{Value, json};
 
 use crate::aws::{Aws, Service};
 
-/// The most that one look-up returns.
+/// The maximum number of calls that one query returns.
 const PAGE: usize = 50;
-/// More than the distance between two neighbouring timestamps of today in floating point: pages overlap by it.
+/// More than the distance between two adjacent current timestamps in floating point: pages overlap by it.
 const OVERLAP_SECONDS: f64 = 1e-6;
 
-/// A call that was made while recording was on.
+/// A call that was made during the recording.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Call {
     /// Such as `PutItem`.
     pub(crate) operation: String,
-    /// Who made it.
+    /// Its caller.
     pub(crate) by: Caller,
     /// Its parameters.
     pub(crate) request: Value,
-    /// What `DynamoDB` would count for it.
+    /// The units that `DynamoDB` would count for it.
     pub(crate) units: Units,
 }
 
-/// Who makes calls.
+/// The callers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Caller {
     /// A function, by its short name.
     Function(String),
     /// Lambda itself, reading a queue for a function.
     Poller,
-    /// This command, or a person.
+    /// This command, or a user.
     Somebody,
 }
 
-/// Request units of `DynamoDB`: of reads by 4 KiB, half for those that need not be consistent; of writes by 1 KiB, with the
-/// indexes, and twice in a transaction.
+/// Request units of `DynamoDB`: of reads by 4 KiB, half for those that need not be consistent; of writes by 1 KiB, with
+/// the indexes, and twice in a transaction.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub(crate) struct Units {
     pub(crate) read: f64,
     pub(crate) write: f64,
-    /// How many writes were refused: they are counted with the least that they can cost.
+    /// The number of refused writes: they are counted with their minimum cost.
     pub(crate) refused: u64,
 }
 
-/// An event as its publisher sent it.
+/// A published event.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct PublishedEvent {
     pub(crate) bus: String,
@@ -73,8 +73,8 @@ struct Billed {
     units: Units,
 }
 
-/// The calls since that moment, or since the recording began. There are no page tokens: the next page ends where this one
-/// began.
+/// Returns the calls since that time, or since the recording began. There are no page tokens: the next page ends where
+/// this one began.
 pub(crate) fn recorded(aws: &Aws, since: Option<Timestamp>) -> Result<Vec<Call>> {
     let mut seen = HashSet::new();
     let mut calls = Vec::new();
@@ -114,8 +114,8 @@ fn call(record: &Value) -> Call {
     Call { operation: record["eventName"].as_str().unwrap_or_default().to_owned(), by, request, units: billed.units }
 }
 
-/// Whose resource of that kind this is: the log group `.../FunctionsApiLogsB43A8217` belongs to `api`, the construct around
-/// `Logs`; so does the function `GoalActivity-FunctionsApiFunction3AC1-63057`.
+/// Returns the function of that kind of resource: the log group `.../FunctionsApiLogsB43A8217` belongs to `api`, the
+/// construct around `Logs`; so does the function `GoalActivity-FunctionsApiFunction3AC1-63057`.
 pub(crate) fn function_of(resource: &str, kind: &str) -> Option<String> {
     let (path, _) = resource.rsplit('/').next()?.rsplit_once(kind)?;
     Some(path[path.rfind(|c: char| c.is_ascii_uppercase())?..].to_lowercase())
@@ -138,7 +138,7 @@ pub(crate) fn writes<'a>(calls: impl IntoIterator<Item = &'a Call>) -> Writes {
     writes
 }
 
-/// The events of one `PutEvents` request, in the form in which rules see them.
+/// The events of one `PutEvents` request, in the form in which rules match them.
 fn entries(request: &Value) -> Vec<PublishedEvent> {
     let entries = request["Entries"].as_array().into_iter().flatten();
     let event = |entry: &Value| {
@@ -151,7 +151,8 @@ fn entries(request: &Value) -> Vec<PublishedEvent> {
     entries.map(event).collect()
 }
 
-/// How many rows a call writes. A row that a transaction only checks costs as much as one that it writes.
+/// Returns the number of rows that a call writes. A row that a transaction only checks costs as much as one that it
+/// writes.
 fn rows(operation: &str, request: &Value) -> u64 {
     let rows = match operation {
         "TransactWriteItems" => request["TransactItems"].as_array().map_or(0, Vec::len),
@@ -165,7 +166,7 @@ fn rows(operation: &str, request: &Value) -> u64 {
     rows as u64
 }
 
-/// How many events of each type there are.
+/// Returns the number of events of each type.
 pub(crate) fn by_type(events: &[PublishedEvent]) -> BTreeMap<String, u64> {
     events.iter().fold(BTreeMap::new(), |mut counts, published| {
         let name = published.event["detail-type"].as_str().unwrap_or("?").to_owned();

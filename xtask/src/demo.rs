@@ -1,4 +1,4 @@
-//! `cargo xtask demo`: a goal through the whole pipeline, from nothing to its tasks, and nothing left afterwards.
+//! `cargo xtask demo`: a goal through the whole pipeline, from an empty stack to its tasks, with a complete clean-up.
 
 use std::time::Instant;
 
@@ -19,7 +19,7 @@ use crate::step::{note, step};
 use crate::traces;
 use crate::user::{self, SignedIn};
 
-/// What to show.
+/// What to print.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
     #[command(flatten)]

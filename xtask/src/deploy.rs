@@ -1,4 +1,4 @@
-//! Deploying the pipeline to the emulator, with the CDK CLI.
+//! Deploys the pipeline to the emulator, with the CDK CLI.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::stack::Stack;
 use crate::stamp::Stamp;
 use crate::step::step;
 
-/// Where the CDK app expects its assets; its local variant needs no other bootstrapping.
+/// The bucket where the CDK app expects its assets; its local variant needs no other bootstrapping.
 const ASSETS_BUCKET: &str = "goal-activity-assets";
 
 /// Deploys the built functions to the emulator at `endpoint`.
@@ -50,7 +50,7 @@ pub(crate) fn deploy_example(
     })
 }
 
-/// Deploys the pipeline once more, over the one that is there, with other settings.
+/// Deploys the pipeline again, over the existing one, with other settings.
 pub(crate) fn change(project: &Project, settings: &[(&str, &str)], endpoint: &str, folder: &Path) -> Result<()> {
     let names: Vec<_> = settings.iter().map(|(name, _)| *name).collect();
     step(&format!("{} changed with the CDK CLI", names.join(", ")), || {
@@ -66,7 +66,7 @@ pub(crate) fn change(project: &Project, settings: &[(&str, &str)], endpoint: &st
     })
 }
 
-/// The cloud assembly: made anew only when the app, the state machine or a function has changed.
+/// The cloud assembly: synthesized again only when the app, the state machine or a function has changed.
 fn assembly(project: &Project) -> Result<PathBuf> {
     let (infra, functions) = (project.infra(), project.local_functions());
     let folder = project.state().join("cdk.out");
@@ -80,7 +80,7 @@ fn assembly(project: &Project) -> Result<PathBuf> {
     step("CDK app synthesized", || {
         stamp.clear();
         let mut cdk = cdk(project);
-        // Validation costs as much as the rest; `cargo xtask test infra` checks the templates more strictly.
+        // Validation takes as long as the rest; `cargo xtask test infra` checks the templates more strictly.
         cdk.args(["synth", "--quiet", "--no-validation", "--output"]).arg(&folder);
         cdk.args(["-c", "local=true", "-c"]);
         cdk.arg(format!("functionsDir={}", functions.display()));
@@ -90,7 +90,7 @@ fn assembly(project: &Project) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// The CDK CLI with credentials that are good nowhere: whatever goes wrong, it cannot reach somebody's AWS account.
+/// The CDK CLI with invalid credentials: on any error, it cannot reach a real AWS account.
 fn cdk(project: &Project) -> Command {
     let infra = project.infra();
     let mut command = Command::new("node");

@@ -1,5 +1,5 @@
-//! Whether the deployed API is as its description says: Schemathesis makes requests of all kinds from the description and
-//! compares every answer with it.
+//! Checks that the deployed API conforms to its description: Schemathesis generates requests of all kinds from the
+//! description and compares every response with it.
 
 use std::fs;
 use std::path::Path;
@@ -18,12 +18,12 @@ use crate::user;
 
 /// The goal for requests that name one.
 const GOAL: &str = "described-goal";
-/// What is compared. Left out are two checks that take the gateway for ours or a cursor for any text: an undeclared method is
-/// 404 at an API Gateway, and a cursor that this API never gave is 400.
+/// The checks. Two are left out, because of the gateway and of cursors: an undeclared method is 404 at an API Gateway,
+/// and a cursor that this API did not issue is 400.
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,\
                       response_schema_conformance,negative_data_rejection,ignored_auth";
 
-/// Sends the requests, once with any ids and once with those of a goal and a workflow that are there.
+/// Sends the requests, once with any ids and once with those of an existing goal and workflow.
 pub(crate) fn check(local: &Local, python: &Path, folder: &Path) -> Result<()> {
     let user = user::sign_in(&local.aws, &local.stack, &local.stack.user)?;
     let mut file = Experiment::sample(Language::En)?;
@@ -40,7 +40,7 @@ pub(crate) fn check(local: &Local, python: &Path, folder: &Path) -> Result<()> {
     let ids = format!("[parameters]\n\"path.goalId\" = \"{GOAL}\"\n\"path.executionArn\" = \"{execution}\"\n");
     for (name, config) in [("any-ids", ""), ("known-ids", ids.as_str())] {
         let config_file = folder.join(format!("schemathesis-{name}.toml"));
-        // In a file: a command line is shown when it fails. Where nothing but 401 comes back, nothing was compared.
+        // In a file: a command line is shown when it fails. If all responses are 401, nothing was compared.
         let always =
             "[warnings]\ndisplay = [\"missing_auth\"]\nfail-on = [\"missing_auth\"]\n\n[headers]\nAuthorization";
         fs::write(&config_file, format!("{always} = \"Bearer {}\"\n\n{config}", user.token))?;
@@ -51,7 +51,7 @@ pub(crate) fn check(local: &Local, python: &Path, folder: &Path) -> Result<()> {
                 .arg(&config_file)
                 .args(["run", &format!("{}/api/openapi.json", local.stack.api_url), "--url", &local.stack.api_url])
                 .args(["--phases", "coverage,fuzzing", "--checks", CHECKS, "--continue-on-failure"])
-                // The same requests each time: what CI sends, everybody can send.
+                // The same requests each time: the requests of CI are reproducible.
                 .args(["--max-examples", "30", "--seed", "1"])
                 .current_dir(folder),
         )

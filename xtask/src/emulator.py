@@ -1,4 +1,4 @@
-"""Runs a Python module or a program and ends it, with all it started, when whoever started it is gone.
+"""Runs a Python module or a program and ends it, with all its child processes, when its parent process is gone.
 
 emulator.py [--detached] MODULE|/PROGRAM [ARGUMENT...]
 """
@@ -13,22 +13,22 @@ import threading
 
 
 def end_with_starter(pipe: int) -> None:
-    # Nobody ever writes: the read returns when the starter closes its end, and the system does that even if it is killed.
+    # No data is ever written: the read returns when the parent closes its end, which the system does even if it is killed.
     os.read(pipe, 1)
     os.killpg(os.getpid(), signal.SIGKILL)
 
 
 def close_gaps_in_iam() -> None:
-    """Makes MiniStack decide two things like AWS, so that the roles and policies made for AWS work here unchanged."""
+    """Makes MiniStack handle two cases like AWS, so that the roles and policies for AWS work here unchanged."""
     from ministack.core import iam_actions, iam_evaluator
 
-    # Queues and topics refuse whoever comes without TLS. It speaks plain HTTP, but nothing leaves this machine.
+    # Queues and topics refuse callers without TLS. The emulator uses plain HTTP, but nothing leaves this machine.
     value_in_request = iam_evaluator._resolve_condition_key
 
     def condition_key(key: str, context: iam_evaluator.EvalContext) -> object:
         return "true" if key.lower() == "aws:securetransport" else value_in_request(key, context)
 
-    # Who answers a task token needs permission for its state machine. The emulator forgets whose it is; there is one.
+    # Answering a task token needs permission for its state machine. The emulator does not record it; there is only one.
     named_in_request = iam_actions.extract_resource_arn
 
     def resource_arn(service: str, method: str, path: str, headers: dict, *others: object) -> str:
@@ -44,8 +44,8 @@ def close_gaps_in_iam() -> None:
 
 
 def tell_what_is_billed() -> None:
-    """Adds `billed` to the parameters of the calls that MiniStack records: which function called, and what DynamoDB would
-    count for it. Records as calls what Lambda's pollers do inside the emulator. Nothing of it while recording is off.
+    """Adds `billed` to the parameters of the calls that MiniStack records: the calling function, and what DynamoDB would
+    count for it. Also records the requests of Lambda's pollers inside the emulator. Does nothing while recording is off.
     """
     from contextvars import ContextVar
 
@@ -54,7 +54,7 @@ def tell_what_is_billed() -> None:
     of_this_call: ContextVar[dict] = ContextVar("billed", default={})
     bytes_read: ContextVar[int] = ContextVar("bytes_read", default=0)
 
-    # MiniStack knows the units of writes, with the indexes. Of a query it takes one unit whatever it reads, so the page is
+    # MiniStack counts the units of writes, with the indexes. A query is always one unit, whatever it reads, so the page is
     # measured as it is cut: before a filter or a projection, as DynamoDB counts.
     cut_page, answer = dynamodb._paginate_evaluated_items, dynamodb.handle_request
 
@@ -79,7 +79,7 @@ def tell_what_is_billed() -> None:
     def units(operation: str, request: dict, status: int, answered: dict) -> dict:
         writes = {"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"}
         if status != 200:
-            # A refused write costs as much as the row that is there, which the answer does not tell: one unit at least.
+            # A refused write costs as much as the existing row, whose size is not in the answer: at least one unit.
             rows = len(request.get("TransactItems", ())) * 2 or 1
             return {"write": rows, "refused": 1} if operation in writes and status == 400 else {}
         if operation in writes:
@@ -96,7 +96,7 @@ def tell_what_is_billed() -> None:
 
     dynamodb._paginate_evaluated_items, dynamodb.handle_request = page, measured
 
-    # Every role's session is named as its function.
+    # The session of every role has the name of its function.
     record = cloudtrail.record_event
 
     def recorded(*, access_key_id: str, request_params: dict, **call: object) -> None:
@@ -132,7 +132,7 @@ def tell_what_is_billed() -> None:
 arguments = sys.argv[1:]
 if arguments[0] == "--detached":
     arguments = arguments[1:]
-    # Stays when the terminal closes.
+    # Keeps running when the terminal closes.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
 else:
     pipe = os.dup(0)

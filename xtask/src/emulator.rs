@@ -1,4 +1,4 @@
-//! Starting and ending the emulators.
+//! Starts and ends the emulators.
 
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener};
@@ -14,17 +14,17 @@ use crate::interrupt::{self, Guard, Leftover};
 use crate::prerequisites;
 use crate::process;
 
-/// How long an emulator may take until it answers. The first start after the installation compiles its code.
+/// How long an emulator may take until it responds. The first start after the installation compiles its code.
 const START: Duration = Duration::from_secs(60);
-/// How often it is asked.
+/// The polling interval.
 const PROBE: Duration = Duration::from_millis(25);
-/// How many API calls are remembered for counting what a run used.
+/// How many API calls are recorded to count the usage of a run.
 const RECORDED_CALLS: &str = "200000";
 
-/// Which emulator.
+/// The kind of emulator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// The whole pipeline, whose functions may do only what their roles allow.
+    /// The whole pipeline, with IAM enforced for its functions.
     MiniStack,
     /// The same without roles: an interpreter of state machines.
     BareMiniStack,
@@ -34,8 +34,8 @@ pub(crate) enum Kind {
     Dynoxide(PathBuf),
 }
 
-/// A running emulator. It ends, with the functions it runs, when this is dropped; and when this command is gone in any
-/// other way, because it watches its standard input.
+/// A running emulator. It ends, with its functions, when this is dropped; and when this command ends in any other way,
+/// because it watches its standard input.
 #[derive(Debug)]
 pub(crate) struct Emulator {
     port: u16,
@@ -45,7 +45,7 @@ pub(crate) struct Emulator {
 }
 
 impl Emulator {
-    /// Starts one in `folder`, which gets all its files, and waits until it answers.
+    /// Starts one in `folder`, which contains all its files, and waits until it responds.
     pub(crate) fn start(kind: Kind, python: &Path, folder: &Path) -> Result<Self> {
         Self::launch(&kind, python, folder, &[], &[])?.ready(&kind)
     }
@@ -55,7 +55,7 @@ impl Emulator {
         Self::launch(&Kind::MiniStack, python, folder, &[], &[("TRACING", "print")])?.ready(&Kind::MiniStack)
     }
 
-    /// Starts `MiniStack` so that it can outlive this command: see `detach`.
+    /// Starts `MiniStack` so that it can continue after this command: see `detach`.
     pub(crate) fn start_detachable(python: &Path, folder: &Path) -> Result<Self> {
         Self::launch(&Kind::MiniStack, python, folder, &["--detached"], &[])?.ready(&Kind::MiniStack)
     }
@@ -105,12 +105,12 @@ impl Emulator {
         format!("http://{}:{}", Ipv4Addr::LOCALHOST, self.port)
     }
 
-    /// Its process, and the group of all it starts.
+    /// Its process, and the group of all its child processes.
     pub(crate) fn pid(&self) -> Pid {
         process::pid(&self.child)
     }
 
-    /// Lets it live on.
+    /// Keeps it running.
     pub(crate) fn detach(mut self) {
         if let Some(guard) = self.guard.take() {
             guard.disarm();
@@ -135,7 +135,7 @@ fn arguments(kind: &Kind, port: u16) -> Vec<String> {
     }
 }
 
-/// All of it: functions inherit the emulator's environment, so nothing of this machine's may get in.
+/// The whole environment: functions inherit the emulator's, so it must not contain variables of this machine.
 fn environment(kind: &Kind, port: u16, folder: &Path) -> Vec<(&'static str, String)> {
     let path = |p: PathBuf| p.to_string_lossy().into_owned();
     let mut variables = vec![

@@ -1,4 +1,4 @@
-//! Building the Lambda functions: a folder each, with one file `bootstrap`.
+//! Builds the Lambda functions: one folder each, with one file `bootstrap`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,19 +12,19 @@ use crate::project::{Project, cargo};
 use crate::step::step;
 use crate::zip::{LARGEST_ZIP, zipped};
 
-/// The newest C library that the functions may need: Lambda's `provided.al2023` has this one.
+/// The newest version of the C library that the functions may need: that of Lambda's `provided.al2023`.
 const LAMBDA_GLIBC: (u32, u32) = (2, 34);
 
 /// How to build for AWS.
 #[derive(Debug, Args)]
 pub(crate) struct BuildArgs {
-    /// What to build for
+    /// The target to build for
     #[arg(long, default_value = "aarch64-unknown-linux-gnu",
         value_parser = ["aarch64-unknown-linux-gnu", "aarch64-unknown-linux-musl"])]
     target: String,
 }
 
-/// The profile of what goes to AWS: see the root `Cargo.toml`.
+/// The profile for deployments to AWS: see the root `Cargo.toml`.
 const DEPLOYED: &str = "deploy";
 
 /// Builds the functions for this machine, where the emulator runs them as plain processes.
@@ -37,13 +37,13 @@ pub(crate) fn build_for_here(project: &Project) -> Result<()> {
     })
 }
 
-/// Builds the functions for this machine just as they are built for AWS, and says in which folder they are.
+/// Builds the functions for this machine exactly as for AWS, and returns their folder.
 pub(crate) fn build_as_deployed(project: &Project) -> Result<PathBuf> {
     step("functions built as for AWS", || process::quietly(&mut build(project, DEPLOYED)))?;
     Ok(project.target.join(DEPLOYED))
 }
 
-/// Builds the functions for AWS and says where they are.
+/// Builds the functions for AWS and prints where they are.
 pub(crate) fn build_for_aws(project: &Project, args: &BuildArgs) -> Result<()> {
     let names = names(project)?;
     let mut build = build(project, DEPLOYED);
@@ -86,14 +86,14 @@ fn build(project: &Project, profile: &str) -> Command {
     build
 }
 
-/// Debian's cross compiler, unless somebody chose a linker.
+/// Debian's cross compiler, unless a linker is configured.
 fn cross_linker(target: &str) -> Option<(String, &'static str)> {
     let variable = format!("CARGO_TARGET_{}_LINKER", target.to_uppercase().replace('-', "_"));
     let foreign = target == "aarch64-unknown-linux-gnu" && std::env::consts::ARCH != "aarch64";
     (foreign && std::env::var_os(&variable).is_none()).then_some((variable, "aarch64-linux-gnu-gcc"))
 }
 
-/// Copies what changed, so that what did not keeps its time.
+/// Copies changed files only, so that unchanged ones keep their modification time.
 fn place(names: &[String], from: &Path, to: &Path) -> Result<()> {
     for name in names {
         let (source, folder) = (from.join(name), to.join(name));
@@ -111,7 +111,7 @@ fn place(names: &[String], from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A binary linked on a newer system than Lambda's starts here and not there.
+/// A binary linked on a newer system than Lambda's starts here, but not on Lambda.
 fn check_glibc(binary: &Path) -> Result<()> {
     let content = fs::read(binary).with_context(|| format!("cannot read {}", binary.display()))?;
     let (major, minor) = needed_glibc(&content).unwrap_or(LAMBDA_GLIBC);
@@ -125,7 +125,7 @@ fn check_glibc(binary: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A function that has grown too large is seen here, before it makes cold starts slow.
+/// Detects a function that has grown too large, before it makes cold starts slow.
 fn check_zip(binary: &Path) -> Result<()> {
     let content = fs::read(binary).with_context(|| format!("cannot read {}", binary.display()))?;
     let size = zipped(&content)?;
@@ -166,7 +166,7 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("xtask-zip-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         let binary = folder.join("api");
-        // Nothing can be made smaller that looks random.
+        // Random data cannot be compressed.
         let mut state = 1_u64;
         let noise = std::iter::repeat_with(|| {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

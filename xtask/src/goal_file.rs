@@ -1,4 +1,4 @@
-//! Goals as people write them down: `goals/README.md` describes the format.
+//! Goals as users write them: `goals/README.md` describes the format.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use goal_activity_core::limits::MANDALA_SIDE;
 use goal_activity_events::{ActionId, ClaimSequence, GoalId, UserId};
 use serde::Deserialize;
 
-/// A goal without anything that a system adds: ids, owner, status.
+/// A goal without the attributes that the system adds: ids, owner, status.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct GoalFile {
@@ -74,7 +74,7 @@ impl GoalFile {
         Ok(goal)
     }
 
-    /// How many actions there are.
+    /// Returns the number of actions.
     pub(crate) fn action_count(&self) -> usize {
         self.sub_goals.iter().map(|s| s.actions.len()).sum()
     }
@@ -94,7 +94,7 @@ impl GoalFile {
         self.sub_goals.retain(|s| !s.actions.is_empty());
     }
 
-    /// The goal as the system knows it, owned by a user.
+    /// Converts it to the system's goal, owned by a user.
     pub(crate) fn into_goal(self, goal_id: GoalId, user_id: UserId) -> Result<Goal> {
         let mut sub_goals = Vec::new();
         let mut actions = Vec::new();

@@ -1,4 +1,4 @@
-//! What the state machine did, as the histories of its executions tell it.
+//! The work of the state machine, from the histories of its executions.
 
 use anyhow::Result;
 use goal_activity_events::ExecutionArn;
@@ -6,20 +6,20 @@ use serde_json::{Value, json};
 
 use crate::aws::{Aws, Service};
 
-/// What the state machine did.
+/// The work of the state machine.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct MachineUsage {
-    /// States entered, and attempts after the first at one: AWS bills both.
+    /// States entered, and retries of a state: AWS bills both.
     pub(crate) transitions: u64,
     /// Messages sent to the batch queue.
     pub(crate) messages: u64,
     /// Lines of its history.
     pub(crate) events: u64,
-    /// The statuses that AWS announces as events.
+    /// The statuses that AWS publishes as events.
     pub(crate) statuses: Vec<&'static str>,
 }
 
-/// Everything that happened in an execution, the oldest first.
+/// Returns all events of an execution, the oldest first.
 pub(crate) fn history(aws: &Aws, execution: &ExecutionArn) -> Result<Vec<Value>> {
     let mut request = json!({"executionArn": execution.as_str(), "maxResults": 1000});
     let mut events = Vec::new();
@@ -34,8 +34,8 @@ pub(crate) fn history(aws: &Aws, execution: &ExecutionArn) -> Result<Vec<Value>>
     }
 }
 
-/// The emulator's history leaves out which states a Map's items enter, but not which tasks they schedule: those count here
-/// like retries, so that the sum is AWS's for every run without a lost batch.
+/// The emulator's history omits the states that a Map's items enter, but not the tasks that they schedule: those count
+/// here like retries, so that the sum equals AWS's for every run without a lost batch.
 pub(crate) fn machine_usage(history: &[Value]) -> MachineUsage {
     let kinds = || history.iter().filter_map(|event| event["type"].as_str());
     let count = |matches: &dyn Fn(&str) -> bool| kinds().filter(|kind| matches(kind)).count() as u64;
@@ -57,7 +57,7 @@ pub(crate) fn machine_usage(history: &[Value]) -> MachineUsage {
     }
 }
 
-/// Whether this is the sending of a batch. AWS says so in `resourceType`, the emulator in `resource`.
+/// Returns `true` if this is the sending of a batch. AWS says so in `resourceType`, the emulator in `resource`.
 pub(crate) fn sends_batch(event: &Value) -> bool {
     let task = &event["taskScheduledEventDetails"];
     task["resourceType"] == "sqs" || task["resource"].as_str().is_some_and(|r| r.contains(":sqs:"))

@@ -1,4 +1,4 @@
-//! What has to be ended or removed, however this command ends.
+//! Resources that must be ended or removed, however this command ends.
 
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -17,21 +17,21 @@ static STOPPING: AtomicBool = AtomicBool::new(false);
 static NEXT: AtomicU64 = AtomicU64::new(0);
 static LEFTOVERS: Mutex<Vec<(u64, Leftover)>> = Mutex::new(Vec::new());
 
-/// Something that must not outlive this command.
+/// A resource that must not outlive this command.
 #[derive(Debug)]
 pub(crate) enum Leftover {
-    /// A tool that somebody waits for. It may clean up itself.
+    /// A tool that this command waits for. It may clean up itself.
     Tool(Pid),
-    /// An emulator with the functions it runs, a process group. Nothing in it is worth keeping, and on SIGTERM it can
-    /// hang for as long as a task token is pending: so it is killed at once.
+    /// An emulator with its functions, a process group. It has no state to keep, and on SIGTERM it can hang for as long
+    /// as a task token is pending: so it is killed at once.
     Emulator(Pid),
-    /// A folder for the time of one run.
+    /// A folder for the duration of one run.
     Folder(PathBuf),
 }
 
 impl Leftover {
     fn clear(self) {
-        // All of these may be gone already, which is as good.
+        // Any of these may be gone already, which is fine.
         match self {
             Self::Tool(pid) => drop(kill(pid, Signal::SIGTERM)),
             Self::Emulator(group) => {
@@ -47,7 +47,7 @@ impl Leftover {
 #[derive(Debug)]
 pub(crate) struct Guard(u64);
 
-/// Takes note of something to clear.
+/// Registers a resource to clear.
 pub(crate) fn guard(leftover: Leftover) -> Guard {
     let id = NEXT.fetch_add(1, Ordering::Relaxed);
     leftovers().push((id, leftover));
@@ -61,7 +61,7 @@ impl Guard {
         Some(all.remove(at).1)
     }
 
-    /// There is nothing to clear any more.
+    /// Unregisters the resource.
     pub(crate) fn disarm(self) {
         drop(self.take());
     }
@@ -92,7 +92,7 @@ pub(crate) fn install() -> Result<()> {
     .context("cannot listen for Ctrl-C")
 }
 
-/// After Ctrl-C everything fails, because it was ended: the handler has the last word, not those failures.
+/// After Ctrl-C everything fails because it was ended: the handler decides the exit code, not those failures.
 pub(crate) fn leave_it_to_the_handler() {
     while STOPPING.load(Ordering::SeqCst) {
         std::thread::sleep(Duration::from_secs(1));

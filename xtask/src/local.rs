@@ -19,30 +19,30 @@ use crate::step::step;
 use crate::tools::{self, Purpose};
 use crate::user;
 
-/// The most rows that `DynamoDB` takes in one request.
+/// The maximum number of rows that `DynamoDB` accepts in one request.
 const ROWS_PER_WRITE: usize = 25;
 
 /// The pipeline deployed to an emulator.
 #[derive(Debug)]
 pub(crate) struct Local {
-    /// Where it runs.
+    /// The running emulator.
     pub(crate) emulator: Emulator,
-    /// Its parts.
+    /// The deployed stack.
     pub(crate) stack: Stack,
     /// The emulator as AWS.
     pub(crate) aws: Aws,
 }
 
-/// A folder for the time of one run.
+/// A folder for the duration of one run.
 #[derive(Debug)]
 pub(crate) struct RunFolder {
-    /// Where it is.
+    /// Its path.
     pub(crate) path: PathBuf,
     _guard: Guard,
 }
 
 impl RunFolder {
-    /// A new folder of that name, and nothing left of runs that were killed.
+    /// Creates a folder of that name, and removes those of killed runs.
     pub(crate) fn new(project: &Project, name: &str) -> Result<Self> {
         let runs = project.state().join("runs");
         fs::create_dir_all(&runs)?;
@@ -55,7 +55,7 @@ impl RunFolder {
 }
 
 impl Local {
-    /// Does what has to be done once, and starts and deploys the pipeline. Files go to `folder`.
+    /// Installs the tools, and starts and deploys the pipeline. Files are written to `folder`.
     pub(crate) fn start(project: &Project, folder: &Path) -> Result<Self> {
         Self::with(project, folder, |python| Emulator::start(Kind::MiniStack, python, folder))
     }
@@ -65,7 +65,7 @@ impl Local {
         Self::with(project, folder, |python| Emulator::start_tracing(python, folder))
     }
 
-    /// The same with an emulator that can outlive this command.
+    /// The same with an emulator that can continue after this command.
     pub(crate) fn start_detachable(project: &Project, folder: &Path) -> Result<Self> {
         Self::with(project, folder, |python| Emulator::start_detachable(python, folder))
     }
@@ -82,7 +82,7 @@ impl Local {
         Ok(Self { emulator, stack, aws })
     }
 
-    /// Stores goals as the goal app would.
+    /// Stores goals as the goal app does.
     pub(crate) fn seed(&self, goals: &[Goal]) -> Result<()> {
         let table = self.stack.output("GoalsTableName")?;
         let mut writes = Vec::new();
@@ -100,7 +100,7 @@ impl Local {
     }
 }
 
-/// Removes the folders of runs whose command is gone. Their emulators are gone as well: each ends with its command.
+/// Removes the folders of runs whose command has ended. Their emulators have ended as well: each ends with its command.
 fn remove_dead(runs: &Path) -> Result<()> {
     for entry in fs::read_dir(runs)? {
         let path = entry?.path();

@@ -1,4 +1,4 @@
-//! What the functions did, as their logs tell it.
+//! The functions' invocations, from their logs.
 
 use std::collections::BTreeMap;
 
@@ -9,27 +9,27 @@ use serde_json::{Value, json};
 use crate::aws::{Aws, Service};
 use crate::calls::function_of;
 
-/// The most that one look-up in a log returns.
+/// The maximum number of lines that one query of a log returns.
 const PAGE: usize = 10_000;
-/// What `CloudWatch` counts for every line beside its text (API reference, `PutLogEvents`).
+/// What `CloudWatch` counts for every line in addition to its text (API reference, `PutLogEvents`).
 const BYTES_PER_LINE: usize = 26;
 
-/// One invocation of a function. The emulator gives each a log stream of its own.
+/// One invocation of a function. The emulator creates a separate log stream for each.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Invocation {
     /// The function's short name.
     pub(crate) function: String,
-    /// How long it ran, with the start of its process where there was none, in milliseconds.
+    /// Its duration in milliseconds, including the start of its process if there was none.
     pub(crate) milliseconds: u64,
-    /// What memory it was given, in megabytes.
+    /// Its configured memory, in megabytes.
     pub(crate) megabytes: u64,
     /// The bytes of its log.
     pub(crate) log_bytes: u64,
-    /// What the function itself wrote, where it is JSON.
+    /// The function's own lines that are JSON.
     pub(crate) lines: Vec<Value>,
 }
 
-/// The invocations that ended after that moment, or all.
+/// Returns the invocations that ended after that time, or all.
 pub(crate) fn invocations(aws: &Aws, since: Option<Timestamp>) -> Result<Vec<Invocation>> {
     let groups = aws.call(Service::Logs, "DescribeLogGroups", &json!({}))?;
     let mut invocations = Vec::new();
@@ -43,8 +43,8 @@ pub(crate) fn invocations(aws: &Aws, since: Option<Timestamp>) -> Result<Vec<Inv
     Ok(invocations)
 }
 
-/// The lines of each stream. There are no page tokens: the next page begins with the time at which this one ended. All lines
-/// of a stream have the same time, so one that a page has cut off is whole on the next.
+/// The lines of each stream. There are no page tokens: the next page begins with the time at which this one ended. All
+/// lines of a stream have the same time, so a stream that a page has cut off is complete on the next.
 fn streams(aws: &Aws, group: &str, since: Option<Timestamp>) -> Result<BTreeMap<String, Vec<String>>> {
     let mut request = json!({"logGroupName": group, "limit": PAGE});
     if let Some(since) = since {

@@ -64,7 +64,7 @@ enum Command {
     },
     /// Measure what the pipeline costs in time, memory and size: all of it, or one part
     Bench(bench::BenchArgs),
-    /// Write what is made from the types: the schemas of the events
+    /// Write the files generated from the types: the schemas of the events
     Schemas(schemas::SchemasArgs),
     /// Build the functions for AWS (arm64)
     Build(functions::BuildArgs),

@@ -1,5 +1,5 @@
-//! What has to be on the machine already. Everything else the commands install themselves, and not outside the checkout's
-//! target folder and `infra/node_modules`.
+//! Required software. The commands install everything else themselves, only in the checkout's target folder and
+//! `infra/node_modules`.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -12,7 +12,7 @@ type Version = (u32, u32);
 const PYTHON: Version = (3, 10);
 const NODE: Version = (20, 0);
 
-/// A Python that is new enough, with what a virtual environment needs.
+/// A Python that is new enough, with support for virtual environments.
 pub(crate) fn python() -> Result<PathBuf> {
     let names = ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10", "python"];
     let found: Vec<(&str, Version)> = names.iter().filter_map(|name| Some((*name, version(name)?))).collect();
@@ -27,20 +27,20 @@ pub(crate) fn python() -> Result<PathBuf> {
     Ok(PathBuf::from(name))
 }
 
-/// Checks that Node.js is there and new enough.
+/// Checks that Node.js is installed and new enough.
 pub(crate) fn node() -> Result<()> {
     let found = version("node");
     ensure!(found.is_some_and(|v| v >= NODE), wanted("Node.js", NODE, found, "https://nodejs.org/"));
     Ok(())
 }
 
-/// Where Node.js is: a version manager keeps it outside the usual folders.
+/// The location of Node.js: a version manager installs it outside the usual folders.
 pub(crate) fn node_folder() -> Option<PathBuf> {
     let folders = std::env::var_os("PATH")?;
     std::env::split_paths(&folders).find(|folder| folder.join("node").is_file())
 }
 
-/// Checks that npm is there. It comes with Node.js, but some systems package it on its own.
+/// Checks that npm is installed. It comes with Node.js, but some systems package it separately.
 pub(crate) fn npm() -> Result<()> {
     ensure!(version("npm").is_some(), "npm is missing: install it with Node.js from https://nodejs.org/");
     Ok(())
@@ -53,11 +53,11 @@ fn wanted(what: &str, least: Version, found: Option<Version>, from: &str) -> Str
 
 fn version(program: &str) -> Option<Version> {
     let output = Command::new(program).arg("--version").stdin(Stdio::null()).output().ok()?;
-    // A version manager's stand-in for a program that is not installed fails.
+    // A version manager's shim for a program that is not installed fails.
     output.status.success().then(|| parse(&String::from_utf8_lossy(&output.stdout)))?
 }
 
-/// The first two numbers of what a program says about its version.
+/// The first two numbers of a program's version output.
 fn parse(said: &str) -> Option<Version> {
     let start = said.find(|c: char| c.is_ascii_digit())?;
     let mut numbers = said[start..].split(|c: char| !c.is_ascii_digit()).map(str::parse);

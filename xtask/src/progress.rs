@@ -1,4 +1,4 @@
-//! Watching workflows until they end.
+//! Watches workflows until they end.
 
 use std::time::{Duration, Instant};
 
@@ -12,14 +12,14 @@ use crate::emulator::Emulator;
 use crate::step::note;
 use crate::user::SignedIn;
 
-/// How long to wait between two looks at all workflows.
+/// The interval between checks of all workflows.
 const PAUSE: Duration = Duration::from_millis(250);
-/// How often a line is printed where there is no terminal, at the most.
+/// The minimum interval between lines without a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(2);
-/// How long after its time limit a workflow may still be settled.
+/// How long after its time limit the end of a workflow may still be recorded.
 const MARGIN: Duration = Duration::from_secs(60);
 
-/// After how long without progress the emulator's complaints are shown.
+/// After how long without progress the emulator's errors are shown.
 const STALLED: Duration = Duration::from_secs(15);
 
 /// A workflow that was started.
@@ -32,7 +32,7 @@ pub(crate) struct Run<'a> {
     pub(crate) status: Option<Status>,
 }
 
-/// Shows how the workflows get on until all of them have ended.
+/// Shows the progress of the workflows until all of them have ended.
 pub(crate) fn watch(api: &Api, runs: &mut [Run], total_actions: usize, emulator: &Emulator) -> Result<()> {
     let mut display = Display::new(total_actions, runs.len())?;
     let deadline = Instant::now() + Duration::from_secs(WORKFLOW_SECONDS.into()) + MARGIN;

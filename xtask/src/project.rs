@@ -1,4 +1,4 @@
-//! Where things are.
+//! The folders of the project.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -15,25 +15,25 @@ pub(crate) struct Project {
     /// The checkout itself.
     #[serde(rename = "workspace_root")]
     pub(crate) root: PathBuf,
-    /// Where cargo builds.
+    /// The target folder of cargo.
     #[serde(rename = "target_directory")]
     pub(crate) target: PathBuf,
 }
 
 impl Project {
-    /// Asks cargo, so that every way of choosing a target folder counts.
+    /// Queries cargo, so that every way of configuring a target folder applies.
     pub(crate) fn find() -> Result<Self> {
         let output = cargo().args(["metadata", "--no-deps", "--format-version", "1"]).output()?;
         ensure!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).context("the answer of cargo metadata")
     }
 
-    /// What these commands keep between runs, and while they run.
+    /// The data of these commands between runs and during runs.
     pub(crate) fn state(&self) -> PathBuf {
         self.target.join("goal-activity")
     }
 
-    /// Keeps other commands from what they share with this one until the returned file is dropped, or this one has ended.
+    /// Locks the data shared with other commands until the returned file is dropped, or this command has ended.
     pub(crate) fn lock(&self) -> Result<File> {
         let path = self.state().join("lock");
         std::fs::create_dir_all(self.state())?;
@@ -71,8 +71,9 @@ impl Project {
     }
 }
 
-/// The cargo that runs this command, as if it was called directly: what it tells this command about its own package makes
-/// build scripts run again (ring's asks for `CARGO_MANIFEST_DIR`), here and then in the developer's next build.
+/// The cargo that runs this command, as if it was called directly: the variables that it sets for this command's own
+/// package make build scripts run again (ring's reads `CARGO_MANIFEST_DIR`), here and then in the developer's next
+/// build.
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     for (name, _) in std::env::vars_os() {

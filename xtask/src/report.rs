@@ -1,4 +1,4 @@
-//! What a demo prints at its end, on standard output.
+//! The output of a demo at its end, on standard output.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -8,9 +8,9 @@ use goal_activity_core::goal::{Action, ActionKind, Goal};
 use crate::api::{Status, Task};
 use crate::billing::Usage;
 
-/// How many actions are shown with their tasks.
+/// The number of actions shown with their tasks.
 const SHOWN_ACTIONS: usize = 4;
-/// How many failures are shown.
+/// The number of failures shown.
 const SHOWN_FAILURES: usize = 5;
 
 /// How the workflows ended.
@@ -80,7 +80,7 @@ fn kind(action: &Action) -> &'static str {
     }
 }
 
-/// What was used, and where each number comes from. `watched` requests were made by this command to show the progress.
+/// The usage, and the source of each number. `watched` requests were made by this command to show the progress.
 pub(crate) fn billed(usage: &Usage, watched: u64, complete: bool) -> String {
     let list = |counts: &mut dyn Iterator<Item = (&String, u64)>| {
         counts.map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join(", ")

@@ -1,4 +1,4 @@
-//! The deployed EventBridge rules that put events on queues.
+//! The deployed EventBridge rules that send events to queues.
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use crate::aws::{Aws, Service};
 use crate::calls::PublishedEvent;
 use crate::stack::Stack;
 
-/// A rule that puts matching events on a queue.
+/// A rule that sends matching events to queues.
 #[derive(Debug)]
 pub(crate) struct Rule {
     bus: String,
@@ -33,13 +33,14 @@ pub(crate) fn to_queues(aws: &Aws, stack: &Stack) -> Result<Vec<Rule>> {
     Ok(rules)
 }
 
-/// How many messages an event becomes.
+/// Returns the number of messages for an event.
 pub(crate) fn deliveries(rules: &[Rule], published: &PublishedEvent) -> u64 {
     let matching = rules.iter().filter(|r| r.bus == published.bus && matches(&r.pattern, &published.event));
     matching.map(|rule| rule.queues).sum()
 }
 
-/// Whether an event matches a rule's pattern, as far as this project's rules go: lists of exact values, nested.
+/// Returns `true` if an event matches a rule's pattern, as far as this project's rules go: lists of exact values,
+/// nested.
 fn matches(pattern: &Value, event: &Value) -> bool {
     match pattern {
         Value::Object(fields) => fields.iter().all(|(name, inner)| matches(inner, &event[name])),

@@ -1,4 +1,4 @@
-//! The goals of a demo: a sample one or the user's own, as many and as difficult as an experiment wants them.
+//! The goals of a demo: a sample one or the user's own, with the number and difficulty of an experiment.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,7 +18,7 @@ pub(crate) enum Language {
     En,
 }
 
-/// What is run.
+/// The experiment to run.
 #[derive(Debug, Args)]
 pub(crate) struct Experiment {
     /// Language of the sample goal
@@ -33,7 +33,7 @@ pub(crate) struct Experiment {
     /// Keep only the first actions of each goal
     #[arg(long, value_name = "M", value_parser = clap::value_parser!(u8).range(1..=MAX_ACTIONS as i64))]
     actions: Option<u8>,
-    /// Which share of the actions cannot be generated, from 0 to 1
+    /// The share of the actions that cannot be generated, from 0 to 1
     #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = share)]
     fail_rate: f64,
     /// How long the offline generator takes for one action, in milliseconds
@@ -42,7 +42,7 @@ pub(crate) struct Experiment {
 }
 
 impl Experiment {
-    /// The sample goal in a language, as it is.
+    /// The sample goal in a language, unchanged.
     pub(crate) fn sample(lang: Language) -> Result<GoalFile> {
         GoalFile::parse(match lang {
             Language::Ja => include_str!("../goals/sample.ja.json"),
@@ -50,13 +50,13 @@ impl Experiment {
         })
     }
 
-    /// The sample goal, so often, cut to so many actions, with an AI that takes so long.
+    /// The sample goal, in that number, with that many actions and that latency of the AI.
     pub(crate) fn of(goals: u16, actions: u8, latency: Duration) -> Self {
         let latency_ms = u32::try_from(latency.as_millis()).unwrap_or(u32::MAX);
         Self { lang: Language::Ja, goal_file: None, goals, actions: Some(actions), fail_rate: 0.0, latency_ms }
     }
 
-    /// Whether every action should get its tasks.
+    /// Returns `true` if every action should get its tasks.
     pub(crate) fn expects_success(&self) -> bool {
         self.fail_rate == 0.0 && self.goal_file.is_none()
     }
@@ -81,7 +81,7 @@ impl Experiment {
         Ok(goals)
     }
 
-    /// What the offline generator is told about an action: it obeys such a line in the action's constraints.
+    /// The offline generator's directives for an action: a line in the action's constraints.
     fn directive(&self, number: usize) -> Option<String> {
         let latency = (self.latency_ms > 0).then(|| format!("latency-ms={}", self.latency_ms));
         let failure = fails(number, self.fail_rate).then(|| "fail".to_owned());
@@ -90,7 +90,7 @@ impl Experiment {
     }
 }
 
-/// Spreads failures evenly, so that their share is right and a run can be repeated.
+/// Spreads failures evenly, so that their share is exact and a run is repeatable.
 #[allow(clippy::cast_precision_loss, reason = "an action's number is small")]
 fn fails(number: usize, rate: f64) -> bool {
     let failed_before = |n: usize| (n as f64 * rate).floor();

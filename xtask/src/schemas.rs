@@ -1,5 +1,5 @@
-//! `cargo xtask schemas`: writes what is made from the code: from the types of the events, for TypeScript too, from the API and
-//! from the catalogue of metrics.
+//! `cargo xtask schemas`: writes the files generated from the code: from the types of the events, for TypeScript too,
+//! from the API and from the catalogue of metrics.
 
 use std::fs;
 use std::path::Path;
@@ -16,12 +16,12 @@ use crate::tools;
 /// What to write.
 #[derive(Debug, Args)]
 pub(crate) struct SchemasArgs {
-    /// Take the schemas as published: from now on nothing of them may change within their version
+    /// Freeze the schemas as published: from now on they may not change incompatibly within their version
     #[arg(long)]
     freeze: bool,
 }
 
-/// Writes every file anew whose content has changed.
+/// Rewrites every file whose content has changed.
 pub(crate) fn run(project: &Project, args: &SchemasArgs) -> Result<()> {
     let events = project.root.join("events");
     for (path, content) in schema::files() {
@@ -29,7 +29,7 @@ pub(crate) fn run(project: &Project, args: &SchemasArgs) -> Result<()> {
     }
     tools::events_package(project)?;
     process::quietly(Command::new("npm").args(["run", "generate"]).current_dir(project.events_package()))?;
-    // The API and the metrics are behind the SDKs of AWS, which this command would have to be built with.
+    // The API and the metrics depend on the SDKs of AWS, with which this command would have to be built.
     let mut test = cargo();
     test.args(["test", "--quiet", "--workspace", "--all-features", "--lib", "the_committed"]);
     process::run(test.current_dir(&project.root).env("UPDATE_SCHEMAS", "1"))?;

@@ -1,4 +1,4 @@
-//! A deployed pipeline, and how tests and people find it.
+//! A deployed pipeline, and its description for tests and users.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,26 +6,26 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-/// What `stack.json` says. The end-to-end tests are given its path by the environment variable `GOAL_ACTIVITY_STACK`.
+/// The content of `stack.json`. The end-to-end tests get its path in the environment variable `GOAL_ACTIVITY_STACK`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Stack {
-    /// Where the emulator answers, for AWS SDKs: `http://127.0.0.1:<port>`.
+    /// The endpoint of the emulator, for AWS SDKs: `http://127.0.0.1:<port>`.
     pub(crate) endpoint: String,
-    /// Before every path of the HTTP API, such as `/api/goals/{goalId}/tasks`.
+    /// The URL prefix of every path of the HTTP API, such as `/api/goals/{goalId}/tasks`.
     pub(crate) api_url: String,
     /// The stack's outputs, by name.
     pub(crate) outputs: BTreeMap<String, String>,
-    /// Somebody who can sign in.
+    /// A user who can sign in.
     pub(crate) user: Credentials,
 }
 
-/// With what somebody signs in. They are good for an emulator on this machine and nothing else.
+/// The credentials of a user. They are valid only for an emulator on this machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Credentials {
     /// An e-mail address.
     pub(crate) username: String,
-    /// As the user pool wants it.
+    /// As the user pool requires it.
     pub(crate) password: String,
 }
 

@@ -1,11 +1,11 @@
-//! Knowing that something was done already, by the content it was made from.
+//! Detects that work was already done, by the content of its inputs.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// Says from which content something was made. Written last, so that what was interrupted is done again.
+/// Records the inputs of an output. Written last, so that interrupted work is repeated.
 #[derive(Debug)]
 pub(crate) struct Stamp {
     file: PathBuf,
@@ -13,7 +13,7 @@ pub(crate) struct Stamp {
 }
 
 impl Stamp {
-    /// A stamp in `file` for what is made from these files and folders and these words.
+    /// A stamp in `file` for an output of these files, folders and words.
     pub(crate) fn new(file: PathBuf, sources: &[PathBuf], words: &[&str]) -> Result<Self> {
         let mut hasher = DefaultHasher::new();
         words.hash(&mut hasher);
@@ -23,18 +23,18 @@ impl Stamp {
         Ok(Self { file, content: format!("{:016x}\n", hasher.finish()) })
     }
 
-    /// Whether it was made from just this.
+    /// Returns `true` if the output was made from exactly these inputs.
     pub(crate) fn is_fresh(&self) -> bool {
         std::fs::read_to_string(&self.file).is_ok_and(|found| found == self.content)
     }
 
-    /// It is about to be made: until `write` there is nothing to rely on.
+    /// Invalidates the stamp before the output is made, until `write`.
     pub(crate) fn clear(&self) {
-        // Mostly there is none.
+        // Usually there is none.
         let _ = std::fs::remove_file(&self.file);
     }
 
-    /// It was made.
+    /// Records that the output was made.
     pub(crate) fn write(&self) -> Result<()> {
         std::fs::write(&self.file, &self.content).with_context(|| format!("cannot write {}", self.file.display()))
     }

@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 static QUIET: AtomicBool = AtomicBool::new(false);
 
-/// Does a step. On a terminal a running clock shows that it is alive; otherwise its line comes when it is done.
+/// Runs a step. On a terminal a clock shows its progress; otherwise its line is printed when it is done.
 pub(crate) fn step<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     let started = Instant::now();
     let clock = ProgressBar::new_spinner().with_message(what.to_owned());
@@ -24,14 +24,14 @@ pub(crate) fn step<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T>
     result
 }
 
-/// Tells something beside the results.
+/// Prints a note in addition to the results.
 pub(crate) fn note(text: &str) {
     if !QUIET.load(Ordering::Relaxed) {
         eprintln!("{text}");
     }
 }
 
-/// From now on steps tell nothing.
+/// Disables the output of later steps.
 pub(crate) fn quiet() {
     QUIET.store(true, Ordering::Relaxed);
 }

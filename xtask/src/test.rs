@@ -1,4 +1,4 @@
-//! `cargo xtask test`: everything that has to hold for a change.
+//! `cargo xtask test`: all checks of a change.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -22,7 +22,7 @@ use crate::tools::{self, Purpose};
 /// A part of the tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Part {
-    /// The arrows between modules, spelling, and the dependencies
+    /// The order of modules, spelling, and the dependencies
     Tidy,
     /// Unit and property tests
     Unit,
@@ -47,7 +47,7 @@ const AWS: &str = "aws";
 /// What tests share.
 const TESTKIT: &str = "goal-activity-testkit";
 
-/// Something that is checked, by name.
+/// A check, by name.
 type Check = (&'static str, fn(&Project) -> Result<()>);
 
 impl Part {
@@ -66,7 +66,7 @@ impl Part {
     }
 }
 
-/// Runs one part, or all of them, the quick ones first. The first failure ends it.
+/// Runs one part, or all of them, the fast ones first. Stops at the first failure.
 pub(crate) fn run(project: &Project, part: Option<Part>) -> Result<()> {
     let checks = match part {
         Some(part) => vec![part.check()],
@@ -82,12 +82,12 @@ pub(crate) fn run(project: &Project, part: Option<Part>) -> Result<()> {
         check(project).with_context(|| format!("{name} failed"))?;
         println!("== {name} passed in {:.1} s\n", started.elapsed().as_secs_f64());
     }
-    // The last words are those of the tests themselves.
+    // The last output is that of the tests themselves.
     println!("== {}", last.0);
     last.1(project).with_context(|| format!("{} failed", last.0))
 }
 
-/// Everything, in the order in which it is checked.
+/// All checks, in order.
 fn all() -> Vec<Check> {
     let lints: [Check; 3] = [("format", format), Part::Tidy.check(), ("clippy", clippy)];
     let tests =
@@ -104,7 +104,7 @@ fn clippy(project: &Project) -> Result<()> {
     process::run(in_root(project).args(arguments))
 }
 
-/// What no compiler and no test sees.
+/// Checks that neither compiler nor tests make.
 fn tidy(project: &Project) -> Result<()> {
     arrows::check(&project.root)?;
     arrows::no_borrowed_files(&project.root)?;
@@ -114,13 +114,13 @@ fn tidy(project: &Project) -> Result<()> {
     dependencies(project)
 }
 
-/// All that is in the repository, with the exceptions of `typos.toml`.
+/// Everything in the repository, with the exceptions of `typos.toml`.
 fn spelling(project: &Project) -> Result<()> {
     let python = tools::python(project, Purpose::Test)?;
     process::run(Command::new(python.with_file_name("typos")).current_dir(&project.root))
 }
 
-/// Licences, sources and duplicates, as `deny.toml` says.
+/// Licences, sources and duplicates, by `deny.toml`.
 fn dependencies(project: &Project) -> Result<()> {
     let mut deny = Command::new(tools::cargo_deny(project)?);
     deny.args(["--locked", "check", "--deny", "warnings", "bans", "licenses", "sources"]);
@@ -134,7 +134,7 @@ fn unit(project: &Project) -> Result<()> {
     process::run(tests(project).arg("--doc"))
 }
 
-/// Other services take the events without the AWS SDK, and read their documentation.
+/// Other services use the events without the AWS SDK, and read their documentation.
 fn events_stand_alone(project: &Project) -> Result<()> {
     without(project, "goal-activity-events", AWS)?;
     let documented = ["doc", "--workspace", "--all-features", "--no-deps", "--quiet"];
@@ -160,13 +160,13 @@ fn without(project: &Project, package: &str, crates: &str) -> Result<()> {
     Ok(())
 }
 
-/// `SIM_SCHEDULES`, `SIM_SEED` and `SIM_FLAW` say what is run; see `functions/tests/sim/main.rs`.
+/// `SIM_SCHEDULES`, `SIM_SEED` and `SIM_FLAW` select what is run; see `functions/tests/sim/main.rs`.
 fn sim(project: &Project) -> Result<()> {
-    // One test after the other: each takes all cores.
+    // One test after the other: each uses all cores.
     process::run(tests(project).args(["--test", "sim", "--", "--nocapture", "--test-threads=1"]))
 }
 
-/// `MODEL_SCOPE` and `MODEL_FLAW` say what is explored; see `functions/core/tests/model/main.rs`.
+/// `MODEL_SCOPE` and `MODEL_FLAW` select what is explored; see `functions/core/tests/model/main.rs`.
 fn model(project: &Project) -> Result<()> {
     process::run(tests(project).args(["--test", "model", "--", "--nocapture", "--test-threads=1"]))
 }
@@ -180,7 +180,7 @@ fn statemachine(project: &Project) -> Result<()> {
     })?;
     process::run(
         tests(project)
-            // They wait for timeouts more than they compute.
+            // They mostly wait for timeouts.
             .args(["--test", "statemachine", "--", "--test-threads=16"])
             .env("MINISTACK_ENDPOINT", ministack.endpoint())
             .env("MOTO_ENDPOINT", moto.endpoint()),
@@ -227,7 +227,7 @@ fn end_to_end(project: &Project) -> Result<()> {
     described::check(&on.local, &tools::python(project, Purpose::Test)?, &folder)?;
     on.local.stack.outputs.extend(deploy::deploy_example(project, "subscriber", &endpoint, &folder)?);
     on.test(&["--test", "e2e"])?;
-    // Only now: from here on the pipeline has other settings.
+    // Last: from here on the pipeline has other settings.
     deploy::change(project, &[("concurrentBatches", &MAX_BATCHES.to_string())], &endpoint, &folder)?;
     on.test(&["--test", "admission"])?;
     let existing = deploy::deploy_example(project, "existing-function", &endpoint, &folder)?;
@@ -242,7 +242,7 @@ fn chaos(project: &Project) -> Result<()> {
         step::note("  left out: it finds the processes of functions as Linux shows them");
         return Ok(());
     }
-    // One after the other: each breaks what all share. What they say tells how to repeat a run.
+    // One after the other: each disturbs the shared stack. Their output has the command that repeats a run.
     OnStack::deploy(project, "chaos")?.test_last(&["--test", "chaos", "--", "--test-threads=1", "--nocapture"])
 }
 
@@ -257,11 +257,11 @@ struct OnStack<'a> {
 impl<'a> OnStack<'a> {
     fn deploy(project: &'a Project, name: &str) -> Result<Self> {
         let folder = RunFolder::new(project, name)?;
-        // With spans: one test reads them, and all others show that they change nothing.
+        // With spans: one test reads them, and all others verify that they change nothing.
         Ok(Self { project, local: Local::start_tracing(project, &folder.path)?, folder })
     }
 
-    /// Runs the tests that these arguments choose.
+    /// Runs the tests that these arguments select.
     fn test(&self, arguments: &[&str]) -> Result<()> {
         let stack = self.folder.path.join("stack.json");
         self.local.stack.write(&stack)?;
@@ -272,7 +272,7 @@ impl<'a> OnStack<'a> {
         tested
     }
 
-    /// The same, after which nothing more is said.
+    /// The same, without further output.
     fn test_last(&self, arguments: &[&str]) -> Result<()> {
         let tested = self.test(arguments);
         step::quiet();
@@ -280,8 +280,7 @@ impl<'a> OnStack<'a> {
     }
 }
 
-/// Always the whole workspace, whatever is tested: another selection of packages has other features, and would build the
-/// AWS SDK again.
+/// Always the whole workspace: another selection of packages has other features, and would build the AWS SDK again.
 fn tests(project: &Project) -> Command {
     let mut command = in_root(project);
     command.args(["test", "--workspace", "--all-features"]);

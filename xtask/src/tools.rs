@@ -14,15 +14,15 @@ use crate::step::step;
 /// The version of Dynoxide that the contract tests run on.
 const DYNOXIDE: &str = "=3.2.0";
 
-/// The version of cargo-deny that looks at the dependencies.
+/// The version of cargo-deny that checks the dependencies.
 const CARGO_DENY: &str = "=0.20.2";
 
-/// What the Python environment is for.
+/// The purpose of the Python environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// To run the pipeline.
     Run,
-    /// To test it: what running needs, and more.
+    /// To test it: the requirements to run it, and more.
     Test,
 }
 
@@ -35,7 +35,7 @@ impl Purpose {
     }
 }
 
-/// Checks everything that is not there yet and cannot be installed here, before anything is installed.
+/// Checks for everything that is missing and cannot be installed here, before anything is installed.
 pub(crate) fn check(project: &Project, purpose: Purpose) -> Result<()> {
     prerequisites::node()?;
     let of_tests = (purpose == Purpose::Test).then(|| project.events_package());
@@ -50,7 +50,7 @@ pub(crate) fn check(project: &Project, purpose: Purpose) -> Result<()> {
     Ok(())
 }
 
-/// The Python of the private environment, with what the purpose needs.
+/// The Python of the private environment, with the requirements of the purpose.
 pub(crate) fn python(project: &Project, purpose: Purpose) -> Result<PathBuf> {
     let _lock = project.lock()?;
     let venv = venv(project);
@@ -76,7 +76,7 @@ pub(crate) fn python(project: &Project, purpose: Purpose) -> Result<PathBuf> {
     Ok(python)
 }
 
-/// The same requirements installed by another Python are not there for this one.
+/// Requirements that another Python installed are not available to this one.
 fn python_stamp(project: &Project, venv: &Path, purpose: Purpose) -> Result<Stamp> {
     let sources = match purpose {
         Purpose::Run => vec![Purpose::Run],
@@ -87,28 +87,28 @@ fn python_stamp(project: &Project, venv: &Path, purpose: Purpose) -> Result<Stam
     Stamp::new(file, &sources, &[&interpreter(venv)])
 }
 
-/// The interpreter behind the environment's links, or nothing when it is gone.
+/// The interpreter behind the environment's links, or `None` if it is gone.
 fn interpreter(venv: &Path) -> String {
     let python = venv.join("bin").join("python");
     std::fs::canonicalize(python).map(|p| p.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-/// Whether the system's Python was replaced under the environment: its packages belong to the old one.
+/// Returns `true` if the system's Python was replaced under the environment: its packages belong to the old one.
 fn made_by_another_python(venv: &Path) -> bool {
     let name = PathBuf::from(interpreter(venv)).file_name().map(|n| n.to_string_lossy().into_owned());
     let packages = name.map(|name| venv.join("lib").join(name).join("site-packages"));
     !packages.is_some_and(|folder| folder.exists())
 }
 
-/// Installs Dynoxide, an emulator of DynamoDB, with what is needed of it. Not as a dependency of the tests: it would switch
-/// on features that build the AWS SDK again.
+/// Installs Dynoxide, an emulator of DynamoDB, with the features that are needed. Not as a dependency of the tests: it
+/// would enable features that build the AWS SDK again.
 pub(crate) fn dynoxide(project: &Project) -> Result<PathBuf> {
-    // As little of it, and as fast to build, as will do.
+    // With minimal features, and optimised for build time.
     let options = &["--no-default-features", "--features", "native-sqlite,http-server,cli"];
     Program { name: "dynoxide", package: "dynoxide-rs", version: DYNOXIDE, options }.installed(project)
 }
 
-/// Installs cargo-deny, which looks at the licences, sources and duplicates of the dependencies.
+/// Installs cargo-deny, which checks the licences, sources and duplicates of the dependencies.
 pub(crate) fn cargo_deny(project: &Project) -> Result<PathBuf> {
     Program { name: "cargo-deny", package: "cargo-deny", version: CARGO_DENY, options: &[] }.installed(project)
 }
@@ -122,7 +122,7 @@ struct Program {
 }
 
 impl Program {
-    /// Where the program is, after it was built if it was not there in this version.
+    /// Returns the path of the program, after it is built if this version was missing.
     fn installed(&self, project: &Project) -> Result<PathBuf> {
         let _lock = project.lock()?;
         let folder = project.state().join(self.name);
@@ -134,7 +134,7 @@ impl Program {
         step(&format!("{} built", self.name), || {
             let mut install = cargo();
             install.args(["install", self.package, "--version", self.version, "--locked", "--quiet", "--force"]);
-            // Nobody debugs it.
+            // It is not debugged.
             install.env("CARGO_PROFILE_DEV_DEBUG", "0");
             install.arg("--debug").args(self.options).arg("--root").arg(&folder);
             process::quietly(install.arg("--target-dir").arg(cache(project, self.name)))?;
@@ -144,17 +144,18 @@ impl Program {
     }
 }
 
-/// Installs the CDK app's packages, as its lock file says.
+/// Installs the CDK app's packages, by its lock file.
 pub(crate) fn cdk_app(project: &Project) -> Result<()> {
     npm_packages(project, "CDK packages", &project.infra())
 }
 
-/// Installs what the TypeScript package of the events is made and tested with, as its lock file says.
+/// Installs the build and test dependencies of the events' TypeScript package, by its lock file.
 pub(crate) fn events_package(project: &Project) -> Result<()> {
     npm_packages(project, "packages of the events", &project.events_package())
 }
 
-/// Installs what the Node.js function is made of that the functions are compared with, and makes it: one file. Answers which.
+/// Installs the dependencies of the Node.js function for the comparison, and builds it. Returns the path of its only
+/// file.
 pub(crate) fn node_handler(project: &Project) -> Result<PathBuf> {
     prerequisites::node()?;
     let folder = project.xtask().join("node-handler");
@@ -193,7 +194,7 @@ fn venv(project: &Project) -> PathBuf {
     project.state().join("venv")
 }
 
-/// Downloads are kept beside the builds, so that a fresh clone finds them where it finds those.
+/// Downloads are cached in the target folder, so that a fresh clone with the same target folder finds them.
 fn cache(project: &Project, tool: &str) -> PathBuf {
     project.state().join("cache").join(tool)
 }

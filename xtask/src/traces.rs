@@ -13,11 +13,11 @@ use crate::aws::{Aws, Service};
 /// How long the last function may take to print its spans.
 const PRINTED: Duration = Duration::from_secs(10);
 const WORKFLOW: &str = "goal_activity.execution_arn";
-/// What sets one span apart from others of its name.
+/// The attributes that distinguish spans of one name.
 const DETAILS: [&str; 4] =
     ["goal_activity.batch_index", "goal_activity.action_id", "goal_activity.attempt", "error.type"];
 
-/// One span, of OTLP/JSON what a person wants to see of it.
+/// One span, with the fields of OTLP/JSON that are shown.
 #[derive(Debug, Clone)]
 struct Span {
     trace: String,
@@ -30,7 +30,7 @@ struct Span {
     attributes: BTreeMap<String, String>,
 }
 
-/// The tree of a workflow that has ended, once the span of its end is there.
+/// Returns the tree of a workflow that has ended, once the span of its end is recorded.
 pub(crate) fn tree_of(aws: &Aws, execution: &ExecutionArn) -> Result<String> {
     let deadline = Instant::now() + PRINTED;
     loop {
@@ -47,7 +47,7 @@ pub(crate) fn tree_of(aws: &Aws, execution: &ExecutionArn) -> Result<String> {
     }
 }
 
-/// All lines of all functions that hold spans.
+/// Returns all lines of all functions that contain spans.
 fn printed(aws: &Aws) -> Result<Vec<Value>> {
     let mut lines = Vec::new();
     let groups = aws.call(Service::Logs, "DescribeLogGroups", &json!({}))?;
@@ -93,14 +93,14 @@ fn attributes(all: &Value) -> BTreeMap<String, String> {
     all.as_array().into_iter().flatten().filter_map(read).collect()
 }
 
-/// Everything in the traces that name the workflow.
+/// Returns all spans of the traces that name the workflow.
 fn of_workflow(spans: &[Span], execution: &str) -> Vec<Span> {
     let about = spans.iter().filter(|span| span.attributes.get(WORKFLOW).is_some_and(|arn| arn == execution));
     let traces: BTreeSet<_> = about.map(|span| &span.trace).collect();
     spans.iter().filter(|span| traces.contains(&span.trace)).cloned().collect()
 }
 
-/// One line a span, under the one it follows from: when it began after the first one, how long it took.
+/// One line per span, below its parent: when it began after the first one, and its duration.
 fn tree(spans: &[Span]) -> String {
     let mut text = String::new();
     let ids: BTreeSet<_> = spans.iter().map(|span| &span.id).collect();

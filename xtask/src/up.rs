@@ -1,4 +1,4 @@
-//! `cargo xtask up` and `down`: the pipeline on this machine for as long as somebody wants it.
+//! `cargo xtask up` and `down`: the pipeline on this machine until it is stopped.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,17 +21,17 @@ use crate::stack::Stack;
 use crate::step::step;
 use crate::user;
 
-/// How long an ended emulator may take to be gone.
+/// How long an emulator may take to end.
 const GONE: Duration = Duration::from_secs(10);
 const GOAL: &str = "sample-goal";
 
-/// Which process the emulator is.
+/// The process of the emulator.
 #[derive(Debug, Serialize, Deserialize)]
 struct Record {
     pid: i32,
 }
 
-/// Starts the pipeline, or finds it running, and says how to use it.
+/// Starts the pipeline, or finds it running, and prints how to use it.
 pub(crate) fn up(project: &Project) -> Result<()> {
     let folder = folder(project);
     if running(&folder).is_some() {
@@ -70,7 +70,7 @@ fn folder(project: &Project) -> PathBuf {
 fn start(project: &Project, folder: &Path) -> Result<()> {
     let _ = fs::remove_dir_all(folder);
     fs::create_dir_all(folder)?;
-    // Until it is up, Ctrl-C and failures leave nothing.
+    // Until it is up, Ctrl-C and failures clean up everything.
     let files = interrupt::guard(Leftover::Folder(folder.to_owned()));
     let local = Local::start_detachable(project, folder)?;
     step("sample goal stored", || {
@@ -123,7 +123,7 @@ fn running(folder: &Path) -> Option<Record> {
     is_emulator(Pid::from_raw(record.pid)).then_some(record)
 }
 
-/// Process ids are used again: only one that was started as a detached emulator is ours.
+/// Process ids are reused: only a process that was started as a detached emulator counts.
 fn is_emulator(pid: Pid) -> bool {
     let command = fs::read(format!("/proc/{pid}/cmdline"))
         .or_else(|_| Command::new("ps").args(["-o", "command=", "-p", &pid.to_string()]).output().map(|o| o.stdout))
@@ -149,12 +149,12 @@ mod tests {
     #[test]
     fn a_detached_emulator_is_recognised() {
         let mut stand_in = Command::new("sh");
-        // Waits for a line of its own input, which never comes.
+        // Waits for a line of its own input, which never arrives.
         stand_in.args(["-c", "read line", "--detached", "ministack"]).stdin(std::process::Stdio::piped());
         let mut emulator = stand_in.spawn().unwrap();
         let pid = crate::process::pid(&emulator);
         let deadline = Instant::now() + GONE;
-        // A process that has just begun has no arguments yet.
+        // A process that has just started has no arguments yet.
         while !is_emulator(pid) {
             assert!(Instant::now() < deadline, "process {pid} was not recognised");
             std::thread::yield_now();

@@ -1,4 +1,4 @@
-//! People who use the deployed pipeline.
+//! Users of the deployed pipeline.
 
 use anyhow::{Context, Result};
 use base64::Engine;
@@ -9,16 +9,16 @@ use serde_json::{Value, json};
 use crate::aws::{Aws, Service};
 use crate::stack::{Credentials, Stack};
 
-/// Somebody who has signed in.
+/// A user who has signed in.
 #[derive(Debug, Clone)]
 pub(crate) struct SignedIn {
-    /// The access token that the HTTP API wants.
+    /// The access token for the HTTP API.
     pub(crate) token: String,
-    /// Whose goals they are.
+    /// The owner id of their goals.
     pub(crate) id: UserId,
 }
 
-/// Makes a user who can sign in at once.
+/// Creates a user who can sign in at once.
 pub(crate) fn create(aws: &Aws, stack: &Stack, user: &Credentials) -> Result<()> {
     let pool = stack.output("UserPoolId")?;
     let Credentials { username, password } = user;
@@ -29,7 +29,7 @@ pub(crate) fn create(aws: &Aws, stack: &Stack, user: &Credentials) -> Result<()>
     Ok(())
 }
 
-/// Signs in the user of the stack, and as many more that it makes.
+/// Signs in the user of the stack, and creates and signs in that many more.
 pub(crate) fn sign_in_several(aws: &Aws, stack: &Stack, count: usize) -> Result<Vec<SignedIn>> {
     let mut users = vec![sign_in(aws, stack, &stack.user)?];
     for number in 2..=count {
@@ -53,7 +53,7 @@ pub(crate) fn sign_in(aws: &Aws, stack: &Stack, user: &Credentials) -> Result<Si
     Ok(SignedIn { token: token.to_owned(), id: id.parse()? })
 }
 
-/// The user in a token that was just issued to us; whoever accepts it checks its signature.
+/// The user in a token that was just issued to this command; the API checks its signature.
 fn subject(token: &str) -> Option<String> {
     let payload = BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     let claims: Value = serde_json::from_slice(&payload).ok()?;

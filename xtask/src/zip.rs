@@ -1,4 +1,4 @@
-//! How large a function's zip is.
+//! The size of a function's zip.
 
 use std::io::Write as _;
 
@@ -6,14 +6,15 @@ use anyhow::Result;
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
 
-/// How large a function's zip may be, in bytes. What has to be fetched before a function can start is a part of every cold
+/// The maximum size of a function's zip, in bytes. The download before a function can start is part of every cold
 /// start.
 pub(crate) const LARGEST_ZIP: usize = 4_000_000;
 
-/// What a zip has around the one file in it: its name twice, sizes, checksum, and the directory.
+/// The overhead of a zip around its only file: its name twice, sizes, checksum, and the directory.
 const AROUND: usize = 118;
 
-/// The size of a zip that holds just this file, compressed as the CDK does it: deflate at its best. Lambda takes no other.
+/// Returns the size of a zip with only this file, compressed like the CDK does: deflate at its best level. Lambda
+/// accepts no other method.
 pub(crate) fn zipped(content: &[u8]) -> Result<usize> {
     let mut deflated = DeflateEncoder::new(Vec::new(), Compression::best());
     deflated.write_all(content)?;

@@ -46,8 +46,8 @@ fn refusal(entry: &PutEventsResultEntry) -> Option<Refusal> {
     Some(Refusal { code: code.to_owned(), message: without_values(entry.error_message().unwrap_or_default()) })
 }
 
-/// Why a call failed, in AWS's own words where there are any. Not the SDK's `DisplayErrorContext`: that prints whole
-/// responses, in which there may be users' texts and secrets.
+/// Why a call failed, as AWS's own message if there is one. Not the SDK's `DisplayErrorContext`: that prints whole
+/// responses, which may contain users' texts and secrets.
 pub fn reason<E, R>(error: &SdkError<E, R>) -> String
 where
     E: Error + ProvideErrorMetadata + 'static,
@@ -59,7 +59,8 @@ where
     }
 }
 
-/// A message of AWS without what it repeats of a request: its validation says `Value '…' at 'field' failed to satisfy …`.
+/// A message of AWS without the parts that repeat a request: its validation says `Value '…' at 'field' failed to
+/// satisfy …`.
 fn without_values(message: &str) -> String {
     let Some((before, rest)) = message.split_once("Value '") else { return message.to_owned() };
     match rest.rsplit_once("' at '") {
@@ -68,7 +69,7 @@ fn without_values(message: &str) -> String {
     }
 }
 
-/// An error and what is behind it.
+/// An error and its sources.
 fn chain(error: &(dyn Error + 'static)) -> String {
     let errors = std::iter::successors(Some(error), |e| (*e).source());
     errors.map(ToString::to_string).collect::<Vec<_>>().join(": ")

@@ -1,5 +1,5 @@
-//! Puts events on an EventBridge bus: splits into requests that EventBridge accepts, notices entries that it refused, and
-//! retries only those.
+//! Puts events on an EventBridge bus: splits them into requests that EventBridge accepts, detects entries that it
+//! rejected, and retries only those.
 
 mod aws;
 mod split;
@@ -10,7 +10,7 @@ pub use aws::{EventBridge, reason};
 
 use crate::{Detail, SOURCE};
 
-/// How often one entry is put before giving up.
+/// The number of attempts for one entry.
 const ATTEMPTS: u32 = 4;
 /// The wait before the first retry; doubled each time.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -38,7 +38,7 @@ pub enum PublishError {
         #[source]
         reason: serde_json::Error,
     },
-    /// One event alone is larger than EventBridge takes.
+    /// One event alone is larger than EventBridge accepts.
     #[error("a {detail_type} event of {bytes} bytes is over EventBridge's limit of {} bytes", split::MAX_REQUEST_BYTES)]
     TooLarge {
         /// The event's type.
@@ -49,11 +49,11 @@ pub enum PublishError {
     /// The bus could not be reached, or refused some events even after retries. Publish all of them again.
     #[error("{failed} of {total} events were not published: {reason}")]
     NotPublished {
-        /// How many are not on the bus for certain.
+        /// How many are not confirmed to be on the bus.
         failed: usize,
         /// Of how many.
         total: usize,
-        /// The last reason that was given.
+        /// The last reason.
         reason: String,
     },
 }
@@ -72,7 +72,7 @@ impl OutgoingEvent {
     }
 }
 
-/// What EventBridge said of one entry that it did not take.
+/// EventBridge's result for one entry that it rejected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// AWS's error code.
@@ -81,12 +81,11 @@ pub struct Refusal {
     pub message: String,
 }
 
-/// One `PutEvents` request. The seam between this module's logic and AWS.
+/// One `PutEvents` request. Separates this module's logic from AWS.
 pub trait PutEvents {
-    /// Puts the entries in one request. Answers one item per entry, in order: nothing where it was taken.
+    /// Puts the entries in one request. Returns one item per entry, in order: `None` if it was accepted.
     ///
-    /// # Errors
-    /// The request as a whole failed; which entries were taken is unknown.
+    /// # Errors The request as a whole failed; which entries were accepted is unknown.
     fn put(&self, entries: &[OutgoingEvent]) -> impl Future<Output = Result<Vec<Option<Refusal>>, String>> + Send;
 }
 
@@ -136,11 +135,11 @@ impl<P: PutEvents + Sync> Publisher<P> {
     }
 }
 
-/// The entries that were not taken, and the last reason.
+/// Returns the entries that were rejected, and the last reason.
 fn refused(entries: Vec<OutgoingEvent>, refusals: &[Option<Refusal>]) -> (Vec<OutgoingEvent>, String) {
     let reason =
         refusals.iter().flatten().next_back().map(|r| format!("{}: {}", r.code, r.message)).unwrap_or_default();
-    // An answer shorter than the request says nothing of the rest: those are put again.
+    // A response shorter than the request leaves the rest unknown: those are put again.
     let taken = |i: usize| refusals.get(i).is_some_and(Option::is_none);
     let left = entries.into_iter().enumerate().filter(|(i, _)| !taken(*i)).map(|(_, e)| e).collect();
     (left, reason)
@@ -151,7 +150,7 @@ mod tests {
     use super::*;
     use std::sync::Mutex;
 
-    /// A bus that refuses what it is told to, and remembers what it took.
+    /// A bus that rejects the configured entries, and records the accepted ones.
     #[derive(Default)]
     struct FakeBus {
         requests: Mutex<Vec<Vec<String>>>,

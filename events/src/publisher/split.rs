@@ -10,7 +10,7 @@ fn size(event: &OutgoingEvent) -> usize {
     event.source.len() + event.detail_type.len() + event.detail.len()
 }
 
-/// Cuts the events into consecutive requests that keep both limits.
+/// Splits the events into consecutive requests within both limits.
 pub(super) fn requests(events: &[OutgoingEvent]) -> Result<Vec<&[OutgoingEvent]>, PublishError> {
     let mut requests = Vec::new();
     let (mut start, mut bytes) = (0, 0);

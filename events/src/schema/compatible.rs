@@ -2,13 +2,13 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-/// What says something of a schema, but changes nothing of what it accepts.
+/// Keywords that describe a schema, without an effect on what it accepts.
 const ANNOTATIONS: [&str; 7] = ["$schema", "$id", "$comment", "title", "description", "default", "examples"];
-/// Compared piece by piece.
+/// Keywords that are compared one by one.
 const COMPARED: [&str; 7] = ["$ref", "allOf", "anyOf", "oneOf", "definitions", "properties", "required"];
 
-/// What in `new` breaks senders or receivers that know `old`: everything but new optional fields, new names in a vocabulary
-/// that allows for them, and other words in the descriptions.
+/// Returns the changes in `new` that break senders or receivers of `old`: everything except new optional fields, new
+/// names in an open vocabulary, and changed descriptions.
 pub fn breaking_changes(old: &Value, new: &Value) -> Vec<String> {
     let mut comparison = Comparison { old, new, found: Vec::new() };
     comparison.schemas("", old, new);
@@ -62,7 +62,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// `anyOf`, `oneOf` and what is left of `allOf`: every choice stays, and no other value becomes valid.
+    /// `anyOf`, `oneOf` and the remaining `allOf`: every choice stays, and no other value becomes valid.
     fn choices(&mut self, path: &str, old: &'a Map<String, Value>, new: &'a Map<String, Value>) {
         for keyword in ["allOf", "anyOf", "oneOf"] {
             let (before, after) = (array(old, keyword), array(new, keyword));
@@ -94,7 +94,7 @@ impl<'a> Comparison<'a> {
     }
 }
 
-/// The schema itself, behind its references. An `allOf` of one is how draft 7 describes a reference.
+/// Returns the schema itself, with its references resolved. An `allOf` of one is how draft 7 describes a reference.
 fn resolve<'a>(document: &'a Value, schema: &'a Value) -> Option<&'a Map<String, Value>> {
     let object = schema.as_object()?;
     if let Some(reference) = object.get("$ref") {

@@ -1,4 +1,4 @@
-//! JSON Schemas of the events, made from the types, and what is made from them.
+//! JSON Schemas of the events, generated from the types, and the files generated from them.
 //!
 //! Draft 7: the one that `AsyncAPI`, validators and code generators for other languages have in common.
 
@@ -15,7 +15,7 @@ pub use compatible::breaking_changes;
 
 use crate::{BatchProgressed, Detail, GoalActivityRejected, GoalActivityRequested, WorkflowCompleted};
 
-/// What a name of an open vocabulary looks like, also one that is not known yet.
+/// The pattern of a name of an open vocabulary, including names that are not known yet.
 const NAME: &str = "^[A-Z][A-Z0-9_]*$";
 
 /// One version of one event.
@@ -23,9 +23,9 @@ const NAME: &str = "^[A-Z][A-Z0-9_]*$";
 pub struct EventSchema {
     /// EventBridge's `detail-type`.
     pub name: &'static str,
-    /// The version of its shape.
+    /// The version of its structure.
     pub version: &'static str,
-    /// Who may emit it.
+    /// Which services may emit it.
     pub emitter: Emitter,
     /// The schema of its detail.
     pub schema: Value,
@@ -34,7 +34,7 @@ pub struct EventSchema {
     generate: fn(Emitter, SchemaSettings) -> Value,
 }
 
-/// Who emits an event.
+/// The emitter of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Emitter {
     /// Any service.
@@ -65,13 +65,13 @@ fn event<D: Detail + JsonSchema>(emitter: Emitter, example: &str) -> EventSchema
     EventSchema { name: D::TYPE, version: "1", emitter, schema, example, generate: generate::<D> }
 }
 
-/// What others emit is described as it is read, what the pipeline emits as it is written.
+/// Events of other services are described as they are deserialized, events of the pipeline as they are serialized.
 fn generate<D: JsonSchema>(emitter: Emitter, settings: SchemaSettings) -> Value {
     let mut settings = settings.with_transform(RecursiveTransform(numbers));
     settings.contract = Contract::Deserialize;
     if emitter == Emitter::Pipeline {
         settings.contract = Contract::Serialize;
-        // Before all others, as those depend on how a schema allows for nothing.
+        // Before all others, because those depend on how a schema allows a missing value.
         settings.transforms.insert(0, Box::new(RecursiveTransform(never_null)));
     }
     settings.into_generator().into_root_schema_for::<D>().to_value()
@@ -89,7 +89,7 @@ impl EventSchema {
     }
 }
 
-/// Every file that is made from the types, with its content. The paths are relative to the crate.
+/// Every file that is generated from the types, with its content. The paths are relative to the crate.
 pub fn files() -> Vec<(String, String)> {
     let of = |event: &EventSchema| {
         let name = event.file_name();
@@ -106,7 +106,7 @@ fn text(document: &Value) -> String {
     format!("{document:#}\n")
 }
 
-/// Makes an enum one that may grow within a version: a name that is not known yet is valid.
+/// Opens an enum for additions within a version: a name that is not known yet is valid.
 pub(crate) fn open_vocabulary(schema: &mut Schema) {
     if let Some(Value::Array(mut names)) = schema.remove("oneOf") {
         names.push(json!({ "description": "A name that is added later.", "type": "string", "pattern": NAME }));
@@ -114,7 +114,7 @@ pub(crate) fn open_vocabulary(schema: &mut Schema) {
     }
 }
 
-/// What is left out when there is nothing to tell is never null.
+/// A field that is omitted when it has no value is never null.
 fn never_null(schema: &mut Schema) {
     let Some(Value::Array(choices)) = schema.get_mut("anyOf") else { return };
     choices.retain(|choice| *choice != json!({ "type": "null" }));
@@ -127,7 +127,8 @@ fn never_null(schema: &mut Schema) {
     }
 }
 
-/// The limits of Rust's integers instead of formats that only some tools know. The largest `u64` is no number for many.
+/// The limits of Rust's integers instead of formats that only some tools support. Many tools cannot represent the
+/// largest `u64`.
 fn numbers(schema: &mut Schema) {
     let format = schema.get("format").and_then(Value::as_str).map(ToOwned::to_owned);
     match format.as_deref() {

@@ -6,12 +6,13 @@ use serde_json::{Value, json};
 use super::{EventSchema, numbers};
 use crate::SOURCE;
 
-/// The event as EventBridge's schema registry wants it: an `OpenAPI` document, with the envelope around the detail.
+/// The event in the format of EventBridge's schema registry: an `OpenAPI` document, with the envelope around the
+/// detail.
 pub(super) fn document(event: &EventSchema) -> Value {
     let mut settings = SchemaSettings::openapi3()
         .with_transform(RecursiveTransform(numbers))
         .with_transform(RecursiveTransform(refer_to_components));
-    // Where transforms find them.
+    // Where transforms expect them.
     settings.definitions_path = "/definitions".into();
     let mut detail = (event.generate)(event.emitter, settings);
     let mut schemas = detail["definitions"].take();

@@ -39,7 +39,7 @@ fn validator_for<T: JsonSchema>() -> Validator {
     validator(&generate::<T>(Emitter::Anyone, SchemaSettings::draft07()))
 }
 
-/// The detail of a received event as its type writes it again, when it can be read as that.
+/// Returns the detail of a received event as its type serializes it, if it can be deserialized as that type.
 fn reread(event: &Value) -> Option<Value> {
     fn detail<D: Detail>(envelope: &Envelope) -> Option<Value> {
         Some(serde_json::to_value(envelope.detail::<D>().ok()?).unwrap())
@@ -128,7 +128,7 @@ fn completed() -> Value {
     events().into_iter().find(|e| e.name == WorkflowCompleted::TYPE).unwrap().schema
 }
 
-/// What is said of a change of `WorkflowCompleted`.
+/// Returns the messages about a change of `WorkflowCompleted`.
 fn said_of(change: impl FnOnce(&mut Value)) -> Vec<String> {
     let (old, mut new) = (completed(), completed());
     change(&mut new);
@@ -136,7 +136,7 @@ fn said_of(change: impl FnOnce(&mut Value)) -> Vec<String> {
     breaking_changes(&old, &new)
 }
 
-/// A change at a JSON pointer, and what is said of it.
+/// Applies a change at a JSON pointer, and returns the messages about it.
 type Breakage = (&'static str, fn(&mut Value), &'static str);
 
 #[test]
@@ -221,7 +221,7 @@ fn what_changes_no_value_is_no_breaking_change() {
     }
 }
 
-/// What a field is replaced by. Nothing: it is left out.
+/// The replacement of a field. `None` omits it.
 fn replacements() -> Vec<Option<Value>> {
     let texts = ["", "x", "with space", "ä", "a\n", "LATER", "2026-11-24", "2026-11-24T09:30:00.000+09:00", "goal#1"];
     let texts = texts.into_iter().map(Value::from).chain([Value::from("x".repeat(65)), Value::from("x".repeat(300))]);
@@ -238,8 +238,8 @@ fn replacements() -> Vec<Option<Value>> {
     texts.chain(others).chain([json!(vec!["a"; 65]), json!(["a"]), json!([1])]).map(Some).chain([None]).collect()
 }
 
-/// Limits on what a list or a text holds are kept by the pipeline's own code, see `goal_activity_core::inbound`. A name
-/// that is not known may be any text to a reader.
+/// Limits on the contents of a list or a text are enforced by the pipeline's own code, see
+/// `goal_activity_core::inbound`. A reader accepts any text as an unknown name.
 fn is_beyond_the_type(path: &str, value: &Value) -> bool {
     match path {
         "actionIds" => value.as_array().is_some_and(|a| a.is_empty() || a.len() > crate::MAX_ACTIONS),
@@ -264,7 +264,7 @@ fn a_schema_and_its_type_refuse_the_same() {
                         None => detail.remove(field),
                     };
                     let value = replacement.unwrap_or_default();
-                    // What the pipeline never writes it can still read.
+                    // Input that the pipeline never writes can still be read.
                     let never_written = event.emitter == Emitter::Pipeline && value.is_null();
                     if is_beyond_the_type(field, &value) || never_written {
                         continue;

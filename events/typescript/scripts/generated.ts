@@ -8,7 +8,7 @@ export const schemasDir = path.resolve(packageDir, '..', 'schemas');
 
 const banner = '// Made from ../../schemas by `cargo xtask schemas`. Do not edit.\n';
 
-/** The files that are made from the schemas of version 1, with their contents. */
+/** The files that are generated from the schemas of version 1, with their contents. */
 export async function generated(): Promise<Record<string, string>> {
   const schemas = Object.fromEntries(fs.readdirSync(schemasDir).filter((file) => file.endsWith('.v1.json')).sort()
     .map((file) => [file.replace('.v1.json', ''), JSON.parse(fs.readFileSync(path.join(schemasDir, file), 'utf8'))]));
@@ -18,7 +18,7 @@ export async function generated(): Promise<Record<string, string>> {
   };
 }
 
-/** One file for all events, so that what they have in common is one type. */
+/** One file for all events, so that their common definitions are one type. */
 async function types(schemas: Record<string, any>): Promise<string> {
   const definitions: Record<string, JSONSchema> = {};
   for (const [name, { definitions: shared, $schema: _, ...schema }] of Object.entries(schemas)) {

@@ -14,7 +14,7 @@ export const SOURCE = 'goal-activity';
 
 /** An event as a queue behind a rule, or a function, receives it. */
 export interface ReceivedEvent<Name extends EventName = EventName> {
-  /** EventBridge's own id of this delivery, for logs. To recognise an event that comes again: `detail.eventId`. */
+  /** EventBridge's own id of this delivery, for logs. To recognise a repeated event, use `detail.eventId`. */
   readonly id: string;
   readonly source: string;
   readonly time: string;
@@ -32,7 +32,7 @@ addFormats.default(ajv);
 const validators = Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, ajv.compile(schema)])) as
   { readonly [Name in EventName]: ValidateFunction<Details[Name]> };
 
-/** Whether a value is the detail of that event. Fields that it does not know are none of its business. */
+/** Returns `true` if a value is the detail of that event. Unknown fields are ignored. */
 export function isDetail<Name extends EventName>(name: Name, value: unknown): value is Details[Name] {
   return validators[name](value);
 }

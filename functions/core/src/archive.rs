@@ -1,17 +1,15 @@
 //! What is kept of a workflow for good once it has ended: one line of JSON, which the API reads when the row has
 //! expired and Athena reads whenever somebody asks.
 //!
-//! It says what cannot change any more, and so leaves out when it was told to whom: written twice, it is the same to
-//! the byte.
+//! It says what cannot change any more, and so leaves out when the end was reported: written twice, it is the same to the
+//! byte.
 
 use std::collections::BTreeSet;
 
-use goal_activity_events::{
-    ActionId, EventId, ExecutionArn, FailedAction, FinalStatus, GoalId, Timestamp, Traceparent, Usage, UserId, Version,
-};
+use goal_activity_events::{ActionId, EventId, ExecutionArn, GoalId, Timestamp, Traceparent, UserId, Version};
 use serde::{Deserialize, Serialize};
 
-use crate::execution::{BatchState, Cancellation, Execution, GoalBefore, TimelineEntry};
+use crate::execution::{BatchState, Cancellation, Ending, Execution, GoalBefore, TimelineEntry};
 use crate::keys;
 use crate::ledger::{ActionOutcome, BatchLedger, recorded};
 use crate::limits::ACTIONS_PER_BATCH;
@@ -59,28 +57,20 @@ pub struct Record {
     /// The trace that it was done in, if there was one.
     #[serde(default, deserialize_with = "Traceparent::lenient", skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<Traceparent>,
-    /// How it ended.
-    pub status: FinalStatus,
     /// When it was requested.
     pub start_date: Timestamp,
     /// When it was launched, if it ever was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admitted_at: Option<Timestamp>,
-    /// When it ended.
-    pub stop_date: Timestamp,
+    /// How it ended.
+    #[serde(flatten)]
+    pub end: Ending,
     /// From the request to the end, in milliseconds.
     pub duration_ms: u64,
     /// Whether it replaced tasks that were there.
     pub regenerate: bool,
     /// How many actions it was to turn into tasks.
     pub total_actions: u32,
-    /// How many it did.
-    pub succeeded_actions: u32,
-    /// The others, and why.
-    pub failed_actions: Vec<FailedAction>,
-    /// What the AI took for all of them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub usage: Option<Usage>,
     /// Who wanted it stopped, if somebody did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancellation: Option<Cancellation>,
@@ -131,7 +121,7 @@ pub struct TimelineRecord {
 impl Record {
     /// The record of a workflow and its ledger. Nothing before the end; the ledger must be sealed.
     pub fn of(execution: &Execution, ledgers: &[BatchLedger]) -> Option<Self> {
-        let (status, stop_date) = (execution.status.ended()?, execution.stop_date?);
+        let end = execution.end.clone()?;
         let timeline = execution.timeline.iter().map(|(id, entry)| TimelineRecord { id: id.clone(), entry: *entry });
         let mut timeline: Vec<_> = timeline.collect();
         // Stable: at one moment by id.
@@ -144,16 +134,12 @@ impl Record {
             user_id: execution.user_id.clone(),
             request_id: execution.request_id.clone(),
             traceparent: execution.traceparent.clone(),
-            status,
             start_date: execution.start_date,
             admitted_at: execution.admitted_at,
-            stop_date,
-            duration_ms: u64::try_from(stop_date.since(execution.start_date).as_millis()).unwrap_or(u64::MAX),
+            duration_ms: u64::try_from(end.stop_date.since(execution.start_date).as_millis()).unwrap_or(u64::MAX),
             regenerate: execution.regenerate,
             total_actions: execution.total_actions,
-            succeeded_actions: execution.progress().succeeded,
-            failed_actions: execution.failed_actions.clone(),
-            usage: execution.usage,
+            end,
             cancellation: execution.cancellation.clone(),
             goal_before: execution.goal_before,
             batches: actions.zip(0..).map(|(ids, index)| BatchRecord::of(execution, ids, index, ledgers)).collect(),
@@ -163,7 +149,7 @@ impl Record {
 
     /// Where it is stored.
     pub fn key(&self) -> ArchiveKey {
-        ArchiveKey::new(&self.execution_arn, self.stop_date)
+        ArchiveKey::new(&self.execution_arn, self.end.stop_date)
     }
 
     /// As it is stored: one line, as Athena wants it.
@@ -176,7 +162,7 @@ impl Record {
         serde_json::from_slice(line)
     }
 
-    /// The workflow as its row was, without the marks of who was told.
+    /// The workflow as its row was, without the moments at which it began to run and its end was reported.
     pub fn into_execution(self) -> Execution {
         let reported = |b: &BatchRecord| Some((b.batch_index.to_string(), b.reported.clone()?));
         Execution {
@@ -187,20 +173,16 @@ impl Record {
             user_id: self.user_id,
             request_id: self.request_id,
             traceparent: self.traceparent,
-            status: self.status.into(),
             start_date: self.start_date,
             // It has had its turn.
             turn: self.start_date,
             admitted_at: self.admitted_at,
-            stop_date: Some(self.stop_date),
+            started_at: None,
             total_actions: self.total_actions,
             regenerate: self.regenerate,
             goal_before: self.goal_before,
-            succeeded_actions: Some(self.succeeded_actions),
-            failed_count: Some(u32::try_from(self.failed_actions.len()).unwrap_or(u32::MAX)),
-            failed_actions: self.failed_actions,
             gone_actions: BTreeSet::new(),
-            usage: self.usage,
+            end: Some(self.end),
             timeline: self.timeline.into_iter().map(|t| (t.id, t.entry)).collect(),
             cancellation: self.cancellation,
             published_at: None,
@@ -224,12 +206,12 @@ mod tests {
     use std::collections::BTreeMap;
     use std::time::Duration;
 
-    use goal_activity_events::FailureCode;
+    use goal_activity_events::{FailureCode, FinalStatus, Usage};
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::execution::{Status, TimelineEvent};
-    use crate::ledger::Failure;
+    use crate::execution::TimelineEvent;
+    use crate::ledger::{Failure, Tally};
     use crate::limits::MAX_REASON;
     use crate::samples::{self, failures};
 
@@ -257,12 +239,9 @@ mod tests {
         ledgers[7].outcomes.remove(&execution.action_ids[63]);
         let state =
             BatchState { sequence: 8, total: 8, succeeded: 6, failed: failures(2), usage: USAGE, updated_at: at(9) };
-        execution.status = Status::PartiallySucceeded;
-        execution.stop_date = Some(at(61));
+        let tally = Tally { succeeded: 61, failed: failures(3), usage: USAGE };
+        execution.end = Some(Ending { status: FinalStatus::PartiallySucceeded, stop_date: at(61), tally });
         execution.batches = BTreeMap::from([("0".to_owned(), state)]);
-        execution.failed_actions = failures(3);
-        (execution.succeeded_actions, execution.failed_count) = (Some(61), Some(3));
-        execution.usage = Some(USAGE);
         execution.cancellation = Some(Cancellation::by_user("u".parse().unwrap(), at(60), Some("wrong\ngoal")));
         let entry = |seconds, what| TimelineEntry { at: at(seconds), what };
         execution.timeline = BTreeMap::from([
@@ -283,12 +262,12 @@ mod tests {
     }
 
     #[test]
-    fn the_record_is_the_same_whoever_was_told_meanwhile() {
+    fn the_record_is_the_same_before_and_after_the_end_is_reported() {
         let (execution, ledgers) = ended();
         let before = Record::of(&execution, &ledgers);
-        let (told, marked) = (Some(at(70)), Some(at(71)));
-        let told = Execution { published_at: told, notified_at: told, archived_at: marked, ..execution };
-        assert_eq!(Record::of(&told, &ledgers), before);
+        let (reported, archived) = (Some(at(70)), Some(at(71)));
+        let marked = Execution { published_at: reported, notified_at: reported, archived_at: archived, ..execution };
+        assert_eq!(Record::of(&marked, &ledgers), before);
     }
 
     #[test]
@@ -332,8 +311,11 @@ mod tests {
         for (ids, ledger) in execution.action_ids.chunks(ACTIONS_PER_BATCH).zip(&mut ledgers) {
             ledger.outcomes = ids.iter().map(|id| (id.clone(), ActionOutcome::Failed(longest()))).collect();
         }
-        execution.failed_actions = failures(64);
-        execution.failed_actions.iter_mut().for_each(|f| f.message = longest().message);
+        let mut failed = failures(64);
+        failed.iter_mut().for_each(|f| f.message = longest().message);
+        if let Some(end) = &mut execution.end {
+            end.tally.failed = failed;
+        }
         let reason = "あ".repeat(MAX_REASON);
         execution.cancellation = Some(Cancellation::by_user("u".parse().unwrap(), at(60), Some(&reason)));
         let line = Record::of(&execution, &ledgers).unwrap().to_line().unwrap();

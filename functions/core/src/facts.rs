@@ -85,9 +85,9 @@ pub enum Repaired {
     StartRecorded,
     /// Ended it.
     Ended,
-    /// Told others of its end, or archived it.
-    Settled,
-    /// Given back the capacity that it held.
+    /// Reported its end, or archived it.
+    Completed,
+    /// Released the capacity that it held.
     CapacityFreed,
 }
 

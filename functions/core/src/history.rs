@@ -3,9 +3,9 @@
 use goal_activity_events::{ExecutionArn, GoalId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::execution::{Execution, Status};
+use crate::execution::{Ending, Execution, Status};
 
-/// One workflow in a goal's history. The names are those of the execution's row, of which an index holds these few.
+/// One workflow in a goal's history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -29,17 +29,49 @@ pub struct WorkflowSummary {
     pub failed_count: Option<u32>,
 }
 
-impl From<&Execution> for WorkflowSummary {
+/// What the index of a goal's history holds of an execution's row.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HistoryRow {
+    execution_arn: ExecutionArn,
+    start_date: Timestamp,
+    #[serde(default)]
+    started_at: Option<Timestamp>,
+    total_actions: u32,
+    #[serde(default)]
+    end: Option<Ending>,
+}
+
+impl From<&Execution> for HistoryRow {
     fn from(execution: &Execution) -> Self {
         Self {
             execution_arn: execution.execution_arn.clone(),
-            status: execution.status,
             start_date: execution.start_date,
-            stop_date: execution.stop_date,
+            started_at: execution.started_at,
             total_actions: execution.total_actions,
-            succeeded_actions: execution.succeeded_actions,
-            failed_count: execution.failed_count,
+            end: execution.end.clone(),
         }
+    }
+}
+
+impl From<HistoryRow> for WorkflowSummary {
+    fn from(row: HistoryRow) -> Self {
+        let HistoryRow { execution_arn, start_date, started_at, total_actions, end } = row;
+        Self {
+            execution_arn,
+            status: Status::of(started_at, end.as_ref().map(|end| end.status)),
+            start_date,
+            stop_date: end.as_ref().map(|end| end.stop_date),
+            total_actions,
+            succeeded_actions: end.as_ref().map(|end| end.tally.succeeded),
+            failed_count: end.as_ref().map(|end| end.tally.failed_count()),
+        }
+    }
+}
+
+impl From<&Execution> for WorkflowSummary {
+    fn from(execution: &Execution) -> Self {
+        HistoryRow::from(execution).into()
     }
 }
 

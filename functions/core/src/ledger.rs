@@ -107,13 +107,16 @@ pub fn action_gone(usage: Usage) -> Failure {
 }
 
 /// What became of a set of actions.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// How many have their tasks.
+    #[serde(rename = "succeededActions")]
     pub succeeded: u32,
     /// The others, in the order of the actions.
+    #[serde(rename = "failedActions")]
     pub failed: Vec<FailedAction>,
     /// What the AI took for all that have an outcome.
+    #[serde(default)]
     pub usage: Usage,
 }
 

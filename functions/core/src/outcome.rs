@@ -1,8 +1,8 @@
 //! How a workflow ended, and what that makes of its goal.
 
-use goal_activity_events::{ExecutionArn, FinalStatus, GoalId, MachineStatus, Timestamp, UserId, WorkflowCompleted};
+use goal_activity_events::{FinalStatus, MachineStatus, Timestamp, WorkflowCompleted};
 
-use crate::execution::{Execution, GoalBefore};
+use crate::execution::{Ending, Execution, GoalBefore};
 use crate::goal::GoalStatus;
 use crate::ledger::Tally;
 
@@ -41,10 +41,10 @@ pub fn final_status(end: End, tally: &Tally) -> FinalStatus {
     }
 }
 
-/// What a goal's status becomes when its workflow has ended.
-pub fn goal_status(end: FinalStatus, tally: &Tally, before: GoalBefore) -> GoalStatus {
-    let some_tasks = tally.succeeded > 0 || before.with_tasks > 0;
-    match end {
+/// What a goal's status becomes when its workflow ends like this.
+pub fn goal_status(end: &Ending, before: GoalBefore) -> GoalStatus {
+    let some_tasks = end.tally.succeeded > 0 || before.with_tasks > 0;
+    match end.status {
         FinalStatus::Aborted => GoalStatus::Draft,
         FinalStatus::Succeeded if before.left_out == 0 => GoalStatus::Active,
         _ if some_tasks => GoalStatus::Partial,
@@ -52,48 +52,14 @@ pub fn goal_status(end: FinalStatus, tally: &Tally, before: GoalBefore) -> GoalS
     }
 }
 
-/// The end of a workflow, decided: what is written about it, in one transaction.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settlement {
-    /// The workflow.
-    pub execution_arn: ExecutionArn,
-    /// Its goal, which it leaves.
-    pub goal_id: GoalId,
-    /// Its user, who may have another one open now.
-    pub user_id: UserId,
-    /// How it ended.
-    pub status: FinalStatus,
-    /// When.
-    pub stop_date: Timestamp,
-    /// What became of its actions.
-    pub tally: Tally,
-    /// What the goal's status becomes.
-    pub goal_status: GoalStatus,
-    /// Whether actions were recorded as gone when this was decided. The end is written only if that is still so.
-    pub knows_gone: bool,
+/// Decides the end of a workflow whose ledger is sealed.
+pub fn ending(execution: &Execution, end: End, tally: Tally, at: Timestamp) -> Ending {
+    Ending { status: final_status(end, &tally), stop_date: at.max(execution.start_date), tally }
 }
 
-impl Settlement {
-    /// Decides the end of a workflow whose ledger is sealed.
-    pub fn decide(execution: &Execution, end: End, tally: Tally, stop_date: Timestamp) -> Self {
-        let status = final_status(end, &tally);
-        Self {
-            execution_arn: execution.execution_arn.clone(),
-            goal_id: execution.goal_id.clone(),
-            user_id: execution.user_id.clone(),
-            status,
-            stop_date: stop_date.max(execution.start_date),
-            goal_status: goal_status(status, &tally, execution.goal_before),
-            knows_gone: !execution.gone_actions.is_empty(),
-            tally,
-        }
-    }
-}
-
-/// The event that tells the end of a workflow, once it has ended. The same for every attempt to tell it.
+/// The event that publishes the end of a workflow, once it has ended. The same for every attempt to publish it.
 pub fn completed_event(execution: &Execution) -> Option<WorkflowCompleted> {
-    let (status, stop_date) = (execution.status.ended()?, execution.stop_date?);
-    let progress = execution.progress();
+    let Ending { status, stop_date, tally } = execution.end.clone()?;
     Some(WorkflowCompleted {
         version: goal_activity_events::Version::V1,
         event_id: WorkflowCompleted::event_id_for(&execution.execution_arn),
@@ -106,9 +72,9 @@ pub fn completed_event(execution: &Execution) -> Option<WorkflowCompleted> {
         stop_date,
         duration_ms: u64::try_from(stop_date.since(execution.start_date).as_millis()).unwrap_or(u64::MAX),
         total_actions: execution.total_actions,
-        succeeded_actions: progress.succeeded,
-        failed_actions: progress.failed,
-        usage: Some(progress.usage),
+        succeeded_actions: tally.succeeded,
+        failed_actions: tally.failed,
+        usage: Some(tally.usage),
         traceparent: execution.traceparent.clone(),
     })
 }
@@ -140,7 +106,10 @@ mod tests {
     #[test]
     fn a_goal_is_active_only_when_all_its_actions_have_tasks() {
         let before = |with_tasks, left_out| GoalBefore { with_tasks, left_out };
-        let after = |end, tally: &Tally, before| goal_status(end, tally, before);
+        let after = |status, tally: &Tally, before| {
+            let stop_date = Timestamp::from_millis(0);
+            goal_status(&Ending { status, stop_date, tally: tally.clone() }, before)
+        };
         assert_eq!(after(FinalStatus::Succeeded, &tally(64, 0), before(0, 0)), GoalStatus::Active);
         assert_eq!(after(FinalStatus::Succeeded, &tally(8, 0), before(0, 56)), GoalStatus::Partial);
         assert_eq!(after(FinalStatus::PartiallySucceeded, &tally(63, 1), before(0, 0)), GoalStatus::Partial);

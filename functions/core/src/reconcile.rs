@@ -31,9 +31,9 @@ pub enum Repair {
         /// When.
         at: Timestamp,
     },
-    /// It has ended, and that was not published, or the operators were not told.
-    Settle,
-    /// It has ended, that was told, and it is not archived. Whoever waits for it has all that there is: this comes last.
+    /// It has ended, and that was not published, or the operators were not notified.
+    Report,
+    /// It has ended, that was reported, and it is not archived. No service and no operator waits for it: this comes last.
     Archive,
 }
 
@@ -46,21 +46,20 @@ pub fn first_place(now: Timestamp, length: usize) -> usize {
     usize::try_from(place).unwrap_or(0)
 }
 
-/// Whether a workflow has been quiet for long enough to be worth a look, or should have ended by now: workers may go on
-/// reporting after the end of an execution that nothing has told of.
+/// Returns `true` if a workflow has been quiet for long enough to be checked, or should have ended by now: workers may go on
+/// reporting after the end of an execution whose status event was lost.
 pub fn is_quiet(execution: &Execution, now: Timestamp) -> bool {
     let all_time = Duration::from_secs(WORKFLOW_SECONDS.into());
-    let is_due =
-        execution.status.ended().is_none() && execution.admitted_at.is_some_and(|at| now.since(at) >= all_time);
+    let is_due = !execution.has_ended() && execution.admitted_at.is_some_and(|at| now.since(at) >= all_time);
     is_due || now.since(execution.last_sign()) >= QUIET
 }
 
 /// What a workflow needs, given what Step Functions knows of it. Its execution must be stopped as well when it still runs
 /// after that: see [`must_stop`].
 pub fn repair(execution: &Execution, machine: ExecutionState, now: Timestamp) -> Repair {
-    if execution.status.ended().is_some() {
-        return match (execution.is_told(), execution.archived_at) {
-            (false, _) => Repair::Settle,
+    if execution.has_ended() {
+        return match (execution.is_reported(), execution.archived_at) {
+            (false, _) => Repair::Report,
             (true, None) => Repair::Archive,
             (true, Some(_)) => Repair::None,
         };
@@ -72,23 +71,23 @@ pub fn repair(execution: &Execution, machine: ExecutionState, now: Timestamp) ->
         ExecutionState::Ended { end, at } => Repair::End { end, at },
         // AWS ends an execution itself when its time is over; whatever runs an execution and does not is overruled.
         ExecutionState::Running { since } if is_overdue(since, now) => Repair::End { end: End::TimedOut, at: now },
-        ExecutionState::Running { since } if execution.status == Status::Pending => Repair::RecordStart { at: since },
+        ExecutionState::Running { since } if execution.status() == Status::Pending => Repair::RecordStart { at: since },
         // The time of one that waits does not run yet.
         ExecutionState::Absent if execution.admitted_at.is_some_and(|since| is_overdue(since, now)) => {
             Repair::End { end: End::TimedOut, at: now }
         }
-        ExecutionState::Absent if execution.status == Status::Pending => Repair::Announce,
+        ExecutionState::Absent if execution.status() == Status::Pending => Repair::Announce,
         ExecutionState::Running { .. } | ExecutionState::Absent => Repair::None,
     }
 }
 
-/// Whether the execution of a workflow runs on although the workflow has ended, or is about to.
+/// Returns `true` if the execution of a workflow runs on although the workflow has ended, or is about to.
 pub fn must_stop(execution: &Execution, machine: ExecutionState) -> bool {
-    matches!(machine, ExecutionState::Running { .. })
-        && (execution.status.ended().is_some() || execution.cancellation.is_some())
+    matches!(machine, ExecutionState::Running { .. }) && (execution.has_ended() || execution.cancellation.is_some())
 }
 
-/// Whether what is held was taken so long ago that it is worth a look: who has just taken it is about to launch.
+/// Returns `true` if capacity was acquired so long ago that its holder is to be checked: `launch` may only just have acquired
+/// it, and be about to start the execution.
 pub fn is_unattended(held: &Held, now: Timestamp) -> bool {
     now.since(held.since) > HANDOVER
 }
@@ -98,9 +97,9 @@ pub fn is_unattended(held: &Held, now: Timestamp) -> bool {
 pub enum Holder {
     /// It was launched and has not ended.
     Launched,
-    /// Whoever took the capacity for it has not come to note its launch.
+    /// Capacity acquired, launch not recorded.
     Unmarked,
-    /// It has ended, or is not recorded: nobody works for it.
+    /// It has ended, or is not recorded: no worker is at it.
     Gone,
 }
 
@@ -109,7 +108,7 @@ impl Holder {
     pub fn of(execution: Option<&Execution>) -> Self {
         match execution {
             Some(execution) if execution.is_waiting() => Self::Unmarked,
-            Some(execution) if execution.status.ended().is_none() => Self::Launched,
+            Some(execution) if !execution.has_ended() => Self::Launched,
             Some(_) | None => Self::Gone,
         }
     }
@@ -132,6 +131,8 @@ fn is_overdue(since: Timestamp, now: Timestamp) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use goal_activity_events::FinalStatus;
+
     use crate::execution::Cancellation;
     use crate::samples;
 
@@ -139,13 +140,21 @@ mod tests {
         Timestamp::from_millis(samples::START_MILLIS).plus(Duration::from_secs(seconds))
     }
 
-    fn execution(status: Status) -> Execution {
-        Execution { status, ..samples::execution() }
+    fn pending() -> Execution {
+        samples::execution()
+    }
+
+    fn running() -> Execution {
+        Execution { started_at: Some(after(0)), ..pending() }
+    }
+
+    fn ended() -> Execution {
+        samples::ended(FinalStatus::Succeeded, after(0), vec![])
     }
 
     #[test]
     fn a_workflow_whose_launch_came_to_nothing_is_announced_until_its_time_is_over() {
-        let pending = Execution { admitted_at: Some(after(1_000)), ..execution(Status::Pending) };
+        let pending = Execution { admitted_at: Some(after(1_000)), ..pending() };
         assert_eq!(repair(&pending, ExecutionState::Absent, after(1_030)), Repair::Announce);
         assert_eq!(repair(&pending, ExecutionState::Absent, after(1_960)), Repair::Announce);
         let end = Repair::End { end: End::TimedOut, at: after(1_961) };
@@ -154,7 +163,7 @@ mod tests {
 
     #[test]
     fn nobody_times_out_by_waiting() {
-        let waiting = execution(Status::Pending);
+        let waiting = pending();
         assert_eq!(repair(&waiting, ExecutionState::Absent, after(1_000_000)), Repair::Announce);
     }
 
@@ -167,9 +176,9 @@ mod tests {
 
     #[test]
     fn what_a_workflow_holds_is_its_own_until_it_has_ended() {
-        let waiting = execution(Status::Pending);
+        let waiting = pending();
         let launched = Execution { admitted_at: Some(after(0)), ..waiting.clone() };
-        let ended = execution(Status::Succeeded);
+        let ended = ended();
         assert_eq!(Holder::of(Some(&launched)), Holder::Launched);
         assert_eq!(Holder::of(Some(&waiting)), Holder::Unmarked);
         assert_eq!(Holder::of(Some(&ended)), Holder::Gone);
@@ -189,13 +198,13 @@ mod tests {
 
     #[test]
     fn what_step_functions_knows_is_taken_over() {
-        let running = ExecutionState::Running { since: after(10) };
-        assert_eq!(repair(&execution(Status::Pending), running, after(30)), Repair::RecordStart { at: after(10) });
-        assert_eq!(repair(&execution(Status::Running), running, after(30)), Repair::None);
-        for status in Status::open() {
+        let machine = ExecutionState::Running { since: after(10) };
+        assert_eq!(repair(&pending(), machine, after(30)), Repair::RecordStart { at: after(10) });
+        assert_eq!(repair(&running(), machine, after(30)), Repair::None);
+        for execution in [pending(), running()] {
             for end in [End::Finished, End::TimedOut, End::Aborted] {
                 let machine = ExecutionState::Ended { end, at: after(20) };
-                assert_eq!(repair(&execution(status), machine, after(30)), Repair::End { end, at: after(20) });
+                assert_eq!(repair(&execution, machine, after(30)), Repair::End { end, at: after(20) });
             }
         }
     }
@@ -203,34 +212,34 @@ mod tests {
     #[test]
     fn the_time_of_a_workflow_counts_from_when_it_began_to_run() {
         let machine = ExecutionState::Running { since: after(500) };
-        assert_eq!(repair(&execution(Status::Running), machine, after(1460)), Repair::None);
+        assert_eq!(repair(&running(), machine, after(1460)), Repair::None);
         let end = Repair::End { end: End::TimedOut, at: after(1461) };
-        assert_eq!(repair(&execution(Status::Running), machine, after(1461)), end);
+        assert_eq!(repair(&running(), machine, after(1461)), end);
     }
 
     #[test]
     fn a_cancelled_workflow_ends_as_cancelled_whatever_its_execution_did() {
         let cancellation = Some(Cancellation::from_outside(after(5)));
-        let cancelled = Execution { cancellation, ..execution(Status::Running) };
+        let cancelled = Execution { cancellation, ..running() };
         let end = Repair::End { end: End::Aborted, at: after(5) };
         let finished = ExecutionState::Ended { end: End::Finished, at: after(6) };
         for machine in [ExecutionState::Absent, ExecutionState::Running { since: after(0) }, finished] {
             assert_eq!(repair(&cancelled, machine, after(30)), end);
         }
         assert!(must_stop(&cancelled, ExecutionState::Running { since: after(0) }));
-        assert!(!must_stop(&execution(Status::Running), ExecutionState::Running { since: after(0) }));
+        assert!(!must_stop(&running(), ExecutionState::Running { since: after(0) }));
         assert!(!must_stop(&cancelled, finished));
     }
 
     #[test]
-    fn an_end_is_settled_when_everybody_knows_and_it_is_archived() {
-        let ended = execution(Status::Succeeded);
-        assert_eq!(repair(&ended, ExecutionState::Absent, after(30)), Repair::Settle);
+    fn a_workflow_that_has_ended_is_reported_first_and_archived_last() {
+        let ended = ended();
+        assert_eq!(repair(&ended, ExecutionState::Absent, after(30)), Repair::Report);
         let published = Execution { published_at: Some(after(1)), ..ended };
-        assert_eq!(repair(&published, ExecutionState::Absent, after(30)), Repair::Settle);
-        let told = Execution { notified_at: Some(after(1)), ..published };
-        assert_eq!(repair(&told, ExecutionState::Absent, after(30)), Repair::Archive);
-        let archived = Execution { archived_at: Some(after(2)), ..told };
+        assert_eq!(repair(&published, ExecutionState::Absent, after(30)), Repair::Report);
+        let reported = Execution { notified_at: Some(after(1)), ..published };
+        assert_eq!(repair(&reported, ExecutionState::Absent, after(30)), Repair::Archive);
+        let archived = Execution { archived_at: Some(after(2)), ..reported };
         assert_eq!(repair(&archived, ExecutionState::Absent, after(30)), Repair::None);
     }
 
@@ -251,10 +260,10 @@ mod tests {
 
     #[test]
     fn only_a_quiet_workflow_is_looked_at() {
-        let mut running = execution(Status::Running);
+        let running = running();
         assert!(!is_quiet(&running, after(14)));
         assert!(is_quiet(&running, after(15)));
-        running.stop_date = Some(after(10));
-        assert!(!is_quiet(&running, after(24)));
+        let ended = samples::ended(FinalStatus::Succeeded, after(10), vec![]);
+        assert!(!is_quiet(&ended, after(24)));
     }
 }

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use goal_activity_events::{FailedAction, FailureCode, Timestamp};
+use goal_activity_events::{FailedAction, FailureCode, FinalStatus, Timestamp};
 
-use crate::execution::{Execution, GoalBefore, Status};
+use crate::execution::{Ending, Execution, GoalBefore};
+use crate::ledger::Tally;
 
 /// When the sample was requested.
 pub(crate) const START_MILLIS: i64 = 0;
@@ -17,27 +18,30 @@ pub(crate) fn execution() -> Execution {
         user_id: "user-1".parse().unwrap(),
         request_id: "r".parse().unwrap(),
         traceparent: None,
-        status: Status::Pending,
         start_date: Timestamp::from_millis(START_MILLIS),
         turn: Timestamp::from_millis(START_MILLIS),
         admitted_at: None,
-        stop_date: None,
+        started_at: None,
         action_ids: (0..64).map(|i| format!("action-{i}").parse().unwrap()).collect(),
         total_actions: 64,
         regenerate: false,
         goal_before: GoalBefore::default(),
         batches: BTreeMap::new(),
-        succeeded_actions: None,
-        failed_count: None,
-        failed_actions: Vec::new(),
         gone_actions: BTreeSet::new(),
-        usage: None,
+        end: None,
         timeline: BTreeMap::new(),
         cancellation: None,
         published_at: None,
         notified_at: None,
         archived_at: None,
     }
+}
+
+/// The sample as it ended at that moment, with these failed actions.
+pub(crate) fn ended(status: FinalStatus, stop_date: Timestamp, failed: Vec<FailedAction>) -> Execution {
+    let succeeded = 64 - u32::try_from(failed.len()).unwrap();
+    let tally = Tally { succeeded, failed, ..Tally::default() };
+    Execution { end: Some(Ending { status, stop_date, tally }), ..execution() }
 }
 
 /// That many failed actions.

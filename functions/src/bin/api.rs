@@ -10,7 +10,7 @@ use goal_activity_functions::runtime::context::Context;
 use goal_activity_functions::runtime::metrics::Emf;
 use goal_activity_functions::runtime::{config, telemetry};
 use goal_activity_functions::steps::cancel::Cancel;
-use goal_activity_functions::steps::ending::Ending;
+use goal_activity_functions::steps::ending::EndWorkflow;
 use goal_activity_functions::steps::intake::Intake;
 use lambda_runtime::{LambdaEvent, service_fn};
 
@@ -21,7 +21,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let aws = aws::connect().await;
     let (db, bus, sfn) = (Tables::new(&aws, tables), Bus::new(&aws, event_bus), StepFunctions::new(&aws));
     let context = Context::system(Arc::new(Emf::default()));
-    let ending = Ending { db: db.clone(), bus: bus.clone(), context: context.clone() };
+    let ending = EndWorkflow { db: db.clone(), bus: bus.clone(), context: context.clone() };
     let api = &Api {
         intake: Intake { db: db.clone(), state_machine, context },
         cancel: Cancel { sfn, ending },

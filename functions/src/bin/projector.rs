@@ -10,7 +10,7 @@ use goal_activity_functions::runtime::context::Context;
 use goal_activity_functions::runtime::metrics::Emf;
 use goal_activity_functions::runtime::queue::handle_batch;
 use goal_activity_functions::runtime::{config, telemetry};
-use goal_activity_functions::steps::ending::{Conclude, Ending};
+use goal_activity_functions::steps::ending::{Conclude, EndWorkflow};
 use lambda_runtime::{LambdaEvent, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
@@ -20,7 +20,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let aws = aws::connect().await;
     let (db, bus) = (Tables::new(&aws, config.tables), Bus::new(&aws, config.event_bus));
     let conclude = Conclude {
-        ending: Ending { db: db.clone(), bus, context: Context::system(Arc::new(Emf::default())) },
+        ending: EndWorkflow { db: db.clone(), bus, context: Context::system(Arc::new(Emf::default())) },
         topic: Topic::new(&aws, config.alert_topic, config.operations_guide),
         archive: Archive::new(&aws, config.archive_bucket),
     };

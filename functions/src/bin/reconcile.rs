@@ -9,7 +9,7 @@ use goal_activity_functions::runtime::budget::Budget;
 use goal_activity_functions::runtime::context::Context;
 use goal_activity_functions::runtime::metrics::Emf;
 use goal_activity_functions::runtime::{config, telemetry};
-use goal_activity_functions::steps::ending::{Conclude, Ending};
+use goal_activity_functions::steps::ending::{Conclude, EndWorkflow};
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde::de::IgnoredAny;
 
@@ -22,7 +22,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let (db, bus, sfn) = (Tables::new(&aws, config.tables), Bus::new(&aws, config.event_bus), StepFunctions::new(&aws));
     let context = Context::system(Arc::new(Emf::default()));
     let conclude = Conclude {
-        ending: Ending { db: db.clone(), bus: bus.clone(), context: context.clone() },
+        ending: EndWorkflow { db: db.clone(), bus: bus.clone(), context: context.clone() },
         topic: Topic::new(&aws, config.alert_topic, config.operations_guide),
         archive: Archive::new(&aws, config.archive_bucket),
     };

@@ -118,8 +118,8 @@ impl<Db: LaunchDb, Sfn: StartExecution + StopExecution, Bus: PublishEvent> Launc
     /// Gives back what an ended workflow held. What the event says is not enough: one that is recorded as open keeps it.
     async fn ended(&self, arn: &ExecutionArn) -> PortResult<()> {
         let found = self.intake.db.find_execution(arn).await?;
-        if found.is_some_and(|execution| execution.status.ended().is_none()) {
-            tracing::warn!(executionArn = %arn, "told of the end of a workflow that is open; dropped");
+        if found.is_some_and(|execution| !execution.has_ended()) {
+            tracing::warn!(executionArn = %arn, "an event says that this workflow has ended, and it is open; dropped");
             return Ok(());
         }
         self.admission.ended(arn).await

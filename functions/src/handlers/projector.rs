@@ -45,7 +45,7 @@ impl<Db: ProjectorDb, Bus: PublishEvent, Topic: Notify, Archive: ArchiveExecutio
         let (arn, batch) = (&event.execution_arn, event.batch_index);
         trace::about_batch(arn, &event.goal_id, batch);
         if self.db.record_batch(arn, &event.event_id, batch, state).await? {
-            let what = if state.happening(batch).is_some() { "batch finished" } else { "batch progressed" };
+            let what = if state.timeline_event(batch).is_some() { "batch finished" } else { "batch progressed" };
             tracing::info!(
                 executionArn = %arn, goalId = %event.goal_id, batchIndex = batch, succeeded = state.succeeded,
                 failed = state.failed.len(), total = state.total, "{what}"

@@ -1,18 +1,19 @@
-//! The time that an invocation may use: Lambda kills a function at its timeout, wherever it is just then.
+//! The time that an invocation may use: Lambda kills a function at its timeout, at any point.
 
 use std::time::{Duration, SystemTime};
 
 use goal_activity_core::limits::BUDGET_MARGIN;
 use tokio::time::{Instant, timeout_at};
 
-/// Until when an invocation may work. What is not done by then is dropped, and repeated by another invocation.
+/// The time until which an invocation may work. What is not done by then is dropped, and repeated by another
+/// invocation.
 #[derive(Debug, Clone, Copy)]
 pub struct Budget {
     deadline: Instant,
 }
 
 impl Budget {
-    /// The budget of an invocation that Lambda kills at that moment: all of its time but [`BUDGET_MARGIN`].
+    /// The budget of an invocation that Lambda kills at that moment: all of its time except [`BUDGET_MARGIN`].
     #[allow(clippy::disallowed_methods, reason = "only a `main` has a deadline of the clock")]
     pub fn until(killed: SystemTime) -> Self {
         Self::of(killed.duration_since(SystemTime::now()).unwrap_or_default().saturating_sub(BUDGET_MARGIN))
@@ -29,7 +30,7 @@ impl Budget {
         Self { deadline: self.deadline.min(Instant::now() + time) }
     }
 
-    /// The same, but over that much earlier.
+    /// The same, but shorter by that much.
     #[must_use]
     pub fn less(self, time: Duration) -> Self {
         Self::of(self.left().saturating_sub(time))
@@ -45,7 +46,7 @@ impl Budget {
         self.left().is_zero()
     }
 
-    /// Does the work. Returns `None` if it is not done when the budget is over: then it is dropped where it is.
+    /// Does the work. Returns `None` if it is not done when the budget is over: the work is then dropped.
     pub async fn run<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         timeout_at(self.deadline, work).await.ok()
     }

@@ -1,4 +1,4 @@
-//! The present moment.
+//! The current time.
 
 use goal_activity_core::ports::Clock;
 use goal_activity_events::Timestamp;

@@ -1,4 +1,4 @@
-//! What every handler has: the time, and the count of facts.
+//! The context of every handler: the time, and the count of facts.
 
 use std::fmt;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ impl Context {
         Self::new(SystemClock, facts)
     }
 
-    /// Returns the present moment.
+    /// Returns the current time.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }

@@ -1,4 +1,4 @@
-//! What every function needs around its handler.
+//! Shared by all functions: what they need around their handlers.
 
 pub mod budget;
 pub mod clock;

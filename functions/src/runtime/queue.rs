@@ -1,5 +1,5 @@
-//! Reading an SQS batch: all messages are handled side by side, and only those that failed, or were not done when the time
-//! was over, go back to the queue.
+//! Reading an SQS batch: all messages are handled in parallel, and only those that failed, or were not done when the
+//! time was over, are returned to the queue.
 
 use std::time::Duration;
 
@@ -13,14 +13,15 @@ use tokio::time::timeout;
 
 use crate::runtime::budget::Budget;
 
-/// Why a message was not handled. Either way it goes back to the queue, and after too many receives to its dead-letter
-/// queue: a malformed one because people must see it, an unavailable one because it may work next time.
+/// Why a message was not handled. In either case it is returned to the queue, and after too many receives moved to its
+/// dead-letter queue: a malformed one because operators must see it, an unavailable one because it may succeed next
+/// time.
 #[derive(Debug, thiserror::Error)]
 pub enum MessageError {
-    /// It will never be readable.
+    /// It can never be read.
     #[error("malformed message, it will end in the dead-letter queue: {0}")]
     Malformed(String),
-    /// It may work next time.
+    /// It may succeed next time.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
@@ -34,15 +35,15 @@ impl From<Malformed> for MessageError {
 /// A message as it was received.
 #[derive(Debug, Clone, Copy)]
 pub struct Message<'a> {
-    /// What it says.
+    /// Its body.
     pub body: &'a str,
     /// The SQS receipt handle.
     pub receipt_handle: &'a str,
 }
 
 impl Message<'_> {
-    /// Reads the event in it. Returns nothing for one of a foreign source: that is logged and dropped, for it is not a defect and
-    /// must alert nobody.
+    /// Reads the event in it. Returns `None` for an event of a foreign source: it is logged and dropped, because it is
+    /// not a defect and must not raise an alarm.
     pub fn event(&self) -> Result<Option<Envelope>, MessageError> {
         let envelope = Envelope::parse(self.body).map_err(Malformed::from)?;
         if inbound::is_foreign(&envelope) {
@@ -55,23 +56,23 @@ impl Message<'_> {
 
 /// Handles one message.
 pub trait HandleMessage: Sync {
-    /// Handles it; doing so twice must change nothing. The future may be dropped at any await.
+    /// Handles it idempotently. The future may be dropped at any await.
     fn handle(&self, message: Message<'_>) -> impl Future<Output = Result<(), MessageError>> + Send;
 
-    /// The longest time that a message may rest after a failure. Shorter where what it asks for has a deadline.
+    /// The maximum delay of a message after a failure. Shorter if its work has a deadline.
     fn longest_rest(&self) -> Duration {
         LONGEST_REST
     }
 }
 
-/// Decides when a message may be received again.
+/// Sets when a message may be received again.
 pub trait HideMessage: Sync {
     /// Makes the message that was received under this handle visible again after that time, counted from now.
     fn hide(&self, receipt_handle: &str, time: Duration) -> impl Future<Output = PortResult<()>> + Send;
 }
 
-/// Handles all messages of a batch side by side, each until the budget is over, and names those that failed. A call that
-/// hangs for one message takes no time from the others.
+/// Handles all messages of a batch in parallel, each until the budget is over, and returns those that failed. A call
+/// that hangs for one message takes no time from the others.
 pub async fn handle_batch(
     handler: &impl HandleMessage,
     queue: &impl HideMessage,
@@ -101,14 +102,14 @@ async fn handle(handler: &impl HandleMessage, message: &SqsMessage, budget: Budg
     budget.run(handler.handle(received)).await.unwrap_or_else(|| Err(unfinished().into()))
 }
 
-/// Logs a failure and sets when the message comes back: without that it would be after the queue's visibility timeout, which
-/// is made for crashes and long. Takes [`GIVE_BACK`] at most.
+/// Logs a failure and sets when the message returns: otherwise it would return after the queue's visibility timeout,
+/// which is long because it is intended for crashes. Takes [`GIVE_BACK`] at most.
 async fn give_back(queue: &impl HideMessage, message: &SqsMessage, error: &MessageError, longest: Duration) {
     let id = message.message_id.as_deref().unwrap_or_default();
     let receives: u32 =
         message.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1);
     let rest = match error {
-        // No use in waiting: the sooner it is in the dead-letter queue, the sooner it is seen.
+        // Waiting does not help: the sooner it is in the dead-letter queue, the sooner it is noticed.
         MessageError::Malformed(_) => Duration::ZERO,
         MessageError::Unavailable(_) => rest_after(receives).min(longest),
     };
@@ -123,7 +124,7 @@ async fn give_back(queue: &impl HideMessage, message: &SqsMessage, error: &Messa
     }
 }
 
-/// How long a message rests that has failed at its n-th receive: soon again for a hiccup, later for an outage.
+/// Returns the delay of a message that failed at its n-th receive: short for a transient failure, longer for an outage.
 fn rest_after(receives: u32) -> Duration {
     let doublings = receives.saturating_sub(1).min(u32::BITS - 1);
     FIRST_REST.saturating_mul(1 << doublings).min(LONGEST_REST)
@@ -161,7 +162,7 @@ mod tests {
         }
     }
 
-    /// What was hidden for how long, and how long hiding takes.
+    /// The messages hidden and for how long, and the duration of that call.
     #[derive(Default)]
     struct Queue(Mutex<Vec<(String, u64)>>, Duration);
 
@@ -207,7 +208,7 @@ mod tests {
         let (began, queue) = (Instant::now(), Queue(Mutex::default(), Duration::from_secs(60)));
         let messages = [("hangs", 1), ("slow", 1), ("slow", 1), ("hangs", 2), ("good", 1)];
         assert_eq!(failed(&queue, LONGEST_REST, &messages).await, ["0", "3"]);
-        // The queue hangs as well, and all is over before a function of 30 s is killed.
+        // The queue hangs as well, and everything ends before a function of 30 s is killed.
         assert_eq!(began.elapsed(), Duration::from_secs(27) + GIVE_BACK);
         assert_eq!(queue.0.into_inner().unwrap(), [("handle-0".to_owned(), 5), ("handle-3".to_owned(), 10)]);
     }

@@ -48,7 +48,7 @@ enum Next {
 
 /// Whether nothing may run for a workflow any more. One that ended by itself has no execution left to stop.
 fn is_over(execution: &Execution) -> bool {
-    execution.cancellation.is_some() || matches!(execution.status, Status::Aborted | Status::TimedOut)
+    execution.cancellation.is_some() || matches!(execution.status(), Status::Aborted | Status::TimedOut)
 }
 
 impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
@@ -59,12 +59,12 @@ impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
             self.stop(execution).await
         } else if execution.is_waiting() {
             self.admit_next(Some(execution)).await
-        } else if execution.status == Status::Pending {
+        } else if execution.status() == Status::Pending {
             // It was launched, and has not been seen running: the start is repeated, which changes nothing if it was made.
             self.sfn.start_execution(&ExecutionInput::from(execution)).await
         } else {
             tracing::info!(
-                executionArn = %execution.execution_arn, goalId = %execution.goal_id, status = %execution.status,
+                executionArn = %execution.execution_arn, goalId = %execution.goal_id, status = %execution.status(),
                 "already launched"
             );
             Ok(())
@@ -203,7 +203,7 @@ impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
     async fn stop(&self, execution: &Execution) -> PortResult<()> {
         let arn = &execution.execution_arn;
         tracing::info!(
-            executionArn = %arn, goalId = %execution.goal_id, status = %execution.status, "over before it was launched"
+            executionArn = %arn, goalId = %execution.goal_id, status = %execution.status(), "over before it was launched"
         );
         self.sfn.stop_execution(arn, StopReason::Ended).await?;
         self.db.release_capacity(arn).await.map(|_| ())

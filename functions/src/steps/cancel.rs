@@ -7,7 +7,7 @@ use goal_activity_core::ports::{PortResult, PublishEvent, StopExecution, StopRea
 use goal_activity_events::UserId;
 use tokio::time::timeout;
 
-use super::ending::{Ending, EndingDb};
+use super::ending::{EndWorkflow, EndingDb};
 
 /// Cancels workflows.
 #[derive(Debug, Clone)]
@@ -15,7 +15,7 @@ pub struct Cancel<Db, Sfn, Bus> {
     /// Step Functions.
     pub sfn: Sfn,
     /// Ends workflows and publishes their ends.
-    pub ending: Ending<Db, Bus>,
+    pub ending: EndWorkflow<Db, Bus>,
 }
 
 /// How a cancellation went. Either way the workflow has ended.
@@ -33,7 +33,7 @@ impl<Db: EndingDb, Sfn: StopExecution, Bus: PublishEvent> Cancel<Db, Sfn, Bus> {
     /// The recorded cancellation decides the race with the natural end. What comes after it is the normal end of a workflow,
     /// which the projector or the reconciler completes when this call does not get that far.
     pub async fn cancel(&self, execution: &Execution, user: &UserId, reason: Option<&str>) -> PortResult<Cancelled> {
-        if execution.status.ended().is_some() {
+        if execution.has_ended() {
             return Ok(Cancelled::AlreadyEnded(execution.clone()));
         }
         let arn = &execution.execution_arn;
@@ -43,7 +43,7 @@ impl<Db: EndingDb, Sfn: StopExecution, Bus: PublishEvent> Cancel<Db, Sfn, Bus> {
         } else {
             let gone = || Unavailable::new(format!("cancelling {arn}"), "its record is gone");
             let now = self.ending.db.find_execution(arn).await?.ok_or_else(gone)?;
-            if now.status.ended().is_some() {
+            if now.has_ended() {
                 return Ok(Cancelled::AlreadyEnded(now));
             }
         }
@@ -53,7 +53,7 @@ impl<Db: EndingDb, Sfn: StopExecution, Bus: PublishEvent> Cancel<Db, Sfn, Bus> {
         let gone = || Unavailable::new(format!("cancelling {arn}"), "its record is gone");
         let ended = self.ending.end(arn, End::Aborted, cancellation.at).await?.ok_or_else(gone)?.execution;
         // What is not published now, the reconciler publishes: the cancellation itself has succeeded.
-        match timeout(ANNOUNCING, self.ending.announce(&ended)).await {
+        match timeout(ANNOUNCING, self.ending.publish_and_mark(&ended)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 tracing::warn!(executionArn = %arn, goalId = %ended.goal_id, %error, "the end is not published yet");

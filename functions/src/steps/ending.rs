@@ -1,19 +1,21 @@
-//! The end of a workflow: a sequence of steps, each of which may be repeated, by whoever finds the workflow at its end.
+//! The end of a workflow, step by step: end, publish, notify, archive. Each step may be repeated, and the last three leave a
+//! mark. `finalize` and the projector, a cancel and the reconciler all take these same steps, from wherever they find the
+//! workflow.
 
 use std::collections::BTreeSet;
 
 use futures_util::future::join;
 use goal_activity_core::archive::Record;
-use goal_activity_core::execution::{Cancellation, Execution};
+use goal_activity_core::execution::{Cancellation, Ending, Execution, Mark};
 use goal_activity_core::facts::Fact;
 use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Tally, recorded};
 use goal_activity_core::limits::{ARCHIVING, GONE_FOR, NOTIFYING};
 use goal_activity_core::notice::{Notice, NoticeClaim, notice};
-use goal_activity_core::outcome::{End, Settlement, completed_event};
+use goal_activity_core::outcome::{End, completed_event, ending};
 use goal_activity_core::port_set;
 use goal_activity_core::ports::{
-    ArchiveExecution, CancelExecution, Event, FindExecution, LoadGoal, Notify, PortResult, PublishEvent, RemoveTasks,
-    SealLedger, SettleExecution, Stored, Told, Unavailable,
+    ArchiveExecution, CancelExecution, EndExecution, Event, FindExecution, LoadGoal, Notify, PortResult, PublishEvent,
+    RemoveTasks, SealLedger, Stored, Unavailable,
 };
 use goal_activity_events::{ActionId, ExecutionArn, FailureCode, Timestamp};
 use tokio::time::{sleep, timeout};
@@ -21,18 +23,18 @@ use tokio::time::{sleep, timeout};
 use crate::runtime::context::Context;
 use crate::runtime::telemetry::{millis, trace};
 
-/// How often an end is decided anew when somebody else decides at the same time. A cancellation can come in between once;
-/// after it, nothing can.
+/// How often an end is decided anew when another invocation decides at the same time. A cancellation can come in between
+/// once; after it, nothing can.
 const TRIES: u32 = 3;
 
 port_set! {
     /// What ending a workflow reads and writes.
-    pub trait EndingDb: FindExecution + SealLedger + RemoveTasks + SettleExecution + CancelExecution + LoadGoal
+    pub trait EndingDb: FindExecution + SealLedger + RemoveTasks + EndExecution + CancelExecution + LoadGoal
 }
 
 /// Ends workflows and publishes their ends.
 #[derive(Debug, Clone)]
-pub struct Ending<Db, Bus> {
+pub struct EndWorkflow<Db, Bus> {
     /// The tables.
     pub db: Db,
     /// The event bus.
@@ -54,23 +56,23 @@ pub struct Ended {
     pub by_this: bool,
 }
 
-impl<Db: EndingDb, Bus: PublishEvent> Ending<Db, Bus> {
-    /// Ends the workflow, unless it has ended already (promises P4 and P6). Answers it as it is then; nothing when it is
-    /// not recorded.
+impl<Db: EndingDb, Bus: PublishEvent> EndWorkflow<Db, Bus> {
+    /// Ends the workflow, unless it has ended already (promises P4 and P6). Returns it as it is then; nothing when it is not
+    /// recorded.
     ///
     /// A workflow with a cancellation ends as `ABORTED`, whatever end was found. An execution that was stopped in Step
     /// Functions counts as cancelled by an operator.
     pub async fn end(&self, arn: &ExecutionArn, end: End, at: Timestamp) -> PortResult<Option<Ended>> {
         let mut by_this = false;
         for _ in 0..TRIES {
-            // Read anew each time: somebody else may have ended or cancelled it, and the first decision counts.
+            // Read anew each time: another invocation may have ended or cancelled it, and the first decision counts.
             let Some(execution) = self.db.find_execution(arn).await? else {
                 tracing::warn!(executionArn = %arn, "an execution ended that is not recorded; was it started by hand?");
                 return Ok(None);
             };
             trace::join(execution.traceparent.as_ref());
             trace::about(arn, &execution.goal_id);
-            if execution.status.ended().is_some() {
+            if execution.has_ended() {
                 return Ok(Some(Ended { execution, by_this }));
             }
             match (&execution.cancellation, end) {
@@ -84,7 +86,7 @@ impl<Db: EndingDb, Bus: PublishEvent> Ending<Db, Bus> {
             }
         }
         let found = self.db.find_execution(arn).await?;
-        if found.as_ref().is_some_and(|e| e.status.ended().is_none()) {
+        if found.as_ref().is_some_and(|e| !e.has_ended()) {
             return Err(Unavailable::new(format!("ending {arn}"), "it keeps changing"));
         }
         Ok(found.map(|execution| Ended { execution, by_this }))
@@ -95,7 +97,7 @@ impl<Db: EndingDb, Bus: PublishEvent> Ending<Db, Bus> {
         let execution = &self.knowing_gone(execution, &ledgers).await?;
         self.remove_tasks(execution, execution.gone_actions.iter().cloned().collect()).await?;
         let tally = Tally::at_end(&execution.action_ids, &ledgers, &execution.gone_actions);
-        self.write(execution, &Settlement::decide(execution, end, tally, at)).await
+        self.write(execution, &ending(execution, end, tally, at)).await
     }
 
     /// Sealed first, so that no more tasks can come; removed before the goal is free, so that none of a next workflow's go.
@@ -112,7 +114,7 @@ impl<Db: EndingDb, Bus: PublishEvent> Ending<Db, Bus> {
         let actions = &execution.action_ids;
         self.remove_tasks(execution, actions.iter().filter(|id| !kept.contains(*id)).cloned().collect()).await?;
         let tally = Tally::cancelled(actions, &ledgers, &kept);
-        self.write(execution, &Settlement::decide(execution, End::Aborted, tally, at)).await
+        self.write(execution, &ending(execution, End::Aborted, tally, at)).await
     }
 
     /// The execution with the actions whose tasks go because the goal does not have them any more. Its user goes on editing it:
@@ -158,17 +160,17 @@ impl<Db: EndingDb, Bus: PublishEvent> Ending<Db, Bus> {
     }
 
     /// Returns `true` if this call has ended the workflow.
-    async fn write(&self, execution: &Execution, settlement: &Settlement) -> PortResult<bool> {
-        let written = self.db.settle(settlement).await?;
+    async fn write(&self, execution: &Execution, end: &Ending) -> PortResult<bool> {
+        let written = self.db.end_execution(execution, end).await?;
         if written {
-            let Settlement { status, stop_date, tally, .. } = settlement;
+            let Ending { status, stop_date, tally } = end;
             let began = execution.admitted_at.unwrap_or(execution.start_date);
             let (status, duration) = (*status, stop_date.since(began));
             let lost = tally.failed.iter().filter(|f| f.code == FailureCode::NotProcessed).count();
             let not_processed = u32::try_from(lost).unwrap_or(u32::MAX);
             self.context.count(Fact::WorkflowEnded { status, duration, not_processed });
             tracing::info!(
-                executionArn = %settlement.execution_arn, goalId = %settlement.goal_id, %status,
+                executionArn = %execution.execution_arn, goalId = %execution.goal_id, %status,
                 succeeded = tally.succeeded, failed = tally.failed.len(), notProcessed = not_processed,
                 attempts = tally.usage.attempts, inputTokens = tally.usage.input_tokens,
                 outputTokens = tally.usage.output_tokens, costMicroUsd = tally.usage.cost_micro_usd,
@@ -185,18 +187,18 @@ impl<Db: EndingDb, Bus: PublishEvent> Ending<Db, Bus> {
         {
             self.bus.publish(Event::Completed(event)).await?;
             tracing::info!(
-                executionArn = %execution.execution_arn, goalId = %execution.goal_id, status = %execution.status,
+                executionArn = %execution.execution_arn, goalId = %execution.goal_id, status = %execution.status(),
                 "end published"
             );
         }
         Ok(())
     }
 
-    /// Publishes `WorkflowCompleted`, unless a mark says that it is done, and notes it. The operators are left to others.
-    pub async fn announce(&self, execution: &Execution) -> PortResult<()> {
+    /// Publishes `WorkflowCompleted`, unless a mark says that it is done, and marks it. Does not notify the operators.
+    pub async fn publish_and_mark(&self, execution: &Execution) -> PortResult<()> {
         self.publish(execution).await?;
-        let told = if notice(execution).is_none() { Told::Everybody } else { Told::Services };
-        self.db.mark_told(&execution.execution_arn, told, self.context.now()).await
+        let mark = if notice(execution).is_none() { Mark::Both } else { Mark::Published };
+        self.db.mark_reported(&execution.execution_arn, mark, self.context.now()).await
     }
 }
 
@@ -204,7 +206,7 @@ impl<Db: EndingDb, Bus: PublishEvent> Ending<Db, Bus> {
 #[derive(Debug, Clone)]
 pub struct Conclude<Db, Bus, Topic, Archive> {
     /// Ends workflows and publishes their ends.
-    pub ending: Ending<Db, Bus>,
+    pub ending: EndWorkflow<Db, Bus>,
     /// The topic of the operators.
     pub topic: Topic,
     /// The archive.
@@ -212,12 +214,12 @@ pub struct Conclude<Db, Bus, Topic, Archive> {
 }
 
 impl<Db: EndingDb, Bus: PublishEvent, Topic: Notify, Archive: ArchiveExecution> Conclude<Db, Bus, Topic, Archive> {
-    /// Ends the workflow, unless it has ended already, tells of its end and archives it (promises P6 and P7). An archive that
-    /// is out of order changes nothing of that: the reconciler archives the workflow later.
+    /// Ends the workflow, unless it has ended already, reports its end and archives it (promises P6 and P7). An archive that
+    /// fails changes nothing of that: the reconciler archives the workflow later.
     pub async fn conclude(&self, arn: &ExecutionArn, end: End, at: Timestamp) -> PortResult<()> {
         let Some(Ended { execution, .. }) = self.ending.end(arn, end, at).await? else { return Ok(()) };
-        // People come first: they are not to wait for an archive that does not answer.
-        if !self.tell(&execution).await? || execution.archived_at.is_some() {
+        // Services and operators come first: they are not to wait for an archive that does not answer.
+        if !self.report(&execution).await? || execution.archived_at.is_some() {
             return Ok(());
         }
         let archived = timeout(ARCHIVING, self.archive(&execution)).await;
@@ -244,20 +246,20 @@ impl<Db: EndingDb, Bus: PublishEvent, Topic: Notify, Archive: ArchiveExecution> 
 
     /// Publishes `WorkflowCompleted` and notifies the operators, each unless a mark says that it is done. Returns `false` if
     /// another invocation is about to notify them.
-    pub async fn tell(&self, execution: &Execution) -> PortResult<bool> {
-        if execution.is_told() {
+    pub async fn report(&self, execution: &Execution) -> PortResult<bool> {
+        if execution.is_reported() {
             return Ok(true);
         }
-        let Ending { db, context, .. } = &self.ending;
+        let EndWorkflow { db, context, .. } = &self.ending;
         // Side by side: a bus that does not answer keeps nothing from the operators, nor the other way round.
         let (published, notified) = join(self.ending.publish(execution), self.notify(execution)).await;
-        let told = match (&published, &notified) {
-            (Ok(()), Ok(true)) => Some(Told::Everybody),
-            (Ok(()), _) if execution.published_at.is_none() => Some(Told::Services),
+        let mark = match (&published, &notified) {
+            (Ok(()), Ok(true)) => Some(Mark::Both),
+            (Ok(()), _) if execution.published_at.is_none() => Some(Mark::Published),
             _ => None,
         };
-        if let Some(told) = told {
-            db.mark_told(&execution.execution_arn, told, context.now()).await?;
+        if let Some(mark) = mark {
+            db.mark_reported(&execution.execution_arn, mark, context.now()).await?;
         }
         published.and(notified)
     }
@@ -266,9 +268,9 @@ impl<Db: EndingDb, Bus: PublishEvent, Topic: Notify, Archive: ArchiveExecution> 
     /// invocation is about to send it.
     async fn notify(&self, execution: &Execution) -> PortResult<bool> {
         let Some(notice) = notice(execution).filter(|_| execution.notified_at.is_none()) else { return Ok(true) };
-        let Ending { db, context, .. } = &self.ending;
+        let EndWorkflow { db, context, .. } = &self.ending;
         let arn = &execution.execution_arn;
-        // The same end, told twice at the same time, must not wake people twice.
+        // The same end, found twice at the same time, must not page operators twice.
         let claim = NoticeClaim::new(context.now());
         let sent = match db.claim_notice(arn, &claim).await {
             Ok(false) => return Ok(false),
@@ -283,7 +285,7 @@ impl<Db: EndingDb, Bus: PublishEvent, Topic: Notify, Archive: ArchiveExecution> 
         }
         sent?;
         // At once: the bus may still hang.
-        db.mark_told(arn, Told::Operators, context.now()).await?;
+        db.mark_reported(arn, Mark::Notified, context.now()).await?;
         Ok(true)
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::try_join;
 use goal_activity_core::admission::turn;
-use goal_activity_core::execution::{Execution, Status, TimelineEntry, TimelineEvent};
+use goal_activity_core::execution::{Execution, TimelineEntry, TimelineEvent};
 use goal_activity_core::facts::Fact;
 use goal_activity_core::goal::{Goal, GoalClaim};
 use goal_activity_core::limits::MAX_RUNNING_PER_USER;
@@ -144,7 +144,7 @@ impl<Db: IntakeDb> Intake<Db> {
         if let Some(noted) = goal.head.claimed_by.as_ref().and_then(GoalClaim::execution)
             && let Some(execution) = self.db.find_execution(&noted).await?
             && execution.goal_id == *goal_id
-            && execution.status.ended().is_none()
+            && !execution.has_ended()
         {
             return Ok(Some(noted));
         }
@@ -190,21 +190,17 @@ impl<Db: IntakeDb> Intake<Db> {
         let execution = Execution {
             goal_id: goal.head.goal_id.clone(),
             user_id: goal.head.user_id.clone(),
-            status: Status::Pending,
             start_date: now,
             turn: turn(now, open_before),
             admitted_at: None,
-            stop_date: None,
+            started_at: None,
             total_actions: u32::try_from(plan.action_ids.len()).unwrap_or(u32::MAX),
             action_ids: plan.action_ids,
             regenerate: request.regenerate,
             goal_before: plan.goal_before,
             batches: BTreeMap::new(),
-            succeeded_actions: None,
-            failed_count: None,
-            failed_actions: Vec::new(),
             gone_actions: BTreeSet::new(),
-            usage: None,
+            end: None,
             // By an id of ours: a request's own id could be that of another entry.
             timeline: BTreeMap::from([(EventId::derived(&arn, "accepted").to_string(), accepted)]),
             request_id: origin.id.clone(),

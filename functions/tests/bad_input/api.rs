@@ -20,7 +20,7 @@ const RETRY: &str = "POST /api/workflows/{executionArn}/retry";
 const ROUTES: [&str; 7] = [START, TASKS, HISTORY, STATUS, TIMELINE, CANCEL, RETRY];
 const ARN: &str = "arn:aws:states:us-east-1:000000000000:execution:goal-activity:goal-1-1";
 
-/// A request that the API likes.
+/// A valid request.
 fn request(route: &str) -> Value {
     let path = if route.contains("{goalId}") { json!({ "goalId": "goal-1" }) } else { json!({ "executionArn": ARN }) };
     GatewayRequest::new(route, USER).path(path).header("content-type", "application/json").into()
@@ -33,7 +33,7 @@ fn with(route: &str, pointer: &str, value: Value) -> Value {
     request
 }
 
-/// The answer, which is one of RFC 9457 with a reason, and tells nothing of the input.
+/// Asserts that the response is a problem document of RFC 9457 with a reason, and repeats nothing of the input.
 async fn refused(rig: &Rig, logs: &Logs, what: &str, request: Value) -> Answer {
     let before = state(rig);
     logs.take();
@@ -124,7 +124,7 @@ async fn an_id_in_a_path_may_be_encoded_once_more() {
         let answer = rig.answer(with(STATUS, "/pathParameters/executionArn", json!(arn))).await;
         assert_eq!(answer.status, 200, "{arn}: {answer:?}");
     }
-    // But not twice more: what is meant would be anybody's guess.
+    // But not encoded twice: the meaning would be ambiguous.
     let twice = ARN.replace(':', "%253A");
     assert_refused(&rig, "twice", with(STATUS, "/pathParameters/executionArn", json!(twice)), (400, "INVALID_REQUEST"))
         .await;
@@ -317,7 +317,7 @@ async fn query_parameters_that_are_none_are_400() {
     }
 }
 
-/// What a client can write into headers, cookies and the like is not read, so it keeps nobody from being answered.
+/// Values that a client can write into headers, cookies and the like are not read, so they never prevent a response.
 #[tokio::test]
 async fn whatever_else_is_in_a_request_is_left_alone() {
     let rig = with_workflow().await;

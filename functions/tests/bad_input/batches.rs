@@ -24,7 +24,7 @@ fn document(batch: &BatchMessage) -> Value {
 #[tokio::test]
 async fn p10_a_batch_that_breaks_the_contract_is_dead_lettered_and_its_token_is_not_told() {
     let (_, batch) = launched().await;
-    // Any text can be a token. Whether it is one, Step Functions knows.
+    // Any text can be a token. Only Step Functions can validate it.
     let texts = ["text", "long text", "control characters", "escaped digits", "parser's words"];
     let fine: [(&str, &[&str]); 2] = [("/taskToken", &texts), ("/regenerate", &["removed", "bool"])];
     assert_dead_lettered(async || launched().await.0, |rig| rig.worker(), &document(&batch), &fine).await;

@@ -11,19 +11,19 @@ use super::logs::{Logs, assert_silent};
 use super::wrong::{Wrong, every_wrong, no_documents};
 use crate::rig::Rig;
 
-/// As long as a worker works on a batch at most, and longer.
+/// Longer than a worker may process a batch.
 const LONGEST: Duration = Duration::from_secs(297);
 
-/// What became of a message.
+/// The outcome of a message.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// It was handled, and this is what was logged.
+    /// It was handled, with these log lines.
     Taken(String),
-    /// It goes back to its queue as malformed, and this is what was logged.
+    /// It is returned to its queue as malformed, with these log lines.
     DeadLettered(String),
 }
 
-/// Delivers a message as Lambda does. An outage is never the answer to bad input: it would only be tried again.
+/// Delivers a message as Lambda does. Bad input is never answered as an outage: it would only be retried.
 pub(crate) async fn deliver(rig: &Rig, logs: &Logs, function: &impl HandleMessage, body: &Value) -> Fate {
     logs.take();
     let event = serde_json::from_value(sqs_event([SqsRecord::new("message-1", body.clone())])).unwrap();
@@ -38,15 +38,15 @@ pub(crate) async fn deliver(rig: &Rig, logs: &Logs, function: &impl HandleMessag
     Fate::DeadLettered(said)
 }
 
-/// Everything outside that bad input must leave as it is.
+/// The state that bad input must not change.
 pub(crate) fn state(rig: &Rig) -> String {
     let s = rig.world.state();
     let tables = format!("{:?}{:?}{:?}{:?}{:?}", s.goals, s.tasks, s.executions, s.ledgers, s.requests);
     format!("{tables}{:?}{:?}{:?}{:?}", s.started, s.machines, s.notices, s.answers)
 }
 
-/// Delivers the document wrong in every way. What is taken must be one of `fine`, which names places and kinds; everything
-/// else is dead-lettered with a reason and changes nothing.
+/// Delivers every invalid variant of the document. Accepted variants must be in `fine`, which names places and kinds;
+/// all others are dead-lettered with a reason and change nothing.
 pub(crate) async fn assert_dead_lettered<F: HandleMessage>(
     rig: impl AsyncFn() -> Rig,
     function: impl Fn(&Rig) -> F,

@@ -1,4 +1,4 @@
-//! What `finalize` is given by the state machine.
+//! The input of `finalize` from the state machine.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ const ARN: &str = "arn:aws:states:us-east-1:000000000000:execution:goal-activity
 fn what_names_no_execution_is_refused() {
     let valid = json!({ "executionArn": ARN });
     for wrong in every_wrong(&valid).into_iter().chain(no_documents(&valid)) {
-        // To `serde` that is the same, and to the state machine, which makes this input, it does not matter.
+        // `serde` treats both alike, and for the state machine, which creates this input, it does not matter.
         if wrong.kind == "fields as array" {
             continue;
         }

@@ -1,4 +1,4 @@
-//! What is logged while a test runs.
+//! The log lines of a test.
 
 use goal_activity_functions::adapters::memory::Written;
 use goal_activity_functions::runtime::telemetry;
@@ -9,7 +9,7 @@ use tracing_subscriber::layer::SubscriberExt;
 
 use super::wrong::NEEDLE;
 
-/// Collects what this thread logs, at every level, until it is dropped.
+/// Collects the log lines of this thread, at every level, until it is dropped.
 pub(crate) struct Logs {
     lines: Written,
     _until_dropped: DefaultGuard,
@@ -23,13 +23,13 @@ impl Logs {
         Self { lines, _until_dropped: tracing::subscriber::set_default(subscriber) }
     }
 
-    /// What was logged since the last time.
+    /// Returns the log lines since the last call.
     pub(crate) fn take(&self) -> String {
         self.lines.take()
     }
 }
 
-/// Nothing of the input may be in what the system says.
+/// Asserts that no output of the system repeats the input.
 pub(crate) fn assert_silent(what: &str, said: &str) {
     let at = said.find(NEEDLE).map(|at| said[at.saturating_sub(200)..].chars().take(300).collect::<String>());
     assert_eq!(at, None, "{what}: the input is repeated");

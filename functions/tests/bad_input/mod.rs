@@ -1,5 +1,5 @@
-//! What every entry of the system does with input that it does not like: nothing panics, nothing is lost, every refusal
-//! says why, and neither an answer nor an event nor a log line repeats what the input says.
+//! How every entry point of the system handles invalid input: nothing panics, nothing is lost, every refusal states its
+//! reason, and no response, event or log line repeats the input.
 
 mod api;
 mod batches;

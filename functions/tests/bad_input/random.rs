@@ -1,5 +1,5 @@
-//! Every parser, with arbitrary texts and with valid documents changed at random: none panics, what is accepted is within
-//! the limits, and reads back as itself when it is written.
+//! Every parser, with arbitrary texts and with valid documents changed at random: none panics, accepted values are
+//! within the limits, and are equal after they are serialized and parsed again.
 //!
 //! These run with every `cargo xtask test unit`. For longer, such as over night:
 //!
@@ -36,7 +36,7 @@ use super::entry::{Fate, deliver, state};
 use super::logs::Logs;
 use crate::rig::{Rig, USER, raw_envelope};
 
-/// What is nearly a moment, a key, a directive.
+/// Texts that are nearly a timestamp, a key, a directive.
 const MOMENT: &str =
     "[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9](\\.[0-9]{1,12})?(Z|[+-][0-2][0-9]:[0-5][0-9])";
 const KEY: &str = "[0-9+ ]{1,2}#[0-9+]{1,2}(#[0-9+]{1,3})?";
@@ -45,11 +45,11 @@ const DIRECTIVE: &str = "(fail|fail-times|unavailable|retry-after-ms|latency-ms|
 const ARN: &str = "arn:aws:states:us-east-1:000000000000:execution:goal-activity:goal-1-1";
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
-    // Paused, so that no script of an action makes a test wait.
+    // With paused time, so that no script of an action makes a test wait.
     tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(future)
 }
 
-/// What is accepted as an id is the text itself, within its limits, in JSON as well.
+/// An accepted id is the text itself, within its limits, in JSON as well.
 fn check_id<I>(text: &str, longest: usize, allowed: impl Fn(char) -> bool) -> Result<(), TestCaseError>
 where
     I: FromStr + Display + Debug + PartialEq + Serialize + DeserializeOwned,
@@ -70,7 +70,7 @@ fn plain(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '-' || c == '_'
 }
 
-/// ARNs that are nearly right.
+/// ARNs that are nearly valid.
 fn arn() -> impl Strategy<Value = String> {
     let part = |right: &'static str| prop_oneof![9 => Just(right.to_owned()), 1 => "[ -~]{0,40}", 1 => text()];
     let parts =
@@ -82,7 +82,7 @@ fn failed_action() -> Value {
     json!({ "actionId": "a-1-1", "code": "AI_TIMEOUT", "message": "too slow", "attempts": 3 })
 }
 
-/// A detail that every event's type can read; what it does not know it ignores.
+/// A detail that every event's type can read; unknown fields are ignored.
 fn detail() -> Value {
     json!({
         "version": "1", "eventId": "e-1", "occurredAt": "2026-11-24T09:30:00.000Z", "executionArn": ARN, "goalId": "goal-1",
@@ -109,7 +109,7 @@ fn event(detail_type: &str, detail: &Value) -> Value {
     EventBridgeEvent::new("test", detail_type, detail).into()
 }
 
-/// What is read of an event can be written and read again.
+/// A parsed event can be serialized and parsed again.
 fn reads_back<D: Detail + Debug + PartialEq>(text: &str) -> Result<(), TestCaseError> {
     let Ok(detail) = Envelope::parse(text).and_then(|e| e.detail::<D>()) else { return Ok(()) };
     let again = Envelope::parse(&raw_envelope("test", D::TYPE, &detail)).and_then(|e| e.detail::<D>());
@@ -117,7 +117,7 @@ fn reads_back<D: Detail + Debug + PartialEq>(text: &str) -> Result<(), TestCaseE
     Ok(())
 }
 
-/// Delivers a text to a function. Answers whether it was taken; if not, nothing has changed.
+/// Delivers a text to a function. Returns `true` if it was accepted; otherwise nothing has changed.
 fn fate(rig: &Rig, function: &impl HandleMessage, text: &str) -> Result<bool, TestCaseError> {
     let before = state(rig);
     let taken = matches!(block_on(deliver(rig, &Logs::collect(), function, &json!(text))), Fate::Taken(_));

@@ -30,8 +30,8 @@ fn rejections(rig: &Rig) -> Vec<GoalActivityRejected> {
     rig.events().into_iter().filter_map(rejected).collect()
 }
 
-/// Delivers a request to a fresh world. Either it is launched, or it is rejected by one event, or it is dead-lettered: never
-/// two of these, never none.
+/// Delivers a request to new in-memory adapters. Either it is launched, or it is rejected by one event, or it is
+/// dead-lettered: exactly one of these.
 async fn fate_of(logs: &Logs, what: &str, text: &str) -> &'static str {
     let rig = Rig::with_goal(9);
     let before = state(&rig);
@@ -123,7 +123,7 @@ async fn every_rejection_says_why() {
     }
 }
 
-/// A world, and a request of another service that is refused in it for that reason.
+/// In-memory adapters, and a request of another service that they refuse for that reason.
 fn refusal(reason: RejectionReason) -> (Rig, Value) {
     let (rig, mut request) = (Rig::with_goal(9), document());
     let (id, detail) = (goal_id("goal-1"), &mut request["detail"]);
@@ -159,7 +159,7 @@ fn refusal(reason: RejectionReason) -> (Rig, Value) {
 async fn every_reason_for_a_refusal_is_told_on_the_bus_and_in_the_log_once_and_for_all() {
     use RejectionReason as R;
     let logs = Logs::collect();
-    // All that are ever emitted.
+    // All reasons that are ever emitted.
     for reason in [
         R::UnknownGoal,
         R::NotOwner,
@@ -172,7 +172,7 @@ async fn every_reason_for_a_refusal_is_told_on_the_bus_and_in_the_log_once_and_f
         R::Invalid,
     ] {
         let (rig, request) = refusal(reason);
-        // Taken: it does not come again, nor does it end among the dead letters.
+        // Accepted: it is neither delivered again nor dead-lettered.
         let fate = deliver(&rig, &logs, &rig.launcher(), &json!(request.to_string())).await;
         let Fate::Taken(said) = fate else { panic!("{reason:?}: {fate:?}") };
         let [rejected] = rejections(&rig).try_into().unwrap();
@@ -205,7 +205,7 @@ async fn p2_requests_whose_source_and_id_run_together_alike_are_two() {
         request["detail"]["actionIds"] = json!([action]);
         deliver(&rig, &logs, &rig.launcher(), &json!(request.to_string())).await;
     }
-    // The second finds the goal taken by the first. As its repetition it would have been silently dropped.
+    // The second finds the goal claimed by the first. As a repetition of the first it would have been dropped silently.
     assert_eq!(rejections(&rig)[0].reason, RejectionReason::AlreadyRunning);
     assert_eq!(rig.world.state().requests.len(), 1);
 }

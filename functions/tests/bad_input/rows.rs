@@ -1,4 +1,4 @@
-//! Rows of Goals and Tasks as other programs may leave them: they affect no other row, and the log names them.
+//! Invalid rows of Goals and Tasks as other programs may write them: they affect no other row, and the log names them.
 
 use goal_activity_core::keys;
 use goal_activity_core::limits::UNREADABLE_FOR;
@@ -37,7 +37,7 @@ fn unreadable() -> Rig {
     with_row(head)
 }
 
-/// The row with each attribute but its key wrong in turn.
+/// The row with each attribute except its key made invalid in turn.
 fn every_wrong_row(row: &Row, key: &[&str]) -> Vec<(String, Row)> {
     let wrong = every_wrong(&Value::Object(row.clone())).into_iter();
     let rows = wrong.filter_map(|Wrong { place, kind, text }| {
@@ -130,7 +130,7 @@ async fn the_owner_of_a_goal_that_cannot_be_read_still_sees_its_tasks_and_a_stra
     for route in [TASKS, START] {
         assert_eq!(rig.call("stranger", route, path.clone(), json!({}), "").await.code(), "NOT_OWNER", "{route}");
     }
-    // Whose it is has to be known first.
+    // The owner has to be known first.
     let mut head = row(keys::GOAL);
     head.remove("userId");
     let answer = with_row(head).call(USER, TASKS, path, json!({}), "").await;
@@ -158,14 +158,15 @@ async fn actions_of_a_goal_that_cannot_be_read_any_more_fail_and_say_why() {
     head["status"] = MARKER.into();
     rig.world.state().put_goal_row(&goal_id("goal-1"), head);
     let batches = rig.batches(&arn);
-    // Not before it is known not to be a row that is just being written.
+    // Only once it is known that the row is not just being written.
     rig.wait(i64::try_from(UNREADABLE_FOR.as_secs()).unwrap());
     for batch in batches {
         rig.work(&batch).await.unwrap();
     }
     rig.finalize(&arn).await;
     rig.project(&crate::rig::status_change(&arn, "SUCCEEDED")).await.unwrap();
-    let failed = rig.execution(&arn).failed_actions;
+    let execution = rig.execution(&arn);
+    let failed = execution.failed_actions();
     assert_eq!(failed.len(), 2);
     for action in failed {
         assert_eq!(action.code, FailureCode::ActionGone);

@@ -1,5 +1,4 @@
-//! The log of a whole workflow: one line for each step with the ids by which it is found, and nothing that a user or
-//! the AI has written.
+//! The log of a whole workflow: one line for each step with its ids, and no text of a user or the AI.
 
 use goal_activity_core::ports::Event;
 use goal_activity_events::{BatchMessage, ExecutionArn, SOURCE, TaskToken};
@@ -10,7 +9,7 @@ use super::logs::{Logs, assert_silent};
 use super::wrong::{MARKER, NEEDLE};
 use crate::rig::{Rig, USER, envelope, status_change};
 
-/// What each line of the story has beside `timestamp`, `level` and `message`.
+/// The fields of each line in addition to `timestamp`, `level` and `message`.
 const STORY: [(&str, &[&str]); 13] = [
     ("workflow accepted", &["executionArn", "goalId", "requestId", "actions", "regenerate"]),
     ("launched", &["executionArn", "goalId", "actions"]),
@@ -60,7 +59,7 @@ const STORY: [(&str, &[&str]); 13] = [
     ("end published", &["executionArn", "goalId", "status"]),
 ];
 
-/// A pipeline with one goal, whose user has written the marker wherever something can be written.
+/// A pipeline with one goal, whose user has written the marker into every text field.
 fn rig(actions: u8) -> Rig {
     let mut goal = samples::goal("goal-1", USER, actions);
     let head = &mut goal.head;
@@ -86,7 +85,7 @@ fn with_secret_token(batch: &BatchMessage) -> BatchMessage {
     BatchMessage { task_token: token, ..batch.clone() }
 }
 
-/// Everything twice, as it may be delivered.
+/// Everything is delivered twice.
 async fn deliver_twice(rig: &Rig, end: &str) -> ExecutionArn {
     let arn = rig.start().await.arn();
     let events = rig.events();
@@ -185,7 +184,7 @@ async fn the_timeline_tells_the_same_story_as_the_log() {
             (e["what"].as_str().unwrap().to_owned(), batch, status)
         };
         let told = timeline.body["items"].as_array().unwrap().iter().map(entry);
-        // Here all happens at one moment; which of its entries come first is another test's matter.
+        // Here everything happens at one point in time; another test covers the order of the entries.
         assert_eq!(sorted(transitions), sorted(told), "{end}");
     }
 }

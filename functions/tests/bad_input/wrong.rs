@@ -1,25 +1,25 @@
-//! Valid JSON documents made wrong, one place at a time.
+//! Valid JSON documents made invalid, one place at a time.
 
 use serde_json::{Value, json};
 
-/// Stands in every wrong text. No id holds a space, so nothing may ever repeat it.
+/// Contained in every invalid text. No id contains a space, so nothing may ever repeat it.
 pub(crate) const MARKER: &str = "s3cr3t märker";
-/// What of it would be seen wherever it was repeated, however it was escaped.
+/// The part of it that would be visible in every repetition, with any escaping.
 pub(crate) const NEEDLE: &str = "s3cr3t";
 
 const PLACEHOLDER: &str = "@wrong@";
 
-/// A document that is wrong in one place.
+/// A document that is invalid in one place.
 #[derive(Debug)]
 pub(crate) struct Wrong {
-    /// Where, as a JSON pointer.
+    /// The place, as a JSON pointer.
     pub(crate) place: String,
-    /// How.
+    /// The kind of change.
     pub(crate) kind: &'static str,
     pub(crate) text: String,
 }
 
-/// What can stand in place of a value, as JSON or as something that is none.
+/// Replacements of a value, valid JSON or not.
 fn replacements() -> Vec<(&'static str, String)> {
     let text = format!("\"{MARKER}\"");
     vec![
@@ -70,7 +70,7 @@ pub(crate) fn every_wrong(document: &Value) -> Vec<Wrong> {
     all
 }
 
-/// Texts that are no document at all.
+/// Texts that are not documents at all.
 pub(crate) fn no_documents(document: &Value) -> Vec<Wrong> {
     let valid = document.to_string();
     let fields: Vec<_> = document.as_object().unwrap().values().collect();
@@ -94,7 +94,7 @@ pub(crate) fn no_documents(document: &Value) -> Vec<Wrong> {
     texts.map(|(kind, text)| Wrong { place: String::new(), kind, text }).into()
 }
 
-/// The document with fields that nobody knows.
+/// The document with unknown fields.
 pub(crate) fn with_unknown_fields(document: &Value) -> String {
     let mut document = document.clone();
     for place in places(&document.clone(), "").into_iter().chain([String::new()]) {

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use crate::contract::Refusal;
 use crate::wire::{self, Over, PRIVATE, Provider, TOKENS, ask, aws_at, failure, generator, good};
 
-/// A model that uses its tool, as nearly all do that can.
+/// A model that uses its tool, as nearly all models with tools do.
 struct WithTool;
-/// A model that writes its answer as text all the same.
+/// A model that writes its answer as text nevertheless.
 struct InText;
 
 mod with_tool {
@@ -34,7 +34,7 @@ fn settings() -> config::Bedrock {
     }
 }
 
-/// A whole answer, as in the Bedrock API reference.
+/// A complete answer, as in the Bedrock API reference.
 fn converse(stop_reason: &str, content: &Value, tokens: Tokens) -> Response {
     let body = json!({
         "metrics": { "latencyMs": 1275 },
@@ -47,7 +47,7 @@ fn converse(stop_reason: &str, content: &Value, tokens: Tokens) -> Response {
     Response::new(200, body).header("content-type", "application/json").header("x-amzn-requestid", "4e3f7c5a")
 }
 
-/// An error as the services behind an AWS endpoint write it.
+/// An error in the format of the services behind an AWS endpoint.
 fn error(status: u16, code: &str, message: &str) -> Response {
     Response::new(status, json!({ "message": message }))
         .header("content-type", "application/json")
@@ -116,7 +116,7 @@ impl Provider for InText {
     }
 }
 
-/// As they are created for an application, to tell its costs.
+/// As created for an application, to attribute its costs.
 #[tokio::test]
 async fn an_inference_profile_of_one_s_own_is_asked_by_its_arn() {
     let stub = Stub::answering(WithTool.answer(&good(), TOKENS)).await;
@@ -198,7 +198,7 @@ async fn a_model_that_stopped_early_has_given_no_answer() {
         ("content_filtered", FailureCode::AiRejected, false),
         ("guardrail_intervened", FailureCode::AiRejected, false),
     ];
-    // Even when what it has given so far could pass for one.
+    // Even if the partial answer could be valid.
     let content = json!([{ "toolUse": { "toolUseId": "t", "name": "save_tasks", "input": good() } }]);
     for (reason, code, transient) in table {
         let failed = failure(&WithTool, converse(reason, &content, TOKENS)).await;

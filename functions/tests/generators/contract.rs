@@ -13,47 +13,47 @@ use tokio::time::timeout;
 /// How the AI behind an adapter behaves.
 #[derive(Debug, Clone)]
 pub(crate) enum Ai {
-    /// It answers this text, and tells that it took so many tokens.
+    /// It answers this text, and reports this token usage.
     Answers(String, Tokens),
-    /// It has too much to do, and asks to be left alone for so long.
+    /// It is throttled, and requests this delay.
     Throttles(Option<Duration>),
-    /// It fails for a reason of its own, as a service does with a status of 500 and above.
+    /// It fails with an internal error, as a service does with a status of 500 and above.
     Breaks,
-    /// It will not answer this request, however often it comes.
+    /// It refuses this request, also when it is repeated.
     Refuses(Refusal),
-    /// It takes the request and never answers.
+    /// It receives the request and never answers.
     Hangs,
 }
 
 /// Why an AI refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// Nobody may ask it so.
+    /// Access is denied.
     AccessDenied,
-    /// It does not understand the request.
+    /// The request is invalid.
     BadRequest,
     /// There is no such model or function.
     NotFound,
 }
 
-/// A generator together with the AI behind it, which can be told how to behave.
+/// A generator together with the AI behind it, whose behaviour can be configured.
 ///
-/// What an AI cannot do by its protocol is told by the methods that have a default; nothing else may differ.
+/// The methods with a default show what an AI's protocol does not support; nothing else may differ.
 pub(crate) trait Adapter {
-    /// Asks once while the AI behaves so.
+    /// Calls the AI once with this behaviour.
     async fn ask(&self, ai: &Ai, request: GenerationRequest<'_>) -> Result<Generation, GenerationError>;
 
-    /// Whether the tasks come as a text of the AI, which can have a code fence, rather than as JSON.
+    /// Returns `true` if the AI returns the tasks as text, which can have a code fence, rather than as JSON.
     fn answers_in_text(&self) -> bool {
         true
     }
 
-    /// Whether the AI tells how many tokens it took.
+    /// Returns `true` if the AI reports its token usage.
     fn counts_tokens(&self) -> bool {
         true
     }
 
-    /// Whether the AI can tell how long it wants to be left alone.
+    /// Returns `true` if the AI can request a delay.
     fn tells_when_to_come_back(&self) -> bool {
         true
     }
@@ -84,12 +84,12 @@ macro_rules! keeps_the_contract {
     )+};
 }
 
-/// What nobody but the user and the AI may read.
+/// Texts that only the user and the AI may read.
 const PRIVATE: &str = "Zeppelin";
 const NO_TOKENS: Tokens = Tokens { input: 0, output: 0 };
 const TOKENS: Tokens = Tokens { input: 812, output: 345 };
 
-/// A goal that has something to say everywhere but in the action's constraints, where the offline generator has its script.
+/// A goal with text in every field except the action's constraints, which contain the script of the offline generator.
 fn goal() -> Goal {
     let mut goal = samples::goal("goal-1", "user-1", 1);
     let private = |field: &str| format!("{PRIVATE} {field}");
@@ -215,7 +215,7 @@ pub(crate) async fn a_refusal_is_final(on: &impl Adapter) {
     }
 }
 
-/// The caller ends an attempt that takes too long: by dropping it. That must cost the next one nothing.
+/// The caller ends an attempt that takes too long by dropping it. That must not affect the next one.
 pub(crate) async fn a_hanging_ai_is_left_and_asked_again(on: &impl Adapter) {
     for _ in 0..3 {
         let left = timeout(Duration::from_millis(100), ask(on, Ai::Hangs)).await;
@@ -227,7 +227,7 @@ pub(crate) async fn a_hanging_ai_is_left_and_asked_again(on: &impl Adapter) {
 pub(crate) async fn tokens_are_told_of_every_answer(on: &impl Adapter) {
     let expected = if on.counts_tokens() { TOKENS } else { NO_TOKENS };
     assert_eq!(ask(on, Ai::Answers(good().to_string(), TOKENS)).await.unwrap().tokens, expected);
-    // An answer that cannot be used is paid for as well.
+    // An unusable answer is billed as well.
     assert_eq!(ask(on, Ai::Answers(invalid().to_string(), TOKENS)).await.unwrap_err().tokens, expected);
     assert_eq!(ask(on, Ai::Throttles(None)).await.unwrap_err().tokens, NO_TOKENS);
 }

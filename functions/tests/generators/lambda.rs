@@ -8,18 +8,18 @@ use serde_json::{Value, json};
 use crate::contract::Refusal;
 use crate::wire::{self, Over, PRIVATE, Provider, TOKENS, failure, generator, good};
 
-/// A function that answers as agreed.
+/// A function that answers by the contract.
 struct Function;
 
 keeps_the_contract!(Over(Function));
 bears_the_network!(Function);
 
-/// What a function returns, as Lambda hands it on.
+/// A function's result, as Lambda returns it.
 fn returned(payload: impl ToString) -> Response {
     Response::new(200, payload).header("content-type", "application/json").header("x-amz-executed-version", "$LATEST")
 }
 
-/// What Lambda hands on when a function throws.
+/// Lambda's response when a function throws.
 fn threw(error: &Value) -> Response {
     returned(error).header("x-amz-function-error", "Unhandled")
 }

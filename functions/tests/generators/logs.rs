@@ -1,4 +1,4 @@
-//! What is logged while a test runs.
+//! The log lines of a test.
 
 use goal_activity_functions::adapters::memory::Written;
 use tracing::level_filters::LevelFilter;
@@ -6,8 +6,8 @@ use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 
-/// Collects what this thread logs until it is dropped: all that this project has to say, and of the libraries what they say
-/// at the level of a deployment.
+/// Collects the log lines of this thread until it is dropped: all lines of this project, and those of the libraries at
+/// the level of a deployment.
 pub(crate) struct Logs {
     lines: Written,
     _until_dropped: DefaultGuard,
@@ -23,7 +23,7 @@ impl Logs {
         Self { lines, _until_dropped: tracing::subscriber::set_default(subscriber) }
     }
 
-    /// Nothing that was logged since the last time has this in it.
+    /// Asserts that no log line since the last call contains this.
     pub(crate) fn tell_nothing_of(&self, text: &str) {
         let said = self.lines.take();
         assert!(!said.contains(text), "{text} was logged:\n{said}");

@@ -1,8 +1,8 @@
-//! One suite for all generators: what the port to the AI promises, case by case. Every adapter has a module that says how
-//! its AI is made to behave, and lists none of the cases itself.
+//! One suite for all generators: the contract of the port to the AI, case by case. Every adapter has a module that
+//! configures its AI's behaviour, and lists none of the cases itself.
 //!
-//! Those that ask over the network do so here as well, of a server on this machine that speaks the provider's protocol;
-//! `wire.rs` has what holds for all of them.
+//! Adapters for the network are tested against a server on this machine that implements the provider's protocol;
+//! `wire.rs` has the cases of all of them.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -12,14 +12,14 @@ struct Scripted;
 impl Adapter for Scripted {
     async fn ask(&self, ai: &Ai, request: GenerationRequest<'_>) -> Result<Generation, GenerationError> {
         let script = match ai {
-            // A script has one line; JSON and fences do not mind.
+            // A script has one line; JSON and fences work on one line.
             Ai::Answers(text, took) => {
                 format!("tokens={}/{}, answer={}", took.input, took.output, text.replace('\n', " "))
             }
             Ai::Throttles(None) => "fail-times=1, tokens=1/1".to_owned(),
             Ai::Throttles(Some(rest)) => format!("fail-times=1, retry-after-ms={}", rest.as_millis()),
             Ai::Breaks => "fail-times=1, unavailable".to_owned(),
-            // It knows no reasons.
+            // It has no reasons.
             Ai::Refuses(Refusal::AccessDenied | Refusal::BadRequest | Refusal::NotFound) => "fail".to_owned(),
             Ai::Hangs => "hang".to_owned(),
         };

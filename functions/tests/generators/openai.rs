@@ -11,7 +11,7 @@ use crate::contract::Refusal;
 use crate::logs::Logs;
 use crate::wire::{self, Over, PRIVATE, Provider, TOKENS, ask, aws_at, failure, generator, good};
 
-/// A server without a key, as they run on one's own machine.
+/// A server without a key, as self-hosted ones are.
 struct Server;
 
 keeps_the_contract!(Over(Server));
@@ -27,7 +27,7 @@ fn settings(url: &str) -> config::OpenAi {
     }
 }
 
-/// A whole answer, as in the OpenAI API reference.
+/// A complete answer, as in the OpenAI API reference.
 fn completion(finish_reason: &str, message: &Value, tokens: Tokens) -> Response {
     let body = json!({
         "id": "chatcmpl-B9MBs8CjcvOU2jLn4n570S5qMJKcT",
@@ -141,7 +141,7 @@ async fn an_error_is_known_by_its_status_and_its_name_alone() {
         let words = [status.to_string(), name.unwrap_or(kind).to_owned()];
         assert!(words.iter().all(|w| failed.message.contains(w)) && !failed.message.contains(PRIVATE), "{failed}");
     }
-    // Names that are none, and bodies of whatever stands in front of the server.
+    // Values that are not error names, and bodies of proxies in front of the server.
     for response in [error(503, PRIVATE, Some("a sentence")), Response::new(503, format!("<h1>{PRIVATE}</h1>"))] {
         let failed = failure(&Server, response).await;
         assert_eq!(failed.code, FailureCode::AiUnavailable);

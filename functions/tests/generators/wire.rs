@@ -1,4 +1,4 @@
-//! What holds for every adapter that asks over the network, whatever goes wrong there.
+//! Cases for every adapter that calls over the network, under all network faults.
 
 use std::time::Duration;
 
@@ -20,32 +20,33 @@ use tokio::time::Instant;
 use crate::contract::{Adapter, Ai, Refusal};
 use crate::logs::Logs;
 
-/// A user's text and a secret at once: whatever of it is told, was told by mistake.
+/// A user's text and a secret at once: no part of it may be repeated.
 pub(crate) const PRIVATE: &str = "Zeppelin";
 
-/// A provider of AI, as it speaks on the wire.
+/// A provider of AI, by its protocol.
 pub(crate) trait Provider {
-    /// The settings with which it is reached at that address.
+    /// The settings for a provider at that address.
     fn settings(&self, url: &str) -> GeneratorKind;
     /// Its answer about the action of these tests.
     fn answer(&self, answer: &Value, tokens: Tokens) -> Response;
-    /// Its answer when its AI writes no JSON, where it can.
+    /// Its answer when its AI writes no JSON, if the protocol allows that.
     fn text(&self, _text: &str, _tokens: Tokens) -> Option<Response> {
         None
     }
-    /// Whether it tells how many tokens it took.
+    /// Returns `true` if it reports its token usage.
     fn counts_tokens(&self) -> bool {
         true
     }
-    /// How it says that it has too much to do.
+    /// Its response when it throttles.
     fn throttled(&self) -> Response;
-    /// How it says that it has failed.
+    /// Its response when it has failed.
     fn broken(&self) -> Response;
-    /// How it says that it refuses.
+    /// Its response when it refuses.
     fn refused(&self, why: Refusal) -> Response;
 }
 
-/// The way to AWS of a function, except that AWS is at that address. The SDK's retries are on, as they are there.
+/// The AWS configuration of a function, except that AWS is at that address. The SDK's retries are enabled, as in a
+/// function.
 pub(crate) async fn aws_at(url: &str) -> Connection {
     let config = aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new("eu-west-1"))
@@ -64,22 +65,22 @@ pub(crate) fn goal() -> Goal {
     samples::goal("goal-1", "user-1", 1)
 }
 
-/// What is asked for in these tests: the tasks of the goal's one action.
+/// The request of these tests: the tasks of the goal's only action.
 fn request(goal: &Goal) -> GenerationRequest<'_> {
     GenerationRequest { goal: &goal.head, sub_goal: Some(&goal.sub_goals[0]), action: &goal.actions[0], attempt: 1 }
 }
 
-/// Asks for that.
+/// Makes that request.
 pub(crate) async fn ask(generator: &impl GenerateTasks) -> Result<Generation, GenerationError> {
     generator.generate(request(&goal())).await
 }
 
-/// What the AI is told then.
+/// The prompt of that request.
 pub(crate) fn prompt() -> Prompt {
     Prompt::of(&request(&goal()))
 }
 
-/// What comes of asking when the provider responds like that, which must be a failure.
+/// Returns the error for that response of the provider, which must be a failure.
 pub(crate) async fn failure(provider: &impl Provider, response: Response) -> GenerationError {
     let stub = Stub::answering(response).await;
     ask(&generator(provider, &stub).await).await.unwrap_err()
@@ -205,7 +206,7 @@ pub(crate) async fn an_answer_without_end_is_not_read_to_it(provider: &impl Prov
     let stub = Stub::start([Reply::Flood(whole(provider))]).await;
     is(&ask(&generator(provider, &stub).await).await.unwrap_err(), FailureCode::AiInvalidAnswer);
     stub.left_alone().await;
-    // The most of it has filled the buffers of both ends.
+    // Most of it has filled the buffers of both ends.
     assert!(stub.flooded() < 16 << 20, "{} bytes", stub.flooded());
 }
 
@@ -216,7 +217,7 @@ pub(crate) async fn an_ai_has_120_seconds_for_its_whole_answer(provider: &impl P
         let begin = Instant::now();
         let (answer, ()) = tokio::join!(ask(&generator), async {
             stub.asked(1).await;
-            // From here on nobody waits for the time to pass.
+            // From here on time is paused.
             tokio::time::pause();
         });
         let took = begin.elapsed();

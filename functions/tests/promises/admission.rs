@@ -1,4 +1,4 @@
-//! Load makes workflows wait, and nothing else.
+//! Load makes workflows wait, without any other effect.
 
 use std::num::NonZeroU32;
 
@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::rig::{Rig, USER, envelope, raw_envelope};
 
-/// A pipeline with that much capacity, and a goal of so many actions for each of these users.
+/// A pipeline with that capacity, and a goal with that many actions for each of these users.
 fn rig(capacity: u32, actions: u8, users: &[&str]) -> Rig {
     let rig = Rig { capacity: Capacity::new(NonZeroU32::new(capacity).unwrap()), ..Rig::default() };
     for (n, user) in (1..).zip(users) {
@@ -42,12 +42,12 @@ async fn p7_above_the_capacity_workflows_wait_and_are_launched_as_others_end() {
     let rig = rig(3, 16, &["a", "b", "c"]);
     let [first, second, third] = [ask(&rig, 1, "a").await, ask(&rig, 2, "b").await, ask(&rig, 3, "c").await];
     assert_eq!((launched(&rig), held(&rig)), (vec![first.clone()], 2), "two batches of three are taken");
-    assert_eq!(rig.execution(&second).status, Status::Pending);
+    assert_eq!(rig.execution(&second).status(), Status::Pending);
 
-    // However long it takes: who waits does not time out.
+    // A waiting workflow does not time out, however long it waits.
     rig.wait(20_000);
     assert_eq!(rig.reconcile().await.failed, 0);
-    assert_eq!(rig.execution(&second).status, Status::Pending);
+    assert_eq!(rig.execution(&second).status(), Status::Pending);
     rig.wait(1);
     rig.run(&first).await;
     rig.deliver_ends().await;
@@ -56,7 +56,7 @@ async fn p7_above_the_capacity_workflows_wait_and_are_launched_as_others_end() {
     rig.deliver_ends().await;
     rig.run(&third).await;
     rig.deliver_ends().await;
-    assert_eq!(rig.execution(&third).status, Status::Succeeded);
+    assert_eq!(rig.execution(&third).status(), Status::Succeeded);
     assert_eq!(held(&rig), 0);
 }
 
@@ -141,7 +141,7 @@ async fn p7_whatever_fails_at_the_launch_the_redelivery_makes_good() {
         rig.wait(5);
         rig.launch(&request).await.unwrap();
         let state = rig.world.state();
-        assert!(state.machines.contains_key(&arn) && state.line.is_empty(), "{call}");
+        assert!(state.machines.contains_key(&arn) && state.waiting.is_empty(), "{call}");
         assert_eq!((in_use(&state.held), state.held.len()), (2, 1), "{call}");
     }
 }
@@ -163,7 +163,7 @@ async fn p7_who_was_not_launched_though_it_was_its_turn_is_announced_again() {
         let rig = rig(2, 16, &["a", "b"]);
         let [first, second] = [ask(&rig, 1, "a").await, ask(&rig, 2, "b").await];
         rig.run(&first).await;
-        // Whoever makes room launches the next, and dies at that; its message is lost.
+        // The function that releases capacity launches the next workflow, and dies while doing so; its message is lost.
         rig.world.break_once(call);
         let end = envelope(SOURCE, &rig.completed()[0]);
         rig.launch(&end).await.expect_err(call);

@@ -9,7 +9,7 @@ use crate::rig::{Rig, USER, status_change};
 
 const ROUTES: [&str; 2] = ["/api/workflows/{executionArn}/status", "/api/workflows/{executionArn}/timeline"];
 
-/// A workflow whose batches are done, with a failure that people are told of.
+/// A workflow whose batches are done, with a failure that requires a notice.
 async fn worked() -> (Rig, ExecutionArn) {
     let rig = Rig::with_goal(9);
     rig.script("a-1-1", "fail");
@@ -37,13 +37,13 @@ fn is_listed(rig: &Rig, arn: &ExecutionArn) -> bool {
     rig.execution(arn).archived_at.is_none()
 }
 
-/// Lets so much time pass that all that may expire is gone.
+/// Lets so much time pass that everything that expires is deleted.
 fn expire(rig: &Rig) {
     rig.wait(i64::try_from(HISTORY.as_secs()).unwrap() + 60);
     rig.world.expire();
 }
 
-/// The same, where that is all there is.
+/// The same, and asserts that no rows are left.
 fn expire_all(rig: &Rig) {
     expire(rig);
     assert!(rig.world.state().executions.is_empty() && rig.world.state().ledgers.is_empty());
@@ -72,9 +72,9 @@ async fn p7_nothing_expires_before_it_is_archived() {
         assert_eq!((expires(&rig, &arn), is_listed(&rig, &arn)), (None, true), "after {call}");
         expire(&rig);
         rig.world.state().machines.clear();
-        // The capacity as well, for nobody was told of the end here.
+        // The capacity as well, because the end was not published here.
         assert_eq!(rig.reconcile().await.repaired, 2, "after {call}");
-        assert_eq!(expires(&rig, &arn), Some(rig.execution(&arn).stop_date.unwrap().plus(HISTORY)), "after {call}");
+        assert_eq!(expires(&rig, &arn), Some(rig.execution(&arn).stop_date().unwrap().plus(HISTORY)), "after {call}");
         assert!(!is_listed(&rig, &arn), "after {call}");
         assert_eq!((rig.completed().len(), rig.notices()), (1, 1), "after {call}");
     }
@@ -106,7 +106,7 @@ async fn what_is_archived_twice_is_the_same_to_the_byte() {
     let (rig, arn) = worked().await;
     rig.world.break_once("mark_archived");
     rig.project(&status_change(&arn, "SUCCEEDED")).await.unwrap();
-    // Whoever comes next finds other marks. Here the archive has lost the record, and so takes it anew.
+    // The next invocation finds other marks. Here the archive has lost the record, so it is written again.
     let first = std::mem::take(&mut rig.world.state().archive);
     rig.wait(90);
     rig.reconcile().await;
@@ -138,7 +138,10 @@ async fn a_cancelled_workflow_is_archived_by_who_may_do_that() {
     let rig = Rig::with_goal(8);
     let arn = rig.launched().await;
     assert_eq!(rig.cancel(&arn, r#"{ "reason": "wrong goal" }"#).await.status, 200);
-    assert!(rig.execution(&arn).is_told() && is_listed(&rig, &arn), "the API tells, and leaves the archive to others");
+    assert!(
+        rig.execution(&arn).is_reported() && is_listed(&rig, &arn),
+        "the API tells, and leaves the archive to others"
+    );
     assert!(rig.world.state().archive.is_empty());
     rig.project(&status_change(&arn, "ABORTED")).await.unwrap();
     assert!(!is_listed(&rig, &arn));

@@ -1,8 +1,9 @@
-//! Calls that hang: nothing that does not need them waits, and nothing is lost.
+//! Calls that hang: only work that needs them waits, and nothing is lost.
 
 use std::time::Duration;
 
 use aws_lambda_events::sqs::SqsEvent;
+use goal_activity_core::execution::Listing;
 use goal_activity_core::execution::Status;
 use goal_activity_core::facts::Fact;
 use goal_activity_core::keys::open_shard;
@@ -19,14 +20,14 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::rig::{Rig, USER, budget, envelope, goal_id, raw_envelope, status_change};
 
-/// Longer than anything may wait.
+/// Longer than any wait.
 const FOREVER: Duration = Duration::from_secs(3_600);
 /// The timeouts of functions, in seconds.
 const LAUNCH: u64 = 30;
 const PROJECTOR: u64 = 60;
 const RECONCILE: u64 = 60;
 
-/// Launched workflows of one action, each of a goal and a user of its own, all listed in one shard.
+/// Launched workflows of one action, each with its own goal and user, all listed in one shard.
 async fn in_one_shard(rig: &Rig, count: usize) -> Vec<ExecutionArn> {
     let arn = |goal: &GoalId| ExecutionArn::derive(&samples::state_machine(), goal, ClaimSequence(1));
     let shard = open_shard(&arn(&goal_id("goal-1")));
@@ -42,7 +43,7 @@ async fn in_one_shard(rig: &Rig, count: usize) -> Vec<ExecutionArn> {
     all
 }
 
-/// Lets a workflow end, tell that, and not come to its archive.
+/// Ends a workflow, publishes and notifies its end, and does not archive it.
 async fn end_unarchived(rig: &Rig, arn: &ExecutionArn) {
     rig.run(arn).await;
     let mut state = rig.world.state();
@@ -51,7 +52,7 @@ async fn end_unarchived(rig: &Rig, arn: &ExecutionArn) {
     state.expiring.remove(arn);
     state.machines.remove(arn);
     let execution = state.executions.get_mut(arn).unwrap();
-    assert!(execution.is_told());
+    assert!(execution.is_reported());
     execution.archived_at = None;
 }
 
@@ -68,23 +69,23 @@ async fn reconcile(rig: &Rig) -> Reconciled {
 
 #[tokio::test(start_paused = true)]
 async fn p7_an_archive_that_hangs_does_not_stand_in_the_way_of_an_end() {
-    // As this release lists those that are to be archived, and as the one before did.
-    for told_before in [false, true] {
+    // Listed among those that are to be archived, and among the open ones, where those stay whose two marks were made apart.
+    for marked_apart in [false, true] {
         let rig = Rig::default();
         let mut unarchived = in_one_shard(&rig, 73).await;
         let [last] = unarchived.split_off(72).try_into().unwrap();
         for arn in &unarchived {
             end_unarchived(&rig, arn).await;
         }
-        if told_before {
-            rig.world.state().told_before.extend(unarchived.iter().cloned());
+        if marked_apart {
+            rig.world.state().listed.extend(unarchived.iter().map(|arn| (arn.clone(), Listing::Open)));
         }
         machine_has_ended(&rig, &last);
         rig.wait(30);
         rig.world.hang("archive_execution", Duration::from_secs(7));
         let done = reconcile(&rig).await;
-        assert_eq!(rig.execution(&last).status, Status::Failed, "{done:?}");
-        assert!(rig.execution(&last).is_told(), "{done:?}");
+        assert_eq!(rig.execution(&last).status(), Status::Failed, "{done:?}");
+        assert!(rig.execution(&last).is_reported(), "{done:?}");
         assert!(done.incomplete && done.failed > 0 && done.failed < 10, "{done:?}");
 
         // When it works again, one run is enough.
@@ -92,7 +93,7 @@ async fn p7_an_archive_that_hangs_does_not_stand_in_the_way_of_an_end() {
         rig.wait(30);
         let done = reconcile(&rig).await;
         assert_eq!((done.checked, done.failed, done.incomplete), (73, 0, false), "{done:?}");
-        assert!(unarchived.iter().chain([&last]).all(|arn| rig.execution(arn).is_settled()));
+        assert!(unarchived.iter().chain([&last]).all(|arn| rig.execution(arn).is_complete()));
         rig.wait(30);
         assert_eq!(reconcile(&rig).await.checked, 0);
     }
@@ -107,11 +108,11 @@ async fn p7_a_run_of_the_reconciler_ends_and_reports_whatever_hangs() {
         "find_execution",
         "describe_execution",
         "seal_ledger",
-        "settle",
+        "end_execution",
         "publish",
         "claim_notice",
         "notify",
-        "mark_told",
+        "mark_reported",
         "archive_execution",
         "mark_archived",
         "release_capacity",
@@ -129,7 +130,7 @@ async fn p7_a_run_of_the_reconciler_ends_and_reports_whatever_hangs() {
         rig.add(samples::goal("waits", USER, 1));
         rig.start_as(USER, "waits", "").await;
         for seconds in [7, 3_600] {
-            // Longer than a notice is claimed for.
+            // Longer than the claim on a notice.
             rig.wait(61);
             rig.world.state().facts.clear();
             rig.world.hang(call, Duration::from_secs(seconds));
@@ -139,12 +140,12 @@ async fn p7_a_run_of_the_reconciler_ends_and_reports_whatever_hangs() {
             assert!(rig.world.state().facts.iter().any(reported), "{call}");
         }
         rig.world.mend(call);
-        // Whoever held a notice has died over it.
+        // The invocation that had claimed the notice died.
         for _ in 0..3 {
             rig.wait(90);
             reconcile(&rig).await;
         }
-        assert!(all.iter().all(|arn| rig.execution(arn).is_settled()), "{call}");
+        assert!(all.iter().all(|arn| rig.execution(arn).is_complete()), "{call}");
     }
 }
 
@@ -156,7 +157,7 @@ async fn p7_workflows_that_take_all_the_time_of_a_run_are_not_always_the_same() 
     rig.world.state().stuck.extend(stuck);
     machine_has_ended(&rig, &last);
     let mut runs = 0;
-    while rig.execution(&last).status.ended().is_none() {
+    while !rig.execution(&last).has_ended() {
         rig.wait(30);
         reconcile(&rig).await;
         runs += 1;
@@ -171,8 +172,8 @@ struct Waiting {
     visible: Instant,
 }
 
-/// A queue of those messages, whose function has that timeout. Lets the call hang for that long, and delivers until nothing is
-/// left. Returns how many messages were received too often.
+/// A queue of those messages, whose function has that timeout. Makes the call hang for that long, and delivers until
+/// nothing is left. Returns how many messages were received too often.
 async fn outlive(
     rig: &Rig,
     function: &impl HandleMessage,
@@ -219,7 +220,7 @@ fn event(batch: &[Waiting]) -> SqsEvent {
     serde_json::from_value(sqs_event(batch.iter().enumerate().map(record))).unwrap()
 }
 
-/// So many goals, each of a user of its own, and the requests for them.
+/// That many goals, each with its own user, and the requests for them.
 async fn requested(rig: &Rig, count: usize) -> Vec<String> {
     for n in 1..=count {
         let (goal, user) = (format!("goal-{n}"), format!("user-{n}"));
@@ -247,9 +248,9 @@ async fn p7_ten_ends_outlive_a_table_that_hangs_for_ten_minutes() {
     rig.deliver_requests().await;
     let arns: Vec<_> = rig.world.state().started.iter().map(|input| input.execution_arn.clone()).collect();
     let ends = arns.iter().map(|arn| status_change(arn, "SUCCEEDED")).collect();
-    let outage = ("settle", Duration::from_secs(600));
+    let outage = ("end_execution", Duration::from_secs(600));
     assert_eq!(outlive(&rig, &rig.projector(), PROJECTOR, ends, outage).await, 0, "dead letters");
-    assert!(arns.iter().all(|arn| rig.execution(arn).is_settled()));
+    assert!(arns.iter().all(|arn| rig.execution(arn).is_complete()));
 }
 
 /// Delivers these messages at once, and checks after a second.
@@ -292,7 +293,7 @@ async fn a_report_is_recorded_though_the_ends_before_it_hang() {
     rig.world.hang("seal_ledger", FOREVER);
     let bodies = arns.iter().enumerate().map(status).collect();
     check_early(&rig, &rig.projector(), PROJECTOR, bodies, || {
-        assert_eq!(rig.execution(&arns[9]).status, Status::Running);
+        assert_eq!(rig.execution(&arns[9]).status(), Status::Running);
     })
     .await;
 }
@@ -305,11 +306,11 @@ async fn an_end_is_done_though_the_archive_hangs() {
     let began = Instant::now();
     rig.run(&arn).await;
     assert!(began.elapsed() <= ARCHIVING + Duration::from_secs(1), "{:?}", began.elapsed());
-    assert!(rig.execution(&arn).is_told());
+    assert!(rig.execution(&arn).is_reported());
     rig.world.mend("archive_execution");
     rig.wait(30);
     reconcile(&rig).await;
-    assert!(rig.execution(&arn).is_settled());
+    assert!(rig.execution(&arn).is_complete());
 }
 
 #[tokio::test(start_paused = true)]
@@ -345,7 +346,7 @@ async fn finalize_gives_up_before_it_is_killed_and_is_called_again() {
 
 #[tokio::test(start_paused = true)]
 async fn requests_of_a_busy_pipeline_are_rejected_in_time() {
-    // The bus hangs as well: nothing is lost, and nobody is killed.
+    // The bus hangs as well: nothing is lost, and no function is killed.
     let rig = Rig::with_goal(1);
     let request = envelope(
         "planner",

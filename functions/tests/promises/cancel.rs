@@ -12,16 +12,20 @@ fn stopped(rig: &Rig, arn: &ExecutionArn) -> bool {
     matches!(rig.world.state().machines[arn], ExecutionState::Ended { end: End::Aborted, .. })
 }
 
-/// Everything that has to be true of a cancelled workflow of a goal that had no tasks before.
+/// Asserts everything that must hold for a cancelled workflow of a goal that had no tasks before.
 fn assert_cancelled(rig: &Rig, arn: &ExecutionArn, context: &str) {
     let execution = rig.execution(arn);
-    assert_eq!(execution.status, Status::Aborted, "{context}");
+    assert_eq!(execution.status(), Status::Aborted, "{context}");
     assert_eq!(rig.tasks(), [], "{context}");
     assert_eq!(rig.goal_status(), GoalStatus::Draft, "{context}");
     let progress = execution.progress();
-    assert_eq!((progress.succeeded, execution.failed_count), (0, Some(execution.total_actions)), "{context}");
+    assert_eq!(
+        (progress.succeeded, execution.tally().map(|t| t.failed_count())),
+        (0, Some(execution.total_actions)),
+        "{context}"
+    );
     assert!(progress.percentage < 100, "{context}: {progress:?}");
-    // Two that tell the end at the same time may both publish it: the same event, with the same id.
+    // Two concurrent invocations may both publish the end: the same event, with the same id.
     let completed = rig.completed();
     assert!(completed.iter().all(|c| c.event_id == completed[0].event_id), "{context}: {completed:?}");
     assert_eq!(completed.first().map(|c| c.status), Some(FinalStatus::Aborted), "{context}");
@@ -49,7 +53,7 @@ async fn p4_a_cancelled_workflow_leaves_no_trace_but_its_record() {
     let status = rig.status(&arn).await;
     assert_eq!(status.body["cancellation"]["reason"], "wrong goal");
 
-    // What was under way finds the ledger sealed.
+    // Work in progress finds the ledger sealed.
     rig.work(&late).await.unwrap();
     rig.deliver_progress().await;
     rig.project(&status_change(&arn, "ABORTED")).await.unwrap();
@@ -83,7 +87,7 @@ async fn p2_a_pending_workflow_can_be_cancelled_and_is_never_launched() {
     assert_cancelled(&rig, &arn, "before the launch");
     rig.deliver_requests().await;
     assert!(rig.world.state().started.is_empty());
-    // The goal is free for a new one.
+    // The goal is free for a new workflow.
     assert_eq!(rig.start().await.status, 202);
 }
 
@@ -99,7 +103,7 @@ async fn p4_an_execution_that_was_launched_during_its_cancellation_is_stopped() 
 
 #[tokio::test]
 async fn p7_of_a_cancel_and_the_natural_end_exactly_one_wins() {
-    // One step further each time, so that they meet at every point.
+    // One step further each time, so that they race at every point.
     for ahead in 0..12 {
         let rig = Rig::with_goal(8);
         let arn = rig.launched().await;
@@ -115,7 +119,7 @@ async fn p7_of_a_cancel_and_the_natural_end_exactly_one_wins() {
         };
         let (settled, answer) = futures_util::future::join(rig.project(&end), cancel).await;
         settled.unwrap();
-        let status = rig.execution(&arn).status;
+        let status = rig.execution(&arn).status();
         match answer.status {
             200 => assert_cancelled(&rig, &arn, &format!("{ahead} steps later")),
             409 => {
@@ -130,7 +134,7 @@ async fn p7_of_a_cancel_and_the_natural_end_exactly_one_wins() {
 
 #[tokio::test]
 async fn p7_a_cancel_that_was_interrupted_is_completed_by_whoever_comes_next() {
-    for call in ["stop_execution", "seal_ledger", "remove_tasks_of", "settle", "publish", "mark_told"] {
+    for call in ["stop_execution", "seal_ledger", "remove_tasks_of", "end_execution", "publish", "mark_reported"] {
         for (next, name) in [("cancel", "the user"), ("end", "the natural end"), ("reconcile", "the reconciler")] {
             let context = format!("{call} interrupted, completed by {name}");
             let rig = Rig::with_goal(8);
@@ -139,7 +143,7 @@ async fn p7_a_cancel_that_was_interrupted_is_completed_by_whoever_comes_next() {
             rig.work(&batch).await.unwrap();
             rig.world.break_once(call);
             let answer: Answer = rig.cancel(&arn, "").await;
-            let told = ["publish", "mark_told"].contains(&call);
+            let told = ["publish", "mark_reported"].contains(&call);
             assert_eq!(answer.status, if told { 200 } else { 503 }, "{context}");
             rig.wait(30);
             match next {
@@ -152,8 +156,8 @@ async fn p7_a_cancel_that_was_interrupted_is_completed_by_whoever_comes_next() {
             }
             let ids: std::collections::HashSet<_> = rig.completed().into_iter().map(|c| c.event_id).collect();
             assert_eq!(ids.len(), 1, "{context}");
-            assert_eq!(rig.execution(&arn).status, Status::Aborted, "{context}");
-            assert!(rig.execution(&arn).is_told(), "{context}");
+            assert_eq!(rig.execution(&arn).status(), Status::Aborted, "{context}");
+            assert!(rig.execution(&arn).is_reported(), "{context}");
             assert_eq!((rig.tasks(), rig.goal_status()), (vec![], GoalStatus::Draft), "{context}");
         }
     }
@@ -204,7 +208,7 @@ async fn p4_an_execution_that_an_operator_stops_counts_as_cancelled() {
     rig.project(&status_change(&arn, "ABORTED")).await.unwrap();
     assert_cancelled(&rig, &arn, "stopped in Step Functions");
     assert_eq!(rig.execution(&arn).cancellation.unwrap().by, None);
-    assert!(rig.execution(&arn).failed_actions.iter().all(|f| f.code == FailureCode::Cancelled));
+    assert!(rig.execution(&arn).failed_actions().iter().all(|f| f.code == FailureCode::Cancelled));
 }
 
 #[tokio::test]

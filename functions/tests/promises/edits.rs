@@ -1,5 +1,5 @@
-//! The goal app goes on while workflows wait and run: actions move, change and go, goals are closed and deleted, rows are
-//! written back from an older reading, and users finish their tasks.
+//! The goal app keeps editing while workflows wait and run: actions are moved, changed and removed, goals are closed
+//! and deleted, rows are written back from an older reading, and users finish their tasks.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use serde_json::json;
 use super::goal_app::{complete, edit, of};
 use crate::rig::{Answer, Rig, USER, goal_id, status_change};
 
-/// Lets two actions change places.
+/// Swaps two actions.
 fn swap(rig: &Rig, one: usize, other: usize) {
     edit(rig, |goal| {
         let (a, b) = (goal.actions[one].position, goal.actions[other].position);
@@ -35,7 +35,7 @@ async fn run_all(rig: &Rig, answer: &Answer) -> ExecutionArn {
 }
 
 fn codes(rig: &Rig, arn: &ExecutionArn) -> Vec<FailureCode> {
-    rig.execution(arn).failed_actions.iter().map(|f| f.code).collect()
+    rig.execution(arn).failed_actions().iter().map(|f| f.code).collect()
 }
 
 #[tokio::test]
@@ -59,7 +59,7 @@ async fn p3_an_action_in_the_place_of_an_old_one_gets_its_own_tasks() {
     let old = of(&rig, "a-1-1");
     edit(&rig, |goal| goal.actions[0].action_id = "new".parse().unwrap());
     let arn = run_all(&rig, &rig.start().await).await;
-    assert_eq!(rig.execution(&arn).status, Status::Succeeded);
+    assert_eq!(rig.execution(&arn).status(), Status::Succeeded);
     assert!(!of(&rig, "new").is_empty());
     assert_eq!(of(&rig, "a-1-1"), old, "they are the goal app's to remove");
 }
@@ -69,7 +69,7 @@ async fn p3_two_actions_at_one_place_both_get_their_tasks() {
     let rig = Rig::with_goal(3);
     edit(&rig, |goal| goal.actions[1].position = goal.actions[0].position);
     let arn = run_all(&rig, &rig.start().await).await;
-    assert_eq!(rig.execution(&arn).succeeded_actions, Some(3));
+    assert_eq!(rig.execution(&arn).tally().map(|t| t.succeeded), Some(3));
     for action in ["a-1-1", "a-1-2", "a-1-3"] {
         assert!(!of(&rig, action).is_empty(), "{action}");
     }
@@ -100,7 +100,11 @@ async fn p3_what_is_finished_while_it_is_to_be_replaced_stays() {
     rig.run(&again).await;
     assert_eq!((of(&rig, "a-1-1"), codes(&rig, &again)), (finished, vec![FailureCode::TasksExist]));
     assert_eq!(rig.notices(), 0, "nothing is broken");
-    assert_eq!(rig.execution(&again).usage.map(|usage| usage.attempts), Some(0), "nothing is paid for");
+    assert_eq!(
+        rig.execution(&again).tally().map(|t| t.usage).map(|usage| usage.attempts),
+        Some(0),
+        "nothing is paid for"
+    );
 }
 
 #[tokio::test]
@@ -136,7 +140,10 @@ async fn p3_a_cancelled_regenerate_leaves_no_action_without_tasks() {
         assert!(!made.is_empty() && made.iter().all(|by_this| *by_this == replaced), "{action}: {made:?}");
     }
     let ended = rig.execution(&again);
-    assert_eq!((ended.status, ended.succeeded_actions, ended.failed_count), (Status::Aborted, Some(8), Some(2)));
+    assert_eq!(
+        (ended.status(), ended.tally().map(|t| t.succeeded), ended.tally().map(|t| t.failed_count())),
+        (Status::Aborted, Some(8), Some(2))
+    );
 }
 
 #[tokio::test]
@@ -192,7 +199,7 @@ async fn a_goal_that_is_closed_gone_or_given_away_before_its_turn_is_not_launche
         rig.wait(30);
         rig.reconcile().await;
         let execution = rig.execution(&arn);
-        assert!(execution.status == Status::Aborted && execution.is_told(), "{execution:?}");
+        assert!(execution.status() == Status::Aborted && execution.is_reported(), "{execution:?}");
         assert!(execution.cancellation.unwrap().by.is_none());
     }
 }
@@ -206,7 +213,7 @@ async fn p6_tasks_of_what_was_deleted_during_the_run_do_not_stay() {
     rig.finalize(&arn).await;
     rig.project(&status_change(&arn, "SUCCEEDED")).await.unwrap();
     assert_eq!((of(&rig, "a-1-3"), codes(&rig, &arn)), (vec![], vec![FailureCode::ActionGone]));
-    assert_eq!((rig.execution(&arn).succeeded_actions, rig.notices()), (Some(7), 0));
+    assert_eq!((rig.execution(&arn).tally().map(|t| t.succeeded), rig.notices()), (Some(7), 0));
 
     let rig = Rig::with_goal(8);
     let arn = rig.launched().await;
@@ -214,7 +221,7 @@ async fn p6_tasks_of_what_was_deleted_during_the_run_do_not_stay() {
     rig.world.state().goals.clear();
     rig.finalize(&arn).await;
     rig.project(&status_change(&arn, "SUCCEEDED")).await.unwrap();
-    assert_eq!((rig.tasks(), rig.execution(&arn).status), (vec![], Status::Failed));
+    assert_eq!((rig.tasks(), rig.execution(&arn).status()), (vec![], Status::Failed));
     assert_eq!(rig.notices(), 0, "deleting a goal wakes no operator");
 }
 
@@ -251,12 +258,12 @@ async fn p1_a_goal_that_was_written_back_can_be_started_again() {
     rig.run(&first).await;
     let mut malformed = claimed.clone();
     malformed.claimed_by = Some("not an ARN".to_owned().into());
-    // From before the claim, from during it, from it with a claim that is no execution's.
+    // From before the claim, from during it, and from it with a claim that is not an execution.
     for before in [fresh, claimed, malformed] {
         write_back(&rig, &before);
         rig.world.state().tasks.clear();
         let arn = run_all(&rig, &rig.start().await).await;
-        assert_eq!(rig.execution(&arn).status, Status::Succeeded, "{before:?}");
+        assert_eq!(rig.execution(&arn).status(), Status::Succeeded, "{before:?}");
         assert_eq!((head(&rig).claimed_by, rig.goal_status()), (None, GoalStatus::Active), "{before:?}");
     }
 }
@@ -271,8 +278,8 @@ async fn p1_a_claim_that_was_written_away_lets_no_second_workflow_start() {
     assert_eq!((second.status, second.code()), (409, "ALREADY_RUNNING"), "{second:?}");
     assert_eq!(second.body["executionArn"], arn.as_str());
     rig.run(&arn).await;
-    assert_eq!(rig.execution(&arn).status, Status::Succeeded);
-    // Its tasks are there.
+    assert_eq!(rig.execution(&arn).status(), Status::Succeeded);
+    // Its tasks exist.
     assert_eq!(rig.start().await.code(), "NOTHING_TO_DO");
 }
 
@@ -282,17 +289,17 @@ async fn p2_names_are_never_used_twice_however_far_the_count_was_set_back() {
     let fresh = head(&rig);
     for _ in 0..40 {
         let arn = run_all(&rig, &rig.start().await).await;
-        assert_eq!(rig.execution(&arn).succeeded_actions, Some(1), "{arn}");
+        assert_eq!(rig.execution(&arn).tally().map(|t| t.succeeded), Some(1), "{arn}");
         rig.world.state().tasks.clear();
     }
-    // All rows have expired but the word of the archive.
+    // All rows have expired except the one that points to the archive.
     rig.wait(100 * 24 * 60 * 60);
     rig.world.state().ledgers.retain(|(arn, _), _| arn.name() == "goal-1-1");
     rig.world.expire();
     edit(&rig, |goal| goal.head.claims = ClaimSequence(0));
     write_back(&rig, &fresh);
     let arn = run_all(&rig, &rig.start().await).await;
-    assert_eq!(rig.execution(&arn).succeeded_actions, Some(1), "{arn} met a sealed ledger");
+    assert_eq!(rig.execution(&arn).tally().map(|t| t.succeeded), Some(1), "{arn} met a sealed ledger");
     assert!(rig.world.state().archived_as.len() == 41);
 }
 
@@ -347,7 +354,7 @@ async fn p7_who_holds_capacity_is_launched_whatever_has_an_earlier_turn() {
     let request = rig.requests().pop().unwrap();
     rig.world.break_once("start_execution");
     rig.launch(&request).await.unwrap_err();
-    // One with an earlier turn, which does not fit beside it.
+    // A workflow with an earlier turn, which does not fit beside it.
     let earlier = rig.start_as("b", "goal-2", "").await.arn();
     rig.world.state().executions.get_mut(&earlier).unwrap().turn = goal_activity_events::Timestamp::from_millis(0);
     rig.launch(rig.requests().last().unwrap()).await.unwrap();

@@ -1,4 +1,4 @@
-//! What is counted is counted once, however often it is delivered, and by however many at once.
+//! A fact is counted once, despite repeated and concurrent deliveries.
 
 use goal_activity_core::execution::Status;
 use goal_activity_core::facts::{Fact, Repaired};
@@ -9,7 +9,7 @@ use tokio::task::yield_now;
 
 use crate::rig::{Rig, envelope, status_change};
 
-/// How many facts there are of a kind.
+/// Returns the number of facts of a kind.
 fn count(rig: &Rig, is: impl Fn(&Fact) -> bool) -> usize {
     rig.world.state().facts.iter().filter(|f| is(f)).count()
 }
@@ -24,7 +24,7 @@ fn repairs(rig: &Rig) -> Vec<Repaired> {
     rig.world.state().facts.iter().filter_map(repair).collect()
 }
 
-/// The same thing twice, the second some steps behind the first.
+/// The same work twice, the second some steps behind the first.
 async fn twice<T>(behind: usize, what: impl AsyncFn() -> T) -> (T, T) {
     let second = async {
         for _ in 0..behind {
@@ -98,7 +98,7 @@ async fn what_could_not_be_written_is_not_counted() {
         rig.work(&batch).await.unwrap_err();
     }
     rig.work(&batch).await.unwrap();
-    rig.world.break_once("settle");
+    rig.world.break_once("end_execution");
     rig.project(&status_change(&arn, "SUCCEEDED")).await.unwrap_err();
     rig.project(&status_change(&arn, "SUCCEEDED")).await.unwrap();
     assert_eq!(count(&rig, |f| *f == Fact::WorkflowStarted), 1);
@@ -139,7 +139,7 @@ async fn a_run_of_the_reconciler_and_each_repair_are_counted_once() {
         let arn = rig.launched().await;
         rig.wait(30);
         twice(behind, async || rig.reconcile().await).await;
-        assert_eq!(rig.execution(&arn).status, Status::Running);
+        assert_eq!(rig.execution(&arn).status(), Status::Running);
         assert_eq!(repairs(&rig), [Repaired::StartRecorded], "{behind} steps behind");
         for batch in rig.batches(&arn) {
             rig.work(&batch).await.unwrap();

@@ -1,4 +1,4 @@
-//! Events that are not what they say.
+//! Forged events.
 
 use std::num::NonZeroU32;
 
@@ -9,11 +9,11 @@ use goal_activity_events::{Detail, ExecutionArn, SOURCE, WorkflowCompleted};
 
 use crate::rig::{Rig, envelope, raw_envelope, status_change};
 
-/// Capacity for one workflow, which holds it, and its end as it will be told.
+/// Capacity for one workflow, which holds it, and its end as it will be published.
 async fn busy() -> (Rig, ExecutionArn, WorkflowCompleted) {
     let rig = Rig { capacity: Capacity::new(NonZeroU32::MIN), ..Rig::with_goal(8) };
     let arn = rig.launched().await;
-    // What a subscriber of the bus has seen of another workflow serves as a model for a forgery.
+    // A subscriber of the bus can model a forgery on an event of another workflow.
     let other = Rig::with_goal(8);
     let ended = other.launched().await;
     other.run(&ended).await;
@@ -42,7 +42,7 @@ async fn capacity_is_not_given_back_for_an_end_that_another_service_tells() {
 async fn capacity_is_not_given_back_while_the_workflow_is_recorded_as_open() {
     let (rig, arn, end) = busy().await;
     rig.launch(&envelope(SOURCE, &end)).await.expect("it is dropped");
-    assert_eq!((held(&rig), rig.execution(&arn).status), (1, Status::Pending));
+    assert_eq!((held(&rig), rig.execution(&arn).status()), (1, Status::Pending));
     rig.world.break_once("find_execution");
     rig.launch(&envelope(SOURCE, &end)).await.expect_err("it comes back");
     assert_eq!(held(&rig), 1);

@@ -1,4 +1,4 @@
-//! What the goal app does meanwhile with the goal and its tasks.
+//! Concurrent changes by the goal app to the goal and its tasks.
 
 use goal_activity_core::goal::Goal;
 use goal_activity_core::task::{Task, TaskStatus};

@@ -7,7 +7,7 @@ use crate::rig::{Rig, USER};
 const HISTORY: &str = "/api/goals/{goalId}/workflows";
 const TIMELINE: &str = "/api/workflows/{executionArn}/timeline";
 
-/// Runs as many workflows of the goal, one minute after another. The newest first.
+/// Runs that many workflows of the goal, one minute apart. Returns the newest first.
 async fn workflows(rig: &Rig, count: usize) -> Vec<ExecutionArn> {
     let mut arns = Vec::new();
     for _ in 0..count {
@@ -66,7 +66,7 @@ async fn a_workflow_in_history_tells_how_it_went() {
         answer.body["items"],
         json!([{
             "executionArn": arn, "status": "PARTIALLY_SUCCEEDED", "startDate": execution.start_date,
-            "stopDate": execution.stop_date, "totalActions": 2, "succeededActions": 1, "failedCount": 1,
+            "stopDate": execution.stop_date(), "totalActions": 2, "succeededActions": 1, "failedCount": 1,
         }])
     );
 }
@@ -93,7 +93,8 @@ async fn a_query_that_makes_no_sense_is_a_400() {
 #[tokio::test]
 async fn the_timeline_tells_the_story_in_its_order() {
     let rig = Rig::with_goal(9);
-    // The rig's events of Step Functions happen at that second: as EventBridge tells it, before the request.
+    // The rig's events of Step Functions have that second as their time: in EventBridge's precision, before the
+    // request.
     rig.world.state().now = "2026-11-24T00:00:00.908Z".parse::<Timestamp>().unwrap().as_millis();
     let arn = rig.launched().await;
     rig.run(&arn).await;

@@ -1,4 +1,4 @@
-//! What the API answers, route by route, to requests that it does not like.
+//! The API's responses, route by route, to invalid requests.
 
 use aws_lambda_events::encodings::Body;
 use serde_json::json;

@@ -33,7 +33,7 @@ async fn p3_a_lease_that_cannot_be_extended_costs_nothing() {
     }
     rig.work(&batch).await.unwrap();
     rig.run(&arn).await;
-    assert_eq!(rig.execution(&arn).succeeded_actions, Some(2));
+    assert_eq!(rig.execution(&arn).tally().map(|t| t.succeeded), Some(2));
 }
 
 #[tokio::test(start_paused = true)]
@@ -64,7 +64,7 @@ async fn p5_a_stale_token_alone_does_not_stop_a_worker() {
     assert_eq!(rig.world.state().answers.len(), 0);
     rig.finalize(&arn).await;
     rig.project(&status_change(&arn, "SUCCEEDED")).await.unwrap();
-    assert_eq!(rig.execution(&arn).succeeded_actions, Some(2), "what was saved before the seal counts");
+    assert_eq!(rig.execution(&arn).tally().map(|t| t.succeeded), Some(2), "what was saved before the seal counts");
 }
 
 #[tokio::test(start_paused = true)]

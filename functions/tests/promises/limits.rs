@@ -5,7 +5,7 @@ use goal_activity_functions::adapters::memory::samples;
 
 use crate::rig::{Rig, USER, envelope, goal_id};
 
-/// A user with one goal more than workflows may run.
+/// A user with one more goal than the limit of running workflows.
 fn busy_user() -> Rig {
     let rig = Rig::default();
     for i in 0..=MAX_RUNNING_PER_USER {
@@ -25,7 +25,7 @@ async fn p10_a_user_has_at_most_ten_workflows_running_however_many_starts_race()
     assert_eq!((refused[0].status, refused[0].code()), (429, "TOO_MANY_RUNNING"));
     assert_eq!(refused[0].body["retryable"], true);
 
-    // The limit is the user's own, and an end makes room.
+    // The limit applies per user, and an end frees a slot.
     rig.add(samples::goal("goal-x", "somebody-else", 1));
     assert_eq!(rig.start_as("somebody-else", "goal-x", "").await.status, 202);
     let left = goals.iter().zip(&answers).find(|(_, a)| a.status != 202).unwrap().0;

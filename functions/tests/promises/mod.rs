@@ -1,5 +1,5 @@
-//! The promises P1 to P10 of ARCHITECTURE.md, held by the real handlers on an in-memory world. Every message is delivered
-//! twice somewhere in here.
+//! The promises P1 to P10 of ARCHITECTURE.md, tested on the real handlers with in-memory adapters. Every message is
+//! delivered twice in one of these tests.
 
 mod admission;
 mod archive;

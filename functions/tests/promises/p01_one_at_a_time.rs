@@ -33,7 +33,7 @@ async fn p1_a_name_left_over_from_a_deleted_goal_is_skipped() {
     let rig = Rig::with_goal(8);
     let first = rig.launched().await;
     rig.run(&first).await;
-    // The goal is deleted and made again under the same id: its claims count from the beginning.
+    // The goal is deleted and created again under the same id: its claims count from the beginning.
     rig.world.state().tasks.clear();
     rig.add(goal_activity_functions::adapters::memory::samples::goal("goal-1", crate::rig::USER, 8));
     let second = rig.launched().await;

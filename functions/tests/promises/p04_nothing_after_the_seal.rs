@@ -23,7 +23,7 @@ async fn p4_an_action_that_is_ready_after_the_seal_is_not_saved() {
     let rig = Rig::with_goal(8);
     let arn = rig.launched().await;
     let [batch] = rig.batches(&arn).try_into().unwrap();
-    // The seal comes while the worker is at it.
+    // The ledger is sealed while the worker is working.
     rig.script("a-1-8", "latency-ms=50");
     let (worked, answer) = futures_util::future::join(rig.work(&batch), rig.finalize(&arn)).await;
     worked.unwrap();
@@ -40,6 +40,6 @@ async fn p4_the_first_end_stays_whatever_is_reported_later() {
     for later in ["FAILED", "RUNNING", "SUCCEEDED", "TIMED_OUT"] {
         rig.project(&status_change(&arn, later)).await.unwrap();
     }
-    assert_eq!(rig.execution(&arn).status, Status::Aborted);
+    assert_eq!(rig.execution(&arn).status(), Status::Aborted);
     assert_eq!(rig.completed().len(), 1);
 }

@@ -49,7 +49,7 @@ async fn p6_the_final_counts_are_those_of_the_tasks() {
     let arn = rig.launched().await;
     rig.run(&arn).await;
     let with_tasks: std::collections::HashSet<_> = rig.tasks().into_iter().map(|t| t.action_id).collect();
-    assert_eq!(rig.execution(&arn).succeeded_actions, Some(u32::try_from(with_tasks.len()).unwrap()));
+    assert_eq!(rig.execution(&arn).tally().map(|t| t.succeeded), Some(u32::try_from(with_tasks.len()).unwrap()));
 }
 
 #[tokio::test]

@@ -1,13 +1,13 @@
 use goal_activity_core::goal::GoalStatus;
 use goal_activity_core::notice::NoticeClaim;
-use goal_activity_core::ports::SettleExecution;
+use goal_activity_core::ports::EndExecution;
 use goal_activity_events::{ExecutionArn, Timestamp};
 
 use std::time::Duration;
 
 use crate::rig::{Rig, status_change};
 
-/// A workflow of which the operators must be told, with all its work done and its end not yet known.
+/// A workflow that requires a notice, with all its work done and its end not yet known.
 async fn worked_on() -> (Rig, ExecutionArn) {
     let rig = Rig::with_goal(8);
     rig.script("a-1-1", "fail");
@@ -31,18 +31,18 @@ async fn p7_the_end_is_told_once_by_effect_however_often_it_is_reported() {
 
 #[tokio::test]
 async fn p7_settling_goes_on_where_it_was_interrupted() {
-    for call in ["find_execution", "seal_ledger", "settle", "publish", "claim_notice", "mark_told"] {
+    for call in ["find_execution", "seal_ledger", "end_execution", "publish", "claim_notice", "mark_reported"] {
         let (rig, arn) = worked_on().await;
         rig.world.break_once(call);
         rig.project(&status_change(&arn, "SUCCEEDED")).await.expect_err(call);
-        // The message comes back after its visibility timeout.
+        // The message returns after its visibility timeout.
         rig.world.state().now += 360_000;
         rig.project(&status_change(&arn, "SUCCEEDED")).await.unwrap();
         assert_eq!(rig.goal_status(), GoalStatus::Partial, "after {call}");
         let ids: std::collections::HashSet<_> = rig.completed().into_iter().map(|c| c.event_id).collect();
         assert_eq!(ids.len(), 1, "after {call}");
         assert!(rig.notices() >= 1, "after {call}");
-        assert!(rig.execution(&arn).is_settled(), "after {call}");
+        assert!(rig.execution(&arn).is_complete(), "after {call}");
     }
 }
 
@@ -65,10 +65,10 @@ async fn p7_a_notice_that_could_not_be_sent_is_sent_at_the_very_next_delivery() 
             false => rig.world.break_once("notify"),
         }
         rig.project(&end).await.expect_err("the operators are not told");
-        assert_eq!((rig.notices(), rig.execution(&arn).is_told()), (0, false));
+        assert_eq!((rig.notices(), rig.execution(&arn).is_reported()), (0, false));
         rig.world.mend("notify");
         rig.project(&end).await.unwrap();
-        assert_eq!((rig.notices(), rig.execution(&arn).is_told()), (1, true), "hangs: {hangs}");
+        assert_eq!((rig.notices(), rig.execution(&arn).is_reported()), (1, true), "hangs: {hangs}");
     }
 }
 
@@ -87,7 +87,7 @@ async fn p7_the_operators_are_told_while_the_bus_does_not_answer() {
         rig.world.mend("publish");
         rig.project(&end).await.unwrap();
         assert_eq!((rig.notices(), rig.completed().len()), (1, 1), "hangs: {hangs}");
-        assert!(rig.execution(&arn).is_settled(), "hangs: {hangs}");
+        assert!(rig.execution(&arn).is_complete(), "hangs: {hangs}");
     }
 }
 
@@ -108,7 +108,7 @@ async fn p7_a_goal_that_was_deleted_meanwhile_does_not_keep_its_workflow_from_en
     let arn = rig.launched().await;
     rig.world.state().goals.clear();
     rig.run(&arn).await;
-    assert!(rig.execution(&arn).status.ended().is_some());
+    assert!(rig.execution(&arn).has_ended());
     assert_eq!(rig.completed().len(), 1);
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::rig::{Answer, Rig, USER};
 
-/// What a stranger is answered on every route about a goal and a workflow, and which calls that costs.
+/// The responses to an unauthorised user on every route of a goal and a workflow, and the calls that they take.
 async fn as_a_stranger(rig: &Rig, goal: &str, arn: &ExecutionArn) -> Vec<(Answer, Vec<&'static str>)> {
     let description: Value = serde_json::from_str(include_str!("../../openapi.json")).unwrap();
     let mut seen = Vec::new();
@@ -34,11 +34,11 @@ async fn p9_what_is_another_s_is_refused_with_the_same_calls_and_words_whatever_
     let ended = as_a_stranger(&rig, "goal-1", &arn).await;
 
     for (((unknown, reads), (early, early_reads)), (late, late_reads)) in unknown.iter().zip(&pending).zip(&ended) {
-        // One rule: 404 for what is not there, 403 for what is another's.
+        // One rule: 404 for what does not exist, 403 for a resource of another user.
         assert_eq!((unknown.status, early.status, late.status), (404, 403, 403), "{early:?}");
         assert_eq!(early.code(), "NOT_OWNER");
-        // What is another's is known after one read; nothing else of the goal or workflow is looked at. What is not there is
-        // looked for in the same place, and a workflow then in the archive, whoever asks.
+        // A resource of another user is known after one read; nothing else of the goal or workflow is read. A missing
+        // resource takes the same read, and for a workflow one more, of the archive, for every caller.
         assert_eq!((early_reads.len(), late_reads), (1, early_reads));
         let archived: &[_] = if early_reads == &["find_execution"] { &["find_archived"] } else { &[] };
         assert_eq!(*reads, [early_reads, archived].concat());
@@ -71,7 +71,7 @@ async fn p9_workflows_of_different_goals_do_not_touch_each_other() {
     rig.deliver_requests().await;
     rig.run(&mine).await;
     assert!(rig.tasks().iter().all(|t| t.goal_id.as_str() == "goal-1" && t.execution_arn == mine));
-    assert!(rig.execution(&theirs).status.ended().is_none());
+    assert!(!rig.execution(&theirs).has_ended());
     rig.run(&theirs).await;
     assert_eq!(rig.tasks().iter().filter(|t| t.goal_id.as_str() == "goal-2").count(), 32);
 }

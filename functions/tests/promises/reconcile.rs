@@ -42,7 +42,7 @@ async fn p7_an_end_whose_event_was_lost_is_found() {
         machine_says(&rig, &arn, end);
         rig.wait(30);
         assert_eq!(rig.reconcile().await.repaired, 1, "{end:?}");
-        assert_eq!(rig.execution(&arn).status, status);
+        assert_eq!(rig.execution(&arn).status(), status);
         assert_eq!(rig.completed().len(), 1, "{end:?}");
         assert_eq!(rig.notices(), usize::from(end == End::TimedOut), "{end:?}");
         assert_ne!(rig.goal_status(), GoalStatus::Processing, "{end:?}");
@@ -60,22 +60,22 @@ async fn p7_a_workflow_that_runs_over_its_time_is_ended_keeps_what_it_has_and_al
     rig.work(&first).await.unwrap();
     rig.wait(900);
     rig.reconcile().await;
-    assert_eq!(rig.execution(&arn).status, Status::Running, "Step Functions has a minute to end it itself");
+    assert_eq!(rig.execution(&arn).status(), Status::Running, "Step Functions has a minute to end it itself");
     rig.wait(61);
     assert_eq!(rig.reconcile().await.repaired, 1);
     rig.wait(15);
     assert_eq!(rig.reconcile().await.repaired, 2, "the archive, and the capacity");
 
     let execution = rig.execution(&arn);
-    assert_eq!((execution.status, execution.succeeded_actions), (Status::TimedOut, Some(8)));
-    assert!(execution.failed_actions.iter().all(|f| f.code == FailureCode::NotProcessed));
+    assert_eq!((execution.status(), execution.tally().map(|t| t.succeeded)), (Status::TimedOut, Some(8)));
+    assert!(execution.failed_actions().iter().all(|f| f.code == FailureCode::NotProcessed));
     assert!(
         matches!(rig.world.state().machines[&arn], ExecutionState::Ended { end: End::Aborted, .. }),
         "it is stopped"
     );
     assert_eq!(rig.goal_status(), GoalStatus::Partial);
     assert_eq!(rig.world.state().notices[0].severity.as_str(), "HIGH");
-    // The stop is an event of its own, and changes nothing any more.
+    // The stop emits another event, which changes nothing any more.
     rig.project(&crate::rig::status_change(&arn, "ABORTED")).await.unwrap();
     rig.work(&late).await.unwrap();
     assert_eq!(rig.execution(&arn), execution);
@@ -90,19 +90,19 @@ async fn p7_a_workflow_that_could_never_be_launched_ends_as_well() {
     rig.launch(&rig.requests()[0]).await.expect_err("it cannot be started");
     rig.wait(960);
     rig.reconcile().await;
-    assert_eq!(rig.execution(&arn).status, Status::Pending);
+    assert_eq!(rig.execution(&arn).status(), Status::Pending);
     rig.wait(1);
     rig.reconcile().await;
-    assert_eq!(rig.execution(&arn).status, Status::TimedOut);
+    assert_eq!(rig.execution(&arn).status(), Status::TimedOut);
     assert_eq!((rig.goal_status(), rig.notices()), (GoalStatus::Failed, 1));
-    // Its request arrives at last: nothing is started any more.
+    // Its request finally arrives: nothing is started any more.
     rig.deliver_requests().await;
     assert!(rig.world.state().started.is_empty());
 }
 
 #[tokio::test]
 async fn p7_an_end_that_was_not_settled_is_settled() {
-    for call in ["publish", "claim_notice", "notify", "mark_told", "archive_execution", "mark_archived"] {
+    for call in ["publish", "claim_notice", "notify", "mark_reported", "archive_execution", "mark_archived"] {
         let rig = Rig::with_goal(8);
         rig.script("a-1-1", "fail");
         let arn = worked(&rig).await;
@@ -110,11 +110,11 @@ async fn p7_an_end_that_was_not_settled_is_settled() {
         rig.world.break_once(call);
         let projected = rig.project(&crate::rig::status_change(&arn, "SUCCEEDED")).await;
         assert_eq!(projected.is_ok(), ["archive_execution", "mark_archived"].contains(&call), "after {call}");
-        // Somebody may still have the notice in hand for its lease.
+        // Another invocation may still hold the claim on the notice.
         rig.wait(90);
-        // The end, and the capacity, whose end nobody was told of here.
+        // The end, and the capacity, because the end was not published here.
         assert_eq!(rig.reconcile().await.repaired, 2, "after {call}");
-        assert!(rig.execution(&arn).is_settled(), "after {call}");
+        assert!(rig.execution(&arn).is_complete(), "after {call}");
         assert!(!rig.completed().is_empty() && rig.notices() >= 1, "after {call}");
     }
 }
@@ -123,7 +123,7 @@ async fn p7_an_end_that_was_not_settled_is_settled() {
 async fn p7_one_that_cannot_be_repaired_keeps_no_other_waiting() {
     let rig = Rig::default();
     for i in 1..=250 {
-        // Of many users: one may not have so many running.
+        // Of many users: one user may not have so many running workflows.
         let user = format!("user-{}", i / 5);
         rig.add(samples::goal(&format!("goal-{i}"), &user, 1));
         assert_eq!(rig.start_as(&user, &format!("goal-{i}"), "").await.status, 202);
@@ -143,7 +143,7 @@ async fn p2_two_reconcilers_at_once_do_it_once_by_effect() {
     machine_says(&rig, &arn, End::Finished);
     rig.wait(30);
     let (_, _) = futures_util::future::join(rig.reconcile(), rig.reconcile()).await;
-    assert_eq!(rig.execution(&arn).status, Status::PartiallySucceeded);
+    assert_eq!(rig.execution(&arn).status(), Status::PartiallySucceeded);
     assert_eq!(rig.notices(), 1);
     let ids: std::collections::HashSet<_> = rig.completed().into_iter().map(|c| c.event_id).collect();
     assert_eq!(ids.len(), 1);

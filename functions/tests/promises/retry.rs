@@ -17,7 +17,7 @@ async fn p5_a_retry_is_for_the_failed_actions_and_leaves_everything_else_as_it_i
     rig.script("a-3-1", "fail");
     let first = rig.launched().await;
     rig.run(&first).await;
-    // The user is at work already.
+    // The user is already working on the tasks.
     {
         let mut state = rig.world.state();
         let done = state.tasks.values_mut().next().unwrap();
@@ -34,7 +34,7 @@ async fn p5_a_retry_is_for_the_failed_actions_and_leaves_everything_else_as_it_i
     rig.run(&answer.arn()).await;
 
     assert_eq!(rig.execution(&answer.arn()).action_ids, ids(&["a-1-3", "a-3-1"]));
-    assert_eq!(rig.execution(&answer.arn()).status, Status::Succeeded);
+    assert_eq!(rig.execution(&answer.arn()).status(), Status::Succeeded);
     assert_eq!(rig.goal_status(), GoalStatus::Active);
     let others: Vec<_> = rig.tasks().into_iter().filter(|t| before.iter().any(|b| b.position == t.position)).collect();
     assert_eq!(others, before);

@@ -1,4 +1,4 @@
-//! One trace tells one workflow.
+//! One trace covers one workflow.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -23,10 +23,10 @@ use crate::rig::{Rig, USER, envelope, goal_id, raw_envelope, status_change};
 
 const CALLER: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
-/// A word that only users' texts and secrets have.
+/// A word that occurs only in users' texts and secrets.
 const NEEDLE: &str = "needle";
 
-/// Collects the spans of this thread, and what it logs, until it is dropped.
+/// Collects the spans and log lines of this thread until it is dropped.
 struct Spans {
     finished: Finished,
     lines: Written,
@@ -57,7 +57,7 @@ fn traces(spans: &[SpanData]) -> BTreeSet<String> {
     spans.iter().map(|span| span.span_context.trace_id().to_string()).collect()
 }
 
-/// How many spans have which name.
+/// Returns the number of spans by name.
 fn names(spans: &[SpanData]) -> HashMap<&str, usize> {
     let mut names = HashMap::new();
     for span in spans {
@@ -113,7 +113,7 @@ async fn one_trace_tells_a_workflow_from_the_call_to_its_end() {
     for span in spans.iter().filter(|span| span.span_context != root.span_context) {
         let expected = match attribute(span, "messaging.destination.name").as_deref() {
             _ if span.name == "generate_content" => "process batch",
-            // A report follows from the batch that it is about.
+            // A report is a child of its batch.
             Some("projection") if attribute(span, "goal_activity.batch_index").is_some() => "process batch",
             _ => &root.name,
         };
@@ -189,7 +189,7 @@ async fn every_log_line_of_a_workflow_that_is_written_in_a_span_tells_its_trace(
     ] {
         assert!(said.contains(expected), "no {expected} in {said:?}");
     }
-    // The start is noted without a span, by a function that knows no more than an ARN.
+    // The start is recorded without a span, by a function that has only an ARN.
     for line in lines.iter().filter(|line| line["message"] != "workflow runs") {
         assert_eq!(line["traceId"], *trace, "{line}");
         assert_eq!(line.get("span").or(line.get("spans")), None, "{line}");
@@ -212,7 +212,7 @@ async fn a_log_line_of_no_trace_tells_none() {
 async fn what_is_delivered_again_or_repaired_stays_in_the_trace() {
     let (rig, spans) = (Rig::with_goal(8), Spans::collect());
     let answer = rig.start().await;
-    // Announced anew, as the event was lost, and delivered twice.
+    // Announced again, because the event was lost, and delivered twice.
     rig.wait(60);
     rig.reconcile().await;
     rig.deliver_requests().await;

@@ -1,4 +1,4 @@
-//! The whole pipeline in one process: the real handlers, an in-memory world, and what AWS would do in between.
+//! The whole pipeline in one process: the real handlers, in-memory adapters, and the behaviour of AWS in between.
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, Once};
@@ -25,7 +25,7 @@ use goal_activity_functions::runtime::context::Context;
 use goal_activity_functions::runtime::queue::{HandleMessage, Message, MessageError, handle_batch};
 use goal_activity_functions::steps::admission::Admission;
 use goal_activity_functions::steps::cancel::Cancel;
-use goal_activity_functions::steps::ending::{Conclude, Ending};
+use goal_activity_functions::steps::ending::{Conclude, EndWorkflow};
 use goal_activity_functions::steps::intake::Intake;
 use goal_activity_testkit::{EventBridgeEvent, GatewayRequest, SqsRecord, sqs_event};
 use serde::Serialize;
@@ -33,7 +33,7 @@ use serde_json::{Value, json};
 
 pub(crate) const USER: &str = "user-1";
 
-/// How much capacity there is where a test is not about it.
+/// The capacity in tests that do not concern it.
 const PLENTY: Capacity = Capacity::new(NonZeroU32::MAX);
 
 /// The pipeline.
@@ -49,14 +49,14 @@ impl Default for Rig {
     }
 }
 
-/// Has somebody who is interested in every span from the first one on. Without that, a place in the code that is reached for
-/// the first time in one thread, just while another begins to collect spans, counts as of no interest for good.
+/// Registers a subscriber for all spans from the first one on. Otherwise a callsite that is reached for the first time
+/// in one thread, while another begins to collect spans, is cached as disabled permanently.
 fn see_everything() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| tracing::subscriber::set_global_default(tracing_subscriber::registry()).expect("the only one"));
 }
 
-/// An answer of the API.
+/// A response of the API.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: i64,
@@ -108,7 +108,7 @@ impl Rig {
         self.answer(GatewayRequest::new(route, user).path(path).query(query).body(body).into()).await
     }
 
-    /// Puts the gateway's event through the API, and leaves the answer as it is.
+    /// Passes the gateway's event to the API, and returns the response unchanged.
     pub(crate) async fn raw_answer(&self, event: Value) -> ApiGatewayV2httpResponse {
         let world = || self.world.clone();
         let cancel = Cancel { sfn: world(), ending: self.ending() };
@@ -116,7 +116,7 @@ impl Rig {
         api.handle(event, budget(10)).await
     }
 
-    /// Puts the gateway's event through the API.
+    /// Passes the gateway's event to the API.
     pub(crate) async fn answer(&self, event: Value) -> Answer {
         let response = self.raw_answer(event).await;
         let header = |name| response.headers.get(name).map(|l| l.to_str().unwrap().to_owned());
@@ -131,7 +131,7 @@ impl Rig {
         self.call(user, route, json!({ "goalId": goal }), json!({}), body).await
     }
 
-    /// Starts with a key that makes the call repeatable.
+    /// Starts with an idempotency key.
     pub(crate) async fn start_with_key(&self, user: &str, goal: &str, key: &str, body: &str) -> Answer {
         let request = GatewayRequest::new("POST /api/goals/{goalId}/start-activity", user);
         let request = request.path(json!({ "goalId": goal })).header("Idempotency-Key", key).body(body);
@@ -204,8 +204,8 @@ impl Rig {
         self.projector().handle(received(body)).await
     }
 
-    fn ending(&self) -> Ending<World, World> {
-        Ending { db: self.world.clone(), bus: self.world.clone(), context: self.context() }
+    fn ending(&self) -> EndWorkflow<World, World> {
+        EndWorkflow { db: self.world.clone(), bus: self.world.clone(), context: self.context() }
     }
 
     fn conclude(&self) -> Conclude<World, World, World, World> {
@@ -251,7 +251,7 @@ impl Rig {
         self.call(user, &route, json!({ "executionArn": arn.as_str() }), json!({}), body).await
     }
 
-    /// The same, with a key that makes the call repeatable.
+    /// The same, with an idempotency key.
     pub(crate) async fn post_with_key(&self, user: &str, what: &str, arn: &ExecutionArn, key: &str) -> Answer {
         let request = GatewayRequest::new(&format!("POST /api/workflows/{{executionArn}}/{what}"), user);
         let request = request.path(json!({ "executionArn": arn })).header("idempotency-key", key);
@@ -266,7 +266,7 @@ impl Rig {
         answer.arn()
     }
 
-    /// The requests on the bus, as `launch` gets them.
+    /// Returns the requests on the bus, as `launch` receives them.
     pub(crate) fn requests(&self) -> Vec<String> {
         let request = |e| if let Event::Requested(detail) = e { Some(envelope(SOURCE, &detail)) } else { None };
         self.events().into_iter().filter_map(request).collect()
@@ -286,7 +286,7 @@ impl Rig {
         }
     }
 
-    /// The batches that the state machine makes of a launched workflow.
+    /// Returns the batches that the state machine forms for a launched workflow.
     pub(crate) fn batches(&self, arn: &ExecutionArn) -> Vec<BatchMessage> {
         let state = self.world.state();
         let input = state.started.iter().find(|s| s.execution_arn == *arn).expect("a launched workflow");
@@ -345,7 +345,7 @@ pub(crate) fn goal_id(id: &str) -> GoalId {
     id.parse().unwrap()
 }
 
-/// What an invocation may use that begins now, of a function with that timeout in seconds.
+/// The budget of an invocation that begins now, of a function with that timeout in seconds.
 pub(crate) fn budget(timeout: u64) -> Budget {
     Budget::of(Duration::from_secs(timeout).saturating_sub(BUDGET_MARGIN))
 }

@@ -1,5 +1,5 @@
-//! The AI: each action has a script of its own, drawn by the seed. Every generation has a number, which is in its tasks'
-//! titles: so it can be seen that an action's tasks are all of one generation.
+//! The AI: each action has its own script, drawn by the seed. Every generation has a number, which is in its tasks'
+//! titles: this shows whether an action's tasks are all of one generation.
 
 use std::time::Duration;
 
@@ -15,15 +15,15 @@ use crate::profile::Mood;
 use crate::scale::load;
 use crate::world::Sim;
 
-/// What every answer takes, and what that costs: so that sums that miss a part show.
+/// The usage and the cost of every answer: so that incomplete sums are detected.
 const TOKENS: Tokens = Tokens { input: 800, output: 600 };
 pub(crate) const PRICES: Prices = Prices { input: 3_000_000, output: 15_000_000 };
 
-/// How the AI takes one action.
+/// The AI's behaviour for one action.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Script {
     latency: Duration,
-    /// How many attempts fail for a passing reason.
+    /// How many attempts fail for a transient reason.
     fails: u32,
     refuses: bool,
 }
@@ -44,7 +44,7 @@ impl Script {
         Self { latency, fails, refuses: sim.chance(0.04) }
     }
 
-    /// Whether an undisturbed worker gets tasks from it, with a good deal of time to spare.
+    /// Returns `true` if an undisturbed worker gets tasks from it, well within its time.
     pub(crate) fn is_generatable(self) -> bool {
         !self.refuses && self.fails < 3 && self.latency * (self.fails + 1) < Duration::from_secs(240)
     }
@@ -86,7 +86,7 @@ pub(crate) async fn generate(
     Ok(Generation { tokens: TOKENS, ..drafts.into() })
 }
 
-/// The generation that a task is of.
+/// Returns the generation of a task.
 pub(crate) fn generation(title: &str) -> usize {
     title.split('/').next().unwrap().parse().unwrap()
 }

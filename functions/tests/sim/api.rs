@@ -1,5 +1,5 @@
-//! The API as people call it. Whoever is careful sends an idempotency key with a start or a retry, and says the same again
-//! until it is answered; some do so even after that.
+//! Clients of the API. Careful clients send an idempotency key with a start or a retry, and repeat the request until it
+//! is answered; some repeat it even after that.
 
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use goal_activity_core::keys;
@@ -12,10 +12,10 @@ use tokio::time::sleep;
 use crate::lambda::{self, Function, invoke};
 use crate::world::Sim;
 
-/// A status with its body. Nothing when the function died: the gateway answers 500.
+/// A status with its body. `None` if the function died: the gateway answers 500.
 pub(crate) type Answer = Option<(i64, Value)>;
 
-/// A request that is to begin a workflow, perhaps said more than once.
+/// A request for a workflow, which may be repeated.
 #[derive(Clone)]
 pub(crate) struct Ask {
     user: String,
@@ -37,7 +37,7 @@ impl Ask {
         Self { user: user.to_owned(), route, path, body: json!({}), key: key(sim) }
     }
 
-    /// Whether it is answered when it is said again, with patience for the one fault that a run may have left.
+    /// Returns `true` if it is answered when it is repeated, allowing for the one fault that a run may have left.
     pub(crate) async fn is_answered(&self, sim: &Sim) -> bool {
         for _ in 0..3 {
             let answer = call(sim, &self.user, &self.route, &self.path, &self.body, self.key.as_deref()).await;
@@ -49,20 +49,20 @@ impl Ask {
         false
     }
 
-    /// Under what the request is remembered.
+    /// The key under which the request is recorded.
     fn request(&self) -> Option<String> {
         let key = self.key.as_ref()?.parse().unwrap();
         Some(keys::request(&RequestKey::User { user_id: self.user.parse().unwrap(), key }))
     }
 
-    /// Says it until there is an answer, or nobody has the patience.
+    /// Repeats it until there is an answer, or the client gives up.
     pub(crate) async fn say(&self, sim: &Sim) {
         if sim.profile.long && self.key.is_some() {
             sim.core().memories.asked.push(self.clone());
         }
         for _ in 0..sim.between(1, 5) {
             let unsaid = match self.say_once(sim).await {
-                // Without a key, saying it again could begin another workflow.
+                // Without a key, a repetition could start another workflow.
                 None | Some((503, _)) => self.key.is_some(),
                 Some((429, _)) => true,
                 Some(_) => false,
@@ -89,7 +89,7 @@ impl Ask {
                 }
                 accepted(sim, request, body);
             }
-            // A goal that was deleted or given away since then is not this user's.
+            // A goal that was deleted or transferred since then does not belong to this user.
             (Some((403 | 404, _)), Some(arn)) if changed(sim, &arn) => {}
             (Some((status, _)), Some(arn)) if *status != 503 => {
                 sim.violated("P2", format!("{} was accepted, its repetition is answered {status}", arn.name()));
@@ -100,7 +100,7 @@ impl Ask {
     }
 }
 
-/// Whether the app has changed the goal of a workflow.
+/// Returns `true` if the app has changed the goal of a workflow.
 fn changed(sim: &Sim, arn: &ExecutionArn) -> bool {
     let goal = sim.tables.state().executions.get(arn).map(|e| e.goal_id.clone());
     goal.is_some_and(|goal| sim.core().app.has_touched(&goal))
@@ -110,7 +110,7 @@ fn key(sim: &Sim) -> Option<String> {
     sim.chance(0.4).then(|| format!("key-{}", sim.between(0, u64::MAX)))
 }
 
-/// Remembers what the API has promised. A request that is known by a key gets its first answer every time.
+/// Records what the API has promised. A request with a known key gets its first response every time.
 fn accepted(sim: &Sim, request: Option<String>, body: &Value) {
     let arn: ExecutionArn = body["executionArn"].as_str().unwrap().parse().unwrap();
     sim.count("requests accepted by the API");

@@ -1,5 +1,5 @@
 //! The archive: S3 keeps what it has acknowledged and shows it at once (S3 user guide, "Amazon S3 data consistency
-//! model"), and writes under a key once where it is asked to (`If-None-Match`). DynamoDB deletes expired rows within days
+//! model"), and writes under a key only once if requested (`If-None-Match`). DynamoDB deletes expired rows within days
 //! (developer guide, "Time to Live").
 
 use goal_activity_core::archive::{ArchiveKey, Record};
@@ -42,7 +42,7 @@ impl ReadArchive for Ports {
     }
 }
 
-/// Nothing may expire that is not archived; and what is archived is what the row and the sealed ledger say, for good.
+/// Nothing may expire that is not archived; and a record permanently agrees with the row and the sealed ledger.
 pub(crate) fn check(state: &State, execution: &Execution, found: &mut Found) {
     let (arn, name) = (&execution.execution_arn, execution.execution_arn.name());
     let ledger = |index| state.ledgers.get(&(arn.clone(), index)).cloned().unwrap_or_default();
@@ -57,7 +57,7 @@ pub(crate) fn check(state: &State, execution: &Execution, found: &mut Found) {
     if state.expiring.contains_key(arn) && (stored.is_none() || !pointed_to) {
         found.push(("P7", format!("{name} may be deleted before it is archived")));
     }
-    if execution.archived_at.is_some() && !(execution.is_told() && state.expiring.contains_key(arn)) {
+    if execution.archived_at.is_some() && !(execution.is_reported() && state.expiring.contains_key(arn)) {
         found.push(("P7", format!("{name} is off the list, though there is something left to do")));
     }
 }

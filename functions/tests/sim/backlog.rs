@@ -1,27 +1,29 @@
-//! Workflows of days ago that have ended and are not archived: all in the part of the reconciler's list in which the run's
-//! own first workflow is, and before it.
+//! Workflows that ended days ago and are not archived: all in the shard of the reconciler's list that contains the
+//! run's own first workflow, and before it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use goal_activity_core::execution::Ending;
 use goal_activity_core::execution::{Execution, GoalBefore, Status};
 use goal_activity_core::keys::open_shard;
 use goal_activity_core::ledger::Tally;
+use goal_activity_events::FinalStatus;
 use goal_activity_events::{ClaimSequence, ExecutionArn, GoalId};
 use goal_activity_functions::adapters::memory::samples;
 
 use crate::world::Sim;
 
-/// How many: more than a run of the reconciler gets through while each takes seconds.
+/// Their number: more than a run of the reconciler can process while each takes seconds.
 const MANY: usize = 90;
 const GOALS: &str = "old-";
 
-/// Whether a goal is one of those.
+/// Returns `true` if a goal is one of theirs.
 pub(crate) fn has(goal: &GoalId) -> bool {
     goal.as_str().starts_with(GOALS)
 }
 
-/// Puts them there.
+/// Adds them.
 pub(crate) fn put(sim: &Sim) {
     let arn_of = |goal: &GoalId| ExecutionArn::derive(&samples::state_machine(), goal, ClaimSequence(1));
     let id = |text: String| -> GoalId { text.parse().unwrap() };
@@ -46,21 +48,17 @@ fn ended(sim: &Sim, arn: ExecutionArn, goal: GoalId) -> Execution {
         user_id: "old".parse().unwrap(),
         request_id: "r".parse().unwrap(),
         traceparent: None,
-        status: Status::Failed,
         start_date: then,
         turn: then,
         admitted_at: Some(then),
-        stop_date: Some(then.plus(Duration::from_secs(60))),
+        started_at: Some(then),
         action_ids,
         total_actions: 1,
         regenerate: false,
         goal_before: GoalBefore::default(),
         batches: BTreeMap::new(),
-        succeeded_actions: Some(tally.succeeded),
-        failed_count: Some(tally.failed_count()),
         gone_actions: BTreeSet::new(),
-        usage: Some(tally.usage),
-        failed_actions: tally.failed,
+        end: Some(Ending { status: FinalStatus::Failed, stop_date: then.plus(Duration::from_secs(60)), tally }),
         timeline: BTreeMap::new(),
         cancellation: None,
         published_at: Some(then),

@@ -1,7 +1,7 @@
 //! EventBridge: events are delivered to a rule's target at least once and in any order (EventBridge user guide, "How
 //! EventBridge retries delivering events"; "Event delivery"). Each target is a queue.
 //!
-//! Step Functions' own events come on a best-effort basis (EventBridge events reference): they may be lost.
+//! Step Functions' own events are delivered on a best-effort basis (EventBridge events reference): they may be lost.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use crate::scale::account;
 use crate::scale::quotas::Quota;
 use crate::world::Sim;
 
-/// An event in few words, for the trace.
+/// A short description of an event, for the trace.
 pub(crate) fn title(event: &Event) -> String {
     match event {
         Event::Requested(e) => format!("Requested {}", e.execution_arn.as_ref().map_or("", |a| a.name())),
@@ -62,8 +62,8 @@ pub(crate) fn put_foreign(sim: &Sim, source: &str, detail: &Value) {
     to_queue(sim, Queue::Launch, envelope(sim, source, GoalActivityRequested::TYPE, detail));
 }
 
-/// An event that somebody in the account has put on the bus and that is not true. The rules look at its source; who may use
-/// ours is said by the bus's policy, and is not looked at here.
+/// A forged event that another principal of the account has put on the bus. The rules match its source; the bus's
+/// policy restricts the pipeline's source, and is not modelled here.
 pub(crate) fn put_forged(sim: &Sim, source: &str, detail_type: &str, detail: &Value) {
     let queue = if detail_type == BatchProgressed::TYPE { Queue::Projection } else { Queue::Launch };
     to_queue(sim, queue, envelope(sim, source, detail_type, detail));

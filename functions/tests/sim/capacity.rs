@@ -1,5 +1,5 @@
-//! Admission control's ports: the capacity is one row, which single updates change one after the other; the line is a global
-//! secondary index, eventually consistent like the other.
+//! Admission control's ports: the capacity is one row, which is changed by sequential single updates; the waiting list
+//! is a global secondary index, eventually consistent like the other.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What must hold at every write, whoever makes it: the tables are compared with what they held before.
+//! Invariants at every write, by any component: the tables are compared with their previous contents.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -21,44 +21,44 @@ use crate::progress;
 use crate::queues::Queue;
 use crate::world::{Core, Sim};
 
-/// How often the AI may be asked for one action.
+/// How often the AI may be called for one action.
 pub(crate) const AI_ATTEMPTS: u32 = 3;
 /// How many workflows of one user may be open at once.
 pub(crate) const RUNNING_AT_MOST: usize = 10;
-/// After how many milliseconds a worker has noticed that nobody wants its work: two signs of life, in case one fails.
+/// After how many milliseconds a worker has noticed that its work is no longer needed: two heartbeats, in case one
+/// fails.
 const NOTICED_AFTER: i64 = 45_000;
 
-/// The tables as they were.
+/// The previous contents of the tables.
 #[derive(Default)]
 pub(crate) struct Shadow {
     pub(crate) tasks: BTreeMap<(GoalId, String), Task>,
     executions: BTreeMap<ExecutionArn, Execution>,
     ledgers: BTreeMap<(ExecutionArn, u32), BatchLedger>,
-    /// Since when which workflow's ledger is sealed.
+    /// Since when a workflow's ledger is sealed.
     sealed: BTreeMap<ExecutionArn, i64>,
-    /// As what each request was accepted: by what it is remembered under.
+    /// The execution of each accepted request, by the key of its record.
     pub(crate) requests: BTreeMap<String, ExecutionArn>,
-    /// Who has taken the telling of the operators upon itself, when, and whether they were told already: by workflow and
-    /// invocation.
+    /// The claims on notices: when, and whether the operators were already notified, by workflow and invocation.
     notice_claims: BTreeMap<(ExecutionArn, u32), (i64, bool)>,
-    /// How often the operators were told, and by which invocation last.
+    /// How often the operators were notified, and by which invocation last.
     pub(crate) notices: BTreeMap<ExecutionArn, (u32, u32)>,
-    /// The actions of which a workflow has replaced other tasks.
+    /// The actions for which a workflow has replaced other tasks.
     replacing: BTreeSet<(ExecutionArn, ActionId)>,
     /// How many outcomes of a batch were reported.
     pub(crate) reported: BTreeMap<(ExecutionArn, u32), usize>,
-    /// How often the AI was asked.
+    /// How often the AI was called.
     asked: BTreeMap<(ExecutionArn, ActionId), u32>,
 }
 
 impl Shadow {
-    /// Whether a workflow has replaced tasks of an action.
+    /// Returns `true` if a workflow has replaced tasks of an action.
     pub(crate) fn has_replaced(&self, execution: &Execution, action: &ActionId) -> bool {
         self.replacing.contains(&(execution.execution_arn.clone(), action.clone()))
     }
 }
 
-/// What somebody has just written about a workflow.
+/// A write about a workflow.
 pub(crate) enum Write<'a> {
     Claim(&'a Claim, &'a Claimed),
     Open(u32),
@@ -68,13 +68,13 @@ pub(crate) enum Write<'a> {
     Other,
 }
 
-/// What is broken: the promise, and how.
+/// The violations: the promise, and how it is violated.
 pub(crate) type Found = Vec<(&'static str, String)>;
 
-/// Checks everything that a write about this workflow may have touched.
+/// Checks everything that a write about this workflow may have changed.
 pub(crate) fn observe(sim: &Sim, arn: &ExecutionArn, write: &Write<'_>) {
     if sim.account.is_some() {
-        // Thousands at once, of which nothing is done twice or lost: what is checked there is how they end.
+        // Thousands of workflows at once, without duplicates or losses: only their ends are checked.
         return;
     }
     let mut found = Found::new();
@@ -101,7 +101,7 @@ pub(crate) fn observe(sim: &Sim, arn: &ExecutionArn, write: &Write<'_>) {
         }
         tasks(&state, &mut core, execution, write, &mut found);
         life(&state, sim, &mut core, execution, &mut found);
-        // Months later a row may be there without the others of its workflow.
+        // Months later a row may exist without the others of its workflow.
         if !sim.has_leapt() {
             archive::check(&state, execution, &mut found);
         }
@@ -114,11 +114,11 @@ pub(crate) fn observe(sim: &Sim, arn: &ExecutionArn, write: &Write<'_>) {
     }
 }
 
-/// Where the app has written a goal's row back, the claim in it says nothing: then it is one at a time for each user.
+/// When the app has written a goal's row back, its claim is meaningless: then the limit is one at a time for each user.
 fn one_at_a_time(state: &State, app: &App, execution: &Execution, found: &mut Found) {
     let goal = &execution.goal_id;
     let rewritten = app.rewritten.contains(goal);
-    let of_goal = state.executions.values().filter(|e| e.goal_id == *goal && e.status.ended().is_none());
+    let of_goal = state.executions.values().filter(|e| e.goal_id == *goal && !e.has_ended());
     let of_goal = of_goal.filter(|e| !rewritten || e.user_id == execution.user_id);
     let open: BTreeSet<_> = of_goal.map(|e| e.execution_arn.clone()).collect();
     let claim = state.goals.get(goal).and_then(|g| g.head.claimed_by.as_ref()?.execution());
@@ -129,7 +129,7 @@ fn one_at_a_time(state: &State, app: &App, execution: &Execution, found: &mut Fo
     }
 }
 
-/// What the user has closed stays as the user has left it.
+/// A goal that the user has closed keeps its status.
 fn closed_stays_closed(state: &State, app: &App, execution: &Execution, found: &mut Found) {
     let goal = &execution.goal_id;
     let (closed, head) = (app.closed.get(goal), state.goals.get(goal).map(|g| &g.head));
@@ -145,7 +145,7 @@ fn claimed(core: &mut Core, claim: &Claim, found: &mut Found) {
     if core.shadow.executions.contains_key(&claim.execution.execution_arn) {
         found.push(("P2", format!("{name} is claimed again")));
     }
-    // The API makes an id of its own for each call without a key.
+    // The API generates an id for each call without a key.
     let call = || claim.execution.request_id.to_string();
     let key = claim.request.as_ref().map_or_else(call, |r| keys::request(&r.key));
     if let Some(other) = core.shadow.requests.insert(key, claim.execution.execution_arn.clone()) {
@@ -153,7 +153,7 @@ fn claimed(core: &mut Core, claim: &Claim, found: &mut Found) {
     }
 }
 
-/// A user has as many workflows open as may be and no more, and is refused another for no other reason.
+/// A user has at most the allowed number of open workflows, and is refused another only for that reason.
 pub(crate) fn room(sim: &Sim, claim: &Claim, claimed: &Claimed) {
     let user = &claim.execution.user_id;
     let open = open_of(sim, user);
@@ -166,13 +166,13 @@ pub(crate) fn room(sim: &Sim, claim: &Claim, claimed: &Claimed) {
     }
 }
 
-/// How many workflows of a user are open.
+/// Returns the number of open workflows of a user.
 fn open_of(sim: &Sim, user: &UserId) -> usize {
     let state = sim.tables.state();
-    state.executions.values().filter(|e| e.user_id == *user && e.status.ended().is_none()).count()
+    state.executions.values().filter(|e| e.user_id == *user && !e.has_ended()).count()
 }
 
-/// What is counted of a user's open workflows is what is there.
+/// The recorded open workflows of a user are the actual ones.
 pub(crate) fn counted(sim: &Sim, user: &UserId, count: usize) {
     let open = open_of(sim, user);
     if count >= RUNNING_AT_MOST {
@@ -183,10 +183,11 @@ pub(crate) fn counted(sim: &Sim, user: &UserId, count: usize) {
     }
 }
 
-/// For how long a workflow may hold capacity and not be started: until the reconciler has announced it, and that is done.
+/// For how long a workflow may hold capacity without being started: until the reconciler has announced it and the
+/// announcement is processed.
 const STALLED: Duration = Duration::from_secs(150);
 
-/// Who holds capacity is started, where calls work.
+/// A workflow that holds capacity is started, if calls succeed.
 pub(crate) fn stalled(sim: &Sim) {
     let p = &sim.profile;
     if p.fail > 0.0 || p.crash > 0.0 || p.lose_event > 0.0 || sim.account.is_some() {
@@ -209,18 +210,18 @@ pub(crate) fn stalled(sim: &Sim) {
 /// How long services may be out without a message becoming a dead letter.
 const BORNE: Duration = Duration::from_secs(600);
 
-/// A message is given up. Not for what passes within minutes.
+/// A message is dead-lettered. This must not happen because of faults that last minutes only.
 pub(crate) fn dead_letter(sim: &Sim, queue: Queue, body: &str) {
     let p = &sim.profile;
     let clean = p.fail == 0.0 && p.crash == 0.0 && p.kill == 0.0 && p.nth.is_none();
     let short = p.outage.is_none_or(|o| o.to.saturating_sub(o.from) < BORNE);
-    // A batch lives for minutes only; what is forged is to be given up.
+    // A batch lives for minutes only; forged messages are expected to be dead-lettered.
     if clean && short && queue != Queue::Batch && !body.contains("forge") {
         sim.violated("P7", format!("a message is given up: {}", body.chars().take(300).collect::<String>()));
     }
 }
 
-/// Never more is held than there is.
+/// The capacity in use never exceeds the total.
 pub(crate) fn capacity(sim: &Sim) {
     let (held, most) = (in_use(&sim.tables.state().held), sim.profile.capacity.batches());
     sim.core().stats.longest("% of the capacity in use".to_owned(), u64::from(held * 100 / most));
@@ -229,12 +230,12 @@ pub(crate) fn capacity(sim: &Sim) {
     }
 }
 
-/// Capacity is given back for who needs it no more.
+/// Capacity is released for a workflow that no longer needs it.
 pub(crate) fn given_back(sim: &Sim, arn: &ExecutionArn) {
     let runs = {
         let state = sim.tables.state();
         let holds = state.held.iter().any(|h| h.execution == *arn);
-        let open = |e: &Execution| e.status.ended().is_none() && e.cancellation.is_none();
+        let open = |e: &Execution| !e.has_ended() && e.cancellation.is_none();
         holds && state.executions.get(arn).is_some_and(open)
     };
     if runs {
@@ -242,10 +243,10 @@ pub(crate) fn given_back(sim: &Sim, arn: &ExecutionArn) {
     }
 }
 
-/// What an end frees is free within moments, not only when the reconciler comes, where nothing goes wrong.
+/// Without faults, the capacity of an ended workflow is released within moments, not only by the reconciler.
 pub(crate) fn freed_by_reconciler(sim: &Sim, arn: &ExecutionArn) {
     let now = sim.now();
-    let since_end = sim.tables.state().executions.get(arn).and_then(|e| Some(now.since(e.stop_date?)));
+    let since_end = sim.tables.state().executions.get(arn).and_then(|e| Some(now.since(e.stop_date()?)));
     let late = since_end.is_some_and(|since| since > Duration::from_secs(20));
     if late && sim.profile.name == "calm" {
         sim.violated("load", format!("the capacity of {} was left to the reconciler", arn.name()));
@@ -290,11 +291,11 @@ fn commit_is_sound(core: &Core, execution: &Execution, commit: &ActionCommit<'_>
     }
 }
 
-/// Up to how many tasks all are compared at each write. Where there are more, it is those of the goal that is written about.
+/// Up to this number of tasks, all are compared at each write. With more, only those of the goal of the write.
 const COMPARED_WHOLE: usize = 2_000;
 
-/// Tasks change only by the commit of their action, or by the removal of a cancelled workflow's and of those whose action is
-/// gone. What the user has done or made is left alone.
+/// Tasks change only by the commit of their action, or by the removal of a cancelled workflow's and of those whose
+/// action is gone. Tasks that the user has finished or added are not changed.
 fn tasks(state: &State, core: &mut Core, execution: &Execution, write: &Write<'_>, found: &mut Found) {
     if matches!(write, Write::Claim(..) | Write::Open(_) | Write::Seal(_)) {
         return;
@@ -361,24 +362,24 @@ fn tasks(state: &State, core: &mut Core, execution: &Execution, write: &Write<'_
     }
 }
 
-/// Whether it is the user's: finished, or made by the user.
+/// Returns `true` if it belongs to the user: finished, or added by the user.
 fn is_of_the_user(task: &Task) -> bool {
     task.status == TaskStatus::Completed || !is_generated(task)
 }
 
-/// Whether an action is not part of its goal, or that may have looked so a moment ago.
+/// Returns `true` if an action is not part of its goal, or may have appeared so a moment ago.
 fn is_gone(app: &App, goal: &GoalId, action: &ActionId) -> bool {
     app.gone.contains_key(&(goal.clone(), action.clone())) || app.rewritten.contains(goal)
 }
 
-/// Whether this workflow has made the task: its id is derived, whatever number it has there.
+/// Returns `true` if this workflow has generated the task: its id is derived, whatever its number.
 fn id_is_derived(task: &Task, arn: &ExecutionArn) -> bool {
     let number = task.position.rsplit('#').next().and_then(|n| n.parse().ok()).unwrap_or(0);
     let mut numbers = std::iter::once(number).chain(1..100);
     task.execution_arn == *arn && numbers.any(|n| task.task_id == TaskId::derived(arn, &task.action_id, n))
 }
 
-/// The read model only moves forward, and not at all after the end.
+/// The read model only moves forward, and never changes after the end.
 fn life(state: &State, sim: &Sim, core: &mut Core, now: &Execution, found: &mut Found) {
     let name = now.execution_arn.name();
     let before = core.shadow.executions.insert(now.execution_arn.clone(), now.clone());
@@ -386,17 +387,17 @@ fn life(state: &State, sim: &Sim, core: &mut Core, now: &Execution, found: &mut 
     if progress.processed > now.total_actions {
         found.push(("P6", format!("{name} has processed {} of {}", progress.processed, now.total_actions)));
     }
-    for (index, batch) in now.batches.iter().filter(|_| now.status.ended().is_none()) {
+    for (index, batch) in now.batches.iter().filter(|_| !now.has_ended()) {
         let index = index.parse().unwrap_or(u32::MAX);
         let saved = state.ledgers.get(&(now.execution_arn.clone(), index)).map_or(0, |l| l.outcomes.len());
         if batch.processed() as usize > saved {
             found.push(("P6", format!("{name}/{index} shows {} outcomes, {saved} are saved", batch.processed())));
         }
     }
-    if now.status.ended().is_none() && progress.percentage >= 100 {
+    if !now.has_ended() && progress.percentage >= 100 {
         found.push(("P6", format!("{name} is at 100 % before its end")));
     }
-    if now.status == Status::Aborted && progress.percentage >= 100 {
+    if now.status() == Status::Aborted && progress.percentage >= 100 {
         found.push(("P6", format!("{name} was cancelled and shows 100 %")));
     }
     let Some(before) = before else { return };
@@ -404,7 +405,7 @@ fn life(state: &State, sim: &Sim, core: &mut Core, now: &Execution, found: &mut 
     if progress.processed < earlier.processed || progress.percentage < earlier.percentage {
         found.push(("P6", format!("{name} goes back from {} to {}", earlier.processed, progress.processed)));
     }
-    if before.status.ended().is_some() {
+    if before.has_ended() {
         let Execution { published_at, notified_at, archived_at, .. } = *now;
         let marks = Execution { published_at, notified_at, archived_at, ..before };
         if marks != *now {
@@ -412,22 +413,22 @@ fn life(state: &State, sim: &Sim, core: &mut Core, now: &Execution, found: &mut 
         }
         return;
     }
-    if before.status == Status::Running && now.status == Status::Pending {
+    if before.status() == Status::Running && now.status() == Status::Pending {
         found.push(("P6", format!("{name} goes back to PENDING")));
     }
     if before.cancellation.is_some() && now.cancellation != before.cancellation {
         found.push(("P4", format!("{name} loses its cancellation")));
     }
-    if now.status.ended().is_some() {
+    if now.has_ended() {
         late_end(sim, core, now, found);
         the_end(state, core, now, found);
     }
 }
 
-/// The end of an execution is recorded in time, also when nothing tells it and other work waits.
+/// The end of an execution is recorded in time, also when no event reports it and other work waits.
 fn late_end(sim: &Sim, core: &Core, now: &Execution, found: &mut Found) {
     let Some(ended) = core.machines.ended_at(&now.execution_arn).filter(|_| sim.profile.prompt) else { return };
-    // Workers that still report keep it from being looked at: an operator's stop does not tell them.
+    // Workers that still report delay its check: an operator's stop does not reach them.
     let reported = now.batches.values().map(|b| b.updated_at.as_millis()).max().unwrap_or(0);
     let late = sim.millis() - ended.max(reported);
     if late > i64::try_from(NOTICE_WITHIN.as_millis()).unwrap() {
@@ -448,46 +449,54 @@ fn the_end(state: &State, core: &Core, now: &Execution, found: &mut Found) {
     }
     let of_this = shadow.tasks.values().filter(|t| t.execution_arn == *arn);
     let with_tasks = of_this.map(|t| &t.action_id).collect::<BTreeSet<_>>().len();
-    let tally = match now.status {
+    let tally = match now.status() {
         Status::Aborted => Tally::cancelled(&now.action_ids, &ledgers, &kept(&now.action_ids, &ledgers)),
         _ => Tally::at_end(&now.action_ids, &ledgers, &BTreeSet::new()),
     };
-    let (counted, expected) =
-        ((now.succeeded_actions, now.failed_count), (Some(tally.succeeded), Some(tally.failed_count())));
+    let (counted, expected) = (
+        (now.tally().map(|t| t.succeeded), now.tally().map(|t| t.failed_count())),
+        (Some(tally.succeeded), Some(tally.failed_count())),
+    );
     if touched {
         the_end_of_a_changed_goal(core, now, found);
     } else if counted != expected || u32::try_from(with_tasks) != Ok(tally.succeeded) {
         let what = format!("{name} ends with {counted:?}; its ledger has {expected:?}, {with_tasks} have tasks");
         found.push(("P6", what));
     }
-    if !touched && now.failed_actions != tally.failed {
+    if !touched && now.failed_actions() != tally.failed {
         found.push(("P4", format!("{name} tells other failures than its ledger")));
     }
-    if now.usage != Some(tally.usage) {
-        found.push(("P6", format!("{name} tells {:?}; its ledger has {:?}", now.usage, tally.usage)));
+    if now.tally().map(|t| t.usage) != Some(tally.usage) {
+        found
+            .push(("P6", format!("{name} tells {:?}; its ledger has {:?}", now.tally().map(|t| t.usage), tally.usage)));
     }
-    if now.status != Status::Aborted && now.progress().processed != now.total_actions {
+    if now.status() != Status::Aborted && now.progress().processed != now.total_actions {
         found.push(("P6", format!("{name} ends with {} of {}", now.progress().processed, now.total_actions)));
     }
-    if now.cancellation.is_some() != (now.status == Status::Aborted) {
-        found.push(("P4", format!("{name} ends as {} with cancellation {:?}", now.status, now.cancellation)));
+    if now.cancellation.is_some() != (now.status() == Status::Aborted) {
+        found.push(("P4", format!("{name} ends as {} with cancellation {:?}", now.status(), now.cancellation)));
     }
 }
 
-/// What of a goal's tasks the user has changed is not known here; what the workflow tells must agree with what is there.
+/// Which of a goal's tasks the user has changed is not known here; the workflow's results must agree with the tables.
 fn the_end_of_a_changed_goal(core: &Core, now: &Execution, found: &mut Found) {
     let (arn, name) = (&now.execution_arn, now.execution_arn.name());
-    if now.succeeded_actions.zip(now.failed_count).is_none_or(|(s, f)| s + f != now.total_actions) {
-        let counted = (now.succeeded_actions, now.failed_count);
+    if now
+        .tally()
+        .map(|t| t.succeeded)
+        .zip(now.tally().map(|t| t.failed_count()))
+        .is_none_or(|(s, f)| s + f != now.total_actions)
+    {
+        let counted = (now.tally().map(|t| t.succeeded), now.tally().map(|t| t.failed_count()));
         found.push(("P6", format!("{name} ends with {counted:?} of {}", now.total_actions)));
     }
     let sealed = core.shadow.sealed.get(arn).copied();
     for task in core.shadow.tasks.values().filter(|t| t.execution_arn == *arn) {
         let action = &task.action_id;
-        if now.failed_actions.iter().any(|f| f.action_id == *action) {
+        if now.failed_actions().iter().any(|f| f.action_id == *action) {
             found.push(("P6", format!("{name} tells that {action} failed, and it has tasks")));
         }
-        // Gone before the seal: whoever sweeps afterwards can see it.
+        // Deleted before the seal: a later sweep can detect it.
         let gone = core.app.gone.get(&(now.goal_id.clone(), action.clone()));
         if gone.zip(sealed).is_some_and(|(gone, sealed)| *gone < sealed) {
             found.push(("P6", format!("{name} leaves tasks of {action}, which is gone")));
@@ -495,10 +504,10 @@ fn the_end_of_a_changed_goal(core: &Core, now: &Execution, found: &mut Found) {
     }
 }
 
-/// After how many milliseconds nothing is done any more that was decided by what a goal was before: what a run of `launch` can
-/// take.
+/// After how many milliseconds no decision from an earlier state of a goal takes effect: the maximum duration of a run
+/// of `launch`.
 const DECIDED: i64 = 31_000;
-/// The same for a worker, which looks just before it asks.
+/// The same for a worker, which checks just before it calls the AI.
 const LOOKED: i64 = 5_000;
 
 /// The actions of a cancelled workflow whose tasks have replaced others: these stay.
@@ -521,7 +530,7 @@ pub(crate) fn started(sim: &Sim, input: &ExecutionInput) {
     let positions: Vec<_> = input.action_ids.iter().filter_map(place).collect();
     let ordered = positions.len() == input.action_ids.len() && positions.is_sorted();
     let execution = &state.executions[&input.execution_arn];
-    let wanted = execution.status.ended().is_none() && execution.cancellation.is_none();
+    let wanted = !execution.has_ended() && execution.cancellation.is_none();
     let held = state.held.iter().find(|h| h.execution == input.execution_arn).map(|h| h.since.as_millis());
     let unheld = wanted && held.is_none();
     let owner = goal.is_some_and(|g| g.head.user_id == input.user_id);
@@ -530,7 +539,7 @@ pub(crate) fn started(sim: &Sim, input: &ExecutionInput) {
     if unheld {
         sim.violated("load", format!("{name} is started without capacity"));
     }
-    // One that held capacity by then may run already: its worker sees to it.
+    // A workflow that held capacity by then may already run: its worker handles this.
     if closed.is_some_and(|since| held.unwrap_or(sim.millis()) - since > DECIDED) {
         sim.violated("P10", format!("{name} is started for a goal that was closed or deleted long ago"));
     }
@@ -549,7 +558,7 @@ pub(crate) fn started(sim: &Sim, input: &ExecutionInput) {
     }
 }
 
-/// The AI is asked.
+/// The AI is called.
 pub(crate) fn asked(sim: &Sim, run: &Run, goal: &GoalId, action: &ActionId) {
     let Some(arn) = run.subject().filter(|_| sim.account.is_none()) else { return };
     if run.has_outcome_of(action) {
@@ -572,7 +581,7 @@ pub(crate) fn asked(sim: &Sim, run: &Run, goal: &GoalId, action: &ActionId) {
         *times += 1;
         (*times, most * AI_ATTEMPTS)
     };
-    // One delivery is enough where nothing is delivered twice and nobody dies.
+    // One delivery is enough when nothing is delivered twice and no function dies.
     let calm = ["calm", "slow-ai", "losses"].contains(&sim.profile.name);
     let most = if calm { AI_ATTEMPTS } else { most };
     if times > most {
@@ -580,14 +589,14 @@ pub(crate) fn asked(sim: &Sim, run: &Run, goal: &GoalId, action: &ActionId) {
     }
 }
 
-/// Somebody takes the telling of the operators upon itself, at that moment by its own clock.
+/// An invocation claims the notice, at that time by its own clock.
 pub(crate) fn notice_claimed(sim: &Sim, run: &Run, arn: &ExecutionArn, at: Timestamp) {
     let key = (arn.clone(), run.number());
     let noted = sim.tables.state().executions[arn].notified_at.is_some();
     sim.core().shadow.notice_claims.insert(key, (at.as_millis(), noted));
 }
 
-/// The notice could not be sent, as far as its sender knows: whoever comes next may send it again at once.
+/// The notice could not be sent, as far as its sender knows: the next invocation may send it again at once.
 pub(crate) fn notice_released(sim: &Sim, run: &Run, arn: &ExecutionArn, at: Timestamp) {
     let key = (arn.clone(), run.number());
     let claims = &mut sim.core().shadow.notice_claims;
@@ -596,8 +605,8 @@ pub(crate) fn notice_released(sim: &Sim, run: &Run, arn: &ExecutionArn, at: Time
     }
 }
 
-/// The operators are told. A second time only when the first teller did not live to note it, and its claim had run out when
-/// the second one claimed; or when the SDK or a slow network repeats what one teller has sent.
+/// The operators are notified. A second time only when the first sender died before recording it, and its claim had
+/// expired when the second one claimed; or when the SDK or a slow network repeats a sent notice.
 pub(crate) fn notified(sim: &Sim, run: &Run, execution: &Execution) {
     let (arn, now) = (&execution.execution_arn, sim.millis());
     let lease = i64::try_from(NOTICE_LEASE.as_millis()).unwrap();
@@ -610,7 +619,7 @@ pub(crate) fn notified(sim: &Sim, run: &Run, execution: &Execution) {
         let again = times > 0
             && teller != run.number()
             && own.zip(first).is_some_and(|((own, noted), (first, _))| {
-                // One that is slow and has lost its claim may come late.
+                // A slow sender that has lost its claim may be late.
                 now - own < lease - 2 * sim.profile.skew && (noted || own - first < lease)
             });
         (again, core.machines.ended_at(arn).filter(|_| times == 0).map(|end| now - end))
@@ -626,12 +635,12 @@ pub(crate) fn notified(sim: &Sim, run: &Run, execution: &Execution) {
     }
 }
 
-/// Under what the request of a service is remembered.
+/// The key under which the request of a service is recorded.
 pub(crate) fn service_request(source: &str, event_id: EventId) -> String {
     keys::request(&RequestKey::Service { source: source.to_owned(), event_id })
 }
 
-/// An event is put on the bus. Whose request was accepted is not told that it was rejected.
+/// An event is put on the bus. No rejection is published for an accepted request.
 pub(crate) fn published(sim: &Sim, event: &Event) {
     if let Event::Progressed(report) = event {
         progress::reported(sim, report);

@@ -1,19 +1,20 @@
-//! The pipeline with one protection taken away. Each flaw must be found by the checks: a simulation that cannot fail proves
-//! nothing. They are in the adapters of the simulation, never in the product.
+//! The pipeline with one protection removed. Each flaw must be found by the checks: a simulation that cannot fail
+//! proves nothing. They are in the adapters of the simulation, never in the product.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use goal_activity_core::admission::{Held, in_use};
+use goal_activity_core::execution::Ending;
 use goal_activity_core::execution::{BatchState, Change, Execution, Status};
 use goal_activity_core::goal::{Goal, GoalHead, GoalStatus};
 use goal_activity_core::ledger::BatchLedger;
 use goal_activity_core::limits::HISTORY;
-use goal_activity_core::outcome::Settlement;
+use goal_activity_core::outcome::goal_status;
 use goal_activity_core::placement::TaskRow;
 use goal_activity_core::ports::{
-    ActionCommit, Claim, ClaimGoal, Claimed, Committed, Event, HoldCapacity, OpenExecution, Opened, PortResult,
-    RecordProgress, RequestKey, SealLedger, SettleExecution, WorkLedger,
+    ActionCommit, Claim, ClaimGoal, Claimed, Committed, EndExecution, Event, HoldCapacity, OpenExecution, Opened,
+    PortResult, RecordProgress, RequestKey, SealLedger, WorkLedger,
 };
 use goal_activity_core::task::{Task, TaskStatus};
 use goal_activity_events::{
@@ -29,7 +30,7 @@ use crate::world::Sim;
 
 macro_rules! flaws {
     ($($(#[$doc:meta])* $name:ident => $promise:literal,)*) => {
-        /// A protection that is missing.
+        /// A missing protection.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(crate) enum Flaw {
             $($(#[$doc])* $name,)*
@@ -38,7 +39,7 @@ macro_rules! flaws {
         impl Flaw {
             pub(crate) const ALL: &[Self] = &[$(Self::$name,)*];
 
-            /// The promise that it breaks first.
+            /// The promise that it violates first.
             pub(crate) fn promise(self) -> &'static str {
                 match self {
                     $(Self::$name => $promise,)*
@@ -49,15 +50,15 @@ macro_rules! flaws {
 }
 
 flaws! {
-    /// A goal is claimed whether or not somebody has claimed it.
+    /// A goal is claimed even if another workflow has claimed it.
     ClaimNotConditional => "P1",
-    /// The end of a workflow frees its goal in a second step, which a crash prevents.
+    /// The end of a workflow releases its goal in a second step, which a crash prevents.
     GoalFreedApart => "P1",
-    /// A request of another service is not remembered.
+    /// A request of another service is not recorded.
     RequestForgotten => "P2",
-    /// A start or a retry of a user is not remembered by its key.
+    /// A start or a retry of a user is not recorded under its key.
     KeyIgnored => "P2",
-    /// The operators are told by everybody who finds that they should be.
+    /// The operators are notified by every invocation that finds a missing notice.
     NoticeUnclaimed => "P2",
     /// An action's outcome is written over an earlier one.
     OutcomeNotConditional => "P3",
@@ -65,11 +66,11 @@ flaws! {
     TasksSavedApart => "P3",
     /// Every save gives the tasks new ids.
     TaskIdsRandom => "P3",
-    /// Tasks take the place of others that must not be replaced.
+    /// Tasks replace others that must not be replaced.
     TasksReplaced => "P3",
     /// A worker writes to a sealed ledger.
     SealIgnored => "P4",
-    /// Nobody seals.
+    /// Ledgers are not sealed.
     SealForgotten => "P4",
     /// The ledger is read first and sealed afterwards.
     SealedAfterReading => "P4",
@@ -77,13 +78,13 @@ flaws! {
     EndNotFinal => "P4",
     /// A cancelled workflow can end as finished.
     CancellationIgnored => "P4",
-    /// Who finds a workflow ended counts its end as well.
+    /// An invocation that finds a workflow ended counts its end as well.
     EndCountedByAll => "counts",
     /// A worker does not renew its lease.
     LeaseNotRenewed => "P10",
-    /// A worker does not take a lease at all: after its death nobody gets the message in time.
+    /// A worker does not acquire a lease at all: after its death no other worker gets the message in time.
     LeaseNotTaken => "P5",
-    /// A worker gives the state machine no sign of life.
+    /// A worker sends no heartbeat to the state machine.
     HeartbeatNotSent => "P10",
     /// The answer for one batch, sent twice, counts for another as well.
     AnswerCountsTwice => "P5",
@@ -95,7 +96,7 @@ flaws! {
     ReconcilerOff => "P7",
     /// The reconciler runs once a minute only.
     RunNotRepeated => "P7",
-    /// It is not noted that everybody was told.
+    /// It is not recorded that the end was published and notified.
     MarkForgotten => "P7",
     /// The end is not published.
     EndNotPublished => "P7",
@@ -105,7 +106,7 @@ flaws! {
     ExpiresBeforeArchived => "P7",
     /// Nothing is written to the archive.
     ArchiveForgotten => "P7",
-    /// Who was told is off the reconciler's list, archived or not.
+    /// A published and notified workflow is removed from the reconciler's list, archived or not.
     ListedUntilTold => "P7",
     /// A cancelled workflow's tasks stay.
     TasksLeftBehind => "P6",
@@ -113,57 +114,57 @@ flaws! {
     OrderReversed => "P8",
     /// A worker writes into another goal.
     ForeignGoal => "P9",
-    /// What the ledger knows is generated again.
+    /// Actions with an outcome in the ledger are generated again.
     LedgerNotConsulted => "P10",
-    /// Nobody counts the workflows that a user has open.
+    /// The open workflows of a user are not counted.
     LimitIgnored => "P10",
     /// A workflow that has ended counts among the open ones of its user.
     RoomNotFreed => "P10",
-    /// Capacity is taken whether or not there is some.
+    /// Capacity is acquired even if none is free.
     CapacityIgnored => "load",
-    /// Nobody gives capacity back.
+    /// Capacity is never released.
     CapacityKept => "P7",
-    /// An end launches nobody: those who wait are left to the reconciler.
+    /// An end launches no workflow: waiting workflows are left to the reconciler.
     EndMakesNoRoom => "load",
     /// A queue gives a message up after three receives.
     FewReceives => "P7",
-    /// A batch that shows no sign of life is not sent again.
+    /// A batch without a heartbeat is not sent again.
     HeartbeatNotRetried => "P5",
-    /// Who waits before a holder of capacity, and does not fit, holds it up.
+    /// A workflow that holds capacity is delayed by one with an earlier turn that does not fit.
     HolderNotFirst => "load",
-    /// What is at an action's place counts as its own.
+    /// Tasks at an action's place count as its own.
     TasksByPlace => "P3",
-    /// Finished tasks count as any others.
+    /// Finished tasks are treated like any others.
     FinishedTasksReplaced => "P3",
-    /// A cancel removes what has replaced other tasks, too.
+    /// A cancel also removes tasks that have replaced others.
     CancelLeavesNothing => "P3",
-    /// Nobody looks whether the user has closed the goal.
+    /// It is not checked whether the user has closed the goal.
     ClosedGoalIgnored => "P10",
-    /// The end writes the goal's status over what the user has set.
+    /// The end overwrites the goal's status that the user has set.
     GoalStatusOverwritten => "P6",
-    /// A claim blocks a goal, whatever became of its execution.
+    /// A claim blocks a goal, even after its execution has ended.
     StaleClaimBlocks => "P7",
-    /// Only the goal's claim says that it has a workflow.
+    /// Only the goal's claim shows that it has a workflow.
     OpenWorkflowForgotten => "P1",
-    /// An end leaves the tasks of actions that are gone.
+    /// An end leaves the tasks of deleted actions.
     OrphansLeft => "P6",
-    /// A notice that could not be sent is claimed all the same.
+    /// A notice that could not be sent stays claimed.
     NoticeClaimKept => "P7",
-    /// The operators are told when the end is published.
+    /// The operators are notified only after the end is published.
     NoticeAfterPublish => "P7",
-    /// A claim of a notice that the SDK sends again is refused.
+    /// A claim of a notice that the SDK repeats is refused.
     NoticeClaimedOnce => "P7",
     /// A batch is reported when all of it is done.
     ReportsWhenDone => "P6",
-    /// Whoever says so ends a workflow.
+    /// An end event of any source ends a workflow.
     ForgedEndTaken => "load",
     /// A name is free again when its row has expired.
     NameUsedAgain => "P2",
-    /// A request is remembered until its row is deleted.
+    /// A request counts as recorded until its row is deleted.
     RequestRemembersTooLong => "P7",
-    /// An event of months ago is as good as a new one.
+    /// A months-old event is treated as a new one.
     OldEventsTaken => "P2",
-    /// Messages hold texts.
+    /// Messages contain texts.
     TextsInMessages => "P10",
 }
 
@@ -209,7 +210,7 @@ pub(crate) fn open_as_read(sim: &Sim, open: BTreeSet<ExecutionArn>) -> BTreeSet<
     }
 }
 
-/// What counts as the tasks to be removed of a workflow.
+/// Returns `true` if the task is one that a workflow's end removes.
 pub(crate) fn is_removed(sim: &Sim, execution: &ExecutionArn, actions: &[ActionId], task: &Task) -> bool {
     let asked = actions.contains(&task.action_id);
     let cancelled = || {
@@ -222,20 +223,21 @@ pub(crate) fn is_removed(sim: &Sim, execution: &ExecutionArn, actions: &[ActionI
     }
 }
 
-/// Whether a holder of capacity is refused it, because of somebody before it who does not fit.
+/// Returns `true` if a workflow that holds capacity is refused it, because of one with an earlier turn that does not
+/// fit.
 pub(crate) fn holds_up(sim: &Sim, wanted: &Held, most: u32) -> bool {
     let state = sim.tables.state();
     let holds = |arn: &ExecutionArn| state.held.iter().any(|h| h.execution == *arn);
     let turn = |arn: &ExecutionArn| state.executions.get(arn).map(|e| (e.turn, e.batch_count().min(most)));
     let own = turn(&wanted.execution);
-    let before = state.line.iter().filter(|arn| !holds(arn)).filter_map(turn);
+    let before = state.waiting.iter().filter(|arn| !holds(arn)).filter_map(turn);
     let mut before = before.filter(|(turn, _)| own.is_some_and(|(own, _)| *turn < own));
     sim.has(Flaw::HolderNotFirst)
         && holds(&wanted.execution)
         && before.any(|(_, batches)| in_use(&state.held) + batches > most)
 }
 
-/// Whether the operators are not told yet, because the bus does not answer.
+/// Returns `true` if the operators are not notified yet, because the bus does not answer.
 pub(crate) fn withholds_notice(sim: &Sim, execution: &ExecutionArn) -> bool {
     let unpublished = |e: &Execution| e.published_at.is_none();
     let is_out = || sim.profile.outage.is_some_and(|o| o.has("publish", sim.elapsed()));
@@ -267,17 +269,22 @@ pub(crate) fn replayed(sim: &Sim, body: &str) -> String {
 
 /// An execution as it is read.
 pub(crate) fn execution_as_read(sim: &Sim, run: &Run, execution: Execution) -> Execution {
-    if sim.has(Flaw::StaleClaimBlocks) && run.is_api() && execution.status.ended().is_some() {
+    if sim.has(Flaw::StaleClaimBlocks) && run.is_api() && execution.has_ended() {
         let state = sim.tables.state();
         let claim = state.goals.get(&execution.goal_id).and_then(|g| g.head.claimed_by.clone());
         if claim.is_some_and(|c| c == execution.execution_arn) {
-            return Execution { status: Status::Running, ..execution };
+            return running(execution);
         }
     }
-    match sim.has(Flaw::EndNotFinal) && execution.status.ended().is_some() && sim.chance(0.3) {
-        true => Execution { status: Status::Running, ..execution },
+    match sim.has(Flaw::EndNotFinal) && execution.has_ended() && sim.chance(0.3) {
+        true => running(execution),
         false => execution,
     }
+}
+
+/// The execution as if it had not ended.
+fn running(execution: Execution) -> Execution {
+    Execution { started_at: Some(execution.start_date), end: None, ..execution }
 }
 
 /// Whether that request is not remembered.
@@ -321,7 +328,7 @@ pub(crate) async fn commit(ports: &Ports, commit: &ActionCommit<'_>) -> PortResu
     let sim = &ports.sim;
     let tables = &sim.tables;
     let key = (commit.execution.clone(), commit.batch_index);
-    // Only where it is needed: it looks at all tasks there are.
+    // Only where it is needed: it checks all existing tasks.
     let replacing = || {
         let state = tables.state();
         let same_place = |task: &&Task| commit.tasks.iter().any(|new| new.position == task.position);
@@ -379,7 +386,7 @@ pub(crate) async fn commit(ports: &Ports, commit: &ActionCommit<'_>) -> PortResu
     }
 }
 
-/// Removes what other actions have at the place where the new tasks go, when these may replace some.
+/// Removes the tasks of other actions at the place of the new tasks, if these may replace some.
 fn clear_place(state: &mut State, commit: &ActionCommit<'_>) {
     let regenerates = state.executions.get(commit.execution).is_some_and(|e| e.regenerate);
     let Some(first) = commit.tasks.first().filter(|_| regenerates) else { return };
@@ -412,7 +419,7 @@ pub(crate) async fn record_batch(
     batch: &BatchState,
 ) -> PortResult<bool> {
     if let Some(e) = sim.tables.state().executions.get_mut(execution) {
-        let ended = e.status.ended().is_some();
+        let ended = e.has_ended();
         if (sim.has(Flaw::ProgressUnordered) && !ended) || (sim.has(Flaw::ProgressAfterEnd) && ended) {
             e.batches.insert(index.to_string(), batch.clone());
         }
@@ -420,63 +427,62 @@ pub(crate) async fn record_batch(
     sim.tables.record_batch(execution, event, index, batch).await
 }
 
-pub(crate) async fn settle(ports: &Ports, settlement: &Settlement) -> PortResult<bool> {
-    let sim = &ports.sim;
+pub(crate) async fn end(ports: &Ports, execution: &Execution, end: &Ending) -> PortResult<bool> {
+    let (sim, arn) = (&ports.sim, &execution.execution_arn);
     match sim.flaw {
-        Some(Flaw::EndNotFinal) => with_execution(sim, settlement, |e| {
-            if e.status.ended().is_some() {
-                (e.status, e.stop_date) = (settlement.status.into(), Some(sim.now()));
+        Some(Flaw::EndNotFinal) => with_execution(sim, arn, |e| {
+            if e.has_ended() {
+                e.end = Some(Ending { stop_date: sim.now(), ..end.clone() });
             }
         }),
-        Some(Flaw::CancellationIgnored) => with_execution(sim, settlement, |e| {
-            if e.status.ended().is_none() {
+        Some(Flaw::CancellationIgnored) => with_execution(sim, arn, |e| {
+            if !e.has_ended() {
                 e.cancellation = None;
             }
         }),
-        Some(Flaw::CancelLeavesNothing) if settlement.status == FinalStatus::Aborted => {
-            sim.tables.state().tasks.retain(|_, task| task.execution_arn != settlement.execution_arn);
-            crate::check::observe(sim, &settlement.execution_arn, &crate::check::Write::Remove);
+        Some(Flaw::CancelLeavesNothing) if end.status == FinalStatus::Aborted => {
+            sim.tables.state().tasks.retain(|_, task| task.execution_arn != *arn);
+            crate::check::observe(sim, arn, &crate::check::Write::Remove);
         }
         Some(Flaw::GoalFreedApart) => {
             let mut ended = false;
-            with_execution(sim, settlement, |e| {
-                ended = e.status.ended().is_none() && e.cancellation.is_none();
+            with_execution(sim, arn, |e| {
+                ended = !e.has_ended() && e.cancellation.is_none();
                 if ended {
-                    e.status = e.status.after(Change::Ended(settlement.status));
+                    e.end = Some(end.clone());
                 }
             });
-            crate::check::observe(sim, &settlement.execution_arn, &crate::check::Write::Other);
+            crate::check::observe(sim, arn, &crate::check::Write::Other);
             let mut state = sim.tables.state();
-            if let (true, Some(goal)) = (ended, state.goals.get_mut(&settlement.goal_id)) {
+            if let (true, Some(goal)) = (ended, state.goals.get_mut(&execution.goal_id)) {
                 (goal.head.claimed_by, goal.head.status) = (None, GoalStatus::Active);
             }
         }
         _ => {}
     }
-    let ended = sim.tables.settle(settlement).await?;
+    let ended = sim.tables.end_execution(execution, end).await?;
     let overwritten = ended && sim.has(Flaw::GoalStatusOverwritten);
-    if let (true, Some(goal)) = (overwritten, sim.tables.state().goals.get_mut(&settlement.goal_id)) {
-        goal.head.status = settlement.goal_status;
+    if let (true, Some(goal)) = (overwritten, sim.tables.state().goals.get_mut(&execution.goal_id)) {
+        goal.head.status = goal_status(end, execution.goal_before);
     }
     if sim.has(Flaw::ExpiresBeforeArchived) {
-        let expires = settlement.stop_date.plus(HISTORY);
-        sim.tables.state().expiring.insert(settlement.execution_arn.clone(), expires);
+        sim.tables.state().expiring.insert(arn.clone(), end.stop_date.plus(HISTORY));
     }
     if sim.has(Flaw::RoomNotFreed) {
-        let (user, arn) = (settlement.user_id.clone(), settlement.execution_arn.clone());
-        sim.tables.state().running.entry(user).or_default().insert(arn);
+        let user = execution.user_id.clone();
+        sim.tables.state().running.entry(user).or_default().insert(arn.clone());
     }
     Ok(ended || sim.has(Flaw::EndCountedByAll))
 }
 
-/// Whether a workflow that is listed for the reconciler is shown to it.
+/// Returns `true` if a workflow that is listed for the reconciler is shown to it.
 pub(crate) fn is_listed(sim: &Sim, open: &OpenExecution) -> bool {
-    let told = |state: &State| state.executions.get(&open.execution_arn).is_some_and(Execution::is_told);
+    let told = |state: &State| state.executions.get(&open.execution_arn).is_some_and(Execution::is_reported);
     !(sim.has(Flaw::ListedUntilTold) && told(&sim.tables.state()))
 }
 
-fn with_execution(sim: &Sim, settlement: &Settlement, change: impl FnOnce(&mut Execution)) {
-    if let Some(execution) = sim.tables.state().executions.get_mut(&settlement.execution_arn) {
+fn with_execution(sim: &Sim, arn: &ExecutionArn, change: impl FnOnce(&mut Execution)) {
+    if let Some(execution) = sim.tables.state().executions.get_mut(arn) {
         change(execution);
     }
 }
@@ -499,7 +505,7 @@ pub(crate) fn published(sim: &Sim, event: &Event) -> Option<Event> {
     }
 }
 
-/// Whether a worker's wish to hide its message has an effect.
+/// Returns `true` if a worker's call to hide its message has an effect.
 pub(crate) fn lease(sim: &Sim, run: &Run, time: Duration) -> bool {
     let lease = time == goal_activity_core::limits::LEASE;
     !(lease && (sim.has(Flaw::LeaseNotTaken) || sim.has(Flaw::LeaseNotRenewed) && run.has_shown_life()))

@@ -1,7 +1,7 @@
 //! Lambda: runs the real handlers, and kills them.
 //!
-//! A function may end at any moment, when its timeout is over, its memory is, or its host fails (Lambda developer guide,
-//! "Understanding retry behavior"): then its future is dropped where it is, at whichever await.
+//! A function may end at any moment, when its timeout expires, its memory is exhausted, or its host fails (Lambda
+//! developer guide, "Understanding retry behavior"): then its future is dropped, at any await.
 
 use std::collections::BTreeSet;
 use std::fmt::{self, Display};
@@ -25,7 +25,7 @@ use goal_activity_functions::runtime::budget::Budget;
 use goal_activity_functions::runtime::context::Context;
 use goal_activity_functions::steps::admission::Admission;
 use goal_activity_functions::steps::cancel::Cancel;
-use goal_activity_functions::steps::ending::{Conclude, Ending};
+use goal_activity_functions::steps::ending::{Conclude, EndWorkflow};
 use goal_activity_functions::steps::intake::Intake;
 use tokio::time::sleep;
 
@@ -50,7 +50,7 @@ impl Function {
     pub(crate) const ALL: [Self; 6] =
         [Self::Api, Self::Launch, Self::Worker, Self::Finalize, Self::Projector, Self::Reconcile];
 
-    /// For how long it is tried to invoke it when there is no room: a poller holds on to its messages for as long as these
+    /// For how long invocation is retried without free concurrency: a poller keeps its messages for as long as these
     /// are hidden (Lambda developer guide, "Backoff strategy for failed invocations").
     fn is_waited_for(self) -> Duration {
         match self {
@@ -62,7 +62,7 @@ impl Function {
         }
     }
 
-    /// What an invocation that begins now may use.
+    /// The budget of an invocation that begins now.
     pub(crate) fn budget(self) -> Budget {
         Budget::of(self.timeout().saturating_sub(BUDGET_MARGIN))
     }
@@ -84,9 +84,9 @@ pub(crate) struct Run(Arc<Inner>);
 struct Inner {
     function: Function,
     number: u32,
-    /// The workflow whose batch a worker has.
+    /// The workflow whose batch a worker processes.
     subject: Option<ExecutionArn>,
-    /// By how many milliseconds its clock is off.
+    /// The error of its clock in milliseconds.
     skew: i64,
     dead: AtomicBool,
     /// Whether the worker has shortened the time in which its message is hidden.
@@ -116,7 +116,7 @@ impl Run {
         }))
     }
 
-    /// Notes that the invocation is dead.
+    /// Marks the invocation as dead.
     fn mourn(&self, sim: &Sim, limit: Duration) {
         if !self.0.dead.load(Ordering::Relaxed) {
             sim.note(self, || format!("KILLED after {:.1} s", limit.as_secs_f64()));
@@ -124,7 +124,7 @@ impl Run {
         }
     }
 
-    /// Comes to no end once the invocation is dead.
+    /// Never completes once the invocation is dead.
     pub(crate) async fn alive(&self) {
         if self.0.dead.load(Ordering::Relaxed) {
             pending::<()>().await;
@@ -180,10 +180,10 @@ impl Run {
     }
 }
 
-/// Something a handler does.
+/// The work of a handler.
 pub(crate) type Work<T> = Pin<Box<dyn Future<Output = T>>>;
 
-/// Runs a function. Nothing when it died.
+/// Runs a function. Returns `None` if it died.
 pub(crate) async fn invoke<T>(
     sim: &Sim,
     function: Function,
@@ -191,7 +191,7 @@ pub(crate) async fn invoke<T>(
     dies_after: Option<Duration>,
     work: impl FnOnce(Ports) -> Work<T>,
 ) -> Option<T> {
-    // Held until the end. A call of the API is not waited for.
+    // Held until the end. A call of the API does not wait.
     let Ok(_place) = account::place_to_run(sim, function.is_waited_for()).await else { return None };
     let cannot = sim.profile.no_start.is_some_and(|(from, to)| (from..to).contains(&sim.elapsed()));
     if function == Function::Worker && cannot && sim.goes_wrong(1.0, "a worker cannot start") {
@@ -224,7 +224,7 @@ pub(crate) async fn invoke<T>(
     done
 }
 
-/// Counting is a line on standard output: no network that could fail, nothing that comes in between.
+/// Counting is a line on standard output: no network that could fail, no interleaving.
 fn context(p: &Ports) -> Context {
     Context::new(p.clone(), Arc::new(p.sim.tables.clone()))
 }
@@ -233,8 +233,8 @@ fn intake(p: &Ports) -> Intake<Ports> {
     Intake { db: p.clone(), state_machine: samples::state_machine(), context: context(p) }
 }
 
-fn ending(p: &Ports) -> Ending<Ports, Ports> {
-    Ending { db: p.clone(), bus: p.clone(), context: context(p) }
+fn ending(p: &Ports) -> EndWorkflow<Ports, Ports> {
+    EndWorkflow { db: p.clone(), bus: p.clone(), context: context(p) }
 }
 
 fn conclude(p: &Ports) -> Conclude<Ports, Ports, Ports, Ports> {

@@ -1,7 +1,8 @@
-//! What comes when all is at rest: the goals that the app has changed are started again, and 90 days pass.
+//! The phase after all is at rest: the goals that the app has changed are started again, and 90 days pass.
 //!
-//! DynamoDB deletes an expired row some time within days, each by itself and in any order (developer guide, "Time to Live").
-//! EventBridge replays what it has archived, whenever somebody asks for it (user guide, "Archiving and replaying events").
+//! DynamoDB deletes an expired row some time within days, each by itself and in any order (developer guide, "Time to
+//! Live"). EventBridge replays what it has archived, at any time on request (user guide, "Archiving and replaying
+//! events").
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -30,16 +31,16 @@ enum Row {
     Request(String),
 }
 
-/// What is written down for the time after.
+/// The records for the later phase.
 #[derive(Default)]
 pub(crate) struct Memories {
-    /// What was put on the buses.
+    /// The events that were put on the buses.
     pub(crate) events: Vec<(Queue, String)>,
-    /// What users have asked for with a key.
+    /// The users' requests with a key.
     pub(crate) asked: Vec<api::Ask>,
 }
 
-/// Waits until nothing moves any more.
+/// Waits until no work is in progress.
 async fn rested(sim: &Sim) {
     let last = sim.elapsed() + REST;
     while !rest::is_at_rest(sim) && sim.elapsed() < last && sim.core().violations.is_empty() {
@@ -50,7 +51,7 @@ async fn rested(sim: &Sim) {
     }
 }
 
-/// Starts every goal that the app has changed: whatever was done to it, the answer is one that makes sense.
+/// Starts every goal that the app has changed: after any change, the response must be a valid one.
 pub(crate) async fn start_changed_goals(sim: &Sim) {
     let touched: Vec<_> = sim.core().app.touched.iter().cloned().collect();
     for goal in &touched {
@@ -61,7 +62,7 @@ pub(crate) async fn start_changed_goals(sim: &Sim) {
     }
 }
 
-/// Starts a goal, with patience for the one fault that a run may have left.
+/// Starts a goal, allowing for the one fault that a run may have left.
 async fn start(sim: &Sim, goal: &GoalId) {
     let owner = sim.tables.state().goals.get(goal).map(|g| g.head.user_id.clone());
     let user = owner.as_ref().map_or("user-1", |user| user.as_str());
@@ -78,7 +79,7 @@ async fn start(sim: &Sim, goal: &GoalId) {
     let (status, code) = last.map_or((0, Value::Null), |(status, body)| (status, body["code"].clone()));
     let open = {
         let state = sim.tables.state();
-        state.executions.values().any(|e| e.goal_id == *goal && e.status.ended().is_none())
+        state.executions.values().any(|e| e.goal_id == *goal && !e.has_ended())
     };
     let sensible = match code.as_str() {
         Some("ALREADY_RUNNING") => open,
@@ -90,7 +91,7 @@ async fn start(sim: &Sim, goal: &GoalId) {
     }
 }
 
-/// 90 days pass: all rows expire, and the API tells of every workflow what it told before.
+/// 90 days pass: all rows expire, and the API returns the same for every workflow as before.
 pub(crate) async fn pass(sim: &Sim) {
     let mut all: Vec<Execution> = {
         let state = sim.tables.state();
@@ -147,16 +148,16 @@ fn delete(sim: &Sim, row: &Row) {
     match row {
         Row::Execution(arn) => drop(state.executions.remove(arn)),
         Row::Batch(arn, index) => drop(state.ledgers.remove(&(arn.clone(), *index))),
-        // What was written anew since then is another row.
+        // A row that was written again since then is another row.
         Row::Request(key) => drop(state.requests.remove(key)),
     }
 }
 
-/// People and services come again while the old rows go, one by one.
+/// Users and services send requests again while the old rows are deleted, one by one.
 async fn live_on(sim: &Sim, all: &[Execution]) {
     let Memories { mut events, asked } = {
         let mut core = sim.core();
-        // Nobody is held to what was said months ago.
+        // Requests of months ago are no longer recorded.
         (core.accepted, core.answers, core.asked) = Default::default();
         core.shadow.requests.clear();
         std::mem::take(&mut core.memories)
@@ -198,12 +199,12 @@ async fn live_on(sim: &Sim, all: &[Execution]) {
     sim.count("runs that went on after months");
 }
 
-/// What the API tells its user of a workflow.
+/// Returns the API's responses about a workflow to its user.
 async fn told(sim: &Sim, execution: &Execution) -> [Option<Value>; 2] {
     [told_by(sim, execution, "status").await, told_by(sim, execution, "timeline").await]
 }
 
-/// Asked a second time when there is no answer: the one fault of a run may come this late.
+/// Repeated once without an answer: the one fault of a run may occur this late.
 async fn told_by(sim: &Sim, execution: &Execution, route: &str) -> Option<Value> {
     let (user, arn) = (execution.user_id.as_str(), &execution.execution_arn);
     for _ in 0..2 {

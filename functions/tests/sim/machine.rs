@@ -1,9 +1,9 @@
-//! Step Functions: what the executions of `statemachine/goal-activity.asl.json` do.
+//! Step Functions: the executions of `statemachine/goal-activity.asl.json`.
 //!
 //! `StartExecution` is idempotent for a name and input (API reference). A task with a token waits for its answer, a
-//! heartbeat or its timeout; a token that was answered, timed out or belongs to an ended execution is refused. An execution's
-//! own timeout and a stop end it at once, without running any state. `DescribeExecution` is eventually consistent (API
-//! reference). The constants are those of the definition; a test compares them.
+//! heartbeat or its timeout; a token that was answered, timed out or belongs to an ended execution is refused. An
+//! execution's own timeout and a stop end it at once, without running any state. `DescribeExecution` is eventually
+//! consistent (API reference). The constants are those of the definition; a test compares them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -32,17 +32,18 @@ pub(crate) const WORKFLOW: Duration = Duration::from_secs(900);
 pub(crate) const BATCH: Duration = Duration::from_secs(300);
 /// `EnqueueBatch`'s `HeartbeatSeconds`.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(90);
-/// How often `EnqueueBatch` is repeated when there is no sign of life, and the first wait, which doubles.
+/// How often `EnqueueBatch` is repeated without a heartbeat, and the first wait, which doubles.
 pub(crate) const HEARTBEAT_RETRIES: (u32, u64) = (2, 1);
 /// `SaveResults`'s `TimeoutSeconds`.
 pub(crate) const FINALIZE: Duration = Duration::from_secs(40);
 /// How often `SaveResults` is retried when the function fails, and the first wait, which doubles.
 pub(crate) const FINALIZE_RETRIES: (u32, u64) = (2, 2);
-/// Under what it is counted that an answer was taken.
+/// The name under which accepted answers are counted.
 pub(crate) const ANSWERED: &str = "batches answered";
 /// How long `DescribeExecution` may be behind.
 const BEHIND: i64 = 2_000;
-/// How many states an execution enters besides those that are modelled: two before its batches, and two after `SaveResults`.
+/// How many states an execution enters in addition to those that are modelled: two before its batches, and two after
+/// `SaveResults`.
 const BEFORE: f64 = 2.0;
 const AFTER: f64 = 2.0;
 
@@ -107,7 +108,7 @@ pub(crate) fn start(sim: &Sim, input: &ExecutionInput) {
     let (timed, timed_arn) = (sim.clone(), arn.clone());
     tokio::task::spawn_local(async move {
         sleep(WORKFLOW).await;
-        // As on an emulator that knows no timeout: the reconciler overrules it.
+        // As on an emulator without a timeout: the reconciler ends it.
         let runs = timed.core().machines.0.get(&timed_arn).is_some_and(|run| run.ended.is_none());
         if runs && timed.goes_wrong(timed.profile.no_timeout, "an execution does not time out") {
             return;
@@ -138,7 +139,7 @@ fn batch(sim: &Sim, input: &ExecutionInput, batch_index: u32, action_ids: Vec<Ac
     }
 }
 
-/// The time between two states. `others` are entered along with it.
+/// The time between two states. `others` are entered with it.
 async fn be_late(sim: &Sim, others: f64) {
     account::hold_back(sim, Quota::StateTransitions, 1.0 + others).await;
     sleep(match sim.goes_wrong(sim.profile.late_state, "a state is late") {
@@ -161,7 +162,7 @@ async fn enqueue(sim: Sim, mut batch: BatchMessage) {
     let (retries, mut wait) = HEARTBEAT_RETRIES;
     let mut attempt = 0;
     for again in 0..=retries {
-        // A send that failed though it was done leaves a message whose token is not waited for.
+        // A send that failed although it was done leaves a message whose token is not valid.
         let sends = 1 + u32::from(sim.goes_wrong(sim.profile.applied, "a batch is sent again under a new token"));
         for send_again in 1..=sends {
             attempt += 1;
@@ -200,11 +201,11 @@ async fn enqueue(sim: Sim, mut batch: BatchMessage) {
     batch_over(&sim, &arn, index);
 }
 
-/// How the wait for an answer has ended.
+/// The result of the wait for an answer.
 enum Waited {
-    /// It came, or nobody waits for it any more.
+    /// It arrived, or is no longer waited for.
     Over,
-    /// There was no sign of life.
+    /// There was no heartbeat.
     Silent,
     /// The batch's time is over.
     TimedOut,
@@ -305,7 +306,7 @@ pub(crate) fn describe(sim: &Sim, arn: &ExecutionArn) -> ExecutionState {
     }
 }
 
-/// Finds who waits for a token.
+/// Finds the wait for a token.
 fn waiting(sim: &Sim, token: &TaskToken) -> Option<(ExecutionArn, u32)> {
     let (name, rest) = token.reveal().split_once('/')?;
     let (index, _) = rest.split_once('.')?;
@@ -329,7 +330,7 @@ pub(crate) fn answer(sim: &Sim, token: &TaskToken) -> Answered {
     Answered::Accepted
 }
 
-/// The first batch that is still waited for in the execution of a token. For [`Flaw::AnswerCountsTwice`].
+/// The first batch that still waits in the execution of a token. For [`Flaw::AnswerCountsTwice`].
 pub(crate) fn end_another_batch(sim: &Sim, name: &str) {
     let other = {
         let core = sim.core();

@@ -1,8 +1,8 @@
-//! The promises P1 to P10 of ARCHITECTURE.md under a simulated clock and seeded faults: the real handlers on the in-memory
-//! adapters, with a model of each AWS service between them.
+//! The promises P1 to P10 of ARCHITECTURE.md under a simulated clock and seeded faults: the real handlers on the
+//! in-memory adapters, with a model of each AWS service between them.
 //!
-//! A seed decides everything: who does what, how long each call takes, what fails, who dies where. The same seed always
-//! runs in the same way, so whatever is found can be looked at: the failure prints the command that replays it.
+//! A seed decides everything: which actor does what, how long each call takes, what fails, which function dies where.
+//! The same seed always runs in the same way, so every failure is reproducible: it prints the command that replays it.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -61,7 +61,7 @@ fn flaw_by_hand() -> Option<Flaw> {
     Some(found.unwrap_or_else(|| panic!("SIM_FLAW={name} is none of {:?}", Flaw::ALL)))
 }
 
-/// Runs seeds on all cores until one fails or all are run. Answers the lowest failed one that was seen.
+/// Runs seeds on all cores until one fails or all are run. Returns the lowest failed seed that was seen.
 fn run_seeds(seeds: Range<u64>, flaw: Option<Flaw>, mut each: impl FnMut(&Report) + Send) -> Option<Report> {
     let (next, failed) = (AtomicU64::new(seeds.start), Mutex::new(None::<Report>));
     let each = Mutex::new(&mut each);
@@ -76,7 +76,7 @@ fn run_seeds(seeds: Range<u64>, flaw: Option<Flaw>, mut each: impl FnMut(&Report
                     }
                     let report = run(seed, flaw, false);
                     each.lock().unwrap()(&report);
-                    // A flaw counts as found when it breaks the promise that it takes the protection from.
+                    // A flaw counts as found when it violates the promise whose protection it removes.
                     let breaks = |v: &String| flaw.is_none_or(|f| v.starts_with(&format!("{}:", f.promise())));
                     if report.violations.iter().any(breaks) {
                         let mut failed = failed.lock().unwrap();
@@ -114,7 +114,7 @@ fn run_all(seeds: Range<u64>, flaw: Option<Flaw>, mut each: impl FnMut(&Report) 
     });
 }
 
-/// Runs a failed seed again, with its trace, and says how to do that.
+/// Runs a failed seed again, with its trace, and prints the command for it.
 fn explain(seed: u64, flaw: Option<Flaw>) -> ! {
     let report = run(seed, flaw, true);
     println!("{}", report.trace.join("\n"));
@@ -155,13 +155,13 @@ fn every_schedule_keeps_the_promises() {
     println!("{schedules} schedules, {hours} simulated hours, in {seconds:.1} s");
 }
 
-/// What kind of violation a text tells of: it without what differs from seed to seed.
+/// The kind of a violation: its text without the parts that differ from seed to seed.
 fn kind(violation: &str) -> String {
     let words = violation.split(' ').map(|w| if w.contains(|c: char| c.is_ascii_digit()) { "*" } else { w });
     words.take(12).collect::<Vec<_>>().join(" ")
 }
 
-/// Every kind of violation, with its first seeds: what is still broken, at a glance. Only by hand, with `SIM_SURVEY=1`.
+/// Every kind of violation, with its first seeds: an overview of the violations. Only by hand, with `SIM_SURVEY=1`.
 #[test]
 fn survey() {
     if setting::<u64>("SIM_SURVEY").is_none() {

@@ -1,4 +1,4 @@
-//! The model's constants are those of the deployment.
+//! Compares the model's constants with those of the deployment.
 
 use std::path::Path;
 use std::time::Duration;

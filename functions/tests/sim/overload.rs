@@ -1,5 +1,5 @@
-//! Ten times as much as can be worked on is asked for at once: everybody gets their tasks, nobody times out for waiting, and
-//! nobody waits behind all that another user has asked for.
+//! Ten times the work that can be processed is requested at once: all users get their tasks, no workflow times out
+//! because of waiting, and no user waits behind all requests of another user.
 
 use std::num::NonZeroU32;
 use std::sync::Mutex;
@@ -21,19 +21,19 @@ use crate::profile::{CALM, LOSSES, Mood, Profile, STATES_HANG, TABLES_HANG, WILD
 use crate::rest;
 use crate::world::Sim;
 
-/// So many workflows of the greatest size fit into the capacity.
+/// How many workflows of maximum size fit into the capacity.
 const AT_ONCE: u32 = 2;
-/// So many are asked for.
+/// How many are requested.
 const TIMES: u32 = 10;
-/// How many of them one user asks for before anybody else comes.
+/// How many of them one user requests before any other user.
 const FLOOD: u32 = 8;
-/// How much later the others come, one after the other.
+/// How much later the others make their requests, one after the other.
 const OTHERS: Duration = Duration::from_secs(30);
-/// How late the word may be that there is a newcomer or room.
+/// How late the event of a new workflow or of free capacity may be.
 const SLACK: Duration = Duration::from_secs(10);
-/// How long all may take: far longer than it does.
+/// The time limit for all: far longer than needed.
 const ALL: Duration = Duration::from_secs(12 * 60 * 60);
-/// How many runs of each kind. Each is an hour of all that twenty workflows do.
+/// How many runs of each kind. Each simulates an hour of twenty workflows.
 const SEEDS: u64 = 3;
 
 fn overloaded(profile: &Profile) -> Profile {
@@ -41,7 +41,7 @@ fn overloaded(profile: &Profile) -> Profile {
     Profile { capacity, mood: Mood::Slow, ..profile.clone() }
 }
 
-/// What became of all workflows, in the order of their requests.
+/// The outcomes of all workflows, in the order of their requests.
 struct Outcome {
     executions: Vec<Execution>,
     violations: Vec<String>,
@@ -74,7 +74,7 @@ fn run(seed: u64, profile: &Profile) -> Outcome {
     })
 }
 
-/// Asks until there is an answer.
+/// Repeats the request until there is an answer.
 async fn ask(sim: Sim, goal: GoalId, user: String, after: Duration) {
     sleep(after).await;
     let route = "POST /api/goals/{goalId}/start-activity";
@@ -89,7 +89,7 @@ fn admitted(execution: &Execution) -> Timestamp {
     execution.admitted_at.unwrap_or_else(|| panic!("{} was not launched", execution.execution_arn.name()))
 }
 
-/// The pairs of which the second was launched first, although it was the first one's turn and that was known.
+/// The pairs whose second workflow was launched first, although it was the first one's turn and that was known.
 fn overtaken(executions: &[Execution]) -> Vec<(&ExecutionArn, &ExecutionArn)> {
     let mut found = Vec::new();
     for one in executions {
@@ -103,15 +103,15 @@ fn overtaken(executions: &[Execution]) -> Vec<(&ExecutionArn, &ExecutionArn)> {
     found
 }
 
-/// How long a workflow has waited at the most in a run.
+/// The longest wait of a workflow in a run.
 fn longest_wait(name: &str, profile: &Profile, seed: u64) -> Duration {
     let whole = ["calm", "losses"].contains(&name);
     let Outcome { executions, violations, took } = run(seed, profile);
     assert!(violations.is_empty(), "seed {seed}, {name}: {violations:#?}");
     assert_eq!(executions.len(), (AT_ONCE * TIMES) as usize, "seed {seed}, {name}");
     for e in executions.iter().filter(|_| whole) {
-        let fine = matches!(e.status, Status::Succeeded | Status::PartiallySucceeded);
-        assert!(fine, "seed {seed}, {name}: {} is {}", e.execution_arn.name(), e.status);
+        let fine = matches!(e.status(), Status::Succeeded | Status::PartiallySucceeded);
+        assert!(fine, "seed {seed}, {name}: {} is {}", e.execution_arn.name(), e.status());
     }
     println!("{name} {seed}: {} workflows in {:.0} s", executions.len(), took.as_secs_f64());
     executions.iter().map(|e| admitted(e).since(e.start_date)).max().unwrap_or_default()
@@ -148,7 +148,7 @@ fn at_ten_times_the_capacity_everybody_is_launched_in_turn_and_the_capacity_is_u
     for seed in 0..SEEDS {
         let Outcome { executions, took, .. } = run(seed, &CALM);
         assert_eq!(overtaken(&executions), [], "seed {seed}");
-        // One user's many do not keep the others waiting: all of these are launched before the user's third.
+        // The many requests of one user do not delay the others: all of these are launched before that user's third.
         let flood: Vec<_> = executions.iter().filter(|e| e.user_id.as_str() == "flood").collect();
         let mut launched: Vec<_> = flood.iter().map(|e| admitted(e)).collect();
         launched.sort();
@@ -156,8 +156,8 @@ fn at_ten_times_the_capacity_everybody_is_launched_in_turn_and_the_capacity_is_u
         let last = others.map(admitted).max().unwrap();
         let room_at_once = AT_ONCE as usize;
         assert!(last < launched[room_at_once], "seed {seed}: {last} {launched:?}");
-        // Somebody is always at work: in all that time two were.
-        let worked: Duration = executions.iter().map(|e| e.stop_date.unwrap().since(admitted(e))).sum();
+        // Capacity is always in use: two workflows ran during all that time.
+        let worked: Duration = executions.iter().map(|e| e.stop_date().unwrap().since(admitted(e))).sum();
         let used = worked.as_secs_f64() / (took.as_secs_f64() * f64::from(AT_ONCE));
         println!("seed {seed}: {:.0} % of the capacity used", used * 100.0);
         assert!(used > 0.9, "seed {seed}: {used}");

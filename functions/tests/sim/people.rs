@@ -1,4 +1,4 @@
-//! Users, other services, operators and strangers: who does what, and when, is drawn by the seed.
+//! Users, other services, operators and unauthorised users: their actions and times are drawn by the seed.
 
 use std::time::Duration;
 
@@ -19,16 +19,16 @@ use crate::lambda::{self, Function, invoke};
 use crate::machine;
 use crate::world::Sim;
 
-/// The most goals of most runs.
+/// The maximum number of goals in most runs.
 const GOALS: u64 = 3;
-/// How often a run is about one user with more small goals than may be worked on at once.
+/// The share of runs with one user with more small goals than may be processed at once.
 const CROWDED: f64 = 0.05;
-/// How often the schedule lets the reconciler run, as in `infra/lib/functions.ts`.
+/// How often the schedule invokes the reconciler, as in `infra/lib/functions.ts`.
 pub(crate) const TICK: Duration = Duration::from_secs(60);
-/// How much later it runs once more, as in `infra/lib/messaging.ts`.
+/// The delay of its second run, as in `infra/lib/messaging.ts`.
 pub(crate) const AGAIN_AFTER: Duration = Duration::from_secs(30);
 
-/// Puts goals there and sends people to them. Answers when the last of them comes.
+/// Adds goals and the actors that use them. Returns the time of the last actor.
 pub(crate) fn arrive(sim: &Sim) -> Duration {
     if sim.profile.is_about_holders() {
         return arrive_in_turn(sim);
@@ -53,7 +53,7 @@ pub(crate) fn arrive(sim: &Sim) -> Duration {
             let errand = Errand::draw(sim);
             visit(sim, &goal, &user, errand, sim.some_millis(1, busy));
         }
-        // Some goals are left alone even then: what they become is checked most strictly.
+        // Some goals are not edited even then: their results are checked most strictly.
         if sim.profile.edits && sim.chance(0.8) {
             for _ in 0..sim.between(1, 6) {
                 let edit = Edit::draw(sim);
@@ -64,7 +64,7 @@ pub(crate) fn arrive(sim: &Sim) -> Duration {
     Duration::from_millis(busy)
 }
 
-/// A user asks for two small goals, and another one for a large goal soon after: its turn is before that of the second one.
+/// A user requests two small goals, and another one a large goal soon after: its turn is before that of the second one.
 fn arrive_in_turn(sim: &Sim) -> Duration {
     let visits = [("goal-1", "user-1", sim.between(1, 8), 0), ("goal-2", "user-1", sim.between(1, 8), 2_000)];
     let large = ("goal-3", "user-2", sim.between(9, 24), sim.between(5_000, 30_000));
@@ -75,7 +75,7 @@ fn arrive_in_turn(sim: &Sim) -> Duration {
     Duration::from_secs(600)
 }
 
-/// Puts a goal there, and has the AI know how it takes each of its actions.
+/// Adds a goal, and defines the AI's behaviour for each of its actions.
 pub(crate) fn put_goal(sim: &Sim, id: &str, user: &str, actions: u64) -> GoalId {
     let goal = samples::goal(id, user, u8::try_from(actions).unwrap());
     let goal_id = goal.head.goal_id.clone();
@@ -87,7 +87,7 @@ pub(crate) fn put_goal(sim: &Sim, id: &str, user: &str, actions: u64) -> GoalId 
     goal_id
 }
 
-/// What somebody wants.
+/// An actor's action.
 #[derive(Debug, Clone, Copy)]
 enum Errand {
     Start,
@@ -102,12 +102,12 @@ enum Errand {
     Look,
     /// Another service's request, delivered twice.
     Service,
-    /// A request in the name of somebody who is not the owner.
+    /// A request in the name of a user who is not the owner.
     Forgery,
     Stranger,
     /// An operator stops the execution in the console.
     Stop,
-    /// The goal app is used.
+    /// The goal app makes changes.
     Edit(Edit),
 }
 
@@ -162,7 +162,7 @@ async fn run_errand(sim: &Sim, goal: &GoalId, user: &str, errand: Errand) {
         }
         (Errand::Regenerate, _) => Ask::start(sim, goal, user, json!({ "regenerate": true })).say(sim).await,
         (Errand::Race, _) => {
-            // With a key it is one request that comes several times, without it they are several.
+            // With a key it is one request that is repeated, without a key they are several.
             let ask = Ask::start(sim, goal, user, json!({}));
             futures_util::future::join_all((0..sim.between(2, 4)).map(|_| ask.say(sim))).await;
         }
@@ -204,7 +204,7 @@ async fn wait_for_the_end(sim: &Sim, arn: &ExecutionArn) {
     for _ in 0..1_000 {
         let near = {
             let state = sim.tables.state();
-            let open = state.executions.get(arn).is_some_and(|e| e.status.ended().is_none());
+            let open = state.executions.get(arn).is_some_and(|e| !e.has_ended());
             !open || state.ledgers.get(&(arn.clone(), 0)).is_some_and(|l| l.sealed)
         };
         if near {
@@ -217,7 +217,7 @@ async fn wait_for_the_end(sim: &Sim, arn: &ExecutionArn) {
 
 async fn cancel(sim: &Sim, user: &str, arn: &ExecutionArn) {
     let Some((200, body)) = workflow(sim, user, "POST", "cancel", arn).await else { return };
-    let status = sim.tables.state().executions[arn].status;
+    let status = sim.tables.state().executions[arn].status();
     if body["status"] != "ABORTED" || status != Status::Aborted {
         sim.violated("P4", format!("a cancel of {} is answered with {}, it is {status}", arn.name(), body["status"]));
     }
@@ -253,7 +253,7 @@ fn service(sim: &Sim, goal: &GoalId, user: &str) {
     sim.core().asked.insert((source.clone(), format!("{goal}-{event}")));
     sim.note(&source, || format!("asks for {goal} as {event}"));
     bus::put_foreign(sim, &source, &detail);
-    // The sender is not sure, and says it again, perhaps when all is over.
+    // The sender is not sure, and repeats it, perhaps after the end.
     if sim.chance(0.6) {
         let later = if sim.chance(0.5) { sim.some_millis(1, 2_000) } else { sim.some_millis(1, 300_000) };
         sim.core().busy += 1;
@@ -267,8 +267,7 @@ fn service(sim: &Sim, goal: &GoalId, user: &str) {
     }
 }
 
-/// A request for a goal of somebody else, under an execution of somebody else; or the end or the progress of a workflow, told
-/// by somebody who does not know.
+/// A request for a goal of another user, with an execution of another user; or a forged end or progress of a workflow.
 fn forge(sim: &Sim, goal: &GoalId, user: &str) {
     if let Some(last) = last_workflow(sim, goal).filter(|_| sim.chance(0.6)) {
         let total = last.total_actions.min(8);
@@ -305,7 +304,7 @@ async fn stranger(sim: &Sim, goal: &GoalId, user: &str, arn: Option<ExecutionArn
             answers.push(workflow(sim, user, method, what, &arn).await);
         }
     }
-    // What was deleted is nobody's.
+    // Deleted goals have no owner.
     let deleted = sim.core().app.has_touched(goal).then_some(404);
     for (status, _) in answers.into_iter().flatten() {
         if deleted != Some(status) && ![403, 503].contains(&status) {
@@ -314,8 +313,9 @@ async fn stranger(sim: &Sim, goal: &GoalId, user: &str, arn: Option<ExecutionArn
     }
 }
 
-/// The reconciler: EventBridge Scheduler invokes at least once (EventBridge user guide, "Rules that run on a schedule"); here
-/// a tick is also lost at times, as when the function is throttled. So is its copy, which comes out of a queue with a delay.
+/// The reconciler: EventBridge Scheduler invokes at least once (EventBridge user guide, "Rules that run on a
+/// schedule"); here a tick is sometimes lost, as when the function is throttled. So is its copy, which is delivered by
+/// a queue with a delay.
 pub(crate) async fn tick(sim: Sim) {
     if sim.has(Flaw::ReconcilerOff) {
         return;

@@ -1,29 +1,31 @@
-//! The ports as one invocation of a function sees them: the in-memory adapters, with the latencies and faults of a network
-//! in front and behind.
+//! The ports as one invocation of a function sees them: the in-memory adapters, with the latencies and faults of a
+//! network in front and behind.
 //!
-//! DynamoDB: single-item writes and `TransactWriteItems` are atomic (developer guide, "Amazon DynamoDB Transactions"), and a
-//! call that fails with a timeout or a 5xx may have been done ("Error handling": "the success or failure of the operation is
-//! unknown"). What needs several calls on AWS needs several here: sealing is one update a batch, removing one delete a task.
+//! DynamoDB: single-item writes and `TransactWriteItems` are atomic (developer guide, "Amazon DynamoDB Transactions"),
+//! and a call that fails with a timeout or a 5xx may have been done ("Error handling": "the success or failure of the
+//! operation is unknown"). Work that needs several calls on AWS needs several here: sealing is one update per batch,
+//! removing one delete per task.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{Debug, Display};
 use std::time::Duration;
 
 use goal_activity_core::archive::Record;
+use goal_activity_core::execution::Ending;
+use goal_activity_core::execution::Mark;
 use goal_activity_core::execution::{BatchState, Cancellation, Execution};
 use goal_activity_core::goal::{Goal, GoalHead};
 use goal_activity_core::history::{HistoryFilter, HistoryPage, HistoryPosition};
 use goal_activity_core::keys;
 use goal_activity_core::ledger::BatchLedger;
 use goal_activity_core::notice::{Notice, NoticeClaim};
-use goal_activity_core::outcome::Settlement;
 use goal_activity_core::placement::{TaskRow, TasksByAction, by_action};
 use goal_activity_core::ports::{
     Accepted, ActionCommit, ActionsWithTasks, AnswerBatch, Answered, CancelExecution, Claim, ClaimGoal, Claimed, Clock,
-    Committed, DescribeExecution, Event, ExecutionInput, ExecutionState, FindExecution, GenerateTasks, Generation,
-    GenerationError, GenerationRequest, ListOpen, ListTasks, ListWorkflows, LoadGoal, LoadGoalHead, Notify,
+    Committed, DescribeExecution, EndExecution, Event, ExecutionInput, ExecutionState, FindExecution, GenerateTasks,
+    Generation, GenerationError, GenerationRequest, ListOpen, ListTasks, ListWorkflows, LoadGoal, LoadGoalHead, Notify,
     OpenExecution, Opened, PortResult, PublishEvent, RecordProgress, RemoveTasks, RequestKey, SealLedger,
-    SettleExecution, StartExecution, StopExecution, StopReason, Stored, TaskPage, Told, Unavailable, WorkLedger,
+    StartExecution, StopExecution, StopReason, Stored, TaskPage, Unavailable, WorkLedger,
 };
 use goal_activity_core::task::Task;
 use goal_activity_events::{ActionId, BatchAnswer, EventId, ExecutionArn, GoalId, TaskToken, Timestamp, UserId};
@@ -53,7 +55,7 @@ pub(crate) struct Ports {
     pub(crate) run: Run,
 }
 
-/// In what way a call goes wrong.
+/// How a call fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     Fails,
@@ -65,7 +67,7 @@ enum Fault {
     DiesAfter,
 }
 
-/// An answer for the trace, where it is short.
+/// A response for the trace, if it is short.
 fn answer(done: &impl Debug) -> String {
     let text = format!("{done:?}");
     if text.len() <= 60 { text } else { "Ok(..)".to_owned() }
@@ -76,7 +78,7 @@ impl Ports {
         &self.sim.tables
     }
 
-    /// Whether, and how, this call goes wrong.
+    /// Whether, and how, this call fails.
     fn fault(&self, call: &str) -> Option<Fault> {
         let (sim, p) = (&self.sim, &self.sim.profile);
         let nth = {
@@ -116,7 +118,7 @@ impl Ports {
         }
     }
 
-    /// One call to the outside. `Debug` of its answer goes to the trace where it is short.
+    /// One external call. `Debug` of its response is written to the trace if it is short.
     pub(crate) async fn call<T: Debug, F: Future<Output = PortResult<T>>>(
         &self,
         name: &'static str,
@@ -142,7 +144,7 @@ impl Ports {
                 return Err(Unavailable::new(name, "throttled"));
             }
             Some(Fault::Hangs) => {
-                // The answer does not come; now and then the request has arrived.
+                // No response arrives; sometimes the request has arrived.
                 if self.sim.chance(0.1) {
                     let _lost = work().await;
                 }
@@ -330,7 +332,7 @@ impl WorkLedger for Ports {
 }
 
 impl SealLedger for Ports {
-    /// Batch by batch, as on AWS: others get in between.
+    /// Batch by batch, as on AWS: other calls may interleave.
     async fn seal_ledger(&self, execution: &ExecutionArn, batches: u32) -> PortResult<Vec<BatchLedger>> {
         let mut ledgers = Vec::new();
         for index in 0..batches {
@@ -384,7 +386,7 @@ impl CancelExecution for Ports {
 }
 
 impl RemoveTasks for Ports {
-    /// Looks first and then removes a few at a time, each on the condition that this execution has made it.
+    /// Reads first and then removes a few at a time, each on the condition that this execution has generated it.
     async fn remove_tasks_of(&self, goal: &GoalId, execution: &ExecutionArn, actions: &[ActionId]) -> PortResult<()> {
         if self.sim.has(Flaw::TasksLeftBehind) {
             return Ok(());
@@ -415,7 +417,7 @@ impl RemoveTasks for Ports {
 }
 
 impl ListOpen for Ports {
-    /// A global secondary index is eventually consistent (developer guide): what is new may be missing.
+    /// A global secondary index is eventually consistent (developer guide): new items may be missing.
     async fn list_open(
         &self,
         shard: &str,
@@ -434,20 +436,20 @@ impl ListOpen for Ports {
     }
 }
 
-impl SettleExecution for Ports {
-    async fn settle(&self, settlement: &Settlement) -> PortResult<bool> {
-        let arn = &settlement.execution_arn;
+impl EndExecution for Ports {
+    async fn end_execution(&self, execution: &Execution, end: &Ending) -> PortResult<bool> {
+        let arn = &execution.execution_arn;
         let first = std::sync::Mutex::new(None);
         let write = || async {
             if let Some(before) = *first.lock().unwrap() {
                 return Ok(before);
             }
-            let ended = flaw::settle(self, settlement).await?;
+            let ended = flaw::end(self, execution, end).await?;
             *first.lock().unwrap() = Some(ended);
             self.wrote(arn, &Write::Other);
             Ok(ended)
         };
-        self.call("settle", format!("{} as {:?}", arn.name(), settlement.status), write).await
+        self.call("end_execution", format!("{} as {:?}", arn.name(), end.status), write).await
     }
 
     async fn record_gone(
@@ -494,16 +496,16 @@ impl SettleExecution for Ports {
         self.call("release_notice", execution.name(), write).await
     }
 
-    async fn mark_told(&self, execution: &ExecutionArn, told: Told, at: Timestamp) -> PortResult<()> {
+    async fn mark_reported(&self, execution: &ExecutionArn, mark: Mark, at: Timestamp) -> PortResult<()> {
         if self.sim.has(Flaw::MarkForgotten) {
             return Ok(());
         }
         let write = || async {
-            self.tables().mark_told(execution, told, at).await?;
+            self.tables().mark_reported(execution, mark, at).await?;
             self.wrote(execution, &Write::Other);
             Ok(())
         };
-        self.call("mark_told", execution.name(), write).await
+        self.call("mark_reported", execution.name(), write).await
     }
 
     async fn mark_archived(&self, record: &Record, at: Timestamp) -> PortResult<()> {

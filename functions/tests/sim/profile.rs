@@ -1,5 +1,5 @@
-//! What goes wrong in a run, and how often. Each profile isolates some kinds of faults, so that what the others promise in
-//! their presence can be checked strictly; `wild` and `storm` have them all at once.
+//! The faults of a run, and their frequency. Each profile isolates some kinds of faults, so that the guarantees under
+//! them can be checked strictly; `wild` and `storm` have all of them at once.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -10,23 +10,24 @@ use goal_activity_core::admission::Capacity;
 /// How the AI behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mood {
-    /// Returns within 10 s; some actions fail, for good or for a while.
+    /// Answers within 10 s; some actions fail, permanently or temporarily.
     Quick,
-    /// As quick, takes up to 115 s for some.
+    /// As fast, but takes up to 115 s for some.
     Slow,
     /// Does not answer some at all.
     Overloaded,
 }
 
-/// How long a call that hangs takes until the SDK gives it up: the operation's time limit in `functions/src/adapters/aws/connection.rs`.
+/// How long a call hangs until the SDK times out: the operation's time limit in
+/// `functions/src/adapters/aws/connection.rs`.
 pub(crate) const OPERATION: Duration = Duration::from_secs(7);
 
-/// How calls go wrong while a service is out.
+/// How calls fail during an outage of a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Manner {
     /// At once.
     Fails,
-    /// Until the SDK gives the call up.
+    /// After the SDK's timeout.
     Hangs,
     /// After the SDK's retries, and not each of them.
     Throttles,
@@ -35,7 +36,7 @@ pub(crate) enum Manner {
 /// A time in which services do not answer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Outage {
-    /// The kinds of calls that are concerned: a bit for each of [`Outage::KINDS`].
+    /// The affected kinds of calls: a bit for each of [`Outage::KINDS`].
     kinds: u16,
     pub(crate) manner: Manner,
     pub(crate) from: Duration,
@@ -43,7 +44,7 @@ pub(crate) struct Outage {
 }
 
 impl Outage {
-    /// What can be out, from one table or action to a whole service.
+    /// The possible outages, from one table or action to a whole service.
     const KINDS: [&'static [&'static str]; 12] = [
         &["archive_execution", "read_archive"],
         &["start_execution", "stop_execution", "describe_execution", "answer", "heartbeat"],
@@ -51,7 +52,7 @@ impl Outage {
         &["answer", "heartbeat"],
         &["publish"],
         &["notify"],
-        &["settle", "claim_goal", "commit_action", "mark_archived"],
+        &["end_execution", "claim_goal", "commit_action", "mark_archived"],
         &["seal_batch", "open_batch", "commit_action", "read_batch"],
         &[
             "find_execution",
@@ -59,7 +60,7 @@ impl Outage {
             "record_started",
             "record_batch",
             "record_cancellation",
-            "mark_told",
+            "mark_reported",
             "claim_notice",
             "release_notice",
             "accepted_before",
@@ -69,15 +70,15 @@ impl Outage {
         &["acquire_capacity", "release_capacity", "list_holders", "list_waiting", "mark_admitted"],
         &["hide"],
     ];
-    /// Where in [`Self::KINDS`] the archive is.
+    /// The index of the archive in [`Self::KINDS`].
     const ARCHIVE: u16 = 1;
-    /// Where Step Functions is.
+    /// The index of Step Functions.
     const STATES: u16 = 1 << 1;
-    /// Where `StartExecution` is.
+    /// The index of `StartExecution`.
     const STARTS: u16 = 1 << 2;
-    /// Where the bus is.
+    /// The index of the bus.
     const BUS: u16 = 1 << 4;
-    /// Where DynamoDB's are.
+    /// The indexes of DynamoDB.
     const TABLES: u16 = 0b0111_1100_0000;
 
     fn draw(rng: &mut Rng) -> Self {
@@ -94,14 +95,14 @@ impl Outage {
         Self { kinds, manner, from, to: from + Duration::from_millis(rng.u64(1_000..most)) }
     }
 
-    /// Whether a call at that time of the run goes wrong.
+    /// Returns `true` if a call at that time of the run fails.
     pub(crate) fn has(&self, call: &str, at: Duration) -> bool {
         let of = |n: usize| self.kinds & (1 << n) != 0 && Self::KINDS[n].contains(&call);
         (self.from..self.to).contains(&at) && (0..Self::KINDS.len()).any(of)
     }
 }
 
-/// The probabilities of everything that can go wrong.
+/// The probabilities of all faults.
 #[allow(clippy::struct_excessive_bools, reason = "each says whether one thing goes wrong")]
 #[derive(Debug, Clone)]
 pub(crate) struct Profile {
@@ -114,21 +115,21 @@ pub(crate) struct Profile {
     pub(crate) twice: f64,
     /// The function dies before or after a call.
     pub(crate) crash: f64,
-    /// The function dies at some moment.
+    /// The function dies at any moment.
     pub(crate) kill: f64,
     /// A call takes up to 100 s.
     pub(crate) stall: f64,
-    /// The one call, counted over the whole run, that goes wrong in one of the ways above.
+    /// The one call, counted over the whole run, that fails in one of the ways above.
     pub(crate) nth: Option<u64>,
     /// Calls that all fail for a while.
     pub(crate) outage: Option<Outage>,
-    /// By how many milliseconds a function's clock may be off.
+    /// The maximum error of a function's clock in milliseconds.
     pub(crate) skew: i64,
     /// Step Functions is minutes late with a state.
     pub(crate) late_state: f64,
     /// Step Functions does not end an execution when its time is over.
     pub(crate) no_timeout: f64,
-    /// A worker dies once per batch, also before its first sign of life.
+    /// A worker dies once per batch, also before its first heartbeat.
     pub(crate) worker_dies: f64,
     /// A message or event is delivered twice.
     pub(crate) duplicate: f64,
@@ -142,12 +143,12 @@ pub(crate) struct Profile {
     pub(crate) lose_tick: f64,
     /// The state machine cannot send a batch.
     pub(crate) lose_batch: f64,
-    /// Step Functions answers with what it knew a moment ago.
+    /// Step Functions answers with a slightly outdated state.
     pub(crate) stale: f64,
     pub(crate) mood: Mood,
-    /// How many batches may be worked on at once.
+    /// How many batches may be processed at once.
     pub(crate) capacity: Capacity,
-    /// Whether the goal app is at work: goals and tasks change while workflows run.
+    /// Whether the goal app is active: goals and tasks change while workflows run.
     pub(crate) edits: bool,
     /// How long messages may wait for a poll, in milliseconds: the longer, the more of them are in one batch.
     pub(crate) poll: u64,
@@ -155,13 +156,13 @@ pub(crate) struct Profile {
     pub(crate) no_start: Option<(Duration, Duration)>,
     /// Sending a notice fails, once per workflow.
     pub(crate) notify_fails: f64,
-    /// Whether the run goes on after months.
+    /// Whether the run continues after months.
     pub(crate) long: bool,
-    /// Whether many ended workflows are there that are not archived.
+    /// Whether there are many ended workflows that are not archived.
     pub(crate) backlog: bool,
     /// Whether every action that the AI could generate must have its tasks in the end.
     pub(crate) strict: bool,
-    /// Whether the operators must be told in time.
+    /// Whether the operators must be notified in time.
     pub(crate) prompt: bool,
 }
 
@@ -271,7 +272,7 @@ const STORM: Profile = Profile {
     ..WILD
 };
 
-/// The archive hangs while many workflows are not archived, and only the reconciler learns of ends.
+/// The archive hangs while many workflows are not archived, and only the reconciler detects ends.
 const ARCHIVE_HANGS: Profile = Profile {
     name: "archive-hangs",
     outage: Some(Outage {
@@ -314,10 +315,10 @@ pub(crate) const STATES_HANG: Profile = Profile {
     ..TABLES_HANG
 };
 
-/// No execution can be started for minutes, and there is room for two batches only.
+/// No execution can be started for minutes, and there is capacity for two batches only.
 const STARTS_FAIL: &str = "starts-fail";
 
-/// For how long the bus does not answer, where only that is wrong.
+/// For how long the bus does not answer, in the profile with only that fault.
 const BUS_OUT: Duration = Duration::from_secs(600);
 
 /// How many profiles there are, some more than once.
@@ -336,7 +337,8 @@ impl Profile {
         }
     }
 
-    /// Whether its goals come so that one that holds capacity is in front of one that does not fit beside it.
+    /// Returns `true` if its goals are requested so that a workflow with capacity competes with one of an earlier turn
+    /// that does not fit beside it.
     pub(crate) fn is_about_holders(&self) -> bool {
         self.name == STARTS_FAIL
     }
@@ -352,7 +354,7 @@ impl Profile {
             6..=8 => Self { name: "one-fault", nth: Some(rng.u64(0..600)), prompt: false, ..CALM },
             9 | 10 => WILD,
             11 => STORM,
-            // It is by far the slowest.
+            // This profile is by far the slowest.
             13 if seed % (2 * PROFILES) == 13 => ARCHIVE_HANGS,
             12 if seed % (2 * PROFILES) == 12 => LOST_ANSWERS,
             12 | 13 => NO_STATUS,

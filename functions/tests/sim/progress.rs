@@ -1,4 +1,4 @@
-//! What is saved is reported within 30 s, whatever else a batch is waiting for.
+//! Saved actions are reported within 30 s, whatever else a batch is waiting for.
 
 use std::time::Duration;
 
@@ -7,9 +7,9 @@ use tokio::time::sleep;
 
 use crate::world::Sim;
 
-/// Within how long.
+/// The time limit.
 const REPORTED_WITHIN: Duration = Duration::from_secs(30);
-/// Where functions are healthy.
+/// The time limit without faults of functions.
 const HEALTHY: [&str; 4] = ["calm", "slow-ai", "notice-fails", "no-status"];
 
 /// An action's outcome was saved.

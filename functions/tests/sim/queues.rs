@@ -1,10 +1,11 @@
 //! SQS standard queues, and Lambda's pollers on them.
 //!
-//! At-least-once delivery and best-effort ordering: a message may come twice, and after later ones (SQS developer guide,
-//! "Amazon SQS standard queues"). A received message is hidden for the visibility timeout, which `ChangeMessageVisibility`
-//! sets anew by receipt handle; an older handle may or may not still work. After `maxReceiveCount` receives the next one
-//! moves it to the dead-letter queue, from where a redrive puts it back as a new message. A function's batch that fails as a
-//! whole is deleted in no part; one that names its failures is deleted but for them (`ReportBatchItemFailures`).
+//! At-least-once delivery and best-effort ordering: a message may be delivered twice, and after later ones (SQS
+//! developer guide, "Amazon SQS standard queues"). A received message is hidden for the visibility timeout, which
+//! `ChangeMessageVisibility` resets by receipt handle; an older handle may or may not still work. After
+//! `maxReceiveCount` receives the next one moves it to the dead-letter queue, from where a redrive puts it back as a
+//! new message. If a function's batch fails as a whole, none of it is deleted; if the function names its failures, all
+//! others are deleted (`ReportBatchItemFailures`).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,8 +24,8 @@ use crate::world::Sim;
 
 /// `maxReceiveCount` of `infra/lib/messaging.ts`.
 pub(crate) const MAX_RECEIVES: u32 = 10;
-/// The largest message that may come by: ids only, far from the 256 KiB of a message (promise P10). The largest is an end with
-/// the reasons why 64 actions failed.
+/// The maximum size of a message: ids only, far from the 256 KiB of a message (promise P10). The largest is an end with
+/// the failure reasons of 64 actions.
 const LARGEST: usize = 16 * 1024;
 
 /// A queue, with its settings of `infra/lib/messaging.ts` and its source's of `functions.ts`.
@@ -75,7 +76,7 @@ pub(crate) struct Queues {
     visible: BTreeMap<Queue, Vec<u64>>,
     /// The bodies in the dead-letter queues.
     pub(crate) dead: Vec<(Queue, String)>,
-    /// How often a worker was given a batch, by workflow and batch.
+    /// How often a worker received a batch, by workflow and batch.
     pub(crate) deliveries: BTreeMap<(ExecutionArn, u32), u32>,
     /// The batches of which a worker was made to die once.
     killed: std::collections::BTreeSet<(ExecutionArn, u32)>,
@@ -86,7 +87,7 @@ struct Stored {
     body: String,
     receives: u32,
     expires: i64,
-    /// Grows whenever the time is set at which it becomes visible: what was set before does not count any more.
+    /// Increases whenever its visibility time is set: earlier settings are void.
     timer: u64,
     visible_since: Duration,
 }
@@ -147,7 +148,7 @@ fn becomes_visible(sim: &Sim, id: u64, after: Duration) {
     });
 }
 
-/// Sets free pollers to work while there are messages.
+/// Starts free pollers while there are messages.
 pub(crate) fn wake(sim: &Sim, queue: Queue) {
     let left = || sim.core().queues.visible.get(&queue).is_some_and(|v| !v.is_empty());
     while left() {
@@ -166,7 +167,7 @@ pub(crate) fn wake(sim: &Sim, queue: Queue) {
     }
 }
 
-/// One poll: receives what is there, up to a batch, in any order.
+/// One poll: receives the available messages, up to a batch, in any order.
 async fn poll(sim: &Sim, queue: Queue) {
     {
         let mut core = sim.core();
@@ -190,7 +191,7 @@ async fn receive_and_deliver(sim: &Sim, queue: Queue, ids: Vec<u64>) {
     }
 }
 
-/// What a queue bears with.
+/// The faults of a queue.
 fn receives_at_most(sim: &Sim) -> u32 {
     if sim.has(Flaw::FewReceives) { 3 } else { MAX_RECEIVES }
 }
@@ -272,12 +273,12 @@ async fn deliver(sim: &Sim, queue: Queue, messages: Vec<SqsMessage>) {
     }
 }
 
-/// After how long a worker has surely taken its lease, where no call is slow.
+/// After how long a worker has certainly acquired its lease, if no call is slow.
 const SHOWS_LIFE: Duration = Duration::from_secs(2);
-/// When another worker has the batch of one that died: the lease, and a moment.
+/// When another worker has the batch of one that died: the lease, plus a margin.
 const TAKEN_OVER: Duration = Duration::from_secs(65);
 
-/// A batch whose worker dies in mid-work is with another one soon.
+/// A batch whose worker dies during its work is soon received by another one.
 fn is_taken_over(sim: &Sim, batch: (ExecutionArn, u32)) {
     let times = |sim: &Sim| sim.core().queues.deliveries.get(&batch).copied();
     let (before, sim, batch) = (times(sim), sim.clone(), batch.clone());
@@ -291,7 +292,7 @@ fn is_taken_over(sim: &Sim, batch: (ExecutionArn, u32)) {
     });
 }
 
-/// Notes that a worker gets this batch. Answers when that worker is made to die, in a profile of dying workers.
+/// Records that a worker gets this batch. Returns when that worker will die, in a profile of dying workers.
 fn batch_delivered(sim: &Sim, batch: &BatchMessage) -> Option<Duration> {
     let key = (batch.execution_arn.clone(), batch.batch_index);
     *sim.core().queues.deliveries.entry(key.clone()).or_default() += 1;

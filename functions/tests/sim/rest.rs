@@ -1,4 +1,4 @@
-//! What must hold in the end, when nothing moves any more.
+//! Invariants at the end, when no work is in progress.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +20,7 @@ use crate::machine::{ANSWERED, HEARTBEAT_RETRIES};
 use crate::queues::MAX_RECEIVES;
 use crate::world::{Core, Sim};
 
-/// The faults after which a write may be made that nobody knows of.
+/// The faults after which a write may be made without the caller's knowledge.
 const LOSES: [&str; 7] = [
     "fault: the one call",
     "died:",
@@ -31,19 +31,19 @@ const LOSES: [&str; 7] = [
     "fault: a service hangs",
 ];
 
-/// Failures that are what the user has done: nobody is woken for them.
+/// Failures that the user has caused: operators are not notified of them.
 const BY_USER: [&str; 4] = ["ACTION_GONE", "GOAL_CLOSED", "CANCELLED", "TASKS_EXIST"];
 
 type Found = Vec<(&'static str, String)>;
 
-/// Whether anything still moves.
+/// Returns `true` if any work is still in progress.
 pub(crate) fn is_at_rest(sim: &Sim) -> bool {
     let still = {
         let core = sim.core();
         core.in_flight == 0 && core.busy == 0 && core.queues.is_empty() && core.machines.all_ended()
     };
     let state = sim.tables.state();
-    still && state.held.is_empty() && state.executions.values().all(|e| e.is_settled())
+    still && state.held.is_empty() && state.executions.values().all(|e| e.is_complete())
 }
 
 /// Checks the end of a run.
@@ -53,7 +53,8 @@ pub(crate) fn check(sim: &Sim, rested: bool) {
         let state = sim.tables.state();
         let core = sim.core();
         let mut all: Vec<_> = state.executions.values().filter(|e| !backlog::has(&e.goal_id)).collect();
-        // As they were claimed. Their start dates come from clocks that are off: a later one may tell an earlier moment.
+        // In the order of their claims. Their start dates are from inexact clocks: a later one may have an earlier
+        // time.
         all.sort_by_key(|e| (claim(&e.execution_arn), e.execution_arn.clone()));
         if !rested {
             let (in_flight, busy, held) = (core.in_flight, core.busy, state.held.len());
@@ -85,11 +86,11 @@ pub(crate) fn check(sim: &Sim, rested: bool) {
         sim.violated(promise, what);
     }
     for execution in sim.tables.state().executions.values() {
-        sim.count(format!("workflow {}", execution.status));
+        sim.count(format!("workflow {}", execution.status()));
     }
 }
 
-/// Which claim of its goal a workflow is, counted from 1: its name ends with that.
+/// Returns the number of a workflow's claim on its goal, from 1: its name ends with that.
 fn claim(arn: &ExecutionArn) -> u64 {
     arn.name().rsplit('-').next().and_then(|n| n.parse().ok()).expect("a name that ends with a number")
 }
@@ -116,17 +117,17 @@ fn every_request(state: &State, core: &Core, found: &mut Found) {
     }
 }
 
-/// Everybody knows of the end, under one id and with one content.
+/// The end is published and notified, under one id and with one content.
 fn told(state: &State, core: &Core, execution: &Execution, found: &mut Found) {
     let (arn, name) = (&execution.execution_arn, execution.execution_arn.name());
-    if !execution.is_settled() {
-        let (told, archived) = (execution.is_told(), execution.archived_at.is_some());
-        found.push(("P7", format!("{name} is {}, told: {told}, archived: {archived}", execution.status)));
+    if !execution.is_complete() {
+        let (told, archived) = (execution.is_reported(), execution.archived_at.is_some());
+        found.push(("P7", format!("{name} is {}, told: {told}, archived: {archived}", execution.status())));
         return;
     }
-    // What is not launched because its goal was closed counts as cancelled.
+    // A workflow that is not launched because its goal was closed counts as cancelled.
     let wanted = !core.unwanted.contains(arn) && !core.app.has_touched(&execution.goal_id);
-    if execution.status == Status::Aborted && wanted {
+    if execution.status() == Status::Aborted && wanted {
         found.push(("P7", format!("{name} was aborted, and nobody wanted that")));
     }
     let completed = |e: &'_ Event| if let Event::Completed(c) = e { Some(c.clone()) } else { None };
@@ -138,14 +139,14 @@ fn told(state: &State, core: &Core, execution: &Execution, found: &mut Found) {
     if told.iter().any(|c| c.event_id != id || *c != told[0]) {
         found.push(("P7", format!("the end of {name} was told in different ways")));
     }
-    let failed = matches!(execution.status, Status::Failed | Status::PartiallySucceeded | Status::TimedOut);
+    let failed = matches!(execution.status(), Status::Failed | Status::PartiallySucceeded | Status::TimedOut);
     let by_user = |f: &FailedAction| BY_USER.contains(&f.code.to_string().as_str());
-    // One whose actions all succeeded may have timed out all the same.
-    let nothing_failed = execution.failed_actions.is_empty();
-    let alarming = failed && (nothing_failed || !execution.failed_actions.iter().all(by_user));
+    // A workflow whose actions all succeeded may still have timed out.
+    let nothing_failed = execution.failed_actions().is_empty();
+    let alarming = failed && (nothing_failed || !execution.failed_actions().iter().all(by_user));
     let notices = core.shadow.notices.get(arn).map_or(0, |(times, ..)| *times);
     if alarming != (notices > 0) {
-        found.push(("P7", format!("{name} ended as {}, {notices} notices", execution.status)));
+        found.push(("P7", format!("{name} ended as {}, {notices} notices", execution.status())));
     }
 }
 
@@ -154,7 +155,7 @@ fn outcome<'a>(state: &'a State, execution: &Execution, action: &ActionId) -> Op
     (0..execution.batch_count()).filter_map(ledger).find_map(|l| l.outcomes.get(action))
 }
 
-/// In a profile that promises it: what the AI could generate has its tasks.
+/// In a profile that promises it: every action that the AI could generate has its tasks.
 fn all_that_could_be(state: &State, core: &Core, execution: &Execution, found: &mut Found) {
     if execution.cancellation.is_some() {
         return;
@@ -180,9 +181,9 @@ fn goal_is_free(state: &State, goal: &Goal, executions: &[&Execution], found: &m
         found.push(("P7", format!("{id} is {:?} and claimed by {:?}", head.status, head.claimed_by)));
     }
     if let Some(last) = executions.last()
-        && (last.status == Status::Aborted) != (head.status == GoalStatus::Draft)
+        && (last.status() == Status::Aborted) != (head.status == GoalStatus::Draft)
     {
-        found.push(("P7", format!("{id} is {:?} after a workflow that was {}", head.status, last.status)));
+        found.push(("P7", format!("{id} is {:?} after a workflow that was {}", head.status, last.status())));
     }
     let with_tasks =
         goal.actions.iter().filter(|a| state.tasks.values().any(|t| t.goal_id == *id && t.action_id == a.action_id));
@@ -201,7 +202,8 @@ fn goal_is_free(state: &State, goal: &Goal, executions: &[&Execution], found: &m
     }
 }
 
-/// A goal that the app has changed: what is there is of one workflow for each action, and as everybody left it.
+/// A goal that the app has changed: the tasks of each action are from one workflow, and unchanged since their last
+/// write.
 fn changed_goal(state: &State, core: &Core, goal: &Goal, found: &mut Found) {
     let (id, head) = (&goal.head.goal_id, &goal.head);
     let free = head.claimed_by.is_none() && head.status != GoalStatus::Processing;
@@ -228,7 +230,7 @@ fn changed_goal(state: &State, core: &Core, goal: &Goal, found: &mut Found) {
     }
 }
 
-/// Every action has all tasks of the last workflow that was to save some and did, and no others.
+/// Every action has all tasks of the last workflow that had to save some and did, and no others.
 fn tasks(state: &State, core: &Core, goal: &Goal, executions: &[&Execution], found: &mut Found) {
     let id = &goal.head.goal_id;
     let of_goal: Vec<&Task> = state.tasks.values().filter(|t| t.goal_id == *id).collect();
@@ -255,7 +257,7 @@ fn tasks(state: &State, core: &Core, goal: &Goal, executions: &[&Execution], fou
     if of_goal.iter().any(|t| !expected.contains(&t.task_id)) {
         found.push(("P9", format!("{id} has tasks of actions that it does not have")));
     }
-    // What users did with their tasks is as they left it.
+    // Users' changes to their tasks are kept.
     for task in of_goal {
         if core.shadow.tasks.get(&(task.goal_id.clone(), task.position.clone())) != Some(task) {
             found.push(("P3", format!("{id} {} is not as it was left", task.position)));
@@ -263,7 +265,7 @@ fn tasks(state: &State, core: &Core, goal: &Goal, executions: &[&Execution], fou
     }
 }
 
-/// Whose tasks an action must have, and how many.
+/// Returns the workflow whose tasks an action must have, and how many.
 fn owner<'a>(
     state: &State,
     core: &Core,
@@ -273,9 +275,9 @@ fn owner<'a>(
     let mut owner = None;
     for execution in executions {
         match outcome(state, execution, &action.action_id) {
-            // What it had saved was removed, unless it had taken the place of others.
+            // Its saved tasks were removed, unless they had replaced others.
             Some(ActionOutcome::Succeeded { .. })
-                if execution.status == Status::Aborted && !core.shadow.has_replaced(execution, &action.action_id) =>
+                if execution.status() == Status::Aborted && !core.shadow.has_replaced(execution, &action.action_id) =>
             {
                 owner = None;
             }
@@ -286,12 +288,13 @@ fn owner<'a>(
     owner
 }
 
-/// A fact is never counted twice. It is counted unless its write was made and its function did not live to know.
+/// A fact is never counted twice. It is counted unless its write was made and its function died before it got the
+/// answer.
 fn counts(state: &State, core: &Core, found: &mut Found) {
     let facts = |is: &dyn Fn(&Fact) -> bool| state.facts.iter().filter(|f| is(f)).count();
     let outcomes = state.ledgers.values().flat_map(|l| l.outcomes.values());
     let own = state.executions.values().filter(|e| !backlog::has(&e.goal_id));
-    let ends = own.clone().filter_map(|e| e.status.ended());
+    let ends = own.clone().filter_map(|e| e.status().ended());
     let mut compared = vec![
         ("WorkflowStarted".to_owned(), facts(&|f| *f == Fact::WorkflowStarted), own.count()),
         ("ActionEnded".to_owned(), facts(&|f| matches!(f, Fact::ActionEnded { .. })), outcomes.count()),
@@ -310,7 +313,7 @@ fn counts(state: &State, core: &Core, found: &mut Found) {
         compared.push((format!("WorkflowEnded {end}"), counted, truth));
     }
     let lossless = !core.stats.counts.keys().any(|what| LOSES.iter().any(|start| what.starts_with(start)));
-    // A worker that is told in the midst of saving that nobody wants its work stops where it is.
+    // A worker that learns while saving that its work is no longer needed stops at once.
     let stopped = state.facts.contains(&Fact::TokenStale);
     for (what, counted, truth) in compared {
         let lossless = lossless && !(stopped && what == "ActionEnded");
@@ -322,7 +325,8 @@ fn counts(state: &State, core: &Core, found: &mut Found) {
 
 fn bounds(core: &Core, found: &mut Found) {
     for ((arn, index), times) in &core.queues.deliveries {
-        // Sent thrice by the state machine, and each time perhaps again, each delivered at most twice, and redriven once.
+        // Sent three times by the state machine, each time perhaps repeated, each delivered at most twice, and redriven
+        // once.
         if *times > MAX_RECEIVES * (1 + HEARTBEAT_RETRIES.0) * 2 * 2 * 2 {
             found.push(("P10", format!("{}/{index} was delivered {times} times", arn.name())));
         }

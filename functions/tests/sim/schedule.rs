@@ -1,4 +1,4 @@
-//! One seed from the beginning to the end.
+//! One seed from start to end.
 
 use std::time::Duration;
 
@@ -13,20 +13,20 @@ use crate::queues;
 use crate::rest;
 use crate::world::{Sim, Stats};
 
-/// How often it is looked whether all is at rest.
+/// The interval between checks whether all is at rest.
 pub(crate) const LOOK: Duration = Duration::from_secs(5);
-/// How long after the last fault everything must be at rest. A start that was never launched ends 16 minutes after it; a batch
-/// that was redriven may run for 5 minutes more.
+/// How long after the last fault everything must be at rest. A start that was never launched ends 16 minutes after it;
+/// a batch that was redriven may run for 5 minutes more.
 pub(crate) const REST: Duration = Duration::from_secs(60 * 60);
 
-/// What became of a seed.
+/// The result of a seed.
 pub(crate) struct Report {
     pub(crate) seed: u64,
     pub(crate) profile: &'static str,
     pub(crate) violations: Vec<String>,
     pub(crate) trace: Vec<String>,
     pub(crate) stats: Stats,
-    /// How much time went by in it.
+    /// The simulated time.
     pub(crate) simulated: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! One simulated run: its clock, its randomness, its trace, and everything that AWS keeps in it.
+//! One simulated run: its clock, its randomness, its trace, and all state in AWS.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -44,59 +44,59 @@ pub(crate) struct Inner {
     pub(crate) tables: World,
     pub(crate) profile: Profile,
     pub(crate) flaw: Option<Flaw>,
-    /// What AWS lets through; nothing has limits where there is none.
+    /// The quotas of AWS; without one, nothing is limited.
     pub(crate) account: Option<Account>,
     begin: Instant,
-    /// What was leapt over, in milliseconds.
+    /// The skipped time, in milliseconds.
     leapt: AtomicI64,
     core: Mutex<Core>,
 }
 
-/// What changes during a run.
+/// The mutable state of a run.
 pub(crate) struct Core {
     pub(crate) rng: Rng,
     trace: Option<Vec<String>>,
-    /// What was found to be broken.
+    /// The violations found.
     pub(crate) violations: Vec<String>,
-    /// Whether anything still goes wrong.
+    /// Whether faults still occur.
     pub(crate) faulty: bool,
-    /// The calls of functions to the outside so far.
+    /// The number of external calls of functions so far.
     pub(crate) calls: u64,
     /// The invocations of functions so far.
     pub(crate) invocations: u32,
     /// The functions that are running.
     pub(crate) in_flight: u32,
-    /// The people and services that are not done.
+    /// The users and services that are not done.
     pub(crate) busy: u32,
     pub(crate) queues: Queues,
     pub(crate) machines: Machines,
     pub(crate) scripts: BTreeMap<(GoalId, ActionId), Script>,
-    /// How many drafts each generation has, by its number.
+    /// The number of drafts of each generation, by its number.
     pub(crate) generations: Vec<usize>,
     pub(crate) shadow: Shadow,
     pub(crate) app: App,
     pub(crate) memories: Memories,
-    /// The workflows that a fault has hit which nobody promises to make good.
+    /// The workflows that were hit by a fault without a promised recovery.
     pub(crate) excused: BTreeSet<ExecutionArn>,
     /// The workflows that the API has answered 202 for.
     pub(crate) accepted: BTreeSet<ExecutionArn>,
-    /// What the API has answered to the requests that came with a key, by what each is remembered under.
+    /// The API's responses to the requests with a key, by the key of their record.
     pub(crate) answers: BTreeMap<String, Value>,
-    /// The workflows that somebody wanted to stop.
+    /// The workflows that a user or an operator wanted to stop.
     pub(crate) unwanted: BTreeSet<ExecutionArn>,
     /// The requests that other services have put on the bus: source and event id.
     pub(crate) asked: BTreeSet<(String, String)>,
-    /// The workflows of whose end it was tried to tell the operators.
+    /// The workflows with an attempt to notify the operators of their end.
     pub(crate) notified: BTreeSet<ExecutionArn>,
     pub(crate) stats: Stats,
 }
 
-/// What a run was made of, for the summary.
+/// The statistics of a run, for the summary.
 #[derive(Default, Clone)]
 pub(crate) struct Stats {
-    /// How often something happened, by what it was.
+    /// The number of events, by name.
     pub(crate) counts: BTreeMap<String, u64>,
-    /// The most of something, by what it was.
+    /// The maximum values, by name.
     pub(crate) longest: BTreeMap<String, u64>,
 }
 
@@ -132,7 +132,7 @@ impl Sim {
         Self::make(profile, rng, flaw, traced, None)
     }
 
-    /// A run in which nothing goes wrong but that the account has limits, with that many batches worked on at once.
+    /// A run without faults other than the account's limits, with that many batches processed at once.
     pub(crate) fn within(account: Account, capacity: Capacity) -> Self {
         Self::make(Profile { capacity, ..CALM }, Rng::with_seed(0), None, false, Some(account))
     }
@@ -169,7 +169,7 @@ impl Sim {
 }
 
 impl Inner {
-    /// What changes. Never held over an await, nor while the tables are taken.
+    /// The mutable state. Never locked over an await, nor while the tables are locked.
     pub(crate) fn core(&self) -> MutexGuard<'_, Core> {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -182,13 +182,13 @@ impl Inner {
         BEGIN + self.leapt.load(Ordering::Relaxed) + i64::try_from(self.elapsed().as_millis()).unwrap()
     }
 
-    /// Lets time pass in which nothing happens.
+    /// Lets time pass without events.
     pub(crate) fn leap(&self, time: Duration) {
         self.leapt.fetch_add(i64::try_from(time.as_millis()).unwrap(), Ordering::Relaxed);
         self.tables.state().now = self.millis();
     }
 
-    /// Whether months have passed.
+    /// Returns `true` if months have passed.
     pub(crate) fn has_leapt(&self) -> bool {
         self.leapt.load(Ordering::Relaxed) > 0
     }
@@ -197,12 +197,12 @@ impl Inner {
         Timestamp::from_millis(self.millis())
     }
 
-    /// Whether something of that probability happens.
+    /// Returns `true` with that probability.
     pub(crate) fn chance(&self, probability: f64) -> bool {
         probability > 0.0 && self.core().rng.f64() < probability
     }
 
-    /// Whether something of that probability goes wrong. Nothing does once faults have stopped.
+    /// Returns `true` with that probability while faults occur, and `false` once they have stopped.
     pub(crate) fn goes_wrong(&self, probability: f64, what: &str) -> bool {
         let wrong = probability > 0.0 && self.core().faulty && self.chance(probability);
         if wrong {
@@ -223,7 +223,7 @@ impl Inner {
         self.flaw == Some(flaw)
     }
 
-    /// Writes down what somebody did and how it went. The text is only made when somebody will read it.
+    /// Records an actor's action and its outcome. The text is only created if a trace is kept.
     pub(crate) fn note(&self, who: impl Display, text: impl FnOnce() -> String) {
         let mut core = self.core();
         if core.trace.is_some() {

@@ -49,7 +49,7 @@ struct Emitted {
 
 fn source(text: &str) -> Result<String, String> {
     inbound::source(text).map_err(|_| "1 to 256 bytes without control characters".to_owned())?;
-    // EventBridge refuses them, each as an entry of its own.
+    // EventBridge rejects them, each as a separate entry.
     if text.starts_with("aws.") {
         return Err("sources that begin with aws. are AWS's own".to_owned());
     }

@@ -1,7 +1,7 @@
 //! Decides what a retry does with a dead letter; `retry` performs it.
 //!
-//! SQS has a redrive of its own (`StartMessageMoveTask`). It is not used: it moves messages as they are and could not turn
-//! a batch of an ended workflow into a new request, it cannot leave out a malformed one, and the local emulator lacks it.
+//! SQS has its own redrive (`StartMessageMoveTask`). It is not used: it moves messages as they are and could not turn a
+//! batch of an ended workflow into a new request, it cannot leave out a malformed one, and the local emulator lacks it.
 
 use std::time::Duration;
 
@@ -22,11 +22,11 @@ use super::letter::{Contents, Dlq, MainQueue};
 pub(crate) enum Plan {
     /// Sends the same body to that queue.
     SendTo(MainQueue),
-    /// Requests the batch's failed actions anew. To be shown to [`unless_rejected`] before it is done.
+    /// Emits a new request for the batch's failed actions. [`unless_rejected`] must check it first.
     Request(GoalActivityRequested),
-    /// Only removes the message: there is nothing left to do for it.
+    /// Only removes the message: there is nothing to do for it.
     Remove(String),
-    /// Leaves it where it is.
+    /// Leaves it in the queue.
     Refuse(String),
 }
 
@@ -57,7 +57,7 @@ fn of_batch(batch: &BatchMessage, execution: Option<&Execution>, now: Timestamp)
         return Plan::Refuse("it names another goal or user than its workflow".to_owned());
     }
     let cancelled = || Plan::Refuse("its workflow was cancelled: its user does not want it any more".to_owned());
-    match execution.status {
+    match execution.status() {
         // A cancelled execution always ends as `ABORTED`.
         Status::Pending | Status::Running if execution.cancellation.is_some() => cancelled(),
         Status::Pending | Status::Running if time_is_over(batch, now) => Plan::Refuse(
@@ -78,9 +78,10 @@ fn time_is_over(batch: &BatchMessage, now: Timestamp) -> bool {
     now >= batch.enqueued_at.plus(Duration::from_secs(BATCH_SECONDS.into())).minus(DEADLINE_MARGIN)
 }
 
-/// Returns the plan for a batch of an ended workflow. Its task token is no longer valid, so only a new workflow can help.
+/// Returns the plan for a batch of an ended workflow. Its task token is no longer valid, so only a new workflow can
+/// help.
 fn anew(batch: &BatchMessage, execution: &Execution, now: Timestamp) -> Plan {
-    let failed = execution.failed_actions.iter().map(|f| &f.action_id);
+    let failed = execution.failed_actions().iter().map(|f| &f.action_id);
     let action_ids: Vec<ActionId> = failed.filter(|a| batch.action_ids.contains(a)).cloned().collect();
     if action_ids.is_empty() {
         return Plan::Remove("its workflow has ended and none of its actions failed".to_owned());
@@ -98,8 +99,8 @@ fn anew(batch: &BatchMessage, execution: &Execution, now: Timestamp) -> Plan {
     })
 }
 
-/// Returns the plan for a request, given the current state of the goal. `launch` decides in the same way: a request that it
-/// would reject must not replace a letter, because both would be lost.
+/// Returns the plan for a request, given the current state of the goal. `launch` decides in the same way: a request
+/// that it would reject must not replace a dead letter, because both would be lost.
 pub(crate) fn unless_rejected(
     request: GoalActivityRequested,
     goal: Stored<Goal>,
@@ -110,7 +111,7 @@ pub(crate) fn unless_rejected(
         Ok(goal) => goal,
         Err(why) => return Plan::Refuse(why.to_string()),
     };
-    // For one action that the goal does not have any more, a request is rejected as a whole.
+    // A request is rejected as a whole if the goal no longer has one of its actions.
     let wanted = request.action_ids.into_iter().flatten();
     let action_ids: Vec<ActionId> = wanted.filter(|a| goal.action(a).is_some()).collect();
     if action_ids.is_empty() {
@@ -148,12 +149,14 @@ pub(crate) fn hint(queue: Dlq, contents: &Contents, execution: Option<&Execution
             format!("launch could not tell its sender that it is malformed: {reason}")
         }
         Contents::Batch(_) => {
-            let state = match execution.map(|e| (e.status, e.status.ended())) {
+            let state = match execution.map(|e| e.status().ended()) {
                 None => "its workflow is not recorded",
-                Some((_, None)) => "its workflow has not ended",
-                Some((_, Some(FinalStatus::Aborted))) => "its workflow was cancelled",
-                Some((_, Some(FinalStatus::TimedOut))) => "its workflow has timed out: nobody waits for it any more",
-                Some((_, Some(_))) => "its workflow has ended: nobody waits for it any more",
+                Some(None) => "its workflow has not ended",
+                Some(Some(FinalStatus::Aborted)) => "its workflow was cancelled",
+                Some(Some(FinalStatus::TimedOut)) => {
+                    "its workflow has timed out: its state machine no longer waits for it"
+                }
+                Some(Some(_)) => "its workflow has ended: its state machine no longer waits for it",
             };
             format!("{}; {state}", gave_up(MainQueue::Batch))
         }
@@ -189,16 +192,26 @@ mod tests {
         serde_json::from_value(batch).unwrap()
     }
 
-    /// An execution of that status in which those actions failed.
+    /// Returns an execution of that status in which those actions failed.
     fn execution(status: &str, failed: &[(&str, &str)]) -> Execution {
         let failure =
             |(action, code): &(&str, &str)| json!({ "actionId": action, "code": code, "message": "", "attempts": 1 });
         let failed: Vec<Value> = failed.iter().map(failure).collect();
-        let execution = json!({
-            "executionArn": ARN, "goalId": "g", "userId": "u", "requestId": "r", "status": status,
+        let mut execution = json!({
+            "executionArn": ARN, "goalId": "g", "userId": "u", "requestId": "r",
             "startDate": ENQUEUED, "turn": ENQUEUED, "actionIds": ["a-0", "a-1", "a-2", "a-3"], "totalActions": 4,
-            "goalBefore": { "withTasks": 0, "leftOut": 0 }, "failedActions": failed,
+            "goalBefore": { "withTasks": 0, "leftOut": 0 },
         });
+        match status {
+            "PENDING" => {}
+            "RUNNING" => execution["startedAt"] = json!(ENQUEUED),
+            ended => {
+                let succeeded = 4 - failed.len();
+                execution["end"] = json!({
+                    "status": ended, "stopDate": ENQUEUED, "succeededActions": succeeded, "failedActions": failed,
+                });
+            }
+        }
         serde_json::from_value(execution).unwrap()
     }
 
@@ -264,7 +277,8 @@ mod tests {
         }
     }
 
-    /// What becomes of a request for these actions, of which `a-1-2` has tasks. The goal is another one when that is said.
+    /// Returns the plan for a request for these actions, of which `a-1-2` has tasks. `change` is applied to the goal
+    /// first.
     fn checked(actions: &[&str], regenerate: bool, change: impl FnOnce(&mut Goal)) -> Plan {
         let mut goal = samples::goal("g", "u", 2);
         change(&mut goal);

@@ -1,4 +1,4 @@
-//! What a dead letter is: read as the function reads it whose queue it comes from.
+//! Parses a dead letter as the function that reads from its queue does.
 
 use clap::ValueEnum;
 use goal_activity_core::inbound::{self, LaunchMessage, ProjectionMessage};
@@ -14,13 +14,13 @@ use super::redact;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Dlq {
-    /// Requests, and ends that make room, which launch could not handle
+    /// Requests, and ends that release capacity, which launch could not handle
     Launch,
     /// Batches that no worker could handle
     Batch,
     /// Events that projector could not handle
     Projection,
-    /// Events that a rule could not put into a queue
+    /// Events that a rule could not deliver to a queue
     Undelivered,
 }
 
@@ -58,7 +58,7 @@ impl Dlq {
 }
 
 impl MainQueue {
-    /// What people call it.
+    /// Its name in messages.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Launch => "launch",
@@ -86,17 +86,18 @@ impl MainQueue {
     }
 }
 
-/// What a message says, without texts and secrets.
+/// The content of a message, without texts and secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Contents {
     /// A request to turn a goal's actions into tasks.
     Request {
         goal_id: Option<GoalId>,
         execution_arn: Option<ExecutionArn>,
-        /// What is wrong with it, when `launch` can only reject it. That is an answer too: such a request is no dead end.
+        /// What is wrong with it, if `launch` can only reject it. A rejection is a response too: such a request can be
+        /// retried.
         invalid: Option<String>,
     },
-    /// The end of a workflow, which makes room for those that wait.
+    /// The end of a workflow, which releases capacity for waiting ones.
     End { goal_id: GoalId, execution_arn: ExecutionArn },
     /// A batch of a workflow.
     Batch(BatchMessage),
@@ -104,12 +105,12 @@ pub(crate) enum Contents {
     Progress { goal_id: GoalId, execution_arn: ExecutionArn, batch_index: u32 },
     /// A change of an execution's status.
     StatusChange { execution_arn: ExecutionArn },
-    /// The same of an execution of another state machine. `projector` would drop it with a warning.
+    /// The same for an execution of another state machine. `projector` would drop it with a warning.
     ForeignStatusChange { execution_arn: ExecutionArn, reason: String },
-    /// Nothing that its function can read.
+    /// A message that its function cannot read.
     Malformed {
         reason: String,
-        /// Where it was meant to go, as far as that can be told.
+        /// Its intended queue, if known.
         meant_for: Option<MainQueue>,
     },
 }
@@ -131,7 +132,7 @@ impl Contents {
             Ok(envelope) => envelope,
             Err(e) => return malformed(redact::unreadable(&e), own),
         };
-        // An undelivered event names no queue, but its rule chose by this type.
+        // An undelivered event names no queue, but its rule matches this type.
         let target = own.or_else(|| rule_target(&envelope.detail_type));
         let contents = match target {
             Some(MainQueue::Launch) => inbound::launch(&envelope).map(|message| to_launch(&envelope, message)),
@@ -153,7 +154,7 @@ impl Contents {
         }
     }
 
-    /// What it is, in a word or two. Part of the JSON output: never changed.
+    /// Its kind, in a word or two. Part of the JSON output: never changed.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Request { .. } => "request",
@@ -165,7 +166,7 @@ impl Contents {
         }
     }
 
-    /// The goal that it is about.
+    /// Its goal.
     pub(crate) fn goal_id(&self) -> Option<&GoalId> {
         match self {
             Self::Request { goal_id, .. } => goal_id.as_ref(),
@@ -175,7 +176,7 @@ impl Contents {
         }
     }
 
-    /// The workflow that it is about.
+    /// Its workflow.
     pub(crate) fn execution_arn(&self) -> Option<&ExecutionArn> {
         match self {
             Self::Request { execution_arn, .. } => execution_arn.as_ref(),
@@ -188,7 +189,7 @@ impl Contents {
         }
     }
 
-    /// The batch that it is about.
+    /// Its batch.
     pub(crate) fn batch_index(&self) -> Option<u32> {
         match self {
             Self::Batch(batch) => Some(batch.batch_index),
@@ -211,7 +212,7 @@ impl Contents {
     }
 }
 
-/// Where the rules put events of that type (`infra/lib/messaging.ts`).
+/// The queue to which the rules deliver events of that type (`infra/lib/messaging.ts`).
 fn rule_target(detail_type: &str) -> Option<MainQueue> {
     match detail_type {
         GoalActivityRequested::TYPE | WorkflowCompleted::TYPE => Some(MainQueue::Launch),
@@ -389,7 +390,7 @@ mod tests {
             }
         }
 
-        /// Whatever is in a queue can be read, shown and decided on, and a batch is taken to be what the worker takes it for.
+        /// Any message in a queue can be read, shown and decided on, and a batch is read as the worker reads it.
         #[test]
         fn every_letter_can_be_shown(
             batch in mutated(batch(3)),
@@ -408,7 +409,7 @@ mod tests {
             prop_assert_eq!(taken, inbound::batch(&batch).is_ok());
         }
 
-        /// Whatever stands where something else should be, the reason does not repeat it.
+        /// The reason does not repeat an unexpected value.
         #[test]
         fn a_reason_never_repeats_what_a_message_says(field in 0..9_usize, wrong in 0..4_usize) {
             const SECRET: &str = "s3cr3t, expected \\ a `token`";

@@ -1,6 +1,7 @@
 //! `goalctl dlq`: dead letters, the messages that could not be handled.
 //!
-//! What a message is (`letter`) and what a retry does with it (`decide`) is decided without AWS; `queue` and `retry` do it.
+//! What a message is (`letter`) and what a retry does with it (`decide`) is decided without AWS; `queue` and `retry` do
+//! it.
 
 mod decide;
 mod letter;
@@ -30,7 +31,7 @@ use queue::{LOOK, Mail, Received, Sqs, WORK, Wanted, take};
 use report::{Full, Handled, Intent, List, QueueList, Report, Summary};
 use retry::{Outcome, Retry};
 
-/// The most messages that `--all` takes in one run: as many as can be handled while they are in hand.
+/// The maximum number of messages of `--all` in one run: as many as can be handled while they are hidden.
 const IN_ONE_RUN: usize = 1_000;
 
 const EXAMPLES: &str = "\
@@ -59,14 +60,14 @@ Exit codes:
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// List dead-letter queues and what is in them
+    /// List dead-letter queues and their messages
     ///
-    /// Shows ids only, never texts. Messages are looked at and given back; only their receive count grows.
+    /// Shows ids only, never texts. Messages are received and returned; only their receive count grows.
     #[command(after_help = EXAMPLES)]
     List {
         /// Only these queues
         queues: Vec<Dlq>,
-        /// The most messages that are shown of each queue
+        /// The maximum number of messages shown of each queue
         #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
         limit: u16,
     },
@@ -80,28 +81,28 @@ pub(crate) enum Command {
         /// Its id, from the list
         message_id: String,
     },
-    /// Try messages once more, each by itself
+    /// Retry messages, each separately
     ///
-    /// A message goes back to its function's queue as it is, then leaves the dead-letter queue; doing it twice does no harm.
-    /// A batch whose workflow has ended becomes a new request for those of its actions that failed; if its workflow was
-    /// cancelled it is refused. A goal has one workflow at a time, so other batches of the same goal are refused until that
-    /// has ended: run the command again then. A malformed message is refused, for it would only come back; a status event
-    /// of another state machine is refused, for it would be dropped. An interrupted run leaves what it has not done hidden
-    /// for up to 5 minutes.
+    /// A message is sent to its function's queue unchanged, then removed from the dead-letter queue; doing it twice
+    /// does no harm. A batch whose workflow has ended becomes a new request for those of its actions that failed; if
+    /// its workflow was cancelled it is refused. A goal has one workflow at a time, so other batches of the same goal
+    /// are refused until that has ended: run the command again then. A malformed message is refused, because it would
+    /// only return; a status event of another state machine is refused, because it would be dropped. An interrupted run
+    /// leaves unhandled messages hidden for up to 5 minutes.
     #[command(after_help = RETRY_HELP)]
     Retry {
         #[command(flatten)]
         chosen: Chosen,
-        /// Send malformed messages too, as they are: for when their function has learned to read them
+        /// Send malformed messages too, unchanged: for use after their function can read them
         #[arg(long)]
         force: bool,
     },
-    /// Remove messages for good
+    /// Remove messages permanently
     #[command(after_help = DROP_HELP)]
     Drop {
         #[command(flatten)]
         chosen: Chosen,
-        /// Do not ask
+        /// Do not prompt for confirmation
         #[arg(long)]
         yes: bool,
     },
@@ -114,7 +115,7 @@ pub(crate) struct Chosen {
     /// Their ids, from the list
     #[arg(value_name = "MESSAGE_ID", required_unless_present = "all", conflicts_with = "all")]
     message_ids: Vec<String>,
-    /// All that are in the queue, at most 1000 in one run
+    /// All messages in the queue, at most 1000 in one run
     #[arg(long)]
     all: bool,
 }
@@ -207,7 +208,8 @@ async fn show(mail: &Sqs<'_>, retry: &Retrying<'_>, queue: Dlq, message_id: Stri
     }))
 }
 
-/// Handles the chosen messages one after the other. Returns `true` if all were handled; the others are given back.
+/// Handles the chosen messages one after the other. Returns `true` if all were handled; the others are returned to the
+/// queue.
 async fn each(
     mail: &impl Mail,
     stack: &Stack,

@@ -17,31 +17,31 @@ use goal_activity_events::publisher::reason;
 use super::letter::{Dlq, MainQueue};
 use crate::stack::Stack;
 
-/// The most messages in one request (SQS API reference).
+/// The maximum number of messages in one request (SQS API reference).
 const IN_ONE_REQUEST: i32 = 10;
-/// How long a queue that looks empty is asked for: with any wait SQS asks all its servers, without only some.
+/// The wait time for a queue that seems empty: with a wait time SQS queries all its servers, without one only some.
 const WAIT_SECONDS: i32 = 1;
-/// How long messages stay hidden from others when they are only looked at. They are given back sooner, unless this tool is
+/// How long messages stay hidden from others when they are only read. They are returned sooner, unless this tool is
 /// interrupted.
 pub(crate) const LOOK: Duration = Duration::from_secs(30);
-/// The same when something is done with them.
+/// The same for messages that are handled.
 pub(crate) const WORK: Duration = Duration::from_secs(300);
-/// The most messages that are looked through for given ids: SQS cannot be asked for a message by its id.
+/// The maximum number of messages searched for given ids: SQS has no lookup of a message by its id.
 const SEARCHED: usize = 10_000;
 
-/// A dead letter in hand: hidden from others until it is given back or the time is over.
+/// A received dead letter: hidden from others until it is returned or its visibility timeout expires.
 #[derive(Debug, Clone)]
 pub(crate) struct Received {
-    /// The id that SQS gave it. It keeps it when it moves to a dead-letter queue.
+    /// The id that SQS assigned. It stays the same when the message moves to a dead-letter queue.
     pub(crate) message_id: String,
     handle: String,
-    /// What it says.
+    /// Its body.
     pub(crate) body: String,
     /// When it was sent to its first queue.
     pub(crate) sent_at: Option<Timestamp>,
     /// How often it was received, by functions and by this tool.
     pub(crate) receives: u32,
-    /// What `EventBridge` adds to an event that it could not deliver.
+    /// The attributes that `EventBridge` adds to an event that it could not deliver.
     pub(crate) attributes: BTreeMap<String, String>,
 }
 
@@ -59,17 +59,17 @@ pub(crate) trait Mail {
     async fn send(&self, queue: MainQueue, body: &str) -> Result<()>;
 }
 
-/// Which messages are wanted.
+/// The selection of messages.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Wanted<'a> {
-    /// As many as this, whichever they are.
+    /// Up to this number of any messages.
     Any(usize),
     /// Those of these ids.
     These(&'a [String]),
 }
 
-/// Receives the wanted messages, the oldest first, and gives back the others. The selection is complete before a message is
-/// handled, so that a message that fails again at once is not handled twice.
+/// Receives the selected messages, the oldest first, and returns the others to the queue. The selection is complete
+/// before a message is handled, so that a message that fails again at once is not handled twice.
 pub(crate) async fn take(mail: &impl Mail, queue: Dlq, wanted: Wanted<'_>, hidden: Duration) -> Result<Vec<Received>> {
     let mut seen = BTreeMap::new();
     let result = look_through(mail, queue, wanted, hidden, &mut seen).await;
@@ -90,7 +90,7 @@ pub(crate) async fn take(mail: &impl Mail, queue: Dlq, wanted: Wanted<'_>, hidde
     Ok(taken)
 }
 
-/// Receives until there is enough, or until the queue brings nothing new.
+/// Receives until there are enough messages, or until the queue returns no new ones.
 async fn look_through(
     mail: &impl Mail,
     queue: Dlq,
@@ -108,7 +108,7 @@ async fn look_through(
         }
         let before = seen.len();
         for letter in mail.receive(queue, hidden).await? {
-            // One that comes again has a new handle, and only that one counts.
+            // A message that is received again has a new handle, and only that one is valid.
             seen.insert(letter.message_id.clone(), letter);
         }
         if seen.len() == before {
@@ -167,7 +167,7 @@ impl Mail for Sqs<'_> {
             });
             let Ok(entries) = entries.collect() else { continue };
             let give = self.client.change_message_visibility_batch().queue_url(url).set_entries(Some(entries));
-            // One that is not given back comes back by itself, a little later.
+            // A message that is not returned becomes visible by itself, a little later.
             let _ = give.send().await;
         }
     }
@@ -224,13 +224,13 @@ pub(crate) mod fake {
     /// One dead-letter queue, and what was sent to the functions.
     #[derive(Debug, Default)]
     pub(crate) struct Post {
-        /// What is in the queue, in hand or not.
+        /// The messages in the queue, in flight or not.
         pub(crate) letters: RefCell<Vec<Received>>,
         /// The ids of the messages in flight.
         pub(crate) hidden: RefCell<HashSet<String>>,
-        /// What was sent.
+        /// The sent messages.
         pub(crate) sent: RefCell<Vec<(MainQueue, String)>>,
-        /// Whether nothing is ever hidden, as when the time in hand is always over already.
+        /// `true` if messages are never hidden, as when the visibility timeout has always expired already.
         pub(crate) forgetful: bool,
         /// The calls that fail.
         pub(crate) broken: Vec<&'static str>,

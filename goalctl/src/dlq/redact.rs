@@ -1,10 +1,10 @@
-//! What may be shown of a message: never a task token, and in reasons and lists nothing that a message itself says.
+//! Redacts messages: never shows a task token, and in reasons and lists none of a message's own text.
 
 use goal_activity_core::inbound::Malformed;
 use goal_activity_events::ReadError;
 use serde_json::Value;
 
-/// The most characters that are shown of a name from outside.
+/// The maximum number of characters shown of a name from outside.
 const LONGEST_NAME: usize = 80;
 const REDACTED: &str = "[redacted]";
 

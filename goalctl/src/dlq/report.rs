@@ -13,7 +13,7 @@ use super::queue::Received;
 use super::retry::Outcome;
 use crate::text::{NOTHING, counted, facts, lines, printable, table};
 
-/// The attribute with which `EventBridge` tells why it could not deliver an event.
+/// The attribute in which `EventBridge` gives the reason why it could not deliver an event.
 const ERROR_CODE: &str = "ERROR_CODE";
 
 /// A dead letter in a list: ids only, no texts and no secrets.
@@ -35,13 +35,13 @@ pub(crate) struct Summary {
     pub(crate) error_code: Option<String>,
 }
 
-/// What is in one dead-letter queue.
+/// The contents of one dead-letter queue.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct QueueList {
     pub(crate) queue: Dlq,
     pub(crate) approximate_messages: u64,
-    /// The oldest of those that were found, at most as many as asked for.
+    /// The oldest of the messages that were found, at most the requested number.
     pub(crate) messages: Vec<Summary>,
 }
 
@@ -63,20 +63,20 @@ pub(crate) struct Full {
     pub(crate) hint: String,
     /// What a retry would do now.
     pub(crate) retry: Intent,
-    /// What `EventBridge` added.
+    /// The attributes that `EventBridge` added.
     pub(crate) attributes: BTreeMap<String, String>,
     /// Without task tokens.
     pub(crate) body: Value,
 }
 
-/// A plan in words.
+/// A plan as text.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Intent {
     pub(crate) action: &'static str,
     pub(crate) text: String,
 }
 
-/// What became of several dead letters.
+/// The outcomes of several dead letters.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Report {
@@ -85,7 +85,7 @@ pub(crate) struct Report {
     pub(crate) results: Vec<Handled>,
 }
 
-/// What became of one.
+/// The outcome of one.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Handled {
@@ -230,7 +230,7 @@ impl Report {
     }
 }
 
-/// A span of time in its largest unit: good enough to tell an old message from a new one.
+/// A duration in its largest unit: sufficient to distinguish an old message from a new one.
 fn age(seconds: u64) -> String {
     let units = [(Duration::from_secs(86_400), 'd'), (Duration::from_secs(3_600), 'h'), (Duration::from_secs(60), 'm')];
     let unit = units.iter().find(|(unit, _)| seconds >= unit.as_secs());

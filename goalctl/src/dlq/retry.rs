@@ -19,20 +19,20 @@ use super::queue::{Mail, Received};
 /// The `source` of the events that this tool emits.
 const SOURCE: &str = "goalctl";
 
-/// What became of one dead letter. Part of the JSON output: names are never changed.
+/// The outcome of one dead letter. Part of the JSON output: names are never changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "result")]
 pub(crate) enum Outcome {
-    /// Sent again as it was, and removed.
+    /// Sent again unchanged, and removed.
     Sent { queue: MainQueue },
-    /// Its failed actions are requested anew, and it is removed.
+    /// A new request for its failed actions is emitted, and it is removed.
     Requested { event_id: EventId, goal_id: GoalId, action_ids: Vec<ActionId> },
-    /// Removed, because there was nothing to do for it or because that was wanted.
+    /// Removed, because there was nothing to do for it or because this was requested.
     Removed {
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
-    /// Still in the queue: a retry would not help.
+    /// Still in the queue: a retry cannot succeed.
     Refused { reason: String },
     /// Still in the queue: a service did not respond.
     Failed { reason: String },
@@ -98,12 +98,13 @@ impl<Mailbox: Mail, Db: RetryDb, Events: PutEvents + Sync, Time: Clock> Retry<'_
         Ok(unless_rejected(request, goal, running.as_ref(), &with_tasks))
     }
 
-    /// Returns the workflow that has claimed the goal, unless it has ended: then the goal app has written back an old row.
+    /// Returns the workflow that has claimed the goal, unless it has ended: then the goal app has written back an old
+    /// row.
     async fn running(&self, goal: &Stored<Goal>) -> Result<Option<ExecutionArn>> {
         let Stored::Value(goal) = goal else { return Ok(None) };
         let Some(claimed) = goal.head.claimed_by.as_ref().and_then(GoalClaim::execution) else { return Ok(None) };
         let execution = self.db.find_execution(&claimed).await?;
-        Ok(execution.filter(|e| e.status.ended().is_none()).map(|_| claimed))
+        Ok(execution.filter(|e| !e.has_ended()).map(|_| claimed))
     }
 
     /// Returns the execution of a batch. The plans for other messages do not depend on one.
@@ -124,8 +125,9 @@ impl<Mailbox: Mail, Db: RetryDb, Events: PutEvents + Sync, Time: Clock> Retry<'_
             }
             Plan::Request(request) => self.request(request).await?,
         };
-        // The letter is removed last: after a crash in between it is still there, and its second retry changes nothing. A
-        // request sent or emitted twice is one request (promise P2), a batch worked on twice has each outcome once (P3).
+        // The dead letter is removed last: after a crash in between it still exists, and its second retry changes
+        // nothing. A request sent or emitted twice is one request (promise P2), a batch processed twice has each
+        // outcome once (P3).
         match self.mail.remove(queue, letter).await {
             Ok(()) => Ok(outcome),
             Err(e) if matches!(outcome, Outcome::Removed { .. }) => Err(e),
@@ -173,7 +175,7 @@ mod tests {
         }
     }
 
-    /// A world in which that workflow has failed for `a-1-1`, moments after it started.
+    /// The in-memory adapters after that workflow has failed for `a-1-1`, shortly after it started.
     fn world(status: &str) -> World {
         let failed = json!({ "actionId": "a-1-1", "code": "AI_TIMEOUT", "message": "", "attempts": 3 });
         let execution = json!({
@@ -298,7 +300,8 @@ mod tests {
         {
             let mut state = world.state();
             let ended = state.executions.values().next().unwrap().clone();
-            let open = Execution { execution_arn: running.clone(), status: Status::Running, stop_date: None, ..ended };
+            let open =
+                Execution { execution_arn: running.clone(), started_at: Some(ended.start_date), end: None, ..ended };
             state.executions.insert(running.clone(), open);
             state.goals.get_mut(&goal).unwrap().head.claimed_by = Some(running.into());
         }

@@ -49,7 +49,7 @@ pub(crate) struct Retry {
     begin: Begin,
 }
 
-/// How a new workflow is begun.
+/// How a new workflow is started.
 #[derive(Debug, Args)]
 struct Begin {
     /// Show its progress until it has ended; the exit code is 0 only if every action got its tasks
@@ -100,16 +100,16 @@ Examples:
 pub(crate) struct HistoryArgs {
     /// The goal
     goal: GoalId,
-    /// Only those in this status, such as SUCCEEDED or failed
+    /// Only workflows in this status, such as SUCCEEDED or failed
     #[arg(long, value_parser = read_status)]
     status: Option<WorkflowStatus>,
-    /// Only those requested then or later: 2026-11-24 or 2026-11-24T09:30:00Z
+    /// Only workflows requested at this time or later: 2026-11-24 or 2026-11-24T09:30:00Z
     #[arg(long, value_name = "TIME", value_parser = read_time)]
     from: Option<Timestamp>,
-    /// Only those requested before
+    /// Only workflows requested before this time
     #[arg(long, value_name = "TIME", value_parser = read_time)]
     to: Option<Timestamp>,
-    /// The most that are shown
+    /// The maximum number shown
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
     /// Show all
@@ -125,7 +125,7 @@ Examples:
 pub(crate) struct TasksArgs {
     /// The goal
     goal: GoalId,
-    /// The most that are shown
+    /// The maximum number shown
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
     /// Show all
@@ -161,7 +161,7 @@ fn read_status(text: &str) -> Result<WorkflowStatus, String> {
     text.to_ascii_uppercase().replace('-', "_").parse().map_err(|e| format!("{e}; there are {all}"))
 }
 
-/// A moment, or a day's beginning in UTC.
+/// A point in time, or the start of a day in UTC.
 fn read_time(text: &str) -> Result<Timestamp, InvalidTimestamp> {
     text.parse().or_else(|e| format!("{text}T00:00:00Z").parse().map_err(|_| e))
 }

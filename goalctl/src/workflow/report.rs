@@ -14,7 +14,7 @@ fn read<T: DeserializeOwned>(answer: &Value) -> Result<T> {
     T::deserialize(answer).context("the API's answer is not what this goalctl reads; is one of them older?")
 }
 
-/// How far a workflow is.
+/// The progress of a workflow.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Followed {
@@ -207,7 +207,7 @@ impl History {
     }
 }
 
-/// What happened in a workflow.
+/// The timeline of a workflow.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Timeline {
@@ -295,7 +295,7 @@ fn between(from: Timestamp, to: Timestamp) -> String {
     span(u64::try_from(to.since(from).as_millis()).unwrap_or(u64::MAX))
 }
 
-/// Formats a span of time, with a precision that depends on its length.
+/// Formats a duration, with a precision that depends on its length.
 fn span(millis: u64) -> String {
     match millis {
         0..10_000 => format!("{}.{} s", millis / 1000, millis % 1000 / 100),

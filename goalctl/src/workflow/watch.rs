@@ -13,13 +13,13 @@ use crate::client::Client;
 use crate::failure::Failure;
 use crate::shell::Shell;
 
-/// The first and the longest interval between two polls: small workflows end within a second, and longer ones are polled
-/// every two seconds.
+/// The first and the longest interval between two polls: small workflows end within a second, and longer ones are
+/// polled every two seconds.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// How often the clock of a bar moves.
+/// How often the clock of a bar is updated.
 const TICK: Duration = Duration::from_millis(200);
-/// How long after its time limit a workflow may still be settled.
+/// How long after its time limit the end of a workflow may still be recorded.
 const MARGIN: Duration = Duration::from_secs(180);
 
 /// Shows the progress of a workflow until it has ended, and returns its last status.

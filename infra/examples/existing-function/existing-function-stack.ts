@@ -4,7 +4,7 @@ import { Code, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambd
 import type { Construct } from 'constructs';
 import { infraDir } from '../../lib/settings';
 
-/** A goal app that generates tasks by a function of its own, which the pipeline is to use. */
+/** A goal app with its own task generation function, which the pipeline uses. */
 export class ExistingFunctionStack extends Stack {
   constructor(scope: Construct, id: string, props?: StackProps) {
     super(scope, id, { description: 'A goal app with a task generation of its own', ...props });

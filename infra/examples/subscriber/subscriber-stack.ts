@@ -4,11 +4,11 @@ import { AccountRootPrincipal, Role } from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
 import { CompletionSubscription, grantRequests } from '../../lib/consumer';
 
-/** Another service: it asks for workflows, hears of every end, and hears apart of those that somebody has to look at. */
+/** Another service: it requests workflows, receives every end, and separately receives the ends that need attention. */
 export class SubscriberStack extends Stack {
   constructor(scope: Construct, id: string, props?: StackProps) {
     super(scope, id, { description: 'A service that uses the goal activity pipeline', ...props });
-    // By name: this stack needs nothing of the pipeline's but that.
+    // By name: this stack needs nothing else of the pipeline.
     const bus = EventBus.fromEventBusName(this, 'Bus', 'goal-activity');
 
     const planner = new Role(this, 'Planner', { assumedBy: new AccountRootPrincipal() });

@@ -93,7 +93,7 @@ async fn a_trace_reaches_the_workers(interpreter: Interpreter) {
     run.ended().await;
 }
 
-/// An input of a launcher that knows nothing of traces yet has not even the field.
+/// The input of a `launch` that does not support traces yet does not have the field.
 async fn a_workflow_without_a_trace_runs_like_any_other(interpreter: Interpreter) {
     for traceparent in [None, Some("")] {
         let mut input = input(&actions(1));

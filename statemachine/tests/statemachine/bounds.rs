@@ -1,4 +1,4 @@
-//! What the largest workflow costs.
+//! The size and the billed transitions of the largest workflow.
 
 use aws_sdk_sfn::types::HistoryEvent;
 use goal_activity_core::limits::MAX_ACTIONS;
@@ -22,14 +22,15 @@ async fn the_largest_workflow_stays_far_below_the_state_limit(interpreter: Inter
     let largest = entered.map(|state| (state.input().map_or(0, str::len), state.name())).max().unwrap();
     println!("largest state input: {largest:?} bytes");
     assert!(largest.0 > 64 * MAX_ACTIONS, "the ids themselves should have been measured: {largest:?}");
-    // The ids are there twice: as batches, and in the input that the messages take their trace from.
+    // The ids are included twice: as batches, and in the input, which has the trace of the messages.
     assert!(largest.0 < STATE_LIMIT / 16, "{largest:?}");
 }
 
 async fn the_largest_workflow_takes_13_billed_transitions(interpreter: Interpreter) {
     let run = largest(interpreter).await;
 
-    // Step Functions bills every state that is entered, those inside a Map included, but no iteration as such.
+    // Step Functions bills every state that is entered, including those inside a Map, but not the iterations
+    // themselves.
     let history = run.history().await;
     let entered = history.iter().filter_map(HistoryEvent::state_entered_event_details);
     let entered: Vec<&str> = entered.map(aws_sdk_sfn::types::StateEnteredEventDetails::name).collect();
@@ -38,7 +39,7 @@ async fn the_largest_workflow_takes_13_billed_transitions(interpreter: Interpret
     assert_eq!(entered.iter().filter(|name| **name == "EnqueueBatch").count(), 8, "not all states were counted");
 }
 
-/// Moto parses it with the grammar of the language. The other cases replace the one state that needs a function.
+/// Moto parses it with the grammar of the language. The other cases replace the only state that needs a function.
 async fn the_definition_as_deployed_is_accepted(interpreter: Interpreter) {
     let definition = deployed_definition("https://sqs.us-east-1.amazonaws.com/123456789012/batches");
     let created = interpreter.clients().create_state_machine(&definition).await;

@@ -1,4 +1,4 @@
-//! What can be read from the definition alone, without an interpreter.
+//! Checks of the definition alone, without an interpreter.
 
 use goal_activity_core::limits::{
     ACTIONS_PER_BATCH, BATCH_SECONDS, DEADLINE_MARGIN, HEARTBEAT_SECONDS, MAX_ACTIONS, WORKFLOW_SECONDS, batch_count,
@@ -45,7 +45,7 @@ fn the_tasks_are_the_two_calls_that_the_deployment_grants() {
         ("SaveResults".to_owned(), json!("arn:aws:states:::lambda:invoke")),
     ];
     assert_eq!(resources, expected);
-    // The cases run with this state's call replaced, so its own parameters are checked here.
+    // The cases replace the call of this state, so its own parameters are checked here.
     let parameters = json!({
         "FunctionName": "${FinalizeFunctionArn}",
         "Payload": { "executionArn.$": "$$.Execution.Id", "goalId.$": "$.goalId" },
@@ -65,7 +65,7 @@ fn every_retry_is_bounded_and_backs_off() {
     }
 }
 
-/// The order counts: the first retrier that matches is used, and `States.TaskFailed` matches every error but
+/// The order matters: the first retrier that matches is used, and `States.TaskFailed` matches every error but
 /// `States.Timeout`. A batch whose time is over is `States.Timeout`, which neither matches.
 #[test]
 fn a_batch_is_sent_again_after_silence_and_after_any_failed_send_but_not_when_its_time_is_over() {
@@ -75,13 +75,13 @@ fn a_batch_is_sent_again_after_silence_and_after_any_failed_send_but_not_when_it
     assert_eq!(enqueue["Catch"][0]["ErrorEquals"], json!(["States.ALL"]), "any other error loses the batch");
 }
 
-/// A worker measures the batch's time from here, so that a second message does not get more of it than the first had.
+/// A worker measures the batch's time from here, so that a second message does not get more time than the first.
 #[test]
 fn the_time_of_a_batch_counts_from_entering_the_state() {
     assert_eq!(state("EnqueueBatch")["Parameters"]["MessageBody"]["enqueuedAt.$"], "$$.State.EnteredTime");
 }
 
-/// Otherwise a workflow whose batches and calls all go wrong would time out before its results are saved.
+/// Otherwise a workflow whose batches and calls all fail would time out before its results are saved.
 #[test]
 fn the_longest_way_through_ends_before_the_workflow_times_out() {
     let (enqueue, save) = (state("EnqueueBatch"), state("SaveResults"));
@@ -92,11 +92,11 @@ fn the_longest_way_through_ends_before_the_workflow_times_out() {
     assert!(longest < u64::from(WORKFLOW_SECONDS), "{longest} s: {batches} s for the batches, {finalize} s to save");
 }
 
-/// When the last message of a batch is given up at the latest, in seconds from entering the state.
+/// The latest time at which the last message of a batch is given up, in seconds from entering the state.
 ///
-/// Step Functions gives every message the full timeout. But a worker's time counts from the first one: it beats until its
-/// deadline at the latest, whichever message it has. So only the first message can live for its full timeout; whatever is
-/// sent after the deadline is answered at once, or silent for one heartbeat.
+/// Step Functions gives every message the full timeout. But a worker's time counts from the first one: it sends
+/// heartbeats until its deadline at the latest, whichever message it has. So only the first message can live for its
+/// full timeout; messages sent after the deadline are answered at once, or have no heartbeat for one interval.
 fn longest_batch(enqueue: &Value) -> u64 {
     let (timeout, heartbeat) = (number(enqueue, "TimeoutSeconds"), number(enqueue, "HeartbeatSeconds"));
     let deadline = timeout - DEADLINE_MARGIN.as_secs();
@@ -108,11 +108,11 @@ fn longest_batch(enqueue: &Value) -> u64 {
         let (sent, last_beat) = (given_up, deadline.max(given_up));
         given_up = (last_beat + heartbeat).min(sent + timeout);
     }
-    // A failed send itself takes no time worth counting.
+    // The time of a failed send is negligible.
     given_up + longest_waits(&silence) + longest_waits(&failed_sends)
 }
 
-/// The sum of a retrier's waits when it is used up and no jitter shortens any.
+/// The sum of a retrier's waits when all retries are used and no jitter shortens them.
 fn longest_waits(retrier: &Value) -> u64 {
     let (first, rate) = (number(retrier, "IntervalSeconds"), number(retrier, "BackoffRate"));
     let waits = std::iter::successors(Some(first), |wait| Some(wait * rate));
@@ -124,7 +124,7 @@ fn definition() -> Value {
     serde_json::from_str(DEFINITION).expect("the definition is JSON")
 }
 
-/// All states, those inside the Map included.
+/// All states, including those inside the Map.
 fn states() -> Vec<(String, Value)> {
     let definition = definition();
     let inside = definition["States"]["RunBatches"]["ItemProcessor"]["States"].clone();

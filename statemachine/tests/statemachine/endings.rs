@@ -48,7 +48,7 @@ async fn the_same_start_twice_is_one_execution(interpreter: Interpreter) {
     {
         // As AWS does while the first one runs.
         Ok(started) => assert_eq!(started.execution_arn, run.arn),
-        // MiniStack; and AWS once the first one has ended. The launcher takes it as "started already".
+        // MiniStack; and AWS once the first one has ended. `launch` handles it as "already started".
         Err(refused) => assert!(refused.is_execution_already_exists(), "{refused:?}"),
     }
 
@@ -73,7 +73,7 @@ async fn a_stopped_workflow_is_aborted_whatever_is_still_answered(interpreter: I
     run.succeed(&run.batch().await).await;
     let call = run.finalize_call().await;
     run.stop().await;
-    // MiniStack is aborted by now; Moto will be when the task ends that is under way.
+    // MiniStack is aborted by now; Moto will be when the running task ends.
     run.answer_finalize(&call, &finalize_answer(1, 1)).await;
     let ended = run.ended().await;
     assert_eq!((ended.status, ended.output), (ExecutionStatus::Aborted, None));
@@ -91,7 +91,7 @@ async fn a_stopped_workflow_sends_nothing_more(interpreter: Interpreter) {
     run.no_batch_comes().await;
 }
 
-/// A workflow whose batches were all answered and whose ledger holds that many successes.
+/// A workflow whose batches were all answered and whose ledger has that many successes.
 async fn finalized(interpreter: Interpreter, succeeded: usize, total: usize) -> Run {
     let run = Machine::deploy(interpreter, &[]).await.start(&actions(total)).await;
     for batch in run.batches(total.div_ceil(8)).await {

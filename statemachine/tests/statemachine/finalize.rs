@@ -1,4 +1,4 @@
-//! Sealing and counting, whatever happened before.
+//! Sealing and counting, regardless of earlier failures.
 
 use aws_sdk_sfn::types::ExecutionStatus;
 use serde_json::json;
@@ -10,7 +10,7 @@ on_both!(
     a_failed_call_is_tried_again,
     a_call_that_fails_for_good_ends_the_workflow_with_its_own_error,
 );
-// Moto leaves a timed-out task's answer set, so that every further attempt times out at once.
+// Moto leaves a timed-out task's answer set, so every further attempt times out at once.
 on!(MiniStack as on_ministack_only: a_call_that_times_out_is_tried_again);
 
 async fn finalize_is_told_whose_results_to_save(interpreter: Interpreter) {
@@ -29,7 +29,7 @@ async fn a_failed_call_is_tried_again(interpreter: Interpreter) {
         "Lambda.ServiceException",
         "Lambda.AWSLambdaException",
         "Lambda.SdkClientException",
-        // What the function itself raises: saving twice changes nothing, so any failure is worth a second attempt.
+        // The function's own errors: saving twice changes nothing, so any failure can be retried.
         "Lambda.Unknown",
     ] {
         let run = with_one_batch_done(interpreter, &[Patch::ImpatientRetries]).await;

@@ -1,4 +1,4 @@
-//! A batch that is lost costs only itself.
+//! A lost batch does not affect the others.
 
 use aws_sdk_sfn::types::ExecutionStatus;
 use goal_activity_events::BatchAnswer;
@@ -37,7 +37,7 @@ async fn a_batch_that_times_out_is_recorded_and_the_others_go_on(interpreter: In
     refused_as_stale(&run, &batches[1]).await;
 }
 
-/// A batch without a sign of life for three seconds is sent again, on each interpreter in its way.
+/// A batch without a heartbeat for three seconds is sent again, on each interpreter in its own way.
 fn silence(interpreter: Interpreter) -> [Patch; 2] {
     let seconds = 3;
     let silent = match interpreter {
@@ -91,7 +91,7 @@ async fn a_failed_send_is_tried_again_whatever_its_error_is_called(interpreter: 
         let run = Machine::deploy(interpreter, &[Patch::ImpatientRetries]).await.start(&actions(3)).await;
 
         let first = run.batch().await;
-        // The interpreter takes the name as the integration's own error, and that is all its retriers look at.
+        // The interpreter treats the name as the integration's own error, and its retriers check only that.
         run.fail(&first, error).await;
         let second = run.batch().await;
         assert_eq!(second.message.action_ids, first.message.action_ids);
@@ -182,7 +182,7 @@ fn done(batch: &Batch) -> BatchAnswer {
     all_succeeded(batch)
 }
 
-/// All that a lost batch leaves in the state: a failure's cause can be 32 KiB long and must not stay.
+/// Everything that a lost batch leaves in the state: a failure's cause can be 32 KiB long and must not stay.
 fn lost(index: u32, error: &str) -> Value {
     json!({ "batchIndex": index, "lost": true, "error": error })
 }

@@ -1,7 +1,7 @@
 //! The state machine's behaviour, case by case, on two independent interpreters of the Amazon States Language.
 //!
-//! The test plays the two parties the machine talks to: the workers, who receive batches and answer with task tokens, and
-//! the finalize function. `cargo xtask test statemachine` starts the interpreters and runs this.
+//! The test plays the two parties with which the machine interacts: the workers, who receive batches and answer with
+//! task tokens, and the finalize function. `cargo xtask test statemachine` starts the interpreters and runs this.
 
 #![allow(
     clippy::unwrap_used,

@@ -22,7 +22,7 @@ use super::template;
 /// The most rows in one `BatchWriteItem` (DynamoDB API reference).
 const ROWS_PER_WRITE: usize = 25;
 
-/// Something that speaks AWS's protocols on this machine.
+/// An emulator of AWS's protocols on this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Emulator {
     /// All services that the pipeline uses.
@@ -31,7 +31,7 @@ pub(crate) enum Emulator {
     Dynoxide,
 }
 
-/// The adapters for AWS over tables that all cases share: each has goals of its own.
+/// The adapters for AWS over tables that all cases share: each has its own goals.
 pub(crate) struct AwsTables {
     db: Tables,
     state_machine: StateMachineArn,
@@ -48,7 +48,7 @@ pub(crate) struct Rows {
 }
 
 impl Emulator {
-    /// The settings of all clients that talk to it.
+    /// The settings of all its clients.
     pub(crate) async fn sdk(self) -> SdkConfig {
         sdk(&self.endpoint()).await
     }
@@ -73,7 +73,7 @@ impl Emulator {
     }
 }
 
-/// The settings of clients that talk to that address.
+/// The settings of clients for that address.
 pub(crate) async fn sdk(endpoint: &str) -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
         .region(Region::from_static("us-east-1"))
@@ -104,16 +104,16 @@ impl AwsTables {
         let sdk = emulator.sdk().await;
         let client = Client::new(&sdk);
         let names = emulator.tables(&client).await;
-        // Executions of one state machine share one capacity: each case has a state machine of its own.
+        // Executions of one state machine share one capacity: each case has its own state machine.
         let state_machine = format!("{}-{}", samples::state_machine().as_str(), Uuid::new_v4());
         Self::over(sdk, client, names, state_machine.parse().expect("an ARN"))
     }
 
-    /// Tables of the case's own, and the capacity of the sample state machine: there is nothing but what the case stores.
+    /// Separate tables, and the capacity of the sample state machine: they contain only what the case stores.
     pub(crate) async fn alone(emulator: Emulator) -> Self {
         let sdk = emulator.sdk().await;
         let client = Client::new(&sdk);
-        // For as long as the tests run, as the names of the shared tables.
+        // Leaked for the duration of the tests, like the names of the shared tables.
         let names = Box::leak(Box::new(create_tables(&client).await));
         Self::over(sdk, client, names, samples::state_machine())
     }
@@ -168,7 +168,7 @@ async fn scan(client: &Client, table: &str) -> Vec<Value> {
     rows
 }
 
-/// The one set that is stored; in plain JSON it is a list.
+/// The only stored set; in plain JSON it is a list.
 fn with_sets(mut item: HashMap<String, AttributeValue>) -> HashMap<String, AttributeValue> {
     if let Some(AttributeValue::L(running)) = item.get(keys::RUNNING) {
         let running = running.iter().filter_map(|arn| arn.as_s().ok().cloned()).collect();

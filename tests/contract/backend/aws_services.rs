@@ -16,12 +16,12 @@ use uuid::Uuid;
 
 use super::{Emulator, Services};
 
-/// Where notices link to.
+/// The link target of notices.
 const GUIDE: &str = "https://docs.example/OPERATIONS.md";
-/// How long something that must not come is waited for.
+/// How long to wait for a message that must not arrive.
 const QUIET: i32 = 1;
 
-/// The adapters for AWS, each to a thing of the case's own.
+/// The adapters for AWS, each with a separate resource of the case.
 pub(crate) struct AwsServices {
     step_functions: StepFunctions,
     bus: Bus,
@@ -30,19 +30,19 @@ pub(crate) struct AwsServices {
     archive: Archive,
     clients: Clients,
     state_machine: StateMachineArn,
-    /// Where its executions ask, and wait to be answered.
+    /// The queue of its executions' task tokens.
     questions: Questions,
-    /// Where events end up.
+    /// The queue that receives events.
     events: String,
-    /// Where notices end up.
+    /// The queue that receives notices.
     notices: String,
     /// The queue whose messages are hidden.
     messages: String,
-    /// Where records are kept.
+    /// The bucket of records.
     bucket: String,
 }
 
-/// What executions have asked so far.
+/// The tasks of executions so far.
 struct Questions {
     queue: String,
     asked: Mutex<Vec<Value>>,
@@ -92,14 +92,14 @@ impl AwsServices {
         }
     }
 
-    /// Puts something else where a record would be.
+    /// Writes another object under the key of a record.
     pub(crate) async fn put_archived(&self, key: &ArchiveKey, content: &str) {
         let body = content.as_bytes().to_vec().into();
         let put = self.clients.s3.put_object().bucket(&self.bucket).key(key.as_str()).body(body);
         put.send().await.expect("an object can be stored");
     }
 
-    /// Waits for that many questions of executions, and checks that there are no more.
+    /// Waits for that many tasks of executions, and checks that there are no more.
     async fn asked(&self, count: usize) -> Vec<Value> {
         let mut asked = self.questions.asked.lock().await;
         let missing = count - asked.len();
@@ -111,7 +111,7 @@ impl AwsServices {
 impl Clients {
     async fn new_queue(&self, name: &str) -> String {
         let queue = self.sqs.create_queue().queue_name(unique(name));
-        // What is received comes back soon, where nothing else is said.
+        // By default, a received message becomes visible again soon.
         let queue = queue.attributes(QueueAttributeName::VisibilityTimeout, "1");
         queue.send().await.expect("a queue can be made").queue_url.expect("a queue has a URL")
     }
@@ -170,7 +170,7 @@ impl Clients {
         bodies
     }
 
-    /// Receives and removes what there is.
+    /// Receives and removes the available messages.
     async fn receive(&self, queue: &str, seconds: i32) -> Vec<Message> {
         let receive = self.sqs.receive_message().queue_url(queue).max_number_of_messages(10).wait_time_seconds(seconds);
         let messages = receive.send().await.expect("a queue can be read").messages.unwrap_or_default();
@@ -195,7 +195,7 @@ fn event(body: Value) -> Event {
     }
 }
 
-/// As a program reads it, with what mail programs and filters see.
+/// As a program reads it, with the fields for mail clients and filters.
 fn notice(body: Value) -> Notice {
     let text = body["Message"].as_str().expect("a text");
     let notice: Notice = serde_json::from_str(text).expect("a notice as JSON");

@@ -1,4 +1,4 @@
-//! What the cases run on: the same ports in memory and on AWS's interfaces.
+//! The implementations under test: the same ports in memory and on AWS's interfaces.
 
 mod aws;
 mod aws_services;
@@ -10,9 +10,9 @@ mod template;
 use goal_activity_core::goal::Goal;
 use goal_activity_core::port_set;
 use goal_activity_core::ports::{
-    ActionsWithTasks, AdmitExecution, CancelExecution, ClaimGoal, FindArchived, FindExecution, HoldCapacity,
-    ListHolders, ListOpen, ListTasks, ListWaiting, ListWorkflows, LoadGoal, LoadGoalHead, RecordProgress, RemoveTasks,
-    SealLedger, SettleExecution, WorkLedger,
+    ActionsWithTasks, AdmitExecution, CancelExecution, ClaimGoal, EndExecution, FindArchived, FindExecution,
+    HoldCapacity, ListHolders, ListOpen, ListTasks, ListWaiting, ListWorkflows, LoadGoal, LoadGoalHead, RecordProgress,
+    RemoveTasks, SealLedger, WorkLedger,
 };
 use goal_activity_core::task::Task;
 use goal_activity_events::{GoalId, StateMachineArn};
@@ -23,34 +23,34 @@ pub(crate) use aws_services::AwsServices;
 pub(crate) use services::Services;
 
 port_set! {
-    /// Everything that any function does with the tables.
+    /// All operations of the functions on the tables.
     pub(crate) trait AllPorts:
         LoadGoal + LoadGoalHead + ActionsWithTasks + ListTasks + RemoveTasks + FindArchived + FindExecution + ListOpen + ListWaiting
         + ListWorkflows + AdmitExecution + RecordProgress + HoldCapacity + ListHolders + ClaimGoal + WorkLedger + SealLedger
-        + CancelExecution + SettleExecution
+        + CancelExecution + EndExecution
 }
 
-/// The adapter over the three tables, and what other services do to these.
+/// The adapter over the three tables, and the writes of other services to them.
 pub(crate) trait Tables: Sync {
     type Db: AllPorts;
 
     fn db(&self) -> &Self::Db;
-    /// The case's own: executions of one state machine share one capacity.
+    /// Separate per case: executions of one state machine share one capacity.
     fn state_machine(&self) -> StateMachineArn;
 
-    /// Stores a goal, in the place of what was there.
+    /// Stores a goal, replacing an existing one.
     async fn put_goal(&self, goal: &Goal);
     /// Removes a goal's own row.
     async fn remove_goal(&self, goal: &GoalId);
-    /// Stores a task, in the place of what was there.
+    /// Stores a task, replacing an existing one.
     async fn put_task(&self, task: &Task);
-    /// Stores a row of Goals as any program may.
+    /// Stores a row of Goals as any program can.
     async fn put_goal_row(&self, row: Value);
-    /// Stores a row of Tasks as any program may.
+    /// Stores a row of Tasks as any program can.
     async fn put_task_row(&self, row: Value);
 }
 
-/// Makes a test of each case on every implementation of the tables.
+/// Creates a test of each case on every implementation of the tables.
 macro_rules! on_all_tables {
     ($($case:ident),+ $(,)?) => {
         mod on_memory {
@@ -65,7 +65,7 @@ macro_rules! on_all_tables {
     };
 }
 
-/// Makes a test of each case on both emulators of DynamoDB.
+/// Creates a test of each case on both emulators of DynamoDB.
 macro_rules! on_dynamodb {
     ($($case:ident),+ $(,)?) => {
         mod on_ministack {

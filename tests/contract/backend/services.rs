@@ -1,4 +1,4 @@
-//! The other services that the pipeline talks to, and what stands at their other end.
+//! The other services that the pipeline uses, and the receivers behind them.
 
 use goal_activity_core::notice::Notice;
 use goal_activity_core::ports::{
@@ -23,33 +23,33 @@ pub(crate) trait Services: Sync {
     fn queue(&self) -> &Self::Queue;
     fn archive(&self) -> &Self::Archive;
 
-    /// A state machine of the case's own. Its executions run until they are ended.
+    /// A separate state machine of the case. Its executions run until they are ended.
     fn state_machine(&self) -> &StateMachineArn;
-    /// The present moment where executions run.
+    /// The current time of the executions.
     fn now(&self) -> Timestamp;
     /// The inputs with which executions were started so far.
     async fn inputs(&self, count: usize) -> Vec<Value>;
-    /// Lets an execution that runs come to its own end, well or not.
+    /// Lets a running execution end by itself, successfully or not.
     async fn end(&self, execution: &ExecutionArn, well: bool);
-    /// A token that the state machine waits for.
+    /// A token for which the state machine waits.
     async fn token(&self) -> TaskToken;
-    /// A token that it has never made.
+    /// A token that it has never created.
     async fn unknown_token(&self) -> TaskToken;
-    /// The answer that it took for the only token of the case.
+    /// The accepted answer for the only token of the case.
     async fn answer(&self) -> BatchAnswer;
     /// Waits for that many events, and checks that there are no more.
     async fn events(&self, count: usize) -> Vec<Event>;
     /// Waits for that many notices, and checks that there are no more.
     async fn notices(&self, count: usize) -> Vec<Notice>;
-    /// All that is archived: key and content.
+    /// All archived records: key and content.
     async fn archived(&self) -> Vec<(String, String)>;
-    /// A new message, just received: by what the queue knows it.
+    /// The SQS receipt handle of a new message that was just received.
     async fn received(&self) -> String;
-    /// Whether that message comes back within a few seconds.
+    /// Returns `true` if that message becomes visible again within a few seconds.
     async fn comes_back(&self, receipt_handle: &str) -> bool;
 }
 
-/// Makes a test of each case in memory and on an emulator of the services.
+/// Creates a test of each case in memory and on an emulator of the services.
 macro_rules! on_all_services {
     ($($case:ident),+ $(,)?) => {
         mod on_memory {

@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::{
 };
 use serde_json::Value;
 
-/// The template that is deployed to AWS; the infrastructure's tests hold the CDK app to it.
+/// The template that is deployed to AWS; the infrastructure's tests compare the CDK app with it.
 const TEMPLATE: &str = include_str!("../../../infra/test/snapshots/aws.json");
 
 /// Fills in the keys and indexes of a table as they are deployed, by its id in the CDK app.
@@ -42,7 +42,7 @@ fn key(of: &Value) -> Vec<KeySchemaElement> {
 
 fn index(index: &Value) -> GlobalSecondaryIndex {
     let projected = &index["Projection"];
-    // Of a projection of keys only there are none.
+    // A projection of keys only has none.
     let names = projected["NonKeyAttributes"]
         .as_array()
         .map(|names| names.iter().map(|n| n.as_str().expect("a name").to_owned()).collect::<Vec<_>>());

@@ -9,10 +9,10 @@ use serde_json::Value;
 
 use crate::backend::Rows;
 
-/// What the tables and the archive held at one moment.
+/// The contents of the tables and the archive at one point in time.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Stored {
-    /// When that was.
+    /// The time of it.
     pub(super) at: Timestamp,
     #[serde(flatten)]
     pub(super) rows: Rows,
@@ -30,7 +30,7 @@ fn folder() -> PathBuf {
 }
 
 impl Release {
-    /// All that are kept.
+    /// All stored releases.
     pub(super) fn all() -> Vec<Self> {
         let folders = std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
         let mut all: Vec<_> = folders.filter(|path| path.is_dir()).map(Self).collect();
@@ -39,7 +39,7 @@ impl Release {
         all
     }
 
-    /// The one that this code is, or becomes: patches store and send what their minor version does.
+    /// The release of this code: patch versions store and send the same as their minor version.
     pub(super) fn this() -> Self {
         let version = concat!("v", env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"));
         Self(folder().join(version))
@@ -55,7 +55,7 @@ impl Release {
         serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
     }
 
-    /// What it had stored in that state.
+    /// Returns the stored data of that state.
     pub(super) fn stored(&self, state: &str) -> Stored {
         self.read(state)
     }
@@ -70,7 +70,7 @@ impl Release {
         self.write_text(&format!("messages/{name}"), &serde_json::to_string_pretty(content).unwrap());
     }
 
-    /// Writes what it has stored in a state: a row a line, so that two releases can be compared.
+    /// Writes the stored data of a state: one row per line, so that two releases can be compared.
     pub(super) fn write_stored(&self, state: &str, stored: &Stored) {
         let mut fields = serde_json::to_value(stored).unwrap();
         let lines = fields.as_object_mut().unwrap().iter_mut().map(|(name, value)| {
@@ -93,7 +93,7 @@ impl Release {
         std::fs::write(path, format!("{text}\n")).unwrap();
     }
 
-    /// Whether it is kept.
+    /// Returns `true` if it is stored.
     fn is_there(&self) -> bool {
         self.0.is_dir()
     }

@@ -1,4 +1,4 @@
-//! What the parts of the pipeline and AWS say to each other.
+//! The messages between the parts of the pipeline and AWS.
 
 use goal_activity_core::inbound;
 use goal_activity_core::ports::ExecutionInput;
@@ -16,7 +16,7 @@ use super::files::Release;
 /// When events are put on the bus, as far as it is told.
 const PUT: &str = "2026-11-24T09:30:01Z";
 
-/// An event of ours as EventBridge delivers it.
+/// An event of this pipeline as EventBridge delivers it.
 pub(super) fn envelope<D: Detail>(detail: &D) -> Value {
     EventBridgeEvent::of(goal_activity_events::SOURCE, detail).time(PUT).into()
 }
@@ -106,7 +106,7 @@ fn status_events_are_read_as_in_every_release() {
     }
 }
 
-/// A tick says nothing that matters; it only has to be JSON.
+/// The content of a tick is not used; it only has to be JSON.
 #[test]
 fn ticks_of_every_release_are_taken() {
     for release in Release::all() {

@@ -1,8 +1,8 @@
-//! Two versions at once: what an earlier release has stored and sent is read by this one, and its workflows go on.
+//! Compatibility: this version reads the stored rows and messages of earlier releases, and continues their workflows.
 //!
 //! See `README.md` beside this file for how the files are made.
 
-/// Makes a test of each case on both emulators of DynamoDB, for every release.
+/// Creates a test of each case on both emulators of DynamoDB, for every release.
 macro_rules! on_every_release {
     ($($case:ident),+ $(,)?) => {
         mod on_ministack {

@@ -1,4 +1,4 @@
-//! The handlers over the real tables; what is not a table is in memory.
+//! The handlers over the real tables; everything else is in memory.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use goal_activity_functions::runtime::context::Context;
 use goal_activity_functions::runtime::queue::{HandleMessage, Message, MessageError};
 use goal_activity_functions::steps::admission::Admission;
 use goal_activity_functions::steps::cancel::Cancel;
-use goal_activity_functions::steps::ending::{Conclude, Ending};
+use goal_activity_functions::steps::ending::{Conclude, EndWorkflow};
 use goal_activity_functions::steps::intake::Intake;
 use goal_activity_testkit::GatewayRequest;
 use serde_json::{Value, json};
@@ -29,20 +29,20 @@ use serde_json::{Value, json};
 use super::messages;
 use crate::backend::{AwsTables, Emulator, Tables as _};
 
-/// Room for two batches: so that something waits.
+/// Capacity for two batches, so that a workflow waits.
 const CAPACITY: Capacity = Capacity::new(NonZeroU32::new(2).expect("more than none"));
 
-/// Enough for anything here.
+/// Sufficient for all cases.
 const TIME: Duration = Duration::from_secs(60);
 
-/// The pipeline over tables of its own.
+/// The pipeline over its own tables.
 pub(super) struct Pipeline {
     pub(super) tables: AwsTables,
     pub(super) world: World,
 }
 
 impl Pipeline {
-    /// An empty one, at that moment.
+    /// An empty pipeline, at that time.
     pub(super) async fn open(emulator: Emulator, at: Timestamp) -> Self {
         let world = World::default();
         world.state().now = at.as_millis();
@@ -54,7 +54,7 @@ impl Pipeline {
         self.world.state().now += 1000 * seconds;
     }
 
-    /// The present moment.
+    /// The current time.
     pub(super) fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.world.state().now)
     }
@@ -76,8 +76,8 @@ impl Pipeline {
         Admission { db: self.db(), sfn, state_machine, capacity: CAPACITY, context: self.context() }
     }
 
-    pub(super) fn ending(&self) -> Ending<Tables, World> {
-        Ending { db: self.db(), bus: self.world.clone(), context: self.context() }
+    pub(super) fn ending(&self) -> EndWorkflow<Tables, World> {
+        EndWorkflow { db: self.db(), bus: self.world.clone(), context: self.context() }
     }
 
     pub(super) fn conclude(&self) -> Conclude<Tables, World, World, World> {
@@ -136,7 +136,7 @@ impl Pipeline {
         self.tables.db().find_execution(arn).await.unwrap().expect("a workflow that is recorded")
     }
 
-    /// What is new on the bus, as EventBridge delivers it.
+    /// Returns the new events on the bus, as EventBridge delivers them.
     pub(super) fn heard(&self) -> Vec<Value> {
         let events = std::mem::take(&mut self.world.state().events);
         let envelope = |event: Event| match event {

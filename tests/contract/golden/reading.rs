@@ -1,4 +1,4 @@
-//! What an earlier release has stored is read, row by row and by the API.
+//! Data that an earlier release has stored can be read, row by row and by the API.
 
 use goal_activity_core::archive::Record;
 use goal_activity_core::keys;

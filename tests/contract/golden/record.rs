@@ -5,7 +5,7 @@ use goal_activity_core::goal::Goal;
 use goal_activity_core::keys;
 use goal_activity_core::notice::NoticeClaim;
 use goal_activity_core::outcome::End;
-use goal_activity_core::ports::{CancelExecution, ExecutionInput, SettleExecution};
+use goal_activity_core::ports::{CancelExecution, EndExecution, ExecutionInput};
 use goal_activity_events::{ClaimSequence, ExecutionArn, Timestamp};
 use goal_activity_functions::adapters::memory::samples;
 use goal_activity_testkit::{SqsRecord, sqs_event};
@@ -17,7 +17,7 @@ use super::messages::{batch, envelope_from, status};
 use super::pipeline::Pipeline;
 use crate::backend::{Emulator, Tables};
 
-/// What the actions of the samples cost, and what of them goes wrong.
+/// The usage of the samples' actions, and their failures.
 const USUAL: &str = "offline: tokens=812/403";
 
 #[tokio::test]
@@ -62,7 +62,7 @@ impl Pipeline {
         self.tables.put_goal(&goal).await;
     }
 
-    /// The user takes away what the constraints of the actions say.
+    /// The user removes the directives from the constraints of the actions.
     async fn without_scripts(&self, goal: &str) {
         for mut row in self.tables.rows().await.goals {
             let item = row[keys::ITEM].as_str().unwrap();
@@ -86,7 +86,7 @@ impl Pipeline {
         self.world.state().started.iter().find(|input| input.execution_arn == *arn).unwrap().clone()
     }
 
-    /// Works on all batches of a launched workflow, and has the reports recorded.
+    /// Processes all batches of a launched workflow, and has the reports recorded.
     async fn done(&self, arn: &ExecutionArn) {
         self.project(&status(arn, "RUNNING", self.now())).await.unwrap();
         self.wait(2);
@@ -147,7 +147,7 @@ async fn waiting(release: &Release) {
     pipeline.keep(release, "cancelled-while-waiting").await;
 }
 
-/// One batch is done, one in part, one was only opened; asked for by another service.
+/// One batch is done, one in part, one was only opened; requested by another service.
 async fn running(release: &Release) {
     let pipeline = recorder().await;
     let (user, goal) = ("auth0|5d1f7c1e-running", "run-a-marathon");
@@ -206,7 +206,7 @@ async fn running(release: &Release) {
     pipeline.keep(release, "cancelled").await;
 }
 
-/// One workflow of each end: first nobody is told, then all are, then all is archived, and then there is a second one.
+/// One workflow of each end: first not published or notified, then both, then archived, and then there is a second one.
 async fn ended(release: &Release) {
     let pipeline = recorder().await;
     let user = "5d1f7c1e-ended";
@@ -247,13 +247,13 @@ async fn ended(release: &Release) {
     pipeline.keep(release, "ended").await;
 
     let arns: Vec<_> = stories.iter().map(|(goal, ..)| first_of(goal)).collect();
-    // Who sends the notice dies.
-    pipeline.ending().announce(&pipeline.find(&arns[2]).await).await.unwrap();
+    // The sender of the notice dies.
+    pipeline.ending().publish_and_mark(&pipeline.find(&arns[2]).await).await.unwrap();
     assert!(pipeline.tables.db().claim_notice(&arns[2], &NoticeClaim::new(pipeline.now())).await.unwrap());
     pipeline.keep(release, "notice-claimed").await;
     pipeline.wait(90);
     for arn in &arns {
-        assert!(pipeline.conclude().tell(&pipeline.find(arn).await).await.unwrap());
+        assert!(pipeline.conclude().report(&pipeline.find(arn).await).await.unwrap());
     }
     let told = pipeline.heard();
     for status in ["SUCCEEDED", "PARTIALLY_SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"] {
@@ -273,7 +273,7 @@ async fn completed(pipeline: &Pipeline, arn: &ExecutionArn) -> Value {
     serde_json::to_value(event).unwrap()
 }
 
-/// The failed actions are retried, the user is at work, and somebody has read the first pages of everything.
+/// The failed actions are retried, the user works on tasks, and a client has read the first pages of everything.
 async fn history(release: &Release, pipeline: &Pipeline, user: &str, arn: &ExecutionArn) {
     let edits = ["in_progress", "skipped", "completed"];
     let of_goal = |row: &&Value| row[keys::GOAL_ID] == "cycle";

@@ -1,4 +1,4 @@
-//! Workflows of an earlier release go on from where they stood.
+//! Workflows of an earlier release continue from their stored state.
 
 use std::collections::BTreeSet;
 
@@ -37,7 +37,7 @@ pub(super) fn arn(goal: &str, number: u64) -> ExecutionArn {
     ExecutionArn::derive(&samples::state_machine(), &goal.parse().unwrap(), ClaimSequence(number))
 }
 
-/// A pipeline of this version over what the release had stored in that state.
+/// A pipeline of this version over the release's stored data of that state.
 pub(super) async fn found(release: &Release, on: Emulator, state: &str) -> Pipeline {
     over(on, release.stored(state)).await
 }
@@ -88,7 +88,7 @@ impl Pipeline {
     }
 }
 
-/// Checks that everything that was said is said now, whatever is said besides.
+/// Checks that the new value contains everything of the old one; additions are allowed.
 #[track_caller]
 pub(super) fn still_says(now: &Value, before: &Value) {
     match before {
@@ -102,7 +102,7 @@ pub(super) fn still_says(now: &Value, before: &Value) {
 }
 
 fn failures(execution: &Execution, code: FailureCode) -> usize {
-    execution.failed_actions.iter().filter(|failed| failed.code == code).count()
+    execution.failed_actions().iter().filter(|failed| failed.code == code).count()
 }
 
 async fn p7_one_that_waited_is_launched_when_there_is_room(release: &Release, on: Emulator) {
@@ -127,11 +127,11 @@ async fn p7_one_that_waited_is_launched_when_there_is_room(release: &Release, on
 async fn one_that_was_launched_is_seen_running(release: &Release, on: Emulator) {
     let pipeline = found(release, on, "launched").await;
     let second = arn("learn-spanish", 1);
-    assert_eq!(pipeline.find(&second).await.status, Status::Pending);
+    assert_eq!(pipeline.find(&second).await.status(), Status::Pending);
     pipeline.runs(&second);
     pipeline.wait(20);
     pipeline.reconcile().await;
-    assert_eq!(pipeline.find(&second).await.status, Status::Running);
+    assert_eq!(pipeline.find(&second).await.status(), Status::Running);
 }
 
 async fn p7_one_that_ran_is_worked_on_and_ends(release: &Release, on: Emulator) {
@@ -149,9 +149,9 @@ async fn p7_one_that_ran_is_worked_on_and_ends(release: &Release, on: Emulator) 
     pipeline.project(&release.message("status-succeeded")).await.unwrap();
 
     let ended = pipeline.find(&running).await;
-    assert_eq!((ended.status, ended.succeeded_actions), (Status::PartiallySucceeded, Some(22)));
-    assert_eq!((ended.failed_actions.len(), failures(&ended, FailureCode::AiRejected)), (1, 1));
-    assert!(ended.is_settled(), "{ended:?}");
+    assert_eq!((ended.status(), ended.tally().map(|t| t.succeeded)), (Status::PartiallySucceeded, Some(22)));
+    assert_eq!((ended.failed_actions().len(), failures(&ended, FailureCode::AiRejected)), (1, 1));
+    assert!(ended.is_complete(), "{ended:?}");
     assert_eq!(pipeline.goal_status("run-a-marathon").await, (GoalStatus::Partial, false));
     let after = pipeline.tasks().await;
     assert!(before.iter().all(|task| after.contains(task)), "what was saved stays as it was");
@@ -167,9 +167,12 @@ async fn p7_one_that_ran_ends_with_what_was_saved(release: &Release, on: Emulato
     let running = arn("run-a-marathon", 1);
     pipeline.project(&release.message("status-timed-out")).await.unwrap();
     let ended = pipeline.find(&running).await;
-    assert_eq!((ended.status, ended.succeeded_actions, ended.failed_count), (Status::TimedOut, Some(14), Some(9)));
+    assert_eq!(
+        (ended.status(), ended.tally().map(|t| t.succeeded), ended.tally().map(|t| t.failed_count())),
+        (Status::TimedOut, Some(14), Some(9))
+    );
     assert_eq!(failures(&ended, FailureCode::NotProcessed), 8);
-    assert!(ended.is_settled(), "{ended:?}");
+    assert!(ended.is_complete(), "{ended:?}");
     pipeline.work(&release.message("batch-1")).await.unwrap();
     assert_eq!(pipeline.world.state().asked, [], "its ledger is sealed");
 }
@@ -181,8 +184,8 @@ async fn p7_one_whose_end_was_lost_ends(release: &Release, on: Emulator) {
     pipeline.wait(40);
     assert_eq!(pipeline.reconcile().await.failed, 0);
     let ended = pipeline.find(&running).await;
-    assert_eq!((ended.status, ended.succeeded_actions), (Status::PartiallySucceeded, Some(14)));
-    assert!(ended.is_settled(), "{ended:?}");
+    assert_eq!((ended.status(), ended.tally().map(|t| t.succeeded)), (Status::PartiallySucceeded, Some(14)));
+    assert!(ended.is_complete(), "{ended:?}");
 }
 
 async fn p2_its_request_is_the_same_request(release: &Release, on: Emulator) {
@@ -212,9 +215,9 @@ async fn p4_one_that_was_cancelled_is_brought_to_its_end(release: &Release, on: 
             ));
         }
         let ended = pipeline.find(&cancelled).await;
-        assert_eq!((ended.status, ended.succeeded_actions), (Status::Aborted, Some(0)));
+        assert_eq!((ended.status(), ended.tally().map(|t| t.succeeded)), (Status::Aborted, Some(0)));
         assert_eq!(failures(&ended, FailureCode::Cancelled), 22);
-        assert!(ended.is_settled(), "{ended:?}");
+        assert!(ended.is_complete(), "{ended:?}");
         assert_eq!(pipeline.tasks().await, []);
         assert_eq!(pipeline.goal_status("run-a-marathon").await, (GoalStatus::Draft, false));
     }
@@ -227,13 +230,13 @@ async fn p4_one_that_was_cancelled_while_it_waited_is_never_started(release: &Re
     pipeline.wait(20);
     assert_eq!(pipeline.reconcile().await.failed, 0);
     let ended = pipeline.find(&cancelled).await;
-    assert_eq!(ended.status, Status::Aborted);
+    assert_eq!(ended.status(), Status::Aborted);
     assert_eq!(ended.cancellation.as_ref().and_then(|c| c.reason.as_deref()), Some("別の言語にする"));
-    assert!(ended.is_settled(), "{ended:?}");
+    assert!(ended.is_complete(), "{ended:?}");
     assert_eq!(pipeline.world.state().started, []);
 }
 
-/// The golden goals of which each ended in another way.
+/// The golden goals, each with a different end.
 pub(super) const ENDED: [(&str, &str); 5] = [
     ("swim", "succeeded"),
     ("cycle", "partially-succeeded"),
@@ -249,7 +252,7 @@ async fn p7_those_that_had_ended_are_told_and_archived(release: &Release, on: Em
     assert_eq!((done.repaired, done.failed), (5, 0));
     let told = pipeline.delivered().await;
     for (goal, end) in ENDED {
-        assert!(pipeline.find(&arn(goal, 1)).await.is_settled(), "{goal}");
+        assert!(pipeline.find(&arn(goal, 1)).await.is_complete(), "{goal}");
         let (before, mut now) = (release.message(&format!("completed-{end}")), told.iter());
         let now = now.find(|event| event["detail"]["goalId"] == goal).unwrap();
         still_says(&now["detail"], &before["detail"]);
@@ -261,12 +264,12 @@ async fn p7_those_that_had_ended_are_told_and_archived(release: &Release, on: Em
 
 async fn p7_a_notice_that_was_not_sent_is_sent(release: &Release, on: Emulator) {
     let pipeline = found(release, on, "notice-claimed").await;
-    assert!(!pipeline.find(&arn("row", 1)).await.is_told());
+    assert!(!pipeline.find(&arn("row", 1)).await.is_reported());
     pipeline.wait(61);
     pipeline.reconcile().await;
     let notices = pipeline.world.state().notices.iter().filter(|n| n.goal_id.as_str() == "row").count();
     assert_eq!(notices, 1);
-    assert!(pipeline.find(&arn("row", 1)).await.is_settled());
+    assert!(pipeline.find(&arn("row", 1)).await.is_complete());
 }
 
 async fn p7_those_that_were_told_are_archived(release: &Release, on: Emulator) {
@@ -281,7 +284,7 @@ async fn p7_those_that_were_told_are_archived(release: &Release, on: Emulator) {
         still_says(&serde_json::from_str(now).unwrap(), &serde_json::from_str(before).unwrap());
     }
     for (goal, _) in ENDED {
-        assert!(pipeline.find(&arn(goal, 1)).await.is_settled(), "{goal}");
+        assert!(pipeline.find(&arn(goal, 1)).await.is_complete(), "{goal}");
     }
 }
 
@@ -301,5 +304,5 @@ async fn its_tasks_are_replaced_by_a_new_generation(release: &Release, on: Emula
     let of_goal = pipeline.tasks().await.into_iter().filter(|task| task.goal_id.as_str() == "swim");
     let of_goal: Vec<_> = of_goal.collect();
     assert!(!of_goal.is_empty() && of_goal.iter().all(|task| task.execution_arn == next), "{of_goal:?}");
-    assert_eq!(pipeline.find(&next).await.status, Status::Succeeded);
+    assert_eq!(pipeline.find(&next).await.status(), Status::Succeeded);
 }

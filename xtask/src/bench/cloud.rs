@@ -1,5 +1,5 @@
-//! As much of AWS as the measured functions call, and an AI: canned answers about one workflow, each after a set time. It
-//! counts what it is asked for.
+//! A stub of the AWS services that the measured functions call, and of an AI: fixed responses about one workflow, each
+//! after a set time. It counts the requests.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,14 +13,14 @@ use serde_json::{Value, json};
 use super::scene::{Scene, Stage};
 use super::server::{Request, Response, Server};
 
-/// How long every service takes for an answer.
+/// The latency of every service.
 pub(super) const SERVICE: Duration = Duration::from_millis(1);
 /// The tables, by their names in the functions' environment.
 pub(super) const GOALS: &str = "goals";
 pub(super) const TASKS: &str = "tasks";
 pub(super) const EXECUTIONS: &str = "executions";
 
-/// The running stand-in.
+/// The running stub.
 #[derive(Debug)]
 pub(super) struct Cloud {
     server: Server,
@@ -50,7 +50,7 @@ struct State {
 }
 
 impl Cloud {
-    /// Starts one that holds this scene.
+    /// Starts a stub with this scene.
     pub(super) fn start(scene: &Scene) -> Result<Self> {
         let execution = |stage| Ok::<_, anyhow::Error>((stage, item(scene.execution(stage))?));
         let canned = Canned {
@@ -68,17 +68,17 @@ impl Cloud {
         Ok(Self { server, shared })
     }
 
-    /// Where all of it is reached.
+    /// The endpoint of everything.
     pub(super) fn url(&self) -> String {
         format!("http://{}", self.server.address())
     }
 
-    /// Makes the workflow stand there, the AI take that long, and counts from nothing.
+    /// Sets the state of the workflow and the latency of the AI, and resets the counts.
     pub(super) fn reset(&self, stage: Stage, ai: Duration) {
         *self.shared.state() = State { stage, ai, calls: BTreeMap::new() };
     }
 
-    /// What it was asked for, by service and operation, since the last reset.
+    /// Returns the requests, by service and operation, since the last reset.
     pub(super) fn calls(&self) -> BTreeMap<String, usize> {
         self.shared.state().calls.clone()
     }
@@ -104,13 +104,13 @@ impl Shared {
             None if operation == "S3 PutObject" => Response::new(200, "").header("etag", "\"1\""),
             None => Response::new(400, json!({"__type": "UnknownOperationException"}).to_string()),
         };
-        // What it took to find the answer is part of the time.
+        // The time to compute the response is included.
         std::thread::sleep(time.saturating_sub(came.elapsed()));
         response
     }
 }
 
-/// What is asked for: the header of the JSON protocols tells `AWSEvents.PutEvents`.
+/// The operation: the header of the JSON protocols has `AWSEvents.PutEvents`.
 fn operation(request: &Request) -> String {
     let target = request.header("x-amz-target").and_then(|target| target.split_once('.'));
     match (target, request.method.as_str()) {
@@ -131,7 +131,7 @@ fn operation(request: &Request) -> String {
 }
 
 impl Canned {
-    /// The answer of an operation, if it is one that is known here.
+    /// The response of an operation, if it is supported here.
     fn answer(&self, operation: &str, body: &Value, stage: &mut Stage) -> Option<Value> {
         Some(match operation {
             "DynamoDB GetItem" => self.row(body, *stage).map_or_else(|| json!({}), |row| json!({ "Item": row })),
@@ -172,7 +172,7 @@ impl Canned {
         }
     }
 
-    /// What an update hands back: a batch that is opened has no outcomes yet, one that is sealed all of them.
+    /// The attributes that an update returns: an opened batch has no outcomes yet, a sealed one all of them.
     fn updated(&self, body: &Value) -> Value {
         let opens = body["UpdateExpression"].as_str().is_some_and(|update| update.contains("if_not_exists(#outcomes"));
         match self.row(body, Stage::Running) {
@@ -183,10 +183,11 @@ impl Canned {
     }
 }
 
-/// Whether a transaction writes the end of the workflow.
+/// Returns `true` if a transaction writes the end of the workflow.
 fn ends_workflow(body: &Value) -> bool {
     let mut items = body["TransactItems"].as_array().into_iter().flatten();
-    items.any(|item| !item["Update"]["ExpressionAttributeValues"][":stopDate"].is_null())
+    let names = |item: &Value| item["Update"]["ExpressionAttributeNames"].as_object().cloned().unwrap_or_default();
+    items.any(|item| names(item).values().any(|name| name == "end"))
 }
 
 /// An AI's answer with five tasks.
@@ -222,16 +223,16 @@ mod tests {
         let cloud = Cloud::start(&Scene::new().unwrap()).unwrap();
         let status = || {
             let key = json!({"TableName": EXECUTIONS, "Key": {"item": {"S": "EXECUTION"}}});
-            ask(&cloud, "DynamoDB_20120810.GetItem", &key)["Item"]["status"]["S"].clone()
+            ask(&cloud, "DynamoDB_20120810.GetItem", &key)["Item"]["end"]["M"]["status"]["S"].clone()
         };
-        let write = |values: &Value| {
-            let update = json!({"TransactItems": [{"Update": {"ExpressionAttributeValues": values}}]});
+        let write = |names: &Value| {
+            let update = json!({"TransactItems": [{"Update": {"ExpressionAttributeNames": names}}]});
             ask(&cloud, "DynamoDB_20120810.TransactWriteItems", &update)
         };
         cloud.reset(Stage::Running, SERVICE);
-        write(&json!({":execution": {"S": "x"}}));
-        assert_eq!(status(), "RUNNING");
-        write(&json!({":stopDate": {"S": "x"}}));
+        write(&json!({"#n0": "startedAt"}));
+        assert_eq!(status(), Value::Null);
+        write(&json!({"#n0": "startedAt", "#n1": "end"}));
         assert_eq!(status(), "SUCCEEDED");
         let counted =
             BTreeMap::from([("DynamoDB GetItem".to_owned(), 2), ("DynamoDB TransactWriteItems".to_owned(), 2)]);

@@ -1,4 +1,4 @@
-//! What the deployed pipeline costs in a month without any workflow: from its template, and from runs of the reconciler.
+//! The monthly cost of the deployed pipeline without any workflow: from its template, and from runs of the reconciler.
 
 use anyhow::{Context, Result, ensure};
 use goal_activity_core::limits::RECONCILE_EVERY;
@@ -16,14 +16,14 @@ use crate::project::Project;
 const COMMAND: &str = "cargo xtask bench units";
 /// AWS counts 730 hours for a month.
 const MONTH_SECONDS: f64 = 730.0 * 3600.0;
-/// How many pollers Lambda has at least for a queue, and how long each waits for a message (Lambda's developer guide, "Using
-/// Lambda with Amazon SQS").
+/// The minimum number of Lambda's pollers for a queue, and how long each waits for a message (Lambda's developer guide,
+/// "Using Lambda with Amazon SQS").
 const POLLERS: f64 = 5.0;
 const POLL_SECONDS: f64 = 20.0;
-/// How often the reconciler is run to see what a run costs.
+/// The number of reconciler runs to measure the cost of a run.
 const RUNS: usize = 5;
 
-/// Runs the reconciler some times, with nothing to do for it, and reads the template.
+/// Runs the reconciler several times, with nothing to do for it, and reads the template.
 pub(super) fn measure(project: &Project, stage: &Stage) -> Result<Section> {
     let template = template(project)?;
     let mut section = Section::new("Fixed cost of a month", COMMAND, ["units", "USD"]);
@@ -48,7 +48,7 @@ pub(super) fn measure(project: &Project, stage: &Stage) -> Result<Section> {
     row("reconciler: GB-seconds", price::GB_SECOND, each(whole(used.megabyte_ms) / 1024.0 / 1000.0));
     row("reconciler: read units", price::READ_UNIT, each(of_run.units().read));
     row("reconciler: log bytes", price::LOG_BYTE, each(whole(used.log_bytes)));
-    // Every second run comes through a queue: a tick's copy is sent, received and deleted.
+    // Every second run is triggered through a queue: a tick's copy is sent, received and deleted.
     row("reconciler: ticks in a queue", price::QUEUE_REQUEST, runs / 2.0 * 3.0);
     row("reconciler: traces, at most", price::TRACE, runs);
     section.row("all", [None, Some(Figure::new(total, "USD"))]);
@@ -56,7 +56,7 @@ pub(super) fn measure(project: &Project, stage: &Stage) -> Result<Section> {
     Ok(section)
 }
 
-/// What the reconciler used, and in how many runs.
+/// The reconciler's usage, and its number of runs.
 fn reconciler(stage: &Stage) -> Result<(billing::Usage, f64)> {
     let aws = &stage.local.aws;
     let path = format!("/2015-03-31/functions/{}/invocations", stage.local.stack.output("ReconcileFunctionName")?);

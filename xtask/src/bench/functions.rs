@@ -1,4 +1,4 @@
-//! How fast each function starts, and what it weighs.
+//! The start time and the size of each function.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -23,10 +23,10 @@ use crate::zip::{LARGEST_ZIP, zipped};
 
 /// How often each is spawned.
 const SPAWNS: usize = 21;
-/// After how many invocations its memory is looked at again.
+/// After how many invocations its memory is measured again.
 const INVOCATIONS: usize = 200;
 
-/// The goals: CPU until the function asks for work and the whole first start, in ms; memory, in MB.
+/// The goals: CPU until the function requests work and the whole first start, in ms; memory, in MB.
 const INIT: f64 = 10.0;
 const COLD: f64 = 25.0;
 const RESIDENT: f64 = 20.0;
@@ -34,7 +34,7 @@ const RESIDENT: f64 = 20.0;
 /// The columns of the table.
 const COLUMNS: [&str; 8] =
     ["init CPU", "spawn to next", "first call", "cold total", "cold CPU", "memory", "after 200", "zip"];
-/// The function that the Node.js one is to be compared with: they do the same.
+/// The function that the Node.js one is compared with: they do the same.
 const SAME_JOB: &str = "projector";
 const NODE: &str = "projector in Node.js";
 
@@ -43,13 +43,13 @@ struct Case {
     name: &'static str,
     function: &'static str,
     event: fn(&Scene) -> Value,
-    /// Where the workflow stands then.
+    /// The state of the workflow.
     stage: Stage,
-    /// Whether an answer is one of success.
+    /// Whether an answer is a success.
     succeeded: fn(&Value) -> bool,
 }
 
-/// What a function starts with, most often or with the most to do.
+/// The first event of each function, the most frequent or the largest one.
 const CASES: [Case; 7] = [
     Case {
         name: "api",
@@ -96,7 +96,7 @@ const CASES: [Case; 7] = [
     },
 ];
 
-/// Whether no message goes back to the queue.
+/// Returns `true` if no message is returned to the queue.
 pub(super) fn all_handled(answer: &Value) -> bool {
     answer["batchItemFailures"].as_array().is_some_and(Vec::is_empty)
 }
@@ -111,14 +111,14 @@ struct Start {
     resident: usize,
 }
 
-/// What is measured, with what it is measured by.
+/// The subject of the measurement, and its tools.
 struct Bench<'a> {
     scene: Scene,
     cloud: Cloud,
     folder: &'a Path,
 }
 
-/// Builds the functions as they are deployed, starts them in turns, and weighs them.
+/// Builds the functions as they are deployed, starts them in turn, and measures their size.
 pub(super) fn measure(project: &Project) -> Result<Vec<Section>> {
     let folder = functions::build_as_deployed(project)?;
     let mut programs: BTreeMap<&str, Program> = BTreeMap::new();
@@ -133,7 +133,7 @@ pub(super) fn measure(project: &Project) -> Result<Vec<Section>> {
     let folder = RunFolder::new(project, "bench")?;
     let scene = Scene::new()?;
     let bench = Bench { cloud: Cloud::start(&scene)?, scene, folder: &folder.path };
-    // In turns: whatever else this machine does meets all of them.
+    // In turn: other load on this machine affects all of them.
     let mut starts: BTreeMap<&str, Vec<Start>> = BTreeMap::new();
     step("functions started", || {
         for _ in 0..SPAWNS {
@@ -185,7 +185,7 @@ pub(super) fn measure(project: &Project) -> Result<Vec<Section>> {
 }
 
 impl Bench<'_> {
-    /// Spawns the program and invokes it that often. Answers how it started, and how much memory it has at the end.
+    /// Spawns the program and invokes it that often. Returns its start figures, and its memory at the end.
     fn run(&self, case: &Case, program: &Program, invocations: usize) -> Result<(Start, usize)> {
         let runtime = Runtime::start()?;
         let function = Spawned::new(program, &runtime, &self.cloud, &self.folder.join("function.log"))?;

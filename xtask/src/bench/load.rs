@@ -1,4 +1,4 @@
-//! `cargo xtask bench load`: many workflows at once. All must end well; how fast, and in how much memory.
+//! `cargo xtask bench load`: many workflows at once. All must succeed; measures how fast, and in how much memory.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
+use goal_activity_core::execution::Execution;
 use goal_activity_core::goal::Goal;
 use goal_activity_core::limits::{MAX_ACTIONS, MAX_RUNNING_PER_USER};
 
 use super::memory::{self, Sample};
-use super::read_model::{self, Execution};
+use super::read_model::{self, has_all_tasks};
 use super::report::{Figure, Section};
 use super::stage::Stage;
 use super::stats::{percentile, whole};
@@ -18,16 +19,16 @@ use crate::project::Project;
 use crate::step::{note, step};
 
 const COMMAND: &str = "cargo xtask bench load";
-/// How many start requests are under way at the same time.
+/// The number of concurrent start requests.
 const STARTERS: usize = 4;
-/// How often to look at all workflows. Looking is not free: it is the same emulator.
+/// The interval between checks of all workflows. Checks are not free: they use the same emulator.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How long nothing may happen before it is given up.
+/// How long nothing may happen before the run is stopped.
 const STALLED: Duration = Duration::from_secs(120);
 /// How much more memory the last third of the run may have than the first, as a ratio.
 const FLAT: f64 = 1.25;
 
-/// How much of it.
+/// The size of the load.
 #[derive(Debug, Args)]
 pub(super) struct Size {
     /// For `load`: how many goals of 64 actions to start at once
@@ -38,7 +39,7 @@ pub(super) struct Size {
     latency_ms: u32,
 }
 
-/// Starts all of them as fast as the API takes them, and waits for their ends.
+/// Starts all of them as fast as the API accepts them, and waits for their ends.
 pub(super) fn measure(project: &Project, size: &Size) -> Result<Vec<Section>> {
     let users = usize::from(size.goals).div_ceil(MAX_RUNNING_PER_USER);
     let mut stage = Stage::new(project, "bench-load", users)?;
@@ -54,7 +55,7 @@ pub(super) fn measure(project: &Project, size: &Size) -> Result<Vec<Section>> {
     Ok(vec![section(size, &ran?, &samples)?])
 }
 
-/// What came of it.
+/// The results.
 struct Ran {
     executions: Vec<Execution>,
     /// Until the last start was answered, and until the last end was seen.
@@ -69,7 +70,7 @@ fn run(stage: &Stage, goals: &[Goal]) -> Result<Ran> {
     let mut before = (0, Instant::now());
     loop {
         let executions = read_model::all(&stage.local.aws, &stage.local.stack)?;
-        let done = executions.iter().filter(|execution| execution.is_done()).count();
+        let done = executions.iter().filter(|execution| execution.is_complete()).count();
         if done == goals.len() {
             return Ok(Ran { executions, accepted, ended: begun.elapsed() });
         }
@@ -107,9 +108,9 @@ fn section(size: &Size, ran: &Ran, samples: &[Sample]) -> Result<Section> {
     let command = format!("{COMMAND} --goals {} --latency-ms {}", size.goals, size.latency_ms);
     let mut section = Section::new(&format!("{} workflows of 64 actions at once", size.goals), &command, ["value"]);
     let mut row = |what: &str, figure: Figure| section.row(what, [Some(figure)]);
-    let not_well = ran.executions.iter().filter(|execution| !execution.succeeded()).count();
+    let not_well = ran.executions.iter().filter(|execution| !has_all_tasks(execution)).count();
     ensure!(ran.executions.len() == usize::from(size.goals), "the table has {} executions", ran.executions.len());
-    let actions: u32 = ran.executions.iter().map(|execution| execution.succeeded_actions).sum();
+    let actions: u32 = ran.executions.iter().map(|execution| execution.progress().succeeded).sum();
     let seconds = ran.ended.as_secs_f64();
     row("workflows that did not succeed as a whole", Figure::new(whole(not_well as u64), "").at_most(0.0));
     row("actions with tasks", Figure::new(actions.into(), ""));

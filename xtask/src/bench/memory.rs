@@ -1,5 +1,5 @@
-//! What the emulator and the functions it runs need of this machine, looked at while something runs. By Linux's `/proc`;
-//! elsewhere nothing is seen.
+//! The memory and CPU of the emulator and its functions, sampled during a run. Uses Linux's `/proc`; on other systems
+//! nothing is measured.
 
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,12 +10,12 @@ use nix::unistd::Pid;
 
 use super::stats::median;
 
-/// How often to look.
+/// The sampling interval.
 const EVERY: Duration = Duration::from_millis(500);
-/// What the emulator calls the file that a function runs.
+/// The emulator's name for the executable of a function.
 const FUNCTION: &str = "bootstrap";
 
-/// What is resident at one moment, in megabytes, and the time of processors that was used until then, in seconds.
+/// The resident memory at one point in time, in megabytes, and the CPU time used until then, in seconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Sample {
     /// The emulator itself, with everything that it stores.
@@ -29,7 +29,7 @@ pub(super) struct Sample {
     pub(super) function_seconds: f64,
 }
 
-/// Looks at a process group until it is told to stop.
+/// Samples a process group until it is stopped.
 pub(super) fn watch<'scope>(
     scope: &'scope std::thread::Scope<'scope, '_>,
     group: Pid,
@@ -76,22 +76,22 @@ fn sample(group: Pid) -> Option<Sample> {
 
 /// Of every Linux on x86-64, and of most on arm64.
 const PAGE_BYTES: f64 = 4096.0;
-/// In which Linux tells processes' times, on all machines of today.
+/// The unit of Linux's process times, on all current machines.
 const TICKS_PER_SECOND: f64 = 100.0;
 
 #[derive(Debug, PartialEq)]
 struct Process<'a> {
     name: &'a str,
     group: i32,
-    /// Of the processors, in its own code and in the system's.
+    /// CPU time, in user and system mode.
     ticks: f64,
-    /// Resident.
+    /// Resident memory.
     pages: f64,
 }
 
 /// The fields 2, 5, 14, 15 and 24 of `/proc/<pid>/stat`.
 fn process(stat: &str) -> Option<Process<'_>> {
-    // A name may hold anything, also spaces and parentheses.
+    // A name may contain any characters, also spaces and parentheses.
     let (name, rest) = stat.split_once('(')?.1.rsplit_once(')')?;
     let fields: Vec<&str> = rest.split_whitespace().collect();
     let number = |field: usize| fields.get(field - 3)?.parse::<f64>().ok();

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: what the pipeline costs in time, memory and size. One file a part; docs/PERFORMANCE.md has the
+//! `cargo xtask bench`: the pipeline's time, memory, size and price. One file per part; docs/PERFORMANCE.md has the
 //! results of a run.
 
 mod cloud;
@@ -27,7 +27,7 @@ use clap::{Args, ValueEnum};
 use crate::project::Project;
 use report::{Report, Section};
 
-/// What to measure, and where to put it.
+/// What to measure, and where to write the results.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
     /// Only this part
@@ -42,15 +42,15 @@ pub(crate) struct BenchArgs {
 /// A part of the measurements, in the order in which they are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Part {
-    /// The functions: how fast they start, what they weigh
+    /// The functions: their start time and size
     Functions,
-    /// The worker: what it adds to the time of the AI
+    /// The worker: the time that it adds to the AI's
     Worker,
-    /// A workflow: how long it takes beside its AI
+    /// A workflow: its duration without the AI
     Workflow,
     /// A workflow: what AWS bills for it
     Units,
-    /// Many workflows at once: whether all end, how fast, in how much memory
+    /// Many workflows at once: whether all succeed, how fast, in how much memory
     Load,
 }
 
@@ -66,7 +66,7 @@ impl Part {
     }
 }
 
-/// Measures one part, or all of them. A goal that is missed is shown and is no failure: this machine may be a slow one.
+/// Measures one part, or all of them. A missed goal is shown and is not a failure: this machine may be slow.
 pub(crate) fn run(project: &Project, args: &BenchArgs) -> Result<()> {
     let parts = args.part.map_or_else(|| Part::value_variants().to_vec(), |part| vec![part]);
     let mut report = Report::begin();

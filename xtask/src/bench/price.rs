@@ -1,30 +1,31 @@
-//! What AWS asks for a unit, in US dollars: region us-east-1, as of November 2026, without free tiers and discounts.
+//! AWS's prices per unit, in US dollars: region us-east-1, as of November 2026, without free tiers and discounts.
 
-/// Where the prices hold.
+/// The region of the prices.
 pub(crate) const REGION: &str = "us-east-1";
-/// When they were put together.
+/// When they were collected.
 pub(crate) const DATE: &str = "2026-11";
 
 /// The price of a unit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Price {
-    /// What one unit is.
+    /// The unit.
     pub(crate) unit: &'static str,
-    /// What so many of them cost.
+    /// The price of that many of them.
     usd: f64,
     per: f64,
-    /// The public page that has it.
+    /// The public page of the price.
     pub(crate) page: &'static str,
-    /// How it is known.
+    /// The source of the price.
     pub(crate) known: Known,
 }
 
-/// How far a price can be relied on. None was read from AWS itself on that date: check them before you budget with them.
+/// How far a price can be relied on. None was read from AWS itself on that date: check them before you use them in a
+/// budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Known {
     /// From a stored copy of AWS's own page.
     StoredPage,
-    /// From what others wrote in 2026 about the page.
+    /// From third-party reports of 2026 about the page.
     Reported,
     /// From memory of the public list.
     Remembered,
@@ -35,7 +36,7 @@ impl Price {
         Self { unit, usd, per, page, known }
     }
 
-    /// What so many units cost.
+    /// The price of that many units.
     pub(crate) fn of(&self, units: f64) -> f64 {
         units * self.usd / self.per
     }
@@ -59,13 +60,13 @@ pub(crate) const INVOCATION: Price = Price::new("invocation", 0.20, MILLION, LAM
 pub(crate) const GB_SECOND: Price = Price::new("GB-second (arm64)", 0.000_013_333_4, 1.0, LAMBDA, Known::Reported);
 /// Of a standard queue.
 pub(crate) const QUEUE_REQUEST: Price = Price::new("SQS request of 64 KiB", 0.40, MILLION, SQS, Known::Reported);
-/// On a custom bus. What AWS services tell on the default bus is free, and so is delivery within an account.
+/// On a custom bus. Events of AWS services on the default bus are free, and so is delivery within an account.
 pub(crate) const EVENT: Price = Price::new("custom event of 64 KiB", 1.00, MILLION, EVENT_BRIDGE, Known::Reported);
 /// On demand.
 pub(crate) const READ_UNIT: Price = Price::new("read request unit", 0.125, MILLION, DYNAMO_DB, Known::Reported);
 /// On demand.
 pub(crate) const WRITE_UNIT: Price = Price::new("write request unit", 0.625, MILLION, DYNAMO_DB, Known::Reported);
-/// Taken in by `CloudWatch`, in the Standard class.
+/// Ingested by `CloudWatch`, in the Standard class.
 pub(crate) const LOG_BYTE: Price = Price::new("byte of log", 0.50, GB, CLOUD_WATCH, Known::Reported);
 /// Of S3 Standard.
 pub(crate) const S3_PUT: Price =
@@ -76,7 +77,7 @@ pub(crate) const NOTICE: Price =
 /// Of an HTTP API.
 pub(crate) const HTTP_REQUEST: Price =
     Price::new("HTTP API request", 1.00, MILLION, "https://aws.amazon.com/api-gateway/pricing/", Known::Remembered);
-/// That is recorded.
+/// Recorded traces.
 pub(crate) const TRACE: Price =
     Price::new("X-Ray trace", 5.00, MILLION, "https://aws.amazon.com/xray/pricing/", Known::StoredPage);
 

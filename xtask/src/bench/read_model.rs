@@ -1,40 +1,17 @@
-//! The read models of executions, straight from the table: asking the API would make work for the functions that are measured.
+//! The read models of executions, directly from the table: calling the API would add load to the measured functions.
 
 use anyhow::{Context, Result};
+use goal_activity_core::execution::{Execution, Status};
 use goal_activity_core::keys;
-use goal_activity_events::{ExecutionArn, Timestamp};
-use serde::Deserialize;
+use goal_activity_events::ExecutionArn;
 use serde_json::{Value, json};
 
 use crate::aws::{Aws, Service};
 use crate::stack::Stack;
 
-/// What a bench looks at.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Execution {
-    pub(crate) status: String,
-    /// When the request was accepted.
-    pub(crate) start_date: Timestamp,
-    pub(crate) total_actions: u32,
-    #[serde(default)]
-    pub(crate) succeeded_actions: u32,
-    /// When everybody was told of the end, after it was recorded.
-    pub(crate) published_at: Option<Timestamp>,
-    /// When the last step was done.
-    archived_at: Option<Timestamp>,
-}
-
-impl Execution {
-    /// Whether nothing is left to do for it.
-    pub(crate) fn is_done(&self) -> bool {
-        self.archived_at.is_some()
-    }
-
-    /// Whether every action has its tasks.
-    pub(crate) fn succeeded(&self) -> bool {
-        self.status == "SUCCEEDED" && self.succeeded_actions == self.total_actions
-    }
+/// Returns `true` if every action has its tasks.
+pub(crate) fn has_all_tasks(execution: &Execution) -> bool {
+    execution.status() == Status::Succeeded && execution.progress().succeeded == execution.total_actions
 }
 
 /// One of them.
@@ -70,22 +47,4 @@ pub(crate) fn all(aws: &Aws, stack: &Stack) -> Result<Vec<Execution>> {
 fn read(item: Value) -> Result<Execution> {
     let item: serde_dynamo::Item = serde_json::from_value(item)?;
     Ok(serde_dynamo::from_item(item)?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_execution_is_done_when_it_is_archived() {
-        let mut item = json!({
-            "status": {"S": "SUCCEEDED"}, "startDate": {"S": "2026-11-25T12:00:00.000Z"}, "totalActions": {"N": "8"},
-            "succeededActions": {"N": "8"}, "publishedAt": {"S": "2026-11-25T12:00:01.500Z"}, "more": {"BOOL": true},
-        });
-        let told = read(item.clone()).unwrap();
-        assert!(told.succeeded() && !told.is_done());
-        assert_eq!(told.published_at.unwrap().since(told.start_date).as_millis(), 1_500);
-        item["archivedAt"] = json!({"S": "2026-11-25T12:00:01.600Z"});
-        assert!(read(item).unwrap().is_done());
-    }
 }

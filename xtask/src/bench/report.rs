@@ -1,5 +1,5 @@
-//! What was measured, as a table to read and as JSON to compare. All figures of a section come from one run: a ratio
-//! between two of them holds on any machine, they themselves only on one like this.
+//! The measurements, as a table to read and as JSON to compare. All figures of a section come from one run: a ratio
+//! between two of them applies to any machine, the figures themselves only to one like this.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,35 +8,35 @@ use comfy_table::{CellAlignment, Table, presets};
 use goal_activity_events::Timestamp;
 use serde::Serialize;
 
-/// All that a command measured.
+/// All measurements of a command.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
-    /// When it began.
+    /// The start time.
     date: Timestamp,
-    /// On what.
+    /// The machine.
     machine: String,
-    /// The results, a section for each question.
+    /// The results, one section per question.
     pub(crate) sections: Vec<Section>,
 }
 
-/// The answer to one question.
+/// The results for one question.
 #[derive(Debug, Serialize)]
 pub(crate) struct Section {
     title: String,
-    /// What makes these figures again.
+    /// The command that repeats these figures.
     command: String,
     #[serde(skip)]
     columns: Vec<String>,
     rows: Vec<Row>,
-    /// What one has to know to read it.
+    /// Notes for the reader.
     notes: Vec<String>,
 }
 
-/// The figures about one thing.
+/// The figures of one subject.
 #[derive(Debug, Serialize)]
 struct Row {
     what: String,
-    /// By column. A column may have nothing to say about a thing.
+    /// By column. A column may be empty for a subject.
     figures: BTreeMap<String, Figure>,
 }
 
@@ -44,18 +44,18 @@ struct Row {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(crate) struct Figure {
     value: f64,
-    /// `ms`, `MB`, `x` for a ratio, or nothing for what is counted.
+    /// `ms`, `MB`, `x` for a ratio, or empty for a count.
     unit: &'static str,
-    /// How much it may be.
+    /// Its maximum.
     #[serde(skip_serializing_if = "Option::is_none")]
     at_most: Option<f64>,
-    /// Whether it is no more than that.
+    /// Whether it is within the maximum.
     #[serde(skip_serializing_if = "Option::is_none")]
     met: Option<bool>,
 }
 
 impl Report {
-    /// An empty one, as of now and here.
+    /// An empty report, for the current time and machine.
     #[allow(clippy::disallowed_methods, reason = "nothing depends on it: it says when this was measured")]
     pub(crate) fn begin() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -63,7 +63,7 @@ impl Report {
         Self { date: std::time::SystemTime::now().into(), machine, sections: Vec::new() }
     }
 
-    /// How many goals are met, and on what machine.
+    /// The number of goals met, and the machine.
     pub(crate) fn summary(&self) -> String {
         let figures = self.sections.iter().flat_map(|s| &s.rows).flat_map(|r| r.figures.values());
         let goals: Vec<bool> = figures.filter_map(|f| f.met).collect();
@@ -73,24 +73,24 @@ impl Report {
 }
 
 impl Section {
-    /// An empty one, made again by this command, with these columns after the one that names things.
+    /// An empty section, repeated by this command, with these columns after the one for the subject.
     pub(crate) fn new<'a>(title: &str, command: &str, columns: impl IntoIterator<Item = &'a str>) -> Self {
         let columns = columns.into_iter().map(str::to_owned).collect();
         Self { title: title.to_owned(), command: command.to_owned(), columns, rows: Vec::new(), notes: Vec::new() }
     }
 
-    /// Adds what is known about a thing, column by column.
+    /// Adds the figures of a subject, column by column.
     pub(crate) fn row(&mut self, what: impl Into<String>, figures: impl IntoIterator<Item = Option<Figure>>) {
         let figures = self.columns.iter().cloned().zip(figures).filter_map(|(column, f)| Some((column, f?))).collect();
         self.rows.push(Row { what: what.into(), figures });
     }
 
-    /// Adds something that one has to know.
+    /// Adds a note.
     pub(crate) fn note(&mut self, text: impl Into<String>) {
         self.notes.push(text.into());
     }
 
-    /// To read.
+    /// Formats the report as text.
     pub(crate) fn table(&self) -> String {
         let mut table = Table::new();
         let titles = std::iter::once("").chain(self.columns.iter().map(String::as_str));
@@ -117,18 +117,18 @@ impl Figure {
         Self { value, unit, at_most: None, met: None }
     }
 
-    /// With the goal that it should be no more than this.
+    /// Sets this maximum as its goal.
     pub(crate) fn at_most(self, goal: f64) -> Self {
         Self { at_most: Some(goal), met: Some(self.value <= goal), ..self }
     }
 
-    /// How many times `other`, of the same run and unit, this is.
+    /// The ratio to `other`, of the same run and unit.
     pub(crate) fn times(self, other: Self) -> Self {
         Self::new(self.value / other.value, "x")
     }
 }
 
-/// A number with three digits that count, its unit, and the goal where it is missed.
+/// A number with three significant digits, its unit, and the goal if it is missed.
 impl fmt::Display for Figure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { value, unit, .. } = self;
@@ -140,12 +140,12 @@ impl fmt::Display for Figure {
     }
 }
 
-/// Three digits that count, and no fraction where there is none.
+/// Three significant digits, without a fraction for whole numbers.
 fn digits(value: f64) -> String {
     if value.fract() == 0.0 {
         return format!("{value}");
     }
-    // 12.3 has two digits before the point and so needs one behind it, 0.00123 needs five.
+    // 12.3 has two digits before the decimal point and so needs one after it, 0.00123 needs five.
     let places = (0..9).find(|places| value.abs() * 10_f64.powi(*places) >= 100.0).unwrap_or(9);
     let places = usize::try_from(places).unwrap_or_default();
     format!("{value:.places$}")

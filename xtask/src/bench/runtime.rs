@@ -1,5 +1,5 @@
-//! Lambda's Runtime API (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>) for one function at a time, and
-//! the moments at which the function uses it.
+//! Lambda's Runtime API (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>) for one function at a time,
+//! and the times at which the function uses it.
 
 use std::net::SocketAddr;
 use std::sync::Mutex;
@@ -11,21 +11,21 @@ use serde_json::Value;
 
 use super::server::{Request, Response, Server};
 
-/// How long a function may take for anything.
+/// The timeout of any step of a function.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How long it is told that it may take, in milliseconds: Lambda's own limit.
+/// The timeout that it is given, in milliseconds: Lambda's own limit.
 const TIME: Duration = Duration::from_secs(900);
-/// Where the API begins.
+/// The path prefix of the API.
 const PREFIX: &str = "/2018-06-01/runtime/";
 
-/// What a function did.
+/// A step of a function.
 #[derive(Debug)]
 enum Step {
-    /// It asks for work.
+    /// It requests work.
     Asks(Instant),
     /// It has done its work.
     Answers(Instant, Value),
-    /// It says that it could not.
+    /// It reports a failure.
     Fails(String),
 }
 
@@ -55,12 +55,12 @@ impl Runtime {
         Ok(Self { server, steps, work })
     }
 
-    /// What a function finds in `AWS_LAMBDA_RUNTIME_API`.
+    /// The value of `AWS_LAMBDA_RUNTIME_API`.
     pub(super) fn address(&self) -> SocketAddr {
         self.server.address()
     }
 
-    /// Waits until the function asks for work. Answers when it did.
+    /// Waits until the function requests work. Returns the time of the request.
     pub(super) fn asked(&self) -> Result<Instant> {
         match self.step()? {
             Step::Asks(at) => Ok(at),
@@ -69,8 +69,8 @@ impl Runtime {
         }
     }
 
-    /// Hands an event to the function, which has asked for work, and waits until it has answered and asks again: only then
-    /// is it at rest.
+    /// Passes an event to the function, which has requested work, and waits until it has answered and requests again:
+    /// only then is it idle.
     pub(super) fn invoke(&self, event: &Value) -> Result<Invocation> {
         let handed = Instant::now();
         self.work.send(event.to_string()).context("nobody waits for work")?;
@@ -92,7 +92,7 @@ fn answer(request: &Request, tell: &Sender<Step>, events: &Mutex<Receiver<String
     let now = Instant::now();
     let what = request.path.strip_prefix(PREFIX).unwrap_or_default();
     let body = || String::from_utf8_lossy(&request.body).into_owned();
-    // Nobody listens any more once this function has been measured.
+    // There is no receiver any more once this function has been measured.
     let step = |step| drop(tell.send(step));
     match (request.method.as_str(), what) {
         ("GET", "invocation/next") => {
@@ -130,7 +130,7 @@ mod tests {
     use serde_json::json;
     use std::thread::JoinHandle;
 
-    /// A function that answers as often as it is told to, and then with an error.
+    /// A function that answers a given number of times, and then fails.
     fn function(at: SocketAddr, answers: usize) -> JoinHandle<()> {
         std::thread::spawn(move || {
             let url = |what: &str| format!("http://{at}{PREFIX}invocation/{what}");

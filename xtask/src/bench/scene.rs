@@ -1,5 +1,5 @@
-//! The workflow that the measured functions work on: a goal of 64 actions, half way through. As rows, and as the events that
-//! tell of it.
+//! The workflow that the measured functions process: a goal of 64 actions, half way through. As rows, and as its
+//! events.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::sample::{Experiment, Language};
 
-/// Whose goal it is.
+/// The goal's owner.
 const USER: &str = "user-1";
 /// The goal.
 const GOAL: &str = "goal-1";
@@ -24,21 +24,21 @@ const GOAL: &str = "goal-1";
 pub(super) const MACHINE: &str = "arn:aws:states:us-east-1:123456789012:stateMachine:goal-activity";
 /// Its workflow.
 const EXECUTION: &str = "arn:aws:states:us-east-1:123456789012:execution:goal-activity:goal-1-1";
-/// When all of it happens.
+/// The time of everything.
 const NOW: &str = "2026-11-25T12:00:00.000Z";
 
-/// A goal, and where its workflow stands.
+/// A goal, and the state of its workflow.
 #[derive(Debug)]
 pub(super) struct Scene {
     goal: Goal,
 }
 
-/// Where a workflow stands.
+/// The state of a workflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
     /// Recorded, not launched.
     Pending,
-    /// At work.
+    /// Running.
     Running,
     /// All its actions have their tasks.
     Succeeded,
@@ -50,7 +50,7 @@ impl Scene {
         Ok(Self { goal: Experiment::sample(Language::En)?.into_goal(GOAL.parse()?, USER.parse()?)? })
     }
 
-    /// Everything in the Goals table.
+    /// All rows of the Goals table.
     pub(super) fn goal(&self) -> Result<Vec<Row>> {
         Ok(goal_rows(&self.goal)?)
     }
@@ -61,24 +61,20 @@ impl Scene {
 
     /// The workflow's own row.
     pub(super) fn execution(&self, stage: Stage) -> Value {
-        let status = match stage {
-            Stage::Pending => "PENDING",
-            Stage::Running => "RUNNING",
-            Stage::Succeeded => "SUCCEEDED",
-        };
         let actions = self.actions();
         let mut row = json!({
             "executionArn": EXECUTION, "item": keys::EXECUTION, "goalId": GOAL, "userId": USER, "requestId": "request-1",
-            "status": status, "startDate": NOW, "turn": NOW, "actionIds": actions, "totalActions": actions.len(),
+            "startDate": NOW, "turn": NOW, "actionIds": actions, "totalActions": actions.len(),
             "goalBefore": { "withTasks": 0, "leftOut": 0 }, "batches": {}, "timeline": {},
         });
         if stage != Stage::Pending {
             row["admittedAt"] = NOW.into();
+            row["startedAt"] = NOW.into();
         }
         if stage == Stage::Succeeded {
-            row["stopDate"] = NOW.into();
-            row["succeededActions"] = actions.len().into();
-            row["failedCount"] = 0.into();
+            row["end"] = json!({
+                "status": "SUCCEEDED", "stopDate": NOW, "succeededActions": actions.len(), "failedActions": [],
+            });
         }
         row
     }
@@ -94,24 +90,24 @@ impl Scene {
         rows.collect()
     }
 
-    /// A row of the ledger of which nothing is done yet.
+    /// A row of the ledger without outcomes.
     pub(super) fn open_batch(index: u32) -> Result<Value> {
         ledger_row(index, &BatchLedger::default())
     }
 
-    /// What the gateway hands to the API when the goal's owner starts it.
+    /// The gateway's event when the goal's owner starts it.
     pub(super) fn start_request() -> Value {
         let request = GatewayRequest::new("POST /api/goals/{goalId}/start-activity", USER);
         let request = request.header("content-type", "application/json").header("user-agent", "bench");
         request.path(json!({ "goalId": GOAL })).body("{}").into()
     }
 
-    /// What the state machine hands to finalize.
+    /// The state machine's input for finalize.
     pub(super) fn finalize_request() -> Value {
         json!({ "executionArn": EXECUTION })
     }
 
-    /// The API's event that asks for the workflow, from the queue.
+    /// The API's event that requests the workflow, from the queue.
     pub(super) fn requested() -> Value {
         let detail = json!({
             "version": "1", "eventId": "request-1", "occurredAt": NOW, "executionArn": EXECUTION, "goalId": GOAL,
@@ -175,7 +171,7 @@ mod tests {
         let stages = [Stage::Pending, Stage::Running, Stage::Succeeded].map(|stage| {
             let execution: Execution = serde_json::from_value(scene.execution(stage)).unwrap();
             assert!(execution.execution_arn.belongs_to(&execution.goal_id));
-            execution.status
+            execution.status()
         });
         assert_eq!(stages, [Status::Pending, Status::Running, Status::Succeeded]);
         let ledgers: Vec<BatchLedger> =

@@ -1,5 +1,5 @@
-//! A small HTTP/1.1 server on this machine: it speaks as much of it as Lambda functions and their SDKs do. A thread a
-//! connection, because some requests are answered long after they came.
+//! A small HTTP/1.1 server on this machine: it implements the part that Lambda functions and their SDKs use. One thread
+//! per connection, because some requests are answered long after they arrived.
 //!
 //! Not the testkit's stub: with that, every `cargo xtask` in a fresh clone would build an asynchronous runtime first. And the
 //! times in docs/PERFORMANCE.md were measured with this one between the functions and their answers.
@@ -16,13 +16,13 @@ use anyhow::{Context, Result, ensure};
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Request {
     pub(super) method: String,
-    /// With the query.
+    /// Including the query.
     pub(super) path: String,
     headers: Vec<(String, String)>,
     pub(super) body: Vec<u8>,
 }
 
-/// What it is answered.
+/// The response.
 #[derive(Debug)]
 pub(super) struct Response {
     status: u16,
@@ -30,7 +30,7 @@ pub(super) struct Response {
     body: Vec<u8>,
 }
 
-/// The running server. It takes no more connections when this is dropped; those that are open end with the other side.
+/// The running server. It accepts no more connections when this is dropped; open ones are closed by the client.
 #[derive(Debug)]
 pub(super) struct Server {
     address: SocketAddr,
@@ -38,12 +38,12 @@ pub(super) struct Server {
 }
 
 impl Request {
-    /// A header, whatever the case of its name.
+    /// Returns a header; its name is case-insensitive.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    /// The next one of a connection, while there is one.
+    /// Reads the next request of a connection, if any.
     fn read(stream: &mut impl BufRead) -> Result<Option<Self>> {
         let mut line = String::new();
         if stream.read_line(&mut line)? == 0 {
@@ -72,7 +72,7 @@ impl Request {
     }
 }
 
-/// A body that comes in pieces, each with its length in hexadecimal digits before it.
+/// A chunked body, each chunk preceded by its length in hexadecimal digits.
 fn chunks(stream: &mut impl BufRead) -> Result<Vec<u8>> {
     let mut body = Vec::new();
     loop {
@@ -101,7 +101,7 @@ impl Response {
         self
     }
 
-    /// In one piece, so that it travels as one.
+    /// In one write, so that it is sent as one.
     fn written(&self) -> Vec<u8> {
         let Self { status, headers, body } = self;
         let mut text = format!("HTTP/1.1 {status} Whatever\r\ncontent-length: {}\r\n", body.len());
@@ -114,7 +114,7 @@ impl Response {
 }
 
 impl Server {
-    /// Starts one on a free port that answers with what `answer` says.
+    /// Starts a server on a free port that responds with the result of `answer`.
     pub(super) fn start(answer: impl Fn(Request) -> Response + Send + Sync + 'static) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let (answer, stopped) = (Arc::new(answer), Arc::new(AtomicBool::new(false)));
@@ -125,7 +125,7 @@ impl Server {
                     return;
                 }
                 let answer = answer.clone();
-                // Ends with an error when the other side is gone, as killed functions are.
+                // Ends with an error when the client is gone, such as a killed function.
                 std::thread::spawn(move || serve(&stream, &*answer));
             }
         });
@@ -141,7 +141,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.stopped.store(true, Ordering::SeqCst);
-        // Wakes it.
+        // Wakes the server.
         let _ = TcpStream::connect(self.address);
     }
 }

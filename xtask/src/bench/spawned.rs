@@ -1,4 +1,4 @@
-//! A function as a process of its own, and what the system knows of it.
+//! A function as a separate process, and its system statistics.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use super::scene::MACHINE;
 use crate::interrupt::{self, Guard, Leftover};
 use crate::process;
 
-/// What can be spawned.
+/// A program that can be spawned.
 #[derive(Debug, Clone)]
 pub(super) struct Program {
     /// The executable.
@@ -23,7 +23,7 @@ pub(super) struct Program {
     pub(super) script: Option<PathBuf>,
 }
 
-/// A running function. It is killed when this is dropped: it waits for work for ever.
+/// A running function. It is killed when this is dropped, because it waits for work forever.
 #[derive(Debug)]
 pub(super) struct Spawned {
     child: Child,
@@ -34,7 +34,7 @@ pub(super) struct Spawned {
 }
 
 impl Program {
-    /// What is deployed of it.
+    /// Its deployment package.
     pub(super) fn deployed(&self) -> Result<Vec<u8>> {
         let file = self.script.as_ref().unwrap_or(&self.executable);
         fs::read(file).with_context(|| format!("cannot read {}", file.display()))
@@ -42,7 +42,7 @@ impl Program {
 }
 
 impl Spawned {
-    /// Spawns it with nothing in its environment but what Lambda and the deployment put there. What it logs goes to a file.
+    /// Spawns it with only the environment variables that Lambda and the deployment set. Its log is written to a file.
     pub(super) fn new(program: &Program, runtime: &Runtime, cloud: &Cloud, log: &Path) -> Result<Self> {
         let mut command = Command::new(&program.executable);
         command.args(&program.script).env_clear().envs(lambda(runtime)).envs(deployment(cloud));
@@ -54,18 +54,18 @@ impl Spawned {
         Ok(Self { child, _guard: guard, log: log.to_owned(), since })
     }
 
-    /// The time that all its threads have had a processor, also those that have ended.
+    /// The CPU time of all its threads, including those that have ended.
     pub(super) fn cpu(&self) -> Result<Duration> {
         cpu(process::pid(&self.child))
     }
 
-    /// How many bytes of memory it has now.
+    /// Its current memory in bytes.
     pub(super) fn resident(&self) -> Result<usize> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         resident(&status).context("the system does not tell how much memory a process has")
     }
 
-    /// The end of what it has logged.
+    /// The end of its log.
     pub(super) fn last_words(&self) -> String {
         process::last_lines(&fs::read_to_string(&self.log).unwrap_or_default())
     }
@@ -79,7 +79,7 @@ impl Drop for Spawned {
     }
 }
 
-/// To the nanosecond: what `/proc` tells is in hundredths of a second.
+/// In nanoseconds: `/proc` has only hundredths of a second.
 #[cfg(target_os = "linux")]
 fn cpu(pid: Pid) -> Result<Duration> {
     Ok(nix::time::ClockId::pid_cpu_clock_id(pid)?.now()?.into())
@@ -96,7 +96,7 @@ fn resident(status: &str) -> Option<usize> {
     Some(kib * 1024)
 }
 
-/// What Lambda itself puts into the environment.
+/// The environment variables that Lambda sets.
 fn lambda(runtime: &Runtime) -> Vec<(&'static str, String)> {
     vec![
         ("AWS_LAMBDA_RUNTIME_API", runtime.address().to_string()),
@@ -111,7 +111,7 @@ fn lambda(runtime: &Runtime) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// What the deployment puts there, for all functions: each reads what it needs.
+/// The environment variables that the deployment sets, for all functions: each reads what it needs.
 fn deployment(cloud: &Cloud) -> Vec<(&'static str, String)> {
     vec![
         ("AWS_ENDPOINT_URL", cloud.url()),

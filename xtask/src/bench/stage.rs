@@ -3,39 +3,40 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, bail, ensure};
+use goal_activity_core::execution::Execution;
 use goal_activity_core::goal::Goal;
 use goal_activity_core::limits::MAX_RUNNING_PER_USER;
 use goal_activity_events::{ExecutionArn, Timestamp};
 
-use super::read_model::{self, Execution};
+use super::read_model;
 use crate::api::Api;
 use crate::local::{Local, RunFolder};
 use crate::project::Project;
 use crate::sample::Experiment;
 use crate::user::{self, SignedIn};
 
-/// How often to look whether something has ended. Looking is not free: it is the same emulator.
+/// The interval between checks for an end. Checks are not free: they use the same emulator.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// The present moment, to tell what comes from what was before.
+/// The current time, to separate new data from earlier data.
 #[allow(clippy::disallowed_methods, reason = "the emulator's logs and records tell the time of this machine's clock")]
 pub(crate) fn now() -> Timestamp {
     SystemTime::now().into()
 }
 
-/// The pipeline on this machine, for the time of a bench.
+/// The pipeline on this machine, for the duration of a bench.
 #[derive(Debug)]
 pub(crate) struct Stage {
     pub(crate) local: Local,
     pub(crate) api: Api,
     users: Vec<SignedIn>,
     made: usize,
-    // After the pipeline, whose files are in it.
+    // Dropped after the pipeline, whose files are in it.
     _folder: RunFolder,
 }
 
 impl Stage {
-    /// Deploys it, with so many users.
+    /// Deploys it, with that many users.
     pub(crate) fn new(project: &Project, name: &str, users: usize) -> Result<Self> {
         let folder = RunFolder::new(project, name)?;
         let local = Local::start(project, &folder.path)?;
@@ -44,7 +45,7 @@ impl Stage {
         Ok(Self { local, api, users, made: 0, _folder: folder })
     }
 
-    /// Stores new goals with so many actions each; every user owns as many as may run at once.
+    /// Stores new goals with that many actions each; every user owns as many as may run at once.
     pub(crate) fn goals(&mut self, count: u16, actions: u8, latency: Duration) -> Result<Vec<Goal>> {
         let room = self.users.len() * MAX_RUNNING_PER_USER;
         ensure!(usize::from(count) <= room, "{} users may run {room} goals at once, not {count}", self.users.len());
@@ -71,11 +72,11 @@ impl Stage {
         let deadline = Instant::now() + within;
         loop {
             let found = read_model::find(&self.local.aws, &self.local.stack, execution)?;
-            if found.is_done() {
+            if found.is_complete() {
                 return Ok(found);
             }
             if Instant::now() > deadline {
-                bail!("{execution} is still {} after {} s", found.status, within.as_secs());
+                bail!("{execution} is still {} after {} s", found.status(), within.as_secs());
             }
             std::thread::sleep(PAUSE);
         }

@@ -1,8 +1,9 @@
-//! What many measurements say together.
+//! Statistics of measurements.
 
 use std::time::Duration;
 
-/// The one in the middle, which a few disturbed ones do not move; of an even number the mean of the two. Nothing of none.
+/// The median, which a few outliers do not change; for an even number the mean of the middle two. `None` without
+/// values.
 pub(super) fn median(values: &[f64]) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -11,7 +12,7 @@ pub(super) fn median(values: &[f64]) -> Option<f64> {
     Some(if sorted.len() % 2 == 1 { upper } else { f64::midpoint(sorted[middle - 1], upper) })
 }
 
-/// The value below or at which that share of the values is, from 0 to 1 (the nearest rank). Nothing has no such value.
+/// The percentile at that share, from 0 to 1 (nearest rank). `None` without values.
 pub(super) fn percentile(values: &[f64], share: f64) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -21,7 +22,7 @@ pub(super) fn percentile(values: &[f64], share: f64) -> Option<f64> {
     sorted.get(index).copied()
 }
 
-/// A count, to calculate with.
+/// A count as a floating-point number.
 #[allow(clippy::cast_precision_loss, reason = "all that is counted here is far below 2^52")]
 pub(super) fn whole(count: u64) -> f64 {
     count as f64

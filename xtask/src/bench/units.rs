@@ -7,6 +7,7 @@ use goal_activity_core::limits::batch_count;
 
 use super::fixed;
 use super::price::{self, Known, Price};
+use super::read_model::has_all_tasks;
 use super::report::{Figure, Section};
 use super::stage::{Stage, now};
 use super::stats::whole;
@@ -14,31 +15,31 @@ use crate::billing::{self, Usage};
 use crate::project::Project;
 
 const COMMAND: &str = "cargo xtask bench units";
-/// The sizes, in actions. The third shows whether the growth is as straight as the other two would have it.
+/// The sizes, in actions. The third shows whether the growth is linear.
 const SIZES: [u8; 3] = [8, 32, 64];
 const SMALLEST: usize = 0;
 const MIDDLE: usize = 1;
 const LARGEST: usize = 2;
 /// How long a run may take.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How long the AI takes in the run that shows what its time costs.
+/// The AI's latency in the run that measures the cost of its time.
 const SLOW_AI: Duration = Duration::from_secs(2);
 
 /// The goals for the largest workflow.
 const TRANSITIONS: f64 = 13.0;
 const INVOCATIONS: f64 = 24.0;
 const USD: f64 = 0.002;
-/// How far the middle may be from the line between the others, as a ratio.
+/// The maximum deviation of the middle from the line between the others, as a ratio.
 const STRAIGHT: f64 = 1.05;
 
-/// Something that is billed.
+/// A billed unit.
 struct Item {
     what: &'static str,
     price: Price,
     units: fn(&Usage) -> f64,
     /// Whether it is an estimate: the emulator does not show it.
     estimated: bool,
-    /// How many of it the largest workflow may need.
+    /// Its maximum for the largest workflow.
     at_most: Option<f64>,
 }
 
@@ -56,7 +57,8 @@ impl Item {
     }
 }
 
-/// All of it. Free: what Step Functions tells on the default bus, delivery by rules, calls of Step Functions' API.
+/// All billed units. Free are Step Functions' events on the default bus, delivery by rules, and calls of Step
+/// Functions' API.
 const ITEMS: [Item; 16] = [
     counted("HTTP requests", price::HTTP_REQUEST, |used| whole(used.functions.get("api").map_or(0, |f| f.invocations))),
     counted("state transitions", price::TRANSITION, |used| whole(used.machine.transitions)).at_most(TRANSITIONS),
@@ -80,11 +82,11 @@ const ITEMS: [Item; 16] = [
     counted("traces", price::TRACE, |used| whole(used.invocations())).estimated(),
 ];
 
-/// Runs a workflow of each size, and what runs by the clock.
+/// Runs a workflow of each size, and the scheduled work.
 pub(super) fn measure(project: &Project) -> Result<Vec<Section>> {
     let mut stage = Stage::new(project, "bench-units", 1)?;
     stage.local.aws.record_calls(true)?;
-    // The first workflow pays for the starts of all functions, on AWS as here: it is not the usual one.
+    // The first workflow includes the starts of all functions, on AWS as here: it is not representative.
     run(&mut stage, SIZES[LARGEST], Duration::ZERO)?;
     let usages =
         SIZES.into_iter().map(|actions| run(&mut stage, actions, Duration::ZERO)).collect::<Result<Vec<_>>>()?;
@@ -105,11 +107,11 @@ fn run(stage: &mut Stage, actions: u8, latency: Duration) -> Result<Usage> {
     let executions = goals.iter().map(|goal| stage.start(goal)).collect::<Result<Vec<_>>>()?;
     for execution in &executions {
         let ended = stage.ended(execution, PATIENCE)?;
-        ensure!(ended.succeeded(), "{execution} ended as {}", ended.status);
+        ensure!(has_all_tasks(&ended), "{execution} ended as {}", ended.status());
     }
     ensure!(billing::settled(aws, stack)?, "something is still on its way");
     let usage = billing::usage(aws, stack, &executions, Some(since))?;
-    // What the emulator is made to tell depends on its insides: silence must not pass for a workflow that costs nothing.
+    // The emulator's counts depend on its internals: missing counts must not be taken for a workflow without costs.
     let units = usage.units();
     let told = units.read > 0.0 && units.write > 0.0 && usage.queue_requests.contains_key("ReceiveMessage");
     ensure!(told, "the emulator does not tell what is billed: see emulator.py");
@@ -159,7 +161,7 @@ fn of_a_workflow(usages: &[Usage], ai_second: f64) -> Section {
     section
 }
 
-/// Where the units come from.
+/// The units by source.
 fn by_function(usage: &Usage) -> Section {
     let columns = ["invocations", "each", "read units", "write units", "log bytes"];
     let mut section = Section::new("The same of 64 actions, by function", COMMAND, columns);
@@ -205,7 +207,7 @@ fn cost(usage: &Usage) -> f64 {
     ITEMS.iter().map(|item| item.price.of((item.units)(usage))).sum()
 }
 
-/// What the smallest and the largest have in common, and what each batch adds.
+/// The fixed part of the smallest and the largest, and the part per batch.
 fn line(values: &[f64]) -> (f64, f64) {
     let (few, many) = (batches(SIZES[SMALLEST]), batches(SIZES[LARGEST]));
     let per_batch = (values[LARGEST] - values[SMALLEST]) / (many - few);
@@ -228,8 +230,8 @@ fn other(usage: &Usage, operation: &str) -> f64 {
     whole(usage.others.get(operation).copied().unwrap_or_default())
 }
 
-/// The state machine logs each event of its history, without data; the gateway logs each request. The emulator does neither,
-/// and its history has 2 events of a batch where AWS has 8.
+/// The state machine logs each event of its history, without data; the gateway logs each request. The emulator does
+/// neither, and its history has 2 events per batch where AWS has 8.
 fn aws_log_bytes(usage: &Usage) -> f64 {
     const BYTES: f64 = 400.0;
     const MORE_OF_A_BATCH: u64 = 6;
@@ -248,7 +250,7 @@ mod tests {
     use crate::calls::Units;
     use crate::history::MachineUsage;
 
-    /// What a workflow of so many batches would use if each took the same.
+    /// The usage of a workflow of that many batches if each used the same.
     fn usage(batches: u64) -> Usage {
         let worker = FunctionUsage { invocations: batches, megabyte_ms: 256 * 1_000 * batches, ..Default::default() };
         #[allow(clippy::cast_precision_loss, reason = "small")]

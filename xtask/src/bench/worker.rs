@@ -1,4 +1,4 @@
-//! What the worker adds to the time of the AI.
+//! The time that the worker adds to the AI's.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,16 +17,16 @@ use crate::local::RunFolder;
 use crate::project::Project;
 use crate::step::step;
 
-/// How many batches are worked on, after the first.
+/// The number of batches, after the first.
 const BATCHES: usize = 30;
-/// How long the AI takes for an answer.
+/// The AI's latency.
 const AI: [(&str, Duration); 2] = [("AI 0 s", Duration::ZERO), ("AI 1 s", Duration::from_secs(1))];
 
 /// The goals for one batch, in ms.
 const OVER: f64 = 30.0;
 const CPU: f64 = 15.0;
 
-/// What a batch took.
+/// The figures of a batch.
 #[derive(Debug, Default)]
 struct Batches {
     over: Vec<f64>,
@@ -34,7 +34,7 @@ struct Batches {
     calls: BTreeMap<String, usize>,
 }
 
-/// Builds the worker as it is deployed and lets it work on batches of 8.
+/// Builds the worker as it is deployed and makes it process batches of 8.
 pub(super) fn measure(project: &Project) -> Result<Vec<Section>> {
     let program = Program { executable: functions::build_as_deployed(project)?.join("worker"), script: None };
     let folder = RunFolder::new(project, "bench")?;

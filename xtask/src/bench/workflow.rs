@@ -1,4 +1,4 @@
-//! `cargo xtask bench workflow`: how long a workflow of 64 actions takes beside its AI, and where that time goes.
+//! `cargo xtask bench workflow`: how long a workflow of 64 actions takes without its AI, by step.
 
 use std::time::Duration;
 
@@ -7,6 +7,7 @@ use goal_activity_core::limits::{MAX_ACTIONS, MAX_BATCHES};
 use goal_activity_events::{ExecutionArn, Timestamp};
 use serde_json::Value;
 
+use super::read_model::has_all_tasks;
 use super::report::{Figure, Section};
 use super::stage::{Stage, now};
 use super::stats::percentile;
@@ -16,13 +17,13 @@ use crate::logs::{self, Invocation};
 use crate::project::Project;
 
 const COMMAND: &str = "cargo xtask bench workflow";
-/// How long the AI takes for an action, in the order of the columns.
+/// The AI's latency for an action, in the order of the columns.
 const AI: [Duration; 3] = [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(5)];
 /// How often each is run.
 const RUNS: usize = 5;
 /// How long a run may take.
 const PATIENCE: Duration = Duration::from_secs(90);
-/// The goal, for the time beside the AI.
+/// The goal for the time without the AI.
 const OVERHEAD_MS: f64 = 1_000.0;
 
 /// The steps of a run, each with the milliseconds that it took after the one before.
@@ -35,12 +36,13 @@ const STEPS: [&str; 6] = [
     "to the end recorded",
 ];
 
-/// When the steps of one run were done, in milliseconds since it was accepted.
+/// The times of the steps of one run, in milliseconds since it was accepted.
 #[derive(Debug, PartialEq)]
 struct Run {
     steps: [f64; 6],
-    /// The time of the AI: of one action, since a batch's actions run side by side, and so do the batches. It is what the
-    /// offline generator was told. What the worker notes is longer: an answer waits while another is being saved.
+    /// The time of the AI: of one action, because a batch's actions run in parallel, and so do the batches. It is the
+    /// offline generator's configured latency. The duration that the worker logs is longer: an answer waits while
+    /// another is being saved.
     ai: f64,
 }
 
@@ -53,14 +55,14 @@ impl Run {
         self.total() - self.ai
     }
 
-    /// How long each step took, the AI's time taken out of the one that has it.
+    /// The duration of each step, without the AI's time.
     fn durations(&self) -> [f64; 6] {
         let before = |step: usize| if step == 0 { 0.0 } else { self.steps[step - 1] };
         std::array::from_fn(|step| self.steps[step] - before(step) - if step == 3 { self.ai } else { 0.0 })
     }
 }
 
-/// Runs it several times for each AI, all batches at once.
+/// Runs it several times for each latency, all batches at once.
 pub(super) fn measure(project: &Project) -> Result<Vec<Section>> {
     let mut stage = Stage::new(project, "bench-workflow", 1)?;
     let cold = run(&mut stage, Duration::ZERO)?;
@@ -102,14 +104,14 @@ fn run(stage: &mut Stage, ai: Duration) -> Result<Run> {
     let since = now();
     let execution = stage.start(goal)?;
     let ended = stage.ended(&execution, PATIENCE)?;
-    ensure!(ended.succeeded(), "{execution} ended as {}", ended.status);
+    ensure!(has_all_tasks(&ended), "{execution} ended as {}", ended.status());
     ensure!(billing::settled(&stage.local.aws, &stage.local.stack)?, "something is still on its way");
     let history = history::history(&stage.local.aws, &execution)?;
     let invocations = logs::invocations(&stage.local.aws, Some(since))?;
     steps(ai, ended.start_date, &execution, &history, &invocations)
 }
 
-/// When the steps were done, by the functions' logs and the execution's history.
+/// The times of the steps, from the functions' logs and the execution's history.
 fn steps(
     ai: Duration,
     accepted: Timestamp,

@@ -1,4 +1,4 @@
-//! What the operators are told when a workflow did not go well.
+//! What the operators are notified of when a workflow did not go well.
 
 mod text;
 
@@ -9,7 +9,7 @@ use goal_activity_events::{ExecutionArn, FailedAction, FailureCode, FinalStatus,
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::execution::Execution;
+use crate::execution::{Ending, Execution};
 use crate::limits::{ACTIONS_PER_BATCH, AI_ATTEMPTS, EXHAUSTED_ACTIONS, NOTICE_LISTS, SYSTEMIC_BATCHES};
 
 pub use text::Message;
@@ -110,7 +110,7 @@ impl Severity {
 
 /// The notice for a workflow that has ended. `None` if there is nothing that an operator could do.
 pub fn notice(execution: &Execution) -> Option<Notice> {
-    let (status, stop_date) = (execution.status.ended()?, execution.stop_date?);
+    let Ending { status, stop_date, tally } = execution.end.as_ref()?;
     let with_tasks_before = execution.goal_before.with_tasks;
     let severity = match status {
         FinalStatus::Succeeded | FinalStatus::Aborted => return None,
@@ -119,25 +119,24 @@ pub fn notice(execution: &Execution) -> Option<Notice> {
         FinalStatus::Failed | FinalStatus::TimedOut if with_tasks_before > 0 => Severity::Medium,
         FinalStatus::Failed | FinalStatus::TimedOut => Severity::High,
     };
-    let progress = execution.progress();
-    if !progress.failed.is_empty() && progress.failed.iter().all(|f| is_own_doing(f.code)) {
+    if !tally.failed.is_empty() && tally.failed.iter().all(|f| is_own_doing(f.code)) {
         return None;
     }
-    let critical = is_critical(execution, &progress.failed);
+    let critical = is_critical(execution, &tally.failed);
     Some(Notice {
         version: Version::V1,
         severity: if critical { Severity::Critical } else { severity },
-        status,
+        status: *status,
         execution_arn: execution.execution_arn.clone(),
         goal_id: execution.goal_id.clone(),
         start_date: execution.start_date,
-        stop_date,
+        stop_date: *stop_date,
         total_actions: execution.total_actions,
-        succeeded_actions: progress.succeeded,
-        failed_actions: u32::try_from(progress.failed.len()).unwrap_or(u32::MAX),
+        succeeded_actions: tally.succeeded,
+        failed_actions: tally.failed_count(),
         actions_with_tasks_before: with_tasks_before,
-        reasons: reasons(&progress.failed),
-        first_failures: progress.failed.into_iter().take(NOTICE_LISTS).collect(),
+        reasons: reasons(&tally.failed),
+        first_failures: tally.failed.iter().take(NOTICE_LISTS).cloned().collect(),
     })
 }
 
@@ -180,22 +179,16 @@ fn reasons(failed: &[FailedAction]) -> Vec<Reason> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::execution::{GoalBefore, Status};
+    use crate::execution::GoalBefore;
     use crate::samples;
 
     /// When it was requested: 2026-11-24T09:00:00Z.
     const START: i64 = 1_795_510_800_000;
 
     /// A workflow of 64 actions that ended after four minutes, of which these failed.
-    pub(crate) fn ended(status: Status, failed: Vec<FailedAction>) -> Execution {
-        Execution {
-            status,
-            start_date: Timestamp::from_millis(START),
-            stop_date: Some(Timestamp::from_millis(START + 250_000)),
-            succeeded_actions: Some(64 - u32::try_from(failed.len()).unwrap()),
-            failed_actions: failed,
-            ..samples::execution()
-        }
+    pub(crate) fn ended(status: FinalStatus, failed: Vec<FailedAction>) -> Execution {
+        let ended = samples::ended(status, Timestamp::from_millis(START + 250_000), failed);
+        Execution { start_date: Timestamp::from_millis(START), ..ended }
     }
 
     fn failed(action: usize, code: FailureCode, attempts: u32) -> FailedAction {
@@ -203,28 +196,29 @@ pub(crate) mod tests {
         FailedAction { action_id, code, message: "no".into(), attempts }
     }
 
-    fn severity(status: Status, failed: Vec<FailedAction>) -> Severity {
+    fn severity(status: FinalStatus, failed: Vec<FailedAction>) -> Severity {
         notice(&ended(status, failed)).unwrap().severity
     }
 
     #[test]
-    fn only_what_went_wrong_is_told() {
-        for status in [Status::Succeeded, Status::Aborted, Status::Running] {
+    fn only_what_went_wrong_is_notified() {
+        for status in [FinalStatus::Succeeded, FinalStatus::Aborted] {
             assert_eq!(notice(&ended(status, samples::failures(3))), None);
         }
+        assert_eq!(notice(&samples::execution()), None);
         let one = || samples::failures(1);
-        assert_eq!(severity(Status::PartiallySucceeded, one()), Severity::Medium);
-        assert_eq!(severity(Status::Failed, one()), Severity::High);
-        assert_eq!(severity(Status::TimedOut, one()), Severity::High);
+        assert_eq!(severity(FinalStatus::PartiallySucceeded, one()), Severity::Medium);
+        assert_eq!(severity(FinalStatus::Failed, one()), Severity::High);
+        assert_eq!(severity(FinalStatus::TimedOut, one()), Severity::High);
     }
 
     #[test]
     fn a_failed_retry_of_a_goal_that_has_tasks_from_before_is_medium() {
         let before = |with_tasks| GoalBefore { with_tasks, left_out: 0 };
-        for status in [Status::Failed, Status::TimedOut] {
+        for status in [FinalStatus::Failed, FinalStatus::TimedOut] {
             let of = |with_tasks, failed| {
-                let told = Execution { goal_before: before(with_tasks), ..ended(status, samples::failures(failed)) };
-                notice(&told).map(|n| (n.severity, n.actions_with_tasks_before))
+                let ended = Execution { goal_before: before(with_tasks), ..ended(status, samples::failures(failed)) };
+                notice(&ended).map(|n| (n.severity, n.actions_with_tasks_before))
             };
             assert_eq!(of(0, 2), Some((Severity::High, 0)));
             assert_eq!(of(62, 2), Some((Severity::Medium, 62)));
@@ -233,10 +227,10 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn nothing_is_told_when_every_failure_is_the_users_own_doing() {
+    fn nothing_is_notified_when_every_failure_is_the_users_own_doing() {
         use FailureCode::{ActionGone, AiTimeout, Cancelled, GoalClosed, TasksExist};
         let own = [ActionGone, GoalClosed, Cancelled, TasksExist];
-        for status in [Status::PartiallySucceeded, Status::Failed, Status::TimedOut] {
+        for status in [FinalStatus::PartiallySucceeded, FinalStatus::Failed, FinalStatus::TimedOut] {
             let of = |codes: &[FailureCode]| {
                 let failed = codes.iter().enumerate().map(|(i, code)| failed(i, *code, 0)).collect();
                 notice(&ended(status, failed))
@@ -245,31 +239,31 @@ pub(crate) mod tests {
             assert!(own.iter().all(|code| of(&[*code]).is_none()), "{status:?}");
             assert!(of(&[ActionGone, AiTimeout]).is_some(), "one of several is not: {status:?}");
         }
-        assert!(notice(&ended(Status::TimedOut, Vec::new())).is_some(), "no action failed, but it timed out");
+        assert!(notice(&ended(FinalStatus::TimedOut, Vec::new())).is_some(), "no action failed, but it timed out");
     }
 
     #[test]
     fn several_actions_without_success_after_all_attempts_are_critical() {
         let timeouts = |count| (0..count).map(|i| failed(i, FailureCode::AiTimeout, AI_ATTEMPTS)).collect::<Vec<_>>();
-        assert_eq!(severity(Status::PartiallySucceeded, timeouts(EXHAUSTED_ACTIONS - 1)), Severity::Medium);
-        for status in [Status::PartiallySucceeded, Status::Failed, Status::TimedOut] {
+        assert_eq!(severity(FinalStatus::PartiallySucceeded, timeouts(EXHAUSTED_ACTIONS - 1)), Severity::Medium);
+        for status in [FinalStatus::PartiallySucceeded, FinalStatus::Failed, FinalStatus::TimedOut] {
             assert_eq!(severity(status, timeouts(EXHAUSTED_ACTIONS)), Severity::Critical);
         }
         let few_attempts = (0..64).map(|i| failed(i, FailureCode::BatchDeadline, AI_ATTEMPTS - 1)).collect();
-        assert_eq!(severity(Status::Failed, few_attempts), Severity::High);
+        assert_eq!(severity(FinalStatus::Failed, few_attempts), Severity::High);
     }
 
     #[test]
     fn refusals_for_good_in_two_batches_and_nothing_else_are_critical() {
         let refused =
             |places: &[usize]| places.iter().map(|i| failed(*i, FailureCode::AiRejected, 1)).collect::<Vec<_>>();
-        assert_eq!(severity(Status::PartiallySucceeded, refused(&[0, 1, 7])), Severity::Medium, "one batch");
-        assert_eq!(severity(Status::PartiallySucceeded, refused(&[7, 8])), Severity::Critical);
+        assert_eq!(severity(FinalStatus::PartiallySucceeded, refused(&[0, 1, 7])), Severity::Medium, "one batch");
+        assert_eq!(severity(FinalStatus::PartiallySucceeded, refused(&[7, 8])), Severity::Critical);
         let mut mixed = refused(&[0, 8, 16]);
         mixed.push(failed(63, FailureCode::TasksExist, 0));
-        assert_eq!(severity(Status::PartiallySucceeded, mixed), Severity::Medium, "not for one reason");
+        assert_eq!(severity(FinalStatus::PartiallySucceeded, mixed), Severity::Medium, "not for one reason");
         let lost = (0..64).map(|i| failed(i, FailureCode::NotProcessed, 0)).collect();
-        assert_eq!(severity(Status::TimedOut, lost), Severity::High);
+        assert_eq!(severity(FinalStatus::TimedOut, lost), Severity::High);
     }
 
     #[test]
@@ -277,7 +271,7 @@ pub(crate) mod tests {
         let codes =
             [FailureCode::ActionGone, FailureCode::AiTimeout, FailureCode::BatchDeadline, FailureCode::AiTimeout];
         let failed = codes.into_iter().enumerate().map(|(i, code)| failed(i, code, 1)).collect();
-        let counted: Vec<_> = notice(&ended(Status::PartiallySucceeded, failed)).unwrap().reasons;
+        let counted: Vec<_> = notice(&ended(FinalStatus::PartiallySucceeded, failed)).unwrap().reasons;
         assert_eq!(
             counted.iter().map(|r| (r.code, r.actions)).collect::<Vec<_>>(),
             [(FailureCode::AiTimeout, 2), (FailureCode::ActionGone, 1), (FailureCode::BatchDeadline, 1)]

@@ -176,7 +176,7 @@ impl Display for Span {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::execution::{Execution, GoalBefore, Status};
+    use crate::execution::{Execution, GoalBefore};
     use crate::notice::notice;
     use crate::notice::tests::ended;
     use crate::samples;
@@ -184,7 +184,7 @@ mod tests {
     const GUIDE: &str = "docs/OPERATIONS.md";
     const GUIDE_TEXT: &str = include_str!("../../../../docs/OPERATIONS.md");
 
-    fn told(status: Status, failed: usize) -> (Notice, Message) {
+    fn told(status: FinalStatus, failed: usize) -> (Notice, Message) {
         let notice = notice(&ended(status, samples::failures(failed))).unwrap();
         let message = notice.message(GUIDE);
         (notice, message)
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_notice_says_what_happened_to_what_why_and_what_to_do() {
-        let (_, Message { text, .. }) = told(Status::PartiallySucceeded, 1);
+        let (_, Message { text, .. }) = told(FinalStatus::PartiallySucceeded, 1);
         for part in [
             "partially failed",
             "Severity:  MEDIUM",
@@ -213,14 +213,14 @@ mod tests {
     #[test]
     fn what_to_do_depends_on_how_bad_it_is() {
         let text = |status, failed| told(status, failed).1.text;
-        assert!(text(Status::Failed, 64).contains("Now: others will fare alike"));
-        assert!(text(Status::Failed, 1).contains("Soon: the user got nothing"));
-        assert!(text(Status::TimedOut, 1).contains("never started"));
+        assert!(text(FinalStatus::Failed, 64).contains("Now: others will fare alike"));
+        assert!(text(FinalStatus::Failed, 1).contains("Soon: the user got nothing"));
+        assert!(text(FinalStatus::TimedOut, 1).contains("never started"));
     }
 
     #[test]
     fn a_failed_retry_does_not_say_that_the_user_got_nothing() {
-        for status in [Status::Failed, Status::TimedOut] {
+        for status in [FinalStatus::Failed, FinalStatus::TimedOut] {
             let goal_before = GoalBefore { with_tasks: 62, left_out: 0 };
             let retry = Execution { goal_before, ..ended(status, samples::failures(2)) };
             let Message { subject, text, json } = notice(&retry).unwrap().message(GUIDE);
@@ -230,13 +230,13 @@ mod tests {
             let json: serde_json::Value = serde_json::from_str(&json).unwrap();
             assert_eq!(json["actionsWithTasksBefore"], 62);
         }
-        let first = told(Status::Failed, 2).1.text;
+        let first = told(FinalStatus::Failed, 2).1.text;
         assert!(!first.contains("Before:") && first.contains("the user got nothing"), "{first}");
     }
 
     #[test]
     fn a_notice_of_an_earlier_release_is_still_read() {
-        let (notice, message) = told(Status::Failed, 2);
+        let (notice, message) = told(FinalStatus::Failed, 2);
         let mut json: serde_json::Value = serde_json::from_str(&message.json).unwrap();
         json.as_object_mut().unwrap().remove("actionsWithTasksBefore");
         assert_eq!(serde_json::from_value::<Notice>(json).unwrap(), notice);
@@ -246,7 +246,7 @@ mod tests {
     fn the_subject_is_what_sns_takes_however_long_the_name() {
         let machine = "arn:aws:states:us-east-1:123456789012:execution:goal-activity";
         let execution_arn = format!("{machine}:{}-1", "x".repeat(78)).parse().unwrap();
-        let longest = Execution { execution_arn, ..ended(Status::PartiallySucceeded, samples::failures(63)) };
+        let longest = Execution { execution_arn, ..ended(FinalStatus::PartiallySucceeded, samples::failures(63)) };
         let subject = notice(&longest).unwrap().message(GUIDE).subject;
         assert!(subject.starts_with("[CRITICAL] Goal activity partially failed: 63 of 64 actions (xx"), "{subject}");
         assert!(subject.is_ascii() && subject.len() < 100, "{} characters: {subject}", subject.len());
@@ -254,7 +254,7 @@ mod tests {
 
     #[test]
     fn many_failures_are_listed_in_part() {
-        let (notice, message) = told(Status::Failed, 64);
+        let (notice, message) = told(FinalStatus::Failed, 64);
         assert!(message.text.contains("- AI_TIMEOUT: 64 actions\n"));
         assert!(message.text.contains("- and 54 more"));
         assert_eq!((notice.first_failures.len(), notice.failed_actions), (10, 64));
@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn programs_get_the_same_with_links() {
-        let (notice, message) = told(Status::TimedOut, 2);
+        let (notice, message) = told(FinalStatus::TimedOut, 2);
         let json: serde_json::Value = serde_json::from_str(&message.json).unwrap();
         assert_eq!(json["links"]["guide"], "docs/OPERATIONS.md#a-workflow-timed-out");
         assert!(message.text.contains(json["links"]["execution"].as_str().unwrap()));
@@ -272,7 +272,7 @@ mod tests {
 
     #[test]
     fn the_guide_has_the_sections_that_notices_name_and_shows_their_json_as_it_is() {
-        for status in [Status::PartiallySucceeded, Status::Failed, Status::TimedOut] {
+        for status in [FinalStatus::PartiallySucceeded, FinalStatus::Failed, FinalStatus::TimedOut] {
             let section = told(status, 1).0.section();
             let heading = format!("\n## {}\n", section.replace('-', " "));
             assert!(GUIDE_TEXT.to_lowercase().contains(&heading), "no section {section}");
@@ -281,7 +281,7 @@ mod tests {
             .split("```json\n")
             .find_map(|part| part.split("```").next().filter(|b| b.contains("firstFailures")));
         let shown: serde_json::Value = serde_json::from_str(shown.expect("a notice in the guide")).unwrap();
-        let made: serde_json::Value = serde_json::from_str(&told(Status::PartiallySucceeded, 1).1.json).unwrap();
+        let made: serde_json::Value = serde_json::from_str(&told(FinalStatus::PartiallySucceeded, 1).1.json).unwrap();
         assert_eq!(shown, made);
     }
 }

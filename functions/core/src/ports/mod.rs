@@ -16,10 +16,10 @@ mod archive;
 mod bus;
 mod capacity;
 mod claims;
+mod ending;
 mod ledger;
 mod machine;
 mod reading;
-mod settle;
 
 use goal_activity_events::Timestamp;
 
@@ -28,6 +28,7 @@ pub use archive::{ArchiveExecution, FindArchived, ReadArchive};
 pub use bus::{Event, Notify, PublishEvent};
 pub use capacity::{Acquired, AdmitExecution, HoldCapacity, ListHolders, ListWaiting, Waiting};
 pub use claims::{Accepted, Claim, ClaimGoal, Claimed, Remembered, RequestKey};
+pub use ending::{CancelExecution, EndExecution, ListOpen, OpenExecution, RecordProgress, RemoveTasks};
 pub use ledger::{ActionCommit, Committed, Opened, SealLedger, WorkLedger};
 pub use machine::{
     AnswerBatch, Answered, DescribeExecution, ExecutionInput, ExecutionState, StartExecution, StopExecution, StopReason,
@@ -35,7 +36,6 @@ pub use machine::{
 pub use reading::{
     ActionsWithTasks, FindExecution, ListTasks, ListWorkflows, LoadGoal, LoadGoalHead, Stored, TaskPage, Unreadable,
 };
-pub use settle::{CancelExecution, ListOpen, OpenExecution, RecordProgress, RemoveTasks, SettleExecution, Told};
 
 /// Something outside did not answer or was too busy. Trying the same again later is right; nothing is known to be done.
 #[derive(Debug, thiserror::Error)]

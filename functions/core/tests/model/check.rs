@@ -135,7 +135,7 @@ fn marks(s: &State, row: &Row) -> Breach {
 /// Nothing is left over.
 pub(crate) fn is_at_rest(s: &State) -> bool {
     let done = |row: Row| {
-        view::known(&row).execution.is_settled() && s.told && s.archive && (s.warned || !view::known(&row).warns)
+        view::known(&row).execution.is_complete() && s.told && s.archive && (s.warned || !view::known(&row).warns)
     };
     let Goal { claim, .. } = s.goal;
     claim.is_none()

@@ -1,5 +1,5 @@
 //! The end of a workflow, by the projector, the reconciler or a cancel: sealed, written, published, told, archived. Mirrors
-//! `functions/src/steps/settle.rs` and what calls it.
+//! `functions/src/steps/ending.rs` and what calls it.
 
 use goal_activity_core::execution::Change;
 
@@ -88,7 +88,7 @@ pub(crate) fn step(protocol: &Protocol, s: &mut State, role: Role) -> Option<()>
         }
         Ending::Halt(row) => {
             outside::stop(s);
-            settle(protocol, &row)
+            after_mark(protocol, &row)
         }
         Ending::Publish => {
             s.told |= view::known(&row).tells && !protocol.has(Flaw::EndNotPublished);
@@ -187,12 +187,8 @@ fn write(protocol: &Protocol, s: &mut State, role: Role, stop: Stop, reading: &[
     if final_already || decided_already {
         return find(protocol, s, role, stop);
     }
-    let (status, goal_status, end) = view::settle(&row, stop, reading);
-    let ended = status.ended()?;
-    change(s, |row| {
-        row.status = if row.ended() { status } else { row.status.after(Change::Ended(ended)) };
-        row.end = Some(end);
-    });
+    let (status, goal_status, end) = view::end(&row, stop, reading);
+    change(s, |row| (row.status, row.end) = (status, Some(end)));
     if protocol.has(Flaw::GoalFreedApart) {
         return Some(Ending::FreeGoal);
     }
@@ -215,19 +211,19 @@ fn free_goal(s: &mut State) {
 fn after_end(protocol: &Protocol, s: &State, role: Role, row: &Row) -> Option<Ending> {
     match role {
         Role::Reconciler if view::stops(row, s.saw_it_run) => Some(Ending::Halt(*row)),
-        Role::Projector | Role::Reconciler => settle(protocol, row),
+        Role::Projector | Role::Reconciler => after_mark(protocol, row),
         // A cancel publishes, and leaves the rest to the others.
         Role::Canceller => Some(Ending::Publish),
     }
 }
 
 /// What is left to do for a workflow that has ended, given the marks that were read.
-pub(crate) fn settle(protocol: &Protocol, row: &Row) -> Option<Ending> {
+pub(crate) fn after_mark(protocol: &Protocol, row: &Row) -> Option<Ending> {
     let known = view::known(row);
     let execution = &known.execution;
-    if execution.is_settled() {
+    if execution.is_complete() {
         None
-    } else if execution.is_told() {
+    } else if execution.is_reported() {
         Some(archive(protocol))
     } else if known.warns && !row.notified {
         Some(Ending::ClaimNotice)

@@ -3,8 +3,8 @@
 //! takes some ways through a large world, this takes all ways through a small one.
 //!
 //! What is shared with the product: every decision. `view.rs` puts a state together as the core's own types and asks the
-//! core's own functions: `start::decide`, `Capacity::share`, `in_use`, `Execution::is_waiting`, `is_told`, `is_settled`,
-//! `progress`, `Status::after`, `Tally::at_end` and `cancelled`, `Settlement::decide`, `completed_event`, `notice`, and the
+//! core's own functions: `start::decide`, `Capacity::share`, `in_use`, `Execution::is_waiting`, `is_reported`, `is_complete`,
+//! `progress`, `Execution::apply`, `Tally::at_end` and `cancelled`, `outcome::ending`, `goal_status`, `completed_event`, `notice`, and the
 //! reconciler's `is_quiet`, `repair`, `must_stop`, `is_unattended`, `Holder::of`, `repair_launch`.
 //!
 //! What is mirrored: the order of the calls of each handler, where it may stop between two of them, and the conditions of

@@ -13,7 +13,7 @@ use crate::view::{self, Need};
 /// The row, if the reconciler lists it and is free.
 fn listed(protocol: &Protocol, s: &State) -> Option<Row> {
     let free = s.endings[Role::Reconciler as usize].is_none() && s.look == Look::No;
-    let told = |row: &Row| protocol.has(Flaw::ListedUntilTold) && view::known(row).execution.is_told();
+    let told = |row: &Row| protocol.has(Flaw::ListedUntilTold) && view::known(row).execution.is_reported();
     s.row.filter(|row| free && !view::is_waiting(row) && !row.archived && !told(row))
 }
 
@@ -45,11 +45,11 @@ fn perform(protocol: &Protocol, s: &mut State, row: &Row, need: Need) -> Option<
     match need {
         Need::Nothing => return None,
         Need::Announce => s.queues.requested[Waiter::First as usize] = true,
-        Need::RecordStart => change(s, |row| row.status = row.status.after(Change::Started)),
+        Need::RecordStart => change(s, |row| row.status = view::known(row).started),
         Need::End(stop) => begin(s, runs, Some(Ending::Find(stop))),
         // What still runs is stopped first; what is left to do goes by what was read.
-        Need::Settle | Need::Archive if view::stops(row, runs) => begin(s, runs, Some(Ending::Halt(*row))),
-        Need::Settle | Need::Archive => begin(s, runs, end::settle(protocol, row)),
+        Need::Report | Need::Archive if view::stops(row, runs) => begin(s, runs, Some(Ending::Halt(*row))),
+        Need::Report | Need::Archive => begin(s, runs, end::after_mark(protocol, row)),
     }
     Some(())
 }

@@ -267,7 +267,7 @@ impl Role {
     pub(crate) const ALL: [Self; 3] = [Self::Projector, Self::Reconciler, Self::Canceller];
 }
 
-/// How far the reconciler is before it ends or settles anything.
+/// How far the reconciler is before it ends or reports anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Look {
     No,

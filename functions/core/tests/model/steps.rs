@@ -259,14 +259,14 @@ impl Protocol {
             Message::Work { batch, token } => work::receive(self, s, batch, token, false),
             Message::Started => {
                 let row = s.row.as_mut()?;
-                row.status = row.status.after(Change::Started);
+                row.status = crate::view::known(row).started;
                 Some(())
             }
             Message::Progress { batch } => {
                 let outcome = s.ledger[usize::from(batch)].outcome;
                 let row = s.row.as_mut()?;
                 if !row.ended() || self.has(Flaw::ProgressAfterEnd) {
-                    row.status = row.status.after(Change::Started);
+                    row.status = crate::view::known(row).started;
                     row.batches[usize::from(batch)] = outcome;
                 }
                 Some(())

@@ -9,11 +9,11 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use goal_activity_core::admission::{self, Capacity, Held, Order, in_use};
-use goal_activity_core::execution::{BatchState, Cancellation, Execution, GoalBefore, Status};
+use goal_activity_core::execution::{BatchState, Cancellation, Change, Ending, Execution, GoalBefore, Status};
 use goal_activity_core::goal::{Action, ActionKind, Goal as CoreGoal, GoalHead, GoalStatus};
 use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Failure, Tally};
 use goal_activity_core::notice::notice;
-use goal_activity_core::outcome::{End, Settlement, completed_event};
+use goal_activity_core::outcome::{End, completed_event, ending, goal_status};
 use goal_activity_core::placement::ActionTasks;
 use goal_activity_core::ports::ExecutionState;
 use goal_activity_core::ports::Waiting;
@@ -101,6 +101,8 @@ pub(crate) struct Known {
     pub(crate) warns: bool,
     /// Whether there is an end to be published.
     pub(crate) tells: bool,
+    /// Its status once it was seen running.
+    pub(crate) started: Status,
 }
 
 thread_local! {
@@ -113,7 +115,10 @@ pub(crate) fn known(row: &Row) -> Rc<Known> {
     let know = || {
         let execution = build(row);
         let progress = execution.progress();
+        let mut started = execution.clone();
+        started.apply(&Change::Started { event: "started", at: at(ADMITTED) });
         Rc::new(Known {
+            started: started.status(),
             is_waiting: execution.is_waiting(),
             progress: (progress.processed, progress.succeeded, progress.percentage),
             warns: notice(&execution).is_some(),
@@ -151,7 +156,8 @@ fn build(row: &Row) -> Execution {
     };
     let failed: Vec<_> =
         row.end.iter().flat_map(|end| ids.iter().zip(end)).filter_map(|(id, f)| Some(failure(id, (*f)?))).collect();
-    let succeeded = row.end.map(|end| end.iter().filter(|f| f.is_none()).count());
+    let succeeded = row.end.map_or(0, |end| end.iter().filter(|f| f.is_none()).count());
+    let tally = Tally { succeeded: u32::try_from(succeeded).unwrap(), failed, usage: Usage::default() };
     let mark = |set: bool| set.then(|| at(ENDED + 1));
     Execution {
         execution_arn: arn(Workflow::First),
@@ -159,20 +165,16 @@ fn build(row: &Row) -> Execution {
         user_id: "user".parse().unwrap(),
         request_id: "request".parse().unwrap(),
         traceparent: None,
-        status: row.status,
         start_date: at(0),
         turn: at(0),
         admitted_at: row.admitted.then(|| at(ADMITTED)),
-        stop_date: row.ended().then(|| at(ENDED)),
+        started_at: (row.status != Status::Pending).then(|| at(ADMITTED)),
         total_actions: 2,
         regenerate: false,
         goal_before: GoalBefore::default(),
         batches: row.batches.iter().enumerate().filter_map(batch).collect(),
-        succeeded_actions: succeeded.and_then(|n| u32::try_from(n).ok()),
-        failed_count: row.end.and_then(|_| u32::try_from(failed.len()).ok()),
-        failed_actions: failed,
         gone_actions: BTreeSet::new(),
-        usage: row.end.map(|_| Usage::default()),
+        end: row.status.ended().map(|status| Ending { status, stop_date: at(ENDED), tally }),
         timeline: BTreeMap::new(),
         cancellation: row.cancelled.then(|| Cancellation::by_user("user".parse().unwrap(), at(CANCELLED), None)),
         published_at: mark(row.published),
@@ -232,7 +234,7 @@ pub(crate) enum Need {
     Announce,
     RecordStart,
     End(Stop),
-    Settle,
+    Report,
     Archive,
 }
 
@@ -243,7 +245,7 @@ impl From<Repair> for Need {
             Repair::Announce => Self::Announce,
             Repair::RecordStart { .. } => Self::RecordStart,
             Repair::End { end, .. } => Self::End(end.into()),
-            Repair::Settle => Self::Settle,
+            Repair::Report => Self::Report,
             Repair::Archive => Self::Archive,
         }
     }
@@ -306,7 +308,7 @@ pub(crate) fn order(first: bool, neighbour: bool, held: bool, own: bool, unatten
 }
 
 /// The end that is written: status, goal's status, and what became of each action.
-pub(crate) fn settle(row: &Row, stop: Stop, reading: &Reading) -> (Status, GoalStatus, [Option<Failed>; 2]) {
+pub(crate) fn end(row: &Row, stop: Stop, reading: &Reading) -> (Status, GoalStatus, [Option<Failed>; 2]) {
     let ids = actions();
     let recorded = |outcome: Outcome| match outcome {
         Outcome::Tasks => ActionOutcome::Succeeded { tasks: 1, replaced: 0, usage: Usage::default() },
@@ -321,7 +323,8 @@ pub(crate) fn settle(row: &Row, stop: Stop, reading: &Reading) -> (Status, GoalS
         Stop::Aborted => Tally::cancelled(&ids, &ledgers, &BTreeSet::new()),
         Stop::Finished | Stop::TimedOut => Tally::at_end(&ids, &ledgers, &BTreeSet::new()),
     };
-    let decided = Settlement::decide(&known(row).execution, stop.into(), tally, at(ENDED));
-    let failed = |id: &ActionId| decided.tally.failed.iter().find(|f| f.action_id == *id).map(|f| Failed::of(f.code));
-    (decided.status.into(), decided.goal_status, [failed(&ids[0]), failed(&ids[1])])
+    let execution = &known(row).execution;
+    let end = ending(execution, stop.into(), tally, at(ENDED));
+    let failed = |id: &ActionId| end.tally.failed.iter().find(|f| f.action_id == *id).map(|f| Failed::of(f.code));
+    (end.status.into(), goal_status(&end, execution.goal_before), [failed(&ids[0]), failed(&ids[1])])
 }

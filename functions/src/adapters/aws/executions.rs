@@ -1,7 +1,5 @@
 use goal_activity_core::archive::ArchiveKey;
-use goal_activity_core::execution::{
-    BatchState, Cancellation, Change, Execution, Status, TimelineEntry, TimelineEvent,
-};
+use goal_activity_core::execution::{BatchState, Cancellation, Change, Execution};
 use goal_activity_core::keys;
 use goal_activity_core::ports::{
     AdmitExecution, CancelExecution, FindArchived, FindExecution, ListOpen, ListWaiting, OpenExecution, PortResult,
@@ -11,8 +9,8 @@ use goal_activity_events::{EventId, ExecutionArn, Timestamp};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::dynamo::{Item, attribute, get_row, number, read, text};
-use super::write::{Condition, Write};
+use super::dynamo::{Item, get_row, read, text};
+use super::write::Write;
 use super::{Tables, unavailable};
 
 /// Where an ended workflow is archived.
@@ -20,28 +18,6 @@ use super::{Tables, unavailable};
 #[serde(rename_all = "camelCase")]
 struct Archived {
     archived_as: ArchiveKey,
-}
-
-/// The names of an execution's attributes. As in [`Execution`].
-pub(super) const STATUS: &str = "status";
-pub(super) const TIMELINE: &str = "timeline";
-const ADMITTED: &str = "admittedAt";
-const BATCHES: &str = "batches";
-const CANCELLATION: &str = "cancellation";
-
-/// The condition that an execution is in one of these statuses.
-pub(super) fn is_in(statuses: impl Iterator<Item = Status>) -> PortResult<Condition> {
-    Ok(Condition::one_of(STATUS, statuses.map(attribute).collect::<PortResult<Vec<_>>>()?))
-}
-
-/// The condition that an execution has not ended.
-pub(super) fn is_open() -> PortResult<Condition> {
-    is_in(Status::open())
-}
-
-/// The condition that goes with [`is_open`] where a cancellation comes first: a cancelled workflow has one end only.
-pub(super) fn is_not_cancelled() -> Condition {
-    Condition::missing(CANCELLATION)
 }
 
 impl Tables {
@@ -127,41 +103,21 @@ impl ListWaiting for Tables {
 
 impl AdmitExecution for Tables {
     async fn mark_admitted(&self, execution: &ExecutionArn, at: Timestamp) -> PortResult<bool> {
-        let write = self
-            .execution(execution)
-            .set(ADMITTED, text(at))
-            .set(keys::OPEN_SHARD, text(keys::open_shard(execution)))
-            .remove(keys::WAITING)
-            .when(is_open()?)
-            .when(is_not_cancelled())
-            .when(Condition::missing(ADMITTED));
-        write.send(&self.client, format!("noting that {execution} was launched")).await
+        let write = self.change(execution, &Change::Admitted { at })?;
+        write.send(&self.client, format!("recording that {execution} was launched")).await
     }
 }
 
 impl CancelExecution for Tables {
     async fn record_cancellation(&self, execution: &ExecutionArn, cancellation: &Cancellation) -> PortResult<bool> {
-        let entry = TimelineEntry { at: cancellation.at, what: TimelineEvent::Cancelled };
-        let write = self
-            .execution(execution)
-            .set(CANCELLATION, attribute(cancellation)?)
-            .set([TIMELINE, keys::CANCELLATION_ENTRY], attribute(entry)?)
-            // It does not wait any more: what is left to do is found among the open ones.
-            .set(keys::OPEN_SHARD, text(keys::open_shard(execution)))
-            .remove(keys::WAITING)
-            .when(is_open()?)
-            .when(is_not_cancelled());
+        let write = self.change(execution, &Change::Cancelled(cancellation))?;
         write.send(&self.client, format!("recording the cancellation of {execution}")).await
     }
 }
 
 impl RecordProgress for Tables {
     async fn record_started(&self, execution: &ExecutionArn, event: &str, at: Timestamp) -> PortResult<bool> {
-        let write = self
-            .execution(execution)
-            .set(STATUS, attribute(Status::Running)?)
-            .set([TIMELINE, event], attribute(TimelineEntry { at, what: TimelineEvent::Started })?)
-            .when(is_in(Status::before(Change::Started))?);
+        let write = self.change(execution, &Change::Started { event, at })?;
         write.send(&self.client, format!("recording that {execution} runs")).await
     }
 
@@ -172,18 +128,7 @@ impl RecordProgress for Tables {
         batch_index: u32,
         state: &BatchState,
     ) -> PortResult<bool> {
-        let index = batch_index.to_string();
-        let earlier = Condition::less([BATCHES, &index, "sequence"], number(state.sequence));
-        let mut write = self
-            .execution(execution)
-            .set(STATUS, attribute(Status::Running)?)
-            .set([BATCHES, &index], attribute(state)?)
-            .when(is_open()?)
-            .when(Condition::missing([BATCHES, &index]).or(earlier));
-        if let Some(what) = state.happening(batch_index) {
-            let entry = TimelineEntry { at: state.updated_at, what };
-            write = write.set([TIMELINE, event.as_str()], attribute(entry)?);
-        }
+        let write = self.change(execution, &Change::Progressed { event, batch_index, state })?;
         write.send(&self.client, format!("recording batch {batch_index} of {execution}")).await
     }
 }

@@ -1,9 +1,11 @@
 use aws_sdk_dynamodb::operation::query::QueryOutput;
-use goal_activity_core::history::{HistoryFilter, HistoryPage, HistoryPosition, WorkflowSummary};
+use goal_activity_core::execution::Status;
+use goal_activity_core::history::{HistoryFilter, HistoryPage, HistoryPosition, HistoryRow, WorkflowSummary};
 use goal_activity_core::keys;
 use goal_activity_core::ports::{ListWorkflows, PortResult};
 use goal_activity_events::Timestamp;
 
+use super::change::{END, STARTED};
 use super::dynamo::{Item, attribute, read, text};
 use super::{Tables, unavailable};
 
@@ -40,19 +42,18 @@ impl Tables {
             .expression_attribute_values(":from", text(from))
             .expression_attribute_values(":to", text(to))
             .set_exclusive_start_key(after.map(|after| start_key(filter, after)))
-            .filter_expression(if filter.status.is_some() {
-                "#user = :user AND #status = :status"
-            } else {
-                "#user = :user"
-            })
+            .filter_expression(format!("#user = :user{}", filter.status.map_or("", in_status)))
             .expression_attribute_names("#user", "userId")
             .expression_attribute_values(":user", text(&filter.user))
             .limit(i32::from(limit) + 1);
         if let Some(status) = filter.status {
-            query = query
-                .expression_attribute_names("#status", "status")
-                .expression_attribute_values(":status", attribute(status)?)
-                .limit(LOOKED_AT);
+            query = query.expression_attribute_names("#end", END).limit(LOOKED_AT);
+            query = match status.ended() {
+                Some(end) => query
+                    .expression_attribute_names("#status", "status")
+                    .expression_attribute_values(":status", attribute(end)?),
+                None => query.expression_attribute_names("#started", STARTED),
+            };
         }
         let answer = query.send().await.map_err(unavailable(format!("reading the history of goal {}", filter.goal)))?;
         self.history_page(answer)
@@ -60,8 +61,17 @@ impl Tables {
 
     fn history_page(&self, answer: QueryOutput) -> PortResult<(Vec<WorkflowSummary>, Option<HistoryPosition>)> {
         let last = answer.last_evaluated_key.map(|key| read(&self.names.executions, key)).transpose()?;
-        let rows = answer.items.unwrap_or_default().into_iter().map(|row| read(&self.names.executions, row));
-        Ok((rows.collect::<PortResult<_>>()?, last))
+        let row = |row| read::<HistoryRow>(&self.names.executions, row).map(WorkflowSummary::from);
+        Ok((answer.items.unwrap_or_default().into_iter().map(row).collect::<PortResult<_>>()?, last))
+    }
+}
+
+/// The rest of a filter for the workflows in a status. As [`Status::of`] has it.
+fn in_status(status: Status) -> &'static str {
+    match status {
+        Status::Pending => " AND attribute_not_exists(#end) AND attribute_not_exists(#started)",
+        Status::Running => " AND attribute_not_exists(#end) AND attribute_exists(#started)",
+        _ => " AND #end.#status = :status",
     }
 }
 

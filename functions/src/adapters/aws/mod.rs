@@ -3,15 +3,16 @@
 mod archive;
 mod bus;
 mod capacity;
+mod change;
 mod claim;
 mod connection;
 mod dynamo;
+mod ending;
 mod executions;
 mod goals;
 mod history;
 mod ledger;
 mod queue;
-mod settle;
 mod step_functions;
 mod tasks;
 mod topic;

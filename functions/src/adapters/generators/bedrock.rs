@@ -1,7 +1,7 @@
-//! A model on Amazon Bedrock, through the Converse API: one way of asking for the models of all providers.
+//! A model on Amazon Bedrock, through the Converse API: one interface for the models of all providers.
 //!
-//! The model is given one tool, whose input is the answer, and is made to use it: so the answer has the form of the tool's
-//! schema, and needs no reading of free text.
+//! The model gets one tool, whose input is the answer, and is forced to use it: so the answer has the form of the
+//! tool's schema, and no free text has to be parsed.
 
 use aws_config::Region;
 use aws_sdk_bedrockruntime::Client;
@@ -24,9 +24,9 @@ use super::wire::{Bounded, declined, failed, patient, unusable};
 use crate::adapters::aws::Connection;
 use crate::runtime::config;
 
-/// How failures name it.
+/// Its name in failures.
 const WHO: &str = "the model";
-/// The tool that takes the answer.
+/// The tool whose input is the answer.
 const TOOL: &str = "save_tasks";
 
 /// A model on Bedrock.
@@ -37,7 +37,7 @@ pub struct Bedrock {
 }
 
 impl Bedrock {
-    /// The model that the settings name.
+    /// Creates the model that the settings name.
     pub fn new(aws: &Connection, settings: config::Bedrock) -> Self {
         let mut config = Builder::from(&patient(aws.sdk())).interceptor(Bounded);
         config.set_region(settings.region.clone().map(Region::new).or_else(|| aws.sdk().region().cloned()));
@@ -87,7 +87,7 @@ fn not_asked(error: BuildError) -> GenerationError {
     GenerationError::permanent(FailureCode::AiRejected, format!("{WHO} could not be asked: {error}"))
 }
 
-/// All that it has read, whether or not it had read the same before.
+/// All tokens that it has read, cached or not.
 fn tokens(usage: &TokenUsage) -> Tokens {
     let count = |n: i32| u64::try_from(n).unwrap_or(0);
     let cached = [usage.cache_read_input_tokens(), usage.cache_write_input_tokens()];
@@ -105,7 +105,7 @@ fn drafts(answered: &ConverseOutput) -> Result<TaskDrafts, GenerationError> {
             return Err(unusable("the model has not kept to the form of the answer"));
         }
         StopReason::GuardrailIntervened | StopReason::ContentFiltered => return Err(declined(WHO)),
-        // Whatever else made it stop, the answer itself tells whether it is one.
+        // For any other stop reason, the answer itself shows whether it is valid.
         _ => {}
     }
     let message = answered.output().and_then(|output| output.as_message().ok());
@@ -113,12 +113,12 @@ fn drafts(answered: &ConverseOutput) -> Result<TaskDrafts, GenerationError> {
     if let Some(tool) = content.iter().find_map(|block| block.as_tool_use().ok()) {
         return Ok(answer::from_value(&json(tool.input()))?);
     }
-    // A model that cannot be made to use a tool may still have done what the prompt says.
+    // A model that cannot be forced to use a tool may still have followed the prompt.
     let text = content.iter().find_map(|block| block.as_text().ok());
     Ok(answer::parse(text.ok_or_else(|| unusable("the model gave no answer"))?)?)
 }
 
-/// JSON as the SDK takes it.
+/// Converts JSON to the SDK's type.
 fn document(json: Value) -> Document {
     match json {
         Value::Null => Document::Null,
@@ -134,7 +134,7 @@ fn document(json: Value) -> Document {
     }
 }
 
-/// JSON as the SDK gives it.
+/// Converts the SDK's type to JSON.
 fn json(document: &Document) -> Value {
     match document {
         Document::Null => Value::Null,

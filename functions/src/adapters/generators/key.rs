@@ -1,4 +1,4 @@
-//! The key of an AI, read where it is kept when it is first needed, and again when it has been changed.
+//! The key of an AI, read from its store when it is first needed, and again when it has been changed.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 use crate::adapters::aws::Connection;
 use crate::runtime::config::KeySource;
 
-/// A key. Shows itself nowhere but in [`reveal`](Self::reveal).
+/// A key. Only [`reveal`](Self::reveal) shows it.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct ApiKey(String);
 
@@ -27,11 +27,11 @@ impl fmt::Debug for ApiKey {
     }
 }
 
-/// Where the key is kept, and the key once it was read.
+/// The store of the key, and the key once it was read.
 #[derive(Debug)]
 pub(super) struct Key {
     kept: Kept,
-    /// Held while it is read: actions that need it at the same time read it once.
+    /// Locked while the key is read: actions that need it at the same time read it once.
     known: Mutex<Option<ApiKey>>,
 }
 
@@ -42,7 +42,7 @@ enum Kept {
 }
 
 impl Key {
-    /// A key that is kept there.
+    /// Creates a key in that store.
     pub(super) fn new(aws: &Connection, source: KeySource) -> Self {
         let kept = match source {
             KeySource::Secret(id) => Kept::Secret(aws_sdk_secretsmanager::Client::new(aws.sdk()), id),
@@ -61,10 +61,10 @@ impl Key {
         Ok(known.insert(key).clone())
     }
 
-    /// The key that has taken the place of one that was refused, if one has.
+    /// Returns the key that has replaced a refused one, if any.
     pub(super) async fn after(&self, refused: &ApiKey) -> Result<Option<ApiKey>, GenerationError> {
         let mut known = self.known.lock().await;
-        // Another action may have read the new one meanwhile.
+        // Another action may have read the new key meanwhile.
         if known.as_ref().is_none_or(|key| key == refused) {
             *known = Some(self.kept.read().await?);
         }
@@ -85,7 +85,7 @@ impl Kept {
                 read.parameter.and_then(|parameter| parameter.value)
             }
         };
-        // What cannot stand in a header would fail the request with words that might repeat it.
+        // A key that is not a valid header value would fail the request with a message that might repeat it.
         let key = key.map(|text| text.trim().to_owned());
         let key = key.filter(|text| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic()));
         key.map(ApiKey).ok_or_else(|| {
@@ -94,7 +94,7 @@ impl Kept {
     }
 }
 
-/// Those of AWS's errors that another attempt does not change.
+/// Returns `true` for AWS errors that another attempt does not resolve.
 const FINAL: [&str; 9] = [
     "AccessDeniedException",
     "ResourceNotFoundException",
@@ -108,7 +108,7 @@ const FINAL: [&str; 9] = [
 ];
 
 fn not_read(code: Option<&str>, reason: &str) -> GenerationError {
-    // Names of the deployment, for its operators only.
+    // Contains names of the deployment, for its operators only.
     tracing::error!(reason, "the AI's key cannot be read");
     let message = format!("the AI's key cannot be read: {}", code.unwrap_or("no answer"));
     if code.is_some_and(|code| FINAL.contains(&code)) {

@@ -1,8 +1,8 @@
-//! A Lambda function that is there already: the goal app's own task generation. It has a prompt and a model of its own, so
-//! that nothing of `prompt` is used here.
+//! An existing Lambda function: the goal app's own task generation. It has its own prompt and model, so `prompt` is not
+//! used here.
 //!
-//! It is invoked for one action at a time, with `{actionId, goalContext, actionContext}`, and answers
-//! `{actionId, tasks, status, error?}`.
+//! It is invoked for one action at a time, with `{actionId, goalContext, actionContext}`, and returns `{actionId,
+//! tasks, status, error?}`.
 
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::config::Builder;
@@ -19,7 +19,7 @@ use super::wire::{Bounded, failed, patient, unreadable, unusable};
 use crate::adapters::aws::Connection;
 use crate::runtime::config;
 
-/// How failures name it.
+/// Its name in failures.
 const WHO: &str = "the task generation function";
 /// The `status` of an answer with tasks.
 const SUCCESS: &str = "success";
@@ -32,14 +32,14 @@ pub struct ExistingFunction {
 }
 
 impl ExistingFunction {
-    /// The function that the settings name.
+    /// Creates the function that the settings name.
     pub fn new(aws: &Connection, settings: config::ExistingFunction) -> Self {
         let config = Builder::from(&patient(aws.sdk())).interceptor(Bounded);
         Self { client: Client::from_conf(config.build()), function: settings.function }
     }
 }
 
-/// What the function is invoked with.
+/// The payload of an invocation.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Question<'a> {
@@ -52,7 +52,7 @@ struct Question<'a> {
 struct GoalContext<'a> {
     title: &'a str,
     description: &'a str,
-    /// `null` when the user has named none.
+    /// `null` if the user has set none.
     deadline: Option<&'a str>,
 }
 
@@ -89,11 +89,11 @@ impl GenerateTasks for ExistingFunction {
     }
 }
 
-/// The function has ended with an error instead of an answer. Its message stays out: it may hold what the user wrote.
+/// The function ended with an error instead of an answer. Its message is left out: it may contain a user's text.
 fn broken(payload: &[u8]) -> GenerationError {
     let error: Value = serde_json::from_slice(payload).unwrap_or_default();
     let name = error["errorType"].as_str().filter(|name| is_name(name)).unwrap_or("an error without a name");
-    // As Lambda says it when it has stopped a function at its time limit; some runtimes only in words.
+    // Lambda's error for a function that it stopped at its timeout; with some runtimes only in the message.
     let message = error["errorMessage"].as_str().unwrap_or_default();
     if name == "Sandbox.Timedout" || message.contains("Task timed out after") {
         return GenerationError::transient(FailureCode::AiTimeout, format!("{WHO} took too long: {name}"));
@@ -112,7 +112,7 @@ fn drafts(action: &ActionId, payload: &[u8]) -> Result<TaskDrafts, GenerationErr
     match answer["status"].as_str() {
         Some(SUCCESS) => {}
         Some(_) => {
-            // Its `error` stays out for the same reason.
+            // Its `error` is left out for the same reason.
             let message = format!("{WHO} reports no success");
             return Err(GenerationError::transient(FailureCode::AiUnavailable, message));
         }

@@ -1,4 +1,4 @@
-//! The adapters for the AI. `docs/GENERATORS.md` tells how each is chosen, and how another is added.
+//! The adapters for the AI. `docs/GENERATORS.md` describes how each is chosen, and how another is added.
 
 mod bedrock;
 mod key;
@@ -28,14 +28,14 @@ pub enum Generator {
     Offline(Offline),
     /// A model on Amazon Bedrock.
     Bedrock(Bedrock),
-    /// A Lambda function that is there already.
+    /// An existing Lambda function.
     Lambda(ExistingFunction),
-    /// Whatever speaks OpenAI's chat completions.
+    /// An endpoint for OpenAI's chat completions.
     OpenAi(OpenAi),
 }
 
 impl Generator {
-    /// The generator of that kind. Made once for a process: its connections are used again from one action to the next.
+    /// Creates the generator of that kind, once per process: its connections are reused for later actions.
     pub fn new(aws: &Connection, kind: GeneratorKind) -> Self {
         match kind {
             GeneratorKind::Offline => Self::Offline(Offline),

@@ -1,7 +1,8 @@
-//! Whatever speaks OpenAI's chat completions: OpenAI itself, gateways, and servers on one's own machines (vLLM, llama.cpp,
-//! Ollama, LM Studio). The answer's form is asked for as a JSON schema (`response_format`, strict).
+//! An endpoint for OpenAI's chat completions: OpenAI itself, gateways, and self-hosted servers (vLLM, llama.cpp,
+//! Ollama, LM Studio). The form of the answer is requested as a JSON schema (`response_format`, strict).
 //!
-//! It uses the HTTP client that the AWS SDK has in every function anyway: another would add a second one to each.
+//! It uses the HTTP client of the AWS SDK, which is in every function anyway: another one would be a second client in
+//! each.
 
 use std::sync::Arc;
 
@@ -26,9 +27,9 @@ use super::wire::{
 use crate::adapters::aws::Connection;
 use crate::runtime::config;
 
-/// How failures name it.
+/// Its name in failures.
 const WHO: &str = "the AI";
-/// What the answer's schema is called.
+/// The name of the answer's schema.
 const SCHEMA: &str = "tasks";
 
 /// An OpenAI-compatible endpoint.
@@ -41,7 +42,7 @@ pub struct OpenAi {
 }
 
 impl OpenAi {
-    /// The endpoint that the settings name.
+    /// Creates the endpoint that the settings name.
     pub fn new(aws: &Connection, settings: config::OpenAi) -> Self {
         let timeouts = HttpConnectorSettings::builder().connect_timeout(CONNECT).read_timeout(AI_CALL).build();
         let ring = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
@@ -74,8 +75,8 @@ impl OpenAi {
         body
     }
 
-    /// Asks with the key as it is known, and once more with the new one when it has been changed: a key that was replaced
-    /// costs no attempt.
+    /// Calls with the known key, and once more with the new one if it has been changed: a replaced key uses no
+    /// additional attempt.
     async fn ask(&self, body: &str) -> Result<HttpResponse, GenerationError> {
         let Some(key) = &self.key else { return self.send(body, None).await };
         let known = key.get().await?;
@@ -111,7 +112,7 @@ impl OpenAi {
         let (status, wait) = (response.status(), retry_after(response.headers()));
         let body = Limited::new(response.into_body(), MAX_RESPONSE).collect().await.map(|body| body.to_bytes());
         if !status.is_success() {
-            // An error is known by its status, whether or not its body can be read.
+            // The status identifies an error, whether or not its body can be read.
             let refused = refused(status.as_u16(), &body.unwrap_or_default());
             return Err(GenerationError { retry_after: wait, ..refused });
         }
@@ -130,12 +131,12 @@ impl GenerateTasks for OpenAi {
     }
 }
 
-/// A number as it was written: 0.3, not the 0.30000001192092896 that is nearest to it in the other size.
+/// A number as it was written: 0.3, not 0.30000001192092896, the nearest value in the other precision.
 fn decimal(number: f32) -> Value {
     number.to_string().parse::<f64>().map_or(Value::Null, Value::from)
 }
 
-/// As much of a completion as is needed here.
+/// The fields of a completion that are used here.
 #[derive(Deserialize)]
 struct Completion {
     choices: Vec<Choice>,
@@ -174,7 +175,7 @@ fn drafts(choices: Vec<Choice>) -> Result<TaskDrafts, GenerationError> {
     match finish_reason.as_deref() {
         Some("length") => return Err(unusable("the answer reached the limit of tokens")),
         Some("content_filter") => return Err(declined(WHO)),
-        // Whatever else made it stop, the answer itself tells whether it is one.
+        // For any other finish reason, the answer itself shows whether it is valid.
         _ => {}
     }
     if message.refusal.is_some_and(|refusal| !refusal.is_empty()) {
@@ -184,13 +185,13 @@ fn drafts(choices: Vec<Choice>) -> Result<TaskDrafts, GenerationError> {
     Ok(answer::parse(&text)?)
 }
 
-/// What an error means. Its message stays out: it may repeat what was sent, and a wrong key in part.
+/// Classifies an error. Its message is left out: it may repeat what was sent, and parts of an invalid key.
 fn refused(status: u16, body: &[u8]) -> GenerationError {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     let name = |field: &str| body["error"][field].as_str().filter(|name| is_name(name)).map(ToOwned::to_owned);
     let code = name("code").or_else(|| name("type")).unwrap_or_default();
     if code == "insufficient_quota" {
-        // Also a 429, but no wait brings the money back.
+        // Also a 429, but waiting does not restore the quota.
         return GenerationError::permanent(
             FailureCode::AiRejected,
             format!("{WHO} refuses the request: {status} {code}"),
@@ -199,7 +200,7 @@ fn refused(status: u16, body: &[u8]) -> GenerationError {
     by_status(WHO, status, &code)
 }
 
-/// Whether it is the name of an error, and not a sentence or anything else.
+/// Returns `true` if it is the name of an error, and not a sentence or anything else.
 fn is_name(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
 }

@@ -1,4 +1,4 @@
-//! What the adapters that ask over the network have in common: limits, and what a failed call means.
+//! Shared by the adapters that call over the network: limits, and the classification of failed calls.
 
 use std::error::Error;
 use std::time::Duration;
@@ -19,15 +19,15 @@ use http_body_util::Limited;
 
 use crate::runtime::clock::SystemClock;
 
-/// How long it may take to reach an AI at all. Nothing is lost by giving up early: the worker tries again.
+/// The timeout to connect to an AI. An early timeout loses nothing: the worker retries.
 pub(super) const CONNECT: Duration = Duration::from_secs(3);
 
-/// The most that is read of a response, in bytes: an answer of the greatest size, written as a text within JSON, with all
-/// that a model has thought before it. Whatever sends more must not fill the function's memory.
+/// The maximum size of a response, in bytes: the largest valid answer, as a text within JSON, with all reasoning of a
+/// model before it. A larger response must not fill the function's memory.
 pub(super) const MAX_RESPONSE: usize = 1024 * 1024;
 
-/// The SDK's settings for a client that asks an AI: it waits for an answer as long as that takes, up to [`AI_CALL`], and
-/// tries nothing again, since the worker counts the attempts. The connections are the process's own.
+/// The SDK's settings for a client that calls an AI: it waits for an answer for up to [`AI_CALL`], and does not retry,
+/// because the worker counts the attempts. The connections belong to the process.
 pub(crate) fn patient(sdk: &SdkConfig) -> SdkConfig {
     use aws_config::retry::RetryConfig;
     use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
@@ -41,12 +41,12 @@ pub(crate) fn patient(sdk: &SdkConfig) -> SdkConfig {
     sdk.to_builder()
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts)
-        // A model may be silent for as long as it likes within its time.
+        // A model may send nothing for any time within its limit.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .build()
 }
 
-/// Ends a response of an SDK's call at [`MAX_RESPONSE`].
+/// Limits the response of an SDK call to [`MAX_RESPONSE`].
 #[derive(Debug)]
 pub(super) struct Bounded;
 
@@ -67,7 +67,7 @@ impl Intercept for Bounded {
     }
 }
 
-/// What a failed call of an AWS service means. `who` is what was called, as in `the model`.
+/// Classifies a failed call of an AWS service. `who` names the callee, as in `the model`.
 pub(super) fn failed<E>(who: &str, error: &SdkError<E, HttpResponse>) -> GenerationError
 where
     E: Error + ProvideErrorMetadata + 'static,
@@ -77,13 +77,14 @@ where
         SdkError::DispatchFailure(failure) if failure.is_timeout() => too_slow(who),
         SdkError::DispatchFailure(_) => unreachable(who, &reason(error)),
         SdkError::ResponseError(_) => unreadable(who),
-        // The SDK could make nothing of an answer, and takes that for an error of the service.
+        // The SDK could not parse a response, and reports that as an error of the service.
         SdkError::ServiceError(answer) if answer.raw().status().is_success() => unreadable(who),
         SdkError::ServiceError(refusal) => {
             let (code, response) = (refusal.err().code().unwrap_or("an error without a name"), refusal.raw());
             let refused = by_name(who, code).unwrap_or_else(|| by_status(who, response.status().as_u16(), code));
             if refused.code == FailureCode::AiRejected {
-                // AWS tells who may not do what, or what does not exist: names of the deployment, for its operators only.
+                // AWS's message names the principal and the action, or what does not exist: names of the deployment,
+                // for its operators only.
                 tracing::error!(code, reason = why_denied(code, error), "{who} is not to be had");
             }
             GenerationError { retry_after: retry_after(response.headers()), ..refused }
@@ -92,7 +93,7 @@ where
     }
 }
 
-/// Why AWS has denied access. Of other refusals nothing is told: they may repeat what was sent.
+/// Why AWS denied access. The messages of other refusals are left out: they may repeat what was sent.
 fn why_denied<E>(code: &str, error: &SdkError<E, HttpResponse>) -> Option<String>
 where
     E: Error + ProvideErrorMetadata + 'static,
@@ -100,7 +101,7 @@ where
     ["AccessDeniedException", "ResourceNotFoundException"].contains(&code).then(|| reason(error))
 }
 
-/// Errors whose HTTP status does not say what they are.
+/// Errors whose HTTP status does not identify them.
 fn by_name(who: &str, code: &str) -> Option<GenerationError> {
     let transient = |kind, what: &str| Some(GenerationError::transient(kind, format!("{who} {what}: {code}")));
     match code {
@@ -110,7 +111,7 @@ fn by_name(who: &str, code: &str) -> Option<GenerationError> {
         | "ServiceQuotaExceededException" => transient(FailureCode::AiThrottled, "is too busy"),
         "ModelNotReadyException" => transient(FailureCode::AiUnavailable, "is not ready"),
         "ModelErrorException" => transient(FailureCode::AiUnavailable, "failed"),
-        // Lambda answers 502 when a function's own role or key stands in its way.
+        // Lambda returns 502 when a function's own role or key prevents the invocation.
         code if code.contains("AccessDenied") => {
             Some(GenerationError::permanent(FailureCode::AiRejected, format!("{who} refuses the request: {code}")))
         }
@@ -118,7 +119,7 @@ fn by_name(who: &str, code: &str) -> Option<GenerationError> {
     }
 }
 
-/// What an HTTP status means. `code` is the service's own name for it, without any text.
+/// Classifies an HTTP status. `code` is the service's own name for it, without any text.
 pub(super) fn by_status(who: &str, status: u16, code: &str) -> GenerationError {
     let transient = |kind, what: &str| GenerationError::transient(kind, format!("{who} {what}: {status} {code}"));
     match status {
@@ -142,17 +143,17 @@ pub(super) fn unreadable(who: &str) -> GenerationError {
     GenerationError::transient(FailureCode::AiInvalidAnswer, message)
 }
 
-/// An answer that was given, but holds no tasks.
+/// An answer that was received, but contains no tasks.
 pub(super) fn unusable(message: impl Into<String>) -> GenerationError {
     GenerationError::transient(FailureCode::AiInvalidAnswer, message)
 }
 
-/// A model that will not answer this. It would not the next time either.
+/// The model declines this request. A retry would not change that.
 pub(super) fn declined(who: &str) -> GenerationError {
     GenerationError::permanent(FailureCode::AiRejected, format!("{who} declines to answer"))
 }
 
-/// How long the other side asks to be left alone: so many seconds, or until a moment (RFC 9110, section 10.2.3).
+/// The delay that the server requests: a number of seconds, or until a date (RFC 9110, section 10.2.3).
 pub(super) fn retry_after(headers: &Headers) -> Option<Duration> {
     let asked = headers.get("retry-after")?.trim();
     if let Ok(seconds) = asked.parse() {
@@ -160,7 +161,7 @@ pub(super) fn retry_after(headers: &Headers) -> Option<Duration> {
     }
     let moment = |text: &str| DateTime::from_str(text, DateTimeFormat::HttpDate).ok().map(|at| at.secs());
     let until = moment(asked)?;
-    // By the clock of whoever has written it, when that is known.
+    // By the clock of the server that sent it, if that is known.
     let now = headers.get("date").and_then(moment).unwrap_or_else(|| SystemClock.now().as_seconds());
     Some(Duration::from_secs(u64::try_from(until.saturating_sub(now)).unwrap_or(0)))
 }

@@ -1,5 +1,5 @@
 use goal_activity_core::admission::{Held, in_use};
-use goal_activity_core::execution::Execution;
+use goal_activity_core::execution::{Change, Execution};
 use goal_activity_core::ports::{
     Acquired, AdmitExecution, HoldCapacity, ListHolders, ListWaiting, PortResult, Waiting,
 };
@@ -40,21 +40,15 @@ impl ListWaiting for World {
         let state = self.call("list_waiting").await?;
         let waiting = |e: &Execution| Waiting { turn: e.turn, execution_arn: e.execution_arn.clone() };
         let listed = |arn| state.executions.get(arn).map(waiting);
-        let mut line: Vec<_> = state.line.iter().filter_map(listed).collect();
-        line.sort();
-        line.truncate(limit.into());
-        Ok(line)
+        let mut waiting: Vec<_> = state.waiting.iter().filter_map(listed).collect();
+        waiting.sort();
+        waiting.truncate(limit.into());
+        Ok(waiting)
     }
 }
 
 impl AdmitExecution for World {
     async fn mark_admitted(&self, execution: &ExecutionArn, at: Timestamp) -> PortResult<bool> {
-        let mut state = self.call("mark_admitted").await?;
-        let unmarked =
-            |e: &&mut Execution| e.status.ended().is_none() && e.cancellation.is_none() && e.admitted_at.is_none();
-        let Some(e) = state.executions.get_mut(execution).filter(unmarked) else { return Ok(false) };
-        e.admitted_at = Some(at);
-        state.line.remove(execution);
-        Ok(true)
+        Ok(self.call("mark_admitted").await?.change(execution, &Change::Admitted { at }))
     }
 }

@@ -44,7 +44,7 @@ impl ClaimGoal for World {
             rows.remove(keys::GOAL);
         }
         state.executions.insert(arn.clone(), claim.execution.clone());
-        state.line.insert(arn.clone());
+        state.waiting.insert(arn.clone());
         state.running.entry(claim.execution.user_id.clone()).or_default().insert(arn.clone());
         if let Some(request) = &claim.request {
             let accepted = Accepted { execution: arn, digest: request.digest.clone() };

@@ -4,11 +4,11 @@ mod archive;
 mod bus;
 mod capacity;
 mod claims;
+mod ending;
 mod ledger;
 mod machine;
 mod reading;
 pub mod samples;
-mod settle;
 mod written;
 
 use std::cmp::Reverse;
@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use goal_activity_core::admission::Held;
 use goal_activity_core::archive::ArchiveKey;
-use goal_activity_core::execution::Execution;
+use goal_activity_core::execution::{Execution, Listing};
 use goal_activity_core::facts::{CountFacts, Fact};
 use goal_activity_core::goal::Goal;
 use goal_activity_core::history::{HistoryFilter, HistoryPage, HistoryPosition, WorkflowSummary};
@@ -69,17 +69,17 @@ pub struct State {
     /// The executions of each user that count towards the limit.
     pub running: HashMap<UserId, HashSet<ExecutionArn>>,
     /// The executions that wait to be launched.
-    pub line: BTreeSet<ExecutionArn>,
+    pub waiting: BTreeSet<ExecutionArn>,
+    /// Where the reconciler finds the others.
+    pub listed: BTreeMap<ExecutionArn, Listing>,
     /// What executions hold of the capacity.
     pub held: Vec<Held>,
     /// The ledger, by execution and batch.
     pub ledgers: HashMap<(ExecutionArn, u32), BatchLedger>,
     /// The requests of other services that were accepted, by key.
     pub requests: HashMap<String, MemoryOfRequest>,
-    /// Who has the telling of the operators in hand, since when.
+    /// The claims of notices to the operators that stand.
     pub notice_claims: HashMap<ExecutionArn, NoticeClaim>,
-    /// Workflows that the release before this one has marked as told: they are still listed among the open ones.
-    pub told_before: HashSet<ExecutionArn>,
     /// The archive: a line for each ended workflow.
     pub archive: BTreeMap<ArchiveKey, String>,
     /// Where workflows are archived.
@@ -205,7 +205,7 @@ impl ListWorkflows for World {
         let state = self.call("list_workflows").await?;
         let of_goal = state.executions.values().filter(|e| e.goal_id == filter.goal && e.user_id == filter.user);
         let mut asked_for: Vec<_> = of_goal
-            .filter(|e| filter.status.is_none_or(|s| e.status == s))
+            .filter(|e| filter.status.is_none_or(|s| e.status() == s))
             .filter(|e| filter.from.is_none_or(|from| e.start_date >= from))
             .filter(|e| filter.to.is_none_or(|to| e.start_date < to))
             .map(WorkflowSummary::from)

@@ -9,7 +9,7 @@ use super::problem::{Code, Problem};
 use crate::steps::cancel::{Cancel, Cancelled};
 use crate::steps::ending::EndingDb;
 
-/// What a cancellation may be told. Unknown fields are ignored.
+/// The body of a cancellation. Unknown fields are ignored.
 #[derive(Debug, Default, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "CancelRequest"))]
 pub(super) struct Body {
@@ -36,11 +36,11 @@ pub(super) async fn cancel(
     let cancelled = cancel.cancel(execution, &execution.user_id, body.reason.as_deref()).await;
     match cancelled.map_err(|e| Problem::from(e).about(&execution.execution_arn))? {
         Cancelled::Yes(ended) => {
-            let Execution { execution_arn, status, stop_date, .. } = &ended;
-            Reply::ok(Aborted { execution_arn, status: *status, stop_date: *stop_date })
+            let (status, stop_date) = (ended.status(), ended.stop_date());
+            Reply::ok(Aborted { execution_arn: &ended.execution_arn, status, stop_date })
         }
         Cancelled::AlreadyEnded(ended) => {
-            let detail = format!("this workflow has ended already: {}", ended.status);
+            let detail = format!("this workflow has ended already: {}", ended.status());
             Err(Problem::new(Code::AlreadyEnded, detail).about(&ended.execution_arn))
         }
     }

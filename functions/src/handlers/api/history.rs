@@ -37,7 +37,7 @@ pub(super) struct Timeline<'a> {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "TimelineItem"))]
 #[serde(rename_all = "camelCase")]
 struct Entry<'a> {
-    /// By what the entry is known: the same fact told twice is one entry.
+    /// By what the entry is known: the same fact reported twice is one entry.
     id: &'a str,
     #[serde(flatten)]
     entry: TimelineEntry,
@@ -46,11 +46,11 @@ struct Entry<'a> {
 fn story(execution: &Execution) -> Timeline<'_> {
     // EventBridge tells times in whole seconds: by these a workflow could begin to work before it was accepted.
     let (begin, entries) = (execution.start_date, execution.timeline.iter());
-    let told = entries.map(|(id, e)| Entry { id, entry: TimelineEntry { at: e.at.max(begin), what: e.what } });
-    let mut items: Vec<_> = told.collect();
+    let entries = entries.map(|(id, e)| Entry { id, entry: TimelineEntry { at: e.at.max(begin), what: e.what } });
+    let mut items: Vec<_> = entries.collect();
     items.sort_by_key(|e| (e.entry.at, rank(&e.entry.what), e.id));
-    let Execution { execution_arn, goal_id, status, .. } = execution;
-    Timeline { execution_arn, goal_id, status: *status, items }
+    let Execution { execution_arn, goal_id, .. } = execution;
+    Timeline { execution_arn, goal_id, status: execution.status(), items }
 }
 
 /// What comes first of two things that were noted for the same moment.

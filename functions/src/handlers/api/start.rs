@@ -19,7 +19,7 @@ use crate::steps::intake::{IntakeError, Origin};
 /// The header that makes a start or a retry repeatable (the IETF draft "The Idempotency-Key HTTP Header Field").
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
-/// What a start may be told. Unknown fields are ignored.
+/// The body of a start. Unknown fields are ignored.
 #[derive(Debug, Default, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "StartRequest"))]
 #[serde(rename_all = "camelCase")]
@@ -52,14 +52,14 @@ impl<Db: ApiDb, Sfn: StopExecution, Bus: PublishEvent, Archive: ReadArchive> Api
     /// Starts a new workflow for the actions that an ended one has left undone; everything else stays as it is.
     pub(super) async fn retry(&self, ended: &Execution, input: &Input) -> Result<Reply, Problem> {
         let refused = |code, detail: &str| Problem::new(code, detail).about(&ended.execution_arn);
-        if ended.status.ended().is_none() {
+        if !ended.has_ended() {
             return Err(refused(Code::NotEnded, "this workflow has not ended; what it cannot do is known at its end"));
         }
-        if ended.failed_actions.is_empty() {
+        if ended.failed_actions().is_empty() {
             return Err(refused(Code::NothingFailed, "no action of this workflow has failed"));
         }
         trace::see_also(ended.traceparent.as_ref());
-        let actions = ended.failed_actions.iter().map(|f| f.action_id.clone()).collect();
+        let actions = ended.failed_actions().iter().map(|f| f.action_id.clone()).collect();
         let request = StartRequest {
             goal_id: ended.goal_id.clone(),
             user_id: ended.user_id.clone(),
@@ -84,7 +84,7 @@ impl<Db: ApiDb, Sfn: StopExecution, Bus: PublishEvent, Archive: ReadArchive> Api
             trace::see_also(execution.traceparent.as_ref());
         }
         // The claim stands even if this fails: the reconciler, or a later start, announces it again.
-        if execution.status == Status::Pending {
+        if execution.status() == Status::Pending {
             self.announce(&execution).await.map_err(|e| Problem::from(e).about(&execution.execution_arn))?;
         }
 
@@ -106,7 +106,7 @@ impl<Db: ApiDb, Sfn: StopExecution, Bus: PublishEvent, Archive: ReadArchive> Api
         self.intake.context.count(Fact::RequestRejected { reason: why.reason() });
         if let Some(arn) = why.running()
             && let Some(running) = self.db.find_execution(arn).await?
-            && running.status == Status::Pending
+            && running.status() == Status::Pending
             && self.intake.context.now().since(running.start_date) > PENDING_IS_STALE_AFTER
         {
             tracing::warn!(executionArn = %arn, goalId = %running.goal_id, "still pending; announced again");

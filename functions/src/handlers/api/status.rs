@@ -58,13 +58,13 @@ impl BatchView {
     fn new(execution: &Execution, index: u32, actions: &[ActionId]) -> Option<Self> {
         let batch = execution.batches.get(&index.to_string())?;
         // The last report may have been lost, and the tasks of a cancelled workflow are removed: the end knows better.
-        let succeeded = if execution.status.ended().is_some() {
-            let failed = |id: &&ActionId| execution.failed_actions.iter().any(|f| f.action_id == **id);
+        let succeeded = if execution.has_ended() {
+            let failed = |id: &&ActionId| execution.failed_actions().iter().any(|f| f.action_id == **id);
             u32::try_from(actions.iter().filter(|id| !failed(id)).count()).unwrap_or(u32::MAX)
         } else {
             batch.succeeded
         };
-        let processed = match execution.status.ended() {
+        let processed = match execution.end.as_ref().map(|end| end.status) {
             None | Some(FinalStatus::Aborted) => batch.processed(),
             Some(_) => batch.total,
         };
@@ -96,10 +96,10 @@ fn view(execution: &Execution, now: Timestamp) -> StatusView<'_> {
     StatusView {
         execution_arn: &execution.execution_arn,
         goal_id: &execution.goal_id,
-        status: execution.status,
+        status: execution.status(),
         start_date: execution.start_date,
         admitted_at: execution.admitted_at,
-        stop_date: execution.stop_date,
+        stop_date: execution.stop_date(),
         progress_percentage: progress.percentage,
         processed_actions: progress.processed,
         total_actions: execution.total_actions,
@@ -109,7 +109,7 @@ fn view(execution: &Execution, now: Timestamp) -> StatusView<'_> {
         batches,
         estimated_seconds_remaining: execution.estimated_seconds_remaining(now),
         cancellation: execution.cancellation.as_ref(),
-        error: error(execution.status),
+        error: error(execution.status()),
     }
 }
 

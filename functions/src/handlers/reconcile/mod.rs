@@ -86,8 +86,8 @@ enum Checked {
     Fine,
     /// It got what it needed.
     Repaired,
-    /// The same, and now its end is told.
-    Told,
+    /// The same, and now its end is reported.
+    Reported,
     /// It is only to be archived, and it is not yet the turn of that.
     Unarchived,
 }
@@ -107,7 +107,7 @@ impl<
     Archive: ArchiveExecution,
 > Reconcile<Db, Sfn, Bus, Topic, Archive>
 {
-    /// Looks at the load, then at every workflow that is open or whose end was not told, and last at those that are only to be
+    /// Looks at the load, then at every workflow that is open or whose end was not reported, and last at those only to be
     /// archived. Nothing is begun when [`RECONCILING`] or the budget is about to be over, and nothing takes longer than
     /// [`CHECK`]: a workflow that cannot be repaired, or a call that hangs, does not keep the others waiting. Two runs at the
     /// same time do the same thing twice, which changes nothing.
@@ -140,7 +140,7 @@ impl<
             match checked {
                 Ok(Checked::Fine) => {}
                 Ok(Checked::Repaired) => done.repaired += 1,
-                Ok(Checked::Told) => {
+                Ok(Checked::Reported) => {
                     done.repaired += 1;
                     unarchived.push(Unarchived { execution: arn.clone(), is_counted: true });
                 }
@@ -171,7 +171,7 @@ impl<
             failed_in_a_row = if checked.is_err() { failed_in_a_row + 1 } else { 0 };
             match checked {
                 Ok(Checked::Fine | Checked::Unarchived) => {}
-                Ok(Checked::Repaired | Checked::Told) => done.repaired += usize::from(!unarchived.is_counted),
+                Ok(Checked::Repaired | Checked::Reported) => done.repaired += usize::from(!unarchived.is_counted),
                 Err(()) => done.failed += 1,
             }
             if failed_in_a_row == ARCHIVE_FAILURES {
@@ -242,7 +242,7 @@ impl<
         if turn == Turn::Repairs && repair(&execution, ExecutionState::Absent, now) == Repair::Archive {
             return Ok(Checked::Unarchived);
         }
-        if execution.cancellation.is_some() && execution.status.ended().is_none() {
+        if execution.cancellation.is_some() && !execution.has_ended() {
             // How it ends is decided: that does not wait for Step Functions to answer.
             self.db.seal_ledger(arn, execution.batch_count()).await?;
         }
@@ -289,14 +289,14 @@ impl<
                 }
                 None
             }
-            Repair::Settle => {
+            Repair::Report => {
                 checked = self.clear_up(execution, machine).await?;
-                Some(Repaired::Settled)
+                Some(Repaired::Completed)
             }
             Repair::Archive => {
                 self.stop(execution, machine).await?;
                 self.conclude.archive(execution).await?;
-                Some(Repaired::Settled)
+                Some(Repaired::Completed)
             }
         };
         if let Some(what) = repaired {
@@ -305,11 +305,11 @@ impl<
         Ok(checked)
     }
 
-    /// Stops what still runs and tells of the end. Decided before it is stopped: the stop is an event as well, and must not
-    /// pass for a cancellation. Told last, because a workflow that is told and archived is not listed any more.
+    /// Stops what still runs and reports the end. Decided before it is stopped: the stop is an event as well, and must not pass
+    /// for a cancellation. Reported last, because a workflow that is reported and archived is not listed any more.
     async fn clear_up(&self, ended: &Execution, machine: ExecutionState) -> PortResult<Checked> {
         self.stop(ended, machine).await?;
-        Ok(if self.conclude.tell(ended).await? { Checked::Told } else { Checked::Repaired })
+        Ok(if self.conclude.report(ended).await? { Checked::Reported } else { Checked::Repaired })
     }
 
     async fn stop(&self, ended: &Execution, machine: ExecutionState) -> PortResult<()> {

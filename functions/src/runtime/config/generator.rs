@@ -1,4 +1,4 @@
-//! Which AI makes the tasks, and how it is reached. `docs/GENERATORS.md` has the variables in a table.
+//! The AI that generates the tasks, and how it is called. `docs/GENERATORS.md` has the variables in a table.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -7,29 +7,29 @@ use goal_activity_core::price::Prices;
 
 use super::ConfigError;
 
-/// How long an answer of the AI may be where nothing else is said, in tokens: ten tasks of the greatest size in Japanese
-/// are about 2,100 as OpenAI's models count (docs/GENERATORS.md), and there are models that count more.
+/// The default limit of an answer of the AI, in tokens: ten tasks of maximum size in Japanese are about 2,100 by the
+/// tokenizer of OpenAI's models (docs/GENERATORS.md), and some models count more.
 const MAX_TOKENS: u32 = 4_096;
 
-/// Which AI makes the tasks, and how it is reached.
+/// The AI that generates the tasks, and how it is called.
 #[derive(Debug, Clone, PartialEq)]
 pub enum GeneratorKind {
     /// None: deterministic tasks, for development and tests.
     Offline,
     /// A model on Amazon Bedrock.
     Bedrock(Bedrock),
-    /// A Lambda function that is there already.
+    /// An existing Lambda function.
     Lambda(ExistingFunction),
-    /// Whatever speaks OpenAI's chat completions.
+    /// An endpoint for OpenAI's chat completions.
     OpenAi(OpenAi),
 }
 
-/// How a model is to write.
+/// Sampling settings of a model.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sampling {
-    /// How freely it chooses its words, 0 to 2. The model's own default when missing: some models take no other.
+    /// The temperature, 0 to 2. If missing, the model's own default: some models accept no other.
     pub temperature: Option<f32>,
-    /// How long its answer may be, in tokens. One that is longer is cut off, and so not valid.
+    /// The maximum length of its answer, in tokens. A longer one is cut off, and so not valid.
     pub max_tokens: u32,
 }
 
@@ -38,50 +38,51 @@ pub struct Sampling {
 pub struct Bedrock {
     /// The id of a model or of an inference profile, or its ARN.
     pub model: String,
-    /// Where Bedrock is called. The function's own region when missing.
+    /// The region where Bedrock is called. If missing, the function's own region.
     pub region: Option<String>,
-    /// How it is to write.
+    /// Its sampling settings.
     pub sampling: Sampling,
 }
 
-/// A Lambda function that makes the tasks of one action.
+/// A Lambda function that generates the tasks of one action.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExistingFunction {
     /// Its name or ARN, also with an alias.
     pub function: String,
 }
 
-/// Whatever speaks OpenAI's chat completions.
+/// An endpoint for OpenAI's chat completions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OpenAi {
-    /// What stands before `/chat/completions`.
+    /// The URL without `/chat/completions`.
     pub base_url: BaseUrl,
     /// Its name for the model.
     pub model: String,
     /// Where the key is. A server on this machine or in a private network needs none.
     pub key: Option<KeySource>,
-    /// How it is to write.
+    /// Its sampling settings.
     pub sampling: Sampling,
-    /// What it calls the limit of an answer.
+    /// Its name for the limit of an answer.
     pub token_limit: TokenLimit,
 }
 
-/// Where a key is kept. It never stands in the environment: whoever may look at a function could read it there.
+/// The store of a key. The key is never in the environment: every principal that may read the function's configuration
+/// could read it there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeySource {
-    /// In Secrets Manager: the ARN or name of a secret that is nothing but the key.
+    /// In Secrets Manager: the ARN or name of a secret that contains only the key.
     Secret(String),
     /// In Systems Manager: the ARN or name of a parameter.
     Parameter(String),
 }
 
-/// What a server calls the limit of an answer in tokens.
+/// A server's name for the limit of an answer in tokens.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum TokenLimit {
-    /// As OpenAI calls it now.
+    /// OpenAI's current name.
     #[default]
     MaxCompletionTokens,
-    /// As it was called before, which is all that some local servers know.
+    /// The earlier name, the only one that some local servers support.
     MaxTokens,
 }
 
@@ -100,16 +101,16 @@ impl TokenLimit {
 pub struct BaseUrl(String);
 
 impl BaseUrl {
-    /// The address, when it is one.
+    /// Returns the address if it is valid.
     pub fn new(url: &str) -> Option<Self> {
         let url = url.trim_end_matches('/');
         let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
-        // With a user and a password in it, it would be a secret.
+        // With a user and a password, it would be a secret.
         let plain = |c: char| c.is_ascii_graphic() && !"?#@\"<>\\^`{|}".contains(c);
         (!rest.is_empty() && !rest.starts_with('/') && rest.chars().all(plain)).then(|| Self(url.to_owned()))
     }
 
-    /// Whether nobody else can listen to what is sent there.
+    /// Returns `true` if data that is sent there cannot be intercepted.
     pub fn is_private(&self) -> bool {
         let Some(rest) = self.0.strip_prefix("http://") else { return true };
         let authority = rest.split('/').next().unwrap_or_default();
@@ -127,7 +128,7 @@ impl fmt::Display for BaseUrl {
     }
 }
 
-/// Reads a variable that has to be there.
+/// Reads a required variable.
 type Var<'a> = &'a dyn Fn(&'static str) -> Result<String, ConfigError>;
 
 impl GeneratorKind {
@@ -149,11 +150,11 @@ impl GeneratorKind {
         }
     }
 
-    /// What its tokens cost, from variables: US dollars for a million tokens.
+    /// The price of its tokens, from variables: US dollars for a million tokens.
     pub(super) fn prices(&self, var: Var<'_>) -> Result<Option<Prices>, ConfigError> {
         match self {
             Self::Offline => Ok(Some(Prices::default())),
-            // It does not tell what it took.
+            // It does not report its usage.
             Self::Lambda(_) => Ok(None),
             Self::Bedrock(_) | Self::OpenAi(_) => {
                 let names = ["AI_INPUT_PRICE", "AI_OUTPUT_PRICE"];
@@ -215,7 +216,7 @@ fn malformed(name: &'static str, reason: impl Into<String>) -> ConfigError {
     ConfigError::Malformed { name, reason: reason.into() }
 }
 
-/// A variable that may be missing, and is never something else than it should be.
+/// Reads an optional variable; an invalid value is an error.
 fn optional<T>(
     var: Var<'_>,
     name: &'static str,

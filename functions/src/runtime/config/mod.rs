@@ -1,4 +1,4 @@
-//! What each function is told by its environment. Read once, in `main`; tests build the structs literally.
+//! The configuration of each function from its environment. Read once, in `main`; tests build the structs literally.
 
 mod generator;
 
@@ -14,7 +14,7 @@ pub enum ConfigError {
     /// Not set.
     #[error("environment variable {0} is not set; the CDK app sets it when it binds the resource to the function")]
     Missing(&'static str),
-    /// Set to something else than it should be.
+    /// Set to an invalid value.
     #[error("environment variable {name} is malformed: {reason}")]
     Malformed {
         /// Which.
@@ -24,7 +24,7 @@ pub enum ConfigError {
     },
 }
 
-/// What the tables are called.
+/// The names of the tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableNames {
     /// The Goals table.
@@ -36,8 +36,8 @@ pub struct TableNames {
 }
 
 impl TableNames {
-    /// Only the `WorkflowExecutions` table, from the environment. For a function that uses no other: it is not told the names of
-    /// the others, and its role allows none.
+    /// Only the `WorkflowExecutions` table, from the environment. For a function that uses no other: it does not get
+    /// the names of the others, and its role allows none.
     pub fn of_executions() -> Result<Self, ConfigError> {
         Ok(Self { goals: String::new(), tasks: String::new(), executions: var("EXECUTIONS_TABLE")? })
     }
@@ -48,7 +48,7 @@ impl TableNames {
     }
 }
 
-/// What the functions that accept requests have in common: `api` and `launch`.
+/// The configuration shared by the functions that accept requests: `api` and `launch`.
 #[derive(Debug, Clone)]
 pub struct Intake {
     /// The tables.
@@ -68,22 +68,23 @@ pub struct Worker {
     pub tables: TableNames,
     /// The custom event bus.
     pub event_bus: String,
-    /// Which AI makes the tasks.
+    /// The AI that generates the tasks.
     pub generator: GeneratorKind,
-    /// What its tokens cost, where that is known.
+    /// The price of its tokens, if known.
     pub prices: Option<Prices>,
 }
 
-/// What the functions have in common that end workflows, tell everybody and archive them: `projector` and `reconcile`.
+/// The configuration shared by the functions that end, publish, notify and archive workflows: `projector` and
+/// `reconcile`.
 #[derive(Debug, Clone)]
 pub struct Conclude {
     /// The tables.
     pub tables: TableNames,
     /// The custom event bus.
     pub event_bus: String,
-    /// The topic that reaches the operators.
+    /// The topic that notifies the operators.
     pub alert_topic: String,
-    /// Where the operations guide is, for links in what they are told.
+    /// The location of the operations guide, for links in notices.
     pub operations_guide: String,
     /// The bucket that keeps ended workflows.
     pub archive_bucket: String,
@@ -98,31 +99,31 @@ fn var(name: &'static str) -> Result<String, ConfigError> {
     read(name).ok_or(ConfigError::Missing(name))
 }
 
-/// How much is logged: a `tracing` filter such as `info` or `goal_activity_functions=debug`.
+/// The log level: a `tracing` filter such as `info` or `goal_activity_functions=debug`.
 pub fn log_level() -> String {
     var("LOG_LEVEL").unwrap_or_else(|_| "info".to_owned())
 }
 
-/// Where AWS is, when it is an emulator. The SDK's own name for it.
+/// The endpoint of AWS, if it is an emulator. The SDK's own name for it.
 pub fn endpoint_url() -> Option<String> {
     read("AWS_ENDPOINT_URL")
 }
 
-/// Where one service of AWS is, when that is somewhere of its own, as `AWS_ENDPOINT_URL_DYNAMODB` says. The SDK's own names.
+/// The endpoint of one AWS service, if it has its own, as in `AWS_ENDPOINT_URL_DYNAMODB`. The SDK's own names.
 pub fn endpoint_url_of(service: &str) -> Option<String> {
     read(&format!("AWS_ENDPOINT_URL_{}", service.to_uppercase().replace(' ', "_")))
 }
 
-/// What becomes of spans.
+/// The destination of spans.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tracing {
-    /// None are made.
+    /// No spans are created.
     Off,
     /// They are printed.
     Print,
-    /// They go to a collector.
+    /// They are sent to a collector.
     Otlp {
-        /// Where it listens.
+        /// Its endpoint.
         endpoint: String,
     },
 }
@@ -145,7 +146,7 @@ pub fn queue_url() -> Result<String, ConfigError> {
     var("QUEUE_URL")
 }
 
-/// How many batches may be worked on at once.
+/// How many batches may be processed at once.
 pub fn capacity() -> Result<Capacity, ConfigError> {
     let name = "CONCURRENT_BATCHES";
     var(name)?.parse().map_err(|e: InvalidCapacity| ConfigError::Malformed { name, reason: e.to_string() })

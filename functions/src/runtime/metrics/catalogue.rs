@@ -1,5 +1,5 @@
 //! The metrics: every name, unit and dimension, once. `cargo xtask schemas` writes them to `functions/metrics.json`,
-//! from which the CDK app makes alarms and the dashboard.
+//! from which the CDK app creates alarms and the dashboard.
 
 use serde::Serialize;
 
@@ -8,10 +8,10 @@ use Dimension::{Code, Generator, Model, Reason, Repair, Status};
 /// The CloudWatch namespace of all of them.
 pub const NAMESPACE: &str = "GoalActivity";
 
-/// What a metric is measured in, by CloudWatch's name.
+/// The unit of a metric, by CloudWatch's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Unit {
-    /// So many.
+    /// A count.
     Count,
     /// Milliseconds.
     Milliseconds,
@@ -19,8 +19,8 @@ pub enum Unit {
     None,
 }
 
-/// What a metric can be told apart by. Each has few values: every combination that occurs is a metric of its own, with
-/// its own price. Never a goal, a user or a workflow.
+/// A dimension of a metric. Each has few values: every combination that occurs is a separate metric with its own price.
+/// Never a goal, a user or a workflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum Dimension {
     /// How a workflow ended: the five final statuses.
@@ -29,8 +29,7 @@ pub enum Dimension {
     Code,
     /// Why a request was refused: the rejection reasons of the events.
     Reason,
-    /// What the reconciler has done: `ANNOUNCED`, `START_RECORDED`, `ENDED`, `SETTLED`,
-    /// `CAPACITY_FREED`.
+    /// The repair by the reconciler: `ANNOUNCED`, `START_RECORDED`, `ENDED`, `SETTLED`, `CAPACITY_FREED`.
     Repair,
     /// Which AI the deployment is configured for.
     Generator,
@@ -69,22 +68,22 @@ macro_rules! metrics {
                 match self { $(Self::$name => stringify!($name),)* }
             }
 
-            /// What it is measured in.
+            /// Its unit.
             pub fn unit(self) -> Unit {
                 match self { $(Self::$name => Unit::$unit,)* }
             }
 
-            /// The sets of dimensions under which it is there; the empty one is the metric as a whole.
+            /// The sets of dimensions under which it is published; the empty one is the metric as a whole.
             pub fn dimensions(self) -> &'static [&'static [Dimension]] {
                 match self { $(Self::$name => &$dimensions,)* }
             }
 
-            /// What its values mean.
+            /// The meaning of its values.
             pub fn meaning(self) -> &'static str {
                 match self { $(Self::$name => $meaning,)* }
             }
 
-            /// Once for what it is counted.
+            /// The fact for which it is counted once.
             pub fn counted(self) -> &'static str {
                 match self { $(Self::$name => $counted,)* }
             }
@@ -171,7 +170,7 @@ mod tests {
     /// Where the committed catalogue is.
     const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/metrics.json");
 
-    /// Where the documented table is, and between what.
+    /// The location of the documented table, and its delimiters.
     const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/OBSERVABILITY.md");
     const MARKS: [&str; 2] = ["<!-- metrics -->\n", "<!-- /metrics -->\n"];
 

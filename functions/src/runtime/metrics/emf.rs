@@ -29,12 +29,12 @@ pub struct Emf {
 }
 
 impl Emf {
-    /// For a function that asks this AI.
+    /// For a function that calls this AI.
     pub fn of(ai: Ai) -> Self {
         Self { ai }
     }
 
-    /// The lines of a fact: one for each choice of dimensions that its metrics have.
+    /// Returns the lines of a fact: one for each set of dimensions that its metrics have.
     pub fn lines(&self, fact: &Fact, at: Timestamp) -> io::Result<Vec<u8>> {
         let measured = Measured::of(fact, &self.ai);
         let mut written = Vec::new();
@@ -50,7 +50,7 @@ impl Emf {
     }
 }
 
-/// For functions that ask no AI.
+/// For functions that call no AI.
 impl Default for Emf {
     fn default() -> Self {
         Self { ai: Ai { generator: "none", model: "none".to_owned() } }
@@ -59,7 +59,7 @@ impl Default for Emf {
 
 impl CountFacts for Emf {
     fn count(&self, fact: Fact) {
-        // In one piece, so that it cannot mix with a line of the log.
+        // In one write, so that it cannot interleave with a line of the log.
         let written = self.lines(&fact, SystemClock.now()).and_then(|lines| io::stdout().lock().write_all(&lines));
         if let Err(error) = written {
             tracing::error!(?fact, %error, "fact not counted");
@@ -67,7 +67,7 @@ impl CountFacts for Emf {
     }
 }
 
-/// Some metrics of one fact, with the same choice of dimensions.
+/// Some metrics of one fact, with the same set of dimensions.
 struct Line<'a> {
     at: Timestamp,
     values: &'a [(Metric, Observation)],
@@ -99,7 +99,7 @@ impl Value for Measurement {
     }
 }
 
-/// What CloudWatch takes: ASCII that can be seen, not empty, not too long.
+/// A value that CloudWatch accepts: visible ASCII, not empty, not too long.
 fn dimension_value(value: &str) -> String {
     let kept: String = value.chars().map(|c| if c.is_ascii_graphic() { c } else { '_' }).take(MAX_VALUE).collect();
     if kept.is_empty() { "_".to_owned() } else { kept }
@@ -138,7 +138,7 @@ mod tests {
             FinalStatus::TimedOut,
             FinalStatus::Aborted,
         ];
-        let repairs = [Repaired::Announced, Repaired::StartRecorded, Repaired::Ended, Repaired::Settled];
+        let repairs = [Repaired::Announced, Repaired::StartRecorded, Repaired::Ended, Repaired::Completed];
         let failure = Some(FailureCode::AiTimeout);
         let mut facts = vec![
             Fact::WorkflowStarted,
@@ -165,7 +165,7 @@ mod tests {
         written.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// The values of a fact under no dimension: what alarms look at.
+    /// The values of a fact without dimensions, which alarms use.
     fn whole(fact: &Fact) -> Value {
         let is_whole =
             |line: &&Value| line["_aws"]["CloudWatchMetrics"][0]["Dimensions"].as_array().unwrap().contains(&json!([]));
@@ -225,7 +225,7 @@ mod tests {
                     assert!(line[name].is_string(), "{name} in {line}");
                     explained.insert(name.to_owned());
                 }
-                // Nothing but metrics and their dimensions: no id, no text.
+                // Only metrics and their dimensions: no id, no text.
                 let there: BTreeSet<_> = line.as_object().unwrap().keys().cloned().collect();
                 assert_eq!(there, explained);
             }

@@ -8,11 +8,11 @@ use super::Ai;
 use super::catalogue::{Dimension, Metric};
 use crate::runtime::telemetry;
 
-/// What a fact means in metrics.
+/// A fact as metrics.
 pub(super) struct Measured {
     /// The value of each metric.
     pub(super) values: Vec<(Metric, Observation)>,
-    /// By what it can be told apart. A set of dimensions of a metric that is not here in full does not apply.
+    /// Its dimensions. A set of dimensions of a metric that is not completely included here does not apply.
     pub(super) dimensions: Vec<(Dimension, String)>,
 }
 
@@ -51,7 +51,7 @@ impl Measured {
         }
     }
 
-    /// The sets of dimensions under which a metric is there for this fact.
+    /// Returns the sets of dimensions under which a metric is published for this fact.
     pub(super) fn sets(&self, metric: Metric) -> Vec<&'static [Dimension]> {
         let known = |d: &Dimension| self.dimensions.iter().any(|(known, _)| known == d);
         metric.dimensions().iter().copied().filter(|set| set.iter().all(known)).collect()
@@ -92,7 +92,7 @@ fn ended(status: FinalStatus, duration: Duration, not_processed: u32) -> Measure
 fn asked(failure: Option<FailureCode>, usage: &Usage, ai: &Ai) -> Measured {
     let mut values =
         vec![(Metric::AiLatency, number(usage.latency_ms)), (Metric::AiCallFailed, flag(failure.is_some()))];
-    // An AI that does not count its tokens has not used none.
+    // For an AI that does not count its tokens the usage is unknown, not zero.
     if usage.input_tokens > 0 || usage.output_tokens > 0 {
         values.push((Metric::AiInputTokens, number(usage.input_tokens)));
         values.push((Metric::AiOutputTokens, number(usage.output_tokens)));
@@ -111,7 +111,7 @@ fn repair(what: Repaired) -> &'static str {
         Repaired::Announced => "ANNOUNCED",
         Repaired::StartRecorded => "START_RECORDED",
         Repaired::Ended => "ENDED",
-        Repaired::Settled => "SETTLED",
+        Repaired::Completed => "COMPLETED",
         Repaired::CapacityFreed => "CAPACITY_FREED",
     }
 }

@@ -1,4 +1,4 @@
-//! Metrics: what is counted becomes a line of CloudWatch's embedded metric format.
+//! Metrics: each counted fact becomes a line of CloudWatch's embedded metric format.
 
 pub mod catalogue;
 mod emf;
@@ -12,10 +12,10 @@ use crate::runtime::config::GeneratorKind;
 
 pub use emf::Emf;
 
-/// Where facts are counted. Shared by all parts of a function.
+/// Counts facts. Shared by all parts of a function.
 pub type Facts = Arc<dyn CountFacts>;
 
-/// Which AI a deployment is configured for: the values of [`Dimension::Generator`] and [`Dimension::Model`].
+/// The AI that a deployment is configured for: the values of [`Dimension::Generator`] and [`Dimension::Model`].
 ///
 /// [`Dimension::Generator`]: catalogue::Dimension::Generator
 /// [`Dimension::Model`]: catalogue::Dimension::Model

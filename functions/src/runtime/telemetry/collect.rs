@@ -1,5 +1,5 @@
-//! Spans that have ended, kept until their invocation sends them off. The SDK's own processors block a thread or need one
-//! of their own, which stands still while Lambda has the process frozen.
+//! Spans that have ended, kept until their invocation exports them. The SDK's own processors block a thread or need
+//! their own, which does not run while Lambda has the process frozen.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -16,7 +16,7 @@ use tracing_subscriber::registry::LookupSpan;
 
 use super::trace::TARGET;
 
-/// The most spans of one invocation: ten times what a full batch has. Those after it are dropped.
+/// The maximum number of spans of one invocation: ten times that of a full batch. Further spans are dropped.
 const MOST: usize = 512;
 
 /// The spans that have ended since they were last taken.
@@ -49,19 +49,19 @@ impl SpanProcessor for Finished {
     }
 }
 
-/// Turns the spans of [`super::trace`], and nothing else, into OpenTelemetry's. Who is sampled, the SDK reads from the
-/// standard variables `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG`; without them everything is, unless the trace
-/// that it belongs to is not.
+/// Turns the spans of [`super::trace`], and nothing else, into OpenTelemetry's. The SDK reads the sampling from the
+/// standard variables `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG`; without them every span is sampled, unless
+/// its trace is not.
 pub fn layer<S: Subscriber + for<'a> LookupSpan<'a>>() -> (impl Layer<S>, Finished) {
     let finished = Finished::default();
-    // The exporter tells what made the spans.
+    // The exporter reports the source of the spans.
     let provider = SdkTracerProvider::builder()
         .with_resource(Resource::builder_empty().build())
         .with_span_processor(finished.clone())
         .build();
     let spans = tracing_opentelemetry::layer()
         .with_tracer(provider.tracer("goal-activity"))
-        // Not until a span has a child or ends: what it belongs to can be read from a record after it began.
+        // Not until a span has a child or ends: its parent can be read from a record after it began.
         .with_context_activation(false)
         .with_tracked_inactivity(false)
         .with_location(false)

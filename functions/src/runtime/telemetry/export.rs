@@ -1,7 +1,7 @@
-//! Spans as OTLP/JSON, the one form for both ways out: a line on standard output, as collectors read it from a file
+//! Spans as OTLP/JSON, the same format for both exports: a line on standard output, as collectors read it from a file
 //! (<https://opentelemetry.io/docs/specs/otel/protocol/file-exporter/>), or a request to a collector
-//! (<https://opentelemetry.io/docs/specs/otlp/#otlphttp>). `opentelemetry-otlp` would write the request, but not the line,
-//! and make each function 270 KB larger.
+//! (<https://opentelemetry.io/docs/specs/otlp/#otlphttp>). `opentelemetry-otlp` would write the request, but not the
+//! line, and make each function 270 KB larger.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -17,10 +17,10 @@ use tokio::time::timeout;
 
 use crate::runtime::config::ConfigError;
 
-/// How long a collector may take. It is on the same machine; somebody may be waiting for the function's answer.
+/// How long a collector may take. It is on the same machine; a caller may be waiting for the function's response.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The way out.
+/// The destination.
 #[derive(Debug)]
 pub struct Exporter {
     function: &'static str,
@@ -44,7 +44,7 @@ impl Exporter {
         })
     }
 
-    /// Sends these spans off.
+    /// Exports these spans.
     pub async fn export(&self, spans: &[SpanData]) -> PortResult<()> {
         let document = document(self.function, spans).to_string();
         let Some((connector, _)) = &self.collector else {
@@ -148,7 +148,7 @@ mod tests {
     const CALLER: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     const EXECUTION: &str = "arn:aws:states:us-east-1:123456789012:execution:goal-activity:g-1";
 
-    /// A request that has a link and failed, and a batch that follows from it.
+    /// A request that has a link and failed, and a batch that is its child.
     fn spans() -> Vec<SpanData> {
         let (layer, finished) = collect::layer();
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {

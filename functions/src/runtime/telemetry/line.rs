@@ -7,7 +7,7 @@ use tracing_subscriber::registry::LookupSpan;
 
 use super::trace::Joined;
 
-/// Lines of JSON that end with the id of the trace that they belong to.
+/// Lines of JSON that end with the id of their trace.
 pub(super) struct Traced<F>(pub(super) F);
 
 impl<S, N, F> FormatEvent<S, N> for Traced<F>
@@ -24,7 +24,7 @@ where
         let mut line = String::new();
         self.0.format_event(context, Writer::new(&mut line), event)?;
         match line.strip_suffix("}\n") {
-            // An object that is not empty: it has the time.
+            // A non-empty object: it has the time.
             Some(object) => writeln!(writer, r#"{object},"traceId":"{}"}}"#, trace.id()),
             None => writer.write_str(&line),
         }

@@ -1,5 +1,5 @@
-//! Logs: one JSON line per meaningful step, on standard output, where Lambda takes it from. And traces, where they are
-//! switched on: [`trace`] makes spans, [`collect`] keeps those that ended, [`export`] sends them off.
+//! Logs: one JSON line per meaningful step, on standard output, from where Lambda collects it. And traces, if they are
+//! enabled: [`trace`] creates spans, [`collect`] keeps those that ended, [`export`] exports them.
 
 pub mod collect;
 pub mod export;
@@ -21,13 +21,14 @@ use crate::runtime::config::{self, ConfigError, Tracing};
 use collect::Finished;
 use export::Exporter;
 
-/// What a function's `main` does beside each invocation.
+/// The part of a function's `main` around each invocation.
 #[derive(Debug, Default)]
 pub struct Telemetry {
     traces: Option<(Finished, Exporter)>,
 }
 
-/// Starts logging, and tracing if it is configured, for the function of that name. To be called once, first thing in `main`.
+/// Starts logging, and tracing if it is configured, for the function of that name. Must be called once, at the start of
+/// `main`.
 pub fn start(function: &'static str) -> Result<Telemetry, ConfigError> {
     let filter = config::log_level().parse().unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO));
     let exporter = match Tracing::from_env()? {
@@ -44,18 +45,18 @@ pub fn start(function: &'static str) -> Result<Telemetry, ConfigError> {
     Ok(Telemetry { traces: Some((finished, exporter)) })
 }
 
-/// The filter for log lines that tell the trace of the span that they were written in, whatever else it lets through.
+/// The filter for log lines, extended so that lines can contain the trace of their span.
 pub fn seeing_spans(filter: Targets) -> Targets {
     filter.with_target(trace::TARGET, LevelFilter::TRACE)
 }
 
-/// A time as a field of a line. `as_millis` alone is a `u128`, which would become a text.
+/// A duration as a field of a line. `as_millis` alone is a `u128`, which would become a string.
 pub(crate) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Log lines as they are everywhere, to that writer. Those that were written in a span whose trace is known tell its
-/// id, where the layer sees spans.
+/// The common format of log lines, to that writer. Lines written in a span whose trace is known contain its id, if the
+/// layer sees spans.
 pub fn lines<S, W>(writer: W) -> impl Layer<S>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
@@ -72,10 +73,10 @@ where
 }
 
 impl Telemetry {
-    /// Does the work of one invocation, and sends off its spans before it is answered: afterwards Lambda freezes the process.
-    /// What cannot be sent is logged and lost; the work has been done all the same.
+    /// Does the work of one invocation, and exports its spans before it is answered: afterwards Lambda freezes the
+    /// process. Spans that cannot be exported are lost, which is logged; the work is done in any case.
     ///
-    /// The work is boxed, or the type of the whole would be too deep for the compiler.
+    /// The work is boxed, otherwise the type of the whole would be too deep for the compiler.
     pub async fn invocation<T>(&self, work: Pin<Box<impl Future<Output = T>>>) -> T {
         let answer = work.await;
         if let Some((finished, exporter)) = &self.traces {

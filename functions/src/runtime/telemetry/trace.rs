@@ -1,9 +1,9 @@
-//! The spans of a workflow, named and described by OpenTelemetry's semantic conventions. They hold ids and counts, never a
-//! text or a token.
+//! The spans of a workflow, with the names and attributes of OpenTelemetry's semantic conventions. They contain ids and
+//! counts, never a text or a token.
 //!
-//! The span that accepts a request is the root of the workflow's trace. Its context is kept in the execution's row and goes
-//! along in events, in the state machine's input and in its messages, whether anybody records spans or not; whatever is done
-//! for the workflow later follows from it.
+//! The span that accepts a request is the root of the workflow's trace. Its context is stored in the execution's row
+//! and propagated in events, in the state machine's input and in its messages, whether spans are recorded or not; all
+//! later work for the workflow is part of that trace.
 
 use std::pin::Pin;
 
@@ -19,11 +19,11 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::runtime::queue::MessageError;
 
-/// By what these spans are told from all others. At level `trace`, so that logs are the same with and without them.
+/// Distinguishes these spans from all others. At level `trace`, so that logs are the same with and without them.
 pub const TARGET: &str = "goal_activity_trace";
 
-/// The answering of an HTTP request, a trace of its own. What the client says of its trace is linked and not followed: it
-/// must not decide what is recorded, nor mix one workflow with another.
+/// The handling of an HTTP request, a separate trace. The client's trace context is linked and not followed: it must
+/// not decide what is recorded, nor combine workflows.
 pub(crate) fn request(route: &'static str, client: Option<&Traceparent>) -> Span {
     let (method, path) = route.split_once(' ').unwrap_or_default();
     let span = trace_span!(
@@ -35,7 +35,7 @@ pub(crate) fn request(route: &'static str, client: Option<&Traceparent>) -> Span
     span
 }
 
-/// The handling of one message of a queue, as a part of the trace that the message names.
+/// The handling of one message of a queue, as part of the trace that the message names.
 pub(crate) fn process(queue: &'static str, from: Option<&Traceparent>) -> Span {
     let span = trace_span!(
         target: TARGET, parent: None, "process", otel.name = format!("process {queue}"), otel.kind = "consumer",
@@ -55,7 +55,7 @@ pub(crate) fn finalize() -> Span {
     )
 }
 
-/// The launch of a workflow for which another's end has made room.
+/// The launch of a workflow after another one's end has released capacity.
 pub(crate) fn admission(from: Option<&Traceparent>) -> Span {
     let span = trace_span!(
         target: TARGET, parent: None, "admit", otel.kind = "internal", otel.status_code = Empty, error.r#type = Empty,
@@ -84,7 +84,7 @@ pub(crate) fn attempt(action: &ActionId, attempt: u32) -> Span {
     )
 }
 
-/// Ends an attempt: what it took, and why it failed.
+/// Ends an attempt: its usage, and why it failed.
 pub(crate) fn attempted(span: Span, input_tokens: u64, output_tokens: u64, failed: Option<FailureCode>) {
     let number = |tokens: u64| i64::try_from(tokens).unwrap_or(i64::MAX);
     span.record("gen_ai.usage.input_tokens", number(input_tokens));
@@ -94,9 +94,9 @@ pub(crate) fn attempted(span: Span, input_tokens: u64, output_tokens: u64, faile
     }
 }
 
-/// A failure by its class. What it says in detail is for the log.
+/// A failure by its class. Its details are for the log.
 pub(crate) trait Classified {
-    /// A word of a small vocabulary.
+    /// A name of a small vocabulary.
     fn class(&self) -> &'static str;
 }
 
@@ -115,7 +115,7 @@ impl Classified for MessageError {
     }
 }
 
-/// Does the work in the span. Its failure is the span's.
+/// Does the work in the span. A failure of the work is recorded in the span.
 pub(crate) fn within<'a, T, E>(
     span: Span,
     work: impl Future<Output = Result<T, E>> + Send + 'a,
@@ -134,12 +134,12 @@ where
     }
 }
 
-/// Without its type, or that of the whole would be too deep for the compiler.
+/// Boxes the future: otherwise the type of the whole would be too deep for the compiler.
 pub(crate) fn boxed<'a, T>(work: impl Future<Output = T> + Send + 'a) -> Pin<Box<dyn Future<Output = T> + Send + 'a>> {
     Box::pin(work)
 }
 
-/// Ends an HTTP request's span. Only an answer that is our fault is a failure.
+/// Ends an HTTP request's span. Only a server error is a failure.
 pub(crate) fn answered(span: &Span, status: i64) {
     span.record("http.response.status_code", status);
     if status >= 500 {
@@ -151,21 +151,21 @@ fn fail(span: &Span, class: &str) {
     span.record("otel.status_code", "ERROR").record("error.type", class);
 }
 
-/// Notes which workflow the present span is about.
+/// Records the workflow of the current span.
 pub(crate) fn about(execution: &ExecutionArn, goal: &GoalId) {
     let span = Span::current();
     span.record("goal_activity.execution_arn", execution.as_str()).record("goal_activity.goal_id", goal.as_str());
 }
 
-/// The same, and which of its batches.
+/// Records the workflow and its batch.
 pub(crate) fn about_batch(execution: &ExecutionArn, goal: &GoalId, batch_index: u32) {
     about(execution, goal);
-    // The one type of number that OpenTelemetry has.
+    // OpenTelemetry's only integer type.
     Span::current().record("goal_activity.batch_index", i64::from(batch_index));
 }
 
-/// The trace of a span, noted at it as soon as it is known: OpenTelemetry's own record can only be asked by starting
-/// the span, after which it could not join a trace any more.
+/// The trace of a span, recorded as soon as it is known: reading it from OpenTelemetry's own record would start the
+/// span, after which it could no longer join a trace.
 #[derive(Debug, Clone)]
 pub(super) struct Joined(Traceparent);
 
@@ -184,23 +184,23 @@ fn note(span: &Span, of: &Traceparent) {
     });
 }
 
-/// Makes the present span a part of the workflow's trace, if it is known only now and nothing has followed from it yet.
+/// Makes the current span part of the workflow's trace, if that is known only now and the span has no child yet.
 pub(crate) fn join(workflow: Option<&Traceparent>) {
     follow(&Span::current(), workflow);
 }
 
-/// Notes that the present span has to do with another trace.
+/// Links the current span to another trace.
 pub(crate) fn see_also(other: Option<&Traceparent>) {
     link(&Span::current(), other);
 }
 
-/// The context of the present span, for whatever follows from it. None when no spans are recorded here.
+/// Returns the context of the current span, to propagate it. `None` if no spans are recorded here.
 pub(crate) fn current() -> Option<Traceparent> {
     let present = Span::current();
     let context = present.context();
     let span = context.span().span_context().clone();
     let flags = span.trace_flags() & TraceFlags::SAMPLED;
-    // An id of zeros, which stands for no span, is refused.
+    // An id of zeros, which means no span, is rejected.
     let own = format!("00-{}-{}-{:02x}", span.trace_id(), span.span_id(), flags).parse().ok()?;
     note(&present, &own);
     Some(own)
@@ -208,7 +208,7 @@ pub(crate) fn current() -> Option<Traceparent> {
 
 fn follow(span: &Span, from: Option<&Traceparent>) {
     let Some((from, parent)) = from.and_then(|from| Some((from, remote(from)?))) else { return };
-    // Fails where no spans are recorded, and where it is too late: then it stays what it was.
+    // Fails if no spans are recorded, or if it is too late: then the span stays unchanged.
     if span.set_parent(Context::new().with_remote_span_context(parent)).is_ok() {
         note(span, from);
     }

@@ -1,9 +1,9 @@
-//! An account in use: lets through what its quotas allow, and notes what they did not.
+//! An account in use: admits what its quotas allow, and records what they do not.
 //!
-//! What happens to a request that is too much depends on who makes it. The SDK tries again a few times and then fails
-//! (as `functions/src/adapters/aws/mod.rs` sets it), Step Functions and EventBridge hold back what they do themselves (Step
-//! Functions developer guide, "Quotas related to state throttling"; EventBridge quotas, "invocations"), an AI answers
-//! that it is throttled.
+//! The effect on an excess request depends on its sender. The SDK retries a few times and then fails (as configured in
+//! `functions/src/adapters/aws/mod.rs`), Step Functions and EventBridge delay their own requests (Step Functions
+//! developer guide, "Quotas related to state throttling"; EventBridge quotas, "invocations"), an AI answers that it is
+//! throttled.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,14 +17,14 @@ use super::uses;
 use crate::queues::Queue;
 use crate::world::Sim;
 
-/// How often the SDK sends a request at most, and its first wait in milliseconds, which doubles
+/// The maximum number of attempts of the SDK, and its first wait in milliseconds, which doubles
 /// (`functions/src/adapters/aws/mod.rs`).
 const ATTEMPTS: u32 = 5;
 const FIRST_WAIT: u64 = 50;
-/// How many milliseconds a poller waits about before it tries again to invoke a function that has no room.
+/// About how many milliseconds a poller waits before it retries the invocation of a function without free concurrency.
 const INVOKED_AGAIN: u64 = 500;
 
-/// What an account has, and how it was used.
+/// The quotas of an account, and their use.
 pub(crate) struct Account {
     gates: Mutex<BTreeMap<Quota, Gate>>,
     /// Over how many rows the capacity is spread.
@@ -33,32 +33,32 @@ pub(crate) struct Account {
 
 struct Gate {
     limit: Limit,
-    /// What is left of a rate, or how many there are at a time.
+    /// The remainder of a rate, or the current number.
     level: f64,
-    /// Up to where something that grows has grown.
+    /// The current size of a growing quota.
     allowed: f64,
-    /// When it was looked at last.
+    /// The time of the last update.
     at: Duration,
     used: Used,
 }
 
-/// How much of a quota was asked for.
+/// The use of a quota.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Used {
-    /// In the quota's units; of what is limited at a time, in seconds.
+    /// In the quota's units; for concurrency limits, in seconds.
     pub(crate) units: f64,
-    /// In requests that were let through in the end.
+    /// The number of requests that were finally admitted.
     pub(crate) requests: u64,
-    /// For how long these were held up, all together, in seconds.
+    /// The total delay of these, in seconds.
     pub(crate) held_up: f64,
-    /// How many requests were refused for good.
+    /// How many requests were refused permanently.
     pub(crate) refused: u64,
-    /// The most that there was at a time.
+    /// The maximum at a time.
     pub(crate) most: f64,
 }
 
 impl Account {
-    /// One with the documented quotas, some of them raised so many times.
+    /// An account with the documented quotas, some of them multiplied.
     pub(crate) fn new(raised: &[(Quota, f64)]) -> Self {
         let factor = |quota| raised.iter().filter(|(q, _)| *q == quota).map(|(_, times)| times).product::<f64>();
         let gates = Quota::ALL.map(|quota| (quota, Gate::new(quota.documented().limit.times(factor(quota)))));
@@ -69,7 +69,7 @@ impl Account {
         self.gates.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What was asked of each quota.
+    /// Returns the use of each quota.
     pub(crate) fn used(&self) -> BTreeMap<Quota, Used> {
         self.gates().iter().map(|(quota, gate)| (*quota, gate.used)).collect()
     }
@@ -80,7 +80,7 @@ impl Account {
         }
     }
 
-    /// Notes a request that came at that time.
+    /// Records a request at that time.
     fn count(&self, quota: Quota, units: f64, came: Duration, now: Duration) {
         self.note(quota, |used| {
             used.units += units;
@@ -104,14 +104,14 @@ impl Gate {
         Self { limit, level, allowed, at: Duration::ZERO, used: Used::default() }
     }
 
-    /// Takes that many units, if they are there.
+    /// Acquires that many units, if available.
     fn opens(&mut self, units: f64, now: Duration) -> bool {
         let passed = now.saturating_sub(self.at).as_secs_f64();
         match self.limit {
             Limit::Rate { a_second, burst } => {
                 self.at = now;
                 self.level = (self.level + passed * a_second).min(burst);
-                // One that is larger than the bucket goes through when that is full.
+                // A request larger than the bucket is admitted when the bucket is full.
                 let opens = self.level >= units.min(burst);
                 self.level -= if opens { units } else { 0.0 };
                 opens
@@ -122,7 +122,7 @@ impl Gate {
                     self.allowed = from;
                 }
                 if self.level + units > self.allowed {
-                    // It grows only while there is more to do: what lies longer back than a look counts as rest.
+                    // It grows only while there is more to do: a longer time since the last update counts as idle.
                     self.allowed = (self.allowed + passed.min(1.0) * a_second).min(to);
                 }
                 self.at = now;
@@ -132,7 +132,7 @@ impl Gate {
     }
 
     fn enters(&mut self, units: f64) -> bool {
-        // A part of a place is none.
+        // A fraction of a slot does not count.
         let enters = self.level + units <= self.allowed.floor();
         if enters {
             self.level += units;
@@ -142,7 +142,7 @@ impl Gate {
     }
 }
 
-/// A place that is taken until this is dropped.
+/// A slot that is occupied until this is dropped.
 pub(crate) struct Place {
     sim: Sim,
     quota: Quota,
@@ -167,7 +167,7 @@ impl Drop for Place {
     }
 }
 
-/// Lets a call of the SDK through, or fails as it does when it was refused too often.
+/// Admits a call of the SDK, or fails like the SDK after too many refusals.
 pub(crate) async fn call(sim: &Sim, name: &'static str) -> PortResult<()> {
     if let Some(account) = &sim.account
         && uses::IS_OF_CAPACITY.contains(&name)
@@ -203,7 +203,7 @@ async fn take(sim: &Sim, name: &'static str, quota: Quota, units: f64) -> PortRe
     Ok(())
 }
 
-/// Holds back what a service does itself until there is room.
+/// Delays a service's own request until the quota allows it.
 pub(crate) async fn hold_back(sim: &Sim, quota: Quota, units: f64) {
     let Some(account) = &sim.account else { return };
     let came = sim.elapsed();
@@ -213,7 +213,7 @@ pub(crate) async fn hold_back(sim: &Sim, quota: Quota, units: f64) {
     account.count(quota, units, came, sim.elapsed());
 }
 
-/// Whether the AI takes a request.
+/// Returns `true` if the AI accepts a request.
 pub(crate) fn ai_takes(sim: &Sim, tokens: f64) -> bool {
     let Some(account) = &sim.account else { return true };
     let (takes, now) = (account.is_open(Quota::AiTokens, tokens, sim.elapsed()), sim.elapsed());
@@ -224,8 +224,7 @@ pub(crate) fn ai_takes(sim: &Sim, tokens: f64) -> bool {
     takes
 }
 
-/// A place to run a function, for which somebody waits for so long at most. Without limits there is none to be had, nor
-/// needed.
+/// A slot to run a function, for which the caller waits up to that time. Without limits no slot is needed.
 pub(crate) async fn place_to_run(sim: &Sim, patience: Duration) -> Result<Option<Place>, ()> {
     let Some(account) = &sim.account else { return Ok(None) };
     let (quota, came) = (Quota::LambdaConcurrency, sim.elapsed());
@@ -244,12 +243,12 @@ pub(crate) async fn place_to_run(sim: &Sim, patience: Duration) -> Result<Option
     }
 }
 
-/// A poller that is free, if there is one.
+/// Returns a free poller, if any.
 pub(crate) fn free_poller(sim: &Sim, queue: Queue) -> Option<Place> {
     Place::take(sim, Quota::Pollers(queue))
 }
 
-/// Notes that a poller has taken a message that was there since then.
+/// Records that a poller has received a message that was available since then.
 pub(crate) fn polled(sim: &Sim, queue: Queue, since: Duration) {
     if let Some(account) = &sim.account {
         account.count(Quota::Pollers(queue), 0.0, since, sim.elapsed());
@@ -271,7 +270,7 @@ mod tests {
         assert!(!gate.opens(1.0, seconds(0)));
         assert!((0..10).all(|_| gate.opens(1.0, seconds(1))));
         assert!(!gate.opens(1.0, seconds(1)));
-        // However long the rest, no more than the bucket holds.
+        // After any idle time, at most the size of the bucket.
         assert!((0..30).all(|_| gate.opens(1.0, seconds(1_000))));
         assert!(!gate.opens(1.0, seconds(1_000)));
     }
@@ -282,7 +281,7 @@ mod tests {
         let fill = |gate: &mut Gate, now| (0..100).filter(|_| gate.opens(1.0, seconds(now))).count();
         assert_eq!(fill(&mut gate, 0), 5);
         assert_eq!(fill(&mut gate, 1), 5);
-        // A long time without a look is no growth, and there is an end to it.
+        // A long time without an update causes no growth, and growth is limited.
         assert_eq!(fill(&mut gate, 60), 2);
         assert_eq!(fill(&mut gate, 61), 0);
     }

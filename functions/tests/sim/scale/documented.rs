@@ -1,11 +1,11 @@
-//! `docs/SCALING.md` says what the code has.
+//! Compares `docs/SCALING.md` with the code.
 
 use std::collections::BTreeSet;
 
 use super::quotas::{AS_OF, Limit, Quota};
 use super::report::digits;
 
-/// How much a documented number may be off from what the simulation finds.
+/// The tolerance of a documented number, relative to the simulation.
 const TOLERANCE: f64 = 0.1;
 
 fn page() -> String {
@@ -36,7 +36,7 @@ fn the_documented_quotas_are_those_of_the_simulation() {
     assert!(page.contains(AS_OF));
 }
 
-/// The rows of the table of uses: as many, in that order, with about these numbers.
+/// Compares the rows of the table of uses: the same rows, in that order, with about these numbers.
 pub(super) fn compare(rows: &[(Quota, f64, f64)]) {
     let page = page();
     let (mut last, mut fewer) = (0, 0.0);

@@ -1,4 +1,4 @@
-//! Goals that people start at a steady rate, until all of them have ended.
+//! Goals that users start at a steady rate, until all of them have ended.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -25,34 +25,34 @@ use crate::world::Sim;
 pub(crate) const ACTIONS: u8 = 64;
 /// The tasks of an action. The sample goal has 222 for its 64 actions, between three and four for each.
 const TASKS: [u64; 2] = [3, 4];
-/// How many milliseconds the AI takes for one action.
+/// The latency of the AI for one action, in milliseconds.
 const LATENCY: [u64; 2] = [15_000, 25_000];
-/// What a request takes of the AI, measured with the sample goal (`docs/GENERATORS.md`, "What it costs").
+/// The tokens of a request to the AI, measured with the sample goal (`docs/GENERATORS.md`, "Costs").
 pub(crate) const TOKENS: Tokens = Tokens { input: 1_032, output: 347 };
-/// How much of the quota a token of an answer takes, with Claude (Bedrock user guide, "How tokens are counted").
+/// How much of the quota a token of an answer uses, with Claude (Bedrock user guide, "How tokens are counted").
 pub(crate) const BURNDOWN: u64 = 5;
 /// How soon a throttled request is answered.
 const REFUSED_AFTER: Duration = Duration::from_millis(100);
-/// How often it is looked who has ended, and who waits.
+/// The interval between checks for ended and waiting workflows.
 const LOOK: Duration = Duration::from_secs(1);
 /// How long after the last start everything must have ended.
 const DRAIN: Duration = Duration::from_secs(4 * 60 * 60);
-/// How often somebody who is not answered tries, and the first wait at most in milliseconds, which doubles.
+/// The number of attempts of a client without a response, and its maximum first wait in milliseconds, which doubles.
 const TRIES: u32 = 6;
 const TRIES_AGAIN: u64 = 2_000;
 
-/// What is offered to an account.
+/// The load on an account.
 #[derive(Debug, Clone)]
 pub(crate) struct Load {
     pub(crate) goals_a_second: f64,
     pub(crate) lasts: Duration,
-    /// How many batches are worked on at once.
+    /// How many batches are processed at once.
     pub(crate) capacity: Capacity,
     /// The quotas that were raised, and how many times.
     pub(crate) raised: Vec<(Quota, f64)>,
 }
 
-/// What became of it.
+/// The results.
 pub(crate) struct Outcome {
     pub(crate) used: BTreeMap<Quota, Used>,
     /// The workflows by how they ended.
@@ -66,7 +66,7 @@ pub(crate) struct Outcome {
     pub(crate) turned_away: usize,
     /// Messages in dead-letter queues.
     pub(crate) dead: usize,
-    /// Workflows that had not ended when it was given up.
+    /// Workflows that had not ended when the run was stopped.
     pub(crate) open: usize,
 }
 
@@ -86,7 +86,7 @@ struct Ended {
 }
 
 impl Load {
-    /// Offers it, with the real handlers and a clock that waits for nothing.
+    /// Runs the load, with the real handlers and a simulated clock.
     pub(crate) fn run(&self) -> Outcome {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         LocalSet::new().block_on(&runtime, self.offer(Sim::within(Account::new(&self.raised), self.capacity)))
@@ -159,7 +159,7 @@ impl Load {
     }
 }
 
-/// Somebody starts a goal of their own, and tries again as long as there is no answer.
+/// A user starts their own goal, and retries as long as there is no answer.
 async fn start(sim: &Sim, n: u32) -> bool {
     let (id, user) = (format!("goal-{n}"), format!("user-{n}"));
     let goal: GoalId = id.parse().unwrap();
@@ -179,11 +179,11 @@ async fn start(sim: &Sim, n: u32) -> bool {
     false
 }
 
-/// Takes what has ended out of the world, which would grow forever.
+/// Removes ended workflows from the tables, which would otherwise grow without limit.
 fn harvest(sim: &Sim, tally: &mut Tally) {
     let settled: Vec<Execution> = {
         let mut state = sim.tables.state();
-        let settled: Vec<Execution> = state.executions.extract_if(|_, e| e.is_settled()).map(|(_, e)| e).collect();
+        let settled: Vec<Execution> = state.executions.extract_if(|_, e| e.is_complete()).map(|(_, e)| e).collect();
         for execution in &settled {
             let (arn, goal) = (&execution.execution_arn, &execution.goal_id);
             state.goals.remove(goal);
@@ -212,24 +212,24 @@ fn harvest(sim: &Sim, tally: &mut Tally) {
         let seconds = |at: goal_activity_events::Timestamp| at.since(execution.start_date).as_secs_f64();
         let started = execution.timeline.values().filter(|entry| entry.what == TimelineEvent::Started);
         let mut failed = BTreeMap::new();
-        for action in &execution.failed_actions {
+        for action in execution.failed_actions() {
             *failed.entry(action.code.to_string()).or_default() += 1;
         }
         tally.executions.push(Ended {
-            status: execution.status,
+            status: execution.status(),
             failed,
             until_running: started.map(|entry| seconds(entry.at)).next(),
-            until_end: execution.stop_date.map_or(f64::NAN, seconds),
+            until_end: execution.stop_date().map_or(f64::NAN, seconds),
         });
     }
 }
 
-/// What a request takes of the AI's quota.
+/// A request's use of the AI's quota.
 pub(crate) fn tokens() -> f64 {
     (TOKENS.input + BURNDOWN * TOKENS.output) as f64
 }
 
-/// The AI under this load: takes a while, and is throttled by its quota.
+/// The AI under this load: has a latency, and is throttled by its quota.
 pub(crate) async fn generate(sim: &Sim) -> Result<Generation, GenerationError> {
     if !account::ai_takes(sim, tokens()) {
         sleep(REFUSED_AFTER).await;

@@ -1,9 +1,8 @@
-//! How much one account in one region carries: the same handlers and models, with AWS's quotas as limits of what goes
-//! through. `docs/SCALING.md` shows what comes out.
+//! How much load one account in one region can process: the same handlers and models, with AWS's quotas as limits.
+//! `docs/SCALING.md` shows the results.
 //!
-//! Whole mandala charts are started at a steady rate, from one moment to the next on an account at rest. The base is
-//! what the example's AI quota carries with a little to spare; a hundred times the base is run with one quota after the
-//! other raised.
+//! Whole mandala charts are started at a steady rate, suddenly, on an idle account. The base is slightly below the
+//! example's AI quota; a hundred times the base is run with one quota after the other raised.
 #![allow(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -32,16 +31,16 @@ use quotas::{Quota, Table};
 /// How many goals a second are the base.
 const BASE: f64 = 0.4;
 
-/// A load and what it is offered to.
+/// A load and its account.
 struct Step {
     title: &'static str,
     /// How many times the base.
     times: f64,
     /// For how many seconds: in the tests, and with `SCALE=full`.
     lasts: [u64; 2],
-    /// `concurrentBatches`; by itself no workflow has to wait.
+    /// `concurrentBatches`; by default no workflow has to wait.
     capacity: u32,
-    /// How many times each quota is what it is by default.
+    /// The multiple of each quota's default.
     raised: &'static [(Quota, f64)],
 }
 
@@ -49,10 +48,10 @@ const BASE_LOAD: Step = Step { title: "1x", times: 1.0, lasts: [120, 600], capac
 const TEN: Step = Step { title: "10x", times: 10.0, lasts: [40, 180], ..BASE_LOAD };
 const HUNDRED: Step = Step { title: "100x", times: 100.0, lasts: [13, 40], ..BASE_LOAD };
 
-/// What the default of the AI bears, at 8 batches of 27 s a goal.
+/// What the AI's default quota allows, at 8 batches of 27 s per goal.
 const BORNE: u32 = 96;
 const AI: (Quota, f64) = (Quota::AiTokens, 100.0);
-/// Spread over six rows, each of which has a sixth of the holders and takes a sixth of the updates.
+/// Spread over six rows, each with a sixth of the workflows that hold capacity and a sixth of the updates.
 const SIX_ROWS: (Quota, f64) = (Quota::CapacityRow, 6.0);
 const WORKERS: [(Quota, f64); 2] = [(Quota::Pollers(Queue::Batch), 10.0), (Quota::LambdaConcurrency, 10.0)];
 const WRITES: [(Quota, f64); 2] = [(Quota::Writes(Table::Tasks), 10.0), (Quota::Writes(Table::Executions), 10.0)];
@@ -89,7 +88,7 @@ impl Step {
     }
 }
 
-/// Runs the steps side by side, on all cores.
+/// Runs the steps in parallel, on all cores.
 fn run(steps: &[Step]) -> Vec<Outcome> {
     let next = Mutex::new(steps.iter().enumerate());
     let done = Mutex::new(Vec::new());

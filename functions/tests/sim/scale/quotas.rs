@@ -1,21 +1,21 @@
-//! What AWS gives one account in one region, unless it is asked for more: the numbers that the simulation reads and
-//! that `docs/SCALING.md` shows (a test compares them). Of us-east-1, where there are differences. As the public
-//! documentation had them on [`AS_OF`]; new accounts begin with less, and the page "Service Quotas" of the console has
-//! an account's own.
+//! The default quotas of one AWS account in one region: the numbers that the simulation reads and that
+//! `docs/SCALING.md` shows (a test compares them). Those of us-east-1, where regions differ, from the public
+//! documentation on [`AS_OF`]; new accounts start with less, and the page "Service Quotas" of the console has an
+//! account's own.
 
 use crate::queues::Queue;
 
 /// When the pages were read.
 pub(crate) const AS_OF: &str = "2026-11-25";
 
-/// Something of which an account has so much and no more.
+/// A limited resource of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Quota {
-    /// Tokens of one model on Amazon Bedrock. Of another AI, whatever its contract says.
+    /// Tokens of one model on Amazon Bedrock. For another AI, by its contract.
     AiTokens,
     /// Invocations of all functions that run at once.
     LambdaConcurrency,
-    /// Invocations that Lambda's pollers have under way for one queue.
+    /// Concurrent invocations by Lambda's pollers for one queue.
     Pollers(Queue),
     /// `StartExecution` of standard workflows.
     StartExecution,
@@ -27,9 +27,9 @@ pub(crate) enum Quota {
     SendTaskHeartbeat,
     /// `DescribeExecution`, which only the reconciler calls.
     DescribeExecution,
-    /// `PutEvents`, which takes one event at a time here.
+    /// `PutEvents`, with one event per call here.
     PutEvents,
-    /// Events that rules hand to their targets.
+    /// Events that rules deliver to their targets.
     RuleInvocations,
     /// Requests to the HTTP API.
     ApiRequests,
@@ -47,18 +47,18 @@ pub(crate) enum Table {
     Executions,
 }
 
-/// How much of it there is.
+/// The limit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Limit {
-    /// Units a second, and how many may come at once after a rest.
+    /// Units a second, and the burst after an idle time.
     Rate { a_second: f64, burst: f64 },
-    /// So many at a time.
+    /// That many at a time.
     AtOnce(f64),
-    /// So many at a time, begun with a few and increased while there is more to do.
+    /// That many at a time, starting with a few and increasing while there is more to do.
     Growing { from: f64, a_second: f64, to: f64 },
 }
 
-/// A quota as it is documented.
+/// A quota as documented.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Documented {
     pub(crate) name: &'static str,
@@ -149,7 +149,7 @@ const fn rate(a_second: u32, burst: u32) -> Limit {
 }
 
 impl Limit {
-    /// So many times as much.
+    /// The quota, multiplied.
     pub(crate) fn times(self, factor: f64) -> Self {
         match self {
             Self::Rate { a_second, burst } => Self::Rate { a_second: a_second * factor, burst: burst * factor },

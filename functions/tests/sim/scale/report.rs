@@ -1,11 +1,11 @@
-//! What a run says, in lines that `docs/SCALING.md` can show.
+//! The results of a run, as lines for `docs/SCALING.md`.
 
 use std::fmt::Write as _;
 
 use super::load::{ACTIONS, Load, Outcome};
 use super::quotas::{Limit, Quota};
 
-/// Below how many seconds a request nobody speaks of a quota that has held it up.
+/// A delay by a quota of less than this many seconds per request is not reported.
 const WORTH_A_WORD: f64 = 1.0;
 
 /// The head of the table of runs.
@@ -19,7 +19,7 @@ impl Outcome {
         self.ended.values().sum::<usize>() + self.turned_away + self.open
     }
 
-    /// The part of the goals of which every action got its tasks.
+    /// The share of the goals whose actions all got their tasks.
     pub(crate) fn whole(&self) -> f64 {
         ratio(self.succeeded(), self.goals())
     }
@@ -28,17 +28,17 @@ impl Outcome {
         self.ended.get("SUCCEEDED").copied().unwrap_or(0)
     }
 
-    /// Whether every action of every goal got its tasks, and nothing was left behind.
+    /// Returns `true` if every action of every goal got its tasks, and nothing was left behind.
     pub(crate) fn is_whole(&self) -> bool {
         self.succeeded() == self.goals() && self.failed.is_empty() && self.dead == 0
     }
 
-    /// How many requests a quota refused for good.
+    /// How many requests a quota refused permanently.
     pub(crate) fn refused(&self, quota: Quota) -> u64 {
         self.used.get(&quota).map_or(0, |used| used.refused)
     }
 
-    /// The part of the AI's answers that were refusals.
+    /// The share of the AI's answers that were refusals.
     pub(crate) fn ai_refused(&self) -> f64 {
         let asked = self.ai_asked();
         self.used.get(&Quota::AiTokens).map_or(0.0, |used| used.refused as f64 / asked.max(1.0))
@@ -49,8 +49,8 @@ impl Outcome {
         used.refused as f64 + used.units / super::load::tokens()
     }
 
-    /// The quotas that have held requests up, by how many seconds on average, the worst first. Requests for the AI are
-    /// not held up but refused.
+    /// The quotas that have delayed requests, by how many seconds on average, the worst first. Requests to the AI are
+    /// not delayed but refused.
     pub(crate) fn held_up_by(&self) -> Vec<(Quota, f64)> {
         let seconds = self.used.iter().map(|(quota, used)| (*quota, used.held_up / used.requests.max(1) as f64));
         let mut held_up: Vec<_> = seconds.filter(|(_, seconds)| *seconds >= WORTH_A_WORD).collect();
@@ -58,7 +58,7 @@ impl Outcome {
         held_up
     }
 
-    /// How much of a quota one goal takes.
+    /// How much of a quota one goal uses.
     pub(crate) fn use_of(&self, quota: Quota) -> f64 {
         self.used.get(&quota).map_or(0.0, |used| used.units) / self.goals().max(1) as f64
     }
@@ -102,9 +102,8 @@ impl Outcome {
         )
     }
 
-    /// What one goal takes of each quota, and how many goals a second that makes, the fewest first. Without quotas of
-    /// which it takes less than one, and without the row of the capacity: what that takes grows with the number of
-    /// goals.
+    /// One goal's use of each quota, and the resulting goals a second, the fewest first. Without quotas of which it
+    /// uses less than one, and without the capacity row: its use grows with the number of goals.
     pub(crate) fn on_paper(&self) -> Vec<(Quota, f64, f64)> {
         let with_use = Quota::ALL
             .map(|quota| (quota, self.use_of(quota)))
@@ -116,7 +115,7 @@ impl Outcome {
     }
 }
 
-/// How much a quota gives a second, in the end.
+/// The final rate of a quota per second.
 fn most(limit: Limit) -> f64 {
     match limit {
         Limit::Rate { a_second, .. } => a_second,
@@ -124,7 +123,7 @@ fn most(limit: Limit) -> f64 {
     }
 }
 
-/// The table of what one goal takes.
+/// The table of one goal's use.
 pub(crate) fn paper(rows: &[(Quota, f64, f64)]) -> String {
     let mut text = String::from("| Quota | One goal takes | Goals a second |\n|---|---|---|\n");
     for (quota, used, goals) in rows {
@@ -133,7 +132,7 @@ pub(crate) fn paper(rows: &[(Quota, f64, f64)]) -> String {
     text
 }
 
-/// As a whole number, with commas; below 10 with two places.
+/// Formats as a whole number, with commas; below 10 with two decimal places.
 pub(crate) fn digits(value: f64) -> String {
     if value < 10.0 {
         return format!("{value:.2}");
@@ -149,7 +148,7 @@ pub(crate) fn digits(value: f64) -> String {
     text
 }
 
-/// Nothing but all is 100 %, and nothing but nothing 0 %.
+/// Only the whole is 100 %, and only zero is 0 %.
 fn percent(share: f64) -> String {
     let near = share > 0.0 && share < 0.005 || share > 0.995 && share < 1.0;
     let places = if near { 2 } else { 0 };

@@ -1,9 +1,9 @@
-//! What each call takes of which quota.
+//! The quotas that each call uses.
 
 use super::quotas::{Quota, Table};
 
-/// The quotas that a call of a port takes from, with the units. Write units of `DynamoDB` are those that the emulator
-/// counted for the sample goal (`cargo xtask bench units`): with the indexes, and twice in a transaction.
+/// The quotas that a call of a port uses, with the units. Write units of `DynamoDB` are those that the emulator counted
+/// for the sample goal (`cargo xtask bench units`): with the indexes, and twice in a transaction.
 pub(crate) fn of_call(name: &str) -> &'static [(Quota, f64)] {
     const GOALS: Quota = Quota::Writes(Table::Goals);
     const EXECUTIONS: Quota = Quota::Writes(Table::Executions);
@@ -14,13 +14,13 @@ pub(crate) fn of_call(name: &str) -> &'static [(Quota, f64)] {
         "describe_execution" => &[(Quota::DescribeExecution, 1.0)],
         "publish" => &[(Quota::PutEvents, 1.0)],
         "claim_goal" => &[(GOALS, 2.0), (EXECUTIONS, 9.0)],
-        "settle" => &[(GOALS, 2.0), (EXECUTIONS, 13.0)],
-        // Its tasks come on top.
+        "end_execution" => &[(GOALS, 2.0), (EXECUTIONS, 13.0)],
+        // Its tasks are additional.
         "commit_action" => &[(EXECUTIONS, 2.0)],
         "open_batch" => &[(EXECUTIONS, 1.0)],
-        // Asked for three times, by `finalize`, at the end and for the archive; written once, then read.
+        // Requested three times, by `finalize`, at the end and for the archive; written once, then read.
         "seal_batch" => &[(EXECUTIONS, 1.0 / 3.0)],
-        "record_started" | "record_batch" | "mark_told" | "claim_notice" => &[(EXECUTIONS, 3.0)],
+        "record_started" | "record_batch" | "mark_reported" | "claim_notice" => &[(EXECUTIONS, 3.0)],
         // From one index to the other.
         "mark_admitted" => &[(EXECUTIONS, 5.0)],
         "mark_archived" => &[(EXECUTIONS, 27.0)],
@@ -35,10 +35,10 @@ pub(crate) fn of_tasks(tasks: usize) -> f64 {
 
 /// The calls that write the row `CAPACITY`, refused ones included.
 pub(crate) const IS_OF_CAPACITY: [&str; 2] = ["acquire_capacity", "release_capacity"];
-/// How many bytes of that row one holder takes: two names, a number and a time.
+/// The size of one workflow's entry in that row in bytes: two names, a number and a time.
 const HOLDER: f64 = 100.0;
 
-/// The write units of that row, whatever is changed in it, while so many hold capacity.
+/// The write units of any change of that row, while that many workflows hold capacity.
 pub(crate) fn of_capacity(holders: f64) -> f64 {
     1.0 + (holders * HOLDER / 1_024.0).floor()
 }

@@ -1,10 +1,10 @@
 use std::time::{Duration, Instant};
 
-/// Longer than any case takes; only a failing one waits for it.
+/// Longer than any case takes; only a failing case waits this long.
 const PATIENCE: Duration = Duration::from_secs(30);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(40);
 
-/// Looks until `look` finds something, and fails with what it saw last when it never does.
+/// Polls `look` until it finds something, and fails with the last observation if it never does.
 pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Result<T, String>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {

@@ -3,7 +3,7 @@ use aws_sdk_sfn::error::ProvideErrorMetadata;
 use serde_json::Value;
 use uuid::Uuid;
 
-/// The two interpreters. What each of them cannot do is written where a case runs on one only.
+/// The two interpreters. A case that runs on one only has a comment on what the other does not support.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Interpreter {
     /// The emulator of the local environment.
@@ -58,13 +58,13 @@ impl Interpreter {
 }
 
 impl Clients {
-    /// Makes a queue of its own for one case.
+    /// Creates a separate queue for one case.
     pub(crate) async fn create_queue(&self, purpose: &str) -> String {
         let made = self.queues.create_queue().queue_name(unique(purpose)).send().await.expect("the queue is created");
         made.queue_url.expect("a queue has a URL")
     }
 
-    /// Makes a state machine of its own for one case, or tells why the interpreter refuses the definition.
+    /// Creates a separate state machine for one case, or returns why the interpreter rejects the definition.
     pub(crate) async fn create_state_machine(&self, definition: &Value) -> Result<String, String> {
         let call = self.states.create_state_machine().name(unique("goal-activity")).definition(definition.to_string());
         let answer = call.role_arn("arn:aws:iam::123456789012:role/state-machine").send().await;
@@ -76,7 +76,8 @@ fn unique(name: &str) -> String {
     format!("{name}-{}", Uuid::new_v4().simple())
 }
 
-/// Whether an answer was refused because its token is no longer waited for. Workers take all three as the same.
+/// Returns `true` if an answer was rejected because its token is no longer valid. Workers handle all three errors
+/// alike.
 pub(crate) fn is_stale(error: &impl ProvideErrorMetadata) -> bool {
     matches!(error.code(), Some("TaskTimedOut" | "TaskDoesNotExist" | "InvalidToken"))
 }

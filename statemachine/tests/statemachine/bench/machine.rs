@@ -5,7 +5,7 @@ use super::interpreter::Clients;
 use super::patch::finalize_through_queue;
 use super::{Interpreter, Patch, Run};
 
-/// The state machine on an interpreter, with queues of its own, so that cases can run at the same time.
+/// The state machine on an interpreter, with its own queues, so that cases can run at the same time.
 pub(crate) struct Machine {
     pub(crate) interpreter: Interpreter,
     pub(crate) clients: Clients,
@@ -21,7 +21,7 @@ impl Machine {
         Self::deploy_with(interpreter, clients, batch_queue, patches).await
     }
 
-    /// Like [`Self::deploy`], but the batch queue is not there: every send fails.
+    /// Like [`Self::deploy`], but the batch queue does not exist: every send fails.
     pub(crate) async fn deploy_without_batch_queue(interpreter: Interpreter, patches: &[Patch]) -> Self {
         let clients = interpreter.clients();
         let existing = clients.create_queue("batch").await;
@@ -53,7 +53,7 @@ impl Machine {
     }
 }
 
-/// The definition as the deployment makes it from its substitutions.
+/// The definition with the substitutions of the deployment.
 pub(crate) fn deployed_definition(batch_queue: &str) -> Value {
     let text = DEFINITION
         .replace("${BatchQueueUrl}", batch_queue)
@@ -67,7 +67,7 @@ pub(crate) fn actions(count: usize) -> Vec<String> {
     (0..count).map(|n| format!("{:->64}", format!("action-{}-{}", n / 8 + 1, n % 8 + 1))).collect()
 }
 
-/// What the launcher starts a workflow with.
+/// The input with which `launch` starts a workflow.
 pub(crate) fn input(action_ids: &[String]) -> Value {
     json!({
         "version": "1",

@@ -2,7 +2,7 @@ use aws_sdk_sqs::types::Message;
 use goal_activity_events::{ActionId, BatchAnswer, BatchMessage, TaskToken};
 use serde_json::{Value, json};
 
-/// A batch as a worker receives it: the raw JSON and what the contract reads from it.
+/// A batch as a worker receives it: the raw JSON and the parsed message.
 #[derive(Debug)]
 pub(crate) struct Batch {
     pub(crate) raw: Value,
@@ -38,13 +38,13 @@ impl FinalizeCall {
     }
 }
 
-/// The answer of a worker that made all tasks of a batch.
+/// The answer of a worker that generated all tasks of a batch.
 pub(crate) fn all_succeeded(batch: &Batch) -> BatchAnswer {
     let succeeded = u32::try_from(batch.message.action_ids.len()).expect("a batch is small");
     BatchAnswer { batch_index: batch.message.batch_index, succeeded, failed: 0 }
 }
 
-/// What finalize counts when so many of the actions have their tasks.
+/// The result of finalize when that many actions have their tasks.
 pub(crate) fn finalize_answer(succeeded: usize, total: usize) -> Value {
     let status = match succeeded {
         0 => "FAILED",

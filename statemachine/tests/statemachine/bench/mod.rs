@@ -1,4 +1,5 @@
-//! What the cases stand on: an interpreter, the definition with named patches, and a run whose other parties the test plays.
+//! The test bench: an interpreter, the definition with named patches, and a run in which the test plays the other
+//! parties.
 
 mod eventually;
 mod interpreter;
@@ -14,7 +15,7 @@ pub(crate) use message::{Batch, FinalizeCall, all_succeeded, finalize_answer};
 pub(crate) use patch::Patch;
 pub(crate) use run::Run;
 
-/// Makes a test of each case on one interpreter: `on!(Moto as on_moto: a_case, another_case)`.
+/// Creates a test of each case on one interpreter: `on!(Moto as on_moto: a_case, another_case)`.
 macro_rules! on {
     ($interpreter:ident as $module:ident: $($case:ident),+ $(,)?) => {
         mod $module {
@@ -28,7 +29,7 @@ macro_rules! on {
     };
 }
 
-/// Makes two tests of each case, one on each interpreter.
+/// Creates two tests of each case, one on each interpreter.
 macro_rules! on_both {
     ($($case:ident),+ $(,)?) => {
         on!(MiniStack as on_ministack: $($case),+);

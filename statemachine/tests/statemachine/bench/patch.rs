@@ -1,23 +1,23 @@
 use serde_json::{Value, json};
 
 /// A change that one case makes to the definition before it is deployed, because the real value would take too long, or
-/// because the case is about the path behind something that otherwise holds.
+/// because the case tests a path that is otherwise unreachable.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Patch {
     /// A batch has this many seconds, and no heartbeat: that must be shorter than the timeout and would expire first.
     BatchSeconds(u32),
     /// A batch needs a heartbeat every so many seconds.
     BatchHeartbeat(u32),
-    /// No more than this many batches at once.
+    /// At most this many batches at once.
     BatchesAtOnce(u32),
     /// The whole workflow has this many seconds.
     WorkflowSeconds(u32),
     /// One call of finalize has this many seconds, and no heartbeat.
     FinalizeSeconds(u32),
-    /// Every retry comes after a second at most.
+    /// Every retry follows after at most one second.
     ImpatientRetries,
-    /// A batch without a sign of life counts as what both interpreters call it: Moto names a missed heartbeat like a timeout,
-    /// and `MiniStack` knows the timeout only.
+    /// A batch without a heartbeat is retried for the error name that both interpreters use: Moto names a missed
+    /// heartbeat like a timeout, and `MiniStack` supports only the timeout.
     SilenceTimesOut,
     /// A failed batch is neither sent again nor caught, so that the whole Map fails.
     LostBatchesUncaught,
@@ -63,10 +63,12 @@ impl Patch {
     }
 }
 
-/// Lets the test answer as finalize: the same state sends the function's payload to a queue, with a token to answer. What
-/// the test answers stands for what the Lambda integration returns, so everything after the call is the real definition.
+/// Lets the test answer as finalize: the same state sends the function's payload to a queue, with a token to answer.
+/// The test's answer replaces the result of the Lambda integration, so everything after the call is the real
+/// definition.
 ///
-/// The heartbeat is for Moto: a retry there keeps its token, and without a heartbeat takes the first answer for the second.
+/// The heartbeat is for Moto: a retry there keeps its token, and without a heartbeat uses the first answer for the
+/// second call.
 pub(crate) fn finalize_through_queue(definition: &mut Value, queue_url: &str) {
     let state = object(definition, FINALIZE);
     let mut body = state["Parameters"]["Payload"].clone();
@@ -80,7 +82,7 @@ fn object<'a>(definition: &'a mut Value, at: &str) -> &'a mut serde_json::Map<St
     definition.pointer_mut(at).and_then(Value::as_object_mut).unwrap_or_else(|| panic!("the definition has no {at}"))
 }
 
-/// Replaces a field. One that is not there is a defect of the patch: the definition has changed under it.
+/// Replaces a field. A missing field is a defect of the patch: the definition has changed.
 fn set(definition: &mut Value, at: &str, field: &str, value: Value) {
     let slot = object(definition, at).get_mut(field).unwrap_or_else(|| panic!("{at} has no {field} to patch"));
     *slot = value;

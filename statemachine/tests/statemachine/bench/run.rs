@@ -52,17 +52,17 @@ impl Run {
         batches
     }
 
-    /// The only batch that is expected now.
+    /// Returns the only batch that is expected now.
     pub(crate) async fn batch(&self) -> Batch {
         self.batches(1).await.remove(0)
     }
 
-    /// The batches that have come by now.
+    /// Returns the batches that have arrived by now.
     pub(crate) async fn batches_now(&self) -> Vec<Batch> {
         self.receive(&self.machine.batch_queue, 0).await.iter().map(Batch::read).collect()
     }
 
-    /// Watches the batch queue for a moment and fails when something comes.
+    /// Polls the batch queue for a short time and fails if a message arrives.
     pub(crate) async fn no_batch_comes(&self) {
         let unexpected = self.receive(&self.machine.batch_queue, 2).await;
         assert!(unexpected.is_empty(), "nothing should have been sent, but: {unexpected:?}");
@@ -78,7 +78,7 @@ impl Run {
         .await
     }
 
-    /// Returns as a worker that made the tasks of all the batch's actions.
+    /// Answers as a worker that generated the tasks of all the batch's actions.
     pub(crate) async fn succeed(&self, batch: &Batch) {
         self.answer(batch, &all_succeeded(batch)).await.expect("the answer is taken");
     }
@@ -87,16 +87,16 @@ impl Run {
         self.send_success(&batch.message.task_token, &json!(answer)).await
     }
 
-    /// Lets a batch fail: as its send, as far as an interpreter can tell.
+    /// Makes a batch fail; to an interpreter this is a failed send.
     pub(crate) async fn fail(&self, batch: &Batch, error: &str) {
         let token = &batch.message.task_token;
         self.is_waited_for(token).await;
         self.send_failure(token, error, "the test says so").await.expect("the failure is taken");
     }
 
-    /// Lets every message of the only batch fail until the batch is lost. Returns how many there were.
+    /// Makes every message of the only batch fail until the batch is lost. Returns how many there were.
     pub(crate) async fn fail_batch_for_good(&self, error: &str) -> usize {
-        // As long as a cause may be: nothing of it may stay in the state.
+        // The maximum length of a cause: none of it may remain in the state.
         let cause = "because ".repeat(4096);
         let mut sent = Vec::new();
         self.eventually("the loss of the batch", async || {
@@ -112,20 +112,20 @@ impl Run {
         sent.len() + self.receive(&self.machine.batch_queue, 0).await.len()
     }
 
-    /// Tells that a worker is still at it.
+    /// Sends a heartbeat as a worker.
     pub(crate) async fn heartbeat(&self, batch: &Batch) {
         let beat = self.states().send_task_heartbeat().task_token(batch.message.task_token.reveal());
         beat.send().await.expect("the heartbeat is taken");
     }
 
-    /// Returns as finalize: so many of the actions have their tasks.
+    /// Answers as finalize: that many actions have their tasks.
     pub(crate) async fn finalize(&self, succeeded: usize, total: usize) {
         let call = self.finalize_call().await;
         self.answer_finalize(&call, &finalize_answer(succeeded, total)).await;
     }
 
     pub(crate) async fn answer_finalize(&self, call: &FinalizeCall, answer: &Value) {
-        // The Lambda integration's result holds more than the payload; only the payload may go on.
+        // The Lambda integration's result contains more than the payload; only the payload may be passed on.
         let invoked = json!({ "ExecutedVersion": "$LATEST", "Payload": answer, "StatusCode": 200 });
         self.send_success(&call.token, &invoked).await.expect("finalize's answer is taken");
     }
@@ -135,20 +135,21 @@ impl Run {
         self.send_failure(&call.token, error, "the test says so").await.expect("finalize's failure is taken");
     }
 
-    /// Lets every call of finalize fail until the execution has ended. Returns how many there were.
+    /// Makes every call of finalize fail until the execution has ended. Returns how many there were.
     pub(crate) async fn fail_finalize_for_good(&self, error: &str) -> usize {
         let mut calls = Vec::new();
         self.eventually("the end of the execution", async || {
             let messages = self.receive(&self.machine.finalize_queue, 1).await;
             calls.extend(messages.iter().map(FinalizeCall::read));
             if let Some(call) = calls.last() {
-                // Again when nothing came, for Moto may have overlooked it. A call that has failed already refuses it.
+                // Repeated when nothing arrived, because Moto may have missed it. A call that has already failed
+                // rejects it.
                 let _ = self.send_failure(&call.token, error, "the test says so").await;
             }
             if self.status().await == ExecutionStatus::Running { Err(format!("{} calls", calls.len())) } else { Ok(()) }
         })
         .await;
-        // On Moto, a retry has the token of the call before it, so the failure that is sent again may come before its message.
+        // On Moto, a retry has the token of the call before it, so the repeated failure may arrive before its message.
         calls.len() + self.receive(&self.machine.finalize_queue, 0).await.len()
     }
 
@@ -156,7 +157,7 @@ impl Run {
         self.states().stop_execution().execution_arn(&self.arn).send().await.expect("the execution is stopped");
     }
 
-    /// Waits for the end, and checks that by then nothing is left in the queues that the case did not receive.
+    /// Waits for the end, and checks that by then the queues contain no messages that the case did not receive.
     pub(crate) async fn ended(&self) -> Ended {
         let ended = self
             .eventually("the end of the execution", async || {
@@ -199,7 +200,7 @@ impl Run {
         }
     }
 
-    /// The input with which a state was entered, when it was.
+    /// Returns the input with which a state was entered, if it was.
     pub(crate) async fn entered(&self, state: &str) -> Option<Value> {
         let history = self.history().await;
         let entered =
@@ -207,7 +208,7 @@ impl Run {
         Some(serde_json::from_str(entered.input().unwrap_or("null")).expect("a state's input is JSON"))
     }
 
-    /// What the Map says of its batches once all are through.
+    /// Returns the Map's result for its batches once all are done.
     pub(crate) async fn recorded_batches(&self) -> Value {
         let after_map = self.entered("SaveResults").await.expect("SaveResults was entered");
         after_map["batches"].clone()
@@ -221,12 +222,12 @@ impl Run {
         .await
     }
 
-    /// Moto overlooks an answer that comes between its send and its starting to wait. It looks again at a heartbeat.
+    /// Moto misses an answer that arrives between its send and the start of its wait. It checks again at a heartbeat.
     async fn wake_moto(&self) {
         if self.machine.interpreter == Interpreter::Moto {
             let answered = self.answered.borrow().clone();
             for token in answered {
-                // The token of a finished task is refused, and that is as good.
+                // The token of a finished task is rejected, which is also fine.
                 let _ = self.states().send_task_heartbeat().task_token(token).send().await;
             }
         }
@@ -244,8 +245,8 @@ impl Run {
         answer.send().await.map(|_| ()).map_err(aws_sdk_sfn::error::SdkError::into_service_error)
     }
 
-    /// As [`Self::wake_moto`], but before the answer: after a failure, which may be retried with the same token, a heartbeat
-    /// would make Moto take that failure for the retry's.
+    /// As [`Self::wake_moto`], but before the answer: after a failure, which may be retried with the same token, a
+    /// heartbeat would make Moto use that failure for the retry.
     async fn is_waited_for(&self, token: &TaskToken) {
         eventually("the interpreter to wait for the answer", async || {
             let beat = self.states().send_task_heartbeat().task_token(token.reveal()).send().await;

@@ -1,21 +1,21 @@
-//! Tasks without an AI: the same action always gets the same ones. For development, demonstrations and tests.
+//! Tasks without an AI: the same action always gets the same tasks. For development, demonstrations and tests.
 //!
-//! What it does can be scripted per action by lines in the action's constraints, `offline: <directive>, ...`:
+//! Its behaviour can be scripted per action by lines in the action's constraints, `offline: <directive>, ...`:
 //!
 //! | directive | effect |
 //! |---|---|
 //! | none | answers at once: four steps for an `execution` action, two for a `habit`, in the action's language |
-//! | `latency-ms=N` | takes that long, whatever comes then |
+//! | `latency-ms=N` | takes that long, whatever the result |
 //! | `hang` | never answers |
-//! | `fail` | refuses, for good |
+//! | `fail` | refuses permanently |
 //! | `fail-times=N` | fails the first N attempts as a throttled AI does |
-//! | `unavailable` | with `fail-times`: fails as an AI does that is broken |
-//! | `retry-after-ms=N` | with `fail-times`: asks to be left alone for so long |
+//! | `unavailable` | with `fail-times`: fails as an unavailable AI does |
+//! | `retry-after-ms=N` | with `fail-times`: requests that delay before the next attempt |
 //! | `max-size` | answers 10 tasks, each as long as is allowed |
-//! | `answer=TEXT` | answers this text, the whole rest of the line, which is read like any AI's |
-//! | `tokens=IN/OUT` | tells that an answer took so many tokens; none when it is not told |
+//! | `answer=TEXT` | answers this text, the whole rest of the line, which is parsed like any AI's |
+//! | `tokens=IN/OUT` | reports that an answer took so many tokens; without it, none |
 //!
-//! One that comes earlier in the table goes before those that come later.
+//! A directive takes precedence over those below it in the table.
 
 mod script;
 mod steps;
@@ -54,7 +54,7 @@ impl GenerateTasks for Offline {
     }
 }
 
-/// How this attempt fails, when the script says so.
+/// Returns the failure of this attempt, if the script has one.
 fn failure(script: &Script<'_>, attempt: u32) -> Option<GenerationError> {
     if script.fail {
         let message = "the offline generator was told to refuse this action";
@@ -70,7 +70,7 @@ fn made(drafts: Result<Vec<TaskDraft>, InvalidDraft>) -> Result<TaskDrafts, Gene
     drafts.map_err(|e| GenerationError::transient(FailureCode::AiInvalidAnswer, e.to_string()))
 }
 
-/// As many and as large tasks as an AI may give.
+/// The maximum number and size of tasks in a valid answer.
 fn largest() -> Result<Vec<TaskDraft>, InvalidDraft> {
     let (title, description) = ("題".repeat(MAX_TITLE), "説".repeat(MAX_DESCRIPTION));
     (0..MAX_TASKS_PER_ACTION).map(|_| TaskDraft::new(&title, &description, *MINUTES.end(), Priority::High)).collect()

@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use goal_activity_core::ports::Tokens;
 
-/// What an action's constraints tell the offline generator to do. A directive that is not known or has no value that can
-/// be read does nothing.
+/// The directives for the offline generator in an action's constraints. An unknown directive, or one without a valid
+/// value, has no effect.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a directive of its own; any of them may be told together")]
 pub(super) struct Script<'a> {
@@ -19,13 +19,13 @@ pub(super) struct Script<'a> {
 }
 
 impl<'a> Script<'a> {
-    /// Reads the lines that begin with `offline:`. What is told twice counts as it is told last.
+    /// Reads the lines that begin with `offline:`. Of repeated directives the last one counts.
     pub(super) fn of(constraints: &'a str) -> Self {
         let mut script = Self::default();
         for line in constraints.lines().filter_map(|line| line.trim().strip_prefix("offline:")) {
             let mut rest = line.trim_start();
             while !rest.is_empty() {
-                // An answer may hold commas: it is the rest of its line.
+                // An answer may contain commas: it is the rest of its line.
                 if let Some(answer) = rest.strip_prefix("answer=") {
                     script.answer = Some(answer);
                     break;

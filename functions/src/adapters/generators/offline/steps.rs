@@ -3,7 +3,7 @@
 use goal_activity_core::goal::{Action, ActionKind};
 use goal_activity_core::task::{InvalidDraft, MAX_TITLE, Priority, TaskDraft};
 
-/// One step of a plan: what is said before and after the action's title, how it is done, and how long it takes.
+/// One step of a plan: the text before and after the action's title, its description, and its duration.
 type Step = (&'static str, &'static str, &'static str, u16, Priority);
 
 const EXECUTION_JA: [Step; 4] = [
@@ -96,13 +96,14 @@ pub(super) fn steps(action: &Action) -> Result<Vec<TaskDraft>, InvalidDraft> {
     steps.iter().map(draft).collect()
 }
 
-/// Whether the action is written in Japanese: a title such as "TOEIC" says nothing, its description may.
+/// Returns `true` if the action is written in Japanese: a title such as "TOEIC" is inconclusive, its description may
+/// decide.
 fn is_japanese(action: &Action) -> bool {
     let kana_or_kanji = |c| matches!(c, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{ff66}'..='\u{ff9f}');
     [&action.title, &action.description].into_iter().any(|text| text.chars().any(kana_or_kanji))
 }
 
-/// The text, shortened to that many characters where it is longer.
+/// Returns the text, shortened to that many characters if it is longer.
 fn cut(text: &str, room: usize) -> String {
     if text.chars().count() <= room {
         return text.to_owned();

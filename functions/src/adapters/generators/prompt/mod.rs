@@ -1,9 +1,9 @@
-//! What an AI is told: `system.md` and `user.md`, with the numbers of the limits and the texts of the user filled in.
+//! The prompt of an AI: `system.md` and `user.md`, with the numbers of the limits and the texts of the user filled in.
 //!
-//! A user's text is data. It becomes a JSON string within the one `<data>` element of the user part, so that it cannot end
-//! its field, open another or stand at the beginning of a line; angle brackets and what looks like them are written as
-//! escapes, so that it cannot end the element either. All of that can be undone: whoever reads the JSON gets the text back.
-//! What is lost is what nobody can see (`text.rs`) and what is longer than
+//! A user's text is data. It becomes a JSON string within the one `<data>` element of the user part, so that it cannot
+//! end its field, open another or be at the beginning of a line; angle brackets and similar characters are written as
+//! escapes, so that it cannot end the element either. This is reversible: parsing the JSON returns the text, except
+//! invisible characters (`text.rs`) and the part beyond
 //! [`MAX_PROMPT_FIELD`](goal_activity_core::limits::MAX_PROMPT_FIELD).
 
 mod text;
@@ -15,7 +15,7 @@ use goal_activity_core::limits::{EXECUTION_TASKS, HABIT_TASKS, STEP_MINUTES};
 use goal_activity_core::ports::GenerationRequest;
 use goal_activity_core::task::{GOOD_DESCRIPTION, MAX_DESCRIPTION, MAX_TITLE, MINUTES};
 
-/// The instructions, the same for every action: a provider that caches prompts finds them again.
+/// The instructions, the same for every action, so that a provider can cache them.
 static SYSTEM: LazyLock<String> = LazyLock::new(|| fill(include_str!("system.md"), &limits()));
 
 /// The numbers of the instructions.
@@ -35,17 +35,17 @@ fn limits() -> [(&'static str, String); 11] {
     ]
 }
 
-/// What an AI is told to get the tasks of one action.
+/// The prompt for the tasks of one action.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prompt {
-    /// The instructions. Nothing of the user is in them.
+    /// The instructions. They contain no text of the user.
     pub system: &'static str,
     /// The user's data and what to do with them.
     pub user: String,
 }
 
 impl Prompt {
-    /// The prompt for the action that is asked for.
+    /// Creates the prompt for the requested action.
     pub fn of(request: &GenerationRequest<'_>) -> Self {
         let GenerationRequest { goal, sub_goal, action, .. } = request;
         let kind = match action.kind {
@@ -71,7 +71,7 @@ impl Prompt {
     }
 }
 
-/// The template with a value for each `{{name}}`. What stands in a value is never looked at again.
+/// Returns the template with a value for each `{{name}}`. Values are not scanned for placeholders.
 fn fill(template: &str, values: &[(&str, String)]) -> String {
     let mut parts = template.split("{{");
     let mut filled = parts.next().unwrap_or_default().to_owned();
@@ -80,7 +80,7 @@ fn fill(template: &str, values: &[(&str, String)]) -> String {
             let (_, value) = values.iter().find(|(n, _)| *n == name)?;
             Some([value.as_str(), rest])
         });
-        // A name that nobody fills stays to be seen; a test sees to it that there is none.
+        // A name without a value stays visible; a test ensures that there is none.
         filled.extend(named.unwrap_or(["{{", part]));
     }
     filled

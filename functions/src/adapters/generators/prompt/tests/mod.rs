@@ -48,7 +48,7 @@ fn prompt(goal: &Goal) -> Prompt {
     Prompt::of(&GenerationRequest { goal: &goal.head, sub_goal: goal.sub_goal_of(action), action, attempt: 1 })
 }
 
-/// The user part around its data, and the data: as a reader takes it apart who knows nothing but the delimiters.
+/// The user part around its data, and the data, as separated by a reader that knows only the delimiters.
 fn parts(user: &str) -> ([&str; 2], Value) {
     assert_eq!([user.matches('<').count(), user.matches('>').count()], [2, 2], "{user}");
     let (before, rest) = user.split_once("<data>").unwrap();
@@ -56,12 +56,12 @@ fn parts(user: &str) -> ([&str; 2], Value) {
     ([before, after], serde_json::from_str(data).unwrap())
 }
 
-/// Where lines begin is where an AI could take a text for something else: none begins with a user's.
+/// At the beginning of a line an AI could misread a text: no line begins with a user's text.
 fn shape(user: &str) -> Vec<&str> {
     user.lines().map(|line| line.split_once(": \"").map_or(line, |(name, _)| name)).collect()
 }
 
-/// The texts of a goal in whose prompt they stand as data and nothing has changed but them.
+/// Asserts that the texts of a goal are in its prompt as data and that nothing else has changed.
 fn texts_in_their_fields(goal: &Goal) -> Vec<String> {
     let (plain, prompt) = (prompt(&self::goal(str::to_owned)), prompt(goal));
     assert_eq!(prompt.system, plain.system);
@@ -70,7 +70,7 @@ fn texts_in_their_fields(goal: &Goal) -> Vec<String> {
     assert_eq!(around, plain_around);
     assert_eq!(data["action"]["type"], "execution");
     let texts = FIELDS.map(|field| data.pointer(field).unwrap().as_str().unwrap().to_owned());
-    // Put into the data of another goal, the texts make this one's: there is nothing else in it.
+    // The texts, inserted into the data of another goal, result in the data of this one: it contains nothing else.
     for (field, text) in FIELDS.iter().zip(&texts) {
         *expected.pointer_mut(field).unwrap() = text.clone().into();
     }
@@ -195,7 +195,7 @@ fn the_template_names_every_field_once() {
     }
 }
 
-/// For people to read. To write it anew: remove it and run this test twice.
+/// For readers. To regenerate it, remove it and run this test twice.
 #[test]
 fn a_whole_prompt_reads_like_this() {
     let mut goal = goal(|_| String::new());

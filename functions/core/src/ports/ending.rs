@@ -7,20 +7,21 @@ use serde::Deserialize;
 
 use super::PortResult;
 use crate::archive::Record;
-use crate::execution::{BatchState, Cancellation, Execution};
+use crate::execution::{BatchState, Cancellation, Ending, Execution, Mark};
 use crate::notice::NoticeClaim;
-use crate::outcome::Settlement;
 
 /// Keeps the read model up to date while a workflow runs.
+///
+/// When a change is made, [`Change::requires`](crate::execution::Change::requires) says: here, and in the traits below.
 pub trait RecordProgress: Sync {
-    /// Notes that the execution runs, unless it is known already or has ended: then `false`.
+    /// Records that the execution runs. Returns `false` if that is known already or it has ended.
     fn record_started(
         &self,
         execution: &ExecutionArn,
         event: &str,
         at: Timestamp,
     ) -> impl Future<Output = PortResult<bool>> + Send;
-    /// Takes over a batch's state, unless this or a later one is known or the workflow has ended (promise P6): then `false`.
+    /// Records a batch's state. Returns `false` if this or a later one is known or the workflow has ended (promise P6).
     fn record_batch(
         &self,
         execution: &ExecutionArn,
@@ -32,8 +33,8 @@ pub trait RecordProgress: Sync {
 
 /// Records that a workflow is to be stopped.
 pub trait CancelExecution: Sync {
-    /// Records the cancellation, unless the workflow has ended or is being cancelled already: then `false`. From then on it
-    /// can only end as `ABORTED`: this is what decides a race with its natural end.
+    /// Records the cancellation. Returns `false` if the workflow has ended or is being cancelled already. From then on it can
+    /// only end as `ABORTED`: this is what decides a race with its natural end.
     fn record_cancellation(
         &self,
         execution: &ExecutionArn,
@@ -75,11 +76,11 @@ impl From<&Execution> for OpenExecution {
     }
 }
 
-/// Lists the workflows that something may have to be done for. In the shards of [`open_shard`](crate::keys::open_shard) those
-/// that were launched or cancelled and have not ended, or whose end was not told; in those of
-/// [`unarchived_shard`](crate::keys::unarchived_shard) those whose end was told and that are not archived. Rows that the release
-/// before this one has marked as told still stand in the former until they are archived. Those that wait to be launched stand
-/// in a line of their own ([`ListWaiting`](super::ListWaiting)).
+/// Lists the workflows that something may have to be done for: those of [`Listing::Open`](crate::execution::Listing::Open) in
+/// the shards of [`open_shard`](crate::keys::open_shard), those of
+/// [`Listing::Unarchived`](crate::execution::Listing::Unarchived) in those of
+/// [`unarchived_shard`](crate::keys::unarchived_shard). A workflow whose two marks were made apart stays in the former until it
+/// is archived. Those that wait to be launched stand on a list of their own ([`ListWaiting`](super::ListWaiting)).
 pub trait ListOpen: Sync {
     /// The next of one shard, the oldest first, after the given one; at most `limit`. May be seconds behind.
     fn list_open(
@@ -90,35 +91,13 @@ pub trait ListOpen: Sync {
     ) -> impl Future<Output = PortResult<Vec<OpenExecution>>> + Send;
 }
 
-/// Who knows of the end of a workflow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Told {
-    /// Other services: `WorkflowCompleted` is published.
-    Services,
-    /// The operators: the notice is sent.
-    Operators,
-    /// Other services, and the operators where they must.
-    Everybody,
-}
-
-impl Told {
-    /// Returns `true` if other services know.
-    pub fn services(self) -> bool {
-        self != Self::Operators
-    }
-
-    /// Returns `true` if the operators know, or need not.
-    pub fn operators(self) -> bool {
-        self != Self::Services
-    }
-}
-
 /// Writes the end of a workflow.
-pub trait SettleExecution: Sync {
-    /// Ends the execution, frees its goal and makes room for another of its user, in one transaction. Leaves it alone when
-    /// it has ended already, and when it was cancelled and this is another end: then `false`.
-    fn settle(&self, settlement: &Settlement) -> impl Future<Output = PortResult<bool>> + Send;
-    /// Notes which actions are gone, before their tasks are removed. The first such note of an open workflow counts: returns
+pub trait EndExecution: Sync {
+    /// Ends the execution, releases its goal and takes it off the open ones of its user, in one transaction. Returns `false` if
+    /// it has ended already, if it was cancelled and this is another end, or if actions were recorded as gone since it was
+    /// read.
+    fn end_execution(&self, execution: &Execution, end: &Ending) -> impl Future<Output = PortResult<bool>> + Send;
+    /// Records which actions are gone, before their tasks are removed. The first such record of an open workflow counts: returns
     /// it, or nothing when the workflow has ended.
     fn record_gone(
         &self,
@@ -139,15 +118,14 @@ pub trait SettleExecution: Sync {
         execution: &ExecutionArn,
         claim: &NoticeClaim,
     ) -> impl Future<Output = PortResult<()>> + Send;
-    /// Notes who knows of the end. With [`Told::Everybody`] the same write lists the execution among those to be archived. Does
-    /// nothing for one that has not ended, or that is archived.
-    fn mark_told(
+    /// Records to whom the end was reported. Does nothing for a workflow that has not ended, or that is archived.
+    fn mark_reported(
         &self,
         execution: &ExecutionArn,
-        told: Told,
+        mark: Mark,
         at: Timestamp,
     ) -> impl Future<Output = PortResult<()>> + Send;
-    /// Notes where the workflow is archived, lets its rows expire [`HISTORY`](crate::limits::HISTORY) after its end, and
-    /// takes it off the list of open ones: all or nothing. Whatever else there is to do for it must be done.
+    /// Records where the workflow is archived, lets its rows expire [`HISTORY`](crate::limits::HISTORY) after its end, and
+    /// takes it off the reconciler's lists: all or nothing. Everything else that there is to do for it must be done.
     fn mark_archived(&self, record: &Record, at: Timestamp) -> impl Future<Output = PortResult<()>> + Send;
 }

@@ -1,0 +1,128 @@
+use std::collections::BTreeSet;
+
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, TransactWriteItem};
+use goal_activity_core::archive::Record;
+use goal_activity_core::execution::{Change, Ending, Execution, Mark};
+use goal_activity_core::goal::GoalStatus;
+use goal_activity_core::keys;
+use goal_activity_core::limits::{HISTORY, NOTICE_LEASE};
+use goal_activity_core::notice::NoticeClaim;
+use goal_activity_core::outcome::goal_status;
+use goal_activity_core::ports::{EndExecution, PortResult};
+use goal_activity_events::{ActionId, ExecutionArn, Timestamp};
+use serde::Deserialize;
+
+use super::Tables;
+use super::change::NOTIFIED;
+use super::dynamo::{Transacted, attribute, number, read, text, transact};
+use super::goals::is_spelled;
+use super::write::{Condition, Write};
+
+/// The attribute with the claim of the notice to the operators.
+const NOTICE_CLAIMED: &str = "noticeClaimedAt";
+
+/// The record of which actions are gone.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Gone {
+    gone_actions: BTreeSet<ActionId>,
+}
+
+impl Tables {
+    /// The one row that stays: the archive is partitioned by day, which an ARN does not tell.
+    fn point_to_archive(&self, record: &Record) -> Write {
+        self.execution_item(&record.execution_arn, keys::ARCHIVE).set(keys::ARCHIVED_AS, text(record.key()))
+    }
+
+    fn expire_batch(&self, record: &Record, index: u32, expires: AttributeValue) -> Write {
+        self.batch(&record.execution_arn, index).set(keys::EXPIRES_AT, expires)
+    }
+
+    /// Takes the execution out of the user's open ones.
+    fn leave_user(&self, execution: &Execution) -> PortResult<TransactWriteItem> {
+        let this = AttributeValue::Ss(vec![execution.execution_arn.to_string()]);
+        self.execution_item(keys::user(&execution.user_id), keys::USER).delete(keys::RUNNING, this).update()
+    }
+
+    /// Releases the goal and gives it the status that follows from the end.
+    fn release_goal(&self, execution: &Execution, end: &Ending) -> PortResult<TransactWriteItem> {
+        self.leave_goal(execution)
+            .set("status", attribute(goal_status(end, execution.goal_before))?)
+            .set("updatedAt", text(end.stop_date))
+            .when(is_spelled([GoalStatus::Processing])?)
+            .update()
+    }
+
+    /// Releases the goal and leaves its status as its user has set it meanwhile.
+    fn leave_goal(&self, execution: &Execution) -> Write {
+        let claimed = Condition::equals(keys::CLAIM, text(&execution.execution_arn));
+        self.goal(&execution.goal_id).remove(keys::CLAIM).when(claimed)
+    }
+}
+
+impl EndExecution for Tables {
+    async fn end_execution(&self, execution: &Execution, end: &Ending) -> PortResult<bool> {
+        let what = format!("ending {}", execution.execution_arn);
+        let change = Change::Ended { end, knows_gone: !execution.gone_actions.is_empty() };
+        // Where the goal's write is refused, the execution ends all the same: its user has changed its status meanwhile, or
+        // it was deleted, or is not claimed by this execution any more.
+        for goal in [Some(self.release_goal(execution, end)?), Some(self.leave_goal(execution).update()?), None] {
+            let ended = self.change(&execution.execution_arn, &change)?.update()?;
+            let all = [Some(ended), Some(self.leave_user(execution)?), goal];
+            match transact(&self.client, &what, all.into_iter().flatten().collect()).await? {
+                Transacted::Written => return Ok(true),
+                Transacted::Refused(refused) if refused == [false, false, true] => {}
+                Transacted::Refused(_) => return Ok(false),
+            }
+        }
+        Ok(false)
+    }
+
+    async fn record_gone(
+        &self,
+        execution: &ExecutionArn,
+        gone: &BTreeSet<ActionId>,
+    ) -> PortResult<Option<BTreeSet<ActionId>>> {
+        let what = format!("recording the actions of {execution} that are gone");
+        let write = self.change(execution, &Change::Gone(gone))?;
+        let Some(row) = write.returning(ReturnValue::UpdatedNew, &self.client, what).await? else { return Ok(None) };
+        let recorded: Gone = read(&self.names.executions, row)?;
+        Ok(Some(recorded.gone_actions))
+    }
+
+    async fn claim_notice(&self, execution: &ExecutionArn, claim: &NoticeClaim) -> PortResult<bool> {
+        let abandoned = Condition::less(NOTICE_CLAIMED, text(claim.at().minus(NOTICE_LEASE)));
+        // The claim itself as well: the SDK sends again what was not answered.
+        let own = Condition::equals(NOTICE_CLAIMED, text(claim));
+        let write = self
+            .execution(execution)
+            .set(NOTICE_CLAIMED, text(claim))
+            .when(Condition::exists(keys::EXECUTION_ARN))
+            .when(Condition::missing(NOTIFIED))
+            .when(Condition::missing(NOTICE_CLAIMED).or(own).or(abandoned));
+        write.send(&self.client, format!("claiming the notice about {execution}")).await
+    }
+
+    async fn release_notice(&self, execution: &ExecutionArn, claim: &NoticeClaim) -> PortResult<()> {
+        let own = Condition::equals(NOTICE_CLAIMED, text(claim));
+        let write = self.execution(execution).remove(NOTICE_CLAIMED).when(own);
+        write.send(&self.client, format!("releasing the notice about {execution}")).await.map(|_| ())
+    }
+
+    async fn mark_reported(&self, execution: &ExecutionArn, mark: Mark, at: Timestamp) -> PortResult<()> {
+        let write = self.change(execution, &Change::Reported { mark, at })?;
+        // Where it is refused there is nothing to record, and trying again would not change that.
+        write.send(&self.client, format!("recording that the end of {execution} was reported")).await.map(|_| ())
+    }
+
+    async fn mark_archived(&self, record: &Record, at: Timestamp) -> PortResult<()> {
+        let expires = || number(record.end.stop_date.plus(HISTORY).as_seconds());
+        let batches = record.batches.iter().map(|batch| self.expire_batch(record, batch.batch_index, expires()));
+        let archived = self.change(&record.execution_arn, &Change::Archived { at })?.set(keys::EXPIRES_AT, expires());
+        let rows = [archived, self.point_to_archive(record)];
+        let all = rows.into_iter().chain(batches).map(Write::update).collect::<PortResult<_>>()?;
+        // Refused where there is no such execution, or it has not ended: then there is nothing to record.
+        let what = format!("recording that {} is archived", record.execution_arn);
+        transact(&self.client, &what, all).await.map(|_| ())
+    }
+}
