@@ -318,6 +318,7 @@ async fn sign_in(agent: Agent, file: &StackFile) -> Result<Secret> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use goal_activity_testkit::stub::{Reply, Response, Seen, Stub};
 
     #[test]
     fn only_what_may_be_done_twice_is_tried_again() {
@@ -334,24 +335,14 @@ mod tests {
         assert_eq!([200, 202, 400, 404, 409].map(|s| next(&answered(s), 1, true, true)), [const { Next::TakeIt }; 5]);
     }
 
-    /// Returns these answers one after the other, and then the received requests.
-    fn server(answers: Vec<(u16, Value)>) -> (String, std::thread::JoinHandle<Vec<String>>) {
-        use std::io::{BufRead, BufReader, Read, Write};
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let serve = move |(status, body): (u16, Value)| {
-            let mut stream = listener.accept().unwrap().0;
-            let mut reader = BufReader::new(stream.try_clone().unwrap());
-            let lines = reader.by_ref().lines().map(Result::unwrap).take_while(|line| !line.is_empty());
-            let head: Vec<String> = lines.map(|line| line.to_lowercase()).collect();
-            let length = head.iter().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
-            reader.read_exact(&mut vec![0; length.unwrap_or_default()]).unwrap();
-            let (body, close) = (body.to_string(), "connection: close");
-            let length = body.len();
-            write!(stream, "HTTP/1.1 {status} x\r\n{close}\r\ncontent-length: {length}\r\n\r\n{body}").unwrap();
-            head.join("\n")
-        };
-        (url, std::thread::spawn(move || answers.into_iter().map(serve).collect()))
+    /// Gives these answers one after the other.
+    async fn server(answers: &[(u16, Value)]) -> Stub {
+        Stub::start(answers.iter().map(|(status, body)| Reply::Whole(Response::new(*status, body)))).await
+    }
+
+    /// What was asked, which is as often as there are answers.
+    fn asked<const N: usize>(server: &Stub) -> [Seen; N] {
+        server.seen().try_into().unwrap()
     }
 
     async fn client(url: String, token: TokenSource) -> Client {
@@ -362,26 +353,25 @@ mod tests {
     #[tokio::test]
     async fn a_start_that_is_not_possible_right_now_is_made_again_with_the_same_key() {
         let busy = json!({ "code": "UNAVAILABLE", "retryable": true });
-        let (url, server) = server(vec![(503, busy), (202, json!({ "executionArn": "a" }))]);
-        let client = client(url, TokenSource::Given("t0ken".into())).await;
+        let server = server(&[(503, busy), (202, json!({ "executionArn": "a" }))]).await;
+        let client = client(server.url(), TokenSource::Given("t0ken".into())).await;
         let started = client.post_once("/api/start", json!({}), "key-1").await.unwrap();
         assert_eq!(started["executionArn"], "a");
-        let asked = server.join().unwrap();
-        assert!(asked.iter().all(|a| a.contains("\nidempotency-key: key-1")), "{asked:?}");
-        assert!(asked.iter().all(|a| a.contains("\nauthorization: bearer t0ken")), "{asked:?}");
+        let asked = asked::<2>(&server);
+        assert!(asked.iter().all(|a| a.header("idempotency-key") == Some("key-1")), "{asked:?}");
+        assert!(asked.iter().all(|a| a.header("authorization") == Some("Bearer t0ken")), "{asked:?}");
     }
 
     #[tokio::test]
     async fn an_expired_token_is_replaced_by_what_the_program_prints() {
-        let (url, server) = server(vec![(401, json!({ "message": "Unauthorized" })), (200, json!({}))]);
+        let server = server(&[(401, json!({ "message": "Unauthorized" })), (200, json!({}))]).await;
         // A new process each time.
         let program = TokenSource::Command(["sh", "-c", "echo t-$$"].map(str::to_owned).into());
-        let client = client(url, program).await;
+        let client = client(server.url(), program).await;
         client.get("/api/x").await.unwrap();
-        let asked = server.join().unwrap();
-        let token = |a: &String| a.lines().find(|line| line.starts_with("authorization: bearer t-")).map(str::to_owned);
-        let tokens: Vec<_> = asked.iter().map(|a| token(a).unwrap()).collect();
-        assert!(tokens.len() == 2 && tokens[0] != tokens[1], "{tokens:?}");
+        let asked = asked::<2>(&server);
+        let tokens = asked.each_ref().map(|a| a.header("authorization").unwrap());
+        assert!(tokens.iter().all(|t| t.starts_with("Bearer t-")) && tokens[0] != tokens[1], "{tokens:?}");
     }
 
     #[tokio::test]
@@ -390,23 +380,23 @@ mod tests {
             Some(next) => (200, json!({ "items": items, "nextCursor": next })),
             None => (200, json!({ "items": items })),
         };
-        let pages = vec![page(json!([1, 2]), Some("a=")), page(json!([]), Some("b")), page(json!([3]), None)];
-        let (url, server) = server(pages);
-        let client = client(url, TokenSource::Given("t".into())).await;
+        let pages = [page(json!([1, 2]), Some("a=")), page(json!([]), Some("b")), page(json!([3]), None)];
+        let server = server(&pages).await;
+        let client = client(server.url(), TokenSource::Given("t".into())).await;
         let all = client.items("/x", &[("status", "A B".into())], None, 2).await.unwrap();
         assert_eq!((all.items, all.more), (vec![json!(1), json!(2), json!(3)], false));
-        let asked: Vec<_> = server.join().unwrap().iter().map(|a| a.lines().next().unwrap().to_owned()).collect();
-        assert!(asked[0].starts_with("get /x?limit=2&status=a%20b http"), "{asked:?}");
-        assert!(asked[1].contains("&cursor=a%3d ") && asked[2].contains("&cursor=b "), "{asked:?}");
+        let asked = asked::<3>(&server).map(|a| a.line);
+        assert_eq!(asked[0], "GET /x?limit=2&status=A%20B");
+        assert!(asked[1].ends_with("&cursor=a%3D") && asked[2].ends_with("&cursor=b"), "{asked:?}");
     }
 
     #[tokio::test]
     async fn no_more_is_read_than_is_wanted() {
-        let (url, server) = server(vec![(200, json!({ "items": [1, 2], "nextCursor": "a" }))]);
-        let client = client(url, TokenSource::Given("t".into())).await;
+        let server = server(&[(200, json!({ "items": [1, 2], "nextCursor": "a" }))]).await;
+        let client = client(server.url(), TokenSource::Given("t".into())).await;
         let some = client.items("/x", &[], Some(2), 100).await.unwrap();
         assert_eq!((some.items.len(), some.more), (2, true));
-        assert!(server.join().unwrap()[0].starts_with("get /x?limit=2 http"));
+        assert_eq!(server.one().line, "GET /x?limit=2");
     }
 
     #[test]

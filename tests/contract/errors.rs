@@ -1,7 +1,5 @@
 //! The error messages of adapters: they never contain a user's text or a task token, whatever the service answers.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -20,6 +18,7 @@ use goal_activity_events::{
 use goal_activity_functions::adapters::aws::{Archive, Bus, Connection, Queue, StepFunctions, Tables, Topic};
 use goal_activity_functions::runtime::config::TableNames;
 use goal_activity_functions::runtime::queue::HideMessage;
+use goal_activity_testkit::stub::{Reply, Response, Seen, Stub};
 use serde_json::json;
 
 use crate::backend::sdk;
@@ -122,46 +121,25 @@ fn fails<T: std::fmt::Debug>(answer: Answer, result: PortResult<T>) {
 
 /// The settings of clients of such a service.
 async fn hostile(answer: Answer) -> SdkConfig {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    let address = listener.local_addr().expect("an address");
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            std::thread::spawn(move || serve(stream.expect("a connection"), answer));
-        }
-    });
-    let sdk = sdk(&format!("http://{address}")).await;
+    let reply = move |request: &Seen| match answer {
+        Answer::Repeats => Reply::Whole(Response::new(400, repeated(request))),
+        Answer::Echoes => Reply::Whole(Response::new(400, &request.text)),
+        Answer::Nothing => Reply::HangUp,
+    };
+    let sdk = sdk(&Stub::with(reply).await.url()).await;
     sdk.into_builder().retry_config(RetryConfig::disabled()).build()
 }
 
-/// Answers one request in one way. A disconnected client is accepted as well.
-fn serve(stream: TcpStream, answer: Answer) {
-    let mut reader = BufReader::new(stream);
-    let (mut length, mut line, mut is_query) = (0, String::new(), false);
-    while reader.read_line(&mut line).is_ok_and(|read| read > 2) {
-        let header = line.to_ascii_lowercase();
-        if let Some(value) = header.strip_prefix("content-length:") {
-            length = value.trim().parse().expect("a length");
-        }
-        is_query |= header.starts_with("content-type: application/x-www-form-urlencoded");
-        line.clear();
-    }
-    let mut body = vec![0; length];
-    if reader.read_exact(&mut body).is_err() || matches!(answer, Answer::Nothing) {
-        return;
-    }
-    let sent = String::from_utf8_lossy(&body).into_owned();
+/// What AWS says of a request with an invalid value, in the protocol of the request.
+fn repeated(request: &Seen) -> String {
     let message = format!(
-        "1 validation error detected: Value '{sent}' at 'field' failed to satisfy constraint: Member must be shorter"
+        "1 validation error detected: Value '{}' at 'field' failed to satisfy constraint: Member must be shorter",
+        request.text
     );
-    let said = match (answer, is_query) {
-        (Answer::Echoes, _) => sent,
-        (_, false) => json!({ "__type": "ValidationException", "message": message }).to_string(),
-        (_, true) => {
-            let message = message.replace('&', "&amp;").replace('<', "&lt;");
-            let error = format!("<Error><Code>ValidationError</Code><Message>{message}</Message></Error>");
-            format!("<ErrorResponse>{error}</ErrorResponse>")
-        }
-    };
-    let head = format!("HTTP/1.1 400 Bad Request\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", said.len());
-    let _ = reader.into_inner().write_all((head + &said).as_bytes());
+    if request.header("content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded")) {
+        let message = message.replace('&', "&amp;").replace('<', "&lt;");
+        let error = format!("<Error><Code>ValidationError</Code><Message>{message}</Message></Error>");
+        return format!("<ErrorResponse>{error}</ErrorResponse>");
+    }
+    json!({ "__type": "ValidationException", "message": message }).to_string()
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use goal_activity_events::{ExecutionArn, GoalId, UserId};
+use goal_activity_testkit::EventBridgeEvent;
 use goal_activity_tests::{Chart, Stack, eventually};
 use goalctl::{Environment, Shell, Terminal};
 use serde_json::{Value, json};
@@ -138,10 +139,7 @@ fn request(goal: &GoalId, user: &UserId) -> Value {
     let detail = json!({
         "version": "1", "eventId": event_id(goal), "occurredAt": "2026-11-24T00:00:00Z", "goalId": goal, "userId": user,
     });
-    json!({
-        "id": "1", "detail-type": "GoalActivityRequested", "source": "planner", "time": "2026-11-24T00:00:00Z",
-        "detail": detail,
-    })
+    EventBridgeEvent::new("planner", "GoalActivityRequested", &detail).into()
 }
 
 #[tokio::test]

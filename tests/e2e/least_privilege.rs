@@ -1,4 +1,5 @@
 use goal_activity_events::GoalId;
+use goal_activity_testkit::GatewayRequest;
 use goal_activity_tests::{Chart, Permission, Session, Stack, User, eventually};
 use serde_json::{Value, json};
 
@@ -88,14 +89,8 @@ async fn a_role_without_one_of_its_permissions_is_refused_exactly_that() {
 
 /// A start as forwarded by the gateway.
 pub(crate) fn start(user: &User, goal: &GoalId) -> Value {
-    json!({
-        "version": "2.0", "routeKey": "POST /api/goals/{goalId}/start-activity", "rawPath": "/", "rawQueryString": "",
-        "headers": {}, "pathParameters": { "goalId": goal }, "body": "{}", "isBase64Encoded": false,
-        "requestContext": {
-            "authorizer": { "jwt": { "claims": { "sub": user.id }, "scopes": null } },
-            "http": { "method": "POST", "path": "/" },
-        },
-    })
+    let request = GatewayRequest::new("POST /api/goals/{goalId}/start-activity", user.id.as_str());
+    request.path(json!({ "goalId": goal })).body("{}").into()
 }
 
 #[tokio::test]

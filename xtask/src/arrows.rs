@@ -8,6 +8,9 @@ use anyhow::{Result, ensure};
 const ABOVE: [(&str, &[&str]); 3] =
     [("steps", &["handlers"]), ("adapters", &["handlers", "steps"]), ("runtime", &["handlers", "steps", "adapters"])];
 
+/// The folders of the workspace's packages.
+const PACKAGES: [&str; 7] = ["events", "functions", "goalctl", "statemachine", "testkit", "tests", "xtask"];
+
 /// A word of a source file and the number of its line.
 type Word<'a> = (usize, &'a str);
 
@@ -31,12 +34,29 @@ pub(crate) fn check(root: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Checks that no source file in the checkout at `root` makes a module of a file that stands elsewhere: what is shared is in
+/// a package, such as `testkit`. The error lists every line that does.
+pub(crate) fn no_borrowed_files(root: &Path) -> Result<()> {
+    let mut found = Vec::new();
+    for package in PACKAGES.map(|package| root.join(package)).iter().filter(|folder| folder.is_dir()) {
+        for file in rust_files(package)? {
+            let text = std::fs::read_to_string(&file)?;
+            let lines = text.lines().zip(1..).filter(|(line, _)| line.trim_start().starts_with("#[path"));
+            let file = file.strip_prefix(root)?.display();
+            found.extend(lines.map(|(_, number)| format!("  {file}:{number}")));
+        }
+    }
+    ensure!(found.is_empty(), "modules whose file stands elsewhere:\n{}", found.join("\n"));
+    Ok(())
+}
+
+/// All source files below a folder, but those of Node.js packages.
 fn rust_files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut entries = std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
     entries.sort();
     let mut files = Vec::new();
     for entry in entries {
-        if entry.is_dir() {
+        if entry.is_dir() && !entry.ends_with("node_modules") {
             files.extend(rust_files(&entry)?);
         } else if entry.extension().is_some_and(|extension| extension == "rs") {
             files.push(entry);
@@ -139,6 +159,18 @@ mod tests {
         assert_eq!(depth(Path::new("adapters/mod.rs")), 1);
         assert_eq!(depth(Path::new("adapters/aws/mod.rs")), 2);
         assert_eq!(depth(Path::new("adapters/aws/bus.rs")), 3);
+    }
+
+    #[test]
+    fn a_module_has_its_file_where_it_belongs() {
+        let root = std::env::temp_dir().join(format!("xtask-borrowed-{}", std::process::id()));
+        std::fs::create_dir_all(root.join("tests/e2e")).unwrap();
+        std::fs::write(root.join("tests/e2e/main.rs"), "// #[path = \"a.rs\"]\nmod a;\n").unwrap();
+        assert!(no_borrowed_files(&root).is_ok());
+        std::fs::write(root.join("tests/e2e/main.rs"), "mod a;\n    #[path = \"../b.rs\"]\nmod b;\n").unwrap();
+        let error = no_borrowed_files(&root).unwrap_err().to_string();
+        std::fs::remove_dir_all(&root).unwrap();
+        assert!(error.ends_with("elsewhere:\n  tests/e2e/main.rs:2"), "{error}");
     }
 
     #[test]

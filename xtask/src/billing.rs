@@ -5,7 +5,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Result;
 use goal_activity_events::{ExecutionArn, Timestamp};
-use serde_json::{Value, json};
+use goal_activity_testkit::EventBridgeEvent;
+use serde_json::json;
 
 use crate::aws::{Aws, Service};
 use crate::calls::{self, Call, Caller, PublishedEvent, Units, Writes};
@@ -171,15 +172,14 @@ fn waiting_messages(aws: &Aws, stack: &Stack) -> Result<u64> {
 fn status_event(stack: &Stack, execution: &ExecutionArn, status: &str) -> PublishedEvent {
     let machine = stack.outputs.get("StateMachineArn");
     let detail = json!({"executionArn": execution.as_str(), "stateMachineArn": machine, "status": status});
-    let event: Value =
-        json!({"source": "aws.states", "detail-type": "Step Functions Execution Status Change", "detail": detail});
-    PublishedEvent { bus: "default".to_owned(), event }
+    PublishedEvent { bus: "default".to_owned(), event: EventBridgeEvent::of_step_functions(&detail).into() }
 }
 
 #[cfg(test)]
 #[allow(clippy::float_cmp, reason = "few whole numbers and halves add up exactly")]
 mod tests {
     use super::*;
+    use serde_json::Value;
 
     fn call(operation: &str, by: Caller, request: Value, units: Units) -> Call {
         Call { operation: operation.to_owned(), by, request, units }

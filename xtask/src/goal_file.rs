@@ -130,14 +130,9 @@ impl ActionEntry {
 }
 
 #[cfg(test)]
-#[allow(dead_code, reason = "shared with the tests of the functions")]
-#[path = "../../functions/tests/bad_input/mutate.rs"]
-mod mutate;
-
-#[cfg(test)]
 mod tests {
-    use super::mutate::{mutated, text};
     use super::*;
+    use goal_activity_testkit::mutate::{mutated, text};
     use proptest::prelude::*;
 
     fn goal_with(sub_goals: usize, actions: usize) -> String {

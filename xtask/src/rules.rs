@@ -52,6 +52,7 @@ fn matches(pattern: &Value, event: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use goal_activity_testkit::EventBridgeEvent;
 
     #[test]
     fn a_rule_delivers_what_its_pattern_matches_on_its_bus() {
@@ -59,7 +60,7 @@ mod tests {
         let rules = [Rule { bus: "bus".to_owned(), pattern, queues: 2 }];
         let event = |bus: &str, kind: &str, status: &str| PublishedEvent {
             bus: bus.to_owned(),
-            event: json!({"detail-type": kind, "detail": {"status": status}}),
+            event: EventBridgeEvent::new("test", kind, &json!({"status": status})).into(),
         };
         assert_eq!(deliveries(&rules, &event("bus", "B", "RUNNING")), 2);
         assert_eq!(deliveries(&rules, &event("default", "B", "RUNNING")), 0);

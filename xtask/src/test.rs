@@ -42,6 +42,11 @@ pub(crate) enum Part {
     Chaos,
 }
 
+/// How the names of all crates of AWS begin.
+const AWS: &str = "aws";
+/// What tests share.
+const TESTKIT: &str = "goal-activity-testkit";
+
 /// A check, by name.
 type Check = (&'static str, fn(&Project) -> Result<()>);
 
@@ -102,7 +107,9 @@ fn clippy(project: &Project) -> Result<()> {
 /// Checks that neither compiler nor tests make.
 fn tidy(project: &Project) -> Result<()> {
     arrows::check(&project.root)?;
-    without_aws(project, "goal-activity-core")?;
+    arrows::no_borrowed_files(&project.root)?;
+    without(project, "goal-activity-core", AWS)?;
+    testkit_is_for_tests(project)?;
     spelling(project)?;
     dependencies(project)
 }
@@ -122,24 +129,34 @@ fn dependencies(project: &Project) -> Result<()> {
 
 fn unit(project: &Project) -> Result<()> {
     events_stand_alone(project)?;
-    let tests_alone = ["--test", "promises", "--test", "bad_input", "--test", "generators"];
+    let tests_alone = ["--test", "handlers", "--test", "generators"];
     process::run(tests(project).args(["--lib", "--bins"]).args(tests_alone))?;
     process::run(tests(project).arg("--doc"))
 }
 
 /// Other services use the events without the AWS SDK, and read their documentation.
 fn events_stand_alone(project: &Project) -> Result<()> {
-    without_aws(project, "goal-activity-events")?;
+    without(project, "goal-activity-events", AWS)?;
     let documented = ["doc", "--workspace", "--all-features", "--no-deps", "--quiet"];
     process::run(in_root(project).args(documented).env("RUSTDOCFLAGS", "--deny warnings"))
 }
 
-/// A package of the workspace needs no crate of AWS when none of its features is on.
-fn without_aws(project: &Project, package: &str) -> Result<()> {
+/// Neither the functions nor `goalctl` depend on the testkit, which in turn depends on none of them.
+fn testkit_is_for_tests(project: &Project) -> Result<()> {
+    for package in ["goal-activity-events", "goal-activity-core", "goal-activity-functions", "goalctl"] {
+        without(project, package, TESTKIT)?;
+    }
+    without(project, TESTKIT, "goal-activity-core")?;
+    without(project, TESTKIT, "goal-activity-functions")
+}
+
+/// A package of the workspace needs no crate whose name begins like that when none of its features is on. What only its
+/// tests need does not count.
+fn without(project: &Project, package: &str, crates: &str) -> Result<()> {
     let tree = ["tree", "--package", package, "--edges", "normal", "--prefix", "none"];
     let tree = process::quietly(in_root(project).args(tree))?;
-    let aws: Vec<&str> = tree.lines().filter(|line| line.starts_with("aws")).collect();
-    ensure!(aws.is_empty(), "{package} needs {} without any feature", aws.join(", "));
+    let found: Vec<&str> = tree.lines().filter(|line| line.starts_with(crates)).collect();
+    ensure!(found.is_empty(), "{package} needs {} without any feature", found.join(", "));
     Ok(())
 }
 

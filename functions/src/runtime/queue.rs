@@ -134,7 +134,7 @@ fn rest_after(receives: u32) -> Duration {
 mod tests {
     use super::*;
     use goal_activity_core::limits::{LEASE, MAX_RECEIVES};
-    use serde_json::json;
+    use goal_activity_testkit::{SqsRecord, sqs_event};
     use std::future::pending;
     use std::sync::Mutex;
     use tokio::time::{Instant, sleep};
@@ -176,12 +176,9 @@ mod tests {
 
     fn event(messages: &[(&str, u32)]) -> SqsEvent {
         let record = |(i, (body, receives)): (usize, &(&str, u32))| {
-            let attributes = json!({ "ApproximateReceiveCount": receives.to_string() });
-            let (id, handle) = (i.to_string(), format!("handle-{i}"));
-            json!({ "messageId": id, "receiptHandle": handle, "body": body, "attributes": attributes })
+            SqsRecord::new(i.to_string(), *body).handle(format!("handle-{i}")).receives(*receives)
         };
-        let records: Vec<_> = messages.iter().enumerate().map(record).collect();
-        serde_json::from_value(json!({ "Records": records })).unwrap()
+        serde_json::from_value(sqs_event(messages.iter().enumerate().map(record))).unwrap()
     }
 
     async fn failed(queue: &Queue, longest: Duration, messages: &[(&str, u32)]) -> Vec<String> {

@@ -2,12 +2,13 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use goal_activity_testkit::GatewayRequest;
 use serde_json::{Value, json};
 
-use crate::entry::state;
-use crate::logs::{Logs, assert_silent};
+use super::entry::state;
+use super::logs::{Logs, assert_silent};
+use super::wrong::{MARKER, NEEDLE, Wrong, every_wrong, no_documents, with_unknown_fields};
 use crate::rig::{Answer, Rig, USER};
-use crate::wrong::{MARKER, NEEDLE, Wrong, every_wrong, no_documents, with_unknown_fields};
 
 const START: &str = "POST /api/goals/{goalId}/start-activity";
 const HISTORY: &str = "GET /api/goals/{goalId}/workflows";
@@ -22,11 +23,7 @@ const ARN: &str = "arn:aws:states:us-east-1:000000000000:execution:goal-activity
 /// A valid request.
 fn request(route: &str) -> Value {
     let path = if route.contains("{goalId}") { json!({ "goalId": "goal-1" }) } else { json!({ "executionArn": ARN }) };
-    json!({
-        "version": "2.0", "routeKey": route, "rawPath": "/", "rawQueryString": "", "pathParameters": path,
-        "headers": { "content-type": "application/json" }, "isBase64Encoded": false,
-        "requestContext": { "authorizer": { "jwt": { "claims": { "sub": USER } } } },
-    })
+    GatewayRequest::new(route, USER).path(path).header("content-type", "application/json").into()
 }
 
 fn with(route: &str, pointer: &str, value: Value) -> Value {

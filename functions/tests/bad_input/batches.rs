@@ -3,10 +3,10 @@
 use goal_activity_events::BatchMessage;
 use serde_json::{Value, json};
 
-use crate::entry::{Fate, assert_dead_lettered, deliver, state};
-use crate::logs::{Logs, assert_silent};
+use super::entry::{Fate, assert_dead_lettered, deliver, state};
+use super::logs::{Logs, assert_silent};
+use super::wrong::{NEEDLE, with_unknown_fields};
 use crate::rig::Rig;
-use crate::wrong::{NEEDLE, with_unknown_fields};
 
 async fn launched() -> (Rig, BatchMessage) {
     let rig = Rig::with_goal(9);

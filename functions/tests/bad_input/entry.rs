@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use goal_activity_functions::runtime::budget::Budget;
 use goal_activity_functions::runtime::queue::{HandleMessage, handle_batch};
+use goal_activity_testkit::{SqsRecord, sqs_event};
 use serde_json::{Value, json};
 
-use crate::logs::{Logs, assert_silent};
+use super::logs::{Logs, assert_silent};
+use super::wrong::{Wrong, every_wrong, no_documents};
 use crate::rig::Rig;
-use crate::wrong::{Wrong, every_wrong, no_documents};
 
 /// Longer than a worker may process a batch.
 const LONGEST: Duration = Duration::from_secs(297);
@@ -25,8 +26,7 @@ pub(crate) enum Fate {
 /// Delivers a message as Lambda does. Bad input is never answered as an outage: it would only be retried.
 pub(crate) async fn deliver(rig: &Rig, logs: &Logs, function: &impl HandleMessage, body: &Value) -> Fate {
     logs.take();
-    let record = json!({ "messageId": "message-1", "receiptHandle": "receipt", "body": body, "attributes": {} });
-    let event = serde_json::from_value(json!({ "Records": [record] })).unwrap();
+    let event = serde_json::from_value(sqs_event([SqsRecord::new("message-1", body.clone())])).unwrap();
     let response = handle_batch(function, &rig.world, event, Budget::of(LONGEST)).await;
     let said = logs.take();
     let failed: Vec<_> = response.batch_item_failures.iter().map(|f| f.item_identifier.as_str()).collect();

@@ -6,9 +6,9 @@ use goal_activity_functions::handlers::finalize::{Finalize, FinalizeRequest};
 use goal_activity_functions::runtime::budget::Budget;
 use serde_json::json;
 
-use crate::entry::state;
+use super::entry::state;
+use super::wrong::{every_wrong, no_documents};
 use crate::rig::Rig;
-use crate::wrong::{every_wrong, no_documents};
 
 const ARN: &str = "arn:aws:states:us-east-1:000000000000:execution:goal-activity:goal-1-1";
 

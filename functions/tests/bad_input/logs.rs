@@ -7,7 +7,7 @@ use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::SubscriberExt;
 
-use crate::wrong::NEEDLE;
+use super::wrong::NEEDLE;
 
 /// Collects the log lines of this thread, at every level, until it is dropped.
 pub(crate) struct Logs {

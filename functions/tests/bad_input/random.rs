@@ -4,7 +4,7 @@
 //! These run with every `cargo xtask test unit`. For longer, such as over night:
 //!
 //! ```sh
-//! PROPTEST_CASES=100000 cargo test --workspace --all-features --test bad_input random
+//! PROPTEST_CASES=100000 cargo test --workspace --all-features --test handlers bad_input::random
 //! ```
 
 use std::fmt::{Debug, Display};
@@ -25,14 +25,15 @@ use goal_activity_functions::adapters::generators::Offline;
 use goal_activity_functions::adapters::memory::samples;
 use goal_activity_functions::handlers::finalize::FinalizeRequest;
 use goal_activity_functions::runtime::queue::HandleMessage;
+use goal_activity_testkit::mutate::{mutated, text};
+use goal_activity_testkit::{EventBridgeEvent, GatewayRequest};
 use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::entry::{Fate, deliver, state};
-use crate::logs::Logs;
-use crate::mutate::{mutated, text};
+use super::entry::{Fate, deliver, state};
+use super::logs::Logs;
 use crate::rig::{Rig, USER, raw_envelope};
 
 /// Texts that are nearly a timestamp, a key, a directive.
@@ -105,7 +106,7 @@ fn batch() -> Value {
 }
 
 fn event(detail_type: &str, detail: &Value) -> Value {
-    serde_json::from_str(&raw_envelope("test", detail_type, detail)).unwrap()
+    EventBridgeEvent::new("test", detail_type, detail).into()
 }
 
 /// A parsed event can be serialized and parsed again.
@@ -131,11 +132,9 @@ fn launched() -> Rig {
 }
 
 fn request() -> Value {
-    json!({
-        "version": "2.0", "routeKey": "POST /api/goals/{goalId}/start-activity", "queryStringParameters": { "limit": "5" },
-        "pathParameters": { "goalId": "goal-1", "executionArn": ARN }, "isBase64Encoded": false,
-        "requestContext": { "authorizer": { "jwt": { "claims": { "sub": USER } } } }, "body": "{\"actionIds\":[\"a-1-1\"]}",
-    })
+    let request = GatewayRequest::new("POST /api/goals/{goalId}/start-activity", USER);
+    let path = json!({ "goalId": "goal-1", "executionArn": ARN });
+    request.path(path).query(json!({ "limit": "5" })).body("{\"actionIds\":[\"a-1-1\"]}").into()
 }
 
 async fn assert_answered(rig: &Rig, request: Value) -> Result<i64, TestCaseError> {

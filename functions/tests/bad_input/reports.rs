@@ -2,12 +2,13 @@
 
 use goal_activity_core::execution::Status;
 use goal_activity_events::{BatchProgressed, Detail, ExecutionArn, SOURCE};
+use goal_activity_testkit::EventBridgeEvent;
 use serde_json::{Value, json};
 
-use crate::entry::{Fate, assert_dead_lettered, deliver, state};
-use crate::logs::{Logs, assert_silent};
-use crate::rig::{Rig, raw_envelope, status_change};
-use crate::wrong::{MARKER, with_unknown_fields};
+use super::entry::{Fate, assert_dead_lettered, deliver, state};
+use super::logs::{Logs, assert_silent};
+use super::wrong::{MARKER, with_unknown_fields};
+use crate::rig::{Rig, status_change};
 
 const STATUS_CHANGE: &str = "Step Functions Execution Status Change";
 const TEXTS: [&str; 5] = ["text", "long text", "control characters", "escaped digits", "parser's words"];
@@ -24,7 +25,7 @@ fn arn(rig: &Rig) -> ExecutionArn {
 
 /// An event with only the fields that are read.
 fn event(source: &str, detail_type: &str, detail: Value) -> Value {
-    let mut event: Value = serde_json::from_str(&raw_envelope(source, detail_type, &detail)).unwrap();
+    let mut event: Value = EventBridgeEvent::new(source, detail_type, &detail).into();
     event.as_object_mut().unwrap().retain(|name, _| !["account", "region", "resources", "version"].contains(&&**name));
     event
 }

@@ -7,19 +7,20 @@ use goal_activity_events::{
     ClaimSequence, Detail, ExecutionArn, GoalActivityRejected, GoalActivityRequested, RejectionReason, Timestamp,
 };
 use goal_activity_functions::adapters::memory::samples;
+use goal_activity_testkit::EventBridgeEvent;
 use serde_json::{Value, json};
 
-use crate::entry::{Fate, deliver, state};
-use crate::logs::{Logs, assert_silent};
-use crate::rig::{Rig, USER, goal_id, raw_envelope};
-use crate::wrong::{MARKER, Wrong, every_wrong, no_documents, with_unknown_fields};
+use super::entry::{Fate, deliver, state};
+use super::logs::{Logs, assert_silent};
+use super::wrong::{MARKER, Wrong, every_wrong, no_documents, with_unknown_fields};
+use crate::rig::{Rig, USER, goal_id};
 
 fn document() -> Value {
     let detail = json!({
         "version": "1", "eventId": "request-1", "occurredAt": "1970-01-01T00:00:00.000Z", "goalId": "goal-1",
         "userId": USER, "actionIds": ["a-1-1", "a-1-2"], "regenerate": false,
     });
-    let mut event: Value = serde_json::from_str(&raw_envelope("test", GoalActivityRequested::TYPE, &detail)).unwrap();
+    let mut event: Value = EventBridgeEvent::new("test", GoalActivityRequested::TYPE, &detail).into();
     event.as_object_mut().unwrap().retain(|name, _| !["account", "region", "resources", "version"].contains(&&**name));
     event
 }

@@ -9,10 +9,10 @@ use goal_activity_events::{FailureCode, RejectionReason, Timestamp};
 use goal_activity_functions::adapters::memory::samples;
 use serde_json::{Value, json};
 
-use crate::entry::state;
-use crate::logs::{Logs, assert_silent};
+use super::entry::state;
+use super::logs::{Logs, assert_silent};
+use super::wrong::{MARKER, Wrong, every_wrong};
 use crate::rig::{Answer, Rig, USER, goal_id, raw_envelope};
-use crate::wrong::{MARKER, Wrong, every_wrong};
 
 const TASKS: &str = "GET /api/goals/{goalId}/tasks";
 const START: &str = "POST /api/goals/{goalId}/start-activity";

@@ -5,9 +5,9 @@ use goal_activity_events::{BatchMessage, ExecutionArn, SOURCE, TaskToken};
 use goal_activity_functions::adapters::memory::samples;
 use serde_json::{Value, json};
 
-use crate::logs::{Logs, assert_silent};
+use super::logs::{Logs, assert_silent};
+use super::wrong::{MARKER, NEEDLE};
 use crate::rig::{Rig, USER, envelope, status_change};
-use crate::wrong::{MARKER, NEEDLE};
 
 /// The fields of each line in addition to `timestamp`, `level` and `message`.
 const STORY: [(&str, &[&str]); 13] = [

@@ -2,10 +2,10 @@ use goal_activity_core::ports::Tokens;
 use goal_activity_events::FailureCode;
 use goal_activity_functions::adapters::generators::Bedrock;
 use goal_activity_functions::runtime::config::{self, GeneratorKind, Sampling};
+use goal_activity_testkit::stub::{Response, Stub};
 use serde_json::{Value, json};
 
 use crate::contract::Refusal;
-use crate::stub::{Response, Stub};
 use crate::wire::{self, Over, PRIVATE, Provider, TOKENS, ask, aws_at, failure, generator, good};
 
 /// A model that uses its tool, as nearly all models with tools do.

@@ -2,10 +2,10 @@ use goal_activity_core::goal::{Action, ActionKind};
 use goal_activity_core::ports::{GenerateTasks, GenerationRequest, Tokens};
 use goal_activity_events::FailureCode;
 use goal_activity_functions::runtime::config::{self, GeneratorKind};
+use goal_activity_testkit::stub::{Response, Stub};
 use serde_json::{Value, json};
 
 use crate::contract::Refusal;
-use crate::stub::{Response, Stub};
 use crate::wire::{self, Over, PRIVATE, Provider, TOKENS, failure, generator, good};
 
 /// A function that answers by the contract.

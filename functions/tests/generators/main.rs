@@ -20,4 +20,3 @@ mod lambda;
 mod logs;
 mod offline;
 mod openai;
-mod stub;

@@ -4,11 +4,11 @@ use goal_activity_core::ports::Tokens;
 use goal_activity_events::FailureCode;
 use goal_activity_functions::adapters::generators::OpenAi;
 use goal_activity_functions::runtime::config::{self, BaseUrl, GeneratorKind, KeySource, Sampling, TokenLimit};
+use goal_activity_testkit::stub::{Reply, Response, Stub};
 use serde_json::{Value, json};
 
 use crate::contract::Refusal;
 use crate::logs::Logs;
-use crate::stub::{Reply, Response, Stub};
 use crate::wire::{self, Over, PRIVATE, Provider, TOKENS, ask, aws_at, failure, generator, good};
 
 /// A server without a key, as self-hosted ones are.

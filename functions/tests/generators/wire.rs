@@ -13,12 +13,12 @@ use goal_activity_functions::adapters::aws::Connection;
 use goal_activity_functions::adapters::generators::{Generator, prompt::Prompt};
 use goal_activity_functions::adapters::memory::samples;
 use goal_activity_functions::runtime::config::GeneratorKind;
+use goal_activity_testkit::stub::{Reply, Response, Stub, nobody};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::contract::{Adapter, Ai, Refusal};
 use crate::logs::Logs;
-use crate::stub::{Reply, Response, Stub};
 
 /// A user's text and a secret at once: no part of it may be repeated.
 pub(crate) const PRIVATE: &str = "Zeppelin";
@@ -189,9 +189,7 @@ pub(crate) async fn a_connection_that_breaks_may_be_tried_again(provider: &impl 
 }
 
 pub(crate) async fn an_ai_that_is_not_there_may_be_tried_again(provider: &impl Provider) {
-    let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", nobody.local_addr().unwrap());
-    drop(nobody);
+    let url = nobody();
     let generator = Generator::new(&aws_at(&url).await, provider.settings(&url));
     is(&ask(&generator).await.unwrap_err(), FailureCode::AiUnavailable);
 }

@@ -14,6 +14,7 @@ use goal_activity_events::{ClaimSequence, ExecutionArn, GoalActivityRequested, G
 use goal_activity_functions::adapters::memory::samples;
 use goal_activity_functions::handlers::reconcile::Reconciled;
 use goal_activity_functions::runtime::queue::{HandleMessage, handle_batch};
+use goal_activity_testkit::{SqsRecord, sqs_event};
 use serde_json::json;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -214,12 +215,9 @@ async fn outlive(
 
 fn event(batch: &[Waiting]) -> SqsEvent {
     let record = |(n, message): (usize, &Waiting)| {
-        json!({
-            "messageId": n.to_string(), "receiptHandle": n.to_string(), "body": message.body,
-            "attributes": { "ApproximateReceiveCount": message.receives.to_string() },
-        })
+        SqsRecord::new(n.to_string(), message.body.as_str()).handle(n.to_string()).receives(message.receives)
     };
-    serde_json::from_value(json!({ "Records": batch.iter().enumerate().map(record).collect::<Vec<_>>() })).unwrap()
+    serde_json::from_value(sqs_event(batch.iter().enumerate().map(record))).unwrap()
 }
 
 /// That many goals, each with its own user, and the requests for them.

@@ -11,7 +11,7 @@ use goal_activity_events::{ActionId, ClaimSequence, ExecutionArn, FailureCode};
 use goal_activity_functions::adapters::memory::samples;
 use serde_json::json;
 
-use crate::goal_app::{complete, edit, of};
+use super::goal_app::{complete, edit, of};
 use crate::rig::{Answer, Rig, USER, goal_id, status_change};
 
 /// Swaps two actions.

@@ -6,7 +6,7 @@ use goal_activity_events::ExecutionArn;
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 
-use crate::goal_app::{complete, edit, of};
+use super::goal_app::{complete, edit, of};
 use crate::rig::{Rig, USER, goal_id, raw_envelope, status_change};
 
 async fn ran(rig: &Rig) -> ExecutionArn {

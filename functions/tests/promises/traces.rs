@@ -9,6 +9,7 @@ use goal_activity_functions::runtime::telemetry::{
     self,
     collect::{self, Finished},
 };
+use goal_activity_testkit::GatewayRequest;
 use opentelemetry::trace::{SpanId, SpanKind, Status};
 use opentelemetry_sdk::trace::SpanData;
 use serde_json::{Value, json};
@@ -263,11 +264,8 @@ async fn what_another_service_calls_a_trace_never_stands_in_the_way_of_its_reque
 async fn a_clients_trace_is_linked_and_not_followed() {
     let (rig, spans) = (Rig::with_goal(1), Spans::collect());
     let start = |traceparent: &str| {
-        json!({
-            "routeKey": "POST /api/goals/{goalId}/start-activity", "pathParameters": { "goalId": "goal-1" },
-            "headers": { "TraceParent": traceparent },
-            "requestContext": { "authorizer": { "jwt": { "claims": { "sub": USER } } } },
-        })
+        let request = GatewayRequest::new("POST /api/goals/{goalId}/start-activity", USER);
+        request.path(json!({ "goalId": "goal-1" })).header("TraceParent", traceparent).into()
     };
     assert_eq!(rig.answer(start(CALLER)).await.status, 202);
     assert_eq!(rig.answer(start(NEEDLE)).await.status, 409, "a malformed header is no reason for a 400");

@@ -5,6 +5,7 @@ use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use goal_activity_core::keys;
 use goal_activity_core::ports::RequestKey;
 use goal_activity_events::{ExecutionArn, GoalId};
+use goal_activity_testkit::GatewayRequest;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -137,19 +138,12 @@ pub(crate) async fn workflow(sim: &Sim, user: &str, method: &str, what: &str, ar
 
 /// Calls the API.
 pub(crate) async fn call(sim: &Sim, user: &str, route: &str, path: &Value, body: &Value, key: Option<&str>) -> Answer {
-    let request = json!({
-        "routeKey": route, "rawPath": "/", "rawQueryString": "", "pathParameters": path,
-        "headers": key.map_or(json!({}), |key| json!({ "idempotency-key": key })),
-        "queryStringParameters": {}, "body": body.to_string(), "isBase64Encoded": false,
-        "requestContext": {
-            "authorizer": { "jwt": { "claims": { "sub": user }, "scopes": null } },
-            "http": { "method": "POST", "path": "/" },
-        },
-    });
+    let request = GatewayRequest::new(route, user).path(path.clone()).query(json!({})).body(&body.to_string());
+    let request = if let Some(key) = key { request.header("idempotency-key", key) } else { request };
     let answer = invoke(sim, Function::Api, None, None, |p| {
         Box::pin(async move {
             let api = lambda::api(&p);
-            let response: ApiGatewayV2httpResponse = api.handle(request, Function::Api.budget()).await;
+            let response: ApiGatewayV2httpResponse = api.handle(request.into(), Function::Api.budget()).await;
             response
         })
     });

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use goal_activity_core::ports::Event;
 use goal_activity_events::{
-    BatchProgressed, Detail, ExecutionArn, GoalActivityRequested, SOURCE, Timestamp, WorkflowCompleted,
+    BatchProgressed, Detail, ExecutionArn, ExecutionStatusChanged, GoalActivityRequested, SOURCE, WorkflowCompleted,
 };
 use goal_activity_functions::adapters::memory::samples;
+use goal_activity_testkit::EventBridgeEvent;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -79,7 +80,11 @@ pub(crate) fn status_changed(sim: &Sim, arn: &ExecutionArn, status: &str, since:
         "executionArn": arn, "stateMachineArn": samples::state_machine(), "name": arn.name(), "status": status,
         "startDate": since, "stopDate": if status == "RUNNING" { Value::Null } else { json!(now) },
     });
-    to_queue(sim, Queue::Projection, envelope(sim, "aws.states", "Step Functions Execution Status Change", &detail));
+    to_queue(
+        sim,
+        Queue::Projection,
+        envelope(sim, ExecutionStatusChanged::SOURCE, ExecutionStatusChanged::TYPE, &detail),
+    );
 }
 
 fn to_queue(sim: &Sim, queue: Queue, body: String) {
@@ -101,11 +106,6 @@ fn to_queue(sim: &Sim, queue: Queue, body: String) {
 }
 
 fn envelope(sim: &Sim, source: &str, detail_type: &str, detail: &impl Serialize) -> String {
-    let time: Timestamp = sim.now();
-    json!({
-        "version": "0", "id": format!("event-{}", sim.between(0, u64::MAX)), "detail-type": detail_type,
-        "source": source, "account": "000000000000", "time": time, "region": "us-east-1", "resources": [],
-        "detail": detail,
-    })
-    .to_string()
+    let id = format!("event-{}", sim.between(0, u64::MAX));
+    EventBridgeEvent::new(source, detail_type, detail).id(&id).time(sim.now()).to_string()
 }

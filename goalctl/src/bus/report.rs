@@ -49,6 +49,7 @@ fn says(event: &Value, detail: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use goal_activity_testkit::EventBridgeEvent;
 
     #[test]
     fn a_pattern_asks_for_what_is_wanted_and_is_never_empty() {
@@ -61,10 +62,10 @@ mod tests {
     #[test]
     fn an_event_is_one_line_whatever_it_says() {
         let completed = json!({
-            "detail-type": "WorkflowCompleted", "source": "goal-activity", "time": "2026-11-24T09:30:00Z",
-            "detail": { "occurredAt": "2026-11-24T09:30:00.123Z", "goalId": "g", "status": "PARTIALLY_SUCCEEDED",
-                "succeededActions": 7, "totalActions": 8, "failedActions": [{}] },
+            "occurredAt": "2026-11-24T09:30:00.123Z", "goalId": "g", "status": "PARTIALLY_SUCCEEDED",
+            "succeededActions": 7, "totalActions": 8, "failedActions": [{}],
         });
+        let completed: Value = EventBridgeEvent::new("goal-activity", "WorkflowCompleted", &completed).into();
         let expected =
             "2026-11-24T09:30:00.123Z  WorkflowCompleted      g  PARTIALLY_SUCCEEDED: 7/8 with tasks, 1 failed\n";
         assert_eq!(line(&completed), expected);

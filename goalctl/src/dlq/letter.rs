@@ -256,14 +256,10 @@ fn status_change(execution_arn: ExecutionArn, ours: &StateMachineArn) -> Content
 }
 
 #[cfg(test)]
-#[allow(dead_code, reason = "shared with the tests of the functions")]
-#[path = "../../../functions/tests/bad_input/mutate.rs"]
-mod mutate;
-
-#[cfg(test)]
 mod tests {
-    use super::mutate::{mutated, text};
     use super::*;
+    use goal_activity_testkit::EventBridgeEvent;
+    use goal_activity_testkit::mutate::{mutated, text};
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
@@ -278,8 +274,7 @@ mod tests {
     }
 
     fn event(detail_type: &str, detail: Value) -> Value {
-        let time = "2026-11-24T09:30:00Z";
-        json!({ "id": "1", "detail-type": detail_type, "source": "test", "time": time, "detail": detail })
+        EventBridgeEvent::new("test", detail_type, &detail).into()
     }
 
     fn requested() -> Value {

@@ -151,6 +151,7 @@ mod tests {
     use super::*;
     use goal_activity_events::publisher::Refusal;
     use goal_activity_functions::adapters::memory::{World, samples};
+    use goal_activity_testkit::EventBridgeEvent;
     use serde_json::{Value, json};
 
     const ARN: &str = "arn:aws:states:us-east-1:000000000000:execution:goal-activity:g-1";
@@ -245,10 +246,7 @@ mod tests {
     async fn a_status_event_of_another_state_machine_stays_and_the_stacks_own_is_sent() {
         let status = |execution: &str| {
             let detail = json!({ "executionArn": execution, "status": "FAILED" });
-            let time = "2026-11-24T09:30:00Z";
-            let kind = "Step Functions Execution Status Change";
-            json!({ "id": "1", "detail-type": kind, "source": "aws.states", "time": time, "detail": detail })
-                .to_string()
+            EventBridgeEvent::of_step_functions(&detail).to_string()
         };
         let (own, foreign) = (status(ARN), status(&ARN.replace(":goal-activity:", ":nightly-report:")));
         let post = Post::of(&[("own", &own), ("foreign", &foreign)]);

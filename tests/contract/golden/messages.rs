@@ -6,24 +6,24 @@ use goal_activity_events::{
     BatchProgressed, Detail, Envelope, ExecutionArn, ExecutionStatusChanged, GoalActivityRejected,
     GoalActivityRequested, MachineStatus, Timestamp, WorkflowCompleted,
 };
+use goal_activity_testkit::EventBridgeEvent;
 use serde::Serialize;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use super::files::Release;
 
+/// When events are put on the bus, as far as it is told.
+const PUT: &str = "2026-11-24T09:30:01Z";
+
 /// An event of this pipeline as EventBridge delivers it.
 pub(super) fn envelope<D: Detail>(detail: &D) -> Value {
-    envelope_from(goal_activity_events::SOURCE, D::TYPE, detail)
+    EventBridgeEvent::of(goal_activity_events::SOURCE, detail).time(PUT).into()
 }
 
 /// An event as EventBridge delivers it.
 pub(super) fn envelope_from(source: &str, detail_type: &str, detail: &impl Serialize) -> Value {
-    json!({
-        "version": "0", "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718", "detail-type": detail_type, "source": source,
-        "account": "000000000000", "time": "2026-11-24T09:30:01Z", "region": "us-east-1", "resources": [],
-        "detail": detail,
-    })
+    EventBridgeEvent::new(source, detail_type, detail).time(PUT).into()
 }
 
 /// Step Functions' own event about an execution, as the EventBridge events reference shows it.
@@ -34,10 +34,7 @@ pub(super) fn status(arn: &ExecutionArn, status: &str, at: Timestamp) -> Value {
         "startDate": 1_795_512_600_123_i64, "stopDate": stopped, "input": "{}", "output": null, "error": null,
         "cause": null, "inputDetails": { "included": true }, "outputDetails": null,
     });
-    let mut event = envelope_from("aws.states", "Step Functions Execution Status Change", &detail);
-    event["time"] = json!(at);
-    event["resources"] = json!([arn]);
-    event
+    EventBridgeEvent::of_step_functions(&detail).time(at).about(arn).into()
 }
 
 /// A batch as the state machine sends it: see `EnqueueBatch` in its definition.

@@ -23,6 +23,7 @@ use goal_activity_functions::steps::admission::Admission;
 use goal_activity_functions::steps::cancel::Cancel;
 use goal_activity_functions::steps::ending::{Conclude, EndWorkflow};
 use goal_activity_functions::steps::intake::Intake;
+use goal_activity_testkit::GatewayRequest;
 use serde_json::{Value, json};
 
 use super::messages;
@@ -120,15 +121,12 @@ impl Pipeline {
     /// Calls the API as that user. Returns status and body.
     pub(super) async fn call(&self, user: &str, route: &str, id: &str, rest: Value) -> (i64, Value) {
         let name = route.split_once('{').and_then(|(_, rest)| Some(rest.split_once('}')?.0)).unwrap_or_default();
-        let mut event = json!({
-            "version": "2.0", "routeKey": route, "pathParameters": { name: id }, "headers": {}, "isBase64Encoded": false,
-            "requestContext": { "authorizer": { "jwt": { "claims": { "sub": user }, "scopes": null } } },
-        });
-        event.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+        let request =
+            GatewayRequest::new(route, user).path(json!({ name: id })).fields(rest.as_object().unwrap().clone());
         let world = || self.world.clone();
         let cancel = Cancel { sfn: world(), ending: self.ending() };
         let api = Api { db: self.db(), intake: self.intake(), bus: world(), cancel, archive: world() };
-        let response = api.handle(event, Budget::of(TIME)).await;
+        let response = api.handle(request.into(), Budget::of(TIME)).await;
         let body = serde_json::to_value(&response.body).unwrap();
         (response.status_code, serde_json::from_str(body.as_str().unwrap()).unwrap())
     }

@@ -8,6 +8,7 @@ use goal_activity_core::outcome::End;
 use goal_activity_core::ports::{CancelExecution, EndExecution, ExecutionInput};
 use goal_activity_events::{ClaimSequence, ExecutionArn, Timestamp};
 use goal_activity_functions::adapters::memory::samples;
+use goal_activity_testkit::{SqsRecord, sqs_event};
 use goal_activity_tests::eventually;
 use serde_json::{Value, json};
 
@@ -27,11 +28,8 @@ async fn the_golden_files_of_this_version_are_recorded_when_asked_for() {
         let mut tick = envelope_from("aws.events", "Scheduled Event", &json!({}));
         tick["resources"] = json!(["arn:aws:events:us-east-1:000000000000:rule/goal-activity-Reconcile"]);
         release.write("tick", &tick);
-        let copy = json!({
-            "messageId": "2e1424d4-f796-459a-8184-9c92662be6da", "receiptHandle": "AQEBzWwaftRI0KuVm4tP", "body": tick.to_string(),
-            "attributes": { "ApproximateReceiveCount": "1" }, "eventSource": "aws:sqs", "awsRegion": "us-east-1",
-        });
-        release.write("tick-from-queue", &json!({ "Records": [copy] }));
+        let copy = SqsRecord::new("2e1424d4-f796-459a-8184-9c92662be6da", tick.to_string());
+        release.write("tick-from-queue", &sqs_event([copy]));
         waiting(&release).await;
         running(&release).await;
         ended(&release).await;

@@ -9,7 +9,8 @@ use goal_activity_core::keys;
 use goal_activity_core::ledger::{ActionOutcome, BatchLedger};
 use goal_activity_core::limits::ACTIONS_PER_BATCH;
 use goal_activity_core::rows::{Row, goal_rows};
-use goal_activity_events::{ActionId, Timestamp, Usage};
+use goal_activity_events::{ActionId, SOURCE, Timestamp, Usage};
+use goal_activity_testkit::{EventBridgeEvent, GatewayRequest, SqsRecord, sqs_event};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -96,13 +97,9 @@ impl Scene {
 
     /// The gateway's event when the goal's owner starts it.
     pub(super) fn start_request() -> Value {
-        json!({
-            "version": "2.0", "routeKey": "POST /api/goals/{goalId}/start-activity", "rawQueryString": "",
-            "rawPath": format!("/api/goals/{GOAL}/start-activity"), "pathParameters": { "goalId": GOAL },
-            "headers": { "content-type": "application/json", "user-agent": "bench" },
-            "requestContext": { "authorizer": { "jwt": { "claims": { "sub": USER }, "scopes": null } } },
-            "body": "{}", "isBase64Encoded": false,
-        })
+        let request = GatewayRequest::new("POST /api/goals/{goalId}/start-activity", USER);
+        let request = request.header("content-type", "application/json").header("user-agent", "bench");
+        request.path(json!({ "goalId": GOAL })).body("{}").into()
     }
 
     /// The state machine's input for finalize.
@@ -116,7 +113,7 @@ impl Scene {
             "version": "1", "eventId": "request-1", "occurredAt": NOW, "executionArn": EXECUTION, "goalId": GOAL,
             "userId": USER,
         });
-        queued(&event("goal-activity", "GoalActivityRequested", detail))
+        queued(EventBridgeEvent::new(SOURCE, "GoalActivityRequested", &detail).time(NOW))
     }
 
     /// A worker's event that a batch is done, from the queue.
@@ -126,7 +123,7 @@ impl Scene {
             "userId": USER, "batchIndex": 0, "sequence": 8, "totalActions": ACTIONS_PER_BATCH,
             "succeededActions": ACTIONS_PER_BATCH, "failedActions": [], "usage": Usage::of_attempts(8),
         });
-        queued(&event("goal-activity", "BatchProgressed", detail))
+        queued(EventBridgeEvent::new(SOURCE, "BatchProgressed", &detail).time(NOW))
     }
 
     /// Step Functions' event that the workflow has succeeded, from the queue.
@@ -134,14 +131,14 @@ impl Scene {
         let detail = json!({
             "executionArn": EXECUTION, "stateMachineArn": MACHINE, "status": "SUCCEEDED", "stopDate": 1_795_608_000_000_i64,
         });
-        queued(&event("aws.states", "Step Functions Execution Status Change", detail))
+        queued(EventBridgeEvent::of_step_functions(&detail).time(NOW))
     }
 
     /// The state machine's message for the first batch, from the queue, enqueued just now.
     #[allow(clippy::disallowed_methods, reason = "a batch's time counts from when it was enqueued")]
     pub(super) fn batch(&self) -> Value {
         let enqueued_at = Timestamp::from(std::time::SystemTime::now());
-        queued(&json!({
+        queued(json!({
             "version": "1", "executionArn": EXECUTION, "goalId": GOAL, "userId": USER, "batchIndex": 0,
             "actionIds": self.actions()[..ACTIONS_PER_BATCH], "regenerate": false, "enqueuedAt": enqueued_at,
             "taskToken": "token-of-the-first-batch", "traceparent": "",
@@ -156,23 +153,9 @@ fn ledger_row(index: u32, ledger: &impl Serialize) -> Result<Value> {
     Ok(row)
 }
 
-/// An event as EventBridge delivers it.
-fn event(source: &str, detail_type: &str, detail: Value) -> Value {
-    json!({
-        "version": "0", "id": "5e7d1b52-0d8f-4b43-a0f4-63a4e1f2c355", "detail-type": detail_type, "source": source,
-        "account": "123456789012", "time": "2026-11-25T12:00:00Z", "region": "us-east-1", "resources": [],
-        "detail": detail,
-    })
-}
-
-/// A message as Lambda delivers it from a queue.
-fn queued(body: &Value) -> Value {
-    json!({ "Records": [{
-        "messageId": "059f36b4-87a3-44ab-83d2-661975830a7d", "receiptHandle": "AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a",
-        "body": body.to_string(), "attributes": { "ApproximateReceiveCount": "1" }, "messageAttributes": {},
-        "md5OfBody": "e4e68fb7bd0e697a0ae8f1bb342846b3", "eventSource": "aws:sqs", "awsRegion": "us-east-1",
-        "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:queue",
-    }] })
+/// What Lambda hands over when this is the one message in a queue.
+fn queued(body: impl ToString) -> Value {
+    sqs_event([SqsRecord::new("059f36b4-87a3-44ab-83d2-661975830a7d", body.to_string())])
 }
 
 #[cfg(test)]

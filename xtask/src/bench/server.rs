@@ -1,5 +1,8 @@
 //! A small HTTP/1.1 server on this machine: it implements the part that Lambda functions and their SDKs use. One thread
 //! per connection, because some requests are answered long after they arrived.
+//!
+//! Not the testkit's stub: with that, every `cargo xtask` in a fresh clone would build an asynchronous runtime first. And the
+//! times in docs/PERFORMANCE.md were measured with this one between the functions and their answers.
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write};

@@ -96,33 +96,11 @@ mod tests {
     use super::*;
     use crate::adapters::generators::patient;
     use aws_sdk_dynamodb::config::Credentials;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
-    use tokio::sync::watch;
-
-    /// A service that answers everything with `{}`. It counts its connections.
-    async fn service() -> (String, watch::Receiver<usize>) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let (count, connections) = watch::channel(0);
-        tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                count.send_modify(|n| *n += 1);
-                tokio::spawn(async move {
-                    let mut request = [0; 16 * 1024];
-                    // Each of these small requests comes in one piece.
-                    while stream.read(&mut request).await.is_ok_and(|length| length > 0) {
-                        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").await.unwrap();
-                    }
-                });
-            }
-        });
-        (url, connections)
-    }
+    use goal_activity_testkit::stub::{Response, Stub};
 
     #[tokio::test]
     async fn all_clients_share_one_connection_but_those_that_wait_for_an_ai() {
-        let (url, connections) = service().await;
+        let services = Stub::answering(Response::new(200, "{}")).await;
         let credentials = Credentials::new("test", "test", None, None, "test");
         let sdk = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -130,15 +108,15 @@ mod tests {
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .region(aws_config::Region::new("us-east-1"))
             .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).build())
-            .endpoint_url(url)
+            .endpoint_url(services.url())
             .build();
         let aws = Connection::from(sdk.clone());
         aws.dynamodb.list_tables().send().await.unwrap();
         aws_sdk_sfn::Client::new(&sdk).send_task_heartbeat().task_token("t").send().await.unwrap();
         aws_sdk_sqs::Client::new(&sdk).purge_queue().queue_url("q").send().await.unwrap();
-        assert_eq!(*connections.borrow(), 1);
+        assert_eq!(services.connections(), 1);
         let patient = aws_sdk_bedrockruntime::Client::new(&patient(&sdk));
         let asked = patient.invoke_model().model_id("m").body(Vec::new().into()).send().await;
-        assert!(asked.is_ok() && *connections.borrow() == 2, "{asked:?}");
+        assert!(asked.is_ok() && services.connections() == 2, "{asked:?}");
     }
 }

@@ -137,10 +137,7 @@ fn attributes(all: &[KeyValue]) -> Vec<Value> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Read, Write};
-    use std::net::TcpListener;
-    use std::thread::JoinHandle;
-
+    use goal_activity_testkit::stub::{Reply, Response, Stub, nobody};
     use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
     use opentelemetry_proto::tonic::common::v1::any_value::Value as Wire;
     use tracing_subscriber::layer::SubscriberExt;
@@ -184,35 +181,14 @@ mod tests {
         assert_eq!(index.unwrap().value, Some(Wire::IntValue(3)));
     }
 
-    /// Answers one request, or only receives it. Returns the received request.
-    fn collector(answer: Option<&'static str>) -> (String, JoinHandle<String>) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let heard = std::thread::spawn(move || {
-            let (mut connection, _) = listener.accept().unwrap();
-            let mut came = String::new();
-            while !came.ends_with("]}") {
-                let mut some = [0; 4096];
-                let length = connection.read(&mut some).unwrap();
-                came.push_str(std::str::from_utf8(&some[..length]).unwrap());
-            }
-            match answer {
-                Some(answer) => write!(connection, "HTTP/1.1 {answer}\r\ncontent-length: 0\r\n\r\n").unwrap(),
-                // Until the caller's timeout.
-                None => drop(connection.read(&mut [0])),
-            }
-            came
-        });
-        (endpoint, heard)
-    }
-
     #[tokio::test]
     async fn spans_are_posted_to_the_collector() {
-        let (endpoint, heard) = collector(Some("200 OK"));
-        Exporter::otlp("api", &format!("{endpoint}/")).unwrap().export(&spans()).await.unwrap();
-        let heard = heard.join().unwrap();
-        assert!(heard.starts_with("POST /v1/traces HTTP/1.1\r\n"), "{heard}");
-        assert!(heard.contains("content-type: application/json") && heard.contains("\"POST /x\""), "{heard}");
+        let collector = Stub::answering(Response::new(200, "")).await;
+        Exporter::otlp("api", &format!("{}/", collector.url())).unwrap().export(&spans()).await.unwrap();
+        let heard = collector.one();
+        assert_eq!(heard.line, "POST /v1/traces");
+        assert_eq!(heard.header("content-type"), Some("application/json"));
+        assert!(heard.text.contains("\"POST /x\"") && heard.text.ends_with("]}"), "{heard:?}");
     }
 
     #[tokio::test]
@@ -223,12 +199,11 @@ mod tests {
             assert!(begun.elapsed() < 2 * PATIENCE, "{failed}");
             failed
         };
-        let (refuses, _heard) = collector(Some("429 Too Many Requests"));
-        assert!(reason(&refuses).await.contains("it answered 429"));
-        let (silent, _heard) = collector(None);
-        assert!(reason(&silent).await.contains("it does not answer"));
-        let (gone, port) = ("http://127.0.0.1", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port());
-        assert!(reason(&format!("{gone}:{port}")).await.contains("it cannot be reached"));
+        let refuses = Stub::answering(Response::new(429, "")).await;
+        assert!(reason(&refuses.url()).await.contains("it answered 429"));
+        let silent = Stub::start([Reply::Silence]).await;
+        assert!(reason(&silent.url()).await.contains("it does not answer"));
+        assert!(reason(&nobody()).await.contains("it cannot be reached"));
     }
 
     #[test]

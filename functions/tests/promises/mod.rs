@@ -1,11 +1,5 @@
 //! The promises P1 to P10 of ARCHITECTURE.md, tested on the real handlers with in-memory adapters. Every message is
 //! delivered twice in one of these tests.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a failed expectation is how a test reports"
-)]
 
 mod admission;
 mod archive;
@@ -33,6 +27,5 @@ mod p09_isolation;
 mod p10_bounded;
 mod reconcile;
 mod retry;
-mod rig;
 mod traces;
 mod usage;

@@ -27,8 +27,8 @@ enum Slip {
     RepeatFrom(Index),
 }
 
-/// The document after some changes of values, then perhaps some of its text.
-pub(crate) fn mutated(document: Value) -> impl Strategy<Value = String> {
+/// Returns the text of the document after some changes of its values, then perhaps of the text.
+pub fn mutated(document: Value) -> impl Strategy<Value = String> {
     let changes = vec((any::<Index>(), change()), 0..4);
     let slips = prop_oneof![3 => Just(vec![]), 1 => vec((any::<Index>(), slip()), 1..3)];
     (changes, slips).prop_map(move |(changes, slips)| {
@@ -78,8 +78,8 @@ const KNOWN: &[&str] = &[
     "GoalActivityRequested",
 ];
 
-/// Texts that often cause errors.
-pub(crate) fn text() -> impl Strategy<Value = String> {
+/// Returns texts that often cause errors.
+pub fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         3 => select(KNOWN).prop_map(str::to_owned),
         2 => ".*",

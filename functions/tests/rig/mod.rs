@@ -27,6 +27,7 @@ use goal_activity_functions::steps::admission::Admission;
 use goal_activity_functions::steps::cancel::Cancel;
 use goal_activity_functions::steps::ending::{Conclude, EndWorkflow};
 use goal_activity_functions::steps::intake::Intake;
+use goal_activity_testkit::{EventBridgeEvent, GatewayRequest, SqsRecord, sqs_event};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -104,15 +105,7 @@ impl Rig {
 
     /// Calls the API as a user.
     pub(crate) async fn call(&self, user: &str, route: &str, path: Value, query: Value, body: &str) -> Answer {
-        let event = json!({
-            "routeKey": route, "rawPath": "/", "rawQueryString": "", "headers": {}, "pathParameters": path,
-            "queryStringParameters": query, "body": body, "isBase64Encoded": false,
-            "requestContext": {
-                "authorizer": { "jwt": { "claims": { "sub": user }, "scopes": null } },
-                "http": { "method": "POST", "path": "/" },
-            },
-        });
-        self.answer(event).await
+        self.answer(GatewayRequest::new(route, user).path(path).query(query).body(body).into()).await
     }
 
     /// Passes the gateway's event to the API, and returns the response unchanged.
@@ -140,12 +133,9 @@ impl Rig {
 
     /// Starts with an idempotency key.
     pub(crate) async fn start_with_key(&self, user: &str, goal: &str, key: &str, body: &str) -> Answer {
-        let event = json!({
-            "routeKey": "POST /api/goals/{goalId}/start-activity", "pathParameters": { "goalId": goal }, "body": body,
-            "headers": { "Idempotency-Key": key },
-            "requestContext": { "authorizer": { "jwt": { "claims": { "sub": user } } } },
-        });
-        self.answer(event).await
+        let request = GatewayRequest::new("POST /api/goals/{goalId}/start-activity", user);
+        let request = request.path(json!({ "goalId": goal })).header("Idempotency-Key", key).body(body);
+        self.answer(request.into()).await
     }
 
     /// Reads one of the routes of a goal or a workflow.
@@ -174,10 +164,8 @@ impl Rig {
 
     /// Delivers all these messages to a function at once.
     pub(crate) async fn deliver_all(&self, function: &impl HandleMessage, bodies: &[String]) {
-        let record =
-            |(n, body): (usize, &String)| json!({ "messageId": n.to_string(), "body": body, "attributes": {} });
-        let records: Vec<_> = bodies.iter().enumerate().map(record).collect();
-        let event = serde_json::from_value(json!({ "Records": records })).unwrap();
+        let records = bodies.iter().enumerate().map(|(n, body)| SqsRecord::new(n.to_string(), body.as_str()));
+        let event = serde_json::from_value(sqs_event(records)).unwrap();
         let response = handle_batch(function, &self.world, event, budget(30)).await;
         assert!(response.batch_item_failures.is_empty(), "{response:?}");
     }
@@ -265,12 +253,9 @@ impl Rig {
 
     /// The same, with an idempotency key.
     pub(crate) async fn post_with_key(&self, user: &str, what: &str, arn: &ExecutionArn, key: &str) -> Answer {
-        let event = json!({
-            "routeKey": format!("POST /api/workflows/{{executionArn}}/{what}"),
-            "pathParameters": { "executionArn": arn }, "headers": { "idempotency-key": key },
-            "requestContext": { "authorizer": { "jwt": { "claims": { "sub": user } } } },
-        });
-        self.answer(event).await
+        let request = GatewayRequest::new(&format!("POST /api/workflows/{{executionArn}}/{what}"), user);
+        let request = request.path(json!({ "executionArn": arn })).header("idempotency-key", key);
+        self.answer(request.into()).await
     }
 
     /// Starts and launches a workflow for the goal.
@@ -392,16 +377,11 @@ fn batch(
 
 /// An event as EventBridge delivers it to a queue.
 pub(crate) fn envelope<D: Detail>(source: &str, detail: &D) -> String {
-    raw_envelope(source, D::TYPE, detail)
+    EventBridgeEvent::of(source, detail).to_string()
 }
 
 pub(crate) fn raw_envelope(source: &str, detail_type: &str, detail: &impl Serialize) -> String {
-    json!({
-        "version": "0", "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718", "detail-type": detail_type, "source": source,
-        "account": "000000000000", "time": "2026-11-24T00:00:00Z", "region": "us-east-1", "resources": [],
-        "detail": detail,
-    })
-    .to_string()
+    EventBridgeEvent::new(source, detail_type, detail).to_string()
 }
 
 /// Step Functions' own event about an execution.
@@ -410,5 +390,5 @@ pub(crate) fn status_change(arn: &ExecutionArn, status: &str) -> String {
         "executionArn": arn, "stateMachineArn": samples::state_machine(), "name": arn.name(), "status": status,
         "startDate": 1, "stopDate": if status == "RUNNING" { Value::Null } else { json!(2) },
     });
-    raw_envelope("aws.states", "Step Functions Execution Status Change", &detail)
+    EventBridgeEvent::of_step_functions(&detail).to_string()
 }

@@ -1,0 +1,12 @@
+//! The real handlers with in-memory adapters: `promises` tests P1 to P10 of ARCHITECTURE.md, `bad_input` how invalid input
+//! is handled.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failed expectation is how a test reports"
+)]
+
+mod bad_input;
+mod promises;
+mod rig;
