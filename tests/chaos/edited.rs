@@ -5,7 +5,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use futures_util::future::join;
 use goal_activity_events::{ActionId, ExecutionArn, GoalId};
-use goal_activity_tests::{Answer, Chart, Stack, User};
+use goal_activity_tests::{Answer, Chart, Stack, User, within};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -15,7 +15,7 @@ use crate::stories::END;
 /// What the user does besides editing the chart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Plot {
-    /// Nothing.
+    /// Removes actions that are worked on and that are done.
     Edit,
     /// Closes the goal in mid-run, and opens it again afterwards.
     Close,
@@ -29,9 +29,21 @@ pub(crate) enum Plot {
     CancelRegenerate,
 }
 
+impl Plot {
+    /// Whether the user wants no more of something that is worked on: it must take so long that this is seen.
+    fn is_slow(self) -> bool {
+        matches!(self, Self::Edit | Self::Close | Self::Delete)
+    }
+}
+
 /// Taken by turns.
 pub(crate) const PLOTS: [Plot; 6] =
     [Plot::Edit, Plot::WriteBack, Plot::Close, Plot::Regenerate, Plot::Delete, Plot::CancelRegenerate];
+
+/// The action that takes the AI long, and its attempts: together longer than anything is worked on that nobody wants.
+pub(crate) const SLOW: &str = "a-1-5";
+/// How long one of the three attempts takes.
+pub(crate) const SLOW_ATTEMPT: Duration = Duration::from_secs(20);
 
 /// One goal, and what its user does with it.
 #[derive(Debug)]
@@ -53,6 +65,9 @@ impl Edited {
         for n in 1..=8 {
             let latency = format!("latency-ms={}", random.u32(200..3_000));
             chart = chart.script(&format!("a-1-{n}"), &latency);
+        }
+        if plot.is_slow() {
+            chart = chart.script(SLOW, &format!("fail-times=2, latency-ms={}", SLOW_ATTEMPT.as_millis()));
         }
         let goal = stack.goal(user, chart.script(refused, "fail")).await;
         let app = GoalApp::open(stack, &goal, random.fork()).await;
@@ -82,7 +97,13 @@ impl Edited {
                 self.edits(3, &first).await;
                 self.app.put(claimed).await;
             }
-            Plot::Edit | Plot::Regenerate | Plot::CancelRegenerate => self.edits(5, &first).await,
+            Plot::Edit => {
+                self.under_way(&first).await;
+                self.app.remove_action(SLOW).await;
+                self.app.remove_made().await;
+                self.edits(5, &first).await;
+            }
+            Plot::Regenerate | Plot::CancelRegenerate => self.edits(5, &first).await,
         }
         if self.plot == Plot::Regenerate {
             self.regenerated_twice().await;
@@ -106,15 +127,26 @@ impl Edited {
         join(edits, self.user.ended_within(END, running)).await;
     }
 
-    /// As the user leaves it the goal stays, whatever ends meanwhile.
+    /// Closed at any moment of its first run, and when the second one has begun to save.
     async fn closed(&mut self, running: &ExecutionArn) {
-        let status = self.app.close().await;
-        self.edits(2, running).await;
-        assert_eq!(self.stack.goal_row(&self.goal).await["status"], status, "{}", self.goal);
-        let refused = self.user.start(&self.goal).await;
-        assert_eq!(refused.body["code"], "GOAL_CLOSED", "{refused:?}");
+        self.closed_while(running).await;
+        self.app.reopen().await;
+        let again = self.start(json!({ "regenerate": true })).await.expect("something to do");
+        self.under_way(&again).await;
+        self.closed_while(&again).await;
+        self.app.ease(SLOW).await;
         self.app.reopen().await;
         self.completed().await;
+    }
+
+    /// As the user leaves it the goal stays, whatever ends meanwhile.
+    async fn closed_while(&mut self, running: &ExecutionArn) {
+        let status = self.app.close().await;
+        self.edits(2, running).await;
+        let left = &self.stack.goal_row(&self.goal).await["status"];
+        assert_eq!(left, status, "the status of {}, which its user has closed", self.goal);
+        let refused = self.user.start(&self.goal).await;
+        assert_eq!(refused.body["code"], "GOAL_CLOSED", "{refused:?}");
     }
 
     /// Whatever was pressed twice, finished work stays: the rest of the chart is checked in the end.
@@ -123,6 +155,10 @@ impl Edited {
         self.app.swap().await;
         let again = json!({ "regenerate": true });
         let (one, other) = join(self.start(again.clone()), self.start(again)).await;
+        if let Some(arn) = one.as_ref().or(other.as_ref()) {
+            self.under_way(arn).await;
+            self.app.finish_some().await;
+        }
         self.ended(one.as_ref()).await;
         self.ended(other.as_ref()).await;
         for arn in one.iter().chain(&other) {
@@ -133,12 +169,23 @@ impl Edited {
         }
     }
 
+    /// Waits until a workflow has saved something, or has nothing to save.
+    async fn under_way(&self, arn: &ExecutionArn) {
+        within(END, "the first tasks of a workflow", || async {
+            let status = self.user.status(arn).await.body;
+            let has_ended = !matches!(status["status"].as_str(), Some("PENDING" | "RUNNING"));
+            (has_ended || self.app.has_tasks_of(arn).await).then_some(())
+        })
+        .await;
+    }
+
     /// An action that had tasks has some afterwards, too: the old ones or the new ones.
     async fn regenerated_and_cancelled(&mut self) {
         let before = self.app.with_tasks().await;
         let run = self.start(json!({ "regenerate": true })).await;
-        self.pause(500..3_500).await;
         if let Some(arn) = &run {
+            // Some tasks are replaced by then, and some are not.
+            self.under_way(arn).await;
             let answer = self.user.cancel(arn, Some("never mind")).await;
             assert!(answer.status == 200 || answer.body["code"] == "ALREADY_ENDED", "{answer:?}");
         }

@@ -2,12 +2,16 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem};
 use fastrand::Rng;
 use goal_activity_core::goal::Position;
 use goal_activity_core::keys;
-use goal_activity_events::{ActionId, GoalId, Timestamp};
+use goal_activity_events::{ActionId, ExecutionArn, GoalId, Timestamp};
 use goal_activity_tests::Stack;
+
+use crate::edited::SLOW;
 
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
@@ -31,14 +35,27 @@ pub(crate) struct Diary {
     /// From when to when the goal was closed.
     pub(crate) closed: Vec<(Timestamp, Timestamp)>,
     pub(crate) deleted: Option<Timestamp>,
-    /// The tasks that were completed after their workflow had ended, as they were then.
+    /// The tasks that were completed, as they were then.
     pub(crate) finished: Vec<Item>,
 }
 
+impl Diary {
+    /// From when to when nobody wanted tasks for an action.
+    pub(crate) fn unwanted(&self, action: &ActionId) -> Vec<(Timestamp, Timestamp)> {
+        let gone = self.removed.get(action).into_iter().chain(&self.deleted).map(|at| (*at, never()));
+        gone.chain(self.closed.iter().copied()).collect()
+    }
+}
+
 #[allow(clippy::disallowed_methods, reason = "compared with what the functions' clock says")]
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap())
+}
+
+/// The end of what has none.
+fn never() -> Timestamp {
+    Timestamp::from_millis(i64::MAX)
 }
 
 fn action_of(row: &Item) -> ActionId {
@@ -47,6 +64,15 @@ fn action_of(row: &Item) -> ActionId {
 
 fn text(value: impl ToString) -> AttributeValue {
     AttributeValue::S(value.to_string())
+}
+
+fn is_completed(row: &Item) -> bool {
+    row["status"].as_s().unwrap() == "completed"
+}
+
+/// Whether a conditional write found another row than it was for.
+fn is_refused(error: &SdkError<PutItemError>) -> bool {
+    error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception)
 }
 
 impl GoalApp {
@@ -76,6 +102,12 @@ impl GoalApp {
     /// The actions that have tasks.
     pub(crate) async fn with_tasks(&self) -> HashSet<ActionId> {
         self.tasks().await.iter().map(action_of).collect()
+    }
+
+    /// Whether a workflow has made tasks that are there.
+    pub(crate) async fn has_tasks_of(&self, execution: &ExecutionArn) -> bool {
+        let made_by_it = |row: &Item| row.get(keys::EXECUTION_ARN) == Some(&text(execution));
+        self.tasks().await.iter().any(made_by_it)
     }
 
     /// The goal's own row, to be written back some time.
@@ -109,6 +141,14 @@ impl GoalApp {
 
     fn some_place(&mut self) -> Position {
         let places: Vec<_> = self.chart.keys().copied().collect();
+        self.random.choice(places).unwrap()
+    }
+
+    /// Of an action that may go. The slow one is there until its user has decided otherwise: by what is left of it is seen
+    /// whether it was worked on for nobody.
+    fn some_place_to_clear(&mut self) -> Position {
+        let others = self.chart.iter().filter(|(_, id)| id.as_str() != SLOW);
+        let places: Vec<_> = others.map(|(place, _)| *place).collect();
         self.random.choice(places).unwrap()
     }
 
@@ -191,18 +231,51 @@ impl GoalApp {
     }
 
     async fn replace(&mut self) {
-        let (row, place) = (self.new_action().await, self.some_place());
+        let (row, place) = (self.new_action().await, self.some_place_to_clear());
         let old = self.chart[&place].clone();
         self.rearrange(vec![(place, row)], None).await;
-        self.diary.removed.insert(old, now());
+        self.note_gone(old);
     }
 
     async fn remove(&mut self) {
         if self.chart.len() > 2 {
-            let place = self.some_place();
-            let old = self.chart[&place].clone();
-            self.rearrange(vec![], Some(place)).await;
-            self.diary.removed.insert(old, now());
+            let place = self.some_place_to_clear();
+            self.remove_at(place).await;
+        }
+    }
+
+    async fn remove_at(&mut self, place: Position) {
+        let old = self.chart[&place].clone();
+        self.rearrange(vec![], Some(place)).await;
+        self.note_gone(old);
+    }
+
+    fn note_gone(&mut self, action: ActionId) {
+        if self.chart.values().all(|left| *left != action) {
+            self.diary.removed.insert(action, now());
+        }
+    }
+
+    /// Takes an action away, if it is there.
+    pub(crate) async fn remove_action(&mut self, action: &str) {
+        let place = self.chart.iter().find(|(_, id)| id.as_str() == action).map(|(place, _)| *place);
+        if let Some(place) = place {
+            self.remove_at(place).await;
+        }
+    }
+
+    /// Takes an action away that has tasks.
+    pub(crate) async fn remove_made(&mut self) {
+        let with_tasks = self.with_tasks().await;
+        let made = self.chart.iter().find(|(_, id)| with_tasks.contains(*id)).map(|(place, _)| *place);
+        self.remove_at(made.expect("an action with tasks")).await;
+    }
+
+    /// Makes an action, if it is there, one that takes the AI no time.
+    pub(crate) async fn ease(&mut self, action: &str) {
+        let places = self.chart.iter().filter(|(_, id)| id.as_str() == action).map(|(place, _)| *place);
+        for place in places.collect::<Vec<_>>() {
+            self.set(keys::action(place), "constraints", "").await;
         }
     }
 
@@ -210,7 +283,7 @@ impl GoalApp {
     pub(crate) async fn close(&mut self) -> &'static str {
         let status = self.random.choice(["completed", "paused", "cancelled", "PAUSED"]).unwrap();
         self.set(keys::GOAL.to_owned(), "status", status).await;
-        self.diary.closed.push((now(), Timestamp::from_millis(i64::MAX)));
+        self.diary.closed.push((now(), never()));
         status
     }
 
@@ -232,17 +305,25 @@ impl GoalApp {
         self.chart.clear();
     }
 
-    /// The user completes a task of every other action that has some. Nothing must run.
+    /// The user completes a task of every other action that has some and none completed. A workflow may replace them
+    /// meanwhile, but must not remove them.
     pub(crate) async fn finish_some(&mut self) {
-        let mut seen = HashSet::new();
-        let first_of_each = self.tasks().await.into_iter().filter(|row| seen.insert(action_of(row)));
+        let tasks = self.tasks().await;
+        let mut seen: HashSet<_> = tasks.iter().filter(|row| is_completed(row)).map(action_of).collect();
+        let first_of_each = tasks.into_iter().filter(|row| seen.insert(action_of(row)));
         for mut row in first_of_each.step_by(2).collect::<Vec<_>>() {
+            let id = row["taskId"].clone();
             row.insert("status".to_owned(), text("completed"));
             row.insert("completedAt".to_owned(), text(now()));
             row.insert("note".to_owned(), text("well done"));
             let put = self.stack.dynamodb().put_item().table_name(self.stack.output("TasksTableName"));
-            put.set_item(Some(row.clone())).send().await.unwrap();
-            self.diary.finished.push(row);
+            let put = put.set_item(Some(row.clone())).condition_expression("taskId = :id");
+            match put.expression_attribute_values(":id", id).send().await {
+                Ok(_) => self.diary.finished.push(row),
+                // The workflow came first, and the user sees the new ones.
+                Err(error) if is_refused(&error) => {}
+                Err(error) => unreachable!("{error:?}"),
+            }
         }
     }
 }
