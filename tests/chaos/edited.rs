@@ -1,5 +1,6 @@
 //! Users who go on editing their goal while workflows run for it.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -27,18 +28,30 @@ pub(crate) enum Plot {
     Regenerate,
     /// Cancels a run that replaces tasks.
     CancelRegenerate,
+    /// Writes two actions with one id, and two at one place.
+    Double,
+    /// Gives the goal to another user in mid-run, who gives it back in the next one.
+    GiveAway,
 }
 
 impl Plot {
     /// Whether the user wants no more of something that is worked on: it must take so long that this is seen.
     fn is_slow(self) -> bool {
-        matches!(self, Self::Edit | Self::Close | Self::Delete)
+        matches!(self, Self::Edit | Self::Close | Self::Delete | Self::GiveAway)
     }
 }
 
 /// Taken by turns.
-pub(crate) const PLOTS: [Plot; 6] =
-    [Plot::Edit, Plot::WriteBack, Plot::Close, Plot::Regenerate, Plot::Delete, Plot::CancelRegenerate];
+pub(crate) const PLOTS: [Plot; 8] = [
+    Plot::Edit,
+    Plot::WriteBack,
+    Plot::Close,
+    Plot::Regenerate,
+    Plot::Delete,
+    Plot::CancelRegenerate,
+    Plot::Double,
+    Plot::GiveAway,
+];
 
 /// The action that takes the AI long, and its attempts: together longer than anything is worked on that nobody wants.
 pub(crate) const SLOW: &str = "a-1-5";
@@ -49,13 +62,16 @@ pub(crate) const SLOW_ATTEMPT: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub(crate) struct Edited {
     stack: Stack,
-    user: User,
+    /// Whose goal it is.
+    pub(crate) user: User,
+    /// Whose it is not, where it changes hands.
+    pub(crate) other: User,
     pub(crate) goal: GoalId,
     pub(crate) plot: Plot,
     /// The action that the AI refuses.
     pub(crate) refused: &'static str,
     pub(crate) app: GoalApp,
-    random: Rng,
+    pub(crate) random: Rng,
 }
 
 impl Edited {
@@ -70,8 +86,10 @@ impl Edited {
             chart = chart.script(SLOW, &format!("fail-times=2, latency-ms={}", SLOW_ATTEMPT.as_millis()));
         }
         let goal = stack.goal(user, chart.script(refused, "fail")).await;
-        let app = GoalApp::open(stack, &goal, random.fork()).await;
-        Self { stack: stack.clone(), user: user.patient(), goal, plot, refused, app, random }
+        let app = GoalApp::open(stack, &goal, &user.id, random.fork()).await;
+        let other = if plot == Plot::GiveAway { stack.user().await } else { user.clone() };
+        let (stack, user, other) = (stack.clone(), user.patient(), other.patient());
+        Self { stack, user, other, goal, plot, refused, app, random }
     }
 
     /// Plays it, until every workflow that it knows of has ended and the goal has all that it can have.
@@ -81,6 +99,7 @@ impl Edited {
         self.pause(0..2_500).await;
         match self.plot {
             Plot::Close => return self.closed(&first).await,
+            Plot::GiveAway => return self.given_away(&first).await,
             Plot::Delete => {
                 self.edits(2, &first).await;
                 let second = self.start(json!({ "regenerate": true })).await;
@@ -103,6 +122,7 @@ impl Edited {
                 self.app.remove_made().await;
                 self.edits(5, &first).await;
             }
+            Plot::Double => self.doubled(&first).await,
             Plot::Regenerate | Plot::CancelRegenerate => self.edits(5, &first).await,
         }
         if self.plot == Plot::Regenerate {
@@ -116,6 +136,12 @@ impl Edited {
 
     /// Edits by chance, while the workflow runs and a little longer.
     async fn edits(&mut self, count: usize, running: &ExecutionArn) {
+        let user = self.user.clone();
+        self.edits_while(count, &user, running).await;
+    }
+
+    /// The same, where the workflow may be another user's.
+    pub(crate) async fn edits_while(&mut self, count: usize, user: &User, running: &ExecutionArn) {
         let app = &mut self.app;
         let random = &mut self.random;
         let edits = async {
@@ -124,7 +150,23 @@ impl Edited {
                 app.edit().await;
             }
         };
-        join(edits, self.user.ended_within(END, running)).await;
+        join(edits, user.ended_within(END, running)).await;
+    }
+
+    /// Of two actions with one id one counts, and one of two at a place is as good as the other: while a workflow runs, and
+    /// for the next one.
+    async fn doubled(&mut self, running: &ExecutionArn) {
+        self.app.twin().await;
+        self.app.crowd().await;
+        self.app.part_twins().await;
+        self.edits(2, running).await;
+        self.app.twin().await;
+        self.app.crowd().await;
+        let again = self.start(json!({ "regenerate": true })).await.expect("something to do");
+        // Looked at before it has ended: one that is asked for an action twice may never end.
+        let (status, ids) = (self.user.status(&again).await, self.app.chart.values().collect::<HashSet<_>>());
+        assert_eq!(status.body["totalActions"], ids.len(), "the actions with different ids of {again}: {status:?}");
+        self.ended(Some(&again)).await;
     }
 
     /// Closed at any moment of its first run, and when the second one has begun to save.
@@ -170,7 +212,7 @@ impl Edited {
     }
 
     /// Waits until a workflow has saved something, or has nothing to save.
-    async fn under_way(&self, arn: &ExecutionArn) {
+    pub(crate) async fn under_way(&self, arn: &ExecutionArn) {
         within(END, "the first tasks of a workflow", || async {
             let status = self.user.status(arn).await.body;
             let has_ended = !matches!(status["status"].as_str(), Some("PENDING" | "RUNNING"));
@@ -195,7 +237,7 @@ impl Edited {
     }
 
     /// Starts until there is nothing left to do, which no claim of a workflow that is over may keep back.
-    async fn completed(&mut self) {
+    pub(crate) async fn completed(&mut self) {
         for _ in 0..5 {
             let Some(arn) = self.start(json!({})).await else { return };
             self.ended(Some(&arn)).await;
@@ -217,18 +259,18 @@ impl Edited {
         self.app.chart.values().filter(is_missing).cloned().collect()
     }
 
-    async fn start(&self, body: Value) -> Option<ExecutionArn> {
+    pub(crate) async fn start(&self, body: Value) -> Option<ExecutionArn> {
         let path = format!("/api/goals/{}/start-activity", self.goal);
         accepted(&self.user.post(&path, &body).await)
     }
 
-    async fn ended(&self, arn: Option<&ExecutionArn>) {
+    pub(crate) async fn ended(&self, arn: Option<&ExecutionArn>) {
         if let Some(arn) = arn {
             self.user.ended_within(END, arn).await;
         }
     }
 
-    async fn pause(&mut self, milliseconds: std::ops::Range<u64>) {
+    pub(crate) async fn pause(&mut self, milliseconds: std::ops::Range<u64>) {
         sleep(Duration::from_millis(self.random.u64(milliseconds))).await;
     }
 }

@@ -8,22 +8,26 @@ use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem};
 use fastrand::Rng;
 use goal_activity_core::goal::Position;
 use goal_activity_core::keys;
-use goal_activity_events::{ActionId, ExecutionArn, GoalId, Timestamp};
+use goal_activity_events::{ActionId, ExecutionArn, GoalId, Timestamp, UserId};
 use goal_activity_tests::Stack;
 
 use crate::edited::SLOW;
 
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
+/// The most rows of actions: with room for those that are added until the goal's user is done.
+const MOST_ROWS: usize = 60;
+
 /// The app, for one goal.
 #[derive(Debug)]
 pub(crate) struct GoalApp {
     stack: Stack,
     goal: GoalId,
+    owner: UserId,
     random: Rng,
     /// How many actions were added.
     added: usize,
-    /// Which action is where.
+    /// Which action is where, by the key of its row. The same one may be there twice.
     pub(crate) chart: BTreeMap<Position, ActionId>,
     pub(crate) diary: Diary,
 }
@@ -35,15 +39,18 @@ pub(crate) struct Diary {
     /// From when to when the goal was closed.
     pub(crate) closed: Vec<(Timestamp, Timestamp)>,
     pub(crate) deleted: Option<Timestamp>,
+    /// Whose the goal was not any more, from when to when.
+    pub(crate) lost: Vec<(UserId, Timestamp, Timestamp)>,
     /// The tasks that were completed, as they were then.
     pub(crate) finished: Vec<Item>,
 }
 
 impl Diary {
-    /// From when to when nobody wanted tasks for an action.
-    pub(crate) fn unwanted(&self, action: &ActionId) -> Vec<(Timestamp, Timestamp)> {
+    /// From when to when nobody wanted tasks for an action from a workflow of that user.
+    pub(crate) fn unwanted(&self, action: &ActionId, user: &UserId) -> Vec<(Timestamp, Timestamp)> {
         let gone = self.removed.get(action).into_iter().chain(&self.deleted).map(|at| (*at, never()));
-        gone.chain(self.closed.iter().copied()).collect()
+        let lost = self.lost.iter().filter(|(loser, ..)| loser == user).map(|(_, from, until)| (*from, *until));
+        gone.chain(self.closed.iter().copied()).chain(lost).collect()
     }
 }
 
@@ -66,6 +73,12 @@ fn text(value: impl ToString) -> AttributeValue {
     AttributeValue::S(value.to_string())
 }
 
+/// The row of an action as it says that it is there.
+fn at(place: Position, mut row: Item) -> Item {
+    row.insert("position".to_owned(), text(place));
+    row
+}
+
 fn is_completed(row: &Item) -> bool {
     row["status"].as_s().unwrap() == "completed"
 }
@@ -76,9 +89,10 @@ fn is_refused(error: &SdkError<PutItemError>) -> bool {
 }
 
 impl GoalApp {
-    pub(crate) async fn open(stack: &Stack, goal: &GoalId, random: Rng) -> Self {
-        let (stack, goal) = (stack.clone(), goal.clone());
-        let mut app = Self { stack, goal, random, added: 0, chart: BTreeMap::new(), diary: Diary::default() };
+    pub(crate) async fn open(stack: &Stack, goal: &GoalId, owner: &UserId, random: Rng) -> Self {
+        let (stack, goal, owner) = (stack.clone(), goal.clone(), owner.clone());
+        let (chart, diary) = (BTreeMap::new(), Diary::default());
+        let mut app = Self { stack, goal, owner, random, added: 0, chart, diary };
         for row in app.rows("GoalsTableName").await {
             if let Some(place) = row[keys::ITEM].as_s().unwrap().strip_prefix(keys::ACTION_PREFIX) {
                 app.chart.insert(place.parse().unwrap(), action_of(&row));
@@ -163,12 +177,14 @@ impl GoalApp {
 
     /// One edit of the chart by chance: some actions always stay.
     pub(crate) async fn edit(&mut self) {
-        match self.random.u32(0..6) {
+        match self.random.u32(0..8) {
             0 => self.rename().await,
             1 => self.swap().await,
             2 => self.move_one().await,
             3 => self.replace().await,
             4 => self.add().await,
+            5 => self.twin().await,
+            6 => self.crowd().await,
             _ => self.remove().await,
         }
     }
@@ -179,13 +195,12 @@ impl GoalApp {
         self.set(keys::action(place), "title", &title).await;
     }
 
-    /// Writes actions to places, and takes one away, all at once.
+    /// Writes the rows of actions under the keys of places, and takes one away, all at once.
     async fn rearrange(&mut self, placed: Vec<(Position, Item)>, empty: Option<Position>) {
         let table = self.stack.output("GoalsTableName");
         let mut items = Vec::new();
         for (place, mut row) in placed {
             row.insert(keys::ITEM.to_owned(), text(keys::action(place)));
-            row.insert("position".to_owned(), text(place));
             self.chart.insert(place, action_of(&row));
             let put = Put::builder().table_name(table).set_item(Some(row)).build().unwrap();
             items.push(TransactWriteItem::builder().put(put).build());
@@ -203,14 +218,14 @@ impl GoalApp {
         let (one, other) = (self.some_place(), self.some_place());
         if one != other {
             let (first, second) = (self.row(keys::action(one)).await, self.row(keys::action(other)).await);
-            self.rearrange(vec![(one, second), (other, first)], None).await;
+            self.rearrange(vec![(one, at(one, second)), (other, at(other, first))], None).await;
         }
     }
 
     async fn move_one(&mut self) {
         let (from, to) = (self.some_place(), self.free_place());
         let row = self.row(keys::action(from)).await;
-        self.rearrange(vec![(to, row)], Some(from)).await;
+        self.rearrange(vec![(to, at(to, row))], Some(from)).await;
     }
 
     async fn new_action(&mut self) -> Item {
@@ -224,16 +239,40 @@ impl GoalApp {
     }
 
     async fn add(&mut self) {
-        if self.chart.len() < 60 {
+        if self.chart.len() < MOST_ROWS {
             let (row, place) = (self.new_action().await, self.free_place());
-            self.rearrange(vec![(place, row)], None).await;
+            self.rearrange(vec![(place, at(place, row))], None).await;
         }
+    }
+
+    /// A second action with the id of one that is there.
+    pub(crate) async fn twin(&mut self) {
+        if self.chart.len() < MOST_ROWS {
+            let (original, place) = (self.some_place(), self.free_place());
+            let row = self.row(keys::action(original)).await;
+            self.rearrange(vec![(place, at(place, row))], None).await;
+        }
+    }
+
+    /// A second action at the place of one that is there.
+    pub(crate) async fn crowd(&mut self) {
+        if self.chart.len() < MOST_ROWS {
+            let (row, taken, key) = (self.new_action().await, self.some_place(), self.free_place());
+            self.rearrange(vec![(key, at(taken, row))], None).await;
+        }
+    }
+
+    /// Takes one of two actions with the same id away. The other one is there as before.
+    pub(crate) async fn part_twins(&mut self) {
+        let is_twin = |id: &ActionId| self.chart.values().filter(|other| *other == id).count() > 1;
+        let twin = self.chart.iter().find(|(_, id)| is_twin(id)).map(|(place, _)| *place);
+        self.remove_at(twin.expect("two actions with one id")).await;
     }
 
     async fn replace(&mut self) {
         let (row, place) = (self.new_action().await, self.some_place_to_clear());
         let old = self.chart[&place].clone();
-        self.rearrange(vec![(place, row)], None).await;
+        self.rearrange(vec![(place, at(place, row))], None).await;
         self.note_gone(old);
     }
 
@@ -277,6 +316,18 @@ impl GoalApp {
         for place in places.collect::<Vec<_>>() {
             self.set(keys::action(place), "constraints", "").await;
         }
+    }
+
+    /// The goal is another user's from now on.
+    pub(crate) async fn give(&mut self, to: &UserId) {
+        let before = now();
+        self.set(keys::GOAL.to_owned(), "userId", to.as_str()).await;
+        // Who gets it back has lost it for a while only.
+        for (_, _, until) in self.diary.lost.iter_mut().filter(|(user, ..)| user == to) {
+            *until = before;
+        }
+        let loser = std::mem::replace(&mut self.owner, to.clone());
+        self.diary.lost.push((loser, now(), never()));
     }
 
     /// The user completes, pauses or cancels the goal. Returns the new status.

@@ -33,13 +33,15 @@ impl Truth {
     fn check_end(&self, execution: &Execution, story: &Edited) {
         let arn = &execution.execution_arn;
         let ledgers = &self.ledgers[arn];
+        let different: HashSet<_> = execution.action_ids.iter().collect();
+        assert_eq!(different.len(), execution.action_ids.len(), "an action is asked for twice: {execution:?}");
         assert_eq!(ledgers.len(), execution.batch_count() as usize, "{arn}");
         assert!(ledgers.iter().all(|l| l.sealed), "{arn}: {ledgers:?}");
         let (progress, failed) = (execution.progress(), &execution.failed_actions);
         assert_eq!(progress.succeeded as usize + failed.len(), execution.action_ids.len(), "{execution:?}");
         if execution.status == Status::Aborted {
             let diary = &story.app.diary;
-            let closed = !diary.closed.is_empty() || diary.deleted.is_some();
+            let closed = !diary.closed.is_empty() || diary.deleted.is_some() || was_given_away(execution, story);
             assert!(closed || story.plot == Plot::CancelRegenerate, "nobody has stopped {execution:?}");
             assert!(progress.percentage < 100, "{execution:?}");
         } else {
@@ -51,7 +53,7 @@ impl Truth {
             };
             assert_eq!(execution.status, expected, "{execution:?}");
             for failure in failed {
-                assert!(is_own_doing(failure, story), "{failure:?} of {execution:?}");
+                assert!(is_own_doing(failure, execution, story), "{failure:?} of {execution:?}");
             }
         }
         for action in &execution.action_ids {
@@ -87,7 +89,7 @@ impl Truth {
     fn is_unwanted(&self, then: Timestamp, action: &ActionId, execution: &Execution, story: &Edited) -> bool {
         let ended = execution.stop_date.unwrap();
         let hung = |since: Timestamp| self.hung.iter().filter(|(from, until)| *from < ended && since < *until).count();
-        let mut unwanted = story.app.diary.unwanted(action).into_iter();
+        let mut unwanted = story.app.diary.unwanted(action, &execution.user_id).into_iter();
         unwanted.any(|(from, until)| then > from.plus(LAST_ATTEMPT) && then < until && hung(from) < 2)
     }
 
@@ -126,13 +128,20 @@ impl Truth {
     }
 }
 
+/// Whether the goal was given away while that workflow of its user ran.
+fn was_given_away(execution: &Execution, story: &Edited) -> bool {
+    let (began, ended) = (execution.start_date, execution.stop_date.unwrap().plus(CLOCKS));
+    let mut lost = story.app.diary.lost.iter().filter(|(loser, ..)| *loser == execution.user_id);
+    lost.any(|(_, from, _)| (began..=ended).contains(from))
+}
+
 /// Whether an action failed for what its user or the AI has decided, and not for what went wrong meanwhile.
-fn is_own_doing(failed: &FailedAction, story: &Edited) -> bool {
+fn is_own_doing(failed: &FailedAction, execution: &Execution, story: &Edited) -> bool {
     let diary = &story.app.diary;
     let gone = diary.deleted.is_some() || diary.removed.contains_key(&failed.action_id);
     match failed.code {
         FailureCode::AiRejected => failed.action_id.as_str() == story.refused,
-        FailureCode::ActionGone => gone,
+        FailureCode::ActionGone => gone || was_given_away(execution, story),
         FailureCode::GoalClosed => !diary.closed.is_empty(),
         FailureCode::TasksExist => !diary.finished.is_empty(),
         _ => false,
