@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use goal_activity_events::Timestamp;
 use tokio::net::TcpStream;
 
+use crate::goal_app::now;
 use crate::proxy::{self, answer, pass_on, read_call, waits};
 
 /// Longer than a function waits for a call and all its retries (`aws/connection.rs`: 7 s).
@@ -42,6 +44,8 @@ struct State {
     calls: AtomicU64,
     failed: AtomicU64,
     held: AtomicU64,
+    /// From when calls hung, and until when they did.
+    hung: Mutex<Vec<(Timestamp, Option<Timestamp>)>>,
 }
 
 impl FaultProxy {
@@ -55,6 +59,7 @@ impl FaultProxy {
             calls: 0.into(),
             failed: 0.into(),
             held: 0.into(),
+            hung: Mutex::default(),
         });
         let serving = Arc::clone(&state);
         let endpoint = proxy::start(move |client| serve(client, Arc::clone(&serving))).await;
@@ -69,6 +74,19 @@ impl FaultProxy {
     /// From now on that share of the calls hangs.
     pub(crate) fn hang(&self, percent: u32) {
         self.state.hanging.store(percent, Ordering::Relaxed);
+        let mut hung = self.state.hung.lock().unwrap();
+        match hung.last_mut() {
+            Some((_, until @ None)) if percent == 0 => *until = Some(now()),
+            Some((_, None)) => {}
+            _ if percent > 0 => hung.push((now(), None)),
+            _ => {}
+        }
+    }
+
+    /// When its calls hung. To be asked when they do not any more.
+    pub(crate) fn hung(&self) -> Vec<(Timestamp, Timestamp)> {
+        let hung = self.state.hung.lock().unwrap();
+        hung.iter().map(|(from, until)| (*from, until.expect("calls that hang no more"))).collect()
     }
 
     /// Returns the number of calls, and how many of them were made to fail and to hang.

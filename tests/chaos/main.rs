@@ -7,6 +7,7 @@ mod crash;
 mod disturbances;
 mod edited;
 mod faults;
+mod given;
 mod goal_app;
 mod leases;
 mod proxy;

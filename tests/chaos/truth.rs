@@ -7,7 +7,7 @@ use goal_activity_core::execution::{Execution, Status};
 use goal_activity_core::keys;
 use goal_activity_core::ledger::{ActionOutcome, BatchLedger};
 use goal_activity_core::task::Task;
-use goal_activity_events::{ActionId, ExecutionArn, FailureCode, GoalId, WorkflowCompleted};
+use goal_activity_events::{ActionId, ExecutionArn, FailureCode, GoalId, Timestamp, WorkflowCompleted};
 use goal_activity_tests::Stack;
 use serde_json::Value;
 
@@ -24,6 +24,8 @@ pub(crate) struct Truth {
     open: HashSet<ExecutionArn>,
     pub(crate) ledgers: HashMap<ExecutionArn, Vec<BatchLedger>>,
     pub(crate) tasks: HashMap<GoalId, Vec<Task>>,
+    /// When DynamoDB hung, which the tables do not say.
+    pub(crate) hung: Vec<(Timestamp, Timestamp)>,
 }
 
 async fn scan(stack: &Stack, table: &str) -> Vec<Item> {

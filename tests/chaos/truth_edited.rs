@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use goal_activity_core::execution::{Execution, Status};
 use goal_activity_core::task::Task;
-use goal_activity_events::{ActionId, FailedAction, FailureCode};
+use goal_activity_events::{ActionId, FailedAction, FailureCode, Timestamp};
 
-use crate::edited::{Edited, Plot};
+use crate::edited::{Edited, Plot, SLOW_ATTEMPT};
 use crate::truth::Truth;
 
 /// The tolerance between the clocks of the functions, the emulator and the test.
 const CLOCKS: Duration = Duration::from_secs(2);
-/// How long a worker may take from reading an open goal to the last resulting tasks: calls that hang, and an attempt of
-/// the AI.
-const LAST_ATTEMPT: Duration = Duration::from_secs(20);
+/// How long what is not wanted any more may be worked on: until a worker can read the goal again, when DynamoDB does not
+/// hang any more (20 s) and what it has read is not fresh (2 s, and 2 s for reading it), and for one attempt of the AI more.
+const LAST_ATTEMPT: Duration = Duration::from_secs(20 + 2 + 2 + SLOW_ATTEMPT.as_secs() + CLOCKS.as_secs());
 
 impl Truth {
     /// P1, P3, P4, P6 as far as they apply to such a goal.
@@ -25,6 +25,7 @@ impl Truth {
         }
         for execution in executions {
             self.check_end(execution, story);
+            self.check_effort(execution, story);
         }
         self.check_tasks_of_edited(story);
     }
@@ -32,12 +33,15 @@ impl Truth {
     fn check_end(&self, execution: &Execution, story: &Edited) {
         let arn = &execution.execution_arn;
         let ledgers = &self.ledgers[arn];
+        let different: HashSet<_> = execution.action_ids.iter().collect();
+        assert_eq!(different.len(), execution.action_ids.len(), "an action is asked for twice: {execution:?}");
         assert_eq!(ledgers.len(), execution.batch_count() as usize, "{arn}");
         assert!(ledgers.iter().all(|l| l.sealed), "{arn}: {ledgers:?}");
         let (progress, failed) = (execution.progress(), execution.failed_actions());
         assert_eq!(progress.succeeded as usize + failed.len(), execution.action_ids.len(), "{execution:?}");
         if execution.status() == Status::Aborted {
-            let closed = !story.app.diary.closed.is_empty() || story.app.diary.deleted.is_some();
+            let diary = &story.app.diary;
+            let closed = !diary.closed.is_empty() || diary.deleted.is_some() || was_given_away(execution, story);
             assert!(closed || story.plot == Plot::CancelRegenerate, "nobody has stopped {execution:?}");
             assert!(progress.percentage < 100, "{execution:?}");
         } else {
@@ -49,7 +53,7 @@ impl Truth {
             };
             assert_eq!(execution.status(), expected, "{execution:?}");
             for failure in failed {
-                assert!(is_own_doing(failure, story), "{failure:?} of {execution:?}");
+                assert!(is_own_doing(failure, execution, story), "{failure:?} of {execution:?}");
             }
         }
         for action in &execution.action_ids {
@@ -58,10 +62,35 @@ impl Truth {
                 assert_eq!(made, 0, "{action} of {execution:?}");
             } else if made == 0 {
                 let later = self.executions[&story.goal].iter().filter(|e| e.start_date > execution.start_date);
-                let replaced = later.into_iter().any(|e| e.action_ids.contains(action));
+                let replaced = later.into_iter().any(|e| e.regenerate && e.action_ids.contains(action));
                 assert!(replaced || story.app.diary.deleted.is_some(), "{action} of {execution:?} lost its tasks");
             }
         }
+    }
+
+    /// Nothing is worked on for long that nobody wants any more. What the AI took for an action tells until when it was
+    /// worked on at least.
+    fn check_effort(&self, execution: &Execution, story: &Edited) {
+        let outcomes = self.ledgers[&execution.execution_arn].iter().flat_map(|ledger| &ledger.outcomes);
+        for (action, outcome) in outcomes {
+            let worked = Duration::from_millis(outcome.usage().latency_ms);
+            let until = execution.start_date.plus(worked);
+            let unwanted = self.is_unwanted(until, action, execution, story);
+            let diary = &story.app.diary;
+            assert!(
+                !unwanted,
+                "worked for nobody until {until} at least: {action}: {outcome:?}, {diary:?}, {execution:?}"
+            );
+        }
+    }
+
+    /// Whether nobody had wanted tasks of an action for too long then, from that workflow. Nothing can be said where DynamoDB
+    /// hung more than once until it ended: that may have been each time that its worker wanted to read the goal.
+    fn is_unwanted(&self, then: Timestamp, action: &ActionId, execution: &Execution, story: &Edited) -> bool {
+        let ended = execution.stop_date().unwrap();
+        let hung = |since: Timestamp| self.hung.iter().filter(|(from, until)| *from < ended && since < *until).count();
+        let mut unwanted = story.app.diary.unwanted(action, &execution.user_id).into_iter();
+        unwanted.any(|(from, until)| then > from.plus(LAST_ATTEMPT) && then < until && hung(from) < 2)
     }
 
     fn check_tasks_of_edited(&self, story: &Edited) {
@@ -80,18 +109,17 @@ impl Truth {
         for action in story.app.chart.values().filter(|a| a.as_str() != story.refused) {
             assert!(by_action.contains_key(action), "{goal}: no tasks for {action}");
         }
-        // A workflow that ended after the action or the goal was deleted has left nothing.
-        let ended = |task: &Task| {
+        let maker = |task: &Task| {
             let maker = self.executions[goal].iter().find(|e| e.execution_arn == task.execution_arn);
-            maker.expect("a task of a workflow").stop_date().unwrap()
+            maker.expect("a task of a workflow")
         };
         for task in &tasks {
+            // Who ended after the action or the goal was gone has left nothing.
             let gone = diary.removed.get(&task.action_id).into_iter().chain(&diary.deleted).min();
-            assert!(gone.is_none_or(|gone| ended(task) <= gone.plus(CLOCKS)), "an orphan: {task:?}, {diary:?}");
-            for (from, until) in &diary.closed {
-                let meanwhile = task.created_at > from.plus(LAST_ATTEMPT) && task.created_at < *until;
-                assert!(!meanwhile, "made for a closed goal: {task:?}, {diary:?}");
-            }
+            let ended = maker(task).stop_date().unwrap();
+            assert!(gone.is_none_or(|gone| ended <= gone.plus(CLOCKS)), "an orphan: {task:?}, {diary:?}");
+            let unwanted = self.is_unwanted(task.created_at, &task.action_id, maker(task), story);
+            assert!(!unwanted, "made for nobody: {task:?}, {diary:?}");
         }
         for finished in &diary.finished {
             let finished: Task = serde_dynamo::from_item(finished.clone()).unwrap();
@@ -100,12 +128,20 @@ impl Truth {
     }
 }
 
-/// Returns `true` if an action failed because of a decision of its user or the AI, and not because of a fault.
-fn is_own_doing(failed: &FailedAction, story: &Edited) -> bool {
+/// Whether the goal was given away while that workflow of its user ran.
+fn was_given_away(execution: &Execution, story: &Edited) -> bool {
+    let (began, ended) = (execution.start_date, execution.stop_date().unwrap().plus(CLOCKS));
+    let mut lost = story.app.diary.lost.iter().filter(|(loser, ..)| *loser == execution.user_id);
+    lost.any(|(_, from, _)| (began..=ended).contains(from))
+}
+
+/// Whether an action failed for what its user or the AI has decided, and not for what went wrong meanwhile.
+fn is_own_doing(failed: &FailedAction, execution: &Execution, story: &Edited) -> bool {
     let diary = &story.app.diary;
+    let gone = diary.deleted.is_some() || diary.removed.contains_key(&failed.action_id);
     match failed.code {
         FailureCode::AiRejected => failed.action_id.as_str() == story.refused,
-        FailureCode::ActionGone => diary.deleted.is_some() || diary.removed.contains_key(&failed.action_id),
+        FailureCode::ActionGone => gone || was_given_away(execution, story),
         FailureCode::GoalClosed => !diary.closed.is_empty(),
         FailureCode::TasksExist => !diary.finished.is_empty(),
         _ => false,

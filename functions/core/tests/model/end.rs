@@ -1,7 +1,6 @@
 //! The end of a workflow, by the projector, the reconciler or a cancel: sealed, written, published, told, archived. Mirrors
 //! `functions/src/steps/ending.rs` and what calls it.
 
-
 use crate::message::Message;
 use crate::outside;
 use crate::scope::Flaw;

@@ -1,7 +1,6 @@
 //! The reconciler. Mirrors `functions/src/handlers/reconcile`. A look that finds nothing to do changes nothing and is no step; apart
 //! from that it may come at any moment.
 
-
 use crate::end::{self, change};
 use crate::launch::is_unattended;
 use crate::scope::Flaw;
