@@ -35,10 +35,7 @@ impl<Db: ProjectorDb, Bus: PublishEvent, Topic: Notify, Archive: ArchiveExecutio
                 let span = trace::process("projection", event.traceparent.as_ref());
                 trace::within(span, self.progressed(&event, &state)).await
             }
-            ProjectionMessage::StatusChange(change) => {
-                // The workflow's record says which trace it belongs to.
-                trace::within(trace::process("projection", None), self.status_changed(&envelope, &change)).await
-            }
+            ProjectionMessage::StatusChange(change) => self.status_changed(&envelope, &change).await,
         }
     }
 }
@@ -56,16 +53,17 @@ impl<Db: ProjectorDb, Bus: PublishEvent, Topic: Notify, Archive: ArchiveExecutio
 
     async fn status_changed(&self, envelope: &Envelope, change: &ExecutionStatusChanged) -> Result<(), MessageError> {
         let arn = &change.execution_arn;
-        trace::about_execution(arn);
-        tracing::debug!(status = ?change.status, "execution status changed");
+        tracing::debug!(executionArn = %arn, status = ?change.status, "execution status changed");
         match (change.status, End::of(change.status)) {
             (_, Some(end)) => {
                 let at = change.stopped_at().unwrap_or(envelope.time);
-                self.conclude.conclude(arn, end, at).await?;
+                // The workflow's record says which trace it belongs to.
+                trace::within(trace::process("projection", None), self.conclude.conclude(arn, end, at)).await?;
             }
             (MachineStatus::Running, None) => {
+                // No span: the record, which knows the trace, is not read.
                 if self.db.record_started(arn, envelope.id.as_str(), envelope.time).await? {
-                    tracing::info!("workflow runs");
+                    tracing::info!(executionArn = %arn, "workflow runs");
                 }
             }
             (_, None) => {}

@@ -54,6 +54,7 @@ async fn end_unarchived(rig: &Rig, arn: &ExecutionArn) {
     let execution = state.executions.get_mut(arn).unwrap();
     assert!(execution.is_reported());
     execution.archived_at = None;
+    state.listed.insert(arn.clone(), Listing::Unarchived);
 }
 
 fn machine_has_ended(rig: &Rig, arn: &ExecutionArn) {

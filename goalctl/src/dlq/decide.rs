@@ -391,7 +391,7 @@ mod tests {
     fn the_hint_for_a_batch_tells_whether_somebody_waits() {
         let hint = |execution: Option<&Execution>| hint(Dlq::Batch, &Contents::Batch(batch(false)), execution);
         assert!(hint(Some(&execution("TIMED_OUT", &[]))).contains("timed out"));
-        assert!(hint(Some(&execution("FAILED", &[]))).contains("nobody waits"));
+        assert!(hint(Some(&execution("FAILED", &[]))).contains("no longer waits"));
         assert!(hint(Some(&execution("RUNNING", &[]))).contains("not ended"));
         assert!(hint(None).contains("not recorded"));
     }

@@ -177,11 +177,12 @@ mod tests {
     /// The in-memory adapters after that workflow has failed for `a-1-1`, shortly after it started.
     fn world(status: &str) -> World {
         let failed = json!({ "actionId": "a-1-1", "code": "AI_TIMEOUT", "message": "", "attempts": 3 });
-        let execution = json!({
-            "executionArn": ARN, "goalId": "g", "userId": "u", "requestId": "r", "status": status, "startDate": THEN, "turn": THEN,
+        let mut execution = json!({
+            "executionArn": ARN, "goalId": "g", "userId": "u", "requestId": "r", "startDate": THEN, "turn": THEN,
             "actionIds": ["a-1-1", "a-1-2"], "totalActions": 2, "goalBefore": { "withTasks": 0, "leftOut": 0 },
-            "failedActions": [failed],
         });
+        execution["end"] =
+            json!({ "status": status, "stopDate": THEN, "succeededActions": 1, "failedActions": [failed] });
         let world = World::default();
         world.state().now = THEN.parse::<goal_activity_events::Timestamp>().unwrap().as_millis();
         world.state().goals.insert("g".parse().unwrap(), samples::goal("g", "u", 2));
