@@ -181,8 +181,12 @@ mod tests {
             "executionArn": ARN, "goalId": "g", "userId": "u", "requestId": "r", "startDate": THEN, "turn": THEN,
             "actionIds": ["a-1-1", "a-1-2"], "totalActions": 2, "goalBefore": { "withTasks": 0, "leftOut": 0 },
         });
-        execution["end"] =
-            json!({ "status": status, "stopDate": THEN, "succeededActions": 1, "failedActions": [failed] });
+        if status == "RUNNING" {
+            execution["startedAt"] = json!(THEN);
+        } else {
+            execution["end"] =
+                json!({ "status": status, "stopDate": THEN, "succeededActions": 1, "failedActions": [failed] });
+        }
         let world = World::default();
         world.state().now = THEN.parse::<goal_activity_events::Timestamp>().unwrap().as_millis();
         world.state().goals.insert("g".parse().unwrap(), samples::goal("g", "u", 2));

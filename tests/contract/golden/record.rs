@@ -260,7 +260,7 @@ async fn ended(release: &Release) {
         let event = told.iter().find(|event| event["detail"]["status"] == status).unwrap();
         release.write(&format!("completed-{}", status.to_lowercase().replace('_', "-")), event);
     }
-    pipeline.keep(release, "told").await;
+    pipeline.keep(release, "reported").await;
 
     for arn in &arns {
         pipeline.conclude().archive(&pipeline.find(arn).await).await.unwrap();

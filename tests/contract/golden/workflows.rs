@@ -273,7 +273,7 @@ async fn p7_a_notice_that_was_not_sent_is_sent(release: &Release, on: Emulator) 
 }
 
 async fn p7_those_that_were_told_are_archived(release: &Release, on: Emulator) {
-    let pipeline = found(release, on, "told").await;
+    let pipeline = found(release, on, "reported").await;
     pipeline.wait(20);
     assert_eq!(pipeline.reconcile().await.failed, 0);
     assert_eq!((pipeline.heard(), pipeline.world.state().notices.len()), (vec![], 0), "nobody is told twice");
