@@ -4,8 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use goal_activity_core::execution::Ending;
-use goal_activity_core::execution::{Execution, GoalBefore};
+use goal_activity_core::execution::{Ending, Execution, GoalBefore, Listing};
 use goal_activity_core::keys::open_shard;
 use goal_activity_core::ledger::Tally;
 use goal_activity_events::FinalStatus;
@@ -34,6 +33,7 @@ pub(crate) fn put(sim: &Sim) {
         let mut state = sim.tables.state();
         let ledger = goal_activity_core::ledger::BatchLedger { sealed: true, ..Default::default() };
         state.ledgers.insert((execution.execution_arn.clone(), 0), ledger);
+        state.listed.insert(execution.execution_arn.clone(), Listing::Unarchived);
         state.executions.insert(execution.execution_arn.clone(), execution);
     }
 }
