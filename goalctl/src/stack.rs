@@ -11,9 +11,9 @@ use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_sdk_sqs::config::Credentials;
 use aws_sdk_sqs::config::ProvideCredentials;
 use aws_smithy_http_client::{Builder, tls};
+use goal_activity_adapters::aws::TableNames;
+use goal_activity_adapters::aws::{Connection, Tables};
 use goal_activity_events::publisher::reason;
-use goal_activity_functions::adapters::aws::{Connection, Tables};
-use goal_activity_functions::runtime::config::TableNames;
 use serde::Deserialize;
 
 use crate::place::Place;

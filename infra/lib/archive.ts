@@ -116,8 +116,10 @@ const columns = {
   goalid: 'string',
   userid: 'string',
   requestid: 'string',
+  traceparent: 'string',
   status: 'string',
   startdate: 'string',
+  admittedat: 'string',
   stopdate: 'string',
   durationms: 'bigint',
   regenerate: 'boolean',
@@ -130,7 +132,7 @@ const columns = {
   batches: array(struct({
     batchindex: 'int',
     actions: array(struct({
-      actionid: 'string', result: 'string', tasks: 'int', code: 'string', message: 'string', ...usage,
+      actionid: 'string', result: 'string', tasks: 'int', replaced: 'int', code: 'string', message: 'string', ...usage,
     })),
     reported: struct({
       sequence: 'bigint',

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
+use goal_activity_adapters::aws::TableNames;
 use goal_activity_core::archive::Record;
 use goal_activity_core::execution::Mark;
 use goal_activity_core::execution::{BatchState, Cancellation, Execution};
 use goal_activity_core::notice::notice;
+use goal_activity_core::ports::HideMessage;
 use goal_activity_core::ports::{
     AnswerBatch, ArchiveExecution, CancelExecution, EndExecution, Event, ExecutionInput, Notify, PortResult,
     PublishEvent, RecordProgress, StartExecution, WorkLedger,
@@ -16,8 +18,6 @@ use goal_activity_events::{
     BatchAnswer, EventId, FinalStatus, GoalActivityRejected, RejectionReason, TaskToken, Version,
 };
 use goal_activity_functions::adapters::aws::{Archive, Bus, Connection, Queue, StepFunctions, Tables, Topic};
-use goal_activity_functions::runtime::config::TableNames;
-use goal_activity_functions::runtime::queue::HideMessage;
 use goal_activity_testkit::stub::{Reply, Response, Seen, Stub};
 use serde_json::json;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use goal_activity_functions::runtime::queue::HideMessage;
+use goal_activity_core::ports::HideMessage;
 
 use crate::backend::{AwsServices, Services};
 

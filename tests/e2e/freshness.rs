@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use goal_activity_adapters::clock::SystemClock;
 use goal_activity_core::ports::Clock;
 use goal_activity_events::{ExecutionArn, GoalId, Timestamp};
-use goal_activity_functions::runtime::clock::SystemClock;
 use goal_activity_tests::{Chart, Stack, User, within};
 
 const USERS: usize = 8;

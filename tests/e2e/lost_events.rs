@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use goal_activity_adapters::clock::SystemClock;
 use goal_activity_core::keys;
 use goal_activity_core::limits::NOTICE_WITHIN;
 use goal_activity_core::ports::Clock;
 use goal_activity_events::{ExecutionArn, GoalId};
-use goal_activity_functions::runtime::clock::SystemClock;
 use goal_activity_tests::{Chart, Stack, User, eventually, within};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;

@@ -1,4 +1,4 @@
-// Records a batch's progress, as functions/src/projector.rs does: the same event, the same one write to DynamoDB.
+// Records a batch's progress, as functions/src/handlers/projector.rs does: the same event, the same one write to DynamoDB.
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { DynamoDBDocumentClient, UpdateCommand } from "@aws-sdk/lib-dynamodb";
 
@@ -39,15 +39,16 @@ async function record(detail) {
   await client.send(new UpdateCommand({
     TableName: table,
     Key: { executionArn: detail.executionArn, item: "EXECUTION" },
-    UpdateExpression: "SET #status = :running, #batches.#batch = :state, #timeline.#event = :entry",
+    UpdateExpression:
+      "SET #started = if_not_exists(#started, :at), #batches.#batch = :state, #timeline.#event = :entry",
     ConditionExpression:
-      "#status IN (:pending, :running) AND (attribute_not_exists(#batches.#batch) OR #batches.#batch.#sequence < :sequence)",
+      "attribute_exists(#arn) AND attribute_not_exists(#end) AND (attribute_not_exists(#batches.#batch) OR #batches.#batch.#sequence < :sequence)",
     ExpressionAttributeNames: {
-      "#status": "status", "#batches": "batches", "#batch": String(batchIndex), "#sequence": "sequence",
+      "#arn": "executionArn", "#started": "startedAt", "#end": "end", "#batches": "batches", "#batch": String(batchIndex), "#sequence": "sequence",
       "#timeline": "timeline", "#event": detail.eventId,
     },
     ExpressionAttributeValues: {
-      ":pending": "PENDING", ":running": "RUNNING", ":state": state, ":sequence": sequence, ":entry": entry,
+      ":at": occurredAt, ":state": state, ":sequence": sequence, ":entry": entry,
     },
   }));
 }

@@ -12,7 +12,7 @@ use goal_activity_events::{ExecutionArn, Timestamp};
 use crate::limits::{FAIR_STEP, HANDOVER, MAX_RUNNING_PER_USER};
 use crate::ports::Waiting;
 
-/// How many batches may be worked on at once: as many as the AI's quota bears, at eight actions each.
+/// How many batches may be worked on at once: limited by the AI's quota; a batch makes up to eight calls at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capacity(NonZeroU32);
 

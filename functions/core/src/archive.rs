@@ -225,7 +225,10 @@ mod tests {
     /// A workflow of 64 actions of which two have failed and one was never finished, and its ledger.
     fn ended() -> (Execution, Vec<BatchLedger>) {
         let mut execution = samples::execution();
-        let succeeded = ActionOutcome::Succeeded { tasks: 4, replaced: 0, usage: USAGE };
+        // Every optional field is there.
+        execution.traceparent = Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().unwrap());
+        execution.admitted_at = Some(at(1));
+        let succeeded = ActionOutcome::Succeeded { tasks: 4, replaced: 2, usage: USAGE };
         let failed = ActionOutcome::Failed(Failure::new(FailureCode::AiTimeout, "no answer within 120 s", USAGE));
         let ledgers = execution.action_ids.chunks(ACTIONS_PER_BATCH).map(|ids| BatchLedger {
             sealed: true,

@@ -53,7 +53,7 @@ pub enum Fact {
         /// From being enqueued to the answer.
         duration: Duration,
     },
-    /// The state machine was not waiting for what a worker had to say of a batch.
+    /// A worker's task token was stale: the state machine did not wait for its batch.
     TokenStale,
     /// The reconciler has run to its end.
     Reconciled {

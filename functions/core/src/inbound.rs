@@ -59,8 +59,8 @@ pub enum ProjectionMessage {
     StatusChange(ExecutionStatusChanged),
 }
 
-/// Returns `true` if the event has the type of one of the pipeline's own or of Step Functions', and another source: then another sender
-/// else published it under that name.
+/// Returns `true` if the event has a type of the pipeline or of Step Functions but another source: then another sender published
+/// it under that name.
 pub fn is_foreign(envelope: &Envelope) -> bool {
     match envelope.detail_type.as_str() {
         WorkflowCompleted::TYPE | BatchProgressed::TYPE => envelope.source != SOURCE,
@@ -72,7 +72,7 @@ pub fn is_foreign(envelope: &Envelope) -> bool {
 /// Reads a message of the launch queue.
 ///
 /// # Errors
-/// It is none, and names no request that could be rejected.
+/// It cannot be read, and has no readable `eventId` to reject.
 pub fn launch(envelope: &Envelope) -> Result<LaunchMessage, Malformed> {
     if envelope.detail_type == WorkflowCompleted::TYPE {
         return Ok(LaunchMessage::End(envelope.detail()?));
@@ -90,7 +90,7 @@ pub fn launch(envelope: &Envelope) -> Result<LaunchMessage, Malformed> {
 /// Reads a message of the projection queue.
 ///
 /// # Errors
-/// It is none, or says what cannot be.
+/// It cannot be read, or what it says is not possible.
 pub fn projection(envelope: &Envelope) -> Result<ProjectionMessage, Malformed> {
     match envelope.detail_type.as_str() {
         BatchProgressed::TYPE => {

@@ -33,7 +33,7 @@ pub const MAX_TASKS_PER_ACTION: usize = 10;
 pub const EXECUTION_TASKS: RangeInclusive<usize> = 3..=MAX_TASKS_PER_ACTION;
 /// How many tasks the AI is asked for when the action is a habit.
 pub const HABIT_TASKS: RangeInclusive<usize> = 1..=3;
-/// How long a task should take that the AI is asked for, in minutes. Well within what is accepted of it.
+/// How long a task should take, as the prompt asks for it, in minutes. Well within what is accepted of it.
 pub const STEP_MINUTES: RangeInclusive<u16> = 30..=60;
 /// How much of one of a user's texts the AI is given, in Unicode scalar values. The rest is cut.
 pub const MAX_PROMPT_FIELD: usize = 1_000;
@@ -59,7 +59,7 @@ pub const NOTICE_LISTS: usize = 10;
 pub const EXHAUSTED_ACTIONS: usize = 3;
 /// A notice is critical when everything that failed was refused by the AI for good, in at least this many batches.
 pub const SYSTEMIC_BATCHES: usize = 2;
-/// For how long the one who has begun to tell the operators is left alone with it. Less than the projection queue's
+/// How long the claim on a notice stands: no other invocation sends it meanwhile. Less than the projection queue's
 /// visibility timeout, so that after a crash the redelivered message finds it free.
 pub const NOTICE_LEASE: Duration = Duration::from_secs(60);
 /// For how long a worker's message stays hidden without a new heartbeat: how soon another worker takes over from one that
@@ -77,7 +77,7 @@ pub const QUIET: Duration = Duration::from_secs(15);
 pub const OVERDUE_GRACE: Duration = Duration::from_secs(60);
 /// The most workflows that one run of the reconciler looks at: Step Functions answers about 15 descriptions a second for long.
 pub const RECONCILED_AT_MOST: usize = 450;
-/// How long one run of the reconciler goes on beginning to look at workflows. What it has begun then takes [`CHECK`] more at
+/// After this time a run of the reconciler begins no further check. What it has begun then takes [`CHECK`] more at
 /// most, which its function's timeout leaves.
 pub const RECONCILING: Duration = Duration::from_secs(40);
 /// How long looking at one workflow and repairing it may take: a few calls, of which one may be tried until it is given up. One

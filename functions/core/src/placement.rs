@@ -65,7 +65,7 @@ impl From<&Task> for TaskRow {
     }
 }
 
-/// What an action has of tasks.
+/// Summary of the tasks that an action has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ActionTasks {
     /// `true` if a task that a workflow has made is finished: a regenerate leaves the action as it is.

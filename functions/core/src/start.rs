@@ -26,7 +26,7 @@ pub struct StartRequest {
 }
 
 impl StartRequest {
-    /// The same text for the same wish: what distinguishes a repeated request from another one under the same key.
+    /// Returns a digest of what is requested, which is the same for the same request: what distinguishes a repeated request from another one under the same key.
     pub fn digest(&self) -> String {
         let (scope, ids) = match &self.scope {
             Scope::Goal => ("goal", [].as_slice()),
@@ -218,7 +218,7 @@ pub fn existing<T>(goal: &GoalId, stored: Stored<T>) -> Result<T, StartRejection
 
 /// Decides which actions a start is for: of a goal with more than fit into one workflow, the first in the chart that need
 /// tasks. Everything but who wins a race: that is decided by the claim. `running` is the workflow of this goal that is open, if
-/// one is; what the goal's row says of that need not be so.
+/// one is; the claim in the goal's row may be stale.
 pub fn decide(
     goal: &Goal,
     running: Option<&ExecutionArn>,

@@ -1,7 +1,7 @@
-//! The ports of the core, for AWS, for AIs and in memory. They know nothing of handlers and steps.
+//! The ports of the core: [`aws`] and [`memory`] are in a crate of their own, which tools use too, and the generators are here.
 
-pub mod aws;
 pub mod generators;
-#[cfg(any(test, feature = "memory"))]
-pub mod memory;
-mod reading;
+
+pub use goal_activity_adapters::aws;
+#[cfg(feature = "memory")]
+pub use goal_activity_adapters::memory;

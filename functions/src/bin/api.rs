@@ -3,12 +3,12 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use goal_activity_functions::adapters::aws::{self, Archive, Bus, StepFunctions, Tables};
+use goal_activity_functions::adapters::aws::{Archive, Bus, StepFunctions, Tables};
 use goal_activity_functions::handlers::api::Api;
 use goal_activity_functions::runtime::budget::Budget;
 use goal_activity_functions::runtime::context::Context;
 use goal_activity_functions::runtime::metrics::Emf;
-use goal_activity_functions::runtime::{config, telemetry};
+use goal_activity_functions::runtime::{self, config, telemetry};
 use goal_activity_functions::steps::cancel::Cancel;
 use goal_activity_functions::steps::ending::EndWorkflow;
 use goal_activity_functions::steps::intake::Intake;
@@ -18,7 +18,7 @@ use lambda_runtime::{LambdaEvent, service_fn};
 async fn main() -> Result<(), lambda_runtime::Error> {
     let telemetry = &telemetry::start(env!("CARGO_BIN_NAME"))?;
     let config::Intake { tables, event_bus, state_machine } = config::Intake::from_env()?;
-    let aws = aws::connect().await;
+    let aws = runtime::connect().await;
     let (db, bus, sfn) = (Tables::new(&aws, tables), Bus::new(&aws, event_bus), StepFunctions::new(&aws));
     let context = Context::system(Arc::new(Emf::default()));
     let ending = EndWorkflow { db: db.clone(), bus: bus.clone(), context: context.clone() };

@@ -3,13 +3,13 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use goal_activity_functions::adapters::aws::{self, Bus, Queue, StepFunctions, Tables};
+use goal_activity_functions::adapters::aws::{Bus, Queue, StepFunctions, Tables};
 use goal_activity_functions::handlers::launch::Launch;
 use goal_activity_functions::runtime::budget::Budget;
 use goal_activity_functions::runtime::context::Context;
 use goal_activity_functions::runtime::metrics::Emf;
 use goal_activity_functions::runtime::queue::handle_batch;
-use goal_activity_functions::runtime::{config, telemetry};
+use goal_activity_functions::runtime::{self, config, telemetry};
 use goal_activity_functions::steps::admission::Admission;
 use goal_activity_functions::steps::intake::Intake;
 use lambda_runtime::{LambdaEvent, service_fn};
@@ -19,7 +19,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let telemetry = &telemetry::start(env!("CARGO_BIN_NAME"))?;
     let config::Intake { tables, event_bus, state_machine } = config::Intake::from_env()?;
     let capacity = config::capacity()?;
-    let aws = aws::connect().await;
+    let aws = runtime::connect().await;
     let (db, sfn) = (Tables::new(&aws, tables), StepFunctions::new(&aws));
     let context = Context::system(Arc::new(Emf::default()));
     let launch = &Launch {

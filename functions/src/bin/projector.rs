@@ -3,13 +3,13 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use goal_activity_functions::adapters::aws::{self, Archive, Bus, Queue, Tables, Topic};
+use goal_activity_functions::adapters::aws::{Archive, Bus, Queue, Tables, Topic};
 use goal_activity_functions::handlers::projector::Projector;
 use goal_activity_functions::runtime::budget::Budget;
 use goal_activity_functions::runtime::context::Context;
 use goal_activity_functions::runtime::metrics::Emf;
 use goal_activity_functions::runtime::queue::handle_batch;
-use goal_activity_functions::runtime::{config, telemetry};
+use goal_activity_functions::runtime::{self, config, telemetry};
 use goal_activity_functions::steps::ending::{Conclude, EndWorkflow};
 use lambda_runtime::{LambdaEvent, service_fn};
 
@@ -17,7 +17,7 @@ use lambda_runtime::{LambdaEvent, service_fn};
 async fn main() -> Result<(), lambda_runtime::Error> {
     let telemetry = &telemetry::start(env!("CARGO_BIN_NAME"))?;
     let config = config::Conclude::from_env()?;
-    let aws = aws::connect().await;
+    let aws = runtime::connect().await;
     let (db, bus) = (Tables::new(&aws, config.tables), Bus::new(&aws, config.event_bus));
     let conclude = Conclude {
         ending: EndWorkflow { db: db.clone(), bus, context: Context::system(Arc::new(Emf::default())) },

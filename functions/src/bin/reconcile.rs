@@ -3,12 +3,12 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use goal_activity_functions::adapters::aws::{self, Archive, Bus, StepFunctions, Tables, Topic};
+use goal_activity_functions::adapters::aws::{Archive, Bus, StepFunctions, Tables, Topic};
 use goal_activity_functions::handlers::reconcile::Reconcile;
 use goal_activity_functions::runtime::budget::Budget;
 use goal_activity_functions::runtime::context::Context;
 use goal_activity_functions::runtime::metrics::Emf;
-use goal_activity_functions::runtime::{config, telemetry};
+use goal_activity_functions::runtime::{self, config, telemetry};
 use goal_activity_functions::steps::ending::{Conclude, EndWorkflow};
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde::de::IgnoredAny;
@@ -18,7 +18,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let telemetry = &telemetry::start(env!("CARGO_BIN_NAME"))?;
     let config = config::Conclude::from_env()?;
     let (state_machine, capacity) = (config::state_machine()?, config::capacity()?);
-    let aws = aws::connect().await;
+    let aws = runtime::connect().await;
     let (db, bus, sfn) = (Tables::new(&aws, config.tables), Bus::new(&aws, config.event_bus), StepFunctions::new(&aws));
     let context = Context::system(Arc::new(Emf::default()));
     let conclude = Conclude {

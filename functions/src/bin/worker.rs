@@ -3,21 +3,21 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use goal_activity_functions::adapters::aws::{self, Bus, Queue, StepFunctions, Tables};
+use goal_activity_functions::adapters::aws::{Bus, Queue, StepFunctions, Tables};
 use goal_activity_functions::adapters::generators::Generator;
 use goal_activity_functions::handlers::worker::Worker;
 use goal_activity_functions::runtime::budget::Budget;
 use goal_activity_functions::runtime::context::Context;
 use goal_activity_functions::runtime::metrics::{Ai, Emf};
 use goal_activity_functions::runtime::queue::handle_batch;
-use goal_activity_functions::runtime::{config, telemetry};
+use goal_activity_functions::runtime::{self, config, telemetry};
 use lambda_runtime::{LambdaEvent, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     let telemetry = &telemetry::start(env!("CARGO_BIN_NAME"))?;
     let config = config::Worker::from_env()?;
-    let aws = aws::connect().await;
+    let aws = runtime::connect().await;
     let queue = &Queue::new(&aws, config.queue_url);
     let worker = &Worker {
         db: Tables::new(&aws, config.tables),

@@ -133,12 +133,11 @@ impl<Db: LaunchDb, Sfn: StartExecution + StopExecution, Bus: PublishEvent> Launc
         arn: &ExecutionArn,
         request: &GoalActivityRequested,
     ) -> Result<Option<Execution>, NotLaunched> {
-        trace::about(arn, &request.goal_id);
         let executions = &self.intake.db;
         let found = executions.find_execution(arn).await?;
         let found = found.filter(|e| e.goal_id == request.goal_id && e.user_id == request.user_id);
         if found.is_none() && arn.belongs_to(&request.goal_id) && executions.find_archived(arn).await?.is_some() {
-            tracing::info!("ended long ago");
+            tracing::info!(executionArn = %arn, goalId = %request.goal_id, "ended long ago");
             return Ok(None);
         }
         let message =

@@ -7,8 +7,8 @@ use goal_activity_core::facts::Fact;
 use goal_activity_core::ports::Clock;
 use goal_activity_events::Timestamp;
 
-use super::clock::SystemClock;
 use super::metrics::Facts;
+use goal_activity_adapters::clock::SystemClock;
 
 /// The time, and the count of facts. Clones share both.
 #[derive(Clone)]

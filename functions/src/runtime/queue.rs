@@ -7,7 +7,7 @@ use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMe
 use futures_util::future::join_all;
 use goal_activity_core::inbound::{self, Malformed};
 use goal_activity_core::limits::{FIRST_REST, GIVE_BACK, LONGEST_REST};
-use goal_activity_core::ports::{PortResult, Unavailable};
+use goal_activity_core::ports::{HideMessage, Unavailable};
 use goal_activity_events::Envelope;
 use tokio::time::timeout;
 
@@ -65,12 +65,6 @@ pub trait HandleMessage: Sync {
     }
 }
 
-/// Sets when a message may be received again.
-pub trait HideMessage: Sync {
-    /// Makes the message that was received under this handle visible again after that time, counted from now.
-    fn hide(&self, receipt_handle: &str, time: Duration) -> impl Future<Output = PortResult<()>> + Send;
-}
-
 /// Handles all messages of a batch in parallel, each until the budget is over, and returns those that failed. A call
 /// that hangs for one message takes no time from the others.
 pub async fn handle_batch(
@@ -114,13 +108,13 @@ async fn give_back(queue: &impl HideMessage, message: &SqsMessage, error: &Messa
         MessageError::Unavailable(_) => rest_after(receives).min(longest),
     };
     match error {
-        MessageError::Malformed(_) => tracing::error!(message_id = id, receives, %error, "message not handled"),
-        MessageError::Unavailable(_) => tracing::warn!(message_id = id, receives, %error, "message not handled"),
+        MessageError::Malformed(_) => tracing::error!(messageId = id, receives, %error, "message not handled"),
+        MessageError::Unavailable(_) => tracing::warn!(messageId = id, receives, %error, "message not handled"),
     }
     let hidden = timeout(GIVE_BACK, queue.hide(message.receipt_handle.as_deref().unwrap_or_default(), rest)).await;
     let too_slow = || Unavailable::new("changing how long a queue message is hidden", "it takes too long");
     if let Err(error) = hidden.unwrap_or_else(|_| Err(too_slow())) {
-        tracing::warn!(message_id = id, %error, "it comes back after the queue's own visibility timeout");
+        tracing::warn!(messageId = id, %error, "it comes back after the queue's own visibility timeout");
     }
 }
 
@@ -134,6 +128,7 @@ fn rest_after(receives: u32) -> Duration {
 mod tests {
     use super::*;
     use goal_activity_core::limits::{LEASE, MAX_RECEIVES};
+    use goal_activity_core::ports::PortResult;
     use goal_activity_testkit::{SqsRecord, sqs_event};
     use std::future::pending;
     use std::sync::Mutex;

@@ -1,6 +1,6 @@
 //! The end of a workflow, step by step: end, publish, notify, archive. Each step may be repeated, and the last three leave a
-//! mark. `finalize` and the projector, a cancel and the reconciler all take these same steps, from wherever they find the
-//! workflow.
+//! mark. The projector, a cancel and the reconciler take these steps, from wherever they find the workflow; `finalize` only seals
+//! and counts.
 
 use std::collections::BTreeSet;
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region};
-use aws_sdk_dynamodb::config::Credentials;
-use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_bedrockruntime::config::Credentials;
+use aws_sdk_bedrockruntime::config::retry::RetryConfig;
 use goal_activity_core::goal::Goal;
 use goal_activity_core::limits::AI_CALL;
 use goal_activity_core::ports::{GenerateTasks, Generation, GenerationError, GenerationRequest, Tokens};

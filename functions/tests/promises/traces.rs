@@ -199,13 +199,36 @@ async fn every_log_line_of_a_workflow_that_is_written_in_a_span_tells_its_trace(
 #[tokio::test(start_paused = true)]
 async fn a_log_line_of_no_trace_tells_none() {
     let lines = Written::default();
-    let written = telemetry::lines(lines.clone()).with_filter(LevelFilter::INFO);
+    // As a function without tracing writes them.
+    let filter = telemetry::seeing_spans(Targets::new().with_default(LevelFilter::INFO));
+    let written = telemetry::lines(lines.clone()).with_filter(filter);
     let _until_dropped = tracing::subscriber::set_default(tracing_subscriber::registry().with(written));
     let rig = Rig::with_goal(1);
     let arn = rig.launched().await;
     rig.run(&arn).await;
+    rig.project(&status_change(&arn, "SUCCEEDED")).await.unwrap();
     let lines = lines.take();
     assert!(lines.contains("workflow ended") && !lines.contains("traceId"), "{lines}");
+    let about_the_workflow = [
+        "workflow accepted",
+        "launched",
+        "batch begun",
+        "action saved",
+        "workflow ended",
+        "end published",
+        "workflow archived",
+    ];
+    for line in lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()) {
+        if about_the_workflow.contains(&line["message"].as_str().unwrap()) {
+            assert_eq!((&line["executionArn"], &line["goalId"]), (&json!(arn), &json!("goal-1")), "{line}");
+        }
+        let is_of_batch = line["message"].as_str().is_some_and(|message| message.starts_with("action "));
+        assert_eq!(
+            line.get("batchIndex").is_some(),
+            is_of_batch || line["message"].as_str().is_some_and(|m| m.starts_with("batch ")),
+            "{line}"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -20,6 +20,7 @@ use goal_activity_core::keys;
 use goal_activity_core::ledger::BatchLedger;
 use goal_activity_core::notice::{Notice, NoticeClaim};
 use goal_activity_core::placement::{TaskRow, TasksByAction, by_action};
+use goal_activity_core::ports::HideMessage;
 use goal_activity_core::ports::{
     Accepted, ActionCommit, ActionsWithTasks, AnswerBatch, Answered, CancelExecution, Claim, ClaimGoal, Claimed, Clock,
     Committed, DescribeExecution, EndExecution, Event, ExecutionInput, ExecutionState, FindExecution, GenerateTasks,
@@ -30,7 +31,6 @@ use goal_activity_core::ports::{
 use goal_activity_core::task::Task;
 use goal_activity_events::{ActionId, BatchAnswer, EventId, ExecutionArn, GoalId, TaskToken, Timestamp, UserId};
 use goal_activity_functions::adapters::memory::World;
-use goal_activity_functions::runtime::queue::HideMessage;
 use tokio::time::sleep;
 
 use crate::ai;

@@ -19,7 +19,7 @@ pub(crate) enum Mood {
 }
 
 /// How long a call hangs until the SDK times out: the operation's time limit in
-/// `functions/src/adapters/aws/connection.rs`.
+/// `functions/adapters/src/aws/connection.rs`.
 pub(crate) const OPERATION: Duration = Duration::from_secs(7);
 
 /// How calls fail during an outage of a service.

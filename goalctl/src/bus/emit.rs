@@ -1,10 +1,10 @@
 use anyhow::Result;
 use clap::Args;
+use goal_activity_adapters::clock::SystemClock;
 use goal_activity_core::inbound;
 use goal_activity_core::ports::{Clock, LoadGoalHead, Stored};
 use goal_activity_events::publisher::{EventBridge, OutgoingEvent, Publisher};
 use goal_activity_events::{ActionId, Detail, EventId, GoalActivityRequested, GoalId, MAX_ACTIONS, UserId};
-use goal_activity_functions::runtime::clock::SystemClock;
 use serde::Serialize;
 
 use crate::failure::{DONE, Failure, NO_ACCESS};

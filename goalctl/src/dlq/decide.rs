@@ -175,10 +175,10 @@ fn gave_up(queue: MainQueue) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use goal_activity_adapters::memory::samples;
     use goal_activity_core::execution::Cancellation;
     use goal_activity_core::goal::GoalClaim;
     use goal_activity_core::placement::ActionTasks;
-    use goal_activity_functions::adapters::memory::samples;
     use serde_json::{Value, json};
 
     const ARN: &str = "arn:aws:states:us-east-1:000000000000:execution:goal-activity:g-1";

@@ -16,11 +16,11 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use futures_util::future::try_join_all;
+use goal_activity_adapters::aws::Tables;
+use goal_activity_adapters::clock::SystemClock;
 use goal_activity_core::ports::Clock;
 use goal_activity_events::StateMachineArn;
 use goal_activity_events::publisher::{EventBridge, Publisher};
-use goal_activity_functions::adapters::aws::Tables;
-use goal_activity_functions::runtime::clock::SystemClock;
 
 use crate::failure::{Failure, NOT_DONE};
 use crate::shell::Shell;

@@ -149,8 +149,8 @@ mod tests {
 
     use super::super::queue::fake::Post;
     use super::*;
+    use goal_activity_adapters::memory::{World, samples};
     use goal_activity_events::publisher::Refusal;
-    use goal_activity_functions::adapters::memory::{World, samples};
     use goal_activity_testkit::EventBridgeEvent;
     use serde_json::{Value, json};
 

@@ -1,12 +1,12 @@
 //! The other services that the pipeline uses, and the receivers behind them.
 
 use goal_activity_core::notice::Notice;
+use goal_activity_core::ports::HideMessage;
 use goal_activity_core::ports::{
     AnswerBatch, ArchiveExecution, DescribeExecution, Event, Notify, PublishEvent, ReadArchive, StartExecution,
     StopExecution,
 };
 use goal_activity_events::{BatchAnswer, ExecutionArn, StateMachineArn, TaskToken, Timestamp};
-use goal_activity_functions::runtime::queue::HideMessage;
 use serde_json::Value;
 
 /// The adapters to the state machine, the bus, the operators, a queue and the archive.

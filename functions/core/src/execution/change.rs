@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use goal_activity_events::{ActionId, EventId, FinalStatus, Timestamp, WorkflowCompleted};
+use goal_activity_events::{ActionId, EventId, ExecutionArn, FinalStatus, Timestamp, WorkflowCompleted};
 
 use super::{BatchState, Cancellation, Ending, Execution, TimelineEntry, TimelineEvent};
 use crate::keys::CANCELLATION_ENTRY;
@@ -34,7 +34,7 @@ pub enum Change<'a> {
     },
     /// It is to be stopped.
     Cancelled(&'a Cancellation),
-    /// The goal does not have these actions any more. The first such change counts.
+    /// The goal does not have these actions any more, at least one. The first such change counts.
     Gone(&'a BTreeSet<ActionId>),
     /// It ended.
     Ended {
@@ -151,7 +151,7 @@ impl Change<'_> {
     }
 
     /// The entry of the timeline that goes with it, with its id.
-    pub fn timeline_entry(&self, execution: &goal_activity_events::ExecutionArn) -> Option<(String, TimelineEntry)> {
+    pub fn timeline_entry(&self, execution: &ExecutionArn) -> Option<(String, TimelineEntry)> {
         let entry = |id: &str, at, what| Some((id.to_owned(), TimelineEntry { at, what }));
         match self {
             Self::Started { event, at } => entry(event, *at, TimelineEvent::Started),

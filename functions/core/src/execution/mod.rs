@@ -45,7 +45,7 @@ pub struct Execution {
     /// When it was launched: until then it waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admitted_at: Option<Timestamp>,
-    /// When it was first seen running.
+    /// When it was first seen running: the moment of that event, or of the first report of a batch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
     /// The actions to turn into tasks, in mandala order.

@@ -93,7 +93,7 @@ pub enum Severity {
     Medium,
     /// The workflow failed or timed out, and the goal had no tasks before.
     High,
-    /// Others will fare alike: see [`is_critical`].
+    /// Other workflows will fail for the same reason: see [`is_critical`].
     Critical,
 }
 

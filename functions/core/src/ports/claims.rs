@@ -9,7 +9,7 @@ use crate::execution::Execution;
 use crate::goal::GoalClaim;
 use crate::start::IdempotencyKey;
 
-/// By what a request is known again when it comes a second time (promise P2).
+/// The deduplication key of a request (promise P2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RequestKey {
     /// An event of another service.
@@ -53,7 +53,7 @@ pub struct Accepted {
 pub struct Claim {
     /// The execution as it is recorded.
     pub execution: Execution,
-    /// What the goal's row says of an earlier claim, which has nothing behind it any more: it is replaced.
+    /// A claim in the goal's row whose execution has ended or never was: it is replaced.
     pub stale: Option<GoalClaim>,
     /// The sequence that the goal has before the claim.
     pub expected: ClaimSequence,

@@ -100,6 +100,6 @@ pub enum Answered {
 pub trait AnswerBatch: Sync {
     /// Hands in the answer.
     fn answer(&self, token: &TaskToken, answer: &BatchAnswer) -> impl Future<Output = PortResult<Answered>> + Send;
-    /// Says that a worker is still at it.
+    /// Sends a heartbeat for the task token.
     fn heartbeat(&self, token: &TaskToken) -> impl Future<Output = PortResult<Answered>> + Send;
 }

@@ -19,6 +19,7 @@ mod claims;
 mod ending;
 mod ledger;
 mod machine;
+mod queue;
 mod reading;
 
 use goal_activity_events::Timestamp;
@@ -33,6 +34,7 @@ pub use ledger::{ActionCommit, Committed, Opened, SealLedger, WorkLedger};
 pub use machine::{
     AnswerBatch, Answered, DescribeExecution, ExecutionInput, ExecutionState, StartExecution, StopExecution, StopReason,
 };
+pub use queue::HideMessage;
 pub use reading::{
     ActionsWithTasks, FindExecution, ListTasks, ListWorkflows, LoadGoal, LoadGoalHead, Stored, TaskPage, Unreadable,
 };

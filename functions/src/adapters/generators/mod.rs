@@ -3,19 +3,15 @@
 mod bedrock;
 mod key;
 mod lambda;
-mod offline;
 mod openai;
 pub mod prompt;
 mod wire;
 
-#[cfg(test)]
-pub(crate) use wire::patient;
-
 use goal_activity_core::ports::{GenerateTasks, Generation, GenerationError, GenerationRequest};
 
 pub use bedrock::Bedrock;
+pub use goal_activity_adapters::offline::Offline;
 pub use lambda::ExistingFunction;
-pub use offline::Offline;
 pub use openai::OpenAi;
 
 use crate::adapters::aws::Connection;

@@ -17,7 +17,7 @@ use goal_activity_events::FailureCode;
 use goal_activity_events::publisher::reason;
 use http_body_util::Limited;
 
-use crate::runtime::clock::SystemClock;
+use goal_activity_adapters::clock::SystemClock;
 
 /// The timeout to connect to an AI. An early timeout loses nothing: the worker retries.
 pub(super) const CONNECT: Duration = Duration::from_secs(3);
@@ -169,6 +169,30 @@ pub(super) fn retry_after(headers: &Headers) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use aws_config::BehaviorVersion;
+    use aws_config::timeout::TimeoutConfig;
+    use aws_sdk_bedrockruntime::Client;
+    use aws_sdk_bedrockruntime::config::{Credentials, SharedCredentialsProvider};
+    use goal_activity_adapters::aws::http;
+    use goal_activity_testkit::stub::{Response, Stub};
+
+    #[tokio::test]
+    async fn clients_that_wait_for_an_ai_have_a_connection_of_their_own() {
+        let services = Stub::answering(Response::new(200, "{}")).await;
+        let credentials = Credentials::new("test", "test", None, None, "test");
+        let sdk = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(http())
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .region(aws_config::Region::new("us-east-1"))
+            .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).build())
+            .endpoint_url(services.url())
+            .build();
+        for (config, connections) in [(sdk.clone(), 1), (sdk.clone(), 1), (patient(&sdk), 2)] {
+            let asked = Client::new(&config).invoke_model().model_id("m").body(Vec::new().into()).send().await;
+            assert!(asked.is_ok() && services.connections() == connections, "{asked:?}");
+        }
+    }
 
     fn asked(retry_after: &str, date: Option<&str>) -> Option<u64> {
         let mut headers = Headers::new();

@@ -230,7 +230,7 @@ impl<
         (arn, checked)
     }
 
-    /// Repairs one workflow, if it is the turn of what it needs.
+    /// Repairs one workflow, if what it needs belongs to this part of the run: repairs first, archiving last.
     async fn reconcile(&self, arn: &ExecutionArn, turn: Turn) -> PortResult<Checked> {
         let now = self.context.now();
         // The list may be seconds behind; the record is not.

@@ -8,7 +8,7 @@ use goal_activity_events::BatchMessage;
 use tokio::time::sleep;
 
 use super::{Work, Worker};
-use crate::runtime::queue::HideMessage;
+use goal_activity_core::ports::HideMessage;
 
 impl<Db: WorkLedger, Sfn: AnswerBatch, Bus, Ai, Queue: HideMessage> Worker<Db, Sfn, Bus, Ai, Queue> {
     /// Does the work while renewing the lease on its message and sending heartbeats: as long as they come, the message stays

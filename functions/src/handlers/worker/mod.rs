@@ -20,8 +20,8 @@ use goal_activity_core::limits::{BATCH_SECONDS, DEADLINE_MARGIN, LEASE};
 use goal_activity_core::placement::Occupied;
 use goal_activity_core::port_set;
 use goal_activity_core::ports::{
-    AnswerBatch, Answered, GenerateTasks, Generation, GenerationRequest, LoadGoal, Opened, PortResult, PublishEvent,
-    WorkLedger,
+    AnswerBatch, Answered, GenerateTasks, Generation, GenerationRequest, HideMessage, LoadGoal, Opened, PortResult,
+    PublishEvent, WorkLedger,
 };
 use goal_activity_core::price::Prices;
 use goal_activity_events::{ActionId, BatchAnswer, BatchMessage, FailureCode, Timestamp, Usage};
@@ -29,7 +29,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::runtime::context::Context;
-use crate::runtime::queue::{HandleMessage, HideMessage, Message, MessageError};
+use crate::runtime::queue::{HandleMessage, Message, MessageError};
 use crate::runtime::telemetry::{millis, trace};
 use goal::WatchedGoal;
 use save::{Generated, KnownTasks};

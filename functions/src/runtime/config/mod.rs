@@ -2,6 +2,7 @@
 
 mod generator;
 
+use goal_activity_adapters::aws::TableNames;
 use goal_activity_core::admission::{Capacity, InvalidCapacity};
 use goal_activity_core::price::Prices;
 use goal_activity_events::StateMachineArn;
@@ -25,27 +26,14 @@ pub enum ConfigError {
 }
 
 /// The names of the tables.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TableNames {
-    /// The Goals table.
-    pub goals: String,
-    /// The Tasks table.
-    pub tasks: String,
-    /// The `WorkflowExecutions` table.
-    pub executions: String,
+pub fn tables() -> Result<TableNames, ConfigError> {
+    Ok(TableNames { goals: var("GOALS_TABLE")?, tasks: var("TASKS_TABLE")?, executions: var("EXECUTIONS_TABLE")? })
 }
 
-impl TableNames {
-    /// Only the `WorkflowExecutions` table, from the environment. For a function that uses no other: it does not get
-    /// the names of the others, and its role allows none.
-    pub fn of_executions() -> Result<Self, ConfigError> {
-        Ok(Self { goals: String::new(), tasks: String::new(), executions: var("EXECUTIONS_TABLE")? })
-    }
-
-    /// From the environment.
-    pub fn from_env() -> Result<Self, ConfigError> {
-        Ok(Self { goals: var("GOALS_TABLE")?, tasks: var("TASKS_TABLE")?, executions: var("EXECUTIONS_TABLE")? })
-    }
+/// Only the name of `WorkflowExecutions`. For a function that uses no other table: it does not get the names of the others, and
+/// its role allows none.
+pub fn executions_table() -> Result<TableNames, ConfigError> {
+    Ok(TableNames { goals: String::new(), tasks: String::new(), executions: var("EXECUTIONS_TABLE")? })
 }
 
 /// The configuration shared by the functions that accept requests: `api` and `launch`.
@@ -167,7 +155,7 @@ pub fn archive_bucket() -> Result<String, ConfigError> {
 impl Intake {
     /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
-        Ok(Self { tables: TableNames::from_env()?, event_bus: var("EVENT_BUS")?, state_machine: state_machine()? })
+        Ok(Self { tables: tables()?, event_bus: var("EVENT_BUS")?, state_machine: state_machine()? })
     }
 }
 
@@ -177,7 +165,7 @@ impl Worker {
         let generator = GeneratorKind::read(&var)?;
         Ok(Self {
             queue_url: queue_url()?,
-            tables: TableNames::from_env()?,
+            tables: tables()?,
             event_bus: var("EVENT_BUS")?,
             prices: generator.prices(&var)?,
             generator,
@@ -189,7 +177,7 @@ impl Conclude {
     /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
         Ok(Self {
-            tables: TableNames::from_env()?,
+            tables: tables()?,
             event_bus: var("EVENT_BUS")?,
             alert_topic: var("ALERT_TOPIC_ARN")?,
             operations_guide: var("OPERATIONS_GUIDE")?,

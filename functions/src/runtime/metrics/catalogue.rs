@@ -98,10 +98,10 @@ metrics! {
         "time from a workflow's request until it was launched", "launch of a workflow that was noted";
     CapacityInUse Count [&[]],
         "batches that all workflows together held of the capacity when the reconciler looked",
-        "run of the reconciler that came to look";
+        "run of the reconciler that read the capacity";
     OldestWaiting Milliseconds [&[]],
         "how long the workflow whose turn is next had waited when the reconciler looked, 0 if none did",
-        "run of the reconciler that came to look";
+        "run of the reconciler that read the capacity";
     RequestsRejected Count [&[], &[Reason]],
         "1 for a request that was refused", "refusal that was given, also of the same request again";
     WorkflowSucceeded Count [&[]],
@@ -159,7 +159,7 @@ metrics! {
         "run of the reconciler that came to its end";
     ReconcilerRepairs Count [&[], &[Repair]],
         "1 for a workflow that the reconciler did something for",
-        "repair that was made: an end or a start that it wrote, an announcement or a telling as often as it was needed";
+        "repair that was made: an end or a start that it wrote, announcements and reports each time";
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use metrique_writer_format_emf::Emf as Lines;
 use super::Ai;
 use super::catalogue::{Dimension, Metric, NAMESPACE, Unit};
 use super::measured::Measured;
-use crate::runtime::clock::SystemClock;
+use goal_activity_adapters::clock::SystemClock;
 
 /// The longest value of a dimension (CloudWatch API reference, `Dimension`).
 const MAX_VALUE: usize = 1_024;

@@ -1,11 +1,21 @@
 use std::fmt;
 
 use tracing::{Event, Subscriber};
+use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::trace::{Joined, Subject};
+
+/// Spans' own fields, which are for traces and not for lines.
+pub(super) struct NoFields;
+
+impl<'writer> FormatFields<'writer> for NoFields {
+    fn format_fields<R: RecordFields>(&self, _: Writer<'writer>, _: R) -> fmt::Result {
+        Ok(())
+    }
+}
 
 /// Lines of JSON that end with the ids of the workflow and the trace that their spans are about.
 pub(super) struct InContext<F>(pub(super) F);
@@ -20,8 +30,8 @@ where
         let spans = || context.event_scope().into_iter().flatten();
         let subject = spans().find_map(|span| span.extensions().get::<Subject>().cloned());
         let has = |name| event.metadata().fields().field(name).is_some();
-        // A line about another workflow than its span names that one itself.
-        let subject = subject.filter(|_| !has("executionArn")).map(|subject| subject.without_goal(has("goalId")));
+        // A line about something else than its span names that itself.
+        let subject = subject.filter(|_| !has("executionArn") && !has("goalId"));
         let subject = subject.and_then(|subject| serde_json::to_string(&subject).ok());
         let trace = spans().find_map(|span| span.extensions().get::<Joined>().cloned());
         let mut line = String::new();

@@ -47,7 +47,7 @@ pub fn start(function: &'static str) -> Result<Telemetry, ConfigError> {
 
 /// The filter for log lines, extended so that lines can contain the workflow and the trace of their span.
 pub fn seeing_spans(filter: Targets) -> Targets {
-    filter.with_target(trace::TARGET, LevelFilter::TRACE)
+    filter.with_target(trace::TARGET, LevelFilter::INFO)
 }
 
 /// A duration as a field of a line. `as_millis` alone is a `u128`, which would become a string.
@@ -69,6 +69,7 @@ where
         .with_span_list(false)
         .with_target(false)
         .map_event_format(line::InContext)
+        .fmt_fields(line::NoFields)
         .with_writer(writer)
 }
 

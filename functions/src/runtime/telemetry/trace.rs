@@ -13,21 +13,21 @@ use opentelemetry::Context;
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
 use serde::Serialize;
 use tracing::field::Empty;
-use tracing::{Instrument, Span, trace_span};
+use tracing::{Instrument, Span, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::Registry;
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::runtime::queue::MessageError;
 
-/// Distinguishes these spans from all others. At level `trace`, so that logs are the same with and without them.
+/// Distinguishes these spans from all others.
 pub const TARGET: &str = "goal_activity_trace";
 
 /// The handling of an HTTP request, a separate trace. The client's trace context is linked and not followed: it must
 /// not decide what is recorded, nor combine workflows.
 pub(crate) fn request(route: &'static str, client: Option<&Traceparent>) -> Span {
     let (method, path) = route.split_once(' ').unwrap_or_default();
-    let span = trace_span!(
+    let span = info_span!(
         target: TARGET, parent: None, "request", otel.name = route, otel.kind = "server", otel.status_code = Empty,
         http.request.method = method, http.route = path, http.response.status_code = Empty, faas.trigger = "http",
         goal_activity.execution_arn = Empty, goal_activity.goal_id = Empty,
@@ -38,7 +38,7 @@ pub(crate) fn request(route: &'static str, client: Option<&Traceparent>) -> Span
 
 /// The handling of one message of a queue, as part of the trace that the message names.
 pub(crate) fn process(queue: &'static str, from: Option<&Traceparent>) -> Span {
-    let span = trace_span!(
+    let span = info_span!(
         target: TARGET, parent: None, "process", otel.name = format!("process {queue}"), otel.kind = "consumer",
         otel.status_code = Empty, error.r#type = Empty, messaging.system = "aws_sqs", messaging.operation.name = "process",
         messaging.operation.type = "process", messaging.destination.name = queue, faas.trigger = "pubsub",
@@ -50,7 +50,7 @@ pub(crate) fn process(queue: &'static str, from: Option<&Traceparent>) -> Span {
 
 /// The state machine's call of finalize.
 pub(crate) fn finalize() -> Span {
-    trace_span!(
+    info_span!(
         target: TARGET, parent: None, "SaveResults", otel.kind = "server", otel.status_code = Empty, error.r#type = Empty,
         faas.trigger = "other", goal_activity.execution_arn = Empty, goal_activity.goal_id = Empty,
     )
@@ -58,7 +58,7 @@ pub(crate) fn finalize() -> Span {
 
 /// The launch of a workflow after another one's end has released capacity.
 pub(crate) fn admission(from: Option<&Traceparent>) -> Span {
-    let span = trace_span!(
+    let span = info_span!(
         target: TARGET, parent: None, "admit", otel.kind = "internal", otel.status_code = Empty, error.r#type = Empty,
         faas.trigger = "pubsub", goal_activity.execution_arn = Empty, goal_activity.goal_id = Empty,
     );
@@ -68,7 +68,7 @@ pub(crate) fn admission(from: Option<&Traceparent>) -> Span {
 
 /// The repair of a workflow of which something was lost.
 pub(crate) fn repair(from: Option<&Traceparent>) -> Span {
-    let span = trace_span!(
+    let span = info_span!(
         target: TARGET, parent: None, "reconcile", otel.kind = "internal", otel.status_code = Empty,
         error.r#type = Empty, faas.trigger = "timer", goal_activity.execution_arn = Empty, goal_activity.goal_id = Empty,
     );
@@ -78,7 +78,7 @@ pub(crate) fn repair(from: Option<&Traceparent>) -> Span {
 
 /// One attempt of the AI at an action.
 pub(crate) fn attempt(action: &ActionId, attempt: u32) -> Span {
-    trace_span!(
+    info_span!(
         target: TARGET, "generate_content", otel.kind = "client", otel.status_code = Empty, error.r#type = Empty,
         gen_ai.operation.name = "generate_content", gen_ai.usage.input_tokens = Empty,
         gen_ai.usage.output_tokens = Empty, goal_activity.action_id = action.as_str(), goal_activity.attempt = i64::from(attempt),
@@ -164,9 +164,11 @@ pub(super) struct Subject {
 }
 
 impl Subject {
-    /// The subject without the id of its goal, if a log line has one itself.
-    pub(super) fn without_goal(self, has_goal: bool) -> Self {
-        Self { goal_id: self.goal_id.filter(|_| !has_goal), ..self }
+    /// What is known of the same workflow together with what was known before.
+    fn or_before(self, before: Option<&Self>) -> Self {
+        let before = before.filter(|before| before.execution_arn == self.execution_arn);
+        let goal_id = self.goal_id.or_else(|| before?.goal_id.clone());
+        Self { goal_id, batch_index: self.batch_index.or_else(|| before?.batch_index), ..self }
     }
 }
 
@@ -186,17 +188,31 @@ pub(crate) fn about_batch(execution: &ExecutionArn, goal: &GoalId, batch_index: 
     record(Subject { execution_arn, goal_id, batch_index: Some(batch_index) });
 }
 
+/// Records each attribute once: OpenTelemetry's spans keep one that is recorded twice, twice.
 fn record(subject: Subject) {
-    let span = Span::current();
-    span.record("goal_activity.execution_arn", subject.execution_arn.as_str());
-    if let Some(goal) = &subject.goal_id {
+    let (span, before) = (Span::current(), stored::<Subject>());
+    let subject = subject.or_before(before.as_ref());
+    if before.as_ref().map(|before| &before.execution_arn) != Some(&subject.execution_arn) {
+        span.record("goal_activity.execution_arn", subject.execution_arn.as_str());
+    }
+    let (goal, index) = (subject.goal_id.as_ref(), subject.batch_index);
+    if let Some(goal) = goal.filter(|goal| before.as_ref().and_then(|before| before.goal_id.as_ref()) != Some(goal)) {
         span.record("goal_activity.goal_id", goal.as_str());
     }
-    if let Some(index) = subject.batch_index {
+    if let Some(index) = index.filter(|index| before.as_ref().and_then(|before| before.batch_index) != Some(*index)) {
         // OpenTelemetry's only integer type.
         span.record("goal_activity.batch_index", i64::from(index));
     }
     extend(&span, subject);
+}
+
+/// Returns what is kept with the current span.
+fn stored<T: Clone + Send + Sync + 'static>() -> Option<T> {
+    let read = |(id, dispatch): (&tracing::Id, &tracing::Dispatch)| {
+        let registry = dispatch.downcast_ref::<Registry>()?;
+        registry.span(id)?.extensions().get::<T>().cloned()
+    };
+    Span::current().with_subscriber(read).flatten()
 }
 
 /// The trace of a span, recorded as soon as it is known: reading it from OpenTelemetry's own record would start the

@@ -1,7 +1,7 @@
 //! An account in use: admits what its quotas allow, and records what they do not.
 //!
 //! The effect on an excess request depends on its sender. The SDK retries a few times and then fails (as configured in
-//! `functions/src/adapters/aws/mod.rs`), Step Functions and EventBridge delay their own requests (Step Functions
+//! `functions/adapters/src/aws/mod.rs`), Step Functions and EventBridge delay their own requests (Step Functions
 //! developer guide, "Quotas related to state throttling"; EventBridge quotas, "invocations"), an AI answers that it is
 //! throttled.
 
@@ -18,7 +18,7 @@ use crate::queues::Queue;
 use crate::world::Sim;
 
 /// The maximum number of attempts of the SDK, and its first wait in milliseconds, which doubles
-/// (`functions/src/adapters/aws/mod.rs`).
+/// (`functions/adapters/src/aws/mod.rs`).
 const ATTEMPTS: u32 = 5;
 const FIRST_WAIT: u64 = 50;
 /// About how many milliseconds a poller waits before it retries the invocation of a function without free concurrency.

@@ -79,7 +79,7 @@ fn largest() -> Result<Vec<TaskDraft>, InvalidDraft> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::adapters::memory::samples;
+    use crate::memory::samples;
     use goal_activity_core::goal::{Action, ActionKind};
     use goal_activity_core::limits::{EXECUTION_TASKS, HABIT_TASKS, STEP_MINUTES};
     use goal_activity_core::ports::Tokens;

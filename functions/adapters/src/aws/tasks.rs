@@ -8,7 +8,7 @@ use goal_activity_events::{ActionId, ExecutionArn, GoalId};
 use super::dynamo::{Item, foreign_row, rows_of_goal, text};
 use super::write::{Condition, Write};
 use super::{Tables, unavailable};
-use crate::adapters::reading;
+use crate::reading;
 
 /// How many tasks are removed side by side.
 const REMOVED_AT_ONCE: usize = 16;

@@ -51,7 +51,7 @@ impl WorkLedger for World {
     }
 }
 
-/// Returns `true` if a task is still the one that was read, and no further done.
+/// Returns `true` if a task is the one that was read: same id, action and status.
 fn is_as_read(task: &Task, row: &TaskRow) -> bool {
     let now = TaskRow::from(task);
     let same =

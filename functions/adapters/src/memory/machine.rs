@@ -9,7 +9,7 @@ use goal_activity_core::ports::{
 use goal_activity_events::{BatchAnswer, ExecutionArn, TaskToken, Timestamp};
 
 use super::World;
-use crate::runtime::queue::HideMessage;
+use goal_activity_core::ports::HideMessage;
 
 impl StartExecution for World {
     async fn start_execution(&self, input: &ExecutionInput) -> PortResult<()> {

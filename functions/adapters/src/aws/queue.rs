@@ -4,7 +4,7 @@ use aws_sdk_sqs::Client;
 use goal_activity_core::ports::PortResult;
 
 use super::{Connection, unavailable};
-use crate::runtime::queue::HideMessage;
+use goal_activity_core::ports::HideMessage;
 
 /// The queue that a function reads from.
 #[derive(Debug, Clone)]

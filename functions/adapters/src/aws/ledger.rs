@@ -47,7 +47,7 @@ impl Tables {
     }
 }
 
-/// The condition that a task is still the one that was read, and no further done.
+/// The condition that a task is the one that was read: same id, action and status.
 fn as_read(row: &TaskRow) -> Condition {
     let id = row.task_id.as_ref().map_or("", TaskId::as_str);
     let action = row.action_id.as_ref().map_or("", ActionId::as_str);

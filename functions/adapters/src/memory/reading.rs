@@ -9,7 +9,7 @@ use goal_activity_events::GoalId;
 use serde_json::Value;
 
 use super::{State, World};
-use crate::adapters::reading;
+use crate::reading;
 
 impl State {
     /// Stores a row of Goals as another program may write it.

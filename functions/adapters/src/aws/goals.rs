@@ -6,7 +6,7 @@ use goal_activity_events::GoalId;
 use super::dynamo::{attribute, foreign_row, rows_of_goal, text};
 use super::write::{Condition, Write};
 use super::{Tables, unavailable};
-use crate::adapters::reading;
+use crate::reading;
 
 impl LoadGoal for Tables {
     async fn load_goal(&self, goal: &GoalId) -> PortResult<Stored<Goal>> {

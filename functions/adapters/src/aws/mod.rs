@@ -25,12 +25,21 @@ use goal_activity_events::publisher::reason;
 
 pub use archive::Archive;
 pub use bus::Bus;
-pub use connection::{Connection, connect};
+pub use connection::{Connection, EndpointOf, connect, http};
 pub use queue::Queue;
 pub use step_functions::StepFunctions;
 pub use topic::Topic;
 
-use crate::runtime::config::TableNames;
+/// The names of the tables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableNames {
+    /// The Goals table.
+    pub goals: String,
+    /// The Tasks table.
+    pub tasks: String,
+    /// The `WorkflowExecutions` table.
+    pub executions: String,
+}
 
 /// DynamoDB: the tables of goals and tasks, which are the goal app's, and `WorkflowExecutions`. What of these a function may
 /// read and write, its role says.

@@ -5,7 +5,7 @@ use goal_activity_core::ports::{
 };
 
 use super::World;
-use crate::adapters::generators::Offline;
+use crate::offline::Offline;
 
 impl PublishEvent for World {
     async fn publish(&self, event: Event) -> PortResult<()> {
