@@ -7,7 +7,7 @@
 //! |---|---|
 //! | [`handlers`] | one module a function: what it does with one event, request or message |
 //! | [`steps`] | what handlers have in common: accepting, admitting, ending, cancelling |
-//! | [`adapters`] | the ports of the core, for AWS, for AIs and in memory |
+//! | [`adapters`] | the ports of the core: for AIs here, for AWS and in memory in a crate that tools use too |
 //! | [`runtime`] | what every function needs: configuration, the queue loop, time, metrics, telemetry |
 
 pub mod adapters;
