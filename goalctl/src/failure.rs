@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_problem_is_told_as_people_read_it() {
+    fn a_problem_is_shown_as_people_read_it() {
         let failure = Failure::answered(
             409,
             r#"{"type": "about:blank", "title": "A workflow of this goal is running", "status": 409, "retryable": false,
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_the_gateway_says_is_told_too() {
+    fn what_only_the_gateway_says_is_described_too() {
         let failure = Failure::answered(401, r#"{"message": "Unauthorized"}"#);
         assert!(failure.to_string().starts_with("The token is missing, expired"), "{failure}");
         assert!(failure.to_string().contains("GOAL_ACTIVITY_TOKEN"), "{failure}");

@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_program_that_misspells_a_command_line_is_told_so_in_json() {
+    async fn a_misspelt_command_line_is_answered_in_json() {
         let (code, out, err) = goalctl("goalctl start a/b --json", None, None).await;
         let told: serde_json::Value = serde_json::from_str(&err).unwrap();
         let title = told["error"]["title"].as_str().unwrap();

@@ -50,7 +50,7 @@ async fn recorded(stack: &Stack, arn: &ExecutionArn) -> Execution {
 }
 
 #[tokio::test]
-async fn p7_at_ten_times_the_capacity_everybody_gets_their_tasks_in_turn() {
+async fn p7_at_ten_times_the_capacity_every_goal_gets_its_tasks_in_turn() {
     let stack = Stack::open().await;
     let flood = stack.user().await;
     let mut arns = Vec::new();

@@ -189,7 +189,7 @@ async fn p1_p2_p3_p4_p6_p7_whatever_goes_wrong_every_workflow_comes_to_its_one_e
     let is_wrong = |story: &&Edited| catch_unwind(AssertUnwindSafe(|| truth.check_edited(story))).is_err();
     let wrong: Vec<_> = cast.edited.iter().filter(is_wrong).map(|story| (story.plot, &story.goal)).collect();
     assert!(wrong.is_empty(), "of edited goals, as said above: {wrong:?}");
-    truth.all().for_each(|execution| Truth::check_told(execution, &completed));
+    truth.all().for_each(|execution| Truth::check_reported(execution, &completed));
     check_machine(&stack, &goals, &truth).await;
     assert!(calls > 0 && failed > 0 && held > 0, "DynamoDB was not reached by the proxy");
     assert!(s3.0 > 0 && step_functions.0 > 0, "S3 and Step Functions were not reached by the proxies");

@@ -158,7 +158,7 @@ impl Truth {
     }
 
     /// P7: the end was published at least once, always as the same event.
-    pub(crate) fn check_told(execution: &Execution, completed: &[Value]) {
+    pub(crate) fn check_reported(execution: &Execution, completed: &[Value]) {
         let arn = &execution.execution_arn;
         let told: Vec<_> = completed.iter().filter(|e| e["detail"]["executionArn"] == arn.as_str()).collect();
         assert!(!told.is_empty(), "the end of {arn} was never told");

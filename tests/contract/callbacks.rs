@@ -9,7 +9,7 @@ use crate::backend::Services;
 on_all_services!(
     an_answer_is_taken_as_it_is,
     p2_a_second_answer_is_stale,
-    an_answer_that_nobody_waits_for_is_stale,
+    an_answer_that_is_not_awaited_is_stale,
     a_heartbeat_is_taken_until_the_answer,
     p2_of_answers_at_once_one_counts,
 );
@@ -34,7 +34,7 @@ async fn p2_a_second_answer_is_stale(on: &impl Services) {
     assert_eq!(on.answer().await, answer(5));
 }
 
-async fn an_answer_that_nobody_waits_for_is_stale(on: &impl Services) {
+async fn an_answer_that_is_not_awaited_is_stale(on: &impl Services) {
     let token = on.unknown_token().await;
     assert_eq!(on.step_functions().answer(&token, &answer(5)).await.unwrap(), Answered::Stale);
     assert_eq!(on.step_functions().heartbeat(&token).await.unwrap(), Answered::Stale);

@@ -14,7 +14,7 @@ use crate::given::{execution, failed, failure, goal, opened, stored_tasks, succe
 on_all_tables!(
     p3_an_outcome_and_its_tasks_are_saved_together,
     p3_an_action_has_one_outcome,
-    p3_nothing_is_saved_for_a_batch_that_nobody_opened,
+    p3_nothing_is_saved_for_a_batch_that_was_not_opened,
     p4_nothing_is_saved_after_the_seal,
     p3_nothing_is_saved_where_a_task_is_already,
     p3_being_too_late_comes_before_tasks_in_the_way,
@@ -77,7 +77,7 @@ async fn p3_an_action_has_one_outcome(on: &impl Tables) {
     assert_eq!(stored_tasks(on, &goal).await, save.tasks);
 }
 
-async fn p3_nothing_is_saved_for_a_batch_that_nobody_opened(on: &impl Tables) {
+async fn p3_nothing_is_saved_for_a_batch_that_was_not_opened(on: &impl Tables) {
     let goal = goal(1);
     let execution = execution(&goal, 1);
     opened(on, &execution, 1).await;

@@ -10,7 +10,7 @@ use crate::backend::Tables;
 use crate::given::{at, claimed, execution, failure, goal, opened, stored_tasks, succeeded, success, tasks};
 
 on_all_tables!(
-    a_batch_that_nobody_opened_is_empty,
+    a_batch_that_was_not_opened_is_empty,
     a_batch_can_be_opened_again_and_shows_what_was_done,
     batches_are_apart,
     p4_sealing_answers_what_every_batch_holds,
@@ -22,7 +22,7 @@ on_all_tables!(
     all_tasks_of_a_goal_are_read_as_rows,
 );
 
-async fn a_batch_that_nobody_opened_is_empty(on: &impl Tables) {
+async fn a_batch_that_was_not_opened_is_empty(on: &impl Tables) {
     let execution = execution(&goal(1), 1);
     let read = on.db().read_batch(&execution.execution_arn, 0).await.unwrap();
     assert_eq!(read, BatchLedger::default());

@@ -17,8 +17,8 @@ on_all_tables!(
     p7_a_telling_that_was_given_up_can_be_taken_again,
     p7_a_telling_that_was_released_can_be_taken_at_once,
     p2_only_the_own_claim_is_released,
-    p2_nothing_is_told_after_it_was_told,
-    a_notice_of_an_execution_that_is_not_there_is_nobodys,
+    p2_nothing_is_sent_after_it_was_sent,
+    a_notice_of_an_execution_that_is_not_there_is_not_claimed,
     p2_of_claims_of_a_notice_at_once_one_wins,
     marks_are_set_once,
     marks_are_set_one_by_one,
@@ -96,7 +96,7 @@ async fn p2_only_the_own_claim_is_released(on: &impl Tables) {
     assert!(take(on, &execution, expired).await);
 }
 
-async fn p2_nothing_is_told_after_it_was_told(on: &impl Tables) {
+async fn p2_nothing_is_sent_after_it_was_sent(on: &impl Tables) {
     for told in [Mark::Notified, Mark::Both] {
         let execution = ended(on).await;
         assert!(take(on, &execution, at(61)).await);
@@ -106,7 +106,7 @@ async fn p2_nothing_is_told_after_it_was_told(on: &impl Tables) {
     }
 }
 
-async fn a_notice_of_an_execution_that_is_not_there_is_nobodys(on: &impl Tables) {
+async fn a_notice_of_an_execution_that_is_not_there_is_not_claimed(on: &impl Tables) {
     let execution = execution(&goal(1), 1);
     let own = NoticeClaim::new(at(61));
     assert!(!claim(on, &execution, &own).await);

@@ -14,7 +14,7 @@ use crate::given::{at, claim, ending, goal, record};
 
 on_all_tables!(
     p7_an_execution_is_listed_from_its_launch_until_it_is_archived,
-    what_is_told_late_is_not_listed_again,
+    what_is_reported_late_is_not_listed_again,
     the_oldest_come_first,
     p10_pages_have_a_limit_and_go_on_after_the_last,
     executions_of_one_moment_are_all_listed_once,
@@ -104,7 +104,7 @@ async fn p7_an_execution_is_listed_from_its_launch_until_it_is_archived(on: &imp
     assert_eq!(span.listed(on, &unarchived, 10).await, [], "archived");
 }
 
-async fn what_is_told_late_is_not_listed_again(on: &impl Tables) {
+async fn what_is_reported_late_is_not_listed_again(on: &impl Tables) {
     let span = Span::new();
     let (shard, executions) = span.launched(on, &[0]).await;
     let [execution] = &executions[..] else { panic!() };

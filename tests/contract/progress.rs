@@ -10,13 +10,13 @@ use crate::given::{at, batch_state, claimed, ending, execution, found, goal};
 
 on_all_tables!(
     a_start_is_noted_once,
-    a_start_that_is_told_late_changes_nothing,
+    a_start_that_is_reported_late_changes_nothing,
     progress_of_an_execution_that_is_not_there_makes_none,
     the_first_state_of_a_batch_shows_that_the_execution_runs,
     p6_only_a_later_state_of_a_batch_is_taken_over,
     p6_batches_are_counted_apart,
     p6_the_end_of_a_batch_is_in_the_timeline,
-    p6_of_states_told_at_once_the_latest_stays,
+    p6_of_states_reported_at_once_the_latest_stays,
     p4_nothing_is_noted_after_the_end,
     event_ids_of_every_kind_are_keys,
     a_cancelled_execution_still_shows_its_progress,
@@ -48,7 +48,7 @@ async fn a_start_is_noted_once(on: &impl Tables) {
     assert_eq!(found(on, &execution).await, execution);
 }
 
-async fn a_start_that_is_told_late_changes_nothing(on: &impl Tables) {
+async fn a_start_that_is_reported_late_changes_nothing(on: &impl Tables) {
     let (_, execution) = claimed(on, 8).await;
     tell(on, &execution, "event-1", 0, &batch_state(1, 1, &[])).await;
     let before = found(on, &execution).await;
@@ -118,7 +118,7 @@ async fn p6_the_end_of_a_batch_is_in_the_timeline(on: &impl Tables) {
     assert_eq!(found(on, &execution).await.timeline, execution.timeline);
 }
 
-async fn p6_of_states_told_at_once_the_latest_stays(on: &impl Tables) {
+async fn p6_of_states_reported_at_once_the_latest_stays(on: &impl Tables) {
     let (_, execution) = claimed(on, 8).await;
     let states: Vec<_> = [3, 8, 1, 6, 2, 7, 5, 4].map(|n| batch_state(n, u32::try_from(n).unwrap(), &[])).into();
     join_all(states.iter().map(async |state| {

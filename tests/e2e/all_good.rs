@@ -4,7 +4,7 @@ use goal_activity_tests::{Chart, Stack, eventually};
 use serde_json::json;
 
 #[tokio::test]
-async fn p7_p8_64_actions_become_tasks_and_everybody_is_told() {
+async fn p7_p8_64_actions_become_tasks_and_the_end_is_published() {
     let stack = Stack::open().await;
     let user = stack.user().await;
     let goal = stack.goal(&user, Chart::of(64)).await;

@@ -38,7 +38,7 @@ async fn told(user: &User, arn: &ExecutionArn) -> [Answer; 2] {
 }
 
 #[tokio::test]
-async fn p7_a_workflow_is_told_of_as_before_when_its_rows_have_expired() {
+async fn p7_a_workflow_is_shown_as_before_when_its_rows_have_expired() {
     let stack = Stack::open().await;
     let (user, other) = (stack.user().await, stack.user().await);
     let goal = stack.goal(&user, Chart::of(9).script("a-1-2", "fail")).await;

@@ -24,7 +24,7 @@ async fn call(user: &User, method: &str, path: &str) -> Answer {
 /// authenticated one gets 403 for a resource of another user and 404 for one that does not exist, without further
 /// details.
 #[tokio::test]
-async fn p9_every_route_lets_the_owner_in_and_nobody_else() {
+async fn p9_every_route_lets_in_the_owner_only() {
     let stack = Stack::open().await;
     let (owner, stranger) = (stack.user().await, stack.user().await);
     let goal = stack.goal(&owner, Chart::of(1)).await;
@@ -67,7 +67,7 @@ async fn p9_every_route_lets_the_owner_in_and_nobody_else() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_404_for_everybody_who_is_known() {
+async fn what_is_not_there_is_404_for_every_known_user() {
     let stack = Stack::open().await;
     let user = stack.user().await;
     let arn = "arn:aws:states:us-east-1:000000000000:execution:goal-activity:none-1".parse().unwrap();

@@ -50,7 +50,7 @@ fn slow() -> Chart {
 
 /// By the schedule alone, as it is deployed: every minute, and half a minute later.
 #[tokio::test]
-async fn p7_the_operators_are_told_within_a_minute_of_an_end_whose_events_are_lost() {
+async fn p7_the_operators_are_notified_within_a_minute_of_an_end_whose_events_are_lost() {
     let stack = Stack::open().await;
     let user = stack.user().await;
     let goal = stack.goal(&user, slow()).await;
@@ -68,7 +68,7 @@ async fn p7_the_operators_are_told_within_a_minute_of_an_end_whose_events_are_lo
 }
 
 #[tokio::test]
-async fn p7_a_workflow_whose_events_are_lost_is_settled_by_the_reconciler_from_the_ledger() {
+async fn p7_a_workflow_whose_events_are_lost_is_ended_by_the_reconciler_from_the_ledger() {
     let stack = Stack::open().await;
     let user = stack.user().await;
     let goal = stack.goal(&user, slow()).await;

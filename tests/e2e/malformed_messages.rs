@@ -20,7 +20,7 @@ async fn ends_in_the_dead_letter_queue(stack: &Stack, queue: &str, dlq: &str) {
 }
 
 #[tokio::test]
-async fn malformed_messages_end_in_the_dead_letter_queue_and_block_nobody() {
+async fn malformed_messages_end_in_the_dead_letter_queue_and_block_no_other() {
     let stack = Stack::open().await;
     let user = stack.user().await;
     let goal = stack.goal(&user, Chart::of(9)).await;

@@ -18,7 +18,7 @@ async fn said(stack: &Stack, words: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_workflow_is_told_step_by_step_in_the_log() {
+async fn a_workflow_is_logged_step_by_step() {
     let stack = Stack::open().await;
     let user = stack.user().await;
     let goal = stack.goal(&user, Chart::of(16).script("a-2-8", "fail")).await;

@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_overtaken_by_who_comes_after_a_bounded_time() {
+    fn no_workflow_is_overtaken_after_a_bounded_time() {
         let longest = FAIR_STEP * u32::try_from(MAX_RUNNING_PER_USER).unwrap();
         let last_of_many = turn(at(0), usize::MAX);
         assert_eq!(last_of_many.since(at(0)), longest);

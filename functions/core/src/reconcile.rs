@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_times_out_by_waiting() {
+    fn no_workflow_times_out_by_waiting() {
         let waiting = pending();
         assert_eq!(repair(&waiting, ExecutionState::Absent, after(1_000_000)), Repair::Announce);
     }

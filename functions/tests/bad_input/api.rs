@@ -156,7 +156,7 @@ async fn p9_arns_of_others_are_404_and_ids_of_other_things_400() {
 }
 
 #[tokio::test]
-async fn who_is_nobody_is_401_on_every_route() {
+async fn a_caller_without_a_token_is_401_on_every_route() {
     let rig = with_workflow().await;
     for route in ROUTES {
         for (pointer, value) in [

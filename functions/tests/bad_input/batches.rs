@@ -22,7 +22,7 @@ fn document(batch: &BatchMessage) -> Value {
 }
 
 #[tokio::test]
-async fn p10_a_batch_that_breaks_the_contract_is_dead_lettered_and_its_token_is_not_told() {
+async fn p10_a_batch_that_breaks_the_contract_is_dead_lettered_and_its_token_is_not_logged() {
     let (_, batch) = launched().await;
     // Any text can be a token. Only Step Functions can validate it.
     let texts = ["text", "long text", "control characters", "escaped digits", "parser's words"];
@@ -31,7 +31,7 @@ async fn p10_a_batch_that_breaks_the_contract_is_dead_lettered_and_its_token_is_
 }
 
 #[tokio::test]
-async fn fields_that_nobody_knows_are_ignored() {
+async fn unknown_fields_are_ignored() {
     let (logs, (rig, batch)) = (Logs::collect(), launched().await);
     let fate = deliver(&rig, &logs, &rig.worker(), &json!(with_unknown_fields(&document(&batch)))).await;
     let Fate::Taken(said) = fate else { panic!("{fate:?}") };

@@ -63,7 +63,7 @@ async fn a_status_change_that_breaks_the_contract_is_dead_lettered() {
 }
 
 #[tokio::test]
-async fn fields_that_nobody_knows_are_ignored() {
+async fn unknown_fields_are_ignored() {
     let (logs, rig) = (Logs::collect(), launched().await);
     let arn = arn(&rig);
     let change: Value = serde_json::from_str(&status_change(&arn, "SUCCEEDED")).unwrap();

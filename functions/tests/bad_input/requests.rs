@@ -156,7 +156,7 @@ fn refusal(reason: RejectionReason) -> (Rig, Value) {
 }
 
 #[tokio::test]
-async fn every_reason_for_a_refusal_is_told_on_the_bus_and_in_the_log_once_and_for_all() {
+async fn every_rejection_is_published_and_logged_once() {
     use RejectionReason as R;
     let logs = Logs::collect();
     // All reasons that are ever emitted.

@@ -138,7 +138,7 @@ async fn the_owner_of_a_goal_that_cannot_be_read_still_sees_its_tasks_and_a_stra
 }
 
 #[tokio::test]
-async fn a_service_that_asks_for_a_goal_that_cannot_be_read_is_told_so_once() {
+async fn a_service_that_requests_an_unreadable_goal_is_rejected_once() {
     let rig = unreadable();
     let request = json!({
         "version": "1", "eventId": "request-1", "occurredAt": "1970-01-01T00:00:00.000Z", "goalId": "goal-1", "userId": USER,

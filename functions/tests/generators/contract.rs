@@ -72,8 +72,8 @@ macro_rules! keeps_the_contract {
             a_broken_ai_is_asked_again,
             a_refusal_is_final,
             a_hanging_ai_is_left_and_asked_again,
-            tokens_are_told_of_every_answer,
-            p10_errors_repeat_nobody_s_text,
+            tokens_of_every_answer_are_reported,
+            p10_errors_repeat_no_text,
         );
     };
     ($adapter:expr; $($case:ident),+ $(,)?) => {$(
@@ -224,7 +224,7 @@ pub(crate) async fn a_hanging_ai_is_left_and_asked_again(on: &impl Adapter) {
     assert!(ask(on, Ai::Answers(good().to_string(), TOKENS)).await.is_ok());
 }
 
-pub(crate) async fn tokens_are_told_of_every_answer(on: &impl Adapter) {
+pub(crate) async fn tokens_of_every_answer_are_reported(on: &impl Adapter) {
     let expected = if on.counts_tokens() { TOKENS } else { NO_TOKENS };
     assert_eq!(ask(on, Ai::Answers(good().to_string(), TOKENS)).await.unwrap().tokens, expected);
     // An unusable answer is billed as well.
@@ -232,7 +232,7 @@ pub(crate) async fn tokens_are_told_of_every_answer(on: &impl Adapter) {
     assert_eq!(ask(on, Ai::Throttles(None)).await.unwrap_err().tokens, NO_TOKENS);
 }
 
-pub(crate) async fn p10_errors_repeat_nobody_s_text(on: &impl Adapter) {
+pub(crate) async fn p10_errors_repeat_no_text(on: &impl Adapter) {
     let refusals = [Refusal::AccessDenied, Refusal::BadRequest, Refusal::NotFound].map(Ai::Refuses);
     let prose = on.answers_in_text().then(|| Ai::Answers(format!("{PRIVATE}: I cannot."), TOKENS));
     let others = [Ai::Answers(invalid().to_string(), TOKENS), Ai::Throttles(None), Ai::Breaks];

@@ -112,7 +112,7 @@ async fn the_server_is_asked_for_an_answer_of_the_form_of_the_schema() {
 }
 
 #[tokio::test]
-async fn a_server_is_told_the_limit_in_its_own_words_and_no_temperature_unless_one_is_set() {
+async fn a_server_gets_the_limit_under_its_own_name_and_no_temperature_unless_one_is_set() {
     let stub = Stub::answering(Server.answer(&good(), TOKENS)).await;
     let sampling = Sampling { temperature: None, max_tokens: 100 };
     let settings = config::OpenAi { sampling, token_limit: TokenLimit::MaxTokens, ..settings(&stub.url()) };
@@ -277,7 +277,7 @@ async fn without_the_key_the_ai_is_not_asked() {
 }
 
 #[tokio::test]
-async fn the_key_is_told_to_nobody_but_the_ai() {
+async fn the_key_goes_to_the_ai_only() {
     let logs = Logs::collect();
     let replies = [error(401, "invalid_request_error", None), error(500, "server_error", None)];
     for response in replies.into_iter().chain([Server.answer(&good(), TOKENS)]) {

@@ -69,7 +69,7 @@ async fn p10_a_workflow_larger_than_the_capacity_runs_alone() {
 }
 
 #[tokio::test]
-async fn nobody_waits_behind_all_that_another_user_has_asked_for() {
+async fn no_user_waits_behind_all_that_another_has_requested() {
     let rig = rig(1, 8, &["flood", "flood", "flood", "late"]);
     let mut flood = Vec::new();
     for n in 1..=3 {

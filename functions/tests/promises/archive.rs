@@ -81,7 +81,7 @@ async fn p7_nothing_expires_before_it_is_archived() {
 }
 
 #[tokio::test]
-async fn people_are_told_though_the_archive_does_not_answer() {
+async fn operators_are_notified_though_the_archive_does_not_answer() {
     let (rig, arn) = worked().await;
     rig.world.break_once("archive_execution");
     rig.project(&status_change(&arn, "SUCCEEDED")).await.expect("the message is done, for the reconciler archives");
@@ -114,7 +114,7 @@ async fn what_is_archived_twice_is_the_same_to_the_byte() {
 }
 
 #[tokio::test]
-async fn a_workflow_is_told_of_as_before_when_its_rows_have_expired() {
+async fn a_workflow_is_shown_as_before_when_its_rows_have_expired() {
     let (rig, arn) = ended().await;
     let before = told(&rig, &arn).await;
     expire_all(&rig);
@@ -150,7 +150,7 @@ async fn a_cancelled_workflow_is_archived_by_who_may_do_that() {
 }
 
 #[tokio::test]
-async fn p9_nobody_reads_the_archived_workflows_of_others() {
+async fn p9_archived_workflows_are_for_their_owner_only() {
     let (rig, arn) = ended().await;
     expire_all(&rig);
     for route in ROUTES {

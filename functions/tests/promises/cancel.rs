@@ -133,7 +133,7 @@ async fn p7_of_a_cancel_and_the_natural_end_exactly_one_wins() {
 }
 
 #[tokio::test]
-async fn p7_a_cancel_that_was_interrupted_is_completed_by_whoever_comes_next() {
+async fn p7_a_cancel_that_was_interrupted_is_completed_by_the_next_invocation() {
     for call in ["stop_execution", "seal_ledger", "remove_tasks_of", "end_execution", "publish", "mark_reported"] {
         for (next, name) in [("cancel", "the user"), ("end", "the natural end"), ("reconcile", "the reconciler")] {
             let context = format!("{call} interrupted, completed by {name}");

@@ -165,7 +165,7 @@ async fn a_run_that_can_see_nothing_says_so() {
 }
 
 #[tokio::test]
-async fn actions_that_nobody_worked_on_are_counted_at_the_end() {
+async fn actions_without_a_worker_are_counted_at_the_end() {
     let rig = Rig::with_goal(16);
     let arn = rig.launched().await;
     let [first, _lost] = rig.batches(&arn).try_into().unwrap();

@@ -29,7 +29,7 @@ async fn page(rig: &Rig, query: Value) -> (Vec<String>, Option<String>) {
 }
 
 #[tokio::test]
-async fn history_is_told_page_by_page_and_new_workflows_shift_nothing() {
+async fn history_is_read_page_by_page_and_new_workflows_shift_nothing() {
     let rig = Rig::with_goal(2);
     let all = workflows(&rig, 5).await;
     let (first, cursor) = page(&rig, json!({ "limit": "2" })).await;
@@ -108,7 +108,7 @@ async fn the_timeline_tells_the_story_in_its_order() {
 }
 
 #[tokio::test]
-async fn p9_nobody_reads_the_history_or_timeline_of_others() {
+async fn p9_history_and_timeline_are_for_their_owner_only() {
     let rig = Rig::with_goal(1);
     rig.add(samples::goal("goal-2", "somebody-else", 1));
     let arn = rig.launched().await;

@@ -37,7 +37,7 @@ async fn p3_a_lease_that_cannot_be_extended_costs_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn p4_a_worker_stops_when_nobody_wants_its_work_any_more() {
+async fn p4_a_worker_stops_when_its_work_is_not_wanted_any_more() {
     let rig = Rig::with_goal(8);
     rig.script("a-1-1", "latency-ms=100000");
     let arn = rig.launched().await;

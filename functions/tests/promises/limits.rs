@@ -35,7 +35,7 @@ async fn p10_a_user_has_at_most_ten_workflows_running_however_many_starts_race()
 }
 
 #[tokio::test]
-async fn p10_another_service_is_told_that_its_user_has_too_many_running() {
+async fn p10_another_service_learns_that_its_user_has_too_many_running() {
     let rig = busy_user();
     for i in 0..MAX_RUNNING_PER_USER {
         assert_eq!(rig.start_as(USER, &format!("goal-{i}"), "").await.status, 202);

@@ -60,7 +60,7 @@ async fn p3_two_workers_with_the_same_batch_save_each_action_once() {
 }
 
 #[tokio::test]
-async fn p3_tasks_that_somebody_else_made_are_never_overwritten() {
+async fn p3_tasks_of_others_are_never_overwritten() {
     let rig = Rig::with_goal(2);
     let arn = rig.launched().await;
     let [batch] = rig.batches(&arn).try_into().unwrap();

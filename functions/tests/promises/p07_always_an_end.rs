@@ -19,7 +19,7 @@ async fn worked_on() -> (Rig, ExecutionArn) {
 }
 
 #[tokio::test]
-async fn p7_the_end_is_told_once_by_effect_however_often_it_is_reported() {
+async fn p7_the_end_is_published_once_by_effect_however_often_it_is_found() {
     let rig = Rig::with_goal(8);
     rig.script("a-1-1", "fail");
     let arn = rig.launched().await;
@@ -30,7 +30,7 @@ async fn p7_the_end_is_told_once_by_effect_however_often_it_is_reported() {
 }
 
 #[tokio::test]
-async fn p7_settling_goes_on_where_it_was_interrupted() {
+async fn p7_an_end_goes_on_where_it_was_interrupted() {
     for call in ["find_execution", "seal_ledger", "end_execution", "publish", "claim_notice", "mark_reported"] {
         let (rig, arn) = worked_on().await;
         rig.world.break_once(call);
@@ -47,7 +47,7 @@ async fn p7_settling_goes_on_where_it_was_interrupted() {
 }
 
 #[tokio::test]
-async fn p7_two_projectors_with_the_same_end_wake_nobody_twice() {
+async fn p7_two_projectors_with_the_same_end_notify_once() {
     let (rig, arn) = worked_on().await;
     let end = status_change(&arn, "SUCCEEDED");
     let both = futures_util::future::join(rig.project(&end), rig.project(&end)).await;
@@ -73,7 +73,7 @@ async fn p7_a_notice_that_could_not_be_sent_is_sent_at_the_very_next_delivery() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn p7_the_operators_are_told_while_the_bus_does_not_answer() {
+async fn p7_the_operators_are_notified_while_the_bus_does_not_answer() {
     for hangs in [false, true] {
         let (rig, arn) = worked_on().await;
         let end = status_change(&arn, "SUCCEEDED");
@@ -113,7 +113,7 @@ async fn p7_a_goal_that_was_deleted_meanwhile_does_not_keep_its_workflow_from_en
 }
 
 #[tokio::test]
-async fn p7_an_execution_that_nobody_recorded_is_left_alone() {
+async fn p7_an_execution_that_is_not_recorded_is_left_alone() {
     let rig = Rig::with_goal(8);
     let arn = "arn:aws:states:us-east-1:000000000000:execution:goal-activity:by-hand".parse().unwrap();
     rig.project(&status_change(&arn, "SUCCEEDED")).await.unwrap();

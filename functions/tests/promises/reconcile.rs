@@ -101,7 +101,7 @@ async fn p7_a_workflow_that_could_never_be_launched_ends_as_well() {
 }
 
 #[tokio::test]
-async fn p7_an_end_that_was_not_settled_is_settled() {
+async fn p7_an_end_that_was_not_reported_is_reported() {
     for call in ["publish", "claim_notice", "notify", "mark_reported", "archive_execution", "mark_archived"] {
         let rig = Rig::with_goal(8);
         rig.script("a-1-1", "fail");

@@ -316,7 +316,7 @@ async fn a_retry_and_a_repeated_call_are_traces_of_their_own_with_a_link_to_the_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cancelled_workflow_is_told_in_its_own_trace() {
+async fn a_cancelled_workflow_is_traced_in_its_own_trace() {
     let (rig, spans) = (Rig::with_goal(8), Spans::collect());
     let arn = rig.launched().await;
     rig.work(&rig.batches(&arn)[0]).await.unwrap();

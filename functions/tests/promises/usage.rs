@@ -36,7 +36,7 @@ async fn every_attempt_is_counted_whatever_came_of_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn usage_is_told_while_a_workflow_runs_and_does_not_change_with_its_end() {
+async fn usage_is_shown_while_a_workflow_runs_and_does_not_change_with_its_end() {
     let rig = Rig::with_goal(16);
     let arn = rig.launched().await;
     assert_eq!(rig.status(&arn).await.body["usage"]["attempts"], json!(0));

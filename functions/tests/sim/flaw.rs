@@ -107,7 +107,7 @@ flaws! {
     /// Nothing is written to the archive.
     ArchiveForgotten => "P7",
     /// A published and notified workflow is removed from the reconciler's list, archived or not.
-    ListedUntilTold => "P7",
+    ListedUntilReported => "P7",
     /// A cancelled workflow's tasks stay.
     TasksLeftBehind => "P6",
     /// Batches are formed in another order.
@@ -478,7 +478,7 @@ pub(crate) async fn end(ports: &Ports, execution: &Execution, end: &Ending) -> P
 /// Returns `true` if a workflow that is listed for the reconciler is shown to it.
 pub(crate) fn is_listed(sim: &Sim, open: &OpenExecution) -> bool {
     let told = |state: &State| state.executions.get(&open.execution_arn).is_some_and(Execution::is_reported);
-    !(sim.has(Flaw::ListedUntilTold) && told(&sim.tables.state()))
+    !(sim.has(Flaw::ListedUntilReported) && told(&sim.tables.state()))
 }
 
 fn with_execution(sim: &Sim, arn: &ExecutionArn, change: impl FnOnce(&mut Execution)) {

@@ -144,7 +144,7 @@ fn at_ten_times_the_capacity_every_request_ends_and_none_times_out_for_waiting()
 }
 
 #[test]
-fn at_ten_times_the_capacity_everybody_is_launched_in_turn_and_the_capacity_is_used() {
+fn at_ten_times_the_capacity_all_are_launched_in_turn_and_the_capacity_is_used() {
     for seed in 0..SEEDS {
         let Outcome { executions, took, .. } = run(seed, &CALM);
         assert_eq!(overtaken(&executions), [], "seed {seed}");

@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_that_somebody_waits_for_goes_back_to_the_workers_while_they_have_time() {
+    fn a_batch_that_is_awaited_goes_back_to_the_workers_while_they_have_time() {
         for status in ["PENDING", "RUNNING"] {
             let open = execution(status, &[]);
             assert_eq!(of(Some(&open), 0), Plan::SendTo(MainQueue::Batch));
@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hint_for_a_batch_tells_whether_somebody_waits() {
+    fn the_hint_for_a_batch_says_what_became_of_its_workflow() {
         let hint = |execution: Option<&Execution>| hint(Dlq::Batch, &Contents::Batch(batch(false)), execution);
         assert!(hint(Some(&execution("TIMED_OUT", &[]))).contains("timed out"));
         assert!(hint(Some(&execution("FAILED", &[]))).contains("no longer waits"));

@@ -350,7 +350,7 @@ batch  m-22     -    4         malformed  -     -      {:<width$}  not a batch
     }
 
     #[test]
-    fn ages_are_told_in_their_largest_unit() {
+    fn ages_are_shown_in_their_largest_unit() {
         assert_eq!([0, 59, 60, 7_199, 7_200, 86_400 * 14].map(age), ["0s", "59s", "1m", "1h", "2h", "14d"]);
     }
 }

@@ -353,7 +353,7 @@ a-1-3          AI_REJECTED  3         no\u{fffd}[2J
     }
 
     #[test]
-    fn what_the_ai_took_is_told_as_far_as_it_is_known() {
+    fn what_the_ai_took_is_shown_as_far_as_it_is_known() {
         let ai = |told: Value| {
             let mut status = running();
             status["usage"] = json!({ "attempts": 0, "inputTokens": 0, "outputTokens": 0, "latencyMs": 0 });

@@ -6,14 +6,14 @@ use serde_json::json;
 use crate::bench::{Interpreter, Machine, Patch, Run, actions, finalize_answer};
 
 on_both!(
-    finalize_is_told_whose_results_to_save,
+    finalize_gets_the_workflow_whose_results_to_save,
     a_failed_call_is_tried_again,
     a_call_that_fails_for_good_ends_the_workflow_with_its_own_error,
 );
 // Moto leaves a timed-out task's answer set, so every further attempt times out at once.
 on!(MiniStack as on_ministack_only: a_call_that_times_out_is_tried_again);
 
-async fn finalize_is_told_whose_results_to_save(interpreter: Interpreter) {
+async fn finalize_gets_the_workflow_whose_results_to_save(interpreter: Interpreter) {
     let run = with_one_batch_done(interpreter, &[]).await;
 
     let call = run.finalize_call().await;

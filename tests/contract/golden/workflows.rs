@@ -26,9 +26,9 @@ on_every_release!(
     p2_its_request_is_the_same_request,
     p4_one_that_was_cancelled_is_brought_to_its_end,
     p4_one_that_was_cancelled_while_it_waited_is_never_started,
-    p7_those_that_had_ended_are_told_and_archived,
+    p7_those_that_had_ended_are_reported_and_archived,
     p7_a_notice_that_was_not_sent_is_sent,
-    p7_those_that_were_told_are_archived,
+    p7_those_that_were_reported_are_archived,
     its_tasks_are_replaced_by_a_new_generation,
 );
 
@@ -245,7 +245,7 @@ pub(super) const ENDED: [(&str, &str); 5] = [
     ("dance", "aborted"),
 ];
 
-async fn p7_those_that_had_ended_are_told_and_archived(release: &Release, on: Emulator) {
+async fn p7_those_that_had_ended_are_reported_and_archived(release: &Release, on: Emulator) {
     let pipeline = found(release, on, "ended").await;
     pipeline.wait(20);
     let done = pipeline.reconcile().await;
@@ -272,7 +272,7 @@ async fn p7_a_notice_that_was_not_sent_is_sent(release: &Release, on: Emulator) 
     assert!(pipeline.find(&arn("row", 1)).await.is_complete());
 }
 
-async fn p7_those_that_were_told_are_archived(release: &Release, on: Emulator) {
+async fn p7_those_that_were_reported_are_archived(release: &Release, on: Emulator) {
     let pipeline = found(release, on, "reported").await;
     pipeline.wait(20);
     assert_eq!(pipeline.reconcile().await.failed, 0);

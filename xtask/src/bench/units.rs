@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn what_grows_by_the_batch_is_told_from_what_is_always_there() {
+    fn what_grows_by_the_batch_is_told_apart_from_what_is_fixed() {
         let transitions: Vec<f64> = [1, 4, 8].map(|n| whole(usage(n).machine.transitions)).to_vec();
         assert_eq!(line(&transitions), (5.0, 1.0));
         assert_eq!(gb_seconds(&usage(4)), 1.0);

@@ -156,7 +156,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn the_time_beside_the_ai_is_told_step_by_step() {
+    fn the_time_beside_the_ai_is_shown_step_by_step() {
         let arn: ExecutionArn =
             "arn:aws:states:us-east-1:000000000000:execution:goal-activity:goal-1-1".parse().unwrap();
         let accepted: Timestamp = "2026-11-25T12:00:00.000Z".parse().unwrap();

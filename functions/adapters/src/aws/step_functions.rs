@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn x_ray_is_told_the_trace_in_its_own_words() {
+    fn x_ray_gets_the_trace_in_its_own_format() {
         let header = x_ray_header("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
         let expected = "Root=1-4bf92f35-77b34da6a3ce929d0e0e4736;Parent=00f067aa0ba902b7;Sampled=1";
         assert_eq!(header.as_deref(), Some(expected));

@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn it_is_as_slow_as_it_is_told() {
+    async fn it_is_as_slow_as_its_script_says() {
         let begun = Instant::now();
         assert!(told("latency-ms=1500", 1).await.is_ok());
         assert_eq!(begun.elapsed(), Duration::from_millis(1500));

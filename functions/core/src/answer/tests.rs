@@ -217,7 +217,7 @@ fn any_other_text_around_the_json_is_not() {
 }
 
 #[test]
-fn what_is_no_json_is_told_with_its_place() {
+fn what_is_no_json_is_named_with_its_place() {
     for (text, expected) in [
         ("", InvalidAnswer::Cut),
         ("``````", InvalidAnswer::Cut),

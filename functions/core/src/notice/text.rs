@@ -184,7 +184,7 @@ mod tests {
     const GUIDE: &str = "docs/OPERATIONS.md";
     const GUIDE_TEXT: &str = include_str!("../../../../docs/OPERATIONS.md");
 
-    fn notice_and_message(status: FinalStatus, failed: usize) -> (Notice, Message) {
+    fn noticed(status: FinalStatus, failed: usize) -> (Notice, Message) {
         let notice = notice(&ended(status, samples::failures(failed))).unwrap();
         let message = notice.message(GUIDE);
         (notice, message)
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_notice_says_what_happened_to_what_why_and_what_to_do() {
-        let (_, Message { text, .. }) = notice_and_message(FinalStatus::PartiallySucceeded, 1);
+        let (_, Message { text, .. }) = noticed(FinalStatus::PartiallySucceeded, 1);
         for part in [
             "partially failed",
             "Severity:  MEDIUM",
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn what_to_do_depends_on_how_bad_it_is() {
-        let text = |status, failed| notice_and_message(status, failed).1.text;
+        let text = |status, failed| noticed(status, failed).1.text;
         assert!(text(FinalStatus::Failed, 64).contains("Now: others will fare alike"));
         assert!(text(FinalStatus::Failed, 1).contains("Soon: the user got nothing"));
         assert!(text(FinalStatus::TimedOut, 1).contains("never started"));
@@ -230,13 +230,13 @@ mod tests {
             let json: serde_json::Value = serde_json::from_str(&json).unwrap();
             assert_eq!(json["actionsWithTasksBefore"], 62);
         }
-        let first = notice_and_message(FinalStatus::Failed, 2).1.text;
+        let first = noticed(FinalStatus::Failed, 2).1.text;
         assert!(!first.contains("Before:") && first.contains("the user got nothing"), "{first}");
     }
 
     #[test]
     fn a_notice_of_an_earlier_release_is_still_read() {
-        let (notice, message) = notice_and_message(FinalStatus::Failed, 2);
+        let (notice, message) = noticed(FinalStatus::Failed, 2);
         let mut json: serde_json::Value = serde_json::from_str(&message.json).unwrap();
         json.as_object_mut().unwrap().remove("actionsWithTasksBefore");
         assert_eq!(serde_json::from_value::<Notice>(json).unwrap(), notice);
@@ -254,7 +254,7 @@ mod tests {
 
     #[test]
     fn many_failures_are_listed_in_part() {
-        let (notice, message) = notice_and_message(FinalStatus::Failed, 64);
+        let (notice, message) = noticed(FinalStatus::Failed, 64);
         assert!(message.text.contains("- AI_TIMEOUT: 64 actions\n"));
         assert!(message.text.contains("- and 54 more"));
         assert_eq!((notice.first_failures.len(), notice.failed_actions), (10, 64));
@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn programs_get_the_same_with_links() {
-        let (notice, message) = notice_and_message(FinalStatus::TimedOut, 2);
+        let (notice, message) = noticed(FinalStatus::TimedOut, 2);
         let json: serde_json::Value = serde_json::from_str(&message.json).unwrap();
         assert_eq!(json["links"]["guide"], "docs/OPERATIONS.md#a-workflow-timed-out");
         assert!(message.text.contains(json["links"]["execution"].as_str().unwrap()));
@@ -273,7 +273,7 @@ mod tests {
     #[test]
     fn the_guide_has_the_sections_that_notices_name_and_shows_their_json_as_it_is() {
         for status in [FinalStatus::PartiallySucceeded, FinalStatus::Failed, FinalStatus::TimedOut] {
-            let section = notice_and_message(status, 1).0.section();
+            let section = noticed(status, 1).0.section();
             let heading = format!("\n## {}\n", section.replace('-', " "));
             assert!(GUIDE_TEXT.to_lowercase().contains(&heading), "no section {section}");
         }
@@ -282,7 +282,7 @@ mod tests {
             .find_map(|part| part.split("```").next().filter(|b| b.contains("firstFailures")));
         let shown: serde_json::Value = serde_json::from_str(shown.expect("a notice in the guide")).unwrap();
         let made: serde_json::Value =
-            serde_json::from_str(&notice_and_message(FinalStatus::PartiallySucceeded, 1).1.json).unwrap();
+            serde_json::from_str(&noticed(FinalStatus::PartiallySucceeded, 1).1.json).unwrap();
         assert_eq!(shown, made);
     }
 }

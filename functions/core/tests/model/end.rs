@@ -92,7 +92,7 @@ pub(crate) fn step(protocol: &Protocol, s: &mut State, role: Role) -> Option<()>
             s.told |= view::known(&row).tells && !protocol.has(Flaw::EndNotPublished);
             s.queues.completed[Waiter::First as usize] = true;
             let everybody = row.notified || !view::known(&row).warns;
-            Some(if everybody { Ending::MarkTold } else { Ending::MarkPublished })
+            Some(if everybody { Ending::MarkReported } else { Ending::MarkPublished })
         }
         Ending::ClaimNotice => {
             let claimed = claim_notice(s);
@@ -111,7 +111,7 @@ pub(crate) fn step(protocol: &Protocol, s: &mut State, role: Role) -> Option<()>
             if !protocol.has(Flaw::MarkForgotten) {
                 change(s, |row| row.notified = true);
             }
-            Some(if row.published { Ending::MarkTold } else { Ending::Publish })
+            Some(if row.published { Ending::MarkReported } else { Ending::Publish })
         }
         Ending::MarkPublished => {
             if !protocol.has(Flaw::MarkForgotten) {
@@ -119,7 +119,7 @@ pub(crate) fn step(protocol: &Protocol, s: &mut State, role: Role) -> Option<()>
             }
             None
         }
-        Ending::MarkTold => {
+        Ending::MarkReported => {
             if !protocol.has(Flaw::MarkForgotten) {
                 change(s, |row| (row.published, row.notified) = (true, true));
             }

@@ -11,7 +11,7 @@ use crate::view::{self, Need};
 /// The row, if the reconciler lists it and is free.
 fn listed(protocol: &Protocol, s: &State) -> Option<Row> {
     let free = s.endings[Role::Reconciler as usize].is_none() && s.look == Look::No;
-    let told = |row: &Row| protocol.has(Flaw::ListedUntilTold) && view::known(row).execution.is_reported();
+    let told = |row: &Row| protocol.has(Flaw::ListedUntilReported) && view::known(row).execution.is_reported();
     s.row.filter(|row| free && !view::is_waiting(row) && !row.archived && !told(row))
 }
 

@@ -214,7 +214,7 @@ flaws! {
     /// It is noted that a workflow is archived before it is.
     MarkedBeforeArchived => P7,
     /// The reconciler does not look at what was told and not archived.
-    ListedUntilTold => P7,
+    ListedUntilReported => P7,
     /// Nobody gives capacity back.
     CapacityKept => P7,
     /// Only an event gives capacity back.

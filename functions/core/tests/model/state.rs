@@ -250,7 +250,7 @@ pub(crate) enum Ending {
     MarkNotified,
     /// The end is published, and the operators are not told yet, or by another.
     MarkPublished,
-    MarkTold,
+    MarkReported,
     Archive,
     MarkArchived,
 }

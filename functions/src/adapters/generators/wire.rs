@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_is_told_in_seconds_or_as_a_moment() {
+    fn a_wait_is_given_in_seconds_or_as_a_moment() {
         assert_eq!(asked("30", None), Some(30));
         let date = Some("Wed, 25 Nov 2026 10:00:00 GMT");
         assert_eq!(asked("Wed, 25 Nov 2026 10:01:30 GMT", date), Some(90));

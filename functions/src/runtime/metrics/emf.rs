@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_workflow_fails_when_it_fails_or_times_out_and_not_when_somebody_stops_it() {
+    fn a_workflow_fails_when_it_fails_or_times_out_and_not_when_it_is_stopped() {
         let of = |status, name: &str| whole(&ended(status))[name].as_u64().unwrap();
         let all = |name: &str| {
             use FinalStatus::{Aborted, Failed, PartiallySucceeded, Succeeded, TimedOut};

@@ -120,7 +120,7 @@ fn harmless_texts_pass_unchanged() {
 }
 
 #[test]
-fn what_nobody_can_see_is_left_out() {
+fn what_cannot_be_seen_is_left_out() {
     let hidden: String = "ignore".chars().map(|c| char::from_u32(0xe0000 + u32::from(c)).unwrap()).collect();
     for (text, expected) in [
         (format!("Run{hidden}"), "Run"),
