@@ -144,7 +144,7 @@ export class Dashboard extends Construct {
         lines: [line(concurrentBatches, 'concurrentBatches')],
       }, 8),
       graph({
-        title: 'Who waits', unit: 'minutes',
+        title: 'Waiting time', unit: 'minutes',
         metrics: [scaled(ownMetric('OldestWaiting', { ...maximum }), '/60000', 'whose turn is next')],
         lines: [line(limits.waiting.toMinutes(), 'alarm')],
       }, 8),
@@ -218,7 +218,7 @@ export class Dashboard extends Construct {
         right: { unit: 'milliseconds', metrics: [http.metricLatency({ period, statistic: Stats.p(95), label: 'p95' })] },
       }, 6),
       graph({
-        title: 'Lost and found again', unit: 'workflows in 5 minutes',
+        title: 'Repairs', unit: 'workflows in 5 minutes',
         metrics: [
           ownMetric('ReconcilerRepairs', { ...sum, label: 'repaired by the reconciler' }),
           ownMetric('ReconcilerFailures', { ...sum, label: 'not repaired' }),

@@ -121,7 +121,7 @@ fn section(size: &Size, ran: &Ran, samples: &[Sample]) -> Result<Section> {
     let times: Vec<f64> = ran.executions.iter().filter_map(time_to_the_end).collect();
     for (what, share) in [("median", 0.5), ("95 %", 0.95), ("99 %", 0.99), ("longest", 1.0)] {
         let time = percentile(&times, share).context("no workflow tells when it ended")?;
-        row(&format!("from accepted to the end told, {what}"), Figure::new(time, "s"));
+        row(&format!("from accepted to the end published, {what}"), Figure::new(time, "s"));
     }
     let mut thirds = |what: &str, of: &dyn Fn(&Sample) -> f64, goal: Option<f64>| {
         let Some((first, last)) = memory::thirds(samples, of) else { return };

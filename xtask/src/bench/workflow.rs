@@ -84,8 +84,8 @@ fn section(cold: &Run, by_ai: &[Vec<Run>]) -> Section {
         section.row(what, figures.chain([ms(Some(of(cold)))]).collect::<Vec<_>>());
     };
     row("total, median", &Run::total, 0.5, None);
-    row("beside the AI, median", &Run::overhead, 0.5, Some(OVERHEAD_MS));
-    row("beside the AI, worst", &Run::overhead, 1.0, Some(OVERHEAD_MS));
+    row("without the AI, median", &Run::overhead, 0.5, Some(OVERHEAD_MS));
+    row("without the AI, worst", &Run::overhead, 1.0, Some(OVERHEAD_MS));
     for (step, what) in STEPS.into_iter().enumerate() {
         row(&format!("  {what}"), &|run| run.durations()[step], 0.5, None);
     }
