@@ -155,7 +155,7 @@ metrics! {
         "workflows that a run of the reconciler could not look at or not repair",
         "run of the reconciler that came to its end";
     OpenWorkflows Count [&[]],
-        "workflows that were open when the reconciler looked, 500 at most",
+        "workflows that were open when the reconciler looked, 450 at most",
         "run of the reconciler that came to its end";
     ReconcilerRepairs Count [&[], &[Repair]],
         "1 for a workflow that the reconciler did something for",
