@@ -565,7 +565,9 @@ pub(crate) fn asked(sim: &Sim, run: &Run, goal: &GoalId, action: &ActionId) {
         sim.violated("P10", format!("{} asks for {action}, whose outcome it knows", arn.name()));
     }
     let p = &sim.profile;
-    let sound = p.fail == 0.0 && p.stall == 0.0 && p.crash == 0.0 && p.nth.is_none() && p.outage.is_none();
+    // Where the goal cannot be read, also because an answer is lost, a worker acts on its last reading.
+    let readable = p.fail == 0.0 && p.applied == 0.0 && p.stall == 0.0;
+    let sound = readable && p.crash == 0.0 && p.nth.is_none() && p.outage.is_none();
     let unwanted = sim.core().app.unwanted_since(goal, action);
     if sound && unwanted.is_some_and(|since| sim.millis() - since > LOOKED) {
         sim.violated("P10", format!("{} asks for {action}, which the user has closed or removed", arn.name()));
