@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::future::try_join;
 use goal_activity_core::admission::turn;
 use goal_activity_core::execution::{Execution, TimelineEntry, TimelineEvent};
 use goal_activity_core::facts::Fact;
@@ -95,10 +94,10 @@ impl<Db: IntakeDb> Intake<Db> {
         let mut skipped_names = 0;
         for _ in 0..TRIES {
             let goal = existing(&request.goal_id, self.db.load_goal(&request.goal_id).await?)?;
-            let with_tasks = self.db.actions_with_tasks(&request.goal_id);
-            let open = self.db.open_workflows(&request.user_id);
-            let (with_tasks, open) = try_join(with_tasks, open).await?;
+            let open = self.db.open_workflows(&request.user_id).await?;
             let running = self.running(&goal, &open).await?;
+            // Last: a workflow that was seen to have ended removes no task any more, and one that begins later changes the claim.
+            let with_tasks = self.db.actions_with_tasks(&request.goal_id).await?;
             let plan = match decide(&goal, running.as_ref(), &with_tasks, request) {
                 Ok(plan) => plan,
                 Err(why) => return self.rejected(why, remembered.as_ref()).await,

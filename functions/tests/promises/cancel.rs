@@ -221,3 +221,32 @@ async fn p4_what_has_ended_cannot_be_cancelled() {
     assert_eq!((answer.status, answer.code()), (409, "ALREADY_ENDED"));
     assert_eq!((rig.tasks(), rig.execution(&arn)), (tasks, execution));
 }
+
+/// Found by the long run of the simulation (seed 51176): a start that had read the tasks before a cancel removed them left out
+/// their actions.
+#[tokio::test]
+async fn p5_a_start_that_races_with_a_cancel_leaves_out_no_action_that_has_lost_its_tasks() {
+    let mut accepted = 0;
+    // One step further each time, so that they race at every point.
+    for ahead in 0..40 {
+        let rig = Rig::with_goal(9);
+        let arn = rig.launched().await;
+        let [first, _] = rig.batches(&arn).try_into().unwrap();
+        rig.work(&first).await.unwrap();
+        rig.world.state().slow.insert("open_workflows", 3);
+        let start = async {
+            for _ in 0..ahead {
+                tokio::task::yield_now().await;
+            }
+            rig.start().await
+        };
+        let (cancelled, started) = futures_util::future::join(rig.cancel(&arn, ""), start).await;
+        assert_eq!(cancelled.status, 200, "{ahead} steps later: {cancelled:?}");
+        if started.status == 202 {
+            accepted += 1;
+            let execution = rig.execution(&started.arn());
+            assert_eq!((execution.total_actions, execution.goal_before.with_tasks), (9, 0), "{ahead} steps later");
+        }
+    }
+    assert!(accepted > 0, "none was accepted");
+}

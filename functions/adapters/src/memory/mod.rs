@@ -112,6 +112,8 @@ pub struct State {
     pub outages: VecDeque<&'static str>,
     /// The calls that take so long and then fail, by name.
     pub hanging: HashMap<&'static str, Duration>,
+    /// The calls that let others go first so many times more, by name.
+    pub slow: HashMap<&'static str, u32>,
     /// The executions that Step Functions does not answer about.
     pub stuck: HashSet<ExecutionArn>,
 }
@@ -153,7 +155,10 @@ impl World {
 
     /// Enters a call: lets others go first, as a call over a network does, and fails when it is broken.
     async fn call(&self, name: &'static str) -> PortResult<MutexGuard<'_, State>> {
-        tokio::task::yield_now().await;
+        let steps = 1 + self.state().slow.get(name).copied().unwrap_or_default();
+        for _ in 0..steps {
+            tokio::task::yield_now().await;
+        }
         let hangs = self.state().hanging.get(name).copied();
         if let Some(time) = hangs {
             self.state().calls.push(name);
