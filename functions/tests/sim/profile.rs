@@ -10,7 +10,7 @@ use goal_activity_core::admission::Capacity;
 /// How the AI behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mood {
-    /// Answers within 10 s; some actions fail, permanently or temporarily.
+    /// It answers within 10 s; some actions fail, permanently or temporarily.
     Quick,
     /// As fast, but takes up to 115 s for some.
     Slow,

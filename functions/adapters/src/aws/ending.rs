@@ -63,7 +63,7 @@ impl Tables {
 impl EndExecution for Tables {
     async fn end_execution(&self, execution: &Execution, end: &Ending) -> PortResult<bool> {
         let what = format!("ending {}", execution.execution_arn);
-        let change = Change::Ended { end, knows_gone: !execution.gone_actions.is_empty() };
+        let change = Change::ended(execution, end);
         // Where the goal's write is refused, the execution ends all the same: its user has changed its status meanwhile, or
         // it was deleted, or is not claimed by this execution any more.
         for goal in [Some(self.release_goal(execution, end)?), Some(self.leave_goal(execution).update()?), None] {

@@ -67,12 +67,12 @@ impl ListOpen for World {
         limit: u16,
     ) -> PortResult<Vec<OpenExecution>> {
         let state = self.call("list_open").await?;
-        let own = |(arn, listing): (&ExecutionArn, &Listing)| match listing {
+        let is_here = |arn: &ExecutionArn, listing: Listing| match listing {
             Listing::Open => open_shard(arn) == shard,
             Listing::Unarchived => unarchived_shard(arn) == shard,
             Listing::Unlisted => false,
         };
-        let listed = state.listed.iter().filter(|(arn, listing)| own((arn, listing)));
+        let listed = state.listed.iter().filter(|(arn, listing)| is_here(arn, **listing));
         let listed = listed.filter_map(|(arn, _)| state.executions.get(arn));
         let mut open: Vec<_> = listed.map(OpenExecution::from).collect();
         let place = |o: &OpenExecution| (o.start_date, o.execution_arn.clone());
@@ -87,7 +87,7 @@ impl EndExecution for World {
     async fn end_execution(&self, execution: &Execution, end: &Ending) -> PortResult<bool> {
         let mut state = self.call("end_execution").await?;
         let arn = &execution.execution_arn;
-        let change = Change::Ended { end, knows_gone: !execution.gone_actions.is_empty() };
+        let change = Change::ended(execution, end);
         if !state.change(arn, &change) {
             return Ok(false);
         }

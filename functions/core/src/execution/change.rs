@@ -117,7 +117,12 @@ pub enum Listing {
     Unlisted,
 }
 
-impl Change<'_> {
+impl<'a> Change<'a> {
+    /// The end of this execution, which was decided knowing what it says of gone actions.
+    pub fn ended(execution: &Execution, end: &'a Ending) -> Self {
+        Self::Ended { end, knows_gone: !execution.gone_actions.is_empty() }
+    }
+
     /// The transition table: when the change is made. Where one of these is not so, nothing is written.
     pub fn requires(&self) -> Vec<Requirement> {
         use Requirement::{Ended, Gone, Newer, NotAdmitted, NotArchived, NotCancelled, NotStarted, Open};

@@ -16,7 +16,7 @@ use tracing::field::Empty;
 use tracing::{Instrument, Span, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::Registry;
-use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
 use crate::runtime::queue::MessageError;
 
@@ -190,29 +190,22 @@ pub(crate) fn about_batch(execution: &ExecutionArn, goal: &GoalId, batch_index: 
 
 /// Records each attribute once: OpenTelemetry's spans keep one that is recorded twice, twice.
 fn record(subject: Subject) {
-    let (span, before) = (Span::current(), stored::<Subject>());
-    let subject = subject.or_before(before.as_ref());
-    if before.as_ref().map(|before| &before.execution_arn) != Some(&subject.execution_arn) {
+    let span = Span::current();
+    let before = registered(&span, |span| span.extensions().get::<Subject>().cloned()).flatten();
+    let before = before.as_ref();
+    let subject = subject.or_before(before);
+    if before.is_none_or(|before| before.execution_arn != subject.execution_arn) {
         span.record("goal_activity.execution_arn", subject.execution_arn.as_str());
     }
     let (goal, index) = (subject.goal_id.as_ref(), subject.batch_index);
-    if let Some(goal) = goal.filter(|goal| before.as_ref().and_then(|before| before.goal_id.as_ref()) != Some(goal)) {
+    if let Some(goal) = goal.filter(|_| before.is_none_or(|before| before.goal_id != subject.goal_id)) {
         span.record("goal_activity.goal_id", goal.as_str());
     }
-    if let Some(index) = index.filter(|index| before.as_ref().and_then(|before| before.batch_index) != Some(*index)) {
+    if let Some(index) = index.filter(|_| before.is_none_or(|before| before.batch_index != subject.batch_index)) {
         // OpenTelemetry's only integer type.
         span.record("goal_activity.batch_index", i64::from(index));
     }
     extend(&span, subject);
-}
-
-/// Returns what is kept with the current span.
-fn stored<T: Clone + Send + Sync + 'static>() -> Option<T> {
-    let read = |(id, dispatch): (&tracing::Id, &tracing::Dispatch)| {
-        let registry = dispatch.downcast_ref::<Registry>()?;
-        registry.span(id)?.extensions().get::<T>().cloned()
-    };
-    Span::current().with_subscriber(read).flatten()
 }
 
 /// The trace of a span, recorded as soon as it is known: reading it from OpenTelemetry's own record would start the
@@ -229,11 +222,12 @@ impl Joined {
 
 /// Keeps a value with the span, for the log lines in it.
 fn extend<T: Send + Sync + 'static>(span: &Span, value: T) {
-    span.with_subscriber(|(id, dispatch)| {
-        if let Some(span) = dispatch.downcast_ref::<Registry>().and_then(|registry| registry.span(id)) {
-            span.extensions_mut().replace(value);
-        }
-    });
+    registered(span, |span| span.extensions_mut().replace(value));
+}
+
+/// Reads or writes a span in the registry, if one keeps it.
+fn registered<T>(span: &Span, access: impl FnOnce(SpanRef<'_, Registry>) -> T) -> Option<T> {
+    span.with_subscriber(|(id, dispatch)| dispatch.downcast_ref::<Registry>()?.span(id).map(access)).flatten()
 }
 
 /// Makes the current span part of the workflow's trace, if that is known only now and the span has no child yet.

@@ -78,7 +78,7 @@ impl Run {
         .await
     }
 
-    /// Answers as a worker that generated the tasks of all the batch's actions.
+    /// Sends the answer of a worker that generated the tasks of all the batch's actions.
     pub(crate) async fn succeed(&self, batch: &Batch) {
         self.answer(batch, &all_succeeded(batch)).await.expect("the answer is taken");
     }
@@ -118,7 +118,7 @@ impl Run {
         beat.send().await.expect("the heartbeat is taken");
     }
 
-    /// Answers as finalize: that many actions have their tasks.
+    /// Returns from finalize: that many actions have their tasks.
     pub(crate) async fn finalize(&self, succeeded: usize, total: usize) {
         let call = self.finalize_call().await;
         self.answer_finalize(&call, &finalize_answer(succeeded, total)).await;
