@@ -174,7 +174,8 @@ impl Canned {
 
     /// The attributes that an update returns: an opened batch has no outcomes yet, a sealed one all of them.
     fn updated(&self, body: &Value) -> Value {
-        let opens = body["UpdateExpression"].as_str().is_some_and(|update| update.contains("if_not_exists(#outcomes"));
+        let update = body["UpdateExpression"].as_str().unwrap_or_default();
+        let opens = update.contains("if_not_exists(") && named(body).any(|name| name == "outcomes");
         match self.row(body, Stage::Running) {
             Some(_) if opens => self.open_batch.clone(),
             Some(row) if body["ReturnValues"] == "ALL_NEW" => row.clone(),
@@ -186,8 +187,12 @@ impl Canned {
 /// Returns `true` if a transaction writes the end of the workflow.
 fn ends_workflow(body: &Value) -> bool {
     let mut items = body["TransactItems"].as_array().into_iter().flatten();
-    let names = |item: &Value| item["Update"]["ExpressionAttributeNames"].as_object().cloned().unwrap_or_default();
-    items.any(|item| names(item).values().any(|name| name == "end"))
+    items.any(|item| named(&item["Update"]).any(|name| name == "end"))
+}
+
+/// The attributes that a write names.
+fn named(write: &Value) -> impl Iterator<Item = &Value> {
+    write["ExpressionAttributeNames"].as_object().into_iter().flat_map(|names| names.values())
 }
 
 /// An AI's answer with five tasks.
@@ -250,7 +255,7 @@ mod tests {
     fn a_batch_is_opened_empty_and_read_full() {
         let cloud = Cloud::start(&Scene::new().unwrap()).unwrap();
         let key = json!({"TableName": EXECUTIONS, "Key": {"item": {"S": "BATCH#00"}}, "ReturnValues": "ALL_NEW",
-            "UpdateExpression": "SET #outcomes = if_not_exists(#outcomes, :empty)"});
+            "UpdateExpression": "SET #n0 = if_not_exists(#n0, :v0)", "ExpressionAttributeNames": {"#n0": "outcomes"}});
         let opened = ask(&cloud, "DynamoDB_20120810.UpdateItem", &key);
         assert_eq!(opened["Attributes"]["outcomes"]["M"], json!({}));
         let read = ask(&cloud, "DynamoDB_20120810.GetItem", &key);
