@@ -3,7 +3,7 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import type { Archive } from './archive';
-import { useGenerator } from './generator';
+import { useGenerators } from './generator';
 import type { Messaging } from './messaging';
 import { type ExecutionArns, type FunctionContext, RustFunction } from './rust-function';
 import type { Storage } from './storage';
@@ -81,7 +81,7 @@ export class Functions extends Construct {
       .answerTasksOf(stateMachine)
       // One message per worker: each runs for minutes against its own deadline, with up to 8 AI calls at a time.
       .consume(messaging.batch.queue, { batchSize: 1, maxConcurrency: workers });
-    useGenerator(this.worker, props.settings.generator);
+    useGenerators(this.worker, props.settings);
 
     this.projector = new RustFunction(this, 'Projector', {
       ...props,

@@ -1,5 +1,5 @@
 import * as path from 'node:path';
-import { type Generator, generatorKeys, readGenerator } from './generator-settings';
+import { type Generator, generatorKeys, readGenerators } from './generator-settings';
 import { SettingsError } from './settings-error';
 
 export { SettingsError } from './settings-error';
@@ -22,6 +22,8 @@ export interface Settings {
   readonly corsOrigins?: string[];
   /** The generator of the tasks. */
   readonly generator: Generator;
+  /** Takes over for an action for which the generator is refused, throttled or out. */
+  readonly fallback?: Generator;
   /** A filter of Rust's `tracing`: a level, or levels by module. */
   readonly logLevel: string;
   /** How many batches are processed at once; requests above it wait. */
@@ -73,7 +75,7 @@ export function readSettings(context: Record<string, unknown>): Settings {
       text('oidcAudience', /./, 'a comma-separated list of audiences'),
     ),
     corsOrigins: origins(context.corsOrigins),
-    generator: readGenerator(context),
+    ...readGenerators(context),
     logLevel: text('logLevel', logFilter, 'a level or a filter such as info,goal_activity_functions=debug') ?? 'info',
     concurrentBatches: concurrency(context.concurrentBatches ?? 64),
     // An alarm's description has 1,024 characters for its text and this.
@@ -94,7 +96,9 @@ const tableName = /^[A-Za-z0-9_.-]{3,255}$/;
 function rejectUnknown(context: Record<string, unknown>): void {
   const unknown = Object.keys(context).filter((key) => !key.includes(':') && !(key in keys));
   if (unknown.length === 0) return;
-  throw new SettingsError(`unknown context ${unknown.join(', ')}: known are ${Object.keys(keys).join(', ')}`);
+  const known = Object.keys(keys).filter((key) => !/^fallback[A-Z]/.test(key));
+  throw new SettingsError(`unknown context ${unknown.join(', ')}: known are ${known.join(', ')}, `
+    + 'and the keys of a generator with the prefix fallback, such as fallbackBedrockModel');
 }
 
 /** `-c` gives strings, cdk.json and tests give booleans. */

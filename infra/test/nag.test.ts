@@ -29,6 +29,11 @@ const variants: Record<string, Record<string, string>> = {
   'an AI with a key': {
     generator: 'openai', openaiBaseUrl: 'https://api.openai.com/v1', openaiModel: 'gpt-4.1-mini', openaiKeyParameter: '/ai/key',
   },
+  'a prompt router, and a fallback': {
+    generator: 'bedrock', bedrockModel: 'arn:aws:bedrock:us-east-1:111122223333:default-prompt-router/meta.llama:1',
+    bedrockProfileSource: 'us.meta.llama-a,global.meta.llama-b', bedrockProfileRegions: 'us-east-1,us-west-2',
+    fallback: 'lambda', fallbackGeneratorFunction: 'generate-tasks',
+  },
 };
 
 for (const [name, context] of Object.entries(variants)) {

@@ -20,6 +20,7 @@ test('without context the settings are those of a deployment to AWS', () => {
     oidc: undefined,
     corsOrigins: undefined,
     generator: { kind: 'offline' },
+    fallback: undefined,
     logLevel: 'info',
     concurrentBatches: 64,
     operationsGuide: 'docs/OPERATIONS.md',

@@ -1,0 +1,189 @@
+import { Annotations, Arn, Aws, Stack } from 'aws-cdk-lib';
+import type { RustFunction } from '../rust-function';
+import { azureDeployment, isPrivate, readAddress } from './address';
+import type { Key } from './keys';
+import { type Model, modelVariables, readModel } from './model';
+import { presetNames, presets } from './presets';
+import type { Reader } from './reader';
+import type { Variables } from './variables';
+
+export interface OpenAi extends Model {
+  readonly kind: 'openai';
+  readonly model: string;
+  readonly baseUrl: string;
+  readonly apiVersion?: string;
+  readonly key?: {
+    /** The ARN of a secret. */
+    readonly secret?: string;
+    /** The name of a parameter. */
+    readonly parameter?: string;
+    /** The ARN of the customer managed key that it is encrypted with. */
+    readonly kmsKey?: string;
+    /** The header that carries the bare key. Default: `authorization: Bearer <key>`. */
+    readonly header?: string;
+  };
+  readonly tokenLimit?: (typeof tokenLimits)[number];
+  readonly responseFormat?: (typeof responseFormats)[number];
+  /** Whether the schema has limits of numbers and of the lengths of lists. */
+  readonly schemaLimits?: boolean;
+  readonly instructions?: (typeof roles)[number];
+  /** JSON objects, as text. */
+  readonly extraBody?: string;
+  readonly extraHeaders?: string;
+}
+
+export const tokenLimits = ['max_completion_tokens', 'max_tokens', 'none'] as const;
+export const responseFormats = ['json_schema', 'json_object', 'none'] as const;
+export const roles = ['system', 'developer', 'user'] as const;
+
+export function readOpenAi(from: Reader): OpenAi {
+  const preset = from.choice('aiPreset', presetNames);
+  const read = preset ? from.withPreset(presets[preset]) : from;
+
+  const { baseUrl, apiVersion } = readEndpoint(read);
+  const model = read.needed('openaiModel', /^\S+$/, 'the name of a model');
+  const key = readKey(read, baseUrl);
+  const tokenLimit = read.choice('openaiTokenLimit', tokenLimits);
+  if (tokenLimit === 'none' && read.explicit('aiMaxTokens') !== undefined) {
+    throw read.conflict(['aiMaxTokens'], ` has no meaning with ${read.name('openaiTokenLimit')}=none`);
+  }
+  const responseFormat = read.choice('openaiResponseFormat', responseFormats);
+  const schema = (responseFormat ?? 'json_schema') === 'json_schema';
+  if (!schema && read.explicit('openaiSchemaLimits') !== undefined) {
+    throw read.conflict(['openaiSchemaLimits'], ` has no meaning with ${read.name('openaiResponseFormat')}=${responseFormat}`);
+  }
+  return {
+    kind: 'openai',
+    ...readModel(read, model),
+    model,
+    baseUrl,
+    apiVersion,
+    key,
+    tokenLimit,
+    responseFormat,
+    schemaLimits: schema ? read.flag('openaiSchemaLimits') : undefined,
+    instructions: read.choice('openaiInstructions', roles),
+    extraBody: readBody(read),
+    extraHeaders: readHeaders(read, key?.header),
+  };
+}
+
+function readEndpoint(read: Reader): { baseUrl: string; apiVersion?: string } {
+  const url: Key = 'openaiBaseUrl';
+  const found = readAddress(read.needed(url, /./, 'an http or https address such as https://api.openai.com/v1'));
+  if ('wrong' in found) throw read.wrong(url, found.wrong);
+  const version = read.text('openaiApiVersion', /^[A-Za-z0-9.-]{1,64}$/, 'a version such as 2024-10-21');
+  if (version && found.apiVersion && version !== found.apiVersion) {
+    throw read.conflict(['openaiApiVersion', url], `: two versions, ${version} and ${found.apiVersion}; give one`);
+  }
+  const apiVersion = version ?? found.apiVersion;
+  if (azureDeployment(found.baseUrl) && apiVersion === undefined) {
+    throw read.conflict([url], `: a deployment of Azure OpenAI needs an ${read.name('openaiApiVersion')} such as 2024-10-21; `
+      + `or use ${new URL(found.baseUrl).origin}/openai/v1, which needs none, with the deployment as ${read.name('openaiModel')}`);
+  }
+  return { baseUrl: found.baseUrl, apiVersion };
+}
+
+function readKey(read: Reader, baseUrl: string): OpenAi['key'] {
+  const secret = read.text('openaiKeySecret', secretArn, 'the whole ARN of a secret: with its name only, others would do as well');
+  const parameter = read.text('openaiKeyParameter', parameterName, 'the name of a parameter');
+  const kmsKey = read.text('openaiKeyKmsKey', keyArn, 'the ARN of a KMS key');
+  const header = read.text('openaiKeyHeader', headerName, 'the name of a header such as api-key')?.toLowerCase();
+  if (header === 'authorization') {
+    throw read.wrong('openaiKeyHeader', 'another header: without it the key is in authorization, as Bearer');
+  }
+  if (secret && parameter) throw read.conflict(['openaiKeySecret', 'openaiKeyParameter'], ': give one of them');
+  if (!secret && !parameter) {
+    if (kmsKey) throw read.conflict(['openaiKeyKmsKey'], ' belongs to a key that it encrypts');
+    if (read.explicit('openaiKeyHeader') === undefined) return undefined;
+    throw read.conflict(['openaiKeyHeader'], ' belongs to a key: give its secret or its parameter as well');
+  }
+  if (!isPrivate(baseUrl)) {
+    throw read.conflict(['openaiBaseUrl'], ': a key may not travel over plain http to another machine; use https');
+  }
+  return { secret, parameter, kmsKey, header };
+}
+
+/** All variables of a function have 4 KB together. */
+const maxJsonBytes = 1000;
+
+function written(read: Reader, key: Key, value: object): string {
+  const text = JSON.stringify(value);
+  if (Buffer.byteLength(text) <= maxJsonBytes) return text;
+  throw read.conflict([key], `: it has more than ${maxJsonBytes} bytes, for which a function's variables have no room`);
+}
+
+function readBody(read: Reader): string | undefined {
+  const key: Key = 'openaiExtraBody';
+  const body = read.object(key, 'a JSON object such as {"top_p":0.9}');
+  if (body === undefined) return undefined;
+  for (const field of ['messages', 'stream']) {
+    if (field in body) throw read.conflict([key], `: ${field} is the worker's own; leave it out`);
+  }
+  return written(read, key, body);
+}
+
+function readHeaders(read: Reader, keyHeader = 'authorization'): string | undefined {
+  const key: Key = 'openaiExtraHeaders';
+  const shape = 'a JSON object of texts such as {"x-title":"Goals"}';
+  const headers = read.object(key, shape);
+  if (headers === undefined) return undefined;
+  for (const [name, value] of Object.entries(headers)) {
+    if (!headerName.test(name) || typeof value !== 'string' || !/^[ -~]*$/.test(value)) throw read.wrong(key, shape);
+    const lower = name.toLowerCase();
+    if (lower === keyHeader || secretHeaders.test(lower)) {
+      throw read.conflict([key], `: ${name} would put a key into the template; keep it in ${read.name('openaiKeySecret')}, `
+        + `with ${read.name('openaiKeyHeader')} for the header's name`);
+    }
+    if (ownHeaders.test(lower)) throw read.conflict([key], `: ${name} is the worker's own; leave it out`);
+  }
+  return written(read, key, headers);
+}
+
+/** As the worker reads it. */
+const headerName = /^[A-Za-z0-9_-]{1,64}$/;
+const secretHeaders = /^(proxy-)?authorization$|^cookie$|(^|-)api-?key$/;
+const ownHeaders = /^(host|content-(type|length|encoding)|transfer-encoding|connection)$/;
+const secretArn = /^arn:aws[\w-]*:secretsmanager:[\w-]+:\d{12}:secret:[\w/+=.@-]+-[A-Za-z0-9]{6}$/;
+const parameterName = /^[\w./-]{1,1011}$/;
+const keyArn = /^arn:aws[\w-]*:kms:[\w-]+:\d{12}:key\/[\w-]+$/;
+
+export const openAiVariables = ({ key, ...settings }: OpenAi): Variables => ({
+  OPENAI_BASE_URL: settings.baseUrl,
+  OPENAI_MODEL: settings.model,
+  OPENAI_KEY_SECRET: key?.secret,
+  OPENAI_KEY_PARAMETER: key?.parameter,
+  OPENAI_KEY_HEADER: key?.header,
+  OPENAI_TOKEN_LIMIT: settings.tokenLimit,
+  OPENAI_RESPONSE_FORMAT: settings.responseFormat,
+  OPENAI_SCHEMA_LIMITS: settings.schemaLimits?.toString(),
+  OPENAI_INSTRUCTIONS: settings.instructions,
+  OPENAI_API_VERSION: settings.apiVersion,
+  OPENAI_EXTRA_BODY: settings.extraBody,
+  OPENAI_EXTRA_HEADERS: settings.extraHeaders,
+  ...modelVariables(settings),
+});
+
+/** Grants reading the key. */
+export function allowOpenAi(worker: RustFunction, { key, baseUrl }: OpenAi): void {
+  if (azureDeployment(baseUrl)) {
+    const v1 = `${new URL(baseUrl).origin}/openai/v1`;
+    const note = `${v1} takes the same requests as ${baseUrl}, without an api-version`;
+    Annotations.of(worker).addInfoV2('goal-activity:azure-v1', note);
+  }
+  if (!key) return;
+  const { secret, parameter, kmsKey } = key;
+  if (secret) worker.allow(['secretsmanager:GetSecretValue'], secret);
+  if (parameter) {
+    worker.allow(['ssm:GetParameter'], Arn.format(
+      { service: 'ssm', resource: 'parameter', resourceName: parameter.replace(/^\//, '') }, Stack.of(worker),
+    ));
+  }
+  // AWS's own keys for these services need no permission of the function.
+  if (kmsKey) {
+    const service = secret ? 'secretsmanager' : 'ssm';
+    worker.allow(['kms:Decrypt'], kmsKey, {
+      StringEquals: { 'kms:ViaService': `${service}.${Aws.REGION}.${Aws.URL_SUFFIX}` },
+    });
+  }
+}

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Annotations, Match } from 'aws-cdk-lib/assertions';
+import { readAddress } from '../lib/generator/address';
+import { presetNames, presets } from '../lib/generator/presets';
+import { readSettings } from '../lib/settings';
+import { rejected, secret, worker } from './generators';
+import { synth } from './synth';
+
+const openai = { generator: 'openai', openaiBaseUrl: 'https://ai.example/v1', openaiModel: 'm' };
+const variables = (more: Record<string, unknown>) => worker({ ...openai, ...more }).variables;
+
+test('an address is understood as people paste it', () => {
+  for (const [pasted, baseUrl, apiVersion] of [
+    ['https://ai.example/v1', 'https://ai.example/v1'],
+    ['https://ai.example/v1/', 'https://ai.example/v1'],
+    ['https://ai.example/v1/chat/completions', 'https://ai.example/v1'],
+    ['https://ai.example/v1/chat/completions/', 'https://ai.example/v1'],
+    ['https://api.deepseek.com/chat/completions', 'https://api.deepseek.com'],
+    ['http://10.0.0.7:8000/v1', 'http://10.0.0.7:8000/v1'],
+    ['https://x.openai.azure.com/openai/v1/', 'https://x.openai.azure.com/openai/v1'],
+    ['https://x.openai.azure.com/openai/deployments/d/chat/completions?api-version=2024-10-21',
+      'https://x.openai.azure.com/openai/deployments/d', '2024-10-21'],
+    ['https://x.services.ai.azure.com/models/chat/completions?api-version=2024-05-01-preview',
+      'https://x.services.ai.azure.com/models', '2024-05-01-preview'],
+  ] as [string, string, string?][]) {
+    assert.deepEqual(readAddress(pasted), { baseUrl, apiVersion }, pasted);
+  }
+});
+
+test('an address that cannot work is refused with the right one', () => {
+  const wrong = (openaiBaseUrl: string, message: RegExp, more = {}) => rejected({ ...openai, openaiBaseUrl, ...more }, message);
+  wrong('http://host:11434', /use http:\/\/host:11434\/v1, or without \/v1 the whole address/);
+  wrong('https://api.openai.com/', /use https:\/\/api\.openai\.com\/v1,/);
+  wrong('https://generativelanguage.googleapis.com', /use https:\/\/generativelanguage\.googleapis\.com\/v1beta\/openai,/);
+  wrong('https://api.groq.com', /use https:\/\/api\.groq\.com\/openai\/v1,/);
+  wrong('https://openrouter.ai', /use https:\/\/openrouter\.ai\/api\/v1,/);
+  wrong('https://x.openai.azure.com/', /use https:\/\/x\.openai\.azure\.com\/openai\/v1$/);
+  wrong('https://x.openai.azure.com/openai', /use https:\/\/x\.openai\.azure\.com\/openai\/v1$/);
+  wrong('https://ai.example/v1?k=v', /without a query: use https:\/\/ai\.example\/v1\. Only \?api-version/);
+  wrong('https://ai.example/v1?api-version=1&k=v', /without a query/);
+  wrong('https://ai.exämple/v1', /expected an http or https address/);
+  const deployment = 'https://x.openai.azure.com/openai/deployments/d';
+  wrong(deployment, /needs an openaiApiVersion such as 2024-10-21; or use https:\/\/x\.openai\.azure\.com\/openai\/v1, which needs none/);
+  wrong(`${deployment}?api-version=1`, /two versions, 2 and 1; give one/, { openaiApiVersion: '2' });
+});
+
+test("Azure's version and key travel as it expects", () => {
+  const deployment = { openaiBaseUrl: 'https://x.openai.azure.com/openai/deployments/d?api-version=2024-10-21', openaiKeySecret: secret };
+  const { OPENAI_BASE_URL, OPENAI_API_VERSION, OPENAI_KEY_HEADER } = variables({ ...deployment, aiPreset: 'azure' });
+  assert.deepEqual([OPENAI_BASE_URL, OPENAI_API_VERSION, OPENAI_KEY_HEADER],
+    ['https://x.openai.azure.com/openai/deployments/d', '2024-10-21', 'api-key']);
+  assert.equal(variables({ openaiApiVersion: 'preview' }).OPENAI_API_VERSION, 'preview');
+  const { stack } = synth({ ...openai, ...deployment });
+  Annotations.fromStack(stack).hasInfo('*', Match.stringLikeRegexp('/openai/v1 takes the same requests'));
+  // Without a key there is no header for it.
+  assert.equal(variables({ aiPreset: 'azure' }).OPENAI_KEY_HEADER, undefined);
+});
+
+test('what a server supports is said by settings', () => {
+  assert.deepEqual(variables({
+    openaiTokenLimit: 'none', openaiResponseFormat: 'json_schema', openaiSchemaLimits: true, openaiInstructions: 'user',
+    openaiKeySecret: secret, openaiKeyHeader: 'X-API-Key',
+    openaiExtraBody: '{"top_p": 0.9}', openaiExtraHeaders: { 'x-title': 'Goals' },
+  }), {
+    GENERATOR: 'openai', OPENAI_BASE_URL: 'https://ai.example/v1', OPENAI_MODEL: 'm', OPENAI_TOKEN_LIMIT: 'none',
+    OPENAI_RESPONSE_FORMAT: 'json_schema', OPENAI_SCHEMA_LIMITS: 'true', OPENAI_INSTRUCTIONS: 'user',
+    OPENAI_KEY_SECRET: secret, OPENAI_KEY_HEADER: 'x-api-key',
+    OPENAI_EXTRA_BODY: '{"top_p":0.9}', OPENAI_EXTRA_HEADERS: '{"x-title":"Goals"}',
+  });
+  rejected({ ...openai, openaiResponseFormat: 'json' }, /expected one of json_schema, json_object, none/);
+  rejected({ ...openai, openaiInstructions: 'assistant' }, /expected one of system, developer, user/);
+  rejected({ ...openai, openaiSchemaLimits: 'yes' }, /expected true or false/);
+  rejected({ ...openai, openaiSchemaLimits: 'true', openaiResponseFormat: 'none' }, /no meaning with openaiResponseFormat=none/);
+  rejected({ ...openai, aiMaxTokens: '900', openaiTokenLimit: 'none' }, /aiMaxTokens has no meaning with openaiTokenLimit=none/);
+  rejected({ ...openai, openaiApiVersion: 'a b' }, /expected a version such as/);
+});
+
+test('a body and headers are added, except what is the worker\'s own and a key', () => {
+  for (const openaiExtraBody of ['top_p', '[1]', 'null', '']) rejected({ ...openai, openaiExtraBody }, /expected a JSON object/);
+  rejected({ ...openai, openaiExtraBody: '{"messages": []}' }, /messages is the worker's own/);
+  rejected({ ...openai, openaiExtraBody: { stream: true } }, /stream is the worker's own/);
+  rejected({ ...openai, openaiExtraBody: { text: 'あ'.repeat(400) } }, /more than 1000 bytes/);
+  const headers = (openaiExtraHeaders: unknown, message: RegExp, more = {}) => rejected({ ...openai, openaiExtraHeaders, ...more }, message);
+  headers('{"a b": "c"}', /expected a JSON object of texts/);
+  headers('{"a": 1}', /expected a JSON object of texts/);
+  headers({ a: 'b\r\nc' }, /expected a JSON object of texts/);
+  for (const name of ['Authorization', 'api-key', 'x-api-key', 'x-goog-api-key']) {
+    headers({ [name]: 'sk-1' }, /would put a key into the template; keep it in openaiKeySecret/);
+  }
+  headers({ 'X-Token': 'sk-1' }, /would put a key/, { openaiKeySecret: secret, openaiKeyHeader: 'x-token' });
+  headers({ 'content-type': 'text/plain' }, /content-type is the worker's own/);
+  rejected({ ...openai, openaiKeyHeader: 'x-token' }, /openaiKeyHeader belongs to a key/);
+  rejected({ ...openai, openaiKeySecret: secret, openaiKeyHeader: 'a b' }, /the name of a header/);
+  rejected({ ...openai, openaiKeySecret: secret, openaiKeyHeader: 'Authorization' }, /without it the key is in authorization, as Bearer/);
+});
+
+const own = { openaiModel: 'm', openaiBaseUrl: 'https://ai.example/v1' };
+
+for (const aiPreset of presetNames) {
+  test(`preset ${aiPreset} is a generator of its own settings`, () => {
+    const row = presets[aiPreset] as Record<string, unknown>;
+    const { variables, granted } = worker({ aiPreset, openaiKeySecret: secret, ...own, ...row });
+    assert.deepEqual(worker({ aiPreset, openaiKeySecret: secret, ...own, ...('openaiBaseUrl' in row && { openaiBaseUrl: undefined }) }).variables, variables);
+    assert.deepEqual([variables.GENERATOR, granted.length], ['openai', 1]);
+    assert.deepEqual(worker({ generator: 'openai', openaiKeySecret: secret, ...own, ...row }).variables, variables);
+  });
+}
+
+test('a setting of the context wins over a preset', () => {
+  const chosen = worker({
+    aiPreset: 'deepseek', ...own, openaiResponseFormat: 'none', openaiTokenLimit: 'max_completion_tokens',
+  }).variables;
+  assert.deepEqual([chosen.OPENAI_BASE_URL, chosen.OPENAI_RESPONSE_FORMAT, chosen.OPENAI_TOKEN_LIMIT],
+    ['https://ai.example/v1', 'none', 'max_completion_tokens']);
+  // The preset's limits do not stand in the way of another format.
+  assert.equal(worker({ aiPreset: 'llamacpp', ...own, openaiResponseFormat: 'json_object' }).variables.OPENAI_SCHEMA_LIMITS, undefined);
+  assert.equal(readSettings({ aiPreset: 'openai', openaiModel: 'm' }).generator.kind, 'openai');
+  rejected({ aiPreset: 'chatgpt', ...own }, /aiPreset="chatgpt": expected one of openai, azure,/);
+  rejected({ aiPreset: 'toString', ...own }, /expected one of/);
+  rejected({ aiPreset: 'openai', generator: 'bedrock', bedrockModel: 'a.b' }, /aiPreset has no meaning with generator=bedrock/);
+  rejected({ aiPreset: 'ollama', openaiModel: 'm' }, /openaiBaseUrl is missing/);
+});
