@@ -11,6 +11,7 @@ mod ids;
 mod json;
 #[cfg(feature = "publisher")]
 pub mod publisher;
+mod repairs;
 #[cfg(feature = "schema")]
 pub mod schema;
 mod timestamp;
@@ -30,6 +31,7 @@ pub use ids::{
     ActionId, ClaimSequence, EventId, ExecutionArn, GoalId, InvalidId, StateMachineArn, TaskId, TaskToken, UserId,
 };
 pub use json::{Unreadable, read_json, without_values};
+pub use repairs::{Repair, Repairs};
 pub use timestamp::{InvalidTimestamp, Timestamp};
 pub use traceparent::{InvalidTraceparent, Traceparent};
 pub use usage::Usage;

@@ -3,6 +3,8 @@ use std::ops::{Add, AddAssign};
 
 use serde::{Deserialize, Serialize};
 
+use crate::Repairs;
+
 /// What the AI took: for one action, or summed over several. What a worker had spent when it died, before it could record
 /// the action, is not in it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +23,13 @@ pub struct Usage {
     /// not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost_micro_usd: Option<u64>,
+    /// How many of the attempts were made with the second AI, which takes over when the first is not available. Missing when
+    /// there were none.
+    #[serde(default, skip_serializing_if = "crate::repairs::is_zero")]
+    pub fallback_attempts: u32,
+    /// How many accepted answers had to be repaired, by kind. Missing when none had to be.
+    #[serde(default, skip_serializing_if = "Repairs::is_none")]
+    pub repairs: Repairs,
 }
 
 impl Usage {
@@ -46,6 +55,8 @@ impl Add for Usage {
             output_tokens: self.output_tokens.saturating_add(other.output_tokens),
             latency_ms: self.latency_ms.saturating_add(other.latency_ms),
             cost_micro_usd,
+            fallback_attempts: self.fallback_attempts.saturating_add(other.fallback_attempts),
+            repairs: self.repairs + other.repairs,
         }
     }
 }
@@ -67,7 +78,7 @@ mod tests {
     use super::*;
 
     fn spent(cost_micro_usd: Option<u64>) -> Usage {
-        Usage { attempts: 1, input_tokens: 10, output_tokens: 20, latency_ms: 30, cost_micro_usd }
+        Usage { attempts: 1, input_tokens: 10, output_tokens: 20, latency_ms: 30, cost_micro_usd, ..Usage::default() }
     }
 
     #[test]
@@ -75,7 +86,14 @@ mod tests {
         let sum: Usage = [spent(Some(5)), spent(Some(7))].into_iter().sum();
         assert_eq!(
             sum,
-            Usage { attempts: 2, input_tokens: 20, output_tokens: 40, latency_ms: 60, cost_micro_usd: Some(12) }
+            Usage {
+                attempts: 2,
+                input_tokens: 20,
+                output_tokens: 40,
+                latency_ms: 60,
+                cost_micro_usd: Some(12),
+                ..Usage::default()
+            }
         );
         assert_eq!((spent(Some(5)) + spent(None)).cost_micro_usd, None);
         assert_eq!((spent(None) + spent(Some(5))).cost_micro_usd, None);
@@ -96,6 +114,8 @@ mod tests {
             output_tokens: u64::MAX,
             latency_ms: u64::MAX,
             cost_micro_usd: Some(u64::MAX),
+            fallback_attempts: u32::MAX,
+            repairs: Repairs::default(),
         };
         assert_eq!(all + all, all);
     }

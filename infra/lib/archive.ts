@@ -104,8 +104,13 @@ const struct = (fields: Record<string, string>): string =>
   `struct<${Object.entries(fields).map(([name, type]) => `${name}:${type}`).join(',')}>`;
 const array = (type: string): string => `array<${type}>`;
 
+const repairs = {
+  thinking: 'int', prose: 'int', syntax: 'int', textforjson: 'int', wrapper: 'int', numberastext: 'int', spelling: 'int',
+  shortened: 'int', cleaned: 'int', reasoningfield: 'int', stream: 'int',
+};
 const usage = {
   attempts: 'int', inputtokens: 'bigint', outputtokens: 'bigint', latencyms: 'bigint', costmicrousd: 'bigint',
+  fallbackattempts: 'int', repairs: struct(repairs),
 };
 const failedActions = array(struct({ actionid: 'string', code: 'string', message: 'string', attempts: 'int' }));
 

@@ -34,7 +34,7 @@ static PIECE: [u8; 64 * 1024] = [b' '; 64 * 1024];
 #[derive(Debug, Clone)]
 pub struct Response {
     status: u16,
-    headers: Vec<(&'static str, String)>,
+    headers: Vec<(String, String)>,
     body: String,
 }
 
@@ -46,8 +46,8 @@ impl Response {
 
     /// Returns the same with one more header.
     #[must_use]
-    pub fn header(mut self, name: &'static str, value: impl ToString) -> Self {
-        self.headers.push((name, value.to_string()));
+    pub fn header(mut self, name: impl Into<String>, value: impl ToString) -> Self {
+        self.headers.push((name.into(), value.to_string()));
         self
     }
 

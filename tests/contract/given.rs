@@ -122,7 +122,14 @@ pub(crate) fn failed() -> ActionOutcome {
 
 /// A usage of the AI, with distinct numbers.
 pub(crate) fn usage() -> Usage {
-    Usage { attempts: 1, input_tokens: 800, output_tokens: u64::MAX, latency_ms: 2_500, cost_micro_usd: Some(11_400) }
+    Usage {
+        attempts: 1,
+        input_tokens: 800,
+        output_tokens: u64::MAX,
+        latency_ms: 2_500,
+        cost_micro_usd: Some(11_400),
+        ..Usage::default()
+    }
 }
 
 /// The commit for an action of the first batch that got these tasks.

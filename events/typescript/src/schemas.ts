@@ -136,6 +136,78 @@ export const schemas = {
         "pattern": "^[A-Za-z0-9_-]+$",
         "type": "string"
       },
+      "Repairs": {
+        "description": "How many accepted answers had to be repaired, by kind. A kind that did not occur is missing. An AI that needs this often\nworks, but another model, or another setting of this one, may serve better.",
+        "properties": {
+          "cleaned": {
+            "description": "A title or description contained invisible characters.",
+            "maximum": 4294967295,
+            "minimum": 0,
+            "type": "integer"
+          },
+          "numberAsText": {
+            "description": "An estimate was a text.",
+            "maximum": 4294967295,
+            "minimum": 0,
+            "type": "integer"
+          },
+          "prose": {
+            "description": "Text stood around the JSON.",
+            "maximum": 4294967295,
+            "minimum": 0,
+            "type": "integer"
+          },
+          "reasoningField": {
+            "description": "The answer was in the field for the model's reasoning.",
+            "maximum": 4294967295,
+            "minimum": 0,
+            "type": "integer"
+          },
+          "shortened": {
+            "description": "A title or description was a little too long, and was cut.",
+            "maximum": 4294967295,
+            "minimum": 0,
+            "type": "integer"
+          },
+          "spelling": {
+            "description": "A field or a priority was spelled differently.",
+            "maximum": 4294967295,
+            "minimum": 0,
+            "type": "integer"
+          },
+          "stream": {
+            "description": "The server streamed its answer, or marked its end, though it was asked not to.",
+            "maximum": 4294967295,
+            "minimum": 0,
+            "type": "integer"
+          },
+          "syntax": {
+            "description": "The JSON had trailing commas, comments or other quotation marks.",
+            "maximum": 4294967295,
+            "minimum": 0,
+            "type": "integer"
+          },
+          "textForJson": {
+            "description": "The tasks were JSON within a text.",
+            "maximum": 4294967295,
+            "minimum": 0,
+            "type": "integer"
+          },
+          "thinking": {
+            "description": "It thought aloud before the answer.",
+            "maximum": 4294967295,
+            "minimum": 0,
+            "type": "integer"
+          },
+          "wrapper": {
+            "description": "The tasks were a bare list, or within another object.",
+            "maximum": 4294967295,
+            "minimum": 0,
+            "type": "integer"
+          }
+        },
+        "type": "object"
+      },
       "Timestamp": {
         "description": "An RFC 3339 moment. The pipeline always writes it in UTC, to the millisecond.",
         "format": "date-time",
@@ -165,6 +237,12 @@ export const schemas = {
               "null"
             ]
           },
+          "fallbackAttempts": {
+            "description": "How many of the attempts were made with the second AI, which takes over when the first is not available. Missing when\nthere were none.",
+            "maximum": 4294967295,
+            "minimum": 0,
+            "type": "integer"
+          },
           "inputTokens": {
             "description": "How many tokens it has read, as it counts them.",
             "minimum": 0,
@@ -179,6 +257,14 @@ export const schemas = {
             "description": "How many tokens it has written.",
             "minimum": 0,
             "type": "integer"
+          },
+          "repairs": {
+            "allOf": [
+              {
+                "$ref": "#/definitions/Repairs"
+              }
+            ],
+            "description": "How many accepted answers had to be repaired, by kind. Missing when none had to be."
           }
         },
         "required": [
@@ -821,6 +907,78 @@ export const schemas = {
         "pattern": "^[A-Za-z0-9_-]+$",
         "type": "string"
       },
+      "Repairs": {
+        "description": "How many accepted answers had to be repaired, by kind. A kind that did not occur is missing. An AI that needs this often\nworks, but another model, or another setting of this one, may serve better.",
+        "properties": {
+          "cleaned": {
+            "description": "A title or description contained invisible characters.",
+            "maximum": 4294967295,
+            "minimum": 0,
+            "type": "integer"
+          },
+          "numberAsText": {
+            "description": "An estimate was a text.",
+            "maximum": 4294967295,
+            "minimum": 0,
+            "type": "integer"
+          },
+          "prose": {
+            "description": "Text stood around the JSON.",
+            "maximum": 4294967295,
+            "minimum": 0,
+            "type": "integer"
+          },
+          "reasoningField": {
+            "description": "The answer was in the field for the model's reasoning.",
+            "maximum": 4294967295,
+            "minimum": 0,
+            "type": "integer"
+          },
+          "shortened": {
+            "description": "A title or description was a little too long, and was cut.",
+            "maximum": 4294967295,
+            "minimum": 0,
+            "type": "integer"
+          },
+          "spelling": {
+            "description": "A field or a priority was spelled differently.",
+            "maximum": 4294967295,
+            "minimum": 0,
+            "type": "integer"
+          },
+          "stream": {
+            "description": "The server streamed its answer, or marked its end, though it was asked not to.",
+            "maximum": 4294967295,
+            "minimum": 0,
+            "type": "integer"
+          },
+          "syntax": {
+            "description": "The JSON had trailing commas, comments or other quotation marks.",
+            "maximum": 4294967295,
+            "minimum": 0,
+            "type": "integer"
+          },
+          "textForJson": {
+            "description": "The tasks were JSON within a text.",
+            "maximum": 4294967295,
+            "minimum": 0,
+            "type": "integer"
+          },
+          "thinking": {
+            "description": "It thought aloud before the answer.",
+            "maximum": 4294967295,
+            "minimum": 0,
+            "type": "integer"
+          },
+          "wrapper": {
+            "description": "The tasks were a bare list, or within another object.",
+            "maximum": 4294967295,
+            "minimum": 0,
+            "type": "integer"
+          }
+        },
+        "type": "object"
+      },
       "Timestamp": {
         "description": "An RFC 3339 moment. The pipeline always writes it in UTC, to the millisecond.",
         "format": "date-time",
@@ -850,6 +1008,12 @@ export const schemas = {
               "null"
             ]
           },
+          "fallbackAttempts": {
+            "description": "How many of the attempts were made with the second AI, which takes over when the first is not available. Missing when\nthere were none.",
+            "maximum": 4294967295,
+            "minimum": 0,
+            "type": "integer"
+          },
           "inputTokens": {
             "description": "How many tokens it has read, as it counts them.",
             "minimum": 0,
@@ -864,6 +1028,14 @@ export const schemas = {
             "description": "How many tokens it has written.",
             "minimum": 0,
             "type": "integer"
+          },
+          "repairs": {
+            "allOf": [
+              {
+                "$ref": "#/definitions/Repairs"
+              }
+            ],
+            "description": "How many accepted answers had to be repaired, by kind. Missing when none had to be."
           }
         },
         "required": [

@@ -172,6 +172,11 @@ export interface Usage {
    */
   costMicroUsd?: number | null;
   /**
+   * How many of the attempts were made with the second AI, which takes over when the first is not available. Missing when
+   * there were none.
+   */
+  fallbackAttempts?: number;
+  /**
    * How many tokens it has read, as it counts them.
    */
   inputTokens: number;
@@ -183,6 +188,60 @@ export interface Usage {
    * How many tokens it has written.
    */
   outputTokens: number;
+  /**
+   * How many accepted answers had to be repaired, by kind. Missing when none had to be.
+   */
+  repairs?: Repairs;
+}
+/**
+ * How many accepted answers had to be repaired, by kind. A kind that did not occur is missing. An AI that needs this often
+ * works, but another model, or another setting of this one, may serve better.
+ */
+export interface Repairs {
+  /**
+   * A title or description contained invisible characters.
+   */
+  cleaned?: number;
+  /**
+   * An estimate was a text.
+   */
+  numberAsText?: number;
+  /**
+   * Text stood around the JSON.
+   */
+  prose?: number;
+  /**
+   * The answer was in the field for the model's reasoning.
+   */
+  reasoningField?: number;
+  /**
+   * A title or description was a little too long, and was cut.
+   */
+  shortened?: number;
+  /**
+   * A field or a priority was spelled differently.
+   */
+  spelling?: number;
+  /**
+   * The server streamed its answer, or marked its end, though it was asked not to.
+   */
+  stream?: number;
+  /**
+   * The JSON had trailing commas, comments or other quotation marks.
+   */
+  syntax?: number;
+  /**
+   * The tasks were JSON within a text.
+   */
+  textForJson?: number;
+  /**
+   * It thought aloud before the answer.
+   */
+  thinking?: number;
+  /**
+   * The tasks were a bare list, or within another object.
+   */
+  wrapper?: number;
 }
 /**
  * A `GoalActivityRequested` could not be accepted, and the pipeline does not try it again by

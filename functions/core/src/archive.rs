@@ -206,7 +206,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::time::Duration;
 
-    use goal_activity_events::{FailureCode, FinalStatus, Usage};
+    use goal_activity_events::{FailureCode, FinalStatus, Repair, Usage};
     use serde_json::{Value, json};
 
     use super::*;
@@ -219,8 +219,17 @@ mod tests {
         Timestamp::from_millis(samples::START_MILLIS).plus(Duration::from_secs(seconds))
     }
 
-    const USAGE: Usage =
-        Usage { attempts: 2, input_tokens: 30, output_tokens: 40, latency_ms: 500, cost_micro_usd: Some(6) };
+    fn usage() -> Usage {
+        Usage {
+            attempts: 2,
+            input_tokens: 30,
+            output_tokens: 40,
+            latency_ms: 500,
+            cost_micro_usd: Some(6),
+            fallback_attempts: 1,
+            repairs: Repair::ALL.iter().copied().collect(),
+        }
+    }
 
     /// A workflow of 64 actions of which two have failed and one was never finished, and its ledger.
     fn ended() -> (Execution, Vec<BatchLedger>) {
@@ -228,8 +237,8 @@ mod tests {
         // Every optional field is there.
         execution.traceparent = Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().unwrap());
         execution.admitted_at = Some(at(1));
-        let succeeded = ActionOutcome::Succeeded { tasks: 4, replaced: 2, usage: USAGE };
-        let failed = ActionOutcome::Failed(Failure::new(FailureCode::AiTimeout, "no answer within 120 s", USAGE));
+        let succeeded = ActionOutcome::Succeeded { tasks: 4, replaced: 2, usage: usage() };
+        let failed = ActionOutcome::Failed(Failure::new(FailureCode::AiTimeout, "no answer within 120 s", usage()));
         let ledgers = execution.action_ids.chunks(ACTIONS_PER_BATCH).map(|ids| BatchLedger {
             sealed: true,
             sequence: 8,
@@ -241,8 +250,8 @@ mod tests {
         }
         ledgers[7].outcomes.remove(&execution.action_ids[63]);
         let state =
-            BatchState { sequence: 8, total: 8, succeeded: 6, failed: failures(2), usage: USAGE, updated_at: at(9) };
-        let tally = Tally { succeeded: 61, failed: failures(3), usage: USAGE };
+            BatchState { sequence: 8, total: 8, succeeded: 6, failed: failures(2), usage: usage(), updated_at: at(9) };
+        let tally = Tally { succeeded: 61, failed: failures(3), usage: usage() };
         execution.end = Some(Ending { status: FinalStatus::PartiallySucceeded, stop_date: at(61), tally });
         execution.batches = BTreeMap::from([("0".to_owned(), state)]);
         execution.cancellation = Some(Cancellation::by_user("u".parse().unwrap(), at(60), Some("wrong\ngoal")));
@@ -291,6 +300,7 @@ mod tests {
             json!({
                 "actionId": "action-0", "result": "failed", "code": "AI_TIMEOUT", "message": "no answer within 120 s",
                 "attempts": 2, "inputTokens": 30, "outputTokens": 40, "latencyMs": 500, "costMicroUsd": 6,
+                "fallbackAttempts": 1, "repairs": usage().repairs,
             })
         );
         assert_eq!(record["batches"][0]["actions"][2]["tasks"], 4);
@@ -310,7 +320,7 @@ mod tests {
     fn p10_a_record_is_bounded() {
         let (mut execution, mut ledgers) = ended();
         let message = "あ".repeat(1_000);
-        let longest = || Failure::new(FailureCode::AiUnavailable, &message, USAGE);
+        let longest = || Failure::new(FailureCode::AiUnavailable, &message, usage());
         for (ids, ledger) in execution.action_ids.chunks(ACTIONS_PER_BATCH).zip(&mut ledgers) {
             ledger.outcomes = ids.iter().map(|id| (id.clone(), ActionOutcome::Failed(longest()))).collect();
         }

@@ -4,7 +4,7 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
-use goal_activity_events::{FailureCode, FinalStatus, RejectionReason, Usage};
+use goal_activity_events::{FailureCode, FinalStatus, RejectionReason, Repair, Usage};
 
 /// Something that has happened and is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,10 +41,17 @@ pub enum Fact {
     },
     /// The AI was asked once, and has answered or not.
     AiAsked {
+        /// Whether it was the second AI.
+        fallback: bool,
         /// Why its answer is of no use, when it is not.
         failure: Option<FailureCode>,
         /// What it took.
         usage: Usage,
+    },
+    /// An answer of the AI was accepted after a repair.
+    AnswerRepaired {
+        /// What was repaired.
+        kind: Repair,
     },
     /// The state machine has taken a worker's answer for a batch.
     BatchAnswered {

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use goal_activity_events::{ActionId, FailedAction, FailureCode, Usage};
+use goal_activity_events::{ActionId, FailedAction, FailureCode, Repairs, Usage};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// The longest message of a failure, in characters.
@@ -71,9 +71,12 @@ fn known_usage<'de, D: Deserializer<'de>>(outcome: D) -> Result<Usage, D::Error>
         output_tokens: u64,
         latency_ms: u64,
         cost_micro_usd: Option<u64>,
+        fallback_attempts: u32,
+        repairs: Repairs,
     }
-    let Known { attempts, input_tokens, output_tokens, latency_ms, cost_micro_usd } = Known::deserialize(outcome)?;
-    Ok(Usage { attempts, input_tokens, output_tokens, latency_ms, cost_micro_usd })
+    let known = Known::deserialize(outcome)?;
+    let Known { attempts, input_tokens, output_tokens, latency_ms, cost_micro_usd, fallback_attempts, repairs } = known;
+    Ok(Usage { attempts, input_tokens, output_tokens, latency_ms, cost_micro_usd, fallback_attempts, repairs })
 }
 
 impl ActionOutcome {
@@ -228,7 +231,16 @@ mod tests {
             let outcome: ActionOutcome = serde_json::from_str(before).unwrap();
             assert_eq!(outcome.usage(), Usage::of_attempts(2), "{before}");
         }
-        let usage = Usage { attempts: 1, input_tokens: 2, output_tokens: 3, latency_ms: 4, cost_micro_usd: Some(5) };
+        let repairs = Repairs { prose: 6, ..Repairs::default() };
+        let usage = Usage {
+            attempts: 1,
+            input_tokens: 2,
+            output_tokens: 3,
+            latency_ms: 4,
+            cost_micro_usd: Some(5),
+            fallback_attempts: 1,
+            repairs,
+        };
         let outcome = ActionOutcome::Succeeded { tasks: 1, replaced: 0, usage };
         assert_eq!(serde_json::from_str::<ActionOutcome>(&serde_json::to_string(&outcome).unwrap()).unwrap(), outcome);
     }

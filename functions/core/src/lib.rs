@@ -26,3 +26,4 @@ pub mod rows;
 mod samples;
 pub mod start;
 pub mod task;
+pub mod text;

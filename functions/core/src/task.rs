@@ -9,6 +9,7 @@ use crate::foreign;
 use crate::goal::{Action, ActionKind};
 use crate::keys;
 use crate::limits::MAX_TASKS_PER_ACTION;
+use crate::text;
 
 /// The longest title, in Unicode scalar values.
 pub const MAX_TITLE: usize = 50;
@@ -58,16 +59,15 @@ pub enum InvalidDraft {
 }
 
 impl TaskDraft {
-    /// A draft within the limits; surrounding white space is not part of a text.
+    /// A draft within the limits. Invisible characters and surrounding white space are not part of a text, and a title is one
+    /// line.
     pub fn new(title: &str, description: &str, minutes: u16, priority: Priority) -> Result<Self, InvalidDraft> {
-        let (title, description) = (title.trim(), description.trim());
+        let (title, description) = (text::line(title), text::block(description));
         match (title.chars().count(), description.chars().count()) {
             (n, _) if !(1..=MAX_TITLE).contains(&n) => Err(InvalidDraft::Title(n)),
             (_, n) if n > MAX_DESCRIPTION => Err(InvalidDraft::Description(n)),
             _ if !MINUTES.contains(&minutes) => Err(InvalidDraft::Minutes(minutes)),
-            _ => {
-                Ok(Self { title: title.into(), description: description.into(), estimated_minutes: minutes, priority })
-            }
+            _ => Ok(Self { title, description, estimated_minutes: minutes, priority }),
         }
     }
 }
@@ -103,6 +103,12 @@ pub enum DraftWarning {
     /// The description is shorter than [`GOOD_DESCRIPTION`].
     #[error("task {0} has a description of {1} characters, fewer than {GOOD_DESCRIPTION}")]
     ShortDescription(usize, usize),
+    /// The title was a little too long, and was cut.
+    #[error("task {0} had a title that was too long")]
+    ShortenedTitle(usize),
+    /// The description was a little too long, and was cut.
+    #[error("task {0} had a description that was too long")]
+    ShortenedDescription(usize),
 }
 
 impl TaskDrafts {
@@ -159,6 +165,9 @@ pub struct Task {
     /// When the user completed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<Timestamp>,
+    /// The AI that generated it, such as `openai/gpt-4.1-mini`. Missing where that is not known, and in tasks of others.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "foreign::text_only")]
+    pub generator: Option<String>,
 }
 
 /// How far the user is with a task.
@@ -228,6 +237,7 @@ impl TaskDrafts {
                 created_at: now,
                 updated_at: now,
                 completed_at: None,
+                generator: None,
             })
             .collect()
     }

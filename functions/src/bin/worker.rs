@@ -4,11 +4,11 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use goal_activity_functions::adapters::aws::{Bus, Queue, StepFunctions, Tables};
-use goal_activity_functions::adapters::generators::Generator;
-use goal_activity_functions::handlers::worker::Worker;
+use goal_activity_functions::adapters::generators::Chain;
+use goal_activity_functions::handlers::worker::{PriceList, Worker};
 use goal_activity_functions::runtime::budget::Budget;
 use goal_activity_functions::runtime::context::Context;
-use goal_activity_functions::runtime::metrics::{Ai, Emf};
+use goal_activity_functions::runtime::metrics::{Ais, Emf};
 use goal_activity_functions::runtime::queue::handle_batch;
 use goal_activity_functions::runtime::{self, config, telemetry};
 use lambda_runtime::{LambdaEvent, service_fn};
@@ -23,9 +23,9 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         db: Tables::new(&aws, config.tables),
         sfn: StepFunctions::new(&aws),
         bus: Bus::new(&aws, config.event_bus),
-        context: Context::system(Arc::new(Emf::of(Ai::from(&config.generator)))),
-        ai: Generator::new(&aws, config.generator),
-        prices: config.prices,
+        context: Context::system(Arc::new(Emf::of(Ais::from(&config.generators)))),
+        prices: PriceList::from(&config.generators),
+        ai: Chain::new(&aws, config.generators),
         queue: queue.clone(),
     };
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {

@@ -342,7 +342,7 @@ proptest! {
         let goal = samples::goal("g", "u", 1);
         let constraints = format!("offline:{}", directives.concat());
         let action = Action { title, constraints, ..goal.actions[0].clone() };
-        let request = GenerationRequest { goal: &goal.head, sub_goal: None, action: &action, attempt: 3 };
+        let request = GenerationRequest { attempt: 3, ..GenerationRequest::first(&goal.head, None, &action) };
         if let Ok(Generation { drafts, .. }) = block_on(Offline.generate(request)) {
             let (arn, now) = (ARN.parse().unwrap(), Timestamp::from_millis(0));
             let tasks = drafts.into_tasks(&goal.head.goal_id, &action, &arn, now);

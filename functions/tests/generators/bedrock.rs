@@ -1,7 +1,8 @@
+use goal_activity_core::answer::{SchemaDialect, Tolerance, schema};
 use goal_activity_core::ports::Tokens;
 use goal_activity_events::FailureCode;
 use goal_activity_functions::adapters::generators::Bedrock;
-use goal_activity_functions::runtime::config::{self, GeneratorKind, Sampling};
+use goal_activity_functions::runtime::config::{self, GeneratorKind, Sampling, ToolChoice};
 use goal_activity_testkit::stub::{Response, Stub};
 use serde_json::{Value, json};
 
@@ -9,7 +10,7 @@ use crate::contract::Refusal;
 use crate::wire::{self, Over, PRIVATE, Provider, TOKENS, ask, aws_at, failure, generator, good};
 
 /// A model that uses its tool, as nearly all models with tools do.
-struct WithTool;
+pub(crate) struct WithTool;
 /// A model that writes its answer as text nevertheless.
 struct InText;
 
@@ -31,6 +32,8 @@ fn settings() -> config::Bedrock {
         model: "eu.anthropic.claude-haiku-4-5-20251001-v1:0".into(),
         region: Some("eu-north-1".into()),
         sampling: Sampling { temperature: Some(0.5), max_tokens: 3_000 },
+        tool_choice: ToolChoice::Tool,
+        tolerance: Tolerance::default(),
     }
 }
 
@@ -144,7 +147,7 @@ async fn the_model_is_asked_in_its_region_and_made_to_use_the_tool_of_the_answer
             "tools": [{ "toolSpec": {
                 "name": "save_tasks",
                 "description": "Saves the tasks of the action",
-                "inputSchema": { "json": goal_activity_core::answer::schema() },
+                "inputSchema": { "json": schema(SchemaDialect::Plain) },
             } }],
             "toolChoice": { "tool": { "name": "save_tasks" } },
         },
@@ -156,7 +159,7 @@ async fn the_model_is_asked_in_its_region_and_made_to_use_the_tool_of_the_answer
 async fn what_is_not_configured_is_left_to_the_model_and_to_the_function_s_region() {
     let stub = Stub::answering(WithTool.answer(&good(), TOKENS)).await;
     let sampling = Sampling { temperature: None, max_tokens: 100 };
-    let settings = config::Bedrock { model: "amazon.nova-lite-v1:0".into(), region: None, sampling };
+    let settings = config::Bedrock { model: "amazon.nova-lite-v1:0".into(), region: None, sampling, ..settings() };
     ask(&Bedrock::new(&aws_at(&stub.url()).await, settings)).await.unwrap();
     let seen = stub.one();
     assert_eq!(seen.body["inferenceConfig"], json!({ "maxTokens": 100 }));
@@ -191,8 +194,8 @@ async fn each_of_bedrock_s_errors_is_transient_or_not() {
 #[tokio::test]
 async fn a_model_that_stopped_early_has_given_no_answer() {
     let table = [
-        ("max_tokens", FailureCode::AiInvalidAnswer, true),
-        ("model_context_window_exceeded", FailureCode::AiInvalidAnswer, true),
+        ("max_tokens", FailureCode::AiInvalidAnswer, false),
+        ("model_context_window_exceeded", FailureCode::AiInvalidAnswer, false),
         ("malformed_tool_use", FailureCode::AiInvalidAnswer, true),
         ("malformed_model_output", FailureCode::AiInvalidAnswer, true),
         ("content_filtered", FailureCode::AiRejected, false),
@@ -227,4 +230,70 @@ async fn what_a_model_reads_from_its_cache_was_read() {
     let stub = Stub::answering(Response::new(200, body)).await;
     let generation = ask(&generator(&WithTool, &stub).await).await.unwrap();
     assert_eq!(generation.tokens, Tokens { input: 1_000, output: 20 });
+}
+
+#[tokio::test]
+async fn a_limit_that_cut_the_answer_is_named_by_its_setting() {
+    let failed = failure(&WithTool, converse("max_tokens", &json!([]), TOKENS)).await;
+    assert!(failed.message.contains("3000 tokens") && failed.message.contains("aiMaxTokens"), "{failed}");
+}
+
+#[tokio::test]
+async fn a_model_is_made_to_use_the_tool_as_configured() {
+    for (choice, expected) in [
+        (ToolChoice::Any, json!({ "any": {} })),
+        (ToolChoice::Auto, json!({ "auto": {} })),
+        (ToolChoice::Tool, json!({ "tool": { "name": "save_tasks" } })),
+    ] {
+        let stub = Stub::answering(WithTool.answer(&good(), TOKENS)).await;
+        let settings = config::Bedrock { tool_choice: choice, ..settings() };
+        ask(&Bedrock::new(&aws_at(&stub.url()).await, settings)).await.unwrap();
+        assert_eq!(stub.one().body["toolConfig"]["toolChoice"], expected);
+    }
+    let stub = Stub::answering(InText.answer(&good(), TOKENS)).await;
+    let settings = config::Bedrock { tool_choice: ToolChoice::None, ..settings() };
+    ask(&Bedrock::new(&aws_at(&stub.url()).await, settings)).await.unwrap();
+    assert_eq!(stub.one().body.get("toolConfig"), None);
+}
+
+#[tokio::test]
+async fn all_tools_of_an_answer_count() {
+    let tool = |title: &str| {
+        let mut input = good();
+        input["tasks"][0]["title"] = title.into();
+        json!({ "toolUse": { "toolUseId": title, "name": "save_tasks", "input": input } })
+    };
+    let stub = Stub::answering(converse("tool_use", &json!([tool("a"), { "text": "and" }, tool("b")]), TOKENS)).await;
+    assert_eq!(ask(&generator(&WithTool, &stub).await).await.unwrap().drafts.count(), 2);
+}
+
+/// `cargo xtask test ai` has botocore's model of the service check them.
+#[tokio::test]
+#[allow(clippy::disallowed_methods, reason = "the switch of `cargo xtask test ai`")]
+async fn every_request_that_can_be_configured_is_recorded() {
+    let Some(file) = std::env::var_os("BEDROCK_REQUESTS") else { return };
+    let models = [
+        "amazon.nova-lite-v1:0",
+        "global.anthropic.claude-haiku-4-5-20251001-v1:0",
+        "arn:aws:bedrock:eu-north-1:111122223333:application-inference-profile/a1b2c3d4e5f6",
+        "arn:aws:bedrock:us-east-1:111122223333:inference-profile/us.amazon.nova-lite-v1:0",
+        "arn:aws:bedrock:us-east-1:111122223333:provisioned-model/a1b2c3d4e5f6",
+        "arn:aws:bedrock:us-east-1:111122223333:imported-model/a1b2c3d4e5f6",
+        "arn:aws:bedrock:us-east-1:111122223333:custom-model-deployment/a1b2c3d4e5f6",
+        "arn:aws:bedrock:us-east-1:111122223333:default-prompt-router/anthropic.claude:1",
+    ];
+    let mut requests = Vec::new();
+    for model in models {
+        for tool_choice in [ToolChoice::Tool, ToolChoice::Any, ToolChoice::Auto, ToolChoice::None] {
+            for temperature in [None, Some(0.3)] {
+                let stub = Stub::answering(WithTool.answer(&good(), TOKENS)).await;
+                let sampling = Sampling { temperature, max_tokens: 3_000 };
+                let settings = config::Bedrock { model: model.into(), sampling, tool_choice, ..settings() };
+                ask(&Bedrock::new(&aws_at(&stub.url()).await, settings)).await.unwrap();
+                let seen = stub.one();
+                requests.push(json!({ "line": seen.line, "body": seen.body }).to_string());
+            }
+        }
+    }
+    std::fs::write(file, requests.join("\n") + "\n").unwrap();
 }

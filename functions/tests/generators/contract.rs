@@ -110,8 +110,7 @@ fn goal() -> Goal {
 async fn ask_for(on: &impl Adapter, ai: Ai, kind: ActionKind) -> (Action, Result<Generation, GenerationError>) {
     let goal = goal();
     let action = Action { kind, ..goal.actions[0].clone() };
-    let request =
-        GenerationRequest { goal: &goal.head, sub_goal: Some(&goal.sub_goals[0]), action: &action, attempt: 1 };
+    let request = GenerationRequest::first(&goal.head, Some(&goal.sub_goals[0]), &action);
     let answer = on.ask(&ai, request).await;
     (action, answer)
 }

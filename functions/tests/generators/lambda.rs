@@ -1,3 +1,4 @@
+use goal_activity_core::answer::Tolerance;
 use goal_activity_core::goal::{Action, ActionKind};
 use goal_activity_core::ports::{GenerateTasks, GenerationRequest, Tokens};
 use goal_activity_events::FailureCode;
@@ -6,10 +7,11 @@ use goal_activity_testkit::stub::{Response, Stub};
 use serde_json::{Value, json};
 
 use crate::contract::Refusal;
-use crate::wire::{self, Over, PRIVATE, Provider, TOKENS, failure, generator, good};
+use crate::logs::Logs;
+use crate::wire::{self, Over, PRIVATE, Provider, TOKENS, ask, failure, generator, good};
 
 /// A function that answers by the contract.
-struct Function;
+pub(crate) struct Function;
 
 keeps_the_contract!(Over(Function));
 bears_the_network!(Function);
@@ -32,7 +34,10 @@ fn error(status: u16, code: &str, message: &str) -> Response {
 
 impl Provider for Function {
     fn settings(&self, _: &str) -> GeneratorKind {
-        GeneratorKind::Lambda(config::ExistingFunction { function: "generate-tasks:live".into() })
+        GeneratorKind::Lambda(config::ExistingFunction {
+            function: "generate-tasks:live".into(),
+            tolerance: Tolerance::default(),
+        })
     }
 
     fn answer(&self, answer: &Value, _: Tokens) -> Response {
@@ -82,21 +87,85 @@ async fn the_function_is_invoked_with_exactly_what_was_agreed() {
     };
     for deadline in [goal.head.deadline.clone(), None] {
         goal.head.deadline = deadline;
-        let request =
-            GenerationRequest { goal: &goal.head, sub_goal: Some(&goal.sub_goals[0]), action: &action, attempt: 1 };
+        let request = GenerationRequest::first(&goal.head, Some(&goal.sub_goals[0]), &action);
         generator.generate(request).await.unwrap();
     }
     let seen = stub.seen();
     assert_eq!(seen[0].line, "POST /2015-03-31/functions/generate-tasks%3Alive/invocations");
     assert!(seen[0].header("x-amz-invocation-type").is_none_or(|how| how == "RequestResponse"), "not asynchronously");
-    let mut expected = json!({
-        "actionId": "a-1-1",
-        "goalContext": { "title": goal.head.title, "description": goal.head.description, "deadline": "2027-03-31" },
-        "actionContext": { "title": "毎朝走る \"5 km\"", "description": "雨の日は休む", "type": "habit" },
+    let of_action = json!({
+        "actionId": "a-1-1", "title": "毎朝走る \"5 km\"", "description": "雨の日は休む", "type": "habit", "background": "",
+        "constraints": null, "subGoalTitle": goal.sub_goals[0].title, "subGoalDescription": goal.sub_goals[0].description,
+    });
+    let mut expected = of_action.clone();
+    expected["actionContext"] = of_action;
+    expected["goalContext"] = json!({
+        "goalId": "goal-1", "title": goal.head.title, "description": goal.head.description, "deadline": "2027-03-31",
+        "background": goal.head.background, "constraints": null,
     });
     assert_eq!(seen[0].body, expected);
-    expected["goalContext"]["deadline"] = Value::Null;
+    expected["goalContext"]["deadline"] = "".into();
     assert_eq!(seen[1].body, expected);
+}
+
+#[tokio::test]
+async fn an_answer_within_a_text_or_behind_a_gateway_is_unwrapped_once() {
+    let mut answer = good();
+    (answer["actionId"], answer["status"]) = ("a-1-1".into(), "success".into());
+    let body = answer.to_string();
+    let coded = base64(&body);
+    let good = [
+        json!(body),
+        json!({ "statusCode": 200, "headers": {}, "body": body }),
+        json!({ "statusCode": 200, "body": coded, "isBase64Encoded": true }),
+        json!({ "statusCode": 200, "body": answer }),
+    ];
+    for payload in good {
+        let stub = Stub::answering(returned(payload.clone())).await;
+        let read = ask(&generator(&Function, &stub).await).await;
+        assert_eq!(read.map(|generation| generation.drafts.count()), Ok(1), "{payload}");
+    }
+    let twice = json!({ "statusCode": 200, "body": json!(body).to_string() });
+    for payload in [twice, json!({ "statusCode": 200, "body": PRIVATE }), json!({ "statusCode": 200 })] {
+        let failed = failure(&Function, returned(payload.clone())).await;
+        assert_eq!((failed.code, failed.transient), (FailureCode::AiInvalidAnswer, true), "{payload}");
+        assert!(!failed.message.contains(PRIVATE), "{failed}");
+    }
+    for (status, code) in
+        [(400, FailureCode::AiRejected), (429, FailureCode::AiThrottled), (500, FailureCode::AiUnavailable)]
+    {
+        let payload = json!({ "statusCode": status, "body": json!({ "error": PRIVATE }).to_string() });
+        assert_eq!(failure(&Function, returned(payload)).await.code, code, "{status}");
+    }
+}
+
+fn base64(text: &str) -> String {
+    use base64::Engine;
+    base64::engine::general_purpose::STANDARD.encode(text)
+}
+
+#[tokio::test]
+async fn a_function_without_success_says_where_to_look() {
+    let logs = Logs::collect();
+    for (error, words) in [
+        (json!(format!("subGoalTitle is required, not {PRIVATE}")), vec!["`subGoalTitle`"]),
+        (
+            json!({ "code": "VALIDATION_ERROR", "field": "deadline", "message": PRIVATE }),
+            vec!["VALIDATION_ERROR", "`deadline`"],
+        ),
+        (json!(format!("{PRIVATE} is too vague")), vec![]),
+    ] {
+        let payload = json!({ "actionId": "a-1-1", "status": "failed", "tasks": [], "error": error });
+        let failed = failure(&Function, returned(payload).header("x-amzn-requestid", "4e3f7c5a")).await;
+        assert_eq!((failed.code, failed.transient), (FailureCode::AiUnavailable, true));
+        let lines = logs.lines();
+        for word in words.into_iter().chain(["4e3f7c5a"]) {
+            assert!(failed.message.contains(word), "{word}: {failed}");
+            assert!(lines.contains(word.trim_matches('`')), "{word}: {lines}");
+        }
+        assert!(lines.contains("generate-tasks:live"), "{lines}");
+        assert!(!failed.message.contains(PRIVATE) && !lines.contains(PRIVATE), "{failed} {lines}");
+    }
 }
 
 #[tokio::test]
@@ -132,7 +201,7 @@ async fn a_function_that_fails_is_known_by_the_name_of_its_error_alone() {
     for name in [json!("Runtime.ExitError"), json!(format!("{PRIVATE} happened")), json!("x".repeat(65)), Value::Null] {
         let failed = failure(&Function, threw(&json!({ "errorType": name, "errorMessage": PRIVATE }))).await;
         assert_eq!((failed.code, failed.transient), (FailureCode::AiUnavailable, true), "{name}");
-        assert!(!failed.message.contains(PRIVATE) && failed.message.len() < 120, "{failed}");
+        assert!(!failed.message.contains(PRIVATE) && failed.message.len() < 200, "{failed}");
         assert_eq!(failed.message.contains("Runtime.ExitError"), name == "Runtime.ExitError");
     }
     assert_eq!(

@@ -23,6 +23,11 @@ impl Logs {
         Self { lines, _until_dropped: tracing::subscriber::set_default(subscriber) }
     }
 
+    /// The log lines since the last call.
+    pub(crate) fn lines(&self) -> String {
+        self.lines.take()
+    }
+
     /// Asserts that no log line since the last call contains this.
     pub(crate) fn tell_nothing_of(&self, text: &str) {
         let said = self.lines.take();

@@ -16,6 +16,7 @@ mod contract;
 mod wire;
 
 mod bedrock;
+mod dialects;
 mod lambda;
 mod logs;
 mod offline;

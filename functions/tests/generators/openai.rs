@@ -1,9 +1,12 @@
 use std::collections::HashSet;
 
+use goal_activity_core::answer::{SchemaDialect, schema};
 use goal_activity_core::ports::Tokens;
 use goal_activity_events::FailureCode;
 use goal_activity_functions::adapters::generators::OpenAi;
-use goal_activity_functions::runtime::config::{self, BaseUrl, GeneratorKind, KeySource, Sampling, TokenLimit};
+use goal_activity_functions::runtime::config::{
+    self, BaseUrl, GeneratorKind, Instructions, KeySource, ResponseFormat, Sampling, TokenLimit,
+};
 use goal_activity_testkit::stub::{Reply, Response, Stub};
 use serde_json::{Value, json};
 
@@ -12,19 +15,15 @@ use crate::logs::Logs;
 use crate::wire::{self, Over, PRIVATE, Provider, TOKENS, ask, aws_at, failure, generator, good};
 
 /// A server without a key, as self-hosted ones are.
-struct Server;
+pub(crate) struct Server;
 
 keeps_the_contract!(Over(Server));
 bears_the_network!(Server);
 
 fn settings(url: &str) -> config::OpenAi {
-    config::OpenAi {
-        base_url: BaseUrl::new(&format!("{url}/v1/")).unwrap(),
-        model: "gpt-4.1-mini".into(),
-        key: None,
-        sampling: Sampling { temperature: Some(0.3), max_tokens: 3_000 },
-        token_limit: TokenLimit::default(),
-    }
+    let sampling = Sampling { temperature: Some(0.3), max_tokens: 3_000 };
+    let base_url = BaseUrl::new(&format!("{url}/v1/")).unwrap();
+    config::OpenAi { sampling, ..config::OpenAi::at(base_url, "gpt-4.1-mini") }
 }
 
 /// A complete answer, as in the OpenAI API reference.
@@ -59,7 +58,7 @@ fn error(status: u16, kind: &str, code: Option<&str>) -> Response {
 
 impl Provider for Server {
     fn settings(&self, url: &str) -> GeneratorKind {
-        GeneratorKind::OpenAi(settings(url))
+        GeneratorKind::OpenAi(Box::new(settings(url)))
     }
 
     fn answer(&self, answer: &Value, tokens: Tokens) -> Response {
@@ -103,8 +102,9 @@ async fn the_server_is_asked_for_an_answer_of_the_form_of_the_schema() {
         ],
         "response_format": {
             "type": "json_schema",
-            "json_schema": { "name": "tasks", "strict": true, "schema": goal_activity_core::answer::schema() },
+            "json_schema": { "name": "tasks", "strict": true, "schema": schema(SchemaDialect::Strict) },
         },
+        "stream": false,
         "max_completion_tokens": 3_000,
         "temperature": 0.3,
     });
@@ -119,8 +119,64 @@ async fn a_server_gets_the_limit_under_its_own_name_and_no_temperature_unless_on
     ask(&OpenAi::new(&aws_at(&stub.url()).await, settings)).await.unwrap();
     let body = stub.one().body;
     let fields: HashSet<&str> = body.as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(fields, HashSet::from(["model", "messages", "response_format", "max_tokens"]));
+    assert_eq!(fields, HashSet::from(["model", "messages", "stream", "response_format", "max_tokens"]));
     assert_eq!(body["max_tokens"], 100);
+}
+
+#[tokio::test]
+async fn a_server_is_asked_as_it_is_configured() {
+    let all = json!({ "seed": 1, "temperature": 0.9 }).as_object().unwrap().clone();
+    let url = Stub::answering(Server.answer(&good(), TOKENS)).await;
+    let settings = config::OpenAi {
+        response_format: ResponseFormat::JsonObject,
+        instructions: Instructions::User,
+        token_limit: TokenLimit::None,
+        api_version: Some("2024-10-21".into()),
+        extra_body: all,
+        extra_headers: vec![("x-title".into(), "goals".into())],
+        ..settings(&url.url())
+    };
+    ask(&OpenAi::new(&aws_at(&url.url()).await, settings)).await.unwrap();
+    let seen = url.one();
+    assert_eq!(seen.line, "POST /v1/chat/completions?api-version=2024-10-21");
+    assert_eq!(seen.header("x-title"), Some("goals"));
+    let prompt = wire::prompt();
+    let whole = format!("{}\n\n{}", prompt.system, prompt.user);
+    let expected = json!({
+        "model": "gpt-4.1-mini", "messages": [{ "role": "user", "content": whole }], "stream": false,
+        "response_format": { "type": "json_object" }, "temperature": 0.9, "seed": 1,
+    });
+    assert_eq!(seen.body, expected);
+}
+
+#[tokio::test]
+async fn a_key_goes_into_the_header_that_the_server_reads() {
+    let ai = Stub::answering(Server.answer(&good(), TOKENS)).await;
+    let keeper = Stub::start([secret(OLD)]).await;
+    let (key, key_header) = (Some(in_secrets_manager()), Some("api-key".to_owned()));
+    let settings = config::OpenAi { key, key_header, ..settings(&ai.url()) };
+    ask(&OpenAi::new(&aws_at(&keeper.url()).await, settings)).await.unwrap();
+    let seen = ai.one();
+    assert_eq!((seen.header("api-key"), seen.header("authorization")), (Some(OLD), None));
+}
+
+#[tokio::test]
+async fn a_refusal_is_logged_with_all_that_its_operator_needs() {
+    let logs = Logs::collect();
+    let body = json!({ "error": {
+        "message": format!("{PRIVATE}: Only the default is possible."), "type": "invalid_request_error",
+        "param": "temperature", "code": "unsupported_value",
+    } });
+    let response = Response::new(400, body).header("x-request-id", "req_123");
+    let failed = failure(&Server, response).await;
+    assert_eq!(failed.message, "the AI refuses the request: 400 unsupported_value (temperature)");
+    let lines = logs.lines();
+    let refusals = lines.lines().filter(|line| line.contains("refuses the request")).count();
+    assert_eq!(refusals, 1, "{lines}");
+    for word in ["\"status\":400", "unsupported_value", "temperature", "req_123", "leave aiTemperature out"] {
+        assert!(lines.contains(word), "{word} is not in {lines}");
+    }
+    assert!(!lines.contains(PRIVATE), "{lines}");
 }
 
 #[tokio::test]
@@ -142,7 +198,8 @@ async fn an_error_is_known_by_its_status_and_its_name_alone() {
         assert!(words.iter().all(|w| failed.message.contains(w)) && !failed.message.contains(PRIVATE), "{failed}");
     }
     // Values that are not error names, and bodies of proxies in front of the server.
-    for response in [error(503, PRIVATE, Some("a sentence")), Response::new(503, format!("<h1>{PRIVATE}</h1>"))] {
+    let sentence = format!("{PRIVATE} is a part of a sentence");
+    for response in [error(503, &sentence, Some("a sentence")), Response::new(503, format!("<h1>{PRIVATE}</h1>"))] {
         let failed = failure(&Server, response).await;
         assert_eq!(failed.code, FailureCode::AiUnavailable);
         assert!(!failed.message.contains(PRIVATE) && !failed.message.contains("sentence"), "{failed}");
@@ -161,7 +218,7 @@ async fn a_model_that_stopped_early_or_refuses_has_given_no_answer() {
     let (answer, refusal) =
         (says(&good().to_string()), json!({ "role": "assistant", "content": null, "refusal": PRIVATE }));
     let table = [
-        ("length", &answer, FailureCode::AiInvalidAnswer, true),
+        ("length", &answer, FailureCode::AiInvalidAnswer, false),
         ("content_filter", &answer, FailureCode::AiRejected, false),
         ("stop", &refusal, FailureCode::AiRejected, false),
         ("stop", &says(""), FailureCode::AiInvalidAnswer, true),

@@ -67,7 +67,7 @@ pub(crate) fn goal() -> Goal {
 
 /// The request of these tests: the tasks of the goal's only action.
 fn request(goal: &Goal) -> GenerationRequest<'_> {
-    GenerationRequest { goal: &goal.head, sub_goal: Some(&goal.sub_goals[0]), action: &goal.actions[0], attempt: 1 }
+    GenerationRequest::first(&goal.head, Some(&goal.sub_goals[0]), &goal.actions[0])
 }
 
 /// Makes that request.

@@ -19,7 +19,7 @@ use goal_activity_functions::handlers::finalize::{Finalize, FinalizeAnswer};
 use goal_activity_functions::handlers::launch::Launch;
 use goal_activity_functions::handlers::projector::Projector;
 use goal_activity_functions::handlers::reconcile::{Reconcile, Reconciled};
-use goal_activity_functions::handlers::worker::Worker;
+use goal_activity_functions::handlers::worker::{PriceList, Worker};
 use goal_activity_functions::runtime::budget::Budget;
 use goal_activity_functions::runtime::context::Context;
 use goal_activity_functions::runtime::queue::{HandleMessage, Message, MessageError, handle_batch};
@@ -177,7 +177,7 @@ impl Rig {
     /// `worker`.
     pub(crate) fn worker(&self) -> impl HandleMessage + use<> {
         let world = || self.world.clone();
-        let (prices, context) = (Some(Prices::default()), self.context());
+        let (prices, context) = (PriceList { first: Some(Prices::default()), fallback: None }, self.context());
         Worker { db: world(), sfn: world(), bus: world(), ai: world(), prices, queue: world(), context }
     }
 

@@ -258,6 +258,7 @@ fn own_task(sim: &Sim, goal: &GoalId, action: &Action, position: String, foreign
         created_at: now,
         updated_at: now,
         completed_at: None,
+        generator: None,
     }
 }
 

@@ -642,11 +642,16 @@ pub(crate) fn service_request(source: &str, event_id: EventId) -> String {
     keys::request(&RequestKey::Service { source: source.to_owned(), event_id })
 }
 
-/// An event is put on the bus. No rejection is published for an accepted request.
+/// An event is put on the bus.
 pub(crate) fn published(sim: &Sim, event: &Event) {
     if let Event::Progressed(report) = event {
         progress::reported(sim, report);
     }
+}
+
+/// A function is about to publish an event. No rejection is for an accepted request. While the call is under way another
+/// delivery of the same request may be accepted: that is not promised (docs/RELIABILITY.md).
+pub(crate) fn publishing(sim: &Sim, event: &Event) {
     let Event::Rejected(rejected) = event else { return };
     let accepted = {
         let (core, state) = (sim.core(), sim.tables.state());

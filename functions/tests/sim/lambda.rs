@@ -20,7 +20,7 @@ use goal_activity_functions::handlers::finalize::Finalize;
 use goal_activity_functions::handlers::launch::Launch;
 use goal_activity_functions::handlers::projector::Projector;
 use goal_activity_functions::handlers::reconcile::Reconcile;
-use goal_activity_functions::handlers::worker::Worker;
+use goal_activity_functions::handlers::worker::{PriceList, Worker};
 use goal_activity_functions::runtime::budget::Budget;
 use goal_activity_functions::runtime::context::Context;
 use goal_activity_functions::steps::admission::Admission;
@@ -254,7 +254,7 @@ pub(crate) fn launch(p: &Ports) -> Launch<Ports, Ports, Ports> {
 
 pub(crate) fn worker(p: &Ports) -> Worker<Ports, Ports, Ports, Ports, Ports> {
     let [db, sfn, bus, ai, queue] = [(); 5].map(|()| p.clone());
-    Worker { db, sfn, bus, ai, prices: Some(PRICES), queue, context: context(p) }
+    Worker { db, sfn, bus, ai, prices: PriceList { first: Some(PRICES), fallback: None }, queue, context: context(p) }
 }
 
 pub(crate) fn finalize(p: &Ports) -> Finalize<Ports> {

@@ -536,6 +536,7 @@ impl Notify for Ports {
 
 impl PublishEvent for Ports {
     async fn publish(&self, event: Event) -> PortResult<()> {
+        check::publishing(&self.sim, &event);
         let put = || async {
             let Some(event) = flaw::published(&self.sim, &event) else { return Ok(()) };
             self.tables().publish(event.clone()).await?;

@@ -15,7 +15,7 @@ use goal_activity_functions::handlers::api::Api;
 use goal_activity_functions::handlers::launch::Launch;
 use goal_activity_functions::handlers::projector::Projector;
 use goal_activity_functions::handlers::reconcile::{Reconcile, Reconciled};
-use goal_activity_functions::handlers::worker::Worker;
+use goal_activity_functions::handlers::worker::{PriceList, Worker};
 use goal_activity_functions::runtime::budget::Budget;
 use goal_activity_functions::runtime::context::Context;
 use goal_activity_functions::runtime::queue::{HandleMessage, Message, MessageError};
@@ -93,7 +93,8 @@ impl Pipeline {
     /// `worker`.
     pub(super) async fn work(&self, message: &Value) -> Result<(), MessageError> {
         let world = || self.world.clone();
-        let (db, prices, context) = (self.db(), Some(Prices::default()), self.context());
+        let (db, prices, context) =
+            (self.db(), PriceList { first: Some(Prices::default()), fallback: None }, self.context());
         let worker = Worker { db, sfn: world(), bus: world(), ai: world(), prices, queue: world(), context };
         worker.handle(received(&message.to_string())).await
     }

@@ -20,7 +20,7 @@
 mod script;
 mod steps;
 
-use goal_activity_core::answer;
+use goal_activity_core::answer::{self, Tolerance};
 use goal_activity_core::limits::MAX_TASKS_PER_ACTION;
 use goal_activity_core::ports::{GenerateTasks, Generation, GenerationError, GenerationRequest};
 use goal_activity_core::task::{InvalidDraft, MAX_DESCRIPTION, MAX_TITLE, MINUTES, Priority, TaskDraft, TaskDrafts};
@@ -44,13 +44,15 @@ impl GenerateTasks for Offline {
         if let Some(failure) = failure(&script, request.attempt) {
             return Err(failure);
         }
-        let drafts = match script.answer {
-            _ if script.max_size => made(largest()),
-            Some(text) => answer::parse(text).map_err(GenerationError::from),
-            None => made(steps::steps(request.action)),
+        let generation = match script.answer {
+            _ if script.max_size => made(largest()).map(Generation::from),
+            Some(text) => {
+                answer::parse(text, Tolerance::default()).map(Generation::from).map_err(GenerationError::from)
+            }
+            None => made(steps::steps(request.action)).map(Generation::from),
         };
-        let drafts = drafts.map_err(|e| e.with_tokens(script.tokens))?;
-        Ok(Generation { tokens: script.tokens, ..drafts.into() })
+        let generation = generation.map_err(|e| e.with_tokens(script.tokens))?;
+        Ok(Generation { tokens: script.tokens, ..generation })
     }
 }
 
@@ -95,7 +97,7 @@ mod tests {
 
     async fn ask(action: &Action, attempt: u32) -> Result<Generation, GenerationError> {
         let goal = samples::goal("g", "u", 0).head;
-        Offline.generate(GenerationRequest { goal: &goal, sub_goal: None, action, attempt }).await
+        Offline.generate(GenerationRequest { attempt, ..GenerationRequest::first(&goal, None, action) }).await
     }
 
     async fn told(directives: &str, attempt: u32) -> Result<Generation, GenerationError> {
@@ -163,7 +165,10 @@ mod tests {
         let read = told(&format!("tokens=100/20, answer={good}"), 1).await.unwrap();
         assert_eq!(
             read,
-            Generation { tokens: Tokens { input: 100, output: 20 }, ..answer::parse(good).unwrap().into() }
+            Generation {
+                tokens: Tokens { input: 100, output: 20 },
+                ..answer::parse(good, Tolerance::default()).unwrap().into()
+            }
         );
         let invalid = told("tokens=100/20, answer=Sorry, no.", 1).await.unwrap_err();
         assert_eq!((invalid.code, invalid.transient), (FailureCode::AiInvalidAnswer, true));

@@ -1,32 +1,59 @@
 //! What an AI may answer.
 //!
-//! An answer is one JSON object, `{"tasks": [...]}`, of 1 to 10 tasks:
+//! An answer is one JSON object, `{"tasks": [...]}`, of 1 to 10 tasks. The reader is tolerant of how the object arrives
+//! ([`find`]) and is written ([`read`]), and strict in what becomes a task:
 //!
 //! | field | rule |
 //! |---|---|
-//! | `title` | text of 1 to 50 characters |
+//! | `title` | one line of 1 to 50 characters |
 //! | `description` | text of at most 200 characters; may be empty, must be there |
-//! | `estimatedMinutes` | a whole number from 15 to 120; `45.0` and `4.5e1` are the whole number 45, `"45"` is a text |
-//! | `priority` | `high`, `medium` or `low`, exactly so; `medium` when it is missing or `null` |
+//! | `estimatedMinutes` | a whole number from 15 to 120 |
+//! | `priority` | `high`, `medium` or `low`; `medium` when it is missing or `null` |
 //!
-//! Characters are Unicode scalar values; white space around a text is not part of it. Every other field is ignored, `type`
-//! too: a task's type is its action's. A field that is there twice counts as it is there last.
+//! Characters are Unicode scalar values; invisible characters, and white space around a text, are not part of it. Every other
+//! field is ignored, `type` too: a task's type is its action's. A field that is there twice counts as it is there last.
 //!
-//! White space around the JSON is tolerated, and one code fence with or without the name of a language. Any other text
-//! around it makes the answer invalid, as does everything else: a bare array of tasks, text that is no JSON or ends too early,
-//! more than [`MAX_ANSWER`] bytes, or JSON nested deeper than 127 levels.
+//! What was repaired on the way is reported by kind ([`Repair`]), so that a model that needs it often is noticed. Everything
+//! else makes the whole answer invalid, and [`InvalidAnswer`] names the broken rules, so that the AI can be asked again with
+//! them.
 
-use serde::Deserialize;
-use serde_json::error::Category;
-use serde_json::{Map, Value, json};
+mod find;
+mod read;
 
-use goal_activity_events::FailureCode;
+use std::fmt;
+
+use goal_activity_events::{FailureCode, Repair};
+use serde_json::{Value, json};
 
 use crate::limits::{MAX_ANSWER, MAX_TASKS_PER_ACTION};
-use crate::ports::GenerationError;
+use crate::ports::{Generation, GenerationError, Tokens};
 use crate::task::{
-    GOOD_DESCRIPTION, InvalidDraft, MAX_DESCRIPTION, MAX_TITLE, MINUTES, Priority, TaskDraft, TaskDrafts,
+    DraftWarning, GOOD_DESCRIPTION, InvalidDraft, MAX_DESCRIPTION, MAX_TITLE, MINUTES, Priority, TaskDrafts,
 };
+
+/// An accepted answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The tasks.
+    pub drafts: TaskDrafts,
+    /// What is not as good as it should be, though within the limits.
+    pub warnings: Vec<DraftWarning>,
+    /// What was repaired; each kind once.
+    pub repairs: Vec<Repair>,
+}
+
+/// How tolerant the reader is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tolerance {
+    /// By how many percent of its limit a title or description may be too long and still be cut at a word.
+    pub overlength: u8,
+}
+
+impl Default for Tolerance {
+    fn default() -> Self {
+        Self { overlength: 20 }
+    }
+}
 
 /// What is wrong with an answer. Never repeats any of its text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -34,21 +61,24 @@ pub enum InvalidAnswer {
     /// Longer than is read.
     #[error("the answer has {0} bytes, more than {MAX_ANSWER}")]
     TooLong(usize),
-    /// No JSON, JSON with something before or after it, or JSON that is nested too deep.
+    /// There is no JSON in it, or none that can be read; where it fails, as a line and a column.
     #[error("the answer is no JSON at line {0}, column {1}")]
     NotJson(usize, usize),
     /// It stops where it could go on: it was cut, most likely at the AI's limit of tokens.
     #[error("the answer ends in the middle of its JSON")]
     Cut,
+    /// Nothing says which of several different answers counts.
+    #[error("the answer has {0} different JSON objects with tasks, not one")]
+    Several(usize),
     /// JSON, but no object with a list of tasks.
     #[error("the answer is no object with a list `tasks`")]
     NoTasks,
     /// No tasks, or too many.
     #[error(transparent)]
     Count(InvalidDraft),
-    /// A task, by its number from 1, breaks a rule.
-    #[error("task {0}: {1}")]
-    Task(usize, InvalidTask),
+    /// Tasks, by their numbers from 1, break rules.
+    #[error("{}", Listed(.0))]
+    Tasks(Vec<(usize, InvalidTask)>),
 }
 
 /// What is wrong with a task of an answer. Never repeats any of its text.
@@ -71,62 +101,97 @@ pub enum InvalidTask {
     Draft(#[from] InvalidDraft),
 }
 
-/// The tasks of an answer that is a text.
-pub fn parse(text: &str) -> Result<TaskDrafts, InvalidAnswer> {
-    if text.len() > MAX_ANSWER {
-        return Err(InvalidAnswer::TooLong(text.len()));
+/// The broken rules of tasks, the first ones in full.
+struct Listed<'a>(&'a [(usize, InvalidTask)]);
+
+impl Listed<'_> {
+    /// How many are named: a failure's message is short, and so is what an AI is told.
+    const NAMED: usize = 3;
+}
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, (number, fault)) in self.0.iter().take(Self::NAMED).enumerate() {
+            let separator = if at == 0 { "" } else { "; " };
+            write!(f, "{separator}task {number}: {fault}")?;
+        }
+        match self.0.len().saturating_sub(Self::NAMED) {
+            0 => Ok(()),
+            more => write!(f, "; and {more} more"),
+        }
     }
-    let value: Value = serde_json::from_str(without_fence(text)).map_err(|e| match e.classify() {
-        Category::Eof => InvalidAnswer::Cut,
-        _ => InvalidAnswer::NotJson(e.line(), e.column()),
-    })?;
-    from_value(&value)
 }
 
-/// The tasks of an answer that is JSON already, such as the input of a tool.
-pub fn from_value(answer: &Value) -> Result<TaskDrafts, InvalidAnswer> {
-    let tasks = answer.as_object().and_then(|o| o.get("tasks")).and_then(Value::as_array);
-    let tasks = tasks.ok_or(InvalidAnswer::NoTasks)?;
-    // Before any of them is looked at: there may be very many.
-    TaskDrafts::check_count(tasks.len()).map_err(InvalidAnswer::Count)?;
-    let numbered = tasks.iter().zip(1..);
-    let drafts = numbered.map(|(task, n)| draft(task).map_err(|e| InvalidAnswer::Task(n, e)));
-    TaskDrafts::try_from(drafts.collect::<Result<Vec<_>, _>>()?).map_err(InvalidAnswer::Count)
+/// Reads an answer that is a text.
+///
+/// # Errors
+/// The broken rules, without any of the text.
+pub fn parse(text: &str, tolerance: Tolerance) -> Result<Answer, InvalidAnswer> {
+    let (value, repairs) = find::json(text)?;
+    read::answer(value, repairs, tolerance)
 }
 
-/// The JSON Schema of an answer, for AIs that can be held to one. Within what OpenAI's strict mode knows: every field is
-/// required, no other is allowed, and the lengths of texts, which it cannot check, are stated in words.
-pub fn schema() -> Value {
-    json!({
+/// Reads an answer that is JSON already, such as the input of a tool.
+///
+/// # Errors
+/// The broken rules, without any of the text.
+pub fn from_value(answer: Value, tolerance: Tolerance) -> Result<Answer, InvalidAnswer> {
+    read::answer(answer, Vec::new(), tolerance)
+}
+
+/// Reads an answer that came in several pieces, such as the inputs of several tools: all tasks of all of them, in order.
+///
+/// # Errors
+/// The broken rules, without any of the text.
+pub fn from_values(answers: Vec<Value>, tolerance: Tolerance) -> Result<Answer, InvalidAnswer> {
+    read::joined(answers, tolerance)
+}
+
+/// The keywords that a schema may have. Providers differ in what they accept (docs/GENERATORS.md, "Dialects"); the reader checks
+/// everything anyway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SchemaDialect {
+    /// What nearly all take: `type`, `properties`, `required`, `items`, `enum`, `description`.
+    Plain,
+    /// And `additionalProperties: false`, which OpenAI's strict mode requires and some models on Bedrock refuse.
+    Strict,
+    /// And the limits of numbers and lists, by which a server that is led by a grammar keeps them.
+    StrictWithLimits,
+}
+
+/// The JSON Schema of an answer, for AIs that can be held to one. The limits that it cannot state are stated in words.
+pub fn schema(dialect: SchemaDialect) -> Value {
+    let (min, max) = (MINUTES.start(), MINUTES.end());
+    let mut task = json!({
         "type": "object",
         "properties": {
-            "tasks": {
-                "type": "array",
-                "description": "The tasks, in the order in which they are done",
-                "items": {
-                    "type": "object",
-                    "properties": {
-                        "title": {
-                            "type": "string",
-                            "description": format!("What to do, in 1 to {MAX_TITLE} characters"),
-                        },
-                        "description": {
-                            "type": "string",
-                            "description": format!("How to do it, in {GOOD_DESCRIPTION} to {MAX_DESCRIPTION} characters"),
-                        },
-                        "estimatedMinutes": { "type": "integer", "minimum": MINUTES.start(), "maximum": MINUTES.end() },
-                        "priority": { "type": "string", "enum": [Priority::High, Priority::Medium, Priority::Low] },
-                    },
-                    "required": ["title", "description", "estimatedMinutes", "priority"],
-                    "additionalProperties": false,
-                },
-                "minItems": 1,
-                "maxItems": MAX_TASKS_PER_ACTION,
+            "title": { "type": "string", "description": format!("What to do, in 1 to {MAX_TITLE} characters") },
+            "description": {
+                "type": "string",
+                "description": format!("How to do it, in {GOOD_DESCRIPTION} to {MAX_DESCRIPTION} characters"),
             },
+            "estimatedMinutes": { "type": "integer", "description": format!("A whole number from {min} to {max}") },
+            "priority": { "type": "string", "enum": [Priority::High, Priority::Medium, Priority::Low] },
         },
-        "required": ["tasks"],
-        "additionalProperties": false,
-    })
+        "required": ["title", "description", "estimatedMinutes", "priority"],
+    });
+    let many = format!("1 to {MAX_TASKS_PER_ACTION} tasks, in the order in which they are done");
+    let mut tasks = json!({ "type": "array", "description": many });
+    if dialect == SchemaDialect::StrictWithLimits {
+        let minutes = &mut task["properties"]["estimatedMinutes"];
+        (minutes["minimum"], minutes["maximum"]) = (json!(min), json!(max));
+        (tasks["minItems"], tasks["maxItems"]) = (json!(1), json!(MAX_TASKS_PER_ACTION));
+    }
+    let strict = dialect != SchemaDialect::Plain;
+    if strict {
+        task["additionalProperties"] = json!(false);
+    }
+    tasks["items"] = task;
+    let mut answer = json!({ "type": "object", "properties": { "tasks": tasks }, "required": ["tasks"] });
+    if strict {
+        answer["additionalProperties"] = json!(false);
+    }
+    answer
 }
 
 impl From<InvalidAnswer> for GenerationError {
@@ -136,45 +201,11 @@ impl From<InvalidAnswer> for GenerationError {
     }
 }
 
-/// The text within a code fence around all of it, when there is one.
-fn without_fence(text: &str) -> &str {
-    // A byte order mark is no white space, but means as little.
-    let text = text.trim_start_matches('\u{feff}').trim();
-    let fenced = text.strip_prefix("```").and_then(|rest| rest.strip_suffix("```"));
-    // An answer begins with a brace, so whatever letters come first are the name of the language.
-    fenced.map_or(text, |inner| inner.trim_start_matches(|c: char| c.is_ascii_alphanumeric()))
-}
-
-fn draft(task: &Value) -> Result<TaskDraft, InvalidTask> {
-    let task = task.as_object().ok_or(InvalidTask::NotAnObject)?;
-    let priority = match task.get("priority") {
-        None | Some(Value::Null) => Priority::default(),
-        // `serde` alone would take an object with a known name as its key as well.
-        Some(named) if named.is_string() => Priority::deserialize(named).map_err(|_| InvalidTask::Priority)?,
-        Some(_) => return Err(InvalidTask::Priority),
-    };
-    let minutes = task.get("estimatedMinutes").and_then(whole).ok_or(InvalidTask::NoMinutes)?;
-    Ok(TaskDraft::new(text(task, "title")?, text(task, "description")?, minutes, priority)?)
-}
-
-fn text<'a>(task: &'a Map<String, Value>, field: &'static str) -> Result<&'a str, InvalidTask> {
-    task.get(field).and_then(Value::as_str).ok_or(InvalidTask::NoText(field))
-}
-
-/// A whole number, however it is written; none that is far out of range.
-#[allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::float_cmp,
-    reason = "the comparison is exact: it finds out whether the conversion changed the number"
-)]
-fn whole(number: &Value) -> Option<u16> {
-    if let Some(number) = number.as_u64() {
-        return u16::try_from(number).ok();
+impl From<Answer> for Generation {
+    /// Of an AI that counts nothing.
+    fn from(Answer { drafts, warnings, repairs }: Answer) -> Self {
+        Self { drafts, warnings, repairs: repairs.into_iter().collect(), tokens: Tokens::default() }
     }
-    let number = number.as_f64()?;
-    let candidate = number as u16;
-    (f64::from(candidate) == number).then_some(candidate)
 }
 
 #[cfg(test)]

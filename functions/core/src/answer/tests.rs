@@ -7,6 +7,24 @@ use super::*;
 use crate::goal::{Action, ActionKind};
 use crate::task::Task;
 
+/// Texts that are too long are refused in these tests unless they say otherwise.
+const EXACT: Tolerance = Tolerance { overlength: 0 };
+
+fn parse(text: &str) -> Result<TaskDrafts, InvalidAnswer> {
+    super::parse(text, EXACT).map(|answer| answer.drafts)
+}
+
+fn from_value(answer: &Value) -> Result<TaskDrafts, InvalidAnswer> {
+    super::from_value(answer.clone(), EXACT).map(|answer| answer.drafts)
+}
+
+/// What was repaired in an answer that is accepted and whose tasks are those of the untouched one.
+fn repaired(text: &str) -> Vec<Repair> {
+    let answer = super::parse(text, EXACT).unwrap_or_else(|e| panic!("{e}: {text}"));
+    assert_eq!(Ok(answer.drafts), parse(&of(vec![task()])), "{text}");
+    answer.repairs
+}
+
 fn task() -> Value {
     json!({ "title": "Buy shoes", "description": "Try three pairs on.", "estimatedMinutes": 45, "priority": "high" })
 }
@@ -56,7 +74,7 @@ fn tasks(text: &str) -> Vec<Task> {
 fn fault(text: &str) -> Option<InvalidTask> {
     match parse(text) {
         Ok(_) => None,
-        Err(InvalidAnswer::Task(1, fault)) => Some(fault),
+        Err(InvalidAnswer::Tasks(faults)) if faults.len() == 1 => Some(faults[0].1.clone()),
         Err(other) => panic!("{other}: {text}"),
     }
 }
@@ -131,7 +149,12 @@ fn an_estimate_is_a_whole_number_of_15_to_120_minutes() {
         ("18446744073709551661", none.clone()),
         ("1e300", none.clone()),
         ("\"abc\"", none.clone()),
-        ("\"45\"", none.clone()),
+        ("\"45.5\"", none.clone()),
+        ("\"-45\"", none.clone()),
+        ("\"1h\"", none.clone()),
+        ("\"45 hours\"", none.clone()),
+        ("\"14\"", minutes(14)),
+        ("\"99999999999999999999\"", none.clone()),
         ("\"\"", none.clone()),
         ("null", none.clone()),
         ("true", none.clone()),
@@ -153,9 +176,7 @@ fn a_priority_is_one_of_three_or_medium() {
     for text in [without("priority"), with("priority", Value::Null)] {
         assert_eq!(tasks(&text)[0].priority, Priority::Medium);
     }
-    for said in
-        [json!("urgent"), json!("High"), json!(" high"), json!(""), json!(1), json!(["high"]), json!({ "high": null })]
-    {
+    for said in [json!("urgent"), json!(""), json!("higher"), json!(1), json!(["high"]), json!({ "high": null })] {
         assert_eq!(fault(&with("priority", said.clone())), Some(InvalidTask::Priority), "{said}");
     }
 }
@@ -173,8 +194,15 @@ fn an_answer_has_1_to_10_tasks() {
 
 #[test]
 fn one_bad_task_makes_the_answer_invalid() {
-    let answer = of(vec![task(), task(), task_with("title", json!(""))]);
-    assert_eq!(parse(&answer), Err(InvalidAnswer::Task(3, InvalidTask::Draft(InvalidDraft::Title(0)))));
+    let bad = task_with("title", json!(""));
+    let answer = of(vec![task(), task(), bad.clone()]);
+    let fault = InvalidTask::Draft(InvalidDraft::Title(0));
+    assert_eq!(parse(&answer), Err(InvalidAnswer::Tasks(vec![(3, fault)])));
+    let all = parse(&of(vec![bad; 5])).unwrap_err().to_string();
+    assert!(
+        all.starts_with("task 1: a title has 0") && all.contains("; task 3: ") && all.ends_with("; and 2 more"),
+        "{all}"
+    );
 }
 
 #[test]
@@ -195,7 +223,7 @@ fn a_code_fence_around_the_json_is_tolerated() {
 }
 
 #[test]
-fn any_other_text_around_the_json_is_not() {
+fn text_around_the_json_is_tolerated_and_counted() {
     let json = of(vec![task()]);
     for text in [
         format!("Here are the tasks: {json}"),
@@ -207,13 +235,130 @@ fn any_other_text_around_the_json_is_not() {
         format!("{json}\n```"),
         format!("~~~\n{json}\n~~~"),
         format!("`{json}`"),
-        format!("\"{json}\""),
         format!("{json}{json}"),
         format!("<answer>{json}</answer>"),
         format!("```以下\n{json}\n```"),
+        format!("See [1] and {{this}}: {json}"),
     ] {
-        assert!(matches!(parse(&text), Err(InvalidAnswer::NotJson(..))), "{text}: {:?}", parse(&text));
+        assert_eq!(repaired(&text), [Repair::Prose], "{text}");
     }
+}
+
+#[test]
+fn thoughts_before_the_answer_are_left_out() {
+    let json = of(vec![task()]);
+    let draft = of(vec![task_with("title", json!("Draft"))]);
+    for text in [
+        format!("<think>plan</think>\n{json}"),
+        format!("<thinking>{draft}</thinking>{json}"),
+        format!("plan, perhaps {draft}\n</think>\n\n{json}"),
+        format!("<think>a</think><think>b</think>```json\n{json}\n```"),
+        format!("<|channel|>analysis<|message|>plan<|end|><|start|>assistant<|channel|>final<|message|>{json}"),
+    ] {
+        assert_eq!(repaired(&text), [Repair::Thinking], "{text}");
+    }
+    assert_eq!(repaired(&format!("<think></think>So: {json}")), [Repair::Thinking, Repair::Prose]);
+    for unfinished in [format!("<think>{draft}"), format!("x</think><think>{draft}")] {
+        assert_eq!(parse(&unfinished), Err(InvalidAnswer::Cut), "nothing was said: {unfinished}");
+    }
+    // In a text it is a text.
+    let title = with("title", json!("Use </think> well"));
+    assert_eq!(tasks(&title)[0].title, "Use </think> well");
+}
+
+#[test]
+fn json_that_is_not_quite_json_is_tolerated_and_counted() {
+    let json = of(vec![task()]);
+    for text in [
+        json.replace("}]}", "},]}"),
+        json.replace('"', "'"),
+        json.replace('"', "”"),
+        json.replacen("\"tasks\"", "tasks", 1),
+        json.replacen('[', "[ // the tasks\n", 1),
+    ] {
+        assert_ne!(text, json);
+        assert_eq!(repaired(&text), [Repair::Syntax], "{text}");
+        assert_eq!(repaired(&format!("Here: {text}")), [Repair::Prose, Repair::Syntax], "{text}");
+    }
+}
+
+#[test]
+fn json_within_a_text_or_another_object_is_tolerated_and_counted() {
+    let (text, list) = (of(vec![task()]), json!([task()]));
+    let inner: Value = serde_json::from_str(&text).unwrap();
+    for (answer, expected) in [
+        (json!({ "tasks": list.to_string() }), vec![Repair::TextForJson]),
+        (json!(text), vec![Repair::TextForJson]),
+        (json!(format!("```json\n{text}\n```")), vec![Repair::TextForJson]),
+        (list.clone(), vec![Repair::Wrapper]),
+        (json!({ "tasks": inner }), vec![Repair::Wrapper]),
+        (json!({ "save_tasks": inner }), vec![Repair::Wrapper]),
+        (json!({ "name": "save_tasks", "parameters": inner }), vec![Repair::Wrapper]),
+        (json!({ "name": "save_tasks", "arguments": text }), vec![Repair::TextForJson, Repair::Wrapper]),
+    ] {
+        assert_eq!(repaired(&answer.to_string()), expected, "{answer}");
+        let read = super::from_value(answer.clone(), EXACT).unwrap();
+        assert_eq!(read.repairs, expected, "{answer}");
+    }
+}
+
+#[test]
+fn an_answer_in_pieces_is_all_of_them() {
+    let piece = |title: &str| json!({ "tasks": [task_with("title", json!(title))] });
+    let read = from_values(vec![piece("a"), piece("b"), piece("a")], EXACT).unwrap();
+    assert_eq!((read.drafts.count(), read.repairs), (2, vec![Repair::Wrapper]));
+    let one = from_values(vec![piece("a"), piece("a")], EXACT).unwrap();
+    assert_eq!((one.drafts.count(), one.repairs), (1, vec![]));
+    assert_eq!(from_values(vec![piece("a"), json!({})], EXACT), Err(InvalidAnswer::NoTasks));
+    let many = (0..11).map(|n| piece(&n.to_string())).collect();
+    assert_eq!(from_values(many, EXACT), Err(InvalidAnswer::Count(InvalidDraft::Count(11))));
+}
+
+#[test]
+fn other_spellings_are_tolerated_and_counted() {
+    for (field, value, expected) in [
+        ("estimatedMinutes", json!("45"), Repair::NumberAsText),
+        ("estimatedMinutes", json!("45.0"), Repair::NumberAsText),
+        ("estimatedMinutes", json!(" 45 min. "), Repair::NumberAsText),
+        ("estimatedMinutes", json!("４５分"), Repair::NumberAsText),
+        ("estimatedMinutes", json!("45 Minutes"), Repair::NumberAsText),
+        ("priority", json!("High"), Repair::Spelling),
+        ("priority", json!(" HIGH "), Repair::Spelling),
+        ("priority", json!("高"), Repair::Spelling),
+        ("title", json!("Buy\u{200b} shoes"), Repair::Cleaned),
+        ("title", json!("\u{202e}Buy shoes"), Repair::Cleaned),
+    ] {
+        assert_eq!(repaired(&with(field, value.clone())), [expected], "{field}: {value}");
+    }
+    let snake = of(vec![task()]).replace("estimatedMinutes", "estimated_minutes").replace("title", "Title");
+    assert_eq!(repaired(&snake), [Repair::Spelling]);
+    assert_eq!(repaired(&with("title", json!(" Buy\nshoes "))), [], "white space is no flaw");
+    assert_eq!(fault(&with("title", json!("\u{200b}\u{2060}"))), Some(InvalidTask::Draft(InvalidDraft::Title(0))));
+}
+
+#[test]
+fn a_text_that_is_a_little_too_long_is_cut_at_a_word() {
+    let words = "Write down everything that the kitchen will need!!!";
+    assert_eq!(words.chars().count(), 51);
+    let read = super::parse(&with("title", json!(words)), Tolerance::default()).unwrap();
+    assert_eq!(read.repairs, [Repair::Shortened]);
+    assert!(read.warnings.contains(&DraftWarning::ShortenedTitle(1)), "{:?}", read.warnings);
+    let title = &stored(read.drafts, ActionKind::Execution)[0].title;
+    assert!(title.starts_with("Write down everything that the kitchen will") && title.ends_with('…'), "{title}");
+    for (percent, longest) in [(0, 50), (2, 51), (20, 60), (100, 100)] {
+        let tolerance = Tolerance { overlength: percent };
+        let of_length = |n| super::parse(&with("title", json!("目".repeat(n))), tolerance).is_ok();
+        assert_eq!([of_length(longest), of_length(longest + 1)], [true, false], "{percent} %");
+    }
+    let long = super::parse(&with("description", json!("説".repeat(240))), Tolerance::default()).unwrap();
+    assert_eq!(long.warnings, [DraftWarning::ShortenedDescription(1)]);
+}
+
+#[test]
+fn different_answers_side_by_side_are_none() {
+    let [one, other] = [of(vec![task()]), with("title", json!("Sell shoes"))];
+    assert_eq!(parse(&format!("{one}\nor\n{other}")), Err(InvalidAnswer::Several(2)));
+    assert!(parse(&format!("{one}\nor {{\"other\": 1}}")).is_ok());
 }
 
 #[test]
@@ -223,12 +368,10 @@ fn what_is_no_json_is_named_with_its_place() {
         ("``````", InvalidAnswer::Cut),
         ("```", InvalidAnswer::NotJson(1, 1)),
         ("Sorry, I cannot help with that.", InvalidAnswer::NotJson(1, 1)),
-        ("{'tasks': []}", InvalidAnswer::NotJson(1, 2)),
-        ("{\"tasks\": [],}", InvalidAnswer::NotJson(1, 14)),
-        ("{\n\"tasks\": NaN}", InvalidAnswer::NotJson(2, 10)),
+        ("{\n\"tasks\": nothing}", InvalidAnswer::NotJson(2, 11)),
         ("{\"tasks\": [{\"title\": \"Buy", InvalidAnswer::Cut),
-        ("{\"tasks\": [{\"estimatedMinutes\": 1e999}]}", InvalidAnswer::NotJson(1, 37)),
-        ("{\"tasks\": \"\\ud800\"}", InvalidAnswer::NotJson(1, 18)),
+        ("Here: {\"tasks\": [{\"title\": \"Buy", InvalidAnswer::Cut),
+        ("{\"tasks\": [{\"title\": \"Buy\"}], \"note\": \"cut", InvalidAnswer::Cut),
     ] {
         assert_eq!(parse(text), Err(expected), "{text}");
     }
@@ -236,9 +379,7 @@ fn what_is_no_json_is_named_with_its_place() {
 
 #[test]
 fn only_an_object_with_a_list_of_objects_will_do() {
-    let list = json!([task()]).to_string();
-    for text in ["null", "1", "\"tasks\"", "[]", "{}", &list, "{\"tasks\": null}", "{\"tasks\": {}}", "{\"task\": []}"]
-    {
+    for text in ["null", "1", "[]", "{}", "[1]", "{\"tasks\": null}", "{\"tasks\": {}}", "{\"task\": []}"] {
         assert_eq!(parse(text), Err(InvalidAnswer::NoTasks), "{text}");
     }
     for task in [json!(null), json!("title"), json!(45), json!([]), json!(["t", "d", 45])] {
@@ -285,10 +426,10 @@ fn what_is_huge_or_nested_deep_is_invalid() {
     assert_eq!(parse(&padded(MAX_ANSWER + 1)), Err(InvalidAnswer::TooLong(MAX_ANSWER + 1)));
     for opening in ["[", "{\"tasks\":[", "{\"tasks\":[{\"title\":", "{\"a\":"] {
         let deep = opening.repeat(MAX_ANSWER / opening.len());
-        assert!(matches!(parse(&deep), Err(InvalidAnswer::NotJson(..))), "{opening}");
+        assert!(matches!(parse(&deep), Err(InvalidAnswer::NotJson(..) | InvalidAnswer::Cut)), "{opening}");
     }
     let deep = (0..1_000).fold(json!([]), |inner, _| json!([inner]));
-    assert_eq!(from_value(&json!({ "tasks": deep })), Err(InvalidAnswer::Task(1, InvalidTask::NotAnObject)));
+    assert_eq!(from_value(&json!({ "tasks": deep })), Err(InvalidAnswer::Tasks(vec![(1, InvalidTask::NotAnObject)])));
 }
 
 #[test]
@@ -308,6 +449,9 @@ fn an_error_never_repeats_the_answer() {
         with("title", json!(secret.repeat(10))),
         with("description", json!(secret.repeat(50))),
         with("estimatedMinutes", json!(secret)),
+        format!("Here: {{\"tasks\": [{{\"title\": {secret}}}]}}"),
+        format!("<think>{secret}"),
+        json!({ "tasks": secret }).to_string(),
         with("priority", json!(secret)),
         with("priority", json!({ secret: secret })),
         json!({ secret: [secret] }).to_string(),
@@ -346,12 +490,22 @@ fn the_schema_is_one_that_openai_s_strict_mode_takes() {
         }
         schema.get("items").into_iter().for_each(check);
     }
-    check(&schema());
+    check(&schema(SchemaDialect::Strict));
+    check(&schema(SchemaDialect::StrictWithLimits));
+}
+
+#[test]
+fn the_plain_schema_has_only_keywords_that_every_model_takes() {
+    let plain = schema(SchemaDialect::Plain).to_string();
+    for refused in ["additionalProperties", "minItems", "maxItems", "minimum", "maximum"] {
+        assert!(!plain.contains(refused), "{refused}");
+        assert!(schema(SchemaDialect::StrictWithLimits).to_string().contains(refused), "{refused}");
+    }
 }
 
 #[test]
 fn the_schema_tells_the_lengths_that_it_cannot_check() {
-    let schema = schema();
+    let schema = schema(SchemaDialect::Plain);
     let task = &schema["properties"]["tasks"]["items"]["properties"];
     assert!(task["title"]["description"].as_str().unwrap().contains(&format!("1 to {MAX_TITLE} characters")));
     let description = task["description"]["description"].as_str().unwrap();
@@ -455,32 +609,35 @@ proptest! {
     #[test]
     fn no_mutation_of_an_answer_breaks_a_limit(
         answer in some_answer(),
-        mutations in prop::collection::vec((any::<prop::sample::Index>(), 0..20_usize, "[0-9eE.\\-\"{}\\[\\],:a-zé目😀\\\\ ]{0,6}"), 1..6),
+        mutations in prop::collection::vec((any::<prop::sample::Index>(), 0..20_usize, "[0-9eE.\\-\"'{}\\[\\],:</>a-zé目😀\\\\ ]{0,6}"), 1..6),
     ) {
         let text = mutations.iter().fold(answer.to_string(), |text, (at, length, by)| mutated(&text, *at, *length, by));
         assert_within_limits(parse(&text))?;
+        assert_within_limits(parse(&format!("<think>{text}</think>Here: {text}")))?;
         assert_within_limits(parse(&format!("```json\n{text}\n```")))?;
+        assert_within_limits(super::parse(&text, Tolerance { overlength: 100 }).map(|answer| answer.drafts))?;
     }
 
     #[test]
     fn schema_and_parser_agree(answer in some_answer()) {
-        let valid = jsonschema::is_valid(&schema(), &answer);
+        let valid = jsonschema::is_valid(&schema(SchemaDialect::StrictWithLimits), &answer);
         let read = from_value(&answer);
         // Only the parser counts characters.
-        let length = matches!(
-            &read,
-            Err(InvalidAnswer::Task(_, InvalidTask::Draft(InvalidDraft::Title(_) | InvalidDraft::Description(_))))
-        );
+        let of_length = |fault: &InvalidTask| {
+            matches!(fault, InvalidTask::Draft(InvalidDraft::Title(_) | InvalidDraft::Description(_)))
+        };
+        let length = matches!(&read, Err(InvalidAnswer::Tasks(faults)) if faults.iter().all(|(_, fault)| of_length(fault)));
         if valid {
             prop_assert!(read.is_ok() || length, "{:?}", read);
         }
-        // Only the schema wants every field, and no other.
+        // Only the schema wants every field, and no other, in exactly this form.
         let complete = |task: &Value| {
             let fields = task.as_object().unwrap();
             fields.len() == 4 && !fields.contains_key("note") && !task["priority"].is_null()
         };
+        let exact = super::from_value(answer.clone(), EXACT).is_ok_and(|answer| answer.repairs.is_empty());
         if answer["tasks"].as_array().unwrap().iter().all(complete) {
-            prop_assert!(valid || read.is_err(), "{}", answer);
+            prop_assert!(valid || !exact, "{}", answer);
         }
         prop_assert_eq!(parse(&answer.to_string()), read, "a text and its JSON are read alike");
     }

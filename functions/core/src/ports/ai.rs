@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use goal_activity_events::FailureCode;
+use goal_activity_events::{FailureCode, Repairs};
 
 use crate::goal::{Action, GoalHead, SubGoal};
 use crate::task::{DraftWarning, TaskDrafts};
@@ -18,6 +18,17 @@ pub struct GenerationRequest<'a> {
     pub action: &'a Action,
     /// Which attempt this is, from 1.
     pub attempt: u32,
+    /// Why the last answer was of no use, in words of this project, when that is why it is asked again.
+    pub objection: Option<&'a str>,
+    /// Whether the second AI is asked.
+    pub fallback: bool,
+}
+
+impl<'a> GenerationRequest<'a> {
+    /// The first request for the tasks of an action.
+    pub fn first(goal: &'a GoalHead, sub_goal: Option<&'a SubGoal>, action: &'a Action) -> Self {
+        Self { goal, sub_goal, action, attempt: 1, objection: None, fallback: false }
+    }
 }
 
 /// How much the AI has read and written, as it counts it itself. Nothing where it does not tell.
@@ -36,6 +47,8 @@ pub struct Generation {
     pub drafts: TaskDrafts,
     /// What is not as good as it should be, though within the limits.
     pub warnings: Vec<DraftWarning>,
+    /// What had to be repaired.
+    pub repairs: Repairs,
     /// What it took.
     pub tokens: Tokens,
 }
@@ -43,7 +56,7 @@ pub struct Generation {
 impl From<TaskDrafts> for Generation {
     /// Of an AI that counts nothing.
     fn from(drafts: TaskDrafts) -> Self {
-        Self { warnings: drafts.warnings(), drafts, tokens: Tokens::default() }
+        Self { warnings: drafts.warnings(), drafts, repairs: Repairs::default(), tokens: Tokens::default() }
     }
 }
 
@@ -83,6 +96,16 @@ impl GenerationError {
 
 /// Turns one action into tasks. The seam to the AI.
 pub trait GenerateTasks: Sync {
+    /// Returns `true` if there is a second AI that can be asked when the first is not available.
+    fn has_fallback(&self) -> bool {
+        false
+    }
+
+    /// The name of the first or the second AI, such as `openai/gpt-4.1-mini`; nothing where it has none.
+    fn name(&self, _fallback: bool) -> Option<String> {
+        None
+    }
+
     /// Asks once.
     fn generate(
         &self,

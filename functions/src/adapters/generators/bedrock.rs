@@ -1,7 +1,8 @@
 //! A model on Amazon Bedrock, through the Converse API: one interface for the models of all providers.
 //!
 //! The model gets one tool, whose input is the answer, and is forced to use it: so the answer has the form of the
-//! tool's schema, and no free text has to be parsed.
+//! tool's schema, and no free text has to be parsed. Not all models can be forced, and some know no tools: then the answer is in
+//! the text.
 
 use aws_config::Region;
 use aws_sdk_bedrockruntime::Client;
@@ -9,18 +10,18 @@ use aws_sdk_bedrockruntime::config::Builder;
 use aws_sdk_bedrockruntime::error::BuildError;
 use aws_sdk_bedrockruntime::operation::converse::ConverseOutput;
 use aws_sdk_bedrockruntime::types::{
-    ContentBlock, ConversationRole, InferenceConfiguration, Message, SpecificToolChoice, StopReason,
-    SystemContentBlock, TokenUsage, Tool, ToolChoice, ToolConfiguration, ToolInputSchema, ToolSpecification,
+    AnyToolChoice, AutoToolChoice, ContentBlock, ConversationRole, InferenceConfiguration, Message, SpecificToolChoice,
+    StopReason, SystemContentBlock, TokenUsage, Tool, ToolChoice, ToolConfiguration, ToolInputSchema,
+    ToolSpecification,
 };
 use aws_smithy_types::{Document, Number};
-use goal_activity_core::answer;
+use goal_activity_core::answer::{self, Answer, SchemaDialect, Tolerance};
 use goal_activity_core::ports::{GenerateTasks, Generation, GenerationError, GenerationRequest, Tokens};
-use goal_activity_core::task::TaskDrafts;
 use goal_activity_events::FailureCode;
 use serde_json::Value;
 
 use super::prompt::Prompt;
-use super::wire::{Bounded, declined, failed, patient, unusable};
+use super::wire::{Bounded, declined, failed, patient, token_limit, unusable};
 use crate::adapters::aws::Connection;
 use crate::runtime::config;
 
@@ -59,13 +60,13 @@ impl GenerateTasks for Bedrock {
             .system(SystemContentBlock::Text(prompt.system.to_owned()))
             .messages(from_user(prompt.user).map_err(not_asked)?)
             .inference_config(limits.build())
-            .tool_config(the_one_tool().map_err(not_asked)?)
+            .set_tool_config(the_one_tool(self.settings.tool_choice).map_err(not_asked)?)
             .send()
             .await
             .map_err(|e| failed(WHO, &e))?;
         let tokens = answered.usage().map(tokens).unwrap_or_default();
-        let drafts = drafts(&answered).map_err(|e| e.with_tokens(tokens))?;
-        Ok(Generation { tokens, ..drafts.into() })
+        let answer = read(&answered, sampling.max_tokens, self.settings.tolerance);
+        Ok(Generation { tokens, ..answer.map_err(|e| e.with_tokens(tokens))?.into() })
     }
 }
 
@@ -73,14 +74,21 @@ fn from_user(text: String) -> Result<Message, BuildError> {
     Message::builder().role(ConversationRole::User).content(ContentBlock::Text(text)).build()
 }
 
-fn the_one_tool() -> Result<ToolConfiguration, BuildError> {
+/// The tool, unless the model gets none. Its schema has only keywords that all models take: Nova, for one, refuses any other
+/// than `type`, `properties` and `required` at its top (Amazon Nova user guide, "Tool use").
+fn the_one_tool(choice: config::ToolChoice) -> Result<Option<ToolConfiguration>, BuildError> {
+    let choice = match choice {
+        config::ToolChoice::Tool => ToolChoice::Tool(SpecificToolChoice::builder().name(TOOL).build()?),
+        config::ToolChoice::Any => ToolChoice::Any(AnyToolChoice::builder().build()),
+        config::ToolChoice::Auto => ToolChoice::Auto(AutoToolChoice::builder().build()),
+        config::ToolChoice::None => return Ok(None),
+    };
     let tool = ToolSpecification::builder()
         .name(TOOL)
         .description("Saves the tasks of the action")
-        .input_schema(ToolInputSchema::Json(document(answer::schema())))
+        .input_schema(ToolInputSchema::Json(document(answer::schema(SchemaDialect::Plain))))
         .build()?;
-    let this_one = SpecificToolChoice::builder().name(TOOL).build()?;
-    ToolConfiguration::builder().tools(Tool::ToolSpec(tool)).tool_choice(ToolChoice::Tool(this_one)).build()
+    ToolConfiguration::builder().tools(Tool::ToolSpec(tool)).tool_choice(choice).build().map(Some)
 }
 
 fn not_asked(error: BuildError) -> GenerationError {
@@ -95,11 +103,13 @@ fn tokens(usage: &TokenUsage) -> Tokens {
     Tokens { input, output: count(usage.output_tokens()) }
 }
 
-fn drafts(answered: &ConverseOutput) -> Result<TaskDrafts, GenerationError> {
+fn read(answered: &ConverseOutput, max_tokens: u32, tolerance: Tolerance) -> Result<Answer, GenerationError> {
     match answered.stop_reason() {
-        StopReason::MaxTokens => return Err(unusable("the answer reached the limit of tokens")),
+        StopReason::MaxTokens => return Err(token_limit(max_tokens)),
         StopReason::ModelContextWindowExceeded => {
-            return Err(unusable("the answer did not fit into the model's context"));
+            // The same request would not fit again.
+            let message = "the answer did not fit into the model's context";
+            return Err(GenerationError::permanent(FailureCode::AiInvalidAnswer, message));
         }
         StopReason::MalformedModelOutput | StopReason::MalformedToolUse => {
             return Err(unusable("the model has not kept to the form of the answer"));
@@ -110,12 +120,17 @@ fn drafts(answered: &ConverseOutput) -> Result<TaskDrafts, GenerationError> {
     }
     let message = answered.output().and_then(|output| output.as_message().ok());
     let content = message.map(Message::content).unwrap_or_default();
-    if let Some(tool) = content.iter().find_map(|block| block.as_tool_use().ok()) {
-        return Ok(answer::from_value(&json(tool.input()))?);
+    let inputs: Vec<_> = content.iter().filter_map(|b| b.as_tool_use().ok()).map(|tool| json(tool.input())).collect();
+    if !inputs.is_empty() {
+        return Ok(answer::from_values(inputs, tolerance)?);
     }
-    // A model that cannot be forced to use a tool may still have followed the prompt.
-    let text = content.iter().find_map(|block| block.as_text().ok());
-    Ok(answer::parse(text.ok_or_else(|| unusable("the model gave no answer"))?)?)
+    // A model that is not forced to use a tool may still have followed the prompt.
+    let texts: Vec<_> = content.iter().filter_map(|block| block.as_text().ok()).map(String::as_str).collect();
+    let text = texts.concat();
+    if text.trim().is_empty() {
+        return Err(unusable("the model gave no answer"));
+    }
+    Ok(answer::parse(&text, tolerance)?)
 }
 
 /// Converts JSON to the SDK's type.

@@ -5,6 +5,8 @@ mod key;
 mod lambda;
 mod openai;
 pub mod prompt;
+mod refusal;
+mod waits;
 mod wire;
 
 use goal_activity_core::ports::{GenerateTasks, Generation, GenerationError, GenerationRequest};
@@ -15,7 +17,7 @@ pub use lambda::ExistingFunction;
 pub use openai::OpenAi;
 
 use crate::adapters::aws::Connection;
-use crate::runtime::config::GeneratorKind;
+use crate::runtime::config::{GeneratorKind, Generators};
 
 /// The generator that the configuration names.
 #[derive(Debug, Clone)]
@@ -37,7 +39,7 @@ impl Generator {
             GeneratorKind::Offline => Self::Offline(Offline),
             GeneratorKind::Bedrock(settings) => Self::Bedrock(Bedrock::new(aws, settings)),
             GeneratorKind::Lambda(settings) => Self::Lambda(ExistingFunction::new(aws, settings)),
-            GeneratorKind::OpenAi(settings) => Self::OpenAi(OpenAi::new(aws, settings)),
+            GeneratorKind::OpenAi(settings) => Self::OpenAi(OpenAi::new(aws, *settings)),
         }
     }
 }
@@ -50,5 +52,52 @@ impl GenerateTasks for Generator {
             Self::Lambda(function) => function.generate(request).await,
             Self::OpenAi(endpoint) => endpoint.generate(request).await,
         }
+    }
+}
+
+/// The generator of a deployment, and the one that takes over when it is not available.
+#[derive(Debug, Clone)]
+pub struct Chain {
+    first: Named,
+    fallback: Option<Named>,
+}
+
+#[derive(Debug, Clone)]
+struct Named {
+    name: String,
+    generator: Generator,
+}
+
+impl Named {
+    fn new(aws: &Connection, kind: GeneratorKind) -> Self {
+        let (generator, model) = kind.names();
+        // An ARN has the account's number, which users are not shown.
+        let model = if model.starts_with("arn:") { model.rsplit(['/', ':']).next().unwrap_or(model) } else { model };
+        Self { name: format!("{generator}/{model}"), generator: Generator::new(aws, kind) }
+    }
+}
+
+impl Chain {
+    /// Creates the generators that the configuration names.
+    pub fn new(aws: &Connection, Generators { first, fallback }: Generators) -> Self {
+        Self { first: Named::new(aws, first.kind), fallback: fallback.map(|second| Named::new(aws, second.kind)) }
+    }
+
+    fn asked(&self, fallback: bool) -> &Named {
+        self.fallback.as_ref().filter(|_| fallback).unwrap_or(&self.first)
+    }
+}
+
+impl GenerateTasks for Chain {
+    fn has_fallback(&self) -> bool {
+        self.fallback.is_some()
+    }
+
+    fn name(&self, fallback: bool) -> Option<String> {
+        Some(self.asked(fallback).name.clone())
+    }
+
+    async fn generate(&self, request: GenerationRequest<'_>) -> Result<Generation, GenerationError> {
+        self.asked(request.fallback).generator.generate(request).await
     }
 }

@@ -7,17 +7,15 @@ use aws_config::SdkConfig;
 use aws_sdk_bedrockruntime::config::interceptors::BeforeDeserializationInterceptorContextMut;
 use aws_sdk_bedrockruntime::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_bedrockruntime::error::{BoxError, ProvideErrorMetadata, SdkError};
-use aws_sdk_bedrockruntime::primitives::{DateTime, DateTimeFormat};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_runtime_api::http::Headers;
 use aws_smithy_types::body::SdkBody;
 use goal_activity_core::limits::AI_CALL;
-use goal_activity_core::ports::{Clock, GenerationError};
+use goal_activity_core::ports::GenerationError;
 use goal_activity_events::FailureCode;
 use goal_activity_events::publisher::reason;
 use http_body_util::Limited;
 
-use goal_activity_adapters::clock::SystemClock;
+use super::refusal::Refusal;
 
 /// The timeout to connect to an AI. An early timeout loses nothing: the worker retries.
 pub(super) const CONNECT: Duration = Duration::from_secs(3);
@@ -80,14 +78,16 @@ where
         // The SDK could not parse a response, and reports that as an error of the service.
         SdkError::ServiceError(answer) if answer.raw().status().is_success() => unreadable(who),
         SdkError::ServiceError(refusal) => {
-            let (code, response) = (refusal.err().code().unwrap_or("an error without a name"), refusal.raw());
-            let refused = by_name(who, code).unwrap_or_else(|| by_status(who, response.status().as_u16(), code));
-            if refused.code == FailureCode::AiRejected {
+            let (name, response) = (refusal.err().code().unwrap_or("an error without a name"), refusal.raw());
+            let body = response.body().bytes().unwrap_or_default();
+            let named = Refusal::read(response.status().as_u16(), response.headers(), body);
+            let refused = Refusal { code: name.to_owned(), ..named };
+            if let Some(reason) = why_denied(name, error) {
                 // AWS's message names the principal and the action, or what does not exist: names of the deployment,
                 // for its operators only.
-                tracing::error!(code, reason = why_denied(code, error), "{who} is not to be had");
+                tracing::error!(code = name, reason, "{who} is not to be had");
             }
-            GenerationError { retry_after: retry_after(response.headers()), ..refused }
+            refused.of(who)
         }
         _ => GenerationError::permanent(FailureCode::AiRejected, format!("{who} could not be asked")),
     }
@@ -99,35 +99,6 @@ where
     E: Error + ProvideErrorMetadata + 'static,
 {
     ["AccessDeniedException", "ResourceNotFoundException"].contains(&code).then(|| reason(error))
-}
-
-/// Errors whose HTTP status does not identify them.
-fn by_name(who: &str, code: &str) -> Option<GenerationError> {
-    let transient = |kind, what: &str| Some(GenerationError::transient(kind, format!("{who} {what}: {code}")));
-    match code {
-        "ThrottlingException"
-        | "TooManyRequestsException"
-        | "EC2ThrottledException"
-        | "ServiceQuotaExceededException" => transient(FailureCode::AiThrottled, "is too busy"),
-        "ModelNotReadyException" => transient(FailureCode::AiUnavailable, "is not ready"),
-        "ModelErrorException" => transient(FailureCode::AiUnavailable, "failed"),
-        // Lambda returns 502 when a function's own role or key prevents the invocation.
-        code if code.contains("AccessDenied") => {
-            Some(GenerationError::permanent(FailureCode::AiRejected, format!("{who} refuses the request: {code}")))
-        }
-        _ => None,
-    }
-}
-
-/// Classifies an HTTP status. `code` is the service's own name for it, without any text.
-pub(super) fn by_status(who: &str, status: u16, code: &str) -> GenerationError {
-    let transient = |kind, what: &str| GenerationError::transient(kind, format!("{who} {what}: {status} {code}"));
-    match status {
-        408 => transient(FailureCode::AiTimeout, "took too long"),
-        429 => transient(FailureCode::AiThrottled, "is too busy"),
-        409 | 425 | 500.. => transient(FailureCode::AiUnavailable, "failed"),
-        _ => GenerationError::permanent(FailureCode::AiRejected, format!("{who} refuses the request: {status} {code}")),
-    }
 }
 
 pub(super) fn too_slow(who: &str) -> GenerationError {
@@ -153,17 +124,10 @@ pub(super) fn declined(who: &str) -> GenerationError {
     GenerationError::permanent(FailureCode::AiRejected, format!("{who} declines to answer"))
 }
 
-/// The delay that the server requests: a number of seconds, or until a date (RFC 9110, section 10.2.3).
-pub(super) fn retry_after(headers: &Headers) -> Option<Duration> {
-    let asked = headers.get("retry-after")?.trim();
-    if let Ok(seconds) = asked.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let moment = |text: &str| DateTime::from_str(text, DateTimeFormat::HttpDate).ok().map(|at| at.secs());
-    let until = moment(asked)?;
-    // By the clock of the server that sent it, if that is known.
-    let now = headers.get("date").and_then(moment).unwrap_or_else(|| SystemClock.now().as_seconds());
-    Some(Duration::from_secs(u64::try_from(until.saturating_sub(now)).unwrap_or(0)))
+/// The answer was cut at the limit of tokens. The same limit would cut it again.
+pub(super) fn token_limit(max_tokens: u32) -> GenerationError {
+    let message = format!("the answer reached the limit of {max_tokens} tokens (the setting aiMaxTokens)");
+    GenerationError::permanent(FailureCode::AiInvalidAnswer, message)
 }
 
 #[cfg(test)]
@@ -192,35 +156,5 @@ mod tests {
             let asked = Client::new(&config).invoke_model().model_id("m").body(Vec::new().into()).send().await;
             assert!(asked.is_ok() && services.connections() == connections, "{asked:?}");
         }
-    }
-
-    fn asked(retry_after: &str, date: Option<&str>) -> Option<u64> {
-        let mut headers = Headers::new();
-        headers.insert("retry-after", retry_after.to_owned());
-        if let Some(date) = date {
-            headers.insert("date", date.to_owned());
-        }
-        super::retry_after(&headers).map(|d| d.as_secs())
-    }
-
-    #[test]
-    fn a_wait_is_given_in_seconds_or_as_a_moment() {
-        assert_eq!(asked("30", None), Some(30));
-        let date = Some("Wed, 25 Nov 2026 10:00:00 GMT");
-        assert_eq!(asked("Wed, 25 Nov 2026 10:01:30 GMT", date), Some(90));
-        assert_eq!(asked("Wed, 25 Nov 2026 09:00:00 GMT", date), Some(0), "a moment that is over");
-        assert_eq!(asked("Thu, 01 Jan 2015 00:00:00 GMT", None), Some(0), "by this machine's clock");
-        for neither in ["", "-1", "soon", "1.5", "2026-11-25T10:01:30Z"] {
-            assert_eq!(asked(neither, date), None, "{neither:?}");
-        }
-        assert_eq!(super::retry_after(&Headers::new()), None);
-    }
-
-    #[test]
-    fn a_status_says_whether_the_same_request_may_succeed_later() {
-        let transient = [408, 409, 425, 429, 500, 502, 503, 504, 529].map(|s| by_status("x", s, "").transient);
-        assert_eq!(transient, [true; 9]);
-        let permanent = [301, 400, 401, 403, 404, 405, 413, 422].map(|s| by_status("x", s, "").transient);
-        assert_eq!(permanent, [false; 8]);
     }
 }

@@ -8,10 +8,12 @@ use goal_activity_events::{FailureCode, Usage};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::Instrument;
 
+use crate::runtime::config::Generators;
 use crate::runtime::telemetry::trace;
 
 /// Asks the AI for an action's tasks, again after passing failures, and never past the end of the batch's time. Returns what
-/// was generated and what all attempts together took.
+/// was generated and what all attempts together took. After an answer that breaks rules the AI is told which. An AI that refuses
+/// for good, is throttled or out gives way to the second one, if there is one, for the rest of the attempts.
 ///
 /// `refusal` is asked before each further attempt: the reason not to make it, if there is one. `report` gets of each attempt
 /// its number, why it failed if it did, and what it took.
@@ -21,16 +23,17 @@ use crate::runtime::telemetry::trace;
 /// cause, and the batch's time only a consequence.
 pub(super) async fn generate<R: Future<Output = Option<Failure>>>(
     generator: &impl GenerateTasks,
-    prices: Option<Prices>,
+    prices: PriceList,
     request: GenerationRequest<'_>,
     time_left: Duration,
     refusal: impl Fn() -> R,
-    report: impl Fn(u32, Option<FailureCode>, Usage),
+    report: impl Fn(Attempt),
 ) -> Result<(Generation, Usage), Failure> {
     let deadline = Instant::now() + time_left;
     let mut wait = AI_FIRST_WAIT;
     let mut usage = Usage::default();
     let mut last: Option<GenerationError> = None;
+    let (mut objection, mut fallback): (Option<String>, bool) = (None, false);
     for attempt in 1..=AI_ATTEMPTS {
         if attempt > 1
             && let Some(refusal) = refusal().await
@@ -43,7 +46,8 @@ pub(super) async fn generate<R: Future<Output = Option<Failure>>>(
             break;
         }
         let span = trace::attempt(&request.action.action_id, attempt);
-        let asking = generator.generate(GenerationRequest { attempt, ..request }).instrument(span.clone());
+        let request = GenerationRequest { attempt, objection: objection.as_deref(), fallback, ..request };
+        let asking = generator.generate(request).instrument(span.clone());
         let answer = timeout(AI_CALL.min(left), asking).await;
         let tokens = match &answer {
             Ok(Ok(generation)) => generation.tokens,
@@ -57,8 +61,12 @@ pub(super) async fn generate<R: Future<Output = Option<Failure>>>(
             Err(_) => Some(FailureCode::AiTimeout),
         };
         trace::attempted(span, tokens.input, tokens.output, failure);
-        let spent = spent(tokens, asked.elapsed(), prices);
-        report(attempt, failure, spent);
+        let mut spent = spent(tokens, asked.elapsed(), prices.of(fallback));
+        spent.fallback_attempts = u32::from(fallback);
+        if let Ok(Ok(generation)) = &answer {
+            spent.repairs = generation.repairs;
+        }
+        report(Attempt { number: attempt, fallback, failure, usage: spent });
         usage += spent;
         let error = match answer {
             Ok(Ok(generation)) => return Ok((generation, usage)),
@@ -66,15 +74,22 @@ pub(super) async fn generate<R: Future<Output = Option<Failure>>>(
             Err(_) if left <= AI_CALL => break,
             Err(_) => too_slow(),
         };
-        if !error.transient || attempt == AI_ATTEMPTS {
+        let gives_way = !fallback && generator.has_fallback() && gives_way(&error);
+        if !(error.transient || gives_way) || attempt == AI_ATTEMPTS {
             return Err(Failure::new(error.code, error.message, usage));
+        }
+        // Only the AI that has broken a rule is told of it.
+        objection = (error.code == FailureCode::AiInvalidAnswer && !gives_way).then(|| error.message.clone());
+        if gives_way {
+            (fallback, wait, last) = (true, AI_FIRST_WAIT, Some(error));
+            continue;
         }
         // An AI that names a time will refuse whatever comes before it.
         let rest = error.retry_after.map_or(wait, |asked| asked.max(wait));
-        last = Some(error);
         if deadline.saturating_duration_since(Instant::now()) <= rest {
-            break;
+            return Err(out_of_time(Some(error), usage));
         }
+        last = Some(error);
         sleep(rest).await;
         wait *= 2;
     }
@@ -83,12 +98,58 @@ pub(super) async fn generate<R: Future<Output = Option<Failure>>>(
 
 fn out_of_time(last: Option<GenerationError>, usage: Usage) -> Failure {
     match last {
+        Some(GenerationError { code, message, retry_after: Some(wait), .. }) => {
+            let seconds = wait.as_secs_f64().ceil();
+            let message = format!("{message}; it asks for {seconds} s, and the batch has less time left");
+            Failure::new(code, message, usage)
+        }
         Some(GenerationError { code, message, .. }) => {
             Failure::new(code, format!("{message}; no time was left for another attempt"), usage)
         }
         None => {
             Failure::new(FailureCode::BatchDeadline, "the batch's time was over before this action was finished", usage)
         }
+    }
+}
+
+/// Returns `true` if the AI is not available, or not for this action: asking another one may help at once. An answer that breaks
+/// a rule does not count.
+fn gives_way(error: &GenerationError) -> bool {
+    let out = [FailureCode::AiThrottled, FailureCode::AiUnavailable, FailureCode::AiTimeout];
+    !error.transient || out.contains(&error.code)
+}
+
+/// One attempt that was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Attempt {
+    /// Which, from 1.
+    pub(super) number: u32,
+    /// Whether the second AI was asked.
+    pub(super) fallback: bool,
+    /// Why it failed, if it did.
+    pub(super) failure: Option<FailureCode>,
+    /// What it took.
+    pub(super) usage: Usage,
+}
+
+/// What tokens cost, where that is known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PriceList {
+    /// Those of the first AI.
+    pub first: Option<Prices>,
+    /// Those of the second.
+    pub fallback: Option<Prices>,
+}
+
+impl From<&Generators> for PriceList {
+    fn from(Generators { first, fallback }: &Generators) -> Self {
+        Self { first: first.prices, fallback: fallback.as_ref().and_then(|second| second.prices) }
+    }
+}
+
+impl PriceList {
+    fn of(self, fallback: bool) -> Option<Prices> {
+        if fallback { self.fallback } else { self.first }
     }
 }
 
@@ -99,6 +160,7 @@ fn spent(tokens: Tokens, time: Duration, prices: Option<Prices>) -> Usage {
         output_tokens: tokens.output,
         latency_ms: u64::try_from(time.as_millis()).unwrap_or(u64::MAX),
         cost_micro_usd: prices.map(|prices| prices.of(tokens)),
+        ..Usage::default()
     }
 }
 
@@ -142,8 +204,10 @@ mod tests {
     }
 
     fn request(goal: &Goal) -> GenerationRequest<'_> {
-        GenerationRequest { goal: &goal.head, sub_goal: None, action: &goal.actions[0], attempt: 1 }
+        GenerationRequest::first(&goal.head, None, &goal.actions[0])
     }
+
+    const FREE: PriceList = PriceList { first: None, fallback: None };
 
     async fn no_refusal() -> Option<Failure> {
         None
@@ -152,7 +216,7 @@ mod tests {
     async fn ask(ai: &Flaky, time_left: u64) -> Result<u32, (FailureCode, u32)> {
         let goal = samples::goal("g", "u", 1);
         let time_left = Duration::from_secs(time_left);
-        let answer = generate(ai, None, request(&goal), time_left, no_refusal, |_, _, _| {}).await;
+        let answer = generate(ai, FREE, request(&goal), time_left, no_refusal, |_| {}).await;
         answer.map(|(_, usage)| usage.attempts).map_err(|f| (f.code, f.usage.attempts))
     }
 
@@ -176,16 +240,18 @@ mod tests {
             output_tokens: 10 * u64::from(attempts),
             latency_ms: 1_000 * u64::from(attempts),
             cost_micro_usd: Some(450 * u64::from(attempts)),
+            ..Usage::default()
         };
         let reported = Mutex::new(Vec::new());
-        let report = |attempt, failure, usage| reported.lock().unwrap().push((attempt, failure, usage));
+        let report = |made: Attempt| reported.lock().unwrap().push((made.number, made.failure, made.usage));
+        let prices = PriceList { first: Some(prices), fallback: None };
         let ai = Flaky::new(2, true, Duration::from_secs(1));
-        let (_, usage) = generate(&ai, Some(prices), request(&goal), all_time, no_refusal, report).await.unwrap();
+        let (_, usage) = generate(&ai, prices, request(&goal), all_time, no_refusal, report).await.unwrap();
         assert_eq!(usage, of(3));
         let busy = Some(FailureCode::AiThrottled);
         assert_eq!(*reported.lock().unwrap(), [(1, busy, of(1)), (2, busy, of(1)), (3, None, of(1))]);
         let ai = Flaky::new(2, false, Duration::from_secs(1));
-        let failure = generate(&ai, Some(prices), request(&goal), all_time, no_refusal, report).await.unwrap_err();
+        let failure = generate(&ai, prices, request(&goal), all_time, no_refusal, report).await.unwrap_err();
         assert_eq!(failure.usage, of(1));
     }
 
@@ -226,7 +292,7 @@ mod tests {
     async fn what_is_not_wanted_any_more_is_not_asked_again() {
         let (goal, ai) = (samples::goal("g", "u", 1), Flaky::new(3, true, Duration::ZERO));
         let refusal = async || Some(Failure::new(FailureCode::GoalClosed, "closed", Usage::default()));
-        let answer = generate(&ai, None, request(&goal), Duration::from_secs(285), refusal, |_, _, _| {}).await;
+        let answer = generate(&ai, FREE, request(&goal), Duration::from_secs(285), refusal, |_| {}).await;
         let failure = answer.unwrap_err();
         assert_eq!((failure.code, failure.usage.attempts), (FailureCode::GoalClosed, 1));
     }
@@ -236,5 +302,105 @@ mod tests {
         let ai = Flaky::new(0, true, Duration::ZERO);
         assert_eq!(ask(&ai, 0).await, Err((FailureCode::BatchDeadline, 0)));
         assert!(ai.asked_at.into_inner().unwrap().is_empty());
+    }
+
+    /// Two AIs: what each is asked is written down, and it answers by a list.
+    struct Two {
+        answers: Mutex<Vec<Result<Generation, GenerationError>>>,
+        asked: Mutex<Vec<(bool, Option<String>)>>,
+        fallback: bool,
+    }
+
+    impl Two {
+        fn that_answer(answers: Vec<Result<Generation, GenerationError>>, fallback: bool) -> Self {
+            Self { answers: Mutex::new(answers), asked: Mutex::default(), fallback }
+        }
+
+        async fn ask(&self) -> Result<Usage, Failure> {
+            let goal = samples::goal("g", "u", 1);
+            let prices = PriceList { first: Some(Prices { input: 1_000_000, output: 0 }), fallback: None };
+            let time_left = Duration::from_secs(285);
+            let asked = generate(self, prices, request(&goal), time_left, no_refusal, |_| {}).await;
+            asked.map(|(_, usage)| usage)
+        }
+
+        fn asked(&self) -> Vec<(bool, Option<String>)> {
+            self.asked.lock().unwrap().clone()
+        }
+    }
+
+    impl GenerateTasks for Two {
+        fn has_fallback(&self) -> bool {
+            self.fallback
+        }
+
+        async fn generate(&self, request: GenerationRequest<'_>) -> Result<Generation, GenerationError> {
+            self.asked.lock().unwrap().push((request.fallback, request.objection.map(ToOwned::to_owned)));
+            self.answers.lock().unwrap().remove(0)
+        }
+    }
+
+    fn good() -> Generation {
+        samples::drafts(1).into()
+    }
+
+    fn failing(code: FailureCode, transient: bool) -> Result<Generation, GenerationError> {
+        Err(GenerationError { transient, ..GenerationError::transient(code, format!("{code:?}")) })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_ai_that_broke_a_rule_is_told_which() {
+        let invalid = || failing(FailureCode::AiInvalidAnswer, true);
+        let ai = Two::that_answer(vec![invalid(), failing(FailureCode::AiThrottled, true), Ok(good())], false);
+        assert_eq!(ai.ask().await.unwrap().attempts, 3);
+        let told = Some("AiInvalidAnswer".to_owned());
+        assert_eq!(ai.asked(), [(false, None), (false, told), (false, None)], "a throttled AI has broken none");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_ai_that_is_not_available_gives_way_at_once() {
+        for (code, transient) in [
+            (FailureCode::AiRejected, false),
+            (FailureCode::AiThrottled, true),
+            (FailureCode::AiUnavailable, true),
+            (FailureCode::AiTimeout, true),
+            // A limit of tokens that was hit.
+            (FailureCode::AiInvalidAnswer, false),
+        ] {
+            let begin = Instant::now();
+            let ai = Two::that_answer(vec![failing(code, transient), Ok(good())], true);
+            let usage = ai.ask().await.unwrap();
+            assert_eq!(ai.asked(), [(false, None), (true, None)], "{code:?}");
+            assert_eq!((usage.attempts, usage.fallback_attempts, usage.cost_micro_usd), (2, 1, None), "{code:?}");
+            assert_eq!(begin.elapsed(), Duration::ZERO, "{code:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn three_attempts_are_all_whoever_makes_them() {
+        let throttled = || failing(FailureCode::AiThrottled, true);
+        let invalid = || failing(FailureCode::AiInvalidAnswer, true);
+        let ai = Two::that_answer(vec![throttled(), throttled(), throttled()], true);
+        assert_eq!(ai.ask().await.unwrap_err().usage.fallback_attempts, 2);
+        // A broken rule is for the same AI to mend.
+        let ai = Two::that_answer(vec![invalid(), throttled(), Ok(good())], true);
+        assert_eq!(ai.ask().await.unwrap().fallback_attempts, 1);
+        let told = Some("AiInvalidAnswer".to_owned());
+        assert_eq!(ai.asked(), [(false, None), (false, told), (true, None)]);
+        // The second one's refusal is final.
+        let ai = Two::that_answer(vec![throttled(), failing(FailureCode::AiRejected, false)], true);
+        assert_eq!(ai.ask().await.unwrap_err().code, FailureCode::AiRejected);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_that_is_longer_than_the_batch_is_named() {
+        let busy = GenerationError::transient(FailureCode::AiThrottled, "busy");
+        let ai = Two::that_answer(
+            vec![Err(GenerationError { retry_after: Some(Duration::from_secs(1_000)), ..busy })],
+            false,
+        );
+        let failure = ai.ask().await.unwrap_err();
+        assert_eq!(failure.code, FailureCode::AiThrottled);
+        assert!(failure.message.contains("it asks for 1000 s"), "{}", failure.message);
     }
 }

@@ -23,14 +23,15 @@ use goal_activity_core::ports::{
     AnswerBatch, Answered, GenerateTasks, Generation, GenerationRequest, HideMessage, LoadGoal, Opened, PortResult,
     PublishEvent, WorkLedger,
 };
-use goal_activity_core::price::Prices;
-use goal_activity_events::{ActionId, BatchAnswer, BatchMessage, FailureCode, Timestamp, Usage};
+use goal_activity_events::{ActionId, BatchAnswer, BatchMessage, Repair, Timestamp, Usage};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::runtime::context::Context;
 use crate::runtime::queue::{HandleMessage, Message, MessageError};
 use crate::runtime::telemetry::{millis, trace};
+use attempts::Attempt;
+pub use attempts::PriceList;
 use goal::WatchedGoal;
 use save::{Generated, KnownTasks};
 
@@ -46,7 +47,7 @@ pub struct Worker<Db, Sfn, Bus, Ai, Queue> {
     /// Makes tasks.
     pub ai: Ai,
     /// What its tokens cost, where that is known.
-    pub prices: Option<Prices>,
+    pub prices: PriceList,
     /// The queue that the batches come from.
     pub queue: Queue,
     /// The time, and the count of what is done.
@@ -176,15 +177,19 @@ impl<Db: WorkerDb, Sfn: AnswerBatch, Bus: PublishEvent, Ai: GenerateTasks, Queue
             Err(gone) => return failed(gone),
         };
         let Some(action) = goal.action(action_id) else { return failed(action_gone(Usage::default())) };
-        let report = |attempt, failure: Option<FailureCode>, usage: Usage| {
-            self.context.count(Fact::AiAsked { failure, usage });
+        let report = |Attempt { number, fallback, failure, usage }: Attempt| {
+            self.context.count(Fact::AiAsked { fallback, failure, usage });
+            for kind in Repair::ALL.iter().copied().filter(|kind| usage.repairs.of(*kind) > 0) {
+                self.context.count(Fact::AnswerRepaired { kind });
+                tracing::info!(actionId = %action_id, kind = kind.name(), "answer repaired");
+            }
             if let Some(code) = failure {
-                tracing::warn!(actionId = %action_id, attempt, %code, durationMs = usage.latency_ms,
+                tracing::warn!(actionId = %action_id, attempt = number, fallback, %code, durationMs = usage.latency_ms,
                     "attempt of the AI failed"
                 );
             }
         };
-        let request = GenerationRequest { goal: &goal.head, sub_goal: goal.sub_goal_of(action), action, attempt: 1 };
+        let request = GenerationRequest::first(&goal.head, goal.sub_goal_of(action), action);
         let refusal = || watched.refusal(action_id);
         let time_left = deadline.saturating_duration_since(Instant::now());
         let asked = attempts::generate(&self.ai, self.prices, request, time_left, refusal, report).await;

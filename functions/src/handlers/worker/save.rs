@@ -4,7 +4,7 @@ use goal_activity_core::facts::Fact;
 use goal_activity_core::goal::Action;
 use goal_activity_core::ledger::{ActionOutcome, Failure};
 use goal_activity_core::placement::{Occupied, Placement, TaskRow, by_action};
-use goal_activity_core::ports::{ActionCommit, Committed, PortResult, Unavailable, WorkLedger};
+use goal_activity_core::ports::{ActionCommit, Committed, GenerateTasks, PortResult, Unavailable, WorkLedger};
 use goal_activity_core::task::TaskDrafts;
 use goal_activity_events::{ActionId, BatchMessage, FailureCode, Usage};
 
@@ -41,7 +41,7 @@ pub(super) fn occupied(why: Occupied) -> Failure {
     Failure::new(FailureCode::TasksExist, why.to_string(), Usage::default())
 }
 
-impl<Db: WorkerDb, Sfn, Bus, Ai, Queue> Worker<Db, Sfn, Bus, Ai, Queue> {
+impl<Db: WorkerDb, Sfn, Bus, Ai: GenerateTasks, Queue> Worker<Db, Sfn, Bus, Ai, Queue> {
     /// Saves what came of an action. Returns `false` if another outcome was recorded first, or the ledger is sealed.
     pub(super) async fn save(
         &self,
@@ -68,7 +68,10 @@ impl<Db: WorkerDb, Sfn, Bus, Ai, Queue> Worker<Db, Sfn, Bus, Ai, Queue> {
             };
             let Placement { numbers, replaces } = placement;
             let (arn, now) = (&batch.execution_arn, self.context.now());
-            let tasks = drafts.clone().placed(&batch.goal_id, action, arn, &numbers, now);
+            let mut tasks = drafts.clone().placed(&batch.goal_id, action, arn, &numbers, now);
+            // Once the second AI was asked, the first one was not again.
+            let generator = self.ai.name(usage.fallback_attempts > 0);
+            tasks.iter_mut().for_each(|task| task.generator.clone_from(&generator));
             let outcome = ActionOutcome::Succeeded { tasks: tasks.len(), replaced: replaces.len(), usage };
             let commit = ActionCommit { tasks, replaces, ..commit(batch, id, outcome) };
             match self.db.commit_action(&commit).await? {

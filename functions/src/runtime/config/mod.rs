@@ -1,25 +1,30 @@
 //! The configuration of each function from its environment. Read once, in `main`; tests build the structs literally.
 
 mod generator;
+mod variables;
 
 use goal_activity_adapters::aws::TableNames;
 use goal_activity_core::admission::{Capacity, InvalidCapacity};
-use goal_activity_core::price::Prices;
 use goal_activity_events::StateMachineArn;
 
-pub use generator::{BaseUrl, Bedrock, ExistingFunction, GeneratorKind, KeySource, OpenAi, Sampling, TokenLimit};
+pub use generator::{
+    BaseUrl, Bedrock, Chosen, ExistingFunction, GeneratorKind, Generators, Instructions, KeySource, OpenAi,
+    ResponseFormat, Sampling, TokenLimit, ToolChoice,
+};
+
+use variables::Variables;
 
 /// A variable that is missing or malformed. The function does not start: its deployment is wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// Not set.
     #[error("environment variable {0} is not set; the CDK app sets it when it binds the resource to the function")]
-    Missing(&'static str),
+    Missing(String),
     /// Set to an invalid value.
     #[error("environment variable {name} is malformed: {reason}")]
     Malformed {
         /// Which.
-        name: &'static str,
+        name: String,
         /// What is wrong.
         reason: String,
     },
@@ -56,10 +61,8 @@ pub struct Worker {
     pub tables: TableNames,
     /// The custom event bus.
     pub event_bus: String,
-    /// The AI that generates the tasks.
-    pub generator: GeneratorKind,
-    /// The price of its tokens, if known.
-    pub prices: Option<Prices>,
+    /// The AIs that generate the tasks.
+    pub generators: Generators,
 }
 
 /// The configuration shared by the functions that end, publish, notify and archive workflows: `projector` and
@@ -83,8 +86,12 @@ fn read(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|v| !v.is_empty())
 }
 
-fn var(name: &'static str) -> Result<String, ConfigError> {
-    read(name).ok_or(ConfigError::Missing(name))
+fn var(name: &str) -> Result<String, ConfigError> {
+    variables().required(name)
+}
+
+fn variables() -> Variables<'static> {
+    Variables::new(&read)
 }
 
 /// The log level: a `tracing` filter such as `info` or `goal_activity_functions=debug`.
@@ -124,7 +131,7 @@ impl Tracing {
             "off" => Ok(Self::Off),
             "print" => Ok(Self::Print),
             "otlp" => Ok(Self::Otlp { endpoint: var("OTEL_EXPORTER_OTLP_ENDPOINT")? }),
-            _ => Err(ConfigError::Malformed { name, reason: "use off, print or otlp".to_owned() }),
+            _ => Err(variables().malformed(name, "use off, print or otlp")),
         }
     }
 }
@@ -137,13 +144,13 @@ pub fn queue_url() -> Result<String, ConfigError> {
 /// How many batches may be processed at once.
 pub fn capacity() -> Result<Capacity, ConfigError> {
     let name = "CONCURRENT_BATCHES";
-    var(name)?.parse().map_err(|e: InvalidCapacity| ConfigError::Malformed { name, reason: e.to_string() })
+    var(name)?.parse().map_err(|e: InvalidCapacity| variables().malformed(name, e.to_string()))
 }
 
 /// The state machine.
 pub fn state_machine() -> Result<StateMachineArn, ConfigError> {
     let name = "STATE_MACHINE_ARN";
-    let malformed = |e: goal_activity_events::InvalidId| ConfigError::Malformed { name, reason: e.to_string() };
+    let malformed = |e: goal_activity_events::InvalidId| variables().malformed(name, e.to_string());
     var(name)?.parse().map_err(malformed)
 }
 
@@ -162,13 +169,11 @@ impl Intake {
 impl Worker {
     /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
-        let generator = GeneratorKind::read(&var)?;
         Ok(Self {
             queue_url: queue_url()?,
             tables: tables()?,
             event_bus: var("EVENT_BUS")?,
-            prices: generator.prices(&var)?,
-            generator,
+            generators: Generators::read(variables())?,
         })
     }
 }

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use Dimension::{Code, Generator, Model, Reason, Repair, Status};
+use Dimension::{Code, Generator, Kind, Model, Reason, Repair, Status};
 
 /// The CloudWatch namespace of all of them.
 pub const NAMESPACE: &str = "GoalActivity";
@@ -31,6 +31,8 @@ pub enum Dimension {
     Reason,
     /// The repair by the reconciler: `ANNOUNCED`, `START_RECORDED`, `ENDED`, `COMPLETED`, `CAPACITY_FREED`.
     Repair,
+    /// What was repaired in an answer of the AI: the kinds of the usage in the events.
+    Kind,
     /// Which AI the deployment is configured for.
     Generator,
     /// Which model of it.
@@ -45,6 +47,7 @@ impl Dimension {
             Self::Code => "Code",
             Self::Reason => "Reason",
             Self::Repair => "Repair",
+            Self::Kind => "Kind",
             Self::Generator => "Generator",
             Self::Model => "Model",
         }
@@ -141,6 +144,9 @@ metrics! {
         "tokens that one call of the AI has written, as the AI counts them", "call of the AI";
     AiCost None [&[], &[Generator, Model]],
         "estimated price of one call of the AI in US dollars", "call of the AI whose price is known";
+    AnswersRepaired Count [&[Kind]],
+        "1 for an answer of the AI that was accepted after a repair of this kind: `thinking`, `prose`, `shortened` ...",
+        "kind of repair of an answer";
     BatchQueueWait Milliseconds [&[]],
         "time from a batch being enqueued until the worker that answered for it began",
         "answer for a batch that the state machine took";

@@ -14,9 +14,9 @@ use metrique_writer_core::unit::NegativeScale;
 use metrique_writer_core::{Entry, EntryWriter, MetricFlags, Observation, Value, ValueWriter};
 use metrique_writer_format_emf::Emf as Lines;
 
-use super::Ai;
 use super::catalogue::{Dimension, Metric, NAMESPACE, Unit};
 use super::measured::Measured;
+use super::{Ai, Ais};
 use goal_activity_adapters::clock::SystemClock;
 
 /// The longest value of a dimension (CloudWatch API reference, `Dimension`).
@@ -25,18 +25,18 @@ const MAX_VALUE: usize = 1_024;
 /// Writes facts to standard output.
 #[derive(Debug, Clone)]
 pub struct Emf {
-    ai: Ai,
+    ais: Ais,
 }
 
 impl Emf {
-    /// For a function that calls this AI.
-    pub fn of(ai: Ai) -> Self {
-        Self { ai }
+    /// For a function that calls these AIs.
+    pub fn of(ais: Ais) -> Self {
+        Self { ais }
     }
 
     /// Returns the lines of a fact: one for each set of dimensions that its metrics have.
     pub fn lines(&self, fact: &Fact, at: Timestamp) -> io::Result<Vec<u8>> {
-        let measured = Measured::of(fact, &self.ai);
+        let measured = Measured::of(fact, &self.ais);
         let mut written = Vec::new();
         for values in measured.values.chunk_by(|(a, _), (b, _)| measured.sets(*a) == measured.sets(*b)) {
             let sets: Vec<_> = values.first().map(|(metric, _)| measured.sets(*metric)).unwrap_or_default();
@@ -53,7 +53,7 @@ impl Emf {
 /// For functions that call no AI.
 impl Default for Emf {
     fn default() -> Self {
-        Self { ai: Ai { generator: "none", model: "none".to_owned() } }
+        Self::of(Ais { first: Ai { generator: "none", model: "none".to_owned() }, fallback: None })
     }
 }
 
@@ -118,11 +118,18 @@ mod tests {
     const MODEL: &str = "a/model:1";
 
     fn emf() -> Emf {
-        Emf::of(Ai { generator: "offline", model: MODEL.to_owned() })
+        Emf::of(Ais { first: Ai { generator: "offline", model: MODEL.to_owned() }, fallback: None })
     }
 
     fn used(input_tokens: u64, cost_micro_usd: Option<u64>) -> Usage {
-        Usage { attempts: 1, input_tokens, output_tokens: input_tokens, latency_ms: 1_500, cost_micro_usd }
+        Usage {
+            attempts: 1,
+            input_tokens,
+            output_tokens: input_tokens,
+            latency_ms: 1_500,
+            cost_micro_usd,
+            ..Usage::default()
+        }
     }
 
     fn ended(status: FinalStatus) -> Fact {
@@ -142,11 +149,12 @@ mod tests {
         let failure = Some(FailureCode::AiTimeout);
         let mut facts = vec![
             Fact::WorkflowStarted,
+            Fact::AnswerRepaired { kind: goal_activity_events::Repair::Prose },
             Fact::RequestRejected { reason: RejectionReason::AlreadyRunning },
             Fact::ActionEnded { failure: None, tasks: 5, attempts: 1 },
             Fact::ActionEnded { failure, tasks: 0, attempts: 3 },
-            Fact::AiAsked { failure: None, usage: used(800, Some(11_400)) },
-            Fact::AiAsked { failure, usage: used(0, None) },
+            Fact::AiAsked { fallback: false, failure: None, usage: used(800, Some(11_400)) },
+            Fact::AiAsked { fallback: false, failure, usage: used(0, None) },
             Fact::BatchAnswered { wait: Duration::from_millis(20), duration: Duration::from_secs(9) },
             Fact::TokenStale,
             Fact::WorkflowAdmitted { waited: Duration::from_secs(90) },
@@ -253,12 +261,12 @@ mod tests {
 
     #[test]
     fn a_call_of_the_ai_tells_what_it_took_where_that_is_known() {
-        let answered = whole(&Fact::AiAsked { failure: None, usage: used(800, Some(11_400)) });
+        let answered = whole(&Fact::AiAsked { fallback: false, failure: None, usage: used(800, Some(11_400)) });
         let expected = json!({
             "AiLatency": 1_500, "AiCallFailed": 0, "AiInputTokens": 800, "AiOutputTokens": 800, "AiCost": 0.0114,
         });
         assert_eq!(answered, expected);
-        let refused = Fact::AiAsked { failure: Some(FailureCode::AiThrottled), usage: used(0, None) };
+        let refused = Fact::AiAsked { fallback: false, failure: Some(FailureCode::AiThrottled), usage: used(0, None) };
         assert_eq!(whole(&refused), json!({ "AiLatency": 1_500, "AiCallFailed": 1 }));
         let by_code = lines(&refused).into_iter().find(|line| line.get("AiErrors").is_some()).unwrap();
         assert_eq!((&by_code["AiErrors"], &by_code["Code"]), (&json!(1), &json!("AI_THROTTLED")));

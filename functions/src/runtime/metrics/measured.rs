@@ -4,8 +4,8 @@ use goal_activity_core::facts::{Fact, Repaired};
 use goal_activity_events::{FailureCode, FinalStatus, Usage};
 use metrique_writer_core::Observation;
 
-use super::Ai;
 use super::catalogue::{Dimension, Metric};
+use super::{Ai, Ais};
 use crate::runtime::telemetry;
 
 /// A fact as metrics.
@@ -17,7 +17,7 @@ pub(super) struct Measured {
 }
 
 impl Measured {
-    pub(super) fn of(fact: &Fact, ai: &Ai) -> Self {
+    pub(super) fn of(fact: &Fact, ais: &Ais) -> Self {
         match fact {
             Fact::WorkflowStarted => Self::new(vec![(Metric::WorkflowStarted, one())]),
             Fact::WorkflowAdmitted { waited } => Self::new(vec![(Metric::AdmissionWait, millis(*waited))]),
@@ -35,7 +35,10 @@ impl Measured {
                 (Metric::ActionsFailed, flag(failure.is_some())),
             ])
             .failed(*failure),
-            Fact::AiAsked { failure, usage } => asked(*failure, usage, ai),
+            Fact::AiAsked { fallback, failure, usage } => asked(*failure, usage, ais.asked(*fallback)),
+            Fact::AnswerRepaired { kind } => {
+                Self::new(vec![(Metric::AnswersRepaired, one())]).by(Dimension::Kind, kind.name())
+            }
             Fact::BatchAnswered { wait, duration } => {
                 Self::new(vec![(Metric::BatchQueueWait, millis(*wait)), (Metric::BatchDuration, millis(*duration))])
             }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use goal_activity_core::facts::CountFacts;
 
-use crate::runtime::config::GeneratorKind;
+use crate::runtime::config::{GeneratorKind, Generators};
 
 pub use emf::Emf;
 
@@ -29,12 +29,28 @@ pub struct Ai {
 
 impl From<&GeneratorKind> for Ai {
     fn from(kind: &GeneratorKind) -> Self {
-        let (generator, model) = match kind {
-            GeneratorKind::Offline => ("offline", "offline"),
-            GeneratorKind::Bedrock(bedrock) => ("bedrock", bedrock.model.as_str()),
-            GeneratorKind::Lambda(existing) => ("lambda", existing.function.as_str()),
-            GeneratorKind::OpenAi(openai) => ("openai", openai.model.as_str()),
-        };
+        let (generator, model) = kind.names();
         Self { generator, model: model.to_owned() }
+    }
+}
+
+/// The AI of a deployment, and the one that takes over when it is not available.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ais {
+    /// The one that is asked first.
+    pub first: Ai,
+    /// The one that takes over.
+    pub fallback: Option<Ai>,
+}
+
+impl Ais {
+    fn asked(&self, fallback: bool) -> &Ai {
+        self.fallback.as_ref().filter(|_| fallback).unwrap_or(&self.first)
+    }
+}
+
+impl From<&Generators> for Ais {
+    fn from(Generators { first, fallback }: &Generators) -> Self {
+        Self { first: Ai::from(&first.kind), fallback: fallback.as_ref().map(|second| Ai::from(&second.kind)) }
     }
 }

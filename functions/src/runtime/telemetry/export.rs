@@ -39,7 +39,7 @@ impl Exporter {
         let exporter = Self { function, collector: Some((Connector::builder().build_http(), url)) };
         let valid = endpoint.starts_with("http://") && exporter.request(String::new()).is_some();
         valid.then_some(exporter).ok_or_else(|| ConfigError::Malformed {
-            name: "OTEL_EXPORTER_OTLP_ENDPOINT",
+            name: "OTEL_EXPORTER_OTLP_ENDPOINT".to_owned(),
             reason: "use http://<host>:<port>, a collector beside the function".to_owned(),
         })
     }

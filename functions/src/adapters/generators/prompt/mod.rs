@@ -1,4 +1,4 @@
-//! The prompt of an AI: `system.md` and `user.md`, with the numbers of the limits and the texts of the user filled in.
+//! The prompt of an AI: `system.md` and `user.md`, after an answer that was refused also `again.md`, with the numbers of the limits and the texts of the user filled in.
 //!
 //! A user's text is data. It becomes a JSON string within the one `<data>` element of the user part, so that it cannot
 //! end its field, open another or be at the beginning of a line; angle brackets and similar characters are written as
@@ -67,7 +67,11 @@ impl Prompt {
             ("action_constraints", &action.constraints),
         ];
         let fields = fields.map(|(name, text)| (name, text::quoted(text)));
-        Self { system: &SYSTEM, user: fill(include_str!("user.md"), &fields) }
+        let mut user = fill(include_str!("user.md"), &fields);
+        if let Some(objection) = request.objection {
+            user.push_str(&fill(include_str!("again.md"), &[("objection", objection.to_owned())]));
+        }
+        Self { system: &SYSTEM, user }
     }
 }
 

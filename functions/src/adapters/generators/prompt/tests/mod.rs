@@ -1,3 +1,4 @@
+use goal_activity_core::text::visible;
 use std::fs;
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -45,7 +46,7 @@ fn goal(text: impl Fn(&str) -> String) -> Goal {
 
 fn prompt(goal: &Goal) -> Prompt {
     let action = &goal.actions[0];
-    Prompt::of(&GenerationRequest { goal: &goal.head, sub_goal: goal.sub_goal_of(action), action, attempt: 1 })
+    Prompt::of(&GenerationRequest::first(&goal.head, goal.sub_goal_of(action), action))
 }
 
 /// The user part around its data, and the data, as separated by a reader that knows only the delimiters.
@@ -102,7 +103,7 @@ fn no_injection_leaves_its_field() {
                 texts_in_their_fields(&goal(|field| if field == place { injection.clone() } else { field.into() }));
             for (field, text) in FIELDS.iter().zip(texts) {
                 if *field == place {
-                    assert_eq!(text, text::visible(&injection).take(MAX_PROMPT_FIELD).collect::<String>());
+                    assert_eq!(text, visible(&injection).take(MAX_PROMPT_FIELD).collect::<String>());
                 } else {
                     assert_eq!(text, *field, "{injection:?} in {place}");
                 }
@@ -132,7 +133,7 @@ fn what_cannot_be_seen_is_left_out() {
         ("a\r\nb\rc\nd\u{85}e\u{2028}f\tg".into(), "a\nb\nc\nd\ne\nf g"),
         ("a\r\n\r\nb".into(), "a\n\nb"),
     ] {
-        assert_eq!(text::visible(&text).collect::<String>(), expected, "{text:?}");
+        assert_eq!(visible(&text).collect::<String>(), expected, "{text:?}");
     }
 }
 
@@ -148,7 +149,7 @@ fn a_field_is_cut_at_1_000_characters() {
 fn what_a_goal_does_not_say_is_empty() {
     let goal = samples::goal("goal-1", "user-1", 1);
     let action = Action { kind: ActionKind::Habit, ..goal.actions[0].clone() };
-    let request = GenerationRequest { goal: &goal.head, sub_goal: None, action: &action, attempt: 1 };
+    let request = GenerationRequest::first(&goal.head, None, &action);
     let (_, data) = parts(&Prompt::of(&request).user);
     assert_eq!(data["action"]["type"], "habit");
     for field in FIELDS {
@@ -221,12 +222,12 @@ proptest! {
     #[test]
     fn no_text_leaves_its_field(text in any::<String>(), bracket in prop::sample::select(vec!['<', '\u{ff1c}', '"', '\\'])) {
         let text = format!("{text}{bracket}/data>");
-        let expected: String = text::visible(&text).take(MAX_PROMPT_FIELD).collect();
+        let expected: String = visible(&text).take(MAX_PROMPT_FIELD).collect();
         prop_assert!(texts_in_their_fields(&goal(|_| text.clone())).iter().all(|read| *read == expected));
     }
 
     #[test]
     fn nothing_that_can_be_seen_is_lost(text in "[ -~あ-んァ-ヶ一-龠😀-😿\n]{0,1000}") {
-        prop_assert_eq!(text::visible(&text).collect::<String>(), text);
+        prop_assert_eq!(visible(&text).collect::<String>(), text);
     }
 }
