@@ -5,6 +5,7 @@ use goal_activity_core::rows::goal_rows;
 use goal_activity_events::GoalId;
 use goal_activity_functions::adapters::memory::samples;
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::{Stack, User};
 
@@ -17,6 +18,8 @@ pub struct Chart {
     actions: u8,
     description: String,
     scripts: Vec<(Option<String>, String)>,
+    constraints: Vec<(String, String)>,
+    uuids: bool,
 }
 
 impl Chart {
@@ -46,6 +49,20 @@ impl Chart {
         self
     }
 
+    /// Gives its actions UUIDs as ids, as the goal app does.
+    #[must_use]
+    pub fn with_uuids(mut self) -> Self {
+        self.uuids = true;
+        self
+    }
+
+    /// Sets the constraints of the action at that place, such as `1#2`.
+    #[must_use]
+    pub fn constrain(mut self, place: &str, constraints: &str) -> Self {
+        self.constraints.push((place.to_owned(), constraints.to_owned()));
+        self
+    }
+
     pub(crate) fn goal(self, id: &GoalId, user: &User) -> Goal {
         let mut goal = samples::goal(id.as_str(), user.id.as_str(), self.actions);
         goal.head.description.clone_from(&self.description);
@@ -55,6 +72,16 @@ impl Chart {
                 |(name, _): &&(Option<String>, String)| name.as_deref().is_none_or(|n| n == action.action_id.as_str());
             if let Some((_, directive)) = self.scripts.iter().rev().find(meant) {
                 action.constraints = format!("offline: {directive}");
+            }
+            if let Some((_, constraints)) =
+                self.constraints.iter().find(|(place, _)| *place == action.position.to_string())
+            {
+                action.constraints.clone_from(constraints);
+            }
+            if self.uuids {
+                let name = format!("{id} {}", action.position);
+                let uuid = Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).to_string();
+                action.action_id = uuid.parse().expect("an action id");
             }
         }
         goal

@@ -123,7 +123,7 @@ impl Stack {
 
     /// A new goal of that user in the Goals table.
     pub async fn goal(&self, user: &User, chart: Chart) -> GoalId {
-        let id: GoalId = format!("goal-{}", Uuid::new_v4()).parse().expect("a goal id");
+        let id: GoalId = Uuid::new_v4().to_string().parse().expect("a goal id");
         goals::put(self, chart.goal(&id, user)).await;
         id
     }

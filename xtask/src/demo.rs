@@ -10,6 +10,7 @@ use goal_activity_events::ExecutionArn;
 
 use crate::api::Api;
 use crate::billing;
+use crate::goal_file::derived;
 use crate::local::{Local, RunFolder};
 use crate::progress::{self, Run};
 use crate::project::Project;
@@ -42,7 +43,7 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
         let owners = users.iter().flat_map(|user| std::iter::repeat_n(user, MAX_RUNNING_PER_USER));
         let goals = files.into_iter().zip(owners).enumerate();
         let goals =
-            goals.map(|(n, (file, owner))| file.into_goal(format!("goal-{}", n + 1).parse()?, owner.id.clone()));
+            goals.map(|(n, (file, owner))| file.into_goal(derived(&format!("goal {n}")).parse()?, owner.id.clone()));
         let goals = goals.collect::<Result<Vec<Goal>>>()?;
         local.seed(&goals)?;
         local.aws.record_calls(true)?;

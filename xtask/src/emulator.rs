@@ -1,4 +1,4 @@
-//! Starts and ends the emulators.
+//! Starts and ends the emulators, and other servers for tests.
 
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener};
@@ -32,6 +32,8 @@ pub(crate) enum Kind {
     Moto,
     /// A second DynamoDB: this program.
     Dynoxide(PathBuf),
+    /// The server of a language model: this program with its arguments, to which the port is added.
+    LanguageModel(Vec<String>),
 }
 
 /// A running emulator. It ends, with its functions, when this is dropped; and when this command ends in any other way,
@@ -53,6 +55,13 @@ impl Emulator {
     /// Starts `MiniStack`; the functions on it print their spans.
     pub(crate) fn start_tracing(python: &Path, folder: &Path) -> Result<Self> {
         Self::launch(&Kind::MiniStack, python, folder, &[], &[("TRACING", "print")])?.ready(&Kind::MiniStack)
+    }
+
+    /// Starts `MiniStack` without roles, whose Bedrock passes calls on to the language model at that address. When the model does
+    /// not answer, it gives an answer of its own.
+    pub(crate) fn start_before(model: &str, python: &Path, folder: &Path) -> Result<Self> {
+        let kind = Kind::BareMiniStack;
+        Self::launch(&kind, python, folder, &[], &[("MINISTACK_BEDROCK_PROXY_URL", model)])?.ready(&kind)
     }
 
     /// Starts `MiniStack` so that it can continue after this command: see `detach`.
@@ -80,6 +89,7 @@ impl Emulator {
             Kind::MiniStack | Kind::BareMiniStack => "/_ministack/ready",
             Kind::Moto => "/moto-api/",
             Kind::Dynoxide(_) => "/",
+            Kind::LanguageModel(_) => "/health",
         };
         let url = format!("{}{probe}", self.endpoint());
         let deadline = Instant::now() + START;
@@ -132,6 +142,7 @@ fn arguments(kind: &Kind, port: u16) -> Vec<String> {
             let program = program.to_string_lossy().into_owned();
             std::iter::once(program).chain(options.map(str::to_owned)).collect()
         }
+        Kind::LanguageModel(server) => server.iter().cloned().chain(["--port".to_owned(), port.to_string()]).collect(),
     }
 }
 

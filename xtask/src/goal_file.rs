@@ -7,6 +7,7 @@ use goal_activity_core::goal::{Action, ActionKind, Goal, GoalHead, GoalStatus, P
 use goal_activity_core::limits::MANDALA_SIDE;
 use goal_activity_events::{ActionId, ClaimSequence, GoalId, UserId};
 use serde::Deserialize;
+use uuid::Uuid;
 
 /// A goal without the attributes that the system adds: ids, owner, status.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -101,7 +102,7 @@ impl GoalFile {
         for (entry, at) in self.sub_goals.into_iter().zip(1..) {
             let sub_goal = Side::try_from(at)?;
             for (action, at) in entry.actions.into_iter().zip(1..) {
-                actions.push(action.into_action(Position { sub_goal, action: Side::try_from(at)? })?);
+                actions.push(action.into_action(&goal_id, Position { sub_goal, action: Side::try_from(at)? })?);
             }
             sub_goals.push(SubGoal { position: sub_goal, title: entry.title, description: entry.description });
         }
@@ -121,9 +122,15 @@ impl GoalFile {
     }
 }
 
+/// A UUID that is always the same for the same name.
+pub(crate) fn derived(name: &str) -> String {
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).to_string()
+}
+
 impl ActionEntry {
-    fn into_action(self, position: Position) -> Result<Action> {
-        let action_id: ActionId = format!("action-{}-{}", position.sub_goal, position.action).parse()?;
+    /// Its id is a UUID, as the goal app's are: the same place of the same goal has the same.
+    fn into_action(self, goal: &GoalId, position: Position) -> Result<Action> {
+        let action_id: ActionId = derived(&format!("{goal} {position}")).parse()?;
         let Self { title, description, background, constraints, kind } = self;
         Ok(Action { action_id, position, title, description, background, constraints, kind })
     }
@@ -146,7 +153,7 @@ mod tests {
         let goal = GoalFile::parse(&goal_with(1, 1)).unwrap();
         let goal = goal.into_goal("goal-1".parse().unwrap(), "user-1".parse().unwrap()).unwrap();
         assert_eq!(goal.actions.len(), 1);
-        assert_eq!(goal.actions[0].action_id.as_str(), "action-1-1");
+        assert!(Uuid::parse_str(goal.actions[0].action_id.as_str()).is_ok());
         assert_eq!(goal.actions[0].kind, ActionKind::Habit);
     }
 

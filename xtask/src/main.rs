@@ -14,6 +14,7 @@ mod functions;
 mod goal_file;
 mod history;
 mod interrupt;
+mod llm;
 mod local;
 mod logs;
 mod prerequisites;

@@ -13,6 +13,7 @@ use crate::arrows;
 use crate::deploy;
 use crate::described;
 use crate::emulator::{Emulator, Kind};
+use crate::llm::{self, Servers};
 use crate::local::{Local, RunFolder};
 use crate::process;
 use crate::project::{Project, cargo};
@@ -36,6 +37,8 @@ pub(crate) enum Part {
     Contract,
     /// The infrastructure's templates, and the events as a TypeScript package
     Infra,
+    /// The adapters for AIs, and then the deployed pipeline, with a real server of a language model
+    Ai,
     /// The deployed pipeline
     E2e,
     /// The deployed pipeline while workers are killed, messages repeated and calls fail
@@ -60,6 +63,7 @@ impl Part {
             Self::Statemachine => ("statemachine", statemachine),
             Self::Contract => ("contract", contract),
             Self::Infra => ("infra", infra),
+            Self::Ai => ("ai", ai),
             Self::E2e => ("e2e", end_to_end),
             Self::Chaos => ("chaos", chaos),
         }
@@ -90,8 +94,17 @@ pub(crate) fn run(project: &Project, part: Option<Part>) -> Result<()> {
 /// All checks, in order.
 fn all() -> Vec<Check> {
     let lints: [Check; 3] = [("format", format), Part::Tidy.check(), ("clippy", clippy)];
-    let tests =
-        [Part::Infra, Part::Unit, Part::Sim, Part::Model, Part::Statemachine, Part::Contract, Part::E2e, Part::Chaos];
+    let tests = [
+        Part::Infra,
+        Part::Unit,
+        Part::Sim,
+        Part::Model,
+        Part::Statemachine,
+        Part::Contract,
+        Part::Ai,
+        Part::E2e,
+        Part::Chaos,
+    ];
     lints.into_iter().chain(tests.map(Part::check)).collect()
 }
 
@@ -225,6 +238,36 @@ fn infra(project: &Project) -> Result<()> {
     npm(project.infra(), &["run", "lint"])
 }
 
+fn ai(project: &Project) -> Result<()> {
+    let python = tools::python(project, Purpose::Test)?;
+    let folder = RunFolder::new(project, "llm")?;
+    let servers = step("language models started", || Servers::start(project, &python, &folder.path))?;
+    process::run(tests(project).args(["--test", "llm"]).envs(servers.variables()))?;
+    let recorded = folder.path.join("converse.jsonl");
+    process::run(tests(project).args(["--test", "generators", "bedrock"]).env("BEDROCK_REQUESTS", &recorded))?;
+    llm::check_converse(project, &python, &recorded)?;
+    let on = OnStack::deploy(project, "ai")?;
+    let base_url = servers.base_url()?;
+    let generator = [
+        ("generator", "openai"),
+        ("openaiBaseUrl", base_url.as_str()),
+        ("openaiModel", "tiny"),
+        ("openaiSchemaLimits", "true"),
+        ("aiPrices", "0.15,0.60"),
+    ];
+    deploy::change(project, &generator, &on.local.emulator.endpoint(), &on.folder.path)?;
+    on.test(&["--test", "ai"])?;
+    // Nothing listens there.
+    let gone = [
+        ("generator", "openai"),
+        ("openaiBaseUrl", "http://127.0.0.1:9/v1"),
+        ("openaiModel", "tiny"),
+        ("fallback", "offline"),
+    ];
+    deploy::change(project, &gone, &on.local.emulator.endpoint(), &on.folder.path)?;
+    on.test_last(&["--test", "fallback", "--test", "leftovers"])
+}
+
 fn end_to_end(project: &Project) -> Result<()> {
     let mut on = OnStack::deploy(project, "e2e")?;
     let (endpoint, folder) = (on.local.emulator.endpoint(), on.folder.path.clone());
@@ -235,10 +278,13 @@ fn end_to_end(project: &Project) -> Result<()> {
     deploy::change(project, &[("concurrentBatches", &MAX_BATCHES.to_string())], &endpoint, &folder)?;
     on.test(&["--test", "admission"])?;
     let existing = deploy::deploy_example(project, "existing-function", &endpoint, &folder)?;
-    let function = existing.get("GenerateTasksFunctionName").context("the example has no function")?;
-    let generator = [("generator", "lambda"), ("generatorFunction", function.as_str())];
-    deploy::change(project, &generator, &endpoint, &folder)?;
-    on.test_last(&["--test", "existing_function", "--test", "leftovers"])
+    for (form, output) in [("flat", "GenerateTasksFunctionName"), ("nested", "GenerateTasksNestedFunctionName")] {
+        let function = existing.get(output).context("the example has no function")?;
+        let generator = [("generator", "lambda"), ("generatorFunction", function.as_str())];
+        deploy::change(project, &generator, &endpoint, &folder)?;
+        on.test_with(&["--test", "existing_function"], &[("EXISTING_FUNCTION", form)])?;
+    }
+    on.test_last(&["--test", "leftovers"])
 }
 
 fn chaos(project: &Project) -> Result<()> {
@@ -267,9 +313,16 @@ impl<'a> OnStack<'a> {
 
     /// Runs the tests that these arguments select.
     fn test(&self, arguments: &[&str]) -> Result<()> {
+        self.test_with(arguments, &[])
+    }
+
+    /// The same, with variables for the tests.
+    fn test_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Result<()> {
         let stack = self.folder.path.join("stack.json");
         self.local.stack.write(&stack)?;
-        let tested = process::run(tests(self.project).args(arguments).env("GOAL_ACTIVITY_STACK", &stack));
+        let tested = process::run(
+            tests(self.project).args(arguments).env("GOAL_ACTIVITY_STACK", &stack).envs(variables.iter().copied()),
+        );
         if tested.is_err() {
             eprintln!("the emulator's last words:\n{}", self.local.emulator.last_words());
         }

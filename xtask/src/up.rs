@@ -23,7 +23,7 @@ use crate::user;
 
 /// How long an emulator may take to end.
 const GONE: Duration = Duration::from_secs(10);
-const GOAL: &str = "sample-goal";
+const GOAL: &str = "3f0c6a52-7d1b-4e8f-9b6a-2c5d8e71f043";
 
 /// The process of the emulator.
 #[derive(Debug, Serialize, Deserialize)]

@@ -1,0 +1,20 @@
+//! The deployed pipeline with an AI that is not there and one that takes over for it. `cargo xtask test ai` changes the worker to
+//! that, and runs this.
+#![allow(clippy::unwrap_used, reason = "a failed expectation is how a test reports")]
+
+use goal_activity_tests::{Chart, Stack};
+use serde_json::json;
+
+#[tokio::test]
+async fn p7_an_ai_that_is_not_there_gives_way_to_the_second_one() {
+    let stack = Stack::open().await;
+    let user = stack.user().await;
+    let goal = stack.goal(&user, Chart::of(16)).await;
+    let arn = user.started(&goal).await;
+    let end = user.ended(&arn).await;
+    assert_eq!((&end["status"], &end["succeededActions"]), (&json!("SUCCEEDED"), &json!(16)), "{end}");
+    let usage = &end["usage"];
+    assert_eq!((&usage["attempts"], &usage["fallbackAttempts"]), (&json!(32), &json!(16)), "{usage}");
+    let tasks = user.tasks(&goal).await;
+    assert!(!tasks.is_empty() && tasks.iter().all(|task| task["generator"] == "offline/offline"), "{tasks:?}");
+}
