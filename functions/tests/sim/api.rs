@@ -41,6 +41,9 @@ impl Ask {
     pub(crate) async fn is_answered(&self, sim: &Sim) -> bool {
         for _ in 0..3 {
             let answer = call(sim, &self.user, &self.route, &self.path, &self.body, self.key.as_deref()).await;
+            if matches!(answer, Some((503, _))) {
+                sim.count(UNAVAILABLE);
+            }
             if answer.is_some_and(|(status, _)| status != 503) {
                 return true;
             }
@@ -105,6 +108,9 @@ fn changed(sim: &Sim, arn: &ExecutionArn) -> bool {
     let goal = sim.tables.state().executions.get(arn).map(|e| e.goal_id.clone());
     goal.is_some_and(|goal| sim.core().app.has_touched(&goal))
 }
+
+/// What is counted when the API answers that it is not available.
+pub(crate) const UNAVAILABLE: &str = "answers of 503";
 
 fn key(sim: &Sim) -> Option<String> {
     sim.chance(0.4).then(|| format!("key-{}", sim.between(0, u64::MAX)))

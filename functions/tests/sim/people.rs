@@ -320,7 +320,8 @@ pub(crate) async fn tick(sim: Sim) {
     if sim.has(Flaw::ReconcilerOff) {
         return;
     }
-    sleep(sim.some_millis(0, 60_000)).await;
+    // Not a whole tick: before the first one of a schedule there was an earlier one, and its repetition.
+    sleep(sim.some_millis(0, 60_000).min(TICK - Duration::from_secs(5))).await;
     loop {
         reconcile(&sim);
         sleep(AGAIN_AFTER).await;

@@ -13,6 +13,7 @@ use goal_activity_events::{ActionId, ExecutionArn, FailedAction, FailureCode, Wo
 use goal_activity_functions::adapters::memory::State;
 
 use crate::ai::generation;
+use crate::api::UNAVAILABLE;
 use crate::app::is_generated;
 use crate::backlog;
 use crate::check::service_request;
@@ -21,7 +22,9 @@ use crate::queues::MAX_RECEIVES;
 use crate::world::{Core, Sim};
 
 /// The faults after which a write may be made without the caller's knowledge.
-const LOSES: [&str; 7] = [
+const LOSES: [&str; 8] = [
+    // The API has given up while a call was under way.
+    UNAVAILABLE,
     "fault: the one call",
     "died:",
     "killed:",
@@ -288,8 +291,8 @@ fn owner<'a>(
     owner
 }
 
-/// A fact is never counted twice. It is counted unless its write was made and its function died before it got the
-/// answer.
+/// A fact is never counted twice. It is counted unless its write was made and its function died, or gave up, before it got
+/// the answer.
 fn counts(state: &State, core: &Core, found: &mut Found) {
     let facts = |is: &dyn Fn(&Fact) -> bool| state.facts.iter().filter(|f| is(f)).count();
     let outcomes = state.ledgers.values().flat_map(|l| l.outcomes.values());

@@ -36,6 +36,8 @@ export function readBedrock(read: Reader): Bedrock {
   const id = parseModelId(text);
   if (!id) throw read.wrong('bedrockModel', shape);
 
+  // Converse takes no more (InferenceConfiguration in the Bedrock API reference).
+  read.number('aiTemperature', (t) => t >= 0 && t <= 1, 'a number from 0 to 1, as Bedrock takes it');
   const called = read.text('bedrockRegion', region, 'a region');
   if (id.region && called && called !== id.region) {
     throw new SettingsError(`context ${read.name('bedrockRegion')}=${called}: this ${readable(id.form)} is in ${id.region}; `
