@@ -47,6 +47,9 @@ pub enum InvalidDraft {
     /// The title is empty or too long.
     #[error("a title has {0} characters, not 1 to {MAX_TITLE}")]
     Title(usize),
+    /// There is nothing to read in the title.
+    #[error("a title has no letter, digit or emoji")]
+    Unreadable,
     /// The description is too long.
     #[error("a description has {0} characters, more than {MAX_DESCRIPTION}")]
     Description(usize),
@@ -65,6 +68,7 @@ impl TaskDraft {
         let (title, description) = (text::line(title), text::block(description));
         match (title.chars().count(), description.chars().count()) {
             (n, _) if !(1..=MAX_TITLE).contains(&n) => Err(InvalidDraft::Title(n)),
+            _ if !text::is_readable(&title) => Err(InvalidDraft::Unreadable),
             (_, n) if n > MAX_DESCRIPTION => Err(InvalidDraft::Description(n)),
             _ if !MINUTES.contains(&minutes) => Err(InvalidDraft::Minutes(minutes)),
             _ => Ok(Self { title, description, estimated_minutes: minutes, priority }),

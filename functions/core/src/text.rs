@@ -65,6 +65,11 @@ pub fn hides_something(text: &str) -> bool {
     visible(text).filter(|c| !c.is_whitespace()).ne(text.chars().filter(|c| !c.is_whitespace()))
 }
 
+/// Returns `true` if there is a letter, a digit or an emoji in the text.
+pub fn is_readable(text: &str) -> bool {
+    text.chars().any(|c| c.is_alphanumeric() || matches!(c, '\u{2600}'..='\u{27bf}' | '\u{1f000}'..='\u{1faff}'))
+}
+
 /// Stands for what was cut off.
 const ELLIPSIS: char = '…';
 
@@ -80,7 +85,7 @@ pub fn shortened(text: &str, max: usize) -> String {
         }
         kept.push_str(word);
     }
-    if kept.trim().is_empty() {
+    if !is_readable(&kept) {
         // One word that is longer than all there may be.
         let mut length = 0;
         kept = text
@@ -111,6 +116,7 @@ mod tests {
             ("Donaudampfschifffahrt", 6, "Donau…"),
             ("👨\u{200d}👩\u{200d}👧👨\u{200d}👩\u{200d}👧", 8, "👨\u{200d}👩\u{200d}👧…"),
             ("e\u{301}e\u{301}e\u{301}", 4, "e\u{301}…"),
+            ("(Donaudampfschifffahrt)", 6, "(Dona…"),
         ] {
             let short = shortened(text, max);
             assert_eq!(short, expected, "{text} to {max}");

@@ -234,8 +234,13 @@ async fn what_a_model_reads_from_its_cache_was_read() {
 
 #[tokio::test]
 async fn a_limit_that_cut_the_answer_is_named_by_its_setting() {
-    let failed = failure(&WithTool, converse("max_tokens", &json!([]), TOKENS)).await;
-    assert!(failed.message.contains("3000 tokens") && failed.message.contains("aiMaxTokens"), "{failed}");
+    for (output, words) in
+        [(3_000, "reached the limit of 3000 tokens"), (345, "after 345 tokens, below the limit of 3000")]
+    {
+        let tokens = Tokens { output, ..TOKENS };
+        let failed = failure(&WithTool, converse("max_tokens", &json!([]), tokens)).await;
+        assert!(failed.message.contains(words) && failed.message.contains("aiMaxTokens"), "{failed}");
+    }
 }
 
 #[tokio::test]

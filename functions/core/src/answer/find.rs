@@ -11,11 +11,21 @@ use super::InvalidAnswer;
 use super::read::has_tasks;
 use crate::limits::MAX_ANSWER;
 
-/// The deepest nesting that is read, as in `serde_json`.
-const MAX_DEPTH: usize = 127;
+/// The most brackets that open something in JSON that is not quite JSON. The reader of JSON5 goes as deep as it is led, so
+/// all of them count, closed or not. The largest answer has a dozen.
+const MAX_OPENED: usize = 127;
+/// The longest JSON that is not quite JSON, in bytes: its reader may take a time that grows with the square of it.
+const MAX_LENIENT: usize = 32 * 1024;
 
 /// The elements in which models think, without brackets.
 const THINKING: [&str; 6] = ["think", "thinking", "thought", "reasoning", "reflection", "scratchpad"];
+/// The brackets of such elements.
+const BRACKETS: [(&str, &str); 2] = [("<", ">"), ("◁", "▷")];
+/// What begins a message to another channel than the user's, and its text.
+const CHANNEL: &str = "<|channel|>";
+const MESSAGE: &str = "<|message|>";
+/// The channel of the answer.
+const FINAL: &str = "final";
 
 /// Returns the JSON value in the text, and what had to be repaired to read it.
 ///
@@ -30,6 +40,15 @@ pub(super) fn json(text: &str) -> Result<(Value, Vec<Repair>), InvalidAnswer> {
     let text = text.trim_start_matches('\u{feff}').trim();
     if let Ok(value) = serde_json::from_str(without_fence(text)) {
         return Ok((value, Vec::new()));
+    }
+    // Before its first bracket it did not think: what looks so afterwards is a part of a text.
+    let outermost_of_all = outermost(text);
+    let before = &text[..text.find(['{', '[']).unwrap_or(text.len())];
+    if !thinks(before)
+        && let Some(value) = serde_json::from_str(outermost_of_all).ok().filter(has_tasks)
+    {
+        let fenced = without_fence(text).len() < text.len() && outermost_of_all == without_fence(text).trim();
+        return Ok((value, if fenced { Vec::new() } else { vec![Repair::Prose] }));
     }
     let mut repairs = Vec::new();
     let spoken = without_thinking(text);
@@ -52,22 +71,26 @@ pub(super) fn json(text: &str) -> Result<(Value, Vec<Repair>), InvalidAnswer> {
         repairs.push(Repair::Syntax);
         return Ok((value, repairs));
     }
-    let (found, cut) = within(spoken);
-    match <[Value; 1]>::try_from(found) {
-        Ok([value]) => {
+    match within(spoken)? {
+        Some(value) => {
             repairs.push(Repair::Prose);
             Ok((value, repairs))
         }
-        Err(several) if !several.is_empty() => Err(InvalidAnswer::Several(several.len())),
-        Err(_) if cut || failed.classify() == Category::Eof => Err(InvalidAnswer::Cut),
-        Err(_) => Err(InvalidAnswer::NotJson(failed.line(), failed.column())),
+        None if failed.classify() == Category::Eof => Err(InvalidAnswer::Cut),
+        None => Err(InvalidAnswer::NotJson(failed.line(), failed.column())),
     }
 }
 
-/// The text from its first bracket to its last; without brackets, all of it.
+/// The text from its first bracket to its last, or to its end where another answer begins after that; without brackets, all of
+/// it.
 fn outermost(text: &str) -> &str {
     let ends = text.find(['{', '[']).zip(text.rfind(['}', ']']));
-    ends.and_then(|(begin, end)| text.get(begin..=end)).unwrap_or(text)
+    let (begin, end) = ends.unwrap_or((0, text.len().saturating_sub(1)));
+    let whole = text.get(begin..=end).unwrap_or(text);
+    match text.get(end..) {
+        Some(rest) if answers_begun(rest) > 0 => text.get(begin..).unwrap_or(text),
+        _ => whole,
+    }
 }
 
 /// The text within a code fence around all of it, when there is one.
@@ -77,46 +100,76 @@ fn without_fence(text: &str) -> &str {
     fenced.map_or(text, |inner| inner.trim_start_matches(|c: char| c.is_ascii_alphanumeric()))
 }
 
-/// The text without what the model thought before it: up to the end of the last element for thinking, or of the last message to
-/// another channel. A prompt's template may have opened the element, so that only its end is in the answer.
-fn without_thinking(text: &str) -> &str {
-    let ends = THINKING.iter().filter_map(|name| {
-        let end = format!("</{name}>");
-        Some(text.rfind(&end)? + end.len())
-    });
-    let channel = "<|message|>";
-    let ends = ends.chain(text.rfind(channel).map(|at| at + channel.len())).max();
-    let spoken = &text[ends.unwrap_or(0)..];
-    // What is opened here and not closed goes on to the end: nothing was said.
-    let opened = THINKING.iter().any(|name| spoken.trim_start().starts_with(&format!("<{name}>")));
-    if opened { &text[text.len()..] } else { spoken }
+/// Returns `true` if an element for thinking, or a channel, begins or ends in the text.
+fn thinks(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    lower.contains(CHANNEL) || tags(false).chain(tags(true)).any(|tag| lower.contains(&tag))
 }
 
-/// The different JSON values in the text that have tasks, and whether one of them was cut off.
-fn within(text: &str) -> (Vec<Value>, bool) {
-    let mut found: Vec<Value> = Vec::new();
+/// The tags that begin thinking, or end it, in lower case.
+fn tags(end: bool) -> impl Iterator<Item = String> {
+    let slash = if end { "/" } else { "" };
+    THINKING.iter().flat_map(move |name| BRACKETS.map(|(open, close)| format!("{open}{slash}{name}{close}")))
+}
+
+/// The text without what the model thought: up to the end of the last element for thinking, and from the beginning of one that is
+/// not closed. A prompt's template may have opened the element, so that only its end is in the answer. Of several channels only
+/// that of the answer counts.
+fn without_thinking(text: &str) -> &str {
+    // The same length, byte by byte.
+    let lower = text.to_ascii_lowercase();
+    if let Some(channel) = lower.rfind(CHANNEL) {
+        let name = channel + CHANNEL.len();
+        let message = lower[name..].find(MESSAGE).map(|at| name + at);
+        let said = message.filter(|at| lower[name..*at].trim().starts_with(FINAL)).map(|at| at + MESSAGE.len());
+        return said.map_or("", |begin| &text[begin..]);
+    }
+    let begin = tags(true).filter_map(|tag| Some(lower.rfind(&tag)? + tag.len())).max().unwrap_or(0);
+    let end = tags(false).filter_map(|tag| lower[begin..].find(&tag)).min().map_or(text.len(), |at| begin + at);
+    &text[begin..end]
+}
+
+/// The one JSON value in the text that has tasks, if there is one.
+///
+/// # Errors
+/// There are several that differ, or something that looks like another one and cannot be read; or one was cut off.
+fn within(text: &str) -> Result<Option<Value>, InvalidAnswer> {
+    let (mut found, mut outside, mut read_to): (Option<Value>, usize, usize) = (None, 0, 0);
     let mut at = 0;
     while let Some(next) = text[at..].find(['{', '[']) {
         at += next;
         let mut values = serde_json::Deserializer::from_str(&text[at..]).into_iter::<Value>();
         match values.next() {
             Some(Ok(value)) => {
-                at += values.byte_offset();
-                if has_tasks(&value) && !found.contains(&value) {
-                    found.push(value);
+                let end = at + values.byte_offset();
+                if has_tasks(&value) {
+                    if found.as_ref().is_some_and(|other| *other != value) {
+                        return Err(InvalidAnswer::Several(2));
+                    }
+                    outside += answers_begun(&text[read_to..at]);
+                    read_to = end;
+                    found = Some(value);
                 }
+                at = end;
             }
             // What is inside of it is not all of it.
-            Some(Err(error)) if error.is_eof() => return (found, true),
+            Some(Err(error)) if error.is_eof() => return Err(InvalidAnswer::Cut),
             _ => at += 1,
         }
     }
-    (found, false)
+    outside += answers_begun(&text[read_to..]);
+    if found.is_some() && outside > 0 { Err(InvalidAnswer::Several(outside + 1)) } else { Ok(found) }
+}
+
+/// How many objects with tasks begin in the text, whether or not they can be read.
+fn answers_begun(text: &str) -> usize {
+    text.split("\"tasks\"").skip(1).filter(|rest| rest.trim_start().starts_with(':')).count()
 }
 
 /// A JSON value with tasks whose syntax is not quite right: JSON5, or JSON with typographic quotation marks only.
 fn lenient(text: &str) -> Option<Value> {
-    if depth(text) > MAX_DEPTH {
+    let opened = text.bytes().filter(|byte| matches!(byte, b'{' | b'[')).count();
+    if opened > MAX_OPENED || text.len() > MAX_LENIENT {
         return None;
     }
     let value = json5::from_str(text).ok().or_else(|| {
@@ -125,18 +178,4 @@ fn lenient(text: &str) -> Option<Value> {
         json5::from_str(&straight).ok()
     });
     value.filter(has_tasks)
-}
-
-/// How deep brackets are nested, at most; brackets in texts count as well.
-fn depth(text: &str) -> usize {
-    let (mut depth, mut deepest) = (0_usize, 0);
-    for byte in text.bytes() {
-        match byte {
-            b'{' | b'[' => depth += 1,
-            b'}' | b']' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        deepest = deepest.max(depth);
-    }
-    deepest
 }

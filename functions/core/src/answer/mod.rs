@@ -136,6 +136,7 @@ pub fn parse(text: &str, tolerance: Tolerance) -> Result<Answer, InvalidAnswer> 
 /// # Errors
 /// The broken rules, without any of the text.
 pub fn from_value(answer: Value, tolerance: Tolerance) -> Result<Answer, InvalidAnswer> {
+    read::check_size(&answer)?;
     read::answer(answer, Vec::new(), tolerance)
 }
 
@@ -144,6 +145,7 @@ pub fn from_value(answer: Value, tolerance: Tolerance) -> Result<Answer, Invalid
 /// # Errors
 /// The broken rules, without any of the text.
 pub fn from_values(answers: Vec<Value>, tolerance: Tolerance) -> Result<Answer, InvalidAnswer> {
+    answers.iter().try_for_each(read::check_size)?;
     read::joined(answers, tolerance)
 }
 

@@ -5,7 +5,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{Answer, InvalidAnswer, InvalidTask, Tolerance, find};
-use crate::task::{DraftWarning, MAX_DESCRIPTION, MAX_TITLE, Priority, TaskDraft, TaskDrafts};
+use crate::limits::{MAX_ANSWER, MAX_TASKS_PER_ACTION};
+use crate::task::{DraftWarning, InvalidDraft, MAX_DESCRIPTION, MAX_TITLE, Priority, TaskDraft, TaskDrafts};
 use crate::text;
 
 /// The field of the list.
@@ -50,9 +51,18 @@ pub(super) fn answer(value: Value, repairs: Vec<Repair>, tolerance: Tolerance) -
     reader.answer(&tasks)
 }
 
+/// Refuses JSON that would be too long as a text.
+pub(super) fn check_size(value: &Value) -> Result<(), InvalidAnswer> {
+    let size = value.to_string().len();
+    if size > MAX_ANSWER { Err(InvalidAnswer::TooLong(size)) } else { Ok(()) }
+}
+
 /// Reads an answer in several pieces. A piece that is there twice counts once.
 pub(super) fn joined(mut pieces: Vec<Value>, tolerance: Tolerance) -> Result<Answer, InvalidAnswer> {
     let mut reader = Reader { repairs: Vec::new(), shortened: Vec::new(), tolerance };
+    if pieces.len() > MAX_TASKS_PER_ACTION {
+        return Err(InvalidAnswer::Count(InvalidDraft::Count(pieces.len())));
+    }
     let mut at = 0;
     while at < pieces.len() {
         if pieces[..at].contains(&pieces[at]) {

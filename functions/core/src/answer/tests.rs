@@ -355,6 +355,53 @@ fn a_text_that_is_a_little_too_long_is_cut_at_a_word() {
 }
 
 #[test]
+fn a_draft_is_not_taken_for_the_answer() {
+    let (draft, json) = (with("title", json!("Draft")), of(vec![task()]));
+    let cut = &json[..json.len() - 9];
+    assert_eq!(parse(&format!("Draft: {draft}\nFinal: {cut}")), Err(InvalidAnswer::Cut));
+    let comma = json.replace("}]}", "},]}");
+    assert_eq!(parse(&format!("Draft: {draft}\nFinal: {comma}")), Err(InvalidAnswer::Several(2)));
+    for thought in [
+        format!("Sure!\n<think>Maybe {draft} hmm"),
+        format!("<THINK>{draft}</THINK> I cannot"),
+        format!("◁think▷Maybe {draft} but"),
+        format!("<|channel|>analysis<|message|>Maybe {draft}<|end|>"),
+    ] {
+        assert!(parse(&thought).is_err(), "{thought}");
+    }
+    assert_eq!(repaired(&format!("◁think▷{draft}◁/think▷{json}")), [Repair::Thinking]);
+    let title = of(vec![task_with("title", json!("Explain the </think> tag"))]);
+    assert_eq!(tasks(&format!("Here: {title}"))[0].title, "Explain the </think> tag");
+}
+
+#[test]
+fn the_form_of_the_answer_is_no_answer() {
+    let form = r#"{"tasks": [{"title": "...", "description": "...", "estimatedMinutes": 30, "priority": "medium"}]}"#;
+    let unreadable = Some(InvalidTask::Draft(InvalidDraft::Unreadable));
+    assert_eq!(fault(form), unreadable);
+    for title in ["…", "---", "\u{2800}", "!?"] {
+        assert_eq!(fault(&with("title", json!(title))), unreadable, "{title:?}");
+    }
+    assert_eq!(fault(&with("title", json!("🏃"))), None);
+}
+
+#[test]
+fn what_is_large_or_nested_in_json_that_is_not_quite_json_takes_no_time_and_no_stack() {
+    let decoys = format!("{}]", format!("{}/*{}*/", "[".repeat(127), "]".repeat(127)).repeat(160));
+    let keys = format!("{}}}", format!("{}/*{}*/", "{a:".repeat(127), "}".repeat(127)).repeat(120));
+    let commas = format!("{}]", "[\"]\",".repeat(10_000));
+    let many: String = (0..4_000).map(|n| format!("{{\"tasks\":{n}}}")).collect();
+    let begin = std::time::Instant::now();
+    for text in [decoys, keys, commas, many] {
+        assert!(text.len() <= MAX_ANSWER && parse(&text).is_err());
+    }
+    let pieces = (0..5_000).map(|n| json!(vec![n; 50])).collect();
+    assert!(from_values(pieces, EXACT).is_err());
+    // Each of them took seconds, or the stack.
+    assert!(begin.elapsed().as_secs() < 2, "{:?}", begin.elapsed());
+}
+
+#[test]
 fn different_answers_side_by_side_are_none() {
     let [one, other] = [of(vec![task()]), with("title", json!("Sell shoes"))];
     assert_eq!(parse(&format!("{one}\nor\n{other}")), Err(InvalidAnswer::Several(2)));
@@ -624,7 +671,10 @@ proptest! {
         let read = from_value(&answer);
         // Only the parser counts characters.
         let of_length = |fault: &InvalidTask| {
-            matches!(fault, InvalidTask::Draft(InvalidDraft::Title(_) | InvalidDraft::Description(_)))
+            matches!(
+                fault,
+                InvalidTask::Draft(InvalidDraft::Title(_) | InvalidDraft::Unreadable | InvalidDraft::Description(_))
+            )
         };
         let length = matches!(&read, Err(InvalidAnswer::Tasks(faults)) if faults.iter().all(|(_, fault)| of_length(fault)));
         if valid {

@@ -21,7 +21,7 @@ use goal_activity_events::FailureCode;
 use serde_json::Value;
 
 use super::prompt::Prompt;
-use super::wire::{Bounded, declined, failed, patient, token_limit, unusable};
+use super::wire::{Bounded, cut_off, declined, failed, patient, unusable};
 use crate::adapters::aws::Connection;
 use crate::runtime::config;
 
@@ -63,7 +63,7 @@ impl GenerateTasks for Bedrock {
             .set_tool_config(the_one_tool(self.settings.tool_choice).map_err(not_asked)?)
             .send()
             .await
-            .map_err(|e| failed(WHO, &e))?;
+            .map_err(|e| failed(WHO, &self.settings.model, &e))?;
         let tokens = answered.usage().map(tokens).unwrap_or_default();
         let answer = read(&answered, sampling.max_tokens, self.settings.tolerance);
         Ok(Generation { tokens, ..answer.map_err(|e| e.with_tokens(tokens))?.into() })
@@ -105,10 +105,13 @@ fn tokens(usage: &TokenUsage) -> Tokens {
 
 fn read(answered: &ConverseOutput, max_tokens: u32, tolerance: Tolerance) -> Result<Answer, GenerationError> {
     match answered.stop_reason() {
-        StopReason::MaxTokens => return Err(token_limit(max_tokens)),
+        StopReason::MaxTokens => {
+            return Err(cut_off(answered.usage().map_or(0, |usage| tokens(usage).output), Some(max_tokens)));
+        }
         StopReason::ModelContextWindowExceeded => {
             // The same request would not fit again.
-            let message = "the answer did not fit into the model's context";
+            let message =
+                "the answer did not fit into the model's context; lower aiMaxTokens, or take a model with a larger one";
             return Err(GenerationError::permanent(FailureCode::AiInvalidAnswer, message));
         }
         StopReason::MalformedModelOutput | StopReason::MalformedToolUse => {

@@ -115,7 +115,7 @@ impl GenerateTasks for ExistingFunction {
         })?;
         let config::ExistingFunction { function, tolerance } = &self.settings;
         let invoke = self.client.invoke().function_name(function).payload(Blob::new(question));
-        let answered = invoke.send().await.map_err(|e| failed(WHO, &e))?;
+        let answered = invoke.send().await.map_err(|e| failed(WHO, function, &e))?;
         let payload = answered.payload().map(Blob::as_ref).unwrap_or_default();
         let invocation = Invocation { function, request_id: answered.request_id().unwrap_or_default() };
         if answered.function_error().is_some() {

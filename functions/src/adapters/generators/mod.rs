@@ -72,7 +72,9 @@ impl Named {
     fn new(aws: &Connection, kind: GeneratorKind) -> Self {
         let (generator, model) = kind.names();
         // An ARN has the account's number, which users are not shown.
-        let model = if model.starts_with("arn:") { model.rsplit(['/', ':']).next().unwrap_or(model) } else { model };
+        let resource = || model.splitn(6, ':').nth(5).map(|resource| resource.trim_start_matches("function:"));
+        let model = if model.starts_with("arn:") { resource().unwrap_or(model) } else { model };
+        let model = model.split_once('/').filter(|_| generator == "bedrock").map_or(model, |(_, id)| id);
         Self { name: format!("{generator}/{model}"), generator: Generator::new(aws, kind) }
     }
 }

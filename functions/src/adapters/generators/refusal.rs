@@ -21,6 +21,8 @@ pub(super) struct Refusal {
     pub(super) status: u16,
     /// The provider's name of the error; empty if it has none.
     pub(super) code: String,
+    /// The provider's number of the error, where that is not a status.
+    pub(super) number: Option<u64>,
     /// The field of the request that it is about; empty if it says none.
     pub(super) param: String,
     /// The provider's name of the request.
@@ -39,17 +41,14 @@ impl Refusal {
         let text = String::from_utf8_lossy(body);
         let body: Value = serde_json::from_str(&text).unwrap_or_default();
         let error = inner(&body);
-        // A status of success does not say what has failed.
-        let status = if (200..300).contains(&status) { own_status(error).unwrap_or(500) } else { status };
         let name = |of: &Value, field: &str| of[field].as_str().filter(|name| is_name(name)).map(ToOwned::to_owned);
         // Some repeat the status as a code, which says nothing; then the type does.
         let code = ["code", "status", "type"].iter().find_map(|field| name(error, field));
         let code = code.or_else(|| name(&body, "code")).or_else(|| name(&body, "type"));
         let code = code.or_else(|| name(&body, "error")).or_else(|| name(&body, "__type")).unwrap_or_default();
-        let code = match number(error).filter(|number| !(400..600).contains(number)) {
-            Some(number) => format!("{code} {number}").trim_start().to_owned(),
-            None => code,
-        };
+        // A status of success does not say what has failed.
+        let own = || own_status(error).or_else(|| status_of(&code)).unwrap_or(500);
+        let status = if (200..300).contains(&status) { own() } else { status };
         let param = name(error, "param").or_else(|| located(&body)).unwrap_or_default();
         let sentence = sentence(error, &body);
         Self {
@@ -57,31 +56,43 @@ impl Refusal {
             original: body["originalStatusCode"].as_u64(),
             wait: waits::asked(headers, error, &sentence),
             request_id: request_id(headers),
+            number: number(error).filter(|number| !(400..600).contains(number)),
             status,
             code,
             param,
         }
     }
 
-    /// Classifies it, and logs it once, for the operators. `who` names the callee, as in `the model`.
-    pub(super) fn of(self, who: &str) -> GenerationError {
+    /// Classifies it, and logs it once, for the operators. `who` names the callee, as in `the model`, and `provider` is where the
+    /// operators find it: an address, a model, a function.
+    pub(super) fn of(self, who: &str, provider: &str) -> GenerationError {
         let error = self.by_name(who).unwrap_or_else(|| by_status(who, self.status, &self.named()));
-        let Self { status, code, param, request_id, wait, hint, .. } = self;
+        let Self { status, code, number, param, request_id, wait, hint, .. } = self;
         if error.transient {
-            tracing::warn!(status, code, param, requestId = request_id, "{who} did not answer");
+            tracing::warn!(provider, status, code, number, param, requestId = request_id, hint, "{who} did not answer");
         } else {
-            tracing::error!(status, code, param, requestId = request_id, hint, "{who} refuses the request");
+            tracing::error!(
+                provider,
+                status,
+                code,
+                number,
+                param,
+                requestId = request_id,
+                hint,
+                "{who} refuses the request"
+            );
         }
         GenerationError { retry_after: wait, ..error }
     }
 
     /// Errors whose HTTP status does not identify them.
     fn by_name(&self, who: &str) -> Option<GenerationError> {
-        let Self { status, code, .. } = self;
+        let (status, code) = (self.status, &self.code);
+        let named = self.named();
         let transient =
-            |kind, what: &str| Some(GenerationError::transient(kind, format!("{who} {what}: {status} {code}")));
+            |kind, what: &str| Some(GenerationError::transient(kind, format!("{who} {what}: {status} {named}")));
         let refused = || {
-            let message = format!("{who} refuses the request: {status} {code}");
+            let message = format!("{who} refuses the request: {status} {named}");
             Some(GenerationError::permanent(FailureCode::AiRejected, message))
         };
         match code.as_str() {
@@ -103,7 +114,8 @@ impl Refusal {
             | "insufficient_balance"
             | "billing_hard_limit_reached"
             | "billing_not_active"
-            | "budget_exceeded" => refused(),
+            | "budget_exceeded"
+            | "exceeded_current_quota_error" => refused(),
             // Lambda returns 502 when a function's own role or key prevents the invocation.
             code if code.contains("AccessDenied") => refused(),
             _ => None,
@@ -112,10 +124,9 @@ impl Refusal {
 
     /// Its names.
     fn named(&self) -> String {
-        match self.param.as_str() {
-            "" => self.code.clone(),
-            param => format!("{} ({param})", self.code),
-        }
+        let number = self.number.map(|number| format!(" {number}")).unwrap_or_default();
+        let param = if self.param.is_empty() { String::new() } else { format!(" ({})", self.param) };
+        format!("{}{number}{param}", self.code).trim_start().to_owned()
     }
 }
 
@@ -136,9 +147,23 @@ fn number(error: &Value) -> Option<u64> {
     error["code"].as_u64().or_else(|| error["code"].as_str()?.parse().ok())
 }
 
-/// The status that an error within an answer has as its code.
+/// The status that an error within an answer has as its code, or beside it.
 fn own_status(error: &Value) -> Option<u16> {
-    u16::try_from(number(error)?).ok().filter(|status| (400..600).contains(status))
+    let number = number(error).or_else(|| error["status"].as_u64())?;
+    u16::try_from(number).ok().filter(|status| (400..600).contains(status))
+}
+
+/// The status that errors of this name have, in an answer that says nothing else.
+fn status_of(code: &str) -> Option<u16> {
+    const NAMES: [(u16, &[&str]); 5] = [
+        (429, &["rate_limit", "too_many", "throttl", "resource_exhausted"]),
+        (401, &["api_key", "authentication", "unauthorized", "unauthenticated"]),
+        (403, &["permission", "forbidden"]),
+        (404, &["not_found"]),
+        (400, &["invalid_request", "invalid_argument", "context_length", "unsupported", "bad_request", "validation"]),
+    ];
+    let code = code.to_ascii_lowercase();
+    NAMES.iter().find(|(_, words)| words.iter().any(|word| code.contains(word))).map(|(status, _)| *status)
 }
 
 /// Where `FastAPI` says that a request is wrong, by the names of fields.
@@ -200,7 +225,9 @@ fn hint(status: u16, code: &str, param: &str, sentence: &str) -> &'static str {
             "check the address (openaiBaseUrl ends before /chat/completions, mostly with /v1) and the model's name"
         }
         300..=399 => "give the address that it redirects to: redirects are not followed",
-        _ => "compare the request with the provider's guide: cargo xtask ai check shows it",
+        429 | 498 => "the provider's limits are reached: lower concurrentBatches, or have them raised",
+        500.. => "see the provider's status page",
+        _ => "compare the settings with the provider's guide",
     }
 }
 
@@ -254,7 +281,7 @@ mod tests {
         let body = json!({ "error": { "message": "Zeppelin: System role not supported", "code": "a sentence of it" } });
         let refusal = read(400, &body);
         assert_eq!(refusal.hint, "try openaiInstructions=user");
-        let error = refusal.of("the AI");
+        let error = refusal.of("the AI", "https://ai.example/v1");
         assert_eq!(error.message, "the AI refuses the request: 400");
     }
 
@@ -264,6 +291,10 @@ mod tests {
         assert_eq!(read(200, &body).status, 429);
         assert_eq!(read(503, &body).status, 503);
         assert_eq!(read(200, &json!({ "error": "out of memory" })).status, 500);
+        assert_eq!(read(200, &json!({ "error": { "code": "rate_limit_exceeded" } })).status, 429);
+        assert_eq!(read(200, &json!({ "error": { "type": "invalid_api_key" } })).status, 401);
+        let exhausted = read(200, &json!({ "error": { "code": 8, "status": "RESOURCE_EXHAUSTED" } })).of("x", "y");
+        assert_eq!(exhausted.code, FailureCode::AiThrottled);
     }
 
     #[test]

@@ -65,8 +65,8 @@ impl Intercept for Bounded {
     }
 }
 
-/// Classifies a failed call of an AWS service. `who` names the callee, as in `the model`.
-pub(super) fn failed<E>(who: &str, error: &SdkError<E, HttpResponse>) -> GenerationError
+/// Classifies a failed call of an AWS service. `who` names the callee, as in `the model`; `provider` is the model or function.
+pub(super) fn failed<E>(who: &str, provider: &str, error: &SdkError<E, HttpResponse>) -> GenerationError
 where
     E: Error + ProvideErrorMetadata + 'static,
 {
@@ -87,7 +87,7 @@ where
                 // for its operators only.
                 tracing::error!(code = name, reason, "{who} is not to be had");
             }
-            refused.of(who)
+            refused.of(who, provider)
         }
         _ => GenerationError::permanent(FailureCode::AiRejected, format!("{who} could not be asked")),
     }
@@ -124,9 +124,17 @@ pub(super) fn declined(who: &str) -> GenerationError {
     GenerationError::permanent(FailureCode::AiRejected, format!("{who} declines to answer"))
 }
 
-/// The answer was cut at the limit of tokens. The same limit would cut it again.
-pub(super) fn token_limit(max_tokens: u32) -> GenerationError {
-    let message = format!("the answer reached the limit of {max_tokens} tokens (the setting aiMaxTokens)");
+/// The answer was cut off after so many tokens, if they are counted. The same request would be cut again.
+pub(super) fn cut_off(written: u64, limit: Option<u32>) -> GenerationError {
+    let message = match limit {
+        // A thirtieth less: some servers do not count all that they limit.
+        Some(limit) if written > 0 && written < u64::from(limit) - u64::from(limit) / 30 => format!(
+            "the answer was cut off after {written} tokens, below the limit of {limit} (the setting aiMaxTokens): the model's \
+             context is full, or its server has a limit of its own"
+        ),
+        Some(limit) => format!("the answer reached the limit of {limit} tokens (the setting aiMaxTokens)"),
+        None => "the answer reached the server's limit of tokens, or the model's context is full".to_owned(),
+    };
     GenerationError::permanent(FailureCode::AiInvalidAnswer, message)
 }
 

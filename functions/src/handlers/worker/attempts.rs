@@ -34,7 +34,12 @@ pub(super) async fn generate<R: Future<Output = Option<Failure>>>(
     let mut usage = Usage::default();
     let mut last: Option<GenerationError> = None;
     let (mut objection, mut fallback): (Option<String>, bool) = (None, false);
-    for attempt in 1..=AI_ATTEMPTS {
+    // Why the first AI has given way.
+    let mut first: Option<String> = None;
+    let mut attempt = 0;
+    let mut all = AI_ATTEMPTS;
+    while attempt < all {
+        attempt += 1;
         if attempt > 1
             && let Some(refusal) = refusal().await
         {
@@ -75,39 +80,54 @@ pub(super) async fn generate<R: Future<Output = Option<Failure>>>(
             Err(_) => too_slow(),
         };
         let gives_way = !fallback && generator.has_fallback() && gives_way(&error);
-        if !(error.transient || gives_way) || attempt == AI_ATTEMPTS {
-            return Err(Failure::new(error.code, error.message, usage));
+        if gives_way && attempt == all {
+            // The second AI is asked at least once.
+            all += 1;
+        }
+        if !(error.transient || gives_way) || attempt == all {
+            return Err(Failure::new(error.code, with_cause(&error.message, first), usage));
         }
         // Only the AI that has broken a rule is told of it.
         objection = (error.code == FailureCode::AiInvalidAnswer && !gives_way).then(|| error.message.clone());
         if gives_way {
-            (fallback, wait, last) = (true, AI_FIRST_WAIT, Some(error));
+            first = Some(error.message);
+            (fallback, wait, last) = (true, AI_FIRST_WAIT, None);
             continue;
         }
         // An AI that names a time will refuse whatever comes before it.
         let rest = error.retry_after.map_or(wait, |asked| asked.max(wait));
         if deadline.saturating_duration_since(Instant::now()) <= rest {
-            return Err(out_of_time(Some(error), usage));
+            return Err(out_of_time(Some(error), first, usage));
         }
         last = Some(error);
         sleep(rest).await;
         wait *= 2;
     }
-    Err(out_of_time(last, usage))
+    Err(out_of_time(last, first, usage))
 }
 
-fn out_of_time(last: Option<GenerationError>, usage: Usage) -> Failure {
+/// The message of a failure of the second AI, with the reason why the first had given way.
+fn with_cause(message: &str, first: Option<String>) -> String {
+    match first {
+        Some(first) => format!("the fallback: {message}; before it: {first}"),
+        None => message.to_owned(),
+    }
+}
+
+fn out_of_time(last: Option<GenerationError>, first: Option<String>, usage: Usage) -> Failure {
     match last {
         Some(GenerationError { code, message, retry_after: Some(wait), .. }) => {
             let seconds = wait.as_secs_f64().ceil();
             let message = format!("{message}; it asks for {seconds} s, and the batch has less time left");
-            Failure::new(code, message, usage)
+            Failure::new(code, with_cause(&message, first), usage)
         }
         Some(GenerationError { code, message, .. }) => {
-            Failure::new(code, format!("{message}; no time was left for another attempt"), usage)
+            let message = format!("{message}; no time was left for another attempt");
+            Failure::new(code, with_cause(&message, first), usage)
         }
         None => {
-            Failure::new(FailureCode::BatchDeadline, "the batch's time was over before this action was finished", usage)
+            let message = "the batch's time was over before this action was finished";
+            Failure::new(FailureCode::BatchDeadline, with_cause(message, first), usage)
         }
     }
 }
@@ -336,6 +356,10 @@ mod tests {
 
         async fn generate(&self, request: GenerationRequest<'_>) -> Result<Generation, GenerationError> {
             self.asked.lock().unwrap().push((request.fallback, request.objection.map(ToOwned::to_owned)));
+            let answers = self.answers.lock().unwrap().len();
+            if answers == 0 {
+                std::future::pending::<()>().await;
+            }
             self.answers.lock().unwrap().remove(0)
         }
     }
@@ -387,9 +411,30 @@ mod tests {
         assert_eq!(ai.ask().await.unwrap().fallback_attempts, 1);
         let told = Some("AiInvalidAnswer".to_owned());
         assert_eq!(ai.asked(), [(false, None), (false, told), (true, None)]);
-        // The second one's refusal is final.
+        // The second one's refusal is final, and the first one's reason is not forgotten.
         let ai = Two::that_answer(vec![throttled(), failing(FailureCode::AiRejected, false)], true);
-        assert_eq!(ai.ask().await.unwrap_err().code, FailureCode::AiRejected);
+        let failure = ai.ask().await.unwrap_err();
+        assert_eq!(failure.code, FailureCode::AiRejected);
+        assert_eq!(failure.message, "the fallback: AiRejected; before it: AiThrottled");
+        // It is asked at least once.
+        let ai = Two::that_answer(vec![invalid(), invalid(), throttled(), Ok(good())], true);
+        assert_eq!(ai.ask().await.unwrap().attempts, 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_second_ai_that_hangs_is_not_blamed_on_the_first() {
+        let goal = samples::goal("g", "u", 1);
+        let busy = GenerationError::transient(FailureCode::AiThrottled, "busy");
+        let busy = GenerationError { retry_after: Some(Duration::from_secs(5)), ..busy };
+        let ai = Two::that_answer(vec![Err(busy)], true);
+        let asked = generate(&ai, FREE, request(&goal), Duration::from_secs(100), no_refusal, |_| {}).await;
+        let failure = asked.unwrap_err();
+        assert_eq!(failure.code, FailureCode::BatchDeadline);
+        assert!(
+            failure.message.starts_with("the fallback: ") && failure.message.ends_with("before it: busy"),
+            "{}",
+            failure.message
+        );
     }
 
     #[tokio::test(start_paused = true)]

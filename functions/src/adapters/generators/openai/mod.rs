@@ -38,6 +38,7 @@ pub struct OpenAi {
     key: Option<Arc<Key>>,
     settings: config::OpenAi,
     url: String,
+    provider: String,
 }
 
 impl OpenAi {
@@ -50,6 +51,7 @@ impl OpenAi {
             http: SharedHttpConnector::new(http),
             key: settings.key.clone().map(|source| Arc::new(Key::new(aws, source))),
             url: request::url(&settings),
+            provider: settings.base_url.to_string(),
             settings,
         }
     }
@@ -98,17 +100,19 @@ impl OpenAi {
         let body = Limited::new(response.into_body(), MAX_RESPONSE).collect().await.map(|body| body.to_bytes());
         if !status.is_success() {
             // The status identifies an error, whether or not its body can be read.
-            return Err(Refusal::read(status.as_u16(), &headers, &body.unwrap_or_default()).of(WHO));
+            let refused = Refusal::read(status.as_u16(), &headers, &body.unwrap_or_default());
+            return Err(refused.of(WHO, &self.provider));
         }
         let body = body.map_err(|_| unreadable(WHO))?;
         let completion = Completion::read(&body)?;
         let tokens = completion.tokens();
         if let Some(error) = completion.error() {
             let refused = Refusal::read(status.as_u16(), &headers, error.as_bytes());
-            return Err(refused.of(WHO).with_tokens(tokens));
+            return Err(refused.of(WHO, &self.provider).with_tokens(tokens));
         }
-        let config::OpenAi { sampling, tolerance, .. } = &self.settings;
-        let answer = completion.answer(sampling.max_tokens, *tolerance).map_err(|e| e.with_tokens(tokens))?;
+        let config::OpenAi { sampling, token_limit, tolerance, .. } = &self.settings;
+        let limit = token_limit.name().map(|_| sampling.max_tokens);
+        let answer = completion.answer(limit, *tolerance).map_err(|e| e.with_tokens(tokens))?;
         Ok(Generation { tokens, ..answer.into() })
     }
 }

@@ -5,7 +5,7 @@ use goal_activity_core::ports::{GenerationError, Tokens};
 use goal_activity_events::{FailureCode, Repair};
 use serde_json::{Map, Value, json};
 
-use super::super::wire::{declined, token_limit, unreadable, unusable};
+use super::super::wire::{cut_off, declined, unreadable, unusable};
 use super::WHO;
 
 /// A completion: one object, whether or not it was streamed.
@@ -62,12 +62,12 @@ impl Completion {
     }
 
     /// The answer in it.
-    pub(super) fn answer(&self, max_tokens: u32, tolerance: Tolerance) -> Result<Answer, GenerationError> {
+    pub(super) fn answer(&self, limit: Option<u32>, tolerance: Tolerance) -> Result<Answer, GenerationError> {
         let none = || unusable(format!("{WHO} gave no answer"));
         let choice = self.value["choices"].get(0).ok_or_else(none)?;
         let reason = choice["finish_reason"].as_str().unwrap_or_default().to_ascii_lowercase();
         match reason.as_str() {
-            "length" | "max_tokens" => return Err(token_limit(max_tokens)),
+            "length" | "max_tokens" => return Err(cut_off(self.tokens().output, limit)),
             "content_filter" | "safety" | "refusal" | "recitation" | "prohibited_content" => return Err(declined(WHO)),
             "error" => {
                 let message = format!("{WHO} failed while it answered");
@@ -86,24 +86,29 @@ impl Completion {
     }
 }
 
-/// What a message says, wherever it says it.
+/// What a message says, wherever it says it: in its content; in calls of tools, although none was offered; in the field for the
+/// model's reasoning, where a server that separates it may have taken all of the answer for that. `None` if it says nothing.
 fn content(message: &Value, tolerance: Tolerance) -> Option<Result<Answer, GenerationError>> {
     let parse = |text: &str| answer::parse(text, tolerance).map_err(GenerationError::from);
-    let text = text_of(&message["content"]);
-    if !text.trim().is_empty() {
-        return Some(parse(&text));
+    let content = text_of(&message["content"]);
+    let said = (!content.trim().is_empty()).then(|| parse(&content));
+    if let Some(Ok(answer)) = said {
+        return Some(Ok(answer));
     }
     let calls = calls(message);
-    if !calls.is_empty() {
-        return Some(answer::from_values(calls, tolerance).map_err(GenerationError::from));
+    let called = (!calls.is_empty()).then(|| answer::from_values(calls, tolerance).map_err(GenerationError::from));
+    if let Some(Ok(answer)) = called {
+        return Some(Ok(answer));
     }
-    // A server that separates the model's reasoning may have taken all of it for that.
     let reasoning = ["reasoning_content", "reasoning", "thinking"].map(|field| text_of(&message[field]));
-    let reasoning = reasoning.iter().find(|text| text.contains('{'))?;
-    Some(parse(reasoning).map(|mut answer| {
+    // What it only thought of is no answer: that ends with it.
+    let ends = |text: &&String| text.contains('{') && text.trim_end().ends_with(['}', ']', '`']);
+    let reasoned = reasoning.iter().find(ends).map(|text| parse(text));
+    if let Some(Ok(mut answer)) = reasoned {
         answer.repairs.push(Repair::ReasoningField);
-        answer
-    }))
+        return Some(Ok(answer));
+    }
+    said.or(called).or(reasoned)
 }
 
 /// A text that is given as such, or in parts of which some are text.
@@ -168,8 +173,8 @@ fn joined(text: &str) -> Option<Value> {
             calls[at].push_str(call["function"]["arguments"].as_str().unwrap_or_default());
         }
         // The last chunk may be the whole message once more.
-        if choice["message"].is_object() {
-            return Some(chunk);
+        if let Value::Object(message) = &choice["message"] {
+            texts.clone_from(message);
         }
         if choice["finish_reason"].is_string() {
             reason = choice["finish_reason"].clone();

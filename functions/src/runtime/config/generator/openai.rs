@@ -143,7 +143,7 @@ impl OpenAi {
         let roles =
             [("system", Instructions::System), ("developer", Instructions::Developer), ("user", Instructions::User)];
         let key_header = variables.optional("OPENAI_KEY_HEADER", "the name of a header", |name| {
-            header(name).filter(|name| name != "authorization")
+            header(name).filter(|name| !RESERVED.contains(&name.as_str()))
         })?;
         let extra_headers = extra_headers(variables, key_header.as_deref())?;
         Ok(Self {
@@ -165,7 +165,7 @@ impl OpenAi {
 }
 
 /// Fields of the body that are not a setting: without them it would be another request, or another protocol.
-const OURS: [&str; 2] = ["messages", "stream"];
+const OURS: [&str; 5] = ["messages", "stream", "model", "max_tokens", "max_completion_tokens"];
 
 fn extra_body(variables: Variables<'_>) -> Result<Map<String, Value>, ConfigError> {
     let name = "OPENAI_EXTRA_BODY";
@@ -182,13 +182,22 @@ fn extra_headers(variables: Variables<'_>, key_header: Option<&str>) -> Result<V
     let read = variables.optional(name, "a JSON object of texts", |text| serde_json::from_str(text).ok())?;
     let headers: std::collections::BTreeMap<String, String> = read.unwrap_or_default();
     let checked = headers.into_iter().map(|(field, value)| match header(&field) {
-        Some(field) if field == "authorization" || Some(field.as_str()) == key_header => {
+        Some(field) if is_of_a_key(&field) || Some(field.as_str()) == key_header => {
             Err(variables.malformed(name, "a key belongs into a store: see OPENAI_KEY_SECRET"))
         }
         Some(field) if value.bytes().all(|b| b.is_ascii_graphic() || b == b' ') => Ok((field, value)),
         _ => Err(variables.malformed(name, "a name or a value of it cannot be in a header")),
     });
     checked.collect()
+}
+
+/// Headers that the adapter sets itself.
+const RESERVED: [&str; 5] = ["authorization", "content-length", "content-type", "host", "user-agent"];
+
+/// Returns `true` if a header of this name is likely to have a key.
+fn is_of_a_key(name: &str) -> bool {
+    let words = ["auth", "authorization", "token", "key", "apikey", "secret", "cookie", "password"];
+    name.split(['-', '_']).any(|word| words.contains(&word))
 }
 
 /// The name of a header, in lower case.
