@@ -71,7 +71,9 @@ impl<Db: WorkerDb, Sfn, Bus, Ai: GenerateTasks, Queue> Worker<Db, Sfn, Bus, Ai, 
             let mut tasks = drafts.clone().placed(&batch.goal_id, action, arn, &numbers, now);
             // Once the second AI was asked, the first one was not again.
             let generator = self.ai.name(usage.fallback_attempts > 0);
-            tasks.iter_mut().for_each(|task| task.generator.clone_from(&generator));
+            for task in &mut tasks {
+                task.generator.clone_from(&generator);
+            }
             let outcome = ActionOutcome::Succeeded { tasks: tasks.len(), replaced: replaces.len(), usage };
             let commit = ActionCommit { tasks, replaces, ..commit(batch, id, outcome) };
             match self.db.commit_action(&commit).await? {
