@@ -76,7 +76,8 @@ pub enum Question {
 }
 
 impl Generator {
-    fn question(&self, request: &GenerationRequest<'_>) -> Question {
+    /// Returns what the AI is sent for this request.
+    pub fn question(&self, request: &GenerationRequest<'_>) -> Question {
         match self {
             Self::Offline(_) => Question::Nothing,
             Self::Bedrock(_) => Question::Converse(Prompt::of(request)),
