@@ -6,16 +6,21 @@ import type { Generator, Generators } from './generator-settings';
 import type { RustFunction } from './rust-function';
 
 /** Configures the worker's generators, and grants exactly the permissions that they need. */
-export function useGenerators(worker: RustFunction, { generator, fallback }: Generators): void {
-  worker.setting('GENERATOR', generator.kind);
-  useGenerator(worker, generator, '');
-  if (!fallback) return;
-  worker.setting('FALLBACK_GENERATOR', fallback.kind);
-  useGenerator(worker, fallback, 'FALLBACK_');
+export function useGenerators(worker: RustFunction, generators: Generators): void {
+  for (const [name, value] of Object.entries(generatorVariables(generators))) worker.setting(name, value);
+  allow(worker, generators.generator);
+  if (generators.fallback) allow(worker, generators.fallback);
 }
 
-function useGenerator(worker: RustFunction, generator: Generator, prefix: '' | 'FALLBACK_'): void {
-  for (const [name, value] of Object.entries(variables(generator))) worker.setting(`${prefix}${name}`, value);
+/** The worker's variables that name its generators and configure them. */
+export function generatorVariables({ generator, fallback }: Generators): Variables {
+  const first = { GENERATOR: generator.kind, ...variables(generator) };
+  if (!fallback) return first;
+  const second = Object.entries({ GENERATOR: fallback.kind, ...variables(fallback) });
+  return { ...first, ...Object.fromEntries(second.map(([name, value]) => [`FALLBACK_${name}`, value])) };
+}
+
+function allow(worker: RustFunction, generator: Generator): void {
   switch (generator.kind) {
     case 'offline':
       return;

@@ -14,6 +14,10 @@ type Server = (&'static str, &'static str, &'static [&'static str]);
 
 /// The model that the pipeline is tested with.
 const PLAIN: &str = "LLM_CHATML_URL";
+/// The one that needs a key.
+const KEYED: &str = "LLM_KEYED_URL";
+/// Its key.
+const KEY: &str = "sk-of-the-tests";
 /// The model behind the emulator's Bedrock.
 const WITH_TOOLS: &str = "LLM_TOOLS_URL";
 
@@ -23,7 +27,7 @@ const SERVERS: [Server; 7] = [
     ("LLM_NO_SYSTEM_URL", "no_system", &[]),
     ("LLM_STRICT_URL", "strict", &[]),
     ("LLM_THINK_URL", "think", &[]),
-    ("LLM_KEYED_URL", "chatml", &[r#"api_keys=["sk-of-the-tests"]"#]),
+    (KEYED, "chatml", &[r#"api_keys=["sk-of-the-tests"]"#]),
     // The prompt has more tokens.
     ("LLM_SMALL_URL", "chatml", &["n_ctx=2048", "n_parallel=1"]),
     (WITH_TOOLS, "tools", &[]),
@@ -64,6 +68,11 @@ impl Servers {
     /// The address of the model that the pipeline is tested with, as its setting.
     pub(crate) fn base_url(&self) -> Result<String> {
         Ok(format!("{}/v1", address(&self.running, PLAIN)?))
+    }
+
+    /// The address of the server that needs a key, as its setting, and the key.
+    pub(crate) fn keyed(&self) -> Result<(String, &'static str)> {
+        Ok((format!("{}/v1", address(&self.running, KEYED)?), KEY))
     }
 }
 

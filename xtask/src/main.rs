@@ -1,5 +1,6 @@
 //! The project's commands.
 
+mod ai;
 mod api;
 mod arrows;
 mod aws;
@@ -65,6 +66,9 @@ enum Command {
     },
     /// Measure what the pipeline costs in time, memory and size: all of it, or one part
     Bench(bench::BenchArgs),
+    /// Try an AI with the settings of the CDK app
+    #[command(subcommand)]
+    Ai(ai::AiCommand),
     /// Write the files generated from the types: the schemas of the events
     Schemas(schemas::SchemasArgs),
     /// Build the functions for AWS (arm64)
@@ -91,6 +95,7 @@ fn run(command: &Command) -> Result<()> {
         Command::Down => up::down(&project),
         Command::Test { part } => test::run(&project, *part),
         Command::Bench(args) => bench::run(&project, args),
+        Command::Ai(command) => ai::run(&project, command),
         Command::Schemas(args) => schemas::run(&project, args),
         Command::Build(args) => functions::build_for_aws(&project, args),
     }

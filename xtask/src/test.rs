@@ -1,14 +1,16 @@
 //! `cargo xtask test`: all checks of a change.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
-use goal_activity_core::limits::MAX_BATCHES;
+use goal_activity_core::limits::{MAX_BATCHES, MAX_TASKS_PER_ACTION};
+use serde_json::Value;
 
+use crate::ai::{self, Trial};
 use crate::arrows;
 use crate::deploy;
 use crate::described;
@@ -142,7 +144,7 @@ fn dependencies(project: &Project) -> Result<()> {
 
 fn unit(project: &Project) -> Result<()> {
     events_stand_alone(project)?;
-    let tests_alone = ["--test", "handlers", "--test", "generators"];
+    let tests_alone = ["--test", "handlers", "--test", "generators", "--example", "ai"];
     process::run(tests(project).args(["--lib", "--bins"]).args(tests_alone))?;
     process::run(tests(project).arg("--doc"))
 }
@@ -246,7 +248,6 @@ fn ai(project: &Project) -> Result<()> {
     let recorded = folder.path.join("converse.jsonl");
     process::run(tests(project).args(["--test", "generators", "bedrock"]).env("BEDROCK_REQUESTS", &recorded))?;
     llm::check_converse(project, &python, &recorded)?;
-    let on = OnStack::deploy(project, "ai")?;
     let base_url = servers.base_url()?;
     let generator = [
         ("generator", "openai"),
@@ -255,6 +256,8 @@ fn ai(project: &Project) -> Result<()> {
         ("openaiSchemaLimits", "true"),
         ("aiPrices", "0.15,0.60"),
     ];
+    ai_from_a_terminal(project, &generator, &servers.keyed()?, &folder.path)?;
+    let on = OnStack::deploy(project, "ai")?;
     deploy::change(project, &generator, &on.local.emulator.endpoint(), &on.folder.path)?;
     on.test(&["--test", "ai"])?;
     // Nothing listens there.
@@ -266,6 +269,46 @@ fn ai(project: &Project) -> Result<()> {
     ];
     deploy::change(project, &gone, &on.local.emulator.endpoint(), &on.folder.path)?;
     on.test_last(&["--test", "fallback", "--test", "leftovers"])
+}
+
+/// `cargo xtask ai` with the same settings, and with ones that fail.
+fn ai_from_a_terminal(
+    project: &Project,
+    generator: &[(&str, &str)],
+    (keyed, key): &(String, &str),
+    folder: &Path,
+) -> Result<()> {
+    let file = folder.join("ai.json");
+    let trial = |more: &[(&str, &str)], key: Option<&str>| {
+        let context: Vec<_> = generator.iter().chain(more).map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        Trial::new(&context, |name| key.filter(|_| name == "AI_CHECK_KEY").map(ToOwned::to_owned))
+    };
+    let read = || -> Result<Value> { Ok(serde_json::from_slice(&std::fs::read(&file)?)?) };
+    let one = ai::subject(None, 1)?;
+
+    trial(&[], None).check(project, &one, Some(&file))?;
+    let result = read()?;
+    let tasks = result["tasks"].as_array().map_or(0, Vec::len);
+    ensure!((1..=MAX_TASKS_PER_ACTION).contains(&tasks) && result["usage"]["attempts"] == 1, "{result:#}");
+
+    trial(&[("openaiBaseUrl", keyed)], Some(key)).check(project, &one, Some(&file))?;
+    ensure!(!std::fs::read_to_string(&file)?.contains(key), "the key is in the result");
+
+    let failed = trial(&[("aiMaxTokens", "20")], None).check(project, &one, Some(&file));
+    let result = read()?;
+    let failure = &result["failure"];
+    ensure!(failed.is_err() && failure["code"] == "AI_INVALID_ANSWER", "{result:#}");
+    ensure!(failure["toDo"].as_str().is_some_and(|to_do| to_do.contains("aiMaxTokens")), "{result:#}");
+
+    trial(&[], None).eval(project, Some(&file))?;
+    let result = read()?;
+    ensure!(result["actions"] == 24 && result["accepted"]["total"] == 24, "{result:#}");
+    ensure!(result["results"].as_array().is_some_and(|all| all.len() == 24), "{result:#}");
+    ensure!(
+        result["usage"]["inputTokens"].as_u64() > Some(24_000) && result["usage"]["costMicroUsd"].is_u64(),
+        "{result:#}"
+    );
+    Ok(())
 }
 
 fn end_to_end(project: &Project) -> Result<()> {

@@ -2,19 +2,29 @@ use goal_activity_core::answer::Tolerance;
 use goal_activity_core::goal::{Action, ActionKind};
 use goal_activity_core::ports::{GenerateTasks, GenerationRequest, Tokens};
 use goal_activity_events::FailureCode;
+use goal_activity_functions::adapters::generators::Question;
 use goal_activity_functions::runtime::config::{self, GeneratorKind};
 use goal_activity_testkit::stub::{Response, Stub};
 use serde_json::{Value, json};
 
 use crate::contract::Refusal;
 use crate::logs::Logs;
-use crate::wire::{self, Over, PRIVATE, Provider, TOKENS, ask, failure, generator, good};
+use crate::wire::{self, Over, PRIVATE, Provider, TOKENS, ask, failure, generator, goal, good, request};
 
 /// A function that answers by the contract.
 pub(crate) struct Function;
 
 keeps_the_contract!(Over(Function));
 bears_the_network!(Function);
+
+#[tokio::test]
+async fn what_is_shown_of_an_invocation_is_what_the_function_gets() {
+    let stub = Stub::answering(Function.answer(&good(), TOKENS)).await;
+    let generator = generator(&Function, &stub).await;
+    let shown = generator.question(&request(&goal()));
+    ask(&generator).await.unwrap();
+    assert_eq!(shown, Question::Payload(stub.one().body));
+}
 
 /// A function's result, as Lambda returns it.
 fn returned(payload: impl ToString) -> Response {

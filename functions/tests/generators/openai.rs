@@ -3,7 +3,7 @@ use std::collections::HashSet;
 use goal_activity_core::answer::{SchemaDialect, schema};
 use goal_activity_core::ports::Tokens;
 use goal_activity_events::FailureCode;
-use goal_activity_functions::adapters::generators::OpenAi;
+use goal_activity_functions::adapters::generators::{OpenAi, Question};
 use goal_activity_functions::runtime::config::{
     self, BaseUrl, GeneratorKind, Instructions, KeySource, ResponseFormat, Sampling, TokenLimit,
 };
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::contract::Refusal;
 use crate::logs::Logs;
-use crate::wire::{self, Over, PRIVATE, Provider, TOKENS, ask, aws_at, failure, generator, good};
+use crate::wire::{self, Over, PRIVATE, Provider, TOKENS, ask, aws_at, failure, generator, goal, good, request};
 
 /// A server without a key, as self-hosted ones are.
 pub(crate) struct Server;
@@ -109,6 +109,16 @@ async fn the_server_is_asked_for_an_answer_of_the_form_of_the_schema() {
         "temperature": 0.3,
     });
     assert_eq!(seen.body, expected);
+}
+
+#[tokio::test]
+async fn what_is_shown_of_a_request_is_what_the_server_gets() {
+    let stub = Stub::answering(Server.answer(&good(), TOKENS)).await;
+    let generator = generator(&Server, &stub).await;
+    let shown = generator.question(&request(&goal()));
+    ask(&generator).await.unwrap();
+    let url = format!("{}/v1/chat/completions", stub.url());
+    assert_eq!(shown, Question::Completion { url, body: stub.one().body });
 }
 
 #[tokio::test]

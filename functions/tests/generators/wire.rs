@@ -66,7 +66,7 @@ pub(crate) fn goal() -> Goal {
 }
 
 /// The request of these tests: the tasks of the goal's only action.
-fn request(goal: &Goal) -> GenerationRequest<'_> {
+pub(crate) fn request(goal: &Goal) -> GenerationRequest<'_> {
     GenerationRequest::first(&goal.head, Some(&goal.sub_goals[0]), &goal.actions[0])
 }
 

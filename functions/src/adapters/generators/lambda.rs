@@ -103,6 +103,11 @@ impl<'a> Question<'a> {
     }
 }
 
+/// The payload of an invocation, as JSON.
+pub(super) fn payload(request: &GenerationRequest<'_>) -> Value {
+    serde_json::to_value(Question::of(request)).unwrap_or_default()
+}
+
 /// A text that the user has given.
 fn said(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)

@@ -10,6 +10,7 @@ mod waits;
 mod wire;
 
 use goal_activity_core::ports::{GenerateTasks, Generation, GenerationError, GenerationRequest};
+use serde_json::Value;
 
 pub use bedrock::Bedrock;
 pub use goal_activity_adapters::offline::Offline;
@@ -18,6 +19,7 @@ pub use openai::OpenAi;
 
 use crate::adapters::aws::Connection;
 use crate::runtime::config::{GeneratorKind, Generators};
+use prompt::Prompt;
 
 /// The generator that the configuration names.
 #[derive(Debug, Clone)]
@@ -55,6 +57,36 @@ impl GenerateTasks for Generator {
     }
 }
 
+/// What an AI is sent, without its key. For tools that show it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Question {
+    /// Nothing: there is no AI.
+    Nothing,
+    /// A prompt to a model on Bedrock.
+    Converse(Prompt),
+    /// A call of an endpoint for OpenAI's chat completions.
+    Completion {
+        /// The address.
+        url: String,
+        /// The body, with the prompt in `messages`.
+        body: Value,
+    },
+    /// The payload of a function.
+    Payload(Value),
+}
+
+impl Generator {
+    /// Returns what the AI is sent for this request.
+    pub fn question(&self, request: &GenerationRequest<'_>) -> Question {
+        match self {
+            Self::Offline(_) => Question::Nothing,
+            Self::Bedrock(_) => Question::Converse(Prompt::of(request)),
+            Self::Lambda(_) => Question::Payload(lambda::payload(request)),
+            Self::OpenAi(endpoint) => endpoint.question(request),
+        }
+    }
+}
+
 /// The generator of a deployment, and the one that takes over when it is not available.
 #[derive(Debug, Clone)]
 pub struct Chain {
@@ -83,6 +115,11 @@ impl Chain {
     /// Creates the generators that the configuration names.
     pub fn new(aws: &Connection, Generators { first, fallback }: Generators) -> Self {
         Self { first: Named::new(aws, first.kind), fallback: fallback.map(|second| Named::new(aws, second.kind)) }
+    }
+
+    /// Returns what the AI is sent for this request.
+    pub fn question(&self, request: &GenerationRequest<'_>) -> Question {
+        self.asked(request.fallback).generator.question(request)
     }
 
     fn asked(&self, fallback: bool) -> &Named {

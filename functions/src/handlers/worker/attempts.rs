@@ -1,7 +1,9 @@
+//! How often the AI is asked for the tasks of one action, and when no more. Tools that try an AI ask it by the same rules.
+
 use std::time::Duration;
 
 use goal_activity_core::ledger::Failure;
-use goal_activity_core::limits::{AI_ATTEMPTS, AI_CALL, AI_FIRST_WAIT};
+use goal_activity_core::limits::{AI_ATTEMPTS, AI_CALL, AI_FIRST_WAIT, BATCH_SECONDS, DEADLINE_MARGIN};
 use goal_activity_core::ports::{GenerateTasks, Generation, GenerationError, GenerationRequest, Tokens};
 use goal_activity_core::price::Prices;
 use goal_activity_events::{FailureCode, Usage};
@@ -10,6 +12,9 @@ use tracing::Instrument;
 
 use crate::runtime::config::Generators;
 use crate::runtime::telemetry::trace;
+
+/// The time of a batch for its actions: what is left of it is saved and answered in the rest.
+pub const ALL_TIME: Duration = Duration::from_secs(BATCH_SECONDS as u64).saturating_sub(DEADLINE_MARGIN);
 
 /// Asks the AI for an action's tasks, again after passing failures, and never past the end of the batch's time. Returns what
 /// was generated and what all attempts together took. After an answer that breaks rules the AI is told which. An AI that refuses
@@ -21,7 +26,7 @@ use crate::runtime::telemetry::trace;
 /// # Errors
 /// The last failure of the AI, also where the end of the batch's time cut a later attempt short: what the AI did is the
 /// cause, and the batch's time only a consequence.
-pub(super) async fn generate<R: Future<Output = Option<Failure>>>(
+pub async fn generate<R: Future<Output = Option<Failure>>>(
     generator: &impl GenerateTasks,
     prices: PriceList,
     request: GenerationRequest<'_>,
@@ -141,15 +146,15 @@ fn gives_way(error: &GenerationError) -> bool {
 
 /// One attempt that was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Attempt {
+pub struct Attempt {
     /// Which, from 1.
-    pub(super) number: u32,
+    pub number: u32,
     /// Whether the second AI was asked.
-    pub(super) fallback: bool,
+    pub fallback: bool,
     /// Why it failed, if it did.
-    pub(super) failure: Option<FailureCode>,
+    pub failure: Option<FailureCode>,
     /// What it took.
-    pub(super) usage: Usage,
+    pub usage: Usage,
 }
 
 /// What tokens cost, where that is known.

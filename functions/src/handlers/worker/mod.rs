@@ -1,6 +1,6 @@
 //! `worker`: generates the tasks of one batch's actions in parallel, commits each action as it is ready, reports, answers.
 
-mod attempts;
+pub mod attempts;
 mod goal;
 mod lease;
 mod report;
@@ -16,7 +16,7 @@ use futures_util::stream::FuturesUnordered;
 use goal_activity_core::facts::Fact;
 use goal_activity_core::inbound::{self, Malformed};
 use goal_activity_core::ledger::{BatchLedger, Tally, action_gone};
-use goal_activity_core::limits::{BATCH_SECONDS, DEADLINE_MARGIN, LEASE};
+use goal_activity_core::limits::LEASE;
 use goal_activity_core::placement::Occupied;
 use goal_activity_core::port_set;
 use goal_activity_core::ports::{
@@ -30,8 +30,8 @@ use tokio::time::Instant;
 use crate::runtime::context::Context;
 use crate::runtime::queue::{HandleMessage, Message, MessageError};
 use crate::runtime::telemetry::{millis, trace};
-use attempts::Attempt;
 pub use attempts::PriceList;
+use attempts::{ALL_TIME, Attempt};
 use goal::WatchedGoal;
 use save::{Generated, KnownTasks};
 
@@ -116,9 +116,8 @@ impl<Db: WorkerDb, Sfn: AnswerBatch, Bus: PublishEvent, Ai: GenerateTasks, Queue
     /// Brings every action of the batch to an outcome. Those that have one already, from an earlier delivery of the same
     /// message, are left alone (promise P3).
     async fn work(&self, batch: &BatchMessage, began: Timestamp, news: &Notify) -> PortResult<Work> {
-        let all_time = Duration::from_secs(BATCH_SECONDS.into()).saturating_sub(DEADLINE_MARGIN);
         // Whatever its message says of when it was enqueued, a batch has no more time than any other.
-        let deadline = Instant::now() + batch.enqueued_at.plus(all_time).since(began).min(all_time);
+        let deadline = Instant::now() + batch.enqueued_at.plus(ALL_TIME).since(began).min(ALL_TIME);
         // Side by side: nearly every batch needs both.
         let opened = self.db.open_batch(&batch.execution_arn, batch.batch_index);
         let (opened, goal) = try_join(opened, WatchedGoal::load(&self.db, batch, began)).await?;

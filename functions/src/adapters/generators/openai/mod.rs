@@ -19,6 +19,7 @@ use goal_activity_core::ports::{GenerateTasks, Generation, GenerationError, Gene
 use goal_activity_events::FailureCode;
 use http_body_util::{BodyExt, Limited};
 
+use super::Question;
 use super::key::{ApiKey, Key};
 use super::prompt::Prompt;
 use super::refusal::Refusal;
@@ -54,6 +55,11 @@ impl OpenAi {
             provider: settings.base_url.to_string(),
             settings,
         }
+    }
+
+    /// What is sent for this request, without the key.
+    pub(super) fn question(&self, request: &GenerationRequest<'_>) -> Question {
+        Question::Completion { url: self.url.clone(), body: request::body(&self.settings, &Prompt::of(request)) }
     }
 
     /// Calls with the known key, and once more with the new one if it has been changed: a replaced key uses no

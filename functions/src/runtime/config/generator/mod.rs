@@ -104,6 +104,14 @@ pub struct ExistingFunction {
 }
 
 impl Generators {
+    /// The generators that these variables describe, as they do in the worker's environment.
+    ///
+    /// # Errors
+    /// A variable is missing or malformed.
+    pub fn from_variables(variables: &[(&str, &str)]) -> Result<Self, ConfigError> {
+        Self::read(Variables::new(&named(variables)))
+    }
+
     /// From variables.
     pub(super) fn read(variables: Variables<'_>) -> Result<Self, ConfigError> {
         let second = variables.prefixed(FALLBACK);
@@ -125,8 +133,7 @@ impl GeneratorKind {
     /// # Errors
     /// A variable is missing or malformed.
     pub fn from_variables(variables: &[(&str, &str)]) -> Result<Self, ConfigError> {
-        let read = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
-        Self::read(Variables::new(&read))
+        Self::read(Variables::new(&named(variables)))
     }
 
     fn read(variables: Variables<'_>) -> Result<Self, ConfigError> {
@@ -170,6 +177,11 @@ impl GeneratorKind {
             Self::OpenAi(openai) => ("openai", &openai.model),
         }
     }
+}
+
+/// Reads variables from a list.
+fn named<'a>(variables: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<String> + 'a {
+    |name| variables.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned())
 }
 
 impl Bedrock {
