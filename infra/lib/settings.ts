@@ -96,6 +96,12 @@ const tableName = /^[A-Za-z0-9_.-]{3,255}$/;
 function rejectUnknown(context: Record<string, unknown>): void {
   const unknown = Object.keys(context).filter((key) => !key.includes(':') && !(key in keys));
   if (unknown.length === 0) return;
+  const misplaced = unknown.find((key) => /^(fallbackO|o)penai(Api)?Key$/.test(key));
+  if (misplaced) {
+    const prefix = misplaced.startsWith('fallback') ? 'fallbackOpenai' : 'openai';
+    throw new SettingsError(`unknown context ${misplaced}: a key is never in the context; ${prefix}KeySecret is the ARN of a secret `
+      + `with the key, or ${prefix}KeyParameter the name of a parameter with it`);
+  }
   const known = Object.keys(keys).filter((key) => !/^fallback[A-Z]/.test(key));
   throw new SettingsError(`unknown context ${unknown.join(', ')}: known are ${known.join(', ')}, `
     + 'and the keys of a generator with the prefix fallback, such as fallbackBedrockModel');

@@ -78,21 +78,76 @@ test('what a server supports is said by settings', () => {
 
 test('a body and headers are added, except what is the worker\'s own and a key', () => {
   for (const openaiExtraBody of ['top_p', '[1]', 'null', '']) rejected({ ...openai, openaiExtraBody }, /expected a JSON object/);
-  rejected({ ...openai, openaiExtraBody: '{"messages": []}' }, /messages is the worker's own/);
-  rejected({ ...openai, openaiExtraBody: { stream: true } }, /stream is the worker's own/);
+  rejected({ ...openai, openaiExtraBody: '{"messages": []}' }, /messages is set by the worker; leave it out/);
+  rejected({ ...openai, openaiExtraBody: { stream: true } }, /stream is set by the worker; leave it out/);
   rejected({ ...openai, openaiExtraBody: { text: 'あ'.repeat(400) } }, /more than 1000 bytes/);
   const headers = (openaiExtraHeaders: unknown, message: RegExp, more = {}) => rejected({ ...openai, openaiExtraHeaders, ...more }, message);
-  headers('{"a b": "c"}', /expected a JSON object of texts/);
-  headers('{"a": 1}', /expected a JSON object of texts/);
-  headers({ a: 'b\r\nc' }, /expected a JSON object of texts/);
-  for (const name of ['Authorization', 'api-key', 'x-api-key', 'x-goog-api-key']) {
+  headers('{"a b": "c"}', /expected a JSON object of strings/);
+  headers('{"a": 1}', /expected a JSON object of strings/);
+  headers({ a: 'b\r\nc' }, /expected a JSON object of strings/);
+  for (const name of [
+    'Authorization', 'api-key', 'x-api-key', 'x-goog-api-key', 'X-Auth', 'x-auth-token', 'x_access_token', 'helicone-auth',
+    'x-client-secret', 'Set-Cookie', 'x-password', 'x-apikey',
+  ]) {
     headers({ [name]: 'sk-1' }, /would put a key into the template; keep it in openaiKeySecret/);
   }
   headers({ 'X-Token': 'sk-1' }, /would put a key/, { openaiKeySecret: secret, openaiKeyHeader: 'x-token' });
-  headers({ 'content-type': 'text/plain' }, /content-type is the worker's own/);
+  headers({ 'x-title': 'Bearer abc' }, /would put a key/);
+  assert.equal(variables({ openaiExtraHeaders: { 'x-keyboard': 'tokens' } }).OPENAI_EXTRA_HEADERS, '{"x-keyboard":"tokens"}');
+  headers({ 'content-type': 'text/plain' }, /content-type is set by the worker; leave it out/);
   rejected({ ...openai, openaiKeyHeader: 'x-token' }, /openaiKeyHeader belongs to a key/);
   rejected({ ...openai, openaiKeySecret: secret, openaiKeyHeader: 'a b' }, /the name of a header/);
   rejected({ ...openai, openaiKeySecret: secret, openaiKeyHeader: 'Authorization' }, /without it the key is in authorization, as Bearer/);
+});
+
+test('a field of the body that has a setting is refused with its name', () => {
+  rejected({ ...openai, openaiExtraBody: { model: 'other' } }, /openaiExtraBody: model is set by the worker; use openaiModel/);
+  for (const field of ['max_tokens', 'max_completion_tokens']) {
+    rejected({ ...openai, openaiExtraBody: { [field]: 9 } }, new RegExp(`${field} is set by the worker; use aiMaxTokens`));
+  }
+  rejected({ fallback: 'openai', fallbackOpenaiBaseUrl: 'https://ai.example/v1', fallbackOpenaiModel: 'm', fallbackOpenaiExtraBody: { model: 'x' } },
+    /use fallbackOpenaiModel/);
+});
+
+test('a body that the worker cannot read is refused', () => {
+  const nested = (levels: number) => `{"a":${'['.repeat(levels - 1)}${']'.repeat(levels - 1)}}`;
+  assert.equal(variables({ openaiExtraBody: nested(127) }).OPENAI_EXTRA_BODY, nested(127));
+  rejected({ ...openai, openaiExtraBody: nested(128) }, /openaiExtraBody: nested deeper than 127 levels, which the worker does not read/);
+  for (const openaiExtraBody of ['{"stop": "\\ud800"}', '{"\\udc00": 1}', '{"a": [{"b": "x\\ud83d"}]}']) {
+    rejected({ ...openai, openaiExtraBody }, /half of a surrogate pair/);
+  }
+  assert.equal(variables({ openaiExtraBody: '{"stop": "\\ud83d\\ude00"}' }).OPENAI_EXTRA_BODY, '{"stop":"😀"}');
+  rejected({ ...openai, openaiExtraBody: '{"seed": 1e999}' }, /a number that is too large/);
+});
+
+test('a key in the place of its name is refused and not repeated', () => {
+  const refused = (context: Record<string, string>, key: string) => assert.throws(() => readSettings({ ...openai, ...context }), (error: Error) => {
+    assert.ok(error.message.includes(key) && !error.message.includes(context[key]!), error.message);
+    return true;
+  });
+  for (const pasted of ['sk-proj-1', 'gsk_abc', 'AIzaSyA', '0123456789abcdef0123456789abcdef0', 'Bearer abc']) {
+    refused({ openaiKeyParameter: pasted }, 'openaiKeyParameter');
+    refused({ openaiKeySecret: pasted }, 'openaiKeySecret');
+  }
+  refused({ openaiKeySecret: secret, openaiKeyHeader: 'sk-proj-1' }, 'openaiKeyHeader');
+  assert.equal(variables({ openaiKeyParameter: '/goal-activity/production/openai/key-2' }).OPENAI_KEY_PARAMETER,
+    '/goal-activity/production/openai/key-2');
+  for (const name of ['openaiKey', 'openaiApiKey', 'fallbackOpenaiKey']) {
+    rejected({ ...openai, [name]: 'sk-1' }, /unknown context .*a key is never in the context; .*penaiKeySecret .* or .*penaiKeyParameter/);
+  }
+});
+
+test('a parameter in a hierarchy is named from its root', () => {
+  rejected({ ...openai, openaiKeyParameter: 'ai/key' }, /openaiKeyParameter="ai\/key": expected \/ at the beginning of a name with \/: \/ai\/key/);
+  assert.equal(variables({ openaiKeyParameter: 'ai-key' }).OPENAI_KEY_PARAMETER, 'ai-key');
+});
+
+test('the header for a key is none that the worker sets, and authorization is the default', () => {
+  for (const openaiKeyHeader of ['Content-Length', 'content-type', 'host', 'user-agent', 'transfer-encoding']) {
+    rejected({ ...openai, openaiKeySecret: secret, openaiKeyHeader }, /expected a header such as api-key: .* is set by the worker/);
+  }
+  const { OPENAI_KEY_HEADER, OPENAI_KEY_SECRET } = variables({ aiPreset: 'azure', openaiKeySecret: secret, openaiKeyHeader: 'Authorization' });
+  assert.deepEqual([OPENAI_KEY_HEADER, OPENAI_KEY_SECRET], [undefined, secret]);
 });
 
 const own = { openaiModel: 'm', openaiBaseUrl: 'https://ai.example/v1' };

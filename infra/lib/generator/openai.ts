@@ -85,13 +85,10 @@ function readEndpoint(read: Reader): { baseUrl: string; apiVersion?: string } {
 }
 
 function readKey(read: Reader, baseUrl: string): OpenAi['key'] {
-  const secret = read.text('openaiKeySecret', secretArn, 'the whole ARN of a secret: with its name only, others would do as well');
-  const parameter = read.text('openaiKeyParameter', parameterName, 'the name of a parameter');
+  const secret = readSecret(read);
+  const parameter = readParameter(read);
   const kmsKey = read.text('openaiKeyKmsKey', keyArn, 'the ARN of a KMS key');
-  const header = read.text('openaiKeyHeader', headerName, 'the name of a header such as api-key')?.toLowerCase();
-  if (header === 'authorization') {
-    throw read.wrong('openaiKeyHeader', 'another header: without it the key is in authorization, as Bearer');
-  }
+  const header = readKeyHeader(read);
   if (secret && parameter) throw read.conflict(['openaiKeySecret', 'openaiKeyParameter'], ': give one of them');
   if (!secret && !parameter) {
     if (kmsKey) throw read.conflict(['openaiKeyKmsKey'], ' belongs to a key that it encrypts');
@@ -102,6 +99,56 @@ function readKey(read: Reader, baseUrl: string): OpenAi['key'] {
     throw read.conflict(['openaiBaseUrl'], ': a key may not travel over plain http to another machine; use https');
   }
   return { secret, parameter, kmsKey, header };
+}
+
+/** A value that is not an ARN may be the key itself: the message does not repeat it. */
+function readSecret(read: Reader): string | undefined {
+  const key: Key = 'openaiKeySecret';
+  const value = read.value(key);
+  if (value === undefined || (typeof value === 'string' && secretArn.test(value))) return value;
+  throw read.conflict([key], ': expected the whole ARN of a secret, with the six characters that Secrets Manager adds to its '
+    + 'name. The key itself belongs into the secret, never into the context');
+}
+
+function readParameter(read: Reader): string | undefined {
+  const key: Key = 'openaiKeyParameter';
+  const value = read.value(key);
+  if (typeof value === 'string' && (looksLikeKey(value) || (value.length > 32 && !value.includes('/') && /\d/.test(value)))) {
+    throw read.conflict([key], ': the value looks like a key. Expected the name of a parameter such as /ai/key, which contains the key');
+  }
+  const name = read.text(key, parameterName, 'the name of a parameter such as /ai/key');
+  // Systems Manager requires it of a name in a hierarchy.
+  if (name?.includes('/') && !name.startsWith('/')) throw read.wrong(key, `/ at the beginning of a name with /: /${name}`);
+  return name;
+}
+
+function readKeyHeader(read: Reader): string | undefined {
+  const key: Key = 'openaiKeyHeader';
+  if (looksLikeKey(String(read.value(key)))) throw read.conflict([key], ': the value looks like a key. Expected the name of a header');
+  const header = read.text(key, headerName, 'the name of a header such as api-key')?.toLowerCase();
+  // The default, a bearer token, instead of the preset's header.
+  if (header === 'authorization' && read.replacesPreset(key)) return undefined;
+  if (header === 'authorization') {
+    throw read.wrong(key, 'another header: without it the key is in authorization, as Bearer');
+  }
+  if (header && reservedHeader(header)) throw read.wrong(key, `a header such as api-key: ${header} is set by the worker`);
+  return header;
+}
+
+/** As providers' keys begin. */
+const looksLikeKey = (text: string) => /^((Bearer|Basic) |sk[-_]|gsk_|xai-|hf_|AIza)/i.test(text);
+
+/** What serde_json refuses or JSON.stringify changes, if there is anything. */
+function unreadableJson(value: unknown, depth = 1): string | undefined {
+  if (typeof value === 'string') return /\p{Surrogate}/u.test(value) ? 'half of a surrogate pair' : undefined;
+  if (typeof value === 'number') return Number.isFinite(value) ? undefined : 'a number that is too large';
+  if (value === null || typeof value !== 'object') return undefined;
+  if (depth > 127) return 'nested deeper than 127 levels';
+  for (const [field, inner] of Object.entries(value)) {
+    const found = unreadableJson(field) ?? unreadableJson(inner, depth + 1);
+    if (found) return found;
+  }
+  return undefined;
 }
 
 /** All variables of a function have 4 KB together. */
@@ -117,33 +164,45 @@ function readBody(read: Reader): string | undefined {
   const key: Key = 'openaiExtraBody';
   const body = read.object(key, 'a JSON object such as {"top_p":0.9}');
   if (body === undefined) return undefined;
-  for (const field of ['messages', 'stream']) {
-    if (field in body) throw read.conflict([key], `: ${field} is the worker's own; leave it out`);
+  for (const [field, setting] of Object.entries(ownFields)) {
+    if (!Object.hasOwn(body, field)) continue;
+    const instead = setting ? `use ${read.name(setting)}` : 'leave it out';
+    throw read.conflict([key], `: ${field} is set by the worker; ${instead}`);
   }
+  const unreadable = unreadableJson(body);
+  if (unreadable) throw read.conflict([key], `: ${unreadable}, which the worker does not read`);
   return written(read, key, body);
 }
 
 function readHeaders(read: Reader, keyHeader = 'authorization'): string | undefined {
   const key: Key = 'openaiExtraHeaders';
-  const shape = 'a JSON object of texts such as {"x-title":"Goals"}';
+  const shape = 'a JSON object of strings such as {"x-title":"Goals"}';
   const headers = read.object(key, shape);
   if (headers === undefined) return undefined;
   for (const [name, value] of Object.entries(headers)) {
     if (!headerName.test(name) || typeof value !== 'string' || !/^[ -~]*$/.test(value)) throw read.wrong(key, shape);
     const lower = name.toLowerCase();
-    if (lower === keyHeader || secretHeaders.test(lower)) {
+    if (lower === keyHeader || namesKey(lower) || looksLikeKey(value)) {
       throw read.conflict([key], `: ${name} would put a key into the template; keep it in ${read.name('openaiKeySecret')}, `
         + `with ${read.name('openaiKeyHeader')} for the header's name`);
     }
-    if (ownHeaders.test(lower)) throw read.conflict([key], `: ${name} is the worker's own; leave it out`);
+    if (ownHeaders.test(lower)) throw read.conflict([key], `: ${name} is set by the worker; leave it out`);
   }
   return written(read, key, headers);
 }
 
 /** As the worker reads it. */
 const headerName = /^[A-Za-z0-9_-]{1,64}$/;
-const secretHeaders = /^(proxy-)?authorization$|^cookie$|(^|-)api-?key$/;
+/** As the worker's `is_of_a_key`, in functions/src/runtime/config/generator/openai.rs. */
+const secretWords = ['auth', 'authorization', 'token', 'key', 'apikey', 'secret', 'cookie', 'password'];
+const namesKey = (header: string) => header.split(/[-_]/).some((word) => secretWords.includes(word));
 const ownHeaders = /^(host|content-(type|length|encoding)|transfer-encoding|connection)$/;
+/** As the worker's `RESERVED`, and what `openaiExtraHeaders` may not set either. */
+const reservedHeader = (name: string) => name === 'authorization' || name === 'user-agent' || ownHeaders.test(name);
+/** As the worker's `OURS`, each with the setting to use instead. */
+const ownFields: Record<string, Key | undefined> = {
+  messages: undefined, stream: undefined, model: 'openaiModel', max_tokens: 'aiMaxTokens', max_completion_tokens: 'aiMaxTokens',
+};
 const secretArn = /^arn:aws[\w-]*:secretsmanager:[\w-]+:\d{12}:secret:[\w/+=.@-]+-[A-Za-z0-9]{6}$/;
 const parameterName = /^[\w./-]{1,1011}$/;
 const keyArn = /^arn:aws[\w-]*:kms:[\w-]+:\d{12}:key\/[\w-]+$/;

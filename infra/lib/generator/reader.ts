@@ -32,6 +32,11 @@ export class Reader {
     return this.explicit(key) ?? this.preset[key];
   }
 
+  /** Returns `true` if the context has another value than the preset. */
+  replacesPreset(key: Key): boolean {
+    return this.explicit(key) !== undefined && this.preset[key] !== undefined;
+  }
+
   wrong(key: Key, shape: string): SettingsError {
     return new SettingsError(`context ${this.name(key)}=${JSON.stringify(this.value(key))}: expected ${shape}`);
   }
