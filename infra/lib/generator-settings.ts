@@ -2,6 +2,7 @@ import { type Bedrock, readBedrock } from './generator/bedrock';
 import { type Key, keys, keysOf, kinds, prefixed, type Prefix } from './generator/keys';
 import { type ExistingFunction, readFunction } from './generator/lambda';
 import { type OpenAi, readOpenAi } from './generator/openai';
+import { presetNames } from './generator/presets';
 import { Reader } from './generator/reader';
 import { SettingsError } from './settings-error';
 
@@ -38,6 +39,10 @@ function read(context: Record<string, unknown>, prefix: Prefix): Generator | und
     throw new SettingsError(`context ${prefixed(prefix, lost)} has no meaning without ${selector}=…, one of ${kinds.join(', ')}`);
   }
   const kind = kinds.find((each) => each === named);
+  if (!kind && presetNames.some((each) => each === named)) {
+    const key = prefixed(prefix, 'aiPreset');
+    throw new SettingsError(`context ${selector}=${JSON.stringify(named)}: it is a preset, use ${key}=${String(named)} instead`);
+  }
   if (!kind) throw new SettingsError(`context ${selector}=${JSON.stringify(named)}: expected one of ${kinds.join(', ')}`);
   const known: readonly Key[] = keysOf[kind];
   const strange = keys.find((key) => given(key) && !known.includes(key));

@@ -30,11 +30,11 @@ test('an address is understood as people paste it', () => {
 
 test('an address that cannot work is refused with the right one', () => {
   const wrong = (openaiBaseUrl: string, message: RegExp, more = {}) => rejected({ ...openai, openaiBaseUrl, ...more }, message);
-  wrong('http://host:11434', /use http:\/\/host:11434\/v1, or without \/v1 the whole address/);
-  wrong('https://api.openai.com/', /use https:\/\/api\.openai\.com\/v1,/);
-  wrong('https://generativelanguage.googleapis.com', /use https:\/\/generativelanguage\.googleapis\.com\/v1beta\/openai,/);
-  wrong('https://api.groq.com', /use https:\/\/api\.groq\.com\/openai\/v1,/);
-  wrong('https://openrouter.ai', /use https:\/\/openrouter\.ai\/api\/v1,/);
+  wrong('http://host:11434', /use http:\/\/host:11434\/v1; for a server whose route is not below \/v1, the whole address up to \/chat\/completions$/);
+  wrong('https://api.openai.com/', /use https:\/\/api\.openai\.com\/v1;/);
+  wrong('https://generativelanguage.googleapis.com', /use https:\/\/generativelanguage\.googleapis\.com\/v1beta\/openai;/);
+  wrong('https://api.groq.com', /use https:\/\/api\.groq\.com\/openai\/v1;/);
+  wrong('https://openrouter.ai', /use https:\/\/openrouter\.ai\/api\/v1;/);
   wrong('https://x.openai.azure.com/', /use https:\/\/x\.openai\.azure\.com\/openai\/v1$/);
   wrong('https://x.openai.azure.com/openai', /use https:\/\/x\.openai\.azure\.com\/openai\/v1$/);
   wrong('https://ai.example/v1?k=v', /without a query: use https:\/\/ai\.example\/v1\. Only \?api-version/);
@@ -170,9 +170,27 @@ test('a setting of the context wins over a preset', () => {
     ['https://ai.example/v1', 'none', 'max_completion_tokens']);
   // The preset's limits do not stand in the way of another format.
   assert.equal(worker({ aiPreset: 'llamacpp', ...own, openaiResponseFormat: 'json_object' }).variables.OPENAI_SCHEMA_LIMITS, undefined);
-  assert.equal(readSettings({ aiPreset: 'openai', openaiModel: 'm' }).generator.kind, 'openai');
+  assert.equal(readSettings({ aiPreset: 'openai', openaiModel: 'm', openaiKeyParameter: '/k' }).generator.kind, 'openai');
   rejected({ aiPreset: 'chatgpt', ...own }, /aiPreset="chatgpt": expected one of openai, azure,/);
   rejected({ aiPreset: 'toString', ...own }, /expected one of/);
   rejected({ aiPreset: 'openai', generator: 'bedrock', bedrockModel: 'a.b' }, /aiPreset has no meaning with generator=bedrock/);
-  rejected({ aiPreset: 'ollama', openaiModel: 'm' }, /openaiBaseUrl is missing/);
+});
+
+test('a preset of a provider needs a key, and one without an address says its form', () => {
+  for (const aiPreset of presetNames.filter((each) => 'openaiBaseUrl' in presets[each])) {
+    rejected({ aiPreset, openaiModel: 'm' }, new RegExp(`aiPreset=${aiPreset} needs a key: give openaiKeySecret,.* or openaiKeyParameter,`));
+    // A gateway in front of it may need none.
+    assert.equal(readSettings({ aiPreset, ...own }).generator.kind, 'openai');
+  }
+  const azure = 'https://x.openai.azure.com/openai/v1';
+  rejected({ aiPreset: 'azure', openaiModel: 'm', openaiBaseUrl: azure }, /aiPreset=azure needs a key/);
+  rejected({ fallbackAiPreset: 'groq', fallbackOpenaiModel: 'm' }, /fallbackAiPreset=groq needs a key: give fallbackOpenaiKeySecret/);
+  for (const [aiPreset, address] of [['ollama', 'http://<host>:11434/v1'], ['vllm', 'http://<host>:8000/v1'], ['azure', 'https://<resource>']] as const) {
+    rejected({ aiPreset, openaiModel: 'm' }, new RegExp(`openaiBaseUrl is missing: aiPreset=${aiPreset} needs it, such as ${address}`));
+  }
+});
+
+test('the name of a preset as a generator says how it is selected', () => {
+  rejected({ generator: 'ollama', ...own }, /generator="ollama": it is a preset, use aiPreset=ollama instead/);
+  rejected({ fallback: 'deepseek' }, /fallback="deepseek": it is a preset, use fallbackAiPreset=deepseek instead/);
 });

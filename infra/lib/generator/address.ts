@@ -32,14 +32,17 @@ export function readAddress(pasted: string): Address | { wrong: string } {
   const base = whole.replace(/\/chat\/completions$/i, '').replace(/\/+$/, '');
   if (whole === '' || (azure && /^(\/openai)?$/i.test(base))) {
     const right = `${origin}${azure ? '/openai/v1' : paths[host] ?? '/v1'}`;
-    return { wrong: `an address with its path: use ${right}${azure ? '' : ', or without /v1 the whole address with /chat/completions'}` };
+    const elsewhere = '; for a server whose route is not below /v1, the whole address up to /chat/completions';
+    return { wrong: `an address with its path: use ${right}${azure ? '' : elsewhere}` };
   }
   return { baseUrl: `${origin}${base}`, apiVersion };
 }
 
+export const isAzure = (baseUrl: string): boolean => azureHost.test(new URL(baseUrl).hostname);
+
 /** One deployment of Azure OpenAI in the address, which needs an api-version; its v1 API needs none. */
 export const azureDeployment = (baseUrl: string): boolean =>
-  azureHost.test(new URL(baseUrl).hostname) && /^\/openai\/deployments\//i.test(new URL(baseUrl).pathname);
+  isAzure(baseUrl) && /^\/openai\/deployments\//i.test(new URL(baseUrl).pathname);
 
 /** A key may be sent there: over TLS, or within this machine. */
 export const isPrivate = (baseUrl: string): boolean =>

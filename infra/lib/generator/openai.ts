@@ -1,9 +1,10 @@
 import { Annotations, Arn, Aws, Stack } from 'aws-cdk-lib';
 import type { RustFunction } from '../rust-function';
-import { azureDeployment, isPrivate, readAddress } from './address';
+import { SettingsError } from '../settings-error';
+import { azureDeployment, isAzure, isPrivate, readAddress } from './address';
 import type { Key } from './keys';
 import { type Model, modelVariables, readModel } from './model';
-import { presetNames, presets } from './presets';
+import { addressForms, type PresetName, presetNames, presets } from './presets';
 import type { Reader } from './reader';
 import type { Variables } from './variables';
 
@@ -40,9 +41,13 @@ export function readOpenAi(from: Reader): OpenAi {
   const preset = from.choice('aiPreset', presetNames);
   const read = preset ? from.withPreset(presets[preset]) : from;
 
-  const { baseUrl, apiVersion } = readEndpoint(read);
+  const { baseUrl, apiVersion } = readEndpoint(read, preset);
   const model = read.needed('openaiModel', /^\S+$/, 'the name of a model');
   const key = readKey(read, baseUrl);
+  if (preset && !key && hosted(preset, baseUrl)) {
+    throw new SettingsError(`context ${read.name('aiPreset')}=${preset} needs a key: give ${read.name('openaiKeySecret')}, the ARN of `
+      + `a secret that contains it, or ${read.name('openaiKeyParameter')}, the name of a parameter that does`);
+  }
   const tokenLimit = read.choice('openaiTokenLimit', tokenLimits);
   if (tokenLimit === 'none' && read.explicit('aiMaxTokens') !== undefined) {
     throw read.conflict(['aiMaxTokens'], ` has no meaning with ${read.name('openaiTokenLimit')}=none`);
@@ -68,8 +73,18 @@ export function readOpenAi(from: Reader): OpenAi {
   };
 }
 
-function readEndpoint(read: Reader): { baseUrl: string; apiVersion?: string } {
+/** The address is the provider's own, and not that of a gateway that may need no key. */
+function hosted(preset: PresetName, baseUrl: string): boolean {
+  if (preset === 'azure') return isAzure(baseUrl);
+  const own = presets[preset];
+  return 'openaiBaseUrl' in own && new URL(own.openaiBaseUrl).host === new URL(baseUrl).host;
+}
+
+function readEndpoint(read: Reader, preset?: PresetName): { baseUrl: string; apiVersion?: string } {
   const url: Key = 'openaiBaseUrl';
+  if (preset && read.value(url) === undefined) {
+    throw read.missing(url, `${read.name('aiPreset')}=${preset}`, `such as ${addressForms[preset]}`);
+  }
   const found = readAddress(read.needed(url, /./, 'an http or https address such as https://api.openai.com/v1'));
   if ('wrong' in found) throw read.wrong(url, found.wrong);
   const version = read.text('openaiApiVersion', /^[A-Za-z0-9.-]{1,64}$/, 'a version such as 2024-10-21');

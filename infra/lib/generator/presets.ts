@@ -57,5 +57,15 @@ export const presets = {
   litellm: {}, // The defaults: https://docs.litellm.ai/docs/proxy/docker_quick_start
 } as const satisfies Record<string, Preset>;
 
+/** The usual addresses of the presets without one. */
+export const addressForms: Partial<Record<PresetName, string>> = {
+  azure: 'https://<resource>.openai.azure.com/openai/v1',
+  ollama: 'http://<host>:11434/v1',
+  vllm: 'http://<host>:8000/v1',
+  llamacpp: 'http://<host>:8080/v1',
+  lmstudio: 'http://<host>:1234/v1',
+  litellm: 'http://<host>:4000/v1',
+};
+
 export type PresetName = keyof typeof presets;
 export const presetNames = Object.keys(presets) as PresetName[];

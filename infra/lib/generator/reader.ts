@@ -56,7 +56,11 @@ export class Reader {
   needed(key: Key, pattern: RegExp, shape: string): string {
     const value = this.text(key, pattern, shape);
     if (value !== undefined) return value;
-    throw new SettingsError(`context ${this.name(key)} is missing: ${this.selection} needs it, ${shape}`);
+    throw this.missing(key, this.selection, shape);
+  }
+
+  missing(key: Key, by: string, shape: string): SettingsError {
+    return new SettingsError(`context ${this.name(key)} is missing: ${by} needs it, ${shape}`);
   }
 
   number(key: Key, fits: (value: number) => boolean, shape: string): number | undefined {
