@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Annotations, Match } from 'aws-cdk-lib/assertions';
 import { generatorKeys } from '../lib/generator-settings';
 import { readSettings } from '../lib/settings';
 import { rejected, secret, worker } from './generators';
+import { synth } from './synth';
 
 const nova = { generator: 'bedrock', bedrockModel: 'amazon.nova-lite-v1:0' };
 const model = (name: string) => ({
@@ -31,6 +33,12 @@ test('each generator can take over', () => {
   const preset = worker({ generator: 'lambda', generatorFunction: 'f', fallbackAiPreset: 'groq', fallbackOpenaiModel: 'm', fallbackOpenaiKeyParameter: '/k' }).variables;
   assert.deepEqual([preset.FALLBACK_GENERATOR, preset.FALLBACK_OPENAI_BASE_URL], ['openai', 'https://api.groq.com/openai/v1']);
   assert.equal(readSettings({ fallback: 'bedrock', fallbackBedrockModel: 'a.b' }).generator.kind, 'offline');
+});
+
+test('placeholder tasks for users are a warning, except in a local stack', () => {
+  const warned = (context: Record<string, unknown>) =>
+    Annotations.fromStack(synth(context).stack).findWarning('*', Match.stringLikeRegexp('fallback=offline: .* placeholder tasks')).length;
+  assert.deepEqual([warned({ ...nova, fallback: 'offline' }), warned({ ...nova, fallback: 'offline', local: true }), warned(nova)], [1, 0, 0]);
 });
 
 test('what both need is granted once', () => {

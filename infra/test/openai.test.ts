@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Annotations, Match } from 'aws-cdk-lib/assertions';
-import { readAddress } from '../lib/generator/address';
+import { isInternal, readAddress } from '../lib/generator/address';
 import { presetNames, presets } from '../lib/generator/presets';
-import { readSettings } from '../lib/settings';
+import { readSettings, SettingsError } from '../lib/settings';
 import { rejected, secret, worker } from './generators';
 import { synth } from './synth';
 
@@ -19,6 +19,9 @@ test('an address is understood as people paste it', () => {
     ['https://api.deepseek.com/chat/completions', 'https://api.deepseek.com'],
     ['http://10.0.0.7:8000/v1', 'http://10.0.0.7:8000/v1'],
     ['https://x.openai.azure.com/openai/v1/', 'https://x.openai.azure.com/openai/v1'],
+    ['https://x.openai.azure.com/openai/v1?api-version=preview', 'https://x.openai.azure.com/openai/v1', 'preview'],
+    ['http://host:3000/api/chat/completions', 'http://host:3000/api'],
+    ['https://x.services.ai.azure.com/api/projects/p/openai/v1', 'https://x.services.ai.azure.com/api/projects/p/openai/v1'],
     ['https://x.openai.azure.com/openai/deployments/d/chat/completions?api-version=2024-10-21',
       'https://x.openai.azure.com/openai/deployments/d', '2024-10-21'],
     ['https://x.services.ai.azure.com/models/chat/completions?api-version=2024-05-01-preview',
@@ -39,6 +42,23 @@ test('an address that cannot work is refused with the right one', () => {
   wrong('https://x.openai.azure.com/openai', /use https:\/\/x\.openai\.azure\.com\/openai\/v1$/);
   wrong('https://ai.example/v1?k=v', /without a query: use https:\/\/ai\.example\/v1\. Only \?api-version/);
   wrong('https://ai.example/v1?api-version=1&k=v', /without a query/);
+  for (const [pasted, right] of [
+    ['http://host:11434/api', 'http://host:11434/v1'],
+    ['http://host:11434/api/chat', 'http://host:11434/v1'],
+    ['http://host:11434/api/generate/', 'http://host:11434/v1'],
+    ['https://ai.example/v1/models', 'https://ai.example/v1'],
+    ['https://ai.example/v1/responses', 'https://ai.example/v1'],
+    ['https://ai.example/v1/completions', 'https://ai.example/v1'],
+    ['https://ai.example/openai/v1/embeddings', 'https://ai.example/openai/v1'],
+    ['https://ai.example/models', 'https://ai.example/v1'],
+    ['https://openrouter.ai/api', 'https://openrouter.ai/api/v1'],
+    ['https://x.services.ai.azure.com/api/projects/p', 'https://x.services.ai.azure.com/openai/v1'],
+    ['https://x.openai.azure.com/openai/responses?api-version=2025-04-01-preview', 'https://x.openai.azure.com/openai/v1'],
+  ] as const) {
+    wrong(pasted, new RegExp(`expected an address that /chat/completions is added to: use ${right.replaceAll('.', '\\.')}$`));
+  }
+  wrong('https://x.openai.azure.com/openai/v1', /openaiApiVersion has no meaning with .*: leave 2024-10-21 out/, { openaiApiVersion: '2024-10-21' });
+  wrong('https://x.openai.azure.com/openai/v1?api-version=2024-10-21', /openaiApiVersion has no meaning with/);
   wrong('https://ai.exämple/v1', /expected an http or https address/);
   const deployment = 'https://x.openai.azure.com/openai/deployments/d';
   wrong(deployment, /needs an openaiApiVersion such as 2024-10-21; or use https:\/\/x\.openai\.azure\.com\/openai\/v1, which needs none/);
@@ -52,7 +72,11 @@ test("Azure's version and key travel as it expects", () => {
     ['https://x.openai.azure.com/openai/deployments/d', '2024-10-21', 'api-key']);
   assert.equal(variables({ openaiApiVersion: 'preview' }).OPENAI_API_VERSION, 'preview');
   const { stack } = synth({ ...openai, ...deployment });
-  Annotations.fromStack(stack).hasInfo('*', Match.stringLikeRegexp('/openai/v1 takes the same requests'));
+  Annotations.fromStack(stack).hasInfo('*', Match.stringLikeRegexp('openaiBaseUrl=.*/openai/v1 takes the same requests.* deployment, d, is openaiModel'));
+  const second = Object.fromEntries(Object.entries({ ...openai, ...deployment, generator: undefined })
+    .map(([key, value]) => [`fallback${key[0]!.toUpperCase()}${key.slice(1)}`, value]).filter(([, value]) => value !== undefined));
+  Annotations.fromStack(synth({ fallback: 'openai', ...second }).stack)
+    .hasInfo('*', Match.stringLikeRegexp('fallbackOpenaiBaseUrl=.* deployment, d, is fallbackOpenaiModel'));
   // Without a key there is no header for it.
   assert.equal(variables({ aiPreset: 'azure' }).OPENAI_KEY_HEADER, undefined);
 });
@@ -148,6 +172,39 @@ test('the header for a key is none that the worker sets, and authorization is th
   }
   const { OPENAI_KEY_HEADER, OPENAI_KEY_SECRET } = variables({ aiPreset: 'azure', openaiKeySecret: secret, openaiKeyHeader: 'Authorization' });
   assert.deepEqual([OPENAI_KEY_HEADER, OPENAI_KEY_SECRET], [undefined, secret]);
+});
+
+const warnings = (context: Record<string, unknown>) =>
+  Annotations.fromStack(synth(context).stack).findWarning('*', Match.anyValue()).map(({ entry }) => String(entry.data));
+
+test('an address that the worker does not reach is a warning, except in a local stack', () => {
+  const at = (host: string) => ({ ...openai, openaiBaseUrl: `http://${host}/v1` });
+  assert.match(warnings(at('10.0.0.7:8000')).join(), /openaiBaseUrl=http:\/\/10\.0\.0\.7:8000\/v1: the worker is in no VPC/);
+  assert.deepEqual(warnings({ ...at('10.0.0.7:8000'), local: 'true' }), []);
+  const second = { fallback: 'openai', fallbackOpenaiBaseUrl: 'http://localhost:11434/v1', fallbackOpenaiModel: 'm' };
+  assert.match(warnings(second).join(), /fallbackOpenaiBaseUrl=http:\/\/localhost/);
+  for (const host of [
+    '10.1.2.3', '172.16.0.1', '172.31.9.9', '192.168.1.5', '127.0.0.1', '169.254.1.1', 'localhost', '[::1]', '[fd00::1]',
+    'ai.internal', 'AI.local', 'gpu:8000',
+  ]) assert.equal(isInternal(`http://${host}/v1`), true, host);
+  for (const host of ['172.32.0.1', '192.169.0.1', '11.0.0.1', 'api.openai.com', 'internal.example', '[2001:db8::1]', '10.example.com']) {
+    assert.equal(isInternal(`https://${host}/v1`), false, host);
+  }
+});
+
+test('the variables of both generators have to fit into a function', () => {
+  const long = { generator: 'openai', openaiBaseUrl: 'https://ai.example/v1', openaiModel: 'm' };
+  const text = (bytes: number) => JSON.stringify({ user: 'x'.repeat(bytes) });
+  const both = {
+    ...long, openaiExtraBody: text(900), openaiExtraHeaders: text(900),
+    fallback: 'openai', fallbackOpenaiBaseUrl: 'https://ai.example/v1', fallbackOpenaiModel: 'n', fallbackOpenaiExtraBody: text(900),
+  };
+  assert.throws(() => synth({ ...both, fallbackOpenaiExtraHeaders: text(300) }), (error: Error) => {
+    assert.ok(error instanceof SettingsError);
+    assert.match(error.message, /have 3\d\d\d bytes, more than the 3000 .* the largest, FALLBACK_OPENAI_EXTRA_BODY 9\d\d,/);
+    return true;
+  });
+  assert.equal(worker(both).variables.FALLBACK_OPENAI_EXTRA_BODY, text(900));
 });
 
 const own = { openaiModel: 'm', openaiBaseUrl: 'https://ai.example/v1' };

@@ -1,7 +1,7 @@
-import { Annotations, Arn, Aws, Stack } from 'aws-cdk-lib';
+import { Arn, Aws, Stack } from 'aws-cdk-lib';
 import type { RustFunction } from '../rust-function';
 import { SettingsError } from '../settings-error';
-import { azureDeployment, isAzure, isPrivate, readAddress } from './address';
+import { azureDeployment, azureV1, isAzure, isPrivate, readAddress } from './address';
 import type { Key } from './keys';
 import { type Model, modelVariables, readModel } from './model';
 import { addressForms, type PresetName, presetNames, presets } from './presets';
@@ -95,6 +95,10 @@ function readEndpoint(read: Reader, preset?: PresetName): { baseUrl: string; api
   if (azureDeployment(found.baseUrl) && apiVersion === undefined) {
     throw read.conflict([url], `: a deployment of Azure OpenAI needs an ${read.name('openaiApiVersion')} such as 2024-10-21; `
       + `or use ${new URL(found.baseUrl).origin}/openai/v1, which needs none, with the deployment as ${read.name('openaiModel')}`);
+  }
+  // The v1 API refuses a date; "preview" selects its features that are not final.
+  if (azureV1(found.baseUrl) && apiVersion && /^\d/.test(apiVersion)) {
+    throw read.conflict(['openaiApiVersion'], ` has no meaning with ${found.baseUrl}: leave ${apiVersion} out`);
   }
   return { baseUrl: found.baseUrl, apiVersion };
 }
@@ -239,12 +243,7 @@ export const openAiVariables = ({ key, ...settings }: OpenAi): Variables => ({
 });
 
 /** Grants reading the key. */
-export function allowOpenAi(worker: RustFunction, { key, baseUrl }: OpenAi): void {
-  if (azureDeployment(baseUrl)) {
-    const v1 = `${new URL(baseUrl).origin}/openai/v1`;
-    const note = `${v1} takes the same requests as ${baseUrl}, without an api-version`;
-    Annotations.of(worker).addInfoV2('goal-activity:azure-v1', note);
-  }
+export function allowOpenAi(worker: RustFunction, { key }: OpenAi): void {
   if (!key) return;
   const { secret, parameter, kmsKey } = key;
   if (secret) worker.allow(['secretsmanager:GetSecretValue'], secret);

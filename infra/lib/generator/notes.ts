@@ -1,0 +1,32 @@
+import { Annotations } from 'aws-cdk-lib';
+import type { Generator, Generators } from '../generator-settings';
+import type { RustFunction } from '../rust-function';
+import { azureDeployment, isInternal } from './address';
+import { type Prefix, prefixed } from './keys';
+
+/** Settings that are valid, and that may not do what was meant: shown when the app is synthesized. */
+export function annotate(worker: RustFunction, { generator, fallback, local }: Generators & { readonly local: boolean }): void {
+  const annotations = Annotations.of(worker);
+  if (fallback?.kind === 'offline' && !local) {
+    annotations.addWarningV2('goal-activity:offline-fallback',
+      'fallback=offline: when the AI fails, users get placeholder tasks that no AI has made');
+  }
+  annotateOne(annotations, generator, '', local);
+  if (fallback) annotateOne(annotations, fallback, 'fallback', local);
+}
+
+function annotateOne(annotations: Annotations, generator: Generator, prefix: Prefix, local: boolean): void {
+  if (generator.kind !== 'openai') return;
+  const { baseUrl } = generator;
+  const url = prefixed(prefix, 'openaiBaseUrl');
+  if (!local && isInternal(baseUrl)) {
+    annotations.addWarningV2(`goal-activity:internal-${url}`,
+      `${url}=${baseUrl}: the worker is in no VPC and does not reach a private address, only public ones`);
+  }
+  if (azureDeployment(baseUrl)) {
+    const { origin, pathname } = new URL(baseUrl);
+    annotations.addInfoV2(`goal-activity:azure-v1-${url}`,
+      `${url}=${origin}/openai/v1 takes the same requests as ${baseUrl}, without an api-version. There the name of the deployment, `
+      + `${pathname.split('/')[3]}, is ${prefixed(prefix, 'openaiModel')}`);
+  }
+}
