@@ -30,7 +30,7 @@ test("the ARN of Bedrock's own profile is granted like its id, in its account an
   const global = arn(`inference-profile/global.${model}`);
   assert.deepEqual(bedrock(global).granted.map(({ resource }) => resource), [global, modelIn('us-east-1'), modelIn('')]);
   // A prefix that is not known by itself.
-  assert.equal(bedrock(arn(`inference-profile/sa.${model}`), { bedrockProfileRegions: 'sa-east-1' }).granted.length, 2);
+  assert.equal(bedrock(arn(`inference-profile/sa.${model}`, 'sa-east-1'), { bedrockProfileRegions: 'sa-east-1' }).granted.length, 2);
 });
 
 test('a provisioned or an imported model and a deployment are granted themselves, and have no example price', () => {
@@ -71,12 +71,35 @@ test('a form that cannot be called says which can', () => {
   wrong(arn('guardrail/a1b2c3d4e5f6'), /or the ARN that the Bedrock console shows/);
   wrong(`arn:aws:bedrock:us-east-1:111122223333:foundation-model/${model}`, /or the ARN/);
   wrong(`arn:aws:bedrock:us-east-1::inference-profile/us.${model}`, /or the ARN/);
-  wrong(arn('prompt-router/a1'), /bedrockProfileSource belongs to an application inference profile or a prompt router/);
-  wrong(arn('imported-model/a1b2c3d4e5f6'), /bedrockProfileSource belongs to/, { bedrockProfileSource: model });
+  wrong(arn('prompt-router/a1'), /bedrockProfileSource is missing: this prompt router needs it, .*get-prompt-router/);
+  wrong(arn('imported-model/a1b2c3d4e5f6'), /bedrockProfileSource has no meaning with this imported model/, { bedrockProfileSource: model });
   wrong(arn('prompt-router/a1'), /several comma-separated/, { bedrockProfileSource: `${model},` });
   wrong(arn('application-inference-profile/a1'), /expected the id of a model or of one/, { bedrockProfileSource: `${model},${model}` });
-  wrong(arn(`inference-profile/us.${model}`), /bedrockProfileRegions belongs to a geographic/);
+  wrong(arn(`inference-profile/us.${model}`), /bedrockProfileRegions is missing: us\.amazon/);
   wrong(arn('imported-model/a1b2c3d4e5f6'), /this imported model is in us-east-1; leave the region out/, { bedrockRegion: 'eu-west-1' });
+});
+
+test('the regions of a profile are those of its geography, with the one where it is called', () => {
+  const eu = (bedrockProfileRegions: string, more = {}) => ({ generator: 'bedrock', bedrockModel: `eu.${model}`, bedrockProfileRegions, ...more });
+  assert.deepEqual(bedrock(`eu.${model}`, { bedrockProfileRegions: 'eu-west-1, eu-north-1 ' }).granted,
+    bedrock(`eu.${model}`, { bedrockProfileRegions: 'eu-west-1,eu-north-1' }).granted);
+  rejected(eu('eu-west-1,us-east-1'), /expected the regions of eu\.amazon\.nova-lite-v1:0, which does not route to us-east-1/);
+  rejected(eu('eu-west-1,,eu-north-1'), /expected regions, comma-separated/);
+  rejected(eu('eu-north-1', { bedrockRegion: 'eu-west-1' }), /expected also eu-west-1, where eu\.amazon\.nova-lite-v1:0 is called/);
+  rejected({ ...eu('eu-north-1'), bedrockModel: arn(`inference-profile/eu.${model}`, 'eu-west-1') }, /expected also eu-west-1/);
+  assert.equal(bedrock(`apac.${model}`, { bedrockProfileRegions: 'ap-northeast-1,me-central-1' }).granted.length, 3);
+  const router = { generator: 'bedrock', bedrockModel: arn('prompt-router/a1'), bedrockProfileSource: `us.${model}, ${model}` };
+  rejected({ ...router, bedrockProfileRegions: 'us-east-1,eu-west-1' }, /the regions of us\.amazon.*, which does not route to eu-west-1/);
+  assert.ok(generator({ ...router, bedrockProfileRegions: 'us-east-1' }));
+});
+
+test('a profile of a geography that is not known is refused, and a model of any provider is not', () => {
+  const known = /expected an id whose profile begins with one of us\., us-gov\., eu\., .* global\.; any other profile by its ARN/;
+  for (const prefix of ['sa', 'apc', 'europe']) rejected({ generator: 'bedrock', bedrockModel: `${prefix}.${model}` }, known);
+  rejected({ generator: 'bedrock', bedrockModel: arn('application-inference-profile/a1'), bedrockProfileSource: `sa.${model}` }, known);
+  for (const id of ['zai.glm-4.7', 'qwen.qwen3-32b-v1:0', 'deepseek.v3.1', 'mistral.mistral-large-2402-v1:0', 'newone.model', 'ai21.jamba-1-5.x']) {
+    assert.equal(bedrock(id).granted.length, 1, id);
+  }
 });
 
 test('the choice of the tool is a setting, for models that know only some', () => {

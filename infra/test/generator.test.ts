@@ -91,11 +91,11 @@ test('an application inference profile may be used where it is, and the model th
 
 test('an application inference profile fits together with what is said of it', () => {
   const own = { generator: 'bedrock', bedrockModel: 'arn:aws:bedrock:eu-west-1:111122223333:application-inference-profile/a1' };
-  rejected(own, /bedrockProfileSource belongs to an application inference profile/);
-  rejected({ generator: 'bedrock', bedrockModel: 'a.b', bedrockProfileSource: 'a.b' }, /bedrockProfileSource belongs to/);
+  rejected(own, /bedrockProfileSource is missing: this application inference profile needs it, .*get-inference-profile.* such as eu\.amazon/);
+  rejected({ generator: 'bedrock', bedrockModel: 'a.b', bedrockProfileSource: 'a.b' }, /has no meaning with this foundation model: it belongs to/);
   rejected({ ...own, bedrockProfileSource: own.bedrockModel }, /bedrockProfileSource=.*expected the id of a model/);
-  rejected({ ...own, bedrockProfileSource: 'eu.a.b' }, /bedrockProfileRegions belongs to a geographic/);
-  rejected({ ...own, bedrockProfileSource: 'a.b', bedrockProfileRegions: 'eu-west-1' }, /bedrockProfileRegions belongs to/);
+  rejected({ ...own, bedrockProfileSource: 'eu.a.b' }, /bedrockProfileRegions is missing: eu\.a\.b needs it/);
+  rejected({ ...own, bedrockProfileSource: 'a.b', bedrockProfileRegions: 'eu-west-1' }, /bedrockProfileRegions has no meaning with/);
   rejected({ ...own, bedrockProfileSource: 'a.b', bedrockRegion: 'us-east-1' }, /this application inference profile is in eu-west-1/);
 });
 
@@ -147,7 +147,8 @@ test('a generator that misses something says what', () => {
   rejected({ generator: 'lambda' }, /generatorFunction is missing/);
   rejected({ generator: 'openai' }, /openaiBaseUrl is missing/);
   rejected({ generator: 'openai', openaiBaseUrl: 'https://a.example/v1' }, /openaiModel is missing/);
-  rejected({ generator: 'bedrock', bedrockModel: 'eu.amazon.nova-lite-v1:0' }, /bedrockProfileRegions belongs to a geographic/);
+  rejected({ generator: 'bedrock', bedrockModel: 'eu.amazon.nova-lite-v1:0' },
+    /bedrockProfileRegions is missing: eu\.amazon\.nova-lite-v1:0 needs it, .* such as eu-west-1,eu-north-1/);
   rejected({ generator: 'bedrock', bedrockModel: 'amazon.nova-lite-v1:0', bedrockProfileRegions: 'eu-west-1' }, /geographic/);
   rejected({ ...openai, openaiKeySecret: secret, openaiKeyParameter: 'k' }, /give one of them/);
   rejected({ ...openai, openaiKeyKmsKey: key }, /openaiKeyKmsKey belongs to a key/);

@@ -1,8 +1,9 @@
 import { Aws } from 'aws-cdk-lib';
 import type { RustFunction } from '../rust-function';
 import { SettingsError } from '../settings-error';
+import type { Key } from './keys';
 import { type Model, modelVariables, readModel } from './model';
-import { type Form, type ModelId, parseModelId, type Source, sourceOf } from './model-id';
+import { type Form, geographies, hasUnknownGeography, isOutside, type ModelId, parseModelId, type Source, sourceOf } from './model-id';
 import type { Reader } from './reader';
 import type { Variables } from './variables';
 
@@ -24,7 +25,6 @@ export const toolChoices = ['tool', 'any', 'auto', 'none'] as const;
 const needsSource: readonly Form[] = ['application-inference-profile', 'prompt-router', 'default-prompt-router'];
 
 const region = /^[a-z]{2}(-[a-z]+)+-\d$/;
-const regionList = /^[a-z]{2}(-[a-z]+)+-\d(,[a-z]{2}(-[a-z]+)+-\d)*$/;
 
 export function readBedrock(read: Reader): Bedrock {
   const shape = 'the id of a model or an inference profile, or the ARN that the Bedrock console shows for one';
@@ -35,6 +35,7 @@ export function readBedrock(read: Reader): Bedrock {
   }
   const id = parseModelId(text);
   if (!id) throw read.wrong('bedrockModel', shape);
+  if (hasUnknownGeography(id)) throw read.wrong('bedrockModel', knownGeographies);
 
   // Converse takes no more (InferenceConfiguration in the Bedrock API reference).
   read.number('aiTemperature', (t) => t >= 0 && t <= 1, 'a number from 0 to 1, as Bedrock takes it');
@@ -44,11 +45,7 @@ export function readBedrock(read: Reader): Bedrock {
       + 'leave the region out');
   }
   const sources = readSources(read, id);
-  const profileRegions = read.text('bedrockProfileRegions', regionList, 'regions, comma-separated')?.split(',');
-  if (sources.some(({ profile }) => profile === 'geographic') !== (profileRegions !== undefined)) {
-    throw read.conflict(['bedrockProfileRegions'], ' belongs to a geographic inference profile such as eu.…: '
-      + 'the regions that `aws bedrock get-inference-profile` shows for it');
-  }
+  const profileRegions = readProfileRegions(read, sources, id.region ?? called);
   return {
     kind: 'bedrock',
     ...readModel(read, sources.length === 1 ? sources[0]!.model : undefined),
@@ -63,20 +60,53 @@ export function readBedrock(read: Reader): Bedrock {
 function readSources(read: Reader, id: ModelId): Source[] {
   const router = id.form.endsWith('prompt-router');
   const shape = "the id of a model or of one of Bedrock's inference profiles" + (router ? ', several comma-separated' : '');
-  const texts = read.text('bedrockProfileSource', /^\S+$/, shape)?.split(',');
-  if (needsSource.includes(id.form) !== (texts !== undefined)) {
-    throw read.conflict(['bedrockProfileSource'], ' belongs to an application inference profile or a prompt router: the '
-      + 'ARN does not tell its models, as `aws bedrock get-inference-profile` and `get-prompt-router` do');
+  const key: Key = 'bedrockProfileSource';
+  const texts = read.list(key, /^\S+$/, shape);
+  const of = router ? 'get-prompt-router' : 'get-inference-profile';
+  if (needsSource.includes(id.form) && texts === undefined) {
+    throw read.missing(key, `this ${readable(id.form)}`, `the model or the profile that \`aws bedrock ${of}\` shows for it, `
+      + 'such as eu.amazon.nova-lite-v1:0');
+  }
+  if (!needsSource.includes(id.form) && texts !== undefined) {
+    throw read.conflict([key], ` has no meaning with this ${readable(id.form)}: it belongs to an application inference profile or a `
+      + 'prompt router, whose ARN does not tell its models');
   }
   if (texts === undefined) {
     const own = sourceOf(id);
     return own ? [own] : [];
   }
-  const parsed = texts.map((each) => parseModelId(each)).map((each) => each && sourceOf(each));
+  const ids = texts.map((each) => parseModelId(each));
+  if (ids.some((each) => each && hasUnknownGeography(each))) throw read.wrong(key, knownGeographies);
+  const parsed = ids.map((each) => each && sourceOf(each));
   const sources = parsed.filter((each) => each !== undefined);
-  if (sources.length < texts.length || (!router && sources.length > 1)) throw read.wrong('bedrockProfileSource', shape);
+  if (sources.length < texts.length || (!router && sources.length > 1)) throw read.wrong(key, shape);
   return sources;
 }
+
+function readProfileRegions(read: Reader, sources: Source[], called: string | undefined): string[] | undefined {
+  const key: Key = 'bedrockProfileRegions';
+  const regions = read.list(key, region, 'regions, comma-separated');
+  const geographic = sources.filter(({ profile }) => profile === 'geographic');
+  const [first] = geographic;
+  if (!first) {
+    if (regions === undefined) return undefined;
+    throw read.conflict([key], ' has no meaning with this model: it belongs to a geographic inference profile such as eu.…');
+  }
+  if (regions === undefined) {
+    throw read.missing(key, first.id, 'the regions that `aws bedrock get-inference-profile` shows for it, such as eu-west-1,eu-north-1');
+  }
+  for (const { id } of geographic) {
+    const outside = regions.find((each) => isOutside(id, each));
+    if (outside) throw read.wrong(key, `the regions of ${id}, which does not route to ${outside}`);
+  }
+  if (called && !regions.includes(called)) {
+    throw read.wrong(key, `also ${called}, where ${first.id} is called`);
+  }
+  return regions;
+}
+
+const knownGeographies = `an id whose profile begins with one of ${[...geographies, 'global'].map((each) => `${each}.`).join(', ')}; `
+  + 'any other profile by its ARN, …:inference-profile/<id>';
 
 const readable = (form: Form) => form.replaceAll('-', ' ');
 

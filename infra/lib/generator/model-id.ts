@@ -36,8 +36,33 @@ const arns: Record<Form, RegExp> = {
   'default-prompt-router': /^[A-Za-z0-9.:-]+$/,
 };
 
-/** The prefixes of Bedrock's inference profiles that stay within a geography. Models' own ids begin with their provider. */
-const geographies = ['us', 'us-gov', 'eu', 'apac', 'jp', 'au', 'ca'];
+/**
+ * The prefixes of Bedrock's inference profiles that stay within a geography, with the regions that one may contain. As
+ * CrossRegionInferenceProfileRegion of @aws-cdk/aws-bedrock-alpha describes them, and wider where neighbours may follow.
+ */
+const regionsOf: Record<string, RegExp> = {
+  us: /^(us-(?!gov-)|ca-|mx-)/,
+  'us-gov': /^us-gov-/,
+  eu: /^(eu-(?!isoe-)|il-)/,
+  apac: /^(ap|me)-/,
+  jp: /^ap-northeast-/,
+  au: /^ap-southeast-/,
+  ca: /^(ca|us)-/,
+};
+export const geographies = Object.keys(regionsOf);
+
+/** Providers of models, with which a model's own id begins, of at most six letters. */
+const shortProviders = ['amazon', 'cohere', 'google', 'luma', 'meta', 'nvidia', 'openai', 'qwen', 'writer', 'xai', 'zai'];
+
+/** An id without an ARN that looks like a profile of a geography that is not known: `sa.amazon.…`. */
+export function hasUnknownGeography({ arn, form, name }: ModelId): boolean {
+  const [first, ...rest] = name.split('.');
+  return !arn && form === 'foundation-model' && rest.length > 1 && /^[a-z]{2,6}$/.test(first!) && !shortProviders.includes(first!);
+}
+
+/** Returns `true` if this profile's prefix tells that it does not route to the region. */
+export const isOutside = (profile: string, region: string): boolean =>
+  regionsOf[profile.split('.')[0]!]?.test(region) === false;
 
 /** Nothing for a text that is neither an id nor such an ARN. */
 export function parseModelId(text: string): ModelId | undefined {

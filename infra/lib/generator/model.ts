@@ -30,7 +30,7 @@ function readPrices(read: Reader): Prices | undefined {
   const value = read.value(key);
   if (value === undefined) return undefined;
   if (!/^\d{1,6}(\.\d{1,6})?,\d{1,6}(\.\d{1,6})?$/.test(String(value))) {
-    throw read.wrong(key, 'two prices in US dollars for a million tokens, read and written, such as 0.8,3.2');
+    throw read.wrong(key, 'two prices in US dollars for a million tokens, input and output, such as 0.8,3.2');
   }
   const [input, output] = String(value).split(',').map(Number) as [number, number];
   return { input, output };

@@ -53,6 +53,13 @@ export class Reader {
     throw this.wrong(key, shape);
   }
 
+  /** Comma-separated, also with spaces. An entry that does not fit is an error. */
+  list(key: Key, pattern: RegExp, shape: string): string[] | undefined {
+    const entries = this.text(key, /./, shape)?.split(',').map((each) => each.trim());
+    if (entries?.every((each) => pattern.test(each)) === false) throw this.wrong(key, shape);
+    return entries;
+  }
+
   needed(key: Key, pattern: RegExp, shape: string): string {
     const value = this.text(key, pattern, shape);
     if (value !== undefined) return value;
