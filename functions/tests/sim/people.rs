@@ -320,8 +320,7 @@ pub(crate) async fn tick(sim: Sim) {
     if sim.has(Flaw::ReconcilerOff) {
         return;
     }
-    // Not a whole tick: before the first one of a schedule there was an earlier one, and its repetition.
-    sleep(sim.some_millis(0, 60_000).min(Duration::from_secs(55))).await;
+    sleep(sim.some_millis(0, 60_000)).await;
     loop {
         reconcile(&sim);
         sleep(AGAIN_AFTER).await;
