@@ -104,7 +104,8 @@ pub async fn generate<R: Future<Output = Option<Failure>>>(
         if deadline.saturating_duration_since(Instant::now()) <= rest {
             return Err(out_of_time(Some(error), first, usage));
         }
-        last = Some(error);
+        // The wait is kept: it is not why a later attempt has no time.
+        last = Some(GenerationError { retry_after: None, ..error });
         sleep(rest).await;
         wait *= 2;
     }
@@ -120,21 +121,17 @@ fn with_cause(message: &str, first: Option<String>) -> String {
 }
 
 fn out_of_time(last: Option<GenerationError>, first: Option<String>, usage: Usage) -> Failure {
-    match last {
+    let (code, message) = match last {
         Some(GenerationError { code, message, retry_after: Some(wait), .. }) => {
             let seconds = wait.as_secs_f64().ceil();
-            let message = format!("{message}; it asks for {seconds} s, and the batch has less time left");
-            Failure::new(code, with_cause(&message, first), usage)
+            (code, format!("{message}; it asks for {seconds} s, and the batch has less time left"))
         }
         Some(GenerationError { code, message, .. }) => {
-            let message = format!("{message}; no time was left for another attempt");
-            Failure::new(code, with_cause(&message, first), usage)
+            (code, format!("{message}; no time was left for another attempt"))
         }
-        None => {
-            let message = "the batch's time was over before this action was finished";
-            Failure::new(FailureCode::BatchDeadline, with_cause(message, first), usage)
-        }
-    }
+        None => (FailureCode::BatchDeadline, "the batch's time was over before this action was finished".to_owned()),
+    };
+    Failure::new(code, with_cause(&message, first), usage)
 }
 
 /// Returns `true` if the AI is not available, or not for this action: asking another one may help at once. An answer that breaks
