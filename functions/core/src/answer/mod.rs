@@ -1,7 +1,7 @@
 //! What an AI may answer.
 //!
 //! An answer is one JSON object, `{"tasks": [...]}`, of 1 to 10 tasks. The reader is tolerant of how the object arrives
-//! ([`find`]) and is written ([`read`]), and strict in what becomes a task:
+//! (`find`) and is written (`read`), and strict in what becomes a task:
 //!
 //! | field | rule |
 //! |---|---|

@@ -87,7 +87,7 @@ impl<Db: WorkerDb, Sfn: AnswerBatch, Bus: PublishEvent, Ai: GenerateTasks, Queue
         trace::within(trace::process("batch", batch.traceparent.as_ref()), traced).await
     }
 
-    /// A batch lives for [`BATCH_SECONDS`] only.
+    /// A batch ends in minutes: after a lease another worker may take over.
     fn longest_rest(&self) -> Duration {
         LEASE
     }
