@@ -2,14 +2,14 @@ use goal_activity_core::answer::Tolerance;
 use goal_activity_core::goal::{Action, ActionKind};
 use goal_activity_core::ports::{GenerateTasks, GenerationRequest, Tokens};
 use goal_activity_events::FailureCode;
-use goal_activity_functions::adapters::generators::Question;
+use goal_activity_functions::adapters::generators::{Generator, Question};
 use goal_activity_functions::runtime::config::{self, GeneratorKind};
 use goal_activity_testkit::stub::{Response, Stub};
 use serde_json::{Value, json};
 
 use crate::contract::Refusal;
 use crate::logs::Logs;
-use crate::wire::{self, Over, PRIVATE, Provider, TOKENS, ask, failure, generator, goal, good, request};
+use crate::wire::{self, Over, PRIVATE, Provider, TOKENS, ask, aws_at, failure, generator, goal, good, request};
 
 /// A function that answers by the contract.
 pub(crate) struct Function;
@@ -24,6 +24,26 @@ async fn what_is_shown_of_an_invocation_is_what_the_function_gets() {
     let shown = generator.question(&request(&goal()));
     ask(&generator).await.unwrap();
     assert_eq!(shown, Question::Payload(stub.one().body));
+}
+
+#[tokio::test]
+async fn a_function_is_called_in_the_region_of_its_arn() {
+    for (function, region) in [
+        ("generate-tasks:live", "eu-west-1"),
+        ("arn:aws:lambda:ap-northeast-1:000000000000:function:generate-tasks", "ap-northeast-1"),
+    ] {
+        let stub = Stub::answering(Function.answer(&good(), TOKENS)).await;
+        let function = config::ExistingFunction { function: function.into(), tolerance: Tolerance::default() };
+        let generator = Generator::new(&aws_at(&stub.url()).await, GeneratorKind::Lambda(function));
+        ask(&generator).await.unwrap();
+        let signed = stub.one();
+        let scope = format!("/{region}/lambda/aws4_request");
+        assert!(
+            signed.header("authorization").is_some_and(|by| by.contains(&scope)),
+            "{:?}",
+            signed.header("authorization")
+        );
+    }
 }
 
 /// A function's result, as Lambda returns it.

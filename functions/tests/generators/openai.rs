@@ -254,7 +254,7 @@ const NEW: &str = "sk-new-2";
 
 fn secret(key: &str) -> Reply {
     let body =
-        json!({ "ARN": "arn:aws:secretsmanager:eu-west-1:1:secret:ai-AbCdEf", "Name": "ai", "SecretString": key });
+        json!({ "ARN": "arn:aws:secretsmanager:ap-northeast-1:1:secret:ai-AbCdEf", "Name": "ai", "SecretString": key });
     Reply::Whole(Response::new(200, body).header("content-type", "application/x-amz-json-1.1"))
 }
 
@@ -268,7 +268,7 @@ async fn with_key(ai: &Stub, keeper: &Stub, source: KeySource) -> OpenAi {
 }
 
 fn in_secrets_manager() -> KeySource {
-    KeySource::Secret("arn:aws:secretsmanager:eu-west-1:1:secret:ai-AbCdEf".into())
+    KeySource::Secret("arn:aws:secretsmanager:ap-northeast-1:1:secret:ai-AbCdEf".into())
 }
 
 fn bearers(ai: &Stub) -> Vec<String> {
@@ -278,10 +278,11 @@ fn bearers(ai: &Stub) -> Vec<String> {
 #[tokio::test]
 async fn the_key_is_read_once_where_it_is_kept_when_it_is_first_needed() {
     let kept = [
-        (in_secrets_manager(), secret("sk-old-1\n"), "secretsmanager.GetSecretValue"),
-        (KeySource::Parameter("/ai/key".into()), parameter(OLD), "AmazonSSM.GetParameter"),
+        // In the region of its ARN.
+        (in_secrets_manager(), secret("sk-old-1\n"), "secretsmanager.GetSecretValue", "ap-northeast-1/secretsmanager"),
+        (KeySource::Parameter("/ai/key".into()), parameter(OLD), "AmazonSSM.GetParameter", "eu-west-1/ssm"),
     ];
-    for (source, reply, target) in kept {
+    for (source, reply, target, scope) in kept {
         let ai = Stub::answering(Server.answer(&good(), TOKENS)).await;
         let keeper = Stub::start([reply]).await;
         let openai = with_key(&ai, &keeper, source).await;
@@ -292,6 +293,7 @@ async fn the_key_is_read_once_where_it_is_kept_when_it_is_first_needed() {
         assert_eq!(bearers(&ai), vec![format!("Bearer {OLD}"); 3]);
         let seen = keeper.one();
         assert_eq!(seen.header("x-amz-target"), Some(target));
+        assert!(seen.header("authorization").is_some_and(|by| by.contains(scope)), "{seen:?}");
         if target.ends_with("Parameter") {
             assert_eq!(seen.body, json!({ "Name": "/ai/key", "WithDecryption": true }));
         }

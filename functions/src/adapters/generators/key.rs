@@ -7,6 +7,7 @@ use goal_activity_core::ports::GenerationError;
 use goal_activity_events::FailureCode;
 use tokio::sync::Mutex;
 
+use super::wire::region_of;
 use crate::adapters::aws::Connection;
 use crate::runtime::config::KeySource;
 
@@ -45,7 +46,10 @@ impl Key {
     /// Creates a key in that store.
     pub(super) fn new(aws: &Connection, source: KeySource) -> Self {
         let kept = match source {
-            KeySource::Secret(id) => Kept::Secret(aws_sdk_secretsmanager::Client::new(aws.sdk()), id),
+            KeySource::Secret(id) => {
+                let sdk = aws.sdk().to_builder().region(region_of(&id, aws.sdk())).build();
+                Kept::Secret(aws_sdk_secretsmanager::Client::new(&sdk), id)
+            }
             KeySource::Parameter(name) => Kept::Parameter(aws_sdk_ssm::Client::new(aws.sdk()), name),
         };
         Self { kept, known: Mutex::default() }

@@ -18,7 +18,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::refusal::{by_status, is_name};
-use super::wire::{Bounded, failed, patient, unreadable, unusable};
+use super::wire::{Bounded, failed, patient, region_of, unreadable, unusable};
 use crate::adapters::aws::Connection;
 use crate::runtime::config;
 
@@ -37,7 +37,8 @@ pub struct ExistingFunction {
 impl ExistingFunction {
     /// Creates the function that the settings name.
     pub fn new(aws: &Connection, settings: config::ExistingFunction) -> Self {
-        let config = Builder::from(&patient(aws.sdk())).interceptor(Bounded);
+        let region = region_of(&settings.function, aws.sdk());
+        let config = Builder::from(&patient(aws.sdk())).region(region).interceptor(Bounded);
         Self { client: Client::from_conf(config.build()), settings }
     }
 }

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use aws_config::SdkConfig;
+use aws_config::{Region, SdkConfig};
 use aws_sdk_bedrockruntime::config::interceptors::BeforeDeserializationInterceptorContextMut;
 use aws_sdk_bedrockruntime::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_bedrockruntime::error::{BoxError, ProvideErrorMetadata, SdkError};
@@ -42,6 +42,12 @@ pub(crate) fn patient(sdk: &SdkConfig) -> SdkConfig {
         // A model may send nothing for any time within its limit.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .build()
+}
+
+/// The region in which what has this name or ARN is called: the ARN's, otherwise that of the SDK.
+pub(super) fn region_of(name: &str, sdk: &SdkConfig) -> Option<Region> {
+    let region = name.strip_prefix("arn:").and_then(|arn| arn.split(':').nth(2)).filter(|region| !region.is_empty());
+    region.map(|region| Region::new(region.to_owned())).or_else(|| sdk.region().cloned())
 }
 
 /// Limits the response of an SDK call to [`MAX_RESPONSE`].
