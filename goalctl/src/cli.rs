@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::target::Target;
-use crate::{bus, dlq, workflow};
+use crate::{ai, bus, dlq, workflow};
 
 const HELP: &str = "\
 Which deployment: the first of these that names one.
@@ -65,6 +65,9 @@ pub(crate) enum Command {
     /// Events of the bus: emit a request, show events
     #[command(subcommand)]
     Events(bus::Command),
+    /// The AI of the deployment: try it
+    #[command(subcommand)]
+    Ai(ai::Command),
     /// Dead letters: messages that could not be handled
     #[command(subcommand)]
     Dlq(dlq::Command),

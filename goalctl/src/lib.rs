@@ -6,13 +6,14 @@
 //! | Module | Contains |
 //! |---|---|
 //! | `cli` | the command line: options and subcommands |
-//! | `workflow`, `bus`, `dlq` | the commands, with what they print; `bus` is `goalctl events` |
+//! | `workflow`, `bus`, `ai`, `dlq` | the commands, with what they print; `bus` is `goalctl events` |
 //! | `client`, `stack` | the HTTP API, and the stack's AWS services |
 //! | `settings` | the deployment and the token that a run uses, from all sources |
 //! | `place`, `target`, `shell` | a deployment, the options that name one, and the streams of a run |
 //! | `environment`, `terminal`, `secret` | environment variables, terminal capabilities, values that are never printed |
 //! | `failure`, `text` | errors with their exit codes, and plain-text output |
 
+mod ai;
 mod bus;
 mod cli;
 mod client;
@@ -105,6 +106,7 @@ async fn command(cli: Cli, shell: &mut Shell<'_>) -> Result<u8> {
             let done = dlq::run(command, &Stack::open(&settings.place).await?, json, shell).await?;
             Ok(if done { DONE } else { NOT_DONE })
         }
+        Command::Ai(command) => ai::run(command, &Stack::open(&settings.place).await?, json, shell).await,
         Command::Events(command) => bus::run(command, &Stack::open(&settings.place).await?, json, shell).await,
         Command::Start(args) => workflow::start(args, &Client::open(settings).await?, json, shell).await,
         Command::Status(args) => workflow::status(args, &Client::open(settings).await?, json, shell).await,

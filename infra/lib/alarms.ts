@@ -46,6 +46,7 @@ interface Rule {
 export const limits = {
   failureRate: 0.1,
   aiErrorRate: 0.2,
+  fallbackShare: 0.2,
   apiErrorRate: 0.05,
   duration: Duration.minutes(10),
   /** Far longer than workflows take: the capacity is too small for the load. */
@@ -117,6 +118,18 @@ export class Alarms extends Construct {
       missing: TreatMissingData.NOT_BREACHING,
       tellRecovery: true,
     });
+    if (this.props.settings.fallback) {
+      this.add('AiFallbackInUse', {
+        says: 'More than 20 % of the calls of an AI went to the fallback, for 10 of 15 minutes: the first one refuses or is out.',
+        section: 'the-fallback-is-in-use',
+        metric: ownMetric('AiFallbackUsed', { statistic: Stats.AVERAGE, period: Duration.minutes(5) }),
+        above: limits.fallbackShare,
+        of: lasting,
+        // There were no calls of an AI.
+        missing: TreatMissingData.NOT_BREACHING,
+        tellRecovery: true,
+      });
+    }
     this.add('ReconcilerSilent', {
       says: 'The reconciler has not come to the end of a run for 5 minutes: lost events are not made good.',
       section: 'the-reconciler-is-silent',

@@ -154,13 +154,14 @@ export class Dashboard extends Construct {
 
   private ai(): IWidget[] {
     const failed = ownMetric('AiCallFailed', average);
+    const second = this.props.settings.fallback ? [scaled(ownMetric('AiFallbackUsed', { ...average }), '*100', 'by the fallback')] : [];
     return [
       graph({
         title: 'AI: time of a call', unit: 'seconds', metrics: durations('AiLatency', 1_000),
         right: { unit: 'attempts for an action', metrics: [ownMetric('AiAttempts', { ...average, label: 'attempts' })] },
       }, 6),
       graph({
-        title: 'AI: error rate', unit: '% of the calls', metrics: [scaled(failed, '*100', 'failed')],
+        title: 'AI: error rate', unit: '% of the calls', metrics: [scaled(failed, '*100', 'failed'), ...second],
         lines: [line(limits.aiErrorRate * 100, 'alarm')],
       }, 6),
       graph({

@@ -74,6 +74,8 @@ export class GoalActivityStack extends Stack {
       // For Athena.
       ArchiveTable: archive.table,
       AlertTopicArn: alerts.topicArn,
+      // For `goalctl ai check`.
+      WorkerFunctionName: functions.worker.function.functionName,
       // To run it now instead of within the minute.
       ReconcileFunctionName: functions.reconcile.function.functionName,
       LaunchQueueUrl: messaging.launch.queue.queueUrl,

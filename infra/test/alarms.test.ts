@@ -36,6 +36,9 @@ const deadLetters = {
 const named = <T>(all: Record<string, T>, suffix: string, text: (value: T) => string) =>
   Object.fromEntries(Object.entries(all).map(([name, value]) => [`${name}${suffix}`, text(value)]));
 
+const fallback: Record<string, string> = {
+  AiFallbackInUse: 'GoalActivity AiFallbackUsed, Average in 300 s; > 0.2 in 2 of 3; notBreaching; tells recovery',
+};
 const expected: Record<string, string> = {
   FailureRate: 'GoalActivity WorkflowFailed, Average in 300 s; > 0.1 in 1 of 1; notBreaching; tells recovery',
   TimedOut: 'GoalActivity WorkflowTimedOut, Sum in 300 s; > 0 in 1 of 1; notBreaching',
@@ -83,8 +86,20 @@ test('every alarm tells the topic, and says what has happened and where the guid
   }
 });
 
+test('with a fallback there is an alarm and a line on the dashboard that say when it is in use, and only then', () => {
+  const chained = synth({ fallback: 'bedrock', fallbackBedrockModel: 'amazon.nova-lite-v1:0' });
+  const [alarm, ...others] = chained.all('AWS::CloudWatch::Alarm').filter(({ AlarmName }) => !alarms.some((alarm) => alarm.AlarmName === AlarmName));
+  assert.ok(alarm && others.length === 0);
+  assert.equal(alarm.AlarmName, 'GoalActivity-AiFallbackInUse');
+  assert.equal(shape(alarm), fallback.AiFallbackInUse);
+  const [, section = ''] = /docs\/OPERATIONS\.md#(.+)$/.exec(alarm.AlarmDescription) ?? [];
+  assert.ok(anchors(guide).includes(section), section);
+  const shows = (of: typeof aws) => JSON.stringify(of.all('AWS::CloudWatch::Dashboard')).includes('AiFallbackUsed');
+  assert.deepEqual([shows(aws), shows(chained)], [false, true]);
+});
+
 test('the guide names every alarm', () => {
-  for (const name of Object.keys(expected)) {
+  for (const name of Object.keys({ ...expected, ...fallback })) {
     const pattern = name.replace(/^(\w+)(DeadLetters|Errors)$/, '…$2');
     assert.ok(guide.includes(`\`${pattern}\``), `docs/OPERATIONS.md does not name ${pattern}`);
   }

@@ -83,5 +83,6 @@ test('the outputs are those that people and tools rely on', () => {
     'EventBusName', 'ExecutionsTableName',
     'GoalsTableName', 'LaunchDlqUrl', 'LaunchQueueUrl', 'ProjectionDlqUrl', 'ProjectionQueueUrl',
     'ReconcileFunctionName', 'StateMachineArn', 'TasksTableName', 'UndeliveredDlqUrl', 'UserPoolClientId', 'UserPoolId',
+    'WorkerFunctionName',
   ]);
 });

@@ -1,6 +1,6 @@
 //! The deployed pipeline with a real server of a language model as its AI: llama.cpp's, whose model writes random words in the
-//! form of the schema (`functions/tests/llm`). `cargo xtask test ai` starts the server, deploys the pipeline, sets the worker to
-//! that server, and runs this.
+//! form of the schema (`functions/tests/llm`). `cargo xtask test ai` starts the server, deploys the pipeline, and runs this twice: the
+//! worker is set to that server, and then to the emulator's Bedrock, which passes calls on to another one.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -9,12 +9,14 @@
 )]
 
 use std::collections::BTreeMap;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use goal_activity_core::limits::{BATCH_SECONDS, MAX_ACTIONS, MAX_TASKS_PER_ACTION};
 use goal_activity_core::task::{MAX_DESCRIPTION, MAX_TITLE, MINUTES};
 use goal_activity_tests::{Chart, Stack};
 use serde_json::{Value, json};
+use tokio::task::spawn_blocking;
 
 /// The prices that the worker is deployed with, in millionths of a US dollar for a million tokens.
 const PRICES: [u64; 2] = [150_000, 600_000];
@@ -30,8 +32,9 @@ fn assert_within_limits(task: &Value) {
     assert_eq!(task["type"], "execution", "{task}");
 }
 
-#[tokio::test]
-async fn p7_64_actions_become_tasks_by_a_language_model_within_the_limits_and_counted() {
+/// Starts a goal of as many actions as there can be, and asserts that a language model, which has that name, made tasks for
+/// all of them, within the limits and counted.
+async fn assert_all_become_tasks(generator: &str) {
     let stack = Stack::open().await;
     let user = stack.user().await;
     let actions = u8::try_from(MAX_ACTIONS).unwrap();
@@ -59,7 +62,7 @@ async fn p7_64_actions_become_tasks_by_a_language_model_within_the_limits_and_co
     let words =
         ["目標", "計画", "調べる", "書く", "毎日", "練習", "確認", "資料", "まとめる", "友人", "聞く", "本", "読む"];
     assert!(tasks.iter().any(|task| words.iter().any(|word| task["title"] == *word)), "{tasks:?}");
-    assert!(tasks.iter().all(|task| task["generator"] == "openai/tiny"), "{tasks:?}");
+    assert!(tasks.iter().all(|task| task["generator"] == generator), "{tasks:?}");
 
     let usage = &end["usage"];
     let [attempts, input, output, cost] = ["attempts", "inputTokens", "outputTokens", "costMicroUsd"]
@@ -73,4 +76,48 @@ async fn p7_64_actions_become_tasks_by_a_language_model_within_the_limits_and_co
     assert!(cost.abs_diff(exact) <= attempts, "{usage}, exactly {exact}");
     let completed = completions.first("WorkflowCompleted").await;
     assert_eq!(completed["detail"]["usage"], *usage, "{completed}");
+}
+
+#[tokio::test]
+async fn p7_64_actions_become_tasks_by_an_openai_compatible_server_within_the_limits_and_counted() {
+    assert_all_become_tasks("openai/tiny").await;
+}
+
+/// Proves the grant as well: the emulator enforces the worker's role.
+#[tokio::test]
+async fn p7_64_actions_become_tasks_by_a_model_on_bedrock_within_the_limits_and_counted() {
+    assert_all_become_tasks("bedrock/amazon.nova-lite-v1:0").await;
+}
+
+/// Runs the tool for operators on this stack, and returns its exit code and its JSON.
+async fn ai_check() -> (Option<i32>, Value) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_goalctl-tested"));
+    command.args(["ai", "check", "--json"]).env_clear().env("HOME", "/nowhere").stdin(Stdio::null());
+    #[allow(clippy::disallowed_methods, reason = "the tool is given the stack as people give it")]
+    command.env("GOAL_ACTIVITY_STACK", std::env::var("GOAL_ACTIVITY_STACK").unwrap());
+    let output = spawn_blocking(move || command.output()).await.unwrap().unwrap();
+    let json = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {output:?}"));
+    (output.status.code(), json)
+}
+
+/// Asserts that the deployed worker shows what it does with its AI.
+async fn assert_checked(generator: &str, request: &str) {
+    let (code, trial) = ai_check().await;
+    assert_eq!((code, &trial["attempts"][0]["generator"]), (Some(0), &json!(generator)), "{trial}");
+    let shown = trial["request"].as_str().unwrap();
+    assert!(shown.starts_with(request) && shown.contains("自分の仕事を英語で3分間説明できるようにする"), "{shown}");
+    let tasks = trial["tasks"].as_array().unwrap();
+    assert!((1..=MAX_TASKS_PER_ACTION).contains(&tasks.len()), "{trial}");
+    let usage = &trial["usage"];
+    assert!(usage["inputTokens"].as_u64() > Some(1_000) && usage["costMicroUsd"].as_u64() > Some(0), "{usage}");
+}
+
+#[tokio::test]
+async fn goalctl_asks_the_deployed_worker_s_openai_compatible_server() {
+    assert_checked("openai/tiny", "POST http://127.0.0.1:").await;
+}
+
+#[tokio::test]
+async fn goalctl_asks_the_deployed_worker_s_model_on_bedrock() {
+    assert_checked("bedrock/amazon.nova-lite-v1:0", "Converse").await;
 }

@@ -66,6 +66,22 @@ async fn goalctl(user: &User, arguments: &[&str]) -> Ran {
 }
 
 #[tokio::test]
+async fn the_ai_of_the_deployed_worker_is_tried_without_a_goal() {
+    let stack = Stack::open().await;
+    let user = stack.user().await;
+    let checked = goalctl(&user, &["ai", "check", "--json"]).await;
+    let trial = checked.json();
+    assert_eq!((checked.code, &trial["attempts"][0]["generator"]), (Some(0), &json!("offline/offline")), "{trial}");
+    assert!(trial["tasks"].as_array().is_some_and(|tasks| !tasks.is_empty()), "{trial}");
+    assert_eq!(
+        (&trial["usage"]["attempts"], &trial["function"]),
+        (&json!(1), &json!(stack.output("WorkerFunctionName")))
+    );
+    let shown = goalctl(&user, &["ai", "check"]).await;
+    assert!(shown.code == Some(0) && shown.out.contains("None: the tasks are made without an AI."), "{shown:?}");
+}
+
+#[tokio::test]
 async fn a_goal_is_started_followed_and_read() {
     let stack = Stack::open().await;
     let user = stack.user().await;

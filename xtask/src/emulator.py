@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+from urllib.parse import unquote
 
 
 def end_with_starter(pipe: int) -> None:
@@ -19,7 +20,7 @@ def end_with_starter(pipe: int) -> None:
 
 
 def close_gaps_in_iam() -> None:
-    """Makes MiniStack handle two cases like AWS, so that the roles and policies for AWS work here unchanged."""
+    """Makes MiniStack handle three cases like AWS, so that the roles and policies for AWS work here unchanged."""
     from ministack.core import iam_actions, iam_evaluator
 
     # Queues and topics refuse callers without TLS. The emulator uses plain HTTP, but nothing leaves this machine.
@@ -37,9 +38,20 @@ def close_gaps_in_iam() -> None:
         machines = list(stepfunctions._state_machines)
         if service == "states" and ".SendTask" in headers.get("x-amz-target", "") and len(machines) == 1:
             return machines[0]
+        if service == "bedrock-runtime":
+            path = unquote(path)
         return named_in_request(service, method, path, headers, *others)
 
+    # Converse needs permission to invoke the model; the emulator looks for a permission of the operation's name.
+    action_of_request = iam_actions.extract_iam_action
+
+    def iam_action(service: str, method: str, path: str, headers: dict, *others: object) -> "str | None":
+        if service == "bedrock-runtime" and path.endswith("/converse"):
+            return "bedrock:InvokeModel"
+        return action_of_request(service, method, path, headers, *others)
+
     iam_evaluator._resolve_condition_key = condition_key
+    iam_actions.extract_iam_action = iam_action
     iam_actions.extract_resource_arn = resource_arn
 
 

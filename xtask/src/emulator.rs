@@ -36,6 +36,9 @@ pub(crate) enum Kind {
     LanguageModel(Vec<String>),
 }
 
+/// `MiniStack`'s variable with the address of the language model behind its Bedrock.
+const BEDROCK: &str = "MINISTACK_BEDROCK_PROXY_URL";
+
 /// A running emulator. It ends, with its functions, when this is dropped; and when this command ends in any other way,
 /// because it watches its standard input.
 #[derive(Debug)]
@@ -57,11 +60,17 @@ impl Emulator {
         Self::launch(&Kind::MiniStack, python, folder, &[], &[("TRACING", "print")])?.ready(&Kind::MiniStack)
     }
 
+    /// Starts `MiniStack` whose Bedrock passes calls on to the language model at that address, as [`Self::start_before`].
+    pub(crate) fn start_tracing_before(model: &str, python: &Path, folder: &Path) -> Result<Self> {
+        let more = [("TRACING", "print"), (BEDROCK, model)];
+        Self::launch(&Kind::MiniStack, python, folder, &[], &more)?.ready(&Kind::MiniStack)
+    }
+
     /// Starts `MiniStack` without roles, whose Bedrock passes calls on to the language model at that address. When the model does
     /// not answer, it gives an answer of its own.
     pub(crate) fn start_before(model: &str, python: &Path, folder: &Path) -> Result<Self> {
         let kind = Kind::BareMiniStack;
-        Self::launch(&kind, python, folder, &[], &[("MINISTACK_BEDROCK_PROXY_URL", model)])?.ready(&kind)
+        Self::launch(&kind, python, folder, &[], &[(BEDROCK, model)])?.ready(&kind)
     }
 
     /// Starts `MiniStack` so that it can continue after this command: see `detach`.

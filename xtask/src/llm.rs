@@ -70,6 +70,11 @@ impl Servers {
         Ok(format!("{}/v1", address(&self.running, PLAIN)?))
     }
 
+    /// The address of the model that is behind Bedrock.
+    pub(crate) fn behind_bedrock(&self) -> Result<String> {
+        address(&self.running, WITH_TOOLS)
+    }
+
     /// The address of the server that needs a key, as its setting, and the key.
     pub(crate) fn keyed(&self) -> Result<(String, &'static str)> {
         Ok((format!("{}/v1", address(&self.running, KEYED)?), KEY))

@@ -65,6 +65,11 @@ impl Local {
         Self::with(project, folder, |python| Emulator::start_tracing(python, folder))
     }
 
+    /// The same, and its Bedrock is the language model at that address.
+    pub(crate) fn start_before(project: &Project, model: &str, folder: &Path) -> Result<Self> {
+        Self::with(project, folder, |python| Emulator::start_tracing_before(model, python, folder))
+    }
+
     /// The same with an emulator that can continue after this command.
     pub(crate) fn start_detachable(project: &Project, folder: &Path) -> Result<Self> {
         Self::with(project, folder, |python| Emulator::start_detachable(python, folder))

@@ -257,9 +257,13 @@ fn ai(project: &Project) -> Result<()> {
         ("aiPrices", "0.15,0.60"),
     ];
     ai_from_a_terminal(project, &generator, &servers.keyed()?, &folder.path)?;
-    let on = OnStack::deploy(project, "ai")?;
-    deploy::change(project, &generator, &on.local.emulator.endpoint(), &on.folder.path)?;
-    on.test(&["--test", "ai"])?;
+    let on = OnStack::deploy_before(project, "ai", &servers.behind_bedrock()?)?;
+    let (endpoint, folder) = (on.local.emulator.endpoint(), on.folder.path.clone());
+    deploy::change(project, &generator, &endpoint, &folder)?;
+    on.test(&["--test", "ai", "openai"])?;
+    let bedrock = [("generator", "bedrock"), ("bedrockModel", "amazon.nova-lite-v1:0"), ("aiPrices", "0.15,0.60")];
+    deploy::change(project, &bedrock, &endpoint, &folder)?;
+    on.test(&["--test", "ai", "bedrock"])?;
     // Nothing listens there.
     let gone = [
         ("generator", "openai"),
@@ -267,7 +271,7 @@ fn ai(project: &Project) -> Result<()> {
         ("openaiModel", "tiny"),
         ("fallback", "offline"),
     ];
-    deploy::change(project, &gone, &on.local.emulator.endpoint(), &on.folder.path)?;
+    deploy::change(project, &gone, &endpoint, &folder)?;
     on.test_last(&["--test", "fallback", "--test", "leftovers"])
 }
 
@@ -299,6 +303,13 @@ fn ai_from_a_terminal(
     let failure = &result["failure"];
     ensure!(failed.is_err() && failure["code"] == "AI_INVALID_ANSWER", "{result:#}");
     ensure!(failure["toDo"].as_str().is_some_and(|to_do| to_do.contains("aiMaxTokens")), "{result:#}");
+
+    // Nothing listens there.
+    let gone = [("openaiBaseUrl", "http://127.0.0.1:9/v1"), ("fallback", "offline")];
+    trial(&gone, None).check(project, &one, Some(&file))?;
+    let result = read()?;
+    let by = [0, 1].map(|attempt| result["attempts"][attempt]["generator"].as_str().unwrap_or_default().to_owned());
+    ensure!(by == ["openai/tiny", "offline/offline"] && result["usage"]["fallbackAttempts"] == 1, "{result:#}");
 
     trial(&[], None).eval(project, Some(&file))?;
     let result = read()?;
@@ -352,6 +363,12 @@ impl<'a> OnStack<'a> {
         let folder = RunFolder::new(project, name)?;
         // With spans: one test reads them, and all others verify that they change nothing.
         Ok(Self { project, local: Local::start_tracing(project, &folder.path)?, folder })
+    }
+
+    /// The same, and its Bedrock is the language model at that address.
+    fn deploy_before(project: &'a Project, name: &str, model: &str) -> Result<Self> {
+        let folder = RunFolder::new(project, name)?;
+        Ok(Self { project, local: Local::start_before(project, model, &folder.path)?, folder })
     }
 
     /// Runs the tests that these arguments select.

@@ -27,3 +27,4 @@ mod samples;
 pub mod start;
 pub mod task;
 pub mod text;
+pub mod trial;

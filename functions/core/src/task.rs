@@ -21,10 +21,10 @@ pub const MINUTES: std::ops::RangeInclusive<u16> = 15..=120;
 /// A task as it was generated, within all limits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskDraft {
-    title: String,
-    description: String,
-    estimated_minutes: u16,
-    priority: Priority,
+    pub(crate) title: String,
+    pub(crate) description: String,
+    pub(crate) estimated_minutes: u16,
+    pub(crate) priority: Priority,
 }
 
 /// How urgent a task is.
@@ -115,7 +115,24 @@ pub enum DraftWarning {
     ShortenedDescription(usize),
 }
 
+impl DraftWarning {
+    /// What it is, without the task.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::DuplicateTitle(_) => "duplicateTitle",
+            Self::ShortDescription(..) => "shortDescription",
+            Self::ShortenedTitle(_) => "shortenedTitle",
+            Self::ShortenedDescription(_) => "shortenedDescription",
+        }
+    }
+}
+
 impl TaskDrafts {
+    /// The drafts in their order.
+    pub fn iter(&self) -> impl Iterator<Item = &TaskDraft> {
+        self.0.iter()
+    }
+
     /// What is not as good as it should be, by the number of the task, from 1.
     pub fn warnings(&self) -> Vec<DraftWarning> {
         let mut titles = HashSet::new();

@@ -1,27 +1,11 @@
 //! The actions that an AI is asked about.
 
 use goal_activity_core::goal::{Action, ActionKind, GoalHead, GoalStatus, Position, Side, SubGoal};
-use goal_activity_core::ports::GenerationRequest;
+use goal_activity_core::trial::Subject;
 use goal_activity_events::ClaimSequence;
 use serde::{Deserialize, Serialize};
 
 use crate::Wrong;
-
-/// An action with what belongs to it.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct Subject {
-    pub(crate) goal: GoalHead,
-    pub(crate) sub_goal: Option<SubGoal>,
-    pub(crate) action: Action,
-}
-
-impl Subject {
-    /// The first request for its tasks.
-    pub(crate) fn request(&self) -> GenerationRequest<'_> {
-        GenerationRequest::first(&self.goal, self.sub_goal.as_ref(), &self.action)
-    }
-}
 
 /// The language that the titles of the tasks should have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

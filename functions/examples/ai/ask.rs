@@ -1,26 +1,22 @@
-//! Asks by the worker's rules, and keeps what each attempt came to.
+//! Asks by the worker's rules, with its AIs.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_bedrockruntime::config::{Credentials, SharedCredentialsProvider};
-use goal_activity_core::ledger::Failure;
-use goal_activity_core::ports::{GenerateTasks, Generation, GenerationError, GenerationRequest};
-use goal_activity_core::task::{DraftWarning, Task, TaskDrafts};
-use goal_activity_events::{Timestamp, Usage};
+use goal_activity_core::ports::GenerateTasks;
+use goal_activity_core::trial::{Subject, Trial};
 use goal_activity_functions::adapters::aws::http;
-use goal_activity_functions::adapters::generators::{Chain, Question};
+use goal_activity_functions::adapters::generators::Chain;
 use goal_activity_functions::handlers::worker::PriceList;
-use goal_activity_functions::handlers::worker::attempts::{self, ALL_TIME, Attempt};
+use goal_activity_functions::handlers::worker::attempts::ALL_TIME;
+use goal_activity_functions::handlers::worker::trial::try_action;
 use goal_activity_functions::runtime::config::{Chosen, GeneratorKind, Generators};
 use goal_activity_testkit::stub::{Response, Stub};
 use serde_json::json;
 
-use crate::actions::Subject;
 use crate::{KEY, Wrong, key};
 
 /// The AIs, as the worker has them.
@@ -29,30 +25,6 @@ pub(crate) struct Ai {
     prices: PriceList,
     /// Gives the key out, if it is not in AWS.
     _keeper: Option<Stub>,
-}
-
-/// What came of one action.
-pub(crate) struct Outcome {
-    /// All attempts; what the AI or the worker says of those that failed.
-    pub(crate) attempts: Vec<(Attempt, Option<String>)>,
-    pub(crate) result: Result<Made, Failure>,
-}
-
-/// What was made.
-pub(crate) struct Made {
-    pub(crate) tasks: Vec<Task>,
-    pub(crate) warnings: Vec<DraftWarning>,
-    pub(crate) usage: Usage,
-}
-
-impl Outcome {
-    /// What all attempts together took.
-    pub(crate) fn usage(&self) -> Usage {
-        match &self.result {
-            Ok(made) => made.usage,
-            Err(failure) => failure.usage,
-        }
-    }
 }
 
 impl Ai {
@@ -77,58 +49,9 @@ impl Ai {
         (name(false), self.chain.has_fallback().then(|| name(true)))
     }
 
-    /// What the AI is sent for that action at first.
-    pub(crate) fn question(&self, subject: &Subject) -> Question {
-        self.chain.question(&subject.request())
-    }
-
     /// Asks for the tasks of an action, as a batch that has all its time.
-    pub(crate) async fn ask(&self, subject: &Subject) -> Result<Outcome, Wrong> {
-        let (noted, made) = (Noted { chain: &self.chain, messages: Mutex::default() }, Mutex::new(Vec::new()));
-        let report = |attempt| made.lock().unwrap_or_else(PoisonError::into_inner).push(attempt);
-        let asked = attempts::generate(&noted, self.prices, subject.request(), ALL_TIME, async || None, report).await;
-        let mut messages = noted.messages.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let made = made.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let attempts = made.into_iter().map(|attempt: Attempt| (attempt, messages.remove(&attempt.number))).collect();
-        let result = match asked {
-            Ok((Generation { drafts, warnings, .. }, usage)) => {
-                Ok(Made { tasks: stored(drafts, subject)?, warnings, usage })
-            }
-            Err(failure) => Err(failure),
-        };
-        Ok(Outcome { attempts, result })
-    }
-}
-
-/// The tasks that drafts become.
-fn stored(drafts: TaskDrafts, subject: &Subject) -> Result<Vec<Task>, Wrong> {
-    let goal = &subject.goal.goal_id;
-    let execution = format!("arn:aws:states:us-east-1:000000000000:execution:goal-activity:{goal}-1").parse()?;
-    Ok(drafts.into_tasks(goal, &subject.action, &execution, Timestamp::from_millis(0)))
-}
-
-/// Notes why attempts failed.
-struct Noted<'a> {
-    chain: &'a Chain,
-    messages: Mutex<BTreeMap<u32, String>>,
-}
-
-impl GenerateTasks for Noted<'_> {
-    fn has_fallback(&self) -> bool {
-        self.chain.has_fallback()
-    }
-
-    fn name(&self, fallback: bool) -> Option<String> {
-        self.chain.name(fallback)
-    }
-
-    async fn generate(&self, request: GenerationRequest<'_>) -> Result<Generation, GenerationError> {
-        let answer = self.chain.generate(request).await;
-        if let Err(error) = &answer {
-            let mut messages = self.messages.lock().unwrap_or_else(PoisonError::into_inner);
-            messages.insert(request.attempt, error.message.clone());
-        }
-        answer
+    pub(crate) async fn ask(&self, subject: &Subject) -> Trial {
+        try_action(&self.chain, self.prices, subject, ALL_TIME).await
     }
 }
 

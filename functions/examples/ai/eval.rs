@@ -2,21 +2,20 @@
 
 use futures_util::StreamExt;
 use futures_util::stream;
+use goal_activity_core::trial::tasks;
 use goal_activity_functions::runtime::config::Generators;
 use serde_json::Value;
 
 use crate::Wrong;
 use crate::actions::{self, Sample};
 use crate::ask::Ai;
-use crate::check;
-use crate::lines::Lines;
 use crate::report::{Report, Row};
 
 /// How many actions are asked about at once.
 const CONCURRENCY: usize = 4;
 
 /// Asks about each action, and prints the table. Returns `true` if all have tasks.
-pub(crate) async fn run(generators: Generators, lines: &Lines) -> Result<(bool, Value), Wrong> {
+pub(crate) async fn run(generators: Generators) -> Result<(bool, Value), Wrong> {
     let samples = actions::samples()?;
     let ai = &Ai::new(generators).await?;
     let count = samples.len();
@@ -24,22 +23,21 @@ pub(crate) async fn run(generators: Generators, lines: &Lines) -> Result<(bool, 
         samples
             .into_iter()
             .enumerate()
-            .map(|(number, sample)| async move { Ok::<_, Wrong>((number, ai.ask(&sample.subject).await?, sample)) }),
+            .map(|(number, sample)| async move { (number, ai.ask(&sample.subject).await, sample) }),
     )
     .buffer_unordered(CONCURRENCY);
     let mut rows = Vec::new();
-    while let Some(outcome) = asked.next().await {
-        let (number, outcome, Sample { name, language, subject }) = outcome?;
-        let result = match &outcome.result {
-            Ok(made) => check::count(made.tasks.len()),
-            Err(failure) => failure.code.to_string(),
+    while let Some((number, trial, Sample { name, language, subject })) = asked.next().await {
+        let result = match &trial.failure {
+            None => tasks(trial.tasks.len()),
+            Some(failure) => failure.code.to_string(),
         };
         eprintln!("  {} of {count}: {name}: {result}", rows.len() + 1);
-        rows.push((number, Row { name, language, kind: subject.action.kind, outcome }));
+        rows.push((number, Row { name, language, kind: subject.action.kind, trial }));
     }
     rows.sort_by_key(|(number, _)| *number);
     let rows: Vec<_> = rows.into_iter().map(|(_, row)| row).collect();
-    let report = Report::of(ai.names(), &rows, &lines.take());
+    let report = Report::of(ai.names(), &rows);
     println!("{}", report.table());
     Ok((report.accepted.total == report.actions, report.json(&rows)))
 }

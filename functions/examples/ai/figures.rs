@@ -56,19 +56,6 @@ pub(crate) fn share(part: usize, whole: usize) -> String {
     }
 }
 
-/// Milliseconds as seconds: `1.25 s`.
-pub(crate) fn seconds(milliseconds: u64) -> String {
-    format!("{}.{:02} s", milliseconds / 1000, milliseconds % 1000 / 10)
-}
-
-/// Millionths of a US dollar: `0.001234`.
-pub(crate) fn dollars(micro: Option<u64>) -> String {
-    micro.map_or_else(
-        || "unknown: set aiPrices".to_owned(),
-        |micro| format!("{}.{:06} US dollars", micro / 1_000_000, micro % 1_000_000),
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,13 +73,8 @@ mod tests {
     }
 
     #[test]
-    fn figures_are_written_for_people() {
+    fn a_share_has_its_percentage() {
         assert_eq!(share(23, 24), "23 of 24 (96 %)");
         assert_eq!(share(0, 0), "0 of 0");
-        assert_eq!(seconds(1_259), "1.25 s");
-        assert_eq!(seconds(9), "0.00 s");
-        assert_eq!(dollars(Some(1_234_567)), "1.234567 US dollars");
-        assert_eq!(dollars(Some(12)), "0.000012 US dollars");
-        assert_eq!(dollars(None), "unknown: set aiPrices");
     }
 }

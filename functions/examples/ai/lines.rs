@@ -21,13 +21,6 @@ pub(crate) struct Line {
     pub(crate) fields: Vec<(&'static str, String)>,
 }
 
-impl Line {
-    /// What it says that the deployer can change.
-    pub(crate) fn hint(&self) -> Option<&str> {
-        self.fields.iter().find(|(name, _)| *name == "hint").map(|(_, hint)| hint.as_str())
-    }
-}
-
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.level, self.message)?;

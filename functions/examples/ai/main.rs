@@ -16,11 +16,11 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::process::ExitCode;
 
+use goal_activity_core::trial::Subject;
 use goal_activity_functions::runtime::config::Generators;
 use serde::Deserialize;
 use serde_json::Value;
 
-use actions::Subject;
 use lines::Lines;
 
 /// A key of an OpenAI-compatible endpoint, instead of the one in the store that the settings name.
@@ -61,7 +61,7 @@ async fn run(arguments: &[String]) -> Result<bool, Wrong> {
     let generators = Generators::from_variables(&variables)?;
     let (succeeded, json): (bool, Value) = match (command.as_str(), input.action) {
         ("check", Some(subject)) => check::run(&input.variables, generators, &subject, &lines).await?,
-        ("eval", None) => eval::run(generators, &lines).await?,
+        ("eval", None) => eval::run(generators).await?,
         _ => return Err("usage: ai check|eval INPUT [RESULT]".into()),
     };
     if let Some(file) = result {

@@ -5,32 +5,30 @@ use std::fmt::Write;
 
 use goal_activity_core::goal::ActionKind;
 use goal_activity_core::limits::{EXECUTION_TASKS, HABIT_TASKS};
-use goal_activity_core::task::{DraftWarning, Task};
+use goal_activity_core::trial::{Trial, TriedTask, dollars, kinds, seconds};
 use goal_activity_events::Usage;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::actions::Language;
-use crate::ask::{Made, Outcome};
-use crate::check::{kinds, tasks};
-use crate::figures::{Latency, Spread, dollars, seconds, share};
-use crate::lines::Line;
+use crate::figures::{Latency, Spread, share};
 
 /// One action, and what came of it.
 pub(crate) struct Row {
     pub(crate) name: String,
     pub(crate) language: Option<Language>,
     pub(crate) kind: ActionKind,
-    pub(crate) outcome: Outcome,
+    pub(crate) trial: Trial,
 }
 
 impl Row {
-    fn made(&self) -> Option<&Made> {
-        self.outcome.result.as_ref().ok()
+    /// What came of it, if there are tasks.
+    fn made(&self) -> Option<&Trial> {
+        Some(&self.trial).filter(|trial| trial.failure.is_none())
     }
 
-    fn tasks(&self) -> &[Task] {
-        self.made().map_or(&[], |made| &made.tasks)
+    fn tasks(&self) -> &[TriedTask] {
+        &self.trial.tasks
     }
 
     /// How its tasks came to be accepted. `None` if it has none.
@@ -100,7 +98,7 @@ pub(crate) struct Report {
     /// Attempts that failed, by code: also those that were followed by a better one.
     failed_attempts: BTreeMap<String, usize>,
     /// Flaws of accepted answers.
-    warnings: BTreeMap<&'static str, usize>,
+    warnings: BTreeMap<String, usize>,
     /// Titles in the language of the action.
     language: BTreeMap<Language, Share>,
     titles: usize,
@@ -114,16 +112,16 @@ pub(crate) struct Report {
     usage: Usage,
     /// Of all attempts for one action, without the waits between them.
     milliseconds: Option<Latency>,
-    /// What the log says that the deployer can change.
+    /// What the deployer can change, as the providers say.
     hints: BTreeMap<String, usize>,
 }
 
 impl Report {
     /// The figures of these actions.
-    pub(crate) fn of((generator, fallback): (String, Option<String>), rows: &[Row], lines: &[Line]) -> Self {
+    pub(crate) fn of((generator, fallback): (String, Option<String>), rows: &[Row]) -> Self {
         let count = |how: Acceptance| rows.iter().filter(|row| row.accepted() == Some(how)).count();
         let made = || rows.iter().filter_map(Row::made);
-        let failures = || rows.iter().filter_map(|row| row.outcome.result.as_ref().err());
+        let failures = || rows.iter().filter_map(|row| row.trial.failure.as_ref());
         let accepted = Accepted {
             total: made().count(),
             at_once: count(Acceptance::AtOnce),
@@ -131,7 +129,7 @@ impl Report {
             asked_again: count(Acceptance::AskedAgain),
             by_fallback: made().filter(|made| made.usage.fallback_attempts > 0).count(),
         };
-        let attempts = || rows.iter().flat_map(|row| &row.outcome.attempts).map(|(attempt, _)| attempt);
+        let attempts = || rows.iter().flat_map(|row| &row.trial.attempts);
         let titles: Vec<_> = rows.iter().map(|row| row.tasks().iter().map(|task| task.title.as_str())).collect();
         let (within, across) = duplicates(titles.into_iter().map(Iterator::collect));
         Self {
@@ -142,8 +140,8 @@ impl Report {
             refused: counted(failures().map(|failure| failure.code.to_string())),
             failures: counted(failures().map(|failure| format!("{}: {}", failure.code, failure.message))),
             repairs: counted(made().flat_map(|made| kinds(&made.usage.repairs))),
-            failed_attempts: counted(attempts().filter_map(|attempt| attempt.failure).map(|code| code.to_string())),
-            warnings: counted(made().flat_map(|made| &made.warnings).map(flaw)),
+            failed_attempts: counted(attempts().filter_map(|attempt| attempt.code).map(|code| code.to_string())),
+            warnings: counted(made().flat_map(|made| &made.warnings).map(|warning| warning.kind.clone())),
             language: language(rows),
             titles: made().map(|made| made.tasks.len()).sum(),
             duplicates_within_an_action: within,
@@ -151,9 +149,9 @@ impl Report {
             minutes: Spread::of(made().flat_map(|made| &made.tasks).map(|task| u64::from(task.estimated_minutes))),
             execution: counts(rows, ActionKind::Execution),
             habit: counts(rows, ActionKind::Habit),
-            usage: rows.iter().map(|row| row.outcome.usage()).sum(),
-            milliseconds: Latency::of(rows.iter().map(|row| row.outcome.usage().latency_ms)),
-            hints: counted(lines.iter().filter_map(Line::hint).map(ToOwned::to_owned)),
+            usage: rows.iter().map(|row| row.trial.usage).sum(),
+            milliseconds: Latency::of(rows.iter().map(|row| row.trial.usage.latency_ms)),
+            hints: counted(attempts().filter_map(|attempt| attempt.hint.clone())),
         }
     }
 
@@ -204,7 +202,8 @@ impl Report {
             let _ = write!(table, "\nWithout tasks, {actions} of {}: {failure}\n", self.actions);
         }
         for (hint, times) in &self.hints {
-            let _ = write!(table, "\nTo do, {times} times in the log: {hint}\n");
+            let s = if *times == 1 { "" } else { "s" };
+            let _ = write!(table, "\nTo do, after {times} attempt{s}: {hint}\n");
         }
         table
     }
@@ -212,11 +211,11 @@ impl Report {
     /// For programs, with each action.
     pub(crate) fn json(&self, rows: &[Row]) -> Value {
         let result = |row: &Row| {
-            let failure = row.outcome.result.as_ref().err();
+            let failure = row.trial.failure.as_ref();
             json!({
                 "name": row.name, "language": row.language, "type": row.kind, "accepted": row.accepted(),
                 "code": failure.map(|failure| failure.code), "message": failure.map(|failure| &failure.message),
-                "usage": row.outcome.usage(), "tasks": tasks(row.tasks()),
+                "usage": row.trial.usage, "tasks": row.tasks(),
             })
         };
         let mut all = serde_json::to_value(self).unwrap_or_default();
@@ -252,15 +251,6 @@ fn counted<K: Ord>(kinds: impl IntoIterator<Item = K>) -> BTreeMap<K, usize> {
         *counts.entry(kind).or_default() += 1;
         counts
     })
-}
-
-fn flaw(warning: &DraftWarning) -> &'static str {
-    match warning {
-        DraftWarning::DuplicateTitle(_) => "duplicateTitle",
-        DraftWarning::ShortDescription(..) => "shortDescription",
-        DraftWarning::ShortenedTitle(_) => "shortenedTitle",
-        DraftWarning::ShortenedDescription(_) => "shortenedDescription",
-    }
 }
 
 fn language(rows: &[Row]) -> BTreeMap<Language, Share> {
@@ -304,12 +294,9 @@ fn duplicates<'a>(actions: impl Iterator<Item = Vec<&'a str>>) -> (usize, usize)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use goal_activity_core::ledger::Failure;
-    use goal_activity_core::task::{Priority, TaskDraft, TaskDrafts};
-    use goal_activity_events::{FailureCode, Repair, Timestamp};
-    use goal_activity_functions::handlers::worker::attempts::Attempt;
-
-    use crate::actions::samples;
+    use goal_activity_core::task::Priority;
+    use goal_activity_core::trial::{TrialFailure, TriedAttempt};
+    use goal_activity_events::{FailureCode, Repair};
 
     fn usage(attempts: u32, repairs: &[Repair]) -> Usage {
         Usage {
@@ -324,35 +311,46 @@ mod tests {
     }
 
     fn row(language: Language, kind: ActionKind, attempts: u32, repairs: &[Repair], titles: &[&str]) -> Row {
-        let subject = samples().unwrap().remove(0).subject;
-        let draft = |title: &&str| TaskDraft::new(title, "", 30, Priority::Low).unwrap();
-        let drafts = TaskDrafts::try_from(titles.iter().map(draft).collect::<Vec<_>>()).unwrap();
-        let execution = "arn:aws:states:us-east-1:000000000000:execution:goal-activity:g-1".parse().unwrap();
         let usage = usage(attempts, repairs);
-        let tasks =
-            drafts.clone().into_tasks(&subject.goal.goal_id, &subject.action, &execution, Timestamp::from_millis(0));
-        let made = Made { tasks, warnings: drafts.warnings(), usage };
-        let failed = Attempt { number: 1, fallback: false, failure: Some(FailureCode::AiInvalidAnswer), usage };
-        let attempts = (1..attempts).map(|number| (Attempt { number, ..failed }, Some("a rule".to_owned()))).collect();
-        Row {
-            name: titles[0].to_owned(),
-            language: Some(language),
-            kind,
-            outcome: Outcome { attempts, result: Ok(made) },
-        }
+        let task = |title: &&str| TriedTask {
+            title: (*title).to_owned(),
+            description: String::new(),
+            estimated_minutes: 30,
+            priority: Priority::Low,
+        };
+        let failed = |number| TriedAttempt {
+            number,
+            generator: "openai/m".to_owned(),
+            fallback: false,
+            code: Some(FailureCode::AiInvalidAnswer),
+            message: Some("a rule".to_owned()),
+            hint: None,
+            usage,
+        };
+        let trial = Trial {
+            request: None,
+            attempts: (1..attempts).map(failed).collect(),
+            tasks: titles.iter().map(task).collect(),
+            warnings: Vec::new(),
+            failure: None,
+            usage,
+        };
+        Row { name: titles[0].to_owned(), language: Some(language), kind, trial }
     }
 
     fn report() -> (Report, Vec<Row>) {
         let mut refused = row(Language::En, ActionKind::Habit, 1, &[], &["x"]);
-        refused.outcome.result = Err(Failure::new(FailureCode::AiRejected, "refuses", usage(1, &[])));
-        let rows = vec![
+        refused.trial.tasks.clear();
+        let (message, to_do) = ("refuses".to_owned(), "check the key".to_owned());
+        refused.trial.failure = Some(TrialFailure { code: FailureCode::AiRejected, message, to_do });
+        let mut rows = vec![
             row(Language::Ja, ActionKind::Execution, 1, &[], &["本を選ぶ", "本を選ぶ", "Read"]),
             row(Language::En, ActionKind::Execution, 1, &[Repair::Prose, Repair::Syntax], &["Read", "Write"]),
             row(Language::En, ActionKind::Habit, 2, &[Repair::Prose], &["走る"]),
             refused,
         ];
-        let hint = Line { fields: vec![("hint", "check the key".into())], ..Line::default() };
-        (Report::of(("openai/m".to_owned(), None), &rows, &[hint.clone(), hint]), rows)
+        rows[2].trial.attempts[0].hint = Some("check the key".to_owned());
+        (Report::of(("openai/m".to_owned(), None), &rows), rows)
     }
 
     #[test]
@@ -396,7 +394,7 @@ mod tests {
             "| Cost | 0.000020 US dollars |",
             "| Time of an action | median 1.00 s, 95 % 2.00 s, longest 2.00 s |",
             "Without tasks, 1 of 4: AI_REJECTED: refuses",
-            "To do, 2 times in the log: check the key",
+            "To do, after 1 attempt: check the key",
         ] {
             assert!(table.lines().any(|found| found == line), "{line}\n{table}");
         }
@@ -404,7 +402,7 @@ mod tests {
 
     #[test]
     fn an_evaluation_without_any_answer_has_a_table() {
-        let report = Report::of(("openai/m".to_owned(), Some("offline/offline".to_owned())), &[], &[]);
+        let report = Report::of(("openai/m".to_owned(), Some("offline/offline".to_owned())), &[]);
         assert!(report.table().contains("| Minutes of a task | none |"));
         assert_eq!(report.accepted.total, 0);
     }

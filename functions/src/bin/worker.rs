@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use goal_activity_functions::adapters::aws::{Bus, Queue, StepFunctions, Tables};
 use goal_activity_functions::adapters::generators::Chain;
-use goal_activity_functions::handlers::worker::{PriceList, Worker};
+use goal_activity_functions::handlers::worker::{PriceList, Worker, invocation};
 use goal_activity_functions::runtime::budget::Budget;
 use goal_activity_functions::runtime::context::Context;
 use goal_activity_functions::runtime::metrics::{Ais, Emf};
-use goal_activity_functions::runtime::queue::handle_batch;
 use goal_activity_functions::runtime::{self, config, telemetry};
 use lambda_runtime::{LambdaEvent, service_fn};
 
@@ -18,7 +17,6 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let telemetry = &telemetry::start(env!("CARGO_BIN_NAME"))?;
     let config = config::Worker::from_env()?;
     let aws = runtime::connect().await;
-    let queue = &Queue::new(&aws, config.queue_url);
     let worker = &Worker {
         db: Tables::new(&aws, config.tables),
         sfn: StepFunctions::new(&aws),
@@ -26,11 +24,11 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         context: Context::system(Arc::new(Emf::of(Ais::from(&config.generators)))),
         prices: PriceList::from(&config.generators),
         ai: Chain::new(&aws, config.generators),
-        queue: queue.clone(),
+        queue: Queue::new(&aws, config.queue_url),
     };
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {
         let budget = Budget::until(event.context.deadline());
-        Ok::<_, Infallible>(telemetry.invocation(Box::pin(handle_batch(worker, queue, event.payload, budget))).await)
+        Ok::<_, Infallible>(telemetry.invocation(Box::pin(invocation::answer(worker, event.payload, budget))).await)
     }))
     .await
 }

@@ -72,6 +72,8 @@ pub struct GenerationError {
     pub transient: bool,
     /// How long the AI asks to be left alone.
     pub retry_after: Option<Duration>,
+    /// What the deployer can change, where that is known.
+    pub hint: Option<&'static str>,
     /// What it took: an answer that cannot be used is paid for as well.
     pub tokens: Tokens,
 }
@@ -79,7 +81,14 @@ pub struct GenerationError {
 impl GenerationError {
     /// A failure that may be over soon.
     pub fn transient(code: FailureCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), transient: true, retry_after: None, tokens: Tokens::default() }
+        Self {
+            code,
+            message: message.into(),
+            transient: true,
+            retry_after: None,
+            hint: None,
+            tokens: Tokens::default(),
+        }
     }
 
     /// A failure that the same request would meet again.
@@ -103,6 +112,12 @@ pub trait GenerateTasks: Sync {
 
     /// The name of the first or the second AI, such as `openai/gpt-4.1-mini`; nothing where it has none.
     fn name(&self, _fallback: bool) -> Option<String> {
+        None
+    }
+
+    /// What the AI is sent for this request, as a person reads it and without keys; nothing where it is sent nothing. For tools
+    /// that show it.
+    fn describe(&self, _request: &GenerationRequest<'_>) -> Option<String> {
         None
     }
 

@@ -9,6 +9,8 @@ mod refusal;
 mod waits;
 mod wire;
 
+use std::fmt;
+
 use goal_activity_core::ports::{GenerateTasks, Generation, GenerationError, GenerationRequest};
 use serde_json::Value;
 
@@ -75,6 +77,29 @@ pub enum Question {
     Payload(Value),
 }
 
+/// With the prompt as it is written rather than as JSON.
+impl fmt::Display for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nothing => Ok(()),
+            Self::Converse(Prompt { system, user }) => {
+                write!(f, "Converse\n\n## system\n\n{}\n\n## user\n\n{}", system.trim(), user.trim())
+            }
+            Self::Payload(payload) => write!(f, "Invoke\n\n{payload:#}"),
+            Self::Completion { url, body } => {
+                let mut body = body.clone();
+                let messages = body["messages"].take();
+                body["messages"] = "below".into();
+                write!(f, "POST {url}\n\n{body:#}")?;
+                messages.as_array().into_iter().flatten().try_for_each(|message| {
+                    let said = |field: &str| message[field].as_str().unwrap_or_default().trim();
+                    write!(f, "\n\n## {}\n\n{}", said("role"), said("content"))
+                })
+            }
+        }
+    }
+}
+
 impl Generator {
     /// Returns what the AI is sent for this request.
     pub fn question(&self, request: &GenerationRequest<'_>) -> Question {
@@ -117,11 +142,6 @@ impl Chain {
         Self { first: Named::new(aws, first.kind), fallback: fallback.map(|second| Named::new(aws, second.kind)) }
     }
 
-    /// Returns what the AI is sent for this request.
-    pub fn question(&self, request: &GenerationRequest<'_>) -> Question {
-        self.asked(request.fallback).generator.question(request)
-    }
-
     fn asked(&self, fallback: bool) -> &Named {
         self.fallback.as_ref().filter(|_| fallback).unwrap_or(&self.first)
     }
@@ -136,7 +156,32 @@ impl GenerateTasks for Chain {
         Some(self.asked(fallback).name.clone())
     }
 
+    fn describe(&self, request: &GenerationRequest<'_>) -> Option<String> {
+        match self.asked(request.fallback).generator.question(request) {
+            Question::Nothing => None,
+            question => Some(question.to_string()),
+        }
+    }
+
     async fn generate(&self, request: GenerationRequest<'_>) -> Result<Generation, GenerationError> {
         self.asked(request.fallback).generator.generate(request).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_prompt_is_shown_as_it_is_written() {
+        let body = json!({
+            "model": "m",
+            "messages": [{ "role": "system", "content": "Plan\ntasks." }, { "role": "user", "content": "{\"a\": 1}" }],
+        });
+        let shown = Question::Completion { url: "http://h/v1/chat/completions".into(), body }.to_string();
+        let rest = "{\n  \"messages\": \"below\",\n  \"model\": \"m\"\n}";
+        let messages = "## system\n\nPlan\ntasks.\n\n## user\n\n{\"a\": 1}";
+        assert_eq!(shown, format!("POST http://h/v1/chat/completions\n\n{rest}\n\n{messages}"));
     }
 }

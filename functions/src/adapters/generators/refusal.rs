@@ -82,7 +82,7 @@ impl Refusal {
                 "{who} refuses the request"
             );
         }
-        GenerationError { retry_after: wait, ..error }
+        GenerationError { retry_after: wait, hint: Some(hint), ..error }
     }
 
     /// Errors whose HTTP status does not identify them.

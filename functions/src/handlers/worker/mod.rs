@@ -2,9 +2,11 @@
 
 pub mod attempts;
 mod goal;
+pub mod invocation;
 mod lease;
 mod report;
 mod save;
+pub mod trial;
 
 use std::collections::HashSet;
 use std::pin::pin;

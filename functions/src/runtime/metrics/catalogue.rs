@@ -136,6 +136,8 @@ metrics! {
         "time that one call of the AI took", "call of the AI";
     AiCallFailed Count [&[], &[Generator, Model]],
         "1 if a call of the AI gave nothing usable, else 0: the average is the error rate", "call of the AI";
+    AiFallbackUsed Count [&[]],
+        "1 if a call of the AI was of the fallback, else 0: the average is its share", "call of an AI that has a fallback";
     AiErrors Count [&[Code]],
         "1 for a call of the AI that gave nothing usable", "call of the AI that failed";
     AiInputTokens Count [&[], &[Generator, Model]],

@@ -118,7 +118,8 @@ mod tests {
     const MODEL: &str = "a/model:1";
 
     fn emf() -> Emf {
-        Emf::of(Ais { first: Ai { generator: "offline", model: MODEL.to_owned() }, fallback: None })
+        let second = Ai { generator: "offline", model: "offline".to_owned() };
+        Emf::of(Ais { first: Ai { generator: "openai", model: MODEL.to_owned() }, fallback: Some(second) })
     }
 
     fn used(input_tokens: u64, cost_micro_usd: Option<u64>) -> Usage {
@@ -263,11 +264,13 @@ mod tests {
     fn a_call_of_the_ai_tells_what_it_took_where_that_is_known() {
         let answered = whole(&Fact::AiAsked { fallback: false, failure: None, usage: used(800, Some(11_400)) });
         let expected = json!({
-            "AiLatency": 1_500, "AiCallFailed": 0, "AiInputTokens": 800, "AiOutputTokens": 800, "AiCost": 0.0114,
+            "AiLatency": 1_500, "AiCallFailed": 0, "AiFallbackUsed": 0, "AiInputTokens": 800, "AiOutputTokens": 800, "AiCost": 0.0114,
         });
         assert_eq!(answered, expected);
         let refused = Fact::AiAsked { fallback: false, failure: Some(FailureCode::AiThrottled), usage: used(0, None) };
-        assert_eq!(whole(&refused), json!({ "AiLatency": 1_500, "AiCallFailed": 1 }));
+        assert_eq!(whole(&refused), json!({ "AiLatency": 1_500, "AiCallFailed": 1, "AiFallbackUsed": 0 }));
+        let second = Fact::AiAsked { fallback: true, failure: None, usage: used(0, None) };
+        assert_eq!(whole(&second), json!({ "AiLatency": 1_500, "AiCallFailed": 0, "AiFallbackUsed": 1 }));
         let by_code = lines(&refused).into_iter().find(|line| line.get("AiErrors").is_some()).unwrap();
         assert_eq!((&by_code["AiErrors"], &by_code["Code"]), (&json!(1), &json!("AI_THROTTLED")));
         assert_eq!(by_code["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([["Code"]]));

@@ -4,8 +4,8 @@ use goal_activity_core::facts::{Fact, Repaired};
 use goal_activity_events::{FailureCode, FinalStatus, Usage};
 use metrique_writer_core::Observation;
 
+use super::Ais;
 use super::catalogue::{Dimension, Metric};
-use super::{Ai, Ais};
 use crate::runtime::telemetry;
 
 /// A fact as metrics.
@@ -35,7 +35,7 @@ impl Measured {
                 (Metric::ActionsFailed, flag(failure.is_some())),
             ])
             .failed(*failure),
-            Fact::AiAsked { fallback, failure, usage } => asked(*failure, usage, ais.asked(*fallback)),
+            Fact::AiAsked { fallback, failure, usage } => asked(*failure, usage, ais, *fallback),
             Fact::AnswerRepaired { kind } => {
                 Self::new(vec![(Metric::AnswersRepaired, one())]).by(Dimension::Kind, kind.name())
             }
@@ -92,9 +92,13 @@ fn ended(status: FinalStatus, duration: Duration, not_processed: u32) -> Measure
     Measured::new(values).by(Dimension::Status, status)
 }
 
-fn asked(failure: Option<FailureCode>, usage: &Usage, ai: &Ai) -> Measured {
+fn asked(failure: Option<FailureCode>, usage: &Usage, ais: &Ais, fallback: bool) -> Measured {
+    let ai = ais.asked(fallback);
     let mut values =
         vec![(Metric::AiLatency, number(usage.latency_ms)), (Metric::AiCallFailed, flag(failure.is_some()))];
+    if ais.fallback.is_some() {
+        values.push((Metric::AiFallbackUsed, flag(fallback)));
+    }
     // For an AI that does not count its tokens the usage is unknown, not zero.
     if usage.input_tokens > 0 || usage.output_tokens > 0 {
         values.push((Metric::AiInputTokens, number(usage.input_tokens)));
