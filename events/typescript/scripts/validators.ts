@@ -8,6 +8,8 @@ type Json = any;
 const FROM_OTHERS = ['GoalActivityRequested'];
 /** Rust reads no other text: the name of a field, and every text that is read, is Unicode. */
 const WELL_FORMED = { pattern: '^\\P{Surrogate}*$' };
+/** Of any type, but no number that only `JSON.parse` can read, as infinity. */
+const ANYTHING = { minimum: -Number.MAX_VALUE, maximum: Number.MAX_VALUE, ...WELL_FORMED };
 /** RFC 3339's `date-time`, with the number of days of each month, and a leap second in any minute. */
 const DATE = '(?:\\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\\d|30)|02-(?:0[1-9]|1\\d|2[0-8]))'
   + '|(?:\\d\\d(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)-02-29)';
@@ -73,7 +75,7 @@ function reader(schema: Json, emitted: boolean): Json {
   if (properties) {
     result.propertyNames = WELL_FORMED;
     result.properties = Object.fromEntries(Object.entries(properties).map(([name, property]) => {
-      if (name === 'traceparent') return [name, { ...WELL_FORMED }];
+      if (name === 'traceparent') return [name, ANYTHING];
       const read = reader(property, emitted);
       const optional = emitted && !(schema.required ?? []).includes(name);
       return [name, optional ? { anyOf: [read, { type: 'null' }] } : read];
@@ -119,6 +121,8 @@ export function validatorsCode(schemas: Record<string, Json>): string {
   const names = [...Object.keys(schemas), 'Envelope'];
   const ajv = new Ajv({
     strict: true, strictTypes: false, allowUnionTypes: true, inlineRefs: false, messages: false,
+    // Infinity is a number, which then exceeds the maximum.
+    strictNumbers: false,
     // Lengths are counted as JavaScript does: every text with a limited length has a pattern of ASCII characters.
     unicode: false, logger: false,
     code: { source: true, esm: true, lines: true }, schemas: [document],
