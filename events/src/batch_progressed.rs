@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
-use crate::json::optional_object;
+use crate::json::{number, objects, optional_object};
+use crate::vocabulary::read_known;
 use crate::{Detail, EventId, ExecutionArn, FailedAction, GoalId, Timestamp, Traceparent, Usage, UserId, Version};
 
 /// A batch's whole state so far. Events of a batch may be lost, repeated or reordered: the highest sequence wins (promise P6).
@@ -9,6 +10,7 @@ use crate::{Detail, EventId, ExecutionArn, FailedAction, GoalId, Timestamp, Trac
 #[serde(rename_all = "camelCase")]
 pub struct BatchProgressed {
     /// The shape of this message.
+    #[serde(deserialize_with = "read_known")]
     pub version: Version,
     /// Derived from the execution, the batch and the sequence.
     pub event_id: EventId,
@@ -21,14 +23,19 @@ pub struct BatchProgressed {
     /// Its user.
     pub user_id: UserId,
     /// Which batch, from 0.
+    #[serde(deserialize_with = "number")]
     pub batch_index: u32,
     /// Grows with every change of the batch's state.
+    #[serde(deserialize_with = "number")]
     pub sequence: u64,
     /// How many actions the batch has.
+    #[serde(deserialize_with = "number")]
     pub total_actions: u32,
     /// How many of them have their tasks.
+    #[serde(deserialize_with = "number")]
     pub succeeded_actions: u32,
     /// Those that failed.
+    #[serde(deserialize_with = "objects")]
     pub failed_actions: Vec<FailedAction>,
     /// What the AI took for those that have an outcome.
     #[serde(default, deserialize_with = "optional_object", skip_serializing_if = "Option::is_none")]

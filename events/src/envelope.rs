@@ -8,6 +8,14 @@ use crate::{EventId, Timestamp, Unreadable, read_json};
 /// The `source` of every event that the pipeline itself emits.
 pub const SOURCE: &str = "goal-activity";
 
+/// The most bytes of an event's source.
+pub const MAX_SOURCE: usize = 256;
+
+/// Returns `true` if the pipeline accepts requests of this source: it is recorded, logged and answered.
+pub fn is_source(text: &str) -> bool {
+    (1..=MAX_SOURCE).contains(&text.len()) && !text.chars().any(char::is_control)
+}
+
 /// The version of a message's shape. Within one, only optional fields are added; anything else is a new version.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ActionId;
+use crate::json::number;
 use crate::vocabulary::{OpenVocabulary, read_name};
 
 /// The longest message of a failed action, in characters.
@@ -20,6 +21,7 @@ pub struct FailedAction {
     #[cfg_attr(feature = "schema", schemars(length(max = MAX_MESSAGE)))]
     pub message: String,
     /// How many times the AI was asked.
+    #[serde(deserialize_with = "number")]
     pub attempts: u32,
 }
 

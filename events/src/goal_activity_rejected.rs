@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::vocabulary::{OpenVocabulary, read_name};
+use crate::vocabulary::{OpenVocabulary, read_known, read_name};
 use crate::{Detail, EventId, ExecutionArn, GoalId, Timestamp, UserId, Version};
 
 /// A `GoalActivityRequested` could not be accepted, and the pipeline does not try it again by
@@ -10,6 +10,7 @@ use crate::{Detail, EventId, ExecutionArn, GoalId, Timestamp, UserId, Version};
 #[serde(rename_all = "camelCase")]
 pub struct GoalActivityRejected {
     /// The shape of this message.
+    #[serde(deserialize_with = "read_known")]
     pub version: Version,
     /// Identifies this rejection; the same for every delivery of the same request.
     pub event_id: EventId,

@@ -1,5 +1,6 @@
 use serde::{Deserialize, Serialize};
 
+use crate::vocabulary::read_known;
 use crate::{ActionId, Detail, EventId, ExecutionArn, GoalId, Timestamp, Traceparent, UserId, Version};
 
 /// The most actions of a goal, and so of a request.
@@ -13,6 +14,7 @@ pub const MAX_ACTIONS: usize = 64;
 #[serde(rename_all = "camelCase")]
 pub struct GoalActivityRequested {
     /// The shape of this message.
+    #[serde(deserialize_with = "read_known")]
     pub version: Version,
     /// Identifies the request: the same id delivered again is the same request (promise P2).
     pub event_id: EventId,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::de::{self, DeserializeOwned, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
 /// Why a JSON text is not valid input. Never repeats any of the text, which may contain a user's text or a secret.
@@ -53,6 +53,81 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
 /// Reads a field that may be missing, and is written as an object otherwise.
 pub(crate) fn optional_object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(field: D) -> Result<Option<T>, D::Error> {
     Ok(Option::<Object<T>>::deserialize(field)?.map(|Object(value)| value))
+}
+
+/// Reads a list of values that are written as objects.
+pub(crate) fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(field: D) -> Result<Vec<T>, D::Error> {
+    Ok(Vec::<Object<T>>::deserialize(field)?.into_iter().map(|Object(value)| value).collect())
+}
+
+/// Reads a field that is written as an object, or counts as its default.
+pub(crate) fn object_or_default<'de, D, T>(field: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Ok(optional_object(field)?.unwrap_or_default())
+}
+
+/// Reads a whole number that is not negative, also one that is written as `1.0` or `1e3`: JSON knows only one kind of
+/// numbers.
+pub(crate) fn number<'de, D: Deserializer<'de>, T: TryFrom<u64>>(field: D) -> Result<T, D::Error> {
+    Ok(Number::deserialize(field)?.0)
+}
+
+/// Reads a field that may be missing, and is a whole number otherwise.
+pub(crate) fn optional_number<'de, D: Deserializer<'de>, T: TryFrom<u64>>(field: D) -> Result<Option<T>, D::Error> {
+    Ok(Option::<Number<T>>::deserialize(field)?.map(|Number(value)| value))
+}
+
+/// Reads a field that is a whole number, or counts as 0.
+pub(crate) fn number_or_zero<'de, D, T>(field: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: TryFrom<u64> + Default,
+{
+    Ok(optional_number(field)?.unwrap_or_default())
+}
+
+/// A whole number that is not negative, in any of its forms.
+struct Number<T>(T);
+
+impl<'de, T: TryFrom<u64>> Deserialize<'de> for Number<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_u64(NumberVisitor(PhantomData)).map(Self)
+    }
+}
+
+struct NumberVisitor<T>(PhantomData<T>);
+
+/// One more than the largest `u64`.
+const BEYOND: f64 = 18_446_744_073_709_551_616.0;
+
+impl<T: TryFrom<u64>> Visitor<'_> for NumberVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(std::any::type_name::<T>())
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<T, E> {
+        T::try_from(value).map_err(|_| E::invalid_value(Unexpected::Unsigned(value), &self))
+    }
+
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<T, E> {
+        match u64::try_from(value) {
+            Ok(value) => self.visit_u64(value),
+            Err(_) => Err(E::invalid_value(Unexpected::Signed(value), &self)),
+        }
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<T, E> {
+        if (0.0..BEYOND).contains(&value) && value.fract() == 0.0 {
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked just before")]
+            return self.visit_u64(value as u64);
+        }
+        Err(E::invalid_value(Unexpected::Float(value), &self))
+    }
 }
 
 struct ObjectVisitor<T>(PhantomData<T>);

@@ -2,6 +2,8 @@
 
 mod batch_message;
 mod batch_progressed;
+#[cfg(test)]
+mod cases;
 mod envelope;
 mod execution_status_changed;
 mod failed_action;
@@ -22,7 +24,7 @@ mod workflow_completed;
 
 pub use batch_message::{BatchAnswer, BatchMessage};
 pub use batch_progressed::BatchProgressed;
-pub use envelope::{Detail, Envelope, ReadError, SOURCE, Version};
+pub use envelope::{Detail, Envelope, MAX_SOURCE, ReadError, SOURCE, Version, is_source};
 pub use execution_status_changed::{ExecutionStatusChanged, MachineStatus};
 pub use failed_action::{FailedAction, FailureCode, MAX_MESSAGE};
 pub use goal_activity_rejected::{GoalActivityRejected, RejectionReason};

@@ -2,6 +2,8 @@ use std::ops::Add;
 
 use serde::{Deserialize, Serialize};
 
+use crate::json::number_or_zero;
+
 macro_rules! repairs {
     ($($field:ident $kind:ident $name:literal $meaning:literal;)*) => {
         /// A deviation of an AI's answer from its form that was mended before the answer was accepted.
@@ -28,7 +30,7 @@ macro_rules! repairs {
         pub struct Repairs {
             $(
                 #[doc = $meaning]
-                #[serde(default, skip_serializing_if = "is_zero")]
+                #[serde(default, deserialize_with = "number_or_zero", skip_serializing_if = "is_zero")]
                 pub $field: u32,
             )*
         }

@@ -1,7 +1,10 @@
 use std::fmt;
+use std::iter;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
+use jiff::civil;
+use jiff::tz::Offset;
 use serde::{Deserialize, Serialize};
 
 /// A moment in UTC, to the millisecond, in the years 0 to 9999. As text always `2026-11-24T09:30:00.000Z`, so that texts
@@ -66,9 +69,46 @@ impl FromStr for Timestamp {
     type Err = InvalidTimestamp;
 
     fn from_str(text: &str) -> Result<Self, InvalidTimestamp> {
-        let millis = text.parse::<jiff::Timestamp>().map_err(|_| InvalidTimestamp)?.as_millisecond();
-        if (FIRST..=LAST).contains(&millis) { Ok(Self::from_millis(millis)) } else { Err(InvalidTimestamp) }
+        rfc3339(text).ok_or(InvalidTimestamp)
     }
+}
+
+/// Reads exactly RFC 3339's `date-time`, as JSON Schema's format is defined; jiff alone accepts many more forms. A moment
+/// before the first or after the last one that can be represented is that one.
+fn rfc3339(text: &str) -> Option<Timestamp> {
+    let (local, rest) = text.split_at_checked("2026-11-24T09:30:00".len())?;
+    let (fraction, offset) = match rest.strip_prefix('.') {
+        Some(rest) => rest.split_at_checked(rest.bytes().take_while(u8::is_ascii_digit).count())?,
+        None => ("0", rest),
+    };
+    if !has_form(local, "0000-00-00T00:00:00") || fraction.is_empty() {
+        return None;
+    }
+    let nanoseconds =
+        fraction.bytes().chain(iter::repeat(b'0')).take(9).fold(0, |sum, b| sum * 10 + i32::from(b - b'0'));
+    let local = local.parse::<civil::DateTime>().ok()?.with().subsec_nanosecond(nanoseconds).build().ok()?;
+    let ahead = match offset {
+        "Z" | "z" => 0,
+        _ if has_form(offset, "+00:00") => {
+            let (hours, minutes) = (offset.get(1..3)?.parse::<i64>().ok()?, offset.get(4..6)?.parse::<i64>().ok()?);
+            let ahead = (hours < 24 && minutes < 60).then_some((hours * 60 + minutes) * 60_000)?;
+            if offset.starts_with('-') { -ahead } else { ahead }
+        }
+        _ => return None,
+    };
+    // A local time has four digits for the year: only at the end of the last one can it be too late.
+    let millis = Offset::UTC.to_timestamp(local).map_or(i64::MAX, jiff::Timestamp::as_millisecond);
+    Some(Timestamp::from_millis(millis.saturating_sub(ahead)))
+}
+
+/// Returns `true` if the text is like this one, with any digits, in either case, and with either sign.
+fn has_form(text: &str, form: &str) -> bool {
+    let fits = |(byte, form): (u8, u8)| match form {
+        b'0' => byte.is_ascii_digit(),
+        b'+' => byte == b'+' || byte == b'-',
+        _ => byte.eq_ignore_ascii_case(&form),
+    };
+    text.len() == form.len() && text.bytes().zip(form.bytes()).all(fits)
 }
 
 impl From<SystemTime> for Timestamp {
@@ -118,6 +158,11 @@ mod tests {
     #[test]
     fn the_text_always_has_milliseconds() {
         assert_eq!(Timestamp::from_millis(0).to_string(), "1970-01-01T00:00:00.000Z");
+        assert_eq!(
+            "2026-11-24T05:00:59.1239-04:30".parse::<Timestamp>().unwrap().to_string(),
+            "2026-11-24T09:30:59.123Z"
+        );
+        assert_eq!("2026-12-31T23:59:60.5Z".parse::<Timestamp>().unwrap().to_string(), "2026-12-31T23:59:59.500Z");
         assert_eq!("2026-11-24T18:30:00+09:00".parse::<Timestamp>().unwrap().to_string(), "2026-11-24T09:30:00.000Z");
     }
 
@@ -126,6 +171,9 @@ mod tests {
         let ends = [i64::MIN, i64::MAX].map(|millis| Timestamp::from_millis(millis).to_string());
         assert_eq!(ends, ["0000-01-01T00:00:00.000Z", "9999-12-30T21:59:59.999Z"]);
         assert!(ends.iter().all(|end| end.parse::<Timestamp>().is_ok_and(|t| t.to_string() == *end)));
+        let beyond =
+            ["0000-01-01T00:00:00+00:01", "9999-12-31T23:59:59Z"].map(|text| text.parse::<Timestamp>().unwrap());
+        assert_eq!(beyond.map(|end| end.to_string()), ends, "the nearest that can be represented");
         assert!("-000001-12-31T23:59:59Z".parse::<Timestamp>().is_err());
     }
 

@@ -4,6 +4,7 @@ use std::ops::{Add, AddAssign};
 use serde::{Deserialize, Serialize};
 
 use crate::Repairs;
+use crate::json::{number, number_or_zero, object_or_default, optional_number};
 
 /// What the AI took: for one action, or summed over several. What a worker had spent when it died, before it could record
 /// the action, is not in it.
@@ -12,23 +13,27 @@ use crate::Repairs;
 #[serde(rename_all = "camelCase")]
 pub struct Usage {
     /// How many times the AI was asked.
+    #[serde(deserialize_with = "number")]
     pub attempts: u32,
     /// How many tokens it has read, as it counts them.
+    #[serde(deserialize_with = "number")]
     pub input_tokens: u64,
     /// How many tokens it has written.
+    #[serde(deserialize_with = "number")]
     pub output_tokens: u64,
     /// How long its answers took, in milliseconds: the sum over all calls, also of those that ran side by side.
+    #[serde(deserialize_with = "number")]
     pub latency_ms: u64,
     /// An estimate of the price of the counted tokens, in millionths of a US dollar. Missing when the price of any part is
     /// not known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "optional_number", skip_serializing_if = "Option::is_none")]
     pub cost_micro_usd: Option<u64>,
     /// How many of the attempts were made with the second AI, which takes over when the first is not available. Missing when
     /// there were none.
-    #[serde(default, skip_serializing_if = "crate::repairs::is_zero")]
+    #[serde(default, deserialize_with = "number_or_zero", skip_serializing_if = "crate::repairs::is_zero")]
     pub fallback_attempts: u32,
     /// How many accepted answers had to be repaired, by kind. Missing when none had to be.
-    #[serde(default, skip_serializing_if = "Repairs::is_none")]
+    #[serde(default, deserialize_with = "object_or_default", skip_serializing_if = "Repairs::is_none")]
     pub repairs: Repairs,
 }
 

@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
-use crate::json::optional_object;
+use crate::json::{number, objects, optional_object};
+use crate::vocabulary::read_known;
 use crate::{Detail, EventId, ExecutionArn, FailedAction, GoalId, Timestamp, Traceparent, Usage, UserId, Version};
 
 /// A workflow ended. Delivered at least once, always with the same event id for the same workflow (promise P7).
@@ -9,6 +10,7 @@ use crate::{Detail, EventId, ExecutionArn, FailedAction, GoalId, Timestamp, Trac
 #[serde(rename_all = "camelCase")]
 pub struct WorkflowCompleted {
     /// The shape of this message.
+    #[serde(deserialize_with = "read_known")]
     pub version: Version,
     /// One per workflow, whoever emits it and however often.
     pub event_id: EventId,
@@ -21,18 +23,23 @@ pub struct WorkflowCompleted {
     /// Its user.
     pub user_id: UserId,
     /// How it ended.
+    #[serde(deserialize_with = "read_known")]
     pub status: FinalStatus,
     /// When it was requested.
     pub start_date: Timestamp,
     /// When it ended.
     pub stop_date: Timestamp,
     /// From the request to the end, in milliseconds.
+    #[serde(deserialize_with = "number")]
     pub duration_ms: u64,
     /// How many actions it was to turn into tasks.
+    #[serde(deserialize_with = "number")]
     pub total_actions: u32,
     /// How many it did.
+    #[serde(deserialize_with = "number")]
     pub succeeded_actions: u32,
     /// The others, and why.
+    #[serde(deserialize_with = "objects")]
     pub failed_actions: Vec<FailedAction>,
     /// What the AI took for all of them.
     #[serde(default, deserialize_with = "optional_object", skip_serializing_if = "Option::is_none")]

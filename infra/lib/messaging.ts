@@ -5,8 +5,10 @@ import { AnyPrincipal, Effect, type IRole, PolicyStatement } from 'aws-cdk-lib/a
 import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
-import { PIPELINE } from './consumer';
 import type { Variant } from './variant';
+
+/** The `source` of every event that the pipeline itself emits. */
+const PIPELINE = 'goal-activity';
 
 /** A queue and its dead-letter queue for messages that cannot be handled. */
 export interface QueuePair {

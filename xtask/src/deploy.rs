@@ -12,6 +12,7 @@ use crate::project::Project;
 use crate::stack::Stack;
 use crate::stamp::Stamp;
 use crate::step::step;
+use crate::tools;
 
 /// The bucket where the CDK app expects its assets; its local variant needs no other bootstrapping.
 const ASSETS_BUCKET: &str = "goal-activity-assets";
@@ -38,12 +39,20 @@ pub(crate) fn deploy_example(
     endpoint: &str,
     folder: &Path,
 ) -> Result<BTreeMap<String, String>> {
+    // Its own packages, and the constructs as another team installs them; an example without any is part of our own app.
+    let home = project.infra().join("examples").join(name);
+    let (home, app) = if home.join("package.json").exists() {
+        tools::example_app(project, name, &home)?;
+        (home, "node_modules/.bin/tsc && node build/main.js".to_owned())
+    } else {
+        (project.infra(), format!("node_modules/.bin/tsc && node build/examples/{name}/main.js"))
+    };
     step(&format!("{name} deployed with the CDK CLI"), || {
         let outputs = folder.join(format!("{name}.json"));
         let mut cdk = cdk(project);
+        cdk.current_dir(&home);
         cdk.args(["deploy", "--all", "--require-approval", "never", "--method", "direct", "--no-validation"]);
-        cdk.args(["-c", "local=true", "--app"]);
-        cdk.arg(format!("node_modules/.bin/tsc && node build/examples/{name}/main.js"));
+        cdk.args(["-c", "local=true", "--app", &app]);
         cdk.arg("--output").arg(folder.join(format!("{name}.out"))).arg("--outputs-file").arg(&outputs);
         process::quietly(cdk.env("AWS_ENDPOINT_URL", endpoint))?;
         read_outputs(&outputs)

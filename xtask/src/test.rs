@@ -37,7 +37,7 @@ pub(crate) enum Part {
     Statemachine,
     /// The adapters, in memory and for AWS, on emulators
     Contract,
-    /// The infrastructure's templates, and the events as a TypeScript package
+    /// The infrastructure's templates, and the events as a TypeScript package and as JSON Schemas in Python
     Infra,
     /// The adapters for AIs, and then the deployed pipeline, with a real server of a language model
     Ai,
@@ -236,6 +236,8 @@ fn infra(project: &Project) -> Result<()> {
         process::run(command.env("PATH", path))
     };
     npm(project.events_package(), &["test"])?;
+    let cases = project.root.join("events").join("schemas").join("cases").join("check.py");
+    process::run(Command::new(&python).arg("-B").arg(cases))?;
     npm(project.infra(), &["test"])?;
     npm(project.infra(), &["run", "lint"])
 }

@@ -17,6 +17,9 @@ const DYNOXIDE: &str = "=3.2.0";
 /// The version of cargo-deny that checks the dependencies.
 const CARGO_DENY: &str = "=0.20.2";
 
+/// The stamp of the packages in `node_modules`.
+const INSTALLED: &str = ".installed";
+
 /// The purpose of the Python environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
@@ -154,6 +157,26 @@ pub(crate) fn events_package(project: &Project) -> Result<()> {
     npm_packages(project, "packages of the events", &project.events_package())
 }
 
+/// Installs the packages of an example with a CDK app of its own: by its lock file, and the constructs as `npm pack` packs
+/// them.
+pub(crate) fn example_app(project: &Project, name: &str, folder: &Path) -> Result<()> {
+    npm_packages(project, &format!("packages of {name}"), folder)?;
+    let _lock = project.lock()?;
+    let constructs = project.infra().join("constructs");
+    let sources = ["src", "package.json", "tsconfig.json"].map(|file| constructs.join(file));
+    let packages = std::fs::read_to_string(folder.join("node_modules").join(INSTALLED))?;
+    let stamp = Stamp::new(folder.join("node_modules").join(".constructs"), &sources, &[&packages])?;
+    if stamp.is_fresh() {
+        return Ok(());
+    }
+    step(&format!("constructs packed and installed into {name}"), || {
+        let mut npm = Command::new("npm");
+        npm.args(["run", "constructs", "--", "--prefer-offline", "--cache"]).arg(cache(project, "npm"));
+        process::quietly(npm.current_dir(folder))?;
+        stamp.write()
+    })
+}
+
 /// Installs the dependencies of the Node.js function for the comparison, and builds it. Returns the path of its only
 /// file.
 pub(crate) fn node_handler(project: &Project) -> Result<PathBuf> {
@@ -187,7 +210,7 @@ fn npm_packages(project: &Project, what: &str, folder: &Path) -> Result<()> {
 
 fn packages_stamp(folder: &Path) -> Result<Stamp> {
     let sources = ["package.json", "package-lock.json", ".npmrc"].map(|f| folder.join(f));
-    Stamp::new(folder.join("node_modules").join(".installed"), &sources, &[])
+    Stamp::new(folder.join("node_modules").join(INSTALLED), &sources, &[])
 }
 
 fn venv(project: &Project) -> PathBuf {

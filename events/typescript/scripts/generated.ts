@@ -1,9 +1,10 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { compile, type JSONSchema } from 'json-schema-to-typescript';
 
 /** This package's folder; the compiled code lives in `build/scripts`. */
-export const packageDir = path.resolve(__dirname, '..', '..');
+export const packageDir = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..', '..');
 export const schemasDir = path.resolve(packageDir, '..', 'schemas');
 
 const banner = '// Made from ../../schemas by `cargo xtask schemas`. Do not edit.\n';

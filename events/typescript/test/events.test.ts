@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { test } from 'node:test';
-import { generated, packageDir, schemasDir } from '../scripts/generated';
+import { generated, packageDir, schemasDir } from '../scripts/generated.js';
 import {
   asDetail, ContractError, type EventName, type FailureCode, type GoalActivityRequested, isDetail, readEvent, schemas, toEntry,
   type WorkflowCompleted,
-} from '../src';
+} from 'goal-activity-events';
 
 const examplesDir = path.join(schemasDir, 'examples');
 const example = (file: string) => fs.readFileSync(path.join(examplesDir, file), 'utf8');
@@ -40,13 +40,19 @@ test('a received event has the types of its contract', () => {
 test('what breaks the contract is refused, and nothing of it is repeated', () => {
   const broken: [string, (event: any) => unknown, RegExp][] = [
     ['a text', () => 'secret', /^not JSON$/],
-    ['no event', () => ({ secret: 1 }), /^not an EventBridge event$/],
+    ['no event', () => ({ secret: 1 }), /^not an EventBridge event: id: is missing$/],
     ['another event', (e) => ({ ...e, 'detail-type': 'secret' }), /^expected a WorkflowCompleted event/],
-    ['no goal', (e) => { delete e.detail.goalId; return e; }, /: \/ must have required property 'goalId'$/],
-    ['a bad goal id', (e) => { e.detail.goalId = 'secret#'; return e; }, /: \/goalId must match pattern/],
-    ['a bad moment', (e) => { e.detail.stopDate = 'secret'; return e; }, /: \/stopDate must match format "date-time"$/],
-    ['a new status', (e) => { e.detail.status = 'SECRET'; return e; }, /: \/status must be equal to constant$/],
-    ['another version', (e) => { e.detail.version = 'secret'; return e; }, /: \/version must be equal to constant$/],
+    ['no goal', (e) => { delete e.detail.goalId; return e; }, /: goalId: is missing$/],
+    ['a bad goal id', (e) => { e.detail.goalId = 'secret#'; return e; }, /: goalId: not a valid goal id: 1 to 64 letters/],
+    ['a bad action', (e) => { e.detail.failedActions[0].actionId = 'secret#'; return e; },
+      /: failedActions\[0\]\.actionId: not a valid action id: 1 to 64 letters/],
+    ['a bad moment', (e) => { e.detail.stopDate = 'secret'; return e; }, /: stopDate: not a valid RFC 3339 timestamp/],
+    ['a bad number', (e) => { e.detail.failedActions[0].attempts = -1; return e; }, /: failedActions\[0\]\.attempts: must be >= 0$/],
+    ['a number as text', (e) => { e.detail.durationMs = 'secret'; return e; }, /: durationMs: must be integer$/],
+    ['a new status', (e) => { e.detail.status = 'SECRET'; return e; },
+      /: status: must be SUCCEEDED, PARTIALLY_SUCCEEDED, FAILED, TIMED_OUT or ABORTED$/],
+    ['another version', (e) => { e.detail.version = 'secret'; return e; }, /: version: must be 1$/],
+    ['a field twice', (e) => JSON.stringify(e).replace('"goalId"', '"goalId":"secret","goalId"'), /^goalId: is there twice$/],
   ];
   for (const [what, change, message] of broken) {
     const check = (error: unknown) =>
@@ -74,4 +80,14 @@ test('a request is checked before it is sent', () => {
   });
   assert.ok(!isDetail('GoalActivityRequested', { ...request, actionIds: [] }));
   assert.throws(() => asDetail('GoalActivityRequested', { ...request, goalId: 'learn piano' }), ContractError);
+});
+
+test('what is checked is what is sent', () => {
+  const entry = (detail: unknown) => toEntry('bus', 'planner', 'GoalActivityRequested', detail as GoalActivityRequested);
+  const fields = { version: '1', eventId: 'plan-17', occurredAt: new Date(0), goalId: 'learn-piano', userId: 'user-1' };
+  assert.match(entry(fields).Detail, /"occurredAt":"1970-01-01T00:00:00.000Z"/, 'a Date is sent as its text');
+  assert.throws(() => entry(Object.create(fields)), /: version: is missing$/, 'what is inherited is not sent');
+  for (const nothing of [undefined, () => fields]) assert.throws(() => entry(nothing), ContractError);
+  assert.throws(() => entry({ ...fields, note: 'あ'.repeat(90_000) }), /has 270\d{3} bytes, more than 262144$/);
+  assert.throws(() => toEntry('bus', 'planner', 'constructor' as EventName, {} as never), /no event of this name/);
 });

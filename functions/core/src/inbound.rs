@@ -3,15 +3,13 @@
 
 use goal_activity_events::{
     ActionId, BatchMessage, BatchProgressed, Detail, Envelope, EventId, ExecutionArn, ExecutionStatusChanged,
-    FailureCode, GoalActivityRequested, GoalId, ReadError, SOURCE, Timestamp, WorkflowCompleted, read_json,
+    FailureCode, GoalActivityRequested, GoalId, MAX_SOURCE, ReadError, SOURCE, Timestamp, WorkflowCompleted, is_source,
+    read_json,
 };
 
 use crate::execution::BatchState;
 use crate::ledger::MAX_MESSAGE;
 use crate::limits::{ACTIONS_PER_BATCH, CLOCKS_DIFFER, HISTORY, MAX_BATCHES};
-
-/// The most bytes of an event's source.
-pub const MAX_SOURCE: usize = 256;
 
 /// Why a message is not taken. Repeats nothing of it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -138,8 +136,7 @@ pub fn progress(event: &BatchProgressed) -> Result<BatchState, Refused> {
 
 /// Checks that an event's source is one that can be recorded, logged and answered.
 pub fn source(source: &str) -> Result<(), Refused> {
-    let valid = (1..=MAX_SOURCE).contains(&source.len()) && !source.chars().any(char::is_control);
-    ensure(valid, || format!("the source is not 1 to {MAX_SOURCE} bytes without control characters"))
+    ensure(is_source(source), || format!("the source is not 1 to {MAX_SOURCE} bytes without control characters"))
 }
 
 /// Checks that a request is recent enough: a replay of old events must not begin anew what was long done. Requests are

@@ -2,7 +2,7 @@ import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
 import { EventBus } from 'aws-cdk-lib/aws-events';
 import { AccountRootPrincipal, Role } from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
-import { CompletionSubscription, grantRequests } from '../../lib/consumer';
+import { CompletionSubscription, grantRequests } from 'goal-activity-constructs';
 
 /** Another service: it requests workflows, receives every end, and separately receives the ends that need attention. */
 export class SubscriberStack extends Stack {

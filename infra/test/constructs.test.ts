@@ -1,24 +1,50 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import * as fs from 'node:fs';
+import { createRequire } from 'node:module';
 import * as path from 'node:path';
-import { test } from 'node:test';
+import { before, test } from 'node:test';
 import { App, Duration, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { EventBus } from 'aws-cdk-lib/aws-events';
 import { AccountRootPrincipal, Role } from 'aws-cdk-lib/aws-iam';
 import { Code, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambda';
 import { AwsSolutionsChecks } from 'cdk-nag';
-import { SubscriberStack } from '../examples/subscriber/subscriber-stack';
-import { CompletionSubscription, grantRequests } from '../lib/consumer';
+import { CompletionSubscription, grantRequests } from '../constructs/src';
 import { infraDir } from '../lib/settings';
 import { readable, target } from './synth';
 
 const properties = (template: Template, type: string): Record<string, any> =>
   Object.fromEntries(Object.entries(template.findResources(type)).map(([id, { Properties }]) => [readable(id), Properties]));
 
+/** The example's folder under `build`, where the packed constructs are installed, and compiled with them. */
+const example = path.join(infraDir, 'build', 'subscriber');
+const packed = path.join(example, 'node_modules', 'goal-activity-constructs');
+
+before(() => {
+  const run = (command: string, args: string[]) => execFileSync(command, args, { cwd: example, encoding: 'utf8', stdio: 'pipe' });
+  const source = path.join(infraDir, 'examples', 'subscriber');
+  fs.mkdirSync(packed, { recursive: true });
+  for (const file of ['main.ts', 'subscriber-stack.ts', 'tsconfig.json']) fs.copyFileSync(path.join(source, file), path.join(example, file));
+  const tarball = run('npm', ['pack', '--silent', path.join(infraDir, 'constructs')]).trim();
+  run('tar', ['-xzf', tarball, '-C', packed, '--strip-components=1']);
+  run(path.join(infraDir, 'node_modules', '.bin', 'tsc'), []);
+});
+
 const subscriber = () => {
+  const { SubscriberStack } = require(path.join(example, 'build', 'subscriber-stack.js'));
   const app = new App();
   return { app, template: Template.fromStack(new SubscriberStack(app, 'Subscriber')) };
 };
+
+test('the package contains what its users need, and uses their CDK', () => {
+  const { dependencies, peerDependencies } = JSON.parse(fs.readFileSync(path.join(packed, 'package.json'), 'utf8'));
+  assert.deepEqual([dependencies, Object.keys(peerDependencies)], [undefined, ['aws-cdk-lib', 'constructs']]);
+  assert.deepEqual(fs.readdirSync(packed, { recursive: true }).sort(),
+    ['LICENSE', 'README.md', 'build', 'build/index.d.ts', 'build/index.js', 'package.json']);
+  const require = createRequire(path.join(example, 'main.js'));
+  assert.deepEqual(Object.keys(require('goal-activity-constructs')).sort(), ['CompletionSubscription', 'SOURCE', 'grantRequests']);
+});
 
 test('a service may emit requests under its own name on that bus, and nothing else', () => {
   const [policy, ...others] = Object.values(properties(subscriber().template, 'AWS::IAM::Policy'));

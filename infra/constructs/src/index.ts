@@ -8,7 +8,7 @@ import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 
 /** The `source` of every event that the pipeline itself emits. */
-export const PIPELINE = 'goal-activity';
+export const SOURCE = 'goal-activity';
 
 export type FinalStatus = 'SUCCEEDED' | 'PARTIALLY_SUCCEEDED' | 'FAILED' | 'TIMED_OUT' | 'ABORTED';
 
@@ -17,7 +17,7 @@ export type FinalStatus = 'SUCCEEDED' | 'PARTIALLY_SUCCEEDED' | 'FAILED' | 'TIME
  * requests would be those of another service, with another type they would be events of the pipeline.
  */
 export function grantRequests(bus: IEventBus, grantee: IGrantable, source: string): Grant {
-  if (source === PIPELINE || source.startsWith('aws.')) {
+  if (source === SOURCE || source.startsWith('aws.')) {
     throw new Error(`${source} is not the source of another service`);
   }
   return Grant.addToPrincipal({
@@ -72,7 +72,7 @@ export class CompletionSubscription extends Construct {
       eventBus: props.bus,
       eventPattern: {
         // A service that may request workflows must not be able to end them.
-        source: [PIPELINE],
+        source: [SOURCE],
         detailType: ['WorkflowCompleted'],
         detail: { version: ['1'], ...(props.statuses && { status: [...props.statuses] }) },
       },
