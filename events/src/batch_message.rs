@@ -1,6 +1,9 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{ActionId, ExecutionArn, GoalId, TaskToken, Timestamp, Traceparent, UserId, Version};
+use crate::json::lenient;
+use crate::{
+    ActionId, CorrelationId, ExecutionArn, GoalId, RequestRef, TaskToken, Timestamp, Traceparent, UserId, Version,
+};
 
 /// One batch of a workflow, as the state machine sends it to the workers' queue. Ids only, never a text (promise P10).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +28,12 @@ pub struct BatchMessage {
     pub enqueued_at: Timestamp,
     /// With what the worker answers.
     pub task_token: TaskToken,
+    /// What asked for the workflow, where that is known; the state machine writes an empty object otherwise.
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestRef>,
+    /// What the request said to recognise it by; the state machine writes an empty text for nothing.
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub correlation_id: Option<CorrelationId>,
     /// The trace that it belongs to, if there is one; the state machine writes an empty text for none.
     #[serde(default, deserialize_with = "Traceparent::lenient", skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<Traceparent>,

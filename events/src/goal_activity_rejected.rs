@@ -1,7 +1,10 @@
 use serde::{Deserialize, Serialize};
 
+use crate::json::optional_object;
 use crate::vocabulary::{OpenVocabulary, read_known, read_name};
-use crate::{Detail, EventId, ExecutionArn, GoalId, Timestamp, UserId, Version};
+use crate::{
+    CorrelationId, Detail, EventId, ExecutionArn, GoalId, RequestRef, Timestamp, Traceparent, UserId, Version,
+};
 
 /// A `GoalActivityRequested` could not be accepted, and the pipeline does not try it again by
 /// itself. Nothing of it is remembered: sent again with the same `eventId`, it is looked at anew.
@@ -12,12 +15,19 @@ pub struct GoalActivityRejected {
     /// The shape of this message.
     #[serde(deserialize_with = "read_known")]
     pub version: Version,
-    /// Identifies this rejection; the same for every delivery of the same request.
+    /// Identifies this answer: the same when the same request gets the same answer again, another one for another answer.
     pub event_id: EventId,
     /// When it was rejected.
     pub occurred_at: Timestamp,
     /// The `eventId` of the request.
     pub request_event_id: EventId,
+    /// The request, with its source: by `detail.request.source` a rule selects the answers to one service. Missing if the
+    /// source cannot be repeated.
+    #[serde(default, deserialize_with = "optional_object", skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestRef>,
+    /// What the request said to recognise it by, where that can be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correlation_id: Option<CorrelationId>,
     /// The workflow that stands in the way, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub execution_arn: Option<ExecutionArn>,
@@ -32,6 +42,12 @@ pub struct GoalActivityRejected {
     pub reason: RejectionReason,
     /// Why, for people.
     pub message: String,
+    /// `true` if the same request may be accepted later without a change of the goal. Missing in rejections of before it was noted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retryable: Option<bool>,
+    /// The trace that it belongs to, for whoever records traces. One that is malformed is ignored.
+    #[serde(default, deserialize_with = "Traceparent::lenient", skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<Traceparent>,
 }
 
 /// Why a request was rejected. An open vocabulary: names are never reused or changed, but new ones may come within a
@@ -56,12 +72,23 @@ pub enum RejectionReason {
     GoalClosed,
     /// So many workflows of the user are running that no more may be started until one has ended.
     TooManyRunning,
-    /// The request breaks the contract of its version, or its goal is stored in a form that cannot be read.
+    /// The request breaks the contract of its version.
     Invalid,
+    /// The `eventId` was used for an accepted request that asks for something else.
+    RequestIdReused,
+    /// The goal is stored in a form that cannot be read. `message` names the row and the attribute.
+    GoalUnreadable,
     /// One that this version of the crate does not know. Never emitted.
     #[serde(skip_deserializing)]
     #[cfg_attr(feature = "schema", schemars(skip))]
     Other,
+}
+
+impl RejectionReason {
+    /// Returns `true` if the same request may be accepted later without a change of the goal or the request.
+    pub fn is_retryable(self) -> bool {
+        matches!(self, Self::AlreadyRunning | Self::TooManyRunning)
+    }
 }
 
 impl OpenVocabulary for RejectionReason {

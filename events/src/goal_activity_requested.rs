@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::vocabulary::read_known;
-use crate::{ActionId, Detail, EventId, ExecutionArn, GoalId, Timestamp, Traceparent, UserId, Version};
+use crate::{ActionId, CorrelationId, Detail, EventId, ExecutionArn, GoalId, Timestamp, Traceparent, UserId, Version};
 
 /// The most actions of a goal, and so of a request.
 pub const MAX_ACTIONS: usize = 64;
@@ -34,6 +34,9 @@ pub struct GoalActivityRequested {
     /// Replace the tasks of actions that already have some.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub regenerate: bool,
+    /// By what the requester recognises the answers and the events of the workflow, which repeat it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correlation_id: Option<CorrelationId>,
     /// The trace that it belongs to, for whoever records traces. One that is malformed is ignored.
     #[serde(default, deserialize_with = "Traceparent::lenient", skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<Traceparent>,
@@ -51,6 +54,7 @@ impl GoalActivityRequested {
             user_id,
             action_ids: None,
             regenerate: false,
+            correlation_id: None,
             traceparent: None,
         }
     }

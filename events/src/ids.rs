@@ -159,6 +159,10 @@ id!(
     EventId, "event id", "1 to 128 printable ASCII characters without spaces", Form::Graphic(MAX_FOREIGN)
 );
 id!(
+    /// By what a requester recognises what belongs to its request: handed through from there to every event of the workflow.
+    CorrelationId, "correlation id", "1 to 128 printable ASCII characters without spaces", Form::Graphic(MAX_FOREIGN)
+);
+id!(
     /// A task, derived from what made it, so that saving it again writes the same id.
     TaskId, "task id", "1 to 64 letters, digits, '-' or '_'", Form::Plain(MAX_KEY)
 );
@@ -199,11 +203,12 @@ impl EventId {
         Self(Uuid::new_v5(&NAMESPACE, format!("event/{execution}/{what}").as_bytes()).to_string())
     }
 
-    /// The id of the event that rejects this request of `source`: the same for every delivery of it.
+    /// The id of the event that gives this request of `source` that answer: the same for the same answer to every delivery
+    /// of it, and another one for another answer.
     #[must_use]
-    pub fn rejection(&self, source: &str) -> Self {
-        // With the length: a source may contain the separator between source and id.
-        let request = format!("rejection/{}/{source}/{self}", source.len());
+    pub fn rejection(&self, source: &str, answer: &str) -> Self {
+        // With the length: a source may contain the separator between source and id. An id contains no space.
+        let request = format!("rejection/{}/{source}/{self} {answer}", source.len());
         Self(Uuid::new_v5(&NAMESPACE, request.as_bytes()).to_string())
     }
 }
@@ -327,9 +332,10 @@ mod tests {
 
     #[test]
     fn rejections_of_two_requests_never_share_an_id() {
-        let rejection = |source: &str, event: &str| event.parse::<EventId>().unwrap().rejection(source);
+        let rejection = |source: &str, event: &str| event.parse::<EventId>().unwrap().rejection(source, "NOT_OWNER");
         assert_eq!(rejection("a", "b"), rejection("a", "b"));
         assert_ne!(rejection("a/b", "c"), rejection("a", "b/c"));
+        assert_ne!(rejection("a", "b"), "b".parse::<EventId>().unwrap().rejection("a", "GOAL_CLOSED"));
     }
 
     #[test]

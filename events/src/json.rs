@@ -130,6 +130,11 @@ impl<T: TryFrom<u64>> Visitor<'_> for NumberVisitor<T> {
     }
 }
 
+/// Reads what only informs: anything but a valid `T` counts as missing, because it must not make a message fail.
+pub(crate) fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(field: D) -> Result<Option<T>, D::Error> {
+    Ok(serde_json::from_value(serde_json::Value::deserialize(field)?).ok())
+}
+
 struct ObjectVisitor<T>(PhantomData<T>);
 
 impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {

@@ -7,6 +7,7 @@ mod cases;
 mod envelope;
 mod execution_status_changed;
 mod failed_action;
+mod goal_activity_accepted;
 mod goal_activity_rejected;
 mod goal_activity_requested;
 mod ids;
@@ -14,6 +15,7 @@ mod json;
 #[cfg(feature = "publisher")]
 pub mod publisher;
 mod repairs;
+mod request;
 #[cfg(feature = "schema")]
 pub mod schema;
 mod timestamp;
@@ -27,13 +29,16 @@ pub use batch_progressed::BatchProgressed;
 pub use envelope::{Detail, Envelope, MAX_SOURCE, ReadError, SOURCE, Version, is_source};
 pub use execution_status_changed::{ExecutionStatusChanged, MachineStatus};
 pub use failed_action::{FailedAction, FailureCode, MAX_MESSAGE};
+pub use goal_activity_accepted::GoalActivityAccepted;
 pub use goal_activity_rejected::{GoalActivityRejected, RejectionReason};
 pub use goal_activity_requested::{GoalActivityRequested, MAX_ACTIONS};
 pub use ids::{
-    ActionId, ClaimSequence, EventId, ExecutionArn, GoalId, InvalidId, StateMachineArn, TaskId, TaskToken, UserId,
+    ActionId, ClaimSequence, CorrelationId, EventId, ExecutionArn, GoalId, InvalidId, StateMachineArn, TaskId,
+    TaskToken, UserId,
 };
 pub use json::{Unreadable, read_json, without_values};
 pub use repairs::{Repair, Repairs};
+pub use request::RequestRef;
 pub use timestamp::{InvalidTimestamp, Timestamp};
 pub use traceparent::{InvalidTraceparent, Traceparent};
 pub use usage::Usage;

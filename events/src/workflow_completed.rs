@@ -2,7 +2,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::json::{number, objects, optional_object};
 use crate::vocabulary::read_known;
-use crate::{Detail, EventId, ExecutionArn, FailedAction, GoalId, Timestamp, Traceparent, Usage, UserId, Version};
+use crate::{
+    CorrelationId, Detail, EventId, ExecutionArn, FailedAction, GoalId, RequestRef, Timestamp, Traceparent, Usage,
+    UserId, Version,
+};
 
 /// A workflow ended. Delivered at least once, always with the same event id for the same workflow (promise P7).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +47,12 @@ pub struct WorkflowCompleted {
     /// What the AI took for all of them.
     #[serde(default, deserialize_with = "optional_object", skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
+    /// What asked for the workflow. Missing in workflows of before it was noted.
+    #[serde(default, deserialize_with = "optional_object", skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestRef>,
+    /// What the request said to recognise it by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correlation_id: Option<CorrelationId>,
     /// The trace that it belongs to, for whoever records traces. One that is malformed is ignored.
     #[serde(default, deserialize_with = "Traceparent::lenient", skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<Traceparent>,

@@ -41,7 +41,7 @@ function cors(origins: string[] | undefined): CorsPreflightOptions | undefined {
   return origins && {
     allowOrigins: origins,
     allowMethods: [CorsHttpMethod.GET, CorsHttpMethod.POST],
-    allowHeaders: ['authorization', 'content-type', 'idempotency-key'],
+    allowHeaders: ['authorization', 'content-type', 'idempotency-key', 'x-correlation-id'],
     exposeHeaders: ['location', 'retry-after'],
     maxAge: Duration.hours(1),
   };

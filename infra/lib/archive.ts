@@ -121,6 +121,8 @@ const columns = {
   goalid: 'string',
   userid: 'string',
   requestid: 'string',
+  requestsource: 'string',
+  correlationid: 'string',
   traceparent: 'string',
   status: 'string',
   startdate: 'string',

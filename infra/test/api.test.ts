@@ -51,7 +51,7 @@ test('web pages of other origins may call the API only when they are named', () 
   assert.deepEqual(cors.one('AWS::ApiGatewayV2::Api').CorsConfiguration, {
     AllowOrigins: ['https://app.example', 'http://localhost:3000'],
     AllowMethods: ['GET', 'POST'],
-    AllowHeaders: ['authorization', 'content-type', 'idempotency-key'],
+    AllowHeaders: ['authorization', 'content-type', 'idempotency-key', 'x-correlation-id'],
     ExposeHeaders: ['location', 'retry-after'],
     MaxAge: 3600,
   });

@@ -77,6 +77,7 @@ impl Story {
             user_id: self.user.id.clone(),
             action_ids: None,
             regenerate: false,
+            correlation_id: None,
             traceparent: None,
         };
         join_all((0..self.random.u32(1..4)).map(|_| self.stack.emit("planner", &request))).await;

@@ -104,11 +104,15 @@ async fn all_fail_silently(answer: Answer) {
         event_id: EventId::random(),
         occurred_at: at(0),
         request_event_id: EventId::random(),
+        request: None,
+        correlation_id: None,
         execution_arn: None,
         goal_id: None,
         user_id: None,
         reason: RejectionReason::Invalid,
         message: SECRET.to_owned(),
+        retryable: None,
+        traceparent: None,
     };
     fails(answer, Bus::new(&aws, "bus").publish(Event::Rejected(rejected)).await);
     fails(answer, Queue::new(&aws, "http://localhost/queue").hide(SECRET, Duration::from_secs(1)).await);

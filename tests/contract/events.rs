@@ -1,10 +1,11 @@
 //! `PublishEvent`.
 
 use futures_util::future::join_all;
+use goal_activity_core::execution::Execution;
 use goal_activity_core::ports::{Event, PublishEvent};
 use goal_activity_events::{
-    BatchProgressed, EventId, FinalStatus, GoalActivityRejected, GoalActivityRequested, RejectionReason, Version,
-    WorkflowCompleted,
+    BatchProgressed, EventId, FinalStatus, GoalActivityAccepted, GoalActivityRejected, GoalActivityRequested,
+    RejectionReason, RequestRef, Version, WorkflowCompleted,
 };
 
 use crate::backend::{AwsServices, Services};
@@ -15,6 +16,41 @@ on_all_services!(
     an_event_published_twice_arrives_twice_as_the_same,
     events_published_at_once_all_arrive,
 );
+
+/// The answers to a request of another service.
+fn answers(requested: &GoalActivityRequested, execution: &Execution) -> (GoalActivityAccepted, GoalActivityRejected) {
+    let request = RequestRef { source: "com.example.サービス".to_owned(), event_id: requested.event_id.clone() };
+    let accepted = GoalActivityAccepted {
+        version: Version::V1,
+        event_id: GoalActivityAccepted::event_id_for(&execution.execution_arn),
+        occurred_at: at(1),
+        request: request.clone(),
+        correlation_id: requested.correlation_id.clone(),
+        execution_arn: execution.execution_arn.clone(),
+        goal_id: execution.goal_id.clone(),
+        user_id: execution.user_id.clone(),
+        total_actions: 64,
+        waiting: true,
+        waiting_before: 100,
+        traceparent: requested.traceparent.clone(),
+    };
+    let rejected = GoalActivityRejected {
+        version: Version::V1,
+        event_id: requested.event_id.rejection("com.example.サービス", "ALREADY_RUNNING"),
+        occurred_at: at(1),
+        request_event_id: requested.event_id.clone(),
+        request: Some(request.clone()),
+        correlation_id: requested.correlation_id.clone(),
+        execution_arn: Some(execution.execution_arn.clone()),
+        goal_id: Some(execution.goal_id.clone()),
+        user_id: Some(execution.user_id.clone()),
+        reason: RejectionReason::AlreadyRunning,
+        message: TEXT.to_owned(),
+        retryable: Some(true),
+        traceparent: requested.traceparent.clone(),
+    };
+    (accepted, rejected)
+}
 
 /// One event of each kind, with all optional fields and with none.
 fn all() -> Vec<Event> {
@@ -33,19 +69,11 @@ fn all() -> Vec<Event> {
         user_id: execution.user_id.clone(),
         action_ids: Some(execution.action_ids.clone()),
         regenerate: true,
+        correlation_id: Some("plan-17".parse().unwrap()),
         traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().unwrap()),
     };
-    let rejected = GoalActivityRejected {
-        version: Version::V1,
-        event_id: requested.event_id.rejection("com.example.サービス"),
-        occurred_at: at(1),
-        request_event_id: requested.event_id.clone(),
-        execution_arn: Some(execution.execution_arn.clone()),
-        goal_id: Some(execution.goal_id.clone()),
-        user_id: Some(execution.user_id.clone()),
-        reason: RejectionReason::AlreadyRunning,
-        message: TEXT.to_owned(),
-    };
+    let (accepted, rejected) = answers(&requested, &execution);
+    let request = accepted.request.clone();
     let progressed = BatchProgressed {
         version: Version::V1,
         event_id: BatchProgressed::event_id_for(&execution.execution_arn, 7, 3),
@@ -59,6 +87,8 @@ fn all() -> Vec<Event> {
         succeeded_actions: 1,
         failed_actions: failed[..7].to_vec(),
         usage: Some(usage()),
+        request: Some(request.clone()),
+        correlation_id: requested.correlation_id.clone(),
         traceparent: requested.traceparent.clone(),
     };
     let completed = WorkflowCompleted {
@@ -76,19 +106,32 @@ fn all() -> Vec<Event> {
         succeeded_actions: 0,
         failed_actions: failed,
         usage: Some(usage()),
+        request: Some(request.clone()),
+        correlation_id: requested.correlation_id.clone(),
         traceparent: requested.traceparent.clone(),
     };
     let least = GoalActivityRequested {
         execution_arn: None,
         action_ids: None,
         regenerate: false,
+        correlation_id: None,
         traceparent: None,
         ..requested.clone()
     };
-    let unknown = GoalActivityRejected { execution_arn: None, goal_id: None, user_id: None, ..rejected.clone() };
+    let unknown = GoalActivityRejected {
+        request: None,
+        correlation_id: None,
+        execution_arn: None,
+        goal_id: None,
+        user_id: None,
+        retryable: None,
+        traceparent: None,
+        ..rejected.clone()
+    };
     vec![
         Event::Requested(requested),
         Event::Requested(least),
+        Event::Accepted(accepted),
         Event::Rejected(rejected),
         Event::Rejected(unknown),
         Event::Progressed(progressed),

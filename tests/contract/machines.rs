@@ -33,6 +33,8 @@ fn input(on: &impl Services) -> ExecutionInput {
         user_id: USER.parse().unwrap(),
         action_ids: goal.actions.into_iter().map(|a| a.action_id).collect(),
         regenerate: true,
+        request: None,
+        correlation_id: String::new(),
         traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned(),
     }
 }

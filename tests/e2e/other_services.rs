@@ -11,6 +11,7 @@ fn request(goal: &GoalId, user: &UserId) -> GoalActivityRequested {
         user_id: user.clone(),
         action_ids: None,
         regenerate: false,
+        correlation_id: None,
         traceparent: None,
     }
 }

@@ -13,7 +13,9 @@ use serde_json::{Value, json};
 
 pub use compatible::breaking_changes;
 
-use crate::{BatchProgressed, Detail, GoalActivityRejected, GoalActivityRequested, WorkflowCompleted};
+use crate::{
+    BatchProgressed, Detail, GoalActivityAccepted, GoalActivityRejected, GoalActivityRequested, WorkflowCompleted,
+};
 
 /// The pattern of a name of an open vocabulary, including names that are not known yet.
 const NAME: &str = "^[A-Z][A-Z0-9_]*$";
@@ -53,6 +55,7 @@ macro_rules! example {
 pub fn events() -> Vec<EventSchema> {
     vec![
         event::<GoalActivityRequested>(Emitter::Anyone, example!("GoalActivityRequested.v1.json")),
+        event::<GoalActivityAccepted>(Emitter::Pipeline, example!("GoalActivityAccepted.v1.json")),
         event::<GoalActivityRejected>(Emitter::Pipeline, example!("GoalActivityRejected.v1.json")),
         event::<BatchProgressed>(Emitter::Pipeline, example!("BatchProgressed.v1.json")),
         event::<WorkflowCompleted>(Emitter::Pipeline, example!("WorkflowCompleted.v1.json")),

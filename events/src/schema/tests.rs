@@ -47,6 +47,7 @@ fn reread(event: &Value) -> Option<Value> {
     let envelope = Envelope::parse(&event.to_string()).unwrap();
     match envelope.detail_type.as_str() {
         GoalActivityRequested::TYPE => detail::<GoalActivityRequested>(&envelope),
+        GoalActivityAccepted::TYPE => detail::<GoalActivityAccepted>(&envelope),
         GoalActivityRejected::TYPE => detail::<GoalActivityRejected>(&envelope),
         BatchProgressed::TYPE => detail::<BatchProgressed>(&envelope),
         WorkflowCompleted::TYPE => detail::<WorkflowCompleted>(&envelope),

@@ -11,6 +11,13 @@ export const schemas = {
         "pattern": "^[A-Za-z0-9_-]+$",
         "type": "string"
       },
+      "CorrelationId": {
+        "description": "correlation id: 1 to 128 printable ASCII characters without spaces",
+        "maxLength": 128,
+        "minLength": 1,
+        "pattern": "^[!-~]+$",
+        "type": "string"
+      },
       "EventId": {
         "description": "event id: 1 to 128 printable ASCII characters without spaces",
         "maxLength": 128,
@@ -208,6 +215,30 @@ export const schemas = {
         },
         "type": "object"
       },
+      "RequestRef": {
+        "description": "By what a request is known: its sender recognises what belongs to it.",
+        "properties": {
+          "eventId": {
+            "allOf": [
+              {
+                "$ref": "#/definitions/EventId"
+              }
+            ],
+            "description": "The `eventId` of the request; one of the pipeline's own for a call of the API."
+          },
+          "source": {
+            "description": "The `source` of the request's event; `goal-activity` for a call of the API.",
+            "maxLength": 256,
+            "minLength": 1,
+            "type": "string"
+          }
+        },
+        "required": [
+          "source",
+          "eventId"
+        ],
+        "type": "object"
+      },
       "Timestamp": {
         "description": "An RFC 3339 moment. The pipeline always writes it in UTC, to the millisecond.",
         "format": "date-time",
@@ -301,6 +332,14 @@ export const schemas = {
         "minimum": 0,
         "type": "integer"
       },
+      "correlationId": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/CorrelationId"
+          }
+        ],
+        "description": "What the request said to recognise it by."
+      },
       "eventId": {
         "allOf": [
           {
@@ -339,6 +378,14 @@ export const schemas = {
           }
         ],
         "description": "When this was the state."
+      },
+      "request": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/RequestRef"
+          }
+        ],
+        "description": "What asked for the workflow. Missing in workflows of before it was noted."
       },
       "sequence": {
         "description": "Grows with every change of the batch's state.",
@@ -406,9 +453,207 @@ export const schemas = {
     "title": "BatchProgressed",
     "type": "object"
   },
+  "GoalActivityAccepted": {
+    "$schema": "http://json-schema.org/draft-07/schema#",
+    "definitions": {
+      "CorrelationId": {
+        "description": "correlation id: 1 to 128 printable ASCII characters without spaces",
+        "maxLength": 128,
+        "minLength": 1,
+        "pattern": "^[!-~]+$",
+        "type": "string"
+      },
+      "EventId": {
+        "description": "event id: 1 to 128 printable ASCII characters without spaces",
+        "maxLength": 128,
+        "minLength": 1,
+        "pattern": "^[!-~]+$",
+        "type": "string"
+      },
+      "ExecutionArn": {
+        "description": "execution ARN: arn:<partition>:states:<region>:<account>:execution:<state machine>:<name>, at most 256 characters",
+        "maxLength": 256,
+        "minLength": 1,
+        "pattern": "^arn:[A-Za-z0-9_-]{1,32}:states:[A-Za-z0-9_-]{1,32}:[0-9]{12}:execution:[A-Za-z0-9_-]{1,80}:[A-Za-z0-9_-]{1,80}$",
+        "type": "string"
+      },
+      "GoalId": {
+        "description": "goal id: 1 to 64 letters, digits, '-' or '_'",
+        "maxLength": 64,
+        "minLength": 1,
+        "pattern": "^[A-Za-z0-9_-]+$",
+        "type": "string"
+      },
+      "RequestRef": {
+        "description": "By what a request is known: its sender recognises what belongs to it.",
+        "properties": {
+          "eventId": {
+            "allOf": [
+              {
+                "$ref": "#/definitions/EventId"
+              }
+            ],
+            "description": "The `eventId` of the request; one of the pipeline's own for a call of the API."
+          },
+          "source": {
+            "description": "The `source` of the request's event; `goal-activity` for a call of the API.",
+            "maxLength": 256,
+            "minLength": 1,
+            "type": "string"
+          }
+        },
+        "required": [
+          "source",
+          "eventId"
+        ],
+        "type": "object"
+      },
+      "Timestamp": {
+        "description": "An RFC 3339 moment. The pipeline always writes it in UTC, to the millisecond.",
+        "format": "date-time",
+        "type": "string"
+      },
+      "Traceparent": {
+        "description": "traceparent of W3C Trace Context; one that is malformed is ignored",
+        "maxLength": 55,
+        "minLength": 55,
+        "pattern": "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$",
+        "type": "string"
+      },
+      "UserId": {
+        "description": "user id: 1 to 128 printable ASCII characters without spaces",
+        "maxLength": 128,
+        "minLength": 1,
+        "pattern": "^[!-~]+$",
+        "type": "string"
+      },
+      "Version": {
+        "description": "The version of a message's shape. Within one, only optional fields are added; anything else is a new version.",
+        "oneOf": [
+          {
+            "const": "1",
+            "description": "The first and present shape.",
+            "type": "string"
+          }
+        ]
+      }
+    },
+    "description": "A `GoalActivityRequested` of another service was accepted: its workflow runs, or waits for its turn. Its end comes as\n`WorkflowCompleted`, with the same `executionArn`.",
+    "properties": {
+      "correlationId": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/CorrelationId"
+          }
+        ],
+        "description": "What the request said to recognise it by."
+      },
+      "eventId": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/EventId"
+          }
+        ],
+        "description": "One per workflow: the same for every delivery of the same request."
+      },
+      "executionArn": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/ExecutionArn"
+          }
+        ],
+        "description": "The workflow as which it was accepted."
+      },
+      "goalId": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/GoalId"
+          }
+        ],
+        "description": "Its goal."
+      },
+      "occurredAt": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/Timestamp"
+          }
+        ],
+        "description": "When the answer was given."
+      },
+      "request": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/RequestRef"
+          }
+        ],
+        "description": "The request."
+      },
+      "totalActions": {
+        "description": "How many actions it is to turn into tasks.",
+        "maximum": 4294967295,
+        "minimum": 0,
+        "type": "integer"
+      },
+      "traceparent": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/Traceparent"
+          }
+        ],
+        "description": "The trace that it belongs to, for whoever records traces. One that is malformed is ignored."
+      },
+      "userId": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/UserId"
+          }
+        ],
+        "description": "Its user."
+      },
+      "version": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/Version"
+          }
+        ],
+        "description": "The shape of this message."
+      },
+      "waiting": {
+        "description": "`true` if the workflow waited for its turn when the answer was given.",
+        "type": "boolean"
+      },
+      "waitingBefore": {
+        "description": "How many workflows then waited before it, counted up to 100. 0 if it did not wait.",
+        "maximum": 4294967295,
+        "minimum": 0,
+        "type": "integer"
+      }
+    },
+    "required": [
+      "version",
+      "eventId",
+      "occurredAt",
+      "request",
+      "executionArn",
+      "goalId",
+      "userId",
+      "totalActions",
+      "waiting",
+      "waitingBefore"
+    ],
+    "title": "GoalActivityAccepted",
+    "type": "object"
+  },
   "GoalActivityRejected": {
     "$schema": "http://json-schema.org/draft-07/schema#",
     "definitions": {
+      "CorrelationId": {
+        "description": "correlation id: 1 to 128 printable ASCII characters without spaces",
+        "maxLength": 128,
+        "minLength": 1,
+        "pattern": "^[!-~]+$",
+        "type": "string"
+      },
       "EventId": {
         "description": "event id: 1 to 128 printable ASCII characters without spaces",
         "maxLength": 128,
@@ -474,7 +719,17 @@ export const schemas = {
           },
           {
             "const": "INVALID",
-            "description": "The request breaks the contract of its version, or its goal is stored in a form that cannot be read.",
+            "description": "The request breaks the contract of its version.",
+            "type": "string"
+          },
+          {
+            "const": "REQUEST_ID_REUSED",
+            "description": "The `eventId` was used for an accepted request that asks for something else.",
+            "type": "string"
+          },
+          {
+            "const": "GOAL_UNREADABLE",
+            "description": "The goal is stored in a form that cannot be read. `message` names the row and the attribute.",
             "type": "string"
           },
           {
@@ -485,9 +740,40 @@ export const schemas = {
         ],
         "description": "Why a request was rejected. An open vocabulary: names are never reused or changed, but new ones may come within a\nversion. Receivers have to bear with a name that they do not know."
       },
+      "RequestRef": {
+        "description": "By what a request is known: its sender recognises what belongs to it.",
+        "properties": {
+          "eventId": {
+            "allOf": [
+              {
+                "$ref": "#/definitions/EventId"
+              }
+            ],
+            "description": "The `eventId` of the request; one of the pipeline's own for a call of the API."
+          },
+          "source": {
+            "description": "The `source` of the request's event; `goal-activity` for a call of the API.",
+            "maxLength": 256,
+            "minLength": 1,
+            "type": "string"
+          }
+        },
+        "required": [
+          "source",
+          "eventId"
+        ],
+        "type": "object"
+      },
       "Timestamp": {
         "description": "An RFC 3339 moment. The pipeline always writes it in UTC, to the millisecond.",
         "format": "date-time",
+        "type": "string"
+      },
+      "Traceparent": {
+        "description": "traceparent of W3C Trace Context; one that is malformed is ignored",
+        "maxLength": 55,
+        "minLength": 55,
+        "pattern": "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$",
         "type": "string"
       },
       "UserId": {
@@ -510,13 +796,21 @@ export const schemas = {
     },
     "description": "A `GoalActivityRequested` could not be accepted, and the pipeline does not try it again by\nitself. Nothing of it is remembered: sent again with the same `eventId`, it is looked at anew.",
     "properties": {
+      "correlationId": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/CorrelationId"
+          }
+        ],
+        "description": "What the request said to recognise it by, where that can be read."
+      },
       "eventId": {
         "allOf": [
           {
             "$ref": "#/definitions/EventId"
           }
         ],
-        "description": "Identifies this rejection; the same for every delivery of the same request."
+        "description": "Identifies this answer: the same when the same request gets the same answer again, another one for another answer."
       },
       "executionArn": {
         "allOf": [
@@ -554,6 +848,14 @@ export const schemas = {
         ],
         "description": "Why, for programs."
       },
+      "request": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/RequestRef"
+          }
+        ],
+        "description": "The request, with its source: by `detail.request.source` a rule selects the answers to one service. Missing if the\nsource cannot be repeated."
+      },
       "requestEventId": {
         "allOf": [
           {
@@ -561,6 +863,21 @@ export const schemas = {
           }
         ],
         "description": "The `eventId` of the request."
+      },
+      "retryable": {
+        "description": "`true` if the same request may be accepted later without a change of the goal. Missing in rejections of before it was noted.",
+        "type": [
+          "boolean",
+          "null"
+        ]
+      },
+      "traceparent": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/Traceparent"
+          }
+        ],
+        "description": "The trace that it belongs to, for whoever records traces. One that is malformed is ignored."
       },
       "userId": {
         "allOf": [
@@ -598,6 +915,13 @@ export const schemas = {
         "maxLength": 64,
         "minLength": 1,
         "pattern": "^[A-Za-z0-9_-]+$",
+        "type": "string"
+      },
+      "CorrelationId": {
+        "description": "correlation id: 1 to 128 printable ASCII characters without spaces",
+        "maxLength": 128,
+        "minLength": 1,
+        "pattern": "^[!-~]+$",
         "type": "string"
       },
       "EventId": {
@@ -664,6 +988,17 @@ export const schemas = {
           "array",
           "null"
         ]
+      },
+      "correlationId": {
+        "anyOf": [
+          {
+            "$ref": "#/definitions/CorrelationId"
+          },
+          {
+            "type": "null"
+          }
+        ],
+        "description": "By what the requester recognises the answers and the events of the workflow, which repeat it."
       },
       "eventId": {
         "allOf": [
@@ -750,6 +1085,13 @@ export const schemas = {
         "maxLength": 64,
         "minLength": 1,
         "pattern": "^[A-Za-z0-9_-]+$",
+        "type": "string"
+      },
+      "CorrelationId": {
+        "description": "correlation id: 1 to 128 printable ASCII characters without spaces",
+        "maxLength": 128,
+        "minLength": 1,
+        "pattern": "^[!-~]+$",
         "type": "string"
       },
       "EventId": {
@@ -979,6 +1321,30 @@ export const schemas = {
         },
         "type": "object"
       },
+      "RequestRef": {
+        "description": "By what a request is known: its sender recognises what belongs to it.",
+        "properties": {
+          "eventId": {
+            "allOf": [
+              {
+                "$ref": "#/definitions/EventId"
+              }
+            ],
+            "description": "The `eventId` of the request; one of the pipeline's own for a call of the API."
+          },
+          "source": {
+            "description": "The `source` of the request's event; `goal-activity` for a call of the API.",
+            "maxLength": 256,
+            "minLength": 1,
+            "type": "string"
+          }
+        },
+        "required": [
+          "source",
+          "eventId"
+        ],
+        "type": "object"
+      },
       "Timestamp": {
         "description": "An RFC 3339 moment. The pipeline always writes it in UTC, to the millisecond.",
         "format": "date-time",
@@ -1066,6 +1432,14 @@ export const schemas = {
     },
     "description": "A workflow ended. Delivered at least once, always with the same event id for the same workflow (promise P7).",
     "properties": {
+      "correlationId": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/CorrelationId"
+          }
+        ],
+        "description": "What the request said to recognise it by."
+      },
       "durationMs": {
         "description": "From the request to the end, in milliseconds.",
         "minimum": 0,
@@ -1109,6 +1483,14 @@ export const schemas = {
           }
         ],
         "description": "When the workflow ended."
+      },
+      "request": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/RequestRef"
+          }
+        ],
+        "description": "What asked for the workflow. Missing in workflows of before it was noted."
       },
       "startDate": {
         "allOf": [

@@ -1,6 +1,10 @@
 // Made from ../../schemas by `cargo xtask schemas`. Do not edit.
 
 /**
+ * correlation id: 1 to 128 printable ASCII characters without spaces
+ */
+export type CorrelationId = string;
+/**
  * event id: 1 to 128 printable ASCII characters without spaces
  */
 export type EventId = string;
@@ -63,6 +67,8 @@ export type RejectionReason =
   | 'GOAL_CLOSED'
   | 'TOO_MANY_RUNNING'
   | 'INVALID'
+  | 'REQUEST_ID_REUSED'
+  | 'GOAL_UNREADABLE'
   | (string & {});
 /**
  * How a workflow ended. Terminal is terminal: it never changes afterwards. A closed vocabulary: another end would be
@@ -75,6 +81,7 @@ export type FinalStatus = 'SUCCEEDED' | 'PARTIALLY_SUCCEEDED' | 'FAILED' | 'TIME
  */
 export interface Details {
   BatchProgressed: BatchProgressed;
+  GoalActivityAccepted: GoalActivityAccepted;
   GoalActivityRejected: GoalActivityRejected;
   GoalActivityRequested: GoalActivityRequested;
   WorkflowCompleted: WorkflowCompleted;
@@ -87,6 +94,10 @@ export interface BatchProgressed {
    * Which batch, from 0.
    */
   batchIndex: number;
+  /**
+   * What the request said to recognise it by.
+   */
+  correlationId?: CorrelationId;
   /**
    * Derived from the execution, the batch and the sequence.
    */
@@ -107,6 +118,10 @@ export interface BatchProgressed {
    * When this was the state.
    */
   occurredAt: Timestamp;
+  /**
+   * What asked for the workflow. Missing in workflows of before it was noted.
+   */
+  request?: RequestRef;
   /**
    * Grows with every change of the batch's state.
    */
@@ -156,6 +171,19 @@ export interface FailedAction {
    * Why, for people. At most 200 characters, never a user's text.
    */
   message: string;
+}
+/**
+ * By what a request is known: its sender recognises what belongs to it.
+ */
+export interface RequestRef {
+  /**
+   * The `eventId` of the request; one of the pipeline's own for a call of the API.
+   */
+  eventId: EventId;
+  /**
+   * The `source` of the request's event; `goal-activity` for a call of the API.
+   */
+  source: string;
 }
 /**
  * What the AI took: for one action, or summed over several. What a worker had spent when it died, before it could record
@@ -244,12 +272,70 @@ export interface Repairs {
   wrapper?: number;
 }
 /**
+ * A `GoalActivityRequested` of another service was accepted: its workflow runs, or waits for its turn. Its end comes as
+ * `WorkflowCompleted`, with the same `executionArn`.
+ */
+export interface GoalActivityAccepted {
+  /**
+   * What the request said to recognise it by.
+   */
+  correlationId?: CorrelationId;
+  /**
+   * One per workflow: the same for every delivery of the same request.
+   */
+  eventId: EventId;
+  /**
+   * The workflow as which it was accepted.
+   */
+  executionArn: ExecutionArn;
+  /**
+   * Its goal.
+   */
+  goalId: GoalId;
+  /**
+   * When the answer was given.
+   */
+  occurredAt: Timestamp;
+  /**
+   * The request.
+   */
+  request: RequestRef;
+  /**
+   * How many actions it is to turn into tasks.
+   */
+  totalActions: number;
+  /**
+   * The trace that it belongs to, for whoever records traces. One that is malformed is ignored.
+   */
+  traceparent?: Traceparent;
+  /**
+   * Its user.
+   */
+  userId: UserId;
+  /**
+   * The shape of this message.
+   */
+  version: Version;
+  /**
+   * `true` if the workflow waited for its turn when the answer was given.
+   */
+  waiting: boolean;
+  /**
+   * How many workflows then waited before it, counted up to 100. 0 if it did not wait.
+   */
+  waitingBefore: number;
+}
+/**
  * A `GoalActivityRequested` could not be accepted, and the pipeline does not try it again by
  * itself. Nothing of it is remembered: sent again with the same `eventId`, it is looked at anew.
  */
 export interface GoalActivityRejected {
   /**
-   * Identifies this rejection; the same for every delivery of the same request.
+   * What the request said to recognise it by, where that can be read.
+   */
+  correlationId?: CorrelationId;
+  /**
+   * Identifies this answer: the same when the same request gets the same answer again, another one for another answer.
    */
   eventId: EventId;
   /**
@@ -273,9 +359,22 @@ export interface GoalActivityRejected {
    */
   reason: RejectionReason;
   /**
+   * The request, with its source: by `detail.request.source` a rule selects the answers to one service. Missing if the
+   * source cannot be repeated.
+   */
+  request?: RequestRef;
+  /**
    * The `eventId` of the request.
    */
   requestEventId: EventId;
+  /**
+   * `true` if the same request may be accepted later without a change of the goal. Missing in rejections of before it was noted.
+   */
+  retryable?: boolean | null;
+  /**
+   * The trace that it belongs to, for whoever records traces. One that is malformed is ignored.
+   */
+  traceparent?: Traceparent;
   /**
    * The requesting user, where the request named one that can be read.
    */
@@ -298,6 +397,10 @@ export interface GoalActivityRequested {
    * @maxItems 64
    */
   actionIds?: ActionId[] | null;
+  /**
+   * By what the requester recognises the answers and the events of the workflow, which repeat it.
+   */
+  correlationId?: CorrelationId | null;
   /**
    * Identifies the request: the same id delivered again is the same request (promise P2).
    */
@@ -336,6 +439,10 @@ export interface GoalActivityRequested {
  */
 export interface WorkflowCompleted {
   /**
+   * What the request said to recognise it by.
+   */
+  correlationId?: CorrelationId;
+  /**
    * From the request to the end, in milliseconds.
    */
   durationMs: number;
@@ -359,6 +466,10 @@ export interface WorkflowCompleted {
    * When the workflow ended.
    */
   occurredAt: Timestamp;
+  /**
+   * What asked for the workflow. Missing in workflows of before it was noted.
+   */
+  request?: RequestRef;
   /**
    * When it was requested.
    */

@@ -6,7 +6,9 @@
 
 use std::collections::BTreeSet;
 
-use goal_activity_events::{ActionId, EventId, ExecutionArn, GoalId, Timestamp, Traceparent, UserId, Version};
+use goal_activity_events::{
+    ActionId, CorrelationId, EventId, ExecutionArn, GoalId, Timestamp, Traceparent, UserId, Version,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::execution::{BatchState, Cancellation, Ending, Execution, GoalBefore, TimelineEntry};
@@ -54,6 +56,12 @@ pub struct Record {
     pub user_id: UserId,
     /// The request that it answers.
     pub request_id: EventId,
+    /// The source of that request. Missing in records of before it was noted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_source: Option<String>,
+    /// What the request said to recognise it by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correlation_id: Option<CorrelationId>,
     /// The trace that it was done in, if there was one.
     #[serde(default, deserialize_with = "Traceparent::lenient", skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<Traceparent>,
@@ -133,6 +141,8 @@ impl Record {
             goal_id: execution.goal_id.clone(),
             user_id: execution.user_id.clone(),
             request_id: execution.request_id.clone(),
+            request_source: execution.request_source.clone(),
+            correlation_id: execution.correlation_id.clone(),
             traceparent: execution.traceparent.clone(),
             start_date: execution.start_date,
             admitted_at: execution.admitted_at,
@@ -172,6 +182,8 @@ impl Record {
             goal_id: self.goal_id,
             user_id: self.user_id,
             request_id: self.request_id,
+            request_source: self.request_source,
+            correlation_id: self.correlation_id,
             traceparent: self.traceparent,
             start_date: self.start_date,
             // It has had its turn.
@@ -235,6 +247,8 @@ mod tests {
     fn ended() -> (Execution, Vec<BatchLedger>) {
         let mut execution = samples::execution();
         // Every optional field is there.
+        execution.request_source = Some("com.example.planner".to_owned());
+        execution.correlation_id = Some("plan-17".parse().unwrap());
         execution.traceparent = Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().unwrap());
         execution.admitted_at = Some(at(1));
         let succeeded = ActionOutcome::Succeeded { tasks: 4, replaced: 2, usage: usage() };

@@ -75,6 +75,8 @@ pub fn completed_event(execution: &Execution) -> Option<WorkflowCompleted> {
         succeeded_actions: tally.succeeded,
         failed_actions: tally.failed,
         usage: Some(tally.usage),
+        request: execution.request(),
+        correlation_id: execution.correlation_id.clone(),
         traceparent: execution.traceparent.clone(),
     })
 }

@@ -17,6 +17,8 @@ pub(crate) fn execution() -> Execution {
         goal_id: "goal-1".parse().unwrap(),
         user_id: "user-1".parse().unwrap(),
         request_id: "r".parse().unwrap(),
+        request_source: Some("com.example.planner".to_owned()),
+        correlation_id: Some("plan-17".parse().unwrap()),
         traceparent: None,
         start_date: Timestamp::from_millis(START_MILLIS),
         turn: Timestamp::from_millis(START_MILLIS),

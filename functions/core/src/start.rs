@@ -187,7 +187,7 @@ impl StartRejection {
     pub fn reason(&self) -> RejectionReason {
         match self {
             Self::UnknownGoal(_) => RejectionReason::UnknownGoal,
-            Self::UnreadableGoal { .. } => RejectionReason::Invalid,
+            Self::UnreadableGoal { .. } => RejectionReason::GoalUnreadable,
             Self::NotOwner(_) => RejectionReason::NotOwner,
             Self::GoalClosed(_) => RejectionReason::GoalClosed,
             Self::AlreadyRunning(_) => RejectionReason::AlreadyRunning,
@@ -272,6 +272,7 @@ pub fn requested_event(execution: &Execution) -> GoalActivityRequested {
         user_id: execution.user_id.clone(),
         action_ids: Some(execution.action_ids.clone()),
         regenerate: execution.regenerate,
+        correlation_id: execution.correlation_id.clone(),
         traceparent: execution.traceparent.clone(),
     }
 }

@@ -11,7 +11,8 @@ use goal_activity_core::port_set;
 use goal_activity_core::ports::{Event, PortResult, PublishEvent, StartExecution, StopExecution, Unavailable};
 use goal_activity_core::start::{Scope, StartRejection, StartRequest};
 use goal_activity_events::{
-    Envelope, EventId, ExecutionArn, GoalActivityRejected, GoalActivityRequested, RejectionReason, Version,
+    Envelope, EventId, ExecutionArn, GoalActivityAccepted, GoalActivityRejected, GoalActivityRequested,
+    RejectionReason, RequestRef, Version,
 };
 
 use crate::runtime::queue::{HandleMessage, Message, MessageError};
@@ -104,15 +105,41 @@ impl<Db: LaunchDb, Sfn: StartExecution + StopExecution, Bus: PublishEvent> Launc
     }
 
     async fn launch(&self, envelope: &Envelope, request: GoalActivityRequested) -> Result<(), NotLaunched> {
-        let execution = match &request.execution_arn {
-            Some(arn) => match self.recorded(arn, &request).await? {
-                Some(execution) => execution,
-                None => return Ok(()),
-            },
-            None => self.accepted(envelope, request).await?,
-        };
+        if let Some(arn) = &request.execution_arn {
+            let Some(execution) = self.recorded(arn, &request).await? else { return Ok(()) };
+            trace::about(&execution.execution_arn, &execution.goal_id);
+            return Ok(self.admission.arrived(&execution).await?);
+        }
+        let execution = self.accepted(envelope, request).await?;
         trace::about(&execution.execution_arn, &execution.goal_id);
-        Ok(self.admission.arrived(&execution).await?)
+        let launched = self.admission.arrived(&execution).await;
+        // It is accepted, whatever comes of its launch.
+        self.answer(&execution).await?;
+        Ok(launched?)
+    }
+
+    /// Tells the service that has asked for it that its request was accepted.
+    async fn answer(&self, execution: &Execution) -> PortResult<()> {
+        let Some(request) = execution.request() else { return Ok(()) };
+        let arn = &execution.execution_arn;
+        let now = self.intake.db.find_execution(arn).await?;
+        let waiting = now.as_ref().is_some_and(Execution::is_waiting);
+        let waiting_before = if waiting { self.admission.waiting_before(execution).await? } else { 0 };
+        let accepted = GoalActivityAccepted {
+            version: Version::V1,
+            event_id: GoalActivityAccepted::event_id_for(arn),
+            occurred_at: self.intake.context.now(),
+            request,
+            correlation_id: execution.correlation_id.clone(),
+            execution_arn: arn.clone(),
+            goal_id: execution.goal_id.clone(),
+            user_id: execution.user_id.clone(),
+            total_actions: execution.total_actions,
+            waiting,
+            waiting_before,
+            traceparent: execution.traceparent.clone(),
+        };
+        self.bus.publish(Event::Accepted(accepted)).await
     }
 
     /// Releases what an ended workflow held. What the event says is not enough: one that is recorded as open keeps it.
@@ -150,7 +177,8 @@ impl<Db: LaunchDb, Sfn: StartExecution + StopExecution, Bus: PublishEvent> Launc
         let invalid = |e: &dyn ToString| NotLaunched::Rejected(Rejection::invalid(e.to_string()));
         inbound::source(&envelope.source).map_err(|e| invalid(&e))?;
         inbound::age(request.occurred_at, self.intake.context.now()).map_err(|e| invalid(&e))?;
-        let origin = Origin::event(envelope.source.clone(), request.event_id, request.traceparent);
+        let own = RequestRef { source: envelope.source.clone(), event_id: request.event_id };
+        let origin = Origin::event(own, request.correlation_id, request.traceparent);
         let start = StartRequest {
             goal_id: request.goal_id,
             user_id: request.user_id,
@@ -159,27 +187,38 @@ impl<Db: LaunchDb, Sfn: StartExecution + StopExecution, Bus: PublishEvent> Launc
         };
         self.intake.accept(&start, &origin).await.map_err(|e| match e {
             IntakeError::Rejected(why) => NotLaunched::Rejected(why.into()),
-            IntakeError::KeyReused => NotLaunched::Rejected(Rejection::invalid(IntakeError::KeyReused)),
+            IntakeError::KeyReused => NotLaunched::Rejected(Rejection {
+                reason: RejectionReason::RequestIdReused,
+                message: "this eventId was used for another request; use a new one".to_owned(),
+                execution_arn: None,
+            }),
             IntakeError::Unavailable(e) => NotLaunched::Unavailable(e),
         })
     }
 
     async fn reject(&self, envelope: &Envelope, why: Rejection) -> PortResult<()> {
         let Some(request_event_id) = envelope.field::<EventId>("eventId") else { return Ok(()) };
-        let source = inbound::source(&envelope.source).map_or("", |()| &envelope.source);
+        let source = inbound::source(&envelope.source).is_ok().then(|| envelope.source.clone());
         tracing::warn!(
-            requestId = %request_event_id, source, reason = %why.reason, detail = why.message, "request rejected"
+            requestId = %request_event_id, source = source.as_deref().unwrap_or_default(), reason = %why.reason, detail = why.message, "request rejected"
         );
         let rejected = GoalActivityRejected {
             version: Version::V1,
-            event_id: request_event_id.rejection(&envelope.source),
+            event_id: request_event_id.rejection(&envelope.source, &format!("{} {}", why.reason, why.message)),
             occurred_at: self.intake.context.now(),
+            request: source.map(|source| RequestRef { source, event_id: request_event_id.clone() }),
             request_event_id,
+            correlation_id: envelope.field("correlationId"),
             execution_arn: why.execution_arn,
             goal_id: envelope.field("goalId"),
             user_id: envelope.field("userId"),
             reason: why.reason,
             message: why.message,
+            retryable: Some(why.reason.is_retryable()),
+            traceparent: envelope
+                .field::<String>("traceparent")
+                .and_then(|text| text.parse().ok())
+                .or_else(trace::current),
         };
         let reason = rejected.reason;
         self.bus.publish(Event::Rejected(rejected)).await?;

@@ -5,7 +5,7 @@ use futures_util::future::try_join;
 use goal_activity_core::admission::{Capacity, Held, Order, order};
 use goal_activity_core::execution::{Cancellation, Execution, Status};
 use goal_activity_core::facts::Fact;
-use goal_activity_core::limits::ADMITTED_AT_ONCE;
+use goal_activity_core::limits::{ADMITTED_AT_ONCE, WAITING_COUNTED};
 use goal_activity_core::port_set;
 use goal_activity_core::ports::{
     Acquired, AdmitExecution, CancelExecution, ExecutionInput, FindExecution, HoldCapacity, ListHolders, ListWaiting,
@@ -66,6 +66,15 @@ impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
             tracing::info!(status = %execution.status(), "already launched");
             Ok(())
         }
+    }
+
+    /// How many workflows wait before that one, counted up to [`WAITING_COUNTED`].
+    pub async fn waiting_before(&self, execution: &Execution) -> PortResult<u32> {
+        let listed = self.db.list_waiting(WAITING_COUNTED).await?;
+        let before = listed
+            .iter()
+            .filter(|other| (other.turn, &other.execution_arn) < (execution.turn, &execution.execution_arn));
+        Ok(u32::try_from(before.count()).unwrap_or(u32::MAX))
     }
 
     /// Releases what the workflow held, and launches those whose turn it is then.

@@ -13,7 +13,9 @@ use goal_activity_core::ports::{
     Remembered, RequestKey, Unavailable,
 };
 use goal_activity_core::start::{IdempotencyKey, StartPlan, StartRejection, StartRequest, decide, existing};
-use goal_activity_events::{EventId, ExecutionArn, StateMachineArn, Traceparent, UserId};
+use goal_activity_events::{
+    CorrelationId, EventId, ExecutionArn, RequestRef, SOURCE, StateMachineArn, Traceparent, UserId,
+};
 
 use crate::runtime::telemetry::trace;
 
@@ -46,7 +48,7 @@ pub enum IntakeError {
     #[error(transparent)]
     Rejected(#[from] StartRejection),
     /// Its key belongs to another request.
-    #[error("this idempotency key was used for another request; use a new one")]
+    #[error("this key was used for another request; use a new one")]
     KeyReused,
     /// It may be next time.
     #[error(transparent)]
@@ -57,7 +59,9 @@ pub enum IntakeError {
 #[derive(Debug, Clone)]
 pub struct Origin {
     /// By what the request itself is known.
-    id: EventId,
+    request: RequestRef,
+    /// By what its sender recognises what belongs to it.
+    correlation_id: Option<CorrelationId>,
     /// By what it is known again; nothing where every call is a request of its own.
     key: Option<RequestKey>,
     /// The trace that it comes with.
@@ -66,21 +70,21 @@ pub struct Origin {
 
 impl Origin {
     /// A call of a user. With a key, the same call again is the same request.
-    pub fn call(user: &UserId, key: Option<IdempotencyKey>) -> Self {
+    pub fn call(user: &UserId, key: Option<IdempotencyKey>, correlation_id: Option<CorrelationId>) -> Self {
         let key = key.map(|key| RequestKey::User { user_id: user.clone(), key });
-        Self { id: EventId::random(), key, traceparent: None }
+        let request = RequestRef { source: SOURCE.to_owned(), event_id: EventId::random() };
+        Self { request, correlation_id, key, traceparent: None }
     }
 
     /// An event of another service. The same event delivered again is the same request.
-    pub fn event(source: String, event_id: EventId, traceparent: Option<Traceparent>) -> Self {
-        Self { id: event_id.clone(), key: Some(RequestKey::Service { source, event_id }), traceparent }
+    pub fn event(request: RequestRef, correlation_id: Option<CorrelationId>, traceparent: Option<Traceparent>) -> Self {
+        let RequestRef { source, event_id } = request.clone();
+        Self { request, correlation_id, key: Some(RequestKey::Service { source, event_id }), traceparent }
     }
 
-    /// What of it is remembered. What a service sends under one event id is one request, whatever it says the second time; a
-    /// person who uses a key for something else has made a mistake.
+    /// What of it is remembered. Whoever uses a key or an event id for something else has made a mistake.
     fn remembered(&self, request: &StartRequest) -> Option<Remembered> {
-        let digest = |key: &RequestKey| matches!(key, RequestKey::User { .. }).then(|| request.digest());
-        self.key.as_ref().map(|key| Remembered { key: key.clone(), digest: digest(key) })
+        self.key.as_ref().map(|key| Remembered { key: key.clone(), digest: Some(request.digest()) })
     }
 }
 
@@ -165,7 +169,10 @@ impl<Db: IntakeDb> Intake<Db> {
     }
 
     async fn existing(&self, accepted: &Accepted, request: Option<&Remembered>) -> Result<Execution, IntakeError> {
-        if request.is_some_and(|r| r.digest != accepted.digest) {
+        // Of events of services, earlier versions did not note what they ask for.
+        if let (Some(now), Some(then)) = (request.and_then(|r| r.digest.as_ref()), &accepted.digest)
+            && now != then
+        {
             return Err(IntakeError::KeyReused);
         }
         let arn = &accepted.execution;
@@ -202,7 +209,9 @@ impl<Db: IntakeDb> Intake<Db> {
             end: None,
             // By an id of ours: a request's own id could be that of another entry.
             timeline: BTreeMap::from([(EventId::derived(&arn, "accepted").to_string(), accepted)]),
-            request_id: origin.id.clone(),
+            request_id: origin.request.event_id.clone(),
+            request_source: Some(origin.request.source.clone()),
+            correlation_id: origin.correlation_id.clone(),
             traceparent: trace::current().or_else(|| origin.traceparent.clone()),
             cancellation: None,
             published_at: None,

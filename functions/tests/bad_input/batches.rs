@@ -1,5 +1,6 @@
 //! The batch queue: what `worker` reads.
 
+use goal_activity_core::ports::Event;
 use goal_activity_events::BatchMessage;
 use serde_json::{Value, json};
 
@@ -21,13 +22,35 @@ fn document(batch: &BatchMessage) -> Value {
     document
 }
 
+/// The same without what only informs: whatever is there is taken.
+fn without_information(mut document: Value) -> Value {
+    for field in ["request", "correlationId"] {
+        document.as_object_mut().unwrap().remove(field);
+    }
+    document
+}
+
+#[tokio::test]
+async fn what_only_informs_makes_no_batch_fail() {
+    for wrong in [json!({}), json!(""), json!(7), json!(null), json!({ "source": 7 }), json!(["x"])] {
+        let (logs, (rig, batch)) = (Logs::collect(), launched().await);
+        let mut document = document(&batch);
+        (document["request"], document["correlationId"]) = (wrong.clone(), wrong);
+        let fate = deliver(&rig, &logs, &rig.worker(), &json!(document.to_string())).await;
+        assert!(matches!(fate, Fate::Taken(_)), "{fate:?}");
+        let Some(Event::Progressed(report)) = rig.events().pop() else { panic!("no report") };
+        assert_eq!((report.request, report.correlation_id), (None, None));
+    }
+}
+
 #[tokio::test]
 async fn p10_a_batch_that_breaks_the_contract_is_dead_lettered_and_its_token_is_not_logged() {
     let (_, batch) = launched().await;
     // Any text can be a token. Only Step Functions can validate it.
     let texts = ["text", "long text", "control characters", "escaped digits", "parser's words"];
     let fine: [(&str, &[&str]); 2] = [("/taskToken", &texts), ("/regenerate", &["removed", "bool"])];
-    assert_dead_lettered(async || launched().await.0, |rig| rig.worker(), &document(&batch), &fine).await;
+    let document = without_information(document(&batch));
+    assert_dead_lettered(async || launched().await.0, |rig| rig.worker(), &document, &fine).await;
 }
 
 #[tokio::test]

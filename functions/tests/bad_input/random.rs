@@ -207,7 +207,8 @@ proptest! {
             keys::request(&RequestKey::Service { source: source.to_owned(), event_id: event_id.clone() })
         };
         prop_assert_eq!(event(&a, &id) == event(&b, &other), same);
-        prop_assert_eq!(id.rejection(&a) == other.rejection(&b), same);
+        prop_assert_eq!(id.rejection(&a, "x") == other.rejection(&b, "x"), same);
+        prop_assert!(id.rejection(&a, "x") != id.rejection(&a, "y"));
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! The launch queue: `GoalActivityRequested` of other services.
 
 use goal_activity_core::goal::GoalStatus;
+use goal_activity_core::keys;
 use goal_activity_core::limits::MAX_RUNNING_PER_USER;
-use goal_activity_core::ports::Event;
+use goal_activity_core::ports::{Accepted, Event, RequestKey};
 use goal_activity_events::{
     ClaimSequence, Detail, ExecutionArn, GoalActivityRejected, GoalActivityRequested, RejectionReason, Timestamp,
 };
-use goal_activity_functions::adapters::memory::samples;
+use goal_activity_functions::adapters::memory::{MemoryOfRequest, samples};
 use goal_activity_testkit::EventBridgeEvent;
 use serde_json::{Value, json};
 
@@ -149,6 +150,15 @@ fn refusal(reason: RejectionReason) -> (Rig, Value) {
             let running = (1..).map(other).take(MAX_RUNNING_PER_USER).collect();
             state.running.insert(USER.parse().unwrap(), running);
         }
+        RejectionReason::RequestIdReused => {
+            let source = request["source"].as_str().unwrap().to_owned();
+            let key = RequestKey::Service { source, event_id: "request-1".parse().unwrap() };
+            let accepted = Accepted { execution: arn(1), digest: Some("other".to_owned()) };
+            let expires_at = Timestamp::from_millis(i64::MAX / 2);
+            state.requests.insert(keys::request(&key), MemoryOfRequest { accepted, expires_at });
+        }
+        // The row is the adapter's: `rows.rs` has that one.
+        RejectionReason::GoalUnreadable => {}
         RejectionReason::Invalid | RejectionReason::Other => detail["version"] = json!("2"),
     }
     drop(state);
@@ -170,6 +180,7 @@ async fn every_rejection_is_published_and_logged_once() {
         R::GoalClosed,
         R::TooManyRunning,
         R::Invalid,
+        R::RequestIdReused,
     ] {
         let (rig, request) = refusal(reason);
         // Accepted: it is neither delivered again nor dead-lettered.

@@ -145,7 +145,7 @@ async fn a_service_that_requests_an_unreadable_goal_is_rejected_once() {
     });
     rig.launch(&raw_envelope("test", "GoalActivityRequested", &request)).await.unwrap();
     let [Event::Rejected(rejected)] = &rig.events()[..] else { panic!("one rejection") };
-    assert_eq!(rejected.reason, RejectionReason::Invalid);
+    assert_eq!(rejected.reason, RejectionReason::GoalUnreadable);
     assert!(rejected.message.starts_with("goal goal-1 cannot be read: row GOAL: status: "), "{rejected:?}");
     assert_silent("the rejection", &rejected.message);
 }

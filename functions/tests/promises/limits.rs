@@ -49,6 +49,7 @@ async fn p10_another_service_learns_that_its_user_has_too_many_running() {
         user_id: USER.parse().unwrap(),
         action_ids: None,
         regenerate: false,
+        correlation_id: None,
         traceparent: None,
     };
     rig.launch(&envelope("planner", &request)).await.unwrap();

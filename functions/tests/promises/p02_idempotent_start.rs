@@ -1,5 +1,9 @@
+use goal_activity_core::goal::GoalStatus;
 use goal_activity_core::ports::Event;
-use goal_activity_events::{EventId, GoalActivityRejected, GoalActivityRequested, RejectionReason, Timestamp, Version};
+use goal_activity_events::{
+    EventId, GoalActivityAccepted, GoalActivityRejected, GoalActivityRequested, RejectionReason, RequestRef, Timestamp,
+    Version,
+};
 use serde_json::json;
 
 use crate::rig::{Rig, USER, envelope, goal_id, raw_envelope};
@@ -14,6 +18,7 @@ fn request(event_id: &str) -> GoalActivityRequested {
         user_id: USER.parse().unwrap(),
         action_ids: None,
         regenerate: false,
+        correlation_id: None,
         traceparent: None,
     }
 }
@@ -35,6 +40,79 @@ async fn p2_the_same_request_delivered_again_makes_one_execution_even_after_its_
     rig.launch(&event).await.unwrap();
     assert_eq!(rig.world.state().started.len(), 1);
     assert_eq!(rejections(&rig), []);
+}
+
+fn acceptances(rig: &Rig) -> Vec<GoalActivityAccepted> {
+    let accepted = |e| if let Event::Accepted(a) = e { Some(a) } else { None };
+    rig.events().into_iter().filter_map(accepted).collect()
+}
+
+#[tokio::test]
+async fn p2_an_accepted_request_is_answered_the_same_to_every_delivery_and_its_events_name_it() {
+    let rig = Rig::with_goal(9);
+    let asked = GoalActivityRequested { correlation_id: Some("plan-17".parse().unwrap()), ..request("request-1") };
+    rig.launch(&envelope("planner", &asked)).await.unwrap();
+    rig.launch(&envelope("planner", &asked)).await.unwrap();
+    let [first, second] = acceptances(&rig).try_into().unwrap();
+    let arn = rig.world.state().started[0].execution_arn.clone();
+    let request = RequestRef { source: "planner".to_owned(), event_id: "request-1".parse().unwrap() };
+    assert_eq!((&first.event_id, &first.execution_arn, &first.request), (&second.event_id, &arn, &request));
+    assert_eq!((first.total_actions, first.waiting, first.waiting_before), (9, false, 0));
+
+    rig.run(&arn).await;
+    let mut told = 0;
+    for event in rig.events() {
+        let (of, correlation) = match event {
+            Event::Accepted(e) => (Some(e.request), e.correlation_id),
+            Event::Progressed(e) => (e.request, e.correlation_id),
+            Event::Completed(e) => (e.request, e.correlation_id),
+            Event::Requested(_) | Event::Rejected(_) => panic!("no other event"),
+        };
+        told += 1;
+        assert_eq!((of, correlation), (Some(request.clone()), asked.correlation_id.clone()));
+    }
+    // Two answers, at least one report of each batch, the end.
+    assert!(told >= 5, "{told}");
+}
+
+#[tokio::test]
+async fn p2_an_id_that_is_used_again_for_something_else_is_answered() {
+    let rig = Rig::with_goal(9);
+    rig.launch(&envelope("planner", &request("request-1"))).await.unwrap();
+    let other = GoalActivityRequested {
+        action_ids: Some(vec!["a-1-1".parse().unwrap()]),
+        correlation_id: Some("plan-18".parse().unwrap()),
+        ..request("request-1")
+    };
+    rig.launch(&envelope("planner", &other)).await.unwrap();
+    let [rejected] = rejections(&rig).try_into().unwrap();
+    assert_eq!((rejected.reason, rejected.retryable), (RejectionReason::RequestIdReused, Some(false)));
+    assert_eq!(rejected.correlation_id, other.correlation_id);
+    assert_eq!(rejected.request.unwrap().source, "planner");
+    assert_eq!(rig.world.state().started.len(), 1);
+
+    // What an earlier version has remembered without it is the same request.
+    for request in rig.world.state().requests.values_mut() {
+        request.accepted.digest = None;
+    }
+    rig.launch(&envelope("planner", &other)).await.unwrap();
+    assert_eq!((rejections(&rig).len(), acceptances(&rig).len()), (1, 2));
+}
+
+#[tokio::test]
+async fn p2_another_answer_to_the_same_request_has_another_id() {
+    let rig = Rig::with_goal(8);
+    rig.launch(&envelope("planner", &request("request-1"))).await.unwrap();
+    let second = envelope("planner", &request("request-2"));
+    rig.launch(&second).await.unwrap();
+    rig.launch(&second).await.unwrap();
+    rig.world.state().goals.get_mut(&goal_id("goal-1")).unwrap().head.status = GoalStatus::Paused;
+    rig.launch(&second).await.unwrap();
+    let [busy, again, closed] = rejections(&rig).try_into().unwrap();
+    assert_eq!((busy.reason, busy.retryable), (RejectionReason::AlreadyRunning, Some(true)));
+    assert_eq!((closed.reason, closed.retryable), (RejectionReason::GoalClosed, Some(false)));
+    assert_eq!(busy.event_id, again.event_id);
+    assert_ne!(busy.event_id, closed.event_id);
 }
 
 #[tokio::test]

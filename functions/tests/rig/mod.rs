@@ -371,6 +371,8 @@ fn batch(
         regenerate: input.regenerate,
         enqueued_at: Timestamp::from_millis(now),
         task_token: TaskToken::new(format!("token-{}-{index}", input.execution_arn.name())),
+        request: input.request.clone(),
+        correlation_id: input.correlation_id.parse().ok(),
         traceparent: input.traceparent.parse().ok(),
     }
 }

@@ -47,6 +47,8 @@ fn ended(sim: &Sim, arn: ExecutionArn, goal: GoalId) -> Execution {
         goal_id: goal,
         user_id: "old".parse().unwrap(),
         request_id: "r".parse().unwrap(),
+        request_source: Some("com.example.planner".to_owned()),
+        correlation_id: Some("plan-17".parse().unwrap()),
         traceparent: None,
         start_date: then,
         turn: then,

@@ -25,6 +25,7 @@ use crate::world::Sim;
 pub(crate) fn title(event: &Event) -> String {
     match event {
         Event::Requested(e) => format!("Requested {}", e.execution_arn.as_ref().map_or("", |a| a.name())),
+        Event::Accepted(e) => format!("Accepted {}", e.execution_arn.name()),
         Event::Rejected(e) => format!("Rejected {:?}", e.reason),
         Event::Progressed(e) => format!(
             "Progressed {}/{} seq {}: +{} -{}",
@@ -53,7 +54,7 @@ pub(crate) fn put(sim: &Sim, event: &Event) {
         Event::Completed(detail) if !sim.has(Flaw::EndMakesNoRoom) => {
             to_queue(sim, Queue::Launch, envelope(sim, SOURCE, WorkflowCompleted::TYPE, detail));
         }
-        Event::Rejected(_) | Event::Completed(_) => {}
+        Event::Accepted(_) | Event::Rejected(_) | Event::Completed(_) => {}
     }
 }
 

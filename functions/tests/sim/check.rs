@@ -10,7 +10,9 @@ use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Tally, recorded};
 use goal_activity_core::limits::{MAX_ACTIONS, NOTICE_LEASE, NOTICE_WITHIN};
 use goal_activity_core::ports::{ActionCommit, Claim, Claimed, Committed, Event, ExecutionInput, RequestKey};
 use goal_activity_core::task::{Task, TaskStatus};
-use goal_activity_events::{ActionId, EventId, ExecutionArn, GoalId, TaskId, Timestamp, UserId};
+use goal_activity_events::{
+    ActionId, EventId, ExecutionArn, GoalId, RejectionReason, RequestRef, TaskId, Timestamp, UserId,
+};
 use goal_activity_functions::adapters::memory::State;
 
 use crate::ai::generation;
@@ -653,13 +655,20 @@ pub(crate) fn published(sim: &Sim, event: &Event) {
 /// delivery of the same request may be accepted: that is not promised (docs/RELIABILITY.md).
 pub(crate) fn publishing(sim: &Sim, event: &Event) {
     let Event::Rejected(rejected) = event else { return };
-    let accepted = {
-        let (core, state) = (sim.core(), sim.tables.state());
-        let asked = core.asked.iter().map(|(source, event)| (source, event.parse::<EventId>().unwrap()));
-        let mut of_this = asked.filter(|(source, event)| event.rejection(source) == rejected.event_id);
-        of_this.any(|(source, event)| state.requests.contains_key(&service_request(source, event)))
-    };
-    if accepted {
-        sim.violated("P2", format!("{} is accepted and then rejected", rejected.request_event_id));
+    let Some(RequestRef { source, event_id }) = rejected.request.clone() else { return };
+    // Of months ago nothing is known any more.
+    if !sim.core().asked.contains_key(&(source.clone(), event_id.to_string())) {
+        return;
+    }
+    // What is refused then is another request under its id.
+    let reused = rejected.reason == RejectionReason::RequestIdReused;
+    if sim.tables.state().requests.contains_key(&service_request(&source, event_id)) != reused {
+        sim.violated(
+            "P2",
+            format!(
+                "{} is rejected as {}, which does not fit what was accepted",
+                rejected.request_event_id, rejected.reason
+            ),
+        );
     }
 }

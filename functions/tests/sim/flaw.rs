@@ -13,8 +13,8 @@ use goal_activity_core::limits::HISTORY;
 use goal_activity_core::outcome::goal_status;
 use goal_activity_core::placement::TaskRow;
 use goal_activity_core::ports::{
-    ActionCommit, Claim, ClaimGoal, Claimed, Committed, EndExecution, Event, HoldCapacity, OpenExecution, Opened,
-    PortResult, RecordProgress, RequestKey, SealLedger, WorkLedger,
+    Accepted, ActionCommit, Claim, ClaimGoal, Claimed, Committed, EndExecution, Event, HoldCapacity, OpenExecution,
+    Opened, PortResult, RecordProgress, RequestKey, SealLedger, WorkLedger,
 };
 use goal_activity_core::task::{Task, TaskStatus};
 use goal_activity_events::{
@@ -56,6 +56,10 @@ flaws! {
     GoalFreedApart => "P1",
     /// A request of another service is not recorded.
     RequestForgotten => "P2",
+    /// What a request of another service asks for is not recorded with it.
+    ReusedIdUnseen => "P7",
+    /// A service is not told that its request was accepted.
+    AcceptanceUntold => "P7",
     /// A start or a retry of a user is not recorded under its key.
     KeyIgnored => "P2",
     /// The operators are notified by every invocation that finds a missing notice.
@@ -487,10 +491,16 @@ fn with_execution(sim: &Sim, arn: &ExecutionArn, change: impl FnOnce(&mut Execut
     }
 }
 
+/// What is remembered of an accepted request.
+pub(crate) fn accepted_as_read(sim: &Sim, request: &RequestKey, accepted: Accepted) -> Accepted {
+    let unseen = sim.has(Flaw::ReusedIdUnseen) && matches!(request, RequestKey::Service { .. });
+    if unseen { Accepted { digest: None, ..accepted } } else { accepted }
+}
+
 /// An event as it is published.
 pub(crate) fn published(sim: &Sim, event: &Event) -> Option<Event> {
     match (sim.flaw, event) {
-        (Some(Flaw::EndNotPublished), Event::Completed(_)) => None,
+        (Some(Flaw::EndNotPublished), Event::Completed(_)) | (Some(Flaw::AcceptanceUntold), Event::Accepted(_)) => None,
         (Some(Flaw::ReportsWhenDone), Event::Progressed(e))
             if u64::from(e.succeeded_actions) + (e.failed_actions.len() as u64) < u64::from(e.total_actions) =>
         {

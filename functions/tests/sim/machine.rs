@@ -135,6 +135,8 @@ fn batch(sim: &Sim, input: &ExecutionInput, batch_index: u32, action_ids: Vec<Ac
         regenerate: input.regenerate,
         enqueued_at: sim.now(),
         task_token: TaskToken::new(""),
+        request: input.request.clone(),
+        correlation_id: input.correlation_id.parse().ok(),
         traceparent: input.traceparent.parse().ok(),
     }
 }

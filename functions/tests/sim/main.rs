@@ -48,7 +48,7 @@ use world::Stats;
 /// How many seeds are run when `SIM_SCHEDULES` does not say.
 const SCHEDULES: u64 = 10_000;
 /// Within how many seeds each flaw must be found.
-const FLAW_SEEDS: u64 = 500;
+const FLAW_SEEDS: u64 = 1_500;
 
 fn setting<T: std::str::FromStr>(name: &str) -> Option<T> {
     std::env::var(name).ok().map(|v| v.parse().unwrap_or_else(|_| panic!("{name}={v} is not what it should be")))

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use goal_activity_core::execution::{Execution, Status};
 use goal_activity_core::goal::Goal;
-use goal_activity_events::{BatchProgressed, Detail, ExecutionArn, GoalId, SOURCE, WorkflowCompleted};
+use goal_activity_events::{BatchProgressed, CorrelationId, Detail, ExecutionArn, GoalId, SOURCE, WorkflowCompleted};
 use goal_activity_functions::adapters::memory::samples;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::ai::Script;
@@ -241,6 +241,11 @@ async fn look(sim: &Sim, user: &str, arn: &ExecutionArn) {
     }
 }
 
+/// The correlation id of the request of that number among those under one id.
+pub(crate) fn wish(number: usize) -> CorrelationId {
+    format!("wish-{number}").parse().expect("a correlation id")
+}
+
 fn service(sim: &Sim, goal: &GoalId, user: &str) {
     let (source, event) = (format!("service-{}", sim.between(1, 2)), format!("event-{}", sim.between(1, 6)));
     let mut detail = json!({
@@ -250,21 +255,45 @@ fn service(sim: &Sim, goal: &GoalId, user: &str) {
     if sim.chance(0.3) {
         detail["actionIds"] = some_actions(sim, goal).into();
     }
-    sim.core().asked.insert((source.clone(), format!("{goal}-{event}")));
+    request(sim, &source, &mut detail);
     sim.note(&source, || format!("asks for {goal} as {event}"));
     bus::put_foreign(sim, &source, &detail);
-    // The sender is not sure, and repeats it, perhaps after the end.
-    if sim.chance(0.6) {
+    // The sender is not sure, and repeats it, perhaps after the end; or it uses the id once more by mistake.
+    let mistaken = sim.chance(0.2);
+    if mistaken || sim.chance(0.6) {
+        if mistaken {
+            detail["regenerate"] = (detail["regenerate"] != true).into();
+        }
         let later = if sim.chance(0.5) { sim.some_millis(1, 2_000) } else { sim.some_millis(1, 300_000) };
         sim.core().busy += 1;
         let sim = sim.clone();
         tokio::task::spawn_local(async move {
             sleep(later).await;
-            sim.note(&source, || "says it again".to_owned());
+            request(&sim, &source, &mut detail);
+            sim.note(&source, || "says it again, or something else under the same id".to_owned());
             bus::put_foreign(&sim, &source, &detail);
             sim.core().busy -= 1;
         });
     }
+}
+
+/// Notes a request of a service. Under one id may come different ones: each gets a correlation id of its own, by which its
+/// answer is found.
+fn request(sim: &Sim, source: &str, detail: &mut Value) {
+    let asked = (source.to_owned(), detail["eventId"].as_str().unwrap_or_default().to_owned());
+    let what = format!("{} {} {}", detail["userId"], detail["regenerate"], detail["actionIds"]);
+    let number = {
+        let mut core = sim.core();
+        let wishes = core.asked.entry(asked).or_default();
+        wishes.iter().position(|other| *other == what).unwrap_or_else(|| {
+            wishes.push(what);
+            wishes.len() - 1
+        })
+    };
+    if number > 0 {
+        sim.count("requests under a used id");
+    }
+    detail["correlationId"] = wish(number).to_string().into();
 }
 
 /// A request for a goal of another user, with an execution of another user; or a forged end or progress of a workflow.

@@ -285,7 +285,8 @@ impl ClaimGoal for Ports {
         let read = || async {
             let now = if self.sim.has(Flaw::RequestRemembersTooLong) { Timestamp::from_millis(0) } else { now };
             let found = self.tables().accepted_before(request, now).await?;
-            Ok(found.filter(|_| !flaw::forgets(&self.sim, request)))
+            let found = found.filter(|_| !flaw::forgets(&self.sim, request));
+            Ok(found.map(|accepted| flaw::accepted_as_read(&self.sim, request, accepted)))
         };
         self.call("accepted_before", keys::request(request), read).await
     }

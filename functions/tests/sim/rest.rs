@@ -9,7 +9,7 @@ use goal_activity_core::keys;
 use goal_activity_core::ledger::ActionOutcome;
 use goal_activity_core::ports::Event;
 use goal_activity_core::task::{Task, TaskStatus};
-use goal_activity_events::{ActionId, ExecutionArn, FailedAction, FailureCode, WorkflowCompleted};
+use goal_activity_events::{ActionId, ExecutionArn, FailedAction, FailureCode, RequestRef, WorkflowCompleted};
 use goal_activity_functions::adapters::memory::State;
 
 use crate::ai::generation;
@@ -18,6 +18,7 @@ use crate::app::is_generated;
 use crate::backlog;
 use crate::check::service_request;
 use crate::machine::{ANSWERED, HEARTBEAT_RETRIES};
+use crate::people::wish;
 use crate::queues::MAX_RECEIVES;
 use crate::world::{Core, Sim};
 
@@ -104,13 +105,26 @@ fn every_request(state: &State, core: &Core, found: &mut Found) {
             found.push(("P7", format!("{} was accepted and is gone", arn.name())));
         }
     }
-    for (source, event) in &core.asked {
-        let accepted = state.requests.contains_key(&service_request(source, event.parse().unwrap()));
-        let rejected =
-            state.events.iter().any(|e| matches!(e, Event::Rejected(r) if r.request_event_id.as_str() == event));
-        let dead = core.queues.dead.iter().any(|(_, body)| body.contains(event.as_str()));
-        if !accepted && !rejected && !dead {
-            found.push(("P7", format!("the request {event} of {source} has no answer")));
+    for ((source, event), wishes) in &core.asked {
+        let request = RequestRef { source: source.clone(), event_id: event.parse().unwrap() };
+        if core.queues.dead.iter().any(|(_, body)| body.contains(event.as_str())) {
+            continue;
+        }
+        let mut acceptances = 0;
+        for number in 0..wishes.len() {
+            let wish = Some(wish(number));
+            let rejected = |e: &Event| matches!(e, Event::Rejected(r) if r.request.as_ref() == Some(&request) && r.correlation_id == wish);
+            let accepted =
+                |e: &Event| matches!(e, Event::Accepted(a) if a.request == request && a.correlation_id == wish);
+            let is_accepted = state.events.iter().any(accepted);
+            acceptances += u32::from(is_accepted);
+            if !is_accepted && !state.events.iter().any(rejected) {
+                found.push(("P7", format!("the request {event} of {source} has no answer")));
+            }
+        }
+        let recorded = state.requests.contains_key(&service_request(source, request.event_id));
+        if acceptances != u32::from(recorded) {
+            found.push(("P2", format!("the request {event} of {source} is accepted {acceptances} times")));
         }
     }
     for input in core.machines.inputs() {

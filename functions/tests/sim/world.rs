@@ -84,8 +84,8 @@ pub(crate) struct Core {
     pub(crate) answers: BTreeMap<String, Value>,
     /// The workflows that a user or an operator wanted to stop.
     pub(crate) unwanted: BTreeSet<ExecutionArn>,
-    /// The requests that other services have put on the bus: source and event id.
-    pub(crate) asked: BTreeSet<(String, String)>,
+    /// The requests that other services have put on the bus, by source and event id: all that was asked for under these.
+    pub(crate) asked: BTreeMap<(String, String), Vec<String>>,
     /// The workflows with an attempt to notify the operators of their end.
     pub(crate) notified: BTreeSet<ExecutionArn>,
     pub(crate) stats: Stats,
@@ -158,7 +158,7 @@ impl Sim {
             accepted: BTreeSet::new(),
             answers: BTreeMap::new(),
             unwanted: BTreeSet::new(),
-            asked: BTreeSet::new(),
+            asked: BTreeMap::new(),
             notified: BTreeSet::new(),
             stats: Stats::default(),
         };

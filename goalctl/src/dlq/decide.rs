@@ -95,6 +95,7 @@ fn anew(batch: &BatchMessage, execution: &Execution, now: Timestamp) -> Plan {
         user_id: batch.user_id.clone(),
         action_ids: Some(action_ids),
         regenerate: batch.regenerate,
+        correlation_id: batch.correlation_id.clone(),
         traceparent: batch.traceparent.clone(),
     })
 }
@@ -291,6 +292,7 @@ mod tests {
             user_id: "u".parse().unwrap(),
             action_ids: Some(actions.iter().map(|a| a.parse().unwrap()).collect()),
             regenerate,
+            correlation_id: None,
             traceparent: None,
         };
         let running = goal.head.claimed_by.as_ref().and_then(GoalClaim::execution);

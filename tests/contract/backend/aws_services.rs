@@ -188,6 +188,7 @@ fn event(body: Value) -> Event {
     assert_eq!(envelope.source, SOURCE);
     match envelope.detail_type.as_str() {
         "GoalActivityRequested" => Event::Requested(envelope.detail().expect("its detail")),
+        "GoalActivityAccepted" => Event::Accepted(envelope.detail().expect("its detail")),
         "GoalActivityRejected" => Event::Rejected(envelope.detail().expect("its detail")),
         "BatchProgressed" => Event::Progressed(envelope.detail().expect("its detail")),
         "WorkflowCompleted" => Event::Completed(envelope.detail().expect("its detail")),

@@ -142,6 +142,7 @@ impl Pipeline {
         let events = std::mem::take(&mut self.world.state().events);
         let envelope = |event: Event| match event {
             Event::Requested(detail) => messages::envelope(&detail),
+            Event::Accepted(detail) => messages::envelope(&detail),
             Event::Rejected(detail) => messages::envelope(&detail),
             Event::Progressed(detail) => messages::envelope(&detail),
             Event::Completed(detail) => messages::envelope(&detail),

@@ -20,6 +20,7 @@ impl PublishEvent for Bus {
     async fn publish(&self, event: Event) -> PortResult<()> {
         let outgoing = match &event {
             Event::Requested(detail) => OutgoingEvent::new(detail),
+            Event::Accepted(detail) => OutgoingEvent::new(detail),
             Event::Rejected(detail) => OutgoingEvent::new(detail),
             Event::Progressed(detail) => OutgoingEvent::new(detail),
             Event::Completed(detail) => OutgoingEvent::new(detail),

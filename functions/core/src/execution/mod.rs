@@ -9,8 +9,8 @@ mod timeline;
 use std::collections::{BTreeMap, BTreeSet};
 
 use goal_activity_events::{
-    ActionId, BatchProgressed, EventId, ExecutionArn, FailedAction, FinalStatus, GoalId, Timestamp, Traceparent, Usage,
-    UserId,
+    ActionId, BatchProgressed, CorrelationId, EventId, ExecutionArn, FailedAction, FinalStatus, GoalId, RequestRef,
+    Timestamp, Traceparent, Usage, UserId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +35,13 @@ pub struct Execution {
     pub user_id: UserId,
     /// The request that it answers.
     pub request_id: EventId,
+    /// The source of that request: EventBridge's `source`, or the pipeline's own for a call of the API. Missing in rows of
+    /// before it was noted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_source: Option<String>,
+    /// What the request said to recognise it by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correlation_id: Option<CorrelationId>,
     /// The trace of the request that it answers, if there is one: everything that is done for it belongs there.
     #[serde(default, deserialize_with = "Traceparent::lenient", skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<Traceparent>,
@@ -129,6 +136,12 @@ pub struct Progress {
 }
 
 impl Execution {
+    /// What asked for it.
+    pub fn request(&self) -> Option<RequestRef> {
+        let source = self.request_source.clone()?;
+        Some(RequestRef { source, event_id: self.request_id.clone() })
+    }
+
     /// How many batches it has.
     pub fn batch_count(&self) -> u32 {
         batch_count(self.action_ids.len())

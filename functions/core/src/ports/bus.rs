@@ -1,6 +1,8 @@
 //! What the pipeline publishes to other services, and sends to the operators.
 
-use goal_activity_events::{BatchProgressed, GoalActivityRejected, GoalActivityRequested, WorkflowCompleted};
+use goal_activity_events::{
+    BatchProgressed, GoalActivityAccepted, GoalActivityRejected, GoalActivityRequested, WorkflowCompleted,
+};
 
 use super::PortResult;
 use crate::execution::Execution;
@@ -11,6 +13,8 @@ use crate::notice::Notice;
 pub enum Event {
     /// A workflow was accepted and is to be launched.
     Requested(GoalActivityRequested),
+    /// A request of another service was accepted.
+    Accepted(GoalActivityAccepted),
     /// A request was not accepted.
     Rejected(GoalActivityRejected),
     /// A batch has moved on.

@@ -1,7 +1,8 @@
 //! The seam to Step Functions.
 
-use goal_activity_events::{ActionId, BatchAnswer, ExecutionArn, GoalId, TaskToken, Timestamp, UserId};
-use serde::Serialize;
+use goal_activity_events::{ActionId, BatchAnswer, ExecutionArn, GoalId, RequestRef, TaskToken, Timestamp, UserId};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 
 use super::PortResult;
 use crate::execution::Execution;
@@ -23,7 +24,12 @@ pub struct ExecutionInput {
     pub action_ids: Vec<ActionId>,
     /// `true` if it replaces existing tasks.
     pub regenerate: bool,
-    /// The trace that it belongs to; empty for none, because a state cannot read a field that is not there.
+    /// What asked for it; an empty object where that is not known, because a state cannot read a field that is not there.
+    #[serde(serialize_with = "or_empty")]
+    pub request: Option<RequestRef>,
+    /// What the request said to recognise it by; empty for nothing.
+    pub correlation_id: String,
+    /// The trace that it belongs to; empty for none.
     pub traceparent: String,
 }
 
@@ -36,8 +42,18 @@ impl From<&Execution> for ExecutionInput {
             user_id: execution.user_id.clone(),
             action_ids: execution.action_ids.clone(),
             regenerate: execution.regenerate,
+            request: execution.request(),
+            correlation_id: execution.correlation_id.as_ref().map(ToString::to_string).unwrap_or_default(),
             traceparent: execution.traceparent.as_ref().map(ToString::to_string).unwrap_or_default(),
         }
+    }
+}
+
+#[allow(clippy::ref_option, reason = "serde calls it with a reference to the field")]
+fn or_empty<S: Serializer>(request: &Option<RequestRef>, serializer: S) -> Result<S::Ok, S::Error> {
+    match request {
+        Some(request) => request.serialize(serializer),
+        None => serializer.serialize_map(Some(0))?.end(),
     }
 }
 

@@ -164,6 +164,8 @@ fn build(row: &Row) -> Execution {
         goal_id: "goal".parse().unwrap(),
         user_id: "user".parse().unwrap(),
         request_id: "request".parse().unwrap(),
+        request_source: None,
+        correlation_id: None,
         traceparent: None,
         start_date: at(0),
         turn: at(0),

@@ -18,6 +18,8 @@ use crate::steps::intake::{IntakeError, Origin};
 
 /// The header that makes a start or a retry repeatable (the IETF draft "The Idempotency-Key HTTP Header Field").
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// The header by which the caller recognises the events of the workflow, which repeat it.
+const CORRELATION_ID: &str = "x-correlation-id";
 
 /// The body of a start. Unknown fields are ignored.
 #[derive(Debug, Default, Deserialize)]
@@ -72,7 +74,7 @@ impl<Db: ApiDb, Sfn: StopExecution, Bus: PublishEvent, Archive: ReadArchive> Api
 
     /// Accepts the request and announces it. A repeated one, by its key, gets the answer of the first.
     async fn begin(&self, input: &Input, request: &StartRequest) -> Result<Reply, Problem> {
-        let origin = Origin::call(&request.user_id, input.header(IDEMPOTENCY_KEY)?);
+        let origin = Origin::call(&request.user_id, input.header(IDEMPOTENCY_KEY)?, input.header(CORRELATION_ID)?);
         let execution = match self.intake.accept(request, &origin).await {
             Ok(execution) => execution,
             Err(IntakeError::Rejected(why)) => return Err(self.refuse(why).await?),

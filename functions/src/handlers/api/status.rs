@@ -1,5 +1,7 @@
 use goal_activity_core::execution::{Cancellation, Execution, Status};
-use goal_activity_events::{ActionId, ExecutionArn, FailedAction, FinalStatus, GoalId, Timestamp, Usage};
+use goal_activity_events::{
+    ActionId, CorrelationId, ExecutionArn, FailedAction, FinalStatus, GoalId, RequestRef, Timestamp, Usage,
+};
 use serde::Serialize;
 
 use super::Reply;
@@ -27,6 +29,12 @@ pub(super) struct StatusView<'a> {
     /// What the AI took so far.
     usage: Usage,
     batches: Vec<BatchView>,
+    /// What asked for it. Missing where that was not noted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<RequestRef>,
+    /// What the request said to recognise it by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    correlation_id: Option<&'a CorrelationId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     estimated_seconds_remaining: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -107,6 +115,8 @@ fn view(execution: &Execution, now: Timestamp) -> StatusView<'_> {
         failed_actions: progress.failed,
         usage: progress.usage,
         batches,
+        request: execution.request(),
+        correlation_id: execution.correlation_id.as_ref(),
         estimated_seconds_remaining: execution.estimated_seconds_remaining(now),
         cancellation: execution.cancellation.as_ref(),
         error: error(execution.status()),

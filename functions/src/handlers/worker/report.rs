@@ -58,6 +58,8 @@ fn progressed(batch: &BatchMessage, ledger: &BatchLedger, now: Timestamp) -> Bat
         succeeded_actions: tally.succeeded,
         failed_actions: tally.failed,
         usage: Some(tally.usage),
+        request: batch.request.clone(),
+        correlation_id: batch.correlation_id.clone(),
         traceparent: trace::current().or_else(|| batch.traceparent.clone()),
     }
 }

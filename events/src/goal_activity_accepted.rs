@@ -1,0 +1,54 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    CorrelationId, Detail, EventId, ExecutionArn, GoalId, RequestRef, Timestamp, Traceparent, UserId, Version,
+};
+
+/// A `GoalActivityRequested` of another service was accepted: its workflow runs, or waits for its turn. Its end comes as
+/// `WorkflowCompleted`, with the same `executionArn`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct GoalActivityAccepted {
+    /// The shape of this message.
+    pub version: Version,
+    /// One per workflow: the same for every delivery of the same request.
+    pub event_id: EventId,
+    /// When the answer was given.
+    pub occurred_at: Timestamp,
+    /// The request.
+    pub request: RequestRef,
+    /// What the request said to recognise it by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correlation_id: Option<CorrelationId>,
+    /// The workflow as which it was accepted.
+    pub execution_arn: ExecutionArn,
+    /// Its goal.
+    pub goal_id: GoalId,
+    /// Its user.
+    pub user_id: UserId,
+    /// How many actions it is to turn into tasks.
+    pub total_actions: u32,
+    /// `true` if the workflow waited for its turn when the answer was given.
+    pub waiting: bool,
+    /// How many workflows then waited before it, counted up to 100. 0 if it did not wait.
+    pub waiting_before: u32,
+    /// The trace that it belongs to, for whoever records traces. One that is malformed is ignored.
+    #[serde(default, deserialize_with = "Traceparent::lenient", skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<Traceparent>,
+}
+
+impl GoalActivityAccepted {
+    /// The id of the event that answers the request of this workflow.
+    pub fn event_id_for(execution: &ExecutionArn) -> EventId {
+        EventId::derived(execution, "request-accepted")
+    }
+}
+
+impl Detail for GoalActivityAccepted {
+    const TYPE: &'static str = "GoalActivityAccepted";
+
+    fn event_id(&self) -> &EventId {
+        &self.event_id
+    }
+}
