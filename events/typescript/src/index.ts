@@ -28,6 +28,8 @@ export class ContractError extends Error {
 }
 
 const ajv = new Ajv({ strictTypes: false, allowUnionTypes: true });
+// The known names of an open vocabulary: they limit nothing.
+ajv.addVocabulary(['x-extensible-enum']);
 addFormats.default(ajv);
 const validators = Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, ajv.compile(schema)])) as
   { readonly [Name in EventName]: ValidateFunction<Details[Name]> };

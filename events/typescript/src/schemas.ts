@@ -38,6 +38,7 @@ export const schemas = {
           },
           "attempts": {
             "description": "How many times the AI was asked.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
@@ -65,69 +66,22 @@ export const schemas = {
         "type": "object"
       },
       "FailureCode": {
-        "anyOf": [
-          {
-            "const": "AI_TIMEOUT",
-            "description": "The AI did not answer in time.",
-            "type": "string"
-          },
-          {
-            "const": "AI_THROTTLED",
-            "description": "The AI refused for load.",
-            "type": "string"
-          },
-          {
-            "const": "AI_UNAVAILABLE",
-            "description": "The AI could not be reached or failed.",
-            "type": "string"
-          },
-          {
-            "const": "AI_INVALID_ANSWER",
-            "description": "The AI answered with something that is not a list of tasks within the limits.",
-            "type": "string"
-          },
-          {
-            "const": "AI_REJECTED",
-            "description": "The AI refused the request itself; asking again would not help.",
-            "type": "string"
-          },
-          {
-            "const": "ACTION_GONE",
-            "description": "The action is no longer part of the goal, or the goal is gone.",
-            "type": "string"
-          },
-          {
-            "const": "GOAL_CLOSED",
-            "description": "The user has closed the goal: completed, paused or cancelled it.",
-            "type": "string"
-          },
-          {
-            "const": "TASKS_EXIST",
-            "description": "The action has tasks already, and this workflow may not replace them.",
-            "type": "string"
-          },
-          {
-            "const": "BATCH_DEADLINE",
-            "description": "The batch's time was over before this action was finished.",
-            "type": "string"
-          },
-          {
-            "const": "CANCELLED",
-            "description": "The workflow was cancelled: the action has no tasks, or not any more.",
-            "type": "string"
-          },
-          {
-            "const": "NOT_PROCESSED",
-            "description": "The batch was lost: no worker reported this action before the end.",
-            "type": "string"
-          },
-          {
-            "description": "A name that is added later.",
-            "pattern": "^[A-Z][A-Z0-9_]*$",
-            "type": "string"
-          }
-        ],
-        "description": "Why an action got no tasks. An open vocabulary: names are never reused or changed, but new ones may come within a\nversion. Receivers have to bear with a name that they do not know."
+        "description": "Why an action got no tasks. Names are never reused or changed.\n\nOpen vocabulary: accept a name that is not in this list, because names may be added.\n\n- `AI_TIMEOUT`: The AI did not answer in time.\n- `AI_THROTTLED`: The AI refused for load.\n- `AI_UNAVAILABLE`: The AI could not be reached or failed.\n- `AI_INVALID_ANSWER`: The AI answered with something that is not a list of tasks within the limits.\n- `AI_REJECTED`: The AI refused the request itself; asking again would not help.\n- `ACTION_GONE`: The action is no longer part of the goal, or the goal is gone.\n- `GOAL_CLOSED`: The user has closed the goal: completed, paused or cancelled it.\n- `TASKS_EXIST`: The action has tasks already, and this workflow may not replace them.\n- `BATCH_DEADLINE`: The batch's time was over before this action was finished.\n- `CANCELLED`: The workflow was cancelled: the action has no tasks, or not any more.\n- `NOT_PROCESSED`: The batch was lost: no worker reported this action before the end.",
+        "pattern": "^[A-Z][A-Z0-9_]*$",
+        "type": "string",
+        "x-extensible-enum": [
+          "AI_TIMEOUT",
+          "AI_THROTTLED",
+          "AI_UNAVAILABLE",
+          "AI_INVALID_ANSWER",
+          "AI_REJECTED",
+          "ACTION_GONE",
+          "GOAL_CLOSED",
+          "TASKS_EXIST",
+          "BATCH_DEADLINE",
+          "CANCELLED",
+          "NOT_PROCESSED"
+        ]
       },
       "GoalId": {
         "description": "goal id: 1 to 64 letters, digits, '-' or '_'",
@@ -141,66 +95,77 @@ export const schemas = {
         "properties": {
           "cleaned": {
             "description": "A title or description contained invisible characters.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "numberAsText": {
             "description": "An estimate was a text.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "prose": {
             "description": "Text stood around the JSON.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "reasoningField": {
             "description": "The answer was in the field for the model's reasoning.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "shortened": {
             "description": "A title or description was a little too long, and was cut.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "spelling": {
             "description": "A field or a priority was spelled differently.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "stream": {
             "description": "The server streamed its answer, or marked its end, though it was asked not to.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "syntax": {
             "description": "The JSON had trailing commas, comments or other quotation marks.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "textForJson": {
             "description": "The tasks were JSON within a text.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "thinking": {
             "description": "It thought aloud before the answer.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "wrapper": {
             "description": "The tasks were a bare list, or within another object.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
@@ -225,36 +190,39 @@ export const schemas = {
         "properties": {
           "attempts": {
             "description": "How many times the AI was asked.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "costMicroUsd": {
             "description": "An estimate of the price of the counted tokens, in millionths of a US dollar. Missing when the price of any part is\nnot known.",
+            "format": "int64",
             "minimum": 0,
-            "type": [
-              "integer",
-              "null"
-            ]
+            "type": "integer"
           },
           "fallbackAttempts": {
             "description": "How many of the attempts were made with the second AI, which takes over when the first is not available. Missing when\nthere were none.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "inputTokens": {
             "description": "How many tokens it has read, as it counts them.",
+            "format": "int64",
             "minimum": 0,
             "type": "integer"
           },
           "latencyMs": {
             "description": "How long its answers took, in milliseconds: the sum over all calls, also of those that ran side by side.",
+            "format": "int64",
             "minimum": 0,
             "type": "integer"
           },
           "outputTokens": {
             "description": "How many tokens it has written.",
+            "format": "int64",
             "minimum": 0,
             "type": "integer"
           },
@@ -283,20 +251,18 @@ export const schemas = {
         "type": "string"
       },
       "Version": {
-        "description": "The version of a message's shape. Within one, only optional fields are added; anything else is a new version.",
-        "oneOf": [
-          {
-            "const": "1",
-            "description": "The first and present shape.",
-            "type": "string"
-          }
-        ]
+        "description": "The version of a message's shape. Within one, only optional fields are added; anything else is a new version.\n\nClosed vocabulary:\n\n- `1`: The first and present shape.",
+        "enum": [
+          "1"
+        ],
+        "type": "string"
       }
     },
     "description": "A batch's whole state so far. Events of a batch may be lost, repeated or reordered: the highest sequence wins (promise P6).",
     "properties": {
       "batchIndex": {
         "description": "Which batch, from 0.",
+        "format": "int64",
         "maximum": 4294967295,
         "minimum": 0,
         "type": "integer"
@@ -342,17 +308,20 @@ export const schemas = {
       },
       "sequence": {
         "description": "Grows with every change of the batch's state.",
+        "format": "int64",
         "minimum": 0,
         "type": "integer"
       },
       "succeededActions": {
         "description": "How many of them have their tasks.",
+        "format": "int64",
         "maximum": 4294967295,
         "minimum": 0,
         "type": "integer"
       },
       "totalActions": {
         "description": "How many actions the batch has.",
+        "format": "int64",
         "maximum": 4294967295,
         "minimum": 0,
         "type": "integer"
@@ -431,59 +400,20 @@ export const schemas = {
         "type": "string"
       },
       "RejectionReason": {
-        "anyOf": [
-          {
-            "const": "UNKNOWN_GOAL",
-            "description": "No such goal.",
-            "type": "string"
-          },
-          {
-            "const": "NOT_OWNER",
-            "description": "The goal belongs to another user.",
-            "type": "string"
-          },
-          {
-            "const": "ALREADY_RUNNING",
-            "description": "A workflow of this goal has not ended yet.",
-            "type": "string"
-          },
-          {
-            "const": "NO_ACTIONS",
-            "description": "The goal has no actions.",
-            "type": "string"
-          },
-          {
-            "const": "UNKNOWN_ACTION",
-            "description": "The request names an action that the goal does not have.",
-            "type": "string"
-          },
-          {
-            "const": "NOTHING_TO_DO",
-            "description": "Every requested action has tasks already, and the request does not ask to regenerate them.",
-            "type": "string"
-          },
-          {
-            "const": "GOAL_CLOSED",
-            "description": "The goal is completed, paused or cancelled.",
-            "type": "string"
-          },
-          {
-            "const": "TOO_MANY_RUNNING",
-            "description": "So many workflows of the user are running that no more may be started until one has ended.",
-            "type": "string"
-          },
-          {
-            "const": "INVALID",
-            "description": "The request breaks the contract of its version, or its goal is stored in a form that cannot be read.",
-            "type": "string"
-          },
-          {
-            "description": "A name that is added later.",
-            "pattern": "^[A-Z][A-Z0-9_]*$",
-            "type": "string"
-          }
-        ],
-        "description": "Why a request was rejected. An open vocabulary: names are never reused or changed, but new ones may come within a\nversion. Receivers have to bear with a name that they do not know."
+        "description": "Why a request was rejected. Names are never reused or changed.\n\nOpen vocabulary: accept a name that is not in this list, because names may be added.\n\n- `UNKNOWN_GOAL`: No such goal.\n- `NOT_OWNER`: The goal belongs to another user.\n- `ALREADY_RUNNING`: A workflow of this goal has not ended yet.\n- `NO_ACTIONS`: The goal has no actions.\n- `UNKNOWN_ACTION`: The request names an action that the goal does not have.\n- `NOTHING_TO_DO`: Every requested action has tasks already, and the request does not ask to regenerate them.\n- `GOAL_CLOSED`: The goal is completed, paused or cancelled.\n- `TOO_MANY_RUNNING`: So many workflows of the user are running that no more may be started until one has ended.\n- `INVALID`: The request breaks the contract of its version, or its goal is stored in a form that cannot be read.",
+        "pattern": "^[A-Z][A-Z0-9_]*$",
+        "type": "string",
+        "x-extensible-enum": [
+          "UNKNOWN_GOAL",
+          "NOT_OWNER",
+          "ALREADY_RUNNING",
+          "NO_ACTIONS",
+          "UNKNOWN_ACTION",
+          "NOTHING_TO_DO",
+          "GOAL_CLOSED",
+          "TOO_MANY_RUNNING",
+          "INVALID"
+        ]
       },
       "Timestamp": {
         "description": "An RFC 3339 moment. The pipeline always writes it in UTC, to the millisecond.",
@@ -498,14 +428,11 @@ export const schemas = {
         "type": "string"
       },
       "Version": {
-        "description": "The version of a message's shape. Within one, only optional fields are added; anything else is a new version.",
-        "oneOf": [
-          {
-            "const": "1",
-            "description": "The first and present shape.",
-            "type": "string"
-          }
-        ]
+        "description": "The version of a message's shape. Within one, only optional fields are added; anything else is a new version.\n\nClosed vocabulary:\n\n- `1`: The first and present shape.",
+        "enum": [
+          "1"
+        ],
+        "type": "string"
       }
     },
     "description": "A `GoalActivityRequested` could not be accepted, and the pipeline does not try it again by\nitself. Nothing of it is remembered: sent again with the same `eventId`, it is looked at anew.",
@@ -641,14 +568,11 @@ export const schemas = {
         "type": "string"
       },
       "Version": {
-        "description": "The version of a message's shape. Within one, only optional fields are added; anything else is a new version.",
-        "oneOf": [
-          {
-            "const": "1",
-            "description": "The first and present shape.",
-            "type": "string"
-          }
-        ]
+        "description": "The version of a message's shape. Within one, only optional fields are added; anything else is a new version.\n\nClosed vocabulary:\n\n- `1`: The first and present shape.",
+        "enum": [
+          "1"
+        ],
+        "type": "string"
       }
     },
     "description": "Please turn this goal's actions into tasks.\n\nEmitted by the API after it has claimed the goal (then with `executionArn`), or by any other service (without).",
@@ -779,6 +703,7 @@ export const schemas = {
           },
           "attempts": {
             "description": "How many times the AI was asked.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
@@ -806,99 +731,33 @@ export const schemas = {
         "type": "object"
       },
       "FailureCode": {
-        "anyOf": [
-          {
-            "const": "AI_TIMEOUT",
-            "description": "The AI did not answer in time.",
-            "type": "string"
-          },
-          {
-            "const": "AI_THROTTLED",
-            "description": "The AI refused for load.",
-            "type": "string"
-          },
-          {
-            "const": "AI_UNAVAILABLE",
-            "description": "The AI could not be reached or failed.",
-            "type": "string"
-          },
-          {
-            "const": "AI_INVALID_ANSWER",
-            "description": "The AI answered with something that is not a list of tasks within the limits.",
-            "type": "string"
-          },
-          {
-            "const": "AI_REJECTED",
-            "description": "The AI refused the request itself; asking again would not help.",
-            "type": "string"
-          },
-          {
-            "const": "ACTION_GONE",
-            "description": "The action is no longer part of the goal, or the goal is gone.",
-            "type": "string"
-          },
-          {
-            "const": "GOAL_CLOSED",
-            "description": "The user has closed the goal: completed, paused or cancelled it.",
-            "type": "string"
-          },
-          {
-            "const": "TASKS_EXIST",
-            "description": "The action has tasks already, and this workflow may not replace them.",
-            "type": "string"
-          },
-          {
-            "const": "BATCH_DEADLINE",
-            "description": "The batch's time was over before this action was finished.",
-            "type": "string"
-          },
-          {
-            "const": "CANCELLED",
-            "description": "The workflow was cancelled: the action has no tasks, or not any more.",
-            "type": "string"
-          },
-          {
-            "const": "NOT_PROCESSED",
-            "description": "The batch was lost: no worker reported this action before the end.",
-            "type": "string"
-          },
-          {
-            "description": "A name that is added later.",
-            "pattern": "^[A-Z][A-Z0-9_]*$",
-            "type": "string"
-          }
-        ],
-        "description": "Why an action got no tasks. An open vocabulary: names are never reused or changed, but new ones may come within a\nversion. Receivers have to bear with a name that they do not know."
+        "description": "Why an action got no tasks. Names are never reused or changed.\n\nOpen vocabulary: accept a name that is not in this list, because names may be added.\n\n- `AI_TIMEOUT`: The AI did not answer in time.\n- `AI_THROTTLED`: The AI refused for load.\n- `AI_UNAVAILABLE`: The AI could not be reached or failed.\n- `AI_INVALID_ANSWER`: The AI answered with something that is not a list of tasks within the limits.\n- `AI_REJECTED`: The AI refused the request itself; asking again would not help.\n- `ACTION_GONE`: The action is no longer part of the goal, or the goal is gone.\n- `GOAL_CLOSED`: The user has closed the goal: completed, paused or cancelled it.\n- `TASKS_EXIST`: The action has tasks already, and this workflow may not replace them.\n- `BATCH_DEADLINE`: The batch's time was over before this action was finished.\n- `CANCELLED`: The workflow was cancelled: the action has no tasks, or not any more.\n- `NOT_PROCESSED`: The batch was lost: no worker reported this action before the end.",
+        "pattern": "^[A-Z][A-Z0-9_]*$",
+        "type": "string",
+        "x-extensible-enum": [
+          "AI_TIMEOUT",
+          "AI_THROTTLED",
+          "AI_UNAVAILABLE",
+          "AI_INVALID_ANSWER",
+          "AI_REJECTED",
+          "ACTION_GONE",
+          "GOAL_CLOSED",
+          "TASKS_EXIST",
+          "BATCH_DEADLINE",
+          "CANCELLED",
+          "NOT_PROCESSED"
+        ]
       },
       "FinalStatus": {
-        "description": "How a workflow ended. Terminal is terminal: it never changes afterwards. A closed vocabulary: another end would be\nanother version.",
-        "oneOf": [
-          {
-            "const": "SUCCEEDED",
-            "description": "Every action has its tasks.",
-            "type": "string"
-          },
-          {
-            "const": "PARTIALLY_SUCCEEDED",
-            "description": "Some actions have their tasks.",
-            "type": "string"
-          },
-          {
-            "const": "FAILED",
-            "description": "No action got tasks.",
-            "type": "string"
-          },
-          {
-            "const": "TIMED_OUT",
-            "description": "It took too long; what was saved stays.",
-            "type": "string"
-          },
-          {
-            "const": "ABORTED",
-            "description": "It was cancelled; its tasks are removed.",
-            "type": "string"
-          }
-        ]
+        "description": "How a workflow ended. It never changes afterwards. Another end would be another version.\n\nClosed vocabulary:\n\n- `SUCCEEDED`: Every action has its tasks.\n- `PARTIALLY_SUCCEEDED`: Some actions have their tasks.\n- `FAILED`: No action got tasks.\n- `TIMED_OUT`: It took too long; what was saved stays.\n- `ABORTED`: It was cancelled; its tasks are removed.",
+        "enum": [
+          "SUCCEEDED",
+          "PARTIALLY_SUCCEEDED",
+          "FAILED",
+          "TIMED_OUT",
+          "ABORTED"
+        ],
+        "type": "string"
       },
       "GoalId": {
         "description": "goal id: 1 to 64 letters, digits, '-' or '_'",
@@ -912,66 +771,77 @@ export const schemas = {
         "properties": {
           "cleaned": {
             "description": "A title or description contained invisible characters.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "numberAsText": {
             "description": "An estimate was a text.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "prose": {
             "description": "Text stood around the JSON.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "reasoningField": {
             "description": "The answer was in the field for the model's reasoning.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "shortened": {
             "description": "A title or description was a little too long, and was cut.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "spelling": {
             "description": "A field or a priority was spelled differently.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "stream": {
             "description": "The server streamed its answer, or marked its end, though it was asked not to.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "syntax": {
             "description": "The JSON had trailing commas, comments or other quotation marks.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "textForJson": {
             "description": "The tasks were JSON within a text.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "thinking": {
             "description": "It thought aloud before the answer.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "wrapper": {
             "description": "The tasks were a bare list, or within another object.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
@@ -996,36 +866,39 @@ export const schemas = {
         "properties": {
           "attempts": {
             "description": "How many times the AI was asked.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "costMicroUsd": {
             "description": "An estimate of the price of the counted tokens, in millionths of a US dollar. Missing when the price of any part is\nnot known.",
+            "format": "int64",
             "minimum": 0,
-            "type": [
-              "integer",
-              "null"
-            ]
+            "type": "integer"
           },
           "fallbackAttempts": {
             "description": "How many of the attempts were made with the second AI, which takes over when the first is not available. Missing when\nthere were none.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "inputTokens": {
             "description": "How many tokens it has read, as it counts them.",
+            "format": "int64",
             "minimum": 0,
             "type": "integer"
           },
           "latencyMs": {
             "description": "How long its answers took, in milliseconds: the sum over all calls, also of those that ran side by side.",
+            "format": "int64",
             "minimum": 0,
             "type": "integer"
           },
           "outputTokens": {
             "description": "How many tokens it has written.",
+            "format": "int64",
             "minimum": 0,
             "type": "integer"
           },
@@ -1054,20 +927,18 @@ export const schemas = {
         "type": "string"
       },
       "Version": {
-        "description": "The version of a message's shape. Within one, only optional fields are added; anything else is a new version.",
-        "oneOf": [
-          {
-            "const": "1",
-            "description": "The first and present shape.",
-            "type": "string"
-          }
-        ]
+        "description": "The version of a message's shape. Within one, only optional fields are added; anything else is a new version.\n\nClosed vocabulary:\n\n- `1`: The first and present shape.",
+        "enum": [
+          "1"
+        ],
+        "type": "string"
       }
     },
     "description": "A workflow ended. Delivered at least once, always with the same event id for the same workflow (promise P7).",
     "properties": {
       "durationMs": {
         "description": "From the request to the end, in milliseconds.",
+        "format": "int64",
         "minimum": 0,
         "type": "integer"
       },
@@ -1136,12 +1007,14 @@ export const schemas = {
       },
       "succeededActions": {
         "description": "How many it did.",
+        "format": "int64",
         "maximum": 4294967295,
         "minimum": 0,
         "type": "integer"
       },
       "totalActions": {
         "description": "How many actions it was to turn into tasks.",
+        "format": "int64",
         "maximum": 4294967295,
         "minimum": 0,
         "type": "integer"
