@@ -137,6 +137,8 @@ pub fn name_branches(definitions: &mut Map<String, Value>, union: &str, tag: &st
     for branch in branches.as_array().into_iter().flatten() {
         let (Some(title), Some(value)) = (branch["title"].as_str(), branch["properties"][tag]["enum"][0].as_str())
         else {
+            // Still a choice, but without a name.
+            references.push(complete(&whole, branch));
             continue;
         };
         let reference = format!("{folder}/{title}");

@@ -111,3 +111,20 @@ async fn the_committed_answers_are_those_of_the_handlers() {
         assert!(committed == made, "{} is not what the handlers answer: run `cargo xtask schemas`", file.display());
     }
 }
+
+#[tokio::test]
+async fn every_recorded_answer_is_as_the_description_says() {
+    let read = |file: &str| -> Value {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
+    };
+    let (description, models) = (read("openapi.json"), read("../tests/clients/models.json"));
+    let answers = [one_fails().await, cancelled().await, failed().await].concat();
+    assert_eq!(answers.len(), models.as_object().unwrap().len(), "models.json has the schema of every answer");
+    for (name, answer) in answers {
+        let mut schema = description.clone();
+        schema["$ref"] = format!("#/components/schemas/{}", models[name].as_str().unwrap()).into();
+        let validator = jsonschema::draft202012::options().should_validate_formats(true).build(&schema).unwrap();
+        validator.validate(&answer).unwrap_or_else(|e| panic!("{name}: {e}"));
+    }
+}

@@ -345,6 +345,16 @@ mod tests {
     }
 
     #[test]
+    fn every_item_of_a_timeline_has_a_name() {
+        let document = document();
+        let item = &document["components"]["schemas"]["TimelineItem"];
+        let choices = item["oneOf"].as_array().unwrap();
+        assert_eq!(choices.len(), 5);
+        assert!(choices.iter().all(|choice| choice["$ref"].is_string()), "a variant has no title: {item}");
+        assert_eq!(item["discriminator"]["mapping"].as_object().map(Map::len), Some(5));
+    }
+
+    #[test]
     fn the_guide_has_every_problem_code() {
         let guide = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/API.md"));
         let codes = document()["components"]["schemas"]["ProblemCode"]["x-extensible-enum"].clone();
