@@ -25,8 +25,7 @@ pub struct FailedAction {
     pub attempts: u32,
 }
 
-/// Why an action got no tasks. An open vocabulary: names are never reused or changed, but new ones may come within a
-/// version. Receivers have to bear with a name that they do not know.
+/// Why an action got no tasks. Names are never reused or changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(transform = crate::schema::open_vocabulary))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]

@@ -50,8 +50,7 @@ pub struct GoalActivityRejected {
     pub traceparent: Option<Traceparent>,
 }
 
-/// Why a request was rejected. An open vocabulary: names are never reused or changed, but new ones may come within a
-/// version. Receivers have to bear with a name that they do not know.
+/// Why a request was rejected. Names are never reused or changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(transform = crate::schema::open_vocabulary))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]

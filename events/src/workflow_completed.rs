@@ -58,8 +58,7 @@ pub struct WorkflowCompleted {
     pub traceparent: Option<Traceparent>,
 }
 
-/// How a workflow ended. Terminal is terminal: it never changes afterwards. A closed vocabulary: another end would be
-/// another version.
+/// How a workflow ended. It never changes afterwards. Another end would be another version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]

@@ -1,5 +1,5 @@
 //! The real handlers with in-memory adapters: `promises` tests P1 to P10 of ARCHITECTURE.md, `bad_input` how invalid input
-//! is handled.
+//! is handled, `recorded` the answers that generated clients are tested with.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -9,4 +9,5 @@
 
 mod bad_input;
 mod promises;
+mod recorded;
 mod rig;

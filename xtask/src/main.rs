@@ -7,6 +7,7 @@ mod aws;
 mod bench;
 mod billing;
 mod calls;
+mod clients;
 mod demo;
 mod deploy;
 mod described;

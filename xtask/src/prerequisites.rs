@@ -46,6 +46,11 @@ pub(crate) fn npm() -> Result<()> {
     Ok(())
 }
 
+/// Returns `true` if Java is installed with its compiler.
+pub(crate) fn has_java() -> bool {
+    ["java", "javac"].iter().all(|name| version(name).is_some())
+}
+
 fn wanted(what: &str, least: Version, found: Option<Version>, from: &str) -> String {
     let found = found.map_or("it is missing".to_owned(), |(major, minor)| format!("found {major}.{minor}"));
     format!("{what} {}.{} or newer is needed, {found}: install it from {from}", least.0, least.1)

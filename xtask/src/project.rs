@@ -55,6 +55,11 @@ impl Project {
         self.root.join("events").join("typescript")
     }
 
+    /// What tests the clients that others generate from the contract files.
+    pub(crate) fn clients(&self) -> PathBuf {
+        self.root.join("tests").join("clients")
+    }
+
     /// This crate's folder.
     pub(crate) fn xtask(&self) -> PathBuf {
         self.root.join("xtask")

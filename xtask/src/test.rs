@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::ai::{self, Trial};
 use crate::arrows;
+use crate::clients;
 use crate::deploy;
 use crate::described;
 use crate::emulator::{Emulator, Kind};
@@ -37,6 +38,8 @@ pub(crate) enum Part {
     Statemachine,
     /// The adapters, in memory and for AWS, on emulators
     Contract,
+    /// The contract files: linters, and clients that are generated from them
+    Clients,
     /// The infrastructure's templates, and the events as a TypeScript package and as JSON Schemas in Python
     Infra,
     /// The adapters for AIs, and then the deployed pipeline, with a real server of a language model
@@ -64,6 +67,7 @@ impl Part {
             Self::Model => ("model", model),
             Self::Statemachine => ("statemachine", statemachine),
             Self::Contract => ("contract", contract),
+            Self::Clients => ("clients", clients::check),
             Self::Infra => ("infra", infra),
             Self::Ai => ("ai", ai),
             Self::E2e => ("e2e", end_to_end),
@@ -78,7 +82,7 @@ pub(crate) fn run(project: &Project, part: Option<Part>) -> Result<()> {
         Some(part) => vec![part.check()],
         None => all(),
     };
-    if ![Some(Part::Unit), Some(Part::Sim), Some(Part::Model)].contains(&part) {
+    if ![Some(Part::Unit), Some(Part::Sim), Some(Part::Model), Some(Part::Clients)].contains(&part) {
         tools::check(project, Purpose::Test)?;
     }
     let (last, earlier) = checks.split_last().context("there is nothing to check")?;
@@ -103,6 +107,7 @@ fn all() -> Vec<Check> {
         Part::Model,
         Part::Statemachine,
         Part::Contract,
+        Part::Clients,
         Part::Ai,
         Part::E2e,
         Part::Chaos,

@@ -19,6 +19,8 @@ const CARGO_DENY: &str = "=0.20.2";
 
 /// The stamp of the packages in `node_modules`.
 const INSTALLED: &str = ".installed";
+/// What npm reads of a folder.
+const PACKAGE_FILES: [&str; 3] = ["package.json", "package-lock.json", ".npmrc"];
 
 /// The purpose of the Python environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,20 +65,50 @@ pub(crate) fn python(project: &Project, purpose: Purpose) -> Result<PathBuf> {
     }
     let base = prerequisites::python()?;
     step("Python packages", || {
-        if !venv.exists() || made_by_another_python(&venv) {
-            process::quietly(Command::new(base).args(["-m", "venv", "--clear"]).arg(&venv))?;
-        }
-        process::quietly(
-            Command::new(&python)
-                .args(["-m", "pip", "install", "--no-input", "--quiet", "--disable-pip-version-check", "--cache-dir"])
-                .arg(cache(project, "pip"))
-                .arg("--requirement")
-                .arg(project.xtask().join(purpose.requirements())),
-        )?;
+        install(project, &base, &venv, &project.xtask().join(purpose.requirements()))?;
         python_stamp(project, &venv, purpose)?.write()?;
         if purpose == Purpose::Test { python_stamp(project, &venv, Purpose::Run)?.write() } else { Ok(()) }
     })?;
     Ok(python)
+}
+
+/// Installs the requirements into a virtual environment, which is created if this Python has none there.
+fn install(project: &Project, base: &Path, venv: &Path, requirements: &Path) -> Result<()> {
+    if !venv.exists() || made_by_another_python(venv) {
+        process::quietly(Command::new(base).args(["-m", "venv", "--clear"]).arg(venv))?;
+    }
+    let mut pip = Command::new(venv.join("bin").join("python"));
+    pip.args(["-m", "pip", "install", "--no-input", "--quiet", "--disable-pip-version-check", "--cache-dir"]);
+    process::quietly(pip.arg(cache(project, "pip")).arg("--requirement").arg(requirements)).map(drop)
+}
+
+/// The folder of the programs in the environment of the generators of clients, whose requirements contradict those of
+/// the emulators.
+pub(crate) fn client_generators(project: &Project) -> Result<PathBuf> {
+    let _lock = project.lock()?;
+    let venv = project.state().join("clients").join("venv");
+    let requirements = project.clients().join("requirements.txt");
+    let stamp = || Stamp::new(venv.join("installed"), std::slice::from_ref(&requirements), &[&interpreter(&venv)]);
+    if !stamp()?.is_fresh() {
+        let base = prerequisites::python()?;
+        step("Python packages of the clients", || {
+            install(project, &base, &venv, &requirements)?;
+            stamp()?.write()
+        })?;
+    }
+    Ok(venv.join("bin"))
+}
+
+/// The `node_modules` of the generators of clients, by their lock file. Outside the checkout: nothing in it needs them.
+pub(crate) fn client_packages(project: &Project) -> Result<PathBuf> {
+    prerequisites::node()?;
+    let folder = project.state().join("clients").join("packages");
+    std::fs::create_dir_all(&folder)?;
+    for file in PACKAGE_FILES {
+        std::fs::copy(project.clients().join(file), folder.join(file))?;
+    }
+    npm_packages(project, "packages of the clients", &folder)?;
+    Ok(folder.join("node_modules"))
 }
 
 /// Requirements that another Python installed are not available to this one.
@@ -209,7 +241,7 @@ fn npm_packages(project: &Project, what: &str, folder: &Path) -> Result<()> {
 }
 
 fn packages_stamp(folder: &Path) -> Result<Stamp> {
-    let sources = ["package.json", "package-lock.json", ".npmrc"].map(|f| folder.join(f));
+    let sources = PACKAGE_FILES.map(|f| folder.join(f));
     Stamp::new(folder.join("node_modules").join(INSTALLED), &sources, &[])
 }
 

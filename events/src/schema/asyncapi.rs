@@ -1,6 +1,8 @@
+use schemars::generate::SchemaSettings;
+use schemars::transform::RemoveRefSiblings;
 use serde_json::{Map, Value, json};
 
-use super::{Emitter, EventSchema};
+use super::{Emitter, EventSchema, components};
 use crate::SOURCE;
 
 /// The bus with all events as an `AsyncAPI` document, seen from the pipeline: it receives requests and sends the rest.
@@ -15,6 +17,7 @@ pub(super) fn document(events: &[EventSchema]) -> Value {
             "description": "Turns the actions of a goal into tasks. Every event comes at least once, in any order; \
                 its `detail.eventId` is the same each time.",
             "license": { "name": "MIT" },
+            "tags": [{ "name": "goals", "description": "What is done for a goal." }],
         },
         "defaultContentType": "application/json",
         "channels": {
@@ -26,42 +29,70 @@ pub(super) fn document(events: &[EventSchema]) -> Value {
             },
         },
         "operations": of_each(operation),
-        "components": { "messages": of_each(message) },
+        "components": { "messages": of_each(message), "schemas": schemas(events) },
     })
 }
 
 fn operation(event: &EventSchema) -> (String, Value) {
-    let (action, name) = match event.emitter {
-        Emitter::Anyone => ("receive", format!("receive{}", event.name)),
-        Emitter::Pipeline => ("send", format!("send{}", event.name)),
+    let (action, description) = match event.emitter {
+        Emitter::Anyone => ("receive", "Any service may emit it, under a source of its own."),
+        Emitter::Pipeline => ("send", "Only the pipeline emits it. Any service may subscribe."),
     };
+    let name = format!("{action}{}", event.name);
     let channel = json!({ "$ref": "#/channels/bus" });
     let messages = [reference("channels/bus/messages", event)];
-    (name, json!({ "action": action, "channel": channel, "messages": messages }))
+    (name, json!({ "action": action, "description": description, "channel": channel, "messages": messages }))
 }
 
-fn message(event: &EventSchema) -> (String, Value) {
+/// The details with everything that they refer to, and the whole events. Every enum has a name of its own: code
+/// generators number the others.
+fn schemas(events: &[EventSchema]) -> Map<String, Value> {
+    let mut schemas: Map<_, _> = events.iter().flat_map(|event| components(event, settings())).collect();
+    for event in events {
+        schemas.insert(format!("{}Event", event.name), envelope(event));
+        schemas.insert(format!("{}Type", event.name), json!({ "type": "string", "enum": [event.name] }));
+    }
+    schemas.insert("PipelineSource".to_owned(), json!({ "type": "string", "enum": [SOURCE] }));
+    schemas
+}
+
+/// References keep their descriptions: that `allOf` around them, which draft 7 needs, has no name for code generators.
+fn settings() -> SchemaSettings {
+    let mut settings = SchemaSettings::draft07();
+    settings.transforms.retain(|transform| !transform.is::<RemoveRefSiblings>());
+    settings
+}
+
+fn envelope(event: &EventSchema) -> Value {
     let source = match event.emitter {
         Emitter::Anyone => json!({ "type": "string" }),
-        Emitter::Pipeline => json!({ "type": "string", "const": SOURCE }),
+        Emitter::Pipeline => schema("PipelineSource"),
     };
-    let payload = json!({
+    json!({
+        "description": format!("`{}` as a queue or a function receives it.", event.name),
         "type": "object",
         "required": ["id", "detail-type", "source", "time", "detail"],
         "properties": {
             "id": { "description": "EventBridge's id of this delivery, for logs.", "type": "string" },
-            "detail-type": { "type": "string", "const": event.name },
+            "detail-type": schema(&format!("{}Type", event.name)),
             "source": source,
             "time": { "type": "string", "format": "date-time" },
-            "detail": { "$ref": format!("./schemas/{}", event.file_name()) },
+            "detail": schema(event.name),
         },
-    });
+    })
+}
+
+fn schema(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{name}") })
+}
+
+fn message(event: &EventSchema) -> (String, Value) {
     let summary = event.schema["description"].as_str().and_then(|text| text.split("\n\n").next()).unwrap_or_default();
     let message = json!({
         "name": event.name,
         "title": event.name,
         "summary": summary.replace('\n', " "),
-        "payload": payload,
+        "payload": schema(&format!("{}Event", event.name)),
         "examples": [{ "payload": event.example }],
     });
     (event.name.to_owned(), message)

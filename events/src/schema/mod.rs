@@ -4,21 +4,20 @@
 
 mod asyncapi;
 mod compatible;
+mod portable;
 mod registry;
 
 use schemars::generate::{Contract, SchemaSettings};
 use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema};
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
 pub use compatible::breaking_changes;
+pub use portable::{name_branches, open_vocabulary, portable};
 
 use crate::{
     BatchProgressed, Detail, GoalActivityAccepted, GoalActivityRejected, GoalActivityRequested, WorkflowCompleted,
 };
-
-/// The pattern of a name of an open vocabulary, including names that are not known yet.
-const NAME: &str = "^[A-Z][A-Z0-9_]*$";
 
 /// One version of one event.
 #[derive(Debug, Clone)]
@@ -70,14 +69,33 @@ fn event<D: Detail + JsonSchema>(emitter: Emitter, example: &str) -> EventSchema
 
 /// Events of other services are described as they are deserialized, events of the pipeline as they are serialized.
 fn generate<D: JsonSchema>(emitter: Emitter, settings: SchemaSettings) -> Value {
-    let mut settings = settings.with_transform(RecursiveTransform(numbers));
-    settings.contract = Contract::Deserialize;
-    if emitter == Emitter::Pipeline {
-        settings.contract = Contract::Serialize;
-        // Before all others, because those depend on how a schema allows a missing value.
-        settings.transforms.insert(0, Box::new(RecursiveTransform(never_null)));
+    let contract = match emitter {
+        Emitter::Anyone => Contract::Deserialize,
+        Emitter::Pipeline => Contract::Serialize,
+    };
+    portable(settings, contract).into_generator().into_root_schema_for::<D>().to_value()
+}
+
+/// The detail and everything that it refers to, by name, for a document that has them in `components/schemas`.
+fn components(event: &EventSchema, settings: SchemaSettings) -> Map<String, Value> {
+    let mut settings = settings.with_transform(RecursiveTransform(refer_to_components));
+    // Where transforms expect them.
+    settings.definitions_path = "/definitions".into();
+    let mut detail = (event.generate)(event.emitter, settings);
+    let definitions = detail["definitions"].take();
+    if let Some(detail) = detail.as_object_mut() {
+        detail.remove("definitions");
+        detail.remove("$schema");
     }
-    settings.into_generator().into_root_schema_for::<D>().to_value()
+    let mut schemas = definitions.as_object().cloned().unwrap_or_default();
+    schemas.insert(event.name.to_owned(), detail);
+    schemas
+}
+
+fn refer_to_components(schema: &mut Schema) {
+    if let Some(Value::String(reference)) = schema.get_mut("$ref") {
+        *reference = reference.replace("#/definitions/", "#/components/schemas/");
+    }
 }
 
 impl EventSchema {
@@ -107,43 +125,6 @@ pub fn files() -> Vec<(String, String)> {
 /// As it is committed.
 fn text(document: &Value) -> String {
     format!("{document:#}\n")
-}
-
-/// Opens an enum for additions within a version: a name that is not known yet is valid.
-pub(crate) fn open_vocabulary(schema: &mut Schema) {
-    if let Some(Value::Array(mut names)) = schema.remove("oneOf") {
-        names.push(json!({ "description": "A name that is added later.", "type": "string", "pattern": NAME }));
-        schema.insert("anyOf".to_owned(), names.into());
-    }
-}
-
-/// A field that is omitted when it has no value is never null.
-fn never_null(schema: &mut Schema) {
-    let Some(Value::Array(choices)) = schema.get_mut("anyOf") else { return };
-    choices.retain(|choice| *choice != json!({ "type": "null" }));
-    if let [Value::Object(only)] = choices.as_slice() {
-        let only = only.clone();
-        schema.remove("anyOf");
-        for (keyword, value) in only {
-            schema.insert(keyword, value);
-        }
-    }
-}
-
-/// The limits of Rust's integers instead of formats that only some tools support. Many tools cannot represent the
-/// largest `u64`.
-fn numbers(schema: &mut Schema) {
-    let format = schema.get("format").and_then(Value::as_str).map(ToOwned::to_owned);
-    match format.as_deref() {
-        Some("uint32") => {
-            schema.remove("format");
-            schema.insert("maximum".to_owned(), u32::MAX.into());
-        }
-        Some("uint64") => {
-            schema.remove("format");
-        }
-        _ => {}
-    }
 }
 
 #[cfg(test)]

@@ -1,39 +1,20 @@
-use schemars::Schema;
 use schemars::generate::SchemaSettings;
-use schemars::transform::RecursiveTransform;
 use serde_json::{Value, json};
 
-use super::{EventSchema, numbers};
+use super::{EventSchema, components};
 use crate::SOURCE;
 
 /// The event in the format of EventBridge's schema registry: an `OpenAPI` document, with the envelope around the
 /// detail.
 pub(super) fn document(event: &EventSchema) -> Value {
-    let mut settings = SchemaSettings::openapi3()
-        .with_transform(RecursiveTransform(numbers))
-        .with_transform(RecursiveTransform(refer_to_components));
-    // Where transforms expect them.
-    settings.definitions_path = "/definitions".into();
-    let mut detail = (event.generate)(event.emitter, settings);
-    let mut schemas = detail["definitions"].take();
-    if let Some(detail) = detail.as_object_mut() {
-        detail.remove("definitions");
-        detail.remove("$schema");
-    }
-    schemas[event.name] = detail;
-    schemas["AWSEvent"] = envelope(event.name);
+    let mut schemas = components(event, SchemaSettings::openapi3());
+    schemas.insert("AWSEvent".to_owned(), envelope(event.name));
     json!({
         "openapi": "3.0.0",
         "info": { "title": event.name, "version": event.version },
         "paths": {},
         "components": { "schemas": schemas },
     })
-}
-
-fn refer_to_components(schema: &mut Schema) {
-    if let Some(Value::String(reference)) = schema.get_mut("$ref") {
-        *reference = reference.replace("#/definitions/", "#/components/schemas/");
-    }
 }
 
 fn envelope(name: &str) -> Value {

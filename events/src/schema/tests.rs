@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use jsonschema::Validator;
 use proptest::prelude::*;
 use schemars::generate::SchemaSettings;
+use serde_json::json;
 
 use super::*;
 use crate::{
@@ -117,7 +118,7 @@ fn nothing_that_was_published_is_broken() {
     for event in &events {
         let file = crate_folder().join("schemas/baseline").join(event.file_name());
         assert!(file.exists(), "{} is not frozen: run `cargo xtask schemas --freeze`", event.file_name());
-        let broken = breaking_changes(&read(&file), &event.schema);
+        let broken = breaking_changes(event.emitter, &read(&file), &event.schema);
         assert!(broken.is_empty(), "{} breaks its version:\n{}", event.name, broken.join("\n"));
     }
     for file in json_files("schemas/baseline") {
@@ -134,7 +135,7 @@ fn said_of(change: impl FnOnce(&mut Value)) -> Vec<String> {
     let (old, mut new) = (completed(), completed());
     change(&mut new);
     assert_ne!(old, new, "nothing was changed");
-    breaking_changes(&old, &new)
+    breaking_changes(Emitter::Pipeline, &old, &new)
 }
 
 /// Applies a change at a JSON pointer, and returns the messages about it.
@@ -172,24 +173,20 @@ fn every_breaking_change_is_refused_and_named() {
             |u| drop(u.as_object_mut().unwrap().remove("maxLength")),
             "userId: is not limited by `maxLength` any more: 128",
         ),
-        ("/definitions/FinalStatus/oneOf", drop_first, "status: \"SUCCEEDED\" was removed"),
+        ("/definitions/FinalStatus/enum", drop_first, "status: \"SUCCEEDED\" was removed"),
+        ("/definitions/FinalStatus/enum/0", |c| *c = "DONE".into(), "status: \"DONE\" is new in a closed vocabulary"),
+        ("/definitions/FailureCode/x-extensible-enum", drop_first, "failedActions[].code: \"AI_TIMEOUT\" was removed"),
         (
-            "/definitions/FinalStatus/oneOf/0/const",
-            |c| *c = "DONE".into(),
-            "status: \"DONE\" is new in a closed vocabulary",
+            "/definitions/FailureCode",
+            |c| drop(c.as_object_mut().unwrap().remove("x-extensible-enum")),
+            "failedActions[].code: is not limited by `x-extensible-enum` any more",
         ),
-        ("/definitions/FailureCode/anyOf", drop_first, "failedActions[].code: \"AI_TIMEOUT\" was removed"),
-        (
-            "/definitions/FailureCode/anyOf",
-            |c| drop(c.as_array_mut().unwrap().pop()),
-            "failedActions[].code: `anyOf` had 1 choices, has 0",
-        ),
-        ("/definitions/Version/oneOf/0/const", |c| *c = "2".into(), "version: \"1\" was removed"),
+        ("/definitions/Version/enum/0", |c| *c = "2".into(), "version: \"1\" was removed"),
         ("", |s| s["additionalProperties"] = false.into(), "the event: is limited by `additionalProperties`: false"),
     ];
     for (place, change, expected) in breakages {
         let said = said_of(|new| change(new.pointer_mut(place).unwrap()));
-        assert!(said.contains(&expected.to_owned()), "{place}: {said:?}");
+        assert!(said.iter().any(|said| said.starts_with(expected)), "{place}: {said:?}");
     }
 }
 
@@ -200,8 +197,9 @@ fn an_optional_field_that_becomes_required_is_refused() {
         schema["properties"]["note"] = json!({ "type": "string" });
     }
     new["required"].as_array_mut().unwrap().push("note".into());
-    assert_eq!(breaking_changes(&old, &new), ["note: has become required: senders may leave it out"]);
-    assert!(breaking_changes(&completed(), &old).is_empty(), "a new optional field");
+    let said = breaking_changes(Emitter::Pipeline, &old, &new);
+    assert_eq!(said, ["note: has become required: senders may leave it out"]);
+    assert!(breaking_changes(Emitter::Pipeline, &completed(), &old).is_empty(), "a new optional field");
 }
 
 /// A change at a JSON pointer.
@@ -211,9 +209,7 @@ type Change = (&'static str, fn(&mut Value));
 fn what_changes_no_value_is_no_breaking_change() {
     let changes: [Change; 4] = [
         ("/definitions/FailedAction/properties", |p| p["hint"] = json!({ "type": "string", "maxLength": 9 })),
-        ("/definitions/FailureCode/anyOf", |c| {
-            c.as_array_mut().unwrap().insert(0, json!({ "type": "string", "const": "AI_TIRED" }));
-        }),
+        ("/definitions/FailureCode/x-extensible-enum", |c| c.as_array_mut().unwrap().insert(0, "AI_TIRED".into())),
         ("/properties/status/description", |d| *d = "other words".into()),
         ("/properties/goalId", |g| *g = completed()["definitions"]["GoalId"].clone()),
     ];
@@ -319,4 +315,212 @@ proptest! {
         let text = Timestamp::from_millis(millis).to_string();
         prop_assert!(validator_for::<Timestamp>().is_valid(&json!(text)), "{}", text);
     }
+}
+
+mod portable_form {
+    use schemars::Schema;
+    use schemars::generate::Contract;
+    use serde::Serialize;
+
+    use super::*;
+
+    /// A closed vocabulary.
+    #[derive(Serialize, JsonSchema)]
+    #[serde(rename_all = "UPPERCASE")]
+    #[allow(dead_code, reason = "only its schema is used")]
+    enum Colour {
+        /// Like a
+        /// rose.
+        Red,
+        Blue,
+    }
+
+    /// Grows.
+    #[derive(Serialize, JsonSchema)]
+    #[serde(rename_all = "UPPERCASE")]
+    #[schemars(transform = open_vocabulary)]
+    #[allow(dead_code, reason = "only its schema is used")]
+    enum Shape {
+        /// No corners.
+        Round,
+        Square,
+    }
+
+    #[derive(Serialize, JsonSchema)]
+    #[serde(tag = "what", rename_all = "UPPERCASE")]
+    #[allow(dead_code, reason = "only its schema is used")]
+    enum Event {
+        /// It began.
+        #[schemars(title = "Begin")]
+        Began,
+        /// It moved.
+        #[schemars(title = "Move")]
+        Moved {
+            /// How far.
+            metres: u32,
+        },
+    }
+
+    /// Everything.
+    #[derive(Serialize, JsonSchema)]
+    struct All {
+        /// Which.
+        colour: Colour,
+        shape: Shape,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        second: Option<Colour>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        text: Option<String>,
+        #[serde(default)]
+        yes: bool,
+        small: u16,
+        middle: u32,
+        large: u64,
+    }
+
+    fn schema<T: JsonSchema>(settings: SchemaSettings, contract: Contract) -> Value {
+        portable(settings, contract).into_generator().into_root_schema_for::<T>().to_value()
+    }
+
+    fn sent<T: JsonSchema>() -> Value {
+        schema::<T>(SchemaSettings::draft2020_12(), Contract::Serialize)
+    }
+
+    #[test]
+    fn a_closed_vocabulary_is_one_list_with_the_meanings_in_its_description() {
+        let colour = sent::<Colour>();
+        assert_eq!((&colour["type"], &colour["enum"]), (&json!("string"), &json!(["BLUE", "RED"])));
+        assert_eq!(colour["oneOf"], Value::Null);
+        let said = "A closed vocabulary.\n\nClosed vocabulary:\n\n- `BLUE`\n- `RED`: Like a rose.";
+        assert_eq!(colour["description"], said);
+    }
+
+    #[test]
+    fn an_open_vocabulary_is_any_name_of_its_form() {
+        let shape = sent::<Shape>();
+        assert_eq!((&shape["type"], &shape["pattern"]), (&json!("string"), &json!("^[A-Z][A-Z0-9_]*$")));
+        assert_eq!((&shape["enum"], &shape["oneOf"]), (&Value::Null, &Value::Null));
+        assert_eq!(shape["x-extensible-enum"], json!(["SQUARE", "ROUND"]));
+        let text = shape["description"].as_str().unwrap();
+        assert!(text.starts_with("Grows.\n\nOpen vocabulary: accept a name that is not in this list"), "{text}");
+        assert!(text.ends_with("- `SQUARE`\n- `ROUND`: No corners."), "{text}");
+    }
+
+    #[test]
+    fn what_is_sent_is_never_null_and_has_no_defaults() {
+        let fields = &sent::<All>()["properties"];
+        assert_eq!(fields["second"], json!({ "$ref": "#/$defs/Colour" }));
+        assert_eq!(fields["text"], json!({ "type": "string" }));
+        assert_eq!(fields["yes"], json!({ "type": "boolean" }));
+        assert_eq!(fields["colour"], json!({ "$ref": "#/$defs/Colour", "description": "Which." }));
+    }
+
+    #[test]
+    fn what_is_received_may_be_null() {
+        let fields = &schema::<All>(SchemaSettings::draft2020_12(), Contract::Deserialize)["properties"];
+        assert_eq!(fields["second"], json!({ "anyOf": [{ "$ref": "#/$defs/Colour" }, { "type": "null" }] }));
+        assert_eq!(fields["text"], json!({ "type": ["string", "null"] }));
+    }
+
+    #[test]
+    fn integers_have_a_standard_format_that_holds_their_values() {
+        let fields = &sent::<All>()["properties"];
+        let of = |format: &str, maximum: u32| json!({ "type": "integer", "format": format, "minimum": 0, "maximum": maximum });
+        assert_eq!(fields["small"], of("int32", u16::MAX.into()));
+        assert_eq!(fields["middle"], of("int64", u32::MAX));
+        assert_eq!(fields["large"], json!({ "type": "integer", "format": "int64", "minimum": 0 }));
+    }
+
+    #[test]
+    fn openapi_3_0_and_draft_7_have_the_same_form() {
+        for mut settings in [SchemaSettings::openapi3(), SchemaSettings::draft07()] {
+            // Where transforms expect them.
+            settings.definitions_path = "/definitions".into();
+            let all = schema::<All>(settings, Contract::Serialize);
+            let text = all.to_string();
+            for other in ["oneOf", "anyOf", "\"const\"", "null", "default", "uint"] {
+                assert!(!text.contains(other), "{other} in {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_branches_of_a_union_are_complete_objects_with_names() {
+        #[derive(Serialize, JsonSchema)]
+        struct Item {
+            id: String,
+            #[serde(flatten)]
+            event: Event,
+        }
+        let mut definitions = Map::from_iter([("Item".to_owned(), sent::<Item>())]);
+        name_branches(&mut definitions, "Item", "what", "#/$defs");
+        assert_eq!(definitions["Item"]["oneOf"], json!([{ "$ref": "#/$defs/Begin" }, { "$ref": "#/$defs/Move" }]));
+        let mapping = json!({ "BEGAN": "#/$defs/Begin", "MOVED": "#/$defs/Move" });
+        assert_eq!(definitions["Item"]["discriminator"], json!({ "propertyName": "what", "mapping": mapping }));
+        let moved = &definitions["Move"];
+        assert_eq!(moved["required"], json!(["id", "what", "metres"]));
+        assert_eq!(moved["properties"]["what"]["enum"], json!(["MOVED"]));
+        assert_eq!(
+            (&moved["properties"]["id"]["type"], &moved["description"]),
+            (&json!("string"), &json!("It moved."))
+        );
+        definitions["Item"].as_object_mut().unwrap().remove("discriminator");
+        let whole = json!({ "$ref": "#/$defs/Item", "$defs": definitions });
+        let validator = jsonschema::draft202012::new(&whole).unwrap();
+        assert!(validator.is_valid(&json!({ "id": "1", "what": "MOVED", "metres": 2 })));
+        assert!(!validator.is_valid(&json!({ "id": "1", "what": "MOVED" })));
+        assert!(!validator.is_valid(&json!({ "what": "BEGAN" })));
+    }
+
+    #[test]
+    fn a_schema_that_is_no_vocabulary_keeps_its_choices() {
+        let choices = json!({ "oneOf": [{ "type": "string", "const": "a" }, { "type": "integer" }] });
+        let mut schema: Schema = choices.clone().try_into().unwrap();
+        open_vocabulary(&mut schema);
+        assert_eq!(schema.to_value()["oneOf"], choices["oneOf"]);
+    }
+}
+
+/// The forms in which a vocabulary has been published.
+fn forms(names: &[&str], pattern: Option<&str>) -> [Value; 2] {
+    let constants = names.iter().map(|name| json!({ "type": "string", "const": name }));
+    match pattern {
+        None => [json!({ "oneOf": constants.collect::<Vec<_>>() }), json!({ "type": "string", "enum": names })],
+        Some(pattern) => {
+            let other = json!({ "type": "string", "pattern": pattern });
+            let listed = json!({ "type": "string", "pattern": pattern, "x-extensible-enum": names });
+            [json!({ "anyOf": constants.chain([other]).collect::<Vec<_>>() }), listed]
+        }
+    }
+}
+
+#[test]
+fn two_forms_of_a_vocabulary_are_compared_by_meaning() {
+    let compare = |old: &Value, new: &Value| breaking_changes(Emitter::Anyone, old, new);
+    for (old, new) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+        let (closed, open) = (|names| forms(names, None), |names| forms(names, Some("^[A-Z]$")));
+        assert!(compare(&closed(&["A", "B"])[old], &closed(&["B", "A"])[new]).is_empty());
+        assert!(compare(&open(&["A"])[old], &open(&["A", "B"])[new]).is_empty());
+        assert_eq!(
+            compare(&closed(&["A"])[old], &closed(&["B"])[new]),
+            ["the event: \"A\" was removed", "the event: \"B\" is new in a closed vocabulary"]
+        );
+        assert_eq!(compare(&open(&["A"])[old], &open(&[])[new]), ["the event: \"A\" was removed"]);
+        assert_eq!(compare(&closed(&["A"])[old], &open(&["A"])[new]), ["the event: is an open vocabulary, was closed"]);
+        assert_eq!(compare(&open(&["A"])[old], &closed(&["A"])[new]), ["the event: is a closed vocabulary, was open"]);
+        let wider = compare(&open(&["A"])[old], &forms(&["A"], Some("^[a-z]$"))[new]);
+        assert_eq!(wider, ["the event: its names were ^[A-Z]$, are ^[a-z]$"]);
+        assert!(!compare(&closed(&["A"])[old], &json!({ "type": "string" })).is_empty());
+        assert!(!compare(&open(&["A"])[old], &json!({ "type": "string", "pattern": "^[A-Z]$" })).is_empty());
+    }
+}
+
+#[test]
+fn only_the_pipeline_may_drop_a_null_that_it_never_sent() {
+    let old = json!({ "properties": { "n": { "type": ["integer", "null"] } } });
+    let new = json!({ "properties": { "n": { "type": "integer", "format": "int64" } } });
+    assert!(breaking_changes(Emitter::Pipeline, &old, &new).is_empty());
+    let said = breaking_changes(Emitter::Anyone, &old, &new);
+    assert_eq!(said, [r#"n: `type` was ["integer","null"], is "integer""#]);
+    assert!(!breaking_changes(Emitter::Pipeline, &new, &old).is_empty(), "receivers do not expect it");
 }

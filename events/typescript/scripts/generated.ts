@@ -48,14 +48,12 @@ async function types(schemas: Record<string, any>): Promise<string> {
   });
 }
 
-/** A union of names with any other text: without this, editors would forget the names. */
+/** An open vocabulary as a union of its names with any other text: a plain text would make editors forget the names. */
 function knownNames<T>(value: T): T {
   if (Array.isArray(value)) return value.map(knownNames) as T;
   if (typeof value !== 'object' || value === null) return value;
   const object = Object.fromEntries(Object.entries(value).map(([key, each]) => [key, knownNames(each)]));
-  if (Array.isArray(object.anyOf) && object.anyOf.some((choice) => 'const' in choice)) {
-    object.anyOf = object.anyOf.map((choice: object) =>
-      ('pattern' in choice ? { ...choice, tsType: '(string & {})' } : choice));
-  }
+  const names: string[] | undefined = object['x-extensible-enum'];
+  if (names) object.tsType = [...names.map((name) => `'${name}'`), '(string & {})'].join(' | ');
   return object as T;
 }

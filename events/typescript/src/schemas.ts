@@ -45,6 +45,7 @@ export const schemas = {
           },
           "attempts": {
             "description": "How many times the AI was asked.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
@@ -72,69 +73,22 @@ export const schemas = {
         "type": "object"
       },
       "FailureCode": {
-        "anyOf": [
-          {
-            "const": "AI_TIMEOUT",
-            "description": "The AI did not answer in time.",
-            "type": "string"
-          },
-          {
-            "const": "AI_THROTTLED",
-            "description": "The AI refused for load.",
-            "type": "string"
-          },
-          {
-            "const": "AI_UNAVAILABLE",
-            "description": "The AI could not be reached or failed.",
-            "type": "string"
-          },
-          {
-            "const": "AI_INVALID_ANSWER",
-            "description": "The AI answered with something that is not a list of tasks within the limits.",
-            "type": "string"
-          },
-          {
-            "const": "AI_REJECTED",
-            "description": "The AI refused the request itself; asking again would not help.",
-            "type": "string"
-          },
-          {
-            "const": "ACTION_GONE",
-            "description": "The action is no longer part of the goal, or the goal is gone.",
-            "type": "string"
-          },
-          {
-            "const": "GOAL_CLOSED",
-            "description": "The user has closed the goal: completed, paused or cancelled it.",
-            "type": "string"
-          },
-          {
-            "const": "TASKS_EXIST",
-            "description": "The action has tasks already, and this workflow may not replace them.",
-            "type": "string"
-          },
-          {
-            "const": "BATCH_DEADLINE",
-            "description": "The batch's time was over before this action was finished.",
-            "type": "string"
-          },
-          {
-            "const": "CANCELLED",
-            "description": "The workflow was cancelled: the action has no tasks, or not any more.",
-            "type": "string"
-          },
-          {
-            "const": "NOT_PROCESSED",
-            "description": "The batch was lost: no worker reported this action before the end.",
-            "type": "string"
-          },
-          {
-            "description": "A name that is added later.",
-            "pattern": "^[A-Z][A-Z0-9_]*$",
-            "type": "string"
-          }
-        ],
-        "description": "Why an action got no tasks. An open vocabulary: names are never reused or changed, but new ones may come within a\nversion. Receivers have to bear with a name that they do not know."
+        "description": "Why an action got no tasks. Names are never reused or changed.\n\nOpen vocabulary: accept a name that is not in this list, because names may be added.\n\n- `AI_TIMEOUT`: The AI did not answer in time.\n- `AI_THROTTLED`: The AI refused for load.\n- `AI_UNAVAILABLE`: The AI could not be reached or failed.\n- `AI_INVALID_ANSWER`: The AI answered with something that is not a list of tasks within the limits.\n- `AI_REJECTED`: The AI refused the request itself; asking again would not help.\n- `ACTION_GONE`: The action is no longer part of the goal, or the goal is gone.\n- `GOAL_CLOSED`: The user has closed the goal: completed, paused or cancelled it.\n- `TASKS_EXIST`: The action has tasks already, and this workflow may not replace them.\n- `BATCH_DEADLINE`: The batch's time was over before this action was finished.\n- `CANCELLED`: The workflow was cancelled: the action has no tasks, or not any more.\n- `NOT_PROCESSED`: The batch was lost: no worker reported this action before the end.",
+        "pattern": "^[A-Z][A-Z0-9_]*$",
+        "type": "string",
+        "x-extensible-enum": [
+          "AI_TIMEOUT",
+          "AI_THROTTLED",
+          "AI_UNAVAILABLE",
+          "AI_INVALID_ANSWER",
+          "AI_REJECTED",
+          "ACTION_GONE",
+          "GOAL_CLOSED",
+          "TASKS_EXIST",
+          "BATCH_DEADLINE",
+          "CANCELLED",
+          "NOT_PROCESSED"
+        ]
       },
       "GoalId": {
         "description": "goal id: 1 to 64 letters, digits, '-' or '_'",
@@ -148,66 +102,77 @@ export const schemas = {
         "properties": {
           "cleaned": {
             "description": "A title or description contained invisible characters.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "numberAsText": {
             "description": "An estimate was a text.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "prose": {
             "description": "Text stood around the JSON.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "reasoningField": {
             "description": "The answer was in the field for the model's reasoning.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "shortened": {
             "description": "A title or description was a little too long, and was cut.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "spelling": {
             "description": "A field or a priority was spelled differently.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "stream": {
             "description": "The server streamed its answer, or marked its end, though it was asked not to.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "syntax": {
             "description": "The JSON had trailing commas, comments or other quotation marks.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "textForJson": {
             "description": "The tasks were JSON within a text.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "thinking": {
             "description": "It thought aloud before the answer.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "wrapper": {
             "description": "The tasks were a bare list, or within another object.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
@@ -256,36 +221,39 @@ export const schemas = {
         "properties": {
           "attempts": {
             "description": "How many times the AI was asked.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "costMicroUsd": {
             "description": "An estimate of the price of the counted tokens, in millionths of a US dollar. Missing when the price of any part is\nnot known.",
+            "format": "int64",
             "minimum": 0,
-            "type": [
-              "integer",
-              "null"
-            ]
+            "type": "integer"
           },
           "fallbackAttempts": {
             "description": "How many of the attempts were made with the second AI, which takes over when the first is not available. Missing when\nthere were none.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "inputTokens": {
             "description": "How many tokens it has read, as it counts them.",
+            "format": "int64",
             "minimum": 0,
             "type": "integer"
           },
           "latencyMs": {
             "description": "How long its answers took, in milliseconds: the sum over all calls, also of those that ran side by side.",
+            "format": "int64",
             "minimum": 0,
             "type": "integer"
           },
           "outputTokens": {
             "description": "How many tokens it has written.",
+            "format": "int64",
             "minimum": 0,
             "type": "integer"
           },
@@ -314,20 +282,18 @@ export const schemas = {
         "type": "string"
       },
       "Version": {
-        "description": "The version of a message's shape. Within one, only optional fields are added; anything else is a new version.",
-        "oneOf": [
-          {
-            "const": "1",
-            "description": "The first and present shape.",
-            "type": "string"
-          }
-        ]
+        "description": "The version of a message's shape. Within one, only optional fields are added; anything else is a new version.\n\nClosed vocabulary:\n\n- `1`: The first and present shape.",
+        "enum": [
+          "1"
+        ],
+        "type": "string"
       }
     },
     "description": "A batch's whole state so far. Events of a batch may be lost, repeated or reordered: the highest sequence wins (promise P6).",
     "properties": {
       "batchIndex": {
         "description": "Which batch, from 0.",
+        "format": "int64",
         "maximum": 4294967295,
         "minimum": 0,
         "type": "integer"
@@ -389,17 +355,20 @@ export const schemas = {
       },
       "sequence": {
         "description": "Grows with every change of the batch's state.",
+        "format": "int64",
         "minimum": 0,
         "type": "integer"
       },
       "succeededActions": {
         "description": "How many of them have their tasks.",
+        "format": "int64",
         "maximum": 4294967295,
         "minimum": 0,
         "type": "integer"
       },
       "totalActions": {
         "description": "How many actions the batch has.",
+        "format": "int64",
         "maximum": 4294967295,
         "minimum": 0,
         "type": "integer"
@@ -528,14 +497,11 @@ export const schemas = {
         "type": "string"
       },
       "Version": {
-        "description": "The version of a message's shape. Within one, only optional fields are added; anything else is a new version.",
-        "oneOf": [
-          {
-            "const": "1",
-            "description": "The first and present shape.",
-            "type": "string"
-          }
-        ]
+        "description": "The version of a message's shape. Within one, only optional fields are added; anything else is a new version.\n\nClosed vocabulary:\n\n- `1`: The first and present shape.",
+        "enum": [
+          "1"
+        ],
+        "type": "string"
       }
     },
     "description": "A `GoalActivityRequested` of another service was accepted: its workflow runs, or waits for its turn. Its end comes as\n`WorkflowCompleted`, with the same `executionArn`.",
@@ -590,6 +556,7 @@ export const schemas = {
       },
       "totalActions": {
         "description": "How many actions it is to turn into tasks.",
+        "format": "int64",
         "maximum": 4294967295,
         "minimum": 0,
         "type": "integer"
@@ -624,6 +591,7 @@ export const schemas = {
       },
       "waitingBefore": {
         "description": "How many workflows then waited before it, counted up to 100. 0 if it did not wait.",
+        "format": "int64",
         "maximum": 4294967295,
         "minimum": 0,
         "type": "integer"
@@ -676,69 +644,22 @@ export const schemas = {
         "type": "string"
       },
       "RejectionReason": {
-        "anyOf": [
-          {
-            "const": "UNKNOWN_GOAL",
-            "description": "No such goal.",
-            "type": "string"
-          },
-          {
-            "const": "NOT_OWNER",
-            "description": "The goal belongs to another user.",
-            "type": "string"
-          },
-          {
-            "const": "ALREADY_RUNNING",
-            "description": "A workflow of this goal has not ended yet.",
-            "type": "string"
-          },
-          {
-            "const": "NO_ACTIONS",
-            "description": "The goal has no actions.",
-            "type": "string"
-          },
-          {
-            "const": "UNKNOWN_ACTION",
-            "description": "The request names an action that the goal does not have.",
-            "type": "string"
-          },
-          {
-            "const": "NOTHING_TO_DO",
-            "description": "Every requested action has tasks already, and the request does not ask to regenerate them.",
-            "type": "string"
-          },
-          {
-            "const": "GOAL_CLOSED",
-            "description": "The goal is completed, paused or cancelled.",
-            "type": "string"
-          },
-          {
-            "const": "TOO_MANY_RUNNING",
-            "description": "So many workflows of the user are running that no more may be started until one has ended.",
-            "type": "string"
-          },
-          {
-            "const": "INVALID",
-            "description": "The request breaks the contract of its version.",
-            "type": "string"
-          },
-          {
-            "const": "REQUEST_ID_REUSED",
-            "description": "The `eventId` was used for an accepted request that asks for something else.",
-            "type": "string"
-          },
-          {
-            "const": "GOAL_UNREADABLE",
-            "description": "The goal is stored in a form that cannot be read. `message` names the row and the attribute.",
-            "type": "string"
-          },
-          {
-            "description": "A name that is added later.",
-            "pattern": "^[A-Z][A-Z0-9_]*$",
-            "type": "string"
-          }
-        ],
-        "description": "Why a request was rejected. An open vocabulary: names are never reused or changed, but new ones may come within a\nversion. Receivers have to bear with a name that they do not know."
+        "description": "Why a request was rejected. Names are never reused or changed.\n\nOpen vocabulary: accept a name that is not in this list, because names may be added.\n\n- `UNKNOWN_GOAL`: No such goal.\n- `NOT_OWNER`: The goal belongs to another user.\n- `ALREADY_RUNNING`: A workflow of this goal has not ended yet.\n- `NO_ACTIONS`: The goal has no actions.\n- `UNKNOWN_ACTION`: The request names an action that the goal does not have.\n- `NOTHING_TO_DO`: Every requested action has tasks already, and the request does not ask to regenerate them.\n- `GOAL_CLOSED`: The goal is completed, paused or cancelled.\n- `TOO_MANY_RUNNING`: So many workflows of the user are running that no more may be started until one has ended.\n- `INVALID`: The request breaks the contract of its version.\n- `REQUEST_ID_REUSED`: The `eventId` was used for an accepted request that asks for something else.\n- `GOAL_UNREADABLE`: The goal is stored in a form that cannot be read. `message` names the row and the attribute.",
+        "pattern": "^[A-Z][A-Z0-9_]*$",
+        "type": "string",
+        "x-extensible-enum": [
+          "UNKNOWN_GOAL",
+          "NOT_OWNER",
+          "ALREADY_RUNNING",
+          "NO_ACTIONS",
+          "UNKNOWN_ACTION",
+          "NOTHING_TO_DO",
+          "GOAL_CLOSED",
+          "TOO_MANY_RUNNING",
+          "INVALID",
+          "REQUEST_ID_REUSED",
+          "GOAL_UNREADABLE"
+        ]
       },
       "RequestRef": {
         "description": "By what a request is known: its sender recognises what belongs to it.",
@@ -784,14 +705,11 @@ export const schemas = {
         "type": "string"
       },
       "Version": {
-        "description": "The version of a message's shape. Within one, only optional fields are added; anything else is a new version.",
-        "oneOf": [
-          {
-            "const": "1",
-            "description": "The first and present shape.",
-            "type": "string"
-          }
-        ]
+        "description": "The version of a message's shape. Within one, only optional fields are added; anything else is a new version.\n\nClosed vocabulary:\n\n- `1`: The first and present shape.",
+        "enum": [
+          "1"
+        ],
+        "type": "string"
       }
     },
     "description": "A `GoalActivityRequested` could not be accepted, and the pipeline does not try it again by\nitself. Nothing of it is remembered: sent again with the same `eventId`, it is looked at anew.",
@@ -866,10 +784,7 @@ export const schemas = {
       },
       "retryable": {
         "description": "`true` if the same request may be accepted later without a change of the goal. Missing in rejections of before it was noted.",
-        "type": [
-          "boolean",
-          "null"
-        ]
+        "type": "boolean"
       },
       "traceparent": {
         "allOf": [
@@ -965,14 +880,11 @@ export const schemas = {
         "type": "string"
       },
       "Version": {
-        "description": "The version of a message's shape. Within one, only optional fields are added; anything else is a new version.",
-        "oneOf": [
-          {
-            "const": "1",
-            "description": "The first and present shape.",
-            "type": "string"
-          }
-        ]
+        "description": "The version of a message's shape. Within one, only optional fields are added; anything else is a new version.\n\nClosed vocabulary:\n\n- `1`: The first and present shape.",
+        "enum": [
+          "1"
+        ],
+        "type": "string"
       }
     },
     "description": "Please turn this goal's actions into tasks.\n\nEmitted by the API after it has claimed the goal (then with `executionArn`), or by any other service (without).",
@@ -1121,6 +1033,7 @@ export const schemas = {
           },
           "attempts": {
             "description": "How many times the AI was asked.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
@@ -1148,99 +1061,33 @@ export const schemas = {
         "type": "object"
       },
       "FailureCode": {
-        "anyOf": [
-          {
-            "const": "AI_TIMEOUT",
-            "description": "The AI did not answer in time.",
-            "type": "string"
-          },
-          {
-            "const": "AI_THROTTLED",
-            "description": "The AI refused for load.",
-            "type": "string"
-          },
-          {
-            "const": "AI_UNAVAILABLE",
-            "description": "The AI could not be reached or failed.",
-            "type": "string"
-          },
-          {
-            "const": "AI_INVALID_ANSWER",
-            "description": "The AI answered with something that is not a list of tasks within the limits.",
-            "type": "string"
-          },
-          {
-            "const": "AI_REJECTED",
-            "description": "The AI refused the request itself; asking again would not help.",
-            "type": "string"
-          },
-          {
-            "const": "ACTION_GONE",
-            "description": "The action is no longer part of the goal, or the goal is gone.",
-            "type": "string"
-          },
-          {
-            "const": "GOAL_CLOSED",
-            "description": "The user has closed the goal: completed, paused or cancelled it.",
-            "type": "string"
-          },
-          {
-            "const": "TASKS_EXIST",
-            "description": "The action has tasks already, and this workflow may not replace them.",
-            "type": "string"
-          },
-          {
-            "const": "BATCH_DEADLINE",
-            "description": "The batch's time was over before this action was finished.",
-            "type": "string"
-          },
-          {
-            "const": "CANCELLED",
-            "description": "The workflow was cancelled: the action has no tasks, or not any more.",
-            "type": "string"
-          },
-          {
-            "const": "NOT_PROCESSED",
-            "description": "The batch was lost: no worker reported this action before the end.",
-            "type": "string"
-          },
-          {
-            "description": "A name that is added later.",
-            "pattern": "^[A-Z][A-Z0-9_]*$",
-            "type": "string"
-          }
-        ],
-        "description": "Why an action got no tasks. An open vocabulary: names are never reused or changed, but new ones may come within a\nversion. Receivers have to bear with a name that they do not know."
+        "description": "Why an action got no tasks. Names are never reused or changed.\n\nOpen vocabulary: accept a name that is not in this list, because names may be added.\n\n- `AI_TIMEOUT`: The AI did not answer in time.\n- `AI_THROTTLED`: The AI refused for load.\n- `AI_UNAVAILABLE`: The AI could not be reached or failed.\n- `AI_INVALID_ANSWER`: The AI answered with something that is not a list of tasks within the limits.\n- `AI_REJECTED`: The AI refused the request itself; asking again would not help.\n- `ACTION_GONE`: The action is no longer part of the goal, or the goal is gone.\n- `GOAL_CLOSED`: The user has closed the goal: completed, paused or cancelled it.\n- `TASKS_EXIST`: The action has tasks already, and this workflow may not replace them.\n- `BATCH_DEADLINE`: The batch's time was over before this action was finished.\n- `CANCELLED`: The workflow was cancelled: the action has no tasks, or not any more.\n- `NOT_PROCESSED`: The batch was lost: no worker reported this action before the end.",
+        "pattern": "^[A-Z][A-Z0-9_]*$",
+        "type": "string",
+        "x-extensible-enum": [
+          "AI_TIMEOUT",
+          "AI_THROTTLED",
+          "AI_UNAVAILABLE",
+          "AI_INVALID_ANSWER",
+          "AI_REJECTED",
+          "ACTION_GONE",
+          "GOAL_CLOSED",
+          "TASKS_EXIST",
+          "BATCH_DEADLINE",
+          "CANCELLED",
+          "NOT_PROCESSED"
+        ]
       },
       "FinalStatus": {
-        "description": "How a workflow ended. Terminal is terminal: it never changes afterwards. A closed vocabulary: another end would be\nanother version.",
-        "oneOf": [
-          {
-            "const": "SUCCEEDED",
-            "description": "Every action has its tasks.",
-            "type": "string"
-          },
-          {
-            "const": "PARTIALLY_SUCCEEDED",
-            "description": "Some actions have their tasks.",
-            "type": "string"
-          },
-          {
-            "const": "FAILED",
-            "description": "No action got tasks.",
-            "type": "string"
-          },
-          {
-            "const": "TIMED_OUT",
-            "description": "It took too long; what was saved stays.",
-            "type": "string"
-          },
-          {
-            "const": "ABORTED",
-            "description": "It was cancelled; its tasks are removed.",
-            "type": "string"
-          }
-        ]
+        "description": "How a workflow ended. It never changes afterwards. Another end would be another version.\n\nClosed vocabulary:\n\n- `SUCCEEDED`: Every action has its tasks.\n- `PARTIALLY_SUCCEEDED`: Some actions have their tasks.\n- `FAILED`: No action got tasks.\n- `TIMED_OUT`: It took too long; what was saved stays.\n- `ABORTED`: It was cancelled; its tasks are removed.",
+        "enum": [
+          "SUCCEEDED",
+          "PARTIALLY_SUCCEEDED",
+          "FAILED",
+          "TIMED_OUT",
+          "ABORTED"
+        ],
+        "type": "string"
       },
       "GoalId": {
         "description": "goal id: 1 to 64 letters, digits, '-' or '_'",
@@ -1254,66 +1101,77 @@ export const schemas = {
         "properties": {
           "cleaned": {
             "description": "A title or description contained invisible characters.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "numberAsText": {
             "description": "An estimate was a text.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "prose": {
             "description": "Text stood around the JSON.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "reasoningField": {
             "description": "The answer was in the field for the model's reasoning.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "shortened": {
             "description": "A title or description was a little too long, and was cut.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "spelling": {
             "description": "A field or a priority was spelled differently.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "stream": {
             "description": "The server streamed its answer, or marked its end, though it was asked not to.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "syntax": {
             "description": "The JSON had trailing commas, comments or other quotation marks.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "textForJson": {
             "description": "The tasks were JSON within a text.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "thinking": {
             "description": "It thought aloud before the answer.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "wrapper": {
             "description": "The tasks were a bare list, or within another object.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
@@ -1362,36 +1220,39 @@ export const schemas = {
         "properties": {
           "attempts": {
             "description": "How many times the AI was asked.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "costMicroUsd": {
             "description": "An estimate of the price of the counted tokens, in millionths of a US dollar. Missing when the price of any part is\nnot known.",
+            "format": "int64",
             "minimum": 0,
-            "type": [
-              "integer",
-              "null"
-            ]
+            "type": "integer"
           },
           "fallbackAttempts": {
             "description": "How many of the attempts were made with the second AI, which takes over when the first is not available. Missing when\nthere were none.",
+            "format": "int64",
             "maximum": 4294967295,
             "minimum": 0,
             "type": "integer"
           },
           "inputTokens": {
             "description": "How many tokens it has read, as it counts them.",
+            "format": "int64",
             "minimum": 0,
             "type": "integer"
           },
           "latencyMs": {
             "description": "How long its answers took, in milliseconds: the sum over all calls, also of those that ran side by side.",
+            "format": "int64",
             "minimum": 0,
             "type": "integer"
           },
           "outputTokens": {
             "description": "How many tokens it has written.",
+            "format": "int64",
             "minimum": 0,
             "type": "integer"
           },
@@ -1420,14 +1281,11 @@ export const schemas = {
         "type": "string"
       },
       "Version": {
-        "description": "The version of a message's shape. Within one, only optional fields are added; anything else is a new version.",
-        "oneOf": [
-          {
-            "const": "1",
-            "description": "The first and present shape.",
-            "type": "string"
-          }
-        ]
+        "description": "The version of a message's shape. Within one, only optional fields are added; anything else is a new version.\n\nClosed vocabulary:\n\n- `1`: The first and present shape.",
+        "enum": [
+          "1"
+        ],
+        "type": "string"
       }
     },
     "description": "A workflow ended. Delivered at least once, always with the same event id for the same workflow (promise P7).",
@@ -1442,6 +1300,7 @@ export const schemas = {
       },
       "durationMs": {
         "description": "From the request to the end, in milliseconds.",
+        "format": "int64",
         "minimum": 0,
         "type": "integer"
       },
@@ -1518,12 +1377,14 @@ export const schemas = {
       },
       "succeededActions": {
         "description": "How many it did.",
+        "format": "int64",
         "maximum": 4294967295,
         "minimum": 0,
         "type": "integer"
       },
       "totalActions": {
         "description": "How many actions it was to turn into tasks.",
+        "format": "int64",
         "maximum": 4294967295,
         "minimum": 0,
         "type": "integer"

@@ -17,8 +17,21 @@ export type ExecutionArn = string;
  */
 export type ActionId = string;
 /**
- * Why an action got no tasks. An open vocabulary: names are never reused or changed, but new ones may come within a
- * version. Receivers have to bear with a name that they do not know.
+ * Why an action got no tasks. Names are never reused or changed.
+ *
+ * Open vocabulary: accept a name that is not in this list, because names may be added.
+ *
+ * - `AI_TIMEOUT`: The AI did not answer in time.
+ * - `AI_THROTTLED`: The AI refused for load.
+ * - `AI_UNAVAILABLE`: The AI could not be reached or failed.
+ * - `AI_INVALID_ANSWER`: The AI answered with something that is not a list of tasks within the limits.
+ * - `AI_REJECTED`: The AI refused the request itself; asking again would not help.
+ * - `ACTION_GONE`: The action is no longer part of the goal, or the goal is gone.
+ * - `GOAL_CLOSED`: The user has closed the goal: completed, paused or cancelled it.
+ * - `TASKS_EXIST`: The action has tasks already, and this workflow may not replace them.
+ * - `BATCH_DEADLINE`: The batch's time was over before this action was finished.
+ * - `CANCELLED`: The workflow was cancelled: the action has no tasks, or not any more.
+ * - `NOT_PROCESSED`: The batch was lost: no worker reported this action before the end.
  */
 export type FailureCode =
   | 'AI_TIMEOUT'
@@ -51,11 +64,28 @@ export type Traceparent = string;
 export type UserId = string;
 /**
  * The version of a message's shape. Within one, only optional fields are added; anything else is a new version.
+ *
+ * Closed vocabulary:
+ *
+ * - `1`: The first and present shape.
  */
 export type Version = '1';
 /**
- * Why a request was rejected. An open vocabulary: names are never reused or changed, but new ones may come within a
- * version. Receivers have to bear with a name that they do not know.
+ * Why a request was rejected. Names are never reused or changed.
+ *
+ * Open vocabulary: accept a name that is not in this list, because names may be added.
+ *
+ * - `UNKNOWN_GOAL`: No such goal.
+ * - `NOT_OWNER`: The goal belongs to another user.
+ * - `ALREADY_RUNNING`: A workflow of this goal has not ended yet.
+ * - `NO_ACTIONS`: The goal has no actions.
+ * - `UNKNOWN_ACTION`: The request names an action that the goal does not have.
+ * - `NOTHING_TO_DO`: Every requested action has tasks already, and the request does not ask to regenerate them.
+ * - `GOAL_CLOSED`: The goal is completed, paused or cancelled.
+ * - `TOO_MANY_RUNNING`: So many workflows of the user are running that no more may be started until one has ended.
+ * - `INVALID`: The request breaks the contract of its version.
+ * - `REQUEST_ID_REUSED`: The `eventId` was used for an accepted request that asks for something else.
+ * - `GOAL_UNREADABLE`: The goal is stored in a form that cannot be read. `message` names the row and the attribute.
  */
 export type RejectionReason =
   | 'UNKNOWN_GOAL'
@@ -71,8 +101,15 @@ export type RejectionReason =
   | 'GOAL_UNREADABLE'
   | (string & {});
 /**
- * How a workflow ended. Terminal is terminal: it never changes afterwards. A closed vocabulary: another end would be
- * another version.
+ * How a workflow ended. It never changes afterwards. Another end would be another version.
+ *
+ * Closed vocabulary:
+ *
+ * - `SUCCEEDED`: Every action has its tasks.
+ * - `PARTIALLY_SUCCEEDED`: Some actions have their tasks.
+ * - `FAILED`: No action got tasks.
+ * - `TIMED_OUT`: It took too long; what was saved stays.
+ * - `ABORTED`: It was cancelled; its tasks are removed.
  */
 export type FinalStatus = 'SUCCEEDED' | 'PARTIALLY_SUCCEEDED' | 'FAILED' | 'TIMED_OUT' | 'ABORTED';
 
@@ -198,7 +235,7 @@ export interface Usage {
    * An estimate of the price of the counted tokens, in millionths of a US dollar. Missing when the price of any part is
    * not known.
    */
-  costMicroUsd?: number | null;
+  costMicroUsd?: number;
   /**
    * How many of the attempts were made with the second AI, which takes over when the first is not available. Missing when
    * there were none.
@@ -370,7 +407,7 @@ export interface GoalActivityRejected {
   /**
    * `true` if the same request may be accepted later without a change of the goal. Missing in rejections of before it was noted.
    */
-  retryable?: boolean | null;
+  retryable?: boolean;
   /**
    * The trace that it belongs to, for whoever records traces. One that is malformed is ignored.
    */

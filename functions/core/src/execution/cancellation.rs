@@ -13,7 +13,7 @@ pub struct Cancellation {
     pub by: Option<UserId>,
     /// When.
     pub at: Timestamp,
-    /// Why, in the user's words, cut to [`MAX_REASON`] characters.
+    /// Why, in the user's words, cut to 2,000 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }

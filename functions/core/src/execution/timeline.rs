@@ -13,16 +13,19 @@ pub struct TimelineEntry {
     pub what: TimelineEvent,
 }
 
-/// What can happen to a workflow.
+/// What can happen to a workflow. The titles name the branches in the API's description.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", rename_all_fields = "camelCase", tag = "what")]
 pub enum TimelineEvent {
-    /// It was accepted.
+    /// The workflow was accepted.
+    #[cfg_attr(feature = "schema", schemars(title = "TimelineAccepted"))]
     Accepted,
-    /// It began to work.
+    /// The workflow began to work.
+    #[cfg_attr(feature = "schema", schemars(title = "TimelineStarted"))]
     Started,
     /// All actions of a batch have an outcome.
+    #[cfg_attr(feature = "schema", schemars(title = "TimelineBatchFinished"))]
     BatchFinished {
         /// Which.
         batch_index: u32,
@@ -31,9 +34,11 @@ pub enum TimelineEvent {
         /// How many failed.
         failed: u32,
     },
-    /// It was asked to stop.
+    /// The workflow was asked to stop.
+    #[cfg_attr(feature = "schema", schemars(title = "TimelineCancelled"))]
     Cancelled,
-    /// It ended.
+    /// The workflow ended.
+    #[cfg_attr(feature = "schema", schemars(title = "TimelineEnded"))]
     Ended {
         /// How.
         status: FinalStatus,

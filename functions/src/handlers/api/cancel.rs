@@ -13,16 +13,19 @@ use crate::steps::ending::EndingDb;
 #[derive(Debug, Default, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "CancelRequest"))]
 pub(super) struct Body {
+    /// Why, in the user's words. 2,000 characters of it are kept.
     #[serde(default)]
     reason: Option<String>,
 }
 
+/// A workflow that was cancelled.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Aborted<'a> {
     execution_arn: &'a ExecutionArn,
     status: Status,
+    #[serde(skip_serializing_if = "Option::is_none")]
     stop_date: Option<Timestamp>,
 }
 

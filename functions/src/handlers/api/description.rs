@@ -3,8 +3,9 @@
 
 use goal_activity_core::execution::Status;
 use goal_activity_core::start::MAX_KEY;
-use goal_activity_events::{ExecutionArn, GoalId, Timestamp};
-use schemars::generate::{SchemaGenerator, SchemaSettings};
+use goal_activity_events::schema::{name_branches, portable};
+use goal_activity_events::{CorrelationId, ExecutionArn, GoalId, Timestamp};
+use schemars::generate::{Contract, SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
@@ -12,14 +13,45 @@ use super::problem::{Code, ProblemBody};
 use super::route::Route;
 use super::{cancel, history, start, status, tasks};
 
+/// Where the schemas are.
+const SCHEMAS: &str = "/components/schemas";
+/// The name of the schema of the description itself.
+const DESCRIPTION: &str = "ApiDescription";
+
+/// The schemas of the types that are read and written. An answer has no `null`, a request may.
+struct Schemas {
+    requests: SchemaGenerator,
+    answers: SchemaGenerator,
+}
+
+impl Schemas {
+    fn new() -> Self {
+        let of = |contract| {
+            // The dialect of `OpenAPI` 3.1.
+            let settings = SchemaSettings::draft2020_12().with(|s| {
+                s.definitions_path = SCHEMAS.into();
+                s.meta_schema = None;
+            });
+            portable(settings, contract).into_generator()
+        };
+        Self { requests: of(Contract::Deserialize), answers: of(Contract::Serialize) }
+    }
+
+    /// All of them by name.
+    fn take(&mut self) -> Map<String, Value> {
+        let mut all = self.requests.take_definitions(true);
+        all.extend(self.answers.take_definitions(true));
+        name_branches(&mut all, "TimelineItem", "what", &format!("#{SCHEMAS}"));
+        let document =
+            json!({ "description": "An `OpenAPI` document.", "type": "object", "additionalProperties": true });
+        all.insert(DESCRIPTION.to_owned(), document);
+        all
+    }
+}
+
 /// The whole document.
 pub(super) fn document() -> Value {
-    // The dialect of `OpenAPI` 3.1.
-    let settings = SchemaSettings::draft2020_12().with(|s| {
-        s.definitions_path = "/components/schemas".into();
-        s.meta_schema = None;
-    });
-    let mut schemas = settings.into_generator();
+    let mut schemas = Schemas::new();
     let mut paths = Map::new();
     for route in Route::ALL {
         let (method, path) = route.key().split_once(' ').unwrap_or_default();
@@ -45,7 +77,7 @@ pub(super) fn document() -> Value {
         ],
         "paths": paths,
         "components": {
-            "schemas": schemas.take_definitions(true),
+            "schemas": schemas.take(),
             "securitySchemes": {
                 "token": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "`sub` is the user" },
             },
@@ -58,90 +90,112 @@ struct About {
     id: &'static str,
     tag: &'static str,
     summary: &'static str,
-    problems: &'static [Code],
+    description: &'static str,
 }
 
 fn about(route: Route) -> About {
-    use Code::{
-        AlreadyEnded, AlreadyRunning, BodyTooLarge, GoalClosed, IdempotencyKeyReused, InvalidRequest, NoActions,
-        NotEnded, NothingFailed, NothingToDo, TooManyRunning, UnknownAction, UnknownExecution, UnknownGoal,
-        UnreadableGoal,
-    };
-    let (id, tag, summary, problems): (_, _, _, &[Code]) = match route {
+    let (id, tag, summary, description) = match route {
         Route::Start => (
             "startActivity",
             "goals",
             "Starts a workflow for the actions that have no tasks yet",
-            &[
-                InvalidRequest,
-                BodyTooLarge,
-                NoActions,
-                UnknownAction,
-                UnknownGoal,
-                AlreadyRunning,
-                NothingToDo,
-                GoalClosed,
-                IdempotencyKeyReused,
-                UnreadableGoal,
-                TooManyRunning,
-            ],
+            "Claims the goal until the workflow has ended. Finished tasks are never replaced.",
         ),
         Route::Tasks => (
             "listTasks",
             "goals",
             "The tasks, in the order of the actions",
-            &[InvalidRequest, UnknownGoal, UnreadableGoal],
+            "A page may be shorter than its limit, even empty, and still have a next one. One without `nextCursor` is the last.",
         ),
         Route::History => (
             "listWorkflows",
             "goals",
             "The goal's workflows, the newest first",
-            &[InvalidRequest, UnknownGoal, UnreadableGoal],
+            "Those that the caller has requested and that ended in the last 90 days, or run. A page may be shorter than its \
+             limit, even empty, and still have a next one. One without `nextCursor` is the last.",
         ),
-        Route::Status => ("getStatus", "workflows", "How far a workflow is", &[InvalidRequest, UnknownExecution]),
+        Route::Status => (
+            "getStatus",
+            "workflows",
+            "How far a workflow is",
+            "Poll every 2 seconds or more. A status of the end never changes again.",
+        ),
         Route::Timeline => (
             "getTimeline",
             "workflows",
             "What happened in a workflow, in its order",
-            &[InvalidRequest, UnknownExecution],
+            "The events of the timeline with their times.",
         ),
         Route::Cancel => (
             "cancelWorkflow",
             "workflows",
             "Stops a workflow, removes the tasks that it made, and sets its goal back to draft",
-            &[InvalidRequest, UnknownExecution, AlreadyEnded],
+            "Works until the workflow has ended. Afterwards no task of this run exists or will appear, except where it had \
+             already replaced tasks.",
         ),
         Route::Retry => (
             "retryWorkflow",
             "workflows",
             "Starts a new workflow for the failed actions of one that has ended",
-            &[
-                InvalidRequest,
-                UnknownExecution,
-                UnknownGoal,
-                NoActions,
-                NotEnded,
-                NothingFailed,
-                AlreadyRunning,
-                NothingToDo,
-                GoalClosed,
-                IdempotencyKeyReused,
-                UnreadableGoal,
-                TooManyRunning,
-            ],
+            "For the failed actions that have no tasks newer than that workflow.",
         ),
-        Route::Description => ("getDescription", "about", "This document", &[]),
+        Route::Description => {
+            ("getDescription", "about", "This document", "The description of the API. It needs no token.")
+        }
     };
-    About { id, tag, summary, problems }
+    About { id, tag, summary, description }
 }
 
-fn operation(route: Route, schemas: &mut SchemaGenerator) -> Value {
-    let About { id, tag, summary, problems } = about(route);
+/// The problems that a route may answer with.
+fn problems(route: Route) -> Vec<Code> {
+    use Code::{
+        AlreadyEnded, AlreadyRunning, BodyTooLarge, GoalClosed, IdempotencyKeyReused, Internal, InvalidRequest,
+        NoActions, NotEnded, NotOwner, NothingFailed, NothingToDo, TooManyRunning, Unauthenticated, Unavailable,
+        UnknownAction, UnknownExecution, UnknownGoal, UnreadableGoal,
+    };
+    let own: &[Code] = match route {
+        Route::Start => &[
+            InvalidRequest,
+            BodyTooLarge,
+            NoActions,
+            UnknownAction,
+            UnknownGoal,
+            AlreadyRunning,
+            NothingToDo,
+            GoalClosed,
+            IdempotencyKeyReused,
+            UnreadableGoal,
+            TooManyRunning,
+        ],
+        Route::Tasks | Route::History => &[InvalidRequest, UnknownGoal, UnreadableGoal],
+        Route::Status | Route::Timeline => &[InvalidRequest, UnknownExecution],
+        Route::Cancel => &[InvalidRequest, UnknownExecution, AlreadyEnded],
+        Route::Retry => &[
+            InvalidRequest,
+            UnknownExecution,
+            UnknownGoal,
+            NoActions,
+            NotEnded,
+            NothingFailed,
+            AlreadyRunning,
+            NothingToDo,
+            GoalClosed,
+            IdempotencyKeyReused,
+            UnreadableGoal,
+            TooManyRunning,
+        ],
+        Route::Description => return vec![Internal, Unavailable],
+    };
+    [own, &[Unauthenticated, NotOwner, Internal, Unavailable]].concat()
+}
+
+fn operation(route: Route, schemas: &mut Schemas) -> Value {
+    let About { id, tag, summary, description } = about(route);
     let mut operation = json!({
-        "operationId": id, "tags": [tag], "summary": summary,
-        "parameters": parameters(route, schemas), "responses": responses(route, problems, schemas),
+        "operationId": id, "tags": [tag], "summary": summary, "description": description,
+        "parameters": parameters(route, &mut schemas.requests), "responses": responses(route, &mut schemas.answers),
     });
-    if let Some(body) = body(route, schemas) {
+    if let Some(body) = body(route, &mut schemas.requests) {
         operation["requestBody"] = json!({ "required": false, "content": { "application/json": { "schema": body } } });
     }
     if route == Route::Description {
@@ -152,11 +206,7 @@ fn operation(route: Route, schemas: &mut SchemaGenerator) -> Value {
 
 fn body(route: Route, schemas: &mut SchemaGenerator) -> Option<Schema> {
     match route {
-        Route::Start => {
-            let mut body = schemas.subschema_for::<start::Body>();
-            body.remove("description");
-            Some(body)
-        }
+        Route::Start => Some(schemas.subschema_for::<start::Body>()),
         Route::Cancel => Some(schemas.subschema_for::<cancel::Body>()),
         _ => None,
     }
@@ -172,7 +222,7 @@ fn parameters(route: Route, schemas: &mut SchemaGenerator) -> Vec<Value> {
     }
     let page = |default: u16, most: u16| {
         [
-            json!({ "name": "limit", "in": "query", "description": "How many at the most",
+            json!({ "name": "limit", "in": "query", "description": format!("How many at the most, {default} if nothing is said"),
                 "schema": { "type": "integer", "minimum": 1, "maximum": most, "default": default } }),
             json!({ "name": "cursor", "in": "query", "schema": { "type": "string" },
                 "description": "The `nextCursor` of the page before; pages do not shift when something comes in between" }),
@@ -186,11 +236,15 @@ fn parameters(route: Route, schemas: &mut SchemaGenerator) -> Vec<Value> {
             parameters.push(parameter::<Timestamp>(schemas, "query", "to", "Only those requested before"));
             parameters.extend(page(history::DEFAULT_LIMIT, history::MAX_LIMIT));
         }
-        Route::Start | Route::Retry => parameters.push(json!({
-            "name": "Idempotency-Key", "in": "header",
-            "description": "Makes the request repeatable: the same key again gets the first answer, once it was accepted",
-            "schema": { "type": "string", "minLength": 1, "maxLength": MAX_KEY, "pattern": "^[!-~]+$" },
-        })),
+        Route::Start | Route::Retry => {
+            parameters.push(json!({
+                "name": "Idempotency-Key", "in": "header",
+                "description": "Makes the request repeatable: the same key again gets the first answer, once it was accepted",
+                "schema": { "type": "string", "minLength": 1, "maxLength": MAX_KEY, "pattern": "^[!-~]+$" },
+            }));
+            let correlation = "The workflow's status and events repeat it";
+            parameters.push(parameter::<CorrelationId>(schemas, "header", "X-Correlation-Id", correlation));
+        }
         Route::Status | Route::Timeline | Route::Cancel | Route::Description => {}
     }
     parameters
@@ -201,15 +255,15 @@ fn parameter<T: JsonSchema>(schemas: &mut SchemaGenerator, place: &str, name: &s
     json!({ "name": name, "in": place, "required": place == "path", "description": description, "schema": schema })
 }
 
-fn responses(route: Route, problems: &[Code], schemas: &mut SchemaGenerator) -> Value {
+fn responses(route: Route, schemas: &mut SchemaGenerator) -> Value {
     let (status, description, schema) = match route {
         Route::Start | Route::Retry => ("202", "Accepted", schemas.subschema_for::<start::Started<'_>>()),
         Route::Tasks => ("200", "A page of tasks", schemas.subschema_for::<tasks::Page>()),
         Route::History => ("200", "A page of workflows", schemas.subschema_for::<history::Page>()),
         Route::Status => ("200", "The workflow", schemas.subschema_for::<status::StatusView<'_>>()),
-        Route::Timeline => ("200", "The story", schemas.subschema_for::<history::Timeline<'_>>()),
+        Route::Timeline => ("200", "The timeline", schemas.subschema_for::<history::Timeline<'_>>()),
         Route::Cancel => ("200", "Stopped", schemas.subschema_for::<cancel::Aborted<'_>>()),
-        Route::Description => ("200", "The document", schemars::json_schema!({ "type": "object" })),
+        Route::Description => ("200", "The document", Schema::new_ref(format!("#{SCHEMAS}/{DESCRIPTION}"))),
     };
     let mut responses = Map::new();
     responses.insert(
@@ -221,23 +275,21 @@ fn responses(route: Route, problems: &[Code], schemas: &mut SchemaGenerator) -> 
         responses[status]["headers"] =
             json!({ "Location": { "description": "Where its status is", "schema": schema } });
     }
-    if route == Route::Description {
-        return responses.into();
-    }
     let problem = schemas.subschema_for::<ProblemBody<'_>>();
-    let common = [Code::NotOwner, Code::Unavailable];
-    for code in problems.iter().copied().chain(common) {
+    for code in problems(route) {
         let response = responses.entry(code.status().to_string()).or_insert_with(
             || json!({ "description": "", "content": { "application/problem+json": { "schema": problem } } }),
         );
         let name = serde_json::to_value(code).unwrap_or_default();
         let said = response["description"].as_str().unwrap_or_default();
-        let separator = if said.is_empty() { "" } else { ", " };
-        response["description"] = format!("{said}{separator}`{}`", name.as_str().unwrap_or_default()).into();
+        let said = format!("{said}\n`{}`: {}.", name.as_str().unwrap_or_default(), code.title());
+        response["description"] = said.trim_start().into();
     }
-    // These are the gateway's, before any function is asked.
-    responses.insert("401".into(), json!({ "description": "No valid token" }));
-    responses.entry("429").or_insert_with(|| json!({ "description": "Too many requests" }));
+    // Usually the gateway's, before any function is asked.
+    if let Some(response) = responses.get_mut("401").and_then(Value::as_object_mut) {
+        response.remove("content");
+    }
+    responses.entry("429").or_insert_with(|| json!({ "description": "Too many requests, from the gateway." }));
     responses.into()
 }
 
@@ -260,5 +312,58 @@ mod tests {
             committed == made,
             "{FILE} is not what the code says: run `cargo xtask schemas` and look at the difference"
         );
+    }
+
+    #[test]
+    fn every_operation_says_what_it_does_and_lists_its_answers() {
+        let document = document();
+        let paths = document["paths"].as_object().unwrap();
+        let operations = paths.values().flat_map(|path| path.as_object().unwrap().values());
+        for operation in operations {
+            let id = operation["operationId"].as_str().unwrap();
+            for text in ["summary", "description"] {
+                assert!(operation[text].as_str().is_some_and(|text| !text.is_empty()), "{id} has no {text}");
+            }
+            let responses = operation["responses"].as_object().unwrap();
+            for status in ["429", "500", "503"] {
+                assert!(responses.contains_key(status), "{id} has no {status}");
+            }
+            let bodies = responses.values().chain([&operation["requestBody"]]).filter_map(|r| r["content"].as_object());
+            for body in bodies.flat_map(Map::values) {
+                assert!(body["schema"]["$ref"].is_string(), "{id} has a shape without a name: {body}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_shape_is_within_another() {
+        let document = document();
+        for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+            for (field, schema) in schema["properties"].as_object().into_iter().flatten() {
+                let inner = [schema, &schema["items"]].into_iter().any(|s| s["properties"].is_object());
+                assert!(!inner && schema["oneOf"].is_null(), "{name}.{field}: {schema}");
+                let null = schema.to_string().contains("\"null\"");
+                assert!(name.ends_with("Request") || !null, "{name}.{field} of an answer may be null");
+            }
+        }
+    }
+
+    #[test]
+    fn every_item_of_a_timeline_has_a_name() {
+        let document = document();
+        let item = &document["components"]["schemas"]["TimelineItem"];
+        let choices = item["oneOf"].as_array().unwrap();
+        assert_eq!(choices.len(), 5);
+        assert!(choices.iter().all(|choice| choice["$ref"].is_string()), "a variant has no title: {item}");
+        assert_eq!(item["discriminator"]["mapping"].as_object().map(Map::len), Some(5));
+    }
+
+    #[test]
+    fn the_guide_has_every_problem_code() {
+        let guide = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/API.md"));
+        let codes = document()["components"]["schemas"]["ProblemCode"]["x-extensible-enum"].clone();
+        for code in codes.as_array().unwrap() {
+            assert!(guide.contains(&format!("`{}`", code.as_str().unwrap())), "docs/API.md does not have {code}");
+        }
     }
 }

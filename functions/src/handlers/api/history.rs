@@ -33,6 +33,7 @@ pub(super) struct Timeline<'a> {
     items: Vec<Entry<'a>>,
 }
 
+/// One thing that happened. `what` says which.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "TimelineItem"))]
 #[serde(rename_all = "camelCase")]

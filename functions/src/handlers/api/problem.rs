@@ -5,30 +5,54 @@ use serde::Serialize;
 
 use crate::steps::intake::IntakeError;
 
-/// What went wrong, for programs. A stable vocabulary: names are never reused or changed.
+/// What went wrong, for programs. Names are never reused or changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "ProblemCode"))]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "ProblemCode", transform = goal_activity_events::schema::open_vocabulary)
+)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(super) enum Code {
+    /// The request is malformed; `detail` names the field.
     InvalidRequest,
+    /// The body is too large.
     BodyTooLarge,
+    /// The goal has no actions.
     NoActions,
+    /// The goal has no such action.
     UnknownAction,
+    /// A valid token is needed.
     Unauthenticated,
+    /// It belongs to another user.
     NotOwner,
+    /// There is no such route.
     NotFound,
+    /// There is no such goal.
     UnknownGoal,
+    /// There is no such workflow.
     UnknownExecution,
+    /// A workflow of this goal is running.
     AlreadyRunning,
+    /// All requested tasks are there already.
     NothingToDo,
+    /// The goal is completed, paused or cancelled.
     GoalClosed,
+    /// Too many workflows of the user are running. Retryable.
     TooManyRunning,
+    /// The idempotency key belongs to another request.
     IdempotencyKeyReused,
+    /// The goal is stored in a form that cannot be read.
     UnreadableGoal,
+    /// The workflow has ended.
     AlreadyEnded,
+    /// The workflow has not ended.
     NotEnded,
+    /// No action of the workflow has failed.
     NothingFailed,
+    /// A defect of the API.
     Internal,
+    /// Not possible right now. Retryable.
     Unavailable,
 }
 
@@ -54,7 +78,8 @@ impl Code {
         }
     }
 
-    fn title(self) -> &'static str {
+    /// What went wrong, for people.
+    pub(super) fn title(self) -> &'static str {
         match self {
             Self::InvalidRequest => "The request is malformed",
             Self::BodyTooLarge => "The body is too large",

@@ -26,13 +26,16 @@ const CORRELATION_ID: &str = "x-correlation-id";
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "StartRequest"))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Body {
+    /// Only these actions. Without it: the first 64 that have no tasks yet.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_ACTIONS)))]
     action_ids: Option<Vec<ActionId>>,
+    /// Replace the tasks of actions that already have some, except finished ones. Without it: `false`.
     #[serde(default)]
     regenerate: bool,
 }
 
+/// A workflow that was accepted.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]

@@ -43,6 +43,7 @@ pub(super) struct StatusView<'a> {
     error: Option<ErrorView>,
 }
 
+/// How far a batch is.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "BatchStatus"))]
 #[serde(rename_all = "camelCase")]
@@ -58,8 +59,23 @@ struct BatchView {
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "WorkflowError"))]
 struct ErrorView {
-    code: &'static str,
+    code: ErrorCode,
     message: &'static str,
+}
+
+/// Why a workflow did not do what it should, for programs. Names are never reused or changed.
+#[derive(Debug, Serialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "WorkflowErrorCode", transform = goal_activity_events::schema::open_vocabulary)
+)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+enum ErrorCode {
+    /// No action got tasks.
+    NothingSucceeded,
+    /// The workflow took too long.
+    WorkflowTimedOut,
 }
 
 impl BatchView {
@@ -88,8 +104,8 @@ impl BatchView {
 
 fn error(status: Status) -> Option<ErrorView> {
     let (code, message) = match status {
-        Status::Failed => ("NOTHING_SUCCEEDED", "no action got tasks; failedActions says why"),
-        Status::TimedOut => ("WORKFLOW_TIMED_OUT", "the workflow took too long; what was saved stays"),
+        Status::Failed => (ErrorCode::NothingSucceeded, "no action got tasks; failedActions says why"),
+        Status::TimedOut => (ErrorCode::WorkflowTimedOut, "the workflow took too long; what was saved stays"),
         Status::Pending | Status::Running | Status::Succeeded | Status::PartiallySucceeded | Status::Aborted => {
             return None;
         }
