@@ -175,7 +175,8 @@ async fn events_published_at_once_all_arrive(on: &impl Services) {
 #[tokio::test]
 async fn an_event_larger_than_the_bus_takes_is_unavailable_and_says_how_large() {
     let on = AwsServices::open().await;
-    let Some(Event::Rejected(mut event)) = all().into_iter().nth(2) else { panic!("it is the third") };
+    let rejected = |event| if let Event::Rejected(event) = event { Some(event) } else { None };
+    let mut event = all().into_iter().find_map(rejected).expect("a rejection");
     event.message = "a secret".repeat(40_000);
     let error = on.bus().publish(Event::Rejected(event)).await.unwrap_err();
     assert!(error.to_string().contains("over EventBridge's limit"), "{error}");

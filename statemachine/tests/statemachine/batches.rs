@@ -12,6 +12,7 @@ use crate::bench::{Interpreter, Machine, Patch, actions, finalize_answer, input}
 on_both!(
     every_number_of_actions_makes_full_batches_in_mandala_order,
     a_message_holds_ids_and_nothing_else,
+    what_asked_for_it_reaches_the_workers,
     regenerate_reaches_the_workers,
     a_trace_reaches_the_workers,
     a_workflow_without_a_trace_runs_like_any_other,
@@ -44,10 +45,12 @@ async fn a_message_holds_ids_and_nothing_else(interpreter: Interpreter) {
         let expected = [
             "actionIds",
             "batchIndex",
+            "correlationId",
             "enqueuedAt",
             "executionArn",
             "goalId",
             "regenerate",
+            "request",
             "taskToken",
             "traceparent",
             "userId",
@@ -65,6 +68,22 @@ async fn a_message_holds_ids_and_nothing_else(interpreter: Interpreter) {
     }
     run.finalize(9, 9).await;
     run.ended().await;
+}
+
+async fn what_asked_for_it_reaches_the_workers(interpreter: Interpreter) {
+    let machine = Machine::deploy(interpreter, &[]).await;
+    let run = machine.start(&actions(1)).await;
+    // Started by an earlier version, which does not say it.
+    let message = run.batch().await.message;
+    assert_eq!((message.request, message.correlation_id), (None, None));
+
+    let mut input = input(&actions(1));
+    let request = json!({ "source": "com.example.planner", "eventId": "plan-17" });
+    (input["request"], input["correlationId"]) = (request.clone(), json!("november"));
+    let run = Machine::deploy(interpreter, &[]).await.start_with(&input).await;
+    let message = run.batch().await.message;
+    assert_eq!(json!(message.request), request);
+    assert_eq!(message.correlation_id.map(String::from).as_deref(), Some("november"));
 }
 
 async fn regenerate_reaches_the_workers(interpreter: Interpreter) {
