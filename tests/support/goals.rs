@@ -4,6 +4,7 @@ use goal_activity_core::keys;
 use goal_activity_core::rows::goal_rows;
 use goal_activity_events::GoalId;
 use goal_activity_functions::adapters::memory::samples;
+use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -89,14 +90,17 @@ impl Chart {
 }
 
 pub(crate) async fn put(stack: &Stack, goal: Goal) {
-    let rows = goal_rows(&goal).expect("a goal that can be written");
+    put_rows(stack, &goal_rows(&goal).expect("a goal that can be written")).await;
+}
+
+pub(crate) async fn put_rows(stack: &Stack, rows: &[impl Serialize]) {
     let request = |row| {
         let item = serde_dynamo::to_item(row).expect("a row that can be written");
         WriteRequest::builder()
             .put_request(PutRequest::builder().set_item(Some(item)).build().expect("an item"))
             .build()
     };
-    let requests: Vec<_> = rows.into_iter().map(request).collect();
+    let requests: Vec<_> = rows.iter().map(request).collect();
     for chunk in requests.chunks(ROWS_PER_WRITE) {
         let table = stack.output("GoalsTableName");
         let written = stack.dynamodb().batch_write_item().request_items(table, chunk.to_vec()).send().await;

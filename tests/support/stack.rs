@@ -128,6 +128,11 @@ impl Stack {
         id
     }
 
+    /// Stores rows of a goal as they are.
+    pub async fn put_goal_rows(&self, rows: &[serde_json::Value]) {
+        goals::put_rows(self, rows).await;
+    }
+
     /// The attributes of a goal's own row.
     pub async fn goal_row(&self, goal: &GoalId) -> serde_json::Value {
         goals::row(self, goal).await
