@@ -4,15 +4,15 @@ use crate::{
     CorrelationId, Detail, EventId, ExecutionArn, GoalId, RequestRef, Timestamp, Traceparent, UserId, Version,
 };
 
-/// A `GoalActivityRequested` of another service was accepted: its workflow runs, or waits for its turn. Its end comes as
-/// `WorkflowCompleted`, with the same `executionArn`.
+/// A request of another service was accepted: its workflow runs, or waits for its turn. Its end comes as
+/// `WorkflowCompleted`, with the same `executionArn`. For a `GoalActivityCancelRequested` it is the workflow that is stopped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct GoalActivityAccepted {
     /// The shape of this message.
     pub version: Version,
-    /// One per workflow: the same for every delivery of the same request.
+    /// One per accepted request: the same for every delivery of it.
     pub event_id: EventId,
     /// When the answer was given.
     pub occurred_at: Timestamp,
@@ -39,9 +39,10 @@ pub struct GoalActivityAccepted {
 }
 
 impl GoalActivityAccepted {
-    /// The id of the event that answers the request of this workflow.
-    pub fn event_id_for(execution: &ExecutionArn) -> EventId {
-        EventId::derived(execution, "request-accepted")
+    /// The id of the event that answers this request about this workflow.
+    pub fn event_id_for(execution: &ExecutionArn, request: &RequestRef) -> EventId {
+        let RequestRef { source, event_id } = request;
+        EventId::derived(execution, &format!("accepted/{}/{source}/{event_id}", source.len()))
     }
 }
 

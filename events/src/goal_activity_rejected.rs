@@ -75,6 +75,16 @@ pub enum RejectionReason {
     Invalid,
     /// The `eventId` was used for an accepted request that asks for something else.
     RequestIdReused,
+    /// There is no such workflow, or it ended more than 90 days ago.
+    UnknownExecution,
+    /// Another service, or a user, has asked for the workflow.
+    NotRequester,
+    /// The workflow has ended already, and was not cancelled.
+    AlreadyEnded,
+    /// The workflow has not ended yet, so it is not known what is to be retried.
+    NotEnded,
+    /// No action of the workflow has failed.
+    NothingFailed,
     /// The goal is stored in a form that cannot be read. `message` names the row and the attribute.
     GoalUnreadable,
     /// One that this version of the crate does not know. Never emitted.
@@ -86,7 +96,7 @@ pub enum RejectionReason {
 impl RejectionReason {
     /// Returns `true` if the same request may be accepted later without a change of the goal or the request.
     pub fn is_retryable(self) -> bool {
-        matches!(self, Self::AlreadyRunning | Self::TooManyRunning)
+        matches!(self, Self::AlreadyRunning | Self::TooManyRunning | Self::NotEnded)
     }
 }
 

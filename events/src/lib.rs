@@ -8,8 +8,10 @@ mod envelope;
 mod execution_status_changed;
 mod failed_action;
 mod goal_activity_accepted;
+mod goal_activity_cancel_requested;
 mod goal_activity_rejected;
 mod goal_activity_requested;
+mod goal_activity_retry_requested;
 mod ids;
 mod json;
 #[cfg(feature = "publisher")]
@@ -30,8 +32,10 @@ pub use envelope::{Detail, Envelope, MAX_SOURCE, ReadError, SOURCE, Version, is_
 pub use execution_status_changed::{ExecutionStatusChanged, MachineStatus};
 pub use failed_action::{FailedAction, FailureCode, MAX_MESSAGE};
 pub use goal_activity_accepted::GoalActivityAccepted;
+pub use goal_activity_cancel_requested::GoalActivityCancelRequested;
 pub use goal_activity_rejected::{GoalActivityRejected, RejectionReason};
 pub use goal_activity_requested::{GoalActivityRequested, MAX_ACTIONS};
+pub use goal_activity_retry_requested::GoalActivityRetryRequested;
 pub use ids::{
     ActionId, ClaimSequence, CorrelationId, EventId, ExecutionArn, GoalId, InvalidId, StateMachineArn, TaskId,
     TaskToken, UserId,

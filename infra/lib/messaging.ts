@@ -72,7 +72,9 @@ export class Messaging extends Construct {
     });
 
     // Of any source: any service may request workflows, and the bus decides who may put events on it.
-    this.route('GoalActivityRequested', this.bus, { detailType: ['GoalActivityRequested'] }, this.launch);
+    this.route('GoalActivityRequested', this.bus, {
+      detailType: ['GoalActivityRequested', 'GoalActivityCancelRequested', 'GoalActivityRetryRequested'],
+    }, this.launch);
     // An end releases capacity for waiting workflows. Only of the pipeline's source: a forged end must not release any.
     this.route('WorkflowCompleted', this.bus, { source: [PIPELINE], detailType: ['WorkflowCompleted'] }, this.launch);
     // The same: a forged event must not be shown as progress.

@@ -22,7 +22,7 @@ fn answers(requested: &GoalActivityRequested, execution: &Execution) -> (GoalAct
     let request = RequestRef { source: "com.example.サービス".to_owned(), event_id: requested.event_id.clone() };
     let accepted = GoalActivityAccepted {
         version: Version::V1,
-        event_id: GoalActivityAccepted::event_id_for(&execution.execution_arn),
+        event_id: GoalActivityAccepted::event_id_for(&execution.execution_arn, &request),
         occurred_at: at(1),
         request: request.clone(),
         correlation_id: requested.correlation_id.clone(),

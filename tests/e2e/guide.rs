@@ -72,7 +72,8 @@ async fn a_service_without_cdk_is_answered_and_hears_of_its_own_workflows_only()
         assert_eq!((&detail["request"], &detail["correlationId"]), (&request, &json!("november")), "{event}");
         assert_eq!(detail["goalId"], goal.as_str(), "{event}");
     }
-    let named = |name: &str| heard.iter().find(|event| event["detail-type"] == name).unwrap_or_else(|| panic!("{heard:?}"));
+    let named =
+        |name: &str| heard.iter().find(|event| event["detail-type"] == name).unwrap_or_else(|| panic!("{heard:?}"));
     let (accepted, completed) = (named("GoalActivityAccepted"), named("WorkflowCompleted"));
     assert_eq!(accepted["detail"]["totalActions"], 1);
     assert_eq!(accepted["detail"]["executionArn"], completed["detail"]["executionArn"]);

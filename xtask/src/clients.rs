@@ -15,8 +15,15 @@ use crate::step::{note, step};
 use crate::tools;
 
 /// The events that have a schema of their own.
-const EVENTS: [&str; 5] =
-    ["BatchProgressed", "GoalActivityAccepted", "GoalActivityRejected", "GoalActivityRequested", "WorkflowCompleted"];
+const EVENTS: [&str; 7] = [
+    "BatchProgressed",
+    "GoalActivityAccepted",
+    "GoalActivityCancelRequested",
+    "GoalActivityRejected",
+    "GoalActivityRequested",
+    "GoalActivityRetryRequested",
+    "WorkflowCompleted",
+];
 
 /// Lints the contract files, and tests every generator.
 pub(crate) fn check(project: &Project) -> Result<()> {

@@ -16,7 +16,8 @@ pub use compatible::breaking_changes;
 pub use portable::{name_branches, open_vocabulary, portable};
 
 use crate::{
-    BatchProgressed, Detail, GoalActivityAccepted, GoalActivityRejected, GoalActivityRequested, WorkflowCompleted,
+    BatchProgressed, Detail, GoalActivityAccepted, GoalActivityCancelRequested, GoalActivityRejected,
+    GoalActivityRequested, GoalActivityRetryRequested, WorkflowCompleted,
 };
 
 /// One version of one event.
@@ -54,6 +55,8 @@ macro_rules! example {
 pub fn events() -> Vec<EventSchema> {
     vec![
         event::<GoalActivityRequested>(Emitter::Anyone, example!("GoalActivityRequested.v1.json")),
+        event::<GoalActivityRetryRequested>(Emitter::Anyone, example!("GoalActivityRetryRequested.v1.json")),
+        event::<GoalActivityCancelRequested>(Emitter::Anyone, example!("GoalActivityCancelRequested.v1.json")),
         event::<GoalActivityAccepted>(Emitter::Pipeline, example!("GoalActivityAccepted.v1.json")),
         event::<GoalActivityRejected>(Emitter::Pipeline, example!("GoalActivityRejected.v1.json")),
         event::<BatchProgressed>(Emitter::Pipeline, example!("BatchProgressed.v1.json")),

@@ -48,6 +48,8 @@ fn reread(event: &Value) -> Option<Value> {
     let envelope = Envelope::parse(&event.to_string()).unwrap();
     match envelope.detail_type.as_str() {
         GoalActivityRequested::TYPE => detail::<GoalActivityRequested>(&envelope),
+        GoalActivityCancelRequested::TYPE => detail::<GoalActivityCancelRequested>(&envelope),
+        GoalActivityRetryRequested::TYPE => detail::<GoalActivityRetryRequested>(&envelope),
         GoalActivityAccepted::TYPE => detail::<GoalActivityAccepted>(&envelope),
         GoalActivityRejected::TYPE => detail::<GoalActivityRejected>(&envelope),
         BatchProgressed::TYPE => detail::<BatchProgressed>(&envelope),

@@ -5,7 +5,7 @@ import standaloneCode from 'ajv/dist/standalone/index.js';
 type Json = any;
 
 /** The events that any service may emit; the pipeline emits the rest. */
-const FROM_OTHERS = ['GoalActivityRequested'];
+const FROM_OTHERS = ['GoalActivityRequested', 'GoalActivityCancelRequested', 'GoalActivityRetryRequested'];
 /** Rust reads no other text: the name of a field, and every text that is read, is Unicode. */
 const WELL_FORMED = { pattern: '^\\P{Surrogate}*$' };
 /** Of any type, but no number that only `JSON.parse` can read, as infinity. */

@@ -40,6 +40,6 @@ test('the pipeline receives requests and sends the rest', async () => {
     return `${action} ${message.name}`;
   });
   assert.deepEqual(actions.sort(), [
-    'receive GoalActivityRequested', 'send BatchProgressed', 'send GoalActivityAccepted', 'send GoalActivityRejected', 'send WorkflowCompleted',
+    'receive GoalActivityCancelRequested', 'receive GoalActivityRequested', 'receive GoalActivityRetryRequested', 'send BatchProgressed', 'send GoalActivityAccepted', 'send GoalActivityRejected', 'send WorkflowCompleted',
   ]);
 });

@@ -3,8 +3,8 @@
 
 use goal_activity_events::{
     ActionId, BatchMessage, BatchProgressed, Detail, Envelope, EventId, ExecutionArn, ExecutionStatusChanged,
-    FailureCode, GoalActivityRequested, GoalId, MAX_SOURCE, ReadError, SOURCE, Timestamp, WorkflowCompleted, is_source,
-    read_json,
+    FailureCode, GoalActivityCancelRequested, GoalActivityRequested, GoalActivityRetryRequested, GoalId, MAX_SOURCE,
+    ReadError, SOURCE, Timestamp, WorkflowCompleted, is_source, read_json,
 };
 
 use crate::execution::BatchState;
@@ -40,8 +40,12 @@ pub enum Malformed {
 /// A message of the launch queue.
 #[derive(Debug)]
 pub enum LaunchMessage {
-    /// A request.
+    /// A request for a workflow.
     Request(GoalActivityRequested),
+    /// A request to stop one.
+    Cancel(GoalActivityCancelRequested),
+    /// A request for a workflow after one.
+    Retry(GoalActivityRetryRequested),
     /// A request that can only be rejected. Its id can be read, so that its sender can be answered.
     Invalid(ReadError),
     /// The end of a workflow, which makes room for those that wait.
@@ -75,8 +79,13 @@ pub fn launch(envelope: &Envelope) -> Result<LaunchMessage, Malformed> {
     if envelope.detail_type == WorkflowCompleted::TYPE {
         return Ok(LaunchMessage::End(envelope.detail()?));
     }
-    match envelope.detail() {
-        Ok(request) => Ok(LaunchMessage::Request(request)),
+    let request = match envelope.detail_type.as_str() {
+        GoalActivityCancelRequested::TYPE => envelope.detail().map(LaunchMessage::Cancel),
+        GoalActivityRetryRequested::TYPE => envelope.detail().map(LaunchMessage::Retry),
+        _ => envelope.detail().map(LaunchMessage::Request),
+    };
+    match request {
+        Ok(request) => Ok(request),
         // With the request's id its sender can be answered; without it only people can help.
         Err(e @ ReadError::BadDetail { .. }) if envelope.field::<EventId>("eventId").is_some() => {
             Ok(LaunchMessage::Invalid(e))

@@ -261,6 +261,45 @@ pub fn decide(
     Ok(StartPlan { action_ids, goal_before })
 }
 
+/// Why a workflow cannot be retried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RetryRejection {
+    /// It has not ended.
+    #[error("this workflow has not ended; what it cannot do is known at its end")]
+    NotEnded,
+    /// There is nothing to retry.
+    #[error("no action of this workflow has failed")]
+    NothingFailed,
+}
+
+impl RetryRejection {
+    /// The same in the vocabulary of events.
+    pub fn reason(self) -> RejectionReason {
+        match self {
+            Self::NotEnded => RejectionReason::NotEnded,
+            Self::NothingFailed => RejectionReason::NothingFailed,
+        }
+    }
+}
+
+/// The start for the actions that an ended workflow has left undone; everything else stays as it is.
+pub fn retry_of(ended: &Execution) -> Result<StartRequest, RetryRejection> {
+    if !ended.has_ended() {
+        return Err(RetryRejection::NotEnded);
+    }
+    if ended.failed_actions().is_empty() {
+        return Err(RetryRejection::NothingFailed);
+    }
+    let actions = ended.failed_actions().iter().map(|f| f.action_id.clone()).collect();
+    Ok(StartRequest {
+        goal_id: ended.goal_id.clone(),
+        user_id: ended.user_id.clone(),
+        scope: Scope::Left { actions, since: ended.start_date },
+        // A failed action keeps the tasks that it was to replace.
+        regenerate: ended.regenerate,
+    })
+}
+
 /// The event that asks for an accepted workflow to be launched. The same for every attempt to announce it.
 pub fn requested_event(execution: &Execution) -> GoalActivityRequested {
     GoalActivityRequested {

@@ -157,8 +157,13 @@ fn refusal(reason: RejectionReason) -> (Rig, Value) {
             let expires_at = Timestamp::from_millis(i64::MAX / 2);
             state.requests.insert(keys::request(&key), MemoryOfRequest { accepted, expires_at });
         }
-        // The row is the adapter's: `rows.rs` has that one.
-        RejectionReason::GoalUnreadable => {}
+        // The row is the adapter's: `rows.rs` has that one. The others are of other requests: `promises/by_event.rs`.
+        RejectionReason::GoalUnreadable
+        | RejectionReason::UnknownExecution
+        | RejectionReason::NotRequester
+        | RejectionReason::AlreadyEnded
+        | RejectionReason::NotEnded
+        | RejectionReason::NothingFailed => {}
         RejectionReason::Invalid | RejectionReason::Other => detail["version"] = json!("2"),
     }
     drop(state);

@@ -4,6 +4,7 @@
 mod admission;
 mod archive;
 mod budgets;
+mod by_event;
 mod cancel;
 mod edits;
 mod facts;

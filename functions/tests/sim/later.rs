@@ -158,7 +158,7 @@ async fn live_on(sim: &Sim, all: &[Execution]) {
     let Memories { mut events, asked } = {
         let mut core = sim.core();
         // Requests of months ago are no longer recorded.
-        (core.accepted, core.answers, core.asked) = Default::default();
+        (core.accepted, core.answers, core.asked, core.followed_up) = Default::default();
         core.shadow.requests.clear();
         std::mem::take(&mut core.memories)
     };

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use goal_activity_core::execution::{Execution, Status};
 use goal_activity_core::goal::Goal;
-use goal_activity_events::{BatchProgressed, CorrelationId, Detail, ExecutionArn, GoalId, SOURCE, WorkflowCompleted};
+use goal_activity_events::{
+    BatchProgressed, CorrelationId, Detail, ExecutionArn, GoalActivityCancelRequested, GoalActivityRetryRequested,
+    GoalId, SOURCE, WorkflowCompleted,
+};
 use goal_activity_functions::adapters::memory::samples;
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -255,6 +258,15 @@ fn service(sim: &Sim, goal: &GoalId, user: &str) {
     if sim.chance(0.3) {
         detail["actionIds"] = some_actions(sim, goal).into();
     }
+    if sim.chance(0.3) {
+        let (sim, source, goal, user) = (sim.clone(), source.clone(), goal.clone(), user.to_owned());
+        sim.core().busy += 1;
+        tokio::task::spawn_local(async move {
+            sleep(sim.some_millis(1, 400_000)).await;
+            follow_up(&sim, &source, &goal, &user);
+            sim.core().busy -= 1;
+        });
+    }
     request(sim, &source, &mut detail);
     sim.note(&source, || format!("asks for {goal} as {event}"));
     bus::put_foreign(sim, &source, &detail);
@@ -274,6 +286,27 @@ fn service(sim: &Sim, goal: &GoalId, user: &str) {
             bus::put_foreign(&sim, &source, &detail);
             sim.core().busy -= 1;
         });
+    }
+}
+
+/// A service wants the last workflow of the goal to stop, or what failed in it once more; perhaps it is another's. It says so
+/// once or twice.
+fn follow_up(sim: &Sim, source: &str, goal: &GoalId, user: &str) {
+    let Some(last) = last_workflow(sim, goal) else { return };
+    let arn = last.execution_arn;
+    let stops = sim.chance(0.5);
+    let detail_type = if stops { GoalActivityCancelRequested::TYPE } else { GoalActivityRetryRequested::TYPE };
+    let event = format!("{}-{}", arn.name(), if stops { "stop" } else { "retry" });
+    let detail = json!({
+        "version": "1", "eventId": event, "occurredAt": sim.now(), "executionArn": arn, "userId": user,
+    });
+    if stops && last.request_source.as_deref() == Some(source) {
+        sim.core().unwanted.insert(arn.clone());
+    }
+    sim.core().followed_up.insert((source.to_owned(), event), arn.clone());
+    sim.note(source, || format!("{detail_type} of {}", arn.name()));
+    for _ in 0..sim.between(1, 2) {
+        bus::put_forged(sim, source, detail_type, &detail);
     }
 }
 

@@ -127,6 +127,19 @@ fn every_request(state: &State, core: &Core, found: &mut Found) {
             found.push(("P2", format!("the request {event} of {source} is accepted {acceptances} times")));
         }
     }
+    for ((source, event), arn) in &core.followed_up {
+        let request = RequestRef { source: source.clone(), event_id: event.parse().unwrap() };
+        let accepted = state.events.iter().any(|e| matches!(e, Event::Accepted(a) if a.request == request));
+        let rejected =
+            state.events.iter().any(|e| matches!(e, Event::Rejected(r) if r.request.as_ref() == Some(&request)));
+        let dead = core.queues.dead.iter().any(|(_, body)| body.contains(event.as_str()));
+        if !accepted && !rejected && !dead {
+            found.push(("P7", format!("{event} of {source} has no answer")));
+        }
+        if accepted && state.executions.get(arn).is_some_and(|e| e.request_source.as_ref() != Some(source)) {
+            found.push(("P9", format!("{event} of {source}, which has not asked for it, is accepted")));
+        }
+    }
     for input in core.machines.inputs() {
         if !state.executions.contains_key(&input.execution_arn) {
             found.push(("P2", format!("{} runs for no request", input.execution_arn.name())));

@@ -86,6 +86,8 @@ pub(crate) struct Core {
     pub(crate) unwanted: BTreeSet<ExecutionArn>,
     /// The requests that other services have put on the bus, by source and event id: all that was asked for under these.
     pub(crate) asked: BTreeMap<(String, String), Vec<String>>,
+    /// The requests of services to stop or to retry a workflow: source and event id, and the workflow.
+    pub(crate) followed_up: BTreeMap<(String, String), ExecutionArn>,
     /// The workflows with an attempt to notify the operators of their end.
     pub(crate) notified: BTreeSet<ExecutionArn>,
     pub(crate) stats: Stats,
@@ -159,6 +161,7 @@ impl Sim {
             answers: BTreeMap::new(),
             unwanted: BTreeSet::new(),
             asked: BTreeMap::new(),
+            followed_up: BTreeMap::new(),
             notified: BTreeSet::new(),
             stats: Stats::default(),
         };

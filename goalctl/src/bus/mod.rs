@@ -13,8 +13,8 @@ use crate::stack::Stack;
 const EMIT: &str = "\
 Request the activity of a goal as another service does
 
-Puts a GoalActivityRequested event on the bus. Nothing answers it: what came of it is in the goal's history, or in a
-GoalActivityRejected event.
+Puts a GoalActivityRequested event on the bus. The answer is a GoalActivityAccepted or GoalActivityRejected event, which
+`events tail` shows.
 
 Needs events:PutEvents on the bus; without --user also dynamodb:GetItem on the Goals table; on AWS
 cloudformation:DescribeStacks.";

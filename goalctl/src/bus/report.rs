@@ -39,6 +39,21 @@ fn says(event: &Value, detail: &Value) -> String {
     let source = event["source"].as_str().unwrap_or(NOTHING);
     match event["detail-type"].as_str().unwrap_or_default() {
         "GoalActivityRequested" => format!("event {} of {source}", text("eventId")),
+        "GoalActivityCancelRequested" | "GoalActivityRetryRequested" => {
+            format!("event {} of {source} about {}", text("eventId"), text("executionArn"))
+        }
+        "GoalActivityAccepted" => {
+            let waits = if detail["waiting"] == true {
+                format!(", behind {} others", number("waitingBefore"))
+            } else {
+                String::new()
+            };
+            format!(
+                "event {} as {}{waits}",
+                detail["request"]["eventId"].as_str().unwrap_or(NOTHING),
+                text("executionArn")
+            )
+        }
         "GoalActivityRejected" => format!("{}: {}", text("reason"), text("message")),
         "BatchProgressed" => format!("batch {}: {}", number("batchIndex"), counts()),
         "WorkflowCompleted" => format!("{}: {}", text("status"), counts()),

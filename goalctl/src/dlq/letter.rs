@@ -3,8 +3,8 @@
 use clap::ValueEnum;
 use goal_activity_core::inbound::{self, LaunchMessage, ProjectionMessage};
 use goal_activity_events::{
-    BatchMessage, BatchProgressed, Detail, Envelope, ExecutionArn, ExecutionStatusChanged, GoalActivityRequested,
-    GoalId, StateMachineArn, WorkflowCompleted,
+    BatchMessage, BatchProgressed, Detail, Envelope, ExecutionArn, ExecutionStatusChanged, GoalActivityCancelRequested,
+    GoalActivityRequested, GoalActivityRetryRequested, GoalId, StateMachineArn, WorkflowCompleted,
 };
 use serde::Serialize;
 
@@ -215,7 +215,10 @@ impl Contents {
 /// The queue to which the rules deliver events of that type (`infra/lib/messaging.ts`).
 fn rule_target(detail_type: &str) -> Option<MainQueue> {
     match detail_type {
-        GoalActivityRequested::TYPE | WorkflowCompleted::TYPE => Some(MainQueue::Launch),
+        GoalActivityRequested::TYPE
+        | GoalActivityCancelRequested::TYPE
+        | GoalActivityRetryRequested::TYPE
+        | WorkflowCompleted::TYPE => Some(MainQueue::Launch),
         BatchProgressed::TYPE | ExecutionStatusChanged::TYPE => Some(MainQueue::Projection),
         _ => None,
     }
@@ -226,6 +229,10 @@ fn to_launch(envelope: &Envelope, message: LaunchMessage) -> Contents {
         LaunchMessage::Request(request) => {
             let (goal_id, execution_arn) = (Some(request.goal_id), request.execution_arn);
             Contents::Request { goal_id, execution_arn, invalid: None }
+        }
+        LaunchMessage::Cancel(GoalActivityCancelRequested { execution_arn, .. })
+        | LaunchMessage::Retry(GoalActivityRetryRequested { execution_arn, .. }) => {
+            Contents::Request { goal_id: None, execution_arn: Some(execution_arn), invalid: None }
         }
         LaunchMessage::Invalid(why) => Contents::Request {
             goal_id: envelope.field("goalId"),

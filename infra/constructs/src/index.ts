@@ -10,11 +10,15 @@ import { Construct } from 'constructs';
 /** The `source` of every event that the pipeline itself emits. */
 export const SOURCE = 'goal-activity';
 
+/** The types of the events that other services emit. */
+const REQUESTS = ['GoalActivityRequested', 'GoalActivityCancelRequested', 'GoalActivityRetryRequested'];
+
 export type FinalStatus = 'SUCCEEDED' | 'PARTIALLY_SUCCEEDED' | 'FAILED' | 'TIMED_OUT' | 'ABORTED';
 
 /**
- * Lets a service emit `GoalActivityRequested` under its own source name, and nothing else: with another source its
- * requests would be those of another service, with another type they would be events of the pipeline.
+ * Lets a service emit requests (`GoalActivityRequested`, `…CancelRequested` and `…RetryRequested`) under its own source name, and
+ * nothing else: with another source its requests would be those of another service, with another type they would be events of
+ * the pipeline.
  */
 export function grantRequests(bus: IEventBus, grantee: IGrantable, source: string): Grant {
   if (source === SOURCE || source.startsWith('aws.')) {
@@ -28,7 +32,7 @@ export function grantRequests(bus: IEventBus, grantee: IGrantable, source: strin
       // One call may contain events of several sources. The condition is also true without a value, so one is required.
       'ForAllValues:StringEquals': { 'events:source': source },
       Null: { 'events:source': 'false' },
-      StringEquals: { 'events:detail-type': 'GoalActivityRequested' },
+      StringEquals: { 'events:detail-type': REQUESTS },
     },
   });
 }

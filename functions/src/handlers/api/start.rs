@@ -4,7 +4,7 @@ use goal_activity_core::facts::Fact;
 use goal_activity_core::limits::MAX_ACTIONS;
 use goal_activity_core::limits::{ANNOUNCING, PENDING_IS_STALE_AFTER};
 use goal_activity_core::ports::{Event, PortResult, PublishEvent, ReadArchive, StopExecution, Unavailable};
-use goal_activity_core::start::{Scope, StartRejection, StartRequest, requested_event};
+use goal_activity_core::start::{RetryRejection, Scope, StartRejection, StartRequest, requested_event, retry_of};
 use goal_activity_events::{ActionId, ExecutionArn, GoalId, Timestamp, UserId};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
@@ -56,22 +56,14 @@ impl<Db: ApiDb, Sfn: StopExecution, Bus: PublishEvent, Archive: ReadArchive> Api
 
     /// Starts a new workflow for the actions that an ended one has left undone; everything else stays as it is.
     pub(super) async fn retry(&self, ended: &Execution, input: &Input) -> Result<Reply, Problem> {
-        let refused = |code, detail: &str| Problem::new(code, detail).about(&ended.execution_arn);
-        if !ended.has_ended() {
-            return Err(refused(Code::NotEnded, "this workflow has not ended; what it cannot do is known at its end"));
-        }
-        if ended.failed_actions().is_empty() {
-            return Err(refused(Code::NothingFailed, "no action of this workflow has failed"));
-        }
+        let request = retry_of(ended).map_err(|why| {
+            let code = match why {
+                RetryRejection::NotEnded => Code::NotEnded,
+                RetryRejection::NothingFailed => Code::NothingFailed,
+            };
+            Problem::new(code, why.to_string()).about(&ended.execution_arn)
+        })?;
         trace::see_also(ended.traceparent.as_ref());
-        let actions = ended.failed_actions().iter().map(|f| f.action_id.clone()).collect();
-        let request = StartRequest {
-            goal_id: ended.goal_id.clone(),
-            user_id: ended.user_id.clone(),
-            scope: Scope::Left { actions, since: ended.start_date },
-            // A failed action keeps the tasks that it was to replace.
-            regenerate: ended.regenerate,
-        };
         self.begin(input, &request).await
     }
 

@@ -1,8 +1,11 @@
 //! `launch`: starts the execution for every `GoalActivityRequested` on the bus, when it is its turn.
 //!
 //! The API has claimed the goal before it emits the event; for any other service the claim is made here, by the same code.
-//! Every `WorkflowCompleted` comes here as well: what the workflow held is released, and those whose turn it is then are
+//! So do requests of services to stop their workflows, and for new ones after these. Every `WorkflowCompleted` comes here as well: what the workflow held is released, and those whose turn it is then are
 //! launched.
+
+mod cancel;
+mod retry;
 
 use goal_activity_core::execution::Execution;
 use goal_activity_core::facts::Fact;
@@ -11,8 +14,8 @@ use goal_activity_core::port_set;
 use goal_activity_core::ports::{Event, PortResult, PublishEvent, StartExecution, StopExecution, Unavailable};
 use goal_activity_core::start::{Scope, StartRejection, StartRequest};
 use goal_activity_events::{
-    Envelope, EventId, ExecutionArn, GoalActivityAccepted, GoalActivityRejected, GoalActivityRequested,
-    RejectionReason, RequestRef, Version,
+    CorrelationId, Envelope, EventId, ExecutionArn, GoalActivityAccepted, GoalActivityRejected, GoalActivityRequested,
+    RejectionReason, RequestRef, Timestamp, UserId, Version,
 };
 
 use crate::runtime::queue::{HandleMessage, Message, MessageError};
@@ -61,6 +64,26 @@ enum NotLaunched {
     Unavailable(Unavailable),
 }
 
+impl From<Rejection> for NotLaunched {
+    fn from(why: Rejection) -> Self {
+        Self::Rejected(why)
+    }
+}
+
+impl From<IntakeError> for NotLaunched {
+    fn from(error: IntakeError) -> Self {
+        match error {
+            IntakeError::Rejected(why) => Self::Rejected(why.into()),
+            IntakeError::KeyReused => Self::Rejected(Rejection {
+                reason: RejectionReason::RequestIdReused,
+                message: "this eventId was used for another request; use a new one".to_owned(),
+                execution_arn: None,
+            }),
+            IntakeError::Unavailable(e) => Self::Unavailable(e),
+        }
+    }
+}
+
 impl From<Unavailable> for NotLaunched {
     fn from(e: Unavailable) -> Self {
         Self::Unavailable(e)
@@ -78,6 +101,16 @@ impl<Db: LaunchDb, Sfn: StartExecution + StopExecution, Bus: PublishEvent> Handl
             LaunchMessage::Request(request) => {
                 let span = trace::process("launch", request.traceparent.as_ref());
                 trace::within(span, self.take(&envelope, Ok(request))).await
+            }
+            LaunchMessage::Cancel(request) => {
+                let span = trace::process("launch", request.traceparent.as_ref());
+                trace::within(span, async { self.answered(&envelope, self.cancel(&envelope, request).await).await })
+                    .await
+            }
+            LaunchMessage::Retry(request) => {
+                let span = trace::process("launch", request.traceparent.as_ref());
+                trace::within(span, async { self.answered(&envelope, self.retry(&envelope, request).await).await })
+                    .await
             }
             LaunchMessage::Invalid(why) => {
                 trace::within(trace::process("launch", None), self.take(&envelope, Err(Rejection::invalid(why)))).await
@@ -97,7 +130,12 @@ impl<Db: LaunchDb, Sfn: StartExecution + StopExecution, Bus: PublishEvent> Launc
             Ok(request) => self.launch(envelope, request).await,
             Err(why) => Err(NotLaunched::Rejected(why)),
         };
-        match launched {
+        self.answered(envelope, launched).await
+    }
+
+    /// Rejects what cannot be done with the reason.
+    async fn answered(&self, envelope: &Envelope, done: Result<(), NotLaunched>) -> Result<(), MessageError> {
+        match done {
             Ok(()) => Ok(()),
             Err(NotLaunched::Unavailable(e)) => Err(e.into()),
             Err(NotLaunched::Rejected(why)) => Ok(self.reject(envelope, why).await?),
@@ -111,26 +149,37 @@ impl<Db: LaunchDb, Sfn: StartExecution + StopExecution, Bus: PublishEvent> Launc
             return Ok(self.admission.arrived(&execution).await?);
         }
         let execution = self.accepted(envelope, request).await?;
+        self.launch_accepted(&execution).await
+    }
+
+    /// Launches what was accepted for another service, and tells it so.
+    async fn launch_accepted(&self, execution: &Execution) -> Result<(), NotLaunched> {
         trace::about(&execution.execution_arn, &execution.goal_id);
-        let launched = self.admission.arrived(&execution).await;
+        let launched = self.admission.arrived(execution).await;
         // It is accepted, whatever comes of its launch.
-        self.answer(&execution).await?;
+        if let Some(request) = execution.request() {
+            self.answer(execution, request, execution.correlation_id.clone()).await?;
+        }
         Ok(launched?)
     }
 
-    /// Tells the service that has asked for it that its request was accepted.
-    async fn answer(&self, execution: &Execution) -> PortResult<()> {
-        let Some(request) = execution.request() else { return Ok(()) };
+    /// Tells the service that its request about this workflow was accepted.
+    async fn answer(
+        &self,
+        execution: &Execution,
+        request: RequestRef,
+        correlation_id: Option<CorrelationId>,
+    ) -> PortResult<()> {
         let arn = &execution.execution_arn;
         let now = self.intake.db.find_execution(arn).await?;
         let waiting = now.as_ref().is_some_and(Execution::is_waiting);
         let waiting_before = if waiting { self.admission.waiting_before(execution).await? } else { 0 };
         let accepted = GoalActivityAccepted {
             version: Version::V1,
-            event_id: GoalActivityAccepted::event_id_for(arn),
+            event_id: GoalActivityAccepted::event_id_for(arn, &request),
             occurred_at: self.intake.context.now(),
             request,
-            correlation_id: execution.correlation_id.clone(),
+            correlation_id,
             execution_arn: arn.clone(),
             goal_id: execution.goal_id.clone(),
             user_id: execution.user_id.clone(),
@@ -175,9 +224,7 @@ impl<Db: LaunchDb, Sfn: StartExecution + StopExecution, Bus: PublishEvent> Launc
     /// The execution as which a request of another service is accepted.
     async fn accepted(&self, envelope: &Envelope, request: GoalActivityRequested) -> Result<Execution, NotLaunched> {
         let invalid = |e: &dyn ToString| NotLaunched::Rejected(Rejection::invalid(e.to_string()));
-        inbound::source(&envelope.source).map_err(|e| invalid(&e))?;
-        inbound::age(request.occurred_at, self.intake.context.now()).map_err(|e| invalid(&e))?;
-        let own = RequestRef { source: envelope.source.clone(), event_id: request.event_id };
+        let own = self.own(envelope, request.event_id, request.occurred_at)?;
         let origin = Origin::event(own, request.correlation_id, request.traceparent);
         let start = StartRequest {
             goal_id: request.goal_id,
@@ -185,15 +232,31 @@ impl<Db: LaunchDb, Sfn: StartExecution + StopExecution, Bus: PublishEvent> Launc
             scope: Scope::of(request.action_ids).map_err(|e| invalid(&e))?,
             regenerate: request.regenerate,
         };
-        self.intake.accept(&start, &origin).await.map_err(|e| match e {
-            IntakeError::Rejected(why) => NotLaunched::Rejected(why.into()),
-            IntakeError::KeyReused => NotLaunched::Rejected(Rejection {
-                reason: RejectionReason::RequestIdReused,
-                message: "this eventId was used for another request; use a new one".to_owned(),
-                execution_arn: None,
-            }),
-            IntakeError::Unavailable(e) => NotLaunched::Unavailable(e),
-        })
+        Ok(self.intake.accept(&start, &origin).await?)
+    }
+
+    /// By what this request is known, if it may be one: its source can be repeated, and it is recent.
+    fn own(&self, envelope: &Envelope, event_id: EventId, occurred_at: Timestamp) -> Result<RequestRef, NotLaunched> {
+        inbound::source(&envelope.source).map_err(|e| NotLaunched::Rejected(Rejection::invalid(e)))?;
+        let now = self.intake.context.now();
+        inbound::age(occurred_at, now).map_err(|e| NotLaunched::Rejected(Rejection::invalid(e)))?;
+        Ok(RequestRef { source: envelope.source.clone(), event_id })
+    }
+
+    /// The workflow of that user that the service has asked for.
+    async fn of_requester(&self, arn: &ExecutionArn, user: &UserId, source: &str) -> Result<Execution, NotLaunched> {
+        let refused = |reason, message: &str| Rejection { reason, message: message.to_owned(), execution_arn: None };
+        let Some(execution) = self.intake.db.find_execution(arn).await? else {
+            let message = "there is no such workflow, or it ended more than 90 days ago";
+            return Err(refused(RejectionReason::UnknownExecution, message).into());
+        };
+        if execution.user_id != *user {
+            return Err(refused(RejectionReason::NotOwner, "the workflow belongs to another user").into());
+        }
+        if execution.request_source.as_deref() != Some(source) {
+            return Err(refused(RejectionReason::NotRequester, "this service has not asked for the workflow").into());
+        }
+        Ok(execution)
     }
 
     async fn reject(&self, envelope: &Envelope, why: Rejection) -> PortResult<()> {
