@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    BatchProgressed, Detail, Envelope, GoalActivityRejected, GoalActivityRequested, MAX_ACTIONS, WorkflowCompleted,
-    is_source,
+    BatchProgressed, Detail, Envelope, GoalActivityAccepted, GoalActivityCancelRequested, GoalActivityRejected,
+    GoalActivityRequested, GoalActivityRetryRequested, MAX_ACTIONS, WorkflowCompleted, is_source,
 };
 
 /// An example of an event, changed in some places.
@@ -98,6 +98,9 @@ impl Case {
             }),
             GoalActivityRejected::TYPE => reads::<GoalActivityRejected>(&envelope),
             BatchProgressed::TYPE => reads::<BatchProgressed>(&envelope),
+            GoalActivityAccepted::TYPE => reads::<GoalActivityAccepted>(&envelope),
+            GoalActivityCancelRequested::TYPE => reads::<GoalActivityCancelRequested>(&envelope),
+            GoalActivityRetryRequested::TYPE => reads::<GoalActivityRetryRequested>(&envelope),
             WorkflowCompleted::TYPE => reads::<WorkflowCompleted>(&envelope),
             other => panic!("there is no event {other}"),
         }

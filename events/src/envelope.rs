@@ -1,8 +1,7 @@
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
-use crate::json::Object;
+use crate::json::{Object, pick};
 use crate::{EventId, Timestamp, Unreadable, read_json};
 
 /// The `source` of every event that the pipeline itself emits.
@@ -115,7 +114,6 @@ impl Envelope {
     /// Returns one field of the detail if it is a valid `T`: for answering an event whose detail as a whole cannot be
     /// read.
     pub fn field<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
-        let mut body = read_json::<Body<Map<String, Value>>>(&self.text).ok()?;
-        T::deserialize(body.detail.0.remove(name)?).ok()
+        T::deserialize(pick(&self.text, &["detail", name])?).ok()
     }
 }

@@ -1,5 +1,7 @@
 use serde::{Deserialize, Serialize};
 
+use crate::json::{number, object};
+use crate::vocabulary::read_known;
 use crate::{
     CorrelationId, Detail, EventId, ExecutionArn, GoalId, RequestRef, Timestamp, Traceparent, UserId, Version,
 };
@@ -11,12 +13,14 @@ use crate::{
 #[serde(rename_all = "camelCase")]
 pub struct GoalActivityAccepted {
     /// The shape of this message.
+    #[serde(deserialize_with = "read_known")]
     pub version: Version,
     /// One per accepted request: the same for every delivery of it.
     pub event_id: EventId,
     /// When the answer was given.
     pub occurred_at: Timestamp,
     /// The request.
+    #[serde(deserialize_with = "object")]
     pub request: RequestRef,
     /// What the request said to recognise it by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -28,10 +32,12 @@ pub struct GoalActivityAccepted {
     /// Its user.
     pub user_id: UserId,
     /// How many actions it is to turn into tasks.
+    #[serde(deserialize_with = "number")]
     pub total_actions: u32,
     /// `true` if the workflow waited for its turn when the answer was given.
     pub waiting: bool,
-    /// How many workflows then waited before it, counted up to 100. 0 if it did not wait.
+    /// About how many workflows then waited before it, counted up to 100: the list is seconds behind. 0 if it did not wait.
+    #[serde(deserialize_with = "number")]
     pub waiting_before: u32,
     /// The trace that it belongs to, for whoever records traces. One that is malformed is ignored.
     #[serde(default, deserialize_with = "Traceparent::lenient", skip_serializing_if = "Option::is_none")]

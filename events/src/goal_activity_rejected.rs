@@ -15,7 +15,8 @@ pub struct GoalActivityRejected {
     /// The shape of this message.
     #[serde(deserialize_with = "read_known")]
     pub version: Version,
-    /// Identifies this answer: the same when the same request gets the same answer again, another one for another answer.
+    /// Identifies this answer: the same when the request is delivered again, another one for another answer, and when the
+    /// request is emitted again.
     pub event_id: EventId,
     /// When it was rejected.
     pub occurred_at: Timestamp,

@@ -203,8 +203,8 @@ impl EventId {
         Self(Uuid::new_v5(&NAMESPACE, format!("event/{execution}/{what}").as_bytes()).to_string())
     }
 
-    /// The id of the event that gives this request of `source` that answer: the same for the same answer to every delivery
-    /// of it, and another one for another answer.
+    /// The id of the event that gives this request of `source` that answer. `answer` is the same for every delivery of the
+    /// request as it was emitted once, and another one for another answer and when it is emitted again.
     #[must_use]
     pub fn rejection(&self, source: &str, answer: &str) -> Self {
         // With the length: a source may contain the separator between source and id. An id contains no space.

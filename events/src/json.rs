@@ -4,8 +4,9 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{self, DeserializeOwned, MapAccess, Unexpected, Visitor};
+use serde::de::{self, DeserializeOwned, DeserializeSeed, IgnoredAny, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 /// Why a JSON text is not valid input. Never repeats any of the text, which may contain a user's text or a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,6 +54,17 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
 /// Reads a field that may be missing, and is written as an object otherwise.
 pub(crate) fn optional_object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(field: D) -> Result<Option<T>, D::Error> {
     Ok(Option::<Object<T>>::deserialize(field)?.map(|Object(value)| value))
+}
+
+/// Reads a field that is written as an object.
+pub(crate) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(field: D) -> Result<T, D::Error> {
+    Object::deserialize(field).map(|Object(value)| value)
+}
+
+/// Reads a text that is not empty.
+pub(crate) fn some_text<'de, D: Deserializer<'de>>(field: D) -> Result<String, D::Error> {
+    let text = String::deserialize(field)?;
+    if text.is_empty() { Err(de::Error::custom("empty")) } else { Ok(text) }
 }
 
 /// Reads a list of values that are written as objects.
@@ -132,7 +144,45 @@ impl<T: TryFrom<u64>> Visitor<'_> for NumberVisitor<T> {
 
 /// Reads what only informs: anything but a valid `T` counts as missing, because it must not make a message fail.
 pub(crate) fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(field: D) -> Result<Option<T>, D::Error> {
-    Ok(serde_json::from_value(serde_json::Value::deserialize(field)?).ok())
+    Ok(serde_json::from_value(Value::deserialize(field)?).ok())
+}
+
+/// The value at that place in nested objects, if the text is one. Everything else may be as strange as [`read_json`] lets
+/// unknown fields be. Of a field that is there twice, the last one.
+pub(crate) fn pick(text: &str, path: &[&str]) -> Option<Value> {
+    Pick(path).deserialize(&mut serde_json::Deserializer::from_str(text)).ok()?
+}
+
+struct Pick<'a>(&'a [&'a str]);
+
+impl<'de> DeserializeSeed<'de> for Pick<'_> {
+    type Value = Option<Value>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<Value>, D::Error> {
+        match self.0 {
+            [] => Value::deserialize(deserializer).map(Some),
+            _ => deserializer.deserialize_map(self),
+        }
+    }
+}
+
+impl<'de> Visitor<'de> for Pick<'_> {
+    type Value = Option<Value>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Option<Value>, A::Error> {
+        let mut found = None;
+        while let Some(name) = fields.next_key::<String>()? {
+            match self.0 {
+                [wanted, rest @ ..] if name == *wanted => found = fields.next_value_seed(Pick(rest))?,
+                _ => drop(fields.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(found)
+    }
 }
 
 struct ObjectVisitor<T>(PhantomData<T>);
@@ -183,6 +233,16 @@ mod tests {
         }
         let rule = "goal: not a valid goal id: 1 to 64 letters, digits, '-' or '_' at line 1 column 22";
         assert_eq!(reason_of(r#"{"goal": "some words"}"#), rule);
+    }
+
+    #[test]
+    fn one_value_is_found_whatever_else_there_is() {
+        let deep = "[".repeat(1_000) + &"]".repeat(1_000);
+        let text = format!(r#"{{"a": {deep}, "detail": {{"x": "\ud83d", "y": 1e999, "z": {deep}, "eventId": "e"}}}}"#);
+        assert_eq!(pick(&text, &["detail", "eventId"]), Some("e".into()));
+        assert_eq!(pick(&text, &["detail", "x"]), None);
+        assert_eq!(pick(&text, &["detail", "eventId", "x"]), None);
+        assert_eq!(pick("[]", &["detail"]), None);
     }
 
     #[test]

@@ -108,7 +108,7 @@ fn the_entries_of_the_registry_describe_whole_events() {
         for example in examples(&event) {
             validator.validate(&example).unwrap();
             let mut wrong = example.clone();
-            wrong["detail"]["goalId"] = json!("no goal id");
+            wrong["detail"]["eventId"] = json!("no event id");
             assert!(!validator.is_valid(&wrong), "{}", event.name);
         }
     }

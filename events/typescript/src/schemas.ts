@@ -504,7 +504,7 @@ export const schemas = {
         "type": "string"
       }
     },
-    "description": "A `GoalActivityRequested` of another service was accepted: its workflow runs, or waits for its turn. Its end comes as\n`WorkflowCompleted`, with the same `executionArn`.",
+    "description": "A request of another service was accepted: its workflow runs, or waits for its turn. Its end comes as\n`WorkflowCompleted`, with the same `executionArn`. For a `GoalActivityCancelRequested` it is the workflow that is stopped.",
     "properties": {
       "correlationId": {
         "allOf": [
@@ -520,7 +520,7 @@ export const schemas = {
             "$ref": "#/definitions/EventId"
           }
         ],
-        "description": "One per workflow: the same for every delivery of the same request."
+        "description": "One per accepted request: the same for every delivery of it."
       },
       "executionArn": {
         "allOf": [
@@ -590,7 +590,7 @@ export const schemas = {
         "type": "boolean"
       },
       "waitingBefore": {
-        "description": "How many workflows then waited before it, counted up to 100. 0 if it did not wait.",
+        "description": "About how many workflows then waited before it, counted up to 100: the list is seconds behind. 0 if it did not wait.",
         "format": "int64",
         "maximum": 4294967295,
         "minimum": 0,
@@ -610,6 +610,132 @@ export const schemas = {
       "waitingBefore"
     ],
     "title": "GoalActivityAccepted",
+    "type": "object"
+  },
+  "GoalActivityCancelRequested": {
+    "$schema": "http://json-schema.org/draft-07/schema#",
+    "definitions": {
+      "CorrelationId": {
+        "description": "correlation id: 1 to 128 printable ASCII characters without spaces",
+        "maxLength": 128,
+        "minLength": 1,
+        "pattern": "^[!-~]+$",
+        "type": "string"
+      },
+      "EventId": {
+        "description": "event id: 1 to 128 printable ASCII characters without spaces",
+        "maxLength": 128,
+        "minLength": 1,
+        "pattern": "^[!-~]+$",
+        "type": "string"
+      },
+      "ExecutionArn": {
+        "description": "execution ARN: arn:<partition>:states:<region>:<account>:execution:<state machine>:<name>, at most 256 characters",
+        "maxLength": 256,
+        "minLength": 1,
+        "pattern": "^arn:[A-Za-z0-9_-]{1,32}:states:[A-Za-z0-9_-]{1,32}:[0-9]{12}:execution:[A-Za-z0-9_-]{1,80}:[A-Za-z0-9_-]{1,80}$",
+        "type": "string"
+      },
+      "Timestamp": {
+        "description": "An RFC 3339 moment. The pipeline always writes it in UTC, to the millisecond.",
+        "format": "date-time",
+        "type": "string"
+      },
+      "Traceparent": {
+        "description": "traceparent of W3C Trace Context; one that is malformed is ignored",
+        "maxLength": 55,
+        "minLength": 55,
+        "pattern": "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$",
+        "type": "string"
+      },
+      "UserId": {
+        "description": "user id: 1 to 128 printable ASCII characters without spaces",
+        "maxLength": 128,
+        "minLength": 1,
+        "pattern": "^[!-~]+$",
+        "type": "string"
+      },
+      "Version": {
+        "description": "The version of a message's shape. Within one, only optional fields are added; anything else is a new version.\n\nClosed vocabulary:\n\n- `1`: The first and present shape.",
+        "enum": [
+          "1"
+        ],
+        "type": "string"
+      }
+    },
+    "description": "Please stop this workflow, and remove its tasks. Only the service that has asked for the workflow may ask for that.\n\nAnswered by `GoalActivityAccepted` or `GoalActivityRejected`; the workflow then ends as `ABORTED`.",
+    "properties": {
+      "correlationId": {
+        "anyOf": [
+          {
+            "$ref": "#/definitions/CorrelationId"
+          },
+          {
+            "type": "null"
+          }
+        ],
+        "description": "By what the requester recognises the answer, which repeats it."
+      },
+      "eventId": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/EventId"
+          }
+        ],
+        "description": "Identifies the request: the same id delivered again is the same request."
+      },
+      "executionArn": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/ExecutionArn"
+          }
+        ],
+        "description": "The workflow to stop."
+      },
+      "occurredAt": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/Timestamp"
+          }
+        ],
+        "description": "When it was requested."
+      },
+      "traceparent": {
+        "anyOf": [
+          {
+            "$ref": "#/definitions/Traceparent"
+          },
+          {
+            "type": "null"
+          }
+        ],
+        "description": "The trace that it belongs to, for whoever records traces. One that is malformed is ignored."
+      },
+      "userId": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/UserId"
+          }
+        ],
+        "description": "Its user, in whose name the request is made."
+      },
+      "version": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/Version"
+          }
+        ],
+        "description": "The shape of this message."
+      }
+    },
+    "required": [
+      "version",
+      "eventId",
+      "occurredAt",
+      "executionArn",
+      "userId"
+    ],
+    "title": "GoalActivityCancelRequested",
     "type": "object"
   },
   "GoalActivityRejected": {
@@ -644,7 +770,7 @@ export const schemas = {
         "type": "string"
       },
       "RejectionReason": {
-        "description": "Why a request was rejected. Names are never reused or changed.\n\nOpen vocabulary: accept a name that is not in this list, because names may be added.\n\n- `UNKNOWN_GOAL`: No such goal.\n- `NOT_OWNER`: The goal belongs to another user.\n- `ALREADY_RUNNING`: A workflow of this goal has not ended yet.\n- `NO_ACTIONS`: The goal has no actions.\n- `UNKNOWN_ACTION`: The request names an action that the goal does not have.\n- `NOTHING_TO_DO`: Every requested action has tasks already, and the request does not ask to regenerate them.\n- `GOAL_CLOSED`: The goal is completed, paused or cancelled.\n- `TOO_MANY_RUNNING`: So many workflows of the user are running that no more may be started until one has ended.\n- `INVALID`: The request breaks the contract of its version.\n- `REQUEST_ID_REUSED`: The `eventId` was used for an accepted request that asks for something else.\n- `GOAL_UNREADABLE`: The goal is stored in a form that cannot be read. `message` names the row and the attribute.",
+        "description": "Why a request was rejected. Names are never reused or changed.\n\nOpen vocabulary: accept a name that is not in this list, because names may be added.\n\n- `UNKNOWN_GOAL`: No such goal.\n- `NOT_OWNER`: The goal belongs to another user.\n- `ALREADY_RUNNING`: A workflow of this goal has not ended yet.\n- `NO_ACTIONS`: The goal has no actions.\n- `UNKNOWN_ACTION`: The request names an action that the goal does not have.\n- `NOTHING_TO_DO`: Every requested action has tasks already, and the request does not ask to regenerate them.\n- `GOAL_CLOSED`: The goal is completed, paused or cancelled.\n- `TOO_MANY_RUNNING`: So many workflows of the user are running that no more may be started until one has ended.\n- `INVALID`: The request breaks the contract of its version.\n- `REQUEST_ID_REUSED`: The `eventId` was used for an accepted request that asks for something else.\n- `UNKNOWN_EXECUTION`: There is no such workflow, or it ended more than 90 days ago.\n- `NOT_REQUESTER`: Another service, or a user, has asked for the workflow.\n- `ALREADY_ENDED`: The workflow has ended already, and was not cancelled.\n- `NOT_ENDED`: The workflow has not ended yet, so it is not known what is to be retried.\n- `NOTHING_FAILED`: No action of the workflow has failed.\n- `GOAL_UNREADABLE`: The goal is stored in a form that cannot be read. `message` names the row and the attribute.",
         "pattern": "^[A-Z][A-Z0-9_]*$",
         "type": "string",
         "x-extensible-enum": [
@@ -658,6 +784,11 @@ export const schemas = {
           "TOO_MANY_RUNNING",
           "INVALID",
           "REQUEST_ID_REUSED",
+          "UNKNOWN_EXECUTION",
+          "NOT_REQUESTER",
+          "ALREADY_ENDED",
+          "NOT_ENDED",
+          "NOTHING_FAILED",
           "GOAL_UNREADABLE"
         ]
       },
@@ -728,7 +859,7 @@ export const schemas = {
             "$ref": "#/definitions/EventId"
           }
         ],
-        "description": "Identifies this answer: the same when the same request gets the same answer again, another one for another answer."
+        "description": "Identifies this answer: the same when the request is delivered again, another one for another answer, and when the\nrequest is emitted again."
       },
       "executionArn": {
         "allOf": [
@@ -987,6 +1118,132 @@ export const schemas = {
       "userId"
     ],
     "title": "GoalActivityRequested",
+    "type": "object"
+  },
+  "GoalActivityRetryRequested": {
+    "$schema": "http://json-schema.org/draft-07/schema#",
+    "definitions": {
+      "CorrelationId": {
+        "description": "correlation id: 1 to 128 printable ASCII characters without spaces",
+        "maxLength": 128,
+        "minLength": 1,
+        "pattern": "^[!-~]+$",
+        "type": "string"
+      },
+      "EventId": {
+        "description": "event id: 1 to 128 printable ASCII characters without spaces",
+        "maxLength": 128,
+        "minLength": 1,
+        "pattern": "^[!-~]+$",
+        "type": "string"
+      },
+      "ExecutionArn": {
+        "description": "execution ARN: arn:<partition>:states:<region>:<account>:execution:<state machine>:<name>, at most 256 characters",
+        "maxLength": 256,
+        "minLength": 1,
+        "pattern": "^arn:[A-Za-z0-9_-]{1,32}:states:[A-Za-z0-9_-]{1,32}:[0-9]{12}:execution:[A-Za-z0-9_-]{1,80}:[A-Za-z0-9_-]{1,80}$",
+        "type": "string"
+      },
+      "Timestamp": {
+        "description": "An RFC 3339 moment. The pipeline always writes it in UTC, to the millisecond.",
+        "format": "date-time",
+        "type": "string"
+      },
+      "Traceparent": {
+        "description": "traceparent of W3C Trace Context; one that is malformed is ignored",
+        "maxLength": 55,
+        "minLength": 55,
+        "pattern": "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$",
+        "type": "string"
+      },
+      "UserId": {
+        "description": "user id: 1 to 128 printable ASCII characters without spaces",
+        "maxLength": 128,
+        "minLength": 1,
+        "pattern": "^[!-~]+$",
+        "type": "string"
+      },
+      "Version": {
+        "description": "The version of a message's shape. Within one, only optional fields are added; anything else is a new version.\n\nClosed vocabulary:\n\n- `1`: The first and present shape.",
+        "enum": [
+          "1"
+        ],
+        "type": "string"
+      }
+    },
+    "description": "Please start a new workflow for the actions that failed in this one, which has ended. Only the service that has asked for\nthat workflow may ask for that.\n\nAnswered by `GoalActivityAccepted`, with the new workflow, or `GoalActivityRejected`.",
+    "properties": {
+      "correlationId": {
+        "anyOf": [
+          {
+            "$ref": "#/definitions/CorrelationId"
+          },
+          {
+            "type": "null"
+          }
+        ],
+        "description": "By what the requester recognises the answers and the events of the new workflow, which repeat it."
+      },
+      "eventId": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/EventId"
+          }
+        ],
+        "description": "Identifies the request: the same id delivered again is the same request (promise P2)."
+      },
+      "executionArn": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/ExecutionArn"
+          }
+        ],
+        "description": "The workflow that has ended."
+      },
+      "occurredAt": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/Timestamp"
+          }
+        ],
+        "description": "When it was requested."
+      },
+      "traceparent": {
+        "anyOf": [
+          {
+            "$ref": "#/definitions/Traceparent"
+          },
+          {
+            "type": "null"
+          }
+        ],
+        "description": "The trace that it belongs to, for whoever records traces. One that is malformed is ignored."
+      },
+      "userId": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/UserId"
+          }
+        ],
+        "description": "Its user, in whose name the request is made."
+      },
+      "version": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/Version"
+          }
+        ],
+        "description": "The shape of this message."
+      }
+    },
+    "required": [
+      "version",
+      "eventId",
+      "occurredAt",
+      "executionArn",
+      "userId"
+    ],
+    "title": "GoalActivityRetryRequested",
     "type": "object"
   },
   "WorkflowCompleted": {

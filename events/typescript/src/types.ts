@@ -85,6 +85,11 @@ export type Version = '1';
  * - `TOO_MANY_RUNNING`: So many workflows of the user are running that no more may be started until one has ended.
  * - `INVALID`: The request breaks the contract of its version.
  * - `REQUEST_ID_REUSED`: The `eventId` was used for an accepted request that asks for something else.
+ * - `UNKNOWN_EXECUTION`: There is no such workflow, or it ended more than 90 days ago.
+ * - `NOT_REQUESTER`: Another service, or a user, has asked for the workflow.
+ * - `ALREADY_ENDED`: The workflow has ended already, and was not cancelled.
+ * - `NOT_ENDED`: The workflow has not ended yet, so it is not known what is to be retried.
+ * - `NOTHING_FAILED`: No action of the workflow has failed.
  * - `GOAL_UNREADABLE`: The goal is stored in a form that cannot be read. `message` names the row and the attribute.
  */
 export type RejectionReason =
@@ -98,6 +103,11 @@ export type RejectionReason =
   | 'TOO_MANY_RUNNING'
   | 'INVALID'
   | 'REQUEST_ID_REUSED'
+  | 'UNKNOWN_EXECUTION'
+  | 'NOT_REQUESTER'
+  | 'ALREADY_ENDED'
+  | 'NOT_ENDED'
+  | 'NOTHING_FAILED'
   | 'GOAL_UNREADABLE'
   | (string & {});
 /**
@@ -119,8 +129,10 @@ export type FinalStatus = 'SUCCEEDED' | 'PARTIALLY_SUCCEEDED' | 'FAILED' | 'TIME
 export interface Details {
   BatchProgressed: BatchProgressed;
   GoalActivityAccepted: GoalActivityAccepted;
+  GoalActivityCancelRequested: GoalActivityCancelRequested;
   GoalActivityRejected: GoalActivityRejected;
   GoalActivityRequested: GoalActivityRequested;
+  GoalActivityRetryRequested: GoalActivityRetryRequested;
   WorkflowCompleted: WorkflowCompleted;
 }
 /**
@@ -309,8 +321,8 @@ export interface Repairs {
   wrapper?: number;
 }
 /**
- * A `GoalActivityRequested` of another service was accepted: its workflow runs, or waits for its turn. Its end comes as
- * `WorkflowCompleted`, with the same `executionArn`.
+ * A request of another service was accepted: its workflow runs, or waits for its turn. Its end comes as
+ * `WorkflowCompleted`, with the same `executionArn`. For a `GoalActivityCancelRequested` it is the workflow that is stopped.
  */
 export interface GoalActivityAccepted {
   /**
@@ -318,7 +330,7 @@ export interface GoalActivityAccepted {
    */
   correlationId?: CorrelationId;
   /**
-   * One per workflow: the same for every delivery of the same request.
+   * One per accepted request: the same for every delivery of it.
    */
   eventId: EventId;
   /**
@@ -358,9 +370,44 @@ export interface GoalActivityAccepted {
    */
   waiting: boolean;
   /**
-   * How many workflows then waited before it, counted up to 100. 0 if it did not wait.
+   * About how many workflows then waited before it, counted up to 100: the list is seconds behind. 0 if it did not wait.
    */
   waitingBefore: number;
+}
+/**
+ * Please stop this workflow, and remove its tasks. Only the service that has asked for the workflow may ask for that.
+ *
+ * Answered by `GoalActivityAccepted` or `GoalActivityRejected`; the workflow then ends as `ABORTED`.
+ */
+export interface GoalActivityCancelRequested {
+  /**
+   * By what the requester recognises the answer, which repeats it.
+   */
+  correlationId?: CorrelationId | null;
+  /**
+   * Identifies the request: the same id delivered again is the same request.
+   */
+  eventId: EventId;
+  /**
+   * The workflow to stop.
+   */
+  executionArn: ExecutionArn;
+  /**
+   * When it was requested.
+   */
+  occurredAt: Timestamp;
+  /**
+   * The trace that it belongs to, for whoever records traces. One that is malformed is ignored.
+   */
+  traceparent?: Traceparent | null;
+  /**
+   * Its user, in whose name the request is made.
+   */
+  userId: UserId;
+  /**
+   * The shape of this message.
+   */
+  version: Version;
 }
 /**
  * A `GoalActivityRequested` could not be accepted, and the pipeline does not try it again by
@@ -372,7 +419,8 @@ export interface GoalActivityRejected {
    */
   correlationId?: CorrelationId;
   /**
-   * Identifies this answer: the same when the same request gets the same answer again, another one for another answer.
+   * Identifies this answer: the same when the request is delivered again, another one for another answer, and when the
+   * request is emitted again.
    */
   eventId: EventId;
   /**
@@ -464,6 +512,42 @@ export interface GoalActivityRequested {
   traceparent?: Traceparent | null;
   /**
    * The goal's owner, in whose name the request is made.
+   */
+  userId: UserId;
+  /**
+   * The shape of this message.
+   */
+  version: Version;
+}
+/**
+ * Please start a new workflow for the actions that failed in this one, which has ended. Only the service that has asked for
+ * that workflow may ask for that.
+ *
+ * Answered by `GoalActivityAccepted`, with the new workflow, or `GoalActivityRejected`.
+ */
+export interface GoalActivityRetryRequested {
+  /**
+   * By what the requester recognises the answers and the events of the new workflow, which repeat it.
+   */
+  correlationId?: CorrelationId | null;
+  /**
+   * Identifies the request: the same id delivered again is the same request (promise P2).
+   */
+  eventId: EventId;
+  /**
+   * The workflow that has ended.
+   */
+  executionArn: ExecutionArn;
+  /**
+   * When it was requested.
+   */
+  occurredAt: Timestamp;
+  /**
+   * The trace that it belongs to, for whoever records traces. One that is malformed is ignored.
+   */
+  traceparent?: Traceparent | null;
+  /**
+   * Its user, in whose name the request is made.
    */
   userId: UserId;
   /**

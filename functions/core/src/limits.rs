@@ -86,6 +86,8 @@ pub const CHECK: Duration = Duration::from_secs(10);
 /// After how many failures in a row a run of the reconciler stops archiving: the archive is out of order, and each attempt takes
 /// seconds.
 pub const ARCHIVE_FAILURES: usize = 3;
+/// How long launching may take before a request is answered: the answer must come before the function's time is over.
+pub const LAUNCHING: Duration = Duration::from_secs(15);
 /// Up to how many waiting workflows are counted for the answer to a request: one page of the index.
 pub const WAITING_COUNTED: u16 = 100;
 /// How many workflows the reconciler looks at side by side.

@@ -1,5 +1,7 @@
 //! The decision to start a workflow for a goal.
 
+use std::collections::BTreeSet;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -38,6 +40,18 @@ impl StartRequest {
             wish.push('/');
             wish.push_str(id.as_str());
         }
+        Uuid::new_v5(&Uuid::NAMESPACE_URL, wish.as_bytes()).to_string()
+    }
+
+    /// The same for a request of a service: it names its user itself, and the order of actions says nothing.
+    pub fn digest_of_service(&self) -> String {
+        let sorted = |ids: &[ActionId]| ids.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect();
+        let scope = match &self.scope {
+            Scope::Goal => Scope::Goal,
+            Scope::Actions(ids) => Scope::Actions(sorted(ids)),
+            Scope::Left { actions, since } => Scope::Left { actions: sorted(actions), since: *since },
+        };
+        let wish = format!("{}/{}", self.user_id, Self { scope, ..self.clone() }.digest());
         Uuid::new_v5(&Uuid::NAMESPACE_URL, wish.as_bytes()).to_string()
     }
 }

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use goal_activity_events::{FailureCode, Repair, Repairs, Usage};
+use goal_activity_events::{Repair, Repairs, Usage};
 use serde::{Deserialize, Serialize};
 
 use crate::goal::{Action, GoalHead, SubGoal};
@@ -62,7 +62,7 @@ pub struct TriedAttempt {
     pub fallback: bool,
     /// Why it failed, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code: Option<FailureCode>,
+    pub code: Option<String>,
     /// The same for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
@@ -119,7 +119,7 @@ impl From<DraftWarning> for TrialWarning {
 #[serde(rename_all = "camelCase")]
 pub struct TrialFailure {
     /// The code that the action would fail with.
-    pub code: FailureCode,
+    pub code: String,
     /// The same for people.
     pub message: String,
     /// What the deployer can change.
@@ -134,7 +134,7 @@ impl fmt::Display for Trial {
             writeln!(f, "{attempt}")?;
         }
         for warning in &self.warnings {
-            writeln!(f, "   warning: {}", printable(&warning.message))?;
+            writeln!(f, "   warning: {}", one_line(&warning.message))?;
         }
         match &self.failure {
             None => {
@@ -142,7 +142,8 @@ impl fmt::Display for Trial {
                 self.tasks.iter().try_for_each(|task| writeln!(f, "{task}"))?;
             }
             Some(TrialFailure { code, message, to_do }) => {
-                writeln!(f, "\n# No tasks: {code}\n\n{}\n\nTo do: {}", printable(message), printable(to_do))?;
+                let (code, message, to_do) = (one_line(code), one_line(message), one_line(to_do));
+                writeln!(f, "\n# No tasks: {code}\n\n{message}\n\nTo do: {to_do}")?;
             }
         }
         writeln!(f, "\n{}", spent(&self.usage))
@@ -151,10 +152,12 @@ impl fmt::Display for Trial {
 
 impl fmt::Display for TriedAttempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}. {}: ", self.number, printable(&self.generator))?;
-        match self.code {
+        write!(f, "{}. {}: ", self.number, one_line(&self.generator))?;
+        match &self.code {
             None => f.write_str("accepted")?,
-            Some(code) => write!(f, "{code}: {}", printable(self.message.as_deref().unwrap_or("no answer in time")))?,
+            Some(code) => {
+                write!(f, "{}: {}", one_line(code), one_line(self.message.as_deref().unwrap_or("no answer in time")))?;
+            }
         }
         write!(f, "\n   {}", spent(&self.usage))?;
         let repaired = kinds(&self.usage.repairs);
@@ -170,7 +173,7 @@ impl fmt::Display for TriedTask {
             Priority::Medium => "medium",
             Priority::Low => "low",
         };
-        let (title, description) = (printable(title), printable(description));
+        let (title, description) = (one_line(title), one_line(description));
         write!(f, "- {title} ({estimated_minutes} min, {priority})\n  {description}")
     }
 }
@@ -178,6 +181,11 @@ impl fmt::Display for TriedTask {
 /// A text of another program, that it cannot act on a terminal.
 fn printable(said: &str) -> String {
     text::block(said)
+}
+
+/// The same on one line, so that it cannot look like another one.
+fn one_line(said: &str) -> String {
+    text::line(said)
 }
 
 /// A number of tasks: `3 tasks`.
@@ -212,6 +220,7 @@ fn spent(usage: &Usage) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use goal_activity_events::FailureCode;
 
     fn trial() -> Trial {
         let usage = Usage {
@@ -267,7 +276,7 @@ mod tests {
         let mut trial = trial();
         trial.tasks.clear();
         trial.failure = Some(TrialFailure {
-            code: FailureCode::AiRejected,
+            code: FailureCode::AiRejected.to_string(),
             message: "the AI refuses the request: 401".to_owned(),
             to_do: "check the key".to_owned(),
         });

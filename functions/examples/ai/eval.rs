@@ -30,7 +30,7 @@ pub(crate) async fn run(generators: Generators) -> Result<(bool, Value), Wrong> 
     while let Some((number, trial, Sample { name, language, subject })) = asked.next().await {
         let result = match &trial.failure {
             None => tasks(trial.tasks.len()),
-            Some(failure) => failure.code.to_string(),
+            Some(failure) => failure.code.clone(),
         };
         eprintln!("  {} of {count}: {name}: {result}", rows.len() + 1);
         rows.push((number, Row { name, language, kind: subject.action.kind, trial }));

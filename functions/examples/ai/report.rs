@@ -137,10 +137,10 @@ impl Report {
             fallback,
             actions: rows.len(),
             accepted,
-            refused: counted(failures().map(|failure| failure.code.to_string())),
+            refused: counted(failures().map(|failure| failure.code.clone())),
             failures: counted(failures().map(|failure| format!("{}: {}", failure.code, failure.message))),
             repairs: counted(made().flat_map(|made| kinds(&made.usage.repairs))),
-            failed_attempts: counted(attempts().filter_map(|attempt| attempt.code).map(|code| code.to_string())),
+            failed_attempts: counted(attempts().filter_map(|attempt| attempt.code.clone())),
             warnings: counted(made().flat_map(|made| &made.warnings).map(|warning| warning.kind.clone())),
             language: language(rows),
             titles: made().map(|made| made.tasks.len()).sum(),
@@ -214,7 +214,7 @@ impl Report {
             let failure = row.trial.failure.as_ref();
             json!({
                 "name": row.name, "language": row.language, "type": row.kind, "accepted": row.accepted(),
-                "code": failure.map(|failure| failure.code), "message": failure.map(|failure| &failure.message),
+                "code": failure.map(|failure| &failure.code), "message": failure.map(|failure| &failure.message),
                 "usage": row.trial.usage, "tasks": row.tasks(),
             })
         };
@@ -322,7 +322,7 @@ mod tests {
             number,
             generator: "openai/m".to_owned(),
             fallback: false,
-            code: Some(FailureCode::AiInvalidAnswer),
+            code: Some(FailureCode::AiInvalidAnswer.to_string()),
             message: Some("a rule".to_owned()),
             hint: None,
             usage,
@@ -342,7 +342,7 @@ mod tests {
         let mut refused = row(Language::En, ActionKind::Habit, 1, &[], &["x"]);
         refused.trial.tasks.clear();
         let (message, to_do) = ("refuses".to_owned(), "check the key".to_owned());
-        refused.trial.failure = Some(TrialFailure { code: FailureCode::AiRejected, message, to_do });
+        refused.trial.failure = Some(TrialFailure { code: FailureCode::AiRejected.to_string(), message, to_do });
         let mut rows = vec![
             row(Language::Ja, ActionKind::Execution, 1, &[], &["本を選ぶ", "本を選ぶ", "Read"]),
             row(Language::En, ActionKind::Execution, 1, &[Repair::Prose, Repair::Syntax], &["Read", "Write"]),

@@ -84,7 +84,11 @@ impl Origin {
 
     /// What of it is remembered. Whoever uses a key or an event id for something else has made a mistake.
     fn remembered(&self, request: &StartRequest) -> Option<Remembered> {
-        self.key.as_ref().map(|key| Remembered { key: key.clone(), digest: Some(request.digest()) })
+        let digest = |key: &RequestKey| match key {
+            RequestKey::User { .. } => request.digest(),
+            RequestKey::Service { .. } => request.digest_of_service(),
+        };
+        self.key.as_ref().map(|key| Remembered { key: key.clone(), digest: Some(digest(key)) })
     }
 }
 
@@ -97,7 +101,10 @@ impl<Db: IntakeDb> Intake<Db> {
         }
         let mut skipped_names = 0;
         for _ in 0..TRIES {
-            let goal = existing(&request.goal_id, self.db.load_goal(&request.goal_id).await?)?;
+            let goal = match existing(&request.goal_id, self.db.load_goal(&request.goal_id).await?) {
+                Ok(goal) => goal,
+                Err(why) => return self.rejected(why, remembered.as_ref()).await,
+            };
             let open = self.db.open_workflows(&request.user_id).await?;
             let running = self.running(&goal, &open).await?;
             // Last: a workflow that was seen to have ended removes no task any more, and one that begins later changes the claim.

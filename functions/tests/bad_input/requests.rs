@@ -64,6 +64,12 @@ async fn a_request_that_breaks_the_contract_is_rejected_or_dead_lettered() {
             | ("/detail/actionIds", "null" | "removed")
             | ("/detail/regenerate", "removed" | "bool") => "launched",
             ("/source", "empty text" | "long text" | "control characters") => "rejected",
+            // The id beside it can be read.
+            (place, "lone surrogate" | "deep array" | "deep object" | "endless number")
+                if place.starts_with("/detail/") && place != "/detail/eventId" =>
+            {
+                "rejected"
+            }
             // Only with the request's id can its sender be answered.
             (
                 _,
@@ -101,7 +107,7 @@ async fn every_rejection_says_why() {
         ("actionIds", json!(["a-1-1", MARKER]), RejectionReason::Invalid, "actionIds[1]: not a valid action id"),
         ("actionIds", json!(["a-9-9"]), RejectionReason::UnknownAction, "a-9-9"),
         ("occurredAt", json!(MARKER), RejectionReason::Invalid, "occurredAt: not an RFC 3339 timestamp"),
-        ("executionArn", json!(arn), RejectionReason::Invalid, "executionArn names no execution"),
+        ("executionArn", json!(arn), RejectionReason::Invalid, "executionArn is for the pipeline's own"),
         (
             "executionArn",
             json!(format!("{arn}:1")),
@@ -109,8 +115,8 @@ async fn every_rejection_says_why() {
             "executionArn: not a valid execution ARN",
         ),
         ("executionArn", json!(arn.replace("execution", "express")), RejectionReason::Invalid, "execution ARN"),
-        ("executionArn", json!(arn.replace("0000", "1111")), RejectionReason::Invalid, "names no execution"),
-        ("executionArn", json!(arn.replace("us-east-1", "eu-west-1")), RejectionReason::Invalid, "names no execution"),
+        ("executionArn", json!(arn.replace("0000", "1111")), RejectionReason::Invalid, "the pipeline's own"),
+        ("executionArn", json!(arn.replace("us-east-1", "eu-west-1")), RejectionReason::Invalid, "the pipeline's own"),
     ] {
         let rig = Rig::with_goal(9);
         let mut wrong = document();
@@ -206,6 +212,8 @@ async fn p9_a_request_cannot_launch_another_goals_execution() {
     let arn = rig.start_as("user-2", "goal-2", "").await.arn();
     let mut wrong = document();
     wrong["detail"]["executionArn"] = json!(arn);
+    // Also under the pipeline's own name.
+    wrong["source"] = json!("goal-activity");
     deliver(&rig, &Logs::collect(), &rig.launcher(), &json!(wrong.to_string())).await;
     assert!(rig.world.state().started.is_empty());
     assert_eq!(rejections(&rig)[0].reason, RejectionReason::Invalid);

@@ -1,9 +1,12 @@
+use std::time::Duration;
+
 use goal_activity_core::goal::GoalStatus;
 use goal_activity_core::ports::Event;
 use goal_activity_events::{
     EventId, GoalActivityAccepted, GoalActivityRejected, GoalActivityRequested, RejectionReason, RequestRef, Timestamp,
     Version,
 };
+use goal_activity_testkit::EventBridgeEvent;
 use serde_json::json;
 
 use crate::rig::{Rig, USER, envelope, goal_id, raw_envelope};
@@ -97,6 +100,56 @@ async fn p2_an_id_that_is_used_again_for_something_else_is_answered() {
     }
     rig.launch(&envelope("planner", &other)).await.unwrap();
     assert_eq!((rejections(&rig).len(), acceptances(&rig).len()), (1, 2));
+}
+
+#[tokio::test]
+async fn p2_the_order_of_actions_says_nothing_and_another_user_is_another_request() {
+    let rig = Rig::with_goal(9);
+    let of = |ids: &[&str]| Some(ids.iter().map(|id| id.parse().unwrap()).collect());
+    let asked = GoalActivityRequested { action_ids: of(&["a-1-2", "a-1-1"]), ..request("request-1") };
+    rig.launch(&envelope("planner", &asked)).await.unwrap();
+    let same = GoalActivityRequested { action_ids: of(&["a-1-1", "a-1-2", "a-1-1"]), ..asked.clone() };
+    rig.launch(&envelope("planner", &same)).await.unwrap();
+    assert_eq!((acceptances(&rig).len(), rejections(&rig).len()), (2, 0));
+    let stranger = GoalActivityRequested { user_id: "user-2".parse().unwrap(), ..asked };
+    rig.launch(&envelope("planner", &stranger)).await.unwrap();
+    assert_eq!(rejections(&rig)[0].reason, RejectionReason::RequestIdReused);
+}
+
+#[tokio::test]
+async fn p2_a_request_that_is_emitted_again_gets_an_answer_of_its_own() {
+    let rig = Rig::with_goal(8);
+    rig.launch(&envelope("planner", &request("request-1"))).await.unwrap();
+    for emission in ["e-1", "e-2"] {
+        let event = EventBridgeEvent::of("planner", &request("request-2")).id(emission);
+        rig.launch(&event.to_string()).await.unwrap();
+    }
+    let [first, second] = rejections(&rig).try_into().unwrap();
+    assert_eq!((first.reason, second.reason), (RejectionReason::AlreadyRunning, RejectionReason::AlreadyRunning));
+    assert_ne!(first.event_id, second.event_id);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_is_answered_while_launching_hangs() {
+    let rig = Rig::with_goal(8);
+    rig.world.hang("start_execution", Duration::from_secs(60));
+    rig.launch(&envelope("planner", &request("request-1"))).await.unwrap_err();
+    let [accepted] = acceptances(&rig).try_into().unwrap();
+    assert!(accepted.waiting, "{accepted:?}");
+}
+
+#[tokio::test]
+async fn a_request_with_strange_fields_beside_is_answered_when_it_is_refused() {
+    let rig = Rig::with_goal(8);
+    rig.launch(&envelope("planner", &request("request-1"))).await.unwrap();
+    let other = envelope("planner", &request("request-2"));
+    let deep = "[".repeat(1_000) + &"]".repeat(1_000);
+    for strange in [r#""\ud83d""#, "1e999", &deep] {
+        let before = rejections(&rig).len();
+        rig.launch(&other.replacen("\"detail\":{", &format!("\"detail\":{{\"note\":{strange},"), 1)).await.unwrap();
+        let rejected = &rejections(&rig)[before];
+        assert_eq!((rejected.reason, rejected.goal_id.is_some()), (RejectionReason::AlreadyRunning, true));
+    }
 }
 
 #[tokio::test]

@@ -660,9 +660,18 @@ pub(crate) fn publishing(sim: &Sim, event: &Event) {
     if !sim.core().asked.contains_key(&(source.clone(), event_id.to_string())) {
         return;
     }
-    // What is refused then is another request under its id.
-    let reused = rejected.reason == RejectionReason::RequestIdReused;
-    if sim.tables.state().requests.contains_key(&service_request(&source, event_id)) != reused {
+    // Under one id may come different requests, each with a correlation id of its own.
+    let accepted = {
+        let state = sim.tables.state();
+        let recorded = state.requests.get(&service_request(&source, event_id));
+        let execution = recorded.and_then(|request| state.executions.get(&request.accepted.execution));
+        execution.map(|execution| execution.correlation_id == rejected.correlation_id)
+    };
+    let fits = match rejected.reason {
+        RejectionReason::RequestIdReused => accepted == Some(false),
+        _ => accepted != Some(true),
+    };
+    if !fits {
         sim.violated(
             "P2",
             format!(

@@ -57,7 +57,7 @@ flaws! {
     /// A request of another service is not recorded.
     RequestForgotten => "P2",
     /// What a request of another service asks for is not recorded with it.
-    ReusedIdUnseen => "P7",
+    ReusedIdUnseen => "P2",
     /// A service is not told that its request was accepted.
     AcceptanceUntold => "P7",
     /// A start or a retry of a user is not recorded under its key.

@@ -113,7 +113,7 @@ pub(crate) fn unless_rejected(
         Err(why) => return Plan::Refuse(why.to_string()),
     };
     // A request is rejected as a whole if the goal no longer has one of its actions.
-    let wanted = request.action_ids.into_iter().flatten();
+    let wanted = request.action_ids.iter().flatten().cloned();
     let action_ids: Vec<ActionId> = wanted.filter(|a| goal.action(a).is_some()).collect();
     if action_ids.is_empty() {
         return Plan::Remove("its workflow has ended and its failed actions are no longer part of the goal".to_owned());
@@ -125,13 +125,24 @@ pub(crate) fn unless_rejected(
         regenerate: request.regenerate,
     };
     match decide(&goal, running, with_tasks, &start) {
-        Ok(_) => Plan::Request(GoalActivityRequested { action_ids: Some(action_ids), ..request }),
+        Ok(_) => {
+            // Another request than the one of before has an id of its own.
+            let same = request.action_ids.as_ref() == Some(&action_ids);
+            let event_id = if same { request.event_id.clone() } else { for_these(&request.event_id, &action_ids) };
+            Plan::Request(GoalActivityRequested { event_id, action_ids: Some(action_ids), ..request })
+        }
         Err(StartRejection::NothingToDo(_)) => {
             Plan::Remove("its workflow has ended and its failed actions have got their tasks since".to_owned())
         }
         Err(why @ StartRejection::AlreadyRunning(_)) => Plan::Refuse(format!("{why}. Try again when it has ended")),
         Err(why) => Plan::Refuse(why.to_string()),
     }
+}
+
+/// The id of a request for fewer actions than the one of that id.
+fn for_these(id: &EventId, actions: &[ActionId]) -> EventId {
+    let actions: Vec<_> = actions.iter().map(ActionId::as_str).collect();
+    id.rejection("dead-letter", &actions.join(" "))
 }
 
 /// Returns the request id of a batch. All copies of its message and all retries share it (promise P2).

@@ -39,6 +39,8 @@ export function grantRequests(bus: IEventBus, grantee: IGrantable, source: strin
 
 export interface CompletionSubscriptionProps {
   readonly bus: IEventBus;
+  /** Only workflows that the service with this source has requested. Default: those of everybody, users included. */
+  readonly requestedBy?: string;
   /** Only workflows with these final statuses. Default: all. */
   readonly statuses?: readonly FinalStatus[];
   /** Reads the queue, and reports failures one by one (`ReportBatchItemFailures`). Default: any grantee. */
@@ -78,7 +80,11 @@ export class CompletionSubscription extends Construct {
         // A service that may request workflows must not be able to end them.
         source: [SOURCE],
         detailType: ['WorkflowCompleted'],
-        detail: { version: ['1'], ...(props.statuses && { status: [...props.statuses] }) },
+        detail: {
+          version: ['1'],
+          ...(props.requestedBy && { request: { source: [props.requestedBy] } }),
+          ...(props.statuses?.length && { status: [...props.statuses] }),
+        },
       },
       targets: [new SqsQueue(this.queue, {
         deadLetterQueue: this.dlq,

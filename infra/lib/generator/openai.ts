@@ -255,8 +255,10 @@ export function allowOpenAi(worker: RustFunction, { key }: OpenAi): void {
   // AWS's own keys for these services need no permission of the function.
   if (kmsKey) {
     const service = secret ? 'secretsmanager' : 'ssm';
+    // A secret is read in the region of its ARN.
+    const region = secret?.split(':')[3] || Aws.REGION;
     worker.allow(['kms:Decrypt'], kmsKey, {
-      StringEquals: { 'kms:ViaService': `${service}.${Aws.REGION}.${Aws.URL_SUFFIX}` },
+      StringEquals: { 'kms:ViaService': `${service}.${region}.${Aws.URL_SUFFIX}` },
     });
   }
 }

@@ -69,7 +69,9 @@ impl<Db: ApiDb, Sfn: StopExecution, Bus: PublishEvent, Archive: ReadArchive> Api
 
     /// Accepts the request and announces it. A repeated one, by its key, gets the answer of the first.
     async fn begin(&self, input: &Input, request: &StartRequest) -> Result<Reply, Problem> {
-        let origin = Origin::call(&request.user_id, input.header(IDEMPOTENCY_KEY)?, input.header(CORRELATION_ID)?);
+        // Proxies add it as well: one that is malformed is as good as none.
+        let correlation_id = input.header(CORRELATION_ID).unwrap_or_default();
+        let origin = Origin::call(&request.user_id, input.header(IDEMPOTENCY_KEY)?, correlation_id);
         let execution = match self.intake.accept(request, &origin).await {
             Ok(execution) => execution,
             Err(IntakeError::Rejected(why)) => return Err(self.refuse(why).await?),

@@ -15,7 +15,7 @@ impl<Db: LaunchDb, Sfn: StartExecution + StopExecution, Bus: PublishEvent> Launc
         envelope: &Envelope,
         request: GoalActivityCancelRequested,
     ) -> Result<(), NotLaunched> {
-        let own = self.own(envelope, request.event_id, request.occurred_at)?;
+        let own = self.own(envelope, &request.event_id, request.occurred_at)?;
         let execution = self.of_requester(&request.execution_arn, &request.user_id, &own.source).await?;
         let arn = &execution.execution_arn;
         trace::about(arn, &execution.goal_id);

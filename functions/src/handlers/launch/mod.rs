@@ -10,13 +10,15 @@ mod retry;
 use goal_activity_core::execution::Execution;
 use goal_activity_core::facts::Fact;
 use goal_activity_core::inbound::{self, LaunchMessage};
+use goal_activity_core::limits::LAUNCHING;
 use goal_activity_core::port_set;
 use goal_activity_core::ports::{Event, PortResult, PublishEvent, StartExecution, StopExecution, Unavailable};
 use goal_activity_core::start::{Scope, StartRejection, StartRequest};
 use goal_activity_events::{
     CorrelationId, Envelope, EventId, ExecutionArn, GoalActivityAccepted, GoalActivityRejected, GoalActivityRequested,
-    RejectionReason, RequestRef, Timestamp, UserId, Version,
+    RejectionReason, RequestRef, SOURCE, Timestamp, UserId, Version,
 };
+use tokio::time::timeout;
 
 use crate::runtime::queue::{HandleMessage, Message, MessageError};
 use crate::runtime::telemetry::trace;
@@ -144,23 +146,32 @@ impl<Db: LaunchDb, Sfn: StartExecution + StopExecution, Bus: PublishEvent> Launc
 
     async fn launch(&self, envelope: &Envelope, request: GoalActivityRequested) -> Result<(), NotLaunched> {
         if let Some(arn) = &request.execution_arn {
+            if envelope.source != SOURCE {
+                return Err(Rejection::invalid("executionArn is for the pipeline's own requests; leave it out").into());
+            }
             let Some(execution) = self.recorded(arn, &request).await? else { return Ok(()) };
             trace::about(&execution.execution_arn, &execution.goal_id);
             return Ok(self.admission.arrived(&execution).await?);
         }
-        let execution = self.accepted(envelope, request).await?;
-        self.launch_accepted(&execution).await
+        let (own, correlation_id) =
+            (self.own(envelope, &request.event_id, request.occurred_at)?, request.correlation_id.clone());
+        let execution = self.accepted(&own, request).await?;
+        self.launch_accepted(&execution, own, correlation_id).await
     }
 
     /// Launches what was accepted for another service, and tells it so.
-    async fn launch_accepted(&self, execution: &Execution) -> Result<(), NotLaunched> {
+    async fn launch_accepted(
+        &self,
+        execution: &Execution,
+        own: RequestRef,
+        correlation_id: Option<CorrelationId>,
+    ) -> Result<(), NotLaunched> {
         trace::about(&execution.execution_arn, &execution.goal_id);
-        let launched = self.admission.arrived(execution).await;
+        let launched = timeout(LAUNCHING, self.admission.arrived(execution)).await;
         // It is accepted, whatever comes of its launch.
-        if let Some(request) = execution.request() {
-            self.answer(execution, request, execution.correlation_id.clone()).await?;
-        }
-        Ok(launched?)
+        self.answer(execution, own, correlation_id).await?;
+        let too_slow = || Unavailable::new("launching a workflow", "it takes too long");
+        Ok(launched.unwrap_or_else(|_| Err(too_slow()))?)
     }
 
     /// Tells the service that its request about this workflow was accepted.
@@ -222,10 +233,9 @@ impl<Db: LaunchDb, Sfn: StartExecution + StopExecution, Bus: PublishEvent> Launc
     }
 
     /// The execution as which a request of another service is accepted.
-    async fn accepted(&self, envelope: &Envelope, request: GoalActivityRequested) -> Result<Execution, NotLaunched> {
+    async fn accepted(&self, own: &RequestRef, request: GoalActivityRequested) -> Result<Execution, NotLaunched> {
         let invalid = |e: &dyn ToString| NotLaunched::Rejected(Rejection::invalid(e.to_string()));
-        let own = self.own(envelope, request.event_id, request.occurred_at)?;
-        let origin = Origin::event(own, request.correlation_id, request.traceparent);
+        let origin = Origin::event(own.clone(), request.correlation_id, request.traceparent);
         let start = StartRequest {
             goal_id: request.goal_id,
             user_id: request.user_id,
@@ -236,11 +246,11 @@ impl<Db: LaunchDb, Sfn: StartExecution + StopExecution, Bus: PublishEvent> Launc
     }
 
     /// By what this request is known, if it may be one: its source can be repeated, and it is recent.
-    fn own(&self, envelope: &Envelope, event_id: EventId, occurred_at: Timestamp) -> Result<RequestRef, NotLaunched> {
+    fn own(&self, envelope: &Envelope, event_id: &EventId, occurred_at: Timestamp) -> Result<RequestRef, NotLaunched> {
         inbound::source(&envelope.source).map_err(|e| NotLaunched::Rejected(Rejection::invalid(e)))?;
         let now = self.intake.context.now();
         inbound::age(occurred_at, now).map_err(|e| NotLaunched::Rejected(Rejection::invalid(e)))?;
-        Ok(RequestRef { source: envelope.source.clone(), event_id })
+        Ok(RequestRef { source: envelope.source.clone(), event_id: event_id.clone() })
     }
 
     /// The workflow of that user that the service has asked for.
@@ -260,14 +270,18 @@ impl<Db: LaunchDb, Sfn: StartExecution + StopExecution, Bus: PublishEvent> Launc
     }
 
     async fn reject(&self, envelope: &Envelope, why: Rejection) -> PortResult<()> {
-        let Some(request_event_id) = envelope.field::<EventId>("eventId") else { return Ok(()) };
+        let Some(request_event_id) = envelope.field::<EventId>("eventId") else {
+            tracing::error!(eventId = %envelope.id, reason = %why.reason, "request rejected, and its own id cannot be read");
+            return Ok(());
+        };
         let source = inbound::source(&envelope.source).is_ok().then(|| envelope.source.clone());
         tracing::warn!(
             requestId = %request_event_id, source = source.as_deref().unwrap_or_default(), reason = %why.reason, detail = why.message, "request rejected"
         );
         let rejected = GoalActivityRejected {
             version: Version::V1,
-            event_id: request_event_id.rejection(&envelope.source, &format!("{} {}", why.reason, why.message)),
+            event_id: request_event_id
+                .rejection(&envelope.source, &format!("{} {} {}", envelope.id, why.reason, why.message)),
             occurred_at: self.intake.context.now(),
             request: source.map(|source| RequestRef { source, event_id: request_event_id.clone() }),
             request_event_id,

@@ -13,7 +13,7 @@ impl<Db: LaunchDb, Sfn: StartExecution + StopExecution, Bus: PublishEvent> Launc
         envelope: &Envelope,
         request: GoalActivityRetryRequested,
     ) -> Result<(), NotLaunched> {
-        let own = self.own(envelope, request.event_id, request.occurred_at)?;
+        let own = self.own(envelope, &request.event_id, request.occurred_at)?;
         let ended = self.of_requester(&request.execution_arn, &request.user_id, &own.source).await?;
         let start = retry_of(&ended).map_err(|why| Rejection {
             reason: why.reason(),
@@ -21,8 +21,8 @@ impl<Db: LaunchDb, Sfn: StartExecution + StopExecution, Bus: PublishEvent> Launc
             execution_arn: Some(ended.execution_arn.clone()),
         })?;
         trace::see_also(ended.traceparent.as_ref());
-        let origin = Origin::event(own, request.correlation_id, request.traceparent);
+        let origin = Origin::event(own.clone(), request.correlation_id.clone(), request.traceparent);
         let execution = self.intake.accept(&start, &origin).await?;
-        self.launch_accepted(&execution).await
+        self.launch_accepted(&execution, own, request.correlation_id).await
     }
 }
