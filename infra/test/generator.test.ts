@@ -133,7 +133,7 @@ test('the key of an AI is named in the template, never told, and may be read by 
     ],
   });
   const { granted } = worker({ ...openai, openaiKeySecret: secret, openaiKeyKmsKey: key });
-  assert.deepEqual(granted[1]?.when, { 'kms:ViaService': 'secretsmanager.AWS::Region.AWS::URLSuffix' });
+  assert.deepEqual(granted[1]?.when, { 'kms:ViaService': 'secretsmanager.eu-west-1.AWS::URLSuffix' });
 });
 
 test('a model without a known price has none', () => {

@@ -59,7 +59,9 @@ test('rules for events go to queues only, retry for an hour, and then leave the 
     return [target(EventBusName ?? 'default'), EventPattern, Targets.map(({ Arn }: any) => target(Arn))];
   });
   assert.deepEqual(rules, [
-    ['MessagingBus', { 'detail-type': ['GoalActivityRequested'] }, ['MessagingLaunchQueue']],
+    ['MessagingBus', {
+      'detail-type': ['GoalActivityRequested', 'GoalActivityCancelRequested', 'GoalActivityRetryRequested'],
+    }, ['MessagingLaunchQueue']],
     ['MessagingBus', { source: ['goal-activity'], 'detail-type': ['WorkflowCompleted'] }, ['MessagingLaunchQueue']],
     ['MessagingBus', { source: ['goal-activity'], 'detail-type': ['BatchProgressed'] }, ['MessagingProjectionQueue']],
     ['default', {
