@@ -113,7 +113,9 @@ async fn p9_only_the_service_that_has_asked_may_stop_or_retry_and_only_for_its_u
     // What a user has started belongs to nobody's source.
     let rig = Rig::with_goal(1);
     let arn = rig.launched().await;
-    assert_eq!(rejected(&rig, PLANNER, &cancel(&arn, "x")).await, RejectionReason::NotRequester);
+    for source in [PLANNER, "goal-activity"] {
+        assert_eq!(rejected(&rig, source, &cancel(&arn, "x")).await, RejectionReason::NotRequester);
+    }
 }
 
 #[tokio::test]

@@ -432,7 +432,9 @@ fn late_end(sim: &Sim, core: &Core, now: &Execution, found: &mut Found) {
     let Some(ended) = core.machines.ended_at(&now.execution_arn).filter(|_| sim.profile.prompt) else { return };
     // Workers that still report delay its check: an operator's stop does not reach them.
     let reported = now.batches.values().map(|b| b.updated_at.as_millis()).max().unwrap_or(0);
-    let late = sim.millis() - ended.max(reported);
+    // So does a cancellation by event, which is a sign of life: the one of the API ends the workflow itself.
+    let cancelled = now.cancellation.as_ref().map_or(0, |c| c.at.as_millis());
+    let late = sim.millis() - ended.max(reported).max(cancelled);
     if late > i64::try_from(NOTICE_WITHIN.as_millis()).unwrap() {
         found.push(("P7", format!("the end of {} is recorded after {late} ms", now.execution_arn.name())));
     }

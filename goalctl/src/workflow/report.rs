@@ -10,6 +10,11 @@ use serde_json::Value;
 
 use crate::text::{NOTHING, counted, facts, lines, printable, status, table};
 
+/// For whoever operates the pipeline.
+const AI_FAILED: &str = "
+For operators: the worker's log has the provider's reason of every refusal; `goalctl ai check` tries the worker's AI.
+";
+
 fn read<T: DeserializeOwned>(answer: &Value) -> Result<T> {
     T::deserialize(answer).context("the API's answer is not what this goalctl reads; is one of them older?")
 }
@@ -110,6 +115,9 @@ impl Followed {
         for table in tables.into_iter().flatten() {
             text.push('\n');
             text.push_str(&lines(&table));
+        }
+        if self.failed_actions.iter().any(|action| action.code.starts_with("AI_")) {
+            text.push_str(AI_FAILED);
         }
         text
     }
@@ -345,7 +353,7 @@ BATCH  ACTIONS  DONE  FAILED
 
 FAILED ACTION  CODE         ATTEMPTS  WHY
 a-1-3          AI_REJECTED  3         no\u{fffd}[2J
-"
+{AI_FAILED}"
         );
         let squeezed = |text: &str| text.lines().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
         let (text, expected): (Vec<_>, Vec<_>) = (squeezed(&text), squeezed(&expected));

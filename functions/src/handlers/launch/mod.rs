@@ -263,7 +263,8 @@ impl<Db: LaunchDb, Sfn: StartExecution + StopExecution, Bus: PublishEvent> Launc
         if execution.user_id != *user {
             return Err(refused(RejectionReason::NotOwner, "the workflow belongs to another user").into());
         }
-        if execution.request_source.as_deref() != Some(source) {
+        // What a user has started is nobody's, also for whoever uses the pipeline's own name.
+        if execution.request_source.as_deref() != Some(source) || source == SOURCE {
             return Err(refused(RejectionReason::NotRequester, "this service has not asked for the workflow").into());
         }
         Ok(execution)
