@@ -192,7 +192,9 @@ async fn p2_its_request_is_the_same_request(release: &Release, on: Emulator) {
     let pipeline = found(release, on, "running").await;
     let before = pipeline.find(&arn("run-a-marathon", 1)).await;
     pipeline.launch(&release.message("requested-by-service")).await.unwrap();
-    assert_eq!(pipeline.heard(), [] as [Value; 0], "it is neither rejected nor asked for again");
+    let [answer] = pipeline.heard().try_into().expect("one answer: it is neither rejected nor asked for again");
+    let named = (&answer["detail-type"], &answer["detail"]["executionArn"]);
+    assert_eq!(named, (&"GoalActivityAccepted".into(), &before.execution_arn.as_str().into()));
     assert_eq!(pipeline.find(&before.execution_arn).await, before);
     let rows = pipeline.tables.rows().await.executions;
     assert_eq!(rows.iter().filter(|row| row[keys::ITEM] == keys::EXECUTION).count(), 1);
