@@ -4,7 +4,7 @@
 use goal_activity_events::{
     ActionId, BatchMessage, BatchProgressed, Detail, Envelope, EventId, ExecutionArn, ExecutionStatusChanged,
     FailureCode, GoalActivityCancelRequested, GoalActivityRequested, GoalActivityRetryRequested, GoalId, MAX_SOURCE,
-    ReadError, SOURCE, Timestamp, WorkflowCompleted, is_source, read_json,
+    ReadError, SOURCE, Timestamp, Traceparent, WorkflowCompleted, is_source, read_json,
 };
 
 use crate::execution::BatchState;
@@ -50,6 +50,19 @@ pub enum LaunchMessage {
     Invalid(ReadError),
     /// The end of a workflow, which makes room for those that wait.
     End(WorkflowCompleted),
+}
+
+impl LaunchMessage {
+    /// The trace that it belongs to, if it says one that can be read.
+    pub fn traceparent(&self) -> Option<&Traceparent> {
+        match self {
+            Self::Request(request) => request.traceparent.as_ref(),
+            Self::Cancel(request) => request.traceparent.as_ref(),
+            Self::Retry(request) => request.traceparent.as_ref(),
+            Self::Invalid(_) => None,
+            Self::End(end) => end.traceparent.as_ref(),
+        }
+    }
 }
 
 /// A message of the projection queue.

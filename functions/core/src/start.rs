@@ -28,32 +28,34 @@ pub struct StartRequest {
 }
 
 impl StartRequest {
-    /// Returns a digest of what is requested, which is the same for the same request: what distinguishes a repeated request from another one under the same key.
+    /// Returns a digest of what a user requests: what distinguishes a repeated request from another one under the same key.
     pub fn digest(&self) -> String {
-        let (scope, ids) = match &self.scope {
-            Scope::Goal => ("goal", [].as_slice()),
-            Scope::Actions(ids) => ("actions", ids.as_slice()),
-            Scope::Left { actions, .. } => ("left", actions.as_slice()),
-        };
-        let mut wish = format!("{}/{scope}/{}", self.goal_id, self.regenerate);
-        for id in ids {
-            wish.push('/');
-            wish.push_str(id.as_str());
-        }
-        Uuid::new_v5(&Uuid::NAMESPACE_URL, wish.as_bytes()).to_string()
+        self.digest_of(self.scope.named())
     }
 
     /// The same for a request of a service: it names its user itself, and the order of actions says nothing.
     pub fn digest_of_service(&self) -> String {
-        let sorted = |ids: &[ActionId]| ids.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect();
-        let scope = match &self.scope {
-            Scope::Goal => Scope::Goal,
-            Scope::Actions(ids) => Scope::Actions(sorted(ids)),
-            Scope::Left { actions, since } => Scope::Left { actions: sorted(actions), since: *since },
-        };
-        let wish = format!("{}/{}", self.user_id, Self { scope, ..self.clone() }.digest());
-        Uuid::new_v5(&Uuid::NAMESPACE_URL, wish.as_bytes()).to_string()
+        let actions: BTreeSet<_> = self.scope.named().iter().collect();
+        uuid_of(&format!("{}/{}", self.user_id, self.digest_of(actions)))
     }
+
+    fn digest_of<'a>(&self, actions: impl IntoIterator<Item = &'a ActionId>) -> String {
+        let scope = match self.scope {
+            Scope::Goal => "goal",
+            Scope::Actions(_) => "actions",
+            Scope::Left { .. } => "left",
+        };
+        let mut wish = format!("{}/{scope}/{}", self.goal_id, self.regenerate);
+        for action in actions {
+            wish.push('/');
+            wish.push_str(action.as_str());
+        }
+        uuid_of(&wish)
+    }
+}
+
+fn uuid_of(text: &str) -> String {
+    Uuid::new_v5(&Uuid::NAMESPACE_URL, text.as_bytes()).to_string()
 }
 
 /// The longest key of a request, in characters.
@@ -115,6 +117,14 @@ impl Scope {
         match self {
             Self::Goal => true,
             Self::Actions(ids) | Self::Left { actions: ids, .. } => ids.contains(action),
+        }
+    }
+
+    /// The actions that it names.
+    fn named(&self) -> &[ActionId] {
+        match self {
+            Self::Goal => &[],
+            Self::Actions(ids) | Self::Left { actions: ids, .. } => ids,
         }
     }
 

@@ -1,8 +1,8 @@
 //! `launch`: starts the execution for every `GoalActivityRequested` on the bus, when it is its turn.
 //!
 //! The API has claimed the goal before it emits the event; for any other service the claim is made here, by the same code.
-//! So do requests of services to stop their workflows, and for new ones after these. Every `WorkflowCompleted` comes here as well: what the workflow held is released, and those whose turn it is then are
-//! launched.
+//! Services also ask here to stop their workflows, and for new ones after these. Every `WorkflowCompleted` comes here as well:
+//! what the workflow held is released, and those whose turn it is then are launched.
 
 mod cancel;
 mod retry;
@@ -95,48 +95,22 @@ impl From<Unavailable> for NotLaunched {
 impl<Db: LaunchDb, Sfn: StartExecution + StopExecution, Bus: PublishEvent> HandleMessage for Launch<Db, Sfn, Bus> {
     async fn handle(&self, message: Message<'_>) -> Result<(), MessageError> {
         let Some(envelope) = message.event()? else { return Ok(()) };
-        match inbound::launch(&envelope)? {
-            LaunchMessage::End(end) => {
-                let span = trace::process("launch", end.traceparent.as_ref());
-                Ok(trace::within(span, self.ended(&end.execution_arn)).await?)
-            }
-            LaunchMessage::Request(request) => {
-                let span = trace::process("launch", request.traceparent.as_ref());
-                trace::within(span, self.take(&envelope, Ok(request))).await
-            }
-            LaunchMessage::Cancel(request) => {
-                let span = trace::process("launch", request.traceparent.as_ref());
-                trace::within(span, async { self.answered(&envelope, self.cancel(&envelope, request).await).await })
-                    .await
-            }
-            LaunchMessage::Retry(request) => {
-                let span = trace::process("launch", request.traceparent.as_ref());
-                trace::within(span, async { self.answered(&envelope, self.retry(&envelope, request).await).await })
-                    .await
-            }
-            LaunchMessage::Invalid(why) => {
-                trace::within(trace::process("launch", None), self.take(&envelope, Err(Rejection::invalid(why)))).await
-            }
-        }
+        let message = inbound::launch(&envelope)?;
+        let span = trace::process("launch", message.traceparent());
+        trace::within(span, self.take(&envelope, message)).await
     }
 }
 
 impl<Db: LaunchDb, Sfn: StartExecution + StopExecution, Bus: PublishEvent> Launch<Db, Sfn, Bus> {
-    /// Launches the request, or rejects it with the reason.
-    async fn take(
-        &self,
-        envelope: &Envelope,
-        request: Result<GoalActivityRequested, Rejection>,
-    ) -> Result<(), MessageError> {
-        let launched = match request {
-            Ok(request) => self.launch(envelope, request).await,
-            Err(why) => Err(NotLaunched::Rejected(why)),
+    /// Does what is asked, or rejects it with the reason.
+    async fn take(&self, envelope: &Envelope, message: LaunchMessage) -> Result<(), MessageError> {
+        let done = match message {
+            LaunchMessage::End(end) => return Ok(self.ended(&end.execution_arn).await?),
+            LaunchMessage::Request(request) => self.launch(envelope, request).await,
+            LaunchMessage::Cancel(request) => self.cancel(envelope, request).await,
+            LaunchMessage::Retry(request) => self.retry(envelope, request).await,
+            LaunchMessage::Invalid(why) => Err(Rejection::invalid(why).into()),
         };
-        self.answered(envelope, launched).await
-    }
-
-    /// Rejects what cannot be done with the reason.
-    async fn answered(&self, envelope: &Envelope, done: Result<(), NotLaunched>) -> Result<(), MessageError> {
         match done {
             Ok(()) => Ok(()),
             Err(NotLaunched::Unavailable(e)) => Err(e.into()),
@@ -229,17 +203,16 @@ impl<Db: LaunchDb, Sfn: StartExecution + StopExecution, Bus: PublishEvent> Launc
         }
         let message =
             "executionArn names no execution of this goal and user; leave it out in requests of other services";
-        found.map(Some).ok_or_else(|| NotLaunched::Rejected(Rejection::invalid(message)))
+        found.map(Some).ok_or_else(|| Rejection::invalid(message).into())
     }
 
     /// The execution as which a request of another service is accepted.
     async fn accepted(&self, own: &RequestRef, request: GoalActivityRequested) -> Result<Execution, NotLaunched> {
-        let invalid = |e: &dyn ToString| NotLaunched::Rejected(Rejection::invalid(e.to_string()));
         let origin = Origin::event(own.clone(), request.correlation_id, request.traceparent);
         let start = StartRequest {
             goal_id: request.goal_id,
             user_id: request.user_id,
-            scope: Scope::of(request.action_ids).map_err(|e| invalid(&e))?,
+            scope: Scope::of(request.action_ids).map_err(Rejection::invalid)?,
             regenerate: request.regenerate,
         };
         Ok(self.intake.accept(&start, &origin).await?)
@@ -247,9 +220,8 @@ impl<Db: LaunchDb, Sfn: StartExecution + StopExecution, Bus: PublishEvent> Launc
 
     /// By what this request is known, if it may be one: its source can be repeated, and it is recent.
     fn own(&self, envelope: &Envelope, event_id: &EventId, occurred_at: Timestamp) -> Result<RequestRef, NotLaunched> {
-        inbound::source(&envelope.source).map_err(|e| NotLaunched::Rejected(Rejection::invalid(e)))?;
-        let now = self.intake.context.now();
-        inbound::age(occurred_at, now).map_err(|e| NotLaunched::Rejected(Rejection::invalid(e)))?;
+        inbound::source(&envelope.source).map_err(Rejection::invalid)?;
+        inbound::age(occurred_at, self.intake.context.now()).map_err(Rejection::invalid)?;
         Ok(RequestRef { source: envelope.source.clone(), event_id: event_id.clone() })
     }
 

@@ -94,7 +94,7 @@ mod tests {
     use goal_activity_core::ports::Tokens;
     use std::time::Duration;
 
-    /// Answers in turn.
+    /// Returns these answers, one for each call.
     struct Script(Mutex<Vec<Result<Generation, GenerationError>>>);
 
     impl GenerateTasks for Script {
