@@ -10,9 +10,12 @@ pub const SOURCE: &str = "goal-activity";
 /// The most bytes of an event's source.
 pub const MAX_SOURCE: usize = 256;
 
+/// How the sources of AWS's own services begin. `EventBridge` refuses them from all others (API reference, `PutEventsRequestEntry`).
+const AWS: &str = "aws.";
+
 /// Returns `true` if the pipeline accepts requests of this source: it is recorded, logged and answered.
 pub fn is_source(text: &str) -> bool {
-    (1..=MAX_SOURCE).contains(&text.len()) && !text.chars().any(char::is_control)
+    (1..=MAX_SOURCE).contains(&text.len()) && !text.chars().any(char::is_control) && !text.starts_with(AWS)
 }
 
 /// The version of a message's shape. Within one, only optional fields are added; anything else is a new version.

@@ -6,9 +6,15 @@ use comfy_table::{Table, presets};
 /// The placeholder for an unknown value.
 pub(crate) const NOTHING: &str = "-";
 
-/// Replaces the control characters in a text from outside, so that it cannot control the terminal.
+/// Replaces the control characters in a text from outside, so that it can neither control the terminal nor show what is beside it
+/// in another order (Unicode Standard Annex 9: explicit directional formatting) or on another line.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    let controls = |c: char| {
+        let directs =
+            matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        c.is_control() || directs || matches!(c, '\u{2028}' | '\u{2029}')
+    };
+    text.chars().map(|c| if controls(c) { '\u{fffd}' } else { c }).collect()
 }
 
 pub(crate) fn counted(count: usize, what: &str) -> String {
@@ -67,5 +73,11 @@ mod tests {
         assert_eq!(status("FAILED", false), "FAILED");
         assert!(status("FAILED", true).starts_with('\u{1b}'));
         assert_eq!(status("\u{1b}[2J", false), "\u{fffd}[2J", "not the API's own");
+    }
+
+    #[test]
+    fn a_text_from_outside_controls_neither_the_terminal_nor_the_order_of_what_is_beside_it() {
+        assert_eq!(printable("a\u{202e}b\u{2067}c\u{2028}d\u{1b}e"), "a\u{fffd}b\u{fffd}c\u{fffd}d\u{fffd}e");
+        assert_eq!(printable("ピアノ 👩\u{200d}🎨 é"), "ピアノ 👩\u{200d}🎨 é", "joins what is one character");
     }
 }

@@ -2,7 +2,7 @@
 
 use goal_activity_core::execution::Mark;
 use goal_activity_core::keys;
-use goal_activity_core::limits::HISTORY;
+use goal_activity_core::limits::{HISTORY, REQUEST_MEMORY};
 use goal_activity_core::ports::{
     AdmitExecution, Claim, ClaimGoal, Claimed, EndExecution, Remembered, RequestKey, SealLedger,
 };
@@ -88,7 +88,7 @@ async fn a_request_expires_some_time_after_it(on: &AwsTables) {
     let claim = Claim { request: Some(request), ..claim(&goal, 1) };
     assert_eq!(on.db().claim_goal(&claim).await.unwrap(), Claimed::Yes);
     let row = on.execution_row(&keys::request(&key), keys::REQUEST).await.unwrap();
-    assert_eq!(row[keys::EXPIRES_AT], at(0).plus(HISTORY).as_seconds());
+    assert_eq!(row[keys::EXPIRES_AT], at(0).plus(REQUEST_MEMORY).as_seconds());
     assert_eq!(row["acceptedAs"], claim.execution.execution_arn.as_str());
 }
 

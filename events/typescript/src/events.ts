@@ -1,6 +1,7 @@
 import { ContractError } from './error.js';
 import { parse } from './json.js';
 import { reason } from './reason.js';
+import { SOURCE } from './source.js';
 import type { Details } from './types.js';
 import { type Fields, fields, type Known, fromPipeline, validators } from './validators.js';
 
@@ -58,6 +59,8 @@ export function toEntry<Name extends EventName>(bus: string, source: string, nam
   if (typeof source !== 'string' || source === '' || bytes(source) > MAX_SOURCE || /\p{Cc}|\p{Cs}/u.test(source)) {
     throw new ContractError(`source: must have 1 to ${MAX_SOURCE} bytes without control characters`);
   }
+  if (source.startsWith('aws.')) throw new ContractError('source: must not begin with aws., which is for AWS');
+  if (source === SOURCE) throw new ContractError("source: must be one of your service, not the pipeline's");
   // What is checked is what is sent: `JSON.stringify` leaves some things out and calls `toJSON`.
   const text = JSON.stringify(detail) as string | undefined;
   asDetail(name, text === undefined ? undefined : JSON.parse(text));

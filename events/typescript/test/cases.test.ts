@@ -3,7 +3,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { test } from 'node:test';
 import { schemasDir } from '../scripts/generated.js';
-import { ContractError, type EventName, isDetail, readEvent, toEntry } from 'goal-activity-events';
+import { ContractError, type EventName, isDetail, readEvent, SOURCE, toEntry } from 'goal-activity-events';
 
 /** See `events/src/cases.rs`, which describes the fields. */
 interface Case {
@@ -75,4 +75,5 @@ test('an entry has a source that the pipeline accepts', () => {
     const found = accepts(() => toEntry('bus', source, 'GoalActivityRequested', detail));
     assert.equal(found, accepted, `${JSON.stringify(source)}: ${why}`);
   }
+  assert.ok(!accepts(() => toEntry('bus', SOURCE, 'GoalActivityRequested', detail)), "the pipeline's own is for its functions");
 });

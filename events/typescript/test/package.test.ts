@@ -66,6 +66,14 @@ test('it is imported and required, with the same types', () => {
   run(path.join(packageDir, 'node_modules', '.bin', 'tsc'), [...options, 'a.mts', 'b.cts']);
 });
 
+test('an error of the one form is an error of the other', () => {
+  const both = inProject('both.mjs', `import { createRequire } from 'node:module'; import * as esm from 'goal-activity-events';
+    const cjs = createRequire(import.meta.url)('goal-activity-events');
+    const thrown = (events) => { try { events.readEvent('WorkflowCompleted', ''); } catch (error) { return error; } };
+    console.log(thrown(cjs) instanceof esm.ContractError, thrown(esm) instanceof cjs.ContractError, new Error('') instanceof esm.ContractError);`);
+  assert.equal(run(process.execPath, [both]), 'true true false\n');
+});
+
 test('no code is made from a text: it runs under a strict content security policy', async () => {
   const strict = '--disallow-code-generation-from-strings';
   const esm = inProject('strict.mjs', `import * as events from 'goal-activity-events'; console.log(${reading});

@@ -158,11 +158,13 @@ pub fn progress(event: &BatchProgressed) -> Result<BatchState, Refused> {
 
 /// Checks that an event's source is one that can be recorded, logged and answered.
 pub fn source(source: &str) -> Result<(), Refused> {
-    ensure(is_source(source), || format!("the source is not 1 to {MAX_SOURCE} bytes without control characters"))
+    ensure(is_source(source), || {
+        format!("the source is not 1 to {MAX_SOURCE} bytes without control characters, or begins with aws.")
+    })
 }
 
 /// Checks that a request is recent enough: a replay of old events must not begin anew what was long done. Requests are
-/// remembered for [`HISTORY`]; what is older would count as a new one.
+/// remembered for [`REQUEST_MEMORY`](crate::limits::REQUEST_MEMORY); what is older would count as a new one.
 pub fn age(occurred_at: Timestamp, now: Timestamp) -> Result<(), Refused> {
     ensure(now.since(occurred_at) < HISTORY, || {
         format!("the request is {} days old or older", HISTORY.as_secs() / (24 * 60 * 60))

@@ -94,6 +94,8 @@ pub const WAITING_COUNTED: u16 = 100;
 pub const RECONCILED_AT_ONCE: usize = 8;
 /// How long an ended workflow stays in the table.
 pub const HISTORY: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+/// How long an accepted request is remembered: for as long as it can be accepted, which is counted from its own time.
+pub const REQUEST_MEMORY: Duration = HISTORY.saturating_add(CLOCKS_DIFFER);
 /// Over how many partitions the index of open executions is spread.
 pub const OPEN_SHARDS: u64 = 8;
 

@@ -1,12 +1,18 @@
 //! Cancelling and retrying by events of other services.
 
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use goal_activity_core::admission::Capacity;
 use goal_activity_core::execution::Status;
+use goal_activity_core::limits::{CLOCKS_DIFFER, HISTORY};
 use goal_activity_core::outcome::End;
 use goal_activity_core::ports::{Event, ExecutionState};
 use goal_activity_events::{
     Detail, ExecutionArn, GoalActivityAccepted, GoalActivityCancelRequested, GoalActivityRejected,
     GoalActivityRequested, GoalActivityRetryRequested, RejectionReason, Timestamp, Version,
 };
+use goal_activity_functions::adapters::memory::samples;
 use serde_json::json;
 
 use crate::rig::{Rig, USER, envelope, goal_id, raw_envelope, status_change};
@@ -66,6 +72,43 @@ async fn answers<D: Detail>(
         }
     }
     (accepted, rejected)
+}
+
+#[tokio::test]
+async fn p7_an_answer_says_how_many_workflows_wait_before_it() {
+    let rig = Rig { capacity: Capacity::new(NonZeroU32::MIN), ..Rig::default() };
+    let mut places = Vec::new();
+    for (goal, user) in [("goal-1", "a"), ("goal-2", "b"), ("goal-3", "c"), ("goal-4", "d"), ("goal-5", "b")] {
+        rig.add(samples::goal(goal, user, 8));
+        let (id, user) = (format!("for-{goal}").parse().unwrap(), user.parse().unwrap());
+        let request = GoalActivityRequested::new(id, Timestamp::from_millis(0), goal_id(goal), user);
+        let (accepted, rejected) = answers(&rig, PLANNER, &request).await;
+        assert_eq!(rejected, []);
+        places.push((accepted[0].waiting, accepted[0].waiting_before));
+    }
+    // The first is launched; a user's second is behind the first of all others.
+    assert_eq!(places, [(false, 0), (true, 0), (true, 1), (true, 2), (true, 3)]);
+}
+
+#[tokio::test]
+async fn p2_a_request_is_remembered_for_as_long_as_it_can_be_accepted() {
+    let rig = Rig::with_goal(9);
+    let ahead = Timestamp::from_millis(rig.world.state().now).plus(CLOCKS_DIFFER);
+    let request = GoalActivityRequested::new("plan".parse().unwrap(), ahead, goal_id("goal-1"), USER.parse().unwrap());
+    let (first, _) = answers(&rig, PLANNER, &request).await;
+    rig.run(&first[0].execution_arn).await;
+    rig.deliver_ends().await;
+    rig.world.state().tasks.clear();
+    let day = CLOCKS_DIFFER;
+    assert_eq!(HISTORY, day * 90);
+    let minute = Duration::from_secs(60);
+    // Before its own time by a minute, it is 90 days old. From then on its age is what refuses it.
+    for (later, accepted) in [(day * 90, true), (day.saturating_sub(minute), true), (minute, false)] {
+        rig.wait(i64::try_from(later.as_secs()).unwrap());
+        let (again, rejected) = answers(&rig, PLANNER, &request).await;
+        assert_eq!((again.len(), rejected.len()), if accepted { (1, 0) } else { (0, 1) }, "{later:?}");
+    }
+    assert_eq!(rig.world.state().started.len(), 1);
 }
 
 async fn rejected<D: Detail>(rig: &Rig, source: &str, detail: &D) -> RejectionReason {

@@ -4,7 +4,9 @@ use goal_activity_adapters::clock::SystemClock;
 use goal_activity_core::inbound;
 use goal_activity_core::ports::{Clock, LoadGoalHead, Stored};
 use goal_activity_events::publisher::{EventBridge, OutgoingEvent, Publisher};
-use goal_activity_events::{ActionId, Detail, EventId, GoalActivityRequested, GoalId, MAX_ACTIONS, UserId};
+use goal_activity_events::{
+    ActionId, CorrelationId, Detail, EventId, GoalActivityRequested, GoalId, MAX_ACTIONS, UserId,
+};
 use serde::Serialize;
 
 use crate::failure::{DONE, Failure, NO_ACCESS};
@@ -35,6 +37,9 @@ pub(crate) struct Emit {
     /// The same id from the same source again is the same request [default: a new one]
     #[arg(long, value_name = "ID")]
     event_id: Option<EventId>,
+    /// Is repeated by the answer and by every event of the workflow
+    #[arg(long, value_name = "ID")]
+    correlation_id: Option<CorrelationId>,
 }
 
 /// What was emitted. Part of the JSON output: names are never changed.
@@ -48,11 +53,7 @@ struct Emitted {
 }
 
 fn source(text: &str) -> Result<String, String> {
-    inbound::source(text).map_err(|_| "1 to 256 bytes without control characters".to_owned())?;
-    // EventBridge rejects them, each as a separate entry.
-    if text.starts_with("aws.") {
-        return Err("sources that begin with aws. are AWS's own".to_owned());
-    }
+    inbound::source(text).map_err(|refused| refused.to_string())?;
     Ok(text.to_owned())
 }
 
@@ -68,6 +69,7 @@ pub(super) async fn emit(args: Emit, stack: &Stack, json: bool, shell: &mut Shel
     let request = GoalActivityRequested {
         action_ids: (!args.actions.is_empty()).then_some(args.actions),
         regenerate: args.regenerate,
+        correlation_id: args.correlation_id,
         ..GoalActivityRequested::new(event_id, SystemClock.now(), args.goal, user)
     };
     let bus = stack.output("EventBusName")?;

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use goal_activity_core::execution::Execution;
 use goal_activity_core::goal::GoalStatus;
 use goal_activity_core::keys;
-use goal_activity_core::limits::{HISTORY, MAX_CLAIMS};
+use goal_activity_core::limits::{HISTORY, MAX_CLAIMS, REQUEST_MEMORY};
 use goal_activity_core::ports::{Accepted, Claim, ClaimGoal, Claimed, PortResult, Remembered, RequestKey, Unavailable};
 use goal_activity_events::{ExecutionArn, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
@@ -89,7 +89,7 @@ impl Tables {
         let row = item(Request {
             accepted_as: claim.execution.execution_arn.clone(),
             digest: request.digest.clone(),
-            expires_at: claim.execution.start_date.plus(HISTORY).as_seconds(),
+            expires_at: claim.execution.start_date.plus(REQUEST_MEMORY).as_seconds(),
         })?;
         let now = number(claim.execution.start_date.as_seconds());
         self.execution_item(keys::request(&request.key), keys::REQUEST)

@@ -2,7 +2,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use goal_activity_core::goal::GoalStatus;
 use goal_activity_core::keys;
-use goal_activity_core::limits::HISTORY;
+use goal_activity_core::limits::REQUEST_MEMORY;
 use goal_activity_core::ports::{Accepted, Claim, ClaimGoal, Claimed, PortResult, RequestKey, Stored};
 use goal_activity_core::rows::read_head;
 use goal_activity_events::{ExecutionArn, Timestamp, UserId};
@@ -48,7 +48,7 @@ impl ClaimGoal for World {
         state.running.entry(claim.execution.user_id.clone()).or_default().insert(arn.clone());
         if let Some(request) = &claim.request {
             let accepted = Accepted { execution: arn, digest: request.digest.clone() };
-            let expires_at = now.plus(HISTORY);
+            let expires_at = now.plus(REQUEST_MEMORY);
             state.requests.insert(keys::request(&request.key), MemoryOfRequest { accepted, expires_at });
         }
         Ok(Claimed::Yes)

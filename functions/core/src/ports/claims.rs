@@ -87,7 +87,7 @@ pub trait ClaimGoal: Sync {
     /// The workflows of the user that are open.
     fn open_workflows(&self, user: &UserId) -> impl Future<Output = PortResult<BTreeSet<ExecutionArn>>> + Send;
     /// What became of a request of this key before, if it was accepted and is still remembered at that moment: for
-    /// [`HISTORY`](crate::limits::HISTORY) from its acceptance.
+    /// [`REQUEST_MEMORY`](crate::limits::REQUEST_MEMORY) from its acceptance.
     fn accepted_before(
         &self,
         request: &RequestKey,

@@ -15,6 +15,8 @@ use super::{cancel, history, start, status, tasks};
 
 /// Where the schemas are.
 const SCHEMAS: &str = "/components/schemas";
+/// What the gateway itself answers with. It is text and no schema: what is generated from one could not read both kinds of bodies.
+const GATEWAY_BODY: &str = "`{\"message\": ...}`";
 /// The name of the schema of the description itself.
 const DESCRIPTION: &str = "ApiDescription";
 
@@ -288,8 +290,13 @@ fn responses(route: Route, schemas: &mut SchemaGenerator) -> Value {
     // Usually the gateway's, before any function is asked.
     if let Some(response) = responses.get_mut("401").and_then(Value::as_object_mut) {
         response.remove("content");
+        let said = response["description"].as_str().unwrap_or_default();
+        response["description"] = format!("{said} Usually from the gateway, with the body {GATEWAY_BODY}.").into();
     }
-    responses.entry("429").or_insert_with(|| json!({ "description": "Too many requests, from the gateway." }));
+    let gateway = format!("Too many requests for the gateway, with the body {GATEWAY_BODY}. Retry after a second.");
+    let response = responses.entry("429").or_insert_with(|| json!({ "description": "" }));
+    let said = response["description"].as_str().unwrap_or_default();
+    response["description"] = format!("{said}\n{gateway}").trim_start().into();
     responses.into()
 }
 
