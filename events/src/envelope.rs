@@ -110,7 +110,8 @@ impl Envelope {
     }
 
     pub(crate) fn detail_as<T: DeserializeOwned>(&self, detail_type: &'static str) -> Result<T, ReadError> {
-        let body = read_json::<Body<T>>(&self.text).map_err(|reason| ReadError::BadDetail { detail_type, reason })?;
+        let body = read_json::<Body<T>>(&self.text)
+            .map_err(|reason| ReadError::BadDetail { detail_type, reason: reason.without_column() })?;
         Ok(body.detail.0)
     }
 

@@ -50,6 +50,12 @@ impl GoalActivityAccepted {
         let RequestRef { source, event_id } = request;
         EventId::derived(execution, &format!("accepted/{}/{source}/{event_id}", source.len()))
     }
+
+    /// The id of the event that answers this cancellation of the workflow.
+    pub fn event_id_of_cancel(execution: &ExecutionArn, request: &RequestRef) -> EventId {
+        let RequestRef { source, event_id } = request;
+        EventId::derived(execution, &format!("cancelled/{}/{source}/{event_id}", source.len()))
+    }
 }
 
 impl Detail for GoalActivityAccepted {

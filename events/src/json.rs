@@ -13,6 +13,17 @@ use serde_json::Value;
 #[error("{0}")]
 pub struct Unreadable(String);
 
+impl Unreadable {
+    /// The same without the line and column at the end: for a text that was within another one which its sender never saw.
+    pub(crate) fn without_column(self) -> Self {
+        let place = |text: &str| text.chars().all(|c| c.is_ascii_digit() || " column".contains(c));
+        match self.0.rsplit_once(" at line ") {
+            Some((reason, at)) if place(at) => Self(reason.to_owned()),
+            _ => self,
+        }
+    }
+}
+
 /// Reads a JSON object. Unknown fields are ignored; a known field that occurs twice is refused, because it is
 /// ambiguous.
 pub fn read_json<T: DeserializeOwned>(text: &str) -> Result<T, Unreadable> {
@@ -233,6 +244,8 @@ mod tests {
         }
         let rule = "goal: not a valid goal id: 1 to 64 letters, digits, '-' or '_' at line 1 column 22";
         assert_eq!(reason_of(r#"{"goal": "some words"}"#), rule);
+        let unreadable = read_json::<Sample>(r#"{"goal": "some words"}"#).unwrap_err();
+        assert_eq!(Some(unreadable.without_column().to_string().as_str()), rule.strip_suffix(" at line 1 column 22"));
     }
 
     #[test]

@@ -20,7 +20,7 @@ const LAST: i64 = 253_402_207_199_999;
 
 /// A text that is not an RFC 3339 moment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not an RFC 3339 timestamp of the years 0 to 9999")]
+#[error("not an RFC 3339 timestamp with an offset, such as 2026-11-24T09:30:00Z")]
 pub struct InvalidTimestamp;
 
 impl Timestamp {

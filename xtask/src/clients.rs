@@ -70,6 +70,7 @@ impl Run<'_> {
         let (contract, events) = (self.folder.join("contract"), self.project.root.join("events"));
         copy(&events.join("schemas"), &contract.join("schemas"))?;
         fs::copy(events.join("asyncapi.json"), contract.join("asyncapi.json"))?;
+        fs::copy(self.project.root.join("docs").join("EVENTS.md"), contract.join("EVENTS.md"))?;
         fs::copy(self.project.root.join("functions").join("openapi.json"), contract.join("openapi.json"))?;
         for generated in ["openapi-python-client", "datamodels", "json-schema-to-typescript"] {
             fs::create_dir_all(self.folder.join("generated").join(generated))?;
@@ -110,7 +111,8 @@ impl Run<'_> {
         };
         generate("contract/openapi.json", "openapi", "openapi")?;
         EVENTS.iter().try_for_each(|e| generate(&format!("contract/schemas/{e}.v1.json"), "jsonschema", e))?;
-        self.script("python", "python/read_datamodels.py")
+        self.script("python", "python/read_datamodels.py")?;
+        self.script("python", "python/guide.py")
     }
 
     fn modelina(&self) -> Result<()> {

@@ -1,6 +1,6 @@
 """Checks the table events.json with Python's jsonschema: the schemas accept and refuse what it says.
 
-The fields of the table are described in events/src/cases.rs.
+The fields of the table are described in README.md.
 """
 
 import json

@@ -66,6 +66,19 @@ test('it is imported and required, with the same types', () => {
   run(path.join(packageDir, 'node_modules', '.bin', 'tsc'), [...options, 'a.mts', 'b.cts']);
 });
 
+test('the guide\'s program emits what it says', () => {
+  const guide = fs.readFileSync(path.join(packageDir, '..', '..', 'docs', 'EVENTS.md'), 'utf8');
+  const [, program = ''] = /```ts\n([^`]*toEntry[^`]*)```/.exec(guide) ?? [];
+  // In place of AWS's package.
+  const stub = path.join(project, 'node_modules', '@aws-sdk', 'client-eventbridge');
+  fs.mkdirSync(stub, { recursive: true });
+  fs.writeFileSync(path.join(stub, 'index.mjs'), `export class PutEventsCommand { constructor(input) { this.input = input; } }
+    export class EventBridgeClient { async send({ input }) { console.log(JSON.stringify(input)); return { FailedEntryCount: 0 }; } }`);
+  fs.writeFileSync(path.join(stub, 'package.json'), '{ "exports": "./index.mjs" }');
+  const { Entries: [entry] } = JSON.parse(run(process.execPath, [inProject('guide.mjs', program)]));
+  assert.deepEqual([entry.EventBusName, entry.Source, entry.DetailType], ['goal-activity', 'com.example.planner', 'GoalActivityRequested']);
+});
+
 test('an error of the one form is an error of the other', () => {
   const both = inProject('both.mjs', `import { createRequire } from 'node:module'; import * as esm from 'goal-activity-events';
     const cjs = createRequire(import.meta.url)('goal-activity-events');

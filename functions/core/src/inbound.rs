@@ -167,10 +167,12 @@ pub fn source(source: &str) -> Result<(), Refused> {
 /// remembered for [`REQUEST_MEMORY`](crate::limits::REQUEST_MEMORY); what is older would count as a new one.
 pub fn age(occurred_at: Timestamp, now: Timestamp) -> Result<(), Refused> {
     ensure(now.since(occurred_at) < HISTORY, || {
-        format!("the request is {} days old or older", HISTORY.as_secs() / (24 * 60 * 60))
+        format!("occurredAt: the request is {} days old or older", HISTORY.as_secs() / (24 * 60 * 60))
     })?;
     // It would be recent for longer than it is remembered.
-    ensure(occurred_at.since(now) <= CLOCKS_DIFFER, || "the request says that it was made in the future".to_owned())
+    ensure(occurred_at.since(now) <= CLOCKS_DIFFER, || {
+        format!("occurredAt: the request is more than {} hours ahead", CLOCKS_DIFFER.as_secs() / (60 * 60))
+    })
 }
 
 fn distinct<'a>(actions: impl Iterator<Item = &'a ActionId> + Clone) -> Result<(), Refused> {

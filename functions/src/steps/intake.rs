@@ -138,6 +138,13 @@ impl<Db: IntakeDb> Intake<Db> {
         .into())
     }
 
+    /// Whether a request of that name has started a workflow, as far as it is remembered.
+    pub async fn has_started(&self, request: &RequestRef) -> PortResult<bool> {
+        let RequestRef { source, event_id } = request.clone();
+        let key = RequestKey::Service { source, event_id };
+        Ok(self.db.accepted_before(&key, self.context.now()).await?.is_some())
+    }
+
     fn accepted(&self, execution: Execution) -> Execution {
         self.context.count(Fact::WorkflowStarted);
         trace::about(&execution.execution_arn, &execution.goal_id);

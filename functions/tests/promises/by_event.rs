@@ -10,7 +10,7 @@ use goal_activity_core::outcome::End;
 use goal_activity_core::ports::{Event, ExecutionState};
 use goal_activity_events::{
     Detail, ExecutionArn, GoalActivityAccepted, GoalActivityCancelRequested, GoalActivityRejected,
-    GoalActivityRequested, GoalActivityRetryRequested, RejectionReason, Timestamp, Version,
+    GoalActivityRequested, GoalActivityRetryRequested, RejectionReason, RequestRef, Timestamp, Version,
 };
 use goal_activity_functions::adapters::memory::samples;
 use serde_json::json;
@@ -195,4 +195,23 @@ async fn a_follow_up_that_cannot_be_read_is_answered_by_its_field() {
         assert_eq!(rejected.reason, RejectionReason::Invalid);
         assert!(rejected.message.contains("executionArn"), "{}", rejected.message);
     }
+}
+
+#[tokio::test]
+async fn p2_an_id_that_has_started_a_workflow_cancels_none_and_each_cancellation_has_an_answer_of_its_own() {
+    let (rig, arn) = requested().await;
+    let (accepted, rejected) = answers(&rig, PLANNER, &cancel(&arn, "plan")).await;
+    assert_eq!((accepted, rejected[0].reason), (vec![], RejectionReason::RequestIdReused));
+    assert_eq!(rig.execution(&arn).cancellation, None);
+
+    let mut ids = vec![GoalActivityAccepted::event_id_for(
+        &arn,
+        &RequestRef { source: PLANNER.to_owned(), event_id: "stop".parse().unwrap() },
+    )];
+    for id in ["stop", "stop", "stop-again"] {
+        let (accepted, _) = answers(&rig, PLANNER, &cancel(&arn, id)).await;
+        ids.push(accepted[0].event_id.clone());
+    }
+    assert_eq!(ids[1], ids[2], "the same cancellation, delivered again");
+    assert!(ids[0] != ids[1] && ids[1] != ids[3], "{ids:?}");
 }

@@ -140,7 +140,7 @@ async fn p2_a_request_from_the_future_is_refused() {
     );
     rig.launch(&request).await.unwrap();
     let rejected = format!("{:?}", rig.events());
-    assert!(rejected.contains("made in the future"), "{rejected}");
+    assert!(rejected.contains("occurredAt: the request is more than 24 hours ahead"), "{rejected}");
     assert!(rig.world.state().started.is_empty());
 }
 

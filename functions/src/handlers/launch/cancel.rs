@@ -1,6 +1,6 @@
 use goal_activity_core::execution::{Cancellation, Status};
 use goal_activity_core::ports::{PublishEvent, StartExecution, StopExecution, StopReason};
-use goal_activity_events::{Envelope, GoalActivityCancelRequested, RejectionReason};
+use goal_activity_events::{Envelope, GoalActivityAccepted, GoalActivityCancelRequested, RejectionReason};
 
 use super::{Launch, LaunchDb, NotLaunched, Rejection};
 use crate::runtime::telemetry::trace;
@@ -16,6 +16,15 @@ impl<Db: LaunchDb, Sfn: StartExecution + StopExecution, Bus: PublishEvent> Launc
         request: GoalActivityCancelRequested,
     ) -> Result<(), NotLaunched> {
         let own = self.own(envelope, &request.event_id, request.occurred_at)?;
+        if self.intake.has_started(&own).await? {
+            let message = "this eventId was used for a request that started a workflow; use a new one";
+            return Err(Rejection {
+                reason: RejectionReason::RequestIdReused,
+                message: message.to_owned(),
+                execution_arn: None,
+            }
+            .into());
+        }
         let execution = self.of_requester(&request.execution_arn, &request.user_id, &own.source).await?;
         let arn = &execution.execution_arn;
         trace::about(arn, &execution.goal_id);
@@ -36,6 +45,7 @@ impl<Db: LaunchDb, Sfn: StartExecution + StopExecution, Bus: PublishEvent> Launc
         if is_open {
             self.admission.sfn.stop_execution(arn, StopReason::Cancelled).await?;
         }
-        Ok(self.answer(&execution, own, request.correlation_id).await?)
+        let event_id = GoalActivityAccepted::event_id_of_cancel(arn, &own);
+        Ok(self.answer(&execution, event_id, own, request.correlation_id).await?)
     }
 }

@@ -143,7 +143,8 @@ impl<Db: LaunchDb, Sfn: StartExecution + StopExecution, Bus: PublishEvent> Launc
         trace::about(&execution.execution_arn, &execution.goal_id);
         let launched = timeout(LAUNCHING, self.admission.arrived(execution)).await;
         // It is accepted, whatever comes of its launch.
-        self.answer(execution, own, correlation_id).await?;
+        let event_id = GoalActivityAccepted::event_id_for(&execution.execution_arn, &own);
+        self.answer(execution, event_id, own, correlation_id).await?;
         let too_slow = || Unavailable::new("launching a workflow", "it takes too long");
         Ok(launched.unwrap_or_else(|_| Err(too_slow()))?)
     }
@@ -152,6 +153,7 @@ impl<Db: LaunchDb, Sfn: StartExecution + StopExecution, Bus: PublishEvent> Launc
     async fn answer(
         &self,
         execution: &Execution,
+        event_id: EventId,
         request: RequestRef,
         correlation_id: Option<CorrelationId>,
     ) -> PortResult<()> {
@@ -161,7 +163,7 @@ impl<Db: LaunchDb, Sfn: StartExecution + StopExecution, Bus: PublishEvent> Launc
         let waiting_before = if waiting { self.admission.waiting_before(execution).await? } else { 0 };
         let accepted = GoalActivityAccepted {
             version: Version::V1,
-            event_id: GoalActivityAccepted::event_id_for(arn, &request),
+            event_id,
             occurred_at: self.intake.context.now(),
             request,
             correlation_id,
@@ -227,7 +229,10 @@ impl<Db: LaunchDb, Sfn: StartExecution + StopExecution, Bus: PublishEvent> Launc
 
     /// The workflow of that user that the service has asked for.
     async fn of_requester(&self, arn: &ExecutionArn, user: &UserId, source: &str) -> Result<Execution, NotLaunched> {
-        let refused = |reason, message: &str| Rejection { reason, message: message.to_owned(), execution_arn: None };
+        let refused = |reason, message: &str| {
+            // It repeats what the request says, and tells nothing.
+            Rejection { reason, message: message.to_owned(), execution_arn: Some(arn.clone()) }
+        };
         let Some(execution) = self.intake.db.find_execution(arn).await? else {
             let message = "there is no such workflow, or it ended more than 90 days ago";
             return Err(refused(RejectionReason::UnknownExecution, message).into());
