@@ -10,7 +10,7 @@ import { EventBus } from 'aws-cdk-lib/aws-events';
 import { AccountRootPrincipal, Role } from 'aws-cdk-lib/aws-iam';
 import { Code, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambda';
 import { AwsSolutionsChecks } from 'cdk-nag';
-import { CompletionSubscription, grantRequests } from '../constructs/src';
+import { AnswerSubscription, CompletionSubscription, grantRequests } from '../constructs/src';
 import { infraDir } from '../lib/settings';
 import { readable, target } from './synth';
 
@@ -43,7 +43,7 @@ test('the package contains what its users need, and uses their CDK', () => {
   assert.deepEqual(fs.readdirSync(packed, { recursive: true }).sort(),
     ['LICENSE', 'README.md', 'build', 'build/index.d.ts', 'build/index.js', 'package.json']);
   const require = createRequire(path.join(example, 'main.js'));
-  assert.deepEqual(Object.keys(require('goal-activity-constructs')).sort(), ['CompletionSubscription', 'SOURCE', 'grantRequests']);
+  assert.deepEqual(Object.keys(require('goal-activity-constructs')).sort(), ['AnswerSubscription', 'CompletionSubscription', 'SOURCE', 'grantRequests']);
 });
 
 test('a service may emit requests under its own name on that bus, and nothing else', () => {
@@ -110,6 +110,19 @@ test('a function is reached through the queue, and reports failures one by one',
   assert.deepEqual([queue.VisibilityTimeout, queue.RedrivePolicy.maxReceiveCount], [720, 5]);
   const [rule] = Object.values(properties(template, 'AWS::Events::Rule'));
   assert.deepEqual(rule.Targets.map(({ Arn }: any) => target(Arn)), ['EndsQueue']);
+});
+
+test('a service hears the answers to its own requests, as in the guide for those without CDK', () => {
+  const stack = new Stack();
+  const bus = new EventBus(stack, 'Bus');
+  new AnswerSubscription(stack, 'Answers', { bus, requestedBy: 'com.example.planner' });
+  new AnswerSubscription(stack, 'Progress', { bus, requestedBy: 'com.example.planner', progress: true });
+  const rules = properties(Template.fromStack(stack), 'AWS::Events::Rule');
+  const guide = fs.readFileSync(path.join(infraDir, '..', 'docs', 'EVENTS.md'), 'utf8');
+  const [, section = ''] = /\n### Without CDK\n(.*?)\n###? /s.exec(guide) ?? [];
+  const [, pattern] = [...section.matchAll(/```json\n(.*?)```/gs)].map(([, block = '']) => JSON.parse(block));
+  assert.deepEqual(rules.AnswersRule.EventPattern, pattern);
+  assert.deepEqual(rules.ProgressRule.EventPattern['detail-type'], [...pattern['detail-type'], 'BatchProgressed']);
 });
 
 test('cdk-nag finds nothing in the subscriber', () => {

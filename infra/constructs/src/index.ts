@@ -37,12 +37,8 @@ export function grantRequests(bus: IEventBus, grantee: IGrantable, source: strin
   });
 }
 
-export interface CompletionSubscriptionProps {
+export interface SubscriptionProps {
   readonly bus: IEventBus;
-  /** Only workflows that the service with this source has requested. Default: those of everybody, users included. */
-  readonly requestedBy?: string;
-  /** Only workflows with these final statuses. Default: all. */
-  readonly statuses?: readonly FinalStatus[];
   /** Reads the queue, and reports failures one by one (`ReportBatchItemFailures`). Default: any grantee. */
   readonly handler?: IFunction;
   /** How long handling may take: the handler's timeout. A message stays invisible six times as long. */
@@ -52,15 +48,15 @@ export interface CompletionSubscriptionProps {
 }
 
 /**
- * A queue that receives the ends of workflows, with a dead-letter queue for events that cannot be delivered or handled.
+ * A queue that receives events of the pipeline, with a dead-letter queue for events that cannot be delivered or handled.
  * A function also reads from it: a rule that calls a function directly loses events that the function could not handle.
  */
-export class CompletionSubscription extends Construct {
+abstract class Subscription extends Construct {
   readonly queue: Queue;
   /** Contains whole events that the rule or the consumer could not deliver or handle. Set an alarm on it. */
   readonly dlq: Queue;
 
-  constructor(scope: Construct, id: string, props: CompletionSubscriptionProps) {
+  protected constructor(scope: Construct, id: string, props: SubscriptionProps, detailType: string[], detail: Record<string, unknown>) {
     super(scope, id);
     const timeout = props.timeout ?? Duration.seconds(30);
     this.dlq = new Queue(this, 'Dlq', {
@@ -76,16 +72,8 @@ export class CompletionSubscription extends Construct {
     });
     new Rule(this, 'Rule', {
       eventBus: props.bus,
-      eventPattern: {
-        // A service that may request workflows must not be able to end them.
-        source: [SOURCE],
-        detailType: ['WorkflowCompleted'],
-        detail: {
-          version: ['1'],
-          ...(props.requestedBy && { request: { source: [props.requestedBy] } }),
-          ...(props.statuses?.length && { status: [...props.statuses] }),
-        },
-      },
+      // A service that may request workflows must not be able to end them.
+      eventPattern: { source: [SOURCE], detailType, detail: { version: ['1'], ...detail } },
       targets: [new SqsQueue(this.queue, {
         deadLetterQueue: this.dlq,
         maxEventAge: Duration.hours(1),
@@ -95,3 +83,37 @@ export class CompletionSubscription extends Construct {
     props.handler?.addEventSource(new SqsEventSource(this.queue, { batchSize: 10, reportBatchItemFailures: true }));
   }
 }
+
+export interface CompletionSubscriptionProps extends SubscriptionProps {
+  /** Only workflows that the service with this source has requested. Default: those of everybody, users included. */
+  readonly requestedBy?: string;
+  /** Only workflows with these final statuses. Default: all. */
+  readonly statuses?: readonly FinalStatus[];
+}
+
+/** The ends of workflows. */
+export class CompletionSubscription extends Subscription {
+  constructor(scope: Construct, id: string, props: CompletionSubscriptionProps) {
+    super(scope, id, props, ['WorkflowCompleted'], {
+      ...(props.requestedBy && requestOf(props.requestedBy)),
+      ...(props.statuses?.length && { status: [...props.statuses] }),
+    });
+  }
+}
+
+export interface AnswerSubscriptionProps extends SubscriptionProps {
+  /** The source under which the service emits its requests. */
+  readonly requestedBy: string;
+  /** Also the progress of its workflows: about one event per batch and second. Default: no. */
+  readonly progress?: boolean;
+}
+
+/** The answers to the requests of one service, and the ends of its workflows. */
+export class AnswerSubscription extends Subscription {
+  constructor(scope: Construct, id: string, props: AnswerSubscriptionProps) {
+    const progress = props.progress ? ['BatchProgressed'] : [];
+    super(scope, id, props, ['GoalActivityAccepted', 'GoalActivityRejected', 'WorkflowCompleted', ...progress], requestOf(props.requestedBy));
+  }
+}
+
+const requestOf = (source: string) => ({ request: { source: [source] } });
