@@ -12,9 +12,9 @@ Which deployment: the first of these that names one.
   3. the profile file: ~/.config/goalctl/profile.toml, --profile-file or GOAL_ACTIVITY_PROFILE_FILE. It may say
        url = \"https://abc123.execute-api.eu-west-1.amazonaws.com\"
        token_command = [\"my-sign-in\", \"--print-token\"]    # or token = \"…\"
-       stack = \"GoalActivity\"                              # with profile and region; or stack_file
+       stack = \"goal-activity\"                             # with profile and region; or stack_file
   4. what `cargo xtask up` has started on this machine, as its sample user
-  5. the stack GoalActivity on AWS, with the credentials and region of AWS's own tools
+  5. the stack goal-activity on AWS, with the credentials and region of AWS's own tools
 
 Exit codes:
   0  done

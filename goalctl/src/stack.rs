@@ -20,7 +20,7 @@ use crate::place::Place;
 use crate::secret::Secret;
 
 /// The default name of the CDK app's stack.
-const STACK: &str = "GoalActivity";
+const STACK: &str = "goal-activity";
 /// The region to which `cargo xtask` deploys on its emulator.
 const LOCAL_REGION: &str = "us-east-1";
 

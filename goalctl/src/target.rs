@@ -18,7 +18,7 @@ pub(crate) struct Target {
         help = "A JWT for the API; other users of this machine can see it here [env: GOAL_ACTIVITY_TOKEN]"
     )]
     pub(crate) token: Option<Secret>,
-    #[arg(long, global = true, value_name = "NAME", help = "The CloudFormation stack on AWS [default: GoalActivity]")]
+    #[arg(long, global = true, value_name = "NAME", help = "The CloudFormation stack on AWS [default: goal-activity]")]
     pub(crate) stack: Option<String>,
     /// A profile of AWS's configuration files
     #[arg(long, global = true, value_name = "NAME")]

@@ -7,7 +7,7 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
-import { ownMetric } from './metrics';
+import { OwnMetrics } from './metrics';
 import type { Settings } from './settings';
 
 /** Everything that is monitored. */
@@ -62,9 +62,11 @@ const inFiveMinutes = { statistic: Stats.SUM, period: Duration.minutes(5) };
 /** The alarms. Each publishes to the topic, and links to a section of the operations guide. */
 export class Alarms extends Construct {
   readonly all: Alarm[] = [];
+  private readonly own: OwnMetrics;
 
   constructor(scope: Construct, id: string, private readonly props: AlarmsProps) {
     super(scope, id);
+    this.own = new OwnMetrics(props.settings.stackName);
     this.workflows();
     this.queues();
     this.functions();
@@ -75,7 +77,7 @@ export class Alarms extends Construct {
     this.add('FailureRate', {
       says: 'More than 10 % of the workflows that ended within 5 minutes failed or timed out.',
       section: 'failure-rate',
-      metric: ownMetric('WorkflowFailed', { statistic: Stats.AVERAGE, period: Duration.minutes(5) }),
+      metric: this.own.of('WorkflowFailed', { statistic: Stats.AVERAGE, period: Duration.minutes(5) }),
       above: limits.failureRate,
       // No workflow has ended, so none has failed.
       missing: TreatMissingData.NOT_BREACHING,
@@ -84,7 +86,7 @@ export class Alarms extends Construct {
     this.add('TimedOut', {
       says: 'A workflow did not end by itself within 900 s.',
       section: 'a-workflow-timed-out',
-      metric: ownMetric('WorkflowTimedOut', inFiveMinutes),
+      metric: this.own.of('WorkflowTimedOut', inFiveMinutes),
       above: 0,
       // No workflow has ended.
       missing: TreatMissingData.NOT_BREACHING,
@@ -92,7 +94,7 @@ export class Alarms extends Construct {
     this.add('Slow', {
       says: 'A workflow took more than 10 minutes from its launch to its end.',
       section: 'slow-workflows',
-      metric: ownMetric('WorkflowDuration', { statistic: Stats.MAXIMUM, period: Duration.minutes(5) }),
+      metric: this.own.of('WorkflowDuration', { statistic: Stats.MAXIMUM, period: Duration.minutes(5) }),
       above: limits.duration.toMilliseconds(),
       // No workflow has ended. Another alarm covers one that never ends.
       missing: TreatMissingData.NOT_BREACHING,
@@ -100,7 +102,7 @@ export class Alarms extends Construct {
     this.add('Waiting', {
       says: 'The workflow whose turn is next has waited for more than 30 minutes: more is asked for than can be worked on.',
       section: 'workflows-wait',
-      metric: ownMetric('OldestWaiting', { statistic: Stats.MAXIMUM, period: Duration.minutes(5) }),
+      metric: this.own.of('OldestWaiting', { statistic: Stats.MAXIMUM, period: Duration.minutes(5) }),
       above: limits.waiting.toMilliseconds(),
       of: lasting,
       // The reconciler has not checked: covered by another alarm.
@@ -110,7 +112,7 @@ export class Alarms extends Construct {
     this.add('AiErrorRate', {
       says: 'More than 20 % of the calls of the AI gave nothing usable, for 10 of 15 minutes.',
       section: 'ai-error-rate',
-      metric: ownMetric('AiCallFailed', { statistic: Stats.AVERAGE, period: Duration.minutes(5) }),
+      metric: this.own.of('AiCallFailed', { statistic: Stats.AVERAGE, period: Duration.minutes(5) }),
       above: limits.aiErrorRate,
       // One failed call in a quiet hour is 100 %, and its second attempt may succeed.
       of: lasting,
@@ -122,7 +124,7 @@ export class Alarms extends Construct {
       this.add('AiFallbackInUse', {
         says: 'More than 20 % of the calls of an AI went to the fallback, for 10 of 15 minutes: the first one refuses or is out.',
         section: 'the-fallback-is-in-use',
-        metric: ownMetric('AiFallbackUsed', { statistic: Stats.AVERAGE, period: Duration.minutes(5) }),
+        metric: this.own.of('AiFallbackUsed', { statistic: Stats.AVERAGE, period: Duration.minutes(5) }),
         above: limits.fallbackShare,
         of: lasting,
         // There were no calls of an AI.
@@ -133,7 +135,7 @@ export class Alarms extends Construct {
     this.add('ReconcilerSilent', {
       says: 'The reconciler has not come to the end of a run for 5 minutes: lost events are not made good.',
       section: 'the-reconciler-is-silent',
-      metric: ownMetric('ReconcilerRuns', { statistic: Stats.SUM, period: Duration.minutes(1) }),
+      metric: this.own.of('ReconcilerRuns', { statistic: Stats.SUM, period: Duration.minutes(1) }),
       below: 1,
       of: { periods: 5, raised: 5 },
       // It runs twice a minute: missing data is the condition to detect.
@@ -143,7 +145,7 @@ export class Alarms extends Construct {
     this.add('ReconcilerFailing', {
       says: 'The reconciler could not look at or not repair some workflows, for 10 of 15 minutes.',
       section: 'the-reconciler-fails',
-      metric: ownMetric('ReconcilerFailures', inFiveMinutes),
+      metric: this.own.of('ReconcilerFailures', inFiveMinutes),
       above: 0,
       // A transient failure is retried half a minute later.
       of: lasting,

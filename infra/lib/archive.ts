@@ -5,6 +5,7 @@ import {
   TransitionDefaultMinimumObjectSize,
 } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
+import type { Settings } from './settings';
 import type { Variant } from './variant';
 
 /** The key of a record: `executions/date=<day of the end>/<execution>.json`, see functions/core/src/archive.rs. */
@@ -23,7 +24,7 @@ export class Archive extends Construct {
   /** `database.table`, as Athena names it. */
   readonly table: string;
 
-  constructor(scope: Construct, id: string, { variant }: { variant: Variant }) {
+  constructor(scope: Construct, id: string, { settings, variant }: { settings: Settings; variant: Variant }) {
     super(scope, id);
     this.bucket = new Bucket(this, 'Bucket', {
       blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
@@ -54,14 +55,17 @@ export class Archive extends Construct {
     const logicalId = Stack.of(this).getLogicalId(this.bucket.node.defaultChild as CfnBucket);
     this.readable = `<${logicalId}.Arn>/${records}*`;
     this.records = this.bucket.arnForObjects(`${records}*`);
-    this.table = this.athenaTable();
+    this.table = this.athenaTable(settings.stackName);
   }
 
   /** Partitions are calculated and never registered: a day exists when its first record does. */
-  private athenaTable(): string {
+  private athenaTable(stackName: string): string {
     const database = new CfnDatabase(this, 'Database', {
       catalogId: Stack.of(this).account,
-      databaseInput: { name: 'goal_activity', description: 'The goal activity pipeline' },
+      databaseInput: { // Athena takes no hyphens in the name of a database.
+        name: stackName.replaceAll('-', '_'),
+        description: `The goal activity pipeline ${stackName}`,
+      },
     });
     const location = `s3://${this.bucket.bucketName}/${records}`;
     const table = new CfnTable(this, 'Executions', {

@@ -7,7 +7,7 @@ import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import { StateTransitionMetric } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { type Alarms, limits, type Watched } from './alarms';
-import { ownMetric, ownMetricBy } from './metrics';
+import { OwnMetrics } from './metrics';
 import type { QueuePair } from './messaging';
 import { memoryMegabytes } from './rust-function';
 import type { Settings } from './settings';
@@ -56,15 +56,15 @@ function scaled(metric: IMetric, factor: string, label: string): IMetric {
 }
 
 const statistics: [string, string][] = [['average', Stats.AVERAGE], ['p95', Stats.p(95)], ['longest', Stats.MAXIMUM]];
-/** Average, 95th percentile and maximum of a duration, in a unit of that many milliseconds. */
-const durations = (name: string, milliseconds: number, prefix = ''): IMetric[] => statistics.map(([label, statistic]) =>
-  scaled(ownMetric(name, { statistic, period }), `/${milliseconds}`, `${prefix}${label}`));
 
 /** One page that shows: whether it works, how fast, the AI's behaviour, what waits, and the costs. */
 export class Dashboard extends Construct {
+  private readonly own: OwnMetrics;
+
   constructor(scope: Construct, id: string, private readonly props: DashboardProps) {
     super(scope, id);
     const { stackName } = props.settings;
+    this.own = new OwnMetrics(stackName);
     new CloudWatchDashboard(this, 'Page', {
       dashboardName: stackName,
       defaultInterval: Duration.hours(6),
@@ -74,12 +74,18 @@ export class Dashboard extends Construct {
     });
   }
 
+  /** Average, 95th percentile and maximum of a duration, in a unit of that many milliseconds. */
+  private durations(name: string, milliseconds: number, prefix = ''): IMetric[] {
+    return statistics.map(([label, statistic]) =>
+      scaled(this.own.of(name, { statistic, period }), `/${milliseconds}`, `${prefix}${label}`));
+  }
+
   private summary(): IWidget[] {
     const { settings: { operationsGuide }, alarms } = this.props;
     return [
       new TextWidget({
         width: 6, height: 4,
-        markdown: `# Goal activity\n\nWhat each alarm means and what to do: ${operationsGuide}\n\nAll times are UTC.`,
+        markdown: `# ${this.props.settings.stackName}\n\nWhat each alarm means and what to do: ${operationsGuide}\n\nAll times are UTC.`,
       }),
       new AlarmStatusWidget({ title: 'Alarms', width: width - 6, height: 4, alarms: alarms.all }),
     ];
@@ -87,16 +93,16 @@ export class Dashboard extends Construct {
 
   private outcomes(): IWidget[] {
     const ends = ['Succeeded', 'PartiallySucceeded', 'Failed', 'Aborted'];
-    const failed = ownMetric('WorkflowFailed', average);
+    const failed = this.own.of('WorkflowFailed', average);
     return [
       graph({
         title: 'How workflows end', unit: 'workflows in 5 minutes', stacked: true,
         // Those that timed out are among the failed.
-        metrics: ends.map((end) => ownMetric(`Workflow${end}`, { ...sum, label: end })),
+        metrics: ends.map((end) => this.own.of(`Workflow${end}`, { ...sum, label: end })),
         right: {
           unit: 'started, open',
           metrics: [
-            ownMetric('WorkflowStarted', { ...sum, label: 'started' }), ownMetric('OpenWorkflows', { ...maximum, label: 'open' }),
+            this.own.of('WorkflowStarted', { ...sum, label: 'started' }), this.own.of('OpenWorkflows', { ...maximum, label: 'open' }),
           ],
         },
       }, 8),
@@ -105,7 +111,7 @@ export class Dashboard extends Construct {
         lines: [line(limits.failureRate * 100, 'alarm')],
       }, 8),
       graph({
-        title: 'How long workflows take', unit: 'minutes', metrics: durations('WorkflowDuration', 60_000),
+        title: 'How long workflows take', unit: 'minutes', metrics: this.durations('WorkflowDuration', 60_000),
         lines: [
           line(target.toMinutes(), 'target: 5 minutes on average', '#2ca02c'),
           line(limits.duration.toMinutes(), 'alarm'),
@@ -119,19 +125,19 @@ export class Dashboard extends Construct {
       graph({
         title: 'Actions', unit: 'actions in 5 minutes',
         metrics: [
-          ownMetric('ActionsProcessed', { ...sum, label: 'processed' }),
-          ownMetric('ActionsFailed', { ...sum, label: 'failed' }),
-          ownMetric('ActionsNotProcessed', { ...sum, label: 'not processed' }),
+          this.own.of('ActionsProcessed', { ...sum, label: 'processed' }),
+          this.own.of('ActionsFailed', { ...sum, label: 'failed' }),
+          this.own.of('ActionsNotProcessed', { ...sum, label: 'not processed' }),
         ],
-        right: { unit: 'tasks', metrics: [ownMetric('TasksGenerated', { ...sum, label: 'tasks' })] },
+        right: { unit: 'tasks', metrics: [this.own.of('TasksGenerated', { ...sum, label: 'tasks' })] },
       }, 8),
       graph({
         title: 'Why actions fail', unit: 'actions in 5 minutes', stacked: true,
-        metrics: [new MathExpression({ expression: ownMetricBy('Code', 'ActionsFailed', sum), label: '', period })],
+        metrics: [new MathExpression({ expression: this.own.by('Code', 'ActionsFailed', sum), label: '', period })],
       }, 8),
       graph({
         title: 'Batches', unit: 'seconds', lines: [line(limits.batchAge.toSeconds(), 'time of a batch')],
-        metrics: [...durations('BatchDuration', 1_000, 'whole, '), ...durations('BatchQueueWait', 1_000, 'waiting, ')],
+        metrics: [...this.durations('BatchDuration', 1_000, 'whole, '), ...this.durations('BatchQueueWait', 1_000, 'waiting, ')],
       }, 8),
     ];
   }
@@ -140,25 +146,25 @@ export class Dashboard extends Construct {
     const { concurrentBatches } = this.props.settings;
     return [
       graph({
-        title: 'Capacity', unit: 'batches', metrics: [ownMetric('CapacityInUse', { ...maximum, label: 'in use' })],
+        title: 'Capacity', unit: 'batches', metrics: [this.own.of('CapacityInUse', { ...maximum, label: 'in use' })],
         lines: [line(concurrentBatches, 'concurrentBatches')],
       }, 8),
       graph({
         title: 'Waiting time', unit: 'minutes',
-        metrics: [scaled(ownMetric('OldestWaiting', { ...maximum }), '/60000', 'whose turn is next')],
+        metrics: [scaled(this.own.of('OldestWaiting', { ...maximum }), '/60000', 'whose turn is next')],
         lines: [line(limits.waiting.toMinutes(), 'alarm')],
       }, 8),
-      graph({ title: 'How long launched workflows had waited', unit: 'seconds', metrics: durations('AdmissionWait', 1_000) }, 8),
+      graph({ title: 'How long launched workflows had waited', unit: 'seconds', metrics: this.durations('AdmissionWait', 1_000) }, 8),
     ];
   }
 
   private ai(): IWidget[] {
-    const failed = ownMetric('AiCallFailed', average);
-    const second = this.props.settings.fallback ? [scaled(ownMetric('AiFallbackUsed', { ...average }), '*100', 'by the fallback')] : [];
+    const failed = this.own.of('AiCallFailed', average);
+    const second = this.props.settings.fallback ? [scaled(this.own.of('AiFallbackUsed', { ...average }), '*100', 'by the fallback')] : [];
     return [
       graph({
-        title: 'AI: time of a call', unit: 'seconds', metrics: durations('AiLatency', 1_000),
-        right: { unit: 'attempts for an action', metrics: [ownMetric('AiAttempts', { ...average, label: 'attempts' })] },
+        title: 'AI: time of a call', unit: 'seconds', metrics: this.durations('AiLatency', 1_000),
+        right: { unit: 'attempts for an action', metrics: [this.own.of('AiAttempts', { ...average, label: 'attempts' })] },
       }, 6),
       graph({
         title: 'AI: error rate', unit: '% of the calls', metrics: [scaled(failed, '*100', 'failed'), ...second],
@@ -166,14 +172,14 @@ export class Dashboard extends Construct {
       }, 6),
       graph({
         title: 'AI: errors', unit: 'calls in 5 minutes', stacked: true,
-        metrics: [new MathExpression({ expression: ownMetricBy('Code', 'AiErrors', sum), label: '', period })],
+        metrics: [new MathExpression({ expression: this.own.by('Code', 'AiErrors', sum), label: '', period })],
       }, 6),
       graph({
         title: 'AI: tokens and cost', unit: 'tokens in 5 minutes', stacked: true,
         metrics: [
-          ownMetric('AiInputTokens', { ...sum, label: 'read' }), ownMetric('AiOutputTokens', { ...sum, label: 'written' }),
+          this.own.of('AiInputTokens', { ...sum, label: 'read' }), this.own.of('AiOutputTokens', { ...sum, label: 'written' }),
         ],
-        right: { unit: 'US dollars', metrics: [ownMetric('AiCost', { ...sum, label: 'estimated cost' })] },
+        right: { unit: 'US dollars', metrics: [this.own.of('AiCost', { ...sum, label: 'estimated cost' })] },
       }, 6),
     ];
   }
@@ -221,11 +227,11 @@ export class Dashboard extends Construct {
       graph({
         title: 'Repairs', unit: 'workflows in 5 minutes',
         metrics: [
-          ownMetric('ReconcilerRepairs', { ...sum, label: 'repaired by the reconciler' }),
-          ownMetric('ReconcilerFailures', { ...sum, label: 'not repaired' }),
-          ownMetric('StaleTokens', { ...sum, label: 'stale tokens' }),
+          this.own.of('ReconcilerRepairs', { ...sum, label: 'repaired by the reconciler' }),
+          this.own.of('ReconcilerFailures', { ...sum, label: 'not repaired' }),
+          this.own.of('StaleTokens', { ...sum, label: 'stale tokens' }),
         ],
-        right: { unit: 'runs', metrics: [ownMetric('ReconcilerRuns', { ...sum, label: 'reconciler' })] },
+        right: { unit: 'runs', metrics: [this.own.of('ReconcilerRuns', { ...sum, label: 'reconciler' })] },
       }, 6),
     ];
   }

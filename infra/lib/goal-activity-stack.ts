@@ -22,9 +22,9 @@ export class GoalActivityStack extends Stack {
     });
 
     const storage = new Storage(this, 'Storage', { settings, variant });
-    const archive = new Archive(this, 'Archive', { variant });
-    const messaging = new Messaging(this, 'Messaging', { variant });
-    if (variant.schemaRegistry) new EventSchemas(this, 'EventSchemas');
+    const archive = new Archive(this, 'Archive', { settings, variant });
+    const messaging = new Messaging(this, 'Messaging', { settings, variant });
+    if (variant.schemaRegistry) new EventSchemas(this, 'EventSchemas', { settings });
     const alerts = new Alerts(this, 'Alerts').topic;
     const { stateMachine, executions, finalize } = new Workflow(this, 'Workflow', {
       settings, variant, storage, batchQueue: messaging.batch.queue,
@@ -59,6 +59,8 @@ export class GoalActivityStack extends Stack {
     });
 
     this.outputs({
+      // The namespace of the metrics, too.
+      StackName: settings.stackName,
       ApiId: api.http.apiId,
       ApiUrl: variant.apiUrl(api.http),
       ...(api.users && {

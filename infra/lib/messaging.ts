@@ -5,6 +5,7 @@ import { AnyPrincipal, Effect, type IRole, PolicyStatement } from 'aws-cdk-lib/a
 import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
+import type { Settings } from './settings';
 import type { Variant } from './variant';
 
 /** The `source` of every event that the pipeline itself emits. */
@@ -39,9 +40,9 @@ export class Messaging extends Construct {
   /** The roles that may publish under the pipeline's own source. */
   private readonly publishers: IRole[] = [];
 
-  constructor(scope: Construct, id: string, props: { variant: Variant }) {
+  constructor(scope: Construct, id: string, props: { settings: Settings; variant: Variant }) {
     super(scope, id);
-    this.bus = new EventBus(this, 'Bus', { eventBusName: 'goal-activity' });
+    this.bus = new EventBus(this, 'Bus', { eventBusName: props.settings.stackName });
     if (props.variant.busPolicy) this.reserveSource();
 
     // Six times the function's 30 s, as Lambda advises: room for retries of a throttled invocation.

@@ -14,7 +14,7 @@ export interface CatalogueEntry {
 }
 
 /** The functions' own metrics, from the list generated from their code: a name that they do not emit is an error. */
-export const catalogue: { readonly namespace: string; readonly metrics: CatalogueEntry[] } = JSON.parse(
+export const catalogue: { readonly metrics: CatalogueEntry[] } = JSON.parse(
   fs.readFileSync(path.join(infraDir, '..', 'functions', 'metrics.json'), 'utf8'));
 
 interface Wanted {
@@ -23,16 +23,22 @@ interface Wanted {
   readonly label?: string;
 }
 
-/** One of the functions' own metrics, without dimensions. */
-export function ownMetric(name: string, wanted: Wanted): Metric {
-  entry(name, []);
-  return new Metric({ namespace: catalogue.namespace, metricName: name, ...wanted });
-}
+/** The functions' own metrics, in the stack's own namespace. */
+export class OwnMetrics {
+  constructor(private readonly namespace: string) {}
 
-/** A search for one of the functions' own metrics by all values of a dimension. */
-export function ownMetricBy(dimension: string, name: string, { statistic, period }: Wanted): string {
-  entry(name, [dimension]);
-  return `SEARCH('{${catalogue.namespace},${dimension}} MetricName="${name}"', '${statistic}', ${period.toSeconds()})`;
+  /** One of them, without dimensions. */
+  of(name: string, wanted: Wanted): Metric {
+    entry(name, []);
+    return new Metric({ namespace: this.namespace, metricName: name, ...wanted });
+  }
+
+  /** A search for one of them by all values of a dimension. */
+  by(dimension: string, name: string, { statistic, period }: Wanted): string {
+    entry(name, [dimension]);
+    // In quotes: a hyphen has a meaning in a search.
+    return `SEARCH('{"${this.namespace}",${dimension}} MetricName="${name}"', '${statistic}', ${period.toSeconds()})`;
+  }
 }
 
 function entry(name: string, dimensions: string[]): CatalogueEntry {

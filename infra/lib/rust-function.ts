@@ -68,7 +68,7 @@ export class RustFunction extends Construct {
       logGroup,
       timeout: props.timeout,
       memorySize: memoryMegabytes,
-      environment: { LOG_LEVEL: props.settings.logLevel },
+      environment: { LOG_LEVEL: props.settings.logLevel, METRICS_NAMESPACE: props.settings.stackName },
       // Also allows it to send X-Ray segments, which the emulator's functions never do.
       tracing: Tracing.ACTIVE,
     });

@@ -1,13 +1,17 @@
 import * as path from 'node:path';
+import { withEnvironment } from './environment';
+import { infraDir } from './paths';
 import { type Generator, generatorKeys, readGenerators } from './generator-settings';
 import { SettingsError } from './settings-error';
 
+export { infraDir } from './paths';
 export { SettingsError } from './settings-error';
 
 export const tracings = ['off', 'print', 'otlp'] as const;
 
 /** The settings that `-c key=value` can change, validated once; see the table in README.md. */
 export interface Settings {
+  /** Begins every name that is not made by CloudFormation, so that a second stack can stand beside the first. */
   readonly stackName: string;
   /** Deploy to the emulator; lib/variant.ts has the differences. */
   readonly local: boolean;
@@ -38,17 +42,17 @@ export interface Settings {
   readonly tracingEndpoint: string;
 }
 
+/** All keys of the context. */
 type Key = Exclude<keyof Settings, 'oidc'> | 'oidcIssuer' | 'oidcAudience' | keyof typeof generatorKeys;
-const keys: Record<Key, true> = {
+export const keys: Record<Key, true> = {
   stackName: true, local: true, functionsDir: true, goalsTable: true, tasksTable: true, oidcIssuer: true,
   oidcAudience: true, corsOrigins: true, logLevel: true, concurrentBatches: true, operationsGuide: true,
   tracing: true, tracingLayer: true, tracingEndpoint: true, ...generatorKeys,
 };
 
-/** This folder's absolute path; the compiled code lives in `build/lib`. */
-export const infraDir = path.resolve(__dirname, '..', '..');
-
-export function readSettings(context: Record<string, unknown>): Settings {
+/** What the context says, and the file of the environment that it names. */
+export function readSettings(given: Record<string, unknown>): Settings {
+  const context = withEnvironment(given);
   rejectUnknown(context);
 
   function text(key: Key, pattern: RegExp, shape: string): string | undefined {
@@ -65,7 +69,8 @@ export function readSettings(context: Record<string, unknown>): Settings {
   }
 
   return {
-    stackName: text('stackName', /^[A-Za-z][A-Za-z0-9-]{0,127}$/, 'a CloudFormation stack name') ?? 'GoalActivity',
+    stackName: text('stackName', /^[a-z][a-z0-9-]{0,39}$/, 'at most 40 lower-case letters, digits and hyphens, a letter first')
+      ?? 'goal-activity',
     local: flag(context, 'local'),
     functionsDir: path.resolve(infraDir, text('functionsDir', /./, 'a path') ?? '../target/lambda/arm64'),
     goalsTable: text('goalsTable', tableName, 'a DynamoDB table name'),
@@ -92,9 +97,12 @@ const logFilter = new RegExp(`^${directive}(,${directive})*$`);
 const layerArn = /^arn:[\w-]+:lambda:[\w-]+:\d{12}:layer:[\w-]+:\d+$/;
 const tableName = /^[A-Za-z0-9_.-]{3,255}$/;
 
-/** A misspelt key would otherwise be ignored, and `-c locale=true` would go to AWS. CDK's own keys have a `:`. */
+/** Of CDK's own keys, those without a `:`: its CLI puts them into a user's `~/.cdk.json`, `cdk.json` or `cdk.context.json`. */
+const cdkKeys = ['cli-telemetry', 'acknowledged-issue-numbers'];
+
+/** A misspelt key would otherwise be ignored, and `-c locale=true` would go to AWS. */
 function rejectUnknown(context: Record<string, unknown>): void {
-  const unknown = Object.keys(context).filter((key) => !key.includes(':') && !(key in keys));
+  const unknown = Object.keys(context).filter((key) => !key.includes(':') && !cdkKeys.includes(key) && !(key in keys));
   if (unknown.length === 0) return;
   const misplaced = unknown.find((key) => /^(fallbackO|o)penai(Api)?Key$/.test(key));
   if (misplaced) {

@@ -9,8 +9,6 @@ import { type ExecutionArns, type FunctionContext, RustFunction } from './rust-f
 import { infraDir } from './settings';
 import type { Storage } from './storage';
 
-const stateMachineName = 'goal-activity';
-
 /** The state machine, and the function that decides its outcome. */
 export class Workflow extends Construct {
   readonly stateMachine: StateMachine;
@@ -19,6 +17,7 @@ export class Workflow extends Construct {
 
   constructor(scope: Construct, id: string, props: FunctionContext & { storage: Storage; batchQueue: IQueue }) {
     super(scope, id);
+    const stateMachineName = props.settings.stackName;
     this.finalize = new RustFunction(this, 'Finalize', {
       ...props,
       name: 'finalize',

@@ -37,16 +37,16 @@ const named = <T>(all: Record<string, T>, suffix: string, text: (value: T) => st
   Object.fromEntries(Object.entries(all).map(([name, value]) => [`${name}${suffix}`, text(value)]));
 
 const fallback: Record<string, string> = {
-  AiFallbackInUse: 'GoalActivity AiFallbackUsed, Average in 300 s; > 0.2 in 2 of 3; notBreaching; tells recovery',
+  AiFallbackInUse: 'goal-activity AiFallbackUsed, Average in 300 s; > 0.2 in 2 of 3; notBreaching; tells recovery',
 };
 const expected: Record<string, string> = {
-  FailureRate: 'GoalActivity WorkflowFailed, Average in 300 s; > 0.1 in 1 of 1; notBreaching; tells recovery',
-  TimedOut: 'GoalActivity WorkflowTimedOut, Sum in 300 s; > 0 in 1 of 1; notBreaching',
-  Slow: 'GoalActivity WorkflowDuration, Maximum in 300 s; > 600000 in 1 of 1; notBreaching',
-  Waiting: 'GoalActivity OldestWaiting, Maximum in 300 s; > 1800000 in 2 of 3; notBreaching; tells recovery',
-  AiErrorRate: 'GoalActivity AiCallFailed, Average in 300 s; > 0.2 in 2 of 3; notBreaching; tells recovery',
-  ReconcilerSilent: 'GoalActivity ReconcilerRuns, Sum in 60 s; < 1 in 5 of 5; breaching; tells recovery',
-  ReconcilerFailing: 'GoalActivity ReconcilerFailures, Sum in 300 s; > 0 in 2 of 3; notBreaching; tells recovery',
+  FailureRate: 'goal-activity WorkflowFailed, Average in 300 s; > 0.1 in 1 of 1; notBreaching; tells recovery',
+  TimedOut: 'goal-activity WorkflowTimedOut, Sum in 300 s; > 0 in 1 of 1; notBreaching',
+  Slow: 'goal-activity WorkflowDuration, Maximum in 300 s; > 600000 in 1 of 1; notBreaching',
+  Waiting: 'goal-activity OldestWaiting, Maximum in 300 s; > 1800000 in 2 of 3; notBreaching; tells recovery',
+  AiErrorRate: 'goal-activity AiCallFailed, Average in 300 s; > 0.2 in 2 of 3; notBreaching; tells recovery',
+  ReconcilerSilent: 'goal-activity ReconcilerRuns, Sum in 60 s; < 1 in 5 of 5; breaching; tells recovery',
+  ReconcilerFailing: 'goal-activity ReconcilerFailures, Sum in 300 s; > 0 in 2 of 3; notBreaching; tells recovery',
   ...named(deadLetters, 'DeadLetters', (queue) =>
     `AWS/SQS ApproximateNumberOfMessagesVisible of ${queue}, Maximum in 60 s; > 0 in 1 of 1; notBreaching; tells recovery`),
   BatchesWait: 'AWS/SQS ApproximateAgeOfOldestMessage of MessagingBatchQueue, Maximum in 60 s; > 300 in 1 of 1; '
@@ -60,14 +60,14 @@ const expected: Record<string, string> = {
 
 for (const [name, text] of Object.entries(expected)) {
   test(`alarm ${name}: ${text}`, () => {
-    const [alarm, ...others] = alarms.filter(({ AlarmName }) => AlarmName === `GoalActivity-${name}`);
+    const [alarm, ...others] = alarms.filter(({ AlarmName }) => AlarmName === `goal-activity-${name}`);
     assert.ok(alarm && others.length === 0);
     assert.equal(shape(alarm), text);
   });
 }
 
 test('there are no other alarms, and every queue for dead letters and every function has its own', () => {
-  assert.deepEqual(alarms.map(({ AlarmName }) => AlarmName).sort(), Object.keys(expected).map((name) => `GoalActivity-${name}`).sort());
+  assert.deepEqual(alarms.map(({ AlarmName }) => AlarmName).sort(), Object.keys(expected).map((name) => `goal-activity-${name}`).sort());
   const dlqs = aws.all('AWS::SQS::Queue').filter(({ RedrivePolicy, name }) => !RedrivePolicy && name !== 'MessagingTicks');
   assert.deepEqual(dlqs.map(({ name }) => name).sort(), Object.values(deadLetters).sort());
   const all = aws.all('AWS::Lambda::Function').map(({ name }) => name);
@@ -90,7 +90,7 @@ test('with a fallback there is an alarm and a line on the dashboard that say whe
   const chained = synth({ fallback: 'bedrock', fallbackBedrockModel: 'amazon.nova-lite-v1:0' });
   const [alarm, ...others] = chained.all('AWS::CloudWatch::Alarm').filter(({ AlarmName }) => !alarms.some((alarm) => alarm.AlarmName === AlarmName));
   assert.ok(alarm && others.length === 0);
-  assert.equal(alarm.AlarmName, 'GoalActivity-AiFallbackInUse');
+  assert.equal(alarm.AlarmName, 'goal-activity-AiFallbackInUse');
   assert.equal(shape(alarm), fallback.AiFallbackInUse);
   const [, section = ''] = /docs\/OPERATIONS\.md#(.+)$/.exec(alarm.AlarmDescription) ?? [];
   assert.ok(anchors(guide).includes(section), section);

@@ -69,7 +69,7 @@ test('every widget is of a known kind and has what its kind needs', () => {
 });
 
 test('every metric of our own is one that the functions emit, with dimensions that it has', () => {
-  const own = graphs.flatMap(metrics).filter(([namespace]) => namespace === catalogue.namespace);
+  const own = graphs.flatMap(metrics).filter(([namespace]) => namespace === 'goal-activity');
   assert.ok(own.length > 20);
   for (const [, name, ...dimensions] of own) {
     const known = catalogue.metrics.find((each) => each.name === name);
@@ -84,8 +84,8 @@ test('every search is for a metric and a dimension that the functions emit', () 
   assert.ok(searches.length > 0);
   for (const search of searches) {
     const [, namespace, dimensions = '', name] =
-      /^SEARCH\('\{(\w+),([\w,]+)\} MetricName="(\w+)"', '(?:Sum|Average)', 300\)$/.exec(search) ?? [];
-    assert.equal(namespace, catalogue.namespace, search);
+      /^SEARCH\('\{"([\w-]+)",([\w,]+)\} MetricName="(\w+)"', '(?:Sum|Average)', 300\)$/.exec(search) ?? [];
+    assert.equal(namespace, 'goal-activity', search);
     const known = catalogue.metrics.find((each) => each.name === name);
     assert.ok(known?.dimensions.some((set) => set.join() === dimensions), search);
   }

@@ -29,7 +29,7 @@ function functionGrants(name: string): Record<string, string[]> {
 
 const environment = (name: string): string[] => {
   const { Properties } = resources('AWS::Lambda::Function')[`${name}Function`] as Resource;
-  return Object.keys(Properties.Environment.Variables).filter((key) => key !== 'LOG_LEVEL').sort();
+  return Object.keys(Properties.Environment.Variables).filter((key) => key !== 'LOG_LEVEL' && key !== 'METRICS_NAMESPACE').sort();
 };
 
 const consume = ['sqs:ChangeMessageVisibility', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage'];

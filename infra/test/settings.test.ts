@@ -12,7 +12,7 @@ const rejected = (context: Record<string, unknown>, message: RegExp) =>
 
 test('without context the settings are those of a deployment to AWS', () => {
   assert.deepEqual(readSettings({}), {
-    stackName: 'GoalActivity',
+    stackName: 'goal-activity',
     local: false,
     functionsDir: path.resolve(infraDir, '../target/lambda/arm64'),
     goalsTable: undefined,
@@ -66,7 +66,7 @@ test('a value that cannot be is an error that says what is expected', () => {
   rejected({ tracing: 'otlp', tracingEndpoint: 'https://collector' }, /tracingEndpoint=.*expected http/);
   rejected({ tracing: 'otlp', tracingLayer: 'adot' }, /tracingLayer="adot": expected the ARN/);
   rejected({ tracing: 'print', tracingEndpoint: 'http://localhost:4318' }, /only with tracing=otlp/);
-  rejected({ stackName: 'goal activity' }, /stackName="goal activity": expected a CloudFormation stack name/);
+  rejected({ stackName: 'goal activity' }, /stackName="goal activity": expected at most 40 lower-case letters/);
   rejected({ goalsTable: '' }, /goalsTable="": expected a DynamoDB table name/);
   rejected({ tasksTable: 'a/b' }, /tasksTable="a\/b"/);
   rejected({ oidcIssuer: 'issuer.example', oidcAudience: 'app' }, /oidcIssuer="issuer.example": expected the URL/);

@@ -82,7 +82,7 @@ test('the outputs are those that people and tools rely on', () => {
     'AlertTopicArn', 'ApiId', 'ApiUrl', 'ArchiveBucketName', 'ArchiveTable', 'BatchDlqUrl', 'BatchQueueUrl',
     'EventBusName', 'ExecutionsTableName',
     'GoalsTableName', 'LaunchDlqUrl', 'LaunchQueueUrl', 'ProjectionDlqUrl', 'ProjectionQueueUrl',
-    'ReconcileFunctionName', 'StateMachineArn', 'TasksTableName', 'UndeliveredDlqUrl', 'UserPoolClientId', 'UserPoolId',
+    'ReconcileFunctionName', 'StackName', 'StateMachineArn', 'TasksTableName', 'UndeliveredDlqUrl', 'UserPoolClientId', 'UserPoolId',
     'WorkerFunctionName',
   ]);
 });

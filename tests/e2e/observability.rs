@@ -77,7 +77,7 @@ async fn every_metric_of_a_workflow_is_written_as_the_catalogue_says() {
     for line in &lines {
         assert!(line["_aws"]["Timestamp"].is_u64(), "{line}");
         for directive in line["_aws"]["CloudWatchMetrics"].as_array().unwrap() {
-            assert_eq!(directive["Namespace"], catalogue["namespace"]);
+            assert_eq!(directive["Namespace"], stack.output("StackName"));
             for metric in directive["Metrics"].as_array().unwrap() {
                 let entry = known.iter().find(|k| k["name"] == metric["Name"]).unwrap_or_else(|| panic!("{metric}?"));
                 assert_eq!(metric.get("Unit").unwrap_or(&json!("None")), &entry["unit"]);

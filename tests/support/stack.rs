@@ -43,10 +43,19 @@ struct Description {
 
 impl Stack {
     /// The stack that `GOAL_ACTIVITY_STACK` describes.
-    #[allow(clippy::disallowed_methods, reason = "the one thing that a test has to be told from outside")]
     pub async fn open() -> Self {
-        let path = std::env::var("GOAL_ACTIVITY_STACK")
-            .expect("GOAL_ACTIVITY_STACK is not set: run `cargo xtask test e2e`, which deploys a stack and sets it");
+        Self::described_by("GOAL_ACTIVITY_STACK").await
+    }
+
+    /// The stack beside it, which `GOAL_ACTIVITY_SECOND_STACK` describes.
+    pub async fn second() -> Self {
+        Self::described_by("GOAL_ACTIVITY_SECOND_STACK").await
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "the one thing that a test has to be told from outside")]
+    async fn described_by(variable: &str) -> Self {
+        let path = std::env::var(variable)
+            .unwrap_or_else(|_| panic!("{variable} is not set: run `cargo xtask test e2e`, which deploys and sets it"));
         let text = std::fs::read_to_string(&path).expect("the stack's description can be read");
         let description: Description = serde_json::from_str(&text).expect("the stack's description is as expected");
         let sdk = aws_config::defaults(BehaviorVersion::latest())
@@ -229,7 +238,8 @@ impl Stack {
             let member = format!("&MetricData.member.{}", i + 1);
             format!("{all}{member}.MetricName={metric}{member}.Value={value}")
         });
-        let body = format!("Action=PutMetricData&Version=2010-08-01&Namespace=GoalActivity{values}");
+        let namespace = self.output("StackName");
+        let body = format!("Action=PutMetricData&Version=2010-08-01&Namespace={namespace}{values}");
         let request = self.http.post(self.endpoint()).header("Content-Type", "application/x-www-form-urlencoded");
         let answer = signed::send("monitoring", &root(), request.body(body)).await;
         assert!(answer.status().is_success(), "{:?}", answer.text().await);

@@ -59,6 +59,34 @@ pub(crate) fn deploy_example(
     })
 }
 
+/// Deploys the pipeline once more, as a stack of that name beside the existing one.
+pub(crate) fn beside(project: &Project, name: &str, endpoint: &str, folder: &Path) -> Result<Stack> {
+    step(&format!("{name} deployed beside it with the CDK CLI"), || {
+        let outputs = folder.join(format!("{name}.json"));
+        let mut cdk = named(project, "deploy", name, folder);
+        cdk.args(["--require-approval", "never", "--method", "direct", "--no-validation"]);
+        process::quietly(cdk.arg("--outputs-file").arg(&outputs).env("AWS_ENDPOINT_URL", endpoint))?;
+        Stack::new(endpoint, read_outputs(&outputs)?)
+    })
+}
+
+/// Removes the stack of that name.
+pub(crate) fn destroy(project: &Project, name: &str, endpoint: &str, folder: &Path) -> Result<()> {
+    step(&format!("{name} destroyed with the CDK CLI"), || {
+        let mut cdk = named(project, "destroy", name, folder);
+        process::quietly(cdk.arg("--force").env("AWS_ENDPOINT_URL", endpoint)).map(drop)
+    })
+}
+
+/// A command of the CDK CLI on a stack of that name.
+fn named(project: &Project, command: &str, name: &str, folder: &Path) -> Command {
+    let mut cdk = cdk(project);
+    cdk.args([command, "--all", "-c", "local=true", "-c"]).arg(format!("stackName={name}"));
+    cdk.arg("-c").arg(format!("functionsDir={}", project.local_functions().display()));
+    cdk.arg("--output").arg(folder.join(format!("{name}.out")));
+    cdk
+}
+
 /// Deploys the pipeline again, over the existing one, with other settings.
 pub(crate) fn change(project: &Project, settings: &[(&str, &str)], endpoint: &str, folder: &Path) -> Result<()> {
     let names: Vec<_> = settings.iter().map(|(name, _)| *name).collect();
@@ -118,6 +146,7 @@ fn cdk(project: &Project) -> Command {
         ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
         ("AWS_EC2_METADATA_DISABLED", "true"),
         ("CI", "true"),
+        ("CDK_DISABLE_CLI_TELEMETRY", "true"),
     ]);
     command
 }

@@ -335,6 +335,16 @@ fn end_to_end(project: &Project) -> Result<()> {
     described::check(&on.local, &tools::python(project, Purpose::Test)?, &folder)?;
     on.local.stack.outputs.extend(deploy::deploy_example(project, "subscriber", &endpoint, &folder)?);
     on.test(&["--test", "e2e"])?;
+    let two = deploy::beside(project, "goal-activity-two", &endpoint, &folder)?;
+    let second = folder.join("second.json");
+    two.write(&second)?;
+    let second = second.to_string_lossy();
+    on.test_with(
+        &["--test", "two_stacks", "--", "two_stacks_do", "what_alarms"],
+        &[("GOAL_ACTIVITY_SECOND_STACK", &second)],
+    )?;
+    deploy::destroy(project, "goal-activity-two", &endpoint, &folder)?;
+    on.test(&["--test", "two_stacks", "the_other"])?;
     // Last: from here on the pipeline has other settings.
     deploy::change(project, &[("concurrentBatches", &MAX_BATCHES.to_string())], &endpoint, &folder)?;
     on.test(&["--test", "admission"])?;

@@ -20,7 +20,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let config::Intake { tables, event_bus, state_machine } = config::Intake::from_env()?;
     let aws = runtime::connect().await;
     let (db, bus, sfn) = (Tables::new(&aws, tables), Bus::new(&aws, event_bus), StepFunctions::new(&aws));
-    let context = Context::system(Arc::new(Emf::default()));
+    let context = Context::system(Arc::new(Emf::new(config::metrics_namespace()?)));
     let ending = EndWorkflow { db: db.clone(), bus: bus.clone(), context: context.clone() };
     let api = &Api {
         intake: Intake { db: db.clone(), state_machine, context },

@@ -21,7 +21,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let capacity = config::capacity()?;
     let aws = runtime::connect().await;
     let (db, sfn) = (Tables::new(&aws, tables), StepFunctions::new(&aws));
-    let context = Context::system(Arc::new(Emf::default()));
+    let context = Context::system(Arc::new(Emf::new(config::metrics_namespace()?)));
     let launch = &Launch {
         intake: Intake { db: db.clone(), state_machine: state_machine.clone(), context: context.clone() },
         admission: Admission { db, sfn, state_machine, capacity, context },

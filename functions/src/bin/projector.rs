@@ -20,7 +20,11 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let aws = runtime::connect().await;
     let (db, bus) = (Tables::new(&aws, config.tables), Bus::new(&aws, config.event_bus));
     let conclude = Conclude {
-        ending: EndWorkflow { db: db.clone(), bus, context: Context::system(Arc::new(Emf::default())) },
+        ending: EndWorkflow {
+            db: db.clone(),
+            bus,
+            context: Context::system(Arc::new(Emf::new(config::metrics_namespace()?))),
+        },
         topic: Topic::new(&aws, config.alert_topic, config.operations_guide),
         archive: Archive::new(&aws, config.archive_bucket),
     };

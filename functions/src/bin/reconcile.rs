@@ -20,7 +20,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let (state_machine, capacity) = (config::state_machine()?, config::capacity()?);
     let aws = runtime::connect().await;
     let (db, bus, sfn) = (Tables::new(&aws, config.tables), Bus::new(&aws, config.event_bus), StepFunctions::new(&aws));
-    let context = Context::system(Arc::new(Emf::default()));
+    let context = Context::system(Arc::new(Emf::new(config::metrics_namespace()?)));
     let conclude = Conclude {
         ending: EndWorkflow { db: db.clone(), bus: bus.clone(), context: context.clone() },
         topic: Topic::new(&aws, config.alert_topic, config.operations_guide),

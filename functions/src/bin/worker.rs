@@ -21,7 +21,9 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         db: Tables::new(&aws, config.tables),
         sfn: StepFunctions::new(&aws),
         bus: Bus::new(&aws, config.event_bus),
-        context: Context::system(Arc::new(Emf::of(Ais::from(&config.generators)))),
+        context: Context::system(Arc::new(
+            Emf::new(config::metrics_namespace()?).calling(Ais::from(&config.generators)),
+        )),
         prices: PriceList::from(&config.generators),
         ai: Chain::new(&aws, config.generators),
         queue: Queue::new(&aws, config.queue_url),

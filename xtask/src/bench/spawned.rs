@@ -119,6 +119,7 @@ fn deployment(cloud: &Cloud) -> Vec<(&'static str, String)> {
         ("TASKS_TABLE", TASKS.to_owned()),
         ("EXECUTIONS_TABLE", EXECUTIONS.to_owned()),
         ("EVENT_BUS", "goal-activity".to_owned()),
+        ("METRICS_NAMESPACE", "goal-activity".to_owned()),
         ("STATE_MACHINE_ARN", MACHINE.to_owned()),
         ("CONCURRENT_BATCHES", "64".to_owned()),
         ("QUEUE_URL", format!("{}/123456789012/queue", cloud.url())),

@@ -141,6 +141,11 @@ pub fn queue_url() -> Result<String, ConfigError> {
     var("QUEUE_URL")
 }
 
+/// The CloudWatch namespace of the metrics.
+pub fn metrics_namespace() -> Result<String, ConfigError> {
+    var("METRICS_NAMESPACE")
+}
+
 /// How many batches may be processed at once.
 pub fn capacity() -> Result<Capacity, ConfigError> {
     let name = "CONCURRENT_BATCHES";

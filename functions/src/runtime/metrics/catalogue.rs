@@ -5,9 +5,6 @@ use serde::Serialize;
 
 use Dimension::{Code, Generator, Kind, Model, Reason, Repair, Status};
 
-/// The CloudWatch namespace of all of them.
-pub const NAMESPACE: &str = "GoalActivity";
-
 /// The unit of a metric, by CloudWatch's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Unit {
@@ -218,7 +215,7 @@ mod tests {
     #[allow(clippy::disallowed_methods, reason = "the switch of `cargo xtask schemas`")]
     fn the_committed_catalogue_is_that_of_the_code() {
         let metrics: Vec<_> = Metric::ALL.iter().copied().map(described).collect();
-        let catalogue = json!({ "namespace": NAMESPACE, "metrics": metrics });
+        let catalogue = json!({ "metrics": metrics });
         let made = format!("{}\n", serde_json::to_string_pretty(&catalogue).unwrap());
         if std::env::var_os("UPDATE_SCHEMAS").is_some() {
             std::fs::write(FILE, &made).unwrap();

@@ -14,7 +14,7 @@ use metrique_writer_core::unit::NegativeScale;
 use metrique_writer_core::{Entry, EntryWriter, MetricFlags, Observation, Value, ValueWriter};
 use metrique_writer_format_emf::Emf as Lines;
 
-use super::catalogue::{Dimension, Metric, NAMESPACE, Unit};
+use super::catalogue::{Dimension, Metric, Unit};
 use super::measured::Measured;
 use super::{Ai, Ais};
 use goal_activity_adapters::clock::SystemClock;
@@ -25,13 +25,20 @@ const MAX_VALUE: usize = 1_024;
 /// Writes facts to standard output.
 #[derive(Debug, Clone)]
 pub struct Emf {
+    namespace: String,
     ais: Ais,
 }
 
 impl Emf {
+    /// Into that CloudWatch namespace, which is the stack's own: two stacks of one account do not count together.
+    pub fn new(namespace: String) -> Self {
+        Self { namespace, ais: Ais { first: Ai { generator: "none", model: "none".to_owned() }, fallback: None } }
+    }
+
     /// For a function that calls these AIs.
-    pub fn of(ais: Ais) -> Self {
-        Self { ais }
+    #[must_use]
+    pub fn calling(self, ais: Ais) -> Self {
+        Self { ais, ..self }
     }
 
     /// Returns the lines of a fact: one for each set of dimensions that its metrics have.
@@ -43,17 +50,10 @@ impl Emf {
             let names = sets.iter().map(|set| set.iter().map(|d| d.name().to_owned()).collect()).collect();
             let used = |(d, _): &&(Dimension, String)| sets.iter().any(|set| set.contains(d));
             let line = Line { at, values, dimensions: measured.dimensions.iter().filter(used).collect() };
-            let mut lines = Lines::builder(NAMESPACE.to_owned(), names).build();
+            let mut lines = Lines::builder(self.namespace.clone(), names).build();
             lines.format(&line, &mut written).map_err(io::Error::other)?;
         }
         Ok(written)
-    }
-}
-
-/// For functions that call no AI.
-impl Default for Emf {
-    fn default() -> Self {
-        Self::of(Ais { first: Ai { generator: "none", model: "none".to_owned() }, fallback: None })
     }
 }
 
@@ -115,11 +115,13 @@ mod tests {
 
     use super::*;
 
+    const NAMESPACE: &str = "goal-activity-two";
     const MODEL: &str = "a/model:1";
 
     fn emf() -> Emf {
         let second = Ai { generator: "offline", model: "offline".to_owned() };
-        Emf::of(Ais { first: Ai { generator: "openai", model: MODEL.to_owned() }, fallback: Some(second) })
+        Emf::new(NAMESPACE.to_owned())
+            .calling(Ais { first: Ai { generator: "openai", model: MODEL.to_owned() }, fallback: Some(second) })
     }
 
     fn used(input_tokens: u64, cost_micro_usd: Option<u64>) -> Usage {

@@ -1,0 +1,95 @@
+//! Two stacks beside each other in one account and region. Runs after the end-to-end tests, when the second one is deployed.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failed expectation is how a test reports"
+)]
+
+use futures_util::future::join;
+use goal_activity_events::{ExecutionArn, GoalId, StateMachineArn};
+use goal_activity_tests::{Chart, Stack, User, eventually};
+
+/// A user of the stack, with a chart of all actions.
+async fn user_with_goal(stack: &Stack) -> (User, GoalId) {
+    let user = stack.user().await;
+    let goal = stack.goal(&user, Chart::of(64)).await;
+    (user, goal)
+}
+
+async fn turned_into_tasks(stack: &Stack, user: &User, goal: &GoalId) -> ExecutionArn {
+    let arn = user.started(goal).await;
+    let end = user.ended(&arn).await;
+    assert_eq!((&end["status"], end["processedActions"].as_u64()), (&"SUCCEEDED".into(), Some(64)), "{end}");
+    let machine: StateMachineArn = stack.output("StateMachineArn").parse().unwrap();
+    assert!(arn.as_str().starts_with(&machine.as_str().replace(":stateMachine:", ":execution:")), "{arn} of {machine}");
+    arn
+}
+
+#[tokio::test]
+async fn two_stacks_do_the_same_at_once_and_see_nothing_of_each_other() {
+    let (one, two) = (Stack::open().await, Stack::second().await);
+    for output in [
+        "EventBusName",
+        "StateMachineArn",
+        "ExecutionsTableName",
+        "GoalsTableName",
+        "UserPoolId",
+        "BatchQueueUrl",
+        "ArchiveBucketName",
+        "ArchiveTable",
+    ] {
+        assert_ne!(one.output(output), two.output(output), "{output}");
+    }
+    let ((anna, goal_of_one), (berta, goal_of_two)) = join(user_with_goal(&one), user_with_goal(&two)).await;
+    // Each bus, for the ends of both goals.
+    let (own_one, other_one) =
+        join(one.hear_events("WorkflowCompleted", &goal_of_one), one.hear_events("WorkflowCompleted", &goal_of_two))
+            .await;
+    let (own_two, other_two) =
+        join(two.hear_events("WorkflowCompleted", &goal_of_two), two.hear_events("WorkflowCompleted", &goal_of_one))
+            .await;
+    let (arn_one, arn_two) =
+        join(turned_into_tasks(&one, &anna, &goal_of_one), turned_into_tasks(&two, &berta, &goal_of_two)).await;
+
+    for (listener, arn) in [(&own_one, &arn_one), (&own_two, &arn_two)] {
+        let completed = listener.first("the end of the stack's own workflow").await;
+        assert_eq!(completed["detail"]["executionArn"], arn.as_str());
+    }
+    for (stack, listener, arn, goal) in
+        [(&one, &other_one, &arn_two, &goal_of_two), (&two, &other_two, &arn_one, &goal_of_one)]
+    {
+        assert!(listener.heard().await.is_empty(), "an end came over another stack's bus");
+        assert!(stack.execution_row(arn).await.is_null(), "{arn}");
+        assert!(stack.goal_row(goal).await.is_null(), "{goal}");
+    }
+
+    // A user of the one is nobody at the other.
+    let stranger = berta.with_token(Some(anna.token()));
+    assert_eq!(stranger.status(&arn_two).await.status, 401);
+}
+
+#[tokio::test]
+async fn what_alarms_the_operators_of_one_is_silent_at_the_other() {
+    let (one, two) = (Stack::open().await, Stack::second().await);
+    let (at_one, at_two) = join(one.hear_alerts("-Slow", &[]), two.hear_alerts("-Slow", &[])).await;
+    two.count("WorkflowDuration", &[3_600_000.0]).await;
+    let alarm = at_two.first("an alarm").await;
+    assert!(alarm["Message"].as_str().unwrap().contains(&format!("{}-Slow", two.output("StackName"))), "{alarm}");
+    assert!(at_one.heard().await.is_empty(), "the alarm of another stack");
+}
+
+#[tokio::test]
+async fn the_other_still_works_when_one_is_destroyed() {
+    let one = Stack::open().await;
+    let buses = one.eventbridge().list_event_buses().send().await.unwrap();
+    let names: Vec<_> = buses.event_buses().iter().filter_map(|bus| bus.name()).collect();
+    assert!(names.contains(&one.output("EventBusName")) && !names.contains(&"goal-activity-two"), "{names:?}");
+    let (user, goal) = user_with_goal(&one).await;
+    let arn = turned_into_tasks(&one, &user, &goal).await;
+    eventually("the archived record", || async {
+        let row = one.execution_row(&arn).await;
+        row.get("archivedAs").is_some_and(|at| !at.is_null()).then_some(())
+    })
+    .await;
+}
