@@ -7,6 +7,7 @@ import { Archive } from './archive';
 import { Dashboard } from './dashboard';
 import { EventSchemas } from './event-schemas';
 import { Functions } from './functions';
+import { inForce, METADATA } from './in-force';
 import { Messaging } from './messaging';
 import type { Settings } from './settings';
 import { Storage } from './storage';
@@ -21,6 +22,7 @@ export class GoalActivityStack extends Stack {
       synthesizer: variant.synthesizer,
     });
 
+    this.templateOptions.metadata = { [METADATA]: inForce(settings) };
     const storage = new Storage(this, 'Storage', { settings, variant });
     const archive = new Archive(this, 'Archive', { settings, variant });
     const messaging = new Messaging(this, 'Messaging', { settings, variant });

@@ -76,6 +76,7 @@ export class RustFunction extends Construct {
       id: 'AwsSolutions-IAM5[Resource::*]',
       reason: 'Tracing: X-Ray segments have no ARN to name, AWS documents "*" for sending them.',
     });
+    this.setting('REPAIRED', props.settings.repair);
     this.trace(props.settings);
   }
 

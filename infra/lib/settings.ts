@@ -40,6 +40,8 @@ export interface Settings {
   readonly tracingLayer?: string;
   /** The endpoint of the collector, for `otlp`. */
   readonly tracingEndpoint: string;
+  /** When a repair was asked for: every function's configuration is written again. */
+  readonly repair?: string;
 }
 
 /** All keys of the context. */
@@ -47,7 +49,7 @@ type Key = Exclude<keyof Settings, 'oidc'> | 'oidcIssuer' | 'oidcAudience' | key
 export const keys: Record<Key, true> = {
   stackName: true, local: true, functionsDir: true, goalsTable: true, tasksTable: true, oidcIssuer: true,
   oidcAudience: true, corsOrigins: true, logLevel: true, concurrentBatches: true, operationsGuide: true,
-  tracing: true, tracingLayer: true, tracingEndpoint: true, ...generatorKeys,
+  tracing: true, tracingLayer: true, tracingEndpoint: true, repair: true, ...generatorKeys,
 };
 
 /** What the context says, and the file of the environment that it names. */
@@ -86,6 +88,7 @@ export function readSettings(given: Record<string, unknown>): Settings {
     // An alarm's description has 1,024 characters for its text and this.
     operationsGuide: text('operationsGuide', /^[^\s#]{1,300}$/, 'an address of at most 300 characters, without #')
       ?? 'docs/OPERATIONS.md',
+    repair: text('repair', /^[\w:.-]{1,40}$/, 'a time'),
     tracing,
     tracingLayer,
     tracingEndpoint: text('tracingEndpoint', /^http:\/\/[^\s/]+$/, 'http://<host>:<port> of a collector') ?? 'http://localhost:4318',

@@ -27,6 +27,7 @@ test('without context the settings are those of a deployment to AWS', () => {
     tracing: 'off',
     tracingLayer: undefined,
     tracingEndpoint: 'http://localhost:4318',
+    repair: undefined,
   });
 });
 

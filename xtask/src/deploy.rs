@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::aws::{self, Aws};
 use crate::process;
@@ -87,6 +87,29 @@ fn named(project: &Project, command: &str, name: &str, folder: &Path) -> Command
     cdk
 }
 
+/// Deploys with the guard of settings (`npm run deploy`): refused where one would change, done when it is named.
+pub(crate) fn guarded(project: &Project, endpoint: &str, folder: &Path) -> Result<()> {
+    step("a setting changed only when it is named", || {
+        let deploy = |more: &[&str]| {
+            let mut command = program(project, &["build", "bin", "deploy.js"]);
+            command.args(["-c", "local=true", "-c"]);
+            command.arg(format!("functionsDir={}", project.local_functions().display())).args(more);
+            command.args(["--all", "--require-approval", "never", "--method", "direct", "--no-validation", "--output"]);
+            command.arg(folder.join("guarded.out")).env("AWS_ENDPOINT_URL", endpoint);
+            command.output().context("cannot run the deployment")
+        };
+        let changed = ["-c", "logLevel=info,hyper=warn"];
+        let refused = deploy(&changed)?;
+        let words = String::from_utf8_lossy(&refused.stderr).into_owned();
+        ensure!(refused.status.code() == Some(2) && words.contains("--change logLevel"), "{words}");
+        for more in [[changed.as_slice(), &["--change", "logLevel"]].concat(), changed.to_vec()] {
+            let done = deploy(&more)?;
+            ensure!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        }
+        Ok(())
+    })
+}
+
 /// Deploys the pipeline again, over the existing one, with other settings.
 pub(crate) fn change(project: &Project, settings: &[(&str, &str)], endpoint: &str, folder: &Path) -> Result<()> {
     let names: Vec<_> = settings.iter().map(|(name, _)| *name).collect();
@@ -129,9 +152,14 @@ fn assembly(project: &Project) -> Result<PathBuf> {
 
 /// The CDK CLI with invalid credentials: on any error, it cannot reach a real AWS account.
 fn cdk(project: &Project) -> Command {
+    program(project, &["node_modules", "aws-cdk", "bin", "cdk"])
+}
+
+/// A program of `infra`, in the same way.
+fn program(project: &Project, path: &[&str]) -> Command {
     let infra = project.infra();
     let mut command = Command::new("node");
-    command.arg(infra.join("node_modules").join("aws-cdk").join("bin").join("cdk")).current_dir(infra);
+    command.arg(path.iter().fold(infra.clone(), |path, name| path.join(name))).current_dir(infra);
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy();
         if name.starts_with("AWS_") || name.starts_with("CDK_") || name.to_lowercase().ends_with("_proxy") {

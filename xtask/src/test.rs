@@ -345,6 +345,7 @@ fn end_to_end(project: &Project) -> Result<()> {
     )?;
     deploy::destroy(project, "goal-activity-two", &endpoint, &folder)?;
     on.test(&["--test", "two_stacks", "the_other"])?;
+    deploy::guarded(project, &endpoint, &folder)?;
     // Last: from here on the pipeline has other settings.
     deploy::change(project, &[("concurrentBatches", &MAX_BATCHES.to_string())], &endpoint, &folder)?;
     on.test(&["--test", "admission"])?;
