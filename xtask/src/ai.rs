@@ -194,7 +194,7 @@ impl Trial {
             NO_STORE => format!(" -c {key}=<the ARN of the secret with the key>"),
             _ => format!(" -c {}", quoted(&format!("{key}={value}"))),
         };
-        format!("npx cdk deploy{}", self.context.iter().map(setting).collect::<String>())
+        format!("npm run deploy --{}", self.context.iter().map(setting).collect::<String>())
     }
 }
 
@@ -227,7 +227,7 @@ mod tests {
     #[test]
     fn settings_without_variables_are_those_of_the_deployment() {
         let trial = trial(&["aiPreset=groq", "openaiModel=m", r#"openaiExtraBody={"a":"it's"}"#], &[]);
-        let line = r#"npx cdk deploy -c aiPreset=groq -c openaiModel=m -c 'openaiExtraBody={"a":"it'\''s"}'"#;
+        let line = r#"npm run deploy -- -c aiPreset=groq -c openaiModel=m -c 'openaiExtraBody={"a":"it'\''s"}'"#;
         assert_eq!(trial.deployment(), line);
         assert!(setting("aiPreset").is_err() && setting("=x").is_err());
         assert_eq!(setting("a=b=c"), Ok(("a".to_owned(), "b=c".to_owned())));
@@ -236,14 +236,14 @@ mod tests {
     #[test]
     fn an_address_and_a_key_are_settings_of_an_endpoint() {
         let short = trial(&[], &[(URL, "https://ai.example/v1"), (KEY, "sk-1")]);
-        let line = "npx cdk deploy -c generator=openai -c openaiBaseUrl=https://ai.example/v1 -c openaiModel=gpt-4.1-mini \
+        let line = "npm run deploy -- -c generator=openai -c openaiBaseUrl=https://ai.example/v1 -c openaiModel=gpt-4.1-mini \
                     -c openaiKeySecret=<the ARN of the secret with the key>";
         assert_eq!(short.deployment(), line);
         assert!(!short.deployment().contains("sk-1"));
         let given = trial(&["aiPreset=vllm", "openaiModel=m"], &[(URL, "http://10.0.0.7/v1"), (MODEL, "other")]);
         assert_eq!(
             given.deployment(),
-            "npx cdk deploy -c aiPreset=vllm -c openaiModel=m -c openaiBaseUrl=http://10.0.0.7/v1"
+            "npm run deploy -- -c aiPreset=vllm -c openaiModel=m -c openaiBaseUrl=http://10.0.0.7/v1"
         );
     }
 

@@ -29,18 +29,31 @@ def close_gaps_in_iam() -> None:
     def condition_key(key: str, context: iam_evaluator.EvalContext) -> object:
         return "true" if key.lower() == "aws:securetransport" else value_in_request(key, context)
 
-    # Answering a task token needs permission for its state machine. The emulator does not record it; there is only one.
+    # Answering a task token needs permission for its state machine. The emulator does not record it; our messages name it.
     named_in_request = iam_actions.extract_resource_arn
+    machines: "dict[str, str]" = {}
 
-    def resource_arn(service: str, method: str, path: str, headers: dict, *others: object) -> str:
+    def remember_machines() -> None:
         from ministack.services import stepfunctions
 
-        machines = list(stepfunctions._state_machines)
-        if service == "states" and ".SendTask" in headers.get("x-amz-target", "") and len(machines) == 1:
-            return machines[0]
+        invoke = stepfunctions._invoke_with_callback
+
+        def invoke_and_remember(resource: str, input_data: dict, token: str, *rest: object) -> object:
+            message = input_data.get("MessageBody") or {}
+            execution = (json.loads(message) if isinstance(message, str) else message).get("executionArn", "")
+            machines[token] = execution.replace(":execution:", ":stateMachine:").rpartition(":")[0]
+            return invoke(resource, input_data, token, *rest)
+
+        stepfunctions._invoke_with_callback = invoke_and_remember
+
+    def resource_arn(service: str, method: str, path: str, headers: dict, body: bytes, *others: object) -> str:
+        if service == "states" and ".SendTask" in headers.get("x-amz-target", ""):
+            machine = machines.get(json.loads(body or b"{}").get("taskToken", ""))
+            if machine:
+                return machine
         if service == "bedrock-runtime":
             path = unquote(path)
-        return named_in_request(service, method, path, headers, *others)
+        return named_in_request(service, method, path, headers, body, *others)
 
     # Converse needs permission to invoke the model; the emulator looks for a permission of the operation's name.
     action_of_request = iam_actions.extract_iam_action
@@ -50,6 +63,7 @@ def close_gaps_in_iam() -> None:
             return "bedrock:InvokeModel"
         return action_of_request(service, method, path, headers, *others)
 
+    remember_machines()
     iam_evaluator._resolve_condition_key = condition_key
     iam_actions.extract_iam_action = iam_action
     iam_actions.extract_resource_arn = resource_arn
