@@ -12,6 +12,7 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import type { Archive } from './archive';
+import { elfArchitecture } from './elf';
 import type { Messaging } from './messaging';
 import { type Settings, SettingsError } from './settings';
 import type { Variant } from './variant';
@@ -63,7 +64,7 @@ export class RustFunction extends Construct {
       runtime: Runtime.PROVIDED_AL2023,
       architecture: props.variant.architecture,
       handler: 'bootstrap',
-      code: Code.fromAsset(functionFolder(props.settings.functionsDir, props.name)),
+      code: Code.fromAsset(functionFolder(props.settings.functionsDir, props.name, props.variant.architecture.name)),
       role: this.role,
       logGroup,
       timeout: props.timeout,
@@ -190,10 +191,16 @@ export class RustFunction extends Construct {
   }
 }
 
-function functionFolder(functionsDir: string, name: string): string {
+function functionFolder(functionsDir: string, name: string, architecture: string): string {
   const folder = path.join(functionsDir, name);
-  if (fs.existsSync(path.join(folder, 'bootstrap'))) return folder;
-  throw new SettingsError(
-    `no ${path.join(folder, 'bootstrap')}: build the functions first, or say where they are with -c functionsDir=...`,
-  );
+  const bootstrap = path.join(folder, 'bootstrap');
+  if (!fs.existsSync(bootstrap)) {
+    throw new SettingsError(`no ${bootstrap}: build the functions first, or say where they are with -c functionsDir=...`);
+  }
+  // Lambda would accept it, and fail with every invocation.
+  const built = elfArchitecture(bootstrap);
+  if (built && built !== architecture) {
+    throw new SettingsError(`${bootstrap} is for ${built}, not for ${architecture}: set -c architecture=... as the functions were built`);
+  }
+  return folder;
 }

@@ -7,6 +7,8 @@ import { SettingsError } from './settings-error';
 export { infraDir } from './paths';
 export { SettingsError } from './settings-error';
 
+/** Of Lambda, by its names. */
+export const architectures = ['arm64', 'x86_64'] as const;
 export const tracings = ['off', 'print', 'otlp'] as const;
 
 /** The settings that `-c key=value` can change, validated once; see the table in README.md. */
@@ -15,6 +17,8 @@ export interface Settings {
   readonly stackName: string;
   /** Deploy to the emulator; lib/variant.ts has the differences. */
   readonly local: boolean;
+  /** What the functions were built for. A local deployment runs those of this machine instead. */
+  readonly architecture: (typeof architectures)[number];
   /** Contains one folder per function, with its `bootstrap`. Absolute. */
   readonly functionsDir: string;
   /** Existing tables to use instead of creating them. */
@@ -47,7 +51,7 @@ export interface Settings {
 /** All keys of the context. */
 type Key = Exclude<keyof Settings, 'oidc'> | 'oidcIssuer' | 'oidcAudience' | keyof typeof generatorKeys;
 export const keys: Record<Key, true> = {
-  stackName: true, local: true, functionsDir: true, goalsTable: true, tasksTable: true, oidcIssuer: true,
+  stackName: true, local: true, architecture: true, functionsDir: true, goalsTable: true, tasksTable: true, oidcIssuer: true,
   oidcAudience: true, corsOrigins: true, logLevel: true, concurrentBatches: true, operationsGuide: true,
   tracing: true, tracingLayer: true, tracingEndpoint: true, repair: true, ...generatorKeys,
 };
@@ -64,6 +68,12 @@ export function readSettings(given: Record<string, unknown>): Settings {
     throw new SettingsError(`context ${key}=${JSON.stringify(value)}: expected ${shape}`);
   }
 
+  const local = flag(context, 'local');
+  // The file of an environment may say it.
+  if (local && given.architecture !== undefined) {
+    throw new SettingsError('context architecture: not with local=true, where the functions run on this machine');
+  }
+  const architecture = oneOf('architecture', architectures, context.architecture ?? 'arm64');
   const tracing = oneOf('tracing', tracings, context.tracing ?? 'off');
   const tracingLayer = text('tracingLayer', layerArn, 'the ARN of a version of a Lambda layer');
   if (tracing !== 'otlp' && (tracingLayer ?? context.tracingEndpoint) !== undefined) {
@@ -73,8 +83,9 @@ export function readSettings(given: Record<string, unknown>): Settings {
   return {
     stackName: text('stackName', /^[a-z][a-z0-9-]{0,39}$/, 'at most 40 lower-case letters, digits and hyphens, a letter first')
       ?? 'goal-activity',
-    local: flag(context, 'local'),
-    functionsDir: path.resolve(infraDir, text('functionsDir', /./, 'a path') ?? '../target/lambda/arm64'),
+    local,
+    architecture,
+    functionsDir: path.resolve(infraDir, text('functionsDir', /./, 'a path') ?? `../target/lambda/${architecture}`),
     goalsTable: text('goalsTable', tableName, 'a DynamoDB table name'),
     tasksTable: text('tasksTable', tableName, 'a DynamoDB table name'),
     oidc: oidc(

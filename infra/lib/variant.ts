@@ -1,6 +1,7 @@
 import { CliCredentialsStackSynthesizer, Fn, type IStackSynthesizer, RemovalPolicy } from 'aws-cdk-lib';
 import type { IHttpApi } from 'aws-cdk-lib/aws-apigatewayv2';
 import { Architecture } from 'aws-cdk-lib/aws-lambda';
+import type { Settings } from './settings';
 
 /**
  * All differences between a deployment to the emulator and one to AWS. A construct reads the property that it needs,
@@ -22,8 +23,8 @@ export interface Variant {
   readonly busPolicy: boolean;
 }
 
-const aws = (): Variant => ({
-  architecture: Architecture.ARM_64,
+const aws = (architecture: Settings['architecture']): Variant => ({
+  architecture: architecture === 'x86_64' ? Architecture.X86_64 : Architecture.ARM_64,
   removalPolicy: RemovalPolicy.RETAIN,
   deletionProtection: true,
   userPasswordAuth: false,
@@ -47,4 +48,5 @@ const local = (): Variant => ({
   busPolicy: false,
 });
 
-export const variant = (settings: { readonly local: boolean }): Variant => (settings.local ? local() : aws());
+export const variant = (settings: Pick<Settings, 'local'> & Partial<Pick<Settings, 'architecture'>>): Variant =>
+  (settings.local ? local() : aws(settings.architecture ?? 'arm64'));

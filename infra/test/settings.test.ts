@@ -14,6 +14,7 @@ test('without context the settings are those of a deployment to AWS', () => {
   assert.deepEqual(readSettings({}), {
     stackName: 'goal-activity',
     local: false,
+    architecture: 'arm64',
     functionsDir: path.resolve(infraDir, '../target/lambda/arm64'),
     goalsTable: undefined,
     tasksTable: undefined,
@@ -36,6 +37,14 @@ test('values arrive as text from the command line and as themselves from cdk.jso
     const { local, concurrentBatches } = readSettings(context);
     assert.deepEqual({ local, concurrentBatches }, { local: true, concurrentBatches: 20 });
   }
+});
+
+test('the functions are where the build for their architecture puts them', () => {
+  const { architecture, functionsDir } = readSettings({ architecture: 'x86_64' });
+  assert.deepEqual([architecture, functionsDir], ['x86_64', path.resolve(infraDir, '../target/lambda/x86_64')]);
+  assert.equal(readSettings({ architecture: 'x86_64', functionsDir: '/built' }).functionsDir, '/built');
+  rejected({ architecture: 'aarch64' }, /architecture="aarch64": expected one of arm64, x86_64/);
+  rejected({ architecture: 'x86_64', local: 'true' }, /architecture: not with local=true/);
 });
 
 test('log levels can differ by module', () => {

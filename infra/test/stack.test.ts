@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
+import * as os from 'node:os';
 import * as path from 'node:path';
 import { test } from 'node:test';
 import { infraDir } from '../lib/settings';
@@ -9,10 +10,11 @@ const aws = synth();
 const local = synth({ local: 'true' });
 const placeholders = (text: string) => [...new Set([...text.matchAll(/\$\{(\w+)\}/g)].map((match) => match[1]))].sort();
 
-test('functions run on arm64 on AWS and on this machine locally', () => {
+test('functions run on arm64 or on what was chosen on AWS, and on this machine locally', () => {
   const architectures = (from: typeof aws) =>
     [...new Set(from.all('AWS::Lambda::Function').flatMap((each) => each.Architectures))];
   assert.deepEqual(architectures(aws), ['arm64']);
+  assert.deepEqual(architectures(synth({ architecture: 'x86_64' })), ['x86_64']);
   assert.deepEqual(architectures(local), [process.arch === 'arm64' ? 'arm64' : 'x86_64']);
   for (const { name, Runtime, Handler } of aws.all('AWS::Lambda::Function')) {
     assert.deepEqual([Runtime, Handler], ['provided.al2023', 'bootstrap'], name);
@@ -22,6 +24,19 @@ test('functions run on arm64 on AWS and on this machine locally', () => {
 test('a function that was not built is named, before anything is deployed', () => {
   assert.throws(() => synth({ functionsDir: 'test/none' }),
     /no .*test\/none\/finalize\/bootstrap: build the functions first/);
+});
+
+test('functions that were built for another architecture are not deployed', () => {
+  const functionsDir = fs.mkdtempSync(path.join(os.tmpdir(), 'functions-'));
+  // The headers of 64-bit executables, up to the machine.
+  const header = (machine: number) => Buffer.from([...Buffer.from('\x7fELF\x02\x01'), ...Buffer.alloc(12), machine, 0]);
+  for (const name of fs.readdirSync(path.join(infraDir, 'test', 'functions'))) {
+    fs.mkdirSync(path.join(functionsDir, name));
+    fs.writeFileSync(path.join(functionsDir, name, 'bootstrap'), header(62));
+  }
+  assert.throws(() => synth({ functionsDir }), /bootstrap is for x86_64, not for arm64: set -c architecture/);
+  synth({ functionsDir, architecture: 'x86_64' });
+  fs.rmSync(functionsDir, { recursive: true });
 });
 
 test('every log group forgets, and every function writes to its own', () => {
