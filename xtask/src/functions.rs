@@ -7,22 +7,33 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 
+use crate::bench;
+use crate::cross::{self, Arch, LAMBDA_GLIBC};
+use crate::elf;
 use crate::process;
 use crate::project::{Project, cargo};
 use crate::step::step;
 use crate::zip::{LARGEST_ZIP, zipped};
 
-/// The newest version of the C library that the functions may need: that of Lambda's `provided.al2023`.
-const LAMBDA_GLIBC: (u32, u32) = (2, 34);
-
 /// How to build for AWS.
 #[derive(Debug, Args)]
 pub(crate) struct BuildArgs {
-    /// The target to build for
-    #[arg(long, default_value = "aarch64-unknown-linux-gnu",
-        value_parser = ["aarch64-unknown-linux-gnu", "aarch64-unknown-linux-musl"])]
-    target: String,
+    /// The processor architecture of the functions: the CDK app's `-c architecture=`
+    #[arg(long, value_enum, default_value = "arm64")]
+    arch: Arch,
+    /// The profile of the root `Cargo.toml`: `release` is faster to build and larger, for a try
+    #[arg(long, default_value = DEPLOYED, value_parser = [DEPLOYED, "release"])]
+    profile: String,
+    /// Also start each function and have it handle an event: on Linux, and on a machine of that architecture
+    #[arg(long)]
+    start: bool,
+    /// Build goalctl for Linux instead of the functions
+    #[arg(long, conflicts_with = "start")]
+    goalctl: bool,
 }
+
+/// The package of the functions, and in it only these.
+const FUNCTIONS: [&str; 3] = ["--package", "goal-activity-functions", "--bins"];
 
 /// The profile for deployments to AWS: see the root `Cargo.toml`.
 const DEPLOYED: &str = "deploy";
@@ -45,21 +56,39 @@ pub(crate) fn build_as_deployed(project: &Project) -> Result<PathBuf> {
 
 /// Builds the functions for AWS and prints where they are.
 pub(crate) fn build_for_aws(project: &Project, args: &BuildArgs) -> Result<()> {
+    let (arch, profile) = (args.arch, args.profile.as_str());
+    if args.goalctl {
+        return build_goalctl(project, arch, profile);
+    }
+    ensure!(!args.start || arch.runs_here(), "--start: this machine cannot run functions for {}", arch.name());
     let names = names(project)?;
-    let mut build = build(project, DEPLOYED);
-    build.args(["--target", &args.target]);
-    if let Some((variable, linker)) = cross_linker(&args.target) {
-        build.env(variable, linker);
-    }
-    process::run(&mut build)?;
-    let binaries = project.target.join(&args.target).join(DEPLOYED);
+    process::run(&mut cross::build(project, arch, profile, &FUNCTIONS)?)?;
+    let binaries = project.target.join(arch.target()).join(profile);
     for name in &names {
-        check_glibc(&binaries.join(name))?;
-        check_zip(&binaries.join(name))?;
+        let binary = binaries.join(name);
+        elf::check(&binary, arch.elf_machine(), LAMBDA_GLIBC)?;
+        if profile == DEPLOYED {
+            check_zip(&binary)?;
+        }
     }
-    let folder = project.arm64_functions();
+    if args.start {
+        step("functions started", || bench::try_functions(project, &binaries))?;
+    }
+    let folder = project.lambda_functions(arch.name());
     place(&names, &binaries, &folder)?;
-    println!("{} functions in {}", names.len(), folder.display());
+    println!("{} functions for {} in {}", names.len(), arch.name(), folder.display());
+    Ok(())
+}
+
+/// Builds `goalctl` like the functions: it starts on Ubuntu 22.04, Debian 12, RHEL 9 and later, too.
+fn build_goalctl(project: &Project, arch: Arch, profile: &str) -> Result<()> {
+    process::run(&mut cross::build(project, arch, profile, &["--package", "goalctl"])?)?;
+    let binary = project.target.join(arch.target()).join(profile).join("goalctl");
+    elf::check(&binary, arch.elf_machine(), LAMBDA_GLIBC)?;
+    let folder = project.target.join("goalctl").join(arch.name());
+    fs::create_dir_all(&folder)?;
+    fs::copy(&binary, folder.join("goalctl"))?;
+    println!("goalctl for Linux on {} in {}", arch.name(), folder.display());
     Ok(())
 }
 
@@ -81,16 +110,9 @@ pub(crate) fn names(project: &Project) -> Result<Vec<String>> {
 
 fn build(project: &Project, profile: &str) -> Command {
     let mut build = cargo();
-    build.args(["build", "--profile", profile, "--package", "goal-activity-functions", "--bins"]);
+    build.args(["build", "--profile", profile]).args(FUNCTIONS);
     build.current_dir(&project.root);
     build
-}
-
-/// Debian's cross compiler, unless a linker is configured.
-fn cross_linker(target: &str) -> Option<(String, &'static str)> {
-    let variable = format!("CARGO_TARGET_{}_LINKER", target.to_uppercase().replace('-', "_"));
-    let foreign = target == "aarch64-unknown-linux-gnu" && std::env::consts::ARCH != "aarch64";
-    (foreign && std::env::var_os(&variable).is_none()).then_some((variable, "aarch64-linux-gnu-gcc"))
 }
 
 /// Copies changed files only, so that unchanged ones keep their modification time.
@@ -111,20 +133,6 @@ fn place(names: &[String], from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A binary linked on a newer system than Lambda's starts here, but not on Lambda.
-fn check_glibc(binary: &Path) -> Result<()> {
-    let content = fs::read(binary).with_context(|| format!("cannot read {}", binary.display()))?;
-    let (major, minor) = needed_glibc(&content).unwrap_or(LAMBDA_GLIBC);
-    ensure!(
-        (major, minor) <= LAMBDA_GLIBC,
-        "{} needs glibc {major}.{minor}, Lambda has {}.{}: build on an older system, or with cargo-zigbuild as linker",
-        binary.display(),
-        LAMBDA_GLIBC.0,
-        LAMBDA_GLIBC.1,
-    );
-    Ok(())
-}
-
 /// Detects a function that has grown too large, before it makes cold starts slow.
 fn check_zip(binary: &Path) -> Result<()> {
     let content = fs::read(binary).with_context(|| format!("cannot read {}", binary.display()))?;
@@ -137,29 +145,9 @@ fn check_zip(binary: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The newest `GLIBC_x.y` among a binary's symbol versions.
-fn needed_glibc(binary: &[u8]) -> Option<(u32, u32)> {
-    const MARK: &[u8] = b"GLIBC_";
-    let versions = binary.windows(MARK.len()).enumerate().filter(|(_, w)| *w == MARK).filter_map(|(at, _)| {
-        let rest = &binary[at + MARK.len()..];
-        let end = rest.iter().position(|b| !b.is_ascii_digit() && *b != b'.')?;
-        let text = std::str::from_utf8(&rest[..end]).ok()?;
-        let (major, rest) = text.split_once('.')?;
-        Some((major.parse().ok()?, rest.split('.').next()?.parse().ok()?))
-    });
-    versions.max()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_newest_c_library_that_a_binary_needs_is_found() {
-        let binary = b"\0GLIBC_2.2.5\0GLIBC_2.34\0GLIBC_2.9\0GLIBC_PRIVATE\0";
-        assert_eq!(needed_glibc(binary), Some((2, 34)));
-        assert_eq!(needed_glibc(b"static"), None);
-    }
 
     #[test]
     fn a_function_that_is_too_large_is_not_for_aws() {

@@ -8,9 +8,11 @@ mod bench;
 mod billing;
 mod calls;
 mod clients;
+mod cross;
 mod demo;
 mod deploy;
 mod described;
+mod elf;
 mod emulator;
 mod functions;
 mod goal_file;
@@ -72,7 +74,7 @@ enum Command {
     Ai(ai::AiCommand),
     /// Write the files generated from the types: the schemas of the events
     Schemas(schemas::SchemasArgs),
-    /// Build the functions for AWS (arm64)
+    /// Build the functions for AWS
     Build(functions::BuildArgs),
 }
 

@@ -70,21 +70,25 @@ impl Project {
         self.target.join("lambda").join("local")
     }
 
-    /// The same for AWS.
-    pub(crate) fn arm64_functions(&self) -> PathBuf {
-        self.target.join("lambda").join("arm64")
+    /// The same for an architecture of Lambda.
+    pub(crate) fn lambda_functions(&self, arch: &str) -> PathBuf {
+        self.target.join("lambda").join(arch)
     }
 }
 
-/// The cargo that runs this command, as if it was called directly: the variables that it sets for this command's own
-/// package make build scripts run again (ring's reads `CARGO_MANIFEST_DIR`), here and then in the developer's next
-/// build.
+/// The cargo that runs this command.
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    as_called_directly(&mut command);
+    command
+}
+
+/// Removes the variables that cargo sets for this command's own package: they make build scripts run again (ring's reads
+/// `CARGO_MANIFEST_DIR`), here and then in the developer's next build.
+pub(crate) fn as_called_directly(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
             command.env_remove(&name);
         }
     }
-    command
 }

@@ -85,14 +85,24 @@ fn install(project: &Project, base: &Path, venv: &Path, requirements: &Path) -> 
 /// The folder of the programs in the environment of the generators of clients, whose requirements contradict those of
 /// the emulators.
 pub(crate) fn client_generators(project: &Project) -> Result<PathBuf> {
+    environment(project, "clients", "Python packages of the clients", &project.clients().join("requirements.txt"))
+}
+
+/// The folder of the programs that link for AWS. Only a build for AWS needs them, and they are large.
+pub(crate) fn linker(project: &Project) -> Result<PathBuf> {
+    environment(project, "linker", "linker for AWS", &project.xtask().join("requirements-build.txt"))
+}
+
+/// A virtual environment of its own. Returns the folder of its programs.
+fn environment(project: &Project, name: &str, what: &str, requirements: &Path) -> Result<PathBuf> {
     let _lock = project.lock()?;
-    let venv = project.state().join("clients").join("venv");
-    let requirements = project.clients().join("requirements.txt");
-    let stamp = || Stamp::new(venv.join("installed"), std::slice::from_ref(&requirements), &[&interpreter(&venv)]);
+    let venv = project.state().join(name).join("venv");
+    let sources = [requirements.to_owned()];
+    let stamp = || Stamp::new(venv.join("installed"), &sources, &[&interpreter(&venv)]);
     if !stamp()?.is_fresh() {
         let base = prerequisites::python()?;
-        step("Python packages of the clients", || {
-            install(project, &base, &venv, &requirements)?;
+        step(what, || {
+            install(project, &base, &venv, requirements)?;
             stamp()?.write()
         })?;
     }

@@ -184,6 +184,18 @@ pub(super) fn measure(project: &Project) -> Result<Vec<Section>> {
     Ok(vec![section])
 }
 
+/// Spawns each function in a folder and invokes it once.
+pub(super) fn try_each(project: &Project, functions: &Path) -> Result<()> {
+    let folder = RunFolder::new(project, "start")?;
+    let scene = Scene::new()?;
+    let bench = Bench { cloud: Cloud::start(&scene)?, scene, folder: &folder.path };
+    for case in &CASES {
+        let program = Program { executable: functions.join(case.function), script: None };
+        bench.run(case, &program, 1).with_context(|| format!("starting {}", case.name))?;
+    }
+    Ok(())
+}
+
 impl Bench<'_> {
     /// Spawns the program and invokes it that often. Returns its start figures, and its memory at the end.
     fn run(&self, case: &Case, program: &Program, invocations: usize) -> Result<(Start, usize)> {

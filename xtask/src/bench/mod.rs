@@ -19,7 +19,7 @@ mod units;
 mod worker;
 mod workflow;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
@@ -80,4 +80,9 @@ pub(crate) fn run(project: &Project, args: &BenchArgs) -> Result<()> {
     let Some(file) = &args.json else { return Ok(()) };
     let written = serde_json::to_string_pretty(&report)? + "\n";
     std::fs::write(file, written).with_context(|| format!("cannot write {}", file.display()))
+}
+
+/// Starts each of the functions in a folder and has it handle an event. Nothing is measured.
+pub(crate) fn try_functions(project: &Project, folder: &Path) -> Result<()> {
+    functions::try_each(project, folder)
 }
