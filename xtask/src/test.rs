@@ -26,7 +26,7 @@ use crate::tools::{self, Purpose};
 /// A part of the tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Part {
-    /// The order of modules, spelling, and the dependencies
+    /// The order of modules, spelling, GitHub's workflows, and the dependencies
     Tidy,
     /// Unit and property tests
     Unit,
@@ -131,6 +131,7 @@ fn tidy(project: &Project) -> Result<()> {
     without(project, "goal-activity-core", AWS)?;
     packages_stand_apart(project)?;
     spelling(project)?;
+    workflows(project)?;
     dependencies(project)
 }
 
@@ -138,6 +139,17 @@ fn tidy(project: &Project) -> Result<()> {
 fn spelling(project: &Project) -> Result<()> {
     let python = tools::python(project, Purpose::Test)?;
     process::run(Command::new(python.with_file_name("typos")).current_dir(&project.root))
+}
+
+/// GitHub's workflows: their syntax, their scripts, and what an attacker could use. Nothing is looked up in the network.
+fn workflows(project: &Project) -> Result<()> {
+    let python = tools::python(project, Purpose::Test)?;
+    let mut actionlint = Command::new(python.with_file_name("actionlint"));
+    actionlint.arg("-shellcheck").arg(python.with_file_name("shellcheck"));
+    process::run(actionlint.current_dir(&project.root))?;
+    let mut zizmor = Command::new(python.with_file_name("zizmor"));
+    zizmor.args(["--offline", "--pedantic", "--strict-collection", "--quiet", ".github"]);
+    process::run(zizmor.current_dir(&project.root))
 }
 
 /// Licences, sources and duplicates, by `deny.toml`.
