@@ -99,6 +99,13 @@ impl Failure {
         }
     }
 
+    /// Returns the failure for two things that failed: the first, with the other in its detail.
+    pub(crate) fn and(self, other: Self) -> Self {
+        let more = [Some(other.title), other.detail].into_iter().flatten().collect::<Vec<_>>().join(": ");
+        let detail = self.detail.map_or_else(|| more.clone(), |detail| format!("{detail}\n{more}"));
+        Self { detail: Some(detail), ..self }
+    }
+
     /// Returns the failure for any error. An error of another type is a usage failure.
     pub(crate) fn of(error: &anyhow::Error) -> Self {
         let unknown = || Self { exit: USAGE, title: format!("{error:#}"), ..Self::default() };

@@ -140,7 +140,14 @@ impl Tap<'_> {
         let target = Target::builder().id(TARGET).arn(arn).build()?;
         let put = self.events.put_targets().rule(&self.name).event_bus_name(self.bus).targets(target).send().await;
         let put = put.map_err(|e| failed("aim the rule at the queue", &e))?;
-        anyhow::ensure!(put.failed_entry_count() == 0, "the rule cannot be aimed at the queue");
+        let refused = put.failed_entries().first().map(|entry| {
+            format!("{}: {}", entry.error_code().unwrap_or_default(), entry.error_message().unwrap_or_default())
+        });
+        anyhow::ensure!(
+            put.failed_entry_count() == 0,
+            "the rule cannot be aimed at the queue: {}",
+            refused.unwrap_or_else(|| "EventBridge gives no reason".to_owned())
+        );
         Ok(())
     }
 
@@ -164,12 +171,13 @@ impl Tap<'_> {
         let rule = self.events.delete_rule().name(&self.name).event_bus_name(self.bus).send().await;
         let queue = self.sqs.delete_queue().queue_url(queue).send().await;
         // Targets and rule may not have been created yet: a missing rule is not an error then.
-        let left = match (targets, rule, queue) {
-            (_, Ok(_), Ok(_)) => return Ok(()),
-            (Err(targets), Err(_), Ok(_)) if targets.as_service_error().is_some_and(is_absent) => return Ok(()),
-            (_, Err(rule), _) => failed("remove the rule", &rule),
-            (_, _, Err(queue)) => failed("remove the queue", &queue),
-        };
+        let absent = targets.as_ref().is_err_and(|e| e.as_service_error().is_some_and(is_absent));
+        let targets = targets.err().filter(|_| !absent).map(|e| failed("remove the rule's target", &e));
+        let rule = rule.err().filter(|_| !absent).map(|e| failed("remove the rule", &e));
+        // Without its rule nothing is left of a target.
+        let targets = targets.filter(|_| rule.is_some());
+        let left = [targets, rule, queue.err().map(|e| failed("remove the queue", &e))];
+        let Some(left) = left.into_iter().flatten().reduce(Failure::and) else { return Ok(()) };
         Err(anyhow::Error::from(left).context(format!("{} is left behind, remove it by hand", self.name)))
     }
 }

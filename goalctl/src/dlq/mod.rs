@@ -12,6 +12,7 @@ mod retry;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
@@ -27,7 +28,7 @@ use crate::shell::Shell;
 use crate::stack::Stack;
 use crate::text::printable;
 use letter::{Contents, Dlq};
-use queue::{LOOK, Mail, Received, Sqs, WORK, Wanted, take};
+use queue::{LOOK, Mail, Received, Sqs, Taken, WORK, Wanted, take};
 use report::{Full, Handled, Intent, List, QueueList, Report, Summary};
 use retry::{Outcome, Retry};
 
@@ -127,17 +128,19 @@ pub(crate) async fn run(command: Command, stack: &Stack, json: bool, shell: &mut
     let mail = Sqs::new(stack);
     match command {
         Command::List { queues, limit } => {
-            let list = list(&mail, stack, &queues, limit.into()).await?;
+            let (list, returned) = list(&mail, stack, &queues, limit.into()).await?;
             shell.show(json, &list, List::text)?;
-            Ok(true)
+            returned.map(|()| true).map_err(|error| not_returned(&error, LOOK))
         }
         Command::Show { queue, message_id } => {
-            let Some(full) = show(&mail, &retrying(&mail, stack)?, queue, message_id.clone()).await? else {
+            let (full, returned) = show(&mail, &retrying(&mail, stack)?, queue, message_id.clone()).await?;
+            let Some(full) = full else {
+                returned.map_err(|error| not_returned(&error, LOOK))?;
                 let title = format!("message {} is {}", printable(&message_id), not_found(queue));
                 return Err(Failure { exit: NOT_DONE, title, ..Failure::default() }.into());
             };
             shell.show(json, &full, Full::text)?;
-            Ok(true)
+            returned.map(|()| true).map_err(|error| not_returned(&error, LOOK))
         }
         Command::Retry { chosen, force } => {
             let retry = retrying(&mail, stack)?;
@@ -176,36 +179,43 @@ fn machine(stack: &Stack) -> Result<StateMachineArn> {
     arn.parse().with_context(|| format!("StateMachineArn of {} is not a state machine's ARN", stack.label))
 }
 
-async fn list(mail: &Sqs<'_>, stack: &Stack, queues: &[Dlq], limit: usize) -> Result<List> {
+async fn list(mail: &Sqs<'_>, stack: &Stack, queues: &[Dlq], limit: usize) -> Result<(List, Result<()>)> {
     let chosen = |queue: &Dlq| queues.is_empty() || queues.contains(queue);
     let machine = &machine(stack)?;
     let look = |queue: Dlq| async move {
         let approximate_messages = mail.count(queue).await?;
-        let letters = take(mail, queue, Wanted::Any(limit), LOOK).await?;
-        mail.give_back(queue, &letters).await;
+        let Taken { letters, returned } = take(mail, queue, Wanted::Any(limit), LOOK).await?;
+        let returned = returned.and(mail.give_back(queue, &letters).await);
         let now = SystemClock.now();
         let messages = letters.iter().map(|letter| Summary::of(queue, letter, machine, now)).collect();
-        anyhow::Ok(QueueList { queue, approximate_messages, messages })
+        anyhow::Ok((QueueList { queue, approximate_messages, messages }, returned))
     };
-    let queues = try_join_all(Dlq::ALL.into_iter().filter(chosen).map(look)).await?;
-    Ok(List { stack: stack.label.clone(), queues })
+    let looked = try_join_all(Dlq::ALL.into_iter().filter(chosen).map(look)).await?;
+    let (queues, returned): (_, Vec<_>) = looked.into_iter().unzip();
+    Ok((List { stack: stack.label.clone(), queues }, returned.into_iter().collect()))
 }
 
-async fn show(mail: &Sqs<'_>, retry: &Retrying<'_>, queue: Dlq, message_id: String) -> Result<Option<Full>> {
-    let letters = take(mail, queue, Wanted::These(&[message_id]), LOOK).await?;
-    mail.give_back(queue, &letters).await;
-    let Some(letter) = letters.first() else { return Ok(None) };
+async fn show(
+    mail: &Sqs<'_>,
+    retry: &Retrying<'_>,
+    queue: Dlq,
+    message_id: String,
+) -> Result<(Option<Full>, Result<()>)> {
+    let Taken { letters, returned } = take(mail, queue, Wanted::These(&[message_id]), LOOK).await?;
+    let returned = returned.and(mail.give_back(queue, &letters).await);
+    let Some(letter) = letters.first() else { return Ok((None, returned)) };
     let contents = Contents::read(queue, &letter.body, &retry.machine);
     let execution = retry.execution(&contents).await?;
     let now = SystemClock.now();
     let plan = retry.checked(decide::plan(&contents, execution.as_ref(), false, now)).await?;
-    Ok(Some(Full {
+    let full = Full {
         summary: Summary::of(queue, letter, &retry.machine, now),
         hint: decide::hint(queue, &contents, execution.as_ref()),
         retry: Intent::of(&plan),
         attributes: letter.attributes.clone(),
         body: redact::body(&letter.body),
-    }))
+    };
+    Ok((Some(full), returned))
 }
 
 /// Handles the chosen messages one after the other. Returns `true` if all were handled; the others are returned to the
@@ -220,7 +230,7 @@ async fn each(
 ) -> Result<bool> {
     let queue = chosen.queue;
     let wanted = if chosen.all { Wanted::Any(IN_ONE_RUN) } else { Wanted::These(&chosen.message_ids) };
-    let letters = take(mail, queue, wanted, WORK).await?;
+    let Taken { letters, returned } = take(mail, queue, wanted, WORK).await?;
     let found: BTreeSet<_> = letters.iter().map(|l| l.message_id.clone()).collect();
     let (mut results, mut left) = (Vec::new(), Vec::new());
     let mut told = Ok(());
@@ -238,7 +248,7 @@ async fn each(
         told = tell(shell, json, &handled);
         results.push(handled);
     }
-    mail.give_back(queue, &left).await;
+    let returned = returned.and(mail.give_back(queue, &left).await);
     told?;
     let missing: BTreeSet<_> = chosen.message_ids.iter().filter(|id| !found.contains(*id)).collect();
     for id in missing {
@@ -249,7 +259,19 @@ async fn each(
     }
     let results = Report { stack: stack.label.clone(), queue, results };
     shell.show(json, &results, |r| format!("{}\n", r.closing()))?;
+    returned.map_err(|error| not_returned(&error, WORK))?;
     Ok(results.all_done())
+}
+
+/// Returns the failure for messages that stay hidden. What was done with others is done, and told before.
+fn not_returned(error: &anyhow::Error, hidden: Duration) -> anyhow::Error {
+    let advice = format!(
+        "they come back by themselves within {} s; sqs:ChangeMessageVisibility is needed to return them at once",
+        hidden.as_secs()
+    );
+    let title = "messages that were read are not back in their queue".to_owned();
+    let (detail, advice) = (Some(format!("{error:#}")), Some(advice));
+    Failure { exit: NOT_DONE, title, detail, advice, ..Failure::default() }.into()
 }
 
 /// Returns the reason for a message that was not found. SQS has no lookup by id, so the search cannot tell more.
@@ -279,4 +301,73 @@ fn confirmed(chosen: &Chosen, stack: &Stack, shell: &mut Shell<'_>) -> Result<bo
     let mut answer = String::new();
     keyboard.read_line(&mut answer).context("cannot read the answer")?;
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use goal_activity_testkit::stub::{Reply, Response, Seen, Stub};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{Environment, Terminal};
+
+    /// SQS with one malformed letter in the batch queue, which answers a return of messages like that.
+    async fn sqs(give_back: Response) -> Stub {
+        let received = std::sync::atomic::AtomicBool::new(false);
+        Stub::with(move |seen: &Seen| {
+            let target = seen.header("x-amz-target").unwrap_or_default();
+            let answer = |body: Value| Response::new(200, body);
+            Reply::Whole(match target.rsplit('.').next().unwrap_or_default() {
+                "GetQueueAttributes" => answer(json!({ "Attributes": {
+                    "ApproximateNumberOfMessages": "1", "ApproximateNumberOfMessagesNotVisible": "0" } })),
+                "ReceiveMessage" if !received.swap(true, std::sync::atomic::Ordering::SeqCst) => {
+                    answer(json!({ "Messages": [{ "MessageId": "m-1", "ReceiptHandle": "h-1", "Body": "nonsense" }] }))
+                }
+                "ChangeMessageVisibilityBatch" => give_back.clone(),
+                _ => answer(json!({})),
+            })
+        })
+        .await
+    }
+
+    async fn ran(name: &str, give_back: Response, arguments: &[&str]) -> (u8, String, String) {
+        let sqs = sqs(give_back).await;
+        let file: PathBuf = std::env::temp_dir().join(format!("goalctl-dlq-{name}-{}.json", std::process::id()));
+        let machine = "arn:aws:states:us-east-1:000000000000:stateMachine:goal-activity";
+        let outputs = json!({ "BatchDlqUrl": format!("{}/batch", sqs.url()), "StateMachineArn": machine,
+            "EventBusName": "bus", "GoalsTableName": "g", "TasksTableName": "t", "ExecutionsTableName": "e" });
+        std::fs::write(&file, json!({ "endpoint": sqs.url(), "outputs": outputs }).to_string()).unwrap();
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let environment = Environment { stack_file: Some(file.clone()), ..Environment::default() };
+        let shell = Shell { out: &mut out, err: &mut err, keyboard: None, terminal: Terminal::default(), environment };
+        let code = crate::run(["goalctl", "dlq"].iter().chain(arguments), shell).await;
+        std::fs::remove_file(file).unwrap();
+        (code, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
+    }
+
+    fn denied() -> Response {
+        let message = json!({ "message": "not authorized to perform: sqs:changemessagevisibility" });
+        Response::new(403, message).header("x-amzn-errortype", "AccessDeniedException")
+    }
+
+    #[tokio::test]
+    async fn messages_that_cannot_be_given_back_are_told_after_what_was_found_out() {
+        let refused = json!({ "Successful": [], "Failed": [
+            { "Id": "0", "SenderFault": false, "Code": "InternalError", "Message": "try again" } ] });
+        for (name, answer, why) in [
+            ("denied", denied(), "AccessDeniedException: not authorized"),
+            ("refused", Response::new(200, refused), "InternalError: try again"),
+        ] {
+            let (code, out, err) = ran(&format!("list-{name}"), answer.clone(), &["list", "batch"]).await;
+            assert!(code == NOT_DONE && out.contains("m-1"), "{code} {out} {err}");
+            assert!(err.contains("not back in their queue") && err.contains(why), "{err}");
+            let (code, out, err) = ran(&format!("retry-{name}"), answer, &["retry", "batch", "--all"]).await;
+            assert!(code == NOT_DONE && out.contains("m-1  refused") && err.contains(why), "{code} {out} {err}");
+        }
+        let none = Response::new(200, json!({ "Successful": [{ "Id": "0" }], "Failed": [] }));
+        let (code, out, err) = ran("list-fine", none, &["list", "batch"]).await;
+        assert!(code == crate::failure::DONE && out.contains("m-1") && err.is_empty(), "{code} {out} {err}");
+    }
 }

@@ -29,6 +29,9 @@ pub(crate) const WORK: Duration = Duration::from_secs(300);
 /// The maximum number of messages searched for given ids: SQS has no lookup of a message by its id.
 const SEARCHED: usize = 10_000;
 
+/// SQS's word for a message that is visible already, because its time is over.
+const NOT_IN_FLIGHT: &str = "AWS.SimpleQueueService.MessageNotInflight";
+
 /// A received dead letter: hidden from others until it is returned or its visibility timeout expires.
 #[derive(Debug, Clone)]
 pub(crate) struct Received {
@@ -51,8 +54,8 @@ pub(crate) trait Mail {
     async fn count(&self, queue: Dlq) -> Result<u64>;
     /// Receives some messages and hides them from other receivers for that time; empty if the queue has none.
     async fn receive(&self, queue: Dlq, hidden: Duration) -> Result<Vec<Received>>;
-    /// Makes these messages visible to other receivers at once.
-    async fn give_back(&self, queue: Dlq, letters: &[Received]);
+    /// Makes these messages visible to other receivers at once. Where that fails they become visible when their time is over.
+    async fn give_back(&self, queue: Dlq, letters: &[Received]) -> Result<()>;
     /// Removes a message permanently.
     async fn remove(&self, queue: Dlq, letter: &Received) -> Result<()>;
     /// Sends a message to the queue of a function.
@@ -68,26 +71,36 @@ pub(crate) enum Wanted<'a> {
     These(&'a [String]),
 }
 
+/// Received messages.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    /// The selected ones, the oldest first.
+    pub(crate) letters: Vec<Received>,
+    /// Whether the others are back in the queue.
+    pub(crate) returned: Result<()>,
+}
+
 /// Receives the selected messages, the oldest first, and returns the others to the queue. The selection is complete
 /// before a message is handled, so that a message that fails again at once is not handled twice.
-pub(crate) async fn take(mail: &impl Mail, queue: Dlq, wanted: Wanted<'_>, hidden: Duration) -> Result<Vec<Received>> {
+pub(crate) async fn take(mail: &impl Mail, queue: Dlq, wanted: Wanted<'_>, hidden: Duration) -> Result<Taken> {
     let mut seen = BTreeMap::new();
     let result = look_through(mail, queue, wanted, hidden, &mut seen).await;
     let mut found: Vec<Received> = seen.into_values().collect();
     found.sort_by(|a: &Received, b| (a.sent_at, &a.message_id).cmp(&(b.sent_at, &b.message_id)));
     if let Err(error) = result {
-        mail.give_back(queue, &found).await;
-        return Err(error);
+        return Err(match mail.give_back(queue, &found).await {
+            Ok(()) => error,
+            Err(left) => error.context(format!("{left:#}")),
+        });
     }
-    let (taken, others) = match wanted {
+    let (letters, others) = match wanted {
         Wanted::Any(most) => {
             let others = found.split_off(found.len().min(most));
             (found, others)
         }
         Wanted::These(ids) => found.into_iter().partition(|l| ids.contains(&l.message_id)),
     };
-    mail.give_back(queue, &others).await;
-    Ok(taken)
+    Ok(Taken { letters, returned: mail.give_back(queue, &others).await })
 }
 
 /// Receives until there are enough messages, or until the queue returns no new ones.
@@ -140,8 +153,11 @@ impl Mail for Sqs<'_> {
         let answer = get.attribute_names(Visible).attribute_names(Hidden).send().await;
         let answer = answer.map_err(|e| failed("count the messages of", queue.name(), e))?;
         let attributes = answer.attributes.unwrap_or_default();
-        let number = |name| attributes.get(&name).and_then(|n| n.parse::<u64>().ok()).unwrap_or(0);
-        Ok(number(Visible) + number(Hidden))
+        let number = |name: QueueAttributeName| {
+            let number = attributes.get(&name).and_then(|n| n.parse::<u64>().ok());
+            number.with_context(|| format!("SQS does not say {} of the {} queue", name.as_str(), queue.name()))
+        };
+        Ok(number(Visible)?.saturating_add(number(Hidden)?))
     }
 
     async fn receive(&self, queue: Dlq, hidden: Duration) -> Result<Vec<Received>> {
@@ -158,18 +174,29 @@ impl Mail for Sqs<'_> {
         answer.messages.unwrap_or_default().into_iter().map(received).collect()
     }
 
-    async fn give_back(&self, queue: Dlq, letters: &[Received]) {
-        let Ok(url) = self.stack.output(queue.output()) else { return };
+    async fn give_back(&self, queue: Dlq, letters: &[Received]) -> Result<()> {
+        let url = self.stack.output(queue.output())?;
+        let mut left = Vec::new();
         for some in letters.chunks(IN_ONE_REQUEST.unsigned_abs() as usize) {
             let entries = some.iter().enumerate().map(|(i, letter)| {
                 let entry = ChangeMessageVisibilityBatchRequestEntry::builder();
                 entry.id(i.to_string()).receipt_handle(&letter.handle).visibility_timeout(0).build()
             });
-            let Ok(entries) = entries.collect() else { continue };
+            let entries = entries.collect::<Result<_, _>>().context("a message cannot be given back")?;
             let give = self.client.change_message_visibility_batch().queue_url(url).set_entries(Some(entries));
-            // A message that is not returned becomes visible by itself, a little later.
-            let _ = give.send().await;
+            match give.send().await {
+                Err(error) => left.push(failed("give messages back to", queue.name(), error).to_string()),
+                Ok(answer) => left.extend(
+                    answer.failed().iter().filter(|refused| refused.code() != NOT_IN_FLIGHT).map(|refused| {
+                        let why = refused.message().unwrap_or_default();
+                        format!("cannot give a message back to the {} queue: {}: {why}", queue.name(), refused.code())
+                    }),
+                ),
+            }
         }
+        // The others are tried all the same; one reason of each kind is enough.
+        left.dedup();
+        if left.is_empty() { Ok(()) } else { Err(anyhow!("{}", left.join("; "))) }
     }
 
     async fn remove(&self, queue: Dlq, letter: &Received) -> Result<()> {
@@ -279,8 +306,10 @@ pub(crate) mod fake {
             Ok(some)
         }
 
-        async fn give_back(&self, _: Dlq, letters: &[Received]) {
+        async fn give_back(&self, _: Dlq, letters: &[Received]) -> Result<()> {
+            self.call("give_back")?;
             self.hidden.borrow_mut().retain(|id| letters.iter().all(|l| l.message_id != *id));
+            Ok(())
         }
 
         async fn remove(&self, _: Dlq, letter: &Received) -> Result<()> {
@@ -308,8 +337,9 @@ mod tests {
     const BODIES: [(&str, &str); 7] = [("a", ""), ("b", ""), ("c", ""), ("d", ""), ("e", ""), ("f", ""), ("g", "")];
 
     async fn taken(post: &Post, wanted: Wanted<'_>) -> Vec<String> {
-        let letters = take(post, Dlq::Batch, wanted, LOOK).await.unwrap();
-        letters.into_iter().map(|l| l.message_id).collect()
+        let taken = take(post, Dlq::Batch, wanted, LOOK).await.unwrap();
+        taken.returned.unwrap();
+        taken.letters.into_iter().map(|l| l.message_id).collect()
     }
 
     #[tokio::test]
@@ -350,6 +380,16 @@ mod tests {
         let post = Post { forgetful: true, ..Post::of(&BODIES) };
         assert_eq!(taken(&post, Wanted::These(&["none".to_owned()])).await, [""; 0]);
         assert_eq!(taken(&post, Wanted::Any(100)).await, ["c", "b", "a"], "each once");
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_given_back_is_told() {
+        let broken = || Post { broken: vec!["give_back"], ..Post::of(&BODIES) };
+        let taken = take(&broken(), Dlq::Batch, Wanted::Any(4), LOOK).await.unwrap();
+        assert_eq!((taken.letters.len(), taken.returned.unwrap_err().to_string().as_str()), (4, "give_back is broken"));
+        let post = Post { receives_left: Cell::new(Some(1)), ..broken() };
+        let error = format!("{:#}", take(&post, Dlq::Batch, Wanted::Any(9), LOOK).await.unwrap_err());
+        assert!(error.contains("receive is broken") && error.contains("give_back is broken"), "{error}");
     }
 
     #[tokio::test]

@@ -6,7 +6,7 @@ use goal_activity_core::goal::GoalStatus;
 use goal_activity_core::keys;
 use goal_activity_core::limits::{HISTORY, MAX_CLAIMS, REQUEST_MEMORY};
 use goal_activity_core::ports::{Accepted, Claim, ClaimGoal, Claimed, PortResult, Remembered, RequestKey, Unavailable};
-use goal_activity_events::{ExecutionArn, Timestamp, UserId};
+use goal_activity_events::{ExecutionArn, InvalidId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 use super::dynamo::{Transacted, attribute, get_row, item, number, read, text, transact};
@@ -128,8 +128,13 @@ impl ClaimGoal for Tables {
             .await
             .map_err(unavailable(format!("reading the open workflows of user {user}")))?;
         let running = answer.item.and_then(|mut row| row.remove(keys::RUNNING));
-        let running = running.and_then(|set| set.as_ss().cloned().ok()).unwrap_or_default();
-        let malformed = |e| Unavailable::new(format!("reading the open workflows of user {user}"), e);
+        let malformed = |e: String| Unavailable::new(format!("reading the open workflows of user {user}"), e);
+        let running = match running {
+            None => Vec::new(),
+            Some(AttributeValue::Ss(running)) => running,
+            Some(_) => return Err(malformed("they are no set of texts".to_owned())),
+        };
+        let malformed = |e: InvalidId| malformed(e.to_string());
         running.into_iter().map(|arn| arn.parse().map_err(malformed)).collect()
     }
 

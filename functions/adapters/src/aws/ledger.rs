@@ -5,7 +5,7 @@ use futures_util::future::try_join_all;
 use goal_activity_core::keys;
 use goal_activity_core::ledger::BatchLedger;
 use goal_activity_core::placement::TaskRow;
-use goal_activity_core::ports::{ActionCommit, Committed, Opened, PortResult, SealLedger, WorkLedger};
+use goal_activity_core::ports::{ActionCommit, Committed, Opened, PortResult, SealLedger, Unavailable, WorkLedger};
 use goal_activity_core::task::Task;
 use goal_activity_events::{ActionId, ExecutionArn, GoalId, TaskId};
 
@@ -122,8 +122,11 @@ impl Tables {
     async fn seal_batch(&self, execution: &ExecutionArn, batch_index: u32) -> PortResult<BatchLedger> {
         let seal = self.batch(execution, batch_index).set(SEALED, AttributeValue::Bool(true));
         let what = format!("sealing batch {batch_index} of {execution}");
-        let row = seal.returning(ReturnValue::AllNew, &self.client, what).await?;
-        read(&self.names.executions, row.unwrap_or_default())
+        let row = seal.returning(ReturnValue::AllNew, &self.client, &what).await?;
+        // Not an empty ledger: what is not returned is not known to be sealed.
+        let row = row.ok_or_else(|| Unavailable::new(&what, "DynamoDB did not return the row"))?;
+        let ledger: BatchLedger = read(&self.names.executions, row)?;
+        if ledger.sealed { Ok(ledger) } else { Err(Unavailable::new(what, "DynamoDB returned it without the seal")) }
     }
 
     /// The batches that have a row, by sort key. Sealing twice is common, so it reads before it writes.

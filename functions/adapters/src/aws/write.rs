@@ -276,6 +276,7 @@ impl Write {
             .set_expression_attribute_values(values)
             .return_values(attributes);
         match update.send().await {
+            // Without attributes where none are asked for.
             Ok(answer) => Ok(Some(answer.attributes.unwrap_or_default())),
             Err(e) if e.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(None),
             Err(e) => Err(unavailable(what)(e)),
