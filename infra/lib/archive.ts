@@ -128,6 +128,7 @@ const columns = {
   requestsource: 'string',
   correlationid: 'string',
   traceparent: 'string',
+  operator: struct({ by: 'string', reason: 'string', retryof: 'string' }),
   status: 'string',
   startdate: 'string',
   admittedat: 'string',
@@ -138,7 +139,7 @@ const columns = {
   succeededactions: 'int',
   failedactions: failedActions,
   usage: struct(usage),
-  cancellation: struct({ by: 'string', at: 'string', reason: 'string' }),
+  cancellation: struct({ by: 'string', operator: 'string', at: 'string', reason: 'string' }),
   goalbefore: struct({ withtasks: 'int', leftout: 'int' }),
   batches: array(struct({
     batchindex: 'int',

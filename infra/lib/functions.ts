@@ -45,6 +45,10 @@ export class Functions extends Construct {
       .useTable('TASKS_TABLE', storage.tasks, 'GetItem', 'Query', 'DeleteItem')
       .useTable('EXECUTIONS_TABLE', storage.executions, 'GetItem', 'Query', 'PutItem', 'UpdateItem')
       .queryIndex(storage.executions, 'by-goal')
+      // For operators, who invoke the function themselves: from a user to the workflows, and the waiting list.
+      .queryIndex(storage.executions, 'by-user', 'Scan')
+      .queryIndex(storage.executions, 'waiting')
+      .setting('CONCURRENT_BATCHES', capacity)
       .useArchive(archive, 'GetObject')
       .publishTo(messaging)
       .useStateMachine(stateMachine)

@@ -78,6 +78,8 @@ export class GoalActivityStack extends Stack {
       // For Athena.
       ArchiveTable: archive.table,
       AlertTopicArn: alerts.topicArn,
+      // For operators without a token: `goalctl --stack`.
+      ApiFunctionName: functions.api.function.functionName,
       // For `goalctl ai check`.
       WorkerFunctionName: functions.worker.function.functionName,
       // To run it now instead of within the minute.

@@ -94,9 +94,9 @@ export class RustFunction extends Construct {
     return this.allow(actions.map((action) => `dynamodb:${action}`), table.tableArn);
   }
 
-  /** Lists the rows of an index of the table. */
-  queryIndex(table: ITable, index: string): this {
-    return this.allow(['dynamodb:Query'], `${table.tableArn}/index/${index}`);
+  /** Lists the rows of an index of the table; with `Scan` also all of them. */
+  queryIndex(table: ITable, index: string, ...more: 'Scan'[]): this {
+    return this.allow(['Query', ...more].map((action) => `dynamodb:${action}`), `${table.tableArn}/index/${index}`);
   }
 
   useArchive(archive: Archive, action: 'GetObject' | 'PutObject'): this {

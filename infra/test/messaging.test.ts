@@ -116,8 +116,6 @@ test('concurrentBatches is how many workers run at once and how much may be laun
     const capacities = Object.entries(stack.resources('AWS::Lambda::Function'))
       .map(([name, { Properties }]) => [name, Properties.Environment?.Variables.CONCURRENT_BATCHES])
       .filter(([, capacity]) => capacity !== undefined);
-    assert.deepEqual(capacities, [
-      ['FunctionsLaunchFunction', String(batches)], ['FunctionsReconcileFunction', String(batches)],
-    ]);
+    assert.deepEqual(capacities, ['Api', 'Launch', 'Reconcile'].map((name) => [`Functions${name}Function`, String(batches)]));
   }
 });

@@ -36,18 +36,20 @@ const consume = ['sqs:ChangeMessageVisibility', 'sqs:DeleteMessage', 'sqs:GetQue
 
 const executions = 'arn:AWS::Partition:states:AWS::Region:AWS::AccountId:execution:goal-activity:*';
 
-test('api claims goals, writes execution rows, emits requests, cancels, reads the archive, and starts nothing', () => {
+test('api claims goals, writes execution rows, emits requests, cancels, reads the archive and the waiting list, and starts nothing', () => {
   assert.deepEqual(functionGrants('FunctionsApi'), {
     StorageGoals: ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
     StorageTasks: ['dynamodb:DeleteItem', 'dynamodb:GetItem', 'dynamodb:Query'],
     StorageWorkflowExecutions: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
     'StorageWorkflowExecutions/index/by-goal': ['dynamodb:Query'],
+    'StorageWorkflowExecutions/index/by-user': ['dynamodb:Query', 'dynamodb:Scan'],
+    'StorageWorkflowExecutions/index/waiting': ['dynamodb:Query'],
     'ArchiveBucket/executions/*': ['s3:GetObject'],
     MessagingBus: ['events:PutEvents'],
     [executions]: ['states:StopExecution'],
   });
   assert.deepEqual(environment('FunctionsApi'),
-    ['ARCHIVE_BUCKET', 'EVENT_BUS', 'EXECUTIONS_TABLE', 'GOALS_TABLE', 'STATE_MACHINE_ARN', 'TASKS_TABLE']);
+    ['ARCHIVE_BUCKET', 'CONCURRENT_BATCHES', 'EVENT_BUS', 'EXECUTIONS_TABLE', 'GOALS_TABLE', 'STATE_MACHINE_ARN', 'TASKS_TABLE']);
 });
 
 test('launch claims goals like api, sees who waits, starts the execution, and stops one that was cancelled at that moment', () => {

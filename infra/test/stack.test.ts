@@ -94,7 +94,7 @@ test('the local deployment can be thrown away', () => {
 
 test('the outputs are those that people and tools rely on', () => {
   assert.deepEqual(Object.keys(aws.template.findOutputs('*')).sort(), [
-    'AlertTopicArn', 'ApiId', 'ApiUrl', 'ArchiveBucketName', 'ArchiveTable', 'BatchDlqUrl', 'BatchQueueUrl',
+    'AlertTopicArn', 'ApiFunctionName', 'ApiId', 'ApiUrl', 'ArchiveBucketName', 'ArchiveTable', 'BatchDlqUrl', 'BatchQueueUrl',
     'EventBusName', 'ExecutionsTableName',
     'GoalsTableName', 'LaunchDlqUrl', 'LaunchQueueUrl', 'ProjectionDlqUrl', 'ProjectionQueueUrl',
     'ReconcileFunctionName', 'StackName', 'StateMachineArn', 'TasksTableName', 'UndeliveredDlqUrl', 'UserPoolClientId', 'UserPoolId',

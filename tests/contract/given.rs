@@ -53,6 +53,7 @@ pub(crate) fn execution(goal: &Goal, number: u64) -> Execution {
         request_source: Some("com.example.planner".to_owned()),
         correlation_id: Some("plan-17".parse().unwrap()),
         traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().unwrap()),
+        operator: None,
         start_date: at(0),
         turn: at(300),
         admitted_at: None,

@@ -1,9 +1,9 @@
-//! `ListWorkflows`.
+//! `ListWorkflows` and `FindWorkflows`.
 
 use goal_activity_core::execution::{Execution, Status};
 use goal_activity_core::goal::Goal;
-use goal_activity_core::history::{HistoryFilter, HistoryPage, HistoryPosition, WorkflowSummary};
-use goal_activity_core::ports::{Claim, ClaimGoal, Claimed, EndExecution, ListWorkflows};
+use goal_activity_core::history::{HistoryFilter, HistoryPage, HistoryPosition, LookIn, Search, WorkflowSummary};
+use goal_activity_core::ports::{Claim, ClaimGoal, Claimed, EndExecution, FindWorkflows, ListWorkflows};
 use goal_activity_events::{ClaimSequence, FinalStatus, Timestamp};
 
 use crate::backend::Tables;
@@ -21,12 +21,14 @@ on_all_tables!(
     p9_workflows_of_a_former_owner_are_never_seen,
     a_range_without_any_moment_is_empty,
     a_page_that_goes_on_outside_of_the_range_is_empty_or_the_first,
+    workflows_are_found_by_goal_and_by_user,
+    a_search_of_all_workflows_finds_each_once_page_by_page,
 );
 
 fn all_of(goal: &Goal) -> HistoryFilter {
     HistoryFilter {
         goal: goal.head.goal_id.clone(),
-        user: goal.head.user_id.clone(),
+        user: Some(goal.head.user_id.clone()),
         status: None,
         from: None,
         to: None,
@@ -147,7 +149,7 @@ async fn p9_workflows_of_another_goal_are_never_seen(on: &impl Tables) {
 
 async fn p9_workflows_of_a_former_owner_are_never_seen(on: &impl Tables) {
     let (goal, all) = history(on, 3).await;
-    let filter = HistoryFilter { user: "somebody-else".parse().unwrap(), ..all_of(&goal) };
+    let filter = HistoryFilter { user: Some("somebody-else".parse().unwrap()), ..all_of(&goal) };
     assert_eq!(page(on, &filter, None, 10).await.workflows, []);
     assert_eq!(page(on, &all_of(&goal), None, 10).await.workflows, all);
 }
@@ -168,4 +170,43 @@ async fn a_page_that_goes_on_outside_of_the_range_is_empty_or_the_first(on: &imp
     let (newest, oldest) = (after(&all[0]), after(&all[2]));
     assert_eq!(page(on, &filter, Some(&newest), 10).await.workflows, all[1..2]);
     assert_eq!(page(on, &filter, Some(&oldest), 10).await.workflows, []);
+}
+
+async fn workflows_are_found_by_goal_and_by_user(on: &impl Tables) {
+    let (goal, all) = history(on, 3).await;
+    let running = workflow(on, &goal, 3, None).await;
+    let places = [LookIn::Goal(goal.head.goal_id.clone()), LookIn::User(goal.head.user_id.clone())];
+    for look_in in places {
+        let search = Search { look_in, status: None, from: None, to: None };
+        let page = on.db().find_workflows(&search, None, 2).await.unwrap();
+        let newest: Vec<_> = page.workflows.iter().map(|found| found.summary.clone()).collect();
+        assert_eq!(newest, [WorkflowSummary::from(&running), all[0].clone()], "{search:?}");
+        assert!(page.workflows.iter().all(|f| f.goal_id == goal.head.goal_id && f.user_id == goal.head.user_id));
+        let rest = on.db().find_workflows(&search, page.last.as_ref(), 10).await.unwrap();
+        let rest: Vec<_> = rest.workflows.into_iter().map(|found| found.summary).collect();
+        assert_eq!(rest, all[1..], "{search:?}");
+        let pending = Search { status: Some(Status::Pending), ..search.clone() };
+        let found = on.db().find_workflows(&pending, None, 10).await.unwrap();
+        assert_eq!((found.workflows.len(), found.last), (1, None), "{search:?}");
+        let since = Search { from: Some(at(2)), to: Some(at(3)), ..search };
+        let found = on.db().find_workflows(&since, None, 10).await.unwrap();
+        assert_eq!(found.workflows.into_iter().map(|f| f.summary).collect::<Vec<_>>(), all[..1]);
+    }
+}
+
+async fn a_search_of_all_workflows_finds_each_once_page_by_page(on: &impl Tables) {
+    let (goal, all) = history(on, 5).await;
+    let search = Search { look_in: LookIn::Everywhere, status: Some(Status::Succeeded), from: Some(at(0)), to: None };
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let page = on.db().find_workflows(&search, after.as_ref(), 2).await.unwrap();
+        assert!(page.workflows.len() <= 2 && page.looked_at as usize >= page.workflows.len());
+        found.extend(page.workflows.into_iter().filter(|f| f.goal_id == goal.head.goal_id).map(|f| f.summary));
+        after = page.last;
+        if after.is_none() {
+            break;
+        }
+    }
+    found.sort_by_key(|found| std::cmp::Reverse(found.start_date));
+    assert_eq!(found, all);
 }

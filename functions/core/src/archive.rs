@@ -15,6 +15,7 @@ use crate::execution::{BatchState, Cancellation, Ending, Execution, GoalBefore, 
 use crate::keys;
 use crate::ledger::{ActionOutcome, BatchLedger, recorded};
 use crate::limits::ACTIONS_PER_BATCH;
+use crate::operator::OperatorRequest;
 
 /// Under what a record is stored: `executions/date=<the day of the end>/<name of the execution>.json`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -65,6 +66,9 @@ pub struct Record {
     /// The trace that it was done in, if there was one.
     #[serde(default, deserialize_with = "Traceparent::lenient", skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<Traceparent>,
+    /// The operator who has requested it in the place of its user, and why. Missing where none has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator: Option<OperatorRequest>,
     /// When it was requested.
     pub start_date: Timestamp,
     /// When it was launched, if it ever was.
@@ -144,6 +148,7 @@ impl Record {
             request_source: execution.request_source.clone(),
             correlation_id: execution.correlation_id.clone(),
             traceparent: execution.traceparent.clone(),
+            operator: execution.operator.clone(),
             start_date: execution.start_date,
             admitted_at: execution.admitted_at,
             duration_ms: u64::try_from(end.stop_date.since(execution.start_date).as_millis()).unwrap_or(u64::MAX),
@@ -185,6 +190,7 @@ impl Record {
             request_source: self.request_source,
             correlation_id: self.correlation_id,
             traceparent: self.traceparent,
+            operator: self.operator,
             start_date: self.start_date,
             // It has had its turn.
             turn: self.start_date,
@@ -250,6 +256,11 @@ mod tests {
         execution.request_source = Some("com.example.planner".to_owned());
         execution.correlation_id = Some("plan-17".parse().unwrap());
         execution.traceparent = Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().unwrap());
+        execution.operator = Some(OperatorRequest {
+            by: "arn:aws:iam::123456789012:user/op".parse().unwrap(),
+            reason: "the AI was down".to_owned(),
+            retry_of: execution.execution_arn.clone(),
+        });
         execution.admitted_at = Some(at(1));
         let succeeded = ActionOutcome::Succeeded { tasks: 4, replaced: 2, usage: usage() };
         let failed = ActionOutcome::Failed(Failure::new(FailureCode::AiTimeout, "no answer within 120 s", usage()));
@@ -268,7 +279,10 @@ mod tests {
         let tally = Tally { succeeded: 61, failed: failures(3), usage: usage() };
         execution.end = Some(Ending { status: FinalStatus::PartiallySucceeded, stop_date: at(61), tally });
         execution.batches = BTreeMap::from([("0".to_owned(), state)]);
-        execution.cancellation = Some(Cancellation::by_user("u".parse().unwrap(), at(60), Some("wrong\ngoal")));
+        // Not both in reality: one of them asked for it.
+        let operator = Some("arn:aws:iam::123456789012:user/op".parse().unwrap());
+        let cancellation = Cancellation::by_user("u".parse().unwrap(), at(60), Some("wrong\ngoal"));
+        execution.cancellation = Some(Cancellation { operator, ..cancellation });
         let entry = |seconds, what| TimelineEntry { at: at(seconds), what };
         execution.timeline = BTreeMap::from([
             ("a".to_owned(), entry(61, TimelineEvent::Ended { status: FinalStatus::PartiallySucceeded })),

@@ -80,8 +80,8 @@ impl From<&Execution> for WorkflowSummary {
 pub struct HistoryFilter {
     /// The goal.
     pub goal: GoalId,
-    /// Only those of this user: a goal may have been another's before.
-    pub user: UserId,
+    /// Only those of this user: a goal may have been another's before. Nothing if an operator asks, who sees all.
+    pub user: Option<UserId>,
     /// Only those in this status.
     pub status: Option<Status>,
     /// Only those requested at this moment or later.
@@ -105,6 +105,94 @@ impl From<&WorkflowSummary> for HistoryPosition {
     fn from(workflow: &WorkflowSummary) -> Self {
         Self { start_date: workflow.start_date, execution_arn: workflow.execution_arn.clone() }
     }
+}
+
+/// Where an operator looks for workflows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LookIn {
+    /// Those of a goal, the newest first.
+    Goal(GoalId),
+    /// Those of a user, the newest first.
+    User(UserId),
+    /// All, in no order. There is no index of all workflows by time: every row is looked at.
+    Everywhere,
+}
+
+/// Which workflows an operator looks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Search {
+    /// Where.
+    pub look_in: LookIn,
+    /// Only those in this status.
+    pub status: Option<Status>,
+    /// Only those requested at this moment or later.
+    pub from: Option<Timestamp>,
+    /// Only those requested before this moment.
+    pub to: Option<Timestamp>,
+}
+
+impl Search {
+    /// Returns `true` if that workflow is looked for.
+    pub fn matches(&self, execution: &Execution) -> bool {
+        let is_there = match &self.look_in {
+            LookIn::Goal(goal) => execution.goal_id == *goal,
+            LookIn::User(user) => execution.user_id == *user,
+            LookIn::Everywhere => true,
+        };
+        is_there
+            && self.status.is_none_or(|status| execution.status() == status)
+            && self.from.is_none_or(|from| execution.start_date >= from)
+            && self.to.is_none_or(|to| execution.start_date < to)
+    }
+}
+
+/// A workflow that an operator has found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FoundWorkflow {
+    /// The workflow.
+    #[serde(flatten)]
+    pub summary: WorkflowSummary,
+    /// Its goal.
+    pub goal_id: GoalId,
+    /// Its user.
+    pub user_id: UserId,
+}
+
+impl From<&Execution> for FoundWorkflow {
+    fn from(execution: &Execution) -> Self {
+        let (goal_id, user_id) = (execution.goal_id.clone(), execution.user_id.clone());
+        Self { summary: WorkflowSummary::from(execution), goal_id, user_id }
+    }
+}
+
+/// Where a page of a search ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SearchPosition {
+    /// The last workflow.
+    #[serde(flatten)]
+    pub place: HistoryPosition,
+    /// Its user, which the index of all workflows begins with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<UserId>,
+}
+
+impl From<&FoundWorkflow> for SearchPosition {
+    fn from(found: &FoundWorkflow) -> Self {
+        Self { place: HistoryPosition::from(&found.summary), user_id: Some(found.user_id.clone()) }
+    }
+}
+
+/// A page of a search.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SearchPage {
+    /// What was found.
+    pub workflows: Vec<FoundWorkflow>,
+    /// How many workflows were looked at for it.
+    pub looked_at: u32,
+    /// Where the next page goes on, when there may be more.
+    pub last: Option<SearchPosition>,
 }
 
 /// A page of a goal's history.

@@ -24,6 +24,10 @@ pub const OPEN_SHARD: &str = "openShard";
 pub const START_DATE: &str = "startDate";
 /// The index of executions by goal, sorted by when they were requested.
 pub const BY_GOAL_INDEX: &str = "by-goal";
+/// The index of executions by user, sorted by when they were requested.
+pub const BY_USER_INDEX: &str = "by-user";
+/// Partition key of the index of executions by user.
+pub const USER_ID: &str = "userId";
 /// The sparse index of executions that wait to be launched, sorted by their turns.
 pub const WAITING_INDEX: &str = "waiting";
 /// Partition key of the index of waiting executions.
@@ -106,6 +110,7 @@ pub fn request(key: &RequestKey) -> String {
     let request = match key {
         RequestKey::Service { source, event_id } => format!("request/{}/{source}/{event_id}", source.len()),
         RequestKey::User { user_id, key } => format!("call/{}/{user_id}/{key}", user_id.as_str().len()),
+        RequestKey::Operator { operator, key } => format!("operator/{}/{operator}/{key}", operator.as_str().len()),
     };
     format!("REQUEST#{}", Uuid::new_v5(&Uuid::NAMESPACE_URL, request.as_bytes()))
 }

@@ -16,6 +16,7 @@ pub mod keys;
 pub mod ledger;
 pub mod limits;
 pub mod notice;
+pub mod operator;
 pub mod outcome;
 pub mod placement;
 pub mod ports;

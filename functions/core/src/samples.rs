@@ -20,6 +20,7 @@ pub(crate) fn execution() -> Execution {
         request_source: Some("com.example.planner".to_owned()),
         correlation_id: Some("plan-17".parse().unwrap()),
         traceparent: None,
+        operator: None,
         start_date: Timestamp::from_millis(START_MILLIS),
         turn: Timestamp::from_millis(START_MILLIS),
         admitted_at: None,

@@ -17,7 +17,8 @@ use lambda_runtime::{LambdaEvent, service_fn};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     let telemetry = &telemetry::start(env!("CARGO_BIN_NAME"))?;
-    let config::Intake { tables, event_bus, state_machine } = config::Intake::from_env()?;
+    let config::Api { intake, archive_bucket, capacity } = config::Api::from_env()?;
+    let config::Intake { tables, event_bus, state_machine } = intake;
     let aws = runtime::connect().await;
     let (db, bus, sfn) = (Tables::new(&aws, tables), Bus::new(&aws, event_bus), StepFunctions::new(&aws));
     let context = Context::system(Arc::new(Emf::new(config::metrics_namespace()?)));
@@ -25,7 +26,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let api = &Api {
         intake: Intake { db: db.clone(), state_machine, context },
         cancel: Cancel { sfn, ending },
-        archive: Archive::new(&aws, config::archive_bucket()?),
+        archive: Archive::new(&aws, archive_bucket),
+        capacity,
         db,
         bus,
     };

@@ -51,6 +51,14 @@ fn is_over(execution: &Execution) -> bool {
     execution.cancellation.is_some() || matches!(execution.status(), Status::Aborted | Status::TimedOut)
 }
 
+/// How many workflows wait before that one, counted up to [`WAITING_COUNTED`].
+pub async fn waiting_before(db: &impl ListWaiting, execution: &Execution) -> PortResult<u32> {
+    let listed = db.list_waiting(WAITING_COUNTED).await?;
+    let before =
+        listed.iter().filter(|other| (other.turn, &other.execution_arn) < (execution.turn, &execution.execution_arn));
+    Ok(u32::try_from(before.count()).unwrap_or(u32::MAX))
+}
+
 impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
     /// Launches the workflow if it is its turn, and those that come before it. Otherwise it waits.
     pub async fn arrived(&self, execution: &Execution) -> PortResult<()> {
@@ -66,15 +74,6 @@ impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
             tracing::info!(status = %execution.status(), "already launched");
             Ok(())
         }
-    }
-
-    /// How many workflows wait before that one, counted up to [`WAITING_COUNTED`].
-    pub async fn waiting_before(&self, execution: &Execution) -> PortResult<u32> {
-        let listed = self.db.list_waiting(WAITING_COUNTED).await?;
-        let before = listed
-            .iter()
-            .filter(|other| (other.turn, &other.execution_arn) < (execution.turn, &execution.execution_arn));
-        Ok(u32::try_from(before.count()).unwrap_or(u32::MAX))
     }
 
     /// Releases what the workflow held, and launches those whose turn it is then.

@@ -1,10 +1,9 @@
-//! Stopping a workflow because its user wants it.
+//! Stopping a workflow because its user or an operator wants it.
 
 use goal_activity_core::execution::{Cancellation, Execution};
 use goal_activity_core::limits::ANNOUNCING;
 use goal_activity_core::outcome::End;
 use goal_activity_core::ports::{PortResult, PublishEvent, StopExecution, StopReason, Unavailable};
-use goal_activity_events::UserId;
 use tokio::time::timeout;
 
 use crate::runtime::telemetry::trace;
@@ -30,18 +29,17 @@ pub enum Cancelled {
 }
 
 impl<Db: EndingDb, Sfn: StopExecution, Bus: PublishEvent> Cancel<Db, Sfn, Bus> {
-    /// Stops the workflow for that user, who must be its owner.
+    /// Stops the workflow. Whoever asks for it must be allowed to.
     ///
     /// The recorded cancellation decides the race with the natural end. What comes after it is the normal end of a workflow,
     /// which the projector or the reconciler completes when this call does not get that far.
-    pub async fn cancel(&self, execution: &Execution, user: &UserId, reason: Option<&str>) -> PortResult<Cancelled> {
+    pub async fn cancel(&self, execution: &Execution, cancellation: &Cancellation) -> PortResult<Cancelled> {
         if execution.has_ended() {
             return Ok(Cancelled::AlreadyEnded(execution.clone()));
         }
         let arn = &execution.execution_arn;
         trace::about(arn, &execution.goal_id);
-        let cancellation = Cancellation::by_user(user.clone(), self.ending.context.now(), reason);
-        if self.ending.db.record_cancellation(arn, &cancellation).await? {
+        if self.ending.db.record_cancellation(arn, cancellation).await? {
             tracing::info!("cancellation recorded");
         } else {
             let gone = || Unavailable::new(format!("cancelling {arn}"), "its record is gone");

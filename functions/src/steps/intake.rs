@@ -7,6 +7,7 @@ use goal_activity_core::execution::{Execution, TimelineEntry, TimelineEvent};
 use goal_activity_core::facts::Fact;
 use goal_activity_core::goal::{Goal, GoalClaim};
 use goal_activity_core::limits::MAX_RUNNING_PER_USER;
+use goal_activity_core::operator::OperatorRequest;
 use goal_activity_core::port_set;
 use goal_activity_core::ports::{
     Accepted, ActionsWithTasks, Claim, ClaimGoal, Claimed, FindArchived, FindExecution, LoadGoal, PortResult,
@@ -66,6 +67,8 @@ pub struct Origin {
     key: Option<RequestKey>,
     /// The trace that it comes with.
     traceparent: Option<Traceparent>,
+    /// The operator who asks in the place of the user, and why.
+    operator: Option<OperatorRequest>,
 }
 
 impl Origin {
@@ -73,20 +76,33 @@ impl Origin {
     pub fn call(user: &UserId, key: Option<IdempotencyKey>, correlation_id: Option<CorrelationId>) -> Self {
         let key = key.map(|key| RequestKey::User { user_id: user.clone(), key });
         let request = RequestRef { source: SOURCE.to_owned(), event_id: EventId::random() };
-        Self { request, correlation_id, key, traceparent: None }
+        Self { request, correlation_id, key, traceparent: None, operator: None }
+    }
+
+    /// A call of an operator. Its keys are apart from those of users.
+    pub fn operator(operator: OperatorRequest, key: Option<IdempotencyKey>) -> Self {
+        let key = key.map(|key| RequestKey::Operator { operator: operator.by.clone(), key });
+        let request = RequestRef { source: SOURCE.to_owned(), event_id: EventId::random() };
+        Self { request, correlation_id: None, key, traceparent: None, operator: Some(operator) }
     }
 
     /// An event of another service. The same event delivered again is the same request.
     pub fn event(request: RequestRef, correlation_id: Option<CorrelationId>, traceparent: Option<Traceparent>) -> Self {
         let RequestRef { source, event_id } = request.clone();
-        Self { request, correlation_id, key: Some(RequestKey::Service { source, event_id }), traceparent }
+        Self {
+            request,
+            correlation_id,
+            key: Some(RequestKey::Service { source, event_id }),
+            traceparent,
+            operator: None,
+        }
     }
 
     /// What of it is remembered. Whoever uses a key or an event id for something else has made a mistake.
     fn remembered(&self, request: &StartRequest) -> Option<Remembered> {
         let digest = |key: &RequestKey| match key {
             RequestKey::User { .. } => request.digest(),
-            RequestKey::Service { .. } => request.digest_of_service(),
+            RequestKey::Service { .. } | RequestKey::Operator { .. } => request.digest_of_service(),
         };
         self.key.as_ref().map(|key| Remembered { key: key.clone(), digest: Some(digest(key)) })
     }
@@ -227,6 +243,7 @@ impl<Db: IntakeDb> Intake<Db> {
             request_source: Some(origin.request.source.clone()),
             correlation_id: origin.correlation_id.clone(),
             traceparent: trace::current().or_else(|| origin.traceparent.clone()),
+            operator: origin.operator.clone(),
             cancellation: None,
             published_at: None,
             notified_at: None,

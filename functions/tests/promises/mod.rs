@@ -16,6 +16,7 @@ mod http;
 mod idempotency_key;
 mod lease;
 mod limits;
+mod operator;
 mod p01_one_at_a_time;
 mod p02_idempotent_start;
 mod p03_exactly_once;

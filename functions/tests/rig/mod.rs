@@ -112,7 +112,8 @@ impl Rig {
     pub(crate) async fn raw_answer(&self, event: Value) -> ApiGatewayV2httpResponse {
         let world = || self.world.clone();
         let cancel = Cancel { sfn: world(), ending: self.ending() };
-        let api = Api { db: world(), intake: self.intake(), bus: world(), cancel, archive: world() };
+        let api =
+            Api { db: world(), intake: self.intake(), bus: world(), cancel, archive: world(), capacity: self.capacity };
         api.handle(event, budget(10)).await
     }
 

@@ -50,6 +50,7 @@ fn ended(sim: &Sim, arn: ExecutionArn, goal: GoalId) -> Execution {
         request_source: Some("com.example.planner".to_owned()),
         correlation_id: Some("plan-17".parse().unwrap()),
         traceparent: None,
+        operator: None,
         start_date: then,
         turn: then,
         admitted_at: Some(then),

@@ -243,7 +243,8 @@ fn conclude(p: &Ports) -> Conclude<Ports, Ports, Ports, Ports> {
 
 pub(crate) fn api(p: &Ports) -> Api<Ports, Ports, Ports, Ports> {
     let cancel = Cancel { sfn: p.clone(), ending: ending(p) };
-    Api { db: p.clone(), intake: intake(p), bus: p.clone(), cancel, archive: p.clone() }
+    let capacity = p.sim.profile.capacity;
+    Api { db: p.clone(), intake: intake(p), bus: p.clone(), cancel, archive: p.clone(), capacity }
 }
 
 pub(crate) fn launch(p: &Ports) -> Launch<Ports, Ports, Ports> {

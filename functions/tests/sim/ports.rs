@@ -15,7 +15,7 @@ use goal_activity_core::execution::Ending;
 use goal_activity_core::execution::Mark;
 use goal_activity_core::execution::{BatchState, Cancellation, Execution};
 use goal_activity_core::goal::{Goal, GoalHead};
-use goal_activity_core::history::{HistoryFilter, HistoryPage, HistoryPosition};
+use goal_activity_core::history::{HistoryFilter, HistoryPage, HistoryPosition, Search, SearchPage, SearchPosition};
 use goal_activity_core::keys;
 use goal_activity_core::ledger::BatchLedger;
 use goal_activity_core::notice::{Notice, NoticeClaim};
@@ -23,10 +23,10 @@ use goal_activity_core::placement::{TaskRow, TasksByAction, by_action};
 use goal_activity_core::ports::HideMessage;
 use goal_activity_core::ports::{
     Accepted, ActionCommit, ActionsWithTasks, AnswerBatch, Answered, CancelExecution, Claim, ClaimGoal, Claimed, Clock,
-    Committed, DescribeExecution, EndExecution, Event, ExecutionInput, ExecutionState, FindExecution, GenerateTasks,
-    Generation, GenerationError, GenerationRequest, ListOpen, ListTasks, ListWorkflows, LoadGoal, LoadGoalHead, Notify,
-    OpenExecution, Opened, PortResult, PublishEvent, RecordProgress, RemoveTasks, RequestKey, SealLedger,
-    StartExecution, StopExecution, StopReason, Stored, TaskPage, Unavailable, WorkLedger,
+    Committed, DescribeExecution, EndExecution, Event, ExecutionInput, ExecutionState, FindExecution, FindWorkflows,
+    GenerateTasks, Generation, GenerationError, GenerationRequest, ListOpen, ListTasks, ListWorkflows, LoadGoal,
+    LoadGoalHead, Notify, OpenExecution, Opened, PortResult, PublishEvent, RecordProgress, RemoveTasks, RequestKey,
+    SealLedger, StartExecution, StopExecution, StopReason, Stored, TaskPage, Unavailable, WorkLedger,
 };
 use goal_activity_core::task::Task;
 use goal_activity_events::{ActionId, BatchAnswer, EventId, ExecutionArn, GoalId, TaskToken, Timestamp, UserId};
@@ -238,6 +238,17 @@ impl ListWorkflows for Ports {
         limit: u16,
     ) -> PortResult<HistoryPage> {
         self.call("list_workflows", &filter.goal, || self.tables().list_workflows(filter, after, limit)).await
+    }
+}
+
+impl FindWorkflows for Ports {
+    async fn find_workflows(
+        &self,
+        search: &Search,
+        after: Option<&SearchPosition>,
+        limit: u16,
+    ) -> PortResult<SearchPage> {
+        self.call("find_workflows", "", || self.tables().find_workflows(search, after, limit)).await
     }
 }
 

@@ -11,8 +11,8 @@ use goal_activity_core::goal::Goal;
 use goal_activity_core::port_set;
 use goal_activity_core::ports::{
     ActionsWithTasks, AdmitExecution, CancelExecution, ClaimGoal, EndExecution, FindArchived, FindExecution,
-    HoldCapacity, ListHolders, ListOpen, ListTasks, ListWaiting, ListWorkflows, LoadGoal, LoadGoalHead, RecordProgress,
-    RemoveTasks, SealLedger, WorkLedger,
+    FindWorkflows, HoldCapacity, ListHolders, ListOpen, ListTasks, ListWaiting, ListWorkflows, LoadGoal, LoadGoalHead,
+    RecordProgress, RemoveTasks, SealLedger, WorkLedger,
 };
 use goal_activity_core::task::Task;
 use goal_activity_events::{GoalId, StateMachineArn};
@@ -26,7 +26,7 @@ port_set! {
     /// All operations of the functions on the tables.
     pub(crate) trait AllPorts:
         LoadGoal + LoadGoalHead + ActionsWithTasks + ListTasks + RemoveTasks + FindArchived + FindExecution + ListOpen + ListWaiting
-        + ListWorkflows + AdmitExecution + RecordProgress + HoldCapacity + ListHolders + ClaimGoal + WorkLedger + SealLedger
+        + ListWorkflows + FindWorkflows + AdmitExecution + RecordProgress + HoldCapacity + ListHolders + ClaimGoal + WorkLedger + SealLedger
         + CancelExecution + EndExecution
 }
 

@@ -126,7 +126,8 @@ impl Pipeline {
             GatewayRequest::new(route, user).path(json!({ name: id })).fields(rest.as_object().unwrap().clone());
         let world = || self.world.clone();
         let cancel = Cancel { sfn: world(), ending: self.ending() };
-        let api = Api { db: self.db(), intake: self.intake(), bus: world(), cancel, archive: world() };
+        let api =
+            Api { db: self.db(), intake: self.intake(), bus: world(), cancel, archive: world(), capacity: CAPACITY };
         let response = api.handle(request.into(), Budget::of(TIME)).await;
         let body = serde_json::to_value(&response.body).unwrap();
         (response.status_code, serde_json::from_str(body.as_str().unwrap()).unwrap())

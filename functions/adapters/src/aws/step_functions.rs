@@ -29,7 +29,7 @@ impl StepFunctions {
 impl StopExecution for StepFunctions {
     async fn stop_execution(&self, execution: &ExecutionArn, why: StopReason) -> PortResult<()> {
         let (error, cause) = match why {
-            StopReason::Cancelled => ("Cancelled", "Its user has cancelled the workflow."),
+            StopReason::Cancelled => ("Cancelled", "The workflow was cancelled."),
             StopReason::Ended => ("Ended", "The workflow has ended without this execution."),
         };
         let stop = self.client.stop_execution().execution_arn(execution.as_str()).error(error).cause(cause);

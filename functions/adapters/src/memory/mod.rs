@@ -21,15 +21,17 @@ use goal_activity_core::archive::ArchiveKey;
 use goal_activity_core::execution::{Execution, Listing};
 use goal_activity_core::facts::{CountFacts, Fact};
 use goal_activity_core::goal::Goal;
-use goal_activity_core::history::{HistoryFilter, HistoryPage, HistoryPosition, WorkflowSummary};
+use goal_activity_core::history::{
+    FoundWorkflow, HistoryFilter, HistoryPage, HistoryPosition, Search, SearchPage, SearchPosition, WorkflowSummary,
+};
 use goal_activity_core::keys;
 use goal_activity_core::ledger::BatchLedger;
 use goal_activity_core::notice::Notice;
 use goal_activity_core::notice::NoticeClaim;
 use goal_activity_core::placement::{TasksByAction, by_action};
 use goal_activity_core::ports::{
-    Accepted, ActionsWithTasks, Clock, Event, ExecutionInput, ExecutionState, FindExecution, ListWorkflows, PortResult,
-    RequestKey, Unavailable,
+    Accepted, ActionsWithTasks, Clock, Event, ExecutionInput, ExecutionState, FindExecution, FindWorkflows,
+    ListWorkflows, PortResult, RequestKey, Unavailable,
 };
 use goal_activity_core::rows::Row;
 use goal_activity_core::task::Task;
@@ -208,7 +210,8 @@ impl ListWorkflows for World {
         limit: u16,
     ) -> PortResult<HistoryPage> {
         let state = self.call("list_workflows").await?;
-        let of_goal = state.executions.values().filter(|e| e.goal_id == filter.goal && e.user_id == filter.user);
+        let of_goal = state.executions.values().filter(|e| e.goal_id == filter.goal);
+        let of_goal = of_goal.filter(|e| filter.user.as_ref().is_none_or(|user| e.user_id == *user));
         let mut asked_for: Vec<_> = of_goal
             .filter(|e| filter.status.is_none_or(|s| e.status() == s))
             .filter(|e| filter.from.is_none_or(|from| e.start_date >= from))
@@ -221,5 +224,25 @@ impl ListWorkflows for World {
         asked_for.truncate(limit.into());
         let last = asked_for.last().filter(|_| more).map(HistoryPosition::from);
         Ok(HistoryPage { workflows: asked_for, last })
+    }
+}
+
+impl FindWorkflows for World {
+    async fn find_workflows(
+        &self,
+        search: &Search,
+        after: Option<&SearchPosition>,
+        limit: u16,
+    ) -> PortResult<SearchPage> {
+        let state = self.call("find_workflows").await?;
+        let looked_at = u32::try_from(state.executions.len()).unwrap_or(u32::MAX);
+        let found = state.executions.values().filter(|e| search.matches(e)).map(FoundWorkflow::from);
+        let place = |found: &FoundWorkflow| HistoryPosition::from(&found.summary);
+        let mut workflows: Vec<_> = found.filter(|f| after.is_none_or(|a| place(f) < a.place)).collect();
+        workflows.sort_by_key(|found| Reverse(place(found)));
+        let more = workflows.len() > usize::from(limit);
+        workflows.truncate(limit.into());
+        let last = workflows.last().filter(|_| more).map(SearchPosition::from);
+        Ok(SearchPage { workflows, looked_at, last })
     }
 }

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ledger::Tally;
 use crate::limits::{ACTIONS_PER_BATCH, BATCH_SECONDS, batch_count};
+use crate::operator::OperatorRequest;
 
 pub use cancellation::Cancellation;
 pub use change::{Change, Listing, Mark, Requirement};
@@ -45,6 +46,9 @@ pub struct Execution {
     /// The trace of the request that it answers, if there is one: everything that is done for it belongs there.
     #[serde(default, deserialize_with = "Traceparent::lenient", skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<Traceparent>,
+    /// The operator who has requested it in the place of its user, and why. Missing where none has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator: Option<OperatorRequest>,
     /// When it was requested.
     pub start_date: Timestamp,
     /// Its place on the waiting list.

@@ -7,6 +7,7 @@ use goal_activity_events::{ClaimSequence, EventId, ExecutionArn, Timestamp, User
 use super::PortResult;
 use crate::execution::Execution;
 use crate::goal::GoalClaim;
+use crate::operator::OperatorArn;
 use crate::start::IdempotencyKey;
 
 /// The deduplication key of a request (promise P2).
@@ -23,6 +24,13 @@ pub enum RequestKey {
     User {
         /// The user.
         user_id: UserId,
+        /// The key.
+        key: IdempotencyKey,
+    },
+    /// A call of an operator who has given it a key.
+    Operator {
+        /// The operator.
+        operator: OperatorArn,
         /// The key.
         key: IdempotencyKey,
     },

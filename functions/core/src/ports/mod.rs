@@ -36,7 +36,8 @@ pub use machine::{
 };
 pub use queue::HideMessage;
 pub use reading::{
-    ActionsWithTasks, FindExecution, ListTasks, ListWorkflows, LoadGoal, LoadGoalHead, Stored, TaskPage, Unreadable,
+    ActionsWithTasks, FindExecution, FindWorkflows, ListTasks, ListWorkflows, LoadGoal, LoadGoalHead, Stored, TaskPage,
+    Unreadable,
 };
 
 /// Something outside did not answer or was too busy. Trying the same again later is right; nothing is known to be done.

@@ -5,7 +5,7 @@ use goal_activity_events::{ExecutionArn, GoalId, UserId};
 use super::PortResult;
 use crate::execution::Execution;
 use crate::goal::{Goal, GoalHead};
-use crate::history::{HistoryFilter, HistoryPage, HistoryPosition};
+use crate::history::{HistoryFilter, HistoryPage, HistoryPosition, Search, SearchPage, SearchPosition};
 use crate::placement::TasksByAction;
 use crate::task::Task;
 
@@ -106,4 +106,16 @@ pub trait ListWorkflows: Sync {
         after: Option<&HistoryPosition>,
         limit: u16,
     ) -> impl Future<Output = PortResult<HistoryPage>> + Send;
+}
+
+/// Finds workflows of all users, for operators.
+pub trait FindWorkflows: Sync {
+    /// At most `limit` workflows after the given position. Bounded: looks at a limited number of them, and the page may hold
+    /// fewer than `limit`, even none, although there are more: that is so when `last` says where to go on. May be seconds behind.
+    fn find_workflows(
+        &self,
+        search: &Search,
+        after: Option<&SearchPosition>,
+        limit: u16,
+    ) -> impl Future<Output = PortResult<SearchPage>> + Send;
 }

@@ -167,6 +167,7 @@ fn build(row: &Row) -> Execution {
         request_source: None,
         correlation_id: None,
         traceparent: None,
+        operator: None,
         start_date: at(0),
         turn: at(0),
         admitted_at: row.admitted.then(|| at(ADMITTED)),

@@ -1,4 +1,4 @@
-use goal_activity_core::execution::{Execution, Status};
+use goal_activity_core::execution::{Cancellation, Execution, Status};
 use goal_activity_core::ports::{PublishEvent, StopExecution};
 use goal_activity_events::{ExecutionArn, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -29,14 +29,21 @@ pub(super) struct Aborted<'a> {
     stop_date: Option<Timestamp>,
 }
 
-/// Cancels a workflow of the user who asks for it.
+/// Cancels a workflow of the user who asks for it, or any for an operator.
 pub(super) async fn cancel(
     cancel: &Cancel<impl EndingDb, impl StopExecution, impl PublishEvent>,
     execution: &Execution,
     input: &Input,
 ) -> Result<Reply, Problem> {
-    let body: Body = input.body_of_any_size()?;
-    let cancelled = cancel.cancel(execution, &execution.user_id, body.reason.as_deref()).await;
+    let now = cancel.ending.context.now();
+    let cancellation = match input.operator() {
+        Some(operator) => Cancellation::by_operator(operator.by().clone(), now, operator.reason()?),
+        None => {
+            let body: Body = input.body_of_any_size()?;
+            Cancellation::by_user(execution.user_id.clone(), now, body.reason.as_deref())
+        }
+    };
+    let cancelled = cancel.cancel(execution, &cancellation).await;
     match cancelled.map_err(|e| Problem::from(e).about(&execution.execution_arn))? {
         Cancelled::Yes(ended) => {
             let (status, stop_date) = (ended.status(), ended.stop_date());

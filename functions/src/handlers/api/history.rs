@@ -1,5 +1,6 @@
 use goal_activity_core::execution::{Execution, Status, TimelineEntry, TimelineEvent};
 use goal_activity_core::history::{HistoryFilter, HistoryPosition, WorkflowSummary};
+use goal_activity_core::operator::OperatorArn;
 use goal_activity_core::ports::ListWorkflows;
 use goal_activity_events::{ExecutionArn, GoalId, Timestamp};
 use serde::Serialize;
@@ -42,12 +43,34 @@ struct Entry<'a> {
     id: &'a str,
     #[serde(flatten)]
     entry: TimelineEntry,
+    /// The operator who did it in the place of the user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operator: Option<&'a OperatorArn>,
+    /// Why: of a cancellation, and of what an operator did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+}
+
+impl<'a> Entry<'a> {
+    /// An entry with who did it and why, as the workflow's record says.
+    fn new(execution: &'a Execution, id: &'a str, entry: TimelineEntry) -> Self {
+        let (operator, reason) = match entry.what {
+            TimelineEvent::Accepted => execution.operator.as_ref().map(|o| (&o.by, o.reason.as_str())).unzip(),
+            TimelineEvent::Cancelled => {
+                let cancellation = execution.cancellation.as_ref();
+                (cancellation.and_then(|c| c.operator.as_ref()), cancellation.and_then(|c| c.reason.as_deref()))
+            }
+            TimelineEvent::Started | TimelineEvent::BatchFinished { .. } | TimelineEvent::Ended { .. } => (None, None),
+        };
+        Self { id, entry, operator, reason }
+    }
 }
 
 fn story(execution: &Execution) -> Timeline<'_> {
     // EventBridge gives times in whole seconds: by these a workflow could begin to work before it was accepted.
     let (begin, entries) = (execution.start_date, execution.timeline.iter());
-    let entries = entries.map(|(id, e)| Entry { id, entry: TimelineEntry { at: e.at.max(begin), what: e.what } });
+    let entry = |at: Timestamp, what| TimelineEntry { at: at.max(begin), what };
+    let entries = entries.map(|(id, e)| Entry::new(execution, id, entry(e.at, e.what)));
     let mut items: Vec<_> = entries.collect();
     items.sort_by_key(|e| (e.entry.at, rank(&e.entry.what), e.id));
     let Execution { execution_arn, goal_id, .. } = execution;
@@ -68,15 +91,22 @@ fn rank(what: &TimelineEvent) -> u8 {
 /// One page of the workflows of a goal.
 pub(super) async fn history(workflows: &impl ListWorkflows, goal: GoalId, input: &Input) -> Result<Reply, Problem> {
     let limit = input.limit(DEFAULT_LIMIT, MAX_LIMIT)?;
-    let (status, from, to): (_, Option<Timestamp>, _) =
-        (input.query("status")?, input.query("from")?, input.query("to")?);
+    let (status, (from, to)) = (input.query("status")?, range(input)?);
+    let after: Option<HistoryPosition> = input.cursor()?;
+    // An operator sees what any user has requested for the goal.
+    let user = if input.operator().is_some() { None } else { Some(input.user()?) };
+    let filter = HistoryFilter { goal, user, status, from, to };
+    let page = workflows.list_workflows(&filter, after.as_ref(), limit).await?;
+    Reply::ok(Page { next_cursor: page.last.as_ref().map(cursor_after), items: page.workflows })
+}
+
+/// From when to when.
+pub(super) fn range(input: &Input) -> Result<(Option<Timestamp>, Option<Timestamp>), Problem> {
+    let (from, to): (Option<Timestamp>, _) = (input.query("from")?, input.query("to")?);
     if from.zip(to).is_some_and(|(from, to)| from >= to) {
         return Err(Problem::new(Code::InvalidRequest, "from must be before to"));
     }
-    let after: Option<HistoryPosition> = input.cursor()?;
-    let filter = HistoryFilter { goal, user: input.user()?, status, from, to };
-    let page = workflows.list_workflows(&filter, after.as_ref(), limit).await?;
-    Reply::ok(Page { next_cursor: page.last.as_ref().map(cursor_after), items: page.workflows })
+    Ok((from, to))
 }
 
 /// What happened in a workflow.

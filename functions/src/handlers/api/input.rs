@@ -3,11 +3,12 @@ use std::str::FromStr;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use goal_activity_core::operator::{Invocation, OperatorArn, OperatorCall, kept_reason};
 use goal_activity_events::{UserId, read_json, without_values};
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::problem::{Code, Problem};
 
@@ -26,6 +27,27 @@ pub(super) struct Input {
     body: Option<String>,
     is_base64_encoded: bool,
     request_context: RequestContext,
+    /// Who has invoked the function instead of the gateway. Never read from the gateway's event.
+    #[serde(skip)]
+    operator: Option<Operator>,
+}
+
+/// An operator who has invoked the function, and why.
+#[derive(Debug, Clone)]
+pub(super) struct Operator {
+    by: OperatorArn,
+    reason: Option<String>,
+}
+
+impl Operator {
+    pub(super) fn by(&self) -> &OperatorArn {
+        &self.by
+    }
+
+    /// Why, for what changes a workflow: that needs a reason.
+    pub(super) fn reason(&self) -> Result<&str, Problem> {
+        self.reason.as_deref().ok_or_else(|| invalid("reason: an operator has to say why"))
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -51,12 +73,42 @@ fn invalid(detail: impl Into<String>) -> Problem {
 }
 
 impl Input {
-    /// Reads the gateway's event.
+    /// Reads the gateway's event, or an operator's invocation.
+    ///
+    /// The gateway chooses the names of its event's fields, none of which is `operator`: whatever a client puts into a request
+    /// is a value in it. What has the field is an invocation and has nothing else; if it has, it is neither.
     pub(super) fn read(event: Value) -> Result<Self, Problem> {
-        if !event.is_object() {
+        let Some(fields) = event.as_object() else {
             return Err(invalid("not a request: expected an object"));
+        };
+        if let Some(call) = fields.get("operator") {
+            let malformed = |why: String| invalid(format!("not an operator's invocation: {why}"));
+            // `serde` alone would also accept an array of its fields' values.
+            if !call.is_object() {
+                return Err(malformed("expected an object".to_owned()));
+            }
+            let read = Invocation::deserialize(event);
+            return read.map(|read| Self::of_operator(read.operator)).map_err(|e| malformed(without_values(&e)));
         }
         Self::deserialize(event).map_err(|e| invalid(format!("not a request: {}", without_values(&e))))
+    }
+
+    fn of_operator(call: OperatorCall) -> Self {
+        let OperatorCall { by, reason, route, path, query, idempotency_key } = call;
+        let headers = idempotency_key.map_or(Value::Null, |key| json!({ "idempotency-key": key }));
+        Self {
+            route_key: Some(route),
+            path_parameters: Some(path.into_iter().collect()),
+            query_string_parameters: Some(query.into_iter().collect()),
+            headers,
+            operator: Some(Operator { by, reason: reason.as_deref().and_then(kept_reason) }),
+            ..Self::default()
+        }
+    }
+
+    /// Who has invoked the function instead of the gateway.
+    pub(super) fn operator(&self) -> Option<&Operator> {
+        self.operator.as_ref()
     }
 
     /// The route that the gateway has matched.

@@ -8,6 +8,7 @@ mod cancel;
 mod description;
 mod history;
 mod input;
+mod operator;
 mod problem;
 mod route;
 mod start;
@@ -20,13 +21,15 @@ use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use aws_lambda_events::encodings::Body;
 use aws_lambda_events::http::header::{CONTENT_TYPE, LOCATION};
 use aws_lambda_events::http::{HeaderMap, HeaderValue};
+use goal_activity_core::admission::Capacity;
 use goal_activity_core::execution::Execution;
 use goal_activity_core::port_set;
 use goal_activity_core::ports::{
-    ListTasks, ListWorkflows, LoadGoalHead, PortResult, PublishEvent, ReadArchive, StopExecution, Stored, Unreadable,
+    FindWorkflows, ListHolders, ListTasks, ListWaiting, ListWorkflows, LoadGoalHead, PortResult, PublishEvent,
+    ReadArchive, StopExecution, Stored, Unreadable,
 };
 use goal_activity_core::start::existing;
-use goal_activity_events::{ExecutionArn, GoalId, Traceparent};
+use goal_activity_events::{ExecutionArn, GoalId, Traceparent, UserId};
 use serde::Serialize;
 use tracing::Instrument;
 
@@ -52,11 +55,14 @@ pub struct Api<Db, Sfn, Bus, Archive> {
     pub cancel: Cancel<Db, Sfn, Bus>,
     /// Keeps the workflows whose rows have expired.
     pub archive: Archive,
+    /// How many batches may be processed at once.
+    pub capacity: Capacity,
 }
 
 port_set! {
     /// What the API reads and writes.
-    pub trait ApiDb: IntakeDb + EndingDb + LoadGoalHead + ListTasks + ListWorkflows
+    pub trait ApiDb:
+        IntakeDb + EndingDb + LoadGoalHead + ListTasks + ListWorkflows + FindWorkflows + ListWaiting + ListHolders
 }
 
 /// A successful answer.
@@ -80,20 +86,24 @@ impl Reply {
 }
 
 impl<Db: ApiDb, Sfn: StopExecution, Bus: PublishEvent, Archive: ReadArchive> Api<Db, Sfn, Bus, Archive> {
-    /// Handles one request of the gateway. Every error becomes a response; a budget that is used up becomes a 503.
+    /// Handles one request of the gateway, or of an operator who has invoked the function. Every error becomes a response; a budget
+    /// that is used up becomes a 503.
     pub async fn handle(&self, event: serde_json::Value, budget: Budget) -> ApiGatewayV2httpResponse {
         let input = Input::read(event);
         let route = input.as_ref().map_or("", Input::route).to_owned();
+        let operator = input.as_ref().ok().and_then(Input::operator).map(|operator| operator.by().to_string());
         let answer = match input {
             Ok(input) => self.traced(&input, budget).await,
             Err(problem) => Err(problem),
         };
         match &answer {
-            Ok(reply) => tracing::info!(route, status = reply.status, "answered"),
+            Ok(reply) => tracing::info!(route, operator, status = reply.status, "answered"),
             Err(problem) if problem.status() >= 500 => {
-                tracing::error!(route, status = problem.status(), detail = problem.detail, "answered");
+                tracing::error!(route, operator, status = problem.status(), detail = problem.detail, "answered");
             }
-            Err(problem) => tracing::info!(route, status = problem.status(), code = ?problem.code, "answered"),
+            Err(problem) => {
+                tracing::info!(route, operator, status = problem.status(), code = ?problem.code, "answered");
+            }
         }
         match answer {
             Ok(Reply { status, body, location }) => response(status, "application/json", location, body.into_owned()),
@@ -123,11 +133,17 @@ impl<Db: ApiDb, Sfn: StopExecution, Bus: PublishEvent, Archive: ReadArchive> Api
 
     /// Whose it is comes first, here and in one place: a handler is only asked about what is the caller's.
     async fn dispatch(&self, input: &Input) -> Result<Reply, Problem> {
-        match Route::of(input.route()) {
+        let route = Route::of(input.route());
+        if input.operator().is_some() && !route.is_some_and(Route::is_for_operators) {
+            return self.operate(input).await;
+        }
+        match route {
             Some(Route::Start) => self.start(self.own_goal(input).await?, input.user()?, input).await,
             Some(Route::Tasks) => tasks::tasks(&self.db, &self.own_goal(input).await?, input).await,
             Some(Route::History) => history::history(&self.db, self.own_goal(input).await?, input).await,
-            Some(Route::Status) => status::status(&self.own_workflow(input).await?, self.intake.context.now()),
+            Some(Route::Status) => {
+                status::status(&self.db, &self.own_workflow(input).await?, self.intake.context.now()).await
+            }
             Some(Route::Timeline) => history::timeline(&self.own_workflow(input).await?),
             Some(Route::Cancel) => cancel::cancel(&self.cancel, &self.own_workflow(input).await?, input).await,
             Some(Route::Retry) => self.retry(&self.own_workflow(input).await?, input).await,
@@ -136,29 +152,29 @@ impl<Db: ApiDb, Sfn: StopExecution, Bus: PublishEvent, Archive: ReadArchive> Api
         }
     }
 
-    /// The goal in the path, which must be the caller's. Only its head is read, for every caller: how long a refusal takes
-    /// reveals nothing else about a goal.
+    /// The goal in the path, which must be the caller's unless an operator asks. Only its head is read, for every caller: how
+    /// long a refusal takes reveals nothing else about a goal.
     async fn own_goal(&self, input: &Input) -> Result<GoalId, Problem> {
-        let user = input.user()?;
+        let user = owner(input)?;
         let goal: GoalId = input.path("goalId")?;
         let owner = match self.db.load_goal_head(&goal).await? {
             // Whatever else is wrong with the row, its owner may read on. Only a start needs more of it.
             Stored::Unreadable(Unreadable { owner: Some(owner), .. }) => owner,
             stored => existing(&goal, stored)?.user_id,
         };
-        if owner != user {
+        if user.is_some_and(|user| owner != user) {
             return Err(Problem::new(Code::NotOwner, "this goal belongs to another user"));
         }
         Ok(goal)
     }
 
-    /// The workflow in the path, which must be the caller's.
+    /// The workflow in the path, which must be the caller's unless an operator asks.
     async fn own_workflow(&self, input: &Input) -> Result<Execution, Problem> {
-        let user = input.user()?;
+        let user = owner(input)?;
         let arn: ExecutionArn = input.path("executionArn")?;
         let unknown = || Problem::new(Code::UnknownExecution, format!("there is no workflow {arn}"));
         let execution = self.find_workflow(&arn).await?.ok_or_else(unknown)?;
-        if execution.user_id != user {
+        if user.is_some_and(|user| execution.user_id != user) {
             return Err(Problem::new(Code::NotOwner, "this workflow belongs to another user"));
         }
         Ok(execution)
@@ -173,6 +189,11 @@ impl<Db: ApiDb, Sfn: StopExecution, Bus: PublishEvent, Archive: ReadArchive> Api
         let Some(key) = self.db.find_archived(arn).await? else { return Ok(None) };
         Ok(Some(self.archive.read_archive(&key).await?.into_execution()))
     }
+}
+
+/// Whose a goal or a workflow must be: the caller's. Nothing if an operator asks.
+fn owner(input: &Input) -> Result<Option<UserId>, Problem> {
+    if input.operator().is_some() { Ok(None) } else { input.user().map(Some) }
 }
 
 /// What the API looks like: the committed `OpenAPI` document, as it is.

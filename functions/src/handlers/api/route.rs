@@ -24,6 +24,14 @@ impl Route {
         Self::Description,
     ];
 
+    /// Returns `true` if operators may call it, for any user. They start nothing in the name of a user.
+    pub(super) const fn is_for_operators(self) -> bool {
+        match self {
+            Self::Tasks | Self::History | Self::Status | Self::Timeline | Self::Cancel | Self::Retry => true,
+            Self::Start | Self::Description => false,
+        }
+    }
+
     /// The route by the key that the gateway sends.
     pub(super) fn of(key: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|route| route.key() == key)

@@ -3,6 +3,7 @@ use goal_activity_core::facts::Fact;
 #[cfg(feature = "schema")]
 use goal_activity_core::limits::MAX_ACTIONS;
 use goal_activity_core::limits::{ANNOUNCING, PENDING_IS_STALE_AFTER};
+use goal_activity_core::operator::OperatorRequest;
 use goal_activity_core::ports::{Event, PortResult, PublishEvent, ReadArchive, StopExecution, Unavailable};
 use goal_activity_core::start::{RetryRejection, Scope, StartRejection, StartRequest, requested_event, retry_of};
 use goal_activity_events::{ActionId, ExecutionArn, GoalId, Timestamp, UserId};
@@ -64,7 +65,10 @@ impl<Db: ApiDb, Sfn: StopExecution, Bus: PublishEvent, Archive: ReadArchive> Api
             Problem::new(code, why.to_string()).about(&ended.execution_arn)
         })?;
         trace::see_also(ended.traceparent.as_ref());
-        self.begin(input, &request).await
+        let Some(operator) = input.operator() else { return self.begin(input, &request).await };
+        let (by, reason) = (operator.by().clone(), operator.reason()?.to_owned());
+        let requested = OperatorRequest { by, reason, retry_of: ended.execution_arn.clone() };
+        self.accept(&request, &Origin::operator(requested, input.header(IDEMPOTENCY_KEY)?)).await
     }
 
     /// Accepts the request and announces it. A repeated one, by its key, gets the answer of the first.
@@ -72,7 +76,12 @@ impl<Db: ApiDb, Sfn: StopExecution, Bus: PublishEvent, Archive: ReadArchive> Api
         // Proxies add it as well: one that is malformed is as good as none.
         let correlation_id = input.header(CORRELATION_ID).unwrap_or_default();
         let origin = Origin::call(&request.user_id, input.header(IDEMPOTENCY_KEY)?, correlation_id);
-        let execution = match self.intake.accept(request, &origin).await {
+        self.accept(request, &origin).await
+    }
+
+    /// The same for an origin that is known.
+    async fn accept(&self, request: &StartRequest, origin: &Origin) -> Result<Reply, Problem> {
+        let execution = match self.intake.accept(request, origin).await {
             Ok(execution) => execution,
             Err(IntakeError::Rejected(why)) => return Err(self.refuse(why).await?),
             Err(error) => return Err(error.into()),

@@ -1,4 +1,6 @@
 use goal_activity_core::execution::{Cancellation, Execution, Status};
+use goal_activity_core::operator::OperatorRequest;
+use goal_activity_core::ports::ListWaiting;
 use goal_activity_events::{
     ActionId, CorrelationId, ExecutionArn, FailedAction, FinalStatus, GoalId, RequestRef, Timestamp, Usage,
 };
@@ -6,6 +8,7 @@ use serde::Serialize;
 
 use super::Reply;
 use super::problem::Problem;
+use crate::steps::admission::waiting_before;
 
 /// The read model as people see it.
 #[derive(Debug, Serialize)]
@@ -37,6 +40,12 @@ pub(super) struct StatusView<'a> {
     correlation_id: Option<&'a CorrelationId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     estimated_seconds_remaining: Option<u64>,
+    /// While it waits for its turn: how many workflows are launched before it, counted up to 100. May be seconds behind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waiting_before: Option<u32>,
+    /// The operator who has requested it in the place of its user. Missing where none has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operator: Option<&'a OperatorRequest>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cancellation: Option<&'a Cancellation>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -113,7 +122,7 @@ fn error(status: Status) -> Option<ErrorView> {
     Some(ErrorView { code, message })
 }
 
-fn view(execution: &Execution, now: Timestamp) -> StatusView<'_> {
+fn view(execution: &Execution, waiting_before: Option<u32>, now: Timestamp) -> StatusView<'_> {
     let progress = execution.progress();
     let batches = execution.batches_of_actions().filter_map(|(index, ids)| BatchView::new(execution, index, ids));
     let batches = batches.collect();
@@ -134,12 +143,20 @@ fn view(execution: &Execution, now: Timestamp) -> StatusView<'_> {
         request: execution.request(),
         correlation_id: execution.correlation_id.as_ref(),
         estimated_seconds_remaining: execution.estimated_seconds_remaining(now),
+        waiting_before,
+        operator: execution.operator.as_ref(),
         cancellation: execution.cancellation.as_ref(),
         error: error(execution.status()),
     }
 }
 
 /// How far a workflow is.
-pub(super) fn status(execution: &Execution, now: Timestamp) -> Result<Reply, Problem> {
-    Reply::ok(view(execution, now))
+pub(super) async fn status(line: &impl ListWaiting, execution: &Execution, now: Timestamp) -> Result<Reply, Problem> {
+    let waiting = if execution.is_waiting() { waiting_before(line, execution).await.map(Some) } else { Ok(None) };
+    let waiting = waiting.unwrap_or_else(|error| {
+        // The rest of the status is known and worth an answer.
+        tracing::warn!(executionArn = %execution.execution_arn, %error, "the waiting list is not read");
+        None
+    });
+    Reply::ok(view(execution, waiting, now))
 }

@@ -22,7 +22,7 @@ use tokio::time::timeout;
 
 use crate::runtime::queue::{HandleMessage, Message, MessageError};
 use crate::runtime::telemetry::trace;
-use crate::steps::admission::{Admission, AdmissionDb};
+use crate::steps::admission::{Admission, AdmissionDb, waiting_before};
 use crate::steps::intake::{Intake, IntakeDb, IntakeError, Origin};
 
 /// The function with all it needs.
@@ -160,7 +160,7 @@ impl<Db: LaunchDb, Sfn: StartExecution + StopExecution, Bus: PublishEvent> Launc
         let arn = &execution.execution_arn;
         let now = self.intake.db.find_execution(arn).await?;
         let waiting = now.as_ref().is_some_and(Execution::is_waiting);
-        let waiting_before = if waiting { self.admission.waiting_before(execution).await? } else { 0 };
+        let waiting_before = if waiting { waiting_before(&self.admission.db, execution).await? } else { 0 };
         let accepted = GoalActivityAccepted {
             version: Version::V1,
             event_id,

@@ -52,6 +52,17 @@ pub struct Intake {
     pub state_machine: StateMachineArn,
 }
 
+/// The function `api`.
+#[derive(Debug, Clone)]
+pub struct Api {
+    /// What accepts requests.
+    pub intake: Intake,
+    /// The bucket of the records.
+    pub archive_bucket: String,
+    /// How many batches may be processed at once.
+    pub capacity: Capacity,
+}
+
 /// The function `worker`.
 #[derive(Debug, Clone)]
 pub struct Worker {
@@ -162,6 +173,13 @@ pub fn state_machine() -> Result<StateMachineArn, ConfigError> {
 /// The name of the bucket that keeps ended workflows.
 pub fn archive_bucket() -> Result<String, ConfigError> {
     var("ARCHIVE_BUCKET")
+}
+
+impl Api {
+    /// From the environment.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Ok(Self { intake: Intake::from_env()?, archive_bucket: archive_bucket()?, capacity: capacity()? })
+    }
 }
 
 impl Intake {
