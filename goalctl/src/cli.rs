@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::target::Target;
-use crate::{ai, bus, dlq, workflow};
+use crate::{ai, bus, dlq, doctor, workflow};
 
 const HELP: &str = "\
 Which deployment: the first of these that names one.
@@ -62,12 +62,19 @@ pub(crate) enum Command {
     Timeline(workflow::TimelineArgs),
     /// List the tasks of a goal in the order of its actions
     Tasks(workflow::TasksArgs),
+    /// Find workflows of any user, as an operator
+    Find(workflow::Find),
+    /// Show the waiting list and the capacity in use, as an operator
+    Waiting(workflow::WaitingArgs),
     /// Events of the bus: emit a request, show events
     #[command(subcommand)]
     Events(bus::Command),
     /// The AI of the deployment: try it
     #[command(subcommand)]
     Ai(ai::Command),
+    /// Check the deployed stack
+    #[command(long_about = doctor::ABOUT, after_help = doctor::AFTER)]
+    Doctor,
     /// Dead letters: messages that could not be handled
     #[command(subcommand)]
     Dlq(dlq::Command),

@@ -27,7 +27,8 @@ const FIRST_WAIT: Duration = Duration::from_millis(300);
 /// The characters to percent-encode: all except the unreserved ones (RFC 3986, 2.3).
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-const NO_TOKEN: &str = "set GOAL_ACTIVITY_TOKEN, or --token, or token_command in the profile file";
+const NO_TOKEN: &str = "set GOAL_ACTIVITY_TOKEN, or --token, or token_command in the profile file; an operator says --operator \
+     or --stack, and needs none";
 const NO_URL: &str = "for a stack on this machine run `cargo xtask up`; for one on AWS say --url or --stack";
 
 /// A client of the API.
@@ -77,12 +78,15 @@ enum Next {
 pub(crate) struct Items {
     pub(crate) items: Vec<Value>,
     pub(crate) more: bool,
+    /// Of a search: how many workflows were looked at for them.
+    #[serde(rename = "lookedAt", skip_serializing_if = "Option::is_none")]
+    pub(crate) looked_at: Option<u64>,
 }
 
 impl Client {
     /// Creates the client that the settings describe.
     pub(crate) async fn open(settings: Settings) -> Result<Self> {
-        let Settings { place, token } = settings;
+        let Settings { place, token, .. } = settings;
         let file = place.stack_file.as_deref().map(StackFile::read).transpose()?;
         let url = match (place.url.clone(), &file) {
             (Some(url), _) => url,
@@ -119,24 +123,15 @@ impl Client {
     pub(crate) async fn items(
         &self,
         path: &str,
-        filters: &[(&str, String)],
+        filters: &[(&'static str, String)],
         wanted: Option<usize>,
         most: usize,
     ) -> Result<Items> {
-        let filters: Vec<_> = filters.iter().map(|(name, value)| format!("&{name}={}", encode(value))).collect();
-        let filters = filters.concat();
-        let (mut items, mut cursor) = (Vec::new(), String::new());
-        loop {
-            let limit = wanted.map_or(most, |wanted| (wanted - items.len()).min(most));
-            let mut page = self.get(&format!("{path}?limit={limit}{filters}{cursor}")).await?;
-            let Value::Array(found) = page["items"].take() else { bail!("a page without items") };
-            items.extend(found);
-            let Some(next) = page["nextCursor"].as_str() else { return Ok(Items { items, more: false }) };
-            if wanted.is_some_and(|wanted| items.len() >= wanted) {
-                return Ok(Items { items, more: true });
-            }
-            cursor = format!("&cursor={}", encode(next));
-        }
+        let page = async |query: Vec<(&'static str, String)>| {
+            let query: Vec<_> = query.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
+            self.get(&format!("{path}?{}", query.join("&"))).await
+        };
+        pages(filters, wanted, most, page).await
     }
 
     fn address(&self, path: &str) -> String {
@@ -189,6 +184,58 @@ impl Client {
         };
         self.token.replace(Some(token.clone()));
         Ok(token)
+    }
+}
+
+/// Reads pages until `wanted` items are found or there are no more.
+pub(crate) async fn pages(
+    filters: &[(&'static str, String)],
+    wanted: Option<usize>,
+    most: usize,
+    page: impl AsyncFn(Vec<(&'static str, String)>) -> Result<Value>,
+) -> Result<Items> {
+    let (mut items, mut cursor, mut looked_at) = (Vec::new(), None, None);
+    loop {
+        let limit = wanted.map_or(most, |wanted| wanted.saturating_sub(items.len()).min(most));
+        let query = [("limit", limit.to_string())].into_iter().chain(filters.iter().cloned());
+        let mut page = page(query.chain(cursor.map(|cursor| ("cursor", cursor))).collect()).await?;
+        let Value::Array(found) = page["items"].take() else { bail!("a page without items") };
+        items.extend(found);
+        if let Some(number) = page["lookedAt"].as_u64() {
+            looked_at = Some(looked_at.unwrap_or(0_u64).saturating_add(number));
+        }
+        let Some(next) = page["nextCursor"].as_str() else { return Ok(Items { items, more: false, looked_at }) };
+        if wanted.is_some_and(|wanted| items.len() >= wanted) {
+            return Ok(Items { items, more: true, looked_at });
+        }
+        cursor = Some(next.to_owned());
+    }
+}
+
+/// How long a call is repeated that failed for a reason which passes.
+#[derive(Debug)]
+pub(crate) struct Persistence {
+    repeatable: bool,
+    attempt: u32,
+    wait: Duration,
+}
+
+impl Persistence {
+    pub(crate) fn new(repeatable: bool) -> Self {
+        Self { repeatable, attempt: 1, wait: FIRST_WAIT }
+    }
+
+    /// Returns `true` if the call is to be made again. Without an answer it may have been processed.
+    pub(crate) fn tries_again(&self, failure: &Failure) -> bool {
+        // The limit of running workflows does not clear within seconds.
+        let is_passing = failure.retryable && failure.status != Some(429);
+        is_passing && (self.repeatable || failure.status.is_some()) && self.attempt < ATTEMPTS
+    }
+
+    pub(crate) async fn pause(&mut self) {
+        tokio::time::sleep(self.wait).await;
+        self.wait *= 2;
+        self.attempt += 1;
     }
 }
 
@@ -307,10 +354,17 @@ async fn sign_in(agent: Agent, file: &StackFile) -> Result<Secret> {
                 ..Failure::unavailable(format!("{endpoint} does not answer"), e.to_string())
             }
         };
-        let text = request.and_then(|mut answer| answer.body_mut().read_to_string()).map_err(unreachable)?;
-        let answer: Value = serde_json::from_str(&text).unwrap_or_default();
+        let answered = request.and_then(|mut answer| Ok((answer.status(), answer.body_mut().read_to_string()?)));
+        let (status, text) = answered.map_err(unreachable)?;
+        let answer: Value = serde_json::from_str(&text).with_context(|| {
+            format!("{endpoint} does not sign in the sample user: it answers {status}, not in JSON")
+        })?;
         let token = answer["AuthenticationResult"]["AccessToken"].as_str();
-        token.map(Secret::from).with_context(|| format!("{endpoint} does not sign in the sample user"))
+        token.map(Secret::from).with_context(|| {
+            let said = |field: &str| answer[field].as_str().unwrap_or_default();
+            let (kind, message) = (said("__type"), said("message"));
+            format!("{endpoint} does not sign in the sample user: {status} {kind}: {message}")
+        })
     };
     spawn_blocking(call).await?
 }
@@ -347,7 +401,7 @@ mod tests {
 
     async fn client(url: String, token: TokenSource) -> Client {
         let place = crate::place::Place { url: Some(url), ..Default::default() };
-        Client::open(Settings { place, token: Some(token) }).await.unwrap()
+        Client::open(Settings { place, token: Some(token), operator: false }).await.unwrap()
     }
 
     #[tokio::test]

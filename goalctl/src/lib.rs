@@ -6,20 +6,26 @@
 //! | Module | Contains |
 //! |---|---|
 //! | `cli` | the command line: options and subcommands |
-//! | `workflow`, `bus`, `ai`, `dlq` | the commands, with what they print; `bus` is `goalctl events` |
-//! | `client`, `stack` | the HTTP API, and the stack's AWS services |
+//! | `workflow`, `bus`, `ai`, `doctor`, `dlq` | the commands, with what they print; `bus` is `goalctl events` |
+//! | `api` | the API, as a user or an operator |
+//! | `client`, `operator` | the API over HTTP with a token, and by invocation with AWS credentials |
+//! | `function`, `stack` | a function and the other AWS services of the stack |
 //! | `settings` | the deployment and the token that a run uses, from all sources |
 //! | `place`, `target`, `shell` | a deployment, the options that name one, and the streams of a run |
 //! | `environment`, `terminal`, `secret` | environment variables, terminal capabilities, values that are never printed |
 //! | `failure`, `text` | errors with their exit codes, and plain-text output |
 
 mod ai;
+mod api;
 mod bus;
 mod cli;
 mod client;
 mod dlq;
+mod doctor;
 mod environment;
 mod failure;
+mod function;
+mod operator;
 mod place;
 mod secret;
 mod settings;
@@ -35,10 +41,13 @@ use std::io;
 
 use anyhow::Result;
 use clap::{CommandFactory, Parser};
+use goal_activity_adapters::clock::SystemClock;
+use goal_activity_core::ports::Clock;
 
+use crate::api::Api;
 use crate::cli::{Cli, Command};
-use crate::client::Client;
 use crate::failure::{DONE, Failure, NOT_DONE, USAGE};
+use crate::operator::Operator;
 use crate::settings::Settings;
 use crate::stack::Stack;
 
@@ -106,16 +115,26 @@ async fn command(cli: Cli, shell: &mut Shell<'_>) -> Result<u8> {
             let done = dlq::run(command, &Stack::open(&settings.place).await?, json, shell).await?;
             Ok(if done { DONE } else { NOT_DONE })
         }
+        Command::Doctor => doctor::run(&Stack::open(&settings.place).await?, json, shell).await,
         Command::Ai(command) => ai::run(command, &Stack::open(&settings.place).await?, json, shell).await,
         Command::Events(command) => bus::run(command, &Stack::open(&settings.place).await?, json, shell).await,
-        Command::Start(args) => workflow::start(args, &Client::open(settings).await?, json, shell).await,
-        Command::Status(args) => workflow::status(args, &Client::open(settings).await?, json, shell).await,
-        Command::Cancel(args) => workflow::cancel(args, &Client::open(settings).await?, json, shell).await,
-        Command::Retry(args) => workflow::retry(args, &Client::open(settings).await?, json, shell).await,
-        Command::History(args) => workflow::history(args, &Client::open(settings).await?, json, shell).await,
-        Command::Timeline(args) => workflow::timeline(args, &Client::open(settings).await?, json, shell).await,
-        Command::Tasks(args) => workflow::tasks(args, &Client::open(settings).await?, json, shell).await,
+        Command::Find(args) => workflow::find(args, &operator(&settings).await?, json, shell).await,
+        Command::Waiting(args) => {
+            workflow::waiting(args, &operator(&settings).await?, SystemClock.now(), json, shell).await
+        }
+        Command::Start(args) => workflow::start(args, &Api::open(settings).await?, json, shell).await,
+        Command::Status(args) => workflow::status(args, &Api::open(settings).await?, json, shell).await,
+        Command::Cancel(args) => workflow::cancel(args, &Api::open(settings).await?, json, shell).await,
+        Command::Retry(args) => workflow::retry(args, &Api::open(settings).await?, json, shell).await,
+        Command::History(args) => workflow::history(args, &Api::open(settings).await?, json, shell).await,
+        Command::Timeline(args) => workflow::timeline(args, &Api::open(settings).await?, json, shell).await,
+        Command::Tasks(args) => workflow::tasks(args, &Api::open(settings).await?, json, shell).await,
     }
+}
+
+/// The operator of the stack that the settings name.
+async fn operator(settings: &Settings) -> Result<Operator> {
+    Operator::open(&Stack::open(&settings.place).await?).await
 }
 
 #[cfg(test)]

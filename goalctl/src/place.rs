@@ -23,7 +23,8 @@ impl Place {
         *self != Self::default()
     }
 
-    fn on_aws(&self) -> bool {
+    /// Returns `true` if it names a stack on AWS.
+    pub(crate) fn on_aws(&self) -> bool {
         self.stack.is_some() || self.profile.is_some() || self.region.is_some()
     }
 

@@ -62,9 +62,17 @@ impl ProfileFile {
 pub(crate) struct Settings {
     pub(crate) place: Place,
     pub(crate) token: Option<TokenSource>,
+    /// Asked for by an option.
+    pub(crate) operator: bool,
 }
 
 impl Settings {
+    /// Returns `true` if calls are made by an operator, with AWS credentials: where that is asked for, and where a stack on
+    /// AWS is named without a token for its API.
+    pub(crate) fn is_operator(&self) -> bool {
+        self.operator || (self.place.on_aws() && self.place.url.is_none() && self.token.is_none())
+    }
+
     pub(crate) fn find(target: &Target, environment: &Environment) -> Result<Self> {
         let named = target.profile_file.as_deref().or(environment.profile_file.as_deref());
         let file = ProfileFile::read(named, environment.usual_profile_file.as_deref())?;
@@ -88,7 +96,7 @@ fn settle(target: &Target, environment: &Environment, file: ProfileFile, up: Opt
     let from_file = !options.is_named() && !surroundings.is_named() && in_file.is_named();
     let token = token.or_else(|| file.token().filter(|_| from_file));
     let place = [options, surroundings, in_file, up].into_iter().find(Place::is_named).unwrap_or_default();
-    Ok(Settings { place, token })
+    Ok(Settings { place, token, operator: target.operator })
 }
 
 #[cfg(test)]

@@ -33,6 +33,8 @@ const ADVICE: &str = "
 pub(crate) struct Stack {
     /// Its name in messages.
     pub(crate) label: String,
+    /// Its name in `CloudFormation`. That of a stack on this machine is the default one.
+    pub(crate) name: String,
     /// The SDK configuration for its services.
     pub(crate) sdk: SdkConfig,
     outputs: BTreeMap<String, String>,
@@ -88,7 +90,8 @@ impl Stack {
         let placeholder = Credentials::new("test", "test", None, None, "stack file");
         let loader =
             loader().region(Region::new(LOCAL_REGION)).credentials_provider(placeholder).endpoint_url(&endpoint);
-        Ok(Self { label: format!("the stack at {endpoint}"), sdk: loader.load().await, outputs })
+        let (label, name) = (format!("the stack at {endpoint}"), STACK.to_owned());
+        Ok(Self { label, name, sdk: loader.load().await, outputs })
     }
 
     async fn on_aws(place: &Place) -> Result<Self> {
@@ -107,7 +110,7 @@ impl Stack {
             return Err(anyhow!("no AWS credentials: {:#}{ADVICE}", anyhow::Error::from(error)));
         }
         let outputs = outputs(&sdk, name).await?;
-        Ok(Self { label: format!("stack {name} in {region}"), sdk, outputs })
+        Ok(Self { label: format!("stack {name} in {region}"), name: name.to_owned(), sdk, outputs })
     }
 
     /// Returns an output of the stack.

@@ -18,6 +18,13 @@ pub(crate) struct Target {
         help = "A JWT for the API; other users of this machine can see it here [env: GOAL_ACTIVITY_TOKEN]"
     )]
     pub(crate) token: Option<Secret>,
+    #[arg(
+        long,
+        global = true,
+        help = "As an operator, with AWS credentials instead of a token: for any user's workflow [default: with --stack, --profile \
+                or --region and no token]"
+    )]
+    pub(crate) operator: bool,
     #[arg(long, global = true, value_name = "NAME", help = "The CloudFormation stack on AWS [default: goal-activity]")]
     pub(crate) stack: Option<String>,
     /// A profile of AWS's configuration files

@@ -25,6 +25,7 @@ mod lost_events;
 mod malformed_messages;
 mod observability;
 mod openapi;
+mod operator;
 mod other_services;
 mod partial_failure;
 mod racing_starts;

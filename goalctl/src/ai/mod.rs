@@ -3,21 +3,14 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use aws_sdk_lambda::Client;
-use aws_sdk_lambda::config::Builder;
-use aws_sdk_lambda::config::retry::RetryConfig;
-use aws_sdk_lambda::config::timeout::TimeoutConfig;
-use aws_sdk_lambda::error::ProvideErrorMetadata;
-use aws_sdk_lambda::operation::RequestId;
-use aws_sdk_lambda::primitives::Blob;
 use clap::Subcommand;
 use goal_activity_core::limits::BATCH_SECONDS;
 use goal_activity_core::trial::{Subject, Trial};
-use goal_activity_events::publisher::reason;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::failure::{DONE, Failure, NO_ACCESS, NOT_DONE};
+use crate::failure::{DONE, Failure, NOT_DONE};
+use crate::function::{Answer, Function};
 use crate::shell::Shell;
 use crate::stack::Stack;
 use crate::text::printable;
@@ -83,44 +76,11 @@ pub(crate) async fn run(command: Command, stack: &Stack, json: bool, shell: &mut
 }
 
 async fn check<'a>(stack: &Stack, function: &'a str, subject: &Subject) -> Result<Checked<'a>> {
-    // The AI is asked once only: a second call would be paid for as well.
     let whole = Duration::from_secs((BATCH_SECONDS + 10).into());
-    let timeouts =
-        TimeoutConfig::builder().operation_attempt_timeout(whole).operation_timeout(whole).read_timeout(whole);
-    let config = Builder::from(&stack.sdk).timeout_config(timeouts.build()).retry_config(RetryConfig::disabled());
-    let client = Client::from_conf(config.build());
-    let payload = Blob::new(json!({ "aiCheck": subject }).to_string());
-    let answered = client.invoke().function_name(function).payload(payload).send().await;
-    let answered = answered.map_err(|error| {
-        let title = format!("the worker function {function} was not invoked");
-        match error.code() {
-            Some("AccessDeniedException" | "ResourceNotFoundException") => Failure {
-                exit: NO_ACCESS,
-                title,
-                detail: Some(reason(&error)),
-                advice: Some("you need lambda:InvokeFunction on it".to_owned()),
-                ..Failure::default()
-            },
-            _ => Failure::unavailable(title, reason(&error)),
-        }
-    })?;
-    let request_id = answered.request_id().map(ToOwned::to_owned);
-    let body: Value = answered.payload().and_then(|p| serde_json::from_slice(p.as_ref()).ok()).unwrap_or_default();
-    if let Some(kind) = answered.function_error() {
-        // Its type and message are the worker's own.
-        let said = |field: &str| body[field].as_str().unwrap_or_default().to_owned();
-        let detail = format!("{kind} error {}: {}", said("errorType"), said("errorMessage"));
-        let advice = "see its log; a worker of another version than goalctl's does not know this check".to_owned();
-        let title = format!("the worker function {function} failed");
-        return Err(Failure {
-            exit: NOT_DONE,
-            title,
-            detail: Some(detail),
-            advice: Some(advice),
-            ..Failure::default()
-        }
-        .into());
-    }
+    // Once only: a second call of the AI would be paid for as well.
+    let worker = Function::new(stack, "worker", function, whole);
+    let advice = "see its log; a worker of another version than goalctl's does not know this check";
+    let Answer { request_id, body } = worker.invoke(&json!({ "aiCheck": subject }), advice).await?;
     let trial = serde_json::from_value(body).map_err(|error| {
         let title = format!("the worker function {function} has not answered with a check: {error}");
         Failure::usage(title, "deploy a version that knows it: this goalctl's own")
@@ -131,8 +91,10 @@ async fn check<'a>(stack: &Stack, function: &'a str, subject: &Subject) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::NO_ACCESS;
     use crate::{Environment, Terminal};
     use goal_activity_testkit::stub::{Response, Stub};
+    use serde_json::Value;
     use std::path::PathBuf;
 
     #[test]

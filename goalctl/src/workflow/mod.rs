@@ -1,5 +1,6 @@
 //! The commands for workflows: start, status, cancel, retry, history, timeline and tasks.
 
+mod find;
 mod report;
 mod watch;
 
@@ -7,14 +8,18 @@ use std::str::FromStr;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use goal_activity_adapters::clock::SystemClock;
 use goal_activity_core::execution::Status as WorkflowStatus;
+use goal_activity_core::ports::Clock;
 use goal_activity_events::{ActionId, EventId, ExecutionArn, GoalId, InvalidId, InvalidTimestamp, Timestamp};
 use serde_json::{Value, json};
 
-use crate::client::{Client, Items, encode};
+use crate::api::{Api, Resource};
+use crate::client::Items;
 use crate::failure::{DONE, Failure, NO_ACCESS, NOT_DONE};
 use crate::shell::Shell;
 use crate::text::{counted, printable};
+pub(crate) use find::{Find, WaitingArgs, find, waiting};
 use report::{Followed, History, Tasks, Timeline};
 
 /// The largest page sizes of the API.
@@ -41,10 +46,16 @@ pub(crate) struct Start {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  goalctl retry learn-piano --wait")]
+#[command(after_help = "\
+Examples:
+  goalctl retry learn-piano --wait
+  goalctl --stack GoalActivity retry learn-piano --reason 'the AI was down, ticket 17'")]
 pub(crate) struct Retry {
     #[command(flatten)]
     workflow: Chosen,
+    /// Of an operator, required: the reason, recorded with the operator's ARN; at most 2,000 characters are kept
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
     #[command(flatten)]
     begin: Begin,
 }
@@ -75,11 +86,14 @@ pub(crate) struct Status {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  goalctl cancel learn-piano --reason 'the wrong goal'")]
+#[command(after_help = "\
+Examples:
+  goalctl cancel learn-piano --reason 'the wrong goal'
+  goalctl --stack GoalActivity cancel learn-piano --reason 'asked by mail, ticket 17'")]
 pub(crate) struct Cancel {
     #[command(flatten)]
     workflow: Chosen,
-    /// The reason, recorded with the cancellation; at most 2,000 characters are kept
+    /// The reason, recorded with the cancellation; at most 2,000 characters are kept. Required of an operator
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
 }
@@ -166,13 +180,13 @@ fn read_time(text: &str) -> Result<Timestamp, InvalidTimestamp> {
     text.parse().or_else(|e| format!("{text}T00:00:00Z").parse().map_err(|_| e))
 }
 
-impl Client {
+impl Api {
     async fn arn(&self, chosen: &Chosen) -> Result<ExecutionArn> {
         let goal = match &chosen.workflow {
             Workflow::Arn(arn) => return Ok(arn.clone()),
             Workflow::NewestOf(goal) => goal,
         };
-        let newest = self.items(&goal_path(goal, "workflows"), &[], Some(1), HISTORY_PAGE).await?;
+        let newest = self.items(&Resource::Goal(goal, "workflows"), &[], Some(1), HISTORY_PAGE).await?;
         let arn = newest.items.first().and_then(|w| w["executionArn"].as_str());
         let none = || Failure {
             exit: NO_ACCESS,
@@ -184,19 +198,11 @@ impl Client {
     }
 }
 
-fn goal_path(goal: &GoalId, what: &str) -> String {
-    format!("/api/goals/{}/{what}", encode(goal.as_str()))
-}
-
-fn workflow_path(arn: &ExecutionArn, what: &str) -> String {
-    format!("/api/workflows/{}/{what}", encode(arn.as_str()))
-}
-
 fn wanted(limit: u32, all: bool) -> Option<usize> {
     (!all).then_some(limit as usize)
 }
 
-pub(crate) async fn start(args: Start, client: &Client, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
+pub(crate) async fn start(args: Start, api: &Api, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
     let mut body = json!({});
     if !args.actions.is_empty() {
         body["actionIds"] = json!(args.actions);
@@ -204,25 +210,24 @@ pub(crate) async fn start(args: Start, client: &Client, json: bool, shell: &mut 
     if args.regenerate {
         body["regenerate"] = true.into();
     }
-    begin(client, &goal_path(&args.goal, "start-activity"), body, args.begin, json, shell).await
+    let Begin { wait, idempotency_key } = args.begin;
+    let started = api.start(&args.goal, body, &key(idempotency_key)).await?;
+    begun(api, &started, wait, json, shell).await
 }
 
-pub(crate) async fn retry(args: Retry, client: &Client, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
-    let path = workflow_path(&client.arn(&args.workflow).await?, "retry");
-    begin(client, &path, json!({}), args.begin, json, shell).await
+pub(crate) async fn retry(args: Retry, api: &Api, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
+    let arn = api.arn(&args.workflow).await?;
+    let Begin { wait, idempotency_key } = args.begin;
+    let started = api.retry(&arn, &key(idempotency_key), args.reason.as_deref()).await?;
+    begun(api, &started, wait, json, shell).await
 }
 
-async fn begin(
-    client: &Client,
-    path: &str,
-    body: Value,
-    Begin { wait, idempotency_key }: Begin,
-    json: bool,
-    shell: &mut Shell<'_>,
-) -> Result<u8> {
-    // With a key, the client can repeat a request whose response is lost.
-    let key = idempotency_key.unwrap_or_else(|| EventId::random().to_string());
-    let started = client.post_once(path, body, &key).await?;
+/// With a key, a request can be repeated whose response is lost.
+fn key(given: Option<String>) -> String {
+    given.unwrap_or_else(|| EventId::random().to_string())
+}
+
+async fn begun(api: &Api, started: &Value, wait: bool, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
     let arn: ExecutionArn = started["executionArn"].as_str().context("an answer without an executionArn")?.parse()?;
     let actions = usize::try_from(started["totalActions"].as_u64().unwrap_or_default()).unwrap_or_default();
     let text = format!("Started for {}: {arn}\n", counted(actions, "action"));
@@ -230,14 +235,14 @@ async fn begin(
         if !json {
             write!(shell.err, "{text}")?;
         }
-        return follow(client, &arn, json, shell).await;
+        return follow(api, &arn, json, shell).await;
     }
-    shell.show(json, &started, |_| format!("{text}Follow it: goalctl status {arn} --watch\n"))?;
+    shell.show(json, started, |_| format!("{text}Follow it: goalctl status {arn} --watch\n"))?;
     Ok(DONE)
 }
 
-async fn follow(client: &Client, arn: &ExecutionArn, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
-    let end = watch::until_its_end(client, &workflow_path(arn, "status"), json, shell).await?;
+async fn follow(api: &Api, arn: &ExecutionArn, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
+    let end = watch::until_its_end(api, &Resource::Workflow(arn, "status"), json, shell).await?;
     let succeeded = end["status"] == "SUCCEEDED";
     show_status(&end, json, shell)?;
     Ok(if succeeded { DONE } else { NOT_DONE })
@@ -245,54 +250,53 @@ async fn follow(client: &Client, arn: &ExecutionArn, json: bool, shell: &mut She
 
 fn show_status(status: &Value, json: bool, shell: &mut Shell<'_>) -> Result<()> {
     let (progress, colours) = (Followed::read(status)?, shell.terminal.colours);
-    shell.show(json, status, |_| progress.text(colours))
+    shell.show(json, status, |_| progress.text(colours, SystemClock.now()))
 }
 
-pub(crate) async fn status(args: Status, client: &Client, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
-    let arn = client.arn(&args.workflow).await?;
+pub(crate) async fn status(args: Status, api: &Api, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
+    let arn = api.arn(&args.workflow).await?;
     if args.watch {
-        return follow(client, &arn, json, shell).await;
+        return follow(api, &arn, json, shell).await;
     }
-    show_status(&client.get(&workflow_path(&arn, "status")).await?, json, shell)?;
+    show_status(&api.get(&Resource::Workflow(&arn, "status")).await?, json, shell)?;
     Ok(DONE)
 }
 
-pub(crate) async fn cancel(args: Cancel, client: &Client, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
-    let arn = client.arn(&args.workflow).await?;
-    let body = args.reason.map_or(json!({}), |reason| json!({ "reason": reason }));
-    let ended = client.post(&workflow_path(&arn, "cancel"), body).await?;
+pub(crate) async fn cancel(args: Cancel, api: &Api, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
+    let arn = api.arn(&args.workflow).await?;
+    let ended = api.cancel(&arn, args.reason.as_deref()).await?;
     let at = printable(ended["stopDate"].as_str().unwrap_or("now"));
     shell.show(json, &ended, |_| format!("Cancelled at {at}, and its tasks are removed: {arn}\n"))?;
     Ok(DONE)
 }
 
-pub(crate) async fn timeline(args: TimelineArgs, client: &Client, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
-    let arn = client.arn(&args.workflow).await?;
-    let timeline = client.get(&workflow_path(&arn, "timeline")).await?;
+pub(crate) async fn timeline(args: TimelineArgs, api: &Api, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
+    let arn = api.arn(&args.workflow).await?;
+    let timeline = api.get(&Resource::Workflow(&arn, "timeline")).await?;
     let text = Timeline::read(&timeline)?;
     let colours = shell.terminal.colours;
     shell.show(json, &timeline, |_| text.text(colours))?;
     Ok(DONE)
 }
 
-pub(crate) async fn history(args: HistoryArgs, client: &Client, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
+pub(crate) async fn history(args: HistoryArgs, api: &Api, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
     let filters = [
         args.status.map(|status| ("status", status.to_string())),
         args.from.map(|from| ("from", from.to_string())),
         args.to.map(|to| ("to", to.to_string())),
     ];
     let filters: Vec<_> = filters.into_iter().flatten().collect();
-    let (path, wanted) = (goal_path(&args.goal, "workflows"), wanted(args.limit, args.all));
-    let items = client.items(&path, &filters, wanted, HISTORY_PAGE).await?;
+    let (path, wanted) = (Resource::Goal(&args.goal, "workflows"), wanted(args.limit, args.all));
+    let items = api.items(&path, &filters, wanted, HISTORY_PAGE).await?;
     let text = History::read(&items.items)?;
     shell.show(json, &items, |_| text.text())?;
     say_if_more(&items, json, shell)?;
     Ok(DONE)
 }
 
-pub(crate) async fn tasks(args: TasksArgs, client: &Client, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
+pub(crate) async fn tasks(args: TasksArgs, api: &Api, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
     let wanted = wanted(args.limit, args.all);
-    let items = client.items(&goal_path(&args.goal, "tasks"), &[], wanted, TASKS_PAGE).await?;
+    let items = api.items(&Resource::Goal(&args.goal, "tasks"), &[], wanted, TASKS_PAGE).await?;
     let text = Tasks::read(&items.items)?;
     shell.show(json, &items, |_| text.text())?;
     say_if_more(&items, json, shell)?;

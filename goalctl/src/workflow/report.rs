@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use comfy_table::Table;
-use goal_activity_core::limits::batch_count;
+use goal_activity_core::limits::{ACTIONS_PER_BATCH, WAITING_COUNTED, batch_count};
 use goal_activity_events::{Timestamp, Usage};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -27,6 +27,7 @@ pub(super) struct Followed {
     goal_id: String,
     pub(super) status: String,
     start_date: Timestamp,
+    admitted_at: Option<Timestamp>,
     stop_date: Option<Timestamp>,
     progress_percentage: u64,
     pub(super) processed_actions: u64,
@@ -38,6 +39,8 @@ pub(super) struct Followed {
     batches: Vec<BatchView>,
     usage: Option<Usage>,
     estimated_seconds_remaining: Option<u64>,
+    waiting_before: Option<u64>,
+    operator: Option<OperatorView>,
     cancellation: Option<Cancellation>,
     error: Option<WorkflowError>,
 }
@@ -58,11 +61,22 @@ struct BatchView {
     total_actions: u64,
     processed_actions: u64,
     succeeded_actions: u64,
+    updated_at: Option<String>,
+}
+
+/// The operator who has requested a workflow.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OperatorView {
+    by: String,
+    reason: String,
+    retry_of: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
 struct Cancellation {
     by: Option<String>,
+    operator: Option<String>,
     at: Timestamp,
     reason: Option<String>,
 }
@@ -100,13 +114,51 @@ impl Followed {
         self.counts() + &left.map(|left| format!(", about {left} s left")).unwrap_or_default()
     }
 
-    /// Formats the whole status.
-    pub(super) fn text(&self, colours: bool) -> String {
+    /// Returns how long it has waited for its turn, and its place. Nothing if it does not wait.
+    fn waits(&self, now: Timestamp) -> Option<String> {
+        if self.status != "PENDING" || self.admitted_at.is_some() || self.cancellation.is_some() {
+            return None;
+        }
+        let place = self.waiting_before.map(|before| match before {
+            0 => ", and is the next".to_owned(),
+            1 => ", and 1 workflow is launched before it".to_owned(),
+            all if all >= u64::from(WAITING_COUNTED) => format!(", and {all} workflows or more are launched before it"),
+            some => format!(", and {some} workflows are launched before it"),
+        });
+        Some(format!("for its turn, for {}{}", between(self.start_date, now), place.unwrap_or_default()))
+    }
+
+    /// Returns the batches of a running workflow that are not finished, with what is known of each.
+    fn missing(&self, now: Timestamp) -> Option<String> {
+        if self.status != "RUNNING" {
+            return None;
+        }
+        let all = batch_count(usize::try_from(self.total_actions).unwrap_or_default());
+        let missing = (0..u64::from(all)).filter_map(|index| {
+            let Some(batch) = self.batches.iter().find(|batch| batch.batch_index == index) else {
+                let size = ACTIONS_PER_BATCH as u64;
+                let actions = self.total_actions.saturating_sub(index.saturating_mul(size)).min(size);
+                return Some(format!("batch {index} (0 of {actions}, no report yet)"));
+            };
+            let (done, total) = (batch.processed_actions, batch.total_actions);
+            let updated = batch.updated_at.as_deref().and_then(|at| at.parse().ok());
+            let ago = updated.map(|at| format!(", reported {} ago", between(at, now))).unwrap_or_default();
+            (done < total).then(|| format!("batch {index} ({done} of {total}{ago})"))
+        });
+        let missing: Vec<_> = missing.collect();
+        (!missing.is_empty()).then(|| missing.join(", "))
+    }
+
+    /// Formats the whole status at that moment.
+    pub(super) fn text(&self, colours: bool, now: Timestamp) -> String {
         let mut text = format!("{}: {}\n\n", status(&self.status, colours), self.outcome());
         let mut rows = vec![("Workflow", printable(&self.execution_arn)), ("Goal", printable(&self.goal_id))];
         rows.push(("Started", self.start_date.to_string()));
         rows.extend(self.stop_date.map(|at| ("Ended", at.to_string())));
+        rows.extend(self.waits(now).map(|waits| ("Waits", waits)));
         rows.push(("Progress", format!("{} %, {}", self.progress_percentage, self.note())));
+        rows.extend(self.missing(now).map(|missing| ("Missing", missing)));
+        rows.extend(self.operator.as_ref().map(|o| ("Requested", o.text())));
         rows.extend(self.usage.filter(|usage| usage.attempts > 0).map(|usage| ("AI", spent(&usage))));
         rows.extend(self.cancellation.as_ref().map(|c| ("Cancelled", c.text())));
         rows.extend(self.error.as_ref().map(|e| ("Error", printable(&format!("{} ({})", e.message, e.code)))));
@@ -166,9 +218,17 @@ fn spent(usage: &Usage) -> String {
 
 impl Cancellation {
     fn text(&self) -> String {
-        let who = self.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+        let operator = self.operator.as_ref().map(|by| format!(" by operator {by}"));
+        let who = operator.or_else(|| self.by.as_ref().map(|by| format!(" by {by}"))).unwrap_or_default();
         let why = self.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
         printable(&format!("{}{who}{why}", self.at))
+    }
+}
+
+impl OperatorView {
+    fn text(&self) -> String {
+        let Self { by, reason, retry_of } = self;
+        printable(&format!("by operator {by}: {reason}; retries {retry_of}"))
     }
 }
 
@@ -233,6 +293,8 @@ struct Entry {
     batch_index: Option<u64>,
     succeeded: Option<u64>,
     failed: Option<u64>,
+    operator: Option<String>,
+    reason: Option<String>,
 }
 
 impl Timeline {
@@ -254,14 +316,17 @@ impl Timeline {
 impl Entry {
     fn text(&self) -> String {
         let counts = || format!("{} with tasks, {} failed", self.succeeded.unwrap_or(0), self.failed.unwrap_or(0));
-        printable(&match self.what.as_str() {
+        let operator = self.operator.as_ref().map(|by| format!(" by operator {by}")).unwrap_or_default();
+        let reason = self.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        let what = match self.what.as_str() {
             "ACCEPTED" => "accepted".to_owned(),
             "STARTED" => "began to work".to_owned(),
             "BATCH_FINISHED" => format!("batch {} finished: {}", self.batch_index.unwrap_or(0), counts()),
             "CANCELLED" => "cancelled".to_owned(),
             "ENDED" => format!("ended: {}", self.status.as_deref().unwrap_or(NOTHING)),
             other => other.to_owned(),
-        })
+        };
+        printable(&format!("{what}{operator}{reason}"))
     }
 }
 
@@ -299,7 +364,7 @@ impl Tasks {
     }
 }
 
-fn between(from: Timestamp, to: Timestamp) -> String {
+pub(crate) fn between(from: Timestamp, to: Timestamp) -> String {
     span(u64::try_from(to.since(from).as_millis()).unwrap_or(u64::MAX))
 }
 
@@ -319,6 +384,10 @@ mod tests {
 
     const ARN: &str = "arn:aws:states:us-east-1:000000000000:execution:goal-activity:g-1";
 
+    fn now() -> Timestamp {
+        "2026-11-24T09:33:20.000Z".parse().unwrap()
+    }
+
     fn running() -> Value {
         json!({
             "executionArn": ARN, "goalId": "g", "status": "RUNNING", "startDate": "2026-11-24T09:30:00.000Z",
@@ -337,7 +406,7 @@ mod tests {
         let progress = Followed::read(&running()).unwrap();
         assert!(!progress.is_over());
         assert_eq!(progress.note(), "1/2 batches, 1 failed, about 12 s left");
-        let text = progress.text(false);
+        let text = progress.text(false, now());
         let expected = format!(
             "\
 RUNNING: 8 of 16 actions got their tasks
@@ -346,6 +415,7 @@ Workflow   {ARN}
 Goal       g
 Started    2026-11-24T09:30:00.000Z
 Progress   56 %, 1/2 batches, 1 failed, about 12 s left
+Missing    batch 1 (1 of 8)
 
 BATCH  ACTIONS  DONE  FAILED
 0      8        8     1
@@ -366,7 +436,7 @@ a-1-3          AI_REJECTED  3         no\u{fffd}[2J
             let mut status = running();
             status["usage"] = json!({ "attempts": 0, "inputTokens": 0, "outputTokens": 0, "latencyMs": 0 });
             status["usage"].as_object_mut().unwrap().extend(told.as_object().unwrap().clone());
-            let text = Followed::read(&status).unwrap().text(false);
+            let text = Followed::read(&status).unwrap().text(false, now());
             text.lines().find_map(|line| line.strip_prefix("AI ")).map(|told| told.trim().to_owned())
         };
         let all = json!({ "attempts": 9, "inputTokens": 7200, "outputTokens": 5400, "costMicroUsd": 1_102_640 });
@@ -382,10 +452,62 @@ a-1-3          AI_REJECTED  3         no\u{fffd}[2J
         status["stopDate"] = "2026-11-24T09:30:01.250Z".into();
         status["cancellation"] =
             json!({ "by": "user-1", "at": "2026-11-24T09:30:01.000Z", "reason": "the wrong\ngoal" });
-        let text = Followed::read(&status).unwrap().text(false);
+        let text = Followed::read(&status).unwrap().text(false, now());
         assert!(text.starts_with("ABORTED: 8 of 16 actions got their tasks, in 1.2 s\n"), "{text}");
         assert!(text.contains("2026-11-24T09:30:01.000Z by user-1: the wrong\u{fffd}goal\n"), "{text}");
         assert!(!text.contains("left") && !text.contains("BATCH"), "{text}");
+    }
+
+    #[test]
+    fn what_waits_says_for_how_long_and_at_which_place() {
+        let mut status = running();
+        status["status"] = "PENDING".into();
+        status["batches"] = json!([]);
+        let waits = |status: &Value| {
+            let text = Followed::read(status).unwrap().text(false, now());
+            text.lines().find_map(|line| line.strip_prefix("Waits ")).map(|told| told.trim().to_owned())
+        };
+        assert_eq!(waits(&status).as_deref(), Some("for its turn, for 3 min 20 s"), "an API that knows no place");
+        for (before, said) in [
+            (0, ", and is the next"),
+            (1, ", and 1 workflow is launched before it"),
+            (7, ", and 7 workflows are launched before it"),
+            (100, ", and 100 workflows or more are launched before it"),
+        ] {
+            status["waitingBefore"] = before.into();
+            assert_eq!(waits(&status), Some(format!("for its turn, for 3 min 20 s{said}")));
+        }
+        status["admittedAt"] = "2026-11-24T09:31:00.000Z".into();
+        assert_eq!(waits(&status), None);
+    }
+
+    #[test]
+    fn a_running_workflow_says_which_batches_are_missing() {
+        let mut status = running();
+        status["totalActions"] = 19.into();
+        status["batches"][1]["updatedAt"] = "2026-11-24T09:33:00.000Z".into();
+        let text = Followed::read(&status).unwrap().text(false, now());
+        let said = "batch 1 (1 of 8, reported 20 s ago), batch 2 (0 of 3, no report yet)\n";
+        assert!(text.contains(said), "{text}");
+    }
+
+    #[test]
+    fn what_an_operator_did_is_told_with_who_and_why() {
+        let mut status = running();
+        status["operator"] = json!({ "by": "arn:aws:iam::1:user/op", "reason": "ticket\n7", "retryOf": ARN });
+        status["cancellation"] =
+            json!({ "operator": "arn:aws:iam::1:user/op", "at": "2026-11-24T09:30:01.000Z", "reason": "asked" });
+        let text = Followed::read(&status).unwrap().text(false, now());
+        assert!(
+            text.contains(&format!("by operator arn:aws:iam::1:user/op: ticket\u{fffd}7; retries {ARN}\n")),
+            "{text}"
+        );
+        assert!(text.contains("2026-11-24T09:30:01.000Z by operator arn:aws:iam::1:user/op: asked\n"), "{text}");
+        let entry = json!({ "id": "1", "at": "2026-11-24T09:30:00.000Z", "what": "CANCELLED",
+            "operator": "arn:aws:iam::1:user/op", "reason": "asked" });
+        let timeline = json!({ "executionArn": ARN, "status": "ABORTED", "items": [entry] });
+        let text = Timeline::read(&timeline).unwrap().text(false);
+        assert!(text.ends_with("cancelled by operator arn:aws:iam::1:user/op: asked\n"), "{text}");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::report::Followed;
-use crate::client::Client;
+use crate::api::{Api, Resource};
 use crate::failure::Failure;
 use crate::shell::Shell;
 
@@ -23,12 +23,17 @@ const TICK: Duration = Duration::from_millis(200);
 const MARGIN: Duration = Duration::from_secs(180);
 
 /// Shows the progress of a workflow until it has ended, and returns its last status.
-pub(super) async fn until_its_end(client: &Client, path: &str, json: bool, shell: &mut Shell<'_>) -> Result<Value> {
+pub(super) async fn until_its_end(
+    api: &Api,
+    resource: &Resource<'_>,
+    json: bool,
+    shell: &mut Shell<'_>,
+) -> Result<Value> {
     let deadline = Instant::now() + Duration::from_secs(WORKFLOW_SECONDS.into()) + MARGIN;
     let mut display = Display::new(shell, json)?;
     let mut pause = FIRST_PAUSE;
     loop {
-        let status = client.get(path).await?;
+        let status = api.get(resource).await?;
         let progress = Followed::read(&status)?;
         display.show(&progress, shell)?;
         if progress.is_over() {

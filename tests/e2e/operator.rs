@@ -1,0 +1,132 @@
+//! An operator with AWS credentials and without a token: `goalctl` on the deployed stack.
+
+use std::path::PathBuf;
+
+use goal_activity_events::ExecutionArn;
+use goal_activity_tests::{Chart, Stack, eventually};
+use goalctl::{Environment, Shell, Terminal};
+use serde_json::{Value, json};
+
+/// The exit code and what was printed, on standard output and on standard error.
+#[derive(Debug)]
+struct Ran {
+    code: u8,
+    out: String,
+    err: String,
+}
+
+impl Ran {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e}: {self:?}"))
+    }
+
+    fn refusal(&self) -> String {
+        let error: Value = serde_json::from_str(&self.err).unwrap_or_else(|e| panic!("{e}: {self:?}"));
+        error["error"]["code"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "the tool is given the stack as an operator gives it")]
+async fn goalctl(arguments: &[&str]) -> Ran {
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let stack_file = std::env::var("GOAL_ACTIVITY_STACK").ok().map(PathBuf::from);
+    let environment = Environment { stack_file, ..Environment::default() };
+    let shell = Shell { out: &mut out, err: &mut err, keyboard: None, terminal: Terminal::default(), environment };
+    let code = goalctl::run(["goalctl", "--operator"].iter().chain(arguments), shell).await;
+    Ran { code, out: String::from_utf8(out).unwrap(), err: String::from_utf8(err).unwrap() }
+}
+
+#[tokio::test]
+async fn an_operator_finds_cancels_and_retries_a_workflow_of_a_user() {
+    let stack = Stack::open().await;
+    let user = stack.user().await;
+    let goal = stack.goal(&user, Chart::of(9).script_all("latency-ms=60000")).await;
+    let arn = user.started(&goal).await;
+    let found = eventually("the workflow by its user", || async {
+        let found = goalctl(&["find", "--user", user.id.as_str(), "--json"]).await;
+        assert_eq!(found.code, 0, "{found:?}");
+        (found.json()["items"][0]["executionArn"] == json!(arn)).then_some(found)
+    })
+    .await;
+    assert_eq!(found.json()["items"][0]["goalId"], json!(goal));
+    let everywhere = goalctl(&["find", "--since", "2026-01-01", "--all", "--json"]).await.json();
+    let items = everywhere["items"].as_array().unwrap();
+    assert!(items.iter().any(|item| item["executionArn"] == json!(arn)), "{everywhere}");
+    assert!(everywhere["lookedAt"].as_u64() >= Some(1), "{everywhere}");
+    let line = goalctl(&["waiting", "--json"]).await.json();
+    assert!(line["capacity"].as_u64() >= Some(1) && line["waiting"].is_array(), "{line}");
+    let shown = goalctl(&["waiting"]).await;
+    assert!(shown.out.contains("batches in use"), "{shown:?}");
+
+    let without = goalctl(&["cancel", arn.as_str()]).await;
+    assert!(without.code == 2 && without.err.contains("--reason"), "{without:?}");
+    let cancelled = goalctl(&["cancel", arn.as_str(), "--reason", "asked by mail", "--json"]).await;
+    assert_eq!((cancelled.code, &cancelled.json()["status"]), (0, &json!("ABORTED")), "{cancelled:?}");
+    let status = user.status(&arn).await.body;
+    let cancellation = &status["cancellation"];
+    assert_eq!(cancellation["reason"], "asked by mail", "{status}");
+    assert!(cancellation["operator"].as_str().is_some_and(|by| by.starts_with("arn:aws:")), "{status}");
+    let again = goalctl(&["cancel", arn.as_str(), "--reason", "again", "--json"]).await;
+    assert_eq!((again.code, again.refusal().as_str()), (3, "ALREADY_ENDED"));
+    let timeline = goalctl(&["timeline", arn.as_str()]).await;
+    assert!(timeline.out.contains("cancelled by operator arn:aws:"), "{timeline:?}");
+
+    for place in ["1#1", "1#2", "1#3", "1#4", "1#5", "1#6", "1#7", "1#8", "2#1"] {
+        stack.mend(&goal, place).await;
+    }
+    let retried = goalctl(&["retry", arn.as_str(), "--reason", "the AI was slow", "--wait", "--json"]).await;
+    let end = retried.json();
+    assert_eq!((retried.code, &end["status"]), (0, &json!("SUCCEEDED")), "{retried:?}");
+    assert_eq!((&end["operator"]["reason"], &end["operator"]["retryOf"]), (&json!("the AI was slow"), &json!(arn)));
+    let retry: ExecutionArn = end["executionArn"].as_str().unwrap().parse().unwrap();
+    assert_eq!(user.status(&retry).await.status, 200, "it is the user's own");
+    let tasks = goalctl(&["tasks", goal.as_str(), "--all", "--json"]).await.json();
+    assert_eq!(tasks["items"].as_array().map(Vec::len), Some(36));
+    let history = goalctl(&["history", goal.as_str(), "--json"]).await;
+    assert_eq!(history.code, 0, "{history:?}");
+    let none = goalctl(&["status", "no-such-goal", "--json"]).await;
+    assert_eq!((none.code, none.refusal().as_str()), (4, "UNKNOWN_GOAL"));
+    let start = goalctl(&["start", goal.as_str()]).await;
+    assert!(start.code == 2 && start.err.contains("events emit"), "{start:?}");
+}
+
+#[tokio::test]
+async fn the_deployed_stack_is_checked_line_by_line() {
+    let report = goalctl(&["doctor", "--json"]).await;
+    let checks = report.json()["checks"].as_array().unwrap().clone();
+    let of = |kind: &str| {
+        let all = checks.iter().filter(|check| check["what"].as_str().unwrap().starts_with(kind));
+        all.map(|check| (check["what"].clone(), check["result"].clone(), check["detail"].clone())).collect::<Vec<_>>()
+    };
+    for (kind, count) in
+        [("function", 6), ("event source mapping", 4), ("queue", 3), ("dead letters", 4), ("alerts", 1)]
+    {
+        assert_eq!(of(kind).len(), count, "{checks:?}");
+    }
+    // Others put dead letters there meanwhile, and nobody has to be subscribed.
+    for kind in ["function", "variables of", "event source mapping", "rule", "queue"] {
+        assert!(of(kind).iter().all(|(_, result, _)| result == "ok"), "{:?}", of(kind));
+    }
+}
+
+#[tokio::test]
+async fn p9_a_client_of_the_gateway_cannot_pass_for_an_operator() {
+    let stack = Stack::open().await;
+    let (user, stranger) = (stack.user().await, stack.user().await);
+    let goal = stack.goal(&user, Chart::of(1).script_all("latency-ms=3000")).await;
+    let arn = user.started(&goal).await;
+    let escaped = arn.as_str().replace(':', "%3A");
+    let call = json!({
+        "by": "arn:aws:iam::000000000000:root", "reason": "forged",
+        "route": "POST /api/workflows/{executionArn}/cancel", "path": { "executionArn": arn },
+    });
+    let body = json!({ "operator": call });
+    for query in ["", "?operator=1", &format!("?operator={}", escaped)] {
+        let answer = stranger.post(&format!("/api/workflows/{escaped}/cancel{query}"), &body).await;
+        assert_eq!((answer.status, answer.body["code"].as_str()), (403, Some("NOT_OWNER")), "{answer:?}");
+    }
+    for path in ["/operator/workflows", "/operator/waiting", "/api/operator/waiting"] {
+        assert_eq!(stranger.get(path).await.status, 404, "{path}");
+    }
+    assert_eq!(user.ended(&arn).await["status"], "SUCCEEDED");
+}
