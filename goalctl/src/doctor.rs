@@ -30,7 +30,7 @@ events:DescribeRule, ListTargetsByRule; sqs:GetQueueAttributes; sns:ListSubscrip
 so, and counts as not done.";
 pub(crate) const AFTER: &str = "\
 Examples:
-  goalctl doctor --stack GoalActivity
+  goalctl doctor --stack goal-activity
   goalctl doctor --json | jq -r '.checks[] | select(.result != \"ok\")'
 
 Exit codes:

@@ -28,7 +28,7 @@ Works as an operator, with AWS credentials. Needs lambda:InvokeFunction on the f
 cloudformation:DescribeStacks.",
     after_help = "\
 Examples:
-  goalctl find --user user-1 --stack GoalActivity
+  goalctl find --user user-1 --stack goal-activity
   goalctl find --goal learn-piano --status failed --since 2026-11-24
   goalctl find --status timed-out --since 2026-11-24 --all --json | jq -r '.items[].executionArn'"
 )]
@@ -60,7 +60,7 @@ Show the waiting list, and which workflows hold the capacity
 
 Works as an operator, with AWS credentials. Needs lambda:InvokeFunction on the function ApiFunctionName; on AWS
 cloudformation:DescribeStacks.",
-    after_help = "Example:\n  goalctl waiting --stack GoalActivity"
+    after_help = "Example:\n  goalctl waiting --stack goal-activity"
 )]
 pub(crate) struct WaitingArgs {
     /// The maximum number of waiting workflows shown

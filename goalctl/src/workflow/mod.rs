@@ -49,7 +49,7 @@ pub(crate) struct Start {
 #[command(after_help = "\
 Examples:
   goalctl retry learn-piano --wait
-  goalctl --stack GoalActivity retry learn-piano --reason 'the AI was down, ticket 17'")]
+  goalctl --stack goal-activity retry learn-piano --reason 'the AI was down, ticket 17'")]
 pub(crate) struct Retry {
     #[command(flatten)]
     workflow: Chosen,
@@ -89,7 +89,7 @@ pub(crate) struct Status {
 #[command(after_help = "\
 Examples:
   goalctl cancel learn-piano --reason 'the wrong goal'
-  goalctl --stack GoalActivity cancel learn-piano --reason 'asked by mail, ticket 17'")]
+  goalctl --stack goal-activity cancel learn-piano --reason 'asked by mail, ticket 17'")]
 pub(crate) struct Cancel {
     #[command(flatten)]
     workflow: Chosen,
