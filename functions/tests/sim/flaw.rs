@@ -295,7 +295,7 @@ fn running(execution: Execution) -> Execution {
 pub(crate) fn forgets(sim: &Sim, request: &RequestKey) -> bool {
     match request {
         RequestKey::Service { .. } => sim.has(Flaw::RequestForgotten),
-        RequestKey::User { .. } => sim.has(Flaw::KeyIgnored),
+        RequestKey::User { .. } | RequestKey::Operator { .. } => sim.has(Flaw::KeyIgnored),
     }
 }
 
