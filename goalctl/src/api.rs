@@ -4,7 +4,7 @@ use anyhow::Result;
 use goal_activity_events::{ExecutionArn, GoalId};
 use serde_json::{Value, json};
 
-use crate::client::{Client, Items, encode, pages};
+use crate::client::{Client, Listed, encode, pages};
 use crate::failure::Failure;
 use crate::operator::Operator;
 use crate::settings::Settings;
@@ -112,7 +112,7 @@ impl Api {
         filters: &[(&'static str, String)],
         wanted: Option<usize>,
         most: usize,
-    ) -> Result<Items> {
+    ) -> Result<Listed> {
         match self {
             Self::User(client) => client.items(&resource.path(), filters, wanted, most).await,
             Self::Operator(operator) => {

@@ -73,9 +73,9 @@ enum Next {
     TryAgain,
 }
 
-/// Items of several pages, and whether there are more.
+/// Listed of several pages, and whether there are more.
 #[derive(Debug, Serialize)]
-pub(crate) struct Items {
+pub(crate) struct Listed {
     pub(crate) items: Vec<Value>,
     pub(crate) more: bool,
     /// Of a search: how many workflows were looked at for them.
@@ -126,7 +126,7 @@ impl Client {
         filters: &[(&'static str, String)],
         wanted: Option<usize>,
         most: usize,
-    ) -> Result<Items> {
+    ) -> Result<Listed> {
         let page = async |query: Vec<(&'static str, String)>| {
             let query: Vec<_> = query.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
             self.get(&format!("{path}?{}", query.join("&"))).await
@@ -193,7 +193,7 @@ pub(crate) async fn pages(
     wanted: Option<usize>,
     most: usize,
     page: impl AsyncFn(Vec<(&'static str, String)>) -> Result<Value>,
-) -> Result<Items> {
+) -> Result<Listed> {
     let (mut items, mut cursor, mut looked_at) = (Vec::new(), None, None);
     loop {
         let limit = wanted.map_or(most, |wanted| wanted.saturating_sub(items.len()).min(most));
@@ -204,9 +204,9 @@ pub(crate) async fn pages(
         if let Some(number) = page["lookedAt"].as_u64() {
             looked_at = Some(looked_at.unwrap_or(0_u64).saturating_add(number));
         }
-        let Some(next) = page["nextCursor"].as_str() else { return Ok(Items { items, more: false, looked_at }) };
+        let Some(next) = page["nextCursor"].as_str() else { return Ok(Listed { items, more: false, looked_at }) };
         if wanted.is_some_and(|wanted| items.len() >= wanted) {
-            return Ok(Items { items, more: true, looked_at });
+            return Ok(Listed { items, more: true, looked_at });
         }
         cursor = Some(next.to_owned());
     }

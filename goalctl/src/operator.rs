@@ -9,7 +9,7 @@ use goal_activity_events::publisher::reason;
 use serde_json::{Value, json};
 
 use crate::api::Resource;
-use crate::client::{Items, Persistence, pages};
+use crate::client::{Listed, Persistence, pages};
 use crate::failure::Failure;
 use crate::function::Function;
 use crate::stack::Stack;
@@ -73,7 +73,7 @@ impl Operator {
         filters: &[(&'static str, String)],
         wanted: Option<usize>,
         most: usize,
-    ) -> Result<Items> {
+    ) -> Result<Listed> {
         pages(filters, wanted, most, async |query: Vec<(&'static str, String)>| self.read(route, query).await).await
     }
 

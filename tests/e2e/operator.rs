@@ -121,7 +121,7 @@ async fn p9_a_client_of_the_gateway_cannot_pass_for_an_operator() {
         "route": "POST /api/workflows/{executionArn}/cancel", "path": { "executionArn": arn },
     });
     let body = json!({ "operator": call });
-    for query in ["", "?operator=1", &format!("?operator={}", escaped)] {
+    for query in ["", "?operator=1", &format!("?operator={escaped}")] {
         let answer = stranger.post(&format!("/api/workflows/{escaped}/cancel{query}"), &body).await;
         assert_eq!((answer.status, answer.body["code"].as_str()), (403, Some("NOT_OWNER")), "{answer:?}");
     }

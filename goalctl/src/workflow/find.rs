@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::report::between;
 use super::{HISTORY_PAGE, read_status, read_time, wanted};
-use crate::client::Items;
+use crate::client::Listed;
 use crate::failure::DONE;
 use crate::operator::Operator;
 use crate::shell::Shell;
@@ -136,12 +136,12 @@ pub(crate) async fn find(args: Find, operator: &Operator, json: bool, shell: &mu
     Ok(DONE)
 }
 
-fn first_page(mut page: Value) -> Result<Items> {
+fn first_page(mut page: Value) -> Result<Listed> {
     let items = page["items"].as_array_mut().map(std::mem::take).context("a page without items")?;
-    Ok(Items { items, more: page["nextCursor"].is_string(), looked_at: page["lookedAt"].as_u64() })
+    Ok(Listed { items, more: page["nextCursor"].is_string(), looked_at: page["lookedAt"].as_u64() })
 }
 
-fn table_of(found: &Items) -> Result<String> {
+fn table_of(found: &Listed) -> Result<String> {
     if found.items.is_empty() {
         return Ok("No workflows.\n".to_owned());
     }

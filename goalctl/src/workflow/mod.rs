@@ -15,7 +15,7 @@ use goal_activity_events::{ActionId, EventId, ExecutionArn, GoalId, InvalidId, I
 use serde_json::{Value, json};
 
 use crate::api::{Api, Resource};
-use crate::client::Items;
+use crate::client::Listed;
 use crate::failure::{DONE, Failure, NO_ACCESS, NOT_DONE};
 use crate::shell::Shell;
 use crate::text::{counted, printable};
@@ -303,7 +303,7 @@ pub(crate) async fn tasks(args: TasksArgs, api: &Api, json: bool, shell: &mut Sh
     Ok(DONE)
 }
 
-fn say_if_more(items: &Items, json: bool, shell: &mut Shell<'_>) -> Result<()> {
+fn say_if_more(items: &Listed, json: bool, shell: &mut Shell<'_>) -> Result<()> {
     if items.more && !json {
         writeln!(shell.err, "There are more: --limit N, or --all.")?;
     }

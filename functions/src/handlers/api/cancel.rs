@@ -36,12 +36,11 @@ pub(super) async fn cancel(
     input: &Input,
 ) -> Result<Reply, Problem> {
     let now = cancel.ending.context.now();
-    let cancellation = match input.operator() {
-        Some(operator) => Cancellation::by_operator(operator.by().clone(), now, operator.reason()?),
-        None => {
-            let body: Body = input.body_of_any_size()?;
-            Cancellation::by_user(execution.user_id.clone(), now, body.reason.as_deref())
-        }
+    let cancellation = if let Some(operator) = input.operator() {
+        Cancellation::by_operator(operator.by().clone(), now, operator.reason()?)
+    } else {
+        let body: Body = input.body_of_any_size()?;
+        Cancellation::by_user(execution.user_id.clone(), now, body.reason.as_deref())
     };
     let cancelled = cancel.cancel(execution, &cancellation).await;
     match cancelled.map_err(|e| Problem::from(e).about(&execution.execution_arn))? {

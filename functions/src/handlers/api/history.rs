@@ -42,7 +42,7 @@ struct Entry<'a> {
     /// By what the entry is known: the same fact reported twice is one entry.
     id: &'a str,
     #[serde(flatten)]
-    entry: TimelineEntry,
+    told: TimelineEntry,
     /// The operator who did it in the place of the user.
     #[serde(skip_serializing_if = "Option::is_none")]
     operator: Option<&'a OperatorArn>,
@@ -62,7 +62,7 @@ impl<'a> Entry<'a> {
             }
             TimelineEvent::Started | TimelineEvent::BatchFinished { .. } | TimelineEvent::Ended { .. } => (None, None),
         };
-        Self { id, entry, operator, reason }
+        Self { id, told: entry, operator, reason }
     }
 }
 
@@ -72,7 +72,7 @@ fn story(execution: &Execution) -> Timeline<'_> {
     let entry = |at: Timestamp, what| TimelineEntry { at: at.max(begin), what };
     let entries = entries.map(|(id, e)| Entry::new(execution, id, entry(e.at, e.what)));
     let mut items: Vec<_> = entries.collect();
-    items.sort_by_key(|e| (e.entry.at, rank(&e.entry.what), e.id));
+    items.sort_by_key(|e| (e.told.at, rank(&e.told.what), e.id));
     let Execution { execution_arn, goal_id, .. } = execution;
     Timeline { execution_arn, goal_id, status: execution.status(), items }
 }
