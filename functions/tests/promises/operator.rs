@@ -54,8 +54,8 @@ async fn an_operator_reads_what_its_user_reads() {
     let page = operate(&rig, TASKS, json!({ "goalId": "goal-1" }), json!({ "query": { "limit": "2" } })).await;
     assert_eq!(page.body["items"].as_array().map(Vec::len), Some(2));
     assert!(page.body["nextCursor"].is_string());
-    let missing = about(&rig, STATUS, &"arn:aws:states:us-east-1:000000000000:execution:m:x-1".parse().unwrap(), None);
-    assert_eq!(missing.await.code(), "UNKNOWN_EXECUTION");
+    let unknown = "arn:aws:states:us-east-1:000000000000:execution:m:x-1".parse().unwrap();
+    assert_eq!(about(&rig, STATUS, &unknown, None).await.code(), "UNKNOWN_EXECUTION");
     let missing = operate(&rig, HISTORY, json!({ "goalId": "nowhere" }), json!({})).await;
     assert_eq!((missing.status, missing.code()), (404, "UNKNOWN_GOAL"));
 }
