@@ -5,11 +5,11 @@ import {
 } from 'aws-cdk-lib/aws-apigatewayv2';
 import { HttpJwtAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers';
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
-import { Mfa, UserPool, UserPoolClient } from 'aws-cdk-lib/aws-cognito';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import type { Settings } from './settings';
+import { Users } from './users';
 import type { Variant } from './variant';
 
 interface Route {
@@ -53,15 +53,15 @@ interface ApiProps {
   readonly handler: IFunction;
 }
 
-/** The HTTP API, and the user pool that issues its tokens unless another issuer does. */
+/** The HTTP API, and the users who may call it unless another issuer's do. */
 export class Api extends Construct {
   readonly http: HttpApi;
   /** Missing when the tokens come from another issuer. */
-  readonly users?: { readonly pool: UserPool; readonly client: UserPoolClient };
+  readonly users?: Users;
 
   constructor(scope: Construct, id: string, props: ApiProps) {
     super(scope, id);
-    if (!props.settings.oidc) this.users = this.userPool(props.variant);
+    if (!props.settings.oidc) this.users = new Users(this, 'Users', props);
     this.http = new HttpApi(this, 'Http', {
       apiName: props.settings.stackName,
       createDefaultStage: false,
@@ -70,11 +70,14 @@ export class Api extends Construct {
     const stage = this.stage(props.settings.stackName);
 
     const authorizer = this.authorizer(props.settings);
+    // An ID token names the same user and audience, and is shown to pages. Only access tokens have scopes, so requiring
+    // one refuses it (API Gateway's guide to JWT authorizers).
+    const authorizationScopes = this.users ? Users.scopes : props.settings.oidc?.scopes;
     const integration = new HttpLambdaIntegration('Handler', props.handler);
     for (const { method, path, open } of routes) {
       // A stage's settings of a route can only be created when the route exists.
       const added = this.http.addRoutes({
-        path, methods: [method], integration, authorizer: open ? undefined : authorizer,
+        path, methods: [method], integration, ...(!open && { authorizer, authorizationScopes }),
       });
       stage.node.addDependency(...added);
       for (const route of open ? added : []) {
@@ -87,14 +90,7 @@ export class Api extends Construct {
   }
 
   private authorizer({ oidc }: Settings): HttpJwtAuthorizer {
-    if (this.users) {
-      // The same as the attribute ProviderURL, which the emulator does not have.
-      const issuer = `https://${this.users.pool.userPoolProviderName}`;
-      // Cognito's access token has no `aud`; API Gateway then compares its client id.
-      return new HttpJwtAuthorizer('Jwt', issuer, {
-        jwtAudience: [this.users.client.userPoolClientId],
-      });
-    }
+    if (this.users) return new HttpJwtAuthorizer('Jwt', this.users.issuer, { jwtAudience: this.users.clientIds });
     if (!oidc) throw new Error('an API needs a user pool or an OIDC issuer');
     return new HttpJwtAuthorizer('Jwt', oidc.issuer, { jwtAudience: oidc.audience });
   }
@@ -130,38 +126,5 @@ export class Api extends Construct {
     // CDK supports it for the whole stage only. A map by route, whose keys CloudFormation keeps unchanged.
     (stage.node.defaultChild as CfnStage).routeSettings = Object.fromEntries(settings);
     return stage;
-  }
-
-  private userPool(variant: Variant): NonNullable<Api['users']> {
-    const pool = new UserPool(this, 'Users', {
-      // An account can spend money on AI calls, so an administrator creates it.
-      selfSignUpEnabled: false,
-      signInAliases: { email: true },
-      mfa: Mfa.OPTIONAL,
-      mfaSecondFactor: { otp: true, sms: false },
-      passwordPolicy: {
-        minLength: 12,
-        requireLowercase: true,
-        requireUppercase: true,
-        requireDigits: true,
-        requireSymbols: true,
-      },
-      deletionProtection: variant.deletionProtection,
-      removalPolicy: variant.removalPolicy,
-    });
-    Validations.of(pool).acknowledge({
-      id: 'AwsSolutions-COG2',
-      reason: 'Users plan their own goals here and nothing else; a second factor is theirs to choose, not ours to demand.',
-    }, {
-      id: 'AwsSolutions-COG8',
-      reason: 'The Plus plan is paid per user. Whoever wants its threat protection brings a pool of their own (oidcIssuer).',
-    });
-    const client = pool.addClient('Client', {
-      authFlows: variant.userPasswordAuth ? { userSrp: true, userPassword: true } : { userSrp: true },
-      // A wrong name and a wrong password get the same response.
-      preventUserExistenceErrors: true,
-      disableOAuth: true,
-    });
-    return { pool, client };
   }
 }

@@ -11,6 +11,7 @@ import { inForce, METADATA } from './in-force';
 import { Messaging } from './messaging';
 import type { Settings } from './settings';
 import { Storage } from './storage';
+import { Users } from './users';
 import { variant as variantOf } from './variant';
 import { Workflow } from './workflow';
 
@@ -65,10 +66,8 @@ export class GoalActivityStack extends Stack {
       StackName: settings.stackName,
       ApiId: api.http.apiId,
       ApiUrl: variant.apiUrl(api.http),
-      ...(api.users && {
-        UserPoolId: api.users.pool.userPoolId,
-        UserPoolClientId: api.users.client.userPoolClientId,
-      }),
+      // For `goalctl login`, and for pages.
+      ...signIn(settings, api.users),
       EventBusName: messaging.bus.eventBusName,
       StateMachineArn: stateMachine.stateMachineArn,
       GoalsTableName: storage.goals.tableName,
@@ -98,4 +97,24 @@ export class GoalActivityStack extends Stack {
   private outputs(values: Record<string, string>): void {
     for (const [id, value] of Object.entries(values)) new CfnOutput(this, id, { value });
   }
+}
+
+/** What a program needs to get a token; with another issuer only what the settings say. */
+function signIn({ oidc }: Settings, users: Users | undefined): Record<string, string> {
+  if (users) {
+    return {
+      Issuer: users.issuer,
+      LoginUrl: users.domain.baseUrl(),
+      LoginClientId: users.client.userPoolClientId,
+      LoginScopes: `openid ${Users.scope}`,
+      OperatorClientId: users.operators.userPoolClientId,
+      UserPoolId: users.pool.userPoolId,
+      UserPoolClientId: users.client.userPoolClientId,
+    };
+  }
+  return {
+    ...(oidc && { Issuer: oidc.issuer }),
+    ...(oidc?.clientId && { LoginClientId: oidc.clientId }),
+    ...(oidc?.scopes && { LoginScopes: `openid ${oidc.scopes.join(' ')}` }),
+  };
 }

@@ -9,6 +9,7 @@ export { SettingsError } from './settings-error';
 
 /** Of Lambda, by its names. */
 export const architectures = ['arm64', 'x86_64'] as const;
+export const userPoolPlans = ['lite', 'essentials', 'plus'] as const;
 export const tracings = ['off', 'print', 'otlp'] as const;
 
 /** The settings that `-c key=value` can change, validated once; see the table in README.md. */
@@ -25,7 +26,22 @@ export interface Settings {
   readonly goalsTable?: string;
   readonly tasksTable?: string;
   /** The issuer of the tokens, instead of the stack's own Cognito user pool. */
-  readonly oidc?: { readonly issuer: string; readonly audience: string[] };
+  readonly oidc?: {
+    readonly issuer: string;
+    readonly audience: string[];
+    /** A token needs one of these; without them its audience alone tells an access token from others. */
+    readonly scopes?: string[];
+    /** The public client with which `goalctl login` signs in. */
+    readonly clientId?: string;
+  };
+  /** The stack's own user pool; ignored with another issuer. */
+  readonly userPool: {
+    /** The prefix of the sign-in pages' domain; derived from stack and account without it. */
+    readonly domain?: string;
+    readonly plan: (typeof userPoolPlans)[number];
+    /** The pages that may receive a sign-in, besides `goalctl` on the user's own machine. */
+    readonly callbackUrls: string[];
+  };
   /** The origins of web pages that may call the API from a browser. */
   readonly corsOrigins?: string[];
   /** The generator of the tasks. */
@@ -48,11 +64,14 @@ export interface Settings {
   readonly repair?: string;
 }
 
+type OidcKey = 'oidcIssuer' | 'oidcAudience' | 'oidcScopes' | 'oidcClientId';
+type UserPoolKey = 'userPoolDomain' | 'userPoolPlan' | 'callbackUrls';
 /** All keys of the context. */
-type Key = Exclude<keyof Settings, 'oidc'> | 'oidcIssuer' | 'oidcAudience' | keyof typeof generatorKeys;
+type Key = Exclude<keyof Settings, 'oidc' | 'userPool'> | OidcKey | UserPoolKey | keyof typeof generatorKeys;
 export const keys: Record<Key, true> = {
   stackName: true, local: true, architecture: true, functionsDir: true, goalsTable: true, tasksTable: true, oidcIssuer: true,
-  oidcAudience: true, corsOrigins: true, logLevel: true, concurrentBatches: true, operationsGuide: true,
+  oidcAudience: true, oidcScopes: true, oidcClientId: true, userPoolDomain: true, userPoolPlan: true, callbackUrls: true,
+  corsOrigins: true, logLevel: true, concurrentBatches: true, operationsGuide: true,
   tracing: true, tracingLayer: true, tracingEndpoint: true, repair: true, ...generatorKeys,
 };
 
@@ -80,9 +99,10 @@ export function readSettings(given: Record<string, unknown>): Settings {
     throw new SettingsError('context tracingLayer and tracingEndpoint: only with tracing=otlp');
   }
 
+  const stackName = text('stackName', /^[a-z][a-z0-9-]{0,39}$/, 'at most 40 lower-case letters, digits and hyphens, a letter first')
+    ?? 'goal-activity';
   return {
-    stackName: text('stackName', /^[a-z][a-z0-9-]{0,39}$/, 'at most 40 lower-case letters, digits and hyphens, a letter first')
-      ?? 'goal-activity',
+    stackName,
     local,
     architecture,
     functionsDir: path.resolve(infraDir, text('functionsDir', /./, 'a path') ?? `../target/lambda/${architecture}`),
@@ -91,7 +111,10 @@ export function readSettings(given: Record<string, unknown>): Settings {
     oidc: oidc(
       text('oidcIssuer', /^https?:\/\/\S+$/, 'the URL of an OIDC issuer'),
       text('oidcAudience', /./, 'a comma-separated list of audiences'),
+      text('oidcScopes', /^[^\s,]+(\s*,\s*[^\s,]+)*$/, 'a comma-separated list of scopes'),
+      text('oidcClientId', /^\S+$/, 'a client id'),
     ),
+    userPool: userPool(context, stackName),
     corsOrigins: origins(context.corsOrigins),
     ...readGenerators(context),
     logLevel: text('logLevel', logFilter, 'a level or a filter such as info,goal_activity_functions=debug') ?? 'info',
@@ -142,12 +165,44 @@ function oneOf<T extends string>(key: Key, known: readonly T[], value: unknown):
   throw new SettingsError(`context ${key}=${JSON.stringify(value)}: expected one of ${known.join(', ')}`);
 }
 
-function oidc(issuer?: string, audience?: string): Settings['oidc'] {
-  if (issuer === undefined && audience === undefined) return undefined;
-  const audiences = (audience ?? '').split(',').map((each) => each.trim()).filter(Boolean);
+function oidc(issuer?: string, audience?: string, scopes?: string, clientId?: string): Settings['oidc'] {
+  if (issuer === undefined && audience === undefined) {
+    if ((scopes ?? clientId) === undefined) return undefined;
+    throw new SettingsError('context oidcScopes and oidcClientId: only with oidcIssuer');
+  }
+  const audiences = list(audience);
   // An authorizer without an audience would accept the issuer's tokens for any other application.
-  if (issuer && audiences.length > 0) return { issuer, audience: audiences };
+  if (issuer && audiences.length > 0) {
+    return { issuer, audience: audiences, ...(scopes && { scopes: list(scopes) }), ...(clientId && { clientId }) };
+  }
   throw new SettingsError('context oidcIssuer and oidcAudience belong together: give both or neither');
+}
+
+const list = (value = ''): string[] => value.split(',').map((each) => each.trim()).filter(Boolean);
+
+function userPool(context: Record<string, unknown>, stackName: string): Settings['userPool'] {
+  const { oidcIssuer, userPoolDomain: domain, callbackUrls } = context;
+  const own: UserPoolKey[] = ['userPoolDomain', 'userPoolPlan', 'callbackUrls'];
+  const idle = own.filter((key) => context[key] !== undefined);
+  if (oidcIssuer !== undefined && idle.length > 0) {
+    throw new SettingsError(`context ${idle.join(', ')}: only without oidcIssuer, which replaces the user pool`);
+  }
+  if (domain !== undefined && !(typeof domain === 'string' && /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(domain))) {
+    throw new SettingsError(`context userPoolDomain=${JSON.stringify(domain)}: expected at most 63 of a-z, 0-9 and -`);
+  }
+  // Cognito refuses such a prefix, after the rest of the stack has been created.
+  const reserved = ['aws', 'amazon', 'cognito'].find((word) => (domain ?? stackName).includes(word));
+  if (reserved && oidcIssuer === undefined) {
+    throw new SettingsError(`context ${domain ? 'userPoolDomain' : 'stackName'}: the domain of a user pool must not contain `
+      + `${reserved}; set another userPoolDomain`);
+  }
+  const urls = callbackUrls === undefined ? [] : String(callbackUrls).split(',').map((each) => each.trim());
+  // Cognito compares the whole URL, and allows http for localhost only.
+  if (!urls.every((each) => /^(https:\/\/|http:\/\/localhost[:/])[^\s*#]+$/.test(each))) {
+    throw new SettingsError(`context callbackUrls=${JSON.stringify(callbackUrls)}: expected complete URLs such as `
+      + 'https://app.example/signed-in, comma-separated; http for localhost only');
+  }
+  return { domain, plan: oneOf('userPoolPlan', userPoolPlans, context.userPoolPlan ?? 'essentials'), callbackUrls: urls };
 }
 
 /** Exact origins and no `*`: an unknown page must not use a user's token. */

@@ -16,6 +16,8 @@ export interface Variant {
   readonly deletionProtection: boolean;
   /** Sign in with a plain request with name and password, as scripts and tests do. */
   readonly userPasswordAuth: boolean;
+  /** The emulator's CloudFormation does not support a style of the sign-in pages, which managed login needs on AWS. */
+  readonly loginBranding: boolean;
   readonly apiUrl: (api: IHttpApi) => string;
   /** The emulator has no schema registry. */
   readonly schemaRegistry: boolean;
@@ -28,6 +30,7 @@ const aws = (architecture: Settings['architecture']): Variant => ({
   removalPolicy: RemovalPolicy.RETAIN,
   deletionProtection: true,
   userPasswordAuth: false,
+  loginBranding: true,
   apiUrl: (api) => api.apiEndpoint,
   schemaRegistry: true,
   busPolicy: true,
@@ -41,6 +44,7 @@ const local = (): Variant => ({
   removalPolicy: RemovalPolicy.DESTROY,
   deletionProtection: false,
   userPasswordAuth: true,
+  loginBranding: false,
   // The emulator returns http://<id>.execute-api.<address>, which cannot be resolved; it also serves the API under a
   // path.
   apiUrl: (api) => `http://${Fn.select(1, Fn.split('.execute-api.', api.apiEndpoint))}/_aws/execute-api/${api.apiId}`,

@@ -68,25 +68,96 @@ test('the API is throttled and its access log names no user, address or token', 
   assert.doesNotMatch(AccessLogSettings.Format, /sourceIp|claims|identity|path/);
 });
 
+const pool = (from: typeof aws) => from.one('AWS::Cognito::UserPool');
+const client = (from: typeof aws, name: 'Client' | 'Operators') => {
+  const found = from.all('AWS::Cognito::UserPoolClient').find((each) => each.name.endsWith(name));
+  assert.ok(found, name);
+  return found;
+};
+const scopes = (from: typeof aws) => from.all('AWS::ApiGatewayV2::Route').map(({ RouteKey, AuthorizationScopes }) =>
+  [RouteKey === 'GET /api/openapi.json', AuthorizationScopes]);
+
 test('tokens come from a user pool that only administrators fill', () => {
   const { JwtConfiguration } = aws.one('AWS::ApiGatewayV2::Authorizer');
-  assert.deepEqual(JwtConfiguration.Audience.map(target), ['ApiUsersClient']);
+  assert.deepEqual(JwtConfiguration.Audience.map(target), ['ApiUsersClient', 'ApiUsersOperators']);
   assert.match(JSON.stringify(JwtConfiguration.Issuer), /https:\/\/.*"ProviderName"/);
-  const pool = aws.one('AWS::Cognito::UserPool');
-  assert.equal(pool.AdminCreateUserConfig.AllowAdminCreateUserOnly, true);
-  assert.equal(pool.DeletionProtection, 'ACTIVE');
+  const { AdminCreateUserConfig, DeletionProtection, UsernameConfiguration, UserPoolTier } = pool(aws);
+  assert.deepEqual([AdminCreateUserConfig.AllowAdminCreateUserOnly, DeletionProtection], [true, 'ACTIVE']);
+  assert.deepEqual([UsernameConfiguration, UserPoolTier], [{ CaseSensitive: false }, 'ESSENTIALS']);
+});
+
+test('every route but the description needs a scope, which an ID token never has', () => {
+  for (const [open, needed] of scopes(aws)) {
+    assert.deepEqual(needed, open ? undefined : ['goal-activity/api', 'aws.cognito.signin.user.admin']);
+  }
+  const { Identifier, Scopes } = aws.one('AWS::Cognito::UserPoolResourceServer');
+  assert.deepEqual([Identifier, Scopes.map(({ ScopeName }: { ScopeName: string }) => ScopeName)], ['goal-activity', ['api']]);
+});
+
+test('people sign in with a code and without a secret', () => {
+  const people = client(synth({ callbackUrls: 'https://app.example/in' }), 'Client');
+  assert.deepEqual([people.AllowedOAuthFlows, people.GenerateSecret], [['code'], false]);
+  assert.deepEqual(people.CallbackURLs, [
+    'http://localhost:28476/callback', 'http://localhost:28477/callback', 'http://localhost:28478/callback',
+    'https://app.example/in',
+  ]);
+  assert.deepEqual(people.LogoutURLs, ['https://app.example/in']);
+  assert.deepEqual(people.AllowedOAuthScopes.map(target), ['openid', 'email', 'ApiUsersApi/api']);
+  assert.deepEqual(client(aws, 'Client').LogoutURLs, []);
+});
+
+test('tools sign in with AWS credentials beside the password, and nothing else', () => {
+  const tools = client(aws, 'Operators');
+  assert.deepEqual(tools.ExplicitAuthFlows, ['ALLOW_ADMIN_USER_PASSWORD_AUTH', 'ALLOW_REFRESH_TOKEN_AUTH']);
+  assert.deepEqual([tools.AllowedOAuthFlows, tools.AllowedOAuthFlowsUserPoolClient], [undefined, false]);
+});
+
+test('tokens are short-lived, can be revoked, and no answer tells whether a user exists', () => {
+  const minutes = { AccessToken: 'minutes', IdToken: 'minutes', RefreshToken: 'minutes' };
+  for (const [name, days] of [['Client', 7], ['Operators', 1]] as const) {
+    const found = client(aws, name);
+    assert.deepEqual([found.AccessTokenValidity, found.IdTokenValidity, found.RefreshTokenValidity], [60, 60, days * 24 * 60]);
+    assert.deepEqual([found.TokenValidityUnits, found.EnableTokenRevocation], [minutes, true]);
+    assert.equal(found.PreventUserExistenceErrors, 'ENABLED');
+  }
+});
+
+test('the sign-in pages have a domain of this stack and account, or one that is set', () => {
+  const { Domain, ManagedLoginVersion } = aws.one('AWS::Cognito::UserPoolDomain');
+  assert.deepEqual([Domain, ManagedLoginVersion], [{ 'Fn::Join': ['', ['goal-activity-', { Ref: 'AWS::AccountId' }]] }, 2]);
+  assert.equal(aws.one('AWS::Cognito::ManagedLoginBranding').UseCognitoProvidedValues, true);
+  assert.equal(synth({ userPoolDomain: 'my-goals' }).one('AWS::Cognito::UserPoolDomain').Domain, 'my-goals');
+  const long = synth({ stackName: 'g'.repeat(40) }).one('AWS::Cognito::UserPoolDomain').Domain;
+  assert.ok(long['Fn::Join'][1][0].length + 12 <= 63, 'the longest that Cognito accepts');
+});
+
+test('the plan of the user pool decides which pages it has', () => {
+  const lite = synth({ userPoolPlan: 'lite' });
+  assert.equal(pool(lite).UserPoolTier, 'LITE');
+  assert.equal(lite.one('AWS::Cognito::UserPoolDomain').ManagedLoginVersion, 1);
+  assert.deepEqual(lite.all('AWS::Cognito::ManagedLoginBranding'), []);
+  const { UserPoolTier, UserPoolAddOns } = pool(synth({ userPoolPlan: 'plus' }));
+  assert.deepEqual([UserPoolTier, UserPoolAddOns], ['PLUS', { AdvancedSecurityMode: 'ENFORCED' }]);
 });
 
 test('a password may travel in a plain request only locally', () => {
-  const flows = (from: typeof aws) => from.one('AWS::Cognito::UserPoolClient').ExplicitAuthFlows;
+  const flows = (from: typeof aws) => client(from, 'Client').ExplicitAuthFlows;
   assert.deepEqual(flows(aws), ['ALLOW_USER_SRP_AUTH', 'ALLOW_REFRESH_TOKEN_AUTH']);
   assert.ok(flows(local).includes('ALLOW_USER_PASSWORD_AUTH'));
 });
 
 test('tokens can come from any OIDC issuer instead', () => {
-  const oidc = synth({ oidcIssuer: 'https://issuer.example/', oidcAudience: 'app,cli' });
+  const context = { oidcIssuer: 'https://issuer.example/', oidcAudience: 'app,cli' };
+  const oidc = synth(context);
   assert.deepEqual(oidc.one('AWS::ApiGatewayV2::Authorizer').JwtConfiguration,
     { Issuer: 'https://issuer.example/', Audience: ['app', 'cli'] });
-  assert.deepEqual(oidc.all('AWS::Cognito::UserPool'), []);
-  assert.deepEqual(Object.keys(oidc.template.findOutputs('*')).filter((name) => name.startsWith('User')), []);
+  assert.deepEqual(Object.keys(oidc.template.toJSON().Resources).filter((id) => /User|Login/.test(id)), []);
+  const outputs = (from: typeof aws) => Object.entries(from.template.findOutputs('*'))
+    .filter(([name]) => /^(User|Login|Operator|Issuer)/.test(name)).map(([name, { Value }]) => [name, Value]);
+  assert.deepEqual(outputs(oidc), [['Issuer', 'https://issuer.example/']]);
+  assert.ok(scopes(oidc).every(([, needed]) => needed === undefined), 'its audience tells access tokens apart');
+  const scoped = synth({ ...context, oidcScopes: 'goals:run', oidcClientId: 'goalctl' });
+  assert.ok(scopes(scoped).every(([open, needed]) => (open ? needed === undefined : needed[0] === 'goals:run')));
+  assert.deepEqual(outputs(scoped).sort(),
+    [['Issuer', 'https://issuer.example/'], ['LoginClientId', 'goalctl'], ['LoginScopes', 'openid goals:run']]);
 });

@@ -22,6 +22,8 @@ const variants: Record<string, Record<string, string>> = {
   'existing tables and another issuer': {
     goalsTable: 'app-goals', tasksTable: 'app-tasks', oidcIssuer: 'https://issuer.example', oidcAudience: 'app',
   },
+  'a user pool of the plus plan': { userPoolPlan: 'plus' },
+  'a user pool of the lite plan': { userPoolPlan: 'lite' },
   'a model through an inference profile': {
     generator: 'bedrock', bedrockModel: 'eu.amazon.nova-lite-v1:0', bedrockProfileRegions: 'eu-west-1,eu-north-1',
   },

@@ -19,6 +19,7 @@ test('without context the settings are those of a deployment to AWS', () => {
     goalsTable: undefined,
     tasksTable: undefined,
     oidc: undefined,
+    userPool: { domain: undefined, plan: 'essentials', callbackUrls: [] },
     corsOrigins: undefined,
     generator: { kind: 'offline' },
     fallback: undefined,
@@ -58,6 +59,28 @@ test('an issuer of our own choice comes with its audiences', () => {
   rejected({ oidcIssuer: 'https://issuer.example' }, /oidcIssuer and oidcAudience belong together/);
   rejected({ oidcIssuer: 'https://issuer.example', oidcAudience: ' , ' }, /belong together/);
   rejected({ oidcAudience: 'app' }, /belong together/);
+  const all = { oidcIssuer: 'https://issuer.example', oidcAudience: 'app', oidcScopes: 'a, b', oidcClientId: 'cli' };
+  assert.deepEqual(readSettings(all).oidc,
+    { issuer: 'https://issuer.example', audience: ['app'], scopes: ['a', 'b'], clientId: 'cli' });
+  rejected({ oidcScopes: 'a' }, /only with oidcIssuer/);
+  rejected({ ...all, oidcScopes: ', a' }, /oidcScopes=.*expected a comma-separated list/);
+  rejected({ ...all, userPoolPlan: 'plus' }, /userPoolPlan: only without oidcIssuer/);
+});
+
+test('the domain of the user pool is one that Cognito accepts', () => {
+  assert.equal(readSettings({ userPoolDomain: 'my-goals' }).userPool.domain, 'my-goals');
+  for (const userPoolDomain of ['', 'My', '-a', 'a-', 'a.b', 'x'.repeat(64)]) rejected({ userPoolDomain }, /userPoolDomain=.*expected/);
+  rejected({ userPoolDomain: 'my-aws-goals' }, /userPoolDomain: .*must not contain aws/);
+  rejected({ stackName: 'amazon-goals' }, /stackName: .*must not contain amazon; set another userPoolDomain/);
+  assert.equal(readSettings({ stackName: 'amazon-goals', userPoolDomain: 'goals' }).userPool.domain, 'goals');
+});
+
+test('a page that receives a sign-in is named completely', () => {
+  const callbackUrls = 'https://app.example/in, http://localhost:3000/';
+  assert.deepEqual(readSettings({ callbackUrls }).userPool.callbackUrls, ['https://app.example/in', 'http://localhost:3000/']);
+  for (const each of ['', 'app.example', 'http://app.example/', 'http://localhost.example/', 'https://app.example/#in', 'https://*.example']) {
+    rejected({ callbackUrls: each }, /callbackUrls=.*expected complete URLs/);
+  }
 });
 
 test('a misspelt key is an error that names the known ones', () => {
@@ -83,6 +106,7 @@ test('a value that cannot be is an error that says what is expected', () => {
   for (const operationsGuide of ['', 'a b', 'guide.html#top', 'x'.repeat(301)]) {
     rejected({ operationsGuide }, /operationsGuide=".*": expected an address/);
   }
+  rejected({ userPoolPlan: 'free' }, /userPoolPlan="free": expected one of lite, essentials, plus/);
   for (const concurrentBatches of ['1', '1001', '2.5', 'many', '']) {
     rejected({ concurrentBatches }, /concurrentBatches=".*": expected 2 to 1000/);
   }

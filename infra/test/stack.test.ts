@@ -80,10 +80,11 @@ test('the definition gets exactly the substitutions it names', () => {
   assert.deepEqual(Object.values(DefinitionSubstitutions).map(target), ['MessagingBatchQueue', 'WorkflowFinalizeFunction']);
 });
 
-test('the local deployment leaves nothing out but the schema registry and the policy of the bus', () => {
+test('the local deployment leaves out the schema registry, the policy of the bus and the style of the sign-in pages', () => {
   const ids = (from: typeof aws) => Object.keys(from.template.toJSON().Resources).map(readable).sort();
   const { name: policy } = aws.one('AWS::Events::EventBusPolicy');
-  assert.deepEqual(ids(local), ids(aws).filter((id) => !id.startsWith('EventSchemas') && id !== policy));
+  assert.deepEqual(ids(local), ids(aws).filter((id) =>
+    !id.startsWith('EventSchemas') && id !== policy && id !== 'ApiUsersBranding'));
 });
 
 test('the local deployment can be thrown away', () => {
@@ -96,7 +97,8 @@ test('the outputs are those that people and tools rely on', () => {
   assert.deepEqual(Object.keys(aws.template.findOutputs('*')).sort(), [
     'AlertTopicArn', 'ApiFunctionName', 'ApiId', 'ApiUrl', 'ArchiveBucketName', 'ArchiveTable', 'BatchDlqUrl', 'BatchQueueUrl',
     'EventBusName', 'ExecutionsTableName',
-    'GoalsTableName', 'LaunchDlqUrl', 'LaunchQueueUrl', 'ProjectionDlqUrl', 'ProjectionQueueUrl',
+    'GoalsTableName', 'Issuer', 'LaunchDlqUrl', 'LaunchQueueUrl', 'LoginClientId', 'LoginScopes', 'LoginUrl', 'OperatorClientId',
+    'ProjectionDlqUrl', 'ProjectionQueueUrl',
     'ReconcileFunctionName', 'StackName', 'StateMachineArn', 'TasksTableName', 'UndeliveredDlqUrl', 'UserPoolClientId', 'UserPoolId',
     'WorkerFunctionName',
   ]);

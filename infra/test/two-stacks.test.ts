@@ -7,7 +7,7 @@ const NAME = /^(\w*Name|Domain)$/;
 /** Names of something within a resource, or of a resource that is not made here. */
 const within = /^(AttributeName|IndexName|PolicyName|TopicName|SchemaName|EventBusName|FunctionName|DatabaseName|MetricName|RouteName|StageName)$/;
 /** Resources that are parts of another one. */
-const parts = ['AWS::ApiGatewayV2::Authorizer'];
+const parts = ['AWS::ApiGatewayV2::Authorizer', 'AWS::Cognito::UserPoolResourceServer'];
 
 /** Every name that the template gives by itself, as `type name`. */
 function names(context: Record<string, unknown>): string[] {
