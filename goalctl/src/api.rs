@@ -4,8 +4,9 @@ use anyhow::Result;
 use goal_activity_events::{ExecutionArn, GoalId};
 use serde_json::{Value, json};
 
-use crate::client::{Client, Listed, encode, pages};
+use crate::client::{Client, Listed, pages};
 use crate::failure::Failure;
+use crate::http::encode;
 use crate::operator::Operator;
 use crate::settings::Settings;
 use crate::stack::Stack;
@@ -59,7 +60,11 @@ impl Api {
     /// Opens the deployment's API for the caller that the settings name.
     pub(crate) async fn open(settings: Settings) -> Result<Self> {
         if settings.is_operator() {
-            return Ok(Self::Operator(Operator::open(&Stack::open(&settings.place).await?).await?));
+            let stack = Stack::open(&settings.place).await?;
+            // Who has signed in to a stack is its user there, also when naming it.
+            if settings.operator || !settings.has_session(stack.output("ApiUrl")?)? {
+                return Ok(Self::Operator(Operator::open(&stack).await?));
+            }
         }
         Client::open(settings).await.map(Self::User)
     }

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::target::Target;
-use crate::{ai, bus, dlq, doctor, workflow};
+use crate::{ai, bus, dlq, doctor, login, workflow};
 
 const HELP: &str = "\
 Which deployment: the first of these that names one.
@@ -13,8 +13,13 @@ Which deployment: the first of these that names one.
        url = \"https://abc123.execute-api.eu-west-1.amazonaws.com\"
        token_command = [\"my-sign-in\", \"--print-token\"]    # or token = \"…\"
        stack = \"goal-activity\"                             # with profile and region; or stack_file
+       issuer = \"https://login.example\"                    # of `goalctl login`, where the stack does not name it;
+       client_id = \"goalctl\"                               # and scopes, audience, callback_port
   4. what `cargo xtask up` has started on this machine, as its sample user
   5. the stack goal-activity on AWS, with the credentials and region of AWS's own tools
+
+Which token: the first of --token, GOAL_ACTIVITY_TOKEN, the profile file's (for its own deployment), that of
+`goalctl login`, and locally the sample user's.
 
 Exit codes:
   0  done
@@ -48,6 +53,12 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Sign in to the deployment, in a browser; the token is stored and renewed
+    Login(login::Login),
+    /// Revoke and remove what `goalctl login` has stored for the deployment
+    Logout,
+    /// Print the token that calls of the API carry, for other programs
+    Token,
     /// Start the activity of a goal: turn its actions into tasks
     Start(workflow::Start),
     /// Show the progress of a workflow

@@ -5,31 +5,27 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::task::spawn_blocking;
 use ureq::Agent;
-use ureq::tls::{RootCerts, TlsConfig};
 
+use crate::cognito;
+use crate::deployment::Deployment;
 use crate::failure::Failure;
+use crate::http::{agent, encode};
 use crate::secret::Secret;
+use crate::session::{Sessions, StoredSession};
 use crate::settings::{Settings, TokenSource};
-use crate::stack::{Stack, StackFile};
+use crate::stack::StackFile;
 
-/// How long one call may take. The gateway gives up after 30 s.
-const TIMEOUT: Duration = Duration::from_secs(35);
-const CONNECT: Duration = Duration::from_secs(5);
 /// The number of attempts for transient errors.
 const ATTEMPTS: u32 = 4;
 /// The wait before the second attempt; doubled each time.
 const FIRST_WAIT: Duration = Duration::from_millis(300);
-/// The characters to percent-encode: all except the unreserved ones (RFC 3986, 2.3).
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-const NO_TOKEN: &str = "set GOAL_ACTIVITY_TOKEN, or --token, or token_command in the profile file; an operator says --operator \
-     or --stack, and needs none";
-const NO_URL: &str = "for a stack on this machine run `cargo xtask up`; for one on AWS say --url or --stack";
+const NO_TOKEN: &str = "sign in with `goalctl login`; or set GOAL_ACTIVITY_TOKEN, or --token, or token_command in the profile file; \
+     an operator says --operator or --stack, and needs none";
 
 /// A client of the API.
 #[derive(Debug)]
@@ -38,12 +34,16 @@ pub(crate) struct Client {
     agent: Agent,
     identity: Identity,
     token: RefCell<Option<Secret>>,
+    /// The token that the API has refused.
+    refused: RefCell<Option<Secret>>,
 }
 
 /// How to get a token.
 #[derive(Debug, Clone)]
 enum Identity {
     Token(TokenSource),
+    /// What `goalctl login` has stored.
+    Session(StoredSession),
     /// The sample user of a stack on this machine.
     Sample(StackFile),
 }
@@ -86,22 +86,15 @@ pub(crate) struct Listed {
 impl Client {
     /// Creates the client that the settings describe.
     pub(crate) async fn open(settings: Settings) -> Result<Self> {
-        let Settings { place, token, .. } = settings;
-        let file = place.stack_file.as_deref().map(StackFile::read).transpose()?;
-        let url = match (place.url.clone(), &file) {
-            (Some(url), _) => url,
-            (None, Some(file)) => file.api_url.clone().context("the stack file names no apiUrl")?,
-            // If no deployment is named, the stack on AWS is the default, which requires configured AWS tools.
-            (None, None) => match Stack::open(&place).await {
-                Ok(stack) => stack.output("ApiUrl")?.to_owned(),
-                Err(error) => return Err(Failure::usage(format!("no deployment is named: {error:#}"), NO_URL).into()),
-            },
+        let Settings { place, token, sessions, .. } = settings;
+        let Deployment { url, file, .. } = Deployment::find(&place).await?;
+        let identity = match token {
+            Some(token) => Some(Identity::Token(token)),
+            None => signed_in(sessions, &url)?.map(Identity::Session),
         };
-        let sample = file.filter(|file| place.url.is_none() && file.user.is_some()).map(Identity::Sample);
-        let identity = token.map(Identity::Token).or(sample);
-        let identity = identity.ok_or_else(|| Failure::usage("no token is given", NO_TOKEN))?;
-        let url = checked(&url)?;
-        Ok(Self { agent: agent(&url), url, identity, token: RefCell::default() })
+        let sample = || file.filter(|file| place.url.is_none() && file.user.is_some()).map(Identity::Sample);
+        let identity = identity.or_else(sample).ok_or_else(|| Failure::usage("no token is given", NO_TOKEN))?;
+        Ok(Self { agent: agent(&url), url, identity, token: RefCell::default(), refused: RefCell::default() })
     }
 
     /// Sends a GET request.
@@ -149,7 +142,7 @@ impl Client {
                 Next::TakeIt => return self.read(outcome),
                 Next::GetToken => {
                     may_renew = false;
-                    self.token.replace(None);
+                    self.refused.replace(self.token.take());
                 }
                 Next::TryAgain => {
                     tokio::time::sleep(wait).await;
@@ -170,7 +163,8 @@ impl Client {
         }
     }
 
-    async fn token(&self) -> Result<Secret> {
+    /// Returns the token for the next call.
+    pub(crate) async fn token(&self) -> Result<Secret> {
         if let Some(token) = self.token.borrow().clone() {
             return Ok(token);
         }
@@ -179,6 +173,10 @@ impl Client {
             Identity::Token(TokenSource::Command(command)) => {
                 let command = command.clone();
                 spawn_blocking(move || printed_by(&command)).await??
+            }
+            Identity::Session(session) => {
+                let (session, refused) = (session.clone(), self.refused.take());
+                spawn_blocking(move || session.token(refused.as_ref())).await??
             }
             Identity::Sample(file) => sign_in(self.agent.clone(), file).await?,
         };
@@ -239,11 +237,6 @@ impl Persistence {
     }
 }
 
-/// Percent-encodes a part of a path or a query.
-pub(crate) fn encode(text: &str) -> String {
-    utf8_percent_encode(text, RESERVED).to_string()
-}
-
 /// Returns the step that follows an attempt. Only requests that were not processed or that are repeatable are retried.
 fn next(outcome: &Attempt, attempt: u32, repeatable: bool, may_renew: bool) -> Next {
     match outcome {
@@ -254,42 +247,6 @@ fn next(outcome: &Attempt, attempt: u32, repeatable: bool, may_renew: bool) -> N
         Attempt::Answered(502 | 504, _) | Attempt::Lost(_) if repeatable && attempt < ATTEMPTS => Next::TryAgain,
         _ => Next::TakeIt,
     }
-}
-
-/// Returns the URL if a token may be sent to it: over TLS, or without TLS to this machine only.
-fn checked(url: &str) -> Result<String> {
-    let url = url.trim_end_matches('/');
-    let host = url.strip_prefix("http://").map(|rest| rest.split('/').next().unwrap_or_default());
-    match host {
-        None if url.starts_with("https://") => Ok(url.to_owned()),
-        Some(host) if is_this_machine(host) => Ok(url.to_owned()),
-        _ => Err(Failure::usage(
-            format!("{url} is no address for a token"),
-            "say https://…; http:// is for this machine only",
-        )
-        .into()),
-    }
-}
-
-fn is_this_machine(host: &str) -> bool {
-    let digits = |port: &str| port.bytes().all(|b| b.is_ascii_digit());
-    let names = ["127.0.0.1", "localhost", "[::1]"];
-    names.iter().any(|name| {
-        host.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.strip_prefix(':').is_some_and(digits))
-    })
-}
-
-fn agent(url: &str) -> Agent {
-    let config = Agent::config_builder()
-        .timeout_global(Some(TIMEOUT))
-        .timeout_connect(Some(CONNECT))
-        .http_status_as_error(false)
-        // A redirect must not carry the token to another host.
-        .max_redirects(0)
-        .user_agent(concat!("goalctl/", env!("CARGO_PKG_VERSION")))
-        .tls_config(TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build());
-    let config = if url.starts_with("http://") { config.proxy(None) } else { config };
-    config.build().into()
 }
 
 async fn once(agent: Agent, call: Call, token: Secret) -> Result<Attempt> {
@@ -324,55 +281,41 @@ fn printed_by(command: &[String]) -> Result<Secret> {
     let (program, arguments) = command.split_first().context("token_command is empty")?;
     let output = Command::new(program).args(arguments).stderr(std::process::Stdio::inherit()).output();
     let output = output.with_context(|| format!("cannot run token_command {program}"))?;
-    let token = String::from_utf8(output.stdout).unwrap_or_default().trim().to_owned();
-    if !output.status.success() || token.is_empty() {
+    let token = Secret::from(String::from_utf8(output.stdout).unwrap_or_default()).as_token();
+    if !output.status.success() || token.reveal().is_empty() {
         let why = format!("token_command {program} gave no token ({})", output.status);
         return Err(Failure::usage(why, "run it by hand; it has to print a token and nothing else").into());
     }
-    Ok(token.into())
+    Ok(token)
 }
 
 /// Signs in the sample user of a stack on this machine. The credentials are valid only for that stack.
 async fn sign_in(agent: Agent, file: &StackFile) -> Result<Secret> {
     let user = file.user.as_ref().context("the stack file names no user")?;
     let client = file.outputs.get("UserPoolClientId").context("the stack has no output UserPoolClientId")?;
-    let request = json!({
-        "ClientId": client, "AuthFlow": "USER_PASSWORD_AUTH",
-        "AuthParameters": { "USERNAME": user.username, "PASSWORD": user.password.reveal() },
-    });
-    let endpoint = file.endpoint.clone();
-    let call = move || {
-        let request = agent
-            .post(&endpoint)
-            .header("content-type", "application/x-amz-json-1.1")
-            .header("x-amz-target", "AWSCognitoIdentityProviderService.InitiateAuth")
-            .send(request.to_string());
-        let unreachable = |e: ureq::Error| {
-            let advice = "is the stack up? `cargo xtask up` starts it";
-            Failure {
-                advice: Some(advice.into()),
-                ..Failure::unavailable(format!("{endpoint} does not answer"), e.to_string())
-            }
-        };
-        let answered = request.and_then(|mut answer| Ok((answer.status(), answer.body_mut().read_to_string()?)));
-        let (status, text) = answered.map_err(unreachable)?;
-        let answer: Value = serde_json::from_str(&text).with_context(|| {
-            format!("{endpoint} does not sign in the sample user: it answers {status}, not in JSON")
-        })?;
-        let token = answer["AuthenticationResult"]["AccessToken"].as_str();
-        token.map(Secret::from).with_context(|| {
-            let said = |field: &str| answer[field].as_str().unwrap_or_default();
-            let (kind, message) = (said("__type"), said("message"));
-            format!("{endpoint} does not sign in the sample user: {status} {kind}: {message}")
-        })
-    };
-    spawn_blocking(call).await?
+    let (endpoint, client) = (file.endpoint.clone(), client.clone());
+    let (name, password) = (user.username.clone(), user.password.clone());
+    let parameters = move || serde_json::json!({ "USERNAME": name, "PASSWORD": password.reveal() });
+    let call = move || cognito::initiate_auth(&agent, &endpoint, &client, "USER_PASSWORD_AUTH", &parameters());
+    let answer = spawn_blocking(call).await?.map_err(|error| match Failure::of(&error) {
+        failure if failure.retryable => {
+            Failure { advice: Some("is the stack up? `cargo xtask up` starts it".into()), ..failure }
+        }
+        failure => failure,
+    })?;
+    Ok(answer.access_token)
+}
+
+/// Returns the stored session of this deployment.
+fn signed_in(sessions: Option<Sessions>, url: &str) -> Result<Option<StoredSession>> {
+    sessions.map_or(Ok(None), |sessions| sessions.find(url))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use goal_activity_testkit::stub::{Reply, Response, Seen, Stub};
+    use serde_json::json;
 
     #[test]
     fn only_what_may_be_done_twice_is_tried_again() {
@@ -401,7 +344,7 @@ mod tests {
 
     async fn client(url: String, token: TokenSource) -> Client {
         let place = crate::place::Place { url: Some(url), ..Default::default() };
-        Client::open(Settings { place, token: Some(token), operator: false }).await.unwrap()
+        Client::open(Settings { place, token: Some(token), ..Settings::default() }).await.unwrap()
     }
 
     #[tokio::test]
@@ -461,27 +404,10 @@ mod tests {
     }
 
     #[test]
-    fn a_token_crosses_no_network_in_the_open() {
-        assert_eq!(checked("https://a.example/").unwrap(), "https://a.example");
-        for local in ["http://127.0.0.1:4566/x", "http://localhost", "http://[::1]:80"] {
-            assert!(checked(local).is_ok(), "{local}");
-        }
-        for other in ["http://a.example", "http://127.0.0.1.example", "http://127.0.0.1:1@example", "ftp://a", "a", ""]
-        {
-            assert!(checked(other).is_err(), "{other}");
-        }
-    }
-
-    #[test]
-    fn ids_are_encoded_in_a_path() {
-        assert_eq!(encode("arn:aws:a-1_b"), "arn%3Aaws%3Aa-1_b");
-        assert_eq!(encode("a&b=目"), "a%26b%3D%E7%9B%AE");
-    }
-
-    #[test]
     fn a_program_may_give_the_token() {
         let command = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(printed_by(&command(&["echo", "abc"])).unwrap().reveal(), "abc");
+        assert_eq!(printed_by(&command(&["echo", "Bearer abc"])).unwrap().reveal(), "abc");
         assert!(printed_by(&command(&["true"])).is_err() && printed_by(&command(&["false"])).is_err());
         assert!(printed_by(&command(&["/nowhere/to/be/found"])).is_err());
     }

@@ -19,6 +19,10 @@ pub struct Environment {
     pub profile_file: Option<PathBuf>,
     /// The profile file in the user's configuration folder, which need not exist.
     pub usual_profile_file: Option<PathBuf>,
+    /// The folder of the stored sign-ins; without it none is stored.
+    pub session_folder: Option<PathBuf>,
+    /// `true` if a browser can be opened for the user.
+    pub browser: bool,
     /// Folders that cargo may build into: `cargo xtask up` describes its stack in one of them.
     pub target_folders: Vec<PathBuf>,
 }
@@ -36,6 +40,8 @@ impl Environment {
             token: text("GOAL_ACTIVITY_TOKEN").map(Secret::from),
             profile_file: value("GOAL_ACTIVITY_PROFILE_FILE").map(Into::into),
             usual_profile_file: usual_profile_file(),
+            session_folder: session_folder(),
+            browser: browser(|name| value(name).is_some()),
             target_folders: target_folders(program.as_deref(), told, here.as_deref().map(Path::new)),
         }
     }
@@ -44,6 +50,21 @@ impl Environment {
 /// Returns the path of the profile file in the user's configuration folder.
 fn usual_profile_file() -> Option<PathBuf> {
     Some(choose_base_strategy().ok()?.config_dir().join("goalctl").join("profile.toml"))
+}
+
+/// Returns the folder of the stored sign-ins: of the user's state, or where that has no place of its own, data.
+fn session_folder() -> Option<PathBuf> {
+    let folders = choose_base_strategy().ok()?;
+    Some(folders.state_dir().unwrap_or_else(|| folders.data_dir()).join("goalctl").join("sessions"))
+}
+
+/// Returns `true` if this session has a desktop. Elsewhere, such as over SSH, an opened text browser would take over the
+/// terminal.
+fn browser(is_set: impl Fn(&'static str) -> bool) -> bool {
+    match cfg!(any(windows, target_os = "macos")) {
+        true => !is_set("SSH_CONNECTION"),
+        false => ["DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"].into_iter().any(is_set),
+    }
 }
 
 /// Returns the folders that cargo may have built into: above the program itself, as configured, above the current

@@ -161,7 +161,10 @@ fn advice(status: u16, code: Option<&str>) -> Option<&'static str> {
         (_, Some("NOT_OWNER")) => "sign in as its owner: the token is another user's",
         (_, Some("UNKNOWN_GOAL")) => "check the goal's id, and that this is the right deployment",
         (_, Some("UNKNOWN_EXECUTION")) => "list the workflows with `goalctl history <goal>`",
-        (401, _) => "get a new token: --token, GOAL_ACTIVITY_TOKEN, or token_command in the profile file",
+        (401, _) => {
+            "sign in with `goalctl login`; or get a new token for --token, GOAL_ACTIVITY_TOKEN or the profile file"
+        }
+        (403, None) => "the API takes access tokens with its scope, and no ID token: sign in with `goalctl login`",
         (404, None) => "check the URL: it ends before /api",
         (429, None) => "slow down, and try again",
         (500.., _) => "try again in a moment",

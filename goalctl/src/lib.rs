@@ -7,12 +7,15 @@
 //! |---|---|
 //! | `cli` | the command line: options and subcommands |
 //! | `workflow`, `bus`, `ai`, `doctor`, `dlq` | the commands, with what they print; `bus` is `goalctl events` |
+//! | `login` | `goalctl login`, `logout` and `token` |
 //! | `api` | the API, as a user or an operator |
 //! | `client`, `operator` | the API over HTTP with a token, and by invocation with AWS credentials |
-//! | `function`, `stack` | a function and the other AWS services of the stack |
+//! | `function` | a function of the stack |
 //! | `settings` | the deployment and the token that a run uses, from all sources |
+//! | `session`, `issuer`, `cognito` | stored sign-ins, and who issues and renews their tokens |
+//! | `deployment`, `stack` | the API's URL, and the stack's AWS services |
 //! | `place`, `target`, `shell` | a deployment, the options that name one, and the streams of a run |
-//! | `environment`, `terminal`, `secret` | environment variables, terminal capabilities, values that are never printed |
+//! | `http`, `environment`, `terminal`, `secret` | HTTP requests, environment variables, terminal capabilities, values that are never printed |
 //! | `failure`, `text` | errors with their exit codes, and plain-text output |
 
 mod ai;
@@ -20,14 +23,20 @@ mod api;
 mod bus;
 mod cli;
 mod client;
+mod cognito;
+mod deployment;
 mod dlq;
 mod doctor;
 mod environment;
 mod failure;
 mod function;
+mod http;
+mod issuer;
+mod login;
 mod operator;
 mod place;
 mod secret;
+mod session;
 mod settings;
 mod shell;
 mod stack;
@@ -118,6 +127,9 @@ async fn command(cli: Cli, shell: &mut Shell<'_>) -> Result<u8> {
         Command::Doctor => doctor::run(&Stack::open(&settings.place).await?, json, shell).await,
         Command::Ai(command) => ai::run(command, &Stack::open(&settings.place).await?, json, shell).await,
         Command::Events(command) => bus::run(command, &Stack::open(&settings.place).await?, json, shell).await,
+        Command::Login(args) => login::login(args, settings, json, shell).await,
+        Command::Logout => login::logout(settings, json, shell).await,
+        Command::Token => login::token(&Client::open(settings).await?, json, shell).await,
         Command::Find(args) => workflow::find(args, &operator(&settings).await?, json, shell).await,
         Command::Waiting(args) => {
             workflow::waiting(args, &operator(&settings).await?, SystemClock.now(), json, shell).await
@@ -150,7 +162,8 @@ mod tests {
         let mut typed = typed.map(str::as_bytes);
         let keyboard = typed.as_mut().map(|t| t as &mut dyn BufRead);
         let environment = Environment { stack_file, ..Environment::default() };
-        let shell = Shell { out: &mut out, err: &mut err, keyboard, terminal: Terminal::default(), environment };
+        let shell =
+            Shell { out: &mut out, err: &mut err, keyboard, piped: None, terminal: Terminal::default(), environment };
         let code = run(line.split(' '), shell).await;
         (code, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
     }

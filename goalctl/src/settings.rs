@@ -9,6 +9,7 @@ use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::place::Place;
 use crate::secret::Secret;
+use crate::session::Sessions;
 use crate::target::Target;
 
 /// Where `cargo xtask up` describes its stack, within the folder that cargo builds into.
@@ -33,6 +34,21 @@ pub(crate) struct ProfileFile {
     region: Option<String>,
     token: Option<Secret>,
     token_command: Option<Vec<String>>,
+    issuer: Option<String>,
+    client_id: Option<String>,
+    scopes: Option<Vec<String>>,
+    audience: Option<String>,
+    callback_port: Option<u16>,
+}
+
+/// How to sign in, as far as the deployment does not say it itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct LoginSettings {
+    pub(crate) issuer: Option<String>,
+    pub(crate) client_id: Option<String>,
+    pub(crate) scopes: Option<Vec<String>>,
+    pub(crate) audience: Option<String>,
+    pub(crate) callback_port: Option<u16>,
 }
 
 impl ProfileFile {
@@ -51,19 +67,26 @@ impl ProfileFile {
         Place { url, stack_file, stack, profile, region }
     }
 
+    fn login(&self) -> LoginSettings {
+        let Self { issuer, client_id, scopes, audience, callback_port, .. } = self.clone();
+        LoginSettings { issuer, client_id, scopes, audience, callback_port }
+    }
+
     fn token(self) -> Option<TokenSource> {
         let command = self.token_command.filter(|command| !command.is_empty()).map(TokenSource::Command);
-        self.token.map(TokenSource::Given).or(command)
+        self.token.map(|token| TokenSource::Given(token.as_token())).or(command)
     }
 }
 
 /// The deployment and the token, resolved before any call.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Settings {
     pub(crate) place: Place,
     pub(crate) token: Option<TokenSource>,
     /// Asked for by an option.
     pub(crate) operator: bool,
+    pub(crate) login: LoginSettings,
+    pub(crate) sessions: Option<Sessions>,
 }
 
 impl Settings {
@@ -71,6 +94,12 @@ impl Settings {
     /// AWS is named without a token for its API.
     pub(crate) fn is_operator(&self) -> bool {
         self.operator || (self.place.on_aws() && self.place.url.is_none() && self.token.is_none())
+    }
+
+    /// Returns `true` if there is a stored sign-in for the API at this URL.
+    pub(crate) fn has_session(&self, url: &str) -> Result<bool> {
+        let Some(sessions) = self.sessions.clone() else { return Ok(false) };
+        Ok(sessions.find(&checked(url)?)?.is_some())
     }
 
     pub(crate) fn find(target: &Target, environment: &Environment) -> Result<Self> {
@@ -92,11 +121,14 @@ fn settle(target: &Target, environment: &Environment, file: ProfileFile, up: Opt
     let in_file = file.place().checked("stack_file in the profile file")?;
     let up = Place { stack_file: up, ..Place::default() };
 
-    let token = target.token.clone().or_else(|| environment.token.clone()).map(TokenSource::Given);
+    let token = target.token.clone().or_else(|| environment.token.clone());
+    let token = token.map(|token| TokenSource::Given(token.as_token()));
     let from_file = !options.is_named() && !surroundings.is_named() && in_file.is_named();
+    let login = Some(file.login()).filter(|_| from_file).unwrap_or_default();
     let token = token.or_else(|| file.token().filter(|_| from_file));
     let place = [options, surroundings, in_file, up].into_iter().find(Place::is_named).unwrap_or_default();
-    Ok(Settings { place, token, operator: target.operator })
+    let sessions = environment.session_folder.clone().map(Sessions::in_folder);
+    Ok(Settings { place, token, operator: target.operator, login, sessions })
 }
 
 #[cfg(test)]
@@ -152,6 +184,22 @@ mod tests {
         assert_eq!(token(&elsewhere, &told), given("told"));
         let option = Target { token: Some("option".into()), ..elsewhere };
         assert_eq!(token(&option, &told), given("option"));
+    }
+
+    #[test]
+    fn an_issuer_of_the_profile_file_is_that_of_its_own_deployment() {
+        let text = "url = \"https://a\"\nissuer = \"https://i\"\nclient_id = \"cli\"\nscopes = [\"openid\"]";
+        let file: ProfileFile = toml::from_str(text).unwrap();
+        let login = |target: &Target| settle(target, &Environment::default(), file.clone(), None).unwrap().login;
+        let expected = LoginSettings {
+            issuer: Some("https://i".into()),
+            client_id: Some("cli".into()),
+            scopes: Some(vec!["openid".into()]),
+            ..LoginSettings::default()
+        };
+        assert_eq!(login(&Target::default()), expected);
+        let elsewhere = Target { url: Some("https://b".into()), ..Target::default() };
+        assert_eq!(login(&elsewhere), LoginSettings::default());
     }
 
     #[test]

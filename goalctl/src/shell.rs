@@ -16,6 +16,8 @@ pub struct Shell<'a> {
     pub err: &'a mut dyn Write,
     /// Provides the answers to prompts; `None` if standard input is not a terminal.
     pub keyboard: Option<&'a mut dyn BufRead>,
+    /// Provides a password for `--password-stdin`; `None` if standard input is a terminal.
+    pub piped: Option<&'a mut dyn BufRead>,
     /// The capabilities of the terminal.
     pub terminal: Terminal,
     /// The environment variables and folders that the tool reads.

@@ -113,6 +113,11 @@ impl Stack {
         Ok(Self { label: format!("stack {name} in {region}"), name: name.to_owned(), sdk, outputs })
     }
 
+    /// Returns an output of the stack that not every deployment has.
+    pub(crate) fn find_output(&self, name: &str) -> Option<&str> {
+        self.outputs.get(name).map(String::as_str)
+    }
+
     /// Returns an output of the stack.
     pub(crate) fn output(&self, name: &str) -> Result<&str> {
         let output = self.outputs.get(name).map(String::as_str);

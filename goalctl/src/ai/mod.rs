@@ -111,7 +111,14 @@ mod tests {
         std::fs::write(&file, json!({ "endpoint": lambda.url(), "outputs": outputs }).to_string()).unwrap();
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let environment = Environment { stack_file: Some(file.clone()), ..Environment::default() };
-        let shell = Shell { out: &mut out, err: &mut err, keyboard: None, terminal: Terminal::default(), environment };
+        let shell = Shell {
+            out: &mut out,
+            err: &mut err,
+            keyboard: None,
+            piped: None,
+            terminal: Terminal::default(),
+            environment,
+        };
         let line: &[&str] = if json { &["goalctl", "ai", "check", "--json"] } else { &["goalctl", "ai", "check"] };
         let code = crate::run(line.iter().copied(), shell).await;
         std::fs::remove_file(file).unwrap();

@@ -1,0 +1,47 @@
+//! The API of a deployment, and what else is known about it.
+
+use anyhow::{Context, Result};
+
+use crate::failure::Failure;
+use crate::http::checked;
+use crate::place::Place;
+use crate::stack::{Stack, StackFile};
+
+const NO_URL: &str = "for a stack on this machine run `cargo xtask up`; for one on AWS say --url or --stack";
+
+/// A deployment.
+#[derive(Debug)]
+pub(crate) struct Deployment {
+    /// The HTTP API, without a slash at the end. Tokens may be sent to it.
+    pub(crate) url: String,
+    /// The description of a stack on this machine.
+    pub(crate) file: Option<StackFile>,
+    /// The stack, if its URL had to be looked up.
+    pub(crate) stack: Option<Stack>,
+}
+
+impl Deployment {
+    /// Finds the API that the settings name.
+    pub(crate) async fn find(place: &Place) -> Result<Self> {
+        let file = place.stack_file.as_deref().map(StackFile::read).transpose()?;
+        let (url, stack) = match (place.url.clone(), &file) {
+            (Some(url), _) => (url, None),
+            (None, Some(file)) => (file.api_url.clone().context("the stack file names no apiUrl")?, None),
+            // If no deployment is named, the stack on AWS is the default, which requires configured AWS tools.
+            (None, None) => match Stack::open(place).await {
+                Ok(stack) => (stack.output("ApiUrl")?.to_owned(), Some(stack)),
+                Err(error) => return Err(Failure::usage(format!("no deployment is named: {error:#}"), NO_URL).into()),
+            },
+        };
+        Ok(Self { url: checked(&url)?, file, stack })
+    }
+
+    /// Opens the stack; `None` if only a URL is named.
+    pub(crate) async fn open_stack(&mut self, place: &Place) -> Result<Option<&Stack>> {
+        let is_named = place.stack.is_some() || place.stack_file.is_some();
+        if self.stack.is_none() && is_named {
+            self.stack = Some(Stack::open(place).await?);
+        }
+        Ok(self.stack.as_ref())
+    }
+}

@@ -1,0 +1,81 @@
+//! HTTP as the tool speaks it: to the API, and to those that issue its tokens.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use ureq::Agent;
+use ureq::tls::{RootCerts, TlsConfig};
+
+use crate::failure::Failure;
+
+/// How long one call may take. The gateway gives up after 30 s.
+const TIMEOUT: Duration = Duration::from_secs(35);
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// The characters to percent-encode: all except the unreserved ones (RFC 3986, 2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Percent-encodes a part of a path or a query.
+pub(crate) fn encode(text: &str) -> String {
+    utf8_percent_encode(text, RESERVED).to_string()
+}
+
+/// Returns the URL if a token may be sent to it: over TLS, or without TLS to this machine only.
+pub(crate) fn checked(url: &str) -> Result<String> {
+    let url = url.trim_end_matches('/');
+    let host = url.strip_prefix("http://").map(|rest| rest.split('/').next().unwrap_or_default());
+    match host {
+        None if url.starts_with("https://") => Ok(url.to_owned()),
+        Some(host) if is_this_machine(host) => Ok(url.to_owned()),
+        _ => Err(Failure::usage(
+            format!("{url} is no address for a token"),
+            "say https://…; http:// is for this machine only",
+        )
+        .into()),
+    }
+}
+
+fn is_this_machine(host: &str) -> bool {
+    let digits = |port: &str| port.bytes().all(|b| b.is_ascii_digit());
+    let names = ["127.0.0.1", "localhost", "[::1]"];
+    names.iter().any(|name| {
+        host.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.strip_prefix(':').is_some_and(digits))
+    })
+}
+
+pub(crate) fn agent(url: &str) -> Agent {
+    let config = Agent::config_builder()
+        .timeout_global(Some(TIMEOUT))
+        .timeout_connect(Some(CONNECT))
+        .http_status_as_error(false)
+        // A redirect must not carry the token to another host.
+        .max_redirects(0)
+        .user_agent(concat!("goalctl/", env!("CARGO_PKG_VERSION")))
+        .tls_config(TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build());
+    let config = if url.starts_with("http://") { config.proxy(None) } else { config };
+    config.build().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_crosses_no_network_in_the_open() {
+        assert_eq!(checked("https://a.example/").unwrap(), "https://a.example");
+        for local in ["http://127.0.0.1:4566/x", "http://localhost", "http://[::1]:80"] {
+            assert!(checked(local).is_ok(), "{local}");
+        }
+        for other in ["http://a.example", "http://127.0.0.1.example", "http://127.0.0.1:1@example", "ftp://a", "a", ""]
+        {
+            assert!(checked(other).is_err(), "{other}");
+        }
+    }
+
+    #[test]
+    fn ids_are_encoded_in_a_path() {
+        assert_eq!(encode("arn:aws:a-1_b"), "arn%3Aaws%3Aa-1_b");
+        assert_eq!(encode("a&b=目"), "a%26b%3D%E7%9B%AE");
+    }
+}

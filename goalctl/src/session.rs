@@ -1,0 +1,364 @@
+//! What `goalctl login` stores: one file for each deployment, readable by its user only.
+//!
+//! A session belongs to the URL of an API, and its tokens are sent to no other.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use goal_activity_adapters::clock::SystemClock;
+use goal_activity_core::ports::Clock;
+use goal_activity_events::Timestamp;
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::failure::{Failure, NO_ACCESS};
+use crate::http::{agent, encode};
+use crate::issuer::Tokens;
+use crate::secret::Secret;
+use crate::{cognito, issuer};
+
+/// A token that expires within this time is renewed first: a call may take as long.
+const MARGIN_SECONDS: i64 = 60;
+
+/// The issuer of a session's tokens, for their renewal and revocation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Source {
+    /// Any issuer.
+    Oidc { token_endpoint: String, revocation_endpoint: Option<String> },
+    /// A user pool's own API: its token endpoint is for clients that sign in through its pages.
+    Cognito { endpoint: String },
+}
+
+/// A user who has signed in to a deployment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Session {
+    /// The deployment's API.
+    pub(crate) url: String,
+    pub(crate) issuer: String,
+    pub(crate) client_id: String,
+    pub(crate) source: Source,
+    #[serde(serialize_with = "revealed")]
+    pub(crate) access_token: Secret,
+    /// In seconds since 1970. If an issuer does not say it, the token is used until the API refuses it.
+    pub(crate) expires_at: Option<i64>,
+    #[serde(serialize_with = "revealed_if_any", default)]
+    pub(crate) refresh_token: Option<Secret>,
+}
+
+fn revealed<S: Serializer>(secret: &Secret, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(secret.reveal())
+}
+
+#[allow(clippy::ref_option, reason = "serde gives the field as it is")]
+fn revealed_if_any<S: Serializer>(secret: &Option<Secret>, to: S) -> Result<S::Ok, S::Error> {
+    secret.as_ref().map(Secret::reveal).serialize(to)
+}
+
+/// Returns the moment, in seconds since 1970, at which a token expires that was issued now.
+pub(crate) fn expiry(expires_in: Option<u64>) -> Option<i64> {
+    Some(seconds(SystemClock.now()).saturating_add(i64::try_from(expires_in?).ok()?))
+}
+
+fn seconds(time: Timestamp) -> i64 {
+    time.as_millis() / 1000
+}
+
+impl Session {
+    fn is_fresh(&self, now: i64) -> bool {
+        self.expires_at.is_none_or(|end| end.saturating_sub(MARGIN_SECONDS) > now)
+    }
+
+    /// Gets a new access token.
+    fn renewed(self) -> Result<Self> {
+        let Some(refresh) = &self.refresh_token else { return Err(over(None).into()) };
+        let tokens = match &self.source {
+            Source::Oidc { token_endpoint, .. } => issuer::refresh(token_endpoint, &self.client_id, refresh),
+            Source::Cognito { endpoint } => {
+                let parameters = serde_json::json!({ "REFRESH_TOKEN": refresh.reveal() });
+                let flow = "REFRESH_TOKEN_AUTH";
+                let tokens = cognito::initiate_auth(&agent(endpoint), endpoint, &self.client_id, flow, &parameters);
+                tokens.map(|t| Tokens { access: t.access_token, refresh: t.refresh_token, expires_in: t.expires_in })
+            }
+        };
+        // Refused: it is expired or revoked. An issuer that does not answer is another matter.
+        let tokens = tokens.map_err(|error| match Failure::of(&error) {
+            Failure { exit: NO_ACCESS, detail, .. } => over(detail).into(),
+            _ => error,
+        })?;
+        Ok(Self {
+            access_token: tokens.access,
+            expires_at: expiry(tokens.expires_in),
+            // A new one replaces the old, which may work only once.
+            refresh_token: tokens.refresh.or(self.refresh_token),
+            ..self
+        })
+    }
+
+    /// Revokes its tokens. Returns `false` if its issuer cannot.
+    pub(crate) fn revoke(&self) -> Result<bool> {
+        let Some(refresh) = &self.refresh_token else { return Ok(false) };
+        match &self.source {
+            Source::Oidc { revocation_endpoint: None, .. } => return Ok(false),
+            Source::Oidc { revocation_endpoint: Some(endpoint), .. } => {
+                issuer::revoke(endpoint, &self.client_id, refresh)?;
+            }
+            Source::Cognito { endpoint } => cognito::revoke(&agent(endpoint), endpoint, &self.client_id, refresh)?,
+        }
+        Ok(true)
+    }
+}
+
+fn over(detail: Option<String>) -> Failure {
+    Failure {
+        exit: NO_ACCESS,
+        title: "the sign-in is over".into(),
+        detail,
+        advice: Some("sign in again with `goalctl login`".into()),
+        ..Failure::default()
+    }
+}
+
+/// All stored sessions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sessions {
+    folder: PathBuf,
+}
+
+/// A session in its file.
+#[derive(Debug, Clone)]
+pub(crate) struct StoredSession {
+    sessions: Sessions,
+    pub(crate) session: Session,
+}
+
+impl Sessions {
+    pub(crate) fn in_folder(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    /// Returns the session of a deployment, if its user has signed in.
+    pub(crate) fn find(self, url: &str) -> Result<Option<StoredSession>> {
+        let session = self.read(url)?;
+        Ok(session.map(|session| StoredSession { sessions: self, session }))
+    }
+
+    /// Stores a session instead of an earlier one. Returns its file.
+    pub(crate) fn store(&self, session: &Session) -> Result<PathBuf> {
+        let file = self.file(&session.url);
+        let write = || -> std::io::Result<()> {
+            self.create_folder()?;
+            // Replaced as a whole: a reader never sees a half. Another process has another name.
+            let part = file.with_extension(format!("{}.part", std::process::id()));
+            private(&part)?.write_all(serde_json::to_string_pretty(session)?.as_bytes())?;
+            fs::rename(&part, &file)
+        };
+        write().with_context(|| format!("cannot store the sign-in in {}", file.display()))?;
+        Ok(file)
+    }
+
+    /// Removes the session of a deployment.
+    pub(crate) fn remove(&self, url: &str) -> Result<()> {
+        let file = self.file(url);
+        match fs::remove_file(&file) {
+            Err(e) if e.kind() != ErrorKind::NotFound => {
+                Err(e).with_context(|| format!("cannot remove {}", file.display()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn file(&self, url: &str) -> PathBuf {
+        self.folder.join(format!("{}.json", encode(url)))
+    }
+
+    fn read(&self, url: &str) -> Result<Option<Session>> {
+        let file = self.file(url);
+        let text = match fs::read_to_string(&file) {
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+            text => text.with_context(|| format!("cannot read {}", file.display()))?,
+        };
+        let session: Option<Session> = serde_json::from_str(&text).ok();
+        // Not the parser's message, which may contain a token.
+        let session = session.filter(|session| session.url == url).ok_or_else(|| {
+            Failure::usage(format!("{} is malformed", file.display()), "sign in again with `goalctl login`")
+        })?;
+        Ok(Some(session))
+    }
+
+    fn create_folder(&self) -> std::io::Result<()> {
+        let mut folder = fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
+        folder.recursive(true).create(&self.folder)
+    }
+
+    /// Waits for other processes that renew a token: a refresh token may work only once.
+    fn lock(&self) -> Result<File> {
+        self.create_folder()?;
+        let file = private(&self.folder.join(".lock"))?;
+        file.lock()?;
+        Ok(file)
+    }
+}
+
+/// Opens a file for writing that only its owner can read.
+fn private(file: &Path) -> std::io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(file)
+}
+
+impl StoredSession {
+    /// Returns an access token, renewed if it is expired or the one that the API has `refused`.
+    pub(crate) fn token(&self, refused: Option<&Secret>) -> Result<Secret> {
+        let now = seconds(SystemClock.now());
+        let is_good = |session: &Session| session.is_fresh(now) && Some(&session.access_token) != refused;
+        if is_good(&self.session) {
+            return Ok(self.session.access_token.clone());
+        }
+        let _lock = self.sessions.lock().context("cannot wait for other processes that renew the token")?;
+        // Another process may have renewed it meanwhile.
+        let session = self.sessions.read(&self.session.url)?.ok_or_else(|| over(None))?;
+        if is_good(&session) {
+            return Ok(session.access_token);
+        }
+        let session = session.renewed()?;
+        self.sessions.store(&session)?;
+        Ok(session.access_token)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use goal_activity_testkit::stub::{Reply, Response, Stub};
+    use serde_json::json;
+
+    use super::*;
+
+    /// Sessions in a folder of the test.
+    fn sessions(test: &str) -> Sessions {
+        let folder = std::env::temp_dir().join(format!("goalctl-sessions-{}-{test}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        Sessions::in_folder(folder)
+    }
+
+    fn session(issuer: &str, expires_at: Option<i64>) -> Session {
+        Session {
+            url: "https://api.example".into(),
+            issuer: issuer.into(),
+            client_id: "cli".into(),
+            source: Source::Oidc {
+                token_endpoint: format!("{issuer}/token"),
+                revocation_endpoint: Some(format!("{issuer}/revoke")),
+            },
+            access_token: "access-1".into(),
+            expires_at,
+            refresh_token: Some("refresh-1".into()),
+        }
+    }
+
+    fn in_an_hour() -> Option<i64> {
+        expiry(Some(3600))
+    }
+
+    async fn token(stored: &StoredSession, refused: bool) -> Result<String> {
+        let stored = stored.clone();
+        let refused = refused.then(|| stored.session.access_token.clone());
+        let token = tokio::task::spawn_blocking(move || stored.token(refused.as_ref())).await.unwrap()?;
+        Ok(token.reveal().to_owned())
+    }
+
+    #[test]
+    fn a_session_is_read_by_its_own_deployment_and_its_own_user_only() {
+        let sessions = sessions("private");
+        let session = session("https://issuer.example", None);
+        let file = sessions.store(&session).unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+            assert_eq!((mode(&file), mode(file.parent().unwrap())), (0o600, 0o700));
+        }
+        assert_eq!(sessions.clone().find("https://api.example").unwrap().unwrap().session, session);
+        assert!(sessions.clone().find("https://other.example").unwrap().is_none());
+        fs::copy(&file, sessions.file("https://other.example")).unwrap();
+        assert!(sessions.clone().find("https://other.example").is_err(), "a file under another name");
+        fs::write(&file, r#"{ "access_token": "s3cr3t" "#).unwrap();
+        let error = sessions.clone().find("https://api.example").unwrap_err().to_string();
+        assert!(error.contains("malformed") && !error.contains("s3cr3t"), "{error}");
+        sessions.remove("https://api.example").unwrap();
+        sessions.remove("https://api.example").unwrap();
+        assert!(sessions.find("https://api.example").unwrap().is_none());
+        assert!(!format!("{session:?}").contains("access-1"), "{session:?}");
+    }
+
+    #[tokio::test]
+    async fn a_token_is_renewed_when_it_is_expired_or_refused_and_what_is_new_is_stored() {
+        let sessions = sessions("renewed");
+        let answer = json!({ "access_token": "access-2", "token_type": "Bearer", "expires_in": 3600 });
+        let rotated = json!({ "access_token": "access-3", "token_type": "bearer", "refresh_token": "refresh-3" });
+        let issuer = Stub::start([answer, rotated].iter().map(|body| Reply::Whole(Response::new(200, body)))).await;
+        sessions.store(&session(&issuer.url(), in_an_hour())).unwrap();
+        let stored = || sessions.clone().find("https://api.example").unwrap().unwrap();
+        assert_eq!(token(&stored(), false).await.unwrap(), "access-1", "it is good for an hour");
+        assert!(issuer.seen().is_empty());
+
+        sessions.store(&session(&issuer.url(), expiry(Some(30)))).unwrap();
+        let old = stored();
+        assert_eq!(token(&old, false).await.unwrap(), "access-2");
+        assert_eq!(token(&old, false).await.unwrap(), "access-2", "another process has renewed it");
+        let asked = issuer.one();
+        assert_eq!(asked.text, "grant_type=refresh_token&refresh_token=refresh-1&client_id=cli");
+        assert_eq!(stored().session.refresh_token, Some("refresh-1".into()), "it is kept if there is no other");
+
+        assert_eq!(token(&stored(), true).await.unwrap(), "access-3", "the API has refused it");
+        let session = stored().session;
+        assert_eq!((session.refresh_token, session.expires_at), (Some("refresh-3".into()), None));
+    }
+
+    #[tokio::test]
+    async fn a_sign_in_that_is_over_is_said_to_be_so_and_an_issuer_that_is_away_is_not_the_end() {
+        let sessions = sessions("over");
+        let refused = json!({ "error": "invalid_grant", "error_description": "revoked" });
+        let issuer = Stub::start([
+            Reply::Whole(Response::new(400, refused)),
+            Reply::Whole(Response::new(503, "busy")),
+            Reply::HangUp,
+        ])
+        .await;
+        let expired = session(&issuer.url(), Some(0));
+        sessions.store(&expired).unwrap();
+        let stored = sessions.clone().find("https://api.example").unwrap().unwrap();
+        let failure = Failure::of(&token(&stored, false).await.unwrap_err());
+        assert!(failure.exit == NO_ACCESS && failure.to_string().contains("goalctl login"), "{failure}");
+        assert!(failure.to_string().contains("revoked"), "{failure}");
+        for _ in 0..2 {
+            assert!(Failure::of(&token(&stored, false).await.unwrap_err()).retryable);
+        }
+        sessions.store(&Session { refresh_token: None, ..expired }).unwrap();
+        let failure = Failure::of(&token(&stored, false).await.unwrap_err());
+        assert_eq!(failure.title, "the sign-in is over");
+    }
+
+    #[tokio::test]
+    async fn a_user_pool_renews_and_revokes_through_its_own_api() {
+        let sessions = sessions("pool");
+        let result = json!({ "AuthenticationResult": { "AccessToken": "access-2", "ExpiresIn": 3600 } });
+        let pool = Stub::start([result, json!({})].map(|body| Reply::Whole(Response::new(200, body)))).await;
+        let source = Source::Cognito { endpoint: pool.url() };
+        sessions.store(&Session { source, ..session(&pool.url(), Some(0)) }).unwrap();
+        let stored = sessions.clone().find("https://api.example").unwrap().unwrap();
+        assert_eq!(token(&stored, false).await.unwrap(), "access-2");
+        let session = sessions.find("https://api.example").unwrap().unwrap().session;
+        assert!(tokio::task::spawn_blocking(move || session.revoke()).await.unwrap().unwrap());
+        let [renewed, revoked] = pool.seen().try_into().unwrap();
+        assert_eq!(renewed.header("x-amz-target"), Some("AWSCognitoIdentityProviderService.InitiateAuth"));
+        assert_eq!(renewed.body["AuthParameters"], json!({ "REFRESH_TOKEN": "refresh-1" }));
+        assert_eq!(revoked.header("x-amz-target"), Some("AWSCognitoIdentityProviderService.RevokeToken"));
+        assert_eq!(revoked.body, json!({ "ClientId": "cli", "Token": "refresh-1" }));
+    }
+}
