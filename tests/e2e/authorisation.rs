@@ -48,7 +48,16 @@ async fn p9_every_route_lets_in_the_owner_only() {
         ("wrong audience", Some(issuer.reissue(token, |claims| claims["client_id"] = json!("another-app")))),
         ("wrong issuer", Some(issuer.reissue(token, |claims| claims["iss"] = json!("https://issuer.example")))),
     ];
+    // Of this user, from this issuer and for this API, but not for calling it: only the scope tells.
+    let unscoped = [
+        ("an ID token", owner.id_token().to_owned()),
+        ("no scope", issuer.reissue(token, |claims| claims["scope"] = json!("openid email"))),
+    ];
     for (method, path) in routes(&goal, &arn) {
+        for (what, token) in &unscoped {
+            let answer = call(&owner.with_token(Some(token)), &method, &path).await;
+            assert_eq!((answer.status, &answer.body["code"]), (403, &Value::Null), "{method} {path} with {what}");
+        }
         for (who, token) in &nobodies {
             let answer = call(&owner.with_token(token.as_deref()), &method, &path).await;
             assert_eq!(answer.status, 401, "{method} {path} with {who}: {answer:?}");

@@ -14,7 +14,8 @@ async fn goalctl(arguments: &[&str]) -> (Value, u8) {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let stack_file = std::env::var("GOAL_ACTIVITY_STACK").ok().map(PathBuf::from);
     let environment = Environment { stack_file, ..Environment::default() };
-    let shell = Shell { out: &mut out, err: &mut err, keyboard: None, terminal: Terminal::default(), environment };
+    let shell =
+        Shell { out: &mut out, err: &mut err, keyboard: None, piped: None, terminal: Terminal::default(), environment };
     let code = goalctl::run(["goalctl", "dlq", "--json"].iter().chain(arguments), shell).await;
     let (out, err) = (String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap());
     (serde_json::from_str(&out).unwrap_or_else(|_| json!({ "out": out, "err": err })), code)

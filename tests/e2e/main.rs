@@ -21,6 +21,7 @@ mod idempotency_key;
 mod isolation;
 mod large_texts;
 mod least_privilege;
+mod login;
 mod lost_events;
 mod malformed_messages;
 mod observability;

@@ -8,13 +8,18 @@ use crate::stack::root;
 use crate::wait::DEADLINE;
 use crate::{Stack, eventually, signed, within};
 
+/// The password of every user.
+const PASSWORD: &str = "Correct-Horse-7-Battery";
+
 /// A user of the API, signed in.
 #[derive(Debug, Clone)]
 pub struct User {
     stack: Stack,
     /// The `sub` of the token.
     pub id: UserId,
+    name: String,
     token: Option<String>,
+    id_token: String,
     patient: bool,
 }
 
@@ -39,7 +44,7 @@ impl Answer {
 impl User {
     pub(crate) async fn sign_up(stack: &Stack) -> Self {
         let (pool, client) = (stack.output("UserPoolId"), stack.output("UserPoolClientId"));
-        let (name, password) = (format!("user-{}@example.com", Uuid::new_v4()), "Correct-Horse-7-Battery");
+        let (name, password) = (format!("user-{}@example.com", Uuid::new_v4()), PASSWORD);
         let user = json!({ "UserPoolId": pool, "Username": name, "MessageAction": "SUPPRESS" });
         let user = cognito(stack, "AdminCreateUser", user).await;
         let set = json!({ "UserPoolId": pool, "Username": name, "Password": password, "Permanent": true });
@@ -47,10 +52,29 @@ impl User {
         let parameters = json!({ "USERNAME": name, "PASSWORD": password });
         let auth = json!({ "AuthFlow": "USER_PASSWORD_AUTH", "ClientId": client, "AuthParameters": parameters });
         let tokens = cognito(stack, "InitiateAuth", auth).await;
-        let token = tokens["AuthenticationResult"]["AccessToken"].as_str().expect("an access token").to_owned();
+        let token = |kind| tokens["AuthenticationResult"][kind].as_str().expect("a token").to_owned();
+        let (token, id_token) = (token("AccessToken"), token("IdToken"));
         let attributes = user["User"]["Attributes"].as_array().expect("a user's attributes");
         let sub = attributes.iter().find(|a| a["Name"] == "sub").and_then(|a| a["Value"].as_str()).expect("a sub");
-        Self { stack: stack.clone(), id: sub.parse().expect("a user id"), token: Some(token), patient: false }
+        let id = sub.parse().expect("a user id");
+        Self { stack: stack.clone(), id, name, token: Some(token), id_token, patient: false }
+    }
+
+    /// Makes the user's password temporary, as after an administrator has created or reset it.
+    pub async fn reset_password(&self, password: &str) {
+        let pool = self.stack.output("UserPoolId");
+        let set = json!({ "UserPoolId": pool, "Username": self.name, "Password": password, "Permanent": false });
+        cognito(&self.stack, "AdminSetUserPassword", set).await;
+    }
+
+    /// The name and the password.
+    pub fn credentials(&self) -> (&str, &str) {
+        (&self.name, PASSWORD)
+    }
+
+    /// The ID token that was issued beside the token.
+    pub fn id_token(&self) -> &str {
+        &self.id_token
     }
 
     /// The same user with another token.
