@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::environment::Environment;
 use crate::failure::Failure;
+use crate::http::checked;
 use crate::place::Place;
 use crate::secret::Secret;
 use crate::session::Sessions;
