@@ -52,7 +52,7 @@ impl Resource<'_> {
 /// The API, as one caller.
 #[derive(Debug)]
 pub(crate) enum Api {
-    User(Client),
+    User(Box<Client>),
     Operator(Operator),
 }
 
@@ -66,7 +66,7 @@ impl Api {
                 return Ok(Self::Operator(Operator::open(&stack).await?));
             }
         }
-        Client::open(settings).await.map(Self::User)
+        Client::open(settings).await.map(Box::new).map(Self::User)
     }
 
     pub(crate) async fn get(&self, resource: &Resource<'_>) -> Result<Value> {

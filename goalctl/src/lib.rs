@@ -129,7 +129,7 @@ async fn command(cli: Cli, shell: &mut Shell<'_>) -> Result<u8> {
         Command::Events(command) => bus::run(command, &Stack::open(&settings.place).await?, json, shell).await,
         Command::Login(args) => login::login(args, settings, json, shell).await,
         Command::Logout => login::logout(settings, json, shell).await,
-        Command::Token => login::token(&Client::open(settings).await?, json, shell).await,
+        Command::Token => login::token(&client::Client::open(settings).await?, json, shell).await,
         Command::Find(args) => workflow::find(args, &operator(&settings).await?, json, shell).await,
         Command::Waiting(args) => {
             workflow::waiting(args, &operator(&settings).await?, SystemClock.now(), json, shell).await

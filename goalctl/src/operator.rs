@@ -157,7 +157,14 @@ mod tests {
         // A token that is set is none of an operator's.
         let token = Some("t".to_owned().into());
         let environment = Environment { stack_file: Some(file.clone()), token, ..Environment::default() };
-        let shell = Shell { out: &mut out, err: &mut err, keyboard: None, terminal: Terminal::default(), environment };
+        let shell = Shell {
+            out: &mut out,
+            err: &mut err,
+            keyboard: None,
+            piped: None,
+            terminal: Terminal::default(),
+            environment,
+        };
         let code = crate::run(["goalctl", "--operator"].iter().chain(arguments), shell).await;
         std::fs::remove_file(file).unwrap();
         let invoked = aws.seen().into_iter().filter(|seen| seen.line.contains("/functions/api-1/invocations"));

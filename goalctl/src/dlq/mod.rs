@@ -341,7 +341,14 @@ mod tests {
         std::fs::write(&file, json!({ "endpoint": sqs.url(), "outputs": outputs }).to_string()).unwrap();
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let environment = Environment { stack_file: Some(file.clone()), ..Environment::default() };
-        let shell = Shell { out: &mut out, err: &mut err, keyboard: None, terminal: Terminal::default(), environment };
+        let shell = Shell {
+            out: &mut out,
+            err: &mut err,
+            keyboard: None,
+            piped: None,
+            terminal: Terminal::default(),
+            environment,
+        };
         let code = crate::run(["goalctl", "dlq"].iter().chain(arguments), shell).await;
         std::fs::remove_file(file).unwrap();
         (code, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())

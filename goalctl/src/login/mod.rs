@@ -47,7 +47,7 @@ pub(crate) struct Login {
     /// The API, for issuers that ask for it as `audience`
     #[arg(long, value_name = "NAME")]
     audience: Option<String>,
-    /// The port on this machine to which the browser returns; the issuer has to know http://localhost:<port>/callback
+    /// The port on this machine to which the browser returns; the issuer has to know `http://localhost:<port>/callback`
     /// [default: the first free one of 28476, 28477 and 28478]
     #[arg(long, value_name = "PORT")]
     callback_port: Option<u16>,
