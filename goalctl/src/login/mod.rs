@@ -64,7 +64,7 @@ pub(crate) struct Login {
     /// Read the user's password from the first line of standard input
     #[arg(long, requires = "user")]
     password_stdin: bool,
-    /// Read the password that replaces a temporary one from the second line; needs AdminRespondToAuthChallenge as well
+    /// Read the password that replaces a temporary one from the second line; needs `cognito-idp:AdminRespondToAuthChallenge` as well
     #[arg(long, requires = "password_stdin")]
     new_password_stdin: bool,
 }
