@@ -1,6 +1,9 @@
 import { Duration } from 'aws-cdk-lib';
+import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import type { IHttpApi } from 'aws-cdk-lib/aws-apigatewayv2';
-import { Alarm, ComparisonOperator, type IMetric, Stats, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
+import {
+  Alarm, type AlarmBase, AlarmRule, AlarmState, ComparisonOperator, CompositeAlarm, type IMetric, Stats, TreatMissingData,
+} from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
@@ -9,18 +12,21 @@ import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { OwnMetrics } from './metrics';
 import type { Settings } from './settings';
+import type { Variant } from './variant';
 
 /** Everything that is monitored. */
 export interface Watched {
   readonly http: IHttpApi;
   readonly stateMachine: StateMachine;
   readonly functions: Record<'Api' | 'Launch' | 'Worker' | 'Finalize' | 'Projector' | 'Reconcile', IFunction>;
-  readonly batchQueue: IQueue;
+  readonly queues: Record<'Launch' | 'Batch' | 'Projection', IQueue>;
+  readonly tables: Record<'Goals' | 'Tasks' | 'WorkflowExecutions', ITable>;
   readonly deadLetterQueues: Record<string, IQueue>;
 }
 
 interface AlarmsProps extends Watched {
   readonly settings: Settings;
+  readonly variant: Variant;
   readonly alerts: ITopic;
 }
 
@@ -53,15 +59,23 @@ export const limits = {
   waiting: Duration.minutes(30),
   /** A batch's lifetime: one that waits longer is lost to its workflow. */
   batchAge: Duration.seconds(300),
+  /** Ten times what progress is promised within: its messages are handled at once, unless something is wrong. */
+  messageAge: Duration.minutes(5),
 };
 
 const once = { periods: 1, raised: 1 };
 const lasting = { periods: 3, raised: 2 };
 const inFiveMinutes = { statistic: Stats.SUM, period: Duration.minutes(5) };
 
+/** Alarms of what users notice: work that fails, is late, or is not accepted. */
+const usersNotice = [
+  'FailureRate', 'TimedOut', 'Slow', 'Waiting', 'ApiErrorRate', 'ApiThrottles', 'LaunchesWait', 'BatchesWait', 'ProjectionsWait',
+];
+
 /** The alarms. Each publishes to the topic, and links to a section of the operations guide. */
 export class Alarms extends Construct {
-  readonly all: Alarm[] = [];
+  readonly all: AlarmBase[] = [];
+  private readonly named: Record<string, Alarm> = {};
   private readonly own: OwnMetrics;
 
   constructor(scope: Construct, id: string, private readonly props: AlarmsProps) {
@@ -70,7 +84,9 @@ export class Alarms extends Construct {
     this.workflows();
     this.queues();
     this.functions();
+    this.tables();
     this.platform();
+    if (props.variant.compositeAlarms) this.usersAffected();
   }
 
   private workflows(): void {
@@ -120,6 +136,18 @@ export class Alarms extends Construct {
       missing: TreatMissingData.NOT_BREACHING,
       tellRecovery: true,
     });
+    const { dailyAiCost } = this.props.settings;
+    if (dailyAiCost) {
+      this.add('AiCost', {
+        says: `The AI has cost more than ${dailyAiCost} US dollars within 24 hours, as far as its prices are known.`,
+        section: 'ai-cost',
+        metric: this.own.of('AiCost', { statistic: Stats.SUM, period: Duration.days(1) }),
+        above: dailyAiCost,
+        // There were no calls of the AI, or its prices are unknown.
+        missing: TreatMissingData.NOT_BREACHING,
+        tellRecovery: true,
+      });
+    }
     if (this.props.settings.fallback) {
       this.add('AiFallbackInUse', {
         says: 'More than 20 % of the calls of an AI went to the fallback, for 10 of 15 minutes: the first one refuses or is out.',
@@ -167,10 +195,29 @@ export class Alarms extends Construct {
         tellRecovery: true,
       });
     }
+    const { Launch, Batch, Projection } = this.props.queues;
+    this.add('LaunchesWait', {
+      says: 'A request is older than 5 minutes: launch does not keep up, or fails for it again and again.',
+      section: 'launches-wait',
+      metric: Launch.metricApproximateAgeOfOldestMessage({ period: Duration.minutes(1), statistic: Stats.MAXIMUM }),
+      above: limits.messageAge.toSeconds(),
+      // An empty, unused queue stops reporting after a while.
+      missing: TreatMissingData.NOT_BREACHING,
+      tellRecovery: true,
+    });
+    this.add('ProjectionsWait', {
+      says: 'A report of progress or of an end is older than 5 minutes: what users see of their workflows is late.',
+      section: 'projections-wait',
+      metric: Projection.metricApproximateAgeOfOldestMessage({ period: Duration.minutes(1), statistic: Stats.MAXIMUM }),
+      above: limits.messageAge.toSeconds(),
+      // An empty, unused queue stops reporting after a while.
+      missing: TreatMissingData.NOT_BREACHING,
+      tellRecovery: true,
+    });
     this.add('BatchesWait', {
       says: 'A batch is older than 300 s, longer than its workflow waits for it: the workers do not keep up.',
       section: 'batches-wait',
-      metric: this.props.batchQueue.metricApproximateAgeOfOldestMessage({
+      metric: Batch.metricApproximateAgeOfOldestMessage({
         period: Duration.minutes(1), statistic: Stats.MAXIMUM,
       }),
       // The age keeps increasing while a worker has the message, and a worker may take all of the batch's time.
@@ -193,17 +240,50 @@ export class Alarms extends Construct {
         missing: TreatMissingData.NOT_BREACHING,
       });
     }
-    this.add('WorkerThrottles', {
-      says: 'Worker: invocations were throttled in 3 of 5 minutes. Batches wait while their time goes on.',
-      section: 'worker-throttles',
-      metric: this.props.functions.Worker.metricThrottles({ statistic: Stats.SUM, period: Duration.minutes(1) }),
-      above: 0,
-      // Lambda throttles briefly when it scales up.
-      of: { periods: 5, raised: 3 },
-      // It was not invoked, hence not throttled either: Lambda reports refused invocations as well.
-      missing: TreatMissingData.NOT_BREACHING,
-      tellRecovery: true,
-    });
+    for (const [name, each] of Object.entries(this.props.functions)) {
+      this.add(`${name}Throttles`, {
+        says: `${name}: invocations were throttled in 3 of 5 minutes. What it should handle waits.`,
+        section: 'function-throttles',
+        metric: each.metricThrottles({ statistic: Stats.SUM, period: Duration.minutes(1) }),
+        above: 0,
+        // Lambda throttles briefly when it scales up.
+        of: { periods: 5, raised: 3 },
+        // It was not invoked, hence not throttled either: Lambda reports refused invocations as well.
+        missing: TreatMissingData.NOT_BREACHING,
+        tellRecovery: true,
+      });
+    }
+    // Lambda detects loops through queues, so only functions that read one can be in one.
+    const { Launch, Worker, Projector, Reconcile } = this.props.functions;
+    for (const [name, each] of Object.entries({ Launch, Worker, Projector, Reconcile })) {
+      this.add(`${name}Recursion`, {
+        says: `${name}: Lambda has stopped a loop of invocations, and dropped the message that was in it.`,
+        section: 'recursion',
+        metric: each.metric('RecursiveInvocationsDropped', inFiveMinutes),
+        above: 0,
+        // Lambda reports it only when it happens.
+        missing: TreatMissingData.NOT_BREACHING,
+      });
+    }
+  }
+
+  /** One alarm for each metric: one on a sum of six costs as much, and does not say which table. */
+  private tables(): void {
+    for (const [name, table] of Object.entries(this.props.tables)) {
+      for (const [kind, metricName] of [['Reads', 'ReadThrottleEvents'], ['Writes', 'WriteThrottleEvents']] as const) {
+        this.add(`${name}${kind}Throttled`, {
+          says: `${name}: DynamoDB refused ${kind.toLowerCase()} in 3 of 5 minutes: a partition, or the table, is at its limit.`,
+          section: 'dynamodb-throttles',
+          metric: table.metric(metricName, { statistic: Stats.SUM, period: Duration.minutes(1) }),
+          above: 0,
+          // The SDK retries, and DynamoDB adapts to a peak within minutes.
+          of: { periods: 5, raised: 3 },
+          // DynamoDB reports it only when it happens.
+          missing: TreatMissingData.NOT_BREACHING,
+          tellRecovery: true,
+        });
+      }
+    }
   }
 
   private platform(): void {
@@ -228,6 +308,25 @@ export class Alarms extends Construct {
     });
   }
 
+  /** One alarm to wake someone: the others say why. */
+  private usersAffected(): void {
+    const { settings: { stackName, operationsGuide }, alerts } = this.props;
+    const alarm = new CompositeAlarm(this, 'UsersAffected', {
+      compositeAlarmName: `${stackName}-UsersAffected`,
+      alarmDescription: `Users are affected: workflows fail, are late, or are not accepted. What to do: ${operationsGuide}#users-are-affected`,
+      alarmRule: AlarmRule.anyOf(...usersNotice.map((name) => AlarmRule.fromAlarm(this.get(name), AlarmState.ALARM))),
+    });
+    alarm.addAlarmAction(new SnsAction(alerts));
+    alarm.addOkAction(new SnsAction(alerts));
+    this.all.push(alarm);
+  }
+
+  private get(name: string): Alarm {
+    const alarm = this.named[name];
+    if (!alarm) throw new Error(`there is no alarm ${name}`);
+    return alarm;
+  }
+
   private add(name: string, rule: Rule): void {
     const { settings: { stackName, operationsGuide }, alerts } = this.props;
     const below = rule.below !== undefined;
@@ -247,6 +346,7 @@ export class Alarms extends Construct {
     });
     alarm.addAlarmAction(new SnsAction(alerts));
     if (rule.tellRecovery) alarm.addOkAction(new SnsAction(alerts));
+    this.named[name] = alarm;
     this.all.push(alarm);
   }
 }

@@ -6,8 +6,10 @@ import {
 import { HttpJwtAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers';
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
-import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
+import type { Throttle } from './operation-settings';
 import type { Settings } from './settings';
 import { Users } from './users';
 import type { Variant } from './variant';
@@ -15,14 +17,15 @@ import type { Variant } from './variant';
 interface Route {
   readonly method: HttpMethod;
   readonly path: string;
-  /** Requests per second of all users together, where that is less than the stage's. */
-  readonly throttle?: { readonly rateLimit: number; readonly burstLimit: number };
+  /** Requests of all users together, where that is less than the stage's. */
+  readonly throttle?: (settings: Settings) => Throttle;
   /** Whether it needs no token. */
   readonly open?: boolean;
 }
 
-// A start causes up to 64 AI calls, so the throttling limit is low; raise it with the number of users.
-const starts = { rateLimit: 10, burstLimit: 20 };
+const starts = (settings: Settings): Throttle => settings.starts;
+// A tool reads it once. Open to all, it must not use up what users have.
+const document = (): Throttle => ({ rateLimit: 2, burstLimit: 10 });
 
 /** Every route by name, no proxy: other requests do not reach the function. */
 const routes: Route[] = [
@@ -33,7 +36,7 @@ const routes: Route[] = [
   { method: HttpMethod.GET, path: '/api/workflows/{executionArn}/timeline' },
   { method: HttpMethod.POST, path: '/api/workflows/{executionArn}/cancel', throttle: starts },
   { method: HttpMethod.POST, path: '/api/workflows/{executionArn}/retry', throttle: starts },
-  { method: HttpMethod.GET, path: '/api/openapi.json', open: true },
+  { method: HttpMethod.GET, path: '/api/openapi.json', open: true, throttle: document },
 ];
 
 /** The permissions of a browser on another origin; none, unless origins are configured. */
@@ -51,6 +54,7 @@ interface ApiProps {
   readonly settings: Settings;
   readonly variant: Variant;
   readonly handler: IFunction;
+  readonly key?: IKey;
 }
 
 /** The HTTP API, and the users who may call it unless another issuer's do. */
@@ -67,7 +71,7 @@ export class Api extends Construct {
       createDefaultStage: false,
       corsPreflight: cors(props.settings.corsOrigins),
     });
-    const stage = this.stage(props.settings.stackName);
+    const stage = this.stage(props);
 
     const authorizer = this.authorizer(props.settings);
     // An ID token names the same user and audience, and is shown to pages. Only access tokens have scopes, so requiring
@@ -95,17 +99,18 @@ export class Api extends Construct {
     return new HttpJwtAuthorizer('Jwt', oidc.issuer, { jwtAudience: oidc.audience });
   }
 
-  private stage(stackName: string): HttpStage {
+  private stage({ settings, key }: ApiProps): HttpStage {
     const stage = new HttpStage(this, 'Stage', {
       httpApi: this.http,
       stageName: '$default',
       autoDeploy: true,
-      throttle: { rateLimit: 50, burstLimit: 100 },
+      throttle: settings.requests,
       accessLogSettings: {
         destination: new LogGroupLogDestination(new LogGroup(this, 'AccessLogs', {
           // See the state machine's log group: the prefix keeps the account's log resource policy small.
-          logGroupName: `/aws/vendedlogs/http-api/${stackName}`,
-          retention: RetentionDays.ONE_MONTH,
+          logGroupName: `/aws/vendedlogs/http-api/${settings.stackName}`,
+          retention: settings.logRetentionDays,
+          encryptionKey: key,
           removalPolicy: RemovalPolicy.DESTROY,
         })),
         // No address, no token, no user: enough to see what failed and where to continue.
@@ -120,11 +125,13 @@ export class Api extends Construct {
         })),
       },
     });
-    const settings = routes.flatMap(({ method, path, throttle }) => throttle ? [[`${method} ${path}`, {
-      ThrottlingRateLimit: throttle.rateLimit, ThrottlingBurstLimit: throttle.burstLimit,
-    }]] : []);
+    const limits = routes.flatMap(({ method, path, throttle }) => {
+      if (!throttle) return [];
+      const { rateLimit, burstLimit } = throttle(settings);
+      return [[`${method} ${path}`, { ThrottlingRateLimit: rateLimit, ThrottlingBurstLimit: burstLimit }]];
+    });
     // CDK supports it for the whole stage only. A map by route, whose keys CloudFormation keeps unchanged.
-    (stage.node.defaultChild as CfnStage).routeSettings = Object.fromEntries(settings);
+    (stage.node.defaultChild as CfnStage).routeSettings = Object.fromEntries(limits);
     return stage;
   }
 }

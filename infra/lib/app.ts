@@ -11,7 +11,7 @@ const featureFlags = {
   // Queue policies name the rule that may send, even for an encrypted queue.
   '@aws-cdk/aws-events:eventsTargetQueueSameAccount': true,
   '@aws-cdk/core:checkSecretUsage': true,
-  '@aws-cdk/core:target-partitions': ['aws'],
+  '@aws-cdk/core:target-partitions': ['aws', 'aws-cn', 'aws-us-gov'],
 };
 
 export function goalActivityApp(props: AppProps = {}): { app: App; stack: GoalActivityStack } {

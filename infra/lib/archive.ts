@@ -1,10 +1,11 @@
 import { Duration, Stack, Validations } from 'aws-cdk-lib';
 import { CfnDatabase, CfnTable } from 'aws-cdk-lib/aws-glue';
 import {
-  BlockPublicAccess, Bucket, BucketEncryption, type CfnBucket, ObjectOwnership, StorageClass,
+  BlockPublicAccess, Bucket, BucketEncryption, type CfnBucket, type IBucket, ObjectOwnership, StorageClass,
   TransitionDefaultMinimumObjectSize,
 } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { Settings } from './settings';
 import type { Variant } from './variant';
 
@@ -16,7 +17,7 @@ const records = 'executions/';
  * reads them. The DynamoDB tables keep them for 90 days; nothing here expires.
  */
 export class Archive extends Construct {
-  readonly bucket: Bucket;
+  readonly bucket: IBucket;
   /** All records, as IAM names them. */
   readonly records: string;
   /** The same as checks of the template print it. */
@@ -24,12 +25,24 @@ export class Archive extends Construct {
   /** `database.table`, as Athena names it. */
   readonly table: string;
 
-  constructor(scope: Construct, id: string, { settings, variant }: { settings: Settings; variant: Variant }) {
+  constructor(scope: Construct, id: string, { settings, variant, key }: { settings: Settings; variant: Variant; key?: IKey }) {
     super(scope, id);
-    this.bucket = new Bucket(this, 'Bucket', {
+    const existing = settings.archiveBucket;
+    this.bucket = existing ? Bucket.fromBucketName(this, 'Bucket', existing) : this.create(variant, key);
+    const logicalId = () => Stack.of(this).getLogicalId(this.bucket.node.defaultChild as CfnBucket);
+    this.readable = existing ? `arn:<AWS::Partition>:s3:::${existing}/${records}*` : `<${logicalId()}.Arn>/${records}*`;
+    this.records = this.bucket.arnForObjects(`${records}*`);
+    this.table = this.athenaTable(settings.stackName);
+  }
+
+  private create(variant: Variant, key?: IKey): Bucket {
+    const bucket = new Bucket(this, 'Bucket', {
       blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
       objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
-      encryption: BucketEncryption.S3_MANAGED,
+      encryption: key ? BucketEncryption.KMS : BucketEncryption.S3_MANAGED,
+      encryptionKey: key,
+      // One request to KMS serves many records.
+      bucketKeyEnabled: key ? true : undefined,
       enforceSSL: true,
       // The functions write a record once and never delete one: an older version is a mistake made by hand.
       versioned: true,
@@ -45,17 +58,14 @@ export class Archive extends Construct {
       }],
       // Colder classes bill a smaller object as 128 KiB: it would cost more there than in S3 Standard.
       transitionDefaultMinimumObjectSize: TransitionDefaultMinimumObjectSize.ALL_STORAGE_CLASSES_128_K,
-      removalPolicy: variant.removalPolicy,
+      removalPolicy: variant.unprotectedRemovalPolicy,
     });
-    Validations.of(this.bucket).acknowledge({
+    Validations.of(bucket).acknowledge({
       id: 'AwsSolutions-S1',
       reason: 'Three roles of this stack reach it, each with one action. Who must know of every access turns on '
         + 'CloudTrail data events, which name the caller; access logs would need a bucket that is kept as well.',
     });
-    const logicalId = Stack.of(this).getLogicalId(this.bucket.node.defaultChild as CfnBucket);
-    this.readable = `<${logicalId}.Arn>/${records}*`;
-    this.records = this.bucket.arnForObjects(`${records}*`);
-    this.table = this.athenaTable(settings.stackName);
+    return bucket;
   }
 
   /** Partitions are calculated and never registered: a day exists when its first record does. */

@@ -3,20 +3,16 @@ import {
   AlarmStatusWidget, Dashboard as CloudWatchDashboard, GraphWidget, type HorizontalAnnotation, type IMetric,
   type IWidget, MathExpression, Stats, TextWidget, type YAxisProps,
 } from 'aws-cdk-lib/aws-cloudwatch';
-import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import { StateTransitionMetric } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { type Alarms, limits, type Watched } from './alarms';
 import { OwnMetrics } from './metrics';
-import type { QueuePair } from './messaging';
 import { memoryMegabytes } from './rust-function';
 import type { Settings } from './settings';
 
 interface DashboardProps extends Watched {
   readonly settings: Settings;
   readonly alarms: Alarms;
-  readonly queues: Record<string, QueuePair>;
-  readonly tables: Record<string, ITable>;
 }
 
 const width = 24;
@@ -189,11 +185,11 @@ export class Dashboard extends Construct {
     return [
       graph({
         title: 'Messages that wait', unit: 'messages',
-        metrics: queues.map(([label, { queue }]) => queue.metricApproximateNumberOfMessagesVisible({ ...maximum, label })),
+        metrics: queues.map(([label, queue]) => queue.metricApproximateNumberOfMessagesVisible({ ...maximum, label })),
       }, 8),
       graph({
         title: 'Oldest message', unit: 'seconds', lines: [line(limits.batchAge.toSeconds(), 'alarm for batches')],
-        metrics: queues.map(([label, { queue }]) => queue.metricApproximateAgeOfOldestMessage({ ...maximum, label })),
+        metrics: queues.map(([label, queue]) => queue.metricApproximateAgeOfOldestMessage({ ...maximum, label })),
       }, 8),
       graph({
         title: 'Dead letters', unit: 'messages', stacked: true,

@@ -40,6 +40,7 @@ export class Functions extends Construct {
       name: 'api',
       description: 'Answers the HTTP API',
       timeout: Duration.seconds(10),
+      reservedConcurrency: props.settings.apiConcurrency,
     })
       .useTable('GOALS_TABLE', storage.goals, 'GetItem', 'Query', 'UpdateItem')
       .useTable('TASKS_TABLE', storage.tasks, 'GetItem', 'Query', 'DeleteItem')
@@ -70,7 +71,7 @@ export class Functions extends Construct {
       // For a workflow that was cancelled at the moment of its launch.
       .useExecutions(executions, 'StopExecution')
       // No batching window: a user waits for this start.
-      .consume(messaging.launch.queue, { batchSize: 10 });
+      .consume(messaging.launch.queue, { batchSize: 10, maxConcurrency: props.settings.launchConcurrency });
 
     this.worker = new RustFunction(this, 'Worker', {
       ...props,
@@ -86,12 +87,15 @@ export class Functions extends Construct {
       // One message per worker: each runs for minutes against its own deadline, with up to 8 AI calls at a time.
       .consume(messaging.batch.queue, { batchSize: 1, maxConcurrency: workers });
     useGenerators(this.worker, props.settings);
+    // Only the worker calls anything but AWS.
+    if (props.settings.vpc) this.worker.attachTo(props.settings.vpc);
 
     this.projector = new RustFunction(this, 'Projector', {
       ...props,
       name: 'projector',
       description: 'Keeps the read model of executions and settles their end',
       timeout: Duration.seconds(60),
+      reservedConcurrency: props.settings.projectorConcurrency,
     })
       // An end checks which actions the goal still has.
       .useTable('GOALS_TABLE', storage.goals, 'Query', 'UpdateItem')

@@ -1,9 +1,12 @@
-import { CfnOutput, Stack } from 'aws-cdk-lib';
+import { CfnOutput, Stack, Tags } from 'aws-cdk-lib';
+import { Key } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
 import { Alarms, type Watched } from './alarms';
 import { Alerts } from './alerts';
 import { Api } from './api';
 import { Archive } from './archive';
+import { Backups } from './backups';
+import { Budget } from './budget';
 import { Dashboard } from './dashboard';
 import { EventSchemas } from './event-schemas';
 import { Functions } from './functions';
@@ -21,24 +24,29 @@ export class GoalActivityStack extends Stack {
     super(scope, settings.stackName, {
       description: 'Turns the actions of a goal into tasks, as an asynchronous workflow',
       synthesizer: variant.synthesizer,
+      terminationProtection: settings.terminationProtection,
     });
+    for (const [name, value] of Object.entries(settings.tags)) Tags.of(this).add(name, value);
+    const key = settings.kmsKey ? Key.fromKeyArn(this, 'Key', settings.kmsKey) : undefined;
 
     this.templateOptions.metadata = { [METADATA]: inForce(settings) };
-    const storage = new Storage(this, 'Storage', { settings, variant });
-    const archive = new Archive(this, 'Archive', { settings, variant });
-    const messaging = new Messaging(this, 'Messaging', { settings, variant });
+    const storage = new Storage(this, 'Storage', { settings, variant, key });
+    const archive = new Archive(this, 'Archive', { settings, variant, key });
+    const messaging = new Messaging(this, 'Messaging', { settings, variant, key });
     if (variant.schemaRegistry) new EventSchemas(this, 'EventSchemas', { settings });
-    const alerts = new Alerts(this, 'Alerts').topic;
+    const operators = new Alerts(this, 'Alerts', settings);
+    const alerts = operators.topic;
     const { stateMachine, executions, finalize } = new Workflow(this, 'Workflow', {
-      settings, variant, storage, batchQueue: messaging.batch.queue,
+      settings, variant, key, storage, batchQueue: messaging.batch.queue,
     });
     messaging.projectStatusOf(stateMachine);
     const functions = new Functions(this, 'Functions', {
-      settings, variant, storage, archive, messaging, stateMachine, executions, alerts,
+      settings, variant, key, storage, archive, messaging, stateMachine, executions, alerts,
     });
-    const api = new Api(this, 'Api', { settings, variant, handler: functions.api.function });
+    const api = new Api(this, 'Api', { settings, variant, key, handler: functions.api.function });
 
     const { launch, batch, projection, deadLetterQueues } = messaging;
+    const { goals: Goals, tasks: Tasks, executions: WorkflowExecutions } = storage;
     const watched: Watched = {
       http: api.http,
       stateMachine,
@@ -50,16 +58,17 @@ export class GoalActivityStack extends Stack {
         Projector: functions.projector.function,
         Reconcile: functions.reconcile.function,
       },
-      batchQueue: batch.queue,
+      queues: { Launch: launch.queue, Batch: batch.queue, Projection: projection.queue },
+      tables: { Goals, Tasks, WorkflowExecutions },
       deadLetterQueues,
     };
-    const alarms = new Alarms(this, 'Alarms', { ...watched, settings, alerts });
-    const { goals: Goals, tasks: Tasks, executions: WorkflowExecutions } = storage;
-    new Dashboard(this, 'Dashboard', {
-      ...watched, settings, alarms,
-      queues: { Launch: launch, Batch: batch, Projection: projection },
-      tables: { Goals, Tasks, WorkflowExecutions },
-    });
+    const alarms = new Alarms(this, 'Alarms', { ...watched, settings, variant, alerts });
+    new Dashboard(this, 'Dashboard', { ...watched, settings, alarms });
+    const { stackName, backup, monthlyBudget: amount } = settings;
+    if (backup) {
+      new Backups(this, 'Backups', { stackName, variant, key, tables: [Goals, Tasks, WorkflowExecutions], bucket: archive.bucket });
+    }
+    if (amount) new Budget(this, 'Budget', { stackName, amount, alerts: operators });
 
     this.outputs({
       // The namespace of the metrics, too.

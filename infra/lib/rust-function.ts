@@ -1,12 +1,13 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
+import { Aws, Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction as LambdaTarget, SqsQueue } from 'aws-cdk-lib/aws-events-targets';
-import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { Code, Function as LambdaFunction, LayerVersion, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
-import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { Effect, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import { type CfnFunction, Code, Function as LambdaFunction, LayerVersion, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
+import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
@@ -21,16 +22,30 @@ import type { Variant } from './variant';
 export interface FunctionContext {
   readonly settings: Settings;
   readonly variant: Variant;
+  /** Encrypts what the function reads and writes; missing: AWS's own keys, which need no permission. */
+  readonly key?: IKey;
 }
 
 interface RustFunctionProps extends FunctionContext {
   readonly name: string;
   readonly description: string;
   readonly timeout: Duration;
+  readonly reservedConcurrency?: number;
 }
 
 /** The memory of each function, in megabytes. */
 export const memoryMegabytes = 256;
+
+/** What Lambda's developer guide requires of a function in a VPC. */
+const interfaces = [
+  'AssignPrivateIpAddresses', 'CreateNetworkInterface', 'DeleteNetworkInterface', 'DescribeNetworkInterfaces', 'DescribeSubnets',
+  'UnassignPrivateIpAddresses',
+];
+
+const redriven = {
+  id: 'Serverless-LambdaEventSourceMappingDestination',
+  reason: 'A destination is for streams: a message that fails stays in its queue, whose own policy decides what becomes of it.',
+};
 
 /** All executions of a state machine: an execution has an ARN only once it runs. */
 export interface ExecutionArns {
@@ -50,10 +65,11 @@ export class RustFunction extends Construct {
   readonly function: LambdaFunction;
   private readonly role: Role;
 
-  constructor(scope: Construct, id: string, props: RustFunctionProps) {
+  constructor(scope: Construct, id: string, private readonly props: RustFunctionProps) {
     super(scope, id);
     const logGroup = new LogGroup(this, 'Logs', {
-      retention: RetentionDays.ONE_MONTH,
+      retention: props.settings.logRetentionDays,
+      encryptionKey: props.key,
       removalPolicy: RemovalPolicy.DESTROY,
     });
     // A separate role: the one that CDK creates has a managed policy that may write to every log group of the account.
@@ -69,6 +85,7 @@ export class RustFunction extends Construct {
       logGroup,
       timeout: props.timeout,
       memorySize: memoryMegabytes,
+      reservedConcurrentExecutions: props.reservedConcurrency,
       environment: { LOG_LEVEL: props.settings.logLevel, METRICS_NAMESPACE: props.settings.stackName },
       // Also allows it to send X-Ray segments, which the emulator's functions never do.
       tracing: Tracing.ACTIVE,
@@ -78,6 +95,11 @@ export class RustFunction extends Construct {
       reason: 'Tracing: X-Ray segments have no ARN to name, AWS documents "*" for sending them.',
     });
     this.setting('REPAIRED', props.settings.repair);
+    Validations.of(this.function).acknowledge({
+      id: 'Serverless-LambdaDLQ',
+      reason: 'Only for asynchronous invocations, of which there are none but the ticks: queues keep and redrive their messages '
+        + 'themselves, the API answers its caller, the state machine retries its call.',
+    });
     this.trace(props.settings);
   }
 
@@ -91,6 +113,9 @@ export class RustFunction extends Construct {
 
   useTable(variable: TableVariable, table: ITable, ...actions: TableAction[]): this {
     this.function.addEnvironment(variable, table.tableName);
+    // What DynamoDB's developer guide requires of a caller, without wildcards: a reader only decrypts.
+    const writes = actions.some((action) => action !== 'GetItem' && action !== 'Query');
+    this.useKey('dynamodb', 'Decrypt', 'DescribeKey', ...(writes ? ['Encrypt', 'GenerateDataKey', 'ReEncryptFrom', 'ReEncryptTo'] : []));
     return this.allow(actions.map((action) => `dynamodb:${action}`), table.tableArn);
   }
 
@@ -105,6 +130,7 @@ export class RustFunction extends Construct {
       id: `AwsSolutions-IAM5[Resource::${archive.readable}]`,
       reason: 'The records of ended workflows, one object each: none of them exists when the stack is deployed.',
     });
+    this.useKey('s3', 'Decrypt', ...(action === 'PutObject' ? ['GenerateDataKey'] : []));
     return this.allow([`s3:${action}`], archive.records);
   }
 
@@ -147,16 +173,24 @@ export class RustFunction extends Construct {
    * tick needs no queue: when one is lost the next follows within a minute.
    */
   every(rate: Duration, copies: IQueue): this {
-    new Rule(this, 'Schedule', {
+    const schedule = new Rule(this, 'Schedule', {
       schedule: Schedule.rate(rate),
       targets: [
         new LambdaTarget(this.function, { retryAttempts: 0, maxEventAge: rate }),
         new SqsQueue(copies, { retryAttempts: 0, maxEventAge: rate }),
       ],
     });
+    // Of an asynchronous invocation that failed: the next tick follows sooner than Lambda's own second attempt.
+    this.function.configureAsyncInvoke({ retryAttempts: 0, maxEventAge: rate });
+    const reason = 'A tick says nothing and is worth nothing after a minute, when the next one comes; the alarm ReconcilerSilent '
+      + 'notices when none arrives.';
+    Validations.of(schedule).acknowledge({ id: 'Serverless-EventBusDLQ', reason });
+    Validations.of(this.function).acknowledge({ id: 'Serverless-LambdaAsyncFailureDestination', reason });
+    this.useKey('sqs', 'Decrypt');
     this.allow(['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'], copies.queueArn);
     // One run does the work of all queued ticks.
-    this.function.addEventSourceMapping('Copies', { eventSourceArn: copies.queueArn, batchSize: 10 });
+    const source = this.function.addEventSourceMapping('Copies', { eventSourceArn: copies.queueArn, batchSize: 10 });
+    Validations.of(source).acknowledge(redriven);
     return this;
   }
 
@@ -166,16 +200,45 @@ export class RustFunction extends Construct {
    */
   consume(queue: IQueue, source: { batchSize: number; maxBatchingWindow?: Duration; maxConcurrency?: number }): this {
     this.function.addEnvironment('QUEUE_URL', queue.queueUrl);
+    this.useKey('sqs', 'Decrypt');
     this.allow(
       ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ChangeMessageVisibility'],
       queue.queueArn,
     );
-    this.function.addEventSourceMapping('Messages', {
+    const messages = this.function.addEventSourceMapping('Messages', {
       ...source,
       eventSourceArn: queue.queueArn,
       reportBatchItemFailures: true,
     });
+    Validations.of(messages).acknowledge(redriven);
     return this;
+  }
+
+  /**
+   * Attaches the function to a network. Lambda creates its network interfaces with the function's role, but the function's
+   * own code may not.
+   */
+  attachTo({ subnets, securityGroups }: NonNullable<Settings['vpc']>): this {
+    const { partition, region, account, stackName } = Stack.of(this);
+    (this.function.node.defaultChild as CfnFunction).vpcConfig = { subnetIds: subnets, securityGroupIds: securityGroups };
+    // Without resources: AWS documents "*" for the two that only describe, and Lambda checks the others against it.
+    this.allow(interfaces.map((action) => `ec2:${action}`), '*');
+    this.role.addToPolicy(new PolicyStatement({
+      effect: Effect.DENY,
+      actions: [...interfaces, 'DetachNetworkInterface'].map((action) => `ec2:${action}`),
+      resources: ['*'],
+      // The function's own ARN would be a cycle: it waits for its role's permissions.
+      conditions: { ArnLike: { 'lambda:SourceFunctionArn': `arn:${partition}:lambda:${region}:${account}:function:${stackName}-*` } },
+    }));
+    return this;
+  }
+
+  /** A customer managed key, through this service only. */
+  private useKey(service: 'dynamodb' | 's3' | 'sqs', ...actions: string[]): void {
+    if (!this.props.key) return;
+    this.allow(actions.map((action) => `kms:${action}`), this.props.key.keyArn, {
+      StringEquals: { 'kms:ViaService': `${service}.${Aws.REGION}.${Aws.URL_SUFFIX}` },
+    });
   }
 
   /** A variable that does not come from a resource of the stack. Without a value the function's own default applies. */

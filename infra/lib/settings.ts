@@ -1,7 +1,9 @@
 import * as path from 'node:path';
 import { withEnvironment } from './environment';
+import { Reader } from './context-reader';
 import { infraDir } from './paths';
 import { type Generator, generatorKeys, readGenerators } from './generator-settings';
+import { type OperationSettings, operationKeys, readOperations } from './operation-settings';
 import { SettingsError } from './settings-error';
 
 export { infraDir } from './paths';
@@ -13,7 +15,7 @@ export const userPoolPlans = ['lite', 'essentials', 'plus'] as const;
 export const tracings = ['off', 'print', 'otlp'] as const;
 
 /** The settings that `-c key=value` can change, validated once; see the table in README.md. */
-export interface Settings {
+export interface Settings extends OperationSettings {
   /** Begins every name that is not made by CloudFormation, so that a second stack can stand beside the first. */
   readonly stackName: string;
   /** Deploy to the emulator; lib/variant.ts has the differences. */
@@ -25,6 +27,9 @@ export interface Settings {
   /** Existing tables to use instead of creating them. */
   readonly goalsTable?: string;
   readonly tasksTable?: string;
+  readonly executionsTable?: string;
+  /** The same for the bucket of ended workflows. */
+  readonly archiveBucket?: string;
   /** The issuer of the tokens, instead of the stack's own Cognito user pool. */
   readonly oidc?: {
     readonly issuer: string;
@@ -67,12 +72,14 @@ export interface Settings {
 type OidcKey = 'oidcIssuer' | 'oidcAudience' | 'oidcScopes' | 'oidcClientId';
 type UserPoolKey = 'userPoolDomain' | 'userPoolPlan' | 'callbackUrls';
 /** All keys of the context. */
-type Key = Exclude<keyof Settings, 'oidc' | 'userPool'> | OidcKey | UserPoolKey | keyof typeof generatorKeys;
+type Key = Exclude<keyof Settings, 'oidc' | 'userPool' | keyof OperationSettings> | OidcKey | UserPoolKey | keyof typeof generatorKeys
+  | keyof typeof operationKeys;
 export const keys: Record<Key, true> = {
-  stackName: true, local: true, architecture: true, functionsDir: true, goalsTable: true, tasksTable: true, oidcIssuer: true,
-  oidcAudience: true, oidcScopes: true, oidcClientId: true, userPoolDomain: true, userPoolPlan: true, callbackUrls: true,
-  corsOrigins: true, logLevel: true, concurrentBatches: true, operationsGuide: true,
-  tracing: true, tracingLayer: true, tracingEndpoint: true, repair: true, ...generatorKeys,
+  stackName: true, local: true, architecture: true, functionsDir: true, goalsTable: true, tasksTable: true,
+  executionsTable: true, archiveBucket: true, oidcIssuer: true, oidcAudience: true, oidcScopes: true, oidcClientId: true,
+  userPoolDomain: true, userPoolPlan: true, callbackUrls: true, corsOrigins: true, logLevel: true,
+  concurrentBatches: true, operationsGuide: true, tracing: true, tracingLayer: true, tracingEndpoint: true, repair: true,
+  ...generatorKeys, ...operationKeys,
 };
 
 /** What the context says, and the file of the environment that it names. */
@@ -80,14 +87,10 @@ export function readSettings(given: Record<string, unknown>): Settings {
   const context = withEnvironment(given);
   rejectUnknown(context);
 
-  function text(key: Key, pattern: RegExp, shape: string): string | undefined {
-    const value = context[key];
-    if (value === undefined) return undefined;
-    if (typeof value === 'string' && pattern.test(value)) return value;
-    throw new SettingsError(`context ${key}=${JSON.stringify(value)}: expected ${shape}`);
-  }
+  const reader = new Reader<Key>(context);
+  const text = reader.text.bind(reader);
 
-  const local = flag(context, 'local');
+  const local = reader.flag('local');
   // The file of an environment may say it.
   if (local && given.architecture !== undefined) {
     throw new SettingsError('context architecture: not with local=true, where the functions run on this machine');
@@ -108,6 +111,8 @@ export function readSettings(given: Record<string, unknown>): Settings {
     functionsDir: path.resolve(infraDir, text('functionsDir', /./, 'a path') ?? `../target/lambda/${architecture}`),
     goalsTable: text('goalsTable', tableName, 'a DynamoDB table name'),
     tasksTable: text('tasksTable', tableName, 'a DynamoDB table name'),
+    executionsTable: text('executionsTable', tableName, 'a DynamoDB table name'),
+    archiveBucket: text('archiveBucket', /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'the name of an S3 bucket'),
     oidc: oidc(
       text('oidcIssuer', /^https?:\/\/\S+$/, 'the URL of an OIDC issuer'),
       text('oidcAudience', /./, 'a comma-separated list of audiences'),
@@ -117,6 +122,7 @@ export function readSettings(given: Record<string, unknown>): Settings {
     userPool: userPool(context, stackName),
     corsOrigins: origins(context.corsOrigins),
     ...readGenerators(context),
+    ...readOperations(reader),
     logLevel: text('logLevel', logFilter, 'a level or a filter such as info,goal_activity_functions=debug') ?? 'info',
     concurrentBatches: concurrency(context.concurrentBatches ?? 64),
     // An alarm's description has 1,024 characters for its text and this.
@@ -150,13 +156,6 @@ function rejectUnknown(context: Record<string, unknown>): void {
   const known = Object.keys(keys).filter((key) => !/^fallback[A-Z]/.test(key));
   throw new SettingsError(`unknown context ${unknown.join(', ')}: known are ${known.join(', ')}, `
     + 'and the keys of a generator with the prefix fallback, such as fallbackBedrockModel');
-}
-
-/** `-c` gives strings, cdk.json and tests give booleans. */
-function flag(context: Record<string, unknown>, key: Key): boolean {
-  const value = String(context[key] ?? false);
-  if (value === 'true' || value === 'false') return value === 'true';
-  throw new SettingsError(`context ${key}=${JSON.stringify(context[key])}: expected true or false`);
 }
 
 function oneOf<T extends string>(key: Key, known: readonly T[], value: unknown): T {

@@ -1,26 +1,29 @@
 import {
   AttributeType, BillingMode, type ITable, ProjectionType, Table, TableEncryption,
 } from 'aws-cdk-lib/aws-dynamodb';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
 import type { Settings } from './settings';
 import type { Variant } from './variant';
 
-/** The three tables. Goals and Tasks belong to the goal app and can be its existing ones. */
+/** The three tables. Goals and Tasks belong to the goal app and can be its existing ones; a deleted stack leaves all three. */
 export class Storage extends Construct {
   readonly goals: ITable;
   readonly tasks: ITable;
   readonly executions: ITable;
 
-  constructor(scope: Construct, id: string, private readonly props: { settings: Settings; variant: Variant }) {
+  constructor(scope: Construct, id: string, private readonly props: { settings: Settings; variant: Variant; key?: IKey }) {
     super(scope, id);
-    const { goalsTable, tasksTable } = props.settings;
+    const { goalsTable, tasksTable, executionsTable } = props.settings;
     this.goals = goalsTable
       ? Table.fromTableName(this, 'Goals', goalsTable)
       : this.table('Goals', 'goalId', 'item');
     this.tasks = tasksTable
       ? Table.fromTableName(this, 'Tasks', tasksTable)
       : this.table('Tasks', 'goalId', 'position');
-    this.executions = this.executionsTable();
+    this.executions = executionsTable
+      ? Table.fromTableName(this, 'WorkflowExecutions', executionsTable)
+      : this.executionsTable();
   }
 
   private executionsTable(): Table {
@@ -49,13 +52,14 @@ export class Storage extends Construct {
   }
 
   private table(id: string, partition: string, sort: string, timeToLiveAttribute?: string): Table {
-    const { removalPolicy, deletionProtection } = this.props.variant;
+    const { variant: { removalPolicy, deletionProtection }, key } = this.props;
     return new Table(this, id, {
       partitionKey: { name: partition, type: AttributeType.STRING },
       sortKey: { name: sort, type: AttributeType.STRING },
       billingMode: BillingMode.PAY_PER_REQUEST,
       // AWS's key for DynamoDB in this account: no key to manage, and its use is visible in CloudTrail.
-      encryption: TableEncryption.AWS_MANAGED,
+      encryption: key ? TableEncryption.CUSTOMER_MANAGED : TableEncryption.AWS_MANAGED,
+      encryptionKey: key,
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
       timeToLiveAttribute,
       removalPolicy,

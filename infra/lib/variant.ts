@@ -11,9 +11,14 @@ export interface Variant {
   /** The resources that CDK needs in the account before it can deploy. */
   readonly synthesizer?: IStackSynthesizer;
   readonly architecture: Architecture;
-  /** For resources with users' data: tables and the user pool. */
+  /**
+   * For tables and the user pool. They are deletion-protected when they are retained, so CloudFormation could not delete
+   * them either when a first creation fails: they stay behind then, empty, and block nothing, as their names are generated.
+   */
   readonly removalPolicy: RemovalPolicy;
   readonly deletionProtection: boolean;
+  /** For data without that protection: a first creation that fails deletes it, as nothing is in it yet. */
+  readonly unprotectedRemovalPolicy: RemovalPolicy;
   /** Sign in with a plain request with name and password, as scripts and tests do. */
   readonly userPasswordAuth: boolean;
   /** The emulator's CloudFormation does not support a style of the sign-in pages, which managed login needs on AWS. */
@@ -23,26 +28,35 @@ export interface Variant {
   readonly schemaRegistry: boolean;
   /** The emulator's CloudFormation does not support policies of an event bus, and its bus would ignore one. */
   readonly busPolicy: boolean;
+  /** The emulator has alarms on one metric only. */
+  readonly compositeAlarms: boolean;
 }
 
 const aws = (architecture: Settings['architecture']): Variant => ({
   architecture: architecture === 'x86_64' ? Architecture.X86_64 : Architecture.ARM_64,
   removalPolicy: RemovalPolicy.RETAIN,
   deletionProtection: true,
+  unprotectedRemovalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
   userPasswordAuth: false,
   loginBranding: true,
   apiUrl: (api) => api.apiEndpoint,
   schemaRegistry: true,
   busPolicy: true,
+  compositeAlarms: true,
 });
+
+const disposable = {
+  removalPolicy: RemovalPolicy.DESTROY,
+  deletionProtection: false,
+  unprotectedRemovalPolicy: RemovalPolicy.DESTROY,
+};
 
 const local = (): Variant => ({
   // The one bucket replaces `cdk bootstrap`, which takes longer than the deployment itself.
   synthesizer: new CliCredentialsStackSynthesizer({ fileAssetsBucketName: 'goal-activity-assets' }),
   // The emulator runs the functions as plain processes of this machine.
   architecture: process.arch === 'arm64' ? Architecture.ARM_64 : Architecture.X86_64,
-  removalPolicy: RemovalPolicy.DESTROY,
-  deletionProtection: false,
+  ...disposable,
   userPasswordAuth: true,
   loginBranding: false,
   // The emulator returns http://<id>.execute-api.<address>, which cannot be resolved; it also serves the API under a
@@ -50,7 +64,20 @@ const local = (): Variant => ({
   apiUrl: (api) => `http://${Fn.select(1, Fn.split('.execute-api.', api.apiEndpoint))}/_aws/execute-api/${api.apiId}`,
   schemaRegistry: false,
   busPolicy: false,
+  compositeAlarms: false,
 });
 
-export const variant = (settings: Pick<Settings, 'local'> & Partial<Pick<Settings, 'architecture'>>): Variant =>
-  (settings.local ? local() : aws(settings.architecture ?? 'arm64'));
+export function variant(settings: Pick<Settings, 'local'> & Partial<Pick<Settings, 'architecture' | 'removalPolicy'>>): Variant {
+  const onAws = aws(settings.architecture ?? 'arm64');
+  const chosen = settings.local ? local() : onAws;
+  switch (settings.removalPolicy) {
+    case undefined:
+      return chosen;
+    case 'destroy':
+      return { ...chosen, ...disposable };
+    case 'retain': {
+      const { removalPolicy, deletionProtection, unprotectedRemovalPolicy } = onAws;
+      return { ...chosen, removalPolicy, deletionProtection, unprotectedRemovalPolicy };
+    }
+  }
+}

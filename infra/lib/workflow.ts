@@ -1,7 +1,7 @@
 import * as path from 'node:path';
-import { ArnFormat, Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
+import { ArnFormat, Aws, Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { DefinitionBody, LogLevel, StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
@@ -27,6 +27,14 @@ export class Workflow extends Construct {
 
     const role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('states.amazonaws.com') });
     role.addToPolicy(new PolicyStatement({ actions: ['sqs:SendMessage'], resources: [props.batchQueue.queueArn] }));
+    if (props.key) {
+      role.addToPolicy(new PolicyStatement({
+        // SQS decrypts the data key that it encrypts a message with.
+        actions: ['kms:Decrypt', 'kms:GenerateDataKey'],
+        resources: [props.key.keyArn],
+        conditions: { StringEquals: { 'kms:ViaService': `sqs.${Aws.REGION}.${Aws.URL_SUFFIX}` } },
+      }));
+    }
     // Not grantInvoke: that would also allow every version and alias.
     role.addToPolicy(new PolicyStatement({
       actions: ['lambda:InvokeFunction'],
@@ -41,6 +49,7 @@ export class Workflow extends Construct {
       stateMachineName,
       definitionBody: DefinitionBody.fromFile(path.join(infraDir, '..', 'statemachine', 'goal-activity.asl.json')),
       definitionSubstitutions: {
+        Partition: Aws.PARTITION,
         BatchQueueUrl: props.batchQueue.queueUrl,
         FinalizeFunctionArn: this.finalize.function.functionArn,
       },
@@ -50,7 +59,8 @@ export class Workflow extends Construct {
         destination: new LogGroup(this, 'Logs', {
           // With this prefix AWS needs no line for the group in the account's log resource policy, which is limited.
           logGroupName: `/aws/vendedlogs/states/${props.settings.stackName}`,
-          retention: RetentionDays.ONE_MONTH,
+          retention: props.settings.logRetentionDays,
+          encryptionKey: props.key,
           removalPolicy: RemovalPolicy.DESTROY,
         }),
         level: LogLevel.ALL,

@@ -3,6 +3,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { test } from 'node:test';
 import { infraDir } from '../lib/settings';
+import { full } from './full';
 import { list, synth, target } from './synth';
 
 const aws = synth();
@@ -33,10 +34,13 @@ const deadLetters = {
   Launch: 'MessagingLaunchDlq', Batch: 'MessagingBatchDlq', Projection: 'MessagingProjectionDlq',
   Undelivered: 'MessagingUndelivered',
 };
+const { Api: _api, Finalize: _finalize, ...consumers } = functions;
+const tables = { Goals: 'StorageGoals', Tasks: 'StorageTasks', WorkflowExecutions: 'StorageWorkflowExecutions' };
 const named = <T>(all: Record<string, T>, suffix: string, text: (value: T) => string) =>
   Object.fromEntries(Object.entries(all).map(([name, value]) => [`${name}${suffix}`, text(value)]));
 
-const fallback: Record<string, string> = {
+const bySetting: Record<string, string> = {
+  AiCost: 'goal-activity AiCost, Sum in 86400 s; > 25 in 1 of 1; notBreaching; tells recovery',
   AiFallbackInUse: 'goal-activity AiFallbackUsed, Average in 300 s; > 0.2 in 2 of 3; notBreaching; tells recovery',
 };
 const expected: Record<string, string> = {
@@ -53,7 +57,18 @@ const expected: Record<string, string> = {
     + 'notBreaching; tells recovery',
   ...named(functions, 'Errors', (each) =>
     `AWS/Lambda Errors of ${each}, Sum in 300 s; > 0 in 1 of 1; notBreaching`),
-  WorkerThrottles: 'AWS/Lambda Throttles of FunctionsWorkerFunction, Sum in 60 s; > 0 in 3 of 5; notBreaching; tells recovery',
+  LaunchesWait: 'AWS/SQS ApproximateAgeOfOldestMessage of MessagingLaunchQueue, Maximum in 60 s; > 300 in 1 of 1; '
+    + 'notBreaching; tells recovery',
+  ProjectionsWait: 'AWS/SQS ApproximateAgeOfOldestMessage of MessagingProjectionQueue, Maximum in 60 s; > 300 in 1 of 1; '
+    + 'notBreaching; tells recovery',
+  ...named(functions, 'Throttles', (each) =>
+    `AWS/Lambda Throttles of ${each}, Sum in 60 s; > 0 in 3 of 5; notBreaching; tells recovery`),
+  ...named(consumers, 'Recursion', (each) =>
+    `AWS/Lambda RecursiveInvocationsDropped of ${each}, Sum in 300 s; > 0 in 1 of 1; notBreaching`),
+  ...named(tables, 'ReadsThrottled', (table) =>
+    `AWS/DynamoDB ReadThrottleEvents of ${table}, Sum in 60 s; > 0 in 3 of 5; notBreaching; tells recovery`),
+  ...named(tables, 'WritesThrottled', (table) =>
+    `AWS/DynamoDB WriteThrottleEvents of ${table}, Sum in 60 s; > 0 in 3 of 5; notBreaching; tells recovery`),
   StatesThrottled: 'AWS/States ExecutionThrottled of WorkflowStateMachine, Sum in 300 s; > 0 in 1 of 1; notBreaching',
   ApiErrorRate: 'AWS/ApiGateway 5xx of ApiHttp, Average in 300 s; > 0.05 in 2 of 3; notBreaching; tells recovery',
 };
@@ -91,23 +106,43 @@ test('with a fallback there is an alarm and a line on the dashboard that say whe
   const [alarm, ...others] = chained.all('AWS::CloudWatch::Alarm').filter(({ AlarmName }) => !alarms.some((alarm) => alarm.AlarmName === AlarmName));
   assert.ok(alarm && others.length === 0);
   assert.equal(alarm.AlarmName, 'goal-activity-AiFallbackInUse');
-  assert.equal(shape(alarm), fallback.AiFallbackInUse);
+  assert.equal(shape(alarm), bySetting.AiFallbackInUse);
   const [, section = ''] = /docs\/OPERATIONS\.md#(.+)$/.exec(alarm.AlarmDescription) ?? [];
   assert.ok(anchors(guide).includes(section), section);
   const shows = (of: typeof aws) => JSON.stringify(of.all('AWS::CloudWatch::Dashboard')).includes('AiFallbackUsed');
   assert.deepEqual([shows(aws), shows(chained)], [false, true]);
 });
 
+test('the cost of the AI has an alarm when its daily amount is set', () => {
+  const [alarm, ...others] = synth({ dailyAiCost: '25' }).all('AWS::CloudWatch::Alarm')
+    .filter(({ AlarmName }) => !alarms.some((alarm) => alarm.AlarmName === AlarmName));
+  assert.ok(alarm && others.length === 0);
+  assert.deepEqual([alarm.AlarmName, shape(alarm)], ['goal-activity-AiCost', bySetting.AiCost]);
+  assert.match(alarm.AlarmDescription, /more than 25 US dollars/);
+});
+
+test('one alarm combines those that users notice, and tells the topic as the others do', () => {
+  const combined = aws.one('AWS::CloudWatch::CompositeAlarm');
+  assert.equal(combined.AlarmName, 'goal-activity-UsersAffected');
+  const rule = combined.AlarmRule['Fn::Join'][1].map((part: any) => target(part)).join('');
+  assert.equal(rule.replace(/ALARM\("Alarms(\w+)"\)/g, '$1'), '(FailureRate OR TimedOut OR Slow OR Waiting OR ApiErrorRate OR '
+    + 'ApiThrottles OR LaunchesWait OR BatchesWait OR ProjectionsWait)');
+  assert.deepEqual([combined.AlarmActions, combined.OKActions].map((all) => all.map(target)), [['AlertsTopic'], ['AlertsTopic']]);
+  const [, section = ''] = /docs\/OPERATIONS\.md#(.+)$/.exec(combined.AlarmDescription) ?? [];
+  assert.ok(anchors(guide).includes(section), section);
+  assert.deepEqual(synth({ local: 'true' }).all('AWS::CloudWatch::CompositeAlarm'), []);
+});
+
 test('the guide names every alarm', () => {
-  for (const name of Object.keys({ ...expected, ...fallback })) {
-    const pattern = name.replace(/^(\w+)(DeadLetters|Errors)$/, '…$2');
+  for (const name of Object.keys({ ...expected, ...bySetting, UsersAffected: '' })) {
+    const pattern = name.replace(/^(\w+)(DeadLetters|Errors|Throttles|Recursion|ReadsThrottled|WritesThrottled)$/, '…$2');
     assert.ok(guide.includes(`\`${pattern}\``), `docs/OPERATIONS.md does not name ${pattern}`);
   }
 });
 
 test('operationsGuide says where the links go, and the longest one leaves room', () => {
   const operationsGuide = `https://git.example/${'x'.repeat(280)}`;
-  const elsewhere = synth({ operationsGuide });
+  const elsewhere = synth({ ...full, operationsGuide });
   for (const { name, AlarmDescription } of elsewhere.all('AWS::CloudWatch::Alarm')) {
     assert.ok(AlarmDescription.includes(` What to do: ${operationsGuide}#`), name);
     assert.ok(AlarmDescription.length <= 1024, name);

@@ -38,11 +38,19 @@ test('what costs AI calls or stops work is throttled more than what only reads',
     'POST /api/goals/{goalId}/start-activity': modest,
     'POST /api/workflows/{executionArn}/cancel': modest,
     'POST /api/workflows/{executionArn}/retry': modest,
+    'GET /api/openapi.json': { ThrottlingBurstLimit: 10, ThrottlingRateLimit: 2 },
   });
   // API Gateway refuses settings of a route that does not exist yet.
   const [stage] = Object.values(aws.template.findResources('AWS::ApiGatewayV2::Stage'));
   const routes = Object.keys(aws.template.findResources('AWS::ApiGatewayV2::Route'));
   assert.deepEqual(routes.filter((id) => !stage?.DependsOn.includes(id)), []);
+});
+
+test('the limits are settings', () => {
+  const { RouteSettings, DefaultRouteSettings } =
+    synth({ startRate: '30', startBurst: '60', requestRate: '200', requestBurst: '400' }).one('AWS::ApiGatewayV2::Stage');
+  assert.deepEqual(RouteSettings['POST /api/goals/{goalId}/start-activity'], { ThrottlingRateLimit: 30, ThrottlingBurstLimit: 60 });
+  assert.deepEqual(DefaultRouteSettings, { ThrottlingRateLimit: 200, ThrottlingBurstLimit: 400 });
 });
 
 test('web pages of other origins may call the API only when they are named', () => {

@@ -13,7 +13,7 @@ test('the archive is private, encrypted, keeps older versions and is never delet
   const [encryption] = bucket.BucketEncryption.ServerSideEncryptionConfiguration;
   assert.equal(encryption.ServerSideEncryptionByDefault.SSEAlgorithm, 'AES256');
   assert.equal(bucket.VersioningConfiguration.Status, 'Enabled');
-  assert.equal(aws.resources('AWS::S3::Bucket').ArchiveBucket!.DeletionPolicy, 'Retain');
+  assert.equal(aws.resources('AWS::S3::Bucket').ArchiveBucket!.DeletionPolicy, 'RetainExceptOnCreate');
 });
 
 test('nobody reaches the archive without TLS, and nobody is let in by its policy', () => {

@@ -136,7 +136,8 @@ test('durations are drawn in minutes, with the target of 5 minutes and the alarm
 
 test('all alarms are shown', () => {
   const [{ properties } = assert.fail('no widget of alarms')] = widgets.filter(({ type }) => type === 'alarm');
-  assert.deepEqual(properties.alarms.slice().sort(), aws.all('AWS::CloudWatch::Alarm').map(({ name }) => name).sort());
+  const all = [...aws.all('AWS::CloudWatch::Alarm'), ...aws.all('AWS::CloudWatch::CompositeAlarm')];
+  assert.deepEqual(properties.alarms.slice().sort(), all.map(({ name }) => name).sort());
 });
 
 test('the page is within what CloudWatch takes, and the same in a local deployment', () => {

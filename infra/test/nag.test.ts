@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type App, Validations } from 'aws-cdk-lib';
-import { AwsSolutionsChecks } from 'cdk-nag';
+import { AwsSolutionsChecks, ServerlessChecks } from 'cdk-nag';
+import { full } from './full';
 import { synth } from './synth';
 
-const findings = (pack: AwsSolutionsChecks, app: App): string[] =>
+const packs = [AwsSolutionsChecks, ServerlessChecks];
+
+const findings = (pack: AwsSolutionsChecks | ServerlessChecks, app: App): string[] =>
   pack.validateScope(app).violations.flatMap(({ ruleName, description, violatingResources }) =>
     violatingResources.map(({ constructPath }) => `${ruleName} at ${constructPath}: ${description}`));
 
@@ -31,6 +34,7 @@ const variants: Record<string, Record<string, string>> = {
   'an AI with a key': {
     generator: 'openai', openaiBaseUrl: 'https://api.openai.com/v1', openaiModel: 'gpt-4.1-mini', openaiKeyParameter: '/ai/key',
   },
+  'every setting': full,
   'a prompt router, and a fallback': {
     generator: 'bedrock', bedrockModel: 'arn:aws:bedrock:us-east-1:111122223333:default-prompt-router/meta.llama:1',
     bedrockProfileSource: 'us.meta.llama-a,global.meta.llama-b', bedrockProfileRegions: 'us-east-1,us-west-2',
@@ -40,15 +44,18 @@ const variants: Record<string, Record<string, string>> = {
 
 for (const [name, context] of Object.entries(variants)) {
   test(`cdk-nag finds nothing that is not explained: ${name}`, () => {
-    assert.deepEqual(findings(new AwsSolutionsChecks(), synth(context).app), []);
+    const { app } = synth(context);
+    for (const Pack of packs) assert.deepEqual(findings(new Pack(), app), []);
   });
 }
 
 test('every acknowledgement explains itself and is still needed', () => {
-  const { app } = synth();
-  const unforgiving = new AwsSolutionsChecks();
-  Object.assign(unforgiving, { isAcknowledged: () => false });
-  const found = findings(unforgiving, app);
+  const { app } = synth(full);
+  const found = packs.flatMap((Pack) => {
+    const unforgiving = new Pack();
+    Object.assign(unforgiving, { isAcknowledged: () => false });
+    return findings(unforgiving, app);
+  });
   const acknowledged = acknowledgements(app);
   assert.ok(acknowledged.length > 0);
   for (const [id, reason] of acknowledged) {

@@ -18,11 +18,29 @@ test('without context the settings are those of a deployment to AWS', () => {
     functionsDir: path.resolve(infraDir, '../target/lambda/arm64'),
     goalsTable: undefined,
     tasksTable: undefined,
+    executionsTable: undefined,
+    archiveBucket: undefined,
     oidc: undefined,
     userPool: { domain: undefined, plan: 'essentials', callbackUrls: [] },
     corsOrigins: undefined,
     generator: { kind: 'offline' },
     fallback: undefined,
+    starts: { rateLimit: 10, burstLimit: 20 },
+    requests: { rateLimit: 50, burstLimit: 100 },
+    apiConcurrency: undefined,
+    projectorConcurrency: undefined,
+    launchConcurrency: undefined,
+    logRetentionDays: 30,
+    removalPolicy: undefined,
+    kmsKey: undefined,
+    terminationProtection: false,
+    tags: {},
+    backup: false,
+    alertEmail: undefined,
+    monthlyBudget: undefined,
+    dailyAiCost: undefined,
+    vpc: undefined,
+    consumerAccounts: [],
     logLevel: 'info',
     concurrentBatches: 64,
     operationsGuide: 'docs/OPERATIONS.md',
@@ -110,4 +128,22 @@ test('a value that cannot be is an error that says what is expected', () => {
   for (const concurrentBatches of ['1', '1001', '2.5', 'many', '']) {
     rejected({ concurrentBatches }, /concurrentBatches=".*": expected 2 to 1000/);
   }
+});
+
+test('a setting of operations that cannot be is an error that says what is expected', () => {
+  for (const [key, value, message] of [
+    ['startRate', '0', /expected 1 to 100000/], ['requestBurst', '', /expected 1 to/], ['apiConcurrency', '1.5', /expected 1 to/],
+    ['launchConcurrency', '1', /expected 2 to 1000/], ['logRetentionDays', '31', /expected one of 1, 3, 5/],
+    ['removalPolicy', 'snapshot', /expected retain or destroy/], ['kmsKey', 'alias/mine', /expected the ARN of a KMS key/],
+    ['terminationProtection', 'on', /expected true or false/], ['backup', 'daily', /expected true or false/],
+    ['tags', 'team=goals', /expected a JSON object/], ['tags', '{"aws:team":"goals"}', /expected a JSON object/],
+    ['tags', '{"team":1}', /expected a JSON object/], ['alertEmail', 'ops', /expected an e-mail address/],
+    ['monthlyBudget', '0', /expected an amount/], ['dailyAiCost', 'much', /expected an amount/],
+    ['vpcId', 'default', /expected the id of a VPC/], ['subnets', 'a,b', /expected ids of subnets/],
+    ['consumerAccounts', '111122223333', /expected <account>=<source>/],
+    ['consumerAccounts', '111122223333=goal-activity', /not goal-activity/], ['consumerAccounts', '111122223333=aws.s3', /not aws\.s3/],
+    ['consumerAccounts', '111122223333=a,111122223333=a', /each pair once/],
+    ['archiveBucket', 'Bucket', /expected the name of an S3 bucket/], ['executionsTable', '', /expected a DynamoDB table name/],
+  ] as const) rejected({ [key]: value }, message);
+  rejected({ vpcId: 'vpc-0123abcd', subnets: 'subnet-0123abcd' }, /vpcId, subnets and securityGroups belong together/);
 });

@@ -77,14 +77,14 @@ test('the definition gets exactly the substitutions it names', () => {
   const definition = fs.readFileSync(path.join(infraDir, '../statemachine/goal-activity.asl.json'), 'utf8');
   const { DefinitionSubstitutions } = aws.one('AWS::StepFunctions::StateMachine');
   assert.deepEqual(Object.keys(DefinitionSubstitutions).sort(), placeholders(definition));
-  assert.deepEqual(Object.values(DefinitionSubstitutions).map(target), ['MessagingBatchQueue', 'WorkflowFinalizeFunction']);
+  assert.deepEqual(Object.values(DefinitionSubstitutions).map(target), ['AWS::Partition', 'MessagingBatchQueue', 'WorkflowFinalizeFunction']);
 });
 
-test('the local deployment leaves out the schema registry, the policy of the bus and the style of the sign-in pages', () => {
+test('the local deployment leaves out the schema registry, the policy of the bus, the composite alarm and the style of the sign-in pages', () => {
   const ids = (from: typeof aws) => Object.keys(from.template.toJSON().Resources).map(readable).sort();
   const { name: policy } = aws.one('AWS::Events::EventBusPolicy');
   assert.deepEqual(ids(local), ids(aws).filter((id) =>
-    !id.startsWith('EventSchemas') && id !== policy && id !== 'ApiUsersBranding'));
+    !id.startsWith('EventSchemas') && id !== policy && id !== 'ApiUsersBranding' && id !== 'AlarmsUsersAffected'));
 });
 
 test('the local deployment can be thrown away', () => {

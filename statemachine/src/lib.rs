@@ -4,4 +4,4 @@
 pub const DEFINITION: &str = include_str!("../goal-activity.asl.json");
 
 /// What the deployment fills in, each written `${Name}` in the definition.
-pub const SUBSTITUTIONS: [&str; 2] = ["BatchQueueUrl", "FinalizeFunctionArn"];
+pub const SUBSTITUTIONS: [&str; 3] = ["BatchQueueUrl", "FinalizeFunctionArn", "Partition"];

@@ -27,6 +27,7 @@ fn the_language_is_the_one_that_both_interpreters_speak() {
 fn the_deployment_fills_in_exactly_the_known_substitutions() {
     let mut found: Vec<&str> = DEFINITION.split("${").skip(1).filter_map(|rest| rest.split('}').next()).collect();
     found.sort_unstable();
+    found.dedup();
     assert_eq!(found, SUBSTITUTIONS);
 }
 
@@ -41,8 +42,8 @@ fn every_state_says_why_it_is_there() {
 fn the_tasks_are_the_two_calls_that_the_deployment_grants() {
     let resources: Vec<(String, Value)> = tasks().map(|(name, task)| (name, task["Resource"].clone())).collect();
     let expected = [
-        ("EnqueueBatch".to_owned(), json!("arn:aws:states:::sqs:sendMessage.waitForTaskToken")),
-        ("SaveResults".to_owned(), json!("arn:aws:states:::lambda:invoke")),
+        ("EnqueueBatch".to_owned(), json!("arn:${Partition}:states:::sqs:sendMessage.waitForTaskToken")),
+        ("SaveResults".to_owned(), json!("arn:${Partition}:states:::lambda:invoke")),
     ];
     assert_eq!(resources, expected);
     // The cases replace the call of this state, so its own parameters are checked here.

@@ -34,6 +34,8 @@ pub(super) fn measure(project: &Project, stage: &Stage) -> Result<Section> {
         section.row(what, [Some(Figure::new(units.round(), "")), Some(Figure::new(usd, "USD"))]);
     };
     row("alarms", price::ALARM, count(&template, "AWS::CloudWatch::Alarm"));
+    // The emulator has none, so the template that is read here does not either.
+    row("alarms of alarms, on AWS", price::COMPOSITE_ALARM, 1.0);
     row("dashboards", price::DASHBOARD, count(&template, "AWS::CloudWatch::Dashboard"));
     row("custom metrics, if each had data", price::METRIC, series(project)?);
     row("KMS keys", price::KEY, count(&template, "AWS::KMS::Key"));

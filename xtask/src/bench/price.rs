@@ -84,6 +84,8 @@ pub(crate) const TRACE: Price =
 /// Of standard resolution, for a month.
 pub(crate) const ALARM: Price = Price::new("alarm on one metric", 0.10, 1.0, CLOUD_WATCH, Known::Reported);
 /// For a month.
+pub(crate) const COMPOSITE_ALARM: Price = Price::new("composite alarm", 0.50, 1.0, CLOUD_WATCH, Known::Remembered);
+/// For a month.
 pub(crate) const METRIC: Price = Price::new("custom metric", 0.30, 1.0, CLOUD_WATCH, Known::Reported);
 /// For a month.
 pub(crate) const DASHBOARD: Price = Price::new("dashboard", 3.00, 1.0, CLOUD_WATCH, Known::Reported);

@@ -56,6 +56,7 @@ impl Machine {
 /// The definition with the substitutions of the deployment.
 pub(crate) fn deployed_definition(batch_queue: &str) -> Value {
     let text = DEFINITION
+        .replace("${Partition}", "aws")
         .replace("${BatchQueueUrl}", batch_queue)
         .replace("${FinalizeFunctionArn}", "arn:aws:lambda:us-east-1:123456789012:function:finalize");
     assert!(!text.contains("${"), "a substitution that the deployment does not know");

@@ -1,0 +1,61 @@
+import { SettingsError } from './settings-error';
+
+/** Reads values of the context, and names the key of one that cannot be. */
+export class Reader<Key extends string> {
+  constructor(private readonly context: Readonly<Record<string, unknown>>) {}
+
+  text(key: Key, pattern: RegExp, shape: string): string | undefined {
+    const value = this.context[key];
+    if (value === undefined) return undefined;
+    if (typeof value === 'string' && pattern.test(value)) return value;
+    throw this.wrong(key, shape);
+  }
+
+  /** `-c` gives strings, cdk.json and tests give booleans. */
+  flag(key: Key): boolean {
+    const value = String(this.context[key] ?? false);
+    if (value === 'true' || value === 'false') return value === 'true';
+    throw this.wrong(key, 'true or false');
+  }
+
+  integer(key: Key, least: number, most: number): number | undefined {
+    const value = this.context[key];
+    if (value === undefined) return undefined;
+    const number = value === '' ? NaN : Number(value);
+    if (Number.isInteger(number) && number >= least && number <= most) return number;
+    throw this.wrong(key, `${least} to ${most}`);
+  }
+
+  /** US dollars. */
+  amount(key: Key): number | undefined {
+    const value = this.context[key];
+    if (value === undefined) return undefined;
+    const number = value === '' ? NaN : Number(value);
+    if (Number.isFinite(number) && number > 0 && number <= 1e9) return number;
+    throw this.wrong(key, 'an amount in US dollars, greater than 0');
+  }
+
+  list(key: Key, pattern: RegExp, shape: string): string[] | undefined {
+    const value = this.context[key];
+    if (value === undefined) return undefined;
+    const found = String(value).split(',').map((each) => each.trim());
+    if (found.every((each) => pattern.test(each))) return found;
+    throw this.wrong(key, shape);
+  }
+
+  object(key: Key, shape: string): Record<string, unknown> | undefined {
+    let value = this.context[key];
+    if (value === undefined) return undefined;
+    try {
+      if (typeof value === 'string') value = JSON.parse(value);
+    } catch {
+      throw this.wrong(key, shape);
+    }
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+    throw this.wrong(key, shape);
+  }
+
+  wrong(key: Key, shape: string): SettingsError {
+    return new SettingsError(`context ${key}=${JSON.stringify(this.context[key])}: expected ${shape}`);
+  }
+}
