@@ -258,7 +258,11 @@ fn infra(project: &Project) -> Result<()> {
     let cases = project.root.join("events").join("schemas").join("cases").join("check.py");
     process::run(Command::new(&python).arg("-B").arg(cases))?;
     npm(project.infra(), &["test"])?;
-    npm(project.infra(), &["run", "lint"])
+    npm(project.infra(), &["run", "lint"])?;
+    let lint = project.infra().join("build").join("lint");
+    let templates = ["aws", "full"].map(|name| lint.join(name).join("goal-activity.template.json"));
+    let check = project.infra().join("checks").join("check.py");
+    process::run(Command::new(tools::template_checks(project)?).arg("-B").arg(check).args(templates))
 }
 
 fn ai(project: &Project) -> Result<()> {

@@ -88,6 +88,12 @@ pub(crate) fn client_generators(project: &Project) -> Result<PathBuf> {
     environment(project, "clients", "Python packages of the clients", &project.clients().join("requirements.txt"))
 }
 
+/// The Python of the environment that checks templates, whose requirements contradict those of the emulators as well.
+pub(crate) fn template_checks(project: &Project) -> Result<PathBuf> {
+    let requirements = project.infra().join("checks").join("requirements.txt");
+    Ok(environment(project, "template-checks", "checks of templates", &requirements)?.join("python"))
+}
+
 /// The folder of the programs that link for AWS. Only a build for AWS needs them, and they are large.
 pub(crate) fn linker(project: &Project) -> Result<PathBuf> {
     environment(project, "linker", "linker for AWS", &project.xtask().join("requirements-build.txt"))
