@@ -10,7 +10,7 @@ import { EventBus } from 'aws-cdk-lib/aws-events';
 import { AccountRootPrincipal, Role } from 'aws-cdk-lib/aws-iam';
 import { Code, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambda';
 import { AwsSolutionsChecks } from 'cdk-nag';
-import { AnswerSubscription, CompletionSubscription, grantRequests } from '../constructs/src';
+import { AnswerSubscription, CompletionSubscription, ForwardedEvents, grantRequests } from '../constructs/src';
 import { infraDir } from '../lib/settings';
 import { readable, target } from './synth';
 
@@ -43,7 +43,7 @@ test('the package contains what its users need, and uses their CDK', () => {
   assert.deepEqual(fs.readdirSync(packed, { recursive: true }).sort(),
     ['LICENSE', 'README.md', 'build', 'build/index.d.ts', 'build/index.js', 'package.json']);
   const require = createRequire(path.join(example, 'main.js'));
-  assert.deepEqual(Object.keys(require('goal-activity-constructs')).sort(), ['AnswerSubscription', 'CompletionSubscription', 'SOURCE', 'grantRequests']);
+  assert.deepEqual(Object.keys(require('goal-activity-constructs')).sort(), ['AnswerSubscription', 'CompletionSubscription', 'ForwardedEvents', 'SOURCE', 'grantRequests']);
 });
 
 test('a service may emit requests under its own name on that bus, and nothing else', () => {
@@ -128,4 +128,32 @@ test('a service hears the answers to its own requests, as in the guide for those
 test('cdk-nag finds nothing in the subscriber', () => {
   const { violations } = new AwsSolutionsChecks().validateScope(subscriber().app);
   assert.deepEqual(violations.map(({ ruleName, description }) => `${ruleName}: ${description}`), []);
+});
+
+test('a service of another account emits to the bus by its ARN, and forwards what is for it to a bus of its own', () => {
+  const pipelineBusArn = 'arn:aws:events:eu-west-1:999988887777:event-bus/goal-activity';
+  const stack = new Stack(new App(), 'Planner', { env: { account: '111122223333', region: 'eu-west-1' } });
+  const bus = new EventBus(stack, 'Bus');
+  const planner = new Role(stack, 'Service', { assumedBy: new AccountRootPrincipal() });
+  grantRequests(EventBus.fromEventBusArn(stack, 'Pipeline', pipelineBusArn), planner, 'com.example.planner');
+  new ForwardedEvents(stack, 'Forwarded', { pipelineBusArn, bus, requestedBy: 'com.example.planner' });
+  new AnswerSubscription(stack, 'Answers', { bus, requestedBy: 'com.example.planner', pipelineAccount: '999988887777' });
+  const template = Template.fromStack(stack);
+
+  const { ServiceDefaultPolicy, ForwardedRoleDefaultPolicy } = properties(template, 'AWS::IAM::Policy');
+  assert.equal(ServiceDefaultPolicy.PolicyDocument.Statement[0].Resource, pipelineBusArn);
+  const [forward] = ForwardedRoleDefaultPolicy.PolicyDocument.Statement;
+  assert.deepEqual([forward.Action, target(forward.Resource)], ['events:PutEvents', 'Bus']);
+
+  const { ForwardedRule, AnswersRule } = properties(template, 'AWS::Events::Rule');
+  // What the bus's policy demands: infra/test/operations.test.ts.
+  assert.match(ForwardedRule.Name, /^111122223333-.{1,51}$/);
+  assert.equal(ForwardedRule.EventBusName, pipelineBusArn);
+  assert.deepEqual(ForwardedRule.EventPattern, {
+    source: ['goal-activity'],
+    'detail-type': ['GoalActivityAccepted', 'GoalActivityRejected', 'WorkflowCompleted'],
+    detail: { version: ['1'], request: { source: ['com.example.planner'] } },
+  });
+  assert.deepEqual(ForwardedRule.Targets.map(({ Arn, RoleArn }: any) => [target(Arn), target(RoleArn)]), [['Bus', 'ForwardedRole']]);
+  assert.deepEqual(AnswersRule.EventPattern.account, ['999988887777']);
 });

@@ -1,7 +1,7 @@
-import { Duration } from 'aws-cdk-lib';
-import { type IEventBus, Rule } from 'aws-cdk-lib/aws-events';
+import { Duration, Names, Stack } from 'aws-cdk-lib';
+import { CfnRule, type IEventBus, Rule } from 'aws-cdk-lib/aws-events';
 import { SqsQueue } from 'aws-cdk-lib/aws-events-targets';
-import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
+import { Grant, type IGrantable, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
@@ -18,7 +18,8 @@ export type FinalStatus = 'SUCCEEDED' | 'PARTIALLY_SUCCEEDED' | 'FAILED' | 'TIME
 /**
  * Lets a service emit requests (`GoalActivityRequested`, `…CancelRequested` and `…RetryRequested`) under its own source name, and
  * nothing else: with another source its requests would be those of another service, with another type they would be events of
- * the pipeline.
+ * the pipeline. On the bus of another account (`EventBus.fromEventBusArn`) the pipeline's setting `consumerAccounts` must allow it
+ * as well.
  */
 export function grantRequests(bus: IEventBus, grantee: IGrantable, source: string): Grant {
   if (source === SOURCE || source.startsWith('aws.')) {
@@ -39,6 +40,8 @@ export function grantRequests(bus: IEventBus, grantee: IGrantable, source: strin
 
 export interface SubscriptionProps {
   readonly bus: IEventBus;
+  /** The pipeline's account, on a bus of another one: there anybody who may emit could use the pipeline's source. */
+  readonly pipelineAccount?: string;
   /** Reads the queue, and reports failures one by one (`ReportBatchItemFailures`). Default: any grantee. */
   readonly handler?: IFunction;
   /** How long handling may take: the handler's timeout. A message stays invisible six times as long. */
@@ -73,7 +76,10 @@ abstract class Subscription extends Construct {
     new Rule(this, 'Rule', {
       eventBus: props.bus,
       // A service that may request workflows must not be able to end them.
-      eventPattern: { source: [SOURCE], detailType, detail: { version: ['1'], ...detail } },
+      eventPattern: {
+        source: [SOURCE], detailType, detail: { version: ['1'], ...detail },
+        ...(props.pipelineAccount && { account: [props.pipelineAccount] }),
+      },
       targets: [new SqsQueue(this.queue, {
         deadLetterQueue: this.dlq,
         maxEventAge: Duration.hours(1),
@@ -117,3 +123,39 @@ export class AnswerSubscription extends Subscription {
 }
 
 const requestOf = (source: string) => ({ request: { source: [source] } });
+
+export interface ForwardedEventsProps {
+  /** The ARN of the pipeline's bus, which is in another account. */
+  readonly pipelineBusArn: string;
+  /** A bus of this account, for whose `AnswerSubscription` or `CompletionSubscription` the events are. */
+  readonly bus: IEventBus;
+  /** Only answers to the requests of the service with this source, and ends of its workflows. Default: ends of all workflows. */
+  readonly requestedBy?: string;
+}
+
+/**
+ * A rule on the pipeline's bus in another account that delivers to a bus of this account. The pipeline's setting
+ * `consumerAccounts` must name this account. A rule has no dead-letter queue in another account: what cannot be delivered within
+ * EventBridge's 24 hours is lost.
+ */
+export class ForwardedEvents extends Construct {
+  constructor(scope: Construct, id: string, { pipelineBusArn, bus, requestedBy }: ForwardedEventsProps) {
+    super(scope, id);
+    const role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('events.amazonaws.com') });
+    role.addToPolicy(new PolicyStatement({ actions: ['events:PutEvents'], resources: [bus.eventBusArn] }));
+    const answers = requestedBy ? ['GoalActivityAccepted', 'GoalActivityRejected'] : [];
+    // A Rule of the CDK would name the bus, and so mean one of this account.
+    const rule = new CfnRule(this, 'Rule', {
+      // The pipeline's bus lets an account make rules with its own account in their names only.
+      name: `${Stack.of(this).account}-${Names.uniqueResourceName(this, { maxLength: 50, separator: '-' })}`,
+      eventBusName: pipelineBusArn,
+      eventPattern: {
+        source: [SOURCE],
+        'detail-type': [...answers, 'WorkflowCompleted'],
+        detail: { version: ['1'], ...(requestedBy && requestOf(requestedBy)) },
+      },
+      targets: [{ id: 'bus', arn: bus.eventBusArn, roleArn: role.roleArn }],
+    });
+    rule.node.addDependency(role);
+  }
+}
