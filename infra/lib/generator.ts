@@ -1,14 +1,14 @@
 import { allowBedrock, bedrockVariables } from './generator/bedrock';
 import { allowFunction, functionVariables } from './generator/lambda';
 import { allowOpenAi, openAiVariables } from './generator/openai';
-import { annotate } from './generator/notes';
+import { annotate, type Place } from './generator/notes';
 import type { Variables } from './generator/variables';
 import type { Generator, Generators } from './generator-settings';
 import type { RustFunction } from './rust-function';
 import { SettingsError } from './settings-error';
 
 /** Configures the worker's generators, and grants exactly the permissions that they need. */
-export function useGenerators(worker: RustFunction, settings: Generators & { readonly local: boolean }): void {
+export function useGenerators(worker: RustFunction, settings: Generators & Place): void {
   const all = generatorVariables(settings);
   refuseTooMany(all);
   annotate(worker, settings);

@@ -152,6 +152,7 @@ test('a generator that misses something says what', () => {
   rejected({ generator: 'bedrock', bedrockModel: 'amazon.nova-lite-v1:0', bedrockProfileRegions: 'eu-west-1' }, /geographic/);
   rejected({ ...openai, openaiKeySecret: secret, openaiKeyParameter: 'k' }, /give one of them/);
   rejected({ ...openai, openaiKeyKmsKey: key }, /openaiKeyKmsKey belongs to a key/);
+  rejected({ ...openai, openaiKeySecret: secret, openaiKeyKmsKey: key.replace('eu-west-1', 'us-east-1') }, /a key of its own region/);
 });
 
 test('a setting of another generator is a mistake', () => {

@@ -181,6 +181,9 @@ test('an address that the worker does not reach is a warning, except in a local 
   const at = (host: string) => ({ ...openai, openaiBaseUrl: `http://${host}/v1` });
   assert.match(warnings(at('10.0.0.7:8000')).join(), /openaiBaseUrl=http:\/\/10\.0\.0\.7:8000\/v1: the worker is in no VPC/);
   assert.deepEqual(warnings({ ...at('10.0.0.7:8000'), local: 'true' }), []);
+  const vpc = { vpcId: 'vpc-0123abcd', subnets: 'subnet-0123abcd', securityGroups: 'sg-0123abcd' };
+  assert.deepEqual(warnings({ ...at('10.0.0.7:8000'), ...vpc }), []);
+  assert.match(warnings({ ...at('127.0.0.1:8000'), ...vpc }).join(), /the worker reaches only itself/);
   const second = { fallback: 'openai', fallbackOpenaiBaseUrl: 'http://localhost:11434/v1', fallbackOpenaiModel: 'm' };
   assert.match(warnings(second).join(), /fallbackOpenaiBaseUrl=http:\/\/localhost/);
   for (const host of [

@@ -79,6 +79,12 @@ export function isInternal(baseUrl: string): boolean {
   return !host.includes('.') || /\.(internal|local|localhost|lan)\.?$/i.test(host);
 }
 
+/** The machine itself. */
+export function isLoopback(baseUrl: string): boolean {
+  const host = new URL(baseUrl).hostname;
+  return /^(localhost|.+\.localhost|127\.\d+\.\d+\.\d+|0\.0\.0\.0|\[::1?\])\.?$/i.test(host);
+}
+
 /** A key may be sent there: over TLS, or within this machine. */
 export const isPrivate = (baseUrl: string): boolean =>
   /^(https:|http:\/\/(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?(\/|$))/i.test(baseUrl);

@@ -108,6 +108,10 @@ function readKey(read: Reader, baseUrl: string): OpenAi['key'] {
   const parameter = readParameter(read);
   const kmsKey = read.text('openaiKeyKmsKey', keyArn, 'the ARN of a KMS key');
   const header = readKeyHeader(read);
+  const regionOf = (arn: string) => arn.split(':')[3];
+  if (secret && kmsKey && regionOf(secret) !== regionOf(kmsKey)) {
+    throw read.conflict(['openaiKeySecret', 'openaiKeyKmsKey'], ': a secret is encrypted with a key of its own region');
+  }
   if (secret && parameter) throw read.conflict(['openaiKeySecret', 'openaiKeyParameter'], ': give one of them');
   if (!secret && !parameter) {
     if (kmsKey) throw read.conflict(['openaiKeyKmsKey'], ' belongs to a key that it encrypts');
