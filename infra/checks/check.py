@@ -7,9 +7,12 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
-import parliament
+# Parliament imports pkg_resources, which says that it is old.
+warnings.filterwarnings("ignore", message="pkg_resources")
+import parliament  # noqa: E402
 
 HERE = Path(__file__).parent
 ACCOUNT, REGION = "123456789012", "us-east-1"
@@ -120,7 +123,7 @@ def by_checkov(template):
         sys.exit(f"checkov could not read {template}")
     for check in report["results"]["failed_checks"]:
         yield check["check_id"], check["resource"].split(".")[-1], check["check_name"]
-    print(f"checkov: {summary['passed']} checks passed in {Path(template).name}")
+    print(f"checkov: {summary['passed']} checks passed in {Path(template).parent.name}")
 
 
 def main(templates):

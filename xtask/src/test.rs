@@ -260,9 +260,10 @@ fn infra(project: &Project) -> Result<()> {
     npm(project.infra(), &["test"])?;
     npm(project.infra(), &["run", "lint"])?;
     let lint = project.infra().join("build").join("lint");
-    let templates = ["aws", "full"].map(|name| lint.join(name).join("goal-activity.template.json"));
+    let [aws, full] = ["aws", "full"].map(|name| lint.join(name).join("goal-activity.template.json"));
+    let deploy_role = lint.join("deploy-role").join("goal-activity-deploy-production.template.json");
     let check = project.infra().join("checks").join("check.py");
-    process::run(Command::new(tools::template_checks(project)?).arg("-B").arg(check).args(templates))
+    process::run(Command::new(tools::template_checks(project)?).arg("-B").arg(check).args([aws, full, deploy_role]))
 }
 
 fn ai(project: &Project) -> Result<()> {
