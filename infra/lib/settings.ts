@@ -95,6 +95,10 @@ export function readSettings(given: Record<string, unknown>): Settings {
   if (local && given.architecture !== undefined) {
     throw new SettingsError('context architecture: not with local=true, where the functions run on this machine');
   }
+  const operations = readOperations(reader);
+  if (local && (operations.backup || operations.monthlyBudget || operations.consumerAccounts.length > 0)) {
+    throw new SettingsError('context backup, monthlyBudget and consumerAccounts: not with local=true, as the emulator has none of them');
+  }
   const architecture = oneOf('architecture', architectures, context.architecture ?? 'arm64');
   const tracing = oneOf('tracing', tracings, context.tracing ?? 'off');
   const tracingLayer = text('tracingLayer', layerArn, 'the ARN of a version of a Lambda layer');
@@ -122,7 +126,7 @@ export function readSettings(given: Record<string, unknown>): Settings {
     userPool: userPool(context, stackName),
     corsOrigins: origins(context.corsOrigins),
     ...readGenerators(context),
-    ...readOperations(reader),
+    ...operations,
     logLevel: text('logLevel', logFilter, 'a level or a filter such as info,goal_activity_functions=debug') ?? 'info',
     concurrentBatches: concurrency(context.concurrentBatches ?? 64),
     // An alarm's description has 1,024 characters for its text and this.

@@ -146,4 +146,7 @@ test('a setting of operations that cannot be is an error that says what is expec
     ['archiveBucket', 'Bucket', /expected the name of an S3 bucket/], ['executionsTable', '', /expected a DynamoDB table name/],
   ] as const) rejected({ [key]: value }, message);
   rejected({ vpcId: 'vpc-0123abcd', subnets: 'subnet-0123abcd' }, /vpcId, subnets and securityGroups belong together/);
+  for (const key of ['backup', 'monthlyBudget', 'consumerAccounts']) {
+    rejected({ local: 'true', [key]: { backup: 'true', monthlyBudget: '5', consumerAccounts: '111122223333=a' }[key] }, /not with local=true/);
+  }
 });
