@@ -219,7 +219,7 @@ export class RustFunction extends Construct {
    * own code may not.
    */
   attachTo({ subnets, securityGroups }: NonNullable<Settings['vpc']>): this {
-    const { partition, region, account, stackName } = Stack.of(this);
+    const { partition, region, account } = Stack.of(this);
     (this.function.node.defaultChild as CfnFunction).vpcConfig = { subnetIds: subnets, securityGroupIds: securityGroups };
     // Without resources: AWS documents "*" for the two that only describe, and Lambda checks the others against it.
     this.allow(interfaces.map((action) => `ec2:${action}`), '*');
@@ -227,8 +227,9 @@ export class RustFunction extends Construct {
       effect: Effect.DENY,
       actions: [...interfaces, 'DetachNetworkInterface'].map((action) => `ec2:${action}`),
       resources: ['*'],
-      // The function's own ARN would be a cycle: it waits for its role's permissions.
-      conditions: { ArnLike: { 'lambda:SourceFunctionArn': `arn:${partition}:lambda:${region}:${account}:function:${stackName}-*` } },
+      // Of code, not of Lambda itself. No other function has this role, and this one's ARN would be a cycle: it waits for the
+      // permissions of its role.
+      conditions: { ArnLike: { 'lambda:SourceFunctionArn': `arn:${partition}:lambda:${region}:${account}:function:*` } },
     }));
     return this;
   }

@@ -135,7 +135,7 @@ test('only the worker is in the VPC, and its code cannot touch network interface
     'DescribeSubnets', 'UnassignPrivateIpAddresses'].map((each) => `ec2:${each}`));
   const denied = ofNetworks.find(({ Effect }) => Effect === 'Deny');
   assert.deepEqual(allowed.filter((each) => !denied.Action.includes(each)), []);
-  assert.match(target(denied.Condition.ArnLike['lambda:SourceFunctionArn']), /:function:goal-activity-\*$/);
+  assert.match(target(denied.Condition.ArnLike['lambda:SourceFunctionArn']), /:function:\*$/);
   for (const name of ['Api', 'Launch', 'Projector', 'Reconcile']) {
     assert.doesNotMatch(JSON.stringify(statements(all, `Functions${name}Role`)), /ec2:/, name);
   }
