@@ -159,7 +159,7 @@ test('tokens can come from any OIDC issuer instead', () => {
   const oidc = synth(context);
   assert.deepEqual(oidc.one('AWS::ApiGatewayV2::Authorizer').JwtConfiguration,
     { Issuer: 'https://issuer.example/', Audience: ['app', 'cli'] });
-  assert.deepEqual(Object.keys(oidc.template.toJSON().Resources).filter((id) => /User|Login/.test(id)), []);
+  assert.deepEqual(Object.keys(oidc.template.toJSON().Resources).filter((id) => /^ApiUser|Login/.test(id)), []);
   const outputs = (from: typeof aws) => Object.entries(from.template.findOutputs('*'))
     .filter(([name]) => /^(User|Login|Operator|Issuer)/.test(name)).map(([name, { Value }]) => [name, Value]);
   assert.deepEqual(outputs(oidc), [['Issuer', 'https://issuer.example/']]);

@@ -192,6 +192,7 @@ test('resources with data keep their logical ids', () => {
     'ApiHttp17514DA7',
     'ApiUsers862F2BE7',
     'ApiUsersClient87CFBF06',
+    'ApiUsersOperators72BFF54B',
     'ArchiveBucket49F1AC64',
     'MessagingBatchDlq6B625B18',
     'MessagingBatchQueueA00A9266',
