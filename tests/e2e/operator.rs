@@ -31,7 +31,8 @@ async fn goalctl(arguments: &[&str]) -> Ran {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let stack_file = std::env::var("GOAL_ACTIVITY_STACK").ok().map(PathBuf::from);
     let environment = Environment { stack_file, ..Environment::default() };
-    let shell = Shell { out: &mut out, err: &mut err, keyboard: None, terminal: Terminal::default(), environment };
+    let shell =
+        Shell { out: &mut out, err: &mut err, keyboard: None, piped: None, terminal: Terminal::default(), environment };
     let code = goalctl::run(["goalctl", "--operator"].iter().chain(arguments), shell).await;
     Ran { code, out: String::from_utf8(out).unwrap(), err: String::from_utf8(err).unwrap() }
 }
