@@ -72,6 +72,8 @@ pub enum RejectionReason {
     GoalClosed,
     /// So many workflows of the user are running that no more may be started until one has ended.
     TooManyRunning,
+    /// With this request the user would have asked for more actions than are allowed on one day (UTC).
+    DailyLimit,
     /// The request breaks the contract of its version.
     Invalid,
     /// The `eventId` was used for an accepted request that asks for something else.
@@ -97,7 +99,7 @@ pub enum RejectionReason {
 impl RejectionReason {
     /// Returns `true` if the same request may be accepted later without a change of the goal or the request.
     pub fn is_retryable(self) -> bool {
-        matches!(self, Self::AlreadyRunning | Self::TooManyRunning | Self::NotEnded)
+        matches!(self, Self::AlreadyRunning | Self::TooManyRunning | Self::DailyLimit | Self::NotEnded)
     }
 }
 

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::target::Target;
-use crate::{ai, bus, dlq, doctor, login, workflow};
+use crate::{ai, bus, dlq, doctor, login, pause, workflow};
 
 const HELP: &str = "\
 Which deployment: the first of these that names one.
@@ -89,6 +89,12 @@ pub(crate) enum Command {
     /// Dead letters: messages that could not be handled
     #[command(subcommand)]
     Dlq(dlq::Command),
+    /// Launch no further workflow until `resume`; requests are accepted and wait
+    #[command(long_about = pause::PAUSE)]
+    Pause(pause::Pause),
+    /// Launch workflows again after `pause`
+    #[command(long_about = pause::RESUME)]
+    Resume,
     /// Print the completions of a shell
     #[command(after_help = COMPLETIONS)]
     Completions {

@@ -241,7 +241,7 @@ impl Persistence {
 fn next(outcome: &Attempt, attempt: u32, repeatable: bool, may_renew: bool) -> Next {
     match outcome {
         Attempt::Answered(401, _) if may_renew => Next::GetToken,
-        // The limit of running workflows does not clear within seconds.
+        // The limits of a user do not clear within seconds.
         Attempt::Answered(429, text) if Failure::answered(429, text).code.is_some() => Next::TakeIt,
         Attempt::Answered(429 | 503, _) if attempt < ATTEMPTS => Next::TryAgain,
         Attempt::Answered(502 | 504, _) | Attempt::Lost(_) if repeatable && attempt < ATTEMPTS => Next::TryAgain,

@@ -156,6 +156,7 @@ fn advice(status: u16, code: Option<&str>) -> Option<&'static str> {
         (_, Some("ALREADY_ENDED")) => "see how with `goalctl status <workflow>`",
         (_, Some("NOT_ENDED")) => "wait with `goalctl status <workflow> --watch`, or cancel it",
         (_, Some("TOO_MANY_RUNNING")) => "wait until one of your workflows has ended",
+        (_, Some("DAILY_LIMIT")) => "wait for the next day (UTC), or name fewer actions with --action",
         (_, Some("IDEMPOTENCY_KEY_REUSED")) => "use another --idempotency-key",
         (_, Some("UNREADABLE_GOAL")) => "mend that attribute in the Goals table; docs/API.md says what is read",
         (_, Some("NOT_OWNER")) => "sign in as its owner: the token is another user's",

@@ -6,7 +6,7 @@
 //! | Module | Contains |
 //! |---|---|
 //! | `cli` | the command line: options and subcommands |
-//! | `workflow`, `bus`, `ai`, `doctor`, `dlq` | the commands, with what they print; `bus` is `goalctl events` |
+//! | `workflow`, `bus`, `ai`, `doctor`, `dlq`, `pause` | the commands, with what they print; `bus` is `goalctl events` |
 //! | `login` | `goalctl login`, `logout` and `token` |
 //! | `api` | the API, as a user or an operator |
 //! | `client`, `operator` | the API over HTTP with a token, and by invocation with AWS credentials |
@@ -34,6 +34,7 @@ mod http;
 mod issuer;
 mod login;
 mod operator;
+mod pause;
 mod place;
 mod secret;
 mod session;
@@ -125,6 +126,8 @@ async fn command(cli: Cli, shell: &mut Shell<'_>) -> Result<u8> {
             Ok(if done { DONE } else { NOT_DONE })
         }
         Command::Doctor => doctor::run(&Stack::open(&settings.place).await?, json, shell).await,
+        Command::Pause(args) => pause::pause(args, &Stack::open(&settings.place).await?, json, shell).await,
+        Command::Resume => pause::resume(&Stack::open(&settings.place).await?, json, shell).await,
         Command::Ai(command) => ai::run(command, &Stack::open(&settings.place).await?, json, shell).await,
         Command::Events(command) => bus::run(command, &Stack::open(&settings.place).await?, json, shell).await,
         Command::Login(args) => login::login(args, settings, json, shell).await,

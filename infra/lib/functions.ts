@@ -34,6 +34,8 @@ export class Functions extends Construct {
     // Admission and the workers' concurrency use the same number: admitted batches are processed soon.
     const workers = props.settings.concurrentBatches;
     const capacity = String(workers);
+    // Requests arrive at both functions, and count together.
+    const dailyLimit = String(props.settings.actionsPerUserAndDay ?? props.variant.actionsPerUserAndDay);
 
     this.api = new RustFunction(this, 'Api', {
       ...props,
@@ -50,6 +52,7 @@ export class Functions extends Construct {
       .queryIndex(storage.executions, 'by-user', 'Scan')
       .queryIndex(storage.executions, 'waiting')
       .setting('CONCURRENT_BATCHES', capacity)
+      .setting('ACTIONS_PER_USER_AND_DAY', dailyLimit)
       .useArchive(archive, 'GetObject')
       .publishTo(messaging)
       .useStateMachine(stateMachine)
@@ -66,6 +69,7 @@ export class Functions extends Construct {
       .useTable('EXECUTIONS_TABLE', storage.executions, 'GetItem', 'PutItem', 'UpdateItem')
       .queryIndex(storage.executions, 'waiting')
       .setting('CONCURRENT_BATCHES', capacity)
+      .setting('ACTIONS_PER_USER_AND_DAY', dailyLimit)
       .publishTo(messaging)
       .useStateMachine(stateMachine, 'StartExecution')
       // For a workflow that was cancelled at the moment of its launch.

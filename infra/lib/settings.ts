@@ -57,6 +57,8 @@ export interface Settings extends OperationSettings {
   readonly logLevel: string;
   /** How many batches are processed at once; requests above it wait. */
   readonly concurrentBatches: number;
+  /** How many actions a user may ask for in a day; 0 for no limit. Without it: the variant's. */
+  readonly actionsPerUserAndDay?: number;
   /** The URL of docs/OPERATIONS.md: alarms and notices link to its sections. */
   readonly operationsGuide: string;
   /** The destination of the functions' own spans; X-Ray traces the functions in any case. */
@@ -78,7 +80,7 @@ export const keys: Record<Key, true> = {
   stackName: true, local: true, architecture: true, functionsDir: true, goalsTable: true, tasksTable: true,
   executionsTable: true, archiveBucket: true, oidcIssuer: true, oidcAudience: true, oidcScopes: true, oidcClientId: true,
   userPoolDomain: true, userPoolPlan: true, callbackUrls: true, corsOrigins: true, logLevel: true,
-  concurrentBatches: true, operationsGuide: true, tracing: true, tracingLayer: true, tracingEndpoint: true, repair: true,
+  concurrentBatches: true, actionsPerUserAndDay: true, operationsGuide: true, tracing: true, tracingLayer: true, tracingEndpoint: true, repair: true,
   ...generatorKeys, ...operationKeys,
 };
 
@@ -129,6 +131,7 @@ export function readSettings(given: Record<string, unknown>): Settings {
     ...operations,
     logLevel: text('logLevel', logFilter, 'a level or a filter such as info,goal_activity_functions=debug') ?? 'info',
     concurrentBatches: concurrency(context.concurrentBatches ?? 64),
+    actionsPerUserAndDay: dailyLimit(context.actionsPerUserAndDay),
     // An alarm's description has 1,024 characters for its text and this.
     operationsGuide: text('operationsGuide', /^[^\s#]{1,300}$/, 'an address of at most 300 characters, without #')
       ?? 'docs/OPERATIONS.md',
@@ -221,4 +224,12 @@ function concurrency(value: unknown): number {
   const number = Number(value);
   if (Number.isInteger(number) && number >= 2 && number <= 1000) return number;
   throw new SettingsError(`context concurrentBatches=${JSON.stringify(value)}: expected 2 to 1000`);
+}
+
+/** Less than the actions of a whole chart would refuse it every day again. */
+function dailyLimit(value: unknown): number | undefined {
+  if (value === undefined) return undefined;
+  const number = Number(value);
+  if (String(value).trim() !== '' && Number.isInteger(number) && (number === 0 || (number >= 64 && number <= 1e9))) return number;
+  throw new SettingsError(`context actionsPerUserAndDay=${JSON.stringify(value)}: expected 0 for no limit, or 64 to 1000000000`);
 }

@@ -24,6 +24,8 @@ export interface Variant {
   /** The emulator's CloudFormation does not support a style of the sign-in pages, which managed login needs on AWS. */
   readonly loginBranding: boolean;
   readonly apiUrl: (api: IHttpApi) => string;
+  /** How many actions a user may ask for in a day, without a setting. On the emulator one user does all the work of a test. */
+  readonly actionsPerUserAndDay: number;
   /** The emulator has no schema registry. */
   readonly schemaRegistry: boolean;
   /** The emulator's CloudFormation does not support policies of an event bus, and its bus would ignore one. */
@@ -40,6 +42,7 @@ const aws = (architecture: Settings['architecture']): Variant => ({
   userPasswordAuth: false,
   loginBranding: true,
   apiUrl: (api) => api.apiEndpoint,
+  actionsPerUserAndDay: 1_000,
   schemaRegistry: true,
   busPolicy: true,
   compositeAlarms: true,
@@ -62,6 +65,7 @@ const local = (): Variant => ({
   // The emulator returns http://<id>.execute-api.<address>, which cannot be resolved; it also serves the API under a
   // path.
   apiUrl: (api) => `http://${Fn.select(1, Fn.split('.execute-api.', api.apiEndpoint))}/_aws/execute-api/${api.apiId}`,
+  actionsPerUserAndDay: 0,
   schemaRegistry: false,
   busPolicy: false,
   compositeAlarms: false,

@@ -102,6 +102,15 @@ test('a message stays invisible for as long as its function may run, and failed 
   ]);
 });
 
+test('both functions that accept requests know how many actions a user may ask for in a day', () => {
+  for (const [context, actions] of [[{}, '1000'], [{ actionsPerUserAndDay: 0 }, '0'], [{ local: true }, '0'], [{ local: true, actionsPerUserAndDay: 64 }, '64']] as const) {
+    const limits = Object.entries(synth(context).resources('AWS::Lambda::Function'))
+      .map(([name, { Properties }]) => [name, Properties.Environment?.Variables.ACTIONS_PER_USER_AND_DAY])
+      .filter(([, limit]) => limit !== undefined);
+    assert.deepEqual(limits, [['FunctionsApiFunction', actions], ['FunctionsLaunchFunction', actions]]);
+  }
+});
+
 test('concurrentBatches is how many workers run at once and how much may be launched', () => {
   for (const [concurrentBatches, batches] of [[undefined, 64], ['20', 20]]) {
     const stack = synth({ concurrentBatches });

@@ -49,7 +49,7 @@ test('api claims goals, writes execution rows, emits requests, cancels, reads th
     [executions]: ['states:StopExecution'],
   });
   assert.deepEqual(environment('FunctionsApi'),
-    ['ARCHIVE_BUCKET', 'CONCURRENT_BATCHES', 'EVENT_BUS', 'EXECUTIONS_TABLE', 'GOALS_TABLE', 'STATE_MACHINE_ARN', 'TASKS_TABLE']);
+    ['ACTIONS_PER_USER_AND_DAY', 'ARCHIVE_BUCKET', 'CONCURRENT_BATCHES', 'EVENT_BUS', 'EXECUTIONS_TABLE', 'GOALS_TABLE', 'STATE_MACHINE_ARN', 'TASKS_TABLE']);
 });
 
 test('launch claims goals like api, sees who waits, starts the execution, and stops one that was cancelled at that moment', () => {
@@ -64,7 +64,7 @@ test('launch claims goals like api, sees who waits, starts the execution, and st
     MessagingLaunchQueue: consume,
   });
   assert.deepEqual(environment('FunctionsLaunch'),
-    ['CONCURRENT_BATCHES', 'EVENT_BUS', 'EXECUTIONS_TABLE', 'GOALS_TABLE', 'QUEUE_URL', 'STATE_MACHINE_ARN', 'TASKS_TABLE']);
+    ['ACTIONS_PER_USER_AND_DAY', 'CONCURRENT_BATCHES', 'EVENT_BUS', 'EXECUTIONS_TABLE', 'GOALS_TABLE', 'QUEUE_URL', 'STATE_MACHINE_ARN', 'TASKS_TABLE']);
 });
 
 test('worker writes tasks and the ledger, reports, and answers its token', () => {

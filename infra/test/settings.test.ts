@@ -43,6 +43,7 @@ test('without context the settings are those of a deployment to AWS', () => {
     consumerAccounts: [],
     logLevel: 'info',
     concurrentBatches: 64,
+    actionsPerUserAndDay: undefined,
     operationsGuide: 'docs/OPERATIONS.md',
     tracing: 'off',
     tracingLayer: undefined,
@@ -64,6 +65,13 @@ test('the functions are where the build for their architecture puts them', () =>
   assert.equal(readSettings({ architecture: 'x86_64', functionsDir: '/built' }).functionsDir, '/built');
   rejected({ architecture: 'aarch64' }, /architecture="aarch64": expected one of arm64, x86_64/);
   rejected({ architecture: 'x86_64', local: 'true' }, /architecture: not with local=true/);
+});
+
+test('a daily limit leaves room for a whole chart, or there is none', () => {
+  for (const given of ['0', '64', 1000]) assert.equal(readSettings({ actionsPerUserAndDay: given }).actionsPerUserAndDay, Number(given));
+  for (const actionsPerUserAndDay of ['63', '-1', '1.5', 'many', '', ' ']) {
+    rejected({ actionsPerUserAndDay }, /actionsPerUserAndDay=".*": expected 0 for no limit, or 64 to/);
+  }
 });
 
 test('log levels can differ by module', () => {

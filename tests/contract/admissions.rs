@@ -1,17 +1,17 @@
 //! `HoldCapacity`, `ListHolders`, `ListWaiting` and `AdmitExecution`.
 
 use futures_util::future::join_all;
-use goal_activity_core::admission::{Held, in_use};
+use goal_activity_core::admission::{Held, Pause, in_use};
 use goal_activity_core::execution::{Cancellation, Execution};
 use goal_activity_core::keys::open_shard;
 use goal_activity_core::ports::{
-    Acquired, AdmitExecution, CancelExecution, Claim, ClaimGoal, Claimed, EndExecution, FindExecution, HoldCapacity,
-    ListHolders, ListOpen, ListWaiting,
+    Acquired, AdmitExecution, CancelExecution, Claim, ClaimGoal, Claimed, EndExecution, FindExecution, FindPause,
+    HoldCapacity, ListHolders, ListOpen, ListWaiting, PauseLaunches,
 };
 use goal_activity_events::{ExecutionArn, FinalStatus, Timestamp};
 
 use crate::backend::Tables;
-use crate::given::{at, claim, claimed, ending, execution, goal, goal_of};
+use crate::given::{TEXT, at, claim, claimed, ending, execution, goal, goal_of};
 
 on_all_tables!(
     what_is_taken_is_held_until_it_is_given_back,
@@ -25,6 +25,8 @@ on_all_tables!(
     who_is_cancelled_while_waiting_is_open_until_the_end,
     who_ends_while_waiting_is_open,
     the_open_workflows_of_a_user_are_known,
+    nothing_is_taken_while_launching_is_paused_and_what_is_held_stays,
+    a_pause_is_known_until_it_ends_and_replaces_another,
 );
 
 fn held(on: &impl Tables, batches: u32, since: i64) -> Held {
@@ -180,7 +182,7 @@ async fn who_ends_while_waiting_is_open(on: &impl Tables) {
 async fn the_open_workflows_of_a_user_are_known(on: &impl Tables) {
     let first = goal(1);
     let user = first.head.user_id.clone();
-    let open = async || on.db().open_workflows(&user).await.unwrap();
+    let open = async || on.db().user_load(&user).await.unwrap().open;
     assert!(open().await.is_empty());
     let second = goal_of(user.as_str(), 1);
     let arns = [&first, &second].map(|goal| execution(goal, 1).execution_arn);
@@ -196,4 +198,40 @@ async fn the_open_workflows_of_a_user_are_known(on: &impl Tables) {
             .unwrap()
     );
     assert_eq!(open().await, arns[1..].iter().cloned().collect());
+}
+
+async fn nothing_is_taken_while_launching_is_paused_and_what_is_held_stays(on: &impl Tables) {
+    let (one, two, machine) = (held(on, 8, 0), held(on, 3, 1), on.state_machine());
+    // Also before any capacity was ever held.
+    on.db().pause_launches(&machine, &Pause::new(at(0), "x")).await.unwrap();
+    assert_eq!(on.db().acquire_capacity(&one, 16).await.unwrap(), Acquired::Paused);
+    on.db().resume_launches(&machine).await.unwrap();
+    assert_eq!(on.db().acquire_capacity(&one, 16).await.unwrap(), Acquired::Yes);
+
+    on.db().pause_launches(&machine, &Pause::new(at(2), "x")).await.unwrap();
+    for most in [16, 8] {
+        assert_eq!(on.db().acquire_capacity(&two, most).await.unwrap(), Acquired::Paused, "{most}");
+    }
+    // What acquired capacity before is about to be launched.
+    assert_eq!(on.db().acquire_capacity(&one, 16).await.unwrap(), Acquired::Yes);
+    let later = Held { since: at(5), ..one.clone() };
+    assert_eq!(on.db().acquire_capacity(&later, 16).await.unwrap(), Acquired::Already { since: at(0) });
+    assert_eq!(holders(on).await, [named(&one)]);
+    assert!(on.db().release_capacity(&one.execution).await.unwrap());
+    on.db().resume_launches(&machine).await.unwrap();
+    assert_eq!(on.db().acquire_capacity(&two, 16).await.unwrap(), Acquired::Yes);
+    assert_eq!(holders(on).await, [named(&two)]);
+}
+
+async fn a_pause_is_known_until_it_ends_and_replaces_another(on: &impl Tables) {
+    let machine = on.state_machine();
+    let found = async || on.db().find_pause(&machine).await.unwrap();
+    assert_eq!((found().await, on.db().resume_launches(&machine).await.unwrap()), (None, None));
+    let [first, second] = [Pause::new(at(0), TEXT), Pause::new(at(1), "again")];
+    assert_eq!(on.db().pause_launches(&machine, &first).await.unwrap(), None);
+    assert_eq!(found().await.as_ref(), Some(&first));
+    assert_eq!(on.db().pause_launches(&machine, &second).await.unwrap().as_ref(), Some(&first));
+    assert_eq!(found().await.as_ref(), Some(&second));
+    assert_eq!(on.db().resume_launches(&machine).await.unwrap(), Some(second));
+    assert_eq!((found().await, on.db().resume_launches(&machine).await.unwrap()), (None, None));
 }

@@ -1,6 +1,7 @@
 //! `ClaimGoal`, `FindExecution`.
 
 use futures_util::future::join_all;
+use goal_activity_core::daily::{Before, Day};
 use goal_activity_core::execution::Execution;
 use goal_activity_core::goal::{Goal, GoalStatus};
 use goal_activity_core::limits::MAX_RUNNING_PER_USER;
@@ -35,6 +36,10 @@ on_all_tables!(
     p10_a_user_has_so_many_workflows_and_no_more_however_many_are_claimed_at_once,
     p10_an_end_makes_room_once_and_only_for_its_own_user,
     p10_an_end_makes_room_even_when_the_goal_is_gone,
+    p10_a_user_gets_so_many_actions_a_day_however_many_are_claimed_at_once,
+    p10_a_day_has_a_count_of_its_own_whichever_clock_is_ahead,
+    p10_what_is_refused_counts_nothing_and_an_end_gives_nothing_back,
+    p10_counts_of_days_that_are_over_are_dropped,
 );
 
 /// A request of this case only.
@@ -271,8 +276,8 @@ async fn p10_a_user_has_so_many_workflows_and_no_more_however_many_are_claimed_a
     let all: Vec<_> = goals.iter().map(|goal| claim(goal, 1)).collect();
     let answers = join_all(all.iter().map(|claim| claims(on, claim))).await;
     assert_eq!(answers.iter().filter(|a| **a == Claimed::Yes).count(), MAX_RUNNING_PER_USER, "{answers:?}");
-    let left = answers.iter().position(|a| *a == Claimed::MoreOpen).expect("one that is refused");
-    refused(on, &goals[left], &all[left], Claimed::MoreOpen).await;
+    let left = answers.iter().position(|a| *a == Claimed::UserChanged).expect("one that is refused");
+    refused(on, &goals[left], &all[left], Claimed::UserChanged).await;
 }
 
 async fn p10_an_end_makes_room_once_and_only_for_its_own_user(on: &impl Tables) {
@@ -283,14 +288,14 @@ async fn p10_an_end_makes_room_once_and_only_for_its_own_user(on: &impl Tables) 
     }
     let (_, of_another) = claimed(on, 1).await;
     on.db().end_execution(&of_another, &ending(&of_another, FinalStatus::Failed)).await.unwrap();
-    refused(on, last, &claim(last, 1), Claimed::MoreOpen).await;
+    refused(on, last, &claim(last, 1), Claimed::UserChanged).await;
     let ended = execution(&others[0], 1);
     for _ in 0..2 {
         on.db().end_execution(&ended, &ending(&ended, FinalStatus::Succeeded)).await.unwrap();
     }
     assert_eq!(claims(on, &claim(last, 1)).await, Claimed::Yes);
     let again = stored_goal(on, &others[0]).await.unwrap();
-    refused(on, &again, &claim(&again, 2), Claimed::MoreOpen).await;
+    refused(on, &again, &claim(&again, 2), Claimed::UserChanged).await;
 }
 
 async fn p10_an_end_makes_room_even_when_the_goal_is_gone(on: &impl Tables) {
@@ -305,4 +310,89 @@ async fn p10_an_end_makes_room_even_when_the_goal_is_gone(on: &impl Tables) {
         .await
         .unwrap();
     assert_eq!(claims(on, &claim(last, 1)).await, Claimed::Yes);
+}
+
+/// How many actions the user has asked for, by day.
+async fn started(on: &impl Tables, user: &UserId) -> Vec<(Day, u32)> {
+    on.db().user_load(user).await.unwrap().started.into_iter().collect()
+}
+
+/// Goals of one user, of 8 actions each.
+async fn goals_of_eight(on: &impl Tables, count: usize) -> Vec<Goal> {
+    let mut goals = vec![stored(on, 8).await];
+    while goals.len() < count {
+        let goal = goal_of(goals[0].head.user_id.as_str(), 8);
+        on.put_goal(&goal).await;
+        goals.push(goal);
+    }
+    goals
+}
+
+/// The claim of a goal of 8 actions, of which 20 may be asked for in a day.
+fn limited(goal: &Goal) -> Claim {
+    Claim { started_before: Before::AtMost(12), ..claim(goal, 1) }
+}
+
+async fn p10_a_user_gets_so_many_actions_a_day_however_many_are_claimed_at_once(on: &impl Tables) {
+    let goals = goals_of_eight(on, 6).await;
+    let user = &goals[0].head.user_id;
+    assert_eq!(started(on, user).await, []);
+    let all: Vec<_> = goals.iter().map(limited).collect();
+    let answers = join_all(all.iter().map(|claim| claims(on, claim))).await;
+    assert_eq!(answers.iter().filter(|a| **a == Claimed::Yes).count(), 2, "{answers:?}");
+    let left = answers.iter().position(|a| *a == Claimed::UserChanged).expect("one that is refused");
+    refused(on, &goals[left], &all[left], Claimed::UserChanged).await;
+    let none = Claim { started_before: Before::TooMany, ..claim(&goals[left], 1) };
+    refused(on, &goals[left], &none, Claimed::UserChanged).await;
+    assert_eq!(started(on, user).await, [(Day::of(at(0)), 16)]);
+    // Without a limit it counts all the same.
+    assert_eq!(claims(on, &claim(&goals[left], 1)).await, Claimed::Yes);
+    assert_eq!(started(on, user).await, [(Day::of(at(0)), 24)]);
+    let another = stored(on, 8).await;
+    assert_eq!(claims(on, &limited(&another)).await, Claimed::Yes);
+}
+
+async fn p10_a_day_has_a_count_of_its_own_whichever_clock_is_ahead(on: &impl Tables) {
+    let goals = goals_of_eight(on, 4).await;
+    let (today, tomorrow) = (Day::of(at(0)), Day::of(at(0)).next());
+    let on_day = |goal: &Goal, day: Day| {
+        let mut claim = Claim { started_before: Before::AtMost(0), ..claim(goal, 1) };
+        claim.execution.start_date = day.begin();
+        claim
+    };
+    assert_eq!(claims(on, &on_day(&goals[0], tomorrow)).await, Claimed::Yes);
+    assert_eq!(claims(on, &on_day(&goals[1], today)).await, Claimed::Yes);
+    for day in [today, tomorrow] {
+        refused(on, &goals[2], &on_day(&goals[2], day), Claimed::UserChanged).await;
+    }
+    assert_eq!(started(on, &goals[0].head.user_id).await, [(today, 8), (tomorrow, 8)]);
+}
+
+async fn p10_what_is_refused_counts_nothing_and_an_end_gives_nothing_back(on: &impl Tables) {
+    let goals = goals_of_eight(on, 2).await;
+    let user = &goals[0].head.user_id;
+    let request = call(user, "key", "all of it");
+    let first = Claim { request: Some(request), ..limited(&goals[0]) };
+    assert_eq!(claims(on, &first).await, Claimed::Yes);
+    refused(
+        on,
+        &goals[1],
+        &Claim { execution: execution(&goals[1], 1), ..first.clone() },
+        Claimed::SameRequest(accepted(&first)),
+    )
+    .await;
+    assert_eq!(claims(on, &claim(&goals[0], 2)).await, Claimed::GoalChanged);
+    on.db().end_execution(&first.execution, &ending(&first.execution, FinalStatus::Aborted)).await.unwrap();
+    assert_eq!(started(on, user).await, [(Day::of(at(0)), 8)]);
+}
+
+async fn p10_counts_of_days_that_are_over_are_dropped(on: &impl Tables) {
+    let goals = goals_of_eight(on, 2).await;
+    let (user, today) = (&goals[0].head.user_id, Day::of(at(0)));
+    assert_eq!(claims(on, &claim(&goals[0], 1)).await, Claimed::Yes);
+    let mut later = claim(&goals[1], 1);
+    later.execution.start_date = today.next().next().begin();
+    later.days_over = [today].into();
+    assert_eq!(claims(on, &later).await, Claimed::Yes);
+    assert_eq!(started(on, user).await, [(today.next().next(), 8)]);
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use goal_activity_core::archive::Record;
+use goal_activity_core::daily::Before;
 use goal_activity_core::execution::{BatchState, Ending, Execution, GoalBefore, TimelineEntry, TimelineEvent};
 use goal_activity_core::goal::{Action, Goal};
 use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Failure, Tally};
@@ -84,6 +85,8 @@ pub(crate) fn claim(goal: &Goal, number: u64) -> Claim {
         expected: ClaimSequence(number - 1),
         sequence: ClaimSequence(number),
         open_before: MAX_RUNNING_PER_USER - 1,
+        started_before: Before::Any,
+        days_over: BTreeSet::new(),
         request: None,
     }
 }

@@ -770,7 +770,7 @@ export const schemas = {
         "type": "string"
       },
       "RejectionReason": {
-        "description": "Why a request was rejected. Names are never reused or changed.\n\nOpen vocabulary: accept a name that is not in this list, because names may be added.\n\n- `UNKNOWN_GOAL`: No such goal.\n- `NOT_OWNER`: The goal belongs to another user.\n- `ALREADY_RUNNING`: A workflow of this goal has not ended yet.\n- `NO_ACTIONS`: The goal has no actions.\n- `UNKNOWN_ACTION`: The request names an action that the goal does not have.\n- `NOTHING_TO_DO`: Every requested action has tasks already, and the request does not ask to regenerate them.\n- `GOAL_CLOSED`: The goal is completed, paused or cancelled.\n- `TOO_MANY_RUNNING`: So many workflows of the user are running that no more may be started until one has ended.\n- `INVALID`: The request breaks the contract of its version.\n- `REQUEST_ID_REUSED`: The `eventId` was used for an accepted request that asks for something else.\n- `UNKNOWN_EXECUTION`: There is no such workflow, or it ended more than 90 days ago.\n- `NOT_REQUESTER`: Another service, or a user, has asked for the workflow.\n- `ALREADY_ENDED`: The workflow has ended already, and was not cancelled.\n- `NOT_ENDED`: The workflow has not ended yet, so it is not known what is to be retried.\n- `NOTHING_FAILED`: No action of the workflow has failed.\n- `GOAL_UNREADABLE`: The goal is stored in a form that cannot be read. `message` names the row and the attribute.",
+        "description": "Why a request was rejected. Names are never reused or changed.\n\nOpen vocabulary: accept a name that is not in this list, because names may be added.\n\n- `UNKNOWN_GOAL`: No such goal.\n- `NOT_OWNER`: The goal belongs to another user.\n- `ALREADY_RUNNING`: A workflow of this goal has not ended yet.\n- `NO_ACTIONS`: The goal has no actions.\n- `UNKNOWN_ACTION`: The request names an action that the goal does not have.\n- `NOTHING_TO_DO`: Every requested action has tasks already, and the request does not ask to regenerate them.\n- `GOAL_CLOSED`: The goal is completed, paused or cancelled.\n- `TOO_MANY_RUNNING`: So many workflows of the user are running that no more may be started until one has ended.\n- `DAILY_LIMIT`: With this request the user would have asked for more actions than are allowed on one day (UTC).\n- `INVALID`: The request breaks the contract of its version.\n- `REQUEST_ID_REUSED`: The `eventId` was used for an accepted request that asks for something else.\n- `UNKNOWN_EXECUTION`: There is no such workflow, or it ended more than 90 days ago.\n- `NOT_REQUESTER`: Another service, or a user, has asked for the workflow.\n- `ALREADY_ENDED`: The workflow has ended already, and was not cancelled.\n- `NOT_ENDED`: The workflow has not ended yet, so it is not known what is to be retried.\n- `NOTHING_FAILED`: No action of the workflow has failed.\n- `GOAL_UNREADABLE`: The goal is stored in a form that cannot be read. `message` names the row and the attribute.",
         "pattern": "^[A-Z][A-Z0-9_]*$",
         "type": "string",
         "x-extensible-enum": [
@@ -782,6 +782,7 @@ export const schemas = {
           "NOTHING_TO_DO",
           "GOAL_CLOSED",
           "TOO_MANY_RUNNING",
+          "DAILY_LIMIT",
           "INVALID",
           "REQUEST_ID_REUSED",
           "UNKNOWN_EXECUTION",

@@ -83,6 +83,7 @@ export type Version = '1';
  * - `NOTHING_TO_DO`: Every requested action has tasks already, and the request does not ask to regenerate them.
  * - `GOAL_CLOSED`: The goal is completed, paused or cancelled.
  * - `TOO_MANY_RUNNING`: So many workflows of the user are running that no more may be started until one has ended.
+ * - `DAILY_LIMIT`: With this request the user would have asked for more actions than are allowed on one day (UTC).
  * - `INVALID`: The request breaks the contract of its version.
  * - `REQUEST_ID_REUSED`: The `eventId` was used for an accepted request that asks for something else.
  * - `UNKNOWN_EXECUTION`: There is no such workflow, or it ended more than 90 days ago.
@@ -101,6 +102,7 @@ export type RejectionReason =
   | 'NOTHING_TO_DO'
   | 'GOAL_CLOSED'
   | 'TOO_MANY_RUNNING'
+  | 'DAILY_LIMIT'
   | 'INVALID'
   | 'REQUEST_ID_REUSED'
   | 'UNKNOWN_EXECUTION'

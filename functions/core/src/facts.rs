@@ -75,6 +75,8 @@ pub enum Fact {
         in_use: u32,
         /// For how long the workflow whose turn is next has waited. Zero when none does.
         waiting: Duration,
+        /// Whether launching is paused.
+        paused: bool,
     },
     /// The reconciler has done something for a workflow that an event, a message or an invocation was lost for.
     Repaired {

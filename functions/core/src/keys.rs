@@ -4,6 +4,7 @@
 use goal_activity_events::{ExecutionArn, UserId};
 use uuid::Uuid;
 
+use crate::daily::Day;
 use crate::goal::{Position, Side};
 use crate::limits::OPEN_SHARDS;
 use crate::ports::RequestKey;
@@ -72,11 +73,16 @@ pub const CAPACITY: &str = "CAPACITY";
 pub const IN_USE: &str = "inUse";
 /// `WorkflowExecutions`, in the row of the capacity: where the names of the attributes begin that say what one execution holds.
 pub const HELD_PREFIX: &str = "held#";
+/// `WorkflowExecutions`, in the row of the capacity: since when launching is paused, and why. In this row, so that the one
+/// write that acquires capacity also depends on it.
+pub const PAUSED: &str = "paused";
 
 /// `WorkflowExecutions`: the row that holds which workflows of a user are open.
 pub const USER: &str = "USER";
 /// `WorkflowExecutions`, in the row of a user: the ARNs of the open workflows, as a set.
 pub const RUNNING: &str = "running";
+/// `WorkflowExecutions`, in the row of a user: where the names of the attributes begin that count the actions of one day.
+pub const STARTED_PREFIX: &str = "started#";
 
 /// Goals: a sub-goal's sort key.
 pub fn sub_goal(position: Side) -> String {
@@ -96,6 +102,11 @@ pub fn tasks_of(position: Position) -> String {
 /// Tasks: the sort key of an action's n-th task, from 1. Sorts in the order of the actions, then of the tasks (promise P8).
 pub fn task(position: Position, n: usize) -> String {
     format!("{}{n:02}", tasks_of(position))
+}
+
+/// `WorkflowExecutions`, in the row of a user: the attribute that counts the actions of that day.
+pub fn started(day: Day) -> String {
+    format!("{STARTED_PREFIX}{day}")
 }
 
 /// `WorkflowExecutions`: the sort key of a batch's ledger row.

@@ -94,7 +94,7 @@ pub const WAITING_COUNTED: u16 = 100;
 pub const RECONCILED_AT_ONCE: usize = 8;
 /// How long an ended workflow stays in the table.
 pub const HISTORY: Duration = Duration::from_secs(90 * 24 * 60 * 60);
-/// How long an accepted request is remembered: for as long as it can be accepted, which is counted from its own time.
+/// How long an accepted request of a service is remembered: for as long as it can be accepted, which is counted from its own time.
 pub const REQUEST_MEMORY: Duration = HISTORY.saturating_add(CLOCKS_DIFFER);
 /// Over how many partitions the index of open executions is spread.
 pub const OPEN_SHARDS: u64 = 8;
@@ -108,7 +108,8 @@ pub const MAX_TRANSACTION: usize = 100;
 pub const CLOCKS_DIFFER: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long the API waits for the bus: the answer must come before the function's time is over. The reconciler publishes what was not.
 pub const ANNOUNCING: Duration = Duration::from_secs(3);
-/// How many workflows of one user may be open at once.
+/// How many workflows of one user may be open at once. How many actions a user may ask for in a day is a setting: see
+/// [`DailyLimit`](crate::daily::DailyLimit).
 pub const MAX_RUNNING_PER_USER: usize = 10;
 
 /// How far a user's next open workflow stands behind the one before on the waiting list: see

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use goal_activity_events::{ActionId, ExecutionArn, GoalActivityRequested, GoalId, RejectionReason, Timestamp, UserId};
 use uuid::Uuid;
 
+use crate::daily::{DailyLimit, Day, until_tomorrow};
 use crate::execution::{Execution, GoalBefore};
 use crate::goal::Goal;
 use crate::limits::{MAX_ACTIONS, MAX_RUNNING_PER_USER};
@@ -166,6 +168,13 @@ pub struct StartPlan {
     pub goal_before: GoalBefore,
 }
 
+impl StartPlan {
+    /// How many actions it is for.
+    pub fn actions(&self) -> u32 {
+        u32::try_from(self.action_ids.len()).unwrap_or(u32::MAX)
+    }
+}
+
 /// Why a start is refused. Asking again changes nothing, unless the goal changes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StartRejection {
@@ -192,6 +201,21 @@ pub enum StartRejection {
     /// The user has as many workflows open as may be.
     #[error("{MAX_RUNNING_PER_USER} workflows of this user are running; wait until one has ended")]
     TooManyRunning,
+    /// The user has asked for as many actions today as may be.
+    #[error(
+        "with the {actions} actions of this request the user asks for more than {limit} on {day} (UTC); wait for the next \
+         day, or name fewer actions"
+    )]
+    DailyLimit {
+        /// How many actions the request is for.
+        actions: u32,
+        /// How many may be asked for in a day.
+        limit: u32,
+        /// The day.
+        day: Day,
+        /// The time until the next day.
+        wait: Duration,
+    },
     /// There is nothing in the goal to work on.
     #[error("goal {0} has no actions")]
     NoActions(GoalId),
@@ -216,9 +240,18 @@ impl StartRejection {
             Self::GoalClosed(_) => RejectionReason::GoalClosed,
             Self::AlreadyRunning(_) => RejectionReason::AlreadyRunning,
             Self::TooManyRunning => RejectionReason::TooManyRunning,
+            Self::DailyLimit { .. } => RejectionReason::DailyLimit,
             Self::NoActions(_) => RejectionReason::NoActions,
             Self::UnknownAction(_) => RejectionReason::UnknownAction,
             Self::NothingToDo(_) => RejectionReason::NothingToDo,
+        }
+    }
+
+    /// After what time the request may be accepted, where that is known.
+    pub fn wait(&self) -> Option<Duration> {
+        match self {
+            Self::DailyLimit { wait, .. } => Some(*wait),
+            _ => None,
         }
     }
 
@@ -283,6 +316,21 @@ pub fn decide(
         left_out: count(all().filter(|a| !with_tasks.contains_key(*a) && !action_ids.contains(a)).count()),
     };
     Ok(StartPlan { action_ids, goal_before })
+}
+
+/// Decides whether a user who has asked for so many actions on the present day may ask for those of the plan as well. What
+/// was counted may be more by the time of the claim, whose condition is the same.
+pub fn within_day(plan: &StartPlan, limit: DailyLimit, before: u32, now: Timestamp) -> Result<(), StartRejection> {
+    let actions = plan.actions();
+    match limit.actions() {
+        Some(limit_in_actions) if !limit.before(actions).allows(before) => Err(StartRejection::DailyLimit {
+            actions,
+            limit: limit_in_actions,
+            day: Day::of(now),
+            wait: until_tomorrow(now),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Why a workflow cannot be retried.

@@ -18,13 +18,13 @@ use lambda_runtime::{LambdaEvent, service_fn};
 async fn main() -> Result<(), lambda_runtime::Error> {
     let telemetry = &telemetry::start(env!("CARGO_BIN_NAME"))?;
     let config::Api { intake, archive_bucket, capacity } = config::Api::from_env()?;
-    let config::Intake { tables, event_bus, state_machine } = intake;
+    let config::Intake { tables, event_bus, state_machine, daily_limit } = intake;
     let aws = runtime::connect().await;
     let (db, bus, sfn) = (Tables::new(&aws, tables), Bus::new(&aws, event_bus), StepFunctions::new(&aws));
     let context = Context::system(Arc::new(Emf::new(config::metrics_namespace()?)));
     let ending = EndWorkflow { db: db.clone(), bus: bus.clone(), context: context.clone() };
     let api = &Api {
-        intake: Intake { db: db.clone(), state_machine, context },
+        intake: Intake { db: db.clone(), state_machine, daily_limit, context },
         cancel: Cancel { sfn, ending },
         archive: Archive::new(&aws, archive_bucket),
         capacity,

@@ -145,6 +145,10 @@ impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
         let wanted = Held { execution: arn.clone(), batches, since: now };
         match self.db.acquire_capacity(&wanted, self.capacity.batches()).await? {
             Acquired::Full => return Ok(Next::Stop),
+            Acquired::Paused => {
+                tracing::info!("launching is paused");
+                return Ok(Next::Stop);
+            }
             // Acquired elsewhere since the holders were listed, and about to be launched there.
             Acquired::Already { .. } if !holds && !own => return Ok(Next::GoOn),
             Acquired::Already { .. } | Acquired::Yes => {}

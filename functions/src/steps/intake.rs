@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use goal_activity_core::admission::turn;
+use goal_activity_core::daily::{DailyLimit, Day};
 use goal_activity_core::execution::{Execution, TimelineEntry, TimelineEvent};
 use goal_activity_core::facts::Fact;
 use goal_activity_core::goal::{Goal, GoalClaim};
@@ -11,18 +12,20 @@ use goal_activity_core::operator::OperatorRequest;
 use goal_activity_core::port_set;
 use goal_activity_core::ports::{
     Accepted, ActionsWithTasks, Claim, ClaimGoal, Claimed, FindArchived, FindExecution, LoadGoal, PortResult,
-    Remembered, RequestKey, Unavailable,
+    Remembered, RequestKey, Unavailable, UserLoad,
 };
-use goal_activity_core::start::{IdempotencyKey, StartPlan, StartRejection, StartRequest, decide, existing};
+use goal_activity_core::start::{
+    IdempotencyKey, StartPlan, StartRejection, StartRequest, decide, existing, within_day,
+};
 use goal_activity_events::{
-    CorrelationId, EventId, ExecutionArn, RequestRef, SOURCE, StateMachineArn, Traceparent, UserId,
+    CorrelationId, EventId, ExecutionArn, RequestRef, SOURCE, StateMachineArn, Timestamp, Traceparent, UserId,
 };
 
 use crate::runtime::telemetry::trace;
 
 use crate::runtime::context::Context;
 
-/// How often a claim is decided anew when the goal, or how much its user has open, changes under it. Each time means that
+/// How often a claim is decided anew when the goal, or what its user has open or has asked for, changes under it. Each time means that
 /// another request succeeded, which starts of one user can only so often.
 const TRIES: usize = 5 + MAX_RUNNING_PER_USER;
 
@@ -38,6 +41,8 @@ pub struct Intake<Db> {
     pub db: Db,
     /// The state machine under which executions will run.
     pub state_machine: StateMachineArn,
+    /// How many actions a user may ask for in a day.
+    pub daily_limit: DailyLimit,
     /// The time, and the count of what is accepted.
     pub context: Context,
 }
@@ -121,18 +126,19 @@ impl<Db: IntakeDb> Intake<Db> {
                 Ok(goal) => goal,
                 Err(why) => return self.rejected(why, remembered.as_ref()).await,
             };
-            let open = self.db.open_workflows(&request.user_id).await?;
-            let running = self.running(&goal, &open).await?;
+            let load = self.db.user_load(&request.user_id).await?;
+            let running = self.running(&goal, &load.open).await?;
             // Last: a workflow that was seen to have ended removes no task any more, and one that begins later changes the claim.
             let with_tasks = self.db.actions_with_tasks(&request.goal_id).await?;
             let plan = match decide(&goal, running.as_ref(), &with_tasks, request) {
                 Ok(plan) => plan,
                 Err(why) => return self.rejected(why, remembered.as_ref()).await,
             };
-            if open.len() >= MAX_RUNNING_PER_USER {
-                return self.rejected(StartRejection::TooManyRunning, remembered.as_ref()).await;
+            let now = self.context.now();
+            if let Err(why) = self.has_room(&load, &plan, now) {
+                return self.rejected(why, remembered.as_ref()).await;
             }
-            let claim = self.claim(&goal, plan, request, origin, (skipped_names, open.len()));
+            let claim = self.claim(&goal, plan, request, origin, (skipped_names, &load, now));
             let claimed = match self.db.find_archived(&claim.execution.execution_arn).await? {
                 None => self.db.claim_goal(&claim).await?,
                 // Its row has expired, and some of its ledger may still be there.
@@ -141,7 +147,7 @@ impl<Db: IntakeDb> Intake<Db> {
             match claimed {
                 Claimed::Yes => return Ok(self.accepted(claim.execution)),
                 Claimed::SameRequest(accepted) => return self.existing(&accepted, remembered.as_ref()).await,
-                Claimed::GoalChanged | Claimed::MoreOpen => {}
+                Claimed::GoalChanged | Claimed::UserChanged => {}
                 // Names are never used twice. The goal app may have set back the count of claims, or have made another goal
                 // under the id of one that it has deleted: there may be many.
                 Claimed::NameTaken => skipped_names = (2 * skipped_names).max(1),
@@ -149,7 +155,7 @@ impl<Db: IntakeDb> Intake<Db> {
         }
         Err(Unavailable::new(
             format!("claiming goal {}", request.goal_id),
-            "it, or what its user has open, keeps changing",
+            "it, or what counts towards the limits of its user, keeps changing",
         )
         .into())
     }
@@ -184,6 +190,15 @@ impl<Db: IntakeDb> Intake<Db> {
         Ok(open.iter().find(|arn| arn.belongs_to(goal_id)).cloned())
     }
 
+    /// Decides whether the limits of the user leave room for what is planned.
+    fn has_room(&self, load: &UserLoad, plan: &StartPlan, now: Timestamp) -> Result<(), StartRejection> {
+        if load.open.len() >= MAX_RUNNING_PER_USER {
+            return Err(StartRejection::TooManyRunning);
+        }
+        let today = load.started.get(&Day::of(now)).copied().unwrap_or_default();
+        within_day(plan, self.daily_limit, today, now)
+    }
+
     /// What stands in the way may be this very request, accepted from another delivery since it was looked up (promise P2).
     async fn rejected(&self, why: StartRejection, request: Option<&Remembered>) -> Result<Execution, IntakeError> {
         self.before(request).await?.ok_or_else(|| why.into())
@@ -216,9 +231,9 @@ impl<Db: IntakeDb> Intake<Db> {
         plan: StartPlan,
         request: &StartRequest,
         origin: &Origin,
-        (skip, open_before): (u64, usize),
+        (skip, load, now): (u64, &UserLoad, Timestamp),
     ) -> Claim {
-        let now = self.context.now();
+        let (open_before, actions, today) = (load.open.len(), plan.actions(), Day::of(now));
         let expected = goal.head.claims;
         let sequence = (0..skip).fold(expected.next(), |s, _| s.next());
         let accepted = TimelineEntry { at: now, what: TimelineEvent::Accepted };
@@ -230,7 +245,7 @@ impl<Db: IntakeDb> Intake<Db> {
             turn: turn(now, open_before),
             admitted_at: None,
             started_at: None,
-            total_actions: u32::try_from(plan.action_ids.len()).unwrap_or(u32::MAX),
+            total_actions: actions,
             action_ids: plan.action_ids,
             regenerate: request.regenerate,
             goal_before: plan.goal_before,
@@ -251,6 +266,8 @@ impl<Db: IntakeDb> Intake<Db> {
             execution_arn: arn,
         };
         let (stale, request) = (goal.head.claimed_by.clone(), origin.remembered(request));
-        Claim { execution, stale, expected, sequence, open_before, request }
+        let started_before = self.daily_limit.before(actions);
+        let days_over = load.started.keys().copied().filter(|day| day.is_over(today)).collect();
+        Claim { execution, stale, expected, sequence, open_before, started_before, days_over, request }
     }
 }

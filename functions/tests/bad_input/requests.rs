@@ -1,5 +1,8 @@
 //! The launch queue: `GoalActivityRequested` of other services.
 
+use std::num::NonZeroU32;
+
+use goal_activity_core::daily::DailyLimit;
 use goal_activity_core::goal::GoalStatus;
 use goal_activity_core::keys;
 use goal_activity_core::limits::MAX_RUNNING_PER_USER;
@@ -132,7 +135,7 @@ async fn every_rejection_says_why() {
 
 /// In-memory adapters, and a request of another service that they refuse for that reason.
 fn refusal(reason: RejectionReason) -> (Rig, Value) {
-    let (rig, mut request) = (Rig::with_goal(9), document());
+    let (mut rig, mut request) = (Rig::with_goal(9), document());
     let (id, detail) = (goal_id("goal-1"), &mut request["detail"]);
     let arn = |n| ExecutionArn::derive(&samples::state_machine(), &id, ClaimSequence(n));
     let mut state = rig.world.state();
@@ -156,6 +159,7 @@ fn refusal(reason: RejectionReason) -> (Rig, Value) {
             let running = (1..).map(other).take(MAX_RUNNING_PER_USER).collect();
             state.running.insert(USER.parse().unwrap(), running);
         }
+        RejectionReason::DailyLimit => rig.daily_limit = DailyLimit::new(NonZeroU32::MIN),
         RejectionReason::RequestIdReused => {
             let source = request["source"].as_str().unwrap().to_owned();
             let key = RequestKey::Service { source, event_id: "request-1".parse().unwrap() };
@@ -190,6 +194,7 @@ async fn every_rejection_is_published_and_logged_once() {
         R::NothingToDo,
         R::GoalClosed,
         R::TooManyRunning,
+        R::DailyLimit,
         R::Invalid,
         R::RequestIdReused,
     ] {

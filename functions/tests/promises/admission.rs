@@ -2,10 +2,11 @@
 
 use std::num::NonZeroU32;
 
-use goal_activity_core::admission::{Capacity, in_use};
+use goal_activity_core::admission::{Capacity, Pause, in_use};
 use goal_activity_core::execution::Status;
 use goal_activity_core::facts::Fact;
-use goal_activity_events::{Detail, ExecutionArn, SOURCE, WorkflowCompleted};
+use goal_activity_core::ports::PauseLaunches;
+use goal_activity_events::{Detail, ExecutionArn, SOURCE, Timestamp, WorkflowCompleted};
 use goal_activity_functions::adapters::memory::samples;
 use goal_activity_functions::runtime::queue::MessageError;
 use serde_json::json;
@@ -213,4 +214,85 @@ async fn how_long_who_was_launched_had_waited_is_counted_and_shown() {
     assert_eq!(waits, [0, 600]);
     let now = rig.execution(&second).admitted_at;
     assert_eq!(rig.status(&second).await.body["admittedAt"], json!(now));
+}
+
+/// Pauses launching, or resumes it, as `goalctl` does.
+async fn pause(rig: &Rig, reason: &str) {
+    let pause = Pause::new(Timestamp::from_millis(rig.world.state().now), reason);
+    rig.world.pause_launches(&samples::state_machine(), &pause).await.unwrap();
+}
+
+async fn resume(rig: &Rig) {
+    rig.world.resume_launches(&samples::state_machine()).await.unwrap();
+}
+
+#[tokio::test]
+async fn p7_while_launching_is_paused_requests_are_accepted_and_wait_and_what_runs_goes_on() {
+    let rig = rig(8, 16, &["a", "b", "c"]);
+    let first = ask(&rig, 1, "a").await;
+    pause(&rig, "the AI is being replaced").await;
+    let [second, third] = [ask(&rig, 2, "b").await, ask(&rig, 3, "c").await];
+    rig.run(&first).await;
+    rig.deliver_ends().await;
+    // Longer than a workflow may run.
+    rig.wait(2_000);
+    for _ in 0..3 {
+        rig.reconcile().await;
+        rig.deliver_requests().await;
+        rig.wait(31);
+    }
+    assert_eq!(launched(&rig), std::slice::from_ref(&first));
+    assert_eq!(rig.completed().len(), 1, "what waits has not timed out");
+
+    resume(&rig).await;
+    assert_eq!(rig.reconcile().await.repaired, 1, "who is next is announced");
+    rig.launch(rig.requests().last().unwrap()).await.unwrap();
+    assert_eq!(launched(&rig), [first, second, third]);
+}
+
+#[tokio::test]
+async fn p7_what_has_acquired_capacity_before_a_pause_is_launched_all_the_same() {
+    let rig = rig(8, 16, &[USER]);
+    let arn = rig.start_as(USER, "goal-1", "").await.arn();
+    rig.world.break_once("start_execution");
+    rig.launch(&rig.requests()[0]).await.unwrap_err();
+    pause(&rig, "x").await;
+    rig.wait(31);
+    rig.reconcile().await;
+    rig.launch(rig.requests().last().unwrap()).await.unwrap();
+    assert_eq!(launched(&rig), std::slice::from_ref(&arn), "its time runs since it acquired capacity");
+    assert!(rig.execution(&arn).admitted_at.is_some());
+}
+
+#[tokio::test]
+async fn a_pause_and_its_reason_are_shown_to_whoever_waits_for_it_and_counted() {
+    let rig = rig(8, 16, &[USER, USER]);
+    let first = ask(&rig, 1, USER).await;
+    pause(&rig, " the AI is being replaced ").await;
+    let second = ask(&rig, 2, USER).await;
+    let shown = rig.status(&second).await.body["paused"].clone();
+    assert_eq!(shown, json!({ "since": "1970-01-01T00:00:00.000Z", "reason": "the AI is being replaced" }));
+    assert_eq!(rig.status(&first).await.body.get("paused"), None, "it does not wait");
+    let paused = |rig: &Rig| {
+        let state = rig.world.state();
+        let seen =
+            state.facts.iter().filter_map(|f| if let Fact::LoadSeen { paused, .. } = f { Some(*paused) } else { None });
+        seen.collect::<Vec<_>>()
+    };
+    rig.reconcile().await;
+    resume(&rig).await;
+    rig.reconcile().await;
+    assert_eq!(paused(&rig), [true, false]);
+    assert_eq!(rig.status(&second).await.body.get("paused"), None);
+}
+
+#[tokio::test]
+async fn p7_a_workflow_that_waits_for_the_end_of_a_pause_can_be_cancelled() {
+    let rig = rig(8, 16, &[USER]);
+    pause(&rig, "x").await;
+    let arn = ask(&rig, 1, USER).await;
+    assert_eq!(rig.cancel(&arn, "").await.status, 200);
+    resume(&rig).await;
+    rig.deliver_requests().await;
+    assert!(launched(&rig).is_empty());
 }

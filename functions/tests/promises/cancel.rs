@@ -233,7 +233,7 @@ async fn p5_a_start_that_races_with_a_cancel_leaves_out_no_action_that_has_lost_
         let arn = rig.launched().await;
         let [first, _] = rig.batches(&arn).try_into().unwrap();
         rig.work(&first).await.unwrap();
-        rig.world.state().slow.insert("open_workflows", 3);
+        rig.world.state().slow.insert("user_load", 3);
         let start = async {
             for _ in 0..ahead {
                 tokio::task::yield_now().await;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use goal_activity_core::admission::Capacity;
+use goal_activity_core::daily::DailyLimit;
 use goal_activity_core::execution::Execution;
 use goal_activity_core::goal::{Goal, GoalStatus};
 use goal_activity_core::limits::{ACTIONS_PER_BATCH, BUDGET_MARGIN};
@@ -40,12 +41,13 @@ const PLENTY: Capacity = Capacity::new(NonZeroU32::MAX);
 pub(crate) struct Rig {
     pub(crate) world: World,
     pub(crate) capacity: Capacity,
+    pub(crate) daily_limit: DailyLimit,
 }
 
 impl Default for Rig {
     fn default() -> Self {
         see_everything();
-        Self { world: World::default(), capacity: PLENTY }
+        Self { world: World::default(), capacity: PLENTY, daily_limit: DailyLimit::NONE }
     }
 }
 
@@ -62,6 +64,7 @@ pub(crate) struct Answer {
     pub(crate) status: i64,
     pub(crate) body: Value,
     pub(crate) location: Option<String>,
+    pub(crate) retry_after: Option<String>,
     pub(crate) content_type: String,
 }
 
@@ -100,7 +103,8 @@ impl Rig {
     }
 
     fn intake(&self) -> Intake<World> {
-        Intake { db: self.world.clone(), state_machine: samples::state_machine(), context: self.context() }
+        let (daily_limit, context) = (self.daily_limit, self.context());
+        Intake { db: self.world.clone(), state_machine: samples::state_machine(), daily_limit, context }
     }
 
     /// Calls the API as a user.
@@ -121,10 +125,11 @@ impl Rig {
     pub(crate) async fn answer(&self, event: Value) -> Answer {
         let response = self.raw_answer(event).await;
         let header = |name| response.headers.get(name).map(|l| l.to_str().unwrap().to_owned());
-        let (location, content_type) = (header("location"), header("content-type").unwrap());
+        let (location, retry_after) = (header("location"), header("retry-after"));
+        let content_type = header("content-type").unwrap();
         let text = serde_json::to_value(&response.body).unwrap();
         let body = serde_json::from_str(text.as_str().unwrap_or_default()).unwrap_or(Value::Null);
-        Answer { status: response.status_code, body, location, content_type }
+        Answer { status: response.status_code, body, location, retry_after, content_type }
     }
 
     pub(crate) async fn start_as(&self, user: &str, goal: &str, body: &str) -> Answer {

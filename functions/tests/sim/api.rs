@@ -157,6 +157,13 @@ pub(crate) async fn call(sim: &Sim, user: &str, route: &str, path: &Value, body:
     let text = serde_json::to_value(&response.body).unwrap();
     let body = serde_json::from_str(text.as_str().unwrap_or_default()).unwrap_or(Value::Null);
     sim.note(user, || format!("{route}: {}", response.status_code));
+    if body["code"] == "DAILY_LIMIT" {
+        sim.count("starts refused, for so many actions of the day");
+        let wait = response.headers.get("retry-after").and_then(|wait| wait.to_str().ok()?.parse::<u64>().ok());
+        if !wait.is_some_and(|seconds| (1..=24 * 60 * 60).contains(&seconds)) {
+            sim.violated("P10", format!("{route} is refused for today, and may be asked again after {wait:?} s"));
+        }
+    }
     if response.status_code >= 500 && response.status_code != 503 {
         sim.violated("P7", format!("{route} answers {}", response.status_code));
     }

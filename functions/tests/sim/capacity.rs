@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use goal_activity_core::admission::{Held, in_use};
+use goal_activity_core::admission::{Held, Pause, in_use};
 use goal_activity_core::ports::{
-    Acquired, AdmitExecution, HoldCapacity, ListHolders, ListWaiting, PortResult, Waiting,
+    Acquired, AdmitExecution, FindPause, HoldCapacity, ListHolders, ListWaiting, PortResult, Waiting,
 };
 use goal_activity_events::{ExecutionArn, StateMachineArn, Timestamp};
 
@@ -15,14 +15,14 @@ use crate::ports::Ports;
 
 impl HoldCapacity for Ports {
     async fn acquire_capacity(&self, wanted: &Held, most: u32) -> PortResult<Acquired> {
-        let tables = &self.sim.tables;
         let write = || async {
             if flaw::holds_up(&self.sim, wanted, most) {
                 return Ok(Acquired::Full);
             }
             let most = if self.sim.has(Flaw::CapacityIgnored) { u32::MAX } else { most };
-            let taken = tables.acquire_capacity(wanted, most).await?;
+            let taken = flaw::acquire(&self.sim, wanted, most).await?;
             check::capacity(&self.sim);
+            check::acquired(&self.sim, &wanted.execution, taken);
             Ok(taken)
         };
         self.call("acquire_capacity", format!("{} {}", wanted.execution.name(), wanted.batches), write).await
@@ -52,6 +52,12 @@ impl ListHolders for Ports {
             Ok(held)
         };
         self.call("list_holders", "", read).await
+    }
+}
+
+impl FindPause for Ports {
+    async fn find_pause(&self, state_machine: &StateMachineArn) -> PortResult<Option<Pause>> {
+        self.call("find_pause", "", || self.sim.tables.find_pause(state_machine)).await
     }
 }
 

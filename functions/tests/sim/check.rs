@@ -4,11 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use goal_activity_core::admission::in_use;
+use goal_activity_core::daily::Day;
 use goal_activity_core::execution::{Execution, Status};
 use goal_activity_core::keys;
 use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Tally, recorded};
 use goal_activity_core::limits::{MAX_ACTIONS, NOTICE_LEASE, NOTICE_WITHIN};
-use goal_activity_core::ports::{ActionCommit, Claim, Claimed, Committed, Event, ExecutionInput, RequestKey};
+use goal_activity_core::ports::{
+    Acquired, ActionCommit, Claim, Claimed, Committed, Event, ExecutionInput, RequestKey, UserLoad,
+};
 use goal_activity_core::task::{Task, TaskStatus};
 use goal_activity_events::{
     ActionId, EventId, ExecutionArn, GoalId, RejectionReason, RequestRef, TaskId, Timestamp, UserId,
@@ -155,16 +158,45 @@ fn claimed(core: &mut Core, claim: &Claim, found: &mut Found) {
     }
 }
 
-/// A user has at most the allowed number of open workflows, and is refused another only for that reason.
+/// A user has at most the allowed number of open workflows and of actions in a day, and is refused more only for that
+/// reason.
 pub(crate) fn room(sim: &Sim, claim: &Claim, claimed: &Claimed) {
     let user = &claim.execution.user_id;
-    let open = open_of(sim, user);
+    let (open, day) = (open_of(sim, user), Day::of(claim.execution.start_date));
+    let actions = actions_of(sim, user, day);
+    let most = sim.profile.daily_limit.actions().unwrap_or(u32::MAX);
     match claimed {
         Claimed::Yes if open > RUNNING_AT_MOST => sim.violated("P10", format!("{user} has {open} workflows open")),
-        Claimed::MoreOpen if open <= claim.open_before => {
-            sim.violated("P10", format!("{user} is refused a workflow and has {open} open"));
+        Claimed::Yes if actions > most => {
+            sim.violated("P10", format!("{user} has asked for {actions} actions on {day}, {most} are allowed"));
+        }
+        Claimed::UserChanged if open <= claim.open_before && claim.started_before.allows(actions) => {
+            sim.violated(
+                "P10",
+                format!("{user} is refused a workflow, has {open} open and {actions} actions on {day}"),
+            );
         }
         _ => {}
+    }
+}
+
+/// Returns how many actions the workflows are for that a user has requested on a day, by the clocks of the functions that
+/// accepted them.
+fn actions_of(sim: &Sim, user: &UserId, day: Day) -> u32 {
+    let state = sim.tables.state();
+    let of_day = state.executions.values().filter(|e| e.user_id == *user && Day::of(e.start_date) == day);
+    of_day.map(|e| e.total_actions).sum()
+}
+
+/// The recorded actions of a user are those of the workflows that were accepted.
+pub(crate) fn counted_by_day(sim: &Sim, user: &UserId, load: &UserLoad) {
+    let day = Day::of(sim.now());
+    let (counted, actual) = (load.started.get(&day).copied().unwrap_or_default(), actions_of(sim, user, day));
+    if counted != actual {
+        sim.violated("P10", format!("{counted} actions of {user} are counted on {day}, and there are {actual}"));
+    }
+    if load.started.len() > 3 {
+        sim.violated("P10", format!("{} days of {user} are remembered", load.started.len()));
     }
 }
 
@@ -182,6 +214,17 @@ pub(crate) fn counted(sim: &Sim, user: &UserId, count: usize) {
     }
     if count != open {
         sim.violated("P10", format!("{user} counts as one with {count} open workflows and has {open}"));
+    }
+}
+
+/// Nothing acquires capacity while launching is paused. What had acquired it before goes on.
+pub(crate) fn acquired(sim: &Sim, arn: &ExecutionArn, acquired: Acquired) {
+    let paused = sim.tables.state().paused.is_some();
+    if paused {
+        sim.count(format!("capacity wanted while launching is paused: {acquired:?}").split(" {").next().unwrap());
+    }
+    if paused && acquired == Acquired::Yes {
+        sim.violated("load", format!("{} acquires capacity while launching is paused", arn.name()));
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use goal_activity_core::admission::{Held, in_use};
+use goal_activity_core::daily::Day;
 use goal_activity_core::execution::Ending;
 use goal_activity_core::execution::{BatchState, Execution};
 use goal_activity_core::goal::{Goal, GoalHead, GoalStatus};
@@ -13,8 +14,8 @@ use goal_activity_core::limits::HISTORY;
 use goal_activity_core::outcome::goal_status;
 use goal_activity_core::placement::TaskRow;
 use goal_activity_core::ports::{
-    Accepted, ActionCommit, Claim, ClaimGoal, Claimed, Committed, EndExecution, Event, HoldCapacity, OpenExecution,
-    Opened, PortResult, RecordProgress, RequestKey, SealLedger, WorkLedger,
+    Accepted, Acquired, ActionCommit, Claim, ClaimGoal, Claimed, Committed, EndExecution, Event, HoldCapacity,
+    OpenExecution, Opened, PortResult, RecordProgress, RequestKey, SealLedger, WorkLedger,
 };
 use goal_activity_core::task::{Task, TaskStatus};
 use goal_activity_events::{
@@ -124,8 +125,12 @@ flaws! {
     LimitIgnored => "P10",
     /// A workflow that has ended counts among the open ones of its user.
     RoomNotFreed => "P10",
+    /// A workflow counts as one action of its user's day.
+    DayCountsWorkflows => "P10",
     /// Capacity is acquired even if none is free.
     CapacityIgnored => "load",
+    /// Capacity is acquired even while launching is paused.
+    PauseIgnored => "load",
     /// Capacity is never released.
     CapacityKept => "P7",
     /// An end launches no workflow: waiting workflows are left to the reconciler.
@@ -227,6 +232,16 @@ pub(crate) fn is_removed(sim: &Sim, execution: &ExecutionArn, actions: &[ActionI
     }
 }
 
+/// Acquires capacity.
+pub(crate) async fn acquire(sim: &Sim, wanted: &Held, most: u32) -> PortResult<Acquired> {
+    let pause = if sim.has(Flaw::PauseIgnored) { sim.tables.state().paused.take() } else { None };
+    let acquired = sim.tables.acquire_capacity(wanted, most).await;
+    if pause.is_some() {
+        sim.tables.state().paused = pause;
+    }
+    acquired
+}
+
 /// Returns `true` if a workflow that holds capacity is refused it, because of one with an earlier turn that does not
 /// fit.
 pub(crate) fn holds_up(sim: &Sim, wanted: &Held, most: u32) -> bool {
@@ -308,6 +323,17 @@ pub(crate) async fn claim(sim: &Sim, claim: &Claim) -> PortResult<Claimed> {
         Some(Flaw::LimitIgnored) => {
             sim.tables.state().running.remove(&claim.execution.user_id);
             sim.tables.claim_goal(claim).await
+        }
+        Some(Flaw::DayCountsWorkflows) => {
+            let claimed = sim.tables.claim_goal(claim).await?;
+            let Execution { user_id, start_date, total_actions, .. } = &claim.execution;
+            let mut state = sim.tables.state();
+            let days = state.started_actions.get_mut(user_id);
+            let count = days.and_then(|days| days.get_mut(&Day::of(*start_date)));
+            if let (Claimed::Yes, Some(count)) = (&claimed, count) {
+                *count = *count + 1 - total_actions;
+            }
+            Ok(claimed)
         }
         Some(Flaw::ClaimNotConditional) => {
             if let Some(goal) = sim.tables.state().goals.get_mut(&claim.execution.goal_id) {

@@ -230,7 +230,8 @@ fn context(p: &Ports) -> Context {
 }
 
 fn intake(p: &Ports) -> Intake<Ports> {
-    Intake { db: p.clone(), state_machine: samples::state_machine(), context: context(p) }
+    let (state_machine, daily_limit) = (samples::state_machine(), p.sim.profile.daily_limit);
+    Intake { db: p.clone(), state_machine, daily_limit, context: context(p) }
 }
 
 fn ending(p: &Ports) -> EndWorkflow<Ports, Ports> {

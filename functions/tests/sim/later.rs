@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use goal_activity_core::daily::DailyLimit;
 use goal_activity_core::execution::Execution;
 use goal_activity_core::limits::HISTORY;
 use goal_activity_events::{ClaimSequence, ExecutionArn, GoalId};
@@ -83,6 +84,7 @@ async fn start(sim: &Sim, goal: &GoalId) {
     };
     let sensible = match code.as_str() {
         Some("ALREADY_RUNNING") => open,
+        Some("DAILY_LIMIT") => sim.profile.daily_limit != DailyLimit::NONE,
         Some("NOTHING_TO_DO" | "GOAL_CLOSED" | "NO_ACTIONS" | "UNKNOWN_GOAL" | "UNREADABLE_GOAL") => true,
         _ => false,
     };

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use goal_activity_core::admission::Pause;
 use goal_activity_core::execution::{Execution, Status};
 use goal_activity_core::goal::Goal;
+use goal_activity_core::ports::PauseLaunches;
 use goal_activity_events::{
     BatchProgressed, CorrelationId, Detail, ExecutionArn, GoalActivityCancelRequested, GoalActivityRetryRequested,
     GoalId, SOURCE, WorkflowCompleted,
@@ -42,6 +44,11 @@ pub(crate) fn arrive(sim: &Sim) -> Duration {
         backlog::put(sim);
     }
     let busy = [3_000, 30_000, 300_000, 1_200_000][usize::try_from(sim.between(0, 3)).unwrap()];
+    if sim.profile.pauses {
+        for _ in 0..sim.between(1, 3) {
+            pause(sim, sim.some_millis(1, busy));
+        }
+    }
     for n in 1..=goals {
         let actions = match sim.between(0, 19) {
             _ if crowded => 1,
@@ -65,6 +72,25 @@ pub(crate) fn arrive(sim: &Sim) -> Duration {
         }
     }
     Duration::from_millis(busy)
+}
+
+/// An operator pauses launching with `goalctl`, and resumes it minutes later. Another one may do the same meanwhile: the
+/// first who resumes does so for all.
+fn pause(sim: &Sim, after: Duration) {
+    sim.core().busy += 1;
+    let sim = sim.clone();
+    tokio::task::spawn_local(async move {
+        let machine = samples::state_machine();
+        sleep(after).await;
+        sim.note("operator", || "pauses launching".to_owned());
+        sim.count("pauses");
+        // The tool itself has no faults: an operator who gets no answer repeats the command.
+        sim.tables.pause_launches(&machine, &Pause::new(sim.now(), "for the simulation")).await.unwrap();
+        sleep(sim.some_millis(1_000, 600_000)).await;
+        sim.tables.resume_launches(&machine).await.unwrap();
+        sim.note("operator", || "resumes launching".to_owned());
+        sim.core().busy -= 1;
+    });
 }
 
 /// A user requests two small goals, and another one a large goal soon after: its turn is before that of the second one.

@@ -26,7 +26,7 @@ use goal_activity_core::ports::{
     Committed, DescribeExecution, EndExecution, Event, ExecutionInput, ExecutionState, FindExecution, FindWorkflows,
     GenerateTasks, Generation, GenerationError, GenerationRequest, ListOpen, ListTasks, ListWorkflows, LoadGoal,
     LoadGoalHead, Notify, OpenExecution, Opened, PortResult, PublishEvent, RecordProgress, RemoveTasks, RequestKey,
-    SealLedger, StartExecution, StopExecution, StopReason, Stored, TaskPage, Unavailable, WorkLedger,
+    SealLedger, StartExecution, StopExecution, StopReason, Stored, TaskPage, Unavailable, UserLoad, WorkLedger,
 };
 use goal_activity_core::task::Task;
 use goal_activity_events::{ActionId, BatchAnswer, EventId, ExecutionArn, GoalId, TaskToken, Timestamp, UserId};
@@ -280,16 +280,19 @@ impl ClaimGoal for Ports {
         self.call("claim_goal", arn.name(), write).await
     }
 
-    async fn open_workflows(&self, user: &UserId) -> PortResult<BTreeSet<ExecutionArn>> {
+    async fn user_load(&self, user: &UserId) -> PortResult<UserLoad> {
         let read = || async {
-            let open = self.tables().open_workflows(user).await?;
-            let open = flaw::open_as_read(&self.sim, open);
+            let load = self.tables().user_load(user).await?;
+            let load = UserLoad { open: flaw::open_as_read(&self.sim, load.open), ..load };
             if !self.sim.has(Flaw::LimitIgnored) {
-                check::counted(&self.sim, user, open.len());
+                check::counted(&self.sim, user, load.open.len());
             }
-            Ok(open)
+            if !self.sim.has(Flaw::DayCountsWorkflows) {
+                check::counted_by_day(&self.sim, user, &load);
+            }
+            Ok(load)
         };
-        self.call("open_workflows", user, read).await
+        self.call("user_load", user, read).await
     }
 
     async fn accepted_before(&self, request: &RequestKey, now: Timestamp) -> PortResult<Option<Accepted>> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use goal_activity_core::admission::Capacity;
+use goal_activity_core::daily::DailyLimit;
 
 /// How the AI behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,10 +65,10 @@ impl Outage {
             "claim_notice",
             "release_notice",
             "accepted_before",
-            "open_workflows",
+            "user_load",
         ],
         &["list_open", "load_goal", "remove_tasks", "find_tasks", "actions_with_tasks", "task_rows"],
-        &["acquire_capacity", "release_capacity", "list_holders", "list_waiting", "mark_admitted"],
+        &["acquire_capacity", "release_capacity", "list_holders", "find_pause", "list_waiting", "mark_admitted"],
         &["hide"],
     ];
     /// The index of the archive in [`Self::KINDS`].
@@ -148,6 +149,12 @@ pub(crate) struct Profile {
     pub(crate) mood: Mood,
     /// How many batches may be processed at once.
     pub(crate) capacity: Capacity,
+    /// How many actions a user may ask for in a day.
+    pub(crate) daily_limit: DailyLimit,
+    /// Whether the run begins minutes before the next day.
+    pub(crate) evening: bool,
+    /// Whether an operator pauses launching now and then.
+    pub(crate) pauses: bool,
     /// Whether the goal app is active: goals and tasks change while workflows run.
     pub(crate) edits: bool,
     /// How long messages may wait for a poll, in milliseconds: the longer, the more of them are in one batch.
@@ -168,6 +175,13 @@ pub(crate) struct Profile {
 
 const PLENTY: Capacity = Capacity::new(NonZeroU32::new(64).unwrap());
 const SCARCE: Capacity = Capacity::new(NonZeroU32::new(2).unwrap());
+/// Little enough that most users reach it, and as much as the goals of `starts-fail` need.
+const FEW_A_DAY: DailyLimit = DailyLimit::new(NonZeroU32::new(24).unwrap());
+/// In every run of so many there is a daily limit, and every second of these begins in the evening. Not a divisor of the
+/// number of profiles, so that all have such runs.
+const LIMITED: u64 = 5;
+/// In every run of so many launching is paused. Not a divisor either.
+const PAUSED: u64 = 4;
 
 pub(crate) const CALM: Profile = Profile {
     name: "calm",
@@ -192,6 +206,9 @@ pub(crate) const CALM: Profile = Profile {
     stale: 0.0,
     mood: Mood::Quick,
     capacity: PLENTY,
+    daily_limit: DailyLimit::NONE,
+    evening: false,
+    pauses: false,
     edits: false,
     poll: 40,
     no_start: None,
@@ -331,7 +348,10 @@ impl Profile {
         let capacity = if rng.bool() { PLENTY } else { SCARCE };
         let (edits, poll) = (rng.bool(), if rng.u8(0..4) == 0 { 3_000 } else { 40 });
         let long = rng.u8(0..6) == 0;
-        let drawn = Self { capacity, edits, poll, long, ..Self::of(seed, rng) };
+        let daily_limit = if seed.is_multiple_of(LIMITED) { FEW_A_DAY } else { DailyLimit::NONE };
+        let evening = seed.is_multiple_of(2 * LIMITED);
+        let pauses = seed % PAUSED == 1;
+        let drawn = Self { capacity, daily_limit, evening, pauses, edits, poll, long, ..Self::of(seed, rng) };
         match drawn.name {
             STARTS_FAIL => Self { capacity: SCARCE, edits: false, ..drawn },
             _ => drawn,

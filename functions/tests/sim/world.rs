@@ -26,6 +26,8 @@ use crate::scale::account::Account;
 
 /// When every run begins: 2026-11-24T00:00:00Z.
 const BEGIN: i64 = 1_795_478_400_000;
+/// How much later the runs begin that reach the next day, in milliseconds: at 23:55.
+const EVENING: i64 = (24 * 60 - 5) * 60 * 1_000;
 
 /// A simulated run. Clones share it.
 #[derive(Clone)]
@@ -182,7 +184,8 @@ impl Inner {
     }
 
     pub(crate) fn millis(&self) -> i64 {
-        BEGIN + self.leapt.load(Ordering::Relaxed) + i64::try_from(self.elapsed().as_millis()).unwrap()
+        let begin = if self.profile.evening { BEGIN + EVENING } else { BEGIN };
+        begin + self.leapt.load(Ordering::Relaxed) + i64::try_from(self.elapsed().as_millis()).unwrap()
     }
 
     /// Lets time pass without events.

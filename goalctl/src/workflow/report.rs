@@ -41,6 +41,7 @@ pub(super) struct Followed {
     estimated_seconds_remaining: Option<u64>,
     waiting_before: Option<u64>,
     operator: Option<OperatorView>,
+    paused: Option<Pause>,
     cancellation: Option<Cancellation>,
     error: Option<WorkflowError>,
 }
@@ -79,6 +80,12 @@ struct Cancellation {
     operator: Option<String>,
     at: Timestamp,
     reason: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Pause {
+    since: Timestamp,
+    reason: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -160,6 +167,7 @@ impl Followed {
         rows.extend(self.missing(now).map(|missing| ("Missing", missing)));
         rows.extend(self.operator.as_ref().map(|o| ("Requested", o.text())));
         rows.extend(self.usage.filter(|usage| usage.attempts > 0).map(|usage| ("AI", spent(&usage))));
+        rows.extend(self.paused.as_ref().map(|pause| ("Paused", pause.text())));
         rows.extend(self.cancellation.as_ref().map(|c| ("Cancelled", c.text())));
         rows.extend(self.error.as_ref().map(|e| ("Error", printable(&format!("{} ({})", e.message, e.code)))));
         text.push_str(&facts(rows));
@@ -214,6 +222,12 @@ fn spent(usage: &Usage) -> String {
     let price = |cost: u64| format!(", about {}.{:04} USD", cost / 1_000_000, cost % 1_000_000 / 100);
     let price = usage.cost_micro_usd.filter(|cost| *cost > 0).map(price);
     format!("{calls}{tokens}{}", price.unwrap_or_default())
+}
+
+impl Pause {
+    fn text(&self) -> String {
+        printable(&format!("nothing is launched since {}: {}", self.since, self.reason))
+    }
 }
 
 impl Cancellation {
@@ -508,6 +522,19 @@ a-1-3          AI_REJECTED  3         no\u{fffd}[2J
         let timeline = json!({ "executionArn": ARN, "status": "ABORTED", "items": [entry] });
         let text = Timeline::read(&timeline).unwrap().text(false);
         assert!(text.ends_with("cancelled by operator arn:aws:iam::1:user/op: asked\n"), "{text}");
+    }
+
+    #[test]
+    fn a_waiting_workflow_tells_that_nothing_is_launched_and_why() {
+        let mut status = running();
+        status["status"] = "PENDING".into();
+        assert!(!Followed::read(&status).unwrap().text(false, now()).contains("Paused"));
+        status["paused"] = json!({ "since": "2026-11-24T09:30:01.000Z", "reason": "the AI\nis replaced" });
+        let text = Followed::read(&status).unwrap().text(false, now());
+        assert!(
+            text.contains("nothing is launched since 2026-11-24T09:30:01.000Z: the AI\u{fffd}is replaced\n"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use goal_activity_core::admission::Capacity;
+use goal_activity_core::daily::DailyLimit;
 use goal_activity_core::execution::Execution;
 use goal_activity_core::ports::{Event, FindExecution};
 use goal_activity_core::price::Prices;
@@ -68,7 +69,8 @@ impl Pipeline {
     }
 
     fn intake(&self) -> Intake<Tables> {
-        Intake { db: self.db(), state_machine: samples::state_machine(), context: self.context() }
+        let (state_machine, daily_limit) = (samples::state_machine(), DailyLimit::NONE);
+        Intake { db: self.db(), state_machine, daily_limit, context: self.context() }
     }
 
     fn admission(&self) -> Admission<Tables, World> {

@@ -111,7 +111,7 @@ async fn p7_one_that_waited_is_launched_when_there_is_room(release: &Release, on
     let user = "5d1f7c1e-waiting".parse().unwrap();
     assert!(pipeline.find(&first).await.admitted_at.is_some() && pipeline.find(&second).await.is_waiting());
     assert_eq!((pipeline.waiting().await, pipeline.holders().await), (vec![second.clone()], vec![(first.clone(), 2)]));
-    assert_eq!(pipeline.tables.db().open_workflows(&user).await.unwrap().len(), 2);
+    assert_eq!(pipeline.tables.db().user_load(&user).await.unwrap().open.len(), 2);
     pipeline.launch(&release.message("requested-by-api")).await.unwrap();
     assert_eq!(pipeline.waiting().await, std::slice::from_ref(&second));
 
@@ -121,7 +121,7 @@ async fn p7_one_that_waited_is_launched_when_there_is_room(release: &Release, on
     let started = pipeline.world.state().started.clone();
     still_says(&json!(started), &json!([release.message("execution-input")]));
     assert!(pipeline.find(&second).await.admitted_at.is_some());
-    assert_eq!(pipeline.tables.db().open_workflows(&user).await.unwrap().len(), 1);
+    assert_eq!(pipeline.tables.db().user_load(&user).await.unwrap().open.len(), 1);
 }
 
 async fn one_that_was_launched_is_seen_running(release: &Release, on: Emulator) {

@@ -1,9 +1,12 @@
 //! The capacity: one row of `WorkflowExecutions` for each state machine, so that one conditional update counts what is acquired
 //! and says by which execution. The row knows executions by their names, which makes it small.
 
-use goal_activity_core::admission::Held;
+use aws_sdk_dynamodb::types::ReturnValue;
+use goal_activity_core::admission::{Held, Pause};
 use goal_activity_core::keys;
-use goal_activity_core::ports::{Acquired, HoldCapacity, ListHolders, PortResult, Unavailable};
+use goal_activity_core::ports::{
+    Acquired, FindPause, HoldCapacity, ListHolders, PauseLaunches, PortResult, Unavailable,
+};
 use goal_activity_events::{ExecutionArn, StateMachineArn, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -54,11 +57,15 @@ impl HoldCapacity for Tables {
             .set(held.as_str(), attribute(mine)?)
             .add(keys::IN_USE, number(wanted.batches))
             .when(Condition::missing(held.as_str()))
+            .when(Condition::missing(keys::PAUSED))
             .when(Condition::missing(keys::IN_USE).or(leaves_room));
         if write.send(&self.client, format!("taking capacity for {}", wanted.execution)).await? {
             return Ok(Acquired::Yes);
         }
-        let Some(held) = self.capacity_row(&state_machine).await?.remove(&held) else { return Ok(Acquired::Full) };
+        let mut row = self.capacity_row(&state_machine).await?;
+        let Some(held) = row.remove(&held) else {
+            return Ok(if row.contains_key(keys::PAUSED) { Acquired::Paused } else { Acquired::Full });
+        };
         let since = share(held)?.since;
         // The SDK may have sent it twice, and the first have been the one that counted.
         Ok(if since == wanted.since { Acquired::Yes } else { Acquired::Already { since } })
@@ -85,5 +92,30 @@ impl ListHolders for Tables {
             Ok(Held { execution: ExecutionArn::named(state_machine, &name), batches, since })
         })
         .collect()
+    }
+}
+
+fn pause(mut row: Item) -> PortResult<Option<Pause>> {
+    let paused = row.remove(keys::PAUSED).map(serde_dynamo::from_attribute_value);
+    paused.transpose().map_err(|e| Unavailable::new("reading the pause of launches", e))
+}
+
+impl FindPause for Tables {
+    async fn find_pause(&self, state_machine: &StateMachineArn) -> PortResult<Option<Pause>> {
+        pause(self.capacity_row(state_machine).await?)
+    }
+}
+
+impl PauseLaunches for Tables {
+    async fn pause_launches(&self, state_machine: &StateMachineArn, new: &Pause) -> PortResult<Option<Pause>> {
+        let write = self.capacity(state_machine).set(keys::PAUSED, attribute(new)?);
+        let before = write.returning(ReturnValue::UpdatedOld, &self.client, "pausing launches").await?;
+        pause(before.unwrap_or_default())
+    }
+
+    async fn resume_launches(&self, state_machine: &StateMachineArn) -> PortResult<Option<Pause>> {
+        let write = self.capacity(state_machine).remove(keys::PAUSED).when(Condition::exists(keys::PAUSED));
+        let before = write.returning(ReturnValue::UpdatedOld, &self.client, "resuming launches").await?;
+        pause(before.unwrap_or_default())
     }
 }

@@ -1,12 +1,13 @@
-use std::collections::BTreeSet;
-
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
+use goal_activity_core::daily::{Before, Day};
 use goal_activity_core::execution::Execution;
 use goal_activity_core::goal::GoalStatus;
 use goal_activity_core::keys;
-use goal_activity_core::limits::{HISTORY, MAX_CLAIMS, REQUEST_MEMORY};
-use goal_activity_core::ports::{Accepted, Claim, ClaimGoal, Claimed, PortResult, Remembered, RequestKey, Unavailable};
-use goal_activity_events::{ExecutionArn, InvalidId, Timestamp, UserId};
+use goal_activity_core::limits::{HISTORY, MAX_CLAIMS};
+use goal_activity_core::ports::{
+    Accepted, Claim, ClaimGoal, Claimed, PortResult, Remembered, RequestKey, Unavailable, UserLoad,
+};
+use goal_activity_events::{ExecutionArn, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 use super::dynamo::{Transacted, attribute, get_row, item, number, read, text, transact};
@@ -66,15 +67,28 @@ impl Tables {
             .update()
     }
 
-    /// Counts the execution among the user's open ones, if these are no more than were counted.
+    /// Counts the execution among the user's open ones and its actions among those of its day, if these are no more than
+    /// were counted. Each day has an attribute of its own: so a count is never reset, whichever function's clock is ahead.
     fn room_row(&self, claim: &Claim) -> PortResult<TransactWriteItem> {
-        let Execution { execution_arn, user_id, start_date, .. } = &claim.execution;
+        let Execution { execution_arn, user_id, start_date, total_actions, .. } = &claim.execution;
         let room = Condition::has_at_most(keys::RUNNING, number(claim.open_before));
-        self.execution_item(keys::user(user_id), keys::USER)
+        let today = keys::started(Day::of(*start_date));
+        let write = self
+            .execution_item(keys::user(user_id), keys::USER)
             .add(keys::RUNNING, AttributeValue::Ss(vec![execution_arn.to_string()]))
+            .add(&today, number(*total_actions))
             .set(keys::EXPIRES_AT, number(start_date.plus(HISTORY).as_seconds()))
-            .when(Condition::missing(keys::RUNNING).or(room))
-            .update()
+            .when(Condition::missing(keys::RUNNING).or(room));
+        let counted = today.as_str();
+        let write = match claim.started_before {
+            Before::Any => write,
+            Before::AtMost(most) => {
+                write.when(Condition::missing(counted).or(Condition::at_most(counted, number(most))))
+            }
+            // Nothing is less than nothing: refused, whatever is counted.
+            Before::TooMany => write.when(Condition::less(counted, number(0))),
+        };
+        claim.days_over.iter().fold(write, |write, day| write.remove(keys::started(*day).as_str())).update()
     }
 
     fn execution_row(&self, claim: &Claim) -> PortResult<TransactWriteItem> {
@@ -89,7 +103,7 @@ impl Tables {
         let row = item(Request {
             accepted_as: claim.execution.execution_arn.clone(),
             digest: request.digest.clone(),
-            expires_at: claim.execution.start_date.plus(REQUEST_MEMORY).as_seconds(),
+            expires_at: claim.execution.start_date.plus(request.key.memory()).as_seconds(),
         })?;
         let now = number(claim.execution.start_date.as_seconds());
         self.execution_item(keys::request(&request.key), keys::REQUEST)
@@ -116,26 +130,28 @@ impl ClaimGoal for Tables {
         Ok(match (refused(GOAL), refused(EXECUTION), refused(USER)) {
             (true, ..) => Claimed::GoalChanged,
             (false, true, _) => Claimed::NameTaken,
-            (false, false, _) => Claimed::MoreOpen,
+            (false, false, _) => Claimed::UserChanged,
         })
     }
 
-    async fn open_workflows(&self, user: &UserId) -> PortResult<BTreeSet<ExecutionArn>> {
-        let answer = get_row(&self.client, &self.names.executions, keys::user(user), keys::USER)
-            .projection_expression("#running")
-            .expression_attribute_names("#running", keys::RUNNING)
-            .send()
-            .await
-            .map_err(unavailable(format!("reading the open workflows of user {user}")))?;
-        let running = answer.item.and_then(|mut row| row.remove(keys::RUNNING));
-        let malformed = |e: String| Unavailable::new(format!("reading the open workflows of user {user}"), e);
-        let running = match running {
-            None => Vec::new(),
-            Some(AttributeValue::Ss(running)) => running,
-            Some(_) => return Err(malformed("they are no set of texts".to_owned())),
-        };
-        let malformed = |e: InvalidId| malformed(e.to_string());
-        running.into_iter().map(|arn| arn.parse().map_err(malformed)).collect()
+    async fn user_load(&self, user: &UserId) -> PortResult<UserLoad> {
+        let what = || format!("reading what counts towards the limits of user {user}");
+        let get = get_row(&self.client, &self.names.executions, keys::user(user), keys::USER);
+        let row = get.send().await.map_err(unavailable(what()))?.item.unwrap_or_default();
+        let malformed = |e: String| Unavailable::new(what(), e);
+        let mut load = UserLoad::default();
+        for (name, value) in row {
+            if name == keys::RUNNING {
+                let arns = value.as_ss().map_err(|_| malformed("no set of open workflows".to_owned()))?;
+                let arns = arns.iter().map(|arn| arn.parse::<ExecutionArn>().map_err(|e| malformed(e.to_string())));
+                load.open = arns.collect::<PortResult<_>>()?;
+            } else if let Some(day) = name.strip_prefix(keys::STARTED_PREFIX) {
+                let day = day.parse::<Day>().map_err(|e| malformed(e.to_string()))?;
+                let count = value.as_n().ok().and_then(|count| count.parse().ok());
+                load.started.insert(day, count.ok_or_else(|| malformed(format!("no count of {day}")))?);
+            }
+        }
+        Ok(load)
     }
 
     async fn accepted_before(&self, request: &RequestKey, now: Timestamp) -> PortResult<Option<Accepted>> {

@@ -1,7 +1,7 @@
-use goal_activity_core::admission::{Held, in_use};
+use goal_activity_core::admission::{Held, Pause, in_use};
 use goal_activity_core::execution::{Change, Execution};
 use goal_activity_core::ports::{
-    Acquired, AdmitExecution, HoldCapacity, ListHolders, ListWaiting, PortResult, Waiting,
+    Acquired, AdmitExecution, FindPause, HoldCapacity, ListHolders, ListWaiting, PauseLaunches, PortResult, Waiting,
 };
 use goal_activity_events::{ExecutionArn, StateMachineArn, Timestamp};
 
@@ -13,6 +13,9 @@ impl HoldCapacity for World {
         if let Some(held) = state.held.iter().find(|h| h.execution == wanted.execution) {
             let since = held.since;
             return Ok(if since == wanted.since { Acquired::Yes } else { Acquired::Already { since } });
+        }
+        if state.paused.is_some() {
+            return Ok(Acquired::Paused);
         }
         if in_use(&state.held) + wanted.batches > most {
             return Ok(Acquired::Full);
@@ -32,6 +35,22 @@ impl HoldCapacity for World {
 impl ListHolders for World {
     async fn list_holders(&self, _: &StateMachineArn) -> PortResult<Vec<Held>> {
         Ok(self.call("list_holders").await?.held.clone())
+    }
+}
+
+impl FindPause for World {
+    async fn find_pause(&self, _: &StateMachineArn) -> PortResult<Option<Pause>> {
+        Ok(self.call("find_pause").await?.paused.clone())
+    }
+}
+
+impl PauseLaunches for World {
+    async fn pause_launches(&self, _: &StateMachineArn, pause: &Pause) -> PortResult<Option<Pause>> {
+        Ok(self.call("pause_launches").await?.paused.replace(pause.clone()))
+    }
+
+    async fn resume_launches(&self, _: &StateMachineArn) -> PortResult<Option<Pause>> {
+        Ok(self.call("resume_launches").await?.paused.take())
     }
 }
 

@@ -16,8 +16,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use goal_activity_core::admission::Held;
+use goal_activity_core::admission::{Held, Pause};
 use goal_activity_core::archive::ArchiveKey;
+use goal_activity_core::daily::Day;
 use goal_activity_core::execution::{Execution, Listing};
 use goal_activity_core::facts::{CountFacts, Fact};
 use goal_activity_core::goal::Goal;
@@ -70,12 +71,16 @@ pub struct State {
     pub executions: HashMap<ExecutionArn, Execution>,
     /// The executions of each user that count towards the limit.
     pub running: HashMap<UserId, HashSet<ExecutionArn>>,
+    /// How many actions each user has asked for, by day.
+    pub started_actions: HashMap<UserId, BTreeMap<Day, u32>>,
     /// The executions that wait to be launched.
     pub waiting: BTreeSet<ExecutionArn>,
     /// Where the reconciler finds the others.
     pub listed: BTreeMap<ExecutionArn, Listing>,
     /// What executions hold of the capacity.
     pub held: Vec<Held>,
+    /// Launching is paused.
+    pub paused: Option<Pause>,
     /// The ledger, by execution and batch.
     pub ledgers: HashMap<(ExecutionArn, u32), BatchLedger>,
     /// The requests of other services that were accepted, by key.

@@ -4,7 +4,7 @@ use goal_activity_events::{ExecutionArn, StateMachineArn, Timestamp};
 use serde::Deserialize;
 
 use super::PortResult;
-use crate::admission::Held;
+use crate::admission::{Held, Pause};
 
 /// How taking capacity went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,11 +18,14 @@ pub enum Acquired {
     },
     /// There is not enough left.
     Full,
+    /// Launching is paused.
+    Paused,
 }
 
 /// Takes capacity, and gives it back. Executions of one state machine share one.
 pub trait HoldCapacity: Sync {
-    /// Takes so many batches for the workflow, if that leaves at most `most` in use. What it holds already stays as it is.
+    /// Takes so many batches for the workflow, if that leaves at most `most` in use and launching is not paused. What it
+    /// holds already stays as it is.
     fn acquire_capacity(&self, wanted: &Held, most: u32) -> impl Future<Output = PortResult<Acquired>> + Send;
     /// Releases what the workflow holds. Returns `false` if it holds nothing.
     fn release_capacity(&self, execution: &ExecutionArn) -> impl Future<Output = PortResult<bool>> + Send;
@@ -32,6 +35,28 @@ pub trait HoldCapacity: Sync {
 pub trait ListHolders: Sync {
     /// What executions of this state machine hold, in no order.
     fn list_holders(&self, state_machine: &StateMachineArn) -> impl Future<Output = PortResult<Vec<Held>>> + Send;
+}
+
+/// Knows whether launching is paused.
+pub trait FindPause: Sync {
+    /// The pause of the executions of this state machine, if there is one.
+    fn find_pause(&self, state_machine: &StateMachineArn) -> impl Future<Output = PortResult<Option<Pause>>> + Send;
+}
+
+/// Pauses launching, and resumes it.
+pub trait PauseLaunches: Sync {
+    /// Pauses launching: once this has returned, no execution of this state machine acquires capacity. Replaces another pause
+    /// and returns it.
+    fn pause_launches(
+        &self,
+        state_machine: &StateMachineArn,
+        pause: &Pause,
+    ) -> impl Future<Output = PortResult<Option<Pause>>> + Send;
+    /// Resumes launching. Returns the pause that has ended, if there was one.
+    fn resume_launches(
+        &self,
+        state_machine: &StateMachineArn,
+    ) -> impl Future<Output = PortResult<Option<Pause>>> + Send;
 }
 
 /// A workflow that waits to be launched.

@@ -1,12 +1,15 @@
 //! The claim of a goal for a new workflow, and the requests that led to one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use goal_activity_events::{ClaimSequence, EventId, ExecutionArn, Timestamp, UserId};
 
 use super::PortResult;
+use crate::daily::{Before, Day};
 use crate::execution::Execution;
 use crate::goal::GoalClaim;
+use crate::limits::{HISTORY, REQUEST_MEMORY};
 use crate::operator::OperatorArn;
 use crate::start::IdempotencyKey;
 
@@ -34,6 +37,17 @@ pub enum RequestKey {
         /// The key.
         key: IdempotencyKey,
     },
+}
+
+impl RequestKey {
+    /// For how long a request is remembered from its acceptance. That of a user or an operator no longer than its execution is in the table:
+    /// after that it could not be answered. That of a service for as long as its event can come again.
+    pub fn memory(&self) -> Duration {
+        match self {
+            Self::User { .. } | Self::Operator { .. } => HISTORY,
+            Self::Service { .. } => REQUEST_MEMORY,
+        }
+    }
 }
 
 /// A request that is remembered once it is accepted.
@@ -69,6 +83,11 @@ pub struct Claim {
     pub sequence: ClaimSequence,
     /// How many workflows the user has open at most: on that the limit and the execution's turn were decided.
     pub open_before: usize,
+    /// How many actions the user has asked for at most on the day of the execution's start date. Those of the execution
+    /// are added to them.
+    pub started_before: Before,
+    /// The days before whose counts are dropped.
+    pub days_over: BTreeSet<Day>,
     /// The request, which must be new.
     pub request: Option<Remembered>,
 }
@@ -82,20 +101,30 @@ pub enum Claimed {
     GoalChanged,
     /// There is an execution of this name already.
     NameTaken,
-    /// The user has more workflows open than were counted: another request was faster.
-    MoreOpen,
+    /// The user has more workflows open, or has asked for more actions, than the claim allows: another request was faster.
+    UserChanged,
     /// A request of this key was accepted before.
     SameRequest(Accepted),
 }
 
+/// What counts towards the limits of a user.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UserLoad {
+    /// The workflows that are open.
+    pub open: BTreeSet<ExecutionArn>,
+    /// How many actions were asked for, by day. Of the last days only.
+    pub started: BTreeMap<Day, u32>,
+}
+
 /// Claims a goal: one conditional transaction (promise P1).
 pub trait ClaimGoal: Sync {
-    /// Claims the goal, records the execution, counts it among the user's open ones and remembers the request, all or nothing.
+    /// Claims the goal, records the execution, counts it among the user's open ones and its actions among those of its
+    /// day, and remembers the request, all or nothing.
     fn claim_goal(&self, claim: &Claim) -> impl Future<Output = PortResult<Claimed>> + Send;
-    /// The workflows of the user that are open.
-    fn open_workflows(&self, user: &UserId) -> impl Future<Output = PortResult<BTreeSet<ExecutionArn>>> + Send;
+    /// The workflows of the user that are open, and how many actions the user has asked for.
+    fn user_load(&self, user: &UserId) -> impl Future<Output = PortResult<UserLoad>> + Send;
     /// What became of a request of this key before, if it was accepted and is still remembered at that moment: for
-    /// [`REQUEST_MEMORY`](crate::limits::REQUEST_MEMORY) from its acceptance.
+    /// [`RequestKey::memory`] from its acceptance.
     fn accepted_before(
         &self,
         request: &RequestKey,

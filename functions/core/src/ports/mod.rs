@@ -27,8 +27,10 @@ use goal_activity_events::Timestamp;
 pub use ai::{GenerateTasks, Generation, GenerationError, GenerationRequest, Tokens};
 pub use archive::{ArchiveExecution, FindArchived, ReadArchive};
 pub use bus::{Event, Notify, PublishEvent};
-pub use capacity::{Acquired, AdmitExecution, HoldCapacity, ListHolders, ListWaiting, Waiting};
-pub use claims::{Accepted, Claim, ClaimGoal, Claimed, Remembered, RequestKey};
+pub use capacity::{
+    Acquired, AdmitExecution, FindPause, HoldCapacity, ListHolders, ListWaiting, PauseLaunches, Waiting,
+};
+pub use claims::{Accepted, Claim, ClaimGoal, Claimed, Remembered, RequestKey, UserLoad};
 pub use ending::{CancelExecution, EndExecution, ListOpen, OpenExecution, RecordProgress, RemoveTasks};
 pub use ledger::{ActionCommit, Committed, Opened, SealLedger, WorkLedger};
 pub use machine::{

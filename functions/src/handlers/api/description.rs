@@ -151,9 +151,9 @@ fn about(route: Route) -> About {
 /// The problems that a route may answer with.
 fn problems(route: Route) -> Vec<Code> {
     use Code::{
-        AlreadyEnded, AlreadyRunning, BodyTooLarge, GoalClosed, IdempotencyKeyReused, Internal, InvalidRequest,
-        NoActions, NotEnded, NotOwner, NothingFailed, NothingToDo, TooManyRunning, Unauthenticated, Unavailable,
-        UnknownAction, UnknownExecution, UnknownGoal, UnreadableGoal,
+        AlreadyEnded, AlreadyRunning, BodyTooLarge, DailyLimit, GoalClosed, IdempotencyKeyReused, Internal,
+        InvalidRequest, NoActions, NotEnded, NotOwner, NothingFailed, NothingToDo, TooManyRunning, Unauthenticated,
+        Unavailable, UnknownAction, UnknownExecution, UnknownGoal, UnreadableGoal,
     };
     let own: &[Code] = match route {
         Route::Start => &[
@@ -168,6 +168,7 @@ fn problems(route: Route) -> Vec<Code> {
             IdempotencyKeyReused,
             UnreadableGoal,
             TooManyRunning,
+            DailyLimit,
         ],
         Route::Tasks | Route::History => &[InvalidRequest, UnknownGoal, UnreadableGoal],
         Route::Status | Route::Timeline => &[InvalidRequest, UnknownExecution],
@@ -185,6 +186,7 @@ fn problems(route: Route) -> Vec<Code> {
             IdempotencyKeyReused,
             UnreadableGoal,
             TooManyRunning,
+            DailyLimit,
         ],
         Route::Description => return vec![Internal, Unavailable],
     };
@@ -286,6 +288,11 @@ fn responses(route: Route, schemas: &mut SchemaGenerator) -> Value {
         let said = response["description"].as_str().unwrap_or_default();
         let said = format!("{said}\n`{}`: {}.", name.as_str().unwrap_or_default(), code.title());
         response["description"] = said.trim_start().into();
+    }
+    if problems(route).contains(&Code::DailyLimit) {
+        let description = "After how many seconds the next day begins, with `DAILY_LIMIT`";
+        responses["429"]["headers"] =
+            json!({ "Retry-After": { "description": description, "schema": { "type": "integer", "minimum": 1 } } });
     }
     // Usually the gateway's, before any function is asked.
     if let Some(response) = responses.get_mut("401").and_then(Value::as_object_mut) {

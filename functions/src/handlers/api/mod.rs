@@ -19,14 +19,14 @@ use std::borrow::Cow;
 
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use aws_lambda_events::encodings::Body;
-use aws_lambda_events::http::header::{CONTENT_TYPE, LOCATION};
+use aws_lambda_events::http::header::{CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER};
 use aws_lambda_events::http::{HeaderMap, HeaderValue};
 use goal_activity_core::admission::Capacity;
 use goal_activity_core::execution::Execution;
 use goal_activity_core::port_set;
 use goal_activity_core::ports::{
-    FindWorkflows, ListHolders, ListTasks, ListWaiting, ListWorkflows, LoadGoalHead, PortResult, PublishEvent,
-    ReadArchive, StopExecution, Stored, Unreadable,
+    FindPause, FindWorkflows, ListHolders, ListTasks, ListWaiting, ListWorkflows, LoadGoalHead, PortResult,
+    PublishEvent, ReadArchive, StopExecution, Stored, Unreadable,
 };
 use goal_activity_core::start::existing;
 use goal_activity_events::{ExecutionArn, GoalId, Traceparent, UserId};
@@ -63,6 +63,7 @@ port_set! {
     /// What the API reads and writes.
     pub trait ApiDb:
         IntakeDb + EndingDb + LoadGoalHead + ListTasks + ListWorkflows + FindWorkflows + ListWaiting + ListHolders
+        + FindPause
 }
 
 /// A successful answer.
@@ -106,11 +107,14 @@ impl<Db: ApiDb, Sfn: StopExecution, Bus: PublishEvent, Archive: ReadArchive> Api
             }
         }
         match answer {
-            Ok(Reply { status, body, location }) => response(status, "application/json", location, body.into_owned()),
+            Ok(Reply { status, body, location }) => {
+                response(status, "application/json", location.map(|l| (LOCATION, l)), body.into_owned())
+            }
             Err(problem) => {
                 // A struct of texts and numbers can always be written.
                 let body = serde_json::to_string(&problem.body()).unwrap_or_default();
-                response(problem.status(), "application/problem+json", None, body)
+                let wait = problem.retry_after().map(|seconds| (RETRY_AFTER, seconds.to_string()));
+                response(problem.status(), "application/problem+json", wait, body)
             }
         }
     }
@@ -204,13 +208,13 @@ fn description() -> Reply {
 fn response(
     status: i64,
     content_type: &'static str,
-    location: Option<String>,
+    other: Option<(HeaderName, String)>,
     body: String,
 ) -> ApiGatewayV2httpResponse {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    if let Some(location) = location.and_then(|l| HeaderValue::from_str(&l).ok()) {
-        headers.insert(LOCATION, location);
+    if let Some((name, value)) = other.and_then(|(name, value)| Some((name, HeaderValue::from_str(&value).ok()?))) {
+        headers.insert(name, value);
     }
     let mut response = ApiGatewayV2httpResponse::default();
     response.status_code = status;

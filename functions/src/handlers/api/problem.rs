@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use goal_activity_core::ports::Unavailable;
 use goal_activity_core::start::StartRejection;
 use goal_activity_events::ExecutionArn;
@@ -40,6 +42,8 @@ pub(super) enum Code {
     GoalClosed,
     /// Too many workflows of the user are running. Retryable.
     TooManyRunning,
+    /// The user has asked for as many actions today as may be; `Retry-After` says when the next day begins. Retryable.
+    DailyLimit,
     /// The idempotency key belongs to another request.
     IdempotencyKeyReused,
     /// The goal is stored in a form that cannot be read.
@@ -72,7 +76,7 @@ impl Code {
             | Self::NothingFailed => 409,
             Self::BodyTooLarge => 413,
             Self::IdempotencyKeyReused | Self::UnreadableGoal => 422,
-            Self::TooManyRunning => 429,
+            Self::TooManyRunning | Self::DailyLimit => 429,
             Self::Internal => 500,
             Self::Unavailable => 503,
         }
@@ -94,6 +98,7 @@ impl Code {
             Self::NothingToDo => "All tasks are there already",
             Self::GoalClosed => "The goal is closed",
             Self::TooManyRunning => "Too many workflows are running",
+            Self::DailyLimit => "Too many actions for today",
             Self::IdempotencyKeyReused => "The idempotency key belongs to another request",
             Self::UnreadableGoal => "The goal cannot be read",
             Self::AlreadyEnded => "The workflow has ended",
@@ -112,6 +117,8 @@ pub(super) struct Problem {
     pub(super) detail: String,
     /// The workflow that it is about.
     execution: Option<ExecutionArn>,
+    /// After what time the same request may succeed, where that is known.
+    wait: Option<Duration>,
 }
 
 /// What went wrong (RFC 9457).
@@ -139,7 +146,7 @@ pub(super) struct ProblemBody<'a> {
 
 impl Problem {
     pub(super) fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), execution: None }
+        Self { code, detail: detail.into(), execution: None, wait: None }
     }
 
     pub(super) fn about(self, execution: &ExecutionArn) -> Self {
@@ -148,6 +155,11 @@ impl Problem {
 
     pub(super) fn status(&self) -> i64 {
         self.code.status()
+    }
+
+    /// After how many seconds the same request may succeed, as `Retry-After` says it; rounded up, or it would be too early.
+    pub(super) fn retry_after(&self) -> Option<u64> {
+        self.wait.map(|wait| wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
     }
 
     pub(super) fn body(&self) -> ProblemBody<'_> {
@@ -159,7 +171,7 @@ impl Problem {
             status: self.status(),
             detail,
             code: self.code,
-            retryable: matches!(self.code, Code::Unavailable | Code::TooManyRunning),
+            retryable: matches!(self.code, Code::Unavailable | Code::TooManyRunning | Code::DailyLimit),
             execution_arn: self.execution.as_ref(),
         }
     }
@@ -180,11 +192,12 @@ impl From<StartRejection> for Problem {
             StartRejection::GoalClosed(_) => Code::GoalClosed,
             StartRejection::AlreadyRunning(_) => Code::AlreadyRunning,
             StartRejection::TooManyRunning => Code::TooManyRunning,
+            StartRejection::DailyLimit { .. } => Code::DailyLimit,
             StartRejection::NoActions(_) => Code::NoActions,
             StartRejection::UnknownAction(_) => Code::UnknownAction,
             StartRejection::NothingToDo(_) => Code::NothingToDo,
         };
-        Self { execution: why.running().cloned(), ..Self::new(code, why.to_string()) }
+        Self { execution: why.running().cloned(), wait: why.wait(), ..Self::new(code, why.to_string()) }
     }
 }
 

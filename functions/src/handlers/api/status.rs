@@ -1,6 +1,8 @@
+use futures_util::future::join;
+use goal_activity_core::admission::Pause;
 use goal_activity_core::execution::{Cancellation, Execution, Status};
 use goal_activity_core::operator::OperatorRequest;
-use goal_activity_core::ports::ListWaiting;
+use goal_activity_core::ports::{FindPause, ListWaiting, PortResult};
 use goal_activity_events::{
     ActionId, CorrelationId, ExecutionArn, FailedAction, FinalStatus, GoalId, RequestRef, Timestamp, Usage,
 };
@@ -22,6 +24,9 @@ pub(super) struct StatusView<'a> {
     /// When it was launched. It waits for its turn until then.
     #[serde(skip_serializing_if = "Option::is_none")]
     admitted_at: Option<Timestamp>,
+    /// Launching is paused, and it waits for more than its turn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paused: Option<Pause>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stop_date: Option<Timestamp>,
     progress_percentage: u32,
@@ -122,7 +127,7 @@ fn error(status: Status) -> Option<ErrorView> {
     Some(ErrorView { code, message })
 }
 
-fn view(execution: &Execution, waiting_before: Option<u32>, now: Timestamp) -> StatusView<'_> {
+fn view(execution: &Execution, waiting_before: Option<u32>, paused: Option<Pause>, now: Timestamp) -> StatusView<'_> {
     let progress = execution.progress();
     let batches = execution.batches_of_actions().filter_map(|(index, ids)| BatchView::new(execution, index, ids));
     let batches = batches.collect();
@@ -132,6 +137,7 @@ fn view(execution: &Execution, waiting_before: Option<u32>, now: Timestamp) -> S
         status: execution.status(),
         start_date: execution.start_date,
         admitted_at: execution.admitted_at,
+        paused,
         stop_date: execution.stop_date(),
         progress_percentage: progress.percentage,
         processed_actions: progress.processed,
@@ -150,13 +156,22 @@ fn view(execution: &Execution, waiting_before: Option<u32>, now: Timestamp) -> S
     }
 }
 
+/// What was read beside the workflow. The rest of the status is known without it, and worth an answer.
+fn known<T>(what: &str, execution: &ExecutionArn, read: PortResult<T>) -> Option<T> {
+    read.inspect_err(|error| tracing::warn!(executionArn = %execution, %error, "{what} is not read")).ok()
+}
+
 /// How far a workflow is.
-pub(super) async fn status(line: &impl ListWaiting, execution: &Execution, now: Timestamp) -> Result<Reply, Problem> {
-    let waiting = if execution.is_waiting() { waiting_before(line, execution).await.map(Some) } else { Ok(None) };
-    let waiting = waiting.unwrap_or_else(|error| {
-        // The rest of the status is known and worth an answer.
-        tracing::warn!(executionArn = %execution.execution_arn, %error, "the waiting list is not read");
-        None
-    });
-    Reply::ok(view(execution, waiting, now))
+pub(super) async fn status(
+    db: &(impl ListWaiting + FindPause),
+    execution: &Execution,
+    now: Timestamp,
+) -> Result<Reply, Problem> {
+    let arn = &execution.execution_arn;
+    let (waiting, paused) = match execution.is_waiting() {
+        true => join(waiting_before(db, execution), db.find_pause(&arn.state_machine())).await,
+        false => return Reply::ok(view(execution, None, None, now)),
+    };
+    let (waiting, paused) = (known("the waiting list", arn, waiting), known("the pause", arn, paused).flatten());
+    Reply::ok(view(execution, waiting, paused, now))
 }

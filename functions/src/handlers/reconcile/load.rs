@@ -69,17 +69,20 @@ impl<
         taken
     }
 
-    /// Announces the workflow whose turn it is, if there is capacity for it. Returns `true` if it did.
+    /// Announces the workflow whose turn it is, if there is capacity for it and launching is not paused: so it is also what
+    /// ends a pause, within a run of its end. Returns `true` if it did.
     async fn check_waiting(&self, taken: u32) -> PortResult<bool> {
         let now = self.context.now();
+        let paused = self.db.find_pause(&self.state_machine).await?.is_some();
         let first = match self.db.list_waiting(1).await?.pop() {
             Some(first) => self.db.find_execution(&first.execution_arn).await?,
             None => None,
         };
         let first = first.filter(Execution::is_waiting);
         let waiting = first.as_ref().map_or(Duration::ZERO, |e| now.since(e.start_date));
-        self.context.count(Fact::LoadSeen { in_use: taken, waiting });
-        if let Some(first) = first.filter(|e| taken < self.capacity.batches() && is_quiet(e, now)) {
+        self.context.count(Fact::LoadSeen { in_use: taken, waiting, paused });
+        let is_room = !paused && taken < self.capacity.batches();
+        if let Some(first) = first.filter(|e| is_room && is_quiet(e, now)) {
             // With it, others are launched whose turn it is, while there is room.
             self.repair(Repair::Announce, &first, ExecutionState::Absent).await?;
             return Ok(true);

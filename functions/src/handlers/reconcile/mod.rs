@@ -15,8 +15,8 @@ use goal_activity_core::keys::{open_shards, unarchived_shards};
 use goal_activity_core::limits::{ARCHIVE_FAILURES, CHECK, RECONCILED_AT_MOST, RECONCILED_AT_ONCE, RECONCILING};
 use goal_activity_core::port_set;
 use goal_activity_core::ports::{
-    ArchiveExecution, DescribeExecution, Event, ExecutionState, HoldCapacity, ListHolders, ListOpen, ListWaiting,
-    Notify, OpenExecution, PortResult, PublishEvent, StopExecution, StopReason, Unavailable,
+    ArchiveExecution, DescribeExecution, Event, ExecutionState, FindPause, HoldCapacity, ListHolders, ListOpen,
+    ListWaiting, Notify, OpenExecution, PortResult, PublishEvent, StopExecution, StopReason, Unavailable,
 };
 use goal_activity_core::reconcile::{Repair, first_place, is_quiet, must_stop, repair};
 use goal_activity_core::start::requested_event;
@@ -54,7 +54,7 @@ pub struct Reconcile<Db, Sfn, Bus, Topic, Archive> {
 
 port_set! {
     /// What the reconciler reads and writes.
-    pub trait ReconcileDb: ProjectorDb + ListOpen + ListWaiting + HoldCapacity + ListHolders
+    pub trait ReconcileDb: ProjectorDb + ListOpen + ListWaiting + HoldCapacity + ListHolders + FindPause
 }
 
 /// What one run has done.

@@ -5,6 +5,7 @@ mod variables;
 
 use goal_activity_adapters::aws::TableNames;
 use goal_activity_core::admission::{Capacity, InvalidCapacity};
+use goal_activity_core::daily::{DailyLimit, InvalidDailyLimit};
 use goal_activity_events::StateMachineArn;
 
 pub use generator::{
@@ -50,6 +51,8 @@ pub struct Intake {
     pub event_bus: String,
     /// The state machine.
     pub state_machine: StateMachineArn,
+    /// How many actions a user may ask for in a day.
+    pub daily_limit: DailyLimit,
 }
 
 /// The function `api`.
@@ -163,6 +166,12 @@ pub fn capacity() -> Result<Capacity, ConfigError> {
     var(name)?.parse().map_err(|e: InvalidCapacity| variables().malformed(name, e.to_string()))
 }
 
+/// How many actions a user may ask for in a day.
+fn daily_limit() -> Result<DailyLimit, ConfigError> {
+    let name = "ACTIONS_PER_USER_AND_DAY";
+    var(name)?.parse().map_err(|e: InvalidDailyLimit| variables().malformed(name, e.to_string()))
+}
+
 /// The state machine.
 pub fn state_machine() -> Result<StateMachineArn, ConfigError> {
     let name = "STATE_MACHINE_ARN";
@@ -185,7 +194,8 @@ impl Api {
 impl Intake {
     /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
-        Ok(Self { tables: tables()?, event_bus: var("EVENT_BUS")?, state_machine: state_machine()? })
+        let (event_bus, state_machine) = (var("EVENT_BUS")?, state_machine()?);
+        Ok(Self { tables: tables()?, event_bus, state_machine, daily_limit: daily_limit()? })
     }
 }
 

@@ -102,6 +102,8 @@ metrics! {
     OldestWaiting Milliseconds [&[]],
         "how long the workflow whose turn is next had waited when the reconciler looked, 0 if none did",
         "run of the reconciler that read the capacity";
+    Paused Count [&[]],
+        "1 if launching was paused when the reconciler looked, else 0", "run of the reconciler that read the capacity";
     RequestsRejected Count [&[], &[Reason]],
         "1 for a request that was refused", "refusal that was given, also of the same request again";
     WorkflowSucceeded Count [&[]],
