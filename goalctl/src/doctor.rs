@@ -5,6 +5,7 @@ use std::error::Error;
 use std::fmt::Debug;
 
 use anyhow::Result;
+use aws_sdk_eventbridge::operation::describe_rule::DescribeRuleError;
 use aws_sdk_lambda::types::{LastUpdateStatus, State};
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::types::QueueAttributeName;
@@ -222,12 +223,21 @@ impl<'a> Doctor<'a> {
 
     async fn rule(&self, physical: &str) -> Found {
         // Of a bus that is not the default one: `bus|rule`.
-        let (bus, rule) = match physical.split_once('|') {
+        let (mut bus, rule) = match physical.split_once('|') {
             Some((bus, rule)) => (Some(bus), rule),
             None => (None, physical.rsplit('/').next().unwrap_or(physical)),
         };
-        let described = self.events.describe_rule().name(rule).set_event_bus_name(bus.map(ToOwned::to_owned));
-        match described.send().await {
+        let describe = |bus: Option<&str>| {
+            self.events.describe_rule().name(rule).set_event_bus_name(bus.map(ToOwned::to_owned)).send()
+        };
+        let mut described = describe(bus).await;
+        let is_elsewhere = |e: &DescribeRuleError| e.is_resource_not_found_exception();
+        if bus.is_none() && described.as_ref().is_err_and(|e| e.as_service_error().is_some_and(is_elsewhere)) {
+            // The emulator's ids do not name the bus.
+            bus = self.stack.output("EventBusName").ok();
+            described = describe(bus).await;
+        }
+        match described {
             Err(error) => return absent_or("events:DescribeRule", &error),
             Ok(described) if described.state().is_none_or(|state| state.as_str() != "ENABLED") => {
                 return Found::Wrong("it is disabled: its events are not delivered; enable it".to_owned());
