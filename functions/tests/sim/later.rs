@@ -67,8 +67,14 @@ pub(crate) async fn start_changed_goals(sim: &Sim) {
 async fn start(sim: &Sim, goal: &GoalId) {
     let owner = sim.tables.state().goals.get(goal).map(|g| g.head.user_id.clone());
     let user = owner.as_ref().map_or("user-1", |user| user.as_str());
-    let mut last = None;
+    let is_open = || {
+        let state = sim.tables.state();
+        state.executions.values().any(|e| e.goal_id == *goal && !e.has_ended())
+    };
+    let (mut last, mut was_open) = (None, false);
     for _ in 0..3 {
+        // An earlier one of these calls may have started a workflow, its answer lost, which ends during this one.
+        was_open = is_open();
         let route = "POST /api/goals/{goalId}/start-activity";
         last = api::call(sim, user, route, &json!({ "goalId": goal }), &json!({}), None).await;
         match &last {
@@ -78,12 +84,8 @@ async fn start(sim: &Sim, goal: &GoalId) {
         }
     }
     let (status, code) = last.map_or((0, Value::Null), |(status, body)| (status, body["code"].clone()));
-    let open = {
-        let state = sim.tables.state();
-        state.executions.values().any(|e| e.goal_id == *goal && !e.has_ended())
-    };
     let sensible = match code.as_str() {
-        Some("ALREADY_RUNNING") => open,
+        Some("ALREADY_RUNNING") => was_open || is_open(),
         Some("DAILY_LIMIT") => sim.profile.daily_limit != DailyLimit::NONE,
         Some("NOTHING_TO_DO" | "GOAL_CLOSED" | "NO_ACTIONS" | "UNKNOWN_GOAL" | "UNREADABLE_GOAL") => true,
         _ => false,
