@@ -8,6 +8,8 @@ use futures_util::future::{Either, join, join_all, select};
 use goal_activity_core::limits::MAX_RUNNING_PER_USER;
 use goal_activity_events::GoalId;
 use goal_activity_tests::{Stack, within};
+use serde_json::Value;
+use tokio::time::timeout;
 
 use crate::disturbances::{self as disturb, Tally};
 use crate::edited::{Edited, PLOTS};
@@ -22,6 +24,8 @@ const GOALS: usize = 2 * PLOTS.len();
 /// How long it may take until nothing is left to do, once nothing goes wrong any more: two leases, or a message that rests
 /// for a minute after its second failure.
 const CALM: Duration = Duration::from_secs(180);
+/// How long a message that was received and not deleted is invisible, twice.
+const AGAIN: Duration = Duration::from_secs(60);
 /// The services behind a proxy, by their names in the SDK's variables.
 const SERVICES: [&str; 4] = ["DYNAMODB", "S3", "SFN", "SQS"];
 /// All queues of the stack.
@@ -179,7 +183,7 @@ async fn p1_p2_p3_p4_p6_p7_whatever_goes_wrong_every_workflow_comes_to_its_one_e
     println!("of {calls} calls of DynamoDB {failed} failed and {held} hung, {killed} workers killed");
     println!("of {} calls of S3 {} hung, of {} of Step Functions {}", s3.0, s3.2, step_functions.0, step_functions.2);
     println!("workflows: {:?}", truth.summary());
-    let completed = tap.heard("WorkflowCompleted");
+    let completed = ends_heard(&tap, &truth).await;
     for story in &cast.stories {
         truth.check_goal(&stack, &story.goal).await;
         truth.check_tasks(story);
@@ -194,6 +198,23 @@ async fn p1_p2_p3_p4_p6_p7_whatever_goes_wrong_every_workflow_comes_to_its_one_e
     assert!(calls > 0 && failed > 0 && held > 0, "DynamoDB was not reached by the proxy");
     assert!(s3.0 > 0 && step_functions.0 > 0, "S3 and Step Functions were not reached by the proxies");
     assert!(killed > 0, "no worker was killed");
+}
+
+/// The ends that the tap has received. What the helper had received when it was stopped comes again, after 30 s at most.
+async fn ends_heard(tap: &Tap, truth: &Truth) -> Vec<Value> {
+    let missing = || {
+        let heard = tap.heard("WorkflowCompleted");
+        let is_heard = |arn: &str| heard.iter().any(|event| event["detail"]["executionArn"] == arn);
+        truth.all().any(|execution| !is_heard(execution.execution_arn.as_str()))
+    };
+    // Then the check names what is missing.
+    let _ = timeout(AGAIN, async {
+        while missing() {
+            tap.listen().await;
+        }
+    })
+    .await;
+    tap.heard("WorkflowCompleted")
 }
 
 /// No execution keeps running, and none runs without a request.

@@ -44,11 +44,13 @@ impl Tap {
         let receive = sqs.receive_message().queue_url(&self.queue).max_number_of_messages(10);
         let mut events: Vec<Value> = Vec::new();
         for message in receive.send().await.unwrap().messages.unwrap_or_default() {
-            events.push(serde_json::from_str(message.body().unwrap()).unwrap());
+            let event: Value = serde_json::from_str(message.body().unwrap()).unwrap();
+            // Before it is deleted: who listens may be stopped at any point.
+            self.heard.lock().unwrap().push(event.clone());
+            events.push(event);
             let handle = message.receipt_handle().unwrap();
             sqs.delete_message().queue_url(&self.queue).receipt_handle(handle).send().await.unwrap();
         }
-        self.heard.lock().unwrap().extend(events.iter().cloned());
         events
     }
 
