@@ -363,7 +363,7 @@ fn end_to_end(project: &Project) -> Result<()> {
         &[("GOAL_ACTIVITY_SECOND_STACK", &second)],
     )?;
     deploy::destroy(project, "goal-activity-two", &endpoint, &folder)?;
-    on.test(&["--test", "two_stacks", "the_other"])?;
+    on.test(&["--test", "two_stacks", "the_other_still"])?;
     deploy::guarded(project, &endpoint, &folder)?;
     // Last: from here on the pipeline has other settings.
     deploy::change(project, &[("concurrentBatches", &MAX_BATCHES.to_string())], &endpoint, &folder)?;
