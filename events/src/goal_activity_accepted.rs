@@ -47,15 +47,18 @@ pub struct GoalActivityAccepted {
 impl GoalActivityAccepted {
     /// The id of the event that answers this request about this workflow.
     pub fn event_id_for(execution: &ExecutionArn, request: &RequestRef) -> EventId {
-        let RequestRef { source, event_id } = request;
-        EventId::derived(execution, &format!("accepted/{}/{source}/{event_id}", source.len()))
+        answer(execution, "accepted", request)
     }
 
     /// The id of the event that answers this cancellation of the workflow.
     pub fn event_id_of_cancel(execution: &ExecutionArn, request: &RequestRef) -> EventId {
-        let RequestRef { source, event_id } = request;
-        EventId::derived(execution, &format!("cancelled/{}/{source}/{event_id}", source.len()))
+        answer(execution, "cancelled", request)
     }
+}
+
+fn answer(execution: &ExecutionArn, what: &str, RequestRef { source, event_id }: &RequestRef) -> EventId {
+    // With the length: a source may contain the separator.
+    EventId::derived(execution, &format!("{what}/{}/{source}/{event_id}", source.len()))
 }
 
 impl Detail for GoalActivityAccepted {

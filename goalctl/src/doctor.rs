@@ -297,7 +297,7 @@ impl<'a> Doctor<'a> {
             return Found::Wrong(format!("not confirmed yet: {}", pending.join(", ")));
         }
         match confirmed {
-            0 => Found::Wrong("nobody is subscribed: alarms and notices reach no operator".to_owned()),
+            0 => Found::Wrong("the topic has no subscription: alarms and notices reach no operator".to_owned()),
             some => Found::Ok(format!("{} confirmed", counted(some, "subscription"))),
         }
     }

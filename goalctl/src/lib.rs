@@ -43,6 +43,8 @@ mod shell;
 mod stack;
 mod target;
 mod terminal;
+#[cfg(test)]
+mod testing;
 mod text;
 mod workflow;
 

@@ -118,13 +118,13 @@ fn texts(query: Vec<(&'static str, String)>) -> BTreeMap<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
     use std::sync::Mutex;
 
     use goal_activity_testkit::stub::{Reply, Response, Seen, Stub};
 
+    use crate::Environment;
     use crate::failure::{DONE, NO_ACCESS, NOT_DONE, REFUSED, UNAVAILABLE, USAGE};
-    use crate::{Environment, Shell, Terminal};
+    use crate::testing::ran_on;
 
     use super::*;
 
@@ -150,26 +150,14 @@ mod tests {
             Reply::Whole(next)
         })
         .await;
-        let file: PathBuf = std::env::temp_dir().join(format!("goalctl-op-{name}-{}.json", std::process::id()));
-        let outputs = json!({ "ApiFunctionName": "api-1" });
-        std::fs::write(&file, json!({ "endpoint": aws.url(), "outputs": outputs }).to_string()).unwrap();
-        let (mut out, mut err) = (Vec::new(), Vec::new());
         // A token that is set is none of an operator's.
-        let token = Some("t".to_owned().into());
-        let environment = Environment { stack_file: Some(file.clone()), token, ..Environment::default() };
-        let shell = Shell {
-            out: &mut out,
-            err: &mut err,
-            keyboard: None,
-            piped: None,
-            terminal: Terminal::default(),
-            environment,
-        };
-        let code = crate::run(["goalctl", "--operator"].iter().chain(arguments), shell).await;
-        std::fs::remove_file(file).unwrap();
+        let environment = Environment { token: Some("t".to_owned().into()), ..Environment::default() };
+        let outputs = json!({ "ApiFunctionName": "api-1" });
+        let arguments = [&["--operator"], arguments].concat();
+        let (code, out, err) = ran_on(&format!("op-{name}"), (&*aws.url(), outputs), environment, &arguments).await;
         let invoked = aws.seen().into_iter().filter(|seen| seen.line.contains("/functions/api-1/invocations"));
         let payloads = invoked.map(|seen| seen.body).collect();
-        (code, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap(), payloads)
+        (code, out, err, payloads)
     }
 
     #[tokio::test]

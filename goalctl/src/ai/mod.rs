@@ -91,11 +91,11 @@ async fn check<'a>(stack: &Stack, function: &'a str, subject: &Subject) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Environment;
     use crate::failure::NO_ACCESS;
-    use crate::{Environment, Terminal};
+    use crate::testing::ran_on;
     use goal_activity_testkit::stub::{Response, Stub};
     use serde_json::Value;
-    use std::path::PathBuf;
 
     #[test]
     fn the_sample_action_is_one() {
@@ -106,25 +106,13 @@ mod tests {
     /// The exit code and what is printed when Lambda answers that.
     async fn checked(name: &str, json: bool, response: Response) -> (u8, String, String, Value) {
         let lambda = Stub::answering(response).await;
-        let file: PathBuf = std::env::temp_dir().join(format!("goalctl-ai-{name}-{}.json", std::process::id()));
         let outputs = json!({ "WorkerFunctionName": "worker-1" });
-        std::fs::write(&file, json!({ "endpoint": lambda.url(), "outputs": outputs }).to_string()).unwrap();
-        let (mut out, mut err) = (Vec::new(), Vec::new());
-        let environment = Environment { stack_file: Some(file.clone()), ..Environment::default() };
-        let shell = Shell {
-            out: &mut out,
-            err: &mut err,
-            keyboard: None,
-            piped: None,
-            terminal: Terminal::default(),
-            environment,
-        };
-        let line: &[&str] = if json { &["goalctl", "ai", "check", "--json"] } else { &["goalctl", "ai", "check"] };
-        let code = crate::run(line.iter().copied(), shell).await;
-        std::fs::remove_file(file).unwrap();
+        let line: &[&str] = if json { &["ai", "check", "--json"] } else { &["ai", "check"] };
+        let on = (&*lambda.url(), outputs);
+        let (code, out, err) = ran_on(&format!("ai-{name}"), on, Environment::default(), line).await;
         let seen = lambda.one();
         assert!(seen.line.contains("/functions/worker-1/invocations"), "{}", seen.line);
-        (code, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap(), seen.body)
+        (code, out, err, seen.body)
     }
 
     fn trial() -> Value {

@@ -305,13 +305,13 @@ fn confirmed(chosen: &Chosen, stack: &Stack, shell: &mut Shell<'_>) -> Result<bo
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
 
     use goal_activity_testkit::stub::{Reply, Response, Seen, Stub};
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::{Environment, Terminal};
+    use crate::Environment;
+    use crate::testing::ran_on;
 
     /// SQS with one malformed letter in the batch queue, which answers a return of messages like that.
     async fn sqs(give_back: Response) -> Stub {
@@ -334,24 +334,11 @@ mod tests {
 
     async fn ran(name: &str, give_back: Response, arguments: &[&str]) -> (u8, String, String) {
         let sqs = sqs(give_back).await;
-        let file: PathBuf = std::env::temp_dir().join(format!("goalctl-dlq-{name}-{}.json", std::process::id()));
         let machine = "arn:aws:states:us-east-1:000000000000:stateMachine:goal-activity";
         let outputs = json!({ "BatchDlqUrl": format!("{}/batch", sqs.url()), "StateMachineArn": machine,
             "EventBusName": "bus", "GoalsTableName": "g", "TasksTableName": "t", "ExecutionsTableName": "e" });
-        std::fs::write(&file, json!({ "endpoint": sqs.url(), "outputs": outputs }).to_string()).unwrap();
-        let (mut out, mut err) = (Vec::new(), Vec::new());
-        let environment = Environment { stack_file: Some(file.clone()), ..Environment::default() };
-        let shell = Shell {
-            out: &mut out,
-            err: &mut err,
-            keyboard: None,
-            piped: None,
-            terminal: Terminal::default(),
-            environment,
-        };
-        let code = crate::run(["goalctl", "dlq"].iter().chain(arguments), shell).await;
-        std::fs::remove_file(file).unwrap();
-        (code, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
+        let arguments = [&["dlq"], arguments].concat();
+        ran_on(&format!("dlq-{name}"), (&sqs.url(), outputs), Environment::default(), &arguments).await
     }
 
     fn denied() -> Response {

@@ -133,7 +133,7 @@ fn answer(
         return (StatusCode::METHOD_NOT_ALLOWED, "This page is for a browser.", None);
     }
     let value = |name: &str| parameter(query.unwrap_or_default(), name);
-    // Another page may have sent the browser here, to sign the user in as somebody else (RFC 6749, section 10.12).
+    // Another page may have sent the browser here, to sign the user in as another one (RFC 6749, section 10.12).
     if value("state").as_deref() != Some(expected.state.as_str()) {
         return (StatusCode::BAD_REQUEST, "This does not belong to the sign-in that goalctl waits for.", None);
     }
