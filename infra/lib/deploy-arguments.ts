@@ -12,7 +12,7 @@ export interface Arguments {
 
 /**
  * `--change <setting>` allows a setting to change; `--repair` lets CloudFormation write every function's configuration again, which
- * somebody may have changed by hand: it updates what differs from the template before, not what differs from the template.
+ * an operator may have changed by hand: it updates what differs from the template before, not what differs from the template.
  */
 export function readArguments(given: readonly string[], now = new Date()): Arguments {
   const context: Record<string, unknown> = {};
