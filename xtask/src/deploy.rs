@@ -17,6 +17,9 @@ use crate::tools;
 /// The bucket where the CDK app expects its assets; its local variant needs no other bootstrapping.
 const ASSETS_BUCKET: &str = "goal-activity-assets";
 
+/// Deploys without a question and without a change set; `cargo xtask test infra` checks the templates more strictly.
+const DEPLOY_ALL: [&str; 6] = ["--all", "--require-approval", "never", "--method", "direct", "--no-validation"];
+
 /// Deploys the built functions to the emulator at `endpoint`.
 pub(crate) fn deploy(project: &Project, endpoint: &str, folder: &Path) -> Result<Stack> {
     let _lock = project.lock()?;
@@ -63,8 +66,7 @@ pub(crate) fn deploy_example(
 pub(crate) fn beside(project: &Project, name: &str, endpoint: &str, folder: &Path) -> Result<Stack> {
     step(&format!("{name} deployed beside it with the CDK CLI"), || {
         let outputs = folder.join(format!("{name}.json"));
-        let mut cdk = named(project, "deploy", name, folder);
-        cdk.args(["--require-approval", "never", "--method", "direct", "--no-validation"]);
+        let mut cdk = deployment(project, &[("stackName", name)], &folder.join(format!("{name}.out")));
         process::quietly(cdk.arg("--outputs-file").arg(&outputs).env("AWS_ENDPOINT_URL", endpoint))?;
         Stack::new(endpoint, read_outputs(&outputs)?)
     })
@@ -73,18 +75,28 @@ pub(crate) fn beside(project: &Project, name: &str, endpoint: &str, folder: &Pat
 /// Removes the stack of that name.
 pub(crate) fn destroy(project: &Project, name: &str, endpoint: &str, folder: &Path) -> Result<()> {
     step(&format!("{name} destroyed with the CDK CLI"), || {
-        let mut cdk = named(project, "destroy", name, folder);
-        process::quietly(cdk.arg("--force").env("AWS_ENDPOINT_URL", endpoint)).map(drop)
+        let mut cdk = cdk(project);
+        cdk.args(["destroy", "--all", "--force"]);
+        with_settings(&mut cdk, project, &[("stackName", name)]);
+        cdk.arg("--output").arg(folder.join(format!("{name}.out")));
+        process::quietly(cdk.env("AWS_ENDPOINT_URL", endpoint)).map(drop)
     })
 }
 
-/// A command of the CDK CLI on a stack of that name.
-fn named(project: &Project, command: &str, name: &str, folder: &Path) -> Command {
+/// `cdk deploy` of the built functions to the emulator with these settings.
+fn deployment(project: &Project, settings: &[(&str, &str)], output: &Path) -> Command {
     let mut cdk = cdk(project);
-    cdk.args([command, "--all", "-c", "local=true", "-c"]).arg(format!("stackName={name}"));
-    cdk.arg("-c").arg(format!("functionsDir={}", project.local_functions().display()));
-    cdk.arg("--output").arg(folder.join(format!("{name}.out")));
+    cdk.arg("deploy").args(DEPLOY_ALL).arg("--output").arg(output);
+    with_settings(&mut cdk, project, settings);
     cdk
+}
+
+fn with_settings(command: &mut Command, project: &Project, settings: &[(&str, &str)]) {
+    let functions = project.local_functions();
+    let functions = functions.to_string_lossy();
+    for (name, value) in [("local", "true"), ("functionsDir", &*functions)].iter().chain(settings) {
+        command.arg("-c").arg(format!("{name}={value}"));
+    }
 }
 
 /// Deploys with the guard of settings (`npm run deploy`): refused where one would change, done when it is named.
@@ -92,10 +104,9 @@ pub(crate) fn guarded(project: &Project, endpoint: &str, folder: &Path) -> Resul
     step("a setting changed only when it is named", || {
         let deploy = |more: &[&str]| {
             let mut command = program(project, &["build", "bin", "deploy.js"]);
-            command.args(["-c", "local=true", "-c"]);
-            command.arg(format!("functionsDir={}", project.local_functions().display())).args(more);
-            command.args(["--all", "--require-approval", "never", "--method", "direct", "--no-validation", "--output"]);
-            command.arg(folder.join("guarded.out")).env("AWS_ENDPOINT_URL", endpoint);
+            with_settings(&mut command, project, &[]);
+            command.args(more).args(DEPLOY_ALL).arg("--output").arg(folder.join("guarded.out"));
+            command.env("AWS_ENDPOINT_URL", endpoint);
             command.output().context("cannot run the deployment")
         };
         let changed = ["-c", "logLevel=info,hyper=warn"];
@@ -114,14 +125,7 @@ pub(crate) fn guarded(project: &Project, endpoint: &str, folder: &Path) -> Resul
 pub(crate) fn change(project: &Project, settings: &[(&str, &str)], endpoint: &str, folder: &Path) -> Result<()> {
     let names: Vec<_> = settings.iter().map(|(name, _)| *name).collect();
     step(&format!("{} changed with the CDK CLI", names.join(", ")), || {
-        let mut cdk = cdk(project);
-        cdk.args(["deploy", "--all", "--require-approval", "never", "--method", "direct", "--no-validation"]);
-        cdk.args(["-c", "local=true"]);
-        for (name, value) in settings {
-            cdk.arg("-c").arg(format!("{name}={value}"));
-        }
-        cdk.arg("-c").arg(format!("functionsDir={}", project.local_functions().display()));
-        cdk.arg("--output").arg(folder.join("changed.out"));
+        let mut cdk = deployment(project, settings, &folder.join("changed.out"));
         process::quietly(cdk.env("AWS_ENDPOINT_URL", endpoint)).map(drop)
     })
 }
