@@ -5,10 +5,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use clap::{Args, Subcommand};
-use goal_activity_core::goal::Goal;
 use serde_json::{Map, Value, json};
 
-use crate::goal_file::{GoalFile, derived};
+use crate::goal_file::{self, derived};
 use crate::local::RunFolder;
 use crate::prerequisites;
 use crate::process;
@@ -51,7 +50,7 @@ pub(crate) enum AiCommand {
 pub(crate) struct CheckArgs {
     #[command(flatten)]
     settings: Settings,
-    /// Your own goal instead of the sample; xtask/goals/README.md describes the file
+    /// Your own goal instead of the sample; chart/README.md describes the file
     #[arg(long, value_name = "FILE")]
     goal_file: Option<PathBuf>,
     /// The number of the action in the goal, from 1
@@ -102,11 +101,11 @@ pub(crate) fn run(project: &Project, command: &AiCommand) -> Result<()> {
 
 /// The action of that number, with what belongs to it.
 pub(crate) fn subject(goal_file: Option<&Path>, number: usize) -> Result<Value> {
-    let goal = match goal_file {
-        Some(file) => GoalFile::read(file)?,
+    let chart = match goal_file {
+        Some(file) => goal_file::read(file)?,
         None => Experiment::sample(Language::Ja)?,
     };
-    let goal: Goal = goal.into_goal(derived("goal of ai check").parse()?, derived("user of ai check").parse()?)?;
+    let goal = goal_file::goal(chart, derived("goal of ai check").parse()?, derived("user of ai check").parse()?)?;
     let action = number.checked_sub(1).and_then(|index| goal.actions.get(index));
     let action = action.with_context(|| format!("there is no action {number}: the goal has {}", goal.actions.len()))?;
     Ok(json!({ "goal": goal.head, "subGoal": goal.sub_goal_of(action), "action": action }))

@@ -10,7 +10,7 @@ use goal_activity_events::ExecutionArn;
 
 use crate::api::Api;
 use crate::billing;
-use crate::goal_file::derived;
+use crate::goal_file::{self, derived};
 use crate::local::{Local, RunFolder};
 use crate::progress::{self, Run};
 use crate::project::Project;
@@ -33,17 +33,18 @@ pub(crate) struct Args {
 /// Runs the demo.
 pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
     let begun = Instant::now();
-    let files = args.experiment.goals()?;
+    let charts = args.experiment.goals()?;
     let folder = RunFolder::new(project, "demo")?;
     let start_local = if args.trace { Local::start_tracing } else { Local::start };
     let local = start_local(project, &folder.path)?;
 
     let (users, goals) = step("goal stored, user signed in", || {
-        let users = user::sign_in_several(&local.aws, &local.stack, files.len().div_ceil(MAX_RUNNING_PER_USER))?;
+        let users = user::sign_in_several(&local.aws, &local.stack, charts.len().div_ceil(MAX_RUNNING_PER_USER))?;
         let owners = users.iter().flat_map(|user| std::iter::repeat_n(user, MAX_RUNNING_PER_USER));
-        let goals = files.into_iter().zip(owners).enumerate();
-        let goals =
-            goals.map(|(n, (file, owner))| file.into_goal(derived(&format!("goal {n}")).parse()?, owner.id.clone()));
+        let goals = charts.into_iter().zip(owners).enumerate();
+        let goals = goals.map(|(n, (chart, owner))| {
+            goal_file::goal(chart, derived(&format!("goal {n}")).parse()?, owner.id.clone())
+        });
         let goals = goals.collect::<Result<Vec<Goal>>>()?;
         local.seed(&goals)?;
         local.aws.record_calls(true)?;

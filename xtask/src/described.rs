@@ -11,6 +11,7 @@ use anyhow::{Context, Result, ensure};
 use goal_activity_core::limits::BATCH_SECONDS;
 
 use crate::api::Api;
+use crate::goal_file;
 use crate::local::Local;
 use crate::process;
 use crate::sample::{Experiment, Language};
@@ -26,9 +27,9 @@ const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_co
 /// Sends the requests, once with any ids and once with those of an existing goal and workflow.
 pub(crate) fn check(local: &Local, python: &Path, folder: &Path) -> Result<()> {
     let user = user::sign_in(&local.aws, &local.stack, &local.stack.user)?;
-    let mut file = Experiment::sample(Language::En)?;
-    file.keep_actions(2);
-    let goal = file.into_goal(GOAL.parse()?, user.id.clone())?;
+    let mut chart = Experiment::sample(Language::En)?;
+    goal_file::keep_actions(&mut chart, 2);
+    let goal = goal_file::goal(chart, GOAL.parse()?, user.id.clone())?;
     local.seed(&[goal])?;
     let api = Api::at(&local.stack.api_url);
     let execution = api.start(&user.token, &GOAL.parse()?)?;

@@ -143,7 +143,7 @@ mod tests {
     use super::*;
     use crate::billing::FunctionUsage;
     use crate::calls::{Units, Writes};
-    use crate::goal_file::GoalFile;
+    use crate::goal_file;
 
     fn status(name: &str, succeeded: u64) -> Status {
         serde_json::from_value(serde_json::json!({
@@ -179,7 +179,8 @@ mod tests {
         let action = r#"{"title": "Run", "type": "habit"}"#;
         let actions = [action; 6].join(",");
         let file = format!(r#"{{"title": "Goal", "subGoals": [{{"title": "Sub", "actions": [{actions}]}}]}}"#);
-        let goal = GoalFile::parse(&file).unwrap().into_goal("g".parse().unwrap(), "u".parse().unwrap()).unwrap();
+        let chart = goal_activity_chart::read(file.as_bytes(), None).unwrap().chart;
+        let goal = goal_file::goal(chart, "g".parse().unwrap(), "u".parse().unwrap()).unwrap();
         let task = |action: &Action| Task {
             action_id: action.action_id.to_string(),
             title: "Do".to_owned(),

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
+use goal_activity_chart::Form;
+use goal_activity_core::chart::Chart;
 use goal_activity_core::limits::MAX_ACTIONS;
 
-use crate::goal_file::GoalFile;
+use crate::goal_file;
 
 /// The language of the sample goal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -24,7 +26,7 @@ pub(crate) struct Experiment {
     /// Language of the sample goal
     #[arg(long, value_enum, default_value = "ja")]
     lang: Language,
-    /// Your own goal instead of the sample; xtask/goals/README.md describes the file
+    /// Your own chart instead of the sample: JSON, a table of nine by nine, Markdown or OPML (chart/README.md)
     #[arg(long, value_name = "FILE", conflicts_with = "lang")]
     goal_file: Option<PathBuf>,
     /// How many goals to run at the same time
@@ -43,11 +45,12 @@ pub(crate) struct Experiment {
 
 impl Experiment {
     /// The sample goal in a language, unchanged.
-    pub(crate) fn sample(lang: Language) -> Result<GoalFile> {
-        GoalFile::parse(match lang {
+    pub(crate) fn sample(lang: Language) -> Result<Chart> {
+        let content = match lang {
             Language::Ja => include_str!("../goals/sample.ja.json"),
             Language::En => include_str!("../goals/sample.en.json"),
-        })
+        };
+        Ok(goal_activity_chart::read(content.as_bytes(), Some(Form::Json))?.chart)
     }
 
     /// The sample goal, in that number, with that many actions and that latency of the AI.
@@ -62,17 +65,17 @@ impl Experiment {
     }
 
     /// The goals to run.
-    pub(crate) fn goals(&self) -> Result<Vec<GoalFile>> {
+    pub(crate) fn goals(&self) -> Result<Vec<Chart>> {
         let mut goal = match &self.goal_file {
-            Some(file) => GoalFile::read(file)?,
+            Some(file) => goal_file::read(file)?,
             None => Self::sample(self.lang)?,
         };
         if let Some(count) = self.actions.map(usize::from) {
             ensure!(count <= goal.action_count(), "the goal has only {} actions", goal.action_count());
-            goal.keep_actions(count);
+            goal_file::keep_actions(&mut goal, count);
         }
         let mut goals = vec![goal; usize::from(self.goals)];
-        for (number, action) in goals.iter_mut().flat_map(GoalFile::actions_mut).enumerate() {
+        for (number, action) in goals.iter_mut().flat_map(goal_file::actions_mut).enumerate() {
             if let Some(directive) = self.directive(number) {
                 let separator = if action.constraints.is_empty() { "" } else { "\n" };
                 action.constraints = [&action.constraints, separator, &directive].concat();
@@ -112,7 +115,7 @@ mod tests {
 
     fn constraints(experiment: &Experiment) -> Vec<String> {
         let mut goals = experiment.goals().unwrap();
-        goals.iter_mut().flat_map(GoalFile::actions_mut).map(|a| a.constraints.clone()).collect()
+        goals.iter_mut().flat_map(goal_file::actions_mut).map(|a| a.constraints.clone()).collect()
     }
 
     #[test]
@@ -120,7 +123,8 @@ mod tests {
         for lang in [Language::Ja, Language::En] {
             let mut sample = Experiment::sample(lang).unwrap();
             assert_eq!(sample.sub_goals.iter().map(|s| s.actions.len()).collect::<Vec<_>>(), [8; 8], "{lang:?}");
-            let titles: std::collections::HashSet<String> = sample.actions_mut().map(|a| a.title.clone()).collect();
+            let titles: std::collections::HashSet<String> =
+                goal_file::actions_mut(&mut sample).map(|a| a.title.clone()).collect();
             assert_eq!(titles.len(), 64, "{lang:?}");
         }
     }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::{start_path, status_path, tasks_path};
 use crate::aws::Aws;
+use crate::goal_file;
 use crate::interrupt::{self, Leftover};
 use crate::local::Local;
 use crate::project::Project;
@@ -75,7 +76,7 @@ fn start(project: &Project, folder: &Path) -> Result<()> {
     let local = Local::start_detachable(project, folder)?;
     step("sample goal stored", || {
         let owner = user::sign_in(&local.aws, &local.stack, &local.stack.user)?;
-        let goal = Experiment::sample(Language::Ja)?.into_goal(GOAL.parse()?, owner.id)?;
+        let goal = goal_file::goal(Experiment::sample(Language::Ja)?, GOAL.parse()?, owner.id)?;
         local.seed(&[goal])
     })?;
     local.stack.write(&stack_file(folder))?;

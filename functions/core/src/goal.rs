@@ -194,6 +194,13 @@ pub struct Side(u8);
 #[error("a place in a mandala chart is 1 to {MANDALA_SIDE}")]
 pub struct OutsideChart;
 
+impl Side {
+    /// All places of a side, in their order.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (1..=MANDALA_SIDE).map(Self)
+    }
+}
+
 impl TryFrom<u8> for Side {
     type Error = OutsideChart;
 

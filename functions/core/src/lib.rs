@@ -6,6 +6,7 @@
 pub mod admission;
 pub mod answer;
 pub mod archive;
+pub mod chart;
 pub mod daily;
 pub mod execution;
 pub mod facts;

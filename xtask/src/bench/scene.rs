@@ -14,6 +14,7 @@ use goal_activity_testkit::{EventBridgeEvent, GatewayRequest, SqsRecord, sqs_eve
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::goal_file;
 use crate::sample::{Experiment, Language};
 
 /// The goal's owner.
@@ -47,7 +48,7 @@ pub(super) enum Stage {
 impl Scene {
     /// The sample goal.
     pub(super) fn new() -> Result<Self> {
-        Ok(Self { goal: Experiment::sample(Language::En)?.into_goal(GOAL.parse()?, USER.parse()?)? })
+        Ok(Self { goal: goal_file::goal(Experiment::sample(Language::En)?, GOAL.parse()?, USER.parse()?)? })
     }
 
     /// All rows of the Goals table.

@@ -10,6 +10,7 @@ use goal_activity_events::{ExecutionArn, Timestamp};
 
 use super::read_model;
 use crate::api::Api;
+use crate::goal_file;
 use crate::local::{Local, RunFolder};
 use crate::project::Project;
 use crate::sample::Experiment;
@@ -49,12 +50,12 @@ impl Stage {
     pub(crate) fn goals(&mut self, count: u16, actions: u8, latency: Duration) -> Result<Vec<Goal>> {
         let room = self.users.len() * MAX_RUNNING_PER_USER;
         ensure!(usize::from(count) <= room, "{} users may run {room} goals at once, not {count}", self.users.len());
-        let files = Experiment::of(count, actions, latency).goals()?;
+        let charts = Experiment::of(count, actions, latency).goals()?;
         let owners = self.users.iter().flat_map(|user| std::iter::repeat_n(user, MAX_RUNNING_PER_USER));
         let mut goals = Vec::new();
-        for (file, owner) in files.into_iter().zip(owners) {
+        for (chart, owner) in charts.into_iter().zip(owners) {
             self.made += 1;
-            goals.push(file.into_goal(format!("goal-{}", self.made).parse()?, owner.id.clone())?);
+            goals.push(goal_file::goal(chart, format!("goal-{}", self.made).parse()?, owner.id.clone())?);
         }
         self.local.seed(&goals)?;
         Ok(goals)

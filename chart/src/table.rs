@@ -1,0 +1,62 @@
+//! Tables of nine by nine as spreadsheets write and copy them.
+
+use csv::{ReaderBuilder, StringRecord, WriterBuilder};
+use goal_activity_core::chart::Chart;
+
+use crate::Reading;
+use crate::grid;
+use crate::place::{ChartError, Place};
+
+/// What separates cells. In some countries spreadsheets use a semicolon, as the comma is in their numbers.
+const SEPARATORS: [u8; 3] = [b'\t', b',', b';'];
+
+/// Reads a table. The separator is that by which the rows have the most cells.
+pub(crate) fn read(text: &str) -> Result<Reading, ChartError> {
+    let tables = SEPARATORS.map(|separator| records(text, separator));
+    let width = |table: &Result<Vec<StringRecord>, ChartError>| {
+        table.as_ref().map_or(0, |rows| rows.iter().map(StringRecord::len).max().unwrap_or(0))
+    };
+    let [first, others @ ..] = tables;
+    let widest =
+        others.into_iter().fold(first, |widest, table| if width(&table) > width(&widest) { table } else { widest });
+    let rows = widest?;
+    if rows.iter().all(|row| row.len() < 2) {
+        let problem =
+            "neither a table of nine by nine, separated by tabs, commas or semicolons, nor JSON, Markdown or OPML";
+        return Err(ChartError::new(Place::Whole, problem));
+    }
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(ToOwned::to_owned).collect()).collect();
+    grid::read(&rows)
+}
+
+/// All rows, empty ones as well: an empty row of the chart is a row.
+fn records(text: &str, separator: u8) -> Result<Vec<StringRecord>, ChartError> {
+    // The reader passes over empty lines, which are rows here.
+    let mut reader =
+        ReaderBuilder::new().has_headers(false).flexible(true).delimiter(separator).from_reader(text.as_bytes());
+    let (mut rows, mut next_line) = (Vec::new(), 1_u64);
+    for record in reader.records() {
+        let record = record.map_err(|error| {
+            let line = error.position().map_or(0, csv::Position::line);
+            let place = usize::try_from(line).map_or(Place::Whole, Place::Line);
+            ChartError::new(place, "not a table: its quotes are not closed, or it is not text")
+        })?;
+        let line = record.position().map_or(next_line, csv::Position::line);
+        rows.extend((next_line..line).map(|_| StringRecord::new()));
+        let within: usize = record.iter().map(|cell| cell.matches('\n').count()).sum();
+        next_line = line + 1 + u64::try_from(within).unwrap_or(0);
+        rows.push(record);
+    }
+    Ok(rows)
+}
+
+/// Writes the titles in their places, with a byte order mark where it is CSV: spreadsheets read it as another encoding otherwise.
+pub(crate) fn write(chart: &Chart, separator: u8) -> String {
+    let mut writer = WriterBuilder::new().delimiter(separator).from_writer(Vec::new());
+    for row in grid::write(chart) {
+        // Nothing can fail in memory, with rows of the same length.
+        let _ = writer.write_record(&row);
+    }
+    let table = writer.into_inner().map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+    if separator == b',' { format!("\u{feff}{table}") } else { table }
+}
