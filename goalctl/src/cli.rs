@@ -69,6 +69,8 @@ pub(crate) enum Command {
     Retry(workflow::Retry),
     /// List the workflows of a goal, the newest first
     History(workflow::HistoryArgs),
+    /// List the actions of a workflow: where each is, and why it got no tasks
+    Actions(workflow::ActionsArgs),
     /// Show what happened in a workflow
     Timeline(workflow::TimelineArgs),
     /// List the tasks of a goal in the order of its actions

@@ -144,6 +144,7 @@ async fn command(cli: Cli, shell: &mut Shell<'_>) -> Result<u8> {
         Command::Cancel(args) => workflow::cancel(args, &Api::open(settings).await?, json, shell).await,
         Command::Retry(args) => workflow::retry(args, &Api::open(settings).await?, json, shell).await,
         Command::History(args) => workflow::history(args, &Api::open(settings).await?, json, shell).await,
+        Command::Actions(args) => workflow::actions(args, &Api::open(settings).await?, json, shell).await,
         Command::Timeline(args) => workflow::timeline(args, &Api::open(settings).await?, json, shell).await,
         Command::Tasks(args) => workflow::tasks(args, &Api::open(settings).await?, json, shell).await,
     }

@@ -181,7 +181,9 @@ async fn workflows_are_found_by_goal_and_by_user(on: &impl Tables) {
         let page = on.db().find_workflows(&search, None, 2).await.unwrap();
         let newest: Vec<_> = page.workflows.iter().map(|found| found.summary.clone()).collect();
         assert_eq!(newest, [WorkflowSummary::from(&running), all[0].clone()], "{search:?}");
-        assert!(page.workflows.iter().all(|f| f.goal_id == goal.head.goal_id && f.user_id == goal.head.user_id));
+        assert!(
+            page.workflows.iter().all(|f| f.summary.goal_id == goal.head.goal_id && f.user_id == goal.head.user_id)
+        );
         let rest = on.db().find_workflows(&search, page.last.as_ref(), 10).await.unwrap();
         let rest: Vec<_> = rest.workflows.into_iter().map(|found| found.summary).collect();
         assert_eq!(rest, all[1..], "{search:?}");
@@ -201,7 +203,7 @@ async fn a_search_of_all_workflows_finds_each_once_page_by_page(on: &impl Tables
     loop {
         let page = on.db().find_workflows(&search, after.as_ref(), 2).await.unwrap();
         assert!(page.workflows.len() <= 2 && page.looked_at as usize >= page.workflows.len());
-        found.extend(page.workflows.into_iter().filter(|f| f.goal_id == goal.head.goal_id).map(|f| f.summary));
+        found.extend(page.workflows.into_iter().filter(|f| f.summary.goal_id == goal.head.goal_id).map(|f| f.summary));
         after = page.last;
         if after.is_none() {
             break;

@@ -1,9 +1,9 @@
-//! `WorkLedger` except its commits, `SealLedger`.
+//! `WorkLedger` except its commits, `SealLedger`, `ReadLedger`.
 
 use futures_util::future::join_all;
 use goal_activity_core::ledger::BatchLedger;
 use goal_activity_core::placement::TaskRow;
-use goal_activity_core::ports::{Committed, Opened, SealLedger, WorkLedger};
+use goal_activity_core::ports::{Committed, Opened, ReadLedger, SealLedger, WorkLedger};
 use goal_activity_core::task::TaskStatus;
 
 use crate::backend::Tables;
@@ -19,6 +19,7 @@ on_all_tables!(
     sealing_no_batches_is_nothing,
     only_the_given_batches_of_the_given_execution_are_sealed,
     p4_what_is_saved_while_it_is_sealed_is_in_the_answer,
+    a_ledger_is_read_without_opening_or_sealing_a_batch,
     all_tasks_of_a_goal_are_read_as_rows,
 );
 
@@ -59,6 +60,29 @@ async fn batches_are_apart(on: &impl Tables) {
         let read = on.db().read_batch(&execution.execution_arn, u32::try_from(index).unwrap()).await.unwrap();
         assert_eq!(read.outcomes.keys().collect::<Vec<_>>(), [&batch[0].action_id]);
     }
+}
+
+async fn a_ledger_is_read_without_opening_or_sealing_a_batch(on: &impl Tables) {
+    let goal = goal(64);
+    // The name of one is a prefix of the other's.
+    let (execution, other) = (execution(&goal, 1), execution(&goal, 11));
+    assert_eq!(on.db().read_ledger(&execution.execution_arn, 8).await.unwrap(), vec![None; 8]);
+    opened(on, &other, 5).await;
+    opened(on, &execution, 6).await;
+    opened(on, &execution, 3).await;
+    let mut commit = success(&execution, &goal.actions[24], tasks(&execution, &goal.actions[24], 2));
+    commit.batch_index = 3;
+    assert_eq!(on.db().commit_action(&commit).await.unwrap(), Committed::Yes);
+    let mut expected = vec![None; 8];
+    expected[6] = Some(BatchLedger::default());
+    let outcomes = [(goal.actions[24].action_id.clone(), succeeded(2))].into();
+    expected[3] = Some(BatchLedger { sealed: false, sequence: 1, outcomes });
+    for _ in 0..2 {
+        assert_eq!(on.db().read_ledger(&execution.execution_arn, 8).await.unwrap(), expected);
+    }
+    let sealed = on.db().seal_ledger(&execution.execution_arn, 8).await.unwrap();
+    let read = on.db().read_ledger(&execution.execution_arn, 8).await.unwrap();
+    assert_eq!(read, sealed.into_iter().map(Some).collect::<Vec<_>>());
 }
 
 async fn p4_sealing_answers_what_every_batch_holds(on: &impl Tables) {

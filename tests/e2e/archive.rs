@@ -32,9 +32,9 @@ async fn archived(stack: &Stack, arn: &ExecutionArn) -> Vec<(String, Row)> {
     .await
 }
 
-async fn told(user: &User, arn: &ExecutionArn) -> [Answer; 2] {
+async fn told(user: &User, arn: &ExecutionArn) -> [Answer; 3] {
     let path = |what| format!("/api/workflows/{}/{what}", arn.as_str().replace(':', "%3A"));
-    [user.get(&path("status")).await, user.get(&path("timeline")).await]
+    [user.get(&path("status")).await, user.get(&path("actions")).await, user.get(&path("timeline")).await]
 }
 
 #[tokio::test]
@@ -61,7 +61,7 @@ async fn p7_a_workflow_is_shown_as_before_when_its_rows_have_expired() {
     assert_eq!(expiring, [&[("ARCHIVE", None)][..], &of_workflow].concat());
 
     let before = told(&user, &arn).await;
-    assert_eq!(before.each_ref().map(|a| a.status), [200, 200]);
+    assert_eq!(before.each_ref().map(|a| a.status), [200, 200, 200]);
     // The emulator expires nothing: the test deletes the rows as DynamoDB does.
     for (item, _) in rows.iter().filter(|(_, row)| expiry(row).is_some()) {
         let delete = stack.dynamodb().delete_item().table_name(stack.output("ExecutionsTableName"));
@@ -70,7 +70,7 @@ async fn p7_a_workflow_is_shown_as_before_when_its_rows_have_expired() {
     }
     let after = told(&user, &arn).await;
     assert_eq!(after.each_ref().map(|a| (a.status, &a.body)), before.each_ref().map(|a| (a.status, &a.body)));
-    assert_eq!(told(&other, &arn).await.map(|a| a.status), [403, 403]);
+    assert_eq!(told(&other, &arn).await.map(|a| a.status), [403, 403, 403]);
     assert_eq!(user.retry(&arn).await.status, 202, "what has failed can still be retried");
 }
 

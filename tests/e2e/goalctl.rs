@@ -107,6 +107,10 @@ async fn a_goal_is_started_followed_and_read() {
         "{text}"
     );
 
+    let actions = goalctl(&user, &["actions", arn]).await.out;
+    let succeeded = actions.lines().filter(|line| line.starts_with("a-") && line.contains("  succeeded  4 ")).count();
+    assert_eq!(succeeded, 9, "{actions}");
+
     let timeline = goalctl(&user, &["timeline", arn]).await.out;
     let story: Vec<&str> = timeline.lines().skip(3).map(|line| line.rsplit("  ").next().unwrap()).collect();
     assert_eq!((story.first(), story.last()), (Some(&"accepted"), Some(&"ended: SUCCEEDED")), "{timeline}");

@@ -69,6 +69,8 @@ async fn an_operator_finds_cancels_and_retries_a_workflow_of_a_user() {
     assert!(cancellation["operator"].as_str().is_some_and(|by| by.starts_with("arn:aws:")), "{status}");
     let again = goalctl(&["cancel", arn.as_str(), "--reason", "again", "--json"]).await;
     assert_eq!((again.code, again.refusal().as_str()), (3, "ALREADY_ENDED"));
+    let actions = goalctl(&["actions", arn.as_str(), "--json"]).await;
+    assert!(actions.json()["items"][0]["state"].is_string(), "{actions:?}");
     let timeline = goalctl(&["timeline", arn.as_str()]).await;
     assert!(timeline.out.contains("cancelled by operator arn:aws:"), "{timeline:?}");
 

@@ -177,6 +177,14 @@ impl Record {
         serde_json::from_slice(line)
     }
 
+    /// What its ledger said: one for each batch, in their order.
+    pub fn ledgers(&self) -> Vec<BatchLedger> {
+        let outcome = |action: &ActionRecord| Some((action.action_id.clone(), action.outcome.clone()?));
+        let outcomes = |batch: &BatchRecord| batch.actions.iter().filter_map(outcome).collect();
+        let ledger = |batch| BatchLedger { sealed: true, sequence: 0, outcomes: outcomes(batch) };
+        self.batches.iter().map(ledger).collect()
+    }
+
     /// The workflow as its row was, without the moments at which it began to run and its end was reported.
     pub fn into_execution(self) -> Execution {
         let reported = |b: &BatchRecord| Some((b.batch_index.to_string(), b.reported.clone()?));

@@ -1,17 +1,19 @@
-//! What a goal's workflows look like from afar.
+//! What the workflows of a goal or a user look like from afar.
 
 use goal_activity_events::{ExecutionArn, GoalId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::execution::{Ending, Execution, Status};
 
-/// One workflow in a goal's history.
+/// One workflow in a history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct WorkflowSummary {
     /// The workflow.
     pub execution_arn: ExecutionArn,
+    /// Its goal.
+    pub goal_id: GoalId,
     /// Where it is in its life.
     pub status: Status,
     /// When it was requested.
@@ -34,6 +36,7 @@ pub struct WorkflowSummary {
 #[serde(rename_all = "camelCase")]
 pub struct HistoryRow {
     execution_arn: ExecutionArn,
+    goal_id: GoalId,
     start_date: Timestamp,
     #[serde(default)]
     started_at: Option<Timestamp>,
@@ -46,6 +49,7 @@ impl From<&Execution> for HistoryRow {
     fn from(execution: &Execution) -> Self {
         Self {
             execution_arn: execution.execution_arn.clone(),
+            goal_id: execution.goal_id.clone(),
             start_date: execution.start_date,
             started_at: execution.started_at,
             total_actions: execution.total_actions,
@@ -56,9 +60,10 @@ impl From<&Execution> for HistoryRow {
 
 impl From<HistoryRow> for WorkflowSummary {
     fn from(row: HistoryRow) -> Self {
-        let HistoryRow { execution_arn, start_date, started_at, total_actions, end } = row;
+        let HistoryRow { execution_arn, goal_id, start_date, started_at, total_actions, end } = row;
         Self {
             execution_arn,
+            goal_id,
             status: Status::of(started_at, end.as_ref().map(|end| end.status)),
             start_date,
             stop_date: end.as_ref().map(|end| end.stop_date),
@@ -107,7 +112,7 @@ impl From<&WorkflowSummary> for HistoryPosition {
     }
 }
 
-/// Where an operator looks for workflows.
+/// Where workflows are looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LookIn {
     /// Those of a goal, the newest first.
@@ -118,7 +123,7 @@ pub enum LookIn {
     Everywhere,
 }
 
-/// Which workflows an operator looks for.
+/// Which workflows are looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Search {
     /// Where.
@@ -146,23 +151,20 @@ impl Search {
     }
 }
 
-/// A workflow that an operator has found.
+/// A workflow that was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FoundWorkflow {
     /// The workflow.
     #[serde(flatten)]
     pub summary: WorkflowSummary,
-    /// Its goal.
-    pub goal_id: GoalId,
     /// Its user.
     pub user_id: UserId,
 }
 
 impl From<&Execution> for FoundWorkflow {
     fn from(execution: &Execution) -> Self {
-        let (goal_id, user_id) = (execution.goal_id.clone(), execution.user_id.clone());
-        Self { summary: WorkflowSummary::from(execution), goal_id, user_id }
+        Self { summary: WorkflowSummary::from(execution), user_id: execution.user_id.clone() }
     }
 }
 

@@ -12,12 +12,13 @@ use crate::rig::{Answer, Rig, USER};
 
 const START: &str = "POST /api/goals/{goalId}/start-activity";
 const HISTORY: &str = "GET /api/goals/{goalId}/workflows";
+const ACTIONS: &str = "GET /api/workflows/{executionArn}/actions";
 const TIMELINE: &str = "GET /api/workflows/{executionArn}/timeline";
 const TASKS: &str = "GET /api/goals/{goalId}/tasks";
 const STATUS: &str = "GET /api/workflows/{executionArn}/status";
 const CANCEL: &str = "POST /api/workflows/{executionArn}/cancel";
 const RETRY: &str = "POST /api/workflows/{executionArn}/retry";
-const ROUTES: [&str; 7] = [START, TASKS, HISTORY, STATUS, TIMELINE, CANCEL, RETRY];
+const ROUTES: [&str; 8] = [START, TASKS, HISTORY, STATUS, ACTIONS, TIMELINE, CANCEL, RETRY];
 const ARN: &str = "arn:aws:states:us-east-1:000000000000:execution:goal-activity:goal-1-1";
 
 /// A valid request.

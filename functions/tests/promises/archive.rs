@@ -7,7 +7,11 @@ use serde_json::{Value, json};
 
 use crate::rig::{Rig, USER, status_change};
 
-const ROUTES: [&str; 2] = ["/api/workflows/{executionArn}/status", "/api/workflows/{executionArn}/timeline"];
+const ROUTES: [&str; 3] = [
+    "/api/workflows/{executionArn}/status",
+    "/api/workflows/{executionArn}/actions",
+    "/api/workflows/{executionArn}/timeline",
+];
 
 /// A workflow whose batches are done, with a failure that requires a notice.
 async fn worked() -> (Rig, ExecutionArn) {
@@ -119,8 +123,17 @@ async fn a_workflow_is_shown_as_before_when_its_rows_have_expired() {
     let before = told(&rig, &arn).await;
     expire_all(&rig);
     assert_eq!(told(&rig, &arn).await, before);
-    assert_eq!(before.iter().map(|(status, _)| *status).collect::<Vec<_>>(), [200, 200]);
+    assert_eq!(before.iter().map(|(status, _)| *status).collect::<Vec<_>>(), [200, 200, 200]);
     assert_eq!(before[0].1["failedActions"][0]["actionId"], "a-1-1");
+}
+
+#[tokio::test]
+async fn actions_are_shown_as_before_while_the_rows_expire_one_by_one() {
+    let (rig, arn) = ended().await;
+    let before = told(&rig, &arn).await;
+    assert_eq!(before[1].1["items"][1]["tasks"], 4);
+    rig.world.state().ledgers.remove(&(arn.clone(), 1));
+    assert_eq!(told(&rig, &arn).await, before);
 }
 
 #[tokio::test]

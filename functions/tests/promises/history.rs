@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use crate::rig::{Rig, USER};
 
 const HISTORY: &str = "/api/goals/{goalId}/workflows";
+const OWN: &str = "GET /api/workflows";
+const ACTIONS: &str = "/api/workflows/{executionArn}/actions";
 const TIMELINE: &str = "/api/workflows/{executionArn}/timeline";
 
 /// Runs that many workflows of the goal, one minute apart. Returns the newest first.
@@ -108,14 +110,69 @@ async fn the_timeline_tells_the_story_in_its_order() {
 }
 
 #[tokio::test]
-async fn p9_history_and_timeline_are_for_their_owner_only() {
+async fn p9_history_actions_and_timeline_are_for_their_owner_only() {
     let rig = Rig::with_goal(1);
     rig.add(samples::goal("goal-2", "somebody-else", 1));
     let arn = rig.launched().await;
-    for (route, id) in [(HISTORY, "goal-1"), (TIMELINE, arn.as_str())] {
+    for (route, id) in [(HISTORY, "goal-1"), (ACTIONS, arn.as_str()), (TIMELINE, arn.as_str())] {
         let answer = rig.get("somebody-else", route, id, json!({})).await;
         assert_eq!((answer.status, answer.code()), (403, "NOT_OWNER"), "{route}");
     }
     let unknown = rig.get(USER, HISTORY, "no-goal", json!({})).await;
     assert_eq!((unknown.status, unknown.code()), (404, "UNKNOWN_GOAL"));
+}
+
+#[tokio::test]
+async fn p6_actions_are_shown_as_they_are_processed() {
+    let rig = Rig::with_goal(9);
+    rig.script("a-1-1", "fail");
+    let arn = rig.start().await.arn();
+    let states = async |state: &str| {
+        let answer = rig.get(USER, ACTIONS, arn.as_str(), json!({})).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let items = answer.body["items"].as_array().unwrap();
+        assert_eq!(items.len(), 9);
+        items.iter().filter(|item| item["state"] == state).count()
+    };
+    assert_eq!(states("waiting").await, 9);
+    rig.deliver_requests().await;
+    let batches = rig.batches(&arn);
+    rig.work(&batches[0]).await.unwrap();
+    // Nothing was reported yet: what the ledger says counts.
+    assert_eq!((states("succeeded").await, states("failed").await, states("waiting").await), (7, 1, 1));
+    rig.run(&arn).await;
+    assert_eq!((states("succeeded").await, states("failed").await), (8, 1));
+    let answer = rig.get(USER, ACTIONS, arn.as_str(), json!({})).await.body;
+    assert_eq!(answer["status"], "PARTIALLY_SUCCEEDED");
+    let (first, second) = (&answer["items"][0], &answer["items"][1]);
+    assert_eq!(
+        (&first["actionId"], &first["batchIndex"], &first["state"]),
+        (&json!("a-1-1"), &json!(0), &json!("failed"))
+    );
+    assert_eq!((&first["attempts"], &first["tasks"]), (&json!(1), &Value::Null));
+    assert!(first["code"].as_str().unwrap().starts_with("AI_") && first["message"].is_string(), "{first}");
+    assert_eq!((&second["state"], &second["tasks"], &second["code"]), (&json!("succeeded"), &json!(4), &Value::Null));
+}
+
+#[tokio::test]
+async fn a_user_sees_the_workflows_of_all_goals_and_of_nobody_else() {
+    let rig = Rig::with_goal(1);
+    rig.add(samples::goal("goal-2", USER, 1));
+    rig.add(samples::goal("goal-3", "somebody-else", 1));
+    let mut arns = Vec::new();
+    for (user, goal) in [(USER, "goal-1"), ("somebody-else", "goal-3"), (USER, "goal-2")] {
+        rig.wait(60);
+        arns.push(rig.start_as(user, goal, "").await.arn());
+    }
+    let page = async |user: &str, query: Value| rig.call(user, OWN, json!({}), query, "").await.body;
+    let own = page(USER, json!({})).await;
+    let listed: Vec<_> = own["items"].as_array().unwrap().iter().map(|w| (&w["executionArn"], &w["goalId"])).collect();
+    assert_eq!(listed, [(&json!(arns[2]), &json!("goal-2")), (&json!(arns[0]), &json!("goal-1"))]);
+    assert_eq!(own["items"][0].get("userId"), None);
+    let first = page(USER, json!({ "limit": "1" })).await;
+    let rest = page(USER, json!({ "limit": "1", "cursor": first["nextCursor"] })).await;
+    assert_eq!((&rest["items"][0], &rest["nextCursor"]), (&own["items"][1], &Value::Null));
+    let ended = page(USER, json!({ "status": "SUCCEEDED" })).await;
+    assert_eq!(ended["items"], json!([]));
+    assert_eq!(page("nobody", json!({})).await["items"], json!([]));
 }

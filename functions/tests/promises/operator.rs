@@ -14,6 +14,7 @@ use crate::rig::{Answer, Rig, USER};
 
 const OPERATOR: &str = "arn:aws:sts::123456789012:assumed-role/Operators/ada@example.com";
 const STATUS: &str = "GET /api/workflows/{executionArn}/status";
+const ACTIONS: &str = "GET /api/workflows/{executionArn}/actions";
 const TIMELINE: &str = "GET /api/workflows/{executionArn}/timeline";
 const CANCEL: &str = "POST /api/workflows/{executionArn}/cancel";
 const RETRY: &str = "POST /api/workflows/{executionArn}/retry";
@@ -43,6 +44,7 @@ async fn an_operator_reads_what_its_user_reads() {
     rig.run(&arn).await;
     for (route, path) in [
         (STATUS, json!({ "executionArn": arn })),
+        (ACTIONS, json!({ "executionArn": arn })),
         (TIMELINE, json!({ "executionArn": arn })),
         (HISTORY, json!({ "goalId": "goal-1" })),
         (TASKS, json!({ "goalId": "goal-1" })),

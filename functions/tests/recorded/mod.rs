@@ -47,6 +47,7 @@ async fn one_fails() -> Vec<Recorded> {
     run(&rig, &arn).await;
     let ended = rig.status(&arn).await;
     let timeline = rig.get(USER, "/api/workflows/{executionArn}/timeline", arn.as_str(), json!({})).await;
+    let actions = rig.get(USER, "/api/workflows/{executionArn}/actions", arn.as_str(), json!({})).await;
     let tasks = rig.get(USER, "/api/goals/{goalId}/tasks", "goal-1", json!({ "limit": "3" })).await;
     let workflows = rig.get(USER, "/api/goals/{goalId}/workflows", "goal-1", json!({})).await;
     let mut later = ended.body.clone();
@@ -59,6 +60,7 @@ async fn one_fails() -> Vec<Recorded> {
         ("status-waiting", waiting.body),
         ("status-partly-succeeded", ended.body),
         ("status-newer", later),
+        ("actions", actions.body),
         ("timeline-ended", timeline.body),
         ("tasks", tasks.body),
         ("workflows", workflows.body),

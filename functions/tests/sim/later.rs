@@ -204,8 +204,9 @@ async fn live_on(sim: &Sim, all: &[Execution]) {
 }
 
 /// Returns the API's responses about a workflow to its user.
-async fn told(sim: &Sim, execution: &Execution) -> [Option<Value>; 2] {
-    [told_by(sim, execution, "status").await, told_by(sim, execution, "timeline").await]
+async fn told(sim: &Sim, execution: &Execution) -> [Option<Value>; 3] {
+    let (status, actions) = (told_by(sim, execution, "status").await, told_by(sim, execution, "actions").await);
+    [status, actions, told_by(sim, execution, "timeline").await]
 }
 
 /// Repeated once without an answer: the one fault of a run may occur this late.

@@ -25,8 +25,9 @@ use goal_activity_core::ports::{
     Accepted, ActionCommit, ActionsWithTasks, AnswerBatch, Answered, CancelExecution, Claim, ClaimGoal, Claimed, Clock,
     Committed, DescribeExecution, EndExecution, Event, ExecutionInput, ExecutionState, FindExecution, FindWorkflows,
     GenerateTasks, Generation, GenerationError, GenerationRequest, ListOpen, ListTasks, ListWorkflows, LoadGoal,
-    LoadGoalHead, Notify, OpenExecution, Opened, PortResult, PublishEvent, RecordProgress, RemoveTasks, RequestKey,
-    SealLedger, StartExecution, StopExecution, StopReason, Stored, TaskPage, Unavailable, UserLoad, WorkLedger,
+    LoadGoalHead, Notify, OpenExecution, Opened, PortResult, PublishEvent, ReadLedger, RecordProgress, RemoveTasks,
+    RequestKey, SealLedger, StartExecution, StopExecution, StopReason, Stored, TaskPage, Unavailable, UserLoad,
+    WorkLedger,
 };
 use goal_activity_core::task::Task;
 use goal_activity_events::{ActionId, BatchAnswer, EventId, ExecutionArn, GoalId, TaskToken, Timestamp, UserId};
@@ -359,6 +360,13 @@ impl SealLedger for Ports {
             ledgers.push(self.call("seal_batch", format!("{}/{index}", execution.name()), write).await?);
         }
         Ok(ledgers)
+    }
+}
+
+impl ReadLedger for Ports {
+    async fn read_ledger(&self, execution: &ExecutionArn, batches: u32) -> PortResult<Vec<Option<BatchLedger>>> {
+        let read = || self.tables().read_ledger(execution, batches);
+        self.call("read_ledger", execution.name(), read).await
     }
 }
 

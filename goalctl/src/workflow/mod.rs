@@ -1,4 +1,4 @@
-//! The commands for workflows: start, status, cancel, retry, history, timeline and tasks.
+//! The commands for workflows: start, status, cancel, retry, history, actions, timeline and tasks.
 
 mod find;
 mod report;
@@ -7,7 +7,7 @@ mod watch;
 use std::str::FromStr;
 
 use anyhow::{Context, Result};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use goal_activity_adapters::clock::SystemClock;
 use goal_activity_core::execution::Status as WorkflowStatus;
 use goal_activity_core::ports::Clock;
@@ -20,7 +20,7 @@ use crate::failure::{DONE, Failure, NO_ACCESS, NOT_DONE};
 use crate::shell::Shell;
 use crate::text::{counted, printable};
 pub(crate) use find::{Find, WaitingArgs, find, waiting};
-use report::{Followed, History, Tasks, Timeline};
+use report::{Actions, Followed, History, Tasks, Timeline};
 
 /// The largest page sizes of the API.
 const HISTORY_PAGE: usize = 100;
@@ -96,6 +96,29 @@ pub(crate) struct Cancel {
     /// The reason, recorded with the cancellation; at most 2,000 characters are kept. Required of an operator
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  goalctl actions learn-piano
+  goalctl actions learn-piano --state failed
+  goalctl actions learn-piano --json | jq -r '.items[] | select(.state == \"failed\") | .actionId'")]
+pub(crate) struct ActionsArgs {
+    #[command(flatten)]
+    workflow: Chosen,
+    /// Only actions in this state [repeat it, or separate them by commas]
+    #[arg(long, value_enum, value_delimiter = ',')]
+    state: Vec<StateArg>,
+}
+
+/// Where an action is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum StateArg {
+    Waiting,
+    Generating,
+    Succeeded,
+    Failed,
 }
 
 #[derive(Debug, Args)]
@@ -267,6 +290,20 @@ pub(crate) async fn cancel(args: Cancel, api: &Api, json: bool, shell: &mut Shel
     let ended = api.cancel(&arn, args.reason.as_deref()).await?;
     let at = printable(ended["stopDate"].as_str().unwrap_or("now"));
     shell.show(json, &ended, |_| format!("Cancelled at {at}, and its tasks are removed: {arn}\n"))?;
+    Ok(DONE)
+}
+
+pub(crate) async fn actions(args: ActionsArgs, api: &Api, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
+    let arn = api.arn(&args.workflow).await?;
+    let mut answer = api.get(&Resource::Workflow(&arn, "actions")).await?;
+    let wanted: Vec<_> =
+        args.state.iter().filter_map(|state| Some(state.to_possible_value()?.get_name().to_owned())).collect();
+    if let Some(items) = answer["items"].as_array_mut().filter(|_| !wanted.is_empty()) {
+        items.retain(|item| wanted.iter().any(|state| item["state"] == **state));
+    }
+    let text = Actions::read(&answer)?;
+    let colours = shell.terminal.colours;
+    shell.show(json, &answer, |_| text.text(colours))?;
     Ok(DONE)
 }
 

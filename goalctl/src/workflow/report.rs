@@ -289,6 +289,55 @@ impl History {
     }
 }
 
+/// The actions of a workflow.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Actions {
+    execution_arn: String,
+    status: String,
+    items: Vec<ActionView>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ActionView {
+    action_id: String,
+    batch_index: u64,
+    state: String,
+    tasks: Option<u64>,
+    attempts: Option<u64>,
+    code: Option<String>,
+    message: Option<String>,
+}
+
+impl Actions {
+    pub(super) fn read(answer: &Value) -> Result<Self> {
+        read(answer)
+    }
+
+    pub(super) fn text(&self, colours: bool) -> String {
+        let number = |number: Option<u64>| number.map_or_else(|| NOTHING.to_owned(), |number| number.to_string());
+        let mut rows = table(&["ACTION", "BATCH", "STATE", "TASKS", "ATTEMPTS", "WHY"]);
+        for action in &self.items {
+            let why = action.code.iter().chain(&action.message).map(|text| printable(text));
+            rows.add_row([
+                printable(&action.action_id),
+                action.batch_index.to_string(),
+                printable(&action.state),
+                number(action.tasks),
+                number(action.attempts),
+                why.collect::<Vec<_>>().join(": "),
+            ]);
+        }
+        let head = format!("{}: {}", status(&self.status, colours), printable(&self.execution_arn));
+        if self.items.is_empty() {
+            format!("{head}\n\nNo such actions.\n")
+        } else {
+            format!("{head}\n\n{}", lines(&rows))
+        }
+    }
+}
+
 /// The timeline of a workflow.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]

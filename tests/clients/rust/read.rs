@@ -4,7 +4,7 @@ use std::fs;
 
 use chrono::DateTime;
 use goal_activity_client::models::{
-    Aborted, FinalStatus, Priority, Problem, Started, TaskPage, Timeline, TimelineItem, WorkflowPage, WorkflowStatus,
+    Aborted, FinalStatus, Priority, Problem, Started, TaskPage, Timeline, TimelineItem, WorkflowActions, WorkflowPage, WorkflowStatus,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -47,6 +47,7 @@ fn main() {
             "Started" => kept::<Started>(name),
             "TaskPage" => kept::<TaskPage>(name),
             "Timeline" => kept::<Timeline>(name),
+            "WorkflowActions" => kept::<WorkflowActions>(name),
             "WorkflowPage" => kept::<WorkflowPage>(name),
             "WorkflowStatus" => kept::<WorkflowStatus>(name),
             other => panic!("{name} is a {other}, which this program does not know"),

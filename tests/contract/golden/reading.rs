@@ -52,7 +52,7 @@ async fn p7_what_is_archived_is_shown_when_its_rows_are_gone(release: &Release, 
     let archive = over(on, stored).await;
     for (goal, _) in ENDED {
         let arn = arn(goal, 1);
-        for what in ["status", "timeline"] {
+        for what in ["status", "actions", "timeline"] {
             let route = format!("GET /api/workflows/{{executionArn}}/{what}");
             let shown = archive.call("5d1f7c1e-ended", &route, arn.as_str(), json!({})).await;
             assert_eq!(shown.0, 200, "{shown:?}");

@@ -8,7 +8,7 @@ use goal_activity_core::history::{
 };
 use goal_activity_core::keys;
 use goal_activity_core::ports::{FindWorkflows, ListWorkflows, PortResult};
-use goal_activity_events::{GoalId, Timestamp, UserId};
+use goal_activity_events::{Timestamp, UserId};
 use serde::Deserialize;
 
 use super::change::{END, STARTED};
@@ -26,15 +26,14 @@ const CALLS: usize = 4;
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct FoundRow {
-    goal_id: GoalId,
     user_id: UserId,
     #[serde(flatten)]
     row: HistoryRow,
 }
 
 impl From<FoundRow> for FoundWorkflow {
-    fn from(FoundRow { goal_id, user_id, row }: FoundRow) -> Self {
-        Self { summary: WorkflowSummary::from(row), goal_id, user_id }
+    fn from(FoundRow { user_id, row }: FoundRow) -> Self {
+        Self { summary: WorkflowSummary::from(row), user_id }
     }
 }
 

@@ -5,7 +5,9 @@ use futures_util::future::try_join_all;
 use goal_activity_core::keys;
 use goal_activity_core::ledger::BatchLedger;
 use goal_activity_core::placement::TaskRow;
-use goal_activity_core::ports::{ActionCommit, Committed, Opened, PortResult, SealLedger, Unavailable, WorkLedger};
+use goal_activity_core::ports::{
+    ActionCommit, Committed, Opened, PortResult, ReadLedger, SealLedger, Unavailable, WorkLedger,
+};
 use goal_activity_core::task::Task;
 use goal_activity_events::{ActionId, ExecutionArn, GoalId, TaskId};
 
@@ -102,7 +104,7 @@ impl WorkLedger for Tables {
 
 impl SealLedger for Tables {
     async fn seal_ledger(&self, execution: &ExecutionArn, batches: u32) -> PortResult<Vec<BatchLedger>> {
-        let mut known = self.read_ledger(execution).await?;
+        let mut known = self.ledger_rows(execution).await?;
         let sealed = (0..batches).map(|index| {
             let known = known.remove(&keys::batch(index)).filter(|ledger| ledger.sealed);
             async move {
@@ -114,6 +116,13 @@ impl SealLedger for Tables {
         });
         // Side by side: they are rows of their own, and a user may be waiting for the end.
         try_join_all(sealed).await
+    }
+}
+
+impl ReadLedger for Tables {
+    async fn read_ledger(&self, execution: &ExecutionArn, batches: u32) -> PortResult<Vec<Option<BatchLedger>>> {
+        let mut known = self.ledger_rows(execution).await?;
+        Ok((0..batches).map(|index| known.remove(&keys::batch(index))).collect())
     }
 }
 
@@ -130,7 +139,7 @@ impl Tables {
     }
 
     /// The batches that have a row, by sort key. Sealing twice is common, so it reads before it writes.
-    async fn read_ledger(&self, execution: &ExecutionArn) -> PortResult<HashMap<String, BatchLedger>> {
+    async fn ledger_rows(&self, execution: &ExecutionArn) -> PortResult<HashMap<String, BatchLedger>> {
         let rows: Result<Vec<Item>, _> = self
             .client
             .query()

@@ -1,6 +1,6 @@
 use goal_activity_core::ledger::BatchLedger;
 use goal_activity_core::placement::TaskRow;
-use goal_activity_core::ports::{ActionCommit, Committed, Opened, PortResult, SealLedger, WorkLedger};
+use goal_activity_core::ports::{ActionCommit, Committed, Opened, PortResult, ReadLedger, SealLedger, WorkLedger};
 use goal_activity_core::task::Task;
 use goal_activity_events::{ExecutionArn, GoalId};
 
@@ -68,5 +68,12 @@ impl SealLedger for World {
             ledger.clone()
         };
         Ok((0..batches).map(seal).collect())
+    }
+}
+
+impl ReadLedger for World {
+    async fn read_ledger(&self, execution: &ExecutionArn, batches: u32) -> PortResult<Vec<Option<BatchLedger>>> {
+        let state = self.call("read_ledger").await?;
+        Ok((0..batches).map(|index| state.ledgers.get(&(execution.clone(), index)).cloned()).collect())
     }
 }

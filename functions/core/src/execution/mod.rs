@@ -1,5 +1,6 @@
 //! One workflow as it is recorded: what was asked for, how far it is, how it ended, and what happened when.
 
+mod action;
 mod cancellation;
 mod change;
 mod ending;
@@ -18,6 +19,7 @@ use crate::ledger::Tally;
 use crate::limits::{ACTIONS_PER_BATCH, BATCH_SECONDS, batch_count};
 use crate::operator::OperatorRequest;
 
+pub use action::{ActionProgress, ActionState};
 pub use cancellation::Cancellation;
 pub use change::{Change, Listing, Mark, Requirement};
 pub use ending::Ending;

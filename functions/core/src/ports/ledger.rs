@@ -72,3 +72,13 @@ pub trait SealLedger: Sync {
         batches: u32,
     ) -> impl Future<Output = PortResult<Vec<BatchLedger>>> + Send;
 }
+
+/// Reads what is known of an execution's actions.
+pub trait ReadLedger: Sync {
+    /// One entry for each batch: nothing for a batch that was neither opened nor sealed, or whose row has expired. Never behind.
+    fn read_ledger(
+        &self,
+        execution: &ExecutionArn,
+        batches: u32,
+    ) -> impl Future<Output = PortResult<Vec<Option<BatchLedger>>>> + Send;
+}

@@ -32,7 +32,7 @@ pub use capacity::{
 };
 pub use claims::{Accepted, Claim, ClaimGoal, Claimed, Remembered, RequestKey, UserLoad};
 pub use ending::{CancelExecution, EndExecution, ListOpen, OpenExecution, RecordProgress, RemoveTasks};
-pub use ledger::{ActionCommit, Committed, Opened, SealLedger, WorkLedger};
+pub use ledger::{ActionCommit, Committed, Opened, ReadLedger, SealLedger, WorkLedger};
 pub use machine::{
     AnswerBatch, Answered, DescribeExecution, ExecutionInput, ExecutionState, StartExecution, StopExecution, StopReason,
 };

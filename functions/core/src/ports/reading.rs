@@ -108,7 +108,7 @@ pub trait ListWorkflows: Sync {
     ) -> impl Future<Output = PortResult<HistoryPage>> + Send;
 }
 
-/// Finds workflows of all users, for operators.
+/// Finds workflows of one goal, one user or all users.
 pub trait FindWorkflows: Sync {
     /// At most `limit` workflows after the given position. Bounded: looks at a limited number of them, and the page may hold
     /// fewer than `limit`, even none, although there are more: that is so when `last` says where to go on. May be seconds behind.

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::problem::{Code, ProblemBody};
 use super::route::Route;
-use super::{cancel, history, start, status, tasks};
+use super::{actions, cancel, history, start, status, tasks};
 
 /// Where the schemas are.
 const SCHEMAS: &str = "/components/schemas";
@@ -116,11 +116,24 @@ fn about(route: Route) -> About {
             "Those that the caller has requested and that ended in the last 90 days, or run. A page may be shorter than its \
              limit, even empty, and still have a next one. One without `nextCursor` is the last.",
         ),
+        Route::Workflows => (
+            "listOwnWorkflows",
+            "workflows",
+            "The caller's workflows of all goals, the newest first",
+            "Those that ended in the last 90 days, or run. A page may be shorter than its limit, even empty, and still have a next \
+             one. One without `nextCursor` is the last.",
+        ),
         Route::Status => (
             "getStatus",
             "workflows",
             "How far a workflow is",
             "Poll every 2 seconds or more. A status of the end never changes again.",
+        ),
+        Route::Actions => (
+            "listActions",
+            "workflows",
+            "The workflow's actions, in their order, and where each is",
+            "All of them, at most 64. Poll every 2 seconds or more. After the end it never changes again.",
         ),
         Route::Timeline => (
             "getTimeline",
@@ -171,7 +184,7 @@ fn problems(route: Route) -> Vec<Code> {
             DailyLimit,
         ],
         Route::Tasks | Route::History => &[InvalidRequest, UnknownGoal, UnreadableGoal],
-        Route::Status | Route::Timeline => &[InvalidRequest, UnknownExecution],
+        Route::Status | Route::Actions | Route::Timeline => &[InvalidRequest, UnknownExecution],
         Route::Cancel => &[InvalidRequest, UnknownExecution, AlreadyEnded],
         Route::Retry => &[
             InvalidRequest,
@@ -188,6 +201,7 @@ fn problems(route: Route) -> Vec<Code> {
             TooManyRunning,
             DailyLimit,
         ],
+        Route::Workflows => return vec![InvalidRequest, Unauthenticated, Internal, Unavailable],
         Route::Description => return vec![Internal, Unavailable],
     };
     [own, &[Unauthenticated, NotOwner, Internal, Unavailable]].concat()
@@ -234,7 +248,7 @@ fn parameters(route: Route, schemas: &mut SchemaGenerator) -> Vec<Value> {
     };
     match route {
         Route::Tasks => parameters.extend(page(tasks::DEFAULT_LIMIT, tasks::MAX_LIMIT)),
-        Route::History => {
+        Route::History | Route::Workflows => {
             parameters.push(parameter::<Status>(schemas, "query", "status", "Only those in this status"));
             parameters.push(parameter::<Timestamp>(schemas, "query", "from", "Only those requested then or later"));
             parameters.push(parameter::<Timestamp>(schemas, "query", "to", "Only those requested before"));
@@ -249,7 +263,7 @@ fn parameters(route: Route, schemas: &mut SchemaGenerator) -> Vec<Value> {
             let correlation = "The workflow's status and events repeat it";
             parameters.push(parameter::<CorrelationId>(schemas, "header", "X-Correlation-Id", correlation));
         }
-        Route::Status | Route::Timeline | Route::Cancel | Route::Description => {}
+        Route::Status | Route::Actions | Route::Timeline | Route::Cancel | Route::Description => {}
     }
     parameters
 }
@@ -263,8 +277,9 @@ fn responses(route: Route, schemas: &mut SchemaGenerator) -> Value {
     let (status, description, schema) = match route {
         Route::Start | Route::Retry => ("202", "Accepted", schemas.subschema_for::<start::Started<'_>>()),
         Route::Tasks => ("200", "A page of tasks", schemas.subschema_for::<tasks::Page>()),
-        Route::History => ("200", "A page of workflows", schemas.subschema_for::<history::Page>()),
+        Route::History | Route::Workflows => ("200", "A page of workflows", schemas.subschema_for::<history::Page>()),
         Route::Status => ("200", "The workflow", schemas.subschema_for::<status::StatusView<'_>>()),
+        Route::Actions => ("200", "The actions", schemas.subschema_for::<actions::Actions<'_>>()),
         Route::Timeline => ("200", "The timeline", schemas.subschema_for::<history::Timeline<'_>>()),
         Route::Cancel => ("200", "Stopped", schemas.subschema_for::<cancel::Aborted<'_>>()),
         Route::Description => ("200", "The document", Schema::new_ref(format!("#{SCHEMAS}/{DESCRIPTION}"))),

@@ -1,7 +1,7 @@
 use goal_activity_core::execution::{Execution, Status, TimelineEntry, TimelineEvent};
-use goal_activity_core::history::{HistoryFilter, HistoryPosition, WorkflowSummary};
+use goal_activity_core::history::{HistoryFilter, HistoryPosition, LookIn, Search, SearchPosition, WorkflowSummary};
 use goal_activity_core::operator::OperatorArn;
-use goal_activity_core::ports::ListWorkflows;
+use goal_activity_core::ports::{FindWorkflows, ListWorkflows};
 use goal_activity_events::{ExecutionArn, GoalId, Timestamp};
 use serde::Serialize;
 
@@ -13,7 +13,7 @@ use super::problem::{Code, Problem};
 pub(super) const DEFAULT_LIMIT: u16 = 20;
 pub(super) const MAX_LIMIT: u16 = 100;
 
-/// One page of a goal's history.
+/// One page of a history.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "WorkflowPage"))]
 #[serde(rename_all = "camelCase")]
@@ -98,6 +98,18 @@ pub(super) async fn history(workflows: &impl ListWorkflows, goal: GoalId, input:
     let filter = HistoryFilter { goal, user, status, from, to };
     let page = workflows.list_workflows(&filter, after.as_ref(), limit).await?;
     Reply::ok(Page { next_cursor: page.last.as_ref().map(cursor_after), items: page.workflows })
+}
+
+/// One page of the caller's workflows of all goals.
+pub(super) async fn workflows(workflows: &impl FindWorkflows, input: &Input) -> Result<Reply, Problem> {
+    let limit = input.limit(DEFAULT_LIMIT, MAX_LIMIT)?;
+    let (user, status, (from, to)) = (input.user()?, input.query("status")?, range(input)?);
+    let after: Option<HistoryPosition> = input.cursor()?;
+    let after = after.map(|place| SearchPosition { place, user_id: None });
+    let search = Search { look_in: LookIn::User(user), status, from, to };
+    let page = workflows.find_workflows(&search, after.as_ref(), limit).await?;
+    let items = page.workflows.into_iter().map(|found| found.summary).collect();
+    Reply::ok(Page { items, next_cursor: page.last.map(|last| cursor_after(&last.place)) })
 }
 
 /// From when to when.

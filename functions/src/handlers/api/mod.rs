@@ -3,6 +3,7 @@
 //! Dispatches on the route that API Gateway has matched and on its path parameters. `lambda_http` would rebuild a URI from
 //! the decoded path, where a `#` or `?` in a segment cuts it short.
 
+mod actions;
 mod cancel;
 #[cfg(all(test, feature = "schema"))]
 mod description;
@@ -26,7 +27,7 @@ use goal_activity_core::execution::Execution;
 use goal_activity_core::port_set;
 use goal_activity_core::ports::{
     FindPause, FindWorkflows, ListHolders, ListTasks, ListWaiting, ListWorkflows, LoadGoalHead, PortResult,
-    PublishEvent, ReadArchive, StopExecution, Stored, Unreadable,
+    PublishEvent, ReadArchive, ReadLedger, StopExecution, Stored, Unreadable,
 };
 use goal_activity_core::start::existing;
 use goal_activity_events::{ExecutionArn, GoalId, Traceparent, UserId};
@@ -63,7 +64,7 @@ port_set! {
     /// What the API reads and writes.
     pub trait ApiDb:
         IntakeDb + EndingDb + LoadGoalHead + ListTasks + ListWorkflows + FindWorkflows + ListWaiting + ListHolders
-        + FindPause
+        + FindPause + ReadLedger
 }
 
 /// A successful answer.
@@ -145,9 +146,11 @@ impl<Db: ApiDb, Sfn: StopExecution, Bus: PublishEvent, Archive: ReadArchive> Api
             Some(Route::Start) => self.start(self.own_goal(input).await?, input.user()?, input).await,
             Some(Route::Tasks) => tasks::tasks(&self.db, &self.own_goal(input).await?, input).await,
             Some(Route::History) => history::history(&self.db, self.own_goal(input).await?, input).await,
+            Some(Route::Workflows) => history::workflows(&self.db, input).await,
             Some(Route::Status) => {
                 status::status(&self.db, &self.own_workflow(input).await?, self.intake.context.now()).await
             }
+            Some(Route::Actions) => self.actions(&self.own_workflow(input).await?).await,
             Some(Route::Timeline) => history::timeline(&self.own_workflow(input).await?),
             Some(Route::Cancel) => cancel::cancel(&self.cancel, &self.own_workflow(input).await?, input).await,
             Some(Route::Retry) => self.retry(&self.own_workflow(input).await?, input).await,

@@ -4,7 +4,9 @@ pub(super) enum Route {
     Start,
     Tasks,
     History,
+    Workflows,
     Status,
+    Actions,
     Timeline,
     Cancel,
     Retry,
@@ -13,11 +15,13 @@ pub(super) enum Route {
 
 impl Route {
     /// All of them.
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Start,
         Self::Tasks,
         Self::History,
+        Self::Workflows,
         Self::Status,
+        Self::Actions,
         Self::Timeline,
         Self::Cancel,
         Self::Retry,
@@ -27,8 +31,14 @@ impl Route {
     /// Returns `true` if operators may call it, for any user. They start nothing in the name of a user.
     pub(super) const fn is_for_operators(self) -> bool {
         match self {
-            Self::Tasks | Self::History | Self::Status | Self::Timeline | Self::Cancel | Self::Retry => true,
-            Self::Start | Self::Description => false,
+            Self::Tasks
+            | Self::History
+            | Self::Status
+            | Self::Actions
+            | Self::Timeline
+            | Self::Cancel
+            | Self::Retry => true,
+            Self::Start | Self::Workflows | Self::Description => false,
         }
     }
 
@@ -43,7 +53,9 @@ impl Route {
             Self::Start => "POST /api/goals/{goalId}/start-activity",
             Self::Tasks => "GET /api/goals/{goalId}/tasks",
             Self::History => "GET /api/goals/{goalId}/workflows",
+            Self::Workflows => "GET /api/workflows",
             Self::Status => "GET /api/workflows/{executionArn}/status",
+            Self::Actions => "GET /api/workflows/{executionArn}/actions",
             Self::Timeline => "GET /api/workflows/{executionArn}/timeline",
             Self::Cancel => "POST /api/workflows/{executionArn}/cancel",
             Self::Retry => "POST /api/workflows/{executionArn}/retry",
