@@ -72,6 +72,17 @@ const usersNotice = [
   'FailureRate', 'TimedOut', 'Slow', 'Waiting', 'ApiErrorRate', 'ApiThrottles', 'LaunchesWait', 'BatchesWait', 'ProjectionsWait',
 ];
 
+/**
+ * The alarms that roll a deployment back: those that new code raises within the minutes of a shift, and that fall again by
+ * themselves, as one that is raised lets no deployment begin. At most 10, CodeDeploy's limit. docs/OPERATIONS.md says why no others.
+ */
+export const rollbackAlarms = [
+  ...['Api', 'Launch', 'Worker', 'Finalize', 'Projector', 'Reconcile'].map((name) => `${name}Errors`), 'ApiErrorRate', 'FailureRate',
+];
+
+/** The subject of an alarm's e-mail. */
+export const alarmName = (stackName: string, name: string): string => `${stackName}-${name}`;
+
 /** The alarms. Each publishes to the topic, and links to a section of the operations guide. */
 export class Alarms extends Construct {
   readonly all: AlarmBase[] = [];
@@ -312,7 +323,7 @@ export class Alarms extends Construct {
   private usersAffected(): void {
     const { settings: { stackName, operationsGuide }, alerts } = this.props;
     const alarm = new CompositeAlarm(this, 'UsersAffected', {
-      compositeAlarmName: `${stackName}-UsersAffected`,
+      compositeAlarmName: alarmName(stackName, 'UsersAffected'),
       alarmDescription: `Users are affected: workflows fail, are late, or are not accepted. What to do: ${operationsGuide}#users-are-affected`,
       alarmRule: AlarmRule.anyOf(...usersNotice.map((name) => AlarmRule.fromAlarm(this.get(name), AlarmState.ALARM))),
     });
@@ -332,8 +343,7 @@ export class Alarms extends Construct {
     const below = rule.below !== undefined;
     const { periods, raised } = rule.of ?? once;
     const alarm = new Alarm(this, name, {
-      // The subject of the e-mail.
-      alarmName: `${stackName}-${name}`,
+      alarmName: alarmName(stackName, name),
       alarmDescription: `${rule.says} What to do: ${operationsGuide}#${rule.section}`,
       metric: rule.metric,
       threshold: (below ? rule.below : rule.above) ?? 0,

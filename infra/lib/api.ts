@@ -1,11 +1,11 @@
 import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
 import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway';
 import {
-  type CfnStage, CorsHttpMethod, type CorsPreflightOptions, HttpApi, HttpMethod, HttpStage, LogGroupLogDestination,
+  CfnIntegration, type CfnStage, CorsHttpMethod, type CorsPreflightOptions, HttpApi, HttpMethod, HttpStage, LogGroupLogDestination,
 } from 'aws-cdk-lib/aws-apigatewayv2';
 import { HttpJwtAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers';
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
-import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import { CfnPermission, type IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
@@ -92,6 +92,15 @@ export class Api extends Construct {
           reason: 'What the API looks like is no secret, and tools read it before they have a token.',
         });
       }
+    }
+    this.permitFirst();
+  }
+
+  /** With another handler, as an alias instead of its function, the gateway calls it only when it may. */
+  private permitFirst(): void {
+    const parts = this.node.findAll();
+    for (const integration of parts.filter((each) => each instanceof CfnIntegration)) {
+      for (const permission of parts.filter((each) => each instanceof CfnPermission)) integration.addResourceDependency(permission);
     }
   }
 

@@ -11,6 +11,13 @@ export class Reader<Key extends string> {
     throw this.wrong(key, shape);
   }
 
+  oneOf<T extends string>(key: Key, known: readonly T[]): T | undefined {
+    const value = this.context[key];
+    const found = known.find((each) => each === value);
+    if (found === undefined && value !== undefined) throw this.wrong(key, `one of ${known.join(', ')}`);
+    return found;
+  }
+
   /** `-c` gives strings, cdk.json and tests give booleans. */
   flag(key: Key): boolean {
     const value = String(this.context[key] ?? false);

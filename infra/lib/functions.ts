@@ -1,19 +1,18 @@
 import { Duration } from 'aws-cdk-lib';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
-import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import type { Archive } from './archive';
 import { useGenerators } from './generator';
 import type { Messaging } from './messaging';
-import { type ExecutionArns, type FunctionContext, RustFunction } from './rust-function';
+import { type FunctionContext, RustFunction } from './rust-function';
 import type { Storage } from './storage';
+import type { Workflow } from './workflow';
 
 interface FunctionsProps extends FunctionContext {
   readonly storage: Storage;
   readonly archive: Archive;
   readonly messaging: Messaging;
-  readonly stateMachine: IStateMachine;
-  readonly executions: ExecutionArns;
+  readonly workflow: Workflow;
   readonly alerts: ITopic;
 }
 
@@ -30,7 +29,7 @@ export class Functions extends Construct {
 
   constructor(scope: Construct, id: string, props: FunctionsProps) {
     super(scope, id);
-    const { storage, archive, messaging, stateMachine, executions } = props;
+    const { storage, archive, messaging, workflow: { stateMachine, executions, alias } } = props;
     // Admission and the workers' concurrency use the same number: admitted batches are processed soon.
     const workers = props.settings.concurrentBatches;
     const capacity = String(workers);
@@ -71,7 +70,9 @@ export class Functions extends Construct {
       .setting('CONCURRENT_BATCHES', capacity)
       .setting('ACTIONS_PER_USER_AND_DAY', dailyLimit)
       .publishTo(messaging)
+      // Step Functions checks the permission for the state machine, whatever it is started through.
       .useStateMachine(stateMachine, 'StartExecution')
+      .setting('STATE_MACHINE_ALIAS', alias)
       // For a workflow that was cancelled at the moment of its launch.
       .useExecutions(executions, 'StopExecution')
       // No batching window: a user waits for this start.

@@ -8,6 +8,7 @@ import { Archive } from './archive';
 import { Backups } from './backups';
 import { Budget } from './budget';
 import { Dashboard } from './dashboard';
+import { Deployment } from './deployment';
 import { EventSchemas } from './event-schemas';
 import { Functions } from './functions';
 import { inForce, METADATA } from './in-force';
@@ -36,14 +37,16 @@ export class GoalActivityStack extends Stack {
     if (variant.schemaRegistry) new EventSchemas(this, 'EventSchemas', { settings });
     const operators = new Alerts(this, 'Alerts', settings);
     const alerts = operators.topic;
-    const { stateMachine, executions, finalize } = new Workflow(this, 'Workflow', {
-      settings, variant, key, storage, batchQueue: messaging.batch.queue,
+    const deployment = settings.deployment === 'in-place' ? undefined : new Deployment(this, 'Deployment', { settings, variant });
+    const workflow = new Workflow(this, 'Workflow', {
+      settings, variant, key, deployment, storage, batchQueue: messaging.batch.queue,
     });
-    messaging.projectStatusOf(stateMachine);
+    const { stateMachine, finalize } = workflow;
+    messaging.projectStatusOf(stateMachine, workflow.alias);
     const functions = new Functions(this, 'Functions', {
-      settings, variant, key, storage, archive, messaging, stateMachine, executions, alerts,
+      settings, variant, key, deployment, storage, archive, messaging, workflow, alerts,
     });
-    const api = new Api(this, 'Api', { settings, variant, key, handler: functions.api.function });
+    const api = new Api(this, 'Api', { settings, variant, key, handler: functions.api.invoked });
 
     const { launch, batch, projection, deadLetterQueues } = messaging;
     const { goals: Goals, tasks: Tasks, executions: WorkflowExecutions } = storage;
@@ -87,11 +90,11 @@ export class GoalActivityStack extends Stack {
       ArchiveTable: archive.table,
       AlertTopicArn: alerts.topicArn,
       // For operators without a token: `goalctl --stack`.
-      ApiFunctionName: functions.api.function.functionName,
+      ApiFunctionName: functions.api.invoked.functionName,
       // For `goalctl ai check`.
-      WorkerFunctionName: functions.worker.function.functionName,
+      WorkerFunctionName: functions.worker.invoked.functionName,
       // To run it now instead of within the minute.
-      ReconcileFunctionName: functions.reconcile.function.functionName,
+      ReconcileFunctionName: functions.reconcile.invoked.functionName,
       LaunchQueueUrl: messaging.launch.queue.queueUrl,
       LaunchDlqUrl: messaging.launch.dlq.queueUrl,
       BatchQueueUrl: messaging.batch.queue.queueUrl,

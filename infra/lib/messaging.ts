@@ -96,11 +96,14 @@ export class Messaging extends Construct {
   }
 
   /** Step Functions reports every change of status on the default bus, aborts and timeouts included. */
-  projectStatusOf(stateMachine: IStateMachine): void {
+  projectStatusOf({ stateMachineArn }: IStateMachine, alias?: string): void {
+    // AWS documents the alias that started an execution as a field beside this one. Its form in this one is matched as well: if
+    // AWS should send it, ends would be noticed late otherwise, by the reconciler.
+    const qualified = alias === undefined ? [] : [{ prefix: `${stateMachineArn}:` }];
     this.route('ExecutionStatusChanged', undefined, {
       source: ['aws.states'],
       detailType: ['Step Functions Execution Status Change'],
-      detail: { stateMachineArn: [stateMachine.stateMachineArn] },
+      detail: { stateMachineArn: [stateMachineArn, ...qualified] },
     }, this.projection);
   }
 

@@ -14,6 +14,14 @@ export interface ConsumerAccount {
   readonly source: string;
 }
 
+/** How a deployment moves to new versions bit by bit, by CodeDeploy's names. */
+export const gradualDeployments = [
+  'canary10percent5minutes', 'canary10percent10minutes', 'canary10percent15minutes', 'canary10percent30minutes',
+  'linear10percentevery1minute', 'linear10percentevery2minutes', 'linear10percentevery3minutes', 'linear10percentevery10minutes',
+] as const;
+/** `in-place` has no versions: functions and state machine are replaced. */
+export const deployments = ['in-place', 'all-at-once', ...gradualDeployments] as const;
+
 /** Settings of those who run the pipeline: limits, retention, protection, cost, networks, other accounts. */
 export interface OperationSettings {
   /** Requests of all users together: those that cause or stop work, each route, and all. */
@@ -30,6 +38,7 @@ export interface OperationSettings {
   /** The ARN of a customer managed key for tables, queues, bucket and logs. */
   readonly kmsKey?: string;
   readonly terminationProtection: boolean;
+  readonly deployment: (typeof deployments)[number];
   readonly tags: Readonly<Record<string, string>>;
   /** Daily backups of tables and bucket by AWS Backup. */
   readonly backup: boolean;
@@ -47,7 +56,7 @@ export interface OperationSettings {
 export const operationKeys = {
   startRate: true, startBurst: true, requestRate: true, requestBurst: true,
   apiConcurrency: true, projectorConcurrency: true, launchConcurrency: true,
-  logRetentionDays: true, removalPolicy: true, kmsKey: true, terminationProtection: true, tags: true,
+  logRetentionDays: true, removalPolicy: true, kmsKey: true, terminationProtection: true, deployment: true, tags: true,
   backup: true, alertEmail: true, monthlyBudget: true, dailyAiCost: true,
   vpcId: true, subnets: true, securityGroups: true, consumerAccounts: true,
 } as const;
@@ -79,6 +88,7 @@ export function readOperations(read: Reader<keyof typeof operationKeys>): Operat
     removalPolicy: policy as OperationSettings['removalPolicy'],
     kmsKey: read.text('kmsKey', keyArn, 'the ARN of a KMS key in the region of the stack'),
     terminationProtection: read.flag('terminationProtection'),
+    deployment: read.oneOf('deployment', deployments) ?? 'in-place',
     tags: readTags(read),
     backup: read.flag('backup'),
     alertEmail: read.text('alertEmail', /^[^\s@]+@[^\s@]+$/, 'an e-mail address'),

@@ -6,13 +6,16 @@ import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction as LambdaTarget, SqsQueue } from 'aws-cdk-lib/aws-events-targets';
 import { Effect, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
-import { type CfnFunction, Code, Function as LambdaFunction, LayerVersion, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
+import {
+  type CfnFunction, Code, EventSourceMapping, type EventSourceMappingOptions, Function as LambdaFunction, type IFunction, LayerVersion, Runtime, Tracing,
+} from 'aws-cdk-lib/aws-lambda';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import type { Archive } from './archive';
+import { ALIAS, type Deployment } from './deployment';
 import { elfArchitecture } from './elf';
 import type { Messaging } from './messaging';
 import { type Settings, SettingsError } from './settings';
@@ -24,6 +27,8 @@ export interface FunctionContext {
   readonly variant: Variant;
   /** Encrypts what the function reads and writes; missing: AWS's own keys, which need no permission. */
   readonly key?: IKey;
+  /** Makes versions and aliases; missing: there are none, and a deployment replaces the function. */
+  readonly deployment?: Deployment;
 }
 
 interface RustFunctionProps extends FunctionContext {
@@ -63,6 +68,8 @@ type TableAction = 'GetItem' | 'Query' | 'PutItem' | 'UpdateItem' | 'DeleteItem'
  */
 export class RustFunction extends Construct {
   readonly function: LambdaFunction;
+  /** What callers invoke: the alias, or the function if there is none. */
+  readonly invoked: IFunction;
   private readonly role: Role;
 
   constructor(scope: Construct, id: string, private readonly props: RustFunctionProps) {
@@ -89,7 +96,10 @@ export class RustFunction extends Construct {
       environment: { LOG_LEVEL: props.settings.logLevel, METRICS_NAMESPACE: props.settings.stackName },
       // Also allows it to send X-Ray segments, which the emulator's functions never do.
       tracing: Tracing.ACTIVE,
+      // To go back to.
+      currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN },
     });
+    this.invoked = props.deployment?.ofFunction(this, this.function) ?? this.function;
     Validations.of(this.role).acknowledge({
       id: 'AwsSolutions-IAM5[Resource::*]',
       reason: 'Tracing: X-Ray segments have no ARN to name, AWS documents "*" for sending them.',
@@ -101,6 +111,11 @@ export class RustFunction extends Construct {
         + 'themselves, the API answers its caller, the state machine retries its call.',
     });
     this.trace(props.settings);
+  }
+
+  /** The ARN of what callers invoke, for those that must not wait until an alias has moved to a new version. */
+  get invokedArn(): string {
+    return this.props.deployment ? `${this.function.functionArn}:${ALIAS}` : this.function.functionArn;
   }
 
   /** The function's own spans. Without a variable it creates none. */
@@ -176,22 +191,20 @@ export class RustFunction extends Construct {
     const schedule = new Rule(this, 'Schedule', {
       schedule: Schedule.rate(rate),
       targets: [
-        new LambdaTarget(this.function, { retryAttempts: 0, maxEventAge: rate }),
+        new LambdaTarget(this.invoked, { retryAttempts: 0, maxEventAge: rate }),
         new SqsQueue(copies, { retryAttempts: 0, maxEventAge: rate }),
       ],
     });
     // Of an asynchronous invocation that failed: the next tick follows sooner than Lambda's own second attempt.
-    this.function.configureAsyncInvoke({ retryAttempts: 0, maxEventAge: rate });
+    this.invoked.configureAsyncInvoke({ retryAttempts: 0, maxEventAge: rate });
     const reason = 'A tick says nothing and is worth nothing after a minute, when the next one comes; the alarm ReconcilerSilent '
       + 'notices when none arrives.';
     Validations.of(schedule).acknowledge({ id: 'Serverless-EventBusDLQ', reason });
-    Validations.of(this.function).acknowledge({ id: 'Serverless-LambdaAsyncFailureDestination', reason });
+    Validations.of(this.invoked).acknowledge({ id: 'Serverless-LambdaAsyncFailureDestination', reason });
     this.useKey('sqs', 'Decrypt');
     this.allow(['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'], copies.queueArn);
     // One run does the work of all queued ticks.
-    const source = this.function.addEventSourceMapping('Copies', { eventSourceArn: copies.queueArn, batchSize: 10 });
-    Validations.of(source).acknowledge(redriven);
-    return this;
+    return this.readFrom('Copies', copies, { batchSize: 10 });
   }
 
   /**
@@ -205,12 +218,13 @@ export class RustFunction extends Construct {
       ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ChangeMessageVisibility'],
       queue.queueArn,
     );
-    const messages = this.function.addEventSourceMapping('Messages', {
-      ...source,
-      eventSourceArn: queue.queueArn,
-      reportBatchItemFailures: true,
-    });
-    Validations.of(messages).acknowledge(redriven);
+    return this.readFrom('Messages', queue, { ...source, reportBatchItemFailures: true });
+  }
+
+  /** The mapping is the function's, whatever it invokes: another one would read beside it while a deployment replaces it. */
+  private readFrom(id: string, queue: IQueue, options: EventSourceMappingOptions): this {
+    const mapping = new EventSourceMapping(this.function, id, { ...options, target: this.invoked, eventSourceArn: queue.queueArn });
+    Validations.of(mapping).acknowledge(redriven);
     return this;
   }
 

@@ -101,8 +101,11 @@ export function readSettings(given: Record<string, unknown>): Settings {
   if (local && (operations.backup || operations.monthlyBudget || operations.consumerAccounts.length > 0)) {
     throw new SettingsError('context backup, monthlyBudget and consumerAccounts: not with local=true, as the emulator has none of them');
   }
-  const architecture = oneOf('architecture', architectures, context.architecture ?? 'arm64');
-  const tracing = oneOf('tracing', tracings, context.tracing ?? 'off');
+  if (local && operations.deployment !== 'in-place' && operations.deployment !== 'all-at-once') {
+    throw new SettingsError(`context deployment=${operations.deployment}: not with local=true, as the emulator has no CodeDeploy; all-at-once makes aliases there, too`);
+  }
+  const architecture = reader.oneOf('architecture', architectures) ?? 'arm64';
+  const tracing = reader.oneOf('tracing', tracings) ?? 'off';
   const tracingLayer = text('tracingLayer', layerArn, 'the ARN of a version of a Lambda layer');
   if (tracing !== 'otlp' && (tracingLayer ?? context.tracingEndpoint) !== undefined) {
     throw new SettingsError('context tracingLayer and tracingEndpoint: only with tracing=otlp');
@@ -125,7 +128,7 @@ export function readSettings(given: Record<string, unknown>): Settings {
       text('oidcScopes', /^[^\s,]+(\s*,\s*[^\s,]+)*$/, 'a comma-separated list of scopes'),
       text('oidcClientId', /^\S+$/, 'a client id'),
     ),
-    userPool: userPool(context, stackName),
+    userPool: userPool(reader, context, stackName),
     corsOrigins: origins(context.corsOrigins),
     ...readGenerators(context),
     ...operations,
@@ -165,12 +168,6 @@ function rejectUnknown(context: Record<string, unknown>): void {
     + 'and the keys of a generator with the prefix fallback, such as fallbackBedrockModel');
 }
 
-function oneOf<T extends string>(key: Key, known: readonly T[], value: unknown): T {
-  const found = known.find((each) => each === value);
-  if (found) return found;
-  throw new SettingsError(`context ${key}=${JSON.stringify(value)}: expected one of ${known.join(', ')}`);
-}
-
 function oidc(issuer?: string, audience?: string, scopes?: string, clientId?: string): Settings['oidc'] {
   if (issuer === undefined && audience === undefined) {
     if ((scopes ?? clientId) === undefined) return undefined;
@@ -186,7 +183,7 @@ function oidc(issuer?: string, audience?: string, scopes?: string, clientId?: st
 
 const list = (value = ''): string[] => value.split(',').map((each) => each.trim()).filter(Boolean);
 
-function userPool(context: Record<string, unknown>, stackName: string): Settings['userPool'] {
+function userPool(reader: Reader<Key>, context: Record<string, unknown>, stackName: string): Settings['userPool'] {
   const { oidcIssuer, userPoolDomain: domain, callbackUrls } = context;
   const own: UserPoolKey[] = ['userPoolDomain', 'userPoolPlan', 'callbackUrls'];
   const idle = own.filter((key) => context[key] !== undefined);
@@ -208,7 +205,7 @@ function userPool(context: Record<string, unknown>, stackName: string): Settings
     throw new SettingsError(`context callbackUrls=${JSON.stringify(callbackUrls)}: expected complete URLs such as `
       + 'https://app.example/signed-in, comma-separated; http for localhost only');
   }
-  return { domain, plan: oneOf('userPoolPlan', userPoolPlans, context.userPoolPlan ?? 'essentials'), callbackUrls: urls };
+  return { domain, plan: reader.oneOf('userPoolPlan', userPoolPlans) ?? 'essentials', callbackUrls: urls };
 }
 
 /** Exact origins and no `*`: an unknown page must not use a user's token. */

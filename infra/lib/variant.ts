@@ -30,6 +30,8 @@ export interface Variant {
   readonly schemaRegistry: boolean;
   /** The emulator's CloudFormation does not support policies of an event bus, and its bus would ignore one. */
   readonly busPolicy: boolean;
+  /** The emulator's CloudFormation does not support versions and aliases of a state machine. */
+  readonly stateMachineAlias: boolean;
   /** The emulator has alarms on one metric only. */
   readonly compositeAlarms: boolean;
 }
@@ -45,6 +47,7 @@ const aws = (architecture: Settings['architecture']): Variant => ({
   actionsPerUserAndDay: 1_000,
   schemaRegistry: true,
   busPolicy: true,
+  stateMachineAlias: true,
   compositeAlarms: true,
 });
 
@@ -68,6 +71,7 @@ const local = (): Variant => ({
   actionsPerUserAndDay: 0,
   schemaRegistry: false,
   busPolicy: false,
+  stateMachineAlias: false,
   compositeAlarms: false,
 });
 

@@ -12,6 +12,8 @@ import type { Storage } from './storage';
 /** The state machine, and the function that decides its outcome. */
 export class Workflow extends Construct {
   readonly stateMachine: StateMachine;
+  /** The name of its alias, if it has one. */
+  readonly alias?: string;
   readonly finalize: RustFunction;
   readonly executions: ExecutionArns;
 
@@ -35,10 +37,11 @@ export class Workflow extends Construct {
         conditions: { StringEquals: { 'kms:ViaService': `sqs.${Aws.REGION}.${Aws.URL_SUFFIX}` } },
       }));
     }
-    // Not grantInvoke: that would also allow every version and alias.
+    // Not grantInvoke: that would also allow every version and alias. With an alias the function as well: a workflow that
+    // was started before there was one calls it.
     role.addToPolicy(new PolicyStatement({
       actions: ['lambda:InvokeFunction'],
-      resources: [this.finalize.function.functionArn],
+      resources: [...new Set([this.finalize.function.functionArn, this.finalize.invokedArn])],
     }));
     Validations.of(role).acknowledge({
       id: 'AwsSolutions-IAM5[Resource::*]',
@@ -51,7 +54,7 @@ export class Workflow extends Construct {
       definitionSubstitutions: {
         Partition: Aws.PARTITION,
         BatchQueueUrl: props.batchQueue.queueUrl,
-        FinalizeFunctionArn: this.finalize.function.functionArn,
+        FinalizeFunctionArn: this.finalize.invokedArn,
       },
       role,
       tracingEnabled: true,
@@ -68,6 +71,7 @@ export class Workflow extends Construct {
         includeExecutionData: false,
       },
     });
+    this.alias = props.deployment?.ofStateMachine(this, this.stateMachine)?.name;
     this.executions = {
       pattern: Stack.of(this).formatArn({
         service: 'states',
