@@ -20,7 +20,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let config::Intake { tables, event_bus, state_machine, daily_limit } = config::Intake::from_env()?;
     let capacity = config::capacity()?;
     let aws = runtime::connect().await;
-    let (db, sfn) = (Tables::new(&aws, tables), StepFunctions::new(&aws));
+    let (db, sfn) = (Tables::new(&aws, tables), StepFunctions::new(&aws).through(config::state_machine_alias()));
     let context = Context::system(Arc::new(Emf::new(config::metrics_namespace()?)));
     let launch = &Launch {
         intake: Intake { db: db.clone(), state_machine: state_machine.clone(), daily_limit, context: context.clone() },

@@ -17,12 +17,21 @@ use super::{Connection, unavailable};
 #[derive(Debug, Clone)]
 pub struct StepFunctions {
     client: Client,
+    /// Executions are started through it.
+    alias: Option<String>,
 }
 
 impl StepFunctions {
     /// All that this process may use.
     pub fn new(aws: &Connection) -> Self {
-        Self { client: Client::new(&aws.sdk) }
+        Self { client: Client::new(&aws.sdk), alias: None }
+    }
+
+    /// Starts executions through that alias of their state machine, which chooses the version. Their ARN does not contain it:
+    /// the name of an execution is unique in its state machine, whatever version runs it.
+    #[must_use]
+    pub fn through(self, alias: Option<String>) -> Self {
+        Self { alias, ..self }
     }
 }
 
@@ -83,10 +92,13 @@ impl StartExecution for StepFunctions {
     async fn start_execution(&self, input: &ExecutionInput) -> PortResult<()> {
         let what = || format!("starting {}", input.execution_arn);
         let json = serde_json::to_string(input).map_err(|e| Unavailable::new(what(), e))?;
+        let machine = input.execution_arn.state_machine();
         let started = self
             .client
             .start_execution()
-            .state_machine_arn(input.execution_arn.state_machine().as_str())
+            .state_machine_arn(
+                self.alias.as_ref().map_or_else(|| machine.to_string(), |alias| format!("{machine}:{alias}")),
+            )
             .name(input.execution_arn.name())
             .input(json)
             .set_trace_header(x_ray_header(&input.traceparent))

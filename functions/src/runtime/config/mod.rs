@@ -179,6 +179,11 @@ pub fn state_machine() -> Result<StateMachineArn, ConfigError> {
     var(name)?.parse().map_err(malformed)
 }
 
+/// The alias of the state machine through which executions are started, if there is one.
+pub fn state_machine_alias() -> Option<String> {
+    read("STATE_MACHINE_ALIAS")
+}
+
 /// The name of the bucket that keeps ended workflows.
 pub fn archive_bucket() -> Result<String, ConfigError> {
     var("ARCHIVE_BUCKET")
