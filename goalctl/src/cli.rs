@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::target::Target;
-use crate::{ai, bus, dlq, doctor, login, pause, workflow};
+use crate::{ai, bus, dlq, doctor, login, pause, preflight, smoke, workflow};
 
 const HELP: &str = "\
 Which deployment: the first of these that names one.
@@ -88,6 +88,12 @@ pub(crate) enum Command {
     /// Check the deployed stack
     #[command(long_about = doctor::ABOUT, after_help = doctor::AFTER)]
     Doctor,
+    /// Check an AWS account before the pipeline is deployed to it
+    #[command(long_about = preflight::ABOUT, after_help = preflight::AFTER)]
+    Preflight(preflight::Preflight),
+    /// Run a goal through the deployed stack, check every step, and clean up
+    #[command(long_about = smoke::ABOUT, after_help = smoke::AFTER)]
+    Smoke(smoke::Smoke),
     /// Dead letters: messages that could not be handled
     #[command(subcommand)]
     Dlq(dlq::Command),

@@ -13,7 +13,9 @@ use goal_activity_events::publisher::reason;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::failure::{DONE, NOT_DONE};
+use crate::checks::is_denied;
+use crate::cloudwatch::{self, Alarms};
+use crate::failure::{DONE, Failure, NO_ACCESS, NOT_DONE};
 use crate::shell::Shell;
 use crate::stack::Stack;
 use crate::text::{counted, printable};
@@ -23,12 +25,11 @@ Check the deployed stack
 
 Checks that every function is active, was last updated successfully and has the environment variables of the template; that every
 event source mapping and rule is enabled, and that a rule has targets; that queues have a redrive policy and that there are no
-dead letters; and that subscriptions of the alert topic are confirmed. Changes nothing. Alarms are not looked at: they are on the
-dashboard.
+dead letters; that subscriptions of the alert topic are confirmed; and that no alarm is raised. Changes nothing.
 
 Needs cloudformation:DescribeStacks, ListStackResources, GetTemplate; lambda:GetFunctionConfiguration, GetEventSourceMapping;
-events:DescribeRule, ListTargetsByRule; sqs:GetQueueAttributes; sns:ListSubscriptionsByTopic. A check that is not permitted says
-so, and counts as not done.";
+events:DescribeRule, ListTargetsByRule; sqs:GetQueueAttributes; sns:ListSubscriptionsByTopic; cloudwatch:DescribeAlarms. A check that
+is not permitted says so, and counts as not done.";
 pub(crate) const AFTER: &str = "\
 Examples:
   goalctl doctor --stack goal-activity
@@ -84,6 +85,16 @@ pub(crate) async fn run(stack: &Stack, json: bool, shell: &mut Shell<'_>) -> Res
     Ok(if fine { DONE } else { NOT_DONE })
 }
 
+/// What is wrong with the functions, the event source mappings and the rules, in a sentence; nothing where all is well or unknown.
+pub(crate) async fn diagnosis(stack: &Stack) -> Option<String> {
+    let checks = Doctor::new(stack).of_resources().await;
+    let wrong = checks.into_iter().filter_map(|check| match check.found {
+        Found::Wrong(why) => Some(format!("{}: {why}", check.what)),
+        Found::Ok(_) | Found::NotDone(_) => None,
+    });
+    Some(wrong.collect::<Vec<_>>().join("; ")).filter(|all| !all.is_empty())
+}
+
 struct Doctor<'a> {
     stack: &'a Stack,
     cloudformation: aws_sdk_cloudformation::Client,
@@ -106,7 +117,7 @@ impl<'a> Doctor<'a> {
         }
     }
 
-    async fn checks(&self) -> Result<Vec<Check>> {
+    async fn of_resources(&self) -> Vec<Check> {
         let mut checks = Vec::new();
         match self.resources().await {
             Err(found) => checks.push(Check { what: "resources of the stack".to_owned(), found }),
@@ -129,6 +140,11 @@ impl<'a> Doctor<'a> {
                 }
             }
         }
+        checks
+    }
+
+    async fn checks(&self) -> Result<Vec<Check>> {
+        let mut checks = self.of_resources().await;
         for output in QUEUES {
             let url = self.stack.output(output)?;
             checks.push(Check::new("queue", output, self.redrive(url).await));
@@ -139,6 +155,7 @@ impl<'a> Doctor<'a> {
         }
         let topic = self.stack.output("AlertTopicArn")?;
         checks.push(Check::new("alerts", "AlertTopicArn", self.subscriptions(topic).await));
+        checks.push(Check { what: "alarms".to_owned(), found: self.alarms().await });
         Ok(checks)
     }
 
@@ -158,11 +175,9 @@ impl<'a> Doctor<'a> {
     /// The environment variables that the template gives each function, by its logical id. A value that is only known at
     /// the deployment is `None`.
     async fn variables(&self) -> Result<BTreeMap<String, BTreeMap<String, Option<String>>>, Found> {
-        let get = self.cloudformation.get_template().stack_name(&self.stack.name).send().await;
-        let answer = get.map_err(|e| not_done("cloudformation:GetTemplate", &e))?;
-        let body = answer.template_body().unwrap_or_default();
+        let body = self.stack.template().await.map_err(|e| not_done("cloudformation:GetTemplate", &e))?;
         let template: Value =
-            serde_json::from_str(body).map_err(|e| Found::NotDone(format!("the template is not JSON: {e}")))?;
+            serde_json::from_str(&body).map_err(|e| Found::NotDone(format!("the template is not JSON: {e}")))?;
         let resources = template["Resources"].as_object().into_iter().flatten();
         let variables = resources.filter_map(|(logical, resource)| {
             let variables = resource["Properties"]["Environment"]["Variables"].as_object()?;
@@ -277,6 +292,18 @@ impl<'a> Doctor<'a> {
         }
     }
 
+    async fn alarms(&self) -> Found {
+        match cloudwatch::alarms(&self.stack.sdk, &self.stack.name).await {
+            Ok(alarms) => raised(&alarms),
+            Err(error) => match Failure::of(&error) {
+                Failure { exit: NO_ACCESS, .. } => {
+                    Found::NotDone("not permitted: it needs cloudwatch:DescribeAlarms".to_owned())
+                }
+                Failure { title, detail, .. } => Found::NotDone(format!("{title}: {}", detail.unwrap_or_default())),
+            },
+        }
+    }
+
     async fn subscriptions(&self, topic: &str) -> Found {
         let list = self.sns.list_subscriptions_by_topic().topic_arn(topic).into_paginator().send();
         let mut pages = list;
@@ -300,6 +327,15 @@ impl<'a> Doctor<'a> {
             0 => Found::Wrong("the topic has no subscription: alarms and notices reach no operator".to_owned()),
             some => Found::Ok(format!("{} confirmed", counted(some, "subscription"))),
         }
+    }
+}
+
+/// What the alarms of a stack say.
+fn raised(alarms: &Alarms) -> Found {
+    match (alarms.all, alarms.raised.as_slice()) {
+        (0, _) => Found::Wrong("there is none: nothing tells the operators of a problem; deploy again".to_owned()),
+        (all, []) => Found::Ok(format!("none of {} is raised", counted(all, "alarm"))),
+        (_, names) => Found::Wrong(format!("raised: {}; docs/OPERATIONS.md says what to do", names.join(", "))),
     }
 }
 
@@ -329,9 +365,7 @@ where
     E: Error + ProvideErrorMetadata + 'static,
     R: Debug + 'static,
 {
-    let denied = ["AccessDenied", "AuthorizationError", "NotAuthorized"];
-    let is_denied = error.code().is_some_and(|code| denied.iter().any(|denied| code.contains(denied)));
-    let why = if is_denied { format!("not permitted: it needs {permission}") } else { reason(error) };
+    let why = if is_denied(error) { format!("not permitted: it needs {permission}") } else { reason(error) };
     Found::NotDone(why)
 }
 
@@ -392,6 +426,16 @@ mod tests {
         let other = compare(&expected, &set(&[("A", "s3cr3t"), ("B", "x"), ("D", "s3cr3t")]));
         let said = "missing: C; not in the template: D; another value than the template's: A; deploy again";
         assert_eq!(other, Found::Wrong(said.to_owned()));
+    }
+
+    #[test]
+    fn a_raised_alarm_is_named() {
+        let raised =
+            |all, names: &[&str]| raised(&Alarms { all, raised: names.iter().map(ToString::to_string).collect() });
+        assert_eq!(raised(39, &[]), Found::Ok("none of 39 alarms is raised".to_owned()));
+        let Found::Wrong(said) = raised(39, &["s-FailureRate", "s-Slow"]) else { panic!("it is raised") };
+        assert!(said.contains("s-FailureRate, s-Slow"), "{said}");
+        assert!(matches!(raised(0, &[]), Found::Wrong(_)), "a stack has some");
     }
 
     #[test]

@@ -6,14 +6,17 @@
 //! | Module | Contains |
 //! |---|---|
 //! | `cli` | the command line: options and subcommands |
-//! | `workflow`, `bus`, `ai`, `doctor`, `dlq`, `pause` | the commands, with what they print; `bus` is `goalctl events` |
+//! | `smoke` | `goalctl smoke`: a goal through all of a stack |
+//! | `workflow`, `bus`, `ai`, `doctor`, `dlq`, `pause`, `preflight` | the commands, with what they print; `bus` is `goalctl events` |
 //! | `login` | `goalctl login`, `logout` and `token` |
 //! | `api` | the API, as a user or an operator |
 //! | `client`, `operator` | the API over HTTP with a token, and by invocation with AWS credentials |
-//! | `function` | a function of the stack |
+//! | `function`, `tap`, `cloudwatch` | a function of the stack; the events of its bus; its alarms and metrics |
+//! | `signed` | calls of AWS services without their SDK |
 //! | `settings` | the deployment and the token that a run uses, from all sources |
 //! | `session`, `issuer`, `cognito` | stored sign-ins, and who issues and renews their tokens |
 //! | `deployment`, `stack` | the API's URL, and the stack's AWS services |
+//! | `interrupt`, `checks` | Ctrl-C; what a check or a step has found |
 //! | `place`, `target`, `shell` | a deployment, the options that name one, and the streams of a run |
 //! | `http`, `environment`, `terminal`, `secret` | HTTP requests, environment variables, terminal capabilities, values that are never printed |
 //! | `failure`, `text` | errors with their exit codes, and plain-text output |
@@ -21,8 +24,10 @@
 mod ai;
 mod api;
 mod bus;
+mod checks;
 mod cli;
 mod client;
+mod cloudwatch;
 mod cognito;
 mod deployment;
 mod dlq;
@@ -31,16 +36,21 @@ mod environment;
 mod failure;
 mod function;
 mod http;
+mod interrupt;
 mod issuer;
 mod login;
 mod operator;
 mod pause;
 mod place;
+mod preflight;
 mod secret;
 mod session;
 mod settings;
 mod shell;
+mod signed;
+mod smoke;
 mod stack;
+mod tap;
 mod target;
 mod terminal;
 #[cfg(test)]
@@ -128,6 +138,8 @@ async fn command(cli: Cli, shell: &mut Shell<'_>) -> Result<u8> {
             Ok(if done { DONE } else { NOT_DONE })
         }
         Command::Doctor => doctor::run(&Stack::open(&settings.place).await?, json, shell).await,
+        Command::Preflight(args) => preflight::run(args, &stack::services(&settings.place).await?, json, shell).await,
+        Command::Smoke(args) => Box::pin(smoke::run(args, settings, json, shell)).await,
         Command::Pause(args) => pause::pause(args, &Stack::open(&settings.place).await?, json, shell).await,
         Command::Resume => pause::resume(&Stack::open(&settings.place).await?, json, shell).await,
         Command::Ai(command) => ai::run(command, &Stack::open(&settings.place).await?, json, shell).await,

@@ -8,6 +8,8 @@ use anyhow::{Context, Result, anyhow, ensure};
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
+use aws_sdk_cloudformation::error::SdkError;
+use aws_sdk_cloudformation::operation::get_template::GetTemplateError;
 use aws_sdk_sqs::config::Credentials;
 use aws_sdk_sqs::config::ProvideCredentials;
 use aws_smithy_http_client::{Builder, tls};
@@ -86,31 +88,23 @@ impl Stack {
     }
 
     async fn on_this_machine(StackFile { endpoint, outputs, .. }: StackFile) -> Result<Self> {
-        // Placeholder credentials: real ones must not be sent to an emulator.
-        let placeholder = Credentials::new("test", "test", None, None, "stack file");
-        let loader =
-            loader().region(Region::new(LOCAL_REGION)).credentials_provider(placeholder).endpoint_url(&endpoint);
         let (label, name) = (format!("the stack at {endpoint}"), STACK.to_owned());
-        Ok(Self { label, name, sdk: loader.load().await, outputs })
+        Ok(Self { label, name, sdk: emulated(&endpoint).await, outputs })
     }
 
     async fn on_aws(place: &Place) -> Result<Self> {
         let name = place.stack.as_deref().unwrap_or(STACK);
-        let mut loader = loader();
-        if let Some(profile) = &place.profile {
-            loader = loader.profile_name(profile);
-        }
-        if let Some(region) = &place.region {
-            loader = loader.region(Region::new(region.clone()));
-        }
-        let sdk = loader.load().await;
-        let region = sdk.region().with_context(|| format!("no AWS region is set{ADVICE}"))?.clone();
-        let credentials = sdk.credentials_provider().with_context(|| format!("no AWS credentials are set{ADVICE}"))?;
-        if let Err(error) = credentials.provide_credentials().await {
-            return Err(anyhow!("no AWS credentials: {:#}{ADVICE}", anyhow::Error::from(error)));
-        }
+        let sdk = aws(place).await?;
+        let region = sdk.region().map(ToString::to_string).unwrap_or_default();
         let outputs = outputs(&sdk, name).await?;
         Ok(Self { label: format!("stack {name} in {region}"), name: name.to_owned(), sdk, outputs })
+    }
+
+    /// Returns the text of the template that the stack was deployed with.
+    pub(crate) async fn template(&self) -> Result<String, SdkError<GetTemplateError>> {
+        let cloudformation = aws_sdk_cloudformation::Client::new(&self.sdk);
+        let answer = cloudformation.get_template().stack_name(&self.name).send().await?;
+        Ok(answer.template_body.unwrap_or_default())
     }
 
     /// Returns an output of the stack that not every deployment has.
@@ -123,6 +117,38 @@ impl Stack {
         let output = self.outputs.get(name).map(String::as_str);
         output.with_context(|| format!("{} has no output {name}: is it a goal activity pipeline?", self.label))
     }
+}
+
+/// Returns the configuration of AWS's clients for what a place names, whether a stack is there or not.
+pub(crate) async fn services(place: &Place) -> Result<SdkConfig> {
+    match &place.stack_file {
+        Some(file) => Ok(emulated(&StackFile::read(file)?.endpoint).await),
+        None => aws(place).await,
+    }
+}
+
+async fn emulated(endpoint: &str) -> SdkConfig {
+    // Placeholder credentials: real ones must not be sent to an emulator.
+    let placeholder = Credentials::new("test", "test", None, None, "stack file");
+    let loader = loader().region(Region::new(LOCAL_REGION)).credentials_provider(placeholder).endpoint_url(endpoint);
+    loader.load().await
+}
+
+async fn aws(place: &Place) -> Result<SdkConfig> {
+    let mut loader = loader();
+    if let Some(profile) = &place.profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(region) = &place.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    let sdk = loader.load().await;
+    sdk.region().with_context(|| format!("no AWS region is set{ADVICE}"))?;
+    let credentials = sdk.credentials_provider().with_context(|| format!("no AWS credentials are set{ADVICE}"))?;
+    if let Err(error) = credentials.provide_credentials().await {
+        return Err(anyhow!("no AWS credentials: {:#}{ADVICE}", anyhow::Error::from(error)));
+    }
+    Ok(sdk)
 }
 
 /// Returns a loader with bounded timeouts, so that the tool soon reports a service that does not respond.

@@ -46,12 +46,12 @@ pub(crate) enum Command {
 /// What the worker answered. Part of the JSON output: names are never changed.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Checked<'a> {
+pub(crate) struct Checked<'a> {
     function: &'a str,
     /// Of the invocation: the worker's log has it in every line.
     request_id: Option<String>,
     #[serde(flatten)]
-    trial: Trial,
+    pub(crate) trial: Trial,
 }
 
 impl Checked<'_> {
@@ -65,7 +65,7 @@ impl Checked<'_> {
 /// Runs the command and returns the exit code.
 pub(crate) async fn run(command: Command, stack: &Stack, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
     let Command::Check = command;
-    let subject: Subject = serde_json::from_str(ACTION).context("goalctl's sample action")?;
+    let subject = sample()?;
     let function = stack.output("WorkerFunctionName")?;
     if !json {
         writeln!(shell.err, "Asking the AI of {function} in {}", stack.label)?;
@@ -75,7 +75,13 @@ pub(crate) async fn run(command: Command, stack: &Stack, json: bool, shell: &mut
     Ok(if checked.trial.failure.is_none() { DONE } else { NOT_DONE })
 }
 
-async fn check<'a>(stack: &Stack, function: &'a str, subject: &Subject) -> Result<Checked<'a>> {
+/// The action that the AI is asked about.
+pub(crate) fn sample() -> Result<Subject> {
+    serde_json::from_str(ACTION).context("goalctl's sample action")
+}
+
+/// Asks the worker for its tasks.
+pub(crate) async fn check<'a>(stack: &Stack, function: &'a str, subject: &Subject) -> Result<Checked<'a>> {
     let whole = Duration::from_secs((BATCH_SECONDS + 10).into());
     // Once only: a second call of the AI would be paid for as well.
     let worker = Function::new(stack, "worker", function, whole);

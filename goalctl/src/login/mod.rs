@@ -1,7 +1,7 @@
 //! `goalctl login`, `logout` and `token`: signing in to a deployment.
 
 mod callback;
-mod operator;
+pub(crate) mod operator;
 
 use std::io::BufRead;
 use std::time::Duration;

@@ -8,6 +8,7 @@ use aws_sdk_cognitoidentityprovider::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cognitoidentityprovider::types::{AuthFlowType, AuthenticationResultType, ChallengeNameType};
 use goal_activity_events::publisher::reason;
 
+use crate::checks::not_permitted;
 use crate::failure::{Failure, NO_ACCESS};
 use crate::secret::Secret;
 use crate::session::{Session, Source, expiry};
@@ -15,15 +16,15 @@ use crate::stack::Stack;
 
 /// A user's name and password.
 #[derive(Debug)]
-pub(super) struct Credentials {
-    pub(super) user: String,
-    pub(super) password: Secret,
+pub(crate) struct Credentials {
+    pub(crate) user: String,
+    pub(crate) password: Secret,
     /// In case that the password is a temporary one.
-    pub(super) new_password: Option<Secret>,
+    pub(crate) new_password: Option<Secret>,
 }
 
 /// Signs in at the stack's user pool. `url` is the deployment's API.
-pub(super) async fn sign_in(stack: &Stack, url: &str, credentials: &Credentials) -> Result<Session> {
+pub(crate) async fn sign_in(stack: &Stack, url: &str, credentials: &Credentials) -> Result<Session> {
     let own_pool = || "its users are at another issuer: sign in without --user";
     let pool = stack.find_output("UserPoolId").with_context(own_pool)?;
     let client_id = stack.output("OperatorClientId")?;
@@ -92,6 +93,8 @@ where
         None | Some("TooManyRequestsException" | "InternalErrorException") => {
             Failure::unavailable("the user pool cannot answer", detail)
         }
+        // Cognito itself says NotAuthorized of a wrong password.
+        Some("AccessDeniedException") => not_permitted("sign in with AWS credentials", "cognito-idp:AdminInitiateAuth"),
         Some(_) => Failure { exit: NO_ACCESS, title: title.into(), detail: Some(detail), ..Failure::default() },
     }
 }

@@ -1,0 +1,40 @@
+//! Ctrl-C, and the signals with which a program is asked to end.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result};
+use tokio::sync::Notify;
+
+/// Whether the tool was asked to end. From then on the process ends only by itself: it cleans up first.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Interrupt {
+    asked: Arc<AtomicBool>,
+    heard: Arc<Notify>,
+}
+
+impl Interrupt {
+    /// Listens for Ctrl-C, SIGTERM and SIGHUP. Installed before anything is created, so that nothing is left behind.
+    pub(crate) fn listen() -> Result<Self> {
+        let interrupt = Self::default();
+        let Self { asked, heard } = interrupt.clone();
+        let handler = move || {
+            asked.store(true, Ordering::SeqCst);
+            heard.notify_one();
+        };
+        ctrlc::set_handler(handler).context("cannot listen for Ctrl-C")?;
+        Ok(interrupt)
+    }
+
+    /// Returns `true` if the tool was asked to end.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    /// Waits until the tool is asked to end.
+    pub(crate) async fn wait(&self) {
+        while !self.is_asked() {
+            self.heard.notified().await;
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! A queue and a rule that show the events of the bus for the duration of one command.
+
+use std::fmt::Debug;
+
+use anyhow::{Context, Result};
+use aws_sdk_eventbridge::types::Target;
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sqs::types::{Message, QueueAttributeName};
+use goal_activity_events::GoalId;
+use goal_activity_events::publisher::reason;
+use serde_json::{Value, json};
+
+use crate::checks::is_denied;
+use crate::failure::{Failure, NO_ACCESS};
+use crate::stack::Stack;
+
+/// The wait time of one receive call, in seconds. Shorter than the timeout of a call.
+const LOOK: i32 = 5;
+const TARGET: &str = "queue";
+
+/// A queue and a rule that exist for the duration of one command.
+#[derive(Debug)]
+pub(crate) struct Tap<'a> {
+    sqs: aws_sdk_sqs::Client,
+    events: aws_sdk_eventbridge::Client,
+    sns: aws_sdk_sns::Client,
+    pub(crate) bus: &'a str,
+    /// Of the queue and of the rule.
+    pub(crate) name: String,
+    queue: Option<String>,
+    arn: String,
+    rule: String,
+    /// `true` once a rule may exist, whatever became of the call.
+    has_rule: bool,
+    subscription: Option<String>,
+    /// What to do when a call is not permitted.
+    help: &'static str,
+}
+
+impl<'a> Tap<'a> {
+    /// Nothing is created yet.
+    pub(crate) fn new(stack: &'a Stack, name: String, help: &'static str) -> Result<Self> {
+        Ok(Self {
+            sqs: aws_sdk_sqs::Client::new(&stack.sdk),
+            events: aws_sdk_eventbridge::Client::new(&stack.sdk),
+            sns: aws_sdk_sns::Client::new(&stack.sdk),
+            bus: stack.output("EventBusName")?,
+            name,
+            queue: None,
+            arn: String::new(),
+            rule: String::new(),
+            has_rule: false,
+            subscription: None,
+            help,
+        })
+    }
+
+    /// Creates queue and rule. Not to be interrupted: whether a cancelled call has created its resource cannot be known.
+    pub(crate) async fn open(&mut self, pattern: &Value) -> Result<()> {
+        let created = self.sqs.create_queue().queue_name(&self.name);
+        // Messages in the queue of a killed tail expire.
+        let created = created.attributes(QueueAttributeName::MessageRetentionPeriod, "86400").send().await;
+        let queue = created
+            .map_err(|e| self.failed("make a queue", "sqs:CreateQueue", &e))?
+            .queue_url
+            .context("a queue without a URL")?;
+        self.queue = Some(queue.clone());
+        let attributes = self.sqs.get_queue_attributes().queue_url(&queue);
+        let attributes = attributes.attribute_names(QueueAttributeName::QueueArn).send().await;
+        let attributes =
+            attributes.map_err(|e| self.failed("read the queue's attributes", "sqs:GetQueueAttributes", &e))?;
+        let arn = attributes.attributes().and_then(|a| a.get(&QueueAttributeName::QueueArn));
+        let arn = arn.context("a queue without an ARN")?;
+        self.arn.clone_from(arn);
+
+        let rule = self.events.put_rule().name(&self.name).event_bus_name(self.bus);
+        let rule =
+            rule.description("goalctl, for the time of one command").event_pattern(pattern.to_string()).send().await;
+        self.has_rule = !rule.as_ref().is_err_and(is_denied);
+        let rule = rule
+            .map_err(|e| self.failed("make a rule", "events:PutRule", &e))?
+            .rule_arn
+            .context("a rule without an ARN")?;
+        self.rule = rule;
+        self.admit(&[statement("events", arn, &self.rule)]).await?;
+        let target = Target::builder().id(TARGET).arn(arn).build()?;
+        let put = self.events.put_targets().rule(&self.name).event_bus_name(self.bus).targets(target).send().await;
+        let put = put.map_err(|e| self.failed("aim the rule at the queue", "events:PutTargets", &e))?;
+        let refused = put.failed_entries().first().map(|entry| {
+            format!("{}: {}", entry.error_code().unwrap_or_default(), entry.error_message().unwrap_or_default())
+        });
+        anyhow::ensure!(
+            put.failed_entry_count() == 0,
+            "the rule cannot be aimed at the queue: {}",
+            refused.unwrap_or_else(|| "EventBridge gives no reason".to_owned())
+        );
+        Ok(())
+    }
+
+    /// Returns `true` once something exists that has to be removed.
+    pub(crate) fn is_open(&self) -> bool {
+        self.queue.is_some()
+    }
+
+    /// Also receives the notices about a goal, without their envelope.
+    pub(crate) async fn subscribe(&mut self, topic: &str, goal: &GoalId) -> Result<()> {
+        self.admit(&[statement("events", &self.arn, &self.rule), statement("sns", &self.arn, topic)]).await?;
+        let only = json!({ "goalId": [goal] }).to_string();
+        let subscribe = self.sns.subscribe().topic_arn(topic).protocol("sqs").endpoint(&self.arn);
+        let subscribe = subscribe.attributes("RawMessageDelivery", "true").return_subscription_arn(true);
+        let subscribe = subscribe.attributes("FilterPolicyScope", "MessageBody").attributes("FilterPolicy", only);
+        let subscribed =
+            subscribe.send().await.map_err(|e| self.failed("subscribe to the alerts", "sns:Subscribe", &e))?;
+        self.subscription = subscribed.subscription_arn;
+        Ok(())
+    }
+
+    /// Sets who may send to the queue.
+    async fn admit(&self, statements: &[Value]) -> Result<()> {
+        let policy = json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
+        let set = self.sqs.set_queue_attributes().queue_url(self.queue.as_deref().unwrap_or_default());
+        let set = set.attributes(QueueAttributeName::Policy, policy).send().await;
+        set.map_err(|e| self.failed("let the rule into the queue", "sqs:SetQueueAttributes", &e))?;
+        Ok(())
+    }
+
+    /// Returns the failure for an AWS call that failed.
+    fn failed<E, R>(&self, what: &str, permission: &str, error: &SdkError<E, R>) -> Failure
+    where
+        E: std::error::Error + ProvideErrorMetadata + 'static,
+        R: Debug + 'static,
+    {
+        let failure = Failure::unavailable(format!("cannot {what}"), reason(error));
+        if !is_denied(error) {
+            return failure;
+        }
+        let advice = Some(format!("allow {permission}; {}", self.help));
+        Failure { exit: NO_ACCESS, retryable: false, advice, ..failure }
+    }
+
+    /// Receives the events since the last call and removes them from the queue.
+    pub(crate) async fn receive(&self) -> Result<Vec<Message>> {
+        let queue = self.queue.as_deref().unwrap_or_default();
+        let receive = self.sqs.receive_message().queue_url(queue).max_number_of_messages(10).wait_time_seconds(LOOK);
+        let messages = receive
+            .send()
+            .await
+            .map_err(|e| self.failed("read the queue", "sqs:ReceiveMessage", &e))?
+            .messages
+            .unwrap_or_default();
+        for message in &messages {
+            let handle = message.receipt_handle().unwrap_or_default();
+            let removed = self.sqs.delete_message().queue_url(queue).receipt_handle(handle).send().await;
+            removed.map_err(|e| self.failed("remove a message from the queue", "sqs:DeleteMessage", &e))?;
+        }
+        Ok(messages)
+    }
+
+    /// Removes the rule, the subscription and the queue, even if their creation was interrupted.
+    pub(crate) async fn close(&self) -> Result<()> {
+        let Some(queue) = &self.queue else { return Ok(()) };
+        let subscription = match &self.subscription {
+            Some(subscription) => {
+                let end = self.sns.unsubscribe().subscription_arn(subscription).send().await;
+                end.err().map(|e| self.failed("end the subscription of the alerts", "sns:Unsubscribe", &e))
+            }
+            None => None,
+        };
+        let queue = self.sqs.delete_queue().queue_url(queue).send().await;
+        let left = [
+            self.remove_rule().await,
+            subscription,
+            queue.err().map(|e| self.failed("remove the queue", "sqs:DeleteQueue", &e)),
+        ];
+        let Some(left) = left.into_iter().flatten().reduce(Failure::and) else { return Ok(()) };
+        Err(anyhow::Error::from(left).context(format!("{} is left behind, remove it by hand", self.name)))
+    }
+
+    async fn remove_rule(&self) -> Option<Failure> {
+        if !self.has_rule {
+            return None;
+        }
+        let targets = self.events.remove_targets().rule(&self.name).event_bus_name(self.bus).ids(TARGET).send().await;
+        let rule = self.events.delete_rule().name(&self.name).event_bus_name(self.bus).send().await;
+        // Targets and rule may not have been created yet: a missing rule is not an error then.
+        let absent = targets.as_ref().is_err_and(|e| e.as_service_error().is_some_and(is_absent));
+        let rule = rule.err().filter(|_| !absent).map(|e| self.failed("remove the rule", "events:DeleteRule", &e))?;
+        // Without its rule nothing is left of a target.
+        let targets = targets.err().map(|e| self.failed("remove the rule's target", "events:RemoveTargets", &e));
+        Some(targets.map_or(rule.clone(), |targets| targets.and(rule)))
+    }
+}
+
+fn is_absent(error: &aws_sdk_eventbridge::operation::remove_targets::RemoveTargetsError) -> bool {
+    error.is_resource_not_found_exception()
+}
+
+/// Returns the statement of a queue's policy that lets only this rule or topic of a service send messages.
+fn statement(service: &str, queue: &str, source: &str) -> Value {
+    json!({
+        "Effect": "Allow", "Principal": { "Service": format!("{service}.amazonaws.com") }, "Action": "sqs:SendMessage",
+        "Resource": queue, "Condition": { "ArnEquals": { "aws:SourceArn": source } },
+    })
+}
