@@ -211,7 +211,7 @@ fn workflow(arn: &ExecutionArn, route: &str) -> String {
     format!("/api/workflows/{}/{route}", arn.as_str().replace(':', "%3A"))
 }
 
-async fn cognito(stack: &Stack, action: &str, body: Value) -> Value {
+pub(crate) async fn cognito(stack: &Stack, action: &str, body: Value) -> Value {
     let request = stack
         .http
         .post(stack.endpoint())

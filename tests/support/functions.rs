@@ -8,8 +8,9 @@ use crate::roles::COPY;
 use crate::stack::root;
 use crate::{Role, Stack, signed};
 
-/// Lambda's API, implemented by hand: only four calls are needed, and some return JSON that is passed on unchanged.
+/// Lambda's API, implemented by hand: only a few calls are needed, and some return JSON that is passed on unchanged.
 const API: &str = "/2015-03-31/functions";
+const MAPPINGS: &str = "/2015-03-31/event-source-mappings";
 
 impl Stack {
     /// The configurations of all functions that were deployed.
@@ -87,8 +88,22 @@ impl Stack {
         self.lambda(Method::POST, &format!("{function}/invocations"), event.clone()).await
     }
 
+    /// Lets the worker receive batches, or not.
+    pub async fn receive_batches(&self, enabled: bool) {
+        let queue = self.output("BatchQueueUrl").rsplit('/').next().expect("a queue's name");
+        let all = self.call_lambda(Method::GET, MAPPINGS.to_owned(), Value::Null).await;
+        let of_queue = |mapping: &&Value| mapping["EventSourceArn"].as_str().is_some_and(|arn| arn.ends_with(queue));
+        let mapping = all["EventSourceMappings"].as_array().expect("mappings").iter().find(of_queue);
+        let path = format!("{MAPPINGS}/{}", mapping.expect("one of the batch queue")["UUID"].as_str().expect("an id"));
+        self.call_lambda(Method::PUT, path, json!({ "Enabled": enabled })).await;
+    }
+
     async fn lambda(&self, method: Method, path: &str, body: Value) -> Value {
         let path = if path.is_empty() { API.to_owned() } else { format!("{API}/{path}") };
+        self.call_lambda(method, path, body).await
+    }
+
+    async fn call_lambda(&self, method: Method, path: String, body: Value) -> Value {
         let mut request = self.http.request(method, format!("{}{path}", self.endpoint()));
         if !body.is_null() {
             request = request.json(&body);

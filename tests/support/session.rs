@@ -15,6 +15,17 @@ pub struct Session {
 }
 
 impl Session {
+    /// The variables by which AWS's tools use this session on the stack.
+    pub fn environment(&self) -> [(&'static str, String); 5] {
+        [
+            ("AWS_ACCESS_KEY_ID", self.credentials.access_key_id().to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", self.credentials.secret_access_key().to_owned()),
+            ("AWS_SESSION_TOKEN", self.credentials.session_token().unwrap_or_default().to_owned()),
+            ("AWS_REGION", crate::stack::REGION.to_owned()),
+            ("AWS_ENDPOINT_URL", self.stack.endpoint().to_owned()),
+        ]
+    }
+
     /// Returns `true` if the role is allowed an action, determined by a call. An allowed call then fails or changes
     /// nothing.
     pub async fn may(&self, permission: &Permission) -> bool {

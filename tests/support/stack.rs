@@ -8,6 +8,7 @@ use goal_activity_core::keys;
 use goal_activity_events::publisher::{EventBridge, OutgoingEvent, Publisher};
 use goal_activity_events::{Detail, ExecutionArn, GoalId, Timestamp};
 use serde::Deserialize;
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::api::User;
@@ -197,6 +198,43 @@ impl Stack {
         let get = self.sqs().get_queue_attributes().queue_url(self.output(queue)).attribute_names(Attribute::All);
         let attributes = get.send().await.expect("a queue has attributes").attributes.unwrap_or_default();
         counts.iter().all(|name| attributes.get(name).is_none_or(|count| count == "0"))
+    }
+
+    /// The names of the users that begin like that.
+    pub async fn users(&self, begin: &str) -> Vec<String> {
+        let filter = json!({ "UserPoolId": self.output("UserPoolId"), "Limit": 60 });
+        let listed = crate::api::cognito(self, "ListUsers", filter).await;
+        let names = listed["Users"].as_array().expect("users").iter().flat_map(|user| {
+            let attributes = user["Attributes"].as_array().into_iter().flatten().filter(|a| a["Name"] == "email");
+            let values = attributes.filter_map(|a| a["Value"].as_str().map(str::to_owned));
+            values.chain(user["Username"].as_str().map(str::to_owned)).collect::<Vec<_>>()
+        });
+        names.filter(|name| name.starts_with(begin)).collect()
+    }
+
+    /// Removes a user.
+    pub async fn delete_user(&self, name: &str) {
+        let user = json!({ "UserPoolId": self.output("UserPoolId"), "Username": name });
+        crate::api::cognito(self, "AdminDeleteUser", user).await;
+    }
+
+    /// The rows of a goal in the Goals and the Tasks table.
+    pub async fn rows_of_goal(&self, goal: &str) -> usize {
+        let mut rows = 0;
+        for table in ["GoalsTableName", "TasksTableName"] {
+            let query = self.dynamodb().query().table_name(self.output(table)).consistent_read(true);
+            let query = query.key_condition_expression("goalId = :goal");
+            let query = query.expression_attribute_values(":goal", AttributeValue::S(goal.to_owned()));
+            rows += query.send().await.expect("rows that can be read").items().len();
+        }
+        rows
+    }
+
+    /// The endpoints of the subscriptions of the operators' topic.
+    pub async fn subscribers(&self) -> Vec<String> {
+        let list = self.sns().list_subscriptions_by_topic().topic_arn(self.output("AlertTopicArn")).send().await;
+        let all = list.expect("subscriptions that can be listed").subscriptions.unwrap_or_default();
+        all.into_iter().filter_map(|subscription| subscription.endpoint).collect()
     }
 
     /// Runs the reconciler now.

@@ -354,6 +354,8 @@ fn end_to_end(project: &Project) -> Result<()> {
     described::check(&on.local, &tools::python(project, Purpose::Test)?, &folder)?;
     on.local.stack.outputs.extend(deploy::deploy_example(project, "subscriber", &endpoint, &folder)?);
     on.test(&["--test", "e2e"])?;
+    // Alone, one after the other: one of them stops the worker.
+    on.test(&["--test", "smoke", "--", "--test-threads=1"])?;
     let two = deploy::beside(project, "goal-activity-two", &endpoint, &folder)?;
     let second = folder.join("second.json");
     two.write(&second)?;
