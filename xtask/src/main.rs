@@ -29,6 +29,7 @@ mod report;
 mod rules;
 mod sample;
 mod schemas;
+mod smoke;
 mod stack;
 mod stamp;
 mod step;
@@ -74,6 +75,9 @@ enum Command {
     Ai(ai::AiCommand),
     /// Write the files generated from the types: the schemas of the events
     Schemas(schemas::SchemasArgs),
+    /// Run a goal through a deployed stack and check every step: goalctl smoke
+    #[command(disable_help_flag = true)]
+    Smoke(smoke::SmokeArgs),
     /// Build the functions for AWS
     Build(functions::BuildArgs),
 }
@@ -100,6 +104,7 @@ fn run(command: &Command) -> Result<()> {
         Command::Bench(args) => bench::run(&project, args),
         Command::Ai(command) => ai::run(&project, command),
         Command::Schemas(args) => schemas::run(&project, args),
+        Command::Smoke(args) => smoke::run(&project, args),
         Command::Build(args) => functions::build_for_aws(&project, args),
     }
 }
