@@ -1,14 +1,16 @@
 //! A queue and a rule that show the events of the bus for the duration of one command.
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
-use aws_sdk_eventbridge::types::Target;
+use aws_sdk_eventbridge::types::{PutEventsRequestEntry, Target};
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::types::{Message, QueueAttributeName};
 use goal_activity_events::GoalId;
 use goal_activity_events::publisher::reason;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::checks::is_denied;
 use crate::failure::{Failure, NO_ACCESS};
@@ -17,6 +19,10 @@ use crate::stack::Stack;
 /// The wait time of one receive call, in seconds. Shorter than the timeout of a call.
 const LOOK: i32 = 5;
 const TARGET: &str = "queue";
+/// The type of the events that only show that a rule delivers. No rule of the pipeline selects it.
+const PROBE: &str = "GoalctlProbe";
+/// How long a new rule, and the policy of its queue, may take until they are in force.
+const IN_FORCE: Duration = Duration::from_secs(90);
 
 /// A queue and a rule that exist for the duration of one command.
 #[derive(Debug)]
@@ -102,13 +108,39 @@ impl<'a> Tap<'a> {
         self.queue.is_some()
     }
 
-    /// Also receives the notices about a goal, without their envelope.
-    pub(crate) async fn subscribe(&mut self, topic: &str, goal: &GoalId) -> Result<()> {
+    /// Waits until an event about that goal is heard which is put on the bus for that. Returns how long it took.
+    ///
+    /// A new rule and a new policy are not in force at once, and an event before that is lost to them.
+    pub(crate) async fn wait_until_it_hears(&self, goal: &GoalId) -> Result<Duration> {
+        let began = Instant::now();
+        loop {
+            let entry = PutEventsRequestEntry::builder().event_bus_name(self.bus).source("goalctl").detail_type(PROBE);
+            let entry = entry.detail(json!({ "goalId": goal }).to_string()).build();
+            let put = self.events.put_events().entries(entry).send().await;
+            put.map_err(|e| self.failed("put an event on the bus", "events:PutEvents", &e))?;
+            let heard = self.receive().await?;
+            if heard.iter().any(|message| message.body().is_some_and(|body| body.contains(PROBE))) {
+                return Ok(began.elapsed());
+            }
+            if began.elapsed() > IN_FORCE {
+                let title = format!("an event that was put on the bus was not heard within {} s", IN_FORCE.as_secs());
+                let advice = "is there a policy of the organization that forbids rules or queues? CloudTrail says so";
+                let failure = Failure::unavailable(title, format!("the rule {} delivers nothing", self.name));
+                return Err(Failure { advice: Some(advice.to_owned()), ..failure }.into());
+            }
+        }
+    }
+
+    /// Returns `true` if that is an event of the pipeline: neither one that was put there to be heard, nor a notice.
+    pub(crate) fn is_event(message: &Value) -> bool {
+        message["detail-type"].as_str().is_some_and(|kind| kind != PROBE)
+    }
+
+    /// Also receives the notices of all goals, without their envelope. A filter would be in force after minutes only.
+    pub(crate) async fn subscribe(&mut self, topic: &str) -> Result<()> {
         self.admit(&[statement("events", &self.arn, &self.rule), statement("sns", &self.arn, topic)]).await?;
-        let only = json!({ "goalId": [goal] }).to_string();
         let subscribe = self.sns.subscribe().topic_arn(topic).protocol("sqs").endpoint(&self.arn);
         let subscribe = subscribe.attributes("RawMessageDelivery", "true").return_subscription_arn(true);
-        let subscribe = subscribe.attributes("FilterPolicyScope", "MessageBody").attributes("FilterPolicy", only);
         let subscribed =
             subscribe.send().await.map_err(|e| self.failed("subscribe to the alerts", "sns:Subscribe", &e))?;
         self.subscription = subscribed.subscription_arn;

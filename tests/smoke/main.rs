@@ -77,18 +77,19 @@ async fn on_this_machine(arguments: &[&str]) -> Ran {
     ran(command).await
 }
 
-/// Nothing of any smoke test is there any more.
+/// Nothing of that smoke test is there any more.
 async fn nothing_is_left(stack: &Stack, goal: &str) {
     assert!(goal.starts_with("smoke-"), "{goal}");
-    assert_eq!(stack.users("smoke-").await, [""; 0], "users");
+    assert_eq!(stack.users(goal).await, [""; 0], "users");
     assert_eq!(stack.rows_of_goal(goal).await, 0, "goals and tasks");
     let rules = stack.eventbridge().list_rules().event_bus_name(stack.output("EventBusName"));
-    let rules = rules.name_prefix("goalctl-smoke-").send().await.unwrap();
+    let name = format!("goalctl-{goal}");
+    let rules = rules.name_prefix(&name).send().await.unwrap();
     assert!(rules.rules().is_empty(), "{rules:?}");
-    let queues = stack.sqs().list_queues().queue_name_prefix("goalctl-smoke-").send().await.unwrap();
+    let queues = stack.sqs().list_queues().queue_name_prefix(&name).send().await.unwrap();
     assert!(queues.queue_urls().is_empty(), "{queues:?}");
     let subscribers = stack.subscribers().await;
-    assert!(!subscribers.iter().any(|endpoint| endpoint.contains("goalctl-smoke-")), "{subscribers:?}");
+    assert!(!subscribers.iter().any(|endpoint| endpoint.contains(&name)), "{subscribers:?}");
 }
 
 /// The user of a workflow.
@@ -103,9 +104,10 @@ async fn a_sound_stack_is_ok_and_nothing_is_left_behind() {
     let ran = on_this_machine(&[]).await;
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let steps = ran.results("steps");
-    let expected = ["ai", "user", "sign-in", "goal", "listen", "start", "run", "tasks", "events", "archive", "notice"];
-    assert_eq!(steps[..11], expected.map(|step| (step, "ok")), "{ran:?}");
-    assert_eq!(steps[11..], [("metrics", "notDone")], "the emulator has none: {ran:?}");
+    let expected =
+        ["ai", "user", "sign-in", "goal", "listen", "bus", "start", "run", "tasks", "events", "archive", "notice"];
+    assert_eq!(steps[..12], expected.map(|step| (step, "ok")), "{ran:?}");
+    assert_eq!(steps[12..], [("metrics", "notDone")], "the emulator has none: {ran:?}");
     assert!(ran.line("steps", "metrics")["detail"].as_str().unwrap().contains("emulator"), "{ran:?}");
     assert!(ran.results("cleanUp").len() == 5 && ran.results("cleanUp").iter().all(|(_, r)| *r == "ok"), "{ran:?}");
     assert!(ran.line("cleanUp", "remove tasks")["detail"].as_str().unwrap().starts_with("32 from"), "{ran:?}");
@@ -144,7 +146,7 @@ async fn a_worker_that_receives_nothing_is_named_and_an_interrupted_test_cleans_
     assert!(said.contains("not ended within 5 s") && said.contains("0 of 8 actions"), "{said}");
     assert!(said.contains("event source mapping") && said.contains("Disabled") && said.contains("enable it"), "{said}");
     assert_eq!(
-        overdue.results("steps")[7..],
+        overdue.results("steps")[8..],
         ["tasks", "events", "archive", "notice", "metrics"].map(|s| (s, "notDone"))
     );
     assert!(overdue.results("cleanUp").iter().all(|(_, result)| *result == "ok"), "{overdue:?}");
@@ -193,8 +195,8 @@ fn permissions(stack: &Stack) -> Vec<Permission> {
             queue,
         ),
         ("events", &["PutRule", "PutTargets", "RemoveTargets", "DeleteRule"], rule),
-        // The emulator takes the bus for what these are done on, and AWS the rule.
-        ("events", &["PutTargets", "RemoveTargets"], bus),
+        // The emulator takes the bus for what the targets are set on, and AWS the rule.
+        ("events", &["PutEvents", "PutTargets", "RemoveTargets"], bus),
         ("sns", &["Subscribe"], topic),
         ("sns", &["Unsubscribe"], any()),
         ("s3", &["GetObject"], bucket),
@@ -235,6 +237,7 @@ async fn the_listed_permissions_are_enough_and_a_missing_one_is_named() {
         ("dynamodb:BatchWriteItem", "Goals", "goal"),
         ("events:PutRule", "", "listen"),
         ("sns:Subscribe", "", "listen"),
+        ("events:PutEvents", "", "bus"),
         ("s3:GetObject", "", "archive"),
     ];
     for (action, on, step) in missing {
@@ -256,7 +259,7 @@ async fn the_listed_permissions_are_enough_and_a_missing_one_is_named() {
     let ran = as_operator(&session).await;
     let said = ran.line("cleanUp", "remove user").to_string();
     assert!(ran.code == Some(1) && said.contains("cognito-idp:AdminDeleteUser"), "{ran:?}");
-    let [user] = stack.users("smoke-").await.try_into().unwrap();
+    let [user] = stack.users(ran.goal()).await.try_into().unwrap();
     assert!(said.contains(&format!("delete the user {user}")), "what stays is named: {said}");
     stack.delete_user(&user).await;
     nothing_is_left(&stack, ran.goal()).await;

@@ -49,6 +49,7 @@ Needs these permissions; one that is missing is named by its step:
   the executions      dynamodb:GetItem, DeleteItem
   queue and rule      sqs:CreateQueue, GetQueueAttributes, SetQueueAttributes, ReceiveMessage, DeleteMessage, DeleteQueue;
                       events:PutRule, PutTargets, RemoveTargets, DeleteRule
+  the bus             events:PutEvents
   the alerts          sns:Subscribe; sns:Unsubscribe on *
   the archive         s3:GetObject
   the metrics         cloudwatch:GetMetricStatistics

@@ -23,18 +23,23 @@ use crate::cloudwatch;
 use crate::doctor;
 use crate::failure::{Failure, NOT_DONE};
 use crate::interrupt::Interrupt;
+use crate::tap::Tap;
 use crate::text::{counted, printable};
 
 /// How long a step may take that calls AWS a few times.
 const CALLS: (Patience, Duration) = (Patience::UntilDone, Duration::from_secs(90));
 /// How long the AI may take, with the worker's start.
 const AI: (Patience, Duration) = (Patience::Interruptible, Duration::from_secs((BATCH_SECONDS + 20) as u64));
+/// How long a new rule may take until it delivers, and until that is heard.
+const BUS: (Patience, Duration) = (Patience::Interruptible, Duration::from_secs(150));
 /// How long after the end of a workflow its events may arrive.
 const EVENTS: Duration = Duration::from_secs(60);
 /// How long a workflow may take to be archived: the reconciler does it in its next run where it has failed.
 const ARCHIVED: Duration = Duration::from_secs(150);
 /// How long CloudWatch may take to extract a metric from a log. Usually a minute or two.
 const EXTRACTED: Duration = Duration::from_secs(300);
+/// How long a notice that should not be there is waited for, where others arrive meanwhile.
+const LATE: Duration = Duration::from_secs(15);
 /// What a step may take beyond its own deadline, which names what is missing.
 const GRACE: Duration = Duration::from_secs(45);
 /// The largest page of tasks.
@@ -83,6 +88,7 @@ async fn up_to_the_end(
     step(out, interrupt, "sign-in", CALLS, Box::pin(scene.sign_in())).await?;
     step(out, interrupt, "goal", CALLS, scene.store_goal(&user, foreign)).await?;
     step(out, interrupt, "listen", CALLS, scene.listen()).await?;
+    step(out, interrupt, "bus", BUS, hears(scene)).await?;
     let arn = step(out, interrupt, "start", CALLS, start(scene)).await?;
     out.report.execution_arn = Some(arn.to_string());
     let patience = (Patience::Interruptible, time + GRACE);
@@ -129,6 +135,11 @@ async fn try_ai(scene: &Scene<'_>) -> Result<((), String)> {
         );
     }
     Ok(((), format!("{generator}: {} for a sample action", counted(trial.tasks.len(), "task"))))
+}
+
+async fn hears(scene: &Scene<'_>) -> Result<((), String)> {
+    let took = scene.tap.wait_until_it_hears(&scene.goal).await?.as_secs_f64();
+    Ok(((), format!("an event of the test's own was heard {took:.1} s after the rule was made")))
 }
 
 fn api<'a>(scene: &'a Scene<'_>) -> Result<&'a Api> {
@@ -245,12 +256,17 @@ async fn events(scene: &Scene<'_>, ended: &Ended, heard: &mut Vec<Value>) -> Res
         if ends > 0 && (reports > 0 || ended.status != Status::Succeeded) {
             return Ok((
                 (),
-                format!("{} heard on the bus, WorkflowCompleted with {}", counted(heard.len(), "event"), ended.status),
+                format!(
+                    "{} heard on the bus, WorkflowCompleted with {}",
+                    counted(heard.iter().filter(|event| Tap::is_event(event)).count(), "event"),
+                    ended.status
+                ),
             ));
         }
         if began.elapsed() > EVENTS {
             let missing = if ends == 0 { "WorkflowCompleted" } else { "BatchProgressed" };
-            let kinds: BTreeSet<_> = heard.iter().filter_map(|event| event["detail-type"].as_str()).collect();
+            let kinds: BTreeSet<_> =
+                heard.iter().filter(|e| Tap::is_event(e)).filter_map(|e| e["detail-type"].as_str()).collect();
             let kinds =
                 if kinds.is_empty() { "nothing".to_owned() } else { kinds.into_iter().collect::<Vec<_>>().join(", ") };
             return Err(Failure {
@@ -338,7 +354,8 @@ async fn notice(scene: &Scene<'_>, ended: &Ended, heard: &mut Vec<Value>) -> Res
             (None, _) => {}
         }
         // The wait of one receive call is for a notice that is still on its way.
-        if hear(scene, heard).await? == 0 && !expected {
+        let is_late = hear(scene, heard).await? == 0 || began.elapsed() > LATE;
+        if is_late && !expected {
             return Ok(((), format!("none, as the workflow is {}", ended.status)));
         }
     }

@@ -14,8 +14,9 @@ use crate::shell::Shell;
 use crate::text::counted;
 
 /// All steps, in order.
-pub(super) const STEPS: [&str; 12] =
-    ["ai", "user", "sign-in", "goal", "listen", "start", "run", "tasks", "events", "archive", "notice", "metrics"];
+pub(super) const STEPS: [&str; 13] = [
+    "ai", "user", "sign-in", "goal", "listen", "bus", "start", "run", "tasks", "events", "archive", "notice", "metrics",
+];
 
 /// What came of a smoke test. Part of the JSON output: names are never changed.
 #[derive(Debug, Default, Serialize)]
@@ -194,7 +195,7 @@ mod tests {
             text.contains("\nnot done  sign-in: user failed\n") && text.contains("\nnot done  metrics: "),
             "{text}"
         );
-        assert!(text.ends_with("\n12 lines: 1 failed, 10 not done.\n"), "{text}");
+        assert!(text.ends_with("\n13 lines: 1 failed, 11 not done.\n"), "{text}");
     }
 
     #[tokio::test]

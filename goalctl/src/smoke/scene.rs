@@ -168,7 +168,7 @@ impl<'a> Scene<'a> {
     /// Receives the events about the goal from now on, and the notices.
     pub(super) async fn listen(&mut self) -> Result<((), String)> {
         self.tap.open(&json!({ "detail": { "goalId": [self.goal] } })).await?;
-        self.tap.subscribe(self.stack.output("AlertTopicArn")?, &self.goal).await?;
+        self.tap.subscribe(self.stack.output("AlertTopicArn")?).await?;
         Ok(((), format!("queue and rule {} on the bus {}, subscribed to the alerts", self.tap.name, self.tap.bus)))
     }
 
