@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::process::Command;
-use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use serde::Serialize;
@@ -14,15 +13,11 @@ use crate::cognito;
 use crate::deployment::Deployment;
 use crate::failure::Failure;
 use crate::http::{agent, encode};
+use crate::persistence::{ATTEMPTS, FIRST_WAIT};
 use crate::secret::Secret;
 use crate::session::{Sessions, StoredSession};
 use crate::settings::{Settings, TokenSource};
 use crate::stack::StackFile;
-
-/// The number of attempts for transient errors.
-const ATTEMPTS: u32 = 4;
-/// The wait before the second attempt; doubled each time.
-const FIRST_WAIT: Duration = Duration::from_millis(300);
 
 const NO_TOKEN: &str = "sign in with `goalctl login`; or set GOAL_ACTIVITY_TOKEN, or --token, or token_command in the profile file; \
      an operator says --operator or --stack, and needs none";
@@ -207,33 +202,6 @@ pub(crate) async fn pages(
             return Ok(Listed { items, more: true, looked_at });
         }
         cursor = Some(next.to_owned());
-    }
-}
-
-/// How long a call is repeated that failed for a reason which passes.
-#[derive(Debug)]
-pub(crate) struct Persistence {
-    repeatable: bool,
-    attempt: u32,
-    wait: Duration,
-}
-
-impl Persistence {
-    pub(crate) fn new(repeatable: bool) -> Self {
-        Self { repeatable, attempt: 1, wait: FIRST_WAIT }
-    }
-
-    /// Returns `true` if the call is to be made again. Without an answer it may have been processed.
-    pub(crate) fn tries_again(&self, failure: &Failure) -> bool {
-        // The limit of running workflows does not clear within seconds.
-        let is_passing = failure.retryable && failure.status != Some(429);
-        is_passing && (self.repeatable || failure.status.is_some()) && self.attempt < ATTEMPTS
-    }
-
-    pub(crate) async fn pause(&mut self) {
-        tokio::time::sleep(self.wait).await;
-        self.wait *= 2;
-        self.attempt += 1;
     }
 }
 

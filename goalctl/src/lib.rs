@@ -16,7 +16,7 @@
 //! | `settings` | the deployment and the token that a run uses, from all sources |
 //! | `session`, `issuer`, `cognito` | stored sign-ins, and who issues and renews their tokens |
 //! | `deployment`, `stack` | the API's URL, and the stack's AWS services |
-//! | `interrupt`, `checks` | Ctrl-C; what a check or a step has found |
+//! | `interrupt`, `checks`, `persistence` | Ctrl-C; what a check or a step has found; how often a call is repeated |
 //! | `place`, `target`, `shell` | a deployment, the options that name one, and the streams of a run |
 //! | `http`, `environment`, `terminal`, `secret` | HTTP requests, environment variables, terminal capabilities, values that are never printed |
 //! | `failure`, `text` | errors with their exit codes, and plain-text output |
@@ -41,6 +41,7 @@ mod issuer;
 mod login;
 mod operator;
 mod pause;
+mod persistence;
 mod place;
 mod preflight;
 mod secret;

@@ -9,9 +9,10 @@ use goal_activity_events::publisher::reason;
 use serde_json::{Value, json};
 
 use crate::api::Resource;
-use crate::client::{Listed, Persistence, pages};
+use crate::client::{Listed, pages};
 use crate::failure::Failure;
 use crate::function::Function;
+use crate::persistence::Persistence;
 use crate::stack::Stack;
 
 /// How long the function may take, with its start: it gives up after 10 s.

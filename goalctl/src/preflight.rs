@@ -30,7 +30,7 @@ Examples:
 Exit codes:
   0  nothing stands in the way (a warning may say what will be slow)
   1  a check has failed
-  2  nothing was checked";
+  2  nothing was checked; 5 if AWS does not answer, or not to these credentials";
 
 /// The oldest bootstrap that the app's stack accepts (its rule `CheckBootstrapVersion`).
 const BOOTSTRAP: u32 = 6;

@@ -13,9 +13,9 @@ use serde_json::Value;
 use tokio::task::spawn_blocking;
 
 use crate::checks::{is_denial, not_permitted};
-use crate::client::Persistence;
 use crate::failure::Failure;
 use crate::http::agent;
+use crate::persistence::Persistence;
 
 /// An operation of a service.
 #[derive(Debug, Clone, Copy)]

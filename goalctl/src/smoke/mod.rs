@@ -63,7 +63,7 @@ Examples:
 Exit codes:
   0  every step is ok, or a warning, or cannot be done on this stack (its line says so)
   1  a step has failed, something was not removed, or it was interrupted
-  2  nothing was begun";
+  2  nothing was begun; 4 and 5 as in `goalctl --help`";
 
 /// Where the permissions are listed.
 const HELP: &str = "`goalctl smoke --help` lists all permissions";
