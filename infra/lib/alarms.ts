@@ -34,6 +34,8 @@ interface AlarmsProps extends Watched {
 interface Rule {
   /** What has happened, in a sentence for the operator on call. */
   readonly says: string;
+  /** The first steps, for an operator who has only this text at hand. */
+  readonly first: string;
   /** The section of the operations guide with the actions to take. */
   readonly section: string;
   readonly metric: IMetric;
@@ -103,6 +105,9 @@ export class Alarms extends Construct {
   private workflows(): void {
     this.add('FailureRate', {
       says: 'More than 10 % of the workflows that ended within 5 minutes failed or timed out.',
+      first: 'Look at "Why actions fail" on the dashboard. AI_...: check the quota, status and key of the AI; if it '
+        + 'lasts, goalctl pause. NOT_PROCESSED, BATCH_DEADLINE: check the function worker. Since a deployment: '
+        + 'deploy the version before.',
       section: 'failure-rate',
       metric: this.own.of('WorkflowFailed', { statistic: Stats.AVERAGE, period: Duration.minutes(5) }),
       above: limits.failureRate,
@@ -112,6 +117,8 @@ export class Alarms extends Construct {
     });
     this.add('TimedOut', {
       says: 'A workflow did not end by itself within 900 s.',
+      first: 'goalctl status <ARN of the notice> shows which batch is missing. None was started: check the errors and '
+        + 'dead letters of launch. What was saved stays; goalctl retry does the rest.',
       section: 'a-workflow-timed-out',
       metric: this.own.of('WorkflowTimedOut', inFiveMinutes),
       above: 0,
@@ -120,6 +127,7 @@ export class Alarms extends Construct {
     });
     this.add('Slow', {
       says: 'A workflow took more than 10 minutes from its launch to its end.',
+      first: 'See on the dashboard whether batches wait (function throttles, a disabled mapping) or work (a slow AI).',
       section: 'slow-workflows',
       metric: this.own.of('WorkflowDuration', { statistic: Stats.MAXIMUM, period: Duration.minutes(5) }),
       above: limits.duration.toMilliseconds(),
@@ -128,6 +136,8 @@ export class Alarms extends Construct {
     });
     this.add('Waiting', {
       says: 'The workflow whose turn is next has waited for more than 30 minutes: more is asked for than can be worked on.',
+      first: 'goalctl waiting shows who holds the capacity, and whether launching is paused (goalctl resume). Free '
+        + 'capacity: check the errors of launch. None free: raise the quota of the AI, then concurrentBatches.',
       section: 'workflows-wait',
       metric: this.own.of('OldestWaiting', { statistic: Stats.MAXIMUM, period: Duration.minutes(5) }),
       above: limits.waiting.toMilliseconds(),
@@ -138,6 +148,9 @@ export class Alarms extends Construct {
     });
     this.add('AiErrorRate', {
       says: 'More than 20 % of the calls of the AI gave nothing usable, for 10 of 15 minutes.',
+      first: '"AI: errors" on the dashboard, and goalctl ai check. AI_THROTTLED: raise the quota or lower '
+        + 'concurrentBatches. AI_TIMEOUT, AI_UNAVAILABLE: the status page of the provider. AI_REJECTED: key, model, '
+        + 'access. If it lasts: goalctl pause --reason ...; requests wait, nothing is lost.',
       section: 'ai-error-rate',
       metric: this.own.of('AiCallFailed', { statistic: Stats.AVERAGE, period: Duration.minutes(5) }),
       above: limits.aiErrorRate,
@@ -151,6 +164,8 @@ export class Alarms extends Construct {
     if (dailyAiCost) {
       this.add('AiCost', {
         says: `The AI has cost more than ${dailyAiCost} US dollars within 24 hours, as far as its prices are known.`,
+        first: 'Look at "AI: tokens and cost" and "Actions" on the dashboard: more work, more tokens, or more '
+          + 'attempts? goalctl find shows who starts it. To stop it: goalctl pause --reason ...',
         section: 'ai-cost',
         metric: this.own.of('AiCost', { statistic: Stats.SUM, period: Duration.days(1) }),
         above: dailyAiCost,
@@ -162,6 +177,7 @@ export class Alarms extends Construct {
     if (this.props.settings.fallback) {
       this.add('AiFallbackInUse', {
         says: 'More than 20 % of the calls of an AI went to the fallback, for 10 of 15 minutes: the first one refuses or is out.',
+        first: 'goalctl ai check shows why the first AI fails. When it works again nothing has to be done.',
         section: 'the-fallback-is-in-use',
         metric: this.own.of('AiFallbackUsed', { statistic: Stats.AVERAGE, period: Duration.minutes(5) }),
         above: limits.fallbackShare,
@@ -173,6 +189,8 @@ export class Alarms extends Construct {
     }
     this.add('ReconcilerSilent', {
       says: 'The reconciler has not come to the end of a run for 5 minutes: lost events are not made good.',
+      first: 'Is the rule of its schedule enabled (goalctl doctor)? Does the log of reconcile show errors? Run it '
+        + 'once: aws lambda invoke of the output ReconcileFunctionName.',
       section: 'the-reconciler-is-silent',
       metric: this.own.of('ReconcilerRuns', { statistic: Stats.SUM, period: Duration.minutes(1) }),
       below: 1,
@@ -183,6 +201,8 @@ export class Alarms extends Construct {
     });
     this.add('ReconcilerFailing', {
       says: 'The reconciler could not look at or not repair some workflows, for 10 of 15 minutes.',
+      first: 'The log of reconcile has a line for each workflow, with the reason. The same for many: a service or a '
+        + 'permission. The repair is retried twice a minute.',
       section: 'the-reconciler-fails',
       metric: this.own.of('ReconcilerFailures', inFiveMinutes),
       above: 0,
@@ -198,6 +218,8 @@ export class Alarms extends Construct {
     for (const [name, queue] of Object.entries(this.props.deadLetterQueues)) {
       this.add(`${name}DeadLetters`, {
         says: `${name}: there are messages in the dead-letter queue. Find out why, then retry or drop them.`,
+        first: 'goalctl dlq list, then goalctl dlq show. When the cause is gone: goalctl dlq retry. Nothing waits for '
+          + 'it: messages stay for 14 days.',
         section: 'dead-letters',
         metric: queue.metricApproximateNumberOfMessagesVisible({ period: Duration.minutes(1), statistic: Stats.MAXIMUM }),
         above: 0,
@@ -209,6 +231,7 @@ export class Alarms extends Construct {
     const { Launch, Batch, Projection } = this.props.queues;
     this.add('LaunchesWait', {
       says: 'A request is older than 5 minutes: launch does not keep up, or fails for it again and again.',
+      first: 'Check the errors and throttles of launch, then its log; goalctl doctor shows a disabled rule or mapping.',
       section: 'launches-wait',
       metric: Launch.metricApproximateAgeOfOldestMessage({ period: Duration.minutes(1), statistic: Stats.MAXIMUM }),
       above: limits.messageAge.toSeconds(),
@@ -218,6 +241,8 @@ export class Alarms extends Construct {
     });
     this.add('ProjectionsWait', {
       says: 'A report of progress or of an end is older than 5 minutes: what users see of their workflows is late.',
+      first: 'Check the errors and throttles of projector, then its log; goalctl doctor shows a disabled rule or '
+        + 'mapping. The reconciler publishes ends meanwhile.',
       section: 'projections-wait',
       metric: Projection.metricApproximateAgeOfOldestMessage({ period: Duration.minutes(1), statistic: Stats.MAXIMUM }),
       above: limits.messageAge.toSeconds(),
@@ -227,6 +252,8 @@ export class Alarms extends Construct {
     });
     this.add('BatchesWait', {
       says: 'A batch is older than 300 s, longer than its workflow waits for it: the workers do not keep up.',
+      first: 'Check the throttles and errors of worker; goalctl doctor shows a disabled mapping. Actions that were '
+        + 'lost can be retried.',
       section: 'batches-wait',
       metric: Batch.metricApproximateAgeOfOldestMessage({
         period: Duration.minutes(1), statistic: Stats.MAXIMUM,
@@ -243,6 +270,8 @@ export class Alarms extends Construct {
     for (const [name, each] of Object.entries(this.props.functions)) {
       this.add(`${name}Errors`, {
         says: `${name}: the function crashed, ran out of time or memory, or could not start.`,
+        first: 'Search its log for "Task timed out", "panicked" and "Runtime.". Since a deployment: deploy the version '
+          + 'before. The work is repeated by itself.',
         section: 'function-errors',
         metric: each.metricErrors(inFiveMinutes),
         // Failed messages are returned one by one and are not errors of the function, so there should be none.
@@ -254,6 +283,7 @@ export class Alarms extends Construct {
     for (const [name, each] of Object.entries(this.props.functions)) {
       this.add(`${name}Throttles`, {
         says: `${name}: invocations were throttled in 3 of 5 minutes. What it should handle waits.`,
+        first: 'See what else uses the concurrency of the account. Raise that quota, or lower concurrentBatches.',
         section: 'function-throttles',
         metric: each.metricThrottles({ statistic: Stats.SUM, period: Duration.minutes(1) }),
         above: 0,
@@ -269,6 +299,8 @@ export class Alarms extends Construct {
     for (const [name, each] of Object.entries({ Launch, Worker, Projector, Reconcile })) {
       this.add(`${name}Recursion`, {
         says: `${name}: Lambda has stopped a loop of invocations, and dropped the message that was in it.`,
+        first: 'See what was connected at that time: rules on the bus, triggers of the function, subscriptions of the '
+          + 'topic. Disconnect it.',
         section: 'recursion',
         metric: each.metric('RecursiveInvocationsDropped', inFiveMinutes),
         above: 0,
@@ -284,6 +316,8 @@ export class Alarms extends Construct {
       for (const [kind, metricName] of [['Reads', 'ReadThrottleEvents'], ['Writes', 'WriteThrottleEvents']] as const) {
         this.add(`${name}${kind}Throttled`, {
           says: `${name}: DynamoDB refused ${kind.toLowerCase()} in 3 of 5 minutes: a partition, or the table, is at its limit.`,
+          first: 'It adapts within minutes. If it lasts: lower concurrentBatches; see the keys in the contributor '
+            + 'insights of the table.',
           section: 'dynamodb-throttles',
           metric: table.metric(metricName, { statistic: Stats.SUM, period: Duration.minutes(1) }),
           above: 0,
@@ -300,6 +334,8 @@ export class Alarms extends Construct {
   private platform(): void {
     this.add('StatesThrottled', {
       says: 'Step Functions delays the steps of workflows: the account\'s quota of state transitions is used up.',
+      first: 'Workflows are slower and do not fail. See what else uses the state transitions of the account; raise the '
+        + 'quota.',
       section: 'states-throttled',
       metric: this.props.stateMachine.metricThrottled(inFiveMinutes),
       above: 0,
@@ -308,6 +344,8 @@ export class Alarms extends Construct {
     });
     this.add('ApiErrorRate', {
       says: 'More than 5 % of the API\'s answers were 5xx, for 10 of 15 minutes.',
+      first: 'See route and status in the access log. 503: DynamoDB or the bus does not answer. 500, 504: the errors '
+        + 'of api.',
       section: 'api-error-rate',
       metric: this.props.http.metricServerError({ statistic: Stats.AVERAGE, period: Duration.minutes(5) }),
       above: limits.apiErrorRate,
@@ -324,7 +362,8 @@ export class Alarms extends Construct {
     const { settings: { stackName, operationsGuide }, alerts } = this.props;
     const alarm = new CompositeAlarm(this, 'UsersAffected', {
       compositeAlarmName: alarmName(stackName, 'UsersAffected'),
-      alarmDescription: `Users are affected: workflows fail, are late, or are not accepted. What to do: ${operationsGuide}#users-are-affected`,
+      alarmDescription: 'Users are affected: workflows fail, are late, or are not accepted. First: see which alarm is raised as well, and '
+        + `begin with ApiErrorRate, then LaunchesWait and ProjectionsWait, then the others. What to do: ${operationsGuide}#users-are-affected`,
       alarmRule: AlarmRule.anyOf(...usersNotice.map((name) => AlarmRule.fromAlarm(this.get(name), AlarmState.ALARM))),
     });
     alarm.addAlarmAction(new SnsAction(alerts));
@@ -343,8 +382,9 @@ export class Alarms extends Construct {
     const below = rule.below !== undefined;
     const { periods, raised } = rule.of ?? once;
     const alarm = new Alarm(this, name, {
+      // The subject of the e-mail.
       alarmName: alarmName(stackName, name),
-      alarmDescription: `${rule.says} What to do: ${operationsGuide}#${rule.section}`,
+      alarmDescription: `${rule.says} First: ${rule.first} What to do: ${operationsGuide}#${rule.section}`,
       metric: rule.metric,
       threshold: (below ? rule.below : rule.above) ?? 0,
       comparisonOperator: below

@@ -9,7 +9,7 @@ import type { Settings } from './settings';
 /** The topic that notifies operators: the alarms and the functions that end workflows publish to it. */
 export class Alerts extends Construct {
   readonly topic: Topic;
-  private readonly key: Key;
+  readonly key: Key;
 
   constructor(scope: Construct, id: string, { alertEmail }: Pick<Settings, 'alertEmail'>) {
     super(scope, id);

@@ -1,4 +1,5 @@
 import { CfnOutput, Stack, Tags } from 'aws-cdk-lib';
+import type { Rule } from 'aws-cdk-lib/aws-events';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
 import { Alarms, type Watched } from './alarms';
@@ -12,7 +13,8 @@ import { Deployment } from './deployment';
 import { EventSchemas } from './event-schemas';
 import { Functions } from './functions';
 import { inForce, METADATA } from './in-force';
-import { Messaging } from './messaging';
+import { Messaging, type QueuePair } from './messaging';
+import type { RustFunction } from './rust-function';
 import type { Settings } from './settings';
 import { Storage } from './storage';
 import { Users } from './users';
@@ -74,59 +76,78 @@ export class GoalActivityStack extends Stack {
     if (amount) new Budget(this, 'Budget', { stackName, amount, alerts: operators });
 
     this.outputs({
-      // The namespace of the metrics, too.
-      StackName: settings.stackName,
-      ApiId: api.http.apiId,
-      ApiUrl: variant.apiUrl(api.http),
-      // For `goalctl login`, and for pages.
+      StackName: [settings.stackName, 'The name of the stack, and the namespace of its metrics'],
+      ApiId: [api.http.apiId, 'The HTTP API'],
+      ApiUrl: [variant.apiUrl(api.http), 'The URL of the HTTP API, without /api'],
       ...signIn(settings, api.users),
-      EventBusName: messaging.bus.eventBusName,
-      StateMachineArn: stateMachine.stateMachineArn,
-      GoalsTableName: storage.goals.tableName,
-      TasksTableName: storage.tasks.tableName,
-      ExecutionsTableName: storage.executions.tableName,
-      ArchiveBucketName: archive.bucket.bucketName,
-      // For Athena.
-      ArchiveTable: archive.table,
-      AlertTopicArn: alerts.topicArn,
-      // For operators without a token: `goalctl --stack`.
-      ApiFunctionName: functions.api.invoked.functionName,
-      // For `goalctl ai check`.
-      WorkerFunctionName: functions.worker.invoked.functionName,
-      // To run it now instead of within the minute.
-      ReconcileFunctionName: functions.reconcile.invoked.functionName,
-      LaunchQueueUrl: messaging.launch.queue.queueUrl,
-      LaunchDlqUrl: messaging.launch.dlq.queueUrl,
-      BatchQueueUrl: messaging.batch.queue.queueUrl,
-      BatchDlqUrl: messaging.batch.dlq.queueUrl,
-      ProjectionQueueUrl: messaging.projection.queue.queueUrl,
-      ProjectionDlqUrl: messaging.projection.dlq.queueUrl,
-      UndeliveredDlqUrl: messaging.undelivered.queueUrl,
+      EventBusName: [messaging.bus.eventBusName, 'The bus of requests, progress and ends'],
+      StateMachineArn: [stateMachine.stateMachineArn, 'The state machine of the workflows'],
+      GoalsTableName: [storage.goals.tableName, 'The table of goals and their actions'],
+      TasksTableName: [storage.tasks.tableName, 'The table of tasks'],
+      ExecutionsTableName: [storage.executions.tableName, 'The table WorkflowExecutions'],
+      ArchiveBucketName: [archive.bucket.bucketName, 'The bucket with the records of ended workflows'],
+      ArchiveTable: [archive.table, 'The records of ended workflows, as Athena names the table'],
+      AlertTopicArn: [alerts.topicArn, 'The topic of alarms and notices: subscribe to it'],
+      AlertKeyArn: [operators.key.keyArn, 'The key of that topic: who publishes to it uses the key'],
+      ApiFunctionName: [functions.api.invoked.functionName, 'The function api, which goalctl --stack invokes for operators'],
+      WorkerFunctionName: [functions.worker.invoked.functionName, 'The function worker, which goalctl ai check invokes'],
+      ReconcileFunctionName: [functions.reconcile.invoked.functionName, 'The function reconcile: invoke it to repair now'],
+      ...queue('Launch', messaging.launch, 'requests and ends'),
+      ...queue('Batch', messaging.batch, 'batches of actions'),
+      ...queue('Projection', messaging.projection, 'progress and ends'),
+      UndeliveredDlqUrl: [messaging.undelivered.queueUrl, 'The dead-letter queue of the rules'],
+      ...mapping('Launch', functions.launch, 'launch queue'),
+      ...mapping('Worker', functions.worker, 'batch queue'),
+      ...mapping('Projector', functions.projector, 'projection queue'),
+      ...rules({ ...messaging.rules, Reconcile: functions.reconcile.schedule }),
     });
   }
 
   /** For users and tools; the functions get their values as environment variables. */
-  private outputs(values: Record<string, string>): void {
-    for (const [id, value] of Object.entries(values)) new CfnOutput(this, id, { value });
+  private outputs(values: Outputs): void {
+    for (const [id, [value, description]] of Object.entries(values)) new CfnOutput(this, id, { value, description });
   }
 }
 
+/** Values with their descriptions, by name. */
+type Outputs = Record<string, readonly [value: string, description: string]>;
+
+function queue(name: string, { queue: { queueUrl }, dlq }: QueuePair, what: string): Outputs {
+  return {
+    [`${name}QueueUrl`]: [queueUrl, `The queue of ${what}`],
+    [`${name}DlqUrl`]: [dlq.queueUrl, `The dead-letter queue of ${what}`],
+  };
+}
+
+function mapping(name: string, { messages }: RustFunction, from: string): Outputs {
+  if (!messages) return {};
+  return { [`${name}MappingId`]: [messages.eventSourceMappingId, `The event source mapping from the ${from}: disabled, its messages wait`] };
+}
+
+function rules(all: Record<string, Rule | undefined>): Outputs {
+  const outputs = Object.entries(all).map(([name, rule]) => rule && [`${name}RuleArn`, [rule.ruleArn, `The rule ${name}`]] as const);
+  return Object.fromEntries(outputs.filter((output) => output !== undefined));
+}
+
 /** What a program needs to get a token; with another issuer only what the settings say. */
-function signIn({ oidc }: Settings, users: Users | undefined): Record<string, string> {
+function signIn({ oidc }: Settings, users: Users | undefined): Outputs {
+  const issuer = 'The issuer of the API\'s tokens';
+  const client = 'The client of goalctl login';
+  const scopes = 'The scopes of goalctl login';
   if (users) {
     return {
-      Issuer: users.issuer,
-      LoginUrl: users.domain.baseUrl(),
-      LoginClientId: users.client.userPoolClientId,
-      LoginScopes: `openid ${Users.scope}`,
-      OperatorClientId: users.operators.userPoolClientId,
-      UserPoolId: users.pool.userPoolId,
-      UserPoolClientId: users.client.userPoolClientId,
+      Issuer: [users.issuer, issuer],
+      LoginUrl: [users.domain.baseUrl(), 'The sign-in pages'],
+      LoginClientId: [users.client.userPoolClientId, client],
+      LoginScopes: [`openid ${Users.scope}`, scopes],
+      OperatorClientId: [users.operators.userPoolClientId, 'The client of goalctl login with AWS credentials'],
+      UserPoolId: [users.pool.userPoolId, 'The users'],
+      UserPoolClientId: [users.client.userPoolClientId, 'The client of pages'],
     };
   }
   return {
-    ...(oidc && { Issuer: oidc.issuer }),
-    ...(oidc?.clientId && { LoginClientId: oidc.clientId }),
-    ...(oidc?.scopes && { LoginScopes: `openid ${oidc.scopes.join(' ')}` }),
+    ...(oidc && { Issuer: [oidc.issuer, issuer] }),
+    ...(oidc?.clientId && { LoginClientId: [oidc.clientId, client] }),
+    ...(oidc?.scopes && { LoginScopes: [`openid ${oidc.scopes.join(' ')}`, scopes] }),
   };
 }

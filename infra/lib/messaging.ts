@@ -42,6 +42,8 @@ export class Messaging extends Construct {
   readonly undelivered: IQueue;
   /** The reconciler's ticks, half a minute later: a schedule cannot be finer than a minute. */
   readonly ticks: IQueue;
+  /** The rules, by what they deliver. */
+  readonly rules: Record<string, Rule> = {};
   /** The roles that may publish under the pipeline's own source. */
   private readonly publishers: IRole[] = [];
   private readonly admitted = new Set<string>();
@@ -196,7 +198,7 @@ export class Messaging extends Construct {
   }
 
   private route(id: string, eventBus: IEventBus | undefined, eventPattern: EventPattern, to: QueuePair): void {
-    new Rule(this, id, {
+    this.rules[id] = new Rule(this, id, {
       eventBus,
       eventPattern,
       targets: [new SqsQueue(to.queue, {

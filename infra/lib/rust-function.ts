@@ -70,6 +70,10 @@ export class RustFunction extends Construct {
   readonly function: LambdaFunction;
   /** What callers invoke: the alias, or the function if there is none. */
   readonly invoked: IFunction;
+  /** The event source mapping of its queue, for a function that reads one. */
+  messages?: EventSourceMapping;
+  /** The rule of its schedule, for a function that runs periodically. */
+  schedule?: Rule;
   private readonly role: Role;
 
   constructor(scope: Construct, id: string, private readonly props: RustFunctionProps) {
@@ -188,7 +192,7 @@ export class RustFunction extends Construct {
    * tick needs no queue: when one is lost the next follows within a minute.
    */
   every(rate: Duration, copies: IQueue): this {
-    const schedule = new Rule(this, 'Schedule', {
+    const schedule = this.schedule = new Rule(this, 'Schedule', {
       schedule: Schedule.rate(rate),
       targets: [
         new LambdaTarget(this.invoked, { retryAttempts: 0, maxEventAge: rate }),
@@ -204,7 +208,8 @@ export class RustFunction extends Construct {
     this.useKey('sqs', 'Decrypt');
     this.allow(['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'], copies.queueArn);
     // One run does the work of all queued ticks.
-    return this.readFrom('Copies', copies, { batchSize: 10 });
+    this.readFrom('Copies', copies, { batchSize: 10 });
+    return this;
   }
 
   /**
@@ -218,14 +223,15 @@ export class RustFunction extends Construct {
       ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ChangeMessageVisibility'],
       queue.queueArn,
     );
-    return this.readFrom('Messages', queue, { ...source, reportBatchItemFailures: true });
+    this.messages = this.readFrom('Messages', queue, { ...source, reportBatchItemFailures: true });
+    return this;
   }
 
   /** The mapping is the function's, whatever it invokes: another one would read beside it while a deployment replaces it. */
-  private readFrom(id: string, queue: IQueue, options: EventSourceMappingOptions): this {
+  private readFrom(id: string, queue: IQueue, options: EventSourceMappingOptions): EventSourceMapping {
     const mapping = new EventSourceMapping(this.function, id, { ...options, target: this.invoked, eventSourceArn: queue.queueArn });
     Validations.of(mapping).acknowledge(redriven);
-    return this;
+    return mapping;
   }
 
   /**

@@ -90,13 +90,14 @@ test('there are no other alarms, and every queue for dead letters and every func
   assert.equal(all.length, Object.keys(functions).length);
 });
 
-test('every alarm tells the topic, and says what has happened and where the guide says what to do', () => {
+test('every alarm tells the topic, and says what has happened, what to do first, and where the guide says more', () => {
   const sections = anchors(guide);
   for (const { name, AlarmActions, OKActions, AlarmDescription } of alarms) {
     assert.deepEqual(AlarmActions.map(target), ['AlertsTopic'], name);
     assert.deepEqual((OKActions ?? AlarmActions).map(target), ['AlertsTopic'], name);
-    const [, says = '', section = ''] = /^(.{30,}\.) What to do: docs\/OPERATIONS\.md#(.+)$/.exec(AlarmDescription) ?? [];
-    assert.ok(says, AlarmDescription);
+    const [, says = '', first = '', section = ''] =
+      /^(.{30,}?\.) First: (.{30,}\.) What to do: docs\/OPERATIONS\.md#(.+)$/.exec(AlarmDescription) ?? [];
+    assert.ok(says && first, AlarmDescription);
     assert.ok(sections.includes(section), `${name} links to #${section}, which docs/OPERATIONS.md does not have`);
   }
 });

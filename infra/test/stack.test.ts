@@ -95,11 +95,12 @@ test('the local deployment can be thrown away', () => {
 
 test('the outputs are those that people and tools rely on', () => {
   assert.deepEqual(Object.keys(aws.template.findOutputs('*')).sort(), [
-    'AlertTopicArn', 'ApiFunctionName', 'ApiId', 'ApiUrl', 'ArchiveBucketName', 'ArchiveTable', 'BatchDlqUrl', 'BatchQueueUrl',
-    'EventBusName', 'ExecutionsTableName',
-    'GoalsTableName', 'Issuer', 'LaunchDlqUrl', 'LaunchQueueUrl', 'LoginClientId', 'LoginScopes', 'LoginUrl', 'OperatorClientId',
-    'ProjectionDlqUrl', 'ProjectionQueueUrl',
-    'ReconcileFunctionName', 'StackName', 'StateMachineArn', 'TasksTableName', 'UndeliveredDlqUrl', 'UserPoolClientId', 'UserPoolId',
-    'WorkerFunctionName',
+    'AlertKeyArn', 'AlertTopicArn', 'ApiFunctionName', 'ApiId', 'ApiUrl', 'ArchiveBucketName', 'ArchiveTable', 'BatchDlqUrl', 'BatchProgressedRuleArn',
+    'BatchQueueUrl', 'EventBusName', 'ExecutionStatusChangedRuleArn', 'ExecutionsTableName', 'GoalActivityRequestedRuleArn',
+    'GoalsTableName', 'Issuer', 'LaunchDlqUrl', 'LaunchMappingId', 'LaunchQueueUrl', 'LoginClientId', 'LoginScopes', 'LoginUrl',
+    'OperatorClientId', 'ProjectionDlqUrl', 'ProjectionQueueUrl', 'ProjectorMappingId',
+    'ReconcileFunctionName', 'ReconcileRuleArn', 'StackName', 'StateMachineArn', 'TasksTableName', 'UndeliveredDlqUrl', 'UserPoolClientId',
+    'UserPoolId', 'WorkerFunctionName', 'WorkerMappingId', 'WorkflowCompletedRuleArn',
   ]);
+  for (const [name, { Description }] of Object.entries(aws.template.findOutputs('*'))) assert.ok(Description, name);
 });
