@@ -112,7 +112,20 @@ impl Notice {
             writeln!(text, "- and {} more", self.failed_actions - listed)?;
         }
         writeln!(text, "\nWhat to do:\n{}", self.what_to_do())?;
+        self.write_first_steps(text)?;
         writeln!(text, "\nLook:  {}\nGuide: {}", links.execution, links.guide)
+    }
+
+    /// The commands and the places to look at, without the guide at hand.
+    fn write_first_steps(&self, text: &mut String) -> fmt::Result {
+        let arn = &self.execution_arn;
+        writeln!(text, "\nFirst:\n- goalctl status {arn}")?;
+        let mut steps: Vec<_> = self.reasons.iter().filter_map(|reason| first_step(reason.code)).collect();
+        steps.dedup();
+        for step in steps {
+            writeln!(text, "- {step}")?;
+        }
+        writeln!(text, "- when the cause is gone: goalctl retry {arn} --reason ...")
     }
 
     fn what_to_do(&self) -> String {
@@ -152,6 +165,23 @@ fn console(execution: &ExecutionArn) -> String {
 
 fn name(code: FailureCode) -> String {
     serde_json::to_value(code).ok().and_then(|c| c.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// Where to look for the cause of a failure. Nothing for what a user has done.
+fn first_step(code: FailureCode) -> Option<&'static str> {
+    use FailureCode::{
+        ActionGone, AiInvalidAnswer, AiRejected, AiThrottled, AiTimeout, AiUnavailable, BatchDeadline, Cancelled,
+        GoalClosed, NotProcessed, Other, TasksExist,
+    };
+    match code {
+        AiTimeout | AiUnavailable => Some("the status page of the AI; goalctl ai check"),
+        AiThrottled => Some("the quota of the AI: raise it, or lower concurrentBatches"),
+        AiRejected => Some("key, model and access of the AI; goalctl ai check"),
+        AiInvalidAnswer => Some("was the model changed? goalctl ai check"),
+        BatchDeadline => Some("is the AI slow, or worker throttled?"),
+        NotProcessed => Some("the errors of worker; goalctl dlq list batch"),
+        ActionGone | GoalClosed | Cancelled | TasksExist | Other => None,
+    }
 }
 
 struct Actions(u32);
@@ -203,6 +233,9 @@ mod tests {
             "- AI_TIMEOUT: 1 action\n",
             "- action-0: AI_TIMEOUT, no answer within 120 s (3 attempts)",
             "Nothing at once",
+            "- goalctl status arn:aws:states:us-east-1:123456789012:execution:goal-activity:goal-1-1\n",
+            "- the status page of the AI; goalctl ai check\n",
+            "- when the cause is gone: goalctl retry arn:aws:states:us-east-1:123456789012:execution:goal-activity:goal-1-1 --reason ...\n",
             "https://us-east-1.console.aws.amazon.com/states/home?region=us-east-1#/v2/executions/details/arn:aws:states:",
             "Guide: docs/OPERATIONS.md#a-workflow-failed",
         ] {
