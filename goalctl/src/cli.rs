@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::target::Target;
-use crate::{ai, bus, dlq, doctor, login, pause, preflight, smoke, workflow};
+use crate::{ai, bus, dlq, doctor, login, pause, preflight, smoke, user, workflow};
 
 const HELP: &str = "\
 Which deployment: the first of these that names one.
@@ -97,6 +97,9 @@ pub(crate) enum Command {
     /// Dead letters: messages that could not be handled
     #[command(subcommand)]
     Dlq(dlq::Command),
+    /// What is stored of a user: show it, delete it
+    #[command(subcommand)]
+    User(user::Command),
     /// Launch no further workflow until `resume`; requests are accepted and wait
     #[command(long_about = pause::PAUSE)]
     Pause(pause::Pause),

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `cli` | the command line: options and subcommands |
 //! | `smoke` | `goalctl smoke`: a goal through all of a stack |
-//! | `workflow`, `bus`, `ai`, `doctor`, `dlq`, `pause`, `preflight` | the commands, with what they print; `bus` is `goalctl events` |
+//! | `workflow`, `bus`, `ai`, `doctor`, `dlq`, `user`, `pause`, `preflight` | the commands, with what they print; `bus` is `goalctl events` |
 //! | `login` | `goalctl login`, `logout` and `token` |
 //! | `api` | the API, as a user or an operator |
 //! | `client`, `operator` | the API over HTTP with a token, and by invocation with AWS credentials |
@@ -57,6 +57,7 @@ mod terminal;
 #[cfg(test)]
 mod testing;
 mod text;
+mod user;
 mod workflow;
 
 use std::ffi::OsString;
@@ -143,6 +144,7 @@ async fn command(cli: Cli, shell: &mut Shell<'_>) -> Result<u8> {
         Command::Smoke(args) => Box::pin(smoke::run(args, settings, json, shell)).await,
         Command::Pause(args) => pause::pause(args, &Stack::open(&settings.place).await?, json, shell).await,
         Command::Resume => pause::resume(&Stack::open(&settings.place).await?, json, shell).await,
+        Command::User(command) => user::run(command, &Stack::open(&settings.place).await?, json, shell).await,
         Command::Ai(command) => ai::run(command, &Stack::open(&settings.place).await?, json, shell).await,
         Command::Events(command) => bus::run(command, &Stack::open(&settings.place).await?, json, shell).await,
         Command::Login(args) => login::login(args, settings, json, shell).await,

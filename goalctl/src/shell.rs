@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, Write};
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
 use crate::environment::Environment;
@@ -33,5 +33,17 @@ impl Shell<'_> {
             write!(self.out, "{}", text(value))?;
         }
         Ok(())
+    }
+
+    /// Asks a question that is answered with yes or no. Fails where there is nobody to ask.
+    pub(crate) fn confirms(&mut self, question: &str) -> Result<bool> {
+        let Some(keyboard) = &mut self.keyboard else {
+            bail!("cannot ask for confirmation, as standard input is not a terminal: pass --yes");
+        };
+        write!(self.err, "{question} [y/N] ")?;
+        self.err.flush()?;
+        let mut answer = String::new();
+        keyboard.read_line(&mut answer).context("cannot read the answer")?;
+        Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
     }
 }

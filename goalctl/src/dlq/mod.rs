@@ -14,7 +14,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use futures_util::future::try_join_all;
 use goal_activity_adapters::aws::Tables;
@@ -287,20 +287,13 @@ fn tell(shell: &mut Shell<'_>, json: bool, handled: &Handled) -> Result<()> {
 }
 
 fn confirmed(chosen: &Chosen, stack: &Stack, shell: &mut Shell<'_>) -> Result<bool> {
-    let Some(keyboard) = &mut shell.keyboard else {
-        bail!("cannot ask for confirmation, as standard input is not a terminal: pass --yes");
-    };
     let what = match (chosen.all, chosen.message_ids.len()) {
         (true, _) => "all messages".to_owned(),
         (false, 1) => "1 message".to_owned(),
         (false, count) => format!("{count} messages"),
     };
     let queue = chosen.queue.name();
-    write!(shell.err, "Remove {what} of the {queue} dead-letter queue of {} for good? [y/N] ", stack.label)?;
-    shell.err.flush()?;
-    let mut answer = String::new();
-    keyboard.read_line(&mut answer).context("cannot read the answer")?;
-    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    shell.confirms(&format!("Remove {what} of the {queue} dead-letter queue of {} for good?", stack.label))
 }
 
 #[cfg(test)]
