@@ -71,6 +71,14 @@ impl Stack {
         copy
     }
 
+    /// A role for the test that anybody of the account may assume, with these permissions only.
+    pub async fn operator(&self, permissions: &[Permission]) -> Role {
+        let anybody = json!({ "Effect": "Allow", "Principal": { "AWS": "*" }, "Action": "sts:AssumeRole" });
+        let trust = json!({ "Version": "2012-10-17", "Statement": [anybody] }).to_string();
+        let nobody = Role { name: String::new(), arn: String::new(), trust, permissions: permissions.to_vec() };
+        self.copy_of(&nobody).await
+    }
+
     /// Replaces the permissions of a copied role by these.
     pub async fn allow(&self, copy: &Role, permissions: &[Permission]) {
         assert!(copy.name.starts_with(COPY), "{} is not the test's own", copy.name);

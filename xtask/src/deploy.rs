@@ -1,12 +1,15 @@
 //! Deploys the pipeline to the emulator, with the CDK CLI.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
 use crate::aws::{self, Aws};
+use crate::prerequisites;
 use crate::process;
 use crate::project::Project;
 use crate::stack::Stack;
@@ -119,6 +122,44 @@ pub(crate) fn guarded(project: &Project, endpoint: &str, folder: &Path) -> Resul
         }
         Ok(())
     })
+}
+
+/// Puts the programs of an operator into `folder`: the AWS CLI, and an `npm` whose `npm run deploy -- …` deploys to the emulator, with
+/// the settings in the variable `DEPLOY_SETTINGS` as well. Returns it.
+pub(crate) fn programs(project: &Project, python: &Path, endpoint: &str, folder: &Path) -> Result<PathBuf> {
+    let bin = folder.join("bin");
+    std::fs::create_dir_all(&bin)?;
+    std::os::unix::fs::symlink(python, bin.join("python3"))?;
+    let quoted = |word: &OsStr| format!("'{}'", word.to_string_lossy().replace('\'', r"'\''"));
+    // Version 1 goes to an old name of SQS unless the option says where.
+    let aws = quoted(python.with_file_name("aws").as_os_str());
+    executable(&bin.join("aws"), &format!("#!/bin/sh\nexec {aws} --endpoint-url {endpoint} \"$@\"\n"))?;
+    process::quietly(&mut program(project, &["node_modules", "typescript", "bin", "tsc"]))?;
+    let mut deploy = program(project, &["build", "bin", "deploy.js"]);
+    with_settings(&mut deploy, project, &[]);
+    deploy.env("AWS_ENDPOINT_URL", endpoint);
+    let variables = deploy.get_envs().map(|(name, value)| match value {
+        Some(value) => format!("export {}={}\n", name.to_string_lossy(), quoted(value)),
+        None => format!("unset {}\n", name.to_string_lossy()),
+    });
+    let variables: String = variables.collect();
+    let words: Vec<_> = std::iter::once(deploy.get_program()).chain(deploy.get_args()).map(quoted).collect();
+    let output = quoted(folder.join("operator.out").as_os_str());
+    let script = format!(
+        "#!/bin/sh\n[ \"$1 $2 $3\" = 'run deploy --' ] || exit 64\nshift 3\nunset AWS_SESSION_TOKEN\n{variables}\
+         PATH=\"$PATH:{}\"\nfor setting in ${{DEPLOY_SETTINGS:-}}; do set -- \"$@\" -c \"$setting\"; done\n\
+         exec {} \"$@\" {} --output {output}\n",
+        prerequisites::node_folder().unwrap_or_default().display(),
+        words.join(" "),
+        DEPLOY_ALL.join(" ")
+    );
+    executable(&bin.join("npm"), &script)?;
+    Ok(bin)
+}
+
+fn executable(file: &Path, script: &str) -> Result<()> {
+    std::fs::write(file, script)?;
+    Ok(std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o755))?)
 }
 
 /// Deploys the pipeline again, over the existing one, with other settings.

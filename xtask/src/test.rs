@@ -46,6 +46,8 @@ pub(crate) enum Part {
     Ai,
     /// The deployed pipeline
     E2e,
+    /// The operator's guide, `docs/OPERATIONS.md`, followed on a deployed pipeline
+    Guide,
     /// The deployed pipeline while workers are killed, messages repeated and calls fail
     Chaos,
 }
@@ -71,6 +73,7 @@ impl Part {
             Self::Infra => ("infra", infra),
             Self::Ai => ("ai", ai),
             Self::E2e => ("e2e", end_to_end),
+            Self::Guide => ("guide", guide),
             Self::Chaos => ("chaos", chaos),
         }
     }
@@ -110,6 +113,7 @@ fn all() -> Vec<Check> {
         Part::Clients,
         Part::Ai,
         Part::E2e,
+        Part::Guide,
         Part::Chaos,
     ];
     lints.into_iter().chain(tests.map(Part::check)).collect()
@@ -378,6 +382,18 @@ fn end_to_end(project: &Project) -> Result<()> {
         on.test_with(&["--test", "existing_function"], &[("EXISTING_FUNCTION", form)])?;
     }
     on.test_last(&["--test", "leftovers"])
+}
+
+/// The commands of the operator's guide on a pipeline of its own: they stop it, and deploy it with other settings.
+fn guide(project: &Project) -> Result<()> {
+    let on = OnStack::deploy(project, "guide")?;
+    let (endpoint, folder) = (on.local.emulator.endpoint(), on.folder.path.clone());
+    let programs = deploy::programs(project, &tools::python(project, Purpose::Test)?, &endpoint, &folder)?;
+    let variables = [("GUIDE_PROGRAMS", &*programs.to_string_lossy())];
+    on.test_with(&["--test", "guide", "--", "permissions::", "page::", "--test-threads=1"], &variables)?;
+    on.test_with(&["--test", "guide", "--", "follow::"], &variables)?;
+    step::quiet();
+    Ok(())
 }
 
 fn chaos(project: &Project) -> Result<()> {
