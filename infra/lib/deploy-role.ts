@@ -28,7 +28,7 @@ const keys: Record<keyof DeployRoleSettings, readonly [RegExp, string]> = {
 };
 
 export function readDeployRoleSettings(context: Record<string, unknown>): DeployRoleSettings {
-  const unknown = Object.keys(context).filter((key) => !key.includes(':') && !(key in keys));
+  const unknown = Object.keys(context).filter((key) => !key.includes(':') && !Object.hasOwn(keys, key));
   if (unknown.length > 0) {
     throw new SettingsError(`unknown context ${unknown.join(', ')}: known are ${Object.keys(keys).join(', ')}`);
   }

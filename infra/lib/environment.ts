@@ -9,20 +9,31 @@ export const schema: {
   readonly properties: Record<string, { readonly description: string; readonly $comment: string; readonly enum?: string[]; readonly type?: string | string[] }>;
 } = JSON.parse(fs.readFileSync(path.join(infraDir, 'settings.schema.json'), 'utf8'));
 
-/** What a file may have: all but the name of another, and the address of the schema, for editors. */
-const { environment: _, ...inFile } = schema.properties;
-const fits = new Ajv({ allErrors: true, allowUnionTypes: true }).compile({ ...schema, properties: { ...inFile, $schema: { type: 'string' } } });
+/** What says where a deployment goes and what it does this once: a file would do so at every one, unseen. */
+export const commandLineOnly = ['environment', 'local', 'repair'];
 
-/** The context, with what the file of its environment says where the context says nothing. */
-export function withEnvironment(context: Record<string, unknown>, folder = path.join(infraDir, 'environments')): Record<string, unknown> {
-  const { environment, ...rest } = context;
-  if (environment === undefined) return rest;
+/** What a file may have: all others, and the address of the schema, for editors. */
+const inFile = Object.fromEntries(Object.entries(schema.properties).filter(([key]) => !commandLineOnly.includes(key)));
+const fits = new Ajv({ allErrors: true, allowUnionTypes: true, verbose: true }).compile({ ...schema, properties: { ...inFile, $schema: { type: 'string' } } });
+
+/** The settings of one environment, and the file that they are from. */
+export interface Environment {
+  readonly name: string;
+  readonly file: string;
+  /** As `-c` gives them. */
+  readonly settings: Record<string, string>;
+}
+
+/** The environment that the context names, if it names one. */
+export function readEnvironment({ environment }: Record<string, unknown>, folder = path.join(infraDir, 'environments')): Environment | undefined {
+  if (environment === undefined) return undefined;
   if (typeof environment !== 'string' || !/^[A-Za-z0-9_-]+$/.test(environment)) {
     throw new SettingsError(`context environment=${JSON.stringify(environment)}: expected the name of a file in environments/, without .json`);
   }
   const file = path.join(folder, `${environment}.json`);
   const { $schema, ...settings } = read(file, folder);
-  return { ...asContext(settings), ...rest };
+  const texts = Object.entries(settings).map(([key, value]) => [key, text(value)] as const);
+  return { name: environment, file: path.join('environments', path.basename(file)), settings: Object.fromEntries(texts) };
 }
 
 function read(file: string, folder: string): Record<string, unknown> {
@@ -38,19 +49,23 @@ function read(file: string, folder: string): Record<string, unknown> {
   } catch (error) {
     throw new SettingsError(`${name}: not JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
-  if (!fits(settings)) throw new SettingsError(`${name}: ${(fits.errors ?? []).map(words).join('; ')}`);
+  if (!fits(settings)) throw new SettingsError(`${name}: ${(fits.errors ?? []).filter(isWhole).map(words).join('; ')}`);
   return settings as Record<string, unknown>;
 }
 
-/** As `-c` gives them. */
-const asContext = (settings: Record<string, unknown>): Record<string, unknown> => Object.fromEntries(
-  Object.entries(settings).map(([key, value]) => [key, text(value)]));
-
-const text = (value: unknown): string =>
+/** As `-c` gives it. */
+export const text = (value: unknown): string =>
   Array.isArray(value) ? value.join(',') : typeof value === 'object' ? JSON.stringify(value) : String(value);
 
-function words({ instancePath, keyword, message, params }: ErrorObject): string {
-  if (keyword === 'additionalProperties') return `unknown key ${String(params['additionalProperty'])}`;
+/** Not a part of an `anyOf`, which is an error of its own. */
+const isWhole = ({ schemaPath }: ErrorObject): boolean => !schemaPath.includes('/anyOf/');
+
+function words({ instancePath, keyword, message, params, parentSchema }: ErrorObject): string {
+  const { additionalProperty: unknown } = params as { additionalProperty?: string };
+  if (keyword === 'additionalProperties') {
+    return commandLineOnly.includes(unknown!) ? `${unknown} is for the command line only` : `unknown key ${unknown}`;
+  }
+  if (keyword === 'anyOf') return `${instancePath.slice(1)} does not fit: ${String(parentSchema?.['description'])}`;
   const allowed = keyword === 'enum' ? `: ${(params['allowedValues'] as unknown[]).join(', ')}` : '';
   return `${instancePath.slice(1) || 'the file'} ${message ?? 'is wrong'}${allowed}`;
 }

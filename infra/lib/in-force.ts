@@ -4,7 +4,7 @@ import type { Settings } from './settings';
 export const METADATA = 'GoalActivity::Settings';
 
 /** What is not a setting of the deployed stack: where it comes from, and why. */
-const ofThisMachine = ['functionsDir', 'local', 'repair'] as const;
+const ofThisMachine = ['given', 'functionsDir', 'local', 'repair'] as const;
 
 /** The settings as they are in force, defaults included. No secret is among them: a key is the name of a secret. */
 export const inForce = (settings: Settings): Record<string, unknown> => JSON.parse(JSON.stringify(

@@ -1,6 +1,7 @@
 import * as path from 'node:path';
-import { withEnvironment } from './environment';
+import { type Environment, readEnvironment, text as asText } from './environment';
 import { Reader } from './context-reader';
+import { type Given, given } from './given';
 import { infraDir } from './paths';
 import { type Generator, generatorKeys, readGenerators } from './generator-settings';
 import { type OperationSettings, operationKeys, readOperations } from './operation-settings';
@@ -16,6 +17,7 @@ export const tracings = ['off', 'print', 'otlp'] as const;
 
 /** The settings that `-c key=value` can change, validated once; see the table in README.md. */
 export interface Settings extends OperationSettings {
+  readonly given: Given;
   /** Begins every name that is not made by CloudFormation, so that a second stack can stand beside the first. */
   readonly stackName: string;
   /** Deploy to the emulator; lib/variant.ts has the differences. */
@@ -74,7 +76,7 @@ export interface Settings extends OperationSettings {
 type OidcKey = 'oidcIssuer' | 'oidcAudience' | 'oidcScopes' | 'oidcClientId';
 type UserPoolKey = 'userPoolDomain' | 'userPoolPlan' | 'callbackUrls';
 /** All keys of the context. */
-type Key = Exclude<keyof Settings, 'oidc' | 'userPool' | keyof OperationSettings> | OidcKey | UserPoolKey | keyof typeof generatorKeys
+type Key = Exclude<keyof Settings, 'given' | 'oidc' | 'userPool' | keyof OperationSettings> | OidcKey | UserPoolKey | keyof typeof generatorKeys
   | keyof typeof operationKeys;
 export const keys: Record<Key, true> = {
   stackName: true, local: true, architecture: true, functionsDir: true, goalsTable: true, tasksTable: true,
@@ -84,17 +86,41 @@ export const keys: Record<Key, true> = {
   ...generatorKeys, ...operationKeys,
 };
 
-/** What the context says, and the file of the environment that it names. */
-export function readSettings(given: Record<string, unknown>): Settings {
-  const context = withEnvironment(given);
-  rejectUnknown(context);
+/** What the context says, and the file of the environment that it names. Keys of the context have precedence. */
+export function readSettings(context: Record<string, unknown>, folder?: string): Settings {
+  const { environment: _, ...own } = context;
+  rejectUnknown(own);
+  const environment = readEnvironment(context, folder);
+  try {
+    const merged = { ...environment?.settings, ...own };
+    rejectUnknown(merged);
+    return readContext(set(merged), own, environment);
+  } catch (error) {
+    throw error instanceof SettingsError && environment ? ofFile(error, environment, own) : error;
+  }
+}
 
+/**
+ * An empty text, or a list of nothing, is no value: so a command line takes away what a file says. Not where it decides what is
+ * deployed to, as a shell's variable may be empty by mistake.
+ */
+const set = (context: Record<string, unknown>): Record<string, unknown> => Object.fromEntries(Object.entries(context)
+  .filter(([key, value]) => value !== undefined && value !== null && (isDestination(key) || asText(value) !== '')));
+const isDestination = (key: string): boolean => key === 'stackName' || key === 'local';
+
+/** Names the file of the values that the error is about. */
+function ofFile(error: SettingsError, { file, settings }: Environment, own: Record<string, unknown>): SettingsError {
+  const named = Object.keys(settings).filter((key) => !(Object.hasOwn(own, key)) && new RegExp(`\\b${key}\\b`).test(error.message));
+  return named.length === 0 ? error : new SettingsError(`${error.message} (${file} has ${named.join(', ')})`);
+}
+
+function readContext(context: Record<string, unknown>, own: Record<string, unknown>, environment: Environment | undefined): Settings {
   const reader = new Reader<Key>(context);
   const text = reader.text.bind(reader);
 
   const local = reader.flag('local');
   // The file of an environment may say it.
-  if (local && given.architecture !== undefined) {
+  if (local && set(own).architecture !== undefined) {
     throw new SettingsError('context architecture: not with local=true, where the functions run on this machine');
   }
   const operations = readOperations(reader);
@@ -114,6 +140,7 @@ export function readSettings(given: Record<string, unknown>): Settings {
   const stackName = text('stackName', /^[a-z][a-z0-9-]{0,39}$/, 'at most 40 lower-case letters, digits and hyphens, a letter first')
     ?? 'goal-activity';
   return {
+    given: given(Object.fromEntries(Object.entries(context).filter(([key]) => isKey(key))), environment?.name),
     stackName,
     local,
     architecture,
@@ -150,12 +177,15 @@ const logFilter = new RegExp(`^${directive}(,${directive})*$`);
 const layerArn = /^arn:[\w-]+:lambda:[\w-]+:\d{12}:layer:[\w-]+:\d+$/;
 const tableName = /^[A-Za-z0-9_.-]{3,255}$/;
 
+/** Whether the context may have it. */
+export const isKey = (key: string): boolean => Object.hasOwn(keys, key);
+
 /** Of CDK's own keys, those without a `:`: its CLI puts them into a user's `~/.cdk.json`, `cdk.json` or `cdk.context.json`. */
 const cdkKeys = ['cli-telemetry', 'acknowledged-issue-numbers'];
 
 /** A misspelt key would otherwise be ignored, and `-c locale=true` would go to AWS. */
-function rejectUnknown(context: Record<string, unknown>): void {
-  const unknown = Object.keys(context).filter((key) => !key.includes(':') && !cdkKeys.includes(key) && !(key in keys));
+export function rejectUnknown(context: Record<string, unknown>): void {
+  const unknown = Object.keys(context).filter((key) => !key.includes(':') && !cdkKeys.includes(key) && !isKey(key));
   if (unknown.length === 0) return;
   const misplaced = unknown.find((key) => /^(fallbackO|o)penai(Api)?Key$/.test(key));
   if (misplaced) {

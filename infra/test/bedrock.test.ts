@@ -113,7 +113,7 @@ test('the choice of the tool is a setting, for models that know only some', () =
 test('a little too long is a setting of every generator that asks an AI', () => {
   assert.equal(bedrock(model, { aiOverlength: 0 }).variables.AI_OVERLENGTH, '0');
   assert.equal(worker({ generator: 'lambda', generatorFunction: 'f', aiOverlength: '50' }).variables.AI_OVERLENGTH, '50');
-  for (const aiOverlength of ['-1', '101', '2.5', 'little', '']) {
+  for (const aiOverlength of ['-1', '101', '2.5', 'little', ' ']) {
     rejected({ generator: 'bedrock', bedrockModel: model, aiOverlength }, /a whole number of percent, 0 to 100/);
   }
   rejected({ aiOverlength: '20' }, /aiOverlength has no meaning with generator=offline: it belongs to generator=bedrock or/);

@@ -185,9 +185,9 @@ test('a value that cannot be is an error that says what is expected', () => {
   rejected({ ...openai, openaiKeyParameter: 'a b' }, /the name of a parameter/);
   rejected({ ...openai, openaiKeyParameter: 'k', openaiKeyKmsKey: 'alias/k' }, /the ARN of a KMS key/);
   rejected({ ...openai, openaiTokenLimit: 'tokens' }, /expected one of max_completion_tokens, max_tokens, none/);
-  for (const aiTemperature of ['hot', '-1', '2.1', '']) rejected({ ...openai, aiTemperature }, /a number from 0 to 2/);
+  for (const aiTemperature of ['hot', '-1', '2.1', ' ']) rejected({ ...openai, aiTemperature }, /a number from 0 to 2/);
   const bedrock = { generator: 'bedrock', bedrockModel: 'amazon.nova-lite-v1:0' };
   for (const aiTemperature of ['1.1', '2']) rejected({ ...bedrock, aiTemperature }, /a number from 0 to 1, as Bedrock/);
-  for (const aiMaxTokens of ['0', '1.5', 'many', '']) rejected({ ...openai, aiMaxTokens }, /a whole number of tokens/);
+  for (const aiMaxTokens of ['0', '1.5', 'many', ' ']) rejected({ ...openai, aiMaxTokens }, /a whole number of tokens/);
   for (const aiPrices of ['3', '3;15', '-1,2', '1e3,2', '.5,1']) rejected({ ...openai, aiPrices }, /two prices in US dollars/);
 });

@@ -101,7 +101,7 @@ test('what a server supports is said by settings', () => {
 });
 
 test('a body and headers are added, except what is the worker\'s own and a key', () => {
-  for (const openaiExtraBody of ['top_p', '[1]', 'null', '']) rejected({ ...openai, openaiExtraBody }, /expected a JSON object/);
+  for (const openaiExtraBody of ['top_p', '[1]', 'null', ' ']) rejected({ ...openai, openaiExtraBody }, /expected a JSON object/);
   rejected({ ...openai, openaiExtraBody: '{"messages": []}' }, /messages is set by the worker; leave it out/);
   rejected({ ...openai, openaiExtraBody: { stream: true } }, /stream is set by the worker; leave it out/);
   rejected({ ...openai, openaiExtraBody: { text: 'あ'.repeat(400) } }, /more than 1000 bytes/);

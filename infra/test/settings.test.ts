@@ -12,6 +12,7 @@ const rejected = (context: Record<string, unknown>, message: RegExp) =>
 
 test('without context the settings are those of a deployment to AWS', () => {
   assert.deepEqual(readSettings({}), {
+    given: { context: {} },
     stackName: 'goal-activity',
     local: false,
     architecture: 'arm64',
@@ -70,7 +71,7 @@ test('the functions are where the build for their architecture puts them', () =>
 
 test('a daily limit leaves room for a whole chart, or there is none', () => {
   for (const given of ['0', '64', 1000]) assert.equal(readSettings({ actionsPerUserAndDay: given }).actionsPerUserAndDay, Number(given));
-  for (const actionsPerUserAndDay of ['63', '-1', '1.5', 'many', '', ' ']) {
+  for (const actionsPerUserAndDay of ['63', '-1', '1.5', 'many', ' ']) {
     rejected({ actionsPerUserAndDay }, /actionsPerUserAndDay=".*": expected 0 for no limit, or 64 to/);
   }
 });
@@ -96,7 +97,7 @@ test('an issuer of our own choice comes with its audiences', () => {
 
 test('the domain of the user pool is one that Cognito accepts', () => {
   assert.equal(readSettings({ userPoolDomain: 'my-goals' }).userPool.domain, 'my-goals');
-  for (const userPoolDomain of ['', 'My', '-a', 'a-', 'a.b', 'x'.repeat(64)]) rejected({ userPoolDomain }, /userPoolDomain=.*expected/);
+  for (const userPoolDomain of ['My', '-a', 'a-', 'a.b', 'x'.repeat(64)]) rejected({ userPoolDomain }, /userPoolDomain=.*expected/);
   rejected({ userPoolDomain: 'my-aws-goals' }, /userPoolDomain: .*must not contain aws/);
   rejected({ stackName: 'amazon-goals' }, /stackName: .*must not contain amazon; set another userPoolDomain/);
   assert.equal(readSettings({ stackName: 'amazon-goals', userPoolDomain: 'goals' }).userPool.domain, 'goals');
@@ -105,13 +106,17 @@ test('the domain of the user pool is one that Cognito accepts', () => {
 test('a page that receives a sign-in is named completely', () => {
   const callbackUrls = 'https://app.example/in, http://localhost:3000/';
   assert.deepEqual(readSettings({ callbackUrls }).userPool.callbackUrls, ['https://app.example/in', 'http://localhost:3000/']);
-  for (const each of ['', 'app.example', 'http://app.example/', 'http://localhost.example/', 'https://app.example/#in', 'https://*.example']) {
+  for (const each of ['app.example', 'http://app.example/', 'http://localhost.example/', 'https://app.example/#in', 'https://*.example']) {
     rejected({ callbackUrls: each }, /callbackUrls=.*expected complete URLs/);
   }
 });
 
 test('a misspelt key is an error that names the known ones', () => {
   rejected({ locale: 'true' }, /unknown context locale: known are stackName, local,/);
+  rejected({ locale: '' }, /unknown context locale/);
+  for (const key of ['constructor', 'toString', 'hasOwnProperty', '__proto__']) {
+    rejected(Object.fromEntries([[key, 'x']]), new RegExp(`unknown context ${key}`));
+  }
 });
 
 test("CDK's own keys are not ours to judge", () => {
@@ -121,27 +126,27 @@ test("CDK's own keys are not ours to judge", () => {
 test('a value that cannot be is an error that says what is expected', () => {
   rejected({ local: 'yes' }, /local="yes": expected true or false/);
   rejected({ logLevel: 'loud' }, /logLevel="loud": expected a level or a filter/);
-  for (const logLevel of ['info,x=loud', 'info,', '']) rejected({ logLevel }, /logLevel=/);
+  for (const logLevel of ['info,x=loud', 'info,', ' ']) rejected({ logLevel }, /logLevel=/);
   rejected({ tracing: 'on' }, /tracing="on": expected one of off, print, otlp/);
   rejected({ tracing: 'otlp', tracingEndpoint: 'https://collector' }, /tracingEndpoint=.*expected http/);
   rejected({ tracing: 'otlp', tracingLayer: 'adot' }, /tracingLayer="adot": expected the ARN/);
   rejected({ tracing: 'print', tracingEndpoint: 'http://localhost:4318' }, /only with tracing=otlp/);
   rejected({ stackName: 'goal activity' }, /stackName="goal activity": expected at most 40 lower-case letters/);
-  rejected({ goalsTable: '' }, /goalsTable="": expected a DynamoDB table name/);
+  rejected({ goalsTable: ' ' }, /goalsTable=" ": expected a DynamoDB table name/);
   rejected({ tasksTable: 'a/b' }, /tasksTable="a\/b"/);
   rejected({ oidcIssuer: 'issuer.example', oidcAudience: 'app' }, /oidcIssuer="issuer.example": expected the URL/);
-  for (const operationsGuide of ['', 'a b', 'guide.html#top', 'x'.repeat(301)]) {
+  for (const operationsGuide of ['a b', 'guide.html#top', 'x'.repeat(301)]) {
     rejected({ operationsGuide }, /operationsGuide=".*": expected an address/);
   }
   rejected({ userPoolPlan: 'free' }, /userPoolPlan="free": expected one of lite, essentials, plus/);
-  for (const concurrentBatches of ['1', '1001', '2.5', 'many', '']) {
+  for (const concurrentBatches of ['1', '1001', '2.5', 'many', ' ']) {
     rejected({ concurrentBatches }, /concurrentBatches=".*": expected 2 to 1000/);
   }
 });
 
 test('a setting of operations that cannot be is an error that says what is expected', () => {
   for (const [key, value, message] of [
-    ['startRate', '0', /expected 1 to 100000/], ['requestBurst', '', /expected 1 to/], ['apiConcurrency', '1.5', /expected 1 to/],
+    ['startRate', '0', /expected 1 to 100000/], ['requestBurst', ' ', /expected 1 to/], ['apiConcurrency', '1.5', /expected 1 to/],
     ['launchConcurrency', '1', /expected 2 to 1000/], ['logRetentionDays', '31', /expected one of 1, 3, 5/],
     ['removalPolicy', 'snapshot', /expected retain or destroy/], ['kmsKey', 'alias/mine', /expected the ARN of a KMS key/],
     ['deployment', 'canary', /expected one of in-place, all-at-once, canary10percent5minutes/],
@@ -153,7 +158,7 @@ test('a setting of operations that cannot be is an error that says what is expec
     ['consumerAccounts', '111122223333', /expected <account>=<source>/],
     ['consumerAccounts', '111122223333=goal-activity', /not goal-activity/], ['consumerAccounts', '111122223333=aws.s3', /not aws\.s3/],
     ['consumerAccounts', '111122223333=a,111122223333=a', /each pair once/],
-    ['archiveBucket', 'Bucket', /expected the name of an S3 bucket/], ['executionsTable', '', /expected a DynamoDB table name/],
+    ['archiveBucket', 'Bucket', /expected the name of an S3 bucket/], ['executionsTable', ' ', /expected a DynamoDB table name/],
   ] as const) rejected({ [key]: value }, message);
   rejected({ vpcId: 'vpc-0123abcd', subnets: 'subnet-0123abcd' }, /vpcId, subnets and securityGroups belong together/);
   for (const key of ['backup', 'monthlyBudget', 'consumerAccounts']) {

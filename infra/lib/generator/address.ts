@@ -45,7 +45,7 @@ export function readAddress(pasted: string): Address | { wrong: string } {
   const whole = path.replace(/\/+$/, '');
   const base = whole.replace(/\/chat\/completions$/i, '').replace(/\/+$/, '');
   const above = whole === base ? aboveRoute(base, azure) : undefined;
-  const root = azure ? '/openai/v1' : paths[host] ?? '/v1';
+  const root = azure ? '/openai/v1' : Object.hasOwn(paths, host) ? paths[host] : '/v1';
   if (above !== undefined) {
     return { wrong: `an address that /chat/completions is added to: use ${origin}${isRoot(above, azure) ? root : above}` };
   }
