@@ -1,4 +1,5 @@
 import { App, type AppProps } from 'aws-cdk-lib';
+import { noteTarget } from './assembly';
 import { GoalActivityStack } from './goal-activity-stack';
 import { readSettings } from './settings';
 
@@ -17,5 +18,7 @@ const featureFlags = {
 export function goalActivityApp(props: AppProps = {}): { app: App; stack: GoalActivityStack } {
   const app = new App({ ...props, context: { ...featureFlags, ...props.context } });
   const settings = readSettings(app.node.getAllContext());
-  return { app, stack: new GoalActivityStack(app, settings) };
+  const stack = new GoalActivityStack(app, settings);
+  noteTarget(stack);
+  return { app, stack };
 }

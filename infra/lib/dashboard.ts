@@ -55,13 +55,14 @@ const statistics: [string, string][] = [['average', Stats.AVERAGE], ['p95', Stat
 
 /** One page that shows: whether it works, how fast, the AI's behaviour, what waits, and the costs. */
 export class Dashboard extends Construct {
+  readonly page: CloudWatchDashboard;
   private readonly own: OwnMetrics;
 
   constructor(scope: Construct, id: string, private readonly props: DashboardProps) {
     super(scope, id);
     const { stackName } = props.settings;
     this.own = new OwnMetrics(stackName);
-    new CloudWatchDashboard(this, 'Page', {
+    this.page = new CloudWatchDashboard(this, 'Page', {
       dashboardName: stackName,
       defaultInterval: Duration.hours(6),
       widgets: [

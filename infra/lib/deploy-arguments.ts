@@ -1,48 +1,103 @@
+import { parseArgs, type ParseArgsConfig } from 'node:util';
+import { rejectUnknown } from './settings';
 import { SettingsError } from './settings-error';
 
 /** The command line of `npm run deploy`. */
 export interface Arguments {
-  readonly context: Record<string, unknown>;
   /** The settings that may change. */
   readonly change: string[];
   readonly profile?: string;
-  /** What the CDK CLI gets. */
-  readonly cdk: string[];
+  readonly region?: string;
+  /** The folder of the cloud assembly. */
+  readonly output?: string;
+  /** What `cdk synth` gets, and then `cdk deploy`. */
+  readonly synth: string[];
+  readonly deploy: string[];
 }
+
+type Options = NonNullable<ParseArgsConfig['options']>;
+const text = { type: 'string' } as const;
+const texts = { type: 'string', multiple: true } as const;
+const flag = { type: 'boolean' } as const;
+
+const own = {
+  change: texts, repair: flag, context: { ...texts, short: 'c' }, profile: text, region: text, output: { ...text, short: 'o' },
+} satisfies Options;
+const ofSynth: Options = {
+  validation: flag, 'no-validation': flag, strict: flag, 'no-staging': flag, 'no-path-metadata': flag, 'no-asset-metadata': flag,
+};
+const ofBoth: Options = {
+  verbose: { ...flag, short: 'v' }, debug: flag, trace: flag, ci: flag, color: flag, 'no-color': flag, notices: flag, 'no-notices': flag,
+  proxy: text, 'ca-bundle-path': text,
+};
+/**
+ * Not among them: what deploys something else than what was compared (`--app`, `--watch`, `--tags`), and what finds other
+ * credentials (`--plugin`, `--ec2creds`).
+ */
+const ofDeploy: Options = {
+  all: flag, exclusively: { ...flag, short: 'e' }, force: { ...flag, short: 'f' }, yes: { ...flag, short: 'y' },
+  method: { ...text, short: 'm' }, 'change-set-name': text, execute: flag, 'no-execute': flag, 'import-existing-resources': flag,
+  'require-approval': text, rollback: flag, 'no-rollback': { ...flag, short: 'R' }, hotswap: flag, 'hotswap-fallback': flag,
+  'outputs-file': { ...text, short: 'O' }, progress: text, 'role-arn': { ...text, short: 'r' }, 'toolkit-stack-name': text,
+  'notification-arns': texts, 'rollback-trigger-alarm-arns': texts, 'monitoring-time-minutes': text, concurrency: text,
+  'asset-parallelism': flag, 'no-asset-parallelism': flag, 'asset-build-concurrency': text, 'asset-prebuild': flag,
+  'no-asset-prebuild': flag, 'revert-drift': flag, express: flag,
+};
 
 /**
  * `--change <setting>` allows a setting to change; `--repair` lets CloudFormation write every function's configuration again, which
  * an operator may have changed by hand: it updates what differs from the template before, not what differs from the template.
  */
 export function readArguments(given: readonly string[], now = new Date()): Arguments {
-  const context: Record<string, unknown> = {};
-  const change: string[] = [];
-  const cdk: string[] = [];
-  let profile: string | undefined;
-  const rest = given.flatMap((each) => {
-    const [, name, value] = /^(--(?:context|change|profile))=(.*)$/s.exec(each) ?? [];
-    return name === undefined || value === undefined ? [each] : [name, value];
-  });
-  const values = rest[Symbol.iterator]();
-  const valueOf = (name: string): string => {
-    const { value, done } = values.next();
-    if (done || value === undefined) throw new SettingsError(`${name} needs a value`);
-    return value;
-  };
-  const set = (pair: string) => {
-    const [, key, value] = /^([^=]+)=(.*)$/s.exec(pair) ?? [];
-    if (key === undefined || value === undefined) throw new SettingsError(`-c ${pair}: expected key=value`);
-    context[key] = value;
-    cdk.push('-c', pair);
-  };
-  for (const each of values) {
-    if (each === '-c' || each === '--context') set(valueOf(each));
-    else if (each === '--change') change.push(...valueOf(each).split(','));
-    else if (each === '--repair') set(`repair=${now.toISOString()}`);
-    else {
-      if (each === '--profile') cdk.push(each, profile = valueOf(each));
-      else cdk.push(each);
-    }
+  const { values, tokens } = parse(given, { ...ofSynth, ...ofBoth, ...ofDeploy, ...own });
+  const context = (values.context as string[] | undefined ?? []).map(pair);
+  if (values.repair) context.push(`repair=${now.toISOString()}`);
+  if (values.method === 'execute-change-set') {
+    throw new SettingsError('--method execute-change-set: it would deploy settings that were not compared; use npx cdk deploy');
   }
-  return { context, change, cdk, ...(profile !== undefined && { profile }) };
+  const passed = (options: Options) => tokens.flatMap((token) => {
+    if (token.kind !== 'option' || !Object.hasOwn(options, token.name)) return [];
+    return [`--${token.name}`, ...(token.value === undefined ? [] : [token.value])];
+  });
+  const { change = [], profile, region, output } = values as { change?: string[]; profile?: string; region?: string; output?: string };
+  return {
+    change: readChange(change),
+    ...(profile !== undefined && { profile }), ...(region !== undefined && { region }), ...(output !== undefined && { output }),
+    synth: [...context.flatMap((each) => ['-c', each]), ...passed({ ...ofSynth, ...ofBoth })],
+    deploy: passed({ ...ofDeploy, ...ofBoth }),
+  };
+}
+
+/** `npm run deploy` for a cloud assembly that exists, without the deployment. */
+export function readCompareArguments(given: readonly string[]): { assembly: string; change: string[]; profile?: string; region?: string } {
+  const { values, positionals } = parse(given, { change: texts, profile: text, region: text }, true);
+  const [assembly, ...more] = positionals;
+  if (assembly === undefined || more.length > 0) throw new SettingsError('expected one folder of a cloud assembly, and --change <setting>');
+  const { change = [], ...rest } = values as { change?: string[]; profile?: string; region?: string };
+  return { assembly, ...rest, change: readChange(change) };
+}
+
+/** The names of `--change`, which may be comma-separated. */
+function readChange(given: string[]): string[] {
+  const names = given.flatMap((each) => each.split(','));
+  if (names.some((each) => !/^\w+$/.test(each))) throw new SettingsError(`--change ${given.join(' ')}: expected names of settings, comma-separated`);
+  return [...new Set(names)];
+}
+
+function pair(given: string): string {
+  // As of `-c=key=value`.
+  const [whole, key] = /^=?(([^=]+)=.*)$/s.exec(given)?.slice(1) ?? [];
+  if (whole === undefined || key === undefined) throw new SettingsError(`-c ${given}: expected key=value`);
+  if (key !== 'environment') rejectUnknown(Object.fromEntries([[key, whole]]));
+  return whole;
+}
+
+/** An unknown option is an error, and so is an option for a value: `--change --repair`. */
+function parse(args: readonly string[], options: Options, allowPositionals = false) {
+  try {
+    return parseArgs({ args: [...args], options, tokens: true, allowPositionals });
+  } catch (error) {
+    if (error instanceof TypeError) throw new SettingsError(error.message);
+    throw error;
+  }
 }

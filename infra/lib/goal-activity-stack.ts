@@ -1,4 +1,4 @@
-import { CfnOutput, Stack, Tags } from 'aws-cdk-lib';
+import { CfnOutput, CfnResource, Stack, Tags } from 'aws-cdk-lib';
 import type { Rule } from 'aws-cdk-lib/aws-events';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
@@ -12,7 +12,7 @@ import { Dashboard } from './dashboard';
 import { Deployment } from './deployment';
 import { EventSchemas } from './event-schemas';
 import { Functions } from './functions';
-import { inForce, METADATA } from './in-force';
+import { METADATA, noted } from './in-force';
 import { Messaging, type QueuePair } from './messaging';
 import type { RustFunction } from './rust-function';
 import type { Settings } from './settings';
@@ -32,7 +32,7 @@ export class GoalActivityStack extends Stack {
     for (const [name, value] of Object.entries(settings.tags)) Tags.of(this).add(name, value);
     const key = settings.kmsKey ? Key.fromKeyArn(this, 'Key', settings.kmsKey) : undefined;
 
-    this.templateOptions.metadata = { [METADATA]: inForce(settings) };
+    this.templateOptions.metadata = { [METADATA]: noted(settings) };
     const storage = new Storage(this, 'Storage', { settings, variant, key });
     const archive = new Archive(this, 'Archive', { settings, variant, key });
     const messaging = new Messaging(this, 'Messaging', { settings, variant, key });
@@ -68,7 +68,9 @@ export class GoalActivityStack extends Stack {
       deadLetterQueues,
     };
     const alarms = new Alarms(this, 'Alarms', { ...watched, settings, variant, alerts });
-    new Dashboard(this, 'Dashboard', { ...watched, settings, alarms });
+    const { page } = new Dashboard(this, 'Dashboard', { ...watched, settings, alarms });
+    // CloudFormation does not update the metadata of a template alone, and a change of a setting may be nothing else.
+    (page.node.defaultChild as CfnResource).addMetadata(METADATA, noted(settings));
     const { stackName, backup, monthlyBudget: amount } = settings;
     if (backup) {
       new Backups(this, 'Backups', { stackName, variant, key, tables: [Goals, Tasks, WorkflowExecutions], bucket: archive.bucket });

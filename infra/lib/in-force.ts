@@ -1,14 +1,31 @@
+import { type Given, inOrder } from './given';
 import type { Settings } from './settings';
+import { generatorKeys } from './generator-settings';
 
 /** Where the template keeps the settings that it was made with. */
 export const METADATA = 'GoalActivity::Settings';
 
-/** What is not a setting of the deployed stack: where it comes from, and why. */
-const ofThisMachine = ['given', 'functionsDir', 'local', 'repair'] as const;
+/** Keys that are not settings of the deployed stack: where its functions come from, and what was done once. */
+const onlyOnce = ['functionsDir', 'repair'];
 
-/** The settings as they are in force, defaults included. No secret is among them: a key is the name of a secret. */
-export const inForce = (settings: Settings): Record<string, unknown> => JSON.parse(JSON.stringify(
-  Object.fromEntries(Object.entries(settings).filter(([key]) => !ofThisMachine.some((each) => each === key)))));
+/** What the template says about itself: what was given, without defaults. No secret is among it: a key is the name of a secret. */
+export const noted = ({ given: { environment, context } }: Settings) => ({
+  environment: environment ?? null,
+  context: Object.fromEntries(Object.entries(context).filter(([key]) => !onlyOnce.includes(key)).sort(([a], [b]) => (a < b ? -1 : 1))),
+});
+
+/** What a former version noted: all settings with their defaults, some of them as groups. */
+export interface Former {
+  readonly former: Readonly<Record<string, unknown>>;
+}
+
+/** Reads what `noted` has written, or a former version. Nothing if it is neither. */
+export function readNoted(metadata: unknown): Given | Former | undefined {
+  if (typeof metadata !== 'object' || metadata === null) return undefined;
+  const { environment, context } = metadata as { environment?: string | null; context?: Record<string, string> };
+  if (typeof context !== 'object') return { former: metadata as Record<string, unknown> };
+  return { context, ...(typeof environment === 'string' && { environment }) };
+}
 
 export interface Change {
   readonly key: string;
@@ -17,21 +34,36 @@ export interface Change {
   readonly to: unknown;
 }
 
-/** What a deployment would change. A setting that the deployed version did not know yet is none. */
-export function changes(deployed: Record<string, unknown>, next: Record<string, unknown>): Change[] {
-  const same = (a: unknown, b: unknown) => sorted(a) === sorted(b);
-  const lost = Object.keys(deployed).filter((key) => !same(deployed[key], next[key]));
-  // What has no default is left out of the stored ones, so a new key may be a new setting of an old version.
-  const given = Object.keys(next).filter((key) => !(key in deployed) && !isNewDefault(key, next[key]));
-  return [...lost, ...given].sort().map((key) => ({ key, from: deployed[key], to: next[key] }));
+/** The stack is found by its name, so that is the same, whether it was given or not. */
+const sameInAny = ['stackName'];
+
+/** What a deployment would change of what was given, by key of the context: another default of a newer version is no change. */
+export function changes(deployed: Given, next: Given): Change[] {
+  const [from, to] = [deployed, next].map(({ environment, context }): Record<string, string> => ({
+    ...context, ...(environment !== undefined && { environment }),
+  })) as [Record<string, string>, Record<string, string>];
+  return [...new Set([...Object.keys(from), ...Object.keys(to)])].sort()
+    .filter((key) => from[key] !== to[key] && !sameInAny.includes(key))
+    .map((key) => ({ key, from: from[key], to: to[key] }));
 }
 
-/** Settings that are only there when they are given: all others have a default, which a newer version brings along. */
-const optional = ['goalsTable', 'tasksTable', 'oidc', 'corsOrigins', 'fallback', 'tracingLayer'];
-const isNewDefault = (key: string, value: unknown): boolean => value === undefined || !optional.includes(key);
+/** The same for a stack of a former version, by what that one compared. Its environment is not known. */
+export function changesOfFormer({ former }: Former, next: Settings): Change[] {
+  const { given, functionsDir: _functionsDir, local: _local, repair: _repair, ...settings } = next;
+  const now = JSON.parse(JSON.stringify(settings)) as Record<string, unknown>;
+  const groupsGiven = Object.keys(given.context).map(groupOf);
+  const same = (key: string) => JSON.stringify(former[key], inOrder) === JSON.stringify(now[key], inOrder);
+  const isNewDefault = (key: string) => !Object.hasOwn(former, key) && !groupsGiven.includes(key);
+  return [...new Set([...Object.keys(former), ...Object.keys(now)])].sort()
+    .filter((key) => !same(key) && !isNewDefault(key))
+    .map((key) => ({ key, from: former[key], to: now[key] }));
+}
 
-/** The same text for the same value, whatever the order of its keys. */
-const sorted = (value: unknown): string => JSON.stringify(value, (_, inner: unknown) =>
-  typeof inner === 'object' && inner !== null && !Array.isArray(inner)
-    ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
-    : inner) ?? 'none';
+const groups: Record<string, keyof Settings> = {
+  oidcIssuer: 'oidc', oidcAudience: 'oidc', oidcScopes: 'oidc', oidcClientId: 'oidc',
+  userPoolDomain: 'userPool', userPoolPlan: 'userPool', callbackUrls: 'userPool',
+  startRate: 'starts', startBurst: 'starts', requestRate: 'requests', requestBurst: 'requests',
+  vpcId: 'vpc', subnets: 'vpc', securityGroups: 'vpc',
+};
+const groupOf = (key: string): string => (key.startsWith('fallback') ? 'fallback' : Object.hasOwn(groups, key) ? groups[key]!
+  : Object.hasOwn(generatorKeys, key) ? 'generator' : key);
