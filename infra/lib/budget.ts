@@ -1,3 +1,4 @@
+import { Aws } from 'aws-cdk-lib';
 import { CfnBudget } from 'aws-cdk-lib/aws-budgets';
 import { Construct } from 'constructs';
 import type { Alerts } from './alerts';
@@ -23,7 +24,8 @@ export class Budget extends Construct {
     });
     const budget = new CfnBudget(this, 'Month', {
       budget: {
-        budgetName: stackName,
+        // An account's budgets have no region.
+        budgetName: `${stackName}-${Aws.REGION}`,
         budgetType: 'COST',
         timeUnit: 'MONTHLY',
         budgetLimit: { amount, unit: 'USD' },

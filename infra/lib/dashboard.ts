@@ -1,4 +1,4 @@
-import { Duration } from 'aws-cdk-lib';
+import { Aws, Duration } from 'aws-cdk-lib';
 import {
   AlarmStatusWidget, Dashboard as CloudWatchDashboard, GraphWidget, type HorizontalAnnotation, type IMetric,
   type IWidget, MathExpression, Stats, TextWidget, type YAxisProps,
@@ -63,7 +63,8 @@ export class Dashboard extends Construct {
     const { stackName } = props.settings;
     this.own = new OwnMetrics(stackName);
     this.page = new CloudWatchDashboard(this, 'Page', {
-      dashboardName: stackName,
+      // An account's dashboards have no region.
+      dashboardName: `${stackName}-${Aws.REGION}`,
       defaultInterval: Duration.hours(6),
       widgets: [
         this.summary(), this.outcomes(), this.progress(), this.load(), this.ai(), this.queues(), this.functions(), this.costs(),

@@ -111,7 +111,7 @@ test('an address is subscribed to the alerts, and a budget tells them at 80 %, a
   const { Protocol, Endpoint, TopicArn } = all.one('AWS::SNS::Subscription');
   assert.deepEqual([Protocol, Endpoint, target(TopicArn)], ['email', 'ops@example.com', 'AlertsTopic']);
   const { Budget, NotificationsWithSubscribers } = all.one('AWS::Budgets::Budget');
-  assert.deepEqual(Budget, { BudgetName: 'goal-activity', BudgetType: 'COST', TimeUnit: 'MONTHLY', BudgetLimit: { Amount: 500, Unit: 'USD' } });
+  assert.deepEqual(Budget, { BudgetName: { 'Fn::Join': ['', ['goal-activity-', { Ref: 'AWS::Region' }]] }, BudgetType: 'COST', TimeUnit: 'MONTHLY', BudgetLimit: { Amount: 500, Unit: 'USD' } });
   assert.deepEqual(NotificationsWithSubscribers.map(({ Notification, Subscribers }: any) =>
     [Notification.NotificationType, Notification.Threshold, Subscribers.map(({ Address }: any) => target(Address))]),
   [['ACTUAL', 80, ['AlertsTopic']], ['ACTUAL', 100, ['AlertsTopic']], ['FORECASTED', 100, ['AlertsTopic']]]);

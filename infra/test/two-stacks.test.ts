@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { synth } from './synth';
+import { full } from './full';
+import { synth, target } from './synth';
 
 /** Properties by which AWS knows a resource in its account and region, if they are not left to CloudFormation. */
 const NAME = /^(\w*Name|Domain)$/;
@@ -16,10 +17,12 @@ function names(context: Record<string, unknown>): string[] {
     if (typeof value !== 'object' || value === null) return;
     for (const [key, inner] of Object.entries(value)) {
       const isOwn = NAME.test(key) && (!within.test(key) || (type === 'AWS::Events::EventBus' && key === 'Name'));
-      if (typeof inner === 'string' && isOwn) found.push(`${type} ${key} ${inner}`);
+      const name = isOwn ? target(inner) : undefined;
+      if (name !== undefined && (typeof inner === 'string' || name.includes('AWS::'))) found.push(`${type} ${key} ${name}`);
     }
-    const { DatabaseInput } = value as { DatabaseInput?: unknown };
+    const { DatabaseInput, Budget } = value as { DatabaseInput?: unknown; Budget?: unknown };
     collect(type, DatabaseInput);
+    collect(type, Budget);
   };
   const resources = synth(context).template.toJSON().Resources as Record<string, { Type: string; Properties?: unknown }>;
   for (const { Type, Properties } of Object.values(resources)) if (!parts.includes(Type)) collect(Type, Properties);
@@ -27,11 +30,22 @@ function names(context: Record<string, unknown>): string[] {
 }
 
 test('two stacks beside each other give nothing the same name', () => {
-  const [first, second] = [names({}), names({ stackName: 'goal-activity-test' })];
-  for (const type of ['Events::EventBus', 'StepFunctions::StateMachine', 'EventSchemas::Registry', 'Glue::Database', 'CloudWatch::Alarm', 'CloudWatch::Dashboard', 'Logs::LogGroup']) {
+  const [first, second] = [names(full), names({ ...full, stackName: 'goal-activity-test' })];
+  for (const type of ['Events::EventBus', 'StepFunctions::StateMachine', 'EventSchemas::Registry', 'Glue::Database', 'CloudWatch::Alarm', 'CloudWatch::Dashboard', 'Logs::LogGroup', 'Budgets::Budget', 'Backup::BackupVault']) {
     assert.ok(first.some((name) => name.startsWith(`AWS::${type} `)), `${type} has a name: ${first.join(', ')}`);
   }
   assert.deepEqual(first.filter((name) => second.includes(name)), []);
+});
+
+/** Services whose names have no region: unique in the account, or in all accounts. */
+const withoutRegion = /^AWS::(CloudWatch::Dashboard|Budgets::Budget|IAM::\w+|S3::Bucket|CloudFront::\w+|Route53::\w+) /;
+
+test('stacks of one name in two regions of an account give nothing the same name', () => {
+  const found = names(full).filter((name) => withoutRegion.test(name));
+  assert.deepEqual(found.sort(), [
+    'AWS::Budgets::Budget BudgetName goal-activity-AWS::Region',
+    'AWS::CloudWatch::Dashboard DashboardName goal-activity-AWS::Region',
+  ]);
 });
 
 test('metrics of a stack are in a namespace of its own, and so are those that its alarms read', () => {
