@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { App, type AppProps, Aws, CfnOutput, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { OidcProviderNative, PolicyStatement, Role, WebIdentityPrincipal } from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
@@ -20,7 +21,7 @@ const issuer = 'token.actions.githubusercontent.com';
 const audience = 'sts.amazonaws.com';
 
 const keys: Record<keyof DeployRoleSettings, readonly [RegExp, string]> = {
-  stackName: [/^[A-Za-z][A-Za-z0-9-]{0,127}$/, 'a CloudFormation stack name'],
+  stackName: [/^[A-Za-z][A-Za-z0-9-]{0,127}$/, 'a CloudFormation stack name: at most 128 letters, digits and hyphens, a letter first'],
   repository: [/^[\w.-]+(@\d+)?\/[\w.-]+(@\d+)?$/, 'owner/name, or owner@id/name@id'],
   environment: [/^[\w.-]{1,200}$/, 'the name of an environment: letters, digits, _ . -'],
   qualifier: [/^[a-z0-9]{1,10}$/, 'the qualifier of a CDK bootstrap'],
@@ -44,13 +45,25 @@ export function readDeployRoleSettings(context: Record<string, unknown>): Deploy
     throw new SettingsError(`context ${key} is missing: ${keys[key][1]}`);
   }
   const environment = required('environment');
+  // Its role would be trusted by the jobs that only compare, before anybody has approved them.
+  if (/-diff$/i.test(environment)) {
+    throw new SettingsError(`context environment=${environment}: an environment ending in -diff compares for the one before it; name that one`);
+  }
   return {
-    stackName: text('stackName') ?? `goal-activity-deploy-${environment.replace(/[^A-Za-z0-9]+/g, '-')}`,
+    stackName: text('stackName') ?? nameOf(environment),
     repository: required('repository'),
     environment,
     qualifier: text('qualifier') ?? 'hnb659fds',
     oidcProvider: text('oidcProvider'),
   };
+}
+
+/** A stack's name has at most 128 letters, digits and hyphens. What an environment's name has besides is told apart by its hash. */
+function nameOf(environment: string): string {
+  const whole = `goal-activity-deploy-${environment}`;
+  if (/^[A-Za-z0-9-]{1,128}$/.test(whole)) return whole;
+  const hash = createHash('sha256').update(environment).digest('hex').slice(0, 8);
+  return `${whole.replace(/[^A-Za-z0-9]+/g, '-').slice(0, 119)}-${hash}`;
 }
 
 /**

@@ -80,9 +80,25 @@ test('settings that cannot be are errors that say what is expected', () => {
   rejected({ environment: 'production' }, /repository is missing: owner\/name/);
   rejected({ repository: 'example/goals' }, /environment is missing/);
   rejected({ ...minimal, region: 'eu-west-1' }, /unknown context region: known are stackName, repository/);
+  for (const key of ['constructor', 'toString']) rejected({ ...minimal, [key]: 'x' }, new RegExp(`unknown context ${key}`));
   // A pattern would trust other repositories or environments.
   for (const repository of ['goals', 'example/*', 'example/goals:ref', 'a/b/c']) rejected({ ...minimal, repository }, /repository=/);
   for (const environment of ['*', 'a:b', '']) rejected({ ...minimal, environment }, /environment=/);
   rejected({ ...minimal, oidcProvider: 'arn:aws:iam::111122223333:oidc-provider/example.com' }, /oidcProvider=/);
   rejected({ ...minimal, qualifier: 'HNB' }, /qualifier="HNB"/);
+});
+
+test('each environment has a stack of its own, whose name CloudFormation accepts', () => {
+  const nameOf = (environment: string) => readDeployRoleSettings({ ...minimal, environment }).stackName;
+  assert.equal(nameOf('eu-prod'), 'goal-activity-deploy-eu-prod');
+  const environments = ['eu-prod', 'eu.prod', 'eu_prod', 'eu--prod', 'eu-prod-', 'e', 'x'.repeat(107), 'x'.repeat(108), 'x'.repeat(120), 'x'.repeat(200), `${'.'.repeat(200)}`];
+  const names = environments.map(nameOf);
+  assert.equal(new Set(names).size, environments.length, names.join(' '));
+  for (const name of names) assert.match(name, /^[A-Za-z][A-Za-z0-9-]{0,127}$/);
+});
+
+test('an environment that compares for another gets no role to deploy', () => {
+  for (const environment of ['production-diff', 'production-DIFF']) {
+    assert.throws(() => readDeployRoleSettings({ ...minimal, environment }), /ending in -diff/);
+  }
 });
