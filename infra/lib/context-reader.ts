@@ -5,9 +5,13 @@ export class Reader<Key extends string> {
   constructor(private readonly context: Readonly<Record<string, unknown>>) {}
 
   text(key: Key, pattern: RegExp, shape: string): string | undefined {
+    return this.checked(key, (value) => pattern.test(value), shape);
+  }
+
+  checked(key: Key, fits: (value: string) => boolean, shape: string): string | undefined {
     const value = this.context[key];
     if (value === undefined) return undefined;
-    if (typeof value === 'string' && pattern.test(value)) return value;
+    if (typeof value === 'string' && fits(value)) return value;
     throw this.wrong(key, shape);
   }
 
@@ -42,12 +46,14 @@ export class Reader<Key extends string> {
     throw this.wrong(key, 'an amount in US dollars, greater than 0');
   }
 
-  list(key: Key, pattern: RegExp, shape: string): string[] | undefined {
+  /** Comma-separated, also with spaces. AWS refuses most lists that have an entry twice. */
+  list(key: Key, fits: (value: string) => boolean, shape: string): string[] | undefined {
     const value = this.context[key];
     if (value === undefined) return undefined;
     const found = String(value).split(',').map((each) => each.trim());
-    if (found.every((each) => pattern.test(each))) return found;
-    throw this.wrong(key, shape);
+    if (!found.every((each) => fits(each))) throw this.wrong(key, shape);
+    if (new Set(found).size < found.length) throw this.wrong(key, 'each entry once');
+    return found;
   }
 
   object(key: Key, shape: string): Record<string, unknown> | undefined {

@@ -91,7 +91,7 @@ export function readOperations(read: Reader<keyof typeof operationKeys>): Operat
     deployment: read.oneOf('deployment', deployments) ?? 'in-place',
     tags: readTags(read),
     backup: read.flag('backup'),
-    alertEmail: read.text('alertEmail', /^[^\s@]+@[^\s@]+$/, 'an e-mail address'),
+    alertEmail: read.text('alertEmail', emailAddress, 'an e-mail address'),
     monthlyBudget: read.amount('monthlyBudget'),
     dailyAiCost: read.amount('dailyAiCost'),
     vpc: readVpc(read),
@@ -99,6 +99,7 @@ export function readOperations(read: Reader<keyof typeof operationKeys>): Operat
   };
 }
 
+const emailAddress = /^[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$/;
 const keyArn = /^arn:aws[\w-]*:kms:[\w-]+:\d{12}:key\/[\w-]+$/;
 
 /** As AWS accepts them: at most 50 in all, and CloudFormation adds three. */
@@ -118,8 +119,8 @@ function readTags(read: Reader<'tags'>): Record<string, string> {
 
 function readVpc(read: Reader<'vpcId' | 'subnets' | 'securityGroups'>): OperationSettings['vpc'] {
   const id = read.text('vpcId', /^vpc-[0-9a-f]{8,17}$/, 'the id of a VPC');
-  const subnets = read.list('subnets', /^subnet-[0-9a-f]{8,17}$/, 'ids of subnets, comma-separated');
-  const securityGroups = read.list('securityGroups', /^sg-[0-9a-f]{8,17}$/, 'ids of security groups, comma-separated');
+  const subnets = read.list('subnets', (each) => /^subnet-[0-9a-f]{8,17}$/.test(each), 'ids of subnets, comma-separated');
+  const securityGroups = read.list('securityGroups', (each) => /^sg-[0-9a-f]{8,17}$/.test(each), 'ids of security groups, comma-separated');
   if (!id && !subnets && !securityGroups) return undefined;
   if (!id || !subnets || !securityGroups) {
     throw new SettingsError('context vpcId, subnets and securityGroups belong together: give all three or none');
@@ -136,12 +137,11 @@ const maxConsumers = 8;
 
 function readConsumers(read: Reader<'consumerAccounts'>): ConsumerAccount[] {
   const shape = '<account>=<source>, comma-separated, as in 111122223333=com.example.planner';
-  const found = read.list('consumerAccounts', /^\d{12}=[\w.\-/]{1,256}$/, shape) ?? [];
+  const found = read.list('consumerAccounts', (each) => /^\d{12}=[\w.\-/]{1,256}$/.test(each), shape) ?? [];
   const consumers = found.map((each) => ({ account: each.slice(0, 12), source: each.slice(13) }));
   for (const { source } of consumers) {
     if (source === 'goal-activity' || source.startsWith('aws.')) throw read.wrong('consumerAccounts', `a source of the service's own, not ${source}`);
   }
-  if (new Set(found).size < found.length) throw read.wrong('consumerAccounts', 'each pair once');
   if (found.length > maxConsumers) throw read.wrong('consumerAccounts', `at most ${maxConsumers}: a bus's policy has no room for more`);
   return consumers;
 }

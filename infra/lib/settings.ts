@@ -6,6 +6,7 @@ import { infraDir } from './paths';
 import { type Generator, generatorKeys, readGenerators } from './generator-settings';
 import { type OperationSettings, operationKeys, readOperations } from './operation-settings';
 import { SettingsError } from './settings-error';
+import { isCallback, isIssuer, isOrigin, isPlainServer } from './web-address';
 
 export { infraDir } from './paths';
 export { SettingsError } from './settings-error';
@@ -148,15 +149,16 @@ function readContext(context: Record<string, unknown>, own: Record<string, unkno
     goalsTable: text('goalsTable', tableName, 'a DynamoDB table name'),
     tasksTable: text('tasksTable', tableName, 'a DynamoDB table name'),
     executionsTable: text('executionsTable', tableName, 'a DynamoDB table name'),
-    archiveBucket: text('archiveBucket', /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'the name of an S3 bucket'),
+    archiveBucket: text('archiveBucket', bucketName, 'the name of an S3 bucket'),
     oidc: oidc(
-      text('oidcIssuer', /^https?:\/\/\S+$/, 'the URL of an OIDC issuer'),
-      text('oidcAudience', /./, 'a comma-separated list of audiences'),
-      text('oidcScopes', /^[^\s,]+(\s*,\s*[^\s,]+)*$/, 'a comma-separated list of scopes'),
+      reader.checked('oidcIssuer', (each) => isIssuer(each, local), 'the https URL of an OIDC issuer, without user, query and fragment'),
+      reader.list('oidcAudience', (each) => each !== '', 'a comma-separated list of audiences'),
+      reader.list('oidcScopes', (each) => /^\S+$/.test(each), 'a comma-separated list of scopes'),
       text('oidcClientId', /^\S+$/, 'a client id'),
     ),
     userPool: userPool(reader, context, stackName),
-    corsOrigins: origins(context.corsOrigins),
+    // Exact origins and no `*`: an unknown page must not use a user's token.
+    corsOrigins: reader.list('corsOrigins', isOrigin, 'origins as browsers write them, such as https://app.example, comma-separated'),
     ...readGenerators(context),
     ...operations,
     logLevel: text('logLevel', logFilter, 'a level or a filter such as info,goal_activity_functions=debug') ?? 'info',
@@ -168,13 +170,15 @@ function readContext(context: Record<string, unknown>, own: Record<string, unkno
     repair: text('repair', /^[\w:.-]{1,40}$/, 'a time'),
     tracing,
     tracingLayer,
-    tracingEndpoint: text('tracingEndpoint', /^http:\/\/[^\s/]+$/, 'http://<host>:<port> of a collector') ?? 'http://localhost:4318',
+    tracingEndpoint: reader.checked('tracingEndpoint', isPlainServer, 'http://<host>:<port> of a collector') ?? 'http://localhost:4318',
   };
 }
 
 const directive = '([\\w:]+=)?(off|error|warn|info|debug|trace)';
 const logFilter = new RegExp(`^${directive}(,${directive})*$`);
 const layerArn = /^arn:[\w-]+:lambda:[\w-]+:\d{12}:layer:[\w-]+:\d+$/;
+/** As S3 accepts them, without the names of access points. */
+const bucketName = /^(?!.*\.\.)(?!\d+\.\d+\.\d+\.\d+$)(?!xn--|sthree-|amzn-s3-demo-)(?!.*(-s3alias|--ol-s3|\.mrap|--x-s3|--table-s3)$)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
 const tableName = /^[A-Za-z0-9_.-]{3,255}$/;
 
 /** Whether the context may have it. */
@@ -198,23 +202,18 @@ export function rejectUnknown(context: Record<string, unknown>): void {
     + 'and the keys of a generator with the prefix fallback, such as fallbackBedrockModel');
 }
 
-function oidc(issuer?: string, audience?: string, scopes?: string, clientId?: string): Settings['oidc'] {
+function oidc(issuer?: string, audience?: string[], scopes?: string[], clientId?: string): Settings['oidc'] {
   if (issuer === undefined && audience === undefined) {
     if ((scopes ?? clientId) === undefined) return undefined;
     throw new SettingsError('context oidcScopes and oidcClientId: only with oidcIssuer');
   }
-  const audiences = list(audience);
   // An authorizer without an audience would accept the issuer's tokens for any other application.
-  if (issuer && audiences.length > 0) {
-    return { issuer, audience: audiences, ...(scopes && { scopes: list(scopes) }), ...(clientId && { clientId }) };
-  }
+  if (issuer && audience) return { issuer, audience, ...(scopes && { scopes }), ...(clientId && { clientId }) };
   throw new SettingsError('context oidcIssuer and oidcAudience belong together: give both or neither');
 }
 
-const list = (value = ''): string[] => value.split(',').map((each) => each.trim()).filter(Boolean);
-
 function userPool(reader: Reader<Key>, context: Record<string, unknown>, stackName: string): Settings['userPool'] {
-  const { oidcIssuer, userPoolDomain: domain, callbackUrls } = context;
+  const { oidcIssuer, userPoolDomain: domain } = context;
   const own: UserPoolKey[] = ['userPoolDomain', 'userPoolPlan', 'callbackUrls'];
   const idle = own.filter((key) => context[key] !== undefined);
   if (oidcIssuer !== undefined && idle.length > 0) {
@@ -229,21 +228,9 @@ function userPool(reader: Reader<Key>, context: Record<string, unknown>, stackNa
     throw new SettingsError(`context ${domain ? 'userPoolDomain' : 'stackName'}: the domain of a user pool must not contain `
       + `${reserved}; set another userPoolDomain`);
   }
-  const urls = callbackUrls === undefined ? [] : String(callbackUrls).split(',').map((each) => each.trim());
-  // Cognito compares the whole URL, and allows http for localhost only.
-  if (!urls.every((each) => /^(https:\/\/|http:\/\/localhost[:/])[^\s*#]+$/.test(each))) {
-    throw new SettingsError(`context callbackUrls=${JSON.stringify(callbackUrls)}: expected complete URLs such as `
-      + 'https://app.example/signed-in, comma-separated; http for localhost only');
-  }
+  const urls = reader.list('callbackUrls', isCallback,
+    'complete URLs such as https://app.example/signed-in, comma-separated; http for localhost only') ?? [];
   return { domain, plan: reader.oneOf('userPoolPlan', userPoolPlans) ?? 'essentials', callbackUrls: urls };
-}
-
-/** Exact origins and no `*`: an unknown page must not use a user's token. */
-function origins(value: unknown): string[] | undefined {
-  if (value === undefined) return undefined;
-  const found = String(value).split(',').map((each) => each.trim());
-  if (found.every((each) => /^https?:\/\/[^\s/*?#]+$/.test(each))) return found;
-  throw new SettingsError(`context corsOrigins=${JSON.stringify(value)}: expected origins such as https://app.example, comma-separated`);
 }
 
 /** SQS's event sources accept 2 to 1,000 as maximum concurrency. */

@@ -65,7 +65,7 @@ test('web pages of other origins may call the API only when they are named', () 
     ExposeHeaders: ['location', 'retry-after'],
     MaxAge: 3600,
   });
-  for (const corsOrigins of ['*', 'https://*.example', 'app.example', 'https://app.example/', '']) {
+  for (const corsOrigins of ['*', 'https://*.example', 'app.example', 'https://app.example/', ' ']) {
     assert.throws(() => synth({ corsOrigins }), /expected origins/, corsOrigins);
   }
 });

@@ -74,7 +74,7 @@ test('a form that cannot be called says which can', () => {
   wrong(arn('prompt-router/a1'), /bedrockProfileSource is missing: this prompt router needs it, .*get-prompt-router/);
   wrong(arn('imported-model/a1b2c3d4e5f6'), /bedrockProfileSource has no meaning with this imported model/, { bedrockProfileSource: model });
   wrong(arn('prompt-router/a1'), /several comma-separated/, { bedrockProfileSource: `${model},` });
-  wrong(arn('application-inference-profile/a1'), /expected the id of a model or of one/, { bedrockProfileSource: `${model},${model}` });
+  wrong(arn('application-inference-profile/a1'), /expected the id of a model or of one/, { bedrockProfileSource: `${model},amazon.nova-pro-v1:0` });
   wrong(arn(`inference-profile/us.${model}`), /bedrockProfileRegions is missing: us\.amazon/);
   wrong(arn('imported-model/a1b2c3d4e5f6'), /this imported model is in us-east-1; leave the region out/, { bedrockRegion: 'eu-west-1' });
 });

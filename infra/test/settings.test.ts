@@ -85,13 +85,14 @@ test('an issuer of our own choice comes with its audiences', () => {
   const { oidc } = readSettings({ oidcIssuer: 'https://issuer.example', oidcAudience: 'app, cli' });
   assert.deepEqual(oidc, { issuer: 'https://issuer.example', audience: ['app', 'cli'] });
   rejected({ oidcIssuer: 'https://issuer.example' }, /oidcIssuer and oidcAudience belong together/);
-  rejected({ oidcIssuer: 'https://issuer.example', oidcAudience: ' , ' }, /belong together/);
+  rejected({ oidcIssuer: 'https://issuer.example', oidcAudience: ' , ' }, /oidcAudience=.*expected a comma-separated list/);
   rejected({ oidcAudience: 'app' }, /belong together/);
   const all = { oidcIssuer: 'https://issuer.example', oidcAudience: 'app', oidcScopes: 'a, b', oidcClientId: 'cli' };
   assert.deepEqual(readSettings(all).oidc,
     { issuer: 'https://issuer.example', audience: ['app'], scopes: ['a', 'b'], clientId: 'cli' });
   rejected({ oidcScopes: 'a' }, /only with oidcIssuer/);
   rejected({ ...all, oidcScopes: ', a' }, /oidcScopes=.*expected a comma-separated list/);
+  for (const oidcScopes of ['a b', 'a,,b']) rejected({ ...all, oidcScopes }, /oidcScopes=/);
   rejected({ ...all, userPoolPlan: 'plus' }, /userPoolPlan: only without oidcIssuer/);
 });
 
@@ -134,7 +135,7 @@ test('a value that cannot be is an error that says what is expected', () => {
   rejected({ stackName: 'goal activity' }, /stackName="goal activity": expected at most 40 lower-case letters/);
   rejected({ goalsTable: ' ' }, /goalsTable=" ": expected a DynamoDB table name/);
   rejected({ tasksTable: 'a/b' }, /tasksTable="a\/b"/);
-  rejected({ oidcIssuer: 'issuer.example', oidcAudience: 'app' }, /oidcIssuer="issuer.example": expected the URL/);
+  rejected({ oidcIssuer: 'issuer.example', oidcAudience: 'app' }, /oidcIssuer="issuer.example": expected the https URL/);
   for (const operationsGuide of ['a b', 'guide.html#top', 'x'.repeat(301)]) {
     rejected({ operationsGuide }, /operationsGuide=".*": expected an address/);
   }
@@ -157,11 +158,57 @@ test('a setting of operations that cannot be is an error that says what is expec
     ['vpcId', 'default', /expected the id of a VPC/], ['subnets', 'a,b', /expected ids of subnets/],
     ['consumerAccounts', '111122223333', /expected <account>=<source>/],
     ['consumerAccounts', '111122223333=goal-activity', /not goal-activity/], ['consumerAccounts', '111122223333=aws.s3', /not aws\.s3/],
-    ['consumerAccounts', '111122223333=a,111122223333=a', /each pair once/],
+    ['consumerAccounts', '111122223333=a,111122223333=a', /each entry once/],
     ['archiveBucket', 'Bucket', /expected the name of an S3 bucket/], ['executionsTable', ' ', /expected a DynamoDB table name/],
   ] as const) rejected({ [key]: value }, message);
   rejected({ vpcId: 'vpc-0123abcd', subnets: 'subnet-0123abcd' }, /vpcId, subnets and securityGroups belong together/);
   for (const key of ['backup', 'monthlyBudget', 'consumerAccounts']) {
     rejected({ local: 'true', [key]: { backup: 'true', monthlyBudget: '5', consumerAccounts: '111122223333=a' }[key] }, /not with local=true/);
   }
+});
+
+test('an address is parsed: what AWS would refuse in the middle of a deployment is refused before', () => {
+  const oidcAudience = 'app';
+  for (const oidcIssuer of ['https://i', 'https://issuer.example/realms/goals', 'https://issuer.example:8443/']) {
+    assert.equal(readSettings({ oidcIssuer, oidcAudience }).oidc?.issuer, oidcIssuer);
+  }
+  for (const oidcIssuer of [
+    'http://issuer.example', 'https://i?x#y', 'https://i?', 'https://i#', 'https://user@i', 'https://@i', 'https://i:99999', 'https://', 'https:///i',
+    'https://a b', 'https:\\\\i', 'https://ü.example', 'ftp://i', 'issuer.example',
+  ]) rejected({ oidcIssuer, oidcAudience }, /oidcIssuer=.*expected the https URL/);
+  assert.equal(readSettings({ local: 'true', oidcIssuer: 'http://localhost:9000', oidcAudience }).oidc?.issuer, 'http://localhost:9000');
+
+  for (const callbackUrls of [
+    'http://localhost:x@evil.example/', 'http://localhost@evil.example/', 'https://u:p@app.example/', 'http://localhost.evil.example/', 'https://app.example:99999/',
+    'https://app.example/#', `https://app.example/${'x'.repeat(1024)}`, 'https://app.example/*', 'http://127.0.0.1/', 'https://a/,https://a/', 'https://a/,,https://b/',
+  ]) rejected({ callbackUrls }, /callbackUrls=.*expected (complete URLs|each entry once)/);
+  assert.deepEqual(readSettings({ callbackUrls: 'https://app.example/in?a=b' }).userPool.callbackUrls, ['https://app.example/in?a=b']);
+
+  for (const corsOrigins of [
+    'https://user@a', 'https://a.example:99999', 'https://a.example/', 'https://A.example', 'https://a.example:443', 'https://*.a', '*', 'https://a,https://a', 'ws://a',
+  ]) rejected({ corsOrigins }, /corsOrigins=.*expected (origins|each entry once)/);
+  for (const origin of ['https://a.example', 'https://a.example:8443', 'http://localhost:3000', 'http://[::1]:8080']) {
+    assert.deepEqual(readSettings({ corsOrigins: origin }).corsOrigins, [origin]);
+  }
+  for (const tracingEndpoint of ['http://u@host:4318', 'http://host:99999', 'http://host/', 'http://host?x', 'http://']) {
+    rejected({ tracing: 'otlp', tracingEndpoint }, /tracingEndpoint=.*expected http/);
+  }
+});
+
+test('a name that AWS would refuse, and an entry that is there twice, is refused before', () => {
+  for (const archiveBucket of ['a..b', '10.0.0.1', 'xn--bucket', 'ab', 'bucket-', 'a_b', 'bucket-s3alias', 'x'.repeat(64)]) {
+    rejected({ archiveBucket }, /archiveBucket=.*expected the name of an S3 bucket/);
+  }
+  for (const archiveBucket of ['a.b', 'goals-archive', 'x'.repeat(63)]) assert.equal(readSettings({ archiveBucket }).archiveBucket, archiveBucket);
+  for (const alertEmail of ['a@b', 'a b@c.example', 'a@b@c.example', '@c.example', 'a@c..example', 'a,b@c.example']) {
+    rejected({ alertEmail }, /alertEmail=.*expected an e-mail address/);
+  }
+  assert.equal(readSettings({ alertEmail: 'ops+goals@example.co.jp' }).alertEmail, 'ops+goals@example.co.jp');
+  const vpc = { vpcId: 'vpc-0123abcd', subnets: 'subnet-0123abcd', securityGroups: 'sg-0123abcd' };
+  for (const [key, value] of [
+    ['subnets', 'subnet-0123abcd,subnet-0123abcd'], ['securityGroups', 'sg-0123abcd, sg-0123abcd'],
+  ] as const) rejected({ ...vpc, [key]: value }, new RegExp(`${key}=.*expected each entry once`));
+  const oidc = { oidcIssuer: 'https://issuer.example', oidcAudience: 'app', oidcScopes: 'a' };
+  for (const key of ['oidcAudience', 'oidcScopes']) rejected({ ...oidc, [key]: 'a,a' }, new RegExp(`${key}=.*expected each entry once`));
+  rejected({ generator: 'bedrock', bedrockModel: 'eu.amazon.nova-lite-v1:0', bedrockProfileRegions: 'eu-west-1,eu-west-1' }, /each entry once/);
 });

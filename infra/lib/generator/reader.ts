@@ -57,6 +57,7 @@ export class Reader {
   list(key: Key, pattern: RegExp, shape: string): string[] | undefined {
     const entries = this.text(key, /./, shape)?.split(',').map((each) => each.trim());
     if (entries?.every((each) => pattern.test(each)) === false) throw this.wrong(key, shape);
+    if (new Set(entries).size < (entries?.length ?? 0)) throw this.wrong(key, 'each entry once');
     return entries;
   }
 
