@@ -7,6 +7,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { after, before, test } from 'node:test';
 import { goalActivityApp } from '../lib/app';
+import { infraDir } from '../lib/paths';
 import { envOf, regionOf } from '../lib/target';
 
 /** AWS for these programs: who somebody is, a role to read with, and the deployed template. */
@@ -147,4 +148,17 @@ test('a deployment is compared with all of its context, and not made where somet
   assert.deepEqual([...new Set(aws.requests.map((each) => each.split(' ')[0]))], ['GetCallerIdentity', 'AssumeRole', 'GetTemplate']);
   assert.ok(aws.requests.every((each) => each.endsWith(' eu-west-1')), aws.requests.join(', '));
   fs.rmSync(path.join(made, '.cdk.json'));
+});
+
+test('a workflow deploys only what it has compared, and functions of its own commit', () => {
+  const folder = path.join(infraDir, '..', '.github', 'workflows');
+  const jobs = fs.readdirSync(folder).flatMap((name) => fs.readFileSync(path.join(folder, name), 'utf8').split(/^ {2}(?=[\w-]+:$)/m));
+  const [deploying, verifying] = [/run: .*\bcdk (deploy|diff)\b|^ +npx .*\bcdk (deploy|diff)\b/m, /gh attestation verify/].map((text) => jobs.filter((job) => text.test(job)));
+  assert.equal(deploying?.length, 2);
+  for (const job of deploying ?? []) {
+    const [compared, cdk] = [/compare-settings\.js .*--change=\$CHANGE/, /cdk (deploy|diff)\b/].map((text) => job.search(text));
+    assert.ok(compared !== -1 && compared! < cdk!, job);
+  }
+  assert.equal(verifying?.length, 1);
+  assert.match(verifying?.[0] ?? '', /gh attestation verify[^\n]*\\\n[^\n]*--source-digest "\$GITHUB_SHA"/);
 });
