@@ -51,7 +51,8 @@ test('an empty value is none, wherever it stands, and takes away that of a file'
     const { given, ...settings } = readSettings({ [key]: '' });
     assert.deepEqual({ given, ...settings }, readSettings({}), key);
   }
-  const lists = '{ "corsOrigins": [], "callbackUrls": [], "consumerAccounts": [], "subnets": [], "oidcScopes": [], "bedrockProfileRegions": [] }';
+  const lists = '{ "corsOrigins": [], "callbackUrls": [], "consumerAccounts": [], "subnets": [], "oidcScopes": [],'
+    + ' "bedrockProfileRegions": [], "kmsKey": "", "vpcId": "", "archiveBucket": "", "goalsTable": "" }';
   assert.deepEqual(inFile({}, lists).given, { environment: 'test', context: {} });
   assert.equal(inFile({ corsOrigins: '', logLevel: '' }, '{ "corsOrigins": ["https://a.example"], "logLevel": "warn" }').corsOrigins, undefined);
 });

@@ -153,7 +153,7 @@ test('an argument that means nothing is an error', () => {
   rejected(['--change', '--repair'], /--change/);
   rejected(['--change'], /--change/);
   for (const each of ['', 'a,', 'a b', 'a=b']) rejected(['--change', each], /expected names of settings/);
-  for (const each of ['--repiar', '--chnage=logLevel', '--app=x', '--watch', '--tags=a=b', '--plugin=x', 'goal-activity']) rejected([each], /./);
+  for (const each of ['--repairs', '--changed=logLevel', '--app=x', '--watch', '--tags=a=b', '--plugin=x', 'goal-activity']) rejected([each], /./);
   rejected(['--method', 'execute-change-set'], /not compared/);
   assert.throws(() => readCompareArguments(['a', 'b']), /one folder/);
   assert.throws(() => readCompareArguments([]), /one folder/);
