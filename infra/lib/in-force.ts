@@ -10,7 +10,8 @@ const onlyOnce = ['functionsDir', 'repair'];
 
 /** What the template says about itself: what was given, without defaults. No secret is among it: a key is the name of a secret. */
 export const noted = ({ given: { environment, context } }: Settings) => ({
-  environment: environment ?? null,
+  // CloudFormation refuses null.
+  ...(environment !== undefined && { environment }),
   context: Object.fromEntries(Object.entries(context).filter(([key]) => !onlyOnce.includes(key)).sort(([a], [b]) => (a < b ? -1 : 1))),
 });
 
@@ -22,9 +23,9 @@ export interface Former {
 /** Reads what `noted` has written, or a former version. Nothing if it is neither. */
 export function readNoted(metadata: unknown): Given | Former | undefined {
   if (typeof metadata !== 'object' || metadata === null) return undefined;
-  const { environment, context } = metadata as { environment?: string | null; context?: Record<string, string> };
+  const { environment, context } = metadata as { environment?: string; context?: Record<string, string> };
   if (typeof context !== 'object') return { former: metadata as Record<string, unknown> };
-  return { context, ...(typeof environment === 'string' && { environment }) };
+  return { context, ...(environment !== undefined && { environment }) };
 }
 
 export interface Change {

@@ -28,7 +28,7 @@ test('the template keeps what was given, and a resource too, without which Cloud
   assert.deepEqual(template.toJSON().Metadata[METADATA], expected);
   const [dashboard] = Object.values(template.findResources('AWS::CloudWatch::Dashboard'));
   assert.deepEqual(dashboard?.Metadata[METADATA], expected);
-  assert.deepEqual(synth().template.toJSON().Metadata[METADATA], { environment: null, context: {} });
+  assert.deepEqual(synth().template.toJSON().Metadata[METADATA], { context: {} });
 });
 
 test('every key of the schema is a change when it is newly given, is given otherwise, and is no longer given', () => {
