@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use goal_activity_adapters::clock::SystemClock;
 use goal_activity_core::admission::Pause as Paused;
-use goal_activity_core::ports::{Clock, PauseLaunches};
+use goal_activity_core::ports::{Clock, FindPause, PauseLaunches, Unavailable};
 use goal_activity_events::StateMachineArn;
 use serde::Serialize;
 
@@ -59,7 +59,8 @@ impl Done {
                 format!("Launching is still paused in {stack}; before, since {}\n", since(before))
             }
             (None, Some(before)) => format!("Launching goes on in {stack}. It was paused since {}\n", since(before)),
-            (None, None) => format!("Launching was not paused in {stack}.\n"),
+            // It may have been until now: an answer that was lost was to a request that is made again.
+            (None, None) => format!("Launching is not paused in {stack}.\n"),
         }
     }
 }
@@ -67,16 +68,33 @@ impl Done {
 /// Pauses launching and returns the exit code.
 pub(crate) async fn pause(args: Pause, stack: &Stack, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
     let paused = Paused::new(SystemClock.now(), &args.reason);
-    let before = stack.tables()?.pause_launches(&machine(stack)?, &paused).await?;
+    let (tables, machine) = (stack.tables()?, machine(stack)?);
+    let before = match tables.pause_launches(&machine, &paused).await {
+        // Its own, if the request was made twice.
+        Ok(before) => before.filter(|before| *before != paused),
+        Err(error) => {
+            unless_done(error, tables.find_pause(&machine).await.is_ok_and(|now| now.as_ref() == Some(&paused)))?
+        }
+    };
     shell.show(json, &Done { paused: Some(paused), before }, |done| done.text(&stack.label))?;
     Ok(DONE)
 }
 
 /// Resumes launching and returns the exit code.
 pub(crate) async fn resume(stack: &Stack, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
-    let before = stack.tables()?.resume_launches(&machine(stack)?).await?;
+    let (tables, machine) = (stack.tables()?, machine(stack)?);
+    let before = match tables.resume_launches(&machine).await {
+        Ok(before) => before,
+        Err(error) => unless_done(error, tables.find_pause(&machine).await.is_ok_and(|now| now.is_none()))?,
+    };
     shell.show(json, &Done { paused: None, before }, |done| done.text(&stack.label))?;
     Ok(DONE)
+}
+
+/// Returns the error of a change, unless it was made all the same: then nothing is known of the pause before, which may be
+/// malformed.
+fn unless_done(error: Unavailable, done: bool) -> Result<Option<Paused>> {
+    if done { Ok(None) } else { Err(error.into()) }
 }
 
 fn machine(stack: &Stack) -> Result<StateMachineArn> {
@@ -85,8 +103,14 @@ fn machine(stack: &Stack) -> Result<StateMachineArn> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
+    use goal_activity_testkit::stub::{Reply, Response, Seen, Stub};
+    use serde_json::{Value, json};
+
     use super::*;
-    use serde_json::json;
+    use crate::Environment;
+    use crate::testing::ran_on;
 
     fn paused(reason: &str) -> Paused {
         Paused::new("2026-11-24T09:30:00Z".parse().unwrap(), reason)
@@ -99,7 +123,7 @@ mod tests {
         let replaced = text(Some(paused("x")), Some(paused("the AI\u{1b}[2J")));
         assert!(replaced.ends_with("before, since 2026-11-24T09:30:00.000Z: the AI\u{fffd}[2J\n"), "{replaced}");
         assert!(text(None, Some(paused("x"))).ends_with("since 2026-11-24T09:30:00.000Z: x\n"));
-        assert_eq!(text(None, None), "Launching was not paused in stack s.\n");
+        assert_eq!(text(None, None), "Launching is not paused in stack s.\n");
         let done = serde_json::to_value(Done { paused: Some(paused(" x ")), before: None }).unwrap();
         assert_eq!(done, json!({ "paused": { "since": "2026-11-24T09:30:00.000Z", "reason": "x" } }));
     }
@@ -107,5 +131,45 @@ mod tests {
     #[test]
     fn a_pause_has_a_reason() {
         assert!(not_blank(" ").is_err() && not_blank("x").is_ok());
+    }
+
+    /// What is printed when the pause before, which is malformed, is returned, and this is stored afterwards.
+    async fn ran(
+        name: &str,
+        arguments: &[&str],
+        stored: impl Fn(&Value) -> Value + Send + Sync + 'static,
+    ) -> (u8, String) {
+        let written = Mutex::new(Value::Null);
+        let tables = Stub::with(move |seen: &Seen| {
+            let is_write = seen.header("x-amz-target").is_some_and(|target| target.ends_with(".UpdateItem"));
+            let malformed = json!({ "paused": { "S": "since Monday" } });
+            Reply::Whole(if is_write {
+                *written.lock().unwrap() = seen.body["ExpressionAttributeValues"].clone();
+                Response::new(200, json!({ "Attributes": malformed }))
+            } else {
+                Response::new(200, json!({ "Item": stored(&written.lock().unwrap()) }))
+            })
+        })
+        .await;
+        let machine = "arn:aws:states:us-east-1:000000000000:stateMachine:goal-activity";
+        let outputs = json!({ "StateMachineArn": machine, "GoalsTableName": "g", "TasksTableName": "t",
+            "ExecutionsTableName": "e" });
+        let on = (&*tables.url(), outputs);
+        let (code, out, err) = ran_on(&format!("pause-{name}"), on, Environment::default(), arguments).await;
+        (code, out + &err)
+    }
+
+    #[tokio::test]
+    async fn what_was_done_is_no_error_even_if_the_pause_before_is_malformed() {
+        let (code, text) = ran("ended", &["resume"], |_| json!({})).await;
+        assert!(code == DONE && text.starts_with("Launching is not paused in"), "{code} {text}");
+        let new = |written: &Value| json!({ "paused": written.as_object().unwrap().values().next().unwrap() });
+        let (code, text) = ran("new", &["pause", "--reason", "x"], new).await;
+        assert!(code == DONE && text.starts_with("Launching is paused in"), "{code} {text}");
+        let still = |_: &Value| json!({ "paused": { "S": "since Monday" } });
+        let (code, text) = ran("still", &["resume"], still).await;
+        assert!(code != DONE && text.contains("reading the pause"), "{code} {text}");
+        let (code, text) = ran("not", &["pause", "--reason", "x"], |_| json!({})).await;
+        assert!(code != DONE && text.contains("reading the pause"), "{code} {text}");
     }
 }
