@@ -250,11 +250,10 @@ fn printed_by(command: &[String]) -> Result<Secret> {
     let output = Command::new(program).args(arguments).stderr(std::process::Stdio::inherit()).output();
     let output = output.with_context(|| format!("cannot run token_command {program}"))?;
     let token = Secret::from(String::from_utf8(output.stdout).unwrap_or_default()).as_token();
-    if !output.status.success() || token.reveal().is_empty() {
+    token.filter(|_| output.status.success()).ok_or_else(|| {
         let why = format!("token_command {program} gave no token ({})", output.status);
-        return Err(Failure::usage(why, "run it by hand; it has to print a token and nothing else").into());
-    }
-    Ok(token)
+        Failure::usage(why, "run it by hand; it has to print a token and nothing else").into()
+    })
 }
 
 /// Signs in the sample user of a stack on this machine. The credentials are valid only for that stack.
@@ -271,7 +270,8 @@ async fn sign_in(agent: Agent, file: &StackFile) -> Result<Secret> {
         }
         failure => failure,
     })?;
-    Ok(answer.access_token)
+    let no_token = || Failure::usage("the stack's user pool gave something else than a token", "start it again");
+    answer.access_token.as_token().ok_or_else(|| no_token().into())
 }
 
 /// Returns the stored session of this deployment.
@@ -377,6 +377,7 @@ mod tests {
         assert_eq!(printed_by(&command(&["echo", "abc"])).unwrap().reveal(), "abc");
         assert_eq!(printed_by(&command(&["echo", "Bearer abc"])).unwrap().reveal(), "abc");
         assert!(printed_by(&command(&["true"])).is_err() && printed_by(&command(&["false"])).is_err());
+        assert!(printed_by(&command(&["echo", "Your token:\nabc"])).is_err(), "and something else");
         assert!(printed_by(&command(&["/nowhere/to/be/found"])).is_err());
     }
 }

@@ -14,14 +14,20 @@ impl Secret {
         &self.0
     }
 
-    /// Returns it as a token, without the line end and the scheme with which it may have been copied.
-    pub(crate) fn as_token(&self) -> Self {
+    /// Returns it as a token, without the line end and the scheme with which it may have been copied; `None` if it is none.
+    pub(crate) fn as_token(&self) -> Option<Self> {
         let text = self.0.trim();
         let token = match text.split_once(char::is_whitespace) {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim_start(),
             _ => text,
         };
-        token.into()
+        Self::from(token).is_token().then(|| token.into())
+    }
+
+    /// Returns `true` if a header can carry it as a bearer token: `b64token` (RFC 6750, section 2.1).
+    pub(crate) fn is_token(&self) -> bool {
+        let text = self.0.trim_end_matches('=');
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~+/".contains(&b))
     }
 }
 
@@ -50,9 +56,17 @@ mod tests {
     #[test]
     fn a_token_may_be_given_as_it_was_copied() {
         for text in ["xyz", "xyz\n", "Bearer xyz", "bearer  xyz\r\n", " xyz "] {
-            assert_eq!(Secret::from(text).as_token().reveal(), "xyz", "{text:?}");
+            assert_eq!(Secret::from(text).as_token(), Some("xyz".into()), "{text:?}");
         }
-        assert_eq!(Secret::from("Basic xyz").as_token().reveal(), "Basic xyz");
-        assert_eq!(Secret::from("bearer").as_token().reveal(), "bearer");
+        assert_eq!(Secret::from("bearer").as_token(), Some("bearer".into()));
+        assert_eq!(Secret::from("aZ09-._~+/==\n").as_token(), Some("aZ09-._~+/==".into()));
+    }
+
+    #[test]
+    fn a_token_has_only_the_characters_of_one() {
+        for text in ["", "\n", "=", "Basic xyz", "a b", "a\nb", "a=b", "a\u{1b}[2J", "a\u{202e}b", "é", "Bearer a\nb"]
+        {
+            assert_eq!(Secret::from(text).as_token(), None, "{text:?}");
+        }
     }
 }

@@ -73,10 +73,20 @@ impl ProfileFile {
         LoginSettings { issuer, client_id, scopes, audience, callback_port }
     }
 
-    fn token(self) -> Option<TokenSource> {
+    fn token(self) -> Result<Option<TokenSource>> {
         let command = self.token_command.filter(|command| !command.is_empty()).map(TokenSource::Command);
-        self.token.map(|token| TokenSource::Given(token.as_token())).or(command)
+        let token = self.token.map(|token| given(&token, "the token in the profile file")).transpose()?;
+        Ok(token.or(command))
     }
+}
+
+/// Returns a token that was given, which is called that in messages.
+fn given(token: &Secret, name: &str) -> Result<TokenSource> {
+    let no_token = || {
+        let title = format!("{name} is no token: it is empty, or has characters that no token has");
+        Failure::usage(title, "give the access token alone, as its issuer wrote it; its value is not shown here")
+    };
+    Ok(TokenSource::Given(token.as_token().ok_or_else(no_token)?))
 }
 
 /// The deployment and the token, resolved before any call.
@@ -122,11 +132,15 @@ fn settle(target: &Target, environment: &Environment, file: ProfileFile, up: Opt
     let in_file = file.place().checked("stack_file in the profile file")?;
     let up = Place { stack_file: up, ..Place::default() };
 
-    let token = target.token.clone().or_else(|| environment.token.clone());
-    let token = token.map(|token| TokenSource::Given(token.as_token()));
+    let from_option = target.token.as_ref().map(|token| (token, "--token"));
+    let token = from_option.or_else(|| environment.token.as_ref().map(|token| (token, "GOAL_ACTIVITY_TOKEN")));
+    let token = token.map(|(token, name)| given(token, name)).transpose()?;
     let from_file = !options.is_named() && !surroundings.is_named() && in_file.is_named();
     let login = Some(file.login()).filter(|_| from_file).unwrap_or_default();
-    let token = token.or_else(|| file.token().filter(|_| from_file));
+    let token = match token {
+        None if from_file => file.token()?,
+        token => token,
+    };
     let place = [options, surroundings, in_file, up].into_iter().find(Place::is_named).unwrap_or_default();
     let sessions = environment.session_folder.clone().map(Sessions::in_folder);
     Ok(Settings { place, token, operator: target.operator, login, sessions })
@@ -185,6 +199,29 @@ mod tests {
         assert_eq!(token(&elsewhere, &told), given("told"));
         let option = Target { token: Some("option".into()), ..elsewhere };
         assert_eq!(token(&option, &told), given("option"));
+    }
+
+    #[test]
+    fn what_is_no_token_is_named_and_not_shown() {
+        let no_token = || Some(Secret::from("s3cr3t\u{1b}[2J"));
+        let file =
+            |token: &str| toml::from_str::<ProfileFile>(&format!("url = \"https://a\"\ntoken = {token:?}")).unwrap();
+        let said = |option: Option<Secret>, variable: Option<Secret>, token: &str| {
+            let target = Target { token: option, ..Target::default() };
+            let environment = Environment { token: variable, ..Environment::default() };
+            settle(&target, &environment, file(token), None).unwrap_err().to_string()
+        };
+        let all = [
+            ("--token is", said(no_token(), None, "a")),
+            ("GOAL_ACTIVITY_TOKEN is", said(None, no_token(), "a")),
+            ("profile file is", said(None, None, "s3cr3t s3cr3t")),
+        ];
+        for (name, said) in all {
+            assert!(said.contains(name) && said.contains("no token") && !said.contains("s3cr3t"), "{said}");
+        }
+        let elsewhere = Target { url: Some("https://b".into()), ..Target::default() };
+        let settled = settle(&elsewhere, &Environment::default(), file("s3cr3t s3cr3t"), None);
+        assert_eq!(settled.unwrap().token, None, "it is not used");
     }
 
     #[test]
