@@ -17,6 +17,7 @@ Which deployment: the first of these that names one.
        client_id = \"goalctl\"                               # and scopes, audience, callback_port
   4. what `cargo xtask up` has started on this machine, as its sample user
   5. the stack goal-activity on AWS, with the credentials and region of AWS's own tools
+A URL is an API for users. Operators' commands act on a stack: they refuse a URL without one, and one of another stack.
 
 Which token: the first of --token, GOAL_ACTIVITY_TOKEN, the profile file's (for its own deployment), that of
 `goalctl login`, and locally the sample user's.

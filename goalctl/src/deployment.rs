@@ -36,11 +36,11 @@ impl Deployment {
         Ok(Self { url: checked(&url)?, file, stack })
     }
 
-    /// Opens the stack; `None` if only a URL is named.
+    /// Opens the stack to sign in; `None` if only a URL is named.
     pub(crate) async fn open_stack(&mut self, place: &Place) -> Result<Option<&Stack>> {
         let is_named = place.stack.is_some() || place.stack_file.is_some();
         if self.stack.is_none() && is_named {
-            self.stack = Some(Stack::open(place).await?);
+            self.stack = Some(Stack::open_to_sign_in(place).await?);
         }
         Ok(self.stack.as_ref())
     }

@@ -175,7 +175,11 @@ mod tests {
     use std::io::BufRead;
     use std::path::PathBuf;
 
+    use goal_activity_testkit::stub::{Response, Stub};
+    use serde_json::json;
+
     use super::*;
+    use crate::testing::ran_on;
 
     /// The exit code and what was printed, on standard output and on standard error.
     async fn goalctl(line: &str, stack_file: Option<PathBuf>, typed: Option<&str>) -> (u8, String, String) {
@@ -211,6 +215,56 @@ mod tests {
         let nowhere = std::env::temp_dir().join("goalctl-nowhere").join("stack.json");
         let (code, _, err) = goalctl("goalctl dlq list", Some(nowhere), None).await;
         assert!(code == USAGE && err.contains("cargo xtask up"), "{err}");
+    }
+
+    /// The commands that act on a stack. Without their stack they act on none, and not on the default one.
+    const OF_A_STACK: [&str; 14] = [
+        "pause --reason x",
+        "resume",
+        "dlq list",
+        "dlq show batch m-1",
+        "dlq retry batch --all",
+        "dlq drop batch --all --yes",
+        "find --user u",
+        "waiting",
+        "doctor",
+        "events emit g",
+        "events tail",
+        "ai check",
+        "cancel arn:aws:states:us-east-1:000000000000:execution:goal-activity:g-1 --operator --reason x",
+        "retry arn:aws:states:us-east-1:000000000000:execution:goal-activity:g-1 --operator --reason x",
+    ];
+
+    #[tokio::test]
+    async fn a_url_names_no_stack() {
+        for command in OF_A_STACK {
+            for options in ["", "--region us-east-1 "] {
+                let line = format!("goalctl --url https://staging.example {options}{command}");
+                let (code, out, err) = goalctl(&line, None, None).await;
+                assert!(code == USAGE && out.is_empty(), "{line}: {out} {err}");
+                assert!(
+                    err.contains("https://staging.example names no stack") && err.contains("--stack"),
+                    "{line}: {err}"
+                );
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stack_that_is_not_the_urls_is_left_alone() {
+        let aws = Stub::answering(Response::new(500, "")).await;
+        let outputs = || json!({ "ApiUrl": "https://staging.example" });
+        let environment = |url: &str| Environment { url: Some(url.to_owned()), ..Environment::default() };
+        for (n, command) in OF_A_STACK.iter().enumerate() {
+            let arguments: Vec<_> = command.split(' ').collect();
+            let other = environment("https://production.example");
+            let (code, out, err) = ran_on(&format!("two-{n}"), (&aws.url(), outputs()), other, &arguments).await;
+            assert!(code == USAGE && out.is_empty() && err.contains("two deployments are named"), "{command}: {err}");
+        }
+        assert!(aws.seen().is_empty());
+        let same = environment("https://Staging.example/");
+        let (_, _, err) = ran_on("two-same", (&aws.url(), outputs()), same, &["waiting"]).await;
+        assert!(err.contains("has no output ApiFunctionName"), "{err}");
     }
 
     #[tokio::test]

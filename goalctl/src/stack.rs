@@ -18,6 +18,7 @@ use goal_activity_adapters::aws::{Connection, Tables};
 use goal_activity_events::publisher::reason;
 use serde::Deserialize;
 
+use crate::failure::Failure;
 use crate::place::Place;
 use crate::secret::Secret;
 
@@ -30,6 +31,10 @@ const ADVICE: &str = "
   For a stack on this machine: run `cargo xtask up`.
   For a stack on AWS: sign in (for example with `aws sso login`), and choose with --profile and --region.";
 
+const NO_STACK: &str = "name the stack with --stack (and --profile and --region), or --stack-file, instead of the URL";
+const TWO_NAMES: &str =
+    "name the stack alone: --stack or --stack-file without a URL, also in the environment and the profile file";
+
 /// A deployed stack.
 #[derive(Debug, Clone)]
 pub(crate) struct Stack {
@@ -39,6 +44,8 @@ pub(crate) struct Stack {
     pub(crate) name: String,
     /// The SDK configuration for its services.
     pub(crate) sdk: SdkConfig,
+    /// Its HTTP API.
+    api_url: Option<String>,
     outputs: BTreeMap<String, String>,
 }
 
@@ -79,17 +86,40 @@ impl Stack {
         Ok(Tables::new(&Connection::from(self.sdk.clone()), names))
     }
 
-    /// Opens the named stack. Without a name, opens the default stack on AWS with the configuration of AWS's tools.
+    /// Opens the stack of a deployment. If nothing is named, opens the default stack on AWS with the configuration of AWS's
+    /// tools. A URL names no stack: the default one may be another deployment.
     pub(crate) async fn open(place: &Place) -> Result<Self> {
+        let Some(url) = &place.url else { return Self::named(place).await };
+        if place.stack.is_none() && place.stack_file.is_none() {
+            return Err(
+                Failure::usage(format!("the URL {url} names no stack, which this command works on"), NO_STACK).into()
+            );
+        }
+        let stack = Self::named(place).await?;
+        let api = stack.api_url.as_deref().unwrap_or("a URL that it does not say");
+        if !is_same(url, api) {
+            let title = format!("two deployments are named: the API of {} is at {api}, and not at {url}", stack.label);
+            return Err(Failure::usage(title, TWO_NAMES).into());
+        }
+        Ok(stack)
+    }
+
+    /// Opens the stack that signs users in, at whatever URL they use its API: it may have a domain of its own.
+    pub(crate) async fn open_to_sign_in(place: &Place) -> Result<Self> {
+        Self::named(place).await
+    }
+
+    async fn named(place: &Place) -> Result<Self> {
         match &place.stack_file {
             Some(file) => Self::on_this_machine(StackFile::read(file)?).await,
             None => Self::on_aws(place).await,
         }
     }
 
-    async fn on_this_machine(StackFile { endpoint, outputs, .. }: StackFile) -> Result<Self> {
+    async fn on_this_machine(StackFile { endpoint, api_url, outputs, .. }: StackFile) -> Result<Self> {
         let (label, name) = (format!("the stack at {endpoint}"), STACK.to_owned());
-        Ok(Self { label, name, sdk: emulated(&endpoint).await, outputs })
+        let api_url = api_url.or_else(|| outputs.get("ApiUrl").cloned());
+        Ok(Self { label, name, sdk: emulated(&endpoint).await, api_url, outputs })
     }
 
     async fn on_aws(place: &Place) -> Result<Self> {
@@ -97,7 +127,8 @@ impl Stack {
         let sdk = aws(place).await?;
         let region = sdk.region().map(ToString::to_string).unwrap_or_default();
         let outputs = outputs(&sdk, name).await?;
-        Ok(Self { label: format!("stack {name} in {region}"), name: name.to_owned(), sdk, outputs })
+        let (label, api_url) = (format!("stack {name} in {region}"), outputs.get("ApiUrl").cloned());
+        Ok(Self { label, name: name.to_owned(), sdk, api_url, outputs })
     }
 
     /// Returns the text of the template that the stack was deployed with.
@@ -149,6 +180,11 @@ async fn aws(place: &Place) -> Result<SdkConfig> {
         return Err(anyhow!("no AWS credentials: {:#}{ADVICE}", anyhow::Error::from(error)));
     }
     Ok(sdk)
+}
+
+/// Returns `true` if two URLs are those of one API.
+fn is_same(url: &str, other: &str) -> bool {
+    url.trim_end_matches('/').eq_ignore_ascii_case(other.trim_end_matches('/'))
 }
 
 /// Returns a loader with bounded timeouts, so that the tool soon reports a service that does not respond.
