@@ -23,7 +23,7 @@ pub(crate) struct Deployment {
 impl Deployment {
     /// Finds the API that the settings name.
     pub(crate) async fn find(place: &Place) -> Result<Self> {
-        let file = place.stack_file.as_deref().map(StackFile::read).transpose()?;
+        let file = StackFile::of(place)?;
         let (url, stack) = match (place.url.clone(), &file) {
             (Some(url), _) => (url, None),
             (None, Some(file)) => (file.api_url.clone().context("the stack file names no apiUrl")?, None),

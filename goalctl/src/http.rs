@@ -36,6 +36,12 @@ pub(crate) fn checked(url: &str) -> Result<String> {
     }
 }
 
+/// Returns `true` if a URL is one of this machine.
+pub(crate) fn is_on_this_machine(url: &str) -> bool {
+    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+    rest.is_some_and(|rest| is_this_machine(rest.split(['/', '?', '#']).next().unwrap_or_default()))
+}
+
 fn is_this_machine(host: &str) -> bool {
     let digits = |port: &str| port.bytes().all(|b| b.is_ascii_digit());
     let names = ["127.0.0.1", "localhost", "[::1]"];
@@ -70,6 +76,16 @@ mod tests {
         for other in ["http://a.example", "http://127.0.0.1.example", "http://127.0.0.1:1@example", "ftp://a", "a", ""]
         {
             assert!(checked(other).is_err(), "{other}");
+        }
+    }
+
+    #[test]
+    fn this_machine_has_few_names() {
+        for local in ["http://127.0.0.1:4566/_aws/execute-api/a", "https://localhost", "http://[::1]:80?x"] {
+            assert!(is_on_this_machine(local), "{local}");
+        }
+        for other in ["https://a.example", "http://127.0.0.1@a.example", "http://127.0.0.1:1@a", "localhost", ""] {
+            assert!(!is_on_this_machine(other), "{other}");
         }
     }
 

@@ -173,7 +173,7 @@ async fn operator(settings: &Settings) -> Result<Operator> {
 #[cfg(test)]
 mod tests {
     use std::io::BufRead;
-    use std::path::PathBuf;
+    use std::path::{Path, PathBuf};
 
     use goal_activity_testkit::stub::{Response, Stub};
     use serde_json::json;
@@ -265,6 +265,57 @@ mod tests {
         let same = environment("https://Staging.example/");
         let (_, _, err) = ran_on("two-same", (&aws.url(), outputs()), same, &["waiting"]).await;
         assert!(err.contains("has no output ApiFunctionName"), "{err}");
+    }
+
+    /// Runs the tool in a folder whose stack file was found there, with a token from the environment.
+    async fn found(folder: &Path, line: &str) -> (u8, String) {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let token = Some("t0ken".to_owned().into());
+        let environment = Environment { token, target_folders: vec![folder.to_owned()], ..Environment::default() };
+        let (keyboard, piped, terminal) = (None, None, Terminal::default());
+        let shell = Shell { out: &mut out, err: &mut err, keyboard, piped, terminal, environment };
+        let code = run(line.split(' '), shell).await;
+        (code, String::from_utf8(err).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_stack_that_was_found_is_the_users_own_and_on_this_machine() {
+        let folder = std::env::temp_dir().join(format!("goalctl-found-{}", std::process::id()));
+        let file = folder.join("goal-activity/up/stack.json");
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        let api = Stub::answering(Response::new(200, json!({ "items": [] }))).await;
+        let describe = |endpoint: &str, api: &str| {
+            std::fs::write(&file, json!({ "endpoint": endpoint, "apiUrl": api, "outputs": {} }).to_string()).unwrap();
+            set_mode(&file, 0o600);
+        };
+        describe(&api.url(), &api.url());
+        assert_eq!(found(&folder, "goalctl tasks g").await, (DONE, String::new()));
+        assert_eq!(api.one().header("authorization"), Some("Bearer t0ken"));
+
+        for (endpoint, url) in
+            [(api.url(), "https://a.example".to_owned()), ("https://a.example".to_owned(), api.url())]
+        {
+            describe(&endpoint, &url);
+            for line in ["goalctl tasks g", "goalctl pause --reason x", "goalctl dlq list"] {
+                let (code, err) = found(&folder, line).await;
+                assert!(code == USAGE && err.contains("https://a.example is not on this machine"), "{line}: {err}");
+                assert!(err.contains("--stack-file"), "{err}");
+            }
+        }
+        describe(&api.url(), &api.url());
+        if set_mode(&file, 0o666) {
+            let (code, err) = found(&folder, "goalctl tasks g").await;
+            assert!(code == USAGE && err.contains("others can write to it"), "{err}");
+        }
+        assert_eq!(api.seen().len(), 1, "the token went to the user's own stack only");
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    /// Returns `false` on systems without modes.
+    fn set_mode(file: &Path, mode: u32) -> bool {
+        #[cfg(unix)]
+        std::fs::set_permissions(file, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+        cfg!(unix)
     }
 
     #[tokio::test]

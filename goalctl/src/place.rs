@@ -12,6 +12,9 @@ pub(crate) struct Place {
     pub(crate) url: Option<String>,
     /// The `stack.json` of a stack on this machine.
     pub(crate) stack_file: Option<PathBuf>,
+    /// `true` if the user has not named that file: it was found in a folder, where others may have put it.
+    #[serde(skip)]
+    pub(crate) is_found: bool,
     /// A CloudFormation stack on AWS, and the profile and region of AWS's tools.
     pub(crate) stack: Option<String>,
     pub(crate) profile: Option<String>,

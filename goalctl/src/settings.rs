@@ -65,7 +65,7 @@ impl ProfileFile {
 
     fn place(&self) -> Place {
         let Self { url, stack_file, stack, profile, region, .. } = self.clone();
-        Place { url, stack_file, stack, profile, region }
+        Place { url, stack_file, stack, profile, region, ..Place::default() }
     }
 
     fn login(&self) -> LoginSettings {
@@ -126,11 +126,11 @@ impl Settings {
 /// deployment.
 fn settle(target: &Target, environment: &Environment, file: ProfileFile, up: Option<PathBuf>) -> Result<Settings> {
     let Target { url, stack, profile, region, stack_file, .. } = target.clone();
-    let options = Place { url, stack_file, stack, profile, region }.checked("--stack-file")?;
+    let options = Place { url, stack_file, stack, profile, region, ..Place::default() }.checked("--stack-file")?;
     let (url, stack_file) = (environment.url.clone(), environment.stack_file.clone());
     let surroundings = Place { url, stack_file, ..Place::default() };
     let in_file = file.place().checked("stack_file in the profile file")?;
-    let up = Place { stack_file: up, ..Place::default() };
+    let up = Place { is_found: up.is_some(), stack_file: up, ..Place::default() };
 
     let from_option = target.token.as_ref().map(|token| (token, "--token"));
     let token = from_option.or_else(|| environment.token.as_ref().map(|token| (token, "GOAL_ACTIVITY_TOKEN")));

@@ -1,7 +1,8 @@
 //! The deployed stack that the tool works on, and the clients' configuration for it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::fs::{File, Metadata};
+use std::io::Read;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
@@ -19,6 +20,7 @@ use goal_activity_events::publisher::reason;
 use serde::Deserialize;
 
 use crate::failure::Failure;
+use crate::http::is_on_this_machine;
 use crate::place::Place;
 use crate::secret::Secret;
 
@@ -34,6 +36,9 @@ const ADVICE: &str = "
 const NO_STACK: &str = "name the stack with --stack (and --profile and --region), or --stack-file, instead of the URL";
 const TWO_NAMES: &str =
     "name the stack alone: --stack or --stack-file without a URL, also in the environment and the profile file";
+
+const NOT_MINE: &str = "it was found, not named: if it describes your stack, name it with --stack-file or GOAL_ACTIVITY_STACK; else name \
+     another deployment, or remove it";
 
 /// A deployed stack.
 #[derive(Debug, Clone)]
@@ -70,10 +75,50 @@ pub(crate) struct User {
 }
 
 impl StackFile {
-    pub(crate) fn read(file: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(file)
-            .with_context(|| format!("cannot read {}; is the stack up? `cargo xtask up` starts it", file.display()))?;
-        serde_json::from_str(&text).with_context(|| format!("{} is not a stack file", file.display()))
+    /// Reads the stack file of a deployment; `None` if it has none.
+    pub(crate) fn of(place: &Place) -> Result<Option<Self>> {
+        let Some(path) = &place.stack_file else { return Ok(None) };
+        let read = || -> std::io::Result<_> {
+            let (mut file, mut text) = (File::open(path)?, String::new());
+            file.read_to_string(&mut text)?;
+            // Of the opened file: another may have its name by now.
+            Ok((file.metadata()?, text))
+        };
+        let (metadata, text) = read()
+            .with_context(|| format!("cannot read {}; is the stack up? `cargo xtask up` starts it", path.display()))?;
+        let distrusted = |why: &str| Failure::usage(format!("{} is not used: {why}", path.display()), NOT_MINE);
+        if let Some(why) = alien(&metadata).filter(|_| place.is_found) {
+            return Err(distrusted(why).into());
+        }
+        let file: Self =
+            serde_json::from_str(&text).with_context(|| format!("{} is not a stack file", path.display()))?;
+        let urls = [Some(&file.endpoint), file.api_url.as_ref()].into_iter().flatten();
+        let remote = urls.filter(|_| place.is_found).find(|url| !is_on_this_machine(url));
+        if let Some(url) = remote {
+            return Err(distrusted(&format!("{url} is not on this machine")).into());
+        }
+        Ok(Some(file))
+    }
+}
+
+/// Returns the reason why others may have written a file.
+#[cfg(unix)]
+fn alien(file: &Metadata) -> Option<&'static str> {
+    use std::os::unix::fs::MetadataExt;
+    written_by_others(file.uid(), file.mode(), nix::unistd::geteuid().as_raw())
+}
+
+#[cfg(not(unix))]
+fn alien(_: &Metadata) -> Option<&'static str> {
+    None
+}
+
+#[cfg(unix)]
+fn written_by_others(owner: u32, mode: u32, user: u32) -> Option<&'static str> {
+    match (owner == user, mode & 0o022) {
+        (false, _) => Some("it belongs to another user"),
+        (true, 0) => None,
+        (true, _) => Some("others can write to it"),
     }
 }
 
@@ -110,8 +155,8 @@ impl Stack {
     }
 
     async fn named(place: &Place) -> Result<Self> {
-        match &place.stack_file {
-            Some(file) => Self::on_this_machine(StackFile::read(file)?).await,
+        match StackFile::of(place)? {
+            Some(file) => Self::on_this_machine(file).await,
             None => Self::on_aws(place).await,
         }
     }
@@ -211,4 +256,19 @@ async fn outputs(sdk: &SdkConfig, name: &str) -> Result<BTreeMap<String, String>
         outputs.filter_map(|o| Some((o.output_key()?.to_owned(), o.output_value()?.to_owned()))).collect();
     ensure!(!outputs.is_empty(), "stack {name} has no outputs: is its deployment finished?");
     Ok(outputs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_others_can_write_is_not_the_users_own() {
+        assert_eq!(written_by_others(7, 0o100_644, 7), None);
+        assert_eq!(written_by_others(7, 0o100_600, 0), Some("it belongs to another user"));
+        for mode in [0o100_664, 0o100_646] {
+            assert_eq!(written_by_others(7, mode, 7), Some("others can write to it"));
+        }
+    }
 }

@@ -1,6 +1,9 @@
 //! A deployed pipeline, and its description for tests and users.
 
 use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -44,10 +47,13 @@ impl Stack {
         self.outputs.get(name).map(String::as_str).with_context(|| format!("the stack has no output {name}"))
     }
 
-    /// Writes `stack.json`.
+    /// Writes `stack.json`. Only its user can write to it, or `goalctl` would not use it where it is found.
     pub(crate) fn write(&self, file: &Path) -> Result<()> {
-        std::fs::write(file, serde_json::to_string_pretty(self)?)
-            .with_context(|| format!("cannot write {}", file.display()))
+        let text = serde_json::to_string_pretty(self)?;
+        let mut options = OpenOptions::new();
+        let opened = options.write(true).create(true).truncate(true).mode(0o600).open(file);
+        let written = opened.and_then(|mut file| file.write_all(text.as_bytes()));
+        written.with_context(|| format!("cannot write {}", file.display()))
     }
 
     /// Reads `stack.json`.
