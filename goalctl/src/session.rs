@@ -18,7 +18,7 @@ use crate::issuer::Tokens;
 use crate::secret::Secret;
 use crate::{cognito, issuer};
 
-/// A token that expires within this time is renewed first: a call may take as long.
+/// A token that expires within this time is renewed first, if it can be: a call may take as long.
 const MARGIN_SECONDS: i64 = 60;
 
 /// The issuer of a session's tokens, for their renewal and revocation.
@@ -66,12 +66,19 @@ fn seconds(time: Timestamp) -> i64 {
 }
 
 impl Session {
+    /// Returns `true` if the access token need not be renewed now.
     fn is_fresh(&self, now: i64) -> bool {
-        self.expires_at.is_none_or(|end| end.saturating_sub(MARGIN_SECONDS) > now)
+        let margin = if self.refresh_token.is_some() { MARGIN_SECONDS } else { 0 };
+        self.is_valid(now.saturating_add(margin))
     }
 
-    /// Gets a new access token.
-    fn renewed(self) -> Result<Self> {
+    /// Returns `true` if the access token is not expired at that time.
+    fn is_valid(&self, time: i64) -> bool {
+        self.expires_at.is_none_or(|end| end > time)
+    }
+
+    /// Returns it with a new access token.
+    fn renewed(&self) -> Result<Self> {
         let Some(refresh) = &self.refresh_token else { return Err(over(None).into()) };
         let tokens = match &self.source {
             Source::Oidc { token_endpoint, .. } => issuer::refresh(token_endpoint, &self.client_id, refresh),
@@ -91,8 +98,8 @@ impl Session {
             access_token: tokens.access,
             expires_at: expiry(tokens.expires_in),
             // A new one replaces the old, which may work only once.
-            refresh_token: tokens.refresh.or(self.refresh_token),
-            ..self
+            refresh_token: tokens.refresh.or_else(|| self.refresh_token.clone()),
+            ..self.clone()
         })
     }
 
@@ -126,6 +133,13 @@ pub(crate) struct Sessions {
     folder: PathBuf,
 }
 
+/// All stored sessions, which no other process changes meanwhile.
+#[derive(Debug)]
+pub(crate) struct Locked<'a> {
+    sessions: &'a Sessions,
+    _lock: File,
+}
+
 /// A session in its file.
 #[derive(Debug, Clone)]
 pub(crate) struct StoredSession {
@@ -144,36 +158,38 @@ impl Sessions {
         Ok(session.map(|session| StoredSession { sessions: self, session }))
     }
 
-    /// Stores a session instead of an earlier one. Returns its file.
-    pub(crate) fn store(&self, session: &Session) -> Result<PathBuf> {
-        let file = self.file(&session.url);
-        let write = || -> std::io::Result<()> {
+    /// Waits for other processes that change sessions or renew a token: a refresh token may work only once.
+    pub(crate) fn lock(&self) -> Result<Locked<'_>> {
+        let lock = || -> std::io::Result<File> {
             self.create_folder()?;
-            // Replaced as a whole: a reader never sees a half. Another process has another name.
-            let part = file.with_extension(format!("{}.part", std::process::id()));
-            private(&part)?.write_all(serde_json::to_string_pretty(session)?.as_bytes())?;
-            fs::rename(&part, &file)
+            let file = private(&self.folder.join(".lock"))?;
+            file.lock()?;
+            Ok(file)
         };
-        write().with_context(|| format!("cannot store the sign-in in {}", file.display()))?;
-        Ok(file)
+        let lock = lock().context("cannot wait for other processes that change the sign-in")?;
+        Ok(Locked { sessions: self, _lock: lock })
     }
 
-    /// Removes the session of a deployment.
-    pub(crate) fn remove(&self, url: &str) -> Result<()> {
-        let file = self.file(url);
-        match fs::remove_file(&file) {
-            Err(e) if e.kind() != ErrorKind::NotFound => {
-                Err(e).with_context(|| format!("cannot remove {}", file.display()))
-            }
-            _ => Ok(()),
+    /// Revokes and removes the session of a deployment. Returns whether there was one, and whether its tokens are revoked.
+    pub(crate) fn end(&self, url: &str) -> Result<(bool, Result<bool>)> {
+        if matches!(self.read(url), Ok(None)) {
+            return Ok((false, Ok(false)));
         }
+        let locked = self.lock()?;
+        let found = self.read(url);
+        // A file that cannot be read is removed as well.
+        let removed = !matches!(found, Ok(None));
+        let revoked = found.map_or(Ok(false), |session| session.map_or(Ok(false), |session| session.revoke()));
+        locked.remove(url)?;
+        Ok((removed, revoked))
     }
 
     fn file(&self, url: &str) -> PathBuf {
         self.folder.join(format!("{}.json", encode(url)))
     }
 
-    fn read(&self, url: &str) -> Result<Option<Session>> {
+    /// Reads the session of a deployment, if its user has signed in.
+    pub(crate) fn read(&self, url: &str) -> Result<Option<Session>> {
         let file = self.file(url);
         let text = match fs::read_to_string(&file) {
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
@@ -181,7 +197,8 @@ impl Sessions {
         };
         let session: Option<Session> = serde_json::from_str(&text).ok();
         // Not the parser's message, which may contain a token.
-        let session = session.filter(|session| session.url == url).ok_or_else(|| {
+        let session = session.filter(|session| session.url == url && session.access_token.is_token());
+        let session = session.ok_or_else(|| {
             Failure::usage(format!("{} is malformed", file.display()), "sign in again with `goalctl login`")
         })?;
         Ok(Some(session))
@@ -193,13 +210,35 @@ impl Sessions {
         std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
         folder.recursive(true).create(&self.folder)
     }
+}
 
-    /// Waits for other processes that renew a token: a refresh token may work only once.
-    fn lock(&self) -> Result<File> {
-        self.create_folder()?;
-        let file = private(&self.folder.join(".lock"))?;
-        file.lock()?;
+impl Locked<'_> {
+    /// Stores a session instead of an earlier one. Returns its file.
+    pub(crate) fn store(&self, session: &Session) -> Result<PathBuf> {
+        if !session.access_token.is_token() {
+            let why = "its access token has characters that no token has (RFC 6750, section 2.1)";
+            return Err(Failure::unavailable("the issuer's answer is not understood", why).into());
+        }
+        let file = self.sessions.file(&session.url);
+        let write = || -> std::io::Result<()> {
+            // Replaced as a whole: a reader never sees a half. Another process has another name.
+            let part = file.with_extension(format!("{}.part", std::process::id()));
+            private(&part)?.write_all(serde_json::to_string_pretty(session)?.as_bytes())?;
+            fs::rename(&part, &file)
+        };
+        write().with_context(|| format!("cannot store the sign-in in {}", file.display()))?;
         Ok(file)
+    }
+
+    /// Removes the session of a deployment.
+    pub(crate) fn remove(&self, url: &str) -> Result<()> {
+        let file = self.sessions.file(url);
+        match fs::remove_file(&file) {
+            Err(e) if e.kind() != ErrorKind::NotFound => {
+                Err(e).with_context(|| format!("cannot remove {}", file.display()))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -213,28 +252,41 @@ fn private(file: &Path) -> std::io::Result<File> {
 }
 
 impl StoredSession {
-    /// Returns an access token, renewed if it is expired or the one that the API has `refused`.
+    /// Returns an access token, renewed if it expires soon or is the one that the API has `refused`. One that cannot be renewed
+    /// is used until it has expired.
     pub(crate) fn token(&self, refused: Option<&Secret>) -> Result<Secret> {
         let now = seconds(SystemClock.now());
-        let is_good = |session: &Session| session.is_fresh(now) && Some(&session.access_token) != refused;
+        let is_taken = |session: &Session| Some(&session.access_token) != refused;
+        let is_good = |session: &Session| session.is_fresh(now) && is_taken(session);
         if is_good(&self.session) {
             return Ok(self.session.access_token.clone());
         }
-        let _lock = self.sessions.lock().context("cannot wait for other processes that renew the token")?;
+        let locked = self.sessions.lock()?;
         // Another process may have renewed it meanwhile.
         let session = self.sessions.read(&self.session.url)?.ok_or_else(|| over(None))?;
         if is_good(&session) {
             return Ok(session.access_token);
         }
-        let session = session.renewed()?;
-        self.sessions.store(&session)?;
-        Ok(session.access_token)
+        let renewed = match session.renewed() {
+            Err(error) if Failure::of(&error).retryable && session.is_valid(now) && is_taken(&session) => {
+                return Ok(session.access_token);
+            }
+            renewed => renewed?,
+        };
+        // The file may have been removed by hand, or written by a version without the lock.
+        match self.sessions.read(&self.session.url)? {
+            Some(stored) if stored == session => {}
+            Some(other) if is_good(&other) => return Ok(other.access_token),
+            _ => return Err(over(Some("it was removed or replaced while its token was renewed".into())).into()),
+        }
+        locked.store(&renewed)?;
+        Ok(renewed.access_token)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use goal_activity_testkit::stub::{Reply, Response, Stub};
+    use goal_activity_testkit::stub::{Reply, Response, Seen, Stub};
     use serde_json::json;
 
     use super::*;
@@ -276,7 +328,7 @@ mod tests {
     fn a_session_is_read_by_its_own_deployment_and_its_own_user_only() {
         let sessions = sessions("private");
         let session = session("https://issuer.example", None);
-        let file = sessions.store(&session).unwrap();
+        let file = sessions.lock().unwrap().store(&session).unwrap();
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
@@ -290,8 +342,8 @@ mod tests {
         fs::write(&file, r#"{ "access_token": "s3cr3t" "#).unwrap();
         let error = sessions.clone().find("https://api.example").unwrap_err().to_string();
         assert!(error.contains("malformed") && !error.contains("s3cr3t"), "{error}");
-        sessions.remove("https://api.example").unwrap();
-        sessions.remove("https://api.example").unwrap();
+        sessions.lock().unwrap().remove("https://api.example").unwrap();
+        sessions.lock().unwrap().remove("https://api.example").unwrap();
         assert!(sessions.find("https://api.example").unwrap().is_none());
         assert!(!format!("{session:?}").contains("access-1"), "{session:?}");
     }
@@ -302,12 +354,12 @@ mod tests {
         let answer = json!({ "access_token": "access-2", "token_type": "Bearer", "expires_in": 3600 });
         let rotated = json!({ "access_token": "access-3", "token_type": "bearer", "refresh_token": "refresh-3" });
         let issuer = Stub::start([answer, rotated].iter().map(|body| Reply::Whole(Response::new(200, body)))).await;
-        sessions.store(&session(&issuer.url(), in_an_hour())).unwrap();
+        sessions.lock().unwrap().store(&session(&issuer.url(), in_an_hour())).unwrap();
         let stored = || sessions.clone().find("https://api.example").unwrap().unwrap();
         assert_eq!(token(&stored(), false).await.unwrap(), "access-1", "it is good for an hour");
         assert!(issuer.seen().is_empty());
 
-        sessions.store(&session(&issuer.url(), expiry(Some(30)))).unwrap();
+        sessions.lock().unwrap().store(&session(&issuer.url(), expiry(Some(30)))).unwrap();
         let old = stored();
         assert_eq!(token(&old, false).await.unwrap(), "access-2");
         assert_eq!(token(&old, false).await.unwrap(), "access-2", "another process has renewed it");
@@ -331,7 +383,7 @@ mod tests {
         ])
         .await;
         let expired = session(&issuer.url(), Some(0));
-        sessions.store(&expired).unwrap();
+        sessions.lock().unwrap().store(&expired).unwrap();
         let stored = sessions.clone().find("https://api.example").unwrap().unwrap();
         let failure = Failure::of(&token(&stored, false).await.unwrap_err());
         assert!(failure.exit == NO_ACCESS && failure.to_string().contains("goalctl login"), "{failure}");
@@ -339,7 +391,7 @@ mod tests {
         for _ in 0..2 {
             assert!(Failure::of(&token(&stored, false).await.unwrap_err()).retryable);
         }
-        sessions.store(&Session { refresh_token: None, ..expired }).unwrap();
+        sessions.lock().unwrap().store(&Session { refresh_token: None, ..expired }).unwrap();
         let failure = Failure::of(&token(&stored, false).await.unwrap_err());
         assert_eq!(failure.title, "the sign-in is over");
     }
@@ -350,7 +402,7 @@ mod tests {
         let result = json!({ "AuthenticationResult": { "AccessToken": "access-2", "ExpiresIn": 3600 } });
         let pool = Stub::start([result, json!({})].map(|body| Reply::Whole(Response::new(200, body)))).await;
         let source = Source::Cognito { endpoint: pool.url() };
-        sessions.store(&Session { source, ..session(&pool.url(), Some(0)) }).unwrap();
+        sessions.lock().unwrap().store(&Session { source, ..session(&pool.url(), Some(0)) }).unwrap();
         let stored = sessions.clone().find("https://api.example").unwrap().unwrap();
         assert_eq!(token(&stored, false).await.unwrap(), "access-2");
         let session = sessions.find("https://api.example").unwrap().unwrap().session;
@@ -360,5 +412,119 @@ mod tests {
         assert_eq!(renewed.body["AuthParameters"], json!({ "REFRESH_TOKEN": "refresh-1" }));
         assert_eq!(revoked.header("x-amz-target"), Some("AWSCognitoIdentityProviderService.RevokeToken"));
         assert_eq!(revoked.body, json!({ "ClientId": "cli", "Token": "refresh-1" }));
+    }
+
+    const URL: &str = "https://api.example";
+
+    /// Returns `true` if a process has the lock.
+    fn is_locked(sessions: &Sessions) -> bool {
+        private(&sessions.folder.join(".lock")).unwrap().try_lock().is_err()
+    }
+
+    /// An issuer that gives a new token, after something else has happened.
+    async fn issuer(meanwhile: impl Fn() + Send + Sync + 'static) -> Stub {
+        Stub::with(move |_: &Seen| {
+            meanwhile();
+            let tokens = json!({ "access_token": "access-2", "token_type": "bearer", "refresh_token": "refresh-2" });
+            Reply::Whole(Response::new(200, tokens))
+        })
+        .await
+    }
+
+    #[tokio::test]
+    async fn what_was_removed_or_replaced_during_a_renewal_stays_so() {
+        let sessions = sessions("meanwhile");
+        let removing = {
+            let sessions = sessions.clone();
+            issuer(move || {
+                assert!(is_locked(&sessions));
+                fs::remove_file(sessions.file(URL)).unwrap();
+            })
+        };
+        let issuer_1 = removing.await;
+        sessions.lock().unwrap().store(&session(&issuer_1.url(), Some(0))).unwrap();
+        let stored = sessions.clone().find(URL).unwrap().unwrap();
+        let failure = Failure::of(&token(&stored, false).await.unwrap_err());
+        assert_eq!((failure.exit, failure.title.as_str()), (NO_ACCESS, "the sign-in is over"));
+        assert!(sessions.read(URL).unwrap().is_none() && !is_locked(&sessions));
+
+        let other = Session { access_token: "of-another".into(), ..session("https://issuer.example", in_an_hour()) };
+        let replacing = {
+            let (file, other) = (sessions.file(URL), serde_json::to_string(&other).unwrap());
+            issuer(move || fs::write(&file, &other).unwrap())
+        };
+        let issuer_2 = replacing.await;
+        sessions.lock().unwrap().store(&session(&issuer_2.url(), Some(0))).unwrap();
+        let stored = sessions.clone().find(URL).unwrap().unwrap();
+        assert_eq!(token(&stored, false).await.unwrap(), "of-another");
+        assert_eq!(sessions.read(URL).unwrap().unwrap(), other);
+    }
+
+    #[tokio::test]
+    async fn a_session_ends_while_no_other_process_renews_its_token() {
+        let sessions = sessions("end");
+        let revoking = {
+            let sessions = sessions.clone();
+            issuer(move || assert!(is_locked(&sessions) && sessions.file(URL).exists()))
+        };
+        let issuer = revoking.await;
+        let first = session(&issuer.url(), Some(0));
+        let end = |sessions: &Sessions| {
+            let sessions = sessions.clone();
+            tokio::task::spawn_blocking(move || sessions.end(URL).unwrap())
+        };
+        let ending = {
+            let renewing = sessions.lock().unwrap();
+            renewing.store(&first).unwrap();
+            let ending = end(&sessions);
+            renewing.store(&Session { refresh_token: Some("refresh-2".into()), ..first }).unwrap();
+            ending
+        };
+        let (removed, revoked) = ending.await.unwrap();
+        assert!(removed && revoked.unwrap() && sessions.read(URL).unwrap().is_none());
+        assert!(issuer.one().text.starts_with("token=refresh-2&"), "what was renewed meanwhile");
+        assert!(matches!(end(&sessions).await.unwrap(), (false, Ok(false))));
+    }
+
+    #[tokio::test]
+    async fn a_token_that_cannot_be_renewed_is_used_until_it_has_expired() {
+        let sessions = sessions("short");
+        let busy = Stub::answering(Response::new(503, "busy")).await;
+        let stored = |session: Session| {
+            sessions.lock().unwrap().store(&session).unwrap();
+            sessions.clone().find(URL).unwrap().unwrap()
+        };
+        let short = session(&busy.url(), expiry(Some(30)));
+        let alone = stored(Session { refresh_token: None, ..short.clone() });
+        assert_eq!(token(&alone, false).await.unwrap(), "access-1");
+        assert!(busy.seen().is_empty());
+        let over = Failure::of(&token(&alone, true).await.unwrap_err());
+        assert_eq!(over.title, "the sign-in is over", "the API has refused it");
+        let expired = stored(Session { refresh_token: None, expires_at: Some(0), ..short.clone() });
+        assert!(token(&expired, false).await.is_err());
+
+        assert_eq!(token(&stored(short.clone()), false).await.unwrap(), "access-1", "the issuer is busy");
+        assert!(Failure::of(&token(&stored(short.clone()), true).await.unwrap_err()).retryable);
+        let expired = stored(Session { expires_at: Some(0), ..short });
+        assert!(Failure::of(&token(&expired, false).await.unwrap_err()).retryable);
+    }
+
+    #[tokio::test]
+    async fn what_is_no_token_is_not_stored() {
+        let sessions = sessions("no-token");
+        let answer = json!({ "access_token": "s3cr3t\n", "token_type": "bearer" });
+        let issuer = Stub::answering(Response::new(200, answer)).await;
+        let old = session(&issuer.url(), Some(0));
+        sessions.lock().unwrap().store(&old).unwrap();
+        let stored = sessions.clone().find(URL).unwrap().unwrap();
+        let failure = Failure::of(&token(&stored, false).await.unwrap_err()).to_string();
+        assert!(failure.contains("access token") && !failure.contains("s3cr3t"), "{failure}");
+        assert_eq!(sessions.read(URL).unwrap().as_ref(), Some(&old));
+
+        // As an earlier version has stored it.
+        let malformed = Session { access_token: "s3cr3t\n".into(), ..old };
+        fs::write(sessions.file(URL), serde_json::to_string(&malformed).unwrap()).unwrap();
+        let error = sessions.read(URL).unwrap_err().to_string();
+        assert!(error.contains("sign in again") && !error.contains("s3cr3t"), "{error}");
     }
 }

@@ -136,7 +136,8 @@ pub(crate) async fn login(args: Login, settings: Settings, json: bool, shell: &m
         let asked = asked(&profile, stack)?;
         in_browser(&args, &url, asked, shell).await?
     };
-    let file = sessions.store(&session)?;
+    let (session, stored) = (session.clone(), move || sessions.lock()?.store(&session));
+    let file = spawn_blocking(stored).await??;
     if !is_jwt(&session.access_token) {
         let hint = "warning: the issuer gave a token that is no JWT, which the API does not accept; name the API with --audience";
         writeln!(shell.err, "{hint}")?;
@@ -156,14 +157,8 @@ pub(crate) async fn login(args: Login, settings: Settings, json: bool, shell: &m
 pub(crate) async fn logout(settings: Settings, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
     let sessions = stored(settings.sessions)?;
     let url = Deployment::find(&settings.place).await?.url;
-    let found = sessions.clone().find(&url);
-    // A file that cannot be read is removed as well.
-    let removed = !matches!(found, Ok(None));
-    let revoked = match found {
-        Ok(Some(stored)) => spawn_blocking(move || stored.session.revoke()).await?,
-        _ => Ok(false),
-    };
-    sessions.remove(&url)?;
+    let ended = url.clone();
+    let (removed, revoked) = spawn_blocking(move || sessions.end(&ended)).await??;
     let (revoked, failure) = match revoked {
         Ok(revoked) => (revoked, None),
         Err(failure) => (false, Some(failure)),
