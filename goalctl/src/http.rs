@@ -36,6 +36,11 @@ pub(crate) fn checked(url: &str) -> Result<String> {
     }
 }
 
+/// Returns `true` if the same request may be answered otherwise later: a time limit, throttling or a fault of the server.
+pub(crate) fn is_passing(status: u16) -> bool {
+    matches!(status, 408 | 425 | 429 | 500..)
+}
+
 /// Returns `true` if a URL is one of this machine.
 pub(crate) fn is_on_this_machine(url: &str) -> bool {
     let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use ureq::Agent;
 
 use crate::failure::{Failure, NO_ACCESS};
-use crate::http::{agent, checked};
+use crate::http::{agent, checked, is_passing};
 use crate::secret::Secret;
 
 /// What an issuer says about itself (OpenID Connect Discovery 1.0, section 3).
@@ -65,6 +65,9 @@ impl Metadata {
         let answer = answer.and_then(|mut a| Ok((a.status().as_u16(), a.body_mut().read_to_string()?)));
         let unreachable = |e: ureq::Error| Failure::unavailable(format!("{url} does not answer"), e.to_string());
         let (status, text) = answer.map_err(unreachable)?;
+        if is_passing(status) {
+            return Err(Failure::unavailable(format!("{url} cannot answer"), format!("HTTP {status}")).into());
+        }
         let found: Option<Self> = serde_json::from_str(&text).ok();
         let Some(found) = found.filter(|_| status == 200) else {
             let title = format!("{url} does not describe an issuer (HTTP {status})");
@@ -126,7 +129,11 @@ pub(crate) fn revoke(endpoint: &str, client_id: &str, token: &Secret) -> Result<
     let answer = answer.map_err(|e| Failure::unavailable(format!("{endpoint} does not answer"), e.to_string()))?;
     match answer.status().as_u16() {
         200..=299 => Ok(()),
-        status => Err(Failure::unavailable("the issuer did not revoke the token", format!("HTTP {status}")).into()),
+        status => {
+            let failure = Failure::unavailable("the issuer did not revoke the token", format!("HTTP {status}"));
+            let passes = is_passing(status);
+            Err(Failure { exit: if passes { failure.exit } else { NO_ACCESS }, retryable: passes, ..failure }.into())
+        }
     }
 }
 
@@ -157,26 +164,42 @@ impl From<BasicTokenResponse> for Tokens {
     }
 }
 
-fn send(http: &Agent, request: HttpRequest) -> Result<HttpResponse, ureq::Error> {
+/// Why there is no answer to read.
+#[derive(Debug, thiserror::Error)]
+enum NoAnswer {
+    #[error(transparent)]
+    Http(#[from] ureq::Error),
+    /// Whatever the answer says: an issuer that is busy may say that in the form of a refusal.
+    #[error("HTTP {0}")]
+    Passing(u16),
+}
+
+fn send(http: &Agent, request: HttpRequest) -> Result<HttpResponse, NoAnswer> {
     let (head, mut body) = http.run(request)?.into_parts();
-    Ok(HttpResponse::from_parts(head, body.read_to_vec()?))
+    match head.status.as_u16() {
+        status if is_passing(status) => Err(NoAnswer::Passing(status)),
+        _ => Ok(HttpResponse::from_parts(head, body.read_to_vec()?)),
+    }
 }
 
 /// Explains why an issuer gave no token, without what it has sent: that may contain one.
-fn failure(error: RequestTokenError<ureq::Error, BasicErrorResponse>) -> Failure {
+fn failure(error: RequestTokenError<NoAnswer, BasicErrorResponse>) -> Failure {
     match error {
-        RequestTokenError::Request(e) => Failure::unavailable("the issuer does not answer", e.to_string()),
+        RequestTokenError::Request(NoAnswer::Http(e)) => {
+            Failure::unavailable("the issuer does not answer", e.to_string())
+        }
+        RequestTokenError::Request(e @ NoAnswer::Passing(_)) => {
+            Failure::unavailable("the issuer cannot answer", e.to_string())
+        }
         RequestTokenError::ServerResponse(answer) => {
-            if matches!(answer.error().as_ref(), "server_error" | "temporarily_unavailable") {
-                return Failure::unavailable("the issuer cannot answer", answer.error().to_string());
+            let code = answer.error().as_ref().to_owned();
+            let detail = answer.error_description().cloned();
+            if matches!(code.as_str(), "server_error" | "temporarily_unavailable" | "slow_down") {
+                let title = "the issuer cannot answer".into();
+                return Failure { title, detail, code: Some(code), ..Failure::unavailable("", "") };
             }
-            let why = answer.error_description().map_or_else(String::new, |text| format!(": {text}"));
-            Failure {
-                exit: NO_ACCESS,
-                title: "the issuer gives no token".into(),
-                detail: Some(format!("{}{why}", answer.error())),
-                ..Failure::default()
-            }
+            let title = "the issuer gives no token".into();
+            Failure { exit: NO_ACCESS, title, detail, code: Some(code), ..Failure::default() }
         }
         RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
             Failure::unavailable("the issuer's answer is not understood", "neither tokens nor an error")

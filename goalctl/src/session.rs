@@ -21,6 +21,20 @@ use crate::{cognito, issuer};
 /// A token that expires within this time is renewed first, if it can be: a call may take as long.
 const MARGIN_SECONDS: i64 = 60;
 
+/// The errors that say that a refresh token works no more: of RFC 6749 (section 5.2), of OpenID Connect (section 3.1.2.6),
+/// and of a user pool.
+const OVER: [&str; 9] = [
+    "invalid_grant",
+    "consent_required",
+    "interaction_required",
+    "login_required",
+    "NotAuthorizedException",
+    "PasswordResetRequiredException",
+    "RefreshTokenReuseException",
+    "UserNotConfirmedException",
+    "UserNotFoundException",
+];
+
 /// The issuer of a session's tokens, for their renewal and revocation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -89,10 +103,17 @@ impl Session {
                 tokens.map(|t| Tokens { access: t.access_token, refresh: t.refresh_token, expires_in: t.expires_in })
             }
         };
-        // Refused: it is expired or revoked. An issuer that does not answer is another matter.
-        let tokens = tokens.map_err(|error| match Failure::of(&error) {
-            Failure { exit: NO_ACCESS, detail, .. } => over(detail).into(),
-            _ => error,
+        let tokens = tokens.map_err(|error| {
+            let failure = Failure::of(&error);
+            match failure.code.as_deref() {
+                Some(code) if OVER.contains(&code) => over(failure.detail).into(),
+                // Such as a client that the issuer does not know.
+                _ if failure.exit == NO_ACCESS => {
+                    let advice = Some("if it stays so, sign in again with `goalctl login`".into());
+                    Failure { advice, ..failure }.into()
+                }
+                _ => error,
+            }
         })?;
         Ok(Self {
             access_token: tokens.access,
@@ -290,6 +311,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::failure::UNAVAILABLE;
 
     /// Sessions in a folder of the test.
     fn sessions(test: &str) -> Sessions {
@@ -507,6 +529,34 @@ mod tests {
         assert!(Failure::of(&token(&stored(short.clone()), true).await.unwrap_err()).retryable);
         let expired = stored(Session { expires_at: Some(0), ..short });
         assert!(Failure::of(&token(&expired, false).await.unwrap_err()).retryable);
+    }
+
+    #[tokio::test]
+    async fn only_a_refusal_of_the_refresh_token_ends_a_sign_in() {
+        let sessions = sessions("refusals");
+        let answers = [
+            (429, json!({ "error": "invalid_grant", "error_description": "too many" }), true),
+            (500, json!({ "error": "invalid_request" }), true),
+            (400, json!({ "error": "temporarily_unavailable" }), true),
+            (400, json!({ "error": "invalid_client" }), false),
+        ];
+        for (status, answer, retryable) in answers {
+            let issuer = Stub::answering(Response::new(status, &answer)).await;
+            sessions.lock().unwrap().store(&session(&issuer.url(), Some(0))).unwrap();
+            let stored = sessions.clone().find(URL).unwrap().unwrap();
+            let failure = Failure::of(&token(&stored, false).await.unwrap_err());
+            let exit = if retryable { UNAVAILABLE } else { NO_ACCESS };
+            assert_eq!((failure.exit, failure.retryable), (exit, retryable), "{status} {answer}: {failure}");
+            assert_ne!(failure.title, "the sign-in is over", "{status} {answer}");
+        }
+        for (code, over) in [("NotAuthorizedException", true), ("TooManyRequestsException", false)] {
+            let pool = Stub::answering(Response::new(400, json!({ "__type": code, "message": "m" }))).await;
+            let source = Source::Cognito { endpoint: pool.url() };
+            sessions.lock().unwrap().store(&Session { source, ..session(&pool.url(), Some(0)) }).unwrap();
+            let stored = sessions.clone().find(URL).unwrap().unwrap();
+            let failure = Failure::of(&token(&stored, false).await.unwrap_err());
+            assert_eq!((failure.title == "the sign-in is over", failure.retryable), (over, !over), "{code}: {failure}");
+        }
     }
 
     #[tokio::test]

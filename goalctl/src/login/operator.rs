@@ -9,6 +9,7 @@ use aws_sdk_cognitoidentityprovider::types::{AuthFlowType, AuthenticationResultT
 use goal_activity_events::publisher::reason;
 
 use crate::checks::not_permitted;
+use crate::cognito;
 use crate::failure::{Failure, NO_ACCESS};
 use crate::secret::Secret;
 use crate::session::{Session, Source, expiry};
@@ -88,15 +89,13 @@ where
     E: std::error::Error + ProvideErrorMetadata + 'static,
     R: std::fmt::Debug + 'static,
 {
-    let (title, detail) = ("the user pool refuses the sign-in", reason(error));
-    match error.as_service_error().and_then(|e| e.code()) {
-        None | Some("TooManyRequestsException" | "InternalErrorException") => {
-            Failure::unavailable("the user pool cannot answer", detail)
-        }
-        // Cognito itself says NotAuthorized of a wrong password.
-        Some("AccessDeniedException") => not_permitted("sign in with AWS credentials", "cognito-idp:AdminInitiateAuth"),
-        Some(_) => Failure { exit: NO_ACCESS, title: title.into(), detail: Some(detail), ..Failure::default() },
+    let said = error.as_service_error();
+    // Cognito itself says NotAuthorized of a wrong password.
+    if said.and_then(|e| e.code()) == Some("AccessDeniedException") {
+        return not_permitted("sign in with AWS credentials", "cognito-idp:AdminInitiateAuth");
     }
+    let detail = said.and_then(|e| e.message()).map_or_else(|| reason(error), str::to_owned);
+    cognito::failure(said.and_then(|e| e.code()), detail)
 }
 
 fn temporary(user: &str) -> Failure {
