@@ -128,7 +128,7 @@ impl fmt::Display for Failure {
             write!(f, "\n  workflow: {}", printable(arn))?;
         }
         if let Some(advice) = &self.advice {
-            write!(f, "\n  to do: {advice}")?;
+            write!(f, "\n  to do: {}", lines(advice))?;
         }
         Ok(())
     }

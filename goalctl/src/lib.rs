@@ -74,6 +74,7 @@ use crate::failure::{DONE, Failure, NOT_DONE, USAGE};
 use crate::operator::Operator;
 use crate::settings::Settings;
 use crate::stack::Stack;
+use crate::text::printable_json;
 
 pub use crate::environment::Environment;
 pub use crate::secret::Secret;
@@ -119,7 +120,7 @@ where
 
 fn tell(failure: &Failure, json: bool, shell: &mut Shell<'_>) -> io::Result<()> {
     match json {
-        true => writeln!(shell.err, "{}", serde_json::json!({ "error": failure })),
+        true => writeln!(shell.err, "{}", printable_json(&serde_json::json!({ "error": failure }).to_string())),
         false => writeln!(shell.err, "error: {failure}"),
     }
 }

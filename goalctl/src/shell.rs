@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::environment::Environment;
 use crate::terminal::Terminal;
+use crate::text::printable_json;
 
 /// The streams, terminal and environment that a run of the tool uses.
 pub struct Shell<'a> {
@@ -28,7 +29,7 @@ impl Shell<'_> {
     /// Prints a result, as JSON or as text.
     pub(crate) fn show<T: Serialize>(&mut self, json: bool, value: &T, text: impl FnOnce(&T) -> String) -> Result<()> {
         if json {
-            writeln!(self.out, "{}", serde_json::to_string_pretty(value)?)?;
+            writeln!(self.out, "{}", printable_json(&serde_json::to_string_pretty(value)?))?;
         } else {
             write!(self.out, "{}", text(value))?;
         }

@@ -23,6 +23,7 @@ use crate::failure::Failure;
 use crate::http::is_on_this_machine;
 use crate::place::Place;
 use crate::secret::Secret;
+use crate::text::printable;
 
 /// The default name of the CDK app's stack.
 const STACK: &str = "goal-activity";
@@ -43,7 +44,7 @@ const NOT_MINE: &str = "it was found, not named: if it describes your stack, nam
 /// A deployed stack.
 #[derive(Debug, Clone)]
 pub(crate) struct Stack {
-    /// Its name in messages.
+    /// Its name in messages, without control characters.
     pub(crate) label: String,
     /// Its name in `CloudFormation`. That of a stack on this machine is the default one.
     pub(crate) name: String,
@@ -162,7 +163,7 @@ impl Stack {
     }
 
     async fn on_this_machine(StackFile { endpoint, api_url, outputs, .. }: StackFile) -> Result<Self> {
-        let (label, name) = (format!("the stack at {endpoint}"), STACK.to_owned());
+        let (label, name) = (format!("the stack at {}", printable(&endpoint)), STACK.to_owned());
         let api_url = api_url.or_else(|| outputs.get("ApiUrl").cloned());
         Ok(Self { label, name, sdk: emulated(&endpoint).await, api_url, outputs })
     }
@@ -172,7 +173,7 @@ impl Stack {
         let sdk = aws(place).await?;
         let region = sdk.region().map(ToString::to_string).unwrap_or_default();
         let outputs = outputs(&sdk, name).await?;
-        let (label, api_url) = (format!("stack {name} in {region}"), outputs.get("ApiUrl").cloned());
+        let (label, api_url) = (printable(&format!("stack {name} in {region}")), outputs.get("ApiUrl").cloned());
         Ok(Self { label, name: name.to_owned(), sdk, api_url, outputs })
     }
 

@@ -68,7 +68,7 @@ pub(crate) async fn run(command: Command, stack: &Stack, json: bool, shell: &mut
     let subject = sample()?;
     let function = stack.output("WorkerFunctionName")?;
     if !json {
-        writeln!(shell.err, "Asking the AI of {function} in {}", stack.label)?;
+        writeln!(shell.err, "Asking the AI of {} in {}", printable(function), stack.label)?;
     }
     let checked = check(stack, function, &subject).await?;
     shell.show(json, &checked, Checked::text)?;

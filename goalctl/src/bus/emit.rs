@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::failure::{DONE, Failure, NO_ACCESS};
 use crate::shell::Shell;
 use crate::stack::Stack;
+use crate::text::printable;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -106,7 +107,7 @@ async fn owner(stack: &Stack, goal: &GoalId) -> Result<UserId> {
 impl Emitted {
     fn text(&self) -> String {
         let Self { bus, source, detail_type, detail } = self;
-        let (id, goal) = (&detail.event_id, &detail.goal_id);
+        let (id, goal, bus) = (&detail.event_id, &detail.goal_id, printable(bus));
         format!(
             "Emitted {detail_type} for goal {goal} on bus {bus}, as event {id} of {source:?}.\nSee what comes of it: goalctl history {goal}\n"
         )

@@ -12,6 +12,7 @@ use crate::interrupt::Interrupt;
 use crate::shell::Shell;
 use crate::stack::Stack;
 use crate::tap::Tap;
+use crate::text::{printable, printable_json};
 
 /// Where the permissions are listed.
 const HELP: &str = "`goalctl events tail --help` and `goalctl events emit --help` tell what has to be allowed";
@@ -50,7 +51,7 @@ pub(super) async fn tail(args: Tail, stack: &Stack, json: bool, shell: &mut Shel
     let listening = async {
         // Not interrupted: whether a cancelled call has created its queue cannot be known.
         tap.open(&pattern).await?;
-        writeln!(shell.err, "Listening to {} as {}; Ctrl-C ends it.", tap.bus, tap.name)?;
+        writeln!(shell.err, "Listening to {} as {}; Ctrl-C ends it.", printable(tap.bus), tap.name)?;
         tokio::select! {
             result = listen(&tap, &args, json, shell) => result,
             () = interrupt.wait() => Ok(DONE),
@@ -86,7 +87,7 @@ async fn listen(tap: &Tap<'_>, args: &Tail, json: bool, shell: &mut Shell<'_>) -
 fn show(body: &str, json: bool, shell: &mut Shell<'_>) -> Result<()> {
     let event: Value = serde_json::from_str(body).context("a message that is no event")?;
     if json {
-        writeln!(shell.out, "{event}")?;
+        writeln!(shell.out, "{}", printable_json(&event.to_string()))?;
     } else {
         write!(shell.out, "{}", report::line(&event))?;
     }

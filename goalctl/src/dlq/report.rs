@@ -114,8 +114,8 @@ impl Summary {
 
     /// What is wrong, in a list.
     fn note(&self) -> String {
-        let parts = self.error_code.as_deref().map(printable).into_iter().chain(self.problem.clone());
-        parts.collect::<Vec<_>>().join("; ")
+        let parts = [self.error_code.as_deref(), self.problem.as_deref()].into_iter().flatten();
+        parts.map(printable).collect::<Vec<_>>().join("; ")
     }
 }
 
@@ -151,7 +151,7 @@ impl List {
             let or_nothing = |text: Option<String>| text.unwrap_or_else(|| NOTHING.to_owned());
             messages.add_row([
                 letter.queue.name().to_owned(),
-                letter.message_id.clone(),
+                printable(&letter.message_id),
                 or_nothing(letter.age_seconds.map(age)),
                 letter.receive_count.to_string(),
                 letter.kind.to_owned(),
@@ -184,7 +184,7 @@ impl Full {
         rows.extend(summary.batch_index.map(|b| ("Batch", b.to_string())));
         rows.push(("Why", hint.clone()));
         rows.push(("Retry", retry.text.clone()));
-        let rows = rows.into_iter().map(|(name, value)| (name.to_owned(), value));
+        let rows = rows.into_iter().map(|(name, value)| (name.to_owned(), printable(&value)));
         let attributes = attributes.iter().map(|(name, value)| (printable(name), printable(value)));
         let facts = facts(rows.chain(attributes));
         // JSON escapes most control characters, but not all.
@@ -209,7 +209,7 @@ impl Handled {
             Outcome::Failed { reason } => format!("failed: {reason}"),
             Outcome::NotFound { reason } => reason.clone(),
         };
-        format!("{}  {outcome}", printable(&self.message_id))
+        printable(&format!("{}  {outcome}", self.message_id))
     }
 }
 
