@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use clap::Args;
 use goal_activity_adapters::clock::SystemClock;
-use goal_activity_core::admission::Pause as Paused;
+use goal_activity_core::pause::Pause as Paused;
 use goal_activity_core::ports::{Clock, FindPause, PauseLaunches, Unavailable};
 use goal_activity_events::StateMachineArn;
 use serde::Serialize;
@@ -23,7 +23,8 @@ Needs dynamodb:UpdateItem on the WorkflowExecutions table; on AWS cloudformation
 pub(crate) const RESUME: &str = "\
 Launch workflows again after `goalctl pause`
 
-The first of those that wait is launched within a minute, and the others in their turn, as far as the capacity lasts.
+Also ends a pause that the pipeline has made itself: the AI is down, or the amount that it may cost in a day is spent. The
+first of those that wait is launched within a minute, and the others in their turn, as far as the capacity lasts.
 
 Needs dynamodb:UpdateItem on the WorkflowExecutions table; on AWS cloudformation:DescribeStacks.";
 

@@ -146,6 +146,15 @@ export class Alarms extends Construct {
       missing: TreatMissingData.NOT_BREACHING,
       tellRecovery: true,
     });
+    this.add('PausedItself', {
+      says: 'The pipeline has paused launching itself: the AI is down, or the amount that it may cost in a day is spent.',
+      section: 'the-pipeline-has-paused-itself',
+      metric: this.own.of('PausedItself', { statistic: Stats.MAXIMUM, period: Duration.minutes(1) }),
+      above: 0,
+      // The reconciler has not checked: covered by another alarm.
+      missing: TreatMissingData.NOT_BREACHING,
+      tellRecovery: true,
+    });
     this.add('AiErrorRate', {
       says: 'More than 20 % of the calls of the AI gave nothing usable, for 10 of 15 minutes.',
       first: '"AI: errors" on the dashboard, and goalctl ai check. AI_THROTTLED: raise the quota or lower '

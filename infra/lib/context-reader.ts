@@ -23,8 +23,8 @@ export class Reader<Key extends string> {
   }
 
   /** `-c` gives strings, cdk.json and tests give booleans. */
-  flag(key: Key): boolean {
-    const value = String(this.context[key] ?? false);
+  flag(key: Key, usual = false): boolean {
+    const value = String(this.context[key] ?? usual);
     if (value === 'true' || value === 'false') return value === 'true';
     throw this.wrong(key, 'true or false');
   }
@@ -38,12 +38,12 @@ export class Reader<Key extends string> {
   }
 
   /** US dollars. */
-  amount(key: Key): number | undefined {
+  amount(key: Key, least = Number.MIN_VALUE, most = 1e9): number | undefined {
     const value = this.context[key];
     if (value === undefined) return undefined;
     const number = value === '' ? NaN : Number(value);
-    if (Number.isFinite(number) && number > 0 && number <= 1e9) return number;
-    throw this.wrong(key, 'an amount in US dollars, greater than 0');
+    if (Number.isFinite(number) && number >= least && number <= most) return number;
+    throw this.wrong(key, `an amount in US dollars, ${least > Number.MIN_VALUE ? `${least} to ${most}` : 'greater than 0'}`);
   }
 
   /** Comma-separated, also with spaces. AWS refuses most lists that have an entry twice. */

@@ -146,7 +146,10 @@ export class Dashboard extends Construct {
       graph({
         title: 'Capacity', unit: 'batches', metrics: [this.own.of('CapacityInUse', { ...maximum, label: 'in use' })],
         lines: [line(concurrentBatches, 'concurrentBatches')],
-        right: { unit: '1 = launching is paused', metrics: [this.own.of('Paused', { ...maximum, label: 'paused' })] },
+        right: { unit: '1 = launching is paused', metrics: [
+          this.own.of('Paused', { ...maximum, label: 'paused' }),
+          this.own.of('PausedItself', { ...maximum, label: 'paused by itself' }),
+        ] },
       }, 8),
       graph({
         title: 'Waiting time', unit: 'minutes',

@@ -34,6 +34,11 @@ export class Functions extends Construct {
     const workers = props.settings.concurrentBatches;
     const capacity = String(workers);
     // Requests arrive at both functions, and count together.
+    // What an end says of the AI and what it has cost is decided where capacity is released: by two functions.
+    const { dailyAiCost, pauseOnAiFailure } = props.settings;
+    const pausing = (each: RustFunction) => each
+      .setting('PAUSE_ON_AI_FAILURE', String(pauseOnAiFailure))
+      .setting('DAILY_AI_COST', dailyAiCost?.toFixed(6));
     const dailyLimit = String(props.settings.actionsPerUserAndDay ?? props.variant.actionsPerUserAndDay);
 
     this.api = new RustFunction(this, 'Api', {
@@ -77,6 +82,7 @@ export class Functions extends Construct {
       .useExecutions(executions, 'StopExecution')
       // No batching window: a user waits for this start.
       .consume(messaging.launch.queue, { batchSize: 10, maxConcurrency: props.settings.launchConcurrency });
+    pausing(this.launch);
 
     this.worker = new RustFunction(this, 'Worker', {
       ...props,
@@ -130,5 +136,6 @@ export class Functions extends Construct {
       .alert(props.alerts, props.settings.operationsGuide)
       .useExecutions(executions, 'StopExecution', 'DescribeExecution')
       .every(Duration.minutes(1), messaging.ticks);
+    pausing(this.reconcile);
   }
 }

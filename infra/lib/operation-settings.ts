@@ -45,8 +45,10 @@ export interface OperationSettings {
   readonly alertEmail?: string;
   /** In US dollars, of the whole account. */
   readonly monthlyBudget?: number;
-  /** In US dollars: the AI's estimated cost of a day that raises an alarm. */
+  /** In US dollars: the AI's estimated cost of a day that pauses launching and raises an alarm. */
   readonly dailyAiCost?: number;
+  /** Whether launching is paused while the AI is down. */
+  readonly pauseOnAiFailure: boolean;
   /** The network of the worker. */
   readonly vpc?: { readonly id: string; readonly subnets: string[]; readonly securityGroups: string[] };
   readonly consumerAccounts: ConsumerAccount[];
@@ -57,7 +59,7 @@ export const operationKeys = {
   startRate: true, startBurst: true, requestRate: true, requestBurst: true,
   apiConcurrency: true, projectorConcurrency: true, launchConcurrency: true,
   logRetentionDays: true, removalPolicy: true, kmsKey: true, terminationProtection: true, deployment: true, tags: true,
-  backup: true, alertEmail: true, monthlyBudget: true, dailyAiCost: true,
+  backup: true, alertEmail: true, monthlyBudget: true, dailyAiCost: true, pauseOnAiFailure: true,
   vpcId: true, subnets: true, securityGroups: true, consumerAccounts: true,
 } as const;
 
@@ -93,7 +95,8 @@ export function readOperations(read: Reader<keyof typeof operationKeys>): Operat
     backup: read.flag('backup'),
     alertEmail: read.text('alertEmail', emailAddress, 'an e-mail address'),
     monthlyBudget: read.amount('monthlyBudget'),
-    dailyAiCost: read.amount('dailyAiCost'),
+    dailyAiCost: read.amount('dailyAiCost', 0.01, 999_999),
+    pauseOnAiFailure: read.flag('pauseOnAiFailure', true),
     vpc: readVpc(read),
     consumerAccounts: readConsumers(read),
   };

@@ -48,6 +48,7 @@ const expected: Record<string, string> = {
   TimedOut: 'goal-activity WorkflowTimedOut, Sum in 300 s; > 0 in 1 of 1; notBreaching',
   Slow: 'goal-activity WorkflowDuration, Maximum in 300 s; > 600000 in 1 of 1; notBreaching',
   Waiting: 'goal-activity OldestWaiting, Maximum in 300 s; > 1800000 in 2 of 3; notBreaching; tells recovery',
+  PausedItself: 'goal-activity PausedItself, Maximum in 60 s; > 0 in 1 of 1; notBreaching; tells recovery',
   AiErrorRate: 'goal-activity AiCallFailed, Average in 300 s; > 0.2 in 2 of 3; notBreaching; tells recovery',
   ReconcilerSilent: 'goal-activity ReconcilerRuns, Sum in 60 s; < 1 in 5 of 5; breaching; tells recovery',
   ReconcilerFailing: 'goal-activity ReconcilerFailures, Sum in 300 s; > 0 in 2 of 3; notBreaching; tells recovery',

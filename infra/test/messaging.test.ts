@@ -111,6 +111,16 @@ test('both functions that accept requests know how many actions a user may ask f
   }
 });
 
+test('both functions that release capacity know when launching is paused by itself', () => {
+  for (const [context, on, cost] of [[{}, 'true', undefined], [{ pauseOnAiFailure: false, dailyAiCost: '25' }, 'false', '25.000000'], [{ dailyAiCost: 0.5 }, 'true', '0.500000']] as const) {
+    const known = Object.entries(synth(context).resources('AWS::Lambda::Function'))
+      .map(([name, { Properties }]) => [name, Properties.Environment?.Variables])
+      .filter(([, variables]) => variables?.PAUSE_ON_AI_FAILURE !== undefined)
+      .map(([name, variables]) => [name, variables.PAUSE_ON_AI_FAILURE, variables.DAILY_AI_COST]);
+    assert.deepEqual(known, ['Launch', 'Reconcile'].map((name) => [`Functions${name}Function`, on, cost]));
+  }
+});
+
 test('concurrentBatches is how many workers run at once and how much may be launched', () => {
   for (const [concurrentBatches, batches] of [[undefined, 64], ['20', 20]]) {
     const stack = synth({ concurrentBatches });

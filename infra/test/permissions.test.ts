@@ -64,7 +64,8 @@ test('launch claims goals like api, sees who waits, starts the execution, and st
     MessagingLaunchQueue: consume,
   });
   assert.deepEqual(environment('FunctionsLaunch'),
-    ['ACTIONS_PER_USER_AND_DAY', 'CONCURRENT_BATCHES', 'EVENT_BUS', 'EXECUTIONS_TABLE', 'GOALS_TABLE', 'QUEUE_URL', 'STATE_MACHINE_ARN', 'TASKS_TABLE']);
+    ['ACTIONS_PER_USER_AND_DAY', 'CONCURRENT_BATCHES', 'EVENT_BUS', 'EXECUTIONS_TABLE', 'GOALS_TABLE', 'PAUSE_ON_AI_FAILURE', 'QUEUE_URL', 'STATE_MACHINE_ARN',
+      'TASKS_TABLE']);
 });
 
 test('worker writes tasks and the ledger, reports, and answers its token', () => {
@@ -114,7 +115,7 @@ test('reconcile may do what projector may, list what is open and what waits, and
     [executions]: ['states:DescribeExecution', 'states:StopExecution'],
     MessagingTicks: ['sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage'],
   });
-  assert.deepEqual(environment('FunctionsReconcile'), ['CONCURRENT_BATCHES', 'STATE_MACHINE_ARN', ...toConclude].sort());
+  assert.deepEqual(environment('FunctionsReconcile'), ['CONCURRENT_BATCHES', 'PAUSE_ON_AI_FAILURE', 'STATE_MACHINE_ARN', ...toConclude].sort());
 });
 
 test('the state machine may fill the batch queue and invoke finalize; only logs and traces are without a resource', () => {

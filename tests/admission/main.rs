@@ -1,5 +1,6 @@
-//! Ten times the work that may be processed at once, on the deployed pipeline. Runs after the end-to-end tests, when
-//! the stack has been changed to the smallest capacity that a whole mandala chart fits into.
+//! Ten times the work that may be processed at once, and an AI that is down, on the deployed pipeline. Runs after the
+//! end-to-end tests, when the stack has been changed to the smallest capacity that a whole mandala chart fits into: one test
+//! after the other, because they share it.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -13,9 +14,9 @@ use std::time::Duration;
 use futures_util::future::{join, join_all};
 use goal_activity_core::execution::Execution;
 use goal_activity_core::keys;
-use goal_activity_core::limits::{MAX_ACTIONS, MAX_BATCHES};
+use goal_activity_core::limits::{MAX_ACTIONS, MAX_BATCHES, PROBE_WAIT};
 use goal_activity_events::ExecutionArn;
-use goal_activity_tests::{Chart, Stack, User, eventually};
+use goal_activity_tests::{Chart, Stack, User, eventually, within};
 use serde_json::json;
 
 /// How many goals of the first user precede those of the others.
@@ -95,4 +96,40 @@ async fn p7_at_ten_times_the_capacity_every_goal_gets_its_tasks_in_turn() {
         (!held && row[keys::IN_USE] == json!(0)).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn p7_an_ai_that_is_down_pauses_launching_and_a_probe_ends_that() {
+    let stack = Stack::open().await;
+    let user = stack.user().await;
+    let whole = || Chart::of(u8::try_from(MAX_ACTIONS).unwrap());
+    // Each takes all of the capacity.
+    let charts = [whole().script_all("unavailable, fail-times=9, latency-ms=500"), whole(), whole()];
+    let mut arns = Vec::new();
+    for chart in charts {
+        let goal = stack.goal(&user, chart).await;
+        arns.push(user.started(&goal).await);
+    }
+    assert_eq!(user.ended_within(ALL, &arns[0]).await["status"], "FAILED");
+    let pause = eventually("a pause", || async {
+        user.status(&arns[1]).await.body.get("paused").map(|pause| pause["reason"].as_str().unwrap().to_owned())
+    })
+    .await;
+    assert_eq!(pause, "the AI is not available; launching goes on by itself when it is");
+
+    let failed = recorded(&stack, &arns[0]).await.stop_date().unwrap();
+    within(ALL, "a probe", || async {
+        stack.reconcile().await;
+        recorded(&stack, &arns[1]).await.admitted_at
+    })
+    .await;
+    for arn in &arns[1..] {
+        assert_eq!(user.ended_within(ALL, arn).await["status"], "SUCCEEDED");
+        let launched = recorded(&stack, arn).await.admitted_at.unwrap();
+        assert!(launched.since(failed) >= PROBE_WAIT, "{arn} was launched during the pause");
+    }
+    let ended = recorded(&stack, &arns[1]).await.stop_date().unwrap();
+    assert!(recorded(&stack, &arns[2]).await.admitted_at > Some(ended), "the second waited for the probe");
+    let row = stack.row_of(arns[0].state_machine().as_str(), keys::CAPACITY).await.unwrap();
+    assert_eq!(row.get(keys::PAUSED), None);
 }

@@ -1,12 +1,16 @@
 //! `HoldCapacity`, `ListHolders`, `ListWaiting` and `AdmitExecution`.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
-use goal_activity_core::admission::{Held, Pause, in_use};
+use goal_activity_core::admission::{Held, in_use};
+use goal_activity_core::daily::Day;
 use goal_activity_core::execution::{Cancellation, Execution};
 use goal_activity_core::keys::open_shard;
+use goal_activity_core::pause::{Cost, DailyCost, Passage, Pause, Pausing, Release};
 use goal_activity_core::ports::{
-    Acquired, AdmitExecution, CancelExecution, Claim, ClaimGoal, Claimed, EndExecution, FindExecution, FindPause,
-    HoldCapacity, ListHolders, ListOpen, ListWaiting, PauseLaunches,
+    Acquired, AdmitExecution, CancelExecution, Claim, ClaimGoal, Claimed, EndExecution, FindExecution, FindLoad,
+    FindPause, HoldCapacity, ListHolders, ListOpen, ListWaiting, PauseLaunches, Released,
 };
 use goal_activity_events::{ExecutionArn, FinalStatus, Timestamp};
 
@@ -27,11 +31,29 @@ on_all_tables!(
     the_open_workflows_of_a_user_are_known,
     nothing_is_taken_while_launching_is_paused_and_what_is_held_stays,
     a_pause_is_known_until_it_ends_and_replaces_another,
+    a_release_and_the_pause_that_it_begins_are_one_write,
+    a_release_that_was_decided_with_another_pause_is_not_made,
+    of_many_at_once_one_is_the_probe,
+    a_pause_that_is_over_ends_with_the_first_that_acquires_capacity,
+    a_cost_is_counted_with_the_release_and_once,
+    a_cost_that_reaches_the_amount_meanwhile_is_decided_anew,
 );
 
 fn held(on: &impl Tables, batches: u32, since: i64) -> Held {
     let name = execution(&goal(1), 1).execution_arn.name().to_owned();
     Held { execution: ExecutionArn::named(&on.state_machine(), &name), batches, since: at(since) }
+}
+
+/// Releases what an execution holds that says nothing of the AI. Returns `false` if it holds nothing.
+async fn give_back(on: &impl Tables, execution: &ExecutionArn) -> bool {
+    on.db().release_capacity(&release(on, execution).await).await.unwrap() == Released::Yes
+}
+
+/// What is decided now for the release of an execution that says nothing of the AI.
+async fn release(on: &impl Tables, execution: &ExecutionArn) -> Release {
+    let load = on.db().find_load(&on.state_machine()).await.unwrap();
+    let pausing = Pausing { on_ai_failure: true, daily_cost: DailyCost::NONE };
+    Release::decide(execution, None, &load, pausing, at(0))
 }
 
 /// The held capacity, by the names of the executions: each case has its own state machine.
@@ -52,7 +74,7 @@ async fn what_is_taken_is_held_until_it_is_given_back(on: &impl Tables) {
         assert_eq!(on.db().acquire_capacity(taken, 16).await.unwrap(), Acquired::Yes);
     }
     assert_eq!(holders(on).await, [named(&one), named(&two)]);
-    assert!(on.db().release_capacity(&one.execution).await.unwrap());
+    assert!(give_back(on, &one.execution).await);
     assert_eq!(holders(on).await, [named(&two)]);
     // Released capacity can be acquired again.
     assert_eq!(on.db().acquire_capacity(&held(on, 13, 2), 16).await.unwrap(), Acquired::Yes);
@@ -66,7 +88,7 @@ async fn taking_twice_counts_once(on: &impl Tables) {
     let later = Held { since: at(5), ..first.clone() };
     assert_eq!(on.db().acquire_capacity(&later, 8).await.unwrap(), Acquired::Already { since: at(0) });
     assert_eq!(holders(on).await, [named(&first)]);
-    on.db().release_capacity(&first.execution).await.unwrap();
+    give_back(on, &first.execution).await;
     assert_eq!(on.db().acquire_capacity(&held(on, 8, 6), 8).await.unwrap(), Acquired::Yes);
 }
 
@@ -90,11 +112,11 @@ async fn many_at_once_never_take_more_than_there_is(on: &impl Tables) {
 
 async fn giving_back_what_is_not_held_changes_nothing(on: &impl Tables) {
     let (one, other) = (held(on, 8, 0), held(on, 8, 0));
-    assert!(!on.db().release_capacity(&one.execution).await.unwrap());
+    assert!(!give_back(on, &one.execution).await);
     on.db().acquire_capacity(&one, 8).await.unwrap();
-    assert!(!on.db().release_capacity(&other.execution).await.unwrap());
-    assert!(on.db().release_capacity(&one.execution).await.unwrap());
-    assert!(!on.db().release_capacity(&one.execution).await.unwrap());
+    assert!(!give_back(on, &other.execution).await);
+    assert!(give_back(on, &one.execution).await);
+    assert!(!give_back(on, &one.execution).await);
     assert_eq!(on.db().acquire_capacity(&other, 8).await.unwrap(), Acquired::Yes);
 }
 
@@ -217,7 +239,7 @@ async fn nothing_is_taken_while_launching_is_paused_and_what_is_held_stays(on: &
     let later = Held { since: at(5), ..one.clone() };
     assert_eq!(on.db().acquire_capacity(&later, 16).await.unwrap(), Acquired::Already { since: at(0) });
     assert_eq!(holders(on).await, [named(&one)]);
-    assert!(on.db().release_capacity(&one.execution).await.unwrap());
+    assert!(give_back(on, &one.execution).await);
     on.db().resume_launches(&machine).await.unwrap();
     assert_eq!(on.db().acquire_capacity(&two, 16).await.unwrap(), Acquired::Yes);
     assert_eq!(holders(on).await, [named(&two)]);
@@ -234,4 +256,139 @@ async fn a_pause_is_known_until_it_ends_and_replaces_another(on: &impl Tables) {
     assert_eq!(found().await.as_ref(), Some(&second));
     assert_eq!(on.db().resume_launches(&machine).await.unwrap(), Some(second));
     assert_eq!((found().await, on.db().resume_launches(&machine).await.unwrap()), (None, None));
+}
+
+/// A pause of the pipeline's own since then, whose first probe may be launched at `at(30)`.
+fn down() -> Pause {
+    Pause::while_the_ai_is_down(at(0))
+}
+
+async fn pause_of(on: &impl Tables) -> Option<Pause> {
+    on.db().find_load(&on.state_machine()).await.unwrap().pause
+}
+
+async fn a_release_and_the_pause_that_it_begins_are_one_write(on: &impl Tables) {
+    let (one, two) = (held(on, 8, 0), held(on, 8, 1));
+    assert_eq!(on.db().acquire_capacity(&one, 8).await.unwrap(), Acquired::Yes);
+    let plain = release(on, &one.execution).await;
+    let pausing = Release { after: Some(down()), ..plain.clone() };
+    assert_eq!(on.db().release_capacity(&pausing).await.unwrap(), Released::Yes);
+    assert_eq!((pause_of(on).await, holders(on).await), (Some(down()), vec![]));
+    assert_eq!(on.db().acquire_capacity(&two, 8).await.unwrap(), Acquired::Paused);
+    // Delivered again, whatever is decided then.
+    for again in [&pausing, &plain, &release(on, &one.execution).await] {
+        assert_eq!(on.db().release_capacity(again).await.unwrap(), Released::NotHeld);
+    }
+    assert_eq!(pause_of(on).await, Some(down()));
+    // `resume` ends it like any other.
+    assert_eq!(on.db().resume_launches(&on.state_machine()).await.unwrap(), Some(down()));
+    assert_eq!(on.db().acquire_capacity(&two, 8).await.unwrap(), Acquired::Yes);
+}
+
+async fn a_release_that_was_decided_with_another_pause_is_not_made(on: &impl Tables) {
+    let (one, machine) = (held(on, 8, 0), on.state_machine());
+    assert_eq!(on.db().acquire_capacity(&one, 8).await.unwrap(), Acquired::Yes);
+    let with = |before: Option<Pause>, after: Option<Pause>| Release { before, after, ..plain(&one.execution) };
+    let operators = Pause::new(at(5), "x");
+    let Passage::Probe(probing) = down().passage(&one.execution, at(40)) else { panic!("a probe") };
+    let mut later = down();
+    later.since = at(1);
+    let pauses = [None, Some(operators), Some(down()), Some(probing), Some(later), Some(Pause::for_the_day(at(0)))];
+    for actual in &pauses {
+        match actual {
+            Some(pause) => drop(on.db().pause_launches(&machine, pause).await.unwrap()),
+            None => drop(on.db().resume_launches(&machine).await.unwrap()),
+        }
+        for other in pauses.iter().filter(|other| *other != actual) {
+            let changed = on.db().release_capacity(&with(other.clone(), None)).await.unwrap();
+            assert_eq!(changed, Released::Changed, "{other:?} for {actual:?}");
+            assert_eq!((pause_of(on).await, holders(on).await.len()), (actual.clone(), 1));
+        }
+    }
+    for actual in pauses {
+        match &actual {
+            Some(pause) => drop(on.db().pause_launches(&machine, pause).await.unwrap()),
+            None => drop(on.db().resume_launches(&machine).await.unwrap()),
+        }
+        assert_eq!(on.db().release_capacity(&with(actual.clone(), None)).await.unwrap(), Released::Yes, "{actual:?}");
+        assert_eq!(pause_of(on).await, None);
+        assert_eq!(on.db().acquire_capacity(&one, 8).await.unwrap(), Acquired::Yes);
+    }
+}
+
+/// The release of an execution without cost that changes no pause.
+fn plain(execution: &ExecutionArn) -> Release {
+    let execution = execution.clone();
+    Release { execution, cost: None, before: None, after: None, paused_for: None, past_days: vec![] }
+}
+
+async fn of_many_at_once_one_is_the_probe(on: &impl Tables) {
+    on.db().pause_launches(&on.state_machine(), &down()).await.unwrap();
+    assert_eq!(on.db().acquire_capacity(&held(on, 1, 29), 64).await.unwrap(), Acquired::Paused);
+    let all: Vec<_> = (0..8).map(|_| held(on, 1, 30)).collect();
+    let acquired = join_all(all.iter().map(|held| on.db().acquire_capacity(held, 64))).await;
+    let acquired: Vec<_> = acquired.into_iter().map(Result::unwrap).collect();
+    let probes: Vec<_> =
+        all.iter().zip(&acquired).filter(|(_, how)| **how == Acquired::AsProbe).map(|(h, _)| h).collect();
+    let paused = acquired.iter().filter(|how| **how == Acquired::Paused).count();
+    assert_eq!((probes.len(), paused), (1, 7), "{acquired:?}");
+    assert_eq!(holders(on).await, [named(probes[0])]);
+    // As the SDK repeats it.
+    assert_eq!(on.db().acquire_capacity(probes[0], 64).await.unwrap(), Acquired::Yes);
+    assert_eq!(pause_of(on).await.map(Passage::Probe), Some(down().passage(&probes[0].execution, at(30))));
+    // Too large for what is left: it is not the probe, and the pause stays as it is.
+    let before = pause_of(on).await;
+    assert_ne!(on.db().acquire_capacity(&held(on, 8, 900), 8).await.unwrap(), Acquired::AsProbe);
+    assert_eq!(pause_of(on).await, before);
+    assert_eq!(on.db().acquire_capacity(&held(on, 7, 900), 8).await.unwrap(), Acquired::AsProbe, "the first is lost");
+}
+
+async fn a_pause_that_is_over_ends_with_the_first_that_acquires_capacity(on: &impl Tables) {
+    let pause = Pause::for_the_day(at(0));
+    let midnight = Day::of(at(0)).next().begin();
+    on.db().pause_launches(&on.state_machine(), &pause).await.unwrap();
+    let before = Held { since: midnight.minus(Duration::from_millis(1)), ..held(on, 1, 0) };
+    assert_eq!(on.db().acquire_capacity(&before, 64).await.unwrap(), Acquired::Paused);
+    for _ in 0..2 {
+        let after = Held { since: midnight, ..held(on, 1, 0) };
+        assert_eq!(on.db().acquire_capacity(&after, 64).await.unwrap(), Acquired::Yes);
+        assert_eq!(pause_of(on).await, None);
+    }
+}
+
+async fn a_cost_is_counted_with_the_release_and_once(on: &impl Tables) {
+    let [today, yesterday, past] = [0, -1, -5].map(|days: i64| Day::of(at(days * 24 * 60 * 60)));
+    let cost = |day, micro_usd| Some(Cost { day, micro_usd, below: None });
+    for (day, amount, past_days) in
+        [(past, 1, vec![]), (yesterday, 2, vec![]), (today, 3, vec![]), (today, 4, vec![past])]
+    {
+        let one = held(on, 8, 0);
+        assert_eq!(on.db().acquire_capacity(&one, 8).await.unwrap(), Acquired::Yes);
+        let paused_for = Some((day, 10 * amount));
+        let release = Release { cost: cost(day, amount), paused_for, past_days, ..plain(&one.execution) };
+        assert_eq!(on.db().release_capacity(&release).await.unwrap(), Released::Yes);
+        assert_eq!(on.db().release_capacity(&release).await.unwrap(), Released::NotHeld);
+    }
+    let load = on.db().find_load(&on.state_machine()).await.unwrap();
+    assert_eq!(load.costs, [(yesterday, 2), (today, 7)].into());
+    assert_eq!(load.paused_for, [(yesterday, 20), (today, 40)].into());
+}
+
+async fn a_cost_that_reaches_the_amount_meanwhile_is_decided_anew(on: &impl Tables) {
+    let today = Day::of(at(0));
+    let release = |held: &Held| {
+        let cost = Some(Cost { day: today, micro_usd: 40, below: Some(100) });
+        Release { cost, ..plain(&held.execution) }
+    };
+    let all: Vec<_> = (0..3).map(|n| held(on, 1, n)).collect();
+    for held in &all {
+        assert_eq!(on.db().acquire_capacity(held, 8).await.unwrap(), Acquired::Yes);
+    }
+    let mut released = Vec::new();
+    for held in &all {
+        released.push(on.db().release_capacity(&release(held)).await.unwrap());
+    }
+    assert_eq!(released, [Released::Yes, Released::Yes, Released::Changed]);
+    let load = on.db().find_load(&on.state_machine()).await.unwrap();
+    assert_eq!((load.costs, load.held.len()), ([(today, 80)].into(), 1));
 }

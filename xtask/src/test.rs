@@ -373,7 +373,7 @@ fn end_to_end(project: &Project) -> Result<()> {
     deploy::guarded(project, &endpoint, &folder)?;
     // Last: from here on the pipeline has other settings.
     deploy::change(project, &[("concurrentBatches", &MAX_BATCHES.to_string())], &endpoint, &folder)?;
-    on.test(&["--test", "admission"])?;
+    on.test(&["--test", "admission", "--", "--test-threads=1"])?;
     let existing = deploy::deploy_example(project, "existing-function", &endpoint, &folder)?;
     for (form, output) in [("flat", "GenerateTasksFunctionName"), ("nested", "GenerateTasksNestedFunctionName")] {
         let function = existing.get(output).context("the example has no function")?;

@@ -8,9 +8,8 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 
 use goal_activity_events::{ExecutionArn, Timestamp};
-use serde::{Deserialize, Serialize};
 
-use crate::limits::{FAIR_STEP, HANDOVER, MAX_REASON, MAX_RUNNING_PER_USER};
+use crate::limits::{FAIR_STEP, HANDOVER, MAX_RUNNING_PER_USER};
 use crate::ports::Waiting;
 
 /// How many batches may be worked on at once: limited by the AI's quota; a batch makes up to eight calls at once.
@@ -57,24 +56,6 @@ pub struct Held {
     pub batches: u32,
     /// Since when.
     pub since: Timestamp,
-}
-
-/// Launching is paused: no workflow acquires capacity. Requests are accepted and wait, and what holds capacity goes on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct Pause {
-    /// Since when.
-    pub since: Timestamp,
-    /// Why, in the operator's words, for the users whose workflows wait; cut to 2,000 characters.
-    pub reason: String,
-}
-
-impl Pause {
-    /// A pause from that moment on.
-    pub fn new(since: Timestamp, reason: &str) -> Self {
-        Self { since, reason: reason.trim().chars().take(MAX_REASON).collect() }
-    }
 }
 
 /// How much of the capacity is taken.

@@ -77,6 +77,8 @@ pub enum Fact {
         waiting: Duration,
         /// Whether launching is paused.
         paused: bool,
+        /// Whether the pipeline has paused it itself.
+        paused_itself: bool,
     },
     /// The reconciler has done something for a workflow that an event, a message or an invocation was lost for.
     Repaired {

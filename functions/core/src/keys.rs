@@ -77,6 +77,13 @@ pub const HELD_PREFIX: &str = "held#";
 /// write that acquires capacity also depends on it.
 pub const PAUSED: &str = "paused";
 
+/// `WorkflowExecutions`, in the row of the capacity: where the names of the attributes begin that count what the ended workflows
+/// of one day have cost, in millionths of a US dollar.
+pub const COST_PREFIX: &str = "cost#";
+/// `WorkflowExecutions`, in the row of the capacity: where the names of the attributes begin that say for which amount launching
+/// was paused on a day.
+pub const PAUSED_FOR_PREFIX: &str = "pausedFor#";
+
 /// `WorkflowExecutions`: the row that holds which workflows of a user are open.
 pub const USER: &str = "USER";
 /// `WorkflowExecutions`, in the row of a user: the ARNs of the open workflows, as a set.
@@ -107,6 +114,16 @@ pub fn task(position: Position, n: usize) -> String {
 /// `WorkflowExecutions`, in the row of a user: the attribute that counts the actions of that day.
 pub fn started(day: Day) -> String {
     format!("{STARTED_PREFIX}{day}")
+}
+
+/// `WorkflowExecutions`, in the row of the capacity: what the workflows that ended on that day have cost.
+pub fn cost(day: Day) -> String {
+    format!("{COST_PREFIX}{day}")
+}
+
+/// `WorkflowExecutions`, in the row of the capacity: the amount for which launching was paused on that day.
+pub fn paused_for(day: Day) -> String {
+    format!("{PAUSED_FOR_PREFIX}{day}")
 }
 
 /// `WorkflowExecutions`: the sort key of a batch's ledger row.

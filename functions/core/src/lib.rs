@@ -20,6 +20,7 @@ pub mod limits;
 pub mod notice;
 pub mod operator;
 pub mod outcome;
+pub mod pause;
 pub mod placement;
 pub mod ports;
 pub mod price;

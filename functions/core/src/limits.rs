@@ -120,6 +120,14 @@ pub const ADMITTED_AT_ONCE: u16 = 16;
 /// For how long a workflow that has acquired capacity is left to the invocation that launches it. As long as a run of `launch` can take.
 pub const HANDOVER: Duration = Duration::from_secs(30);
 
+/// How long a pause for an AI that is down lasts at least: until the first probe may be launched.
+pub const PROBE_WAIT: Duration = Duration::from_secs(30);
+/// The longest time from the failure of a probe to the next one. The waits between are doubled.
+pub const LONGEST_PROBE_WAIT: Duration = Duration::from_secs(4 * 60);
+/// How long a probe is waited for before another one may be launched: its batches begin at its launch, and its end takes a
+/// moment.
+pub const PROBE_TIME: Duration = Duration::from_secs(BATCH_SECONDS as u64 + 60);
+
 /// How long before its timeout a function stops working: time to return its messages ([`GIVE_BACK`]), to answer, and to
 /// send its spans.
 pub const BUDGET_MARGIN: Duration = Duration::from_secs(3);

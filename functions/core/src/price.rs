@@ -20,6 +20,16 @@ impl Prices {
     }
 }
 
+/// An amount of US dollars such as `0.25`, in millionths.
+pub fn micro_usd(text: &str) -> Option<u64> {
+    let (dollars, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |part: &str| !part.is_empty() && part.len() <= 6 && part.bytes().all(|b| b.is_ascii_digit());
+    if !digits(dollars) || !digits(fraction) {
+        return None;
+    }
+    format!("{dollars}{fraction:0<6}").parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -17,7 +17,7 @@ use serde::de::IgnoredAny;
 async fn main() -> Result<(), lambda_runtime::Error> {
     let telemetry = &telemetry::start(env!("CARGO_BIN_NAME"))?;
     let config = config::Conclude::from_env()?;
-    let (state_machine, capacity) = (config::state_machine()?, config::capacity()?);
+    let (state_machine, capacity, pausing) = (config::state_machine()?, config::capacity()?, config::pausing()?);
     let aws = runtime::connect().await;
     let (db, bus, sfn) = (Tables::new(&aws, config.tables), Bus::new(&aws, config.event_bus), StepFunctions::new(&aws));
     let context = Context::system(Arc::new(Emf::new(config::metrics_namespace()?)));
@@ -26,7 +26,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         topic: Topic::new(&aws, config.alert_topic, config.operations_guide),
         archive: Archive::new(&aws, config.archive_bucket),
     };
-    let reconcile = &Reconcile { db, sfn, bus, state_machine, capacity, conclude, context };
+    let reconcile = &Reconcile { db, sfn, bus, state_machine, capacity, pausing, conclude, context };
     // A tick, of the schedule or out of the queue of its copies, says nothing that matters.
     lambda_runtime::run(service_fn(|event: LambdaEvent<IgnoredAny>| async move {
         let budget = Budget::until(event.context.deadline());

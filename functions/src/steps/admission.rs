@@ -6,20 +6,22 @@ use goal_activity_core::admission::{Capacity, Held, Order, order};
 use goal_activity_core::execution::{Cancellation, Execution, Status};
 use goal_activity_core::facts::Fact;
 use goal_activity_core::limits::{ADMITTED_AT_ONCE, WAITING_COUNTED};
+use goal_activity_core::pause::Pausing;
 use goal_activity_core::port_set;
 use goal_activity_core::ports::{
-    Acquired, AdmitExecution, CancelExecution, ExecutionInput, FindExecution, HoldCapacity, ListHolders, ListWaiting,
-    LoadGoalHead, PortResult, StartExecution, StopExecution, StopReason, Stored, Waiting,
+    Acquired, AdmitExecution, CancelExecution, ExecutionInput, FindExecution, ListHolders, ListWaiting, LoadGoalHead,
+    PortResult, StartExecution, StopExecution, StopReason, Stored, Waiting,
 };
 use goal_activity_events::{ExecutionArn, StateMachineArn, Timestamp};
 
 use crate::runtime::context::Context;
 use crate::runtime::telemetry::{millis, trace};
+use crate::steps::release::{ReleaseDb, release};
 
 port_set! {
     /// What launching a workflow reads and writes.
     pub trait AdmissionDb:
-        LoadGoalHead + FindExecution + ListWaiting + AdmitExecution + CancelExecution + HoldCapacity + ListHolders
+        LoadGoalHead + FindExecution + ListWaiting + AdmitExecution + CancelExecution + ReleaseDb + ListHolders
 }
 
 /// Launches workflows.
@@ -33,6 +35,8 @@ pub struct Admission<Db, Sfn> {
     pub state_machine: StateMachineArn,
     /// How much there is.
     pub capacity: Capacity,
+    /// When the pipeline pauses launching itself.
+    pub pausing: Pausing,
     /// The time, and the count of launches.
     pub context: Context,
 }
@@ -76,9 +80,9 @@ impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
         }
     }
 
-    /// Releases what the workflow held, and launches those whose turn it is then.
-    pub async fn ended(&self, execution: &ExecutionArn) -> PortResult<()> {
-        if self.db.release_capacity(execution).await? {
+    /// Releases what the workflow held, which is recorded like that if it is, and launches those whose turn it is then.
+    pub async fn ended(&self, arn: &ExecutionArn, execution: Option<&Execution>) -> PortResult<()> {
+        if release(&self.db, self.pausing, arn, execution, self.context.now()).await? {
             tracing::info!("capacity released");
         }
         self.admit_next(None).await
@@ -151,6 +155,7 @@ impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
             }
             // Acquired elsewhere since the holders were listed, and about to be launched there.
             Acquired::Already { .. } if !holds && !own => return Ok(Next::GoOn),
+            Acquired::AsProbe => tracing::info!(executionArn = %arn, "launched to see whether the AI works again"),
             Acquired::Already { .. } | Acquired::Yes => {}
         }
         if own {
@@ -209,6 +214,6 @@ impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
         let arn = &execution.execution_arn;
         tracing::info!(status = %execution.status(), "over before it was launched");
         self.sfn.stop_execution(arn, StopReason::Ended).await?;
-        self.db.release_capacity(arn).await.map(|_| ())
+        release(&self.db, self.pausing, arn, Some(execution), self.context.now()).await.map(|_| ())
     }
 }

@@ -4,3 +4,4 @@ pub mod admission;
 pub mod cancel;
 pub mod ending;
 pub mod intake;
+pub mod release;

@@ -2,9 +2,10 @@
 
 use std::num::NonZeroU32;
 
-use goal_activity_core::admission::{Capacity, Pause, in_use};
+use goal_activity_core::admission::{Capacity, in_use};
 use goal_activity_core::execution::Status;
 use goal_activity_core::facts::Fact;
+use goal_activity_core::pause::Pause;
 use goal_activity_core::ports::PauseLaunches;
 use goal_activity_events::{Detail, ExecutionArn, SOURCE, Timestamp, WorkflowCompleted};
 use goal_activity_functions::adapters::memory::samples;

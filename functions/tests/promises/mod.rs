@@ -27,6 +27,7 @@ mod p07_always_an_end;
 mod p08_order;
 mod p09_isolation;
 mod p10_bounded;
+mod pauses;
 mod reconcile;
 mod retry;
 mod traces;

@@ -5,7 +5,8 @@ use std::num::NonZeroU32;
 use goal_activity_core::admission::Capacity;
 use goal_activity_core::execution::Status;
 use goal_activity_core::operator::{FIND, WAITING};
-use goal_activity_events::ExecutionArn;
+use goal_activity_core::pause::Pause;
+use goal_activity_events::{ExecutionArn, Timestamp};
 use goal_activity_functions::adapters::memory::samples;
 use goal_activity_testkit::GatewayRequest;
 use serde_json::{Value, json};
@@ -302,6 +303,11 @@ async fn the_waiting_list_and_the_status_tell_a_place() {
     assert_eq!((&line["waiting"][1]["waitingBefore"], &line["waiting"][1]["userId"]), (&json!(1), &json!("user-3")));
     let one = operate(&rig, WAITING, json!({}), json!({ "query": { "limit": "1" } })).await.body;
     assert_eq!((one["waiting"].as_array().map(Vec::len), &one["more"]), (Some(1), &json!(true)));
+    assert_eq!(line.get("paused"), None);
+    let pause = Pause::while_the_ai_is_down(Timestamp::from_millis(0));
+    rig.world.state().paused = Some(pause.clone());
+    let line = operate(&rig, WAITING, json!({}), json!({})).await.body;
+    assert_eq!(line["paused"], json!({ "since": pause.since, "reason": pause.reason }));
 
     let status = about(&rig, STATUS, &last, None).await.body;
     assert_eq!((&status["status"], &status["waitingBefore"]), (&json!("PENDING"), &json!(1)));

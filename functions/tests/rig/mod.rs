@@ -10,6 +10,7 @@ use goal_activity_core::daily::DailyLimit;
 use goal_activity_core::execution::Execution;
 use goal_activity_core::goal::{Goal, GoalStatus};
 use goal_activity_core::limits::{ACTIONS_PER_BATCH, BUDGET_MARGIN};
+use goal_activity_core::pause::{DailyCost, Pausing};
 use goal_activity_core::ports::{Event, ExecutionInput, Unavailable};
 use goal_activity_core::price::Prices;
 use goal_activity_core::task::Task;
@@ -37,17 +38,21 @@ pub(crate) const USER: &str = "user-1";
 /// The capacity in tests that do not concern it.
 const PLENTY: Capacity = Capacity::new(NonZeroU32::MAX);
 
+/// Launching is paused while the AI is down, and costs are not limited.
+pub(crate) const PAUSING: Pausing = Pausing { on_ai_failure: true, daily_cost: DailyCost::NONE };
+
 /// The pipeline.
 pub(crate) struct Rig {
     pub(crate) world: World,
     pub(crate) capacity: Capacity,
     pub(crate) daily_limit: DailyLimit,
+    pub(crate) pausing: Pausing,
 }
 
 impl Default for Rig {
     fn default() -> Self {
         see_everything();
-        Self { world: World::default(), capacity: PLENTY, daily_limit: DailyLimit::NONE }
+        Self { world: World::default(), capacity: PLENTY, daily_limit: DailyLimit::NONE, pausing: PAUSING }
     }
 }
 
@@ -164,7 +169,8 @@ impl Rig {
     pub(crate) fn launcher(&self) -> impl HandleMessage + use<> {
         let world = || self.world.clone();
         let (state_machine, context) = (samples::state_machine(), self.context());
-        let admission = Admission { db: world(), sfn: world(), state_machine, capacity: self.capacity, context };
+        let (capacity, pausing) = (self.capacity, self.pausing);
+        let admission = Admission { db: world(), sfn: world(), state_machine, capacity, pausing, context };
         Launch { intake: self.intake(), admission, bus: world() }
     }
 
@@ -232,6 +238,7 @@ impl Rig {
             bus: world(),
             state_machine: samples::state_machine(),
             capacity: self.capacity,
+            pausing: self.pausing,
             conclude: self.conclude(),
             context: self.context(),
         };

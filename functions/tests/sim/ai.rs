@@ -65,8 +65,15 @@ pub(crate) async fn generate(
         sim.violated("P10", format!("{goal}: the AI is asked for {action}, which has no title"));
     }
     check::asked(sim, run, goal, action);
-    sleep(script.latency).await;
+    let down = || sim.profile.ai_down.is_some_and(|(from, to)| (from..to).contains(&sim.elapsed()));
+    // What is under way when it goes down fails then.
+    let until_down = sim.profile.ai_down.and_then(|(from, _)| from.checked_sub(sim.elapsed())).unwrap_or(Duration::MAX);
+    sleep(if down() { sim.some_millis(20, 500) } else { script.latency.min(until_down) }).await;
     run.alive().await;
+    if down() {
+        sim.count("fault: the AI is down");
+        return Err(GenerationError::transient(FailureCode::AiUnavailable, "simulated"));
+    }
 
     if script.refuses {
         return Err(GenerationError::permanent(FailureCode::AiRejected, "simulated"));

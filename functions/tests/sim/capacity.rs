@@ -3,9 +3,11 @@
 
 use std::time::Duration;
 
-use goal_activity_core::admission::{Held, Pause, in_use};
+use goal_activity_core::admission::{Held, in_use};
+use goal_activity_core::pause::{Load, Pause, Release};
 use goal_activity_core::ports::{
-    Acquired, AdmitExecution, FindPause, HoldCapacity, ListHolders, ListWaiting, PortResult, Waiting,
+    Acquired, AdmitExecution, FindLoad, FindPause, HoldCapacity, ListHolders, ListWaiting, PortResult, Released,
+    Waiting,
 };
 use goal_activity_events::{ExecutionArn, StateMachineArn, Timestamp};
 
@@ -20,27 +22,38 @@ impl HoldCapacity for Ports {
                 return Ok(Acquired::Full);
             }
             let most = if self.sim.has(Flaw::CapacityIgnored) { u32::MAX } else { most };
+            let before = check::BeforeAcquiring::of(&self.sim, &wanted.execution);
             let taken = flaw::acquire(&self.sim, wanted, most).await?;
             check::capacity(&self.sim);
-            check::acquired(&self.sim, &wanted.execution, taken);
+            check::acquired(&self.sim, &wanted.execution, &before, taken);
             Ok(taken)
         };
         self.call("acquire_capacity", format!("{} {}", wanted.execution.name(), wanted.batches), write).await
     }
 
-    async fn release_capacity(&self, execution: &ExecutionArn) -> PortResult<bool> {
+    async fn release_capacity(&self, release: &Release) -> PortResult<Released> {
         if self.sim.has(Flaw::CapacityKept) {
-            return Ok(false);
+            return Ok(Released::NotHeld);
         }
+        let execution = &release.execution;
         let write = || async {
             check::given_back(&self.sim, execution);
-            let given_back = self.sim.tables.release_capacity(execution).await?;
-            if given_back && self.run.is_reconciler() {
-                check::freed_by_reconciler(&self.sim, execution);
+            let released = flaw::release(&self.sim, release).await?;
+            if released == Released::Yes {
+                check::released(&self.sim, release);
+                if self.run.is_reconciler() {
+                    check::freed_by_reconciler(&self.sim, execution);
+                }
             }
-            Ok(given_back)
+            Ok(released)
         };
         self.call("release_capacity", execution.name(), write).await
+    }
+}
+
+impl FindLoad for Ports {
+    async fn find_load(&self, state_machine: &StateMachineArn) -> PortResult<Load> {
+        self.call("find_load", "", || self.sim.tables.find_load(state_machine)).await
     }
 }
 

@@ -8,7 +8,8 @@ use goal_activity_core::daily::Day;
 use goal_activity_core::execution::{Execution, Status};
 use goal_activity_core::keys;
 use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Tally, recorded};
-use goal_activity_core::limits::{MAX_ACTIONS, NOTICE_LEASE, NOTICE_WITHIN};
+use goal_activity_core::limits::{MAX_ACTIONS, NOTICE_LEASE, NOTICE_WITHIN, PROBE_TIME};
+use goal_activity_core::pause::{Pause, Release};
 use goal_activity_core::ports::{
     Acquired, ActionCommit, Claim, Claimed, Committed, Event, ExecutionInput, RequestKey, UserLoad,
 };
@@ -52,6 +53,16 @@ pub(crate) struct Shadow {
     replacing: BTreeSet<(ExecutionArn, ActionId)>,
     /// How many outcomes of a batch were reported.
     pub(crate) reported: BTreeMap<(ExecutionArn, u32), usize>,
+    /// When a workflow acquired capacity.
+    pub(crate) acquired: BTreeMap<ExecutionArn, Duration>,
+    /// The workflows that were probes, and the one that is.
+    pub(crate) probes: BTreeSet<ExecutionArn>,
+    probing: Option<Probing>,
+    /// When a workflow has released its capacity, and what those that have cost by day.
+    pub(crate) released: BTreeMap<ExecutionArn, Duration>,
+    costs: BTreeMap<Day, u64>,
+    /// The days on which an operator has ended a pause.
+    resumed: BTreeSet<Day>,
     /// How often the AI was called.
     asked: BTreeMap<(ExecutionArn, ActionId), u32>,
 }
@@ -217,14 +228,100 @@ pub(crate) fn counted(sim: &Sim, user: &UserId, count: usize) {
     }
 }
 
-/// Nothing acquires capacity while launching is paused. What had acquired it before goes on.
-pub(crate) fn acquired(sim: &Sim, arn: &ExecutionArn, acquired: Acquired) {
-    let paused = sim.tables.state().paused.is_some();
-    if paused {
+/// What was so before a workflow wanted capacity.
+pub(crate) struct BeforeAcquiring {
+    pause: Option<Pause>,
+    holds: bool,
+}
+
+impl BeforeAcquiring {
+    pub(crate) fn of(sim: &Sim, arn: &ExecutionArn) -> Self {
+        let state = sim.tables.state();
+        Self { pause: state.paused.clone(), holds: state.held.iter().any(|h| h.execution == *arn) }
+    }
+}
+
+/// The probe of a pause.
+pub(crate) struct Probing {
+    arn: ExecutionArn,
+    /// Since when the pause is.
+    paused: Timestamp,
+    at: i64,
+}
+
+/// Nothing acquires capacity while launching is paused, but for one probe at a time. What had acquired it before goes on.
+pub(crate) fn acquired(sim: &Sim, arn: &ExecutionArn, before: &BeforeAcquiring, acquired: Acquired) {
+    let BeforeAcquiring { pause, holds } = before;
+    let (now, skew) = (sim.millis(), Duration::from_millis(sim.profile.skew.unsigned_abs()));
+    if pause.is_some() {
         sim.count(format!("capacity wanted while launching is paused: {acquired:?}").split(" {").next().unwrap());
     }
-    if paused && acquired == Acquired::Yes {
-        sim.violated("load", format!("{} acquires capacity while launching is paused", arn.name()));
+    if *holds || !matches!(acquired, Acquired::Yes | Acquired::AsProbe) {
+        return;
+    }
+    let at = sim.elapsed();
+    sim.core().shadow.acquired.insert(arn.clone(), at);
+    let name = arn.name();
+    match (pause, acquired) {
+        (Some(pause), Acquired::AsProbe) => {
+            let probing = Probing { arn: arn.clone(), paused: pause.since, at: now };
+            let last = {
+                let mut core = sim.core();
+                core.shadow.probes.insert(arn.clone());
+                core.shadow.probing.replace(probing)
+            };
+            let time = i64::try_from(PROBE_TIME.as_millis()).unwrap() - 2 * sim.profile.skew;
+            if !pause.is_automatic() {
+                sim.violated("load", format!("{name} is the probe of an operator's pause"));
+            }
+            if let Some(last) = last.filter(|last| last.paused == pause.since && now - last.at < time) {
+                sim.violated("load", format!("{name} is launched as a probe while {} is one", last.arn.name()));
+            }
+        }
+        (Some(pause), _) if !pause.is_over(sim.now().plus(skew)) => {
+            sim.violated("load", format!("{name} acquires capacity while launching is paused"));
+        }
+        _ => spent(sim, name),
+    }
+}
+
+/// Nothing is launched any more on a day whose amount is spent, unless an operator has ended the pause.
+fn spent(sim: &Sim, name: &str) {
+    let Some(most) = sim.profile.daily_cost.micro_usd() else { return };
+    let margin = Duration::from_secs(5);
+    let today = Day::of(sim.now());
+    if Day::of(sim.now().minus(margin)) != today || Day::of(sim.now().plus(margin)) != today {
+        return;
+    }
+    let spent = sim.tables.state().costs.get(&today).copied().unwrap_or_default();
+    if spent >= most && !sim.core().shadow.resumed.contains(&today) {
+        sim.violated("load", format!("{name} is launched after {spent} of {most} were spent on {today}"));
+    }
+}
+
+/// An operator has ended a pause.
+pub(crate) fn resumed(sim: &Sim) {
+    let today = Day::of(sim.now());
+    sim.core().shadow.resumed.insert(today);
+}
+
+/// A workflow has released its capacity: its cost is counted once.
+pub(crate) fn released(sim: &Sim, release: &Release) {
+    let (counted, at) = (sim.tables.state().costs.clone(), sim.elapsed());
+    let mut core = sim.core();
+    let shadow = &mut core.shadow;
+    if shadow.probing.as_ref().is_some_and(|probing| probing.arn == release.execution) {
+        shadow.probing = None;
+    }
+    let is_first = shadow.released.insert(release.execution.clone(), at).is_none();
+    if let Some(cost) = release.cost.filter(|_| is_first) {
+        *shadow.costs.entry(cost.day).or_default() += cost.micro_usd;
+    }
+    let wrong = counted.into_iter().find(|(day, sum)| shadow.costs.get(day).copied().unwrap_or_default() != *sum);
+    let truth = wrong.map(|(day, sum)| (day, sum, shadow.costs.get(&day).copied().unwrap_or_default()));
+    drop(core);
+    if let Some((day, counted, truth)) = truth {
+        sim.violated("load", format!("{counted} are counted on {day}, and the workflows have cost {truth}"));
     }
 }
 

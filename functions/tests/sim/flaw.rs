@@ -12,10 +12,11 @@ use goal_activity_core::goal::{Goal, GoalHead, GoalStatus};
 use goal_activity_core::ledger::BatchLedger;
 use goal_activity_core::limits::HISTORY;
 use goal_activity_core::outcome::goal_status;
+use goal_activity_core::pause::{DailyCost, Load, Pausing, Release};
 use goal_activity_core::placement::TaskRow;
 use goal_activity_core::ports::{
     Accepted, Acquired, ActionCommit, Claim, ClaimGoal, Claimed, Committed, EndExecution, Event, HoldCapacity,
-    OpenExecution, Opened, PortResult, RecordProgress, RequestKey, SealLedger, WorkLedger,
+    OpenExecution, Opened, PortResult, RecordProgress, Released, RequestKey, SealLedger, WorkLedger,
 };
 use goal_activity_core::task::{Task, TaskStatus};
 use goal_activity_events::{
@@ -131,6 +132,16 @@ flaws! {
     CapacityIgnored => "load",
     /// Capacity is acquired even while launching is paused.
     PauseIgnored => "load",
+    /// Launching is not paused while the AI is down.
+    AiFailureIgnored => "load",
+    /// Capacity is released first, and launching paused in a second step.
+    PausedAfterRelease => "load",
+    /// It is not recorded which workflow is the probe.
+    ProbeNotRecorded => "load",
+    /// Launching is not paused when the day's amount is spent.
+    CostIgnored => "load",
+    /// The cost of a workflow is counted first, and its capacity released in a second step.
+    CostCountedApart => "load",
     /// Capacity is never released.
     CapacityKept => "P7",
     /// An end launches no workflow: waiting workflows are left to the reconciler.
@@ -235,11 +246,40 @@ pub(crate) fn is_removed(sim: &Sim, execution: &ExecutionArn, actions: &[ActionI
 /// Acquires capacity.
 pub(crate) async fn acquire(sim: &Sim, wanted: &Held, most: u32) -> PortResult<Acquired> {
     let pause = if sim.has(Flaw::PauseIgnored) { sim.tables.state().paused.take() } else { None };
+    let before = sim.tables.state().paused.clone();
     let acquired = sim.tables.acquire_capacity(wanted, most).await;
+    if let (Some(Flaw::ProbeNotRecorded), Ok(Acquired::AsProbe)) = (sim.flaw, &acquired) {
+        sim.tables.state().paused = before;
+    }
     if pause.is_some() {
         sim.tables.state().paused = pause;
     }
     acquired
+}
+
+/// Releases capacity.
+pub(crate) async fn release(sim: &Sim, release: &Release) -> PortResult<Released> {
+    match (sim.flaw, &release.cost) {
+        (Some(Flaw::PausedAfterRelease), _) if release.after != release.before => {
+            let alone = Release { after: release.before.clone(), ..release.clone() };
+            let released = sim.tables.release_capacity(&alone).await?;
+            let (sim, release, later) = (sim.clone(), release.clone(), sim.some_millis(50, 500));
+            tokio::task::spawn_local(async move {
+                sleep(later).await;
+                let mut state = sim.tables.state();
+                if released == Released::Yes && state.paused == release.before {
+                    state.paused = release.after;
+                }
+            });
+            Ok(released)
+        }
+        (Some(Flaw::CostCountedApart), Some(cost)) => {
+            *sim.tables.state().costs.entry(cost.day).or_default() += cost.micro_usd;
+            sleep(sim.some_millis(1, 100)).await;
+            sim.tables.release_capacity(&Release { cost: None, ..release.clone() }).await
+        }
+        _ => sim.tables.release_capacity(release).await,
+    }
 }
 
 /// Returns `true` if a workflow that holds capacity is refused it, because of one with an earlier turn that does not
@@ -273,7 +313,9 @@ pub(crate) async fn take_forged_end(sim: &Sim, body: &str) {
     {
         let arn = arn.parse().expect("an ARN");
         crate::check::given_back(sim, &arn);
-        let _given_back = sim.tables.release_capacity(&arn).await;
+        let load = Load { pause: sim.tables.state().paused.clone(), ..Load::default() };
+        let pausing = Pausing { on_ai_failure: true, daily_cost: DailyCost::NONE };
+        let _given_back = sim.tables.release_capacity(&Release::decide(&arn, None, &load, pausing, sim.now())).await;
     }
 }
 

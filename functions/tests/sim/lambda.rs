@@ -13,6 +13,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use goal_activity_core::limits::BUDGET_MARGIN;
+use goal_activity_core::pause::{DailyCost, Pausing};
 use goal_activity_events::{ActionId, ExecutionArn};
 use goal_activity_functions::adapters::memory::samples;
 use goal_activity_functions::handlers::api::Api;
@@ -30,6 +31,7 @@ use goal_activity_functions::steps::intake::Intake;
 use tokio::time::sleep;
 
 use crate::ai::PRICES;
+use crate::flaw::Flaw;
 use crate::ports::Ports;
 use crate::queues::Queue;
 use crate::scale::account;
@@ -229,6 +231,11 @@ fn context(p: &Ports) -> Context {
     Context::new(p.clone(), Arc::new(p.sim.tables.clone()))
 }
 
+fn pausing(p: &Ports) -> Pausing {
+    let daily_cost = if p.sim.has(Flaw::CostIgnored) { DailyCost::NONE } else { p.sim.profile.daily_cost };
+    Pausing { on_ai_failure: !p.sim.has(Flaw::AiFailureIgnored), daily_cost }
+}
+
 fn intake(p: &Ports) -> Intake<Ports> {
     let (state_machine, daily_limit) = (samples::state_machine(), p.sim.profile.daily_limit);
     Intake { db: p.clone(), state_machine, daily_limit, context: context(p) }
@@ -250,7 +257,8 @@ pub(crate) fn api(p: &Ports) -> Api<Ports, Ports, Ports, Ports> {
 
 pub(crate) fn launch(p: &Ports) -> Launch<Ports, Ports, Ports> {
     let (state_machine, capacity) = (samples::state_machine(), p.sim.profile.capacity);
-    let admission = Admission { db: p.clone(), sfn: p.clone(), state_machine, capacity, context: context(p) };
+    let admission =
+        Admission { db: p.clone(), sfn: p.clone(), state_machine, capacity, pausing: pausing(p), context: context(p) };
     Launch { intake: intake(p), admission, bus: p.clone() }
 }
 
@@ -270,5 +278,5 @@ pub(crate) fn projector(p: &Ports) -> Projector<Ports, Ports, Ports, Ports> {
 pub(crate) fn reconcile(p: &Ports) -> Reconcile<Ports, Ports, Ports, Ports, Ports> {
     let [db, sfn, bus] = [(); 3].map(|()| p.clone());
     let (state_machine, capacity) = (samples::state_machine(), p.sim.profile.capacity);
-    Reconcile { db, sfn, bus, state_machine, capacity, conclude: conclude(p), context: context(p) }
+    Reconcile { db, sfn, bus, state_machine, capacity, pausing: pausing(p), conclude: conclude(p), context: context(p) }
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use goal_activity_core::admission::Pause;
 use goal_activity_core::execution::{Execution, Status};
 use goal_activity_core::goal::Goal;
+use goal_activity_core::pause::{Ends, Pause};
 use goal_activity_core::ports::PauseLaunches;
 use goal_activity_events::{
     BatchProgressed, CorrelationId, Detail, ExecutionArn, GoalActivityCancelRequested, GoalActivityRetryRequested,
@@ -19,6 +19,7 @@ use crate::api::{Ask, call, workflow};
 use crate::app::{self, Edit};
 use crate::backlog;
 use crate::bus;
+use crate::check;
 use crate::flaw::Flaw;
 use crate::lambda::{self, Function, invoke};
 use crate::machine;
@@ -26,6 +27,9 @@ use crate::world::Sim;
 
 /// The maximum number of goals in most runs.
 const GOALS: u64 = 3;
+/// How many goals are requested at once before the AI goes down, and how many while it is.
+const AT_ONCE: u8 = 12;
+const LATER: u8 = 8;
 /// The share of runs with one user with more small goals than may be processed at once.
 const CROWDED: f64 = 0.05;
 /// How often the schedule invokes the reconciler, as in `infra/lib/functions.ts`.
@@ -37,6 +41,9 @@ pub(crate) const AGAIN_AFTER: Duration = Duration::from_secs(30);
 pub(crate) fn arrive(sim: &Sim) -> Duration {
     if sim.profile.is_about_holders() {
         return arrive_in_turn(sim);
+    }
+    if let Some(down) = sim.profile.ai_down {
+        return arrive_all_the_time(sim, down);
     }
     let crowded = sim.chance(CROWDED);
     let goals = if crowded { sim.between(11, 13) } else { sim.between(1, GOALS) };
@@ -87,10 +94,26 @@ fn pause(sim: &Sim, after: Duration) {
         // The tool itself has no faults: an operator who gets no answer repeats the command.
         sim.tables.pause_launches(&machine, &Pause::new(sim.now(), "for the simulation")).await.unwrap();
         sleep(sim.some_millis(1_000, 600_000)).await;
-        sim.tables.resume_launches(&machine).await.unwrap();
-        sim.note("operator", || "resumes launching".to_owned());
+        resume(&sim).await;
         sim.core().busy -= 1;
     });
+}
+
+async fn resume(sim: &Sim) {
+    sim.tables.resume_launches(&samples::state_machine()).await.unwrap();
+    check::resumed(sim);
+    sim.note("operator", || "resumes launching".to_owned());
+}
+
+/// An operator decides after a while to go on, although the day's amount for the AI is spent.
+pub(crate) async fn pay_more(sim: Sim) {
+    loop {
+        sleep(sim.some_millis(600_000, 1_200_000)).await;
+        let paused = sim.tables.state().paused.clone();
+        if paused.is_some_and(|pause| matches!(pause.ends, Some(Ends::Time { .. }))) {
+            resume(&sim).await;
+        }
+    }
 }
 
 /// A user requests two small goals, and another one a large goal soon after: its turn is before that of the second one.
@@ -102,6 +125,24 @@ fn arrive_in_turn(sim: &Sim) -> Duration {
         visit(sim, &goal, user, Errand::Start, Duration::from_millis(at + 1));
     }
     Duration::from_secs(600)
+}
+
+/// Small goals are requested at once, more than can be processed, and further ones until the AI is back.
+fn arrive_all_the_time(sim: &Sim, (from, to): (Duration, Duration)) -> Duration {
+    if sim.profile.pauses {
+        pause(sim, sim.some_millis(1, 600_000));
+    }
+    for n in 1..=AT_ONCE + LATER {
+        let goal = put_goal(sim, &format!("goal-{n}"), &format!("user-{n}"), sim.between(1, 8));
+        let while_down = to.saturating_sub(from) / u32::from(LATER) * u32::from(n.saturating_sub(AT_ONCE));
+        let after = if n <= AT_ONCE { Duration::from_secs(n.into()) } else { from + while_down };
+        visit(sim, &goal, &format!("user-{n}"), Errand::Start, after);
+        if sim.chance(0.1) {
+            let errand = if sim.chance(0.5) { Errand::Cancel } else { Errand::Stop };
+            visit(sim, &goal, &format!("user-{n}"), errand, after + sim.some_millis(1, 600_000));
+        }
+    }
+    to + Duration::from_secs(60)
 }
 
 /// Adds a goal, and defines the AI's behaviour for each of its actions.

@@ -1,12 +1,13 @@
 //! The faults of a run, and their frequency. Each profile isolates some kinds of faults, so that the guarantees under
 //! them can be checked strictly; `wild` and `storm` have all of them at once.
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
 use fastrand::Rng;
 use goal_activity_core::admission::Capacity;
 use goal_activity_core::daily::DailyLimit;
+use goal_activity_core::pause::DailyCost;
 
 /// How the AI behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +69,15 @@ impl Outage {
             "user_load",
         ],
         &["list_open", "load_goal", "remove_tasks", "find_tasks", "actions_with_tasks", "task_rows"],
-        &["acquire_capacity", "release_capacity", "list_holders", "find_pause", "list_waiting", "mark_admitted"],
+        &[
+            "acquire_capacity",
+            "release_capacity",
+            "list_holders",
+            "find_load",
+            "find_pause",
+            "list_waiting",
+            "mark_admitted",
+        ],
         &["hide"],
     ];
     /// The index of the archive in [`Self::KINDS`].
@@ -151,6 +160,8 @@ pub(crate) struct Profile {
     pub(crate) capacity: Capacity,
     /// How many actions a user may ask for in a day.
     pub(crate) daily_limit: DailyLimit,
+    /// What the AI may cost in a day.
+    pub(crate) daily_cost: DailyCost,
     /// Whether the run begins minutes before the next day.
     pub(crate) evening: bool,
     /// Whether an operator pauses launching now and then.
@@ -161,6 +172,8 @@ pub(crate) struct Profile {
     pub(crate) poll: u64,
     /// When no worker can start.
     pub(crate) no_start: Option<(Duration, Duration)>,
+    /// When the AI is down: every call fails.
+    pub(crate) ai_down: Option<(Duration, Duration)>,
     /// Sending a notice fails, once per workflow.
     pub(crate) notify_fails: f64,
     /// Whether the run continues after months.
@@ -177,6 +190,8 @@ const PLENTY: Capacity = Capacity::new(NonZeroU32::new(64).unwrap());
 const SCARCE: Capacity = Capacity::new(NonZeroU32::new(2).unwrap());
 /// Little enough that most users reach it, and as much as the goals of `starts-fail` need.
 const FEW_A_DAY: DailyLimit = DailyLimit::new(NonZeroU32::new(24).unwrap());
+/// What about ten actions cost.
+const SOME_A_DAY: DailyCost = DailyCost::new(NonZeroU64::new(110_000).unwrap());
 /// In every run of so many there is a daily limit, and every second of these begins in the evening. Not a divisor of the
 /// number of profiles, so that all have such runs.
 const LIMITED: u64 = 5;
@@ -207,11 +222,13 @@ pub(crate) const CALM: Profile = Profile {
     mood: Mood::Quick,
     capacity: PLENTY,
     daily_limit: DailyLimit::NONE,
+    daily_cost: DailyCost::NONE,
     evening: false,
     pauses: false,
     edits: false,
     poll: 40,
     no_start: None,
+    ai_down: None,
     notify_fails: 0.0,
     long: false,
     backlog: false,
@@ -336,6 +353,11 @@ pub(crate) const STATES_HANG: Profile = Profile {
 /// No execution can be started for minutes, and there is capacity for two batches only.
 const STARTS_FAIL: &str = "starts-fail";
 
+/// The AI is down for [`AI_OUT`], and more is requested all the time than can be processed.
+const AI_DOWN: &str = "ai-down";
+/// For how long the AI is down in that profile.
+const AI_OUT: Duration = Duration::from_secs(600);
+
 /// For how long the bus does not answer, in the profile with only that fault.
 const BUS_OUT: Duration = Duration::from_secs(600);
 
@@ -351,9 +373,17 @@ impl Profile {
         let daily_limit = if seed.is_multiple_of(LIMITED) { FEW_A_DAY } else { DailyLimit::NONE };
         let evening = seed.is_multiple_of(2 * LIMITED);
         let pauses = seed % PAUSED == 1;
-        let drawn = Self { capacity, daily_limit, evening, pauses, edits, poll, long, ..Self::of(seed, rng) };
+        // The pause is over at midnight, which comes minutes after an evening begins.
+        let daily_cost = if seed.is_multiple_of(4 * LIMITED) { SOME_A_DAY } else { DailyCost::NONE };
+        let drawn =
+            Self { capacity, daily_limit, daily_cost, evening, pauses, edits, poll, long, ..Self::of(seed, rng) };
         match drawn.name {
             STARTS_FAIL => Self { capacity: SCARCE, edits: false, ..drawn },
+            // A cost that pauses would hide that the AI does.
+            AI_DOWN => {
+                let (daily_limit, daily_cost) = (DailyLimit::NONE, DailyCost::NONE);
+                Self { capacity: SCARCE, edits: false, daily_limit, daily_cost, ..drawn }
+            }
             _ => drawn,
         }
     }
@@ -394,6 +424,10 @@ impl Profile {
                 let (manner, to) = (Manner::Fails, Duration::from_secs(rng.u64(40..400)));
                 let outage = Some(Outage { kinds: Outage::STARTS, manner, from: Duration::ZERO, to });
                 Self { name: STARTS_FAIL, outage, strict: false, prompt: false, ..CALM }
+            }
+            20 => {
+                let from = Duration::from_millis(rng.u64(20_000..60_000));
+                Self { name: AI_DOWN, ai_down: Some((from, from + AI_OUT)), strict: false, ..CALM }
             }
             _ => {
                 let outage = Some(Outage::draw(rng));

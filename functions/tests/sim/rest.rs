@@ -1,12 +1,14 @@
 //! Invariants at the end, when no work is in progress.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use goal_activity_core::execution::{Execution, Status};
 use goal_activity_core::facts::Fact;
 use goal_activity_core::goal::{Action, Goal, GoalStatus};
 use goal_activity_core::keys;
 use goal_activity_core::ledger::ActionOutcome;
+use goal_activity_core::pause::Verdict;
 use goal_activity_core::ports::Event;
 use goal_activity_core::task::{Task, TaskStatus};
 use goal_activity_events::{ActionId, ExecutionArn, FailedAction, FailureCode, RequestRef, WorkflowCompleted};
@@ -53,6 +55,7 @@ pub(crate) fn is_at_rest(sim: &Sim) -> bool {
 /// Checks the end of a run.
 pub(crate) fn check(sim: &Sim, rested: bool) {
     let mut found = Found::new();
+    let mut fallen = None;
     {
         let state = sim.tables.state();
         let core = sim.core();
@@ -83,15 +86,49 @@ pub(crate) fn check(sim: &Sim, rested: bool) {
             goal_is_free(&state, goal, &of_goal, &mut found);
             tasks(&state, &core, goal, &of_goal, &mut found);
         }
+        // What an operator resumes is launched, whatever the AI does.
+        if let Some(down) = sim.profile.ai_down.filter(|_| !sim.profile.pauses) {
+            fallen = Some(spared(&core, down, &all, &mut found));
+        }
         bounds(&core, &mut found);
         counts(&state, &core, &mut found);
     }
     for (promise, what) in found {
         sim.violated(promise, what);
     }
+    if let Some(Fallen { workflows, probes, unnoticed }) = fallen {
+        sim.count(format!("AI down: {unnoticed} workflows launched before it was noticed"));
+        let mut core = sim.core();
+        core.stats.longest("workflows that an AI that is down has cost".to_owned(), workflows as u64);
+        core.stats.longest("of them probes".to_owned(), probes as u64);
+    }
     for execution in sim.tables.state().executions.values() {
         sim.count(format!("workflow {}", execution.status()));
     }
+}
+
+/// What an AI that is down has cost.
+struct Fallen {
+    workflows: usize,
+    probes: usize,
+    /// How many were launched after it went down and before a workflow's end showed that.
+    unnoticed: usize,
+}
+
+/// An AI that is down costs the workflows that were launched before the end of one shows it, and no others but probes.
+fn spared(core: &Core, down: (Duration, Duration), all: &[&Execution], found: &mut Found) -> Fallen {
+    let by_the_ai = |e: &&&Execution| e.failed_actions().iter().any(|f| f.code == FailureCode::AiUnavailable);
+    let fallen: Vec<_> = all.iter().filter(by_the_ai).collect();
+    let arns = || fallen.iter().map(|e| &e.execution_arn);
+    let tells = |e: &&&&Execution| e.end.as_ref().is_some_and(|end| Verdict::of(end) == Verdict::Down);
+    let known_at = fallen.iter().filter(tells).filter_map(|e| core.shadow.released.get(&e.execution_arn)).min();
+    let is_probe = |arn: &&ExecutionArn| core.shadow.probes.contains(*arn);
+    let launched = |arn: &ExecutionArn| core.shadow.acquired.get(arn).copied().unwrap_or_default();
+    for arn in arns().filter(|arn| !is_probe(arn) && known_at.is_some_and(|at| launched(arn) > *at)) {
+        found.push(("load", format!("{} is launched though the AI is known to be down", arn.name())));
+    }
+    let unnoticed = arns().filter(|arn| !is_probe(arn) && launched(arn) > down.0).count();
+    Fallen { workflows: fallen.len(), probes: arns().filter(is_probe).count(), unnoticed }
 }
 
 /// Returns the number of a workflow's claim on its goal, from 1: its name ends with that.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use goal_activity_core::pause::DailyCost;
 use tokio::task::LocalSet;
 use tokio::time::sleep;
 
@@ -49,6 +50,9 @@ async fn live(sim: &Sim) {
     let busy = people::arrive(sim);
     let horizon = busy + sim.some_millis(0, 600_000);
     tokio::task::spawn_local(people::tick(sim.clone()));
+    if sim.profile.daily_cost != DailyCost::NONE {
+        tokio::task::spawn_local(people::pay_more(sim.clone()));
+    }
     while sim.elapsed() < horizon {
         sleep(LOOK).await;
         check::stalled(sim);

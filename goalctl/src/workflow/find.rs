@@ -87,6 +87,13 @@ struct Line {
     holders: Vec<Holder>,
     waiting: Vec<Place>,
     more: bool,
+    paused: Option<Paused>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Paused {
+    since: Timestamp,
+    reason: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -177,10 +184,13 @@ pub(crate) async fn waiting(
 impl Line {
     fn text(&self, now: Timestamp) -> String {
         let more = if self.more { " or more" } else { "" };
-        let mut text = facts([
+        let mut known = vec![
             ("Capacity", format!("{} of {} batches in use", self.in_use, self.capacity)),
             ("Waiting", format!("{}{more}", counted(self.waiting.len(), "workflow"))),
-        ]);
+        ];
+        let paused = self.paused.as_ref();
+        known.extend(paused.map(|p| ("Paused", format!("since {}: {}", p.since, printable(&p.reason)))));
+        let mut text = facts(known);
         if !self.holders.is_empty() {
             let mut rows = table(&["BATCHES", "FOR", "HELD BY"]);
             for holder in &self.holders {
@@ -218,6 +228,7 @@ mod tests {
     fn the_waiting_list_shows_places_and_capacity() {
         let line = json!({
             "capacity": 8, "inUse": 8, "more": false,
+            "paused": { "since": "2026-11-24T09:32:00.000Z", "reason": "the AI\nis down" },
             "holders": [{ "executionArn": "arn:held", "batches": 8, "since": "2026-11-24T09:30:00.000Z" }],
             "waiting": [
                 { "waitingBefore": 0, "executionArn": "arn:next", "turn": "2026-11-24T09:31:00.000Z", "userId": "u",
@@ -233,6 +244,7 @@ mod tests {
             [
                 "Capacity 8 of 8 batches in use",
                 "Waiting 2 workflows",
+                "Paused since 2026-11-24T09:32:00.000Z: the AI\u{fffd}is down",
                 "",
                 "BATCHES FOR HELD BY",
                 "8 3 min 0 s arn:held",

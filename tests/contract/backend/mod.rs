@@ -10,9 +10,9 @@ mod template;
 use goal_activity_core::goal::Goal;
 use goal_activity_core::port_set;
 use goal_activity_core::ports::{
-    ActionsWithTasks, AdmitExecution, CancelExecution, ClaimGoal, EndExecution, FindArchived, FindExecution, FindPause,
-    FindWorkflows, HoldCapacity, ListHolders, ListOpen, ListTasks, ListWaiting, ListWorkflows, LoadGoal, LoadGoalHead,
-    PauseLaunches, ReadLedger, RecordProgress, RemoveTasks, SealLedger, WorkLedger,
+    ActionsWithTasks, AdmitExecution, CancelExecution, ClaimGoal, EndExecution, FindArchived, FindExecution, FindLoad,
+    FindPause, FindWorkflows, HoldCapacity, ListHolders, ListOpen, ListTasks, ListWaiting, ListWorkflows, LoadGoal,
+    LoadGoalHead, PauseLaunches, ReadLedger, RecordProgress, RemoveTasks, SealLedger, WorkLedger,
 };
 use goal_activity_core::task::Task;
 use goal_activity_events::{GoalId, StateMachineArn};
@@ -27,7 +27,7 @@ port_set! {
     pub(crate) trait AllPorts:
         LoadGoal + LoadGoalHead + ActionsWithTasks + ListTasks + RemoveTasks + FindArchived + FindExecution + ListOpen + ListWaiting
         + ListWorkflows + FindWorkflows + AdmitExecution + RecordProgress + HoldCapacity + ListHolders + ClaimGoal + WorkLedger + SealLedger
-        + ReadLedger + CancelExecution + EndExecution + FindPause + PauseLaunches
+        + ReadLedger + CancelExecution + EndExecution + FindLoad + FindPause + PauseLaunches
 }
 
 /// The adapter over the three tables, and the writes of other services to them.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use goal_activity_core::admission::Capacity;
 use goal_activity_core::daily::DailyLimit;
 use goal_activity_core::execution::Execution;
+use goal_activity_core::pause::{DailyCost, Pausing};
 use goal_activity_core::ports::{Event, FindExecution};
 use goal_activity_core::price::Prices;
 use goal_activity_events::{ExecutionArn, Timestamp};
@@ -32,6 +33,9 @@ use crate::backend::{AwsTables, Emulator, Tables as _};
 
 /// Capacity for two batches, so that a workflow waits.
 const CAPACITY: Capacity = Capacity::new(NonZeroU32::new(2).expect("more than none"));
+
+/// Launching is paused while the AI is down.
+const PAUSING: Pausing = Pausing { on_ai_failure: true, daily_cost: DailyCost::NONE };
 
 /// Sufficient for all cases.
 const TIME: Duration = Duration::from_secs(60);
@@ -75,7 +79,8 @@ impl Pipeline {
 
     fn admission(&self) -> Admission<Tables, World> {
         let (sfn, state_machine) = (self.world.clone(), samples::state_machine());
-        Admission { db: self.db(), sfn, state_machine, capacity: CAPACITY, context: self.context() }
+        let (pausing, context) = (PAUSING, self.context());
+        Admission { db: self.db(), sfn, state_machine, capacity: CAPACITY, pausing, context }
     }
 
     pub(super) fn ending(&self) -> EndWorkflow<Tables, World> {
@@ -115,6 +120,7 @@ impl Pipeline {
             bus: self.world.clone(),
             state_machine: samples::state_machine(),
             capacity: CAPACITY,
+            pausing: PAUSING,
             conclude: self.conclude(),
             context: self.context(),
         };

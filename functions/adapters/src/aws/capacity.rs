@@ -1,11 +1,15 @@
 //! The capacity: one row of `WorkflowExecutions` for each state machine, so that one conditional update counts what is acquired
 //! and says by which execution. The row knows executions by their names, which makes it small.
 
-use aws_sdk_dynamodb::types::ReturnValue;
-use goal_activity_core::admission::{Held, Pause};
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use goal_activity_core::admission::Held;
+use goal_activity_core::daily::Day;
 use goal_activity_core::keys;
+use goal_activity_core::pause::{Cost, Ends, Load, Passage, Pause, Release};
 use goal_activity_core::ports::{
-    Acquired, FindPause, HoldCapacity, ListHolders, PauseLaunches, PortResult, Unavailable,
+    Acquired, FindLoad, FindPause, HoldCapacity, ListHolders, PauseLaunches, PortResult, Released, Unavailable,
 };
 use goal_activity_events::{ExecutionArn, StateMachineArn, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -39,65 +43,160 @@ fn held_by(execution: &ExecutionArn) -> String {
     format!("{}{}", keys::HELD_PREFIX, execution.name())
 }
 
-fn share(value: aws_sdk_dynamodb::types::AttributeValue) -> PortResult<Share> {
+fn share(value: AttributeValue) -> PortResult<Share> {
     serde_dynamo::from_attribute_value(value).map_err(|e| Unavailable::new("reading what an execution holds", e))
+}
+
+/// The attributes of the pause that a write may depend on.
+const SINCE: &str = "since";
+const ENDS: &str = "ends";
+const AT: &str = "at";
+const NEXT_AT: &str = "nextAt";
+
+impl Tables {
+    /// The write by which a workflow takes capacity, if that leaves at most `most` in use.
+    fn taking(&self, wanted: &Held, most: u32) -> PortResult<Write> {
+        let mine = Share { batches: wanted.batches, since: wanted.since };
+        let held = held_by(&wanted.execution);
+        // The condition compares with what is in use; before anything was ever held there is nothing to compare.
+        let leaves_room = Condition::at_most(keys::IN_USE, number(most.saturating_sub(wanted.batches)));
+        Ok(self
+            .capacity(&wanted.execution.state_machine())
+            .set(held.as_str(), attribute(mine)?)
+            .add(keys::IN_USE, number(wanted.batches))
+            .when(Condition::missing(held.as_str()))
+            .when(Condition::missing(keys::IN_USE).or(leaves_room)))
+    }
+}
+
+/// The condition that the pause is this one.
+fn is_still(pause: Option<&Pause>) -> PortResult<Condition> {
+    let Some(pause) = pause else { return Ok(Condition::missing(keys::PAUSED)) };
+    let same = Condition::equals([keys::PAUSED, SINCE], attribute(pause.since)?);
+    Ok(match &pause.ends {
+        None => same.and(Condition::missing([keys::PAUSED, ENDS])),
+        Some(Ends::Time { at }) => same.and(Condition::equals([keys::PAUSED, ENDS, AT], attribute(at)?)),
+        // It changes with each probe.
+        Some(Ends::Probe(probe)) => {
+            same.and(Condition::equals([keys::PAUSED, ENDS, NEXT_AT], attribute(probe.next_at)?))
+        }
+    })
+}
+
+/// The write with which the pause becomes that one.
+fn pausing(write: Write, pause: Option<&Pause>) -> PortResult<Write> {
+    Ok(match pause {
+        Some(pause) => write.set(keys::PAUSED, attribute(pause)?),
+        None => write.remove(keys::PAUSED),
+    })
 }
 
 impl HoldCapacity for Tables {
     async fn acquire_capacity(&self, wanted: &Held, most: u32) -> PortResult<Acquired> {
-        // The condition compares with what is in use; before anything was ever held there is nothing to compare.
         if wanted.batches > most {
             return Ok(Acquired::Full);
         }
-        let mine = Share { batches: wanted.batches, since: wanted.since };
         let (state_machine, held) = (wanted.execution.state_machine(), held_by(&wanted.execution));
-        let leaves_room = Condition::at_most(keys::IN_USE, number(most - wanted.batches));
-        let write = self
-            .capacity(&state_machine)
-            .set(held.as_str(), attribute(mine)?)
-            .add(keys::IN_USE, number(wanted.batches))
-            .when(Condition::missing(held.as_str()))
-            .when(Condition::missing(keys::PAUSED))
-            .when(Condition::missing(keys::IN_USE).or(leaves_room));
-        if write.send(&self.client, format!("taking capacity for {}", wanted.execution)).await? {
+        let what = || format!("taking capacity for {}", wanted.execution);
+        let write = self.taking(wanted, most)?.when(Condition::missing(keys::PAUSED));
+        if write.send(&self.client, what()).await? {
             return Ok(Acquired::Yes);
         }
         let mut row = self.capacity_row(&state_machine).await?;
-        let Some(held) = row.remove(&held) else {
-            return Ok(if row.contains_key(keys::PAUSED) { Acquired::Paused } else { Acquired::Full });
-        };
-        let since = share(held)?.since;
         // The SDK may have sent it twice, and the first have been the one that counted.
-        Ok(if since == wanted.since { Acquired::Yes } else { Acquired::Already { since } })
+        let already = |since| if since == wanted.since { Acquired::Yes } else { Acquired::Already { since } };
+        if let Some(held) = row.remove(&held) {
+            return Ok(already(share(held)?.since));
+        }
+        let Some(pause) = pause(row)? else { return Ok(Acquired::Full) };
+        let (after, acquired) = match pause.passage(&wanted.execution, wanted.since) {
+            Passage::Closed => return Ok(Acquired::Paused),
+            Passage::Over => (None, Acquired::Yes),
+            Passage::Probe(after) => (Some(after), Acquired::AsProbe),
+        };
+        let write = pausing(self.taking(wanted, most)?.when(is_still(Some(&pause))?), after.as_ref())?;
+        if write.send(&self.client, what()).await? {
+            return Ok(acquired);
+        }
+        // Another workflow came first, there is no room, or the SDK has sent it twice.
+        let mut row = self.capacity_row(&state_machine).await?;
+        row.remove(&held).map_or(Ok(Acquired::Paused), |held| Ok(already(share(held)?.since)))
     }
 
-    async fn release_capacity(&self, execution: &ExecutionArn) -> PortResult<bool> {
-        let held = held_by(execution);
-        let write = self
-            .capacity(&execution.state_machine())
+    async fn release_capacity(&self, release: &Release) -> PortResult<Released> {
+        let Release { execution, cost, before, after, paused_for, past_days } = release;
+        let (state_machine, held) = (execution.state_machine(), held_by(execution));
+        let mut write = self
+            .capacity(&state_machine)
             .subtract(keys::IN_USE, [&held, "batches"])
             .remove(held.as_str())
-            .when(Condition::exists(held.as_str()));
-        write.send(&self.client, format!("giving back the capacity of {execution}")).await
+            .when(Condition::exists(held.as_str()))
+            .when(is_still(before.as_ref())?);
+        if after != before {
+            write = pausing(write, after.as_ref())?;
+        }
+        if let Some(Cost { day, micro_usd, below }) = cost {
+            let sum = keys::cost(*day);
+            write = write.add(&sum, number(micro_usd));
+            if let Some(below) = below {
+                let under = Condition::less(sum.as_str(), number(below.saturating_sub(*micro_usd)));
+                write = write.when(Condition::missing(sum.as_str()).or(under));
+            }
+        }
+        if let Some((day, amount)) = paused_for {
+            write = write.set(keys::paused_for(*day).as_str(), number(amount));
+        }
+        for day in past_days {
+            write = write.remove(keys::cost(*day).as_str()).remove(keys::paused_for(*day).as_str());
+        }
+        if write.send(&self.client, format!("giving back the capacity of {execution}")).await? {
+            return Ok(Released::Yes);
+        }
+        let holds = self.capacity_row(&state_machine).await?.contains_key(&held);
+        Ok(if holds { Released::Changed } else { Released::NotHeld })
     }
+}
+
+impl FindLoad for Tables {
+    async fn find_load(&self, state_machine: &StateMachineArn) -> PortResult<Load> {
+        let mut row = self.capacity_row(state_machine).await?;
+        let (costs, paused_for) = (amounts(&row, keys::COST_PREFIX), amounts(&row, keys::PAUSED_FOR_PREFIX));
+        let pause = row.remove(keys::PAUSED);
+        let held = holders(state_machine, row)?;
+        Ok(Load { held, pause: pause.map(read_pause).transpose()?, costs, paused_for })
+    }
+}
+
+/// The amounts of days, of those attributes whose names begin like this. What is no such amount is not this program's.
+fn amounts(row: &Item, prefix: &str) -> BTreeMap<Day, u64> {
+    let amount = |(name, value): (&String, &AttributeValue)| {
+        Some((name.strip_prefix(prefix)?.parse().ok()?, value.as_n().ok()?.parse().ok()?))
+    };
+    row.iter().filter_map(amount).collect()
+}
+
+fn holders(state_machine: &StateMachineArn, row: Item) -> PortResult<Vec<Held>> {
+    let held =
+        row.into_iter().filter_map(|(name, value)| Some((name.strip_prefix(keys::HELD_PREFIX)?.to_owned(), value)));
+    held.map(|(name, value)| {
+        let Share { batches, since } = share(value)?;
+        Ok(Held { execution: ExecutionArn::named(state_machine, &name), batches, since })
+    })
+    .collect()
 }
 
 impl ListHolders for Tables {
     async fn list_holders(&self, state_machine: &StateMachineArn) -> PortResult<Vec<Held>> {
-        let row = self.capacity_row(state_machine).await?;
-        let held =
-            row.into_iter().filter_map(|(name, value)| Some((name.strip_prefix(keys::HELD_PREFIX)?.to_owned(), value)));
-        held.map(|(name, value)| {
-            let Share { batches, since } = share(value)?;
-            Ok(Held { execution: ExecutionArn::named(state_machine, &name), batches, since })
-        })
-        .collect()
+        holders(state_machine, self.capacity_row(state_machine).await?)
     }
 }
 
 fn pause(mut row: Item) -> PortResult<Option<Pause>> {
-    let paused = row.remove(keys::PAUSED).map(serde_dynamo::from_attribute_value);
-    paused.transpose().map_err(|e| Unavailable::new("reading the pause of launches", e))
+    row.remove(keys::PAUSED).map(read_pause).transpose()
+}
+
+fn read_pause(value: AttributeValue) -> PortResult<Pause> {
+    serde_dynamo::from_attribute_value(value).map_err(|e| Unavailable::new("reading the pause of launches", e))
 }
 
 impl FindPause for Tables {

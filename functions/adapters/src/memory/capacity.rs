@@ -1,11 +1,13 @@
-use goal_activity_core::admission::{Held, Pause, in_use};
+use goal_activity_core::admission::{Held, in_use};
 use goal_activity_core::execution::{Change, Execution};
+use goal_activity_core::pause::{Cost, Load, Passage, Pause, Release};
 use goal_activity_core::ports::{
-    Acquired, AdmitExecution, FindPause, HoldCapacity, ListHolders, ListWaiting, PauseLaunches, PortResult, Waiting,
+    Acquired, AdmitExecution, FindLoad, FindPause, HoldCapacity, ListHolders, ListWaiting, PauseLaunches, PortResult,
+    Released, Waiting,
 };
 use goal_activity_events::{ExecutionArn, StateMachineArn, Timestamp};
 
-use super::World;
+use super::{State, World};
 
 impl HoldCapacity for World {
     async fn acquire_capacity(&self, wanted: &Held, most: u32) -> PortResult<Acquired> {
@@ -14,21 +16,54 @@ impl HoldCapacity for World {
             let since = held.since;
             return Ok(if since == wanted.since { Acquired::Yes } else { Acquired::Already { since } });
         }
-        if state.paused.is_some() {
-            return Ok(Acquired::Paused);
-        }
-        if in_use(&state.held) + wanted.batches > most {
-            return Ok(Acquired::Full);
-        }
+        let is_full = in_use(&state.held).saturating_add(wanted.batches) > most;
+        let passage = state.paused.as_ref().map(|pause| pause.passage(&wanted.execution, wanted.since));
+        let acquired = match passage {
+            Some(Passage::Closed) => return Ok(Acquired::Paused),
+            _ if is_full => return Ok(Acquired::Full),
+            Some(Passage::Probe(after)) => {
+                state.paused = Some(after);
+                Acquired::AsProbe
+            }
+            Some(Passage::Over) => {
+                state.paused = None;
+                Acquired::Yes
+            }
+            None => Acquired::Yes,
+        };
         state.held.push(wanted.clone());
-        Ok(Acquired::Yes)
+        Ok(acquired)
     }
 
-    async fn release_capacity(&self, execution: &ExecutionArn) -> PortResult<bool> {
+    async fn release_capacity(&self, release: &Release) -> PortResult<Released> {
         let mut state = self.call("release_capacity").await?;
-        let before = state.held.len();
+        let Release { execution, cost, before, after, paused_for, past_days } = release;
+        if !state.held.iter().any(|h| h.execution == *execution) {
+            return Ok(Released::NotHeld);
+        }
+        let sum = |cost: &Cost| state.costs.get(&cost.day).copied().unwrap_or_default().saturating_add(cost.micro_usd);
+        if state.paused != *before || cost.is_some_and(|cost| cost.below.is_some_and(|below| sum(&cost) >= below)) {
+            return Ok(Released::Changed);
+        }
         state.held.retain(|h| h.execution != *execution);
-        Ok(state.held.len() < before)
+        state.paused.clone_from(after);
+        if let Some(cost) = cost {
+            *state.costs.entry(cost.day).or_default() += cost.micro_usd;
+        }
+        state.paused_for.extend(*paused_for);
+        for day in past_days {
+            state.costs.remove(day);
+            state.paused_for.remove(day);
+        }
+        Ok(Released::Yes)
+    }
+}
+
+impl FindLoad for World {
+    async fn find_load(&self, _: &StateMachineArn) -> PortResult<Load> {
+        let state = self.call("find_load").await?;
+        let State { held, paused, costs, paused_for, .. } = &*state;
+        Ok(Load { held: held.clone(), pause: paused.clone(), costs: costs.clone(), paused_for: paused_for.clone() })
     }
 }
 

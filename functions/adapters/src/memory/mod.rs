@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use goal_activity_core::admission::{Held, Pause};
+use goal_activity_core::admission::Held;
 use goal_activity_core::archive::ArchiveKey;
 use goal_activity_core::daily::Day;
 use goal_activity_core::execution::{Execution, Listing};
@@ -29,6 +29,7 @@ use goal_activity_core::keys;
 use goal_activity_core::ledger::BatchLedger;
 use goal_activity_core::notice::Notice;
 use goal_activity_core::notice::NoticeClaim;
+use goal_activity_core::pause::Pause;
 use goal_activity_core::placement::{TasksByAction, by_action};
 use goal_activity_core::ports::{
     Accepted, ActionsWithTasks, Clock, Event, ExecutionInput, ExecutionState, FindExecution, FindWorkflows,
@@ -81,6 +82,10 @@ pub struct State {
     pub held: Vec<Held>,
     /// Launching is paused.
     pub paused: Option<Pause>,
+    /// What the ended workflows of a day have cost, in millionths of a US dollar.
+    pub costs: BTreeMap<Day, u64>,
+    /// For which amount launching was paused on a day.
+    pub paused_for: BTreeMap<Day, u64>,
     /// The ledger, by execution and batch.
     pub ledgers: HashMap<(ExecutionArn, u32), BatchLedger>,
     /// The requests of other services that were accepted, by key.

@@ -4,7 +4,8 @@ use goal_activity_events::{ExecutionArn, StateMachineArn, Timestamp};
 use serde::Deserialize;
 
 use super::PortResult;
-use crate::admission::{Held, Pause};
+use crate::admission::Held;
+use crate::pause::{Load, Pause, Release};
 
 /// How taking capacity went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,19 +17,38 @@ pub enum Acquired {
         /// Since when.
         since: Timestamp,
     },
+    /// It is the workflow's, as the probe of a pause.
+    AsProbe,
     /// There is not enough left.
     Full,
     /// Launching is paused.
     Paused,
 }
 
+/// How releasing capacity went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Released {
+    /// It is released, and the pause is as decided.
+    Yes,
+    /// The workflow holds none: nothing is written.
+    NotHeld,
+    /// The pause or the costs are not what the decision was made with: nothing is written.
+    Changed,
+}
+
 /// Takes capacity, and gives it back. Executions of one state machine share one.
 pub trait HoldCapacity: Sync {
-    /// Takes so many batches for the workflow, if that leaves at most `most` in use and launching is not paused. What it
-    /// holds already stays as it is.
+    /// Takes so many batches for the workflow, if that leaves at most `most` in use and launching is not paused, or the pause
+    /// lets it through ([`Pause::passage`]): of several, one. What it holds already stays as it is.
     fn acquire_capacity(&self, wanted: &Held, most: u32) -> impl Future<Output = PortResult<Acquired>> + Send;
-    /// Releases what the workflow holds. Returns `false` if it holds nothing.
-    fn release_capacity(&self, execution: &ExecutionArn) -> impl Future<Output = PortResult<bool>> + Send;
+    /// Releases what the workflow holds, counts its cost and changes the pause: all or nothing.
+    fn release_capacity(&self, release: &Release) -> impl Future<Output = PortResult<Released>> + Send;
+}
+
+/// Knows the capacity, the pause and the costs.
+pub trait FindLoad: Sync {
+    /// Of the executions of this state machine.
+    fn find_load(&self, state_machine: &StateMachineArn) -> impl Future<Output = PortResult<Load>> + Send;
 }
 
 /// Knows who holds capacity.

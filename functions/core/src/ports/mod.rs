@@ -28,7 +28,8 @@ pub use ai::{GenerateTasks, Generation, GenerationError, GenerationRequest, Toke
 pub use archive::{ArchiveExecution, FindArchived, ReadArchive};
 pub use bus::{Event, Notify, PublishEvent};
 pub use capacity::{
-    Acquired, AdmitExecution, FindPause, HoldCapacity, ListHolders, ListWaiting, PauseLaunches, Waiting,
+    Acquired, AdmitExecution, FindLoad, FindPause, HoldCapacity, ListHolders, ListWaiting, PauseLaunches, Released,
+    Waiting,
 };
 pub use claims::{Accepted, Claim, ClaimGoal, Claimed, Remembered, RequestKey, UserLoad};
 pub use ending::{CancelExecution, EndExecution, ListOpen, OpenExecution, RecordProgress, RemoveTasks};

@@ -26,8 +26,8 @@ use goal_activity_core::admission::Capacity;
 use goal_activity_core::execution::Execution;
 use goal_activity_core::port_set;
 use goal_activity_core::ports::{
-    FindPause, FindWorkflows, ListHolders, ListTasks, ListWaiting, ListWorkflows, LoadGoalHead, PortResult,
-    PublishEvent, ReadArchive, ReadLedger, StopExecution, Stored, Unreadable,
+    FindLoad, FindPause, FindWorkflows, ListTasks, ListWaiting, ListWorkflows, LoadGoalHead, PortResult, PublishEvent,
+    ReadArchive, ReadLedger, StopExecution, Stored, Unreadable,
 };
 use goal_activity_core::start::existing;
 use goal_activity_events::{ExecutionArn, GoalId, Traceparent, UserId};
@@ -63,7 +63,7 @@ pub struct Api<Db, Sfn, Bus, Archive> {
 port_set! {
     /// What the API reads and writes.
     pub trait ApiDb:
-        IntakeDb + EndingDb + LoadGoalHead + ListTasks + ListWorkflows + FindWorkflows + ListWaiting + ListHolders
+        IntakeDb + EndingDb + LoadGoalHead + ListTasks + ListWorkflows + FindWorkflows + ListWaiting + FindLoad
         + FindPause + ReadLedger
 }
 

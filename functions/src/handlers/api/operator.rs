@@ -6,6 +6,7 @@ use goal_activity_core::execution::Execution;
 use goal_activity_core::history::{FoundWorkflow, LookIn, Search};
 use goal_activity_core::limits::WAITING_COUNTED;
 use goal_activity_core::operator::{FIND, WAITING};
+use goal_activity_core::pause::Load;
 use goal_activity_core::ports::{PublishEvent, ReadArchive, StopExecution};
 use goal_activity_events::{ExecutionArn, GoalId, Timestamp, UserId};
 use serde::Serialize;
@@ -13,6 +14,7 @@ use serde::Serialize;
 use super::history::{DEFAULT_LIMIT, MAX_LIMIT, range};
 use super::input::{Input, cursor_after};
 use super::problem::{Code, Problem};
+use super::status::PauseView;
 use super::{Api, ApiDb, Reply};
 
 /// One page of a search.
@@ -39,6 +41,9 @@ struct Line {
     waiting: Vec<Place>,
     /// `true` if more workflows wait than are listed.
     more: bool,
+    /// Launching is paused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paused: Option<PauseView>,
 }
 
 #[derive(Debug, Serialize)]
@@ -102,8 +107,8 @@ impl<Db: ApiDb, Sfn: StopExecution, Bus: PublishEvent, Archive: ReadArchive> Api
 
     async fn waiting(&self, input: &Input) -> Result<Reply, Problem> {
         let limit = input.limit(DEFAULT_LIMIT, WAITING_COUNTED)?;
-        let holders = self.db.list_holders(&self.intake.state_machine);
-        let (held, mut listed) = try_join(holders, self.db.list_waiting(limit + 1)).await?;
+        let load = self.db.find_load(&self.intake.state_machine);
+        let (Load { held, pause, .. }, mut listed) = try_join(load, self.db.list_waiting(limit + 1)).await?;
         let more = listed.len() > usize::from(limit);
         listed.truncate(limit.into());
         let mut waiting = Vec::new();
@@ -121,6 +126,7 @@ impl<Db: ApiDb, Sfn: StopExecution, Bus: PublishEvent, Archive: ReadArchive> Api
         };
         let mut holders: Vec<_> = held.into_iter().map(holder).collect();
         holders.sort_by_key(|holder| holder.since);
-        Reply::ok(Line { capacity: self.capacity.batches(), in_use, holders, waiting, more })
+        let paused = PauseView::of(pause, self.intake.context.now());
+        Reply::ok(Line { capacity: self.capacity.batches(), in_use, holders, waiting, more, paused })
     }
 }

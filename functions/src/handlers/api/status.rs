@@ -1,7 +1,7 @@
 use futures_util::future::join;
-use goal_activity_core::admission::Pause;
 use goal_activity_core::execution::{Cancellation, Execution, Status};
 use goal_activity_core::operator::OperatorRequest;
+use goal_activity_core::pause::Pause;
 use goal_activity_core::ports::{FindPause, ListWaiting, PortResult};
 use goal_activity_events::{
     ActionId, CorrelationId, ExecutionArn, FailedAction, FinalStatus, GoalId, RequestRef, Timestamp, Usage,
@@ -26,7 +26,7 @@ pub(super) struct StatusView<'a> {
     admitted_at: Option<Timestamp>,
     /// Launching is paused, and it waits for more than its turn.
     #[serde(skip_serializing_if = "Option::is_none")]
-    paused: Option<Pause>,
+    paused: Option<PauseView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stop_date: Option<Timestamp>,
     progress_percentage: u32,
@@ -55,6 +55,25 @@ pub(super) struct StatusView<'a> {
     cancellation: Option<&'a Cancellation>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<ErrorView>,
+}
+
+/// Launching is paused: no workflow acquires capacity. Requests are accepted and wait, and what holds capacity goes on.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Pause"))]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PauseView {
+    /// Since when.
+    since: Timestamp,
+    /// Why, for the users whose workflows wait: in an operator's words, or because the AI is not available, or because the
+    /// amount that it may cost in a day is spent. At most 2,000 characters.
+    reason: String,
+}
+
+impl PauseView {
+    /// Of a pause that is not over.
+    pub(super) fn of(pause: Option<Pause>, now: Timestamp) -> Option<Self> {
+        pause.filter(|pause| !pause.is_over(now)).map(|Pause { since, reason, .. }| Self { since, reason })
+    }
 }
 
 /// How far a batch is.
@@ -137,7 +156,7 @@ fn view(execution: &Execution, waiting_before: Option<u32>, paused: Option<Pause
         status: execution.status(),
         start_date: execution.start_date,
         admitted_at: execution.admitted_at,
-        paused,
+        paused: PauseView::of(paused, now),
         stop_date: execution.stop_date(),
         progress_percentage: progress.percentage,
         processed_actions: progress.processed,

@@ -182,11 +182,11 @@ impl<Db: LaunchDb, Sfn: StartExecution + StopExecution, Bus: PublishEvent> Launc
     async fn ended(&self, arn: &ExecutionArn) -> PortResult<()> {
         trace::about_execution(arn);
         let found = self.intake.db.find_execution(arn).await?;
-        if found.is_some_and(|execution| !execution.has_ended()) {
+        if found.as_ref().is_some_and(|execution| !execution.has_ended()) {
             tracing::warn!("an event says that this workflow has ended, and it is open; dropped");
             return Ok(());
         }
-        self.admission.ended(arn).await
+        self.admission.ended(arn, found.as_ref()).await
     }
 
     /// The execution that the API has recorded for this request; nothing where that has ended so long ago that only the archive

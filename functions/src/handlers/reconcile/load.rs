@@ -9,6 +9,7 @@ use goal_activity_core::admission::{Held, in_use};
 use goal_activity_core::execution::Execution;
 use goal_activity_core::facts::{Fact, Repaired};
 use goal_activity_core::limits::RECONCILED_AT_ONCE;
+use goal_activity_core::pause::Pause;
 use goal_activity_core::ports::{
     ArchiveExecution, DescribeExecution, ExecutionState, Notify, PortResult, PublishEvent, StopExecution,
 };
@@ -16,6 +17,7 @@ use goal_activity_core::reconcile::{Holder, Repair, first_place, is_quiet, is_un
 
 use super::{Reconcile, ReconcileDb, Reconciled, within_time};
 use crate::runtime::budget::Budget;
+use crate::steps::release::release;
 
 /// What became of a holder of capacity.
 enum Attended {
@@ -69,19 +71,22 @@ impl<
         taken
     }
 
-    /// Announces the workflow whose turn it is, if there is capacity for it and launching is not paused: so it is also what
-    /// ends a pause, within a run of its end. Returns `true` if it did.
+    /// Announces the workflow whose turn it is, if there is capacity for it and no pause keeps it: so it is also what ends a
+    /// pause, within a run of its end, and what brings its next probe. Returns `true` if it did.
     async fn check_waiting(&self, taken: u32) -> PortResult<bool> {
         let now = self.context.now();
-        let paused = self.db.find_pause(&self.state_machine).await?.is_some();
+        let pause = self.db.find_pause(&self.state_machine).await?.filter(|pause| !pause.is_over(now));
+        let paused = pause.is_some();
+        let paused_itself = pause.as_ref().is_some_and(Pause::is_automatic);
+        let is_closed = pause.is_some_and(|pause| !pause.lets_through(now));
         let first = match self.db.list_waiting(1).await?.pop() {
             Some(first) => self.db.find_execution(&first.execution_arn).await?,
             None => None,
         };
         let first = first.filter(Execution::is_waiting);
         let waiting = first.as_ref().map_or(Duration::ZERO, |e| now.since(e.start_date));
-        self.context.count(Fact::LoadSeen { in_use: taken, waiting, paused });
-        let is_room = !paused && taken < self.capacity.batches();
+        self.context.count(Fact::LoadSeen { in_use: taken, waiting, paused, paused_itself });
+        let is_room = !is_closed && taken < self.capacity.batches();
         if let Some(first) = first.filter(|e| is_room && is_quiet(e, now)) {
             // With it, others are launched whose turn it is, while there is room.
             self.repair(Repair::Announce, &first, ExecutionState::Absent).await?;
@@ -101,13 +106,14 @@ impl<
     async fn attend(&self, held: &Held) -> PortResult<Attended> {
         let arn = &held.execution;
         let execution = self.db.find_execution(arn).await?;
-        match (Holder::of(execution.as_ref()), execution) {
+        let now = self.context.now();
+        match (Holder::of(execution.as_ref()), &execution) {
             (Holder::Unmarked, Some(execution)) => {
                 let machine = self.sfn.describe_execution(arn).await?;
-                self.repair(repair_launch(held, machine, self.context.now()), &execution, machine).await?;
+                self.repair(repair_launch(held, machine, now), execution, machine).await?;
                 Ok(Attended::Repaired)
             }
-            (Holder::Gone, _) if self.db.release_capacity(arn).await? => {
+            (Holder::Gone, execution) if release(&self.db, self.pausing, arn, execution.as_ref(), now).await? => {
                 tracing::warn!(executionArn = %arn, batches = held.batches, "released the capacity of a workflow that has ended");
                 self.context.count(Fact::Repaired { what: Repaired::CapacityFreed });
                 Ok(Attended::Freed(held.batches))

@@ -13,10 +13,11 @@ use goal_activity_core::execution::Execution;
 use goal_activity_core::facts::{Fact, Repaired};
 use goal_activity_core::keys::{open_shards, unarchived_shards};
 use goal_activity_core::limits::{ARCHIVE_FAILURES, CHECK, RECONCILED_AT_MOST, RECONCILED_AT_ONCE, RECONCILING};
+use goal_activity_core::pause::Pausing;
 use goal_activity_core::port_set;
 use goal_activity_core::ports::{
-    ArchiveExecution, DescribeExecution, Event, ExecutionState, FindPause, HoldCapacity, ListHolders, ListOpen,
-    ListWaiting, Notify, OpenExecution, PortResult, PublishEvent, StopExecution, StopReason, Unavailable,
+    ArchiveExecution, DescribeExecution, Event, ExecutionState, FindPause, ListHolders, ListOpen, ListWaiting, Notify,
+    OpenExecution, PortResult, PublishEvent, StopExecution, StopReason, Unavailable,
 };
 use goal_activity_core::reconcile::{Repair, first_place, is_quiet, must_stop, repair};
 use goal_activity_core::start::requested_event;
@@ -29,6 +30,7 @@ use crate::runtime::budget::Budget;
 use crate::runtime::context::Context;
 use crate::runtime::telemetry::trace;
 use crate::steps::ending::Conclude;
+use crate::steps::release::ReleaseDb;
 
 /// How many workflows are listed at once.
 const PAGE: u16 = 500;
@@ -46,6 +48,8 @@ pub struct Reconcile<Db, Sfn, Bus, Topic, Archive> {
     pub state_machine: StateMachineArn,
     /// How much there is.
     pub capacity: Capacity,
+    /// When the pipeline pauses launching itself.
+    pub pausing: Pausing,
     /// Ends workflows, publishes their ends, notifies the operators and archives them.
     pub conclude: Conclude<Db, Bus, Topic, Archive>,
     /// The time, and the count of repairs.
@@ -54,7 +58,7 @@ pub struct Reconcile<Db, Sfn, Bus, Topic, Archive> {
 
 port_set! {
     /// What the reconciler reads and writes.
-    pub trait ReconcileDb: ProjectorDb + ListOpen + ListWaiting + HoldCapacity + ListHolders + FindPause
+    pub trait ReconcileDb: ProjectorDb + ListOpen + ListWaiting + ReleaseDb + ListHolders + FindPause
 }
 
 /// What one run has done.

@@ -6,6 +6,7 @@ mod variables;
 use goal_activity_adapters::aws::TableNames;
 use goal_activity_core::admission::{Capacity, InvalidCapacity};
 use goal_activity_core::daily::{DailyLimit, InvalidDailyLimit};
+use goal_activity_core::pause::{DailyCost, Pausing};
 use goal_activity_events::StateMachineArn;
 
 pub use generator::{
@@ -164,6 +165,26 @@ pub fn metrics_namespace() -> Result<String, ConfigError> {
 pub fn capacity() -> Result<Capacity, ConfigError> {
     let name = "CONCURRENT_BATCHES";
     var(name)?.parse().map_err(|e: InvalidCapacity| variables().malformed(name, e.to_string()))
+}
+
+/// When the pipeline pauses launching itself.
+pub fn pausing() -> Result<Pausing, ConfigError> {
+    let variables = variables();
+    let cost =
+        variables.optional("DAILY_AI_COST", "an amount in US dollars such as 25 or 0.5", |text| text.parse().ok())?;
+    let choices = [("true", Switch(true)), ("false", Switch(false))];
+    let Switch(on_ai_failure) = variables.one_of("PAUSE_ON_AI_FAILURE", &choices)?;
+    Ok(Pausing { on_ai_failure, daily_cost: cost.unwrap_or(DailyCost::NONE) })
+}
+
+/// A switch that is on unless it is switched off.
+#[derive(Clone, Copy)]
+struct Switch(bool);
+
+impl Default for Switch {
+    fn default() -> Self {
+        Self(true)
+    }
 }
 
 /// How many actions a user may ask for in a day.

@@ -104,6 +104,9 @@ metrics! {
         "run of the reconciler that read the capacity";
     Paused Count [&[]],
         "1 if launching was paused when the reconciler looked, else 0", "run of the reconciler that read the capacity";
+    PausedItself Count [&[]],
+        "1 if the pipeline had paused launching itself when the reconciler looked, else 0",
+        "run of the reconciler that read the capacity";
     RequestsRejected Count [&[], &[Reason]],
         "1 for a request that was refused", "refusal that was given, also of the same request again";
     WorkflowSucceeded Count [&[]],

@@ -161,7 +161,7 @@ mod tests {
             Fact::BatchAnswered { wait: Duration::from_millis(20), duration: Duration::from_secs(9) },
             Fact::TokenStale,
             Fact::WorkflowAdmitted { waited: Duration::from_secs(90) },
-            Fact::LoadSeen { in_use: 24, waiting: Duration::from_secs(600), paused: true },
+            Fact::LoadSeen { in_use: 24, waiting: Duration::from_secs(600), paused: true, paused_itself: true },
             Fact::Reconciled { checked: 7, failed: 1 },
         ];
         facts.extend(ends.map(ended));

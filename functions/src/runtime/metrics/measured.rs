@@ -21,10 +21,11 @@ impl Measured {
         match fact {
             Fact::WorkflowStarted => Self::new(vec![(Metric::WorkflowStarted, one())]),
             Fact::WorkflowAdmitted { waited } => Self::new(vec![(Metric::AdmissionWait, millis(*waited))]),
-            Fact::LoadSeen { in_use, waiting, paused } => Self::new(vec![
+            Fact::LoadSeen { in_use, waiting, paused, paused_itself } => Self::new(vec![
                 (Metric::CapacityInUse, number(*in_use)),
                 (Metric::OldestWaiting, millis(*waiting)),
                 (Metric::Paused, flag(*paused)),
+                (Metric::PausedItself, flag(*paused_itself)),
             ]),
             Fact::RequestRejected { reason } => {
                 Self::new(vec![(Metric::RequestsRejected, one())]).by(Dimension::Reason, reason)

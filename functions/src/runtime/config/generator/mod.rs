@@ -4,7 +4,7 @@ mod address;
 mod openai;
 
 use goal_activity_core::answer::Tolerance;
-use goal_activity_core::price::Prices;
+use goal_activity_core::price::{Prices, micro_usd};
 
 use super::ConfigError;
 use super::variables::Variables;
@@ -223,12 +223,7 @@ fn tolerance(variables: Variables<'_>) -> Result<Tolerance, ConfigError> {
 fn price(variables: Variables<'_>, name: &str) -> Result<u64, ConfigError> {
     let text = variables.required(name)?;
     let wrong = || variables.malformed(name, format!("{text:?} is no price in US dollars such as 0.25"));
-    let (dollars, fraction) = text.split_once('.').unwrap_or((&text, "0"));
-    let digits = |part: &str| !part.is_empty() && part.len() <= 6 && part.bytes().all(|b| b.is_ascii_digit());
-    if !digits(dollars) || !digits(fraction) {
-        return Err(wrong());
-    }
-    format!("{dollars}{fraction:0<6}").parse().map_err(|_| wrong())
+    micro_usd(&text).ok_or_else(wrong)
 }
 
 #[cfg(test)]
