@@ -102,7 +102,10 @@ pub(crate) async fn run(args: Preflight, sdk: &SdkConfig, json: bool, shell: &mu
 /// The checks that matter for a stack that is deployed.
 pub(crate) async fn deployed(stack: &Stack, settings: &Value) -> Result<Vec<Line>> {
     let identity = identity(&stack.sdk).await?;
-    let batches = settings["concurrentBatches"].as_u64().and_then(|batches| u32::try_from(batches).ok());
+    let batches = match (settings, &settings["concurrentBatches"]) {
+        (Value::Object(_), Value::Null) => Some(BATCHES),
+        (_, batches) => batches.as_str().and_then(|batches| batches.parse().ok()),
+    };
     // What is reserved is not among what is unreserved any more.
     let concurrency = match batches {
         Some(batches) => concurrency(&stack.sdk, batches, 0).await,

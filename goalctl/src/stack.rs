@@ -198,8 +198,8 @@ impl Stack {
 
 /// Returns the configuration of AWS's clients for what a place names, whether a stack is there or not.
 pub(crate) async fn services(place: &Place) -> Result<SdkConfig> {
-    match &place.stack_file {
-        Some(file) => Ok(emulated(&StackFile::read(file)?.endpoint).await),
+    match StackFile::of(place)? {
+        Some(file) => Ok(emulated(&file.endpoint).await),
         None => aws(place).await,
     }
 }

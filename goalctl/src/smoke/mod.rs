@@ -103,13 +103,13 @@ pub(crate) async fn run(args: Smoke, settings: Settings, json: bool, shell: &mut
     Ok(if failed || interrupt.is_asked() { NOT_DONE } else { DONE })
 }
 
-/// The settings that the stack was deployed with (`infra/lib/in-force.ts`).
+/// The settings that were given when the stack was deployed, as texts (`infra/lib/in-force.ts`). Those at their default are missing.
 async fn settings_in_force(stack: &Stack) -> Result<Value> {
     let template = stack.template().await;
     let template = template.map_err(|e| refused("read the stack's template", "cloudformation:GetTemplate", &e))?;
     let mut template: Value = serde_json::from_str(&template)
         .map_err(|error| anyhow!("the template of {} is not JSON: {error}", stack.label))?;
-    Ok(template["Metadata"]["GoalActivity::Settings"].take())
+    Ok(template["Metadata"]["GoalActivity::Settings"]["context"].take())
 }
 
 /// The tables that the stack has not created itself.
@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn tables_of_other_programs_are_known_by_the_settings() {
         assert!(
-            foreign_tables(&json!({ "concurrentBatches": 64 })).is_empty() && foreign_tables(&Value::Null).is_empty()
+            foreign_tables(&json!({ "concurrentBatches": "64" })).is_empty() && foreign_tables(&Value::Null).is_empty()
         );
         let both = foreign_tables(&json!({ "goalsTable": "app-goals", "tasksTable": "app-tasks" }));
         assert_eq!(both, ["the table app-goals", "the table app-tasks"]);
