@@ -148,6 +148,8 @@ export class Alarms extends Construct {
     });
     this.add('PausedItself', {
       says: 'The pipeline has paused launching itself: the AI is down, or the amount that it may cost in a day is spent.',
+      first: 'goalctl waiting says which. The AI is down: its status page, and goalctl ai check; launching goes on by itself when it '
+        + 'answers. The amount is spent: launching goes on at midnight UTC, or with goalctl resume.',
       section: 'the-pipeline-has-paused-itself',
       metric: this.own.of('PausedItself', { statistic: Stats.MAXIMUM, period: Duration.minutes(1) }),
       above: 0,

@@ -23,7 +23,7 @@ test('the template keeps what was given, and a resource too, without which Cloud
   const { template } = synth({ environment: 'test', repair: 'now', concurrentBatches: 8, kmsKey: '' });
   const expected = {
     environment: 'test',
-    context: { concurrentBatches: '8', logLevel: 'info,goal_activity_functions=debug', stackName: 'goal-activity-test' },
+    context: { concurrentBatches: '8', logLevel: 'info,goal_activity_functions=debug', removalPolicy: 'destroy', stackName: 'goal-activity-test' },
   };
   assert.deepEqual(template.toJSON().Metadata[METADATA], expected);
   const [dashboard] = Object.values(template.findResources('AWS::CloudWatch::Dashboard'));
@@ -114,7 +114,7 @@ test('a stack of a former version is compared by its groups, and one that says n
   assert.deepEqual(found(same), []);
   assert.deepEqual(found({}), ['logLevel', 'oidc', 'starts']);
   assert.deepEqual(found({ ...same, ...full, startRate: '30', startBurst: '20', tracing: 'print', executionsTable: 'executions', removalPolicy: 'destroy' }), [
-    'alertEmail', 'apiConcurrency', 'backup', 'consumerAccounts', 'dailyAiCost', 'executionsTable', 'kmsKey', 'launchConcurrency',
+    'alertEmail', 'apiConcurrency', 'backup', 'consumerAccounts', 'dailyAiCost', 'deployment', 'executionsTable', 'kmsKey', 'launchConcurrency',
     'logRetentionDays', 'monthlyBudget', 'projectorConcurrency', 'removalPolicy', 'requests', 'tags', 'terminationProtection', 'tracing', 'vpc',
   ]);
   const [refused, allowed] = [[], ['logLevel', 'oidc', 'starts']].map((change) => judge(assembly({}), here, former, change));

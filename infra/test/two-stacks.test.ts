@@ -6,9 +6,11 @@ import { synth, target } from './synth';
 /** Properties by which AWS knows a resource in its account and region, if they are not left to CloudFormation. */
 const NAME = /^(\w*Name|Domain)$/;
 /** Names of something within a resource, or of a resource that is not made here. */
-const within = /^(AttributeName|IndexName|PolicyName|TopicName|SchemaName|EventBusName|FunctionName|DatabaseName|MetricName|RouteName|StageName)$/;
+const within = /^(AttributeName|IndexName|PolicyName|TopicName|SchemaName|EventBusName|FunctionName|DatabaseName|MetricName|RouteName|StageName|DeploymentConfigName)$/;
 /** Resources that are parts of another one. */
-const parts = ['AWS::ApiGatewayV2::Authorizer', 'AWS::Cognito::UserPoolResourceServer'];
+const parts = [
+  'AWS::ApiGatewayV2::Authorizer', 'AWS::Cognito::UserPoolResourceServer', 'AWS::Lambda::Alias', 'AWS::StepFunctions::StateMachineAlias',
+];
 
 /** Every name that the template gives by itself, as `type name`. */
 function names(context: Record<string, unknown>): string[] {
