@@ -1,4 +1,4 @@
-//! Mandala charts in the forms that people keep them in. [`read`] takes a file or what was pasted, [`write`] makes one.
+//! Mandala charts in the forms that people keep them in. [`read`] takes a file or what was pasted, [`write()`] makes one.
 //!
 //! The forms are listed in [`Form`]. An empty cell is no action, and the others keep their places. What is left out is said in
 //! [`Reading::left_out`]; what cannot be read is an error that names the line, the cell or the field.

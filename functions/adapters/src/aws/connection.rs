@@ -93,28 +93,33 @@ impl From<SdkConfig> for Connection {
     }
 }
 
+/// The way to a server on this machine, for tests.
+#[cfg(test)]
+pub(super) fn to(url: &str) -> Connection {
+    let credentials = aws_sdk_dynamodb::config::Credentials::new("test", "test", None, None, "test");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(http())
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .region(aws_config::Region::new("us-east-1"))
+        .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).build())
+        .endpoint_url(url)
+        .build()
+        .into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aws_sdk_dynamodb::config::Credentials;
     use goal_activity_testkit::stub::{Response, Stub};
 
     #[tokio::test]
     async fn all_clients_share_one_connection() {
         let services = Stub::answering(Response::new(200, "{}")).await;
-        let credentials = Credentials::new("test", "test", None, None, "test");
-        let sdk = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .http_client(http())
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .region(aws_config::Region::new("us-east-1"))
-            .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).build())
-            .endpoint_url(services.url())
-            .build();
-        let aws = Connection::from(sdk.clone());
+        let aws = to(&services.url());
         aws.dynamodb.list_tables().send().await.unwrap();
-        aws_sdk_sfn::Client::new(&sdk).send_task_heartbeat().task_token("t").send().await.unwrap();
-        aws_sdk_sqs::Client::new(&sdk).purge_queue().queue_url("q").send().await.unwrap();
+        aws_sdk_sfn::Client::new(&aws.sdk).send_task_heartbeat().task_token("t").send().await.unwrap();
+        aws_sdk_sqs::Client::new(&aws.sdk).purge_queue().queue_url("q").send().await.unwrap();
         assert_eq!(services.connections(), 1);
     }
 }

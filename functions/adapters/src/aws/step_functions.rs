@@ -153,7 +153,34 @@ fn is_stale_heartbeat(error: &SendTaskHeartbeatError) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use goal_activity_testkit::stub::{Response, Stub};
+
+    use super::super::connection;
     use super::*;
+
+    #[tokio::test]
+    async fn an_execution_is_started_through_the_alias_under_the_same_name() {
+        let input = ExecutionInput {
+            version: goal_activity_events::Version::V1,
+            execution_arn: "arn:aws:states:us-east-1:123456789012:execution:m:goal-1-1".parse().unwrap(),
+            goal_id: "goal-1".parse().unwrap(),
+            user_id: "user-1".parse().unwrap(),
+            action_ids: vec!["a-1-1".parse().unwrap()],
+            regenerate: false,
+            request: None,
+            correlation_id: String::new(),
+            traceparent: String::new(),
+        };
+        let machine = "arn:aws:states:us-east-1:123456789012:stateMachine:m";
+        for (alias, expected) in [(None, machine.to_owned()), (Some("live"), format!("{machine}:live"))] {
+            let answer = serde_json::json!({ "executionArn": input.execution_arn, "startDate": 1 });
+            let sfn = Stub::answering(Response::new(200, answer)).await;
+            let through = StepFunctions::new(&connection::to(&sfn.url())).through(alias.map(str::to_owned));
+            through.start_execution(&input).await.unwrap();
+            let asked = sfn.one().body;
+            assert_eq!((&asked["stateMachineArn"], &asked["name"]), (&expected.into(), &"goal-1-1".into()));
+        }
+    }
 
     #[test]
     fn x_ray_gets_the_trace_in_its_own_format() {
