@@ -65,11 +65,12 @@ pub(crate) fn deploy_example(
     })
 }
 
-/// Deploys the pipeline once more, as a stack of that name beside the existing one.
+/// Deploys the pipeline once more, as a stack of that name beside the existing one. Its functions are called through aliases.
 pub(crate) fn beside(project: &Project, name: &str, endpoint: &str, folder: &Path) -> Result<Stack> {
     step(&format!("{name} deployed beside it with the CDK CLI"), || {
         let outputs = folder.join(format!("{name}.json"));
-        let mut cdk = deployment(project, &[("stackName", name)], &folder.join(format!("{name}.out")));
+        let settings = [("stackName", name), ("deployment", "all-at-once")];
+        let mut cdk = deployment(project, &settings, &folder.join(format!("{name}.out")));
         process::quietly(cdk.arg("--outputs-file").arg(&outputs).env("AWS_ENDPOINT_URL", endpoint))?;
         Stack::new(endpoint, read_outputs(&outputs)?)
     })
