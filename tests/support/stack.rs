@@ -8,7 +8,7 @@ use goal_activity_core::keys;
 use goal_activity_events::publisher::{EventBridge, OutgoingEvent, Publisher};
 use goal_activity_events::{Detail, ExecutionArn, GoalId, Timestamp};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::api::User;
@@ -202,14 +202,25 @@ impl Stack {
 
     /// The names of the users that begin like that.
     pub async fn users(&self, begin: &str) -> Vec<String> {
-        let filter = json!({ "UserPoolId": self.output("UserPoolId"), "Limit": 60 });
-        let listed = crate::api::cognito(self, "ListUsers", filter).await;
-        let names = listed["Users"].as_array().expect("users").iter().flat_map(|user| {
-            let attributes = user["Attributes"].as_array().into_iter().flatten().filter(|a| a["Name"] == "email");
-            let values = attributes.filter_map(|a| a["Value"].as_str().map(str::to_owned));
-            values.chain(user["Username"].as_str().map(str::to_owned)).collect::<Vec<_>>()
-        });
-        names.filter(|name| name.starts_with(begin)).collect()
+        let (mut names, mut next) = (Vec::new(), Value::Null);
+        loop {
+            let mut page = json!({ "UserPoolId": self.output("UserPoolId"), "Limit": 60 });
+            if !next.is_null() {
+                page["PaginationToken"] = next;
+            }
+            let mut listed = crate::api::cognito(self, "ListUsers", page).await;
+            next = listed["PaginationToken"].take();
+            for user in listed["Users"].as_array().expect("users") {
+                let attributes = user["Attributes"].as_array().into_iter().flatten().filter(|a| a["Name"] == "email");
+                names.extend(attributes.filter_map(|a| a["Value"].as_str().map(str::to_owned)));
+                names.extend(user["Username"].as_str().map(str::to_owned));
+            }
+            if next.is_null() {
+                break;
+            }
+        }
+        names.retain(|name| name.starts_with(begin));
+        names
     }
 
     /// Removes a user.
