@@ -67,7 +67,7 @@ async fn a_workflow_in_history_tells_how_it_went() {
     assert_eq!(
         answer.body["items"],
         json!([{
-            "executionArn": arn, "status": "PARTIALLY_SUCCEEDED", "startDate": execution.start_date,
+            "executionArn": arn, "goalId": "goal-1", "status": "PARTIALLY_SUCCEEDED", "startDate": execution.start_date,
             "stopDate": execution.stop_date(), "totalActions": 2, "succeededActions": 1, "failedCount": 1,
         }])
     );
