@@ -1,5 +1,6 @@
 //! A lost batch does not affect the others.
 
+use aws_sdk_sfn::error::ProvideErrorMetadata;
 use aws_sdk_sfn::types::ExecutionStatus;
 use goal_activity_events::BatchAnswer;
 use serde_json::{Value, json};
@@ -173,9 +174,16 @@ async fn a_beating_worker_keeps_its_batch_while_a_silent_one_loses_it(interprete
     assert_eq!(messages, 4, "three of the silent one, one of the other");
 }
 
+/// Moto looks through the executions of all tests for the token, and answers without a code where one is added meanwhile: then it
+/// is asked again.
 async fn refused_as_stale(run: &Run, batch: &Batch) {
-    let refused = run.answer(batch, &all_succeeded(batch)).await.expect_err("a stale answer is refused");
-    assert!(is_stale(&refused), "{refused:?}");
+    run.eventually("a reason for the refusal of a stale answer", async || {
+        let refused = run.answer(batch, &all_succeeded(batch)).await.expect_err("a stale answer is refused");
+        refused.code().ok_or_else(|| format!("{refused:?}"))?;
+        assert!(is_stale(&refused), "{refused:?}");
+        Ok(())
+    })
+    .await;
 }
 
 fn done(batch: &Batch) -> BatchAnswer {
