@@ -68,6 +68,16 @@ impl Failure {
         Self::usage(title, advice)
     }
 
+    /// Returns a failure for what was tried and came out wrong.
+    pub(crate) fn not_done(title: impl Into<String>) -> Self {
+        Self { exit: NOT_DONE, title: title.into(), ..Self::default() }
+    }
+
+    /// Returns the same with what to do about it.
+    pub(crate) fn advising(self, advice: impl Into<String>) -> Self {
+        Self { advice: Some(advice.into()), ..self }
+    }
+
     /// Returns a retryable failure for a service that did not respond.
     pub(crate) fn unavailable(title: impl Into<String>, detail: impl Into<String>) -> Self {
         let (title, detail) = (title.into(), Some(detail.into()));

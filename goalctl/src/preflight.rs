@@ -43,6 +43,10 @@ const UNRESERVED: u32 = 100;
 /// The geographies of Bedrock's inference profiles, with which their ids begin.
 const GEOGRAPHIES: [&str; 9] = ["us", "us-gov", "eu", "apac", "jp", "au", "ca", "sa", "global"];
 
+/// The names of checks.
+const CONCURRENCY: &str = "concurrency";
+const BEDROCK: &str = "Bedrock";
+
 const QUOTA: &str = "raise Lambda's quota \"Concurrent executions\" (Service Quotas, L-B99A9384)";
 
 const GET_PARAMETER: Operation = Operation {
@@ -90,7 +94,7 @@ pub(crate) async fn run(args: Preflight, sdk: &SdkConfig, json: bool, shell: &mu
     checks.push(concurrency(sdk, args.concurrent_batches, args.reserved_concurrency).await);
     checks.push(match &args.bedrock_model {
         Some(model) => bedrock(sdk, model).await,
-        None => Line::new("Bedrock", Outcome::NotDone, "no model is named: --bedrock-model, for generator=bedrock"),
+        None => Line::new(BEDROCK, Outcome::NotDone, "no model is named: --bedrock-model, for generator=bedrock"),
     });
     checks.push(other_quotas());
     let report = Report { checks };
@@ -109,7 +113,7 @@ pub(crate) async fn deployed(stack: &Stack, settings: &Value) -> Result<Vec<Line
     // What is reserved is not among what is unreserved any more.
     let concurrency = match batches {
         Some(batches) => concurrency(&stack.sdk, batches, 0).await,
-        None => Line::new("concurrency", Outcome::NotDone, "the stack's template does not say concurrentBatches"),
+        None => Line::new(CONCURRENCY, Outcome::NotDone, "the stack's template does not say concurrentBatches"),
     };
     Ok(vec![identity, concurrency])
 }
@@ -154,13 +158,12 @@ async fn bootstrap(sdk: &SdkConfig, qualifier: &str) -> Line {
 }
 
 async fn concurrency(sdk: &SdkConfig, batches: u32, reserved: u32) -> Line {
-    const WHAT: &str = "concurrency";
     let answer = aws_sdk_lambda::Client::new(sdk).get_account_settings().send().await;
     let answer = match answer {
         Ok(answer) => answer,
         Err(error) => {
             let failure = refused("read Lambda's account settings", "lambda:GetAccountSettings", &error);
-            return not_found_out(WHAT, failure);
+            return not_found_out(CONCURRENCY, failure);
         }
     };
     let limit = answer.account_limit();
@@ -172,39 +175,37 @@ async fn concurrency(sdk: &SdkConfig, batches: u32, reserved: u32) -> Line {
 
 /// Compares what the account has with what the worker and the other functions use.
 fn enough(total: u32, unreserved: u32, batches: u32, reserved: u32) -> Line {
-    const WHAT: &str = "concurrency";
     if reserved > 0 && unreserved < reserved + UNRESERVED {
         let detail = format!(
             "{reserved} of {unreserved} unreserved ones are to be reserved, and Lambda leaves {UNRESERVED} unreserved: the \
              deployment would fail"
         );
-        return Line::new(WHAT, Outcome::Failed, detail)
+        return Line::new(CONCURRENCY, Outcome::Failed, detail)
             .advising(format!("{QUOTA}, or leave out apiConcurrency and projectorConcurrency"));
     }
     let left = unreserved - reserved;
     let detail = format!("{left} of the account's {total} are unreserved; the worker uses up to {batches}");
     if left >= batches.saturating_add(OTHERS) {
-        return Line::ok(WHAT, detail);
+        return Line::ok(CONCURRENCY, detail);
     }
     let fits = left.saturating_sub(OTHERS).max(2);
     let to_do = format!("{QUOTA}, or deploy with -c concurrentBatches={fits}");
     if left < batches {
         let detail = format!("{detail}: the rest is throttled, and what waits for 300 s ends as NOT_PROCESSED");
-        return Line::new(WHAT, Outcome::Failed, detail).advising(to_do);
+        return Line::new(CONCURRENCY, Outcome::Failed, detail).advising(to_do);
     }
     let detail = format!("{detail}, which leaves less than {OTHERS} for the other functions and everything else");
-    Line::new(WHAT, Outcome::Warning, detail).advising(to_do)
+    Line::new(CONCURRENCY, Outcome::Warning, detail).advising(to_do)
 }
 
 async fn bedrock(sdk: &SdkConfig, model: &str) -> Line {
-    const WHAT: &str = "Bedrock";
-    if let Some(line) = not_on_emulator(sdk, WHAT) {
+    if let Some(line) = not_on_emulator(sdk, BEDROCK) {
         return line;
     }
     let id = foundation_model(model);
     match MODEL_AVAILABILITY.get(sdk, &format!("/foundation-model-availability/{}", encode(id))).await {
         Ok(answer) => access(id, &answer),
-        Err(error) => not_found_out(WHAT, Failure::of(&error)).advising(format!(
+        Err(error) => not_found_out(BEDROCK, Failure::of(&error)).advising(format!(
             "look for {id} in the Bedrock console of the region; after the deployment `goalctl ai check` tries it"
         )),
     }
@@ -249,11 +250,11 @@ fn access(id: &str, answer: &Value) -> Line {
     ];
     match conditions.into_iter().find(|(value, good, _, _)| *value != good) {
         None => {
-            Line::ok("Bedrock", format!("the account may use {id}; its quotas are in Service Quotas, Amazon Bedrock"))
+            Line::ok(BEDROCK, format!("the account may use {id}; its quotas are in Service Quotas, Amazon Bedrock"))
         }
         Some((value, _, what, to_do)) => {
             let value = value.as_str().unwrap_or("no answer");
-            Line::new("Bedrock", Outcome::Failed, format!("{id} {what} ({value})")).advising(to_do)
+            Line::new(BEDROCK, Outcome::Failed, format!("{id} {what} ({value})")).advising(to_do)
         }
     }
 }

@@ -21,7 +21,7 @@ use crate::api::{Api, Resource};
 use crate::checks::{Line, Outcome};
 use crate::cloudwatch;
 use crate::doctor;
-use crate::failure::{Failure, NOT_DONE};
+use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::tap::Tap;
 use crate::text::{counted, printable};
@@ -130,9 +130,8 @@ async fn try_ai(scene: &Scene<'_>) -> Result<((), String)> {
     if let Some(failure) = trial.failure {
         let title = format!("{generator} gave no tasks for a sample action");
         let (detail, code) = (Some(failure.message), Some(failure.code));
-        return Err(
-            Failure { exit: NOT_DONE, title, detail, code, advice: Some(failure.to_do), ..Failure::default() }.into()
-        );
+        let failure = Failure { detail, code, ..Failure::not_done(title).advising(failure.to_do) };
+        return Err(failure.into());
     }
     Ok(((), format!("{generator}: {} for a sample action", counted(trial.tasks.len(), "task"))))
 }
@@ -155,7 +154,7 @@ async fn start(scene: &mut Scene<'_>) -> Result<(ExecutionArn, String)> {
     let total = started["totalActions"].as_u64();
     if total != Some(ACTIONS.into()) {
         let title = format!("{} of {ACTIONS} actions were accepted", total.unwrap_or_default());
-        return Err(Failure { exit: NOT_DONE, title, ..Failure::default() }.into());
+        return Err(Failure::not_done(title).into());
     }
     Ok((arn.clone(), format!("accepted for {ACTIONS} actions: {arn}")))
 }
@@ -196,8 +195,8 @@ async fn failed(scene: &Scene<'_>, title: String, shown: &Value) -> Failure {
     let lost = failed.iter().any(|action| action["code"] == "NOT_PROCESSED");
     let cause = if lost { doctor::diagnosis(scene.stack).await } else { None };
     let detail = reasons.into_iter().chain(cause).collect::<Vec<_>>().join("; ");
-    let advice = Some("see docs/OPERATIONS.md, \"A workflow failed\", and the worker's log".to_owned());
-    Failure { exit: NOT_DONE, title, detail: Some(detail), advice, ..Failure::default() }
+    let advice = "see docs/OPERATIONS.md, \"A workflow failed\", and the worker's log";
+    Failure { detail: Some(detail), ..Failure::not_done(title).advising(advice) }
 }
 
 /// Why a workflow has not ended, as far as can be known.
@@ -227,12 +226,8 @@ async fn tasks(scene: &Scene<'_>, arn: &ExecutionArn) -> Result<((), String)> {
     let actions: BTreeSet<_> = tasks.iter().filter_map(|task| task["actionId"].as_str()).collect();
     let is_good =
         |task: &Value| task["title"].as_str().is_some_and(|t| !t.is_empty()) && task["executionArn"] == json!(arn);
-    let wrong = |title: String| Failure {
-        exit: NOT_DONE,
-        title,
-        advice: Some("compare the rows of the Tasks table with docs/API.md".to_owned()),
-        ..Failure::default()
-    };
+    let wrong =
+        |title: String| Failure::not_done(title).advising("compare the rows of the Tasks table with docs/API.md");
     if actions.len() != usize::from(ACTIONS) {
         return Err(wrong(format!("the API lists tasks of {} of {ACTIONS} actions", actions.len())).into());
     }
@@ -269,14 +264,11 @@ async fn events(scene: &Scene<'_>, ended: &Ended, heard: &mut Vec<Value>) -> Res
                 heard.iter().filter(|e| Tap::is_event(e)).filter_map(|e| e["detail-type"].as_str()).collect();
             let kinds =
                 if kinds.is_empty() { "nothing".to_owned() } else { kinds.into_iter().collect::<Vec<_>>().join(", ") };
-            return Err(Failure {
-                exit: NOT_DONE,
-                title: format!("no {missing} on the bus within {} s; heard: {kinds}", EVENTS.as_secs()),
-                advice: Some(
-                    "see the log of projector and reconcile, and `goalctl doctor`: is a rule disabled?".to_owned(),
-                ),
-                ..Failure::default()
-            }
+            return Err(Failure::not_done(format!(
+                "no {missing} on the bus within {} s; heard: {kinds}",
+                EVENTS.as_secs()
+            ))
+            .advising("see the log of projector and reconcile, and `goalctl doctor`: is a rule disabled?")
             .into());
         }
         hear(scene, heard).await?;
@@ -301,15 +293,9 @@ async fn archived(scene: &Scene<'_>, ended: &Ended) -> Result<((), String)> {
             break key;
         }
         if began.elapsed() > ARCHIVED {
-            return Err(Failure {
-                exit: NOT_DONE,
-                title: format!("not archived within {} s", ARCHIVED.as_secs()),
-                advice: Some(
-                    "see the log of projector and reconcile: `archiving … is unavailable` says why".to_owned(),
-                ),
-                ..Failure::default()
-            }
-            .into());
+            return Err(Failure::not_done(format!("not archived within {} s", ARCHIVED.as_secs()))
+                .advising("see the log of projector and reconcile: `archiving … is unavailable` says why")
+                .into());
         }
         sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
@@ -320,7 +306,7 @@ async fn archived(scene: &Scene<'_>, ended: &Ended) -> Result<((), String)> {
     let status = Status::from(record.end.status);
     if record.execution_arn != ended.arn || status != ended.status {
         let title = format!("the record {key} says {status} of {}", record.execution_arn);
-        return Err(Failure { exit: NOT_DONE, title, ..Failure::default() }.into());
+        return Err(Failure::not_done(title).into());
     }
     Ok(((), format!("{key} in the bucket {bucket}")))
 }
@@ -340,15 +326,14 @@ async fn notice(scene: &Scene<'_>, ended: &Ended, heard: &mut Vec<Value>) -> Res
             }
             (Some(_), false) => {
                 let title = format!("the operators were notified although the workflow is {}", ended.status);
-                return Err(Failure { exit: NOT_DONE, title, ..Failure::default() }.into());
+                return Err(Failure::not_done(title).into());
             }
             (None, true) if began.elapsed() > NOTICE_WITHIN => {
-                return Err(Failure {
-                    exit: NOT_DONE,
-                    title: format!("no notice of the failure within {} s", NOTICE_WITHIN.as_secs()),
-                    advice: Some("see the log of projector and reconcile, and the policy of the topic".to_owned()),
-                    ..Failure::default()
-                }
+                return Err(Failure::not_done(format!(
+                    "no notice of the failure within {} s",
+                    NOTICE_WITHIN.as_secs()
+                ))
+                .advising("see the log of projector and reconcile, and the policy of the topic")
                 .into());
             }
             (None, _) => {}
@@ -371,14 +356,11 @@ async fn metrics(scene: &Scene<'_>, from: Timestamp) -> Result<((), String)> {
             return Ok(((), format!("{METRIC} in the namespace {namespace}")));
         }
         if began.elapsed() > EXTRACTED {
-            return Err(Failure {
-                exit: NOT_DONE,
-                title: format!("no value of {METRIC} in the namespace {namespace} within {} s", EXTRACTED.as_secs()),
-                advice: Some(
-                    "look for lines with _aws in projector's log; are metrics of this account delayed?".to_owned(),
-                ),
-                ..Failure::default()
-            }
+            return Err(Failure::not_done(format!(
+                "no value of {METRIC} in the namespace {namespace} within {} s",
+                EXTRACTED.as_secs()
+            ))
+            .advising("look for lines with _aws in projector's log; are metrics of this account delayed?")
             .into());
         }
         sleep(PAUSE).await;

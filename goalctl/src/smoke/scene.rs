@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use aws_sdk_cognitoidentityprovider::Client as Cognito;
-use aws_sdk_cognitoidentityprovider::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_cognitoidentityprovider::operation::admin_delete_user::AdminDeleteUserError;
 use aws_sdk_cognitoidentityprovider::types::MessageActionType;
 use aws_sdk_dynamodb::Client as DynamoDb;
 use base64::Engine;
@@ -250,13 +250,11 @@ impl<'a> Scene<'a> {
 
     async fn remove_user(&self, user: &NewUser) -> Result<String> {
         let removed = self.cognito().admin_delete_user().user_pool_id(&user.pool).username(&user.name).send().await;
-        let is_absent = |e: &SdkError<_, _>| {
-            let code = |e: &dyn ProvideErrorMetadata| e.code() == Some("UserNotFoundException");
-            matches!(e, SdkError::ServiceError(error) if code(error.err() as &dyn ProvideErrorMetadata))
-        };
         match removed {
             Ok(_) => Ok(user.name.clone()),
-            Err(error) if is_absent(&error) => Ok(format!("{} was not created", user.name)),
+            Err(error) if error.as_service_error().is_some_and(AdminDeleteUserError::is_user_not_found_exception) => {
+                Ok(format!("{} was not created", user.name))
+            }
             Err(error) => Err(refused("delete the user", "cognito-idp:AdminDeleteUser", &error).into()),
         }
     }
