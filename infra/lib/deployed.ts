@@ -3,7 +3,7 @@ import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
 import type { Assembly } from './assembly';
 import type { Given } from './given';
 import { type Former, METADATA, readNoted } from './in-force';
-import { SettingsError } from './settings-error';
+import { SettingsError, words } from './settings-error';
 import type { Target } from './target';
 
 /** The settings in force, `'new'` where no such stack is, and `'unknown'` where the stack does not say. */
@@ -45,5 +45,3 @@ async function assume(role: string | undefined, target: Target): Promise<[Target
     return [own, ` (and ${RoleArn} cannot be assumed: ${words(error)})`];
   }
 }
-
-const words = (error: unknown): string => (error instanceof Error ? `${error.name}: ${error.message}` : String(error));

@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline/promises';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { fromIni, fromNodeProviderChain } from '@aws-sdk/credential-providers';
 import { loadSharedConfigFiles } from '@smithy/core/config';
-import { SettingsError } from './settings-error';
+import { SettingsError, words } from './settings-error';
 
 interface Credentials {
   readonly accessKeyId: string;
@@ -70,7 +70,7 @@ export async function findTarget({ profile, region: named }: { profile?: string;
     if (!account) throw new Error('AWS does not say to which account they belong');
     return { partition: arn.split(':')[1] || 'aws', account, region, credentials };
   } catch (error) {
-    throw new SettingsError(`the credentials cannot be used: ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`);
+    throw new SettingsError(`the credentials cannot be used: ${words(error)}`);
   }
 }
 
