@@ -1,6 +1,4 @@
-use std::fmt::Debug;
-
-use goal_activity_events::{ActionId, FailureCode};
+use goal_activity_events::{ActionId, FailedAction, FailureCode};
 use serde::{Deserialize, Serialize};
 
 use super::Execution;
@@ -53,7 +51,7 @@ impl Execution {
         let batches = self.action_ids.chunks(ACTIONS_PER_BATCH).zip(0..);
         let in_batch = |(ids, index): (&[ActionId], u32)| {
             let ledger = ledgers.get(index as usize).and_then(Option::as_ref);
-            let failed = self.failed_in(ids, ledger).failed;
+            let failed = self.failed_in(ids, ledger);
             let progress = |id: &ActionId| {
                 let failure = failed.iter().find(|failed| failed.action_id == *id).cloned();
                 let outcome = ledger.and_then(|ledger| ledger.outcomes.get(id));
@@ -87,21 +85,21 @@ impl Execution {
 
     /// Which of these actions have failed. After the end that is what the end says. Between the seal and the end nothing can
     /// be added any more, so those without an outcome count as they will.
-    fn failed_in(&self, ids: &[ActionId], ledger: Option<&BatchLedger>) -> Tally {
+    fn failed_in(&self, ids: &[ActionId], ledger: Option<&BatchLedger>) -> Vec<FailedAction> {
         match (self.tally(), ledger) {
-            (Some(end), _) => Tally { failed: end.failed.clone(), ..Tally::default() },
+            (Some(end), _) => end.failed.clone(),
             (None, Some(ledger)) if ledger.sealed && self.cancellation.is_none() => {
-                Tally::at_end(ids, std::slice::from_ref(ledger), &self.gone_actions)
+                Tally::at_end(ids, std::slice::from_ref(ledger), &self.gone_actions).failed
             }
-            (None, Some(ledger)) => Tally::so_far(ids, ledger),
-            (None, None) => Tally::default(),
+            (None, Some(ledger)) => Tally::so_far(ids, ledger).failed,
+            (None, None) => Vec::new(),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use goal_activity_events::{FailedAction, FinalStatus, Usage};
+    use goal_activity_events::{FinalStatus, Usage};
 
     use super::*;
     use crate::execution::{Cancellation, Ending};

@@ -1,9 +1,10 @@
 use goal_activity_core::execution::{ActionProgress, Execution, Status};
 use goal_activity_core::ledger::BatchLedger;
-use goal_activity_core::ports::{PortResult, ReadArchive};
+use goal_activity_core::ports::{PortResult, PublishEvent, ReadArchive, StopExecution};
 use goal_activity_events::{ExecutionArn, GoalId};
 use serde::Serialize;
 
+use super::input::Input;
 use super::problem::Problem;
 use super::{Api, ApiDb, Reply};
 
@@ -18,11 +19,16 @@ pub(super) struct Actions<'a> {
     items: Vec<ActionProgress>,
 }
 
-impl<Db: ApiDb, Sfn, Bus, Archive: ReadArchive> Api<Db, Sfn, Bus, Archive> {
+impl<Db: ApiDb, Sfn: StopExecution, Bus: PublishEvent, Archive: ReadArchive> Api<Db, Sfn, Bus, Archive> {
     /// Where each action of a workflow is.
-    pub(super) async fn actions(&self, execution: &Execution) -> Result<Reply, Problem> {
-        let items = execution.actions(&self.ledgers(execution).await?);
-        let Execution { execution_arn, goal_id, .. } = execution;
+    pub(super) async fn actions(&self, input: &Input) -> Result<Reply, Problem> {
+        let (execution, archived) = self.own(input).await?;
+        let ledgers = match archived {
+            Some(ledgers) => ledgers.into_iter().map(Some).collect(),
+            None => self.ledgers(&execution).await?,
+        };
+        let items = execution.actions(&ledgers);
+        let Execution { execution_arn, goal_id, .. } = &execution;
         Reply::ok(Actions { execution_arn, goal_id, status: execution.status(), items })
     }
 
@@ -33,7 +39,7 @@ impl<Db: ApiDb, Sfn, Bus, Archive: ReadArchive> Api<Db, Sfn, Bus, Archive> {
         if !execution.has_ended() || ledgers.iter().all(Option::is_some) {
             return Ok(ledgers);
         }
-        let Some(key) = self.db.find_archived(arn).await? else { return Ok(ledgers) };
-        Ok(self.archive.read_archive(&key).await?.ledgers().into_iter().map(Some).collect())
+        let record = self.find_record(arn).await?;
+        Ok(record.map_or(ledgers, |record| record.ledgers().into_iter().map(Some).collect()))
     }
 }

@@ -23,7 +23,9 @@ use aws_lambda_events::encodings::Body;
 use aws_lambda_events::http::header::{CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER};
 use aws_lambda_events::http::{HeaderMap, HeaderValue};
 use goal_activity_core::admission::Capacity;
+use goal_activity_core::archive::Record;
 use goal_activity_core::execution::Execution;
+use goal_activity_core::ledger::BatchLedger;
 use goal_activity_core::port_set;
 use goal_activity_core::ports::{
     FindLoad, FindPause, FindWorkflows, ListTasks, ListWaiting, ListWorkflows, LoadGoalHead, PortResult, PublishEvent,
@@ -150,7 +152,7 @@ impl<Db: ApiDb, Sfn: StopExecution, Bus: PublishEvent, Archive: ReadArchive> Api
             Some(Route::Status) => {
                 status::status(&self.db, &self.own_workflow(input).await?, self.intake.context.now()).await
             }
-            Some(Route::Actions) => self.actions(&self.own_workflow(input).await?).await,
+            Some(Route::Actions) => self.actions(input).await,
             Some(Route::Timeline) => history::timeline(&self.own_workflow(input).await?),
             Some(Route::Cancel) => cancel::cancel(&self.cancel, &self.own_workflow(input).await?, input).await,
             Some(Route::Retry) => self.retry(&self.own_workflow(input).await?, input).await,
@@ -177,24 +179,36 @@ impl<Db: ApiDb, Sfn: StopExecution, Bus: PublishEvent, Archive: ReadArchive> Api
 
     /// The workflow in the path, which must be the caller's unless an operator asks.
     async fn own_workflow(&self, input: &Input) -> Result<Execution, Problem> {
+        Ok(self.own(input).await?.0)
+    }
+
+    /// The same with its archived ledger, if it was found in the archive.
+    async fn own(&self, input: &Input) -> Result<(Execution, Option<Vec<BatchLedger>>), Problem> {
         let user = owner(input)?;
         let arn: ExecutionArn = input.path("executionArn")?;
         let unknown = || Problem::new(Code::UnknownExecution, format!("there is no workflow {arn}"));
-        let execution = self.find_workflow(&arn).await?.ok_or_else(unknown)?;
+        let (execution, archived) = self.find_workflow(&arn).await?.ok_or_else(unknown)?;
         if user.is_some_and(|user| execution.user_id != user) {
             return Err(Problem::new(Code::NotOwner, "this workflow belongs to another user"));
         }
-        Ok(execution)
+        Ok((execution, archived))
     }
 
     /// The workflow by its row, or from the archive when that has expired. One that is unknown costs two reads of the
     /// table, for every caller.
-    async fn find_workflow(&self, arn: &ExecutionArn) -> PortResult<Option<Execution>> {
+    async fn find_workflow(&self, arn: &ExecutionArn) -> PortResult<Option<(Execution, Option<Vec<BatchLedger>>)>> {
         if let Some(execution) = self.db.find_execution(arn).await? {
-            return Ok(Some(execution));
+            return Ok(Some((execution, None)));
         }
+        let Some(record) = self.find_record(arn).await? else { return Ok(None) };
+        let ledgers = record.ledgers();
+        Ok(Some((record.into_execution(), Some(ledgers))))
+    }
+
+    /// The workflow's archived record.
+    async fn find_record(&self, arn: &ExecutionArn) -> PortResult<Option<Record>> {
         let Some(key) = self.db.find_archived(arn).await? else { return Ok(None) };
-        Ok(Some(self.archive.read_archive(&key).await?.into_execution()))
+        self.archive.read_archive(&key).await.map(Some)
     }
 }
 
