@@ -10,7 +10,7 @@ import { goalActivityApp } from '../lib/app';
 import { infraDir } from '../lib/paths';
 import { envOf, regionOf } from '../lib/target';
 
-/** AWS for these programs: who somebody is, a role to read with, and the deployed template. */
+/** A stub of AWS for these programs: the caller identity, the lookup role, and the deployed template. */
 class Aws {
   /** Each as `action key-id region`. */
   requests: string[] = [];

@@ -128,6 +128,16 @@ async fn a_workflow_is_shown_as_before_when_its_rows_have_expired() {
 }
 
 #[tokio::test]
+async fn the_actions_of_an_expired_workflow_take_one_read_of_the_archive() {
+    let (rig, arn) = ended().await;
+    expire_all(&rig);
+    rig.world.state().calls.clear();
+    let answer = rig.get(USER, ROUTES[1], arn.as_str(), json!({})).await;
+    assert_eq!((answer.status, answer.body["items"].as_array().unwrap().len()), (200, 9));
+    assert_eq!(rig.world.state().calls, ["find_execution", "find_archived", "read_archive"]);
+}
+
+#[tokio::test]
 async fn actions_are_shown_as_before_while_the_rows_expire_one_by_one() {
     let (rig, arn) = ended().await;
     let before = told(&rig, &arn).await;
