@@ -327,8 +327,8 @@ export class Alarms extends Construct {
       for (const [kind, metricName] of [['Reads', 'ReadThrottleEvents'], ['Writes', 'WriteThrottleEvents']] as const) {
         this.add(`${name}${kind}Throttled`, {
           says: `${name}: DynamoDB refused ${kind.toLowerCase()} in 3 of 5 minutes: a partition, or the table, is at its limit.`,
-          first: 'It adapts within minutes. If it lasts: lower concurrentBatches; see the keys in the contributor '
-            + 'insights of the table.',
+          first: 'It adapts within minutes. If it lasts: lower concurrentBatches; switch on Contributor Insights of the '
+            + 'table to see the keys.',
           section: 'dynamodb-throttles',
           metric: table.metric(metricName, { statistic: Stats.SUM, period: Duration.minutes(1) }),
           above: 0,
