@@ -132,7 +132,7 @@ async fn identity(sdk: &SdkConfig) -> Result<Line> {
 
 async fn bootstrap(sdk: &SdkConfig, qualifier: &str) -> Line {
     const WHAT: &str = "CDK bootstrap";
-    const TO_DO: &str = "run `npx cdk bootstrap` in infra, once per account and region";
+    const TO_DO: &str = "run `npx --prefix infra cdk bootstrap aws://<account>/<region>`, once per account and region";
     if let Some(line) = not_on_emulator(sdk, WHAT) {
         return line;
     }
