@@ -11,8 +11,8 @@ use crate::operator::Operator;
 use crate::settings::Settings;
 use crate::stack::Stack;
 
-const NOT_FOR_OPERATORS: &str =
-    "`goalctl events emit <goal>` requests it as another service does; or give the user's token";
+const NOT_FOR_OPERATORS: &str = "sign in as the user with `goalctl login`, or give the user's token; \
+    `goalctl events emit <goal>` requests it as another service does";
 
 /// Something that the API knows.
 #[derive(Debug, Clone)]

@@ -225,6 +225,9 @@ mod tests {
         assert!(code == DONE && out.contains(ARN), "{out} {err}");
         assert!(err.contains("Looked at 4000 workflows, in no order. There may be more"), "{err}");
         assert_eq!(sent[0]["operator"]["query"], json!({ "limit": "20", "status": "FAILED" }));
+        let one = api(200, &json!({ "items": [], "lookedAt": 1 }));
+        let (_, _, err, _) = ran("one", vec![one], &["find", "--status", "failed"]).await;
+        assert!(err.contains("Looked at 1 workflow, in no order. These are all."), "{err}");
         let last = api(200, &json!({ "items": [], "lookedAt": 7 }));
         let all = ["find", "--status", "failed", "--all", "--json"];
         let (_, out, _, sent) = ran("all", vec![page, last], &all).await;

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
-use aws_sdk_cloudformation::error::SdkError;
+use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudformation::operation::get_template::GetTemplateError;
 use aws_sdk_sqs::config::Credentials;
 use aws_sdk_sqs::config::ProvideCredentials;
@@ -250,7 +250,13 @@ fn loader() -> ConfigLoader {
 async fn outputs(sdk: &SdkConfig, name: &str) -> Result<BTreeMap<String, String>> {
     let client = aws_sdk_cloudformation::Client::new(sdk);
     let answer = client.describe_stacks().stack_name(name).send().await;
-    let answer = answer.map_err(|e| anyhow!("cannot describe stack {name}: {}", reason(&e)))?;
+    let answer = answer.map_err(|e| {
+        let region = sdk.region().map_or("no region", Region::as_ref);
+        // What CloudFormation says of a stack that is not there.
+        let is_absent = e.code() == Some("ValidationError");
+        let advice = if is_absent { "; choose another with --stack, --region and --profile" } else { "" };
+        anyhow!("cannot describe stack {name} in {region}: {}{advice}", reason(&e))
+    })?;
     let stack = answer.stacks().first().with_context(|| format!("there is no stack {name}"))?;
     let outputs = stack.outputs().iter();
     let outputs: BTreeMap<_, _> =
@@ -262,6 +268,17 @@ async fn outputs(sdk: &SdkConfig, name: &str) -> Result<BTreeMap<String, String>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use goal_activity_testkit::stub::{Response, Stub};
+
+    #[tokio::test]
+    async fn a_stack_that_is_not_there_may_have_another_name_region_or_account() {
+        let absent = "<ErrorResponse><Error><Code>ValidationError</Code><Message>Stack with id nope does not \
+                      exist</Message></Error></ErrorResponse>";
+        let aws = Stub::answering(Response::new(400, absent).header("content-type", "text/xml")).await;
+        let error = outputs(&emulated(&aws.url()).await, "nope").await.unwrap_err().to_string();
+        assert!(error.contains("stack nope in us-east-1: ") && error.contains("does not exist"), "{error}");
+        assert!(error.ends_with("choose another with --stack, --region and --profile"), "{error}");
+    }
 
     #[cfg(unix)]
     #[test]

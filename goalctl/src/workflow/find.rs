@@ -135,8 +135,9 @@ pub(crate) async fn find(args: Find, operator: &Operator, json: bool, shell: &mu
     shell.show(json, &found, |_| String::new())?;
     if !json {
         write!(shell.out, "{}", table_of(&found)?)?;
-        let looked_at = found.looked_at.filter(|_| everywhere);
-        let looked_at = looked_at.map(|n| format!("Looked at {n} workflows, in no order. ")).unwrap_or_default();
+        let looked_at = found.looked_at.filter(|_| everywhere).and_then(|n| usize::try_from(n).ok());
+        let looked_at =
+            looked_at.map(|n| format!("Looked at {}, in no order. ", counted(n, "workflow"))).unwrap_or_default();
         let more = if found.more { "There may be more: --limit N, or --all." } else { "These are all." };
         writeln!(shell.err, "{looked_at}{more}")?;
     }

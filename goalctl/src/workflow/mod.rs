@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use goal_activity_adapters::clock::SystemClock;
 use goal_activity_core::execution::Status as WorkflowStatus;
 use goal_activity_core::ports::Clock;
-use goal_activity_events::{ActionId, EventId, ExecutionArn, GoalId, InvalidId, InvalidTimestamp, Timestamp};
+use goal_activity_events::{ActionId, EventId, ExecutionArn, GoalId, InvalidId, Timestamp};
 use serde_json::{Value, json};
 
 use crate::api::{Api, Resource};
@@ -199,8 +199,11 @@ fn read_status(text: &str) -> Result<WorkflowStatus, String> {
 }
 
 /// A point in time, or the start of a day in UTC.
-fn read_time(text: &str) -> Result<Timestamp, InvalidTimestamp> {
-    text.parse().or_else(|e| format!("{text}T00:00:00Z").parse().map_err(|_| e))
+fn read_time(text: &str) -> Result<Timestamp, String> {
+    let day = |_| format!("{text}T00:00:00Z").parse();
+    text.parse()
+        .or_else(day)
+        .map_err(|_| "neither a day, 2026-11-24, nor a time with an offset, 2026-11-24T09:30:00Z".to_owned())
 }
 
 impl Api {
@@ -363,7 +366,7 @@ mod tests {
     fn times_may_be_days_and_statuses_may_be_written_small() {
         assert_eq!(read_time("2026-11-24").unwrap().to_string(), "2026-11-24T00:00:00.000Z");
         assert_eq!(read_time("2026-11-24T10:00:00+09:00").unwrap().to_string(), "2026-11-24T01:00:00.000Z");
-        assert!(read_time("yesterday").is_err());
+        assert!(read_time("yesterday").unwrap_err().contains("a day, 2026-11-24"));
         assert_eq!(read_status("timed-out"), Ok(WorkflowStatus::TimedOut));
         assert!(read_status("done").unwrap_err().contains("SUCCEEDED"));
     }
