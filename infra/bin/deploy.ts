@@ -4,7 +4,7 @@
 import { spawnSync } from 'node:child_process';
 import * as path from 'node:path';
 import { readAssembly } from '../lib/assembly';
-import { readArguments } from '../lib/deploy-arguments';
+import { readArguments, rejectVariables } from '../lib/deploy-arguments';
 import { readDeployed } from '../lib/deployed';
 import { judge } from '../lib/guard';
 import { infraDir } from '../lib/paths';
@@ -13,6 +13,7 @@ import { envOf, findTarget } from '../lib/target';
 
 async function main(given: string[]): Promise<number> {
   const { change, output = 'cdk.out', synth, deploy, ...named } = readArguments(given);
+  rejectVariables(process.env);
   const target = await findTarget(named);
   const folder = path.resolve(infraDir, output);
   const cdk = (...args: string[]): number => spawnSync(

@@ -31,13 +31,13 @@ const ofBoth: Options = {
   proxy: text, 'ca-bundle-path': text,
 };
 /**
- * Not among them: what deploys something else than what was compared (`--app`, `--watch`, `--tags`), and what finds other
- * credentials (`--plugin`, `--ec2creds`).
+ * Not among them: what deploys something else than what was compared (`--app`, `--watch`, `--tags`), what changes functions and not
+ * the template, which the next comparison reads (`--hotswap`), and what finds other credentials (`--plugin`, `--ec2creds`).
  */
 const ofDeploy: Options = {
   all: flag, exclusively: { ...flag, short: 'e' }, force: { ...flag, short: 'f' }, yes: { ...flag, short: 'y' },
   method: { ...text, short: 'm' }, 'change-set-name': text, execute: flag, 'no-execute': flag, 'import-existing-resources': flag,
-  'require-approval': text, rollback: flag, 'no-rollback': { ...flag, short: 'R' }, hotswap: flag, 'hotswap-fallback': flag,
+  'require-approval': text, rollback: flag, 'no-rollback': { ...flag, short: 'R' },
   'outputs-file': { ...text, short: 'O' }, progress: text, 'role-arn': { ...text, short: 'r' }, 'toolkit-stack-name': text,
   'notification-arns': texts, 'rollback-trigger-alarm-arns': texts, 'monitoring-time-minutes': text, concurrency: text,
   'asset-parallelism': flag, 'no-asset-parallelism': flag, 'asset-build-concurrency': text, 'asset-prebuild': flag,
@@ -66,6 +66,19 @@ export function readArguments(given: readonly string[], now = new Date()): Argum
     synth: [...context.flatMap((each) => ['-c', each]), ...passed({ ...ofSynth, ...ofBoth })],
     deploy: passed({ ...ofDeploy, ...ofBoth }),
   };
+}
+
+/** Of the CDK CLI: it takes every option also from a variable, as `CDK_HOTSWAP` for `--hotswap`. */
+const optionsElsewhere = [
+  'app', 'build', 'context', 'ec2creds', 'hotswap', 'hotswap-fallback', 'method', 'plugin', 'profile', 'region', 'tags', 'watch',
+  'role-arn', 'change-set-name', 'execute', 'import-existing-resources', 'output',
+];
+
+/** What decides what is deployed, or where, is given where it can be seen. */
+export function rejectVariables(env: Readonly<Record<string, string | undefined>>): void {
+  const known = optionsElsewhere.map((option) => `CDK_${option.replaceAll('-', '_')}`.toUpperCase());
+  const found = Object.keys(env).filter((name) => known.includes(name.toUpperCase()) && env[name] !== undefined);
+  if (found.length > 0) throw new SettingsError(`${found.join(', ')}: the CDK CLI takes it as an option; unset it, and give options to npm run deploy`);
 }
 
 /** `npm run deploy` for a cloud assembly that exists, without the deployment. */

@@ -150,6 +150,14 @@ test('a deployment is compared with all of its context, and not made where somet
   fs.rmSync(path.join(made, '.cdk.json'));
 });
 
+test('an option of the CDK CLI that is hidden in a variable deploys nothing', async () => {
+  for (const [name, value] of [['CDK_HOTSWAP', 'true'], ['CDK_METHOD', 'execute-change-set'], ['CDK_CONTEXT', 'logLevel=trace'], ['CDK_PROFILE', 'x'], ['CDK_hotswap', '1']] as const) {
+    const { status, output } = await run('deploy.js', ['-c', 'functionsDir=test/functions'], { ...keys, AWS_REGION: 'eu-west-1', [name]: value });
+    assert.deepEqual([status, output.includes(`${name}: the CDK CLI takes it as an option`)], [2, true], output);
+    assert.deepEqual(aws.requests, []);
+  }
+});
+
 test('a workflow deploys only what it has compared, and functions of its own commit', () => {
   const folder = path.join(infraDir, '..', '.github', 'workflows');
   const jobs = fs.readdirSync(folder).flatMap((name) => fs.readFileSync(path.join(folder, name), 'utf8').split(/^ {2}(?=[\w-]+:$)/m));

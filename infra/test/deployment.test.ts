@@ -1,12 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { rollbackAlarms } from '../lib/alarms';
+import { full } from './full';
 import { list, synth, target } from './synth';
 
 const inPlace = synth();
 const atOnce = synth({ deployment: 'all-at-once' });
 const canary = synth({ deployment: 'canary10percent30minutes' });
 const linear = synth({ deployment: 'linear10percentevery2minutes' });
+const everything = synth({
+  ...full, architecture: 'x86_64', goalsTable: 'goals', tasksTable: 'tasks', executionsTable: 'executions', archiveBucket: 'archive',
+  oidcIssuer: 'https://issuer.example', oidcAudience: 'app', oidcScopes: 'goals', generator: 'bedrock', bedrockModel: 'amazon.nova-lite-v1:0',
+  fallback: 'offline', tracing: 'otlp', tracingLayer: 'arn:aws:lambda:us-east-1:123456789012:layer:collector:1',
+});
 const local = synth({ local: 'true', deployment: 'all-at-once' });
 const functions = ['FunctionsApi', 'FunctionsLaunch', 'FunctionsProjector', 'FunctionsReconcile', 'FunctionsWorker', 'WorkflowFinalize'];
 
@@ -36,7 +42,7 @@ test('without the setting nothing has a version or an alias', () => {
   assert.equal(inPlace.resources('AWS::Lambda::Function').FunctionsLaunchFunction!.Properties.Environment.Variables.STATE_MACHINE_ALIAS, undefined);
 });
 
-for (const [name, of] of Object.entries({ 'all at once': atOnce, 'as a canary': canary, linear, 'on the emulator': local })) {
+for (const [name, of] of Object.entries({ 'all at once': atOnce, 'as a canary': canary, linear, 'with every other setting': everything, 'on the emulator': local })) {
   test(`every function has the alias live, on a version of its own that stays: ${name}`, () => {
     const aliases = of.all('AWS::Lambda::Alias');
     assert.deepEqual(aliases.map((each) => each.name).sort(), functions.map((each) => `${each}Alias`));
@@ -134,8 +140,10 @@ for (const [of, config, preference] of [
 }
 
 test('the alarms that roll back exist, are not more than CodeDeploy watches, and none is of the AI', () => {
-  const names = canary.all('AWS::CloudWatch::Alarm').map(({ AlarmName }) => AlarmName);
-  assert.deepEqual(rollbackAlarms.filter((name) => !names.includes(`goal-activity-${name}`)), []);
+  for (const of of [canary, everything]) {
+    const names = of.all('AWS::CloudWatch::Alarm').map(({ AlarmName }) => AlarmName);
+    assert.deepEqual(rollbackAlarms.filter((name) => !names.includes(`goal-activity-${name}`)), []);
+  }
   assert.ok(rollbackAlarms.length <= 10);
   assert.deepEqual(rollbackAlarms.filter((name) => /^Ai/.test(name)), []);
 });

@@ -132,12 +132,12 @@ test('the command line is read, and divided between synthesis and deployment', (
   const now = new Date('2026-11-24T09:30:00Z');
   const read = readArguments([
     '-c', 'environment=test', '--context=logLevel=a=b', '-c=tracing=print', '--change', 'logLevel,generator', '--change=tags', '--profile', 'p',
-    '--region', 'eu-west-1', '--hotswap', '--method', 'direct', '--no-validation', '-v', '-O', 'outputs.json', '--output', 'folder', '--all',
+    '--region', 'eu-west-1', '--force', '--method', 'direct', '--no-validation', '-v', '-O', 'outputs.json', '--output', 'folder', '--all',
   ], now);
   assert.deepEqual(read, {
     change: ['logLevel', 'generator', 'tags'], profile: 'p', region: 'eu-west-1', output: 'folder',
     synth: ['-c', 'environment=test', '-c', 'logLevel=a=b', '-c', 'tracing=print', '--no-validation', '--verbose'],
-    deploy: ['--hotswap', '--method', 'direct', '--verbose', '--outputs-file', 'outputs.json', '--all'],
+    deploy: ['--force', '--method', 'direct', '--verbose', '--outputs-file', 'outputs.json', '--all'],
   });
   assert.deepEqual(readArguments(['--repair'], now).synth, ['-c', 'repair=2026-11-24T09:30:00.000Z']);
   assert.deepEqual(readCompareArguments(['cdk.out', '--change', 'tags']), { assembly: 'cdk.out', change: ['tags'] });
@@ -153,7 +153,7 @@ test('an argument that means nothing is an error', () => {
   rejected(['--change', '--repair'], /--change/);
   rejected(['--change'], /--change/);
   for (const each of ['', 'a,', 'a b', 'a=b']) rejected(['--change', each], /expected names of settings/);
-  for (const each of ['--repairs', '--changed=logLevel', '--app=x', '--watch', '--tags=a=b', '--plugin=x', 'goal-activity']) rejected([each], /./);
+  for (const each of ['--repairs', '--changed=logLevel', '--app=x', '--watch', '--tags=a=b', '--plugin=x', '--hotswap', '--hotswap-fallback', 'goal-activity']) rejected([each], /./);
   rejected(['--method', 'execute-change-set'], /not compared/);
   assert.throws(() => readCompareArguments(['a', 'b']), /one folder/);
   assert.throws(() => readCompareArguments([]), /one folder/);
