@@ -29,7 +29,7 @@ Examples:
 
 Exit codes:
   0  nothing stands in the way (a warning may say what will be slow)
-  1  a check has failed
+  1  a check has failed, or was not permitted or not answered
   2  nothing was checked; 5 if AWS does not answer, or not to these credentials";
 
 /// The oldest bootstrap that the app's stack accepts (its rule `CheckBootstrapVersion`).
@@ -69,7 +69,7 @@ const MODEL_AVAILABILITY: Operation = Operation {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Preflight {
     /// The setting concurrentBatches of the deployment
-    #[arg(long, value_name = "N", default_value_t = BATCHES)]
+    #[arg(long, value_name = "N", default_value_t = BATCHES, value_parser = clap::value_parser!(u32).range(2..=1000))]
     concurrent_batches: u32,
     /// Its settings apiConcurrency and projectorConcurrency together
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -90,17 +90,26 @@ struct Report {
 
 /// Runs the checks and returns the exit code.
 pub(crate) async fn run(args: Preflight, sdk: &SdkConfig, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
-    let mut checks = vec![identity(sdk).await?, bootstrap(sdk, &args.qualifier).await];
+    let mut checks = vec![Ok(identity(sdk).await?), bootstrap(sdk, &args.qualifier).await];
     checks.push(concurrency(sdk, args.concurrent_batches, args.reserved_concurrency).await);
     checks.push(match &args.bedrock_model {
         Some(model) => bedrock(sdk, model).await,
-        None => Line::new(BEDROCK, Outcome::NotDone, "no model is named: --bedrock-model, for generator=bedrock"),
+        None => Ok(Line::new(BEDROCK, Outcome::NotDone, "no model is named: --bedrock-model, for generator=bedrock")),
     });
-    checks.push(other_quotas());
-    let report = Report { checks };
+    checks.push(Ok(other_quotas()));
+    // What is not known must not look like what is fine.
+    let is_unknown = checks.iter().any(Result::is_err);
+    let report = Report { checks: checks.into_iter().map(either).collect() };
     shell.show(json, &report, |report| report.checks.iter().map(Line::text).collect())?;
     let has_failed = report.checks.iter().any(|check| check.result == Outcome::Failed);
-    Ok(if has_failed { NOT_DONE } else { DONE })
+    Ok(if has_failed || is_unknown { NOT_DONE } else { DONE })
+}
+
+/// What a check has found, or why it could not be done.
+type Checked = Result<Line, Line>;
+
+fn either(checked: Checked) -> Line {
+    checked.unwrap_or_else(|line| line)
 }
 
 /// The checks that matter for a stack that is deployed.
@@ -112,7 +121,7 @@ pub(crate) async fn deployed(stack: &Stack, settings: &Value) -> Result<Vec<Line
     };
     // What is reserved is not among what is unreserved any more.
     let concurrency = match batches {
-        Some(batches) => concurrency(&stack.sdk, batches, 0).await,
+        Some(batches) => either(concurrency(&stack.sdk, batches, 0).await),
         None => Line::new(CONCURRENCY, Outcome::NotDone, "the stack's template does not say concurrentBatches"),
     };
     Ok(vec![identity, concurrency])
@@ -130,52 +139,49 @@ async fn identity(sdk: &SdkConfig) -> Result<Line> {
     Ok(Line::ok("credentials", format!("account {account} in {region}, as {arn}")))
 }
 
-async fn bootstrap(sdk: &SdkConfig, qualifier: &str) -> Line {
+async fn bootstrap(sdk: &SdkConfig, qualifier: &str) -> Checked {
     const WHAT: &str = "CDK bootstrap";
     const TO_DO: &str = "run `npx --prefix infra cdk bootstrap aws://<account>/<region>`, once per account and region";
     if let Some(line) = not_on_emulator(sdk, WHAT) {
-        return line;
+        return Ok(line);
     }
     let name = format!("/cdk-bootstrap/{qualifier}/version");
+    let failed = |detail| Line::new(WHAT, Outcome::Failed, detail).advising(TO_DO);
     match GET_PARAMETER.call(sdk, &json!({ "Name": name })).await {
         Ok(answer) => match answer["Parameter"]["Value"].as_str().and_then(|version| version.parse::<u32>().ok()) {
-            Some(version) if version >= BOOTSTRAP => Line::ok(WHAT, format!("version {version}")),
-            Some(version) => {
-                let old = format!("version {version} is older than {BOOTSTRAP}, which the stack needs");
-                Line::new(WHAT, Outcome::Failed, old).advising(TO_DO)
-            }
-            None => Line::new(WHAT, Outcome::Failed, format!("{name} is not a number")).advising(TO_DO),
+            Some(version) if version >= BOOTSTRAP => Ok(Line::ok(WHAT, format!("version {version}"))),
+            Some(version) => Ok(failed(format!("version {version} is older than {BOOTSTRAP}, which the stack needs"))),
+            None => Ok(failed(format!("{name} is not a number"))),
         },
         Err(error) => match Failure::of(&error) {
             Failure { code: Some(code), .. } if code == "ParameterNotFound" => {
                 let absent = format!("this account is not bootstrapped in this region: there is no parameter {name}");
-                Line::new(WHAT, Outcome::Failed, absent)
-                    .advising(format!("{TO_DO}; with another qualifier say --qualifier"))
+                Ok(failed(absent).advising(format!("{TO_DO}; with another qualifier say --qualifier")))
             }
-            failure => not_found_out(WHAT, failure),
+            failure => Err(not_found_out(WHAT, failure)),
         },
     }
 }
 
-async fn concurrency(sdk: &SdkConfig, batches: u32, reserved: u32) -> Line {
+async fn concurrency(sdk: &SdkConfig, batches: u32, reserved: u32) -> Checked {
     let answer = aws_sdk_lambda::Client::new(sdk).get_account_settings().send().await;
     let answer = match answer {
         Ok(answer) => answer,
         Err(error) => {
             let failure = refused("read Lambda's account settings", "lambda:GetAccountSettings", &error);
-            return not_found_out(CONCURRENCY, failure);
+            return Err(not_found_out(CONCURRENCY, failure));
         }
     };
     let limit = answer.account_limit();
     let number = |number: i32| u32::try_from(number).unwrap_or_default();
     let total = limit.map_or(0, |limit| number(limit.concurrent_executions()));
     let unreserved = limit.and_then(|limit| limit.unreserved_concurrent_executions()).map_or(total, number);
-    enough(total, unreserved, batches, reserved)
+    Ok(enough(total, unreserved, batches, reserved))
 }
 
 /// Compares what the account has with what the worker and the other functions use.
 fn enough(total: u32, unreserved: u32, batches: u32, reserved: u32) -> Line {
-    if reserved > 0 && unreserved < reserved + UNRESERVED {
+    if reserved > 0 && unreserved < reserved.saturating_add(UNRESERVED) {
         let detail = format!(
             "{reserved} of {unreserved} unreserved ones are to be reserved, and Lambda leaves {UNRESERVED} unreserved: the \
              deployment would fail"
@@ -198,16 +204,16 @@ fn enough(total: u32, unreserved: u32, batches: u32, reserved: u32) -> Line {
     Line::new(CONCURRENCY, Outcome::Warning, detail).advising(to_do)
 }
 
-async fn bedrock(sdk: &SdkConfig, model: &str) -> Line {
+async fn bedrock(sdk: &SdkConfig, model: &str) -> Checked {
     if let Some(line) = not_on_emulator(sdk, BEDROCK) {
-        return line;
+        return Ok(line);
     }
     let id = foundation_model(model);
     match MODEL_AVAILABILITY.get(sdk, &format!("/foundation-model-availability/{}", encode(id))).await {
-        Ok(answer) => access(id, &answer),
-        Err(error) => not_found_out(BEDROCK, Failure::of(&error)).advising(format!(
+        Ok(answer) => Ok(access(id, &answer)),
+        Err(error) => Err(not_found_out(BEDROCK, Failure::of(&error)).advising(format!(
             "look for {id} in the Bedrock console of the region; after the deployment `goalctl ai check` tries it"
-        )),
+        ))),
     }
 }
 
@@ -293,6 +299,7 @@ mod tests {
         let close = enough(70, 70, 64, 0);
         assert_eq!(close.result, Outcome::Warning);
         assert!(close.text().contains("L-B99A9384"), "{close:?}");
+        assert_eq!(enough(1000, 1000, 64, u32::MAX).result, Outcome::Failed);
         let reserved = enough(1000, 150, 10, 60);
         assert!(reserved.result == Outcome::Failed && reserved.text().contains("would fail"), "{reserved:?}");
         assert_eq!(enough(1000, 1000, 64, 60).result, Outcome::Ok);
@@ -368,7 +375,7 @@ mod tests {
     async fn a_check_that_is_not_permitted_names_the_permission() {
         let denied = Response::new(403, json!({ "Message": "no" })).header("x-amzn-errortype", "AccessDeniedException");
         let (code, out, _) = preflight("denied", denied, &[]).await;
-        assert!(code == DONE && out.contains("not done  concurrency"), "{out}");
+        assert!(code == NOT_DONE && out.contains("not done  concurrency"), "not known is not fine: {out}");
         assert!(out.contains("allow lambda:GetAccountSettings"), "{out}");
     }
 

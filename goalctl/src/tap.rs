@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use aws_sdk_eventbridge::types::{PutEventsRequestEntry, Target};
+use aws_sdk_sns::operation::subscribe::builders::SubscribeFluentBuilder;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sqs::operation::create_queue::builders::CreateQueueFluentBuilder;
 use aws_sdk_sqs::types::{Message, QueueAttributeName};
 use goal_activity_events::GoalId;
 use goal_activity_events::publisher::reason;
@@ -33,11 +35,15 @@ pub(crate) struct Tap<'a> {
     pub(crate) bus: &'a str,
     /// Of the queue and of the rule.
     pub(crate) name: String,
+    /// `true` once a queue may exist, whatever became of the call.
+    has_queue: bool,
     queue: Option<String>,
     arn: String,
     rule: String,
     /// `true` once a rule may exist, whatever became of the call.
     has_rule: bool,
+    /// Where a subscription may exist, whatever became of the call.
+    topic: Option<String>,
     subscription: Option<String>,
     /// What to do when a call is not permitted.
     help: &'static str,
@@ -52,10 +58,12 @@ impl<'a> Tap<'a> {
             sns: aws_sdk_sns::Client::new(&stack.sdk),
             bus: stack.output("EventBusName")?,
             name,
+            has_queue: false,
             queue: None,
             arn: String::new(),
             rule: String::new(),
             has_rule: false,
+            topic: None,
             subscription: None,
             help,
         })
@@ -63,9 +71,9 @@ impl<'a> Tap<'a> {
 
     /// Creates queue and rule. Not to be interrupted: whether a cancelled call has created its resource cannot be known.
     pub(crate) async fn open(&mut self, pattern: &Value) -> Result<()> {
-        let created = self.sqs.create_queue().queue_name(&self.name);
-        // Messages in the queue of a killed tail expire.
-        let created = created.attributes(QueueAttributeName::MessageRetentionPeriod, "86400").send().await;
+        self.has_queue = true;
+        let created = self.create_queue().send().await;
+        self.has_queue = !created.as_ref().is_err_and(is_denied);
         let queue = created
             .map_err(|e| self.failed("make a queue", "sqs:CreateQueue", &e))?
             .queue_url
@@ -79,6 +87,7 @@ impl<'a> Tap<'a> {
         let arn = arn.context("a queue without an ARN")?;
         self.arn.clone_from(arn);
 
+        self.has_rule = true;
         let rule = self.events.put_rule().name(&self.name).event_bus_name(self.bus);
         let rule =
             rule.description("goalctl, for the time of one command").event_pattern(pattern.to_string()).send().await;
@@ -103,9 +112,22 @@ impl<'a> Tap<'a> {
         Ok(())
     }
 
-    /// Returns `true` once something exists that has to be removed.
+    /// Returns `true` once something may exist that has to be removed.
     pub(crate) fn is_open(&self) -> bool {
-        self.queue.is_some()
+        self.has_queue
+    }
+
+    /// The call that creates the queue, or names the one that an earlier call has created.
+    fn create_queue(&self) -> CreateQueueFluentBuilder {
+        let create = self.sqs.create_queue().queue_name(&self.name);
+        // Messages in the queue of a killed tail expire.
+        create.attributes(QueueAttributeName::MessageRetentionPeriod, "86400")
+    }
+
+    /// The call that subscribes the queue, or names the subscription that an earlier call has made.
+    fn subscription_to(&self, topic: &str) -> SubscribeFluentBuilder {
+        let subscribe = self.sns.subscribe().topic_arn(topic).protocol("sqs").endpoint(&self.arn);
+        subscribe.attributes("RawMessageDelivery", "true").return_subscription_arn(true)
     }
 
     /// Waits until an event about that goal is heard which is put on the bus for that. Returns how long it took.
@@ -139,10 +161,10 @@ impl<'a> Tap<'a> {
     /// Also receives the notices of all goals, without their envelope. A filter would be in force after minutes only.
     pub(crate) async fn subscribe(&mut self, topic: &str) -> Result<()> {
         self.admit(&[statement("events", &self.arn, &self.rule), statement("sns", &self.arn, topic)]).await?;
-        let subscribe = self.sns.subscribe().topic_arn(topic).protocol("sqs").endpoint(&self.arn);
-        let subscribe = subscribe.attributes("RawMessageDelivery", "true").return_subscription_arn(true);
-        let subscribed =
-            subscribe.send().await.map_err(|e| self.failed("subscribe to the alerts", "sns:Subscribe", &e))?;
+        self.topic = Some(topic.to_owned());
+        let subscribed = self.subscription_to(topic).send().await;
+        self.topic.take_if(|_| subscribed.as_ref().is_err_and(is_denied));
+        let subscribed = subscribed.map_err(|e| self.failed("subscribe to the alerts", "sns:Subscribe", &e))?;
         self.subscription = subscribed.subscription_arn;
         Ok(())
     }
@@ -190,22 +212,33 @@ impl<'a> Tap<'a> {
 
     /// Removes the rule, the subscription and the queue, even if their creation was interrupted.
     pub(crate) async fn close(&self) -> Result<()> {
-        let Some(queue) = &self.queue else { return Ok(()) };
-        let subscription = match &self.subscription {
-            Some(subscription) => {
-                let end = self.sns.unsubscribe().subscription_arn(subscription).send().await;
-                end.err().map(|e| self.failed("end the subscription of the alerts", "sns:Unsubscribe", &e))
-            }
-            None => None,
-        };
-        let queue = self.sqs.delete_queue().queue_url(queue).send().await;
-        let left = [
-            self.remove_rule().await,
-            subscription,
-            queue.err().map(|e| self.failed("remove the queue", "sqs:DeleteQueue", &e)),
-        ];
+        if !self.has_queue {
+            return Ok(());
+        }
+        let left = [self.remove_rule().await, self.unsubscribe().await.err(), self.remove_queue().await.err()];
         let Some(left) = left.into_iter().flatten().reduce(Failure::and) else { return Ok(()) };
         Err(anyhow::Error::from(left).context(format!("{} is left behind, remove it by hand", self.name)))
+    }
+
+    async fn unsubscribe(&self) -> Result<(), Failure> {
+        let Some(topic) = &self.topic else { return Ok(()) };
+        let failed = |e| self.failed("end the subscription of the alerts", "sns:Subscribe", &e);
+        let subscription = match &self.subscription {
+            Some(subscription) => Some(subscription.clone()),
+            None => self.subscription_to(topic).send().await.map_err(failed)?.subscription_arn,
+        };
+        let end = self.sns.unsubscribe().subscription_arn(subscription.unwrap_or_default()).send().await;
+        end.map(drop).map_err(|e| self.failed("end the subscription of the alerts", "sns:Unsubscribe", &e))
+    }
+
+    async fn remove_queue(&self) -> Result<(), Failure> {
+        let failed = |e| self.failed("remove the queue", "sqs:CreateQueue", &e);
+        let queue = match &self.queue {
+            Some(queue) => Some(queue.clone()),
+            None => self.create_queue().send().await.map_err(failed)?.queue_url,
+        };
+        let removed = self.sqs.delete_queue().queue_url(queue.unwrap_or_default()).send().await;
+        removed.map(drop).map_err(|e| self.failed("remove the queue", "sqs:DeleteQueue", &e))
     }
 
     async fn remove_rule(&self) -> Option<Failure> {
@@ -233,4 +266,72 @@ fn statement(service: &str, queue: &str, source: &str) -> Value {
         "Effect": "Allow", "Principal": { "Service": format!("{service}.amazonaws.com") }, "Action": "sqs:SendMessage",
         "Resource": queue, "Condition": { "ArnEquals": { "aws:SourceArn": source } },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::{Arc, Mutex};
+
+    use goal_activity_testkit::stub::{Reply, Response, Seen, Stub};
+
+    use super::*;
+    use crate::place::Place;
+
+    /// Opens a tap on services that do not answer that action, which they have done all the same, and closes it when they
+    /// answer again. Returns what they were asked for.
+    async fn left_behind_by(lost: &'static str) -> Vec<String> {
+        let (works, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
+        let (answers, seen_by_stub) = (Arc::clone(&works), Arc::clone(&asked));
+        let aws = Stub::with(move |seen: &Seen| {
+            let target = seen.header("x-amz-target").and_then(|target| target.rsplit('.').next()).unwrap_or_default();
+            let form = seen.text.split('&').find_map(|pair| pair.strip_prefix("Action=")).unwrap_or_default();
+            let action = if target.is_empty() { form } else { target };
+            seen_by_stub.lock().unwrap().push(action.to_owned());
+            if action == lost && !answers.load(Ordering::SeqCst) {
+                return Reply::Whole(Response::new(500, "{}"));
+            }
+            let arn = "arn:aws:sqs:us-east-1:123456789012:q";
+            Reply::Whole(match action {
+                "CreateQueue" => Response::new(200, json!({ "QueueUrl": "http://queue" })),
+                "GetQueueAttributes" => Response::new(200, json!({ "Attributes": { "QueueArn": arn } })),
+                "PutRule" => Response::new(200, json!({ "RuleArn": "arn:rule" })),
+                "PutTargets" => Response::new(200, json!({ "FailedEntryCount": 0, "FailedEntries": [] })),
+                "Subscribe" => Response::new(
+                    200,
+                    "<SubscribeResponse><SubscribeResult><SubscriptionArn>arn:subscription</SubscriptionArn></SubscribeResult>\
+                     </SubscribeResponse>",
+                ),
+                "Unsubscribe" => Response::new(200, "<UnsubscribeResponse/>"),
+                _ => Response::new(200, "{}"),
+            })
+        })
+        .await;
+        let file = std::env::temp_dir().join(format!("goalctl-tap-{lost}-{}.json", std::process::id()));
+        let stack = json!({ "endpoint": aws.url(), "outputs": { "EventBusName": "bus" } });
+        std::fs::write(&file, stack.to_string()).unwrap();
+        let stack = Stack::open(&Place { stack_file: Some(file.clone()), ..Place::default() }).await.unwrap();
+        std::fs::remove_file(file).unwrap();
+
+        let mut tap = Tap::new(&stack, "goalctl-test".to_owned(), "").unwrap();
+        let opened = match tap.open(&json!({})).await {
+            Ok(()) => tap.subscribe("arn:topic").await,
+            error => error,
+        };
+        opened.expect_err(lost);
+        assert!(tap.is_open(), "{lost}");
+        works.store(true, Ordering::SeqCst);
+        asked.lock().unwrap().clear();
+        tap.close().await.unwrap();
+        asked.lock().unwrap().clone()
+    }
+
+    #[tokio::test]
+    async fn what_was_made_without_an_answer_is_removed() {
+        assert_eq!(left_behind_by("CreateQueue").await, ["CreateQueue", "DeleteQueue"]);
+        let asked = left_behind_by("PutRule").await;
+        assert_eq!(asked, ["RemoveTargets", "DeleteRule", "DeleteQueue"]);
+        let asked = left_behind_by("Subscribe").await;
+        assert_eq!(asked, ["RemoveTargets", "DeleteRule", "Subscribe", "Unsubscribe", "DeleteQueue"]);
+    }
 }

@@ -84,8 +84,9 @@ pub(crate) async fn run(args: Smoke, settings: Settings, json: bool, shell: &mut
     let url = deployment.url.clone();
     let stack = deployment.open_stack(&settings.place).await?;
     let stack = stack.ok_or_else(|| Failure::usage("only a URL is named", "name the stack as well: --stack"))?;
-    let in_force = settings_in_force(stack).await?;
-    let tables = foreign_tables(&in_force);
+    let mut template = template(stack).await?;
+    let tables = foreign_tables(&template);
+    let in_force = settings_in_force(&mut template);
     if !tables.is_empty() && !args.existing_tables {
         let title = format!("{} of this stack belong to another program", tables.join(" and "));
         let advice = "with --existing-tables the smoke test writes one goal there, and removes it";
@@ -103,19 +104,27 @@ pub(crate) async fn run(args: Smoke, settings: Settings, json: bool, shell: &mut
     Ok(if failed || interrupt.is_asked() { NOT_DONE } else { DONE })
 }
 
-/// The settings that were given when the stack was deployed, as texts (`infra/lib/in-force.ts`). Those at their default are missing.
-async fn settings_in_force(stack: &Stack) -> Result<Value> {
+/// The template that the stack was deployed with.
+async fn template(stack: &Stack) -> Result<Value> {
     let template = stack.template().await;
     let template = template.map_err(|e| refused("read the stack's template", "cloudformation:GetTemplate", &e))?;
-    let mut template: Value = serde_json::from_str(&template)
-        .map_err(|error| anyhow!("the template of {} is not JSON: {error}", stack.label))?;
-    Ok(template["Metadata"]["GoalActivity::Settings"]["context"].take())
+    serde_json::from_str(&template).map_err(|error| anyhow!("the template of {} is not JSON: {error}", stack.label))
 }
 
-/// The tables that the stack has not created itself.
-fn foreign_tables(in_force: &Value) -> Vec<String> {
-    let named = ["goalsTable", "tasksTable"].map(|setting| in_force[setting].as_str());
-    named.into_iter().flatten().map(|table| format!("the table {table}")).collect()
+/// The settings that were given when the stack was deployed, as texts (`infra/lib/in-force.ts`). Those at their default are missing;
+/// all are where a former version has noted them in another form.
+fn settings_in_force(template: &mut Value) -> Value {
+    template["Metadata"]["GoalActivity::Settings"]["context"].take()
+}
+
+/// The tables that are not among the stack's resources: not by the settings, which not every version has noted.
+fn foreign_tables(template: &Value) -> Vec<String> {
+    let foreign = ["GoalsTableName", "TasksTableName"].into_iter().filter_map(|output| {
+        let value = &template["Outputs"][output]["Value"];
+        let is_own = value["Ref"].as_str().is_some_and(|id| template["Resources"][id].is_object());
+        (!is_own).then(|| format!("the table {}", value.as_str().unwrap_or(output)))
+    });
+    foreign.collect()
 }
 
 #[cfg(test)]
@@ -124,11 +133,19 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn tables_of_other_programs_are_known_by_the_settings() {
-        assert!(
-            foreign_tables(&json!({ "concurrentBatches": "64" })).is_empty() && foreign_tables(&Value::Null).is_empty()
-        );
-        let both = foreign_tables(&json!({ "goalsTable": "app-goals", "tasksTable": "app-tasks" }));
+    fn tables_of_other_programs_are_known_whatever_the_stack_has_noted() {
+        let own = json!({ "Ref": "StorageGoals" });
+        let template = |goals: &Value, tasks: &Value| {
+            json!({
+                "Resources": { "StorageGoals": { "Type": "AWS::DynamoDB::Table" } },
+                "Outputs": { "GoalsTableName": { "Value": goals }, "TasksTableName": { "Value": tasks } },
+            })
+        };
+        assert_eq!(foreign_tables(&template(&own, &own)), [""; 0]);
+        let both = foreign_tables(&template(&json!("app-goals"), &json!("app-tasks")));
         assert_eq!(both, ["the table app-goals", "the table app-tasks"]);
+        assert_eq!(foreign_tables(&template(&own, &json!("app-tasks"))), ["the table app-tasks"]);
+        assert_eq!(foreign_tables(&template(&json!({ "Ref": "Parameter" }), &own)), ["the table GoalsTableName"]);
+        assert_eq!(foreign_tables(&json!({})).len(), 2, "nothing is written where that is not known");
     }
 }
