@@ -21,6 +21,8 @@ use crate::stack::Stack;
 const REASON: &str = "the user's data is deleted";
 /// How long the ends of cancelled workflows may take: the reconciler, which runs twice a minute, repairs them.
 const ENDS: Duration = Duration::from_secs(180);
+/// How often workflows are cancelled that were started since the others were.
+const ROUNDS: u32 = 3;
 const INTERVAL: Duration = Duration::from_millis(500);
 /// How much is deleted at once.
 const AT_ONCE: usize = 16;
@@ -30,12 +32,25 @@ pub(super) async fn all(finder: &Finder<'_>, stack: &Stack, found: &Found) -> Re
     if let Some(name) = &found.sign_in {
         sign_in(finder, name).await?;
     }
-    if !found.open.is_empty() {
+    let mut found = found.clone();
+    for _ in 0..ROUNDS {
+        if found.open.is_empty() {
+            return stored(finder, &found).await;
+        }
         end(finder, &Operator::open(stack).await?, &found.open).await?;
-        // What the workflows have written meanwhile.
-        return stored(finder, &finder.find().await?).await;
+        // What the workflows have written meanwhile, and what was started: a token works for an hour.
+        found = finder.find().await?;
     }
-    stored(finder, found).await
+    if found.open.is_empty() {
+        return stored(finder, &found).await;
+    }
+    let title =
+        format!("workflows are started as fast as they are cancelled, the last of them {}", listed(&found.open));
+    Err(Failure::unavailable(title, "nothing of the tables and the archive is deleted yet").into())
+}
+
+fn listed(open: &BTreeSet<ExecutionArn>) -> String {
+    open.iter().map(ExecutionArn::as_str).collect::<Vec<_>>().join(", ")
 }
 
 async fn sign_in(finder: &Finder<'_>, name: &str) -> Result<()> {

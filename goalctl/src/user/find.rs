@@ -63,15 +63,20 @@ impl<'a> Finder<'a> {
     }
 
     pub(super) async fn find(&self) -> Result<Found> {
-        let mut workflows = self.workflows().await?;
+        let own = self.own_or_requests().await?;
+        let mut workflows = Workflows::default();
+        for (row, of) in own.iter().filter(|(row, of)| row.sort == keys::EXECUTION && self.is_named_in(of)) {
+            workflows.executions.insert(row.partition.parse()?);
+            workflows.goals.extend(of.get(keys::GOAL_ID).cloned());
+        }
         let versions = self.archive(&mut workflows).await?;
         let Workflows { executions, goals } = workflows;
         let (goals, mut rows) = self.goals(goals).await?;
         for goal in &goals {
             rows.extend(self.partition(Table::Tasks, goal).await?.into_iter().map(|(row, _)| row));
         }
-        rows.extend(self.rows_with_user(Table::Tasks).await?);
-        rows.extend(self.execution_rows(&executions).await?);
+        rows.extend(self.not_in_goals_of_others(self.rows_with_user(Table::Tasks).await?, &goals).await?);
+        rows.extend(self.execution_rows(&executions, own).await?);
         Ok(Found { sign_in: self.sign_in().await?, goals, rows, open: self.open(&executions).await?, versions })
     }
 
@@ -84,14 +89,15 @@ impl<'a> Finder<'a> {
         Ok(list.users().first().and_then(|user| user.username()).map(ToOwned::to_owned))
     }
 
-    /// The workflows that the table lists for the user.
-    async fn workflows(&self) -> Result<Workflows> {
-        let rows = self.query(Table::Executions, Some(keys::BY_USER_INDEX), keys::USER_ID, self.user.as_str()).await?;
-        let executions = rows.iter().map(|(row, _)| Ok(row.partition.parse()?)).collect::<Result<_>>()?;
-        Ok(Workflows {
-            executions,
-            goals: rows.into_iter().filter_map(|(_, mut of)| of.remove(keys::GOAL_ID)).collect(),
-        })
+    /// The rows of the executions that name the user, and the requests of all. Not from the index by user, which may be behind: what
+    /// has just been started must not be deleted while it runs.
+    async fn own_or_requests(&self) -> Result<Vec<(Row, Attributes)>> {
+        let filter = format!("{} = :user OR #sort = :request", keys::USER_ID);
+        self.scan(Table::Executions, &filter, &[(":request", keys::REQUEST)]).await
+    }
+
+    fn is_named_in(&self, of: &Attributes) -> bool {
+        of.get(keys::USER_ID).is_some_and(|user| user == self.user.as_str())
     }
 
     /// Those of these workflows that have not ended, or whose end is not archived.
@@ -112,24 +118,49 @@ impl<'a> Finder<'a> {
 
     /// The user's goals, and all their rows. A goal of a workflow that is not there any more is the user's: its tasks may be left.
     async fn goals(&self, of_workflows: BTreeSet<String>) -> Result<(BTreeSet<String>, BTreeSet<Row>)> {
-        let mut rows: BTreeSet<Row> = self.rows_with_user(Table::Goals).await?;
+        let named = self.rows_with_user(Table::Goals).await?;
         let mut candidates = of_workflows;
-        candidates.extend(rows.iter().map(|row| row.partition.clone()));
-        let mut goals = BTreeSet::new();
+        candidates.extend(named.iter().map(|row| row.partition.clone()));
+        let (mut goals, mut rows) = (BTreeSet::new(), BTreeSet::new());
         for goal in candidates {
             let all = self.partition(Table::Goals, &goal).await?;
-            let head = all.iter().find(|(row, _)| row.sort == keys::GOAL);
-            let owner = head.and_then(|(_, of)| of.get(keys::USER_ID));
-            if head.is_none() || owner.is_some_and(|owner| owner == self.user.as_str()) {
-                rows.extend(all.into_iter().map(|(row, _)| row));
-                goals.insert(goal);
+            match Owner::of(&all) {
+                Owner::Known(owner) if owner == self.user.as_str() => {
+                    rows.extend(all.into_iter().map(|(row, _)| row));
+                    goals.insert(goal);
+                }
+                // Its other rows may still name who had it before.
+                Owner::Known(_) => {}
+                Owner::Unreadable => rows.extend(named.iter().filter(|row| row.partition == goal).cloned()),
+                Owner::NoGoal => {
+                    let is_anothers = |of: &Attributes| of.contains_key(keys::USER_ID) && !self.is_named_in(of);
+                    rows.extend(all.into_iter().filter(|(_, of)| !is_anothers(of)).map(|(row, _)| row));
+                    goals.insert(goal);
+                }
             }
         }
         Ok((goals, rows))
     }
 
+    /// The rows without those of goals that another user has now.
+    async fn not_in_goals_of_others(&self, rows: BTreeSet<Row>, own: &BTreeSet<String>) -> Result<BTreeSet<Row>> {
+        let goals: BTreeSet<_> =
+            rows.iter().map(|row| row.partition.clone()).filter(|goal| !own.contains(goal)).collect();
+        let mut of_others = BTreeSet::new();
+        for goal in goals {
+            if matches!(Owner::of(&self.partition(Table::Goals, &goal).await?), Owner::Known(_)) {
+                of_others.insert(goal);
+            }
+        }
+        Ok(rows.into_iter().filter(|row| !of_others.contains(&row.partition)).collect())
+    }
+
     /// All rows of these workflows, of the requests that were accepted as one of them, and of the user.
-    async fn execution_rows(&self, executions: &BTreeSet<ExecutionArn>) -> Result<BTreeSet<Row>> {
+    async fn execution_rows(
+        &self,
+        executions: &BTreeSet<ExecutionArn>,
+        scanned: Vec<(Row, Attributes)>,
+    ) -> Result<BTreeSet<Row>> {
         let mut rows = BTreeSet::new();
         let own = keys::user(self.user);
         for partition in executions.iter().map(ExecutionArn::as_str).chain([own.as_str()]) {
@@ -137,11 +168,8 @@ impl<'a> Finder<'a> {
         }
         let is_own = |of: &Attributes| {
             let accepted = of.get(ACCEPTED_AS).and_then(|arn| arn.parse::<ExecutionArn>().ok());
-            of.get(keys::USER_ID).is_some_and(|user| user == self.user.as_str())
-                || accepted.is_some_and(|arn| executions.contains(&arn))
+            self.is_named_in(of) || accepted.is_some_and(|arn| executions.contains(&arn))
         };
-        let filter = format!("{} = :user OR {} = :request", keys::USER_ID, "#sort");
-        let scanned = self.scan(Table::Executions, &filter, &[(":request", keys::REQUEST)]).await?;
         rows.extend(scanned.into_iter().filter(|(_, of)| is_own(of)).map(|(row, _)| row));
         Ok(rows)
     }
@@ -151,21 +179,10 @@ impl<'a> Finder<'a> {
         Ok(rows.into_iter().map(|(row, _)| row).collect())
     }
 
-    async fn partition(&self, table: Table, key: &str) -> Result<Vec<(Row, Attributes)>> {
-        self.query(table, None, table.key().0, key).await
-    }
-
-    async fn query(
-        &self,
-        table: Table,
-        index: Option<&str>,
-        attribute: &str,
-        value: &str,
-    ) -> Result<Vec<(Row, Attributes)>> {
-        let query = self.dynamodb.query().table_name(self.stack.output(table.output())?);
-        let query = query.set_index_name(index.map(ToOwned::to_owned)).consistent_read(index.is_none());
-        let query = query.key_condition_expression("#key = :key").expression_attribute_names("#key", attribute);
-        let query = query.expression_attribute_values(":key", AttributeValue::S(value.to_owned()));
+    async fn partition(&self, table: Table, partition: &str) -> Result<Vec<(Row, Attributes)>> {
+        let query = self.dynamodb.query().table_name(self.stack.output(table.output())?).consistent_read(true);
+        let query = query.key_condition_expression("#key = :key").expression_attribute_names("#key", table.key().0);
+        let query = query.expression_attribute_values(":key", AttributeValue::S(partition.to_owned()));
         let mut pages = query.into_paginator().items().send();
         let mut rows = Vec::new();
         while let Some(item) = pages.next().await {
@@ -224,7 +241,7 @@ impl<'a> Finder<'a> {
         let line = line.into_bytes();
         let Ok(record) = serde_json::from_slice::<Value>(&line) else {
             // Written by hand: it is the user's if it has the id anywhere.
-            let has_id = String::from_utf8_lossy(&line).contains(self.user.as_str());
+            let has_id = names(&String::from_utf8_lossy(&line), self.user.as_str());
             return Ok((is_known || has_id).then(Workflows::default));
         };
         if !is_known && record[keys::USER_ID] != self.user.as_str() {
@@ -266,6 +283,33 @@ impl<'a> Finder<'a> {
     }
 }
 
+/// Whose a goal is, by its rows.
+enum Owner<'a> {
+    Known(&'a str),
+    /// Its own row names no user.
+    Unreadable,
+    /// It has no row of its own.
+    NoGoal,
+}
+
+impl<'a> Owner<'a> {
+    fn of(rows: &'a [(Row, Attributes)]) -> Self {
+        match rows.iter().find(|(row, _)| row.sort == keys::GOAL) {
+            Some((_, of)) => of.get(keys::USER_ID).map_or(Self::Unreadable, |owner| Self::Known(owner)),
+            None => Self::NoGoal,
+        }
+    }
+}
+
+/// Returns `true` if the text has this id, and not only as a part of a longer one.
+fn names(text: &str, id: &str) -> bool {
+    let is_of_id = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
+    text.match_indices(id).any(|(at, _)| {
+        let (before, after) = (text.get(..at), text.get(at + id.len()..));
+        !before.is_some_and(|text| text.ends_with(is_of_id)) && !after.is_some_and(|text| text.starts_with(is_of_id))
+    })
+}
+
 /// Workflows, and their goals.
 #[derive(Debug, Default)]
 struct Workflows {
@@ -305,6 +349,12 @@ mod tests {
     #[test]
     fn a_record_is_named_like_its_workflow() {
         assert_eq!(name_of("executions/date=2026-11-24/goal-1-1.json"), "goal-1-1");
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_read_is_the_users_whose_whole_id_it_has() {
+        assert!(names("{\"userId\":\"ann\",", "ann") && names("ann", "ann") && names("joann ann", "ann"));
+        assert!(!names("{\"userId\":\"joanna\",", "ann") && !names("ann-1", "ann"));
     }
 
     #[test]

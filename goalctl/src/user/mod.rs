@@ -204,6 +204,9 @@ impl Done {
 }
 
 #[cfg(test)]
+mod runs;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
