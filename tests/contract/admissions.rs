@@ -37,6 +37,7 @@ on_all_tables!(
     a_pause_that_is_over_ends_with_the_first_that_acquires_capacity,
     a_cost_is_counted_with_the_release_and_once,
     a_cost_that_reaches_the_amount_meanwhile_is_decided_anew,
+    since_when_the_ai_works_is_kept_with_the_release,
 );
 
 fn held(on: &impl Tables, batches: u32, since: i64) -> Held {
@@ -319,7 +320,8 @@ async fn a_release_that_was_decided_with_another_pause_is_not_made(on: &impl Tab
 /// The release of an execution without cost that changes no pause.
 fn plain(execution: &ExecutionArn) -> Release {
     let execution = execution.clone();
-    Release { execution, cost: None, before: None, after: None, paused_for: None, past_days: vec![] }
+    let past_days = Vec::new();
+    Release { execution, cost: None, before: None, after: None, paused_for: None, past_days, worked_since: None }
 }
 
 async fn of_many_at_once_one_is_the_probe(on: &impl Tables) {
@@ -391,4 +393,16 @@ async fn a_cost_that_reaches_the_amount_meanwhile_is_decided_anew(on: &impl Tabl
     assert_eq!(released, [Released::Yes, Released::Yes, Released::Changed]);
     let load = on.db().find_load(&on.state_machine()).await.unwrap();
     assert_eq!((load.costs, load.held.len()), ([(today, 80)].into(), 1));
+}
+
+async fn since_when_the_ai_works_is_kept_with_the_release(on: &impl Tables) {
+    let since = async || on.db().find_load(&on.state_machine()).await.unwrap().worked_since;
+    assert_eq!(since().await, None);
+    for (worked_since, known) in [(Some(at(5)), at(5)), (None, at(5)), (Some(at(9)), at(9))] {
+        let one = held(on, 8, 0);
+        assert_eq!(on.db().acquire_capacity(&one, 8).await.unwrap(), Acquired::Yes);
+        let release = Release { worked_since, ..plain(&one.execution) };
+        assert_eq!(on.db().release_capacity(&release).await.unwrap(), Released::Yes);
+        assert_eq!(since().await, Some(known));
+    }
 }

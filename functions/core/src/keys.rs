@@ -84,6 +84,9 @@ pub const COST_PREFIX: &str = "cost#";
 /// was paused on a day.
 pub const PAUSED_FOR_PREFIX: &str = "pausedFor#";
 
+/// `WorkflowExecutions`, in the row of the capacity: when the workflow began that began last of those that the AI worked for.
+pub const WORKED_SINCE: &str = "aiWorkedSince";
+
 /// `WorkflowExecutions`: the row that holds which workflows of a user are open.
 pub const USER: &str = "USER";
 /// `WorkflowExecutions`, in the row of a user: the ARNs of the open workflows, as a set.

@@ -232,6 +232,8 @@ pub struct Load {
     /// For the amount of how many millionths the pipeline has paused itself on a day: an operator who ends that pause wants to
     /// go on.
     pub paused_for: BTreeMap<Day, u64>,
+    /// When the workflow began that began last of those that the AI worked for, as far as is known.
+    pub worked_since: Option<Timestamp>,
 }
 
 impl Load {
@@ -269,6 +271,8 @@ pub struct Release {
     pub paused_for: Option<(Day, u64)>,
     /// The days that may be forgotten.
     pub past_days: Vec<Day>,
+    /// When the workflow began, if the AI worked for it and for none that began later.
+    pub worked_since: Option<Timestamp>,
 }
 
 impl Release {
@@ -283,11 +287,16 @@ impl Release {
         let today = Day::of(now);
         let end = execution.and_then(|e| e.end.as_ref());
         let verdict = end.map_or(Verdict::Nothing, Verdict::of);
+        let began = load.held.iter().find(|held| held.execution == *arn).map(|held| held.since);
+        // What a user has written may be the reason why the AI takes too long or fails. It is not down if it has worked for a
+        // workflow that began later and has ended already.
+        let is_down = verdict == Verdict::Down && load.worked_since <= began.or(load.worked_since);
         let mut after = match &load.pause {
             Some(pause) => pause.after(arn, verdict, now).filter(|pause| !pause.is_over(now)),
-            None if pausing.on_ai_failure && verdict == Verdict::Down => Some(Pause::while_the_ai_is_down(now)),
+            None if pausing.on_ai_failure && is_down => Some(Pause::while_the_ai_is_down(now)),
             None => None,
         };
+        let worked_since = began.filter(|began| verdict == Verdict::Works && Some(*began) > load.worked_since);
         let counted = |day| load.costs.get(&day).copied().unwrap_or_default();
         let cost = end
             .and_then(|end| Some((Day::of(end.stop_date), end.tally.usage.cost_micro_usd.filter(|cost| *cost > 0)?)));
@@ -305,7 +314,7 @@ impl Release {
         let (before, mut past_days) = (load.pause.clone(), load.past_days(today));
         // A day cannot be counted and forgotten in one write.
         past_days.retain(|day| cost.is_none_or(|cost| cost.day != *day));
-        Self { execution: arn.clone(), cost, before, after, paused_for, past_days }
+        Self { execution: arn.clone(), cost, before, after, paused_for, past_days, worked_since }
     }
 }
 
@@ -399,6 +408,29 @@ mod tests {
         assert_eq!(Release::decide(&arn(1), None, &paused(None), ON, at(0)).after, None);
         // Others that fail at the same time change nothing.
         assert_eq!(after(&paused(Some(pause.clone())), &arn(2), &down, at(9)), Some(pause));
+    }
+
+    /// Of two workflows that began at these moments the first has failed, and the AI has worked for the other.
+    fn began(failed: i64, worked: i64) -> (Load, Option<Pause>) {
+        let held = |n, since| Held { execution: arn(n), batches: 1, since: at(since) };
+        let load = Load { held: vec![held(1, failed), held(2, worked)], ..Load::default() };
+        let works = Release::decide(&arn(2), Some(&ended(&[])), &load, ON, at(50));
+        let load = Load { worked_since: works.worked_since, ..load };
+        let pause = after(&load, &arn(1), &ended(&[(FailureCode::AiTimeout, 64)]), at(60));
+        (load, pause)
+    }
+
+    #[test]
+    fn a_user_for_whom_alone_the_ai_fails_pauses_nothing() {
+        let (load, pause) = began(0, 10);
+        assert_eq!((load.worked_since, pause), (Some(at(10)), None), "it has worked for one that began later");
+        assert!(began(10, 10).1.is_some() && began(20, 10).1.is_some(), "it may be down since");
+        let before = Release::decide(&arn(1), Some(&ended(&[])), &load, ON, at(60));
+        assert_eq!(before.worked_since, None, "what began earlier says no more");
+        let nothing = ended(&[(FailureCode::AiRejected, 64)]);
+        assert_eq!(Release::decide(&arn(2), Some(&nothing), &began(0, 10).0, ON, at(60)).worked_since, None);
+        let later = Load { worked_since: None, ..load };
+        assert_eq!(Release::decide(&arn(2), Some(&nothing), &later, ON, at(60)).worked_since, None);
     }
 
     #[test]

@@ -143,6 +143,30 @@ async fn p9_what_a_user_can_cause_pauses_nothing() {
     }
 }
 
+/// A text can make an AI take too long, or fail.
+#[tokio::test(start_paused = true)]
+async fn p9_a_user_for_whom_alone_the_ai_fails_pauses_nothing() {
+    let rig = Rig::default();
+    let mut arns = Vec::new();
+    for (id, user) in [("goal-1", "hostile"), ("goal-2", USER), ("goal-3", USER)] {
+        rig.add(samples::goal(id, user, 4));
+        if user == "hostile" {
+            script(&rig, id, DOWN);
+        }
+        arns.push(rig.start_as(user, id, "").await.arn());
+        rig.launch(rig.requests().last().unwrap()).await.unwrap();
+        rig.wait(1);
+    }
+    assert_eq!(launched(&rig), arns);
+    ends(&rig, &arns[1]).await;
+    ends(&rig, &arns[0]).await;
+    assert_eq!((rig.execution(&arns[0]).status(), paused(&rig)), (Status::Failed, None));
+    // It is down for all.
+    script(&rig, "goal-3", DOWN);
+    ends(&rig, &arns[2]).await;
+    assert!(paused(&rig).is_some());
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_operator_has_the_last_word() {
     let (rig, arns) = rig(3, &[1]).await;

@@ -74,7 +74,8 @@ fn is_still(pause: Option<&Pause>) -> PortResult<Condition> {
     let Some(pause) = pause else { return Ok(Condition::missing(keys::PAUSED)) };
     let same = Condition::equals([keys::PAUSED, SINCE], attribute(pause.since)?);
     Ok(match &pause.ends {
-        None => same.and(Condition::missing([keys::PAUSED, ENDS])),
+        // An operator's, whichever: nothing here changes it.
+        None => Condition::exists(keys::PAUSED).and(Condition::missing([keys::PAUSED, ENDS])),
         Some(Ends::Time { at }) => same.and(Condition::equals([keys::PAUSED, ENDS, AT], attribute(at)?)),
         // It changes with each probe.
         Some(Ends::Probe(probe)) => {
@@ -124,7 +125,7 @@ impl HoldCapacity for Tables {
     }
 
     async fn release_capacity(&self, release: &Release) -> PortResult<Released> {
-        let Release { execution, cost, before, after, paused_for, past_days } = release;
+        let Release { execution, cost, before, after, paused_for, past_days, worked_since } = release;
         let (state_machine, held) = (execution.state_machine(), held_by(execution));
         let mut write = self
             .capacity(&state_machine)
@@ -146,6 +147,9 @@ impl HoldCapacity for Tables {
         if let Some((day, amount)) = paused_for {
             write = write.set(keys::paused_for(*day).as_str(), number(amount));
         }
+        if let Some(since) = worked_since {
+            write = write.set(keys::WORKED_SINCE, attribute(since)?);
+        }
         for day in past_days {
             write = write.remove(keys::cost(*day).as_str()).remove(keys::paused_for(*day).as_str());
         }
@@ -161,9 +165,9 @@ impl FindLoad for Tables {
     async fn find_load(&self, state_machine: &StateMachineArn) -> PortResult<Load> {
         let mut row = self.capacity_row(state_machine).await?;
         let (costs, paused_for) = (amounts(&row, keys::COST_PREFIX), amounts(&row, keys::PAUSED_FOR_PREFIX));
-        let pause = row.remove(keys::PAUSED);
-        let held = holders(state_machine, row)?;
-        Ok(Load { held, pause: pause.map(read_pause).transpose()?, costs, paused_for })
+        let pause = row.remove(keys::PAUSED).map(read_pause).transpose()?;
+        let worked_since = row.remove(keys::WORKED_SINCE).and_then(|at| serde_dynamo::from_attribute_value(at).ok());
+        Ok(Load { held: holders(state_machine, row)?, pause, costs, paused_for, worked_since })
     }
 }
 

@@ -37,7 +37,7 @@ impl HoldCapacity for World {
 
     async fn release_capacity(&self, release: &Release) -> PortResult<Released> {
         let mut state = self.call("release_capacity").await?;
-        let Release { execution, cost, before, after, paused_for, past_days } = release;
+        let Release { execution, cost, before, after, paused_for, past_days, worked_since } = release;
         if !state.held.iter().any(|h| h.execution == *execution) {
             return Ok(Released::NotHeld);
         }
@@ -51,6 +51,7 @@ impl HoldCapacity for World {
             *state.costs.entry(cost.day).or_default() += cost.micro_usd;
         }
         state.paused_for.extend(*paused_for);
+        state.worked_since = worked_since.or(state.worked_since);
         for day in past_days {
             state.costs.remove(day);
             state.paused_for.remove(day);
@@ -62,8 +63,9 @@ impl HoldCapacity for World {
 impl FindLoad for World {
     async fn find_load(&self, _: &StateMachineArn) -> PortResult<Load> {
         let state = self.call("find_load").await?;
-        let State { held, paused, costs, paused_for, .. } = &*state;
-        Ok(Load { held: held.clone(), pause: paused.clone(), costs: costs.clone(), paused_for: paused_for.clone() })
+        let State { held, paused, costs, paused_for, worked_since, .. } = &*state;
+        let (held, pause, worked_since) = (held.clone(), paused.clone(), *worked_since);
+        Ok(Load { held, pause, costs: costs.clone(), paused_for: paused_for.clone(), worked_since })
     }
 }
 

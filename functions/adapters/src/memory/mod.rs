@@ -86,6 +86,8 @@ pub struct State {
     pub costs: BTreeMap<Day, u64>,
     /// For which amount launching was paused on a day.
     pub paused_for: BTreeMap<Day, u64>,
+    /// When the workflow began that began last of those that the AI worked for.
+    pub worked_since: Option<Timestamp>,
     /// The ledger, by execution and batch.
     pub ledgers: HashMap<(ExecutionArn, u32), BatchLedger>,
     /// The requests of other services that were accepted, by key.
