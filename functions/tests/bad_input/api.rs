@@ -18,6 +18,7 @@ const TASKS: &str = "GET /api/goals/{goalId}/tasks";
 const STATUS: &str = "GET /api/workflows/{executionArn}/status";
 const CANCEL: &str = "POST /api/workflows/{executionArn}/cancel";
 const RETRY: &str = "POST /api/workflows/{executionArn}/retry";
+const WORKFLOWS: &str = "GET /api/workflows";
 const ROUTES: [&str; 8] = [START, TASKS, HISTORY, STATUS, ACTIONS, TIMELINE, CANCEL, RETRY];
 const ARN: &str = "arn:aws:states:us-east-1:000000000000:execution:goal-activity:goal-1-1";
 
@@ -159,7 +160,7 @@ async fn p9_arns_of_others_are_404_and_ids_of_other_things_400() {
 #[tokio::test]
 async fn a_caller_without_a_token_is_401_on_every_route() {
     let rig = with_workflow().await;
-    for route in ROUTES {
+    for route in ROUTES.into_iter().chain([WORKFLOWS]) {
         for (pointer, value) in [
             ("/requestContext", json!({})),
             ("/requestContext/authorizer", Value::Null),
@@ -315,6 +316,56 @@ async fn query_parameters_that_are_none_are_400() {
     {
         let answer = rig.answer(with(TASKS, "/queryStringParameters", query.clone())).await;
         assert_eq!(answer.status, 200, "{query}: {answer:?}");
+    }
+}
+
+/// A cursor is a place in time: with that of another user, or one that is made up, a user sees own workflows only.
+#[tokio::test]
+async fn p9_cursors_and_filters_of_the_lists_of_workflows_reach_nothing_of_others() {
+    let rig = with_workflow().await;
+    let cursor = |place: Value| URL_SAFE_NO_PAD.encode(place.to_string());
+    let place = |at: &str, arn: &str| json!({ "startDate": at, "executionArn": arn });
+    let malformed = [
+        json!({}),
+        json!([]),
+        json!(MARKER),
+        json!({ "startDate": "2026-11-24T09:00:00Z" }),
+        place("x", ARN),
+        place("2026-11-24T09:00:00Z", ""),
+        place("2026-11-24T09:00:00Z", MARKER),
+        place("2026-11-24T09:00:00Z", "arn:aws:states:us-east-1:000000000000:stateMachine:goal-activity"),
+    ];
+    let odd = [json!({ "status": "succeeded" }), json!({ "status": "SUCCEEDED,FAILED" }), json!({ "status": "" })];
+    let times = ["", "now", "2026-11-24", "2026-11-24T09:00:00", "1795510800000", "-2026-11-24T09:00:00Z", MARKER];
+    let times = times.map(|at| json!({ "from": at })).into_iter().chain(times.map(|at| json!({ "to": at })));
+    let cursors = malformed.into_iter().map(|place| json!({ "cursor": cursor(place) }));
+    for query in cursors.chain(odd).chain(times).chain([json!({ "limit": "101" }), json!({ "limit": "0" })]) {
+        for route in [WORKFLOWS, HISTORY] {
+            let what = format!("{route} {query}");
+            let request = with(route, "/queryStringParameters", query.clone());
+            assert_refused(&rig, &what, request, (400, "INVALID_REQUEST")).await;
+        }
+    }
+    let [first, last] = ["0000-01-01T00:00:00Z", "9999-12-31T23:59:59Z"];
+    let elsewhere = "arn:aws:states:us-east-1:000000000000:execution:goal-activity:other-1";
+    for at in [first, last, "1970-01-01T00:00:00Z", "2026-11-24T09:00:00+14:00"] {
+        for arn in [ARN, elsewhere] {
+            let mut place = place(at, arn);
+            place["userId"] = json!("somebody-else");
+            let queries =
+                [json!({}), json!({ "from": first, "to": last }), json!({ "from": last }), json!({ "to": first })];
+            for mut query in queries {
+                query["cursor"] = json!(cursor(place.clone()));
+                for (route, user) in [(WORKFLOWS, USER), (WORKFLOWS, "somebody-else"), (HISTORY, USER)] {
+                    let mut request = with(route, "/queryStringParameters", query.clone());
+                    request["requestContext"]["authorizer"]["jwt"]["claims"]["sub"] = json!(user);
+                    let answer = rig.answer(request).await;
+                    assert_eq!(answer.status, 200, "{route} {query}: {answer:?}");
+                    let is_own = user == USER || answer.body["items"] == json!([]);
+                    assert!(is_own, "{route} {query} of {user}: {answer:?}");
+                }
+            }
+        }
     }
 }
 
