@@ -12,6 +12,8 @@ export interface Verdict {
 
 /** The name with which a deployment over unknown settings is allowed. */
 const UNKNOWN = 'unknown';
+/** The name with which a stack is created. */
+const NEW = 'new';
 
 /** Compares what an assembly was given with what is in force. Every change is listed, and only a named one is allowed. */
 export function judge(assembly: Assembly, target: Pick<Target, 'account' | 'region'>, deployed: Deployed, change: readonly string[]): Verdict {
@@ -27,12 +29,12 @@ export function judge(assembly: Assembly, target: Pick<Target, 'account' | 'regi
   const wrong = change.filter((name) => !found.some(({ key }) => key === name));
   if (wrong.length > 0) return refused(...listed, ...wrong.map((name) => misnamed(name)));
   const unnamed = found.filter(({ key }) => !change.includes(key)).map(({ key }) => `--change ${key}`);
-  if (unnamed.length > 0) return refused(...listed, `To change it: ${unnamed.join(' ')}. To keep it, give it as before.`);
+  if (unnamed.length > 0) return refused(...listed, advice(unnamed));
   return { allowed: true, lines: [where, ...listed] };
 }
 
-function compare({ given }: Assembly, deployed: Deployed): { found: Change[]; notes: string[] } {
-  if (deployed === 'new') return { found: [], notes: ['It is a new stack.'] };
+function compare({ given, stackName }: Assembly, deployed: Deployed): { found: Change[]; notes: string[] } {
+  if (deployed === 'new') return { found: [{ key: NEW, from: undefined, to: stackName }], notes: ['It is a new stack.'] };
   if (deployed === 'unknown') {
     const note = 'The deployed version does not say which settings it was made with. Compare them by hand, this once.';
     return { found: [{ key: UNKNOWN, from: 'unknown', to: given.context }], notes: [note] };
@@ -45,8 +47,14 @@ function compare({ given }: Assembly, deployed: Deployed): { found: Change[]; no
   return { found, notes: found.length === 0 ? ['No setting changes.'] : [] };
 }
 
+const advice = (unnamed: string[]): string => (unnamed.includes(`--change ${NEW}`)
+  ? `To create it: --change ${NEW}. For one that is there, name it: -c environment=<name>, or -c stackName=<name>, and its region.`
+  : `To change it: ${unnamed.join(' ')}. To keep it, give it as before.`);
+
 const line = ({ key, from, to }: Change): string => `  ${key}: ${value(from)} -> ${value(to)}`;
 const value = (given: unknown): string => (given === undefined ? 'not set' : typeof given === 'string' ? given : JSON.stringify(given));
 
-const misnamed = (name: string): string => (isKey(name) || name === 'environment'
-  ? `--change ${name}: it does not change; leave it out.` : `--change ${name}: there is no such setting.`);
+const misnamed = (name: string): string => {
+  if (name === NEW) return `--change ${NEW}: the stack is there already; leave it out.`;
+  return isKey(name) || name === 'environment' ? `--change ${name}: it does not change; leave it out.` : `--change ${name}: there is no such setting.`;
+};

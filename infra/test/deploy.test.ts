@@ -108,7 +108,8 @@ test('a cloud assembly is compared with what is deployed, and read with the role
   assert.equal(aws.requests.at(-1), 'GetTemplate KEYS eu-west-1');
   aws.mayAssume = true;
   aws.template = undefined;
-  assert.deepEqual((await compare()).status, 0);
+  assert.equal((await compare()).status, 2);
+  assert.equal((await compare('--change', 'new')).status, 0);
 });
 
 test('region and credentials are those that the CDK CLI finds', async () => {

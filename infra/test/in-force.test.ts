@@ -91,7 +91,17 @@ test('a change is listed whether it is named or not, and only a named one is all
     assert.match(lines.join('\n'), new RegExp(`--change ${name}: ${words}`));
   }
   assert.deepEqual(judge(assembly({}), here, of({}), []).lines.slice(1), ['No setting changes.']);
-  assert.deepEqual(judge(assembly(full), here, 'new', []), { allowed: true, lines: [allowed.lines[0], 'It is a new stack.'] });
+});
+
+test('a stack is created only where that is said', () => {
+  const given = { ...assembly({ logLevel: 'debug' }), stackName: 'goal-activity-tset' };
+  const { allowed, lines } = judge(given, here, 'new', []);
+  assert.equal(allowed, false);
+  assert.match(lines.join('\n'), /new stack[^]*new: not set -> goal-activity-tset[^]*To create it: --change new[^]*-c environment[^]*Nothing was deployed/);
+  assert.equal(judge(given, here, 'new', ['new']).allowed, true);
+  const there = judge(assembly({}), here, of({}), ['new']);
+  assert.equal(there.allowed, false);
+  assert.match(there.lines.join('\n'), /--change new: the stack is there already/);
 });
 
 test('where the CDK CLI would deploy elsewhere, nothing is deployed', () => {

@@ -121,6 +121,9 @@ pub(crate) fn guarded(project: &Project, endpoint: &str, folder: &Path) -> Resul
             let done = deploy(&more)?;
             ensure!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
         }
+        let created = deploy(&["-c", "stackName=goal-activity-forgotten"])?;
+        let words = String::from_utf8_lossy(&created.stderr).into_owned();
+        ensure!(created.status.code() == Some(2) && words.contains("To create it: --change new"), "{words}");
         Ok(())
     })
 }

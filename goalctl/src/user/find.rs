@@ -133,8 +133,8 @@ impl<'a> Finder<'a> {
                 Owner::Known(_) => {}
                 Owner::Unreadable => rows.extend(named.iter().filter(|row| row.partition == goal).cloned()),
                 Owner::NoGoal => {
-                    let is_anothers = |of: &Attributes| of.contains_key(keys::USER_ID) && !self.is_named_in(of);
-                    rows.extend(all.into_iter().filter(|(_, of)| !is_anothers(of)).map(|(row, _)| row));
+                    let is_of_another = |of: &Attributes| of.contains_key(keys::USER_ID) && !self.is_named_in(of);
+                    rows.extend(all.into_iter().filter(|(_, of)| !is_of_another(of)).map(|(row, _)| row));
                     goals.insert(goal);
                 }
             }
