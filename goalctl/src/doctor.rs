@@ -9,6 +9,7 @@ use aws_sdk_eventbridge::operation::describe_rule::DescribeRuleError;
 use aws_sdk_lambda::types::{LastUpdateStatus, State};
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::types::QueueAttributeName;
+use goal_activity_core::operator::WAITING;
 use goal_activity_events::publisher::reason;
 use serde::Serialize;
 use serde_json::Value;
@@ -16,6 +17,7 @@ use serde_json::Value;
 use crate::checks::is_denied;
 use crate::cloudwatch::{self, Alarms};
 use crate::failure::{DONE, Failure, NO_ACCESS, NOT_DONE};
+use crate::operator::Operator;
 use crate::shell::Shell;
 use crate::stack::Stack;
 use crate::text::{counted, printable};
@@ -25,11 +27,12 @@ Check the deployed stack
 
 Checks that every function is active, was last updated successfully and has the environment variables of the template; that every
 event source mapping and rule is enabled, and that a rule has targets; that queues have a redrive policy and that there are no
-dead letters; that subscriptions of the alert topic are confirmed; and that no alarm is raised. Changes nothing.
+dead letters; that subscriptions of the alert topic are confirmed; that no alarm is raised; and that launching is not paused. Changes
+nothing.
 
 Needs cloudformation:DescribeStacks, ListStackResources, GetTemplate; lambda:GetFunctionConfiguration, GetEventSourceMapping;
-events:DescribeRule, ListTargetsByRule; sqs:GetQueueAttributes; sns:ListSubscriptionsByTopic; cloudwatch:DescribeAlarms. A check that
-is not permitted says so, and counts as not done.";
+events:DescribeRule, ListTargetsByRule; sqs:GetQueueAttributes; sns:ListSubscriptionsByTopic; cloudwatch:DescribeAlarms;
+lambda:InvokeFunction on the function ApiFunctionName. A check that is not permitted says so, and counts as not done.";
 pub(crate) const AFTER: &str = "\
 Examples:
   goalctl doctor --stack goal-activity
@@ -156,6 +159,7 @@ impl<'a> Doctor<'a> {
         let topic = self.stack.output("AlertTopicArn")?;
         checks.push(Check::new("alerts", "AlertTopicArn", self.subscriptions(topic).await));
         checks.push(Check { what: "alarms".to_owned(), found: self.alarms().await });
+        checks.push(Check { what: "launching".to_owned(), found: self.launching().await });
         Ok(checks)
     }
 
@@ -304,6 +308,20 @@ impl<'a> Doctor<'a> {
         }
     }
 
+    /// A pause is in the waiting list, which is read as an operator.
+    async fn launching(&self) -> Found {
+        let asked = async { Operator::open(self.stack).await?.read(WAITING, vec![("limit", "1".to_owned())]).await };
+        match asked.await {
+            Ok(list) => launches(&list),
+            Err(error) => match Failure::of(&error) {
+                Failure { exit: NO_ACCESS, .. } => {
+                    Found::NotDone("not permitted: it needs lambda:InvokeFunction".to_owned())
+                }
+                Failure { title, detail, .. } => Found::NotDone(format!("{title}: {}", detail.unwrap_or_default())),
+            },
+        }
+    }
+
     async fn subscriptions(&self, topic: &str) -> Found {
         let list = self.sns.list_subscriptions_by_topic().topic_arn(topic).into_paginator().send();
         let mut pages = list;
@@ -412,6 +430,15 @@ impl Report {
     }
 }
 
+/// Whether launching is paused, by the answer with the waiting list.
+fn launches(list: &Value) -> Found {
+    let text = |name: &str| list["paused"][name].as_str().unwrap_or_default();
+    match &list["paused"] {
+        Value::Null => Found::Ok("workflows are launched".to_owned()),
+        _ => Found::Wrong(format!("paused since {}: {}; `goalctl resume` ends it", text("since"), text("reason"))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -447,5 +474,13 @@ mod tests {
         let expected = "Checks of stack S\n\nok        function Api: active\nWRONG     function Api: a\u{fffd}\nNOT DONE  function \
                         Api: b\n\n3 checks: 1 wrong, 1 not done.\n";
         assert_eq!(report.text(), expected);
+    }
+
+    #[test]
+    fn a_pause_that_was_forgotten_is_found() {
+        let paused = serde_json::json!({ "paused": { "since": "2026-11-30T05:00:00.000Z", "reason": "ticket 17" } });
+        let Found::Wrong(words) = launches(&paused) else { panic!("{paused}") };
+        assert_eq!(words, "paused since 2026-11-30T05:00:00.000Z: ticket 17; `goalctl resume` ends it");
+        assert!(matches!(launches(&serde_json::json!({ "waiting": [] })), Found::Ok(_)));
     }
 }
