@@ -14,7 +14,7 @@ use crate::{Reading, grid};
 const LEAST_COLUMNS: usize = 7;
 
 fn options() -> Options {
-    Options::ENABLE_TABLES | Options::ENABLE_TASKLISTS | Options::ENABLE_YAML_STYLE_METADATA_BLOCKS
+    Options::ENABLE_TABLES | Options::ENABLE_TASKLISTS
 }
 
 /// Returns `true` if a text has headings, lists or a table of Markdown, rather than cells.
@@ -43,7 +43,7 @@ struct Document {
     /// Which entry takes the text: its title, or what stands below it.
     into: Into,
     table: Vec<Vec<String>>,
-    /// Front matter, and blocks of HTML: their text is none of the chart.
+    /// Blocks of HTML: their text is none of the chart.
     ignored: usize,
 }
 
@@ -60,6 +60,14 @@ impl Document {
     fn begin(&mut self, depth: usize, line: usize) {
         self.entries.push(Entry { depth, title: String::new(), description: String::new(), line });
         self.into = Into::Title;
+    }
+
+    /// What follows is more about the last entry.
+    fn describe(&mut self) {
+        self.into = Into::Description;
+        if self.entries.last().is_some_and(|entry| !entry.description.is_empty()) {
+            self.push("\n");
+        }
     }
 
     fn push(&mut self, text: &str) {
@@ -88,12 +96,7 @@ impl Document {
                 self.into = Into::Nothing;
             }
             Tag::Item => self.begin(self.heading + self.lists, line),
-            Tag::Paragraph if self.into == Into::Nothing && !self.entries.is_empty() => {
-                self.into = Into::Description;
-                if self.entries.last().is_some_and(|entry| !entry.description.is_empty()) {
-                    self.push("\n");
-                }
-            }
+            Tag::Paragraph if self.into == Into::Nothing && !self.entries.is_empty() => self.describe(),
             // A document may begin with the goal as plain text.
             Tag::Paragraph if self.entries.is_empty() => self.begin(0, line),
             Tag::TableHead | Tag::TableRow => self.table.push(Vec::new()),
@@ -103,19 +106,23 @@ impl Document {
                 }
                 self.into = Into::Cell;
             }
-            Tag::MetadataBlock(_) | Tag::HtmlBlock => self.ignored += 1,
+            // More about the entry above it, also where that is an item without a paragraph.
+            Tag::CodeBlock(_) if !self.entries.is_empty() => self.describe(),
+            Tag::HtmlBlock => self.ignored += 1,
             _ => {}
         }
     }
 
     fn end(&mut self, tag: TagEnd) {
         match tag {
-            TagEnd::Heading(_) | TagEnd::Paragraph | TagEnd::Item | TagEnd::TableCell => self.into = Into::Nothing,
+            TagEnd::Heading(_) | TagEnd::Paragraph | TagEnd::Item | TagEnd::TableCell | TagEnd::CodeBlock => {
+                self.into = Into::Nothing;
+            }
             TagEnd::List(_) => {
                 self.lists = self.lists.saturating_sub(1);
                 self.into = Into::Nothing;
             }
-            TagEnd::MetadataBlock(_) | TagEnd::HtmlBlock => self.ignored = self.ignored.saturating_sub(1),
+            TagEnd::HtmlBlock => self.ignored = self.ignored.saturating_sub(1),
             _ => {}
         }
     }
@@ -132,11 +139,32 @@ fn depth(level: HeadingLevel) -> usize {
     }
 }
 
+/// How long the metadata at the beginning are, in bytes: between a line of three hyphens and the next. A line of hyphens
+/// further down divides the text.
+fn front_matter(text: &str) -> usize {
+    let mut lines = text.split_inclusive('\n');
+    let mut length = lines.next().filter(|line| line.trim_end() == "---").map_or(0, str::len);
+    if length == 0 {
+        return 0;
+    }
+    for (at, line) in lines.enumerate() {
+        length += line.len();
+        match line.trim_end() {
+            "" if at == 0 => return 0,
+            "---" | "..." => return length,
+            _ => {}
+        }
+    }
+    0
+}
+
 /// Reads an outline, or the first table that is wide enough.
 pub(crate) fn read(text: &str) -> Result<Reading, ChartError> {
     let mut document = Document::default();
-    let line = |range: &Range<usize>| text.get(..range.start).unwrap_or(text).matches('\n').count() + 1;
-    for (event, range) in Parser::new_ext(text, options()).into_offset_iter() {
+    let (front, body) = text.split_at(front_matter(text));
+    let above = front.matches('\n').count() + 1;
+    let line = |range: &Range<usize>| body.get(..range.start).unwrap_or(body).matches('\n').count() + above;
+    for (event, range) in Parser::new_ext(body, options()).into_offset_iter() {
         match event {
             Event::Start(tag) => document.start(&tag, line(&range)),
             Event::End(TagEnd::Table) if document.table.iter().any(|row| row.len() >= LEAST_COLUMNS) => {

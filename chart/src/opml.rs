@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use goal_activity_core::chart::Chart;
-use quick_xml::escape::escape;
+use quick_xml::escape::{escape, resolve_predefined_entity};
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 
@@ -36,6 +36,14 @@ pub(crate) fn read(text: &str) -> Result<Reading, ChartError> {
             Event::Start(tag) if tag.name().as_ref() == "title" => in_title = true,
             Event::End(tag) if tag.name().as_ref() == "title" => in_title = false,
             Event::Text(part) if in_title => title.push_str(&part.xml10_content()),
+            Event::CData(part) if in_title => title.push_str(&part.xml10_content()),
+            Event::GeneralRef(reference) if in_title => {
+                let name = reference.xml10_content();
+                match reference.resolve_char_ref().map_err(|_| wrong(at))? {
+                    Some(c) => title.push(c),
+                    None => title.push_str(resolve_predefined_entity(&name).ok_or_else(|| wrong(at))?),
+                }
+            }
             Event::Eof => break,
             _ => {}
         }

@@ -34,17 +34,17 @@ fn records(text: &str, separator: u8) -> Result<Vec<StringRecord>, ChartError> {
     // The reader passes over empty lines, which are rows here.
     let mut reader =
         ReaderBuilder::new().has_headers(false).flexible(true).delimiter(separator).from_reader(text.as_bytes());
-    let (mut rows, mut next_line) = (Vec::new(), 1_u64);
+    let mut rows = Vec::new();
     for record in reader.records() {
         let record = record.map_err(|error| {
             let line = error.position().map_or(0, csv::Position::line);
             let place = usize::try_from(line).map_or(Place::Whole, Place::Line);
             ChartError::new(place, "not a table: its quotes are not closed, or it is not text")
         })?;
-        let line = record.position().map_or(next_line, csv::Position::line);
-        rows.extend((next_line..line).map(|_| StringRecord::new()));
-        let within: usize = record.iter().map(|cell| cell.matches('\n').count()).sum();
-        next_line = line + 1 + u64::try_from(within).unwrap_or(0);
+        // Where the reader began to look for it: before the empty lines that it has passed over.
+        let from = record.position().and_then(|at| usize::try_from(at.byte()).ok());
+        let rest = from.and_then(|from| text.get(from..)).unwrap_or_default();
+        rows.extend(rest.chars().take_while(|c| *c == '\n').map(|_| StringRecord::new()));
         rows.push(record);
     }
     Ok(rows)
