@@ -5,6 +5,7 @@ What is found is an error unless accepted.json says why it is right, and so is a
 
 import json
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -72,6 +73,8 @@ class Resolver:
             if function == "Fn::Join":
                 separator, parts = argument
                 return separator.join(self.value(parts))
+            if function == "Fn::Sub" and isinstance(argument, str):
+                return re.sub(r"\$\{([^}]+)\}", lambda name: self.value({"Ref": name.group(1)}), argument)
             if function.startswith("Fn::"):
                 sys.exit(f"check.py does not know {function}, which a policy uses")
         return {key: self.value(each) for key, each in node.items()}

@@ -19,6 +19,7 @@ import type { Settings } from './settings';
 import { Storage } from './storage';
 import { Users } from './users';
 import { variant as variantOf } from './variant';
+import { Web } from './web';
 import { Workflow } from './workflow';
 
 export class GoalActivityStack extends Stack {
@@ -49,6 +50,7 @@ export class GoalActivityStack extends Stack {
       settings, variant, key, deployment, storage, archive, messaging, workflow, alerts,
     });
     const api = new Api(this, 'Api', { settings, variant, key, handler: functions.api.invoked });
+    const web = settings.web && new Web(this, 'Web', { settings, web: settings.web, api, key });
 
     const { launch, batch, projection, deadLetterQueues } = messaging;
     const { goals: Goals, tasks: Tasks, executions: WorkflowExecutions } = storage;
@@ -82,6 +84,7 @@ export class GoalActivityStack extends Stack {
       ApiId: [api.http.apiId, 'The HTTP API'],
       ApiUrl: [variant.apiUrl(api.http), 'The URL of the HTTP API, without /api'],
       ...signIn(settings, api.users),
+      ...(web && webPage(web, settings)),
       EventBusName: [messaging.bus.eventBusName, 'The bus of requests, progress and ends'],
       StateMachineArn: [stateMachine.stateMachineArn, 'The state machine of the workflows'],
       GoalsTableName: [storage.goals.tableName, 'The table of goals and their actions'],
@@ -121,6 +124,13 @@ function queue(name: string, { queue: { queueUrl }, dlq }: QueuePair, what: stri
   };
 }
 
+function webPage({ url, distribution }: Web, { web }: Settings): Outputs {
+  return {
+    WebUrl: [url, 'The web page'],
+    ...(web?.domain && { WebTarget: [distribution.distributionDomainName, 'Where the DNS record of webDomain points to'] }),
+  };
+}
+
 function mapping(name: string, { messages }: RustFunction, from: string): Outputs {
   if (!messages) return {};
   return { [`${name}MappingId`]: [messages.eventSourceMappingId, `The event source mapping from the ${from}: disabled, its messages wait`] };
@@ -141,7 +151,7 @@ function signIn({ oidc }: Settings, users: Users | undefined): Outputs {
       Issuer: [users.issuer, issuer],
       LoginUrl: [users.domain.baseUrl(), 'The sign-in pages'],
       LoginClientId: [users.client.userPoolClientId, client],
-      LoginScopes: [`openid ${Users.scope}`, scopes],
+      LoginScopes: [Users.loginScopes, scopes],
       OperatorClientId: [users.operators.userPoolClientId, 'The client of goalctl login with AWS credentials'],
       UserPoolId: [users.pool.userPoolId, 'The users'],
       UserPoolClientId: [users.client.userPoolClientId, 'The client of pages'],

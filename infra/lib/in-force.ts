@@ -5,8 +5,8 @@ import { generatorKeys } from './generator-settings';
 /** Where the template keeps the settings that it was made with. */
 export const METADATA = 'GoalActivity::Settings';
 
-/** Keys that are not settings of the deployed stack: where its functions come from, and what was done once. */
-const onlyOnce = ['functionsDir', 'repair'];
+/** Keys that are not settings of the deployed stack: where its functions and its page come from, and what was done once. */
+const onlyOnce = ['functionsDir', 'webDir', 'repair'];
 
 /** What the template says about itself: what was given, without defaults. No secret is among it: a key is the name of a secret. */
 export const noted = ({ given: { environment, context } }: Settings) => ({

@@ -7,6 +7,7 @@ import { type Generator, generatorKeys, readGenerators } from './generator-setti
 import { type OperationSettings, operationKeys, readOperations } from './operation-settings';
 import { SettingsError } from './settings-error';
 import { isCallback, isIssuer, isOrigin, isPlainServer } from './web-address';
+import { readWeb, type WebSettings, webKeys } from './web-settings';
 
 export { infraDir } from './paths';
 export { SettingsError } from './settings-error';
@@ -52,6 +53,8 @@ export interface Settings extends OperationSettings {
   };
   /** The origins of web pages that may call the API from a browser. */
   readonly corsOrigins?: string[];
+  /** The web page, if the stack serves it. */
+  readonly web?: WebSettings;
   /** The generator of the tasks. */
   readonly generator: Generator;
   /** Takes over for an action for which the generator is refused, throttled or out. */
@@ -78,13 +81,13 @@ type OidcKey = 'oidcIssuer' | 'oidcAudience' | 'oidcScopes' | 'oidcClientId';
 type UserPoolKey = 'userPoolDomain' | 'userPoolPlan' | 'callbackUrls';
 /** All keys of the context. */
 type Key = Exclude<keyof Settings, 'given' | 'oidc' | 'userPool' | keyof OperationSettings> | OidcKey | UserPoolKey | keyof typeof generatorKeys
-  | keyof typeof operationKeys;
+  | keyof typeof operationKeys | keyof typeof webKeys;
 export const keys: Record<Key, true> = {
   stackName: true, local: true, architecture: true, functionsDir: true, goalsTable: true, tasksTable: true,
   executionsTable: true, archiveBucket: true, oidcIssuer: true, oidcAudience: true, oidcScopes: true, oidcClientId: true,
   userPoolDomain: true, userPoolPlan: true, callbackUrls: true, corsOrigins: true, logLevel: true,
   concurrentBatches: true, actionsPerUserAndDay: true, operationsGuide: true, tracing: true, tracingLayer: true, tracingEndpoint: true, repair: true,
-  ...generatorKeys, ...operationKeys,
+  ...generatorKeys, ...operationKeys, ...webKeys,
 };
 
 /** What the context says, and the file of the environment that it names. Keys of the context have precedence. */
@@ -159,6 +162,7 @@ function readContext(context: Record<string, unknown>, own: Record<string, unkno
     userPool: userPool(reader, context, stackName),
     // Exact origins and no `*`: an unknown page must not use a user's token.
     corsOrigins: reader.list('corsOrigins', isOrigin, 'origins as browsers write them, such as https://app.example, comma-separated'),
+    web: readWeb(reader, context, local),
     ...readGenerators(context),
     ...operations,
     logLevel: text('logLevel', logFilter, 'a level or a filter such as info,goal_activity_functions=debug') ?? 'info',

@@ -1,6 +1,6 @@
 import { Duration, Stack, Validations } from 'aws-cdk-lib';
 import {
-  CfnManagedLoginBranding, FeaturePlan, ManagedLoginVersion, Mfa, OAuthScope, ResourceServerScope, StandardThreatProtectionMode,
+  CfnManagedLoginBranding, type CfnUserPoolClient, FeaturePlan, ManagedLoginVersion, Mfa, OAuthScope, ResourceServerScope, StandardThreatProtectionMode,
   UserPool, type UserPoolClient, UserPoolClientIdentityProvider, type UserPoolClientOptions, type UserPoolDomain,
 } from 'aws-cdk-lib/aws-cognito';
 import { Construct } from 'constructs';
@@ -24,6 +24,8 @@ interface UsersProps {
 export class Users extends Construct {
   /** The scope that pages and `goalctl` ask for. */
   static readonly scope = `${resourceServer}/${apiScope}`;
+  /** All that a sign-in asks for. */
+  static readonly loginScopes = `openid ${Users.scope}`;
   /**
    * The API accepts a token with any of these. A sign-in without the pages, such as AdminInitiateAuth, issues the second
    * one only: adding a scope to it takes a Lambda trigger and not the lite plan.
@@ -99,6 +101,18 @@ export class Users extends Construct {
   /** Cognito's access token has no `aud`; API Gateway then compares its client id. */
   get clientIds(): string[] {
     return [this.client.userPoolClientId, this.operators.userPoolClientId];
+  }
+
+  /** Accepts a page of this stack, which is made after the users: its headers name their addresses. */
+  signInFrom(url: string): void {
+    const client = this.client.node.defaultChild as CfnUserPoolClient;
+    client.callbackUrLs = [...(client.callbackUrLs ?? []), url];
+    client.logoutUrLs = [...(client.logoutUrLs ?? []), url];
+  }
+
+  /** Where a page ends the session of the sign-in pages, which then return to it at `https://<host>/`. */
+  logoutUrl(host: string): string {
+    return `${this.domain.baseUrl()}/logout?client_id=${this.client.userPoolClientId}&logout_uri=https%3A%2F%2F${host}%2F`;
   }
 
   private userPool({ userPool }: Settings, variant: Variant): UserPool {

@@ -1,4 +1,4 @@
-/** A value for every setting of operations: what they add is checked like the rest. */
+/** A value for every setting of operations, and the web page: what they add is checked like the rest. */
 export const full: Record<string, string> = {
   startRate: '30', startBurst: '60', requestRate: '200', requestBurst: '400',
   apiConcurrency: '50', projectorConcurrency: '20', launchConcurrency: '10',
@@ -7,4 +7,5 @@ export const full: Record<string, string> = {
   alertEmail: 'ops@example.com', monthlyBudget: '500', dailyAiCost: '25',
   vpcId: 'vpc-0123456789abcdef0', subnets: 'subnet-0123456789abcdef0,subnet-0123456789abcdef1', securityGroups: 'sg-0123456789abcdef0',
   consumerAccounts: '111122223333=com.example.planner,444455556666=com.example.coach',
+  web: 'true',
 };

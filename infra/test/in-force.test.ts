@@ -48,7 +48,7 @@ test('every key of the schema is a change when it is newly given, is given other
 test('what is dangerous is a change of its own, by its name', () => {
   const dangerous = {
     ...full, removalPolicy: 'destroy', executionsTable: 'executions', archiveBucket: 'bucket', actionsPerUserAndDay: '0',
-    oidcIssuer: 'https://issuer.example', oidcAudience: 'app', generator: 'bedrock', bedrockModel: 'amazon.nova-lite-v1:0',
+    oidcIssuer: 'https://issuer.example', oidcAudience: 'app', webClientId: 'page', generator: 'bedrock', bedrockModel: 'amazon.nova-lite-v1:0',
   };
   const found = changes(of({}), of(dangerous));
   assert.deepEqual(found.map(({ key }) => key), Object.keys(dangerous).sort());
@@ -123,9 +123,9 @@ test('a stack of a former version is compared by its groups, and one that says n
   const same = { logLevel: 'warn', startRate: '30', oidcIssuer: 'https://issuer.example', oidcAudience: 'app' };
   assert.deepEqual(found(same), []);
   assert.deepEqual(found({}), ['logLevel', 'oidc', 'starts']);
-  assert.deepEqual(found({ ...same, ...full, startRate: '30', startBurst: '20', tracing: 'print', executionsTable: 'executions', removalPolicy: 'destroy' }), [
+  assert.deepEqual(found({ ...same, ...full, webClientId: 'page', startRate: '30', startBurst: '20', tracing: 'print', executionsTable: 'executions', removalPolicy: 'destroy' }), [
     'alertEmail', 'apiConcurrency', 'backup', 'consumerAccounts', 'dailyAiCost', 'deployment', 'executionsTable', 'kmsKey', 'launchConcurrency',
-    'logRetentionDays', 'monthlyBudget', 'projectorConcurrency', 'removalPolicy', 'requests', 'tags', 'terminationProtection', 'tracing', 'vpc',
+    'logRetentionDays', 'monthlyBudget', 'projectorConcurrency', 'removalPolicy', 'requests', 'tags', 'terminationProtection', 'tracing', 'vpc', 'web',
   ]);
   const [refused, allowed] = [[], ['logLevel', 'oidc', 'starts']].map((change) => judge(assembly({}), here, former, change));
   assert.deepEqual([refused?.allowed, allowed?.allowed], [false, true]);

@@ -35,6 +35,10 @@ const variants: Record<string, Record<string, string>> = {
     generator: 'openai', openaiBaseUrl: 'https://api.openai.com/v1', openaiModel: 'gpt-4.1-mini', openaiKeyParameter: '/ai/key',
   },
   'every setting': full,
+  'a page with a name of its own, and another issuer': {
+    web: 'true', webDomain: 'goals.example.com', webCertificateArn: 'arn:aws:acm:us-east-1:111122223333:certificate/0a1b-2c3d',
+    oidcIssuer: 'https://issuer.example', oidcAudience: 'app', webClientId: 'page',
+  },
   'a prompt router, and a fallback': {
     generator: 'bedrock', bedrockModel: 'arn:aws:bedrock:us-east-1:111122223333:default-prompt-router/meta.llama:1',
     bedrockProfileSource: 'us.meta.llama-a,global.meta.llama-b', bedrockProfileRegions: 'us-east-1,us-west-2',

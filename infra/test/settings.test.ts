@@ -24,6 +24,7 @@ test('without context the settings are those of a deployment to AWS', () => {
     oidc: undefined,
     userPool: { domain: undefined, plan: 'essentials', callbackUrls: [] },
     corsOrigins: undefined,
+    web: undefined,
     generator: { kind: 'offline' },
     fallback: undefined,
     starts: { rateLimit: 10, burstLimit: 20 },
@@ -212,4 +213,37 @@ test('a name that AWS would refuse, and an entry that is there twice, is refused
   const oidc = { oidcIssuer: 'https://issuer.example', oidcAudience: 'app', oidcScopes: 'a' };
   for (const key of ['oidcAudience', 'oidcScopes']) rejected({ ...oidc, [key]: 'a,a' }, new RegExp(`${key}=.*expected each entry once`));
   rejected({ generator: 'bedrock', bedrockModel: 'eu.amazon.nova-lite-v1:0', bedrockProfileRegions: 'eu-west-1,eu-west-1' }, /each entry once/);
+});
+
+test('the web page has the settings that it needs, and no others', () => {
+  assert.deepEqual(readSettings({ web: 'true' }).web,
+    { dir: path.resolve(infraDir, '../web/dist'), domain: undefined, clientId: undefined, connectSources: [] });
+  const certificate = 'arn:aws:acm:us-east-1:111122223333:certificate/0a1b-2c3d';
+  const domain = { webDomain: 'goals.example.com', webCertificateArn: certificate };
+  assert.deepEqual(readSettings({ web: true, ...domain }).web?.domain, { name: 'goals.example.com', certificateArn: certificate });
+  rejected({ web: 'yes' }, /web="yes": expected true or false/);
+  rejected({ web: 'true', local: 'true' }, /web: not with local=true/);
+  rejected(domain, /webDomain, webCertificateArn: only with web=true/);
+  for (const key of ['webDomain', 'webCertificateArn'] as const) {
+    rejected({ web: 'true', [key]: domain[key] }, /webDomain and webCertificateArn belong together/);
+  }
+  for (const webDomain of ['https://goals.example.com', 'goals', 'Goals.example.com', '*.example.com', 'goals.example.com/', '10.0.0.1', 'a..b']) {
+    rejected({ web: 'true', ...domain, webDomain }, /webDomain=.*expected the name of a host/);
+  }
+  for (const webCertificateArn of [certificate.replace('us-east-1', 'eu-west-1'), certificate.replace(':acm:', ':iam:'), '0a1b-2c3d']) {
+    rejected({ web: 'true', ...domain, webCertificateArn }, /webCertificateArn=.*expected the ARN of a certificate in us-east-1/);
+  }
+});
+
+test('with another issuer the page has a client there', () => {
+  const oidc = { web: 'true', oidcIssuer: 'https://issuer.example', oidcAudience: 'app' };
+  rejected(oidc, /webClientId is missing: with web=true and oidcIssuer it is the id of a public client at that issuer/);
+  const { web } = readSettings({ ...oidc, webClientId: 'page', webConnectSources: 'https://login.example, https://a.example:8443' });
+  assert.deepEqual([web?.clientId, web?.connectSources], ['page', ['https://login.example', 'https://a.example:8443']]);
+  for (const webConnectSources of ['http://login.example', 'https://login.example/', '*', 'https://*.example', "'self'", 'https://a.example; img-src *']) {
+    rejected({ ...oidc, webClientId: 'page', webConnectSources }, /webConnectSources=.*expected origins/);
+  }
+  for (const key of ['webClientId', 'webConnectSources']) {
+    rejected({ web: 'true', [key]: key === 'webClientId' ? 'page' : 'https://login.example' }, /webClientId and webConnectSources: only with oidcIssuer/);
+  }
 });

@@ -8,9 +8,9 @@ export interface Resource {
   readonly DeletionPolicy?: string;
 }
 
-/** The app with this context, and placeholders for the functions. */
+/** The app with this context, and placeholders for the functions and the page. */
 export function synth(context: Record<string, unknown> = {}) {
-  const { app, stack } = goalActivityApp({ context: { functionsDir: 'test/functions', ...context } });
+  const { app, stack } = goalActivityApp({ context: { functionsDir: 'test/functions', webDir: 'test/page', ...context } });
   const template = Template.fromStack(stack);
   /** By readable name: the logical id without CDK's hash. */
   const resources = (type: string): Record<string, Resource> =>

@@ -12,6 +12,9 @@ const parts = [
   'AWS::ApiGatewayV2::Authorizer', 'AWS::Cognito::UserPoolResourceServer', 'AWS::Lambda::Alias', 'AWS::StepFunctions::StateMachineAlias',
 ];
 
+/** Properties that contain the name. */
+const named = ['DatabaseInput', 'Budget', 'CachePolicyConfig', 'OriginAccessControlConfig', 'ResponseHeadersPolicyConfig'];
+
 /** Every name that the template gives by itself, as `type name`. */
 function names(context: Record<string, unknown>): string[] {
   const found: string[] = [];
@@ -22,9 +25,7 @@ function names(context: Record<string, unknown>): string[] {
       const name = isOwn ? target(inner) : undefined;
       if (name !== undefined && (typeof inner === 'string' || name.includes('AWS::'))) found.push(`${type} ${key} ${name}`);
     }
-    const { DatabaseInput, Budget } = value as { DatabaseInput?: unknown; Budget?: unknown };
-    collect(type, DatabaseInput);
-    collect(type, Budget);
+    for (const part of named) collect(type, (value as Record<string, unknown>)[part]);
   };
   const resources = synth(context).template.toJSON().Resources as Record<string, { Type: string; Properties?: unknown }>;
   for (const { Type, Properties } of Object.values(resources)) if (!parts.includes(Type)) collect(Type, Properties);
@@ -46,6 +47,9 @@ test('stacks of one name in two regions of an account give nothing the same name
   const found = names(full).filter((name) => withoutRegion.test(name));
   assert.deepEqual(found.sort(), [
     'AWS::Budgets::Budget BudgetName goal-activity-AWS::Region',
+    'AWS::CloudFront::CachePolicy Name goal-activity-AWS::Region',
+    'AWS::CloudFront::OriginAccessControl Name goal-activity-AWS::Region',
+    'AWS::CloudFront::ResponseHeadersPolicy Name goal-activity-AWS::Region',
     'AWS::CloudWatch::Dashboard DashboardName goal-activity-AWS::Region',
   ]);
 });
