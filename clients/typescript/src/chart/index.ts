@@ -1,0 +1,62 @@
+import { actionCount, type Chart, type Reading } from './chart.js';
+import { decode } from './decode.js';
+import { readJson, writeJson } from './json.js';
+import { readMarkdown, seemsMarkdown, writeMarkdown } from './markdown.js';
+import { readOpml, writeOpml } from './opml.js';
+import { ChartError, WHOLE } from './place.js';
+import { readTable, writeTable } from './table.js';
+
+export type { Chart, ChartAction, ChartSubGoal, Reading } from './chart.js';
+export { ChartError, type Place } from './place.js';
+
+/** How a chart is written down. The names are also what files end with. */
+export const FORMS = ['json', 'csv', 'tsv', 'md', 'opml'] as const;
+
+/** One of {@link FORMS}. */
+export type Form = (typeof FORMS)[number];
+
+/** The form that the ending of a file's name says, if it does. */
+export function formOfFile(name: string): Form | undefined {
+  const ending = name.slice(name.lastIndexOf('.') + 1).toLowerCase();
+  return ending === 'markdown' ? 'md' : FORMS.find((form) => form === ending);
+}
+
+/** The form that a text seems to have. */
+function formOf(text: string): Form {
+  const start = text.trimStart();
+  if (/^[{[]/.test(start)) return 'json';
+  if (start.startsWith('<') && start.includes('<opml')) return 'opml';
+  return seemsMarkdown(start) ? 'md' : 'csv';
+}
+
+/**
+ * Reads a chart from the content of a file, or from what was pasted. Without a form, the content decides.
+ *
+ * @throws {ChartError} The first place that cannot be read, and why.
+ */
+export function read(content: string | Uint8Array | ArrayBuffer, form?: Form): Reading {
+  const text = decode(content);
+  const reading = readAs(form ?? formOf(text), text);
+  if (actionCount(reading.chart) === 0) throw new ChartError(WHOLE, 'the chart has no actions');
+  return reading;
+}
+
+function readAs(form: Form, text: string): Reading {
+  switch (form) {
+    case 'json': return readJson(text);
+    case 'csv': case 'tsv': return readTable(text);
+    case 'md': return readMarkdown(text);
+    case 'opml': return readOpml(text);
+  }
+}
+
+/** Writes a chart. Only JSON holds all of it; the other forms hold the titles in their places. */
+export function write(chart: Chart, form: Form): string {
+  switch (form) {
+    case 'json': return writeJson(chart);
+    case 'csv': return writeTable(chart, ',');
+    case 'tsv': return writeTable(chart, '\t');
+    case 'md': return writeMarkdown(chart);
+    case 'opml': return writeOpml(chart);
+  }
+}

@@ -1,0 +1,45 @@
+import type { Chart, Reading } from './chart.js';
+import { readGrid, writeGrid } from './grid.js';
+import { ChartError, WHOLE } from './place.js';
+
+/** What separates cells. In some countries spreadsheets use a semicolon, as the comma is in their numbers. */
+const SEPARATORS = ['\t', ',', ';'];
+
+/** Reads a table. The separator is that by which the rows have the most cells. */
+export function readTable(text: string): Reading {
+  const width = (rows: string[][]) => rows.reduce((widest, row) => Math.max(widest, row.length), 0);
+  const tables = SEPARATORS.map((separator) => records(text, separator));
+  const widest = tables.reduce((widest, table) => (width(table) > width(widest) ? table : widest));
+  if (width(widest) < 2) {
+    const problem = 'neither a table of nine by nine, separated by tabs, commas or semicolons, nor JSON, Markdown or OPML';
+    throw new ChartError(WHOLE, problem);
+  }
+  return readGrid(widest);
+}
+
+/**
+ * All rows, empty ones as well: an empty row of the chart is a row. As RFC 4180 says, and like spreadsheets it takes whatever
+ * else there is: text after a closing quote belongs to the cell, and a quote that is not closed lasts until the end.
+ */
+function records(text: string, separator: string): string[][] {
+  const cells = new RegExp(`("(?:[^"]|"")*(?:"|$))?([^${separator}\\n]*)([${separator}\\n]|$)`, 'y');
+  const rows: string[][] = [];
+  let row: string[] = [];
+  while (cells.lastIndex < text.length) {
+    const [, quoted, plain = '', end] = cells.exec(text) ?? [];
+    row.push((quoted?.replace(/^"|"$/g, '').replaceAll('""', '"') ?? '') + plain);
+    if (end === separator && cells.lastIndex < text.length) continue;
+    if (end === separator) row.push('');
+    rows.push(row);
+    row = [];
+  }
+  return rows;
+}
+
+/** Writes the titles in their places, with a byte order mark where it is CSV: spreadsheets read it as another encoding otherwise. */
+export function writeTable(chart: Chart, separator: ',' | '\t'): string {
+  const needsQuotes = new RegExp(`["\\r\\n${separator}]`);
+  const written = (text: string) => (needsQuotes.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  const table = writeGrid(chart).map((row) => `${row.map(written).join(separator)}\n`).join('');
+  return separator === ',' ? `\ufeff${table}` : table;
+}
