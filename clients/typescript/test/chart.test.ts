@@ -3,7 +3,8 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { ChartError, formOfFile, read, type Form } from '../src/chart/index.js';
+import fc from 'fast-check';
+import { ChartError, FORMS, formOfFile, read, write, type Chart, type Form } from '../src/chart/index.js';
 
 const casesDir = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../../../chart/cases');
 
@@ -33,4 +34,87 @@ test('every case of the Rust package is read as there', async (t) => {
       assert.deepEqual(readAsJson(content, form), expected, `as ${form}`);
     });
   }
+});
+
+const title = (max: number) => fc.string({ unit: fc.constantFrom(...'abcXYZ019 あん漢字#*_<>&|`"\'\\~!.,;:()[]\n+=-{}$%^@/?'), maxLength: max })
+  .map((text) => text.split('\n').map((line) => line.trim()).join('\n').trim());
+const SIDES = [1, 2, 3, 4, 5, 6, 7, 8];
+const charts: fc.Arbitrary<Chart> = fc.record({
+  goal: title(12).map((text) => text.replaceAll('\n', '') || 'goal'),
+  cells: fc.array(fc.tuple(title(20), fc.array(fc.oneof(title(20), fc.constant('')), { minLength: 8, maxLength: 8 })), { minLength: 8, maxLength: 8 }),
+}).map(({ goal, cells }) => ({
+  title: goal,
+  subGoals: SIDES.map((position) => {
+    const [name = '', titles = []] = cells[position - 1] ?? [];
+    const actions = SIDES.map((place) => ({ position: place, title: titles[place - 1] ?? '', type: 'execution' as const }));
+    return { position, title: name, actions: actions.filter((action) => action.title !== '') };
+  }).filter((subGoal) => subGoal.title !== '' || subGoal.actions.length > 0),
+})).filter((chart) => chart.subGoals.some(({ actions }) => actions.length > 0));
+
+test('what is written is read as it was, in every form', () => {
+  fc.assert(fc.property(charts, fc.constantFrom(...FORMS), (chart, form) => {
+    assert.deepEqual(read(write(chart, form), form), { chart, leftOut: [] });
+  }), { numRuns: 300 });
+});
+
+test('nothing but a ChartError comes of what cannot be read', () => {
+  const text = fc.string({ unit: fc.constantFrom(...'[]{}":,a#\n\t;|<>/= \\-*1.&![`'), maxLength: 200 });
+  const nested = fc.integer({ max: 20_000 }).map((depth) => '<opml>' + '<outline text="a">'.repeat(Math.max(depth, 0)));
+  const deep = fc.constantFrom('['.repeat(50_000), '{"title":'.repeat(50_000), '- '.repeat(2_000), '> '.repeat(2_000));
+  fc.assert(fc.property(fc.oneof(text, fc.uint8Array({ maxLength: 200 }), nested, deep), fc.constantFrom(undefined, ...FORMS), (content, form) => {
+    try {
+      read(content, form);
+    } catch (error) {
+      assert.ok(error instanceof ChartError, String(error));
+    }
+  }), { numRuns: 500 });
+});
+
+test('JSON holds all of a chart, and nothing of an answer of the API beside it', () => {
+  const action = { position: 3, title: 'Run', description: 'slowly', background: 'b', constraints: 'c', type: 'habit' as const };
+  const chart: Chart = { title: '10 km', description: 'd', background: 'b', constraints: 'c', deadline: 'May',
+    subGoals: [{ position: 2, title: '', description: 'd', actions: [action] }] };
+  assert.deepEqual(read(write(chart, 'json')), { chart, leftOut: [] });
+  const answer = { ...chart, goalId: 'g', subGoals: [{ ...chart.subGoals[0]!, actions: [{ ...action, actionId: 'a', tasks: 3 }] }] };
+  assert.equal(write(answer, 'json'), write(chart, 'json'));
+});
+
+test('an error says where, for programs as well', () => {
+  const errorOf = (text: string) => {
+    try {
+      return void read(text);
+    } catch (error) {
+      return error instanceof ChartError ? error : undefined;
+    }
+  };
+  assert.deepEqual(errorOf(',,\n,,,,,,,,,x\n')?.place, { kind: 'cell', row: 2, column: 10 });
+  assert.deepEqual(errorOf('{"title": "a", "subGoals": 1}')?.place, { kind: 'field', field: 'subGoals' });
+  assert.deepEqual(errorOf('# a\n# b')?.place, { kind: 'line', line: 2 });
+  for (const [text, message] of [
+    ['["\\ud800"]', 'line 1: not JSON, near column 9'],
+    ['["走", x]', 'line 1: not JSON, near column 9'],
+    ['["\\x"]', 'line 1: not JSON, near column 4'],
+    ['[tru]', 'line 1: not JSON, near column 5'],
+    ['[01]', 'line 1: not JSON, near column 3'],
+    ['[1,]', 'line 1: not JSON, near column 4'],
+    ['{"a" 1}', 'line 1: not JSON, near column 6'],
+    ['{}}', 'line 1: not JSON, near column 3'],
+    ['[\n', 'line 2: not JSON, near column 0'],
+  ] as const) assert.equal(errorOf(text)?.message, message);
+});
+
+test('tables and outlines are read as they are meant', () => {
+  const places = (text: string) => read(text).chart.subGoals.map((subGoal) => [subGoal.position, subGoal.title, ...subGoal.actions.map(({ title }) => title)]);
+  // An empty line is an empty row, and text after a closing quote belongs to the cell.
+  assert.deepEqual(places(',,,\n\n"A"b"c",,\n,,,S\n,,,,G\n'), [[1, 'S', 'Ab"c"']]);
+  // What a row of a table has beyond its columns is no part of it.
+  const table = `|${' |'.repeat(9)}\n|${'---|'.repeat(9)}\n|a|\n|||||||||||x|\n||\n|||||G|\n`;
+  assert.deepEqual(places(table), [[1, '', 'a']]);
+  // A section between two lines is no front matter.
+  assert.deepEqual(places('# G\n## A\n- x\n\n---\n## B\n- y\n\n---\n'), [[1, 'A', 'x'], [2, 'B', 'y']]);
+  assert.deepEqual(places('# G\n## A\n-     x &amp; `y` <b>\n- [ ] z\n'), [[1, 'A', 'x &amp; `y` <b>', 'z']]);
+  assert.deepEqual(places('# G\n## [A](http://a "t")\n- x &amp; `y`<br/>&#65; <http://b>\n'), [[1, 'A', 'x & y\nA http://b']]);
+  const outline = '\n<?xml version="1.0"?><opml><head><title>A &amp; B</title></head><body><outline text="S"><outline title="x"/></outline><outline text="T"/></body></opml>';
+  assert.deepEqual(places(outline), [[1, 'S', 'x'], [2, 'T']]);
+  assert.equal(read(outline).chart.title, 'A & B');
 });

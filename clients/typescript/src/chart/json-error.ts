@@ -1,10 +1,11 @@
-/** The tokens of JSON (RFC 8259), each as far as it is right. Unpaired surrogates are no text. */
-const TOKENS = {
-  space: /[ \t\n]*/y,
-  text: /"(?:[^"\\\u0000-\u001f]|\\["\\/bfnrt]|\\u(?![dD][89a-fA-F])[0-9a-fA-F]{4}|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})*/y,
-  number: /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y,
-  word: /true|false|null/y,
-};
+/** A text of JSON (RFC 8259) as far as it is right. Unpaired surrogates are no text. */
+const TEXT = /"(?:[^"\\\u0000-\u001f]|\\["\\/bfnrt]|\\u(?!d[89a-f])[\da-f]{4}|\\ud[89ab][\da-f]{2}\\ud[c-f][\da-f]{2})*/iy;
+/** The first half of a character beyond U+FFFF. */
+const HALF = /\\ud[89ab][\da-f]{2}/iy;
+const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:e[+-]?\d+)?/iy;
+const WORDS = ['true', 'false', 'null'];
+/** One of them as far as it is right. */
+const WORD = /t(?:r(?:ue?)?)?|f(?:a(?:l(?:se?)?)?)?|n(?:u(?:ll?)?)?/y;
 /** How deep lists and objects may be in each other. */
 const DEEPEST = 127;
 
@@ -13,63 +14,68 @@ const DEEPEST = 127;
  * differ between engines, and some of them repeat the text.
  */
 export function firstError(text: string): { line: number; column: number } | undefined {
-  const at = errorOffset(text);
-  if (at === undefined) return undefined;
-  const before = text.slice(0, at + 1);
+  const scanner = new Scanner(text);
+  if (scanner.all()) return undefined;
+  const before = text.slice(0, scanner.at);
   const line = before.slice(before.lastIndexOf('\n') + 1);
-  return { line: before.split('\n').length, column: new TextEncoder().encode(line).length };
+  const bytes = new TextEncoder().encode(line).length;
+  return { line: before.split('\n').length, column: scanner.at < text.length ? bytes + 1 : bytes };
 }
 
-/** The place of the first character that is wrong; the text's length if something is missing at its end. */
-function errorOffset(text: string): number | undefined {
-  let at = 0;
-  const open: string[] = [];
-  const take = (token: RegExp) => {
-    token.lastIndex = at;
-    const found = token.exec(text)?.[0] ?? '';
-    at += found.length;
-    return found;
-  };
-  const isText = () => take(TOKENS.text) !== '' && text[at++] === '"';
-  const isNext = (character: string) => text[at] === character && ++at > 0;
+/** Each method returns `false` where something is wrong; then `at` is the place. */
+class Scanner {
+  at = 0;
 
-  for (let expected: 'value' | 'name' | 'end' = 'value', isFirst = false;;) {
-    take(TOKENS.space);
-    const closing = open.at(-1);
-    if (expected === 'end' && closing === undefined) return at < text.length ? at : undefined;
-    if ((expected === 'end' || isFirst) && closing !== undefined && isNext(closing)) {
-      open.pop();
-      [expected, isFirst] = ['end', false];
-      continue;
+  constructor(private readonly text: string) {}
+
+  all(): boolean {
+    return this.value(0) && !this.hasMore();
+  }
+
+  private value(depth: number): boolean {
+    if (!this.hasMore()) return false;
+    const first = this.text[this.at];
+    if ((first === '{' || first === '[') && depth === DEEPEST) return false;
+    if (first === '{') return this.list('}', () => this.string() && this.next(':') && this.value(depth + 1));
+    if (first === '[') return this.list(']', () => this.value(depth + 1));
+    if (first === '"') return this.string();
+    return this.take(NUMBER) !== '' || WORDS.includes(this.take(WORD));
+  }
+
+  private list(end: string, item: () => boolean): boolean {
+    this.at += 1;
+    if (this.next(end)) return true;
+    do if (!item()) return false; while (this.next(','));
+    return this.next(end);
+  }
+
+  private string(): boolean {
+    if (!this.hasMore() || this.text[this.at] !== '"') return false;
+    this.take(TEXT);
+    if (this.text[this.at] === '"') {
+      this.at += 1;
+      return true;
     }
-    if (expected === 'end') {
-      if (!isNext(',')) return at;
-      expected = closing === '}' ? 'name' : 'value';
-      isFirst = false;
-      continue;
-    }
-    isFirst = false;
-    if (expected === 'name') {
-      if (text[at] !== '"') return at;
-      if (!isText()) return at - 1;
-      take(TOKENS.space);
-      if (!isNext(':')) return at;
-      expected = 'value';
-      continue;
-    }
-    const character = text[at];
-    if (character === '{' || character === '[') {
-      if (open.length === DEEPEST) return at;
-      at += 1;
-      open.push(character === '{' ? '}' : ']');
-      [expected, isFirst] = [character === '{' ? 'name' : 'value', true];
-      continue;
-    }
-    if (character === '"') {
-      if (!isText()) return at - 1;
-    } else if (take(TOKENS.number) === '' && take(TOKENS.word) === '') {
-      return at;
-    }
-    expected = 'end';
+    // The place is that of what should be the other half of a character, the letter that may not be escaped, or the end of a number.
+    if (this.take(HALF) === '' && this.text[this.at] === '\\') this.at += this.text[this.at + 1] === 'u' ? 5 : 1;
+    return false;
+  }
+
+  private hasMore(): boolean {
+    this.take(/[ \t\n]*/y);
+    return this.at < this.text.length;
+  }
+
+  private next(character: string): boolean {
+    const isNext = this.hasMore() && this.text[this.at] === character;
+    if (isNext) this.at += 1;
+    return isNext;
+  }
+
+  private take(token: RegExp): string {
+    token.lastIndex = this.at;
+    const found = token.exec(this.text)?.[0] ?? '';
+    this.at += found.length;
+    return found;
   }
 }

@@ -34,7 +34,7 @@ function withoutFrontMatter(text: string): string {
 }
 
 /** Whose text is none of the chart's. */
-const IGNORED = new Set(['htmlFlow', 'definition', 'codeFenced', 'codeIndented', 'resource', 'reference', 'tableDelimiterRow', 'taskListCheck']);
+const IGNORED = new Set(['htmlFlow', 'definition', 'codeFencedFence', 'resource', 'reference', 'tableDelimiterRow', 'taskListCheck']);
 
 /** What is read so far of a document. Tokens are micromark's. */
 class Document {
@@ -94,7 +94,7 @@ class Document {
 
   private exit(type: string, text: () => string): void {
     switch (type) {
-      case 'data': case 'characterEscapeValue': case 'autolinkProtocol': case 'autolinkEmail':
+      case 'data': case 'codeFlowValue': case 'characterEscapeValue': case 'autolinkProtocol': case 'autolinkEmail':
         return this.push(text());
       case 'codeTextData':
         return this.push(this.into === 'cell' ? text().replaceAll('\\|', '|') : text());
@@ -116,7 +116,8 @@ class Document {
         this.into = 'nothing';
         return;
       case 'table':
-        if (this.table.some((row) => row.length >= LEAST_COLUMNS)) this.chart = this.table;
+        // What a row has beyond the columns of the first one is no part of the table.
+        if (columns(this.table) >= LEAST_COLUMNS) this.chart = this.table.map((row) => row.slice(0, columns(this.table)));
         return;
     }
   }
@@ -140,6 +141,8 @@ class Document {
     else if (entry && this.into !== 'nothing') entry[this.into] += text;
   }
 }
+
+const columns = (table: string[][]) => table[0]?.length ?? 0;
 
 /** The character that `&amp;`, `&#38;` or `&#x26;` stands for. */
 function referred(reference: string): string {
