@@ -20,7 +20,7 @@ export function pause(milliseconds: number, signal: AbortSignal | undefined): Pr
       [typeof document === 'undefined' ? undefined : document, 'visibilitychange', schedule],
       [typeof window === 'undefined' ? undefined : window, 'online', () => end(resolve)],
     ];
-    for (const [target, event, listener] of listeners) target?.addEventListener(event, listener);
+    for (const [target, event, listener] of listeners) target?.addEventListener?.(event, listener);
     schedule();
 
     function schedule() {
@@ -30,7 +30,7 @@ export function pause(milliseconds: number, signal: AbortSignal | undefined): Pr
     }
     function end(then: () => void) {
       clearTimeout(timer);
-      for (const [target, event, listener] of listeners) target?.removeEventListener(event, listener);
+      for (const [target, event, listener] of listeners) target?.removeEventListener?.(event, listener);
       then();
     }
   });
