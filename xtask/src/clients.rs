@@ -36,6 +36,8 @@ pub(crate) fn check(project: &Project) -> Result<()> {
     };
     run.prepare()?;
     step("linters", || run.lint())?;
+    tools::client_package(project)?;
+    step("goal-activity-client", || run.client_package())?;
     step("openapi-python-client", || run.openapi_python_client())?;
     step("datamodel-code-generator", || run.datamodels())?;
     step("modelina", || run.modelina())?;
@@ -134,6 +136,15 @@ impl Run<'_> {
             self.script("node", &format!("build/typescript/{program}.js"))?;
         }
         Ok(())
+    }
+
+    /// The package of this project, in its own folder.
+    fn client_package(&self) -> Result<()> {
+        let npm = |arguments: &[&str]| {
+            process::quietly(Command::new("npm").args(arguments).current_dir(self.project.client_package())).map(drop)
+        };
+        npm(&["test"])?;
+        npm(&["run", "lint"])
     }
 
     /// One process for all its languages.

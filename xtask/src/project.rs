@@ -55,6 +55,11 @@ impl Project {
         self.root.join("events").join("typescript")
     }
 
+    /// The client for TypeScript.
+    pub(crate) fn client_package(&self) -> PathBuf {
+        self.root.join("clients").join("typescript")
+    }
+
     /// What tests the clients that others generate from the contract files.
     pub(crate) fn clients(&self) -> PathBuf {
         self.root.join("tests").join("clients")

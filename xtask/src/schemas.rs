@@ -33,6 +33,8 @@ pub(crate) fn run(project: &Project, args: &SchemasArgs) -> Result<()> {
     let mut test = cargo();
     test.args(["test", "--quiet", "--workspace", "--all-features", "--lib", "--test", "handlers", "the_committed"]);
     process::run(test.current_dir(&project.root).env("UPDATE_SCHEMAS", "1"))?;
+    tools::client_package(project)?;
+    process::quietly(Command::new("npm").args(["run", "generate"]).current_dir(project.client_package()))?;
     if args.freeze {
         let folder = events.join("schemas").join("baseline");
         schema::events().iter().try_for_each(|event| freeze(&folder, event))?;

@@ -205,6 +205,11 @@ pub(crate) fn events_package(project: &Project) -> Result<()> {
     npm_packages(project, "packages of the events", &project.events_package())
 }
 
+/// Installs the dependencies of the client for TypeScript, by its lock file.
+pub(crate) fn client_package(project: &Project) -> Result<()> {
+    npm_packages(project, "packages of the client", &project.client_package())
+}
+
 /// Installs the packages of an example with a CDK app of its own: by its lock file, and the constructs as `npm pack` packs
 /// them.
 pub(crate) fn example_app(project: &Project, name: &str, folder: &Path) -> Result<()> {
