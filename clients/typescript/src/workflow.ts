@@ -25,11 +25,12 @@ export interface FollowOptions extends Omit<WatchOptions, 'signal'> {
   onError?: (error: Error) => void;
 }
 
+/** Before anything was asked. */
 export const NOTHING_KNOWN: WorkflowState = { executionArn: undefined, status: undefined, error: undefined, isLoading: false };
 
 /** A workflow that is followed and acted on. What is known of it is in `state`, a new object after each change. */
 export class FollowedWorkflow {
-  state = NOTHING_KNOWN;
+  state: WorkflowState;
   private readonly listeners = new Set<() => void>();
   private following: AbortController | undefined;
   /** What is followed, until its first status is there. */
@@ -39,7 +40,9 @@ export class FollowedWorkflow {
   /** How many actions are not answered yet. */
   private pending = 0;
 
-  constructor(private readonly client: GoalActivityClient, private readonly options: () => FollowOptions) {}
+  constructor(private readonly client: GoalActivityClient, private readonly options: () => FollowOptions, state = NOTHING_KNOWN) {
+    this.state = state;
+  }
 
   /** For `useSyncExternalStore`. */
   readonly subscribe = (listener: () => void): (() => void) => {
@@ -63,8 +66,11 @@ export class FollowedWorkflow {
   }
 
   /** Starts a workflow, or follows the one that runs. Returns `undefined` if that is refused; then `error` says why. */
-  start(goalId: string, request: Schemas['StartRequest'] = {}): Promise<Schemas['Started'] | undefined> {
-    return this.act(() => startOrJoin(this.client, goalId, request), ({ executionArn }) => void this.follow(executionArn, true));
+  start(goalId: string | undefined, request: Schemas['StartRequest'] = {}): Promise<Schemas['Started'] | undefined> {
+    return this.act(async () => {
+      if (goalId === undefined) throw new Error('there is no goal to start');
+      return startOrJoin(this.client, goalId, request);
+    }, ({ executionArn }) => void this.follow(executionArn, true));
   }
 
   /** Starts a workflow for what failed in the one that was followed. */

@@ -108,8 +108,8 @@ test('tables and outlines are read as they are meant', () => {
   // An empty line is an empty row, and text after a closing quote belongs to the cell.
   assert.deepEqual(places(',,,\n\n"A"b"c",,\n,,,S\n,,,,G\n'), [[1, 'S', 'Ab"c"']]);
   // What a row of a table has beyond its columns is no part of it.
-  const table = `|${' |'.repeat(9)}\n|${'---|'.repeat(9)}\n|a|\n|||||||||||x|\n||\n|||||G|\n`;
-  assert.deepEqual(places(table), [[1, '', 'a']]);
+  const table = `|${' |'.repeat(9)}\n|${'---|'.repeat(9)}\n|a \`x\\|y\`|\n|||||||||||x|\n||\n|||||G|\n`;
+  assert.deepEqual(places(table), [[1, '', 'a x|y']]);
   // A section between two lines is no front matter.
   assert.deepEqual(places('# G\n## A\n- x\n\n---\n## B\n- y\n\n---\n'), [[1, 'A', 'x'], [2, 'B', 'y']]);
   assert.deepEqual(places('# G\n## A\n-     x &amp; `y` <b>\n- [ ] z\n'), [[1, 'A', 'x &amp; `y` <b>', 'z']]);

@@ -83,7 +83,7 @@ test('the programs of the README do what they say', async () => {
   const page = `import { renderToString } from 'react-dom/server.edge'; import { createGoalActivityClient } from 'goal-activity-client';
     const client = createGoalActivityClient({ baseUrl: 'https://api.example', token: () => '${ARN}' });
     setTimeout(() => console.log(renderToString(<App />)));`;
-  assert.equal(await running('react', react, page), '<section><button>Start</button></section>\n');
+  assert.equal(await running('react', react, page), '<section><button disabled="">Start</button></section>\n');
   // A bundle for a page decodes `&amp;` by the page.
   assert.equal(await running('chart', chart, '', 'node'),
     '10 0\nrow 2, column 10 (J2): a chart is a table of nine rows and nine columns, and this cell is outside of it cell\n');

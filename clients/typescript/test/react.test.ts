@@ -20,7 +20,7 @@ function hook(api: RecordedApi, options: UseWorkflowOptions = {}, strict = false
     const provider = createElement(GoalActivityProvider, { client: api.client }, children);
     return strict ? createElement(StrictMode, null, provider) : provider;
   };
-  return renderHook(({ goalId }: { goalId: string }) => useWorkflow(goalId, options), { wrapper, initialProps: { goalId: 'goal-1' } });
+  return renderHook(({ goalId }: { goalId: string | undefined }) => useWorkflow(goalId, options), { wrapper, initialProps: { goalId: 'goal-1' as string | undefined } });
 }
 const pass = (clock: Clock, milliseconds = 0) => act(async () => {
   await clock.tickAsync(milliseconds);
@@ -52,9 +52,11 @@ test('a goal without workflows is started, once, and followed', async (t) => {
   await pass(clock);
   assert.equal(result.current.isRunning, true);
   await act(() => result.current.regenerate(['a-1-1']));
+  // As `onClick={start}` calls it.
+  await act(() => result.current.start({ type: 'click' } as never));
   await pass(clock);
   const bodies = await Promise.all(api.requests.filter(({ method }) => method === 'POST').map((request) => request.text()));
-  assert.deepEqual(bodies, ['{}', '{"actionIds":["a-1-1"],"regenerate":true}']);
+  assert.deepEqual(bodies, ['{}', '{"actionIds":["a-1-1"],"regenerate":true}', '{}']);
 });
 
 test('the workflow that runs already is followed instead', async (t) => {
@@ -158,6 +160,39 @@ test('another goal has its own workflow, and nothing of the one before', async (
   assert.equal(result.current.status, undefined);
   await pass(clock, 60_000);
   assert.deepEqual([result.current.status, api.count('GET /status')], [undefined, 1]);
+});
+
+test('an end that was there before is none to tell', async (t) => {
+  const clock = fakeTime(t);
+  const ended: string[] = [];
+  const api = new RecordedApi().on('GET goal-1/workflows', history()).on('GET /status', json(status()));
+  const { result } = hook(api, { onEnded: ({ status }) => ended.push(status) });
+  await pass(clock);
+  assert.deepEqual([result.current.isCompleted, ended], [true, []]);
+});
+
+test('an action that is answered after the page was left changes nothing', async (t) => {
+  const clock = fakeTime(t);
+  const errors: Error[] = [];
+  const later = (answer: () => Response) => () => new Promise<Response>((resolve) => setTimeout(() => resolve(answer()), 1_000));
+  const api = new RecordedApi().on('GET goal-1/workflows', NONE).on('POST /start-activity', later(started), later(() => problem('problem-invalid-request')));
+  const { result, unmount } = hook(api, { onError: (error) => errors.push(error) });
+  await pass(clock);
+  await act(async () => void Promise.all([result.current.start(), result.current.start()]));
+  unmount();
+  await pass(clock, 60_000);
+  assert.deepEqual([api.count('POST /start-activity'), api.count('GET /status'), errors], [2, 0, []]);
+});
+
+test('without a goal nothing is asked for', async (t) => {
+  const clock = fakeTime(t);
+  const api = new RecordedApi().on('GET goal-1/workflows', NONE);
+  const { result, rerender } = hook(api);
+  rerender({ goalId: undefined });
+  await pass(clock, 60_000);
+  assert.deepEqual([result.current.isLoading, api.requests.length], [false, 1]);
+  await act(async () => assert.equal(await result.current.start(), undefined));
+  assert.match(String(result.current.error), /there is no goal/);
 });
 
 test('without a client it says what is missing', (t) => {

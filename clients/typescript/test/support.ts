@@ -54,7 +54,9 @@ export class RecordedApi {
 
   readonly fetch = async (request: Request): Promise<Response> => {
     request.signal.throwIfAborted();
-    this.requests.push(request);
+    this.requests.push(request.clone());
+    // As a real one: it can be sent once.
+    await request.arrayBuffer();
     const [, answers] = [...this.answers].find(([route]) => matches(route, request)) ?? [];
     assert.ok(answers, `no answer for ${request.method} ${request.url}`);
     const answer = answers.length > 1 ? answers.shift() : answers[0];

@@ -38,24 +38,31 @@ export interface Workflow extends WorkflowState {
   refresh: () => Promise<void>;
 }
 
-/** The workflow of a goal: the newest one, followed until its end, and what can be done with it. */
-export function useWorkflow(goalId: string, options: UseWorkflowOptions = {}): Workflow {
+/** Before the answer to the first question, which is asked when the page is shown. */
+const ASKING: WorkflowState = { ...NOTHING_KNOWN, isLoading: true };
+
+/** The workflow of a goal: the newest one, followed until its end, and what can be done with it. Nothing while there is no goal yet. */
+export function useWorkflow(goalId: string | undefined, options: UseWorkflowOptions = {}): Workflow {
   const provided = useContext(Context);
   const client = options.client ?? provided;
   if (client === undefined) throw new Error('useWorkflow needs a client: from <GoalActivityProvider client={...}>, or as an option');
   const latest = useLatest(options);
-  const workflow = useMemo(() => new FollowedWorkflow(client, () => latest.current), [client, goalId, latest]);
+  const initial = goalId === undefined ? NOTHING_KNOWN : ASKING;
+  const workflow = useMemo(() => new FollowedWorkflow(client, () => latest.current, initial), [client, goalId, latest, initial]);
   useEffect(() => {
-    void workflow.attach(goalId);
+    if (goalId !== undefined) void workflow.attach(goalId);
     return () => workflow.stop();
   }, [workflow, goalId]);
-  const state = useSyncExternalStore(workflow.subscribe, () => workflow.state, () => NOTHING_KNOWN);
+  const state = useSyncExternalStore(workflow.subscribe, () => workflow.state, () => initial);
   const actions = useMemo(() => ({
     start: (actionIds?: string[]) => workflow.start(goalId, { ...listed(actionIds) }),
     regenerate: (actionIds?: string[]) => workflow.start(goalId, { ...listed(actionIds), regenerate: true }),
     retry: () => workflow.retry(),
     cancel: (reason?: string) => workflow.cancel(typeof reason === 'string' ? reason : undefined),
-    refresh: () => (workflow.state.executionArn === undefined ? workflow.attach(goalId).then(() => {}) : workflow.refresh()),
+    refresh: async () => {
+      if (workflow.state.executionArn !== undefined) await workflow.refresh();
+      else if (goalId !== undefined) await workflow.attach(goalId);
+    },
   }), [workflow, goalId]);
   return { ...state, ...phase(state.status), ...actions };
 }
