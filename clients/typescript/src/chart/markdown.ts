@@ -48,6 +48,8 @@ class Document {
   private lists = 0;
   /** Which part takes the text. */
   private into: 'nothing' | 'title' | 'description' | 'cell' = 'nothing';
+  /** Whether a line end is one, and no space. */
+  private inCode = false;
   /** How many tokens are open whose text is ignored. */
   private ignored = 0;
 
@@ -75,9 +77,12 @@ class Document {
       case 'paragraph':
         // A document may begin with the goal as plain text.
         if (this.entries.length === 0) return this.begin(0, line);
-        if (this.into !== 'nothing') return;
-        this.into = 'description';
-        if (this.entries.at(-1)?.description) this.push('\n');
+        if (this.into === 'nothing') this.describe();
+        return;
+      case 'codeFenced': case 'codeIndented':
+        // More about the entry above it, also where that is an item without a paragraph.
+        this.inCode = true;
+        if (this.entries.length > 0) this.describe();
         return;
       case 'table':
         this.table = [];
@@ -103,7 +108,11 @@ class Document {
       case 'htmlText':
         return this.push(/^<\s*br\s*\/*>$/i.test(text()) ? '\n' : text());
       case 'lineEnding':
-        return this.push(' ');
+        return this.push(this.inCode ? '\n' : ' ');
+      case 'codeFenced': case 'codeIndented':
+        this.inCode = false;
+        this.into = 'nothing';
+        return;
       case 'hardBreakEscape': case 'hardBreakTrailing':
         return this.push('\n');
       case 'setextHeadingLineSequence':
@@ -120,6 +129,12 @@ class Document {
         if (columns(this.table) >= LEAST_COLUMNS) this.chart = this.table.map((row) => row.slice(0, columns(this.table)));
         return;
     }
+  }
+
+  /** What follows is more about the last entry. */
+  private describe(): void {
+    this.into = 'description';
+    if (this.entries.at(-1)?.description) this.push('\n');
   }
 
   private begin(depth: number, line: number): void {
