@@ -79,7 +79,7 @@ pub(crate) fn some_text<'de, D: Deserializer<'de>>(field: D) -> Result<String, D
 }
 
 /// Reads a list of values that are written as objects.
-pub(crate) fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(field: D) -> Result<Vec<T>, D::Error> {
+pub fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(field: D) -> Result<Vec<T>, D::Error> {
     Ok(Vec::<Object<T>>::deserialize(field)?.into_iter().map(|Object(value)| value).collect())
 }
 

@@ -40,7 +40,7 @@ pub use ids::{
     ActionId, ClaimSequence, CorrelationId, EventId, ExecutionArn, GoalId, InvalidId, StateMachineArn, TaskId,
     TaskToken, UserId,
 };
-pub use json::{Unreadable, read_json, without_values};
+pub use json::{Unreadable, objects, read_json, without_values};
 pub use repairs::{Repair, Repairs};
 pub use request::RequestRef;
 pub use timestamp::{InvalidTimestamp, Timestamp};

@@ -29,6 +29,9 @@ const document = (): Throttle => ({ rateLimit: 2, burstLimit: 10 });
 
 /** Every route by name, no proxy: other requests do not reach the function. */
 const routes: Route[] = [
+  { method: HttpMethod.GET, path: '/api/goals' },
+  { method: HttpMethod.GET, path: '/api/goals/{goalId}' },
+  { method: HttpMethod.PUT, path: '/api/goals/{goalId}', throttle: starts },
   { method: HttpMethod.POST, path: '/api/goals/{goalId}/start-activity', throttle: starts },
   { method: HttpMethod.GET, path: '/api/goals/{goalId}/tasks' },
   { method: HttpMethod.GET, path: '/api/goals/{goalId}/workflows' },
@@ -42,12 +45,13 @@ const routes: Route[] = [
 ];
 
 /** The permissions of a browser on another origin; none, unless origins are configured. */
-function cors(origins: string[] | undefined): CorsPreflightOptions | undefined {
-  return origins && {
-    allowOrigins: origins,
-    allowMethods: [CorsHttpMethod.GET, CorsHttpMethod.POST],
-    allowHeaders: ['authorization', 'content-type', 'idempotency-key', 'x-correlation-id'],
-    exposeHeaders: ['location', 'retry-after'],
+function cors({ corsOrigins, corsHeaders, corsCredentials }: Settings): CorsPreflightOptions | undefined {
+  return corsOrigins && {
+    allowOrigins: corsOrigins,
+    allowMethods: [CorsHttpMethod.GET, CorsHttpMethod.POST, CorsHttpMethod.PUT],
+    allowHeaders: [...new Set(['authorization', 'content-type', 'idempotency-key', 'if-none-match', 'x-correlation-id', ...corsHeaders])],
+    exposeHeaders: ['etag', 'location', 'retry-after'],
+    ...(corsCredentials && { allowCredentials: true }),
     maxAge: Duration.hours(1),
   };
 }
@@ -71,7 +75,7 @@ export class Api extends Construct {
     this.http = new HttpApi(this, 'Http', {
       apiName: props.settings.stackName,
       createDefaultStage: false,
-      corsPreflight: cors(props.settings.corsOrigins),
+      corsPreflight: cors(props.settings),
     });
     const stage = this.stage(props);
 

@@ -41,6 +41,8 @@ export class Functions extends Construct {
       .setting('DAILY_AI_COST', dailyAiCost?.toFixed(6));
     const dailyLimit = String(props.settings.actionsPerUserAndDay ?? props.variant.actionsPerUserAndDay);
 
+    const ownGoals = props.settings.goalsTable === undefined;
+
     this.api = new RustFunction(this, 'Api', {
       ...props,
       name: 'api',
@@ -48,7 +50,10 @@ export class Functions extends Construct {
       timeout: Duration.seconds(10),
       reservedConcurrency: props.settings.apiConcurrency,
     })
-      .useTable('GOALS_TABLE', storage.goals, 'GetItem', 'Query', 'UpdateItem')
+      // A table of another program: only its claims are written.
+      .useTable('GOALS_TABLE', storage.goals, 'GetItem', 'Query', 'UpdateItem', ...(ownGoals ? ['PutItem', 'DeleteItem'] as const : []))
+      .setting('GOALS_ARE_OWN', String(ownGoals))
+      .setting('GOALS_USER_INDEX', storage.goalsByUser)
       .useTable('TASKS_TABLE', storage.tasks, 'GetItem', 'Query', 'DeleteItem')
       .useTable('EXECUTIONS_TABLE', storage.executions, 'GetItem', 'Query', 'PutItem', 'UpdateItem')
       .queryIndex(storage.executions, 'by-goal')
@@ -61,6 +66,7 @@ export class Functions extends Construct {
       .publishTo(messaging)
       .useStateMachine(stateMachine)
       .useExecutions(executions, 'StopExecution');
+    if (storage.goalsByUser) this.api.queryIndex(storage.goals, storage.goalsByUser);
 
     this.launch = new RustFunction(this, 'Launch', {
       ...props,

@@ -30,6 +30,8 @@ export interface Settings extends OperationSettings {
   readonly functionsDir: string;
   /** Existing tables to use instead of creating them. */
   readonly goalsTable?: string;
+  /** The index of an existing Goals table by user, to list goals with. */
+  readonly goalsUserIndex?: string;
   readonly tasksTable?: string;
   readonly executionsTable?: string;
   /** The same for the bucket of ended workflows. */
@@ -55,6 +57,10 @@ export interface Settings extends OperationSettings {
   readonly corsOrigins?: string[];
   /** The web page, if the stack serves it. */
   readonly web?: WebSettings;
+  /** Headers that these pages may send besides those of the API. */
+  readonly corsHeaders: string[];
+  /** Whether a browser may send cookies of these pages along. */
+  readonly corsCredentials: boolean;
   /** The generator of the tasks. */
   readonly generator: Generator;
   /** Takes over for an action for which the generator is refused, throttled or out. */
@@ -83,9 +89,9 @@ type UserPoolKey = 'userPoolDomain' | 'userPoolPlan' | 'callbackUrls';
 type Key = Exclude<keyof Settings, 'given' | 'oidc' | 'userPool' | keyof OperationSettings> | OidcKey | UserPoolKey | keyof typeof generatorKeys
   | keyof typeof operationKeys | keyof typeof webKeys;
 export const keys: Record<Key, true> = {
-  stackName: true, local: true, architecture: true, functionsDir: true, goalsTable: true, tasksTable: true,
+  stackName: true, local: true, architecture: true, functionsDir: true, goalsTable: true, goalsUserIndex: true, tasksTable: true,
   executionsTable: true, archiveBucket: true, oidcIssuer: true, oidcAudience: true, oidcScopes: true, oidcClientId: true,
-  userPoolDomain: true, userPoolPlan: true, callbackUrls: true, corsOrigins: true, logLevel: true,
+  userPoolDomain: true, userPoolPlan: true, callbackUrls: true, corsOrigins: true, corsHeaders: true, corsCredentials: true, logLevel: true,
   concurrentBatches: true, actionsPerUserAndDay: true, operationsGuide: true, tracing: true, tracingLayer: true, tracingEndpoint: true, repair: true,
   ...generatorKeys, ...operationKeys, ...webKeys,
 };
@@ -150,6 +156,7 @@ function readContext(context: Record<string, unknown>, own: Record<string, unkno
     architecture,
     functionsDir: path.resolve(infraDir, text('functionsDir', /./, 'a path') ?? `../target/lambda/${architecture}`),
     goalsTable: text('goalsTable', tableName, 'a DynamoDB table name'),
+    goalsUserIndex: goalsUserIndex(text('goalsUserIndex', tableName, 'the name of an index of a DynamoDB table'), context),
     tasksTable: text('tasksTable', tableName, 'a DynamoDB table name'),
     executionsTable: text('executionsTable', tableName, 'a DynamoDB table name'),
     archiveBucket: text('archiveBucket', bucketName, 'the name of an S3 bucket'),
@@ -160,8 +167,7 @@ function readContext(context: Record<string, unknown>, own: Record<string, unkno
       text('oidcClientId', /^\S+$/, 'a client id'),
     ),
     userPool: userPool(reader, context, stackName),
-    // Exact origins and no `*`: an unknown page must not use a user's token.
-    corsOrigins: reader.list('corsOrigins', isOrigin, 'origins as browsers write them, such as https://app.example, comma-separated'),
+    ...cors(reader),
     web: readWeb(reader, context, local),
     ...readGenerators(context),
     ...operations,
@@ -183,6 +189,8 @@ const logFilter = new RegExp(`^${directive}(,${directive})*$`);
 const layerArn = /^arn:[\w-]+:lambda:[\w-]+:\d{12}:layer:[\w-]+:\d+$/;
 /** As S3 accepts them, without the names of access points. */
 const bucketName = /^(?!.*\.\.)(?!\d+\.\d+\.\d+\.\d+$)(?!xn--|sthree-|amzn-s3-demo-)(?!.*(-s3alias|--ol-s3|\.mrap|--x-s3|--table-s3)$)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
+/** RFC 9110, section 5.6.2; `*` would not mean all where cookies are sent. */
+const headerName = /^[A-Za-z0-9!#$%&'+.^_`|~-]{1,64}$/;
 const tableName = /^[A-Za-z0-9_.-]{3,255}$/;
 
 /** Whether the context may have it. */
@@ -204,6 +212,23 @@ export function rejectUnknown(context: Record<string, unknown>): void {
   const known = Object.keys(keys).filter((key) => !/^fallback[A-Z]/.test(key));
   throw new SettingsError(`unknown context ${unknown.join(', ')}: known are ${known.join(', ')}, `
     + 'and the keys of a generator with the prefix fallback, such as fallbackBedrockModel');
+}
+
+/** A created table has its own index. */
+function goalsUserIndex(index: string | undefined, context: Record<string, unknown>): string | undefined {
+  if (index === undefined || context.goalsTable !== undefined) return index;
+  throw new SettingsError('context goalsUserIndex: only with goalsTable; a table of the stack\'s own has an index by user');
+}
+
+function cors(reader: Reader<Key>): Pick<Settings, 'corsOrigins' | 'corsHeaders' | 'corsCredentials'> {
+  // Exact origins and no `*`: an unknown page must not use a user's token or, with corsCredentials, cookies.
+  const corsOrigins = reader.list('corsOrigins', isOrigin, 'origins as browsers write them, such as https://app.example, comma-separated');
+  const corsHeaders = reader.list('corsHeaders', (each) => headerName.test(each), 'names of headers such as x-csrf-token, comma-separated') ?? [];
+  const corsCredentials = reader.flag('corsCredentials');
+  if (!corsOrigins && (corsHeaders.length > 0 || corsCredentials)) {
+    throw new SettingsError('context corsHeaders and corsCredentials: only with corsOrigins');
+  }
+  return { corsOrigins, corsHeaders: corsHeaders.map((each) => each.toLowerCase()), corsCredentials };
 }
 
 function oidc(issuer?: string, audience?: string[], scopes?: string[], clientId?: string): Settings['oidc'] {

@@ -6,24 +6,41 @@ import { Construct } from 'constructs';
 import type { Settings } from './settings';
 import type { Variant } from './variant';
 
+const GOALS_BY_USER = 'by-user';
+
 /** The three tables. Goals and Tasks belong to the goal app and can be its existing ones; a deleted stack leaves all three. */
 export class Storage extends Construct {
   readonly goals: ITable;
+  /** The index of Goals by user; missing: an existing table for which none is named. */
+  readonly goalsByUser?: string;
   readonly tasks: ITable;
   readonly executions: ITable;
 
   constructor(scope: Construct, id: string, private readonly props: { settings: Settings; variant: Variant; key?: IKey }) {
     super(scope, id);
-    const { goalsTable, tasksTable, executionsTable } = props.settings;
+    const { goalsTable, goalsUserIndex, tasksTable, executionsTable } = props.settings;
     this.goals = goalsTable
       ? Table.fromTableName(this, 'Goals', goalsTable)
-      : this.table('Goals', 'goalId', 'item');
+      : this.goalsTable();
+    this.goalsByUser = goalsTable ? goalsUserIndex : GOALS_BY_USER;
     this.tasks = tasksTable
       ? Table.fromTableName(this, 'Tasks', tasksTable)
       : this.table('Tasks', 'goalId', 'position');
     this.executions = executionsTable
       ? Table.fromTableName(this, 'WorkflowExecutions', executionsTable)
       : this.executionsTable();
+  }
+
+  private goalsTable(): Table {
+    const table = this.table('Goals', 'goalId', 'item');
+    // Sparse: only the goal's own row has its user.
+    table.addGlobalSecondaryIndex({
+      indexName: GOALS_BY_USER,
+      partitionKey: { name: 'userId', type: AttributeType.STRING },
+      sortKey: { name: 'goalId', type: AttributeType.STRING },
+      projectionType: ProjectionType.KEYS_ONLY,
+    });
+    return table;
   }
 
   private executionsTable(): Table {

@@ -9,6 +9,8 @@ const local = synth({ local: 'true' });
 test('the API has these routes, all but its description behind the token check', () => {
   const routes = aws.all('AWS::ApiGatewayV2::Route');
   assert.deepEqual(routes.map(({ RouteKey }) => RouteKey).sort(), [
+    'GET /api/goals',
+    'GET /api/goals/{goalId}',
     'GET /api/goals/{goalId}/tasks',
     'GET /api/goals/{goalId}/workflows',
     'GET /api/openapi.json',
@@ -19,6 +21,7 @@ test('the API has these routes, all but its description behind the token check',
     'POST /api/goals/{goalId}/start-activity',
     'POST /api/workflows/{executionArn}/cancel',
     'POST /api/workflows/{executionArn}/retry',
+    'PUT /api/goals/{goalId}',
   ]);
   for (const { name, RouteKey, AuthorizationType, AuthorizerId } of routes) {
     const expected = RouteKey === 'GET /api/openapi.json' ? ['NONE', undefined] : ['JWT', 'ApiHttpJwt'];
@@ -40,6 +43,7 @@ test('what costs AI calls or stops work is throttled more than what only reads',
     'POST /api/goals/{goalId}/start-activity': modest,
     'POST /api/workflows/{executionArn}/cancel': modest,
     'POST /api/workflows/{executionArn}/retry': modest,
+    'PUT /api/goals/{goalId}': modest,
     'GET /api/openapi.json': { ThrottlingBurstLimit: 10, ThrottlingRateLimit: 2 },
   });
   // API Gateway refuses settings of a route that does not exist yet.
@@ -60,14 +64,25 @@ test('web pages of other origins may call the API only when they are named', () 
   const cors = synth({ corsOrigins: 'https://app.example, http://localhost:3000' });
   assert.deepEqual(cors.one('AWS::ApiGatewayV2::Api').CorsConfiguration, {
     AllowOrigins: ['https://app.example', 'http://localhost:3000'],
-    AllowMethods: ['GET', 'POST'],
-    AllowHeaders: ['authorization', 'content-type', 'idempotency-key', 'x-correlation-id'],
-    ExposeHeaders: ['location', 'retry-after'],
+    AllowMethods: ['GET', 'POST', 'PUT'],
+    AllowHeaders: ['authorization', 'content-type', 'idempotency-key', 'if-none-match', 'x-correlation-id'],
+    ExposeHeaders: ['etag', 'location', 'retry-after'],
     MaxAge: 3600,
   });
   for (const corsOrigins of ['*', 'https://*.example', 'app.example', 'https://app.example/', ' ']) {
     assert.throws(() => synth({ corsOrigins }), /expected origins/, corsOrigins);
   }
+});
+
+test('web pages may send further headers, and cookies, only where their origins are named', () => {
+  const named = { corsOrigins: 'https://app.example', corsHeaders: 'X-CSRF-Token, authorization', corsCredentials: 'true' };
+  const { AllowHeaders, AllowCredentials } = synth(named).one('AWS::ApiGatewayV2::Api').CorsConfiguration;
+  assert.deepEqual(AllowHeaders, ['authorization', 'content-type', 'idempotency-key', 'if-none-match', 'x-correlation-id', 'x-csrf-token']);
+  assert.equal(AllowCredentials, true);
+  assert.throws(() => synth({ corsHeaders: 'x-csrf-token' }), /only with corsOrigins/);
+  assert.throws(() => synth({ corsCredentials: 'true' }), /only with corsOrigins/);
+  assert.throws(() => synth({ ...named, corsOrigins: '*' }), /expected origins/);
+  for (const corsHeaders of ['*', 'x csrf', 'x:y']) assert.throws(() => synth({ ...named, corsHeaders }), /expected names of headers/, corsHeaders);
 });
 
 test('the API is throttled and its access log names no user, address or token', () => {

@@ -36,9 +36,10 @@ const consume = ['sqs:ChangeMessageVisibility', 'sqs:DeleteMessage', 'sqs:GetQue
 
 const executions = 'arn:AWS::Partition:states:AWS::Region:AWS::AccountId:execution:goal-activity:*';
 
-test('api claims goals, writes execution rows, emits requests, cancels, reads the archive and the waiting list, and starts nothing', () => {
+test('api claims, lists and writes goals, writes execution rows, emits requests, cancels, reads the archive and the waiting list, and starts nothing', () => {
   assert.deepEqual(functionGrants('FunctionsApi'), {
-    StorageGoals: ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
+    StorageGoals: ['dynamodb:DeleteItem', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
+    'StorageGoals/index/by-user': ['dynamodb:Query'],
     StorageTasks: ['dynamodb:DeleteItem', 'dynamodb:GetItem', 'dynamodb:Query'],
     StorageWorkflowExecutions: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
     'StorageWorkflowExecutions/index/by-goal': ['dynamodb:Query'],
@@ -49,7 +50,8 @@ test('api claims goals, writes execution rows, emits requests, cancels, reads th
     [executions]: ['states:StopExecution'],
   });
   assert.deepEqual(environment('FunctionsApi'),
-    ['ACTIONS_PER_USER_AND_DAY', 'ARCHIVE_BUCKET', 'CONCURRENT_BATCHES', 'EVENT_BUS', 'EXECUTIONS_TABLE', 'GOALS_TABLE', 'STATE_MACHINE_ARN', 'TASKS_TABLE']);
+    ['ACTIONS_PER_USER_AND_DAY', 'ARCHIVE_BUCKET', 'CONCURRENT_BATCHES', 'EVENT_BUS', 'EXECUTIONS_TABLE', 'GOALS_ARE_OWN', 'GOALS_TABLE', 'GOALS_USER_INDEX',
+      'STATE_MACHINE_ARN', 'TASKS_TABLE']);
 });
 
 test('launch claims goals like api, sees who waits, starts the execution, and stops one that was cancelled at that moment', () => {

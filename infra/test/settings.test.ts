@@ -18,6 +18,7 @@ test('without context the settings are those of a deployment to AWS', () => {
     architecture: 'arm64',
     functionsDir: path.resolve(infraDir, '../target/lambda/arm64'),
     goalsTable: undefined,
+    goalsUserIndex: undefined,
     tasksTable: undefined,
     executionsTable: undefined,
     archiveBucket: undefined,
@@ -25,6 +26,8 @@ test('without context the settings are those of a deployment to AWS', () => {
     userPool: { domain: undefined, plan: 'essentials', callbackUrls: [] },
     corsOrigins: undefined,
     web: undefined,
+    corsHeaders: [],
+    corsCredentials: false,
     generator: { kind: 'offline' },
     fallback: undefined,
     starts: { rateLimit: 10, burstLimit: 20 },
@@ -135,6 +138,7 @@ test('a value that cannot be is an error that says what is expected', () => {
   rejected({ tracing: 'otlp', tracingLayer: 'adot' }, /tracingLayer="adot": expected the ARN/);
   rejected({ tracing: 'print', tracingEndpoint: 'http://localhost:4318' }, /only with tracing=otlp/);
   rejected({ stackName: 'goal activity' }, /stackName="goal activity": expected at most 40 lower-case letters/);
+  rejected({ goalsUserIndex: 'by-owner' }, /goalsUserIndex: only with goalsTable/);
   rejected({ goalsTable: ' ' }, /goalsTable=" ": expected a DynamoDB table name/);
   rejected({ tasksTable: 'a/b' }, /tasksTable="a\/b"/);
   rejected({ oidcIssuer: 'issuer.example', oidcAudience: 'app' }, /oidcIssuer="issuer.example": expected the https URL/);

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { synth } from './synth';
 
 const aws = synth();
+const keys = (schema: any[]) => schema.map(({ AttributeName }) => AttributeName).join(' ');
 
 test('tables are on demand, encrypted, recoverable and protected', () => {
   for (const { name, ...table } of aws.all('AWS::DynamoDB::Table')) {
@@ -15,7 +16,6 @@ test('tables are on demand, encrypted, recoverable and protected', () => {
 });
 
 test('tables have the keys of the design, and executions expire', () => {
-  const keys = (schema: any[]) => schema.map(({ AttributeName }) => AttributeName).join(' ');
   const tables = aws.all('AWS::DynamoDB::Table');
   assert.deepEqual(tables.map(({ name, KeySchema }) => [name, keys(KeySchema)]), [
     ['StorageGoals', 'goalId item'], ['StorageTasks', 'goalId position'], ['StorageWorkflowExecutions', 'executionArn item'],
@@ -32,6 +32,25 @@ test('tables have the keys of the design, and executions expire', () => {
       ['waiting', 'waiting turn', undefined],
     ],
   );
+});
+
+test('the goals of a user are listed by an index without any of their texts', () => {
+  const goals = aws.all('AWS::DynamoDB::Table').find(({ name }) => name === 'StorageGoals');
+  assert.deepEqual(goals?.GlobalSecondaryIndexes.map(({ IndexName, KeySchema, Projection }: any) => [IndexName, keys(KeySchema), Projection]),
+    [['by-user', 'userId goalId', { ProjectionType: 'KEYS_ONLY' }]]);
+});
+
+test('goals of an existing table are listed only by an index that is named, and their charts never written', () => {
+  const adopted = (more: Record<string, string>) => {
+    const stack = synth({ goalsTable: 'app-goals', ...more });
+    const { GOALS_ARE_OWN, GOALS_USER_INDEX } = stack.resources('AWS::Lambda::Function').FunctionsApiFunction!.Properties.Environment.Variables;
+    const { Statement } = stack.resources('AWS::IAM::Policy').FunctionsApiRoleDefaultPolicy!.Properties.PolicyDocument;
+    const grants = Statement.filter((each: unknown) => JSON.stringify(each).includes(':table/app-goals')).map(({ Action }: any) => Action);
+    return [GOALS_ARE_OWN, GOALS_USER_INDEX, grants];
+  };
+  const claims = ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem'];
+  assert.deepEqual(adopted({}), ['false', undefined, [claims]]);
+  assert.deepEqual(adopted({ goalsUserIndex: 'by-owner' }), ['false', 'by-owner', [claims, 'dynamodb:Query']]);
 });
 
 test('existing Goals and Tasks tables are used by name and never created', () => {

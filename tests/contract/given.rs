@@ -84,6 +84,7 @@ pub(crate) fn claim(goal: &Goal, number: u64) -> Claim {
         stale: None,
         expected: ClaimSequence(number - 1),
         sequence: ClaimSequence(number),
+        revision: goal.head.revision,
         open_before: MAX_RUNNING_PER_USER - 1,
         started_before: Before::Any,
         days_over: BTreeSet::new(),

@@ -18,6 +18,7 @@ mod archive;
 mod archived;
 mod callbacks;
 mod cancellations;
+mod charts;
 mod claims;
 mod commits;
 mod errors;

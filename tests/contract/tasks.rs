@@ -73,8 +73,9 @@ async fn actions_with_tasks_are_those_that_have_at_least_one(on: &impl Tables) {
         }
     }
     let with_tasks = on.db().actions_with_tasks(&goal.head.goal_id).await.unwrap();
-    let of_action = ActionTasks { finished: false, newest: Some(at(1)) };
-    assert_eq!(with_tasks, ["a-1-1", "a-1-5", "a-2-1"].map(|a| (a.parse().unwrap(), of_action)).into());
+    let of_action = |count| ActionTasks { finished: false, newest: Some(at(1)), count };
+    let expected = [("a-1-1", 1), ("a-1-5", 10), ("a-2-1", 3)];
+    assert_eq!(with_tasks, expected.map(|(action, count)| (action.parse().unwrap(), of_action(count))).into());
 }
 
 async fn a_page_ends_where_its_limit_is_and_the_next_goes_on_there(on: &impl Tables) {

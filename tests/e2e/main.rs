@@ -15,6 +15,7 @@ mod cancel;
 mod dead_letters;
 mod freshness;
 mod goalctl;
+mod goals;
 mod guide;
 mod history;
 mod idempotency_key;

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use goal_activity_events::{ExecutionArn, GoalId, UserId};
+use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -32,9 +33,15 @@ pub struct Answer {
     pub content_type: String,
     /// The body as JSON.
     pub body: Value,
+    headers: HeaderMap,
 }
 
 impl Answer {
+    /// A header of the response.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
     /// The execution in the response.
     pub fn arn(&self) -> ExecutionArn {
         self.body["executionArn"].as_str().expect("an answer with an executionArn").parse().expect("an execution ARN")
@@ -110,14 +117,24 @@ impl User {
         let response = request.send().await.expect("the API answers");
         let status = response.status().as_u16();
         let content_type = response.headers().get("content-type").and_then(|v| v.to_str().ok()).unwrap_or_default();
-        let content_type = content_type.to_owned();
+        let (content_type, headers) = (content_type.to_owned(), response.headers().clone());
         let text = response.text().await.expect("an answer with a body");
-        Answer { status, content_type, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) }
+        Answer { status, content_type, body: serde_json::from_str(&text).unwrap_or(Value::String(text)), headers }
     }
 
     /// Calls a route with GET.
     pub async fn get(&self, path: &str) -> Answer {
         self.send(self.stack.http.get(self.stack.url(path))).await
+    }
+
+    /// Calls a route with GET, unless its answer is still that of this entity tag.
+    pub async fn get_unless(&self, path: &str, tag: &str) -> Answer {
+        self.send(self.stack.http.get(self.stack.url(path)).header("If-None-Match", tag)).await
+    }
+
+    /// Calls a route with PUT.
+    pub async fn put(&self, path: &str, body: &Value) -> Answer {
+        self.send(self.stack.http.put(self.stack.url(path)).json(body)).await
     }
 
     /// Calls a route with POST.

@@ -3,7 +3,7 @@
 use goal_activity_events::{ClaimSequence, GoalId, UserId};
 use serde::Serialize;
 
-use crate::goal::{Action, ActionKind, Goal, GoalHead, GoalStatus, Position, Side, SubGoal};
+use crate::goal::{Action, ActionKind, Goal, GoalHead, GoalStatus, Position, Revision, Side, SubGoal};
 
 /// A mandala chart. An empty cell is left out, and the others keep their places.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -100,6 +100,7 @@ impl Chart {
             status: GoalStatus::Draft,
             claimed_by: None,
             claims: ClaimSequence(0),
+            revision: Revision(0),
         };
         Ok(Goal::new(head, sub_goals, actions))
     }

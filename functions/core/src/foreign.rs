@@ -8,6 +8,7 @@ use serde::de::{Error, IntoDeserializer};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use crate::goal::Revision;
 use crate::limits::MAX_CLAIMS;
 
 /// A text. `NULL` is the empty one.
@@ -44,9 +45,16 @@ pub(crate) fn text_only<'de, D: Deserializer<'de>, T: From<String>>(attribute: D
 /// How often a goal was claimed. What cannot be such a number is 0: names that are taken by then are skipped. So is what is
 /// greater than [`MAX_CLAIMS`], of which no name of an execution could be made.
 pub(crate) fn claims<'de, D: Deserializer<'de>>(attribute: D) -> Result<ClaimSequence, D::Error> {
-    let count = Value::deserialize(attribute)?;
+    Ok(ClaimSequence(count(&Value::deserialize(attribute)?)))
+}
+
+/// Which revision of a chart it is, read as [`claims`] reads a count.
+pub(crate) fn revision<'de, D: Deserializer<'de>>(attribute: D) -> Result<Revision, D::Error> {
+    Ok(Revision(count(&Value::deserialize(attribute)?)))
+}
+
+fn count(attribute: &Value) -> u64 {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "floored, not negative, and saturating")]
-    let fraction = || count.as_f64().filter(|count| *count >= 0.0).map(|count| count.floor() as u64);
-    let count = count.as_u64().or_else(fraction).filter(|count| *count <= MAX_CLAIMS);
-    Ok(ClaimSequence(count.unwrap_or(0)))
+    let fraction = || attribute.as_f64().filter(|count| *count >= 0.0).map(|count| count.floor() as u64);
+    attribute.as_u64().or_else(fraction).filter(|count| *count <= MAX_CLAIMS).unwrap_or(0)
 }

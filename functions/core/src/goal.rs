@@ -60,6 +60,27 @@ pub struct GoalHead {
     /// How many workflows have claimed the goal so far.
     #[serde(default = "never_claimed", rename = "activitySequence", deserialize_with = "foreign::claims")]
     pub claims: ClaimSequence,
+    /// How often the chart was written through the API: what was decided on one revision is not written on another. Programs
+    /// that write the chart themselves need not count.
+    #[serde(default, skip_serializing_if = "Revision::is_first", deserialize_with = "foreign::revision")]
+    pub revision: Revision,
+}
+
+/// How often a goal's chart was written through the API.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Revision(pub u64);
+
+impl Revision {
+    /// The one after it.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference to the field")]
+    fn is_first(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 fn never_claimed() -> ClaimSequence {
@@ -103,6 +124,7 @@ impl PartialEq<ExecutionArn> for GoalClaim {
 
 /// Where a goal is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum GoalStatus {
     /// Nothing was generated yet.
@@ -188,6 +210,21 @@ pub enum ActionKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u8", into = "u8")]
 pub struct Side(u8);
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Side {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Side".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "integer", "minimum": 1, "maximum": MANDALA_SIDE })
+    }
+}
 
 /// A number that is no place on a side of the chart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -46,6 +46,10 @@ pub const GOAL: &str = "GOAL";
 pub const CLAIM: &str = "activityExecutionArn";
 /// Goals, in the goal's own row: how many executions have claimed it so far.
 pub const CLAIMS: &str = "activitySequence";
+/// Goals, in the goal's own row: how often its chart was written through the API.
+pub const REVISION: &str = "revision";
+/// Goals: the sparse index of the goals' own rows by user. Other rows have no user.
+pub const GOALS_BY_USER_INDEX: &str = "by-user";
 /// Goals: where the rows of actions begin.
 pub const ACTION_PREFIX: &str = "ACTION#";
 /// Goals: where the rows of sub-goals begin.

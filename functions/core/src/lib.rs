@@ -8,6 +8,7 @@ pub mod answer;
 pub mod archive;
 pub mod chart;
 pub mod daily;
+pub mod edit;
 pub mod execution;
 pub mod facts;
 mod foreign;

@@ -88,6 +88,12 @@ pub const CHECK: Duration = Duration::from_secs(10);
 pub const ARCHIVE_FAILURES: usize = 3;
 /// How long launching may take before a request is answered: the answer must come before the function's time is over.
 pub const LAUNCHING: Duration = Duration::from_secs(15);
+/// After what time the status of a workflow that runs is worth asking for again: its workers report as often.
+pub const POLL_RUNNING: Duration = PROGRESS_INTERVAL;
+/// The same while it waits for its turn.
+pub const POLL_WAITING: Duration = Duration::from_secs(5);
+/// The same while launching is paused.
+pub const POLL_PAUSED: Duration = Duration::from_secs(30);
 /// Up to how many waiting workflows are counted for the answer to a request: one page of the index.
 pub const WAITING_COUNTED: u16 = 100;
 /// How many workflows the reconciler looks at side by side.
@@ -111,6 +117,11 @@ pub const ANNOUNCING: Duration = Duration::from_secs(3);
 /// How many workflows of one user may be open at once. How many actions a user may ask for in a day is a setting: see
 /// [`DailyLimit`](crate::daily::DailyLimit).
 pub const MAX_RUNNING_PER_USER: usize = 10;
+
+/// How many goals a user may have when another one is created through the API. Counted from an index that can be a second behind.
+pub const MAX_GOALS_PER_USER: usize = 500;
+/// How many goals of a user are listed at most: another program may have stored more than [`MAX_GOALS_PER_USER`].
+pub const LISTED_GOALS: usize = 2_000;
 
 /// How far a user's next open workflow stands behind the one before on the waiting list: see
 /// [`turn`](crate::admission::turn). The tenth of one user stands 45 minutes behind.

@@ -72,6 +72,8 @@ pub struct ActionTasks {
     pub finished: bool,
     /// When the newest of those that say so was made.
     pub newest: Option<Timestamp>,
+    /// How many there are.
+    pub count: u32,
 }
 
 /// What each action of a goal has of tasks. Actions without any are not in it.
@@ -85,6 +87,7 @@ pub fn by_action<'a>(rows: impl IntoIterator<Item = &'a TaskRow>) -> TasksByActi
         let of_action = all.entry(action.clone()).or_default();
         of_action.finished |= row.is_generated() && row.is_finished();
         of_action.newest = of_action.newest.max(row.created_at);
+        of_action.count = of_action.count.saturating_add(1);
     }
     all
 }
@@ -251,7 +254,7 @@ mod tests {
         ];
         let all = by_action(&rows);
         let of = |id: &str| all[&id.parse::<ActionId>().unwrap()];
-        assert_eq!(of("a"), ActionTasks { finished: false, newest: Some(Timestamp::from_millis(5)) });
+        assert_eq!(of("a"), ActionTasks { finished: false, newest: Some(Timestamp::from_millis(5)), count: 2 });
         assert!(of("b").finished && !of("c").finished);
         assert_eq!(all.len(), 3);
     }

@@ -3,7 +3,7 @@
 
 use std::str::FromStr;
 
-use goal_activity_events::{UserId, without_values};
+use goal_activity_events::{GoalId, UserId, without_values};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -22,15 +22,20 @@ pub type Row = Map<String, Value>;
 /// # Errors
 /// Never for a goal of this crate's types; the error is `serde_json`'s.
 pub fn goal_rows(goal: &Goal) -> Result<Vec<Row>, serde_json::Error> {
-    let head = std::iter::once(row(goal, keys::GOAL.to_owned(), &goal.head));
-    let sub_goals = goal.sub_goals.iter().map(|s| row(goal, keys::sub_goal(s.position), s));
-    let actions = goal.actions.iter().map(|a| row(goal, keys::action(a.position), a));
+    let head = std::iter::once(row(&goal.head.goal_id, keys::GOAL.to_owned(), &goal.head));
+    let id = &goal.head.goal_id;
+    let sub_goals = goal.sub_goals.iter().map(|s| row(id, keys::sub_goal(s.position), s));
+    let actions = goal.actions.iter().map(|a| row(id, keys::action(a.position), a));
     head.chain(sub_goals).chain(actions).collect()
 }
 
-fn row(goal: &Goal, item: String, body: &impl Serialize) -> Result<Row, serde_json::Error> {
+/// One row of a goal: what it holds, under that sort key.
+///
+/// # Errors
+/// Never for a type of this crate; the error is `serde_json`'s.
+pub fn row(goal: &GoalId, item: String, body: &impl Serialize) -> Result<Row, serde_json::Error> {
     let mut row: Row = serde_json::from_value(serde_json::to_value(body)?)?;
-    row.insert(keys::GOAL_ID.to_owned(), goal.head.goal_id.as_str().into());
+    row.insert(keys::GOAL_ID.to_owned(), goal.as_str().into());
     row.insert(keys::ITEM.to_owned(), item.into());
     Ok(row)
 }
@@ -127,7 +132,7 @@ fn read<T: DeserializeOwned>(item: &str, row: Row) -> Result<T, Unreadable> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::goal::{ActionKind, GoalStatus};
+    use crate::goal::{ActionKind, GoalStatus, Revision};
     use goal_activity_events::ClaimSequence;
     use proptest::prelude::*;
     use serde_json::json;
@@ -148,6 +153,7 @@ mod tests {
             status: GoalStatus::Processing,
             claimed_by: Some(CLAIM.to_owned().into()),
             claims: ClaimSequence(7),
+            revision: Revision(0),
         };
         let action = |place: &str| Action {
             action_id: format!("a-{}", place.replace('#', "-")).parse().unwrap(),

@@ -391,7 +391,7 @@ pub fn requested_event(execution: &Execution) -> GoalActivityRequested {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::goal::{Action, ActionKind, GoalHead, GoalStatus};
+    use crate::goal::{Action, ActionKind, GoalHead, GoalStatus, Revision};
     use goal_activity_events::ClaimSequence;
     use proptest::prelude::*;
 
@@ -416,6 +416,7 @@ mod tests {
             status: GoalStatus::Draft,
             claimed_by: None,
             claims: ClaimSequence(0),
+            revision: Revision(0),
         };
         Goal::new(head, vec![], positions.iter().map(action).collect())
     }
@@ -464,8 +465,9 @@ mod tests {
 
     #[test]
     fn finished_work_is_not_replaced() {
-        let tasks =
-            |finished| TasksByAction::from([("a-1-1".parse().unwrap(), ActionTasks { finished, newest: None })]);
+        let tasks = |finished| {
+            TasksByAction::from([("a-1-1".parse().unwrap(), ActionTasks { finished, newest: None, count: 1 })])
+        };
         let request = StartRequest { regenerate: true, ..request() };
         let goal = goal(&["1#1", "1#2"]);
         assert_eq!(decide(&goal, None, &tasks(false), &request).unwrap().action_ids, ids(&["a-1-1", "a-1-2"]));
@@ -481,7 +483,7 @@ mod tests {
             regenerate: true,
             ..request()
         };
-        let made = ActionTasks { finished: false, newest: Some(at(5)) };
+        let made = ActionTasks { finished: false, newest: Some(at(5)), count: 1 };
         let tasks = TasksByAction::from([("a-1-1".parse().unwrap(), made)]);
         let goal = goal(&["1#1"]);
         assert!(decide(&goal, None, &tasks, &left(5)).is_ok());

@@ -1,6 +1,6 @@
 //! The actions that an AI is asked about.
 
-use goal_activity_core::goal::{Action, ActionKind, GoalHead, GoalStatus, Position, Side, SubGoal};
+use goal_activity_core::goal::{Action, ActionKind, GoalHead, GoalStatus, Position, Revision, Side, SubGoal};
 use goal_activity_core::trial::Subject;
 use goal_activity_events::ClaimSequence;
 use serde::{Deserialize, Serialize};
@@ -81,6 +81,7 @@ pub(crate) fn samples() -> Result<Vec<Sample>, Wrong> {
             status: GoalStatus::Draft,
             claimed_by: None,
             claims: ClaimSequence(0),
+            revision: Revision(0),
         };
         for (action, place) in entry.actions.into_iter().zip(1..) {
             let side = Side::try_from(place)?;

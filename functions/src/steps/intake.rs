@@ -176,7 +176,13 @@ impl<Db: IntakeDb> Intake<Db> {
         execution
     }
 
-    /// The workflow of this goal that is open, if one is. What the goal's row says is not enough: the goal app may have written
+    /// The workflow of this goal that is open, if one is.
+    pub async fn open_workflow(&self, goal: &Goal) -> PortResult<Option<ExecutionArn>> {
+        let load = self.db.user_load(&goal.head.user_id).await?;
+        self.running(goal, &load.open).await
+    }
+
+    /// The same, given all open workflows of its user. What the goal's row says is not enough: the goal app may have written
     /// it back as it was before a claim, or before the end of one.
     async fn running(&self, goal: &Goal, open: &BTreeSet<ExecutionArn>) -> PortResult<Option<ExecutionArn>> {
         let goal_id = &goal.head.goal_id;
@@ -268,6 +274,7 @@ impl<Db: IntakeDb> Intake<Db> {
         let (stale, request) = (goal.head.claimed_by.clone(), origin.remembered(request));
         let started_before = self.daily_limit.before(actions);
         let days_over = load.started.keys().copied().filter(|day| day.is_over(today)).collect();
-        Claim { execution, stale, expected, sequence, open_before, started_before, days_over, request }
+        let revision = goal.head.revision;
+        Claim { execution, stale, expected, sequence, revision, open_before, started_before, days_over, request }
     }
 }

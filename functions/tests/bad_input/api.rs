@@ -19,7 +19,9 @@ const STATUS: &str = "GET /api/workflows/{executionArn}/status";
 const CANCEL: &str = "POST /api/workflows/{executionArn}/cancel";
 const RETRY: &str = "POST /api/workflows/{executionArn}/retry";
 const WORKFLOWS: &str = "GET /api/workflows";
-const ROUTES: [&str; 8] = [START, TASKS, HISTORY, STATUS, ACTIONS, TIMELINE, CANCEL, RETRY];
+const GOAL: &str = "GET /api/goals/{goalId}";
+const PUT_GOAL: &str = "PUT /api/goals/{goalId}";
+const ROUTES: [&str; 10] = [GOAL, PUT_GOAL, START, TASKS, HISTORY, STATUS, ACTIONS, TIMELINE, CANCEL, RETRY];
 const ARN: &str = "arn:aws:states:us-east-1:000000000000:execution:goal-activity:goal-1-1";
 
 /// A valid request.
@@ -227,6 +229,45 @@ async fn bodies_that_break_the_contract_are_400() {
         assert!(matches!(answer.status, 200 | 202), "{answer:?}");
         assert_silent("unknown fields", &answer.body.to_string());
     }
+}
+
+#[tokio::test]
+async fn charts_that_break_the_contract_are_400_and_repeat_nothing() {
+    let action = json!({
+        "actionId": "mine", "position": 2, "title": "a", "description": "b", "background": "c", "constraints": "d",
+        "type": "habit",
+    });
+    let chart = json!({
+        "title": "t", "description": "b", "background": "c", "constraints": "d", "deadline": "e",
+        "subGoals": [{ "position": 3, "title": "s", "description": "f", "actions": [action] }],
+    });
+    let logs = Logs::collect();
+    let (mut written, mut refusals) = (0, 0);
+    for Wrong { place, kind, text } in every_wrong(&chart).into_iter().chain(no_documents(&chart)) {
+        let (what, rig) = (format!("{place}: {kind}"), Rig::with_goal(9));
+        let large = text.len() > 256 * 1024;
+        let request = with(PUT_GOAL, "/body", json!(text));
+        logs.take();
+        let is_text = ["/title", "/description", "/background", "/constraints", "/deadline"];
+        let is_text = is_text.iter().any(|name| place.ends_with(name));
+        let answer = rig.answer(request.clone()).await;
+        assert_silent(&what, &logs.take());
+        if answer.status == 200 {
+            let optional = kind == "null" || kind == "removed" || kind == "empty text" || kind == "empty list";
+            assert!(is_text || optional || kind.contains("object") || kind.contains("list"), "{what}: {answer:?}");
+            written += 1;
+            continue;
+        }
+        let refused = refused(&Rig::with_goal(9), &logs, &what, request).await;
+        let expected = if large { (413, "BODY_TOO_LARGE") } else { (400, "INVALID_REQUEST") };
+        assert_eq!((refused.status, refused.code()), expected, "{what}");
+        refusals += 1;
+    }
+    assert!(written > 20 && refusals > 100, "{written} written, {refusals} refused");
+    let rig = Rig::with_goal(9);
+    let answer = rig.answer(with(PUT_GOAL, "/body", json!(with_unknown_fields(&chart)))).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_silent("unknown fields", &answer.body.to_string());
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ mod edits;
 mod facts;
 mod forged;
 mod goal_app;
+mod goals;
 mod history;
 mod hostile;
 mod http;

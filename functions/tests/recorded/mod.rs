@@ -48,6 +48,9 @@ async fn one_fails() -> Vec<Recorded> {
     let ended = rig.status(&arn).await;
     let timeline = rig.get(USER, "/api/workflows/{executionArn}/timeline", arn.as_str(), json!({})).await;
     let actions = rig.get(USER, "/api/workflows/{executionArn}/actions", arn.as_str(), json!({})).await;
+    let goal = rig.show_goal(USER, "goal-1").await;
+    let goals = rig.call(USER, "GET /api/goals", json!({}), json!({}), "").await;
+    let kept = rig.put_goal(USER, "goal-1", &json!({ "title": "Another" })).await;
     let tasks = rig.get(USER, "/api/goals/{goalId}/tasks", "goal-1", json!({ "limit": "3" })).await;
     let workflows = rig.get(USER, "/api/goals/{goalId}/workflows", "goal-1", json!({})).await;
     let mut later = ended.body.clone();
@@ -60,6 +63,9 @@ async fn one_fails() -> Vec<Recorded> {
         ("status-waiting", waiting.body),
         ("status-partly-succeeded", ended.body),
         ("status-newer", later),
+        ("goal", goal.body),
+        ("goals", goals.body),
+        ("problem-tasks-exist", kept.body),
         ("actions", actions.body),
         ("timeline-ended", timeline.body),
         ("tasks", tasks.body),

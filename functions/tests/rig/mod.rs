@@ -16,7 +16,7 @@ use goal_activity_core::price::Prices;
 use goal_activity_core::task::Task;
 use goal_activity_events::{BatchMessage, Detail, ExecutionArn, GoalId, SOURCE, TaskToken, Timestamp, Version};
 use goal_activity_functions::adapters::memory::{World, samples};
-use goal_activity_functions::handlers::api::Api;
+use goal_activity_functions::handlers::api::{Api, GoalsAccess};
 use goal_activity_functions::handlers::finalize::{Finalize, FinalizeAnswer};
 use goal_activity_functions::handlers::launch::Launch;
 use goal_activity_functions::handlers::projector::Projector;
@@ -41,18 +41,28 @@ const PLENTY: Capacity = Capacity::new(NonZeroU32::MAX);
 /// Launching is paused while the AI is down, and costs are not limited.
 pub(crate) const PAUSING: Pausing = Pausing { on_ai_failure: true, daily_cost: DailyCost::NONE };
 
+/// The Goals table is the pipeline's own.
+pub(crate) const OWN_GOALS: GoalsAccess = GoalsAccess { is_listed: true, is_own: true };
+
 /// The pipeline.
 pub(crate) struct Rig {
     pub(crate) world: World,
     pub(crate) capacity: Capacity,
     pub(crate) daily_limit: DailyLimit,
     pub(crate) pausing: Pausing,
+    pub(crate) goals: GoalsAccess,
 }
 
 impl Default for Rig {
     fn default() -> Self {
         see_everything();
-        Self { world: World::default(), capacity: PLENTY, daily_limit: DailyLimit::NONE, pausing: PAUSING }
+        Self {
+            world: World::default(),
+            capacity: PLENTY,
+            daily_limit: DailyLimit::NONE,
+            pausing: PAUSING,
+            goals: OWN_GOALS,
+        }
     }
 }
 
@@ -70,6 +80,7 @@ pub(crate) struct Answer {
     pub(crate) body: Value,
     pub(crate) location: Option<String>,
     pub(crate) retry_after: Option<String>,
+    pub(crate) etag: Option<String>,
     pub(crate) content_type: String,
 }
 
@@ -121,8 +132,15 @@ impl Rig {
     pub(crate) async fn raw_answer(&self, event: Value) -> ApiGatewayV2httpResponse {
         let world = || self.world.clone();
         let cancel = Cancel { sfn: world(), ending: self.ending() };
-        let api =
-            Api { db: world(), intake: self.intake(), bus: world(), cancel, archive: world(), capacity: self.capacity };
+        let api = Api {
+            db: world(),
+            intake: self.intake(),
+            bus: world(),
+            cancel,
+            archive: world(),
+            capacity: self.capacity,
+            goals: self.goals,
+        };
         api.handle(event, budget(10)).await
     }
 
@@ -130,11 +148,11 @@ impl Rig {
     pub(crate) async fn answer(&self, event: Value) -> Answer {
         let response = self.raw_answer(event).await;
         let header = |name| response.headers.get(name).map(|l| l.to_str().unwrap().to_owned());
-        let (location, retry_after) = (header("location"), header("retry-after"));
-        let content_type = header("content-type").unwrap();
+        let (location, retry_after, etag) = (header("location"), header("retry-after"), header("etag"));
+        let content_type = header("content-type").unwrap_or_default();
         let text = serde_json::to_value(&response.body).unwrap();
         let body = serde_json::from_str(text.as_str().unwrap_or_default()).unwrap_or(Value::Null);
-        Answer { status: response.status_code, body, location, retry_after, content_type }
+        Answer { status: response.status_code, body, location, retry_after, etag, content_type }
     }
 
     pub(crate) async fn start_as(&self, user: &str, goal: &str, body: &str) -> Answer {
@@ -154,6 +172,17 @@ impl Rig {
         let (name, _) =
             route.split_once('}').and_then(|(start, rest)| Some((start.rsplit_once('{')?.1, rest))).unwrap();
         self.call(user, &format!("GET {route}"), json!({ name: id }), query, "").await
+    }
+
+    /// Writes a goal's chart.
+    pub(crate) async fn put_goal(&self, user: &str, goal: &str, chart: &Value) -> Answer {
+        let (route, path) = ("PUT /api/goals/{goalId}", json!({ "goalId": goal }));
+        self.call(user, route, path, json!({}), &chart.to_string()).await
+    }
+
+    /// Reads a goal with its chart.
+    pub(crate) async fn show_goal(&self, user: &str, goal: &str) -> Answer {
+        self.get(user, "/api/goals/{goalId}", goal, json!({})).await
     }
 
     pub(crate) async fn start(&self) -> Answer {

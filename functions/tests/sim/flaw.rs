@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use goal_activity_core::admission::{Held, in_use};
 use goal_activity_core::daily::Day;
+use goal_activity_core::edit::ChartChange;
 use goal_activity_core::execution::Ending;
 use goal_activity_core::execution::{BatchState, Execution};
 use goal_activity_core::goal::{Goal, GoalHead, GoalStatus};
@@ -15,12 +16,13 @@ use goal_activity_core::outcome::goal_status;
 use goal_activity_core::pause::{DailyCost, Load, Pausing, Release};
 use goal_activity_core::placement::TaskRow;
 use goal_activity_core::ports::{
-    Accepted, Acquired, ActionCommit, Claim, ClaimGoal, Claimed, Committed, EndExecution, Event, HoldCapacity,
-    OpenExecution, Opened, PortResult, RecordProgress, Released, RequestKey, SealLedger, WorkLedger,
+    Accepted, Acquired, ActionCommit, ChartWritten, Claim, ClaimGoal, Claimed, Committed, EndExecution, Event,
+    HoldCapacity, OpenExecution, Opened, PortResult, RecordProgress, Released, RequestKey, SealLedger, WorkLedger,
+    WriteChart,
 };
 use goal_activity_core::task::{Task, TaskStatus};
 use goal_activity_events::{
-    ActionId, BatchMessage, Detail, EventId, ExecutionArn, FinalStatus, GoalId, TaskToken, WorkflowCompleted,
+    ActionId, BatchMessage, Detail, EventId, ExecutionArn, FinalStatus, GoalId, TaskToken, Timestamp, WorkflowCompleted,
 };
 use goal_activity_functions::adapters::memory::{State, samples};
 use tokio::time::sleep;
@@ -385,6 +387,10 @@ pub(crate) async fn claim(sim: &Sim, claim: &Claim) -> PortResult<Claimed> {
         }
         _ => sim.tables.claim_goal(claim).await,
     }
+}
+
+pub(crate) async fn write_chart(sim: &Sim, change: &ChartChange, at: Timestamp) -> PortResult<ChartWritten> {
+    sim.tables.write_chart(change, at).await
 }
 
 pub(crate) fn opened(sim: &Sim, opened: Opened) -> Opened {

@@ -16,7 +16,7 @@ use goal_activity_core::limits::BUDGET_MARGIN;
 use goal_activity_core::pause::{DailyCost, Pausing};
 use goal_activity_events::{ActionId, ExecutionArn};
 use goal_activity_functions::adapters::memory::samples;
-use goal_activity_functions::handlers::api::Api;
+use goal_activity_functions::handlers::api::{Api, GoalsAccess};
 use goal_activity_functions::handlers::finalize::Finalize;
 use goal_activity_functions::handlers::launch::Launch;
 use goal_activity_functions::handlers::projector::Projector;
@@ -252,7 +252,8 @@ fn conclude(p: &Ports) -> Conclude<Ports, Ports, Ports, Ports> {
 pub(crate) fn api(p: &Ports) -> Api<Ports, Ports, Ports, Ports> {
     let cancel = Cancel { sfn: p.clone(), ending: ending(p) };
     let capacity = p.sim.profile.capacity;
-    Api { db: p.clone(), intake: intake(p), bus: p.clone(), cancel, archive: p.clone(), capacity }
+    let goals = GoalsAccess { is_listed: true, is_own: true };
+    Api { db: p.clone(), intake: intake(p), bus: p.clone(), cancel, archive: p.clone(), capacity, goals }
 }
 
 pub(crate) fn launch(p: &Ports) -> Launch<Ports, Ports, Ports> {

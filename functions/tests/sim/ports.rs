@@ -11,6 +11,7 @@ use std::fmt::{Debug, Display};
 use std::time::Duration;
 
 use goal_activity_core::archive::Record;
+use goal_activity_core::edit::ChartChange;
 use goal_activity_core::execution::Ending;
 use goal_activity_core::execution::Mark;
 use goal_activity_core::execution::{BatchState, Cancellation, Execution};
@@ -22,12 +23,12 @@ use goal_activity_core::notice::{Notice, NoticeClaim};
 use goal_activity_core::placement::{TaskRow, TasksByAction, by_action};
 use goal_activity_core::ports::HideMessage;
 use goal_activity_core::ports::{
-    Accepted, ActionCommit, ActionsWithTasks, AnswerBatch, Answered, CancelExecution, Claim, ClaimGoal, Claimed, Clock,
-    Committed, DescribeExecution, EndExecution, Event, ExecutionInput, ExecutionState, FindExecution, FindWorkflows,
-    GenerateTasks, Generation, GenerationError, GenerationRequest, ListOpen, ListTasks, ListWorkflows, LoadGoal,
-    LoadGoalHead, Notify, OpenExecution, Opened, PortResult, PublishEvent, ReadLedger, RecordProgress, RemoveTasks,
-    RequestKey, SealLedger, StartExecution, StopExecution, StopReason, Stored, TaskPage, Unavailable, UserLoad,
-    WorkLedger,
+    Accepted, ActionCommit, ActionsWithTasks, AnswerBatch, Answered, CancelExecution, ChartWritten, Claim, ClaimGoal,
+    Claimed, Clock, Committed, DescribeExecution, EndExecution, Event, ExecutionInput, ExecutionState, FindExecution,
+    FindWorkflows, GenerateTasks, Generation, GenerationError, GenerationRequest, ListGoals, ListOpen, ListTasks,
+    ListWorkflows, LoadGoal, LoadGoalHead, Notify, OpenExecution, Opened, PortResult, PublishEvent, ReadLedger,
+    RecordProgress, RemoveTasks, RequestKey, SealLedger, StartExecution, StopExecution, StopReason, Stored, TaskPage,
+    Unavailable, UserLoad, WorkLedger, WriteChart,
 };
 use goal_activity_core::task::Task;
 use goal_activity_events::{ActionId, BatchAnswer, EventId, ExecutionArn, GoalId, TaskToken, Timestamp, UserId};
@@ -304,6 +305,28 @@ impl ClaimGoal for Ports {
             Ok(found.map(|accepted| flaw::accepted_as_read(&self.sim, request, accepted)))
         };
         self.call("accepted_before", keys::request(request), read).await
+    }
+}
+
+impl ListGoals for Ports {
+    async fn list_goals(&self, user: &UserId) -> PortResult<Vec<GoalId>> {
+        self.call("list_goals", user, || self.tables().list_goals(user)).await
+    }
+}
+
+impl WriteChart for Ports {
+    async fn write_chart(&self, change: &ChartChange, at: Timestamp) -> PortResult<ChartWritten> {
+        let goal = &change.goal.head.goal_id;
+        let first = std::sync::Mutex::new(None);
+        let write = || async {
+            if let Some(before) = *first.lock().unwrap() {
+                return Ok(before);
+            }
+            let written = flaw::write_chart(&self.sim, change, at).await?;
+            *first.lock().unwrap() = Some(written);
+            Ok(written)
+        };
+        self.call("write_chart", goal, write).await
     }
 }
 

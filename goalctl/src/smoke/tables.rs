@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, PutRequest, WriteRequest};
-use goal_activity_core::goal::{Action, Goal, GoalHead, GoalStatus, Position, Side};
+use goal_activity_core::goal::{Action, Goal, GoalHead, GoalStatus, Position, Revision, Side};
 use goal_activity_core::keys;
 use goal_activity_core::ports::Unavailable;
 use goal_activity_core::rows::{Row, goal_rows};
@@ -32,6 +32,7 @@ pub(super) fn sample(id: &GoalId, user: &UserId, subject: Subject) -> Result<Vec
         status: GoalStatus::Draft,
         claimed_by: None,
         claims: ClaimSequence(0),
+        revision: Revision(0),
         ..goal
     };
     let at = |place: u8| -> Result<Action> {

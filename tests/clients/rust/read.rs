@@ -4,7 +4,7 @@ use std::fs;
 
 use chrono::DateTime;
 use goal_activity_client::models::{
-    Aborted, FinalStatus, Priority, Problem, Started, TaskPage, Timeline, TimelineItem, WorkflowActions, WorkflowPage, WorkflowStatus,
+    Aborted, FinalStatus, Goal, GoalPage, Priority, Problem, Started, TaskPage, Timeline, TimelineItem, WorkflowActions, WorkflowPage, WorkflowStatus,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -43,6 +43,8 @@ fn main() {
     for (name, model) in models {
         match model.as_str().unwrap_or_default() {
             "Aborted" => kept::<Aborted>(name),
+            "Goal" => kept::<Goal>(name),
+            "GoalPage" => kept::<GoalPage>(name),
             "Problem" => kept::<Problem>(name),
             "Started" => kept::<Started>(name),
             "TaskPage" => kept::<TaskPage>(name),

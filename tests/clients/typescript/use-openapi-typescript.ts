@@ -34,7 +34,7 @@ assert.ok(status);
 // Every operation has answers for a defect and for an outage.
 type Answers<Name extends keyof operations> = keyof operations[Name]['responses'];
 const answers: { [Name in keyof operations]: 500 extends Answers<Name> ? 503 extends Answers<Name> ? true : never : never } = {
-  startActivity: true, listTasks: true, listWorkflows: true, listOwnWorkflows: true, getStatus: true, listActions: true, getTimeline: true, cancelWorkflow: true,
+  listGoals: true, getGoal: true, putGoal: true, startActivity: true, listTasks: true, listWorkflows: true, listOwnWorkflows: true, getStatus: true, listActions: true, getTimeline: true, cancelWorkflow: true,
   retryWorkflow: true, getDescription: true,
 };
 console.log(`openapi-typescript: the types of ${Object.keys(answers).length} operations`);

@@ -119,7 +119,9 @@ impl AwsTables {
     }
 
     fn over(sdk: SdkConfig, client: Client, names: &'static TableNames, state_machine: StateMachineArn) -> Self {
-        Self { db: Tables::new(&Connection::from(sdk), names.clone()), state_machine, client, names }
+        let db = Tables::new(&Connection::from(sdk), names.clone());
+        let db = db.with_goals_by_user(Some(keys::GOALS_BY_USER_INDEX.to_owned()));
+        Self { db, state_machine, client, names }
     }
 
     /// All rows of all tables as they are stored.

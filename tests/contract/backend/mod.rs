@@ -11,8 +11,8 @@ use goal_activity_core::goal::Goal;
 use goal_activity_core::port_set;
 use goal_activity_core::ports::{
     ActionsWithTasks, AdmitExecution, CancelExecution, ClaimGoal, EndExecution, FindArchived, FindExecution, FindLoad,
-    FindPause, FindWorkflows, HoldCapacity, ListHolders, ListOpen, ListTasks, ListWaiting, ListWorkflows, LoadGoal,
-    LoadGoalHead, PauseLaunches, ReadLedger, RecordProgress, RemoveTasks, SealLedger, WorkLedger,
+    FindPause, FindWorkflows, HoldCapacity, ListGoals, ListHolders, ListOpen, ListTasks, ListWaiting, ListWorkflows, LoadGoal,
+    LoadGoalHead, PauseLaunches, ReadLedger, RecordProgress, RemoveTasks, SealLedger, WorkLedger, WriteChart,
 };
 use goal_activity_core::task::Task;
 use goal_activity_events::{GoalId, StateMachineArn};
@@ -27,7 +27,8 @@ port_set! {
     pub(crate) trait AllPorts:
         LoadGoal + LoadGoalHead + ActionsWithTasks + ListTasks + RemoveTasks + FindArchived + FindExecution + ListOpen + ListWaiting
         + ListWorkflows + FindWorkflows + AdmitExecution + RecordProgress + HoldCapacity + ListHolders + ClaimGoal + WorkLedger + SealLedger
-        + ReadLedger + CancelExecution + EndExecution + FindLoad + FindPause + PauseLaunches
+        + ReadLedger + CancelExecution + EndExecution + FindLoad + FindPause + PauseLaunches + ListGoals
+        + WriteChart
 }
 
 /// The adapter over the three tables, and the writes of other services to them.

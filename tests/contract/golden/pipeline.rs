@@ -13,7 +13,7 @@ use goal_activity_core::price::Prices;
 use goal_activity_events::{ExecutionArn, Timestamp};
 use goal_activity_functions::adapters::aws::Tables;
 use goal_activity_functions::adapters::memory::{World, samples};
-use goal_activity_functions::handlers::api::Api;
+use goal_activity_functions::handlers::api::{Api, GoalsAccess};
 use goal_activity_functions::handlers::launch::Launch;
 use goal_activity_functions::handlers::projector::Projector;
 use goal_activity_functions::handlers::reconcile::{Reconcile, Reconciled};
@@ -33,6 +33,9 @@ use crate::backend::{AwsTables, Emulator, Tables as _};
 
 /// Capacity for two batches, so that a workflow waits.
 const CAPACITY: Capacity = Capacity::new(NonZeroU32::new(2).expect("more than none"));
+
+/// The Goals table is the pipeline's own.
+const GOALS: GoalsAccess = GoalsAccess { is_listed: true, is_own: true };
 
 /// Launching is paused while the AI is down.
 const PAUSING: Pausing = Pausing { on_ai_failure: true, daily_cost: DailyCost::NONE };
@@ -134,8 +137,15 @@ impl Pipeline {
             GatewayRequest::new(route, user).path(json!({ name: id })).fields(rest.as_object().unwrap().clone());
         let world = || self.world.clone();
         let cancel = Cancel { sfn: world(), ending: self.ending() };
-        let api =
-            Api { db: self.db(), intake: self.intake(), bus: world(), cancel, archive: world(), capacity: CAPACITY };
+        let api = Api {
+            db: self.db(),
+            intake: self.intake(),
+            bus: world(),
+            cancel,
+            archive: world(),
+            capacity: CAPACITY,
+            goals: GOALS,
+        };
         let response = api.handle(request.into(), Budget::of(TIME)).await;
         let body = serde_json::to_value(&response.body).unwrap();
         (response.status_code, serde_json::from_str(body.as_str().unwrap()).unwrap())

@@ -3,7 +3,7 @@ use goal_activity_core::daily::{Before, Day};
 use goal_activity_core::execution::Execution;
 use goal_activity_core::goal::GoalStatus;
 use goal_activity_core::keys;
-use goal_activity_core::limits::{HISTORY, MAX_CLAIMS};
+use goal_activity_core::limits::HISTORY;
 use goal_activity_core::ports::{
     Accepted, Claim, ClaimGoal, Claimed, PortResult, Remembered, RequestKey, Unavailable, UserLoad,
 };
@@ -11,7 +11,7 @@ use goal_activity_events::{ExecutionArn, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 use super::dynamo::{Transacted, attribute, get_row, item, number, read, text, transact};
-use super::goals::is_spelled;
+use super::goals::{STATUS, UPDATED, counts, is_free, is_spelled};
 use super::write::Condition;
 use super::{Tables, unavailable};
 
@@ -34,36 +34,19 @@ const EXECUTION: usize = 1;
 const USER: usize = 2;
 const REQUEST: usize = 3;
 
-/// The attributes of a goal's row. As in [`GoalHead`](goal_activity_core::goal::GoalHead).
-const GOAL_STATUS: &str = "status";
-const GOAL_UPDATED: &str = "updatedAt";
-
 impl Tables {
-    /// Claims the goal, if it is as it was read: same owner, same number of claims, not closed, and free. What is no text is no
-    /// claim: an attribute that the goal app has written back as NULL must not lock the goal.
+    /// Claims the goal, if it is as it was read: same owner, same number of claims, same chart, not closed, and free.
     fn claim_row(&self, claim: &Claim) -> PortResult<TransactWriteItem> {
-        let next = || Condition::less(keys::CLAIMS, number(claim.expected.next().0));
-        let as_read = match claim.expected.0 {
-            // The goal app does not write the attribute, or has written something else: see how it is read.
-            0 => next()
-                .or(Condition::more(keys::CLAIMS, number(MAX_CLAIMS)))
-                .or(!Condition::is_of_type(keys::CLAIMS, "N")),
-            expected => Condition::at_least(keys::CLAIMS, number(expected)).and(next()),
-        };
-        let unclaimed = !Condition::is_of_type(keys::CLAIM, "S");
-        let free = match &claim.stale {
-            Some(stale) => Condition::equals(keys::CLAIM, text(stale.as_str())).or(unclaimed),
-            None => unclaimed,
-        };
         self.goal(&claim.execution.goal_id)
             .set(keys::CLAIM, text(&claim.execution.execution_arn))
             .set(keys::CLAIMS, number(claim.sequence.0))
-            .set(GOAL_STATUS, attribute(GoalStatus::Processing)?)
-            .set(GOAL_UPDATED, text(claim.execution.start_date))
+            .set(STATUS, attribute(GoalStatus::Processing)?)
+            .set(UPDATED, text(claim.execution.start_date))
             .when(Condition::equals("userId", text(&claim.execution.user_id)))
-            .when(free)
+            .when(is_free(claim.stale.as_ref()))
             .when(!is_spelled(GoalStatus::CLOSED)?)
-            .when(as_read)
+            .when(counts(keys::CLAIMS, claim.expected.0))
+            .when(counts(keys::REVISION, claim.revision.0))
             .update()
     }
 

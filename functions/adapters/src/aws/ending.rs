@@ -15,7 +15,7 @@ use serde::Deserialize;
 use super::Tables;
 use super::change::NOTIFIED;
 use super::dynamo::{Transacted, attribute, number, read, text, transact};
-use super::goals::is_spelled;
+use super::goals::{STATUS, UPDATED, is_spelled};
 use super::write::{Condition, Write};
 
 /// The attribute with the claim of the notice to the operators.
@@ -47,8 +47,8 @@ impl Tables {
     /// Releases the goal and gives it the status that follows from the end.
     fn release_goal(&self, execution: &Execution, end: &Ending) -> PortResult<TransactWriteItem> {
         self.leave_goal(execution)
-            .set("status", attribute(goal_status(end, execution.goal_before))?)
-            .set("updatedAt", text(end.stop_date))
+            .set(STATUS, attribute(goal_status(end, execution.goal_before))?)
+            .set(UPDATED, text(end.stop_date))
             .when(is_spelled([GoalStatus::Processing])?)
             .update()
     }

@@ -4,6 +4,7 @@ mod archive;
 mod bus;
 mod capacity;
 mod change;
+mod chart;
 mod claim;
 mod connection;
 mod dynamo;
@@ -47,12 +48,20 @@ pub struct TableNames {
 pub struct Tables {
     client: Client,
     names: TableNames,
+    /// The index of Goals by user; nothing if there is none.
+    goals_by_user: Option<String>,
 }
 
 impl Tables {
     /// The tables of these names.
     pub fn new(aws: &Connection, names: TableNames) -> Self {
-        Self { client: aws.dynamodb.clone(), names }
+        Self { client: aws.dynamodb.clone(), names, goals_by_user: None }
+    }
+
+    /// The same, with the name of the index of Goals by user.
+    #[must_use]
+    pub fn with_goals_by_user(self, index: Option<String>) -> Self {
+        Self { goals_by_user: index, ..self }
     }
 }
 

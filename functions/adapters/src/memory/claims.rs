@@ -32,7 +32,11 @@ impl ClaimGoal for World {
             *head = written;
         }
         let free = (head.claimed_by.is_none() || head.claimed_by == claim.stale) && !head.status.is_closed();
-        if !free || head.user_id != claim.execution.user_id || head.claims != claim.expected {
+        if !free
+            || head.user_id != claim.execution.user_id
+            || head.claims != claim.expected
+            || head.revision != claim.revision
+        {
             return Ok(Claimed::GoalChanged);
         }
         if name_taken {

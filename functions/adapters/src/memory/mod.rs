@@ -3,6 +3,7 @@
 mod archive;
 mod bus;
 mod capacity;
+mod chart;
 mod claims;
 mod ending;
 mod ledger;

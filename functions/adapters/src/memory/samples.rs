@@ -5,7 +5,7 @@
     reason = "samples are made of literals; one that does not hold is a defect of the test"
 )]
 
-use goal_activity_core::goal::{Action, ActionKind, Goal, GoalHead, GoalStatus, Position, SubGoal};
+use goal_activity_core::goal::{Action, ActionKind, Goal, GoalHead, GoalStatus, Position, Revision, SubGoal};
 use goal_activity_core::task::{Priority, TaskDraft, TaskDrafts};
 use goal_activity_events::{ClaimSequence, StateMachineArn};
 
@@ -27,6 +27,7 @@ pub fn goal(id: &str, user: &str, actions: u8) -> Goal {
         status: GoalStatus::Draft,
         claimed_by: None,
         claims: ClaimSequence(0),
+        revision: Revision(0),
     };
     let places = (0..actions).map(|i| format!("{}#{}", i / 8 + 1, i % 8 + 1));
     let positions: Vec<Position> = places.map(|p| p.parse().expect("a place in the chart")).collect();

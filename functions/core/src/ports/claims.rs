@@ -8,7 +8,7 @@ use goal_activity_events::{ClaimSequence, EventId, ExecutionArn, Timestamp, User
 use super::PortResult;
 use crate::daily::{Before, Day};
 use crate::execution::Execution;
-use crate::goal::GoalClaim;
+use crate::goal::{GoalClaim, Revision};
 use crate::limits::{HISTORY, REQUEST_MEMORY};
 use crate::operator::OperatorArn;
 use crate::start::IdempotencyKey;
@@ -81,6 +81,8 @@ pub struct Claim {
     pub expected: ClaimSequence,
     /// The sequence that it has afterwards.
     pub sequence: ClaimSequence,
+    /// The revision of the chart on which the actions were decided: the goal must still have it.
+    pub revision: Revision,
     /// How many workflows the user has open at most: on that the limit and the execution's turn were decided.
     pub open_before: usize,
     /// How many actions the user has asked for at most on the day of the execution's start date. Those of the execution

@@ -17,6 +17,7 @@ mod bus;
 mod capacity;
 mod claims;
 mod ending;
+mod goals;
 mod ledger;
 mod machine;
 mod queue;
@@ -33,6 +34,7 @@ pub use capacity::{
 };
 pub use claims::{Accepted, Claim, ClaimGoal, Claimed, Remembered, RequestKey, UserLoad};
 pub use ending::{CancelExecution, EndExecution, ListOpen, OpenExecution, RecordProgress, RemoveTasks};
+pub use goals::{ChartWritten, ListGoals, WriteChart};
 pub use ledger::{ActionCommit, Committed, Opened, ReadLedger, SealLedger, WorkLedger};
 pub use machine::{
     AnswerBatch, Answered, DescribeExecution, ExecutionInput, ExecutionState, StartExecution, StopExecution, StopReason,

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use goal_activity_core::admission::{self, Capacity, Held, Order, in_use};
 use goal_activity_core::execution::{BatchState, Cancellation, Change, Ending, Execution, GoalBefore, Status};
-use goal_activity_core::goal::{Action, ActionKind, Goal as CoreGoal, GoalHead, GoalStatus};
+use goal_activity_core::goal::{Action, ActionKind, Goal as CoreGoal, GoalHead, GoalStatus, Revision};
 use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Failure, Tally};
 use goal_activity_core::notice::notice;
 use goal_activity_core::outcome::{End, completed_event, ending, goal_status};
@@ -209,6 +209,7 @@ pub(crate) fn may_start(goal: &Goal, running: Option<Workflow>, tasks: &[Option<
         status: goal.status,
         claimed_by: goal.claim.map(|claim| arn(claim).into()),
         claims: ClaimSequence(goal.claims.into()),
+        revision: Revision(0),
     };
     let (goal_id, user_id) = (head.goal_id.clone(), head.user_id.clone());
     let goal = CoreGoal::new(head, vec![], actions().into_iter().zip(["1#1", "1#2"]).map(action).collect());

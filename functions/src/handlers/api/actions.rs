@@ -33,7 +33,7 @@ impl<Db: ApiDb, Sfn: StopExecution, Bus: PublishEvent, Archive: ReadArchive> Api
     }
 
     /// The ledger of each batch. Rows expire one by one: when one of an ended workflow is missing, the archive has all.
-    async fn ledgers(&self, execution: &Execution) -> PortResult<Vec<Option<BatchLedger>>> {
+    pub(super) async fn ledgers(&self, execution: &Execution) -> PortResult<Vec<Option<BatchLedger>>> {
         let arn = &execution.execution_arn;
         let ledgers = self.db.read_ledger(arn, execution.batch_count()).await?;
         if !execution.has_ended() || ledgers.iter().all(Option::is_some) {

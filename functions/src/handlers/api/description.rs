@@ -1,6 +1,7 @@
 //! The `OpenAPI` document of the API, made from the types that its handlers read and write. Only tests make it: the function
 //! serves the committed file.
 
+use goal_activity_core::edit::ChartRequest;
 use goal_activity_core::execution::Status;
 use goal_activity_core::start::MAX_KEY;
 use goal_activity_events::schema::{name_branches, portable};
@@ -11,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::problem::{Code, ProblemBody};
 use super::route::Route;
-use super::{actions, cancel, history, start, status, tasks};
+use super::{actions, cancel, goal, goals, history, start, status, tasks};
 
 /// Where the schemas are.
 const SCHEMAS: &str = "/components/schemas";
@@ -97,6 +98,26 @@ struct About {
 
 fn about(route: Route) -> About {
     let (id, tag, summary, description) = match route {
+        Route::Goals => (
+            "listGoals",
+            "goals",
+            "The caller's goals, by their ids",
+            "A goal that was created a second ago may be missing. A page may be shorter than its limit, even empty, and still have \
+             a next one. One without `nextCursor` is the last.",
+        ),
+        Route::Goal => (
+            "getGoal",
+            "goals",
+            "A goal with its chart, and where each action is",
+            "The state of an action is that of the goal's newest workflow.",
+        ),
+        Route::PutGoal => (
+            "putGoal",
+            "goals",
+            "Creates a goal, or replaces its chart",
+            "An action that has tasks must be in it unchanged; all other cells are replaced or removed. What `getGoal` answers can \
+             be sent back, which changes nothing. Written as a whole or not at all.",
+        ),
         Route::Start => (
             "startActivity",
             "goals",
@@ -164,9 +185,10 @@ fn about(route: Route) -> About {
 /// The problems that a route may answer with.
 fn problems(route: Route) -> Vec<Code> {
     use Code::{
-        AlreadyEnded, AlreadyRunning, BodyTooLarge, DailyLimit, GoalClosed, IdempotencyKeyReused, Internal,
-        InvalidRequest, NoActions, NotEnded, NotOwner, NothingFailed, NothingToDo, TooManyRunning, Unauthenticated,
-        Unavailable, UnknownAction, UnknownExecution, UnknownGoal, UnreadableGoal,
+        AlreadyEnded, AlreadyRunning, BodyTooLarge, Changed, DailyLimit, GoalClosed, GoalsElsewhere,
+        IdempotencyKeyReused, Internal, InvalidRequest, NoActions, NotEnded, NotOwner, NothingFailed, NothingToDo,
+        TasksExist, TooManyGoals, TooManyRunning, Unauthenticated, Unavailable, UnknownAction, UnknownExecution,
+        UnknownGoal, UnreadableGoal,
     };
     let own: &[Code] = match route {
         Route::Start => &[
@@ -183,7 +205,18 @@ fn problems(route: Route) -> Vec<Code> {
             TooManyRunning,
             DailyLimit,
         ],
-        Route::Tasks | Route::History => &[InvalidRequest, UnknownGoal, UnreadableGoal],
+        Route::PutGoal => &[
+            InvalidRequest,
+            BodyTooLarge,
+            AlreadyRunning,
+            GoalClosed,
+            TasksExist,
+            GoalsElsewhere,
+            TooManyGoals,
+            Changed,
+            UnreadableGoal,
+        ],
+        Route::Goal | Route::Tasks | Route::History => &[InvalidRequest, UnknownGoal, UnreadableGoal],
         Route::Status | Route::Actions | Route::Timeline => &[InvalidRequest, UnknownExecution],
         Route::Cancel => &[InvalidRequest, UnknownExecution, AlreadyEnded],
         Route::Retry => &[
@@ -201,6 +234,7 @@ fn problems(route: Route) -> Vec<Code> {
             TooManyRunning,
             DailyLimit,
         ],
+        Route::Goals => return vec![InvalidRequest, GoalsElsewhere, Unauthenticated, Internal, Unavailable],
         Route::Workflows => return vec![InvalidRequest, Unauthenticated, Internal, Unavailable],
         Route::Description => return vec![Internal, Unavailable],
     };
@@ -214,7 +248,9 @@ fn operation(route: Route, schemas: &mut Schemas) -> Value {
         "parameters": parameters(route, &mut schemas.requests), "responses": responses(route, &mut schemas.answers),
     });
     if let Some(body) = body(route, &mut schemas.requests) {
-        operation["requestBody"] = json!({ "required": false, "content": { "application/json": { "schema": body } } });
+        let required = route == Route::PutGoal;
+        operation["requestBody"] =
+            json!({ "required": required, "content": { "application/json": { "schema": body } } });
     }
     if route == Route::Description {
         operation["security"] = json!([]);
@@ -226,6 +262,7 @@ fn body(route: Route, schemas: &mut SchemaGenerator) -> Option<Schema> {
     match route {
         Route::Start => Some(schemas.subschema_for::<start::Body>()),
         Route::Cancel => Some(schemas.subschema_for::<cancel::Body>()),
+        Route::PutGoal => Some(schemas.subschema_for::<ChartRequest>()),
         _ => None,
     }
 }
@@ -247,6 +284,7 @@ fn parameters(route: Route, schemas: &mut SchemaGenerator) -> Vec<Value> {
         ]
     };
     match route {
+        Route::Goals => parameters.extend(page(goals::DEFAULT_LIMIT, goals::MAX_LIMIT)),
         Route::Tasks => parameters.extend(page(tasks::DEFAULT_LIMIT, tasks::MAX_LIMIT)),
         Route::History | Route::Workflows => {
             parameters.push(parameter::<Status>(schemas, "query", "status", "Only those in this status"));
@@ -263,7 +301,11 @@ fn parameters(route: Route, schemas: &mut SchemaGenerator) -> Vec<Value> {
             let correlation = "The workflow's status and events repeat it";
             parameters.push(parameter::<CorrelationId>(schemas, "header", "X-Correlation-Id", correlation));
         }
-        Route::Status | Route::Actions | Route::Timeline | Route::Cancel | Route::Description => {}
+        Route::Status => parameters.push(json!({
+            "name": "If-None-Match", "in": "header", "schema": { "type": "string" },
+            "description": "The `ETag` of an answer before: if it is the same again, 304 without a body",
+        })),
+        Route::Goal | Route::PutGoal | Route::Actions | Route::Timeline | Route::Cancel | Route::Description => {}
     }
     parameters
 }
@@ -276,6 +318,9 @@ fn parameter<T: JsonSchema>(schemas: &mut SchemaGenerator, place: &str, name: &s
 fn responses(route: Route, schemas: &mut SchemaGenerator) -> Value {
     let (status, description, schema) = match route {
         Route::Start | Route::Retry => ("202", "Accepted", schemas.subschema_for::<start::Started<'_>>()),
+        Route::Goals => ("200", "A page of goals", schemas.subschema_for::<goals::Page>()),
+        Route::Goal => ("200", "The goal", schemas.subschema_for::<goal::GoalView<'_>>()),
+        Route::PutGoal => ("200", "Replaced, or as it was", schemas.subschema_for::<goal::GoalView<'_>>()),
         Route::Tasks => ("200", "A page of tasks", schemas.subschema_for::<tasks::Page>()),
         Route::History | Route::Workflows => ("200", "A page of workflows", schemas.subschema_for::<history::Page>()),
         Route::Status => ("200", "The workflow", schemas.subschema_for::<status::StatusView<'_>>()),
@@ -289,10 +334,26 @@ fn responses(route: Route, schemas: &mut SchemaGenerator) -> Value {
         status.to_owned(),
         json!({ "description": description, "content": { "application/json": { "schema": schema } } }),
     );
+    let text = json!({ "type": "string" });
     if status == "202" {
-        let schema = json!({ "type": "string" });
-        responses[status]["headers"] =
-            json!({ "Location": { "description": "Where its status is", "schema": schema } });
+        responses[status]["headers"] = json!({ "Location": { "description": "Where its status is", "schema": text } });
+    }
+    if route == Route::PutGoal {
+        let mut created = responses["200"].clone();
+        created["description"] = "Created".into();
+        created["headers"] = json!({ "Location": { "description": "Where it is", "schema": text } });
+        responses.insert("201".to_owned(), created);
+    }
+    if route == Route::Status {
+        let headers = json!({
+            "ETag": { "description": "Of the body, for `If-None-Match`", "schema": text },
+            "Retry-After": {
+                "description": "After how many seconds it is worth asking again. Missing after the end",
+                "schema": { "type": "integer", "minimum": 1 },
+            },
+        });
+        responses[status]["headers"] = headers.clone();
+        responses.insert("304".to_owned(), json!({ "description": "As before", "headers": headers }));
     }
     let problem = schemas.subschema_for::<ProblemBody<'_>>();
     for code in problems(route) {

@@ -138,8 +138,13 @@ impl Input {
 
     /// The JSON body; an empty one is an empty object.
     pub(super) fn body<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        if self.body.as_ref().is_some_and(|body| body.len() > MAX_BODY) {
-            return Err(Problem::new(Code::BodyTooLarge, format!("the body may have {MAX_BODY} bytes")));
+        self.body_within(MAX_BODY)
+    }
+
+    /// The same for a route that takes larger ones.
+    pub(super) fn body_within<T: DeserializeOwned>(&self, bytes: usize) -> Result<T, Problem> {
+        if self.body.as_ref().is_some_and(|body| body.len() > bytes) {
+            return Err(Problem::new(Code::BodyTooLarge, format!("the body may have {bytes} bytes")));
         }
         self.body_of_any_size()
     }

@@ -7,6 +7,9 @@ mod actions;
 mod cancel;
 #[cfg(all(test, feature = "schema"))]
 mod description;
+mod edit;
+mod goal;
+mod goals;
 mod history;
 mod input;
 mod operator;
@@ -20,16 +23,17 @@ use std::borrow::Cow;
 
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use aws_lambda_events::encodings::Body;
-use aws_lambda_events::http::header::{CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER};
+use aws_lambda_events::http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use aws_lambda_events::http::{HeaderMap, HeaderValue};
 use goal_activity_core::admission::Capacity;
 use goal_activity_core::archive::Record;
 use goal_activity_core::execution::Execution;
+use goal_activity_core::goal::GoalHead;
 use goal_activity_core::ledger::BatchLedger;
 use goal_activity_core::port_set;
 use goal_activity_core::ports::{
-    FindLoad, FindPause, FindWorkflows, ListTasks, ListWaiting, ListWorkflows, LoadGoalHead, PortResult, PublishEvent,
-    ReadArchive, ReadLedger, StopExecution, Stored, Unreadable,
+    FindLoad, FindPause, FindWorkflows, ListGoals, ListTasks, ListWaiting, ListWorkflows, LoadGoalHead, PortResult,
+    PublishEvent, ReadArchive, ReadLedger, StopExecution, Stored, Unreadable, WriteChart,
 };
 use goal_activity_core::start::existing;
 use goal_activity_events::{ExecutionArn, GoalId, Traceparent, UserId};
@@ -60,13 +64,24 @@ pub struct Api<Db, Sfn, Bus, Archive> {
     pub archive: Archive,
     /// How many batches may be processed at once.
     pub capacity: Capacity,
+    /// What may be done with the goals of users.
+    pub goals: GoalsAccess,
+}
+
+/// What the API may do with the Goals table: that depends on which program it belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GoalsAccess {
+    /// There is an index by user.
+    pub is_listed: bool,
+    /// The table is the pipeline's own.
+    pub is_own: bool,
 }
 
 port_set! {
     /// What the API reads and writes.
     pub trait ApiDb:
         IntakeDb + EndingDb + LoadGoalHead + ListTasks + ListWorkflows + FindWorkflows + ListWaiting + FindLoad
-        + FindPause + ReadLedger
+        + FindPause + ReadLedger + ListGoals + WriteChart
 }
 
 /// A successful answer.
@@ -74,7 +89,7 @@ struct Reply {
     status: i64,
     /// JSON.
     body: Cow<'static, str>,
-    location: Option<String>,
+    headers: Vec<(HeaderName, String)>,
 }
 
 impl Reply {
@@ -85,7 +100,12 @@ impl Reply {
     fn new(status: i64, body: impl Serialize) -> Result<Self, Problem> {
         let unwritable = |e: serde_json::Error| Problem::new(Code::Internal, e.to_string());
         let body = serde_json::to_string(&body).map_err(unwritable)?.into();
-        Ok(Self { status, body, location: None })
+        Ok(Self { status, body, headers: Vec::new() })
+    }
+
+    fn with(mut self, header: HeaderName, value: impl Into<String>) -> Self {
+        self.headers.push((header, value.into()));
+        self
     }
 }
 
@@ -110,14 +130,12 @@ impl<Db: ApiDb, Sfn: StopExecution, Bus: PublishEvent, Archive: ReadArchive> Api
             }
         }
         match answer {
-            Ok(Reply { status, body, location }) => {
-                response(status, "application/json", location.map(|l| (LOCATION, l)), body.into_owned())
-            }
+            Ok(Reply { status, body, headers }) => response(status, "application/json", headers, body.into_owned()),
             Err(problem) => {
                 // A struct of texts and numbers can always be written.
                 let body = serde_json::to_string(&problem.body()).unwrap_or_default();
                 let wait = problem.retry_after().map(|seconds| (RETRY_AFTER, seconds.to_string()));
-                response(problem.status(), "application/problem+json", wait, body)
+                response(problem.status(), "application/problem+json", wait.into_iter().collect(), body)
             }
         }
     }
@@ -146,11 +164,14 @@ impl<Db: ApiDb, Sfn: StopExecution, Bus: PublishEvent, Archive: ReadArchive> Api
         }
         match route {
             Some(Route::Start) => self.start(self.own_goal(input).await?, input.user()?, input).await,
+            Some(Route::Goals) => self.list_goals(input).await,
+            Some(Route::Goal) => self.show_goal(self.own_goal(input).await?).await,
+            Some(Route::PutGoal) => self.put_goal(input).await,
             Some(Route::Tasks) => tasks::tasks(&self.db, &self.own_goal(input).await?, input).await,
             Some(Route::History) => history::history(&self.db, self.own_goal(input).await?, input).await,
             Some(Route::Workflows) => history::workflows(&self.db, input).await,
             Some(Route::Status) => {
-                status::status(&self.db, &self.own_workflow(input).await?, self.intake.context.now()).await
+                status::status(&self.db, &self.own_workflow(input).await?, input, self.intake.context.now()).await
             }
             Some(Route::Actions) => self.actions(input).await,
             Some(Route::Timeline) => history::timeline(&self.own_workflow(input).await?),
@@ -166,14 +187,8 @@ impl<Db: ApiDb, Sfn: StopExecution, Bus: PublishEvent, Archive: ReadArchive> Api
     async fn own_goal(&self, input: &Input) -> Result<GoalId, Problem> {
         let user = owner(input)?;
         let goal: GoalId = input.path("goalId")?;
-        let owner = match self.db.load_goal_head(&goal).await? {
-            // Whatever else is wrong with the row, its owner may read on. Only a start needs more of it.
-            Stored::Unreadable(Unreadable { owner: Some(owner), .. }) => owner,
-            stored => existing(&goal, stored)?.user_id,
-        };
-        if user.is_some_and(|user| owner != user) {
-            return Err(Problem::new(Code::NotOwner, "this goal belongs to another user"));
-        }
+        let stored = self.db.load_goal_head(&goal).await?;
+        owned(user.as_ref(), existing(&goal, by_owner(stored))?)?;
         Ok(goal)
     }
 
@@ -217,21 +232,42 @@ fn owner(input: &Input) -> Result<Option<UserId>, Problem> {
     if input.operator().is_some() { Ok(None) } else { input.user().map(Some) }
 }
 
+/// Whose a goal is. Whatever else is wrong with the row, its owner may read on: only some routes need more of it.
+fn by_owner(stored: Stored<GoalHead>) -> Stored<UserId> {
+    match stored {
+        Stored::Unreadable(Unreadable { owner: Some(owner), .. }) => Stored::Value(owner),
+        stored => stored.map(|head| head.user_id),
+    }
+}
+
+/// Refuses what belongs to another user.
+fn owned(user: Option<&UserId>, owner: UserId) -> Result<(), Problem> {
+    match user {
+        Some(user) if owner != *user => Err(Problem::new(Code::NotOwner, "this goal belongs to another user")),
+        _ => Ok(()),
+    }
+}
+
 /// What the API looks like: the committed `OpenAPI` document, as it is.
 fn description() -> Reply {
-    Reply { status: 200, body: include_str!("../../../openapi.json").into(), location: None }
+    Reply { status: 200, body: include_str!("../../../openapi.json").into(), headers: Vec::new() }
 }
 
 fn response(
     status: i64,
     content_type: &'static str,
-    other: Option<(HeaderName, String)>,
+    others: Vec<(HeaderName, String)>,
     body: String,
 ) -> ApiGatewayV2httpResponse {
     let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    if let Some((name, value)) = other.and_then(|(name, value)| Some((name, HeaderValue::from_str(&value).ok()?))) {
-        headers.insert(name, value);
+    // 304 has none.
+    if !body.is_empty() {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    }
+    for (name, value) in others {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(name, value);
+        }
     }
     let mut response = ApiGatewayV2httpResponse::default();
     response.status_code = status;

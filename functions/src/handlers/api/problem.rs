@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use goal_activity_core::edit::EditRejection;
 use goal_activity_core::ports::Unavailable;
 use goal_activity_core::start::StartRejection;
 use goal_activity_events::ExecutionArn;
@@ -48,6 +49,14 @@ pub(super) enum Code {
     IdempotencyKeyReused,
     /// The goal is stored in a form that cannot be read.
     UnreadableGoal,
+    /// Actions that have tasks would change.
+    TasksExist,
+    /// The goals belong to another program: it lists and writes them.
+    GoalsElsewhere,
+    /// The user has as many goals as may be.
+    TooManyGoals,
+    /// The goal keeps changing. Retryable.
+    Changed,
     /// The workflow has ended.
     AlreadyEnded,
     /// The workflow has not ended.
@@ -71,6 +80,10 @@ impl Code {
             Self::AlreadyRunning
             | Self::NothingToDo
             | Self::GoalClosed
+            | Self::TasksExist
+            | Self::GoalsElsewhere
+            | Self::TooManyGoals
+            | Self::Changed
             | Self::AlreadyEnded
             | Self::NotEnded
             | Self::NothingFailed => 409,
@@ -97,6 +110,10 @@ impl Code {
             Self::AlreadyRunning => "A workflow of this goal is running",
             Self::NothingToDo => "All tasks are there already",
             Self::GoalClosed => "The goal is closed",
+            Self::TasksExist => "Actions that have tasks would change",
+            Self::GoalsElsewhere => "The goals belong to another program",
+            Self::TooManyGoals => "Too many goals",
+            Self::Changed => "The goal keeps changing, try again",
             Self::TooManyRunning => "Too many workflows are running",
             Self::DailyLimit => "Too many actions for today",
             Self::IdempotencyKeyReused => "The idempotency key belongs to another request",
@@ -171,7 +188,7 @@ impl Problem {
             status: self.status(),
             detail,
             code: self.code,
-            retryable: matches!(self.code, Code::Unavailable | Code::TooManyRunning | Code::DailyLimit),
+            retryable: matches!(self.code, Code::Unavailable | Code::TooManyRunning | Code::DailyLimit | Code::Changed),
             execution_arn: self.execution.as_ref(),
         }
     }
@@ -198,6 +215,20 @@ impl From<StartRejection> for Problem {
             StartRejection::NothingToDo(_) => Code::NothingToDo,
         };
         Self { execution: why.running().cloned(), wait: why.wait(), ..Self::new(code, why.to_string()) }
+    }
+}
+
+impl From<EditRejection> for Problem {
+    fn from(why: EditRejection) -> Self {
+        let code = match &why {
+            EditRejection::NoTitle => Code::InvalidRequest,
+            EditRejection::NotWhole(_) => Code::UnreadableGoal,
+            EditRejection::Closed(_) => Code::GoalClosed,
+            EditRejection::Running(_) => Code::AlreadyRunning,
+            EditRejection::TasksExist(_) | EditRejection::OldTasks(_) => Code::TasksExist,
+        };
+        let running = if let EditRejection::Running(arn) = &why { Some(arn.clone()) } else { None };
+        Self { execution: running, ..Self::new(code, why.to_string()) }
     }
 }
 

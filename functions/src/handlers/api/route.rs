@@ -1,6 +1,9 @@
 /// What the API can be asked for. The deployment lists the same routes (`infra/lib/api.ts`); a test there compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Route {
+    Goals,
+    Goal,
+    PutGoal,
     Start,
     Tasks,
     History,
@@ -15,7 +18,10 @@ pub(super) enum Route {
 
 impl Route {
     /// All of them.
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 13] = [
+        Self::Goals,
+        Self::Goal,
+        Self::PutGoal,
         Self::Start,
         Self::Tasks,
         Self::History,
@@ -28,7 +34,7 @@ impl Route {
         Self::Description,
     ];
 
-    /// Returns `true` if operators may call it, for any user. They start nothing in the name of a user.
+    /// Returns `true` if operators may call it, for any user. They start and write nothing in the name of a user.
     pub(super) const fn is_for_operators(self) -> bool {
         match self {
             Self::Tasks
@@ -38,7 +44,7 @@ impl Route {
             | Self::Timeline
             | Self::Cancel
             | Self::Retry => true,
-            Self::Start | Self::Workflows | Self::Description => false,
+            Self::Goals | Self::Goal | Self::PutGoal | Self::Start | Self::Workflows | Self::Description => false,
         }
     }
 
@@ -50,6 +56,9 @@ impl Route {
     /// The gateway's key: the method and the path with its parameters.
     pub(super) const fn key(self) -> &'static str {
         match self {
+            Self::Goals => "GET /api/goals",
+            Self::Goal => "GET /api/goals/{goalId}",
+            Self::PutGoal => "PUT /api/goals/{goalId}",
             Self::Start => "POST /api/goals/{goalId}/start-activity",
             Self::Tasks => "GET /api/goals/{goalId}/tasks",
             Self::History => "GET /api/goals/{goalId}/workflows",

@@ -1,3 +1,4 @@
+use aws_lambda_events::http::header::LOCATION;
 use goal_activity_core::execution::{Execution, Status};
 use goal_activity_core::facts::Fact;
 #[cfg(feature = "schema")]
@@ -101,7 +102,7 @@ impl<Db: ApiDb, Sfn: StopExecution, Bus: PublishEvent, Archive: ReadArchive> Api
         // As it was when it was accepted, however far it is by now.
         let (start_date, status, total_actions) = (execution.start_date, Status::Pending, execution.total_actions);
         let reply = Reply::new(202, Started { execution_arn: arn, start_date, status, total_actions })?;
-        Ok(Reply { location: Some(location), ..reply })
+        Ok(reply.with(LOCATION, location))
     }
 
     async fn announce(&self, execution: &Execution) -> PortResult<()> {

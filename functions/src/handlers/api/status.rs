@@ -1,5 +1,7 @@
+use aws_lambda_events::http::header::{ETAG, RETRY_AFTER};
 use futures_util::future::join;
 use goal_activity_core::execution::{Cancellation, Execution, Status};
+use goal_activity_core::limits::{POLL_PAUSED, POLL_RUNNING, POLL_WAITING};
 use goal_activity_core::operator::OperatorRequest;
 use goal_activity_core::pause::Pause;
 use goal_activity_core::ports::{FindPause, ListWaiting, PortResult};
@@ -7,8 +9,10 @@ use goal_activity_events::{
     ActionId, CorrelationId, ExecutionArn, FailedAction, FinalStatus, GoalId, RequestRef, Timestamp, Usage,
 };
 use serde::Serialize;
+use uuid::Uuid;
 
 use super::Reply;
+use super::input::Input;
 use super::problem::Problem;
 use crate::steps::admission::waiting_before;
 
@@ -184,13 +188,41 @@ fn known<T>(what: &str, execution: &ExecutionArn, read: PortResult<T>) -> Option
 pub(super) async fn status(
     db: &(impl ListWaiting + FindPause),
     execution: &Execution,
+    input: &Input,
     now: Timestamp,
 ) -> Result<Reply, Problem> {
     let arn = &execution.execution_arn;
-    let (waiting, paused) = match execution.is_waiting() {
-        true => join(waiting_before(db, execution), db.find_pause(&arn.state_machine())).await,
-        false => return Reply::ok(view(execution, None, None, now)),
+    let view = if execution.is_waiting() {
+        let (waiting, paused) = join(waiting_before(db, execution), db.find_pause(&arn.state_machine())).await;
+        view(execution, known("the waiting list", arn, waiting), known("the pause", arn, paused).flatten(), now)
+    } else {
+        view(execution, None, None, now)
     };
-    let (waiting, paused) = (known("the waiting list", arn, waiting), known("the pause", arn, paused).flatten());
-    Reply::ok(view(execution, waiting, paused, now))
+    let next = next_poll(execution, view.paused.is_some());
+    let reply = unless_known(Reply::ok(view)?, input)?;
+    Ok(match next {
+        Some(seconds) => reply.with(RETRY_AFTER, seconds.to_string()),
+        None => reply,
+    })
+}
+
+/// After how many seconds it is worth asking again. A workflow that has ended never changes.
+fn next_poll(execution: &Execution, is_paused: bool) -> Option<u64> {
+    let time = match (execution.has_ended(), execution.is_waiting(), is_paused) {
+        (true, ..) => return None,
+        (false, false, _) => POLL_RUNNING,
+        (false, true, false) => POLL_WAITING,
+        (false, true, true) => POLL_PAUSED,
+    };
+    Some(time.as_secs())
+}
+
+/// The answer with its entity tag; without its body if the caller has it already (RFC 9110, section 13.1.2).
+fn unless_known(reply: Reply, input: &Input) -> Result<Reply, Problem> {
+    let tag = format!("\"{}\"", Uuid::new_v5(&Uuid::NAMESPACE_URL, reply.body.as_bytes()).simple());
+    let known = input.header::<String>("if-none-match")?;
+    let is_tag = |known: &str| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag;
+    let is_known = known.is_some_and(|known| known.split(',').any(|known| is_tag(known.trim())));
+    let reply = if is_known { Reply { status: 304, body: "".into(), ..reply } } else { reply };
+    Ok(reply.with(ETAG, tag))
 }

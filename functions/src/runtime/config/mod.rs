@@ -65,6 +65,10 @@ pub struct Api {
     pub archive_bucket: String,
     /// How many batches may be processed at once.
     pub capacity: Capacity,
+    /// The index of the Goals table by user; nothing if there is none.
+    pub goals_by_user: Option<String>,
+    /// Whether the Goals table is the pipeline's own, so that its API writes goals.
+    pub goals_are_own: bool,
 }
 
 /// The function `worker`.
@@ -213,7 +217,14 @@ pub fn archive_bucket() -> Result<String, ConfigError> {
 impl Api {
     /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
-        Ok(Self { intake: Intake::from_env()?, archive_bucket: archive_bucket()?, capacity: capacity()? })
+        let goals_are_own = variables().one_of("GOALS_ARE_OWN", &[("true", true), ("false", false)])?;
+        Ok(Self {
+            intake: Intake::from_env()?,
+            archive_bucket: archive_bucket()?,
+            capacity: capacity()?,
+            goals_by_user: read("GOALS_USER_INDEX"),
+            goals_are_own,
+        })
     }
 }
 
