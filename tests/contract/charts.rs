@@ -116,7 +116,8 @@ async fn nothing_of_an_earlier_goal_of_the_same_id_is_left(on: &impl Tables) {
 
 async fn only_what_changes_is_written(on: &impl Tables) {
     let goal = stored(on, 9).await;
-    let sub_goal = |n: u8, actions: Value| json!({ "position": n, "title": format!("Sub-goal {n}"), "actions": actions });
+    let sub_goal =
+        |n: u8, actions: Value| json!({ "position": n, "title": format!("Sub-goal {n}"), "actions": actions });
     let first: Vec<_> = (1..=8).map(|n| json!({ "title": format!("Action 1#{n}") })).collect();
     let chart = json!({
         "title": "Run a marathon",
@@ -135,9 +136,11 @@ async fn only_what_changes_is_written(on: &impl Tables) {
     assert_eq!((titles.len(), titles[0], titles[1], titles[8]), (9, "by the app", "Action 1#2", "new"));
 }
 
+/// What another writer makes of a goal. The claim is one that it may take.
+type Change = fn(&mut Goal, &GoalClaim);
+
 async fn a_chart_is_written_only_on_what_was_read(on: &impl Tables) {
     let other = GoalClaim::from(execution(&goal(1), 1).execution_arn);
-    type Change = fn(&mut Goal, &GoalClaim);
     let changes: [(&str, Change); 7] = [
         ("owner", |goal, _| goal.head.user_id = "another".parse().unwrap()),
         ("claim", |goal, other| goal.head.claimed_by = Some(other.clone())),

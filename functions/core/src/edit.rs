@@ -505,7 +505,10 @@ mod tests {
             };
             texts.at(place.parse().unwrap(), format!("a-{}", place.replace('#', "-")).parse().unwrap())
         });
-        let head = GoalHead { revision: Revision(3), ..create(&minimal(), &TasksByAction::new(), &writer()).unwrap().goal.head };
+        let head = GoalHead {
+            revision: Revision(3),
+            ..create(&minimal(), &TasksByAction::new(), &writer()).unwrap().goal.head
+        };
         let sub_goal = |position| SubGoal { position, title: "s".to_owned(), description: String::new() };
         Goal::new(head, Side::all().take(2).map(sub_goal).collect(), actions.collect())
     }

@@ -91,7 +91,10 @@ async fn a_goal_shows_where_its_newest_workflow_is() {
     let running = rig.show_goal(USER, "goal-1").await.body;
     let cell = |body: &Value, sub_goal: usize, action: usize| body["subGoals"][sub_goal]["actions"][action].clone();
     assert_eq!((&running["executionArn"], &running["latestExecutionArn"]), (&json!(arn), &json!(arn)));
-    assert_eq!((running["status"].as_str(), cell(&running, 0, 0)["state"].as_str()), (Some("processing"), Some("waiting")));
+    assert_eq!(
+        (running["status"].as_str(), cell(&running, 0, 0)["state"].as_str()),
+        (Some("processing"), Some("waiting"))
+    );
 
     let rig = with_tasks().await;
     let ended = rig.show_goal(USER, "goal-1").await.body;

@@ -11,8 +11,8 @@ use goal_activity_core::goal::Goal;
 use goal_activity_core::port_set;
 use goal_activity_core::ports::{
     ActionsWithTasks, AdmitExecution, CancelExecution, ClaimGoal, EndExecution, FindArchived, FindExecution, FindLoad,
-    FindPause, FindWorkflows, HoldCapacity, ListGoals, ListHolders, ListOpen, ListTasks, ListWaiting, ListWorkflows, LoadGoal,
-    LoadGoalHead, PauseLaunches, ReadLedger, RecordProgress, RemoveTasks, SealLedger, WorkLedger, WriteChart,
+    FindPause, FindWorkflows, HoldCapacity, ListGoals, ListHolders, ListOpen, ListTasks, ListWaiting, ListWorkflows,
+    LoadGoal, LoadGoalHead, PauseLaunches, ReadLedger, RecordProgress, RemoveTasks, SealLedger, WorkLedger, WriteChart,
 };
 use goal_activity_core::task::Task;
 use goal_activity_events::{GoalId, StateMachineArn};
