@@ -144,9 +144,8 @@ async fn a_goal_that_cannot_be_read_is_named_without_its_texts(on: &impl Tables)
     let goal = stored(on, 1).await;
     let owner = || Some(goal.head.user_id.clone());
     let no_user = "userId: not a valid user id: 1 to 128 printable ASCII characters without spaces";
-    let cases: [(&str, Value, &str, Option<UserId>); 5] = [
+    let cases: [(&str, Value, &str, Option<UserId>); 4] = [
         ("userId", json!("a secret text"), no_user, None),
-        ("userId", json!(null), "userId: expected a string", None),
         ("status", json!("a secret, expected or not"), "status: expected one of `draft`, `processing`, ", owner()),
         ("status", json!(null), "status: expected a string", owner()),
         ("title", json!(["a secret"]), "title: expected a string", owner()),
@@ -157,12 +156,15 @@ async fn a_goal_that_cannot_be_read_is_named_without_its_texts(on: &impl Tables)
         assert_eq!((item.as_str(), known), (keys::GOAL, owner), "{name} {value}");
         assert!(reason.starts_with(said) && !reason.contains("secret"), "{name} {value}: {reason}");
     }
-    let mut row = head_row(&goal);
-    row.remove("status");
-    on.put_goal_row(row.into()).await;
-    let reason = "missing field `status`".to_owned();
-    let missing = Unreadable { item: keys::GOAL.to_owned(), reason, owner: owner() };
-    assert_eq!(stored_head(on, &goal).await, Stored::Unreadable(missing));
+    // Of a user that is no text DynamoDB itself refuses the row, where the table has the index by user.
+    for (name, owner) in [("status", owner()), ("userId", None)] {
+        let mut row = head_row(&goal);
+        row.remove(name);
+        on.put_goal_row(row.into()).await;
+        let reason = format!("missing field `{name}`");
+        let missing = Unreadable { item: keys::GOAL.to_owned(), reason, owner };
+        assert_eq!(stored_head(on, &goal).await, Stored::Unreadable(missing));
+    }
 }
 
 async fn actions_and_sub_goals_that_cannot_be_read_spoil_no_others(on: &impl Tables) {
