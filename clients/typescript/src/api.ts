@@ -4,6 +4,50 @@
  */
 
 export interface paths {
+    "/api/goals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The caller's goals, by their ids
+         * @description A goal that was created a second ago may be missing. A page may be shorter than its limit, even empty, and still have a next one. One without `nextCursor` is the last.
+         */
+        get: operations["listGoals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/goals/{goalId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A goal with its chart, and where each action is
+         * @description The state of an action is that of the goal's newest workflow.
+         */
+        get: operations["getGoal"];
+        /**
+         * Creates a goal, or replaces its chart
+         * @description An action that has tasks must be in it unchanged; all other cells are replaced or removed. What `getGoal` answers can be sent back, which changes nothing. Written as a whole or not at all.
+         */
+        put: operations["putGoal"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/goals/{goalId}/start-activity": {
         parameters: {
             query?: never;
@@ -226,6 +270,23 @@ export interface components {
          * @enum {string}
          */
         ActionKind: "execution" | "habit";
+        /** @description An action as its user wants it. Without a title it is an empty cell. */
+        ActionRequest: {
+            /** @description Which action it is. Without it: the one at that place if that has the same title, otherwise a new one. */
+            actionId?: components["schemas"]["ActionId"] | null;
+            /** @description Where the user stands. */
+            background?: string | null;
+            /** @description What limits the user. */
+            constraints?: string | null;
+            /** @description More about it. */
+            description?: string | null;
+            /** @description Its place within the sub-goal. Without it: the place in the list. */
+            position?: number | null;
+            /** @description What to do. */
+            title?: string | null;
+            /** @description Done once, or again and again. Without it: `execution`. */
+            type?: components["schemas"]["ActionKind"] | null;
+        };
         /**
          * @description Where an action of a workflow is.
          *
@@ -321,8 +382,132 @@ export interface components {
          * @enum {string}
          */
         FinalStatus: "SUCCEEDED" | "PARTIALLY_SUCCEEDED" | "FAILED" | "TIMED_OUT" | "ABORTED";
+        /** @description A goal with its chart, and what its newest workflow has made of it. */
+        Goal: {
+            /**
+             * Format: int64
+             * @description How many of its actions have tasks.
+             */
+            actionsWithTasks: number;
+            /** @description Where its owner stands. */
+            background?: string;
+            /** @description What limits its owner. */
+            constraints?: string;
+            /** @description By when, as its owner puts it. */
+            deadline?: string;
+            /** @description More about it. */
+            description?: string;
+            /** @description The workflow that has claimed the goal and has not ended. */
+            executionArn?: components["schemas"]["ExecutionArn"];
+            goalId: components["schemas"]["GoalId"];
+            /** @description The newest workflow of the goal that the caller may see, of the last 90 days. */
+            latestExecutionArn?: components["schemas"]["ExecutionArn"];
+            status: components["schemas"]["GoalStatus"];
+            /** @description In their order. An empty cell is left out. */
+            subGoals: components["schemas"]["GoalSubGoal"][];
+            /** @description What is to be reached. */
+            title: string;
+            /** Format: int64 */
+            totalActions: number;
+        };
+        /** @description An action of a goal. */
+        GoalAction: {
+            actionId: components["schemas"]["ActionId"];
+            /**
+             * Format: int64
+             * @description How many times the AI was asked. Missing before there is an outcome.
+             */
+            attempts?: number;
+            /** @description Where the user stands. */
+            background?: string;
+            /** @description Why it got no tasks. Missing unless it has failed. More codes may be added. */
+            code?: components["schemas"]["FailureCode"];
+            /** @description What limits the user. */
+            constraints?: string;
+            /** @description More about it. */
+            description?: string;
+            /** @description The same for people. */
+            message?: string;
+            /** @description Its place within the sub-goal. */
+            position: number;
+            /** @description Where it is in the newest workflow. Missing where nothing was generated or asked for. */
+            state?: components["schemas"]["ActionState"];
+            /**
+             * Format: int64
+             * @description How many tasks it has.
+             */
+            tasks: number;
+            /** @description What to do. */
+            title: string;
+            type: components["schemas"]["ActionKind"];
+        };
         /** @description goal id: 1 to 64 letters, digits, '-' or '_' */
         GoalId: string;
+        /** @description One page of the caller's goals. */
+        GoalPage: {
+            items: components["schemas"]["GoalSummary"][];
+            nextCursor?: string;
+        };
+        /**
+         * @description A goal's chart as its user wants it. Every other field is ignored, so that the answer to a request for a goal can be sent
+         *     back.
+         */
+        GoalRequest: {
+            /** @description Where its owner stands. */
+            background?: string | null;
+            /** @description What limits its owner. */
+            constraints?: string | null;
+            /** @description By when, as its owner puts it. */
+            deadline?: string | null;
+            /** @description More about it. */
+            description?: string | null;
+            /** @description At most 8. */
+            subGoals?: components["schemas"]["SubGoalRequest"][];
+            /** @description What is to be reached. Required, unless the goal has no title either. */
+            title?: string | null;
+        };
+        /**
+         * @description Where a goal is in its life.
+         *
+         *     Closed vocabulary:
+         *
+         *     - `draft`: Nothing was generated yet.
+         *     - `processing`: A workflow is at work.
+         *     - `active`: All its actions have tasks.
+         *     - `partial`: Some of its actions have tasks.
+         *     - `failed`: The last workflow got no tasks for any action.
+         *     - `completed`: The user has reached it.
+         *     - `paused`: The user has put it aside.
+         *     - `cancelled`: The user has given it up.
+         * @enum {string}
+         */
+        GoalStatus: "draft" | "processing" | "active" | "partial" | "failed" | "completed" | "paused" | "cancelled";
+        /** @description A sub-goal of a goal. */
+        GoalSubGoal: {
+            /** @description In their order. An empty cell is left out. */
+            actions: components["schemas"]["GoalAction"][];
+            /** @description More about it. */
+            description?: string;
+            position: number;
+            /** @description What it is about. May be empty. */
+            title: string;
+        };
+        /** @description A goal without its chart. */
+        GoalSummary: {
+            /**
+             * Format: int64
+             * @description How many of its actions have tasks.
+             */
+            actionsWithTasks: number;
+            /** @description The workflow that has claimed the goal and has not ended. */
+            executionArn?: components["schemas"]["ExecutionArn"];
+            goalId: components["schemas"]["GoalId"];
+            status: components["schemas"]["GoalStatus"];
+            /** @description What is to be reached. Of a longer text, the first 1,000 characters. */
+            title: string;
+            /** Format: int64 */
+            totalActions: number;
+        };
         /**
          * @description An operator, by the ARN that AWS STS returns for the caller's credentials.
          *
@@ -400,6 +585,10 @@ export interface components {
          *     - `DAILY_LIMIT`: The user has asked for as many actions today as may be; `Retry-After` says when the next day begins. Retryable.
          *     - `IDEMPOTENCY_KEY_REUSED`: The idempotency key belongs to another request.
          *     - `UNREADABLE_GOAL`: The goal is stored in a form that cannot be read.
+         *     - `TASKS_EXIST`: Actions that have tasks would change.
+         *     - `GOALS_ELSEWHERE`: The goals belong to another program: it lists and writes them.
+         *     - `TOO_MANY_GOALS`: The user has as many goals as may be.
+         *     - `CHANGED`: The goal keeps changing. Retryable.
          *     - `ALREADY_ENDED`: The workflow has ended.
          *     - `NOT_ENDED`: The workflow has not ended.
          *     - `NOTHING_FAILED`: No action of the workflow has failed.
@@ -505,6 +694,17 @@ export interface components {
          * @enum {string}
          */
         Status: "PENDING" | "RUNNING" | "SUCCEEDED" | "PARTIALLY_SUCCEEDED" | "FAILED" | "TIMED_OUT" | "ABORTED";
+        /** @description A sub-goal as its user wants it. */
+        SubGoalRequest: {
+            /** @description At most 8. */
+            actions?: components["schemas"]["ActionRequest"][];
+            /** @description More about it. */
+            description?: string | null;
+            /** @description Its place. Without it: the place in the list. */
+            position?: number | null;
+            /** @description What it is about. */
+            title?: string | null;
+        };
         /** @description A task as it is stored. */
         Task: {
             /** @description The action it is a step of. */
@@ -853,6 +1053,294 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    listGoals: {
+        parameters: {
+            query?: {
+                /** @description How many at the most, 20 if nothing is said */
+                limit?: number;
+                /** @description The `nextCursor` of the page before; pages do not shift when something comes in between */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of goals */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GoalPage"];
+                };
+            };
+            /** @description `INVALID_REQUEST`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UNAUTHENTICATED`: A valid token is needed. Usually from the gateway, with the body `{"message": ...}`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `GOALS_ELSEWHERE`: The goals belong to another program. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests for the gateway, with the body `{"message": ...}`. Retry after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `INTERNAL`: Something is wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UNAVAILABLE`: Not possible right now, try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getGoal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The goal */
+                goalId: components["schemas"]["GoalId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The goal */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Goal"];
+                };
+            };
+            /** @description `INVALID_REQUEST`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UNAUTHENTICATED`: A valid token is needed. Usually from the gateway, with the body `{"message": ...}`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `NOT_OWNER`: It belongs to another user. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UNKNOWN_GOAL`: There is no such goal. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UNREADABLE_GOAL`: The goal cannot be read. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests for the gateway, with the body `{"message": ...}`. Retry after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `INTERNAL`: Something is wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UNAVAILABLE`: Not possible right now, try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putGoal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The goal */
+                goalId: components["schemas"]["GoalId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GoalRequest"];
+            };
+        };
+        responses: {
+            /** @description Replaced, or as it was */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Goal"];
+                };
+            };
+            /** @description Created */
+            201: {
+                headers: {
+                    /** @description Where it is */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Goal"];
+                };
+            };
+            /** @description `INVALID_REQUEST`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UNAUTHENTICATED`: A valid token is needed. Usually from the gateway, with the body `{"message": ...}`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `NOT_OWNER`: It belongs to another user. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `ALREADY_RUNNING`: A workflow of this goal is running.
+             *     `GOAL_CLOSED`: The goal is closed.
+             *     `TASKS_EXIST`: Actions that have tasks would change.
+             *     `GOALS_ELSEWHERE`: The goals belong to another program.
+             *     `TOO_MANY_GOALS`: Too many goals.
+             *     `CHANGED`: The goal keeps changing, try again.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `BODY_TOO_LARGE`: The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UNREADABLE_GOAL`: The goal cannot be read. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests for the gateway, with the body `{"message": ...}`. Retry after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `INTERNAL`: Something is wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UNAVAILABLE`: Not possible right now, try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     startActivity: {
         parameters: {
             query?: never;
@@ -1617,7 +2105,10 @@ export interface operations {
     getStatus: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` of an answer before: if it is the same again, 304 without a body */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @description The workflow, percent-encoded */
                 executionArn: components["schemas"]["ExecutionArn"];
@@ -1629,11 +2120,26 @@ export interface operations {
             /** @description The workflow */
             200: {
                 headers: {
+                    /** @description Of the body, for `If-None-Match` */
+                    ETag?: string;
+                    /** @description After how many seconds it is worth asking again. Missing after the end */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["WorkflowStatus"];
                 };
+            };
+            /** @description As before */
+            304: {
+                headers: {
+                    /** @description Of the body, for `If-None-Match` */
+                    ETag?: string;
+                    /** @description After how many seconds it is worth asking again. Missing after the end */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `INVALID_REQUEST`: The request is malformed. */
             400: {
