@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::target::Target;
-use crate::{ai, bus, dlq, doctor, login, pause, preflight, smoke, user, workflow};
+use crate::{ai, bus, dlq, doctor, goals, login, pause, preflight, smoke, user, workflow};
 
 const HELP: &str = "\
 Which deployment: the first of these that names one.
@@ -60,6 +60,9 @@ pub(crate) enum Command {
     Logout,
     /// Print the token that calls of the API carry, for other programs
     Token,
+    /// Goals as charts: list and show them, bring one from a file, write one to a file
+    #[command(subcommand)]
+    Goals(goals::Command),
     /// Start the activity of a goal: turn its actions into tasks
     Start(workflow::Start),
     /// Show the progress of a workflow

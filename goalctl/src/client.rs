@@ -47,9 +47,16 @@ enum Identity {
 #[derive(Debug, Clone)]
 struct Call {
     url: String,
-    /// `None` for a GET.
+    method: Method,
     body: Option<Value>,
     key: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Method {
+    Get,
+    Post,
+    Put,
 }
 
 /// The result of one attempt.
@@ -94,17 +101,23 @@ impl Client {
 
     /// Sends a GET request.
     pub(crate) async fn get(&self, path: &str) -> Result<Value> {
-        self.send(Call { url: self.address(path), body: None, key: None }, true).await
+        self.send(self.call(Method::Get, path, None), true).await
     }
 
     /// Sends a POST request with an idempotency key, so that it can be repeated when the response is lost.
     pub(crate) async fn post_once(&self, path: &str, body: Value, key: &str) -> Result<Value> {
-        self.send(Call { url: self.address(path), body: Some(body), key: Some(key.to_owned()) }, true).await
+        let call = self.call(Method::Post, path, Some(body));
+        self.send(Call { key: Some(key.to_owned()), ..call }, true).await
     }
 
     /// Sends a POST request, which is not repeated when the response is lost.
     pub(crate) async fn post(&self, path: &str, body: Value) -> Result<Value> {
-        self.send(Call { url: self.address(path), body: Some(body), key: None }, false).await
+        self.send(self.call(Method::Post, path, Some(body)), false).await
+    }
+
+    /// Sends a PUT request, which can be repeated when the response is lost.
+    pub(crate) async fn put(&self, path: &str, body: Value) -> Result<Value> {
+        self.send(self.call(Method::Put, path, Some(body)), true).await
     }
 
     /// Reads pages until `wanted` items are found or there are no more.
@@ -122,8 +135,8 @@ impl Client {
         pages(filters, wanted, most, page).await
     }
 
-    fn address(&self, path: &str) -> String {
-        format!("{}{path}", self.url)
+    fn call(&self, method: Method, path: &str, body: Option<Value>) -> Call {
+        Call { url: format!("{}{path}", self.url), method, body, key: None }
     }
 
     async fn send(&self, call: Call, repeatable: bool) -> Result<Value> {
@@ -220,15 +233,16 @@ fn next(outcome: &Attempt, attempt: u32, repeatable: bool, may_renew: bool) -> N
 async fn once(agent: Agent, call: Call, token: Secret) -> Result<Attempt> {
     let blocking = move || {
         let bearer = format!("Bearer {}", token.reveal());
-        let sent = match call.body {
-            None => agent.get(&call.url).header("authorization", bearer).call(),
-            Some(body) => {
-                let request = agent.post(&call.url).header("authorization", bearer);
+        let sent = match call.method {
+            Method::Get => agent.get(&call.url).header("authorization", bearer).call(),
+            method => {
+                let request = if method == Method::Put { agent.put(&call.url) } else { agent.post(&call.url) };
+                let request = request.header("authorization", bearer);
                 let request = match call.key {
                     Some(key) => request.header("idempotency-key", key),
                     None => request,
                 };
-                request.send_json(body)
+                request.send_json(call.body.unwrap_or_default())
             }
         };
         let answer = sent.and_then(|mut answer| Ok((answer.status().as_u16(), answer.body_mut().read_to_string()?)));

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `cli` | the command line: options and subcommands |
 //! | `smoke` | `goalctl smoke`: a goal through all of a stack |
-//! | `workflow`, `bus`, `ai`, `doctor`, `dlq`, `user`, `pause`, `preflight` | the commands, with what they print; `bus` is `goalctl events` |
+//! | `workflow`, `goals`, `bus`, `ai`, `doctor`, `dlq`, `user`, `pause`, `preflight` | the commands, with what they print; `bus` is `goalctl events` |
 //! | `login` | `goalctl login`, `logout` and `token` |
 //! | `api` | the API, as a user or an operator |
 //! | `client`, `operator` | the API over HTTP with a token, and by invocation with AWS credentials |
@@ -35,6 +35,7 @@ mod doctor;
 mod environment;
 mod failure;
 mod function;
+mod goals;
 mod http;
 mod interrupt;
 mod issuer;
@@ -155,6 +156,7 @@ async fn command(cli: Cli, shell: &mut Shell<'_>) -> Result<u8> {
         Command::Waiting(args) => {
             workflow::waiting(args, &operator(&settings).await?, SystemClock.now(), json, shell).await
         }
+        Command::Goals(command) => goals::run(command, &client::Client::open(settings).await?, json, shell).await,
         Command::Start(args) => workflow::start(args, &Api::open(settings).await?, json, shell).await,
         Command::Status(args) => workflow::status(args, &Api::open(settings).await?, json, shell).await,
         Command::Cancel(args) => workflow::cancel(args, &Api::open(settings).await?, json, shell).await,
