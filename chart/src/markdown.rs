@@ -106,8 +106,8 @@ impl Document {
                 }
                 self.into = Into::Cell;
             }
-            // More about the entry above it, also where that is an item without a paragraph.
-            Tag::CodeBlock(_) if !self.entries.is_empty() => self.describe(),
+            // More about the entry above it, unless that has no title yet: then it is the title.
+            Tag::CodeBlock(_) if self.entries.last().is_some_and(|entry| !entry.title.is_empty()) => self.describe(),
             Tag::HtmlBlock => self.ignored += 1,
             _ => {}
         }

@@ -80,9 +80,9 @@ class Document {
         if (this.into === 'nothing') this.describe();
         return;
       case 'codeFenced': case 'codeIndented':
-        // More about the entry above it, also where that is an item without a paragraph.
+        // More about the entry above it, unless that has no title yet: then it is the title.
         this.inCode = true;
-        if (this.entries.length > 0) this.describe();
+        if (this.entries.at(-1)?.title) this.describe();
         return;
       case 'table':
         this.table = [];
