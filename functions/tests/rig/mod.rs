@@ -148,6 +148,7 @@ impl Rig {
     pub(crate) async fn answer(&self, event: Value) -> Answer {
         let response = self.raw_answer(event).await;
         let header = |name| response.headers.get(name).map(|l| l.to_str().unwrap().to_owned());
+        assert_eq!(header("cache-control").as_deref(), Some("no-store"), "an answer is its user's own");
         let (location, retry_after, etag) = (header("location"), header("retry-after"), header("etag"));
         let content_type = header("content-type").unwrap_or_default();
         let text = serde_json::to_value(&response.body).unwrap();

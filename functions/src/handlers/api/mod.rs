@@ -23,7 +23,7 @@ use std::borrow::Cow;
 
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use aws_lambda_events::encodings::Body;
-use aws_lambda_events::http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER};
+use aws_lambda_events::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use aws_lambda_events::http::{HeaderMap, HeaderValue};
 use goal_activity_core::admission::Capacity;
 use goal_activity_core::archive::Record;
@@ -260,6 +260,8 @@ fn response(
     body: String,
 ) -> ApiGatewayV2httpResponse {
     let mut headers = HeaderMap::new();
+    // What is a user's own: nothing between here and the client may keep it.
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     // 304 has none.
     if !body.is_empty() {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
