@@ -10,7 +10,7 @@ const canary = synth({ deployment: 'canary10percent30minutes' });
 const linear = synth({ deployment: 'linear10percentevery2minutes' });
 const everything = synth({
   ...full, architecture: 'x86_64', goalsTable: 'goals', tasksTable: 'tasks', executionsTable: 'executions', archiveBucket: 'archive',
-  oidcIssuer: 'https://issuer.example', oidcAudience: 'app', oidcScopes: 'goals', generator: 'bedrock', bedrockModel: 'amazon.nova-lite-v1:0',
+  oidcIssuer: 'https://issuer.example', oidcAudience: 'app', oidcScopes: 'goals', webClientId: 'page', generator: 'bedrock', bedrockModel: 'amazon.nova-lite-v1:0',
   fallback: 'offline', tracing: 'otlp', tracingLayer: 'arn:aws:lambda:us-east-1:123456789012:layer:collector:1',
 });
 const local = synth({ local: 'true', deployment: 'all-at-once' });
@@ -76,9 +76,9 @@ for (const [name, of] of Object.entries({ 'all at once': atOnce, 'as a canary': 
   });
 
   test(`nothing refers to a function itself but what has to: ${name}`, () => {
-    // Its versions, the state machine's permission for workflows that were started before, metrics, and CodeDeploy.
+    // Its versions, the state machine's permission for workflows that were started before, metrics, CodeDeploy, and what puts the page there.
     const own = ['AWS::Lambda::Function', 'AWS::Lambda::Version', 'AWS::Lambda::Alias', 'AWS::Lambda::EventInvokeConfig',
-      'AWS::CloudWatch::Alarm', 'AWS::CloudWatch::Dashboard', 'AWS::IAM::Policy'];
+      'AWS::CloudWatch::Alarm', 'AWS::CloudWatch::Dashboard', 'AWS::IAM::Policy', 'Custom::CDKBucketDeployment'];
     const ids = Object.keys(of.template.findResources('AWS::Lambda::Function'));
     const others = Object.entries<any>(of.template.toJSON().Resources)
       .filter(([, { Type, Properties }]) => !own.includes(Type) && ids.some((id) => JSON.stringify(Properties).includes(`"${id}"`)))
