@@ -1,0 +1,76 @@
+import { fireEvent, screen, waitFor } from '@testing-library/react';
+import { expect, test } from 'vitest';
+
+import { fakeApi, sample } from '../../fake/scenarios';
+import { renderPage } from '../../test/support/renderPage';
+
+const field = () => screen.findByLabelText('Chart as text');
+const paste = async (text: string) => fireEvent.change(await field(), { target: { value: text } });
+
+/** A table of nine by nine with these cells. */
+function table(cells: Record<string, string>, separator = '\t'): string {
+  const rows = Array.from({ length: 9 }, (_, row) =>
+    Array.from({ length: 9 }, (_, column) => cells[`${'ABCDEFGHI'[column] ?? ''}${row + 1}`] ?? '').join(separator),
+  );
+  return rows.join('\n');
+}
+
+test('a pasted table is shown, its empty cells are no actions, and it becomes a goal', async () => {
+  const fake = fakeApi([], 'en');
+  const { user } = renderPage('#/new', fake);
+  await paste(table({ E5: 'Run 10 km', B2: 'Stamina', A1: 'Run twice a week', C3: 'Buy shoes' }));
+  await screen.findByText('2 actions. 62 cells are empty and no action.');
+  await user.click(screen.getByText('Save the chart'));
+  await screen.findByRole('heading', { level: 1, name: 'Run 10 km' });
+  expect(location.hash).toMatch(/^#\/goals\/[0-9a-f-]{36}$/);
+  await screen.findByText('Make tasks for 2 actions');
+});
+
+test.each([
+  ['CSV', table({ E5: 'G', B2: 'S', A1: 'A' }, ',')],
+  ['semicolons', table({ E5: 'G', B2: 'S', A1: 'A' }, ';')],
+  ['JSON', JSON.stringify({ title: 'G', subGoals: [{ title: 'S', actions: ['A'] }] })],
+  ['Markdown', '# G\n\n## S\n\n- A\n'],
+  [
+    'OPML',
+    '<opml version="2.0"><body><outline text="G"><outline text="S"><outline text="A"/></outline></outline></body></opml>',
+  ],
+])('%s is read', async (_form, text) => {
+  renderPage('#/new', fakeApi([], 'en'));
+  await paste(text);
+  await screen.findByText('1 action. 63 cells are empty and no action.');
+  expect(screen.getAllByText('S')).toHaveLength(2);
+});
+
+test('what cannot be read is told by its cell', async () => {
+  renderPage('#/new', fakeApi([], 'en'));
+  await paste(table({ B2: 'S', A1: 'A' }));
+  expect((await screen.findByText(/^Cell E5:/)).textContent).toContain('the goal belongs there');
+});
+
+test('what cannot be read is told by its line', async () => {
+  renderPage('#/new', fakeApi([], 'en'));
+  await paste('{\n  "title": "G",\n  "subGoals": [,]\n}');
+  await screen.findByText(/^Line 3/);
+});
+
+test('a file is read by its name', async () => {
+  const { user } = renderPage('#/new', fakeApi([], 'en'));
+  const file = new File([table({ E5: 'G', A1: 'A' })], 'chart.tsv');
+  await user.upload(await screen.findByLabelText('Choose a file'), file);
+  await screen.findByText(/^1 action\./);
+});
+
+test('a chart whose actions have tasks is replaced only where they stay', async () => {
+  const fake = fakeApi(['partial'], 'en');
+  const { user } = renderPage('#/goals/partial/chart', fake);
+  await paste(table({ E5: 'Another goal', A1: 'Another action' }));
+  await user.click(await screen.findByText('Replace the chart'));
+  const alert = await screen.findByRole('alert');
+  expect(alert.textContent).toContain('Actions with tasks must stay');
+  expect(alert.textContent).toContain('1.1');
+  await paste(JSON.stringify({ ...sample('en'), title: 'A better title' }));
+  await user.click(await screen.findByText('Replace the chart'));
+  await waitFor(() => expect(location.hash).toBe('#/goals/partial'));
+  await screen.findByRole('heading', { level: 1, name: 'A better title' });
+});

@@ -1,0 +1,79 @@
+import { useState } from 'react';
+
+import { isFinal } from 'goal-activity-client';
+import type { Goal, WorkflowStatus } from '../api/types';
+import { ProblemNote } from '../parts/ProblemNote';
+import { useCommand } from '../parts/useCommand';
+import { useServices } from '../Services';
+import { useText } from '../text/TextContext';
+import { asked } from './asked';
+import { CancelDialog } from './CancelDialog';
+import { RegenerateDialog } from './RegenerateDialog';
+
+interface Props {
+  goal: Goal;
+  workflow: WorkflowStatus | undefined;
+  onDone: () => void;
+}
+
+/** What can be asked of the goal now. */
+export function Commands({ goal, workflow, onDone }: Props) {
+  const text = useText();
+  const { api } = useServices();
+  const command = useCommand();
+  const [asking, setAsking] = useState<'cancel' | 'regenerate'>();
+  const running = workflow !== undefined && !isFinal(workflow.status);
+  const withoutTasks = goal.totalActions - goal.actionsWithTasks;
+  const failed = workflow && !running && workflow.status !== 'ABORTED' ? workflow.failedActions.length : 0;
+  const run = (what: () => Promise<unknown>) => void command.run(() => asked(what(), onDone));
+  return (
+    <div className="commands">
+      <div className="buttons">
+        {running && (
+          <button type="button" onClick={() => setAsking('cancel')}>
+            {text.cancel}
+          </button>
+        )}
+        {!running && failed > 0 && (
+          <button
+            type="button"
+            className="primary"
+            disabled={command.busy}
+            onClick={() => run(() => api.retry(workflow?.executionArn ?? ''))}
+          >
+            {text.retryFailed(failed)}
+          </button>
+        )}
+        {!running && failed === 0 && withoutTasks > 0 && (
+          <button
+            type="button"
+            className="primary"
+            disabled={command.busy}
+            onClick={() => run(() => api.start(goal.goalId, {}))}
+          >
+            {text.start(withoutTasks)}
+          </button>
+        )}
+        {!running && goal.actionsWithTasks > 0 && (
+          <button type="button" onClick={() => setAsking('regenerate')}>
+            {text.regenerate}
+          </button>
+        )}
+      </div>
+      {command.problem && <ProblemNote problem={command.problem} onDismiss={command.dismiss} />}
+      {asking === 'cancel' && workflow && (
+        <CancelDialog
+          onCancel={reason => asked(api.cancel(workflow.executionArn, reason), onDone)}
+          onClose={() => setAsking(undefined)}
+        />
+      )}
+      {asking === 'regenerate' && (
+        <RegenerateDialog
+          goal={goal}
+          onRegenerate={() => asked(api.start(goal.goalId, { regenerate: true }), onDone)}
+          onClose={() => setAsking(undefined)}
+        />
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,14 @@
+import { useEffect } from 'react';
+
+import type { Problem } from '../api/Problem';
+
+const PAUSE_MS = 5_000;
+
+/** Repeats by itself what may succeed later. */
+export function useRepeated(problem: Problem | undefined, repeat: () => void): void {
+  useEffect(() => {
+    if (!problem?.isOutage && problem?.status !== 429) return;
+    const timer = setTimeout(repeat, Math.max(PAUSE_MS, (problem.retryAfterSeconds ?? 0) * 1000));
+    return () => clearTimeout(timer);
+  }, [problem, repeat]);
+}

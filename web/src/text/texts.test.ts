@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest';
+
+import description from '../../../functions/openapi.json';
+import { Problem } from '../api/Problem';
+import { en } from './en';
+import { ja } from './ja';
+import { dollars, moment, problemWords } from './wording';
+
+const { schemas } = description.components;
+
+test.each([
+  ['en', en],
+  ['ja', ja],
+])('every code of the API has words (%s)', (_language, text) => {
+  expect(Object.keys(text.problem)).toEqual(expect.arrayContaining(schemas.ProblemCode['x-extensible-enum']));
+  const failures = schemas.FailureCode['x-extensible-enum'];
+  expect(Object.keys(text.failure)).toEqual(expect.arrayContaining(failures));
+  expect(Object.keys(text.failureShort)).toEqual(expect.arrayContaining(failures));
+  expect(Object.keys(text.workflowError)).toEqual(
+    expect.arrayContaining(schemas.WorkflowErrorCode['x-extensible-enum']),
+  );
+});
+
+test('both languages say the same things', () => {
+  const keys = (value: unknown): unknown =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, keys(inner)]))
+      : typeof value;
+  expect(keys(ja)).toEqual(keys(en));
+});
+
+test('a code that is not known is told by its status, with what the service says', () => {
+  const { title, detail } = problemWords(en, new Problem('A_NEW_ONE', { status: 404, detail: 'gone' }), 'en');
+  expect(title).toBe('There is nothing here');
+  expect(detail).toBe('The service says: gone');
+});
+
+test('a known code needs no words of the service, unless they name the place', () => {
+  const details = { status: 409, detail: 'actions with tasks must stay as they are: 1.2' };
+  expect(problemWords(en, new Problem('ALREADY_RUNNING', details), 'en').detail).toBeUndefined();
+  expect(problemWords(en, new Problem('TASKS_EXIST', details), 'en').detail).toContain('1.2');
+});
+
+test('a price keeps the digits that matter', () => {
+  expect(dollars('en', 26_433)).toBe('$0.0264');
+  expect(dollars('en', 2_500_000)).toBe('$2.50');
+});
+
+test('a time of another day has its day', () => {
+  const now = new Date(2026, 10, 30, 12);
+  expect(moment('en', new Date(2026, 10, 30, 9, 5), now)).toBe('09:05 AM');
+  expect(moment('en', new Date(2026, 10, 29, 9, 5), now)).toContain('Nov 29');
+});
