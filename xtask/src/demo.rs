@@ -1,8 +1,10 @@
 //! `cargo xtask demo`: a goal through the whole pipeline, from an empty stack to its tasks, with a complete clean-up.
 
+use std::io::IsTerminal;
+use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::Args as ClapArgs;
 use goal_activity_core::goal::Goal;
 use goal_activity_core::limits::MAX_RUNNING_PER_USER;
@@ -12,6 +14,7 @@ use crate::api::Api;
 use crate::billing;
 use crate::goal_file::{self, derived};
 use crate::local::{Local, RunFolder};
+use crate::page;
 use crate::progress::{self, Run};
 use crate::project::Project;
 use crate::report;
@@ -28,6 +31,9 @@ pub(crate) struct Args {
     /// Record spans, and print those of the first workflow as a tree
     #[arg(long)]
     trace: bool,
+    /// Show the page in a browser meanwhile, and go on until Enter or Ctrl-C
+    #[arg(long)]
+    open: bool,
 }
 
 /// Runs the demo.
@@ -51,6 +57,7 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
         Ok((users, goals))
     })?;
 
+    let page = args.open.then(|| show_page(project, &local, &folder.path, &goals)).transpose()?;
     let api = Api::at(&local.stack.api_url);
     let started = Instant::now();
     let mut runs = start(&api, &goals, &users)?;
@@ -74,12 +81,38 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
     }
     print!("{}", report::billed(&usage, watched, settled));
 
+    if let Some(url) = page {
+        stay(&url)?;
+    }
     let complete = statuses.iter().all(|status| status.succeeded_actions == status.total_actions);
     drop(local);
     drop(folder);
     note(&format!("\nEverything is cleaned up. {:.1} s in all.", begun.elapsed().as_secs_f64()));
     if args.experiment.expects_success() && !complete {
         bail!("not every action got its tasks");
+    }
+    Ok(())
+}
+
+/// Serves the page, and opens it with the first goal.
+fn show_page(project: &Project, local: &Local, folder: &Path, goals: &[Goal]) -> Result<String> {
+    let stack_file = folder.join("stack.json");
+    local.stack.write(&stack_file)?;
+    let url = page::serve(project, &local.emulator, &stack_file)?;
+    let goal = goals.first().map(|goal| format!("/#/goals/{}", goal.head.goal_id)).unwrap_or_default();
+    let url = url + &goal;
+    note(&format!("  page: {url}"));
+    if let Err(error) = open::that_detached(&url) {
+        note(&format!("  no browser can be opened ({error}): open that URL"));
+    }
+    Ok(url)
+}
+
+/// Keeps the stack until Enter is pressed. Without a terminal there is nobody to wait for.
+fn stay(url: &str) -> Result<()> {
+    if std::io::stdin().is_terminal() {
+        note(&format!("\nThe page is at {url} until you press Enter."));
+        std::io::stdin().read_line(&mut String::new()).context("cannot read standard input")?;
     }
     Ok(())
 }

@@ -189,7 +189,8 @@ fn paths() -> String {
     format!("/usr/local/bin:/usr/bin:/bin{}", node.unwrap_or_default())
 }
 
-fn free_port() -> Result<u16> {
+/// A port of 127.0.0.1 on which no server listens.
+pub(crate) fn free_port() -> Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port on 127.0.0.1")?;
     Ok(listener.local_addr()?.port())
 }

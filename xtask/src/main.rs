@@ -21,6 +21,7 @@ mod interrupt;
 mod llm;
 mod local;
 mod logs;
+mod page;
 mod prerequisites;
 mod process;
 mod progress;
@@ -38,6 +39,7 @@ mod tools;
 mod traces;
 mod up;
 mod user;
+mod web;
 mod zip;
 
 use std::process::ExitCode;

@@ -10,7 +10,7 @@ use anyhow::{Result, bail, ensure};
 type Version = (u32, u32);
 
 const PYTHON: Version = (3, 10);
-const NODE: Version = (20, 0);
+const NODE: Version = (20, 19);
 
 /// A Python that is new enough, with support for virtual environments.
 pub(crate) fn python() -> Result<PathBuf> {

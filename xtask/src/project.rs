@@ -60,6 +60,11 @@ impl Project {
         self.root.join("clients").join("typescript")
     }
 
+    /// The page.
+    pub(crate) fn web(&self) -> PathBuf {
+        self.root.join("web")
+    }
+
     /// What tests the clients that others generate from the contract files.
     pub(crate) fn clients(&self) -> PathBuf {
         self.root.join("tests").join("clients")

@@ -22,6 +22,7 @@ use crate::process;
 use crate::project::{Project, cargo};
 use crate::step::{self, step};
 use crate::tools::{self, Purpose};
+use crate::web;
 
 /// A part of the tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -42,6 +43,8 @@ pub(crate) enum Part {
     Clients,
     /// The infrastructure's templates, and the events as a TypeScript package and as JSON Schemas in Python
     Infra,
+    /// The page: linters, unit and component tests, and a real browser
+    Web,
     /// The adapters for AIs, and then the deployed pipeline, with a real server of a language model
     Ai,
     /// The deployed pipeline
@@ -71,6 +74,7 @@ impl Part {
             Self::Contract => ("contract", contract),
             Self::Clients => ("clients", clients::check),
             Self::Infra => ("infra", infra),
+            Self::Web => ("web", web::check),
             Self::Ai => ("ai", ai),
             Self::E2e => ("e2e", end_to_end),
             Self::Guide => ("guide", guide),
@@ -111,6 +115,7 @@ fn all() -> Vec<Check> {
         Part::Statemachine,
         Part::Contract,
         Part::Clients,
+        Part::Web,
         Part::Ai,
         Part::E2e,
         Part::Guide,

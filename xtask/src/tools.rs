@@ -19,6 +19,8 @@ const CARGO_DENY: &str = "=0.20.2";
 
 /// The stamp of the packages in `node_modules`.
 const INSTALLED: &str = ".installed";
+/// The stamp of what was built of a package.
+const BUILT: &str = ".built";
 /// What npm reads of a folder.
 const PACKAGE_FILES: [&str; 3] = ["package.json", "package-lock.json", ".npmrc"];
 
@@ -226,6 +228,39 @@ pub(crate) fn example_app(project: &Project, name: &str, folder: &Path) -> Resul
         let mut npm = Command::new("npm");
         npm.args(["run", "constructs", "--", "--prefer-offline", "--cache"]).arg(cache(project, "npm"));
         process::quietly(npm.current_dir(folder))?;
+        stamp.write()
+    })
+}
+
+/// Installs the page's packages, and builds the client, which is one of them.
+pub(crate) fn page_packages(project: &Project) -> Result<()> {
+    prerequisites::node()?;
+    client_package(project)?;
+    npm_packages(project, "packages of the page", &project.web())?;
+    let client = project.client_package();
+    let sources = ["src", "package.json", "package-lock.json", "tsconfig.json"].map(|file| client.join(file));
+    built(project, "TypeScript client built", &client, &sources, &client.join("build"))
+}
+
+/// Builds the page, in `web/dist`.
+pub(crate) fn page(project: &Project) -> Result<()> {
+    page_packages(project)?;
+    let (page, client) = (project.web(), project.client_package());
+    let own = ["src", "public", "index.html", "package.json", "package-lock.json", "tsconfig.json", "vite.config.ts"];
+    let sources = own.map(|file| page.join(file)).into_iter().chain([client.join("src")]).collect::<Vec<_>>();
+    built(project, "page built", &page, &sources, &page.join("dist").join("index.html"))
+}
+
+/// Runs the build script of a package, unless its output is there and was made from the same sources.
+fn built(project: &Project, what: &str, folder: &Path, sources: &[PathBuf], output: &Path) -> Result<()> {
+    let _lock = project.lock()?;
+    let stamp = Stamp::new(folder.join("node_modules").join(BUILT), sources, &[])?;
+    if stamp.is_fresh() && output.exists() {
+        return Ok(());
+    }
+    step(what, || {
+        stamp.clear();
+        process::quietly(Command::new("npm").args(["run", "--silent", "build"]).current_dir(folder))?;
         stamp.write()
     })
 }

@@ -16,6 +16,7 @@ use crate::aws::Aws;
 use crate::goal_file;
 use crate::interrupt::{self, Leftover};
 use crate::local::Local;
+use crate::page;
 use crate::project::Project;
 use crate::sample::{Experiment, Language};
 use crate::stack::Stack;
@@ -30,6 +31,8 @@ const GOAL: &str = "3f0c6a52-7d1b-4e8f-9b6a-2c5d8e71f043";
 #[derive(Debug, Serialize, Deserialize)]
 struct Record {
     pid: i32,
+    /// The URL of the page.
+    page: String,
 }
 
 /// Starts the pipeline, or finds it running, and prints how to use it.
@@ -40,7 +43,8 @@ pub(crate) fn up(project: &Project) -> Result<()> {
     } else {
         start(project, &folder)?;
     }
-    explain(&folder)
+    let record = running(&folder).context("the emulator has ended at once; its log is beside its files")?;
+    explain(&folder, &record)
 }
 
 /// Ends the pipeline.
@@ -80,14 +84,15 @@ fn start(project: &Project, folder: &Path) -> Result<()> {
         local.seed(&[goal])
     })?;
     local.stack.write(&stack_file(folder))?;
-    let record = Record { pid: local.emulator.pid().as_raw() };
+    let page = page::serve(project, &local.emulator, &stack_file(folder))?;
+    let record = Record { pid: local.emulator.pid().as_raw(), page };
     fs::write(record_file(folder), serde_json::to_string(&record)?).context("cannot note the emulator's process")?;
     local.emulator.detach();
     files.disarm();
     Ok(())
 }
 
-fn explain(folder: &Path) -> Result<()> {
+fn explain(folder: &Path, record: &Record) -> Result<()> {
     let stack = Stack::read(&stack_file(folder))?;
     let signed_in = user::sign_in(&Aws::at(&stack.endpoint), &stack, &stack.user)?;
     let goal: GoalId = GOAL.parse()?;
@@ -97,7 +102,7 @@ fn explain(folder: &Path) -> Result<()> {
         let url = format!("{}{path}", stack.api_url);
         println!("curl -sSw '\\n' {options}-H \"Authorization: Bearer $TOKEN\" '{url}'");
     };
-    println!("\nURL    {}\nLog    {}", stack.api_url, folder.join("emulator.log").display());
+    println!("\nPage   {}\nAPI    {}\nLog    {}", record.page, stack.api_url, folder.join("emulator.log").display());
     println!("Stack  {} (for AWS tools: its endpoint, names and user)", stack_file(folder).display());
     println!("\nA token of {}, then a start, how it gets on, and the tasks:\n", stack.user.username);
     println!("TOKEN='{}'", signed_in.token);
