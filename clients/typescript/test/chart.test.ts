@@ -94,7 +94,7 @@ test('an error says where, for programs as well', () => {
     ['["\\ud800"]', 'line 1: not JSON, near column 9'],
     ['["走", x]', 'line 1: not JSON, near column 9'],
     ['["\\x"]', 'line 1: not JSON, near column 4'],
-    ['[tru]', 'line 1: not JSON, near column 5'],
+    ['[t]', 'line 1: not JSON, near column 3'],
     ['[01]', 'line 1: not JSON, near column 3'],
     ['[1,]', 'line 1: not JSON, near column 4'],
     ['{"a" 1}', 'line 1: not JSON, near column 6'],
