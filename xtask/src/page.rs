@@ -25,17 +25,29 @@ const LOG: &str = "page.log";
 /// emulator's process group, and ends with it.
 pub(crate) fn serve(project: &Project, emulator: &Emulator, stack_file: &Path) -> Result<String> {
     tools::page(project)?;
-    step("page served", || start(project, emulator, stack_file, &[]))
+    step("page served", || start(free_port()?, project, emulator, stack_file, &[]))
 }
 
-/// The same, with another way to sign in than as the sample user: what `/config.json` says of it.
-pub(crate) fn serve_for(project: &Project, emulator: &Emulator, stack_file: &Path, sign_in: &Value) -> Result<String> {
+/// The same on that port, with another way to sign in than as the sample user: what `/config.json` says of it.
+pub(crate) fn serve_at(
+    port: u16,
+    project: &Project,
+    emulator: &Emulator,
+    stack_file: &Path,
+    sign_in: &Value,
+) -> Result<String> {
     tools::page(project)?;
-    step("page served", || start(project, emulator, stack_file, &[("PAGE_SIGN_IN", &sign_in.to_string())]))
+    step("page served", || start(port, project, emulator, stack_file, &[("PAGE_SIGN_IN", &sign_in.to_string())]))
 }
 
-fn start(project: &Project, emulator: &Emulator, stack_file: &Path, variables: &[(&str, &str)]) -> Result<String> {
-    let (port, folder) = (free_port()?, project.web());
+fn start(
+    port: u16,
+    project: &Project,
+    emulator: &Emulator,
+    stack_file: &Path,
+    variables: &[(&str, &str)],
+) -> Result<String> {
+    let folder = project.web();
     let log = stack_file.with_file_name(LOG);
     let said = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
     let mut vite = Command::new("node");

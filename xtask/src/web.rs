@@ -8,12 +8,15 @@ use serde_json::json;
 
 use crate::deploy;
 use crate::emulator::free_port;
+use crate::goal_file;
 use crate::local::{Local, RunFolder};
 use crate::page;
 use crate::process;
 use crate::project::Project;
+use crate::sample::{Experiment, Language};
 use crate::step;
 use crate::tools;
+use crate::user;
 
 /// Runs all of them.
 pub(crate) fn check(project: &Project) -> Result<()> {
@@ -28,7 +31,8 @@ pub(crate) fn check(project: &Project) -> Result<()> {
     local.stack.write(&stack_file)?;
     let url = page::serve(project, &local.emulator, &stack_file)?;
     let tested = npm(&page, &["run", "--silent", "test:browser"], &[("WEB_URL", &url)]);
-    let tested = tested.and_then(|()| sign_in(project, &local, &folder.path));
+    let tested = tested.and_then(|()| at_user_pool(project, &local, &folder.path));
+    let tested = tested.and_then(|()| at_provider(project, &local, &folder.path));
     if tested.is_err() {
         eprintln!("the emulator's last words:\n{}", local.emulator.last_words());
     }
@@ -36,8 +40,26 @@ pub(crate) fn check(project: &Project) -> Result<()> {
     tested
 }
 
+/// Signing in at the stack's own user pool, on the emulator's pages.
+fn at_user_pool(project: &Project, local: &Local, folder: &Path) -> Result<()> {
+    let (stack, endpoint, port) = (&local.stack, local.emulator.endpoint(), free_port()?);
+    let callback = format!("http://127.0.0.1:{port}/");
+    deploy::change(project, &[("callbackUrls", &callback)], &endpoint, folder)?;
+    // Its issuer is an address of AWS; the emulator describes it at its own.
+    let authority = format!("{endpoint}/{}", stack.output("UserPoolId")?);
+    let (client, scope) = (stack.output("LoginClientId")?, stack.output("LoginScopes")?);
+    let sign_in = json!({ "kind": "oidc", "authority": authority, "clientId": client, "scope": scope });
+    let file = folder.join("stack.json");
+    let url = page::serve_at(port, project, &local.emulator, &file, &sign_in)?;
+    // One goal, so that the page shows what only a token that the API accepts gets.
+    let owner = user::sign_in(&local.aws, stack, &stack.user)?;
+    local.seed(&[goal_file::goal(Experiment::sample(Language::En)?, "sign-in".parse()?, owner.id)?])?;
+    let file = file.to_string_lossy();
+    sign_in_test(project, "userPool", &[("WEB_URL", &url), ("GOAL_ACTIVITY_STACK", &file)])
+}
+
 /// Signing in where an OpenID provider issues the tokens, which the test starts. Last: the stack has no user pool any more.
-fn sign_in(project: &Project, local: &Local, folder: &Path) -> Result<()> {
+fn at_provider(project: &Project, local: &Local, folder: &Path) -> Result<()> {
     let port = free_port()?;
     let issuer = format!("http://127.0.0.1:{port}");
     let client = "goal-activity-page";
@@ -48,9 +70,12 @@ fn sign_in(project: &Project, local: &Local, folder: &Path) -> Result<()> {
     let sign_in = json!({
         "kind": "oidc", "authority": issuer, "clientId": client, "scope": format!("openid {scope}"),
     });
-    let url = page::serve_for(project, &local.emulator, &folder.join("stack.json"), &sign_in)?;
-    let variables = [("WEB_URL", url.as_str()), ("ISSUER_PORT", &port.to_string())];
-    npm(&project.web(), &["run", "--silent", "test:sign-in"], &variables)
+    let url = page::serve_at(free_port()?, project, &local.emulator, &folder.join("stack.json"), &sign_in)?;
+    sign_in_test(project, "provider", &[("WEB_URL", &url), ("ISSUER_PORT", &port.to_string())])
+}
+
+fn sign_in_test(project: &Project, of: &str, variables: &[(&str, &str)]) -> Result<()> {
+    npm(&project.web(), &["run", "--silent", "test:sign-in", "--", of], variables)
 }
 
 fn npm(folder: &Path, script: &[&str], variables: &[(&str, &str)]) -> Result<()> {

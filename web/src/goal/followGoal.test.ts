@@ -7,7 +7,12 @@ import { httpApi } from '../api/httpApi';
 import { followGoal, type GoalView, NOTHING_KNOWN } from './followGoal';
 
 /** Follows until the end, with pauses that only run the fake's clock. */
-async function follow(fake: FakeApi, goalId: string, during: (view: GoalView) => void = () => undefined) {
+async function follow(
+  fake: FakeApi,
+  goalId: string,
+  during: (view: GoalView) => void = () => undefined,
+  known = NOTHING_KNOWN,
+) {
   const views: GoalView[] = [];
   const pauses: number[] = [];
   const show = (view: GoalView) => {
@@ -19,7 +24,7 @@ async function follow(fake: FakeApi, goalId: string, during: (view: GoalView) =>
     return Promise.resolve();
   };
   const api = httpApi('/api', new TestSession(), fake.fetch);
-  await followGoal(api, goalId, NOTHING_KNOWN, new AbortController().signal, show, pause);
+  await followGoal(api, goalId, known, new AbortController().signal, show, pause);
   return { views, pauses };
 }
 
@@ -27,6 +32,16 @@ test('a goal without a workflow is read once', async () => {
   const { views } = await follow(fakeApi(['new']), 'new');
   expect(views).toHaveLength(1);
   expect(views[0]?.workflow).toBeUndefined();
+});
+
+test('a goal that is shown stays as it is until its first workflow is known', async () => {
+  const fake = fakeApi([]);
+  fake.world.put('g', { title: 'G', subGoals: [{ title: 'S', actions: [{ title: 'A' }] }] });
+  const [known] = (await follow(fake, 'g')).views;
+  fake.world.start('g');
+  const { views } = await follow(fake, 'g', () => undefined, known);
+  expect(views[0]?.goal?.executionArn).toBeDefined();
+  expect(views.filter(({ workflow }) => workflow === undefined)).toEqual([]);
 });
 
 test('after the end the goal is read again', async () => {

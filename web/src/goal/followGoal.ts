@@ -39,8 +39,12 @@ export async function followGoal(
   async function follow(): Promise<void> {
     const goal = await api.goal(goalId);
     const executionArn = goal.executionArn ?? goal.latestExecutionArn;
-    update({ goal, workflow: executionArn === undefined ? undefined : view.workflow });
-    if (executionArn === undefined) return;
+    if (executionArn === undefined) {
+      update({ goal, workflow: undefined });
+      return;
+    }
+    // A goal that is shown stays as it is until its first workflow is known as well.
+    if (view.goal === undefined || view.workflow !== undefined) update({ goal });
     let current = goal;
     for await (const workflow of api.watch(executionArn, signal)) {
       wait = FIRST_PAUSE_MS;
