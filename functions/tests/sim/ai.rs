@@ -9,6 +9,7 @@ use goal_activity_core::task::{Priority, TaskDraft, TaskDrafts};
 use goal_activity_events::FailureCode;
 use tokio::time::sleep;
 
+use crate::charts;
 use crate::check;
 use crate::lambda::Run;
 use crate::profile::Mood;
@@ -65,6 +66,7 @@ pub(crate) async fn generate(
         sim.violated("P10", format!("{goal}: the AI is asked for {action}, which has no title"));
     }
     check::asked(sim, run, goal, action);
+    charts::asked(sim, run, goal, request.action);
     let down = || sim.profile.ai_down.is_some_and(|(from, to)| (from..to).contains(&sim.elapsed()));
     // What is under way when it goes down fails then.
     let until_down = sim.profile.ai_down.and_then(|(from, _)| from.checked_sub(sim.elapsed())).unwrap_or(Duration::MAX);
@@ -85,6 +87,7 @@ pub(crate) async fn generate(
     let number = {
         let mut core = sim.core();
         core.generations.push(count);
+        core.charts.generated(request.action);
         core.generations.len() - 1
     };
     sim.note(run, || format!("AI answers for {action}: generation {number}, {count} tasks"));

@@ -9,6 +9,7 @@ use goal_activity_testkit::GatewayRequest;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
+use crate::charts::Chart;
 use crate::lambda::{self, Function, invoke};
 use crate::world::Sim;
 
@@ -146,7 +147,11 @@ pub(crate) async fn workflow(sim: &Sim, user: &str, method: &str, what: &str, ar
 pub(crate) async fn call(sim: &Sim, user: &str, route: &str, path: &Value, body: &Value, key: Option<&str>) -> Answer {
     let request = GatewayRequest::new(route, user).path(path.clone()).query(json!({})).body(&body.to_string());
     let request = if let Some(key) = key { request.header("idempotency-key", key) } else { request };
+    let chart = route.starts_with("PUT").then(|| Chart::from(body));
     let answer = invoke(sim, Function::Api, None, None, |p| {
+        if let Some(chart) = chart {
+            p.run.puts(chart);
+        }
         Box::pin(async move {
             let api = lambda::api(&p);
             let response: ApiGatewayV2httpResponse = api.handle(request.into(), Function::Api.budget()).await;

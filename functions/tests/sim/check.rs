@@ -22,6 +22,7 @@ use goal_activity_functions::adapters::memory::State;
 use crate::ai::generation;
 use crate::app::{App, is_generated};
 use crate::archive;
+use crate::charts;
 use crate::lambda::Run;
 use crate::progress;
 use crate::queues::Queue;
@@ -102,6 +103,7 @@ pub(crate) fn observe(sim: &Sim, arn: &ExecutionArn, write: &Write<'_>) {
         closed_stays_closed(&state, &core.app, execution, &mut found);
         if let Write::Claim(claim, Claimed::Yes) = write {
             claimed(&mut core, claim, &mut found);
+            found.extend(charts::claimed(&state, &core, execution).map(|what| ("chart", what)));
         }
         if let Write::Seal(_) = write {
             core.shadow.sealed.entry(arn.clone()).or_insert_with(|| sim.millis());
@@ -113,6 +115,7 @@ pub(crate) fn observe(sim: &Sim, arn: &ExecutionArn, write: &Write<'_>) {
             ledger(&state, &mut core.shadow, arn, commit.batch_index, &mut found);
             if *committed == Committed::Yes {
                 commit_is_sound(&core, execution, commit, &mut found);
+                found.extend(charts::saved(&state, &core, &execution.goal_id, commit).map(|what| ("chart", what)));
             }
         }
         tasks(&state, &mut core, execution, write, &mut found);

@@ -186,6 +186,18 @@ flaws! {
     RequestRemembersTooLong => "P7",
     /// A months-old event is treated as a new one.
     OldEventsTaken => "P2",
+    /// A chart is written over another one than it was decided on.
+    ChartMixed => "chart",
+    /// A chart is written first in the goal's own row, and then in the others.
+    ChartWrittenApart => "chart",
+    /// A chart is written although a workflow has claimed the goal since it was read.
+    ChartClaimIgnored => "chart",
+    /// A chart is written although workflows have come and gone since it was read.
+    ChartClaimsUncounted => "chart",
+    /// A goal is claimed for another chart than the one that was read.
+    ClaimedForOldChart => "chart",
+    /// Actions that have tasks are changed and removed like any others.
+    CellsUnprotected => "chart",
     /// Messages contain texts.
     TextsInMessages => "P10",
 }
@@ -385,12 +397,67 @@ pub(crate) async fn claim(sim: &Sim, claim: &Claim) -> PortResult<Claimed> {
             }
             sim.tables.claim_goal(claim).await
         }
+        Some(Flaw::ClaimedForOldChart) => {
+            let goal = &claim.execution.goal_id;
+            let was = as_if(sim, goal, &|head| head.revision = claim.revision);
+            let claimed = sim.tables.claim_goal(claim).await;
+            if let (Some(was), Some(goal)) = (was, sim.tables.state().goals.get_mut(goal)) {
+                goal.head.revision = was.revision;
+            }
+            claimed
+        }
         _ => sim.tables.claim_goal(claim).await,
     }
 }
 
-pub(crate) async fn write_chart(sim: &Sim, change: &ChartChange, at: Timestamp) -> PortResult<ChartWritten> {
-    sim.tables.write_chart(change, at).await
+/// For [`Flaw::ChartClaimsUncounted`]: a workflow begins and ends only while a write is very slow.
+pub(crate) async fn before_writing(sim: &Sim) {
+    if sim.has(Flaw::ChartClaimsUncounted) {
+        sleep(sim.some_millis(5_000, 6_500)).await;
+    }
+}
+
+pub(crate) async fn write_chart(ports: &Ports, change: &ChartChange, at: Timestamp) -> PortResult<ChartWritten> {
+    let (sim, goal) = (&ports.sim, &change.goal.head.goal_id);
+    let Some(before) = &change.before else { return sim.tables.write_chart(change, at).await };
+    let seems = |seem: &dyn Fn(&mut GoalHead)| Some(as_if(sim, goal, seem));
+    let really = match sim.flaw {
+        Some(Flaw::ChartMixed) => seems(&|head| head.revision = before.revision),
+        Some(Flaw::ChartClaimIgnored) => seems(&|head| {
+            (head.claimed_by, head.claims) = (before.claimed_by.clone(), before.claims);
+        }),
+        Some(Flaw::ChartClaimsUncounted) => seems(&|head| head.claims = before.claims),
+        Some(Flaw::ChartWrittenApart) => {
+            let head = ChartChange { sub_goals: BTreeMap::new(), actions: BTreeMap::new(), ..change.clone() };
+            if sim.tables.write_chart(&head, at).await? == ChartWritten::GoalChanged {
+                return Ok(ChartWritten::GoalChanged);
+            }
+            sleep(sim.some_millis(1, 30)).await;
+            if sim.goes_wrong(sim.profile.crash, "a function dies between two writes") {
+                ports.run.die::<()>(sim, "between two rows of a chart").await;
+            }
+            let before = sim.tables.state().goals.get(goal).map(|goal| goal.head.clone());
+            return sim.tables.write_chart(&ChartChange { before, ..change.clone() }, at).await;
+        }
+        _ => None,
+    };
+    let written = sim.tables.write_chart(change, at).await;
+    if let (Some(Some(was)), Some(goal)) = (really, sim.tables.state().goals.get_mut(goal)) {
+        (goal.head.claimed_by, goal.head.claims) = (was.claimed_by, was.claims);
+        if !matches!(written, Ok(ChartWritten::Yes)) {
+            goal.head.revision = was.revision;
+        }
+    }
+    written
+}
+
+/// Lets a goal's own row seem another one. Returns what it was.
+fn as_if(sim: &Sim, goal: &GoalId, seem: &dyn Fn(&mut GoalHead)) -> Option<GoalHead> {
+    let mut state = sim.tables.state();
+    let head = &mut state.goals.get_mut(goal)?.head;
+    let was = head.clone();
+    seem(head);
+    Some(was)
 }
 
 pub(crate) fn opened(sim: &Sim, opened: Opened) -> Opened {

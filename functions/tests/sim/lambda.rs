@@ -8,7 +8,7 @@ use std::fmt::{self, Display};
 use std::future::{pending, poll_fn};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -31,6 +31,7 @@ use goal_activity_functions::steps::intake::Intake;
 use tokio::time::sleep;
 
 use crate::ai::PRICES;
+use crate::charts::Chart;
 use crate::flaw::Flaw;
 use crate::ports::Ports;
 use crate::queues::Queue;
@@ -95,6 +96,8 @@ struct Inner {
     life: AtomicBool,
     /// The actions that had an outcome when the worker opened the batch.
     known: Mutex<BTreeSet<ActionId>>,
+    /// The chart that the API is to write.
+    chart: OnceLock<Chart>,
 }
 
 impl Display for Run {
@@ -115,6 +118,7 @@ impl Run {
             dead: AtomicBool::new(false),
             life: AtomicBool::new(false),
             known: Mutex::default(),
+            chart: OnceLock::new(),
         }))
     }
 
@@ -167,6 +171,15 @@ impl Run {
 
     pub(crate) fn is_reconciler(&self) -> bool {
         self.0.function == Function::Reconcile
+    }
+
+    pub(crate) fn puts(&self, chart: Chart) {
+        let _first = self.0.chart.set(chart);
+    }
+
+    /// The chart that it is to write, if it is a call for that.
+    pub(crate) fn chart(&self) -> Option<&Chart> {
+        self.0.chart.get()
     }
 
     pub(crate) fn subject(&self) -> Option<&ExecutionArn> {

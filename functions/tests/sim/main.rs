@@ -18,6 +18,7 @@ mod archive;
 mod backlog;
 mod bus;
 mod capacity;
+mod charts;
 mod check;
 mod flaw;
 mod lambda;

@@ -19,6 +19,7 @@ use crate::api::{Ask, call, workflow};
 use crate::app::{self, Edit};
 use crate::backlog;
 use crate::bus;
+use crate::charts;
 use crate::check;
 use crate::flaw::Flaw;
 use crate::lambda::{self, Function, invoke};
@@ -75,6 +76,14 @@ pub(crate) fn arrive(sim: &Sim) -> Duration {
             for _ in 0..sim.between(1, 6) {
                 let edit = Edit::draw(sim);
                 visit(sim, &goal, &user, Errand::Edit(edit), app::comes_after(sim, busy));
+            }
+        } else if sim.chance(0.6) {
+            // The API writes goals only where they belong to no other program.
+            for _ in 0..sim.between(1, 5) {
+                visit(sim, &goal, &user, Errand::Rewrite, app::comes_after(sim, busy));
+            }
+            if sim.chance(0.2) {
+                visit(sim, &goal, &user, Errand::Create, sim.some_millis(1, busy));
             }
         }
     }
@@ -153,6 +162,7 @@ pub(crate) fn put_goal(sim: &Sim, id: &str, user: &str, actions: u64) -> GoalId 
         let script = Script::draw(sim);
         sim.core().scripts.insert((goal_id.clone(), action.action_id.clone()), script);
     }
+    charts::put_by_hand(sim, &goal);
     sim.tables.state().goals.insert(goal_id.clone(), goal);
     goal_id
 }
@@ -179,6 +189,10 @@ enum Errand {
     Stop,
     /// The goal app makes changes.
     Edit(Edit),
+    /// The chart is read, changed and put.
+    Rewrite,
+    /// A new goal is put.
+    Create,
 }
 
 impl Errand {
@@ -245,6 +259,8 @@ async fn run_errand(sim: &Sim, goal: &GoalId, user: &str, errand: Errand) {
         (Errand::Look, Some(arn)) => look(sim, user, &arn).await,
         (Errand::DoTasks, _) => app::do_tasks(sim, goal),
         (Errand::Edit(edit), _) => app::edit(sim, goal, user, edit).await,
+        (Errand::Rewrite, _) => charts::rewrite(sim, goal, user).await,
+        (Errand::Create, _) => charts::create(sim, user).await,
         (Errand::Service, _) => service(sim, goal, user),
         (Errand::Forgery, _) => forge(sim, goal, &format!("not-{user}")),
         (Errand::Stranger, arn) => stranger(sim, goal, &format!("not-{user}"), arn).await,

@@ -38,6 +38,7 @@ use tokio::time::sleep;
 use crate::ai;
 use crate::app;
 use crate::bus;
+use crate::charts;
 use crate::check::{self, Write};
 use crate::flaw::{self, Flaw};
 use crate::lambda::Run;
@@ -219,6 +220,9 @@ impl ActionsWithTasks for Ports {
                     tasks.finished = false;
                 }
             }
+            if self.sim.has(Flaw::CellsUnprotected) && self.run.chart().is_some() {
+                found.clear();
+            }
             // Ordered, for the trace.
             Ok(found.into_iter().collect::<BTreeMap<_, _>>())
         };
@@ -322,8 +326,13 @@ impl WriteChart for Ports {
             if let Some(before) = *first.lock().unwrap() {
                 return Ok(before);
             }
-            let written = flaw::write_chart(&self.sim, change, at).await?;
+            flaw::before_writing(&self.sim).await;
+            let before = self.tables().state().goals.get(goal).cloned();
+            let written = flaw::write_chart(self, change, at).await?;
             *first.lock().unwrap() = Some(written);
+            if written == ChartWritten::Yes {
+                charts::written(&self.sim, &self.run, before.as_ref(), goal);
+            }
             Ok(written)
         };
         self.call("write_chart", goal, write).await

@@ -54,7 +54,7 @@ impl Outage {
         &["answer", "heartbeat"],
         &["publish"],
         &["notify"],
-        &["end_execution", "claim_goal", "commit_action", "mark_archived"],
+        &["end_execution", "claim_goal", "commit_action", "mark_archived", "write_chart"],
         &["seal_batch", "open_batch", "commit_action", "read_batch"],
         &[
             "find_execution",
@@ -68,7 +68,7 @@ impl Outage {
             "accepted_before",
             "user_load",
         ],
-        &["list_open", "load_goal", "remove_tasks", "find_tasks", "actions_with_tasks", "task_rows"],
+        &["list_open", "list_goals", "load_goal", "remove_tasks", "find_tasks", "actions_with_tasks", "task_rows"],
         &[
             "acquire_capacity",
             "release_capacity",

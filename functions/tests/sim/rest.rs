@@ -18,6 +18,7 @@ use crate::ai::generation;
 use crate::api::UNAVAILABLE;
 use crate::app::is_generated;
 use crate::backlog;
+use crate::charts;
 use crate::check::service_request;
 use crate::machine::{ANSWERED, HEARTBEAT_RETRIES};
 use crate::people::wish;
@@ -83,7 +84,8 @@ pub(crate) fn check(sim: &Sim, rested: bool) {
                 changed_goal(&state, &core, goal, &mut found);
                 continue;
             }
-            goal_is_free(&state, goal, &of_goal, &mut found);
+            goal_is_free(&state, &core, goal, &of_goal, &mut found);
+            found.extend(charts::at_rest(&state, &core, goal).map(|what| ("chart", what)));
             tasks(&state, &core, goal, &of_goal, &mut found);
         }
         // What an operator resumes is launched, whatever the AI does.
@@ -256,7 +258,7 @@ fn all_that_could_be(state: &State, core: &Core, execution: &Execution, found: &
     }
 }
 
-fn goal_is_free(state: &State, goal: &Goal, executions: &[&Execution], found: &mut Found) {
+fn goal_is_free(state: &State, core: &Core, goal: &Goal, executions: &[&Execution], found: &mut Found) {
     let (id, head) = (&goal.head.goal_id, &goal.head);
     if head.claimed_by.is_some() || head.status == GoalStatus::Processing {
         found.push(("P7", format!("{id} is {:?} and claimed by {:?}", head.status, head.claimed_by)));
@@ -270,7 +272,8 @@ fn goal_is_free(state: &State, goal: &Goal, executions: &[&Execution], found: &m
         goal.actions.iter().filter(|a| state.tasks.values().any(|t| t.goal_id == *id && t.action_id == a.action_id));
     let with_tasks = with_tasks.count();
     let wrong = match head.status {
-        GoalStatus::Active => with_tasks < goal.actions.len(),
+        // Actions may be new since the end.
+        GoalStatus::Active => with_tasks < goal.actions.len() && !core.charts.has_written(id),
         GoalStatus::Partial => with_tasks == 0,
         GoalStatus::Failed => with_tasks > 0,
         _ => false,
@@ -328,7 +331,8 @@ fn tasks(state: &State, core: &Core, goal: &Goal, executions: &[&Execution], fou
         let sound = there.len() == count
             && by.len() <= 1
             && there.iter().all(|t| owner.is_some_and(|(arn, _)| t.execution_arn == *arn))
-            && there.iter().all(|t| t.position.starts_with(&prefix));
+            // Tasks stay where they are when their action moves.
+            && (core.charts.has_written(id) || there.iter().all(|t| t.position.starts_with(&prefix)));
         if !sound {
             let owner = owner.map(|(arn, n)| (arn.name(), n));
             found.push(("P3", format!("{id} {}: {by:?}, expected {owner:?}", action.action_id)));

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use crate::ai::Script;
 use crate::app::App;
+use crate::charts::Charts;
 use crate::check::Shadow;
 use crate::flaw::Flaw;
 use crate::later::Memories;
@@ -77,6 +78,7 @@ pub(crate) struct Core {
     pub(crate) generations: Vec<usize>,
     pub(crate) shadow: Shadow,
     pub(crate) app: App,
+    pub(crate) charts: Charts,
     pub(crate) memories: Memories,
     /// The workflows that were hit by a fault without a promised recovery.
     pub(crate) excused: BTreeSet<ExecutionArn>,
@@ -157,6 +159,7 @@ impl Sim {
             generations: Vec::new(),
             shadow: Shadow::default(),
             app: App::default(),
+            charts: Charts::default(),
             memories: Memories::default(),
             excused: BTreeSet::new(),
             accepted: BTreeSet::new(),
