@@ -11,6 +11,7 @@ use tokio::time::sleep;
 
 use crate::charts;
 use crate::check;
+use crate::flaw;
 use crate::lambda::Run;
 use crate::profile::Mood;
 use crate::scale::load;
@@ -70,7 +71,7 @@ pub(crate) async fn generate(
     let down = || sim.profile.ai_down.is_some_and(|(from, to)| (from..to).contains(&sim.elapsed()));
     // What is under way when it goes down fails then.
     let until_down = sim.profile.ai_down.and_then(|(from, _)| from.checked_sub(sim.elapsed())).unwrap_or(Duration::MAX);
-    sleep(if down() { sim.some_millis(20, 500) } else { script.latency.min(until_down) }).await;
+    sleep(if down() { sim.some_millis(20, 500) } else { flaw::latency(sim, script.latency).min(until_down) }).await;
     run.alive().await;
     if down() {
         sim.count("fault: the AI is down");

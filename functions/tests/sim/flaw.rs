@@ -410,7 +410,12 @@ pub(crate) async fn claim(sim: &Sim, claim: &Claim) -> PortResult<Claimed> {
     }
 }
 
-/// For [`Flaw::ChartClaimsUncounted`]: a workflow begins and ends only while a write is very slow.
+/// For [`Flaw::ChartClaimsUncounted`]: a workflow begins and ends during a write only where the AI is quick.
+pub(crate) fn latency(sim: &Sim, drawn: Duration) -> Duration {
+    if sim.has(Flaw::ChartClaimsUncounted) { drawn.min(Duration::from_millis(500)) } else { drawn }
+}
+
+/// For the same: the write is slow.
 pub(crate) async fn before_writing(sim: &Sim) {
     if sim.has(Flaw::ChartClaimsUncounted) {
         sleep(sim.some_millis(5_000, 6_500)).await;
