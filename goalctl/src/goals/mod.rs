@@ -145,14 +145,12 @@ async fn put(args: Put, client: &Client, json: bool, shell: &mut Shell<'_>) -> R
     if dry_run {
         shell.show(json, &chart, |chart| goal_activity_chart::write(chart, Form::Markdown))?;
         if !json {
-            writeln!(shell.err, "{read} would be stored as {goal}.")?;
+            writeln!(shell.err, "Would be stored as {goal}: {read}.")?;
         }
         return Ok(DONE);
     }
     let answer = client.put(&path(&goal), serde_json::to_value(&chart)?).await?;
-    shell.show(json, &answer, |_| {
-        format!("{read} are stored as {goal}. Turn them into tasks with `goalctl start {goal} --wait`.\n")
-    })?;
+    shell.show(json, &answer, |_| format!("Stored as {goal}: {read}. For tasks: `goalctl start {goal} --wait`.\n"))?;
     Ok(DONE)
 }
 

@@ -73,7 +73,7 @@ async fn a_file_is_stored_as_a_goal_and_what_is_left_out_of_it_is_said() {
         r#"{"title": "Run", "colour": "red", "subGoals": [{"title": "Legs", "actions": ["Squats", "", "Stairs"]}]}"#;
     let chart = file("put.json", text.as_bytes());
     let (code, out, err) = ran("put", &api, &["goals", "put", "run", chart.to_str().unwrap()]).await;
-    assert!(code == DONE && out.contains("2 actions in 1 sub-goal are stored as run"), "{out} {err}");
+    assert!(code == DONE && out.contains("Stored as run: 2 actions in 1 sub-goal."), "{out} {err}");
     assert!(err.contains("left out: colour"), "{err}");
     let sent = api.one();
     assert_eq!(sent.line, "PUT /api/goals/run");
@@ -91,7 +91,7 @@ async fn a_dry_run_stores_nothing_and_a_form_can_be_named() {
     let path = chart.to_str().unwrap();
     let (code, out, err) = ran("dry", &api, &["goals", "put", "run", path, "--form", "md", "--dry-run"]).await;
     assert!(
-        code == DONE && out.contains("Squats") && err.contains("1 action in 1 sub-goal would be stored"),
+        code == DONE && out.contains("Squats") && err.contains("Would be stored as run: 1 action in 1 sub-goal."),
         "{out}{err}"
     );
     let (code, _, err) = ran("form", &api, &["goals", "put", "run", path, "--form", "docx"]).await;
