@@ -48,7 +48,7 @@ export async function visitor(options: BrowserContextOptions = {}): Promise<Brow
 
 interface Slow {
   latencyMs?: number;
-  /** Of the last action: so long the run lasts at least, also where all others are made at the same time. */
+  /** Of the last action on a real stack, where all actions of a batch are made at the same time: so long the run lasts at least. */
   lastMs?: number;
   failing?: number[];
   subGoals?: number;
@@ -63,7 +63,7 @@ export function slowChart({ latencyMs = 150, lastMs = latencyMs, failing = [], s
     .flatMap(({ actions }) => actions)
     .forEach((action, number, { length }) => {
       const fails = failing.includes(number) ? ', fail' : '';
-      const latency = number === length - 1 ? lastMs : latencyMs;
+      const latency = !isFake && number === length - 1 ? lastMs : latencyMs;
       action.constraints = `${action.constraints ?? ''}\noffline: latency-ms=${latency}${fails}`.trim();
     });
   return chart;
