@@ -43,19 +43,20 @@ pub(crate) fn check(project: &Project) -> Result<()> {
 /// Signing in at the stack's own user pool, on the emulator's pages.
 fn at_user_pool(project: &Project, local: &Local, folder: &Path) -> Result<()> {
     let (stack, endpoint, port) = (&local.stack, local.emulator.endpoint(), free_port()?);
-    let callback = format!("http://127.0.0.1:{port}/");
-    deploy::change(project, &[("callbackUrls", &callback)], &endpoint, folder)?;
+    // Without TLS only this name is accepted, as by Cognito.
+    let page = format!("http://localhost:{port}");
+    deploy::change(project, &[("callbackUrls", &format!("{page}/"))], &endpoint, folder)?;
     // Its issuer is an address of AWS; the emulator describes it at its own.
     let authority = format!("{endpoint}/{}", stack.output("UserPoolId")?);
     let (client, scope) = (stack.output("LoginClientId")?, stack.output("LoginScopes")?);
     let sign_in = json!({ "kind": "oidc", "authority": authority, "clientId": client, "scope": scope });
     let file = folder.join("stack.json");
-    let url = page::serve_at(port, project, &local.emulator, &file, &sign_in)?;
+    page::serve_at(port, project, &local.emulator, &file, &sign_in)?;
     // One goal, so that the page shows what only a token that the API accepts gets.
     let owner = user::sign_in(&local.aws, stack, &stack.user)?;
     local.seed(&[goal_file::goal(Experiment::sample(Language::En)?, "sign-in".parse()?, owner.id)?])?;
     let file = file.to_string_lossy();
-    sign_in_test(project, "userPool", &[("WEB_URL", &url), ("GOAL_ACTIVITY_STACK", &file)])
+    sign_in_test(project, "userPool", &[("WEB_URL", &page), ("GOAL_ACTIVITY_STACK", &file)])
 }
 
 /// Signing in where an OpenID provider issues the tokens, which the test starts. Last: the stack has no user pool any more.
