@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, anyhow, bail};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::task::spawn_blocking;
 use ureq::Agent;
@@ -17,6 +18,7 @@ use crate::persistence::{ATTEMPTS, FIRST_WAIT};
 use crate::secret::Secret;
 use crate::session::{Sessions, StoredSession};
 use crate::settings::{Settings, TokenSource};
+use crate::shell::Shell;
 use crate::stack::StackFile;
 
 const NO_TOKEN: &str = "sign in with `goalctl login`; or set GOAL_ACTIVITY_TOKEN, or --token, or token_command in the profile file; \
@@ -83,6 +85,24 @@ pub(crate) struct Listed {
     /// Of a search: how many workflows were looked at for them.
     #[serde(rename = "lookedAt", skip_serializing_if = "Option::is_none")]
     pub(crate) looked_at: Option<u64>,
+}
+
+impl Listed {
+    /// Says that there are more, to people.
+    pub(crate) fn say_if_more(&self, json: bool, shell: &mut Shell<'_>) -> Result<()> {
+        if self.more && !json {
+            writeln!(shell.err, "There are more: --limit N, or --all.")?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads an answer of the API.
+///
+/// # Errors
+/// Another version of the API has sent something else.
+pub(crate) fn read<T: DeserializeOwned>(answer: &Value) -> Result<T> {
+    T::deserialize(answer).context("the API's answer is not what this goalctl reads; is one of them older?")
 }
 
 impl Client {

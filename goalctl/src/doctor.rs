@@ -299,12 +299,7 @@ impl<'a> Doctor<'a> {
     async fn alarms(&self) -> Found {
         match cloudwatch::alarms(&self.stack.sdk, &self.stack.name).await {
             Ok(alarms) => raised(&alarms),
-            Err(error) => match Failure::of(&error) {
-                Failure { exit: NO_ACCESS, .. } => {
-                    Found::NotDone("not permitted: it needs cloudwatch:DescribeAlarms".to_owned())
-                }
-                Failure { title, detail, .. } => Found::NotDone(format!("{title}: {}", detail.unwrap_or_default())),
-            },
+            Err(error) => failed("cloudwatch:DescribeAlarms", &error),
         }
     }
 
@@ -313,12 +308,7 @@ impl<'a> Doctor<'a> {
         let asked = async { Operator::open(self.stack).await?.read(WAITING, vec![("limit", "1".to_owned())]).await };
         match asked.await {
             Ok(list) => launches(&list),
-            Err(error) => match Failure::of(&error) {
-                Failure { exit: NO_ACCESS, .. } => {
-                    Found::NotDone("not permitted: it needs lambda:InvokeFunction".to_owned())
-                }
-                Failure { title, detail, .. } => Found::NotDone(format!("{title}: {}", detail.unwrap_or_default())),
-            },
+            Err(error) => failed("lambda:InvokeFunction", &error),
         }
     }
 
@@ -427,6 +417,14 @@ impl Report {
         }
         let all = counted(self.checks.len(), "check");
         text + &format!("\n{all}: {wrong} wrong, {not_done} not done.\n")
+    }
+}
+
+/// A check that was not done, because a call failed that needs this permission.
+fn failed(permission: &str, error: &anyhow::Error) -> Found {
+    match Failure::of(error) {
+        Failure { exit: NO_ACCESS, .. } => Found::NotDone(format!("not permitted: it needs {permission}")),
+        Failure { title, detail, .. } => Found::NotDone(format!("{title}: {}", detail.unwrap_or_default())),
     }
 }
 

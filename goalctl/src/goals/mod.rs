@@ -4,11 +4,11 @@
 
 mod report;
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Args, Subcommand};
 use goal_activity_chart::{Form, Reading};
 use goal_activity_events::GoalId;
@@ -122,9 +122,7 @@ async fn list(args: List, client: &Client, json: bool, shell: &mut Shell<'_>) ->
     let items = client.items("/api/goals", &[], wanted, PAGE).await?;
     let text = Goals::read(&items.items)?;
     shell.show(json, &items, |_| text.text())?;
-    if items.more && !json {
-        writeln!(shell.err, "There are more: --limit N, or --all.")?;
-    }
+    items.say_if_more(json, shell)?;
     Ok(DONE)
 }
 
@@ -193,8 +191,7 @@ async fn export(args: Export, client: &Client, json: bool, shell: &mut Shell<'_>
     write().map_err(|error| {
         Failure::usage(format!("cannot write {}: {error}", file.display()), "name a file that does not exist yet")
     })?;
-    let size = fs::metadata(&file).with_context(|| format!("cannot read {}", file.display()))?.len();
-    let written = serde_json::json!({ "file": file, "form": form.name(), "bytes": size });
+    let written = serde_json::json!({ "file": file, "form": form.name(), "bytes": text.len() });
     shell.show(json, &written, |_| format!("{} is written.\n", file.display()))?;
     Ok(DONE)
 }

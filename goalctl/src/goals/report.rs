@@ -2,18 +2,14 @@
 
 use std::fmt::Write as _;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use goal_activity_core::chart::{Chart, ChartAction, ChartSubGoal};
 use goal_activity_core::goal::{ActionKind, Side};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::client::read;
 use crate::text::{NOTHING, counted, lines, printable, table};
-
-fn read<T: DeserializeOwned>(answer: &Value) -> Result<T> {
-    T::deserialize(answer).context("the API's answer is not what this goalctl reads; is one of them older?")
-}
 
 /// A list of goals.
 #[derive(Debug)]

@@ -15,7 +15,6 @@ use goal_activity_events::{ActionId, EventId, ExecutionArn, GoalId, InvalidId, T
 use serde_json::{Value, json};
 
 use crate::api::{Api, Resource};
-use crate::client::Listed;
 use crate::failure::{DONE, Failure, NO_ACCESS, NOT_DONE};
 use crate::shell::Shell;
 use crate::text::{counted, printable};
@@ -330,7 +329,7 @@ pub(crate) async fn history(args: HistoryArgs, api: &Api, json: bool, shell: &mu
     let items = api.items(&path, &filters, wanted, HISTORY_PAGE).await?;
     let text = History::read(&items.items)?;
     shell.show(json, &items, |_| text.text())?;
-    say_if_more(&items, json, shell)?;
+    items.say_if_more(json, shell)?;
     Ok(DONE)
 }
 
@@ -339,15 +338,8 @@ pub(crate) async fn tasks(args: TasksArgs, api: &Api, json: bool, shell: &mut Sh
     let items = api.items(&Resource::Goal(&args.goal, "tasks"), &[], wanted, TASKS_PAGE).await?;
     let text = Tasks::read(&items.items)?;
     shell.show(json, &items, |_| text.text())?;
-    say_if_more(&items, json, shell)?;
+    items.say_if_more(json, shell)?;
     Ok(DONE)
-}
-
-fn say_if_more(items: &Listed, json: bool, shell: &mut Shell<'_>) -> Result<()> {
-    if items.more && !json {
-        writeln!(shell.err, "There are more: --limit N, or --all.")?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

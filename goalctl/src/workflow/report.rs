@@ -1,23 +1,19 @@
 //! API responses as text. Their fields are not guaranteed: another version of the API may have sent them.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use comfy_table::Table;
 use goal_activity_core::limits::{ACTIONS_PER_BATCH, WAITING_COUNTED, batch_count};
 use goal_activity_events::{Timestamp, Usage};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::client::read;
 use crate::text::{NOTHING, counted, facts, lines, printable, status, table};
 
 /// For whoever operates the pipeline.
 const AI_FAILED: &str = "
 For operators: the worker's log has the provider's reason of every refusal; `goalctl ai check` tries the worker's AI.
 ";
-
-fn read<T: DeserializeOwned>(answer: &Value) -> Result<T> {
-    T::deserialize(answer).context("the API's answer is not what this goalctl reads; is one of them older?")
-}
 
 /// The progress of a workflow.
 #[derive(Debug, Clone, Deserialize)]
