@@ -1,4 +1,4 @@
-//! The page of the pipeline on this machine, and its API, at one address. Vite serves both: `web/local-stack.ts`.
+//! The page of the pipeline on this machine, and its API, at one address. Vite serves both: `web/local/localStack.ts`.
 
 use std::fs::File;
 use std::os::unix::process::CommandExt;

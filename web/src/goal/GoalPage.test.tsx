@@ -168,7 +168,7 @@ test('a goal that does not exist has its view', async () => {
   await screen.findByRole('heading', { name: 'There is no such goal' });
 });
 
-test('a goal of somebody else has its view', async () => {
+test('a goal of another user has its view', async () => {
   const fake = fakeApi([], 'en');
   fake.faults.push({ path: /./, respond: () => problem(403, 'NOT_OWNER', 'it belongs to another user') });
   renderPage('#/goals/theirs', fake);

@@ -31,7 +31,7 @@ export function withBrowser(): void {
   afterAll(() => browser.close());
 }
 
-/** A browser of somebody who reads English. With the fake, each has an API of their own. */
+/** A browser in English. With the fake, each has an API of its own. */
 export async function visitor(options: BrowserContextOptions = {}): Promise<BrowserContext> {
   const context = await browser.newContext({
     baseURL: url,
