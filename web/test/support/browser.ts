@@ -3,7 +3,6 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
-import sparticuz from '@sparticuz/chromium';
 import { type Browser, chromium } from 'playwright-core';
 
 /** Where Chrome is installed on the usual systems. `CHROME` names another. */
@@ -21,10 +20,20 @@ const ARGUMENTS = ['--no-sandbox', '--disable-gpu', '--font-render-hinting=none'
 export async function launch(): Promise<Browser> {
   const installed = INSTALLED.find(path => path !== undefined && existsSync(path));
   return chromium.launch({
-    executablePath: installed ?? (await sparticuz.executablePath()),
+    executablePath: installed ?? (await packaged()),
     args: ARGUMENTS,
     env: { ...process.env, FONTCONFIG_FILE: fontConfig() },
   });
+}
+
+/**
+ * The Chromium of an npm package, with the libraries that a machine may lack (libnss3): it unpacks them, and says where they
+ * are, only where it believes to be on AWS Lambda.
+ */
+async function packaged(): Promise<string> {
+  process.env['AWS_EXECUTION_ENV'] ??= 'AWS_Lambda_nodejs22.x';
+  const { default: chromium } = await import('@sparticuz/chromium');
+  return chromium.executablePath();
 }
 
 /** A configuration of fontconfig with Noto Sans JP beside what the system has. */
