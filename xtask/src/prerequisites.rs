@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn a_missing_or_old_program_gives_one_line() {
         let old = wanted("Node.js", NODE, Some((18, 19)), "https://nodejs.org/");
-        assert_eq!(old, "Node.js 20.0 or newer is needed, found 18.19: install it from https://nodejs.org/");
+        assert_eq!(old, "Node.js 20.19 or newer is needed, found 18.19: install it from https://nodejs.org/");
         let missing = wanted("Python", PYTHON, None, "https://www.python.org/downloads/");
         assert!(missing.contains("3.10 or newer is needed, it is missing: install it"), "{missing}");
     }
