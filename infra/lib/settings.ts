@@ -207,7 +207,7 @@ export function rejectUnknown(context: Record<string, unknown>): void {
   if (misplaced) {
     const prefix = misplaced.startsWith('fallback') ? 'fallbackOpenai' : 'openai';
     throw new SettingsError(`unknown context ${misplaced}: a key is never in the context; ${prefix}KeySecret is the ARN of a secret `
-      + `with the key, or ${prefix}KeyParameter the name of a parameter with it`);
+      + 'with the key');
   }
   const known = Object.keys(keys).filter((key) => !/^fallback[A-Z]/.test(key));
   throw new SettingsError(`unknown context ${unknown.join(', ')}: known are ${known.join(', ')}, `

@@ -27,14 +27,14 @@ const inFile = (context: Record<string, unknown>, text: string) => readSettings(
 test('a file gives what the command line does not', () => {
   const { logLevel, given } = inFile({ logLevel: 'warn', tags: '{ "b": "1", "a": "2" }' }, `\uFEFF{
     "stackName": "second", "logLevel": "debug", "concurrentBatches": 8,
-    "corsOrigins": ["https://a.example", "https://b.example"], "aiPreset": "groq", "openaiModel": "m", "openaiKeyParameter": "/ai/key",
+    "corsOrigins": ["https://a.example", "https://b.example"], "aiPreset": "groq", "openaiModel": "m", "openaiKeySecret": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:ai-AbCdEf",
     "openaiExtraBody": { "seed": 7 }, "fallback": "lambda", "fallbackGeneratorFunction": "f" }`);
   assert.equal(logLevel, 'warn');
   assert.deepEqual(given, {
     environment: 'test',
     context: {
       stackName: 'second', logLevel: 'warn', concurrentBatches: '8', corsOrigins: 'https://a.example,https://b.example',
-      aiPreset: 'groq', openaiModel: 'm', openaiKeyParameter: '/ai/key', openaiExtraBody: '{"seed":7}',
+      aiPreset: 'groq', openaiModel: 'm', openaiKeySecret: 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:ai-AbCdEf', openaiExtraBody: '{"seed":7}',
       fallback: 'lambda', fallbackGeneratorFunction: 'f', tags: '{"a":"2","b":"1"}',
     },
   });

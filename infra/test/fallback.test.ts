@@ -30,7 +30,7 @@ test('each generator can take over', () => {
   const existing = worker({ ...nova, fallback: 'lambda', fallbackGeneratorFunction: 'f' });
   assert.equal(existing.variables.FALLBACK_GENERATOR_FUNCTION, 'f');
   assert.equal(existing.granted.length, 2);
-  const preset = worker({ generator: 'lambda', generatorFunction: 'f', fallbackAiPreset: 'groq', fallbackOpenaiModel: 'm', fallbackOpenaiKeyParameter: '/k' }).variables;
+  const preset = worker({ generator: 'lambda', generatorFunction: 'f', fallbackAiPreset: 'groq', fallbackOpenaiModel: 'm', fallbackOpenaiKeySecret: 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:ai-AbCdEf' }).variables;
   assert.deepEqual([preset.FALLBACK_GENERATOR, preset.FALLBACK_OPENAI_BASE_URL], ['openai', 'https://api.groq.com/openai/v1']);
   assert.equal(readSettings({ fallback: 'bedrock', fallbackBedrockModel: 'a.b' }).generator.kind, 'offline');
 });

@@ -125,15 +125,13 @@ test('the key of an AI is named in the template, never told, and may be read by 
     variables: { ...variables, OPENAI_KEY_SECRET: secret },
     granted: [{ actions: 'secretsmanager:GetSecretValue', resource: secret }],
   });
-  assert.deepEqual(worker({ ...openai, openaiKeyParameter: '/ai/key', openaiKeyKmsKey: key, openaiTokenLimit: 'max_tokens' }), {
-    variables: { ...variables, OPENAI_KEY_PARAMETER: '/ai/key', OPENAI_TOKEN_LIMIT: 'max_tokens' },
+  assert.deepEqual(worker({ ...openai, openaiKeySecret: secret, openaiKeyKmsKey: key, openaiTokenLimit: 'max_tokens' }), {
+    variables: { ...variables, OPENAI_KEY_SECRET: secret, OPENAI_TOKEN_LIMIT: 'max_tokens' },
     granted: [
-      { actions: 'ssm:GetParameter', resource: `arn:AWS::Partition:ssm:AWS::Region:${account}:parameter/ai/key` },
-      { actions: 'kms:Decrypt', resource: key, when: { 'kms:ViaService': 'ssm.AWS::Region.AWS::URLSuffix' } },
+      { actions: 'secretsmanager:GetSecretValue', resource: secret },
+      { actions: 'kms:Decrypt', resource: key, when: { 'kms:ViaService': 'secretsmanager.eu-west-1.AWS::URLSuffix' } },
     ],
   });
-  const { granted } = worker({ ...openai, openaiKeySecret: secret, openaiKeyKmsKey: key });
-  assert.deepEqual(granted[1]?.when, { 'kms:ViaService': 'secretsmanager.eu-west-1.AWS::URLSuffix' });
 });
 
 test('a model without a known price has none', () => {
@@ -150,7 +148,6 @@ test('a generator that misses something says what', () => {
   rejected({ generator: 'bedrock', bedrockModel: 'eu.amazon.nova-lite-v1:0' },
     /bedrockProfileRegions is missing: eu\.amazon\.nova-lite-v1:0 needs it, .* such as eu-west-1,eu-north-1/);
   rejected({ generator: 'bedrock', bedrockModel: 'amazon.nova-lite-v1:0', bedrockProfileRegions: 'eu-west-1' }, /geographic/);
-  rejected({ ...openai, openaiKeySecret: secret, openaiKeyParameter: 'k' }, /give one of them/);
   rejected({ ...openai, openaiKeyKmsKey: key }, /openaiKeyKmsKey belongs to a key/);
   rejected({ ...openai, openaiKeySecret: secret, openaiKeyKmsKey: key.replace('eu-west-1', 'us-east-1') }, /a key of its own region/);
 });
@@ -182,8 +179,7 @@ test('a value that cannot be is an error that says what is expected', () => {
   }
   rejected({ ...openai, openaiKeySecret: 'ai/key' }, /the whole ARN of a secret/);
   rejected({ ...openai, openaiKeySecret: 'sk-1234' }, /the whole ARN of a secret/);
-  rejected({ ...openai, openaiKeyParameter: 'a b' }, /the name of a parameter/);
-  rejected({ ...openai, openaiKeyParameter: 'k', openaiKeyKmsKey: 'alias/k' }, /the ARN of a KMS key/);
+  rejected({ ...openai, openaiKeySecret: secret, openaiKeyKmsKey: 'alias/k' }, /the ARN of a KMS key/);
   rejected({ ...openai, openaiTokenLimit: 'tokens' }, /expected one of max_completion_tokens, max_tokens, none/);
   for (const aiTemperature of ['hot', '-1', '2.1', ' ']) rejected({ ...openai, aiTemperature }, /a number from 0 to 2/);
   const bedrock = { generator: 'bedrock', bedrockModel: 'amazon.nova-lite-v1:0' };

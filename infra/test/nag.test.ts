@@ -32,7 +32,7 @@ const variants: Record<string, Record<string, string>> = {
   },
   'an existing function': { generator: 'lambda', generatorFunction: 'generate-tasks' },
   'an AI with a key': {
-    generator: 'openai', openaiBaseUrl: 'https://api.openai.com/v1', openaiModel: 'gpt-4.1-mini', openaiKeyParameter: '/ai/key',
+    generator: 'openai', openaiBaseUrl: 'https://api.openai.com/v1', openaiModel: 'gpt-4.1-mini', openaiKeySecret: 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:ai-AbCdEf',
   },
   'every setting': full,
   'a page with a name of its own, and another issuer': {

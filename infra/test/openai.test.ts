@@ -150,20 +150,12 @@ test('a key in the place of its name is refused and not repeated', () => {
     return true;
   });
   for (const pasted of ['sk-proj-1', 'gsk_abc', 'AIzaSyA', '0123456789abcdef0123456789abcdef0', 'Bearer abc']) {
-    refused({ openaiKeyParameter: pasted }, 'openaiKeyParameter');
     refused({ openaiKeySecret: pasted }, 'openaiKeySecret');
   }
   refused({ openaiKeySecret: secret, openaiKeyHeader: 'sk-proj-1' }, 'openaiKeyHeader');
-  assert.equal(variables({ openaiKeyParameter: '/goal-activity/production/openai/key-2' }).OPENAI_KEY_PARAMETER,
-    '/goal-activity/production/openai/key-2');
   for (const name of ['openaiKey', 'openaiApiKey', 'fallbackOpenaiKey']) {
-    rejected({ ...openai, [name]: 'sk-1' }, /unknown context .*a key is never in the context; .*penaiKeySecret .* or .*penaiKeyParameter/);
+    rejected({ ...openai, [name]: 'sk-1' }, /unknown context .*a key is never in the context; .*penaiKeySecret /);
   }
-});
-
-test('a parameter in a hierarchy is named from its root', () => {
-  rejected({ ...openai, openaiKeyParameter: 'ai/key' }, /openaiKeyParameter="ai\/key": expected \/ at the beginning of a name with \/: \/ai\/key/);
-  assert.equal(variables({ openaiKeyParameter: 'ai-key' }).OPENAI_KEY_PARAMETER, 'ai-key');
 });
 
 test('the header for a key is none that the worker sets, and authorization is the default', () => {
@@ -230,7 +222,7 @@ test('a setting of the context wins over a preset', () => {
     ['https://ai.example/v1', 'none', 'max_completion_tokens']);
   // The preset's limits do not stand in the way of another format.
   assert.equal(worker({ aiPreset: 'llamacpp', ...own, openaiResponseFormat: 'json_object' }).variables.OPENAI_SCHEMA_LIMITS, undefined);
-  assert.equal(readSettings({ aiPreset: 'openai', openaiModel: 'm', openaiKeyParameter: '/k' }).generator.kind, 'openai');
+  assert.equal(readSettings({ aiPreset: 'openai', openaiModel: 'm', openaiKeySecret: secret }).generator.kind, 'openai');
   rejected({ aiPreset: 'chatgpt', ...own }, /aiPreset="chatgpt": expected one of openai, azure,/);
   rejected({ aiPreset: 'toString', ...own }, /expected one of/);
   rejected({ aiPreset: 'openai', generator: 'bedrock', bedrockModel: 'a.b' }, /aiPreset has no meaning with generator=bedrock/);
@@ -238,7 +230,7 @@ test('a setting of the context wins over a preset', () => {
 
 test('a preset of a provider needs a key, and one without an address says its form', () => {
   for (const aiPreset of presetNames.filter((each) => 'openaiBaseUrl' in presets[each])) {
-    rejected({ aiPreset, openaiModel: 'm' }, new RegExp(`aiPreset=${aiPreset} needs a key: give openaiKeySecret,.* or openaiKeyParameter,`));
+    rejected({ aiPreset, openaiModel: 'm' }, new RegExp(`aiPreset=${aiPreset} needs a key: give openaiKeySecret,`));
     // A gateway in front of it may need none.
     assert.equal(readSettings({ aiPreset, ...own }).generator.kind, 'openai');
   }

@@ -25,10 +25,8 @@ const MODEL: &str = "AI_CHECK_MODEL";
 /// The model when only an address is given: OpenAI has it, and servers with one model take any name.
 const USUAL_MODEL: &str = "gpt-4.1-mini";
 
-/// The settings of the store of a key, of which a deployment needs one.
-const STORES: [&str; 2] = ["openaiKeySecret", "openaiKeyParameter"];
-/// A store for the settings to be complete. It is never called.
-const NO_STORE: &str = "arn:aws:secretsmanager:us-east-1:000000000000:secret:ai-check-AbCdEf";
+/// A secret for the settings to be complete. It is never read.
+const NO_SECRET: &str = "arn:aws:secretsmanager:us-east-1:000000000000:secret:ai-check-AbCdEf";
 
 const SHORT_FORM: &str = "\
 Short form for an OpenAI-compatible endpoint, by variables: AI_CHECK_URL is openaiBaseUrl, AI_CHECK_MODEL is openaiModel.
@@ -129,8 +127,8 @@ impl Trial {
             trial.complete("openaiBaseUrl", &url);
             trial.complete("openaiModel", variable(MODEL).as_deref().unwrap_or(USUAL_MODEL));
         }
-        if trial.key.is_some() && trial.is_endpoint() && !STORES.iter().any(|store| trial.has(store)) {
-            trial.complete("openaiKeySecret", NO_STORE);
+        if trial.key.is_some() && trial.is_endpoint() && !trial.has("openaiKeySecret") {
+            trial.complete("openaiKeySecret", NO_SECRET);
         }
         trial
     }
@@ -190,7 +188,7 @@ impl Trial {
     /// The command that deploys these settings.
     fn deployment(&self) -> String {
         let setting = |(key, value): &(String, String)| match value.as_str() {
-            NO_STORE => format!(" -c {key}=<the ARN of the secret with the key>"),
+            NO_SECRET => format!(" -c {key}=<the ARN of the secret with the key>"),
             _ => format!(" -c {}", quoted(&format!("{key}={value}"))),
         };
         format!("npm run deploy --{}", self.context.iter().map(setting).collect::<String>())
@@ -247,9 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_needs_no_store_where_one_is_set() {
-        let parameter = trial(&["aiPreset=groq", "openaiKeyParameter=/ai"], &[(KEY, "sk-1")]);
-        assert!(!parameter.has("openaiKeySecret"));
+    fn a_key_needs_no_secret_where_there_is_no_endpoint() {
         assert!(!trial(&["generator=bedrock"], &[(KEY, "sk-1")]).has("openaiKeySecret"));
     }
 

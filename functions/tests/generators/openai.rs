@@ -5,7 +5,7 @@ use goal_activity_core::ports::Tokens;
 use goal_activity_events::FailureCode;
 use goal_activity_functions::adapters::generators::{OpenAi, Question};
 use goal_activity_functions::runtime::config::{
-    self, BaseUrl, GeneratorKind, Instructions, KeySource, ResponseFormat, Sampling, TokenLimit,
+    self, BaseUrl, GeneratorKind, Instructions, KeySecret, ResponseFormat, Sampling, TokenLimit,
 };
 use goal_activity_testkit::stub::{Reply, Response, Stub};
 use serde_json::{Value, json};
@@ -258,17 +258,12 @@ fn secret(key: &str) -> Reply {
     Reply::Whole(Response::new(200, body).header("content-type", "application/x-amz-json-1.1"))
 }
 
-fn parameter(key: &str) -> Reply {
-    let body = json!({ "Parameter": { "Name": "/ai/key", "Type": "SecureString", "Value": key, "Version": 1 } });
-    Reply::Whole(Response::new(200, body).header("content-type", "application/x-amz-json-1.1"))
+async fn with_key(ai: &Stub, keeper: &Stub, secret: KeySecret) -> OpenAi {
+    OpenAi::new(&aws_at(&keeper.url()).await, config::OpenAi { key: Some(secret), ..settings(&ai.url()) })
 }
 
-async fn with_key(ai: &Stub, keeper: &Stub, source: KeySource) -> OpenAi {
-    OpenAi::new(&aws_at(&keeper.url()).await, config::OpenAi { key: Some(source), ..settings(&ai.url()) })
-}
-
-fn in_secrets_manager() -> KeySource {
-    KeySource::Secret("arn:aws:secretsmanager:ap-northeast-1:1:secret:ai-AbCdEf".into())
+fn in_secrets_manager() -> KeySecret {
+    KeySecret("arn:aws:secretsmanager:ap-northeast-1:1:secret:ai-AbCdEf".into())
 }
 
 fn bearers(ai: &Stub) -> Vec<String> {
@@ -277,27 +272,19 @@ fn bearers(ai: &Stub) -> Vec<String> {
 
 #[tokio::test]
 async fn the_key_is_read_once_where_it_is_kept_when_it_is_first_needed() {
-    let kept = [
-        // In the region of its ARN.
-        (in_secrets_manager(), secret("sk-old-1\n"), "secretsmanager.GetSecretValue", "ap-northeast-1/secretsmanager"),
-        (KeySource::Parameter("/ai/key".into()), parameter(OLD), "AmazonSSM.GetParameter", "eu-west-1/ssm"),
-    ];
-    for (source, reply, target, scope) in kept {
-        let ai = Stub::answering(Server.answer(&good(), TOKENS)).await;
-        let keeper = Stub::start([reply]).await;
-        let openai = with_key(&ai, &keeper, source).await;
-        assert_eq!(keeper.connections(), 0);
-        // As the actions of a batch do.
-        let (one, other) = tokio::join!(ask(&openai), ask(&openai));
-        assert!(one.is_ok() && other.is_ok() && ask(&openai).await.is_ok());
-        assert_eq!(bearers(&ai), vec![format!("Bearer {OLD}"); 3]);
-        let seen = keeper.one();
-        assert_eq!(seen.header("x-amz-target"), Some(target));
-        assert!(seen.header("authorization").is_some_and(|by| by.contains(scope)), "{seen:?}");
-        if target.ends_with("Parameter") {
-            assert_eq!(seen.body, json!({ "Name": "/ai/key", "WithDecryption": true }));
-        }
-    }
+    let ai = Stub::answering(Server.answer(&good(), TOKENS)).await;
+    let keeper = Stub::start([secret("sk-old-1\n")]).await;
+    let openai = with_key(&ai, &keeper, in_secrets_manager()).await;
+    assert_eq!(keeper.connections(), 0);
+    // As the actions of a batch do.
+    let (one, other) = tokio::join!(ask(&openai), ask(&openai));
+    assert!(one.is_ok() && other.is_ok() && ask(&openai).await.is_ok());
+    assert_eq!(bearers(&ai), vec![format!("Bearer {OLD}"); 3]);
+    let seen = keeper.one();
+    assert_eq!(seen.header("x-amz-target"), Some("secretsmanager.GetSecretValue"));
+    // In the region of its ARN.
+    let by = seen.header("authorization").unwrap_or_default();
+    assert!(by.contains("ap-northeast-1/secretsmanager"), "{seen:?}");
 }
 
 #[tokio::test]

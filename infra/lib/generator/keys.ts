@@ -12,7 +12,7 @@ export const keysOf = {
   ],
   lambda: ['generatorFunction', 'aiOverlength'],
   openai: [
-    'aiPreset', 'openaiBaseUrl', 'openaiModel', 'openaiKeySecret', 'openaiKeyParameter', 'openaiKeyKmsKey',
+    'aiPreset', 'openaiBaseUrl', 'openaiModel', 'openaiKeySecret', 'openaiKeyKmsKey',
     'openaiKeyHeader', 'openaiTokenLimit', 'openaiResponseFormat', 'openaiSchemaLimits', 'openaiInstructions',
     'openaiApiVersion', 'openaiExtraBody', 'openaiExtraHeaders', ...sampling,
   ],

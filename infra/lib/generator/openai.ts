@@ -1,4 +1,4 @@
-import { Arn, Aws, Stack } from 'aws-cdk-lib';
+import { Aws } from 'aws-cdk-lib';
 import type { RustFunction } from '../rust-function';
 import { SettingsError } from '../settings-error';
 import { azureDeployment, azureV1, isAzure, isPrivate, readAddress } from './address';
@@ -15,9 +15,7 @@ export interface OpenAi extends Model {
   readonly apiVersion?: string;
   readonly key?: {
     /** The ARN of a secret. */
-    readonly secret?: string;
-    /** The name of a parameter. */
-    readonly parameter?: string;
+    readonly secret: string;
     /** The ARN of the customer managed key that it is encrypted with. */
     readonly kmsKey?: string;
     /** The header that carries the bare key. Default: `authorization: Bearer <key>`. */
@@ -46,7 +44,7 @@ export function readOpenAi(from: Reader): OpenAi {
   const key = readKey(read, baseUrl);
   if (preset && !key && hosted(preset, baseUrl)) {
     throw new SettingsError(`context ${read.name('aiPreset')}=${preset} needs a key: give ${read.name('openaiKeySecret')}, the ARN of `
-      + `a secret that contains it, or ${read.name('openaiKeyParameter')}, the name of a parameter that does`);
+      + 'a secret that contains it');
   }
   const tokenLimit = read.choice('openaiTokenLimit', tokenLimits);
   if (tokenLimit === 'none' && read.explicit('aiMaxTokens') !== undefined) {
@@ -105,23 +103,21 @@ function readEndpoint(read: Reader, preset?: PresetName): { baseUrl: string; api
 
 function readKey(read: Reader, baseUrl: string): OpenAi['key'] {
   const secret = readSecret(read);
-  const parameter = readParameter(read);
   const kmsKey = read.text('openaiKeyKmsKey', keyArn, 'the ARN of a KMS key');
   const header = readKeyHeader(read);
   const regionOf = (arn: string) => arn.split(':')[3];
   if (secret && kmsKey && regionOf(secret) !== regionOf(kmsKey)) {
     throw read.conflict(['openaiKeySecret', 'openaiKeyKmsKey'], ': a secret is encrypted with a key of its own region');
   }
-  if (secret && parameter) throw read.conflict(['openaiKeySecret', 'openaiKeyParameter'], ': give one of them');
-  if (!secret && !parameter) {
+  if (!secret) {
     if (kmsKey) throw read.conflict(['openaiKeyKmsKey'], ' belongs to a key that it encrypts');
     if (read.explicit('openaiKeyHeader') === undefined) return undefined;
-    throw read.conflict(['openaiKeyHeader'], ' belongs to a key: give its secret or its parameter as well');
+    throw read.conflict(['openaiKeyHeader'], ' belongs to a key: give its secret as well');
   }
   if (!isPrivate(baseUrl)) {
     throw read.conflict(['openaiBaseUrl'], ': a key may not travel over plain http to another machine; use https');
   }
-  return { secret, parameter, kmsKey, header };
+  return { secret, kmsKey, header };
 }
 
 /** A value that is not an ARN may be the key itself: the message does not repeat it. */
@@ -131,18 +127,6 @@ function readSecret(read: Reader): string | undefined {
   if (value === undefined || (typeof value === 'string' && secretArn.test(value))) return value;
   throw read.conflict([key], ': expected the whole ARN of a secret, with the six characters that Secrets Manager adds to its '
     + 'name. The key itself belongs into the secret, never into the context');
-}
-
-function readParameter(read: Reader): string | undefined {
-  const key: Key = 'openaiKeyParameter';
-  const value = read.value(key);
-  if (typeof value === 'string' && (looksLikeKey(value) || (value.length > 32 && !value.includes('/') && /\d/.test(value)))) {
-    throw read.conflict([key], ': the value looks like a key. Expected the name of a parameter such as /ai/key, which contains the key');
-  }
-  const name = read.text(key, parameterName, 'the name of a parameter such as /ai/key');
-  // Systems Manager requires it of a name in a hierarchy.
-  if (name?.includes('/') && !name.startsWith('/')) throw read.wrong(key, `/ at the beginning of a name with /: /${name}`);
-  return name;
 }
 
 function readKeyHeader(read: Reader): string | undefined {
@@ -227,14 +211,12 @@ const ownFields: Record<string, Key | undefined> = {
   messages: undefined, stream: undefined, model: 'openaiModel', max_tokens: 'aiMaxTokens', max_completion_tokens: 'aiMaxTokens',
 };
 const secretArn = /^arn:aws[\w-]*:secretsmanager:[\w-]+:\d{12}:secret:[\w/+=.@-]+-[A-Za-z0-9]{6}$/;
-const parameterName = /^[\w./-]{1,1011}$/;
 const keyArn = /^arn:aws[\w-]*:kms:[\w-]+:\d{12}:key\/[\w-]+$/;
 
 export const openAiVariables = ({ key, ...settings }: OpenAi): Variables => ({
   OPENAI_BASE_URL: settings.baseUrl,
   OPENAI_MODEL: settings.model,
   OPENAI_KEY_SECRET: key?.secret,
-  OPENAI_KEY_PARAMETER: key?.parameter,
   OPENAI_KEY_HEADER: key?.header,
   OPENAI_TOKEN_LIMIT: settings.tokenLimit,
   OPENAI_RESPONSE_FORMAT: settings.responseFormat,
@@ -249,20 +231,14 @@ export const openAiVariables = ({ key, ...settings }: OpenAi): Variables => ({
 /** Grants reading the key. */
 export function allowOpenAi(worker: RustFunction, { key }: OpenAi): void {
   if (!key) return;
-  const { secret, parameter, kmsKey } = key;
-  if (secret) worker.allow(['secretsmanager:GetSecretValue'], secret);
-  if (parameter) {
-    worker.allow(['ssm:GetParameter'], Arn.format(
-      { service: 'ssm', resource: 'parameter', resourceName: parameter.replace(/^\//, '') }, Stack.of(worker),
-    ));
-  }
-  // AWS's own keys for these services need no permission of the function.
+  const { secret, kmsKey } = key;
+  worker.allow(['secretsmanager:GetSecretValue'], secret);
+  // AWS's own key for this service needs no permission of the function.
   if (kmsKey) {
-    const service = secret ? 'secretsmanager' : 'ssm';
     // A secret is read in the region of its ARN.
-    const region = secret?.split(':')[3] || Aws.REGION;
+    const region = secret.split(':')[3] || Aws.REGION;
     worker.allow(['kms:Decrypt'], kmsKey, {
-      StringEquals: { 'kms:ViaService': `${service}.${region}.${Aws.URL_SUFFIX}` },
+      StringEquals: { 'kms:ViaService': `secretsmanager.${region}.${Aws.URL_SUFFIX}` },
     });
   }
 }

@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 
 use super::wire::region_of;
 use crate::adapters::aws::Connection;
-use crate::runtime::config::KeySource;
+use crate::runtime::config::KeySecret;
 
 /// A key. Only [`reveal`](Self::reveal) shows it.
 #[derive(Clone, PartialEq, Eq)]
@@ -28,31 +28,20 @@ impl fmt::Debug for ApiKey {
     }
 }
 
-/// The store of the key, and the key once it was read.
+/// The secret with the key, and the key once it was read.
 #[derive(Debug)]
 pub(super) struct Key {
-    kept: Kept,
+    client: aws_sdk_secretsmanager::Client,
+    secret: KeySecret,
     /// Locked while the key is read: actions that need it at the same time read it once.
     known: Mutex<Option<ApiKey>>,
 }
 
-#[derive(Debug)]
-enum Kept {
-    Secret(aws_sdk_secretsmanager::Client, String),
-    Parameter(aws_sdk_ssm::Client, String),
-}
-
 impl Key {
-    /// Creates a key in that store.
-    pub(super) fn new(aws: &Connection, source: KeySource) -> Self {
-        let kept = match source {
-            KeySource::Secret(id) => {
-                let sdk = aws.sdk().to_builder().region(region_of(&id, aws.sdk())).build();
-                Kept::Secret(aws_sdk_secretsmanager::Client::new(&sdk), id)
-            }
-            KeySource::Parameter(name) => Kept::Parameter(aws_sdk_ssm::Client::new(aws.sdk()), name),
-        };
-        Self { kept, known: Mutex::default() }
+    /// The key in that secret.
+    pub(super) fn new(aws: &Connection, secret: KeySecret) -> Self {
+        let sdk = aws.sdk().to_builder().region(region_of(&secret.0, aws.sdk())).build();
+        Self { client: aws_sdk_secretsmanager::Client::new(&sdk), secret, known: Mutex::default() }
     }
 
     /// The key.
@@ -61,7 +50,7 @@ impl Key {
         if let Some(key) = &*known {
             return Ok(key.clone());
         }
-        let key = self.kept.read().await?;
+        let key = self.read().await?;
         Ok(known.insert(key).clone())
     }
 
@@ -70,27 +59,16 @@ impl Key {
         let mut known = self.known.lock().await;
         // Another action may have read the new key meanwhile.
         if known.as_ref().is_none_or(|key| key == refused) {
-            *known = Some(self.kept.read().await?);
+            *known = Some(self.read().await?);
         }
         Ok(known.clone().filter(|key| key != refused))
     }
-}
 
-impl Kept {
     async fn read(&self) -> Result<ApiKey, GenerationError> {
-        let key = match self {
-            Self::Secret(client, id) => {
-                let read = client.get_secret_value().secret_id(id).send().await;
-                read.map_err(|e| not_read(e.code(), &goal_activity_events::publisher::reason(&e)))?.secret_string
-            }
-            Self::Parameter(client, name) => {
-                let read = client.get_parameter().name(name).with_decryption(true).send().await;
-                let read = read.map_err(|e| not_read(e.code(), &goal_activity_events::publisher::reason(&e)))?;
-                read.parameter.and_then(|parameter| parameter.value)
-            }
-        };
+        let read = self.client.get_secret_value().secret_id(&self.secret.0).send().await;
+        let read = read.map_err(|e| not_read(e.code(), &goal_activity_events::publisher::reason(&e)))?;
         // A key that is not a valid header value would fail the request with a message that might repeat it.
-        let key = key.map(|text| text.trim().to_owned());
+        let key = read.secret_string.map(|text| text.trim().to_owned());
         let key = key.filter(|text| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic()));
         key.map(ApiKey).ok_or_else(|| {
             GenerationError::permanent(FailureCode::AiRejected, "what is kept as the AI's key is not a key")
@@ -99,12 +77,9 @@ impl Kept {
 }
 
 /// Returns `true` for AWS errors that another attempt does not resolve.
-const FINAL: [&str; 9] = [
+const FINAL: [&str; 6] = [
     "AccessDeniedException",
     "ResourceNotFoundException",
-    "ParameterNotFound",
-    "ParameterVersionNotFound",
-    "InvalidKeyId",
     "InvalidParameterException",
     "InvalidRequestException",
     "ValidationException",

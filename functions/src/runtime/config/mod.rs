@@ -10,7 +10,7 @@ use goal_activity_core::pause::{DailyCost, Pausing};
 use goal_activity_events::StateMachineArn;
 
 pub use generator::{
-    BaseUrl, Bedrock, Chosen, ExistingFunction, GeneratorKind, Generators, Instructions, KeySource, OpenAi,
+    BaseUrl, Bedrock, Chosen, ExistingFunction, GeneratorKind, Generators, Instructions, KeySecret, OpenAi,
     ResponseFormat, Sampling, TokenLimit, ToolChoice,
 };
 

@@ -10,7 +10,7 @@ use super::ConfigError;
 use super::variables::Variables;
 
 pub use address::BaseUrl;
-pub use openai::{Instructions, KeySource, OpenAi, ResponseFormat, TokenLimit};
+pub use openai::{Instructions, KeySecret, OpenAi, ResponseFormat, TokenLimit};
 
 /// The default limit of an answer of the AI, in tokens: ten tasks of maximum size in Japanese are about 2,100 by the
 /// tokenizer of OpenAI's models (docs/GENERATORS.md), and some models count more.

@@ -16,7 +16,7 @@ pub struct OpenAi {
     /// Its name for the model.
     pub model: String,
     /// Where the key is. A server on this machine or in a private network needs none.
-    pub key: Option<KeySource>,
+    pub key: Option<KeySecret>,
     /// The header for the bare key. If missing, it is a bearer token.
     pub key_header: Option<String>,
     /// Its sampling settings.
@@ -37,15 +37,10 @@ pub struct OpenAi {
     pub tolerance: Tolerance,
 }
 
-/// The store of a key. The key is never in the environment: every principal that may read the function's configuration
-/// could read it there.
+/// The ARN or name of a secret in Secrets Manager that contains only a key. The key is never in the environment: every
+/// principal that may read the function's configuration could read it there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KeySource {
-    /// In Secrets Manager: the ARN or name of a secret that contains only the key.
-    Secret(String),
-    /// In Systems Manager: the ARN or name of a parameter.
-    Parameter(String),
-}
+pub struct KeySecret(pub String);
 
 /// A server's name for the limit of an answer in tokens.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -115,17 +110,11 @@ impl OpenAi {
     }
 
     pub(super) fn read(variables: Variables<'_>) -> Result<Self, ConfigError> {
-        let (url, secret, parameter) = ("OPENAI_BASE_URL", "OPENAI_KEY_SECRET", "OPENAI_KEY_PARAMETER");
+        let url = "OPENAI_BASE_URL";
         let text = variables.required(url)?;
         let base_url =
             BaseUrl::new(&text).ok_or_else(|| variables.malformed(url, "it is no plain http or https address"))?;
-        let key = match (variables.get(secret), variables.get(parameter)) {
-            (Some(_), Some(_)) => {
-                return Err(variables.malformed(secret, format!("{parameter} is set as well: use one of them")));
-            }
-            (Some(secret), None) => Some(KeySource::Secret(secret)),
-            (None, parameter) => parameter.map(KeySource::Parameter),
-        };
+        let key = variables.get("OPENAI_KEY_SECRET").map(KeySecret);
         if key.is_some() && !base_url.is_private() {
             let reason = "a key may not travel over plain http to another machine; use https";
             return Err(variables.malformed(url, reason));

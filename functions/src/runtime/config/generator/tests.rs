@@ -71,15 +71,10 @@ fn a_server_of_ones_own_needs_no_key() {
 }
 
 #[test]
-fn a_key_comes_from_one_place() {
-    let (secret, parameter) = (("OPENAI_KEY_SECRET", "arn:secret"), ("OPENAI_KEY_PARAMETER", "/ai/key"));
-    let key = |set: &[_]| match from(&[&LOCAL[..], set].concat()) {
-        Ok((GeneratorKind::OpenAi(openai), _)) => openai.key,
-        other => panic!("{other:?}"),
-    };
-    assert_eq!(key(&[secret]), Some(KeySource::Secret("arn:secret".into())));
-    assert_eq!(key(&[parameter]), Some(KeySource::Parameter("/ai/key".into())));
-    refused(&[&LOCAL[..], &[secret, parameter]].concat(), "use one of them");
+fn a_key_comes_from_a_secret() {
+    let openai = from(&[&LOCAL[..], &[("OPENAI_KEY_SECRET", "arn:secret")]].concat());
+    let Ok((GeneratorKind::OpenAi(openai), _)) = openai else { panic!("{openai:?}") };
+    assert_eq!(openai.key, Some(KeySecret("arn:secret".into())));
 }
 
 #[test]
