@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 
 use crate::bench;
+use crate::compile;
 use crate::cross::{self, Arch, LAMBDA_GLIBC};
 use crate::elf;
 use crate::process;
@@ -34,6 +34,9 @@ pub(crate) struct BuildArgs {
 
 /// The package of the functions, and in it only these.
 const FUNCTIONS: [&str; 3] = ["--package", "goal-activity-functions", "--bins"];
+/// What makes cargo choose the features of the tests: with others it would compile the AWS SDK a second time for them. A
+/// package's tests have features of their own, which count as soon as one target is chosen that needs them.
+const AS_FOR_TESTS: [&str; 4] = ["--workspace", "--all-features", "--example", "ai"];
 
 /// The profile for deployments to AWS: see the root `Cargo.toml`.
 const DEPLOYED: &str = "deploy";
@@ -42,15 +45,20 @@ const DEPLOYED: &str = "deploy";
 pub(crate) fn build_for_here(project: &Project) -> Result<()> {
     let names = names(project)?;
     let _lock = project.lock()?;
-    step("functions built", || {
-        process::quietly(&mut build(project, "release"))?;
-        place(&names, &project.target.join("release"), &project.local_functions())
-    })
+    let mut build = cargo();
+    build.arg("build").args(AS_FOR_TESTS).current_dir(&project.root);
+    for name in &names {
+        build.args(["--bin", name]);
+    }
+    compile::run("functions", &mut build)?;
+    place(&names, &project.target.join("debug"), &project.local_functions())
 }
 
 /// Builds the functions for this machine exactly as for AWS, and returns their folder.
 pub(crate) fn build_as_deployed(project: &Project) -> Result<PathBuf> {
-    step("functions built as for AWS", || process::quietly(&mut build(project, DEPLOYED)))?;
+    let mut build = cargo();
+    build.args(["build", "--profile", DEPLOYED]).args(FUNCTIONS).current_dir(&project.root);
+    compile::run("functions as for AWS", &mut build)?;
     Ok(project.target.join(DEPLOYED))
 }
 
@@ -106,13 +114,6 @@ pub(crate) fn names(project: &Project) -> Result<Vec<String>> {
     names.sort();
     ensure!(!names.is_empty(), "there is no function in {}", folder.display());
     Ok(names)
-}
-
-fn build(project: &Project, profile: &str) -> Command {
-    let mut build = cargo();
-    build.args(["build", "--profile", profile]).args(FUNCTIONS);
-    build.current_dir(&project.root);
-    build
 }
 
 /// Copies changed files only, so that unchanged ones keep their modification time.

@@ -8,6 +8,7 @@ mod bench;
 mod billing;
 mod calls;
 mod clients;
+mod compile;
 mod cross;
 mod demo;
 mod deploy;

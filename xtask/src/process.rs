@@ -48,12 +48,13 @@ pub(crate) fn pid(child: &Child) -> Pid {
     Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX))
 }
 
-fn spawn(command: &mut Command) -> Result<Child> {
+/// Starts a program.
+pub(crate) fn spawn(command: &mut Command) -> Result<Child> {
     command.spawn().with_context(|| format!("cannot run `{}`", shown(command)))
 }
 
-/// Formats a command line, without its environment and without the path of its program.
-fn shown(command: &Command) -> String {
+/// A command line as text, without its environment and without the path of its program.
+pub(crate) fn shown(command: &Command) -> String {
     let program = std::path::Path::new(command.get_program());
     let program = program.file_name().unwrap_or(program.as_os_str());
     let words = std::iter::once(program).chain(command.get_args());

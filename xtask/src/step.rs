@@ -10,18 +10,47 @@ static QUIET: AtomicBool = AtomicBool::new(false);
 
 /// Runs a step. On a terminal a clock shows its progress; otherwise its line is printed when it is done.
 pub(crate) fn step<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    step_with(what, |_| work())
+}
+
+/// The same for work that says how far it is.
+pub(crate) fn step_with<T>(what: &str, work: impl FnOnce(&Clock) -> Result<T>) -> Result<T> {
     let started = Instant::now();
     let clock = ProgressBar::new_spinner().with_message(what.to_owned());
     if let Ok(style) = ProgressStyle::with_template("  {spinner} {msg} ({elapsed})") {
         clock.set_style(style);
     }
     clock.enable_steady_tick(Duration::from_millis(100));
-    let result = work();
-    clock.finish_and_clear();
+    let clock = Clock { bar: clock, what: what.to_owned() };
+    let result = work(&clock);
+    clock.bar.finish_and_clear();
     if result.is_ok() {
         note(&format!("  {what:<44} {:>6.1} s", started.elapsed().as_secs_f64()));
     }
     result
+}
+
+/// The line of a step that is under way.
+pub(crate) struct Clock {
+    bar: ProgressBar,
+    what: String,
+}
+
+impl Clock {
+    /// Shows how far the step is.
+    pub(crate) fn say(&self, how_far: &str) {
+        self.bar.set_message(format!("{}: {how_far}", self.what));
+    }
+
+    /// Returns `true` where there is no terminal to show it on.
+    pub(crate) fn is_hidden(&self) -> bool {
+        self.bar.is_hidden()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn hidden() -> Self {
+        Self { bar: ProgressBar::hidden(), what: String::new() }
+    }
 }
 
 /// Prints a note in addition to the results.
