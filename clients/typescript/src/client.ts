@@ -1,7 +1,8 @@
-import createClient, { type MaybeOptionalInit } from 'openapi-fetch';
+import createClient, { defaultPathSerializer, type MaybeOptionalInit } from 'openapi-fetch';
 import type { HttpMethod, MediaType, PathsWithMethod, Readable, RequiredKeysOf, ResponseObjectMap, SuccessResponse } from 'openapi-typescript-helpers';
 import type { paths } from './api.js';
 import { ApiError, errorOf, noAnswer } from './error.js';
+import { within } from './within.js';
 
 /** How the API is reached. */
 export interface ClientOptions {
@@ -14,6 +15,8 @@ export interface ClientOptions {
   token: (hint: { renew: boolean }) => string | Promise<string>;
   /** In place of the global `fetch`. */
   fetch?: (request: Request) => Promise<Response>;
+  /** How long an answer is awaited. Default 30,000: the gateway takes no longer. */
+  timeoutMs?: number;
 }
 
 /** The answer to a request that succeeded. `data` is missing only where a conditional request was answered with 304. */
@@ -35,13 +38,15 @@ export interface GoalActivityClient {
 }
 
 /** A client of the API at a URL. */
-export function createGoalActivityClient({ baseUrl, token, fetch: send = (request) => fetch(request) }: ClientOptions): GoalActivityClient {
+export function createGoalActivityClient(
+  { baseUrl, token, fetch: send = (request) => fetch(request), timeoutMs = 30_000 }: ClientOptions,
+): GoalActivityClient {
   const authorized = async (request: Request): Promise<Response> => {
     const first = await token({ renew: false });
-    const response = await answered(send, withToken(request.clone(), first));
+    const response = await answered(send, withToken(request.clone(), first), timeoutMs);
     if (response.status !== 401) return response;
     const second = await token({ renew: true });
-    return second === first ? response : answered(send, withToken(request, second));
+    return second === first ? response : answered(send, withToken(request, second), timeoutMs);
   };
   const checked = async (request: Request): Promise<Response> => {
     const response = await authorized(request);
@@ -50,7 +55,15 @@ export function createGoalActivityClient({ baseUrl, token, fetch: send = (reques
     return response;
   };
   // Its methods return an error, or throw what `fetch` throws. Here everything is thrown, so that their results have the data.
-  return createClient<paths>({ baseUrl, fetch: checked }) as unknown as GoalActivityClient;
+  return createClient<paths>({ baseUrl, fetch: checked, pathSerializer }) as unknown as GoalActivityClient;
+}
+
+/** The path with its parameters. A URL drops a segment of dots, and an empty one leads elsewhere, too: to another route. */
+function pathSerializer(path: string, parameters: Record<string, unknown>): string {
+  for (const [name, value] of Object.entries(parameters)) {
+    if (/^\.{0,2}$/.test(String(value))) throw new TypeError(`${name} cannot be '${String(value)}'`);
+  }
+  return defaultPathSerializer(path, parameters);
 }
 
 function withToken(request: Request, token: string): Request {
@@ -58,13 +71,15 @@ function withToken(request: Request, token: string): Request {
   return request;
 }
 
-/** The answer with its body: it may break off. */
-async function answered(send: (request: Request) => Promise<Response>, request: Request): Promise<Response> {
+/** The answer with its body: it may break off, or never come. */
+async function answered(send: (request: Request) => Promise<Response>, request: Request, timeoutMs: number): Promise<Response> {
   let response: Response;
   let body: string;
   try {
-    response = await send(request);
-    body = await response.text();
+    [response, body] = await within(timeoutMs, request.signal, async (signal) => {
+      const response = await send(new Request(request, { signal }));
+      return [response, await response.text()];
+    });
   } catch (error) {
     request.signal.throwIfAborted();
     throw noAnswer(error);

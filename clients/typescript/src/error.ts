@@ -67,12 +67,15 @@ export function noAnswer(cause: unknown): ApiError {
   return new ApiError({ status: 0, title: 'No answer', detail, retryable: true, cause });
 }
 
-/** After how many seconds a request is worth while, by the header `Retry-After`: a number of seconds, or a date. */
+/** A wrong clock makes a date of minutes one of years, and timers take no more than 24 days. */
+const LONGEST_SECONDS = 86_400;
+
+/** After how many seconds a request is worth while, by the header `Retry-After`: a number of seconds, or a date. A day at the most. */
 export function retryAfterOf(headers: Headers): number | undefined {
   const value = headers.get('retry-after')?.trim();
   if (!value) return undefined;
   const seconds = /^\d+$/.test(value) ? Number(value) : (Date.parse(value) - Date.now()) / 1_000;
-  return Number.isNaN(seconds) ? undefined : Math.max(0, seconds);
+  return Number.isNaN(seconds) ? undefined : Math.min(Math.max(0, seconds), LONGEST_SECONDS);
 }
 
 function parsed(text: string): unknown {

@@ -46,7 +46,7 @@ export async function* watchWorkflow(
       yield status;
       if (isFinal(status.status)) return;
     }
-    await pause(Math.min(Math.max(interval, retryAfter * 1_000), LONGEST_MS), signal);
+    await pause(Math.min(interval, LONGEST_MS), signal, Math.min(retryAfter * 1_000, LONGEST_MS));
   }
 }
 
@@ -85,8 +85,9 @@ function poller(client: GoalActivityClient, executionArn: string, options: Watch
         const { data, response } = await client.GET('/api/workflows/{executionArn}/status', {
           params: { path: { executionArn } }, headers: condition, cache: 'no-store', ...(signal && { signal }),
         });
-        etag = response.headers.get('etag') ?? etag;
         const status = response.status === 304 ? undefined : data;
+        // The tag of what is known: a proxy may drop it from an answer, and that of an older one says nothing of this.
+        if (status !== undefined) etag = response.headers.get('etag');
         return { status, retryAfter: retryAfterOf(response.headers) };
       } catch (error) {
         signal?.throwIfAborted();
@@ -96,7 +97,7 @@ function poller(client: GoalActivityClient, executionArn: string, options: Watch
         onRetry?.(error);
         // Not all clients at once after an outage.
         const backoff = Math.min(intervalMs * 2 ** (failures - 1), maxIntervalMs) * (1 + Math.random() / 4);
-        await pause(Math.min(Math.max(backoff, (error.retryAfter ?? 0) * 1_000), LONGEST_MS), signal);
+        await pause(Math.min(backoff, LONGEST_MS), signal, Math.min((error.retryAfter ?? 0) * 1_000, LONGEST_MS));
       }
     }
   };

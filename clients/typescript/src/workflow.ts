@@ -35,6 +35,9 @@ export class FollowedWorkflow {
   private following: AbortController | undefined;
   /** What is followed, until its first status is there. */
   private unanswered: AbortController | undefined;
+  /** The workflow whose end was told. */
+  private told: string | undefined;
+  private isStopped = false;
   /** Raised by `stop`: what was asked for before changes nothing any more. */
   private generation = 0;
   /** How many actions are not answered yet. */
@@ -52,13 +55,21 @@ export class FollowedWorkflow {
 
   /** Follows the goal's newest workflow, if it has one. */
   attach(goalId: string): Promise<string | undefined> {
+    const { following } = this;
     return this.act(() => newestWorkflow(this.client, goalId), (executionArn) => {
-      if (executionArn !== undefined) void this.follow(executionArn, false);
+      // One that was started meanwhile is newer than the answer may know.
+      if (executionArn !== undefined && this.following === following) void this.follow(executionArn, false);
     });
   }
 
-  /** Follows nothing any more. What the API was asked to do happens nevertheless. */
+  /** Follows again, after `stop`. */
+  resume(): void {
+    this.isStopped = false;
+  }
+
+  /** Follows nothing any more, until `resume`. What the API was or is asked to do happens nevertheless. */
   stop(): void {
+    this.isStopped = true;
     this.generation += 1;
     this.following?.abort();
     this.following = this.unanswered = undefined;
@@ -119,6 +130,7 @@ export class FollowedWorkflow {
 
   /** Resolves with the first status, or when that fails. */
   private follow(executionArn: string, tellsEnd: boolean): Promise<void> {
+    if (this.isStopped) return Promise.resolve();
     this.following?.abort();
     const following = new AbortController();
     this.following = this.unanswered = following;
@@ -141,7 +153,11 @@ export class FollowedWorkflow {
         if (signal.aborted) return;
         answered();
         this.change({ status, error: undefined });
-        if (isFinal(status.status) && ran) this.options().onEnded?.(status);
+        if (isFinal(status.status) && ran && this.told !== executionArn) {
+          // Once: a cancellation may be answered after its end was seen.
+          this.told = executionArn;
+          this.options().onEnded?.(status);
+        }
         if (!repeats) return;
         ran = true;
       }

@@ -3,7 +3,7 @@ import * as http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { ApiError, createGoalActivityClient, isFinal } from '../src/index.js';
-import { ARN, RecordedApi, json, noNetwork, problem, recorded } from './support.js';
+import { ARN, RecordedApi, fakeTime, json, noNetwork, problem, recorded } from './support.js';
 
 const STATUS = '/api/workflows/{executionArn}/status';
 const params = { path: { executionArn: ARN } };
@@ -107,4 +107,52 @@ test('what fails for another reason is thrown as it is', async () => {
 test('the end of a workflow is told from its life', () => {
   const all = ['PENDING', 'RUNNING', 'SUCCEEDED', 'PARTIALLY_SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED'] as const;
   assert.deepEqual(all.filter(isFinal), ['SUCCEEDED', 'PARTIALLY_SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED']);
+});
+
+test('a server that never answers, or stops in the middle, is no answer after a while', async (t) => {
+  const clock = fakeTime(t);
+  const never = new Promise<never>(() => undefined);
+  const silent = () => new Response(new ReadableStream({ start: (controller) => controller.enqueue(new TextEncoder().encode('{')) }));
+  for (const answer of [() => never, silent]) {
+    const api = new RecordedApi().on('GET /status', answer);
+    const failed = failureOf(api);
+    await clock.tickAsync(30_000);
+    const { status, retryable, cause } = await failed;
+    assert.deepEqual([status, retryable, (cause as Error).name], [0, true, 'TimeoutError']);
+    assert.equal(clock.countTimers(), 0);
+  }
+  const forever = createGoalActivityClient({ baseUrl: 'https://a', token: () => 't', fetch: async () => json({}), timeoutMs: Infinity });
+  await forever.GET(STATUS, { params });
+  assert.equal(clock.countTimers(), 0);
+});
+
+test('an abort ends a request that does not heed it', async () => {
+  const api = new RecordedApi().on('GET /status', () => new Promise<never>(() => undefined));
+  const abort = new AbortController();
+  const call = api.client.GET(STATUS, { params, signal: abort.signal });
+  setTimeout(() => abort.abort(new Error('enough')));
+  await assert.rejects(call, /^Error: enough$/);
+});
+
+test('an id that would be another path is refused, and any other is one segment', async () => {
+  const api = new RecordedApi().on('GET /tasks', json({ items: [] }));
+  const tasks = (goalId: string) => api.client.GET('/api/goals/{goalId}/tasks', { params: { path: { goalId } } });
+  for (const id of ['', '.', '..']) await assert.rejects(tasks(id), /^TypeError: goalId cannot be/);
+  assert.equal(api.requests.length, 0);
+  for (const id of ['a/b', '../x', '%2F', '%2e%2e', '?', '#', '目標', '...', 'a b', '\\', ';x=1', '👨‍👩‍👧']) {
+    await tasks(id);
+    const path = new URL(api.requests.at(-1)!.url).pathname.split('/');
+    assert.deepEqual([path.length, decodeURIComponent(path[3]!), path[4]], [5, id, 'tasks']);
+  }
+});
+
+test('a wait is between nothing and a day, whatever is asked for', async () => {
+  const inDays = (days: number) => new Date(Date.now() + days * 86_400_000).toUTCString();
+  const waits: [string, number | undefined][] = [
+    ['0', 0], ['-5', 0], ['1.5', 0], ['99999999999999999999', 86_400], ['9'.repeat(400), 86_400], [inDays(3_000), 86_400], [inDays(-3), 0], ['soon', undefined], [' ', undefined],
+  ];
+  for (const [value, seconds] of waits) {
+    const error = await failureOf(new RecordedApi().on('GET /status', json({}, { status: 429, headers: { 'retry-after': value } })));
+    assert.equal(error.retryAfter, seconds, value.slice(0, 40));
+  }
 });

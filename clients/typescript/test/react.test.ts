@@ -200,3 +200,39 @@ test('without a client it says what is missing', (t) => {
   const Without = () => createElement('p', null, String(useWorkflow('goal-1').isRunning));
   assert.throws(() => render(createElement(Without)), /needs a client/);
 });
+
+test('what was started is not replaced by an older answer', async (t) => {
+  const clock = fakeTime(t);
+  const old = new Promise<Response>((resolve) => setTimeout(() => resolve(history(OTHER)), 5_000));
+  const api = new RecordedApi().on('GET goal-1/workflows', () => old).on('POST /start-activity', started()).on('GET /status', json(running()));
+  const { result } = hook(api);
+  await pass(clock);
+  await act(async () => void result.current.start());
+  await pass(clock, 10_000);
+  assert.deepEqual([result.current.executionArn, result.current.isRunning, result.current.isLoading], [ARN, true, false]);
+});
+
+test('an end is told once, also where the answer to a cancellation comes after it', async (t) => {
+  const clock = fakeTime(t);
+  const ended: string[] = [];
+  const late = () => new Promise<Response>((resolve) => setTimeout(() => resolve(json(recorded('cancelled'))), 5_000));
+  const api = new RecordedApi().on('GET goal-1/workflows', history()).on('POST /cancel', late)
+    .on('GET /status', json(running()), json(status({ status: 'ABORTED' })));
+  const { result } = hook(api, { onEnded: ({ status }) => ended.push(status) });
+  await pass(clock);
+  await act(async () => void result.current.cancel());
+  await pass(clock, 60_000);
+  assert.deepEqual(ended, ['ABORTED']);
+});
+
+test('nothing is followed that is started after the page is gone', async (t) => {
+  const clock = fakeTime(t);
+  const api = new RecordedApi().on('GET goal-1/workflows', NONE).on('POST /start-activity', started()).on('GET /status', json(running()));
+  const { result, unmount } = hook(api, {}, true);
+  await pass(clock);
+  const { start } = result.current;
+  unmount();
+  await act(() => start());
+  await pass(clock, 60_000);
+  assert.deepEqual([api.count('POST /start-activity'), api.count('GET /status'), clock.countTimers()], [1, 0, 0]);
+});

@@ -200,3 +200,59 @@ test('without a network it waits until there is one', async (t) => {
   await clock.tickAsync(0);
   assert.deepEqual([api.requests.length, result.seen.length], [3, 2]);
 });
+
+test('a network that comes and goes brings no poll sooner than the answer says', async (t) => {
+  const clock = fakeTime(t);
+  const { network } = browser(t);
+  const api = new RecordedApi().on('GET /status', json(running(), { headers: { 'retry-after': '20' } }), json(status()));
+  watched(api);
+  await clock.tickAsync(0);
+  for (let second = 0; second < 19; second += 1) {
+    network.dispatchEvent(new Event('online'));
+    await clock.tickAsync(1_000);
+  }
+  assert.equal(api.requests.length, 1);
+  await clock.tickAsync(1_000);
+  assert.equal(api.requests.length, 2);
+});
+
+test('a clock that is set back makes no wait longer', async (t) => {
+  const clock = fakeTime(t);
+  const { page } = browser(t);
+  const api = new RecordedApi().on('GET /status', () => json(running(api.requests.length)));
+  watched(api);
+  await clock.tickAsync(0);
+  clock.setSystemTime(clock.now - 3_600_000);
+  page.dispatchEvent(new Event('visibilitychange'));
+  await clock.tickAsync(2_000);
+  assert.equal(api.requests.length, 2);
+});
+
+test('a server that never answers is one more failure', async (t) => {
+  const clock = fakeTime(t);
+  const api = new RecordedApi().on('GET /status', () => new Promise<never>(() => undefined), json(status()));
+  const result = watched(api);
+  await clock.tickAsync(40_000);
+  assert.equal(result.ended?.status, 'PARTIALLY_SUCCEEDED');
+  assert.equal(clock.countTimers(), 0);
+});
+
+test('the tag of an older status is not sent for a newer one without', async (t) => {
+  const clock = fakeTime(t);
+  const api = new RecordedApi().on('GET /status', json(running(1), { headers: { etag: '"1"' } }), json(running(2)), json(status()));
+  watched(api);
+  await clock.tickAsync(60_000);
+  assert.deepEqual(api.requests.map((request) => request.headers.get('if-none-match')), [null, '"1"', null]);
+});
+
+test('hours of watching leave no timers behind', async (t) => {
+  const clock = fakeTime(t);
+  const abort = new AbortController();
+  const api = new RecordedApi().on('GET /status', () => json(running(1)));
+  const result = watched(api, { signal: abort.signal });
+  await clock.tickAsync(6 * 3_600_000);
+  assert.ok(api.requests.length > 1_000 && clock.countTimers() === 1, `${api.requests.length} requests, ${clock.countTimers()} timers`);
+  abort.abort(new Error('enough'));
+  await clock.tickAsync(0);
+  assert.deepEqual([String(result.error), clock.countTimers()], ['Error: enough', 0]);
+});

@@ -40,7 +40,10 @@ export function useWorkflow(options: UseWorkflowOptions = {}): UseWorkflowResult
   });
   const client = configuredClient();
   const workflow = useMemo(() => new FollowedWorkflow(client, () => followOptions(latest.current)), [client]);
-  useEffect(() => () => workflow.stop(), [workflow]);
+  useEffect(() => {
+    workflow.resume();
+    return () => workflow.stop();
+  }, [workflow]);
   const { status, error, isLoading } = useSyncExternalStore(workflow.subscribe, () => workflow.state, () => NOTHING_KNOWN);
   const compatStatus = useMemo(() => (status === undefined ? null : toCompat(status)), [status]);
   const actions = useMemo(() => ({

@@ -50,6 +50,7 @@ export function useWorkflow(goalId: string | undefined, options: UseWorkflowOpti
   const initial = goalId === undefined ? NOTHING_KNOWN : ASKING;
   const workflow = useMemo(() => new FollowedWorkflow(client, () => latest.current, initial), [client, goalId, latest, initial]);
   useEffect(() => {
+    workflow.resume();
     if (goalId !== undefined) void workflow.attach(goalId);
     return () => workflow.stop();
   }, [workflow, goalId]);
