@@ -36,7 +36,7 @@ test('every case of the Rust package is read as there', async (t) => {
   }
 });
 
-const title = (max: number) => fc.string({ unit: fc.constantFrom(...'abcXYZ019 あん漢字#*_<>&|`"\'\\~!.,;:()[]\n+=-{}$%^@/?'), maxLength: max })
+const title = (max: number) => fc.string({ unit: fc.constantFrom(...'abcXYZ019 あん漢字#*_<>&|`"\'\\~!.,;:()[]\n\t+=-{}$%^@/?＝\u202e👨‍👩‍👧が'), maxLength: max })
   .map((text) => text.split('\n').map((line) => line.trim()).join('\n').trim());
 const SIDES = [1, 2, 3, 4, 5, 6, 7, 8];
 const charts: fc.Arbitrary<Chart> = fc.record({
@@ -55,6 +55,53 @@ test('what is written is read as it was, in every form', () => {
   fc.assert(fc.property(charts, fc.constantFrom(...FORMS), (chart, form) => {
     assert.deepEqual(read(write(chart, form), form), { chart, leftOut: [] });
   }), { numRuns: 300 });
+});
+
+test('what is written is read as it was without a word about its form', () => {
+  const oneLine = charts.map((chart): Chart => JSON.parse(JSON.stringify(chart).replaceAll('\\n', ' ').replaceAll('\\t', ' ')));
+  fc.assert(fc.property(oneLine, fc.constantFrom('json', 'tsv', 'md', 'opml'), (chart, form) => {
+    assert.deepEqual(read(write(chart, form)).chart, read(write(chart, form), form).chart);
+  }), { numRuns: 300 });
+});
+
+/** A chart all of whose cells say the same. */
+const same = (title: string): Chart => ({
+  title, subGoals: SIDES.map((position) => ({ position, title, actions: SIDES.map((place) => ({ position: place, title, type: 'execution' as const })) })),
+});
+
+test('a separator within the cells separates none of them', () => {
+  for (const title of ['a, b', 'a; b', 'a;b;c;d;e;f;g;h;i;j', 'a\tb', ',', ',,,,;;;;\t"']) {
+    for (const form of ['csv', 'tsv'] as const) assert.deepEqual(read(write(same(title), form), form).chart, same(title), `${form} ${title}`);
+  }
+});
+
+test('a row of a spreadsheet is one, whatever its first cell begins with', () => {
+  for (const first of ['1. Run', '- x', '# A', '[A] x', '{x', '| x', '<opml', '', '---']) {
+    const { subGoals } = read(`${[first, ...'bcdefghi'].join('\t')}\n\t\n\t\n\t\n\t\t\t\tG\n`).chart;
+    assert.equal(subGoals[0]?.actions[0]?.title, first || 'b');
+  }
+});
+
+test('no cell is a formula for a spreadsheet', () => {
+  for (const title of ['=cmd|/c calc', '+1', '- rest', '@home', "'=x", "''-x", '＝1', "'quoted", '"=a"', '=a,\n"b"']) {
+    for (const form of ['csv', 'tsv'] as const) {
+      const text = write(same(title), form);
+      assert.deepEqual(read(text, form).chart, same(title), `${form} ${title}`);
+      assert.doesNotMatch(text.replace('\ufeff', ''), /(?:^|[,\t\n])"?[=+\-@＝＋－＠]/);
+    }
+  }
+});
+
+test('what XML does not have is a space in OPML', () => {
+  for (const character of ['\u0001', '\u000b', '\u001b', '\ufffe', '\ud800']) {
+    assert.deepEqual(read(write(same(`a${character}b`), 'opml')).chart, same('a b'));
+  }
+});
+
+test('what no chart needs is refused before it is read', () => {
+  const text = `"${'x'.repeat(10_000_000)}`;
+  for (const content of [text, new TextEncoder().encode(text)]) assert.throws(() => read(content), /^ChartError: the chart: it is too large for a chart/);
+  assert.throws(() => read(`"${'x'.repeat(500_000)}`, 'csv'), ChartError);
 });
 
 test('nothing but a ChartError comes of what cannot be read', () => {

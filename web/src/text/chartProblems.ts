@@ -7,6 +7,7 @@ const JA: [RegExp, string][] = [
   [/^the sub-goal has another text than at .*?\(?([A-Z]\d+)\)?$/, '中目標の文が、もう一つの場所($1)と違います。'],
   [/^neither a table of nine by nine/, '9×9の表でも、JSON、Markdown、OPMLでもありません。'],
   [/^it is not text/, 'テキストではありません。UTF-8、BOM付きUTF-16、Shift JISを読み取れます。'],
+  [/^it is too large for a chart/, 'チャートには大きすぎます。読み取れるのは512 KiBまでです。'],
   [/^the chart has no actions/, 'チャートに行動がありません。'],
   [/^the goal has no title/, '目標の題名がありません。'],
   [/^there is nothing in it/, '中身がありません。'],

@@ -7,7 +7,8 @@ import { ChartError, type Place } from './place.js';
  * the middle of its own block.
  */
 
-const SIDE = 9;
+/** The rows, and the columns. */
+export const SIDE = 9;
 const MIDDLE = 4;
 
 /** A row and a column, from 0. */

@@ -42,15 +42,17 @@ function parsed(text: string, firstLine: number): XmlNode {
 }
 
 const ESCAPES: Record<string, string> = { '<': '&lt;', '>': '&gt;', '&': '&amp;', "'": '&apos;', '"': '&quot;' };
-const escaped = (text: string) => text.replace(/[<>&'"]/g, (character) => ESCAPES[character] ?? character);
+/** Characters that XML does not have, such as the line break within a cell of Word. */
+const NONE = /[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu;
+const escaped = (text: string) => text.replace(NONE, ' ').replace(/[<>&'"]/g, (character) => ESCAPES[character] ?? character);
 
 /** Writes the titles. */
 export function writeOpml(chart: Chart): string {
   const entries = writeOutline(chart);
   const body = entries.flatMap(({ depth, title }, index) => {
     const next = entries[index + 1]?.depth ?? 0;
-    // A line end in an attribute is read as a space, unless it is written as a reference.
-    const text = escaped(title).replaceAll('\n', '&#10;');
+    // A line end or a tab in an attribute is read as a space, unless it is written as a reference.
+    const text = escaped(title).replaceAll('\n', '&#10;').replaceAll('\t', '&#9;');
     const ends = [];
     for (let open = depth - 1; open >= Math.max(next, 1); open -= 1) ends.push(`${'  '.repeat(open + 1)}</outline>`);
     return [`${'  '.repeat(depth + 1)}<outline text="${text}"${next > depth ? '>' : '/>'}`, ...ends];

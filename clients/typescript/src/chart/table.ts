@@ -1,20 +1,28 @@
 import type { Chart, Reading } from './chart.js';
-import { readGrid, writeGrid } from './grid.js';
+import { SIDE, readGrid, writeGrid } from './grid.js';
 import { ChartError, WHOLE } from './place.js';
 
 /** What separates cells. In some countries spreadsheets use a semicolon, as the comma is in their numbers. */
 const SEPARATORS = ['\t', ',', ';'];
 
-/** Reads a table. The separator is that by which the rows have the most cells. */
+/**
+ * What a spreadsheet would calculate, where `- rest` becomes an error, and a chart of somebody else a danger. An apostrophe before it
+ * makes it text. In Japanese the wide characters count as well (OWASP, CSV injection).
+ */
+const FORMULA = "[\\s']*[=+\\-@＝＋－＠]";
+
+/** Reads a table. The separator is that by which the rows have the nine cells of a chart, or else the most. */
 export function readTable(text: string): Reading {
   const width = (rows: string[][]) => rows.reduce((widest, row) => Math.max(widest, row.length), 0);
+  const fit = (rows: string[][]) => (width(rows) === SIDE ? Infinity : width(rows));
   const tables = SEPARATORS.map((separator) => records(text, separator));
-  const widest = tables.reduce((widest, table) => (width(table) > width(widest) ? table : widest));
-  if (width(widest) < 2) {
+  const best = tables.reduce((best, table) => (fit(table) > fit(best) ? table : best));
+  if (width(best) < 2) {
     const problem = 'neither a table of nine by nine, separated by tabs, commas or semicolons, nor JSON, Markdown or OPML';
     throw new ChartError(WHOLE, problem);
   }
-  return readGrid(widest);
+  const apostrophe = new RegExp(`^\\s*'(?=${FORMULA})`);
+  return readGrid(best.map((row) => row.map((text) => text.replace(apostrophe, ''))));
 }
 
 /**
@@ -22,7 +30,7 @@ export function readTable(text: string): Reading {
  * else there is: text after a closing quote belongs to the cell, and a quote that is not closed lasts until the end.
  */
 function records(text: string, separator: string): string[][] {
-  const cells = new RegExp(`("(?:[^"]|"")*(?:"|$))?([^${separator}\\n]*)([${separator}\\n]|$)`, 'y');
+  const cells = new RegExp(`("[^"]*(?:""[^"]*)*(?:"|$))?([^${separator}\\n]*)([${separator}\\n]|$)`, 'y');
   const rows: string[][] = [];
   let row: string[] = [];
   while (cells.lastIndex < text.length) {
@@ -39,7 +47,9 @@ function records(text: string, separator: string): string[][] {
 /** Writes the titles in their places, with a byte order mark where it is CSV: spreadsheets read it as another encoding otherwise. */
 export function writeTable(chart: Chart, separator: ',' | '\t'): string {
   const needsQuotes = new RegExp(`["\\r\\n${separator}]`);
+  const isFormula = new RegExp(`^${FORMULA}`);
+  const asText = (text: string) => (isFormula.test(text) ? `'${text}` : text);
   const written = (text: string) => (needsQuotes.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-  const table = writeGrid(chart).map((row) => `${row.map(written).join(separator)}\n`).join('');
+  const table = writeGrid(chart).map((row) => `${row.map(asText).map(written).join(separator)}\n`).join('');
   return separator === ',' ? `\ufeff${table}` : table;
 }
