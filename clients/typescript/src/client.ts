@@ -10,9 +10,9 @@ export interface ClientOptions {
   baseUrl: string;
   /**
    * The caller's access token. Called for each request, so it should keep the token and renew it when it expires. Called a second time,
-   * with `renew`, if the API refuses the first one.
+   * with `renew`, if the API refuses the first one, which is `refused`.
    */
-  token: (hint: { renew: boolean }) => string | Promise<string>;
+  token: (hint: { renew: boolean; refused?: string }) => string | Promise<string>;
   /** In place of the global `fetch`. */
   fetch?: (request: Request) => Promise<Response>;
   /** How long an answer is awaited. Default 30,000: the gateway takes no longer. */
@@ -45,7 +45,7 @@ export function createGoalActivityClient(
     const first = await token({ renew: false });
     const response = await answered(send, withToken(request.clone(), first), timeoutMs);
     if (response.status !== 401) return response;
-    const second = await token({ renew: true });
+    const second = await token({ renew: true, refused: first });
     return second === first ? response : answered(send, withToken(request, second), timeoutMs);
   };
   const checked = async (request: Request): Promise<Response> => {

@@ -5,18 +5,17 @@ import type { GoalApi } from './GoalApi';
 import { Problem } from './Problem';
 import type { Task } from './types';
 
-const TIMEOUT_MS = 30_000;
 const LARGEST_PAGE = 100;
 
 /** The API over HTTP. `url` ends with `/api`. */
 export function httpApi(url: string, session: Session, fetcher: typeof fetch = fetch): GoalApi {
   const client = createGoalActivityClient({
     baseUrl: new URL(url, location.origin).href.replace(/\/api$/, ''),
-    token: async ({ renew }) => {
-      if (renew && !(await session.renew())) throw new Problem('UNAUTHENTICATED', { status: 401 });
+    token: async ({ renew, refused }) => {
+      if (renew && !(await session.renew(refused))) throw new Problem('UNAUTHENTICATED', { status: 401 });
       return session.token();
     },
-    fetch: request => fetcher(request, { signal: AbortSignal.any([request.signal, AbortSignal.timeout(TIMEOUT_MS)]) }),
+    fetch: request => fetcher(request),
   });
 
   async function tasks(goalId: string): Promise<Task[]> {

@@ -1,4 +1,4 @@
-import { InMemoryWebStorage, UserManager, WebStorageStateStore } from 'oidc-client-ts';
+import { ErrorResponse, InMemoryWebStorage, type User, UserManager, WebStorageStateStore } from 'oidc-client-ts';
 
 import { Problem } from '../api/Problem';
 import type { OidcConfig } from '../config';
@@ -19,7 +19,8 @@ export async function oidcSession(config: OidcConfig): Promise<Session> {
     response_type: 'code',
     userStore: new WebStorageStateStore({ store: new InMemoryWebStorage() }),
     stateStore: new WebStorageStateStore({ store: sessionStorage }),
-    automaticSilentRenew: true,
+    // By `renewed`, which it does not know of.
+    automaticSilentRenew: false,
   });
 
   const signIn = () => manager.signinRedirect({ state: location.hash });
@@ -42,22 +43,51 @@ export async function oidcSession(config: OidcConfig): Promise<Session> {
   }
 
   const none = () => new Problem('UNAUTHENTICATED', { status: 401 });
+
+  async function renew(): Promise<User> {
+    // Without one there would be a frame of the issuer, which the page's policy forbids.
+    if (!(await manager.getUser())?.refresh_token) throw none();
+    try {
+      const user = await manager.signinSilent();
+      if (user) return user;
+    } catch (error) {
+      // Only the issuer itself ends a session, and not by being out of reach.
+      if (!(error instanceof ErrorResponse)) throw Problem.of(error);
+    }
+    throw none();
+  }
+
+  let renewal: Promise<User> | undefined;
+  /** One at a time: an issuer may take a refresh token that is used twice for a stolen one. */
+  const renewed = () =>
+    (renewal ??= renew().finally(() => {
+      renewal = undefined;
+    }));
+  manager.events.addAccessTokenExpiring(() => void renewed().catch(() => undefined));
+
+  // Who leaves a computer signs out once, and not in each tab.
+  const others = new BroadcastChannel('signed-out');
+  others.addEventListener('message', () => {
+    sessionStorage.removeItem(SIGNED_IN);
+    location.reload();
+  });
+
   return {
     async token() {
       const user = await manager.getUser();
       if (!user) throw none();
-      if (!user.expired) return user.access_token;
-      const renewed = await manager.signinSilent().catch(() => null);
-      if (!renewed) throw none();
-      return renewed.access_token;
+      return (user.expired ? await renewed() : user).access_token;
     },
-    async renew() {
-      if (!(await manager.getUser())) return false;
-      return (await manager.signinSilent().catch(() => null)) !== null;
+    async renew(refused) {
+      const user = await manager.getUser();
+      if (!user) return false;
+      if (user.access_token === refused) await renewed();
+      return true;
     },
     signIn,
     async signOut() {
       sessionStorage.removeItem(SIGNED_IN);
+      others.postMessage(null);
       await manager.revokeTokens(['refresh_token']).catch(() => undefined);
       if (config.logoutUrl) {
         await manager.removeUser();

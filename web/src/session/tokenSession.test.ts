@@ -49,3 +49,17 @@ test('without a session there is a sign-in problem', async () => {
   const { fetcher } = server(() => new Response(null, { status: 401 }));
   await expect(tokenSession('/session/token', fetcher).token()).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
 });
+
+test('of requests that were refused at the same time, the first one renews for all', async () => {
+  const { fetcher, calls } = server(
+    () => Response.json({ token: 'a' }),
+    () => Response.json({ token: 'b' }),
+    () => Response.json({ token: 'b' }),
+  );
+  const session = tokenSession('/session/token', fetcher);
+  const refused = await session.token();
+  expect(await session.renew(refused)).toBe(true);
+  expect(await session.renew(refused)).toBe(true);
+  expect(calls()).toBe(2);
+  expect(await session.renew('b')).toBe(false);
+});

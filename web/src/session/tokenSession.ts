@@ -32,8 +32,9 @@ export function tokenSession(url: string, fetcher: typeof fetch = fetch, now: ()
 
   return {
     token: () => (current && now() < current.until ? Promise.resolve(current.token) : fresh()),
-    async renew() {
-      const refused = current?.token;
+    async renew(refused = current?.token) {
+      // Of several requests that were refused, the first one renews.
+      if (current && current.token !== refused) return true;
       current = undefined;
       return (await fresh()) !== refused;
     },

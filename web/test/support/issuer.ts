@@ -13,8 +13,12 @@ export interface Issuer {
   grants: URLSearchParams[];
   revoked: number;
   signedOut: number;
-  /** Whether it still accepts its refresh tokens. */
+  /** Whether it still accepts its refresh tokens. Each can be used once. */
   refreshes: boolean;
+  /** Whether it gives any. */
+  gives: boolean;
+  /** What happens to a refresh meanwhile. */
+  before: (refresh: string) => Promise<unknown>;
 }
 
 const NAME = '/issuer';
@@ -23,7 +27,17 @@ const NAME = '/issuer';
 export async function issuer(context: BrowserContext): Promise<Issuer> {
   const authority = `${url}${NAME}`;
   const state: Issuer = {
-    ...{ authority, tokens: [], authorizations: [], grants: [], revoked: 0, signedOut: 0, refreshes: true },
+    ...{
+      authority,
+      tokens: [],
+      authorizations: [],
+      grants: [],
+      revoked: 0,
+      signedOut: 0,
+      refreshes: true,
+      gives: true,
+    },
+    before: () => Promise.resolve(),
   };
   const signIn = { kind: 'oidc', authority, clientId: 'page', scope: 'openid goals/use' };
   await context.route('**/config.json', route => route.fulfill({ json: { api: '/api', signIn } }));
@@ -52,12 +66,15 @@ export async function issuer(context: BrowserContext): Promise<Issuer> {
       case '/token': {
         const grant = new URLSearchParams(request.postData() ?? '');
         state.grants.push(grant);
-        if (grant.get('grant_type') === 'refresh_token' && !state.refreshes) {
+        const refresh = grant.get('refresh_token');
+        if (refresh !== null) await state.before(refresh);
+        if (refresh !== null && (!state.refreshes || refresh !== `refresh-${state.tokens.length}`)) {
           return route.fulfill({ status: 400, json: { error: 'invalid_grant' } });
         }
         const token = `access-${state.tokens.length + 1}`;
         state.tokens.push(token);
-        const tokens = { access_token: token, refresh_token: 'refresh', id_token: idToken(authority) };
+        const refresh_token = `refresh-${state.tokens.length}`;
+        const tokens = { access_token: token, ...(state.gives && { refresh_token }), id_token: idToken(authority) };
         return route.fulfill({ json: { ...tokens, token_type: 'Bearer', expires_in: 3600, scope: signIn.scope } });
       }
       case '/revoke':
