@@ -74,3 +74,53 @@ test('a chart whose actions have tasks is replaced only where they stay', async 
   await waitFor(() => expect(location.hash).toBe('#/goals/partial'));
   await screen.findByRole('heading', { level: 1, name: 'A better title' });
 });
+
+test('what is typed after a large file was chosen stays', async () => {
+  renderPage('#/new', fakeApi([], 'en'));
+  let give: (content: ArrayBuffer) => void = () => {};
+  const file = new File([''], 'slow.tsv');
+  const slow = new Blob();
+  slow.arrayBuffer = () => new Promise(resolve => (give = resolve));
+  file.slice = () => slow;
+  fireEvent.change(await screen.findByLabelText('Choose a file'), { target: { files: [file] } });
+  await paste(table({ E5: 'Typed', A1: 'A', A2: 'B' }));
+  await screen.findByText(/^2 actions\./);
+  give(new TextEncoder().encode(table({ E5: 'File', A1: 'A' })).buffer);
+  await new Promise(resolve => setTimeout(resolve));
+  expect(await field()).toHaveProperty('value', expect.stringContaining('Typed'));
+  expect(screen.getByText(/^2 actions\./)).toBeTruthy();
+});
+
+test('the same file again is read again, and one that is gone is told', async () => {
+  const { user } = renderPage('#/new', fakeApi([], 'en'));
+  const input = await screen.findByLabelText<HTMLInputElement>('Choose a file');
+  await user.upload(input, new File([table({ E5: 'G', A1: 'A' })], 'chart.tsv'));
+  await screen.findByText(/^1 action\./);
+  expect(input.value).toBe('');
+  const gone = new File([''], 'gone.tsv');
+  gone.slice = () => Object.assign(new Blob(), { arrayBuffer: () => Promise.reject(new Error('it is gone')) });
+  fireEvent.change(await screen.findByLabelText('chart.tsv'), { target: { files: [gone] } });
+  await screen.findByText(/it is gone/);
+});
+
+test('a chart that is saved does not bring back who has gone on, and other tabs see it', async () => {
+  const fake = fakeApi(['new'], 'en');
+  const { user } = renderPage('#/goals/new/chart', fake);
+  await paste(JSON.stringify({ ...sample('en'), title: 'Another title' }));
+  let answer = () => {};
+  const held = new Promise<void>(resolve => (answer = resolve));
+  const put = fake.handle.bind(fake);
+  fake.handle = async request => {
+    if (request.method === 'PUT') await held;
+    return put(request);
+  };
+  const told = new Promise(resolve => {
+    new BroadcastChannel('goal-changes').addEventListener('message', ({ data }) => resolve(data), { once: true });
+  });
+  await user.click(await screen.findByText('Replace the chart'));
+  location.hash = '#/';
+  await screen.findByRole('heading', { name: 'Goals' });
+  answer();
+  expect(await told).toBe('new');
+  expect(location.hash).toBe('#/');
+});

@@ -1,7 +1,8 @@
-import { type DragEvent, useEffect, useMemo, useState } from 'react';
+import { type DragEvent, useEffect, useMemo, useRef, useState } from 'react';
 
 import { actionsOf, blocksOf } from '../chart/cells';
 import { ChartView } from '../chart/ChartView';
+import { changesOf } from '../goal/changes';
 import { ProblemNote } from '../parts/ProblemNote';
 import { useCommand } from '../parts/useCommand';
 import { goalPath } from '../route/route';
@@ -20,6 +21,8 @@ export function BringPage({ goalId }: { goalId: string | undefined }) {
   const [reading, setReading] = useState<Reading>();
   const [file, setFile] = useState('');
   const [dragging, setDragging] = useState(false);
+  // Only the newest one counts: a file may take longer to read than what was typed after it.
+  const reads = useRef(0);
   const [newId] = useState(() => crypto.randomUUID());
   const chart = reading && 'chart' in reading ? reading.chart : undefined;
   const blocks = useMemo(() => chart && blocksOf(chart), [chart]);
@@ -29,33 +32,37 @@ export function BringPage({ goalId }: { goalId: string | undefined }) {
     document.title = goalId === undefined ? text.bring : text.replaceChart;
   }, [goalId, text]);
 
-  async function read(content: string | Uint8Array, file?: string) {
-    setFile('');
-    setReading(content.length === 0 ? undefined : await readChart(content, file));
+  /** Reads what `load` gives: typed, or from a file of that name. */
+  async function read(load: () => string | Promise<string | Uint8Array>, file = '') {
+    const number = (reads.current += 1);
+    let content: string | Uint8Array | undefined;
+    let reading: Reading | undefined;
+    try {
+      content = await load();
+      reading = content.length === 0 ? undefined : await readChart(content, file || undefined);
+    } catch (error) {
+      // A folder that was dropped, a file that is gone, a reader that could not be loaded.
+      reading = { unreadable: { place: { kind: 'whole' }, problem: String(error) } };
+    }
+    if (number !== reads.current) return;
+    if (content !== undefined) setTyped(typeof content === 'string' ? content : '');
+    setReading(reading);
+    setFile(file);
   }
 
   async function take(file: File | undefined) {
-    if (!file) return;
-    await command.run(async () => {
-      const content = new Uint8Array(await file.arrayBuffer());
-      setTyped('');
-      await read(content, file.name);
-      setFile(file.name);
-    });
-  }
-
-  async function sample() {
-    await command.run(async () => {
-      const content = await readSample(language);
-      setTyped(content);
-      await read(content);
-    });
+    // No more of it than shows that it is too large.
+    if (file) await read(async () => new Uint8Array(await file.slice(0, 1_000_000).arrayBuffer()), file.name);
   }
 
   async function save() {
     if (!chart) return;
     const id = goalId ?? newId;
-    if (await command.run(() => api.putGoal(id, chart))) location.hash = goalPath(id);
+    const here = location.hash;
+    if (!(await command.run(() => api.putGoal(id, chart)))) return;
+    changesOf(id).announce();
+    // Unless the user has gone somewhere else meanwhile.
+    if (location.hash === here) location.hash = goalPath(id);
   }
 
   const drag = (over: boolean) => (event: DragEvent) => {
@@ -81,8 +88,9 @@ export function BringPage({ goalId }: { goalId: string | undefined }) {
           spellCheck={false}
           value={typed}
           onChange={event => {
-            setTyped(event.target.value);
-            void read(event.target.value);
+            const { value } = event.target;
+            setTyped(value);
+            void read(() => value);
           }}
         />
       </label>
@@ -93,11 +101,15 @@ export function BringPage({ goalId }: { goalId: string | undefined }) {
             type="file"
             className="hidden"
             accept=".csv,.tsv,.txt,.json,.md,.markdown,.opml,.xml"
-            onChange={event => void take(event.target.files?.[0])}
+            onChange={event => {
+              void take(event.target.files?.[0]);
+              // The same file again, after it was mended, is a change as well.
+              event.target.value = '';
+            }}
           />
         </label>
         {goalId === undefined && (
-          <button type="button" onClick={() => void sample()}>
+          <button type="button" onClick={() => void read(() => readSample(language))}>
             {text.useSample}
           </button>
         )}
@@ -127,9 +139,9 @@ export function BringPage({ goalId }: { goalId: string | undefined }) {
           </ul>
         </div>
       )}
+      {command.problem && <ProblemNote problem={command.problem} onDismiss={command.dismiss} />}
       {blocks && (
         <>
-          {command.problem && <ProblemNote problem={command.problem} onDismiss={command.dismiss} />}
           <div className="buttons">
             <button type="button" className="primary" disabled={command.busy} onClick={() => void save()}>
               {command.busy ? text.saving : goalId === undefined ? text.save : text.saveReplace}

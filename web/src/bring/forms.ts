@@ -49,6 +49,10 @@ function placed(chart: Chart) {
   };
 }
 
+/** A, B, …, Z, AA, AB, … */
+const columnName = (column: number): string =>
+  column === 0 ? '' : `${columnName(Math.floor((column - 1) / 26))}${String.fromCharCode(65 + ((column - 1) % 26))}`;
+
 /** Where something cannot be read, as spreadsheets and editors name it. */
 export function placeWords(text: Text, place: Place): string {
   switch (place.kind) {
@@ -57,7 +61,7 @@ export function placeWords(text: Text, place: Place): string {
     case 'line':
       return text.at.line(place.line);
     case 'cell':
-      return text.at.cell(`${String.fromCharCode(64 + place.column)}${place.row}`);
+      return text.at.cell(`${columnName(place.column)}${place.row}`);
     case 'field':
       return place.field;
   }
