@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 
 import type { Goal } from '../api/types';
-import { actionsOf, blocksOf, neighbour, withActions } from './cells';
+import { actionsOf, blocksOf, neighbour, subGoalOf, withActions } from './cells';
 
 const goal = (): Goal => ({
   goalId: 'g',
@@ -90,4 +90,24 @@ test('arrow keys stop at the edges', () => {
   expect(neighbour(blocks, { row: 0, column: 0 }, -1, 0)).toMatchObject({ row: 0, column: 0 });
   expect(neighbour(blocks, { row: 2, column: 2 }, 1, 0)).toMatchObject({ row: 3, column: 2 });
   expect(neighbour(blocks, { row: 4, column: 4 }, 0, 8)).toMatchObject({ row: 4, column: 8 });
+});
+
+test('a run takes nothing of what its owner has written', () => {
+  const before = goal();
+  const [action] = before.subGoals[0]?.actions ?? [];
+  if (action) Object.assign(action, { description: 'd', background: 'b', constraints: 'c' });
+  const running = withActions(before, { items: [{ actionId: 'a', batchIndex: 0, state: 'waiting' }] });
+  expect(running.subGoals[0]?.actions[0]).toEqual({ ...action, state: 'waiting' });
+});
+
+test('each cell of a sub-goal names its position', () => {
+  const plain = blocksOf(goal())
+    .flatMap(({ cells }) => cells)
+    .filter(cell => cell.kind === 'subGoal');
+  expect(plain.map(cell => [cell.title, subGoalOf(cell)])).toEqual([
+    ['First', 1],
+    ['First', 1],
+    ['Last', 8],
+    ['Last', 8],
+  ]);
 });

@@ -116,11 +116,13 @@ export function withActions(goal: Goal, { items }: Pick<WorkflowActions, 'items'
     actions: subGoal.actions.map(action => {
       const item = latest.get(action.actionId);
       if (!item) return action;
-      const { actionId, position, title, description, type, tasks } = action;
+      const { actionId, position, title, description, background, constraints, type, tasks } = action;
       const { state, code, message, attempts } = item;
       return {
         ...{ actionId, position, title, type, state },
         ...(description !== undefined && { description }),
+        ...(background !== undefined && { background }),
+        ...(constraints !== undefined && { constraints }),
         tasks: item.tasks ?? tasks,
         ...(code !== undefined && { code }),
         ...(message !== undefined && { message }),
@@ -130,6 +132,16 @@ export function withActions(goal: Goal, { items }: Pick<WorkflowActions, 'items'
   }));
   const actionsWithTasks = subGoals.flatMap(({ actions }) => actions).filter(({ tasks }) => tasks > 0).length;
   return { ...goal, subGoals, actionsWithTasks };
+}
+
+/** The position of the sub-goal that a cell belongs to: one around the goal, or one in its own block. */
+export function subGoalOf({
+  row,
+  column,
+  block,
+}: Pick<Cell, 'row' | 'column'> & { block?: number | undefined }): number {
+  const place = block ?? 3 * Math.floor(row / 3) + Math.floor(column / 3);
+  return place < MIDDLE ? place + 1 : place;
 }
 
 /** The cell at a distance, in the table of nine by nine, or the one at its edge. */

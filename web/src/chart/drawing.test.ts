@@ -25,3 +25,22 @@ test('a picture has all 81 cells, and escapes texts', () => {
   expect(document.querySelector('parsererror')).toBeNull();
   expect(document.documentElement.textContent).toContain('a < b & "c"');
 });
+
+test('what is one character for people is not broken', () => {
+  const [family, ga, e] = ['👨‍👩‍👧', 'が', 'é'];
+  expect(wrap(family.repeat(6), 2, 9)).toEqual(Array(3).fill(family.repeat(2)));
+  expect(wrap(ga.repeat(6), 3, 2)).toEqual([ga.repeat(3), ga.repeat(3)]);
+  expect(wrap(ga.repeat(9), 3, 2)).toEqual([ga.repeat(3), `${ga.repeat(2)}…`]);
+  expect(wrap(`caf${e}s`, 9, 2)).toEqual([`caf${e}s`]);
+});
+
+test.each(['\u0001', '\u001b', '\ufffe', '\ud800', '</svg><script>', '\u202e', ']]>', '&#0;'])(
+  'a title with %j is still a picture',
+  text => {
+    const svg = toSvg(drawChart(blocksOf({ title: `a${text}b`, subGoals: [] }), count => `${count}`));
+    // Not left to the parser: jsdom's takes more than browsers do.
+    expect(svg.replace(/[\t\n]/g, '')).not.toMatch(/[\p{Cc}\p{Cs}\ufffe\uffff]/u);
+    const document = new DOMParser().parseFromString(svg, 'image/svg+xml');
+    expect(document.querySelector('parsererror, script')).toBeNull();
+  },
+);

@@ -69,14 +69,36 @@ function drawCell(cell: Cell, tasksCount: (count: number) => string): Stroke[] {
   return strokes;
 }
 
+/** What people see as characters: a family of emoji and a letter with its accent are one, where the browser knows of it. */
+export function characters(text: string): string[] {
+  if (!('Segmenter' in Intl)) return Array.from(text);
+  return Array.from(new Intl.Segmenter().segment(text), ({ segment }) => segment);
+}
+
+/** Letters of a word, which is broken only where it is wider than a line. */
+const NARROW = /^[\u0021-\u024f]/;
+
+/** The words of a text, and between them each character of its own. */
+function piecesOf(text: string): string[] {
+  const pieces: string[] = [];
+  let inWord = false;
+  for (const character of characters(text.replace(/\s+/g, ' '))) {
+    const narrow = NARROW.test(character);
+    if (narrow && inWord) pieces.push(`${pieces.pop() ?? ''}${character}`);
+    else pieces.push(character);
+    inWord = narrow;
+  }
+  return pieces;
+}
+
 /** Breaks a text into lines that are at most so many ems wide: between words, or within Japanese and long words anywhere. */
 export function wrap(text: string, ems: number, most: number): string[] {
   const lines: string[] = [];
   let line = '';
-  for (const piece of text.replace(/\s+/g, ' ').match(/[\u0021-\u024f]+|[^]/gu) ?? []) {
+  for (const piece of piecesOf(text)) {
     if (widthOf(line + piece) <= ems) line += piece;
     else if (widthOf(piece) > ems) {
-      for (const character of piece) {
+      for (const character of characters(piece)) {
         if (widthOf(line + character) > ems) {
           lines.push(line.trim());
           line = '';
@@ -94,7 +116,7 @@ export function wrap(text: string, ems: number, most: number): string[] {
     ? full
     : [
         ...full.slice(0, most - 1),
-        `${Array.from(full[most - 1] ?? '')
+        `${characters(full[most - 1] ?? '')
           .slice(0, -1)
           .join('')}…`,
       ];
@@ -102,4 +124,4 @@ export function wrap(text: string, ems: number, most: number): string[] {
 
 /** About how wide a text is, in ems: full-width characters are one, others a little more than half of it. */
 const widthOf = (text: string): number =>
-  Array.from(text).reduce((width, character) => width + ((character.codePointAt(0) ?? 0) > 0x2e7f ? 1 : 0.56), 0);
+  characters(text).reduce((width, character) => width + ((character.codePointAt(0) ?? 0) > 0x2e7f ? 1 : 0.56), 0);

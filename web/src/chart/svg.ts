@@ -17,4 +17,6 @@ export function toSvg({ width, height, strokes }: Drawing): string {
 }
 
 const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-const escape = (text: string) => text.replace(/[&<>"]/g, character => ENTITIES[character] ?? '');
+/** Characters that XML does not have. */
+const NONE = /[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu;
+const escape = (text: string) => text.replace(NONE, ' ').replace(/[&<>"]/g, character => ENTITIES[character] ?? '');

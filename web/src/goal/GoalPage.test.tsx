@@ -1,5 +1,5 @@
 import { screen, waitFor, within } from '@testing-library/react';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 
 import { problem } from '../../fake/FakeApi';
 import { fakeApi } from '../../fake/scenarios';
@@ -184,4 +184,52 @@ test('a slow answer is told to be slow', async () => {
   await screen.findByText(/^This is taking longer than usual/);
   answer(problem(404, 'UNKNOWN_GOAL', ''));
   await screen.findByRole('heading', { name: 'There is no such goal' });
+});
+
+test('of two sub-goals with the same title, the one that is opened is shown', async () => {
+  const fake = fakeApi([], 'en');
+  const subGoals = ['the first', 'the second'].map(description => ({
+    title: 'Same',
+    description,
+    actions: [{ title: 'A' }],
+  }));
+  fake.world.put('g', { title: 'G', description: 'twice', background: 'twice', subGoals });
+  const { user } = renderPage('#/goals/g', fake);
+  const [, second] = await screen.findAllByText('Same', { selector: '.block:nth-child(5) .cell-title' });
+  if (second) await user.click(second);
+  expect((await screen.findByRole('dialog')).textContent).toContain('the second');
+});
+
+test('a text that is selected beyond the edge of a dialog closes nothing', async () => {
+  const { user } = renderPage('#/goals/half', fakeApi(['half'], 'en'));
+  await user.click(await button('Cancel'));
+  const field = await screen.findByLabelText('Reason (optional)');
+  const dialog = screen.getByRole('dialog');
+  await user.pointer([{ keys: '[MouseLeft>]', target: field }, { target: dialog }, { keys: '[/MouseLeft]' }]);
+  await user.click(field);
+  expect(screen.queryByRole('dialog')).toBe(dialog);
+  await user.click(dialog);
+  await waitFor(() => expect(screen.queryByRole('dialog')).toBeNull());
+});
+
+test.each([{}, { items: [] }, 'text', [null]])('an answer that is none of the API leaves a page (%j)', async body => {
+  const fake = fakeApi(['full'], 'en');
+  fake.faults.push({ path: /goals\/full$/, respond: () => Response.json(body), times: 1 });
+  const failed = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+  const { user } = renderPage('#/goals/full', fake);
+  await user.click(await button('Try again'));
+  await screen.findByText('Every action has tasks');
+  failed.mockRestore();
+});
+
+test('older runs that cannot be had are told', async () => {
+  const fake = fakeApi(['partial'], 'en');
+  const answer = await fake.fetch('/api/goals/partial/workflows', { headers: { authorization: 'x' } });
+  const first = (await answer.json()) as object;
+  fake.faults.push({ path: /workflows$/, respond: () => Response.json({ ...first, nextCursor: 'next' }), times: 1 });
+  const { user } = renderPage('#/goals/partial', fake);
+  const more = await button('Show more');
+  fake.faults.push({ path: /workflows$/, respond: 'no response', times: 1 });
+  await user.click(more);
+  await screen.findByText('The API does not answer');
 });

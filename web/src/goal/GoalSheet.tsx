@@ -1,5 +1,5 @@
 import type { Goal } from '../api/types';
-import type { PlainCell } from '../chart/cells';
+import { type PlainCell, subGoalOf } from '../chart/cells';
 import { Dialog } from '../parts/Dialog';
 import { useText } from '../text/TextContext';
 
@@ -12,7 +12,8 @@ interface Props {
 /** The goal or a sub-goal, opened: what its owner has written about it. */
 export function GoalSheet({ goal, cell, onClose }: Props) {
   const text = useText();
-  const subGoal = goal.subGoals.find(({ title }) => title === cell.title);
+  const position = subGoalOf(cell);
+  const subGoal = goal.subGoals.find(subGoal => subGoal.position === position);
   const texts =
     cell.kind === 'goal'
       ? [goal.description, goal.background, goal.constraints, goal.deadline]
@@ -20,7 +21,7 @@ export function GoalSheet({ goal, cell, onClose }: Props) {
   return (
     <Dialog title={cell.title} shape="sheet" onClose={onClose}>
       <p className="muted">{cell.kind === 'goal' ? text.goal : text.subGoal}</p>
-      {texts.map(line => line && <p key={line}>{line}</p>)}
+      {texts.map((line, index) => line && <p key={index}>{line}</p>)}
       <p className="muted">{text.filled(cell.done, cell.total)}</p>
       <div className="buttons">
         <button type="button" onClick={onClose}>

@@ -1,6 +1,6 @@
 import type { Goal } from '../api/types';
 import { blocksOf } from '../chart/cells';
-import { drawChart } from '../chart/drawing';
+import { characters, drawChart } from '../chart/drawing';
 import { toPng } from '../chart/png';
 import { toSvg } from '../chart/svg';
 import { type Form, writeChart } from '../bring/forms';
@@ -28,8 +28,7 @@ export async function exported(goal: Goal, kind: Kind, tasksCount: (count: numbe
 /** A name that every file system takes. */
 export const fileName = (title: string, kind: Kind): string =>
   `${
-    title
-      .replace(/[\\/:*?"<>|\p{Cc}]+/gu, ' ')
-      .trim()
-      .slice(0, 60) || 'chart'
+    characters(title.replace(/[\\/:*?"<>|\p{Cc}]+/gu, ' ').trim())
+      .slice(0, 60)
+      .join('') || 'chart'
   }.${kind}`;

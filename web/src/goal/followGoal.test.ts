@@ -79,3 +79,13 @@ test('what is refused is not repeated', async () => {
   expect(pauses).toEqual([]);
   expect(views.at(-1)?.problem?.code).toBe('UNKNOWN_GOAL');
 });
+
+test.each(['9'.repeat(20), new Date(Date.now() + 90 * 86_400_000).toUTCString()])(
+  'a wait of years is one of minutes (%s)',
+  async value => {
+    const fake = fakeApi(['full']);
+    const respond = () => new Response('{}', { status: 429, headers: { 'retry-after': value } });
+    fake.faults.push({ path: /./, respond, times: 1 });
+    expect((await follow(fake, 'full')).pauses).toEqual([300_000]);
+  },
+);

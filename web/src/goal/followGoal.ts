@@ -19,6 +19,8 @@ type Pause = (milliseconds: number, signal: AbortSignal) => Promise<void>;
 
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 15_000;
+/** Whatever the API asks for: the page is looked at. */
+const LONGEST_WAIT_MS = 300_000;
 
 /** Reads a goal and follows its workflow to the end. Repeats by itself what may succeed later. */
 export async function followGoal(
@@ -66,7 +68,7 @@ export async function followGoal(
       const problem = Problem.of(error);
       update({ problem });
       if (!problem.isOutage && problem.status !== 429) return;
-      await pause(Math.max(wait, (problem.retryAfterSeconds ?? 0) * 1000), signal);
+      await pause(Math.min(Math.max(wait, (problem.retryAfterSeconds ?? 0) * 1000), LONGEST_WAIT_MS), signal);
       wait = Math.min(wait * 2, LONGEST_PAUSE_MS);
     }
   }

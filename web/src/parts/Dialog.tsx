@@ -12,6 +12,8 @@ interface Props {
 export function Dialog({ title, shape, onClose, children }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   const titleId = useId();
+  // Where a text is selected beyond the edge, the click that it ends with is beside the dialog.
+  const pressed = useRef<EventTarget>(null);
   useEffect(() => {
     const element = dialog.current;
     const before = document.activeElement;
@@ -30,8 +32,11 @@ export function Dialog({ title, shape, onClose, children }: Props) {
         event.preventDefault();
         onClose();
       }}
+      onPointerDown={event => {
+        pressed.current = event.target;
+      }}
       onClick={event => {
-        if (event.target === dialog.current) onClose();
+        if (event.target === dialog.current && pressed.current === dialog.current) onClose();
       }}
     >
       <div className="dialog-content">

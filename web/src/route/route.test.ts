@@ -11,6 +11,8 @@ test.each([
   ['#/goals', { page: 'unknown' }],
   ['#/goals/%E0%A4%A', { page: 'goal', goalId: '%E0%A4%A' }],
   ['#/goals/g/x', { page: 'unknown' }],
+  ['#/goals/..', { page: 'unknown' }],
+  ['#/goals/%2e/chart', { page: 'unknown' }],
 ])('%j is a page', (hash, route) => {
   expect(parseRoute(hash)).toEqual(route);
 });

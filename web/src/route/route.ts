@@ -10,7 +10,8 @@ export function parseRoute(hash: string): Route {
   const [area, goalId, what, ...rest] = parts;
   if (area === undefined) return { page: 'goals' };
   if (area === 'new' && goalId === undefined) return { page: 'bring', goalId: undefined };
-  if (area === 'goals' && goalId !== undefined && rest.length === 0) {
+  // A URL of the API would lose an id of dots.
+  if (area === 'goals' && goalId !== undefined && !/^\.{1,2}$/.test(goalId) && rest.length === 0) {
     if (what === undefined) return { page: 'goal', goalId };
     if (what === 'chart') return { page: 'bring', goalId };
   }
