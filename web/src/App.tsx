@@ -5,6 +5,7 @@ import { Problem } from './api/Problem';
 import { BringPage } from './bring/BringPage';
 import { GoalPage } from './goal/GoalPage';
 import { GoalsPage } from './goals/GoalsPage';
+import { Guard } from './parts/Guard';
 import { ProblemView } from './parts/ProblemView';
 import { TopBar } from './parts/TopBar';
 import type { Route } from './route/route';
@@ -44,7 +45,9 @@ export function App({ api, session }: Props) {
     <ServicesContext value={services}>
       <TopBar atGoals={route.page === 'goals'} />
       <main ref={main} tabIndex={-1} key={`${round} ${JSON.stringify(route)}`}>
-        <CurrentPage route={route} />
+        <Guard>
+          <CurrentPage route={route} />
+        </Guard>
       </main>
     </ServicesContext>
   );

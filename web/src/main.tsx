@@ -6,6 +6,7 @@ import { createRoot } from 'react-dom/client';
 import { httpApi } from './api/httpApi';
 import { App } from './App';
 import { readConfig } from './config';
+import { Loading } from './parts/Loading';
 import { NotSetUp } from './parts/NotSetUp';
 import { openSession } from './session/openSession';
 import { TextProvider } from './text/TextContext';
@@ -19,6 +20,7 @@ if (page) {
         <TextProvider>{content}</TextProvider>
       </StrictMode>,
     );
+  show(<Loading />);
   readConfig()
     .then(async config => {
       const session = await openSession(config.signIn);

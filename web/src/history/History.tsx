@@ -2,6 +2,7 @@ import { useCallback, useState } from 'react';
 
 import type { WorkflowStatus, WorkflowSummary } from '../api/types';
 import { ProblemNote } from '../parts/ProblemNote';
+import { useCommand } from '../parts/useCommand';
 import { useLoaded } from '../parts/useLoaded';
 import { useServices } from '../Services';
 import { useText } from '../text/TextContext';
@@ -18,6 +19,7 @@ interface Props {
 export function History({ goalId, latest }: Props) {
   const text = useText();
   const { api } = useServices();
+  const command = useCommand();
   const load = useCallback(() => api.workflows(goalId), [api, goalId]);
   // Loaded anew when a workflow begins or ends.
   const { value: page, problem } = useLoaded(load, `${latest?.executionArn ?? ''} ${latest?.status ?? ''}`);
@@ -25,11 +27,11 @@ export function History({ goalId, latest }: Props) {
   const items = withLatest([...(page?.items ?? []), ...(older?.items ?? [])], latest);
   const next = older ? older.next : page?.nextCursor;
 
-  async function more() {
-    if (next === undefined) return;
-    const page = await api.workflows(goalId, next);
-    setOlder({ items: [...(older?.items ?? []), ...page.items], next: page.nextCursor });
-  }
+  const more = () =>
+    command.run(async () => {
+      const page = await api.workflows(goalId, next);
+      setOlder({ items: [...(older?.items ?? []), ...page.items], next: page.nextCursor });
+    });
 
   if (items.length === 0 && !problem) return null;
   return (
@@ -41,8 +43,9 @@ export function History({ goalId, latest }: Props) {
           <WorkflowRow key={workflow.executionArn} workflow={workflow} />
         ))}
       </ul>
+      {command.problem && <ProblemNote problem={command.problem} />}
       {next !== undefined && (
-        <button type="button" onClick={() => void more()}>
+        <button type="button" disabled={command.busy} onClick={() => void more()}>
           {text.more}
         </button>
       )}

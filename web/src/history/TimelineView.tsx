@@ -1,5 +1,6 @@
 import { useCallback, useState } from 'react';
 
+import type { WorkflowSummary } from '../api/types';
 import { ProblemNote } from '../parts/ProblemNote';
 import { Loading } from '../parts/Loading';
 import { useLoaded } from '../parts/useLoaded';
@@ -9,7 +10,7 @@ import { usageWords } from '../goal/progress';
 import { barsOf } from './bars';
 
 /** What happened in a workflow: its batches as bars over time, and what it took. */
-export function TimelineView({ executionArn }: { executionArn: string }) {
+export function TimelineView({ executionArn, status: known }: Pick<WorkflowSummary, 'executionArn' | 'status'>) {
   const { text, language } = useTexts();
   const { api } = useServices();
   const [now] = useState(() => Date.now());
@@ -17,7 +18,7 @@ export function TimelineView({ executionArn }: { executionArn: string }) {
     () => Promise.all([api.timeline(executionArn), api.status(executionArn)]),
     [api, executionArn],
   );
-  const { value, problem } = useLoaded(load);
+  const { value, problem } = useLoaded(load, known);
   if (problem) return <ProblemNote problem={problem} />;
   if (!value) return <Loading />;
   const [timeline, status] = value;

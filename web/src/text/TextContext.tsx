@@ -16,9 +16,19 @@ interface Texts {
 
 const TextContext = createContext<Texts>({ text: en, language: 'en', choose: () => undefined });
 
+/** Nothing where the browser forbids to store, which it does by an error. */
+function stored(language?: Language): string | null {
+  try {
+    if (language) localStorage.setItem(CHOSEN, language);
+    return localStorage.getItem(CHOSEN);
+  } catch {
+    return null;
+  }
+}
+
 /** The language that was chosen here before, or else the browser's. */
 function firstLanguage(): Language {
-  const chosen = localStorage.getItem(CHOSEN);
+  const chosen = stored();
   if (chosen === 'en' || chosen === 'ja') return chosen;
   return navigator.languages.find(language => /^(ja|en)\b/.test(language))?.startsWith('ja') ? 'ja' : 'en';
 }
@@ -30,7 +40,7 @@ export function TextProvider({ children }: { children: ReactNode }) {
   }, [language]);
   const texts = useMemo<Texts>(() => {
     const choose = (language: Language) => {
-      localStorage.setItem(CHOSEN, language);
+      stored(language);
       setLanguage(language);
     };
     return { text: TEXTS[language], language, choose };

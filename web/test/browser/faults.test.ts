@@ -95,3 +95,20 @@ test('a page without its configuration says so', async () => {
   await page.goto('/');
   await page.getByRole('heading', { name: 'The page is not set up' }).waitFor();
 });
+
+test('a browser that forbids to store shows the page', async () => {
+  const context = await visitor();
+  await putGoal(context, slowChart());
+  await context.addInitScript(() => {
+    Object.defineProperty(window, 'localStorage', {
+      get: () => {
+        throw new DOMException('denied', 'SecurityError');
+      },
+    });
+  });
+  const page = await context.newPage();
+  await page.goto('/');
+  await page.locator('.goal-row').first().waitFor();
+  await button(page, '日本語').click();
+  await button(page, 'English').waitFor();
+});
