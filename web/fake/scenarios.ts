@@ -35,7 +35,10 @@ export function add(world: World, scenario: Scenario, chart: Chart = sample('ja'
     case 'paused':
       Object.assign(started(4_000, true), {
         waitingBefore: 0,
-        paused: { since: new Date(world.now() - 5 * MINUTE).toISOString(), reason: 'the AI is not available' },
+        paused: {
+          since: new Date(world.now() - 5 * MINUTE).toISOString(),
+          reason: 'the AI is not available; launching goes on by itself when it is',
+        },
       });
       return;
     case 'half':

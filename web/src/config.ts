@@ -9,6 +9,8 @@ export interface OidcConfig {
   authority: string;
   clientId: string;
   scope: string;
+  /** For which API the token is to be: issuers such as Auth0 give none for an API without it. */
+  audience?: string;
   /** Where the issuer ends its own session, with all parameters. Without it, its `end_session_endpoint` is used. */
   logoutUrl?: string;
 }
@@ -38,9 +40,12 @@ export function parseConfig(value: unknown): Config {
       return { api, signIn: { kind: 'token', url: text(signIn, 'url') } };
     case 'oidc': {
       const [authority, clientId, scope] = [text(signIn, 'authority'), text(signIn, 'clientId'), text(signIn, 'scope')];
-      const logoutUrl = signIn['logoutUrl'];
-      const logout = typeof logoutUrl === 'string' ? { logoutUrl } : {};
-      return { api, signIn: { kind: 'oidc', authority, clientId, scope, ...logout } };
+      const { audience, logoutUrl } = signIn;
+      const optional = {
+        ...(typeof audience === 'string' && { audience }),
+        ...(typeof logoutUrl === 'string' && { logoutUrl }),
+      };
+      return { api, signIn: { kind: 'oidc', authority, clientId, scope, ...optional } };
     }
     default:
       throw new Error('/config.json: signIn.kind is neither token nor oidc');

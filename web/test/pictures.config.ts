@@ -1,3 +1,10 @@
 import { defineConfig } from 'vitest/config';
 
-export default defineConfig({ test: { include: ['test/pictures/*.ts'], testTimeout: 600_000, hookTimeout: 120_000 } });
+export default defineConfig({
+  test: {
+    include: ['test/pictures/*.ts'],
+    globalSetup: ['test/support/site.ts'],
+    testTimeout: 600_000,
+    hookTimeout: 120_000,
+  },
+});

@@ -53,12 +53,12 @@ export class FollowedWorkflow {
     return () => this.listeners.delete(listener);
   };
 
-  /** Follows the goal's newest workflow, if it has one. */
+  /** Follows the goal's newest workflow, if it has one. Resolves when its first status is there. */
   attach(goalId: string): Promise<string | undefined> {
     const { following } = this;
-    return this.act(() => newestWorkflow(this.client, goalId), (executionArn) => {
+    return this.act(() => newestWorkflow(this.client, goalId), async (executionArn) => {
       // One that was started meanwhile is newer than the answer may know.
-      if (executionArn !== undefined && this.following === following) void this.follow(executionArn, false);
+      if (executionArn !== undefined && this.following === following) await this.follow(executionArn, false);
     });
   }
 
@@ -96,8 +96,19 @@ export class FollowedWorkflow {
 
   /** Asks for the status now. */
   async refresh(): Promise<void> {
+    const { executionArn } = this.state;
+    if (executionArn !== undefined) await this.follow(executionArn, this.isOpen);
+  }
+
+  /** Follows on by the options as they are now. */
+  reconsider(): void {
+    if (this.isOpen) void this.refresh();
+  }
+
+  /** A workflow is followed whose end was not seen. */
+  get isOpen(): boolean {
     const { executionArn, status } = this.state;
-    if (executionArn !== undefined) await this.follow(executionArn, status === undefined || !isFinal(status.status));
+    return executionArn !== undefined && !(status && isFinal(status.status));
   }
 
   private actOn<Result>(name: string, action: (executionArn: string) => Promise<Result>, then: (result: Result) => void) {
@@ -109,13 +120,13 @@ export class FollowedWorkflow {
   }
 
   /** Does something, and then something with its result, unless `stop` was called in between. */
-  private async act<Result>(action: () => Promise<Result>, then: (result: Result) => void): Promise<Result | undefined> {
+  private async act<Result>(action: () => Promise<Result>, then: (result: Result) => void | Promise<void>): Promise<Result | undefined> {
     const generation = this.generation;
     this.pending += 1;
     this.change({ error: undefined });
     try {
       const result = await action();
-      if (this.generation === generation) then(result);
+      if (this.generation === generation) await then(result);
       return result;
     } catch (error) {
       if (this.generation === generation) this.fail(error);

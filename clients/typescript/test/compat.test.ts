@@ -76,6 +76,25 @@ test('without polling the status is asked for when the app says so', async (t) =
   assert.equal(result.current.status?.progressPercentage, 20);
 });
 
+test('polling is stopped, resumed and made slower while a workflow runs', async (t) => {
+  const clock = fakeTime(t);
+  const api = using(new RecordedApi().on('POST /start-activity', started()).on('GET /status', () => json(running(api.count('GET /status') % 9))));
+  const { result, rerender } = renderHook((options: UseWorkflowOptions) => useWorkflow(options), { initialProps: {} });
+  await act(async () => void result.current.startWorkflow('goal-1'));
+  await pass(clock);
+  rerender({ enablePolling: false });
+  await pass(clock);
+  const before = api.count('GET /status');
+  await pass(clock, 60_000);
+  assert.equal(api.count('GET /status'), before);
+  rerender({ enablePolling: true });
+  await pass(clock, 6_000);
+  assert.equal(api.count('GET /status'), before + 3);
+  rerender({ enablePolling: true, pollingInterval: 10_000 });
+  await pass(clock, 10_000);
+  assert.equal(api.count('GET /status'), before + 5);
+});
+
 test('failures are told, a cancelled workflow is none', async (t) => {
   const clock = fakeTime(t);
   const errors: string[] = [];

@@ -126,6 +126,16 @@ test('a failed workflow is failed, and refreshed at once', async (t) => {
   assert.equal(api.count('GET /status'), 2);
 });
 
+test('after the end, a refresh finds what another page has started', async (t) => {
+  const clock = fakeTime(t);
+  const api = new RecordedApi().on('GET goal-1/workflows', history(), history(OTHER)).on(`GET ${OTHER}/status`, json({ ...running(), executionArn: OTHER })).on('GET /status', json(status()));
+  const { result } = hook(api);
+  await pass(clock);
+  assert.equal(result.current.isCompleted, true);
+  await act(() => result.current.refresh());
+  assert.deepEqual([result.current.executionArn, result.current.status?.status], [OTHER, 'RUNNING']);
+});
+
 test('nothing is asked for after it is unmounted', async (t) => {
   const clock = fakeTime(t);
   const api = new RecordedApi().on('GET goal-1/workflows', history()).on('GET /status', json(running()));

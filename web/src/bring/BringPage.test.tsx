@@ -1,5 +1,5 @@
 import { fireEvent, screen, waitFor } from '@testing-library/react';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 
 import { fakeApi, sample } from '../../fake/scenarios';
 import { renderPage } from '../../test/support/renderPage';
@@ -46,6 +46,12 @@ test('what cannot be read is told by its cell', async () => {
   renderPage('#/new', fakeApi([], 'en'));
   await paste(table({ B2: 'S', A1: 'A' }));
   expect((await screen.findByText(/^Cell E5:/)).textContent).toContain('the goal belongs there');
+});
+
+test('a note without a form is told which form is enough', async () => {
+  renderPage('#/new', fakeApi([], 'en'));
+  await paste('just a note');
+  await screen.findByText(/^An outline is enough/);
 });
 
 test('what cannot be read is told by its line', async () => {
@@ -123,4 +129,27 @@ test('a chart that is saved does not bring back who has gone on, and other tabs 
   answer();
   expect(await told).toBe('new');
   expect(location.hash).toBe('#/');
+});
+
+test('a chart is changed from what it is: as Markdown, or where that would lose something as JSON', async () => {
+  const fake = fakeApi(['new'], 'en');
+  const plain = { title: 'G', subGoals: [{ title: 'S', actions: [{ title: 'A' }, { title: 'B', position: 3 }] }] };
+  fake.world.put('plain', plain);
+  const { user } = renderPage('#/goals/plain/chart', fake);
+  await screen.findByText('2 actions. 62 cells are empty and no action.');
+  expect((await field()).textContent).toMatch(/^# G\n/);
+  await paste((await field()).textContent.replace('A', 'A better one'));
+  await user.click(screen.getByText('Replace the chart'));
+  await screen.findByText('A better one');
+
+  location.hash = '#/goals/new/chart';
+  await screen.findByText('64 actions');
+  expect(JSON.parse((await field()).textContent)).toMatchObject({ deadline: sample('en').deadline });
+});
+
+test('what stands in the way of reading is told', async () => {
+  const { user } = renderPage('#/new', fakeApi([], 'en'));
+  vi.spyOn(globalThis, 'fetch').mockRejectedValueOnce(new TypeError('Failed to fetch'));
+  await user.click(await screen.findByText('Use a sample'));
+  expect((await screen.findByRole('alert')).textContent).toContain('does not answer');
 });

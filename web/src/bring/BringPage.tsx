@@ -1,4 +1,4 @@
-import { type DragEvent, useEffect, useMemo, useRef, useState } from 'react';
+import { type DragEvent, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 
 import { actionsOf, blocksOf } from '../chart/cells';
 import { ChartView } from '../chart/ChartView';
@@ -9,14 +9,28 @@ import { goalPath } from '../route/route';
 import { useServices } from '../Services';
 import { chartWords } from '../text/chartProblems';
 import { useTexts } from '../text/TextContext';
-import { placeWords, readChart, type Reading } from './forms';
+import { editable, placeWords, readChart, type Reading } from './forms';
 import { readSample } from './samples';
+
+/** What `load` gives, and what it is as a chart. A file that cannot be read is unreadable as well: a folder, or one that is gone. */
+async function brought(load: () => string | Promise<string | Uint8Array>, file: string) {
+  let content: string | Uint8Array = '';
+  try {
+    content = await load();
+  } catch (error) {
+    if (file === '') throw error;
+    const unreadable = { place: { kind: 'whole' as const }, problem: String(error) };
+    return { content, reading: { unreadable } satisfies Reading };
+  }
+  return { content, reading: content.length === 0 ? undefined : await readChart(content, file || undefined) };
+}
 
 /** Brings a chart from where it is kept now: as a new goal, or in the place of a goal's chart. */
 export function BringPage({ goalId }: { goalId: string | undefined }) {
   const { text, language } = useTexts();
   const { api } = useServices();
   const command = useCommand();
+  const reader = useCommand();
   const [typed, setTyped] = useState('');
   const [reading, setReading] = useState<Reading>();
   const [file, setFile] = useState('');
@@ -32,27 +46,36 @@ export function BringPage({ goalId }: { goalId: string | undefined }) {
     document.title = goalId === undefined ? text.bring : text.replaceChart;
   }, [goalId, text]);
 
-  /** Reads what `load` gives: typed, or from a file of that name. */
-  async function read(load: () => string | Promise<string | Uint8Array>, file = '') {
-    const number = (reads.current += 1);
-    let content: string | Uint8Array | undefined;
-    let reading: Reading | undefined;
-    try {
-      content = await load();
-      reading = content.length === 0 ? undefined : await readChart(content, file || undefined);
-    } catch (error) {
-      // A folder that was dropped, a file that is gone, a reader that could not be loaded.
-      reading = { unreadable: { place: { kind: 'whole' }, problem: String(error) } };
-    }
-    if (number !== reads.current) return;
-    if (content !== undefined) setTyped(typeof content === 'string' ? content : '');
-    setReading(reading);
-    setFile(file);
-  }
+  const { run } = reader;
+  /** Reads what `load` gives: typed, or from a file of that name. What stands in the way is told, unless something newer is read. */
+  const read = useCallback(
+    (load: () => string | Promise<string | Uint8Array>, file = '') => {
+      const number = (reads.current += 1);
+      const isNewest = () => number === reads.current;
+      return run(async () => {
+        try {
+          const { content, reading } = await brought(load, file);
+          if (!isNewest()) return;
+          setTyped(typeof content === 'string' ? content : '');
+          setReading(reading);
+          setFile(file);
+        } catch (error) {
+          if (isNewest()) throw error;
+        }
+      });
+    },
+    [run],
+  );
+
+  // The chart that is there, to be edited: unless something else was brought before it has come.
+  useEffect(() => {
+    if (goalId !== undefined) void read(async () => editable(await api.goal(goalId)));
+  }, [api, goalId, read]);
 
   async function take(file: File | undefined) {
+    if (!file) return;
     // No more of it than shows that it is too large.
-    if (file) await read(async () => new Uint8Array(await file.slice(0, 1_000_000).arrayBuffer()), file.name);
+    await read(async () => new Uint8Array(await file.slice(0, 1_000_000).arrayBuffer()), file.name);
   }
 
   async function save() {
@@ -81,10 +104,11 @@ export function BringPage({ goalId }: { goalId: string | undefined }) {
     >
       <h1>{goalId === undefined ? text.bring : text.replaceChart}</h1>
       <label>
-        <span>{dragging ? text.dropHere : text.bringHint}</span>
+        <span>{dragging ? text.dropHere : goalId === undefined ? text.bringHint : text.replaceHint}</span>
         <textarea
           aria-label={text.bringLabel}
-          rows={7}
+          placeholder={goalId === undefined ? text.bringExample : undefined}
+          rows={goalId === undefined ? 7 : 16}
           spellCheck={false}
           value={typed}
           onChange={event => {
@@ -114,6 +138,7 @@ export function BringPage({ goalId }: { goalId: string | undefined }) {
           </button>
         )}
       </div>
+      {reader.problem && <ProblemNote problem={reader.problem} />}
       <div role="status">
         {reading && 'unreadable' in reading && (
           <div className="note">
@@ -123,6 +148,7 @@ export function BringPage({ goalId }: { goalId: string | undefined }) {
             <p>
               {placeWords(text, reading.unreadable.place)}: {chartWords(language, reading.unreadable.problem)}
             </p>
+            {reading.unreadable.place.kind === 'whole' && <p>{text.bringSimple}</p>}
           </div>
         )}
         {count !== undefined && <p className="preview-words">{text.previewOf(count, 64 - count)}</p>}

@@ -37,6 +37,19 @@ export async function writeChart(chart: Chart, form: Form): Promise<string> {
   return write(placed(chart), form);
 }
 
+/** A chart as a text to be edited: as Markdown where that holds everything, or else as JSON. */
+export async function editable(chart: Chart): Promise<string> {
+  const { read, write, ChartError } = await load();
+  const whole = placed(chart);
+  const [markdown, json] = [write(whole, 'md'), write(whole, 'json')];
+  try {
+    return write(read(markdown, 'md').chart, 'json') === json ? markdown : json;
+  } catch (error) {
+    if (error instanceof ChartError) return json;
+    throw error;
+  }
+}
+
 /** The chart with the place of each part. */
 function placed(chart: Chart) {
   return {

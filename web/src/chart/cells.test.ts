@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 
 import type { Goal } from '../api/types';
-import { actionsOf, blocksOf, neighbour, subGoalOf, withActions } from './cells';
+import { actionsOf, blocksOf, neighbour, subGoalAt, withActions } from './cells';
 
 const goal = (): Goal => ({
   goalId: 'g',
@@ -100,14 +100,14 @@ test('a run takes nothing of what its owner has written', () => {
   expect(running.subGoals[0]?.actions[0]).toEqual({ ...action, state: 'waiting' });
 });
 
-test('each cell of a sub-goal names its position', () => {
-  const plain = blocksOf(goal())
-    .flatMap(({ cells }) => cells)
-    .filter(cell => cell.kind === 'subGoal');
-  expect(plain.map(cell => [cell.title, subGoalOf(cell)])).toEqual([
-    ['First', 1],
-    ['First', 1],
-    ['Last', 8],
-    ['Last', 8],
+test('a sub-goal is found by its place: another may have the same title', () => {
+  const twice = { ...goal(), subGoals: goal().subGoals.map(subGoal => ({ ...subGoal, title: 'Same' })) };
+  const cells = blocksOf(twice).flatMap(({ cells }) => cells.flatMap(cell => (cell.kind === 'subGoal' ? [cell] : [])));
+  const found = cells.map(cell => [cell.row, cell.column, subGoalAt(twice, cell)?.position]);
+  expect(found).toEqual([
+    [1, 1, 1],
+    [3, 3, 1],
+    [5, 5, 8],
+    [7, 7, 8],
   ]);
 });

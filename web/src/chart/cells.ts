@@ -96,6 +96,15 @@ export function blocksOf(chart: Chart | Goal): Block[] {
   return blocks;
 }
 
+/** The sub-goal of a cell: in the middle block, or in the middle of its own. */
+export function subGoalAt<SubGoal extends { position?: number }>(
+  { subGoals }: { subGoals: readonly SubGoal[] },
+  { block, row, column }: PlainCell,
+): SubGoal | undefined {
+  const place = block ?? 3 * Math.floor(row / 3) + Math.floor(column / 3);
+  return subGoals.find(({ position }, index) => placeOf(position ?? index + 1) === place);
+}
+
 export const actionsOf = (blocks: readonly Block[]): ActionCell[] =>
   blocks.flatMap(({ cells }) => cells).filter(cell => cell.kind === 'action');
 
@@ -132,16 +141,6 @@ export function withActions(goal: Goal, { items }: Pick<WorkflowActions, 'items'
   }));
   const actionsWithTasks = subGoals.flatMap(({ actions }) => actions).filter(({ tasks }) => tasks > 0).length;
   return { ...goal, subGoals, actionsWithTasks };
-}
-
-/** The position of the sub-goal that a cell belongs to: one around the goal, or one in its own block. */
-export function subGoalOf({
-  row,
-  column,
-  block,
-}: Pick<Cell, 'row' | 'column'> & { block?: number | undefined }): number {
-  const place = block ?? 3 * Math.floor(row / 3) + Math.floor(column / 3);
-  return place < MIDDLE ? place + 1 : place;
 }
 
 /** The cell at a distance, in the table of nine by nine, or the one at its edge. */

@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 
 import { isFinal } from 'goal-activity-client';
 import type { Goal, WorkflowStatus } from '../api/types';
@@ -25,9 +25,20 @@ export function Commands({ goal, workflow, onDone }: Props) {
   const running = workflow !== undefined && !isFinal(workflow.status);
   const withoutTasks = goal.totalActions - goal.actionsWithTasks;
   const failed = workflow && !running && workflow.status !== 'ABORTED' ? workflow.failedActions.length : 0;
-  const run = (what: () => Promise<unknown>) => void command.run(() => asked(what(), onDone));
+  const box = useRef<HTMLDivElement>(null);
+  const asks = useRef(false);
+  const done = () => {
+    asks.current = true;
+    onDone();
+  };
+  // The button that was pressed goes when the run begins or ends; with it would go the place of who uses the keyboard.
+  useEffect(() => {
+    if (asks.current && document.activeElement === document.body) box.current?.focus({ preventScroll: true });
+    asks.current = false;
+  }, [running]);
+  const run = (what: () => Promise<unknown>) => void command.run(() => asked(what(), done));
   return (
-    <div className="commands">
+    <div ref={box} tabIndex={-1} className="commands">
       <div className="buttons">
         {running && (
           <button type="button" onClick={() => setAsking('cancel')}>
@@ -63,14 +74,14 @@ export function Commands({ goal, workflow, onDone }: Props) {
       {command.problem && <ProblemNote problem={command.problem} onDismiss={command.dismiss} />}
       {asking === 'cancel' && workflow && (
         <CancelDialog
-          onCancel={reason => asked(api.cancel(workflow.executionArn, reason), onDone)}
+          onCancel={reason => asked(api.cancel(workflow.executionArn, reason), done)}
           onClose={() => setAsking(undefined)}
         />
       )}
       {asking === 'regenerate' && (
         <RegenerateDialog
           goal={goal}
-          onRegenerate={() => asked(api.start(goal.goalId, { regenerate: true }), onDone)}
+          onRegenerate={() => asked(api.start(goal.goalId, { regenerate: true }), done)}
           onClose={() => setAsking(undefined)}
         />
       )}

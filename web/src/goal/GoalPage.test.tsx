@@ -45,6 +45,15 @@ test('a cell opens its tasks in their order', async () => {
   expect(items[0]?.textContent).toContain('Step');
 });
 
+test('the goal opens what was written about it, by its names', async () => {
+  const { user } = renderPage('#/goals/new', fakeApi(['new'], 'en'));
+  await user.click(await cell(/^Open a small neighbourhood bakery/));
+  const dialog = await screen.findByRole('dialog');
+  const names = within(dialog).getAllByRole('term');
+  expect(names.map(name => name.textContent)).toEqual(['Background', 'Constraints', 'Deadline']);
+  expect(names[2]?.nextSibling?.textContent).toBe('2027-10-01');
+});
+
 test('a failed cell says why, and offers its retry', async () => {
   const { now, advance } = clock();
   const fake = fakeApi(['partial'], 'en', now);
@@ -83,6 +92,43 @@ test('a run is cancelled with a reason, and its tasks are gone', async () => {
   expect(fake.latest('half')).toBe('ABORTED');
 });
 
+test('who uses the keyboard stays with the commands when a button is gone', async () => {
+  const { now, advance } = clock();
+  const { user } = renderPage('#/goals/new', fakeApi(['new'], 'en', now));
+  (await button('Make tasks for 64 actions')).focus();
+  await user.keyboard('{Enter}');
+  await button('Cancel');
+  await user.tab();
+  expect(document.activeElement?.textContent).toBe('Cancel');
+  await user.keyboard('{Enter}');
+  await user.click(await button('Cancel the run'));
+  await button('Make tasks for 64 actions');
+  await user.tab();
+  expect(document.activeElement?.textContent).toBe('Make tasks for 64 actions');
+  await user.keyboard('{Enter}');
+  await button('Cancel');
+  // The end comes by itself, and takes nobody from where they are.
+  const link = await screen.findByText('← Goals');
+  link.focus();
+  advance(60);
+  await screen.findByText('Every action has tasks');
+  expect(document.activeElement).toBe(link);
+});
+
+test('an opened run of the history goes on with its run', async () => {
+  const { now, advance } = clock();
+  const { user } = renderPage('#/goals/new', fakeApi(['new'], 'en', now));
+  await user.click(await button('Make tasks for 64 actions'));
+  advance(5);
+  await user.click(await screen.findByText('Making tasks', { selector: '.workflow span' }));
+  await screen.findByText(/ so far$/);
+  expect((await screen.findAllByText('not finished')).length).toBeGreaterThan(1);
+  advance(60);
+  await screen.findByText(/ · took /);
+  expect(screen.queryByText('not finished')).toBeNull();
+  expect(screen.getAllByText(/^8 done after/)).toHaveLength(8);
+});
+
 test('making tasks anew says first what it replaces', async () => {
   const fake = fakeApi(['full'], 'en');
   const tasks = fake.world.goals.get('full')?.tasks['a-1-1'];
@@ -104,7 +150,7 @@ test('a place in the waiting list and a pause are told', async () => {
 
 test('a pause is told with its reason', async () => {
   renderPage('#/goals/paused', fakeApi(['paused'], 'en'));
-  await screen.findByText('Paused: the AI is not available');
+  await screen.findByText('Paused: the AI is not available. It goes on by itself when it is.');
   await screen.findByText('Next in the waiting list');
 });
 

@@ -1,7 +1,7 @@
 import { isFinal } from 'goal-activity-client';
 import type { Goal, GoalSummary, WorkflowStatus } from '../api/types';
 import type { Text } from '../text/en';
-import { dollars } from '../text/wording';
+import { dollars, pauseWords } from '../text/wording';
 
 /** What a goal's page says about the run, line by line. */
 export interface ProgressWords {
@@ -33,7 +33,7 @@ export function progressWords(
       parts.push(text.processed(processedActions, totalActions));
     }
     if (workflow.estimatedSecondsRemaining !== undefined) parts.push(text.timeLeft(workflow.estimatedSecondsRemaining));
-    if (workflow.paused) notes.push(text.paused(workflow.paused.reason));
+    if (workflow.paused) notes.push(pauseWords(text, workflow.paused.reason, language));
   } else {
     parts.push(filledWords(text, goal));
   }

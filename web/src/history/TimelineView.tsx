@@ -1,6 +1,6 @@
-import { useCallback, useState } from 'react';
+import { useCallback } from 'react';
 
-import type { WorkflowSummary } from '../api/types';
+import { isFinal } from 'goal-activity-client';
 import { ProblemNote } from '../parts/ProblemNote';
 import { Loading } from '../parts/Loading';
 import { useLoaded } from '../parts/useLoaded';
@@ -9,19 +9,23 @@ import { useTexts } from '../text/TextContext';
 import { usageWords } from '../goal/progress';
 import { barsOf } from './bars';
 
+interface Props {
+  executionArn: string;
+  /** Loaded anew when this changes: what is known of how far it is. */
+  seen: string;
+}
+
 /** What happened in a workflow: its batches as bars over time, and what it took. */
-export function TimelineView({ executionArn, status: known }: Pick<WorkflowSummary, 'executionArn' | 'status'>) {
+export function TimelineView({ executionArn, seen }: Props) {
   const { text, language } = useTexts();
   const { api } = useServices();
-  const [now] = useState(() => Date.now());
-  const load = useCallback(
-    () => Promise.all([api.timeline(executionArn), api.status(executionArn)]),
-    [api, executionArn],
-  );
-  const { value, problem } = useLoaded(load, known);
-  if (problem) return <ProblemNote problem={problem} />;
-  if (!value) return <Loading />;
-  const [timeline, status] = value;
+  const load = useCallback(async () => {
+    const [timeline, status] = await Promise.all([api.timeline(executionArn), api.status(executionArn)]);
+    return { timeline, status, now: Date.now() };
+  }, [api, executionArn]);
+  const { value, problem } = useLoaded(load, seen);
+  if (!value) return problem ? <ProblemNote problem={problem} /> : <Loading />;
+  const { timeline, status, now } = value;
   const { bars, waited, total } = barsOf(timeline, status.batches.length, now);
   const share = (seconds: number) => `${total === 0 ? 0 : (100 * seconds) / total}%`;
   const usage = usageWords(text, status.usage, language);
@@ -29,7 +33,7 @@ export function TimelineView({ executionArn, status: known }: Pick<WorkflowSumma
     <div className="timeline">
       <h3>{text.timeline}</h3>
       <p className="muted">
-        {text.waited(text.duration(waited))} · {text.took(text.duration(total))}
+        {text.waited(text.duration(waited))} · {(isFinal(status.status) ? text.took : text.soFar)(text.duration(total))}
       </p>
       <ul>
         {bars.map(({ batchIndex, from, to, succeeded, failed }) => (

@@ -25,7 +25,9 @@ export function WorkflowRow({ workflow }: { workflow: WorkflowSummary }) {
           {hasOutcome ? text.outcome(succeededActions, failed) : text.historyOf(totalActions)}
         </span>
       </button>
-      <div id={details}>{open && <TimelineView executionArn={executionArn} status={status} />}</div>
+      <div id={details}>
+        {open && <TimelineView executionArn={executionArn} seen={`${status} ${succeededActions} ${failed}`} />}
+      </div>
     </li>
   );
 }

@@ -17,6 +17,7 @@ export async function oidcSession(config: OidcConfig): Promise<Session> {
     redirect_uri: page,
     post_logout_redirect_uri: page,
     response_type: 'code',
+    ...(config.audience !== undefined && { extraQueryParams: { audience: config.audience } }),
     userStore: new WebStorageStateStore({ store: new InMemoryWebStorage() }),
     stateStore: new WebStorageStateStore({ store: sessionStorage }),
     // By `renewed`, which it does not know of.

@@ -44,6 +44,9 @@ export const en = {
   next: 'Next in the waiting list',
   waitingBefore: (count: number) => `${count >= 100 ? '100 or more' : count} ahead in the waiting list`,
   paused: (reason: string) => `Paused: ${reason}`,
+  pausedWithoutAi: 'Paused: the AI is not available. It goes on by itself when it is.',
+  pausedForToday: (until: string) =>
+    `Paused: what the AI may cost in a day is spent. It goes on by itself at ${until}.`,
   cancelledBecause: (reason: string) => `Reason given: ${reason}`,
   cancelledByOperator: 'An operator has cancelled it.',
   workflowError: {
@@ -81,6 +84,9 @@ export const en = {
   nextBlock: 'Next block',
   goal: 'Goal',
   subGoal: 'Sub-goal',
+  background: 'Background',
+  constraints: 'Constraints',
+  deadline: 'Deadline',
   tasksCount: (count: number) => n(count, 'task'),
   /** The same in a cell, where there is little room. */
   tasksShort: (count: number) => n(count, 'task'),
@@ -149,6 +155,7 @@ export const en = {
   batchOpen: 'not finished',
   waited: (duration: string) => `waited ${duration}`,
   took: (duration: string) => `took ${duration}`,
+  soFar: (duration: string) => `${duration} so far`,
   duration: (seconds: number) =>
     seconds < 60
       ? `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`
@@ -156,6 +163,9 @@ export const en = {
 
   replaceChart: 'Change the chart',
   bringHint: 'Paste a table of nine by nine from a spreadsheet, or CSV, JSON, Markdown or OPML. Or drop a file.',
+  replaceHint: 'Edit the chart here, or paste or drop another one: a table, CSV, JSON, Markdown or OPML.',
+  bringExample: '# Run 10 km\n## Stamina\n- Run twice a week\n- Buy shoes\n## Food\n- Cook on Sundays',
+  bringSimple: 'An outline is enough: a line “# Goal”, then “## Sub-goal”, and below it its actions as “- Action”.',
   bringLabel: 'Chart as text',
   chooseFile: 'Choose a file',
   useSample: 'Use a sample',

@@ -39,6 +39,8 @@ export const ja: Text = {
   next: '次の順番です',
   waitingBefore: before => (before >= 100 ? '前に100件以上待っています' : `前に${before}件待っています`),
   paused: reason => `一時停止中: ${reason}`,
+  pausedWithoutAi: '一時停止中: AIを利用できません。回復すると自動で再開します。',
+  pausedForToday: until => `一時停止中: AIの1日の予算を使い切りました。${until}に自動で再開します。`,
   cancelledBecause: reason => `理由: ${reason}`,
   cancelledByOperator: '運用担当者が中止しました。',
   workflowError: {
@@ -74,6 +76,9 @@ export const ja: Text = {
   nextBlock: '次のブロック',
   goal: '目標',
   subGoal: '中目標',
+  background: '現状',
+  constraints: '制約',
+  deadline: '期限',
   tasksCount: tasks => `タスク${tasks}件`,
   tasksShort: tasks => `${tasks}件`,
   wholeChart: '全体',
@@ -126,6 +131,7 @@ export const ja: Text = {
   batchOpen: '未完了',
   waited: duration => `待ち時間 ${duration}`,
   took: duration => `所要時間 ${duration}`,
+  soFar: duration => `経過 ${duration}`,
   duration: seconds =>
     seconds < 60
       ? `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)}秒`
@@ -133,6 +139,10 @@ export const ja: Text = {
 
   replaceChart: 'チャートを変更',
   bringHint: '表計算の9×9の表、CSV、JSON、Markdown、OPMLを貼り付けるか、ファイルをドロップしてください。',
+  replaceHint: 'ここで直すか、別のチャート(表、CSV、JSON、Markdown、OPML)を貼り付けるかドロップしてください。',
+  bringExample: '# 10kmを走る\n## 体力\n- 週に2回走る\n- 靴を買う\n## 食事\n- 日曜に作り置きをする',
+  bringSimple:
+    '箇条書きでも書けます。「# 目標」の行の下に「## 中目標」、その下に行動を「- 行動」のように1行ずつ書いてください。',
   bringLabel: 'チャートのテキスト',
   chooseFile: 'ファイルを選ぶ',
   useSample: '見本を使う',

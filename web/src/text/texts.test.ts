@@ -1,10 +1,12 @@
+import { readFileSync } from 'node:fs';
+
 import { expect, test } from 'vitest';
 
 import description from '../../../functions/openapi.json';
 import { Problem } from '../api/Problem';
 import { en } from './en';
 import { ja } from './ja';
-import { dollars, moment, problemWords } from './wording';
+import { dollars, moment, pauseWords, problemWords } from './wording';
 
 const { schemas } = description.components;
 
@@ -41,6 +43,18 @@ test('a known code needs no words of the service, unless they name the place', (
   expect(problemWords(en, new Problem('TASKS_EXIST', details), 'en').detail).toContain('1.2');
 });
 
+test('the pipeline’s own pauses have words, an operator’s has its own', () => {
+  const until = new Date(2026, 10, 30, 9).toISOString();
+  const down = 'the AI is not available; launching goes on by itself when it is';
+  const spent = 'the amount for the AI is spent for today; launching goes on by itself at ';
+  const pipeline = readFileSync('../functions/core/src/pause.rs', 'utf8');
+  for (const sentence of [down, spent]) expect(pipeline).toContain(sentence);
+  expect(pauseWords(ja, down, 'ja')).toBe(ja.pausedWithoutAi);
+  expect(pauseWords(ja, `${spent}${until}`, 'ja')).toMatch(/使い切りました。.*9:00に自動で再開します。$/);
+  expect(pauseWords(en, `${spent}${until}`, 'en')).toMatch(/9:00\sAM\.$/);
+  expect(pauseWords(en, 'we move house', 'en')).toBe('Paused: we move house');
+});
+
 test('a price keeps the digits that matter', () => {
   expect(dollars('en', 26_433)).toBe('$0.0264');
   expect(dollars('en', 2_500_000)).toBe('$2.50');
@@ -48,6 +62,6 @@ test('a price keeps the digits that matter', () => {
 
 test('a time of another day has its day', () => {
   const now = new Date(2026, 10, 30, 12);
-  expect(moment('en', new Date(2026, 10, 30, 9, 5), now)).toBe('09:05 AM');
+  expect(moment('en', new Date(2026, 10, 30, 9, 5), now)).toBe('9:05 AM');
   expect(moment('en', new Date(2026, 10, 29, 9, 5), now)).toContain('Nov 29');
 });

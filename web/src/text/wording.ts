@@ -29,11 +29,18 @@ function ofStatus(text: Text, status: number) {
 
 export const failureWords = (text: Text, code: string | undefined) => text.failure[code ?? ''] ?? text.failureUnknown;
 
+/** Why nothing is launched. The pipeline's own reasons are known; an operator's stays as it was written. */
+export function pauseWords(text: Text, reason: string, language: string): string {
+  if (reason.startsWith('the AI is not available;')) return text.pausedWithoutAi;
+  const until = /^the amount for the AI is spent for today;.* at (\S+)$/.exec(reason)?.[1];
+  return until === undefined ? text.paused(reason) : text.pausedForToday(moment(language, new Date(until)));
+}
+
 /** A time of today, or a day and a time. */
 export function moment(language: string, at: Date, now = new Date()): string {
   const today = at.toDateString() === now.toDateString();
   const day = today ? {} : ({ month: 'short', day: 'numeric' } as const);
-  return new Intl.DateTimeFormat(language, { ...day, hour: '2-digit', minute: '2-digit' }).format(at);
+  return new Intl.DateTimeFormat(language, { ...day, hour: 'numeric', minute: '2-digit' }).format(at);
 }
 
 /** A price, with as many digits as it needs to be more than nothing. */

@@ -106,6 +106,17 @@ test('the chart is used with the keyboard alone', async () => {
   expect(await focused()).toBe('2,3');
 });
 
+test('another page that is opened with the keyboard has the focus, without a ring around all of it', async () => {
+  const context = await visitor();
+  const page = await openGoal(context, await putGoal(context, slowChart()));
+  await page.getByText('Change the chart').focus();
+  await page.keyboard.press('Enter');
+  await page.locator('.bring').waitFor();
+  const ring = page.locator('main:focus');
+  await ring.waitFor();
+  expect(await ring.evaluate(main => getComputedStyle(main).outlineStyle)).toBe('none');
+});
+
 test('the language is the browser’s, and can be changed', async () => {
   const context = await visitor({ locale: 'ja-JP' });
   const page = await openGoal(context, await putGoal(context, slowChart()));

@@ -24,6 +24,7 @@ test.runIf(isFake)('a person signs in by authorization code with PKCE, and is wh
   const { page, at, goalId } = await signedIn(await visitor());
   expect(new URL(page.url())).toMatchObject({ search: '', hash: `#/goals/${goalId}` });
   expect(at.authorizations[0]?.get('response_type')).toBe('code');
+  expect(at.authorizations[0]?.get('audience')).toBe('goals-api');
   expect(at.authorizations[0]?.get('code_challenge_method')).toBe('S256');
   expect(challengeOf(at.grants[0]?.get('code_verifier') ?? '')).toBe(at.authorizations[0]?.get('code_challenge'));
   const kept = await stored(page);

@@ -39,7 +39,7 @@ export async function issuer(context: BrowserContext): Promise<Issuer> {
     },
     before: () => Promise.resolve(),
   };
-  const signIn = { kind: 'oidc', authority, clientId: 'page', scope: 'openid goals/use' };
+  const signIn = { kind: 'oidc', authority, clientId: 'page', scope: 'openid goals/use', audience: 'goals-api' };
   await context.route('**/config.json', route => route.fulfill({ json: { api: '/api', signIn } }));
   await context.route(`**${NAME}/**`, async route => {
     const request = route.request();

@@ -44,6 +44,8 @@ export function useWorkflow(options: UseWorkflowOptions = {}): UseWorkflowResult
     workflow.resume();
     return () => workflow.stop();
   }, [workflow]);
+  const { pollingInterval, enablePolling } = options;
+  useEffect(() => workflow.reconsider(), [workflow, pollingInterval, enablePolling]);
   const { status, error, isLoading } = useSyncExternalStore(workflow.subscribe, () => workflow.state, () => NOTHING_KNOWN);
   const compatStatus = useMemo(() => (status === undefined ? null : toCompat(status)), [status]);
   const actions = useMemo(() => ({

@@ -34,7 +34,7 @@ export interface Workflow extends WorkflowState {
   retry: () => Promise<Schemas['Started'] | undefined>;
   /** Stops the workflow. */
   cancel: (reason?: string) => Promise<Schemas['Aborted'] | undefined>;
-  /** Asks for the status now. */
+  /** Asks for the status now; after the end, whether there is a newer workflow. */
   refresh: () => Promise<void>;
 }
 
@@ -61,7 +61,8 @@ export function useWorkflow(goalId: string | undefined, options: UseWorkflowOpti
     retry: () => workflow.retry(),
     cancel: (reason?: string) => workflow.cancel(typeof reason === 'string' ? reason : undefined),
     refresh: async () => {
-      if (workflow.state.executionArn !== undefined) await workflow.refresh();
+      // After its end, another page may have started the next one.
+      if (workflow.isOpen) await workflow.refresh();
       else if (goalId !== undefined) await workflow.attach(goalId);
     },
   }), [workflow, goalId]);
