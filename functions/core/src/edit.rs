@@ -692,7 +692,10 @@ mod tests {
                 ActionTexts { title, description, background, constraints, kind }
                     .at(format!("{s}#{a}").parse().unwrap(), id.parse().unwrap())
             }).collect();
-            (Goal::new(goal.head, goal.sub_goals, actions), tasks)
+            let goal = Goal::new(goal.head, goal.sub_goals, actions);
+            // Without a title it is no action.
+            tasks.retain(|id| goal.actions.iter().any(|action| action.action_id.as_str() == id));
+            (goal, tasks)
         }
     }
 
