@@ -8,7 +8,8 @@ use crate::Reading;
 use crate::decode::cell;
 use crate::place::{ChartError, Place};
 
-const SIDE: usize = 9;
+/// How many rows and columns a chart has.
+pub(crate) const SIDE: usize = 9;
 const MIDDLE: usize = 4;
 
 /// A row or a column, and what is there.

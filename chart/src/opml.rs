@@ -64,6 +64,12 @@ fn entry(tag: &BytesStart<'_>, depth: usize, line: usize) -> Option<Entry> {
     Some(Entry { depth, title, description: value("_note")?, line })
 }
 
+/// A text in XML. What XML has no character for, such as the line break within a cell of Word, becomes a space.
+fn escaped(text: &str) -> String {
+    let is_none = |c: char| (c < ' ' && !matches!(c, '\t' | '\n' | '\r')) || matches!(c, '\u{fffe}' | '\u{ffff}');
+    escape(text.replace(is_none, " ").as_str()).into_owned()
+}
+
 /// Writes the titles.
 pub(crate) fn write(chart: &Chart) -> String {
     let mut body = String::new();
@@ -71,8 +77,8 @@ pub(crate) fn write(chart: &Chart) -> String {
     for (index, entry) in entries.iter().enumerate() {
         let next = entries.get(index + 1).map_or(0, |next| next.depth);
         let indent = "  ".repeat(entry.depth + 1);
-        // A line end in an attribute is read as a space, unless it is written as a reference.
-        let text = escape(entry.title.as_str()).replace('\n', "&#10;");
+        // A line end or a tab in an attribute is read as a space, unless it is written as a reference.
+        let text = escaped(entry.title.as_str()).replace('\n', "&#10;").replace('\t', "&#9;");
         let end = if next > entry.depth { ">" } else { "/>" };
         // Writing to a string cannot fail.
         let _ = writeln!(body, "{indent}<outline text=\"{text}\"{end}");
@@ -80,7 +86,7 @@ pub(crate) fn write(chart: &Chart) -> String {
             let _ = writeln!(body, "{}</outline>", "  ".repeat(depth + 1));
         }
     }
-    let title = escape(chart.title.as_str());
+    let title = escaped(chart.title.as_str());
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<opml version=\"2.0\">\n  <head>\n    <title>{title}</title>\n  </head>\n  \
          <body>\n{body}  </body>\n</opml>\n"

@@ -4,28 +4,50 @@ use csv::{ReaderBuilder, StringRecord, WriterBuilder};
 use goal_activity_core::chart::Chart;
 
 use crate::Reading;
-use crate::grid;
+use crate::grid::{self, SIDE};
 use crate::place::{ChartError, Place};
 
 /// What separates cells. In some countries spreadsheets use a semicolon, as the comma is in their numbers.
 const SEPARATORS: [u8; 3] = [b'\t', b',', b';'];
 
-/// Reads a table. The separator is that by which the rows have the most cells.
+/// What begins a formula in a spreadsheet, where `- rest` becomes an error, and a chart of somebody else a danger. In Japanese the
+/// wide characters count as well. Source: OWASP, CSV injection.
+const FORMULA: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
+
+/// Returns `true` if a spreadsheet would calculate this text, or would without the apostrophes before it.
+fn is_formula(text: &str) -> bool {
+    text.trim_start_matches(|c: char| c.is_whitespace() || c == '\'').starts_with(FORMULA)
+}
+
+/// The cell as it was before [`write`] made it text for spreadsheets.
+fn unprotected(cell: &str) -> &str {
+    cell.trim_start().strip_prefix('\'').filter(|rest| is_formula(rest)).unwrap_or(cell)
+}
+
+/// Returns `true` if a text is a table that was copied from a spreadsheet, however its first cell begins.
+pub(crate) fn seems(text: &str) -> bool {
+    let mut reader =
+        ReaderBuilder::new().has_headers(false).flexible(true).delimiter(b'\t').from_reader(text.as_bytes());
+    reader.records().next().is_some_and(|row| row.is_ok_and(|row| row.len() >= SIDE))
+}
+
+/// Reads a table. The separator is that by which the rows have the nine cells of a chart, or else the most.
 pub(crate) fn read(text: &str) -> Result<Reading, ChartError> {
     let tables = SEPARATORS.map(|separator| records(text, separator));
     let width = |table: &Result<Vec<StringRecord>, ChartError>| {
         table.as_ref().map_or(0, |rows| rows.iter().map(StringRecord::len).max().unwrap_or(0))
     };
+    let fit = |table: &Result<Vec<StringRecord>, ChartError>| (width(table) == SIDE, width(table));
     let [first, others @ ..] = tables;
-    let widest =
-        others.into_iter().fold(first, |widest, table| if width(&table) > width(&widest) { table } else { widest });
-    let rows = widest?;
+    let best = others.into_iter().fold(first, |best, table| if fit(&table) > fit(&best) { table } else { best });
+    let rows = best?;
     if rows.iter().all(|row| row.len() < 2) {
         let problem =
             "neither a table of nine by nine, separated by tabs, commas or semicolons, nor JSON, Markdown or OPML";
         return Err(ChartError::new(Place::Whole, problem));
     }
-    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(ToOwned::to_owned).collect()).collect();
+    let rows: Vec<Vec<String>> =
+        rows.iter().map(|row| row.iter().map(|cell| unprotected(cell).to_owned()).collect()).collect();
     grid::read(&rows)
 }
 
@@ -53,7 +75,10 @@ fn records(text: &str, separator: u8) -> Result<Vec<StringRecord>, ChartError> {
 /// Writes the titles in their places, with a byte order mark where it is CSV: spreadsheets read it as another encoding otherwise.
 pub(crate) fn write(chart: &Chart, separator: u8) -> String {
     let mut writer = WriterBuilder::new().delimiter(separator).from_writer(Vec::new());
-    for row in grid::write(chart) {
+    for mut row in grid::write(chart) {
+        for cell in row.iter_mut().filter(|cell| is_formula(cell)) {
+            cell.insert(0, '\'');
+        }
         // Nothing can fail in memory, with rows of the same length.
         let _ = writer.write_record(&row);
     }

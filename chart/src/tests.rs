@@ -48,6 +48,47 @@ fn every_case_is_read_as_expected() {
     }
 }
 
+#[test]
+fn a_cell_is_no_formula_of_a_spreadsheet() {
+    let titles = ["=cmd|'/c calc'!A1", "+1 kg", "- rest", "@home", "＝SUM(A1)", " =1", "'=1"];
+    let sub_goals = titles.iter().zip(Side::all()).map(|(title, position)| ChartSubGoal {
+        position,
+        title: format!("sub-goal {position}"),
+        description: String::new(),
+        actions: vec![grid::action(Side::all().next().unwrap(), (*title).to_owned())],
+    });
+    let chart = Chart { title: "'quoted'".to_owned(), sub_goals: sub_goals.collect(), ..Chart::default() };
+    for form in [Form::Csv, Form::Tsv] {
+        let written = write(&chart, form);
+        for title in titles {
+            assert!(written.contains(&format!("'{title}")), "{form}: {title}\n{written}");
+        }
+        assert!(!written.contains("''quoted"), "{written}");
+    }
+}
+
+#[test]
+fn a_file_that_is_too_large_for_a_chart_is_refused_at_once() {
+    let error = read(&vec![b'a'; 512 * 1024 + 1], Some(Form::Markdown)).unwrap_err();
+    assert!(error.to_string().contains("more than 512 KiB"), "{error}");
+}
+
+#[test]
+fn an_outline_has_no_character_that_xml_has_not() {
+    let actions = vec![grid::action(Side::all().next().unwrap(), "a\u{b}b\tc".to_owned())];
+    let sub_goal = ChartSubGoal {
+        position: Side::all().next().unwrap(),
+        title: "s".to_owned(),
+        description: String::new(),
+        actions,
+    };
+    let chart = Chart { title: "t\u{1}".to_owned(), sub_goals: vec![sub_goal], ..Chart::default() };
+    let written = write(&chart, Form::Opml);
+    assert!(!written.contains(['\u{1}', '\u{b}']), "{written:?}");
+    let read = read(written.as_bytes(), Some(Form::Opml)).unwrap().chart;
+    assert_eq!(read.sub_goals[0].actions[0].title, "a b\tc");
+}
+
 prop_compose! {
     fn titles()(
         goal in "[a-zA-Z0-9あ-ん漢字#*_<>&|`\"'\\\\~!.,;:()\\[\\]+=-]{1,12}",
@@ -76,6 +117,9 @@ proptest! {
             prop_assert_eq!(&reading.chart, &chart, "{}:\n{}", form, written);
             prop_assert!(reading.left_out.is_empty());
         }
+        // As it is pasted from a spreadsheet: nothing says what it is, and its first cell may begin like anything.
+        let pasted = read(write(&chart, Form::Tsv).as_bytes(), None);
+        prop_assert_eq!(pasted.map(|reading| reading.chart), Ok(chart));
     }
 
     #[test]

@@ -4,7 +4,7 @@ import { readJson, writeJson } from './json.js';
 import { readMarkdown, seemsMarkdown, writeMarkdown } from './markdown.js';
 import { readOpml, writeOpml } from './opml.js';
 import { ChartError, WHOLE } from './place.js';
-import { readTable, writeTable } from './table.js';
+import { readTable, seemsTable, writeTable } from './table.js';
 
 export type { Chart, ChartAction, ChartSubGoal, Reading } from './chart.js';
 export { ChartError, type Place } from './place.js';
@@ -21,15 +21,12 @@ export function formOfFile(name: string): Form | undefined {
   return ending === 'markdown' ? 'md' : FORMS.find((form) => form === ending);
 }
 
-/** Pasted from a spreadsheet: nine columns, of which the first may begin with `1. ` or `[`. */
-const ROW = /^[^\n]*(?:\t[^\t\n]*){8}/;
-
 /** What no chart needs, and takes long to read: the API takes half as much. */
 const LONGEST = 512 * 1024;
 
 /** The form that a text seems to have. */
 function formOf(text: string): Form {
-  if (ROW.test(text)) return 'tsv';
+  if (seemsTable(text)) return 'tsv';
   const start = text.trimStart();
   if (/^[{[]/.test(start)) return 'json';
   if (start.startsWith('<') && start.includes('<opml')) return 'opml';

@@ -11,6 +11,12 @@ const SEPARATORS = ['\t', ',', ';'];
  */
 const FORMULA = "[\\s']*[=+\\-@＝＋－＠]";
 
+/** Whether a text is a table that was copied from a spreadsheet, however its first cell begins. */
+export function seemsTable(text: string): boolean {
+  const [first = []] = records(text.replace(/^\n+/, ''), '\t');
+  return first.length >= SIDE;
+}
+
 /** Reads a table. The separator is that by which the rows have the nine cells of a chart, or else the most. */
 export function readTable(text: string): Reading {
   const width = (rows: string[][]) => rows.reduce((widest, row) => Math.max(widest, row.length), 0);
