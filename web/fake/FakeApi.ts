@@ -151,6 +151,9 @@ export class FakeApi {
       const names = lost.map(place => place.split(' ')[0]).join(', ');
       return problem(409, 'TASKS_EXIST', `actions with tasks must stay as they are: ${names}`);
     }
+    if (before && chart.revision !== undefined && chart.revision !== before.goal.revision) {
+      return problem(409, 'OUTDATED', 'the chart was changed meanwhile');
+    }
     this.world.put(goalId, chart);
     return Response.json(goalAnswer(this.world, goalId), { status: before ? 200 : 201 });
   }

@@ -28,7 +28,13 @@ export class World {
   put(goalId: string, chart: Chart): FakeGoal {
     const before = this.goals.get(goalId);
     const stored: FakeGoal = {
-      goal: { ...texts(chart), goalId, status: before?.goal.status ?? 'draft', subGoals: subGoals(chart) },
+      goal: {
+        ...texts(chart),
+        goalId,
+        revision: (before?.goal.revision ?? -1) + 1,
+        status: before?.goal.status ?? 'draft',
+        subGoals: subGoals(chart),
+      },
       tasks: before?.tasks ?? {},
     };
     this.goals.set(goalId, stored);

@@ -402,6 +402,11 @@ export interface components {
             goalId: components["schemas"]["GoalId"];
             /** @description The newest workflow of the goal that the caller may see, of the last 90 days. */
             latestExecutionArn?: components["schemas"]["ExecutionArn"];
+            /**
+             * Format: int64
+             * @description How often its chart was written. Sent back with a chart, it keeps that from replacing one that it was not made of.
+             */
+            revision: number;
             status: components["schemas"]["GoalStatus"];
             /** @description In their order. An empty cell is left out. */
             subGoals: components["schemas"]["GoalSubGoal"][];
@@ -461,6 +466,12 @@ export interface components {
             deadline?: string | null;
             /** @description More about it. */
             description?: string | null;
+            /**
+             * Format: int64
+             * @description As it was in the chart that this one was made of. If another one has replaced that meanwhile, this one is refused.
+             *     Without it, it replaces whatever is there.
+             */
+            revision?: number | null;
             /** @description At most 8. */
             subGoals?: components["schemas"]["SubGoalRequest"][];
             /** @description What is to be reached. Required, unless the goal has no title either. */
@@ -589,6 +600,7 @@ export interface components {
          *     - `GOALS_ELSEWHERE`: The goals belong to another program: it lists and writes them.
          *     - `TOO_MANY_GOALS`: The user has as many goals as may be.
          *     - `CHANGED`: The goal keeps changing. Retryable.
+         *     - `OUTDATED`: The chart was written since the revision that this one was made of.
          *     - `ALREADY_ENDED`: The workflow has ended.
          *     - `NOT_ENDED`: The workflow has not ended.
          *     - `NOTHING_FAILED`: No action of the workflow has failed.
@@ -1287,6 +1299,7 @@ export interface operations {
              *     `GOALS_ELSEWHERE`: The goals belong to another program.
              *     `TOO_MANY_GOALS`: Too many goals.
              *     `CHANGED`: The goal keeps changing, try again.
+             *     `OUTDATED`: The chart was changed meanwhile, read it again.
              */
             409: {
                 headers: {

@@ -16,6 +16,10 @@ use crate::placement::TasksByAction;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "GoalRequest"))]
 #[serde(rename_all = "camelCase")]
 pub struct ChartRequest {
+    /// As it was in the chart that this one was made of. If another one has replaced that meanwhile, this one is refused.
+    /// Without it, it replaces whatever is there.
+    #[serde(default)]
+    revision: Option<u64>,
     /// What is to be reached. Required, unless the goal has no title either.
     #[serde(default)]
     title: Option<String>,
@@ -150,6 +154,8 @@ impl ActionTexts {
 /// A chart as it is to be, each cell at its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WantedChart {
+    /// The revision that it was made of.
+    of: Option<Revision>,
     texts: GoalTexts,
     /// Those that say something.
     sub_goals: BTreeMap<Side, SubGoal>,
@@ -197,7 +203,8 @@ impl TryFrom<ChartRequest> for WantedChart {
             constraints: request.constraints.unwrap_or_default(),
             deadline: request.deadline,
         };
-        let mut chart = Self { texts, sub_goals: BTreeMap::new(), actions: BTreeMap::new() };
+        let of = request.revision.map(Revision);
+        let mut chart = Self { of, texts, sub_goals: BTreeMap::new(), actions: BTreeMap::new() };
         let (mut places, mut ids) = (HashSet::new(), HashSet::new());
         for (index, sub_goal) in request.sub_goals.into_iter().enumerate() {
             if sub_goal.is_empty() {
@@ -297,6 +304,18 @@ pub enum EditRejection {
     /// Actions that have tasks would change.
     #[error("actions that have tasks cannot be changed or removed: {}", list(.0))]
     TasksExist(Vec<Position>),
+    /// Another chart was written since the one that this was made of.
+    #[error(
+        "the chart of goal {goal_id} was changed meanwhile: its revision is {now}, and this chart was made of {of}"
+    )]
+    Outdated {
+        /// The goal.
+        goal_id: GoalId,
+        /// Its revision.
+        now: u64,
+        /// That of the chart.
+        of: u64,
+    },
     /// There is no goal, and there are tasks under its id.
     #[error("goal {0} is not there, but tasks are stored under its id; use another id")]
     OldTasks(GoalId),
@@ -380,7 +399,14 @@ pub fn replace(
     if wanted.texts.title.trim().is_empty() && wanted.texts.title != goal.head.title {
         return Err(EditRejection::NoTitle);
     }
-    change(goal, wanted, with_tasks, writer)
+    let made_of = wanted.of.unwrap_or(goal.head.revision);
+    let change = change(goal, wanted, with_tasks, writer);
+    // What changes nothing may be a repetition whose first answer was lost.
+    if made_of != goal.head.revision && !change.as_ref().is_ok_and(|change| !change.is_needed()) {
+        let goal_id = goal.head.goal_id.clone();
+        return Err(EditRejection::Outdated { goal_id, now: goal.head.revision.0, of: made_of.0 });
+    }
+    change
 }
 
 fn change(

@@ -52,7 +52,7 @@ async fn a_goal_is_created_shown_and_listed() {
     assert_eq!(
         shown.body,
         json!({
-            "goalId": "marathon", "title": "Run a marathon", "background": "10 km so far", "deadline": "in a year",
+            "goalId": "marathon", "revision": 1, "title": "Run a marathon", "background": "10 km so far", "deadline": "in a year",
             "status": "draft", "totalActions": 2, "actionsWithTasks": 0,
             "subGoals": [
                 { "position": 1, "title": "Stamina", "actions": [
@@ -282,6 +282,29 @@ async fn goals_of_another_program_are_not_written_and_only_listed_where_there_is
     assert_eq!(rig.show_goal(USER, "goal-1").await.status, 200);
     rig.goals.is_listed = true;
     assert_eq!(listed(&rig, json!({})).await.body["items"].as_array().map(Vec::len), Some(1));
+}
+
+#[tokio::test]
+async fn a_chart_replaces_only_the_one_that_it_was_made_of() {
+    let rig = Rig::with_goal(2);
+    let read = rig.show_goal(USER, "goal-1").await.body;
+    let changed = |title: &str| {
+        let mut chart = read.clone();
+        chart["title"] = title.into();
+        chart
+    };
+    let (one, other) = (changed("of a phone"), changed("of a desktop"));
+    assert_eq!(rig.put_goal(USER, "goal-1", &one).await.status, 200);
+    let refused = rig.put_goal(USER, "goal-1", &other).await;
+    assert_eq!((refused.status, refused.code()), (409, "OUTDATED"), "{refused:?}");
+    assert_eq!(refused.body["retryable"], false);
+    assert_eq!(rig.show_goal(USER, "goal-1").await.body["title"], "of a phone");
+    // The first one again, whose answer was lost.
+    let again = rig.put_goal(USER, "goal-1", &one).await;
+    assert_eq!((again.status, &again.body["revision"]), (200, &json!(1)), "{again:?}");
+    let mut anyway = other;
+    anyway.as_object_mut().unwrap().remove("revision");
+    assert_eq!(rig.put_goal(USER, "goal-1", &anyway).await.body["revision"], 2);
 }
 
 #[tokio::test]

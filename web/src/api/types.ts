@@ -47,6 +47,8 @@ export interface ChartSubGoal {
 
 /** A chart as it is put: the API accepts more (`GoalRequest`), such as parts that are missing. */
 export interface Chart {
+  /** That of the chart that this one was made of: a newer one is not replaced. */
+  revision?: number;
   title: string;
   description?: string;
   background?: string;

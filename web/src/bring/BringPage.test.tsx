@@ -81,6 +81,17 @@ test('a chart whose actions have tasks is replaced only where they stay', async 
   await screen.findByRole('heading', { level: 1, name: 'A better title' });
 });
 
+test('a chart that was changed elsewhere meanwhile is not replaced', async () => {
+  const fake = fakeApi(['new'], 'en');
+  const { user } = renderPage('#/goals/new/chart', fake);
+  await screen.findByText('64 actions');
+  fake.world.put('new', { ...sample('en'), title: 'Of the phone' });
+  await paste(JSON.stringify({ ...sample('en'), title: 'Of the desktop' }));
+  await user.click(await screen.findByText('Replace the chart'));
+  expect((await screen.findByRole('alert')).textContent).toContain('changed elsewhere');
+  expect(fake.world.goals.get('new')?.goal.title).toBe('Of the phone');
+});
+
 test('what is typed after a large file was chosen stays', async () => {
   renderPage('#/new', fakeApi([], 'en'));
   let give: (content: ArrayBuffer) => void = () => {};

@@ -37,6 +37,8 @@ export function BringPage({ goalId }: { goalId: string | undefined }) {
   const [dragging, setDragging] = useState(false);
   // Only the newest one counts: a file may take longer to read than what was typed after it.
   const reads = useRef(0);
+  // What is replaced is the chart that was seen here, and not one that was written meanwhile.
+  const revision = useRef<number>(undefined);
   const [newId] = useState(() => crypto.randomUUID());
   const chart = reading && 'chart' in reading ? reading.chart : undefined;
   const blocks = useMemo(() => chart && blocksOf(chart), [chart]);
@@ -69,7 +71,12 @@ export function BringPage({ goalId }: { goalId: string | undefined }) {
 
   // The chart that is there, to be edited: unless something else was brought before it has come.
   useEffect(() => {
-    if (goalId !== undefined) void read(async () => editable(await api.goal(goalId)));
+    if (goalId === undefined) return;
+    void read(async () => {
+      const goal = await api.goal(goalId);
+      ({ revision: revision.current } = goal);
+      return editable(goal);
+    });
   }, [api, goalId, read]);
 
   async function take(file: File | undefined) {
@@ -82,7 +89,12 @@ export function BringPage({ goalId }: { goalId: string | undefined }) {
     if (!chart) return;
     const id = goalId ?? newId;
     const here = location.hash;
-    if (!(await command.run(() => api.putGoal(id, chart)))) return;
+    if (
+      !(await command.run(() =>
+        api.putGoal(id, { ...chart, ...(revision.current !== undefined && { revision: revision.current }) }),
+      ))
+    )
+      return;
     changesOf(id).announce();
     // Unless the user has gone somewhere else meanwhile.
     if (location.hash === here) location.hash = goalPath(id);

@@ -5,6 +5,7 @@ import { actionsOf, blocksOf, neighbour, subGoalAt, withActions } from './cells'
 
 const goal = (): Goal => ({
   goalId: 'g',
+  revision: 0,
   title: 'Goal',
   status: 'draft',
   totalActions: 2,

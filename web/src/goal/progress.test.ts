@@ -5,7 +5,15 @@ import { en } from '../text/en';
 import { progressWords } from './progress';
 import { replacementOf } from './replaced';
 
-const goal: Goal = { goalId: 'g', title: 'G', status: 'draft', totalActions: 64, actionsWithTasks: 0, subGoals: [] };
+const goal: Goal = {
+  goalId: 'g',
+  revision: 0,
+  title: 'G',
+  status: 'draft',
+  totalActions: 64,
+  actionsWithTasks: 0,
+  subGoals: [],
+};
 const workflow: WorkflowStatus = {
   executionArn: 'arn',
   goalId: 'g',

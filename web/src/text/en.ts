@@ -224,6 +224,7 @@ export const en = {
     TASKS_EXIST: ['Actions with tasks must stay', 'An action that has tasks has to stay in its place, unchanged.'],
     GOALS_ELSEWHERE: ['The goals belong to another program', 'Change the chart there.'],
     TOO_MANY_GOALS: ['Too many goals', 'Remove one first.'],
+    OUTDATED: ['The chart was changed elsewhere meanwhile', 'Open it again, and make your change there.'],
     CHANGED: ['Somebody else changed it at the same moment', 'Look at it and try again.'],
   } as Record<string, [title: string, whatToDo: string]>,
   problemUnknown: ['It did not work', ''] as [title: string, whatToDo: string],

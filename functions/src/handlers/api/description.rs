@@ -187,8 +187,8 @@ fn problems(route: Route) -> Vec<Code> {
     use Code::{
         AlreadyEnded, AlreadyRunning, BodyTooLarge, Changed, DailyLimit, GoalClosed, GoalsElsewhere,
         IdempotencyKeyReused, Internal, InvalidRequest, NoActions, NotEnded, NotOwner, NothingFailed, NothingToDo,
-        TasksExist, TooManyGoals, TooManyRunning, Unauthenticated, Unavailable, UnknownAction, UnknownExecution,
-        UnknownGoal, UnreadableGoal,
+        Outdated, TasksExist, TooManyGoals, TooManyRunning, Unauthenticated, Unavailable, UnknownAction,
+        UnknownExecution, UnknownGoal, UnreadableGoal,
     };
     let own: &[Code] = match route {
         Route::Start => &[
@@ -214,6 +214,7 @@ fn problems(route: Route) -> Vec<Code> {
             GoalsElsewhere,
             TooManyGoals,
             Changed,
+            Outdated,
             UnreadableGoal,
         ],
         Route::Goal | Route::Tasks | Route::History => &[InvalidRequest, UnknownGoal, UnreadableGoal],

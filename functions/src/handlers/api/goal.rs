@@ -18,6 +18,8 @@ use super::{Api, ApiDb, Reply};
 #[serde(rename_all = "camelCase")]
 pub(super) struct GoalView<'a> {
     goal_id: &'a GoalId,
+    /// How often its chart was written. Sent back with a chart, it keeps that from replacing one that it was not made of.
+    revision: u64,
     /// What is to be reached.
     title: &'a str,
     /// More about it.
@@ -154,6 +156,7 @@ fn view<'a>(goal: &'a Goal, with_tasks: &TasksByAction, workflows: Workflows) ->
     let head = &goal.head;
     GoalView {
         goal_id: &head.goal_id,
+        revision: head.revision.0,
         title: &head.title,
         description: &head.description,
         background: &head.background,

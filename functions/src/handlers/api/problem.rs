@@ -57,6 +57,8 @@ pub(super) enum Code {
     TooManyGoals,
     /// The goal keeps changing. Retryable.
     Changed,
+    /// The chart was written since the revision that this one was made of.
+    Outdated,
     /// The workflow has ended.
     AlreadyEnded,
     /// The workflow has not ended.
@@ -84,6 +86,7 @@ impl Code {
             | Self::GoalsElsewhere
             | Self::TooManyGoals
             | Self::Changed
+            | Self::Outdated
             | Self::AlreadyEnded
             | Self::NotEnded
             | Self::NothingFailed => 409,
@@ -114,6 +117,7 @@ impl Code {
             Self::GoalsElsewhere => "The goals belong to another program",
             Self::TooManyGoals => "Too many goals",
             Self::Changed => "The goal keeps changing, try again",
+            Self::Outdated => "The chart was changed meanwhile, read it again",
             Self::TooManyRunning => "Too many workflows are running",
             Self::DailyLimit => "Too many actions for today",
             Self::IdempotencyKeyReused => "The idempotency key belongs to another request",
@@ -226,6 +230,7 @@ impl From<EditRejection> for Problem {
             EditRejection::Closed(_) => Code::GoalClosed,
             EditRejection::Running(_) => Code::AlreadyRunning,
             EditRejection::TasksExist(_) | EditRejection::OldTasks(_) => Code::TasksExist,
+            EditRejection::Outdated { .. } => Code::Outdated,
         };
         let running = if let EditRejection::Running(arn) = &why { Some(arn.clone()) } else { None };
         Self { execution: running, ..Self::new(code, why.to_string()) }
