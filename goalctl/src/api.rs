@@ -129,7 +129,7 @@ impl Api {
 }
 
 /// What an operator changes, it says why.
-fn required(reason: Option<&str>) -> Result<&str> {
+pub(crate) fn required(reason: Option<&str>) -> Result<&str> {
     let given = reason.map(str::trim).filter(|reason| !reason.is_empty());
     given.ok_or_else(|| {
         let advice = "it is recorded with your ARN, and the user can read both";

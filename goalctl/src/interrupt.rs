@@ -1,7 +1,7 @@
 //! Ctrl-C, and the signals with which a program is asked to end.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use tokio::sync::Notify;
@@ -15,7 +15,14 @@ pub(crate) struct Interrupt {
 
 impl Interrupt {
     /// Listens for Ctrl-C, SIGTERM and SIGHUP. Installed before anything is created, so that nothing is left behind.
+    ///
+    /// A process has one handler: of several runs in one process all are asked to end.
     pub(crate) fn listen() -> Result<Self> {
+        static LISTENING: Mutex<Option<Interrupt>> = Mutex::new(None);
+        let mut listening = LISTENING.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(interrupt) = listening.as_ref() {
+            return Ok(interrupt.clone());
+        }
         let interrupt = Self::default();
         let Self { asked, heard } = interrupt.clone();
         let handler = move || {
@@ -23,6 +30,7 @@ impl Interrupt {
             heard.notify_one();
         };
         ctrlc::set_handler(handler).context("cannot listen for Ctrl-C")?;
+        *listening = Some(interrupt.clone());
         Ok(interrupt)
     }
 

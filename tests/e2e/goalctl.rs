@@ -165,6 +165,75 @@ async fn a_workflow_is_cancelled_once() {
 }
 
 #[tokio::test]
+async fn p2_many_workflows_are_retried_by_one_command_and_twice_is_once() {
+    let stack = Stack::open().await;
+    let user = stack.user().await;
+    let mut goals = Vec::new();
+    for _ in 0..3 {
+        let goal = stack.goal(&user, Chart::of(2).script("a-1-1", "fail")).await;
+        let arn = user.started(&goal).await;
+        assert_eq!(user.ended(&arn).await["status"], "PARTIALLY_SUCCEEDED");
+        goals.push(goal);
+    }
+    let good = stack.goal(&user, Chart::of(1)).await;
+    user.ended(&user.started(&good).await).await;
+    let many = ["retry", "--failed", "--since", "2026-01-01"];
+    let plan = goalctl(&user, &[&many[..], &["--dry-run", "--json"]].concat()).await;
+    let planned = plan.json();
+    assert_eq!((plan.code, planned["workflows"].as_array().map(Vec::len)), (Some(0), Some(3)), "{planned}");
+    assert_eq!((&planned["actions"], &planned["byStatus"]), (&json!(3), &json!({ "PARTIALLY_SUCCEEDED": 3 })));
+    let unasked = goalctl(&user, &many).await;
+    assert!(
+        unasked.code == Some(2) && unasked.err.contains("--yes") && unasked.err.contains("To retry"),
+        "{unasked:?}"
+    );
+
+    stack.mend(&goals[0], "1#1").await;
+    stack.mend(&goals[1], "1#1").await;
+    let ran = goalctl(&user, &[&many[..], &["--yes", "--rate", "10", "--json"]].concat()).await;
+    let report = ran.json();
+    assert_eq!((ran.code, &report["done"], &report["failed"]), (Some(0), &json!(3), &json!(0)), "{report}");
+    for result in report["results"].as_array().unwrap() {
+        let arn: ExecutionArn = result["newExecutionArn"].as_str().unwrap().parse().unwrap();
+        let end = user.ended(&arn).await;
+        let is_mended = end["goalId"] != json!(goals[2]);
+        assert_eq!(end["status"] == "SUCCEEDED", is_mended, "{end}");
+    }
+    // Only what failed once more is in the next plan.
+    let again = goalctl(&user, &[&many[..], &["--dry-run", "--json"]].concat()).await.json();
+    let left: Vec<_> = again["workflows"].as_array().unwrap().iter().map(|w| w["goalId"].clone()).collect();
+    assert_eq!(left, [json!(goals[2])], "{again}");
+    assert_eq!(stack.executions_of(&goals[0]).await.len(), 2);
+}
+
+#[tokio::test]
+async fn many_workflows_are_cancelled_and_those_of_another_goal_stay() {
+    let stack = Stack::open().await;
+    let user = stack.user().await;
+    let mut started = Vec::new();
+    for _ in 0..3 {
+        let goal = stack.goal(&user, Chart::of(9).script_all("latency-ms=8000")).await;
+        started.push((user.started(&goal).await, goal));
+    }
+    let one = format!("goal={}", started[0].1);
+    let cancel =
+        ["cancel", "--where", "status=PENDING,RUNNING", "--rate", "20", "--reason", "started too many", "--yes"];
+    let first = goalctl(&user, &[&cancel[..], &["--where", &one]].concat()).await;
+    assert!(first.code == Some(0) && first.out.ends_with("1 done, 0 skipped, 0 failed.\n"), "{first:?}");
+    let others = goalctl(&user, &cancel).await;
+    assert!(others.code == Some(0) && others.out.ends_with("2 done, 0 skipped, 0 failed.\n"), "{others:?}");
+    for (arn, _) in &started {
+        let status = user.status(arn).await.body;
+        assert_eq!(
+            (&status["status"], &status["cancellation"]["reason"]),
+            (&json!("ABORTED"), &json!("started too many"))
+        );
+    }
+    let none = goalctl(&user, &cancel).await;
+    assert!(none.code == Some(0) && none.out.starts_with("No workflow to cancel."), "{none:?}");
+}
+
+#[tokio::test]
 async fn every_refusal_has_its_exit_code() {
     let stack = Stack::open().await;
     let (user, stranger) = (stack.user().await, stack.user().await);

@@ -94,6 +94,43 @@ async fn an_operator_finds_cancels_and_retries_a_workflow_of_a_user() {
 }
 
 #[tokio::test]
+async fn an_operator_cancels_and_retries_the_workflows_of_a_user_or_of_a_service() {
+    let stack = Stack::open().await;
+    let user = stack.user().await;
+    let mut arns = Vec::new();
+    for _ in 0..2 {
+        let goal = stack.goal(&user, Chart::of(3).script_all("latency-ms=8000")).await;
+        arns.push((user.started(&goal).await, goal));
+    }
+    let who = format!("user={}", user.id);
+    let cancel = ["cancel", "--where", &who, "--rate", "20", "--yes", "--json"];
+    let without = goalctl(&cancel).await;
+    assert!(without.code == 2 && without.err.contains("--reason"), "{without:?}");
+    let other =
+        goalctl(&[&cancel[..], &["--where", "source=com.example.planner", "--reason", "ticket 19"]].concat()).await;
+    assert_eq!((other.code, &other.json()["plan"]["workflows"]), (0, &json!([])), "{other:?}");
+    let own = goalctl(&[&cancel[..], &["--where", "source=goal-activity", "--reason", "ticket 19"]].concat()).await;
+    assert_eq!((own.code, &own.json()["done"]), (0, &json!(2)), "{own:?}");
+    let status = user.status(&arns[0].0).await.body;
+    assert_eq!((&status["status"], &status["cancellation"]["reason"]), (&json!("ABORTED"), &json!("ticket 19")));
+
+    for place in ["1#1", "1#2", "1#3"] {
+        stack.mend(&arns[0].1, place).await;
+        stack.mend(&arns[1].1, place).await;
+    }
+    let retry = ["retry", "--where", &who, "--where", "status=ABORTED", "--reason", "ticket 20", "--yes", "--json"];
+    let retried = goalctl(&retry).await;
+    assert_eq!((retried.code, &retried.json()["done"]), (0, &json!(2)), "{retried:?}");
+    for result in retried.json()["results"].as_array().unwrap() {
+        let arn: ExecutionArn = result["newExecutionArn"].as_str().unwrap().parse().unwrap();
+        let end = user.ended(&arn).await;
+        assert_eq!((&end["status"], &end["operator"]["reason"]), (&json!("SUCCEEDED"), &json!("ticket 20")));
+    }
+    let again = goalctl(&retry).await;
+    assert_eq!((again.code, &again.json()["plan"]["superseded"]), (0, &json!(2)), "{again:?}");
+}
+
+#[tokio::test]
 async fn the_deployed_stack_is_checked_line_by_line() {
     let report = goalctl(&["doctor", "--json"]).await;
     let checks = report.json()["checks"].as_array().unwrap().clone();

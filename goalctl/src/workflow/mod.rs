@@ -1,5 +1,6 @@
 //! The commands for workflows: start, status, cancel, retry, history, actions, timeline and tasks.
 
+mod bulk;
 mod find;
 mod report;
 mod watch;
@@ -45,13 +46,36 @@ pub(crate) struct Start {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    long_about = "\
+Start a new workflow for the failed actions of an ended one, or of many
+
+With --failed or --where it first shows which workflows, how many actions, and what they may cost; without a yes nothing is done. Of
+each goal only the newest workflow is retried. It can be interrupted and run again: what was retried is not retried twice, as each
+workflow has an idempotency key of its own. A user has at most ten open workflows; the others wait for room.",
+    after_help = "\
 Examples:
   goalctl retry learn-piano --wait
-  goalctl --stack goal-activity retry learn-piano --reason 'the AI was down, ticket 17'")]
+  goalctl retry --failed --since 2026-11-24 --dry-run
+  goalctl --stack goal-activity retry learn-piano --reason 'the AI was down, ticket 17'
+  goalctl --stack goal-activity retry --failed --since 2026-11-24T09:00:00Z --reason 'the AI was down, ticket 17' --rate 1
+  goalctl --stack goal-activity retry --where 'status=TIMED_OUT;user=user-1' --reason 'ticket 18' --yes
+
+Exit codes of many:
+  0  all are done, or need nothing any more
+  1  some failed or were not begun, or you said no: run it again
+  2  nothing was done: wrong arguments, or nobody to ask and no --yes",
+    group = clap::ArgGroup::new("many").args(["failed", "conditions"]).multiple(true)
+)]
 pub(crate) struct Retry {
+    /// The workflow's ARN, or a goal: then its newest workflow
+    #[arg(value_name = "WORKFLOW", required_unless_present = "many", conflicts_with = "many")]
+    workflow: Option<Workflow>,
+    /// All workflows that failed, as a whole or in part, or took too long
+    #[arg(long, help_heading = "Many workflows")]
+    failed: bool,
     #[command(flatten)]
-    workflow: Chosen,
+    many: bulk::Many,
     /// Of an operator, required: the reason, recorded with the operator's ARN; at most 2,000 characters are kept
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
@@ -70,6 +94,17 @@ struct Begin {
     idempotency_key: Option<String>,
 }
 
+impl Begin {
+    /// Refuses what is for one workflow only.
+    fn of_many(&self) -> Result<()> {
+        if self.wait || self.idempotency_key.is_some() {
+            let advice = "leave out --wait and --idempotency-key; follow one with `goalctl status <workflow> --watch`";
+            return Err(Failure::usage("many workflows are neither waited for nor named by one key", advice).into());
+        }
+        Ok(())
+    }
+}
+
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -85,13 +120,31 @@ pub(crate) struct Status {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    long_about = "\
+Stop a workflow and remove its tasks, or stop many
+
+With --where it first shows which workflows; without a yes nothing is done. It can be interrupted and run again: one that has ended
+is skipped.",
+    after_help = "\
 Examples:
   goalctl cancel learn-piano --reason 'the wrong goal'
-  goalctl --stack goal-activity cancel learn-piano --reason 'asked by mail, ticket 17'")]
+  goalctl cancel --where status=PENDING,RUNNING --reason 'started too many'
+  goalctl --stack goal-activity cancel learn-piano --reason 'asked by mail, ticket 17'
+  goalctl --stack goal-activity cancel --where 'source=com.example.planner;from=2026-11-24' --reason 'its loop, ticket 19'
+
+Exit codes of many:
+  0  all are done, or have ended by themselves
+  1  some failed or were not begun, or you said no: run it again
+  2  nothing was done: wrong arguments, or nobody to ask and no --yes",
+    group = clap::ArgGroup::new("many").args(["conditions"])
+)]
 pub(crate) struct Cancel {
+    /// The workflow's ARN, or a goal: then its newest workflow
+    #[arg(value_name = "WORKFLOW", required_unless_present = "many", conflicts_with = "many")]
+    workflow: Option<Workflow>,
     #[command(flatten)]
-    workflow: Chosen,
+    many: bulk::Many,
     /// The reason, recorded with the cancellation; at most 2,000 characters are kept. Required of an operator
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
@@ -206,8 +259,8 @@ fn read_time(text: &str) -> Result<Timestamp, String> {
 }
 
 impl Api {
-    async fn arn(&self, chosen: &Chosen) -> Result<ExecutionArn> {
-        let goal = match &chosen.workflow {
+    async fn arn(&self, workflow: &Workflow) -> Result<ExecutionArn> {
+        let goal = match workflow {
             Workflow::Arn(arn) => return Ok(arn.clone()),
             Workflow::NewestOf(goal) => goal,
         };
@@ -241,7 +294,11 @@ pub(crate) async fn start(args: Start, api: &Api, json: bool, shell: &mut Shell<
 }
 
 pub(crate) async fn retry(args: Retry, api: &Api, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
-    let arn = api.arn(&args.workflow).await?;
+    let Some(workflow) = &args.workflow else {
+        args.begin.of_many()?;
+        return bulk::retry(args.many, args.failed, args.reason.as_deref(), api, json, shell).await;
+    };
+    let arn = api.arn(workflow).await?;
     let Begin { wait, idempotency_key } = args.begin;
     let started = api.retry(&arn, &key(idempotency_key), args.reason.as_deref()).await?;
     begun(api, &started, wait, json, shell).await
@@ -279,7 +336,7 @@ fn show_status(status: &Value, json: bool, shell: &mut Shell<'_>) -> Result<()> 
 }
 
 pub(crate) async fn status(args: Status, api: &Api, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
-    let arn = api.arn(&args.workflow).await?;
+    let arn = api.arn(&args.workflow.workflow).await?;
     if args.watch {
         return follow(api, &arn, json, shell).await;
     }
@@ -288,7 +345,10 @@ pub(crate) async fn status(args: Status, api: &Api, json: bool, shell: &mut Shel
 }
 
 pub(crate) async fn cancel(args: Cancel, api: &Api, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
-    let arn = api.arn(&args.workflow).await?;
+    let Some(workflow) = &args.workflow else {
+        return bulk::cancel(args.many, args.reason.as_deref(), api, json, shell).await;
+    };
+    let arn = api.arn(workflow).await?;
     let ended = api.cancel(&arn, args.reason.as_deref()).await?;
     let at = printable(ended["stopDate"].as_str().unwrap_or("now"));
     shell.show(json, &ended, |_| format!("Cancelled at {at}, and its tasks are removed: {arn}\n"))?;
@@ -296,7 +356,7 @@ pub(crate) async fn cancel(args: Cancel, api: &Api, json: bool, shell: &mut Shel
 }
 
 pub(crate) async fn actions(args: ActionsArgs, api: &Api, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
-    let arn = api.arn(&args.workflow).await?;
+    let arn = api.arn(&args.workflow.workflow).await?;
     let mut answer = api.get(&Resource::Workflow(&arn, "actions")).await?;
     let wanted: Vec<_> =
         args.state.iter().filter_map(|state| Some(state.to_possible_value()?.get_name().to_owned())).collect();
@@ -310,7 +370,7 @@ pub(crate) async fn actions(args: ActionsArgs, api: &Api, json: bool, shell: &mu
 }
 
 pub(crate) async fn timeline(args: TimelineArgs, api: &Api, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
-    let arn = api.arn(&args.workflow).await?;
+    let arn = api.arn(&args.workflow.workflow).await?;
     let timeline = api.get(&Resource::Workflow(&arn, "timeline")).await?;
     let text = Timeline::read(&timeline)?;
     let colours = shell.terminal.colours;
