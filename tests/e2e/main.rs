@@ -32,6 +32,7 @@ mod other_services;
 mod partial_failure;
 mod racing_starts;
 mod retry;
+mod schedule;
 mod stopped;
 mod subscriber;
 mod traces;

@@ -253,6 +253,19 @@ impl Stack {
         self.invoke(self.output("ReconcileFunctionName"), &serde_json::json!({})).await
     }
 
+    /// Calls EventBridge Scheduler.
+    pub async fn scheduler(&self, method: reqwest::Method, path: &str, body: Option<&Value>) -> Value {
+        let request = self.http.request(method, format!("{}{path}", self.endpoint()));
+        let request = body
+            .into_iter()
+            .fold(request, |request, body| request.header("Content-Type", "application/json").body(body.to_string()));
+        let answer = signed::send("scheduler", &root(), request).await;
+        let status = answer.status();
+        let text = answer.text().await.expect("an answer with a body");
+        assert!(status.is_success(), "{path}: {status} {text}");
+        serde_json::from_str(&text).expect("an answer in JSON")
+    }
+
     /// Puts an event on the bus as another service would.
     pub async fn emit(&self, source: &str, detail: &impl Detail) {
         let publisher = Publisher::new(EventBridge::new(self.eventbridge(), self.output("EventBusName")));

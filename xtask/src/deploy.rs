@@ -38,10 +38,11 @@ pub(crate) fn deploy(project: &Project, endpoint: &str, folder: &Path) -> Result
     })
 }
 
-/// Deploys the example of that name in `infra/examples` beside the pipeline. Returns its outputs.
+/// Deploys the example of that name in `infra/examples` beside the pipeline, with this context. Returns its outputs.
 pub(crate) fn deploy_example(
     project: &Project,
     name: &str,
+    context: &[(&str, &str)],
     endpoint: &str,
     folder: &Path,
 ) -> Result<BTreeMap<String, String>> {
@@ -59,6 +60,9 @@ pub(crate) fn deploy_example(
         cdk.current_dir(&home);
         cdk.args(["deploy", "--all", "--require-approval", "never", "--method", "direct", "--no-validation"]);
         cdk.args(["-c", "local=true", "--app", &app]);
+        for (name, value) in context {
+            cdk.arg("-c").arg(format!("{name}={value}"));
+        }
         cdk.arg("--output").arg(folder.join(format!("{name}.out"))).arg("--outputs-file").arg(&outputs);
         process::quietly(cdk.env("AWS_ENDPOINT_URL", endpoint))?;
         read_outputs(&outputs)

@@ -73,6 +73,36 @@ def close_gaps_in_iam() -> None:
     iam_actions.extract_resource_arn = resource_arn
 
 
+def close_gaps_in_scheduler() -> None:
+    """Makes a schedule whose target is a bus put the event that EventBridge Scheduler would: with the source and the type of its
+    parameters, and with values instead of the context attributes (user guide, "Adding context attributes").
+    """
+    from datetime import datetime, timezone
+    from uuid import uuid4
+
+    from ministack.services import eventbridge
+
+    invoke = eventbridge._invoke_target
+
+    def invoke_as_scheduler(target: dict, event: dict, rule: dict, view: object = None) -> None:
+        parameters = target.get("EventBridgeParameters")
+        if not parameters:
+            return invoke(target, event, rule, view)
+        attributes = {
+            "scheduled-time": datetime.fromtimestamp(event["Time"], tz=timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "execution-id": uuid4().hex[:16],
+            "schedule-arn": event["Resources"][0],
+            "attempt-number": "1",
+        }
+        text = target["Input"]
+        for name, value in attributes.items():
+            text = text.replace(f"<aws.scheduler.{name}>", value)
+        event = {**event, "Source": parameters["Source"], "DetailType": parameters["DetailType"]}
+        return invoke({**target, "Input": text}, event, rule)
+
+    eventbridge._invoke_target = invoke_as_scheduler
+
+
 def tell_what_is_billed() -> None:
     """Adds `billed` to the parameters of the calls that MiniStack records: the calling function, and what DynamoDB would
     count for it. Also records the requests of Lambda's pollers inside the emulator. Does nothing while recording is off.
@@ -175,5 +205,6 @@ sys.path.pop(0)
 sys.argv = arguments
 if arguments[0] == "ministack":
     close_gaps_in_iam()
+    close_gaps_in_scheduler()
     tell_what_is_billed()
 runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)

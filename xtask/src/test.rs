@@ -272,7 +272,9 @@ fn infra(project: &Project) -> Result<()> {
     let [aws, full] = ["aws", "full"].map(|name| lint.join(name).join("goal-activity.template.json"));
     let deploy_role = lint.join("deploy-role").join("goal-activity-deploy-production.template.json");
     let check = project.infra().join("checks").join("check.py");
-    process::run(Command::new(tools::template_checks(project)?).arg("-B").arg(check).args([aws, full, deploy_role]))
+    let schedule = lint.join("schedule").join("GoalActivitySchedule.template.json");
+    let templates = [aws, full, deploy_role, schedule];
+    process::run(Command::new(tools::template_checks(project)?).arg("-B").arg(check).args(templates))
 }
 
 fn ai(project: &Project) -> Result<()> {
@@ -361,7 +363,9 @@ fn end_to_end(project: &Project) -> Result<()> {
     let mut on = OnStack::deploy(project, "e2e")?;
     let (endpoint, folder) = (on.local.emulator.endpoint(), on.folder.path.clone());
     described::check(&on.local, &tools::python(project, Purpose::Test)?, &folder)?;
-    on.local.stack.outputs.extend(deploy::deploy_example(project, "subscriber", &endpoint, &folder)?);
+    on.local.stack.outputs.extend(deploy::deploy_example(project, "subscriber", &[], &endpoint, &folder)?);
+    let scheduled = [("goalId", "goal-of-the-schedule"), ("userId", "user-of-the-schedule")];
+    on.local.stack.outputs.extend(deploy::deploy_example(project, "schedule", &scheduled, &endpoint, &folder)?);
     on.test(&["--test", "e2e"])?;
     // Alone, one after the other: one of them stops the worker.
     on.test(&["--test", "smoke", "--", "--test-threads=1"])?;
@@ -379,7 +383,7 @@ fn end_to_end(project: &Project) -> Result<()> {
     // Last: from here on the pipeline has other settings.
     deploy::change(project, &[("concurrentBatches", &MAX_BATCHES.to_string())], &endpoint, &folder)?;
     on.test(&["--test", "admission", "--", "--test-threads=1"])?;
-    let existing = deploy::deploy_example(project, "existing-function", &endpoint, &folder)?;
+    let existing = deploy::deploy_example(project, "existing-function", &[], &endpoint, &folder)?;
     for (form, output) in [("flat", "GenerateTasksFunctionName"), ("nested", "GenerateTasksNestedFunctionName")] {
         let function = existing.get(output).context("the example has no function")?;
         let generator = [("generator", "lambda"), ("generatorFunction", function.as_str())];
