@@ -14,7 +14,7 @@ import type { Settings } from './settings';
 import { Users } from './users';
 import type { Variant } from './variant';
 
-interface Route {
+export interface Route {
   readonly method: HttpMethod;
   readonly path: string;
   /** Requests of all users together, where that is less than the stage's. */
@@ -28,7 +28,7 @@ const starts = (settings: Settings): Throttle => settings.starts;
 const document = (): Throttle => ({ rateLimit: 2, burstLimit: 10 });
 
 /** Every route by name, no proxy: other requests do not reach the function. */
-const routes: Route[] = [
+export const routes: Route[] = [
   { method: HttpMethod.GET, path: '/api/goals' },
   { method: HttpMethod.GET, path: '/api/goals/{goalId}' },
   { method: HttpMethod.PUT, path: '/api/goals/{goalId}', throttle: starts },
@@ -45,7 +45,9 @@ const routes: Route[] = [
 ];
 
 /** The permissions of a browser on another origin; none, unless origins are configured. */
-function cors({ corsOrigins, corsHeaders, corsCredentials }: Settings): CorsPreflightOptions | undefined {
+export function cors(
+  { corsOrigins, corsHeaders, corsCredentials }: Pick<Settings, 'corsOrigins' | 'corsHeaders' | 'corsCredentials'>,
+): CorsPreflightOptions | undefined {
   return corsOrigins && {
     allowOrigins: corsOrigins,
     allowMethods: [CorsHttpMethod.GET, CorsHttpMethod.POST, CorsHttpMethod.PUT],

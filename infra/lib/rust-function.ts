@@ -275,7 +275,8 @@ export class RustFunction extends Construct {
   }
 }
 
-function functionFolder(functionsDir: string, name: string, architecture: string): string {
+/** The folder of a built function, which must be for that architecture. */
+export function functionFolder(functionsDir: string, name: string, architecture: string): string {
   const folder = path.join(functionsDir, name);
   const bootstrap = path.join(folder, 'bootstrap');
   if (!fs.existsSync(bootstrap)) {

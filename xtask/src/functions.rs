@@ -32,8 +32,10 @@ pub(crate) struct BuildArgs {
     goalctl: bool,
 }
 
-/// The package of the functions, and in it only these.
-const FUNCTIONS: [&str; 3] = ["--package", "goal-activity-functions", "--bins"];
+/// The packages of the functions, and in them only these.
+const FUNCTIONS: [&str; 5] = ["--package", "goal-activity-functions", "--package", "goal-activity-cells", "--bins"];
+/// Their folders.
+const FOLDERS: [&str; 2] = ["functions", "cells"];
 /// What makes cargo choose the features of the tests: with others it would compile the AWS SDK a second time for them. A
 /// package's tests have features of their own, which count as soon as one target is chosen that needs them.
 const AS_FOR_TESTS: [&str; 4] = ["--workspace", "--all-features", "--example", "ai"];
@@ -100,19 +102,21 @@ fn build_goalctl(project: &Project, arch: Arch, profile: &str) -> Result<()> {
     Ok(())
 }
 
-/// The functions are the binaries of their package: the folder is the list.
+/// The functions are the binaries of their packages: the folders are the list.
 pub(crate) fn names(project: &Project) -> Result<Vec<String>> {
-    let folder = project.root.join("functions").join("src").join("bin");
-    let entries = fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
     let mut names = Vec::new();
-    for entry in entries {
-        let path = entry?.path();
-        if path.extension().is_some_and(|e| e == "rs") {
-            names.extend(path.file_stem().map(|s| s.to_string_lossy().into_owned()));
+    for folder in FOLDERS.map(|folder| project.root.join(folder).join("src").join("bin")) {
+        let entries = fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
+        let before = names.len();
+        for entry in entries {
+            let path = entry?.path();
+            if path.extension().is_some_and(|e| e == "rs") {
+                names.extend(path.file_stem().map(|s| s.to_string_lossy().into_owned()));
+            }
         }
+        ensure!(names.len() > before, "there is no function in {}", folder.display());
     }
     names.sort();
-    ensure!(!names.is_empty(), "there is no function in {}", folder.display());
     Ok(names)
 }
 
