@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::target::Target;
-use crate::{ai, bus, dlq, doctor, goals, login, pause, preflight, smoke, user, workflow};
+use crate::{ai, bus, cells, dlq, doctor, goals, login, pause, preflight, smoke, user, workflow};
 
 const HELP: &str = "\
 Which deployment: the first of these that names one.
@@ -104,6 +104,8 @@ pub(crate) enum Command {
     /// What is stored of a user: show it, delete it
     #[command(subcommand)]
     User(user::Command),
+    /// Cells: several pipelines behind one API
+    Cells(cells::Cells),
     /// Launch no further workflow until `resume`; requests are accepted and wait
     #[command(long_about = pause::PAUSE)]
     Pause(pause::Pause),

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `cli` | the command line: options and subcommands |
 //! | `smoke` | `goalctl smoke`: a goal through all of a stack |
+//! | `cells` | `goalctl cells`: several stacks behind one API |
 //! | `workflow`, `goals`, `bus`, `ai`, `doctor`, `dlq`, `user`, `pause`, `preflight` | the commands, with what they print; `bus` is `goalctl events` |
 //! | `login` | `goalctl login`, `logout` and `token` |
 //! | `api` | the API, as a user or an operator |
@@ -24,6 +25,7 @@
 mod ai;
 mod api;
 mod bus;
+mod cells;
 mod checks;
 mod cli;
 mod client;
@@ -144,6 +146,7 @@ async fn command(cli: Cli, shell: &mut Shell<'_>) -> Result<u8> {
         Command::Doctor => doctor::run(&Stack::open(&settings.place).await?, json, shell).await,
         Command::Preflight(args) => preflight::run(args, &stack::services(&settings.place).await?, json, shell).await,
         Command::Smoke(args) => Box::pin(smoke::run(args, settings, json, shell)).await,
+        Command::Cells(args) => Box::pin(cells::run(args, &Stack::open(&settings.place).await?, json, shell)).await,
         Command::Pause(args) => pause::pause(args, &Stack::open(&settings.place).await?, json, shell).await,
         Command::Resume => pause::resume(&Stack::open(&settings.place).await?, json, shell).await,
         Command::User(command) => user::run(command, &Stack::open(&settings.place).await?, json, shell).await,

@@ -184,6 +184,11 @@ impl Stack {
         Ok(answer.template_body.unwrap_or_default())
     }
 
+    /// Returns the URL of its HTTP API, without `/api`.
+    pub(crate) fn api_url(&self) -> Option<&str> {
+        self.api_url.as_deref()
+    }
+
     /// Returns an output of the stack that not every deployment has.
     pub(crate) fn find_output(&self, name: &str) -> Option<&str> {
         self.outputs.get(name).map(String::as_str)

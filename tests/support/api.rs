@@ -84,6 +84,12 @@ impl User {
         &self.id_token
     }
 
+    /// The same user at another API that takes the same tokens.
+    #[must_use]
+    pub fn at(&self, stack: &Stack) -> Self {
+        Self { stack: stack.clone(), ..self.clone() }
+    }
+
     /// The same user with another token.
     #[must_use]
     pub fn with_token(&self, token: Option<&str>) -> Self {

@@ -53,6 +53,16 @@ impl Stack {
         Self::described_by("GOAL_ACTIVITY_SECOND_STACK").await
     }
 
+    /// What is in front of both, as two cells, which `GOAL_ACTIVITY_FRONT_STACK` describes.
+    pub async fn front() -> Self {
+        Self::described_by("GOAL_ACTIVITY_FRONT_STACK").await
+    }
+
+    /// The URL of its HTTP API, without `/api`.
+    pub fn api_url(&self) -> &str {
+        &self.description.api_url
+    }
+
     #[allow(clippy::disallowed_methods, reason = "the one thing that a test has to be told from outside")]
     async fn described_by(variable: &str) -> Self {
         let path = std::env::var(variable)

@@ -80,6 +80,32 @@ pub(crate) fn beside(project: &Project, name: &str, endpoint: &str, folder: &Pat
     })
 }
 
+/// Deploys another cell beside the pipeline, as a stack of that name that takes the same tokens.
+pub(crate) fn cell(project: &Project, name: &str, one: &Stack, endpoint: &str, folder: &Path) -> Result<Stack> {
+    step(&format!("{name} deployed as a second cell"), || {
+        let outputs = folder.join(format!("{name}.json"));
+        let (issuer, client) = (one.output("Issuer")?, one.output("UserPoolClientId")?);
+        let settings = [("stackName", name), ("oidcIssuer", issuer), ("oidcAudience", client)];
+        let mut cdk = deployment(project, &settings, &folder.join(format!("{name}.out")));
+        process::quietly(cdk.arg("--outputs-file").arg(&outputs).env("AWS_ENDPOINT_URL", endpoint))?;
+        Stack::new(endpoint, read_outputs(&outputs)?)
+    })
+}
+
+/// Deploys the API in front of the cells: an app of its own.
+pub(crate) fn front(project: &Project, one: &Stack, endpoint: &str, folder: &Path) -> Result<Stack> {
+    step("the front of the cells deployed with the CDK CLI", || {
+        let outputs = folder.join("front.json");
+        let (issuer, client) = (one.output("Issuer")?, one.output("UserPoolClientId")?);
+        // A cell that does not answer is given up soon, and a move waits less long for requests on their way.
+        let settings = [("oidcIssuer", issuer), ("oidcAudience", client), ("cellTimeoutSeconds", "3")];
+        let mut cdk = deployment(project, &settings, &folder.join("front.out"));
+        cdk.args(["--app", "node_modules/.bin/tsc && node build/bin/cells.js"]);
+        process::quietly(cdk.arg("--outputs-file").arg(&outputs).env("AWS_ENDPOINT_URL", endpoint))?;
+        Stack::new(endpoint, read_outputs(&outputs)?)
+    })
+}
+
 /// Removes the stack of that name.
 pub(crate) fn destroy(project: &Project, name: &str, endpoint: &str, folder: &Path) -> Result<()> {
     step(&format!("{name} destroyed with the CDK CLI"), || {

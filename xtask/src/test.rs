@@ -272,8 +272,9 @@ fn infra(project: &Project) -> Result<()> {
     let [aws, full] = ["aws", "full"].map(|name| lint.join(name).join("goal-activity.template.json"));
     let deploy_role = lint.join("deploy-role").join("goal-activity-deploy-production.template.json");
     let check = project.infra().join("checks").join("check.py");
+    let front = lint.join("cells").join("goal-activity-front.template.json");
     let schedule = lint.join("schedule").join("GoalActivitySchedule.template.json");
-    let templates = [aws, full, deploy_role, schedule];
+    let templates = [aws, full, deploy_role, front, schedule];
     process::run(Command::new(tools::template_checks(project)?).arg("-B").arg(check).args(templates))
 }
 
@@ -379,6 +380,7 @@ fn end_to_end(project: &Project) -> Result<()> {
     )?;
     deploy::destroy(project, "goal-activity-two", &endpoint, &folder)?;
     on.test(&["--test", "two_stacks", "the_other_still"])?;
+    cells(project, &on, &endpoint, &folder)?;
     deploy::guarded(project, &endpoint, &folder)?;
     // Last: from here on the pipeline has other settings.
     deploy::change(project, &[("concurrentBatches", &MAX_BATCHES.to_string())], &endpoint, &folder)?;
@@ -391,6 +393,21 @@ fn end_to_end(project: &Project) -> Result<()> {
         on.test_with(&["--test", "existing_function"], &[("EXISTING_FUNCTION", form)])?;
     }
     on.test_last(&["--test", "leftovers"])
+}
+
+/// The pipeline as one of two cells, with one API in front of them.
+fn cells(project: &Project, on: &OnStack<'_>, endpoint: &str, folder: &Path) -> Result<()> {
+    let name = "goal-activity-cell-two";
+    let two = deploy::cell(project, name, &on.local.stack, endpoint, folder)?;
+    let front = deploy::front(project, &on.local.stack, endpoint, folder)?;
+    let [second, before] = ["cell-two.json", "cells-front.json"].map(|file| folder.join(file));
+    two.write(&second)?;
+    front.write(&before)?;
+    let (second, before) = (second.to_string_lossy(), before.to_string_lossy());
+    let variables = [("GOAL_ACTIVITY_SECOND_STACK", &*second), ("GOAL_ACTIVITY_FRONT_STACK", &*before)];
+    // One after the other, in the order of their names: the last ones drain a cell.
+    on.test_with(&["--test", "cells", "--", "--test-threads=1"], &variables)?;
+    deploy::destroy(project, name, endpoint, folder)
 }
 
 /// The commands of the operator's guide on a pipeline of its own: they stop it, and deploy it with other settings.

@@ -19,7 +19,7 @@ const READ_AT_ONCE: usize = 32;
 const ACCEPTED_AS: &str = "acceptedAs";
 
 impl Table {
-    pub(super) fn output(self) -> &'static str {
+    pub(crate) fn output(self) -> &'static str {
         match self {
             Self::Goals => "GoalsTableName",
             Self::Tasks => "TasksTableName",
@@ -28,7 +28,7 @@ impl Table {
     }
 
     /// Its partition key and its sort key.
-    pub(super) fn key(self) -> (&'static str, &'static str) {
+    pub(crate) fn key(self) -> (&'static str, &'static str) {
         match self {
             Self::Goals => (keys::GOAL_ID, keys::ITEM),
             Self::Tasks => (keys::GOAL_ID, keys::POSITION),

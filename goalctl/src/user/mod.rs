@@ -58,7 +58,7 @@ pub(crate) enum Command {
 
 /// A table of the stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Table {
+pub(crate) enum Table {
     Goals,
     Tasks,
     Executions,
@@ -66,10 +66,10 @@ enum Table {
 
 /// A row, by its key. Sorts in the order of deletion: without its goal, a user's workflow cannot be started.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Row {
-    table: Table,
-    partition: String,
-    sort: String,
+pub(crate) struct Row {
+    pub(crate) table: Table,
+    pub(crate) partition: String,
+    pub(crate) sort: String,
 }
 
 /// A version of an object of the archive. A mark of a deletion is one, too.

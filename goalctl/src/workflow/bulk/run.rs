@@ -270,10 +270,10 @@ fn skipped_or_failed(deed: Deed, failure: &Failure) -> Outcome {
         Some(detail) => format!("{}: {}", failure.title, detail.lines().next().unwrap_or_default()),
         None => failure.title.clone(),
     };
-    let is_done = match (deed, failure.code.as_deref()) {
-        (Deed::Retry, Some("NOTHING_TO_DO" | "NOTHING_FAILED")) | (Deed::Cancel, Some("ALREADY_ENDED")) => true,
-        _ => false,
-    };
+    let is_done = matches!(
+        (deed, failure.code.as_deref()),
+        (Deed::Retry, Some("NOTHING_TO_DO" | "NOTHING_FAILED")) | (Deed::Cancel, Some("ALREADY_ENDED"))
+    );
     match is_done {
         true => Outcome::Skipped { reason },
         false => Outcome::Failed { reason, code: failure.code.clone(), retryable: failure.retryable },
