@@ -13,6 +13,7 @@ mod cross;
 mod demo;
 mod deploy;
 mod described;
+mod docs;
 mod elf;
 mod emulator;
 mod functions;

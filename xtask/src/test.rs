@@ -15,6 +15,7 @@ use crate::arrows;
 use crate::clients;
 use crate::deploy;
 use crate::described;
+use crate::docs;
 use crate::emulator::{Emulator, Kind};
 use crate::llm::{self, Servers};
 use crate::local::{Local, RunFolder};
@@ -27,7 +28,7 @@ use crate::web;
 /// A part of the tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Part {
-    /// The order of modules, spelling, GitHub's workflows, and the dependencies
+    /// The order of modules, the documentation's links and commands, spelling, GitHub's workflows, and the dependencies
     Tidy,
     /// Unit and property tests
     Unit,
@@ -137,6 +138,7 @@ fn clippy(project: &Project) -> Result<()> {
 fn tidy(project: &Project) -> Result<()> {
     arrows::check(&project.root)?;
     arrows::no_borrowed_files(&project.root)?;
+    docs::check(&project.root)?;
     without(project, "goal-activity-core", AWS)?;
     packages_stand_apart(project)?;
     spelling(project)?;
