@@ -53,6 +53,11 @@ pub(super) struct Moved {
     unchanged: bool,
 }
 
+/// An error where another run has taken over the move.
+fn still_ours(held: bool) -> Result<()> {
+    if held { Ok(()) } else { Err(Failure::not_done("another run has taken over the move").into()) }
+}
+
 impl Moved {
     pub(super) fn text(&self) -> String {
         let (user, to) = (&self.user, &self.to);
@@ -126,18 +131,17 @@ impl Moves<'_> {
         let resumed = home.is_under_way();
         // What an earlier run has left in the cell before: the user may not be in three.
         if let Some(left) = &home.leaving {
-            let (rows, records) = self.holding(user, self.leave(user, left, &home.cell)).await?;
+            let (rows, records) = Box::pin(self.holding(user, self.leave(user, left, &home.cell))).await?;
             if home.cell == *to {
                 return Ok(Moved { from: Some(left.clone()), rows, records, resumed, ..nothing(None, false) });
             }
         }
         let from = home.cell.clone();
-        let (rows, records) = self
-            .holding(user, async {
-                self.transfer(user, &from, to).await?;
-                self.leave(user, &from, to).await
-            })
-            .await?;
+        let transfer = self.holding(user, async {
+            self.transfer(user, &from, to).await?;
+            self.leave(user, &from, to).await
+        });
+        let (rows, records) = Box::pin(transfer).await?;
         Ok(Moved { from: Some(from), rows, records, resumed, ..nothing(None, false) })
     }
 
@@ -145,14 +149,14 @@ impl Moves<'_> {
     pub(super) async fn give_up(&self, user: &UserId) -> Result<Option<CellId>> {
         let Some(home) = self.table.home(user).await? else { return Ok(None) };
         let Some(to) = home.moving_to.clone() else { return Ok(None) };
-        self.holding(user, async {
+        let removal = self.holding(user, async {
             self.begin(user, &home.cell, &to).await?;
             let copied = self.cell(&to)?;
             let found = copied.find(user, &self.machines()).await?;
             copied.remove(&found, async || self.extend(user).await).await?;
-            self.held(self.table.give_up(&self.mover(user)).await?)
-        })
-        .await?;
+            still_ours(self.table.give_up(&self.mover(user)).await?)
+        });
+        Box::pin(removal).await?;
         Ok(Some(to))
     }
 
@@ -176,11 +180,7 @@ impl Moves<'_> {
             let title = format!("interrupted while {user} is moved");
             return Err(Failure::not_done(title).advising("run it again: it goes on from there").into());
         }
-        self.held(self.table.extend(&self.mover(user)).await?)
-    }
-
-    fn held(&self, held: bool) -> Result<()> {
-        if held { Ok(()) } else { Err(Failure::not_done("another run has taken over the move").into()) }
+        still_ours(self.table.extend(&self.mover(user)).await?)
     }
 
     /// Waits until no request is on its way any more that was sent before the row was changed.
@@ -211,7 +211,7 @@ impl Moves<'_> {
             new.copy(old, &found, async || self.extend(user).await).await?;
             let again = self.at_rest(user, old).await?;
             if again == found {
-                return self.held(self.table.switch(from, to, &self.mover(user)).await?);
+                return still_ours(self.table.switch(from, to, &self.mover(user)).await?);
             }
             // Written by another program, or by a workflow that was started past the router.
             found = again;
@@ -257,7 +257,7 @@ impl Moves<'_> {
             }
             old.remove(&left, async || self.extend(user).await).await?;
         }
-        self.held(self.table.finish(&self.mover(user)).await?)?;
+        still_ours(self.table.finish(&self.mover(user)).await?)?;
         Ok((left.rows.len(), left.records.len()))
     }
 }

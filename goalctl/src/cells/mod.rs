@@ -232,9 +232,9 @@ pub(crate) async fn run(args: Cells, stack: &Stack, json: bool, shell: &mut Shel
         Command::Users { user: Some(user), .. } => front.user(&user, json, shell).await,
         Command::Users { cell, .. } => front.users(cell, json, shell).await,
         Command::Move { user, to: Some(to), patience, .. } => {
-            front.move_user(&user, &to, patience.patience, json, shell).await
+            Box::pin(front.move_user(&user, &to, patience.patience, json, shell)).await
         }
-        Command::Move { user, patience, .. } => front.give_up(&user, patience.patience, json, shell).await,
+        Command::Move { user, patience, .. } => Box::pin(front.give_up(&user, patience.patience, json, shell)).await,
         Command::Adopt { cell } => front.adopt(&cell, json, shell).await,
     }
 }
@@ -421,8 +421,8 @@ impl Front<'_> {
     ) -> Result<u8> {
         let (cells, run, interrupt) = (self.opened().await?, EventId::random().to_string(), Interrupt::listen()?);
         let moves = self.moves(&cells, &run, patience, &interrupt)?;
-        let moved = moves.move_to(user, to).await?;
-        shell.show(json, &moved, |moved| format!("{}\n", moved.text()))?;
+        let outcome = Box::pin(moves.move_to(user, to)).await?;
+        shell.show(json, &outcome, |outcome| format!("{}\n", outcome.text()))?;
         Ok(DONE)
     }
 
@@ -491,16 +491,16 @@ impl Front<'_> {
         let (moves, interrupt) = (&moves, &interrupt);
         let mut results = stream::iter(plan)
             .take_while(|_| std::future::ready(!interrupt.is_asked()))
-            .map(|(user, to)| async move { (moves.move_to(&user, &to).await, user) })
+            .map(|(user, to)| async move { (Box::pin(moves.move_to(&user, &to)).await, user) })
             .buffer_unordered(at_once);
         let mut drained = Drained { cell: id.clone(), moved: Vec::new(), failed: Vec::new(), not_begun: 0 };
         while let Some((result, user)) = results.next().await {
             match result {
-                Ok(moved) => {
+                Ok(outcome) => {
                     if !json {
-                        writeln!(shell.out, "{}", moved.text())?;
+                        writeln!(shell.out, "{}", outcome.text())?;
                     }
-                    drained.moved.push(moved);
+                    drained.moved.push(outcome);
                 }
                 Err(error) => {
                     let reason = Failure::of(&error).to_string();

@@ -129,7 +129,7 @@ fn name(headings: &mut [Heading]) {
         let taken = |name: &str| before.iter().any(|earlier| earlier.anchor == name);
         heading.anchor = match taken(&plain) {
             false => plain,
-            true => (1..).map(|n| format!("{plain}-{n}")).find(|name| !taken(name)).unwrap_or(plain),
+            true => (1..=u16::MAX).map(|n| format!("{plain}-{n}")).find(|name| !taken(name)).unwrap_or(plain),
         };
     }
 }

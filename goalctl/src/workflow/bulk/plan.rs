@@ -1,6 +1,7 @@
 //! What a command for many would do, decided from lists and before anything is done.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use anyhow::Result;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
@@ -196,7 +197,8 @@ impl Plan {
         text.push_str(&lines(&listed));
         let more = self.workflows.len().saturating_sub(SHOWN);
         if more > 0 {
-            text.push_str(&format!("and {more} more; --dry-run --json lists all\n"));
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "and {more} more; --dry-run --json lists all");
         }
         text
     }

@@ -1,6 +1,7 @@
 //! Does what was planned, one workflow after the other, and says what became of each.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -89,7 +90,7 @@ impl Report {
         let skipped = count(|outcome| matches!(outcome, Outcome::Skipped { .. }));
         let failed = count(|outcome| matches!(outcome, Outcome::Failed { .. }));
         let not_begun = count(|outcome| *outcome == Outcome::NotBegun);
-        Self { plan, done, skipped, failed, not_begun, interrupted, results }
+        Self { plan, results, done, skipped, failed, not_begun, interrupted }
     }
 
     /// Returns `true` if nothing is left to do.
@@ -108,7 +109,8 @@ impl Report {
         }
         let mut text = format!("{} done, {} skipped, {} failed", self.done, self.skipped, self.failed);
         if self.not_begun > 0 {
-            text.push_str(&format!(", {} not begun", self.not_begun));
+            // Writing to a string cannot fail, here and below.
+            let _ = write!(text, ", {} not begun", self.not_begun);
         }
         text.push_str(".\n");
         let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
@@ -118,7 +120,7 @@ impl Report {
             }
         }
         for (reason, number) in reasons {
-            text.push_str(&format!("  {number} failed: {}\n", printable(reason)));
+            let _ = writeln!(text, "  {number} failed: {}", printable(reason));
         }
         if !self.is_complete() {
             text.push_str("Run it again for the rest: what is done is not done twice.\n");
