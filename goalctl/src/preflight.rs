@@ -69,7 +69,7 @@ const MODEL_AVAILABILITY: Operation = Operation {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Preflight {
     /// The setting concurrentBatches of the deployment
-    #[arg(long, value_name = "N", default_value_t = BATCHES, value_parser = clap::value_parser!(u32).range(2..=1000))]
+    #[arg(long, value_name = "N", default_value_t = BATCHES, value_parser = clap::value_parser!(u32).range(2..=20_000))]
     concurrent_batches: u32,
     /// Its settings apiConcurrency and projectorConcurrency together
     #[arg(long, value_name = "N", default_value_t = 0)]

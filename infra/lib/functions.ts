@@ -30,9 +30,10 @@ export class Functions extends Construct {
   constructor(scope: Construct, id: string, props: FunctionsProps) {
     super(scope, id);
     const { storage, archive, messaging, workflow: { stateMachine, executions, alias } } = props;
-    // Admission and the workers' concurrency use the same number: admitted batches are processed soon.
-    const workers = props.settings.concurrentBatches;
-    const capacity = String(workers);
+    // Admission and the workers' concurrency use the same number, unless pollers are provisioned: admitted batches are processed soon.
+    const { concurrentBatches, batchPollers } = props.settings;
+    const workers = batchPollers ? { provisionedPollerConfig: batchPollers } : { maxConcurrency: concurrentBatches };
+    const capacity = String(concurrentBatches);
     // Requests arrive at both functions, and count together.
     // What an end says of the AI and what it has cost is decided where capacity is released: by two functions.
     const { dailyAiCost, pauseOnAiFailure } = props.settings;
@@ -102,7 +103,7 @@ export class Functions extends Construct {
       .publishTo(messaging)
       .answerTasksOf(stateMachine)
       // One message per worker: each runs for minutes against its own deadline, with up to 8 AI calls at a time.
-      .consume(messaging.batch.queue, { batchSize: 1, maxConcurrency: workers });
+      .consume(messaging.batch.queue, { batchSize: 1, ...workers });
     useGenerators(this.worker, props.settings);
     // Only the worker calls anything but AWS.
     if (props.settings.vpc) this.worker.attachTo(props.settings.vpc);

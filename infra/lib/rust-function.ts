@@ -216,7 +216,7 @@ export class RustFunction extends Construct {
    * Failed messages return to the queue one by one, never their whole batch. The function itself sets when: the queue's
    * visibility timeout is for crashes.
    */
-  consume(queue: IQueue, source: { batchSize: number; maxBatchingWindow?: Duration; maxConcurrency?: number }): this {
+  consume(queue: IQueue, source: Pick<EventSourceMappingOptions, 'batchSize' | 'maxBatchingWindow' | 'maxConcurrency' | 'provisionedPollerConfig'>): this {
     this.function.addEnvironment('QUEUE_URL', queue.queueUrl);
     this.useKey('sqs', 'Decrypt');
     this.allow(

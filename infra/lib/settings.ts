@@ -17,6 +17,12 @@ export const architectures = ['arm64', 'x86_64'] as const;
 export const userPoolPlans = ['lite', 'essentials', 'plus'] as const;
 export const tracings = ['off', 'print', 'otlp'] as const;
 
+/** How many pollers of a queue there are at all times, and how many at most. Each causes up to ten invocations at once. */
+export interface Pollers {
+  readonly minimumPollers: number;
+  readonly maximumPollers: number;
+}
+
 /** The settings that `-c key=value` can change, validated once; see the table in README.md. */
 export interface Settings extends OperationSettings {
   readonly given: Given;
@@ -69,6 +75,8 @@ export interface Settings extends OperationSettings {
   readonly logLevel: string;
   /** How many batches are processed at once; requests above it wait. */
   readonly concurrentBatches: number;
+  /** The pollers that are provisioned for the batch queue, which then has no maximum concurrency. */
+  readonly batchPollers?: Pollers;
   /** How many actions a user may ask for in a day; 0 for no limit. Without it: the variant's. */
   readonly actionsPerUserAndDay?: number;
   /** The URL of docs/OPERATIONS.md: alarms and notices link to its sections. */
@@ -92,7 +100,7 @@ export const keys: Record<Key, true> = {
   stackName: true, local: true, architecture: true, functionsDir: true, goalsTable: true, goalsUserIndex: true, tasksTable: true,
   executionsTable: true, archiveBucket: true, oidcIssuer: true, oidcAudience: true, oidcScopes: true, oidcClientId: true,
   userPoolDomain: true, userPoolPlan: true, callbackUrls: true, corsOrigins: true, corsHeaders: true, corsCredentials: true, logLevel: true,
-  concurrentBatches: true, actionsPerUserAndDay: true, operationsGuide: true, tracing: true, tracingLayer: true, tracingEndpoint: true, repair: true,
+  concurrentBatches: true, batchPollers: true, actionsPerUserAndDay: true, operationsGuide: true, tracing: true, tracingLayer: true, tracingEndpoint: true, repair: true,
   ...generatorKeys, ...operationKeys, ...webKeys,
 };
 
@@ -172,7 +180,7 @@ function readContext(context: Record<string, unknown>, own: Record<string, unkno
     ...readGenerators(context),
     ...operations,
     logLevel: text('logLevel', logFilter, 'a level or a filter such as info,goal_activity_functions=debug') ?? 'info',
-    concurrentBatches: concurrency(context.concurrentBatches ?? 64),
+    ...concurrency(reader, context.concurrentBatches ?? 64, local),
     actionsPerUserAndDay: dailyLimit(context.actionsPerUserAndDay),
     // An alarm's description has 1,024 characters for its text and this.
     operationsGuide: text('operationsGuide', /^[^\s#]{1,300}$/, 'an address of at most 300 characters, without #')
@@ -262,11 +270,36 @@ function userPool(reader: Reader<Key>, context: Record<string, unknown>, stackNa
   return { domain, plan: reader.oneOf('userPoolPlan', userPoolPlans) ?? 'essentials', callbackUrls: urls };
 }
 
-/** SQS's event sources accept 2 to 1,000 as maximum concurrency. */
-function concurrency(value: unknown): number {
-  const number = Number(value);
-  if (Number.isInteger(number) && number >= 2 && number <= 1000) return number;
-  throw new SettingsError(`context concurrentBatches=${JSON.stringify(value)}: expected 2 to 1000`);
+/** SQS's event sources accept 2 to 1,000 as maximum concurrency, and either that or pollers. */
+function concurrency(reader: Reader<Key>, value: unknown, local: boolean): Pick<Settings, 'concurrentBatches' | 'batchPollers'> {
+  const batchPollers = pollers(reader);
+  if (local && batchPollers) throw new SettingsError('context batchPollers: not with local=true, as the emulator has none');
+  const batches = Number(value);
+  if (!Number.isInteger(batches) || batches < 2 || batches > maxBatches) {
+    throw new SettingsError(`context concurrentBatches=${JSON.stringify(value)}: expected 2 to ${maxBatches}`);
+  }
+  if (batches > 1000 && !batchPollers) {
+    throw new SettingsError(`context concurrentBatches=${batches}: over 1000 only with batchPollers, as a queue's maximum concurrency is 1000 at most`);
+  }
+  if (batchPollers && batchPollers.maximumPollers * invocationsOfPoller < batches) {
+    throw new SettingsError(`context batchPollers: ${batchPollers.maximumPollers} pollers process ${batchPollers.maximumPollers * invocationsOfPoller} `
+      + `batches at once, less than concurrentBatches=${batches}; what is launched would wait for them until its time is over`);
+  }
+  return { concurrentBatches: batches, batchPollers };
+}
+
+/** As many as 2,000 pollers process. */
+const maxBatches = 20_000;
+const invocationsOfPoller = 10;
+
+function pollers(reader: Reader<Key>): Pollers | undefined {
+  const expected = 'the least and the most pollers, such as 20-200: 2 to 200, and 2 to 2000';
+  const given = reader.text('batchPollers', /^\d{1,3}-\d{1,4}$/, expected);
+  if (given === undefined) return undefined;
+  const [minimumPollers = 0, maximumPollers = 0] = given.split('-').map(Number);
+  const fits = minimumPollers >= 2 && minimumPollers <= 200 && maximumPollers >= minimumPollers && maximumPollers <= 2000;
+  if (!fits) throw new SettingsError(`context batchPollers="${given}": expected ${expected}`);
+  return { minimumPollers, maximumPollers };
 }
 
 /** Less than the actions of a whole chart would refuse it every day again. */

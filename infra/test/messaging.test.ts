@@ -121,6 +121,16 @@ test('both functions that release capacity know when launching is paused by itse
   }
 });
 
+test('with provisioned pollers the batch queue has no maximum concurrency, and more may be launched than that allows', () => {
+  const stack = synth({ concurrentBatches: '10000', batchPollers: '200-1000' });
+  const [worker] = stack.all('AWS::Lambda::EventSourceMapping').filter(({ FunctionName }) => target(FunctionName) === 'FunctionsWorkerFunction');
+  assert.deepEqual(worker?.ProvisionedPollerConfig, { MinimumPollers: 200, MaximumPollers: 1000 });
+  assert.equal(worker?.ScalingConfig, undefined);
+  const capacities = Object.values(stack.resources('AWS::Lambda::Function')).map(({ Properties }) => Properties.Environment?.Variables.CONCURRENT_BATCHES)
+    .filter((capacity) => capacity !== undefined);
+  assert.deepEqual(capacities, ['10000', '10000', '10000']);
+});
+
 test('concurrentBatches is how many workers run at once and how much may be launched', () => {
   for (const [concurrentBatches, batches] of [[undefined, 64], ['20', 20]]) {
     const stack = synth({ concurrentBatches });

@@ -50,6 +50,7 @@ test('without context the settings are those of a deployment to AWS', () => {
     consumerAccounts: [],
     logLevel: 'info',
     concurrentBatches: 64,
+    batchPollers: undefined,
     actionsPerUserAndDay: undefined,
     operationsGuide: 'docs/OPERATIONS.md',
     tracing: 'off',
@@ -146,9 +147,16 @@ test('a value that cannot be is an error that says what is expected', () => {
     rejected({ operationsGuide }, /operationsGuide=".*": expected an address/);
   }
   rejected({ userPoolPlan: 'free' }, /userPoolPlan="free": expected one of lite, essentials, plus/);
-  for (const concurrentBatches of ['1', '1001', '2.5', 'many', ' ']) {
-    rejected({ concurrentBatches }, /concurrentBatches=".*": expected 2 to 1000/);
+  for (const concurrentBatches of ['1', '20001', '2.5', 'many', ' ']) {
+    rejected({ concurrentBatches, batchPollers: '2-2000' }, /concurrentBatches=".*": expected 2 to 20000/);
   }
+  rejected({ concurrentBatches: '1001' }, /concurrentBatches=1001: over 1000 only with batchPollers/);
+  for (const batchPollers of ['20', '1-20', '201-300', '20-10', '20-2001', 'a-b', ' ']) {
+    rejected({ batchPollers }, /batchPollers=".*": expected the least and the most pollers, such as 20-200/);
+  }
+  rejected({ concurrentBatches: '2001', batchPollers: '2-200' }, /200 pollers process 2000 batches at once, less than concurrentBatches=2001/);
+  rejected({ local: 'true', batchPollers: '20-200' }, /batchPollers: not with local=true/);
+  assert.deepEqual(readSettings({ concurrentBatches: '10000', batchPollers: '200-1000' }).batchPollers, { minimumPollers: 200, maximumPollers: 1000 });
 });
 
 test('a setting of operations that cannot be is an error that says what is expected', () => {
