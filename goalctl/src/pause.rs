@@ -3,8 +3,10 @@
 use anyhow::{Context, Result};
 use clap::Args;
 use goal_activity_adapters::clock::SystemClock;
+use goal_activity_core::admission::Shard;
+use goal_activity_core::agreement::{self, agree};
 use goal_activity_core::pause::Pause as Paused;
-use goal_activity_core::ports::{Clock, FindPause, PauseLaunches, Unavailable};
+use goal_activity_core::ports::{Clock, FindPause, Unavailable};
 use goal_activity_events::StateMachineArn;
 use serde::Serialize;
 
@@ -19,14 +21,14 @@ Launch no further workflow until `goalctl resume`
 Requests are still accepted, and their workflows wait; none times out because of that. Running workflows go on, as do those
 that were about to be launched. Users see the reason in the status of a workflow that waits. A second pause replaces the reason.
 
-Needs dynamodb:UpdateItem on the WorkflowExecutions table; on AWS cloudformation:DescribeStacks.";
+Needs dynamodb:GetItem and dynamodb:UpdateItem on the WorkflowExecutions table; on AWS cloudformation:DescribeStacks.";
 pub(crate) const RESUME: &str = "\
 Launch workflows again after `goalctl pause`
 
 Also ends a pause that the pipeline has made itself: the AI is down, or the amount that it may cost in a day is spent. The
 first of those that wait is launched within a minute, and the others in their turn, as far as the capacity lasts.
 
-Needs dynamodb:UpdateItem on the WorkflowExecutions table; on AWS cloudformation:DescribeStacks.";
+Needs dynamodb:GetItem and dynamodb:UpdateItem on the WorkflowExecutions table; on AWS cloudformation:DescribeStacks.";
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  goalctl pause --reason 'the AI is being replaced, until 15:00 UTC'")]
@@ -70,11 +72,13 @@ impl Done {
 pub(crate) async fn pause(args: Pause, stack: &Stack, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
     let paused = Paused::new(SystemClock.now(), &args.reason);
     let (tables, machine) = (stack.tables()?, machine(stack)?);
-    let before = match tables.pause_launches(&machine, &paused).await {
+    let before = match agreement::pause_launches(&tables, &machine, &paused).await {
         // Its own, if the request was made twice.
         Ok(before) => before.filter(|before| *before != paused),
         Err(error) => {
-            unless_done(error, tables.find_pause(&machine).await.is_ok_and(|now| now.as_ref() == Some(&paused)))?
+            let is_paused = tables.find_pause(&machine).await.is_ok_and(|now| now.as_ref() == Some(&paused));
+            let is_done = is_paused && agree(&tables, &machine, Shard::all(), paused.since).await.is_ok();
+            unless_done(error, is_done)?
         }
     };
     shell.show(json, &Done { paused: Some(paused), before }, |done| done.text(&stack.label))?;
@@ -84,9 +88,13 @@ pub(crate) async fn pause(args: Pause, stack: &Stack, json: bool, shell: &mut Sh
 /// Resumes launching and returns the exit code.
 pub(crate) async fn resume(stack: &Stack, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
     let (tables, machine) = (stack.tables()?, machine(stack)?);
-    let before = match tables.resume_launches(&machine).await {
+    let now = SystemClock.now();
+    let before = match agreement::resume_launches(&tables, &machine, now).await {
         Ok(before) => before,
-        Err(error) => unless_done(error, tables.find_pause(&machine).await.is_ok_and(|now| now.is_none()))?,
+        Err(error) => {
+            let is_resumed = tables.find_pause(&machine).await.is_ok_and(|now| now.is_none());
+            unless_done(error, is_resumed && agree(&tables, &machine, Shard::all(), now).await.is_ok())?
+        }
     };
     shell.show(json, &Done { paused: None, before }, |done| done.text(&stack.label))?;
     Ok(DONE)

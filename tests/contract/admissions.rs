@@ -1,16 +1,18 @@
-//! `HoldCapacity`, `ListHolders`, `ListWaiting` and `AdmitExecution`.
+//! `HoldCapacity`, `ListHolders`, `ListWaiting`, `MoveWaiting`, `AdmitExecution` and the ports of the pause.
 
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use goal_activity_core::admission::{Held, in_use};
+use goal_activity_core::admission::{Held, Shard, in_use};
+use goal_activity_core::agreement;
 use goal_activity_core::daily::Day;
 use goal_activity_core::execution::{Cancellation, Execution};
 use goal_activity_core::keys::open_shard;
 use goal_activity_core::pause::{Cost, DailyCost, Passage, Pause, Pausing, Release};
 use goal_activity_core::ports::{
-    Acquired, AdmitExecution, CancelExecution, Claim, ClaimGoal, Claimed, EndExecution, FindExecution, FindLoad,
-    FindPause, HoldCapacity, ListHolders, ListOpen, ListWaiting, PauseLaunches, Released,
+    Acquired, AdmitExecution, CancelExecution, ChangePause, Claim, ClaimGoal, Claimed, EndExecution, FindExecution,
+    FindLoad, FindPause, HoldCapacity, ListHolders, ListOpen, ListWaiting, MoveWaiting, PauseChange, PauseLaunches,
+    Released,
 };
 use goal_activity_events::{ExecutionArn, FinalStatus, Timestamp};
 
@@ -38,11 +40,17 @@ on_all_tables!(
     a_cost_is_counted_with_the_release_and_once,
     a_cost_that_reaches_the_amount_meanwhile_is_decided_anew,
     since_when_the_ai_works_is_kept_with_the_release,
+    each_shard_counts_by_itself,
+    who_waits_for_a_shard_is_listed_for_it_and_moves_from_where_it_is,
+    where_it_was_launched_is_recorded,
+    only_the_first_shard_has_a_probe,
+    the_pause_of_a_shard_changes_only_from_what_it_is,
+    all_shards_agree_once_a_pause_or_its_end_has_returned,
 );
 
 fn held(on: &impl Tables, batches: u32, since: i64) -> Held {
     let name = execution(&goal(1), 1).execution_arn.name().to_owned();
-    Held { execution: ExecutionArn::named(&on.state_machine(), &name), batches, since: at(since) }
+    Held { execution: ExecutionArn::named(&on.state_machine(), &name), batches, since: at(since), shard: Shard::FIRST }
 }
 
 /// Releases what an execution holds that says nothing of the AI. Returns `false` if it holds nothing.
@@ -52,14 +60,15 @@ async fn give_back(on: &impl Tables, execution: &ExecutionArn) -> bool {
 
 /// What is decided now for the release of an execution that says nothing of the AI.
 async fn release(on: &impl Tables, execution: &ExecutionArn) -> Release {
-    let load = on.db().find_load(&on.state_machine()).await.unwrap();
+    let load = on.db().find_load(&on.state_machine(), Shard::FIRST).await.unwrap();
     let pausing = Pausing { on_ai_failure: true, daily_cost: DailyCost::NONE };
     Release::decide(execution, None, &load, pausing, at(0))
 }
 
 /// The held capacity, by the names of the executions: each case has its own state machine.
 async fn holders(on: &impl Tables) -> Vec<(String, u32, Timestamp)> {
-    let mut all: Vec<_> = on.db().list_holders(&on.state_machine()).await.unwrap().iter().map(named).collect();
+    let mut all: Vec<_> =
+        on.db().list_holders(&on.state_machine(), Shard::FIRST).await.unwrap().iter().map(named).collect();
     all.sort_by_key(|h| h.2);
     all
 }
@@ -100,7 +109,7 @@ async fn more_than_there_is_cannot_be_taken(on: &impl Tables) {
     assert_eq!(on.db().acquire_capacity(&held(on, 3, 0), 8).await.unwrap(), Acquired::Yes);
     // The capacity is less than before: held capacity stays, and no more can be acquired.
     assert_eq!(on.db().acquire_capacity(&held(on, 1, 0), 4).await.unwrap(), Acquired::Full);
-    assert_eq!(in_use(&on.db().list_holders(&on.state_machine()).await.unwrap()), 8);
+    assert_eq!(in_use(&on.db().list_holders(&on.state_machine(), Shard::FIRST).await.unwrap()), 8);
 }
 
 async fn many_at_once_never_take_more_than_there_is(on: &impl Tables) {
@@ -108,7 +117,7 @@ async fn many_at_once_never_take_more_than_there_is(on: &impl Tables) {
     let taken = join_all(all.iter().map(|h| on.db().acquire_capacity(h, 31))).await;
     let yes = taken.into_iter().filter(|t| matches!(t, Ok(Acquired::Yes))).count();
     assert_eq!(yes, 10);
-    assert_eq!(in_use(&on.db().list_holders(&on.state_machine()).await.unwrap()), 30);
+    assert_eq!(in_use(&on.db().list_holders(&on.state_machine(), Shard::FIRST).await.unwrap()), 30);
 }
 
 async fn giving_back_what_is_not_held_changes_nothing(on: &impl Tables) {
@@ -133,7 +142,7 @@ async fn waiting(on: &impl Tables, turn: Timestamp) -> Execution {
 
 /// Returns which of these wait, in the order of the waiting list. The cases share the list.
 async fn line(on: &impl Tables, of: &[&Execution]) -> Vec<ExecutionArn> {
-    let all = on.db().list_waiting(u16::MAX).await.unwrap();
+    let all = on.db().list_waiting(Shard::FIRST, u16::MAX).await.unwrap();
     assert!(all.is_sorted_by_key(|w| w.turn));
     let is_of = |arn: &ExecutionArn| of.iter().any(|e| e.execution_arn == *arn);
     all.into_iter().map(|w| w.execution_arn).filter(is_of).collect()
@@ -160,13 +169,13 @@ async fn who_waits_is_listed_in_the_order_of_turns(on: &impl Tables) {
     let second = waiting(on, at(300)).await;
     let in_order = [&first, &second, &late].map(|e| e.execution_arn.clone());
     assert_eq!(line(on, &[&late, &first, &second]).await, in_order);
-    assert_eq!(on.db().list_waiting(2).await.unwrap().len(), 2);
+    assert_eq!(on.db().list_waiting(Shard::FIRST, 2).await.unwrap().len(), 2);
     assert!(!is_open(on, &first).await, "it is nothing to look at one by one");
 }
 
 async fn who_was_launched_waits_no_more_and_is_open(on: &impl Tables) {
     let one = waiting(on, at(0)).await;
-    assert!(on.db().mark_admitted(&one.execution_arn, at(7)).await.unwrap());
+    assert!(on.db().mark_admitted(&one.execution_arn, at(7), Shard::FIRST).await.unwrap());
     assert!(line(on, &[&one]).await.is_empty());
     assert!(is_open(on, &one).await);
     let found = on.db().find_execution(&one.execution_arn).await.unwrap().unwrap();
@@ -176,10 +185,13 @@ async fn who_was_launched_waits_no_more_and_is_open(on: &impl Tables) {
 async fn a_launch_is_noted_once(on: &impl Tables) {
     let (_, execution) = claimed(on, 1).await;
     let arn = &execution.execution_arn;
-    assert!(on.db().mark_admitted(arn, at(1)).await.unwrap());
-    assert!(!on.db().mark_admitted(arn, at(2)).await.unwrap());
+    assert!(on.db().mark_admitted(arn, at(1), Shard::FIRST).await.unwrap());
+    assert!(!on.db().mark_admitted(arn, at(2), Shard::FIRST).await.unwrap());
     assert_eq!(on.db().find_execution(arn).await.unwrap().unwrap().admitted_at, Some(at(1)));
-    assert!(!on.db().mark_admitted(&held(on, 1, 0).execution, at(1)).await.unwrap(), "one that is not recorded");
+    assert!(
+        !on.db().mark_admitted(&held(on, 1, 0).execution, at(1), Shard::FIRST).await.unwrap(),
+        "one that is not recorded"
+    );
 }
 
 async fn who_is_cancelled_while_waiting_is_open_until_the_end(on: &impl Tables) {
@@ -189,7 +201,7 @@ async fn who_is_cancelled_while_waiting_is_open_until_the_end(on: &impl Tables) 
     assert!(on.db().record_cancellation(arn, &cancellation).await.unwrap());
     assert!(line(on, &[&execution]).await.is_empty());
     assert!(is_open(on, &execution).await);
-    assert!(!on.db().mark_admitted(arn, at(2)).await.unwrap());
+    assert!(!on.db().mark_admitted(arn, at(2), Shard::FIRST).await.unwrap());
     assert!(on.db().end_execution(&execution, &ending(&execution, FinalStatus::Aborted)).await.unwrap());
     assert!(is_open(on, &execution).await, "its end is not settled");
 }
@@ -199,7 +211,7 @@ async fn who_ends_while_waiting_is_open(on: &impl Tables) {
     assert!(on.db().end_execution(&execution, &ending(&execution, FinalStatus::Failed)).await.unwrap());
     assert!(line(on, &[&execution]).await.is_empty());
     assert!(is_open(on, &execution).await);
-    assert!(!on.db().mark_admitted(&execution.execution_arn, at(2)).await.unwrap());
+    assert!(!on.db().mark_admitted(&execution.execution_arn, at(2), Shard::FIRST).await.unwrap());
 }
 
 async fn the_open_workflows_of_a_user_are_known(on: &impl Tables) {
@@ -265,7 +277,7 @@ fn down() -> Pause {
 }
 
 async fn pause_of(on: &impl Tables) -> Option<Pause> {
-    on.db().find_load(&on.state_machine()).await.unwrap().pause
+    on.db().find_load(&on.state_machine(), Shard::FIRST).await.unwrap().pause
 }
 
 async fn a_release_and_the_pause_that_it_begins_are_one_write(on: &impl Tables) {
@@ -291,7 +303,7 @@ async fn a_release_that_was_decided_with_another_pause_is_not_made(on: &impl Tab
     assert_eq!(on.db().acquire_capacity(&one, 8).await.unwrap(), Acquired::Yes);
     let with = |before: Option<Pause>, after: Option<Pause>| Release { before, after, ..plain(&one.execution) };
     let operators = Pause::new(at(5), "x");
-    let Passage::Probe(probing) = down().passage(&one.execution, at(40)) else { panic!("a probe") };
+    let Passage::Probe(probing) = down().passage(Shard::FIRST, &one.execution, at(40)) else { panic!("a probe") };
     let mut later = down();
     later.since = at(1);
     let pauses = [None, Some(operators), Some(down()), Some(probing), Some(later), Some(Pause::for_the_day(at(0)))];
@@ -321,7 +333,8 @@ async fn a_release_that_was_decided_with_another_pause_is_not_made(on: &impl Tab
 fn plain(execution: &ExecutionArn) -> Release {
     let execution = execution.clone();
     let past_days = Vec::new();
-    Release { execution, cost: None, before: None, after: None, paused_for: None, past_days, worked_since: None }
+    let shard = Shard::FIRST;
+    Release { execution, shard, cost: None, before: None, after: None, paused_for: None, past_days, worked_since: None }
 }
 
 async fn of_many_at_once_one_is_the_probe(on: &impl Tables) {
@@ -337,7 +350,10 @@ async fn of_many_at_once_one_is_the_probe(on: &impl Tables) {
     assert_eq!(holders(on).await, [named(probes[0])]);
     // As the SDK repeats it.
     assert_eq!(on.db().acquire_capacity(probes[0], 64).await.unwrap(), Acquired::Yes);
-    assert_eq!(pause_of(on).await.map(Passage::Probe), Some(down().passage(&probes[0].execution, at(30))));
+    assert_eq!(
+        pause_of(on).await.map(Passage::Probe),
+        Some(down().passage(Shard::FIRST, &probes[0].execution, at(30)))
+    );
     // Too large for what is left: it is not the probe, and the pause stays as it is.
     let before = pause_of(on).await;
     assert_ne!(on.db().acquire_capacity(&held(on, 8, 900), 8).await.unwrap(), Acquired::AsProbe);
@@ -371,7 +387,7 @@ async fn a_cost_is_counted_with_the_release_and_once(on: &impl Tables) {
         assert_eq!(on.db().release_capacity(&release).await.unwrap(), Released::Yes);
         assert_eq!(on.db().release_capacity(&release).await.unwrap(), Released::NotHeld);
     }
-    let load = on.db().find_load(&on.state_machine()).await.unwrap();
+    let load = on.db().find_load(&on.state_machine(), Shard::FIRST).await.unwrap();
     assert_eq!(load.costs, [(yesterday, 2), (today, 7)].into());
     assert_eq!(load.paused_for, [(yesterday, 20), (today, 40)].into());
 }
@@ -391,12 +407,12 @@ async fn a_cost_that_reaches_the_amount_meanwhile_is_decided_anew(on: &impl Tabl
         released.push(on.db().release_capacity(&release(held)).await.unwrap());
     }
     assert_eq!(released, [Released::Yes, Released::Yes, Released::Changed]);
-    let load = on.db().find_load(&on.state_machine()).await.unwrap();
+    let load = on.db().find_load(&on.state_machine(), Shard::FIRST).await.unwrap();
     assert_eq!((load.costs, load.held.len()), ([(today, 80)].into(), 1));
 }
 
 async fn since_when_the_ai_works_is_kept_with_the_release(on: &impl Tables) {
-    let since = async || on.db().find_load(&on.state_machine()).await.unwrap().worked_since;
+    let since = async || on.db().find_load(&on.state_machine(), Shard::FIRST).await.unwrap().worked_since;
     assert_eq!(since().await, None);
     for (worked_since, known) in [(Some(at(5)), at(5)), (None, at(5)), (Some(at(9)), at(9))] {
         let one = held(on, 8, 0);
@@ -404,5 +420,131 @@ async fn since_when_the_ai_works_is_kept_with_the_release(on: &impl Tables) {
         let release = Release { worked_since, ..plain(&one.execution) };
         assert_eq!(on.db().release_capacity(&release).await.unwrap(), Released::Yes);
         assert_eq!(since().await, Some(known));
+    }
+}
+
+fn nth(shard: usize) -> Shard {
+    Shard::all().nth(shard).unwrap()
+}
+
+async fn each_shard_counts_by_itself(on: &impl Tables) {
+    let machine = on.state_machine();
+    let (one, two) = (held(on, 8, 0), Held { shard: nth(1), ..held(on, 8, 1) });
+    for taken in [&one, &two] {
+        assert_eq!(on.db().acquire_capacity(taken, 8).await.unwrap(), Acquired::Yes, "{}", taken.shard);
+    }
+    let more = Held { shard: nth(1), ..held(on, 1, 2) };
+    assert_eq!(on.db().acquire_capacity(&more, 8).await.unwrap(), Acquired::Full);
+    let holders = async |shard| on.db().list_holders(&machine, shard).await.unwrap();
+    assert_eq!((holders(nth(0)).await, holders(nth(1)).await), (vec![one.clone()], vec![two.clone()]));
+    assert_eq!(holders(nth(2)).await, []);
+    // What is held in one is not released in another.
+    let elsewhere = Release::of_surplus(&two.execution, nth(0), None);
+    assert_eq!(on.db().release_capacity(&elsewhere).await.unwrap(), Released::NotHeld);
+    let there = Release::of_surplus(&two.execution, nth(1), None);
+    assert_eq!(on.db().release_capacity(&there).await.unwrap(), Released::Yes);
+    assert_eq!((holders(nth(0)).await.len(), holders(nth(1)).await.len()), (1, 0));
+    assert_eq!(on.db().acquire_capacity(&more, 8).await.unwrap(), Acquired::Yes);
+}
+
+/// Returns for which of the first three shards it is listed.
+async fn lists(on: &impl Tables, execution: &Execution) -> Vec<usize> {
+    let mut found = Vec::new();
+    for shard in 0..3 {
+        let listed = on.db().list_waiting(nth(shard), u16::MAX).await.unwrap();
+        if listed.iter().any(|w| w.execution_arn == execution.execution_arn && w.turn == execution.turn) {
+            found.push(shard);
+        }
+    }
+    found
+}
+
+async fn who_waits_for_a_shard_is_listed_for_it_and_moves_from_where_it_is(on: &impl Tables) {
+    let goal = goal(1);
+    on.put_goal(&goal).await;
+    let mut claim: Claim = claim(&goal, 1);
+    claim.execution.shard = nth(2);
+    assert_eq!(on.db().claim_goal(&claim).await.unwrap(), Claimed::Yes);
+    let (execution, arn) = (&claim.execution, &claim.execution.execution_arn);
+    let shard = async || on.db().find_execution(arn).await.unwrap().unwrap().shard;
+    assert_eq!((lists(on, execution).await, shard().await), (vec![2], nth(2)));
+    assert!(!on.db().move_waiting(arn, nth(0), nth(1)).await.unwrap(), "it does not wait there");
+    for (from, to) in [(2, 0), (0, 1)] {
+        assert!(on.db().move_waiting(arn, nth(from), nth(to)).await.unwrap());
+        assert!(!on.db().move_waiting(arn, nth(from), nth(2)).await.unwrap(), "it has gone");
+        assert_eq!((lists(on, execution).await, shard().await), (vec![to], nth(to)));
+    }
+    assert!(on.db().mark_admitted(arn, at(1), nth(1)).await.unwrap());
+    assert!(!on.db().move_waiting(arn, nth(1), nth(0)).await.unwrap(), "it waits no more");
+    assert_eq!((lists(on, execution).await, shard().await), (vec![], nth(1)));
+    assert!(
+        !on.db().move_waiting(&held(on, 1, 0).execution, nth(0), nth(1)).await.unwrap(),
+        "one that is not recorded"
+    );
+}
+
+async fn where_it_was_launched_is_recorded(on: &impl Tables) {
+    for shard in [0, 1] {
+        let one = waiting(on, at(0)).await;
+        assert!(on.db().move_waiting(&one.execution_arn, nth(0), nth(2)).await.unwrap());
+        // It had acquired capacity before it was moved.
+        assert!(on.db().mark_admitted(&one.execution_arn, at(7), nth(shard)).await.unwrap());
+        let found = on.db().find_execution(&one.execution_arn).await.unwrap().unwrap();
+        assert_eq!(found, Execution { admitted_at: Some(at(7)), shard: nth(shard), ..one });
+    }
+}
+
+async fn only_the_first_shard_has_a_probe(on: &impl Tables) {
+    let machine = on.state_machine();
+    on.db().pause_launches(&machine, &down()).await.unwrap();
+    agreement::agree(on.db(), &machine, Shard::all().take(2), at(0)).await.unwrap();
+    let elsewhere = Held { shard: nth(1), ..held(on, 1, 60) };
+    assert_eq!(on.db().acquire_capacity(&elsewhere, 8).await.unwrap(), Acquired::Paused);
+    assert_eq!(on.db().acquire_capacity(&held(on, 1, 60), 8).await.unwrap(), Acquired::AsProbe);
+    // Its copy need not know which workflow that is.
+    let copy = on.db().find_load(&machine, nth(1)).await.unwrap().pause;
+    agreement::agree(on.db(), &machine, Shard::all().take(2), at(61)).await.unwrap();
+    assert_eq!(on.db().find_load(&machine, nth(1)).await.unwrap().pause, copy);
+}
+
+async fn the_pause_of_a_shard_changes_only_from_what_it_is(on: &impl Tables) {
+    let machine = on.state_machine();
+    let change = async |before: Option<&Pause>, after: Option<&Pause>| {
+        let change = PauseChange { before: before.cloned(), after: after.cloned(), paused_for: None };
+        on.db().change_pause(&machine, nth(1), &change).await.unwrap()
+    };
+    let now = async || on.db().find_load(&machine, nth(1)).await.unwrap().pause;
+    let (one, other, day) = (Pause::new(at(0), "x"), Pause::new(at(1), "x"), Pause::for_the_day(at(0)));
+    assert!(!change(Some(&one), None).await && change(None, Some(&one)).await);
+    for wrong in [None, Some(&other), Some(&day)] {
+        assert!(!change(wrong, Some(&other)).await, "{wrong:?}");
+    }
+    assert_eq!(now().await.as_ref(), Some(&one));
+    assert!(change(Some(&one), Some(&day)).await && !change(Some(&one), None).await);
+    assert!(change(Some(&day), None).await);
+    assert_eq!((now().await, on.db().find_pause(&machine).await.unwrap()), (None, None));
+    // For which amount of a day is noted with the pause.
+    let today = Day::of(at(0));
+    let paused_for = Some((today, 5));
+    let begin = PauseChange { before: None, after: Some(day.clone()), paused_for };
+    assert!(on.db().change_pause(&machine, nth(0), &begin).await.unwrap());
+    let load = on.db().find_load(&machine, nth(0)).await.unwrap();
+    assert_eq!((load.pause, load.paused_for), (Some(day), [(today, 5)].into()));
+}
+
+async fn all_shards_agree_once_a_pause_or_its_end_has_returned(on: &impl Tables) {
+    let machine = on.state_machine();
+    let (one, other) = (Pause::new(at(0), "x"), Pause::new(at(1), "y"));
+    assert_eq!(agreement::pause_launches(on.db(), &machine, &one).await.unwrap(), None);
+    assert_eq!(agreement::pause_launches(on.db(), &machine, &other).await.unwrap(), Some(one));
+    for shard in Shard::all() {
+        let wanted = Held { shard, ..held(on, 1, 2) };
+        assert_eq!(on.db().acquire_capacity(&wanted, 8).await.unwrap(), Acquired::Paused, "{shard}");
+        assert_eq!(on.db().find_load(&machine, shard).await.unwrap().pause.as_ref(), Some(&other), "{shard}");
+    }
+    assert_eq!(agreement::resume_launches(on.db(), &machine, at(3)).await.unwrap(), Some(other));
+    for shard in Shard::all() {
+        let wanted = Held { shard, ..held(on, 1, 4) };
+        assert_eq!(on.db().acquire_capacity(&wanted, 8).await.unwrap(), Acquired::Yes, "{shard}");
     }
 }

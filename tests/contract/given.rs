@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use goal_activity_core::admission::Shard;
 use goal_activity_core::archive::Record;
 use goal_activity_core::daily::Before;
 use goal_activity_core::execution::{BatchState, Ending, Execution, GoalBefore, TimelineEntry, TimelineEvent};
@@ -57,6 +58,7 @@ pub(crate) fn execution(goal: &Goal, number: u64) -> Execution {
         operator: None,
         start_date: at(0),
         turn: at(300),
+        shard: Shard::FIRST,
         admitted_at: None,
         started_at: None,
         action_ids: goal.actions.iter().map(|a| a.action_id.clone()).collect(),

@@ -1,5 +1,6 @@
 //! `ListOpen`.
 
+use goal_activity_core::admission::Shard;
 use goal_activity_core::execution::Execution;
 use goal_activity_core::execution::Mark;
 use goal_activity_core::goal::Goal;
@@ -53,7 +54,7 @@ impl Span {
         let mut claim: Claim = claim(goal, 1);
         claim.execution.start_date = self.at(after);
         assert_eq!(on.db().claim_goal(&claim).await.unwrap(), Claimed::Yes);
-        assert!(on.db().mark_admitted(&claim.execution.execution_arn, self.at(after)).await.unwrap());
+        assert!(on.db().mark_admitted(&claim.execution.execution_arn, self.at(after), Shard::FIRST).await.unwrap());
         claim.execution
     }
 

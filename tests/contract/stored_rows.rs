@@ -1,5 +1,6 @@
 //! Checks of the stored rows: attributes for indexes, for expiry and for other services.
 
+use goal_activity_core::admission::Shard;
 use goal_activity_core::execution::Mark;
 use goal_activity_core::keys;
 use goal_activity_core::limits::{HISTORY, REQUEST_MEMORY};
@@ -99,9 +100,9 @@ async fn an_execution_is_in_one_index_at_a_time_and_in_none_when_it_is_archived(
         let row = on.execution_row(arn.as_str(), keys::EXECUTION).await.unwrap();
         (row.get(keys::WAITING).cloned(), row.get(keys::OPEN_SHARD).cloned())
     };
-    let (waiting, open) = (Some(json!(keys::WAITING_LIST)), Some(json!(keys::open_shard(arn))));
+    let (waiting, open) = (Some(json!(keys::waiting_list(Shard::FIRST))), Some(json!(keys::open_shard(arn))));
     assert_eq!(indexes().await, (waiting, None));
-    assert!(on.db().mark_admitted(arn, at(1)).await.unwrap());
+    assert!(on.db().mark_admitted(arn, at(1), Shard::FIRST).await.unwrap());
     assert_eq!(indexes().await, (None, open.clone()));
     on.db().end_execution(&execution, &ending(&execution, FinalStatus::Failed)).await.unwrap();
     assert_eq!(indexes().await, (None, open));

@@ -3,18 +3,54 @@
 //!
 //! What a workflow holds is noted under its name and summed up in the same row, so that taking and giving back count once
 //! however often they are repeated.
+//!
+//! A capacity that is more than one row can count is divided into shards. Each is a row with a waiting list of its own, and
+//! exact by itself. A workflow belongs to one shard at a time, which its record says: by the hash of its name at first, and
+//! to another one when that has room for it earlier.
 
-use std::num::NonZeroU32;
+use std::fmt;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::str::FromStr;
 
 use goal_activity_events::{ExecutionArn, Timestamp};
+use serde::{Deserialize, Serialize};
 
-use crate::limits::{FAIR_STEP, HANDOVER, MAX_RUNNING_PER_USER};
+use crate::keys;
+use crate::limits::{BATCHES_PER_SHARD, FAIR_ACROSS, FAIR_STEP, HANDOVER, MAX_RUNNING_PER_USER, MAX_SHARDS};
 use crate::ports::Waiting;
+
+/// One part of the capacity, with the waiting list for it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Shard(u16);
+
+impl Shard {
+    /// The first, which there always is. Its row also says whether launching is paused: the others have copies of that.
+    pub const FIRST: Self = Self(0);
+
+    /// Returns `true` if it is the first.
+    pub fn is_first(&self) -> bool {
+        *self == Self::FIRST
+    }
+
+    /// All that there can be, whatever the capacity is.
+    pub fn all() -> impl Iterator<Item = Self> + Clone {
+        (0..MAX_SHARDS).map(Self)
+    }
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 /// How many batches may be worked on at once: limited by the AI's quota; a batch makes up to eight calls at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Capacity(NonZeroU32);
+pub struct Capacity {
+    batches: NonZeroU32,
+    shards: NonZeroU16,
+}
 
 /// A text that is no capacity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -25,25 +61,81 @@ impl FromStr for Capacity {
     type Err = InvalidCapacity;
 
     fn from_str(text: &str) -> Result<Self, InvalidCapacity> {
-        text.parse().map(Self).map_err(|_| InvalidCapacity)
+        text.parse().map(Self::new).map_err(|_| InvalidCapacity)
     }
 }
 
 impl Capacity {
-    /// So many batches.
+    /// So many batches, in a shard for each [`BATCHES_PER_SHARD`] or part of them.
     pub const fn new(batches: NonZeroU32) -> Self {
-        Self(batches)
+        let shards = batches.get().div_ceil(BATCHES_PER_SHARD);
+        // No number of batches is none: there is a first shard.
+        let shards =
+            if shards < MAX_SHARDS as u32 { NonZeroU16::new(shards as u16) } else { NonZeroU16::new(MAX_SHARDS) };
+        let shards = match shards {
+            Some(shards) => shards,
+            None => NonZeroU16::MIN,
+        };
+        Self { batches, shards }
+    }
+
+    /// The same in so many shards, for tests; in fewer if not each would have a batch.
+    #[must_use]
+    pub const fn in_shards(self, shards: NonZeroU16) -> Self {
+        let is_enough = shards.get() as u32 <= self.batches.get() && shards.get() <= MAX_SHARDS;
+        if is_enough { Self { shards, ..self } } else { self }
     }
 
     /// In batches.
     pub fn batches(self) -> u32 {
-        self.0.get()
+        self.batches.get()
+    }
+
+    /// Its shards.
+    pub fn shards(self) -> impl Iterator<Item = Shard> + Clone {
+        (0..self.shards.get()).map(Shard)
+    }
+
+    /// Returns `true` if it has more than one shard.
+    pub fn is_sharded(self) -> bool {
+        self.shards > NonZeroU16::MIN
+    }
+
+    /// Returns `true` if it has that shard. It has not when there were more before the capacity was changed.
+    pub fn has(self, shard: Shard) -> bool {
+        shard.0 < self.shards.get()
+    }
+
+    /// How many batches of it one shard has.
+    pub fn of(self, shard: Shard) -> u32 {
+        let (batches, shards) = (self.batches(), u32::from(self.shards.get()));
+        let one_more = u32::from(shard.0) < batches % shards;
+        if self.has(shard) { batches / shards + u32::from(one_more) } else { 0 }
+    }
+
+    /// To which shard a workflow belongs at first.
+    pub fn shard_of(self, execution: &ExecutionArn) -> Shard {
+        Shard(keys::spread(execution, self.shards))
+    }
+
+    /// The other shards, beginning elsewhere for each workflow: so those that look for room at the same time look at different
+    /// ones first.
+    pub fn others(self, than: Shard, execution: &ExecutionArn) -> impl Iterator<Item = Shard> {
+        let (shards, others) = (self.shards.get(), self.shards.get() - 1);
+        let first = NonZeroU16::new(others).map_or(0, |others| keys::spread_anew(execution, others));
+        (0..others).map(move |n| Shard((than.0 % shards + 1 + (first + n) % others) % shards))
+    }
+
+    /// The shards that there may have been before the capacity was changed.
+    pub fn former(self) -> impl Iterator<Item = Shard> {
+        Shard::all().filter(move |shard| !self.has(*shard))
     }
 
     /// How much a workflow of that many batches takes. One that is larger than the whole takes all of it, and so runs alone:
     /// it must not wait for ever.
     pub fn share(self, batches: u32) -> u32 {
-        batches.clamp(1, self.batches())
+        let smallest = self.batches() / u32::from(self.shards.get());
+        batches.clamp(1, smallest.max(1))
     }
 }
 
@@ -56,6 +148,8 @@ pub struct Held {
     pub batches: u32,
     /// Since when.
     pub since: Timestamp,
+    /// In which shard.
+    pub shard: Shard,
 }
 
 /// How much of the capacity is taken.
@@ -87,6 +181,26 @@ pub fn order(waiting: &[Waiting], held: &[Held], own: Option<&ExecutionArn>, now
     }
 }
 
+/// Which workflow is launched next where there is room in a shard: those of its own list in turn, and those of other lists
+/// whose turn is at least [`FAIR_ACROSS`] earlier, or that nobody stands before. So a shard for which nobody waits gives to the
+/// others, and no list falls behind the others for long.
+///
+/// Each with the shard that it belongs to.
+pub fn across(
+    own: Shard,
+    in_turn: Vec<ExecutionArn>,
+    waiting: &[Waiting],
+    others: Vec<(Shard, Waiting)>,
+) -> Vec<(Shard, ExecutionArn)> {
+    let turn = |arn: &ExecutionArn| waiting.iter().find(|w| w.execution_arn == *arn).map(|w| w.turn);
+    let own = in_turn.into_iter().map(|arn| (turn(&arn), own, arn));
+    let others = others.into_iter().map(|(shard, w)| (Some(w.turn.plus(FAIR_ACROSS)), shard, w.execution_arn));
+    let mut all: Vec<_> = own.chain(others).collect();
+    // Stable: of one list, those before stay before.
+    all.sort_by_key(|(turn, ..)| *turn);
+    all.into_iter().map(|(_, shard, arn)| (shard, arn)).collect()
+}
+
 /// A workflow's place on the waiting list: the one with the earliest turn is launched first.
 ///
 /// A user's n-th open workflow stands where one stands that was requested n times [`FAIR_STEP`] later. So no user waits behind
@@ -100,6 +214,7 @@ pub fn turn(requested: Timestamp, open_before: usize) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::MAX_BATCHES;
     use std::time::Duration;
 
     fn at(seconds: i64) -> Timestamp {
@@ -116,6 +231,69 @@ mod tests {
         for text in ["", "0", "-1", "1.5", "many", "4294967296"] {
             assert_eq!(text.parse::<Capacity>(), Err(InvalidCapacity), "{text}");
         }
+    }
+
+    fn named(n: u32) -> ExecutionArn {
+        format!("arn:aws:states:us-east-1:123456789012:execution:m:g-{n}-1").parse().unwrap()
+    }
+
+    #[test]
+    fn a_capacity_is_in_one_shard_for_each_thousand_batches_or_part_of_them() {
+        let shards = |batches| capacity(batches).shards().count();
+        assert_eq!([1, 64, 1_000, 1_001, 10_000, 20_000, u32::MAX].map(shards), [1, 1, 1, 2, 10, 20, 20]);
+        let smallest = (1_001..30_000).map(|batches| capacity(batches).share(u32::MAX)).min().unwrap();
+        assert!(smallest >= 8 * MAX_BATCHES, "{smallest}: a workflow of the largest size is a small part of a shard");
+    }
+
+    #[test]
+    fn the_shards_have_the_whole_capacity_and_no_more() {
+        for batches in (1..200).chain([999, 1_001, 4_321, 19_999]) {
+            for shards in 1..=MAX_SHARDS {
+                let capacity = capacity(batches).in_shards(NonZeroU16::new(shards).unwrap());
+                let parts: Vec<_> = Shard::all().map(|shard| capacity.of(shard)).collect();
+                assert_eq!(parts.iter().sum::<u32>(), batches);
+                let parts: Vec<_> = capacity.shards().map(|shard| capacity.of(shard)).collect();
+                let (least, most) = (parts.iter().min().unwrap(), parts.iter().max().unwrap());
+                assert!(*least >= capacity.share(u32::MAX) && most - least <= 1, "{parts:?}");
+                assert_eq!(capacity.former().count() + parts.len(), usize::from(MAX_SHARDS));
+            }
+        }
+    }
+
+    #[test]
+    fn executions_spread_over_the_shards_and_each_looks_at_the_others_in_its_own_order() {
+        let capacity = capacity(10_000);
+        let mut counts = [0_u32; 10];
+        let mut firsts = [0_u32; 10];
+        for n in 0..10_000 {
+            let own = capacity.shard_of(&named(n));
+            counts[usize::from(own.0)] += 1;
+            let others: Vec<_> = capacity.others(own, &named(n)).collect();
+            assert!(others.len() == 9 && !others.contains(&own));
+            firsts[usize::from((others[0].0 + 10 - own.0) % 10)] += 1;
+        }
+        assert!(counts.iter().all(|count| (850..1_150).contains(count)), "{counts:?}");
+        assert!(firsts[1..].iter().all(|count| (950..1_300).contains(count)), "{firsts:?}");
+    }
+
+    #[test]
+    fn those_of_other_shards_come_first_if_they_have_waited_for_much_longer() {
+        let wait = |n: u32, turn: i64| Waiting { turn: at(turn), execution_arn: named(n) };
+        let waiting = [wait(1, 100), wait(2, 200)];
+        let in_turn = || vec![named(1), named(2)];
+        let other = Shard(1);
+        let (much, little) = (100 - 16, 100 - 14);
+        let order = |others: Vec<Waiting>, in_turn| {
+            let others = others.into_iter().map(|waiting| (other, waiting)).collect();
+            let order = across(Shard::FIRST, in_turn, &waiting, others);
+            order.into_iter().map(|(shard, arn)| (shard == other, arn)).collect::<Vec<_>>()
+        };
+        let own = |n| (false, named(n));
+        assert_eq!(order(vec![], in_turn()), [own(1), own(2)]);
+        assert_eq!(order(vec![wait(3, little)], in_turn()), [own(1), (true, named(3)), own(2)]);
+        let expected = [(true, named(3)), own(1), (true, named(4)), own(2)];
+        assert_eq!(order(vec![wait(3, much), wait(4, little)], in_turn()), expected);
+        assert_eq!(order(vec![wait(3, 900)], vec![]), [(true, named(3))], "nobody waits for it");
     }
 
     #[test]
@@ -137,7 +315,7 @@ mod tests {
     fn what_holds_capacity_is_launched_before_whatever_has_an_earlier_turn() {
         let arn = |n: u32| format!("arn:aws:states:us-east-1:123456789012:execution:m:g-{n}").parse().unwrap();
         let waiting: Vec<_> = (1..=4).map(|n| Waiting { turn: at(n.into()), execution_arn: arn(n) }).collect();
-        let held = |n: u32, since: i64| Held { execution: arn(n), batches: 8, since: at(since) };
+        let held = |n: u32, since: i64| Held { execution: arn(n), batches: 8, since: at(since), shard: Shard::FIRST };
         let held = [held(3, 0), held(4, 95), held(9, 0)];
         let launched = |own: Option<u32>| {
             let own = own.map(arn);

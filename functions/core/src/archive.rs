@@ -11,6 +11,7 @@ use goal_activity_events::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::admission::Shard;
 use crate::execution::{BatchState, Cancellation, Ending, Execution, GoalBefore, TimelineEntry};
 use crate::keys;
 use crate::ledger::{ActionOutcome, BatchLedger, recorded};
@@ -202,6 +203,7 @@ impl Record {
             start_date: self.start_date,
             // It has had its turn.
             turn: self.start_date,
+            shard: Shard::FIRST,
             admitted_at: self.admitted_at,
             started_at: None,
             total_actions: self.total_actions,

@@ -1,9 +1,12 @@
 //! The keys and attribute names under which goals, tasks and executions are stored. Other services read the same tables,
 //! so these are a contract. The other attributes are the `serde` names of the types themselves.
 
-use goal_activity_events::{ExecutionArn, UserId};
+use std::num::NonZeroU16;
+
+use goal_activity_events::{ExecutionArn, StateMachineArn, UserId};
 use uuid::Uuid;
 
+use crate::admission::Shard;
 use crate::daily::Day;
 use crate::goal::{Position, Side};
 use crate::limits::OPEN_SHARDS;
@@ -33,8 +36,8 @@ pub const USER_ID: &str = "userId";
 pub const WAITING_INDEX: &str = "waiting";
 /// Partition key of the index of waiting executions.
 pub const WAITING: &str = "waiting";
-/// The one partition of the index of waiting executions: there is one waiting list.
-pub const WAITING_LIST: &str = "LIST";
+/// The partition of the index of waiting executions that is the waiting list of the first shard of the capacity.
+const WAITING_LIST: &str = "LIST";
 /// Sort key of the index of waiting executions. As in [`Execution`](crate::execution::Execution).
 pub const TURN: &str = "turn";
 /// When an item may be deleted, in seconds since 1970.
@@ -71,7 +74,8 @@ pub const ARCHIVED_AS: &str = "archivedAs";
 /// [`ArchiveKey`](crate::archive::ArchiveKey).
 pub const ARCHIVED_EXECUTIONS: &str = "executions/";
 
-/// `WorkflowExecutions`: the row that says who holds how much of the capacity. Its partition key is the state machine.
+/// `WorkflowExecutions`: the row that says who holds how much of a shard of the capacity. Its partition key is the state machine,
+/// and of all shards but the first their number as well: see [`capacity`].
 pub const CAPACITY: &str = "CAPACITY";
 /// `WorkflowExecutions`, in the row of the capacity: how many batches all hold together.
 pub const IN_USE: &str = "inUse";
@@ -90,6 +94,10 @@ pub const PAUSED_FOR_PREFIX: &str = "pausedFor#";
 
 /// `WorkflowExecutions`, in the row of the capacity: when the workflow began that began last of those that the AI worked for.
 pub const WORKED_SINCE: &str = "aiWorkedSince";
+
+/// `WorkflowExecutions`, in an execution's row: to which shard of the capacity it belongs; missing for the first. As in
+/// [`Execution`](crate::execution::Execution).
+pub const SHARD: &str = "shard";
 
 /// `WorkflowExecutions`: the row that holds which workflows of a user are open.
 pub const USER: &str = "USER";
@@ -158,13 +166,13 @@ pub fn user(id: &UserId) -> String {
 /// In which partition of the open index an execution is listed from its launch until its end was reported. Spread, so that no
 /// partition gets hot.
 pub fn open_shard(execution: &ExecutionArn) -> String {
-    open_shard_key(shard_of(execution))
+    open_shard_key(hash(execution) % OPEN_SHARDS)
 }
 
 /// In which partition of the open index an execution is listed from when its end was reported until it is archived. Apart
 /// from the others: an archive that fails must not delay their repair.
 pub fn unarchived_shard(execution: &ExecutionArn) -> String {
-    unarchived_shard_key(shard_of(execution))
+    unarchived_shard_key(hash(execution) % OPEN_SHARDS)
 }
 
 /// All partitions of the open index whose executions have not ended, or whose end was not reported.
@@ -177,13 +185,35 @@ pub fn unarchived_shards() -> impl Iterator<Item = String> {
     (0..OPEN_SHARDS).map(unarchived_shard_key)
 }
 
-fn shard_of(execution: &ExecutionArn) -> u64 {
-    // FNV-1a: any stable spread does.
-    let hash = execution
-        .name()
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
-    hash % OPEN_SHARDS
+/// The partition key of the row of a shard of the capacity. The first shard's is that of before there were shards.
+pub fn capacity(state_machine: &StateMachineArn, shard: Shard) -> String {
+    if shard.is_first() { state_machine.to_string() } else { format!("{state_machine}#{shard}") }
+}
+
+/// In which partition of the index of waiting executions those of a shard are. The first shard's is that of before there were
+/// shards.
+pub fn waiting_list(shard: Shard) -> String {
+    if shard.is_first() { WAITING_LIST.to_owned() } else { format!("{WAITING_LIST}#{shard}") }
+}
+
+/// Which of so many an execution is given to, by the hash of its name.
+pub(crate) fn spread(execution: &ExecutionArn, over: NonZeroU16) -> u16 {
+    remainder(hash(execution), over)
+}
+
+/// The same, independently of [`spread`].
+pub(crate) fn spread_anew(execution: &ExecutionArn, over: NonZeroU16) -> u16 {
+    remainder(hash(execution).rotate_left(32).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32, over)
+}
+
+fn remainder(hash: u64, over: NonZeroU16) -> u16 {
+    u16::try_from(hash % u64::from(over.get())).unwrap_or_default()
+}
+
+/// FNV-1a: any stable spread does.
+fn hash(execution: &ExecutionArn) -> u64 {
+    let name = execution.name().bytes();
+    name.fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
 }
 
 fn open_shard_key(shard: u64) -> String {

@@ -4,6 +4,7 @@
 //! AWS, a runtime, a clock or the environment; what must be done outside is described by the small traits in [`ports`].
 
 pub mod admission;
+pub mod agreement;
 pub mod answer;
 pub mod archive;
 pub mod chart;

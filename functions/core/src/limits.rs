@@ -75,8 +75,11 @@ pub const RECONCILE_EVERY: Duration = Duration::from_secs(30);
 pub const QUIET: Duration = Duration::from_secs(15);
 /// How long after the end of its time a workflow counts as overdue: Step Functions itself must have the chance to end it.
 pub const OVERDUE_GRACE: Duration = Duration::from_secs(60);
-/// The most workflows that one run of the reconciler looks at: Step Functions answers about 15 descriptions a second for long.
+/// The most workflows that one run of the reconciler looks at.
 pub const RECONCILED_AT_MOST: usize = 450;
+/// About how many of them it asks Step Functions. That answers 15 questions a second and 300 at once; in some regions 10 and 250,
+/// of which those of [`RECONCILE_EVERY`] are more than this.
+pub const DESCRIBED_AT_MOST: usize = 200;
 /// After this time a run of the reconciler begins no further check. What it has begun then takes [`CHECK`] more at
 /// most, which its function's timeout leaves.
 pub const RECONCILING: Duration = Duration::from_secs(40);
@@ -126,6 +129,19 @@ pub const LISTED_GOALS: usize = 2_000;
 /// How far a user's next open workflow stands behind the one before on the waiting list: see
 /// [`turn`](crate::admission::turn). The tenth of one user stands 45 minutes behind.
 pub const FAIR_STEP: Duration = Duration::from_secs(5 * 60);
+/// How many batches one shard of the capacity has at most: as many as one row can count, up to 4.6 goals a second.
+/// docs/SCALING.md calculates it.
+pub const BATCHES_PER_SHARD: u32 = 1_000;
+/// How many shards of the capacity there are at most. Shards that there may have been are looked at, so this is a bound of
+/// what that costs.
+pub const MAX_SHARDS: u16 = 20;
+/// How many of the shards that there may have been before the capacity was changed a run of the reconciler looks at.
+pub const FORMER_SHARDS: usize = 2;
+/// How many of each other shard's waiting list are looked at when a shard has room.
+pub const LOOKED_ACROSS: u16 = 4;
+/// By how much the turn of a workflow of another shard must be earlier to come before those of a shard that has room. To take
+/// it over costs a write more.
+pub const FAIR_ACROSS: Duration = Duration::from_secs(15);
 /// How many workflows are looked at each time that some of those waiting may be launched.
 pub const ADMITTED_AT_ONCE: u16 = 16;
 /// For how long a workflow that has acquired capacity is left to the invocation that launches it. As long as a run of `launch` can take.

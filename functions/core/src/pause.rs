@@ -12,10 +12,11 @@ use std::time::Duration;
 use goal_activity_events::{ExecutionArn, FailureCode, FinalStatus, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::admission::Held;
+use crate::admission::{Held, Shard};
 use crate::daily::Day;
 use crate::execution::{Ending, Execution};
 use crate::limits::{LONGEST_PROBE_WAIT, MAX_REASON, PROBE_TIME, PROBE_WAIT};
+use crate::ports::PauseChange;
 use crate::price::micro_usd;
 
 /// Launching is paused: no workflow acquires capacity. Requests are accepted and wait, and what holds capacity goes on.
@@ -98,11 +99,20 @@ impl Pause {
         matches!(self.ends, Some(Ends::Time { at }) if at <= now)
     }
 
-    /// What it lets through when this workflow wants capacity.
-    pub fn passage(&self, execution: &ExecutionArn, now: Timestamp) -> Passage {
+    /// Returns `true` if the copy of it in another shard says the same. Which workflow is the probe only the first shard knows.
+    pub fn agrees(&self, copy: &Self) -> bool {
+        let is_same_end = match (&self.ends, &copy.ends) {
+            (Some(Ends::Probe(_)), Some(Ends::Probe(_))) => true,
+            (own, other) => own == other,
+        };
+        is_same_end && self.since == copy.since && self.reason == copy.reason
+    }
+
+    /// What it lets through when this workflow wants capacity in that shard. A probe is launched in the first: so there is one.
+    pub fn passage(&self, shard: Shard, execution: &ExecutionArn, now: Timestamp) -> Passage {
         match &self.ends {
             Some(Ends::Time { at }) if *at <= now => Passage::Over,
-            Some(Ends::Probe(probe)) if probe.next_at <= now => {
+            Some(Ends::Probe(probe)) if probe.next_at <= now && shard.is_first() => {
                 let probe = Probe {
                     execution: Some(execution.name().to_owned()),
                     next_at: now.plus(PROBE_TIME),
@@ -114,7 +124,7 @@ impl Pause {
         }
     }
 
-    /// Returns `true` if a workflow that wants capacity would get through.
+    /// Returns `true` if a workflow that wants capacity in the first shard would get through.
     pub fn lets_through(&self, now: Timestamp) -> bool {
         matches!(&self.ends, Some(Ends::Time { at } | Ends::Probe(Probe { next_at: at, .. })) if *at <= now)
     }
@@ -220,7 +230,7 @@ pub struct Pausing {
     pub daily_cost: DailyCost,
 }
 
-/// What is known of the capacity, of the pause and of the costs, all of one moment.
+/// What is known of one shard: of its capacity, of the pause and of the costs, all of one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Load {
     /// What executions hold, in no order.
@@ -256,11 +266,119 @@ pub struct Cost {
     pub below: Option<u64>,
 }
 
+/// What is known of all shards, each of its own moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Loads(BTreeMap<Shard, Load>);
+
+impl FromIterator<(Shard, Load)> for Loads {
+    fn from_iter<T: IntoIterator<Item = (Shard, Load)>>(loads: T) -> Self {
+        Self(loads.into_iter().collect())
+    }
+}
+
+impl Loads {
+    /// Each shard with what is known of it.
+    pub fn iter(&self) -> impl Iterator<Item = (Shard, &Load)> {
+        self.0.iter().map(|(shard, load)| (*shard, load))
+    }
+
+    /// What is known of one.
+    pub fn of(&self, shard: Shard) -> Load {
+        self.0.get(&shard).cloned().unwrap_or_default()
+    }
+
+    /// What is known of all together: what all hold, the sums of the costs, and what the first says of the pause.
+    pub fn together(&self) -> Load {
+        let first = self.of(Shard::FIRST);
+        let mut costs = BTreeMap::new();
+        for (day, cost) in self.0.values().flat_map(|load| &load.costs) {
+            let sum: &mut u64 = costs.entry(*day).or_default();
+            *sum = sum.saturating_add(*cost);
+        }
+        let held = self.0.values().flat_map(|load| load.held.iter().cloned()).collect();
+        let worked_since = self.0.values().filter_map(|load| load.worked_since).max();
+        Load { held, costs, worked_since, pause: first.pause, paused_for: first.paused_for }
+    }
+
+    /// The pause that must begin because the day's amount is spent, if none has. With more than one shard each release knows the
+    /// costs of the others as they were read: those of the same moment may pass the amount together.
+    pub fn overspent(&self, pausing: Pausing, now: Timestamp) -> Option<PauseChange> {
+        let (whole, today) = (self.together(), Day::of(now));
+        let most = pausing.daily_cost.micro_usd()?;
+        let is_known = whole.paused_for.get(&today).is_some_and(|for_| *for_ >= most);
+        let is_paused = whole.pause.as_ref().is_some_and(|pause| !pause.is_over(now));
+        let is_spent = whole.costs.get(&today).is_some_and(|sum| *sum >= most);
+        (is_spent && !is_known && !is_paused).then(|| PauseChange {
+            before: whole.pause,
+            after: Some(Pause::for_the_day(now)),
+            paused_for: Some((today, most)),
+        })
+    }
+
+    /// The shards in which a workflow holds capacity: one, or none. In two it does for a moment if it was moved while it was
+    /// launched.
+    pub fn holding(&self, execution: &ExecutionArn) -> Vec<Shard> {
+        let holds = |load: &Load| load.held.iter().any(|held| held.execution == *execution);
+        self.iter().filter(|(_, load)| holds(load)).map(|(shard, _)| shard).collect()
+    }
+}
+
+/// What is to be done when a workflow releases capacity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Releasing {
+    /// Release it, and write what is decided with it.
+    Now(Release),
+    /// First pause launching in all shards, in the first one like this: what is released must not be acquired.
+    PauseFirst(PauseChange),
+}
+
+impl Releasing {
+    /// Decides what is done when a workflow releases what it holds in that shard. With one shard, all is one write.
+    pub fn decide(
+        (arn, shard): (&ExecutionArn, Shard),
+        execution: Option<&Execution>,
+        loads: &Loads,
+        pausing: Pausing,
+        now: Timestamp,
+    ) -> Self {
+        let whole = loads.together();
+        let release = Release { shard, ..Release::decide(arn, execution, &whole, pausing, now) };
+        if loads.0.len() <= 1 {
+            return Self::Now(release);
+        }
+        let since = |pause: &Option<Pause>| pause.as_ref().map(|pause| pause.since);
+        if release.after.is_some() && since(&release.after) != since(&release.before) {
+            let Release { before, after, paused_for, .. } = release;
+            return Self::PauseFirst(PauseChange { before, after, paused_for });
+        }
+        let own = loads.of(shard);
+        let of_others = |day: Day| {
+            let [all, own] = [&whole, &own].map(|load| load.costs.get(&day).copied().unwrap_or_default());
+            all.saturating_sub(own)
+        };
+        // Only the own row's sum can be a condition of the write.
+        let cost = release.cost.map(|cost| {
+            let below = cost.below.map(|below| below.saturating_sub(of_others(cost.day)));
+            Cost { below, ..cost }
+        });
+        let mut past_days = own.past_days(Day::of(now));
+        past_days.retain(|day| cost.is_none_or(|cost| cost.day != *day));
+        let (before, after) = match shard.is_first() {
+            true => (release.before, release.after),
+            // The first shard's is the pause; this is a copy of it, which [`agreement`](crate::agreement) changes.
+            false => (own.pause.clone(), own.pause),
+        };
+        Self::Now(Release { cost, past_days, before, after, paused_for: None, ..release })
+    }
+}
+
 /// A release of capacity, with what is decided at that moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Release {
     /// The workflow.
     pub execution: ExecutionArn,
+    /// Where it holds what it releases.
+    pub shard: Shard,
     /// What it has cost, where that is known.
     pub cost: Option<Cost>,
     /// The pause that this was decided with. Where it is another by now, nothing is released.
@@ -276,7 +394,21 @@ pub struct Release {
 }
 
 impl Release {
-    /// Decides what is written when a workflow that holds capacity releases it.
+    /// Of what a workflow holds beside what it runs with: it says nothing.
+    pub fn of_surplus(execution: &ExecutionArn, shard: Shard, pause: Option<Pause>) -> Self {
+        Self {
+            execution: execution.clone(),
+            shard,
+            cost: None,
+            after: pause.clone(),
+            before: pause,
+            paused_for: None,
+            past_days: Vec::new(),
+            worked_since: None,
+        }
+    }
+
+    /// Decides what is written when a workflow that holds capacity releases it, with one shard.
     pub fn decide(
         arn: &ExecutionArn,
         execution: Option<&Execution>,
@@ -314,7 +446,8 @@ impl Release {
         let (before, mut past_days) = (load.pause.clone(), load.past_days(today));
         // A day cannot be counted and forgotten in one write.
         past_days.retain(|day| cost.is_none_or(|cost| cost.day != *day));
-        Self { execution: arn.clone(), cost, before, after, paused_for, past_days, worked_since }
+        let shard = Shard::FIRST;
+        Self { execution: arn.clone(), shard, cost, before, after, paused_for, past_days, worked_since }
     }
 }
 
@@ -363,7 +496,7 @@ mod tests {
     }
 
     fn probing() -> Pause {
-        match Pause::while_the_ai_is_down(at(0)).passage(&arn(1), at(30)) {
+        match Pause::while_the_ai_is_down(at(0)).passage(Shard::FIRST, &arn(1), at(30)) {
             Passage::Probe(pause) => pause,
             other => panic!("{other:?}"),
         }
@@ -412,7 +545,7 @@ mod tests {
 
     /// Of two workflows that began at these moments the first has failed, and the AI has worked for the other.
     fn began(failed: i64, worked: i64) -> (Load, Option<Pause>) {
-        let held = |n, since| Held { execution: arn(n), batches: 1, since: at(since) };
+        let held = |n, since| Held { execution: arn(n), batches: 1, since: at(since), shard: Shard::FIRST };
         let load = Load { held: vec![held(1, failed), held(2, worked)], ..Load::default() };
         let works = Release::decide(&arn(2), Some(&ended(&[])), &load, ON, at(50));
         let load = Load { worked_since: works.worked_since, ..load };
@@ -436,11 +569,11 @@ mod tests {
     #[test]
     fn one_workflow_gets_through_from_time_to_time_and_its_end_decides() {
         let pause = Pause::while_the_ai_is_down(at(0));
-        assert_eq!(pause.passage(&arn(1), at(29)), Passage::Closed);
+        assert_eq!(pause.passage(Shard::FIRST, &arn(1), at(29)), Passage::Closed);
         assert!(!pause.lets_through(at(29)) && pause.lets_through(at(30)));
         let probing = probing();
         assert_eq!(next_probe(Some(&probing)), (Some("goal-1"), at(30 + 360)));
-        assert_eq!(probing.passage(&arn(2), at(31)), Passage::Closed);
+        assert_eq!(probing.passage(Shard::FIRST, &arn(2), at(31)), Passage::Closed);
         let (load, down) = (paused(Some(probing.clone())), ended(&[(FailureCode::AiTimeout, 64)]));
 
         assert_eq!(after(&load, &arn(1), &ended(&[]), at(40)), None, "it works");
@@ -449,7 +582,9 @@ mod tests {
         let nothing = ended(&[(FailureCode::ActionGone, 64)]);
         assert_eq!(next_probe(after(&load, &arn(1), &nothing, at(40)).as_ref()), (None, at(40)));
         // One that was lost is not waited for.
-        let Some(Passage::Probe(second)) = load.pause.map(|pause| pause.passage(&arn(2), at(391))) else { panic!() };
+        let Some(Passage::Probe(second)) = load.pause.map(|pause| pause.passage(Shard::FIRST, &arn(2), at(391))) else {
+            panic!()
+        };
         assert_eq!(next_probe(Some(&second)).0, Some("goal-2"));
     }
 
@@ -461,7 +596,7 @@ mod tests {
             let (_, next) = next_probe(Some(&pause));
             waits.push(next.since(now).as_secs());
             now = next;
-            let Passage::Probe(probing) = pause.passage(&arn(1), now) else { panic!() };
+            let Passage::Probe(probing) = pause.passage(Shard::FIRST, &arn(1), now) else { panic!() };
             pause = after(&paused(Some(probing)), &arn(1), &ended(&[(FailureCode::AiTimeout, 64)]), now).unwrap();
         }
         assert_eq!(waits, [30, 60, 120, 240, 240]);
@@ -470,7 +605,7 @@ mod tests {
     #[test]
     fn an_operators_pause_is_ended_by_nothing_here() {
         let pause = Pause::new(at(0), "x");
-        assert_eq!(pause.passage(&arn(1), at(1_000_000)), Passage::Closed);
+        assert_eq!(pause.passage(Shard::FIRST, &arn(1), at(1_000_000)), Passage::Closed);
         assert!(!pause.is_over(at(1_000_000)) && !pause.lets_through(at(1_000_000)));
         for execution in [ended(&[]), ended(&[(FailureCode::AiTimeout, 64)])] {
             assert_eq!(after(&paused(Some(pause.clone())), &arn(1), &execution, at(5)), Some(pause.clone()));
@@ -495,7 +630,7 @@ mod tests {
         assert_eq!(spent.paused_for, Some((today, 100_000)));
         assert_eq!(spent.cost, Some(Cost { day: today, micro_usd: 40_000, below: None }));
         assert!(!pause.is_over(midnight.minus(Duration::from_millis(1))) && pause.is_over(midnight));
-        assert_eq!(pause.passage(&arn(1), midnight), Passage::Over);
+        assert_eq!(pause.passage(Shard::FIRST, &arn(1), midnight), Passage::Over);
 
         // An operator has ended it: it does not begin again, unless for a greater amount.
         let resumed =
@@ -518,6 +653,73 @@ mod tests {
         let operators = Load { pause: Some(Pause::new(at(0), "x")), ..load };
         let release = Release::decide(&arn(1), Some(&with_cost(1)), &operators, pausing, at(40));
         assert_eq!((release.after, release.paused_for), (operators.pause, None));
+    }
+
+    fn second() -> Shard {
+        Shard::all().nth(1).unwrap()
+    }
+
+    /// Two shards, of which a workflow holds capacity in the second.
+    fn loads(first: Load, second_: Load) -> Loads {
+        let held = vec![Held { execution: arn(1), batches: 1, since: at(0), shard: second() }];
+        [(Shard::FIRST, first), (second(), Load { held, ..second_ })].into_iter().collect()
+    }
+
+    fn releasing(execution: &Execution, loads: &Loads, pausing: Pausing) -> Releasing {
+        Releasing::decide((&arn(1), second()), Some(execution), loads, pausing, at(60))
+    }
+
+    #[test]
+    fn with_several_shards_launching_is_paused_in_all_before_anything_is_released() {
+        let down = ended(&[(FailureCode::AiTimeout, 64)]);
+        let Releasing::PauseFirst(change) = releasing(&down, &loads(Load::default(), Load::default()), ON) else {
+            panic!("released");
+        };
+        assert_eq!((change.before, change.paused_for), (None, None));
+        let pause = change.after.unwrap();
+        // Then it is released where it is held, and the copy of the pause there stays.
+        let copied = |copy: Option<Pause>| loads(paused(Some(pause.clone())), paused(copy));
+        for copy in [Some(pause.clone()), None] {
+            let Releasing::Now(release) = releasing(&down, &copied(copy.clone()), ON) else { panic!("paused again") };
+            assert_eq!((release.shard, &release.before, &release.after), (second(), &copy, &copy));
+        }
+        // The AI has worked for one that began later, in the other shard.
+        let worked = Load { worked_since: Some(at(1)), ..Load::default() };
+        let Releasing::Now(release) = releasing(&down, &loads(worked, Load::default()), ON) else { panic!("paused") };
+        assert_eq!((release.before, release.after), (None, None));
+    }
+
+    #[test]
+    fn the_costs_of_all_shards_count_and_what_others_add_meanwhile_is_seen_by_the_next() {
+        let pausing = Pausing { daily_cost: "0.1".parse().unwrap(), ..ON };
+        let today = Day::of(at(0));
+        let of = |first, second| {
+            let spent = |cost| Load { costs: [(today, cost)].into(), ..Load::default() };
+            loads(spent(first), spent(second))
+        };
+        let Releasing::Now(release) = releasing(&with_cost(10_000), &of(50_000, 39_999), pausing) else { panic!() };
+        assert_eq!(release.cost, Some(Cost { day: today, micro_usd: 10_000, below: Some(50_000) }), "of the own row");
+        let Releasing::PauseFirst(change) = releasing(&with_cost(10_000), &of(50_000, 40_000), pausing) else {
+            panic!()
+        };
+        assert_eq!(change.paused_for, Some((today, 100_000)));
+        // What two releases of the same moment have passed together.
+        let change = of(60_000, 50_000).overspent(pausing, at(60)).unwrap();
+        assert_eq!((change.before, change.paused_for), (None, Some((today, 100_000))));
+        assert_eq!(of(60_000, 39_999).overspent(pausing, at(60)), None);
+        let known = Load { costs: [(today, 200_000)].into(), paused_for: [(today, 100_000)].into(), ..Load::default() };
+        assert_eq!(loads(known, Load::default()).overspent(pausing, at(60)), None, "an operator has ended that pause");
+    }
+
+    #[test]
+    fn a_copy_of_a_pause_agrees_whichever_workflow_is_the_probe() {
+        let pause = Pause::while_the_ai_is_down(at(0));
+        assert!(pause.agrees(&probing()) && probing().agrees(&pause));
+        for other in [Pause::while_the_ai_is_down(at(1)), Pause::for_the_day(at(0)), Pause::new(at(0), "x")] {
+            assert!(!pause.agrees(&other) && !other.agrees(&pause));
+        }
+        assert!(!Pause::new(at(0), "x").agrees(&Pause::new(at(0), "y")));
+        assert_eq!(pause.passage(second(), &arn(1), at(30)), Passage::Closed, "the first shard has the probe");
     }
 
     #[test]

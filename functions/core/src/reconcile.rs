@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use goal_activity_events::Timestamp;
 
-use crate::admission::Held;
+use crate::admission::{Held, Shard};
 use crate::execution::{Execution, Status};
 use crate::limits::{HANDOVER, OVERDUE_GRACE, QUIET, RECONCILE_EVERY, WORKFLOW_SECONDS};
 use crate::outcome::End;
@@ -54,6 +54,28 @@ pub fn is_quiet(execution: &Execution, now: Timestamp) -> bool {
     is_due || now.since(execution.last_sign()) >= QUIET
 }
 
+/// How soon Step Functions is to be asked about a workflow that is quiet. It answers so many questions a second only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Urgency {
+    /// In this run: it has ended or should have, is to be stopped, or all its batches are reported as done.
+    Now,
+    /// When others leave room, the longest quiet first: it may be working, or waiting for a worker.
+    Later,
+}
+
+impl Urgency {
+    /// Of a workflow that is quiet.
+    pub fn of(execution: &Execution, now: Timestamp) -> Self {
+        let is_done = execution.batches.len() >= usize::try_from(execution.batch_count()).unwrap_or(usize::MAX)
+            && execution.batches.values().all(|batch| batch.processed() >= batch.total);
+        let is_due = execution.admitted_at.is_some_and(|at| is_overdue(at, now));
+        match execution.has_ended() || execution.cancellation.is_some() || is_done || is_due {
+            true => Self::Now,
+            false => Self::Later,
+        }
+    }
+}
+
 /// What a workflow needs, given what Step Functions knows of it. Its execution must be stopped as well when it still runs
 /// after that: see [`must_stop`].
 pub fn repair(execution: &Execution, machine: ExecutionState, now: Timestamp) -> Repair {
@@ -99,17 +121,22 @@ pub enum Holder {
     Launched,
     /// Capacity acquired, launch not recorded.
     Unmarked,
+    /// It runs with capacity of another shard: it was moved while this was acquired.
+    Surplus,
     /// It has ended, or is not recorded: no worker is at it.
     Gone,
 }
 
 impl Holder {
-    /// Of a workflow as it is recorded, if it is.
-    pub fn of(execution: Option<&Execution>) -> Self {
+    /// Of a workflow as it is recorded, if it is, that holds capacity of that shard.
+    pub fn of(execution: Option<&Execution>, shard: Shard) -> Self {
         match execution {
             Some(execution) if execution.is_waiting() => Self::Unmarked,
-            Some(execution) if !execution.has_ended() => Self::Launched,
-            Some(_) | None => Self::Gone,
+            Some(execution) if execution.has_ended() => Self::Gone,
+            // Where it was launched is recorded with its launch.
+            Some(execution) if execution.admitted_at.is_some() && execution.shard != shard => Self::Surplus,
+            Some(_) => Self::Launched,
+            None => Self::Gone,
         }
     }
 }
@@ -169,7 +196,8 @@ mod tests {
 
     #[test]
     fn who_has_just_taken_capacity_is_left_alone() {
-        let held = Held { execution: samples::execution().execution_arn, batches: 8, since: after(0) };
+        let held =
+            Held { execution: samples::execution().execution_arn, batches: 8, since: after(0), shard: Shard::FIRST };
         assert!(!is_unattended(&held, after(30)));
         assert!(is_unattended(&held, after(31)));
     }
@@ -179,15 +207,16 @@ mod tests {
         let waiting = pending();
         let launched = Execution { admitted_at: Some(after(0)), ..waiting.clone() };
         let ended = ended();
-        assert_eq!(Holder::of(Some(&launched)), Holder::Launched);
-        assert_eq!(Holder::of(Some(&waiting)), Holder::Unmarked);
-        assert_eq!(Holder::of(Some(&ended)), Holder::Gone);
-        assert_eq!(Holder::of(None), Holder::Gone);
+        assert_eq!(Holder::of(Some(&launched), Shard::FIRST), Holder::Launched);
+        assert_eq!(Holder::of(Some(&waiting), Shard::FIRST), Holder::Unmarked);
+        assert_eq!(Holder::of(Some(&ended), Shard::FIRST), Holder::Gone);
+        assert_eq!(Holder::of(None, Shard::FIRST), Holder::Gone);
     }
 
     #[test]
     fn a_launch_that_was_begun_is_finished_or_given_up_in_the_end() {
-        let held = Held { execution: samples::execution().execution_arn, batches: 8, since: after(500) };
+        let held =
+            Held { execution: samples::execution().execution_arn, batches: 8, since: after(500), shard: Shard::FIRST };
         assert_eq!(repair_launch(&held, ExecutionState::Absent, after(1_460)), Repair::Announce);
         assert_eq!(repair_launch(&held, ExecutionState::Running { since: after(501) }, after(9_999)), Repair::Announce);
         let end = Repair::End { end: End::TimedOut, at: after(1_461) };
@@ -256,6 +285,42 @@ mod tests {
             assert_eq!(near, 0, "of {length}");
         }
         assert_eq!(first_place(after(0), 0), 0);
+    }
+
+    #[test]
+    fn step_functions_is_asked_at_once_about_what_is_known_to_be_due() {
+        let admitted = Execution { admitted_at: Some(after(0)), ..running() };
+        let batch = |succeeded| crate::execution::BatchState {
+            sequence: 1,
+            total: 8,
+            succeeded,
+            failed: vec![],
+            usage: goal_activity_events::Usage::default(),
+            updated_at: after(1),
+        };
+        let with = |last| Execution {
+            batches: (0..8).map(|n: u32| (n.to_string(), batch(if n == 7 { last } else { 8 }))).collect(),
+            ..admitted.clone()
+        };
+        assert_eq!(Urgency::of(&with(8), after(30)), Urgency::Now);
+        assert_eq!(Urgency::of(&with(7), after(30)), Urgency::Later);
+        assert_eq!(Urgency::of(&admitted, after(30)), Urgency::Later);
+        assert_eq!(Urgency::of(&admitted, after(961)), Urgency::Now);
+        assert_eq!(Urgency::of(&ended(), after(30)), Urgency::Now);
+        let cancellation = Some(Cancellation::from_outside(after(5)));
+        assert_eq!(Urgency::of(&Execution { cancellation, ..admitted }, after(30)), Urgency::Now);
+    }
+
+    #[test]
+    fn what_is_held_in_another_shard_than_where_it_runs_is_surplus() {
+        let waiting = pending();
+        let other = Shard::all().nth(1).unwrap();
+        let launched = Execution { admitted_at: Some(after(0)), shard: other, ..waiting.clone() };
+        assert_eq!(Holder::of(Some(&launched), other), Holder::Launched);
+        assert_eq!(Holder::of(Some(&launched), Shard::FIRST), Holder::Surplus);
+        let moved = Execution { shard: other, ..waiting };
+        assert_eq!(Holder::of(Some(&moved), Shard::FIRST), Holder::Unmarked, "it may run already");
+        assert_eq!(Holder::of(Some(&ended()), other), Holder::Gone);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use goal_activity_events::{FailedAction, FailureCode, FinalStatus, Timestamp};
 
+use crate::admission::Shard;
 use crate::execution::{Ending, Execution, GoalBefore};
 use crate::ledger::Tally;
 
@@ -23,6 +24,7 @@ pub(crate) fn execution() -> Execution {
         operator: None,
         start_date: Timestamp::from_millis(START_MILLIS),
         turn: Timestamp::from_millis(START_MILLIS),
+        shard: Shard::FIRST,
         admitted_at: None,
         started_at: None,
         action_ids: (0..64).map(|i| format!("action-{i}").parse().unwrap()).collect(),

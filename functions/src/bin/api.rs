@@ -17,8 +17,8 @@ use lambda_runtime::{LambdaEvent, service_fn};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     let telemetry = &telemetry::start(env!("CARGO_BIN_NAME"))?;
-    let config::Api { intake, archive_bucket, capacity, goals_by_user, goals_are_own } = config::Api::from_env()?;
-    let config::Intake { tables, event_bus, state_machine, daily_limit } = intake;
+    let config::Api { intake, archive_bucket, goals_by_user, goals_are_own } = config::Api::from_env()?;
+    let config::Intake { tables, event_bus, state_machine, capacity, daily_limit } = intake;
     let aws = runtime::connect().await;
     let goals = GoalsAccess { is_listed: goals_by_user.is_some(), is_own: goals_are_own };
     let db = Tables::new(&aws, tables).with_goals_by_user(goals_by_user);
@@ -26,10 +26,9 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let context = Context::system(Arc::new(Emf::new(config::metrics_namespace()?)));
     let ending = EndWorkflow { db: db.clone(), bus: bus.clone(), context: context.clone() };
     let api = &Api {
-        intake: Intake { db: db.clone(), state_machine, daily_limit, context },
+        intake: Intake { db: db.clone(), state_machine, capacity, daily_limit, context },
         cancel: Cancel { sfn, ending },
         archive: Archive::new(&aws, archive_bucket),
-        capacity,
         goals,
         db,
         bus,

@@ -17,13 +17,14 @@ use lambda_runtime::{LambdaEvent, service_fn};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     let telemetry = &telemetry::start(env!("CARGO_BIN_NAME"))?;
-    let config::Intake { tables, event_bus, state_machine, daily_limit } = config::Intake::from_env()?;
-    let (capacity, pausing) = (config::capacity()?, config::pausing()?);
+    let config::Intake { tables, event_bus, state_machine, capacity, daily_limit } = config::Intake::from_env()?;
+    let pausing = config::pausing()?;
     let aws = runtime::connect().await;
     let (db, sfn) = (Tables::new(&aws, tables), StepFunctions::new(&aws).through(config::state_machine_alias()));
     let context = Context::system(Arc::new(Emf::new(config::metrics_namespace()?)));
+    let (intake_db, machine) = (db.clone(), state_machine.clone());
     let launch = &Launch {
-        intake: Intake { db: db.clone(), state_machine: state_machine.clone(), daily_limit, context: context.clone() },
+        intake: Intake { db: intake_db, state_machine: machine, capacity, daily_limit, context: context.clone() },
         admission: Admission { db, sfn, state_machine, capacity, pausing, context },
         bus: Bus::new(&aws, event_bus),
     };

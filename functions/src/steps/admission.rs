@@ -1,27 +1,30 @@
 //! Admission control: launches the workflows whose turn it is, as far as the capacity lasts. Done by `launch` only, whenever
 //! a workflow has come and whenever one has ended: nothing polls.
 
-use futures_util::future::try_join;
-use goal_activity_core::admission::{Capacity, Held, Order, order};
+use std::collections::BTreeMap;
+
+use futures_util::future::{try_join, try_join_all};
+use goal_activity_core::admission::{Capacity, Held, Order, Shard, across, in_use, order};
 use goal_activity_core::execution::{Cancellation, Execution, Status};
 use goal_activity_core::facts::Fact;
-use goal_activity_core::limits::{ADMITTED_AT_ONCE, WAITING_COUNTED};
+use goal_activity_core::limits::{ADMITTED_AT_ONCE, LOOKED_ACROSS, WAITING_COUNTED};
 use goal_activity_core::pause::Pausing;
 use goal_activity_core::port_set;
 use goal_activity_core::ports::{
     Acquired, AdmitExecution, CancelExecution, ExecutionInput, FindExecution, ListHolders, ListWaiting, LoadGoalHead,
-    PortResult, StartExecution, StopExecution, StopReason, Stored, Waiting,
+    MoveWaiting, PortResult, StartExecution, StopExecution, StopReason, Stored, Waiting,
 };
 use goal_activity_events::{ExecutionArn, StateMachineArn, Timestamp};
 
 use crate::runtime::context::Context;
 use crate::runtime::telemetry::{millis, trace};
-use crate::steps::release::{ReleaseDb, release};
+use crate::steps::release::{ReleaseDb, Releases};
 
 port_set! {
     /// What launching a workflow reads and writes.
     pub trait AdmissionDb:
-        LoadGoalHead + FindExecution + ListWaiting + AdmitExecution + CancelExecution + ReleaseDb + ListHolders
+        LoadGoalHead + FindExecution + ListWaiting + MoveWaiting + AdmitExecution + CancelExecution + ReleaseDb
+            + ListHolders
 }
 
 /// Launches workflows.
@@ -47,7 +50,21 @@ enum Next {
     /// There may be capacity left.
     GoOn,
     /// There is not.
-    Stop,
+    Full,
+    /// Launching is paused.
+    Paused,
+}
+
+/// A look at a shard's list, and at what there is room for.
+struct Look<'a> {
+    /// Which.
+    shard: Shard,
+    /// How much of it is in use, as far as is known.
+    in_use: u32,
+    /// What others have room for; read when it is needed.
+    others: Option<BTreeMap<Shard, u32>>,
+    /// The workflow that the message is about.
+    newcomer: Option<&'a Execution>,
 }
 
 /// Returns `true` if nothing may run for a workflow any more. One that ended by itself has no execution left to stop.
@@ -55,12 +72,15 @@ fn is_over(execution: &Execution) -> bool {
     execution.cancellation.is_some() || matches!(execution.status(), Status::Aborted | Status::TimedOut)
 }
 
-/// How many workflows wait before that one, counted up to [`WAITING_COUNTED`].
-pub async fn waiting_before(db: &impl ListWaiting, execution: &Execution) -> PortResult<u32> {
-    let listed = db.list_waiting(WAITING_COUNTED).await?;
+/// How many workflows wait before that one, counted up to [`WAITING_COUNTED`]. With more than one shard about as many: those
+/// of its own, times the shards.
+pub async fn waiting_before(db: &impl ListWaiting, capacity: Capacity, execution: &Execution) -> PortResult<u32> {
+    let shards = u16::try_from(capacity.shards().count()).unwrap_or(u16::MAX);
+    let listed = db.list_waiting(execution.shard, WAITING_COUNTED.div_ceil(shards)).await?;
     let before =
         listed.iter().filter(|other| (other.turn, &other.execution_arn) < (execution.turn, &execution.execution_arn));
-    Ok(u32::try_from(before.count()).unwrap_or(u32::MAX))
+    let before = u32::try_from(before.count()).unwrap_or(u32::MAX);
+    Ok(before.saturating_mul(shards.into()).min(WAITING_COUNTED.into()))
 }
 
 impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
@@ -70,7 +90,8 @@ impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
             // An earlier delivery may have started it and not come further.
             self.stop(execution).await
         } else if execution.is_waiting() {
-            self.admit_next(Some(execution)).await
+            let Some(execution) = self.at_home(execution).await? else { return Ok(()) };
+            self.admit_next(execution.shard, Some(&execution)).await
         } else if execution.status() == Status::Pending {
             // It was launched, and has not been seen running: the start is repeated, which changes nothing if it was made.
             self.sfn.start_execution(&ExecutionInput::from(execution)).await
@@ -82,24 +103,59 @@ impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
 
     /// Releases what the workflow held, which is recorded like that if it is, and launches those whose turn it is then.
     pub async fn ended(&self, arn: &ExecutionArn, execution: Option<&Execution>) -> PortResult<()> {
-        if release(&self.db, self.pausing, arn, execution, self.context.now()).await? {
+        let first = self.capacity.shard_of(arn);
+        let at = execution.map_or(first, |execution| execution.shard);
+        let released = self.releases().release(arn, execution, at, self.context.now()).await?;
+        if released.is_some() {
             tracing::info!("capacity released");
         }
-        self.admit_next(None).await
+        let shard = released.unwrap_or(at);
+        self.admit_next(if self.capacity.has(shard) { shard } else { first }, None).await
+    }
+
+    fn releases(&self) -> Releases<'_, Db> {
+        Releases { db: &self.db, capacity: self.capacity, pausing: self.pausing }
+    }
+
+    /// The workflow in a shard that there is: there may have been more before the capacity was changed. Nothing if it waits no
+    /// more.
+    async fn at_home(&self, execution: &Execution) -> PortResult<Option<Execution>> {
+        match self.capacity.has(execution.shard) {
+            true => Ok(Some(execution.clone())),
+            false => self.moved(execution, self.capacity.shard_of(&execution.execution_arn)).await,
+        }
+    }
+
+    /// The workflow after it was moved to that shard. Nothing if it waits no more, or belongs to yet another one.
+    async fn moved(&self, execution: &Execution, to: Shard) -> PortResult<Option<Execution>> {
+        let arn = &execution.execution_arn;
+        if self.db.move_waiting(arn, execution.shard, to).await? {
+            return Ok(Some(Execution { shard: to, ..execution.clone() }));
+        }
+        // The SDK may have sent it twice.
+        let found = self.db.find_execution(arn).await?;
+        Ok(found.filter(|execution| execution.is_waiting() && execution.shard == to))
     }
 
     /// Launches workflows, one after the other: first those that hold capacity already, then those whose turn is next, while
     /// there is capacity. A workflow that cannot be launched does not keep back the others; that it could not is the answer
     /// in the end.
-    async fn admit_next(&self, newcomer: Option<&Execution>) -> PortResult<()> {
-        let (held, waiting) = try_join(self.db.list_holders(&self.state_machine), self.waiting(newcomer)).await?;
+    async fn admit_next(&self, shard: Shard, newcomer: Option<&Execution>) -> PortResult<()> {
+        let listing = self.db.list_holders(&self.state_machine, shard);
+        let (held, waiting) = try_join(listing, self.waiting(shard, newcomer)).await?;
         let own = newcomer.map(|n| &n.execution_arn);
         let Order { holders, in_turn } = order(&waiting, &held, own, self.context.now());
+        let in_turn = match newcomer {
+            None if self.capacity.is_sharded() => across(shard, in_turn, &waiting, self.others_waiting(shard).await?),
+            _ => in_turn.into_iter().map(|arn| (shard, arn)).collect(),
+        };
+        let mut look = Look { shard, in_use: in_use(&held), others: None, newcomer };
         let mut failed = None;
-        for (arn, holds) in holders.iter().map(|arn| (arn, true)).chain(in_turn.iter().map(|arn| (arn, false))) {
-            match self.admit(arn, holds, own == Some(arn)).await {
+        let holders = holders.into_iter().map(|arn| (shard, arn, true));
+        for (from, arn, holds) in holders.chain(in_turn.into_iter().map(|(from, arn)| (from, arn, false))) {
+            match self.admit(&mut look, from, &arn, holds).await {
                 Ok(Next::GoOn) => {}
-                Ok(Next::Stop) => {
+                Ok(Next::Full | Next::Paused) => {
                     if let (None, Some(newcomer)) = (&failed, newcomer) {
                         self.still_waits(newcomer);
                     }
@@ -115,8 +171,8 @@ impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
     }
 
     /// Those whose turn is next. A newcomer may not be listed yet.
-    async fn waiting(&self, newcomer: Option<&Execution>) -> PortResult<Vec<Waiting>> {
-        let mut listed = self.db.list_waiting(ADMITTED_AT_ONCE).await?;
+    async fn waiting(&self, shard: Shard, newcomer: Option<&Execution>) -> PortResult<Vec<Waiting>> {
+        let mut listed = self.db.list_waiting(shard, ADMITTED_AT_ONCE).await?;
         if let Some(newcomer) = newcomer {
             let waiting = Waiting { turn: newcomer.turn, execution_arn: newcomer.execution_arn.clone() };
             if !listed.contains(&waiting) {
@@ -128,17 +184,27 @@ impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
         Ok(listed)
     }
 
+    /// Those of the other shards whose turn is next.
+    async fn others_waiting(&self, shard: Shard) -> PortResult<Vec<(Shard, Waiting)>> {
+        let others = self.capacity.shards().filter(|other| *other != shard);
+        let list = |other| async move {
+            let listed = self.db.list_waiting(other, LOOKED_ACROSS).await?;
+            PortResult::Ok(listed.into_iter().map(move |waiting| (other, waiting)))
+        };
+        Ok(try_join_all(others.map(list)).await?.into_iter().flatten().collect())
+    }
+
     fn still_waits(&self, execution: &Execution) {
         tracing::info!(
             turn = %execution.turn, capacity = self.capacity.batches(), "workflow waits for its turn"
         );
     }
 
-    /// Launches one, if there is room for it.
-    async fn admit(&self, arn: &ExecutionArn, holds: bool, own: bool) -> PortResult<Next> {
+    /// Launches one, if there is room for it: in the shard that is looked at, and where none is left there, in another one.
+    async fn admit(&self, look: &mut Look<'_>, from: Shard, arn: &ExecutionArn, holds: bool) -> PortResult<Next> {
         // The waiting list may be seconds behind; the record is not.
         let found = self.db.find_execution(arn).await?;
-        let Some(execution) = found.filter(Execution::is_waiting) else { return Ok(Next::GoOn) };
+        let Some(execution) = found.filter(|e| e.is_waiting() && e.shard == from) else { return Ok(Next::GoOn) };
         let now = self.context.now();
         // One that holds capacity may run already, and have saved something: its worker will see how the goal is.
         if !holds && !self.is_wanted(&execution).await? {
@@ -146,26 +212,116 @@ impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
             return Ok(Next::GoOn);
         }
         let batches = self.capacity.share(execution.batch_count());
-        let wanted = Held { execution: arn.clone(), batches, since: now };
-        match self.db.acquire_capacity(&wanted, self.capacity.batches()).await? {
-            Acquired::Full => return Ok(Next::Stop),
+        let is_room = look.in_use.saturating_add(batches) <= self.capacity.of(look.shard);
+        let execution = if from == look.shard {
+            execution
+        } else if !is_room {
+            return Ok(Next::Full);
+        } else {
+            let Some(moved) = self.moved(&execution, look.shard).await? else { return Ok(Next::GoOn) };
+            moved
+        };
+        // Others were found full before it: nothing has to be written to see that.
+        let next = match look.others.is_some() && !holds && !is_room {
+            true => Next::Full,
+            false => self.acquire(look, &execution, look.shard, (holds, now)).await?,
+        };
+        match next {
+            Next::Full if self.capacity.is_sharded() && look.newcomer.is_some() => {
+                self.admit_elsewhere(look, execution, now).await
+            }
+            Next::Paused if !look.shard.is_first() && look.newcomer.is_some() => {
+                self.admit_probe(look, &execution, now).await
+            }
+            next => Ok(next),
+        }
+    }
+
+    /// Acquires capacity of that shard for a workflow that belongs to it, and launches it.
+    async fn acquire(
+        &self,
+        look: &mut Look<'_>,
+        execution: &Execution,
+        shard: Shard,
+        (holds, now): (bool, Timestamp),
+    ) -> PortResult<Next> {
+        let arn = &execution.execution_arn;
+        let own = look.newcomer.is_some_and(|newcomer| newcomer.execution_arn == *arn);
+        let batches = self.capacity.share(execution.batch_count());
+        let wanted = Held { execution: arn.clone(), batches, since: now, shard };
+        match self.db.acquire_capacity(&wanted, self.capacity.of(shard)).await? {
+            Acquired::Full => return Ok(Next::Full),
             Acquired::Paused => {
                 tracing::info!("launching is paused");
-                return Ok(Next::Stop);
+                return Ok(Next::Paused);
             }
             // Acquired elsewhere since the holders were listed, and about to be launched there.
             Acquired::Already { .. } if !holds && !own => return Ok(Next::GoOn),
             Acquired::AsProbe => tracing::info!(executionArn = %arn, "launched to see whether the AI works again"),
             Acquired::Already { .. } | Acquired::Yes => {}
         }
+        if shard == look.shard && !holds {
+            look.in_use = look.in_use.saturating_add(batches);
+        }
         if own {
-            self.launch(&execution, now).await?;
+            self.launch(execution, now).await?;
         } else {
             // Under the trace of its own request, and not of the message that has made room for it.
             let span = trace::admission(execution.traceparent.as_ref());
-            trace::within(span, self.launch(&execution, now)).await?;
+            trace::within(span, self.launch(execution, now)).await?;
         }
         Ok(Next::GoOn)
+    }
+
+    /// Launches a workflow in another shard that has room, and for which nobody waits whose turn is earlier.
+    async fn admit_elsewhere(&self, look: &mut Look<'_>, mut execution: Execution, now: Timestamp) -> PortResult<Next> {
+        let arn = execution.execution_arn.clone();
+        let batches = self.capacity.share(execution.batch_count());
+        if look.others.is_none() {
+            look.others = Some(self.room_of_others(look.shard).await?);
+        }
+        for shard in self.capacity.others(look.shard, &arn) {
+            let room = look.others.as_ref().and_then(|rooms| rooms.get(&shard)).copied().unwrap_or_default();
+            if room < batches || self.is_awaited(shard, &execution).await? {
+                continue;
+            }
+            let Some(moved) = self.moved(&execution, shard).await? else { return Ok(Next::GoOn) };
+            execution = moved;
+            let next = self.acquire(look, &execution, shard, (false, now)).await?;
+            let left = if next == Next::GoOn { room.saturating_sub(batches) } else { 0 };
+            look.others.get_or_insert_default().insert(shard, left);
+            if next != Next::Full {
+                return Ok(next);
+            }
+            // Others came first. It waits there now.
+        }
+        Ok(Next::Full)
+    }
+
+    async fn room_of_others(&self, shard: Shard) -> PortResult<BTreeMap<Shard, u32>> {
+        let others = self.capacity.shards().filter(|other| *other != shard);
+        let room = |other| async move {
+            let held = self.db.list_holders(&self.state_machine, other).await?;
+            PortResult::Ok((other, self.capacity.of(other).saturating_sub(in_use(&held))))
+        };
+        Ok(try_join_all(others.map(room)).await?.into_iter().collect())
+    }
+
+    /// Returns `true` if one waits for that shard whose turn is earlier.
+    async fn is_awaited(&self, shard: Shard, execution: &Execution) -> PortResult<bool> {
+        let first = self.db.list_waiting(shard, 1).await?.pop();
+        Ok(first.is_some_and(|first| first.turn < execution.turn))
+    }
+
+    /// Launches a workflow in the first shard, if it may be the probe of the pause: only there one is.
+    async fn admit_probe(&self, look: &mut Look<'_>, execution: &Execution, now: Timestamp) -> PortResult<Next> {
+        let pause = self.db.find_pause(&self.state_machine).await?;
+        if !pause.is_some_and(|pause| pause.lets_through(now)) {
+            return Ok(Next::Paused);
+        }
+        let Some(moved) = self.moved(execution, Shard::FIRST).await? else { return Ok(Next::GoOn) };
+        self.acquire(look, &moved, Shard::FIRST, (false, now)).await?;
+        Ok(Next::Paused)
     }
 
     /// Returns `true` if there is still something to launch it for. A goal that was closed, deleted or given away while its workflow
@@ -196,24 +352,30 @@ impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
         let arn = &execution.execution_arn;
         trace::about(arn, &execution.goal_id);
         self.sfn.start_execution(&ExecutionInput::from(execution)).await?;
-        if self.db.mark_admitted(arn, now).await? {
+        if self.db.mark_admitted(arn, now, execution.shard).await? {
             let waited = now.since(execution.start_date);
             self.context.count(Fact::WorkflowAdmitted { waited });
             tracing::info!(actions = execution.total_actions, waitedMs = millis(waited), "launched");
             return Ok(());
         }
         // Another invocation has marked it, or it was cancelled between the reading and the start, when there was nothing to stop.
-        let now = self.db.find_execution(arn).await?;
-        match now.filter(is_over) {
-            Some(over) => self.stop(&over).await,
-            None => Ok(()),
+        let Some(now) = self.db.find_execution(arn).await? else { return Ok(()) };
+        if is_over(&now) {
+            return self.stop(&now).await;
         }
+        if now.shard != execution.shard {
+            // That one had acquired capacity of another shard, and it runs with that.
+            let load = self.db.find_load(&self.state_machine, execution.shard).await?;
+            self.releases().release_surplus(arn, execution.shard, load.pause).await?;
+        }
+        Ok(())
     }
 
     async fn stop(&self, execution: &Execution) -> PortResult<()> {
         let arn = &execution.execution_arn;
         tracing::info!(status = %execution.status(), "over before it was launched");
         self.sfn.stop_execution(arn, StopReason::Ended).await?;
-        release(&self.db, self.pausing, arn, Some(execution), self.context.now()).await.map(|_| ())
+        let now = self.context.now();
+        self.releases().release(arn, Some(execution), execution.shard, now).await.map(|_| ())
     }
 }

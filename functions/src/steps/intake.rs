@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use goal_activity_core::admission::turn;
+use goal_activity_core::admission::{Capacity, turn};
 use goal_activity_core::daily::{DailyLimit, Day};
 use goal_activity_core::execution::{Execution, TimelineEntry, TimelineEvent};
 use goal_activity_core::facts::Fact;
@@ -41,6 +41,8 @@ pub struct Intake<Db> {
     pub db: Db,
     /// The state machine under which executions will run.
     pub state_machine: StateMachineArn,
+    /// How much capacity executions share.
+    pub capacity: Capacity,
     /// How many actions a user may ask for in a day.
     pub daily_limit: DailyLimit,
     /// The time, and the count of what is accepted.
@@ -249,6 +251,7 @@ impl<Db: IntakeDb> Intake<Db> {
             user_id: goal.head.user_id.clone(),
             start_date: now,
             turn: turn(now, open_before),
+            shard: self.capacity.shard_of(&arn),
             admitted_at: None,
             started_at: None,
             total_actions: actions,

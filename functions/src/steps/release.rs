@@ -1,53 +1,129 @@
 //! The release of capacity. What the workflow's end says of the AI and what it has cost is written with it, so that no workflow
 //! that waits acquires what is released before launching is paused.
 
+use futures_util::future::try_join_all;
+use goal_activity_core::admission::{Capacity, Shard};
+use goal_activity_core::agreement::{agree, is_same};
 use goal_activity_core::execution::Execution;
-use goal_activity_core::pause::{Ends, Pause, Pausing, Release};
+use goal_activity_core::pause::{Ends, Loads, Pause, Pausing, Release, Releasing};
 use goal_activity_core::port_set;
-use goal_activity_core::ports::{FindLoad, HoldCapacity, PortResult, Released, Unavailable};
-use goal_activity_events::{ExecutionArn, Timestamp};
+use goal_activity_core::ports::{
+    ChangePause, FindLoad, FindPause, HoldCapacity, PauseChange, PortResult, Released, Unavailable,
+};
+use goal_activity_events::{ExecutionArn, StateMachineArn, Timestamp};
 
 /// How often a release is decided anew when others change the pause or the costs at the same time.
 const TRIES: u32 = 5;
 
 port_set! {
     /// What releasing capacity reads and writes.
-    pub trait ReleaseDb: FindLoad + HoldCapacity
+    pub trait ReleaseDb: FindLoad + HoldCapacity + FindPause + ChangePause
 }
 
-/// Releases what a workflow holds, which is recorded like that, if it is. Returns `false` if it holds nothing.
-pub async fn release(
-    db: &impl ReleaseDb,
-    pausing: Pausing,
-    arn: &ExecutionArn,
-    execution: Option<&Execution>,
-    now: Timestamp,
-) -> PortResult<bool> {
-    for _ in 0..TRIES {
-        let load = db.find_load(&arn.state_machine()).await?;
-        if !load.held.iter().any(|held| held.execution == *arn) {
-            return Ok(false);
-        }
-        let release = Release::decide(arn, execution, &load, pausing, now);
-        match db.release_capacity(&release).await? {
-            Released::Yes => {
-                tell(&release);
-                return Ok(true);
+/// Releases capacity.
+#[derive(Debug, Clone, Copy)]
+pub struct Releases<'a, Db> {
+    /// The table.
+    pub db: &'a Db,
+    /// How much capacity there is.
+    pub capacity: Capacity,
+    /// When the pipeline pauses launching itself.
+    pub pausing: Pausing,
+}
+
+impl<Db: ReleaseDb> Releases<'_, Db> {
+    /// Releases what a workflow holds, which is recorded like that, if it is. Returns in which shard; nothing if it holds
+    /// nothing. `at` is where it may hold some although the capacity has no such shard any more.
+    pub async fn release(
+        &self,
+        arn: &ExecutionArn,
+        execution: Option<&Execution>,
+        at: Shard,
+        now: Timestamp,
+    ) -> PortResult<Option<Shard>> {
+        let machine = arn.state_machine();
+        for _ in 0..TRIES {
+            let loads = self.loads(&machine, [Some(at), execution.map(|e| e.shard)]).await?;
+            let mut holding = loads.holding(arn);
+            let Some(shard) = own_of(&mut holding, execution.map_or(at, |e| e.shard)) else { return Ok(None) };
+            for surplus in holding {
+                self.release_surplus(arn, surplus, loads.of(surplus).pause).await?;
             }
-            Released::NotHeld => return Ok(false),
-            Released::Changed => {}
+            if execution.is_some_and(|e| e.admitted_at.is_some() && e.shard != shard) {
+                // What it ran with is released, and counted.
+                let released = self.release_surplus(arn, shard, loads.of(shard).pause).await?;
+                return Ok(released.then_some(shard));
+            }
+            match Releasing::decide((arn, shard), execution, &loads, self.pausing, now) {
+                Releasing::PauseFirst(change) => self.pause_first(&machine, &change, now).await?,
+                Releasing::Now(release) => match self.db.release_capacity(&release).await? {
+                    Released::Yes => {
+                        tell(&release.before, &release.after);
+                        self.spread(&machine, &release, now).await;
+                        return Ok(Some(shard));
+                    }
+                    Released::NotHeld => return Ok(None),
+                    Released::Changed => {}
+                },
+            }
+        }
+        Err(Unavailable::new(format!("giving back the capacity of {arn}"), "the pause or the costs keep changing"))
+    }
+
+    /// Releases what a workflow holds beside what it runs with. Nothing depends on it at once: the reconciler tries again.
+    pub async fn release_surplus(&self, arn: &ExecutionArn, shard: Shard, pause: Option<Pause>) -> PortResult<bool> {
+        let release = Release::of_surplus(arn, shard, pause);
+        Ok(self.db.release_capacity(&release).await? == Released::Yes)
+    }
+
+    /// What all shards say, and these.
+    pub async fn loads(
+        &self,
+        machine: &StateMachineArn,
+        also: impl IntoIterator<Item = Option<Shard>>,
+    ) -> PortResult<Loads> {
+        let former = also.into_iter().flatten().filter(|shard| !self.capacity.has(*shard));
+        let mut shards: Vec<_> = self.capacity.shards().chain(former).collect();
+        shards.dedup();
+        let load = |shard| async move { PortResult::Ok((shard, self.db.find_load(machine, shard).await?)) };
+        Ok(try_join_all(shards.into_iter().map(load)).await?.into_iter().collect())
+    }
+
+    /// Pauses launching in all shards before anything is released.
+    pub async fn pause_first(&self, machine: &StateMachineArn, change: &PauseChange, now: Timestamp) -> PortResult<()> {
+        if self.db.change_pause(machine, Shard::FIRST, change).await? {
+            tell(&change.before, &change.after);
+        }
+        // Also where another has paused it just now: it may not have come further.
+        agree(self.db, machine, self.capacity.shards(), now).await
+    }
+
+    /// Copies to all shards what was decided with a release in the first. It only lets more through than before: what is not
+    /// copied now the reconciler copies.
+    async fn spread(&self, machine: &StateMachineArn, release: &Release, now: Timestamp) {
+        let is_told = is_same(release.before.as_ref(), release.after.as_ref(), now);
+        if !self.capacity.is_sharded() || !release.shard.is_first() || is_told {
+            return;
+        }
+        if let Err(error) = agree(self.db, machine, self.capacity.shards(), now).await {
+            tracing::warn!(%error, "the end of a pause is not known in all shards of the capacity; the reconciler tries again");
         }
     }
-    Err(Unavailable::new(format!("giving back the capacity of {arn}"), "the pause or the costs keep changing"))
+}
+
+/// Takes out where a workflow holds what it runs with: where its record says, if it holds some there.
+fn own_of(holding: &mut Vec<Shard>, recorded: Shard) -> Option<Shard> {
+    let own = holding.iter().position(|shard| *shard == recorded).unwrap_or_default();
+    (own < holding.len()).then(|| holding.remove(own))
 }
 
 /// Logs what has become of the pause.
-fn tell(release: &Release) {
+fn tell(before: &Option<Pause>, after: &Option<Pause>) {
     let probe = |pause: &Pause| match &pause.ends {
         Some(Ends::Probe(probe)) => Some(probe.next_at),
         _ => None,
     };
-    match (&release.before, &release.after) {
+    match (before, after) {
         (before, after) if before == after => {}
         (_, None) => tracing::info!("launching goes on"),
         (None, Some(pause)) => tracing::warn!(reason = pause.reason, "launching is paused by itself"),

@@ -103,7 +103,7 @@ async fn p7_an_archive_that_hangs_does_not_stand_in_the_way_of_an_end() {
 #[tokio::test(start_paused = true)]
 async fn p7_a_run_of_the_reconciler_ends_and_reports_whatever_hangs() {
     let calls = [
-        "list_holders",
+        "find_load",
         "list_waiting",
         "list_open",
         "find_execution",

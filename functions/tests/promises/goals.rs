@@ -349,6 +349,6 @@ async fn a_status_is_asked_for_seldom_while_launching_is_paused() {
     let rig = Rig::with_goal(9);
     let arn = rig.start().await.arn();
     let since = Timestamp::from_millis(rig.world.state().now);
-    rig.world.state().paused = Some(Pause::while_the_ai_is_down(since));
+    *rig.world.state().paused_mut() = Some(Pause::while_the_ai_is_down(since));
     assert_eq!(rig.status(&arn).await.retry_after.as_deref(), Some("30"));
 }

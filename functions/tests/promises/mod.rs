@@ -31,5 +31,6 @@ mod p10_bounded;
 mod pauses;
 mod reconcile;
 mod retry;
+mod shards;
 mod traces;
 mod usage;

@@ -305,7 +305,7 @@ async fn the_waiting_list_and_the_status_tell_a_place() {
     assert_eq!((one["waiting"].as_array().map(Vec::len), &one["more"]), (Some(1), &json!(true)));
     assert_eq!(line.get("paused"), None);
     let pause = Pause::while_the_ai_is_down(Timestamp::from_millis(0));
-    rig.world.state().paused = Some(pause.clone());
+    *rig.world.state().paused_mut() = Some(pause.clone());
     let line = operate(&rig, WAITING, json!({}), json!({})).await.body;
     assert_eq!(line["paused"], json!({ "since": pause.since, "reason": pause.reason }));
 

@@ -43,7 +43,7 @@ fn launched(rig: &Rig) -> Vec<ExecutionArn> {
 }
 
 fn paused(rig: &Rig) -> Option<Pause> {
-    rig.world.state().paused.clone()
+    rig.world.state().paused()
 }
 
 async fn ends(rig: &Rig, arn: &ExecutionArn) {
@@ -182,7 +182,7 @@ async fn an_operator_has_the_last_word() {
     assert_eq!(launched(&rig), arns[..2]);
 
     // Made while the probe runs: the probe's end is not its end.
-    rig.world.state().paused = Pause::while_the_ai_is_down(Timestamp::from_millis(0)).into();
+    *rig.world.state().paused_mut() = Pause::while_the_ai_is_down(Timestamp::from_millis(0)).into();
     rig.world.pause_launches(&machine, &Pause::new(Timestamp::from_millis(2), "y")).await.unwrap();
     ends(&rig, &arns[1]).await;
     assert_eq!(paused(&rig).unwrap().reason, "y");
@@ -225,7 +225,7 @@ async fn when_the_days_amount_is_spent_nothing_is_launched_until_the_next_day() 
             assert_eq!(launched(&rig), arns[..next]);
         }
     }
-    assert_eq!(rig.world.state().costs[&today], 100_000, "each once, however often its end is delivered");
+    assert_eq!(rig.world.state().costs()[&today], 100_000, "each once, however often its end is delivered");
     let reason = rig.status(&arns[2]).await.body["paused"]["reason"].as_str().unwrap().to_owned();
     assert_eq!(
         reason,

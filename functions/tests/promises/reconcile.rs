@@ -1,5 +1,6 @@
 use goal_activity_core::execution::Status;
 use goal_activity_core::goal::GoalStatus;
+use goal_activity_core::limits::DESCRIBED_AT_MOST;
 use goal_activity_core::outcome::End;
 use goal_activity_core::ports::ExecutionState;
 use goal_activity_events::{ExecutionArn, FailureCode, Timestamp};
@@ -119,10 +120,9 @@ async fn p7_an_end_that_was_not_reported_is_reported() {
     }
 }
 
-#[tokio::test]
-async fn p7_one_that_cannot_be_repaired_keeps_no_other_waiting() {
-    let rig = Rig::default();
-    for i in 1..=250 {
+/// That many workflows that run, of which no event has said so.
+async fn unseen(rig: &Rig, count: usize) {
+    for i in 1..=count {
         // Of many users: one user may not have so many running workflows.
         let user = format!("user-{}", i / 5);
         rig.add(samples::goal(&format!("goal-{i}"), &user, 1));
@@ -130,9 +130,37 @@ async fn p7_one_that_cannot_be_repaired_keeps_no_other_waiting() {
     }
     rig.deliver_requests().await;
     rig.wait(30);
+}
+
+#[tokio::test]
+async fn p7_one_that_cannot_be_repaired_keeps_no_other_waiting() {
+    let rig = Rig::default();
+    unseen(&rig, 150).await;
     rig.world.break_once("describe_execution");
     let done = rig.reconcile().await;
-    assert_eq!((done.checked, done.repaired, done.failed, done.incomplete), (250, 249, 1, false));
+    assert_eq!((done.checked, done.repaired, done.failed, done.incomplete), (150, 149, 1, false));
+}
+
+#[tokio::test]
+async fn p10_a_run_asks_step_functions_only_so_often_and_the_next_ones_about_the_others() {
+    let rig = Rig::default();
+    unseen(&rig, DESCRIBED_AT_MOST + 100).await;
+    // One that has reported all its batches comes before those that may still be at work.
+    let last = rig.world.state().started.last().unwrap().execution_arn.clone();
+    rig.work(&rig.batches(&last)[0]).await.unwrap();
+    rig.deliver_progress().await;
+    machine_says(&rig, &last, End::Finished);
+    rig.wait(30);
+    let asked = || rig.world.state().calls.iter().filter(|call| **call == "describe_execution").count();
+    let done = rig.reconcile().await;
+    assert_eq!((done.checked, asked(), done.incomplete), (DESCRIBED_AT_MOST + 100, DESCRIBED_AT_MOST, true));
+    assert!(rig.execution(&last).has_ended());
+    let seen = || rig.world.state().executions.values().filter(|e| e.status() != Status::Pending).count();
+    for _ in 0..10 {
+        rig.wait(30);
+        rig.reconcile().await;
+    }
+    assert_eq!(seen(), DESCRIBED_AT_MOST + 100);
 }
 
 #[tokio::test]

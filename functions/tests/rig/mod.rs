@@ -36,7 +36,7 @@ use serde_json::{Value, json};
 pub(crate) const USER: &str = "user-1";
 
 /// The capacity in tests that do not concern it.
-const PLENTY: Capacity = Capacity::new(NonZeroU32::MAX);
+const PLENTY: Capacity = Capacity::new(NonZeroU32::new(1_000).unwrap());
 
 /// Launching is paused while the AI is down, and costs are not limited.
 pub(crate) const PAUSING: Pausing = Pausing { on_ai_failure: true, daily_cost: DailyCost::NONE };
@@ -120,7 +120,8 @@ impl Rig {
 
     fn intake(&self) -> Intake<World> {
         let (daily_limit, context) = (self.daily_limit, self.context());
-        Intake { db: self.world.clone(), state_machine: samples::state_machine(), daily_limit, context }
+        let (state_machine, capacity) = (samples::state_machine(), self.capacity);
+        Intake { db: self.world.clone(), state_machine, capacity, daily_limit, context }
     }
 
     /// Calls the API as a user.
@@ -132,15 +133,7 @@ impl Rig {
     pub(crate) async fn raw_answer(&self, event: Value) -> ApiGatewayV2httpResponse {
         let world = || self.world.clone();
         let cancel = Cancel { sfn: world(), ending: self.ending() };
-        let api = Api {
-            db: world(),
-            intake: self.intake(),
-            bus: world(),
-            cancel,
-            archive: world(),
-            capacity: self.capacity,
-            goals: self.goals,
-        };
+        let api = Api { db: world(), intake: self.intake(), bus: world(), cancel, archive: world(), goals: self.goals };
         api.handle(event, budget(10)).await
     }
 

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use goal_activity_core::admission::Shard;
 use goal_activity_core::execution::{Ending, Execution, GoalBefore, Listing};
 use goal_activity_core::keys::open_shard;
 use goal_activity_core::ledger::Tally;
@@ -53,6 +54,7 @@ fn ended(sim: &Sim, arn: ExecutionArn, goal: GoalId) -> Execution {
         operator: None,
         start_date: then,
         turn: then,
+        shard: Shard::FIRST,
         admitted_at: Some(then),
         started_at: Some(then),
         action_ids,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use goal_activity_core::admission::in_use;
+use goal_activity_core::admission::{Held, Shard, in_use};
 use goal_activity_core::daily::Day;
 use goal_activity_core::execution::{Execution, Status};
 use goal_activity_core::keys;
@@ -56,12 +56,20 @@ pub(crate) struct Shadow {
     pub(crate) reported: BTreeMap<(ExecutionArn, u32), usize>,
     /// When a workflow acquired capacity.
     pub(crate) acquired: BTreeMap<ExecutionArn, Duration>,
+    /// Since when a workflow waits although another shard has room for it.
+    passed_over: BTreeMap<ExecutionArn, Duration>,
+    /// Since when the pause of an operator is that has begun everywhere.
+    paused: Option<Timestamp>,
+    /// When the amount of a day was first seen to be spent.
+    spent: Option<Duration>,
     /// The workflows that were probes, and the one that is.
     pub(crate) probes: BTreeSet<ExecutionArn>,
     probing: Option<Probing>,
     /// When a workflow has released its capacity, and what those that have cost by day.
     pub(crate) released: BTreeMap<ExecutionArn, Duration>,
     costs: BTreeMap<Day, u64>,
+    /// The workflows whose cost is counted.
+    counted: BTreeSet<ExecutionArn>,
     /// The days on which an operator has ended a pause.
     resumed: BTreeSet<Day>,
     /// How often the AI was called.
@@ -238,10 +246,20 @@ pub(crate) struct BeforeAcquiring {
 }
 
 impl BeforeAcquiring {
-    pub(crate) fn of(sim: &Sim, arn: &ExecutionArn) -> Self {
+    pub(crate) fn of(sim: &Sim, wanted: &Held) -> Self {
+        let is_everywhere = sim.core().shadow.paused;
         let state = sim.tables.state();
-        Self { pause: state.paused.clone(), holds: state.held.iter().any(|h| h.execution == *arn) }
+        // A pause that has begun in the first shard is about to be copied to the others.
+        let (pause, copy) = (state.paused(), state.control(wanted.shard).pause);
+        let pause = if pause.as_ref().is_some_and(|pause| is_everywhere == Some(pause.since)) { pause } else { copy };
+        let is_this = |held: &Held| held.execution == wanted.execution && held.shard == wanted.shard;
+        Self { pause, holds: state.held.iter().any(is_this) }
     }
+}
+
+/// An operator's pause has begun everywhere.
+pub(crate) fn paused(sim: &Sim, pause: &Pause) {
+    sim.core().shadow.paused = Some(pause.since);
 }
 
 /// The probe of a pause.
@@ -253,7 +271,8 @@ pub(crate) struct Probing {
 }
 
 /// Nothing acquires capacity while launching is paused, but for one probe at a time. What had acquired it before goes on.
-pub(crate) fn acquired(sim: &Sim, arn: &ExecutionArn, before: &BeforeAcquiring, acquired: Acquired) {
+pub(crate) fn acquired(sim: &Sim, wanted: &Held, before: &BeforeAcquiring, acquired: Acquired) {
+    let arn = &wanted.execution;
     let BeforeAcquiring { pause, holds } = before;
     let (now, skew) = (sim.millis(), Duration::from_millis(sim.profile.skew.unsigned_abs()));
     if pause.is_some() {
@@ -296,11 +315,22 @@ fn spent(sim: &Sim, name: &str) {
     if Day::of(sim.now().minus(margin)) != today || Day::of(sim.now().plus(margin)) != today {
         return;
     }
-    let spent = sim.tables.state().costs.get(&today).copied().unwrap_or_default();
+    let spent = sim.tables.state().costs().get(&today).copied().unwrap_or_default();
+    if sim.capacity().is_sharded() || sim.is_changed() {
+        // Releases of the same moment in two shards do not see each other's costs: the next one does, or the reconciler.
+        let at = sim.elapsed();
+        let first = (spent >= most).then(|| *sim.core().shadow.spent.get_or_insert(at));
+        if first.is_none_or(|first| at - first < AGREED_WITHIN) {
+            return;
+        }
+    }
     if spent >= most && !sim.core().shadow.resumed.contains(&today) {
         sim.violated("load", format!("{name} is launched after {spent} of {most} were spent on {today}"));
     }
 }
+
+/// How long after the costs of all shards together have reached the amount of a day nothing is launched any more.
+const AGREED_WITHIN: Duration = Duration::from_secs(150);
 
 /// An operator has ended a pause.
 pub(crate) fn resumed(sim: &Sim) {
@@ -310,17 +340,20 @@ pub(crate) fn resumed(sim: &Sim) {
 
 /// A workflow has released its capacity: its cost is counted once.
 pub(crate) fn released(sim: &Sim, release: &Release) {
-    let (counted, at) = (sim.tables.state().costs.clone(), sim.elapsed());
+    let (counted, at) = (sim.tables.state().costs(), sim.elapsed());
     let mut core = sim.core();
     let shadow = &mut core.shadow;
     if shadow.probing.as_ref().is_some_and(|probing| probing.arn == release.execution) {
         shadow.probing = None;
     }
-    let is_first = shadow.released.insert(release.execution.clone(), at).is_none();
-    if let Some(cost) = release.cost.filter(|_| is_first) {
+    shadow.released.insert(release.execution.clone(), at);
+    if let Some(cost) = release.cost.filter(|_| shadow.counted.insert(release.execution.clone())) {
         *shadow.costs.entry(cost.day).or_default() += cost.micro_usd;
     }
-    let wrong = counted.into_iter().find(|(day, sum)| shadow.costs.get(day).copied().unwrap_or_default() != *sum);
+    // Days that are over are forgotten, in each shard when it is next written to.
+    let today = Day::of(sim.now());
+    let mut counted = counted.into_iter().filter(|(day, _)| !day.is_over(today));
+    let wrong = counted.find(|(day, sum)| shadow.costs.get(day).copied().unwrap_or_default() != *sum);
     let truth = wrong.map(|(day, sum)| (day, sum, shadow.costs.get(&day).copied().unwrap_or_default()));
     drop(core);
     if let Some((day, counted, truth)) = truth {
@@ -352,6 +385,45 @@ pub(crate) fn stalled(sim: &Sim) {
     }
 }
 
+/// For how long a workflow may wait although another shard has room for it: until the reconciler has announced it and the
+/// announcement is processed.
+const PASSED_OVER: Duration = Duration::from_secs(80);
+
+/// A shard that has room, and for which nobody waits, gives to the others, if calls succeed.
+pub(crate) fn passed_over(sim: &Sim) {
+    let p = &sim.profile;
+    if p.fail > 0.0 || p.crash > 0.0 || p.kill > 0.0 || p.lose_event > 0.0 || p.outage.is_some() || p.nth.is_some() {
+        return;
+    }
+    let (at, capacity) = (sim.elapsed(), sim.capacity());
+    if sim.account.is_some() || !capacity.is_sharded() {
+        return;
+    }
+    let over: BTreeSet<_> = {
+        let state = sim.tables.state();
+        let waiting: Vec<_> =
+            state.waiting.iter().filter_map(|arn| state.executions.get(arn)).filter(|e| e.is_waiting()).collect();
+        let is_idle = |shard: &Shard| waiting.iter().all(|e| e.shard != *shard);
+        let room = |shard: Shard| capacity.of(shard).saturating_sub(in_use(&state.held_in(shard)));
+        let most = capacity.shards().filter(is_idle).map(room).max().unwrap_or_default();
+        let is_over = |e: &&&Execution| state.paused().is_none() && capacity.share(e.batch_count()) <= most;
+        // One that is not wanted any more is not launched.
+        let is_wanted = |e: &&&Execution| state.goals.get(&e.goal_id).is_some_and(|g| !g.head.status.is_closed());
+        waiting.iter().filter(is_over).filter(is_wanted).map(|e| e.execution_arn.clone()).collect()
+    };
+    let mut core = sim.core();
+    core.shadow.passed_over.retain(|arn, _| over.contains(arn));
+    for arn in over {
+        core.shadow.passed_over.entry(arn).or_insert(at);
+    }
+    let found =
+        core.shadow.passed_over.iter().find(|(_, since)| at - **since > PASSED_OVER).map(|(arn, _)| arn.clone());
+    drop(core);
+    if let Some(arn) = found {
+        sim.violated("load", format!("{} waits, and another shard has had room for it for long", arn.name()));
+    }
+}
+
 /// How long services may be out without a message becoming a dead letter.
 const BORNE: Duration = Duration::from_secs(600);
 
@@ -368,19 +440,29 @@ pub(crate) fn dead_letter(sim: &Sim, queue: Queue, body: &str) {
 
 /// The capacity in use never exceeds the total.
 pub(crate) fn capacity(sim: &Sim) {
+    let capacities = [sim.profile.capacity].into_iter().chain(sim.profile.changed.map(|(_, capacity)| capacity));
+    for shard in Shard::all() {
+        // What runs when it is changed goes on.
+        let most = capacities.clone().map(|capacity| capacity.of(shard)).max().unwrap_or_default();
+        let held = in_use(&sim.tables.state().held_in(shard));
+        if held > most {
+            sim.violated("load", format!("{held} batches are held of {most} of shard {shard}"));
+        }
+    }
     let (held, most) = (in_use(&sim.tables.state().held), sim.profile.capacity.batches());
-    sim.core().stats.longest("% of the capacity in use".to_owned(), u64::from(held * 100 / most));
-    if held > most {
-        sim.violated("load", format!("{held} batches are held of {most}"));
+    if sim.profile.changed.is_none() {
+        sim.core().stats.longest("% of the capacity in use".to_owned(), u64::from(held * 100 / most));
     }
 }
 
 /// Capacity is released for a workflow that no longer needs it.
-pub(crate) fn given_back(sim: &Sim, arn: &ExecutionArn) {
+pub(crate) fn given_back(sim: &Sim, arn: &ExecutionArn, shard: Shard) {
     let runs = {
         let state = sim.tables.state();
-        let holds = state.held.iter().any(|h| h.execution == *arn);
-        let open = |e: &Execution| !e.has_ended() && e.cancellation.is_none();
+        let holds = state.held_in(shard).iter().any(|h| h.execution == *arn);
+        // It may hold some in another shard beside what it runs with.
+        let runs_with_it = |e: &Execution| e.admitted_at.is_none() || e.shard == shard;
+        let open = |e: &Execution| !e.has_ended() && e.cancellation.is_none() && runs_with_it(e);
         holds && state.executions.get(arn).is_some_and(open)
     };
     if runs {

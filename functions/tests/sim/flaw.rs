@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use goal_activity_core::admission::{Held, in_use};
+use goal_activity_core::admission::{Held, Shard, in_use};
 use goal_activity_core::daily::Day;
 use goal_activity_core::edit::ChartChange;
 use goal_activity_core::execution::Ending;
@@ -13,7 +13,7 @@ use goal_activity_core::goal::{Goal, GoalHead, GoalStatus};
 use goal_activity_core::ledger::BatchLedger;
 use goal_activity_core::limits::HISTORY;
 use goal_activity_core::outcome::goal_status;
-use goal_activity_core::pause::{DailyCost, Load, Pausing, Release};
+use goal_activity_core::pause::{DailyCost, Load, Passage, Pausing, Release};
 use goal_activity_core::placement::TaskRow;
 use goal_activity_core::ports::{
     Accepted, Acquired, ActionCommit, ChartWritten, Claim, ClaimGoal, Claimed, Committed, EndExecution, Event,
@@ -144,6 +144,16 @@ flaws! {
     CostIgnored => "load",
     /// The cost of a workflow is counted first, and its capacity released in a second step.
     CostCountedApart => "load",
+    /// No shard of the capacity gives to another: a workflow waits for its own.
+    IdleShardsKeep => "load",
+    /// A workflow releases capacity of the shard that its name says, wherever it holds some.
+    ReleasedByName => "P7",
+    /// An operator's pause is written to the first shard, and the others are left to the reconciler.
+    PauseNotCopied => "load",
+    /// Every shard has a probe of its own.
+    ProbeInEveryShard => "load",
+    /// What waits for a shard that there is no more is not listed.
+    FormerListForgotten => "P7",
     /// Capacity is never released.
     CapacityKept => "P7",
     /// An end launches no workflow: waiting workflows are left to the reconciler.
@@ -259,20 +269,34 @@ pub(crate) fn is_removed(sim: &Sim, execution: &ExecutionArn, actions: &[ActionI
 
 /// Acquires capacity.
 pub(crate) async fn acquire(sim: &Sim, wanted: &Held, most: u32) -> PortResult<Acquired> {
-    let pause = if sim.has(Flaw::PauseIgnored) { sim.tables.state().paused.take() } else { None };
-    let before = sim.tables.state().paused.clone();
-    let acquired = sim.tables.acquire_capacity(wanted, most).await;
-    if let (Some(Flaw::ProbeNotRecorded), Ok(Acquired::AsProbe)) = (sim.flaw, &acquired) {
-        sim.tables.state().paused = before;
+    let copy = || sim.tables.state().control(wanted.shard).pause;
+    let put = |pause| sim.tables.state().control_mut(wanted.shard).pause = pause;
+    let before = copy();
+    if sim.has(Flaw::PauseIgnored) {
+        put(None);
     }
-    if pause.is_some() {
-        sim.tables.state().paused = pause;
+    let passage = before.as_ref().map(|pause| pause.passage(Shard::FIRST, &wanted.execution, wanted.since));
+    if let (Some(Flaw::ProbeInEveryShard), false, Some(Passage::Probe(after))) =
+        (sim.flaw, wanted.shard.is_first(), passage)
+    {
+        put(None);
+        let acquired = sim.tables.acquire_capacity(wanted, most).await?;
+        let is_new = acquired == Acquired::Yes;
+        put(if is_new { Some(after) } else { before });
+        return Ok(if is_new { Acquired::AsProbe } else { acquired });
+    }
+    let acquired = sim.tables.acquire_capacity(wanted, most).await;
+    let is_probe = matches!(acquired, Ok(Acquired::AsProbe));
+    if sim.has(Flaw::PauseIgnored) && before.is_some() || sim.has(Flaw::ProbeNotRecorded) && is_probe {
+        put(before);
     }
     acquired
 }
 
 /// Releases capacity.
 pub(crate) async fn release(sim: &Sim, release: &Release) -> PortResult<Released> {
+    let by_name = Release { shard: sim.capacity().shard_of(&release.execution), ..release.clone() };
+    let release = if sim.has(Flaw::ReleasedByName) { &by_name } else { release };
     match (sim.flaw, &release.cost) {
         (Some(Flaw::PausedAfterRelease), _) if release.after != release.before => {
             let alone = Release { after: release.before.clone(), ..release.clone() };
@@ -281,14 +305,15 @@ pub(crate) async fn release(sim: &Sim, release: &Release) -> PortResult<Released
             tokio::task::spawn_local(async move {
                 sleep(later).await;
                 let mut state = sim.tables.state();
-                if released == Released::Yes && state.paused == release.before {
-                    state.paused = release.after;
+                let pause = &mut state.control_mut(release.shard).pause;
+                if released == Released::Yes && *pause == release.before {
+                    *pause = release.after;
                 }
             });
             Ok(released)
         }
         (Some(Flaw::CostCountedApart), Some(cost)) => {
-            *sim.tables.state().costs.entry(cost.day).or_default() += cost.micro_usd;
+            *sim.tables.state().control_mut(release.shard).costs.entry(cost.day).or_default() += cost.micro_usd;
             sleep(sim.some_millis(1, 100)).await;
             sim.tables.release_capacity(&Release { cost: None, ..release.clone() }).await
         }
@@ -307,7 +332,7 @@ pub(crate) fn holds_up(sim: &Sim, wanted: &Held, most: u32) -> bool {
     let mut before = before.filter(|(turn, _)| own.is_some_and(|(own, _)| *turn < own));
     sim.has(Flaw::HolderNotFirst)
         && holds(&wanted.execution)
-        && before.any(|(_, batches)| in_use(&state.held) + batches > most)
+        && before.any(|(_, batches)| in_use(&state.held_in(wanted.shard)) + batches > most)
 }
 
 /// Returns `true` if the operators are not notified yet, because the bus does not answer.
@@ -326,10 +351,12 @@ pub(crate) async fn take_forged_end(sim: &Sim, body: &str) {
     if let (true, Some(arn)) = (body["detail-type"] == WorkflowCompleted::TYPE, body["detail"]["executionArn"].as_str())
     {
         let arn = arn.parse().expect("an ARN");
-        crate::check::given_back(sim, &arn);
-        let load = Load { pause: sim.tables.state().paused.clone(), ..Load::default() };
+        let load = Load { pause: sim.tables.state().paused(), ..Load::default() };
         let pausing = Pausing { on_ai_failure: true, daily_cost: DailyCost::NONE };
-        let _given_back = sim.tables.release_capacity(&Release::decide(&arn, None, &load, pausing, sim.now())).await;
+        let shard = sim.tables.state().held.iter().find(|h| h.execution == arn).map(|h| h.shard).unwrap_or_default();
+        crate::check::given_back(sim, &arn, shard);
+        let release = Release { shard, ..Release::decide(&arn, None, &load, pausing, sim.now()) };
+        let _given_back = sim.tables.release_capacity(&release).await;
     }
 }
 

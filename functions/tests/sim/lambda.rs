@@ -251,7 +251,7 @@ fn pausing(p: &Ports) -> Pausing {
 
 fn intake(p: &Ports) -> Intake<Ports> {
     let (state_machine, daily_limit) = (samples::state_machine(), p.sim.profile.daily_limit);
-    Intake { db: p.clone(), state_machine, daily_limit, context: context(p) }
+    Intake { db: p.clone(), state_machine, capacity: p.sim.capacity(), daily_limit, context: context(p) }
 }
 
 fn ending(p: &Ports) -> EndWorkflow<Ports, Ports> {
@@ -264,13 +264,12 @@ fn conclude(p: &Ports) -> Conclude<Ports, Ports, Ports, Ports> {
 
 pub(crate) fn api(p: &Ports) -> Api<Ports, Ports, Ports, Ports> {
     let cancel = Cancel { sfn: p.clone(), ending: ending(p) };
-    let capacity = p.sim.profile.capacity;
     let goals = GoalsAccess { is_listed: true, is_own: true };
-    Api { db: p.clone(), intake: intake(p), bus: p.clone(), cancel, archive: p.clone(), capacity, goals }
+    Api { db: p.clone(), intake: intake(p), bus: p.clone(), cancel, archive: p.clone(), goals }
 }
 
 pub(crate) fn launch(p: &Ports) -> Launch<Ports, Ports, Ports> {
-    let (state_machine, capacity) = (samples::state_machine(), p.sim.profile.capacity);
+    let (state_machine, capacity) = (samples::state_machine(), p.sim.capacity());
     let admission =
         Admission { db: p.clone(), sfn: p.clone(), state_machine, capacity, pausing: pausing(p), context: context(p) };
     Launch { intake: intake(p), admission, bus: p.clone() }
@@ -291,6 +290,6 @@ pub(crate) fn projector(p: &Ports) -> Projector<Ports, Ports, Ports, Ports> {
 
 pub(crate) fn reconcile(p: &Ports) -> Reconcile<Ports, Ports, Ports, Ports, Ports> {
     let [db, sfn, bus] = [(); 3].map(|()| p.clone());
-    let (state_machine, capacity) = (samples::state_machine(), p.sim.profile.capacity);
+    let (state_machine, capacity) = (samples::state_machine(), p.sim.capacity());
     Reconcile { db, sfn, bus, state_machine, capacity, pausing: pausing(p), conclude: conclude(p), context: context(p) }
 }

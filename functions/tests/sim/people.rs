@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use goal_activity_core::agreement;
 use goal_activity_core::execution::{Execution, Status};
 use goal_activity_core::goal::Goal;
 use goal_activity_core::pause::{Ends, Pause};
@@ -101,7 +102,13 @@ fn pause(sim: &Sim, after: Duration) {
         sim.note("operator", || "pauses launching".to_owned());
         sim.count("pauses");
         // The tool itself has no faults: an operator who gets no answer repeats the command.
-        sim.tables.pause_launches(&machine, &Pause::new(sim.now(), "for the simulation")).await.unwrap();
+        let pause = Pause::new(sim.now(), "for the simulation");
+        if sim.has(Flaw::PauseNotCopied) {
+            sim.tables.pause_launches(&machine, &pause).await.unwrap();
+        } else {
+            agreement::pause_launches(&sim.tables, &machine, &pause).await.unwrap();
+        }
+        check::paused(&sim, &pause);
         sleep(sim.some_millis(1_000, 600_000)).await;
         resume(&sim).await;
         sim.core().busy -= 1;
@@ -109,7 +116,7 @@ fn pause(sim: &Sim, after: Duration) {
 }
 
 async fn resume(sim: &Sim) {
-    sim.tables.resume_launches(&samples::state_machine()).await.unwrap();
+    agreement::resume_launches(&sim.tables, &samples::state_machine(), sim.now()).await.unwrap();
     check::resumed(sim);
     sim.note("operator", || "resumes launching".to_owned());
 }
@@ -118,7 +125,7 @@ async fn resume(sim: &Sim) {
 pub(crate) async fn pay_more(sim: Sim) {
     loop {
         sleep(sim.some_millis(600_000, 1_200_000)).await;
-        let paused = sim.tables.state().paused.clone();
+        let paused = sim.tables.state().paused();
         if paused.is_some_and(|pause| matches!(pause.ends, Some(Ends::Time { .. }))) {
             resume(&sim).await;
         }

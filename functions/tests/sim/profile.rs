@@ -1,7 +1,7 @@
 //! The faults of a run, and their frequency. Each profile isolates some kinds of faults, so that the guarantees under
 //! them can be checked strictly; `wild` and `storm` have all of them at once.
 
-use std::num::{NonZeroU32, NonZeroU64};
+use std::num::{NonZeroU16, NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -76,6 +76,8 @@ impl Outage {
             "find_load",
             "find_pause",
             "list_waiting",
+            "move_waiting",
+            "change_pause",
             "mark_admitted",
         ],
         &["hide"],
@@ -158,6 +160,8 @@ pub(crate) struct Profile {
     pub(crate) mood: Mood,
     /// How many batches may be processed at once.
     pub(crate) capacity: Capacity,
+    /// When that is changed, and to what.
+    pub(crate) changed: Option<(Duration, Capacity)>,
     /// How many actions a user may ask for in a day.
     pub(crate) daily_limit: DailyLimit,
     /// What the AI may cost in a day.
@@ -188,6 +192,14 @@ pub(crate) struct Profile {
 
 const PLENTY: Capacity = Capacity::new(NonZeroU32::new(64).unwrap());
 const SCARCE: Capacity = Capacity::new(NonZeroU32::new(2).unwrap());
+/// In three shards, each with as much as the largest workflow takes, or with one batch.
+const PLENTY_IN_SHARDS: Capacity = in_shards(24, 3);
+const SCARCE_IN_SHARDS: Capacity = in_shards(3, 3);
+
+const fn in_shards(batches: u32, shards: u16) -> Capacity {
+    Capacity::new(NonZeroU32::new(batches).unwrap()).in_shards(NonZeroU16::new(shards).unwrap())
+}
+
 /// Little enough that most users reach it, and as much as the goals of `starts-fail` need.
 const FEW_A_DAY: DailyLimit = DailyLimit::new(NonZeroU32::new(24).unwrap());
 /// What about ten actions cost.
@@ -197,6 +209,9 @@ const SOME_A_DAY: DailyCost = DailyCost::new(NonZeroU64::new(110_000).unwrap());
 const LIMITED: u64 = 5;
 /// In every run of so many launching is paused. Not a divisor either.
 const PAUSED: u64 = 4;
+/// In half of so many runs the capacity is in shards: also in such with a pause, and with a limit of a day's costs. In a fourth
+/// of those it is changed.
+const SHARDED: u64 = 8;
 
 pub(crate) const CALM: Profile = Profile {
     name: "calm",
@@ -221,6 +236,7 @@ pub(crate) const CALM: Profile = Profile {
     stale: 0.0,
     mood: Mood::Quick,
     capacity: PLENTY,
+    changed: None,
     daily_limit: DailyLimit::NONE,
     daily_cost: DailyCost::NONE,
     evening: false,
@@ -377,14 +393,30 @@ impl Profile {
         let daily_cost = if seed.is_multiple_of(4 * LIMITED) { SOME_A_DAY } else { DailyCost::NONE };
         let drawn =
             Self { capacity, daily_limit, daily_cost, evening, pauses, edits, poll, long, ..Self::of(seed, rng) };
+        let drawn = if (1..=4).contains(&(seed % SHARDED)) { drawn.in_shards(seed, rng) } else { drawn };
         match drawn.name {
-            STARTS_FAIL => Self { capacity: SCARCE, edits: false, ..drawn },
+            STARTS_FAIL => Self { capacity: SCARCE, changed: None, edits: false, ..drawn },
             // A cost that pauses would hide that the AI does.
             AI_DOWN => {
                 let (daily_limit, daily_cost) = (DailyLimit::NONE, DailyCost::NONE);
-                Self { capacity: SCARCE, edits: false, daily_limit, daily_cost, ..drawn }
+                let capacity = if drawn.capacity.is_sharded() { SCARCE_IN_SHARDS } else { SCARCE };
+                Self { capacity, changed: None, edits: false, daily_limit, daily_cost, ..drawn }
             }
             _ => drawn,
+        }
+    }
+
+    /// The same with the capacity in shards. In some runs it is in another number of shards after a while.
+    fn in_shards(self, seed: u64, rng: &mut Rng) -> Self {
+        let [many, few] = if self.capacity == PLENTY {
+            [PLENTY_IN_SHARDS, in_shards(24, [1, 2][rng.usize(0..2)])]
+        } else {
+            [SCARCE_IN_SHARDS, in_shards(3, [1, 2][rng.usize(0..2)])]
+        };
+        let (capacity, after) = if rng.bool() { (many, few) } else { (few, many) };
+        match (seed / SHARDED).is_multiple_of(4) {
+            true => Self { capacity, changed: Some((Duration::from_millis(rng.u64(0..240_000)), after)), ..self },
+            false => Self { capacity: many, ..self },
         }
     }
 

@@ -56,6 +56,7 @@ async fn live(sim: &Sim) {
     while sim.elapsed() < horizon {
         sleep(LOOK).await;
         check::stalled(sim);
+        check::passed_over(sim);
         if !sim.core().violations.is_empty() {
             return;
         }
@@ -75,6 +76,7 @@ async fn live(sim: &Sim) {
     while !rest::is_at_rest(sim) && sim.elapsed() < last {
         sleep(LOOK).await;
         check::stalled(sim);
+        check::passed_over(sim);
         if !sim.core().violations.is_empty() {
             return;
         }

@@ -191,6 +191,19 @@ impl Inner {
         begin + self.leapt.load(Ordering::Relaxed) + i64::try_from(self.elapsed().as_millis()).unwrap()
     }
 
+    /// How many batches may be processed at once: in some runs it is changed while workflows run.
+    pub(crate) fn capacity(&self) -> Capacity {
+        match self.profile.changed {
+            Some((at, capacity)) if self.elapsed() >= at => capacity,
+            _ => self.profile.capacity,
+        }
+    }
+
+    /// Returns `true` if the capacity was changed, or is to be.
+    pub(crate) fn is_changed(&self) -> bool {
+        self.profile.changed.is_some()
+    }
+
     /// Lets time pass without events.
     pub(crate) fn leap(&self, time: Duration) {
         self.leapt.fetch_add(i64::try_from(time.as_millis()).unwrap(), Ordering::Relaxed);

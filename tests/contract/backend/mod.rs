@@ -10,9 +10,10 @@ mod template;
 use goal_activity_core::goal::Goal;
 use goal_activity_core::port_set;
 use goal_activity_core::ports::{
-    ActionsWithTasks, AdmitExecution, CancelExecution, ClaimGoal, EndExecution, FindArchived, FindExecution, FindLoad,
-    FindPause, FindWorkflows, HoldCapacity, ListGoals, ListHolders, ListOpen, ListTasks, ListWaiting, ListWorkflows,
-    LoadGoal, LoadGoalHead, PauseLaunches, ReadLedger, RecordProgress, RemoveTasks, SealLedger, WorkLedger, WriteChart,
+    ActionsWithTasks, AdmitExecution, CancelExecution, ChangePause, ClaimGoal, EndExecution, FindArchived,
+    FindExecution, FindLoad, FindPause, FindWorkflows, HoldCapacity, ListGoals, ListHolders, ListOpen, ListTasks,
+    ListWaiting, ListWorkflows, LoadGoal, LoadGoalHead, MoveWaiting, PauseLaunches, ReadLedger, RecordProgress,
+    RemoveTasks, SealLedger, WorkLedger, WriteChart,
 };
 use goal_activity_core::task::Task;
 use goal_activity_events::{GoalId, StateMachineArn};
@@ -28,7 +29,7 @@ port_set! {
         LoadGoal + LoadGoalHead + ActionsWithTasks + ListTasks + RemoveTasks + FindArchived + FindExecution + ListOpen + ListWaiting
         + ListWorkflows + FindWorkflows + AdmitExecution + RecordProgress + HoldCapacity + ListHolders + ClaimGoal + WorkLedger + SealLedger
         + ReadLedger + CancelExecution + EndExecution + FindLoad + FindPause + PauseLaunches + ListGoals
-        + WriteChart
+        + WriteChart + MoveWaiting + ChangePause
 }
 
 /// The adapter over the three tables, and the writes of other services to them.

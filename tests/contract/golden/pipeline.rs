@@ -77,7 +77,7 @@ impl Pipeline {
 
     fn intake(&self) -> Intake<Tables> {
         let (state_machine, daily_limit) = (samples::state_machine(), DailyLimit::NONE);
-        Intake { db: self.db(), state_machine, daily_limit, context: self.context() }
+        Intake { db: self.db(), state_machine, capacity: CAPACITY, daily_limit, context: self.context() }
     }
 
     fn admission(&self) -> Admission<Tables, World> {
@@ -137,15 +137,7 @@ impl Pipeline {
             GatewayRequest::new(route, user).path(json!({ name: id })).fields(rest.as_object().unwrap().clone());
         let world = || self.world.clone();
         let cancel = Cancel { sfn: world(), ending: self.ending() };
-        let api = Api {
-            db: self.db(),
-            intake: self.intake(),
-            bus: world(),
-            cancel,
-            archive: world(),
-            capacity: CAPACITY,
-            goals: GOALS,
-        };
+        let api = Api { db: self.db(), intake: self.intake(), bus: world(), cancel, archive: world(), goals: GOALS };
         let response = api.handle(request.into(), Budget::of(TIME)).await;
         let body = serde_json::to_value(&response.body).unwrap();
         (response.status_code, serde_json::from_str(body.as_str().unwrap()).unwrap())

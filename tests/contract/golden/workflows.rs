@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use goal_activity_core::admission::Shard;
 use goal_activity_core::execution::{Execution, Status};
 use goal_activity_core::goal::GoalStatus;
 use goal_activity_core::keys;
@@ -69,11 +70,11 @@ impl Pipeline {
     }
 
     async fn waiting(&self) -> Vec<ExecutionArn> {
-        self.tables.db().list_waiting(16).await.unwrap().into_iter().map(|w| w.execution_arn).collect()
+        self.tables.db().list_waiting(Shard::FIRST, 16).await.unwrap().into_iter().map(|w| w.execution_arn).collect()
     }
 
     async fn holders(&self) -> Vec<(ExecutionArn, u32)> {
-        let holders = self.tables.db().list_holders(&self.tables.state_machine()).await.unwrap();
+        let holders = self.tables.db().list_holders(&self.tables.state_machine(), Shard::FIRST).await.unwrap();
         holders.into_iter().map(|held| (held.execution, held.batches)).collect()
     }
 

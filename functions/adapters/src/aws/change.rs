@@ -1,5 +1,6 @@
 //! A change of an execution as a conditional write of its row. When it is made, the core's table says.
 
+use goal_activity_core::admission::Shard;
 use goal_activity_core::execution::{Change, Listing, Requirement};
 use goal_activity_core::keys;
 use goal_activity_core::ports::PortResult;
@@ -28,7 +29,8 @@ impl Tables {
         let write = self.execution(execution).when(Condition::exists(keys::EXECUTION_ARN));
         let write = change.requires().into_iter().fold(write, |write, required| write.when(condition(required)));
         let mut write = match *change {
-            Change::Admitted { at } => write.set(ADMITTED, text(at)),
+            Change::Admitted { at, shard } => in_shard(write.set(ADMITTED, text(at)), shard)?,
+            Change::Moved { to, .. } => in_shard(write, to)?.set(keys::WAITING, text(keys::waiting_list(to))),
             Change::Started { at, .. } => write.set(STARTED, text(at)),
             Change::Progressed { batch_index, state, .. } => write
                 .set_once(STARTED, text(state.updated_at))
@@ -63,12 +65,19 @@ fn list(write: Write, execution: &ExecutionArn, listing: Listing) -> Write {
     }
 }
 
+/// Lets the execution belong to that shard. Of those of the first, earlier versions know.
+fn in_shard(write: Write, shard: Shard) -> PortResult<Write> {
+    Ok(if shard.is_first() { write.remove(keys::SHARD) } else { write.set(keys::SHARD, attribute(shard)?) })
+}
+
 fn condition(required: Requirement) -> Condition {
     match required {
         Requirement::Open => Condition::missing(END),
         Requirement::Ended => Condition::exists(END),
         Requirement::NotStarted => Condition::missing(STARTED),
         Requirement::NotAdmitted => Condition::missing(ADMITTED),
+        Requirement::InShard(shard) if shard.is_first() => Condition::missing(keys::SHARD),
+        Requirement::InShard(shard) => Condition::equals(keys::SHARD, number(shard)),
         Requirement::NotCancelled => Condition::missing(CANCELLATION),
         Requirement::NotArchived => Condition::missing(ARCHIVED),
         Requirement::Gone(true) => Condition::exists(GONE),

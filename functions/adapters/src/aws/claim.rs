@@ -76,7 +76,7 @@ impl Tables {
 
     fn execution_row(&self, claim: &Claim) -> PortResult<TransactWriteItem> {
         let mut row = item(&claim.execution)?;
-        row.insert(keys::WAITING.to_owned(), text(keys::WAITING_LIST));
+        row.insert(keys::WAITING.to_owned(), text(keys::waiting_list(claim.execution.shard)));
         let write = self.execution(&claim.execution.execution_arn);
         write.when(Condition::missing(keys::EXECUTION_ARN)).put(row)
     }

@@ -1,9 +1,10 @@
+use goal_activity_core::admission::Shard;
 use goal_activity_core::archive::ArchiveKey;
 use goal_activity_core::execution::{BatchState, Cancellation, Change, Execution};
 use goal_activity_core::keys;
 use goal_activity_core::ports::{
-    AdmitExecution, CancelExecution, FindArchived, FindExecution, ListOpen, ListWaiting, OpenExecution, PortResult,
-    RecordProgress, Waiting,
+    AdmitExecution, CancelExecution, FindArchived, FindExecution, ListOpen, ListWaiting, MoveWaiting, OpenExecution,
+    PortResult, RecordProgress, Waiting,
 };
 use goal_activity_events::{EventId, ExecutionArn, Timestamp};
 use serde::Deserialize;
@@ -84,7 +85,7 @@ impl ListOpen for Tables {
 }
 
 impl ListWaiting for Tables {
-    async fn list_waiting(&self, limit: u16) -> PortResult<Vec<Waiting>> {
+    async fn list_waiting(&self, shard: Shard, limit: u16) -> PortResult<Vec<Waiting>> {
         let answer = self
             .client
             .query()
@@ -92,7 +93,7 @@ impl ListWaiting for Tables {
             .index_name(keys::WAITING_INDEX)
             .key_condition_expression("#waiting = :line")
             .expression_attribute_names("#waiting", keys::WAITING)
-            .expression_attribute_values(":line", text(keys::WAITING_LIST))
+            .expression_attribute_values(":line", text(keys::waiting_list(shard)))
             .limit(i32::from(limit))
             .send()
             .await
@@ -102,9 +103,16 @@ impl ListWaiting for Tables {
 }
 
 impl AdmitExecution for Tables {
-    async fn mark_admitted(&self, execution: &ExecutionArn, at: Timestamp) -> PortResult<bool> {
-        let write = self.change(execution, &Change::Admitted { at })?;
+    async fn mark_admitted(&self, execution: &ExecutionArn, at: Timestamp, shard: Shard) -> PortResult<bool> {
+        let write = self.change(execution, &Change::Admitted { at, shard })?;
         write.send(&self.client, format!("recording that {execution} was launched")).await
+    }
+}
+
+impl MoveWaiting for Tables {
+    async fn move_waiting(&self, execution: &ExecutionArn, from: Shard, to: Shard) -> PortResult<bool> {
+        let write = self.change(execution, &Change::Moved { from, to })?;
+        write.send(&self.client, format!("letting {execution} wait for shard {to} of the capacity")).await
     }
 }
 

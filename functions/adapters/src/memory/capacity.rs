@@ -1,32 +1,74 @@
-use goal_activity_core::admission::{Held, in_use};
+use std::collections::BTreeMap;
+
+use goal_activity_core::admission::{Held, Shard, in_use};
+use goal_activity_core::daily::Day;
 use goal_activity_core::execution::{Change, Execution};
 use goal_activity_core::pause::{Cost, Load, Passage, Pause, Release};
 use goal_activity_core::ports::{
-    Acquired, AdmitExecution, FindLoad, FindPause, HoldCapacity, ListHolders, ListWaiting, PauseLaunches, PortResult,
-    Released, Waiting,
+    Acquired, AdmitExecution, ChangePause, FindLoad, FindPause, HoldCapacity, ListHolders, ListWaiting, MoveWaiting,
+    PauseChange, PauseLaunches, PortResult, Released, Waiting,
 };
 use goal_activity_events::{ExecutionArn, StateMachineArn, Timestamp};
 
-use super::{State, World};
+use super::{Control, State, World};
+
+impl State {
+    /// What executions hold in that shard.
+    pub fn held_in(&self, shard: Shard) -> Vec<Held> {
+        self.held.iter().filter(|held| held.shard == shard).cloned().collect()
+    }
+
+    /// What the row of that shard says besides.
+    pub fn control(&self, shard: Shard) -> Control {
+        self.control.get(&shard).cloned().unwrap_or_default()
+    }
+
+    /// The same, to be changed.
+    pub fn control_mut(&mut self, shard: Shard) -> &mut Control {
+        self.control.entry(shard).or_default()
+    }
+
+    /// The pause.
+    pub fn paused(&self) -> Option<Pause> {
+        self.control(Shard::FIRST).pause
+    }
+
+    /// The same, to be changed. Only in the first shard.
+    pub fn paused_mut(&mut self) -> &mut Option<Pause> {
+        &mut self.control_mut(Shard::FIRST).pause
+    }
+
+    /// What the ended workflows of a day have cost, all shards together.
+    pub fn costs(&self) -> BTreeMap<Day, u64> {
+        let mut costs = BTreeMap::new();
+        for (day, cost) in self.control.values().flat_map(|control| &control.costs) {
+            *costs.entry(*day).or_default() += cost;
+        }
+        costs
+    }
+}
 
 impl HoldCapacity for World {
     async fn acquire_capacity(&self, wanted: &Held, most: u32) -> PortResult<Acquired> {
         let mut state = self.call("acquire_capacity").await?;
-        if let Some(held) = state.held.iter().find(|h| h.execution == wanted.execution) {
+        let shard = wanted.shard;
+        let held = state.held_in(shard);
+        if let Some(held) = held.iter().find(|h| h.execution == wanted.execution) {
             let since = held.since;
             return Ok(if since == wanted.since { Acquired::Yes } else { Acquired::Already { since } });
         }
-        let is_full = in_use(&state.held).saturating_add(wanted.batches) > most;
-        let passage = state.paused.as_ref().map(|pause| pause.passage(&wanted.execution, wanted.since));
+        let is_full = in_use(&held).saturating_add(wanted.batches) > most;
+        let pause = &mut state.control_mut(shard).pause;
+        let passage = pause.as_ref().map(|pause| pause.passage(shard, &wanted.execution, wanted.since));
         let acquired = match passage {
             Some(Passage::Closed) => return Ok(Acquired::Paused),
             _ if is_full => return Ok(Acquired::Full),
             Some(Passage::Probe(after)) => {
-                state.paused = Some(after);
+                *pause = Some(after);
                 Acquired::AsProbe
             }
             Some(Passage::Over) => {
-                state.paused = None;
+                *pause = None;
                 Acquired::Yes
             }
             None => Acquired::Yes,
@@ -37,65 +79,80 @@ impl HoldCapacity for World {
 
     async fn release_capacity(&self, release: &Release) -> PortResult<Released> {
         let mut state = self.call("release_capacity").await?;
-        let Release { execution, cost, before, after, paused_for, past_days, worked_since } = release;
-        if !state.held.iter().any(|h| h.execution == *execution) {
+        let Release { execution, shard, cost, before, after, paused_for, past_days, worked_since } = release;
+        let is_this = |held: &Held| held.execution == *execution && held.shard == *shard;
+        if !state.held.iter().any(is_this) {
             return Ok(Released::NotHeld);
         }
-        let sum = |cost: &Cost| state.costs.get(&cost.day).copied().unwrap_or_default().saturating_add(cost.micro_usd);
-        if state.paused != *before || cost.is_some_and(|cost| cost.below.is_some_and(|below| sum(&cost) >= below)) {
+        let control = state.control_mut(*shard);
+        let sum =
+            |cost: &Cost| control.costs.get(&cost.day).copied().unwrap_or_default().saturating_add(cost.micro_usd);
+        if control.pause != *before || cost.is_some_and(|cost| cost.below.is_some_and(|below| sum(&cost) >= below)) {
             return Ok(Released::Changed);
         }
-        state.held.retain(|h| h.execution != *execution);
-        state.paused.clone_from(after);
+        control.pause.clone_from(after);
         if let Some(cost) = cost {
-            *state.costs.entry(cost.day).or_default() += cost.micro_usd;
+            *control.costs.entry(cost.day).or_default() += cost.micro_usd;
         }
-        state.paused_for.extend(*paused_for);
-        state.worked_since = worked_since.or(state.worked_since);
+        control.paused_for.extend(*paused_for);
+        control.worked_since = worked_since.or(control.worked_since);
         for day in past_days {
-            state.costs.remove(day);
-            state.paused_for.remove(day);
+            control.costs.remove(day);
+            control.paused_for.remove(day);
         }
+        state.held.retain(|held| !is_this(held));
         Ok(Released::Yes)
     }
 }
 
 impl FindLoad for World {
-    async fn find_load(&self, _: &StateMachineArn) -> PortResult<Load> {
+    async fn find_load(&self, _: &StateMachineArn, shard: Shard) -> PortResult<Load> {
         let state = self.call("find_load").await?;
-        let State { held, paused, costs, paused_for, worked_since, .. } = &*state;
-        let (held, pause, worked_since) = (held.clone(), paused.clone(), *worked_since);
-        Ok(Load { held, pause, costs: costs.clone(), paused_for: paused_for.clone(), worked_since })
+        let Control { pause, costs, paused_for, worked_since } = state.control(shard);
+        Ok(Load { held: state.held_in(shard), pause, costs, paused_for, worked_since })
     }
 }
 
 impl ListHolders for World {
-    async fn list_holders(&self, _: &StateMachineArn) -> PortResult<Vec<Held>> {
-        Ok(self.call("list_holders").await?.held.clone())
+    async fn list_holders(&self, _: &StateMachineArn, shard: Shard) -> PortResult<Vec<Held>> {
+        Ok(self.call("list_holders").await?.held_in(shard))
     }
 }
 
 impl FindPause for World {
     async fn find_pause(&self, _: &StateMachineArn) -> PortResult<Option<Pause>> {
-        Ok(self.call("find_pause").await?.paused.clone())
+        Ok(self.call("find_pause").await?.paused())
     }
 }
 
 impl PauseLaunches for World {
     async fn pause_launches(&self, _: &StateMachineArn, pause: &Pause) -> PortResult<Option<Pause>> {
-        Ok(self.call("pause_launches").await?.paused.replace(pause.clone()))
+        Ok(self.call("pause_launches").await?.paused_mut().replace(pause.clone()))
     }
 
     async fn resume_launches(&self, _: &StateMachineArn) -> PortResult<Option<Pause>> {
-        Ok(self.call("resume_launches").await?.paused.take())
+        Ok(self.call("resume_launches").await?.paused_mut().take())
+    }
+}
+
+impl ChangePause for World {
+    async fn change_pause(&self, _: &StateMachineArn, shard: Shard, change: &PauseChange) -> PortResult<bool> {
+        let mut state = self.call("change_pause").await?;
+        let control = state.control_mut(shard);
+        if control.pause != change.before {
+            return Ok(false);
+        }
+        control.pause.clone_from(&change.after);
+        control.paused_for.extend(change.paused_for);
+        Ok(true)
     }
 }
 
 impl ListWaiting for World {
-    async fn list_waiting(&self, limit: u16) -> PortResult<Vec<Waiting>> {
+    async fn list_waiting(&self, shard: Shard, limit: u16) -> PortResult<Vec<Waiting>> {
         let state = self.call("list_waiting").await?;
         let waiting = |e: &Execution| Waiting { turn: e.turn, execution_arn: e.execution_arn.clone() };
-        let listed = |arn| state.executions.get(arn).map(waiting);
+        let listed = |arn| state.executions.get(arn).filter(|e| e.shard == shard).map(waiting);
         let mut waiting: Vec<_> = state.waiting.iter().filter_map(listed).collect();
         waiting.sort();
         waiting.truncate(limit.into());
@@ -104,7 +161,13 @@ impl ListWaiting for World {
 }
 
 impl AdmitExecution for World {
-    async fn mark_admitted(&self, execution: &ExecutionArn, at: Timestamp) -> PortResult<bool> {
-        Ok(self.call("mark_admitted").await?.change(execution, &Change::Admitted { at }))
+    async fn mark_admitted(&self, execution: &ExecutionArn, at: Timestamp, shard: Shard) -> PortResult<bool> {
+        Ok(self.call("mark_admitted").await?.change(execution, &Change::Admitted { at, shard }))
+    }
+}
+
+impl MoveWaiting for World {
+    async fn move_waiting(&self, execution: &ExecutionArn, from: Shard, to: Shard) -> PortResult<bool> {
+        Ok(self.call("move_waiting").await?.change(execution, &Change::Moved { from, to }))
     }
 }

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use goal_activity_core::admission::Held;
+use goal_activity_core::admission::{Held, Shard};
 use goal_activity_core::archive::ArchiveKey;
 use goal_activity_core::daily::Day;
 use goal_activity_core::execution::{Execution, Listing};
@@ -56,6 +56,19 @@ pub struct MemoryOfRequest {
     pub expires_at: Timestamp,
 }
 
+/// What the row of a shard of the capacity says besides who holds some.
+#[derive(Debug, Clone, Default)]
+pub struct Control {
+    /// Launching is paused.
+    pub pause: Option<Pause>,
+    /// What the ended workflows of a day have cost, in millionths of a US dollar.
+    pub costs: BTreeMap<Day, u64>,
+    /// For which amount launching was paused on a day.
+    pub paused_for: BTreeMap<Day, u64>,
+    /// When the workflow began that began last of those that the AI worked for.
+    pub worked_since: Option<Timestamp>,
+}
+
 /// What is in a world. Public, so that tests can prepare and inspect it.
 #[derive(Debug, Default)]
 pub struct State {
@@ -81,14 +94,8 @@ pub struct State {
     pub listed: BTreeMap<ExecutionArn, Listing>,
     /// What executions hold of the capacity.
     pub held: Vec<Held>,
-    /// Launching is paused.
-    pub paused: Option<Pause>,
-    /// What the ended workflows of a day have cost, in millionths of a US dollar.
-    pub costs: BTreeMap<Day, u64>,
-    /// For which amount launching was paused on a day.
-    pub paused_for: BTreeMap<Day, u64>,
-    /// When the workflow began that began last of those that the AI worked for.
-    pub worked_since: Option<Timestamp>,
+    /// What the rows of the shards of the capacity say besides.
+    pub control: BTreeMap<Shard, Control>,
     /// The ledger, by execution and batch.
     pub ledgers: HashMap<(ExecutionArn, u32), BatchLedger>,
     /// The requests of other services that were accepted, by key.

@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use goal_activity_events::{ActionId, EventId, ExecutionArn, FinalStatus, Timestamp, WorkflowCompleted};
 
 use super::{BatchState, Cancellation, Ending, Execution, TimelineEntry, TimelineEvent};
+use crate::admission::Shard;
 use crate::keys::CANCELLATION_ENTRY;
 
 /// A change of what is recorded of a workflow.
@@ -15,6 +16,15 @@ pub enum Change<'a> {
     Admitted {
         /// When.
         at: Timestamp,
+        /// Where it holds capacity.
+        shard: Shard,
+    },
+    /// It waits in the list of another shard from then on.
+    Moved {
+        /// To which it belonged.
+        from: Shard,
+        /// To which it belongs now.
+        to: Shard,
     },
     /// It was seen running.
     Started {
@@ -91,6 +101,8 @@ pub enum Requirement {
     NotStarted,
     /// Its launch is not recorded.
     NotAdmitted,
+    /// It belongs to this shard of the capacity.
+    InShard(Shard),
     /// It is not to be stopped.
     NotCancelled,
     /// It is not archived.
@@ -125,9 +137,10 @@ impl<'a> Change<'a> {
 
     /// The transition table: when the change is made. Where one of these is not so, nothing is written.
     pub fn requires(&self) -> Vec<Requirement> {
-        use Requirement::{Ended, Gone, Newer, NotAdmitted, NotArchived, NotCancelled, NotStarted, Open};
+        use Requirement::{Ended, Gone, InShard, Newer, NotAdmitted, NotArchived, NotCancelled, NotStarted, Open};
         match *self {
             Self::Admitted { .. } => vec![Open, NotCancelled, NotAdmitted],
+            Self::Moved { from, .. } => vec![Open, NotCancelled, NotAdmitted, InShard(from)],
             Self::Started { .. } => vec![Open, NotStarted],
             Self::Progressed { batch_index, state, .. } => {
                 vec![Open, Newer { batch_index, sequence: state.sequence }]
@@ -151,7 +164,11 @@ impl<'a> Change<'a> {
             // Only the change that knows of both: the other marks are made side by side, each without the other's knowledge.
             Self::Reported { mark: Mark::Both, .. } => Some(Listing::Unarchived),
             Self::Archived { .. } => Some(Listing::Unlisted),
-            Self::Started { .. } | Self::Progressed { .. } | Self::Gone(_) | Self::Reported { .. } => None,
+            Self::Moved { .. }
+            | Self::Started { .. }
+            | Self::Progressed { .. }
+            | Self::Gone(_)
+            | Self::Reported { .. } => None,
         }
     }
 
@@ -168,7 +185,11 @@ impl<'a> Change<'a> {
                 let id = WorkflowCompleted::event_id_for(execution);
                 entry(id.as_str(), end.stop_date, TimelineEvent::Ended { status: end.status })
             }
-            Self::Admitted { .. } | Self::Gone(_) | Self::Reported { .. } | Self::Archived { .. } => None,
+            Self::Admitted { .. }
+            | Self::Moved { .. }
+            | Self::Gone(_)
+            | Self::Reported { .. }
+            | Self::Archived { .. } => None,
         }
     }
 }
@@ -181,6 +202,7 @@ impl Requirement {
             Self::Ended => execution.end.is_some(),
             Self::NotStarted => execution.started_at.is_none(),
             Self::NotAdmitted => execution.admitted_at.is_none(),
+            Self::InShard(shard) => execution.shard == shard,
             Self::NotCancelled => execution.cancellation.is_none(),
             Self::NotArchived => execution.archived_at.is_none(),
             Self::Gone(recorded) => execution.gone_actions.is_empty() != recorded,
@@ -198,7 +220,8 @@ impl Execution {
             return false;
         }
         match *change {
-            Change::Admitted { at } => self.admitted_at = Some(at),
+            Change::Admitted { at, shard } => (self.admitted_at, self.shard) = (Some(at), shard),
+            Change::Moved { to, .. } => self.shard = to,
             Change::Started { at, .. } => self.started_at = Some(at),
             Change::Progressed { batch_index, state, .. } => {
                 self.started_at.get_or_insert(state.updated_at);
@@ -277,7 +300,7 @@ mod tests {
         };
         let event = "event".parse().unwrap();
         match *any {
-            Any::Admitted => execution.apply(&Change::Admitted { at: at(1) }),
+            Any::Admitted => execution.apply(&Change::Admitted { at: at(1), shard: Shard::FIRST }),
             Any::Started(seconds) => execution.apply(&Change::Started { event: "started", at: at(seconds) }),
             Any::Progressed { batch_index, sequence } => {
                 execution.apply(&Change::Progressed { event: &event, batch_index, state: &state(sequence) })

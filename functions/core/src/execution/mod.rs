@@ -15,6 +15,7 @@ use goal_activity_events::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::admission::Shard;
 use crate::ledger::Tally;
 use crate::limits::{ACTIONS_PER_BATCH, BATCH_SECONDS, batch_count};
 use crate::operator::OperatorRequest;
@@ -55,6 +56,10 @@ pub struct Execution {
     pub start_date: Timestamp,
     /// Its place on the waiting list.
     pub turn: Timestamp,
+    /// To which shard of the capacity it belongs: in whose list it waits, and then where it holds capacity. Missing for the
+    /// first, and in rows of before there were shards.
+    #[serde(default, skip_serializing_if = "Shard::is_first")]
+    pub shard: Shard,
     /// When it was launched: until then it waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admitted_at: Option<Timestamp>,

@@ -4,7 +4,8 @@ use goal_activity_events::{ExecutionArn, StateMachineArn, Timestamp};
 use serde::Deserialize;
 
 use super::PortResult;
-use crate::admission::Held;
+use crate::admission::{Held, Shard};
+use crate::daily::Day;
 use crate::pause::{Load, Pause, Release};
 
 /// How taking capacity went.
@@ -36,10 +37,10 @@ pub enum Released {
     Changed,
 }
 
-/// Takes capacity, and gives it back. Executions of one state machine share one.
+/// Takes capacity of a shard, and gives it back. Executions of one state machine share one capacity.
 pub trait HoldCapacity: Sync {
-    /// Takes so many batches for the workflow, if that leaves at most `most` in use and launching is not paused, or the pause
-    /// lets it through ([`Pause::passage`]): of several, one. What it holds already stays as it is.
+    /// Takes so many batches for the workflow, if that leaves at most `most` in use in the shard and launching is not paused, or
+    /// the pause lets it through ([`Pause::passage`]): of several, one. What it holds there already stays as it is.
     fn acquire_capacity(&self, wanted: &Held, most: u32) -> impl Future<Output = PortResult<Acquired>> + Send;
     /// Releases what the workflow holds, counts its cost and changes the pause: all or nothing.
     fn release_capacity(&self, release: &Release) -> impl Future<Output = PortResult<Released>> + Send;
@@ -47,26 +48,32 @@ pub trait HoldCapacity: Sync {
 
 /// Knows the capacity, the pause and the costs.
 pub trait FindLoad: Sync {
-    /// Of the executions of this state machine.
-    fn find_load(&self, state_machine: &StateMachineArn) -> impl Future<Output = PortResult<Load>> + Send;
+    /// What the row of that shard says, of the executions of this state machine.
+    fn find_load(&self, state_machine: &StateMachineArn, shard: Shard)
+    -> impl Future<Output = PortResult<Load>> + Send;
 }
 
 /// Knows who holds capacity.
 pub trait ListHolders: Sync {
-    /// What executions of this state machine hold, in no order.
-    fn list_holders(&self, state_machine: &StateMachineArn) -> impl Future<Output = PortResult<Vec<Held>>> + Send;
+    /// What executions of this state machine hold in that shard, in no order.
+    fn list_holders(
+        &self,
+        state_machine: &StateMachineArn,
+        shard: Shard,
+    ) -> impl Future<Output = PortResult<Vec<Held>>> + Send;
 }
 
 /// Knows whether launching is paused.
 pub trait FindPause: Sync {
-    /// The pause of the executions of this state machine, if there is one.
+    /// The pause of the executions of this state machine, if there is one: that of the first shard, of which the others have
+    /// copies.
     fn find_pause(&self, state_machine: &StateMachineArn) -> impl Future<Output = PortResult<Option<Pause>>> + Send;
 }
 
-/// Pauses launching, and resumes it.
+/// Pauses launching in the first shard, and resumes it there. [`agreement`](crate::agreement) does so in all.
 pub trait PauseLaunches: Sync {
-    /// Pauses launching: once this has returned, no execution of this state machine acquires capacity. Replaces another pause
-    /// and returns it.
+    /// Pauses launching: once this has returned, no execution of this state machine acquires capacity in the first shard.
+    /// Replaces another pause and returns it.
     fn pause_launches(
         &self,
         state_machine: &StateMachineArn,
@@ -79,6 +86,28 @@ pub trait PauseLaunches: Sync {
     ) -> impl Future<Output = PortResult<Option<Pause>>> + Send;
 }
 
+/// Changes the pause of one shard.
+pub trait ChangePause: Sync {
+    /// Makes it `after`, and notes for which amount of a day, if it is `before`. Returns `false` if it is not.
+    fn change_pause(
+        &self,
+        state_machine: &StateMachineArn,
+        shard: Shard,
+        change: &PauseChange,
+    ) -> impl Future<Output = PortResult<bool>> + Send;
+}
+
+/// A change of the pause of one shard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PauseChange {
+    /// The pause that it was decided with.
+    pub before: Option<Pause>,
+    /// The pause from then on.
+    pub after: Option<Pause>,
+    /// The amount that a pause for this day begins with.
+    pub paused_for: Option<(Day, u64)>,
+}
+
 /// A workflow that waits to be launched.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -89,15 +118,31 @@ pub struct Waiting {
     pub execution_arn: ExecutionArn,
 }
 
-/// Reads the waiting list.
+/// Reads the waiting lists.
 pub trait ListWaiting: Sync {
-    /// Those whose turn is next, in order; at most `limit`. May be seconds behind.
-    fn list_waiting(&self, limit: u16) -> impl Future<Output = PortResult<Vec<Waiting>>> + Send;
+    /// Those of that shard whose turn is next, in order; at most `limit`. May be seconds behind.
+    fn list_waiting(&self, shard: Shard, limit: u16) -> impl Future<Output = PortResult<Vec<Waiting>>> + Send;
+}
+
+/// Moves workflows between waiting lists.
+pub trait MoveWaiting: Sync {
+    /// Lets a workflow that waits belong to another shard. `false` when it waits no more, or belongs to another one than `from`.
+    fn move_waiting(
+        &self,
+        execution: &ExecutionArn,
+        from: Shard,
+        to: Shard,
+    ) -> impl Future<Output = PortResult<bool>> + Send;
 }
 
 /// Takes workflows off the waiting list.
 pub trait AdmitExecution: Sync {
-    /// Notes that the workflow was launched; from then on it is listed among the open ones instead. `false` when that was
-    /// noted before, and when it has ended or is to be stopped.
-    fn mark_admitted(&self, execution: &ExecutionArn, at: Timestamp) -> impl Future<Output = PortResult<bool>> + Send;
+    /// Notes that the workflow was launched, and where it holds capacity; from then on it is listed among the open ones
+    /// instead. `false` when that was noted before, and when it has ended or is to be stopped.
+    fn mark_admitted(
+        &self,
+        execution: &ExecutionArn,
+        at: Timestamp,
+        shard: Shard,
+    ) -> impl Future<Output = PortResult<bool>> + Send;
 }

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use goal_activity_core::admission::{self, Capacity, Held, Order, in_use};
+use goal_activity_core::admission::{self, Capacity, Held, Order, Shard, in_use};
 use goal_activity_core::execution::{BatchState, Cancellation, Change, Ending, Execution, GoalBefore, Status};
 use goal_activity_core::goal::{Action, ActionKind, Goal as CoreGoal, GoalHead, GoalStatus, Revision};
 use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Failure, Tally};
@@ -170,6 +170,7 @@ fn build(row: &Row) -> Execution {
         operator: None,
         start_date: at(0),
         turn: at(0),
+        shard: Shard::FIRST,
         admitted_at: row.admitted.then(|| at(ADMITTED)),
         started_at: (row.status != Status::Pending).then(|| at(ADMITTED)),
         total_actions: 2,
@@ -269,11 +270,11 @@ pub(crate) fn stops(row: &Row, runs: bool) -> bool {
 
 /// What a holder of capacity needs; nothing at all when it is to give back.
 pub(crate) fn attend(row: Option<&Row>, seen: Machine, overdue: bool) -> Option<Need> {
-    let held = Held { execution: arn(Workflow::First), batches: 1, since: at(ADMITTED) };
+    let held = Held { execution: arn(Workflow::First), batches: 1, since: at(ADMITTED), shard: Shard::FIRST };
     assert!(is_unattended(&held, now(overdue)));
     let row = row.map(known);
-    match Holder::of(row.as_ref().map(|known| &known.execution)) {
-        Holder::Launched => Some(Need::Nothing),
+    match Holder::of(row.as_ref().map(|known| &known.execution), Shard::FIRST) {
+        Holder::Launched | Holder::Surplus => Some(Need::Nothing),
         Holder::Unmarked => Some(reconcile::repair_launch(&held, machine(seen), now(overdue)).into()),
         Holder::Gone => None,
     }
@@ -285,7 +286,7 @@ fn capacity(batches: u32) -> Capacity {
 
 /// How much is in use when these hold what they need. The neighbour needs all.
 pub(crate) fn used(held: bool, neighbour: bool, most: u32) -> u32 {
-    let of = |workflow, batches| Held { execution: arn(workflow), batches, since: at(ADMITTED) };
+    let of = |workflow, batches| Held { execution: arn(workflow), batches, since: at(ADMITTED), shard: Shard::FIRST };
     let sum = || {
         let first = held.then(|| of(Workflow::First, capacity(most).share(2)));
         let other = neighbour.then(|| of(Workflow::Second, most));
@@ -301,7 +302,7 @@ pub(crate) fn order(first: bool, neighbour: bool, held: bool, own: bool, unatten
     let waiting: Vec<_> =
         neighbour.then(|| wait(0, &other)).into_iter().chain(first.then(|| wait(1, &own_arn))).collect();
     let since = at(if unattended { ADMITTED } else { QUIET });
-    let held = held.then(|| Held { execution: own_arn.clone(), batches: 1, since });
+    let held = held.then(|| Held { execution: own_arn.clone(), batches: 1, since, shard: Shard::FIRST });
     let held: Vec<_> = held.into_iter().collect();
     let Order { holders, in_turn } = admission::order(&waiting, &held, own.then_some(&own_arn), now(false));
     let mut line = Line::NOBODY;

@@ -25,7 +25,6 @@ use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use aws_lambda_events::encodings::Body;
 use aws_lambda_events::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use aws_lambda_events::http::{HeaderMap, HeaderValue};
-use goal_activity_core::admission::Capacity;
 use goal_activity_core::archive::Record;
 use goal_activity_core::execution::Execution;
 use goal_activity_core::goal::GoalHead;
@@ -62,8 +61,6 @@ pub struct Api<Db, Sfn, Bus, Archive> {
     pub cancel: Cancel<Db, Sfn, Bus>,
     /// Keeps the workflows whose rows have expired.
     pub archive: Archive,
-    /// How many batches may be processed at once.
-    pub capacity: Capacity,
     /// What may be done with the goals of users.
     pub goals: GoalsAccess,
 }
@@ -171,7 +168,9 @@ impl<Db: ApiDb, Sfn: StopExecution, Bus: PublishEvent, Archive: ReadArchive> Api
             Some(Route::History) => history::history(&self.db, self.own_goal(input).await?, input).await,
             Some(Route::Workflows) => history::workflows(&self.db, input).await,
             Some(Route::Status) => {
-                status::status(&self.db, &self.own_workflow(input).await?, input, self.intake.context.now()).await
+                let capacity = self.intake.capacity;
+                status::status(&self.db, capacity, &self.own_workflow(input).await?, input, self.intake.context.now())
+                    .await
             }
             Some(Route::Actions) => self.actions(input).await,
             Some(Route::Timeline) => history::timeline(&self.own_workflow(input).await?),

@@ -1,13 +1,13 @@
 //! What only operators can ask, by invoking the function: no route of the gateway leads here.
 
-use futures_util::future::try_join;
+use futures_util::future::{try_join, try_join_all};
 use goal_activity_core::admission::in_use;
 use goal_activity_core::execution::Execution;
 use goal_activity_core::history::{FoundWorkflow, LookIn, Search};
 use goal_activity_core::limits::WAITING_COUNTED;
 use goal_activity_core::operator::{FIND, WAITING};
-use goal_activity_core::pause::Load;
-use goal_activity_core::ports::{PublishEvent, ReadArchive, StopExecution};
+use goal_activity_core::pause::{Load, Loads};
+use goal_activity_core::ports::{PortResult, PublishEvent, ReadArchive, StopExecution};
 use goal_activity_events::{ExecutionArn, GoalId, Timestamp, UserId};
 use serde::Serialize;
 
@@ -107,8 +107,14 @@ impl<Db: ApiDb, Sfn: StopExecution, Bus: PublishEvent, Archive: ReadArchive> Api
 
     async fn waiting(&self, input: &Input) -> Result<Reply, Problem> {
         let limit = input.limit(DEFAULT_LIMIT, WAITING_COUNTED)?;
-        let load = self.db.find_load(&self.intake.state_machine);
-        let (Load { held, pause, .. }, mut listed) = try_join(load, self.db.list_waiting(limit + 1)).await?;
+        let loads = self.intake.capacity.shards().map(|shard| async move {
+            PortResult::Ok((shard, self.db.find_load(&self.intake.state_machine, shard).await?))
+        });
+        let lists = self.intake.capacity.shards().map(|shard| self.db.list_waiting(shard, limit + 1));
+        let (loads, lists) = try_join(try_join_all(loads), try_join_all(lists)).await?;
+        let Load { held, pause, .. } = loads.into_iter().collect::<Loads>().together();
+        let mut listed: Vec<_> = lists.into_iter().flatten().collect();
+        listed.sort();
         let more = listed.len() > usize::from(limit);
         listed.truncate(limit.into());
         let mut waiting = Vec::new();
@@ -127,6 +133,6 @@ impl<Db: ApiDb, Sfn: StopExecution, Bus: PublishEvent, Archive: ReadArchive> Api
         let mut holders: Vec<_> = held.into_iter().map(holder).collect();
         holders.sort_by_key(|holder| holder.since);
         let paused = PauseView::of(pause, self.intake.context.now());
-        Reply::ok(Line { capacity: self.capacity.batches(), in_use, holders, waiting, more, paused })
+        Reply::ok(Line { capacity: self.intake.capacity.batches(), in_use, holders, waiting, more, paused })
     }
 }

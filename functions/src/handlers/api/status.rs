@@ -1,5 +1,6 @@
 use aws_lambda_events::http::header::{ETAG, RETRY_AFTER};
 use futures_util::future::join;
+use goal_activity_core::admission::Capacity;
 use goal_activity_core::execution::{Cancellation, Execution, Status};
 use goal_activity_core::limits::{POLL_PAUSED, POLL_RUNNING, POLL_WAITING};
 use goal_activity_core::operator::OperatorRequest;
@@ -187,13 +188,15 @@ fn known<T>(what: &str, execution: &ExecutionArn, read: PortResult<T>) -> Option
 /// How far a workflow is.
 pub(super) async fn status(
     db: &(impl ListWaiting + FindPause),
+    capacity: Capacity,
     execution: &Execution,
     input: &Input,
     now: Timestamp,
 ) -> Result<Reply, Problem> {
     let arn = &execution.execution_arn;
     let view = if execution.is_waiting() {
-        let (waiting, paused) = join(waiting_before(db, execution), db.find_pause(&arn.state_machine())).await;
+        let (waiting, paused) =
+            join(waiting_before(db, capacity, execution), db.find_pause(&arn.state_machine())).await;
         view(execution, known("the waiting list", arn, waiting), known("the pause", arn, paused).flatten(), now)
     } else {
         view(execution, None, None, now)

@@ -160,7 +160,9 @@ impl<Db: LaunchDb, Sfn: StartExecution + StopExecution, Bus: PublishEvent> Launc
         let arn = &execution.execution_arn;
         let now = self.intake.db.find_execution(arn).await?;
         let waiting = now.as_ref().is_some_and(Execution::is_waiting);
-        let waiting_before = if waiting { waiting_before(&self.admission.db, execution).await? } else { 0 };
+        let Admission { db, capacity, .. } = &self.admission;
+        let waiting_before =
+            if waiting { waiting_before(db, *capacity, now.as_ref().unwrap_or(execution)).await? } else { 0 };
         let accepted = GoalActivityAccepted {
             version: Version::V1,
             event_id,

@@ -4,6 +4,7 @@
 mod load;
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::StreamExt;
 use futures_util::future::join_all;
@@ -12,14 +13,16 @@ use goal_activity_core::admission::Capacity;
 use goal_activity_core::execution::Execution;
 use goal_activity_core::facts::{Fact, Repaired};
 use goal_activity_core::keys::{open_shards, unarchived_shards};
-use goal_activity_core::limits::{ARCHIVE_FAILURES, CHECK, RECONCILED_AT_MOST, RECONCILED_AT_ONCE, RECONCILING};
+use goal_activity_core::limits::{
+    ARCHIVE_FAILURES, CHECK, DESCRIBED_AT_MOST, RECONCILED_AT_MOST, RECONCILED_AT_ONCE, RECONCILING,
+};
 use goal_activity_core::pause::Pausing;
 use goal_activity_core::port_set;
 use goal_activity_core::ports::{
-    ArchiveExecution, DescribeExecution, Event, ExecutionState, FindPause, ListHolders, ListOpen, ListWaiting, Notify,
+    ArchiveExecution, DescribeExecution, Event, ExecutionState, ListOpen, ListWaiting, MoveWaiting, Notify,
     OpenExecution, PortResult, PublishEvent, StopExecution, StopReason, Unavailable,
 };
-use goal_activity_core::reconcile::{Repair, first_place, is_quiet, must_stop, repair};
+use goal_activity_core::reconcile::{Repair, Urgency, first_place, is_quiet, must_stop, repair};
 use goal_activity_core::start::requested_event;
 use goal_activity_events::{EventId, ExecutionArn, StateMachineArn};
 use serde::Serialize;
@@ -58,7 +61,7 @@ pub struct Reconcile<Db, Sfn, Bus, Topic, Archive> {
 
 port_set! {
     /// What the reconciler reads and writes.
-    pub trait ReconcileDb: ProjectorDb + ListOpen + ListWaiting + ReleaseDb + ListHolders + FindPause
+    pub trait ReconcileDb: ProjectorDb + ListOpen + ListWaiting + MoveWaiting + ReleaseDb
 }
 
 /// What one run has done.
@@ -74,13 +77,24 @@ pub struct Reconciled {
     pub incomplete: bool,
 }
 
-/// What a run has come to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Turn {
-    /// The work that a user or an operator may be waiting for.
-    Repairs,
-    /// The archive.
-    Archive,
+/// What one run may still take.
+#[derive(Debug)]
+struct Run {
+    /// When it begins nothing more.
+    time: Budget,
+    /// How often it may ask Step Functions.
+    questions: AtomicUsize,
+}
+
+impl Run {
+    /// Returns `true` if Step Functions may be asked once more, and counts that.
+    fn may_ask(&self) -> bool {
+        self.questions.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
+    }
+
+    fn questions(&self) -> usize {
+        self.questions.load(Ordering::Relaxed)
+    }
 }
 
 /// What became of a workflow that was looked at.
@@ -92,8 +106,18 @@ enum Checked {
     Repaired,
     /// The same, and now its end is reported.
     Reported,
-    /// It is only to be archived, and it is not yet the turn of that.
+    /// It is left to another run: this one has asked Step Functions often enough.
+    Left,
+}
+
+/// What is known of a workflow before Step Functions is asked.
+enum Looked {
+    /// It needs nothing.
+    Fine,
+    /// It is only to be archived: that comes last.
     Unarchived,
+    /// What Step Functions knows of it decides.
+    Quiet(Urgency, Box<Execution>),
 }
 
 /// A workflow that is only to be archived.
@@ -118,15 +142,16 @@ impl<
     pub async fn run(&self, budget: Budget) -> Reconciled {
         let mut done = Reconciled::default();
         let time = budget.less(CHECK).at_most(RECONCILING);
-        let load = budget.run(self.check_load(time.at_most(RECONCILING / 4), &mut done)).await;
+        let run = &Run { time, questions: AtomicUsize::new(DESCRIBED_AT_MOST) };
+        let load = budget.run(self.check_load(time.at_most(RECONCILING / 4), run, &mut done)).await;
         let over = || Err(Unavailable::new("looking at the load", "the run's time is over"));
         if let Err(error) = load.unwrap_or_else(over) {
             tracing::warn!(%error, "load not looked at; the next run tries again");
             done.failed += 1;
         }
         let open = self.list(open_shards(), time, &mut done).await;
-        let unarchived = self.repair_all(&open, time, &mut done).await;
-        self.archive_all(unarchived, time, &mut done).await;
+        let unarchived = self.repair_all(&open, run, &mut done).await;
+        self.archive_all(unarchived, run, &mut done).await;
         let Reconciled { checked, repaired, failed, incomplete } = done;
         self.context.count(Fact::Reconciled { checked, failed });
         tracing::info!(checked, repaired, failed, incomplete, "reconciled");
@@ -134,13 +159,30 @@ impl<
     }
 
     /// Repairs what is open, but archives nothing. Returns what is to be archived.
-    async fn repair_all(&self, open: &[OpenExecution], time: Budget, done: &mut Reconciled) -> Vec<Unarchived> {
-        let mut unarchived = Vec::new();
+    ///
+    /// Step Functions is asked about a limited number of them: see [`in_order`]. One that stays quiet gets its turn: the others
+    /// report again, or end.
+    async fn repair_all(&self, open: &[OpenExecution], run: &Run, done: &mut Reconciled) -> Vec<Unarchived> {
+        let (mut quiet, mut unarchived) = (Vec::new(), Vec::new());
+        let time = run.time.at_most(RECONCILING / 2);
         let begun = open.iter().take_while(|_| !time.is_over()).take(RECONCILED_AT_MOST);
-        let mut checks = stream::iter(begun.map(|o| self.check(&o.execution_arn, Turn::Repairs)))
-            .buffer_unordered(RECONCILED_AT_ONCE);
-        while let Some((arn, checked)) = checks.next().await {
+        let mut looks = stream::iter(begun.map(|o| self.look(&o.execution_arn))).buffer_unordered(RECONCILED_AT_ONCE);
+        while let Some((arn, looked)) = looks.next().await {
             done.checked += 1;
+            match looked {
+                Ok(Looked::Fine) => {}
+                Ok(Looked::Unarchived) => unarchived.push(Unarchived { execution: arn.clone(), is_counted: false }),
+                Ok(Looked::Quiet(urgency, execution)) => quiet.push((urgency, execution)),
+                Err(()) => done.failed += 1,
+            }
+        }
+        done.incomplete |= done.checked < open.len();
+        let begun = in_order(&quiet).into_iter().take_while(|_| !run.time.is_over()).take(run.questions());
+        let mut checks =
+            stream::iter(begun.map(|execution| self.check_quiet(execution, run))).buffer_unordered(RECONCILED_AT_ONCE);
+        let mut seen = 0;
+        while let Some((arn, checked)) = checks.next().await {
+            seen += 1;
             match checked {
                 Ok(Checked::Fine) => {}
                 Ok(Checked::Repaired) => done.repaired += 1,
@@ -148,16 +190,17 @@ impl<
                     done.repaired += 1;
                     unarchived.push(Unarchived { execution: arn.clone(), is_counted: true });
                 }
-                Ok(Checked::Unarchived) => unarchived.push(Unarchived { execution: arn.clone(), is_counted: false }),
+                Ok(Checked::Left) => done.incomplete = true,
                 Err(()) => done.failed += 1,
             }
         }
-        done.incomplete |= done.checked < open.len();
+        done.incomplete |= seen < quiet.len();
         unarchived
     }
 
     /// Archives these, and what is listed for that. Gives up after some failures in a row: then it is the archive.
-    async fn archive_all(&self, first: Vec<Unarchived>, time: Budget, done: &mut Reconciled) {
+    async fn archive_all(&self, first: Vec<Unarchived>, run: &Run, done: &mut Reconciled) {
+        let time = run.time;
         let known: HashSet<_> = first.iter().map(|u| u.execution.clone()).collect();
         let listed = self.list(unarchived_shards(), time, done).await.into_iter().map(|o| o.execution_arn);
         let new =
@@ -166,7 +209,7 @@ impl<
         let room = RECONCILED_AT_MOST.saturating_sub(done.checked);
         let begun = all.iter().take_while(|_| !time.is_over()).take(room);
         let mut checks =
-            stream::iter(begun.map(|u| async move { (u, self.check(&u.execution, Turn::Archive).await.1) }))
+            stream::iter(begun.map(|u| async move { (u, self.check_unarchived(&u.execution, run).await) }))
                 .buffer_unordered(RECONCILED_AT_ONCE);
         let (mut seen, mut failed_in_a_row) = (0, 0);
         while let Some((unarchived, checked)) = checks.next().await {
@@ -174,7 +217,8 @@ impl<
             done.checked += usize::from(!known.contains(&unarchived.execution));
             failed_in_a_row = if checked.is_err() { failed_in_a_row + 1 } else { 0 };
             match checked {
-                Ok(Checked::Fine | Checked::Unarchived) => {}
+                Ok(Checked::Fine) => {}
+                Ok(Checked::Left) => done.incomplete = true,
                 Ok(Checked::Repaired | Checked::Reported) => done.repaired += usize::from(!unarchived.is_counted),
                 Err(()) => done.failed += 1,
             }
@@ -226,36 +270,57 @@ impl<
         (listed, Ok(false))
     }
 
-    async fn check<'a>(&self, arn: &'a ExecutionArn, turn: Turn) -> (&'a ExecutionArn, Result<Checked, ()>) {
-        let checked = within_time("looking at a workflow", self.reconcile(arn, turn)).await;
-        let checked = checked.map_err(|error| {
-            tracing::warn!(executionArn = %arn, %error, "workflow not reconciled; the next run tries again");
+    /// Looks at a workflow that is listed as open.
+    async fn look<'a>(&self, arn: &'a ExecutionArn) -> (&'a ExecutionArn, Result<Looked, ()>) {
+        // The list may be seconds behind; the record is not.
+        let found = within_time("looking at a workflow", self.db.find_execution(arn)).await;
+        let now = self.context.now();
+        let looked = found.map_err(|error| not_reconciled(arn, &error)).map(|found| match found {
+            Some(execution) if is_quiet(&execution, now) => {
+                // Nothing that Step Functions says would change it.
+                match repair(&execution, ExecutionState::Absent, now) == Repair::Archive {
+                    true => Looked::Unarchived,
+                    false => Looked::Quiet(Urgency::of(&execution, now), Box::new(execution)),
+                }
+            }
+            Some(_) | None => Looked::Fine,
         });
-        (arn, checked)
+        (arn, looked)
     }
 
-    /// Repairs one workflow, if what it needs belongs to this part of the run: repairs first, archiving last.
-    async fn reconcile(&self, arn: &ExecutionArn, turn: Turn) -> PortResult<Checked> {
-        let now = self.context.now();
-        // The list may be seconds behind; the record is not.
-        let Some(execution) = self.db.find_execution(arn).await? else { return Ok(Checked::Fine) };
-        if !is_quiet(&execution, now) {
-            return Ok(Checked::Fine);
-        }
-        // Nothing that Step Functions says would change it.
-        if turn == Turn::Repairs && repair(&execution, ExecutionState::Absent, now) == Repair::Archive {
-            return Ok(Checked::Unarchived);
+    async fn check_quiet<'a>(&self, execution: &'a Execution, run: &Run) -> (&'a ExecutionArn, Result<Checked, ()>) {
+        let arn = &execution.execution_arn;
+        let checked = within_time("looking at a workflow", self.reconcile(execution, run)).await;
+        (arn, checked.map_err(|error| not_reconciled(arn, &error)))
+    }
+
+    async fn check_unarchived(&self, arn: &ExecutionArn, run: &Run) -> Result<Checked, ()> {
+        let check = async {
+            let found = self.db.find_execution(arn).await?;
+            match found.filter(|execution| is_quiet(execution, self.context.now())) {
+                Some(execution) => self.reconcile(&execution, run).await,
+                None => Ok(Checked::Fine),
+            }
+        };
+        within_time("looking at a workflow", check).await.map_err(|error| not_reconciled(arn, &error))
+    }
+
+    /// Repairs one workflow that is quiet.
+    async fn reconcile(&self, execution: &Execution, run: &Run) -> PortResult<Checked> {
+        let arn = &execution.execution_arn;
+        if !run.may_ask() {
+            return Ok(Checked::Left);
         }
         if execution.cancellation.is_some() && !execution.has_ended() {
             // How it ends is decided: that does not wait for Step Functions to answer.
             self.db.seal_ledger(arn, execution.batch_count()).await?;
         }
         let machine = self.sfn.describe_execution(arn).await?;
-        let repair = repair(&execution, machine, now);
+        let repair = repair(execution, machine, self.context.now());
         if repair == Repair::None {
             return Ok(Checked::Fine);
         }
-        self.repair(repair, &execution, machine).await
+        self.repair(repair, execution, machine).await
     }
 
     async fn repair(&self, repair: Repair, execution: &Execution, machine: ExecutionState) -> PortResult<Checked> {
@@ -321,6 +386,22 @@ impl<
             false => Ok(()),
         }
     }
+}
+
+/// In which order Step Functions is asked: first about those that are due. In turn about the one that is quiet for longest and the
+/// next one of the list, which begins elsewhere in each run: those about which it gives no answer must not always be first.
+fn in_order(quiet: &[(Urgency, Box<Execution>)]) -> Vec<&Execution> {
+    let mut listed: Vec<_> = quiet.iter().map(|(urgency, execution)| (*urgency, &**execution)).collect();
+    listed.sort_by_key(|(urgency, _)| *urgency);
+    let mut oldest = listed.clone();
+    oldest.sort_by_key(|(urgency, execution)| (*urgency, execution.last_sign()));
+    let in_turn = oldest.into_iter().zip(listed).flat_map(|(oldest, listed)| [oldest.1, listed.1]);
+    let mut seen = HashSet::new();
+    in_turn.filter(|execution| seen.insert(&execution.execution_arn)).collect()
+}
+
+fn not_reconciled(arn: &ExecutionArn, error: &Unavailable) {
+    tracing::warn!(executionArn = %arn, %error, "workflow not reconciled; the next run tries again");
 }
 
 /// One look, which fails when it takes longer than [`CHECK`].

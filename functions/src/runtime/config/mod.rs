@@ -52,6 +52,8 @@ pub struct Intake {
     pub event_bus: String,
     /// The state machine.
     pub state_machine: StateMachineArn,
+    /// How many batches may be processed at once.
+    pub capacity: Capacity,
     /// How many actions a user may ask for in a day.
     pub daily_limit: DailyLimit,
 }
@@ -63,8 +65,6 @@ pub struct Api {
     pub intake: Intake,
     /// The bucket of the records.
     pub archive_bucket: String,
-    /// How many batches may be processed at once.
-    pub capacity: Capacity,
     /// The index of the Goals table by user; nothing if there is none.
     pub goals_by_user: Option<String>,
     /// Whether the Goals table is the pipeline's own, so that its API writes goals.
@@ -221,7 +221,6 @@ impl Api {
         Ok(Self {
             intake: Intake::from_env()?,
             archive_bucket: archive_bucket()?,
-            capacity: capacity()?,
             goals_by_user: read("GOALS_USER_INDEX"),
             goals_are_own,
         })
@@ -232,7 +231,8 @@ impl Intake {
     /// From the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
         let (event_bus, state_machine) = (var("EVENT_BUS")?, state_machine()?);
-        Ok(Self { tables: tables()?, event_bus, state_machine, daily_limit: daily_limit()? })
+        let (capacity, daily_limit) = (capacity()?, daily_limit()?);
+        Ok(Self { tables: tables()?, event_bus, state_machine, capacity, daily_limit })
     }
 }
 

@@ -9,10 +9,11 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use goal_activity_core::admission::Shard;
 use goal_activity_core::ports::{PortResult, Unavailable};
 use tokio::time::sleep;
 
-use super::quotas::{Limit, Quota, Table};
+use super::quotas::{Limit, PROVISIONED, Quota, Table};
 use super::uses;
 use crate::queues::Queue;
 use crate::world::Sim;
@@ -27,8 +28,6 @@ const INVOKED_AGAIN: u64 = 500;
 /// The quotas of an account, and their use.
 pub(crate) struct Account {
     gates: Mutex<BTreeMap<Quota, Gate>>,
-    /// Over how many rows the capacity is spread.
-    capacity_rows: f64,
 }
 
 struct Gate {
@@ -58,11 +57,17 @@ pub(crate) struct Used {
 }
 
 impl Account {
-    /// An account with the documented quotas, some of them multiplied.
-    pub(crate) fn new(raised: &[(Quota, f64)]) -> Self {
+    /// An account with the documented quotas, some of them multiplied, and with provisioned pollers for the batch queue or
+    /// without.
+    pub(crate) fn new(raised: &[(Quota, f64)], provisioned: bool) -> Self {
         let factor = |quota| raised.iter().filter(|(q, _)| *q == quota).map(|(_, times)| times).product::<f64>();
-        let gates = Quota::ALL.map(|quota| (quota, Gate::new(quota.documented().limit.times(factor(quota)))));
-        Self { gates: Mutex::new(gates.into()), capacity_rows: factor(Quota::CapacityRow) }
+        let all = Quota::ALL.into_iter().chain(Shard::all().map(Quota::CapacityRow));
+        let limit = |quota: Quota| match quota {
+            Quota::Pollers(Queue::Batch) if provisioned => PROVISIONED,
+            _ => quota.documented().limit.times(factor(quota)),
+        };
+        let gates = all.map(|quota| (quota, Gate::new(limit(quota))));
+        Self { gates: Mutex::new(gates.collect()) }
     }
 
     fn gates(&self) -> MutexGuard<'_, BTreeMap<Quota, Gate>> {
@@ -71,7 +76,16 @@ impl Account {
 
     /// Returns the use of each quota.
     pub(crate) fn used(&self) -> BTreeMap<Quota, Used> {
-        self.gates().iter().map(|(quota, gate)| (*quota, gate.used)).collect()
+        let mut all = BTreeMap::<_, Used>::new();
+        for (quota, gate) in self.gates().iter() {
+            let sum = all.entry(quota.reported()).or_default();
+            sum.units += gate.used.units;
+            sum.requests += gate.used.requests;
+            sum.held_up += gate.used.held_up;
+            sum.refused += gate.used.refused;
+            sum.most = sum.most.max(gate.used.most);
+        }
+        all
     }
 
     fn note(&self, quota: Quota, note: impl FnOnce(&mut Used)) {
@@ -169,17 +183,20 @@ impl Drop for Place {
 
 /// Admits a call of the SDK, or fails like the SDK after too many refusals.
 pub(crate) async fn call(sim: &Sim, name: &'static str) -> PortResult<()> {
-    if let Some(account) = &sim.account
-        && uses::IS_OF_CAPACITY.contains(&name)
-    {
-        let units = uses::of_capacity(sim.tables.state().held.len() as f64 / account.capacity_rows);
-        take(sim, name, Quota::CapacityRow, units).await?;
-        return take(sim, name, Quota::Writes(Table::Executions), units).await;
-    }
     for (quota, units) in uses::of_call(name) {
         take(sim, name, *quota, *units).await?;
     }
     Ok(())
+}
+
+/// The same for a write of the row of a shard of the capacity, refused ones included.
+pub(crate) async fn write_capacity(sim: &Sim, name: &'static str, shard: Shard) -> PortResult<()> {
+    if sim.account.is_none() {
+        return Ok(());
+    }
+    let units = uses::of_capacity(sim.tables.state().held_in(shard).len() as f64);
+    take(sim, name, Quota::CapacityRow(shard), units).await?;
+    take(sim, name, Quota::Writes(Table::Executions), units).await
 }
 
 /// The same for the writes of that many tasks.

@@ -50,6 +50,8 @@ pub(crate) struct Load {
     pub(crate) capacity: Capacity,
     /// The quotas that were raised, and how many times.
     pub(crate) raised: Vec<(Quota, f64)>,
+    /// Whether the batch queue has provisioned pollers.
+    pub(crate) provisioned: bool,
 }
 
 /// The results.
@@ -62,6 +64,8 @@ pub(crate) struct Outcome {
     /// From the request until the execution ran, and until the end, in seconds, sorted.
     pub(crate) until_running: Vec<f64>,
     pub(crate) until_end: Vec<f64>,
+    /// How much later than in the strict order of all turns a workflow was launched, in seconds, sorted.
+    pub(crate) late: Vec<f64>,
     /// Starts that were not accepted at all.
     pub(crate) turned_away: usize,
     /// Messages in dead-letter queues.
@@ -83,13 +87,16 @@ struct Ended {
     failed: BTreeMap<String, usize>,
     until_running: Option<f64>,
     until_end: f64,
+    turn: i64,
+    admitted: Option<i64>,
 }
 
 impl Load {
     /// Runs the load, with the real handlers and a simulated clock.
     pub(crate) fn run(&self) -> Outcome {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-        LocalSet::new().block_on(&runtime, self.offer(Sim::within(Account::new(&self.raised), self.capacity)))
+        LocalSet::new()
+            .block_on(&runtime, self.offer(Sim::within(Account::new(&self.raised, self.provisioned), self.capacity)))
     }
 
     async fn offer(&self, sim: Sim) -> Outcome {
@@ -152,11 +159,23 @@ impl Load {
             failed,
             until_running: sorted(&mut tally.executions.iter().filter_map(|e| e.until_running)),
             until_end: sorted(&mut tally.executions.iter().map(|e| e.until_end)),
+            late: sorted(&mut late(tally).into_iter()),
             turned_away: tally.turned_away,
             dead: sim.core().queues.dead.len(),
             open: sim.tables.state().executions.len(),
         }
     }
+}
+
+/// Of each workflow, how many seconds later it was launched than if the launches of the run had been in the order of turns. All
+/// have the same size.
+fn late(tally: &Tally) -> Vec<f64> {
+    let mut launched: Vec<_> = tally.executions.iter().filter_map(|e| Some((e.turn, e.admitted?))).collect();
+    let mut times: Vec<_> = launched.iter().map(|(_, admitted)| *admitted).collect();
+    launched.sort_unstable();
+    times.sort_unstable();
+    let late = launched.iter().zip(times).map(|((_, admitted), strict)| (admitted - strict).max(0));
+    late.map(|millis| millis as f64 / 1_000.0).collect()
 }
 
 /// A user starts their own goal, and retries as long as there is no answer.
@@ -220,6 +239,8 @@ fn harvest(sim: &Sim, tally: &mut Tally) {
             failed,
             until_running: started.map(|entry| seconds(entry.at)).next(),
             until_end: execution.stop_date().map_or(f64::NAN, seconds),
+            turn: execution.turn.as_millis(),
+            admitted: execution.admitted_at.map(|at| at.as_millis()),
         });
     }
 }

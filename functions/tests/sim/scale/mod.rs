@@ -17,11 +17,11 @@ pub(crate) mod quotas;
 mod report;
 mod uses;
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use goal_activity_core::admission::Capacity;
+use goal_activity_core::admission::{Capacity, Shard};
 
 use crate::queues::Queue;
 use crate::setting;
@@ -40,41 +40,54 @@ struct Step {
     lasts: [u64; 2],
     /// `concurrentBatches`; by default no workflow has to wait.
     capacity: u32,
+    /// In how many rows, if not in as many as that has.
+    rows: Option<u16>,
     /// The multiple of each quota's default.
     raised: &'static [(Quota, f64)],
+    /// Whether the batch queue has provisioned pollers.
+    provisioned: bool,
 }
 
-const BASE_LOAD: Step = Step { title: "1x", times: 1.0, lasts: [120, 600], capacity: u32::MAX, raised: &[] };
+const BASE_LOAD: Step = Step {
+    title: "1x",
+    times: 1.0,
+    lasts: [120, 600],
+    capacity: u32::MAX,
+    rows: Some(1),
+    raised: &[],
+    provisioned: false,
+};
 const TEN: Step = Step { title: "10x", times: 10.0, lasts: [40, 180], ..BASE_LOAD };
-const HUNDRED: Step = Step { title: "100x", times: 100.0, lasts: [13, 40], ..BASE_LOAD };
+const HUNDRED: Step = Step { title: "100x", times: 100.0, lasts: [13, 40], capacity: ALL_RUN, rows: None, ..BASE_LOAD };
 
 /// What the AI's default quota allows, at 8 batches of 27 s per goal.
 const BORNE: u32 = 96;
+/// As many batches as run at a hundred times the base, and some more.
+const ALL_RUN: u32 = 10_000;
+/// Less than half of them: more wait for longer than they run.
+const SOME_RUN: u32 = 4_000;
 const AI: (Quota, f64) = (Quota::AiTokens, 100.0);
-/// Spread over six rows, each with a sixth of the workflows that hold capacity and a sixth of the updates.
-const SIX_ROWS: (Quota, f64) = (Quota::CapacityRow, 6.0);
 const WORKERS: [(Quota, f64); 2] = [(Quota::Pollers(Queue::Batch), 10.0), (Quota::LambdaConcurrency, 10.0)];
 const WRITES: [(Quota, f64); 2] = [(Quota::Writes(Table::Tasks), 10.0), (Quota::Writes(Table::Executions), 10.0)];
+/// A hundred times the base with all quotas raised that can be.
+const RAISED: Step = Step { raised: &[AI, WORKERS[0], WORKERS[1], WRITES[0], WRITES[1]], ..HUNDRED };
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 11] = [
     BASE_LOAD,
     TEN,
     Step { title: "10x, `concurrentBatches` 96", capacity: BORNE, ..TEN },
     Step { title: "10x, AI raised", raised: &[(Quota::AiTokens, 10.0)], ..TEN },
-    Step { title: "100x, AI raised, `CAPACITY` in 6 rows", raised: &[AI, SIX_ROWS], ..HUNDRED },
+    Step { title: "100x, AI raised, `concurrentBatches` 10,000", raised: &[AI], ..HUNDRED },
+    Step { title: "100x, pollers and Lambda raised as well", raised: &[AI, WORKERS[0], WORKERS[1]], ..HUNDRED },
+    Step { title: "100x, DynamoDB warmed as well", ..RAISED },
+    Step { title: "100x, all this, but `CAPACITY` in one row", rows: Some(1), ..RAISED },
+    Step { title: "100x, all this, `concurrentBatches` 4,000", capacity: SOME_RUN, ..RAISED },
+    Step { title: "100x, the same, but `CAPACITY` in one row", capacity: SOME_RUN, rows: Some(1), ..RAISED },
     Step {
-        title: "100x, pollers and Lambda raised as well",
-        raised: &[AI, SIX_ROWS, WORKERS[0], WORKERS[1]],
-        ..HUNDRED
-    },
-    Step {
-        title: "100x, DynamoDB warmed as well",
-        raised: &[AI, SIX_ROWS, WORKERS[0], WORKERS[1], WRITES[0], WRITES[1]],
-        ..HUNDRED
-    },
-    Step {
-        title: "100x, all this, but `CAPACITY` in one row",
-        raised: &[AI, WORKERS[0], WORKERS[1], WRITES[0], WRITES[1]],
+        title: "100x, all this, with provisioned pollers",
+        capacity: SOME_RUN,
+        raised: &[AI, WORKERS[1], WRITES[0], WRITES[1]],
+        provisioned: true,
         ..HUNDRED
     },
 ];
@@ -84,7 +97,12 @@ impl Step {
         let full = setting::<String>("SCALE").is_some_and(|size| size == "full");
         let lasts = Duration::from_secs(self.lasts[usize::from(full)]);
         let capacity = Capacity::new(NonZeroU32::new(self.capacity).expect("some capacity"));
-        Load { goals_a_second: BASE * self.times, lasts, capacity, raised: self.raised.to_vec() }
+        let capacity = match self.rows.and_then(NonZeroU16::new) {
+            Some(rows) => capacity.in_shards(rows),
+            None => capacity,
+        };
+        let (raised, provisioned) = (self.raised.to_vec(), self.provisioned);
+        Load { goals_a_second: BASE * self.times, lasts, capacity, raised, provisioned }
     }
 }
 
@@ -118,6 +136,14 @@ fn the_quotas_break_in_the_order_that_is_documented() {
     for (step, outcome) in STEPS.iter().zip(&outcomes) {
         println!("{}", outcome.row(step.title, &step.load()));
     }
+    println!();
+    for (step, outcome) in STEPS.iter().zip(&outcomes).filter(|(_, outcome)| outcome.late_by(1.0) > 0.0) {
+        let [half, most, last] = [0.5, 0.99, 1.0].map(|part| outcome.late_by(part));
+        println!(
+            "later than in the order of turns: {half:.1} s, 99 % {most:.1} s, at most {last:.1} s: {}",
+            step.title
+        );
+    }
     println!("{} goals in {:.1} s", outcomes.iter().map(Outcome::goals).sum::<usize>(), begin.elapsed().as_secs_f64());
 
     for (step, outcome) in STEPS.iter().zip(&outcomes) {
@@ -128,8 +154,10 @@ fn the_quotas_break_in_the_order_that_is_documented() {
             "{title}: everybody is answered, and every workflow ends"
         );
     }
-    let [base, ten, ten_waits, ten_raised, hundred, hundred_workers, hundred_all, one_row] = &outcomes[..] else {
-        panic!("eight steps");
+    let [base, ten, ten_waits, ten_raised, hundred, hundred_workers, hundred_all, one_row, waits, _, provisioned] =
+        &outcomes[..]
+    else {
+        panic!("eleven steps");
     };
     assert!(base.is_whole() && base.held_up_by().is_empty() && base.ai_refused() < f64::EPSILON, "the base is carried");
     assert!(ten.ai_refused() > 0.5 && ten.failed.keys().eq(["AI_THROTTLED"]), "the AI's quota is the first to end");
@@ -143,7 +171,13 @@ fn the_quotas_break_in_the_order_that_is_documented() {
     assert!(is_late, "batches that wait too long for a worker have too little time, or are lost");
     assert!(hundred_workers.whole() > hundred.whole(), "more workers carry more");
     assert!(hundred_all.is_whole(), "nothing else stands in the way of a hundred times the base");
-    let of_row = |outcome: &Outcome| outcome.refused(Quota::CapacityRow);
-    assert!(of_row(one_row) > 100.max(10 * of_row(hundred_all)), "one row cannot count that many");
+    let of_row = |outcome: &Outcome| outcome.refused(Quota::CapacityRow(Shard::FIRST));
+    assert!(of_row(one_row) > 100, "one row cannot count that many");
+    for outcome in [hundred_all, waits, provisioned] {
+        assert!(outcome.is_whole(), "as deployed, a hundred times the base is carried");
+        let refused = [of_row(outcome), outcome.refused(Quota::DescribeExecution)];
+        assert_eq!(refused, [0, 0], "neither the rows of the capacity nor the reconciler need more than there is");
+    }
+    assert!(waits.late_by(0.5) < 5.0 && waits.late_by(1.0) < 60.0, "the shards' lists advance side by side");
     documented::compare(&paper);
 }

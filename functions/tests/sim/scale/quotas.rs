@@ -3,6 +3,8 @@
 //! documentation on [`AS_OF`]; new accounts start with less, and the page "Service Quotas" of the console has an
 //! account's own.
 
+use goal_activity_core::admission::Shard;
+
 use crate::queues::Queue;
 
 /// When the pages were read.
@@ -35,8 +37,8 @@ pub(crate) enum Quota {
     ApiRequests,
     /// Write units of a table that is new or idle, by table.
     Writes(Table),
-    /// Write units of one partition key: the row that counts the admitted batches.
-    CapacityRow,
+    /// Write units of one partition key: the row that counts the admitted batches of a shard.
+    CapacityRow(Shard),
 }
 
 /// The tables, with their indexes.
@@ -69,6 +71,10 @@ pub(crate) struct Documented {
     pub(crate) source: &'static str,
 }
 
+/// Pollers of a queue in provisioned mode, with the most that can be paid for at all times (200): each has ten invocations at
+/// once (`lambda/latest/dg/services-sqs-scaling.html`).
+pub(crate) const PROVISIONED: Limit = Limit::Growing { from: 2_000.0, a_second: 1_000.0 / 60.0, to: 20_000.0 };
+
 const SFN: &str = "step-functions/latest/dg/service-quotas.html";
 const EVENTS: &str = "eventbridge/latest/userguide/eb-quota.html";
 
@@ -90,7 +96,7 @@ impl Quota {
         Self::Writes(Table::Goals),
         Self::Writes(Table::Tasks),
         Self::Writes(Table::Executions),
-        Self::CapacityRow,
+        Self::CapacityRow(Shard::FIRST),
     ];
 
     pub(crate) fn documented(self) -> Documented {
@@ -122,7 +128,7 @@ impl Quota {
                 true,
                 "amazondynamodb/latest/developerguide/warm-throughput-scenarios.html",
             ),
-            Self::CapacityRow => (
+            Self::CapacityRow(_) => (
                 "DynamoDB writes, a partition",
                 rate(1_000, 1_000),
                 false,
@@ -132,13 +138,18 @@ impl Quota {
         Documented { name, limit, adjustable, source }
     }
 
+    /// In a report, where the shards of the capacity are one.
+    pub(crate) fn reported(self) -> Self {
+        if matches!(self, Self::CapacityRow(_)) { Self::CapacityRow(Shard::FIRST) } else { self }
+    }
+
     /// In a report.
     pub(crate) fn name(self) -> String {
         let name = self.documented().name;
         match self {
             Self::Pollers(queue) => format!("SQS pollers ({queue:?})"),
             Self::Writes(table) => format!("DynamoDB writes ({table:?})"),
-            Self::CapacityRow => "DynamoDB writes (`CAPACITY`)".to_owned(),
+            Self::CapacityRow(_) => "DynamoDB writes (`CAPACITY`)".to_owned(),
             _ => name.to_owned(),
         }
     }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use goal_activity_core::admission::Shard;
+
 use super::load::{ACTIONS, Load, Outcome};
 use super::quotas::{Limit, Quota};
 
@@ -71,6 +73,12 @@ impl Outcome {
         })
     }
 
+    /// How many seconds later than in the order of turns this part of the workflows was launched at most.
+    pub(crate) fn late_by(&self, part: f64) -> f64 {
+        let at = (self.late.len().saturating_sub(1) as f64 * part).round() as usize;
+        self.late.get(at).copied().unwrap_or_default()
+    }
+
     /// A row of the table of runs.
     pub(crate) fn row(&self, title: &str, load: &Load) -> String {
         let [_, half] = self.within(0.5);
@@ -108,7 +116,7 @@ impl Outcome {
         let with_use = Quota::ALL
             .map(|quota| (quota, self.use_of(quota)))
             .into_iter()
-            .filter(|(quota, used)| *used >= 1.0 && *quota != Quota::CapacityRow);
+            .filter(|(quota, used)| *used >= 1.0 && *quota != Quota::CapacityRow(Shard::FIRST));
         let mut rows: Vec<_> = with_use.map(|(q, used)| (q, used, most(q.documented().limit) / used)).collect();
         rows.sort_by(|a, b| a.2.total_cmp(&b.2));
         rows

@@ -23,6 +23,8 @@ pub(crate) fn of_call(name: &str) -> &'static [(Quota, f64)] {
         "record_started" | "record_batch" | "mark_reported" | "claim_notice" => &[(EXECUTIONS, 3.0)],
         // From one index to the other.
         "mark_admitted" => &[(EXECUTIONS, 5.0)],
+        // From one list to another.
+        "move_waiting" => &[(EXECUTIONS, 5.0)],
         "mark_archived" => &[(EXECUTIONS, 27.0)],
         _ => &[],
     }
@@ -33,8 +35,6 @@ pub(crate) fn of_tasks(tasks: usize) -> f64 {
     2.0 * tasks as f64
 }
 
-/// The calls that write the row `CAPACITY`, refused ones included.
-pub(crate) const IS_OF_CAPACITY: [&str; 2] = ["acquire_capacity", "release_capacity"];
 /// The size of one workflow's entry in that row in bytes: two names, a number and a time.
 const HOLDER: f64 = 100.0;
 
