@@ -67,15 +67,11 @@ impl FromStr for Capacity {
 
 impl Capacity {
     /// So many batches, in a shard for each [`BATCHES_PER_SHARD`] or part of them.
-    pub const fn new(batches: NonZeroU32) -> Self {
+    pub fn new(batches: NonZeroU32) -> Self {
         let shards = batches.get().div_ceil(BATCHES_PER_SHARD);
+        let shards = u16::try_from(shards).map_or(MAX_SHARDS, |shards| shards.min(MAX_SHARDS));
         // No number of batches is none: there is a first shard.
-        let shards =
-            if shards < MAX_SHARDS as u32 { NonZeroU16::new(shards as u16) } else { NonZeroU16::new(MAX_SHARDS) };
-        let shards = match shards {
-            Some(shards) => shards,
-            None => NonZeroU16::MIN,
-        };
+        let shards = NonZeroU16::new(shards).unwrap_or(NonZeroU16::MIN);
         Self { batches, shards }
     }
 

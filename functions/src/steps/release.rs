@@ -58,7 +58,7 @@ impl<Db: ReleaseDb> Releases<'_, Db> {
                 Releasing::PauseFirst(change) => self.pause_first(&machine, &change, now).await?,
                 Releasing::Now(release) => match self.db.release_capacity(&release).await? {
                     Released::Yes => {
-                        tell(&release.before, &release.after);
+                        tell(release.before.as_ref(), release.after.as_ref());
                         self.spread(&machine, &release, now).await;
                         return Ok(Some(shard));
                     }
@@ -92,7 +92,7 @@ impl<Db: ReleaseDb> Releases<'_, Db> {
     /// Pauses launching in all shards before anything is released.
     pub async fn pause_first(&self, machine: &StateMachineArn, change: &PauseChange, now: Timestamp) -> PortResult<()> {
         if self.db.change_pause(machine, Shard::FIRST, change).await? {
-            tell(&change.before, &change.after);
+            tell(change.before.as_ref(), change.after.as_ref());
         }
         // Also where another has paused it just now: it may not have come further.
         agree(self.db, machine, self.capacity.shards(), now).await
@@ -118,7 +118,7 @@ fn own_of(holding: &mut Vec<Shard>, recorded: Shard) -> Option<Shard> {
 }
 
 /// Logs what has become of the pause.
-fn tell(before: &Option<Pause>, after: &Option<Pause>) {
+fn tell(before: Option<&Pause>, after: Option<&Pause>) {
     let probe = |pause: &Pause| match &pause.ends {
         Some(Ends::Probe(probe)) => Some(probe.next_at),
         _ => None,
