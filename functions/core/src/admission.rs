@@ -67,11 +67,15 @@ impl FromStr for Capacity {
 
 impl Capacity {
     /// So many batches, in a shard for each [`BATCHES_PER_SHARD`] or part of them.
-    pub fn new(batches: NonZeroU32) -> Self {
+    #[allow(clippy::cast_possible_truncation, reason = "there are at most MAX_SHARDS, and no `try_from` in constants")]
+    pub const fn new(batches: NonZeroU32) -> Self {
         let shards = batches.get().div_ceil(BATCHES_PER_SHARD);
-        let shards = u16::try_from(shards).map_or(MAX_SHARDS, |shards| shards.min(MAX_SHARDS));
+        let shards = if shards < MAX_SHARDS as u32 { shards as u16 } else { MAX_SHARDS };
         // No number of batches is none: there is a first shard.
-        let shards = NonZeroU16::new(shards).unwrap_or(NonZeroU16::MIN);
+        let shards = match NonZeroU16::new(shards) {
+            Some(shards) => shards,
+            None => NonZeroU16::MIN,
+        };
         Self { batches, shards }
     }
 

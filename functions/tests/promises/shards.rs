@@ -77,8 +77,8 @@ async fn reconcile(rig: &Rig) {
 #[tokio::test]
 async fn an_idle_shard_gives_to_one_that_is_full_and_gets_back() {
     let rig = sharded(2, 2);
-    let mut of_one = goals_of(rig.capacity, 1);
-    let [first, second] = [ask(&rig, of_one.next().unwrap()).await, ask(&rig, of_one.next().unwrap()).await];
+    let mut of_second = goals_of(rig.capacity, 1);
+    let [first, second] = [ask(&rig, of_second.next().unwrap()).await, ask(&rig, of_second.next().unwrap()).await];
     assert_eq!(launched(&rig), [first.clone(), second.clone()]);
     assert_eq!([&first, &second].map(|arn| rig.execution(arn).shard), [nth(1), nth(0)]);
     let mut expected = [(first.clone(), nth(1)), (second.clone(), nth(0))];
@@ -86,7 +86,7 @@ async fn an_idle_shard_gives_to_one_that_is_full_and_gets_back() {
     assert_eq!(held(&rig), expected, "its record says where it holds what it has");
 
     // All of it is in use. What comes waits for its own shard, and is taken by the one that has room first.
-    let third = ask(&rig, of_one.next().unwrap()).await;
+    let third = ask(&rig, of_second.next().unwrap()).await;
     assert_eq!((launched(&rig).len(), rig.execution(&third).shard), (2, nth(1)));
     ends(&rig, &second).await;
     assert_eq!(launched(&rig).last(), Some(&third));
@@ -103,14 +103,14 @@ async fn an_idle_shard_gives_to_one_that_is_full_and_gets_back() {
 #[tokio::test]
 async fn the_lists_of_the_shards_advance_side_by_side_each_in_its_order() {
     let rig = sharded(2, 2);
-    let (mut of_none, mut of_one) = (goals_of(rig.capacity, 0), goals_of(rig.capacity, 1));
-    let running = [ask(&rig, of_none.next().unwrap()).await, ask(&rig, of_one.next().unwrap()).await];
+    let (mut of_first, mut of_second) = (goals_of(rig.capacity, 0), goals_of(rig.capacity, 1));
+    let running = [ask(&rig, of_first.next().unwrap()).await, ask(&rig, of_second.next().unwrap()).await];
     let mut early = Vec::new();
-    for n in of_one.take(3) {
+    for n in of_second.take(3) {
         early.push(ask(&rig, n).await);
     }
     rig.wait(60);
-    let late = ask(&rig, of_none.next().unwrap()).await;
+    let late = ask(&rig, of_first.next().unwrap()).await;
     // What the first shard releases goes to those of the other that have waited for much longer, in their order.
     ends(&rig, &running[0]).await;
     for arn in [&early[0], &early[1]] {
@@ -168,8 +168,8 @@ async fn pause(rig: &Rig) -> Result<Option<Pause>, goal_activity_core::ports::Un
 async fn p7_a_pause_holds_in_all_shards_until_it_ends_in_all() {
     let rig = sharded(4, 2);
     pause(&rig).await.unwrap();
-    let (mut of_none, mut of_one) = (goals_of(rig.capacity, 0), goals_of(rig.capacity, 1));
-    let arns = [ask(&rig, of_none.next().unwrap()).await, ask(&rig, of_one.next().unwrap()).await];
+    let (mut of_first, mut of_second) = (goals_of(rig.capacity, 0), goals_of(rig.capacity, 1));
+    let arns = [ask(&rig, of_first.next().unwrap()).await, ask(&rig, of_second.next().unwrap()).await];
     rig.wait(60);
     reconcile(&rig).await;
     assert!(launched(&rig).is_empty());
@@ -227,11 +227,11 @@ async fn a_copy_that_comes_late_undoes_no_pause_that_came_since() {
 #[tokio::test(start_paused = true)]
 async fn p7_while_the_ai_is_down_there_is_one_probe_wherever_it_waits() {
     let rig = sharded(2, 2);
-    let (mut of_none, mut of_one) = (goals_of(rig.capacity, 0), goals_of(rig.capacity, 1));
-    let failing = ask(&rig, of_one.next().unwrap()).await;
-    let runs = ask(&rig, of_none.next().unwrap()).await;
+    let (mut of_first, mut of_second) = (goals_of(rig.capacity, 0), goals_of(rig.capacity, 1));
+    let failing = ask(&rig, of_second.next().unwrap()).await;
+    let runs = ask(&rig, of_first.next().unwrap()).await;
     let mut waiting = Vec::new();
-    for n in of_one.take(3) {
+    for n in of_second.take(3) {
         waiting.push(ask(&rig, n).await);
     }
     {
@@ -279,9 +279,9 @@ async fn ends_for(rig: &Rig, arn: &ExecutionArn, micro_usd: u64) {
 async fn p10_the_costs_of_a_day_are_those_of_all_shards() {
     let pausing = Pausing { daily_cost: "0.1".parse().unwrap(), ..PAUSING };
     let rig = Rig { pausing, ..sharded(2, 2) };
-    let (mut of_none, mut of_one) = (goals_of(rig.capacity, 0), goals_of(rig.capacity, 1));
-    let [first, second] = [ask(&rig, of_none.next().unwrap()).await, ask(&rig, of_one.next().unwrap()).await];
-    let [third, last] = [ask(&rig, of_one.next().unwrap()).await, ask(&rig, of_one.next().unwrap()).await];
+    let (mut of_first, mut of_second) = (goals_of(rig.capacity, 0), goals_of(rig.capacity, 1));
+    let [first, second] = [ask(&rig, of_first.next().unwrap()).await, ask(&rig, of_second.next().unwrap()).await];
+    let [third, last] = [ask(&rig, of_second.next().unwrap()).await, ask(&rig, of_second.next().unwrap()).await];
     let pauses = |rig: &Rig| {
         let is_for_the_day =
             |pause: Option<Pause>| pause.is_some_and(|pause| matches!(pause.ends, Some(Ends::Time { .. })));
@@ -333,12 +333,12 @@ async fn p7_what_holds_capacity_and_what_waits_outlive_a_change_of_the_shards() 
 #[tokio::test]
 async fn the_place_in_the_line_and_the_load_are_those_of_all_shards() {
     let rig = sharded(2, 2);
-    let (mut of_none, of_one) = (goals_of(rig.capacity, 0), goals_of(rig.capacity, 1));
-    for n in [of_none.next().unwrap(), of_none.next().unwrap(), of_none.next().unwrap()] {
+    let (mut of_first, of_second) = (goals_of(rig.capacity, 0), goals_of(rig.capacity, 1));
+    for n in [of_first.next().unwrap(), of_first.next().unwrap(), of_first.next().unwrap()] {
         ask(&rig, n).await;
     }
     let mut last = None;
-    for n in of_one.take(3) {
+    for n in of_second.take(3) {
         last = Some((n, ask(&rig, n).await));
     }
     let (n, last) = last.unwrap();

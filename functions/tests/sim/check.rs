@@ -320,7 +320,7 @@ fn spent(sim: &Sim, name: &str) {
         // Releases of the same moment in two shards do not see each other's costs: the next one does, or the reconciler.
         let at = sim.elapsed();
         let first = (spent >= most).then(|| *sim.core().shadow.spent.get_or_insert(at));
-        if first.is_none_or(|first| at - first < AGREED_WITHIN) {
+        if first.is_none_or(|first| at.saturating_sub(first) < AGREED_WITHIN) {
             return;
         }
     }
@@ -416,8 +416,12 @@ pub(crate) fn passed_over(sim: &Sim) {
     for arn in over {
         core.shadow.passed_over.entry(arn).or_insert(at);
     }
-    let found =
-        core.shadow.passed_over.iter().find(|(_, since)| at - **since > PASSED_OVER).map(|(arn, _)| arn.clone());
+    let found = core
+        .shadow
+        .passed_over
+        .iter()
+        .find(|(_, since)| at.saturating_sub(**since) > PASSED_OVER)
+        .map(|(arn, _)| arn.clone());
     drop(core);
     if let Some(arn) = found {
         sim.violated("load", format!("{} waits, and another shard has had room for it for long", arn.name()));

@@ -22,9 +22,8 @@ pub(crate) fn of_call(name: &str) -> &'static [(Quota, f64)] {
         "seal_batch" => &[(EXECUTIONS, 1.0 / 3.0)],
         "record_started" | "record_batch" | "mark_reported" | "claim_notice" => &[(EXECUTIONS, 3.0)],
         // From one index to the other.
-        "mark_admitted" => &[(EXECUTIONS, 5.0)],
-        // From one list to another.
-        "move_waiting" => &[(EXECUTIONS, 5.0)],
+        // The second: from one list to another.
+        "mark_admitted" | "move_waiting" => &[(EXECUTIONS, 5.0)],
         "mark_archived" => &[(EXECUTIONS, 27.0)],
         _ => &[],
     }
