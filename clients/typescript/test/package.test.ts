@@ -52,17 +52,18 @@ test('the package has what it needs, and no more', () => {
 });
 
 /** The programs of the README. */
-const [api = '', react = '', chart = ''] = Array.from(fs.readFileSync(path.join(packageDir, 'README.md'), 'utf8').matchAll(/```tsx?\n([^`]*)```/g), ([, program]) => program);
+const [api = '', elsewhere = '', react = '', chart = ''] = Array.from(fs.readFileSync(path.join(packageDir, 'README.md'), 'utf8').matchAll(/```tsx?\n([^`]*)```/g), ([, program]) => program);
 
 test('the programs of the README compile, with libraries checked', () => {
   inProject('api.ts', `declare const session: { accessToken: string };\n${api}`);
+  inProject('elsewhere.ts', `declare const session: { accessToken: string; csrfToken: string };\n${elsewhere}\nvoid client;`);
   inProject('react.tsx', `declare const client: import('goal-activity-client').GoalActivityClient;\n${react}`);
   inProject('chart.ts', chart);
   const compilerOptions = {
     noEmit: true, strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false, types: [], target: 'es2022', module: 'nodenext',
     jsx: 'react-jsx', lib: ['es2023', 'dom', 'dom.iterable'],
   };
-  inProject('tsconfig.json', JSON.stringify({ compilerOptions, files: ['api.ts', 'react.tsx', 'chart.ts'] }));
+  inProject('tsconfig.json', JSON.stringify({ compilerOptions, files: ['api.ts', 'elsewhere.ts', 'react.tsx', 'chart.ts'] }));
   tool('tsc', [], project);
 });
 
@@ -79,6 +80,11 @@ test('the programs of the README do what they say', async () => {
   assert.equal(await running('api', api, stub), 'PARTIALLY_SUCCEEDED 100\nPARTIALLY_SUCCEEDED 1\n');
   const refused = `const session = { accessToken: 'token-1' }; globalThis.fetch = async () => Response.json(${JSON.stringify(recorded('problem-already-running'))}, { status: 409 });`;
   assert.equal(await running('refused', api, refused), `ALREADY_RUNNING ${recorded('problem-already-running').detail} false\n`);
+  const answering = `const session = { accessToken: 'token-1', csrfToken: 'csrf-1' };
+    globalThis.fetch = async ({ headers }, { credentials }) =>
+      Response.json([headers.get('authorization'), headers.get('x-csrf-token'), credentials]);`;
+  const calling = `${elsewhere}\nconsole.log((await client.GET('/api/goals')).data.join(' '));`;
+  assert.equal(await running('elsewhere', calling, answering), 'Bearer token-1 csrf-1 include\n');
   // Without a page: what a server renders, before anything is known.
   const page = `import { renderToString } from 'react-dom/server.edge'; import { createGoalActivityClient } from 'goal-activity-client';
     const client = createGoalActivityClient({ baseUrl: 'https://api.example', token: () => '${ARN}' });
