@@ -52,6 +52,7 @@ export async function oidcSession(config: OidcConfig): Promise<Session> {
       const user = await manager.signinSilent();
       if (user) return user;
     } catch (error) {
+      console.warn(`the sign-in was not renewed: ${String(error)}`);
       // Only the issuer itself ends a session, and not by being out of reach.
       if (!(error instanceof ErrorResponse)) throw Problem.of(error);
     }
