@@ -191,7 +191,13 @@ export class Web extends Construct {
         scope: Users.loginScopes,
         logoutUrl: users.logoutUrl(this.host),
       }
-      : { authority: oidc?.issuer, clientId: web.clientId, scope: ['openid', ...(oidc?.scopes ?? [])].join(' ') };
+      : {
+        authority: oidc?.issuer,
+        clientId: web.clientId,
+        scope: ['openid', ...(oidc?.scopes ?? [])].join(' '),
+        ...(web.audience !== undefined && { audience: web.audience }),
+        ...(web.resource !== undefined && { resource: web.resource }),
+      };
     return { api: '/api', signIn: { kind: 'oidc', ...signIn } };
   }
 

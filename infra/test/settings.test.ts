@@ -255,7 +255,13 @@ test('with another issuer the page has a client there', () => {
   for (const webConnectSources of ['http://login.example', 'https://login.example/', '*', 'https://*.example', "'self'", 'https://a.example; img-src *']) {
     rejected({ ...oidc, webClientId: 'page', webConnectSources }, /webConnectSources=.*expected origins/);
   }
-  for (const key of ['webClientId', 'webConnectSources']) {
-    rejected({ web: 'true', [key]: key === 'webClientId' ? 'page' : 'https://login.example' }, /webClientId and webConnectSources: only with oidcIssuer/);
+  const asked = readSettings({ ...oidc, webClientId: 'page', webAudience: 'https://goals.example/', webResource: 'urn:goals' }).web;
+  assert.deepEqual([asked?.audience, asked?.resource], ['https://goals.example/', 'urn:goals']);
+  for (const webResource of ['goals', 'https://goals.example/#api', 'urn: goals']) {
+    rejected({ ...oidc, webClientId: 'page', webResource }, /webResource=.*expected an absolute URI without a fragment/);
+  }
+  for (const key of ['webClientId', 'webConnectSources', 'webAudience', 'webResource']) {
+    rejected({ web: 'true', [key]: 'https://login.example' }, new RegExp(`${key}: only with oidcIssuer`));
+    rejected({ [key]: 'https://login.example' }, new RegExp(`${key}: only with web=true`));
   }
 });

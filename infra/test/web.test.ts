@@ -173,6 +173,8 @@ test('the built page is deployed, with a configuration of this stack instead of 
     api: '/api',
     signIn: { kind: 'oidc', authority: other.oidcIssuer, clientId: 'page', scope: 'openid goals:run' },
   });
+  const { audience, resource } = config(synth({ ...other, webAudience: 'https://goals.example/', webResource: 'urn:goals' })).signIn;
+  assert.deepEqual([audience, resource], ['https://goals.example/', 'urn:goals']);
 });
 
 test('the sign-in returns to the page, besides the URLs that are set', () => {

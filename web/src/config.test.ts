@@ -9,8 +9,8 @@ test('both kinds of sign-in are read', () => {
   });
   const signIn = { kind: 'oidc', authority: 'https://issuer.example', clientId: 'c', scope: 'openid api/use' };
   expect(parseConfig({ api: 'https://api.example/api', signIn })).toEqual({ api: 'https://api.example/api', signIn });
-  const more = { ...signIn, audience: 'https://goals.example', logoutUrl: 'https://issuer.example/logout' };
-  expect(parseConfig({ api: '/api', signIn: more }).signIn).toEqual(more);
+  const full = { ...signIn, logoutUrl: 'https://issuer.example/out', audience: 'goals', resource: 'urn:goals' };
+  expect(parseConfig({ api: '/api', signIn: { ...full, other: 1 } }).signIn).toEqual(full);
 });
 
 test.each([

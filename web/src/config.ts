@@ -9,13 +9,16 @@ export interface OidcConfig {
   authority: string;
   clientId: string;
   scope: string;
-  /** For which API the token is to be: issuers such as Auth0 give none for an API without it. */
-  audience?: string;
   /** Where the issuer ends its own session, with all parameters. Without it, its `end_session_endpoint` is used. */
   logoutUrl?: string;
+  /** For what the token is, where the issuer has to be told: by a parameter of its own, as Auth0, or by RFC 8707. */
+  audience?: string;
+  resource?: string;
 }
 
 export type SignIn = TokenConfig | OidcConfig;
+
+const OPTIONAL = ['logoutUrl', 'audience', 'resource'] as const;
 
 /** What a deployment says to the page, in `/config.json`. */
 export interface Config {
@@ -40,12 +43,9 @@ export function parseConfig(value: unknown): Config {
       return { api, signIn: { kind: 'token', url: text(signIn, 'url') } };
     case 'oidc': {
       const [authority, clientId, scope] = [text(signIn, 'authority'), text(signIn, 'clientId'), text(signIn, 'scope')];
-      const { audience, logoutUrl } = signIn;
-      const optional = {
-        ...(typeof audience === 'string' && { audience }),
-        ...(typeof logoutUrl === 'string' && { logoutUrl }),
-      };
-      return { api, signIn: { kind: 'oidc', authority, clientId, scope, ...optional } };
+      const oidc: OidcConfig = { kind: 'oidc', authority, clientId, scope };
+      for (const name of OPTIONAL) if (typeof signIn[name] === 'string') oidc[name] = signIn[name];
+      return { api, signIn: oidc };
     }
     default:
       throw new Error('/config.json: signIn.kind is neither token nor oidc');

@@ -70,6 +70,8 @@ fn at_provider(project: &Project, local: &Local, folder: &Path) -> Result<()> {
     deploy::change(project, &settings, &local.emulator.endpoint(), folder)?;
     let sign_in = json!({
         "kind": "oidc", "authority": issuer, "clientId": client, "scope": format!("openid {scope}"),
+        // It issues tokens for the API only when it is asked for them.
+        "resource": format!("urn:{audience}"),
     });
     let url = page::serve_at(free_port()?, project, &local.emulator, &folder.join("stack.json"), &sign_in)?;
     sign_in_test(project, "provider", &[("WEB_URL", &url), ("ISSUER_PORT", &port.to_string())])

@@ -22,6 +22,7 @@ export async function oidcSession(config: OidcConfig): Promise<Session> {
     stateStore: new WebStorageStateStore({ store: sessionStorage }),
     // By `renewed`, which it does not know of.
     automaticSilentRenew: false,
+    ...(config.resource !== undefined && { resource: config.resource }),
   });
 
   const signIn = () => manager.signinRedirect({ state: location.hash });

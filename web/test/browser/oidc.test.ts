@@ -1,6 +1,7 @@
 import type { BrowserContext, Page } from 'playwright-core';
 import { expect, test } from 'vitest';
 
+import type { OidcConfig } from '../../src/config';
 import { challengeOf, issuer } from '../support/issuer';
 import { button, eventually, isFake, putGoal, slowChart, visitor, withBrowser } from '../support/visitor';
 
@@ -9,9 +10,9 @@ withBrowser();
 /** The stores that outlive a page must not have a token. */
 const stored = (page: Page) => page.evaluate(() => JSON.stringify([localStorage, sessionStorage]));
 
-async function signedIn(context: BrowserContext) {
+async function signedIn(context: BrowserContext, more: Partial<OidcConfig> = {}) {
   const goalId = await putGoal(context, slowChart());
-  const at = await issuer(context);
+  const at = await issuer(context, more);
   const page = await context.newPage();
   await page.goto(`/#/goals/${goalId}`);
   await page.getByRole('heading', { name: 'You are not signed in' }).waitFor();
@@ -31,6 +32,12 @@ test.runIf(isFake)('a person signs in by authorization code with PKCE, and is wh
   for (const secret of ['access-', 'refresh', ...(await page.context().cookies()).map(({ value }) => value)]) {
     expect(kept).not.toContain(secret);
   }
+});
+
+test.runIf(isFake)('an issuer is told for what the token is, where the deployment says so', async () => {
+  const { at } = await signedIn(await visitor(), { audience: 'goals', resource: 'urn:goals' });
+  const [asked] = at.authorizations;
+  expect([asked?.get('audience'), asked?.get('resource')]).toEqual(['goals', 'urn:goals']);
 });
 
 test.runIf(isFake)('a token that is refused is renewed by the refresh token in memory', async () => {

@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:http';
 
-import Provider from 'oidc-provider';
+import Provider, { errors } from 'oidc-provider';
 
 /** What the API asks of a token: `oidcAudience` and `oidcScopes` of the stack. */
 export const AUDIENCE = 'goal-activity';
@@ -47,15 +47,17 @@ export async function startIssuer(port: number, page: string): Promise<Issuer> {
       revocation: { enabled: true },
       resourceIndicators: {
         enabled: true,
-        defaultResource: () => AUDIENCE_URI,
         useGrantedResource: () => true,
-        getResourceServerInfo: () => ({
-          scope: SCOPE,
-          audience: AUDIENCE,
-          accessTokenFormat: 'jwt',
-          accessTokenTTL: TOKEN_LIFETIME,
-          jwt: { sign: { alg: 'RS256' } },
-        }),
+        getResourceServerInfo: (_context, resource) => {
+          if (resource !== AUDIENCE_URI) throw new errors.InvalidTarget();
+          return {
+            scope: SCOPE,
+            audience: AUDIENCE,
+            accessTokenFormat: 'jwt',
+            accessTokenTTL: TOKEN_LIFETIME,
+            jwt: { sign: { alg: 'RS256' } },
+          };
+        },
       },
     },
   });

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 
 import type { BrowserContext } from 'playwright-core';
 
+import type { OidcConfig } from '../../src/config';
 import { url } from './visitor';
 
 /** What an issuer has seen and given. */
@@ -23,8 +24,8 @@ export interface Issuer {
 
 const NAME = '/issuer';
 
-/** An OpenID Connect issuer in the network of the browser, and a configuration of the page that names it. */
-export async function issuer(context: BrowserContext): Promise<Issuer> {
+/** An OpenID Connect issuer in the network of the browser, and a configuration of the page that names it, with `more`. */
+export async function issuer(context: BrowserContext, more: Partial<OidcConfig> = {}): Promise<Issuer> {
   const authority = `${url}${NAME}`;
   const state: Issuer = {
     ...{
@@ -39,7 +40,7 @@ export async function issuer(context: BrowserContext): Promise<Issuer> {
     },
     before: () => Promise.resolve(),
   };
-  const signIn = { kind: 'oidc', authority, clientId: 'page', scope: 'openid goals/use', audience: 'goals-api' };
+  const signIn = { kind: 'oidc', authority, clientId: 'page', scope: 'openid goals/use', audience: 'goals-api', ...more };
   await context.route('**/config.json', route => route.fulfill({ json: { api: '/api', signIn } }));
   await context.route(`**${NAME}/**`, async route => {
     const request = route.request();
