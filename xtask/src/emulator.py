@@ -103,6 +103,26 @@ def close_gaps_in_scheduler() -> None:
     eventbridge._invoke_target = invoke_as_scheduler
 
 
+def keep_the_time_of_sign_in() -> None:
+    """Makes MiniStack keep `auth_time` when tokens are renewed: it is the time of the sign-in, not of the renewal (OpenID Connect
+    Core 1.0, section 12.2; Cognito's guide: "that your user completed authentication"). MiniStack 1.5.33 sets the current time,
+    and OpenID clients refuse such an ID token: oidc-client-ts with "auth_time in id_token does not match original auth_time".
+    """
+    from ministack.services import cognito
+
+    sign = cognito._signed_jwt
+    signed_in_at: "dict[str, int]" = {}
+
+    def signed(claims: dict, *rest: object) -> str:
+        # All tokens of one sign-in have its `origin_jti`.
+        sign_in = claims.get("origin_jti")
+        if sign_in and "auth_time" in claims:
+            claims = {**claims, "auth_time": signed_in_at.setdefault(sign_in, claims["auth_time"])}
+        return sign(claims, *rest)
+
+    cognito._signed_jwt = signed
+
+
 def tell_what_is_billed() -> None:
     """Adds `billed` to the parameters of the calls that MiniStack records: the calling function, and what DynamoDB would
     count for it. Also records the requests of Lambda's pollers inside the emulator. Does nothing while recording is off.
@@ -206,5 +226,8 @@ sys.argv = arguments
 if arguments[0] == "ministack":
     close_gaps_in_iam()
     close_gaps_in_scheduler()
+
+
+    keep_the_time_of_sign_in()
     tell_what_is_billed()
 runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)

@@ -49,7 +49,11 @@ fn at_user_pool(project: &Project, local: &Local, folder: &Path) -> Result<()> {
     // Its issuer is an address of AWS; the emulator describes it at its own.
     let authority = format!("{endpoint}/{}", stack.output("UserPoolId")?);
     let (client, scope) = (stack.output("LoginClientId")?, stack.output("LoginScopes")?);
-    let sign_in = json!({ "kind": "oidc", "authority": authority, "clientId": client, "scope": scope });
+    // As the stack writes it for the page on AWS (infra/lib/users.ts).
+    let logout = format!("{endpoint}/logout?client_id={client}&logout_uri=http%3A%2F%2Flocalhost%3A{port}%2F");
+    let sign_in = json!({
+        "kind": "oidc", "authority": authority, "clientId": client, "scope": scope, "logoutUrl": logout,
+    });
     let file = folder.join("stack.json");
     page::serve_at(port, project, &local.emulator, &file, &sign_in)?;
     // One goal, so that the page shows what only a token that the API accepts gets.
