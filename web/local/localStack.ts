@@ -1,9 +1,12 @@
 import { readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { resolve } from 'node:path';
 import type { Connect, Plugin } from 'vite';
 
+import { compressed } from './compressed.ts';
+
 /** The file in which `cargo xtask up` describes its stack: what is needed of it. */
-interface Stack {
+export interface Stack {
   readonly endpoint: string;
   readonly apiUrl: string;
   readonly outputs: Readonly<Record<string, string>>;
@@ -12,6 +15,9 @@ interface Stack {
 
 const TOKEN = '/session/token';
 
+/** Reads that file. */
+export const readStack = (file: string): Stack => JSON.parse(readFileSync(file, 'utf8')) as Stack;
+
 /**
  * Serves the page with a stack of this machine: `/api` is its API, and `/session/token` signs its sample user in.
  *
@@ -19,7 +25,7 @@ const TOKEN = '/session/token';
  * `/config.json` says it, in JSON.
  */
 export function localStack(file: string, signIn: string | undefined): Plugin {
-  const stack = JSON.parse(readFileSync(file, 'utf8')) as Stack;
+  const stack = readStack(file);
   const url = new URL(stack.apiUrl);
   const proxy = {
     '/api': { target: url.origin, rewrite: (path: string) => url.pathname.replace(/\/$/, '') + path },
@@ -42,7 +48,7 @@ export function localStack(file: string, signIn: string | undefined): Plugin {
       send(response, 403, { error: 'for the page of this server' });
       return;
     }
-    signedIn(stack).then(
+    signInSampleUser(stack).then(
       token => send(response, 200, { token }),
       (error: unknown) => send(response, 502, { error: `the sample user cannot sign in: ${String(error)}` }),
     );
@@ -51,7 +57,10 @@ export function localStack(file: string, signIn: string | undefined): Plugin {
     name: 'local-stack',
     config: () => ({ server: { proxy }, preview: { proxy, headers } }),
     configureServer: server => void server.middlewares.use(serve),
-    configurePreviewServer: server => void server.middlewares.use(serve),
+    configurePreviewServer: server => {
+      server.middlewares.use(serve);
+      server.middlewares.use(compressed(resolve(server.config.root, server.config.build.outDir), headers));
+    },
   };
 }
 
@@ -82,7 +91,7 @@ function send(response: ServerResponse, status: number, body: unknown): void {
 }
 
 /** The sample user's token. Name and password are valid on this machine only. */
-async function signedIn({ endpoint, outputs, user }: Stack): Promise<string> {
+export async function signInSampleUser({ endpoint, outputs, user }: Stack): Promise<string> {
   const answer = await fetch(endpoint, {
     method: 'POST',
     headers: {

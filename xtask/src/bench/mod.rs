@@ -6,6 +6,7 @@ mod fixed;
 mod functions;
 mod load;
 mod memory;
+mod page;
 mod price;
 mod read_model;
 mod report;
@@ -50,6 +51,8 @@ enum Part {
     Workflow,
     /// A workflow: what AWS bills for it
     Units,
+    /// The page: the size of its scripts, and how fast a browser shows a chart
+    Page,
     /// Many workflows at once: whether all succeed, how fast, in how much memory
     Load,
 }
@@ -61,6 +64,7 @@ impl Part {
             Self::Worker => worker::measure(project),
             Self::Workflow => workflow::measure(project),
             Self::Units => units::measure(project),
+            Self::Page => page::measure(project),
             Self::Load => load::measure(project, &args.load),
         }
     }

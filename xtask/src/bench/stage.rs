@@ -1,5 +1,6 @@
 //! The deployed pipeline with users and goals, as the parts of a bench need it.
 
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -33,7 +34,7 @@ pub(crate) struct Stage {
     users: Vec<SignedIn>,
     made: usize,
     // Dropped after the pipeline, whose files are in it.
-    _folder: RunFolder,
+    folder: RunFolder,
 }
 
 impl Stage {
@@ -43,7 +44,12 @@ impl Stage {
         let local = Local::start(project, &folder.path)?;
         let users = user::sign_in_several(&local.aws, &local.stack, users)?;
         let api = Api::at(&local.stack.api_url);
-        Ok(Self { local, api, users, made: 0, _folder: folder })
+        Ok(Self { local, api, users, made: 0, folder })
+    }
+
+    /// Where files of this run can be.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder.path
     }
 
     /// Stores new goals with that many actions each; every user owns as many as may run at once.
