@@ -31,6 +31,7 @@ pub(crate) fn check(project: &Project) -> Result<()> {
     local.stack.write(&stack_file)?;
     let url = page::serve(project, &local.emulator, &stack_file)?;
     let tested = npm(&page, &["run", "--silent", "test:browser"], &[("WEB_URL", &url)]);
+    let tested = tested.and_then(|()| from_another_origin(project, &stack_file));
     let tested = tested.and_then(|()| at_user_pool(project, &local, &folder.path));
     let tested = tested.and_then(|()| at_provider(project, &local, &folder.path));
     if tested.is_err() {
@@ -38,6 +39,12 @@ pub(crate) fn check(project: &Project) -> Result<()> {
     }
     step::quiet();
     tested
+}
+
+/// An app at another origin that calls the API by the client, with the CORS settings of the template.
+fn from_another_origin(project: &Project, stack_file: &Path) -> Result<()> {
+    let file = stack_file.to_string_lossy();
+    npm(&project.web(), &["run", "--silent", "test:cross-origin"], &[("GOAL_ACTIVITY_STACK", &file)])
 }
 
 /// Signing in at the stack's own user pool, on the emulator's pages.
