@@ -188,9 +188,16 @@ async fn put(sim: &Sim, goal: &GoalId, user: &str, body: &Value) -> Answer {
             }
         }
         (409, "ALREADY_RUNNING" | "TASKS_EXIST" | "CHANGED") | (503, _) => {}
+        // Another one came in between.
+        (409, "OUTDATED") if body["revision"].as_u64().is_some_and(|read| read < revision(sim, goal)) => {}
         _ => sim.violated("chart", format!("{goal}: a write is answered {status} {code}")),
     }
     answer
+}
+
+/// How often the goal's chart was written.
+fn revision(sim: &Sim, goal: &GoalId) -> u64 {
+    sim.tables.state().goals.get(goal).map_or(0, |goal| goal.head.revision.0)
 }
 
 /// The cells of a chart: indexes of sub-goal and action.
@@ -217,6 +224,10 @@ fn free_place<'a>(sim: &Sim, chart: &'a mut Value) -> Option<(u64, &'a mut Vec<V
 /// A chart with some cells changed. Every new text is another.
 fn changed(sim: &Sim, read: &Value) -> Value {
     let mut chart = read.clone();
+    // A client that knows nothing of it sends none, and replaces whatever is there.
+    if sim.chance(0.7) {
+        chart.as_object_mut().unwrap().remove("revision");
+    }
     for _ in 0..sim.between(1, 3) {
         let text = format!("text {}", number(sim));
         let cell = pick(sim, &cells(&chart));
