@@ -40,7 +40,14 @@ export async function issuer(context: BrowserContext, more: Partial<OidcConfig> 
     },
     before: () => Promise.resolve(),
   };
-  const signIn = { kind: 'oidc', authority, clientId: 'page', scope: 'openid goals/use', audience: 'goals-api', ...more };
+  const signIn = {
+    kind: 'oidc',
+    authority,
+    clientId: 'page',
+    scope: 'openid goals/use',
+    audience: 'goals-api',
+    ...more,
+  };
   await context.route('**/config.json', route => route.fulfill({ json: { api: '/api', signIn } }));
   await context.route(`**${NAME}/**`, async route => {
     const request = route.request();
