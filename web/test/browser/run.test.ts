@@ -52,7 +52,7 @@ test('what fails says why, and is retried', async () => {
   await putGoal(context, mended, goalId);
   await button(page, 'Retry 3 failed actions').click();
   await eventually(() => cells(page, 'succeeded').count()).toBe(64);
-  expect(await page.locator('.workflow').count()).toBe(2);
+  await eventually(() => page.locator('.workflow').count()).toBe(2);
 });
 
 test('a run is cancelled with a reason, and its tasks are gone', async () => {
