@@ -175,7 +175,7 @@ mod tests {
     fn a_command_line_exists_with_its_options() {
         let sound = "```sh\ncargo xtask test tidy\ncargo xtask smoke --stack s\n```\n`cargo xtask bench`, `cargo xtask ai check`";
         assert_eq!(unknown_commands(&pages(&[("a.md", sound)])), [""; 0]);
-        let wrong = "```sh\ncargo xtask tests\nX=1 cargo xtask demo --opened   # why\n```\n`cargo xtask test tidyness`";
+        let wrong = "```sh\ncargo xtask tests\nX=1 cargo xtask demo --opened   # why\n```\n`cargo xtask test neatness`";
         let found = unknown_commands(&pages(&[("a.md", wrong), ("CHANGELOG.md", wrong)]));
         assert_eq!(found.len(), 3, "{found:#?}");
         assert!(found[1].starts_with("a.md:3: cargo xtask demo --opened: error: unexpected argument"), "{found:#?}");

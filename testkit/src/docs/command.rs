@@ -125,18 +125,18 @@ mod tests {
     #[test]
     fn a_block_has_whole_commands() {
         assert_eq!(refusals("```sh\nX=1 goalctl tasks <goal> --limit 7   # all of them\ngoalctl --help\n```\n"), []);
-        let wrong = "```console\n$ goalctl tasks g --limit \\\n    many\ngoalctl is not typed here\n$ goalctl taks g\n$ goalctl tasks\n```\n";
+        let wrong = "```console\n$ goalctl tasks g --limit \\\n    many\ngoalctl is not typed here\n$ goalctl work g\n$ goalctl tasks\n```\n";
         let found = refusals(wrong);
         assert_eq!(found.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [2, 5, 6]);
-        assert!(found[1].1.contains("unrecognized subcommand 'taks'"), "{found:?}");
+        assert!(found[1].1.contains("unrecognized subcommand 'work'"), "{found:?}");
     }
 
     #[test]
     fn a_sentence_may_leave_out_arguments_and_may_not_invent_some() {
         assert_eq!(
-            refusals("`goalctl`, `goalctl tasks`, `goalctl … tasks`, `goalctl tasks --limit`, `other taks`"),
+            refusals("`goalctl`, `goalctl tasks`, `goalctl … tasks`, `goalctl tasks --limit`, `other work`"),
             []
         );
-        assert_eq!(refusals("`goalctl taks`, `goalctl tasks g --all`").len(), 2);
+        assert_eq!(refusals("`goalctl work`, `goalctl tasks g --all`").len(), 2);
     }
 }

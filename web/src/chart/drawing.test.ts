@@ -31,7 +31,7 @@ test('what is one character for people is not broken', () => {
   expect(wrap(family.repeat(6), 2, 9)).toEqual(Array(3).fill(family.repeat(2)));
   expect(wrap(ga.repeat(6), 3, 2)).toEqual([ga.repeat(3), ga.repeat(3)]);
   expect(wrap(ga.repeat(9), 3, 2)).toEqual([ga.repeat(3), `${ga.repeat(2)}…`]);
-  expect(wrap(`caf${e}s`, 9, 2)).toEqual([`caf${e}s`]);
+  expect(wrap(`pur${e}es`, 9, 2)).toEqual([`pur${e}es`]);
 });
 
 test.each(['\u0001', '\u001b', '\ufffe', '\ud800', '</svg><script>', '\u202e', ']]>', '&#0;'])(
