@@ -140,7 +140,7 @@ test.runIf(isFake)('without a refresh token a sign-in that is refused is asked f
   await page.locator('.cell.goal').waitFor();
   await refuseFirst(page);
   await button(page, 'Make tasks for 64 actions').click();
-  await page.getByRole('alert').getByText('You are not signed in').waitFor();
+  await page.getByRole('alert').getByText('You are not signed in').first().waitFor();
   // Not by a frame, which the policy forbids and the library waits for.
   expect(await page.locator('iframe').count()).toBe(0);
   expect(at.authorizations).toHaveLength(1);
