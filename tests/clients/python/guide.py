@@ -40,8 +40,14 @@ exec(compile(program, "EVENTS.md", "exec"), {})
 assert set(entry) == {"EventBusName", "Source", "DetailType", "Detail"}
 emitted = read(entry["DetailType"], json.loads(entry["Detail"]))
 
+# As EventBridge Scheduler replaces its context attributes.
+attributes = {"scheduled-time": "2026-11-24T09:30:00Z", "execution-id": "d32c5kddcf5bb8c3"}
+for name, value in attributes.items():
+    guide = guide.replace(f"<aws.scheduler.{name}>", value)
+
 details = [each for each in map(json.loads, blocks("json")) if "eventId" in each]
-assert len(details) == 2, details
-request, cancellation = details
+assert len(details) == 3, details
+request, scheduled, cancellation = details
+assert read("GoalActivityRequested", scheduled).goalId.root == scheduled["goalId"]
 assert read("GoalActivityRequested", request).goalId == emitted.goalId
 assert read("GoalActivityCancelRequested", cancellation).userId.root == request["userId"]
