@@ -1,7 +1,7 @@
 import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
 import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway';
 import {
-  CfnIntegration, type CfnStage, CorsHttpMethod, type CorsPreflightOptions, HttpApi, HttpMethod, HttpStage, LogGroupLogDestination,
+  type AddRoutesOptions, CfnIntegration, type CfnStage, CorsHttpMethod, type CorsPreflightOptions, HttpApi, HttpMethod, HttpStage, LogGroupLogDestination,
 } from 'aws-cdk-lib/aws-apigatewayv2';
 import { HttpJwtAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers';
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
@@ -25,7 +25,7 @@ export interface Route {
 
 const starts = (settings: Settings): Throttle => settings.starts;
 // A tool reads it once. Open to all, it must not use up what users have.
-const document = (): Throttle => ({ rateLimit: 2, burstLimit: 10 });
+export const document = (): Throttle => ({ rateLimit: 2, burstLimit: 10 });
 
 /** Every route by name, no proxy: other requests do not reach the function. */
 export const routes: Route[] = [
@@ -58,6 +58,36 @@ export function cors(
   };
 }
 
+/** No address, no token, no user: enough to see what failed and where to continue. */
+export const accessLogFormat = AccessLogFormat.custom(JSON.stringify({
+  requestId: '$context.requestId',
+  time: '$context.requestTime',
+  route: '$context.routeKey',
+  status: '$context.status',
+  latencyMs: '$context.responseLatency',
+  authorizerError: '$context.authorizer.error',
+  integrationError: '$context.integrationErrorMessage',
+}));
+
+/** Adds every route. Those that are open need no token. */
+export function addRoutes(
+  http: HttpApi,
+  stage: HttpStage,
+  { integration, authorizer, authorizationScopes }: Required<Pick<AddRoutesOptions, 'integration' | 'authorizer'>> & Pick<AddRoutesOptions, 'authorizationScopes'>,
+): void {
+  for (const { method, path, open } of routes) {
+    // A stage's settings of a route can only be created when the route exists.
+    const added = http.addRoutes({ path, methods: [method], integration, ...(!open && { authorizer, authorizationScopes }) });
+    stage.node.addDependency(...added);
+    for (const route of open ? added : []) {
+      Validations.of(route).acknowledge({
+        id: 'AwsSolutions-APIG4',
+        reason: 'What the API looks like is no secret, and tools read it before they have a token.',
+      });
+    }
+  }
+}
+
 interface ApiProps {
   readonly settings: Settings;
   readonly variant: Variant;
@@ -86,19 +116,7 @@ export class Api extends Construct {
     // one refuses it (API Gateway's guide to JWT authorizers).
     const authorizationScopes = this.users ? Users.scopes : props.settings.oidc?.scopes;
     const integration = new HttpLambdaIntegration('Handler', props.handler);
-    for (const { method, path, open } of routes) {
-      // A stage's settings of a route can only be created when the route exists.
-      const added = this.http.addRoutes({
-        path, methods: [method], integration, ...(!open && { authorizer, authorizationScopes }),
-      });
-      stage.node.addDependency(...added);
-      for (const route of open ? added : []) {
-        Validations.of(route).acknowledge({
-          id: 'AwsSolutions-APIG4',
-          reason: 'What the API looks like is no secret, and tools read it before they have a token.',
-        });
-      }
-    }
+    addRoutes(this.http, stage, { integration, authorizer, authorizationScopes });
     this.permitFirst();
   }
 
@@ -130,16 +148,7 @@ export class Api extends Construct {
           encryptionKey: key,
           removalPolicy: RemovalPolicy.DESTROY,
         })),
-        // No address, no token, no user: enough to see what failed and where to continue.
-        format: AccessLogFormat.custom(JSON.stringify({
-          requestId: '$context.requestId',
-          time: '$context.requestTime',
-          route: '$context.routeKey',
-          status: '$context.status',
-          latencyMs: '$context.responseLatency',
-          authorizerError: '$context.authorizer.error',
-          integrationError: '$context.integrationErrorMessage',
-        })),
+        format: accessLogFormat,
       },
     });
     const limits = routes.flatMap(({ method, path, throttle }) => {

@@ -1,5 +1,4 @@
 import { App, type AppProps, CfnOutput, Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
-import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway';
 import { type CfnStage, HttpApi, HttpStage, LogGroupLogDestination } from 'aws-cdk-lib/aws-apigatewayv2';
 import { HttpJwtAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers';
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
@@ -8,7 +7,7 @@ import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Code, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
-import { cors, routes } from '../api';
+import { accessLogFormat, addRoutes, cors, document, routes } from '../api';
 import { functionFolder, memoryMegabytes } from '../rust-function';
 import { variant as variantOf } from '../variant';
 import { type FrontSettings, readFrontSettings } from './settings';
@@ -28,7 +27,7 @@ export class FrontStack extends Stack {
       terminationProtection: !settings.local,
     });
 
-    // The name that users of a cell know it by is in it: losing it loses where everybody is.
+    // It says in which cell each user is: without it nobody is found.
     const table = new Table(this, 'UserCells', {
       partitionKey: { name: 'id', type: AttributeType.STRING },
       sortKey: { name: 'item', type: AttributeType.STRING },
@@ -109,33 +108,15 @@ export class FrontStack extends Stack {
           retention: RetentionDays.ONE_MONTH,
           removalPolicy: RemovalPolicy.DESTROY,
         })),
-        // No address, no token, no user.
-        format: AccessLogFormat.custom(JSON.stringify({
-          requestId: '$context.requestId',
-          time: '$context.requestTime',
-          route: '$context.routeKey',
-          status: '$context.status',
-          latencyMs: '$context.responseLatency',
-          authorizerError: '$context.authorizer.error',
-          integrationError: '$context.integrationErrorMessage',
-        })),
+        format: accessLogFormat,
       },
     });
     const authorizer = new HttpJwtAuthorizer('Jwt', settings.oidcIssuer, { jwtAudience: [...settings.oidcAudience] });
     const integration = new HttpLambdaIntegration('Router', router);
     const authorizationScopes = settings.oidcScopes && [...settings.oidcScopes];
-    for (const { method, path, open } of routes) {
-      const added = http.addRoutes({ path, methods: [method], integration, ...(!open && { authorizer, authorizationScopes }) });
-      stage.node.addDependency(...added);
-      for (const route of open ? added : []) {
-        Validations.of(route).acknowledge({
-          id: 'AwsSolutions-APIG4',
-          reason: 'What the API looks like is no secret, and tools read it before they have a token.',
-        });
-      }
-    }
-    // A tool reads it once. Open to all, it must not use up what users have.
-    const limited = routes.filter(({ open }) => open).map(({ method, path }) => [`${method} ${path}`, { ThrottlingRateLimit: 2, ThrottlingBurstLimit: 10 }]);
+    addRoutes(http, stage, { integration, authorizer, authorizationScopes });
+    const { rateLimit: ThrottlingRateLimit, burstLimit: ThrottlingBurstLimit } = document();
+    const limited = routes.filter(({ open }) => open).map(({ method, path }) => [`${method} ${path}`, { ThrottlingRateLimit, ThrottlingBurstLimit }]);
     (stage.node.defaultChild as CfnStage).routeSettings = Object.fromEntries(limited);
     return http;
   }
