@@ -31,10 +31,6 @@ async fn ask(rig: &Rig, n: usize, user: &str) -> ExecutionArn {
     answer.arn()
 }
 
-fn launched(rig: &Rig) -> Vec<ExecutionArn> {
-    rig.world.state().started.iter().map(|input| input.execution_arn.clone()).collect()
-}
-
 fn held(rig: &Rig) -> u32 {
     in_use(&rig.world.state().held)
 }
@@ -43,7 +39,7 @@ fn held(rig: &Rig) -> u32 {
 async fn p7_above_the_capacity_workflows_wait_and_are_launched_as_others_end() {
     let rig = rig(3, 16, &["a", "b", "c"]);
     let [first, second, third] = [ask(&rig, 1, "a").await, ask(&rig, 2, "b").await, ask(&rig, 3, "c").await];
-    assert_eq!((launched(&rig), held(&rig)), (vec![first.clone()], 2), "two batches of three are taken");
+    assert_eq!((rig.all_launched(), held(&rig)), (vec![first.clone()], 2), "two batches of three are taken");
     assert_eq!(rig.execution(&second).status(), Status::Pending);
 
     // A waiting workflow does not time out, however long it waits.
@@ -53,7 +49,7 @@ async fn p7_above_the_capacity_workflows_wait_and_are_launched_as_others_end() {
     rig.wait(1);
     rig.run(&first).await;
     rig.deliver_ends().await;
-    assert_eq!(launched(&rig), [first, second.clone()]);
+    assert_eq!(rig.all_launched(), [first, second.clone()]);
     rig.run(&second).await;
     rig.deliver_ends().await;
     rig.run(&third).await;
@@ -67,7 +63,7 @@ async fn p10_a_workflow_larger_than_the_capacity_runs_alone() {
     let rig = rig(3, 64, &["a", "b"]);
     let first = ask(&rig, 1, "a").await;
     ask(&rig, 2, "b").await;
-    assert_eq!((launched(&rig), held(&rig)), (vec![first], 3));
+    assert_eq!((rig.all_launched(), held(&rig)), (vec![first], 3));
 }
 
 #[tokio::test]
@@ -79,12 +75,12 @@ async fn no_user_waits_behind_all_that_another_has_requested() {
     }
     rig.wait(60);
     let late = ask(&rig, 4, "late").await;
-    assert_eq!(launched(&rig), [flood[0].clone()]);
+    assert_eq!(rig.all_launched(), [flood[0].clone()]);
     for next in [&late, &flood[1], &flood[2]] {
-        let running = launched(&rig).pop().unwrap();
+        let running = rig.all_launched().pop().unwrap();
         rig.run(&running).await;
         rig.deliver_ends().await;
-        assert_eq!(launched(&rig).last(), Some(next));
+        assert_eq!(rig.all_launched().last(), Some(next));
     }
 }
 
@@ -96,7 +92,7 @@ async fn a_newcomer_does_not_overtake_who_waits_though_there_is_room_for_it_alon
     ask(&rig, 2, "b").await;
     rig.wait(1);
     ask(&rig, 3, "c").await;
-    assert_eq!(launched(&rig), [first]);
+    assert_eq!(rig.all_launched(), [first]);
 }
 
 #[tokio::test]
@@ -107,7 +103,7 @@ async fn p2_who_waits_can_be_cancelled_and_the_next_takes_its_turn() {
     rig.run(&first).await;
     rig.deliver_ends().await;
     rig.deliver_requests().await;
-    assert_eq!(launched(&rig), [first, third]);
+    assert_eq!(rig.all_launched(), [first, third]);
     assert_eq!(held(&rig), 2);
 }
 
@@ -118,7 +114,7 @@ async fn an_end_that_comes_twice_gives_back_once() {
     rig.run(&first).await;
     for _ in 0..2 {
         rig.deliver_ends().await;
-        assert_eq!((launched(&rig).len(), held(&rig)), (3, 4));
+        assert_eq!((rig.all_launched().len(), held(&rig)), (3, 4));
     }
     assert!(rig.world.state().held.iter().any(|h| h.execution == second));
 }
@@ -156,7 +152,7 @@ async fn p7_an_end_whose_event_was_lost_makes_room_all_the_same() {
     rig.wait(31);
     assert_eq!(rig.reconcile().await.repaired, 2, "capacity is given back, and who waits is announced");
     rig.launch(rig.requests().last().unwrap()).await.unwrap();
-    assert_eq!(launched(&rig), [first, second]);
+    assert_eq!(rig.all_launched(), [first, second]);
 }
 
 #[tokio::test]
@@ -172,7 +168,7 @@ async fn p7_who_was_not_launched_though_it_was_its_turn_is_announced_again() {
         rig.wait(31);
         rig.reconcile().await;
         rig.launch(rig.requests().last().unwrap()).await.unwrap();
-        assert_eq!(launched(&rig), [first, second.clone()], "{call}");
+        assert_eq!(rig.all_launched(), [first, second.clone()], "{call}");
         assert!(rig.execution(&second).admitted_at.is_some(), "{call}");
     }
 }
@@ -184,7 +180,7 @@ async fn one_look_of_the_reconciler_is_enough_however_many_wait() {
     for (n, user) in (1..).zip(&users) {
         ask(&rig, n, user).await;
     }
-    rig.run(&launched(&rig)[0]).await;
+    rig.run(&rig.all_launched()[0]).await;
     rig.deliver_ends().await;
     rig.wait(600);
     rig.world.state().calls.clear();
@@ -242,13 +238,13 @@ async fn p7_while_launching_is_paused_requests_are_accepted_and_wait_and_what_ru
         rig.deliver_requests().await;
         rig.wait(31);
     }
-    assert_eq!(launched(&rig), std::slice::from_ref(&first));
+    assert_eq!(rig.all_launched(), std::slice::from_ref(&first));
     assert_eq!(rig.completed().len(), 1, "what waits has not timed out");
 
     resume(&rig).await;
     assert_eq!(rig.reconcile().await.repaired, 1, "who is next is announced");
     rig.launch(rig.requests().last().unwrap()).await.unwrap();
-    assert_eq!(launched(&rig), [first, second, third]);
+    assert_eq!(rig.all_launched(), [first, second, third]);
 }
 
 #[tokio::test]
@@ -261,7 +257,7 @@ async fn p7_what_has_acquired_capacity_before_a_pause_is_launched_all_the_same()
     rig.wait(31);
     rig.reconcile().await;
     rig.launch(rig.requests().last().unwrap()).await.unwrap();
-    assert_eq!(launched(&rig), std::slice::from_ref(&arn), "its time runs since it acquired capacity");
+    assert_eq!(rig.all_launched(), std::slice::from_ref(&arn), "its time runs since it acquired capacity");
     assert!(rig.execution(&arn).admitted_at.is_some());
 }
 
@@ -295,5 +291,5 @@ async fn p7_a_workflow_that_waits_for_the_end_of_a_pause_can_be_cancelled() {
     assert_eq!(rig.cancel(&arn, "").await.status, 200);
     resume(&rig).await;
     rig.deliver_requests().await;
-    assert!(launched(&rig).is_empty());
+    assert!(rig.all_launched().is_empty());
 }

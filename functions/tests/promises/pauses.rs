@@ -38,54 +38,36 @@ fn script(rig: &Rig, goal: &str, script: &str) {
     goal.actions.iter_mut().for_each(|action| script.clone_into(&mut action.constraints));
 }
 
-fn launched(rig: &Rig) -> Vec<ExecutionArn> {
-    rig.world.state().started.iter().map(|input| input.execution_arn.clone()).collect()
-}
-
 fn paused(rig: &Rig) -> Option<Pause> {
     rig.world.state().paused()
-}
-
-async fn ends(rig: &Rig, arn: &ExecutionArn) {
-    rig.run(arn).await;
-    rig.deliver_ends().await;
-}
-
-/// A run of the reconciler, and what it announces.
-async fn reconcile(rig: &Rig) {
-    let before = rig.requests().len();
-    rig.reconcile().await;
-    for request in rig.requests().iter().skip(before) {
-        rig.launch(request).await.unwrap();
-    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn p7_an_ai_that_is_down_costs_the_workflow_that_runs_and_a_probe_shows_when_it_works() {
     let (rig, arns) = rig(4, &[1, 2]).await;
-    ends(&rig, &arns[0]).await;
+    rig.ends(&arns[0]).await;
     assert_eq!(rig.execution(&arns[0]).status(), Status::Failed);
-    assert_eq!(launched(&rig), arns[..1], "none is launched for what was released");
+    assert_eq!(rig.all_launched(), arns[..1], "none is launched for what was released");
     assert_eq!(in_use(&rig.world.state().held), 0);
     let shown = rig.status(&arns[1]).await.body["paused"].clone();
     let reason = "the AI is not available; launching goes on by itself when it is";
     assert_eq!(shown, json!({ "since": "1970-01-01T00:00:00.000Z", "reason": reason }), "and nothing of the probe");
     rig.wait(29);
-    reconcile(&rig).await;
-    assert_eq!(launched(&rig), arns[..1]);
+    rig.reconcile_and_launch().await;
+    assert_eq!(rig.all_launched(), arns[..1]);
 
     rig.wait(1);
-    reconcile(&rig).await;
-    assert_eq!(launched(&rig), arns[..2], "one to see whether the AI works, and no other");
-    ends(&rig, &arns[1]).await;
+    rig.reconcile_and_launch().await;
+    assert_eq!(rig.all_launched(), arns[..2], "one to see whether the AI works, and no other");
+    rig.ends(&arns[1]).await;
     rig.wait(59);
-    reconcile(&rig).await;
-    assert_eq!(launched(&rig), arns[..2], "it does not");
+    rig.reconcile_and_launch().await;
+    assert_eq!(rig.all_launched(), arns[..2], "it does not");
     rig.wait(1);
-    reconcile(&rig).await;
-    assert_eq!(launched(&rig), arns[..3]);
-    ends(&rig, &arns[2]).await;
-    assert_eq!((paused(&rig), launched(&rig)), (None, arns.clone()), "it does, and the others are launched");
+    rig.reconcile_and_launch().await;
+    assert_eq!(rig.all_launched(), arns[..3]);
+    rig.ends(&arns[2]).await;
+    assert_eq!((paused(&rig), rig.all_launched()), (None, arns.clone()), "it does, and the others are launched");
 
     let seen = rig.world.state().facts.clone().into_iter().filter_map(|fact| match fact {
         Fact::LoadSeen { paused, paused_itself, .. } => Some((paused, paused_itself)),
@@ -97,28 +79,28 @@ async fn p7_an_ai_that_is_down_costs_the_workflow_that_runs_and_a_probe_shows_wh
 #[tokio::test(start_paused = true)]
 async fn p7_a_probe_that_says_nothing_makes_way_for_the_next() {
     let (rig, arns) = rig(3, &[1]).await;
-    ends(&rig, &arns[0]).await;
+    rig.ends(&arns[0]).await;
     rig.wait(30);
-    reconcile(&rig).await;
+    rig.reconcile_and_launch().await;
     rig.cancel(&arns[1], "").await;
     rig.deliver_ends().await;
-    assert_eq!(launched(&rig), arns, "at once");
+    assert_eq!(rig.all_launched(), arns, "at once");
     assert!(paused(&rig).is_some());
-    ends(&rig, &arns[2]).await;
+    rig.ends(&arns[2]).await;
     assert_eq!(paused(&rig), None);
 }
 
 #[tokio::test(start_paused = true)]
 async fn p7_a_request_that_comes_when_nothing_else_waits_is_the_probe() {
     let (rig, arns) = rig(1, &[1]).await;
-    ends(&rig, &arns[0]).await;
+    rig.ends(&arns[0]).await;
     rig.wait(3_600);
-    reconcile(&rig).await;
+    rig.reconcile_and_launch().await;
     rig.add(samples::goal("goal-2", USER, 1));
     let arn = rig.start_as(USER, "goal-2", "").await.arn();
     rig.launch(rig.requests().last().unwrap()).await.unwrap();
-    assert_eq!(launched(&rig).last(), Some(&arn));
-    ends(&rig, &arn).await;
+    assert_eq!(rig.all_launched().last(), Some(&arn));
+    rig.ends(&arn).await;
     assert_eq!(paused(&rig), None);
 }
 
@@ -127,8 +109,8 @@ async fn p7_an_end_whose_event_was_lost_pauses_when_the_reconciler_releases_its_
     let (rig, arns) = rig(2, &[1]).await;
     rig.run(&arns[0]).await;
     rig.wait(31);
-    reconcile(&rig).await;
-    assert_eq!((launched(&rig), in_use(&rig.world.state().held)), (arns[..1].to_vec(), 0));
+    rig.reconcile_and_launch().await;
+    assert_eq!((rig.all_launched(), in_use(&rig.world.state().held)), (arns[..1].to_vec(), 0));
     assert!(paused(&rig).is_some());
 }
 
@@ -137,9 +119,9 @@ async fn p9_what_a_user_can_cause_pauses_nothing() {
     for directive in ["fail", "answer=x"] {
         let (rig, arns) = rig(2, &[]).await;
         script(&rig, "goal-1", &format!("offline: {directive}"));
-        ends(&rig, &arns[0]).await;
+        rig.ends(&arns[0]).await;
         assert_eq!(rig.execution(&arns[0]).status(), Status::Failed, "{directive}");
-        assert_eq!((paused(&rig), launched(&rig)), (None, arns), "{directive}");
+        assert_eq!((paused(&rig), rig.all_launched()), (None, arns), "{directive}");
     }
 }
 
@@ -157,13 +139,13 @@ async fn p9_a_user_for_whom_alone_the_ai_fails_pauses_nothing() {
         rig.launch(rig.requests().last().unwrap()).await.unwrap();
         rig.wait(1);
     }
-    assert_eq!(launched(&rig), arns);
-    ends(&rig, &arns[1]).await;
-    ends(&rig, &arns[0]).await;
+    assert_eq!(rig.all_launched(), arns);
+    rig.ends(&arns[1]).await;
+    rig.ends(&arns[0]).await;
     assert_eq!((rig.execution(&arns[0]).status(), paused(&rig)), (Status::Failed, None));
     // It is down for all.
     script(&rig, "goal-3", DOWN);
-    ends(&rig, &arns[2]).await;
+    rig.ends(&arns[2]).await;
     assert!(paused(&rig).is_some());
 }
 
@@ -171,20 +153,20 @@ async fn p9_a_user_for_whom_alone_the_ai_fails_pauses_nothing() {
 async fn an_operator_has_the_last_word() {
     let (rig, arns) = rig(3, &[1]).await;
     let machine = samples::state_machine();
-    ends(&rig, &arns[0]).await;
+    rig.ends(&arns[0]).await;
     // In the place of the pipeline's own pause; no probe ends it.
     rig.world.pause_launches(&machine, &Pause::new(Timestamp::from_millis(1), "x")).await.unwrap();
     rig.wait(3_600);
-    reconcile(&rig).await;
-    assert_eq!(launched(&rig), arns[..1]);
+    rig.reconcile_and_launch().await;
+    assert_eq!(rig.all_launched(), arns[..1]);
     rig.world.resume_launches(&machine).await.unwrap();
-    reconcile(&rig).await;
-    assert_eq!(launched(&rig), arns[..2]);
+    rig.reconcile_and_launch().await;
+    assert_eq!(rig.all_launched(), arns[..2]);
 
     // Made while the probe runs: the probe's end is not its end.
     *rig.world.state().paused_mut() = Pause::while_the_ai_is_down(Timestamp::from_millis(0)).into();
     rig.world.pause_launches(&machine, &Pause::new(Timestamp::from_millis(2), "y")).await.unwrap();
-    ends(&rig, &arns[1]).await;
+    rig.ends(&arns[1]).await;
     assert_eq!(paused(&rig).unwrap().reason, "y");
 }
 
@@ -199,7 +181,7 @@ async fn p7_whatever_fails_at_the_release_the_redelivery_makes_good() {
         rig.launch(&end).await.expect_err(call);
         for _ in 0..2 {
             rig.launch(&end).await.unwrap();
-            assert_eq!((launched(&rig), in_use(&rig.world.state().held)), (arns[..1].to_vec(), 0), "{call}");
+            assert_eq!((rig.all_launched(), in_use(&rig.world.state().held)), (arns[..1].to_vec(), 0), "{call}");
             assert!(paused(&rig).is_some(), "{call}");
         }
     }
@@ -222,7 +204,7 @@ async fn when_the_days_amount_is_spent_nothing_is_launched_until_the_next_day() 
         let end = crate::rig::envelope(goal_activity_events::SOURCE, &rig.completed()[n]);
         for _ in 0..2 {
             rig.launch(&end).await.unwrap();
-            assert_eq!(launched(&rig), arns[..next]);
+            assert_eq!(rig.all_launched(), arns[..next]);
         }
     }
     assert_eq!(rig.world.state().costs()[&today], 100_000, "each once, however often its end is delivered");
@@ -234,12 +216,12 @@ async fn when_the_days_amount_is_spent_nothing_is_launched_until_the_next_day() 
     assert!(matches!(paused(&rig).unwrap().ends, Some(Ends::Time { .. })));
 
     rig.wait(24 * 60 * 60 - 1);
-    reconcile(&rig).await;
-    assert_eq!(launched(&rig), arns[..2]);
+    rig.reconcile_and_launch().await;
+    assert_eq!(rig.all_launched(), arns[..2]);
     rig.wait(1);
     assert_eq!(rig.status(&arns[2]).await.body.get("paused"), None);
-    reconcile(&rig).await;
-    assert_eq!((launched(&rig), paused(&rig)), (arns[..3].to_vec(), None));
+    rig.reconcile_and_launch().await;
+    assert_eq!((rig.all_launched(), paused(&rig)), (arns[..3].to_vec(), None));
 }
 
 #[tokio::test(start_paused = true)]
@@ -249,10 +231,10 @@ async fn an_operator_can_go_on_although_the_days_amount_is_spent() {
     rig.run(&arns[0]).await;
     spend(&rig, &arns[0], 200_000);
     rig.deliver_ends().await;
-    assert_eq!(launched(&rig), arns[..1]);
+    assert_eq!(rig.all_launched(), arns[..1]);
     rig.world.resume_launches(&samples::state_machine()).await.unwrap();
     rig.wait(31);
-    reconcile(&rig).await;
-    ends(&rig, &arns[1]).await;
-    assert_eq!(launched(&rig), arns, "for the rest of the day");
+    rig.reconcile_and_launch().await;
+    rig.ends(&arns[1]).await;
+    assert_eq!(rig.all_launched(), arns, "for the rest of the day");
 }

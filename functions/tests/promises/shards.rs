@@ -49,10 +49,6 @@ async fn ask(rig: &Rig, n: usize) -> ExecutionArn {
     answer.arn()
 }
 
-fn launched(rig: &Rig) -> Vec<ExecutionArn> {
-    rig.world.state().started.iter().map(|input| input.execution_arn.clone()).collect()
-}
-
 /// Who holds capacity, and where.
 fn held(rig: &Rig) -> Vec<(ExecutionArn, Shard)> {
     let mut held: Vec<_> = rig.world.state().held.iter().map(|held| (held.execution.clone(), held.shard)).collect();
@@ -60,26 +56,12 @@ fn held(rig: &Rig) -> Vec<(ExecutionArn, Shard)> {
     held
 }
 
-async fn ends(rig: &Rig, arn: &ExecutionArn) {
-    rig.run(arn).await;
-    rig.deliver_ends().await;
-}
-
-/// A run of the reconciler, and what it announces.
-async fn reconcile(rig: &Rig) {
-    let before = rig.requests().len();
-    rig.reconcile().await;
-    for request in rig.requests().iter().skip(before) {
-        rig.launch(request).await.unwrap();
-    }
-}
-
 #[tokio::test]
 async fn an_idle_shard_gives_to_one_that_is_full_and_gets_back() {
     let rig = sharded(2, 2);
     let mut of_second = goals_of(rig.capacity, 1);
     let [first, second] = [ask(&rig, of_second.next().unwrap()).await, ask(&rig, of_second.next().unwrap()).await];
-    assert_eq!(launched(&rig), [first.clone(), second.clone()]);
+    assert_eq!(rig.all_launched(), [first.clone(), second.clone()]);
     assert_eq!([&first, &second].map(|arn| rig.execution(arn).shard), [nth(1), nth(0)]);
     let mut expected = [(first.clone(), nth(1)), (second.clone(), nth(0))];
     expected.sort();
@@ -87,14 +69,14 @@ async fn an_idle_shard_gives_to_one_that_is_full_and_gets_back() {
 
     // All of it is in use. What comes waits for its own shard, and is taken by the one that has room first.
     let third = ask(&rig, of_second.next().unwrap()).await;
-    assert_eq!((launched(&rig).len(), rig.execution(&third).shard), (2, nth(1)));
-    ends(&rig, &second).await;
-    assert_eq!(launched(&rig).last(), Some(&third));
+    assert_eq!((rig.all_launched().len(), rig.execution(&third).shard), (2, nth(1)));
+    rig.ends(&second).await;
+    assert_eq!(rig.all_launched().last(), Some(&third));
     let mut expected = [(first.clone(), nth(1)), (third.clone(), nth(0))];
     expected.sort();
     assert_eq!(held(&rig), expected);
     for arn in [&first, &third] {
-        ends(&rig, arn).await;
+        rig.ends(arn).await;
         assert_eq!(rig.execution(arn).status(), Status::Succeeded);
     }
     assert_eq!(held(&rig), []);
@@ -112,15 +94,15 @@ async fn the_lists_of_the_shards_advance_side_by_side_each_in_its_order() {
     rig.wait(60);
     let late = ask(&rig, of_first.next().unwrap()).await;
     // What the first shard releases goes to those of the other that have waited for much longer, in their order.
-    ends(&rig, &running[0]).await;
+    rig.ends(&running[0]).await;
     for arn in [&early[0], &early[1]] {
-        assert_eq!(launched(&rig).last(), Some(arn));
+        assert_eq!(rig.all_launched().last(), Some(arn));
         assert_eq!(rig.execution(arn).shard, nth(0));
-        ends(&rig, arn).await;
+        rig.ends(arn).await;
     }
-    assert_eq!(launched(&rig).last(), Some(&early[2]));
-    ends(&rig, &early[2]).await;
-    assert_eq!(launched(&rig).last(), Some(&late));
+    assert_eq!(rig.all_launched().last(), Some(&early[2]));
+    rig.ends(&early[2]).await;
+    assert_eq!(rig.all_launched().last(), Some(&late));
 }
 
 #[tokio::test]
@@ -132,7 +114,7 @@ async fn p10_no_shard_holds_more_than_its_part_and_the_largest_workflow_fits_int
         assert_eq!(rig.start_as(&user, &goal, "").await.status, 202);
         rig.deliver_requests().await;
     }
-    assert_eq!(launched(&rig).len(), 2);
+    assert_eq!(rig.all_launched().len(), 2);
     let state = rig.world.state();
     assert_eq!([0, 1].map(|shard| in_use(&state.held_in(nth(shard)))), [8, 8]);
 }
@@ -155,7 +137,7 @@ async fn a_launch_that_was_overtaken_by_one_in_another_shard_releases_what_it_ho
     rig.wait(31);
     rig.reconcile().await;
     assert_eq!(held(&rig), [(arn.clone(), nth(1))]);
-    ends(&rig, &arn).await;
+    rig.ends(&arn).await;
     assert_eq!(held(&rig), []);
 }
 
@@ -171,12 +153,12 @@ async fn p7_a_pause_holds_in_all_shards_until_it_ends_in_all() {
     let (mut of_first, mut of_second) = (goals_of(rig.capacity, 0), goals_of(rig.capacity, 1));
     let arns = [ask(&rig, of_first.next().unwrap()).await, ask(&rig, of_second.next().unwrap()).await];
     rig.wait(60);
-    reconcile(&rig).await;
-    assert!(launched(&rig).is_empty());
+    rig.reconcile_and_launch().await;
+    assert!(rig.all_launched().is_empty());
     let now = Timestamp::from_millis(rig.world.state().now);
     agreement::resume_launches(&rig.world, &samples::state_machine(), now).await.unwrap();
-    reconcile(&rig).await;
-    let mut all = launched(&rig);
+    rig.reconcile_and_launch().await;
+    let mut all = rig.all_launched();
     all.sort();
     let mut expected = arns.to_vec();
     expected.sort();
@@ -188,18 +170,18 @@ async fn p7_a_pause_that_did_not_reach_all_shards_is_an_error_and_the_reconciler
     let rig = sharded(4, 2);
     rig.world.break_once("change_pause");
     assert!(pause(&rig).await.is_err(), "whoever pauses repeats that");
-    reconcile(&rig).await;
+    rig.reconcile_and_launch().await;
     let n = goals_of(rig.capacity, 1).next().unwrap();
     ask(&rig, n).await;
-    assert!(launched(&rig).is_empty());
+    assert!(rig.all_launched().is_empty());
     // And one whose end did not reach all.
     rig.world.break_once("change_pause");
     let now = Timestamp::from_millis(rig.world.state().now);
     assert!(agreement::resume_launches(&rig.world, &samples::state_machine(), now).await.is_err());
     rig.wait(31);
-    reconcile(&rig).await;
-    reconcile(&rig).await;
-    assert_eq!(launched(&rig).len(), 1);
+    rig.reconcile_and_launch().await;
+    rig.reconcile_and_launch().await;
+    assert_eq!(rig.all_launched().len(), 1);
 }
 
 #[tokio::test]
@@ -242,26 +224,26 @@ async fn p7_while_the_ai_is_down_there_is_one_probe_wherever_it_waits() {
             goal.actions.iter_mut().for_each(|action| script.clone_into(&mut action.constraints));
         }
     }
-    ends(&rig, &failing).await;
-    ends(&rig, &runs).await;
+    rig.ends(&failing).await;
+    rig.ends(&runs).await;
     let pauses = |rig: &Rig| [0, 1].map(|shard| rig.world.state().control(nth(shard)).pause);
     assert!(
         pauses(&rig).iter().all(Option::is_some),
         "both shards have the pause before what is released can be acquired"
     );
-    assert_eq!(launched(&rig).len(), 2);
+    assert_eq!(rig.all_launched().len(), 2);
 
     rig.wait(31);
-    reconcile(&rig).await;
-    assert_eq!(launched(&rig)[2..], waiting[..1], "one, though it waited for the other shard");
+    rig.reconcile_and_launch().await;
+    assert_eq!(rig.all_launched()[2..], waiting[..1], "one, though it waited for the other shard");
     assert_eq!(rig.execution(&waiting[0]).shard, nth(0));
     rig.wait(31);
-    reconcile(&rig).await;
-    assert_eq!(launched(&rig).len(), 3);
-    ends(&rig, &waiting[0]).await;
+    rig.reconcile_and_launch().await;
+    assert_eq!(rig.all_launched().len(), 3);
+    rig.ends(&waiting[0]).await;
     assert_eq!(pauses(&rig), [None, None], "it works");
-    reconcile(&rig).await;
-    assert_eq!(launched(&rig).len(), 5);
+    rig.reconcile_and_launch().await;
+    assert_eq!(rig.all_launched().len(), 5);
 }
 
 /// A workflow ends, and has cost that much.
@@ -288,10 +270,10 @@ async fn p10_the_costs_of_a_day_are_those_of_all_shards() {
         [0, 1].map(|shard| is_for_the_day(rig.world.state().control(nth(shard)).pause))
     };
     ends_for(&rig, &first, 60_000).await;
-    assert_eq!((launched(&rig).last(), pauses(&rig)), (Some(&third), [false; 2]));
+    assert_eq!((rig.all_launched().last(), pauses(&rig)), (Some(&third), [false; 2]));
     ends_for(&rig, &second, 40_000).await;
     assert_eq!(pauses(&rig), [true; 2], "neither shard has spent it alone");
-    assert!(!launched(&rig).contains(&last));
+    assert!(!rig.all_launched().contains(&last));
     let state = rig.world.state();
     assert_eq!([0, 1].map(|shard| state.control(nth(shard)).costs.values().sum::<u64>()), [60_000, 40_000]);
 }
@@ -304,27 +286,27 @@ async fn p7_what_holds_capacity_and_what_waits_outlive_a_change_of_the_shards() 
     for n in of_last.by_ref().take(5) {
         arns.push(ask(&rig, n).await);
     }
-    assert_eq!((launched(&rig).len(), rig.execution(&arns[4]).shard), (3, nth(2)));
+    assert_eq!((rig.all_launched().len(), rig.execution(&arns[4]).shard), (3, nth(2)));
     let rig = changed(rig, capacity(3, 1));
     // Each run of the reconciler looks at some of the shards that there may have been.
     for _ in 0..40 * usize::from(MAX_SHARDS) / FORMER_SHARDS {
         rig.wait(30);
-        reconcile(&rig).await;
+        rig.reconcile_and_launch().await;
     }
     assert!(arns.iter().all(|arn| rig.execution(arn).has_ended()
         || rig.execution(arn).shard == nth(0)
-        || launched(&rig).contains(arn)));
+        || rig.all_launched().contains(arn)));
     for arn in &arns {
-        ends(&rig, arn).await;
+        rig.ends(arn).await;
         rig.deliver_requests().await;
     }
-    assert_eq!((launched(&rig).len(), held(&rig)), (5, vec![]));
+    assert_eq!((rig.all_launched().len(), held(&rig)), (5, vec![]));
     // The other way round: what holds and waits in the one shard goes on beside the new ones.
     let first = ask(&rig, of_last.next().unwrap()).await;
     let rig = changed(rig, capacity(3, 3));
     let second = ask(&rig, of_last.next().unwrap()).await;
     for arn in [&first, &second] {
-        ends(&rig, arn).await;
+        rig.ends(arn).await;
         assert_eq!(rig.execution(arn).status(), Status::Succeeded);
     }
     assert_eq!(held(&rig), []);

@@ -315,6 +315,26 @@ impl Rig {
         }
     }
 
+    /// Returns the workflows that were launched, in their order.
+    pub(crate) fn all_launched(&self) -> Vec<ExecutionArn> {
+        self.world.state().started.iter().map(|input| input.execution_arn.clone()).collect()
+    }
+
+    /// Runs a workflow, and delivers its end.
+    pub(crate) async fn ends(&self, arn: &ExecutionArn) {
+        self.run(arn).await;
+        self.deliver_ends().await;
+    }
+
+    /// A run of the reconciler, and what it announces.
+    pub(crate) async fn reconcile_and_launch(&self) {
+        let before = self.requests().len();
+        self.reconcile().await;
+        for request in self.requests().iter().skip(before) {
+            self.launch(request).await.unwrap();
+        }
+    }
+
     /// Delivers every end on the bus to `launch`.
     pub(crate) async fn deliver_ends(&self) {
         for end in self.completed() {
