@@ -43,7 +43,7 @@ impl<Db: ReleaseDb> Releases<'_, Db> {
     ) -> PortResult<Option<Shard>> {
         let machine = arn.state_machine();
         for _ in 0..TRIES {
-            let loads = self.loads(&machine, [Some(at), execution.map(|e| e.shard)]).await?;
+            let loads = self.loads(&machine, [at].into_iter().chain(execution.map(|e| e.shard))).await?;
             let mut holding = loads.holding(arn);
             let Some(shard) = own_of(&mut holding, execution.map_or(at, |e| e.shard)) else { return Ok(None) };
             for surplus in holding {
@@ -77,12 +77,8 @@ impl<Db: ReleaseDb> Releases<'_, Db> {
     }
 
     /// What all shards say, and these.
-    pub async fn loads(
-        &self,
-        machine: &StateMachineArn,
-        also: impl IntoIterator<Item = Option<Shard>>,
-    ) -> PortResult<Loads> {
-        let former = also.into_iter().flatten().filter(|shard| !self.capacity.has(*shard));
+    pub async fn loads(&self, machine: &StateMachineArn, also: impl IntoIterator<Item = Shard>) -> PortResult<Loads> {
+        let former = also.into_iter().filter(|shard| !self.capacity.has(*shard));
         let mut shards: Vec<_> = self.capacity.shards().chain(former).collect();
         shards.dedup();
         let load = |shard| async move { PortResult::Ok((shard, self.db.find_load(machine, shard).await?)) };

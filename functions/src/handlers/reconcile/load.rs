@@ -44,9 +44,8 @@ impl<
     /// time is over.
     pub(super) async fn check_load(&self, time: Budget, run: &Run, done: &mut Reconciled) -> PortResult<()> {
         let former = self.former();
-        let also = former.iter().copied().map(Some);
         let releases = self.releases();
-        let reading = releases.loads(&self.state_machine, also);
+        let reading = releases.loads(&self.state_machine, former.iter().copied());
         let loads = within_time("reading who holds capacity", reading).await?;
         let taken = self.check_holders(&loads, time, run, done).await;
         let checks = async {
