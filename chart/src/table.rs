@@ -10,7 +10,7 @@ use crate::place::{ChartError, Place};
 /// What separates cells. In some countries spreadsheets use a semicolon, as the comma is in their numbers.
 const SEPARATORS: [u8; 3] = [b'\t', b',', b';'];
 
-/// What begins a formula in a spreadsheet, where `- rest` becomes an error, and a chart of somebody else a danger. In Japanese the
+/// What begins a formula in a spreadsheet, where `- rest` becomes an error, and a chart from somebody else can run code. In Japanese the
 /// wide characters count as well. Source: OWASP, CSV injection.
 const FORMULA: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
 

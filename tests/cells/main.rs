@@ -253,7 +253,7 @@ async fn t3_a_move_can_be_given_up_and_another_users_goal_stops_it() {
     let user = cells.user("one").await;
     let (goal, arn, _) = cells.goal(&user).await;
     cells.archived("one", &arn).await;
-    // The other cell has a goal of that name, of somebody else.
+    // The other cell has a goal with this id that belongs to another user.
     let row = json!({ "goalId": goal, "item": "GOAL", "userId": "somebody", "title": "t", "status": "draft" });
     cells.two.put_goal_rows(&[row]).await;
     let stopped = cells.tool.run(&["move", user.id.as_str(), "--to", "two"], &[]).await;

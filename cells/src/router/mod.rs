@@ -43,7 +43,7 @@ impl<R: Registry, C: Clock> Router<R, C> {
         Self { registry, clock, forward: Forward::new(time), time, cells: Mutex::default() }
     }
 
-    /// Answers a request of the gateway.
+    /// Answers a request that API Gateway sends to the function.
     pub async fn handle(&self, event: Value) -> Value {
         let began = Instant::now();
         let request = match Request::read(event) {

@@ -1,4 +1,4 @@
-/** An app of somebody else, in the browser: it calls the API of another origin by the client. Tests drive it by `window.app`. */
+/** Another app in the browser, which calls the API of another origin through the client. Tests drive it by `window.app`. */
 
 import {
   ApiError,

@@ -6,7 +6,7 @@ import { ChartError, WHOLE } from './place.js';
 const SEPARATORS = ['\t', ',', ';'];
 
 /**
- * What a spreadsheet would calculate, where `- rest` becomes an error, and a chart of somebody else a danger. An apostrophe before it
+ * What a spreadsheet would calculate, where `- rest` becomes an error, and a chart from somebody else can run code. An apostrophe before it
  * makes it text. In Japanese the wide characters count as well (OWASP, CSV injection).
  */
 const FORMULA = "[\\s']*[=+\\-@＝＋－＠]";
