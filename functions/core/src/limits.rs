@@ -136,7 +136,7 @@ pub const BATCHES_PER_SHARD: u32 = 1_000;
 /// what that costs.
 pub const MAX_SHARDS: u16 = 20;
 /// How many of the shards that there may have been before the capacity was changed a run of the reconciler looks at.
-pub const FORMER_SHARDS: usize = 2;
+pub const FORMER_SHARDS: usize = 4;
 /// How many of each other shard's waiting list are looked at when a shard has room.
 pub const LOOKED_ACROSS: u16 = 4;
 /// By how much the turn of a workflow of another shard must be earlier to come before those of a shard that has room. To take

@@ -315,11 +315,10 @@ impl Loads {
         })
     }
 
-    /// The shards in which a workflow holds capacity: one, or none. In two it does for a moment if it was moved while it was
-    /// launched.
-    pub fn holding(&self, execution: &ExecutionArn) -> Vec<Shard> {
-        let holds = |load: &Load| load.held.iter().any(|held| held.execution == *execution);
-        self.iter().filter(|(_, load)| holds(load)).map(|(shard, _)| shard).collect()
+    /// What a workflow holds: once, or nothing. Twice it does for a moment if it was moved while it was launched.
+    pub fn holding(&self, execution: &ExecutionArn) -> Vec<Held> {
+        let all = self.0.values().flat_map(|load| &load.held);
+        all.filter(|held| held.execution == *execution).cloned().collect()
     }
 }
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use goal_activity_events::Timestamp;
 
-use crate::admission::{Held, Shard};
+use crate::admission::{Capacity, Held, Shard};
 use crate::execution::{Execution, Status};
-use crate::limits::{HANDOVER, OVERDUE_GRACE, QUIET, RECONCILE_EVERY, WORKFLOW_SECONDS};
+use crate::limits::{FORMER_SHARDS, HANDOVER, OVERDUE_GRACE, QUIET, RECONCILE_EVERY, WORKFLOW_SECONDS};
 use crate::outcome::End;
 use crate::ports::ExecutionState;
 
@@ -40,10 +40,29 @@ pub enum Repair {
 /// Where a run of the reconciler begins in a list of that length. Each run begins elsewhere, so that workflows which take all
 /// its time are not always the same ones, nor first.
 pub fn first_place(now: Timestamp, length: usize) -> usize {
-    let run = u64::try_from(now.as_seconds()).unwrap_or(0) / RECONCILE_EVERY.as_secs();
     // Fibonacci hashing: runs that follow each other begin far apart, whatever the length.
-    let place = (u128::from(run.wrapping_mul(0x9e37_79b9_7f4a_7c15)) * length as u128) >> u64::BITS;
+    let place = (u128::from(run(now).wrapping_mul(0x9e37_79b9_7f4a_7c15)) * length as u128) >> u64::BITS;
     usize::try_from(place).unwrap_or(0)
+}
+
+/// The shards that there may have been before the capacity was changed which a run looks at: [`FORMER_SHARDS`] of them. The next
+/// run looks at the next ones, so that each has its turn within [`former_within`].
+pub fn former_shards(capacity: Capacity, now: Timestamp) -> Vec<Shard> {
+    let all: Vec<_> = capacity.former().collect();
+    let parts: Vec<_> = all.chunks(FORMER_SHARDS).collect();
+    let part = run(now).checked_rem(parts.len() as u64).and_then(|part| usize::try_from(part).ok());
+    part.and_then(|part| parts.get(part)).map(|part| part.to_vec()).unwrap_or_default()
+}
+
+/// Within what time each shard that there may have been is looked at, if no run fails.
+pub fn former_within(capacity: Capacity) -> Duration {
+    let runs = capacity.former().count().div_ceil(FORMER_SHARDS);
+    RECONCILE_EVERY.saturating_mul(u32::try_from(runs).unwrap_or(u32::MAX))
+}
+
+/// Which run of the reconciler this is, counted from the epoch.
+fn run(now: Timestamp) -> u64 {
+    u64::try_from(now.as_seconds()).unwrap_or(0) / RECONCILE_EVERY.as_secs()
 }
 
 /// Returns `true` if a workflow has been quiet for long enough to be checked, or should have ended by now: workers may go on
@@ -121,20 +140,22 @@ pub enum Holder {
     Launched,
     /// Capacity acquired, launch not recorded.
     Unmarked,
-    /// It runs with capacity of another shard: it was moved while this was acquired.
+    /// It runs, or ran, with other capacity: it was moved or had ended while a function that took it for one that waits
+    /// acquired this.
     Surplus,
     /// It has ended, or is not recorded: no worker is at it.
     Gone,
 }
 
 impl Holder {
-    /// Of a workflow as it is recorded, if it is, that holds capacity of that shard.
-    pub fn of(execution: Option<&Execution>, shard: Shard) -> Self {
+    /// Of a workflow as it is recorded, if it is, that holds this.
+    pub fn of(execution: Option<&Execution>, held: &Held) -> Self {
+        // What it was launched with is recorded with its launch.
+        let is_surplus = |e: &Execution| e.admitted_at.is_some_and(|at| (at, e.shard) != (held.since, held.shard));
         match execution {
-            Some(execution) if execution.is_waiting() => Self::Unmarked,
+            Some(execution) if is_surplus(execution) => Self::Surplus,
             Some(execution) if execution.has_ended() => Self::Gone,
-            // Where it was launched is recorded with its launch.
-            Some(execution) if execution.admitted_at.is_some() && execution.shard != shard => Self::Surplus,
+            Some(execution) if execution.is_waiting() => Self::Unmarked,
             Some(_) => Self::Launched,
             None => Self::Gone,
         }
@@ -157,6 +178,8 @@ fn is_overdue(since: Timestamp, now: Timestamp) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use super::*;
     use goal_activity_events::FinalStatus;
 
@@ -173,6 +196,10 @@ mod tests {
 
     fn running() -> Execution {
         Execution { started_at: Some(after(0)), ..pending() }
+    }
+
+    fn held(shard: Shard, since: u64) -> Held {
+        Held { execution: samples::execution().execution_arn, batches: 8, since: after(since), shard }
     }
 
     fn ended() -> Execution {
@@ -196,8 +223,7 @@ mod tests {
 
     #[test]
     fn who_has_just_taken_capacity_is_left_alone() {
-        let held =
-            Held { execution: samples::execution().execution_arn, batches: 8, since: after(0), shard: Shard::FIRST };
+        let held = held(Shard::FIRST, 0);
         assert!(!is_unattended(&held, after(30)));
         assert!(is_unattended(&held, after(31)));
     }
@@ -206,11 +232,11 @@ mod tests {
     fn what_a_workflow_holds_is_its_own_until_it_has_ended() {
         let waiting = pending();
         let launched = Execution { admitted_at: Some(after(0)), ..waiting.clone() };
-        let ended = ended();
-        assert_eq!(Holder::of(Some(&launched), Shard::FIRST), Holder::Launched);
-        assert_eq!(Holder::of(Some(&waiting), Shard::FIRST), Holder::Unmarked);
-        assert_eq!(Holder::of(Some(&ended), Shard::FIRST), Holder::Gone);
-        assert_eq!(Holder::of(None, Shard::FIRST), Holder::Gone);
+        let held = held(Shard::FIRST, 0);
+        assert_eq!(Holder::of(Some(&launched), &held), Holder::Launched);
+        assert_eq!(Holder::of(Some(&waiting), &held), Holder::Unmarked);
+        assert_eq!(Holder::of(Some(&ended()), &held), Holder::Gone);
+        assert_eq!(Holder::of(None, &held), Holder::Gone);
     }
 
     #[test]
@@ -288,6 +314,22 @@ mod tests {
     }
 
     #[test]
+    fn each_former_shard_has_its_turn_in_time() {
+        for batches in [8, 1_000, 1_001, 2_500, 16_001, 19_000, 19_001, 20_000] {
+            let capacity = Capacity::new(NonZeroU32::new(batches).unwrap());
+            let runs = former_within(capacity).as_secs() / RECONCILE_EVERY.as_secs();
+            for first in 0..40 {
+                let looks = (first..first + runs).map(|run| former_shards(capacity, after(30 * run)));
+                let mut seen: Vec<_> =
+                    looks.inspect(|looked| assert!(looked.len() <= FORMER_SHARDS)).flatten().collect();
+                seen.sort_unstable();
+                assert_eq!(seen, capacity.former().collect::<Vec<_>>(), "of {batches} from run {first}");
+            }
+        }
+        assert_eq!(former_within(Capacity::new(NonZeroU32::new(8).unwrap())), Duration::from_secs(150));
+    }
+
+    #[test]
     fn step_functions_is_asked_at_once_about_what_is_known_to_be_due() {
         let admitted = Execution { admitted_at: Some(after(0)), ..running() };
         let batch = |succeeded| crate::execution::BatchState {
@@ -316,11 +358,21 @@ mod tests {
         let waiting = pending();
         let other = Shard::all().nth(1).unwrap();
         let launched = Execution { admitted_at: Some(after(0)), shard: other, ..waiting.clone() };
-        assert_eq!(Holder::of(Some(&launched), other), Holder::Launched);
-        assert_eq!(Holder::of(Some(&launched), Shard::FIRST), Holder::Surplus);
-        let moved = Execution { shard: other, ..waiting };
-        assert_eq!(Holder::of(Some(&moved), Shard::FIRST), Holder::Unmarked, "it may run already");
-        assert_eq!(Holder::of(Some(&ended()), other), Holder::Gone);
+        let held =
+            |shard, since| Held { execution: waiting.execution_arn.clone(), batches: 1, since: after(since), shard };
+        assert_eq!(Holder::of(Some(&launched), &held(other, 0)), Holder::Launched);
+        assert_eq!(Holder::of(Some(&launched), &held(Shard::FIRST, 0)), Holder::Surplus);
+        let moved = Execution { shard: other, ..waiting.clone() };
+        assert_eq!(Holder::of(Some(&moved), &held(Shard::FIRST, 9)), Holder::Unmarked, "it may run already");
+        assert_eq!(Holder::of(Some(&ended()), &held(other, 0)), Holder::Gone);
+    }
+
+    #[test]
+    fn what_is_acquired_beside_what_it_was_launched_with_is_surplus() {
+        let launched = Execution { admitted_at: Some(after(5)), ..ended() };
+        for (since, what) in [(4, Holder::Surplus), (5, Holder::Gone), (6, Holder::Surplus)] {
+            assert_eq!(Holder::of(Some(&launched), &held(Shard::FIRST, since)), what, "{since}");
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ use goal_activity_core::ports::{
     Acquired, AdmitExecution, CancelExecution, ExecutionInput, FindExecution, ListHolders, ListWaiting, LoadGoalHead,
     MoveWaiting, PortResult, StartExecution, StopExecution, StopReason, Stored, Waiting,
 };
+use goal_activity_core::reconcile::Holder;
 use goal_activity_events::{ExecutionArn, StateMachineArn, Timestamp};
 
 use crate::runtime::context::Context;
@@ -249,7 +250,8 @@ impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
         let own = look.newcomer.is_some_and(|newcomer| newcomer.execution_arn == *arn);
         let batches = self.capacity.share(execution.batch_count());
         let wanted = Held { execution: arn.clone(), batches, since: now, shard };
-        match self.db.acquire_capacity(&wanted, self.capacity.of(shard)).await? {
+        let acquired = self.db.acquire_capacity(&wanted, self.capacity.of(shard)).await?;
+        match &acquired {
             Acquired::Full => return Ok(Next::Full),
             Acquired::Paused => {
                 tracing::info!("launching is paused");
@@ -263,12 +265,16 @@ impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
         if shard == look.shard && !holds {
             look.in_use = look.in_use.saturating_add(batches);
         }
+        let held = match acquired {
+            Acquired::Already { since } => Held { since, ..wanted },
+            _ => wanted,
+        };
+        let launching = self.launch(execution, &held, now);
         if own {
-            self.launch(execution, now).await?;
+            launching.await?;
         } else {
             // Under the trace of its own request, and not of the message that has made room for it.
-            let span = trace::admission(execution.traceparent.as_ref());
-            trace::within(span, self.launch(execution, now)).await?;
+            trace::within(trace::admission(execution.traceparent.as_ref()), launching).await?;
         }
         Ok(Next::GoOn)
     }
@@ -348,11 +354,11 @@ impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
     }
 
     /// Started first, marked afterwards: what is marked was started. A workflow that is not marked is found on the waiting list again.
-    async fn launch(&self, execution: &Execution, now: Timestamp) -> PortResult<()> {
+    async fn launch(&self, execution: &Execution, held: &Held, now: Timestamp) -> PortResult<()> {
         let arn = &execution.execution_arn;
         trace::about(arn, &execution.goal_id);
         self.sfn.start_execution(&ExecutionInput::from(execution)).await?;
-        if self.db.mark_admitted(arn, now, execution.shard).await? {
+        if self.db.mark_admitted(arn, held.since, held.shard).await? {
             let waited = now.since(execution.start_date);
             self.context.count(Fact::WorkflowAdmitted { waited });
             tracing::info!(actions = execution.total_actions, waitedMs = millis(waited), "launched");
@@ -363,10 +369,10 @@ impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
         if is_over(&now) {
             return self.stop(&now).await;
         }
-        if now.shard != execution.shard {
-            // That one had acquired capacity of another shard, and it runs with that.
-            let load = self.db.find_load(&self.state_machine, execution.shard).await?;
-            self.releases().release_surplus(arn, execution.shard, load.pause).await?;
+        if Holder::of(Some(&now), held) == Holder::Surplus {
+            // It runs with what that one had acquired in another shard; or all is over, and this was acquired too late.
+            let load = self.db.find_load(&self.state_machine, held.shard).await?;
+            self.releases().release_surplus(arn, held.shard, load.pause).await?;
         }
         Ok(())
     }

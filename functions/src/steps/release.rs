@@ -2,7 +2,7 @@
 //! that waits acquires what is released before launching is paused.
 
 use futures_util::future::try_join_all;
-use goal_activity_core::admission::{Capacity, Shard};
+use goal_activity_core::admission::{Capacity, Held, Shard};
 use goal_activity_core::agreement::{agree, is_same};
 use goal_activity_core::execution::Execution;
 use goal_activity_core::pause::{Ends, Loads, Pause, Pausing, Release, Releasing};
@@ -10,6 +10,7 @@ use goal_activity_core::port_set;
 use goal_activity_core::ports::{
     ChangePause, FindLoad, FindPause, HoldCapacity, PauseChange, PortResult, Released, Unavailable,
 };
+use goal_activity_core::reconcile::Holder;
 use goal_activity_events::{ExecutionArn, StateMachineArn, Timestamp};
 
 /// How often a release is decided anew when others change the pause or the costs at the same time.
@@ -45,11 +46,12 @@ impl<Db: ReleaseDb> Releases<'_, Db> {
         for _ in 0..TRIES {
             let loads = self.loads(&machine, [at].into_iter().chain(execution.map(|e| e.shard))).await?;
             let mut holding = loads.holding(arn);
-            let Some(shard) = own_of(&mut holding, execution.map_or(at, |e| e.shard)) else { return Ok(None) };
-            for surplus in holding {
-                self.release_surplus(arn, surplus, loads.of(surplus).pause).await?;
+            let Some(held) = own_of(&mut holding, execution.map_or(at, |e| e.shard)) else { return Ok(None) };
+            for Held { shard, .. } in holding {
+                self.release_surplus(arn, shard, loads.of(shard).pause).await?;
             }
-            if execution.is_some_and(|e| e.admitted_at.is_some() && e.shard != shard) {
+            let shard = held.shard;
+            if Holder::of(execution, &held) == Holder::Surplus {
                 // What it ran with is released, and counted.
                 let released = self.release_surplus(arn, shard, loads.of(shard).pause).await?;
                 return Ok(released.then_some(shard));
@@ -107,9 +109,9 @@ impl<Db: ReleaseDb> Releases<'_, Db> {
     }
 }
 
-/// Takes out where a workflow holds what it runs with: where its record says, if it holds some there.
-fn own_of(holding: &mut Vec<Shard>, recorded: Shard) -> Option<Shard> {
-    let own = holding.iter().position(|shard| *shard == recorded).unwrap_or_default();
+/// Takes out what a workflow runs with: what it holds where its record says, if it holds some there.
+fn own_of(holding: &mut Vec<Held>, recorded: Shard) -> Option<Held> {
+    let own = holding.iter().position(|held| held.shard == recorded).unwrap_or_default();
     (own < holding.len()).then(|| holding.remove(own))
 }
 

@@ -187,7 +187,7 @@ async fn one_look_of_the_reconciler_is_enough_however_many_wait() {
     rig.reconcile().await;
     let calls = rig.world.state().calls.clone();
     let asked = |name: &str| calls.iter().filter(|c| **c == name).count();
-    assert!(asked("describe_execution") <= 2 && calls.len() <= 28, "{calls:?}");
+    assert!(asked("describe_execution") <= 2 && calls.len() <= 36, "{calls:?}");
 }
 
 #[tokio::test]

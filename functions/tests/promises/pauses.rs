@@ -2,12 +2,12 @@
 
 use std::num::NonZeroU32;
 
-use goal_activity_core::admission::{Capacity, in_use};
+use goal_activity_core::admission::{Capacity, Held, Shard, in_use};
 use goal_activity_core::daily::Day;
 use goal_activity_core::execution::Status;
 use goal_activity_core::facts::Fact;
 use goal_activity_core::pause::{Ends, Pause, Pausing};
-use goal_activity_core::ports::PauseLaunches;
+use goal_activity_core::ports::{Acquired, HoldCapacity, PauseLaunches};
 use goal_activity_events::{ExecutionArn, Timestamp};
 use goal_activity_functions::adapters::memory::samples;
 use serde_json::json;
@@ -222,6 +222,36 @@ async fn when_the_days_amount_is_spent_nothing_is_launched_until_the_next_day() 
     assert_eq!(rig.status(&arns[2]).await.body.get("paused"), None);
     rig.reconcile_and_launch().await;
     assert_eq!((rig.all_launched(), paused(&rig)), (arns[..3].to_vec(), None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn p10_what_is_acquired_for_a_workflow_after_its_end_is_released_and_counted_no_second_time() {
+    let (mut rig, arns) = rig(1, &[]).await;
+    rig.pausing = Pausing { daily_cost: "0.1".parse().unwrap(), ..PAUSING };
+    let arn = &arns[0];
+    rig.run(arn).await;
+    spend(&rig, arn, 60_000);
+    rig.deliver_ends().await;
+    let end = crate::rig::envelope(goal_activity_events::SOURCE, &rig.completed()[0]);
+    for is_redelivered in [true, false] {
+        // A function that read the workflow while it waited comes so late with its write, and dies after it.
+        rig.wait(1);
+        let since = Timestamp::from_millis(rig.world.state().now);
+        let late = Held { execution: arn.clone(), batches: 1, since, shard: Shard::FIRST };
+        assert_eq!(rig.world.acquire_capacity(&late, 100).await.unwrap(), Acquired::Yes);
+        if is_redelivered {
+            rig.launch(&end).await.unwrap();
+        } else {
+            rig.wait(31);
+            rig.reconcile().await;
+        }
+        let state = rig.world.state();
+        assert_eq!(
+            (in_use(&state.held_in(Shard::FIRST)), state.costs().values().sum::<u64>()),
+            (0, 60_000),
+            "{is_redelivered}"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,6 +13,7 @@ use goal_activity_core::pause::{Pause, Release};
 use goal_activity_core::ports::{
     Acquired, ActionCommit, Claim, Claimed, Committed, Event, ExecutionInput, RequestKey, UserLoad,
 };
+use goal_activity_core::reconcile::former_within;
 use goal_activity_core::task::{Task, TaskStatus};
 use goal_activity_events::{
     ActionId, EventId, ExecutionArn, GoalId, RejectionReason, RequestRef, TaskId, Timestamp, UserId,
@@ -24,6 +25,7 @@ use crate::app::{App, is_generated};
 use crate::archive;
 use crate::charts;
 use crate::lambda::Run;
+use crate::people::TICK;
 use crate::progress;
 use crate::queues::Queue;
 use crate::world::{Core, Sim};
@@ -54,10 +56,10 @@ pub(crate) struct Shadow {
     replacing: BTreeSet<(ExecutionArn, ActionId)>,
     /// How many outcomes of a batch were reported.
     pub(crate) reported: BTreeMap<(ExecutionArn, u32), usize>,
-    /// When a workflow acquired capacity.
-    pub(crate) acquired: BTreeMap<ExecutionArn, Duration>,
-    /// Since when a workflow waits although another shard has room for it.
-    passed_over: BTreeMap<ExecutionArn, Duration>,
+    /// When a workflow acquired capacity, and what its record of that says.
+    pub(crate) acquired: BTreeMap<ExecutionArn, (Duration, Timestamp)>,
+    /// Since when a workflow waits for a shard although another has room for it.
+    passed_over: BTreeMap<(ExecutionArn, Shard), Duration>,
     /// Since when the pause of an operator is that has begun everywhere.
     paused: Option<Timestamp>,
     /// When the amount of a day was first seen to be spent.
@@ -282,7 +284,7 @@ pub(crate) fn acquired(sim: &Sim, wanted: &Held, before: &BeforeAcquiring, acqui
         return;
     }
     let at = sim.elapsed();
-    sim.core().shadow.acquired.insert(arn.clone(), at);
+    sim.core().shadow.acquired.insert(arn.clone(), (at, wanted.since));
     let name = arn.name();
     match (pause, acquired) {
         (Some(pause), Acquired::AsProbe) => {
@@ -341,13 +343,16 @@ pub(crate) fn resumed(sim: &Sim) {
 /// A workflow has released its capacity: its cost is counted once.
 pub(crate) fn released(sim: &Sim, release: &Release) {
     let (counted, at) = (sim.tables.state().costs(), sim.elapsed());
+    // Nothing tells what it was launched with from what was acquired after its end: ARCHITECTURE.md names that.
+    let is_unmarked = |e: &Execution| e.admitted_at.is_none();
+    let is_unmarked = sim.tables.state().executions.get(&release.execution).is_some_and(is_unmarked);
     let mut core = sim.core();
     let shadow = &mut core.shadow;
     if shadow.probing.as_ref().is_some_and(|probing| probing.arn == release.execution) {
         shadow.probing = None;
     }
     shadow.released.insert(release.execution.clone(), at);
-    if let Some(cost) = release.cost.filter(|_| shadow.counted.insert(release.execution.clone())) {
+    if let Some(cost) = release.cost.filter(|_| shadow.counted.insert(release.execution.clone()) || is_unmarked) {
         *shadow.costs.entry(cost.day).or_default() += cost.micro_usd;
     }
     // Days that are over are forgotten, in each shard when it is next written to.
@@ -409,19 +414,21 @@ pub(crate) fn passed_over(sim: &Sim) {
         let is_over = |e: &&&Execution| state.paused().is_none() && capacity.share(e.batch_count()) <= most;
         // One that is not wanted any more is not launched.
         let is_wanted = |e: &&&Execution| state.goals.get(&e.goal_id).is_some_and(|g| !g.head.status.is_closed());
-        waiting.iter().filter(is_over).filter(is_wanted).map(|e| e.execution_arn.clone()).collect()
+        waiting.iter().filter(is_over).filter(is_wanted).map(|e| (e.execution_arn.clone(), e.shard)).collect()
     };
+    // One that waits for a shard that there is no more is found when that shard is looked at.
+    let within = |shard: Shard| if capacity.has(shard) { PASSED_OVER } else { former_within(capacity) + TICK };
     let mut core = sim.core();
-    core.shadow.passed_over.retain(|arn, _| over.contains(arn));
-    for arn in over {
-        core.shadow.passed_over.entry(arn).or_insert(at);
+    core.shadow.passed_over.retain(|waits, _| over.contains(waits));
+    for waits in over {
+        core.shadow.passed_over.entry(waits).or_insert(at);
     }
     let found = core
         .shadow
         .passed_over
         .iter()
-        .find(|(_, since)| at.saturating_sub(**since) > PASSED_OVER)
-        .map(|(arn, _)| arn.clone());
+        .find(|((_, shard), since)| at.saturating_sub(**since) > within(*shard))
+        .map(|((arn, _), _)| arn.clone());
     drop(core);
     if let Some(arn) = found {
         sim.violated("load", format!("{} waits, and another shard has had room for it for long", arn.name()));

@@ -90,8 +90,7 @@ pub(crate) fn check(sim: &Sim, rested: bool) {
         }
         // What an operator resumes is launched, whatever the AI does.
         if let Some(down) = sim.profile.ai_down.filter(|_| !sim.profile.pauses) {
-            let skew = Duration::from_millis(sim.profile.skew.unsigned_abs());
-            fallen = Some(spared(&core, (down, skew), &all, &mut found));
+            fallen = Some(spared(&core, down, &all, &mut found));
         }
         bounds(&core, &mut found);
         counts(&state, &core, &mut found);
@@ -119,27 +118,23 @@ struct Fallen {
 }
 
 /// An AI that is down costs the workflows that were launched before the end of one shows it, and no others but probes.
-fn spared(
-    core: &Core,
-    (down, skew): ((Duration, Duration), Duration),
-    all: &[&Execution],
-    found: &mut Found,
-) -> Fallen {
+fn spared(core: &Core, down: (Duration, Duration), all: &[&Execution], found: &mut Found) -> Fallen {
     let by_the_ai = |e: &&&Execution| e.failed_actions().iter().any(|f| f.code == FailureCode::AiUnavailable);
     let fallen: Vec<_> = all.iter().filter(by_the_ai).collect();
     let arns = || fallen.iter().map(|e| &e.execution_arn);
     let says = |e: &Execution, verdict| e.end.as_ref().is_some_and(|end| Verdict::of(end) == verdict);
     let released = |e: &Execution| core.shadow.released.get(&e.execution_arn);
-    let began = |e: &Execution| core.shadow.acquired.get(&e.execution_arn).copied().unwrap_or_default();
+    let acquired = |arn: &ExecutionArn| core.shadow.acquired.get(arn).copied();
+    let began = |e: &Execution| acquired(&e.execution_arn).map(|(_, since)| since);
     // The AI has worked for one that began later, as far as the functions' clocks tell, and ended before.
     let is_doubted = |e: &Execution| {
         let works = |other: &&&Execution| says(other, Verdict::Works) && released(other) < released(e);
-        all.iter().filter(works).any(|other| began(other) + 2 * skew > began(e))
+        all.iter().filter(works).any(|other| began(other) > began(e))
     };
     let tells = |e: &&&&Execution| says(e, Verdict::Down) && !is_doubted(e);
     let known_at = fallen.iter().filter(tells).filter_map(|e| core.shadow.released.get(&e.execution_arn)).min();
     let is_probe = |arn: &&ExecutionArn| core.shadow.probes.contains(*arn);
-    let launched = |arn: &ExecutionArn| core.shadow.acquired.get(arn).copied().unwrap_or_default();
+    let launched = |arn: &ExecutionArn| acquired(arn).map(|(at, _)| at).unwrap_or_default();
     for arn in arns().filter(|arn| !is_probe(arn) && known_at.is_some_and(|at| launched(arn) > *at)) {
         found.push(("load", format!("{} is launched though the AI is known to be down", arn.name())));
     }

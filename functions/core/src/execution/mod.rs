@@ -60,7 +60,7 @@ pub struct Execution {
     /// first, and in rows of before there were shards.
     #[serde(default, skip_serializing_if = "Shard::is_first")]
     pub shard: Shard,
-    /// When it was launched: until then it waits.
+    /// Since when it holds the capacity that it was launched with: until then it waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admitted_at: Option<Timestamp>,
     /// When it was first seen running: the moment of that event, or of the first report of a batch.

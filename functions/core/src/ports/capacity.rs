@@ -137,12 +137,12 @@ pub trait MoveWaiting: Sync {
 
 /// Takes workflows off the waiting list.
 pub trait AdmitExecution: Sync {
-    /// Notes that the workflow was launched, and where it holds capacity; from then on it is listed among the open ones
-    /// instead. `false` when that was noted before, and when it has ended or is to be stopped.
+    /// Notes that the workflow was launched, and since when and where it holds the capacity that it runs with; from then on it is
+    /// listed among the open ones instead. `false` when that was noted before, and when it has ended or is to be stopped.
     fn mark_admitted(
         &self,
         execution: &ExecutionArn,
-        at: Timestamp,
+        since: Timestamp,
         shard: Shard,
     ) -> impl Future<Output = PortResult<bool>> + Send;
 }

@@ -273,7 +273,7 @@ pub(crate) fn attend(row: Option<&Row>, seen: Machine, overdue: bool) -> Option<
     let held = Held { execution: arn(Workflow::First), batches: 1, since: at(ADMITTED), shard: Shard::FIRST };
     assert!(is_unattended(&held, now(overdue)));
     let row = row.map(known);
-    match Holder::of(row.as_ref().map(|known| &known.execution), Shard::FIRST) {
+    match Holder::of(row.as_ref().map(|known| &known.execution), &held) {
         Holder::Launched | Holder::Surplus => Some(Need::Nothing),
         Holder::Unmarked => Some(reconcile::repair_launch(&held, machine(seen), now(overdue)).into()),
         Holder::Gone => None,

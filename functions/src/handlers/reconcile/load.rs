@@ -11,12 +11,14 @@ use goal_activity_core::admission::{Held, Shard, in_use};
 use goal_activity_core::agreement::{agree, is_same};
 use goal_activity_core::execution::Execution;
 use goal_activity_core::facts::{Fact, Repaired};
-use goal_activity_core::limits::{ADMITTED_AT_ONCE, FORMER_SHARDS, RECONCILED_AT_ONCE};
+use goal_activity_core::limits::{ADMITTED_AT_ONCE, RECONCILED_AT_ONCE};
 use goal_activity_core::pause::{Loads, Pause};
 use goal_activity_core::ports::{
     ArchiveExecution, DescribeExecution, ExecutionState, Notify, PortResult, PublishEvent, StopExecution, Waiting,
 };
-use goal_activity_core::reconcile::{Holder, Repair, first_place, is_quiet, is_unattended, repair_launch};
+use goal_activity_core::reconcile::{
+    Holder, Repair, first_place, former_shards, is_quiet, is_unattended, repair_launch,
+};
 
 use super::{Reconcile, ReconcileDb, Reconciled, Run, within_time};
 use crate::runtime::budget::Budget;
@@ -43,7 +45,7 @@ impl<
     /// Looks at who holds capacity and who waits for some, and counts what was repaired. Begins no look at a holder when the
     /// time is over.
     pub(super) async fn check_load(&self, time: Budget, run: &Run, done: &mut Reconciled) -> PortResult<()> {
-        let former = self.former();
+        let former = former_shards(self.capacity, self.context.now());
         let releases = self.releases();
         let reading = releases.loads(&self.state_machine, former.iter().copied());
         let loads = within_time("reading who holds capacity", reading).await?;
@@ -59,15 +61,6 @@ impl<
 
     pub(super) fn releases(&self) -> Releases<'_, Db> {
         Releases { db: &self.db, capacity: self.capacity, pausing: self.pausing }
-    }
-
-    /// The former shards that this run looks at.
-    fn former(&self) -> Vec<Shard> {
-        let mut all: Vec<_> = self.capacity.former().collect();
-        let first = first_place(self.context.now(), all.len());
-        all.rotate_left(first);
-        all.truncate(FORMER_SHARDS);
-        all
     }
 
     /// Returns how many batches of each shard are still in use afterwards.
@@ -188,7 +181,7 @@ impl<
         let Held { execution: arn, shard, batches, .. } = held;
         let execution = self.db.find_execution(arn).await?;
         let now = self.context.now();
-        let freed = match (Holder::of(execution.as_ref(), *shard), &execution) {
+        let freed = match (Holder::of(execution.as_ref(), held), &execution) {
             (Holder::Unmarked, Some(_)) if !run.may_ask() => return Ok(Attended::Fine),
             (Holder::Unmarked, Some(execution)) => {
                 if execution.shard != *shard {
