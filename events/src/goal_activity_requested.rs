@@ -1,7 +1,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::vocabulary::read_known;
-use crate::{ActionId, CorrelationId, Detail, EventId, ExecutionArn, GoalId, Timestamp, Traceparent, UserId, Version};
+use crate::{
+    ActionId, CorrelationId, Detail, EventId, ExecutionArn, GoalId, PriorityClass, Timestamp, Traceparent, UserId,
+    Version,
+};
 
 /// The most actions of a goal, and so of a request.
 pub const MAX_ACTIONS: usize = 64;
@@ -34,6 +37,9 @@ pub struct GoalActivityRequested {
     /// Replace the tasks of actions that already have some.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub regenerate: bool,
+    /// How urgent it is. Without it: somebody waits for it.
+    #[serde(default, skip_serializing_if = "PriorityClass::is_default")]
+    pub priority_class: PriorityClass,
     /// By what the requester recognises the answers and the events of the workflow, which repeat it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correlation_id: Option<CorrelationId>,
@@ -54,6 +60,7 @@ impl GoalActivityRequested {
             user_id,
             action_ids: None,
             regenerate: false,
+            priority_class: PriorityClass::default(),
             correlation_id: None,
             traceparent: None,
         }

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::vocabulary::read_known;
-use crate::{CorrelationId, Detail, EventId, ExecutionArn, Timestamp, Traceparent, UserId, Version};
+use crate::{CorrelationId, Detail, EventId, ExecutionArn, PriorityClass, Timestamp, Traceparent, UserId, Version};
 
 /// Please start a new workflow for the actions that failed in this one, which has ended. Only the service that has asked for
 /// that workflow may ask for that.
@@ -22,6 +22,9 @@ pub struct GoalActivityRetryRequested {
     pub execution_arn: ExecutionArn,
     /// Its user, in whose name the request is made.
     pub user_id: UserId,
+    /// How urgent it is. Without it: somebody waits for it.
+    #[serde(default, skip_serializing_if = "PriorityClass::is_default")]
+    pub priority_class: PriorityClass,
     /// By what the requester recognises the answers and the events of the new workflow, which repeat it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correlation_id: Option<CorrelationId>,

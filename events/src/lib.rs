@@ -14,6 +14,7 @@ mod goal_activity_requested;
 mod goal_activity_retry_requested;
 mod ids;
 mod json;
+mod priority_class;
 #[cfg(feature = "publisher")]
 pub mod publisher;
 mod repairs;
@@ -41,6 +42,7 @@ pub use ids::{
     TaskToken, UserId,
 };
 pub use json::{Unreadable, objects, read_json, without_values};
+pub use priority_class::PriorityClass;
 pub use repairs::{Repair, Repairs};
 pub use request::RequestRef;
 pub use timestamp::{InvalidTimestamp, Timestamp};

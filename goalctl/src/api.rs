@@ -1,7 +1,7 @@
 //! The pipeline's API, called by a user with a token or by an operator with AWS credentials: the same calls, answers and errors.
 
 use anyhow::Result;
-use goal_activity_events::{ExecutionArn, GoalId};
+use goal_activity_events::{ExecutionArn, GoalId, PriorityClass};
 use serde_json::{Value, json};
 
 use crate::client::{Client, Listed, pages};
@@ -87,14 +87,19 @@ impl Api {
     }
 
     /// Retries a workflow. The key makes it repeatable when the response is lost.
-    pub(crate) async fn retry(&self, arn: &ExecutionArn, key: &str, reason: Option<&str>) -> Result<Value> {
+    pub(crate) async fn retry(
+        &self,
+        arn: &ExecutionArn,
+        (key, class): (&str, PriorityClass),
+        reason: Option<&str>,
+    ) -> Result<Value> {
         let resource = Resource::Workflow(arn, "retry");
         match self {
             Self::User(_) if reason.is_some() => {
                 Err(Failure::usage("a retry of a user has no reason", "leave out --reason").into())
             }
-            Self::User(client) => client.post_once(&resource.path(), json!({}), key).await,
-            Self::Operator(operator) => operator.post(&resource, required(reason)?, Some(key)).await,
+            Self::User(client) => client.post_once(&resource.path(), json!({ "priorityClass": class }), key).await,
+            Self::Operator(operator) => operator.begin(&resource, required(reason)?, (key, class)).await,
         }
     }
 
@@ -106,7 +111,7 @@ impl Api {
                 let body = reason.map_or(json!({}), |reason| json!({ "reason": reason }));
                 client.post(&resource.path(), body).await
             }
-            Self::Operator(operator) => operator.post(&resource, required(reason)?, None).await,
+            Self::Operator(operator) => operator.post(&resource, required(reason)?).await,
         }
     }
 

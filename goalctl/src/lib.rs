@@ -60,6 +60,7 @@ mod terminal;
 #[cfg(test)]
 mod testing;
 mod text;
+mod urgency;
 mod user;
 mod workflow;
 

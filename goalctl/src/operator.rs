@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use goal_activity_core::operator::{Invocation, OperatorArn, OperatorCall};
+use goal_activity_events::PriorityClass;
 use goal_activity_events::publisher::reason;
 use serde_json::{Value, json};
 
@@ -41,7 +42,15 @@ impl Operator {
 
     fn call(&self, route: String) -> OperatorCall {
         let by = self.arn.clone();
-        OperatorCall { by, reason: None, route, path: BTreeMap::new(), query: BTreeMap::new(), idempotency_key: None }
+        OperatorCall {
+            by,
+            reason: None,
+            route,
+            path: BTreeMap::new(),
+            query: BTreeMap::new(),
+            idempotency_key: None,
+            priority_class: PriorityClass::default(),
+        }
     }
 
     fn call_of(&self, method: &str, resource: &Resource<'_>) -> OperatorCall {
@@ -55,11 +64,21 @@ impl Operator {
         self.send(OperatorCall { query: texts(query), ..self.call_of("GET", resource) }, true).await
     }
 
-    /// Changes a resource of any user. With a key it is repeated when the answer is lost.
-    pub(crate) async fn post(&self, resource: &Resource<'_>, reason: &str, key: Option<&str>) -> Result<Value> {
-        let (reason, idempotency_key) = (Some(reason.to_owned()), key.map(ToOwned::to_owned));
-        let call = OperatorCall { reason, idempotency_key, ..self.call_of("POST", resource) };
-        self.send(call, key.is_some()).await
+    /// Changes a resource of any user. Not repeated when the answer is lost.
+    pub(crate) async fn post(&self, resource: &Resource<'_>, reason: &str) -> Result<Value> {
+        self.send(OperatorCall { reason: Some(reason.to_owned()), ..self.call_of("POST", resource) }, false).await
+    }
+
+    /// Begins a workflow for the user of another one. Repeated when the answer is lost.
+    pub(crate) async fn begin(
+        &self,
+        resource: &Resource<'_>,
+        reason: &str,
+        (key, priority_class): (&str, PriorityClass),
+    ) -> Result<Value> {
+        let (reason, idempotency_key) = (Some(reason.to_owned()), Some(key.to_owned()));
+        self.send(OperatorCall { reason, idempotency_key, priority_class, ..self.call_of("POST", resource) }, true)
+            .await
     }
 
     /// Reads what only operators can.

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use futures_util::future::{join, join_all};
-use goal_activity_events::{ClaimSequence, EventId, ExecutionArn, GoalActivityRequested, GoalId, Version};
+use goal_activity_events::{
+    ClaimSequence, EventId, ExecutionArn, GoalActivityRequested, GoalId, PriorityClass, Version,
+};
 use goal_activity_tests::{Answer, Chart, Stack, User, within};
 use serde_json::Value;
 use tokio::time::sleep;
@@ -77,6 +79,7 @@ impl Story {
             user_id: self.user.id.clone(),
             action_ids: None,
             regenerate: false,
+            priority_class: PriorityClass::default(),
             correlation_id: None,
             traceparent: None,
         };

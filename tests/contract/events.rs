@@ -5,7 +5,7 @@ use goal_activity_core::execution::Execution;
 use goal_activity_core::ports::{Event, PublishEvent};
 use goal_activity_events::{
     BatchProgressed, EventId, FinalStatus, GoalActivityAccepted, GoalActivityRejected, GoalActivityRequested,
-    RejectionReason, RequestRef, Version, WorkflowCompleted,
+    PriorityClass, RejectionReason, RequestRef, Version, WorkflowCompleted,
 };
 
 use crate::backend::{AwsServices, Services};
@@ -69,6 +69,7 @@ fn all() -> Vec<Event> {
         user_id: execution.user_id.clone(),
         action_ids: Some(execution.action_ids.clone()),
         regenerate: true,
+        priority_class: PriorityClass::default(),
         correlation_id: Some("plan-17".parse().unwrap()),
         traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().unwrap()),
     };
@@ -114,6 +115,7 @@ fn all() -> Vec<Event> {
         execution_arn: None,
         action_ids: None,
         regenerate: false,
+        priority_class: PriorityClass::default(),
         correlation_id: None,
         traceparent: None,
         ..requested.clone()

@@ -1,4 +1,4 @@
-use goal_activity_events::{EventId, GoalActivityRequested, GoalId, Timestamp, UserId, Version};
+use goal_activity_events::{EventId, GoalActivityRequested, GoalId, PriorityClass, Timestamp, UserId, Version};
 use goal_activity_tests::{Chart, Stack, eventually};
 
 fn request(goal: &GoalId, user: &UserId) -> GoalActivityRequested {
@@ -11,6 +11,7 @@ fn request(goal: &GoalId, user: &UserId) -> GoalActivityRequested {
         user_id: user.clone(),
         action_ids: None,
         regenerate: false,
+        priority_class: PriorityClass::default(),
         correlation_id: None,
         traceparent: None,
     }

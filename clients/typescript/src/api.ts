@@ -555,6 +555,16 @@ export interface components {
          * @enum {string}
          */
         Priority: "high" | "medium" | "low";
+        /**
+         * @description How urgent a request is when more is requested than can be processed at once.
+         *
+         *     Closed vocabulary:
+         *
+         *     - `INTERACTIVE`: Somebody looks at it and waits.
+         *     - `BULK`: Nobody waits for it. What is interactive and comes within the next hour is launched first; nothing that comes later is.
+         * @enum {string}
+         */
+        PriorityClass: "INTERACTIVE" | "BULK";
         /** @description What went wrong (RFC 9457). */
         Problem: {
             /** @description What went wrong, for programs. */
@@ -676,10 +686,17 @@ export interface components {
             /** @description The `source` of the request's event; `goal-activity` for a call of the API. */
             source: string;
         };
+        /** @description The body of a retry. Unknown fields are ignored. */
+        RetryRequest: {
+            /** @description How urgent it is. Without it: `INTERACTIVE`. */
+            priorityClass?: components["schemas"]["PriorityClass"] | null;
+        };
         /** @description The body of a start. Unknown fields are ignored. */
         StartRequest: {
             /** @description Only these actions. Without it: the first 64 that have no tasks yet. */
             actionIds?: components["schemas"]["ActionId"][] | null;
+            /** @description How urgent it is. Without it: `INTERACTIVE`. */
+            priorityClass?: components["schemas"]["PriorityClass"] | null;
             /** @description Replace the tasks of actions that already have some, except finished ones. Without it: `false`. */
             regenerate?: boolean;
         };
@@ -2000,7 +2017,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RetryRequest"];
+            };
+        };
         responses: {
             /** @description Accepted */
             202: {
@@ -2061,6 +2082,15 @@ export interface operations {
              *     `GOAL_CLOSED`: The goal is closed.
              */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `BODY_TOO_LARGE`: The body is too large. */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };

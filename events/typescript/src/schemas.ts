@@ -992,6 +992,14 @@ export const schemas = {
         "pattern": "^[A-Za-z0-9_-]+$",
         "type": "string"
       },
+      "PriorityClass": {
+        "description": "How urgent a request is when more is requested than can be processed at once.\n\nClosed vocabulary:\n\n- `INTERACTIVE`: Somebody looks at it and waits.\n- `BULK`: Nobody waits for it. What is interactive and comes within the next hour is launched first; nothing that comes later is.",
+        "enum": [
+          "INTERACTIVE",
+          "BULK"
+        ],
+        "type": "string"
+      },
       "Timestamp": {
         "description": "An RFC 3339 moment. The pipeline always writes it in UTC, to the millisecond.",
         "format": "date-time",
@@ -1079,6 +1087,14 @@ export const schemas = {
         ],
         "description": "When it was requested."
       },
+      "priorityClass": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/PriorityClass"
+          }
+        ],
+        "description": "How urgent it is. Without it: somebody waits for it."
+      },
       "regenerate": {
         "description": "Replace the tasks of actions that already have some.",
         "type": "boolean"
@@ -1145,6 +1161,14 @@ export const schemas = {
         "pattern": "^arn:[A-Za-z0-9_-]{1,32}:states:[A-Za-z0-9_-]{1,32}:[0-9]{12}:execution:[A-Za-z0-9_-]{1,80}:[A-Za-z0-9_-]{1,80}$",
         "type": "string"
       },
+      "PriorityClass": {
+        "description": "How urgent a request is when more is requested than can be processed at once.\n\nClosed vocabulary:\n\n- `INTERACTIVE`: Somebody looks at it and waits.\n- `BULK`: Nobody waits for it. What is interactive and comes within the next hour is launched first; nothing that comes later is.",
+        "enum": [
+          "INTERACTIVE",
+          "BULK"
+        ],
+        "type": "string"
+      },
       "Timestamp": {
         "description": "An RFC 3339 moment. The pipeline always writes it in UTC, to the millisecond.",
         "format": "date-time",
@@ -1208,6 +1232,14 @@ export const schemas = {
           }
         ],
         "description": "When it was requested."
+      },
+      "priorityClass": {
+        "allOf": [
+          {
+            "$ref": "#/definitions/PriorityClass"
+          }
+        ],
+        "description": "How urgent it is. Without it: somebody waits for it."
       },
       "traceparent": {
         "anyOf": [

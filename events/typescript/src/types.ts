@@ -113,6 +113,15 @@ export type RejectionReason =
   | 'GOAL_UNREADABLE'
   | (string & {});
 /**
+ * How urgent a request is when more is requested than can be processed at once.
+ *
+ * Closed vocabulary:
+ *
+ * - `INTERACTIVE`: Somebody looks at it and waits.
+ * - `BULK`: Nobody waits for it. What is interactive and comes within the next hour is launched first; nothing that comes later is.
+ */
+export type PriorityClass = 'INTERACTIVE' | 'BULK';
+/**
  * How a workflow ended. It never changes afterwards. Another end would be another version.
  *
  * Closed vocabulary:
@@ -505,6 +514,10 @@ export interface GoalActivityRequested {
    */
   occurredAt: Timestamp;
   /**
+   * How urgent it is. Without it: somebody waits for it.
+   */
+  priorityClass?: PriorityClass;
+  /**
    * Replace the tasks of actions that already have some.
    */
   regenerate?: boolean;
@@ -544,6 +557,10 @@ export interface GoalActivityRetryRequested {
    * When it was requested.
    */
   occurredAt: Timestamp;
+  /**
+   * How urgent it is. Without it: somebody waits for it.
+   */
+  priorityClass?: PriorityClass;
   /**
    * The trace that it belongs to, for whoever records traces. One that is malformed is ignored.
    */

@@ -11,12 +11,13 @@
 use std::fmt;
 use std::num::{NonZeroU16, NonZeroU32};
 use std::str::FromStr;
+use std::time::Duration;
 
-use goal_activity_events::{ExecutionArn, Timestamp};
+use goal_activity_events::{ExecutionArn, PriorityClass, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::keys;
-use crate::limits::{BATCHES_PER_SHARD, FAIR_ACROSS, FAIR_STEP, HANDOVER, MAX_RUNNING_PER_USER, MAX_SHARDS};
+use crate::limits::{BATCHES_PER_SHARD, BULK_STEP, FAIR_ACROSS, FAIR_STEP, HANDOVER, MAX_RUNNING_PER_USER, MAX_SHARDS};
 use crate::ports::Waiting;
 
 /// One part of the capacity, with the waiting list for it.
@@ -205,17 +206,23 @@ pub fn across(
 ///
 /// A user's n-th open workflow stands where one stands that was requested n times [`FAIR_STEP`] later. So no user waits behind
 /// all that another user has requested at once; and since a turn never changes, a waiting workflow is overtaken by those only
-/// that come within a bounded time after it. (Start-time fair queueing with a cost of [`FAIR_STEP`] for each.)
-pub fn turn(requested: Timestamp, open_before: usize) -> Timestamp {
+/// that come within a bounded time after it. (Start-time fair queueing with a cost of [`FAIR_STEP`] for each.) One of bulk
+/// stands [`BULK_STEP`] behind, so it cannot starve either.
+pub fn turn(requested: Timestamp, open_before: usize, class: PriorityClass) -> Timestamp {
     let steps = u32::try_from(open_before.min(MAX_RUNNING_PER_USER)).unwrap_or(u32::MAX);
-    requested.plus(FAIR_STEP.saturating_mul(steps))
+    let behind = match class {
+        PriorityClass::Interactive => Duration::ZERO,
+        PriorityClass::Bulk => BULK_STEP,
+    };
+    requested.plus(FAIR_STEP.saturating_mul(steps)).plus(behind)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::limits::MAX_BATCHES;
-    use std::time::Duration;
+
+    const INTERACTIVE: PriorityClass = PriorityClass::Interactive;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_millis(1_800_000_000_000 + seconds * 1_000)
@@ -305,10 +312,17 @@ mod tests {
 
     #[test]
     fn the_first_of_one_user_comes_before_the_second_of_another() {
-        let first_of_late_comer = turn(at(60), 0);
-        let flood: Vec<_> = (0..MAX_RUNNING_PER_USER).map(|n| turn(at(0), n)).collect();
+        let first_of_late_comer = turn(at(60), 0, INTERACTIVE);
+        let flood: Vec<_> = (0..MAX_RUNNING_PER_USER).map(|n| turn(at(0), n, INTERACTIVE)).collect();
         assert!(flood.is_sorted());
         assert_eq!(flood.iter().filter(|turn| **turn < first_of_late_comer).count(), 1);
+    }
+
+    #[test]
+    fn bulk_waits_for_whoever_comes_within_the_hour_and_for_nobody_else() {
+        let bulk = turn(at(0), 0, PriorityClass::Bulk);
+        assert!(turn(at(3_599), 0, INTERACTIVE) < bulk && bulk < turn(at(3_601), 0, INTERACTIVE));
+        assert!(bulk < turn(at(1), 0, PriorityClass::Bulk));
     }
 
     #[test]
@@ -332,8 +346,10 @@ mod tests {
     #[test]
     fn no_workflow_is_overtaken_after_a_bounded_time() {
         let longest = FAIR_STEP * u32::try_from(MAX_RUNNING_PER_USER).unwrap();
-        let last_of_many = turn(at(0), usize::MAX);
+        let last_of_many = turn(at(0), usize::MAX, INTERACTIVE);
         assert_eq!(last_of_many.since(at(0)), longest);
-        assert!(last_of_many < turn(at(0).plus(longest + Duration::from_secs(1)), 0));
+        assert!(last_of_many < turn(at(0).plus(longest + Duration::from_secs(1)), 0, INTERACTIVE));
+        let last_of_bulk = turn(at(0), usize::MAX, PriorityClass::Bulk);
+        assert_eq!(last_of_bulk.since(at(0)), longest + BULK_STEP);
     }
 }

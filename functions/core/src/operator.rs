@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use goal_activity_events::ExecutionArn;
+use goal_activity_events::{ExecutionArn, PriorityClass};
 use serde::{Deserialize, Serialize};
 
 use crate::limits::MAX_REASON;
@@ -99,6 +99,9 @@ pub struct OperatorCall {
     /// Makes a retry repeatable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
+    /// Of a retry: how urgent it is.
+    #[serde(default, skip_serializing_if = "PriorityClass::is_default")]
+    pub priority_class: PriorityClass,
 }
 
 /// A workflow that an operator has requested in the place of its user, who owns it all the same.

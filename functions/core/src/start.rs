@@ -6,7 +6,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use goal_activity_events::{ActionId, ExecutionArn, GoalActivityRequested, GoalId, RejectionReason, Timestamp, UserId};
+use goal_activity_events::{
+    ActionId, ExecutionArn, GoalActivityRequested, GoalId, PriorityClass, RejectionReason, Timestamp, UserId,
+};
 use uuid::Uuid;
 
 use crate::daily::{DailyLimit, Day, until_tomorrow};
@@ -27,6 +29,8 @@ pub struct StartRequest {
     pub scope: Scope,
     /// Replace the tasks of actions that already have some.
     pub regenerate: bool,
+    /// How urgent it is. A repeated request is the same one, whatever it says of that.
+    pub class: PriorityClass,
 }
 
 impl StartRequest {
@@ -355,7 +359,7 @@ impl RetryRejection {
 }
 
 /// The start for the actions that an ended workflow has left undone; everything else stays as it is.
-pub fn retry_of(ended: &Execution) -> Result<StartRequest, RetryRejection> {
+pub fn retry_of(ended: &Execution, class: PriorityClass) -> Result<StartRequest, RetryRejection> {
     if !ended.has_ended() {
         return Err(RetryRejection::NotEnded);
     }
@@ -369,6 +373,7 @@ pub fn retry_of(ended: &Execution) -> Result<StartRequest, RetryRejection> {
         scope: Scope::Left { actions, since: ended.start_date },
         // A failed action keeps the tasks that it was to replace.
         regenerate: ended.regenerate,
+        class,
     })
 }
 
@@ -383,6 +388,8 @@ pub fn requested_event(execution: &Execution) -> GoalActivityRequested {
         user_id: execution.user_id.clone(),
         action_ids: Some(execution.action_ids.clone()),
         regenerate: execution.regenerate,
+        // It has its turn already.
+        priority_class: PriorityClass::default(),
         correlation_id: execution.correlation_id.clone(),
         traceparent: execution.traceparent.clone(),
     }
@@ -427,6 +434,7 @@ mod tests {
             user_id: "u".parse().unwrap(),
             scope: Scope::Goal,
             regenerate: false,
+            class: PriorityClass::default(),
         }
     }
 

@@ -250,7 +250,7 @@ impl<Db: IntakeDb> Intake<Db> {
             goal_id: goal.head.goal_id.clone(),
             user_id: goal.head.user_id.clone(),
             start_date: now,
-            turn: turn(now, open_before),
+            turn: turn(now, open_before, request.class),
             shard: self.capacity.shard_of(&arn),
             admitted_at: None,
             started_at: None,

@@ -10,7 +10,7 @@ use goal_activity_core::outcome::End;
 use goal_activity_core::ports::{Event, ExecutionState};
 use goal_activity_events::{
     Detail, ExecutionArn, GoalActivityAccepted, GoalActivityCancelRequested, GoalActivityRejected,
-    GoalActivityRequested, GoalActivityRetryRequested, RejectionReason, RequestRef, Timestamp, Version,
+    GoalActivityRequested, GoalActivityRetryRequested, PriorityClass, RejectionReason, RequestRef, Timestamp, Version,
 };
 use goal_activity_functions::adapters::memory::samples;
 use serde_json::json;
@@ -50,6 +50,7 @@ fn retry(arn: &ExecutionArn, id: &str) -> GoalActivityRetryRequested {
         occurred_at,
         execution_arn,
         user_id,
+        priority_class: PriorityClass::default(),
         correlation_id,
         traceparent: None,
     }

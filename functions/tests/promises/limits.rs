@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use goal_activity_core::daily::DailyLimit;
 use goal_activity_core::limits::MAX_RUNNING_PER_USER;
 use goal_activity_core::ports::Event;
-use goal_activity_events::{GoalActivityRequested, RejectionReason, Timestamp, UserId, Version};
+use goal_activity_events::{GoalActivityRequested, PriorityClass, RejectionReason, Timestamp, UserId, Version};
 use goal_activity_functions::adapters::memory::samples;
 
 use crate::rig::{Rig, USER, envelope, goal_id};
@@ -29,6 +29,7 @@ fn request(goal: &str) -> GoalActivityRequested {
         user_id: USER.parse().unwrap(),
         action_ids: None,
         regenerate: false,
+        priority_class: PriorityClass::default(),
         correlation_id: None,
         traceparent: None,
     }

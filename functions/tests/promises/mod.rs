@@ -29,6 +29,7 @@ mod p08_order;
 mod p09_isolation;
 mod p10_bounded;
 mod pauses;
+mod priority;
 mod reconcile;
 mod retry;
 mod shards;

@@ -3,8 +3,8 @@ use std::time::Duration;
 use goal_activity_core::goal::GoalStatus;
 use goal_activity_core::ports::Event;
 use goal_activity_events::{
-    EventId, GoalActivityAccepted, GoalActivityRejected, GoalActivityRequested, RejectionReason, RequestRef, Timestamp,
-    Version,
+    EventId, GoalActivityAccepted, GoalActivityRejected, GoalActivityRequested, PriorityClass, RejectionReason,
+    RequestRef, Timestamp, Version,
 };
 use goal_activity_testkit::EventBridgeEvent;
 use serde_json::json;
@@ -21,6 +21,7 @@ fn request(event_id: &str) -> GoalActivityRequested {
         user_id: USER.parse().unwrap(),
         action_ids: None,
         regenerate: false,
+        priority_class: PriorityClass::default(),
         correlation_id: None,
         traceparent: None,
     }

@@ -9,9 +9,9 @@ use std::time::Duration;
 use fastrand::Rng;
 use goal_activity_core::admission::Capacity;
 use goal_activity_core::execution::{Execution, Status};
-use goal_activity_core::limits::{MAX_ACTIONS, MAX_BATCHES, WORKFLOW_SECONDS};
+use goal_activity_core::limits::{BULK_STEP, MAX_ACTIONS, MAX_BATCHES, WORKFLOW_SECONDS};
 use goal_activity_events::{ExecutionArn, GoalId, Timestamp};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::LocalSet;
 use tokio::time::sleep;
 
@@ -49,17 +49,28 @@ struct Outcome {
     took: Duration,
 }
 
-fn run(seed: u64, profile: &Profile) -> Outcome {
+/// Who requests what before the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum First {
+    /// One user, all for whom somebody waits.
+    OneUser,
+    /// Several users, of bulk.
+    Bulk,
+}
+
+fn run(seed: u64, profile: &Profile, first: First) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     LocalSet::new().block_on(&runtime, async {
         let sim = Sim::with(overloaded(profile), Rng::with_seed(seed), None, false);
         tokio::task::spawn_local(people::tick(sim.clone()));
         for n in 1..=AT_ONCE * TIMES {
-            let user = if n <= FLOOD { "flood".to_owned() } else { format!("user-{n}") };
+            let is_flood = n <= FLOOD && first == First::OneUser;
+            let user = if is_flood { "flood".to_owned() } else { format!("user-{n}") };
+            let body = if n <= FLOOD && first == First::Bulk { json!({ "priorityClass": "BULK" }) } else { json!({}) };
             let goal = people::put_goal(&sim, &format!("goal-{n}"), &user, MAX_ACTIONS as u64);
             let after = if n <= FLOOD { Duration::from_secs(1) } else { OTHERS + Duration::from_secs(n.into()) };
             sim.core().busy += 1;
-            tokio::task::spawn_local(ask(sim.clone(), goal, user, after));
+            tokio::task::spawn_local(ask(sim.clone(), goal, user, (after, body)));
         }
         let last = sim.elapsed() + ALL;
         while !rest::is_at_rest(&sim) && sim.elapsed() < last && sim.core().violations.is_empty() {
@@ -75,11 +86,10 @@ fn run(seed: u64, profile: &Profile) -> Outcome {
 }
 
 /// Repeats the request until there is an answer.
-async fn ask(sim: Sim, goal: GoalId, user: String, after: Duration) {
+async fn ask(sim: Sim, goal: GoalId, user: String, (after, body): (Duration, Value)) {
     sleep(after).await;
     let route = "POST /api/goals/{goalId}/start-activity";
-    while !matches!(call(&sim, &user, route, &json!({ "goalId": goal }), &json!({}), None).await, Some((202 | 409, _)))
-    {
+    while !matches!(call(&sim, &user, route, &json!({ "goalId": goal }), &body, None).await, Some((202 | 409, _))) {
         sleep(Duration::from_secs(1)).await;
     }
     sim.core().busy -= 1;
@@ -106,7 +116,7 @@ fn overtaken(executions: &[Execution]) -> Vec<(&ExecutionArn, &ExecutionArn)> {
 /// The longest wait of a workflow in a run.
 fn longest_wait(name: &str, profile: &Profile, seed: u64) -> Duration {
     let whole = ["calm", "losses"].contains(&name);
-    let Outcome { executions, violations, took } = run(seed, profile);
+    let Outcome { executions, violations, took } = run(seed, profile, First::OneUser);
     assert!(violations.is_empty(), "seed {seed}, {name}: {violations:#?}");
     assert_eq!(executions.len(), (AT_ONCE * TIMES) as usize, "seed {seed}, {name}");
     for e in executions.iter().filter(|_| whole) {
@@ -146,7 +156,7 @@ fn at_ten_times_the_capacity_every_request_ends_and_none_times_out_for_waiting()
 #[test]
 fn at_ten_times_the_capacity_all_are_launched_in_turn_and_the_capacity_is_used() {
     for seed in 0..SEEDS {
-        let Outcome { executions, took, .. } = run(seed, &CALM);
+        let Outcome { executions, took, .. } = run(seed, &CALM, First::OneUser);
         assert_eq!(overtaken(&executions), [], "seed {seed}");
         // The many requests of one user do not delay the others: all of these are launched before that user's third.
         let flood: Vec<_> = executions.iter().filter(|e| e.user_id.as_str() == "flood").collect();
@@ -161,5 +171,23 @@ fn at_ten_times_the_capacity_all_are_launched_in_turn_and_the_capacity_is_used()
         let used = worked.as_secs_f64() / (took.as_secs_f64() * f64::from(AT_ONCE));
         println!("seed {seed}: {:.0} % of the capacity used", used * 100.0);
         assert!(used > 0.9, "seed {seed}: {used}");
+    }
+}
+
+#[test]
+fn what_nobody_waits_for_gives_way_and_gets_its_tasks_all_the_same() {
+    for seed in 0..SEEDS {
+        let Outcome { executions, violations, .. } = run(seed, &CALM, First::Bulk);
+        assert!(violations.is_empty(), "seed {seed}: {violations:#?}");
+        assert_eq!(overtaken(&executions), [], "seed {seed}");
+        let (bulk, others): (Vec<_>, Vec<_>) = executions.iter().partition(|e| e.turn.since(e.start_date) == BULK_STEP);
+        assert_eq!((bulk.len(), others.len()), (FLOOD as usize, (AT_ONCE * TIMES - FLOOD) as usize));
+        let mut launched: Vec<_> = bulk.iter().map(|e| admitted(e)).collect();
+        launched.sort();
+        // Idle capacity is for whoever comes; after that all for whom somebody waits are launched before the rest of it.
+        let last = others.iter().map(|e| admitted(e)).max().unwrap();
+        assert!(last < launched[AT_ONCE as usize], "seed {seed}: {last} {launched:?}");
+        let fine = |e: &&&Execution| matches!(e.status(), Status::Succeeded | Status::PartiallySucceeded);
+        assert_eq!(executions.iter().filter(|e| fine(&e)).count(), executions.len(), "seed {seed}");
     }
 }

@@ -246,7 +246,10 @@ async fn run_errand(sim: &Sim, goal: &GoalId, user: &str, errand: Errand) {
         sim.core().unwanted.insert(arn.clone());
     }
     match (errand, arn) {
-        (Errand::Start, _) => Ask::start(sim, goal, user, json!({})).say(sim).await,
+        (Errand::Start, _) => {
+            let class = if sim.chance(0.2) { "BULK" } else { "INTERACTIVE" };
+            Ask::start(sim, goal, user, json!({ "priorityClass": class })).say(sim).await;
+        }
         (Errand::StartSome, _) => {
             let actions = some_actions(sim, goal);
             Ask::start(sim, goal, user, json!({ "actionIds": actions, "regenerate": sim.chance(0.5) })).say(sim).await;
@@ -347,6 +350,9 @@ fn service(sim: &Sim, goal: &GoalId, user: &str) {
     });
     if sim.chance(0.3) {
         detail["actionIds"] = some_actions(sim, goal).into();
+    }
+    if sim.chance(0.3) {
+        detail["priorityClass"] = "BULK".into();
     }
     if sim.chance(0.3) {
         let (sim, source, goal, user) = (sim.clone(), source.clone(), goal.clone(), user.to_owned());

@@ -13,6 +13,7 @@ use crate::failure::{DONE, Failure, NO_ACCESS};
 use crate::shell::Shell;
 use crate::stack::Stack;
 use crate::text::printable;
+use crate::urgency::Urgency;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -32,6 +33,8 @@ pub(crate) struct Emit {
     /// Replace the tasks of actions that have some
     #[arg(long)]
     regenerate: bool,
+    #[command(flatten)]
+    urgency: Urgency,
     /// Who emits it
     #[arg(long, value_name = "NAME", default_value = "goalctl", value_parser = source)]
     source: String,
@@ -70,6 +73,7 @@ pub(super) async fn emit(args: Emit, stack: &Stack, json: bool, shell: &mut Shel
     let request = GoalActivityRequested {
         action_ids: (!args.actions.is_empty()).then_some(args.actions),
         regenerate: args.regenerate,
+        priority_class: args.urgency.class(),
         correlation_id: args.correlation_id,
         ..GoalActivityRequested::new(event_id, SystemClock.now(), args.goal, user)
     };

@@ -12,7 +12,8 @@ use goal_activity_core::placement::TasksByAction;
 use goal_activity_core::ports::Stored;
 use goal_activity_core::start::{Scope, StartRejection, StartRequest, decide, existing};
 use goal_activity_events::{
-    ActionId, BatchMessage, EventId, ExecutionArn, FinalStatus, GoalActivityRequested, Timestamp, Version,
+    ActionId, BatchMessage, EventId, ExecutionArn, FinalStatus, GoalActivityRequested, PriorityClass, Timestamp,
+    Version,
 };
 
 use super::letter::{Contents, Dlq, MainQueue};
@@ -95,6 +96,8 @@ fn anew(batch: &BatchMessage, execution: &Execution, now: Timestamp) -> Plan {
         user_id: batch.user_id.clone(),
         action_ids: Some(action_ids),
         regenerate: batch.regenerate,
+        // Somebody has waited for it for long.
+        priority_class: PriorityClass::Interactive,
         correlation_id: batch.correlation_id.clone(),
         traceparent: batch.traceparent.clone(),
     })
@@ -123,6 +126,7 @@ pub(crate) fn unless_rejected(
         user_id: request.user_id.clone(),
         scope: Scope::Actions(action_ids.clone()),
         regenerate: request.regenerate,
+        class: request.priority_class,
     };
     match decide(&goal, running, with_tasks, &start) {
         Ok(_) => {
@@ -303,6 +307,7 @@ mod tests {
             user_id: "u".parse().unwrap(),
             action_ids: Some(actions.iter().map(|a| a.parse().unwrap()).collect()),
             regenerate,
+            priority_class: PriorityClass::default(),
             correlation_id: None,
             traceparent: None,
         };

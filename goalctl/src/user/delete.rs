@@ -65,7 +65,7 @@ async fn sign_in(finder: &Finder<'_>, name: &str) -> Result<()> {
 /// Cancels workflows, and waits until the ends of all are archived: what is deleted before would be written again.
 async fn end(finder: &Finder<'_>, operator: &Operator, open: &BTreeSet<ExecutionArn>) -> Result<()> {
     for execution in open {
-        let cancelled = operator.post(&Resource::Workflow(execution, "cancel"), REASON, None).await;
+        let cancelled = operator.post(&Resource::Workflow(execution, "cancel"), REASON).await;
         match cancelled {
             // It has ended by itself.
             Err(e) if e.downcast_ref::<Failure>().is_some_and(|failure| failure.exit == REFUSED) => {}

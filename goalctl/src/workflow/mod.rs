@@ -19,6 +19,7 @@ use crate::api::{Api, Resource};
 use crate::failure::{DONE, Failure, NO_ACCESS, NOT_DONE};
 use crate::shell::Shell;
 use crate::text::{counted, printable};
+use crate::urgency::Urgency;
 pub(crate) use find::{Find, WaitingArgs, find, waiting};
 use report::{Actions, Followed, History, Tasks, Timeline};
 
@@ -30,7 +31,7 @@ const TASKS_PAGE: usize = 1000;
 #[command(after_help = "\
 Examples:
   goalctl start learn-piano --wait
-  goalctl start learn-piano --action a-1-1,a-1-2 --regenerate
+  goalctl start learn-piano --action a-1-1,a-1-2 --regenerate --bulk
   goalctl start learn-piano --idempotency-key monday --json | jq -r .executionArn")]
 pub(crate) struct Start {
     /// The goal
@@ -92,6 +93,8 @@ struct Begin {
     /// The same key again is the same request, for 90 days [default: a new one]
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
+    #[command(flatten)]
+    urgency: Urgency,
 }
 
 impl Begin {
@@ -288,7 +291,8 @@ pub(crate) async fn start(args: Start, api: &Api, json: bool, shell: &mut Shell<
     if args.regenerate {
         body["regenerate"] = true.into();
     }
-    let Begin { wait, idempotency_key } = args.begin;
+    let Begin { wait, idempotency_key, urgency } = args.begin;
+    body["priorityClass"] = json!(urgency.class());
     let started = api.start(&args.goal, body, &key(idempotency_key)).await?;
     begun(api, &started, wait, json, shell).await
 }
@@ -299,8 +303,8 @@ pub(crate) async fn retry(args: Retry, api: &Api, json: bool, shell: &mut Shell<
         return bulk::retry(args.many, args.failed, args.reason.as_deref(), api, json, shell).await;
     };
     let arn = api.arn(workflow).await?;
-    let Begin { wait, idempotency_key } = args.begin;
-    let started = api.retry(&arn, &key(idempotency_key), args.reason.as_deref()).await?;
+    let Begin { wait, idempotency_key, urgency } = args.begin;
+    let started = api.retry(&arn, (&key(idempotency_key), urgency.class()), args.reason.as_deref()).await?;
     begun(api, &started, wait, json, shell).await
 }
 

@@ -19,7 +19,9 @@ use goal_activity_core::ports::ExecutionState;
 use goal_activity_core::ports::Waiting;
 use goal_activity_core::reconcile::{self, Holder, Repair, is_quiet, is_unattended, must_stop};
 use goal_activity_core::start::{Scope as StartScope, StartRequest, decide};
-use goal_activity_events::{ActionId, ClaimSequence, ExecutionArn, FailedAction, FailureCode, Timestamp, Usage};
+use goal_activity_events::{
+    ActionId, ClaimSequence, ExecutionArn, FailedAction, FailureCode, PriorityClass, Timestamp, Usage,
+};
 
 use crate::state::{Failed, Goal, Line, Machine, Outcome, Reading, Row, Stop, Waiter, Workflow};
 
@@ -220,7 +222,8 @@ pub(crate) fn may_start(goal: &Goal, running: Option<Workflow>, tasks: &[Option<
         .filter(|(_, made)| made.is_some())
         .map(|(action, _)| (action, ActionTasks::default()))
         .collect();
-    let request = StartRequest { goal_id, user_id, scope: StartScope::Goal, regenerate: false };
+    let request =
+        StartRequest { goal_id, user_id, scope: StartScope::Goal, regenerate: false, class: PriorityClass::default() };
     decide(&goal, running.map(arn).as_ref(), &with_tasks, &request).is_ok()
 }
 

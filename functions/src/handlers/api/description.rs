@@ -222,6 +222,7 @@ fn problems(route: Route) -> Vec<Code> {
         Route::Cancel => &[InvalidRequest, UnknownExecution, AlreadyEnded],
         Route::Retry => &[
             InvalidRequest,
+            BodyTooLarge,
             UnknownExecution,
             UnknownGoal,
             NoActions,
@@ -262,6 +263,7 @@ fn operation(route: Route, schemas: &mut Schemas) -> Value {
 fn body(route: Route, schemas: &mut SchemaGenerator) -> Option<Schema> {
     match route {
         Route::Start => Some(schemas.subschema_for::<start::Body>()),
+        Route::Retry => Some(schemas.subschema_for::<start::RetryBody>()),
         Route::Cancel => Some(schemas.subschema_for::<cancel::Body>()),
         Route::PutGoal => Some(schemas.subschema_for::<ChartRequest>()),
         _ => None,

@@ -94,13 +94,14 @@ impl Input {
     }
 
     fn of_operator(call: OperatorCall) -> Self {
-        let OperatorCall { by, reason, route, path, query, idempotency_key } = call;
+        let OperatorCall { by, reason, route, path, query, idempotency_key, priority_class } = call;
         let headers = idempotency_key.map_or(Value::Null, |key| json!({ "idempotency-key": key }));
         Self {
             route_key: Some(route),
             path_parameters: Some(path.into_iter().collect()),
             query_string_parameters: Some(query.into_iter().collect()),
             headers,
+            body: Some(json!({ "priorityClass": priority_class }).to_string()),
             operator: Some(Operator { by, reason: reason.as_deref().and_then(kept_reason) }),
             ..Self::default()
         }

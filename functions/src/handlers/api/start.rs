@@ -7,7 +7,7 @@ use goal_activity_core::limits::{ANNOUNCING, PENDING_IS_STALE_AFTER};
 use goal_activity_core::operator::OperatorRequest;
 use goal_activity_core::ports::{Event, PortResult, PublishEvent, ReadArchive, StopExecution, Unavailable};
 use goal_activity_core::start::{RetryRejection, Scope, StartRejection, StartRequest, requested_event, retry_of};
-use goal_activity_events::{ActionId, ExecutionArn, GoalId, Timestamp, UserId};
+use goal_activity_events::{ActionId, ExecutionArn, GoalId, PriorityClass, Timestamp, UserId};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
@@ -35,6 +35,17 @@ pub(super) struct Body {
     /// Replace the tasks of actions that already have some, except finished ones. Without it: `false`.
     #[serde(default)]
     regenerate: bool,
+    /// How urgent it is. Without it: `INTERACTIVE`.
+    priority_class: Option<PriorityClass>,
+}
+
+/// The body of a retry. Unknown fields are ignored.
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "RetryRequest"))]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RetryBody {
+    /// How urgent it is. Without it: `INTERACTIVE`.
+    priority_class: Option<PriorityClass>,
 }
 
 /// A workflow that was accepted.
@@ -53,12 +64,14 @@ impl<Db: ApiDb, Sfn: StopExecution, Bus: PublishEvent, Archive: ReadArchive> Api
     pub(super) async fn start(&self, goal_id: GoalId, user_id: UserId, input: &Input) -> Result<Reply, Problem> {
         let body: Body = input.body()?;
         let scope = Scope::of(body.action_ids).map_err(|e| Problem::new(Code::InvalidRequest, e.to_string()))?;
-        self.begin(input, &StartRequest { goal_id, user_id, scope, regenerate: body.regenerate }).await
+        let class = body.priority_class.unwrap_or_default();
+        self.begin(input, &StartRequest { goal_id, user_id, scope, regenerate: body.regenerate, class }).await
     }
 
     /// Starts a new workflow for the actions that an ended one has left undone; everything else stays as it is.
     pub(super) async fn retry(&self, ended: &Execution, input: &Input) -> Result<Reply, Problem> {
-        let request = retry_of(ended).map_err(|why| {
+        let body: RetryBody = input.body()?;
+        let request = retry_of(ended, body.priority_class.unwrap_or_default()).map_err(|why| {
             let code = match why {
                 RetryRejection::NotEnded => Code::NotEnded,
                 RetryRejection::NothingFailed => Code::NothingFailed,

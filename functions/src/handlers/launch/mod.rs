@@ -218,6 +218,7 @@ impl<Db: LaunchDb, Sfn: StartExecution + StopExecution, Bus: PublishEvent> Launc
             user_id: request.user_id,
             scope: Scope::of(request.action_ids).map_err(Rejection::invalid)?,
             regenerate: request.regenerate,
+            class: request.priority_class,
         };
         Ok(self.intake.accept(&start, &origin).await?)
     }

@@ -15,7 +15,7 @@ impl<Db: LaunchDb, Sfn: StartExecution + StopExecution, Bus: PublishEvent> Launc
     ) -> Result<(), NotLaunched> {
         let own = self.own(envelope, &request.event_id, request.occurred_at)?;
         let ended = self.of_requester(&request.execution_arn, &request.user_id, &own.source).await?;
-        let start = retry_of(&ended).map_err(|why| Rejection {
+        let start = retry_of(&ended, request.priority_class).map_err(|why| Rejection {
             reason: why.reason(),
             message: why.to_string(),
             execution_arn: Some(ended.execution_arn.clone()),

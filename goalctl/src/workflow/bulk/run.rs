@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use anyhow::Result;
-use goal_activity_events::{ExecutionArn, GoalId};
+use goal_activity_events::{ExecutionArn, GoalId, PriorityClass};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
@@ -222,7 +222,7 @@ impl<'a> Run<'a> {
     async fn handle(&self, workflow: &Workflow, api: &Api) -> Result<Outcome, Failure> {
         let arn = &workflow.execution_arn;
         let answer = match self.plan.deed {
-            Deed::Retry => api.retry(arn, &key(arn), self.reason).await,
+            Deed::Retry => api.retry(arn, (&key(arn), PriorityClass::Bulk), self.reason).await,
             Deed::Cancel => api.cancel(arn, self.reason).await,
         };
         let answer = answer.map_err(|error| Failure::of(&error))?;
