@@ -15,6 +15,7 @@ use crate::billing;
 use crate::goal_file::{self, derived};
 use crate::local::{Local, RunFolder};
 use crate::page;
+use crate::prebuilt::Prebuilt;
 use crate::progress::{self, Run};
 use crate::project::Project;
 use crate::report;
@@ -28,6 +29,9 @@ use crate::user::{self, SignedIn};
 pub(crate) struct Args {
     #[command(flatten)]
     experiment: Experiment,
+    /// Build nothing: a release's zip of functions or its URL, or the folder of `cargo xtask build`
+    #[arg(long, value_name = "ZIP|URL|FOLDER")]
+    functions: Option<Prebuilt>,
     /// Record spans, and print those of the first workflow as a tree
     #[arg(long)]
     trace: bool,
@@ -42,7 +46,7 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
     let charts = args.experiment.goals()?;
     let folder = RunFolder::new(project, "demo")?;
     let start_local = if args.trace { Local::start_tracing } else { Local::start };
-    let local = start_local(project, &folder.path)?;
+    let local = start_local(project, &folder.path, args.functions.as_ref())?;
 
     let (users, goals) = step("goal stored, user signed in", || {
         let users = user::sign_in_several(&local.aws, &local.stack, charts.len().div_ceil(MAX_RUNNING_PER_USER))?;

@@ -26,10 +26,17 @@ pub(crate) fn check(binary: &Path, machine: u16, newest: Glibc) -> Result<()> {
 }
 
 /// The `e_machine` of a 64-bit little-endian executable.
-fn machine(binary: &[u8]) -> Option<u16> {
+pub(crate) fn machine(binary: &[u8]) -> Option<u16> {
     const ELF64_LITTLE_ENDIAN: &[u8] = b"\x7fELF\x02\x01";
     let field = binary.get(18..20).filter(|_| binary.starts_with(ELF64_LITTLE_ENDIAN))?;
     Some(u16::from_le_bytes(field.try_into().ok()?))
+}
+
+/// The `e_machine` of what runs here.
+pub(crate) fn machine_of_this_program() -> Result<u16> {
+    let program = std::env::current_exe()?;
+    let content = std::fs::read(&program).with_context(|| format!("cannot read {}", program.display()))?;
+    machine(&content).with_context(|| format!("{} is no ELF executable", program.display()))
 }
 
 /// The newest `GLIBC_x.y` among a binary's symbol versions.

@@ -226,8 +226,6 @@ sys.argv = arguments
 if arguments[0] == "ministack":
     close_gaps_in_iam()
     close_gaps_in_scheduler()
-
-
     keep_the_time_of_sign_in()
     tell_what_is_billed()
 runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)

@@ -200,6 +200,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_changed_in_the_emulator_is_described() {
+        let described = include_str!("../../docs/LOCAL.md");
+        let functions =
+            include_str!("emulator.py").lines().filter_map(|line| line.strip_prefix("def ")?.split_once('('));
+        let changes: Vec<_> = functions.map(|(name, _)| name).filter(|name| *name != "end_with_starter").collect();
+        assert!(changes.len() >= 4, "{changes:?}");
+        for change in changes {
+            assert!(described.contains(&format!("| `{change}` |")), "docs/LOCAL.md does not describe {change}");
+        }
+    }
+
+    #[test]
     fn an_emulator_gets_nothing_of_this_machine_listens_on_loopback_only_and_enforces_roles() {
         let variables = environment(&Kind::MiniStack, 4567, Path::new("/somewhere"));
         let value = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, v)| v.as_str());

@@ -53,7 +53,8 @@ pub(crate) fn build_for_here(project: &Project) -> Result<()> {
         build.args(["--bin", name]);
     }
     compile::run("functions", &mut build)?;
-    place(&names, &project.target.join("debug"), &project.local_functions())
+    let binaries = project.target.join("debug");
+    place(&names, |name| binaries.join(name), &project.local_functions())
 }
 
 /// Builds the functions for this machine exactly as for AWS, and returns their folder.
@@ -85,7 +86,7 @@ pub(crate) fn build_for_aws(project: &Project, args: &BuildArgs) -> Result<()> {
         step("functions started", || bench::try_functions(project, &binaries))?;
     }
     let folder = project.lambda_functions(arch.name());
-    place(&names, &binaries, &folder)?;
+    place(&names, |name| binaries.join(name), &folder)?;
     println!("{} functions for {} in {}", names.len(), arch.name(), folder.display());
     Ok(())
 }
@@ -121,9 +122,9 @@ pub(crate) fn names(project: &Project) -> Result<Vec<String>> {
 }
 
 /// Copies changed files only, so that unchanged ones keep their modification time.
-fn place(names: &[String], from: &Path, to: &Path) -> Result<()> {
+pub(crate) fn place(names: &[String], from: impl Fn(&str) -> PathBuf, to: &Path) -> Result<()> {
     for name in names {
-        let (source, folder) = (from.join(name), to.join(name));
+        let (source, folder) = (from(name), to.join(name));
         let bootstrap = folder.join("bootstrap");
         let content = fs::read(&source).with_context(|| format!("cannot read {}", source.display()))?;
         if fs::read(&bootstrap).is_ok_and(|placed| placed == content) {
@@ -183,13 +184,13 @@ mod tests {
         let bootstrap = placed.join("api").join("bootstrap");
         let long_ago = std::time::SystemTime::UNIX_EPOCH;
 
-        place(&names, &built, &placed).unwrap();
+        place(&names, |name| built.join(name), &placed).unwrap();
         fs::File::open(&bootstrap).unwrap().set_modified(long_ago).unwrap();
-        place(&names, &built, &placed).unwrap();
+        place(&names, |name| built.join(name), &placed).unwrap();
         assert_eq!(fs::metadata(&bootstrap).unwrap().modified().unwrap(), long_ago);
 
         fs::write(built.join("api"), "2").unwrap();
-        place(&names, &built, &placed).unwrap();
+        place(&names, |name| built.join(name), &placed).unwrap();
         assert_eq!(fs::read(&bootstrap).unwrap(), b"2");
         fs::remove_dir_all(&folder).unwrap();
     }

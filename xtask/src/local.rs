@@ -13,6 +13,7 @@ use crate::deploy;
 use crate::emulator::{Emulator, Kind};
 use crate::functions;
 use crate::interrupt::{self, Guard, Leftover};
+use crate::prebuilt::Prebuilt;
 use crate::project::Project;
 use crate::stack::Stack;
 use crate::step::step;
@@ -55,31 +56,40 @@ impl RunFolder {
 }
 
 impl Local {
-    /// Installs the tools, and starts and deploys the pipeline. Files are written to `folder`.
-    pub(crate) fn start(project: &Project, folder: &Path) -> Result<Self> {
-        Self::with(project, folder, |python| Emulator::start(Kind::MiniStack, python, folder))
+    /// Installs the tools, and starts and deploys the pipeline. Files are written to `folder`. Functions that were built before
+    /// are not built.
+    pub(crate) fn start(project: &Project, folder: &Path, functions: Option<&Prebuilt>) -> Result<Self> {
+        Self::with(project, folder, functions, |python| Emulator::start(Kind::MiniStack, python, folder))
     }
 
     /// The same, and the functions print their spans: they inherit the emulator's environment.
-    pub(crate) fn start_tracing(project: &Project, folder: &Path) -> Result<Self> {
-        Self::with(project, folder, |python| Emulator::start_tracing(python, folder))
+    pub(crate) fn start_tracing(project: &Project, folder: &Path, functions: Option<&Prebuilt>) -> Result<Self> {
+        Self::with(project, folder, functions, |python| Emulator::start_tracing(python, folder))
     }
 
     /// The same, and its Bedrock is the language model at that address.
     pub(crate) fn start_before(project: &Project, model: &str, folder: &Path) -> Result<Self> {
-        Self::with(project, folder, |python| Emulator::start_tracing_before(model, python, folder))
+        Self::with(project, folder, None, |python| Emulator::start_tracing_before(model, python, folder))
     }
 
     /// The same with an emulator that can continue after this command.
-    pub(crate) fn start_detachable(project: &Project, folder: &Path) -> Result<Self> {
-        Self::with(project, folder, |python| Emulator::start_detachable(python, folder))
+    pub(crate) fn start_detachable(project: &Project, folder: &Path, functions: Option<&Prebuilt>) -> Result<Self> {
+        Self::with(project, folder, functions, |python| Emulator::start_detachable(python, folder))
     }
 
-    fn with(project: &Project, folder: &Path, start: impl FnOnce(&Path) -> Result<Emulator>) -> Result<Self> {
+    fn with(
+        project: &Project,
+        folder: &Path,
+        functions: Option<&Prebuilt>,
+        start: impl FnOnce(&Path) -> Result<Emulator>,
+    ) -> Result<Self> {
         tools::check(project, Purpose::Run)?;
         tools::cdk_app(project)?;
         let python = tools::python(project, Purpose::Run)?;
-        functions::build_for_here(project)?;
+        match functions {
+            None => functions::build_for_here(project)?,
+            Some(prebuilt) => step("functions unpacked", || prebuilt.place(project, &python))?,
+        }
         let emulator = step("emulator started", || start(&python))?;
         let stack = deploy::deploy(project, &emulator.endpoint(), folder)?;
         let aws = Aws::at(&emulator.endpoint());

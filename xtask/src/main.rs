@@ -24,6 +24,7 @@ mod llm;
 mod local;
 mod logs;
 mod page;
+mod prebuilt;
 mod prerequisites;
 mod process;
 mod progress;
@@ -64,7 +65,7 @@ enum Command {
     /// Run a sample goal through the whole pipeline on this machine, and clean up
     Demo(demo::Args),
     /// Start the pipeline on this machine and leave it running
-    Up,
+    Up(up::Args),
     /// End what `up` started
     Down,
     /// Check a change: all of it, or one part
@@ -102,7 +103,7 @@ fn run(command: &Command) -> Result<()> {
     let project = Project::find()?;
     match command {
         Command::Demo(args) => demo::run(&project, args),
-        Command::Up => up::up(&project),
+        Command::Up(args) => up::up(&project, args),
         Command::Down => up::down(&project),
         Command::Test { part } => test::run(&project, *part),
         Command::Bench(args) => bench::run(&project, args),

@@ -445,7 +445,7 @@ impl<'a> OnStack<'a> {
     fn deploy(project: &'a Project, name: &str) -> Result<Self> {
         let folder = RunFolder::new(project, name)?;
         // With spans: one test reads them, and all others verify that they change nothing.
-        Ok(Self { project, local: Local::start_tracing(project, &folder.path)?, folder })
+        Ok(Self { project, local: Local::start_tracing(project, &folder.path, None)?, folder })
     }
 
     /// The same, and its Bedrock is the language model at that address.

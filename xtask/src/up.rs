@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use clap::Args as ClapArgs;
 use goal_activity_events::{ClaimSequence, ExecutionArn, GoalId, StateMachineArn};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
@@ -17,6 +18,7 @@ use crate::goal_file;
 use crate::interrupt::{self, Leftover};
 use crate::local::Local;
 use crate::page;
+use crate::prebuilt::Prebuilt;
 use crate::project::Project;
 use crate::sample::{Experiment, Language};
 use crate::stack::Stack;
@@ -27,6 +29,14 @@ use crate::user;
 const GONE: Duration = Duration::from_secs(10);
 const GOAL: &str = "3f0c6a52-7d1b-4e8f-9b6a-2c5d8e71f043";
 
+/// What to start.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Args {
+    /// Build nothing: a release's zip of functions or its URL, or the folder of `cargo xtask build`
+    #[arg(long, value_name = "ZIP|URL|FOLDER")]
+    functions: Option<Prebuilt>,
+}
+
 /// The process of the emulator.
 #[derive(Debug, Serialize, Deserialize)]
 struct Record {
@@ -36,12 +46,12 @@ struct Record {
 }
 
 /// Starts the pipeline, or finds it running, and prints how to use it.
-pub(crate) fn up(project: &Project) -> Result<()> {
+pub(crate) fn up(project: &Project, args: &Args) -> Result<()> {
     let folder = folder(project);
     if running(&folder).is_some() {
         println!("It is up already.");
     } else {
-        start(project, &folder)?;
+        start(project, &folder, args.functions.as_ref())?;
     }
     let record = running(&folder).context("the emulator has ended at once; its log is beside its files")?;
     explain(&folder, &record)
@@ -72,12 +82,12 @@ fn folder(project: &Project) -> PathBuf {
     project.state().join("up")
 }
 
-fn start(project: &Project, folder: &Path) -> Result<()> {
+fn start(project: &Project, folder: &Path, functions: Option<&Prebuilt>) -> Result<()> {
     let _ = fs::remove_dir_all(folder);
     fs::create_dir_all(folder)?;
     // Until it is up, Ctrl-C and failures clean up everything.
     let files = interrupt::guard(Leftover::Folder(folder.to_owned()));
-    let local = Local::start_detachable(project, folder)?;
+    let local = Local::start_detachable(project, folder, functions)?;
     step("sample goal stored", || {
         let owner = user::sign_in(&local.aws, &local.stack, &local.stack.user)?;
         let goal = goal_file::goal(Experiment::sample(Language::Ja)?, GOAL.parse()?, owner.id)?;

@@ -26,7 +26,7 @@ pub(crate) fn check(project: &Project) -> Result<()> {
         npm(&page, &["run", "--silent", script], &[])?;
     }
     let folder = RunFolder::new(project, "web")?;
-    let local = Local::start(project, &folder.path)?;
+    let local = Local::start(project, &folder.path, None)?;
     let stack_file = folder.path.join("stack.json");
     local.stack.write(&stack_file)?;
     let url = page::serve(project, &local.emulator, &stack_file)?;

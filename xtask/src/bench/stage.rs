@@ -41,7 +41,7 @@ impl Stage {
     /// Deploys it, with that many users.
     pub(crate) fn new(project: &Project, name: &str, users: usize) -> Result<Self> {
         let folder = RunFolder::new(project, name)?;
-        let local = Local::start(project, &folder.path)?;
+        let local = Local::start(project, &folder.path, None)?;
         let users = user::sign_in_several(&local.aws, &local.stack, users)?;
         let api = Api::at(&local.stack.api_url);
         Ok(Self { local, api, users, made: 0, folder })
