@@ -147,3 +147,15 @@ test('the page is within what CloudWatch takes, and the same in a local deployme
   assert.ok(counts.reduce((all, each) => all + each) <= 2500);
   assert.deepEqual(body(synth({ local: 'true' })).widgets.map(({ properties }) => properties.title), widgets.map(({ properties }) => properties.title));
 });
+
+test('only what an alarm or a graph needs is a metric, because each is paid for', () => {
+  const all = synth({ generator: 'bedrock', bedrockModel: 'amazon.nova-lite-v1:0', fallback: 'offline' });
+  const text = [body(all), all.all('AWS::CloudWatch::Alarm')].map((part) => JSON.stringify(part)).join();
+  const isNeeded = (name: string, [dimension]: string[]): boolean => dimension === undefined
+    ? new RegExp(`"(MetricName":"${name}|[^"]*","${name})"`).test(text)
+    : text.includes(`,${dimension}} MetricName=\\"${name}\\"`);
+  const unneeded = catalogue.metrics
+    .flatMap(({ name, dimensions }) => dimensions.filter((set) => !isNeeded(name, set)).map((set) => [name, ...set].join()));
+  assert.deepEqual(unneeded, []);
+  assert.ok(!isNeeded('RequestsRejected', []) && !isNeeded('WorkflowDuration', ['Status']), 'this test can fail');
+});

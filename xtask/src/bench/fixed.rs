@@ -1,5 +1,7 @@
 //! The monthly cost of the deployed pipeline without any workflow: from its template, and from runs of the reconciler.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context, Result, ensure};
 use goal_activity_core::limits::RECONCILE_EVERY;
 use serde_json::{Value, json};
@@ -37,13 +39,14 @@ pub(super) fn measure(project: &Project, stage: &Stage) -> Result<Section> {
     // The emulator has none, so the template that is read here does not either.
     row("alarms of alarms, on AWS", price::COMPOSITE_ALARM, 1.0);
     row("dashboards", price::DASHBOARD, count(&template, "AWS::CloudWatch::Dashboard"));
-    row("custom metrics, if each had data", price::METRIC, series(project)?);
     row("KMS keys", price::KEY, count(&template, "AWS::KMS::Key"));
     let queues = count(&template, "AWS::Lambda::EventSourceMapping");
     row("receives of idle pollers", price::QUEUE_REQUEST, queues * POLLERS * MONTH_SECONDS / POLL_SECONDS);
 
     let runs = MONTH_SECONDS / RECONCILE_EVERY.as_secs_f64();
-    let (of_run, invocations) = reconciler(stage)?;
+    let (of_run, invocations, metrics) = reconciler(stage)?;
+    let idle = whole(metrics.len() as u64);
+    row("custom metrics that have data", price::METRIC, idle);
     let each = |units: f64| runs * units / invocations;
     let used = of_run.functions.get(BY_THE_CLOCK).copied().unwrap_or_default();
     row("reconciler: invocations", price::INVOCATION, runs);
@@ -54,12 +57,18 @@ pub(super) fn measure(project: &Project, stage: &Stage) -> Result<Section> {
     row("reconciler: ticks in a queue", price::QUEUE_REQUEST, runs / 2.0 * 3.0);
     row("reconciler: traces, at most", price::TRACE, runs);
     section.row("all", [None, Some(Figure::new(total, "USD"))]);
+    let others = series(project)? - idle;
+    let figure = |value: f64, unit| Some(Figure::new(value, unit));
+    section.row(
+        "the other custom metrics, in a month with data in each hour",
+        [figure(others, ""), figure(price::METRIC.of(others), "USD")],
+    );
     section.note("Without storage, which grows with what is kept, and without free tiers, which are the account's.");
     Ok(section)
 }
 
-/// The reconciler's usage, and its number of runs.
-fn reconciler(stage: &Stage) -> Result<(billing::Usage, f64)> {
+/// The reconciler's usage, its number of runs, and the metrics that it writes.
+fn reconciler(stage: &Stage) -> Result<(billing::Usage, f64, BTreeSet<String>)> {
     let aws = &stage.local.aws;
     let path = format!("/2015-03-31/functions/{}/invocations", stage.local.stack.output("ReconcileFunctionName")?);
     let since = now();
@@ -71,7 +80,19 @@ fn reconciler(stage: &Stage) -> Result<(billing::Usage, f64)> {
     let mut invocations = logs::invocations(aws, Some(since))?;
     invocations.retain(|one| one.function == BY_THE_CLOCK);
     ensure!(invocations.len() >= RUNS, "the reconciler's log has {} of {RUNS} runs", invocations.len());
-    Ok((billing::of_functions(&calls, &invocations), whole(invocations.len() as u64)))
+    let metrics = invocations.iter().flat_map(|one| &one.lines).flat_map(written).collect();
+    Ok((billing::of_functions(&calls, &invocations), whole(invocations.len() as u64), metrics))
+}
+
+/// The metrics of a line of a log in the embedded metric format, each with its dimensions.
+fn written(line: &Value) -> Vec<String> {
+    let directives = line["_aws"]["CloudWatchMetrics"].as_array().into_iter().flatten();
+    let each = |directive: &Value| {
+        let names = directive["Metrics"].as_array().into_iter().flatten().map(|metric| metric["Name"].clone());
+        let sets = directive["Dimensions"].as_array().cloned().unwrap_or_default();
+        names.flat_map(|name| sets.iter().map(|set| format!("{name} {set}")).collect::<Vec<_>>()).collect::<Vec<_>>()
+    };
+    directives.flat_map(each).collect()
 }
 
 fn template(project: &Project) -> Result<Value> {
@@ -114,6 +135,13 @@ mod tests {
         let template = json!({"Resources": {"A": alarm(), "B": alarm(), "C": {"Type": "AWS::SQS::Queue"}}});
         assert_eq!(count(&template, "AWS::CloudWatch::Alarm"), 2.0);
         assert_eq!(count(&template, "AWS::KMS::Key"), 0.0);
+    }
+
+    #[test]
+    fn the_metrics_of_a_line_are_counted_by_their_dimensions() {
+        let directive = json!({ "Metrics": [{ "Name": "A" }, { "Name": "B" }], "Dimensions": [[], ["Code"]] });
+        assert_eq!(written(&json!({ "_aws": { "CloudWatchMetrics": [directive] } })).len(), 4);
+        assert!(written(&json!({ "RequestsRejected": 1 })).is_empty());
     }
 
     #[test]

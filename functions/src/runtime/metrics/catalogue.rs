@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use Dimension::{Code, Generator, Kind, Model, Reason, Repair, Status};
+use Dimension::Code;
 
 /// The unit of a metric, by CloudWatch's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -16,8 +16,8 @@ pub enum Unit {
     None,
 }
 
-/// A dimension of a metric. Each has few values: every combination that occurs is a separate metric with its own price.
-/// Never a goal, a user or a workflow.
+/// What a metric can be divided by. Each has few values: as a dimension, every combination that occurs is a separate metric with
+/// its own price; in the line of the log it costs nothing. Never a goal, a user or a workflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum Dimension {
     /// How a workflow ended: the five final statuses.
@@ -73,7 +73,8 @@ macro_rules! metrics {
                 match self { $(Self::$name => Unit::$unit,)* }
             }
 
-            /// The sets of dimensions under which it is published; the empty one is the metric as a whole.
+            /// The sets of dimensions under which it is published; the empty one is the metric as a whole. Only what an alarm or a
+            /// graph needs is published. Everything else, and what has no set at all, is in the lines of the log.
             pub fn dimensions(self) -> &'static [&'static [Dimension]] {
                 match self { $(Self::$name => &$dimensions,)* }
             }
@@ -103,11 +104,12 @@ metrics! {
         "how long the workflow whose turn is next had waited when the reconciler looked, 0 if none did",
         "run of the reconciler that read the capacity";
     Paused Count [&[]],
-        "1 if launching was paused when the reconciler looked, else 0", "run of the reconciler that read the capacity";
-    PausedItself Count [&[]],
-        "1 if the pipeline had paused launching itself when the reconciler looked, else 0",
+        "1 if launching was paused when the reconciler looked, else nothing",
         "run of the reconciler that read the capacity";
-    RequestsRejected Count [&[], &[Reason]],
+    PausedItself Count [&[]],
+        "1 if the pipeline had paused launching itself when the reconciler looked, else nothing",
+        "run of the reconciler that read the capacity";
+    RequestsRejected Count [],
         "1 for a request that was refused", "refusal that was given, also of the same request again";
     WorkflowSucceeded Count [&[]],
         "1 if a workflow ended with tasks for every action, else 0", "end of a workflow that was written";
@@ -120,7 +122,7 @@ metrics! {
         "1 if a workflow ended as `TIMED_OUT`, else 0", "end of a workflow that was written";
     WorkflowAborted Count [&[]],
         "1 if a workflow was cancelled, which is no failure, else 0", "end of a workflow that was written";
-    WorkflowDuration Milliseconds [&[], &[Status]],
+    WorkflowDuration Milliseconds [&[]],
         "time from a workflow's launch to its end", "end of a workflow that was written";
     ActionsNotProcessed Count [&[]],
         "actions of a workflow that no worker brought to an outcome before its end",
@@ -134,21 +136,21 @@ metrics! {
         "tasks that were saved for an action", "outcome of an action that was written";
     AiAttempts Count [&[]],
         "times that the AI was asked for an action", "outcome of an action that was written";
-    AiLatency Milliseconds [&[], &[Generator, Model]],
+    AiLatency Milliseconds [&[]],
         "time that one call of the AI took", "call of the AI";
-    AiCallFailed Count [&[], &[Generator, Model]],
+    AiCallFailed Count [&[]],
         "1 if a call of the AI gave nothing usable, else 0: the average is the error rate", "call of the AI";
     AiFallbackUsed Count [&[]],
         "1 if a call of the AI was of the fallback, else 0: the average is its share", "call of an AI that has a fallback";
     AiErrors Count [&[Code]],
         "1 for a call of the AI that gave nothing usable", "call of the AI that failed";
-    AiInputTokens Count [&[], &[Generator, Model]],
+    AiInputTokens Count [&[]],
         "tokens that one call of the AI has read, as the AI counts them", "call of the AI";
-    AiOutputTokens Count [&[], &[Generator, Model]],
+    AiOutputTokens Count [&[]],
         "tokens that one call of the AI has written, as the AI counts them", "call of the AI";
-    AiCost None [&[], &[Generator, Model]],
+    AiCost None [&[]],
         "estimated price of one call of the AI in US dollars", "call of the AI whose price is known";
-    AnswersRepaired Count [&[Kind]],
+    AnswersRepaired Count [],
         "1 for an answer of the AI that was accepted after a repair of this kind: `thinking`, `prose`, `shortened` ...",
         "kind of repair of an answer";
     BatchQueueWait Milliseconds [&[]],
@@ -162,12 +164,12 @@ metrics! {
         "1 for a run of the reconciler: none for minutes means that it does not run",
         "run of the reconciler that came to its end";
     ReconcilerFailures Count [&[]],
-        "workflows that a run of the reconciler could not look at or not repair",
+        "workflows that a run of the reconciler could not look at or not repair, if there are any",
         "run of the reconciler that came to its end";
     OpenWorkflows Count [&[]],
         "workflows that were open when the reconciler looked, 450 at most",
         "run of the reconciler that came to its end";
-    ReconcilerRepairs Count [&[], &[Repair]],
+    ReconcilerRepairs Count [&[]],
         "1 for a workflow that the reconciler did something for",
         "repair that was made: an end or a start that it wrote, announcements and reports each time";
 }
@@ -188,7 +190,10 @@ mod tests {
         let names =
             |set: &&[Dimension]| set.iter().map(|d| format!("`{}`", d.name())).collect::<Vec<_>>().join(" and ");
         let sets = metric.dimensions().iter().map(names);
-        let sets: Vec<_> = sets.map(|set| if set.is_empty() { "none".to_owned() } else { set }).collect();
+        let mut sets: Vec<_> = sets.map(|set| if set.is_empty() { "none".to_owned() } else { set }).collect();
+        if sets.is_empty() {
+            sets.push("in the log only".to_owned());
+        }
         let (name, meaning, counted) = (metric.name(), metric.meaning(), metric.counted());
         format!("| `{name}` | {:?} | {} | {meaning} | {counted} |\n", metric.unit(), sets.join("; "))
     }

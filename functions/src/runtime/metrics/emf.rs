@@ -41,15 +41,19 @@ impl Emf {
         Self { ais, ..self }
     }
 
-    /// Returns the lines of a fact: one for each set of dimensions that its metrics have.
+    /// Returns the lines of a fact: one for each set of dimensions that its metrics have. Each says all that the fact can be
+    /// divided by, for queries of the log.
     pub fn lines(&self, fact: &Fact, at: Timestamp) -> io::Result<Vec<u8>> {
         let measured = Measured::of(fact, &self.ais);
         let mut written = Vec::new();
         for values in measured.values.chunk_by(|(a, _), (b, _)| measured.sets(*a) == measured.sets(*b)) {
             let sets: Vec<_> = values.first().map(|(metric, _)| measured.sets(*metric)).unwrap_or_default();
+            let line = Line { at, values, dimensions: &measured.dimensions };
+            if sets.is_empty() {
+                line.write_plain(&mut written)?;
+                continue;
+            }
             let names = sets.iter().map(|set| set.iter().map(|d| d.name().to_owned()).collect()).collect();
-            let used = |(d, _): &&(Dimension, String)| sets.iter().any(|set| set.contains(d));
-            let line = Line { at, values, dimensions: measured.dimensions.iter().filter(used).collect() };
             let mut lines = Lines::builder(self.namespace.clone(), names).build();
             lines.format(&line, &mut written).map_err(io::Error::other)?;
         }
@@ -71,13 +75,34 @@ impl CountFacts for Emf {
 struct Line<'a> {
     at: Timestamp,
     values: &'a [(Metric, Observation)],
-    dimensions: Vec<&'a (Dimension, String)>,
+    dimensions: &'a [(Dimension, String)],
+}
+
+impl Line<'_> {
+    /// Without what makes CloudWatch extract metrics.
+    fn write_plain(&self, written: &mut Vec<u8>) -> io::Result<()> {
+        let mut line = serde_json::Map::from_iter([("timestamp".to_owned(), self.at.as_millis().into())]);
+        for (dimension, value) in self.dimensions {
+            line.insert(dimension.name().to_owned(), dimension_value(value).into());
+        }
+        for (metric, value) in self.values {
+            let value = match value {
+                Observation::Unsigned(value) => (*value).into(),
+                Observation::Floating(value) => (*value).into(),
+                _ => continue,
+            };
+            line.insert(metric.name().to_owned(), value);
+        }
+        serde_json::to_writer(&mut *written, &line)?;
+        written.push(b'\n');
+        Ok(())
+    }
 }
 
 impl Entry for Line<'_> {
     fn write<'a>(&'a self, writer: &mut impl EntryWriter<'a>) {
         writer.timestamp(UNIX_EPOCH + Duration::from_millis(u64::try_from(self.at.as_millis()).unwrap_or_default()));
-        for (dimension, value) in &self.dimensions {
+        for (dimension, value) in self.dimensions {
             writer.value(dimension.name(), &dimension_value(value));
         }
         for (metric, value) in self.values {
@@ -176,10 +201,26 @@ mod tests {
         written.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
+    const DIMENSIONS: [&str; 7] = ["Status", "Code", "Reason", "Repair", "Kind", "Generator", "Model"];
+
+    /// The metrics of a line that CloudWatch makes none of.
+    fn in_the_log_only(line: &Value) -> Vec<String> {
+        let fields = line.as_object().unwrap().iter();
+        let fields = fields.filter(|(name, _)| *name != "timestamp" && !DIMENSIONS.contains(&name.as_str()));
+        let check = |(name, value): (&String, &Value)| {
+            let known = Metric::ALL.iter().find(|m| m.name() == name).unwrap_or_else(|| panic!("{name}?"));
+            assert!(known.dimensions().is_empty() && value.is_number(), "{name} in {line}");
+            name.clone()
+        };
+        fields.map(check).collect()
+    }
+
     /// The values of a fact without dimensions, which alarms use.
     fn whole(fact: &Fact) -> Value {
-        let is_whole =
-            |line: &&Value| line["_aws"]["CloudWatchMetrics"][0]["Dimensions"].as_array().unwrap().contains(&json!([]));
+        let is_whole = |line: &&Value| {
+            let sets = line["_aws"]["CloudWatchMetrics"][0]["Dimensions"].as_array();
+            sets.is_some_and(|sets| sets.contains(&json!([])))
+        };
         let mut values = json!({});
         for line in lines(fact).iter().filter(is_whole) {
             for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap() {
@@ -195,7 +236,7 @@ mod tests {
         let schema = serde_json::from_str(include_str!("../../../tests/emf.schema.json")).unwrap();
         let schema = jsonschema::validator_for(&schema).unwrap();
         for fact in facts() {
-            for line in lines(&fact) {
+            for line in lines(&fact).into_iter().filter(|line| line.get("_aws").is_some()) {
                 let wrong: Vec<_> =
                     schema.iter_errors(&line).map(|e| format!("{} at {}", e, e.instance_path())).collect();
                 assert!(wrong.is_empty(), "{fact:?}: {wrong:?} in {line}");
@@ -213,6 +254,10 @@ mod tests {
         for fact in facts() {
             let mut once = BTreeSet::new();
             for line in lines(&fact) {
+                if line.get("_aws").is_none() {
+                    once.extend(in_the_log_only(&line));
+                    continue;
+                }
                 let [directive] = line["_aws"]["CloudWatchMetrics"].as_array().unwrap().as_slice() else {
                     panic!("{line}")
                 };
@@ -234,9 +279,10 @@ mod tests {
                 {
                     let name = dimension.as_str().unwrap();
                     assert!(line[name].is_string(), "{name} in {line}");
-                    explained.insert(name.to_owned());
                 }
-                // Only metrics and their dimensions: no id, no text.
+                explained
+                    .extend(line.as_object().unwrap().keys().filter(|key| DIMENSIONS.contains(&key.as_str())).cloned());
+                // Only metrics and what they are divided by: no id, no text.
                 let there: BTreeSet<_> = line.as_object().unwrap().keys().cloned().collect();
                 assert_eq!(there, explained);
             }
@@ -284,5 +330,26 @@ mod tests {
         assert_eq!(dimension_value("モデル 1\n"), "____1_");
         assert_eq!(dimension_value(""), "_");
         assert_eq!(dimension_value(&"x".repeat(5_000)).len(), MAX_VALUE);
+    }
+
+    #[test]
+    fn what_no_alarm_and_no_graph_needs_is_in_the_log_only() {
+        let refused = lines(&Fact::RequestRejected { reason: RejectionReason::AlreadyRunning });
+        let expected =
+            json!({ "timestamp": 1_795_478_400_123_i64, "RequestsRejected": 1, "Reason": "ALREADY_RUNNING" });
+        assert_eq!(refused, [expected]);
+        // A line says by which model, without a metric for each.
+        let asked = lines(&Fact::AiAsked { fallback: false, failure: None, usage: used(800, Some(11_400)) });
+        assert_eq!((asked.len(), &asked[0]["Model"], &asked[0]["Generator"]), (1, &json!(MODEL), &json!("openai")));
+        assert_eq!(asked[0]["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([[]]));
+    }
+
+    #[test]
+    fn what_is_nearly_always_zero_is_written_when_it_is_not() {
+        let seen = |paused| Fact::LoadSeen { in_use: 0, waiting: Duration::ZERO, paused, paused_itself: paused };
+        assert_eq!(whole(&seen(false)), json!({ "CapacityInUse": 0, "OldestWaiting": 0 }));
+        assert_eq!(whole(&seen(true))["PausedItself"], 1);
+        let idle = Fact::Reconciled { checked: 0, failed: 0 };
+        assert_eq!(whole(&idle), json!({ "ReconcilerRuns": 1, "OpenWorkflows": 0 }));
     }
 }

@@ -12,7 +12,7 @@ use crate::runtime::telemetry;
 pub(super) struct Measured {
     /// The value of each metric.
     pub(super) values: Vec<(Metric, Observation)>,
-    /// Its dimensions. A set of dimensions of a metric that is not completely included here does not apply.
+    /// What it can be divided by. A set of dimensions of a metric that is not completely included here does not apply.
     pub(super) dimensions: Vec<(Dimension, String)>,
 }
 
@@ -21,12 +21,11 @@ impl Measured {
         match fact {
             Fact::WorkflowStarted => Self::new(vec![(Metric::WorkflowStarted, one())]),
             Fact::WorkflowAdmitted { waited } => Self::new(vec![(Metric::AdmissionWait, millis(*waited))]),
-            Fact::LoadSeen { in_use, waiting, paused, paused_itself } => Self::new(vec![
-                (Metric::CapacityInUse, number(*in_use)),
-                (Metric::OldestWaiting, millis(*waiting)),
-                (Metric::Paused, flag(*paused)),
-                (Metric::PausedItself, flag(*paused_itself)),
-            ]),
+            Fact::LoadSeen { in_use, waiting, paused, paused_itself } => {
+                Self::new(vec![(Metric::CapacityInUse, number(*in_use)), (Metric::OldestWaiting, millis(*waiting))])
+                    .if_any(Metric::Paused, *paused)
+                    .if_any(Metric::PausedItself, *paused_itself)
+            }
             Fact::RequestRejected { reason } => {
                 Self::new(vec![(Metric::RequestsRejected, one())]).by(Dimension::Reason, reason)
             }
@@ -48,9 +47,9 @@ impl Measured {
             Fact::TokenStale => Self::new(vec![(Metric::StaleTokens, one())]),
             Fact::Reconciled { checked, failed } => Self::new(vec![
                 (Metric::ReconcilerRuns, one()),
-                (Metric::ReconcilerFailures, number(u64::try_from(*failed).unwrap_or(u64::MAX))),
                 (Metric::OpenWorkflows, number(u64::try_from(*checked).unwrap_or(u64::MAX))),
-            ]),
+            ])
+            .if_any(Metric::ReconcilerFailures, u64::try_from(*failed).unwrap_or(u64::MAX)),
             Fact::Repaired { what } => {
                 Self::new(vec![(Metric::ReconcilerRepairs, one())]).by(Dimension::Repair, repair(*what))
             }
@@ -65,6 +64,15 @@ impl Measured {
 
     fn new(values: Vec<(Metric, Observation)>) -> Self {
         Self { values, dimensions: Vec::new() }
+    }
+
+    /// A value that is nearly always zero: a metric is paid for in the hours in which it has data.
+    fn if_any(mut self, metric: Metric, value: impl Into<u64>) -> Self {
+        let value = value.into();
+        if value > 0 {
+            self.values.push((metric, number(value)));
+        }
+        self
     }
 
     fn by(mut self, dimension: Dimension, value: impl ToString) -> Self {
