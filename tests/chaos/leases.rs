@@ -1,8 +1,9 @@
 //! A proxy between the functions and SQS that kills workers which hold a lease, and no others.
 //!
-//! A worker only calls SQS to set how long its current message stays hidden: a minute, and less when it returns it. The
-//! proxy executes the call, and the worker waits for the answer while it continues its work. As long as it waits it has
-//! not received another message, for which it would be unknown whether it is hidden for the queue's 330 s.
+//! A worker only calls SQS to set how long its current messages stay hidden, a minute, and less when it returns one, and to
+//! delete one that is done before the others are. The proxy executes the call, and the worker waits for the answer while it
+//! continues its work. As long as it waits it has not received other messages, for which it would be unknown whether they are
+//! hidden for the queue's 330 s.
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,9 +15,9 @@ use tokio::net::TcpStream;
 use crate::proxy::{self, answer, pass_on, read_call, waits};
 use crate::workers::{self, Worker};
 
-/// How long a worker that will be killed may continue, in milliseconds: as long as most batches take, and less than the
-/// SDK waits for an answer.
-const LAST_MOMENTS: u64 = 1_500;
+/// How long a worker that will be killed may continue, in milliseconds: until it has leased its other messages, which it does
+/// side by side, then as long as most batches take, and less than the SDK waits for an answer.
+const LAST_MOMENTS: std::ops::Range<u64> = 200..1_500;
 /// Long enough to notice that a connection ended before its process was stopped.
 const A_LOOK: Duration = Duration::from_millis(20);
 
@@ -84,7 +85,7 @@ async fn serve(mut client: TcpStream, state: Arc<State>) -> io::Result<()> {
     if done.starts_with(b"HTTP/1.1 200 ")
         && let Some(worker) = state.victim(&client)?
     {
-        let last_moments = state.random.lock().unwrap().u64(0..LAST_MOMENTS);
+        let last_moments = state.random.lock().unwrap().u64(LAST_MOMENTS);
         if waits(&mut client, Duration::from_millis(last_moments)).await && worker.stop().await {
             // Now that it is halted: is it still waiting?
             if waits(&mut client, A_LOOK).await {

@@ -7,8 +7,8 @@ use goal_activity_core::execution::{Cancellation, Execution};
 use goal_activity_core::goal::{Goal, GoalStatus};
 use goal_activity_core::notice::NoticeClaim;
 use goal_activity_core::ports::{
-    ActionCommit, ActionsWithTasks, CancelExecution, Claim, ClaimGoal, EndExecution, FindArchived, FindExecution,
-    RecordProgress, Remembered, RemoveTasks, RequestKey, SealLedger, WorkLedger,
+    ActionCommit, ActionsWithTasks, CancelExecution, Claim, ClaimGoal, CommitGroup, EndExecution, FindArchived,
+    FindExecution, RecordProgress, Remembered, RemoveTasks, RequestKey, SealLedger, WorkLedger,
 };
 use goal_activity_events::{ClaimSequence, EventId, FinalStatus};
 use goal_activity_functions::adapters::memory::World;
@@ -25,8 +25,8 @@ const HISTORIES: u32 = 48;
 const CALLS: usize = 60;
 /// Two batches.
 const ACTIONS: u8 = 9;
-/// The actions that workers process: two of the first batch and the only one of the second.
-const ACTED_ON: [usize; 3] = [0, 7, 8];
+/// The actions that workers process: some of the first batch and the only one of the second.
+const ACTED_ON: [usize; 4] = [0, 3, 7, 8];
 
 /// A workflow: its goal, and its number.
 type Workflow = (usize, u64);
@@ -44,12 +44,10 @@ enum Call {
     GoalIs(usize, GoalStatus),
     GoalIsGone(usize),
     Open(Workflow, u32),
-    /// With that many tasks; zero is a failure.
+    /// Those that fit together. Not the first means that of another batch, or a second time.
     Commit {
         workflow: Workflow,
-        action: usize,
-        count: usize,
-        replaces: Seen,
+        actions: Vec<Outcome>,
     },
     Seal(Workflow, u32),
     Started(Workflow, usize),
@@ -65,6 +63,15 @@ enum Call {
     Report(Workflow, Mark, i64),
     MarkArchived(Workflow, i64),
     RemoveTasks(Workflow),
+}
+
+/// The outcome of an action.
+#[derive(Debug, Clone, Copy)]
+struct Outcome {
+    action: usize,
+    /// The number of its tasks; zero is a failure.
+    count: usize,
+    replaces: Seen,
 }
 
 /// The tasks that a commit has read before.
@@ -90,7 +97,9 @@ fn status() -> impl Strategy<Value = FinalStatus> {
 
 fn call() -> impl Strategy<Value = Call> {
     let goal_status = prop::sample::select(vec![GoalStatus::Draft, GoalStatus::Paused, GoalStatus::Completed]);
-    let seen = || prop::sample::select(vec![Seen::NotLooked, Seen::AllThere, Seen::TheFirst]);
+    let seen = prop::sample::select(vec![Seen::NotLooked, Seen::AllThere, Seen::TheFirst]);
+    let outcome = (prop::sample::select(&ACTED_ON[..]), 0..4_usize, seen)
+        .prop_map(|(action, count, replaces)| Outcome { action, count, replaces });
     prop_oneof![
         6 => (workflow(), 0..3_u64, prop::bool::weighted(0.9), prop::option::of(0..2_usize)).prop_map(
             |(workflow, expected, owner, request)| Call::Claim { workflow, expected, owner, request }
@@ -99,8 +108,8 @@ fn call() -> impl Strategy<Value = Call> {
         1 => (0..2_usize, goal_status).prop_map(|(goal, status)| Call::GoalIs(goal, status)),
         1 => (0..2_usize).prop_map(Call::GoalIsGone),
         8 => (workflow(), 0..2_u32).prop_map(|(workflow, batch)| Call::Open(workflow, batch)),
-        16 => (workflow(), prop::sample::select(&ACTED_ON[..]), 0..4_usize, seen())
-            .prop_map(|(workflow, action, count, replaces)| Call::Commit { workflow, action, count, replaces }),
+        16 => (workflow(), prop::collection::vec(outcome, 1..4))
+            .prop_map(|(workflow, actions)| Call::Commit { workflow, actions }),
         2 => (workflow(), 0..3_u32).prop_map(|(workflow, batches)| Call::Seal(workflow, batches)),
         2 => (workflow(), 0..2_usize).prop_map(|(workflow, event)| Call::Started(workflow, event)),
         4 => (workflow(), 0..2_u32, 0..4_u64, 0..9_u32).prop_map(
@@ -163,9 +172,7 @@ impl Cast {
             Call::Open(workflow, batch) => {
                 said(on.db().open_batch(&self.execution(workflow).execution_arn, batch).await)
             }
-            Call::Commit { workflow, action, count, replaces } => {
-                self.commit(on, workflow, action, count, replaces).await
-            }
+            Call::Commit { workflow, ref actions } => self.commit(on, workflow, actions).await,
             Call::Seal(workflow, batches) => {
                 said(on.db().seal_ledger(&self.execution(workflow).execution_arn, batches).await)
             }
@@ -177,22 +184,26 @@ impl Cast {
         }
     }
 
-    async fn commit(&self, on: &impl Tables, of: Workflow, action: usize, count: usize, replaces: Seen) -> String {
+    async fn commit(&self, on: &impl Tables, of: Workflow, actions: &[Outcome]) -> String {
         let (goal, execution) = (&self.goals[of.0], self.execution(of));
-        let acted_on = &goal.actions[action];
-        let there = on.db().task_rows(&goal.head.goal_id).await.unwrap();
-        let there = there.into_iter().filter(|row| row.action_id.as_ref() == Some(&acted_on.action_id));
-        let commit = match count {
-            0 => failure(&execution, acted_on),
-            _ => success(&execution, acted_on, tasks(&execution, acted_on, count)),
-        };
-        let replaces = match replaces {
-            Seen::NotLooked => Vec::new(),
-            Seen::AllThere => there.collect(),
-            Seen::TheFirst => there.take(1).collect(),
-        };
-        let batch_index = u32::try_from(action / 8).unwrap();
-        said(on.db().commit_action(&ActionCommit { batch_index, replaces, ..commit }).await)
+        let rows = on.db().task_rows(&goal.head.goal_id).await.unwrap();
+        let mut commits = actions.iter().map(|Outcome { action, count, replaces }| {
+            let acted_on = &goal.actions[*action];
+            let there = rows.iter().filter(|row| row.action_id.as_ref() == Some(&acted_on.action_id)).cloned();
+            let commit = match count {
+                0 => failure(&execution, acted_on),
+                _ => success(&execution, acted_on, tasks(&execution, acted_on, *count)),
+            };
+            let replaces = match replaces {
+                Seen::NotLooked => Vec::new(),
+                Seen::AllThere => there.collect(),
+                Seen::TheFirst => there.take(1).collect(),
+            };
+            ActionCommit { batch_index: u32::try_from(action / 8).unwrap(), replaces, ..commit }
+        });
+        let mut group = CommitGroup::of(commits.next().unwrap());
+        let left = commits.filter(|commit| !group.add(commit.clone())).count();
+        said((on.db().commit_group(&group).await, left))
     }
 
     async fn record(&self, on: &impl Tables, call: &Call) -> String {

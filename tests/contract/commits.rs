@@ -1,4 +1,4 @@
-//! `WorkLedger::commit_action`.
+//! `WorkLedger::commit_group`, of single actions. Several: `groups.rs`.
 
 use futures_util::future::join_all;
 use goal_activity_core::goal::Position;
@@ -9,7 +9,9 @@ use goal_activity_core::ports::{ActionCommit, Committed, SealLedger, WorkLedger}
 use goal_activity_core::task::{MAX_DESCRIPTION, MAX_TITLE, Task, TaskStatus};
 
 use crate::backend::Tables;
-use crate::given::{execution, failed, failure, goal, opened, stored_tasks, succeeded, success, tasks};
+use crate::given::{
+    commit_one as commit, execution, failed, failure, goal, opened, stored_tasks, succeeded, success, tasks,
+};
 
 on_all_tables!(
     p3_an_outcome_and_its_tasks_are_saved_together,
@@ -31,10 +33,6 @@ on_all_tables!(
     p3_sixty_four_actions_are_saved,
     p9_the_same_action_of_another_goal_is_another,
 );
-
-async fn commit(on: &impl Tables, commit: &ActionCommit<'_>) -> Committed {
-    on.db().commit_action(commit).await.unwrap()
-}
 
 async fn ledger(on: &impl Tables, commit: &ActionCommit<'_>) -> BatchLedger {
     on.db().read_batch(commit.execution, commit.batch_index).await.unwrap()

@@ -11,8 +11,8 @@ use goal_activity_core::execution::{BatchState, Cancellation, Execution};
 use goal_activity_core::notice::notice;
 use goal_activity_core::ports::HideMessage;
 use goal_activity_core::ports::{
-    AnswerBatch, ArchiveExecution, CancelExecution, EndExecution, Event, ExecutionInput, Notify, PortResult,
-    PublishEvent, RecordProgress, StartExecution, WorkLedger,
+    AnswerBatch, ArchiveExecution, CancelExecution, CommitGroup, EndExecution, Event, ExecutionInput, Notify,
+    PortResult, PublishEvent, RecordProgress, StartExecution, WorkLedger,
 };
 use goal_activity_events::{
     BatchAnswer, EventId, FinalStatus, GoalActivityRejected, RejectionReason, TaskToken, Version,
@@ -87,7 +87,8 @@ async fn all_fail_silently(answer: Answer) {
     let mut made = tasks(&execution, &goal.actions[0], 10);
     made[0].title = SECRET.into();
     let ledger = Tables::new(&aws, names());
-    fails(answer, ledger.commit_action(&success(&execution, &goal.actions[0], made)).await);
+    let group = CommitGroup::of(success(&execution, &goal.actions[0], made));
+    fails(answer, ledger.commit_group(&group).await);
 
     let token = TaskToken::new(format!("{SECRET}-token"));
     let callbacks = StepFunctions::new(&aws);

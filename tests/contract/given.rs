@@ -10,7 +10,8 @@ use goal_activity_core::goal::{Action, Goal};
 use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Failure, Tally};
 use goal_activity_core::limits::MAX_RUNNING_PER_USER;
 use goal_activity_core::ports::{
-    ActionCommit, Claim, ClaimGoal, Claimed, FindExecution, ListTasks, LoadGoal, Opened, WorkLedger,
+    ActionCommit, Claim, ClaimGoal, Claimed, CommitGroup, Committed, FindExecution, ListTasks, LoadGoal, Opened,
+    WorkLedger,
 };
 use goal_activity_core::task::Task;
 use goal_activity_events::{
@@ -157,6 +158,13 @@ pub(crate) fn success<'a>(execution: &'a Execution, action: &'a Action, tasks: V
 /// The commit for an action of the first batch that got none.
 pub(crate) fn failure<'a>(execution: &'a Execution, action: &'a Action) -> ActionCommit<'a> {
     ActionCommit { outcome: failed(), ..success(execution, action, Vec::new()) }
+}
+
+/// Saves an action by itself.
+pub(crate) async fn commit_one(on: &impl Tables, commit: &ActionCommit<'_>) -> Committed {
+    let answers = on.db().commit_group(&CommitGroup::of(commit.clone())).await.unwrap();
+    let [answer] = answers[..] else { panic!("{answers:?}") };
+    answer
 }
 
 /// Opens a batch, which must be open for work.

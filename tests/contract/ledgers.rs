@@ -7,7 +7,9 @@ use goal_activity_core::ports::{Committed, Opened, ReadLedger, SealLedger, WorkL
 use goal_activity_core::task::TaskStatus;
 
 use crate::backend::Tables;
-use crate::given::{at, claimed, execution, failure, goal, opened, stored_tasks, succeeded, success, tasks};
+use crate::given::{
+    at, claimed, commit_one, execution, failure, goal, opened, stored_tasks, succeeded, success, tasks,
+};
 
 on_all_tables!(
     a_batch_that_was_not_opened_is_empty,
@@ -35,8 +37,8 @@ async fn a_batch_can_be_opened_again_and_shows_what_was_done(on: &impl Tables) {
     assert_eq!(opened(on, &execution, 0).await, BatchLedger::default());
     let [first, second, ..] = &goal.actions[..] else { panic!() };
     let saved = tasks(&execution, first, 3);
-    assert_eq!(on.db().commit_action(&success(&execution, first, saved)).await.unwrap(), Committed::Yes);
-    assert_eq!(on.db().commit_action(&failure(&execution, second)).await.unwrap(), Committed::Yes);
+    assert_eq!(commit_one(on, &success(&execution, first, saved)).await, Committed::Yes);
+    assert_eq!(commit_one(on, &failure(&execution, second)).await, Committed::Yes);
     let expected = BatchLedger {
         sealed: false,
         sequence: 2,
@@ -54,7 +56,7 @@ async fn batches_are_apart(on: &impl Tables) {
         let action = &goal.actions[usize::try_from(index).unwrap() * 8];
         let mut commit = failure(&execution, action);
         commit.batch_index = index;
-        assert_eq!(on.db().commit_action(&commit).await.unwrap(), Committed::Yes);
+        assert_eq!(commit_one(on, &commit).await, Committed::Yes);
     }
     for (index, batch) in goal.actions.chunks(8).enumerate() {
         let read = on.db().read_batch(&execution.execution_arn, u32::try_from(index).unwrap()).await.unwrap();
@@ -72,7 +74,7 @@ async fn a_ledger_is_read_without_opening_or_sealing_a_batch(on: &impl Tables) {
     opened(on, &execution, 3).await;
     let mut commit = success(&execution, &goal.actions[24], tasks(&execution, &goal.actions[24], 2));
     commit.batch_index = 3;
-    assert_eq!(on.db().commit_action(&commit).await.unwrap(), Committed::Yes);
+    assert_eq!(commit_one(on, &commit).await, Committed::Yes);
     let mut expected = vec![None; 8];
     expected[6] = Some(BatchLedger::default());
     let outcomes = [(goal.actions[24].action_id.clone(), succeeded(2))].into();
@@ -93,7 +95,7 @@ async fn p4_sealing_answers_what_every_batch_holds(on: &impl Tables) {
     opened(on, &execution, 3).await;
     let mut commit = success(&execution, &goal.actions[24], tasks(&execution, &goal.actions[24], 10));
     commit.batch_index = 3;
-    assert_eq!(on.db().commit_action(&commit).await.unwrap(), Committed::Yes);
+    assert_eq!(commit_one(on, &commit).await, Committed::Yes);
     let sealed = on.db().seal_ledger(&execution.execution_arn, 8).await.unwrap();
     let empty = BatchLedger { sealed: true, ..BatchLedger::default() };
     let mut expected = vec![empty; 8];
@@ -113,7 +115,7 @@ async fn p4_a_batch_that_was_sealed_before_it_was_opened_stays_sealed(on: &impl 
     assert_eq!(on.db().open_batch(&execution.execution_arn, 0).await.unwrap(), Opened::Sealed);
     assert_eq!(on.db().open_batch(&execution.execution_arn, 0).await.unwrap(), Opened::Sealed);
     let late = success(&execution, &goal.actions[0], tasks(&execution, &goal.actions[0], 1));
-    assert_eq!(on.db().commit_action(&late).await.unwrap(), Committed::TooLate);
+    assert_eq!(commit_one(on, &late).await, Committed::TooLate);
     assert_eq!(stored_tasks(on, &goal).await, []);
 }
 
@@ -123,7 +125,7 @@ async fn p4_sealing_twice_answers_the_same(on: &impl Tables) {
     opened(on, &execution, 1).await;
     let mut commit = failure(&execution, &goal.actions[8]);
     commit.batch_index = 1;
-    on.db().commit_action(&commit).await.unwrap();
+    commit_one(on, &commit).await;
     let first = on.db().seal_ledger(&execution.execution_arn, 2).await.unwrap();
     let at_once = join_all((0..4).map(|_| on.db().seal_ledger(&execution.execution_arn, 2))).await;
     for again in at_once {
@@ -163,7 +165,7 @@ async fn p4_what_is_saved_while_it_is_sealed_is_in_the_answer(on: &impl Tables) 
             tokio::task::yield_now().await;
             on.db().seal_ledger(&execution.execution_arn, 1).await.unwrap().remove(0)
         };
-        let commit = async |c| on.db().commit_action(c).await.unwrap();
+        let commit = async |c| commit_one(on, c).await;
         let (first, sealed, second) =
             futures_util::join!(join_all(before.iter().map(commit)), seal(), join_all(after.iter().map(commit)),);
         let answers = first.into_iter().chain(second);

@@ -27,6 +27,7 @@ mod foreign_rows;
 mod given;
 mod goals;
 mod golden;
+mod groups;
 mod history;
 mod ledgers;
 mod machines;

@@ -1,8 +1,8 @@
-//! `HideMessage`.
+//! `HideMessage`, `DeleteMessage`.
 
 use std::time::Duration;
 
-use goal_activity_core::ports::HideMessage;
+use goal_activity_core::ports::{DeleteMessage, HideMessage};
 
 use crate::backend::{AwsServices, Services};
 
@@ -10,6 +10,7 @@ on_all_services!(
     a_message_that_is_not_hidden_any_more_comes_back,
     a_message_that_is_hidden_longer_stays_away,
     the_last_word_counts,
+    a_message_that_is_deleted_does_not_come_back,
 );
 
 async fn hide(on: &impl Services, receipt_handle: &str, seconds: u64) {
@@ -34,6 +35,13 @@ async fn the_last_word_counts(on: &impl Services) {
     hide(on, &handle, 600).await;
     hide(on, &handle, 1).await;
     assert!(on.comes_back(&handle).await);
+}
+
+async fn a_message_that_is_deleted_does_not_come_back(on: &impl Services) {
+    let handle = on.received().await;
+    hide(on, &handle, 1).await;
+    on.queue().delete(&handle).await.unwrap();
+    assert!(!on.comes_back(&handle).await);
 }
 
 #[tokio::test]

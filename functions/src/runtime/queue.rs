@@ -1,13 +1,14 @@
 //! Reading an SQS batch: all messages are handled in parallel, and only those that failed, or were not done when the
-//! time was over, are returned to the queue.
+//! time was over, are returned to the queue. Lambda deletes the others when the invocation ends.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::future::join_all;
 use goal_activity_core::inbound::{self, Malformed};
 use goal_activity_core::limits::{FIRST_REST, GIVE_BACK, LONGEST_REST};
-use goal_activity_core::ports::{HideMessage, Unavailable};
+use goal_activity_core::ports::{HideMessage, PortResult, Unavailable};
 use goal_activity_events::Envelope;
 use tokio::time::timeout;
 
@@ -59,6 +60,12 @@ pub trait HandleMessage: Sync {
     /// Handles it idempotently. The future may be dropped at any await.
     fn handle(&self, message: Message<'_>) -> impl Future<Output = Result<(), MessageError>> + Send;
 
+    /// Called for a message that is handled while others of its invocation are not. Deletes it if it may otherwise come back
+    /// before the invocation ends.
+    fn done_early(&self, _: Message<'_>) -> impl Future<Output = PortResult<()>> + Send {
+        async { Ok(()) }
+    }
+
     /// The maximum delay of a message after a failure. Shorter if its work has a deadline.
     fn longest_rest(&self) -> Duration {
         LONGEST_REST
@@ -74,12 +81,27 @@ pub async fn handle_batch(
     budget: Budget,
 ) -> SqsBatchResponse {
     let received = event.records.len();
-    let each = event.records.into_iter().map(|message| async move {
-        let error = handle(handler, &message, budget).await.err()?;
-        give_back(queue, &message, &error, handler.longest_rest()).await;
-        let mut failure = BatchItemFailure::default();
-        failure.item_identifier = message.message_id.unwrap_or_default();
-        Some(failure)
+    let unfinished = AtomicUsize::new(received);
+    let each = event.records.into_iter().map(|record| {
+        let unfinished = &unfinished;
+        async move {
+            let handled = handle(handler, message(&record), budget).await;
+            let is_last = unfinished.fetch_sub(1, Ordering::Relaxed) == 1;
+            match handled {
+                Ok(()) => {
+                    if !is_last {
+                        delete_early(handler, &record).await;
+                    }
+                    None
+                }
+                Err(error) => {
+                    give_back(queue, &record, &error, handler.longest_rest()).await;
+                    let mut failure = BatchItemFailure::default();
+                    failure.item_identifier = record.message_id.unwrap_or_default();
+                    Some(failure)
+                }
+            }
+        }
     });
     let mut response = SqsBatchResponse::default();
     response.batch_item_failures = join_all(each).await.into_iter().flatten().collect();
@@ -87,13 +109,26 @@ pub async fn handle_batch(
     response
 }
 
-async fn handle(handler: &impl HandleMessage, message: &SqsMessage, budget: Budget) -> Result<(), MessageError> {
-    let received = Message {
-        body: message.body.as_deref().unwrap_or_default(),
-        receipt_handle: message.receipt_handle.as_deref().unwrap_or_default(),
-    };
+fn message(record: &SqsMessage) -> Message<'_> {
+    Message {
+        body: record.body.as_deref().unwrap_or_default(),
+        receipt_handle: record.receipt_handle.as_deref().unwrap_or_default(),
+    }
+}
+
+async fn handle(handler: &impl HandleMessage, message: Message<'_>, budget: Budget) -> Result<(), MessageError> {
     let unfinished = || Unavailable::new("handling a queue message", "the function's time is over");
-    budget.run(handler.handle(received)).await.unwrap_or_else(|| Err(unfinished().into()))
+    budget.run(handler.handle(message)).await.unwrap_or_else(|| Err(unfinished().into()))
+}
+
+/// Takes [`GIVE_BACK`] at most. A message that stays is handled again, and found to be done.
+async fn delete_early(handler: &impl HandleMessage, record: &SqsMessage) {
+    let deleted = timeout(GIVE_BACK, handler.done_early(message(record))).await;
+    let too_slow = || Unavailable::new("deleting a queue message that is done", "it takes too long");
+    if let Err(error) = deleted.unwrap_or_else(|_| Err(too_slow())) {
+        let id = record.message_id.as_deref().unwrap_or_default();
+        tracing::warn!(messageId = id, %error, "it may come back before the invocation ends");
+    }
 }
 
 /// Logs a failure and sets when the message returns: otherwise it would return after the queue's visibility timeout,
@@ -128,7 +163,6 @@ fn rest_after(receives: u32) -> Duration {
 mod tests {
     use super::*;
     use goal_activity_core::limits::{LEASE, MAX_RECEIVES};
-    use goal_activity_core::ports::PortResult;
     use goal_activity_testkit::{SqsRecord, sqs_event};
     use std::future::pending;
     use std::sync::Mutex;
@@ -136,6 +170,14 @@ mod tests {
 
     struct Picky {
         longest: Duration,
+        /// The messages that were done while others were not.
+        early: Mutex<Vec<String>>,
+    }
+
+    impl Picky {
+        fn new(longest: Duration) -> Self {
+            Self { longest, early: Mutex::default() }
+        }
     }
 
     impl HandleMessage for Picky {
@@ -150,6 +192,11 @@ mod tests {
                 "hangs" => pending().await,
                 _ => Ok(()),
             }
+        }
+
+        async fn done_early(&self, message: Message<'_>) -> PortResult<()> {
+            self.early.lock().unwrap().push(message.receipt_handle.to_owned());
+            pending().await
         }
 
         fn longest_rest(&self) -> Duration {
@@ -178,7 +225,7 @@ mod tests {
 
     async fn failed(queue: &Queue, longest: Duration, messages: &[(&str, u32)]) -> Vec<String> {
         let budget = Budget::of(Duration::from_secs(27));
-        let response = handle_batch(&Picky { longest }, queue, event(messages), budget).await;
+        let response = handle_batch(&Picky::new(longest), queue, event(messages), budget).await;
         response.batch_item_failures.into_iter().map(|f| f.item_identifier).collect()
     }
 
@@ -206,6 +253,25 @@ mod tests {
         // The queue hangs as well, and everything ends before a function of 30 s is killed.
         assert_eq!(began.elapsed(), Duration::from_secs(27) + GIVE_BACK);
         assert_eq!(queue.0.into_inner().unwrap(), [("handle-0".to_owned(), 5), ("handle-3".to_owned(), 10)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_done_before_the_last_one_is_told_so_and_what_failed_is_not() {
+        let queue = Queue::default();
+        let picky = Picky::new(LONGEST_REST);
+        let budget = || Budget::of(Duration::from_secs(27));
+        let began = Instant::now();
+        handle_batch(&picky, &queue, event(&[("good", 1), ("slow", 1), ("bad", 1), ("good", 1)]), budget()).await;
+        assert_eq!(*picky.early.lock().unwrap(), ["handle-0", "handle-3"]);
+        assert_eq!(began.elapsed(), Duration::from_secs(20), "a deletion that hangs holds up nothing");
+        // The last one is deleted by Lambda, at once.
+        let alone = Picky::new(LONGEST_REST);
+        handle_batch(&alone, &queue, event(&[("slow", 1)]), budget()).await;
+        handle_batch(&alone, &queue, event(&[("bad", 1), ("slow", 1)]), budget()).await;
+        assert_eq!(*alone.early.lock().unwrap(), Vec::<String>::new());
+        let began = Instant::now();
+        handle_batch(&alone, &queue, event(&[("good", 1), ("good", 1)]), budget()).await;
+        assert_eq!(began.elapsed(), GIVE_BACK);
     }
 
     #[test]

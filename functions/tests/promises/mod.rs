@@ -33,5 +33,6 @@ mod priority;
 mod reconcile;
 mod retry;
 mod shards;
+mod together;
 mod traces;
 mod usage;

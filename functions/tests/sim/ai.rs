@@ -21,6 +21,9 @@ use crate::world::Sim;
 const TOKENS: Tokens = Tokens { input: 800, output: 600 };
 pub(crate) const PRICES: Prices = Prices { input: 3_000_000, output: 15_000_000 };
 
+/// The latencies of an AI that answers in step are multiples of this.
+const STEP: Duration = Duration::from_secs(2);
+
 /// The AI's behaviour for one action.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Script {
@@ -43,6 +46,8 @@ impl Script {
             _ => 0,
         };
         let latency = if hangs { Duration::from_secs(1_000) } else { latency };
+        let steps = u32::try_from(latency.as_millis().div_ceil(STEP.as_millis())).unwrap();
+        let latency = if sim.profile.in_step { steps * STEP } else { latency };
         Self { latency, fails, refuses: sim.chance(0.04) }
     }
 

@@ -148,7 +148,7 @@ pub(crate) async fn call(sim: &Sim, user: &str, route: &str, path: &Value, body:
     let request = GatewayRequest::new(route, user).path(path.clone()).query(json!({})).body(&body.to_string());
     let request = if let Some(key) = key { request.header("idempotency-key", key) } else { request };
     let chart = route.starts_with("PUT").then(|| Chart::from(body));
-    let answer = invoke(sim, Function::Api, None, None, |p| {
+    let answer = invoke(sim, Function::Api, Vec::new(), None, |p| {
         if let Some(chart) = chart {
             p.run.puts(chart);
         }

@@ -17,6 +17,7 @@ use tokio::time::sleep;
 use crate::ai::{Script, generation};
 use crate::api::{Answer, Ask, call};
 use crate::app::is_generated;
+use crate::check;
 use crate::lambda::Run;
 use crate::world::{Core, Sim};
 
@@ -287,10 +288,11 @@ fn new_chart(sim: &Sim) -> Value {
 
 /// The AI is asked for an action: as long as the workflow is open, as the action's row says.
 pub(crate) fn asked(sim: &Sim, run: &Run, goal: &GoalId, action: &Action) {
-    let Some(arn) = run.subject().filter(|_| !sim.core().app.has_touched(goal)) else { return };
+    let subject = check::subject(sim, run, goal, &action.action_id);
+    let Some(arn) = subject.filter(|_| !sim.core().app.has_touched(goal)) else { return };
     let differs = {
         let state = sim.tables.state();
-        let open = state.executions.get(arn).is_some_and(|e| !e.has_ended());
+        let open = state.executions.get(&arn).is_some_and(|e| !e.has_ended());
         open && state.goals.get(goal).and_then(|g| g.action(&action.action_id)) != Some(action)
     };
     if differs {

@@ -11,12 +11,13 @@ use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Tally, recorded};
 use goal_activity_core::limits::{MAX_ACTIONS, NOTICE_LEASE, NOTICE_WITHIN, PROBE_TIME};
 use goal_activity_core::pause::{Pause, Release};
 use goal_activity_core::ports::{
-    Acquired, ActionCommit, Claim, Claimed, Committed, Event, ExecutionInput, RequestKey, UserLoad,
+    Acquired, ActionCommit, Claim, Claimed, CommitGroup, Committed, Event, ExecutionInput, RequestKey, UserLoad,
 };
 use goal_activity_core::reconcile::former_within;
 use goal_activity_core::task::{Task, TaskStatus};
 use goal_activity_events::{
-    ActionId, EventId, ExecutionArn, GoalId, RejectionReason, RequestRef, TaskId, Timestamp, UserId,
+    ActionId, BatchMessage, BatchProgressed, EventId, ExecutionArn, GoalId, RejectionReason, RequestRef, TaskId,
+    Timestamp, UserId,
 };
 use goal_activity_functions::adapters::memory::State;
 
@@ -25,6 +26,7 @@ use crate::app::{App, is_generated};
 use crate::archive;
 use crate::charts;
 use crate::lambda::Run;
+use crate::machine;
 use crate::people::TICK;
 use crate::progress;
 use crate::queues::Queue;
@@ -89,7 +91,7 @@ impl Shadow {
 pub(crate) enum Write<'a> {
     Claim(&'a Claim, &'a Claimed),
     Open(u32),
-    Commit(&'a ActionCommit<'a>, Committed),
+    Commit(&'a CommitGroup<'a>, &'a [Committed]),
     Seal(u32),
     Remove,
     Other,
@@ -121,9 +123,9 @@ pub(crate) fn observe(sim: &Sim, arn: &ExecutionArn, write: &Write<'_>) {
         if let Write::Open(index) | Write::Seal(index) = write {
             ledger(&state, &mut core.shadow, arn, *index, &mut found);
         }
-        if let Write::Commit(commit, committed) = write {
-            ledger(&state, &mut core.shadow, arn, commit.batch_index, &mut found);
-            if *committed == Committed::Yes {
+        if let Write::Commit(group, answers) = write {
+            ledger(&state, &mut core.shadow, arn, group.batch_index(), &mut found);
+            for commit in saved(group, answers) {
                 commit_is_sound(&core, execution, commit, &mut found);
                 found.extend(charts::saved(&state, &core, &execution.goal_id, commit).map(|what| ("chart", what)));
             }
@@ -135,12 +137,25 @@ pub(crate) fn observe(sim: &Sim, arn: &ExecutionArn, write: &Write<'_>) {
             archive::check(&state, execution, &mut found);
         }
     }
-    if let Write::Commit(commit, Committed::Yes) = write {
-        progress::saved(sim, arn, commit.batch_index);
+    if let Write::Commit(group, answers) = write
+        && answers.contains(&Committed::Yes)
+    {
+        progress::saved(sim, arn, group.batch_index());
     }
     for (promise, what) in found {
         sim.violated(promise, what);
     }
+}
+
+/// Those of a group that were saved.
+fn saved<'a>(group: &'a CommitGroup<'a>, answers: &'a [Committed]) -> impl Iterator<Item = &'a ActionCommit<'a>> {
+    group.commits().zip(answers).filter(|(_, answer)| **answer == Committed::Yes).map(|(commit, _)| commit)
+}
+
+/// Counts how many actions are saved together.
+pub(crate) fn committed(sim: &Sim, group: &CommitGroup<'_>, answers: &[Committed]) {
+    let what = if answers.contains(&Committed::Yes) { "saved" } else { "refused" };
+    sim.count(format!("transactions of {} actions {what}", group.len()));
 }
 
 /// When the app has written a goal's row back, its claim is meaningless: then the limit is one at a time for each user.
@@ -540,7 +555,7 @@ fn tasks(state: &State, core: &mut Core, execution: &Execution, write: &Write<'_
     }
     let arn = &execution.execution_arn;
     let name = arn.name();
-    let (mut replaced, mut changed) = (false, Vec::new());
+    let (mut replaced, mut changed) = (BTreeSet::new(), Vec::new());
     let all = state.tasks.len().max(core.shadow.tasks.len()) <= COMPARED_WHOLE;
     let compared = |key: &&(GoalId, String)| all || key.0 == execution.goal_id;
     for (key, task) in state.tasks.iter().filter(|(key, _)| compared(key)) {
@@ -548,12 +563,14 @@ fn tasks(state: &State, core: &mut Core, execution: &Execution, write: &Write<'_
         if before == Some(task) {
             continue;
         }
-        replaced |= before.is_some();
         changed.push(key);
+        let own = commit_of(write, &task.action_id);
         let (promise, what) = match write {
             _ if key.0 != execution.goal_id || task.goal_id != execution.goal_id => ("P9", "writes a foreign task"),
-            Write::Commit(c, Committed::Yes) if *c.action != task.action_id => ("P3", "writes another action's task"),
-            Write::Commit(c, Committed::Yes) if !c.tasks.iter().any(|t| t.position == task.position) => {
+            Write::Commit(_, answers) if answers.contains(&Committed::Yes) && own.is_none() => {
+                ("P3", "writes another action's task")
+            }
+            Write::Commit(..) if own.is_some_and(|c| !c.tasks.iter().any(|t| t.position == task.position)) => {
                 ("P3", "writes a task that is not its own")
             }
             Write::Commit(..) if !id_is_derived(task, arn) => ("P3", "writes a task under a strange id"),
@@ -562,7 +579,12 @@ fn tasks(state: &State, core: &mut Core, execution: &Execution, write: &Write<'_
             }
             Write::Commit(..) if before.is_some_and(is_of_the_user) => ("P3", "replaces what the user has done"),
             Write::Commit(..) if before.is_some() && !execution.regenerate => ("P3", "replaces a task"),
-            Write::Commit(_, Committed::Yes) => continue,
+            Write::Commit(..) if own.is_some() => {
+                if before.is_some() {
+                    replaced.insert(task.action_id.clone());
+                }
+                continue;
+            }
             _ => ("P3", "changes a task without a commit"),
         };
         found.push((promise, format!("{name} {what}: {} {}", key.0, key.1)));
@@ -571,26 +593,27 @@ fn tasks(state: &State, core: &mut Core, execution: &Execution, write: &Write<'_
     for (key, task) in removed {
         let gone = is_gone(&core.app, &task.goal_id, &task.action_id);
         let replacing = || core.shadow.replacing.contains(&(arn.clone(), task.action_id.clone()));
+        let own = commit_of(write, &task.action_id);
         let (promise, what) = match write {
             Write::Remove if task.execution_arn != *arn => ("P9", "removes another workflow's task"),
             Write::Remove if gone => continue,
             Write::Remove if execution.cancellation.is_none() => ("P4", "removes tasks without a cancellation"),
             Write::Remove if replacing() => ("P3", "leaves neither the old nor the new tasks"),
-            Write::Commit(c, Committed::Yes) if *c.action != task.action_id => ("P3", "removes another action's task"),
+            Write::Commit(_, answers) if answers.contains(&Committed::Yes) && own.is_none() => {
+                ("P3", "removes another action's task")
+            }
             Write::Commit(..) if !execution.regenerate => ("P3", "removes a task it may not replace"),
             Write::Commit(..) if is_of_the_user(task) => ("P3", "removes what the user has done"),
             Write::Remove => continue,
-            Write::Commit(_, Committed::Yes) => {
-                replaced = true;
+            Write::Commit(..) if own.is_some() => {
+                replaced.insert(task.action_id.clone());
                 continue;
             }
             _ => ("P3", "removes a task without reason"),
         };
         found.push((promise, format!("{name} {what}: {} {}", key.0, key.1)));
     }
-    if let (true, Write::Commit(commit, _)) = (replaced, write) {
-        core.shadow.replacing.insert((arn.clone(), commit.action.clone()));
-    }
+    core.shadow.replacing.extend(replaced.into_iter().map(|action| (arn.clone(), action)));
     if !matches!(write, Write::Other) {
         let shadow = &mut core.shadow.tasks;
         shadow.retain(|key, _| !compared(&key) || state.tasks.contains_key(key));
@@ -598,6 +621,12 @@ fn tasks(state: &State, core: &mut Core, execution: &Execution, write: &Write<'_
             shadow.insert(key.clone(), state.tasks[key].clone());
         }
     }
+}
+
+/// What was saved of an action by a write.
+fn commit_of<'a>(write: &'a Write<'a>, action: &ActionId) -> Option<&'a ActionCommit<'a>> {
+    let Write::Commit(group, answers) = write else { return None };
+    saved(group, answers).find(|commit| commit.action == action)
 }
 
 /// Returns `true` if it belongs to the user: finished, or added by the user.
@@ -798,10 +827,29 @@ pub(crate) fn started(sim: &Sim, input: &ExecutionInput) {
     }
 }
 
+/// The workflow for which a worker asks the AI. Not known where it has batches of several for the same action.
+pub(crate) fn subject(sim: &Sim, run: &Run, goal: &GoalId, action: &ActionId) -> Option<ExecutionArn> {
+    let (all, state) = (run.subjects(), sim.tables.state());
+    let is_of = |e: &Execution| e.goal_id == *goal && e.action_ids.contains(action);
+    let asks = |arn: &&&ExecutionArn| all.len() == 1 || state.executions.get(**arn).is_some_and(is_of);
+    let mut found = all.iter().filter(asks);
+    let first = found.next();
+    first.filter(|_| found.next().is_none()).map(|arn| ExecutionArn::clone(arn))
+}
+
+/// A worker gets a batch. One that is answered must not come again where nothing goes wrong.
+pub(crate) fn delivered(sim: &Sim, batch: &BatchMessage) {
+    if progress::HEALTHY.contains(&sim.profile.name) && machine::is_answered(sim, &batch.task_token) {
+        let name = batch.execution_arn.name();
+        sim.violated("P10", format!("{name}/{} is answered, and is delivered again", batch.batch_index));
+    }
+}
+
 /// The AI is called.
 pub(crate) fn asked(sim: &Sim, run: &Run, goal: &GoalId, action: &ActionId) {
-    let Some(arn) = run.subject().filter(|_| sim.account.is_none()) else { return };
-    if run.has_outcome_of(action) {
+    let Some(arn) = subject(sim, run, goal, action).filter(|_| sim.account.is_none()) else { return };
+    let arn = &arn;
+    if run.has_outcome_of(arn, action) {
         sim.violated("P10", format!("{} asks for {action}, whose outcome it knows", arn.name()));
     }
     let p = &sim.profile;
@@ -892,6 +940,9 @@ pub(crate) fn published(sim: &Sim, event: &Event) {
 /// A function is about to publish an event. No rejection is for an accepted request. While the call is under way another
 /// delivery of the same request may be accepted: that is not promised (docs/RELIABILITY.md).
 pub(crate) fn publishing(sim: &Sim, event: &Event) {
+    if let Event::Progressed(report) = event {
+        reporting(sim, report);
+    }
     let Event::Rejected(rejected) = event else { return };
     let Some(RequestRef { source, event_id }) = rejected.request.clone() else { return };
     // Of months ago nothing is known any more.
@@ -917,5 +968,21 @@ pub(crate) fn publishing(sim: &Sim, event: &Event) {
                 rejected.request_event_id, rejected.reason
             ),
         );
+    }
+}
+
+/// A report is what the ledger holds, or held.
+fn reporting(sim: &Sim, report: &BatchProgressed) {
+    let key = (report.execution_arn.clone(), report.batch_index);
+    let Some(ledger) = sim.tables.state().ledgers.get(&key).cloned() else { return };
+    let told = report.succeeded_actions as usize + report.failed_actions.len();
+    let saved = ledger.outcomes.len();
+    if report.sequence > ledger.sequence || (report.sequence == ledger.sequence) != (told == saved) {
+        let (name, index) = (key.0.name(), key.1);
+        let what = format!(
+            "{name}/{index} reports {told} outcomes as {}, and its ledger has {saved} as {}",
+            report.sequence, ledger.sequence
+        );
+        sim.violated("P6", what);
     }
 }

@@ -16,9 +16,9 @@ use goal_activity_core::outcome::goal_status;
 use goal_activity_core::pause::{DailyCost, Load, Passage, Pausing, Release};
 use goal_activity_core::placement::TaskRow;
 use goal_activity_core::ports::{
-    Accepted, Acquired, ActionCommit, ChartWritten, Claim, ClaimGoal, Claimed, Committed, EndExecution, Event,
-    HoldCapacity, OpenExecution, Opened, PortResult, RecordProgress, Released, RequestKey, SealLedger, WorkLedger,
-    WriteChart,
+    Accepted, Acquired, ActionCommit, ChartWritten, Claim, ClaimGoal, Claimed, CommitGroup, Committed, EndExecution,
+    Event, HoldCapacity, OpenExecution, Opened, PortResult, RecordProgress, Released, RequestKey, SealLedger,
+    WorkLedger, WriteChart,
 };
 use goal_activity_core::task::{Task, TaskStatus};
 use goal_activity_events::{
@@ -76,6 +76,12 @@ flaws! {
     TaskIdsRandom => "P3",
     /// Tasks replace others that must not be replaced.
     TasksReplaced => "P3",
+    /// Of actions that are saved together only the first ones are, and all are answered as saved.
+    GroupPartlySaved => "P6",
+    /// When one of the actions that are saved together is refused, all are given up.
+    GroupGivenUp => "P5",
+    /// Actions that are saved together count as one outcome of the ledger.
+    GroupCountedOnce => "P6",
     /// A worker writes to a sealed ledger.
     SealIgnored => "P4",
     /// Ledgers are not sealed.
@@ -92,6 +98,12 @@ flaws! {
     LeaseNotRenewed => "P10",
     /// A worker does not acquire a lease at all: after its death no other worker gets the message in time.
     LeaseNotTaken => "P5",
+    /// Of the messages of an invocation only the first one is leased.
+    LeaseOfFirst => "P5",
+    /// A message that is done stays in its queue until all others of the invocation are.
+    DoneNotDeleted => "P10",
+    /// The batches of an invocation are answered when all of them are done.
+    AnsweredTogether => "P10",
     /// A worker sends no heartbeat to the state machine.
     HeartbeatNotSent => "P10",
     /// The answer for one batch, sent twice, counts for another as well.
@@ -501,9 +513,58 @@ pub(crate) fn opened(sim: &Sim, opened: Opened) -> Opened {
     }
 }
 
-pub(crate) async fn commit(ports: &Ports, commit: &ActionCommit<'_>) -> PortResult<Committed> {
+pub(crate) async fn commit(ports: &Ports, group: &CommitGroup<'_>) -> PortResult<Vec<Committed>> {
     let sim = &ports.sim;
     let tables = &sim.tables;
+    let all = vec![Committed::Yes; group.len()];
+    match sim.flaw {
+        Some(
+            Flaw::TasksByPlace
+            | Flaw::FinishedTasksReplaced
+            | Flaw::OutcomeNotConditional
+            | Flaw::SealIgnored
+            | Flaw::TasksSavedApart
+            | Flaw::TaskIdsRandom
+            | Flaw::TasksReplaced
+            | Flaw::ForeignGoal,
+        ) => {
+            let mut answers = Vec::new();
+            for commit in group.commits() {
+                answers.push(commit_one(ports, commit).await?);
+            }
+            Ok(answers)
+        }
+        Some(Flaw::GroupPartlySaved) if group.len() > 1 => {
+            let mut commits = group.commits().take(group.len() / 2).cloned();
+            let mut part = commits.next().map(CommitGroup::of).expect("at least one");
+            let _fits = commits.all(|commit| part.add(commit));
+            let answers = tables.commit_group(&part).await?;
+            Ok(if answers.contains(&Committed::Yes) { all } else { tables.commit_group(group).await? })
+        }
+        Some(Flaw::GroupGivenUp) => {
+            let answers = tables.commit_group(group).await?;
+            Ok(if answers == all { all } else { vec![Committed::TooLate; group.len()] })
+        }
+        Some(Flaw::GroupCountedOnce) => {
+            let answers = tables.commit_group(group).await?;
+            let key = (group.execution().clone(), group.batch_index());
+            if let (true, Some(ledger)) = (answers == all, tables.state().ledgers.get_mut(&key)) {
+                ledger.sequence -= group.len() as u64 - 1;
+            }
+            Ok(answers)
+        }
+        _ => tables.commit_group(group).await,
+    }
+}
+
+/// Saves one of a group, without the others.
+async fn commit_one(ports: &Ports, commit: &ActionCommit<'_>) -> PortResult<Committed> {
+    let sim = &ports.sim;
+    let tables = &sim.tables;
+    let save = async |commit: &ActionCommit<'_>| {
+        let answers = tables.commit_group(&CommitGroup::of(commit.clone())).await?;
+        PortResult::Ok(answers[0])
+    };
     let key = (commit.execution.clone(), commit.batch_index);
     // Only where it is needed: it checks all existing tasks.
     let replacing = || {
@@ -515,7 +576,7 @@ pub(crate) async fn commit(ports: &Ports, commit: &ActionCommit<'_>) -> PortResu
     match sim.flaw {
         Some(Flaw::TasksByPlace) => {
             clear_place(&mut tables.state(), commit);
-            tables.commit_action(commit).await
+            save(commit).await
         }
         Some(Flaw::FinishedTasksReplaced) => {
             for row in &commit.replaces {
@@ -523,17 +584,17 @@ pub(crate) async fn commit(ports: &Ports, commit: &ActionCommit<'_>) -> PortResu
                     (task.status, task.completed_at) = (TaskStatus::NotStarted, None);
                 }
             }
-            tables.commit_action(commit).await
+            save(commit).await
         }
         Some(Flaw::OutcomeNotConditional) => {
             if let Some(ledger) = tables.state().ledgers.get_mut(&key) {
                 ledger.outcomes.remove(commit.action);
             }
-            tables.commit_action(&replacing()).await
+            save(&replacing()).await
         }
         Some(Flaw::SealIgnored) => {
             let sealed = tables.state().ledgers.get_mut(&key).map(|l| std::mem::replace(&mut l.sealed, false));
-            let done = tables.commit_action(commit).await;
+            let done = save(commit).await;
             if let (Some(true), Some(ledger)) = (sealed, tables.state().ledgers.get_mut(&key)) {
                 ledger.sealed = true;
             }
@@ -546,20 +607,20 @@ pub(crate) async fn commit(ports: &Ports, commit: &ActionCommit<'_>) -> PortResu
             if sim.goes_wrong(sim.profile.crash, "a function dies between two writes") {
                 ports.run.die::<()>(sim, "between tasks and outcome").await;
             }
-            tables.commit_action(&replacing()).await
+            save(&replacing()).await
         }
         Some(Flaw::TaskIdsRandom) => {
             let tasks = commit.tasks.iter().cloned().map(|t| Task { task_id: random_id(sim), ..t }).collect();
-            tables.commit_action(&ActionCommit { tasks, ..commit.clone() }).await
+            save(&ActionCommit { tasks, ..commit.clone() }).await
         }
-        Some(Flaw::TasksReplaced) => tables.commit_action(&replacing()).await,
+        Some(Flaw::TasksReplaced) => save(&replacing()).await,
         Some(Flaw::ForeignGoal) => {
             let goals = tables.state().goals.len();
             let goal: GoalId = format!("goal-{}", sim.between(1, goals as u64)).parse().expect("a goal id");
             let tasks = commit.tasks.iter().cloned().map(|t| Task { goal_id: GoalId::clone(&goal), ..t }).collect();
-            tables.commit_action(&ActionCommit { tasks, ..commit.clone() }).await
+            save(&ActionCommit { tasks, ..commit.clone() }).await
         }
-        _ => tables.commit_action(commit).await,
+        _ => save(commit).await,
     }
 }
 
@@ -689,9 +750,26 @@ pub(crate) fn published(sim: &Sim, event: &Event) -> Option<Event> {
 }
 
 /// Returns `true` if a worker's call to hide its message has an effect.
-pub(crate) fn lease(sim: &Sim, run: &Run, time: Duration) -> bool {
-    let lease = time == goal_activity_core::limits::LEASE;
-    !(lease && (sim.has(Flaw::LeaseNotTaken) || sim.has(Flaw::LeaseNotRenewed) && run.has_shown_life()))
+pub(crate) fn lease(sim: &Sim, run: &Run, receipt: &str, time: Duration) -> bool {
+    if time != goal_activity_core::limits::LEASE {
+        return true;
+    }
+    match sim.flaw {
+        Some(Flaw::LeaseNotTaken) => false,
+        Some(Flaw::LeaseNotRenewed) => !run.has_shown_life(receipt),
+        Some(Flaw::LeaseOfFirst) => run.is_first_lease(receipt),
+        _ => true,
+    }
+}
+
+/// For [`Flaw::AnsweredTogether`].
+pub(crate) async fn before_answering(sim: &Sim, run: &Run) {
+    if sim.has(Flaw::AnsweredTogether) {
+        let all = run.wants_to_answer();
+        while !all() {
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
 }
 
 /// A batch as the state machine sends it.

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt::{self, Display};
 use std::future::{pending, poll_fn};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::task::Poll;
 use std::time::Duration;
@@ -87,15 +87,19 @@ pub(crate) struct Run(Arc<Inner>);
 struct Inner {
     function: Function,
     number: u32,
-    /// The workflow whose batch a worker processes.
-    subject: Option<ExecutionArn>,
+    /// The batches that a worker processes.
+    batches: Vec<(ExecutionArn, u32)>,
     /// The error of its clock in milliseconds.
     skew: i64,
     dead: AtomicBool,
-    /// Whether the worker has shortened the time in which its message is hidden.
-    life: AtomicBool,
-    /// The actions that had an outcome when the worker opened the batch.
-    known: Mutex<BTreeSet<ActionId>>,
+    /// Of which messages the worker has shortened the time in which they are hidden.
+    life: Mutex<BTreeSet<String>>,
+    /// The first message that it wanted to lease.
+    first_lease: OnceLock<String>,
+    /// How many batches were ready to be answered.
+    ready: AtomicUsize,
+    /// The actions that had an outcome when the worker opened their batch.
+    known: Mutex<BTreeSet<(ExecutionArn, ActionId)>>,
     /// The chart that the API is to write.
     chart: OnceLock<Chart>,
 }
@@ -107,16 +111,18 @@ impl Display for Run {
 }
 
 impl Run {
-    fn new(sim: &Sim, function: Function, subject: Option<ExecutionArn>) -> Self {
+    fn new(sim: &Sim, function: Function, batches: Vec<(ExecutionArn, u32)>) -> Self {
         let mut core = sim.core();
         core.invocations += 1;
         Self(Arc::new(Inner {
             function,
             number: core.invocations,
-            subject,
+            batches,
             skew: core.rng.i64(-sim.profile.skew..=sim.profile.skew),
             dead: AtomicBool::new(false),
-            life: AtomicBool::new(false),
+            life: Mutex::default(),
+            first_lease: OnceLock::new(),
+            ready: AtomicUsize::new(0),
             known: Mutex::default(),
             chart: OnceLock::new(),
         }))
@@ -153,12 +159,22 @@ impl Run {
         self.0.skew
     }
 
-    pub(crate) fn shows_life(&self) {
-        self.0.life.store(true, Ordering::Relaxed);
+    pub(crate) fn shows_life(&self, receipt: &str) {
+        self.0.life.lock().unwrap().insert(receipt.to_owned());
     }
 
-    pub(crate) fn has_shown_life(&self) -> bool {
-        self.0.life.load(Ordering::Relaxed)
+    pub(crate) fn has_shown_life(&self, receipt: &str) -> bool {
+        self.0.life.lock().unwrap().contains(receipt)
+    }
+
+    pub(crate) fn is_first_lease(&self, receipt: &str) -> bool {
+        self.0.first_lease.get_or_init(|| receipt.to_owned()) == receipt
+    }
+
+    /// One more batch is ready to be answered. Tells whether all are.
+    pub(crate) fn wants_to_answer(&self) -> impl Fn() -> bool {
+        self.0.ready.fetch_add(1, Ordering::Relaxed);
+        || self.0.ready.load(Ordering::Relaxed) >= self.0.batches.len()
     }
 
     pub(crate) fn is_worker(&self) -> bool {
@@ -182,16 +198,17 @@ impl Run {
         self.0.chart.get()
     }
 
-    pub(crate) fn subject(&self) -> Option<&ExecutionArn> {
-        self.0.subject.as_ref()
+    /// The workflows whose batches a worker processes.
+    pub(crate) fn subjects(&self) -> BTreeSet<&ExecutionArn> {
+        self.0.batches.iter().map(|(arn, _)| arn).collect()
     }
 
-    pub(crate) fn knows<'a>(&self, actions: impl Iterator<Item = &'a ActionId>) {
-        self.0.known.lock().unwrap().extend(actions.cloned());
+    pub(crate) fn knows<'a>(&self, arn: &ExecutionArn, actions: impl Iterator<Item = &'a ActionId>) {
+        self.0.known.lock().unwrap().extend(actions.map(|action| (arn.clone(), action.clone())));
     }
 
-    pub(crate) fn has_outcome_of(&self, action: &ActionId) -> bool {
-        self.0.known.lock().unwrap().contains(action)
+    pub(crate) fn has_outcome_of(&self, arn: &ExecutionArn, action: &ActionId) -> bool {
+        self.0.known.lock().unwrap().contains(&(arn.clone(), action.clone()))
     }
 }
 
@@ -202,7 +219,7 @@ pub(crate) type Work<T> = Pin<Box<dyn Future<Output = T>>>;
 pub(crate) async fn invoke<T>(
     sim: &Sim,
     function: Function,
-    subject: Option<ExecutionArn>,
+    batches: Vec<(ExecutionArn, u32)>,
     dies_after: Option<Duration>,
     work: impl FnOnce(Ports) -> Work<T>,
 ) -> Option<T> {
@@ -214,7 +231,7 @@ pub(crate) async fn invoke<T>(
         return None;
     }
     sim.core().in_flight += 1;
-    let run = Run::new(sim, function, subject);
+    let run = Run::new(sim, function, batches);
     sleep(sim.some_millis(2, 60)).await;
     let timeout = function.timeout();
     let killed = sim.goes_wrong(sim.profile.kill, "a function is killed");

@@ -64,6 +64,8 @@ struct Waiting {
     token: Option<String>,
     last_sign: i64,
     over: bool,
+    /// The token with which it was answered.
+    answered: Option<String>,
 }
 
 impl Machines {
@@ -257,7 +259,7 @@ async fn save_results(sim: Sim, arn: ExecutionArn) {
             return;
         }
         let request = serde_json::from_value(json!({ "executionArn": arn })).unwrap();
-        let saved = invoke(&sim, Function::Finalize, None, None, |p| {
+        let saved = invoke(&sim, Function::Finalize, Vec::new(), None, |p| {
             Box::pin(async move { lambda::finalize(&p).finalize(request, Function::Finalize.budget()).await })
         });
         if let Ok(Some(Ok(FinalizeAnswer { succeeded_actions, .. }))) = timeout(FINALIZE, saved).await {
@@ -308,6 +310,29 @@ pub(crate) fn describe(sim: &Sim, arn: &ExecutionArn) -> ExecutionState {
     }
 }
 
+/// Returns `true` if an answer was accepted for this token.
+pub(crate) fn is_answered(sim: &Sim, token: &TaskToken) -> bool {
+    let core = sim.core();
+    let mut batches = core.machines.0.values().flat_map(|run| run.batches.values());
+    batches.any(|batch| batch.answered.as_deref() == Some(token.reveal()))
+}
+
+/// Returns `true` if a batch is waited for whose actions all have an outcome.
+pub(crate) fn waits_for_done(sim: &Sim, (arn, index): &(ExecutionArn, u32)) -> bool {
+    let waits = {
+        let core = sim.core();
+        let run = core.machines.0.get(arn).filter(|run| run.ended.is_none());
+        run.and_then(|run| {
+            let waits = run.batches.get(index).is_some_and(|batch| !batch.over);
+            let actions = run.input.action_ids.chunks(ACTIONS_PER_BATCH).nth(*index as usize)?;
+            waits.then(|| actions.to_vec())
+        })
+    };
+    let state = sim.tables.state();
+    let ledger = state.ledgers.get(&(arn.clone(), *index));
+    waits.zip(ledger).is_some_and(|(actions, ledger)| actions.iter().all(|id| ledger.outcomes.contains_key(id)))
+}
+
 /// Finds the wait for a token.
 fn waiting(sim: &Sim, token: &TaskToken) -> Option<(ExecutionArn, u32)> {
     let (name, rest) = token.reveal().split_once('/')?;
@@ -327,6 +352,9 @@ pub(crate) fn answer(sim: &Sim, token: &TaskToken) -> Answered {
         }
         return Answered::Stale;
     };
+    if let Some(run) = sim.core().machines.0.get_mut(&arn) {
+        run.batches.get_mut(&index).unwrap().answered = Some(token.reveal().to_owned());
+    }
     batch_over(sim, &arn, index);
     sim.count(ANSWERED);
     Answered::Accepted

@@ -498,7 +498,7 @@ fn reconcile(sim: &Sim) {
     for _ in 0..runs {
         let sim = sim.clone();
         tokio::task::spawn_local(async move {
-            invoke(&sim, Function::Reconcile, None, None, |p| {
+            invoke(&sim, Function::Reconcile, Vec::new(), None, |p| {
                 Box::pin(async move { lambda::reconcile(&p).run(Function::Reconcile.budget()).await })
             })
             .await;

@@ -21,15 +21,15 @@ use goal_activity_core::keys;
 use goal_activity_core::ledger::BatchLedger;
 use goal_activity_core::notice::{Notice, NoticeClaim};
 use goal_activity_core::placement::{TaskRow, TasksByAction, by_action};
-use goal_activity_core::ports::HideMessage;
 use goal_activity_core::ports::{
-    Accepted, ActionCommit, ActionsWithTasks, AnswerBatch, Answered, CancelExecution, ChartWritten, Claim, ClaimGoal,
-    Claimed, Clock, Committed, DescribeExecution, EndExecution, Event, ExecutionInput, ExecutionState, FindExecution,
+    Accepted, ActionsWithTasks, AnswerBatch, Answered, CancelExecution, ChartWritten, Claim, ClaimGoal, Claimed, Clock,
+    CommitGroup, Committed, DescribeExecution, EndExecution, Event, ExecutionInput, ExecutionState, FindExecution,
     FindWorkflows, GenerateTasks, Generation, GenerationError, GenerationRequest, ListGoals, ListOpen, ListTasks,
     ListWorkflows, LoadGoal, LoadGoalHead, Notify, OpenExecution, Opened, PortResult, PublishEvent, ReadLedger,
     RecordProgress, RemoveTasks, RequestKey, SealLedger, StartExecution, StopExecution, StopReason, Stored, TaskPage,
     Unavailable, UserLoad, WorkLedger, WriteChart,
 };
+use goal_activity_core::ports::{DeleteMessage, HideMessage};
 use goal_activity_core::task::Task;
 use goal_activity_events::{ActionId, BatchAnswer, EventId, ExecutionArn, GoalId, TaskToken, Timestamp, UserId};
 use goal_activity_functions::adapters::memory::World;
@@ -345,27 +345,29 @@ impl WorkLedger for Ports {
             let opened = self.tables().open_batch(execution, batch_index).await?;
             self.wrote(execution, &Write::Open(batch_index));
             if let Opened::Open(ledger) = &opened {
-                self.run.knows(ledger.outcomes.keys());
+                self.run.knows(execution, ledger.outcomes.keys());
             }
             Ok(flaw::opened(&self.sim, opened))
         };
         self.call("open_batch", format!("{}/{batch_index}", execution.name()), write).await
     }
 
-    async fn commit_action(&self, commit: &ActionCommit<'_>) -> PortResult<Committed> {
+    async fn commit_group(&self, group: &CommitGroup<'_>) -> PortResult<Vec<Committed>> {
         let first = std::sync::Mutex::new(None);
         let write = || async {
-            if let Some(before) = *first.lock().unwrap() {
+            if let Some(before) = first.lock().unwrap().clone() {
                 return Ok(before);
             }
-            let committed = flaw::commit(self, commit).await?;
-            *first.lock().unwrap() = Some(committed);
-            self.wrote(commit.execution, &Write::Commit(commit, committed));
+            let committed = flaw::commit(self, group).await?;
+            *first.lock().unwrap() = Some(committed.clone());
+            check::committed(&self.sim, group, &committed);
+            self.wrote(group.execution(), &Write::Commit(group, &committed));
             Ok(committed)
         };
-        account::save_tasks(&self.sim, commit.tasks.len()).await?;
-        let (name, index, action) = (commit.execution.name(), commit.batch_index, commit.action);
-        self.call("commit_action", format!("{name}/{index} {action}"), write).await
+        account::save_tasks(&self.sim, group.commits().map(|commit| commit.tasks.len()).sum()).await?;
+        let actions: Vec<_> = group.commits().map(|commit| commit.action.as_str()).collect();
+        let about = format!("{}/{} {}", group.execution().name(), group.batch_index(), actions.join(" "));
+        self.call("commit_group", about, write).await
     }
 
     async fn read_batch(&self, execution: &ExecutionArn, batch_index: u32) -> PortResult<BatchLedger> {
@@ -632,6 +634,7 @@ impl DescribeExecution for Ports {
 
 impl AnswerBatch for Ports {
     async fn answer(&self, token: &TaskToken, answer: &BatchAnswer) -> PortResult<Answered> {
+        flaw::before_answering(&self.sim, &self.run).await;
         let send = || async { Ok(machine::answer(&self.sim, token)) };
         self.call("answer", format!("{} +{} -{}", token.reveal(), answer.succeeded, answer.failed), send).await
     }
@@ -642,12 +645,24 @@ impl AnswerBatch for Ports {
     }
 }
 
+impl DeleteMessage for Ports {
+    async fn delete(&self, receipt_handle: &str) -> PortResult<()> {
+        let remove = || async {
+            if !self.sim.has(Flaw::DoneNotDeleted) {
+                queues::delete(&self.sim, receipt_handle);
+            }
+            Ok(())
+        };
+        self.call("delete", receipt_handle, remove).await
+    }
+}
+
 impl HideMessage for Ports {
     async fn hide(&self, receipt_handle: &str, time: Duration) -> PortResult<()> {
         let set = || async {
             let hidden = queues::hide(&self.sim, &self.run, receipt_handle, time);
             if hidden.is_ok() {
-                self.run.shows_life();
+                self.run.shows_life(receipt_handle);
             }
             hidden
         };

@@ -54,8 +54,8 @@ impl Outage {
         &["answer", "heartbeat"],
         &["publish"],
         &["notify"],
-        &["end_execution", "claim_goal", "commit_action", "mark_archived", "write_chart"],
-        &["seal_batch", "open_batch", "commit_action", "read_batch"],
+        &["end_execution", "claim_goal", "commit_group", "mark_archived", "write_chart"],
+        &["seal_batch", "open_batch", "commit_group", "read_batch"],
         &[
             "find_execution",
             "find_archived",
@@ -80,7 +80,7 @@ impl Outage {
             "change_pause",
             "mark_admitted",
         ],
-        &["hide"],
+        &["hide", "delete"],
     ];
     /// The index of the archive in [`Self::KINDS`].
     const ARCHIVE: u16 = 1;
@@ -158,6 +158,8 @@ pub(crate) struct Profile {
     /// Step Functions answers with a slightly outdated state.
     pub(crate) stale: f64,
     pub(crate) mood: Mood,
+    /// Whether the AI answers for several actions at the same time.
+    pub(crate) in_step: bool,
     /// How many batches may be processed at once.
     pub(crate) capacity: Capacity,
     /// When that is changed, and to what.
@@ -174,6 +176,8 @@ pub(crate) struct Profile {
     pub(crate) edits: bool,
     /// How long messages may wait for a poll, in milliseconds: the longer, the more of them are in one batch.
     pub(crate) poll: u64,
+    /// How many batches one invocation of a worker gets at most.
+    pub(crate) worker_batch: usize,
     /// When no worker can start.
     pub(crate) no_start: Option<(Duration, Duration)>,
     /// When the AI is down: every call fails.
@@ -235,6 +239,7 @@ pub(crate) const CALM: Profile = Profile {
     lose_batch: 0.0,
     stale: 0.0,
     mood: Mood::Quick,
+    in_step: false,
     capacity: PLENTY,
     changed: None,
     daily_limit: DailyLimit::NONE,
@@ -243,6 +248,7 @@ pub(crate) const CALM: Profile = Profile {
     pauses: false,
     edits: false,
     poll: 40,
+    worker_batch: 1,
     no_start: None,
     ai_down: None,
     notify_fails: 0.0,
@@ -391,8 +397,11 @@ impl Profile {
         let pauses = seed % PAUSED == 1;
         // The pause is over at midnight, which comes minutes after an evening begins.
         let daily_cost = if seed.is_multiple_of(4 * LIMITED) { SOME_A_DAY } else { DailyCost::NONE };
+        let in_step = rng.bool();
+        let worker_batch = [1, 4, 4, 10][rng.usize(0..4)];
+        let of = Self::of(seed, rng);
         let drawn =
-            Self { capacity, daily_limit, daily_cost, evening, pauses, edits, poll, long, ..Self::of(seed, rng) };
+            Self { in_step, capacity, daily_limit, daily_cost, evening, pauses, edits, poll, worker_batch, long, ..of };
         let drawn = if (1..=4).contains(&(seed % SHARDED)) { drawn.in_shards(seed, rng) } else { drawn };
         match drawn.name {
             STARTS_FAIL => Self { capacity: SCARCE, changed: None, edits: false, ..drawn },

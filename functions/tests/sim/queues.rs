@@ -48,7 +48,12 @@ impl Queue {
     }
 
     pub(crate) fn batch_size(self) -> usize {
-        if self == Self::Batch { 1 } else { 10 }
+        if self == Self::Batch { 4 } else { 10 }
+    }
+
+    /// How many messages an invocation gets at most in this run: that of the batch queue is a setting.
+    fn most(self, sim: &Sim) -> usize {
+        if self == Self::Batch { sim.profile.worker_batch } else { self.batch_size() }
     }
 
     pub(crate) fn window(self) -> Duration {
@@ -179,9 +184,10 @@ async fn poll(sim: &Sim, queue: Queue) {
 }
 
 fn take(sim: &Sim, queue: Queue) -> Vec<u64> {
+    let most = queue.most(sim);
     let mut core = sim.core();
     let visible = core.queues.visible.entry(queue).or_default();
-    visible.drain(..visible.len().min(queue.batch_size())).collect()
+    visible.drain(..visible.len().min(most)).collect()
 }
 
 async fn receive_and_deliver(sim: &Sim, queue: Queue, ids: Vec<u64>) {
@@ -238,18 +244,21 @@ async fn deliver(sim: &Sim, queue: Queue, messages: Vec<SqsMessage>) {
     sim.note("sqs", || format!("{queue:?} delivers {}", ids.join(" ")));
     let mut event = SqsEvent::default();
     event.records = messages;
-    let batch = match queue {
-        Queue::Batch => bodies.first().and_then(|b| serde_json::from_str::<BatchMessage>(b).ok()),
-        Queue::Launch | Queue::Projection => None,
+    let batches: Vec<(u64, BatchMessage)> = match queue {
+        Queue::Batch => {
+            let read = |(id, body): (&String, &String)| Some((id.parse().ok()?, serde_json::from_str(body).ok()?));
+            ids.iter().zip(&bodies).filter_map(read).collect()
+        }
+        Queue::Launch | Queue::Projection => Vec::new(),
     };
-    let dies = batch.as_ref().and_then(|b| batch_delivered(sim, b));
-    let batch_key = batch.as_ref().map(|b| (b.execution_arn.clone(), b.batch_index));
-    let subject = batch.map(|b| b.execution_arn);
+    let dies = batches_delivered(sim, &batches);
+    let worked_on: Vec<_> =
+        batches.iter().map(|(id, batch)| (*id, (batch.execution_arn.clone(), batch.batch_index))).collect();
+    let subjects = worked_on.iter().map(|(_, batch)| batch.clone()).collect();
     for body in bodies.iter().filter(|_| queue == Queue::Launch) {
         crate::flaw::take_forged_end(sim, body).await;
     }
-    let worked_on = batch_key.clone().filter(|_| dies.is_some_and(|after| after > SHOWS_LIFE));
-    let done = invoke(sim, queue.function(), subject, dies, |p| {
+    let done = invoke(sim, queue.function(), subjects, dies, |p| {
         Box::pin(async move {
             let budget = queue.function().budget();
             match queue {
@@ -260,8 +269,10 @@ async fn deliver(sim: &Sim, queue: Queue, messages: Vec<SqsMessage>) {
         })
     });
     let Some(response) = done.await else {
-        if let Some(batch) = worked_on {
-            is_taken_over(sim, batch);
+        if dies.is_some_and(|after| after > SHOWS_LIFE) {
+            for (id, batch) in worked_on {
+                is_taken_over(sim, id, batch);
+            }
         }
         return;
     };
@@ -278,34 +289,51 @@ const SHOWS_LIFE: Duration = Duration::from_secs(2);
 /// When another worker has the batch of one that died: the lease, plus a margin.
 const TAKEN_OVER: Duration = Duration::from_secs(65);
 
-/// A batch whose worker dies during its work is soon received by another one.
-fn is_taken_over(sim: &Sim, batch: (ExecutionArn, u32)) {
+/// A batch whose worker dies during its work is soon received by another one. One that was done is deleted.
+fn is_taken_over(sim: &Sim, id: u64, batch: (ExecutionArn, u32)) {
     let times = |sim: &Sim| sim.core().queues.deliveries.get(&batch).copied();
     let (before, sim, batch) = (times(sim), sim.clone(), batch.clone());
     tokio::task::spawn_local(async move {
         sleep(TAKEN_OVER).await;
         let now = sim.core().queues.deliveries.get(&batch).copied();
         let sealed = sim.tables.state().ledgers.get(&batch).is_some_and(|l| l.sealed);
-        if now == before && !sealed {
+        let is_left = sim.core().queues.messages.contains_key(&id);
+        if now == before && !sealed && is_left {
             sim.violated("P5", format!("{}/{} has lost its worker and is left alone", batch.0.name(), batch.1));
         }
     });
 }
 
-/// Records that a worker gets this batch. Returns when that worker will die, in a profile of dying workers.
-fn batch_delivered(sim: &Sim, batch: &BatchMessage) -> Option<Duration> {
-    let key = (batch.execution_arn.clone(), batch.batch_index);
-    *sim.core().queues.deliveries.entry(key.clone()).or_default() += 1;
-    if sim.core().queues.killed.contains(&key) || !sim.goes_wrong(sim.profile.worker_dies, "a worker dies") {
+/// Records that a worker gets these batches. Returns when that worker will die, in a profile of dying workers: once for each
+/// batch.
+fn batches_delivered(sim: &Sim, batches: &[(u64, BatchMessage)]) -> Option<Duration> {
+    let keys: Vec<_> = batches.iter().map(|(_, batch)| (batch.execution_arn.clone(), batch.batch_index)).collect();
+    for (key, (_, batch)) in keys.iter().zip(batches) {
+        *sim.core().queues.deliveries.entry(key.clone()).or_default() += 1;
+        check::delivered(sim, batch);
+    }
+    if !keys.is_empty() {
+        sim.count(format!("invocations of a worker with {} batches", keys.len()));
+    }
+    let again = keys.is_empty() || keys.iter().any(|key| sim.core().queues.killed.contains(key));
+    if again || !sim.goes_wrong(sim.profile.worker_dies, "a worker dies") {
         return None;
     }
-    sim.core().queues.killed.insert(key);
+    sim.core().queues.killed.extend(keys);
     Some(sim.some_millis(1, 15_000))
+}
+
+/// `DeleteMessage`. Some that are deleted come again nevertheless.
+pub(crate) fn delete(sim: &Sim, receipt: &str) {
+    let (id, _) = receipt.split_once(':').expect("a receipt handle");
+    if !sim.goes_wrong(sim.profile.duplicate / 10.0, "a deleted message comes again") {
+        sim.core().queues.messages.remove(&id.parse().unwrap());
+    }
 }
 
 /// `ChangeMessageVisibility`.
 pub(crate) fn hide(sim: &Sim, run: &Run, receipt: &str, time: Duration) -> PortResult<()> {
-    if run.is_worker() && !crate::flaw::lease(sim, run, time) {
+    if run.is_worker() && !crate::flaw::lease(sim, run, receipt, time) {
         return Ok(());
     }
     let refused = |why: &str| Err(Unavailable::new("changing the visibility of a message", why));

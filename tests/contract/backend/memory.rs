@@ -140,6 +140,9 @@ impl Services for World {
     }
 
     async fn comes_back(&self, receipt_handle: &str) -> bool {
+        if self.state().deleted.iter().any(|handle| handle == receipt_handle) {
+            return false;
+        }
         let hidden = self.state().hidden.clone();
         let (_, last) = hidden.iter().rfind(|(handle, _)| handle == receipt_handle).expect("it was hidden");
         *last < Duration::from_secs(3)

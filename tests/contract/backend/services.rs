@@ -1,11 +1,11 @@
 //! The other services that the pipeline uses, and the receivers behind them.
 
 use goal_activity_core::notice::Notice;
-use goal_activity_core::ports::HideMessage;
 use goal_activity_core::ports::{
     AnswerBatch, ArchiveExecution, DescribeExecution, Event, Notify, PublishEvent, ReadArchive, StartExecution,
     StopExecution,
 };
+use goal_activity_core::ports::{DeleteMessage, HideMessage};
 use goal_activity_events::{BatchAnswer, ExecutionArn, StateMachineArn, TaskToken, Timestamp};
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ pub(crate) trait Services: Sync {
     type StepFunctions: StartExecution + StopExecution + DescribeExecution + AnswerBatch;
     type Bus: PublishEvent;
     type Topic: Notify;
-    type Queue: HideMessage;
+    type Queue: HideMessage + DeleteMessage;
     type Archive: ArchiveExecution + ReadArchive;
 
     fn step_functions(&self) -> &Self::StepFunctions;

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, TransactWriteItem};
 use futures_util::future::try_join_all;
@@ -6,7 +6,7 @@ use goal_activity_core::keys;
 use goal_activity_core::ledger::BatchLedger;
 use goal_activity_core::placement::TaskRow;
 use goal_activity_core::ports::{
-    ActionCommit, Committed, Opened, PortResult, ReadLedger, SealLedger, Unavailable, WorkLedger,
+    ActionCommit, CommitGroup, Committed, Opened, PortResult, ReadLedger, SealLedger, Unavailable, WorkLedger,
 };
 use goal_activity_core::task::Task;
 use goal_activity_events::{ActionId, ExecutionArn, GoalId, TaskId};
@@ -26,16 +26,18 @@ impl Tables {
         self.execution_item(execution, &keys::batch(batch_index))
     }
 
-    /// Records the outcome, if the batch is open for work and the action has none yet.
-    fn record_outcome(&self, commit: &ActionCommit<'_>) -> PortResult<TransactWriteItem> {
-        let outcome = [OUTCOMES, commit.action.as_str()];
-        self.batch(commit.execution, commit.batch_index)
-            .set(outcome, attribute(&commit.outcome)?)
-            .add(SEQUENCE, number(1))
+    /// Records the outcomes, if the batch is open for work and none of the actions has one yet.
+    fn record_outcomes(&self, group: &CommitGroup<'_>) -> PortResult<TransactWriteItem> {
+        let open = self
+            .batch(group.execution(), group.batch_index())
+            .add(SEQUENCE, number(group.len()))
             .when(Condition::missing(SEALED))
-            .when(Condition::exists(OUTCOMES))
-            .when(Condition::missing(outcome))
-            .update()
+            .when(Condition::exists(OUTCOMES));
+        let recorded = group.commits().try_fold(open, |write, commit| {
+            let outcome = [OUTCOMES, commit.action.as_str()];
+            PortResult::Ok(write.set(outcome, attribute(&commit.outcome)?).when(Condition::missing(outcome)))
+        });
+        recorded?.update()
     }
 
     /// Puts a task where there is none, or in the place of the one that it replaces.
@@ -72,23 +74,33 @@ impl WorkLedger for Tables {
         }
     }
 
-    async fn commit_action(&self, commit: &ActionCommit<'_>) -> PortResult<Committed> {
-        let mut items = vec![self.record_outcome(commit)?];
-        let replaced = |task: &Task| commit.replaces.iter().find(|row| row.position == task.position);
-        for task in &commit.tasks {
-            items.push(self.save_task(task, replaced(task))?);
+    async fn commit_group(&self, group: &CommitGroup<'_>) -> PortResult<Vec<Committed>> {
+        let mut items = vec![self.record_outcomes(group)?];
+        // Of each further item, which of the group it belongs to.
+        let mut owners = Vec::new();
+        for (nth, commit) in group.commits().enumerate() {
+            let replaced = |task: &Task| commit.replaces.iter().find(|row| row.position == task.position);
+            for task in &commit.tasks {
+                items.push(self.save_task(task, replaced(task))?);
+                owners.push(nth);
+            }
+            for row in commit.removed() {
+                items.push(self.remove_task(commit.goal, row)?);
+                owners.push(nth);
+            }
         }
-        // A failure replaces nothing.
-        let old = commit.replaces.iter().filter(|_| !commit.tasks.is_empty());
-        for row in old.filter(|row| commit.tasks.iter().all(|t| t.position != row.position)) {
-            items.push(self.remove_task(commit.goal, row)?);
+        let actions: Vec<_> = group.commits().map(|commit| commit.action.as_str()).collect();
+        let what = format!("saving {} of {}", actions.join(", "), group.execution());
+        match transact(&self.client, &what, items).await? {
+            Transacted::Written => Ok(vec![Committed::Yes; group.len()]),
+            Transacted::Refused(refused) if refused.first() == Some(&true) => self.too_late(group).await,
+            Transacted::Refused(refused) => {
+                let of_tasks = owners.into_iter().zip(refused.into_iter().skip(1));
+                let changed: HashSet<_> = of_tasks.filter(|(_, refused)| *refused).map(|(nth, _)| nth).collect();
+                let answer = |nth| if changed.contains(&nth) { Committed::TasksChanged } else { Committed::HeldBack };
+                Ok((0..group.len()).map(answer).collect())
+            }
         }
-        let what = format!("saving action {} of {}", commit.action, commit.execution);
-        Ok(match transact(&self.client, &what, items).await? {
-            Transacted::Written => Committed::Yes,
-            Transacted::Refused(refused) if refused.first() == Some(&true) => Committed::TooLate,
-            Transacted::Refused(_) => Committed::TasksChanged,
-        })
     }
 
     async fn read_batch(&self, execution: &ExecutionArn, batch_index: u32) -> PortResult<BatchLedger> {
@@ -127,6 +139,20 @@ impl ReadLedger for Tables {
 }
 
 impl Tables {
+    /// Which of a group are too late, after the ledger has refused it. Its reason does not say; what is read afterwards does, as
+    /// neither an outcome nor a seal is ever taken back.
+    async fn too_late(&self, group: &CommitGroup<'_>) -> PortResult<Vec<Committed>> {
+        let ledger = match group.len() {
+            1 => BatchLedger::default(),
+            _ => self.read_batch(group.execution(), group.batch_index()).await?,
+        };
+        let is_late = |commit: &ActionCommit<'_>| ledger.outcomes.contains_key(commit.action);
+        // Sealed, or not open for work: no worker has opened it, or its row has expired.
+        let all = ledger.sealed || !group.commits().any(is_late);
+        let answer = |commit| if all || is_late(commit) { Committed::TooLate } else { Committed::HeldBack };
+        Ok(group.commits().map(answer).collect())
+    }
+
     /// Sets the seal and answers what the batch holds in the same call: nothing can come in between.
     async fn seal_batch(&self, execution: &ExecutionArn, batch_index: u32) -> PortResult<BatchLedger> {
         let seal = self.batch(execution, batch_index).set(SEALED, AttributeValue::Bool(true));

@@ -4,7 +4,7 @@ use aws_sdk_sqs::Client;
 use goal_activity_core::ports::PortResult;
 
 use super::{Connection, unavailable};
-use goal_activity_core::ports::HideMessage;
+use goal_activity_core::ports::{DeleteMessage, HideMessage};
 
 /// The queue that a function reads from.
 #[derive(Debug, Clone)]
@@ -17,6 +17,19 @@ impl Queue {
     /// The queue of that URL.
     pub fn new(aws: &Connection, url: impl Into<String>) -> Self {
         Self { client: Client::new(&aws.sdk), url: url.into() }
+    }
+}
+
+impl DeleteMessage for Queue {
+    async fn delete(&self, receipt_handle: &str) -> PortResult<()> {
+        self.client
+            .delete_message()
+            .queue_url(&self.url)
+            .receipt_handle(receipt_handle)
+            .send()
+            .await
+            .map_err(unavailable("deleting a queue message that is done"))?;
+        Ok(())
     }
 }
 

@@ -9,7 +9,7 @@ use goal_activity_core::ports::{
 use goal_activity_events::{BatchAnswer, ExecutionArn, TaskToken, Timestamp};
 
 use super::World;
-use goal_activity_core::ports::HideMessage;
+use goal_activity_core::ports::{DeleteMessage, HideMessage};
 
 impl StartExecution for World {
     async fn start_execution(&self, input: &ExecutionInput) -> PortResult<()> {
@@ -60,6 +60,13 @@ impl AnswerBatch for World {
         let mut state = self.call("heartbeat").await?;
         state.heartbeats.push(token.clone());
         Ok(if state.stale_tokens.contains(token) { Answered::Stale } else { Answered::Accepted })
+    }
+}
+
+impl DeleteMessage for World {
+    async fn delete(&self, receipt_handle: &str) -> PortResult<()> {
+        self.call("delete").await?.deleted.push(receipt_handle.to_owned());
+        Ok(())
     }
 }
 

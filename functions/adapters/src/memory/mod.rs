@@ -124,6 +124,8 @@ pub struct State {
     pub heartbeats: Vec<TaskToken>,
     /// How long received messages were hidden, by receipt handle.
     pub hidden: Vec<(String, Duration)>,
+    /// The received messages that were deleted, by receipt handle.
+    pub deleted: Vec<String>,
     /// The actions that the AI was asked for, in order.
     pub asked: Vec<ActionId>,
     /// The calls that were made, by name, in order.

@@ -35,11 +35,11 @@ pub use capacity::{
 pub use claims::{Accepted, Claim, ClaimGoal, Claimed, Remembered, RequestKey, UserLoad};
 pub use ending::{CancelExecution, EndExecution, ListOpen, OpenExecution, RecordProgress, RemoveTasks};
 pub use goals::{ChartWritten, ListGoals, WriteChart};
-pub use ledger::{ActionCommit, Committed, Opened, ReadLedger, SealLedger, WorkLedger};
+pub use ledger::{ActionCommit, CommitGroup, Committed, Opened, ReadLedger, SealLedger, WorkLedger};
 pub use machine::{
     AnswerBatch, Answered, DescribeExecution, ExecutionInput, ExecutionState, StartExecution, StopExecution, StopReason,
 };
-pub use queue::HideMessage;
+pub use queue::{DeleteMessage, HideMessage};
 pub use reading::{
     ActionsWithTasks, FindExecution, FindWorkflows, ListTasks, ListWorkflows, LoadGoal, LoadGoalHead, Stored, TaskPage,
     Unreadable,

@@ -4,6 +4,12 @@ use std::time::Duration;
 
 use super::PortResult;
 
+/// Deletes messages that are done, before the invocation ends that received them.
+pub trait DeleteMessage: Sync {
+    /// Deletes the message that was received under this handle.
+    fn delete(&self, receipt_handle: &str) -> impl Future<Output = PortResult<()>> + Send;
+}
+
 /// Sets when a message may be received again.
 pub trait HideMessage: Sync {
     /// Makes the message that was received under this handle visible again after that time, counted from now.

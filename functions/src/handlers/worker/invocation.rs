@@ -2,13 +2,13 @@
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use goal_activity_core::limits::GIVE_BACK;
-use goal_activity_core::ports::{AnswerBatch, GenerateTasks, HideMessage, PublishEvent};
+use goal_activity_core::ports::{AnswerBatch, GenerateTasks, PublishEvent};
 use goal_activity_core::trial::{Subject, Trial};
 use serde::{Deserialize, Serialize};
 
 use super::attempts::ALL_TIME;
 use super::trial::try_action;
-use super::{Worker, WorkerDb};
+use super::{Worker, WorkerDb, WorkerQueue};
 use crate::runtime::budget::Budget;
 use crate::runtime::queue::handle_batch;
 
@@ -44,7 +44,7 @@ where
     Sfn: AnswerBatch,
     Bus: PublishEvent,
     Ai: GenerateTasks,
-    Queue: HideMessage,
+    Queue: WorkerQueue,
 {
     if let Some(subject) = &invocation.ai_check {
         tracing::info!("tries the AI with an action of an operator");

@@ -1,4 +1,4 @@
-//! `worker`: generates the tasks of one batch's actions in parallel, commits each action as it is ready, reports, answers.
+//! `worker`: generates the tasks of one batch's actions in parallel, commits what is ready, reports, answers.
 
 pub mod attempts;
 mod goal;
@@ -9,6 +9,8 @@ mod save;
 pub mod trial;
 
 use std::collections::HashSet;
+use std::convert::Infallible;
+use std::future::pending;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -18,15 +20,15 @@ use futures_util::stream::FuturesUnordered;
 use goal_activity_core::facts::Fact;
 use goal_activity_core::inbound::{self, Malformed};
 use goal_activity_core::ledger::{BatchLedger, Tally, action_gone};
-use goal_activity_core::limits::LEASE;
+use goal_activity_core::limits::{ACTIONS_PER_BATCH, LEASE};
 use goal_activity_core::placement::Occupied;
 use goal_activity_core::port_set;
 use goal_activity_core::ports::{
-    AnswerBatch, Answered, GenerateTasks, Generation, GenerationRequest, HideMessage, LoadGoal, Opened, PortResult,
-    PublishEvent, WorkLedger,
+    AnswerBatch, Answered, DeleteMessage, GenerateTasks, Generation, GenerationRequest, HideMessage, LoadGoal, Opened,
+    PortResult, PublishEvent, WorkLedger,
 };
 use goal_activity_events::{ActionId, BatchAnswer, BatchMessage, Repair, Timestamp, Usage};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
 use crate::runtime::context::Context;
@@ -35,7 +37,7 @@ use crate::runtime::telemetry::{millis, trace};
 pub use attempts::PriceList;
 use attempts::{ALL_TIME, Attempt};
 use goal::WatchedGoal;
-use save::{Generated, KnownTasks};
+use save::{Generated, Saving};
 
 /// The function with all it needs.
 #[derive(Debug, Clone)]
@@ -61,17 +63,22 @@ port_set! {
     pub trait WorkerDb: LoadGoal + WorkLedger
 }
 
+port_set! {
+    /// What it does with its messages.
+    pub trait WorkerQueue: HideMessage + DeleteMessage
+}
+
 /// How the work on a batch ended.
 enum Work {
-    /// All its actions have an outcome.
-    Done,
+    /// All its actions have an outcome. Those of the ledger, where they are known without reading it again.
+    Done(Option<BatchLedger>),
     /// The outcome of the workflow is decided: not even an answer is wanted.
     Sealed,
     /// The state machine does not wait for this message: it has sent another one for the batch, or given the batch up.
     Superseded,
 }
 
-impl<Db: WorkerDb, Sfn: AnswerBatch, Bus: PublishEvent, Ai: GenerateTasks, Queue: HideMessage> HandleMessage
+impl<Db: WorkerDb, Sfn: AnswerBatch, Bus: PublishEvent, Ai: GenerateTasks, Queue: WorkerQueue> HandleMessage
     for Worker<Db, Sfn, Bus, Ai, Queue>
 {
     async fn handle(&self, message: Message<'_>) -> Result<(), MessageError> {
@@ -80,7 +87,7 @@ impl<Db: WorkerDb, Sfn: AnswerBatch, Bus: PublishEvent, Ai: GenerateTasks, Queue
         let traced = async {
             trace::about_batch(&batch.execution_arn, &batch.goal_id, batch.batch_index);
             match held.await? {
-                Work::Done => {}
+                Work::Done(_) => {}
                 Work::Sealed => tracing::info!("the ledger is sealed; batch dropped"),
                 Work::Superseded => tracing::info!("stale task token before any work; batch dropped"),
             }
@@ -89,13 +96,19 @@ impl<Db: WorkerDb, Sfn: AnswerBatch, Bus: PublishEvent, Ai: GenerateTasks, Queue
         trace::within(trace::process("batch", batch.traceparent.as_ref()), traced).await
     }
 
+    /// Nothing renews the lease of a batch that is done: its message would come back while another batch of the invocation is
+    /// still worked on, and all of them if the function died.
+    async fn done_early(&self, message: Message<'_>) -> PortResult<()> {
+        self.queue.delete(message.receipt_handle).await
+    }
+
     /// A batch ends in minutes: after a lease another worker may take over.
     fn longest_rest(&self) -> Duration {
         LEASE
     }
 }
 
-impl<Db: WorkerDb, Sfn: AnswerBatch, Bus: PublishEvent, Ai: GenerateTasks, Queue: HideMessage>
+impl<Db: WorkerDb, Sfn: AnswerBatch, Bus: PublishEvent, Ai: GenerateTasks, Queue: WorkerQueue>
     Worker<Db, Sfn, Bus, Ai, Queue>
 {
     /// Works on the batch, reports and answers.
@@ -106,13 +119,14 @@ impl<Db: WorkerDb, Sfn: AnswerBatch, Bus: PublishEvent, Ai: GenerateTasks, Queue
             Either::Left((work, _)) => work?,
             Either::Right((never, _)) => match never {},
         };
-        if let Work::Sealed | Work::Superseded = work {
-            return Ok(work);
-        }
-        let ledger = self.db.read_batch(&batch.execution_arn, batch.batch_index).await?;
+        let ledger = match work {
+            Work::Done(Some(ledger)) => ledger,
+            Work::Done(None) => self.db.read_batch(&batch.execution_arn, batch.batch_index).await?,
+            Work::Sealed | Work::Superseded => return Ok(work),
+        };
         let ((), answered) = join(self.report(batch, &ledger), self.answer(batch, &ledger, began)).await;
         answered?;
-        Ok(Work::Done)
+        Ok(Work::Done(Some(ledger)))
     }
 
     /// Brings every action of the batch to an outcome. Those that have one already, from an earlier delivery of the same
@@ -129,15 +143,14 @@ impl<Db: WorkerDb, Sfn: AnswerBatch, Bus: PublishEvent, Ai: GenerateTasks, Queue
         let open: Vec<_> = batch.action_ids.iter().filter(|a| !ledger.outcomes.contains_key(*a)).collect();
         tracing::info!(actions = open.len(), waitMs = millis(began.since(batch.enqueued_at)), "batch begun");
         if open.is_empty() {
-            return Ok(Work::Done);
+            return Ok(Work::Done(Some(ledger)));
         }
-        let mut known = KnownTasks::default();
         // A workflow may have waited for hours, and its user gone on meanwhile: what cannot be replaced is not paid for.
+        let mut saving = Saving::new(batch, ledger);
         let finished = match batch.regenerate {
-            true => known.finished(&self.db, batch).await?,
+            true => saving.finished(&self.db, batch).await?,
             false => HashSet::new(),
         };
-        // Generated side by side, saved one after the other: transactions on one ledger row would only conflict.
         let (goal, finished) = (&goal, &finished);
         let generate = |id| async move {
             match finished.contains(id) {
@@ -145,21 +158,34 @@ impl<Db: WorkerDb, Sfn: AnswerBatch, Bus: PublishEvent, Ai: GenerateTasks, Queue
                 false => self.generate(goal, id, deadline).await,
             }
         };
-        let mut generating: FuturesUnordered<_> = open.into_iter().map(generate).collect();
-        let mut unsaved = None;
-        while let Some(generated) = generating.next().await {
-            // What the AI is making for the others is worth saving; the message comes back for this one (promise P5).
-            let saved = self.save(batch, goal, &mut known, generated).await.unwrap_or_else(|error| {
-                tracing::warn!(%error, "action not saved");
-                unsaved = Some(error);
-                true
-            });
-            if !saved && self.db.read_batch(&batch.execution_arn, batch.batch_index).await?.sealed {
-                return Ok(Work::Sealed);
+        let (made, mut to_save) = mpsc::unbounded_channel();
+        let generating = async move {
+            let mut generating: FuturesUnordered<_> = open.into_iter().map(generate).collect();
+            while let Some(generated) = generating.next().await {
+                // Only what ends with this is not received.
+                let _sent = made.send(generated);
             }
-            news.notify_one();
+            drop(made);
+            pending::<Infallible>().await
+        };
+        // One transaction after the other: on one ledger row they would only conflict. What has become ready while one was made
+        // is the next one.
+        let saved = async {
+            let mut ready = Vec::new();
+            while to_save.recv_many(&mut ready, ACTIONS_PER_BATCH).await > 0 {
+                let is_first = self.save(batch, goal, &mut saving, ready.drain(..)).await;
+                if !is_first && self.db.read_batch(&batch.execution_arn, batch.batch_index).await?.sealed {
+                    return Ok(Work::Sealed);
+                }
+                news.notify_one();
+            }
+            saving.ended().map(Work::Done)
+        };
+        // In this order: what has just become ready is saved with the rest.
+        match select(pin!(generating), pin!(saved)).await {
+            Either::Left((never, _)) => match never {},
+            Either::Right((saved, _)) => saved,
         }
-        unsaved.map_or(Ok(Work::Done), Err)
     }
 
     /// What the AI makes of one action, at the latest when the batch's time is over.

@@ -1,10 +1,13 @@
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
+use std::iter;
 
 use goal_activity_core::facts::Fact;
 use goal_activity_core::goal::Action;
-use goal_activity_core::ledger::{ActionOutcome, Failure};
+use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Failure, action_gone};
 use goal_activity_core::placement::{Occupied, Placement, TaskRow, by_action};
-use goal_activity_core::ports::{ActionCommit, Committed, GenerateTasks, PortResult, Unavailable, WorkLedger};
+use goal_activity_core::ports::{
+    ActionCommit, CommitGroup, Committed, GenerateTasks, PortResult, Unavailable, WorkLedger,
+};
 use goal_activity_core::task::TaskDrafts;
 use goal_activity_events::{ActionId, BatchMessage, FailureCode, Usage};
 
@@ -20,19 +23,69 @@ pub(super) struct Generated<'a> {
     pub(super) result: Result<(TaskDrafts, Usage), Failure>,
 }
 
-/// What a batch knows of the tasks of its goal, as far as it had to look.
-#[derive(Default)]
-pub(super) struct KnownTasks(Option<Vec<TaskRow>>);
+/// The same, until it is saved.
+struct Unsaved<'a> {
+    generated: Generated<'a>,
+    /// How often it was refused.
+    tries: usize,
+    /// Its group could not be saved: it is tried by itself, so that one that cannot be saved holds up no other.
+    alone: bool,
+}
 
-impl KnownTasks {
+impl<'a> From<Generated<'a>> for Unsaved<'a> {
+    fn from(generated: Generated<'a>) -> Self {
+        Self { generated, tries: 0, alone: false }
+    }
+}
+
+/// What a batch knows while its outcomes are saved.
+pub(super) struct Saving {
+    /// The tasks of its goal, as far as it had to look.
+    tasks: Option<Vec<TaskRow>>,
+    /// Whether it must look before it places any.
+    must_look: bool,
+    /// The ledger as it was opened, with what was saved since.
+    ledger: BatchLedger,
+    /// Whether another worker, or the end, has written to the ledger as well.
+    is_shared: bool,
+    /// Why an action could not be saved.
+    failed: Option<Unavailable>,
+}
+
+impl Saving {
+    pub(super) fn new(batch: &BatchMessage, opened: BatchLedger) -> Self {
+        Self { tasks: None, must_look: batch.regenerate, ledger: opened, is_shared: false, failed: None }
+    }
+
     /// The actions with finished tasks, which are not replaced.
     pub(super) async fn finished(
         &mut self,
         ledger: &impl WorkLedger,
         batch: &BatchMessage,
     ) -> PortResult<HashSet<ActionId>> {
-        let rows = self.0.insert(ledger.task_rows(&batch.goal_id).await?);
+        let rows = self.tasks.insert(ledger.task_rows(&batch.goal_id).await?);
         Ok(by_action(&*rows).into_iter().filter(|(_, tasks)| tasks.finished).map(|(id, _)| id).collect())
+    }
+
+    /// What the ledger holds now that all is saved, if nobody else writes to it: then every outcome is of this worker, or was
+    /// there when it opened the batch.
+    ///
+    /// # Errors
+    /// An action could not be saved.
+    pub(super) fn ended(self) -> PortResult<Option<BatchLedger>> {
+        let known = (!self.is_shared).then_some(self.ledger);
+        self.failed.map_or(Ok(known), Err)
+    }
+
+    fn saved(&mut self, commit: &ActionCommit<'_>) {
+        self.ledger.outcomes.insert(commit.action.clone(), commit.outcome.clone());
+        self.ledger.sequence += 1;
+    }
+
+    /// What the AI is making for the others is worth saving; the message comes back for this one (promise P5).
+    fn fails(&mut self, action: &ActionId, error: Unavailable) {
+        tracing::warn!(actionId = %action, %error, "action not saved");
+        self.failed = Some(error);
     }
 }
 
@@ -42,56 +95,129 @@ pub(super) fn occupied(why: Occupied) -> Failure {
 }
 
 impl<Db: WorkerDb, Sfn, Bus, Ai: GenerateTasks, Queue> Worker<Db, Sfn, Bus, Ai, Queue> {
-    /// Saves what came of an action. Returns `false` if another outcome was recorded first, or the ledger is sealed.
-    pub(super) async fn save(
+    /// Saves what came of actions, together what one transaction holds. One that is refused holds up no other. Returns `false`
+    /// if for one of them another outcome was recorded first, or the ledger is sealed.
+    pub(super) async fn save<'a>(
         &self,
-        batch: &BatchMessage,
+        batch: &'a BatchMessage,
         goal: &WatchedGoal<'_, Db>,
-        known: &mut KnownTasks,
-        generated: Generated<'_>,
-    ) -> PortResult<bool> {
-        let Generated { action: id, result } = generated;
-        let (drafts, usage) = match result {
-            Ok(made) => made,
-            Err(failure) => return self.save_failure(batch, id, failure).await,
-        };
-        for _ in 0..TRIES {
-            // Anew each time: the user may have moved or removed the action meanwhile.
-            let goal = match goal.with(id).await {
-                Ok(goal) => goal,
-                Err(gone) => return self.save_failure(batch, id, Failure { usage, ..gone }).await,
-            };
-            let Some(action) = goal.action(id) else { continue };
-            let placement = match self.place(batch, action, drafts.count(), known).await? {
-                Ok(placement) => placement,
-                Err(failure) => return self.save_failure(batch, id, Failure { usage, ..failure }).await,
-            };
-            let Placement { numbers, replaces } = placement;
-            let (arn, now) = (&batch.execution_arn, self.context.now());
-            let mut tasks = drafts.clone().placed(&batch.goal_id, action, arn, &numbers, now);
-            // Once the second AI was asked, the first one was not again.
-            let generator = self.ai.name(usage.fallback_attempts > 0);
-            for task in &mut tasks {
-                task.generator.clone_from(&generator);
+        saving: &mut Saving,
+        ready: impl Iterator<Item = Generated<'a>>,
+    ) -> bool {
+        let mut is_first = true;
+        let mut left: VecDeque<_> = ready.map(Unsaved::from).collect();
+        while let Some((group, members)) = self.next_group(batch, goal, saving, &mut left).await {
+            let mut again = Vec::new();
+            match self.db.commit_group(&group).await {
+                Ok(answers) => {
+                    // At least one was refused where others are held back: anything else would go on for ever.
+                    let is_stuck = answers.iter().all(|answer| *answer == Committed::HeldBack);
+                    let answers = answers.into_iter().chain(iter::repeat(Committed::HeldBack));
+                    for ((commit, member), answer) in group.commits().zip(members).zip(answers) {
+                        let tries = member.tries + 1;
+                        match answer {
+                            Committed::Yes => {
+                                self.committed(commit);
+                                saving.saved(commit);
+                            }
+                            Committed::TooLate => {
+                                tracing::info!(actionId = %commit.action, "another worker came first, or the end");
+                                (saving.is_shared, is_first) = (true, false);
+                            }
+                            Committed::TasksChanged => {
+                                (saving.must_look, saving.tasks) = (true, None);
+                                again.push(Unsaved { tries, ..member });
+                            }
+                            Committed::HeldBack if is_stuck => again.push(Unsaved { tries, alone: true, ..member }),
+                            Committed::HeldBack => again.push(member),
+                        }
+                    }
+                }
+                Err(error) => {
+                    if let [member] = &members[..] {
+                        saving.fails(member.generated.action, error);
+                    } else {
+                        tracing::warn!(%error, actions = members.len(), "not saved together: saved one by one");
+                        again.extend(members.into_iter().map(|member| Unsaved { alone: true, ..member }));
+                    }
+                }
             }
-            let outcome = ActionOutcome::Succeeded { tasks: tasks.len(), replaced: replaces.len(), usage };
-            let commit = ActionCommit { tasks, replaces, ..commit(batch, id, outcome) };
-            match self.db.commit_action(&commit).await? {
-                Committed::Yes => {
-                    self.committed(&commit);
-                    return Ok(true);
+            again.into_iter().rev().for_each(|member| left.push_front(member));
+        }
+        is_first
+    }
+
+    /// The next ones that are saved together, with what came of them.
+    async fn next_group<'a>(
+        &self,
+        batch: &'a BatchMessage,
+        goal: &WatchedGoal<'_, Db>,
+        saving: &mut Saving,
+        left: &mut VecDeque<Unsaved<'a>>,
+    ) -> Option<(CommitGroup<'a>, Vec<Unsaved<'a>>)> {
+        let mut found: Option<(CommitGroup<'a>, Vec<Unsaved<'a>>)> = None;
+        while let Some(next) = left.pop_front() {
+            let commit = match self.commit_of(batch, goal, saving, &next).await {
+                Ok(commit) => commit,
+                Err(error) => {
+                    saving.fails(next.generated.action, error);
+                    continue;
                 }
-                Committed::TooLate => {
-                    tracing::info!(actionId = %id, "another worker came first, or the end");
-                    return Ok(false);
+            };
+            let alone = next.alone;
+            match &mut found {
+                Some((group, members)) => {
+                    if alone || !group.add(commit) {
+                        left.push_front(next);
+                        break;
+                    }
+                    members.push(next);
                 }
-                Committed::TasksChanged => known.0 = Some(self.db.task_rows(&batch.goal_id).await?),
+                None => found = Some((CommitGroup::of(commit), vec![next])),
+            }
+            if alone {
+                break;
             }
         }
-        Err(Unavailable::new(
-            format!("saving action {id} of {}", batch.execution_arn),
-            "its goal's tasks keep changing",
-        ))
+        found
+    }
+
+    /// What is saved for an action. Decided anew each time: the user may have moved or removed it meanwhile.
+    async fn commit_of<'a>(
+        &self,
+        batch: &'a BatchMessage,
+        goal: &WatchedGoal<'_, Db>,
+        saving: &mut Saving,
+        unsaved: &Unsaved<'a>,
+    ) -> PortResult<ActionCommit<'a>> {
+        let id = unsaved.generated.action;
+        if unsaved.tries >= TRIES {
+            let what = format!("saving action {id} of {}", batch.execution_arn);
+            return Err(Unavailable::new(what, "its goal's tasks keep changing"));
+        }
+        let failed = |failure| commit(batch, id, ActionOutcome::Failed(failure));
+        let (drafts, usage) = match &unsaved.generated.result {
+            Ok((drafts, usage)) => (drafts, *usage),
+            Err(failure) => return Ok(failed(failure.clone())),
+        };
+        let goal = match goal.with(id).await {
+            Ok(goal) => goal,
+            Err(gone) => return Ok(failed(Failure { usage, ..gone })),
+        };
+        let Some(action) = goal.action(id) else { return Ok(failed(action_gone(usage))) };
+        let Placement { numbers, replaces } = match self.place(batch, action, drafts.count(), saving).await? {
+            Ok(placement) => placement,
+            Err(failure) => return Ok(failed(Failure { usage, ..failure })),
+        };
+        let (arn, now) = (&batch.execution_arn, self.context.now());
+        let mut tasks = drafts.clone().placed(&batch.goal_id, action, arn, &numbers, now);
+        // Once the second AI was asked, the first one was not again.
+        let generator = self.ai.name(usage.fallback_attempts > 0);
+        for task in &mut tasks {
+            task.generator.clone_from(&generator);
+        }
+        let outcome = ActionOutcome::Succeeded { tasks: tasks.len(), replaced: replaces.len(), usage };
+        Ok(ActionCommit { tasks, replaces, ..commit(batch, id, outcome) })
     }
 
     /// Where the tasks go. An action that has none, at a place where none are expected, needs no look at the others.
@@ -100,22 +226,13 @@ impl<Db: WorkerDb, Sfn, Bus, Ai: GenerateTasks, Queue> Worker<Db, Sfn, Bus, Ai, 
         batch: &BatchMessage,
         action: &Action,
         count: usize,
-        known: &mut KnownTasks,
+        saving: &mut Saving,
     ) -> PortResult<Result<Placement, Failure>> {
-        if batch.regenerate && known.0.is_none() {
-            known.0 = Some(self.db.task_rows(&batch.goal_id).await?);
+        if saving.must_look && saving.tasks.is_none() {
+            saving.tasks = Some(self.db.task_rows(&batch.goal_id).await?);
         }
-        let Some(rows) = &known.0 else { return Ok(Ok(Placement::first(count))) };
+        let Some(rows) = &saving.tasks else { return Ok(Ok(Placement::first(count))) };
         Ok(Placement::decide(action, rows, count, batch.regenerate).map_err(occupied))
-    }
-
-    async fn save_failure(&self, batch: &BatchMessage, action: &ActionId, failure: Failure) -> PortResult<bool> {
-        let commit = commit(batch, action, ActionOutcome::Failed(failure));
-        let saved = self.db.commit_action(&commit).await? == Committed::Yes;
-        if saved {
-            self.committed(&commit);
-        }
-        Ok(saved)
     }
 
     /// Logs and counts an outcome that was saved.

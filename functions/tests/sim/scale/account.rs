@@ -201,7 +201,7 @@ pub(crate) async fn write_capacity(sim: &Sim, name: &'static str, shard: Shard) 
 
 /// The same for the writes of that many tasks.
 pub(crate) async fn save_tasks(sim: &Sim, tasks: usize) -> PortResult<()> {
-    take(sim, "commit_action", Quota::Writes(Table::Tasks), uses::of_tasks(tasks)).await
+    take(sim, "commit_group", Quota::Writes(Table::Tasks), uses::of_tasks(tasks)).await
 }
 
 async fn take(sim: &Sim, name: &'static str, quota: Quota, units: f64) -> PortResult<()> {

@@ -16,7 +16,7 @@ pub(crate) fn of_call(name: &str) -> &'static [(Quota, f64)] {
         "claim_goal" => &[(GOALS, 2.0), (EXECUTIONS, 9.0)],
         "end_execution" => &[(GOALS, 2.0), (EXECUTIONS, 13.0)],
         // Its tasks are additional.
-        "commit_action" => &[(EXECUTIONS, 2.0)],
+        "commit_group" => &[(EXECUTIONS, 2.0)],
         "open_batch" => &[(EXECUTIONS, 1.0)],
         // Requested three times, by `finalize`, at the end and for the archive; written once, then read.
         "seal_batch" => &[(EXECUTIONS, 1.0 / 3.0)],
