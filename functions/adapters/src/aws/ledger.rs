@@ -3,7 +3,7 @@ use std::collections::{HashMap, HashSet};
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, TransactWriteItem};
 use futures_util::future::try_join_all;
 use goal_activity_core::keys;
-use goal_activity_core::ledger::BatchLedger;
+use goal_activity_core::ledger::{ActionOutcome, BatchLedger};
 use goal_activity_core::placement::TaskRow;
 use goal_activity_core::ports::{
     ActionCommit, CommitGroup, Committed, Opened, PortResult, ReadLedger, SealLedger, Unavailable, WorkLedger,
@@ -35,7 +35,7 @@ impl Tables {
             .when(Condition::exists(OUTCOMES));
         let recorded = group.commits().try_fold(open, |write, commit| {
             let outcome = [OUTCOMES, commit.action.as_str()];
-            PortResult::Ok(write.set(outcome, attribute(&commit.outcome)?).when(Condition::missing(outcome)))
+            PortResult::Ok(write.set(outcome, stored(&commit.outcome)?).when(Condition::missing(outcome)))
         });
         recorded?.update()
     }
@@ -49,6 +49,17 @@ impl Tables {
     fn remove_task(&self, goal: &GoalId, row: &TaskRow) -> PortResult<TransactWriteItem> {
         self.task(goal, &row.position).when(as_read(row)).deletion()
     }
+}
+
+/// An outcome as it is stored: without numbers that are zero, which a reader takes them for when they are missing. Every KiB of
+/// the ledger's row is billed twice at each of its writes, and the outcomes of a batch are about one.
+fn stored(outcome: &ActionOutcome) -> PortResult<AttributeValue> {
+    let mut stored = attribute(outcome)?;
+    if let AttributeValue::M(fields) = &mut stored {
+        let is_zero = |value: &AttributeValue| value.as_n().is_ok_and(|number| number == "0");
+        fields.retain(|name, value| name == "tasks" || !is_zero(value));
+    }
+    Ok(stored)
 }
 
 /// The condition that a task is the one that was read: same id, action and status.
@@ -187,5 +198,31 @@ impl Tables {
             Ok((key, read(&self.names.executions, row)?))
         };
         rows.into_iter().map(entry).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use goal_activity_core::ledger::Failure;
+    use goal_activity_events::{FailureCode, Usage};
+
+    use super::*;
+
+    #[test]
+    fn an_outcome_is_read_as_it_was_stored_and_zeros_are_not_stored() {
+        let known = Usage { attempts: 2, input_tokens: 10, latency_ms: 1, cost_micro_usd: Some(3), ..Usage::default() };
+        let names = |usage| {
+            let succeeded = ActionOutcome::Succeeded { tasks: 3, replaced: 0, usage };
+            for outcome in [&succeeded, &ActionOutcome::Failed(Failure::new(FailureCode::AiTimeout, "slow", usage))] {
+                let read: ActionOutcome = serde_dynamo::from_attribute_value(stored(outcome).unwrap()).unwrap();
+                assert_eq!(read, *outcome);
+            }
+            let AttributeValue::M(fields) = stored(&succeeded).unwrap() else { panic!() };
+            let mut names: Vec<_> = fields.into_keys().collect();
+            names.sort_unstable();
+            names
+        };
+        assert_eq!(names(known), ["attempts", "costMicroUsd", "inputTokens", "latencyMs", "result", "tasks"]);
+        assert_eq!(names(Usage::default()), ["result", "tasks"]);
     }
 }
