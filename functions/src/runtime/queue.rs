@@ -1,10 +1,13 @@
 //! Reading an SQS batch: all messages are handled in parallel, and only those that failed, or were not done when the
 //! time was over, are returned to the queue. Lambda deletes the others when the invocation ends.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use futures_util::FutureExt;
 use futures_util::future::join_all;
 use goal_activity_core::inbound::{self, Malformed};
 use goal_activity_core::limits::{FIRST_REST, GIVE_BACK, LONGEST_REST};
@@ -81,31 +84,37 @@ pub async fn handle_batch(
     budget: Budget,
 ) -> SqsBatchResponse {
     let received = event.records.len();
-    let unfinished = AtomicUsize::new(received);
+    let (unfinished, panicked) = (AtomicUsize::new(received), AtomicBool::new(false));
     let each = event.records.into_iter().map(|record| {
-        let unfinished = &unfinished;
+        let (unfinished, panicked) = (&unfinished, &panicked);
         async move {
-            let handled = handle(handler, message(&record), budget).await;
+            // Nothing is shared between messages but what their calls are made with.
+            let outcome = AssertUnwindSafe(handle(handler, message(&record), budget)).catch_unwind().await;
+            panicked.fetch_or(outcome.is_err(), Ordering::Relaxed);
             let is_last = unfinished.fetch_sub(1, Ordering::Relaxed) == 1;
-            match handled {
+            match outcome? {
                 Ok(()) => {
-                    if !is_last {
+                    // Lambda deletes nothing of an invocation that panics.
+                    if !is_last || panicked.load(Ordering::Relaxed) {
                         delete_early(handler, &record).await;
                     }
-                    None
+                    Ok(None)
                 }
                 Err(error) => {
                     give_back(queue, &record, &error, handler.longest_rest()).await;
                     let mut failure = BatchItemFailure::default();
                     failure.item_identifier = record.message_id.unwrap_or_default();
-                    Some(failure)
+                    Ok(Some(failure))
                 }
             }
         }
     });
+    let outcomes: Result<Vec<_>, Box<dyn Any + Send>> = join_all(each).await.into_iter().collect();
     let mut response = SqsBatchResponse::default();
-    response.batch_item_failures = join_all(each).await.into_iter().flatten().collect();
-    tracing::info!(received, failed = response.batch_item_failures.len(), "handled queue messages");
+    // Only now that the others are done: they would be ended by it, and again with those that come back with this one.
+    response.batch_item_failures =
+        outcomes.unwrap_or_else(|panic| resume_unwind(panic)).into_iter().flatten().collect();
+    tracing::debug!(received, returned = response.batch_item_failures.len(), "messages handled");
     response
 }
 
@@ -190,6 +199,7 @@ mod tests {
                     Ok(())
                 }
                 "hangs" => pending().await,
+                "breaks" => panic!("a defect"),
                 _ => Ok(()),
             }
         }
@@ -236,6 +246,23 @@ mod tests {
         assert_eq!(failed(&queue, LONGEST_REST, &messages).await, ["1", "2", "3", "5", "6"]);
         let rests = [("handle-1", 0), ("handle-2", 5), ("handle-3", 10), ("handle-5", 0), ("handle-6", 300)];
         assert_eq!(queue.0.into_inner().unwrap(), rests.map(|(h, w)| (h.to_owned(), w)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_panic_ends_the_invocation_when_the_other_messages_are_done() {
+        for messages in [&["breaks", "good", "slow", "bad"][..], &["slow", "slow", "breaks", "breaks", "bad"]] {
+            let (queue, picky, began) = (Queue::default(), Picky::new(LONGEST_REST), Instant::now());
+            let messages: Vec<_> = messages.iter().map(|body| (*body, 1)).collect();
+            let work = handle_batch(&picky, &queue, event(&messages), Budget::of(Duration::from_secs(27)));
+            let panic = AssertUnwindSafe(work).catch_unwind().await.unwrap_err();
+            assert_eq!(panic.downcast_ref::<&str>(), Some(&"a defect"));
+            assert_eq!(began.elapsed(), Duration::from_secs(20) + GIVE_BACK);
+            let done = messages.iter().zip(0..).filter(|((body, _), _)| ["good", "slow"].contains(body));
+            let mut early = picky.early.into_inner().unwrap();
+            early.sort_unstable();
+            assert_eq!(early, done.map(|(_, n)| format!("handle-{n}")).collect::<Vec<_>>(), "Lambda deletes none");
+            assert_eq!(queue.0.into_inner().unwrap().len(), 1);
+        }
     }
 
     #[tokio::test]
