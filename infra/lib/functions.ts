@@ -31,7 +31,7 @@ export class Functions extends Construct {
     super(scope, id);
     const { storage, archive, messaging, workflow: { stateMachine, executions, alias } } = props;
     // Admission and the workers' concurrency use the same number, unless pollers are provisioned: admitted batches are processed soon.
-    const { concurrentBatches, batchPollers } = props.settings;
+    const { concurrentBatches, batchPollers, workerBatchSize, workerBatchWindowSeconds } = props.settings;
     const workers = batchPollers ? { provisionedPollerConfig: batchPollers } : { maxConcurrency: concurrentBatches };
     const capacity = String(concurrentBatches);
     // Requests arrive at both functions, and count together.
@@ -94,7 +94,7 @@ export class Functions extends Construct {
     this.worker = new RustFunction(this, 'Worker', {
       ...props,
       name: 'worker',
-      description: 'Generates and saves the tasks of one batch of actions',
+      description: 'Generates and saves the tasks of batches of actions',
       timeout: Duration.seconds(300),
     })
       .useTable('GOALS_TABLE', storage.goals, 'Query')
@@ -102,8 +102,13 @@ export class Functions extends Construct {
       .useTable('EXECUTIONS_TABLE', storage.executions, 'GetItem', 'UpdateItem')
       .publishTo(messaging)
       .answerTasksOf(stateMachine)
-      // One message per worker: each runs for minutes against its own deadline, with up to 8 AI calls at a time.
-      .consume(messaging.batch.queue, { batchSize: 1, ...workers });
+      // A worker waits for the AI nearly all of its time, so it may wait for several batches at once: each is worked on, answered
+      // and deleted by itself. Not divided by their number: an invocation may get one message only, and admission counts batches.
+      .consume(messaging.batch.queue, {
+        batchSize: workerBatchSize,
+        maxBatchingWindow: workerBatchWindowSeconds > 0 ? Duration.seconds(workerBatchWindowSeconds) : undefined,
+        ...workers,
+      });
     useGenerators(this.worker, props.settings);
     // Only the worker calls anything but AWS.
     if (props.settings.vpc) this.worker.attachTo(props.settings.vpc);

@@ -60,8 +60,10 @@ export class Messaging extends Construct {
     this.launch = this.queuePair('Launch', { visibility: Duration.seconds(180) });
     // One worker runs at most 300 s, and a batch lives no longer: 6 x 300 s would only delay the second attempt past
     // the batch's end. 30 s on top, so that a message never returns while its worker may still be running. A batch that
-    // no worker received within the hour is long lost to its workflow (900 s); keeping it would waste a worker.
-    this.batch = this.queuePair('Batch', { visibility: Duration.seconds(330), retention: Duration.hours(1) });
+    // no worker received within the hour is long lost to its workflow (900 s); keeping it would waste a worker. A message is
+    // hidden from when it is received, and the batching window passes before its worker begins.
+    const window = props.settings.workerBatchWindowSeconds;
+    this.batch = this.queuePair('Batch', { visibility: Duration.seconds(330 + window), retention: Duration.hours(1) });
     this.projection = this.queuePair('Projection', { visibility: Duration.seconds(360) });
 
     this.undelivered = this.deadLetterQueue('Undelivered');

@@ -77,6 +77,10 @@ export interface Settings extends OperationSettings {
   readonly concurrentBatches: number;
   /** The pollers that are provisioned for the batch queue, which then has no maximum concurrency. */
   readonly batchPollers?: Pollers;
+  /** How many batches one invocation of the worker gets at most. */
+  readonly workerBatchSize: number;
+  /** For how many seconds Lambda gathers batches before it invokes the worker. */
+  readonly workerBatchWindowSeconds: number;
   /** How many actions a user may ask for in a day; 0 for no limit. Without it: the variant's. */
   readonly actionsPerUserAndDay?: number;
   /** The URL of docs/OPERATIONS.md: alarms and notices link to its sections. */
@@ -100,7 +104,7 @@ export const keys: Record<Key, true> = {
   stackName: true, local: true, architecture: true, functionsDir: true, goalsTable: true, goalsUserIndex: true, tasksTable: true,
   executionsTable: true, archiveBucket: true, oidcIssuer: true, oidcAudience: true, oidcScopes: true, oidcClientId: true,
   userPoolDomain: true, userPoolPlan: true, callbackUrls: true, corsOrigins: true, corsHeaders: true, corsCredentials: true, logLevel: true,
-  concurrentBatches: true, batchPollers: true, actionsPerUserAndDay: true, operationsGuide: true, tracing: true, tracingLayer: true, tracingEndpoint: true, repair: true,
+  concurrentBatches: true, batchPollers: true, workerBatchSize: true, workerBatchWindowSeconds: true, actionsPerUserAndDay: true, operationsGuide: true, tracing: true, tracingLayer: true, tracingEndpoint: true, repair: true,
   ...generatorKeys, ...operationKeys, ...webKeys,
 };
 
@@ -181,6 +185,9 @@ function readContext(context: Record<string, unknown>, own: Record<string, unkno
     ...operations,
     logLevel: text('logLevel', logFilter, 'a level or a filter such as info,goal_activity_functions=debug') ?? 'info',
     ...concurrency(reader, context.concurrentBatches ?? 64, local),
+    workerBatchSize: reader.integer('workerBatchSize', 1, 10) ?? 4,
+    // Less than the 90 s after which a batch without a heartbeat is sent again.
+    workerBatchWindowSeconds: reader.integer('workerBatchWindowSeconds', 0, 30) ?? 0,
     actionsPerUserAndDay: dailyLimit(context.actionsPerUserAndDay),
     // An alarm's description has 1,024 characters for its text and this.
     operationsGuide: text('operationsGuide', /^[^\s#]{1,300}$/, 'an address of at most 300 characters, without #')

@@ -96,7 +96,7 @@ test('a message stays invisible for as long as its function may run, and failed 
   });
   assert.deepEqual(sources, [
     ['FunctionsLaunchFunction', 30, 180, 10, undefined],
-    ['FunctionsWorkerFunction', 300, 330, 1, undefined],
+    ['FunctionsWorkerFunction', 300, 330, 4, undefined],
     ['FunctionsProjectorFunction', 60, 360, 10, 1],
     ['FunctionsReconcileFunction', 60, 60, 10, undefined],
   ]);
@@ -129,6 +129,19 @@ test('with provisioned pollers the batch queue has no maximum concurrency, and m
   const capacities = Object.values(stack.resources('AWS::Lambda::Function')).map(({ Properties }) => Properties.Environment?.Variables.CONCURRENT_BATCHES)
     .filter((capacity) => capacity !== undefined);
   assert.deepEqual(capacities, ['10000', '10000', '10000']);
+});
+
+test('how many batches a worker gets, and for how long they are gathered, are settings', () => {
+  for (const [context, size, window, visibility] of [
+    [{ workerBatchSize: '1' }, 1, undefined, 330],
+    [{ workerBatchSize: 10, workerBatchWindowSeconds: '2' }, 10, 2, 332],
+  ] as const) {
+    const stack = synth(context);
+    const [mapping] = stack.all('AWS::Lambda::EventSourceMapping').filter(({ FunctionName }) => target(FunctionName) === 'FunctionsWorkerFunction');
+    assert.deepEqual([mapping!.BatchSize, mapping!.MaximumBatchingWindowInSeconds], [size, window]);
+    // From the moment of the receive: what is gathered is hidden as well.
+    assert.equal(stack.resources('AWS::SQS::Queue')[target(mapping!.EventSourceArn)]!.Properties.VisibilityTimeout, visibility);
+  }
 });
 
 test('concurrentBatches is how many workers run at once and how much may be launched', () => {

@@ -51,6 +51,8 @@ test('without context the settings are those of a deployment to AWS', () => {
     logLevel: 'info',
     concurrentBatches: 64,
     batchPollers: undefined,
+    workerBatchSize: 4,
+    workerBatchWindowSeconds: 0,
     actionsPerUserAndDay: undefined,
     operationsGuide: 'docs/OPERATIONS.md',
     tracing: 'off',
@@ -162,7 +164,7 @@ test('a value that cannot be is an error that says what is expected', () => {
 test('a setting of operations that cannot be is an error that says what is expected', () => {
   for (const [key, value, message] of [
     ['startRate', '0', /expected 1 to 100000/], ['requestBurst', ' ', /expected 1 to/], ['apiConcurrency', '1.5', /expected 1 to/],
-    ['launchConcurrency', '1', /expected 2 to 1000/], ['logRetentionDays', '31', /expected one of 1, 3, 5/],
+    ['launchConcurrency', '1', /expected 2 to 1000/], ['workerBatchSize', '11', /expected 1 to 10/], ['workerBatchWindowSeconds', '31', /expected 0 to 30/], ['logRetentionDays', '31', /expected one of 1, 3, 5/],
     ['removalPolicy', 'snapshot', /expected retain or destroy/], ['kmsKey', 'alias/mine', /expected the ARN of a KMS key/],
     ['deployment', 'canary', /expected one of in-place, all-at-once, canary10percent5minutes/],
     ['terminationProtection', 'on', /expected true or false/], ['backup', 'daily', /expected true or false/],
