@@ -425,7 +425,10 @@ pub(crate) fn passed_over(sim: &Sim) {
             state.waiting.iter().filter_map(|arn| state.executions.get(arn)).filter(|e| e.is_waiting()).collect();
         let is_idle = |shard: &Shard| waiting.iter().all(|e| e.shard != *shard);
         let room = |shard: Shard| capacity.of(shard).saturating_sub(in_use(&state.held_in(shard)));
-        let most = capacity.shards().filter(is_idle).map(room).max().unwrap_or_default();
+        let used = capacity.shards().map(|shard| in_use(&state.held_in(shard))).sum::<u32>();
+        // What was launched with a greater shard, before that was changed, may use the room of the others.
+        let is_room = |_: &Shard| used < capacity.batches();
+        let most = capacity.shards().filter(is_idle).filter(is_room).map(room).max().unwrap_or_default();
         let is_over = |e: &&&Execution| state.paused().is_none() && capacity.share(e.batch_count()) <= most;
         // One that is not wanted any more is not launched.
         let is_wanted = |e: &&&Execution| state.goals.get(&e.goal_id).is_some_and(|g| !g.head.status.is_closed());
