@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::text::printable;
+use crate::text::{printable, printable_lines};
 
 /// Everything was done.
 pub(crate) const DONE: u8 = 0;
@@ -126,7 +126,7 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The line breaks are the tool's own; the content may come from outside.
-        let lines = |text: &str| text.lines().map(printable).collect::<Vec<_>>().join("\n");
+        let lines = |text: &str| printable_lines(text.trim_end());
         f.write_str(&lines(&self.title))?;
         if let Some(code) = &self.code {
             write!(f, " ({})", printable(code))?;

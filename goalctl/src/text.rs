@@ -4,21 +4,17 @@ use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::{Table, presets};
+use goal_activity_core::text::acts_on_terminal;
+pub(crate) use goal_activity_core::text::{printable, printable_lines};
 
 /// The placeholder for an unknown value.
 pub(crate) const NOTHING: &str = "-";
 
-/// Replaces the control characters in a text from outside, so that it can neither control the terminal nor show what is beside it
-/// in another order (Unicode Standard Annex 9: explicit directional formatting) or on another line.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if controls(c) { '\u{fffd}' } else { c }).collect()
-}
-
-/// Escapes the same characters in a JSON text. What it says is unchanged: apart from its own line breaks they are only in strings.
+/// Escapes the characters that [`printable`] replaces in a JSON text. What it says is unchanged: apart from its own line breaks they are only in strings.
 pub(crate) fn printable_json(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for c in json.chars() {
-        if c != '\n' && controls(c) {
+        if c != '\n' && acts_on_terminal(c) {
             // All of them have four digits, and a string takes everything.
             let _ = write!(text, "\\u{:04x}", u32::from(c));
         } else {
@@ -26,11 +22,6 @@ pub(crate) fn printable_json(json: &str) -> String {
         }
     }
     text
-}
-
-fn controls(c: char) -> bool {
-    let directs = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    c.is_control() || directs || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
 pub(crate) fn counted(count: usize, what: &str) -> String {
@@ -96,16 +87,14 @@ mod tests {
     fn json_says_the_same_and_cannot_act_on_a_terminal() {
         let value = serde_json::json!({ "a\u{7f}": "b\u{9b}2J\u{202e}c\u{61c}\u{2028}\n\u{1b}é" });
         let text = printable_json(&serde_json::to_string_pretty(&value).unwrap());
-        assert!(!text.chars().any(|c| controls(c) && c != '\n') && text.contains("\\u202e"), "{text:?}");
+        assert!(!text.chars().any(|c| acts_on_terminal(c) && c != '\n') && text.contains("\\u202e"), "{text:?}");
         assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
     }
 
     #[test]
-    fn a_text_from_outside_controls_neither_the_terminal_nor_the_order_of_what_is_beside_it() {
-        assert_eq!(printable("a\u{202e}b\u{2067}c\u{2028}d\u{1b}e"), "a\u{fffd}b\u{fffd}c\u{fffd}d\u{fffd}e");
+    fn a_cell_that_was_not_made_printable_cannot_act_on_a_terminal() {
         let mut rows = table(&["A"]);
         rows.add_row(["a\u{9b}2J\u{202e}b"]);
         assert_eq!(lines(&rows).lines().last(), Some("a\u{fffd}2J\u{fffd}b"));
-        assert_eq!(printable("ピアノ 👩\u{200d}🎨 é"), "ピアノ 👩\u{200d}🎨 é", "joins what is one character");
     }
 }

@@ -48,6 +48,24 @@ fn has_no_width(c: char) -> bool {
         | '\u{e0000}'..='\u{e0fff}')
 }
 
+/// Replaces what would act on a terminal in a text from outside, and its line breaks. For every tool that prints one.
+pub fn printable(text: &str) -> String {
+    text.chars().map(|c| if acts_on_terminal(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// The same for a text whose line breaks and tabs are the tool's own.
+pub fn printable_lines(text: &str) -> String {
+    let text = text.replace("\r\n", "\n");
+    text.chars().map(|c| if acts_on_terminal(c) && !matches!(c, '\n' | '\t') { '\u{fffd}' } else { c }).collect()
+}
+
+/// Returns `true` if a character could control a terminal, or show what is beside it in another order (Unicode Standard Annex 9:
+/// explicit directional formatting) or on another line.
+pub fn acts_on_terminal(c: char) -> bool {
+    let directs = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || directs || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
 /// Returns the visible part of the text on one line, without white space around it.
 pub fn line(text: &str) -> String {
     let line: String = visible(text).map(|c| if c == '\n' { ' ' } else { c }).collect();
@@ -104,6 +122,15 @@ pub fn shortened(text: &str, max: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_from_outside_controls_neither_the_terminal_nor_the_order_of_what_is_beside_it() {
+        let text = "a\u{202e}b\u{2067}c\u{2028}d\u{1b}e\u{9b}2J\r\nf\tg";
+        let (said, lines) = (printable(text), printable_lines(text));
+        assert_eq!(said, "a\u{fffd}b\u{fffd}c\u{fffd}d\u{fffd}e\u{fffd}2J\u{fffd}\u{fffd}f\u{fffd}g");
+        assert_eq!(lines, "a\u{fffd}b\u{fffd}c\u{fffd}d\u{fffd}e\u{fffd}2J\nf\tg");
+        assert_eq!(printable("ピアノ 👩\u{200d}🎨 é"), "ピアノ 👩\u{200d}🎨 é", "joins what is one character");
+    }
 
     #[test]
     fn a_text_is_shortened_between_words() {
