@@ -78,7 +78,7 @@ use crate::failure::{DONE, Failure, NOT_DONE, USAGE};
 use crate::operator::Operator;
 use crate::settings::Settings;
 use crate::stack::Stack;
-use crate::text::printable_json;
+use crate::text::{printable_json, printable_lines};
 
 pub use crate::environment::Environment;
 pub use crate::secret::Secret;
@@ -102,7 +102,7 @@ where
             // Parsing failed, so `cli.json` is not available: the raw arguments decide.
             let _ = match args.iter().any(|argument| argument == "--json") {
                 true => tell(&Failure::misspelt(&complaint.to_string()), true, &mut shell),
-                false => write!(shell.err, "{complaint}"),
+                false => write!(shell.err, "{}", printable_lines(&complaint.to_string())),
             };
             return USAGE;
         }
@@ -182,6 +182,7 @@ mod tests {
     use std::io::BufRead;
     use std::path::{Path, PathBuf};
 
+    use goal_activity_core::text::acts_on_terminal;
     use goal_activity_testkit::stub::{Response, Stub};
     use serde_json::json;
 
@@ -206,6 +207,20 @@ mod tests {
         assert!(code == DONE && out.contains("Exit codes:") && err.is_empty(), "{err}");
         let (code, out, err) = goalctl("goalctl dlq retry", None, None).await;
         assert!(code == USAGE && out.is_empty() && err.contains("Usage:"), "{err}");
+        for command in ["retry", "drop"] {
+            let (code, _, err) = goalctl(&format!("goalctl dlq {command} batch"), None, None).await;
+            assert!(code == USAGE && err.contains("<MESSAGE_ID|--all>"), "{err}");
+            let (code, _, err) = goalctl(&format!("goalctl dlq {command} batch m-1 --all"), None, None).await;
+            assert!(code == USAGE && err.contains("cannot be used with"), "{err}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_misspelt_command_line_cannot_act_on_a_terminal() {
+        for line in ["goalctl tasks \u{1b}[2J", "goalctl \u{9b}2J\u{202e}", "goalctl tasks \u{1b}[2J --json"] {
+            let (code, _, err) = goalctl(line, None, None).await;
+            assert!(code == USAGE && !err.chars().any(|c| c != '\n' && acts_on_terminal(c)), "{err:?}");
+        }
     }
 
     #[tokio::test]

@@ -110,11 +110,13 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Args)]
+// What is missing is then said with both ways: <MESSAGE_ID|--all>.
+#[command(group = clap::ArgGroup::new("which").args(["message_ids", "all"]).required(true))]
 pub(crate) struct Chosen {
     /// The queue that they are in
     queue: Dlq,
     /// Their ids, from the list
-    #[arg(value_name = "MESSAGE_ID", required_unless_present = "all", conflicts_with = "all")]
+    #[arg(value_name = "MESSAGE_ID")]
     message_ids: Vec<String>,
     /// All messages in the queue, at most 1000 in one run
     #[arg(long)]
