@@ -79,8 +79,14 @@ pub(crate) fn some_text<'de, D: Deserializer<'de>>(field: D) -> Result<String, D
 }
 
 /// Reads a list of values that are written as objects.
-pub fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(field: D) -> Result<Vec<T>, D::Error> {
+pub(crate) fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(field: D) -> Result<Vec<T>, D::Error> {
     Ok(Vec::<Object<T>>::deserialize(field)?.into_iter().map(|Object(value)| value).collect())
+}
+
+/// Reads a list of values that are written as objects, or nothing.
+pub fn optional_objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(field: D) -> Result<Option<Vec<T>>, D::Error> {
+    let read = Option::<Vec<Object<T>>>::deserialize(field)?;
+    Ok(read.map(|list| list.into_iter().map(|Object(value)| value).collect()))
 }
 
 /// Reads a field that is written as an object, or counts as its default.

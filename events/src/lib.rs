@@ -41,7 +41,7 @@ pub use ids::{
     ActionId, ClaimSequence, CorrelationId, EventId, ExecutionArn, GoalId, InvalidId, StateMachineArn, TaskId,
     TaskToken, UserId,
 };
-pub use json::{Unreadable, objects, read_json, without_values};
+pub use json::{Unreadable, optional_objects, read_json, without_values};
 pub use priority_class::PriorityClass;
 pub use repairs::{Repair, Repairs};
 pub use request::RequestRef;

@@ -116,13 +116,13 @@ export class FakeApi {
     return new Response(body, { headers });
   }
 
-  private start(goalId: string, { actionIds, regenerate = false }: StartRequest): Response {
+  private start(goalId: string, { actionIds, regenerate }: StartRequest): Response {
     const running = this.world.workflows.find(({ goalId: id, endedAt }) => id === goalId && endedAt === undefined);
     if (running) return problem(409, 'ALREADY_RUNNING', 'a workflow of this goal is running', running.arn);
     if (/^(completed|paused|cancelled)$/.test(this.world.goals.get(goalId)?.goal.status ?? '')) {
       return problem(409, 'GOAL_CLOSED', 'the goal is completed, paused or cancelled');
     }
-    const workflow = this.world.start(goalId, { ...(actionIds && { actionIds }), regenerate });
+    const workflow = this.world.start(goalId, { ...(actionIds && { actionIds }), regenerate: regenerate ?? false });
     if (workflow.plan.length === 0) {
       this.world.workflows.pop();
       return problem(409, 'NOTHING_TO_DO', 'every requested action has tasks already');

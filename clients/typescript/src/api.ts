@@ -473,7 +473,7 @@ export interface components {
              */
             revision?: number | null;
             /** @description At most 8. */
-            subGoals?: components["schemas"]["SubGoalRequest"][];
+            subGoals?: components["schemas"]["SubGoalRequest"][] | null;
             /** @description What is to be reached. Required, unless the goal has no title either. */
             title?: string | null;
         };
@@ -698,7 +698,7 @@ export interface components {
             /** @description How urgent it is. Without it: `INTERACTIVE`. */
             priorityClass?: components["schemas"]["PriorityClass"] | null;
             /** @description Replace the tasks of actions that already have some, except finished ones. Without it: `false`. */
-            regenerate?: boolean;
+            regenerate?: boolean | null;
         };
         /** @description A workflow that was accepted. */
         Started: {
@@ -726,7 +726,7 @@ export interface components {
         /** @description A sub-goal as its user wants it. */
         SubGoalRequest: {
             /** @description At most 8. */
-            actions?: components["schemas"]["ActionRequest"][];
+            actions?: components["schemas"]["ActionRequest"][] | null;
             /** @description More about it. */
             description?: string | null;
             /** @description Its place. Without it: the place in the list. */
@@ -1611,9 +1611,9 @@ export interface operations {
             query?: {
                 /** @description Only those in this status */
                 status?: components["schemas"]["Status"];
-                /** @description Only those requested then or later */
+                /** @description Only those requested then or later; a day, such as 2026-11-24, is its begin in UTC */
                 from?: components["schemas"]["Timestamp"];
-                /** @description Only those requested before */
+                /** @description Only those requested before; a day, such as 2026-11-24, is its begin in UTC */
                 to?: components["schemas"]["Timestamp"];
                 /** @description How many at the most, 20 if nothing is said */
                 limit?: number;
@@ -1758,9 +1758,9 @@ export interface operations {
             query?: {
                 /** @description Only those in this status */
                 status?: components["schemas"]["Status"];
-                /** @description Only those requested then or later */
+                /** @description Only those requested then or later; a day, such as 2026-11-24, is its begin in UTC */
                 from?: components["schemas"]["Timestamp"];
-                /** @description Only those requested before */
+                /** @description Only those requested before; a day, such as 2026-11-24, is its begin in UTC */
                 to?: components["schemas"]["Timestamp"];
                 /** @description How many at the most, 20 if nothing is said */
                 limit?: number;

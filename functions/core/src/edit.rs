@@ -36,8 +36,8 @@ pub struct ChartRequest {
     #[serde(default)]
     deadline: Option<String>,
     /// At most 8.
-    #[serde(default, deserialize_with = "goal_activity_events::objects")]
-    sub_goals: Vec<SubGoalRequest>,
+    #[serde(default, deserialize_with = "goal_activity_events::optional_objects")]
+    sub_goals: Option<Vec<SubGoalRequest>>,
 }
 
 /// A sub-goal as its user wants it.
@@ -55,8 +55,8 @@ pub struct SubGoalRequest {
     #[serde(default)]
     description: Option<String>,
     /// At most 8.
-    #[serde(default, deserialize_with = "goal_activity_events::objects")]
-    actions: Vec<ActionRequest>,
+    #[serde(default, deserialize_with = "goal_activity_events::optional_objects")]
+    actions: Option<Vec<ActionRequest>>,
 }
 
 /// An action as its user wants it. Without a title it is an empty cell.
@@ -188,7 +188,7 @@ impl SubGoalRequest {
     fn is_empty(&self) -> bool {
         let texts = [&self.title, &self.description];
         texts.iter().all(|text| text.as_ref().is_none_or(String::is_empty))
-            && self.actions.iter().all(|action| is_blank(action.title.as_ref()))
+            && self.actions.iter().flatten().all(|action| is_blank(action.title.as_ref()))
     }
 }
 
@@ -206,7 +206,7 @@ impl TryFrom<ChartRequest> for WantedChart {
         let of = request.revision.map(Revision);
         let mut chart = Self { of, texts, sub_goals: BTreeMap::new(), actions: BTreeMap::new() };
         let (mut places, mut ids) = (HashSet::new(), HashSet::new());
-        for (index, sub_goal) in request.sub_goals.into_iter().enumerate() {
+        for (index, sub_goal) in request.sub_goals.into_iter().flatten().enumerate() {
             if sub_goal.is_empty() {
                 continue;
             }
@@ -219,7 +219,7 @@ impl TryFrom<ChartRequest> for WantedChart {
             if !title.is_empty() || !description.is_empty() {
                 chart.sub_goals.insert(position, SubGoal { position, title, description });
             }
-            chart.place_actions(&path, position, sub_goal.actions, &mut ids)?;
+            chart.place_actions(&path, position, sub_goal.actions.unwrap_or_default(), &mut ids)?;
         }
         Ok(chart)
     }

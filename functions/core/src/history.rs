@@ -5,6 +5,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::execution::{Ending, Execution, Status};
 
+/// A text that is not a moment to filter by.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("neither a day, 2026-11-24, nor a time with an offset, 2026-11-24T09:30:00Z")]
+pub struct InvalidMoment;
+
+/// Reads a moment to filter by: a point in time, or a day for its begin in UTC.
+///
+/// # Errors
+/// It is neither.
+pub fn moment(text: &str) -> Result<Timestamp, InvalidMoment> {
+    text.parse().or_else(|_| format!("{text}T00:00:00Z").parse()).map_err(|_| InvalidMoment)
+}
+
 /// One workflow in a history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

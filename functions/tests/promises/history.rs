@@ -54,6 +54,11 @@ async fn history_can_be_narrowed_by_status_and_time() {
     let at = |arn| rig.execution(arn).start_date.to_string();
     let (from, to) = (at(&all[1]), at(&all[0]));
     assert_eq!(page(&rig, json!({ "from": from, "to": to })).await.0, [all[1].as_str()], "from is included, to is not");
+    let day = &from[..10];
+    let from_day = page(&rig, json!({ "from": day })).await.0;
+    assert_eq!(from_day, page(&rig, json!({ "from": format!("{day}T00:00:00Z") })).await.0, "a day is its begin");
+    assert_eq!(from_day.len(), all.len() + 1);
+    assert!(page(&rig, json!({ "to": day })).await.0.is_empty());
 }
 
 #[tokio::test]
@@ -76,19 +81,24 @@ async fn a_workflow_in_history_tells_how_it_went() {
 #[tokio::test]
 async fn a_query_that_makes_no_sense_is_a_400() {
     let rig = Rig::with_goal(1);
-    for query in [
-        json!({ "limit": "0" }),
-        json!({ "limit": "101" }),
-        json!({ "limit": "many" }),
-        json!({ "status": "DONE" }),
-        json!({ "status": "succeeded" }),
-        json!({ "from": "yesterday" }),
-        json!({ "from": "2026-11-24T00:00:00Z", "to": "2026-11-24T00:00:00Z" }),
-        json!({ "cursor": "" }),
-        json!({ "cursor": "bm90aGluZw" }),
+    let moment = "neither a day, 2026-11-24, nor a time with an offset, 2026-11-24T09:30:00Z";
+    for (query, form) in [
+        (json!({ "limit": "0" }), "limit is not a number from 1 to 100"),
+        (json!({ "limit": "101" }), "limit is not a number from 1 to 100"),
+        (json!({ "limit": "many" }), "limit is not a number from 1 to 100"),
+        (json!({ "status": "DONE" }), "PENDING, RUNNING, SUCCEEDED"),
+        (json!({ "status": "succeeded" }), "PENDING, RUNNING, SUCCEEDED"),
+        (json!({ "from": "yesterday" }), moment),
+        (json!({ "to": "2026-11-24T09:30:00" }), moment),
+        (json!({ "to": "2026-11-31" }), moment),
+        (json!({ "from": "2026-11-24T18:30:00 09:00" }), "a + is written as %2B"),
+        (json!({ "from": "2026-11-24", "to": "2026-11-24T00:00:00Z" }), "from must be before to"),
+        (json!({ "cursor": "" }), "leave it out to begin at the start"),
+        (json!({ "cursor": "bm90aGluZw" }), "leave it out to begin at the start"),
     ] {
         let answer = rig.get(USER, HISTORY, "goal-1", query.clone()).await;
         assert_eq!((answer.status, answer.code()), (400, "INVALID_REQUEST"), "{query}");
+        assert!(answer.body["detail"].as_str().unwrap().contains(form), "{query}: {answer:?}");
     }
 }
 

@@ -10,7 +10,8 @@ use std::str::FromStr;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use goal_activity_adapters::clock::SystemClock;
-use goal_activity_core::execution::Status as WorkflowStatus;
+use goal_activity_core::execution::{InvalidStatus, Status as WorkflowStatus};
+use goal_activity_core::history::moment;
 use goal_activity_core::ports::Clock;
 use goal_activity_events::{ActionId, EventId, ExecutionArn, GoalId, InvalidId, Timestamp};
 use serde_json::{Value, json};
@@ -249,16 +250,11 @@ impl FromStr for Workflow {
 }
 
 fn read_status(text: &str) -> Result<WorkflowStatus, String> {
-    let all = "PENDING, RUNNING, SUCCEEDED, PARTIALLY_SUCCEEDED, FAILED, TIMED_OUT, ABORTED";
-    text.to_ascii_uppercase().replace('-', "_").parse().map_err(|e| format!("{e}; there are {all}"))
+    text.to_ascii_uppercase().replace('-', "_").parse().map_err(|e: InvalidStatus| e.to_string())
 }
 
-/// A point in time, or the start of a day in UTC.
 fn read_time(text: &str) -> Result<Timestamp, String> {
-    let day = |_| format!("{text}T00:00:00Z").parse();
-    text.parse()
-        .or_else(day)
-        .map_err(|_| "neither a day, 2026-11-24, nor a time with an offset, 2026-11-24T09:30:00Z".to_owned())
+    moment(text).map_err(|e| e.to_string())
 }
 
 impl Api {

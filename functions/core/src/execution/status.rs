@@ -67,7 +67,7 @@ impl std::fmt::Display for Status {
 
 /// A text that names no status.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not a status of a workflow")]
+#[error("not a status of a workflow: PENDING, RUNNING, SUCCEEDED, PARTIALLY_SUCCEEDED, FAILED, TIMED_OUT, ABORTED")]
 pub struct InvalidStatus;
 
 impl std::str::FromStr for Status {

@@ -291,8 +291,11 @@ fn parameters(route: Route, schemas: &mut SchemaGenerator) -> Vec<Value> {
         Route::Tasks => parameters.extend(page(tasks::DEFAULT_LIMIT, tasks::MAX_LIMIT)),
         Route::History | Route::Workflows => {
             parameters.push(parameter::<Status>(schemas, "query", "status", "Only those in this status"));
-            parameters.push(parameter::<Timestamp>(schemas, "query", "from", "Only those requested then or later"));
-            parameters.push(parameter::<Timestamp>(schemas, "query", "to", "Only those requested before"));
+            let day = "a day, such as 2026-11-24, is its begin in UTC";
+            let (from, to) =
+                (format!("Only those requested then or later; {day}"), format!("Only those requested before; {day}"));
+            parameters.push(parameter::<Timestamp>(schemas, "query", "from", &from));
+            parameters.push(parameter::<Timestamp>(schemas, "query", "to", &to));
             parameters.extend(page(history::DEFAULT_LIMIT, history::MAX_LIMIT));
         }
         Route::Start | Route::Retry => {

@@ -114,7 +114,7 @@ pub(super) async fn workflows(workflows: &impl FindWorkflows, input: &Input) -> 
 
 /// From when to when.
 pub(super) fn range(input: &Input) -> Result<(Option<Timestamp>, Option<Timestamp>), Problem> {
-    let (from, to): (Option<Timestamp>, _) = (input.query("from")?, input.query("to")?);
+    let (from, to) = (input.moment("from")?, input.moment("to")?);
     if from.zip(to).is_some_and(|(from, to)| from >= to) {
         return Err(Problem::new(Code::InvalidRequest, "from must be before to"));
     }

@@ -3,8 +3,9 @@ use std::str::FromStr;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use goal_activity_core::history::moment;
 use goal_activity_core::operator::{Invocation, OperatorArn, OperatorCall, kept_reason};
-use goal_activity_events::{UserId, read_json, without_values};
+use goal_activity_events::{Timestamp, UserId, read_json, without_values};
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -160,20 +161,40 @@ impl Input {
         } else {
             raw
         };
+        // Some clients and editors write a byte order mark, which JSON does not have (RFC 8259, section 8.1: it may be ignored).
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let text = if text.trim_ascii().is_empty() { "{}" } else { text };
         read_json(text).map_err(|e| invalid(format!("the body is not what this route takes: {e}")))
     }
 
     /// A parameter of the query, when it is there.
-    pub(super) fn query<V: FromStr>(&self, name: &'static str) -> Result<Option<V>, Problem> {
-        let value = self.query_string_parameters.as_ref().and_then(|q| q.get(name));
-        value.map(|v| v.parse().map_err(|_| invalid(format!("the query parameter {name} is malformed")))).transpose()
+    pub(super) fn query<V: FromStr>(&self, name: &'static str) -> Result<Option<V>, Problem>
+    where
+        V::Err: std::fmt::Display,
+    {
+        let read = |value: &str| value.parse().map_err(|e| invalid(format!("the query parameter {name} is {e}")));
+        self.parameter(name).map(read).transpose()
+    }
+
+    fn parameter(&self, name: &str) -> Option<&str> {
+        self.query_string_parameters.as_ref()?.get(name).map(String::as_str)
+    }
+
+    /// A moment in the query, when it is there: a time, or a day for its begin in UTC.
+    pub(super) fn moment(&self, name: &'static str) -> Result<Option<Timestamp>, Problem> {
+        let read = |value: &str| {
+            // The gateway decodes a `+` to a space.
+            let hint = if value.contains(' ') { "; a + is written as %2B" } else { "" };
+            moment(value).map_err(|e| invalid(format!("the query parameter {name} is {e}{hint}")))
+        };
+        self.parameter(name).map(read).transpose()
     }
 
     /// How long a page may be.
     pub(super) fn limit(&self, default: u16, most: u16) -> Result<u16, Problem> {
-        let limit = self.query("limit")?.unwrap_or(default);
-        if (1..=most).contains(&limit) { Ok(limit) } else { Err(invalid(format!("limit is 1 to {most}"))) }
+        let limit = self.parameter("limit").map_or(Some(default), |value| value.parse().ok());
+        let limit = limit.filter(|limit| (1..=most).contains(limit));
+        limit.ok_or_else(|| invalid(format!("the query parameter limit is not a number from 1 to {most}")))
     }
 
     /// Where the page before has ended, as that page wrote it.

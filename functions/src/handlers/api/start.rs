@@ -34,7 +34,7 @@ pub(super) struct Body {
     action_ids: Option<Vec<ActionId>>,
     /// Replace the tasks of actions that already have some, except finished ones. Without it: `false`.
     #[serde(default)]
-    regenerate: bool,
+    regenerate: Option<bool>,
     /// How urgent it is. Without it: `INTERACTIVE`.
     priority_class: Option<PriorityClass>,
 }
@@ -64,8 +64,8 @@ impl<Db: ApiDb, Sfn: StopExecution, Bus: PublishEvent, Archive: ReadArchive> Api
     pub(super) async fn start(&self, goal_id: GoalId, user_id: UserId, input: &Input) -> Result<Reply, Problem> {
         let body: Body = input.body()?;
         let scope = Scope::of(body.action_ids).map_err(|e| Problem::new(Code::InvalidRequest, e.to_string()))?;
-        let class = body.priority_class.unwrap_or_default();
-        self.begin(input, &StartRequest { goal_id, user_id, scope, regenerate: body.regenerate, class }).await
+        let (regenerate, class) = (body.regenerate.unwrap_or_default(), body.priority_class.unwrap_or_default());
+        self.begin(input, &StartRequest { goal_id, user_id, scope, regenerate, class }).await
     }
 
     /// Starts a new workflow for the actions that an ended one has left undone; everything else stays as it is.

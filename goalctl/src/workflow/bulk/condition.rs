@@ -138,7 +138,7 @@ mod tests {
             assert!(said.contains("is no condition") && said.contains("status=FAILED,TIMED_OUT"), "{said}");
         }
         assert!(read("goal=").unwrap_err().contains("nothing stands behind the ="));
-        assert!(read("status=DONE").unwrap_err().contains("there are PENDING, RUNNING"));
+        assert!(read("status=DONE").unwrap_err().contains("not a status of a workflow: PENDING, RUNNING"));
         assert!(read("status=RUNNING,").unwrap_err().starts_with("status=RUNNING,: "));
         assert!(read("goal=a b").unwrap_err().starts_with("goal=a b: not a valid"));
         assert!(read("from=yesterday").unwrap_err().contains("a day, 2026-11-24"));
