@@ -1,8 +1,15 @@
 //! HTTP as the tool speaks it: to the API, and to those that issue its tokens.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use anyhow::Result;
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::{Builder, Connector, tls};
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use ureq::Agent;
 use ureq::tls::{RootCerts, TlsConfig};
@@ -64,8 +71,58 @@ pub(crate) fn agent(url: &str) -> Agent {
         .max_redirects(0)
         .user_agent(concat!("goalctl/", env!("CARGO_PKG_VERSION")))
         .tls_config(TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build());
-    let config = if url.starts_with("http://") { config.proxy(None) } else { config };
+    // No proxy reaches this machine, whatever the environment says of others.
+    let config = if is_on_this_machine(url) { config.proxy(None) } else { config };
     config.build().into()
+}
+
+/// Returns the client for AWS's SDKs. As for [`agent`], the environment names a proxy, which is not for this machine.
+pub(crate) fn aws_client() -> SharedHttpClient {
+    let ring = || tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
+    let direct = Builder::new().tls_provider(ring()).build_https();
+    let proxied = Builder::new().build_with_connector_fn(move |settings, _| {
+        let connector = Connector::builder().proxy_config(ProxyConfig::from_env());
+        let connector = match settings {
+            Some(settings) => connector.connector_settings(settings.clone()),
+            None => connector,
+        };
+        connector.tls_provider(ring()).build()
+    });
+    http_client_fn(move |settings, components| {
+        let (direct, proxied) = (&direct, &proxied);
+        let of = |client: &SharedHttpClient| client.http_connector(settings, components);
+        SharedHttpConnector::new(Ways { direct: of(direct), proxied: of(proxied) })
+    })
+}
+
+/// The ways to a server.
+#[derive(Debug)]
+struct Ways {
+    direct: SharedHttpConnector,
+    proxied: SharedHttpConnector,
+}
+
+impl HttpConnector for Ways {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let near = is_near(request.uri());
+        if near { self.direct.call(request) } else { self.proxied.call(request) }
+    }
+}
+
+/// Returns `true` for this machine, and for what gives credentials to an instance or a container of AWS: addresses that only this
+/// machine has.
+fn is_near(url: &str) -> bool {
+    let host = url.split_once("://").map(|(_, rest)| rest.split(['/', '?', '#']).next().unwrap_or_default());
+    let host = host.map(|host| match host.strip_prefix('[') {
+        Some(address) => address.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    });
+    let link_local = |address| match address {
+        IpAddr::V4(address) => address.is_link_local(),
+        // AWS's own: fd00:ec2::/32.
+        IpAddr::V6(address) => address.segments()[..2] == [0xfd00, 0xec2],
+    };
+    is_on_this_machine(url) || host.and_then(|host| host.parse().ok()).is_some_and(link_local)
 }
 
 #[cfg(test)]
@@ -91,6 +148,23 @@ mod tests {
         }
         for other in ["https://a.example", "http://127.0.0.1@a.example", "http://127.0.0.1:1@a", "localhost", ""] {
             assert!(!is_on_this_machine(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_gives_credentials_is_asked_without_a_proxy() {
+        for near in [
+            "http://169.254.169.254/latest/api/token",
+            "http://[fd00:ec2::254]/x",
+            "http://127.0.0.1:80",
+            "http://169.254.170.2",
+        ] {
+            assert!(is_near(near), "{near}");
+        }
+        for far in
+            ["https://sqs.us-east-1.amazonaws.com/", "https://169.254.169.254.example", "http://[fe80::1]@a", "a"]
+        {
+            assert!(!is_near(far), "{far}");
         }
     }
 

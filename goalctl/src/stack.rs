@@ -13,14 +13,13 @@ use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudformation::operation::get_template::GetTemplateError;
 use aws_sdk_sqs::config::Credentials;
 use aws_sdk_sqs::config::ProvideCredentials;
-use aws_smithy_http_client::{Builder, tls};
 use goal_activity_adapters::aws::TableNames;
 use goal_activity_adapters::aws::{Connection, Tables};
 use goal_activity_events::publisher::reason;
 use serde::Deserialize;
 
 use crate::failure::Failure;
-use crate::http::is_on_this_machine;
+use crate::http::{aws_client, is_on_this_machine};
 use crate::place::Place;
 use crate::secret::Secret;
 use crate::text::printable;
@@ -240,14 +239,13 @@ fn is_same(url: &str, other: &str) -> bool {
 
 /// Returns a loader with bounded timeouts, so that the tool soon reports a service that does not respond.
 fn loader() -> ConfigLoader {
-    let http = Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https();
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(3))
         .operation_attempt_timeout(Duration::from_secs(10))
         .operation_timeout(Duration::from_secs(30))
         .build();
     aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http)
+        .http_client(aws_client())
         .timeout_config(timeouts)
         .retry_config(RetryConfig::standard())
 }
