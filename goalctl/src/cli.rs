@@ -29,6 +29,7 @@ Exit codes:
   3  the API refused it, such as a conflict with a running workflow
   4  it is not there, or not allowed (HTTP 401, 403, 404)
   5  nothing answers, or not right now: the same again may succeed
+  130  Ctrl-C while a workflow was followed: it goes on
 
 Examples:
   goalctl start learn-piano --wait

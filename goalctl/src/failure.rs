@@ -19,6 +19,9 @@ pub(crate) const NO_ACCESS: u8 = 4;
 /// The deployment did not respond, or is temporarily unavailable: a retry may succeed.
 pub(crate) const UNAVAILABLE: u8 = 5;
 
+/// Ctrl-C ended the command, as shells say it of others.
+pub(crate) const INTERRUPTED: u8 = 130;
+
 /// The reason why a command failed. Part of the JSON output: names are never changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, thiserror::Error)]
 #[serde(rename_all = "camelCase")]

@@ -324,7 +324,7 @@ async fn begun(api: &Api, started: &Value, wait: bool, json: bool, shell: &mut S
 }
 
 async fn follow(api: &Api, arn: &ExecutionArn, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
-    let end = watch::until_its_end(api, &Resource::Workflow(arn, "status"), json, shell).await?;
+    let end = watch::until_its_end(api, arn, json, shell).await?;
     let succeeded = end["status"] == "SUCCEEDED";
     show_status(&end, json, shell)?;
     Ok(if succeeded { DONE } else { NOT_DONE })

@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use anyhow::Result;
 use goal_activity_core::limits::WORKFLOW_SECONDS;
+use goal_activity_events::ExecutionArn;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 use tokio::time::Instant;
 
 use super::report::Followed;
 use crate::api::{Api, Resource};
-use crate::failure::Failure;
+use crate::failure::{Failure, INTERRUPTED};
+use crate::interrupt::Interrupt;
 use crate::shell::Shell;
 
 /// The first and the longest interval between two polls: small workflows end within a second, and longer ones are
@@ -25,10 +27,28 @@ const MARGIN: Duration = Duration::from_secs(180);
 /// Shows the progress of a workflow until it has ended, and returns its last status.
 pub(super) async fn until_its_end(
     api: &Api,
-    resource: &Resource<'_>,
+    workflow: &ExecutionArn,
     json: bool,
     shell: &mut Shell<'_>,
 ) -> Result<Value> {
+    let interrupt = Interrupt::listen()?;
+    tokio::select! {
+        end = follow(api, workflow, json, shell) => end,
+        () = interrupt.wait() => Err(left_alone(workflow).into()),
+    }
+}
+
+/// Returns what is said of a workflow that is no longer followed.
+fn left_alone(workflow: &ExecutionArn) -> Failure {
+    let title = "interrupted: the workflow goes on".to_owned();
+    let failure = Failure { exit: INTERRUPTED, title, execution_arn: Some(workflow.to_string()), ..Failure::default() };
+    failure.advising(format!(
+        "follow it with `goalctl status {workflow} --watch`, or end it with `goalctl cancel {workflow}`"
+    ))
+}
+
+async fn follow(api: &Api, workflow: &ExecutionArn, json: bool, shell: &mut Shell<'_>) -> Result<Value> {
+    let resource = &Resource::Workflow(workflow, "status");
     let deadline = Instant::now() + Duration::from_secs(WORKFLOW_SECONDS.into()) + MARGIN;
     let mut display = Display::new(shell, json)?;
     let mut pause = FIRST_PAUSE;
