@@ -69,6 +69,7 @@ impl Stack {
             .unwrap_or_else(|_| panic!("{variable} is not set: run `cargo xtask test e2e`, which deploys and sets it"));
         let text = std::fs::read_to_string(&path).expect("the stack's description can be read");
         let description: Description = serde_json::from_str(&text).expect("the stack's description is as expected");
+        let http = reqwest::Client::builder().no_proxy().build().expect("a client for this machine");
         let sdk = aws_config::defaults(BehaviorVersion::latest())
             .region(Region::new(REGION))
             .credentials_provider(root())
@@ -76,7 +77,7 @@ impl Stack {
             .http_client(aws_smithy_http_client::Builder::new().build_http())
             .load()
             .await;
-        Self { description, sdk, http: reqwest::Client::new() }
+        Self { description, sdk, http }
     }
 
     /// The issuer of the tokens: the emulator stores its key beside the stack's description.

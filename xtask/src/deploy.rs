@@ -241,7 +241,7 @@ fn program(project: &Project, path: &[&str]) -> Command {
     command.arg(path.iter().fold(infra.clone(), |path, name| path.join(name))).current_dir(infra);
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy();
-        if name.starts_with("AWS_") || name.starts_with("CDK_") || name.to_lowercase().ends_with("_proxy") {
+        if name.starts_with("AWS_") || name.starts_with("CDK_") || process::is_of_proxies(&name) {
             command.env_remove(name.as_ref());
         }
     }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use nix::unistd::Pid;
 
+use crate::aws;
 use crate::interrupt::{self, Guard, Leftover};
 use crate::prerequisites;
 use crate::process;
@@ -102,7 +103,7 @@ impl Emulator {
         };
         let url = format!("{}{probe}", self.endpoint());
         let deadline = Instant::now() + START;
-        while !ureq::get(&url).call().is_ok_and(|answer| answer.status() == 200) {
+        while !aws::agent().get(&url).call().is_ok_and(|answer| answer.status() == 200) {
             if let Some(status) = self.child.try_wait()? {
                 bail!("the emulator ended at once ({status}):\n{}", self.last_words());
             }
@@ -114,7 +115,7 @@ impl Emulator {
         if *kind == Kind::Moto {
             // By default it only stores state machines.
             let run = serde_json::json!({"stepfunctions": {"execute_state_machine": true}});
-            ureq::post(format!("{}/moto-api/config", self.endpoint())).send_json(run)?;
+            aws::agent().post(format!("{}/moto-api/config", self.endpoint())).send_json(run)?;
         }
         Ok(self)
     }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use crate::aws;
 use crate::emulator::{Emulator, free_port};
 use crate::process;
 use crate::project::Project;
@@ -58,10 +59,10 @@ fn start(
         .envs(variables.iter().copied())
         .process_group(emulator.pid().as_raw());
     vite.stdin(Stdio::null()).stdout(said.try_clone()?).stderr(said);
-    let mut child = vite.spawn().context("cannot run Node.js")?;
+    let mut child = process::spawn(&mut vite)?;
     let url = format!("http://127.0.0.1:{port}");
     let deadline = Instant::now() + START;
-    while !ureq::get(format!("{url}/config.json")).call().is_ok_and(|answer| answer.status() == 200) {
+    while !aws::agent().get(format!("{url}/config.json")).call().is_ok_and(|answer| answer.status() == 200) {
         let words = || process::last_lines(&std::fs::read_to_string(&log).unwrap_or_default());
         if let Some(status) = child.try_wait()? {
             bail!("the page's server ended at once ({status}):\n{}", words());

@@ -1,5 +1,6 @@
 //! Runs other programs.
 
+use std::collections::BTreeMap;
 use std::process::{Child, Command, Output, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -7,6 +8,8 @@ use nix::unistd::Pid;
 
 use crate::interrupt::{self, Leftover};
 
+/// The names of this machine.
+const THIS_MACHINE: &str = "localhost,127.0.0.1,::1";
 /// How many lines of a failed program's output are shown.
 const SHOWN_LINES: usize = 40;
 
@@ -50,7 +53,32 @@ pub(crate) fn pid(child: &Child) -> Pid {
 
 /// Starts a program.
 pub(crate) fn spawn(command: &mut Command) -> Result<Child> {
+    let variables =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    command.envs(without_proxy_here(variables));
     command.spawn().with_context(|| format!("cannot run `{}`", shown(command)))
+}
+
+/// Returns the variables with which a program does not ask a proxy for this machine, where the environment names one: most talk to
+/// an emulator or a server here.
+fn without_proxy_here(variables: impl Iterator<Item = (String, String)>) -> Vec<(&'static str, String)> {
+    let proxies: BTreeMap<String, String> = variables.filter(|(name, _)| is_of_proxies(name)).collect();
+    if !proxies.keys().any(|name| !name.eq_ignore_ascii_case("no_proxy")) {
+        return Vec::new();
+    }
+    // Some programs read the one, some the other.
+    ["no_proxy", "NO_PROXY"]
+        .map(|name| (name, proxies.get(name).or_else(|| proxies.get("NO_PROXY"))))
+        .map(|(name, hosts)| {
+            let hosts = hosts.filter(|hosts| !hosts.is_empty()).map(|hosts| format!("{hosts},")).unwrap_or_default();
+            (name, format!("{hosts}{THIS_MACHINE}"))
+        })
+        .into()
+}
+
+/// Returns `true` for a variable that names a proxy, or what is not for one.
+pub(crate) fn is_of_proxies(name: &str) -> bool {
+    name.to_ascii_lowercase().ends_with("_proxy")
 }
 
 /// A command line as text, without its environment and without the path of its program.
@@ -76,6 +104,23 @@ mod tests {
     fn a_program_that_does_not_exist_is_named() {
         let failed = quietly(&mut Command::new("/nowhere/no-such-program")).unwrap_err();
         assert_eq!(failed.to_string(), "cannot run `no-such-program`");
+    }
+
+    #[test]
+    fn no_program_asks_a_proxy_for_this_machine() {
+        let of = |variables: &[(&str, &str)]| {
+            let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            without_proxy_here(variables.collect::<Vec<_>>().into_iter())
+        };
+        assert_eq!(of(&[("PATH", "/bin"), ("NO_PROXY", "a")]), []);
+        let here = |hosts: &str| [("no_proxy", hosts.to_owned()), ("NO_PROXY", hosts.to_owned())];
+        for name in ["HTTP_PROXY", "https_proxy", "ALL_PROXY"] {
+            assert_eq!(of(&[(name, "http://proxy.example:3128")]), here("localhost,127.0.0.1,::1"), "{name}");
+        }
+        let both = [("all_proxy", "socks5://p"), ("NO_PROXY", "a.example,.b.example")];
+        assert_eq!(of(&both), here("a.example,.b.example,localhost,127.0.0.1,::1"));
+        let small = [("all_proxy", "socks5://p"), ("no_proxy", "a.example")];
+        assert_eq!(of(&small)[0].1, "a.example,localhost,127.0.0.1,::1");
     }
 
     #[test]

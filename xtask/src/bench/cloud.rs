@@ -217,9 +217,10 @@ fn item(row: impl Serialize) -> Result<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws;
 
     fn ask(cloud: &Cloud, target: &str, body: &Value) -> Value {
-        let asked = ureq::post(cloud.url()).header("x-amz-target", target).send_json(body);
+        let asked = aws::agent().post(cloud.url()).header("x-amz-target", target).send_json(body);
         asked.unwrap().body_mut().read_json().unwrap()
     }
 
@@ -247,8 +248,9 @@ mod tests {
     #[test]
     fn what_is_not_known_here_is_refused_and_not_made_up() {
         let cloud = Cloud::start(&Scene::new().unwrap()).unwrap();
-        let refused = ureq::post(cloud.url()).header("x-amz-target", "AmazonSQS.SendMessage").send_json(json!({}));
-        assert!(matches!(refused, Err(ureq::Error::StatusCode(400))));
+        let refused =
+            aws::agent().post(cloud.url()).header("x-amz-target", "AmazonSQS.SendMessage").send_json(json!({}));
+        assert_eq!(refused.unwrap().status(), 400);
     }
 
     #[test]

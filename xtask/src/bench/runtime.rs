@@ -127,6 +127,7 @@ fn handed(event: &str) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws;
     use serde_json::json;
     use std::thread::JoinHandle;
 
@@ -135,11 +136,11 @@ mod tests {
         std::thread::spawn(move || {
             let url = |what: &str| format!("http://{at}{PREFIX}invocation/{what}");
             for n in 0.. {
-                let Ok(mut event) = ureq::get(url("next")).call() else { return };
+                let Ok(mut event) = aws::agent().get(url("next")).call() else { return };
                 let id = event.headers()["lambda-runtime-aws-request-id"].to_str().unwrap().to_owned();
                 let event: Value = event.body_mut().read_json().unwrap();
                 let how = if n < answers { "response" } else { "error" };
-                ureq::post(url(&format!("{id}/{how}"))).send_json(json!({ "got": event })).unwrap();
+                aws::agent().post(url(&format!("{id}/{how}"))).send_json(json!({ "got": event })).unwrap();
             }
         })
     }

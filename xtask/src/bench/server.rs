@@ -159,6 +159,7 @@ fn serve(stream: &TcpStream, answer: &impl Fn(Request) -> Response) -> Result<()
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws;
 
     fn read(text: &str) -> Result<Option<Request>> {
         Request::read(&mut text.as_bytes())
@@ -185,7 +186,7 @@ mod tests {
     #[test]
     fn requests_of_a_connection_are_answered_one_by_one() {
         let server = Server::start(|request| Response::new(200, request.path).header("x-a", 1)).unwrap();
-        let ask = |path: &str| ureq::get(format!("http://{}{path}", server.address())).call().unwrap();
+        let ask = |path: &str| aws::agent().get(format!("http://{}{path}", server.address())).call().unwrap();
         for path in ["/one", "/two"] {
             let mut answer = ask(path);
             assert_eq!(answer.headers()["x-a"], "1");
