@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::goal_file::{self, derived};
 use crate::local::RunFolder;
+use crate::output;
 use crate::prerequisites;
 use crate::process;
 use crate::project::{Project, cargo};
@@ -93,7 +94,7 @@ pub(crate) fn run(project: &Project, command: &AiCommand) -> Result<()> {
         Some(subject) => trial.check(project, &subject, settings.json.as_deref())?,
         None => trial.eval(project, settings.json.as_deref())?,
     }
-    println!("\nThe same settings for a deployment, in infra:\n  {}", trial.deployment());
+    output::result(&format!("\nThe same settings for a deployment, in infra:\n  {}", trial.deployment()));
     Ok(())
 }
 

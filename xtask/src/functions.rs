@@ -10,6 +10,7 @@ use crate::bench;
 use crate::compile;
 use crate::cross::{self, Arch, LAMBDA_GLIBC};
 use crate::elf;
+use crate::output;
 use crate::process;
 use crate::project::{Project, cargo};
 use crate::step::step;
@@ -87,7 +88,7 @@ pub(crate) fn build_for_aws(project: &Project, args: &BuildArgs) -> Result<()> {
     }
     let folder = project.lambda_functions(arch.name());
     place(&names, |name| binaries.join(name), &folder)?;
-    println!("{} functions for {} in {}", names.len(), arch.name(), folder.display());
+    output::result(&format!("{} functions for {} in {}", names.len(), arch.name(), folder.display()));
     Ok(())
 }
 
@@ -99,7 +100,7 @@ fn build_goalctl(project: &Project, arch: Arch, profile: &str) -> Result<()> {
     let folder = project.target.join("goalctl").join(arch.name());
     fs::create_dir_all(&folder)?;
     fs::copy(&binary, folder.join("goalctl"))?;
-    println!("goalctl for Linux on {} in {}", arch.name(), folder.display());
+    output::result(&format!("goalctl for Linux on {} in {}", arch.name(), folder.display()));
     Ok(())
 }
 

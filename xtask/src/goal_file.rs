@@ -9,6 +9,8 @@ use goal_activity_core::goal::{Goal, Position};
 use goal_activity_events::{GoalId, UserId};
 use uuid::Uuid;
 
+use crate::output;
+
 /// Reads a chart from a file. The file's ending says its form, or else its content. What is left out of it is said on standard
 /// error.
 pub(crate) fn read(file: &Path) -> Result<Chart> {
@@ -17,7 +19,7 @@ pub(crate) fn read(file: &Path) -> Result<Chart> {
     let not_a_chart = || format!("{} is not a chart", file.display());
     let reading = goal_activity_chart::read(&content, form).with_context(not_a_chart)?;
     for sentence in &reading.left_out {
-        eprintln!("{}: left out: {sentence}", file.display());
+        output::aside(&format!("{}: left out: {sentence}", file.display()));
     }
     Ok(reading.chart)
 }

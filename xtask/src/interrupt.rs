@@ -10,6 +10,8 @@ use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
 
+use crate::output;
+
 /// The exit code of a command that was ended by Ctrl-C.
 const INTERRUPTED: i32 = 130;
 
@@ -81,7 +83,7 @@ pub(crate) fn install() -> Result<()> {
         if STOPPING.swap(true, Ordering::SeqCst) {
             return;
         }
-        eprintln!("\ninterrupted, cleaning up");
+        output::aside("\ninterrupted, cleaning up");
         loop {
             let newest = leftovers().pop();
             let Some((_, leftover)) = newest else { break };

@@ -1,4 +1,5 @@
 //! The project's commands.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
 
 mod ai;
 mod api;
@@ -23,6 +24,7 @@ mod interrupt;
 mod llm;
 mod local;
 mod logs;
+mod output;
 mod page;
 mod prebuilt;
 mod prerequisites;
@@ -92,7 +94,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             interrupt::leave_it_to_the_handler();
-            eprintln!("error: {error:#}");
+            output::aside(&format!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }

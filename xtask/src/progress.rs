@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::api::{Api, Status};
 use crate::emulator::Emulator;
+use crate::output;
 use crate::step::note;
 use crate::user::SignedIn;
 
@@ -79,7 +80,7 @@ struct Display {
 impl Display {
     fn new(total: usize, workflows: usize) -> Result<Self> {
         let bar = ProgressBar::new(total as u64);
-        let template = "  {bar:40.cyan/dim} {pos}/{len} actions {msg} {elapsed}";
+        let template = "  {wide_bar:.cyan/dim} {pos}/{len} actions {msg} {elapsed}";
         bar.set_style(ProgressStyle::with_template(template)?.progress_chars("━╸─"));
         bar.enable_steady_tick(Duration::from_millis(200));
         Ok(Self { bar, workflows, shown: 0, last_line: None })
@@ -92,7 +93,7 @@ impl Display {
         self.bar.set_message(goals.clone());
         let due = processed == total || self.last_line.is_none_or(|last| last.elapsed() >= LINE_EVERY);
         if self.bar.is_hidden() && processed > self.shown && due {
-            eprintln!("  {processed}/{total} actions {goals}");
+            output::aside(&format!("  {processed}/{total} actions {goals}"));
             (self.shown, self.last_line) = (processed, Some(Instant::now()));
         }
     }

@@ -35,11 +35,20 @@ impl Project {
 
     /// Locks the data shared with other commands until the returned file is dropped, or this command has ended.
     pub(crate) fn lock(&self) -> Result<File> {
-        let path = self.state().join("lock");
+        self.lock_for("", "another cargo xtask")
+    }
+
+    /// Locks what `cargo xtask up` and `down` change, in the same way.
+    pub(crate) fn lock_up(&self) -> Result<File> {
+        self.lock_for("up.", "another cargo xtask up or down")
+    }
+
+    fn lock_for(&self, what: &str, holder: &str) -> Result<File> {
+        let path = self.state().join(format!("{what}lock"));
         std::fs::create_dir_all(self.state())?;
         let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
         if file.try_lock().is_err() {
-            note("  waiting for another cargo xtask");
+            note(&format!("  waiting for {holder}"));
             file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
         }
         Ok(file)

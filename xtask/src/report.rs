@@ -11,13 +11,14 @@ use crate::billing::Usage;
 /// The number of actions shown with their tasks.
 const SHOWN_ACTIONS: usize = 4;
 /// The number of failures shown.
-const SHOWN_FAILURES: usize = 5;
+const SHOWN_FAILURES: usize = 20;
 
 /// How the workflows ended.
-pub(crate) fn outcome(statuses: &[&Status], time: Duration) -> String {
+pub(crate) fn outcome(ended: &[(&Goal, &Status)], time: Duration) -> String {
+    let statuses: Vec<_> = ended.iter().map(|(_, status)| *status).collect();
     let sum = |count: &dyn Fn(&Status) -> u64| statuses.iter().map(|s| count(s)).sum::<u64>();
     let (succeeded, total) = (sum(&|s| s.succeeded_actions), sum(&|s| s.total_actions));
-    let mut text = match statuses {
+    let mut text = match statuses.as_slice() {
         [only] => only.name.clone(),
         many => by_status(many),
     };
@@ -29,9 +30,13 @@ pub(crate) fn outcome(statuses: &[&Status], time: Duration) -> String {
         let _ = write!(text, " ({rate:.0} actions per second)");
     }
     text.push('\n');
-    let failures: Vec<_> = statuses.iter().flat_map(|s| &s.failed_actions).collect();
-    for failed in failures.iter().take(SHOWN_FAILURES) {
-        let _ = writeln!(text, "  failed: {} ({}): {}", failed.action_id, failed.code, failed.message);
+    let failures =
+        ended.iter().flat_map(|(goal, status)| status.failed_actions.iter().map(move |failed| (goal, failed)));
+    let failures: Vec<_> = failures.collect();
+    for (goal, failed) in failures.iter().take(SHOWN_FAILURES) {
+        let action = goal.actions.iter().find(|action| action.action_id.as_str() == failed.action_id);
+        let action = action.map_or(failed.action_id.as_str(), |action| action.title.as_str());
+        let _ = writeln!(text, "  failed: {} > {action} ({}): {}", goal.head.title, failed.code, failed.message);
     }
     if failures.len() > SHOWN_FAILURES {
         let _ = writeln!(text, "  ... and {} more failed", failures.len() - SHOWN_FAILURES);
@@ -155,19 +160,33 @@ mod tests {
         .unwrap()
     }
 
+    fn goal() -> Goal {
+        let file = r#"{"title": "10 km", "subGoals": [{"title": "Sub", "actions": ["Run", "Stretch"]}]}"#;
+        let chart = goal_activity_chart::read(file.as_bytes(), None).unwrap().chart;
+        goal_file::goal(chart, "g".parse().unwrap(), "u".parse().unwrap()).unwrap()
+    }
+
     #[test]
     fn an_outcome_tells_what_failed() {
-        let text = outcome(&[&status("PARTIALLY_SUCCEEDED", 1)], Duration::from_millis(1500));
+        let mut ended = status("PARTIALLY_SUCCEEDED", 1);
+        ended.failed_actions[0].action_id = goal().actions[1].action_id.to_string();
+        let text = outcome(&[(&goal(), &ended)], Duration::from_millis(1500));
         assert_eq!(
             text,
-            "PARTIALLY_SUCCEEDED: 1 of 2 actions have tasks, in 1.5 s\n  failed: action-1 (AI_REJECTED): no\n"
+            "PARTIALLY_SUCCEEDED: 1 of 2 actions have tasks, in 1.5 s\n  failed: 10 km > Stretch (AI_REJECTED): no\n"
+        );
+        let text = outcome(&[(&goal(), &status("FAILED", 0))], Duration::from_millis(1500));
+        assert!(
+            text.ends_with("  failed: 10 km > action-1 (AI_REJECTED): no\n"),
+            "what is no longer in the goal: {text}"
         );
     }
 
     #[test]
     fn several_goals_are_counted_by_status() {
         let (a, b, c) = (status("SUCCEEDED", 2), status("FAILED", 0), status("SUCCEEDED", 2));
-        let text = outcome(&[&a, &b, &c], Duration::from_secs(2));
+        let goal = goal();
+        let text = outcome(&[(&goal, &a), (&goal, &b), (&goal, &c)], Duration::from_secs(2));
         assert!(
             text.starts_with("1 FAILED, 2 SUCCEEDED: 4 of 6 actions have tasks, in 2.0 s (3 actions per second)\n"),
             "{text}"

@@ -59,9 +59,9 @@ impl Experiment {
         Self { lang: Language::Ja, goal_file: None, goals, actions: Some(actions), fail_rate: 0.0, latency_ms }
     }
 
-    /// Returns `true` if every action should get its tasks.
-    pub(crate) fn expects_success(&self) -> bool {
-        self.fail_rate == 0.0 && self.goal_file.is_none()
+    /// How many of so many actions get no tasks because of the experiment. Others fail for a reason of the goal's own.
+    pub(crate) fn failures(&self, actions: usize) -> u64 {
+        (0..actions).filter(|number| fails(*number, self.fail_rate)).count() as u64
     }
 
     /// The goals to run.
@@ -140,6 +140,7 @@ mod tests {
             let experiment = Experiment { goals: 3, fail_rate: rate, ..experiment() };
             let failing = constraints(&experiment).iter().filter(|c| c.contains("fail")).count();
             assert!(failing.abs_diff(expected) <= 1, "{failing} of 192 fail at a rate of {rate}");
+            assert_eq!(experiment.failures(192), failing as u64);
         }
     }
 

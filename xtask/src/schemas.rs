@@ -9,6 +9,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use goal_activity_events::schema::{self, EventSchema};
 
+use crate::output;
 use crate::process;
 use crate::project::{Project, cargo};
 use crate::tools;
@@ -60,6 +61,6 @@ fn write(file: &Path, content: &str) -> Result<()> {
         fs::create_dir_all(folder)?;
     }
     fs::write(file, content).with_context(|| format!("cannot write {}", file.display()))?;
-    println!("{}", file.display());
+    output::result(&file.display().to_string());
     Ok(())
 }

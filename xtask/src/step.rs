@@ -4,7 +4,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use goal_activity_core::text::printable;
 use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::output;
 
 static QUIET: AtomicBool = AtomicBool::new(false);
 
@@ -17,7 +20,7 @@ pub(crate) fn step<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T>
 pub(crate) fn step_with<T>(what: &str, work: impl FnOnce(&Clock) -> Result<T>) -> Result<T> {
     let started = Instant::now();
     let clock = ProgressBar::new_spinner().with_message(what.to_owned());
-    if let Ok(style) = ProgressStyle::with_template("  {spinner} {msg} ({elapsed})") {
+    if let Ok(style) = ProgressStyle::with_template("  {spinner} ({elapsed}) {wide_msg}") {
         clock.set_style(style);
     }
     clock.enable_steady_tick(Duration::from_millis(100));
@@ -39,7 +42,7 @@ pub(crate) struct Clock {
 impl Clock {
     /// Shows how far the step is.
     pub(crate) fn say(&self, how_far: &str) {
-        self.bar.set_message(format!("{}: {how_far}", self.what));
+        self.bar.set_message(printable(&format!("{}: {how_far}", self.what)));
     }
 
     /// Returns `true` where there is no terminal to show it on.
@@ -56,7 +59,7 @@ impl Clock {
 /// Prints a note in addition to the results.
 pub(crate) fn note(text: &str) {
     if !QUIET.load(Ordering::Relaxed) {
-        eprintln!("{text}");
+        output::aside(text);
     }
 }
 

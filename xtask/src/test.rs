@@ -19,6 +19,7 @@ use crate::docs;
 use crate::emulator::{Emulator, Kind};
 use crate::llm::{self, Servers};
 use crate::local::{Local, RunFolder};
+use crate::output;
 use crate::process;
 use crate::project::{Project, cargo};
 use crate::step::{self, step};
@@ -95,13 +96,13 @@ pub(crate) fn run(project: &Project, part: Option<Part>) -> Result<()> {
     }
     let (last, earlier) = checks.split_last().context("there is nothing to check")?;
     for (name, check) in earlier {
-        println!("== {name}");
+        output::result(&format!("== {name}"));
         let started = Instant::now();
         check(project).with_context(|| format!("{name} failed"))?;
-        println!("== {name} passed in {:.1} s\n", started.elapsed().as_secs_f64());
+        output::result(&format!("== {name} passed in {:.1} s\n", started.elapsed().as_secs_f64()));
     }
     // The last output is that of the tests themselves.
-    println!("== {}", last.0);
+    output::result(&format!("== {}", last.0));
     last.1(project).with_context(|| format!("{} failed", last.0))
 }
 
@@ -467,7 +468,7 @@ impl<'a> OnStack<'a> {
             tests(self.project).args(arguments).env("GOAL_ACTIVITY_STACK", &stack).envs(variables.iter().copied()),
         );
         if tested.is_err() {
-            eprintln!("the emulator's last words:\n{}", self.local.emulator.last_words());
+            output::aside(&format!("the emulator's last words:\n{}", self.local.emulator.last_words()));
         }
         tested
     }

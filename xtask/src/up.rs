@@ -17,6 +17,7 @@ use crate::aws::Aws;
 use crate::goal_file;
 use crate::interrupt::{self, Leftover};
 use crate::local::Local;
+use crate::output;
 use crate::page;
 use crate::prebuilt::Prebuilt;
 use crate::project::Project;
@@ -47,21 +48,26 @@ struct Record {
 
 /// Starts the pipeline, or finds it running, and prints how to use it.
 pub(crate) fn up(project: &Project, args: &Args) -> Result<()> {
-    let folder = folder(project);
-    if running(&folder).is_some() {
-        println!("It is up already.");
-    } else {
-        start(project, &folder, args.functions.as_ref())?;
+    let record = once(project, |folder| start(project, folder, args.functions.as_ref()))?;
+    explain(&folder(project), &record)
+}
+
+/// Starts it unless it runs. Of two at the same time the second one waits, and finds that of the first.
+fn once(project: &Project, start: impl FnOnce(&Path) -> Result<()>) -> Result<Record> {
+    let (folder, _lock) = (folder(project), project.lock_up()?);
+    if let Some(record) = running(&folder) {
+        output::result("It is up already.");
+        return Ok(record);
     }
-    let record = running(&folder).context("the emulator has ended at once; its log is beside its files")?;
-    explain(&folder, &record)
+    start(&folder)?;
+    running(&folder).context("the emulator has ended at once; its log is beside its files")
 }
 
 /// Ends the pipeline.
 pub(crate) fn down(project: &Project) -> Result<()> {
-    let folder = folder(project);
+    let (folder, _lock) = (folder(project), project.lock_up()?);
     let Some(record) = running(&folder) else {
-        println!("Nothing is up.");
+        output::result("Nothing is up.");
         // An emulator that is gone may have left its files.
         let _ = fs::remove_dir_all(&folder);
         return Ok(());
@@ -74,7 +80,7 @@ pub(crate) fn down(project: &Project) -> Result<()> {
         std::thread::sleep(Duration::from_millis(20));
     }
     fs::remove_dir_all(&folder)?;
-    println!("Ended.");
+    output::result("Ended.");
     Ok(())
 }
 
@@ -110,18 +116,19 @@ fn explain(folder: &Path, record: &Record) -> Result<()> {
     let first = ExecutionArn::derive(&machine, &goal, ClaimSequence(1));
     let curl = |options: &str, path: &str| {
         let url = format!("{}{path}", stack.api_url);
-        println!("curl -sSw '\\n' {options}-H \"Authorization: Bearer $TOKEN\" '{url}'");
+        output::result(&format!("curl -sSw '\\n' {options}-H \"Authorization: Bearer $TOKEN\" '{url}'"));
     };
-    println!("\nPage   {}\nAPI    {}\nLog    {}", record.page, stack.api_url, folder.join("emulator.log").display());
-    println!("Stack  {} (for AWS tools: its endpoint, names and user)", stack_file(folder).display());
-    println!("\nA token of {}, then a start, how it gets on, and the tasks:\n", stack.user.username);
-    println!("TOKEN='{}'", signed_in.token);
+    let log = folder.join("emulator.log");
+    output::result(&format!("\nPage   {}\nAPI    {}\nLog    {}", record.page, stack.api_url, log.display()));
+    output::result(&format!("Stack  {} (for AWS tools: its endpoint, names and user)", stack_file(folder).display()));
+    output::result(&format!("\nA token of {}, then a start, how it gets on, and the tasks:\n", stack.user.username));
+    output::result(&format!("TOKEN='{}'", signed_in.token));
     curl("-X POST ", &start_path(&goal));
     curl("", &status_path(&first));
     curl("", &tasks_path(&goal));
-    println!("\nThe same without a token, and more; `cargo goalctl --help`:\n");
-    println!("cargo goalctl start {goal} --wait\ncargo goalctl tasks {goal}\ncargo goalctl dlq list");
-    println!("\nEnd it with: cargo xtask down");
+    output::result("\nThe same without a token, and more; `cargo goalctl --help`:\n");
+    output::result(&format!("cargo goalctl start {goal} --wait\ncargo goalctl tasks {goal}\ncargo goalctl dlq list"));
+    output::result("\nEnd it with: cargo xtask down");
     Ok(())
 }
 
@@ -150,6 +157,9 @@ fn is_emulator(pid: Pid) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Child;
+    use std::sync::Mutex;
+
     use super::*;
 
     #[test]
@@ -162,12 +172,12 @@ mod tests {
         assert!(!is_emulator(pid), "nor is one that is gone");
     }
 
-    #[test]
-    fn a_detached_emulator_is_recognised() {
+    /// Starts what looks like a detached emulator.
+    fn stand_in() -> Child {
         let mut stand_in = Command::new("sh");
         // Waits for a line of its own input, which never arrives.
         stand_in.args(["-c", "read line", "--detached", "ministack"]).stdin(std::process::Stdio::piped());
-        let mut emulator = stand_in.spawn().unwrap();
+        let emulator = stand_in.spawn().unwrap();
         let pid = crate::process::pid(&emulator);
         let deadline = Instant::now() + GONE;
         // A process that has just started has no arguments yet.
@@ -175,6 +185,39 @@ mod tests {
             assert!(Instant::now() < deadline, "process {pid} was not recognised");
             std::thread::yield_now();
         }
+        emulator
+    }
+
+    #[test]
+    fn of_two_at_once_one_starts_it_and_the_other_joins() {
+        let target = std::env::temp_dir().join(format!("xtask-up-{}", std::process::id()));
+        let project = Project { root: target.clone(), target: target.clone() };
+        let started = Mutex::new(Vec::new());
+        let up = || {
+            once(&project, |folder| {
+                let emulator = stand_in();
+                let record = Record { pid: crate::process::pid(&emulator).as_raw(), page: String::new() };
+                started.lock().unwrap().push(emulator);
+                // The other one begins meanwhile, if it can.
+                std::thread::yield_now();
+                fs::create_dir_all(folder)?;
+                Ok(fs::write(record_file(folder), serde_json::to_string(&record)?)?)
+            })
+            .unwrap()
+            .pid
+        };
+        let pids = std::thread::scope(|scope| [0; 4].map(|_| scope.spawn(up)).map(|one| one.join().unwrap()));
+        let mut started = started.into_inner().unwrap();
+        assert_eq!(started.len(), 1);
+        assert!(pids.iter().all(|pid| *pid == crate::process::pid(&started[0]).as_raw()), "{pids:?}");
+        started[0].kill().unwrap();
+        started[0].wait().unwrap();
+        fs::remove_dir_all(target).unwrap();
+    }
+
+    #[test]
+    fn a_detached_emulator_is_recognised() {
+        let mut emulator = stand_in();
         emulator.kill().unwrap();
         emulator.wait().unwrap();
     }

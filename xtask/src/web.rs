@@ -10,6 +10,7 @@ use crate::deploy;
 use crate::emulator::free_port;
 use crate::goal_file;
 use crate::local::{Local, RunFolder};
+use crate::output;
 use crate::page;
 use crate::process;
 use crate::project::Project;
@@ -35,7 +36,7 @@ pub(crate) fn check(project: &Project) -> Result<()> {
     let tested = tested.and_then(|()| at_user_pool(project, &local, &folder.path));
     let tested = tested.and_then(|()| at_provider(project, &local, &folder.path));
     if tested.is_err() {
-        eprintln!("the emulator's last words:\n{}", local.emulator.last_words());
+        output::aside(&format!("the emulator's last words:\n{}", local.emulator.last_words()));
     }
     step::quiet();
     tested

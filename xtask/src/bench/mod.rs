@@ -25,6 +25,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
+use crate::output;
 use crate::project::Project;
 use report::{Report, Section};
 
@@ -76,11 +77,11 @@ pub(crate) fn run(project: &Project, args: &BenchArgs) -> Result<()> {
     let mut report = Report::begin();
     for part in parts {
         for section in part.measure(project, args)? {
-            println!("{}", section.table());
+            output::result(&section.table().to_string());
             report.sections.push(section);
         }
     }
-    println!("{}", report.summary());
+    output::result(&report.summary());
     let Some(file) = &args.json else { return Ok(()) };
     let written = serde_json::to_string_pretty(&report)? + "\n";
     std::fs::write(file, written).with_context(|| format!("cannot write {}", file.display()))
