@@ -10,6 +10,8 @@ use uuid::Uuid;
 const MAX_KEY: usize = 64;
 /// The longest id that other systems choose.
 const MAX_FOREIGN: usize = 128;
+/// The longest `sub` claim (OpenID Connect Core 1.0, section 2: "255 ASCII characters").
+const MAX_SUBJECT: usize = 255;
 /// The longest name of a state machine or an execution that Step Functions accepts (`StartExecution`, API reference).
 const MAX_EXECUTION_NAME: usize = 80;
 /// The longest partition or region in an ARN; real ones are far shorter.
@@ -152,7 +154,7 @@ id!(
 );
 id!(
     /// A user: the `sub` claim of the token.
-    UserId, "user id", "1 to 128 printable ASCII characters without spaces", Form::Graphic(MAX_FOREIGN)
+    UserId, "user id", "1 to 255 printable ASCII characters without spaces", Form::Graphic(MAX_SUBJECT)
 );
 id!(
     /// An event, for deduplication by whoever receives it: the same event delivered again has the same id.
@@ -325,7 +327,13 @@ mod tests {
         assert!(serde_json::from_str::<GoalId>("\"goal-1\"").is_ok());
         assert!(serde_json::from_str::<GoalId>("\"goal#1\"").is_err());
         assert!(serde_json::from_str::<ActionId>("\"\"").is_err());
-        assert!(serde_json::from_str::<UserId>("\"a b\"").is_err());
+        for subject in
+            ["auth0|5f7c", "f:3f0c:ann", "CN=Ann,OU=Staff", "https://id.example/u?x=1#y", "~!@$%^&*()\\\"'`{}"]
+        {
+            assert_eq!(subject.parse::<UserId>().map(String::from), Ok(subject.to_owned()));
+        }
+        assert!("u".repeat(255).parse::<UserId>().is_ok() && "u".repeat(256).parse::<UserId>().is_err());
+        assert!(["", "a b", "a\nb", "a\u{7f}", "é", "a\u{202e}"].iter().all(|text| text.parse::<UserId>().is_err()));
         assert!("g".repeat(64).parse::<GoalId>().is_ok());
         assert!("g".repeat(65).parse::<GoalId>().is_err());
     }

@@ -173,7 +173,7 @@ fn every_breaking_change_is_refused_and_named() {
         (
             "/definitions/UserId",
             |u| drop(u.as_object_mut().unwrap().remove("maxLength")),
-            "userId: is not limited by `maxLength` any more: 128",
+            "userId: is not limited by `maxLength` any more: 255",
         ),
         ("/definitions/FinalStatus/enum", drop_first, "status: \"SUCCEEDED\" was removed"),
         ("/definitions/FinalStatus/enum/0", |c| *c = "DONE".into(), "status: \"DONE\" is new in a closed vocabulary"),

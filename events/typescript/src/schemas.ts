@@ -275,8 +275,8 @@ export const schemas = {
         "type": "object"
       },
       "UserId": {
-        "description": "user id: 1 to 128 printable ASCII characters without spaces",
-        "maxLength": 128,
+        "description": "user id: 1 to 255 printable ASCII characters without spaces",
+        "maxLength": 255,
         "minLength": 1,
         "pattern": "^[!-~]+$",
         "type": "string"
@@ -490,8 +490,8 @@ export const schemas = {
         "type": "string"
       },
       "UserId": {
-        "description": "user id: 1 to 128 printable ASCII characters without spaces",
-        "maxLength": 128,
+        "description": "user id: 1 to 255 printable ASCII characters without spaces",
+        "maxLength": 255,
         "minLength": 1,
         "pattern": "^[!-~]+$",
         "type": "string"
@@ -649,8 +649,8 @@ export const schemas = {
         "type": "string"
       },
       "UserId": {
-        "description": "user id: 1 to 128 printable ASCII characters without spaces",
-        "maxLength": 128,
+        "description": "user id: 1 to 255 printable ASCII characters without spaces",
+        "maxLength": 255,
         "minLength": 1,
         "pattern": "^[!-~]+$",
         "type": "string"
@@ -830,8 +830,8 @@ export const schemas = {
         "type": "string"
       },
       "UserId": {
-        "description": "user id: 1 to 128 printable ASCII characters without spaces",
-        "maxLength": 128,
+        "description": "user id: 1 to 255 printable ASCII characters without spaces",
+        "maxLength": 255,
         "minLength": 1,
         "pattern": "^[!-~]+$",
         "type": "string"
@@ -1013,8 +1013,8 @@ export const schemas = {
         "type": "string"
       },
       "UserId": {
-        "description": "user id: 1 to 128 printable ASCII characters without spaces",
-        "maxLength": 128,
+        "description": "user id: 1 to 255 printable ASCII characters without spaces",
+        "maxLength": 255,
         "minLength": 1,
         "pattern": "^[!-~]+$",
         "type": "string"
@@ -1182,8 +1182,8 @@ export const schemas = {
         "type": "string"
       },
       "UserId": {
-        "description": "user id: 1 to 128 printable ASCII characters without spaces",
-        "maxLength": 128,
+        "description": "user id: 1 to 255 printable ASCII characters without spaces",
+        "maxLength": 255,
         "minLength": 1,
         "pattern": "^[!-~]+$",
         "type": "string"
@@ -1564,8 +1564,8 @@ export const schemas = {
         "type": "object"
       },
       "UserId": {
-        "description": "user id: 1 to 128 printable ASCII characters without spaces",
-        "maxLength": 128,
+        "description": "user id: 1 to 255 printable ASCII characters without spaces",
+        "maxLength": 255,
         "minLength": 1,
         "pattern": "^[!-~]+$",
         "type": "string"

@@ -59,7 +59,7 @@ export type Timestamp = string;
  */
 export type Traceparent = string;
 /**
- * user id: 1 to 128 printable ASCII characters without spaces
+ * user id: 1 to 255 printable ASCII characters without spaces
  */
 export type UserId = string;
 /**

@@ -176,7 +176,7 @@ async fn a_caller_without_a_token_is_401_on_every_route() {
             ("/requestContext/authorizer/jwt/claims/sub", json!("")),
             ("/requestContext/authorizer/jwt/claims/sub", json!(MARKER)),
             ("/requestContext/authorizer/jwt/claims/sub", json!(format!("{USER}\n"))),
-            ("/requestContext/authorizer/jwt/claims/sub", json!("u".repeat(129))),
+            ("/requestContext/authorizer/jwt/claims/sub", json!("u".repeat(256))),
         ] {
             let what = format!("{route}: {pointer} {value}");
             assert_refused(&rig, &what, with(route, pointer, value), (401, "UNAUTHENTICATED")).await;

@@ -154,7 +154,7 @@ proptest! {
         check_id::<GoalId>(&text, 64, plain)?;
         check_id::<ActionId>(&text, 64, plain)?;
         check_id::<TaskId>(&text, 64, plain)?;
-        check_id::<UserId>(&text, 128, |c| c.is_ascii_graphic())?;
+        check_id::<UserId>(&text, 255, |c| c.is_ascii_graphic())?;
         check_id::<EventId>(&text, 128, |c| c.is_ascii_graphic())?;
     }
 
