@@ -77,7 +77,7 @@ pub(crate) fn run(project: &Project, args: &BenchArgs) -> Result<()> {
     let mut report = Report::begin();
     for part in parts {
         for section in part.measure(project, args)? {
-            output::result(&section.table().to_string());
+            output::result(&section.table());
             report.sections.push(section);
         }
     }
