@@ -1,11 +1,13 @@
 //! The release of capacity. What the workflow's end says of the AI and what it has cost is written with it, so that no workflow
 //! that waits acquires what is released before launching is paused.
 
+use std::collections::BTreeSet;
+
 use futures_util::future::try_join_all;
 use goal_activity_core::admission::{Capacity, Held, Shard};
 use goal_activity_core::agreement::{agree, is_same};
 use goal_activity_core::execution::Execution;
-use goal_activity_core::pause::{Ends, Loads, Pause, Pausing, Release, Releasing};
+use goal_activity_core::pause::{Ends, Load, Loads, Pause, Pausing, Release, Releasing};
 use goal_activity_core::port_set;
 use goal_activity_core::ports::{
     ChangePause, FindLoad, FindPause, HoldCapacity, PauseChange, PortResult, Released, Unavailable,
@@ -78,13 +80,16 @@ impl<Db: ReleaseDb> Releases<'_, Db> {
         Ok(self.db.release_capacity(&release).await? == Released::Yes)
     }
 
-    /// What all shards say, and these.
+    /// What all shards say, and these. Where a day has an amount, also those that there may have been before the capacity was
+    /// changed: they have counted a part of it.
     pub async fn loads(&self, machine: &StateMachineArn, also: impl IntoIterator<Item = Shard>) -> PortResult<Loads> {
-        let former = also.into_iter().filter(|shard| !self.capacity.has(*shard));
-        let mut shards: Vec<_> = self.capacity.shards().chain(former).collect();
-        shards.dedup();
+        let counted = self.capacity.former().filter(|_| self.pausing.daily_cost.micro_usd().is_some());
+        let former: BTreeSet<_> = also.into_iter().filter(|shard| !self.capacity.has(*shard)).chain(counted).collect();
         let load = |shard| async move { PortResult::Ok((shard, self.db.find_load(machine, shard).await?)) };
-        Ok(try_join_all(shards.into_iter().map(load)).await?.into_iter().collect())
+        let loads = try_join_all(self.capacity.shards().chain(former).map(load)).await?;
+        // With one shard that has ever been used, all is decided by one row.
+        let says = |(shard, load): &(Shard, Load)| self.capacity.has(*shard) || *load != Load::default();
+        Ok(loads.into_iter().filter(says).collect())
     }
 
     /// Pauses launching in all shards before anything is released.

@@ -279,6 +279,26 @@ async fn p10_the_costs_of_a_day_are_those_of_all_shards() {
 }
 
 #[tokio::test]
+async fn p10_the_costs_of_a_day_outlive_a_change_of_the_shards() {
+    let pausing = Pausing { daily_cost: "0.1".parse().unwrap(), ..PAUSING };
+    let rig = Rig { pausing, ..sharded(2, 2) };
+    let (mut of_first, mut of_second) = (goals_of(rig.capacity, 0), goals_of(rig.capacity, 1));
+    let [first, second] = [ask(&rig, of_first.next().unwrap()).await, ask(&rig, of_second.next().unwrap()).await];
+    ends_for(&rig, &first, 30_000).await;
+    ends_for(&rig, &second, 60_000).await;
+    // In the same day all is in one shard.
+    let rig = changed(rig, capacity(1, 1));
+    let [third, last] = [ask(&rig, of_first.next().unwrap()).await, ask(&rig, of_second.next().unwrap()).await];
+    assert!(rig.all_launched().contains(&third));
+    ends_for(&rig, &third, 10_000).await;
+    let is_paused = |rig: &Rig| rig.world.state().control(nth(0)).pause.is_some();
+    assert!(is_paused(&rig) && !rig.all_launched().contains(&last), "90 of 100 were spent before the change");
+    rig.wait(60);
+    rig.reconcile_and_launch().await;
+    assert!(is_paused(&rig) && !rig.all_launched().contains(&last));
+}
+
+#[tokio::test]
 async fn p7_what_holds_capacity_and_what_waits_outlive_a_change_of_the_shards() {
     let rig = sharded(3, 3);
     let mut of_last = goals_of(rig.capacity, 2);

@@ -99,12 +99,12 @@ impl<
     /// Lets all shards come to the same pause, which a function that has died may have left unfinished; and pauses for the day if
     /// the shards together have spent its amount.
     async fn check_pause(&self, loads: &Loads) -> PortResult<()> {
-        if !self.capacity.is_sharded() {
-            return Ok(());
-        }
         let now = self.context.now();
         if let Some(change) = loads.overspent(self.pausing, now) {
             return self.releases().pause_first(&self.state_machine, &change, now).await;
+        }
+        if !self.capacity.is_sharded() {
+            return Ok(());
         }
         let pause = loads.of(Shard::FIRST).pause;
         let differs = |shard: Shard| !is_same(pause.as_ref(), loads.of(shard).pause.as_ref(), now);
