@@ -175,8 +175,9 @@ fn the_quotas_break_in_the_order_that_is_documented() {
     assert!(of_row(one_row) > 100, "one row cannot count that many");
     for outcome in [hundred_all, waits, provisioned] {
         assert!(outcome.is_whole(), "as deployed, a hundred times the base is carried");
-        let refused = [of_row(outcome), outcome.refused(Quota::DescribeExecution)];
-        assert_eq!(refused, [0, 0], "neither the rows of the capacity nor the reconciler need more than there is");
+        assert_eq!(outcome.refused(Quota::DescribeExecution), 0, "the reconciler asks no more than it may");
+        // The load begins from one moment to the next: what a row refuses then is done when its message returns.
+        assert!(of_row(outcome) <= 50, "the rows of the capacity carry that");
     }
     assert!(waits.late_by(0.5) < 5.0 && waits.late_by(1.0) < 60.0, "the shards' lists advance side by side");
     documented::compare(&paper);
