@@ -53,6 +53,11 @@ impl Arch {
         }
     }
 
+    /// The one whose executables this machine runs, if it runs any.
+    pub(crate) fn of_this_machine() -> Option<Self> {
+        Self::value_variants().iter().copied().find(|arch| arch.runs_here())
+    }
+
     /// Returns `true` if this machine runs its executables.
     pub(crate) fn runs_here(self) -> bool {
         self.target().starts_with(std::env::consts::ARCH) && cfg!(target_os = "linux")

@@ -32,13 +32,6 @@ pub(crate) fn machine(binary: &[u8]) -> Option<u16> {
     Some(u16::from_le_bytes(field.try_into().ok()?))
 }
 
-/// The `e_machine` of what runs here.
-pub(crate) fn machine_of_this_program() -> Result<u16> {
-    let program = std::env::current_exe()?;
-    let content = std::fs::read(&program).with_context(|| format!("cannot read {}", program.display()))?;
-    machine(&content).with_context(|| format!("{} is no ELF executable", program.display()))
-}
-
 /// The newest `GLIBC_x.y` among a binary's symbol versions.
 fn needed_glibc(binary: &[u8]) -> Option<Glibc> {
     const MARK: &[u8] = b"GLIBC_";

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::cross::Arch;
 use crate::elf;
 use crate::functions::{self, place};
 use crate::process;
@@ -38,19 +39,20 @@ impl std::str::FromStr for Prebuilt {
 impl Prebuilt {
     /// Puts the functions where the local stack takes them from.
     pub(crate) fn place(&self, project: &Project, python: &Path) -> Result<()> {
-        ensure!(cfg!(target_os = "linux"), "--functions: the functions of a release run on Linux; leave it out here");
+        let here = Arch::of_this_machine();
+        let here = here.context("--functions: the functions of a release run on Linux; leave it out here")?;
         let names = functions::names(project)?;
         let _lock = project.lock()?;
         let to = project.local_functions();
         let zip = match self {
-            Self::Path(folder) if folder.is_dir() => return placed(&names, folder, &to),
+            Self::Path(folder) if folder.is_dir() => return placed(&names, folder, &to, here),
             Self::Path(zip) => zip.as_os_str(),
             Self::Url(url) => url.as_ref(),
         };
         let unpacked = project.state().join("prebuilt");
         let _ = fs::remove_dir_all(&unpacked);
         fs::create_dir_all(&unpacked)?;
-        let done = unpack(zip, &unpacked, python).and_then(|()| placed(&names, &unpacked, &to));
+        let done = unpack(zip, &unpacked, python).and_then(|()| placed(&names, &unpacked, &to, here));
         fs::remove_dir_all(&unpacked)?;
         done
     }
@@ -60,16 +62,15 @@ fn unpack(zip: &OsStr, folder: &Path, python: &Path) -> Result<()> {
     process::quietly(Command::new(python).arg("-c").arg(UNPACK).arg(zip).arg(folder)).map(drop)
 }
 
-fn placed(names: &[String], from: &Path, to: &Path) -> Result<()> {
+fn placed(names: &[String], from: &Path, to: &Path, here: Arch) -> Result<()> {
     let bootstrap = |name: &str| from.join(name).join("bootstrap");
     for name in names {
         let file = bootstrap(name);
         let content = fs::read(&file).with_context(|| {
             format!("--functions: there is no {name}/bootstrap; take those of the same version as this checkout")
         })?;
-        let found = elf::machine(&content);
-        let here = elf::machine_of_this_program()?;
-        ensure!(found == Some(here), "--functions: {name} is for another architecture than this machine");
+        let is_for_here = elf::machine(&content) == Some(here.elf_machine());
+        ensure!(is_for_here, "--functions: {name} is for another architecture than this machine");
     }
     place(names, bootstrap, to)
 }
@@ -98,20 +99,21 @@ with zipfile.ZipFile(sys.argv[1], 'w') as archive:
         let folder = std::env::temp_dir().join(format!("xtask-prebuilt-{}", std::process::id()));
         let (zip, unpacked, to) = (folder.join("functions.zip"), folder.join("unpacked"), folder.join("to"));
         fs::create_dir_all(&unpacked).unwrap();
+        let Some(here) = Arch::of_this_machine() else { return };
         let this = std::env::current_exe().unwrap();
         let python = Path::new("python3");
         process::quietly(Command::new(python).args(["-c", ZIP]).arg(&zip).arg(&this)).unwrap();
 
         unpack(zip.as_os_str(), &unpacked, python).unwrap();
         let [api, worker, launch] = ["api", "worker", "launch"].map(str::to_owned);
-        placed(&[api.clone(), worker], &unpacked, &to).unwrap();
+        placed(&[api.clone(), worker], &unpacked, &to, here).unwrap();
         let listed = Command::new(to.join("worker").join("bootstrap")).arg("--list").output().unwrap();
         assert!(listed.status.success());
 
-        let missing = placed(&[api.clone(), launch], &unpacked, &to).unwrap_err().to_string();
+        let missing = placed(&[api.clone(), launch], &unpacked, &to, here).unwrap_err().to_string();
         assert!(missing.contains("no launch/bootstrap"), "{missing}");
         fs::write(unpacked.join("api").join("bootstrap"), "#!/bin/sh").unwrap();
-        let wrong = placed(&[api], &unpacked, &to).unwrap_err().to_string();
+        let wrong = placed(&[api], &unpacked, &to, here).unwrap_err().to_string();
         assert!(wrong.contains("another architecture"), "{wrong}");
         fs::write(&zip, "no zip").unwrap();
         let broken = unpack(zip.as_os_str(), &unpacked, python).unwrap_err().to_string();
