@@ -187,12 +187,6 @@ async fn p7_whatever_fails_at_the_release_the_redelivery_makes_good() {
     }
 }
 
-fn spend(rig: &Rig, arn: &ExecutionArn, micro_usd: u64) {
-    let mut state = rig.world.state();
-    let execution = state.executions.get_mut(arn).unwrap();
-    execution.end.as_mut().unwrap().tally.usage.cost_micro_usd = Some(micro_usd);
-}
-
 #[tokio::test(start_paused = true)]
 async fn when_the_days_amount_is_spent_nothing_is_launched_until_the_next_day() {
     let (mut rig, arns) = rig(4, &[]).await;
@@ -200,7 +194,7 @@ async fn when_the_days_amount_is_spent_nothing_is_launched_until_the_next_day() 
     let today = Day::of(Timestamp::from_millis(rig.world.state().now));
     for (n, cost, next) in [(0, 60_000, 2), (1, 40_000, 2)] {
         rig.run(&arns[n]).await;
-        spend(&rig, &arns[n], cost);
+        rig.cost(&arns[n], cost);
         let end = crate::rig::envelope(goal_activity_events::SOURCE, &rig.completed()[n]);
         for _ in 0..2 {
             rig.launch(&end).await.unwrap();
@@ -230,7 +224,7 @@ async fn p10_what_is_acquired_for_a_workflow_after_its_end_is_released_and_count
     rig.pausing = Pausing { daily_cost: "0.1".parse().unwrap(), ..PAUSING };
     let arn = &arns[0];
     rig.run(arn).await;
-    spend(&rig, arn, 60_000);
+    rig.cost(arn, 60_000);
     rig.deliver_ends().await;
     let end = crate::rig::envelope(goal_activity_events::SOURCE, &rig.completed()[0]);
     for is_redelivered in [true, false] {
@@ -259,7 +253,7 @@ async fn an_operator_can_go_on_although_the_days_amount_is_spent() {
     let (mut rig, arns) = rig(3, &[]).await;
     rig.pausing = Pausing { daily_cost: "0.1".parse().unwrap(), ..PAUSING };
     rig.run(&arns[0]).await;
-    spend(&rig, &arns[0], 200_000);
+    rig.cost(&arns[0], 200_000);
     rig.deliver_ends().await;
     assert_eq!(rig.all_launched(), arns[..1]);
     rig.world.resume_launches(&samples::state_machine()).await.unwrap();

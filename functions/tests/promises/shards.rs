@@ -249,11 +249,7 @@ async fn p7_while_the_ai_is_down_there_is_one_probe_wherever_it_waits() {
 /// A workflow ends, and has cost that much.
 async fn ends_for(rig: &Rig, arn: &ExecutionArn, micro_usd: u64) {
     rig.run(arn).await;
-    {
-        let mut state = rig.world.state();
-        let end = state.executions.get_mut(arn).unwrap().end.as_mut().unwrap();
-        end.tally.usage.cost_micro_usd = Some(micro_usd);
-    }
+    rig.cost(arn, micro_usd);
     rig.deliver_ends().await;
 }
 

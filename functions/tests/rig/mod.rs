@@ -326,6 +326,13 @@ impl Rig {
         self.deliver_ends().await;
     }
 
+    /// Lets a workflow that has ended have cost that much.
+    pub(crate) fn cost(&self, arn: &ExecutionArn, micro_usd: u64) {
+        let mut state = self.world.state();
+        let end = state.executions.get_mut(arn).and_then(|execution| execution.end.as_mut());
+        end.expect("an end").tally.usage.cost_micro_usd = Some(micro_usd);
+    }
+
     /// A run of the reconciler, and what it announces.
     pub(crate) async fn reconcile_and_launch(&self) {
         let before = self.requests().len();

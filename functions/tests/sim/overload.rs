@@ -184,7 +184,7 @@ fn what_nobody_waits_for_gives_way_and_gets_its_tasks_all_the_same() {
         assert_eq!((bulk.len(), others.len()), (FLOOD as usize, (AT_ONCE * TIMES - FLOOD) as usize));
         let mut launched: Vec<_> = bulk.iter().map(|e| admitted(e)).collect();
         launched.sort();
-        // Idle capacity is for whoever comes; after that all for whom somebody waits are launched before the rest of it.
+        // Bulk gets what is idle at first. From then on every interactive workflow is launched before the next one of bulk.
         let last = others.iter().map(|e| admitted(e)).max().unwrap();
         assert!(last < launched[AT_ONCE as usize], "seed {seed}: {last} {launched:?}");
         let fine = |e: &&&Execution| matches!(e.status(), Status::Succeeded | Status::PartiallySucceeded);

@@ -96,7 +96,7 @@ fn anew(batch: &BatchMessage, execution: &Execution, now: Timestamp) -> Plan {
         user_id: batch.user_id.clone(),
         action_ids: Some(action_ids),
         regenerate: batch.regenerate,
-        // Somebody has waited for it for long.
+        // Its user has been waiting since the batch failed.
         priority_class: PriorityClass::Interactive,
         correlation_id: batch.correlation_id.clone(),
         traceparent: batch.traceparent.clone(),
