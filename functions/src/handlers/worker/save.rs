@@ -107,44 +107,57 @@ impl<Db: WorkerDb, Sfn, Bus, Ai: GenerateTasks, Queue> Worker<Db, Sfn, Bus, Ai, 
         let mut is_first = true;
         let mut left: VecDeque<_> = ready.map(Unsaved::from).collect();
         while let Some((group, members)) = self.next_group(batch, goal, saving, &mut left).await {
-            let mut again = Vec::new();
-            match self.db.commit_group(&group).await {
-                Ok(answers) => {
-                    // At least one was refused where others are held back: anything else would go on for ever.
-                    let is_stuck = answers.iter().all(|answer| *answer == Committed::HeldBack);
-                    let answers = answers.into_iter().chain(iter::repeat(Committed::HeldBack));
-                    for ((commit, member), answer) in group.commits().zip(members).zip(answers) {
-                        let tries = member.tries + 1;
-                        match answer {
-                            Committed::Yes => {
-                                self.committed(commit);
-                                saving.saved(commit);
-                            }
-                            Committed::TooLate => {
-                                tracing::info!(actionId = %commit.action, "another worker came first, or the end");
-                                (saving.is_shared, is_first) = (true, false);
-                            }
-                            Committed::TasksChanged => {
-                                (saving.must_look, saving.tasks) = (true, None);
-                                again.push(Unsaved { tries, ..member });
-                            }
-                            Committed::HeldBack if is_stuck => again.push(Unsaved { tries, alone: true, ..member }),
-                            Committed::HeldBack => again.push(member),
-                        }
-                    }
+            let again = match (self.db.commit_group(&group).await, &members[..]) {
+                (Ok(answers), _) => {
+                    is_first &= !answers.contains(&Committed::TooLate);
+                    self.answered(saving, &group, members, answers)
                 }
-                Err(error) => {
-                    if let [member] = &members[..] {
-                        saving.fails(member.generated.action, error);
-                    } else {
-                        tracing::warn!(%error, actions = members.len(), "not saved together: saved one by one");
-                        again.extend(members.into_iter().map(|member| Unsaved { alone: true, ..member }));
-                    }
+                (Err(error), [member]) => {
+                    saving.fails(member.generated.action, error);
+                    Vec::new()
                 }
-            }
+                (Err(error), _) => {
+                    tracing::warn!(%error, actions = members.len(), "not saved together: saved one by one");
+                    members.into_iter().map(|member| Unsaved { alone: true, ..member }).collect()
+                }
+            };
             again.into_iter().rev().for_each(|member| left.push_front(member));
         }
         is_first
+    }
+
+    /// Notes what became of a group. Returns those that are to be tried again.
+    fn answered<'a>(
+        &self,
+        saving: &mut Saving,
+        group: &CommitGroup<'a>,
+        members: Vec<Unsaved<'a>>,
+        answers: Vec<Committed>,
+    ) -> Vec<Unsaved<'a>> {
+        // At least one was refused where others are held back: anything else would go on for ever.
+        let is_stuck = answers.iter().all(|answer| *answer == Committed::HeldBack);
+        let answers = answers.into_iter().chain(iter::repeat(Committed::HeldBack));
+        let mut again = Vec::new();
+        for ((commit, member), answer) in group.commits().zip(members).zip(answers) {
+            let tries = member.tries + 1;
+            match answer {
+                Committed::Yes => {
+                    self.committed(commit);
+                    saving.saved(commit);
+                }
+                Committed::TooLate => {
+                    tracing::info!(actionId = %commit.action, "another worker came first, or the end");
+                    saving.is_shared = true;
+                }
+                Committed::TasksChanged => {
+                    (saving.must_look, saving.tasks) = (true, None);
+                    again.push(Unsaved { tries, ..member });
+                }
+                Committed::HeldBack if is_stuck => again.push(Unsaved { tries, alone: true, ..member }),
+                Committed::HeldBack => again.push(member),
+            }
+        }
+        again
     }
 
     /// The next ones that are saved together, with what came of them.
