@@ -70,17 +70,18 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
     note(&format!("  activity started over HTTP for {} goal(s) with {total} actions", goals.len()));
     progress::watch(&api, &mut runs, total, &local.emulator)?;
     let time = started.elapsed();
+    let ended: Vec<_> = goals.iter().zip(&runs).filter_map(|(goal, run)| Some((goal, run.status.as_ref()?))).collect();
+    output::result(&format!("\n{}", report::outcome(&ended, time)));
+    if let (Some(goal), Some(run)) = (goals.first(), runs.first()) {
+        output::result(&report::tree(goal, &api.tasks(&run.user.token, &run.goal)?));
+    }
+    // Those of its tasks as well.
     let watched = api.requests() - runs.len() as u64;
 
     let settled = billing::settled(&local.aws, &local.stack)?;
     local.aws.record_calls(false)?;
     let executions: Vec<ExecutionArn> = runs.iter().map(|run| run.execution.clone()).collect();
     let usage = billing::usage(&local.aws, &local.stack, &executions, None)?;
-    let ended: Vec<_> = goals.iter().zip(&runs).filter_map(|(goal, run)| Some((goal, run.status.as_ref()?))).collect();
-    output::result(&format!("\n{}", report::outcome(&ended, time)));
-    if let (Some(goal), Some(run)) = (goals.first(), runs.first()) {
-        output::result(&report::tree(goal, &api.tasks(&run.user.token, &run.goal)?));
-    }
     if let (true, Some(first)) = (args.trace, executions.first()) {
         output::result(&traces::tree_of(&local.aws, first)?);
     }

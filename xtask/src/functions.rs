@@ -37,9 +37,8 @@ pub(crate) struct BuildArgs {
 const FUNCTIONS: [&str; 5] = ["--package", "goal-activity-functions", "--package", "goal-activity-cells", "--bins"];
 /// Their folders.
 const FOLDERS: [&str; 2] = ["functions", "cells"];
-/// What makes cargo choose the features of the tests: with others it would compile the AWS SDK a second time for them. A
-/// package's tests have features of their own, which count as soon as one target is chosen that needs them.
-const AS_FOR_TESTS: [&str; 4] = ["--workspace", "--all-features", "--example", "ai"];
+/// What makes cargo choose the features of the tests: with others it would compile the AWS SDK a second time for them.
+const AS_FOR_TESTS: [&str; 2] = ["--workspace", "--all-features"];
 
 /// The profile for deployments to AWS: see the root `Cargo.toml`.
 const DEPLOYED: &str = "deploy";

@@ -1,9 +1,12 @@
-//! Detects that work was already done, by the content of its inputs.
+//! Detects that work was already done, by the content of its inputs, and of large ones by their size and time.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+
+/// Larger files are built ones, which are replaced only when they change: reading all functions takes nearly a second.
+const READ_AT_MOST: u64 = 1024 * 1024;
 
 /// Records the inputs of an output. Written last, so that interrupted work is repeated.
 #[derive(Debug)]
@@ -46,11 +49,16 @@ fn hash_path(path: &Path, hasher: &mut DefaultHasher) -> Result<()> {
         let mut entries = std::fs::read_dir(path)?.map(|e| Ok(e?.path())).collect::<Result<Vec<_>>>()?;
         entries.sort();
         entries.len().hash(hasher);
-        entries.iter().try_for_each(|entry| hash_path(entry, hasher))
+        entries.iter().try_for_each(|entry| hash_path(entry, hasher))?;
+        return Ok(());
+    }
+    let about = std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?;
+    if about.len() > READ_AT_MOST {
+        (about.len(), about.modified()?).hash(hasher);
     } else {
         std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?.hash(hasher);
-        Ok(())
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -76,6 +84,13 @@ mod tests {
         assert!(stamp(&[]).is_fresh());
         std::fs::rename(&source, folder.join("lib").join("b")).unwrap();
         assert!(!stamp(&[]).is_fresh(), "another name");
+
+        let large = folder.join("lib").join("large");
+        std::fs::write(&large, vec![0; 1 + usize::try_from(READ_AT_MOST).unwrap()]).unwrap();
+        stamp(&[]).write().unwrap();
+        assert!(stamp(&[]).is_fresh());
+        std::fs::File::open(&large).unwrap().set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+        assert!(!stamp(&[]).is_fresh(), "a large file was replaced");
 
         stamp(&[]).write().unwrap();
         stamp(&[]).clear();
