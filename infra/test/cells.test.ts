@@ -38,6 +38,19 @@ test('the router may use its table and its log, and nothing else', () => {
   ]);
 });
 
+test('alarms say what the cells do not see, to a topic when one is named', () => {
+  const topic = 'arn:aws:sns:eu-west-1:123456789012:alerts';
+  for (const [context, actions] of [[{}, undefined], [{ alarmTopicArn: topic }, [topic]]] as const) {
+    const alarms = synth(context).all('AWS::CloudWatch::Alarm').map(({ Properties }) => Properties);
+    const watched = alarms.map(({ Namespace, MetricName, Threshold }) => [Namespace, MetricName, Threshold].join(' '));
+    assert.deepEqual(watched.sort(), ['AWS/ApiGateway 5xx 0.05', 'AWS/Lambda Errors 0', 'AWS/Lambda Throttles 0']);
+    for (const { AlarmActions, AlarmDescription, TreatMissingData, Dimensions } of alarms) {
+      assert.deepEqual([AlarmActions, TreatMissingData, Dimensions.length], [actions, 'notBreaching', 1]);
+      assert.ok(AlarmDescription.length > 60 && AlarmDescription.length <= 1024, AlarmDescription);
+    }
+  }
+});
+
 test('the table is kept and can be restored', () => {
   const [table] = synth().all('AWS::DynamoDB::Table');
   assert.equal(table?.DeletionPolicy, 'Retain');
@@ -64,6 +77,7 @@ test('a setting that is missing, wrong or unknown is named', () => {
     [{ oidcAudience: undefined }, /oidcAudience is missing/],
     [{ oidcIssuer: 'http://login.example' }, /https URL/],
     [{ cellTimeoutSeconds: '26' }, /cellTimeoutSeconds="26": expected 1 to 25/],
+    [{ alarmTopicArn: 'alerts' }, /alarmTopicArn="alerts": expected the ARN of an SNS topic/],
     [{ cells: 'a' }, /unknown context cells/],
   ] as const) {
     assert.throws(() => synth(context), (error) => error instanceof SettingsError && says.test(error.message), String(says));

@@ -10,6 +10,7 @@ import type { Construct } from 'constructs';
 import { accessLogFormat, addRoutes, cors, document, routes } from '../api';
 import { functionFolder, memoryMegabytes } from '../rust-function';
 import { variant as variantOf } from '../variant';
+import { FrontAlarms } from './front-alarms';
 import { type FrontSettings, readFrontSettings } from './settings';
 
 /** How long the API of a cell may still work on a request that the router has given up: the function's own time. */
@@ -76,6 +77,7 @@ export class FrontStack extends Stack {
     );
 
     const http = this.api(settings, router);
+    new FrontAlarms(this, 'Alarms', { http, router, topicArn: settings.alarmTopicArn });
     const outputs: Record<string, readonly [string, string]> = {
       StackName: [settings.stackName, 'The name of the stack'],
       ApiId: [http.apiId, 'The HTTP API'],

@@ -26,6 +26,8 @@ export interface FrontSettings {
   /** How many requests are routed at once: no more of the account's concurrency is used. Without: as many as there are. */
   readonly routerConcurrency?: number;
   readonly logLevel: string;
+  /** An SNS topic that the front's alarms are sent to, such as the alerts of a cell. Without: they are only shown. */
+  readonly alarmTopicArn?: string;
   readonly corsOrigins?: string[];
 }
 
@@ -33,7 +35,7 @@ type Key = keyof FrontSettings;
 
 const known: Record<Key, true> = {
   stackName: true, local: true, architecture: true, functionsDir: true, oidcIssuer: true, oidcAudience: true, oidcScopes: true,
-  oidcClientId: true, cellTimeoutSeconds: true, requestRate: true, requestBurst: true, routerConcurrency: true, logLevel: true,
+  oidcClientId: true, cellTimeoutSeconds: true, requestRate: true, requestBurst: true, routerConcurrency: true, logLevel: true, alarmTopicArn: true,
   corsOrigins: true,
 };
 
@@ -67,6 +69,7 @@ export function readFrontSettings(context: Record<string, unknown>): FrontSettin
     requestBurst: reader.integer('requestBurst', 1, 100_000) ?? 2_000,
     routerConcurrency: reader.integer('routerConcurrency', 1, 10_000),
     logLevel: reader.text('logLevel', /^[\w:=,]+$/, 'a tracing filter such as info or goal_activity_cells=debug') ?? 'info',
+    alarmTopicArn: reader.text('alarmTopicArn', /^arn:[\w-]+:sns:[\w-]+:\d{12}:[\w-]{1,256}$/, 'the ARN of an SNS topic'),
     corsOrigins: reader.list('corsOrigins', isOrigin, 'origins as browsers write them, such as https://app.example, comma-separated'),
   };
 }
