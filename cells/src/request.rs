@@ -179,7 +179,7 @@ mod tests {
             (json!({ "headers": 1 }), Problem::Malformed("not a request of the gateway")),
             (json!({ "routeKey": "$default" }), Problem::NotFound),
             (json!({ "routeKey": "GET /api/goals" }), Problem::Unauthenticated),
-            (GatewayRequest::new("GET /api/goals", "a b").into(), Problem::Unauthenticated),
+            (GatewayRequest::new("GET /api/goals", "a\tb").into(), Problem::Unauthenticated),
             (
                 GatewayRequest::new("GET /api/goals/{goalId}", "a").into(),
                 Problem::Malformed("a part of the path is missing"),

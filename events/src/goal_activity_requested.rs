@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::vocabulary::read_known;
+use crate::vocabulary::{read_known, read_or_default};
 use crate::{
     ActionId, CorrelationId, Detail, EventId, ExecutionArn, GoalId, PriorityClass, Timestamp, Traceparent, UserId,
     Version,
@@ -35,10 +35,10 @@ pub struct GoalActivityRequested {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action_ids: Option<Vec<ActionId>>,
     /// Replace the tasks of actions that already have some.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, deserialize_with = "read_or_default", skip_serializing_if = "std::ops::Not::not")]
     pub regenerate: bool,
-    /// How urgent it is. Without it: somebody waits for it.
-    #[serde(default, skip_serializing_if = "PriorityClass::is_default")]
+    /// How urgent it is. Without it: a user is waiting.
+    #[serde(default, deserialize_with = "read_or_default", skip_serializing_if = "PriorityClass::is_default")]
     pub priority_class: PriorityClass,
     /// By what the requester recognises the answers and the events of the workflow, which repeat it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::vocabulary::read_known;
+use crate::vocabulary::{read_known, read_or_default};
 use crate::{CorrelationId, Detail, EventId, ExecutionArn, PriorityClass, Timestamp, Traceparent, UserId, Version};
 
 /// Please start a new workflow for the actions that failed in this one, which has ended. Only the service that has asked for
@@ -22,8 +22,8 @@ pub struct GoalActivityRetryRequested {
     pub execution_arn: ExecutionArn,
     /// Its user, in whose name the request is made.
     pub user_id: UserId,
-    /// How urgent it is. Without it: somebody waits for it.
-    #[serde(default, skip_serializing_if = "PriorityClass::is_default")]
+    /// How urgent it is. Without it: a user is waiting.
+    #[serde(default, deserialize_with = "read_or_default", skip_serializing_if = "PriorityClass::is_default")]
     pub priority_class: PriorityClass,
     /// By what the requester recognises the answers and the events of the new workflow, which repeat it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

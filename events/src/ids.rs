@@ -93,6 +93,8 @@ enum Form {
     Plain(usize),
     /// Any printable ASCII without spaces, at most that much.
     Graphic(usize),
+    /// The same, with spaces between others.
+    Printable(usize),
     /// `arn:<partition>:states:<region>:<account>:stateMachine:<name>`
     StateMachineArn,
     /// `arn:<partition>:states:<region>:<account>:execution:<state machine>:<name>`
@@ -104,6 +106,10 @@ impl Form {
         match self {
             Self::Plain(longest) => is_plain(text, longest),
             Self::Graphic(longest) => (1..=longest).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()),
+            Self::Printable(longest) => {
+                let is_printable = text.bytes().all(|b| b == b' ' || b.is_ascii_graphic());
+                (1..=longest).contains(&text.len()) && is_printable && text.trim_matches(' ') == text
+            }
             Self::StateMachineArn => {
                 states_arn(text, "stateMachine").is_some_and(|rest| !rest.is_empty() && !rest.contains(':'))
             }
@@ -124,6 +130,7 @@ impl Form {
         let (pattern, longest) = match self {
             Self::Plain(longest) => ("[A-Za-z0-9_-]+".to_owned(), Some(longest)),
             Self::Graphic(longest) => ("[!-~]+".to_owned(), Some(longest)),
+            Self::Printable(longest) => ("[!-~]([ -~]*[!-~])?".to_owned(), Some(longest)),
             Self::StateMachineArn => (arn("stateMachine:[^:]+"), None),
             Self::ExecutionArn => {
                 (arn(&format!("execution:{0}:{0}", part(MAX_EXECUTION_NAME))), Some(MAX_EXECUTION_ARN))
@@ -154,7 +161,7 @@ id!(
 );
 id!(
     /// A user: the `sub` claim of the token.
-    UserId, "user id", "1 to 255 printable ASCII characters without spaces", Form::Graphic(MAX_SUBJECT)
+    UserId, "user id", "1 to 255 printable ASCII characters, spaces only between others", Form::Printable(MAX_SUBJECT)
 );
 id!(
     /// An event, for deduplication by whoever receives it: the same event delivered again has the same id.
@@ -327,13 +334,22 @@ mod tests {
         assert!(serde_json::from_str::<GoalId>("\"goal-1\"").is_ok());
         assert!(serde_json::from_str::<GoalId>("\"goal#1\"").is_err());
         assert!(serde_json::from_str::<ActionId>("\"\"").is_err());
-        for subject in
-            ["auth0|5f7c", "f:3f0c:ann", "CN=Ann,OU=Staff", "https://id.example/u?x=1#y", "~!@$%^&*()\\\"'`{}"]
-        {
+        for subject in [
+            "auth0|5f7c",
+            "f:3f0c:ann",
+            "CN=Ann,OU=Staff",
+            "https://id.example/u?x=1#y",
+            "cn=Ann Lee, o=Staff",
+            "~!@$%^&*()\\\"'`{}",
+        ] {
             assert_eq!(subject.parse::<UserId>().map(String::from), Ok(subject.to_owned()));
         }
         assert!("u".repeat(255).parse::<UserId>().is_ok() && "u".repeat(256).parse::<UserId>().is_err());
-        assert!(["", "a b", "a\nb", "a\u{7f}", "é", "a\u{202e}"].iter().all(|text| text.parse::<UserId>().is_err()));
+        assert!(
+            ["", " ", "a ", " a", "a\tb", "a\nb", "a\u{7f}", "é", "a\u{202e}"]
+                .iter()
+                .all(|text| text.parse::<UserId>().is_err())
+        );
         assert!("g".repeat(64).parse::<GoalId>().is_ok());
         assert!("g".repeat(65).parse::<GoalId>().is_err());
     }

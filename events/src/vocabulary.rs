@@ -17,6 +17,14 @@ pub(crate) fn read_known<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deseria
     T::deserialize(name).map_err(D::Error::custom)
 }
 
+/// Reads a field that may be left out: `null` is the same, as many serializers write it.
+pub(crate) fn read_or_default<'de, D: Deserializer<'de>, T>(deserializer: D) -> Result<T, D::Error>
+where
+    T: Deserialize<'de> + Default,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
 /// Reads a name of a vocabulary, also an unknown one. Not `serde(other)`: that would accept an object as a name as
 /// well, and repeat its keys in an error.
 pub(crate) fn read_name<'de, D: Deserializer<'de>, T: OpenVocabulary>(deserializer: D) -> Result<T, D::Error> {

@@ -143,7 +143,7 @@ async fn actions_without_a_goal_are_none(on: &impl Tables) {
 async fn a_goal_that_cannot_be_read_is_named_without_its_texts(on: &impl Tables) {
     let goal = stored(on, 1).await;
     let owner = || Some(goal.head.user_id.clone());
-    let no_user = "userId: not a valid user id: 1 to 255 printable ASCII characters without spaces";
+    let no_user = "userId: not a valid user id: 1 to 255 printable ASCII characters, spaces only between others";
     let cases: [(&str, Value, &str, Option<UserId>); 4] = [
         ("userId", json!("a secret text"), no_user, None),
         ("status", json!("a secret, expected or not"), "status: expected one of `draft`, `processing`, ", owner()),

@@ -952,7 +952,7 @@ export interface components {
             /** @description How many accepted answers had to be repaired, by kind. Missing when none had to be. */
             repairs?: components["schemas"]["Repairs"];
         };
-        /** @description user id: 1 to 255 printable ASCII characters without spaces */
+        /** @description user id: 1 to 255 printable ASCII characters, spaces only between others */
         UserId: string;
         /** @description One action of a workflow. */
         WorkflowAction: {

@@ -244,6 +244,8 @@ fn is_beyond_the_type(path: &str, value: &Value) -> bool {
         "actionIds" => value.as_array().is_some_and(|a| a.is_empty() || a.len() > crate::MAX_ACTIONS),
         "message" => value.as_str().is_some_and(|m| m.len() > crate::MAX_MESSAGE),
         "reason" => value.is_string(),
+        // Read as a field that is left out; who asks the schema gets the stricter word.
+        "regenerate" | "priorityClass" => value.is_null(),
         _ => false,
     }
 }

@@ -27,8 +27,7 @@ const ANNOTATIONS = ['$schema', 'title', 'description', 'default', 'examples', '
 export function readerSchemas(schemas: Record<string, Json>): Json {
   const definitions: Record<string, Json> = {};
   for (const [name, { definitions: shared, ...schema }] of Object.entries<Json>(schemas)) {
-    const emitted = !FROM_OTHERS.includes(name);
-    for (const [id, definition] of Object.entries({ ...shared, [name]: schema })) definitions[id] = reader(definition, emitted);
+    for (const [id, definition] of Object.entries({ ...shared, [name]: schema })) definitions[id] = reader(definition);
   }
   definitions['Envelope'] = reader({
     type: 'object',
@@ -40,27 +39,26 @@ export function readerSchemas(schemas: Record<string, Json>): Json {
       detail: {},
     },
     required: ['id', 'detail-type', 'source', 'time', 'detail'],
-  }, false);
+  });
   return { $id: 'events', definitions };
 }
 
 /**
- * The schema of what a reader accepts. A schema of an event of the pipeline describes what the pipeline writes; what reads
- * it tolerates more, as the Rust types do: `null` for a field that may be missing, any `traceparent`, any name of an open
- * vocabulary, a long message.
+ * The schema of what a reader accepts. A schema describes what is written; what reads it tolerates more, as the Rust types do:
+ * `null` for a field that may be missing, any `traceparent`, any name of an open vocabulary, a long message.
  */
-function reader(schema: Json, emitted: boolean): Json {
+function reader(schema: Json): Json {
   const { type, format, properties, items, allOf, anyOf, oneOf, $ref, ...rest } = schema;
   const unknown = Object.keys(rest).filter((keyword) => !KEPT.includes(keyword) && !ANNOTATIONS.includes(keyword));
   if (unknown.length > 0) throw new Error(`a schema has keywords that are not known here: ${unknown.join(', ')}`);
   if ($ref) return { $ref };
-  if (allOf) return only(allOf.map((each: Json) => reader(each, emitted)), 'allOf');
+  if (allOf) return only(allOf.map(reader), 'allOf');
 
   const choices: Json[] = anyOf ?? oneOf ?? [];
   const names = choices.filter((choice) => 'const' in choice).map((choice) => choice.const);
   if ('x-extensible-enum' in schema || (names.length > 0 && names.length < choices.length)) return { type: 'string', ...WELL_FORMED };
   if (names.length > 0) return { enum: names };
-  if (choices.length > 0) return { anyOf: choices.map((choice) => reader(choice, emitted)) };
+  if (choices.length > 0) return { anyOf: choices.map(reader) };
 
   const result: Json = Object.fromEntries(Object.entries(rest).filter(([keyword]) => KEPT.includes(keyword)));
   if (type) result.type = type;
@@ -71,18 +69,21 @@ function reader(schema: Json, emitted: boolean): Json {
     delete result.maxLength;
     Object.assign(result, WELL_FORMED);
   }
-  if (items) result.items = reader(items, emitted);
+  if (items) result.items = reader(items);
   if (properties) {
     result.propertyNames = WELL_FORMED;
     result.properties = Object.fromEntries(Object.entries(properties).map(([name, property]) => {
       if (name === 'traceparent') return [name, ANYTHING];
-      const read = reader(property, emitted);
-      const optional = emitted && !(schema.required ?? []).includes(name);
-      return [name, optional ? { anyOf: [read, { type: 'null' }] } : read];
+      const read = reader(property);
+      const optional = !(schema.required ?? []).includes(name);
+      return [name, optional && !takesNull(property) ? { anyOf: [read, { type: 'null' }] } : read];
     }));
   }
   return result;
 }
+
+const takesNull = (schema: Json): boolean =>
+  [schema.type].flat().includes('null') || (schema.anyOf ?? []).some((choice: Json) => choice.type === 'null');
 
 function only(schemas: Json[], keyword: string): Json {
   if (schemas.length !== 1) throw new Error(`${keyword} of several schemas is not known here`);

@@ -76,8 +76,11 @@ function check(name: string, value: unknown, known = fields[name]?.['detail']): 
   return validate(value) ? undefined : reason(validate.errors ?? [], known);
 }
 
+/** Fields of requests that have a default, for which `null` is no value of the schema. */
+const withDefault = new Set(['regenerate', 'priorityClass']);
+
 /**
- * A valid detail without what a reader tolerates: `null` for a missing value where the pipeline leaves the field out, and a
+ * A valid detail without what a reader tolerates: `null` for a missing value where a field is left out or has a default, and a
  * malformed `traceparent`. The value itself if there is nothing of that.
  */
 function tolerated(name: EventName, value: unknown): unknown {
@@ -93,7 +96,7 @@ function cleaned(value: unknown, known: Known | undefined, withoutNull: boolean)
   let changed = false;
   const entries = Object.entries(value).flatMap(([key, found]) => {
     const below = Object.hasOwn(known, key) ? known[key] : undefined;
-    const dropped = below !== undefined && (found === null ? withoutNull : key === 'traceparent' && !isTraceparent(found));
+    const dropped = below !== undefined && (found === null ? withoutNull || withDefault.has(key) : key === 'traceparent' && !isTraceparent(found));
     const now = dropped ? undefined : cleaned(found, below, withoutNull);
     changed ||= dropped || now !== found;
     return dropped ? [] : [[key, now] as const];

@@ -275,10 +275,10 @@ export const schemas = {
         "type": "object"
       },
       "UserId": {
-        "description": "user id: 1 to 255 printable ASCII characters without spaces",
+        "description": "user id: 1 to 255 printable ASCII characters, spaces only between others",
         "maxLength": 255,
         "minLength": 1,
-        "pattern": "^[!-~]+$",
+        "pattern": "^[!-~]([ -~]*[!-~])?$",
         "type": "string"
       },
       "Version": {
@@ -490,10 +490,10 @@ export const schemas = {
         "type": "string"
       },
       "UserId": {
-        "description": "user id: 1 to 255 printable ASCII characters without spaces",
+        "description": "user id: 1 to 255 printable ASCII characters, spaces only between others",
         "maxLength": 255,
         "minLength": 1,
-        "pattern": "^[!-~]+$",
+        "pattern": "^[!-~]([ -~]*[!-~])?$",
         "type": "string"
       },
       "Version": {
@@ -649,10 +649,10 @@ export const schemas = {
         "type": "string"
       },
       "UserId": {
-        "description": "user id: 1 to 255 printable ASCII characters without spaces",
+        "description": "user id: 1 to 255 printable ASCII characters, spaces only between others",
         "maxLength": 255,
         "minLength": 1,
-        "pattern": "^[!-~]+$",
+        "pattern": "^[!-~]([ -~]*[!-~])?$",
         "type": "string"
       },
       "Version": {
@@ -830,10 +830,10 @@ export const schemas = {
         "type": "string"
       },
       "UserId": {
-        "description": "user id: 1 to 255 printable ASCII characters without spaces",
+        "description": "user id: 1 to 255 printable ASCII characters, spaces only between others",
         "maxLength": 255,
         "minLength": 1,
-        "pattern": "^[!-~]+$",
+        "pattern": "^[!-~]([ -~]*[!-~])?$",
         "type": "string"
       },
       "Version": {
@@ -1013,10 +1013,10 @@ export const schemas = {
         "type": "string"
       },
       "UserId": {
-        "description": "user id: 1 to 255 printable ASCII characters without spaces",
+        "description": "user id: 1 to 255 printable ASCII characters, spaces only between others",
         "maxLength": 255,
         "minLength": 1,
-        "pattern": "^[!-~]+$",
+        "pattern": "^[!-~]([ -~]*[!-~])?$",
         "type": "string"
       },
       "Version": {
@@ -1093,7 +1093,7 @@ export const schemas = {
             "$ref": "#/definitions/PriorityClass"
           }
         ],
-        "description": "How urgent it is. Without it: somebody waits for it."
+        "description": "How urgent it is. Without it: a user is waiting."
       },
       "regenerate": {
         "description": "Replace the tasks of actions that already have some.",
@@ -1182,10 +1182,10 @@ export const schemas = {
         "type": "string"
       },
       "UserId": {
-        "description": "user id: 1 to 255 printable ASCII characters without spaces",
+        "description": "user id: 1 to 255 printable ASCII characters, spaces only between others",
         "maxLength": 255,
         "minLength": 1,
-        "pattern": "^[!-~]+$",
+        "pattern": "^[!-~]([ -~]*[!-~])?$",
         "type": "string"
       },
       "Version": {
@@ -1239,7 +1239,7 @@ export const schemas = {
             "$ref": "#/definitions/PriorityClass"
           }
         ],
-        "description": "How urgent it is. Without it: somebody waits for it."
+        "description": "How urgent it is. Without it: a user is waiting."
       },
       "traceparent": {
         "anyOf": [
@@ -1564,10 +1564,10 @@ export const schemas = {
         "type": "object"
       },
       "UserId": {
-        "description": "user id: 1 to 255 printable ASCII characters without spaces",
+        "description": "user id: 1 to 255 printable ASCII characters, spaces only between others",
         "maxLength": 255,
         "minLength": 1,
-        "pattern": "^[!-~]+$",
+        "pattern": "^[!-~]([ -~]*[!-~])?$",
         "type": "string"
       },
       "Version": {

@@ -59,7 +59,7 @@ export type Timestamp = string;
  */
 export type Traceparent = string;
 /**
- * user id: 1 to 255 printable ASCII characters without spaces
+ * user id: 1 to 255 printable ASCII characters, spaces only between others
  */
 export type UserId = string;
 /**
@@ -514,7 +514,7 @@ export interface GoalActivityRequested {
    */
   occurredAt: Timestamp;
   /**
-   * How urgent it is. Without it: somebody waits for it.
+   * How urgent it is. Without it: a user is waiting.
    */
   priorityClass?: PriorityClass;
   /**
@@ -558,7 +558,7 @@ export interface GoalActivityRetryRequested {
    */
   occurredAt: Timestamp;
   /**
-   * How urgent it is. Without it: somebody waits for it.
+   * How urgent it is. Without it: a user is waiting.
    */
   priorityClass?: PriorityClass;
   /**

@@ -129,7 +129,7 @@ pub const LISTED_GOALS: usize = 2_000;
 /// How far a user's next open workflow stands behind the one before on the waiting list: see
 /// [`turn`](crate::admission::turn). The tenth of one user stands 45 minutes behind.
 pub const FAIR_STEP: Duration = Duration::from_secs(5 * 60);
-/// How far a request of bulk stands behind one for which somebody waits: see [`turn`](crate::admission::turn).
+/// How far a request of bulk stands behind one that a user is waiting for: see [`turn`](crate::admission::turn).
 pub const BULK_STEP: Duration = Duration::from_secs(60 * 60);
 /// How many batches one shard of the capacity has at most: as many as one row can count, up to 4.6 goals a second.
 /// docs/SCALING.md calculates it.

@@ -154,7 +154,8 @@ proptest! {
         check_id::<GoalId>(&text, 64, plain)?;
         check_id::<ActionId>(&text, 64, plain)?;
         check_id::<TaskId>(&text, 64, plain)?;
-        check_id::<UserId>(&text, 255, |c| c.is_ascii_graphic())?;
+        check_id::<UserId>(&text, 255, |c| c == ' ' || c.is_ascii_graphic())?;
+        prop_assert!(text.trim_matches(' ') == text || text.parse::<UserId>().is_err());
         check_id::<EventId>(&text, 128, |c| c.is_ascii_graphic())?;
     }
 

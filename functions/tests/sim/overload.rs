@@ -52,7 +52,7 @@ struct Outcome {
 /// Who requests what before the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum First {
-    /// One user, all for whom somebody waits.
+    /// One user, who is waiting for all of them.
     OneUser,
     /// Several users, of bulk.
     Bulk,
