@@ -141,19 +141,13 @@ mod tests {
     #[test]
     fn the_documentation_has_commands_that_exist() {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        let (program, mut commands, mut unknown) = (Cli::command(), 0, Vec::new());
-        // What the changelog says of former versions stays as it was.
-        for (path, page) in docs::pages(root).unwrap().iter().filter(|(path, _)| path != "CHANGELOG.md") {
-            for line in page.command_lines() {
-                let smoke = line.of(&["cargo", "xtask", "smoke"]).map(|rest| [&["smoke".to_owned()], rest].concat());
-                let plain = line.of(&["cargo", "goalctl"]).or_else(|| line.of(&["goalctl"])).map(<[_]>::to_vec);
-                let Some(arguments) = smoke.or(plain) else { continue };
-                commands += 1;
-                let refusal = line.refusal(&program, &arguments);
-                unknown.extend(refusal.map(|why| format!("{path}:{}: {}: {why}", line.line, line.words.join(" "))));
-            }
-        }
-        assert!(unknown.is_empty(), "{}", unknown.join("\n"));
+        let (commands, refused) = docs::refused(root, &Cli::command(), |line| {
+            let smoke = line.of(&["cargo", "xtask", "smoke"]).map(|rest| [&["smoke".to_owned()], rest].concat());
+            let plain = line.of(&["cargo", "goalctl"]).or_else(|| line.of(&["goalctl"])).map(<[_]>::to_vec);
+            smoke.or(plain)
+        })
+        .unwrap();
+        assert!(refused.is_empty(), "{}", refused.join("\n"));
         assert!(commands > 50, "{commands} command lines were found");
     }
 

@@ -1,5 +1,5 @@
-import en from '../../xtask/goals/sample.en.json' with { type: 'json' };
-import ja from '../../xtask/goals/sample.ja.json' with { type: 'json' };
+import en from '../../local/goals/sample.en.json' with { type: 'json' };
+import ja from '../../local/goals/sample.ja.json' with { type: 'json' };
 import type { Chart } from '../src/api/types.ts';
 import { FakeApi } from './FakeApi.ts';
 import type { FakeWorkflow } from './plan.ts';

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::given::{Server, Setting, ask, assert_within_limits};
 
-/// The key of `LLM_KEYED_URL`, as xtask starts it.
+/// The key of `LLM_KEYED_URL`, as `cargo xtask test ai` starts it.
 const KEY: &str = "sk-of-the-tests";
 /// Where the worker finds it.
 const SECRET: Setting<'static> = ("OPENAI_KEY_SECRET", "arn:aws:secretsmanager:us-east-1:1:secret:ai-AbCdEf");

@@ -12,6 +12,9 @@ use std::path::Path;
 pub use command::{CommandLine, Found};
 pub use page::{Block, Code, Heading, Link, Page};
 
+/// The page about former versions.
+const HISTORY: &str = "CHANGELOG.md";
+
 /// Folders that the repository does not contain: they are created by builds and tests.
 const NOT_OURS: [&str; 10] =
     [".git", "artifacts", "build", "cdk.out", "corpus", "coverage", "dist", "node_modules", "pictures", "target"];
@@ -30,6 +33,26 @@ pub fn pages(root: &Path) -> io::Result<Vec<(String, Page)>> {
         Path::new(path).extension().is_some_and(|extension| extension == "md") && root.join(path).is_file()
     });
     files.map(|path| Ok((path.clone(), Page::read(&std::fs::read_to_string(root.join(path))?)))).collect()
+}
+
+/// Returns how many command lines of the checkout at `root` are of `program`, and which of them it would refuse, and why.
+/// `arguments` returns what it is given, or nothing if the line is of another program. What the changelog says of former versions
+/// stays as it was.
+pub fn refused(
+    root: &Path,
+    program: &clap::Command,
+    arguments: impl Fn(&CommandLine) -> Option<Vec<String>>,
+) -> io::Result<(usize, Vec<String>)> {
+    let (mut commands, mut refused) = (0, Vec::new());
+    for (path, page) in pages(root)?.iter().filter(|(path, _)| path != HISTORY) {
+        for line in page.command_lines() {
+            let Some(arguments) = arguments(&line) else { continue };
+            commands += 1;
+            let why = line.refusal(program, &arguments);
+            refused.extend(why.map(|why| format!("{path}:{}: {}: {why}", line.line, line.words.join(" "))));
+        }
+    }
+    Ok((commands, refused))
 }
 
 fn below(folder: &Path, name: &str, found: &mut BTreeSet<String>) -> io::Result<()> {
@@ -51,6 +74,23 @@ fn below(folder: &Path, name: &str, found: &mut BTreeSet<String>) -> io::Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_line_exists_with_its_options() {
+        let root = std::env::temp_dir().join(format!("testkit-commands-{}", std::process::id()));
+        std::fs::create_dir_all(&root).unwrap();
+        let write = |page: &str, text: &str| std::fs::write(root.join(page), text).unwrap();
+        write("a.md", "```sh\nt demo --open\nother\n```\n`t demo`");
+        write(HISTORY, "```sh\nt demos\n```\n");
+        write("b.md", "```sh\nt demos\nX=1 t demo --opened   # why\n```\n");
+        let demo = clap::Command::new("demo").arg(clap::arg!(--open));
+        let program = clap::Command::new("t").subcommand(demo);
+        let found = refused(&root, &program, |line| line.of(&["t"]).map(<[_]>::to_vec));
+        std::fs::remove_dir_all(&root).unwrap();
+        let (commands, found) = found.unwrap();
+        assert_eq!((commands, found.len()), (4, 2), "{found:#?}");
+        assert!(found[1].starts_with("b.md:3: t demo --opened: error: unexpected argument"), "{found:#?}");
+    }
 
     #[test]
     fn what_builds_create_is_not_part_of_the_repository() {

@@ -1,5 +1,5 @@
-import en from '../../../xtask/goals/sample.en.json?url';
-import ja from '../../../xtask/goals/sample.ja.json?url';
+import en from '../../../local/goals/sample.en.json?url';
+import ja from '../../../local/goals/sample.ja.json?url';
 import type { Language } from '../text/TextContext';
 
 const FILES: Record<Language, string> = { en, ja };

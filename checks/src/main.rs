@@ -1,0 +1,81 @@
+//! `cargo xtask test` and `cargo xtask schemas`: checks a change, and writes what is generated from the code. `cargo xtask` runs this
+//! program, so that it is compiled only for who changes something.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
+mod arrows;
+mod clients;
+mod described;
+mod docs;
+mod llm;
+mod parts;
+mod schemas;
+mod web;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use goal_activity_local::interrupt;
+use goal_activity_local::output;
+use goal_activity_local::project::Project;
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check a change: all of it, or one part
+    Test {
+        /// Only this part
+        part: Option<parts::Part>,
+    },
+    /// Write the files generated from the types: the schemas of the events
+    Schemas(schemas::SchemasArgs),
+}
+
+fn main() -> ExitCode {
+    match run(&Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            interrupt::leave_it_to_the_handler();
+            output::aside(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: &Command) -> Result<()> {
+    interrupt::install()?;
+    let project = Project::find()?;
+    match command {
+        Command::Test { part } => parts::run(&project, *part),
+        Command::Schemas(args) => schemas::run(&project, args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use clap::CommandFactory;
+    use goal_activity_testkit::docs;
+
+    use super::*;
+
+    #[test]
+    fn the_documentation_has_commands_that_exist() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let (commands, refused) = docs::refused(root, &Cli::command(), |line| {
+            let arguments = line.of(&["cargo", "xtask"])?;
+            let is_ours = arguments.first().is_some_and(|command| ["test", "schemas"].contains(&command.as_str()));
+            is_ours.then(|| arguments.to_vec())
+        })
+        .unwrap();
+        assert!(refused.is_empty(), "{}", refused.join("\n"));
+        assert!(commands > 20, "{commands} command lines were found");
+    }
+}
