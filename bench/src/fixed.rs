@@ -73,7 +73,7 @@ fn reconciler(stage: &Stage) -> Result<(billing::Usage, f64, BTreeSet<String>)> 
     let path = format!("/2015-03-31/functions/{}/invocations", stage.local.stack.output("ReconcileFunctionName")?);
     let since = now();
     for _ in 0..RUNS {
-        aws.lambda("POST", &path, &json!({}))?;
+        aws.rest("lambda", "POST", &path, &json!({}))?;
     }
     let mine = |by: &Caller| matches!(by, Caller::Function(name) if name == BY_THE_CLOCK);
     let calls: Vec<_> = calls::recorded(aws, Some(since))?.into_iter().filter(|call| mine(&call.by)).collect();

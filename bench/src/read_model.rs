@@ -1,11 +1,11 @@
 //! The read models of executions, directly from the table: calling the API would add load to the measured functions.
 
 use anyhow::{Context, Result};
+use goal_activity_client::StackFile;
 use goal_activity_core::execution::{Execution, Status};
 use goal_activity_core::keys;
 use goal_activity_events::ExecutionArn;
 use goal_activity_local::aws::{Aws, Service};
-use goal_activity_local::stack::Stack;
 use serde_json::{Value, json};
 
 /// Returns `true` if every action has its tasks.
@@ -14,7 +14,7 @@ pub(crate) fn has_all_tasks(execution: &Execution) -> bool {
 }
 
 /// One of them.
-pub(crate) fn find(aws: &Aws, stack: &Stack, execution: &ExecutionArn) -> Result<Execution> {
+pub(crate) fn find(aws: &Aws, stack: &StackFile, execution: &ExecutionArn) -> Result<Execution> {
     let key = json!({keys::EXECUTION_ARN: {"S": execution.as_str()}, keys::ITEM: {"S": keys::EXECUTION}});
     let request = json!({"TableName": stack.output("ExecutionsTableName")?, "Key": key, "ConsistentRead": true});
     let mut answer = aws.call(Service::DynamoDb, "GetItem", &request)?;
@@ -22,7 +22,7 @@ pub(crate) fn find(aws: &Aws, stack: &Stack, execution: &ExecutionArn) -> Result
 }
 
 /// All of them.
-pub(crate) fn all(aws: &Aws, stack: &Stack) -> Result<Vec<Execution>> {
+pub(crate) fn all(aws: &Aws, stack: &StackFile) -> Result<Vec<Execution>> {
     let mut request = json!({
         "TableName": stack.output("ExecutionsTableName")?,
         "FilterExpression": "#item = :item",

@@ -43,7 +43,7 @@ impl Stage {
         let folder = RunFolder::new(project, name)?;
         let local = Local::start(project, &folder.path, None)?;
         let users = user::sign_in_several(&local.aws, &local.stack, users)?;
-        let api = Api::at(&local.stack.api_url);
+        let api = Api::at(local.stack.api_url()?);
         Ok(Self { local, api, users, made: 0, folder })
     }
 

@@ -9,11 +9,12 @@ const ABOVE: [(&str, &[&str]); 3] =
     [("steps", &["handlers"]), ("adapters", &["handlers", "steps"]), ("runtime", &["handlers", "steps", "adapters"])];
 
 /// The folders of the workspace's packages.
-const PACKAGES: [&str; 12] = [
+const PACKAGES: [&str; 13] = [
     "bench",
     "cells",
     "chart",
     "checks",
+    "clients/rust",
     "events",
     "functions",
     "goalctl",

@@ -199,7 +199,12 @@ fn packages_stand_apart(project: &Project) -> Result<()> {
     }
     without(project, "goalctl", "goal-activity-functions")?;
     let not_local = [AWS, "tokio", "goalctl", "goal-activity-functions", "goal-activity-adapters"];
-    not_local.into_iter().try_for_each(|package| without(project, "goal-activity-local", package))?;
+    // Also for the client, which `goalctl` and tests use too.
+    let not_below = ["goal-activity-local", "goal-activity-client"].into_iter();
+    not_below
+        .flat_map(|package| not_local.map(|other| (package, other)))
+        .try_for_each(|(package, other)| without(project, package, other))?;
+    without(project, "goal-activity-client", "goal-activity-local")?;
     ["goal-activity-bench", "goal-activity-checks"]
         .into_iter()
         .try_for_each(|package| without(project, "xtask", package))

@@ -64,7 +64,7 @@ fn at_user_pool(project: &Project, local: &Local, folder: &Path) -> Result<()> {
     let file = folder.join("stack.json");
     page::serve_at(port, project, &local.emulator, &file, &sign_in)?;
     // One goal, so that the page shows what only a token that the API accepts gets.
-    let owner = user::sign_in(&local.aws, stack, &stack.user)?;
+    let owner = user::sign_in(stack, stack.user()?)?;
     local.seed(&[goal_file::goal(Experiment::sample(Language::En)?, "sign-in".parse()?, owner.id)?])?;
     let file = file.to_string_lossy();
     sign_in_test(project, "userPool", &[("WEB_URL", &page), ("GOAL_ACTIVITY_STACK", &file)])

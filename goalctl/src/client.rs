@@ -4,22 +4,20 @@ use std::cell::RefCell;
 use std::process::Command;
 
 use anyhow::{Context, Result, anyhow, bail};
+use goal_activity_client::{Secret, StackFile, cognito};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::task::spawn_blocking;
 use ureq::Agent;
 
-use crate::cognito;
 use crate::deployment::Deployment;
 use crate::failure::Failure;
 use crate::http::{agent, encode};
 use crate::persistence::{ATTEMPTS, FIRST_WAIT};
-use crate::secret::Secret;
 use crate::session::{Sessions, StoredSession};
 use crate::settings::{Settings, TokenSource};
 use crate::shell::Shell;
-use crate::stack::StackFile;
 
 const NO_TOKEN: &str = "sign in with `goalctl login`; or set GOAL_ACTIVITY_TOKEN, or --token, or token_command in the profile file; \
      an operator says --operator or --stack, and needs none";
@@ -114,7 +112,7 @@ impl Client {
             Some(token) => Some(Identity::Token(token)),
             None => signed_in(sessions, &url)?.map(Identity::Session),
         };
-        let sample = || file.filter(|file| place.url.is_none() && file.user.is_some()).map(Identity::Sample);
+        let sample = || file.filter(|file| place.url.is_none() && file.user().is_ok()).map(Identity::Sample);
         let identity = identity.or_else(sample).ok_or_else(|| Failure::usage("no token is given", NO_TOKEN))?;
         Ok(Self { agent: agent(&url), url, identity, token: RefCell::default(), refused: RefCell::default() })
     }
@@ -292,13 +290,10 @@ fn printed_by(command: &[String]) -> Result<Secret> {
 
 /// Signs in the sample user of a stack on this machine. The credentials are valid only for that stack.
 async fn sign_in(agent: Agent, file: &StackFile) -> Result<Secret> {
-    let user = file.user.as_ref().context("the stack file names no user")?;
-    let client = file.outputs.get("UserPoolClientId").context("the stack has no output UserPoolClientId")?;
-    let (endpoint, client) = (file.endpoint.clone(), client.clone());
-    let (name, password) = (user.username.clone(), user.password.clone());
-    let parameters = move || serde_json::json!({ "USERNAME": name, "PASSWORD": password.reveal() });
-    let call = move || cognito::initiate_auth(&agent, &endpoint, &client, "USER_PASSWORD_AUTH", &parameters());
-    let answer = spawn_blocking(call).await?.map_err(|error| match Failure::of(&error) {
+    let (user, client) = (file.user()?.clone(), file.output("UserPoolClientId")?.to_owned());
+    let endpoint = file.endpoint.clone();
+    let call = move || cognito::sign_in(&agent, &endpoint, &client, &user);
+    let answer = spawn_blocking(call).await?.map_err(|error| match Failure::from(error) {
         failure if failure.retryable => {
             Failure { advice: Some("is the stack up? `cargo xtask up` starts it".into()), ..failure }
         }

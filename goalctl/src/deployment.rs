@@ -1,11 +1,12 @@
 //! The API of a deployment, and what else is known about it.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use goal_activity_client::StackFile;
 
 use crate::failure::Failure;
 use crate::http::checked;
 use crate::place::Place;
-use crate::stack::{Stack, StackFile};
+use crate::stack::{Stack, stack_file};
 
 const NO_URL: &str = "for a stack on this machine run `cargo xtask up`; for one on AWS say --url or --stack";
 
@@ -23,10 +24,10 @@ pub(crate) struct Deployment {
 impl Deployment {
     /// Finds the API that the settings name.
     pub(crate) async fn find(place: &Place) -> Result<Self> {
-        let file = StackFile::of(place)?;
+        let file = stack_file(place)?;
         let (url, stack) = match (place.url.clone(), &file) {
             (Some(url), _) => (url, None),
-            (None, Some(file)) => (file.api_url.clone().context("the stack file names no apiUrl")?, None),
+            (None, Some(file)) => (file.api_url()?.to_owned(), None),
             // If no deployment is named, the stack on AWS is the default, which requires configured AWS tools.
             (None, None) => match Stack::open(place).await {
                 Ok(stack) => (stack.output("ApiUrl")?.to_owned(), Some(stack)),

@@ -3,8 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use etcetera::{BaseStrategy, choose_base_strategy};
-
-use crate::secret::Secret;
+use goal_activity_client::Secret;
 
 /// The environment variables and folders that the tool reads.
 #[derive(Debug, Clone, Default)]

@@ -1,7 +1,6 @@
 //! HTTP as the tool speaks it: to the API, and to those that issue its tokens.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use anyhow::Result;
 use aws_smithy_http_client::proxy::ProxyConfig;
@@ -10,23 +9,14 @@ use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use goal_activity_client::http::{self, is_this_machine};
+pub(crate) use goal_activity_client::http::{encode, is_on_this_machine, is_passing};
 use ureq::Agent;
-use ureq::tls::{RootCerts, TlsConfig};
 
 use crate::failure::Failure;
 
-/// How long one call may take. The gateway gives up after 30 s.
-const TIMEOUT: Duration = Duration::from_secs(35);
-const CONNECT: Duration = Duration::from_secs(5);
-
-/// The characters to percent-encode: all except the unreserved ones (RFC 3986, 2.3).
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-/// Percent-encodes a part of a path or a query.
-pub(crate) fn encode(text: &str) -> String {
-    utf8_percent_encode(text, RESERVED).to_string()
-}
+/// The name of this program, for servers.
+const NAME: &str = concat!("goalctl/", env!("CARGO_PKG_VERSION"));
 
 /// Returns the URL if a token may be sent to it: over TLS, or without TLS to this machine only.
 pub(crate) fn checked(url: &str) -> Result<String> {
@@ -43,37 +33,9 @@ pub(crate) fn checked(url: &str) -> Result<String> {
     }
 }
 
-/// Returns `true` if the same request may be answered otherwise later: a time limit, throttling or a fault of the server.
-pub(crate) fn is_passing(status: u16) -> bool {
-    matches!(status, 408 | 425 | 429 | 500..)
-}
-
-/// Returns `true` if a URL is one of this machine.
-pub(crate) fn is_on_this_machine(url: &str) -> bool {
-    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
-    rest.is_some_and(|rest| is_this_machine(rest.split(['/', '?', '#']).next().unwrap_or_default()))
-}
-
-fn is_this_machine(host: &str) -> bool {
-    let digits = |port: &str| port.bytes().all(|b| b.is_ascii_digit());
-    let names = ["127.0.0.1", "localhost", "[::1]"];
-    names.iter().any(|name| {
-        host.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.strip_prefix(':').is_some_and(digits))
-    })
-}
-
+/// Returns the client for a server.
 pub(crate) fn agent(url: &str) -> Agent {
-    let config = Agent::config_builder()
-        .timeout_global(Some(TIMEOUT))
-        .timeout_connect(Some(CONNECT))
-        .http_status_as_error(false)
-        // A redirect must not carry the token to another host.
-        .max_redirects(0)
-        .user_agent(concat!("goalctl/", env!("CARGO_PKG_VERSION")))
-        .tls_config(TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build());
-    // No proxy reaches this machine, whatever the environment says of others.
-    let config = if is_on_this_machine(url) { config.proxy(None) } else { config };
-    config.build().into()
+    http::agent(url, NAME)
 }
 
 /// Returns the client for AWS's SDKs. As for [`agent`], the environment names a proxy, which is not for this machine.
@@ -142,16 +104,6 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_has_few_names() {
-        for local in ["http://127.0.0.1:4566/_aws/execute-api/a", "https://localhost", "http://[::1]:80?x"] {
-            assert!(is_on_this_machine(local), "{local}");
-        }
-        for other in ["https://a.example", "http://127.0.0.1@a.example", "http://127.0.0.1:1@a", "localhost", ""] {
-            assert!(!is_on_this_machine(other), "{other}");
-        }
-    }
-
-    #[test]
     fn what_gives_credentials_is_asked_without_a_proxy() {
         for near in [
             "http://169.254.169.254/latest/api/token",
@@ -166,11 +118,5 @@ mod tests {
         {
             assert!(!is_near(far), "{far}");
         }
-    }
-
-    #[test]
-    fn ids_are_encoded_in_a_path() {
-        assert_eq!(encode("arn:aws:a-1_b"), "arn%3Aaws%3Aa-1_b");
-        assert_eq!(encode("a&b=目"), "a%26b%3D%E7%9B%AE");
     }
 }

@@ -4,6 +4,7 @@
 //! tokens, which this tool does not use: the API verifies the access token.
 
 use anyhow::Result;
+use goal_activity_client::Secret;
 use oauth2::basic::{BasicClient, BasicErrorResponse, BasicTokenResponse};
 use oauth2::{
     AuthUrl, AuthorizationCode, ClientId, CsrfToken, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse,
@@ -14,7 +15,6 @@ use ureq::Agent;
 
 use crate::failure::{Failure, NO_ACCESS};
 use crate::http::{agent, checked, is_passing};
-use crate::secret::Secret;
 
 /// What an issuer says about itself (OpenID Connect Discovery 1.0, section 3).
 #[derive(Debug, Clone, Deserialize)]

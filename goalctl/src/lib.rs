@@ -47,7 +47,6 @@ mod pause;
 mod persistence;
 mod place;
 mod preflight;
-mod secret;
 mod session;
 mod settings;
 mod shell;
@@ -81,9 +80,9 @@ use crate::stack::Stack;
 use crate::text::{printable_json, printable_lines};
 
 pub use crate::environment::Environment;
-pub use crate::secret::Secret;
 pub use crate::shell::Shell;
 pub use crate::terminal::Terminal;
+pub use goal_activity_client::Secret;
 
 /// Runs a command line, the program's name included. Returns the exit code, as documented in `goalctl --help`.
 pub async fn run<A>(args: impl IntoIterator<Item = A>, mut shell: Shell<'_>) -> u8

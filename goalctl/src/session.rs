@@ -8,15 +8,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use goal_activity_adapters::clock::SystemClock;
+use goal_activity_client::Secret;
+use goal_activity_client::cognito;
 use goal_activity_core::ports::Clock;
 use goal_activity_events::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::failure::{Failure, NO_ACCESS};
 use crate::http::{agent, encode};
+use crate::issuer;
 use crate::issuer::Tokens;
-use crate::secret::Secret;
-use crate::{cognito, issuer};
 
 /// A token that expires within this time is renewed first, if it can be: a call may take as long.
 const MARGIN_SECONDS: i64 = 60;
@@ -53,16 +54,12 @@ pub(crate) struct Session {
     pub(crate) issuer: String,
     pub(crate) client_id: String,
     pub(crate) source: Source,
-    #[serde(serialize_with = "revealed")]
+    #[serde(serialize_with = "Secret::revealed")]
     pub(crate) access_token: Secret,
     /// In seconds since 1970. If an issuer does not say it, the token is used until the API refuses it.
     pub(crate) expires_at: Option<i64>,
     #[serde(serialize_with = "revealed_if_any", default)]
     pub(crate) refresh_token: Option<Secret>,
-}
-
-fn revealed<S: Serializer>(secret: &Secret, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_str(secret.reveal())
 }
 
 #[allow(clippy::ref_option, reason = "serde gives the field as it is")]
@@ -97,9 +94,8 @@ impl Session {
         let tokens = match &self.source {
             Source::Oidc { token_endpoint, .. } => issuer::refresh(token_endpoint, &self.client_id, refresh),
             Source::Cognito { endpoint } => {
-                let parameters = serde_json::json!({ "REFRESH_TOKEN": refresh.reveal() });
-                let flow = "REFRESH_TOKEN_AUTH";
-                let tokens = cognito::initiate_auth(&agent(endpoint), endpoint, &self.client_id, flow, &parameters);
+                let tokens = cognito::renew(&agent(endpoint), endpoint, &self.client_id, refresh);
+                let tokens = tokens.map_err(|failure| Failure::from(failure).into());
                 tokens.map(|t| Tokens { access: t.access_token, refresh: t.refresh_token, expires_in: t.expires_in })
             }
         };
@@ -132,7 +128,10 @@ impl Session {
             Source::Oidc { revocation_endpoint: Some(endpoint), .. } => {
                 issuer::revoke(endpoint, &self.client_id, refresh)?;
             }
-            Source::Cognito { endpoint } => cognito::revoke(&agent(endpoint), endpoint, &self.client_id, refresh)?,
+            Source::Cognito { endpoint } => {
+                let revoked = cognito::revoke(&agent(endpoint), endpoint, &self.client_id, refresh);
+                revoked.map_err(Failure::from)?;
+            }
         }
         Ok(true)
     }

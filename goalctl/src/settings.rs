@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use goal_activity_client::Secret;
 use serde::Deserialize;
 
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::http::checked;
 use crate::place::Place;
-use crate::secret::Secret;
 use crate::session::Sessions;
 use crate::target::Target;
 

@@ -15,13 +15,12 @@ use aws_sdk_sqs::config::Credentials;
 use aws_sdk_sqs::config::ProvideCredentials;
 use goal_activity_adapters::aws::TableNames;
 use goal_activity_adapters::aws::{Connection, Tables};
+use goal_activity_client::StackFile;
 use goal_activity_events::publisher::reason;
-use serde::Deserialize;
 
 use crate::failure::Failure;
 use crate::http::{aws_client, is_on_this_machine};
 use crate::place::Place;
-use crate::secret::Secret;
 use crate::text::printable;
 
 /// The default name of the CDK app's stack.
@@ -54,51 +53,28 @@ pub(crate) struct Stack {
     outputs: BTreeMap<String, String>,
 }
 
-/// The contents of the `stack.json` of `cargo xtask`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct StackFile {
-    /// The endpoint of the emulated AWS services.
-    pub(crate) endpoint: String,
-    /// The HTTP API.
-    pub(crate) api_url: Option<String>,
-    pub(crate) outputs: BTreeMap<String, String>,
-    /// The sample user, who can sign in.
-    pub(crate) user: Option<User>,
-}
-
-/// The credentials of the sample user.
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct User {
-    pub(crate) username: String,
-    pub(crate) password: Secret,
-}
-
-impl StackFile {
-    /// Reads the stack file of a deployment; `None` if it has none.
-    pub(crate) fn of(place: &Place) -> Result<Option<Self>> {
-        let Some(path) = &place.stack_file else { return Ok(None) };
-        let read = || -> std::io::Result<_> {
-            let (mut file, mut text) = (File::open(path)?, String::new());
-            file.read_to_string(&mut text)?;
-            // Of the opened file: another may have its name by now.
-            Ok((file.metadata()?, text))
-        };
-        let (metadata, text) = read()
-            .with_context(|| format!("cannot read {}; is the stack up? `cargo xtask up` starts it", path.display()))?;
-        let distrusted = |why: &str| Failure::usage(format!("{} is not used: {why}", path.display()), NOT_MINE);
-        if let Some(why) = alien(&metadata).filter(|_| place.is_found) {
-            return Err(distrusted(why).into());
-        }
-        let file: Self =
-            serde_json::from_str(&text).with_context(|| format!("{} is not a stack file", path.display()))?;
-        let urls = [Some(&file.endpoint), file.api_url.as_ref()].into_iter().flatten();
-        let remote = urls.filter(|_| place.is_found).find(|url| !is_on_this_machine(url));
-        if let Some(url) = remote {
-            return Err(distrusted(&format!("{url} is not on this machine")).into());
-        }
-        Ok(Some(file))
+/// Reads the stack file of a deployment; `None` if it has none.
+pub(crate) fn stack_file(place: &Place) -> Result<Option<StackFile>> {
+    let Some(path) = &place.stack_file else { return Ok(None) };
+    let read = || -> std::io::Result<_> {
+        let (mut file, mut text) = (File::open(path)?, String::new());
+        file.read_to_string(&mut text)?;
+        // Of the opened file: another may have its name by now.
+        Ok((file.metadata()?, text))
+    };
+    let (metadata, text) = read()
+        .with_context(|| format!("cannot read {}; is the stack up? `cargo xtask up` starts it", path.display()))?;
+    let distrusted = |why: &str| Failure::usage(format!("{} is not used: {why}", path.display()), NOT_MINE);
+    if let Some(why) = alien(&metadata).filter(|_| place.is_found) {
+        return Err(distrusted(why).into());
     }
+    let file = StackFile::parse(&text).with_context(|| format!("cannot use {}", path.display()))?;
+    let urls = [Some(file.endpoint.as_str()), file.api_url().ok()].into_iter().flatten();
+    let remote = urls.filter(|_| place.is_found).find(|url| !is_on_this_machine(url));
+    if let Some(url) = remote {
+        return Err(distrusted(&format!("{url} is not on this machine")).into());
+    }
+    Ok(Some(file))
 }
 
 /// Returns the reason why others may have written a file.
@@ -155,16 +131,16 @@ impl Stack {
     }
 
     async fn named(place: &Place) -> Result<Self> {
-        match StackFile::of(place)? {
+        match stack_file(place)? {
             Some(file) => Self::on_this_machine(file).await,
             None => Self::on_aws(place).await,
         }
     }
 
-    async fn on_this_machine(StackFile { endpoint, api_url, outputs, .. }: StackFile) -> Result<Self> {
-        let (label, name) = (format!("the stack at {}", printable(&endpoint)), STACK.to_owned());
-        let api_url = api_url.or_else(|| outputs.get("ApiUrl").cloned());
-        Ok(Self { label, name, sdk: emulated(&endpoint).await, api_url, outputs })
+    async fn on_this_machine(file: StackFile) -> Result<Self> {
+        let (label, name) = (format!("the stack at {}", printable(&file.endpoint)), STACK.to_owned());
+        let api_url = file.api_url().or_else(|_| file.output("ApiUrl")).ok().map(str::to_owned);
+        Ok(Self { label, name, sdk: emulated(&file.endpoint).await, api_url, outputs: file.outputs })
     }
 
     async fn on_aws(place: &Place) -> Result<Self> {
@@ -202,7 +178,7 @@ impl Stack {
 
 /// Returns the configuration of AWS's clients for what a place names, whether a stack is there or not.
 pub(crate) async fn services(place: &Place) -> Result<SdkConfig> {
-    match StackFile::of(place)? {
+    match stack_file(place)? {
         Some(file) => Ok(emulated(&file.endpoint).await),
         None => aws(place).await,
     }

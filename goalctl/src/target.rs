@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-
-use crate::secret::Secret;
+use goal_activity_client::Secret;
 
 /// The options that select the deployment and the token.
 #[derive(Debug, Clone, Default, Args)]

@@ -6,7 +6,8 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use ureq::Agent;
 
-const TIMEOUT: Duration = Duration::from_secs(30);
+/// A function that is invoked may take as long as its timeout.
+const TIMEOUT: Duration = Duration::from_secs(60);
 /// The region of the deployment.
 pub const REGION: &str = "us-east-1";
 
@@ -69,17 +70,21 @@ impl Aws {
         if text.is_empty() { Ok(Value::Null) } else { Ok(serde_json::from_str(&text)?) }
     }
 
-    /// Calls Lambda, whose protocol has paths instead of operations.
-    pub fn lambda(&self, method: &str, path: &str, body: &Value) -> Result<Value> {
+    /// Calls a service whose protocol has paths instead of operations, such as Lambda. Without a body it is `null`.
+    pub fn rest(&self, service: &str, method: &str, path: &str, body: &Value) -> Result<Value> {
         let request = ureq::http::Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.endpoint))
-            .header("authorization", authorization("lambda"))
-            .body(body.to_string())?;
-        let mut answer = self.agent.run(request).with_context(|| format!("lambda {method} {path}"))?;
-        let text = answer.body_mut().read_to_string()?;
+            .header("authorization", authorization(service))
+            .header("content-type", "application/json");
+        let answer = match body {
+            Value::Null => self.agent.run(request.body(())?),
+            body => self.agent.run(request.body(body.to_string())?),
+        };
+        let mut answer = answer.with_context(|| format!("{service} {method} {path}"))?;
+        let text = answer.body_mut().with_config().limit(u64::MAX).read_to_string()?;
         if !answer.status().is_success() {
-            bail!("lambda {method} {path}: {} {text}", answer.status());
+            bail!("{service} {method} {path}: {} {text}", answer.status());
         }
         Ok(serde_json::from_str(&text)?)
     }

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use goal_activity_client::{Credentials, StackFile};
 
 use crate::aws::{self, Aws};
 use crate::prerequisites;
 use crate::process;
 use crate::project::Project;
-use crate::stack::Stack;
 use crate::stamp::Stamp;
 use crate::step::step;
 use crate::tools;
@@ -24,7 +24,7 @@ const ASSETS_BUCKET: &str = "goal-activity-assets";
 const DEPLOY_ALL: [&str; 6] = ["--all", "--require-approval", "never", "--method", "direct", "--no-validation"];
 
 /// Deploys the built functions to the emulator at `endpoint`.
-pub fn deploy(project: &Project, endpoint: &str, folder: &Path) -> Result<Stack> {
+pub fn deploy(project: &Project, endpoint: &str, folder: &Path) -> Result<StackFile> {
     let _lock = project.lock()?;
     let assembly = assembly(project)?;
     step("deployed with the CDK CLI", || {
@@ -34,8 +34,14 @@ pub fn deploy(project: &Project, endpoint: &str, folder: &Path) -> Result<Stack>
         cdk.args(["deploy", "--all", "--require-approval", "never", "--method", "direct", "--app"]).arg(&assembly);
         cdk.arg("--outputs-file").arg(&outputs).env("AWS_ENDPOINT_URL", endpoint);
         process::quietly(&mut cdk)?;
-        Stack::new(endpoint, read_outputs(&outputs)?)
+        described(endpoint, read_outputs(&outputs)?)
     })
+}
+
+/// Describes a deployed stack, with the user that is created for it.
+fn described(endpoint: &str, outputs: BTreeMap<String, String>) -> Result<StackFile> {
+    let user = Credentials { username: "demo@example.com".to_owned(), password: "Demo-password-1".into() };
+    Ok(StackFile::new(endpoint, outputs, user)?)
 }
 
 /// Deploys the example of that name in `infra/examples` beside the pipeline, with this context. Returns its outputs.
@@ -70,30 +76,30 @@ pub fn deploy_example(
 }
 
 /// Deploys the pipeline once more, as a stack of that name beside the existing one. Its functions are called through aliases.
-pub fn beside(project: &Project, name: &str, endpoint: &str, folder: &Path) -> Result<Stack> {
+pub fn beside(project: &Project, name: &str, endpoint: &str, folder: &Path) -> Result<StackFile> {
     step(&format!("{name} deployed beside it with the CDK CLI"), || {
         let outputs = folder.join(format!("{name}.json"));
         let settings = [("stackName", name), ("deployment", "all-at-once")];
         let mut cdk = deployment(project, &settings, &folder.join(format!("{name}.out")));
         process::quietly(cdk.arg("--outputs-file").arg(&outputs).env("AWS_ENDPOINT_URL", endpoint))?;
-        Stack::new(endpoint, read_outputs(&outputs)?)
+        described(endpoint, read_outputs(&outputs)?)
     })
 }
 
 /// Deploys another cell beside the pipeline, as a stack of that name that takes the same tokens.
-pub fn cell(project: &Project, name: &str, one: &Stack, endpoint: &str, folder: &Path) -> Result<Stack> {
+pub fn cell(project: &Project, name: &str, one: &StackFile, endpoint: &str, folder: &Path) -> Result<StackFile> {
     step(&format!("{name} deployed as a second cell"), || {
         let outputs = folder.join(format!("{name}.json"));
         let (issuer, client) = (one.output("Issuer")?, one.output("UserPoolClientId")?);
         let settings = [("stackName", name), ("oidcIssuer", issuer), ("oidcAudience", client)];
         let mut cdk = deployment(project, &settings, &folder.join(format!("{name}.out")));
         process::quietly(cdk.arg("--outputs-file").arg(&outputs).env("AWS_ENDPOINT_URL", endpoint))?;
-        Stack::new(endpoint, read_outputs(&outputs)?)
+        described(endpoint, read_outputs(&outputs)?)
     })
 }
 
 /// Deploys the API in front of the cells: an app of its own.
-pub fn front(project: &Project, one: &Stack, endpoint: &str, folder: &Path) -> Result<Stack> {
+pub fn front(project: &Project, one: &StackFile, endpoint: &str, folder: &Path) -> Result<StackFile> {
     step("the front of the cells deployed with the CDK CLI", || {
         let outputs = folder.join("front.json");
         let (issuer, client) = (one.output("Issuer")?, one.output("UserPoolClientId")?);
@@ -102,7 +108,7 @@ pub fn front(project: &Project, one: &Stack, endpoint: &str, folder: &Path) -> R
         let mut cdk = deployment(project, &settings, &folder.join("front.out"));
         cdk.args(["--app", "node_modules/.bin/tsc && node build/bin/cells.js"]);
         process::quietly(cdk.arg("--outputs-file").arg(&outputs).env("AWS_ENDPOINT_URL", endpoint))?;
-        Stack::new(endpoint, read_outputs(&outputs)?)
+        described(endpoint, read_outputs(&outputs)?)
     })
 }
 

@@ -19,7 +19,6 @@ pub mod prerequisites;
 pub mod process;
 pub mod project;
 pub mod sample;
-pub mod stack;
 mod stamp;
 pub mod step;
 pub mod tools;

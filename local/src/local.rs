@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use goal_activity_client::StackFile;
 use goal_activity_core::goal::Goal;
 use goal_activity_core::rows::goal_rows;
 use serde_json::{Value, json};
@@ -15,7 +16,6 @@ use crate::functions;
 use crate::functions::prebuilt::Prebuilt;
 use crate::interrupt::{self, Guard, Leftover};
 use crate::project::Project;
-use crate::stack::Stack;
 use crate::step::step;
 use crate::tools::{self, Purpose};
 use crate::user;
@@ -29,7 +29,7 @@ pub struct Local {
     /// The running emulator.
     pub emulator: Emulator,
     /// The deployed stack.
-    pub stack: Stack,
+    pub stack: StackFile,
     /// The emulator as AWS.
     pub aws: Aws,
 }
@@ -93,7 +93,7 @@ impl Local {
         let emulator = step("emulator started", || start(&python))?;
         let stack = deploy::deploy(project, &emulator.endpoint(), folder)?;
         let aws = Aws::at(&emulator.endpoint());
-        user::create(&aws, &stack, &stack.user)?;
+        user::create(&aws, &stack, stack.user()?)?;
         Ok(Self { emulator, stack, aws })
     }
 

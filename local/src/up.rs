@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args as ClapArgs;
+use goal_activity_client::StackFile;
 use goal_activity_events::{ClaimSequence, ExecutionArn, GoalId, StateMachineArn};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
 use crate::api::{start_path, status_path, tasks_path};
-use crate::aws::Aws;
 use crate::functions::prebuilt::Prebuilt;
 use crate::goal_file;
 use crate::interrupt::{self, Leftover};
@@ -22,7 +22,6 @@ use crate::output;
 use crate::page;
 use crate::project::Project;
 use crate::sample::{Experiment, Language};
-use crate::stack::Stack;
 use crate::step::step;
 use crate::user;
 
@@ -95,7 +94,7 @@ fn start(project: &Project, folder: &Path, functions: Option<&Prebuilt>) -> Resu
     let files = interrupt::guard(Leftover::Folder(folder.to_owned()));
     let local = Local::start_detachable(project, folder, functions)?;
     step("sample goal stored", || {
-        let owner = user::sign_in(&local.aws, &local.stack, &local.stack.user)?;
+        let owner = user::sign_in(&local.stack, local.stack.user()?)?;
         let goal = goal_file::goal(Experiment::sample(Language::Ja)?, GOAL.parse()?, owner.id)?;
         local.seed(&[goal])
     })?;
@@ -109,20 +108,21 @@ fn start(project: &Project, folder: &Path, functions: Option<&Prebuilt>) -> Resu
 }
 
 fn explain(folder: &Path, record: &Record) -> Result<()> {
-    let stack = Stack::read(&stack_file(folder))?;
-    let signed_in = user::sign_in(&Aws::at(&stack.endpoint), &stack, &stack.user)?;
+    let stack = StackFile::read(&stack_file(folder))?;
+    let (user, api_url) = (stack.user()?, stack.api_url()?);
+    let signed_in = user::sign_in(&stack, user)?;
     let goal: GoalId = GOAL.parse()?;
     let machine: StateMachineArn = stack.output("StateMachineArn")?.parse()?;
     let first = ExecutionArn::derive(&machine, &goal, ClaimSequence(1));
     let curl = |options: &str, path: &str| {
-        let url = format!("{}{path}", stack.api_url);
+        let url = format!("{api_url}{path}");
         output::result(&format!("curl -sSw '\\n' {options}-H \"Authorization: Bearer $TOKEN\" '{url}'"));
     };
     let log = folder.join("emulator.log");
-    output::result(&format!("\nPage   {}\nAPI    {}\nLog    {}", record.page, stack.api_url, log.display()));
+    output::result(&format!("\nPage   {}\nAPI    {}\nLog    {}", record.page, api_url, log.display()));
     output::result(&format!("Stack  {} (for AWS tools: its endpoint, names and user)", stack_file(folder).display()));
-    output::result(&format!("\nA token of {}, then a start, how it gets on, and the tasks:\n", stack.user.username));
-    output::result(&format!("TOKEN='{}'", signed_in.token));
+    output::result(&format!("\nA token of {}, then a start, how it gets on, and the tasks:\n", user.username));
+    output::result(&format!("TOKEN='{}'", signed_in.token.reveal()));
     curl("-X POST ", &start_path(&goal));
     curl("", &status_path(&first));
     curl("", &tasks_path(&goal));

@@ -10,7 +10,7 @@ use uuid::Uuid;
 /// The deployed schedule.
 async fn weekly(stack: &Stack) -> Value {
     let group = stack.output("ScheduleGroup");
-    let answer = stack.scheduler(reqwest::Method::GET, &format!("/schedules/weekly?groupName={group}"), None).await;
+    let answer = stack.scheduler("GET", &format!("/schedules/weekly?groupName={group}"), Value::Null).await;
     assert_eq!(answer["ScheduleExpression"], "cron(0 9 ? * MON *)", "{answer}");
     answer
 }
@@ -35,7 +35,7 @@ async fn p2_a_schedule_starts_the_activity_of_a_goal_at_its_time() {
         "GroupName": stack.output("ScheduleGroup"), "ScheduleExpression": format!("at({})", &soon[..19]),
         "FlexibleTimeWindow": { "Mode": "OFF" }, "Target": schedule["Target"], "ActionAfterCompletion": "DELETE",
     });
-    stack.scheduler(reqwest::Method::POST, &format!("/schedules/{name}"), Some(&body)).await;
+    stack.scheduler("POST", &format!("/schedules/{name}"), body).await;
 
     let answer = accepted.first("the answer to the schedule").await;
     let answer: GoalActivityAccepted = Envelope::parse(&answer.to_string()).unwrap().detail().unwrap();

@@ -1,13 +1,15 @@
 use std::time::Duration;
 
+use goal_activity_client::Credentials;
+use goal_activity_client::cognito::Tokens;
 use goal_activity_events::{ExecutionArn, GoalId, UserId};
+use goal_activity_local::user;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::stack::root;
 use crate::wait::DEADLINE;
-use crate::{Stack, eventually, signed, within};
+use crate::{Stack, eventually, within};
 
 /// The password of every user.
 const PASSWORD: &str = "Correct-Horse-7-Battery";
@@ -50,20 +52,16 @@ impl Answer {
 
 impl User {
     pub(crate) async fn sign_up(stack: &Stack) -> Self {
-        let (pool, client) = (stack.output("UserPoolId"), stack.output("UserPoolClientId"));
-        let (name, password) = (format!("user-{}@example.com", Uuid::new_v4()), PASSWORD);
-        let user = json!({ "UserPoolId": pool, "Username": name, "MessageAction": "SUPPRESS" });
-        let user = cognito(stack, "AdminCreateUser", user).await;
-        let set = json!({ "UserPoolId": pool, "Username": name, "Password": password, "Permanent": true });
-        cognito(stack, "AdminSetUserPassword", set).await;
-        let parameters = json!({ "USERNAME": name, "PASSWORD": password });
-        let auth = json!({ "AuthFlow": "USER_PASSWORD_AUTH", "ClientId": client, "AuthParameters": parameters });
-        let tokens = cognito(stack, "InitiateAuth", auth).await;
-        let token = |kind| tokens["AuthenticationResult"][kind].as_str().expect("a token").to_owned();
-        let (token, id_token) = (token("AccessToken"), token("IdToken"));
-        let attributes = user["User"]["Attributes"].as_array().expect("a user's attributes");
-        let sub = attributes.iter().find(|a| a["Name"] == "sub").and_then(|a| a["Value"].as_str()).expect("a sub");
-        let id = sub.parse().expect("a user id");
+        let name = format!("user-{}@example.com", Uuid::new_v4());
+        let credentials = Credentials { username: name.clone(), password: PASSWORD.into() };
+        let description = stack.description.clone();
+        let tokens = stack.as_root(move |aws| {
+            user::create(aws, &description, &credentials)?;
+            user::tokens(&description, &credentials)
+        });
+        let Tokens { access_token, id_token, .. } = tokens.await;
+        let id = access_token.subject().expect("a token of a user");
+        let (token, id_token) = (access_token.reveal().to_owned(), id_token.expect("an ID token").reveal().to_owned());
         Self { stack: stack.clone(), id, name, token: Some(token), id_token, patient: false }
     }
 
@@ -71,7 +69,7 @@ impl User {
     pub async fn reset_password(&self, password: &str) {
         let pool = self.stack.output("UserPoolId");
         let set = json!({ "UserPoolId": pool, "Username": self.name, "Password": password, "Permanent": false });
-        cognito(&self.stack, "AdminSetUserPassword", set).await;
+        self.stack.cognito("AdminSetUserPassword", set).await;
     }
 
     /// The name and the password.
@@ -232,18 +230,4 @@ impl User {
 /// A route of a workflow.
 fn workflow(arn: &ExecutionArn, route: &str) -> String {
     format!("/api/workflows/{}/{route}", arn.as_str().replace(':', "%3A"))
-}
-
-pub(crate) async fn cognito(stack: &Stack, action: &str, body: Value) -> Value {
-    let request = stack
-        .http
-        .post(stack.endpoint())
-        .header("X-Amz-Target", format!("AWSCognitoIdentityProviderService.{action}"))
-        .header("Content-Type", "application/x-amz-json-1.1")
-        .body(body.to_string());
-    let response = signed::send("cognito-idp", &root(), request).await;
-    let status = response.status();
-    let text = response.text().await.expect("an answer with a body");
-    assert!(status.is_success(), "{action}: {status} {text}");
-    serde_json::from_str(&text).unwrap_or(Value::Null)
 }

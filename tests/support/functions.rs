@@ -1,21 +1,20 @@
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use reqwest::Method;
+use goal_activity_local::aws::Service;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::roles::COPY;
-use crate::stack::root;
-use crate::{Role, Stack, signed};
+use crate::{Role, Stack};
 
-/// Lambda's API, implemented by hand: only a few calls are needed, and some return JSON that is passed on unchanged.
+/// The paths of Lambda's API: some calls return JSON that is passed on unchanged.
 const API: &str = "/2015-03-31/functions";
 const MAPPINGS: &str = "/2015-03-31/event-source-mappings";
 
 impl Stack {
     /// The configurations of all functions that were deployed.
     pub(crate) async fn functions(&self) -> Vec<Value> {
-        let answer = self.lambda(Method::GET, "", Value::Null).await;
+        let answer = self.lambda("GET", "", Value::Null).await;
         let all = answer["Functions"].as_array().expect("functions").iter();
         all.filter(|f| f["FunctionName"].as_str().is_some_and(|name| !name.starts_with(COPY))).cloned().collect()
     }
@@ -31,7 +30,7 @@ impl Stack {
     /// Deploys one of the functions a second time, with another role. Returns its name.
     pub async fn deploy_again(&self, function: &str, role: &Role) -> String {
         let original = self.function(function).await;
-        let original = self.lambda(Method::GET, original["FunctionName"].as_str().expect("a name"), Value::Null).await;
+        let original = self.lambda("GET", original["FunctionName"].as_str().expect("a name"), Value::Null).await;
         let code = self.http.get(original["Code"]["Location"].as_str().expect("where its code is"));
         let code = code.send().await.expect("a function's code").bytes().await.expect("a function's code");
         let name = format!("{COPY}{}", Uuid::new_v4());
@@ -41,7 +40,7 @@ impl Stack {
         for same in ["Runtime", "Handler", "Architectures", "Timeout", "MemorySize", "Environment"] {
             copy[same] = original["Configuration"][same].clone();
         }
-        self.lambda(Method::POST, "", copy).await;
+        self.lambda("POST", "", copy).await;
         name
     }
 
@@ -53,7 +52,7 @@ impl Stack {
                 environment["Variables"][format!("AWS_ENDPOINT_URL_{service}")] = (*endpoint).into();
             }
             let path = format!("{}/configuration", function["FunctionName"].as_str().expect("a name"));
-            self.lambda(Method::PUT, &path, json!({ "Environment": environment })).await;
+            self.lambda("PUT", &path, json!({ "Environment": environment })).await;
         }
     }
 
@@ -70,10 +69,7 @@ impl Stack {
             if !next.is_null() {
                 query["nextToken"] = next.clone();
             }
-            let request = self.http.post(self.endpoint()).header("X-Amz-Target", "Logs_20140328.FilterLogEvents");
-            let request = request.header("Content-Type", "application/x-amz-json-1.1").body(query.to_string());
-            let text = signed::send("logs", &root(), request).await.text().await.expect("an answer with a body");
-            let page: Value = serde_json::from_str(&text).expect("JSON");
+            let page = self.as_root(move |aws| aws.call(Service::Logs, "FilterLogEvents", &query)).await;
             let messages = page["events"].as_array().expect("events").iter().filter_map(|e| e["message"].as_str());
             lines.extend(messages.filter(|m| m.contains(words)).filter_map(|m| serde_json::from_str(m).ok()));
             if page["nextToken"].is_null() || page["nextToken"] == next {
@@ -85,33 +81,25 @@ impl Stack {
 
     /// Invokes a function.
     pub async fn invoke(&self, function: &str, event: &Value) -> Value {
-        self.lambda(Method::POST, &format!("{function}/invocations"), event.clone()).await
+        self.lambda("POST", &format!("{function}/invocations"), event.clone()).await
     }
 
     /// Lets the worker receive batches, or not.
     pub async fn receive_batches(&self, enabled: bool) {
         let queue = self.output("BatchQueueUrl").rsplit('/').next().expect("a queue's name");
-        let all = self.call_lambda(Method::GET, MAPPINGS.to_owned(), Value::Null).await;
+        let all = self.call_lambda("GET", MAPPINGS.to_owned(), Value::Null).await;
         let of_queue = |mapping: &&Value| mapping["EventSourceArn"].as_str().is_some_and(|arn| arn.ends_with(queue));
         let mapping = all["EventSourceMappings"].as_array().expect("mappings").iter().find(of_queue);
         let path = format!("{MAPPINGS}/{}", mapping.expect("one of the batch queue")["UUID"].as_str().expect("an id"));
-        self.call_lambda(Method::PUT, path, json!({ "Enabled": enabled })).await;
+        self.call_lambda("PUT", path, json!({ "Enabled": enabled })).await;
     }
 
-    async fn lambda(&self, method: Method, path: &str, body: Value) -> Value {
+    async fn lambda(&self, method: &'static str, path: &str, body: Value) -> Value {
         let path = if path.is_empty() { API.to_owned() } else { format!("{API}/{path}") };
         self.call_lambda(method, path, body).await
     }
 
-    async fn call_lambda(&self, method: Method, path: String, body: Value) -> Value {
-        let mut request = self.http.request(method, format!("{}{path}", self.endpoint()));
-        if !body.is_null() {
-            request = request.json(&body);
-        }
-        let answer = signed::send("lambda", &root(), request).await;
-        let status = answer.status();
-        let text = answer.text().await.expect("an answer with a body");
-        assert!(status.is_success(), "{path}: {status} {text}");
-        serde_json::from_str(&text).expect("JSON")
+    async fn call_lambda(&self, method: &'static str, path: String, body: Value) -> Value {
+        self.as_root(move |aws| aws.rest("lambda", method, &path, &body)).await
     }
 }

@@ -1,14 +1,16 @@
-use std::collections::HashMap;
+use std::fmt::Debug;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::Credentials;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::QueueAttributeName as Attribute;
+use goal_activity_client::StackFile;
 use goal_activity_core::keys;
 use goal_activity_events::publisher::{EventBridge, OutgoingEvent, Publisher};
 use goal_activity_events::{Detail, ExecutionArn, GoalId, Timestamp};
-use serde::Deserialize;
+use goal_activity_local::aws::{Aws, Service};
 use serde_json::{Value, json};
+use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use crate::api::User;
@@ -28,18 +30,10 @@ pub(crate) fn root() -> Credentials {
 /// The deployed stack, with clients for the test that opened it.
 #[derive(Debug, Clone)]
 pub struct Stack {
-    description: Description,
+    pub(crate) description: StackFile,
+    aws: Aws,
     pub(crate) sdk: SdkConfig,
     pub(crate) http: reqwest::Client,
-}
-
-/// The file in which `cargo xtask` describes the stack.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Description {
-    endpoint: String,
-    api_url: String,
-    outputs: HashMap<String, String>,
 }
 
 impl Stack {
@@ -60,15 +54,15 @@ impl Stack {
 
     /// The URL of its HTTP API, without `/api`.
     pub fn api_url(&self) -> &str {
-        &self.description.api_url
+        self.description.api_url().expect("the description names the API")
     }
 
     #[allow(clippy::disallowed_methods, reason = "the one thing that a test has to be told from outside")]
     async fn described_by(variable: &str) -> Self {
         let path = std::env::var(variable)
             .unwrap_or_else(|_| panic!("{variable} is not set: run `cargo xtask test e2e`, which deploys and sets it"));
-        let text = std::fs::read_to_string(&path).expect("the stack's description can be read");
-        let description: Description = serde_json::from_str(&text).expect("the stack's description is as expected");
+        let description = StackFile::read(path.as_ref()).expect("the stack's description can be read");
+        let aws = Aws::at(&description.endpoint);
         let http = reqwest::Client::builder().no_proxy().build().expect("a client for this machine");
         let sdk = aws_config::defaults(BehaviorVersion::latest())
             .region(Region::new(REGION))
@@ -77,7 +71,21 @@ impl Stack {
             .http_client(aws_smithy_http_client::Builder::new().build_http())
             .load()
             .await;
-        Self { description, sdk, http }
+        Self { description, aws, sdk, http }
+    }
+
+    /// Does with the emulator what `cargo xtask` can do, as the account's root.
+    pub(crate) async fn as_root<T, E>(&self, work: impl FnOnce(&Aws) -> Result<T, E> + Send + 'static) -> T
+    where
+        T: Send + 'static,
+        E: Debug + Send + 'static,
+    {
+        let aws = self.aws.clone();
+        spawn_blocking(move || work(&aws)).await.expect("work that ends").expect("AWS answers")
+    }
+
+    pub(crate) async fn cognito(&self, action: &'static str, body: Value) -> Value {
+        self.as_root(move |aws| aws.call(Service::Cognito, action, &body)).await
     }
 
     /// The issuer of the tokens: the emulator stores its key beside the stack's description.
@@ -91,7 +99,7 @@ impl Stack {
 
     /// A named output of the stack.
     pub fn output(&self, name: &str) -> &str {
-        self.description.outputs.get(name).unwrap_or_else(|| panic!("the stack has no output {name}"))
+        self.description.output(name).unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// The endpoint of AWS.
@@ -100,7 +108,7 @@ impl Stack {
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.description.api_url.trim_end_matches('/'))
+        format!("{}{path}", self.api_url().trim_end_matches('/'))
     }
 
     /// A DynamoDB client.
@@ -219,7 +227,7 @@ impl Stack {
             if !next.is_null() {
                 page["PaginationToken"] = next;
             }
-            let mut listed = crate::api::cognito(self, "ListUsers", page).await;
+            let mut listed = self.cognito("ListUsers", page).await;
             next = listed["PaginationToken"].take();
             for user in listed["Users"].as_array().expect("users") {
                 let attributes = user["Attributes"].as_array().into_iter().flatten().filter(|a| a["Name"] == "email");
@@ -237,7 +245,7 @@ impl Stack {
     /// Removes a user.
     pub async fn delete_user(&self, name: &str) {
         let user = json!({ "UserPoolId": self.output("UserPoolId"), "Username": name });
-        crate::api::cognito(self, "AdminDeleteUser", user).await;
+        self.cognito("AdminDeleteUser", user).await;
     }
 
     /// The rows of a goal in the Goals and the Tasks table.
@@ -264,17 +272,10 @@ impl Stack {
         self.invoke(self.output("ReconcileFunctionName"), &serde_json::json!({})).await
     }
 
-    /// Calls EventBridge Scheduler.
-    pub async fn scheduler(&self, method: reqwest::Method, path: &str, body: Option<&Value>) -> Value {
-        let request = self.http.request(method, format!("{}{path}", self.endpoint()));
-        let request = body
-            .into_iter()
-            .fold(request, |request, body| request.header("Content-Type", "application/json").body(body.to_string()));
-        let answer = signed::send("scheduler", &root(), request).await;
-        let status = answer.status();
-        let text = answer.text().await.expect("an answer with a body");
-        assert!(status.is_success(), "{path}: {status} {text}");
-        serde_json::from_str(&text).expect("an answer in JSON")
+    /// Calls EventBridge Scheduler. Without a body it is `null`.
+    pub async fn scheduler(&self, method: &'static str, path: &str, body: Value) -> Value {
+        let path = path.to_owned();
+        self.as_root(move |aws| aws.rest("scheduler", method, &path, &body)).await
     }
 
     /// Puts an event on the bus as another service would.

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
+use goal_activity_client::Secret;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY};
@@ -18,7 +19,6 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::failure::{Failure, NO_ACCESS, NOT_DONE};
-use crate::secret::Secret;
 
 /// The ports that the stack's user pool knows (`infra/lib/users.ts`): Cognito compares them, so any free one will not do.
 const PORTS: [u16; 3] = [28476, 28477, 28478];

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use goal_activity_client::Secret;
 use goal_activity_events::Timestamp;
 use serde::Serialize;
 use tokio::task::spawn_blocking;
@@ -18,7 +19,6 @@ use crate::failure::{DONE, Failure, NOT_DONE};
 use crate::issuer::{Metadata, Wanted};
 use crate::login::callback::Callback;
 use crate::login::operator::Credentials;
-use crate::secret::Secret;
 use crate::session::{Session, Sessions, Source, expiry};
 use crate::settings::{LoginSettings, Settings};
 use crate::shell::Shell;

@@ -6,12 +6,12 @@ use anyhow::{Context, Result, bail};
 use aws_sdk_cognitoidentityprovider::Client;
 use aws_sdk_cognitoidentityprovider::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cognitoidentityprovider::types::{AuthFlowType, AuthenticationResultType, ChallengeNameType};
+use goal_activity_client::Secret;
+use goal_activity_client::cognito;
 use goal_activity_events::publisher::reason;
 
 use crate::checks::not_permitted;
-use crate::cognito;
 use crate::failure::{Failure, NO_ACCESS};
-use crate::secret::Secret;
 use crate::session::{Session, Source, expiry};
 use crate::stack::Stack;
 
@@ -95,7 +95,7 @@ where
         return not_permitted("sign in with AWS credentials", "cognito-idp:AdminInitiateAuth");
     }
     let detail = said.and_then(|e| e.message()).map_or_else(|| reason(error), str::to_owned);
-    cognito::failure(said.and_then(|e| e.code()), detail)
+    cognito::failure(said.and_then(|e| e.code()), detail).into()
 }
 
 fn temporary(user: &str) -> Failure {

@@ -7,13 +7,12 @@ use aws_sdk_cognitoidentityprovider::Client as Cognito;
 use aws_sdk_cognitoidentityprovider::operation::admin_delete_user::AdminDeleteUserError;
 use aws_sdk_cognitoidentityprovider::types::MessageActionType;
 use aws_sdk_dynamodb::Client as DynamoDb;
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use goal_activity_client::Secret;
 use goal_activity_core::execution::Status;
 use goal_activity_core::ports::{LoadGoalHead, Stored};
 use goal_activity_core::rows::Row;
 use goal_activity_events::{EventId, ExecutionArn, GoalId, UserId};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::timeout;
 
 use super::HELP;
@@ -26,7 +25,6 @@ use crate::client::Client;
 use crate::failure::Failure;
 use crate::login::operator::{Credentials, sign_in};
 use crate::place::Place;
-use crate::secret::Secret;
 use crate::settings::{Settings, TokenSource};
 use crate::stack::Stack;
 use crate::tap::Tap;
@@ -131,9 +129,8 @@ impl<'a> Scene<'a> {
             }
         };
         let token = client.token().await?;
-        let user = subject(&token)
-            .ok_or_else(|| Failure::usage("the token names no user", "it has to be a JWT with a sub"))?;
-        let user: UserId = user.parse()?;
+        let user = token.subject();
+        let user = user.ok_or_else(|| Failure::usage("the token names no user", "it has to be a JWT with a sub"))?;
         self.api = Some(Api::User(Box::new(client)));
         let detail = format!("{user}, who has signed in; none is created, as the users are at another issuer");
         Ok((user, detail))
@@ -266,25 +263,5 @@ async fn removal(what: &str, work: impl Future<Output = Result<String>>) -> Line
         Ok(Ok(detail)) => Line::ok(what, detail),
         Ok(Err(error)) => Line::failed(what, Failure::of(&error)),
         Err(_) => Line::failed(what, Failure::unavailable(format!("no answer within {} s", REMOVAL.as_secs()), "")),
-    }
-}
-
-/// The user in a token; the API verifies it.
-fn subject(token: &Secret) -> Option<String> {
-    let payload = BASE64_URL_SAFE_NO_PAD.decode(token.reveal().split('.').nth(1)?).ok()?;
-    let claims: Value = serde_json::from_slice(&payload).ok()?;
-    claims["sub"].as_str().map(str::to_owned)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_user_of_a_token_is_its_subject() {
-        let payload = BASE64_URL_SAFE_NO_PAD.encode(r#"{"sub":"user-1"}"#);
-        let of = |token: &str| subject(&Secret::from(token));
-        assert_eq!(of(&format!("header.{payload}.signature")), Some("user-1".to_owned()));
-        assert!(of("opaque").is_none() && of("a.%%%.c").is_none());
     }
 }

@@ -17,7 +17,7 @@ use crate::aws::{Aws, Service};
 use crate::billing::calls::{Call, Caller, PublishedEvent, Units, Writes};
 use crate::billing::history::MachineUsage;
 use crate::billing::logs::Invocation;
-use crate::stack::Stack;
+use goal_activity_client::StackFile;
 
 /// Scheduled regardless of workflows, and not counted as part of one.
 pub const BY_THE_CLOCK: &str = "reconcile";
@@ -84,7 +84,7 @@ impl Usage {
 
 /// Counts the usage of the executions, while only they ran: since that time, or all. Call it when `settled` reports
 /// that all messages are processed.
-pub fn usage(aws: &Aws, stack: &Stack, executions: &[ExecutionArn], since: Option<Timestamp>) -> Result<Usage> {
+pub fn usage(aws: &Aws, stack: &StackFile, executions: &[ExecutionArn], since: Option<Timestamp>) -> Result<Usage> {
     let by_workflow = |call: &Call| !matches!(&call.by, Caller::Function(name) if name == BY_THE_CLOCK);
     let calls: Vec<Call> = calls::recorded(aws, since)?.into_iter().filter(by_workflow).collect();
     let mut invocations = logs::invocations(aws, since)?;
@@ -151,7 +151,7 @@ fn chunks(bytes: usize) -> u64 {
 }
 
 /// Waits until every queue is empty and no function has ended for a while. Returns whether that happened in time.
-pub fn settled(aws: &Aws, stack: &Stack) -> Result<bool> {
+pub fn settled(aws: &Aws, stack: &StackFile) -> Result<bool> {
     let deadline = Instant::now() + SETTLE;
     while Instant::now() < deadline {
         #[allow(clippy::disallowed_methods, reason = "the emulator's log tells the time of this machine's clock")]
@@ -164,7 +164,7 @@ pub fn settled(aws: &Aws, stack: &Stack) -> Result<bool> {
     Ok(false)
 }
 
-fn waiting_messages(aws: &Aws, stack: &Stack) -> Result<u64> {
+fn waiting_messages(aws: &Aws, stack: &StackFile) -> Result<u64> {
     let mut waiting = 0;
     for queue in ["LaunchQueueUrl", "BatchQueueUrl", "ProjectionQueueUrl"] {
         let names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"];
@@ -175,7 +175,7 @@ fn waiting_messages(aws: &Aws, stack: &Stack) -> Result<u64> {
     Ok(waiting)
 }
 
-fn status_event(stack: &Stack, execution: &ExecutionArn, status: &str) -> PublishedEvent {
+fn status_event(stack: &StackFile, execution: &ExecutionArn, status: &str) -> PublishedEvent {
     let machine = stack.outputs.get("StateMachineArn");
     let detail = json!({"executionArn": execution.as_str(), "stateMachineArn": machine, "status": status});
     PublishedEvent { bus: "default".to_owned(), event: EventBridgeEvent::of_step_functions(&detail).into() }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::aws::{Aws, Service};
 use crate::billing::calls::PublishedEvent;
-use crate::stack::Stack;
+use goal_activity_client::StackFile;
 
 /// A rule that sends matching events to queues.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub(crate) struct Rule {
 }
 
 /// The deployed rules.
-pub(crate) fn to_queues(aws: &Aws, stack: &Stack) -> Result<Vec<Rule>> {
+pub(crate) fn to_queues(aws: &Aws, stack: &StackFile) -> Result<Vec<Rule>> {
     let mut rules = Vec::new();
     for bus in ["default", stack.output("EventBusName")?] {
         let listed = aws.call(Service::EventBridge, "ListRules", &json!({"EventBusName": bus}))?;

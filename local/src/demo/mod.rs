@@ -65,7 +65,7 @@ pub fn run(project: &Project, args: &Args) -> Result<()> {
     })?;
 
     let page = args.open.then(|| show_page(project, &local, &folder.path, &goals)).transpose()?;
-    let api = Api::at(&local.stack.api_url);
+    let api = Api::at(local.stack.api_url()?);
     let started = Instant::now();
     let mut runs = start(&api, &goals, &users)?;
     let total = goals.iter().map(|goal| goal.actions.len()).sum();
