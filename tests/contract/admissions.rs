@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use goal_activity_core::admission::{Held, Shard, in_use};
+use goal_activity_core::admission::{Held, Room, Shard, in_use};
 use goal_activity_core::agreement;
 use goal_activity_core::daily::Day;
 use goal_activity_core::execution::{Cancellation, Execution};
@@ -14,6 +14,7 @@ use goal_activity_core::ports::{
     FindLoad, FindPause, HoldCapacity, ListHolders, ListOpen, ListWaiting, MoveWaiting, PauseChange, PauseLaunches,
     Released,
 };
+use goal_activity_core::quota::Bucket;
 use goal_activity_events::{ExecutionArn, FinalStatus, Timestamp};
 
 use crate::backend::Tables;
@@ -46,11 +47,23 @@ on_all_tables!(
     only_the_first_shard_has_a_probe,
     the_pause_of_a_shard_changes_only_from_what_it_is,
     all_shards_agree_once_a_pause_or_its_end_has_returned,
+    what_is_drawn_is_kept_with_what_is_held_and_settled_with_its_release,
+    nothing_is_taken_while_the_quota_is_used_up,
+    a_wrong_guess_of_what_the_quota_has_left_is_put_right,
+    many_at_once_never_get_further_into_debt_than_one_does,
+    a_probe_waits_for_the_quota_as_well,
+    without_a_quota_the_row_says_nothing_of_one,
 );
 
 fn held(on: &impl Tables, batches: u32, since: i64) -> Held {
     let name = execution(&goal(1), 1).execution_arn.name().to_owned();
-    Held { execution: ExecutionArn::named(&on.state_machine(), &name), batches, since: at(since), shard: Shard::FIRST }
+    Held {
+        execution: ExecutionArn::named(&on.state_machine(), &name),
+        batches,
+        since: at(since),
+        shard: Shard::FIRST,
+        drawn: Duration::ZERO,
+    }
 }
 
 /// Releases what an execution holds that says nothing of the AI. Returns `false` if it holds nothing.
@@ -81,40 +94,40 @@ async fn what_is_taken_is_held_until_it_is_given_back(on: &impl Tables) {
     let (one, two) = (held(on, 8, 0), held(on, 3, 1));
     assert_eq!(holders(on).await, []);
     for taken in [&one, &two] {
-        assert_eq!(on.db().acquire_capacity(taken, 16).await.unwrap(), Acquired::Yes);
+        assert_eq!(on.db().acquire_capacity(taken, Room::of(16)).await.unwrap(), Acquired::Yes);
     }
     assert_eq!(holders(on).await, [named(&one), named(&two)]);
     assert!(give_back(on, &one.execution).await);
     assert_eq!(holders(on).await, [named(&two)]);
     // Released capacity can be acquired again.
-    assert_eq!(on.db().acquire_capacity(&held(on, 13, 2), 16).await.unwrap(), Acquired::Yes);
+    assert_eq!(on.db().acquire_capacity(&held(on, 13, 2), Room::of(16)).await.unwrap(), Acquired::Yes);
 }
 
 async fn taking_twice_counts_once(on: &impl Tables) {
     let first = held(on, 8, 0);
-    assert_eq!(on.db().acquire_capacity(&first, 8).await.unwrap(), Acquired::Yes);
+    assert_eq!(on.db().acquire_capacity(&first, Room::of(8)).await.unwrap(), Acquired::Yes);
     // The same call again, as the SDK repeats it.
-    assert_eq!(on.db().acquire_capacity(&first, 8).await.unwrap(), Acquired::Yes);
+    assert_eq!(on.db().acquire_capacity(&first, Room::of(8)).await.unwrap(), Acquired::Yes);
     let later = Held { since: at(5), ..first.clone() };
-    assert_eq!(on.db().acquire_capacity(&later, 8).await.unwrap(), Acquired::Already { since: at(0) });
+    assert_eq!(on.db().acquire_capacity(&later, Room::of(8)).await.unwrap(), Acquired::Already { since: at(0) });
     assert_eq!(holders(on).await, [named(&first)]);
     give_back(on, &first.execution).await;
-    assert_eq!(on.db().acquire_capacity(&held(on, 8, 6), 8).await.unwrap(), Acquired::Yes);
+    assert_eq!(on.db().acquire_capacity(&held(on, 8, 6), Room::of(8)).await.unwrap(), Acquired::Yes);
 }
 
 async fn more_than_there_is_cannot_be_taken(on: &impl Tables) {
-    assert_eq!(on.db().acquire_capacity(&held(on, 9, 0), 8).await.unwrap(), Acquired::Full);
-    assert_eq!(on.db().acquire_capacity(&held(on, 5, 0), 8).await.unwrap(), Acquired::Yes);
-    assert_eq!(on.db().acquire_capacity(&held(on, 4, 0), 8).await.unwrap(), Acquired::Full);
-    assert_eq!(on.db().acquire_capacity(&held(on, 3, 0), 8).await.unwrap(), Acquired::Yes);
+    assert_eq!(on.db().acquire_capacity(&held(on, 9, 0), Room::of(8)).await.unwrap(), Acquired::Full);
+    assert_eq!(on.db().acquire_capacity(&held(on, 5, 0), Room::of(8)).await.unwrap(), Acquired::Yes);
+    assert_eq!(on.db().acquire_capacity(&held(on, 4, 0), Room::of(8)).await.unwrap(), Acquired::Full);
+    assert_eq!(on.db().acquire_capacity(&held(on, 3, 0), Room::of(8)).await.unwrap(), Acquired::Yes);
     // The capacity is less than before: held capacity stays, and no more can be acquired.
-    assert_eq!(on.db().acquire_capacity(&held(on, 1, 0), 4).await.unwrap(), Acquired::Full);
+    assert_eq!(on.db().acquire_capacity(&held(on, 1, 0), Room::of(4)).await.unwrap(), Acquired::Full);
     assert_eq!(in_use(&on.db().list_holders(&on.state_machine(), Shard::FIRST).await.unwrap()), 8);
 }
 
 async fn many_at_once_never_take_more_than_there_is(on: &impl Tables) {
     let all: Vec<_> = (0..20).map(|i| held(on, 3, i)).collect();
-    let taken = join_all(all.iter().map(|h| on.db().acquire_capacity(h, 31))).await;
+    let taken = join_all(all.iter().map(|h| on.db().acquire_capacity(h, Room::of(31)))).await;
     let yes = taken.into_iter().filter(|t| matches!(t, Ok(Acquired::Yes))).count();
     assert_eq!(yes, 10);
     assert_eq!(in_use(&on.db().list_holders(&on.state_machine(), Shard::FIRST).await.unwrap()), 30);
@@ -123,11 +136,11 @@ async fn many_at_once_never_take_more_than_there_is(on: &impl Tables) {
 async fn giving_back_what_is_not_held_changes_nothing(on: &impl Tables) {
     let (one, other) = (held(on, 8, 0), held(on, 8, 0));
     assert!(!give_back(on, &one.execution).await);
-    on.db().acquire_capacity(&one, 8).await.unwrap();
+    on.db().acquire_capacity(&one, Room::of(8)).await.unwrap();
     assert!(!give_back(on, &other.execution).await);
     assert!(give_back(on, &one.execution).await);
     assert!(!give_back(on, &one.execution).await);
-    assert_eq!(on.db().acquire_capacity(&other, 8).await.unwrap(), Acquired::Yes);
+    assert_eq!(on.db().acquire_capacity(&other, Room::of(8)).await.unwrap(), Acquired::Yes);
 }
 
 /// Claims a goal for a workflow with that turn.
@@ -239,22 +252,22 @@ async fn nothing_is_taken_while_launching_is_paused_and_what_is_held_stays(on: &
     let (one, two, machine) = (held(on, 8, 0), held(on, 3, 1), on.state_machine());
     // Also before any capacity was ever held.
     on.db().pause_launches(&machine, &Pause::new(at(0), "x")).await.unwrap();
-    assert_eq!(on.db().acquire_capacity(&one, 16).await.unwrap(), Acquired::Paused);
+    assert_eq!(on.db().acquire_capacity(&one, Room::of(16)).await.unwrap(), Acquired::Paused);
     on.db().resume_launches(&machine).await.unwrap();
-    assert_eq!(on.db().acquire_capacity(&one, 16).await.unwrap(), Acquired::Yes);
+    assert_eq!(on.db().acquire_capacity(&one, Room::of(16)).await.unwrap(), Acquired::Yes);
 
     on.db().pause_launches(&machine, &Pause::new(at(2), "x")).await.unwrap();
     for most in [16, 8] {
-        assert_eq!(on.db().acquire_capacity(&two, most).await.unwrap(), Acquired::Paused, "{most}");
+        assert_eq!(on.db().acquire_capacity(&two, Room::of(most)).await.unwrap(), Acquired::Paused, "{most}");
     }
     // What acquired capacity before is about to be launched.
-    assert_eq!(on.db().acquire_capacity(&one, 16).await.unwrap(), Acquired::Yes);
+    assert_eq!(on.db().acquire_capacity(&one, Room::of(16)).await.unwrap(), Acquired::Yes);
     let later = Held { since: at(5), ..one.clone() };
-    assert_eq!(on.db().acquire_capacity(&later, 16).await.unwrap(), Acquired::Already { since: at(0) });
+    assert_eq!(on.db().acquire_capacity(&later, Room::of(16)).await.unwrap(), Acquired::Already { since: at(0) });
     assert_eq!(holders(on).await, [named(&one)]);
     assert!(give_back(on, &one.execution).await);
     on.db().resume_launches(&machine).await.unwrap();
-    assert_eq!(on.db().acquire_capacity(&two, 16).await.unwrap(), Acquired::Yes);
+    assert_eq!(on.db().acquire_capacity(&two, Room::of(16)).await.unwrap(), Acquired::Yes);
     assert_eq!(holders(on).await, [named(&two)]);
 }
 
@@ -282,12 +295,12 @@ async fn pause_of(on: &impl Tables) -> Option<Pause> {
 
 async fn a_release_and_the_pause_that_it_begins_are_one_write(on: &impl Tables) {
     let (one, two) = (held(on, 8, 0), held(on, 8, 1));
-    assert_eq!(on.db().acquire_capacity(&one, 8).await.unwrap(), Acquired::Yes);
+    assert_eq!(on.db().acquire_capacity(&one, Room::of(8)).await.unwrap(), Acquired::Yes);
     let plain = release(on, &one.execution).await;
     let pausing = Release { after: Some(down()), ..plain.clone() };
     assert_eq!(on.db().release_capacity(&pausing).await.unwrap(), Released::Yes);
     assert_eq!((pause_of(on).await, holders(on).await), (Some(down()), vec![]));
-    assert_eq!(on.db().acquire_capacity(&two, 8).await.unwrap(), Acquired::Paused);
+    assert_eq!(on.db().acquire_capacity(&two, Room::of(8)).await.unwrap(), Acquired::Paused);
     // Delivered again, whatever is decided then.
     for again in [&pausing, &plain, &release(on, &one.execution).await] {
         assert_eq!(on.db().release_capacity(again).await.unwrap(), Released::NotHeld);
@@ -295,12 +308,12 @@ async fn a_release_and_the_pause_that_it_begins_are_one_write(on: &impl Tables) 
     assert_eq!(pause_of(on).await, Some(down()));
     // `resume` ends it like any other.
     assert_eq!(on.db().resume_launches(&on.state_machine()).await.unwrap(), Some(down()));
-    assert_eq!(on.db().acquire_capacity(&two, 8).await.unwrap(), Acquired::Yes);
+    assert_eq!(on.db().acquire_capacity(&two, Room::of(8)).await.unwrap(), Acquired::Yes);
 }
 
 async fn a_release_that_was_decided_with_another_pause_is_not_made(on: &impl Tables) {
     let (one, machine) = (held(on, 8, 0), on.state_machine());
-    assert_eq!(on.db().acquire_capacity(&one, 8).await.unwrap(), Acquired::Yes);
+    assert_eq!(on.db().acquire_capacity(&one, Room::of(8)).await.unwrap(), Acquired::Yes);
     let with = |before: Option<Pause>, after: Option<Pause>| Release { before, after, ..plain(&one.execution) };
     let operators = Pause::new(at(5), "x");
     let Passage::Probe(probing) = down().passage(Shard::FIRST, &one.execution, at(40)) else { panic!("a probe") };
@@ -325,7 +338,7 @@ async fn a_release_that_was_decided_with_another_pause_is_not_made(on: &impl Tab
         }
         assert_eq!(on.db().release_capacity(&with(actual.clone(), None)).await.unwrap(), Released::Yes, "{actual:?}");
         assert_eq!(pause_of(on).await, None);
-        assert_eq!(on.db().acquire_capacity(&one, 8).await.unwrap(), Acquired::Yes);
+        assert_eq!(on.db().acquire_capacity(&one, Room::of(8)).await.unwrap(), Acquired::Yes);
     }
 }
 
@@ -334,14 +347,24 @@ fn plain(execution: &ExecutionArn) -> Release {
     let execution = execution.clone();
     let past_days = Vec::new();
     let shard = Shard::FIRST;
-    Release { execution, shard, cost: None, before: None, after: None, paused_for: None, past_days, worked_since: None }
+    Release {
+        execution,
+        shard,
+        cost: None,
+        before: None,
+        after: None,
+        paused_for: None,
+        past_days,
+        worked_since: None,
+        settled: 0,
+    }
 }
 
 async fn of_many_at_once_one_is_the_probe(on: &impl Tables) {
     on.db().pause_launches(&on.state_machine(), &down()).await.unwrap();
-    assert_eq!(on.db().acquire_capacity(&held(on, 1, 29), 64).await.unwrap(), Acquired::Paused);
+    assert_eq!(on.db().acquire_capacity(&held(on, 1, 29), Room::of(64)).await.unwrap(), Acquired::Paused);
     let all: Vec<_> = (0..8).map(|_| held(on, 1, 30)).collect();
-    let acquired = join_all(all.iter().map(|held| on.db().acquire_capacity(held, 64))).await;
+    let acquired = join_all(all.iter().map(|held| on.db().acquire_capacity(held, Room::of(64)))).await;
     let acquired: Vec<_> = acquired.into_iter().map(Result::unwrap).collect();
     let probes: Vec<_> =
         all.iter().zip(&acquired).filter(|(_, how)| **how == Acquired::AsProbe).map(|(h, _)| h).collect();
@@ -349,16 +372,20 @@ async fn of_many_at_once_one_is_the_probe(on: &impl Tables) {
     assert_eq!((probes.len(), paused), (1, 7), "{acquired:?}");
     assert_eq!(holders(on).await, [named(probes[0])]);
     // As the SDK repeats it.
-    assert_eq!(on.db().acquire_capacity(probes[0], 64).await.unwrap(), Acquired::Yes);
+    assert_eq!(on.db().acquire_capacity(probes[0], Room::of(64)).await.unwrap(), Acquired::Yes);
     assert_eq!(
         pause_of(on).await.map(Passage::Probe),
         Some(down().passage(Shard::FIRST, &probes[0].execution, at(30)))
     );
     // Too large for what is left: it is not the probe, and the pause stays as it is.
     let before = pause_of(on).await;
-    assert_ne!(on.db().acquire_capacity(&held(on, 8, 900), 8).await.unwrap(), Acquired::AsProbe);
+    assert_ne!(on.db().acquire_capacity(&held(on, 8, 900), Room::of(8)).await.unwrap(), Acquired::AsProbe);
     assert_eq!(pause_of(on).await, before);
-    assert_eq!(on.db().acquire_capacity(&held(on, 7, 900), 8).await.unwrap(), Acquired::AsProbe, "the first is lost");
+    assert_eq!(
+        on.db().acquire_capacity(&held(on, 7, 900), Room::of(8)).await.unwrap(),
+        Acquired::AsProbe,
+        "the first is lost"
+    );
 }
 
 async fn a_pause_that_is_over_ends_with_the_first_that_acquires_capacity(on: &impl Tables) {
@@ -366,10 +393,10 @@ async fn a_pause_that_is_over_ends_with_the_first_that_acquires_capacity(on: &im
     let midnight = Day::of(at(0)).next().begin();
     on.db().pause_launches(&on.state_machine(), &pause).await.unwrap();
     let before = Held { since: midnight.minus(Duration::from_millis(1)), ..held(on, 1, 0) };
-    assert_eq!(on.db().acquire_capacity(&before, 64).await.unwrap(), Acquired::Paused);
+    assert_eq!(on.db().acquire_capacity(&before, Room::of(64)).await.unwrap(), Acquired::Paused);
     for _ in 0..2 {
         let after = Held { since: midnight, ..held(on, 1, 0) };
-        assert_eq!(on.db().acquire_capacity(&after, 64).await.unwrap(), Acquired::Yes);
+        assert_eq!(on.db().acquire_capacity(&after, Room::of(64)).await.unwrap(), Acquired::Yes);
         assert_eq!(pause_of(on).await, None);
     }
 }
@@ -381,7 +408,7 @@ async fn a_cost_is_counted_with_the_release_and_once(on: &impl Tables) {
         [(past, 1, vec![]), (yesterday, 2, vec![]), (today, 3, vec![]), (today, 4, vec![past])]
     {
         let one = held(on, 8, 0);
-        assert_eq!(on.db().acquire_capacity(&one, 8).await.unwrap(), Acquired::Yes);
+        assert_eq!(on.db().acquire_capacity(&one, Room::of(8)).await.unwrap(), Acquired::Yes);
         let paused_for = Some((day, 10 * amount));
         let release = Release { cost: cost(day, amount), paused_for, past_days, ..plain(&one.execution) };
         assert_eq!(on.db().release_capacity(&release).await.unwrap(), Released::Yes);
@@ -400,7 +427,7 @@ async fn a_cost_that_reaches_the_amount_meanwhile_is_decided_anew(on: &impl Tabl
     };
     let all: Vec<_> = (0..3).map(|n| held(on, 1, n)).collect();
     for held in &all {
-        assert_eq!(on.db().acquire_capacity(held, 8).await.unwrap(), Acquired::Yes);
+        assert_eq!(on.db().acquire_capacity(held, Room::of(8)).await.unwrap(), Acquired::Yes);
     }
     let mut released = Vec::new();
     for held in &all {
@@ -416,7 +443,7 @@ async fn since_when_the_ai_works_is_kept_with_the_release(on: &impl Tables) {
     assert_eq!(since().await, None);
     for (worked_since, known) in [(Some(at(5)), at(5)), (None, at(5)), (Some(at(9)), at(9))] {
         let one = held(on, 8, 0);
-        assert_eq!(on.db().acquire_capacity(&one, 8).await.unwrap(), Acquired::Yes);
+        assert_eq!(on.db().acquire_capacity(&one, Room::of(8)).await.unwrap(), Acquired::Yes);
         let release = Release { worked_since, ..plain(&one.execution) };
         assert_eq!(on.db().release_capacity(&release).await.unwrap(), Released::Yes);
         assert_eq!(since().await, Some(known));
@@ -431,20 +458,20 @@ async fn each_shard_counts_by_itself(on: &impl Tables) {
     let machine = on.state_machine();
     let (one, two) = (held(on, 8, 0), Held { shard: nth(1), ..held(on, 8, 1) });
     for taken in [&one, &two] {
-        assert_eq!(on.db().acquire_capacity(taken, 8).await.unwrap(), Acquired::Yes, "{}", taken.shard);
+        assert_eq!(on.db().acquire_capacity(taken, Room::of(8)).await.unwrap(), Acquired::Yes, "{}", taken.shard);
     }
     let more = Held { shard: nth(1), ..held(on, 1, 2) };
-    assert_eq!(on.db().acquire_capacity(&more, 8).await.unwrap(), Acquired::Full);
+    assert_eq!(on.db().acquire_capacity(&more, Room::of(8)).await.unwrap(), Acquired::Full);
     let holders = async |shard| on.db().list_holders(&machine, shard).await.unwrap();
     assert_eq!((holders(nth(0)).await, holders(nth(1)).await), (vec![one.clone()], vec![two.clone()]));
     assert_eq!(holders(nth(2)).await, []);
     // What is held in one is not released in another.
-    let elsewhere = Release::of_surplus(&two.execution, nth(0), None);
+    let elsewhere = Release::of_surplus(&Held { shard: nth(0), ..two.clone() }, None);
     assert_eq!(on.db().release_capacity(&elsewhere).await.unwrap(), Released::NotHeld);
-    let there = Release::of_surplus(&two.execution, nth(1), None);
+    let there = Release::of_surplus(&two, None);
     assert_eq!(on.db().release_capacity(&there).await.unwrap(), Released::Yes);
     assert_eq!((holders(nth(0)).await.len(), holders(nth(1)).await.len()), (1, 0));
-    assert_eq!(on.db().acquire_capacity(&more, 8).await.unwrap(), Acquired::Yes);
+    assert_eq!(on.db().acquire_capacity(&more, Room::of(8)).await.unwrap(), Acquired::Yes);
 }
 
 /// Returns for which of the first three shards it is listed.
@@ -499,8 +526,8 @@ async fn only_the_first_shard_has_a_probe(on: &impl Tables) {
     on.db().pause_launches(&machine, &down()).await.unwrap();
     agreement::agree(on.db(), &machine, Shard::all().take(2), at(0)).await.unwrap();
     let elsewhere = Held { shard: nth(1), ..held(on, 1, 60) };
-    assert_eq!(on.db().acquire_capacity(&elsewhere, 8).await.unwrap(), Acquired::Paused);
-    assert_eq!(on.db().acquire_capacity(&held(on, 1, 60), 8).await.unwrap(), Acquired::AsProbe);
+    assert_eq!(on.db().acquire_capacity(&elsewhere, Room::of(8)).await.unwrap(), Acquired::Paused);
+    assert_eq!(on.db().acquire_capacity(&held(on, 1, 60), Room::of(8)).await.unwrap(), Acquired::AsProbe);
     // Its copy need not know which workflow that is.
     let copy = on.db().find_load(&machine, nth(1)).await.unwrap().pause;
     agreement::agree(on.db(), &machine, Shard::all().take(2), at(61)).await.unwrap();
@@ -539,12 +566,124 @@ async fn all_shards_agree_once_a_pause_or_its_end_has_returned(on: &impl Tables)
     assert_eq!(agreement::pause_launches(on.db(), &machine, &other).await.unwrap(), Some(one));
     for shard in Shard::all() {
         let wanted = Held { shard, ..held(on, 1, 2) };
-        assert_eq!(on.db().acquire_capacity(&wanted, 8).await.unwrap(), Acquired::Paused, "{shard}");
+        assert_eq!(on.db().acquire_capacity(&wanted, Room::of(8)).await.unwrap(), Acquired::Paused, "{shard}");
         assert_eq!(on.db().find_load(&machine, shard).await.unwrap().pause.as_ref(), Some(&other), "{shard}");
     }
     assert_eq!(agreement::resume_launches(on.db(), &machine, at(3)).await.unwrap(), Some(other));
     for shard in Shard::all() {
         let wanted = Held { shard, ..held(on, 1, 4) };
-        assert_eq!(on.db().acquire_capacity(&wanted, 8).await.unwrap(), Acquired::Yes, "{shard}");
+        assert_eq!(on.db().acquire_capacity(&wanted, Room::of(8)).await.unwrap(), Acquired::Yes, "{shard}");
     }
+}
+
+/// How much of the quota is saved up at most.
+const HOLDS: Duration = Duration::from_secs(30);
+
+/// Room for many batches, and the quota as somebody has read it.
+fn with_quota(used_until: Option<Timestamp>) -> Room {
+    Room { batches: 1_000, bucket: Some(Bucket { holds: HOLDS, used_until }) }
+}
+
+fn drawing(on: &impl Tables, since: i64, seconds: u64) -> Held {
+    Held { drawn: Duration::from_secs(seconds), ..held(on, 1, since) }
+}
+
+async fn used_until(on: &impl Tables) -> Option<Timestamp> {
+    on.db().find_load(&on.state_machine(), Shard::FIRST).await.unwrap().quota_used_until
+}
+
+async fn what_is_drawn_is_kept_with_what_is_held_and_settled_with_its_release(on: &impl Tables) {
+    let (one, two) = (drawing(on, 0, 20), drawing(on, 1, 5));
+    assert_eq!(on.db().acquire_capacity(&one, with_quota(None)).await.unwrap(), Acquired::Yes);
+    assert_eq!(used_until(on).await, Some(at(-10)), "30 s were saved up");
+    for _ in 0..2 {
+        // The second time as the SDK repeats it.
+        assert_eq!(on.db().acquire_capacity(&two, with_quota(Some(at(-10)))).await.unwrap(), Acquired::Yes);
+        assert_eq!(used_until(on).await, Some(at(-5)));
+    }
+    let mut found = on.db().list_holders(&on.state_machine(), Shard::FIRST).await.unwrap();
+    found.sort_by_key(|held| held.since);
+    assert_eq!(found, [one.clone(), two.clone()]);
+    for (held, settled, until) in
+        [(&one, 2_500, Timestamp::from_millis(at(-5).as_millis() + 2_500)), (&two, -7_500, at(-10))]
+    {
+        let release = Release { settled, ..release(on, &held.execution).await };
+        assert_eq!(on.db().release_capacity(&release).await.unwrap(), Released::Yes);
+        assert_eq!(used_until(on).await, Some(until));
+        assert_eq!(on.db().release_capacity(&release).await.unwrap(), Released::NotHeld);
+        assert_eq!(used_until(on).await, Some(until));
+    }
+    let surplus = Release::of_surplus(&two, None);
+    assert_eq!(surplus.settled, -5_000, "it has asked nothing");
+}
+
+async fn nothing_is_taken_while_the_quota_is_used_up(on: &impl Tables) {
+    let large = drawing(on, 0, 100);
+    assert_eq!(on.db().acquire_capacity(&large, with_quota(None)).await.unwrap(), Acquired::Yes);
+    assert_eq!(used_until(on).await, Some(at(70)), "it need not fit");
+    // Whatever is believed.
+    for known in [None, Some(at(-100)), Some(at(0)), Some(at(70))] {
+        let early = drawing(on, 69, 1);
+        assert_eq!(
+            on.db().acquire_capacity(&early, with_quota(known)).await.unwrap(),
+            Acquired::QuotaUsed,
+            "{known:?}"
+        );
+    }
+    let again = Held { since: at(69), ..large.clone() };
+    let already = on.db().acquire_capacity(&again, with_quota(Some(at(70)))).await.unwrap();
+    assert_eq!(already, Acquired::Already { since: at(0) });
+    let no_room = Room { batches: 1, ..with_quota(Some(at(70))) };
+    assert_eq!(on.db().acquire_capacity(&drawing(on, 71, 1), no_room).await.unwrap(), Acquired::Full);
+    assert_eq!(on.db().acquire_capacity(&drawing(on, 70, 1), with_quota(Some(at(70)))).await.unwrap(), Acquired::Yes);
+    assert_eq!(used_until(on).await, Some(at(71)));
+    // Who knows of no quota does not wait for one.
+    assert_eq!(on.db().acquire_capacity(&held(on, 1, 70), Room::of(1_000)).await.unwrap(), Acquired::Yes);
+    assert_eq!(used_until(on).await, Some(at(71)));
+}
+
+async fn a_wrong_guess_of_what_the_quota_has_left_is_put_right(on: &impl Tables) {
+    let guesses = [None, Some(at(-1_000)), Some(at(0)), Some(at(9)), Some(at(1_000))];
+    let mut now = 0;
+    for known in guesses {
+        // A bucket that is full, and then one that is not.
+        for (later, until) in [(10_000, -25), (1, -21)] {
+            now += later;
+            let acquired = on.db().acquire_capacity(&drawing(on, now, 5), with_quota(known)).await.unwrap();
+            assert_eq!((acquired, used_until(on).await), (Acquired::Yes, Some(at(now + until))), "{known:?}");
+        }
+    }
+}
+
+async fn many_at_once_never_get_further_into_debt_than_one_does(on: &impl Tables) {
+    let all: Vec<_> = (0..20).map(|_| drawing(on, 0, 8)).collect();
+    let mut acquired = 0;
+    // Those that lose three races have to try again.
+    for _ in 0..10 {
+        let known = used_until(on).await;
+        let tries = join_all(all.iter().map(|held| on.db().acquire_capacity(held, with_quota(known)))).await;
+        acquired = tries.into_iter().filter(|acquired| matches!(acquired, Ok(Acquired::Yes))).count();
+        if acquired == 4 {
+            break;
+        }
+    }
+    assert_eq!((acquired, used_until(on).await), (4, Some(at(2))), "32 of 30 s, and no more");
+}
+
+async fn a_probe_waits_for_the_quota_as_well(on: &impl Tables) {
+    let one = drawing(on, 0, 100);
+    assert_eq!(on.db().acquire_capacity(&one, with_quota(None)).await.unwrap(), Acquired::Yes);
+    let release = Release { after: Some(Pause::while_the_ai_is_down(at(0))), ..release(on, &one.execution).await };
+    assert_eq!(on.db().release_capacity(&release).await.unwrap(), Released::Yes);
+    let early = on.db().acquire_capacity(&drawing(on, 60, 1), with_quota(Some(at(70)))).await.unwrap();
+    assert!(!matches!(early, Acquired::Yes | Acquired::AsProbe), "{early:?}");
+    let later = on.db().acquire_capacity(&drawing(on, 70, 1), with_quota(Some(at(70)))).await.unwrap();
+    assert_eq!((later, used_until(on).await), (Acquired::AsProbe, Some(at(71))));
+}
+
+async fn without_a_quota_the_row_says_nothing_of_one(on: &impl Tables) {
+    let one = held(on, 1, 0);
+    assert_eq!(on.db().acquire_capacity(&one, Room::of(8)).await.unwrap(), Acquired::Yes);
+    assert!(give_back(on, &one.execution).await);
+    assert_eq!(used_until(on).await, None);
 }

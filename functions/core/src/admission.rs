@@ -13,12 +13,16 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::str::FromStr;
 use std::time::Duration;
 
-use goal_activity_events::{ExecutionArn, PriorityClass, Timestamp};
+use goal_activity_events::{ExecutionArn, FailedAction, FailureCode, PriorityClass, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::execution::Execution;
 use crate::keys;
-use crate::limits::{BATCHES_PER_SHARD, BULK_STEP, FAIR_ACROSS, FAIR_STEP, HANDOVER, MAX_RUNNING_PER_USER, MAX_SHARDS};
+use crate::limits::{
+    BATCHES_PER_SHARD, BULK_STEP, FAIR_ACROSS, FAIR_STEP, HANDOVER, MAX_ACTIONS, MAX_RUNNING_PER_USER, MAX_SHARDS,
+};
 use crate::ports::Waiting;
+use crate::quota::{Bucket, Quota};
 
 /// One part of the capacity, with the waiting list for it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -46,11 +50,13 @@ impl fmt::Display for Shard {
     }
 }
 
-/// How many batches may be worked on at once: limited by the AI's quota; a batch makes up to eight calls at once.
+/// How many batches may be worked on at once, each with up to eight calls of the AI at once; and how many calls the AI takes in a
+/// minute, where that is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capacity {
     batches: NonZeroU32,
     shards: NonZeroU16,
+    quota: Quota,
 }
 
 /// A text that is no capacity.
@@ -77,7 +83,13 @@ impl Capacity {
             Some(shards) => shards,
             None => NonZeroU16::MIN,
         };
-        Self { batches, shards }
+        Self { batches, shards, quota: Quota::NONE }
+    }
+
+    /// The same for an AI with that quota.
+    #[must_use]
+    pub const fn with_quota(self, quota: Quota) -> Self {
+        Self { quota, ..self }
     }
 
     /// The same in so many shards, for tests; in fewer if not each would have a batch.
@@ -114,6 +126,35 @@ impl Capacity {
         if self.has(shard) { batches / shards + u32::from(one_more) } else { 0 }
     }
 
+    /// What a shard has room for, whose share of the AI's quota is used up until then as far as is known.
+    pub fn room(self, shard: Shard, used_until: Option<Timestamp>) -> Room {
+        let holds = || self.quota.saved(self.draws(shard, MAX_ACTIONS_IN_U32));
+        let bucket = (!self.quota.is_none()).then(|| Bucket { holds: holds(), used_until });
+        Room { batches: self.of(shard), bucket }
+    }
+
+    /// For how long a workflow of so many actions is expected to use up a shard's share of the AI's quota.
+    pub fn draws(self, shard: Shard, actions: u32) -> Duration {
+        self.quota.time(self.quota.expected(actions), (self.of(shard), self.batches()))
+    }
+
+    /// By how many milliseconds later a shard's share of the quota is used up because a workflow asked the AI more than was drawn for
+    /// it; earlier, if it asked less. 0 where nothing was drawn, and where nothing is known of what it asked.
+    pub fn settlement(self, held: &Held, execution: Option<&Execution>) -> i64 {
+        let Some((execution, end)) = execution.and_then(|execution| Some((execution, execution.end.as_ref()?))) else {
+            return 0;
+        };
+        // Whether the AI was asked for these nobody has recorded: so it is taken to have been. To start and cancel must not get around
+        // the quota.
+        let is_unknown = |failed: &&FailedAction| {
+            failed.attempts == 0 && matches!(failed.code, FailureCode::NotProcessed | FailureCode::Cancelled)
+        };
+        let unknown = end.tally.failed.iter().filter(is_unknown).count();
+        let unknown = self.quota.expected(u32::try_from(unknown).unwrap_or(u32::MAX));
+        let used = self.quota.used(&end.tally.usage).and(unknown);
+        self.quota.settlement(held.drawn, self.quota.expected(execution.total_actions), used)
+    }
+
     /// To which shard a workflow belongs at first.
     pub fn shard_of(self, execution: &ExecutionArn) -> Shard {
         Shard(keys::spread(execution, self.shards))
@@ -140,6 +181,35 @@ impl Capacity {
     }
 }
 
+#[allow(clippy::cast_possible_truncation, reason = "it is small, and there is no `try_from` in constants")]
+const MAX_ACTIONS_IN_U32: u32 = MAX_ACTIONS as u32;
+
+/// What a shard has room for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// How many batches it has, those in use included.
+    pub batches: u32,
+    /// Its share of the AI's quota, if one is set.
+    pub bucket: Option<Bucket>,
+}
+
+impl Room {
+    /// So many batches, whatever the AI's quota is.
+    pub const fn of(batches: u32) -> Self {
+        Self { batches, bucket: None }
+    }
+
+    /// Returns `true` if the share of the AI's quota is used up.
+    pub fn is_in_debt(&self, now: Timestamp) -> bool {
+        self.bucket.is_some_and(|bucket| bucket.is_in_debt(now))
+    }
+
+    /// Returns `true` if there is some for so many batches more when so many are in use.
+    pub fn fits(&self, in_use: u32, batches: u32, now: Timestamp) -> bool {
+        in_use.saturating_add(batches) <= self.batches && !self.is_in_debt(now)
+    }
+}
+
 /// What one workflow holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {
@@ -151,6 +221,8 @@ pub struct Held {
     pub since: Timestamp,
     /// In which shard.
     pub shard: Shard,
+    /// For how long it was expected to use up the shard's share of the AI's quota. Nothing where no quota is set.
+    pub drawn: Duration,
 }
 
 /// How much of the capacity is taken.
@@ -329,7 +401,13 @@ mod tests {
     fn what_holds_capacity_is_launched_before_whatever_has_an_earlier_turn() {
         let arn = |n: u32| format!("arn:aws:states:us-east-1:123456789012:execution:m:g-{n}").parse().unwrap();
         let waiting: Vec<_> = (1..=4).map(|n| Waiting { turn: at(n.into()), execution_arn: arn(n) }).collect();
-        let held = |n: u32, since: i64| Held { execution: arn(n), batches: 8, since: at(since), shard: Shard::FIRST };
+        let held = |n: u32, since: i64| Held {
+            execution: arn(n),
+            batches: 8,
+            since: at(since),
+            shard: Shard::FIRST,
+            drawn: Duration::ZERO,
+        };
         let held = [held(3, 0), held(4, 95), held(9, 0)];
         let launched = |own: Option<u32>| {
             let own = own.map(arn);

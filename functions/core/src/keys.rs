@@ -95,6 +95,10 @@ pub const PAUSED_FOR_PREFIX: &str = "pausedFor#";
 /// `WorkflowExecutions`, in the row of the capacity: when the workflow began that began last of those that the AI worked for.
 pub const WORKED_SINCE: &str = "aiWorkedSince";
 
+/// `WorkflowExecutions`, in the row of the capacity: until when the shard's share of the AI's quota is used up, in milliseconds since
+/// 1970. A number, so that the write that acquires capacity can add to it. Missing until a quota is set.
+pub const QUOTA_USED_UNTIL: &str = "aiQuotaUsedUntil";
+
 /// `WorkflowExecutions`, in an execution's row: to which shard of the capacity it belongs; missing for the first. As in
 /// [`Execution`](crate::execution::Execution).
 pub const SHARD: &str = "shard";

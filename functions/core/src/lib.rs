@@ -26,6 +26,7 @@ pub mod pause;
 pub mod placement;
 pub mod ports;
 pub mod price;
+pub mod quota;
 pub mod reconcile;
 pub mod rows;
 #[cfg(test)]

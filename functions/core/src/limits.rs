@@ -149,6 +149,19 @@ pub const ADMITTED_AT_ONCE: u16 = 16;
 /// For how long a workflow that has acquired capacity is left to the invocation that launches it. As long as a run of `launch` can take.
 pub const HANDOVER: Duration = Duration::from_secs(30);
 
+/// How many tokens the AI is expected to read and to write for an action, until what it has is known. Counted for the sample goal:
+/// docs/GENERATORS.md.
+pub const EXPECTED_INPUT_TOKENS: u64 = 1_032;
+/// The same of what it writes.
+pub const EXPECTED_OUTPUT_TOKENS: u64 = 347;
+/// How much of the AI's quota may be saved up, as time. As long as nothing may wake those who wait when the quota is free again: a
+/// run of the reconciler. docs/SCALING.md has what less and more do.
+pub const QUOTA_SAVED: Duration = RECONCILE_EVERY;
+/// What a provider counts its quotas by. What is saved up and the largest workflow together are no more.
+pub const QUOTA_PERIOD: Duration = Duration::from_secs(60);
+/// For how long one workflow can use up the AI's quota.
+pub const LONGEST_DRAW: Duration = Duration::from_secs(WORKFLOW_SECONDS as u64);
+
 /// How long a pause for an AI that is down lasts at least: until the first probe may be launched.
 pub const PROBE_WAIT: Duration = Duration::from_secs(30);
 /// The longest time from the failure of a probe to the next one. The waits between are doubled.

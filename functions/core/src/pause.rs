@@ -244,6 +244,8 @@ pub struct Load {
     pub paused_for: BTreeMap<Day, u64>,
     /// When the workflow began that began last of those that the AI worked for, as far as is known.
     pub worked_since: Option<Timestamp>,
+    /// Until when the shard's share of the AI's quota is used up; of several shards, when the first of them is free.
+    pub quota_used_until: Option<Timestamp>,
 }
 
 impl Load {
@@ -297,7 +299,9 @@ impl Loads {
         }
         let held = self.0.values().flat_map(|load| load.held.iter().cloned()).collect();
         let worked_since = self.0.values().filter_map(|load| load.worked_since).max();
-        Load { held, costs, worked_since, pause: first.pause, paused_for: first.paused_for }
+        let quota_used_until = self.0.values().map(|load| load.quota_used_until).min().flatten();
+        let (pause, paused_for) = (first.pause, first.paused_for);
+        Load { held, pause, costs, paused_for, worked_since, quota_used_until }
     }
 
     /// The pause that must begin because the day's amount is spent, if none has. With more than one shard each release knows the
@@ -390,20 +394,24 @@ pub struct Release {
     pub past_days: Vec<Day>,
     /// When the workflow began, if the AI worked for it and for none that began later.
     pub worked_since: Option<Timestamp>,
+    /// By how many milliseconds the shard's share of the AI's quota is used up later, or earlier, because of what was really asked:
+    /// see [`Capacity::settlement`](crate::admission::Capacity::settlement).
+    pub settled: i64,
 }
 
 impl Release {
-    /// Of what a workflow holds beside what it runs with: it says nothing.
-    pub fn of_surplus(execution: &ExecutionArn, shard: Shard, pause: Option<Pause>) -> Self {
+    /// Of what a workflow holds beside what it runs with: it says nothing, and has asked the AI nothing.
+    pub fn of_surplus(held: &Held, pause: Option<Pause>) -> Self {
         Self {
-            execution: execution.clone(),
-            shard,
+            execution: held.execution.clone(),
+            shard: held.shard,
             cost: None,
             after: pause.clone(),
             before: pause,
             paused_for: None,
             past_days: Vec::new(),
             worked_since: None,
+            settled: i64::try_from(held.drawn.as_millis()).unwrap_or_default().saturating_neg(),
         }
     }
 
@@ -445,8 +453,8 @@ impl Release {
         let (before, mut past_days) = (load.pause.clone(), load.past_days(today));
         // A day cannot be counted and forgotten in one write.
         past_days.retain(|day| cost.is_none_or(|cost| cost.day != *day));
-        let shard = Shard::FIRST;
-        Self { execution: arn.clone(), shard, cost, before, after, paused_for, past_days, worked_since }
+        let (shard, settled) = (Shard::FIRST, 0);
+        Self { execution: arn.clone(), shard, cost, before, after, paused_for, past_days, worked_since, settled }
     }
 }
 
@@ -544,7 +552,13 @@ mod tests {
 
     /// Of two workflows that began at these moments the first has failed, and the AI has worked for the other.
     fn began(failed: i64, worked: i64) -> (Load, Option<Pause>) {
-        let held = |n, since| Held { execution: arn(n), batches: 1, since: at(since), shard: Shard::FIRST };
+        let held = |n, since| Held {
+            execution: arn(n),
+            batches: 1,
+            since: at(since),
+            shard: Shard::FIRST,
+            drawn: Duration::ZERO,
+        };
         let load = Load { held: vec![held(1, failed), held(2, worked)], ..Load::default() };
         let works = Release::decide(&arn(2), Some(&ended(&[])), &load, ON, at(50));
         let load = Load { worked_since: works.worked_since, ..load };
@@ -660,7 +674,7 @@ mod tests {
 
     /// Two shards, of which a workflow holds capacity in the second.
     fn loads(first: Load, second_: Load) -> Loads {
-        let held = vec![Held { execution: arn(1), batches: 1, since: at(0), shard: second() }];
+        let held = vec![Held { execution: arn(1), batches: 1, since: at(0), shard: second(), drawn: Duration::ZERO }];
         [(Shard::FIRST, first), (second(), Load { held, ..second_ })].into_iter().collect()
     }
 

@@ -199,7 +199,13 @@ mod tests {
     }
 
     fn held(shard: Shard, since: u64) -> Held {
-        Held { execution: samples::execution().execution_arn, batches: 8, since: after(since), shard }
+        Held {
+            execution: samples::execution().execution_arn,
+            batches: 8,
+            since: after(since),
+            shard,
+            drawn: Duration::ZERO,
+        }
     }
 
     fn ended() -> Execution {
@@ -241,8 +247,13 @@ mod tests {
 
     #[test]
     fn a_launch_that_was_begun_is_finished_or_given_up_in_the_end() {
-        let held =
-            Held { execution: samples::execution().execution_arn, batches: 8, since: after(500), shard: Shard::FIRST };
+        let held = Held {
+            execution: samples::execution().execution_arn,
+            batches: 8,
+            since: after(500),
+            shard: Shard::FIRST,
+            drawn: Duration::ZERO,
+        };
         assert_eq!(repair_launch(&held, ExecutionState::Absent, after(1_460)), Repair::Announce);
         assert_eq!(repair_launch(&held, ExecutionState::Running { since: after(501) }, after(9_999)), Repair::Announce);
         let end = Repair::End { end: End::TimedOut, at: after(1_461) };
@@ -358,8 +369,13 @@ mod tests {
         let waiting = pending();
         let other = Shard::all().nth(1).unwrap();
         let launched = Execution { admitted_at: Some(after(0)), shard: other, ..waiting.clone() };
-        let held =
-            |shard, since| Held { execution: waiting.execution_arn.clone(), batches: 1, since: after(since), shard };
+        let held = |shard, since| Held {
+            execution: waiting.execution_arn.clone(),
+            batches: 1,
+            since: after(since),
+            shard,
+            drawn: Duration::ZERO,
+        };
         assert_eq!(Holder::of(Some(&launched), &held(other, 0)), Holder::Launched);
         assert_eq!(Holder::of(Some(&launched), &held(Shard::FIRST, 0)), Holder::Surplus);
         let moved = Execution { shard: other, ..waiting.clone() };

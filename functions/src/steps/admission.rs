@@ -4,15 +4,15 @@
 use std::collections::BTreeMap;
 
 use futures_util::future::{try_join, try_join_all};
-use goal_activity_core::admission::{Capacity, Held, Order, Shard, across, in_use, order};
+use goal_activity_core::admission::{Capacity, Held, Order, Room, Shard, across, in_use, order};
 use goal_activity_core::execution::{Cancellation, Execution, Status};
 use goal_activity_core::facts::Fact;
 use goal_activity_core::limits::{ADMITTED_AT_ONCE, LOOKED_ACROSS, WAITING_COUNTED};
-use goal_activity_core::pause::Pausing;
+use goal_activity_core::pause::{Load, Pausing};
 use goal_activity_core::port_set;
 use goal_activity_core::ports::{
-    Acquired, AdmitExecution, CancelExecution, ExecutionInput, FindExecution, ListHolders, ListWaiting, LoadGoalHead,
-    MoveWaiting, PortResult, StartExecution, StopExecution, StopReason, Stored, Waiting,
+    Acquired, AdmitExecution, CancelExecution, ExecutionInput, FindExecution, ListWaiting, LoadGoalHead, MoveWaiting,
+    PortResult, StartExecution, StopExecution, StopReason, Stored, Waiting,
 };
 use goal_activity_core::reconcile::Holder;
 use goal_activity_events::{ExecutionArn, StateMachineArn, Timestamp};
@@ -25,7 +25,6 @@ port_set! {
     /// What launching a workflow reads and writes.
     pub trait AdmissionDb:
         LoadGoalHead + FindExecution + ListWaiting + MoveWaiting + AdmitExecution + CancelExecution + ReleaseDb
-            + ListHolders
 }
 
 /// Launches workflows.
@@ -56,14 +55,44 @@ enum Next {
     Paused,
 }
 
+/// What a shard has left, as far as is known.
+#[derive(Debug, Clone, Copy)]
+struct Left {
+    /// How much of it is in use.
+    in_use: u32,
+    /// What it has in all.
+    room: Room,
+}
+
+impl Left {
+    fn of(capacity: Capacity, shard: Shard, load: &Load) -> Self {
+        Self { in_use: in_use(&load.held), room: capacity.room(shard, load.quota_used_until) }
+    }
+
+    fn fits(&self, batches: u32, now: Timestamp) -> bool {
+        self.room.fits(self.in_use, batches, now)
+    }
+
+    /// The same after that workflow has acquired some.
+    fn after(self, held: &Held) -> Self {
+        let bucket = self.room.bucket.map(|bucket| bucket.after(held.drawn, held.since));
+        Self { in_use: self.in_use.saturating_add(held.batches), room: Room { bucket, ..self.room } }
+    }
+
+    /// The same when it is known to be nothing.
+    fn nothing(self) -> Self {
+        Self { in_use: u32::MAX, ..self }
+    }
+}
+
 /// A look at a shard's list, and at what there is room for.
 struct Look<'a> {
     /// Which.
     shard: Shard,
-    /// How much of it is in use, as far as is known.
-    in_use: u32,
-    /// What others have room for; read when it is needed.
-    others: Option<BTreeMap<Shard, u32>>,
+    /// What it has left.
+    left: Left,
+    /// What the others have left; read when it is needed.
+    others: Option<BTreeMap<Shard, Left>>,
     /// The workflow that the message is about.
     newcomer: Option<&'a Execution>,
 }
@@ -142,15 +171,16 @@ impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
     /// there is capacity. A workflow that cannot be launched does not keep back the others; that it could not is the answer
     /// in the end.
     async fn admit_next(&self, shard: Shard, newcomer: Option<&Execution>) -> PortResult<()> {
-        let listing = self.db.list_holders(&self.state_machine, shard);
-        let (held, waiting) = try_join(listing, self.waiting(shard, newcomer)).await?;
+        let loading = self.db.find_load(&self.state_machine, shard);
+        let (load, waiting) = try_join(loading, self.waiting(shard, newcomer)).await?;
         let own = newcomer.map(|n| &n.execution_arn);
-        let Order { holders, in_turn } = order(&waiting, &held, own, self.context.now());
+        let Order { holders, in_turn } = order(&waiting, &load.held, own, self.context.now());
         let in_turn = match newcomer {
             None if self.capacity.is_sharded() => across(shard, in_turn, &waiting, self.others_waiting(shard).await?),
             _ => in_turn.into_iter().map(|arn| (shard, arn)).collect(),
         };
-        let mut look = Look { shard, in_use: in_use(&held), others: None, newcomer };
+        let left = Left::of(self.capacity, shard, &load);
+        let mut look = Look { shard, left, others: None, newcomer };
         let mut failed = None;
         let holders = holders.into_iter().map(|arn| (shard, arn, true));
         for (from, arn, holds) in holders.chain(in_turn.into_iter().map(|(from, arn)| (from, arn, false))) {
@@ -213,7 +243,7 @@ impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
             return Ok(Next::GoOn);
         }
         let batches = self.capacity.share(execution.batch_count());
-        let is_room = look.in_use.saturating_add(batches) <= self.capacity.of(look.shard);
+        let is_room = look.left.fits(batches, now);
         let execution = if from == look.shard {
             execution
         } else if !is_room {
@@ -222,8 +252,9 @@ impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
             let Some(moved) = self.moved(&execution, look.shard).await? else { return Ok(Next::GoOn) };
             moved
         };
-        // Others were found full before it: nothing has to be written to see that.
-        let next = match look.others.is_some() && !holds && !is_room {
+        // Others were found full before it, or the AI's quota is used up: nothing has to be written to see that.
+        let is_known = look.others.is_some() && !is_room || look.left.room.is_in_debt(now);
+        let next = match is_known && !holds {
             true => Next::Full,
             false => self.acquire(look, &execution, look.shard, (holds, now)).await?,
         };
@@ -249,10 +280,14 @@ impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
         let arn = &execution.execution_arn;
         let own = look.newcomer.is_some_and(|newcomer| newcomer.execution_arn == *arn);
         let batches = self.capacity.share(execution.batch_count());
-        let wanted = Held { execution: arn.clone(), batches, since: now, shard };
-        let acquired = self.db.acquire_capacity(&wanted, self.capacity.of(shard)).await?;
+        let drawn = self.capacity.draws(shard, execution.total_actions);
+        let wanted = Held { execution: arn.clone(), batches, since: now, shard, drawn };
+        let of_others = || look.others.as_ref().and_then(|others| others.get(&shard)).map(|left| left.room);
+        let room = if shard == look.shard { Some(look.left.room) } else { of_others() };
+        let acquired =
+            self.db.acquire_capacity(&wanted, room.unwrap_or_else(|| self.capacity.room(shard, None))).await?;
         match &acquired {
-            Acquired::Full => return Ok(Next::Full),
+            Acquired::Full | Acquired::QuotaUsed => return Ok(Next::Full),
             Acquired::Paused => {
                 tracing::info!("launching is paused");
                 return Ok(Next::Paused);
@@ -263,7 +298,7 @@ impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
             Acquired::Already { .. } | Acquired::Yes => {}
         }
         if shard == look.shard && !holds {
-            look.in_use = look.in_use.saturating_add(batches);
+            look.left = look.left.after(&wanted);
         }
         let held = match acquired {
             Acquired::Already { since } => Held { since, ..wanted },
@@ -284,17 +319,20 @@ impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
         let arn = execution.execution_arn.clone();
         let batches = self.capacity.share(execution.batch_count());
         if look.others.is_none() {
-            look.others = Some(self.room_of_others(look.shard).await?);
+            look.others = Some(self.left_in_others(look.shard).await?);
         }
         for shard in self.capacity.others(look.shard, &arn) {
-            let room = look.others.as_ref().and_then(|rooms| rooms.get(&shard)).copied().unwrap_or_default();
-            if room < batches || self.is_awaited(shard, &execution).await? {
+            let left = look.others.as_ref().and_then(|others| others.get(&shard)).copied();
+            let Some(left) = left.filter(|left| left.fits(batches, now)) else { continue };
+            if self.is_awaited(shard, &execution).await? {
                 continue;
             }
             let Some(moved) = self.moved(&execution, shard).await? else { return Ok(Next::GoOn) };
             execution = moved;
             let next = self.acquire(look, &execution, shard, (false, now)).await?;
-            let left = if next == Next::GoOn { room.saturating_sub(batches) } else { 0 };
+            let drawn = self.capacity.draws(shard, execution.total_actions);
+            let held = Held { execution: arn.clone(), batches, since: now, shard, drawn };
+            let left = if next == Next::GoOn { left.after(&held) } else { left.nothing() };
             look.others.get_or_insert_default().insert(shard, left);
             if next != Next::Full {
                 return Ok(next);
@@ -304,13 +342,13 @@ impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
         Ok(Next::Full)
     }
 
-    async fn room_of_others(&self, shard: Shard) -> PortResult<BTreeMap<Shard, u32>> {
+    async fn left_in_others(&self, shard: Shard) -> PortResult<BTreeMap<Shard, Left>> {
         let others = self.capacity.shards().filter(|other| *other != shard);
-        let room = |other| async move {
-            let held = self.db.list_holders(&self.state_machine, other).await?;
-            PortResult::Ok((other, self.capacity.of(other).saturating_sub(in_use(&held))))
+        let left = |other| async move {
+            let load = self.db.find_load(&self.state_machine, other).await?;
+            PortResult::Ok((other, Left::of(self.capacity, other, &load)))
         };
-        Ok(try_join_all(others.map(room)).await?.into_iter().collect())
+        Ok(try_join_all(others.map(left)).await?.into_iter().collect())
     }
 
     /// Returns `true` if one waits for that shard whose turn is earlier.
@@ -372,7 +410,10 @@ impl<Db: AdmissionDb, Sfn: StartExecution + StopExecution> Admission<Db, Sfn> {
         if Holder::of(Some(&now), held) == Holder::Surplus {
             // It runs with what that one had acquired in another shard; or all is over, and this was acquired too late.
             let load = self.db.find_load(&self.state_machine, held.shard).await?;
-            self.releases().release_surplus(arn, held.shard, load.pause).await?;
+            // As it was acquired, which may have been with another function.
+            if let Some(held) = load.held.iter().find(|found| found.execution == *arn) {
+                self.releases().release_surplus(held, load.pause).await?;
+            }
         }
         Ok(())
     }

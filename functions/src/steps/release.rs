@@ -49,34 +49,37 @@ impl<Db: ReleaseDb> Releases<'_, Db> {
             let loads = self.loads(&machine, [at].into_iter().chain(execution.map(|e| e.shard))).await?;
             let mut holding = loads.holding(arn);
             let Some(held) = own_of(&mut holding, execution.map_or(at, |e| e.shard)) else { return Ok(None) };
-            for Held { shard, .. } in holding {
-                self.release_surplus(arn, shard, loads.of(shard).pause).await?;
+            for surplus in holding {
+                self.release_surplus(&surplus, loads.of(surplus.shard).pause).await?;
             }
             let shard = held.shard;
             if Holder::of(execution, &held) == Holder::Surplus {
                 // What it ran with is released, and counted.
-                let released = self.release_surplus(arn, shard, loads.of(shard).pause).await?;
+                let released = self.release_surplus(&held, loads.of(shard).pause).await?;
                 return Ok(released.then_some(shard));
             }
             match Releasing::decide((arn, shard), execution, &loads, self.pausing, now) {
                 Releasing::PauseFirst(change) => self.pause_first(&machine, &change, now).await?,
-                Releasing::Now(release) => match self.db.release_capacity(&release).await? {
-                    Released::Yes => {
-                        tell(release.before.as_ref(), release.after.as_ref());
-                        self.spread(&machine, &release, now).await;
-                        return Ok(Some(shard));
+                Releasing::Now(release) => {
+                    let release = Release { settled: self.capacity.settlement(&held, execution), ..release };
+                    match self.db.release_capacity(&release).await? {
+                        Released::Yes => {
+                            tell(release.before.as_ref(), release.after.as_ref());
+                            self.spread(&machine, &release, now).await;
+                            return Ok(Some(shard));
+                        }
+                        Released::NotHeld => return Ok(None),
+                        Released::Changed => {}
                     }
-                    Released::NotHeld => return Ok(None),
-                    Released::Changed => {}
-                },
+                }
             }
         }
         Err(Unavailable::new(format!("giving back the capacity of {arn}"), "the pause or the costs keep changing"))
     }
 
     /// Releases what a workflow holds beside what it runs with. Nothing depends on it at once: the reconciler tries again.
-    pub async fn release_surplus(&self, arn: &ExecutionArn, shard: Shard, pause: Option<Pause>) -> PortResult<bool> {
-        let release = Release::of_surplus(arn, shard, pause);
+    pub async fn release_surplus(&self, held: &Held, pause: Option<Pause>) -> PortResult<bool> {
+        let release = Release::of_surplus(held, pause);
         Ok(self.db.release_capacity(&release).await? == Released::Yes)
     }
 

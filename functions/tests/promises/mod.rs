@@ -30,6 +30,7 @@ mod p09_isolation;
 mod p10_bounded;
 mod pauses;
 mod priority;
+mod quota;
 mod reconcile;
 mod retry;
 mod shards;

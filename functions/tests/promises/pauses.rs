@@ -1,8 +1,9 @@
 //! The pipeline pauses launching itself: while the AI is down, and when the day's amount is spent.
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
-use goal_activity_core::admission::{Capacity, Held, Shard, in_use};
+use goal_activity_core::admission::{Capacity, Held, Room, Shard, in_use};
 use goal_activity_core::daily::Day;
 use goal_activity_core::execution::Status;
 use goal_activity_core::facts::Fact;
@@ -231,8 +232,8 @@ async fn p10_what_is_acquired_for_a_workflow_after_its_end_is_released_and_count
         // A function that read the workflow while it waited comes so late with its write, and dies after it.
         rig.wait(1);
         let since = Timestamp::from_millis(rig.world.state().now);
-        let late = Held { execution: arn.clone(), batches: 1, since, shard: Shard::FIRST };
-        assert_eq!(rig.world.acquire_capacity(&late, 100).await.unwrap(), Acquired::Yes);
+        let late = Held { execution: arn.clone(), batches: 1, since, shard: Shard::FIRST, drawn: Duration::ZERO };
+        assert_eq!(rig.world.acquire_capacity(&late, Room::of(100)).await.unwrap(), Acquired::Yes);
         if is_redelivered {
             rig.launch(&end).await.unwrap();
         } else {

@@ -1,8 +1,9 @@
 //! A capacity in shards: each is exact by itself, those that are idle give to the others, and a pause holds in all.
 
 use std::num::{NonZeroU16, NonZeroU32};
+use std::time::Duration;
 
-use goal_activity_core::admission::{Capacity, Held, Shard, in_use};
+use goal_activity_core::admission::{Capacity, Held, Room, Shard, in_use};
 use goal_activity_core::agreement;
 use goal_activity_core::execution::Status;
 use goal_activity_core::limits::{FORMER_SHARDS, MAX_SHARDS};
@@ -127,8 +128,14 @@ async fn a_launch_that_was_overtaken_by_one_in_another_shard_releases_what_it_ho
     rig.add(samples::goal(&goal, &user, 4));
     let arn = rig.start_as(&user, &goal, "").await.arn();
     // Another invocation has acquired capacity elsewhere, and this one comes first with its mark.
-    let elsewhere = Held { execution: arn.clone(), batches: 1, since: Timestamp::from_millis(0), shard: nth(0) };
-    rig.world.acquire_capacity(&elsewhere, 1).await.unwrap();
+    let elsewhere = Held {
+        execution: arn.clone(),
+        batches: 1,
+        since: Timestamp::from_millis(0),
+        shard: nth(0),
+        drawn: Duration::ZERO,
+    };
+    rig.world.acquire_capacity(&elsewhere, Room::of(1)).await.unwrap();
     rig.deliver_requests().await;
     assert_eq!(rig.execution(&arn).shard, nth(1));
     assert_eq!(held(&rig).len(), 2);

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use goal_activity_core::admission::{Held, Shard, in_use};
+use goal_activity_core::admission::{Held, Room, Shard, in_use};
 use goal_activity_core::pause::{Load, Pause, Release};
 use goal_activity_core::ports::{
-    Acquired, AdmitExecution, ChangePause, FindLoad, FindPause, HoldCapacity, ListHolders, ListWaiting, MoveWaiting,
-    PauseChange, PortResult, Released, Waiting,
+    Acquired, AdmitExecution, ChangePause, FindLoad, FindPause, HoldCapacity, ListWaiting, MoveWaiting, PauseChange,
+    PortResult, Released, Waiting,
 };
 use goal_activity_events::{ExecutionArn, StateMachineArn, Timestamp};
 
@@ -17,15 +17,14 @@ use crate::ports::Ports;
 use crate::scale::account;
 
 impl HoldCapacity for Ports {
-    async fn acquire_capacity(&self, wanted: &Held, most: u32) -> PortResult<Acquired> {
+    async fn acquire_capacity(&self, wanted: &Held, room: Room) -> PortResult<Acquired> {
         account::write_capacity(&self.sim, "acquire_capacity", wanted.shard).await?;
         let write = || async {
-            if flaw::holds_up(&self.sim, wanted, most) {
+            if flaw::holds_up(&self.sim, wanted, room.batches) {
                 return Ok(Acquired::Full);
             }
-            let most = if self.sim.has(Flaw::CapacityIgnored) { u32::MAX } else { most };
             let before = check::BeforeAcquiring::of(&self.sim, wanted);
-            let taken = flaw::acquire(&self.sim, wanted, most).await?;
+            let taken = flaw::acquire(&self.sim, wanted, flaw::room(&self.sim, room)).await?;
             check::capacity(&self.sim);
             check::acquired(&self.sim, wanted, &before, taken);
             Ok(taken)
@@ -61,18 +60,12 @@ impl HoldCapacity for Ports {
 
 impl FindLoad for Ports {
     async fn find_load(&self, state_machine: &StateMachineArn, shard: Shard) -> PortResult<Load> {
-        self.call("find_load", shard, || self.sim.tables.find_load(state_machine, shard)).await
-    }
-}
-
-impl ListHolders for Ports {
-    async fn list_holders(&self, state_machine: &StateMachineArn, shard: Shard) -> PortResult<Vec<Held>> {
         let read = || async {
-            let held = self.sim.tables.list_holders(state_machine, shard).await?;
-            self.sim.note(&self.run, || format!("{} batches are held by {}", in_use(&held), held.len()));
-            Ok(held)
+            let load = self.sim.tables.find_load(state_machine, shard).await?;
+            self.sim.note(&self.run, || format!("{} batches are held by {}", in_use(&load.held), load.held.len()));
+            Ok(flaw::load_as_read(&self.sim, &self.run, load))
         };
-        self.call("list_holders", shard, read).await
+        self.call("find_load", shard, read).await
     }
 }
 

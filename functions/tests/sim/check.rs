@@ -13,7 +13,7 @@ use goal_activity_core::pause::{Pause, Release};
 use goal_activity_core::ports::{
     Acquired, ActionCommit, Claim, Claimed, CommitGroup, Committed, Event, ExecutionInput, RequestKey, UserLoad,
 };
-use goal_activity_core::reconcile::former_within;
+use goal_activity_core::reconcile::{Holder, former_within};
 use goal_activity_core::task::{Task, TaskStatus};
 use goal_activity_events::{
     ActionId, BatchMessage, BatchProgressed, EventId, ExecutionArn, GoalId, RejectionReason, RequestRef, TaskId,
@@ -62,6 +62,11 @@ pub(crate) struct Shadow {
     pub(crate) acquired: BTreeMap<ExecutionArn, (Duration, Timestamp)>,
     /// Since when a workflow waits for a shard although another has room for it.
     passed_over: BTreeMap<(ExecutionArn, Shard), Duration>,
+    /// Since when the first of a shard's list waits although there is room for it.
+    kept_waiting: BTreeMap<(ExecutionArn, Shard), Duration>,
+    /// Until when the AI's quota is used up, by shard, and for how long by each workflow that holds capacity.
+    quota_used_until: BTreeMap<Shard, Timestamp>,
+    drawn: BTreeMap<(ExecutionArn, Shard), Held>,
     /// Since when the pause of an operator is that has begun everywhere.
     paused: Option<Timestamp>,
     /// When the amount of a day was first seen to be spent.
@@ -301,6 +306,7 @@ pub(crate) fn acquired(sim: &Sim, wanted: &Held, before: &BeforeAcquiring, acqui
     let at = sim.elapsed();
     sim.core().shadow.acquired.insert(arn.clone(), (at, wanted.since));
     let name = arn.name();
+    drawn(sim, wanted);
     match (pause, acquired) {
         (Some(pause), Acquired::AsProbe) => {
             let probing = Probing { arn: arn.clone(), paused: pause.since, at: now };
@@ -321,6 +327,41 @@ pub(crate) fn acquired(sim: &Sim, wanted: &Held, before: &BeforeAcquiring, acqui
             sim.violated("load", format!("{name} acquires capacity while launching is paused"));
         }
         _ => spent(sim, name),
+    }
+}
+
+/// Nothing is launched while the AI's quota is used up: by what was asked of it, and by what those are expected to ask that hold
+/// capacity.
+fn drawn(sim: &Sim, wanted: &Held) {
+    let (shard, now) = (wanted.shard, wanted.since);
+    let mut core = sim.core();
+    core.shadow.drawn.insert((wanted.execution.clone(), shard), wanted.clone());
+    let known = core.shadow.quota_used_until.get(&shard).copied();
+    let Some(bucket) = sim.capacity().room(shard, known).bucket else { return };
+    core.stats.count("workflows launched within the AI's quota");
+    core.shadow.quota_used_until.insert(shard, bucket.after(wanted.drawn, now).used_until.unwrap_or(now));
+    drop(core);
+    // What a function knows of a capacity that is just being changed is another share of the quota.
+    if bucket.is_in_debt(now) && !sim.is_changed() {
+        let name = wanted.execution.name();
+        sim.violated("load", format!("{name} is launched while the AI's quota is used up until {known:?}"));
+    }
+}
+
+/// What a workflow has asked the AI is settled with the release.
+fn settled(sim: &Sim, release: &Release) {
+    let found = sim.tables.state().executions.get(&release.execution).cloned();
+    let mut core = sim.core();
+    let key = (release.execution.clone(), release.shard);
+    let Some(held) = core.shadow.drawn.remove(&key) else { return };
+    let settled = match &found {
+        // When it was read it may not have ended yet.
+        Some(execution) if execution.cancellation.is_some() => release.settled,
+        _ if Holder::of(found.as_ref(), &held) == Holder::Surplus => -i64::try_from(held.drawn.as_millis()).unwrap(),
+        _ => sim.capacity().settlement(&held, found.as_ref()),
+    };
+    if let Some(until) = core.shadow.quota_used_until.get_mut(&release.shard) {
+        *until = Timestamp::from_millis(until.as_millis() + settled);
     }
 }
 
@@ -361,6 +402,7 @@ pub(crate) fn released(sim: &Sim, release: &Release) {
     // Nothing tells what it was launched with from what was acquired after its end: ARCHITECTURE.md names that.
     let is_unmarked = |e: &Execution| e.admitted_at.is_none();
     let is_unmarked = sim.tables.state().executions.get(&release.execution).is_some_and(is_unmarked);
+    settled(sim, release);
     let mut core = sim.core();
     let shadow = &mut core.shadow;
     if shadow.probing.as_ref().is_some_and(|probing| probing.arn == release.execution) {
@@ -419,8 +461,10 @@ pub(crate) fn passed_over(sim: &Sim) {
     if sim.account.is_some() || !capacity.is_sharded() {
         return;
     }
+    let now = sim.now();
     let over: BTreeSet<_> = {
         let state = sim.tables.state();
+        let is_used = |shard: Shard| capacity.room(shard, state.control(shard).quota_used_until).is_in_debt(now);
         let waiting: Vec<_> =
             state.waiting.iter().filter_map(|arn| state.executions.get(arn)).filter(|e| e.is_waiting()).collect();
         let is_idle = |shard: &Shard| waiting.iter().all(|e| e.shard != *shard);
@@ -428,7 +472,8 @@ pub(crate) fn passed_over(sim: &Sim) {
         let used = capacity.shards().map(|shard| in_use(&state.held_in(shard))).sum::<u32>();
         // What was launched with a greater shard, before that was changed, may use the room of the others.
         let is_room = |_: &Shard| used < capacity.batches();
-        let most = capacity.shards().filter(is_idle).filter(is_room).map(room).max().unwrap_or_default();
+        let free = capacity.shards().filter(|shard| !is_used(*shard)).filter(is_idle).filter(is_room);
+        let most = free.map(room).max().unwrap_or_default();
         let is_over = |e: &&&Execution| state.paused().is_none() && capacity.share(e.batch_count()) <= most;
         // One that is not wanted any more is not launched.
         let is_wanted = |e: &&&Execution| state.goals.get(&e.goal_id).is_some_and(|g| !g.head.status.is_closed());
@@ -450,6 +495,42 @@ pub(crate) fn passed_over(sim: &Sim) {
     drop(core);
     if let Some(arn) = found {
         sim.violated("load", format!("{} waits, and another shard has had room for it for long", arn.name()));
+    }
+}
+
+/// The first of a shard's list is launched when there is room for it, also where the AI's quota is what it has waited for and nothing
+/// ends or comes meanwhile, if calls succeed.
+pub(crate) fn kept_waiting(sim: &Sim) {
+    let p = &sim.profile;
+    if p.fail > 0.0 || p.crash > 0.0 || p.kill > 0.0 || p.lose_event > 0.0 || p.outage.is_some() || p.nth.is_some() {
+        return;
+    }
+    let (at, now, capacity) = (sim.elapsed(), sim.now(), sim.capacity());
+    if sim.account.is_some() || sim.is_changed() {
+        return;
+    }
+    let kept: BTreeSet<_> = {
+        let state = sim.tables.state();
+        let waiting = || state.waiting.iter().filter_map(|arn| state.executions.get(arn)).filter(|e| e.is_waiting());
+        let first =
+            |shard: Shard| waiting().filter(|e| e.shard == shard).min_by_key(|e| (e.turn, e.execution_arn.clone()));
+        let fits = |e: &&Execution| {
+            let room = capacity.room(e.shard, state.control(e.shard).quota_used_until);
+            room.fits(in_use(&state.held_in(e.shard)), capacity.share(e.batch_count()), now)
+        };
+        let firsts = capacity.shards().filter_map(first).filter(fits).filter(|_| state.paused().is_none());
+        firsts.map(|e| (e.execution_arn.clone(), e.shard)).collect()
+    };
+    let mut core = sim.core();
+    core.shadow.kept_waiting.retain(|waits, _| kept.contains(waits));
+    for waits in kept {
+        core.shadow.kept_waiting.entry(waits).or_insert(at);
+    }
+    let is_long = |(_, since): &(_, &Duration)| at.saturating_sub(**since) > PASSED_OVER;
+    let found = core.shadow.kept_waiting.iter().find(is_long).map(|((arn, _), _)| arn.clone());
+    drop(core);
+    if let Some(arn) = found {
+        sim.violated("load", format!("{} waits, and there has been room for it for long", arn.name()));
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use goal_activity_core::admission::{Held, Shard, in_use};
+use goal_activity_core::admission::{Held, Room, Shard, in_use};
 use goal_activity_core::daily::Day;
 use goal_activity_core::edit::ChartChange;
 use goal_activity_core::execution::Ending;
@@ -166,6 +166,12 @@ flaws! {
     ProbeInEveryShard => "load",
     /// What waits for a shard that there is no more is not listed.
     FormerListForgotten => "P7",
+    /// The AI's quota is not asked for.
+    QuotaIgnored => "load",
+    /// What a workflow has asked the AI beyond what was expected is not settled.
+    QuotaNotSettled => "load",
+    /// Nobody is launched because the AI's quota is free again: only with what comes and ends.
+    RefillUnseen => "load",
     /// Capacity is never released.
     CapacityKept => "P7",
     /// An end launches no workflow: waiting workflows are left to the reconciler.
@@ -279,8 +285,24 @@ pub(crate) fn is_removed(sim: &Sim, execution: &ExecutionArn, actions: &[ActionI
     }
 }
 
+/// What there is room for.
+pub(crate) fn room(sim: &Sim, room: Room) -> Room {
+    match sim.flaw {
+        Some(Flaw::CapacityIgnored) => Room { batches: u32::MAX, ..room },
+        Some(Flaw::QuotaIgnored) => Room { bucket: None, ..room },
+        _ => room,
+    }
+}
+
+/// A shard as it is read.
+pub(crate) fn load_as_read(sim: &Sim, run: &Run, load: Load) -> Load {
+    let unseen = sim.has(Flaw::RefillUnseen) && run.is_reconciler();
+    let quota_used_until = load.quota_used_until.map(|until| if unseen { sim.now().plus(HISTORY) } else { until });
+    Load { quota_used_until, ..load }
+}
+
 /// Acquires capacity.
-pub(crate) async fn acquire(sim: &Sim, wanted: &Held, most: u32) -> PortResult<Acquired> {
+pub(crate) async fn acquire(sim: &Sim, wanted: &Held, room: Room) -> PortResult<Acquired> {
     let copy = || sim.tables.state().control(wanted.shard).pause;
     let put = |pause| sim.tables.state().control_mut(wanted.shard).pause = pause;
     let before = copy();
@@ -292,12 +314,12 @@ pub(crate) async fn acquire(sim: &Sim, wanted: &Held, most: u32) -> PortResult<A
         (sim.flaw, wanted.shard.is_first(), passage)
     {
         put(None);
-        let acquired = sim.tables.acquire_capacity(wanted, most).await?;
+        let acquired = sim.tables.acquire_capacity(wanted, room).await?;
         let is_new = acquired == Acquired::Yes;
         put(if is_new { Some(after) } else { before });
         return Ok(if is_new { Acquired::AsProbe } else { acquired });
     }
-    let acquired = sim.tables.acquire_capacity(wanted, most).await;
+    let acquired = sim.tables.acquire_capacity(wanted, room).await;
     let is_probe = matches!(acquired, Ok(Acquired::AsProbe));
     if sim.has(Flaw::PauseIgnored) && before.is_some() || sim.has(Flaw::ProbeNotRecorded) && is_probe {
         put(before);
@@ -308,7 +330,8 @@ pub(crate) async fn acquire(sim: &Sim, wanted: &Held, most: u32) -> PortResult<A
 /// Releases capacity.
 pub(crate) async fn release(sim: &Sim, release: &Release) -> PortResult<Released> {
     let by_name = Release { shard: sim.capacity().shard_of(&release.execution), ..release.clone() };
-    let release = if sim.has(Flaw::ReleasedByName) { &by_name } else { release };
+    let settled = if sim.has(Flaw::QuotaNotSettled) { 0 } else { release.settled };
+    let release = if sim.has(Flaw::ReleasedByName) { &by_name } else { &Release { settled, ..release.clone() } };
     match (sim.flaw, &release.cost) {
         (Some(Flaw::PausedAfterRelease), _) if release.after != release.before => {
             let alone = Release { after: release.before.clone(), ..release.clone() };

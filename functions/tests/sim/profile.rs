@@ -8,6 +8,7 @@ use fastrand::Rng;
 use goal_activity_core::admission::Capacity;
 use goal_activity_core::daily::DailyLimit;
 use goal_activity_core::pause::DailyCost;
+use goal_activity_core::quota::Quota;
 
 /// How the AI behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +73,6 @@ impl Outage {
         &[
             "acquire_capacity",
             "release_capacity",
-            "list_holders",
             "find_load",
             "find_pause",
             "list_waiting",
@@ -213,6 +213,8 @@ const SOME_A_DAY: DailyCost = DailyCost::new(NonZeroU64::new(110_000).unwrap());
 const LIMITED: u64 = 5;
 /// In every run of so many launching is paused. Not a divisor either.
 const PAUSED: u64 = 4;
+/// In every run of so many the AI has a quota. Not a divisor either.
+const QUOTAS: u64 = 11;
 /// In half of so many runs the capacity is in shards: also in such with a pause, and with a limit of a day's costs. In a fourth
 /// of those it is changed.
 const SHARDED: u64 = 8;
@@ -403,9 +405,10 @@ impl Profile {
         let drawn =
             Self { in_step, capacity, daily_limit, daily_cost, evening, pauses, edits, poll, worker_batch, long, ..of };
         let drawn = if (1..=4).contains(&(seed % SHARDED)) { drawn.in_shards(seed, rng) } else { drawn };
+        let drawn = drawn.with_quota(seed, rng);
         match drawn.name {
             STARTS_FAIL => Self { capacity: SCARCE, changed: None, edits: false, ..drawn },
-            // A cost that pauses would hide that the AI does.
+            // A cost that pauses would hide that the AI does. So would a quota, which this capacity has none of.
             AI_DOWN => {
                 let (daily_limit, daily_cost) = (DailyLimit::NONE, DailyCost::NONE);
                 let capacity = if drawn.capacity.is_sharded() { SCARCE_IN_SHARDS } else { SCARCE };
@@ -427,6 +430,18 @@ impl Profile {
             true => Self { capacity, changed: Some((Duration::from_millis(rng.u64(0..240_000)), after)), ..self },
             false => Self { capacity: many, ..self },
         }
+    }
+
+    /// The same with an AI that has a quota, in some runs: so small that a workflow of a few actions uses it up for some seconds.
+    fn with_quota(self, seed: u64, rng: &mut Rng) -> Self {
+        if seed % QUOTAS != 3 {
+            return self;
+        }
+        let (requests, tokens) = (rng.u32(20..=150), rng.u64(40_000..=200_000));
+        let (requests, tokens) = [(requests, 0), (0, tokens), (requests, tokens)][rng.usize(0..3)];
+        let quota = Quota::new(NonZeroU32::new(requests), NonZeroU64::new(tokens), NonZeroU32::MIN);
+        let changed = self.changed.map(|(at, capacity)| (at, capacity.with_quota(quota)));
+        Self { capacity: self.capacity.with_quota(quota), changed, ..self }
     }
 
     /// Returns `true` if its goals are requested so that a workflow with capacity competes with one of an earlier turn

@@ -57,6 +57,7 @@ async fn live(sim: &Sim) {
         sleep(LOOK).await;
         check::stalled(sim);
         check::passed_over(sim);
+        check::kept_waiting(sim);
         if !sim.core().violations.is_empty() {
             return;
         }
@@ -77,6 +78,7 @@ async fn live(sim: &Sim) {
         sleep(LOOK).await;
         check::stalled(sim);
         check::passed_over(sim);
+        check::kept_waiting(sim);
         if !sim.core().violations.is_empty() {
             return;
         }

@@ -2,9 +2,10 @@
 //! is acquired and says by which execution. The row knows executions by their names, which makes it small.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
-use goal_activity_core::admission::{Held, Shard};
+use goal_activity_core::admission::{Held, Room, Shard};
 use goal_activity_core::daily::Day;
 use goal_activity_core::keys;
 use goal_activity_core::pause::{Cost, Ends, Load, Passage, Pause, Release};
@@ -12,6 +13,7 @@ use goal_activity_core::ports::{
     Acquired, ChangePause, FindLoad, FindPause, HoldCapacity, ListHolders, PauseChange, PauseLaunches, PortResult,
     Released, Unavailable,
 };
+use goal_activity_core::quota::Bucket;
 use goal_activity_events::{ExecutionArn, StateMachineArn, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +26,18 @@ use super::{Tables, unavailable};
 struct Share {
     batches: u32,
     since: Timestamp,
+    /// For how long it uses up the AI's quota, in milliseconds.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    drawn: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's form")]
+fn is_zero(drawn: &u64) -> bool {
+    *drawn == 0
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl Tables {
@@ -57,19 +71,52 @@ const AT: &str = "at";
 const NEXT_AT: &str = "nextAt";
 
 impl Tables {
-    /// The write by which a workflow takes capacity, if that leaves at most `most` in use.
-    fn taking(&self, wanted: &Held, most: u32) -> PortResult<Write> {
-        let mine = Share { batches: wanted.batches, since: wanted.since };
+    /// The write by which a workflow takes capacity, if there is room.
+    fn taking(&self, wanted: &Held, room: &Room) -> PortResult<Write> {
+        let mine = Share { batches: wanted.batches, since: wanted.since, drawn: millis(wanted.drawn) };
         let held = held_by(&wanted.execution);
         // The condition compares with what is in use; before anything was ever held there is nothing to compare.
-        let leaves_room = Condition::at_most(keys::IN_USE, number(most.saturating_sub(wanted.batches)));
-        Ok(self
+        let leaves_room = Condition::at_most(keys::IN_USE, number(room.batches.saturating_sub(wanted.batches)));
+        let write = self
             .capacity(&wanted.execution.state_machine(), wanted.shard)
             .set(held.as_str(), attribute(mine)?)
             .add(keys::IN_USE, number(wanted.batches))
             .when(Condition::missing(held.as_str()))
-            .when(Condition::missing(keys::IN_USE).or(leaves_room)))
+            .when(Condition::missing(keys::IN_USE).or(leaves_room));
+        Ok(drawing(write, wanted, room))
     }
+}
+
+/// The same, if the bucket is not in debt. No update can say "whichever is later", so there are two: one for a bucket that is full,
+/// which begins anew, and one for any other, which is added to. Each is made only where it is the right one.
+fn drawing(write: Write, wanted: &Held, room: &Room) -> Write {
+    let Some(bucket) = room.bucket else { return write };
+    let until = keys::QUOTA_USED_UNTIL;
+    let moment = |at: Timestamp| number(at.as_millis());
+    let full_since = bucket.full_since(wanted.since);
+    if bucket.is_full(wanted.since) {
+        let is_full = Condition::missing(until).or(Condition::at_most(until, moment(full_since)));
+        return write.set(until, moment(full_since.plus(wanted.drawn))).when(is_full);
+    }
+    write
+        .add(until, number(millis(wanted.drawn)))
+        .when(Condition::more(until, moment(full_since)))
+        .when(Condition::at_most(until, moment(wanted.since)))
+}
+
+/// The room as the row says it is.
+fn room_now(room: Room, row: &Item) -> Room {
+    let used_until = quota_used_until(row);
+    Room { bucket: room.bucket.map(|bucket| Bucket { used_until, ..bucket }), ..room }
+}
+
+/// What is no such number is not this program's.
+fn quota_used_until(row: &Item) -> Option<Timestamp> {
+    row.get(keys::QUOTA_USED_UNTIL)?.as_n().ok()?.parse().ok().map(Timestamp::from_millis)
+}
+
+fn in_use(row: &Item) -> u32 {
+    row.get(keys::IN_USE).and_then(|sum| sum.as_n().ok()?.parse().ok()).unwrap_or_default()
 }
 
 /// The condition that the pause is this one. Any of an operator is like any other, where it stays as it is.
@@ -95,40 +142,65 @@ fn pausing(write: Write, pause: Option<&Pause>) -> PortResult<Write> {
     })
 }
 
-impl HoldCapacity for Tables {
-    async fn acquire_capacity(&self, wanted: &Held, most: u32) -> PortResult<Acquired> {
-        if wanted.batches > most {
-            return Ok(Acquired::Full);
-        }
-        let (state_machine, held) = (wanted.execution.state_machine(), held_by(&wanted.execution));
-        let what = || format!("taking capacity for {}", wanted.execution);
-        let write = self.taking(wanted, most)?.when(Condition::missing(keys::PAUSED));
-        if write.send(&self.client, what()).await? {
-            return Ok(Acquired::Yes);
-        }
-        let mut row = self.capacity_row(&state_machine, wanted.shard).await?;
-        // The SDK may have sent it twice, and the first have been the one that counted.
-        let already = |since| if since == wanted.since { Acquired::Yes } else { Acquired::Already { since } };
-        if let Some(held) = row.remove(&held) {
-            return Ok(already(share(held)?.since));
-        }
-        let Some(pause) = pause(row)? else { return Ok(Acquired::Full) };
+/// How often capacity is tried to be taken where the bucket of the AI's quota is not as it was taken to be.
+const GUESSES: usize = 3;
+
+impl Tables {
+    /// Takes capacity while launching is paused, if that pause lets the workflow through.
+    async fn acquire_in_pause(&self, wanted: &Held, room: &Room, pause: &Pause) -> PortResult<Acquired> {
         let (after, acquired) = match pause.passage(wanted.shard, &wanted.execution, wanted.since) {
             Passage::Closed => return Ok(Acquired::Paused),
             Passage::Over => (None, Acquired::Yes),
             Passage::Probe(after) => (Some(after), Acquired::AsProbe),
         };
-        let write = pausing(self.taking(wanted, most)?.when(is_still(Some(&pause))?), after.as_ref())?;
-        if write.send(&self.client, what()).await? {
+        let write = pausing(self.taking(wanted, room)?.when(is_still(Some(pause))?), after.as_ref())?;
+        if write.send(&self.client, format!("taking capacity for {}", wanted.execution)).await? {
             return Ok(acquired);
         }
         // Another workflow came first, there is no room, or the SDK has sent it twice.
-        let mut row = self.capacity_row(&state_machine, wanted.shard).await?;
-        row.remove(&held).map_or(Ok(Acquired::Paused), |held| Ok(already(share(held)?.since)))
+        let mut row = self.capacity_row(&wanted.execution.state_machine(), wanted.shard).await?;
+        let Some(held) = row.remove(&held_by(&wanted.execution)) else { return Ok(Acquired::Paused) };
+        let since = share(held)?.since;
+        Ok(if since == wanted.since { Acquired::Yes } else { Acquired::Already { since } })
+    }
+}
+
+impl HoldCapacity for Tables {
+    async fn acquire_capacity(&self, wanted: &Held, mut room: Room) -> PortResult<Acquired> {
+        if wanted.batches > room.batches {
+            return Ok(Acquired::Full);
+        }
+        let (state_machine, held) = (wanted.execution.state_machine(), held_by(&wanted.execution));
+        let what = || format!("taking capacity for {}", wanted.execution);
+        // The SDK may have sent it twice, and the first have been the one that counted.
+        let already = |since| if since == wanted.since { Acquired::Yes } else { Acquired::Already { since } };
+        for _ in 0..GUESSES {
+            let write = self.taking(wanted, &room)?.when(Condition::missing(keys::PAUSED));
+            if write.send(&self.client, what()).await? {
+                return Ok(Acquired::Yes);
+            }
+            let mut row = self.capacity_row(&state_machine, wanted.shard).await?;
+            if let Some(held) = row.remove(&held) {
+                return Ok(already(share(held)?.since));
+            }
+            room = room_now(room, &row);
+            let in_use = in_use(&row);
+            if let Some(pause) = pause(row)? {
+                return self.acquire_in_pause(wanted, &room, &pause).await;
+            }
+            if room.bucket.is_none() || in_use.saturating_add(wanted.batches) > room.batches {
+                return Ok(Acquired::Full);
+            }
+            if room.is_in_debt(wanted.since) {
+                return Ok(Acquired::QuotaUsed);
+            }
+            // The bucket was not as it was taken to be, or others came first.
+        }
+        Ok(Acquired::Full)
     }
 
     async fn release_capacity(&self, release: &Release) -> PortResult<Released> {
-        let Release { execution, shard, cost, before, after, paused_for, past_days, worked_since } = release;
+        let Release { execution, shard, cost, before, after, paused_for, past_days, worked_since, settled } = release;
         let (state_machine, held) = (execution.state_machine(), held_by(execution));
         let mut write = self
             .capacity(&state_machine, *shard)
@@ -153,6 +225,9 @@ impl HoldCapacity for Tables {
         if let Some(since) = worked_since {
             write = write.set(keys::WORKED_SINCE, attribute(since)?);
         }
+        if *settled != 0 {
+            write = write.add(keys::QUOTA_USED_UNTIL, number(settled));
+        }
         for day in past_days {
             write = write.remove(keys::cost(*day).as_str()).remove(keys::paused_for(*day).as_str());
         }
@@ -170,7 +245,9 @@ impl FindLoad for Tables {
         let (costs, paused_for) = (amounts(&row, keys::COST_PREFIX), amounts(&row, keys::PAUSED_FOR_PREFIX));
         let pause = row.remove(keys::PAUSED).map(read_pause).transpose()?;
         let worked_since = row.remove(keys::WORKED_SINCE).and_then(|at| serde_dynamo::from_attribute_value(at).ok());
-        Ok(Load { held: holders(state_machine, shard, row)?, pause, costs, paused_for, worked_since })
+        let quota_used_until = quota_used_until(&row);
+        let held = holders(state_machine, shard, row)?;
+        Ok(Load { held, pause, costs, paused_for, worked_since, quota_used_until })
     }
 }
 
@@ -186,8 +263,9 @@ fn holders(state_machine: &StateMachineArn, shard: Shard, row: Item) -> PortResu
     let held =
         row.into_iter().filter_map(|(name, value)| Some((name.strip_prefix(keys::HELD_PREFIX)?.to_owned(), value)));
     held.map(|(name, value)| {
-        let Share { batches, since } = share(value)?;
-        Ok(Held { execution: ExecutionArn::named(state_machine, &name), batches, since, shard })
+        let Share { batches, since, drawn } = share(value)?;
+        let (execution, drawn) = (ExecutionArn::named(state_machine, &name), Duration::from_millis(drawn));
+        Ok(Held { execution, batches, since, shard, drawn })
     })
     .collect()
 }

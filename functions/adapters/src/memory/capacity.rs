@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use goal_activity_core::admission::{Held, Shard, in_use};
+use goal_activity_core::admission::{Held, Room, Shard, in_use};
 use goal_activity_core::daily::Day;
 use goal_activity_core::execution::{Change, Execution};
 use goal_activity_core::pause::{Cost, Load, Passage, Pause, Release};
@@ -8,6 +8,7 @@ use goal_activity_core::ports::{
     Acquired, AdmitExecution, ChangePause, FindLoad, FindPause, HoldCapacity, ListHolders, ListWaiting, MoveWaiting,
     PauseChange, PauseLaunches, PortResult, Released, Waiting,
 };
+use goal_activity_core::quota::Bucket;
 use goal_activity_events::{ExecutionArn, StateMachineArn, Timestamp};
 
 use super::{Control, State, World};
@@ -49,7 +50,7 @@ impl State {
 }
 
 impl HoldCapacity for World {
-    async fn acquire_capacity(&self, wanted: &Held, most: u32) -> PortResult<Acquired> {
+    async fn acquire_capacity(&self, wanted: &Held, room: Room) -> PortResult<Acquired> {
         let mut state = self.call("acquire_capacity").await?;
         let shard = wanted.shard;
         let held = state.held_in(shard);
@@ -57,12 +58,16 @@ impl HoldCapacity for World {
             let since = held.since;
             return Ok(if since == wanted.since { Acquired::Yes } else { Acquired::Already { since } });
         }
-        let is_full = in_use(&held).saturating_add(wanted.batches) > most;
-        let pause = &mut state.control_mut(shard).pause;
+        let is_full = in_use(&held).saturating_add(wanted.batches) > room.batches;
+        let Control { pause, quota_used_until, .. } = state.control_mut(shard);
+        // What the row says, and not what the caller has read.
+        let bucket = room.bucket.map(|bucket| Bucket { used_until: *quota_used_until, ..bucket });
+        let is_in_debt = bucket.is_some_and(|bucket| bucket.is_in_debt(wanted.since));
         let passage = pause.as_ref().map(|pause| pause.passage(shard, &wanted.execution, wanted.since));
         let acquired = match passage {
             Some(Passage::Closed) => return Ok(Acquired::Paused),
             _ if is_full => return Ok(Acquired::Full),
+            _ if is_in_debt => return Ok(Acquired::QuotaUsed),
             Some(Passage::Probe(after)) => {
                 *pause = Some(after);
                 Acquired::AsProbe
@@ -73,13 +78,16 @@ impl HoldCapacity for World {
             }
             None => Acquired::Yes,
         };
+        if let Some(bucket) = bucket {
+            *quota_used_until = bucket.after(wanted.drawn, wanted.since).used_until;
+        }
         state.held.push(wanted.clone());
         Ok(acquired)
     }
 
     async fn release_capacity(&self, release: &Release) -> PortResult<Released> {
         let mut state = self.call("release_capacity").await?;
-        let Release { execution, shard, cost, before, after, paused_for, past_days, worked_since } = release;
+        let Release { execution, shard, cost, before, after, paused_for, past_days, worked_since, settled } = release;
         let is_this = |held: &Held| held.execution == *execution && held.shard == *shard;
         if !state.held.iter().any(is_this) {
             return Ok(Released::NotHeld);
@@ -96,6 +104,10 @@ impl HoldCapacity for World {
         }
         control.paused_for.extend(*paused_for);
         control.worked_since = worked_since.or(control.worked_since);
+        if *settled != 0 {
+            let until = control.quota_used_until.map_or(0, |until| until.as_millis());
+            control.quota_used_until = Some(Timestamp::from_millis(until.saturating_add(*settled)));
+        }
         for day in past_days {
             control.costs.remove(day);
             control.paused_for.remove(day);
@@ -108,8 +120,8 @@ impl HoldCapacity for World {
 impl FindLoad for World {
     async fn find_load(&self, _: &StateMachineArn, shard: Shard) -> PortResult<Load> {
         let state = self.call("find_load").await?;
-        let Control { pause, costs, paused_for, worked_since } = state.control(shard);
-        Ok(Load { held: state.held_in(shard), pause, costs, paused_for, worked_since })
+        let Control { pause, costs, paused_for, worked_since, quota_used_until } = state.control(shard);
+        Ok(Load { held: state.held_in(shard), pause, costs, paused_for, worked_since, quota_used_until })
     }
 }
 

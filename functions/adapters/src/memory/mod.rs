@@ -67,6 +67,8 @@ pub struct Control {
     pub paused_for: BTreeMap<Day, u64>,
     /// When the workflow began that began last of those that the AI worked for.
     pub worked_since: Option<Timestamp>,
+    /// Until when the shard's share of the AI's quota is used up.
+    pub quota_used_until: Option<Timestamp>,
 }
 
 /// What is in a world. Public, so that tests can prepare and inspect it.

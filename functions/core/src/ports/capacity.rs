@@ -4,7 +4,7 @@ use goal_activity_events::{ExecutionArn, StateMachineArn, Timestamp};
 use serde::Deserialize;
 
 use super::PortResult;
-use crate::admission::{Held, Shard};
+use crate::admission::{Held, Room, Shard};
 use crate::daily::Day;
 use crate::pause::{Load, Pause, Release};
 
@@ -22,6 +22,8 @@ pub enum Acquired {
     AsProbe,
     /// There is not enough left.
     Full,
+    /// The shard's share of the AI's quota is used up.
+    QuotaUsed,
     /// Launching is paused.
     Paused,
 }
@@ -39,10 +41,13 @@ pub enum Released {
 
 /// Takes capacity of a shard, and gives it back. Executions of one state machine share one capacity.
 pub trait HoldCapacity: Sync {
-    /// Takes so many batches for the workflow, if that leaves at most `most` in use in the shard and launching is not paused, or
-    /// the pause lets it through ([`Pause::passage`]): of several, one. What it holds there already stays as it is.
-    fn acquire_capacity(&self, wanted: &Held, most: u32) -> impl Future<Output = PortResult<Acquired>> + Send;
-    /// Releases what the workflow holds, counts its cost and changes the pause: all or nothing.
+    /// Takes so many batches for the workflow, and draws so much of the AI's quota if one is set: if no more batches than the shard
+    /// has are in use then, its bucket is not in debt, and launching is not paused, or the pause lets it through
+    /// ([`Pause::passage`]): of several, one. What it holds there already stays as it is.
+    ///
+    /// What the room says of the bucket is a guess of what the row says: a wrong one costs another write.
+    fn acquire_capacity(&self, wanted: &Held, room: Room) -> impl Future<Output = PortResult<Acquired>> + Send;
+    /// Releases what the workflow holds, counts its cost, settles what it has asked the AI and changes the pause: all or nothing.
     fn release_capacity(&self, release: &Release) -> impl Future<Output = PortResult<Released>> + Send;
 }
 

@@ -273,7 +273,13 @@ pub(crate) fn stops(row: &Row, runs: bool) -> bool {
 
 /// What a holder of capacity needs; nothing at all when it is to give back.
 pub(crate) fn attend(row: Option<&Row>, seen: Machine, overdue: bool) -> Option<Need> {
-    let held = Held { execution: arn(Workflow::First), batches: 1, since: at(ADMITTED), shard: Shard::FIRST };
+    let held = Held {
+        execution: arn(Workflow::First),
+        batches: 1,
+        since: at(ADMITTED),
+        shard: Shard::FIRST,
+        drawn: Duration::ZERO,
+    };
     assert!(is_unattended(&held, now(overdue)));
     let row = row.map(known);
     match Holder::of(row.as_ref().map(|known| &known.execution), &held) {
@@ -289,7 +295,13 @@ fn capacity(batches: u32) -> Capacity {
 
 /// How much is in use when these hold what they need. The neighbour needs all.
 pub(crate) fn used(held: bool, neighbour: bool, most: u32) -> u32 {
-    let of = |workflow, batches| Held { execution: arn(workflow), batches, since: at(ADMITTED), shard: Shard::FIRST };
+    let of = |workflow, batches| Held {
+        execution: arn(workflow),
+        batches,
+        since: at(ADMITTED),
+        shard: Shard::FIRST,
+        drawn: Duration::ZERO,
+    };
     let sum = || {
         let first = held.then(|| of(Workflow::First, capacity(most).share(2)));
         let other = neighbour.then(|| of(Workflow::Second, most));
@@ -305,7 +317,13 @@ pub(crate) fn order(first: bool, neighbour: bool, held: bool, own: bool, unatten
     let waiting: Vec<_> =
         neighbour.then(|| wait(0, &other)).into_iter().chain(first.then(|| wait(1, &own_arn))).collect();
     let since = at(if unattended { ADMITTED } else { QUIET });
-    let held = held.then(|| Held { execution: own_arn.clone(), batches: 1, since, shard: Shard::FIRST });
+    let held = held.then(|| Held {
+        execution: own_arn.clone(),
+        batches: 1,
+        since,
+        shard: Shard::FIRST,
+        drawn: Duration::ZERO,
+    });
     let held: Vec<_> = held.into_iter().collect();
     let Order { holders, in_turn } = admission::order(&waiting, &held, own.then_some(&own_arn), now(false));
     let mut line = Line::NOBODY;

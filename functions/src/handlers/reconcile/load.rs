@@ -53,7 +53,7 @@ impl<
         let checks = async {
             self.check_pause(&loads).await?;
             done.repaired += self.check_former(&former).await?;
-            self.check_waiting(&taken).await
+            self.check_waiting(&taken, &loads).await
         };
         done.repaired += within_time("looking at who waits", checks).await?;
         Ok(())
@@ -131,8 +131,9 @@ impl<
     }
 
     /// Announces the workflows whose turn it is, if there is capacity for them and no pause keeps them: so it is also what ends a
-    /// pause, within a run of its end, and what brings its next probe. Returns how many.
-    async fn check_waiting(&self, taken: &BTreeMap<Shard, u32>) -> PortResult<usize> {
+    /// pause, within a run of its end, what brings its next probe, and what launches those that wait for the AI's quota where no end
+    /// of a workflow does. Returns how many.
+    async fn check_waiting(&self, taken: &BTreeMap<Shard, u32>, loads: &Loads) -> PortResult<usize> {
         let now = self.context.now();
         let pause = self.db.find_pause(&self.state_machine).await?.filter(|pause| !pause.is_over(now));
         let paused = pause.is_some();
@@ -145,11 +146,13 @@ impl<
         let all = |shard| taken.get(&shard).copied().unwrap_or_default();
         let in_use = self.capacity.shards().map(all).fold(0, u32::saturating_add);
         self.context.count(Fact::LoadSeen { in_use, waiting, paused, paused_itself });
+        let whole = self.capacity.batches();
+        let room = |shard| self.capacity.room(shard, loads.of(shard).quota_used_until);
+        let is_free = |shard| room(shard).fits(all(shard), 1, now);
         let mut announced = 0;
         for (place, first) in firsts.iter().enumerate().filter(|_| !is_closed) {
             // The first of all may be given capacity of any shard.
-            let is_room =
-                all(first.shard) < self.capacity.of(first.shard) || (place == 0 && in_use < self.capacity.batches());
+            let is_room = is_free(first.shard) || (place == 0 && in_use < whole && self.capacity.shards().any(is_free));
             if is_room && is_quiet(first, now) {
                 // With it, others are launched whose turn it is, while there is room.
                 self.repair(Repair::Announce, first, ExecutionState::Absent).await?;
@@ -194,7 +197,7 @@ impl<
             }
             (Holder::Surplus, _) => {
                 let pause = self.db.find_load(&self.state_machine, *shard).await?.pause;
-                self.releases().release_surplus(arn, *shard, pause).await?
+                self.releases().release_surplus(held, pause).await?
             }
             (Holder::Gone, execution) => self.releases().release(arn, execution.as_ref(), *shard, now).await?.is_some(),
             _ => false,

@@ -3,10 +3,13 @@
 mod generator;
 mod variables;
 
+use std::num::NonZeroU32;
+
 use goal_activity_adapters::aws::TableNames;
 use goal_activity_core::admission::{Capacity, InvalidCapacity};
 use goal_activity_core::daily::{DailyLimit, InvalidDailyLimit};
 use goal_activity_core::pause::{DailyCost, Pausing};
+use goal_activity_core::quota::Quota;
 use goal_activity_events::StateMachineArn;
 
 pub use generator::{
@@ -165,10 +168,21 @@ pub fn metrics_namespace() -> Result<String, ConfigError> {
     var("METRICS_NAMESPACE")
 }
 
-/// How many batches may be processed at once.
+/// How many batches may be processed at once, and how often the AI may be asked in a minute.
 pub fn capacity() -> Result<Capacity, ConfigError> {
     let name = "CONCURRENT_BATCHES";
-    var(name)?.parse().map_err(|e: InvalidCapacity| variables().malformed(name, e.to_string()))
+    let capacity: Capacity =
+        var(name)?.parse().map_err(|e: InvalidCapacity| variables().malformed(name, e.to_string()))?;
+    Ok(capacity.with_quota(quota(variables())?))
+}
+
+/// How many requests and tokens the AI takes in a minute.
+fn quota(variables: Variables<'_>) -> Result<Quota, ConfigError> {
+    let shape = "a whole number from 1 up";
+    let requests = variables.optional("AI_REQUESTS_PER_MINUTE", shape, |text| text.parse().ok())?;
+    let tokens = variables.optional("AI_TOKENS_PER_MINUTE", shape, |text| text.parse().ok())?;
+    let weight = variables.optional("AI_OUTPUT_TOKEN_WEIGHT", shape, |text| text.parse().ok())?;
+    Ok(Quota::new(requests, tokens, weight.unwrap_or(NonZeroU32::MIN)))
 }
 
 /// When the pipeline pauses launching itself.
@@ -258,5 +272,29 @@ impl Conclude {
             operations_guide: var("OPERATIONS_GUIDE")?,
             archive_bucket: archive_bucket()?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quota_is_what_is_set_of_it() {
+        let of = |set: &'static [(&str, &str)]| {
+            let read = |name: &str| set.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+            quota(Variables::new(&read)).map_err(|error| error.to_string())
+        };
+        let number = |n| NonZeroU32::new(n);
+        assert_eq!(of(&[]), Ok(Quota::NONE));
+        let requests = of(&[("AI_REQUESTS_PER_MINUTE", "300")]);
+        assert_eq!(requests, Ok(Quota::new(number(300), None, NonZeroU32::MIN)));
+        let tokens = of(&[("AI_TOKENS_PER_MINUTE", "5000000"), ("AI_OUTPUT_TOKEN_WEIGHT", "5")]);
+        assert_eq!(tokens, Ok(Quota::new(None, std::num::NonZeroU64::new(5_000_000), number(5).unwrap())));
+        for wrong in ["0", "-1", "1.5", "many"] {
+            let read = |name: &str| (name == "AI_TOKENS_PER_MINUTE").then(|| wrong.to_owned());
+            let error = quota(Variables::new(&read)).unwrap_err().to_string();
+            assert!(error.contains("AI_TOKENS_PER_MINUTE") && error.contains("whole number from 1 up"), "{error}");
+        }
     }
 }
