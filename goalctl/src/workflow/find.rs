@@ -88,6 +88,7 @@ struct Line {
     waiting: Vec<Place>,
     more: bool,
     paused: Option<Paused>,
+    ai_quota_used_until: Option<Timestamp>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -191,6 +192,7 @@ impl Line {
         ];
         let paused = self.paused.as_ref();
         known.extend(paused.map(|p| ("Paused", format!("since {}: {}", p.since, printable(&p.reason)))));
+        known.extend(self.ai_quota_used_until.map(|until| ("AI's quota", format!("used up until {until}"))));
         let mut text = facts(known);
         if !self.holders.is_empty() {
             let mut rows = table(&["BATCHES", "FOR", "HELD BY"]);
@@ -228,7 +230,7 @@ mod tests {
     #[test]
     fn the_waiting_list_shows_places_and_capacity() {
         let line = json!({
-            "capacity": 8, "inUse": 8, "more": false,
+            "capacity": 8, "inUse": 8, "more": false, "aiQuotaUsedUntil": "2026-11-24T09:33:05.000Z",
             "paused": { "since": "2026-11-24T09:32:00.000Z", "reason": "the AI\nis down" },
             "holders": [{ "executionArn": "arn:held", "batches": 8, "since": "2026-11-24T09:30:00.000Z" }],
             "waiting": [
@@ -246,6 +248,7 @@ mod tests {
                 "Capacity 8 of 8 batches in use",
                 "Waiting 2 workflows",
                 "Paused since 2026-11-24T09:32:00.000Z: the AI\u{fffd}is down",
+                "AI's quota used up until 2026-11-24T09:33:05.000Z",
                 "",
                 "BATCHES FOR HELD BY",
                 "8 3 min 0 s arn:held",

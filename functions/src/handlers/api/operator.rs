@@ -44,6 +44,9 @@ struct Line {
     /// Launching is paused.
     #[serde(skip_serializing_if = "Option::is_none")]
     paused: Option<PauseView>,
+    /// Until when the AI's quota is used up, if it is: until then nothing is launched, whatever capacity is free.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ai_quota_used_until: Option<Timestamp>,
 }
 
 #[derive(Debug, Serialize)]
@@ -112,7 +115,7 @@ impl<Db: ApiDb, Sfn: StopExecution, Bus: PublishEvent, Archive: ReadArchive> Api
         });
         let lists = self.intake.capacity.shards().map(|shard| self.db.list_waiting(shard, limit + 1));
         let (loads, lists) = try_join(try_join_all(loads), try_join_all(lists)).await?;
-        let Load { held, pause, .. } = loads.into_iter().collect::<Loads>().together();
+        let Load { held, pause, quota_used_until, .. } = loads.into_iter().collect::<Loads>().together();
         let mut listed: Vec<_> = lists.into_iter().flatten().collect();
         listed.sort();
         let more = listed.len() > usize::from(limit);
@@ -132,7 +135,9 @@ impl<Db: ApiDb, Sfn: StopExecution, Bus: PublishEvent, Archive: ReadArchive> Api
         };
         let mut holders: Vec<_> = held.into_iter().map(holder).collect();
         holders.sort_by_key(|holder| holder.since);
-        let paused = PauseView::of(pause, self.intake.context.now());
-        Reply::ok(Line { capacity: self.intake.capacity.batches(), in_use, holders, waiting, more, paused })
+        let now = self.intake.context.now();
+        let (capacity, paused) = (self.intake.capacity.batches(), PauseView::of(pause, now));
+        let ai_quota_used_until = quota_used_until.filter(|until| *until > now);
+        Reply::ok(Line { capacity, in_use, holders, waiting, more, paused, ai_quota_used_until })
     }
 }
