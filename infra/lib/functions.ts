@@ -3,6 +3,7 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import type { Archive } from './archive';
 import { useGenerators } from './generator';
+import { outputTokenWeight } from './generator-settings';
 import type { Messaging } from './messaging';
 import { type FunctionContext, RustFunction } from './rust-function';
 import type { Storage } from './storage';
@@ -40,6 +41,12 @@ export class Functions extends Construct {
     const pausing = (each: RustFunction) => each
       .setting('PAUSE_ON_AI_FAILURE', String(pauseOnAiFailure))
       .setting('DAILY_AI_COST', dailyAiCost?.toFixed(6));
+    // What is launched draws on the AI's quota, and its end settles that.
+    const { aiRequestsPerMinute, aiTokensPerMinute } = props.settings;
+    const quota = (each: RustFunction) => each
+      .setting('AI_REQUESTS_PER_MINUTE', aiRequestsPerMinute?.toString())
+      .setting('AI_TOKENS_PER_MINUTE', aiTokensPerMinute?.toString())
+      .setting('AI_OUTPUT_TOKEN_WEIGHT', aiTokensPerMinute === undefined ? undefined : String(outputTokenWeight(props.settings.generator)));
     const dailyLimit = String(props.settings.actionsPerUserAndDay ?? props.variant.actionsPerUserAndDay);
 
     const ownGoals = props.settings.goalsTable === undefined;
@@ -90,6 +97,7 @@ export class Functions extends Construct {
       // No batching window: a user waits for this start.
       .consume(messaging.launch.queue, { batchSize: 10, maxConcurrency: props.settings.launchConcurrency });
     pausing(this.launch);
+    quota(this.launch);
 
     this.worker = new RustFunction(this, 'Worker', {
       ...props,
@@ -149,5 +157,6 @@ export class Functions extends Construct {
       .useExecutions(executions, 'StopExecution', 'DescribeExecution')
       .every(Duration.minutes(1), messaging.ticks);
     pausing(this.reconcile);
+    quota(this.reconcile);
   }
 }

@@ -65,3 +65,12 @@ function readKind(reader: Reader): Generator {
       return readOpenAi(reader);
   }
 }
+
+/**
+ * How many tokens of a provider's quota a token of an answer is. Bedrock counts five for Claude 3.7 and what came after it (Amazon
+ * Bedrock user guide, "How tokens are counted"); all others are taken to count one.
+ */
+export function outputTokenWeight(generator: Generator): number {
+  const isDear = ({ model }: { model: string }) => /^anthropic\.claude-(?!v\d|instant|2|3-(?!7))/.test(model);
+  return generator.kind === 'bedrock' && generator.sources.some(isDear) ? 5 : 1;
+}

@@ -47,6 +47,9 @@ export interface OperationSettings {
   readonly monthlyBudget?: number;
   /** In US dollars: the AI's estimated cost of a day that pauses launching and raises an alarm. */
   readonly dailyAiCost?: number;
+  /** How many requests and tokens the AI takes in a minute: as many are launched. Without them only the batches are counted. */
+  readonly aiRequestsPerMinute?: number;
+  readonly aiTokensPerMinute?: number;
   /** Whether launching is paused while the AI is down. */
   readonly pauseOnAiFailure: boolean;
   /** The network of the worker. */
@@ -59,7 +62,8 @@ export const operationKeys = {
   startRate: true, startBurst: true, requestRate: true, requestBurst: true,
   apiConcurrency: true, projectorConcurrency: true, launchConcurrency: true,
   logRetentionDays: true, removalPolicy: true, kmsKey: true, terminationProtection: true, deployment: true, tags: true,
-  backup: true, alertEmail: true, monthlyBudget: true, dailyAiCost: true, pauseOnAiFailure: true,
+  backup: true, alertEmail: true, monthlyBudget: true, dailyAiCost: true, aiRequestsPerMinute: true, aiTokensPerMinute: true,
+  pauseOnAiFailure: true,
   vpcId: true, subnets: true, securityGroups: true, consumerAccounts: true,
 } as const;
 
@@ -96,6 +100,8 @@ export function readOperations(read: Reader<keyof typeof operationKeys>): Operat
     alertEmail: read.text('alertEmail', emailAddress, 'an e-mail address'),
     monthlyBudget: read.amount('monthlyBudget'),
     dailyAiCost: read.amount('dailyAiCost', 0.01, 999_999),
+    aiRequestsPerMinute: read.integer('aiRequestsPerMinute', 1, 1_000_000_000),
+    aiTokensPerMinute: read.integer('aiTokensPerMinute', 1_000, 1_000_000_000_000),
     pauseOnAiFailure: read.flag('pauseOnAiFailure', true),
     vpc: readVpc(read),
     consumerAccounts: readConsumers(read),

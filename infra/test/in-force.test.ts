@@ -124,7 +124,7 @@ test('a stack of a former version is compared by its groups, and one that says n
   assert.deepEqual(found(same), []);
   assert.deepEqual(found({}), ['logLevel', 'oidc', 'starts']);
   assert.deepEqual(found({ ...same, ...full, webClientId: 'page', startRate: '30', startBurst: '20', tracing: 'print', executionsTable: 'executions', removalPolicy: 'destroy' }), [
-    'alertEmail', 'apiConcurrency', 'backup', 'consumerAccounts', 'dailyAiCost', 'deployment', 'executionsTable', 'kmsKey', 'launchConcurrency',
+    'aiRequestsPerMinute', 'aiTokensPerMinute', 'alertEmail', 'apiConcurrency', 'backup', 'consumerAccounts', 'dailyAiCost', 'deployment', 'executionsTable', 'kmsKey', 'launchConcurrency',
     'logRetentionDays', 'monthlyBudget', 'projectorConcurrency', 'removalPolicy', 'requests', 'tags', 'terminationProtection', 'tracing', 'vpc', 'web',
   ]);
   const [refused, allowed] = [[], ['logLevel', 'oidc', 'starts']].map((change) => judge(assembly({}), here, former, change));

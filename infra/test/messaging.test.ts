@@ -121,6 +121,25 @@ test('both functions that release capacity know when launching is paused by itse
   }
 });
 
+test('both functions that launch, or wake those who wait, know the quota of the AI, and no function does where none is set', () => {
+  const dear = { generator: 'bedrock', bedrockModel: 'global.anthropic.claude-haiku-4-5-20251001-v1:0' };
+  const cheap = { generator: 'bedrock', bedrockModel: 'anthropic.claude-3-haiku-20240307-v1:0' };
+  for (const [context, ...expected] of [
+    [{ aiRequestsPerMinute: '300' }, '300', undefined, undefined],
+    [{ aiTokensPerMinute: 5_000_000 }, undefined, '5000000', '1'],
+    [{ ...cheap, aiTokensPerMinute: 5_000_000 }, undefined, '5000000', '1'],
+    [{ ...dear, aiRequestsPerMinute: 300, aiTokensPerMinute: 5_000_000 }, '300', '5000000', '5'],
+  ] as const) {
+    const known = Object.entries(synth(context).resources('AWS::Lambda::Function'))
+      .map(([name, { Properties }]) => [name, Properties.Environment?.Variables ?? {}])
+      .map(([name, variables]) => [name, variables.AI_REQUESTS_PER_MINUTE, variables.AI_TOKENS_PER_MINUTE, variables.AI_OUTPUT_TOKEN_WEIGHT])
+      .filter(([, ...values]) => values.some((value) => value !== undefined));
+    assert.deepEqual(known, ['Launch', 'Reconcile'].map((name) => [`Functions${name}Function`, ...expected]));
+  }
+  const variables = Object.values(synth().resources('AWS::Lambda::Function')).flatMap(({ Properties }) => Object.keys(Properties.Environment?.Variables ?? {}));
+  assert.deepEqual(variables.filter((name) => /^AI_(REQUESTS|TOKENS|OUTPUT)/.test(name)), []);
+});
+
 test('with provisioned pollers the batch queue has no maximum concurrency, and more may be launched than that allows', () => {
   const stack = synth({ concurrentBatches: '10000', batchPollers: '200-1000' });
   const [worker] = stack.all('AWS::Lambda::EventSourceMapping').filter(({ FunctionName }) => target(FunctionName) === 'FunctionsWorkerFunction');
