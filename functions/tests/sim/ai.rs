@@ -64,7 +64,7 @@ pub(crate) async fn generate(
 ) -> Result<Generation, GenerationError> {
     run.alive().await;
     if sim.account.is_some() {
-        return load::generate(sim).await;
+        return load::generate(sim, request).await;
     }
     let (goal, action) = (&request.goal.goal_id, &request.action.action_id);
     let script = sim.core().scripts[&(goal.clone(), action.clone())];

@@ -140,7 +140,8 @@ impl Sim {
 
     /// A run without faults other than the account's limits, with that many batches processed at once.
     pub(crate) fn within(account: Account, capacity: Capacity) -> Self {
-        Self::make(Profile { capacity, ..CALM }, Rng::with_seed(0), None, false, Some(account))
+        let profile = Profile { capacity, worker_batch: account.worker_batch, ..CALM };
+        Self::make(profile, Rng::with_seed(0), None, false, Some(account))
     }
 
     fn make(profile: Profile, rng: Rng, flaw: Option<Flaw>, traced: bool, account: Option<Account>) -> Self {

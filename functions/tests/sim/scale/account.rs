@@ -28,6 +28,21 @@ const INVOKED_AGAIN: u64 = 500;
 /// The quotas of an account, and their use.
 pub(crate) struct Account {
     gates: Mutex<BTreeMap<Quota, Gate>>,
+    pub(crate) ai: Ai,
+    /// How many batches one invocation of a worker gets at most.
+    pub(crate) worker_batch: usize,
+}
+
+/// The AI, and how it is asked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ai {
+    /// Its latency for one action, in milliseconds.
+    pub(crate) latency: [u64; 2],
+    /// How many requests it takes in a minute, if it counts them.
+    pub(crate) requests_a_minute: Option<u32>,
+    /// The other way to keep within its quota, for comparison: a worker waits for so long between two calls of a batch. The wait is a
+    /// part of the call here, which a worker gives 120 s.
+    pub(crate) pace: Duration,
 }
 
 struct Gate {
@@ -54,20 +69,26 @@ pub(crate) struct Used {
     pub(crate) refused: u64,
     /// The maximum at a time.
     pub(crate) most: f64,
+    /// When it was used first and last.
+    pub(crate) first: Option<Duration>,
+    pub(crate) last: Duration,
 }
 
 impl Account {
     /// An account with the documented quotas, some of them multiplied, and with provisioned pollers for the batch queue or
     /// without.
-    pub(crate) fn new(raised: &[(Quota, f64)], provisioned: bool) -> Self {
+    pub(crate) fn new(raised: &[(Quota, f64)], provisioned: bool, ai: Ai, worker_batch: usize) -> Self {
         let factor = |quota| raised.iter().filter(|(q, _)| *q == quota).map(|(_, times)| times).product::<f64>();
         let all = Quota::ALL.into_iter().chain(Shard::all().map(Quota::CapacityRow));
         let limit = |quota: Quota| match quota {
             Quota::Pollers(Queue::Batch) if provisioned => PROVISIONED,
             _ => quota.documented().limit.times(factor(quota)),
         };
-        let gates = all.map(|quota| (quota, Gate::new(limit(quota))));
-        Self { gates: Mutex::new(gates.collect()) }
+        let mut gates: BTreeMap<_, _> = all.map(|quota| (quota, Gate::new(limit(quota)))).collect();
+        if let Some(burst) = ai.requests_a_minute.map(f64::from) {
+            gates.insert(Quota::AiRequests, Gate::new(Limit::Rate { a_second: burst / 60.0, burst }));
+        }
+        Self { gates: Mutex::new(gates), ai, worker_batch }
     }
 
     fn gates(&self) -> MutexGuard<'_, BTreeMap<Quota, Gate>> {
@@ -84,6 +105,8 @@ impl Account {
             sum.held_up += gate.used.held_up;
             sum.refused += gate.used.refused;
             sum.most = sum.most.max(gate.used.most);
+            sum.first = sum.first.into_iter().chain(gate.used.first).min();
+            sum.last = sum.last.max(gate.used.last);
         }
         all
     }
@@ -100,7 +123,15 @@ impl Account {
             used.units += units;
             used.requests += 1;
             used.held_up += now.saturating_sub(came).as_secs_f64();
+            used.first.get_or_insert(now);
+            used.last = now;
         });
+    }
+
+    fn put_back(&self, quota: Quota, units: f64) {
+        if let Some(gate) = self.gates().get_mut(&quota) {
+            gate.level += units;
+        }
     }
 
     fn is_open(&self, quota: Quota, units: f64, now: Duration) -> bool {
@@ -233,9 +264,16 @@ pub(crate) async fn hold_back(sim: &Sim, quota: Quota, units: f64) {
 /// Returns `true` if the AI accepts a request.
 pub(crate) fn ai_takes(sim: &Sim, tokens: f64) -> bool {
     let Some(account) = &sim.account else { return true };
-    let (takes, now) = (account.is_open(Quota::AiTokens, tokens, sim.elapsed()), sim.elapsed());
+    let now = sim.elapsed();
+    // A request that is refused for its tokens does not count as one.
+    let asked = account.is_open(Quota::AiRequests, 1.0, now);
+    let takes = asked && account.is_open(Quota::AiTokens, tokens, now);
     match takes {
         true => account.count(Quota::AiTokens, tokens, now, now),
+        false if asked => {
+            account.put_back(Quota::AiRequests, 1.0);
+            account.note(Quota::AiTokens, |used| used.refused += 1);
+        }
         false => account.note(Quota::AiTokens, |used| used.refused += 1),
     }
     takes

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use goal_activity_core::admission::Capacity;
 use goal_activity_core::execution::{Execution, Status, TimelineEvent};
-use goal_activity_core::ports::{Generation, GenerationError, Tokens};
+use goal_activity_core::ports::{Generation, GenerationError, GenerationRequest, Tokens};
 use goal_activity_core::task::{Priority, TaskDraft, TaskDrafts};
 use goal_activity_events::{FailureCode, GoalId};
 use goal_activity_functions::adapters::memory::samples;
@@ -14,7 +14,7 @@ use serde_json::json;
 use tokio::task::LocalSet;
 use tokio::time::sleep;
 
-use super::account::{self, Account, Used};
+use super::account::{self, Account, Ai, Used};
 use super::quotas::Quota;
 use crate::api;
 use crate::people;
@@ -25,8 +25,8 @@ use crate::world::Sim;
 pub(crate) const ACTIONS: u8 = 64;
 /// The tasks of an action. The sample goal has 222 for its 64 actions, between three and four for each.
 const TASKS: [u64; 2] = [3, 4];
-/// The latency of the AI for one action, in milliseconds.
-const LATENCY: [u64; 2] = [15_000, 25_000];
+/// The AI: its latency for one action.
+pub(crate) const AI: Ai = Ai { latency: [15_000, 25_000], requests_a_minute: None, pace: Duration::ZERO };
 /// The tokens of a request to the AI, measured with the sample goal (`docs/GENERATORS.md`, "Costs").
 pub(crate) const TOKENS: Tokens = Tokens { input: 1_032, output: 347 };
 /// How much of the quota a token of an answer uses, with Claude (Bedrock user guide, "How tokens are counted").
@@ -52,6 +52,10 @@ pub(crate) struct Load {
     pub(crate) raised: Vec<(Quota, f64)>,
     /// Whether the batch queue has provisioned pollers.
     pub(crate) provisioned: bool,
+    /// The AI, and how it is asked.
+    pub(crate) ai: Ai,
+    /// How many batches one invocation of a worker gets at most.
+    pub(crate) worker_batch: usize,
 }
 
 /// The results.
@@ -95,8 +99,8 @@ impl Load {
     /// Runs the load, with the real handlers and a simulated clock.
     pub(crate) fn run(&self) -> Outcome {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-        LocalSet::new()
-            .block_on(&runtime, self.offer(Sim::within(Account::new(&self.raised, self.provisioned), self.capacity)))
+        let account = Account::new(&self.raised, self.provisioned, self.ai, self.worker_batch);
+        LocalSet::new().block_on(&runtime, self.offer(Sim::within(account, self.capacity)))
     }
 
     async fn offer(&self, sim: Sim) -> Outcome {
@@ -251,12 +255,17 @@ pub(crate) fn tokens() -> f64 {
 }
 
 /// The AI under this load: has a latency, and is throttled by its quota.
-pub(crate) async fn generate(sim: &Sim) -> Result<Generation, GenerationError> {
+pub(crate) async fn generate(sim: &Sim, request: GenerationRequest<'_>) -> Result<Generation, GenerationError> {
+    let ai = sim.account.as_ref().map_or(AI, |account| account.ai);
+    if request.attempt == 1 {
+        // A batch is one sub-goal of a whole chart.
+        sleep(ai.pace * (u32::from(u8::from(request.action.position.action)) - 1)).await;
+    }
     if !account::ai_takes(sim, tokens()) {
         sleep(REFUSED_AFTER).await;
         return Err(GenerationError::transient(FailureCode::AiThrottled, "simulated"));
     }
-    sleep(sim.some_millis(LATENCY[0], LATENCY[1])).await;
+    sleep(sim.some_millis(ai.latency[0], ai.latency[1])).await;
     let draft = |n| TaskDraft::new(&format!("0/{n}"), "", 30, Priority::Medium).unwrap();
     let drafts = TaskDrafts::try_from((1..=sim.between(TASKS[0], TASKS[1])).map(draft).collect::<Vec<_>>()).unwrap();
     Ok(Generation { tokens: TOKENS, ..drafts.into() })

@@ -13,6 +13,7 @@
 pub(crate) mod account;
 mod documented;
 pub(crate) mod load;
+mod minute;
 pub(crate) mod quotas;
 mod report;
 mod uses;
@@ -102,21 +103,21 @@ impl Step {
             None => capacity,
         };
         let (raised, provisioned) = (self.raised.to_vec(), self.provisioned);
-        Load { goals_a_second: BASE * self.times, lasts, capacity, raised, provisioned }
+        Load { goals_a_second: BASE * self.times, lasts, capacity, raised, provisioned, ai: load::AI, worker_batch: 1 }
     }
 }
 
-/// Runs the steps in parallel, on all cores.
-fn run(steps: &[Step]) -> Vec<Outcome> {
-    let next = Mutex::new(steps.iter().enumerate());
+/// Runs the loads in parallel, on all cores.
+fn run(loads: &[Load]) -> Vec<Outcome> {
+    let next = Mutex::new(loads.iter().enumerate());
     let done = Mutex::new(Vec::new());
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..cores {
             scope.spawn(|| {
                 loop {
-                    let Some((at, step)) = next.lock().unwrap().next() else { return };
-                    let outcome = step.load().run();
+                    let Some((at, load)) = next.lock().unwrap().next() else { return };
+                    let outcome = load.run();
                     done.lock().unwrap().push((at, outcome));
                 }
             });
@@ -130,7 +131,7 @@ fn run(steps: &[Step]) -> Vec<Outcome> {
 #[test]
 fn the_quotas_break_in_the_order_that_is_documented() {
     let begin = Instant::now();
-    let outcomes = run(&STEPS);
+    let outcomes = run(&STEPS.each_ref().map(Step::load));
     let paper = outcomes[0].on_paper();
     println!("\n{}\n{}", report::paper(&paper), report::HEAD);
     for (step, outcome) in STEPS.iter().zip(&outcomes) {

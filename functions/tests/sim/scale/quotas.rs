@@ -15,6 +15,8 @@ pub(crate) const AS_OF: &str = "2026-11-25";
 pub(crate) enum Quota {
     /// Tokens of one model on Amazon Bedrock. For another AI, by its contract.
     AiTokens,
+    /// Requests of one model, where the provider of a run counts them. Bedrock does not.
+    AiRequests,
     /// Invocations of all functions that run at once.
     LambdaConcurrency,
     /// Concurrent invocations by Lambda's pollers for one queue.
@@ -103,6 +105,8 @@ impl Quota {
         let (name, limit, adjustable, source) = match self {
             // 5,000,000 a minute for Claude Haiku 4.5 through a cross-region profile; others have other numbers.
             Self::AiTokens => ("Bedrock tokens", rate(83_333, 5_000_000), true, "general/latest/gr/bedrock.html"),
+            // As of a run, not documented: so not in `ALL`.
+            Self::AiRequests => ("Requests to the AI", rate(0, 0), true, ""),
             Self::LambdaConcurrency => {
                 ("Lambda concurrency", Limit::AtOnce(1_000.0), true, "lambda/latest/dg/gettingstarted-limits.html")
             }

@@ -46,6 +46,19 @@ impl Outcome {
         self.used.get(&Quota::AiTokens).map_or(0.0, |used| used.refused as f64 / asked.max(1.0))
     }
 
+    /// The share that was used of what an AI of that many tokens a minute allowed from the first request to the last: as many
+    /// as a minute's at once, and the rate.
+    pub(crate) fn ai_used(&self, a_minute: f64) -> f64 {
+        let used = self.used.get(&Quota::AiTokens).copied().unwrap_or_default();
+        let time = used.last.saturating_sub(used.first.unwrap_or_default()).as_secs_f64();
+        used.units / (a_minute * (1.0 + time / 60.0))
+    }
+
+    /// How many invocations there were at once at most.
+    pub(crate) fn workers_at_once(&self) -> f64 {
+        self.used.get(&Quota::LambdaConcurrency).map_or(0.0, |used| used.most)
+    }
+
     fn ai_asked(&self) -> f64 {
         let used = self.used.get(&Quota::AiTokens).copied().unwrap_or_default();
         used.refused as f64 + used.units / super::load::tokens()
