@@ -1,25 +1,31 @@
-//! A small HTTP/1.1 server on this machine: it implements the part that Lambda functions and their SDKs use. One thread
-//! per connection, because some requests are answered long after they arrived.
+//! A server on this machine, for what stands in for AWS and for Lambda's Runtime API.
 //!
-//! Not the testkit's stub: with that, every `cargo xtask` in a fresh clone would build an asynchronous runtime first. And the
-//! times in docs/PERFORMANCE.md were measured with this one between the functions and their answers.
+//! The protocol is hyper's, as in the testkit's stub, on a thread of its own: what answers may block, because some requests are
+//! answered long after they arrived, and what measures is not asynchronous.
 
-use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::HeaderMap;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+use tokio::runtime;
+use tokio::sync::oneshot;
+use tokio::task::spawn_blocking;
 
 /// One request.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) method: String,
     /// Including the query.
     pub(crate) path: String,
-    headers: Vec<(String, String)>,
-    pub(crate) body: Vec<u8>,
+    headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 /// The response.
@@ -27,70 +33,32 @@ pub(crate) struct Request {
 pub(crate) struct Response {
     status: u16,
     headers: Vec<(&'static str, String)>,
-    body: Vec<u8>,
+    body: Bytes,
 }
 
-/// The running server. It accepts no more connections when this is dropped; open ones are closed by the client.
+/// The running server. It ends, with its connections, when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Server {
     address: SocketAddr,
-    stopped: Arc<AtomicBool>,
+    _until: oneshot::Sender<()>,
 }
 
 impl Request {
     /// Returns a header; its name is case-insensitive.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.headers.get(name)?.to_str().ok()
     }
 
-    /// Reads the next request of a connection, if any.
-    fn read(stream: &mut impl BufRead) -> Result<Option<Self>> {
-        let mut line = String::new();
-        if stream.read_line(&mut line)? == 0 {
-            return Ok(None);
-        }
-        let mut words = line.split_whitespace().map(str::to_owned);
-        let (method, path) = words.next().zip(words.next()).context("no request line")?;
-        let mut request = Self { method, path, ..Self::default() };
-        loop {
-            let mut line = String::new();
-            ensure!(stream.read_line(&mut line)? > 0, "a head without an end");
-            let line = line.trim_end();
-            if line.is_empty() {
-                break;
-            }
-            let (name, value) = line.split_once(':').context("a header without a name")?;
-            request.headers.push((name.to_owned(), value.trim().to_owned()));
-        }
-        if request.header("transfer-encoding").is_some_and(|how| how.eq_ignore_ascii_case("chunked")) {
-            request.body = chunks(stream)?;
-        } else if let Some(length) = request.header("content-length") {
-            request.body = vec![0; length.parse().context("a content-length that is no number")?];
-            stream.read_exact(&mut request.body)?;
-        }
-        Ok(Some(request))
-    }
-}
-
-/// A chunked body, each chunk preceded by its length in hexadecimal digits.
-fn chunks(stream: &mut impl BufRead) -> Result<Vec<u8>> {
-    let mut body = Vec::new();
-    loop {
-        let mut line = String::new();
-        stream.read_line(&mut line)?;
-        let length = usize::from_str_radix(line.trim_end(), 16).context("a chunk without a length")?;
-        let mut chunk = vec![0; length + 2];
-        stream.read_exact(&mut chunk)?;
-        if length == 0 {
-            return Ok(body);
-        }
-        body.extend(&chunk[..length]);
+    async fn read(request: hyper::Request<Incoming>) -> Result<Self> {
+        let (head, body) = request.into_parts();
+        let body = body.collect().await?.to_bytes();
+        Ok(Self { method: head.method.to_string(), path: head.uri.to_string(), headers: head.headers, body })
     }
 }
 
 impl Response {
     /// A response with this body.
-    pub(crate) fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn new(status: u16, body: impl Into<Bytes>) -> Self {
         Self { status, headers: Vec::new(), body: body.into() }
     }
 
@@ -101,35 +69,32 @@ impl Response {
         self
     }
 
-    /// In one write, so that it is sent as one.
-    fn written(&self) -> Vec<u8> {
-        let Self { status, headers, body } = self;
-        let mut text = format!("HTTP/1.1 {status} Whatever\r\ncontent-length: {}\r\n", body.len());
-        for (name, value) in headers {
-            let _ = write!(text, "{name}: {value}\r\n");
-        }
-        text.push_str("\r\n");
-        [text.as_bytes(), body].concat()
+    fn written(self) -> Result<hyper::Response<Full<Bytes>>> {
+        let head = hyper::Response::builder().status(self.status);
+        let head = self.headers.into_iter().fold(head, |head, (name, value)| head.header(name, value));
+        Ok(head.body(Full::new(self.body))?)
     }
 }
 
 impl Server {
     /// Starts a server on a free port that responds with the result of `answer`.
     pub(crate) fn start(answer: impl Fn(Request) -> Response + Send + Sync + 'static) -> Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let (answer, stopped) = (Arc::new(answer), Arc::new(AtomicBool::new(false)));
-        let server = Self { address: listener.local_addr()?, stopped: stopped.clone() };
+        let runtime = runtime::Builder::new_current_thread().enable_io().build()?;
+        let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
+        let listener = listener.context("no free port on 127.0.0.1")?;
+        let address = listener.local_addr()?;
+        let (until, over) = oneshot::channel();
         std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                if stopped.load(Ordering::SeqCst) {
-                    return;
+            runtime.block_on(async {
+                tokio::select! {
+                    _ = over => {}
+                    () = accept(listener, Arc::new(answer)) => {}
                 }
-                let answer = answer.clone();
-                // Ends with an error when the client is gone, such as a killed function.
-                std::thread::spawn(move || serve(&stream, &*answer));
-            }
+            });
+            // What still answers, such as for a function that waits for work, is not waited for.
+            runtime.shutdown_background();
         });
-        Ok(server)
+        Ok(Self { address, _until: until })
     }
 
     /// `127.0.0.1:<port>`.
@@ -138,59 +103,52 @@ impl Server {
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.stopped.store(true, Ordering::SeqCst);
-        // Wakes the server.
-        let _ = TcpStream::connect(self.address);
+async fn accept(listener: TcpListener, answer: Arc<impl Fn(Request) -> Response + Send + Sync + 'static>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        // A small answer is not kept back to be sent with the next one.
+        let _ = stream.set_nodelay(true);
+        let answer = answer.clone();
+        tokio::spawn(async move {
+            let service = service_fn(move |request| answered(request, answer.clone()));
+            // Ends with an error when the client is gone, such as a killed function.
+            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+        });
     }
 }
 
-fn serve(stream: &TcpStream, answer: &impl Fn(Request) -> Response) -> Result<()> {
-    stream.set_nodelay(true)?;
-    let mut reader = BufReader::new(stream);
-    while let Some(request) = Request::read(&mut reader)? {
-        let mut writer = stream;
-        writer.write_all(&answer(request).written())?;
-    }
-    Ok(())
+async fn answered(
+    request: hyper::Request<Incoming>,
+    answer: Arc<impl Fn(Request) -> Response + Send + Sync + 'static>,
+) -> Result<hyper::Response<Full<Bytes>>, Box<dyn std::error::Error + Send + Sync>> {
+    let request = Request::read(request).await?;
+    let response = spawn_blocking(move || answer(request)).await?;
+    Ok(response.written()?)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use goal_activity_local::aws;
 
-    fn read(text: &str) -> Result<Option<Request>> {
-        Request::read(&mut text.as_bytes())
-    }
+    use super::*;
 
     #[test]
-    fn a_body_is_read_whole_however_it_is_sent() {
-        let plain = "POST /a?b HTTP/1.1\r\nHost: x\r\ncontent-length: 5\r\n\r\nhelloGET";
-        let request = read(plain).unwrap().unwrap();
-        assert_eq!((request.method.as_str(), request.path.as_str()), ("POST", "/a?b"));
-        assert_eq!((request.header("HOST"), &*request.body), (Some("x"), &b"hello"[..]));
-        let pieces = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n";
-        assert_eq!(read(pieces).unwrap().unwrap().body, b"hello");
-    }
-
-    #[test]
-    fn a_connection_may_end_between_requests_only() {
-        assert!(read("").unwrap().is_none());
-        for broken in ["GET / HTTP/1.1\r\n", "POST / HTTP/1.1\r\ncontent-length: 5\r\n\r\nhel", "\r\n"] {
-            assert!(read(broken).is_err(), "{broken:?}");
-        }
-    }
-
-    #[test]
-    fn requests_of_a_connection_are_answered_one_by_one() {
-        let server = Server::start(|request| Response::new(200, request.path).header("x-a", 1)).unwrap();
-        let ask = |path: &str| aws::agent().get(format!("http://{}{path}", server.address())).call().unwrap();
-        for path in ["/one", "/two"] {
-            let mut answer = ask(path);
+    fn requests_are_answered_one_by_one_until_the_server_is_dropped() {
+        let server = Server::start(|request| {
+            let asked = format!("{} {} {}", request.method, request.path, request.header("X-B").unwrap_or_default());
+            Response::new(200, [asked.as_bytes(), &request.body].concat()).header("x-a", 1)
+        })
+        .unwrap();
+        let (agent, url) = (aws::agent(), format!("http://{}", server.address()));
+        for path in ["/one?a=b", "/two"] {
+            let mut answer = agent.post(format!("{url}{path}")).header("x-b", "c").send("body").unwrap();
             assert_eq!(answer.headers()["x-a"], "1");
-            assert_eq!(answer.body_mut().read_to_string().unwrap(), path);
+            assert_eq!(answer.body_mut().read_to_string().unwrap(), format!("POST {path} cbody"));
+        }
+        drop(server);
+        let gone = || agent.get(&url).call().is_err();
+        let begun = std::time::Instant::now();
+        while !gone() {
+            assert!(begun.elapsed() < std::time::Duration::from_secs(10), "it still answers");
         }
     }
 }
