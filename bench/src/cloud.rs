@@ -178,7 +178,13 @@ impl Canned {
         let opens = update.contains("if_not_exists(") && named(body).any(|name| name == "outcomes");
         match self.row(body, Stage::Running) {
             Some(_) if opens => self.open_batch.clone(),
-            Some(row) if body["ReturnValues"] == "ALL_NEW" => row.clone(),
+            Some(row) if body["ReturnValues"] == "ALL_NEW" => {
+                let mut row = row.clone();
+                if named(body).any(|name| name == "sealed") {
+                    row["sealed"] = json!({ "BOOL": true });
+                }
+                row
+            }
             _ => json!({}),
         }
     }
