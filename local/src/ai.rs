@@ -102,7 +102,7 @@ pub fn run(project: &Project, command: &AiCommand) -> Result<()> {
 pub fn subject(goal_file: Option<&Path>, number: usize) -> Result<Value> {
     let chart = match goal_file {
         Some(file) => goal_file::read(file)?,
-        None => Experiment::sample(Language::Ja)?,
+        None => Experiment::sample(Language::of_terminal())?,
     };
     let goal = goal_file::goal(chart, derived("goal of ai check").parse()?, derived("user of ai check").parse()?)?;
     let action = number.checked_sub(1).and_then(|index| goal.actions.get(index));

@@ -20,12 +20,27 @@ pub enum Language {
     En,
 }
 
+impl Language {
+    /// That of the terminal: Japanese where its locale is, else English.
+    pub fn of_terminal() -> Self {
+        #[allow(clippy::disallowed_methods, reason = "a locale is set by variables")]
+        let mut locales = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().filter_map(|name| std::env::var(name).ok());
+        Self::of_locale(locales.find(|locale| !locale.is_empty()).as_deref())
+    }
+
+    /// POSIX, "Internationalization Variables": `ja_JP.UTF-8`, `ja`.
+    fn of_locale(locale: Option<&str>) -> Self {
+        let language = locale.and_then(|locale| locale.split(['_', '.', '@']).next());
+        if language == Some("ja") { Self::Ja } else { Self::En }
+    }
+}
+
 /// The experiment to run.
 #[derive(Debug, Args)]
 pub struct Experiment {
-    /// Language of the sample goal
-    #[arg(long, value_enum, default_value = "ja")]
-    lang: Language,
+    /// Language of the sample goal [default: that of the terminal]
+    #[arg(long, value_enum)]
+    lang: Option<Language>,
     /// Your own chart instead of the sample: JSON, a table of nine by nine, Markdown or OPML (chart/README.md)
     #[arg(long, value_name = "FILE", conflicts_with = "lang")]
     goal_file: Option<PathBuf>,
@@ -56,7 +71,7 @@ impl Experiment {
     /// The sample goal, in that number, with that many actions and that latency of the AI.
     pub fn of(goals: u16, actions: u8, latency: Duration) -> Self {
         let latency_ms = u32::try_from(latency.as_millis()).unwrap_or(u32::MAX);
-        Self { lang: Language::Ja, goal_file: None, goals, actions: Some(actions), fail_rate: 0.0, latency_ms }
+        Self { lang: Some(Language::Ja), goal_file: None, goals, actions: Some(actions), fail_rate: 0.0, latency_ms }
     }
 
     /// How many of so many actions get no tasks because of the experiment. Others fail for a reason of the goal's own.
@@ -68,7 +83,7 @@ impl Experiment {
     pub fn goals(&self) -> Result<Vec<Chart>> {
         let mut goal = match &self.goal_file {
             Some(file) => goal_file::read(file)?,
-            None => Self::sample(self.lang)?,
+            None => Self::sample(self.lang.unwrap_or_else(Language::of_terminal))?,
         };
         if let Some(count) = self.actions.map(usize::from) {
             ensure!(count <= goal.action_count(), "the goal has only {} actions", goal.action_count());
@@ -110,7 +125,21 @@ mod tests {
     use super::*;
 
     fn experiment() -> Experiment {
-        Experiment { lang: Language::Ja, goal_file: None, goals: 1, actions: None, fail_rate: 0.0, latency_ms: 0 }
+        Experiment { lang: Some(Language::Ja), goal_file: None, goals: 1, actions: None, fail_rate: 0.0, latency_ms: 0 }
+    }
+
+    #[test]
+    fn the_sample_is_in_the_language_of_the_terminal() {
+        for (locale, language) in [
+            (None, Language::En),
+            (Some("C.UTF-8"), Language::En),
+            (Some("en_GB.UTF-8"), Language::En),
+            (Some("ja_JP.UTF-8"), Language::Ja),
+            (Some("ja"), Language::Ja),
+            (Some("jam_JM"), Language::En),
+        ] {
+            assert_eq!(Language::of_locale(locale), language, "{locale:?}");
+        }
     }
 
     fn constraints(experiment: &Experiment) -> Vec<String> {

@@ -14,6 +14,7 @@ use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
 use crate::api::{start_path, status_path, tasks_path};
+use crate::aws::REGION;
 use crate::functions::prebuilt::Prebuilt;
 use crate::goal_file;
 use crate::interrupt::{self, Leftover};
@@ -35,6 +36,9 @@ pub struct Args {
     /// Build nothing: a release's zip of functions or its URL, or the folder of `cargo xtask build`
     #[arg(long, value_name = "ZIP|URL|FOLDER")]
     functions: Option<Prebuilt>,
+    /// Language of the sample goal [default: that of the terminal]
+    #[arg(long, value_enum)]
+    lang: Option<Language>,
 }
 
 /// The process of the emulator.
@@ -47,7 +51,7 @@ struct Record {
 
 /// Starts the pipeline, or finds it running, and prints how to use it.
 pub fn up(project: &Project, args: &Args) -> Result<()> {
-    let record = once(project, |folder| start(project, folder, args.functions.as_ref()))?;
+    let record = once(project, |folder| start(project, folder, args))?;
     explain(&folder(project), &record)
 }
 
@@ -87,15 +91,19 @@ fn folder(project: &Project) -> PathBuf {
     project.state().join("up")
 }
 
-fn start(project: &Project, folder: &Path, functions: Option<&Prebuilt>) -> Result<()> {
+fn start(project: &Project, folder: &Path, args: &Args) -> Result<()> {
     let _ = fs::remove_dir_all(folder);
     fs::create_dir_all(folder)?;
     // Until it is up, Ctrl-C and failures clean up everything.
     let files = interrupt::guard(Leftover::Folder(folder.to_owned()));
-    let local = Local::start_detachable(project, folder, functions)?;
+    let local = Local::start_detachable(project, folder, args.functions.as_ref())?;
     step("sample goal stored", || {
         let owner = user::sign_in(&local.stack, local.stack.user()?)?;
-        let goal = goal_file::goal(Experiment::sample(Language::Ja)?, GOAL.parse()?, owner.id)?;
+        let goal = goal_file::goal(
+            Experiment::sample(args.lang.unwrap_or_else(Language::of_terminal))?,
+            GOAL.parse()?,
+            owner.id,
+        )?;
         local.seed(&[goal])
     })?;
     local.stack.write(&stack_file(folder))?;
@@ -120,7 +128,15 @@ fn explain(folder: &Path, record: &Record) -> Result<()> {
     };
     let log = folder.join("emulator.log");
     output::result(&format!("\nPage   {}\nAPI    {}\nLog    {}", record.page, api_url, log.display()));
-    output::result(&format!("Stack  {} (for AWS tools: its endpoint, names and user)", stack_file(folder).display()));
+    output::result(&format!("Stack  {} (its endpoint, names and user)", stack_file(folder).display()));
+    output::result(&format!("User   {}, whose id in events and tables is {}", user.username, signed_in.id));
+    output::result(&format!("Bus    {}", stack.output("EventBusName")?));
+    output::result("\nFor tools and SDKs of AWS:\n");
+    output::result(&format!(
+        "export AWS_ENDPOINT_URL={} AWS_REGION={REGION} AWS_DEFAULT_REGION={REGION} \
+         AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test",
+        stack.endpoint
+    ));
     output::result(&format!("\nA token of {}, then a start, how it gets on, and the tasks:\n", user.username));
     output::result(&format!("TOKEN='{}'", signed_in.token.reveal()));
     curl("-X POST ", &start_path(&goal));
