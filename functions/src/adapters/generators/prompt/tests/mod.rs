@@ -180,8 +180,14 @@ fn the_instructions_take_their_numbers_from_the_limits() {
     for (name, _) in limits() {
         assert!(template.contains(&format!("{{{{{name}}}}}")), "the template does not name {name}");
     }
-    let by_hand: Vec<_> = template.matches(|c: char| c.is_ascii_digit()).collect();
-    assert_eq!(by_hand, ["1"], "but for the least title, every number is that of a limit");
+    // The one number that is none of the limits: a title has at least one character.
+    let template = template.replace("1 to {{title_max}}", "");
+    let by_hand = template.split(|c: char| !c.is_ascii_digit()).find(|number| !number.is_empty());
+    assert!(
+        by_hand.is_none(),
+        "system.md has the number {} written by hand: add it to `limits()` in prompt/mod.rs and write it as {{{{name}}}}",
+        by_hand.unwrap_or_default()
+    );
     assert!(!instructions.contains("{{"), "{instructions}");
 }
 
@@ -196,8 +202,28 @@ fn the_template_names_every_field_once() {
     }
 }
 
-/// For readers. To regenerate it, remove it and run this test twice.
+/// The whole prompt of an action, for readers.
+const WHOLE: &str = "functions/src/adapters/generators/prompt/tests/whole.md";
+
+/// Returns the number of the first line in which two texts differ, and that line of each.
+fn first_difference<'a>(expected: &'a str, found: &'a str) -> Option<(usize, [Option<&'a str>; 2])> {
+    let (mut expected, mut found) = (expected.split('\n'), found.split('\n'));
+    (1..).map(|number| (number, [expected.next(), found.next()])).find_map(|(number, lines)| match lines {
+        [None, None] => Some(None),
+        [a, b] if a == b => None,
+        _ => Some(Some((number, lines))),
+    })?
+}
+
 #[test]
+fn the_first_line_that_differs_is_found() {
+    assert_eq!(first_difference("a\nb\n", "a\nb\n"), None);
+    assert_eq!(first_difference("a\nb\nc", "a\nx\ny"), Some((2, [Some("b"), Some("x")])));
+    assert_eq!(first_difference("a", "a\n"), Some((2, [None, Some("")])));
+}
+
+#[test]
+#[allow(clippy::disallowed_methods, reason = "the switch to write the prompt anew")]
 fn a_whole_prompt_reads_like_this() {
     let mut goal = goal(|_| String::new());
     goal.head.title = "半年で 10 km を走れるようになる".into();
@@ -210,12 +236,18 @@ fn a_whole_prompt_reads_like_this() {
     goal.actions[0].constraints = "予算は 2 万円。\"今ある物\" は使う。".into();
     let Prompt { system, user } = prompt(&goal);
     let whole = format!("{system}\n---\n\n{user}");
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/adapters/generators/prompt/tests/whole.md");
-    let Ok(expected) = fs::read_to_string(&file) else {
-        fs::write(&file, whole).unwrap();
-        panic!("{} was missing and is written now", file.display());
-    };
-    assert_eq!(whole, expected);
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(WHOLE);
+    if std::env::var_os("UPDATE_PROMPT").is_some() {
+        fs::write(&file, &whole).unwrap();
+    }
+    let expected = fs::read_to_string(&file).unwrap_or_default();
+    if let Some((number, lines)) = first_difference(&expected, &whole) {
+        let [expected, found] = lines.map(|line| line.unwrap_or("(the end of the prompt)"));
+        panic!(
+            "the prompt has changed:\n{WHOLE}:{number}\n  expected: {expected}\n  found:    {found}\n\
+             Review it, then `UPDATE_PROMPT=1 cargo test --workspace --all-features --lib prompt` writes {WHOLE}."
+        );
+    }
 }
 
 proptest! {
