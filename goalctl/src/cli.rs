@@ -151,6 +151,33 @@ mod tests {
         assert!(commands > 50, "{commands} command lines were found");
     }
 
+    /// Returns why a row of the table "Commands" names a command that does not exist, such as one without its group.
+    fn unknown_in_table(row: &str) -> Option<String> {
+        let cell = row.strip_prefix("| ")?.split(" | ").next()?;
+        let is_argument = |word: &str| word.starts_with(['<', '[', '-', '.']);
+        cell.split('`').skip(1).step_by(2).find_map(|code| {
+            let program = Cli::command();
+            let mut at = &program;
+            for word in code.split(' ').take_while(|word| !is_argument(word)) {
+                match at.find_subcommand(word) {
+                    Some(found) => at = found,
+                    None => return Some(format!("{code}: no command {word}")),
+                }
+            }
+            None
+        })
+    }
+
+    #[test]
+    fn the_table_of_commands_names_them_in_full() {
+        let page = include_str!("../../docs/GOALCTL.md");
+        let table = page.split_once("\n## Commands\n").unwrap().1.split_once("\n\n`<workflow>`").unwrap().0;
+        let unknown: Vec<_> = table.lines().filter_map(unknown_in_table).collect();
+        assert!(unknown.is_empty(), "docs/GOALCTL.md, \"Commands\": {}", unknown.join("\n"));
+        assert!(table.lines().count() > 15, "{table}");
+        assert!(unknown_in_table("| `goals list`, `show <goal>` | your goals |").is_some());
+    }
+
     #[test]
     fn options_may_stand_anywhere_and_messages_are_chosen_in_one_way() {
         let parse = |line: &str| Cli::try_parse_from(line.split(' '));
