@@ -113,7 +113,8 @@ impl Emitted {
         let Self { bus, source, detail_type, detail } = self;
         let (id, goal, bus) = (&detail.event_id, &detail.goal_id, printable(bus));
         format!(
-            "Emitted {detail_type} for goal {goal} on bus {bus}, as event {id} of {source:?}.\nSee what comes of it: goalctl history {goal}\n"
+            "Emitted {detail_type} for goal {goal} on bus {bus}, as event {id} of {source:?}.\n\
+             A workflow appears in `goalctl history {goal}`; a rejection only in `goalctl events tail`, begun before.\n"
         )
     }
 }
@@ -121,6 +122,23 @@ impl Emitted {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn where_the_answer_appears_is_said() {
+        let (id, goal, user) = ("plan-17".parse().unwrap(), "learn-piano".parse().unwrap(), "user-1".parse().unwrap());
+        let emitted = Emitted {
+            bus: "bus".to_owned(),
+            source: "goalctl".to_owned(),
+            detail_type: GoalActivityRequested::TYPE,
+            detail: GoalActivityRequested::new(id, SystemClock.now(), goal, user),
+        };
+        let text = emitted.text();
+        let (_, answer) = text.split_once('\n').unwrap();
+        assert_eq!(
+            answer,
+            "A workflow appears in `goalctl history learn-piano`; a rejection only in `goalctl events tail`, begun before.\n"
+        );
+    }
 
     #[test]
     fn a_source_is_one_that_the_bus_and_the_pipeline_take() {
