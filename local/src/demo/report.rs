@@ -51,29 +51,35 @@ fn by_status(statuses: &[&Status]) -> String {
     groups.map(|group| format!("{} {}", group.len(), group[0])).collect::<Vec<_>>().join(", ")
 }
 
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
 /// The first tasks of a goal as a tree, and how many more there are.
 pub(crate) fn tree(goal: &Goal, tasks: &[Task]) -> String {
     let of = |action: &Action| tasks.iter().filter(|t| t.action_id == action.action_id.as_str()).collect::<Vec<_>>();
     let with_tasks: Vec<_> = goal.actions.iter().filter(|a| !of(a).is_empty()).collect();
     let shown = &with_tasks[..with_tasks.len().min(SHOWN_ACTIONS)];
     let mut text = format!("{}\n", goal.head.title);
-    for under_one in shown.chunk_by(|a, b| a.position.sub_goal == b.position.sub_goal) {
+    let mut sub_goals = shown.chunk_by(|a, b| a.position.sub_goal == b.position.sub_goal).peekable();
+    while let Some(under_one) = sub_goals.next() {
         let title = under_one.first().and_then(|a| goal.sub_goal_of(a)).map_or("", |s| s.title.as_str());
-        let _ = writeln!(text, "└─ {title}");
+        let (branch, outer) = if sub_goals.peek().is_none() { ("└─", "   ") } else { ("├─", "│  ") };
+        let _ = writeln!(text, "{branch} {title}");
         for (at, action) in under_one.iter().enumerate() {
             let (branch, stem) = if at + 1 == under_one.len() { ("└─", "   ") } else { ("├─", "│  ") };
-            let _ = writeln!(text, "   {branch} {} [{}]", action.title, kind(action));
+            let _ = writeln!(text, "{outer}{branch} {} [{}]", action.title, kind(action));
             let tasks = of(action);
             for (at, task) in tasks.iter().enumerate() {
                 let branch = if at + 1 == tasks.len() { "└─" } else { "├─" };
-                let _ = writeln!(text, "   {stem} {branch} {} ({} min)", task.title, task.estimated_minutes);
+                let _ = writeln!(text, "{outer}{stem} {branch} {} ({} min)", task.title, task.estimated_minutes);
             }
         }
     }
     let shown_tasks: usize = shown.iter().map(|a| of(a).len()).sum();
     let (actions, tasks) = (with_tasks.len() - shown.len(), tasks.len() - shown_tasks);
     if actions > 0 {
-        let _ = writeln!(text, "... and {actions} more actions with {tasks} tasks");
+        let _ = writeln!(text, "... and {} with {}", counted(actions, "more action"), counted(tasks, "task"));
     }
     text
 }
@@ -213,8 +219,25 @@ mod tests {
             "{text}"
         );
         assert!(
-            text.ends_with("   └─ Run [habit]\n       └─ Do (30 min)\n... and 1 more actions with 1 tasks\n"),
+            text.ends_with("   └─ Run [habit]\n       └─ Do (30 min)\n... and 1 more action with 1 task\n"),
             "{text}"
+        );
+    }
+
+    #[test]
+    fn only_the_last_sub_goal_ends_the_tree() {
+        let file = br#"{"title": "Goal", "subGoals": [{"title": "A", "actions": ["Run"]}, {"title": "B", "actions": ["Rest"]}]}"#;
+        let chart = goal_activity_chart::read(file, None).unwrap().chart;
+        let goal = goal_file::goal(chart, "g".parse().unwrap(), "u".parse().unwrap()).unwrap();
+        let task = |action: &Action| Task {
+            action_id: action.action_id.to_string(),
+            title: "Do".to_owned(),
+            estimated_minutes: 30,
+        };
+        let text = tree(&goal, &goal.actions.iter().map(task).collect::<Vec<_>>());
+        assert_eq!(
+            text,
+            "Goal\n├─ A\n│  └─ Run [execution]\n│      └─ Do (30 min)\n└─ B\n   └─ Rest [execution]\n       └─ Do (30 min)\n"
         );
     }
 
