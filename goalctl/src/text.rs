@@ -24,6 +24,16 @@ pub(crate) fn printable_json(json: &str) -> String {
     text
 }
 
+/// An id as a word of a command to copy: a user's may have spaces and whatever means something to a shell.
+pub(crate) fn shell_word(id: impl ToString) -> String {
+    let id = id.to_string();
+    match shlex::try_quote(&id) {
+        Ok(word) => word.into_owned(),
+        // Only NUL cannot be quoted, and no id has it.
+        Err(_) => id,
+    }
+}
+
 pub(crate) fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
@@ -75,6 +85,17 @@ pub(crate) fn status(name: &str, colours: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_in_a_command_is_one_word() {
+        for (id, word) in [
+            ("8c1f7f0a-user", "8c1f7f0a-user"),
+            ("cn=Ann Lee, o=Staff", "'cn=Ann Lee, o=Staff'"),
+            ("a; curl x | sh", "'a; curl x | sh'"),
+        ] {
+            assert_eq!(shell_word(id), word);
+        }
+    }
 
     #[test]
     fn a_status_has_a_colour_only_where_colours_are_wanted() {

@@ -1,6 +1,7 @@
 //! The folders of the project.
 
 use std::fs::File;
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -92,7 +93,11 @@ impl Project {
     /// Returns the command that builds and runs the program of a package, which is given what is added to it.
     pub fn program(&self, package: &str) -> Command {
         let mut run = cargo();
-        run.args(["run", "--quiet", "--package", package, "--manifest-path"]).arg(self.root.join("Cargo.toml"));
+        run.args(["run", "--package", package, "--manifest-path"]).arg(self.root.join("Cargo.toml"));
+        // Who watches sees that it is being built, or what it waits for.
+        if !std::io::stderr().is_terminal() {
+            run.arg("--quiet");
+        }
         run.arg("--");
         run
     }

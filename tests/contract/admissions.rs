@@ -53,6 +53,7 @@ on_all_tables!(
     many_at_once_never_get_further_into_debt_than_one_does,
     a_probe_waits_for_the_quota_as_well,
     without_a_quota_the_row_says_nothing_of_one,
+    a_moment_that_no_workflow_can_have_caused_is_begun_anew,
 );
 
 fn held(on: &impl Tables, batches: u32, since: i64) -> Held {
@@ -590,6 +591,19 @@ fn drawing(on: &impl Tables, since: i64, seconds: u64) -> Held {
 
 async fn used_until(on: &impl Tables) -> Option<Timestamp> {
     on.db().find_load(&on.state_machine(), Shard::FIRST).await.unwrap().quota_used_until
+}
+
+async fn a_moment_that_no_workflow_can_have_caused_is_begun_anew(on: &impl Tables) {
+    // The last is more than can be read as a moment.
+    for (round, settled) in (0..).zip([1_000_000_000, i64::MAX / 2, i64::MAX]) {
+        let (one, two) = (drawing(on, 10 * round, 1), drawing(on, 10 * round + 5, 20));
+        assert_eq!(on.db().acquire_capacity(&one, with_quota(used_until(on).await)).await.unwrap(), Acquired::Yes);
+        let release_one = Release { settled, ..release(on, &one.execution).await };
+        assert_eq!(on.db().release_capacity(&release_one).await.unwrap(), Released::Yes);
+        assert_eq!(on.db().acquire_capacity(&two, with_quota(used_until(on).await)).await.unwrap(), Acquired::Yes);
+        assert_eq!(used_until(on).await, Some(at(10 * round + 5 - 10)), "{settled}");
+        assert_eq!(on.db().release_capacity(&release(on, &two.execution).await).await.unwrap(), Released::Yes);
+    }
 }
 
 async fn what_is_drawn_is_kept_with_what_is_held_and_settled_with_its_release(on: &impl Tables) {

@@ -157,7 +157,10 @@ pub const EXPECTED_OUTPUT_TOKENS: u64 = 347;
 /// How much of the AI's quota may be saved up, as time. As long as nothing may wake those who wait when the quota is free again: a
 /// run of the reconciler. docs/SCALING.md has what less and more do.
 pub const QUOTA_SAVED: Duration = RECONCILE_EVERY;
-/// What a provider counts its quotas by. What is saved up and the largest workflow together are no more.
+/// The least of it that may be saved up: without any, what becomes free between two runs of the reconciler would be lost.
+pub const QUOTA_SAVED_AT_LEAST: Duration = Duration::from_secs(RECONCILE_EVERY.as_secs() / 2);
+/// What a provider counts its quotas by. What is saved up and the largest workflow together are no more, but for
+/// [`QUOTA_SAVED_AT_LEAST`]; and by no more is a quota owed because more was asked than expected, as providers forget what is older.
 pub const QUOTA_PERIOD: Duration = Duration::from_secs(60);
 /// For how long one workflow can use up the AI's quota.
 pub const LONGEST_DRAW: Duration = Duration::from_secs(WORKFLOW_SECONDS as u64);

@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use goal_activity_events::{Timestamp, Usage};
 
-use crate::limits::{EXPECTED_INPUT_TOKENS, EXPECTED_OUTPUT_TOKENS, LONGEST_DRAW, QUOTA_PERIOD, QUOTA_SAVED};
+use crate::limits::{
+    EXPECTED_INPUT_TOKENS, EXPECTED_OUTPUT_TOKENS, LONGEST_DRAW, QUOTA_PERIOD, QUOTA_SAVED, QUOTA_SAVED_AT_LEAST,
+};
 
 /// What the AI takes in a minute, as far as that is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +42,7 @@ impl Quota {
 
     /// How much of it is saved up at most, as time, where the largest workflow uses it up for so long.
     pub fn saved(self, largest: Duration) -> Duration {
-        self.saved.min(QUOTA_PERIOD.saturating_sub(largest))
+        self.saved.min(QUOTA_PERIOD.saturating_sub(largest).max(QUOTA_SAVED_AT_LEAST))
     }
 
     /// Returns `true` if none is set.
@@ -126,7 +128,28 @@ pub struct Bucket {
     pub used_until: Option<Timestamp>,
 }
 
+/// The deepest debt that there can be: that of a settlement and of a draw after it.
+const DEEPEST: Duration = QUOTA_PERIOD.saturating_add(LONGEST_DRAW);
+
 impl Bucket {
+    /// What is later than this is no debt: a clock was wrong, or a row. It counts as if nothing was known.
+    pub fn beyond(now: Timestamp) -> Timestamp {
+        now.plus(DEEPEST)
+    }
+
+    fn known(&self, now: Timestamp) -> Option<Timestamp> {
+        self.used_until.filter(|until| *until <= Self::beyond(now))
+    }
+
+    /// Of what was asked beyond what was drawn, in milliseconds, what counts: a debt of [`QUOTA_PERIOD`] at most comes of it. Providers
+    /// forget what is older than that, and an AI that tells a wrong number of tokens must not stop the launches. What was not asked
+    /// counts in full.
+    pub fn settled(&self, more: i64, now: Timestamp) -> i64 {
+        let full = self.full_since(now);
+        let from = self.known(now).unwrap_or(full).max(full);
+        more.min(now.plus(QUOTA_PERIOD).as_millis().saturating_sub(from.as_millis()).max(0))
+    }
+
     /// What was used up at this moment, or before, has made no difference by now: the bucket is full.
     pub fn full_since(&self, now: Timestamp) -> Timestamp {
         now.minus(self.holds)
@@ -134,19 +157,19 @@ impl Bucket {
 
     /// Returns `true` if it is full.
     pub fn is_full(&self, now: Timestamp) -> bool {
-        self.used_until.is_none_or(|until| until <= self.full_since(now))
+        self.known(now).is_none_or(|until| until <= self.full_since(now))
     }
 
     /// Returns `true` if it is in debt.
     pub fn is_in_debt(&self, now: Timestamp) -> bool {
-        self.used_until.is_some_and(|until| until > now)
+        self.known(now).is_some_and(|until| until > now)
     }
 
     /// The same after so much was taken out of it.
     #[must_use]
     pub fn after(self, drawn: Duration, now: Timestamp) -> Self {
         let full = self.full_since(now);
-        Self { used_until: Some(self.used_until.unwrap_or(full).max(full).plus(drawn)), ..self }
+        Self { used_until: Some(self.known(now).unwrap_or(full).max(full).plus(drawn)), ..self }
     }
 }
 
@@ -228,6 +251,29 @@ mod tests {
         assert!(debt.is_in_debt(at(9_999)) && !debt.is_in_debt(at(10_000)));
         assert!(!debt.is_full(at(39_999)) && debt.is_full(at(40_000)));
         assert_eq!(debt.after(second, at(1_000_000)), new.after(second, at(1_000_000)));
+    }
+
+    #[test]
+    fn a_debt_of_what_was_asked_too_often_is_a_minute_at_most() {
+        let now = at(0);
+        let bucket = |until| Bucket { holds: Duration::from_secs(30), used_until: until };
+        assert_eq!(bucket(None).settled(i64::MAX, now), 90_000, "from full");
+        assert_eq!(bucket(Some(at(-10_000))).settled(i64::MAX, now), 70_000);
+        assert_eq!(bucket(Some(at(59_000))).settled(5_000, now), 1_000);
+        assert_eq!(bucket(Some(at(300_000))).settled(5_000, now), 0, "it was drawn, and is deeper");
+        assert_eq!(bucket(Some(at(59_000))).settled(-5_000, now), -5_000);
+        assert_eq!(bucket(None).settled(900, now), 900);
+    }
+
+    #[test]
+    fn a_moment_that_no_workflow_can_have_caused_stops_nothing() {
+        let (holds, now) = (Duration::from_secs(30), at(0));
+        let deepest = Bucket { holds, used_until: Some(at(960_000)) };
+        assert!(deepest.is_in_debt(now) && !deepest.is_full(now));
+        let wrong = Bucket { holds, used_until: Some(at(960_001)) };
+        assert!(!wrong.is_in_debt(now) && wrong.is_full(now));
+        assert_eq!(wrong.after(holds, now), Bucket { holds, used_until: Some(now) });
+        assert_eq!(wrong.settled(i64::MAX, now), 90_000);
     }
 
     fn capacity(batches: u32, shards: u16, quota: Quota) -> Capacity {
@@ -316,12 +362,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_saved_up_and_the_largest_workflow_are_a_minutes_quota_at_most() {
+    fn what_is_saved_up_and_the_largest_workflow_are_a_minutes_quota_unless_it_is_small() {
         for requests in 1..2_000 {
             let capacity = capacity(64, 1, quota(requests, 0));
             let holds = capacity.room(Shard::FIRST, None).bucket.unwrap().holds;
             let largest = capacity.draws(Shard::FIRST, u32::try_from(MAX_ACTIONS).unwrap());
-            assert!(holds <= QUOTA_SAVED && (holds.is_zero() || holds + largest <= QUOTA_PERIOD), "{requests}");
+            let is_least = holds == QUOTA_SAVED_AT_LEAST && requests < 86;
+            assert!(holds <= QUOTA_SAVED && (is_least || holds + largest <= QUOTA_PERIOD), "{requests}");
             assert_eq!(holds == QUOTA_SAVED, requests >= 128, "{requests}");
         }
     }

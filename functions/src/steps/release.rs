@@ -61,7 +61,10 @@ impl<Db: ReleaseDb> Releases<'_, Db> {
             match Releasing::decide((arn, shard), execution, &loads, self.pausing, now) {
                 Releasing::PauseFirst(change) => self.pause_first(&machine, &change, now).await?,
                 Releasing::Now(release) => {
-                    let release = Release { settled: self.capacity.settlement(&held, execution), ..release };
+                    let more = self.capacity.settlement(&held, execution);
+                    let bucket = self.capacity.room(shard, loads.of(shard).quota_used_until).bucket;
+                    let settled = bucket.map_or(0, |bucket| bucket.settled(more, now));
+                    let release = Release { settled, ..release };
                     match self.db.release_capacity(&release).await? {
                         Released::Yes => {
                             tell(release.before.as_ref(), release.after.as_ref());

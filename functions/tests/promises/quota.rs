@@ -90,6 +90,25 @@ async fn p10_what_was_asked_more_often_than_expected_is_settled_at_the_end() {
 }
 
 #[tokio::test]
+async fn p10_an_ai_that_tells_a_wrong_number_of_tokens_stops_the_launches_for_a_minute_at_most() {
+    let tokens = NonZeroU64::new(5_000_000);
+    let rig = rig(600, 1);
+    let rig = Rig { capacity: rig.capacity.with_quota(Quota::new(None, tokens, NonZeroU32::MIN)), ..rig };
+    rig.add(samples::goal("goal-1", "user-1", 8));
+    rig.script("a-1-1", "tokens=812/4294967295");
+    let arn = rig.start_as("user-1", "goal-1", "").await.arn();
+    rig.deliver_requests().await;
+    rig.ends(&arn).await;
+    let now = rig.world.state().now;
+    assert!(used_until(&rig, Shard::FIRST).unwrap().as_millis() <= now + 60_000);
+    let waiting = ask(&rig, 2, 8).await;
+    assert_eq!(rig.execution(&waiting).status(), Status::Pending);
+    rig.wait(61);
+    rig.reconcile_and_launch().await;
+    assert_eq!(rig.all_launched(), [arn, waiting]);
+}
+
+#[tokio::test]
 async fn p10_what_is_cancelled_before_it_has_asked_counts_as_asked() {
     let rig = rig(128, 1);
     rig.add(samples::goal("goal-1", USER, 64));

@@ -27,7 +27,7 @@ use tokio::time::{Instant, sleep};
 use super::belongings::{Belongings, Opened, STARTED_HERE};
 use crate::failure::{Failure, NO_ACCESS};
 use crate::interrupt::Interrupt;
-use crate::text::counted;
+use crate::text::{counted, shell_word};
 
 /// For how long no other run may move the user, unless that is extended.
 const LEASE: Duration = Duration::from_secs(120);
@@ -269,10 +269,11 @@ fn busy(user: &UserId) -> Failure {
 }
 
 fn elsewhere(home: &Home, user: &UserId) -> Failure {
+    let word = shell_word(user);
     let to = home.moving_to.as_ref().map(CellId::as_str).unwrap_or_default();
     Failure {
         exit: NO_ACCESS,
         ..Failure::not_done(format!("{user} is moved from cell {} to {to}", home.cell))
-            .advising(format!("go on with `goalctl cells move {user} --to {to}`, or give that up with --give-up"))
+            .advising(format!("go on with `goalctl cells move {word} --to {to}`, or give that up with --give-up"))
     }
 }

@@ -26,7 +26,7 @@ use crate::interrupt::Interrupt;
 use crate::place::Place;
 use crate::shell::Shell;
 use crate::stack::Stack;
-use crate::text::{NOTHING, counted, lines, printable, table};
+use crate::text::{NOTHING, counted, lines, printable, shell_word, table};
 use belongings::Opened;
 use migrate::{Moved, Moves};
 
@@ -430,9 +430,10 @@ impl Front<'_> {
         let (cells, run, interrupt) = (self.opened().await?, EventId::random().to_string(), Interrupt::listen()?);
         let given_up = self.moves(&cells, &run, patience, &interrupt)?.give_up(user).await?;
         let Some(to) = given_up else {
+            let word = shell_word(user);
             let title = format!("no move of {user} is to be given up");
             let advice = format!(
-                "see where the user is with `goalctl cells users {user}`; a move that has switched is gone on with"
+                "see where the user is with `goalctl cells users {word}`; a move that has switched is gone on with"
             );
             return Err(Failure::not_done(title).advising(advice).into());
         };

@@ -95,7 +95,8 @@ fn drawing(write: Write, wanted: &Held, room: &Room) -> Write {
     let moment = |at: Timestamp| number(at.as_millis());
     let full_since = bucket.full_since(wanted.since);
     if bucket.is_full(wanted.since) {
-        let is_full = Condition::missing(until).or(Condition::at_most(until, moment(full_since)));
+        let beyond = Condition::more(until, moment(Bucket::beyond(wanted.since)));
+        let is_full = Condition::missing(until).or(Condition::at_most(until, moment(full_since))).or(beyond);
         return write.set(until, moment(full_since.plus(wanted.drawn))).when(is_full);
     }
     write
