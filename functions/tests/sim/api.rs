@@ -41,16 +41,21 @@ impl Ask {
     /// Returns `true` if it is answered when it is repeated, allowing for the one fault that a run may have left.
     pub(crate) async fn is_answered(&self, sim: &Sim) -> bool {
         for _ in 0..3 {
-            let answer = call(sim, &self.user, &self.route, &self.path, &self.body, self.key.as_deref()).await;
-            if matches!(answer, Some((503, _))) {
-                sim.count(UNAVAILABLE);
-            }
+            let answer = self.call(sim).await;
             if answer.is_some_and(|(status, _)| status != 503) {
                 return true;
             }
             sleep(sim.some_millis(1_000, 60_000)).await;
         }
         false
+    }
+
+    async fn call(&self, sim: &Sim) -> Answer {
+        let answer = call(sim, &self.user, &self.route, &self.path, &self.body, self.key.as_deref()).await;
+        if matches!(answer, Some((503, _))) {
+            sim.count(UNAVAILABLE);
+        }
+        answer
     }
 
     /// The key under which the request is recorded.
@@ -85,7 +90,7 @@ impl Ask {
     async fn say_once(&self, sim: &Sim) -> Answer {
         let request = self.request();
         let before = request.as_ref().and_then(|r| sim.core().shadow.requests.get(r).cloned());
-        let answer = call(sim, &self.user, &self.route, &self.path, &self.body, self.key.as_deref()).await;
+        let answer = self.call(sim).await;
         match (&answer, before) {
             (Some((202, body)), before) => {
                 if before.is_some() {
