@@ -145,7 +145,7 @@ async fn a_goal_that_cannot_be_read_is_named_without_its_texts(on: &impl Tables)
     let owner = || Some(goal.head.user_id.clone());
     let no_user = "userId: not a valid user id: 1 to 255 printable ASCII characters, spaces only between others";
     let cases: [(&str, Value, &str, Option<UserId>); 4] = [
-        ("userId", json!("a secret text"), no_user, None),
+        ("userId", json!("a secret\ttext"), no_user, None),
         ("status", json!("a secret, expected or not"), "status: expected one of `draft`, `processing`, ", owner()),
         ("status", json!(null), "status: expected a string", owner()),
         ("title", json!(["a secret"]), "title: expected a string", owner()),
