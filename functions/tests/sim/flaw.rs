@@ -11,7 +11,7 @@ use goal_activity_core::execution::Ending;
 use goal_activity_core::execution::{BatchState, Execution};
 use goal_activity_core::goal::{Goal, GoalHead, GoalStatus};
 use goal_activity_core::ledger::BatchLedger;
-use goal_activity_core::limits::HISTORY;
+use goal_activity_core::limits::{HISTORY, QUOTA_PERIOD};
 use goal_activity_core::outcome::goal_status;
 use goal_activity_core::pause::{DailyCost, Load, Passage, Pausing, Release};
 use goal_activity_core::placement::TaskRow;
@@ -297,7 +297,7 @@ pub(crate) fn room(sim: &Sim, room: Room) -> Room {
 /// A shard as it is read.
 pub(crate) fn load_as_read(sim: &Sim, run: &Run, load: Load) -> Load {
     let unseen = sim.has(Flaw::RefillUnseen) && run.is_reconciler();
-    let quota_used_until = load.quota_used_until.map(|until| if unseen { sim.now().plus(HISTORY) } else { until });
+    let quota_used_until = load.quota_used_until.map(|until| if unseen { sim.now().plus(QUOTA_PERIOD) } else { until });
     Load { quota_used_until, ..load }
 }
 
