@@ -175,7 +175,7 @@ mod tests {
         fs::write(&binary, &noise[..1_000]).unwrap();
         check_zip(&binary).unwrap();
         fs::write(&binary, &noise).unwrap();
-        assert!(check_zip(&binary).unwrap_err().to_string().contains("more than 4000000"));
+        assert!(check_zip(&binary).unwrap_err().to_string().contains("more than 5000000"));
         fs::remove_dir_all(&folder).unwrap();
     }
 
