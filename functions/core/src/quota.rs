@@ -403,7 +403,8 @@ mod tests {
                     let most = now - since + holds + i64::try_from(drawn.as_millis()).unwrap();
                     prop_assert!(launched <= most, "{launched} ms since {since}, {most} are allowed at {now}");
                 }
-                let settled = capacity.settlement(&held(drawn), Some(&ended(actions, attempts, &[])));
+                let more = capacity.settlement(&held(drawn), Some(&ended(actions, attempts, &[])));
+                let settled = bucket.settled(more, at(now));
                 counted.push((now, settled));
                 let until = bucket.used_until.unwrap().as_millis().saturating_add(settled);
                 used_until = Some(Timestamp::from_millis(until));
