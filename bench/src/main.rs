@@ -27,8 +27,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
-use goal_activity_local::interrupt;
 use goal_activity_local::output;
+use goal_activity_local::program;
 use goal_activity_local::project::Project;
 
 use crate::report::{Report, Section};
@@ -81,23 +81,10 @@ impl Part {
 
 fn main() -> ExitCode {
     let args = Cli::parse();
-    match run(&args) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            interrupt::leave_it_to_the_handler();
-            output::aside(&format!("error: {error:#}"));
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn run(args: &Cli) -> Result<()> {
-    interrupt::install()?;
-    let project = Project::find()?;
-    match &args.start {
-        Some(folder) => functions::try_each(&project, folder),
-        None => measure(&project, args),
-    }
+    program::run(|project| match &args.start {
+        Some(folder) => functions::try_each(project, folder),
+        None => measure(project, &args),
+    })
 }
 
 /// Measures one part, or all of them. A missed goal is shown and is not a failure: this machine may be slow.

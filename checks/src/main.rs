@@ -13,11 +13,8 @@ mod web;
 
 use std::process::ExitCode;
 
-use anyhow::Result;
 use clap::{Parser, Subcommand};
-use goal_activity_local::interrupt;
-use goal_activity_local::output;
-use goal_activity_local::project::Project;
+use goal_activity_local::program;
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
@@ -38,23 +35,11 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    match run(&Cli::parse().command) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            interrupt::leave_it_to_the_handler();
-            output::aside(&format!("error: {error:#}"));
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn run(command: &Command) -> Result<()> {
-    interrupt::install()?;
-    let project = Project::find()?;
-    match command {
-        Command::Test { part } => parts::run(&project, *part),
-        Command::Schemas(args) => schemas::run(&project, args),
-    }
+    let command = Cli::parse().command;
+    program::run(|project| match &command {
+        Command::Test { part } => parts::run(project, *part),
+        Command::Schemas(args) => schemas::run(project, args),
+    })
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ pub mod output;
 pub mod page;
 pub mod prerequisites;
 pub mod process;
+pub mod program;
 pub mod project;
 pub mod sample;
 mod stamp;

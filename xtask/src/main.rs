@@ -8,10 +8,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
-use goal_activity_local::interrupt;
-use goal_activity_local::output;
 use goal_activity_local::project::Project;
-use goal_activity_local::{ai, demo, functions, up};
+use goal_activity_local::{ai, demo, functions, program, up};
 
 /// The program of `bench`.
 const BENCH: &str = "goal-activity-bench";
@@ -64,30 +62,18 @@ struct Rest {
 }
 
 fn main() -> ExitCode {
-    match run(&Cli::parse().command) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            interrupt::leave_it_to_the_handler();
-            output::aside(&format!("error: {error:#}"));
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn run(command: &Command) -> Result<()> {
-    interrupt::install()?;
-    let project = Project::find()?;
-    match command {
-        Command::Demo(args) => demo::run(&project, args),
-        Command::Up(args) => up::up(&project, args),
-        Command::Down => up::down(&project),
-        Command::Test(rest) => become_program(&project, CHECKS, Some("test"), rest).map(|never| match never {}),
-        Command::Bench(rest) => become_program(&project, BENCH, None, rest).map(|never| match never {}),
-        Command::Ai(command) => ai::run(&project, command),
-        Command::Schemas(rest) => become_program(&project, CHECKS, Some("schemas"), rest).map(|never| match never {}),
-        Command::Smoke(rest) => become_program(&project, GOALCTL, Some("smoke"), rest).map(|never| match never {}),
-        Command::Build(args) => functions::build_for_aws(&project, args),
-    }
+    let command = Cli::parse().command;
+    program::run(|project| match &command {
+        Command::Demo(args) => demo::run(project, args),
+        Command::Up(args) => up::up(project, args),
+        Command::Down => up::down(project),
+        Command::Test(rest) => become_program(project, CHECKS, Some("test"), rest).map(|never| match never {}),
+        Command::Bench(rest) => become_program(project, BENCH, None, rest).map(|never| match never {}),
+        Command::Ai(command) => ai::run(project, command),
+        Command::Schemas(rest) => become_program(project, CHECKS, Some("schemas"), rest).map(|never| match never {}),
+        Command::Smoke(rest) => become_program(project, GOALCTL, Some("smoke"), rest).map(|never| match never {}),
+        Command::Build(args) => functions::build_for_aws(project, args),
+    })
 }
 
 /// Replaces this command by the program of another package, built first, so that its exit code and its clean-up on Ctrl-C are those of
