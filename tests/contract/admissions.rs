@@ -1,4 +1,4 @@
-//! `HoldCapacity`, `ListHolders`, `ListWaiting`, `MoveWaiting`, `AdmitExecution` and the ports of the pause.
+//! `HoldCapacity`, `FindLoad`, `ListWaiting`, `MoveWaiting`, `AdmitExecution` and the ports of the pause.
 
 use std::time::Duration;
 
@@ -11,8 +11,7 @@ use goal_activity_core::keys::open_shard;
 use goal_activity_core::pause::{Cost, DailyCost, Passage, Pause, Pausing, Release};
 use goal_activity_core::ports::{
     Acquired, AdmitExecution, CancelExecution, ChangePause, Claim, ClaimGoal, Claimed, EndExecution, FindExecution,
-    FindLoad, FindPause, HoldCapacity, ListHolders, ListOpen, ListWaiting, MoveWaiting, PauseChange, PauseLaunches,
-    Released,
+    FindLoad, FindPause, HoldCapacity, ListOpen, ListWaiting, MoveWaiting, PauseChange, PauseLaunches, Released,
 };
 use goal_activity_core::quota::Bucket;
 use goal_activity_events::{ExecutionArn, FinalStatus, Timestamp};
@@ -82,7 +81,7 @@ async fn release(on: &impl Tables, execution: &ExecutionArn) -> Release {
 /// The held capacity, by the names of the executions: each case has its own state machine.
 async fn holders(on: &impl Tables) -> Vec<(String, u32, Timestamp)> {
     let mut all: Vec<_> =
-        on.db().list_holders(&on.state_machine(), Shard::FIRST).await.unwrap().iter().map(named).collect();
+        on.db().find_load(&on.state_machine(), Shard::FIRST).await.unwrap().held.iter().map(named).collect();
     all.sort_by_key(|h| h.2);
     all
 }
@@ -123,7 +122,7 @@ async fn more_than_there_is_cannot_be_taken(on: &impl Tables) {
     assert_eq!(on.db().acquire_capacity(&held(on, 3, 0), Room::of(8)).await.unwrap(), Acquired::Yes);
     // The capacity is less than before: held capacity stays, and no more can be acquired.
     assert_eq!(on.db().acquire_capacity(&held(on, 1, 0), Room::of(4)).await.unwrap(), Acquired::Full);
-    assert_eq!(in_use(&on.db().list_holders(&on.state_machine(), Shard::FIRST).await.unwrap()), 8);
+    assert_eq!(in_use(&on.db().find_load(&on.state_machine(), Shard::FIRST).await.unwrap().held), 8);
 }
 
 async fn many_at_once_never_take_more_than_there_is(on: &impl Tables) {
@@ -131,7 +130,7 @@ async fn many_at_once_never_take_more_than_there_is(on: &impl Tables) {
     let taken = join_all(all.iter().map(|h| on.db().acquire_capacity(h, Room::of(31)))).await;
     let yes = taken.into_iter().filter(|t| matches!(t, Ok(Acquired::Yes))).count();
     assert_eq!(yes, 10);
-    assert_eq!(in_use(&on.db().list_holders(&on.state_machine(), Shard::FIRST).await.unwrap()), 30);
+    assert_eq!(in_use(&on.db().find_load(&on.state_machine(), Shard::FIRST).await.unwrap().held), 30);
 }
 
 async fn giving_back_what_is_not_held_changes_nothing(on: &impl Tables) {
@@ -463,7 +462,7 @@ async fn each_shard_counts_by_itself(on: &impl Tables) {
     }
     let more = Held { shard: nth(1), ..held(on, 1, 2) };
     assert_eq!(on.db().acquire_capacity(&more, Room::of(8)).await.unwrap(), Acquired::Full);
-    let holders = async |shard| on.db().list_holders(&machine, shard).await.unwrap();
+    let holders = async |shard| on.db().find_load(&machine, shard).await.unwrap().held;
     assert_eq!((holders(nth(0)).await, holders(nth(1)).await), (vec![one.clone()], vec![two.clone()]));
     assert_eq!(holders(nth(2)).await, []);
     // What is held in one is not released in another.
@@ -615,7 +614,7 @@ async fn what_is_drawn_is_kept_with_what_is_held_and_settled_with_its_release(on
         assert_eq!(on.db().acquire_capacity(&two, with_quota(Some(at(-10)))).await.unwrap(), Acquired::Yes);
         assert_eq!(used_until(on).await, Some(at(-5)));
     }
-    let mut found = on.db().list_holders(&on.state_machine(), Shard::FIRST).await.unwrap();
+    let mut found = on.db().find_load(&on.state_machine(), Shard::FIRST).await.unwrap().held;
     found.sort_by_key(|held| held.since);
     assert_eq!(found, [one.clone(), two.clone()]);
     for (held, settled, until) in

@@ -11,9 +11,9 @@ use goal_activity_core::goal::Goal;
 use goal_activity_core::port_set;
 use goal_activity_core::ports::{
     ActionsWithTasks, AdmitExecution, CancelExecution, ChangePause, ClaimGoal, EndExecution, FindArchived,
-    FindExecution, FindLoad, FindPause, FindWorkflows, HoldCapacity, ListGoals, ListHolders, ListOpen, ListTasks,
-    ListWaiting, ListWorkflows, LoadGoal, LoadGoalHead, MoveWaiting, PauseLaunches, ReadLedger, RecordProgress,
-    RemoveTasks, SealLedger, WorkLedger, WriteChart,
+    FindExecution, FindLoad, FindPause, FindWorkflows, HoldCapacity, ListGoals, ListOpen, ListTasks, ListWaiting,
+    ListWorkflows, LoadGoal, LoadGoalHead, MoveWaiting, PauseLaunches, ReadLedger, RecordProgress, RemoveTasks,
+    SealLedger, WorkLedger, WriteChart,
 };
 use goal_activity_core::task::Task;
 use goal_activity_events::{GoalId, StateMachineArn};
@@ -27,7 +27,7 @@ port_set! {
     /// All operations of the functions on the tables.
     pub(crate) trait AllPorts:
         LoadGoal + LoadGoalHead + ActionsWithTasks + ListTasks + RemoveTasks + FindArchived + FindExecution + ListOpen + ListWaiting
-        + ListWorkflows + FindWorkflows + AdmitExecution + RecordProgress + HoldCapacity + ListHolders + ClaimGoal + WorkLedger + SealLedger
+        + ListWorkflows + FindWorkflows + AdmitExecution + RecordProgress + HoldCapacity + ClaimGoal + WorkLedger + SealLedger
         + ReadLedger + CancelExecution + EndExecution + FindLoad + FindPause + PauseLaunches + ListGoals
         + WriteChart + MoveWaiting + ChangePause
 }

@@ -7,7 +7,7 @@ use goal_activity_core::execution::{Execution, Status};
 use goal_activity_core::goal::GoalStatus;
 use goal_activity_core::keys;
 use goal_activity_core::outcome::End;
-use goal_activity_core::ports::{ClaimGoal, ExecutionState, ListHolders, ListWaiting, LoadGoal};
+use goal_activity_core::ports::{ClaimGoal, ExecutionState, FindLoad, ListWaiting, LoadGoal};
 use goal_activity_core::task::Task;
 use goal_activity_events::{ClaimSequence, ExecutionArn, FailureCode};
 use goal_activity_functions::adapters::memory::samples;
@@ -74,7 +74,7 @@ impl Pipeline {
     }
 
     async fn holders(&self) -> Vec<(ExecutionArn, u32)> {
-        let holders = self.tables.db().list_holders(&self.tables.state_machine(), Shard::FIRST).await.unwrap();
+        let holders = self.tables.db().find_load(&self.tables.state_machine(), Shard::FIRST).await.unwrap().held;
         holders.into_iter().map(|held| (held.execution, held.batches)).collect()
     }
 

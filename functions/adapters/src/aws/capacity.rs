@@ -10,8 +10,8 @@ use goal_activity_core::daily::Day;
 use goal_activity_core::keys;
 use goal_activity_core::pause::{Cost, Ends, Load, Passage, Pause, Release};
 use goal_activity_core::ports::{
-    Acquired, ChangePause, FindLoad, FindPause, HoldCapacity, ListHolders, PauseChange, PauseLaunches, PortResult,
-    Released, Unavailable,
+    Acquired, ChangePause, FindLoad, FindPause, HoldCapacity, PauseChange, PauseLaunches, PortResult, Released,
+    Unavailable,
 };
 use goal_activity_core::quota::Bucket;
 use goal_activity_events::{ExecutionArn, StateMachineArn, Timestamp};
@@ -269,12 +269,6 @@ fn holders(state_machine: &StateMachineArn, shard: Shard, row: Item) -> PortResu
         Ok(Held { execution, batches, since, shard, drawn })
     })
     .collect()
-}
-
-impl ListHolders for Tables {
-    async fn list_holders(&self, state_machine: &StateMachineArn, shard: Shard) -> PortResult<Vec<Held>> {
-        holders(state_machine, shard, self.capacity_row(state_machine, shard).await?)
-    }
 }
 
 fn pause(mut row: Item) -> PortResult<Option<Pause>> {

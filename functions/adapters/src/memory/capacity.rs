@@ -5,8 +5,8 @@ use goal_activity_core::daily::Day;
 use goal_activity_core::execution::{Change, Execution};
 use goal_activity_core::pause::{Cost, Load, Passage, Pause, Release};
 use goal_activity_core::ports::{
-    Acquired, AdmitExecution, ChangePause, FindLoad, FindPause, HoldCapacity, ListHolders, ListWaiting, MoveWaiting,
-    PauseChange, PauseLaunches, PortResult, Released, Waiting,
+    Acquired, AdmitExecution, ChangePause, FindLoad, FindPause, HoldCapacity, ListWaiting, MoveWaiting, PauseChange,
+    PauseLaunches, PortResult, Released, Waiting,
 };
 use goal_activity_core::quota::Bucket;
 use goal_activity_events::{ExecutionArn, StateMachineArn, Timestamp};
@@ -122,12 +122,6 @@ impl FindLoad for World {
         let state = self.call("find_load").await?;
         let Control { pause, costs, paused_for, worked_since, quota_used_until } = state.control(shard);
         Ok(Load { held: state.held_in(shard), pause, costs, paused_for, worked_since, quota_used_until })
-    }
-}
-
-impl ListHolders for World {
-    async fn list_holders(&self, _: &StateMachineArn, shard: Shard) -> PortResult<Vec<Held>> {
-        Ok(self.call("list_holders").await?.held_in(shard))
     }
 }
 

@@ -58,16 +58,6 @@ pub trait FindLoad: Sync {
     -> impl Future<Output = PortResult<Load>> + Send;
 }
 
-/// Knows who holds capacity.
-pub trait ListHolders: Sync {
-    /// What executions of this state machine hold in that shard, in no order.
-    fn list_holders(
-        &self,
-        state_machine: &StateMachineArn,
-        shard: Shard,
-    ) -> impl Future<Output = PortResult<Vec<Held>>> + Send;
-}
-
 /// Knows whether launching is paused.
 pub trait FindPause: Sync {
     /// The pause of the executions of this state machine, if there is one: that of the first shard, of which the others have

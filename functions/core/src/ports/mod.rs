@@ -29,8 +29,8 @@ pub use ai::{GenerateTasks, Generation, GenerationError, GenerationRequest, Toke
 pub use archive::{ArchiveExecution, FindArchived, ReadArchive};
 pub use bus::{Event, Notify, PublishEvent};
 pub use capacity::{
-    Acquired, AdmitExecution, ChangePause, FindLoad, FindPause, HoldCapacity, ListHolders, ListWaiting, MoveWaiting,
-    PauseChange, PauseLaunches, Released, Waiting,
+    Acquired, AdmitExecution, ChangePause, FindLoad, FindPause, HoldCapacity, ListWaiting, MoveWaiting, PauseChange,
+    PauseLaunches, Released, Waiting,
 };
 pub use claims::{Accepted, Claim, ClaimGoal, Claimed, Remembered, RequestKey, UserLoad};
 pub use ending::{CancelExecution, EndExecution, ListOpen, OpenExecution, RecordProgress, RemoveTasks};
