@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use goal_activity_core::execution::Mark;
-use goal_activity_core::execution::{Cancellation, Execution};
+use goal_activity_core::execution::{BatchReports, Cancellation, Execution, Mark};
 use goal_activity_core::goal::{Goal, GoalStatus};
 use goal_activity_core::notice::NoticeClaim;
 use goal_activity_core::ports::{
@@ -16,7 +15,7 @@ use proptest::prelude::*;
 
 use crate::backend::{AwsTables, Emulator, Tables};
 use crate::given::{
-    at, batch_state, claim, ending, execution, failure, goal, record, stored_goal, stored_tasks, success, tasks,
+    at, batch_state, claim, ending, execution, failure, goal, record, report, stored_goal, stored_tasks, success, tasks,
 };
 
 /// The number of histories.
@@ -51,16 +50,13 @@ enum Call {
     },
     Seal(Workflow, u32),
     Started(Workflow, usize),
-    Progressed {
-        workflow: Workflow,
-        batch: u32,
-        sequence: u64,
-        succeeded: u32,
-    },
+    /// Reports that come together.
+    Progressed(Workflow, Vec<Told>),
     Cancel(Workflow),
     End(Workflow, FinalStatus),
     ClaimNotice(Workflow, i64),
     Report(Workflow, Mark, i64),
+    ExpireLedger(Workflow),
     MarkArchived(Workflow, i64),
     RemoveTasks(Workflow),
 }
@@ -72,6 +68,14 @@ struct Outcome {
     /// The number of its tasks; zero is a failure.
     count: usize,
     replaces: Seen,
+}
+
+/// What is reported of a batch.
+#[derive(Debug, Clone, Copy)]
+struct Told {
+    batch: u32,
+    sequence: u64,
+    succeeded: u32,
 }
 
 /// The tasks that a commit has read before.
@@ -100,6 +104,8 @@ fn call() -> impl Strategy<Value = Call> {
     let seen = prop::sample::select(vec![Seen::NotLooked, Seen::AllThere, Seen::TheFirst]);
     let outcome = (prop::sample::select(&ACTED_ON[..]), 0..4_usize, seen)
         .prop_map(|(action, count, replaces)| Outcome { action, count, replaces });
+    let told =
+        (0..2_u32, 0..4_u64, 0..9_u32).prop_map(|(batch, sequence, succeeded)| Told { batch, sequence, succeeded });
     prop_oneof![
         6 => (workflow(), 0..3_u64, prop::bool::weighted(0.9), prop::option::of(0..2_usize)).prop_map(
             |(workflow, expected, owner, request)| Call::Claim { workflow, expected, owner, request }
@@ -112,13 +118,12 @@ fn call() -> impl Strategy<Value = Call> {
             .prop_map(|(workflow, actions)| Call::Commit { workflow, actions }),
         2 => (workflow(), 0..3_u32).prop_map(|(workflow, batches)| Call::Seal(workflow, batches)),
         2 => (workflow(), 0..2_usize).prop_map(|(workflow, event)| Call::Started(workflow, event)),
-        4 => (workflow(), 0..2_u32, 0..4_u64, 0..9_u32).prop_map(
-            |(workflow, batch, sequence, succeeded)| Call::Progressed { workflow, batch, sequence, succeeded }
-        ),
+        4 => (workflow(), prop::collection::vec(told, 1..4)).prop_map(|(workflow, told)| Call::Progressed(workflow, told)),
         2 => workflow().prop_map(Call::Cancel),
         3 => (workflow(), status()).prop_map(|(workflow, status)| Call::End(workflow, status)),
         2 => (workflow(), 60..180_i64).prop_map(|(workflow, second)| Call::ClaimNotice(workflow, second)),
         1 => (workflow(), mark(), 60..180_i64).prop_map(|(workflow, mark, second)| Call::Report(workflow, mark, second)),
+        1 => workflow().prop_map(Call::ExpireLedger),
         1 => (workflow(), 60..180_i64).prop_map(|(workflow, second)| Call::MarkArchived(workflow, second)),
         1 => workflow().prop_map(Call::RemoveTasks),
     ]
@@ -212,11 +217,13 @@ impl Cast {
                 let arn = self.execution(workflow).execution_arn;
                 said(on.db().record_started(&arn, &format!("started-{event}"), at(5)).await)
             }
-            Call::Progressed { workflow, batch, sequence, succeeded } => {
-                let arn = self.execution(workflow).execution_arn;
-                let event = format!("progressed-{batch}-{sequence}").parse().unwrap();
-                let state = batch_state(sequence, succeeded.min(8), &["a-1-1"][..usize::from(succeeded < 8)]);
-                said(on.db().record_batch(&arn, &event, batch, &state).await)
+            Call::Progressed(workflow, ref told) => {
+                let reports = told.iter().map(|Told { batch, sequence, succeeded }| {
+                    let state = batch_state(*sequence, (*succeeded).min(8), &["a-1-1"][..usize::from(*succeeded < 8)]);
+                    report(&format!("progressed-{batch}-{sequence}"), *batch, &state)
+                });
+                let reports = BatchReports::of(reports).unwrap();
+                said(on.db().record_batches(&self.execution(workflow).execution_arn, &reports).await)
             }
             Call::Cancel(workflow) => {
                 let (arn, wish) = (self.execution(workflow).execution_arn, Cancellation::from_outside(at(30)));
@@ -231,6 +238,9 @@ impl Cast {
             }
             Call::Report(workflow, mark, second) => {
                 said(on.db().mark_reported(&self.execution(workflow).execution_arn, mark, at(second)).await)
+            }
+            Call::ExpireLedger(workflow) => {
+                said(on.db().expire_ledger(&record(&self.execution(workflow), FinalStatus::Failed)).await)
             }
             Call::MarkArchived(workflow, second) => {
                 let record = record(&self.execution(workflow), FinalStatus::Failed);

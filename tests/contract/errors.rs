@@ -6,8 +6,7 @@ use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use goal_activity_adapters::aws::TableNames;
 use goal_activity_core::archive::Record;
-use goal_activity_core::execution::Mark;
-use goal_activity_core::execution::{BatchState, Cancellation, Execution};
+use goal_activity_core::execution::{BatchReports, BatchState, Cancellation, Execution, Mark};
 use goal_activity_core::notice::notice;
 use goal_activity_core::ports::HideMessage;
 use goal_activity_core::ports::{
@@ -22,7 +21,7 @@ use goal_activity_testkit::stub::{Reply, Response, Seen, Stub};
 use serde_json::json;
 
 use crate::backend::sdk;
-use crate::given::{at, batch_state, ending, execution, failed_action, goal, record, success, tasks};
+use crate::given::{at, batch_state, ending, execution, failed_action, goal, record, report, success, tasks};
 
 const SECRET: &str = "SECRET-WORDS";
 
@@ -83,7 +82,8 @@ async fn all_fail_silently(answer: Answer) {
     let mut failed = failed_action("a-1-1");
     failed.message = SECRET.into();
     let state = BatchState { failed: vec![failed], ..batch_state(1, 1, &[]) };
-    fails(answer, Tables::new(&aws, names()).record_batch(arn, &EventId::random(), 0, &state).await);
+    let reports = BatchReports::of([report("event-1", 0, &state)]).unwrap();
+    fails(answer, Tables::new(&aws, names()).record_batches(arn, &reports).await);
     let mut made = tasks(&execution, &goal.actions[0], 10);
     made[0].title = SECRET.into();
     let ledger = Tables::new(&aws, names());

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use goal_activity_core::admission::Shard;
 use goal_activity_core::archive::Record;
 use goal_activity_core::daily::Before;
-use goal_activity_core::execution::{BatchState, Ending, Execution, GoalBefore, TimelineEntry, TimelineEvent};
+use goal_activity_core::execution::{
+    BatchReport, BatchState, Ending, Execution, GoalBefore, TimelineEntry, TimelineEvent,
+};
 use goal_activity_core::goal::{Action, Goal};
 use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Failure, Tally};
 use goal_activity_core::limits::MAX_RUNNING_PER_USER;
@@ -173,6 +175,11 @@ pub(crate) async fn opened(on: &impl Tables, execution: &Execution, batch: u32) 
         Opened::Open(ledger) => ledger,
         Opened::Sealed => panic!("batch {batch} is sealed"),
     }
+}
+
+/// The report of a batch's state.
+pub(crate) fn report(event: &str, batch_index: u32, state: &BatchState) -> BatchReport {
+    BatchReport { event: event.parse().unwrap(), batch_index, state: state.clone() }
 }
 
 /// The state of a batch of 8 actions.

@@ -1,12 +1,14 @@
 //! `RecordProgress`.
 
 use futures_util::future::join_all;
-use goal_activity_core::execution::{BatchState, Execution, Status, TimelineEntry, TimelineEvent};
+use goal_activity_core::execution::{
+    BatchReport, BatchReports, BatchState, Execution, Status, TimelineEntry, TimelineEvent,
+};
 use goal_activity_core::ports::{CancelExecution, EndExecution, FindExecution, RecordProgress};
-use goal_activity_events::{EventId, FinalStatus};
+use goal_activity_events::FinalStatus;
 
 use crate::backend::Tables;
-use crate::given::{at, batch_state, claimed, ending, execution, found, goal};
+use crate::given::{at, batch_state, claimed, ending, execution, found, goal, report};
 
 on_all_tables!(
     a_start_is_noted_once,
@@ -20,6 +22,12 @@ on_all_tables!(
     p4_nothing_is_noted_after_the_end,
     event_ids_of_every_kind_are_keys,
     a_cancelled_execution_still_shows_its_progress,
+    p6_reports_together_are_recorded_as_one_after_the_other,
+    two_reports_together_under_one_event_id_are_recorded_as_one_after_the_other,
+    p6_of_reports_together_all_are_news_or_none_is_recorded,
+    p6_reports_together_leave_other_batches_alone,
+    p4_reports_together_are_not_noted_after_the_end,
+    as_many_reports_together_as_an_invocation_brings_fit_into_one_write,
 );
 
 /// Returns `true` if it changed something.
@@ -29,8 +37,22 @@ async fn start(on: &impl Tables, execution: &Execution, event: &str) -> bool {
 
 /// Returns `true` if it changed something.
 async fn tell(on: &impl Tables, execution: &Execution, event: &str, index: u32, state: &BatchState) -> bool {
-    let event: EventId = event.parse().unwrap();
-    on.db().record_batch(&execution.execution_arn, &event, index, state).await.unwrap()
+    tell_together(on, execution, [report(event, index, state)]).await
+}
+
+/// The same for reports that come together.
+async fn tell_together(
+    on: &impl Tables,
+    execution: &Execution,
+    reports: impl IntoIterator<Item = BatchReport>,
+) -> bool {
+    let reports = BatchReports::of(reports).unwrap();
+    on.db().record_batches(&execution.execution_arn, &reports).await.unwrap()
+}
+
+/// An entry of the timeline that ends a batch.
+fn finished(state: &BatchState, index: u32) -> TimelineEntry {
+    TimelineEntry { at: state.updated_at, what: state.timeline_event(index).unwrap() }
 }
 
 fn started() -> TimelineEntry {
@@ -165,4 +187,99 @@ async fn a_cancelled_execution_still_shows_its_progress(on: &impl Tables) {
     assert!(on.db().record_cancellation(&execution.execution_arn, &wish).await.unwrap());
     tell(on, &execution, "event-1", 0, &batch_state(1, 1, &[])).await;
     assert_eq!(found(on, &execution).await.batches["0"].succeeded, 1);
+}
+
+async fn p6_reports_together_are_recorded_as_one_after_the_other(on: &impl Tables) {
+    let (_, mut execution) = claimed(on, 64).await;
+    let early = BatchState { updated_at: at(8), ..batch_state(3, 2, &["a-1-1"]) };
+    // Of the first batch three states, two of them ends of it, and one state twice. In any order.
+    let [once, again] = [batch_state(8, 7, &["a-1-1"]), batch_state(9, 8, &[])];
+    let other = batch_state(4, 8, &[]);
+    let reports = [
+        report("event-4", 0, &again),
+        report("event-1", 0, &early),
+        report("event-5", 3, &other),
+        report("event-3", 0, &once),
+        report("event-4", 0, &again),
+        report("event-6", 0, &once),
+    ];
+    assert!(tell_together(on, &execution, reports.clone()).await);
+    execution.started_at = Some(at(8));
+    execution.batches.extend([("0".to_owned(), again.clone()), ("3".to_owned(), other.clone())]);
+    execution.timeline.extend([
+        ("event-3".to_owned(), finished(&once, 0)),
+        ("event-4".to_owned(), finished(&again, 0)),
+        ("event-5".to_owned(), finished(&other, 3)),
+    ]);
+    assert_eq!(found(on, &execution).await, execution);
+    assert!(!tell_together(on, &execution, reports).await, "all of it is known");
+    assert_eq!(found(on, &execution).await, execution);
+}
+
+async fn two_reports_together_under_one_event_id_are_recorded_as_one_after_the_other(on: &impl Tables) {
+    let [(_, together), (_, apart)] = [claimed(on, 64).await, claimed(on, 64).await];
+    let states = [batch_state(8, 8, &[]), batch_state(8, 7, &["a-1-1"])];
+    let reports = [0, 1].map(|index| report("event", index, &states[usize::from(index == 1)]));
+    assert!(tell_together(on, &together, reports.clone()).await);
+    for report in reports {
+        assert!(tell_together(on, &apart, [report]).await);
+    }
+    let [together, apart] = [found(on, &together).await, found(on, &apart).await];
+    assert_eq!((&together.batches, &together.timeline), (&apart.batches, &apart.timeline));
+    assert_eq!(together.timeline["event"], finished(&states[1], 1));
+}
+
+async fn p6_of_reports_together_all_are_news_or_none_is_recorded(on: &impl Tables) {
+    let (_, execution) = claimed(on, 64).await;
+    tell(on, &execution, "event-1", 0, &batch_state(5, 5, &[])).await;
+    let before = found(on, &execution).await;
+    for known in [1, 5] {
+        // What is known is of one batch; of another one, and of the same one, there is news.
+        let reports = [(0, known), (0, 8), (1, 8)]
+            .map(|(index, n)| report(&format!("event-{index}-{n}"), index, &batch_state(n, 8, &[])));
+        assert!(!tell_together(on, &execution, reports.clone()).await);
+        assert_eq!(found(on, &execution).await, before, "{known}");
+        let new = BatchReports::of(reports.clone()).unwrap().new_to(Some(&before)).unwrap();
+        assert_eq!(new, BatchReports::of(reports[1..].to_vec()).unwrap());
+    }
+    let new = [(0, 8), (1, 8)].map(|(index, n)| report(&format!("event-{index}"), index, &batch_state(n, 8, &[])));
+    assert!(tell_together(on, &execution, new).await);
+    let read = found(on, &execution).await;
+    assert_eq!((read.started_at, read.batches.len(), read.batches["0"].sequence), (before.started_at, 2, 8));
+}
+
+async fn p6_reports_together_leave_other_batches_alone(on: &impl Tables) {
+    let (_, execution) = claimed(on, 64).await;
+    let of = |index: u32| report(&format!("event-{index}"), index, &batch_state(8, 8, &[]));
+    assert!(tell_together(on, &execution, [of(0), of(1)]).await);
+    assert!(tell_together(on, &execution, [of(7), of(2), of(3)]).await);
+    let read = found(on, &execution).await;
+    let expected = [0, 1, 2, 3, 7].map(|index| (index.to_string(), batch_state(8, 8, &[])));
+    assert_eq!(read.batches, expected.into());
+    assert_eq!(read.timeline.len(), execution.timeline.len() + 5);
+}
+
+async fn p4_reports_together_are_not_noted_after_the_end(on: &impl Tables) {
+    let (_, execution) = claimed(on, 64).await;
+    on.db().end_execution(&execution, &ending(&execution, FinalStatus::Succeeded)).await.unwrap();
+    let ended = found(on, &execution).await;
+    let reports = [0, 1].map(|index| report("event", index, &batch_state(8, 8, &[])));
+    assert!(!tell_together(on, &execution, reports.clone()).await);
+    assert_eq!(found(on, &execution).await, ended);
+    assert_eq!(BatchReports::of(reports).unwrap().new_to(Some(&ended)), None);
+}
+
+async fn as_many_reports_together_as_an_invocation_brings_fit_into_one_write(on: &impl Tables) {
+    let (_, execution) = claimed(on, 64).await;
+    // The most that is possible: every message of an event source mapping without a window, of all batches.
+    for round in 0..10_u64 {
+        let reports = (0..10).map(|n| {
+            let state = batch_state(10 * round + u64::from(n) + 1, 0, &["a-1-1", "a-1-2", "a-1-3", "a-1-4", "a-1-5"]);
+            let state = BatchState { succeeded: 3, ..state };
+            report(&format!("{:0>128}", format!("{round}-{n}")), n % 8, &state)
+        });
+        assert!(tell_together(on, &execution, reports).await);
+    }
+    let read = found(on, &execution).await;
+    assert_eq!((read.batches.len(), read.timeline.len()), (8, execution.timeline.len() + 100));
 }

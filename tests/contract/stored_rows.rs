@@ -5,7 +5,7 @@ use goal_activity_core::execution::Mark;
 use goal_activity_core::keys;
 use goal_activity_core::limits::{HISTORY, REQUEST_MEMORY};
 use goal_activity_core::ports::{
-    AdmitExecution, Claim, ClaimGoal, Claimed, EndExecution, Remembered, RequestKey, SealLedger,
+    AdmitExecution, Claim, ClaimGoal, Claimed, EndExecution, Opened, Remembered, RequestKey, SealLedger, WorkLedger,
 };
 use goal_activity_core::rows::goal_rows;
 use goal_activity_events::{EventId, FinalStatus};
@@ -18,6 +18,7 @@ on_dynamodb!(
     a_goal_that_was_never_claimed_needs_no_count,
     a_claim_and_an_end_keep_what_other_services_have_stored_with_a_goal,
     p7_the_rows_of_an_execution_expire_once_it_is_archived,
+    p7_a_ledger_that_is_not_sealed_does_not_expire_and_one_that_is_gone_stays_so,
     where_an_execution_is_archived_never_expires,
     a_request_expires_some_time_after_it,
     an_execution_is_in_one_index_at_a_time_and_in_none_when_it_is_archived,
@@ -65,11 +66,36 @@ async fn p7_the_rows_of_an_execution_expire_once_it_is_archived(on: &AwsTables) 
     for item in &items {
         assert_eq!(on.execution_row(arn.as_str(), item).await.unwrap().get(keys::EXPIRES_AT), None, "{item}");
     }
-    on.db().mark_archived(&record(&execution, FinalStatus::Failed), at(62)).await.unwrap();
-    for item in &items {
+    // The ledger first: what is marked is not looked at again. Each step twice, as after a crash.
+    let record = record(&execution, FinalStatus::Failed);
+    let expires = async |item: &str| {
         let row = on.execution_row(arn.as_str(), item).await.unwrap();
-        assert_eq!(row[keys::EXPIRES_AT], at(60).plus(HISTORY).as_seconds(), "{item}");
+        row.get(keys::EXPIRES_AT).cloned()
+    };
+    let then = Some(json!(at(60).plus(HISTORY).as_seconds()));
+    for _ in 0..2 {
+        on.db().expire_ledger(&record).await.unwrap();
+        assert_eq!(
+            [expires(&items[0]).await, expires(&items[1]).await, expires(&items[2]).await],
+            [&None, &then, &then].map(Clone::clone)
+        );
     }
+    for _ in 0..2 {
+        on.db().mark_archived(&record, at(62)).await.unwrap();
+        for item in &items {
+            assert_eq!(expires(item).await, then, "{item}");
+        }
+    }
+}
+
+async fn p7_a_ledger_that_is_not_sealed_does_not_expire_and_one_that_is_gone_stays_so(on: &AwsTables) {
+    let (_, execution) = claimed(on, 9).await;
+    let arn = &execution.execution_arn;
+    assert!(matches!(on.db().open_batch(arn, 0).await.unwrap(), Opened::Open(_)));
+    on.db().expire_ledger(&record(&execution, FinalStatus::Failed)).await.unwrap();
+    let row = on.execution_row(arn.as_str(), &keys::batch(0)).await.unwrap();
+    assert_eq!(row.get(keys::EXPIRES_AT), None);
+    assert_eq!(on.execution_row(arn.as_str(), &keys::batch(1)).await, None);
 }
 
 async fn where_an_execution_is_archived_never_expires(on: &AwsTables) {

@@ -1,5 +1,5 @@
-//! Reading an SQS batch: all messages are handled in parallel, and only those that failed, or were not done when the
-//! time was over, are returned to the queue. Lambda deletes the others when the invocation ends.
+//! Reading an SQS batch: all messages are handled in parallel, some of them together, and only those that failed, or were
+//! not done when the time was over, are returned to the queue. Lambda deletes the others when the invocation ends.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, resume_unwind};
@@ -63,10 +63,26 @@ pub trait HandleMessage: Sync {
     /// Handles it idempotently. The future may be dropped at any await.
     fn handle(&self, message: Message<'_>) -> impl Future<Output = Result<(), MessageError>> + Send;
 
+    /// What the message is about, where messages about the same are better handled together than each by itself.
+    fn subject(&self, _: Message<'_>) -> Option<String> {
+        None
+    }
+
+    /// Handles messages about the same subject, at least two, in any order and some twice. Where it fails, each of them is
+    /// handled by itself, whether it was done or not.
+    fn handle_together(&self, messages: &[Message<'_>]) -> impl Future<Output = Result<(), MessageError>> + Send {
+        async move {
+            for message in messages {
+                self.handle(*message).await?;
+            }
+            Ok(())
+        }
+    }
+
     /// Called for a message that is handled while others of its invocation are not. Deletes it if it may otherwise come back
     /// before the invocation ends.
     fn done_early(&self, _: Message<'_>) -> impl Future<Output = PortResult<()>> + Send {
-        async { Ok(()) }
+        async move { Ok(()) }
     }
 
     /// The maximum delay of a message after a failure. Shorter if its work has a deadline.
@@ -76,7 +92,8 @@ pub trait HandleMessage: Sync {
 }
 
 /// Handles all messages of a batch in parallel, each until the budget is over, and returns those that failed. A call
-/// that hangs for one message takes no time from the others.
+/// that hangs for one message takes no time from the others. Messages about the same subject are handled together, and where
+/// that fails each by itself: one that cannot be handled costs no other.
 pub async fn handle_batch(
     handler: &impl HandleMessage,
     queue: &impl HideMessage,
@@ -85,37 +102,127 @@ pub async fn handle_batch(
 ) -> SqsBatchResponse {
     let received = event.records.len();
     let (unfinished, panicked) = (AtomicUsize::new(received), AtomicBool::new(false));
-    let each = event.records.into_iter().map(|record| {
-        let (unfinished, panicked) = (&unfinished, &panicked);
-        async move {
-            // Nothing is shared between messages but what their calls are made with.
-            let outcome = AssertUnwindSafe(handle(handler, message(&record), budget)).catch_unwind().await;
-            panicked.fetch_or(outcome.is_err(), Ordering::Relaxed);
-            let is_last = unfinished.fetch_sub(1, Ordering::Relaxed) == 1;
-            match outcome? {
-                Ok(()) => {
-                    // Lambda deletes nothing of an invocation that panics.
-                    if !is_last || panicked.load(Ordering::Relaxed) {
-                        delete_early(handler, &record).await;
-                    }
-                    Ok(None)
-                }
-                Err(error) => {
-                    give_back(queue, &record, &error, handler.longest_rest()).await;
-                    let mut failure = BatchItemFailure::default();
-                    failure.item_identifier = record.message_id.unwrap_or_default();
-                    Ok(Some(failure))
-                }
-            }
+    let invocation = Invocation { handler, queue, budget, unfinished, panicked };
+    let groups = groups(handler, event.records);
+    let mut failures = Vec::new();
+    let mut panic = None;
+    for done in join_all(groups.iter().map(|group| invocation.handle_group(group))).await.into_iter().flatten() {
+        match done {
+            Ok(failure) => failures.extend(failure),
+            Err(first) => panic = panic.or(Some(first)),
         }
-    });
-    let outcomes: Result<Vec<_>, Box<dyn Any + Send>> = join_all(each).await.into_iter().collect();
-    let mut response = SqsBatchResponse::default();
+    }
     // Only now that the others are done: they would be ended by it, and again with those that come back with this one.
-    response.batch_item_failures =
-        outcomes.unwrap_or_else(|panic| resume_unwind(panic)).into_iter().flatten().collect();
+    if let Some(panic) = panic {
+        resume_unwind(panic);
+    }
+    let mut response = SqsBatchResponse::default();
+    response.batch_item_failures = failures;
     tracing::debug!(received, returned = response.batch_item_failures.len(), "messages handled");
     response
+}
+
+/// The messages, those about the same subject together, in the order of the first of each.
+fn groups(handler: &impl HandleMessage, records: Vec<SqsMessage>) -> Vec<Vec<SqsMessage>> {
+    let mut groups: Vec<(Option<String>, Vec<SqsMessage>)> = Vec::new();
+    for record in records {
+        let subject = handler.subject(message(&record));
+        match groups.iter_mut().find(|(known, _)| subject.is_some() && *known == subject) {
+            Some((_, group)) => group.push(record),
+            None => groups.push((subject, vec![record])),
+        }
+    }
+    groups.into_iter().map(|(_, group)| group).collect()
+}
+
+/// A panic, until the other messages are done.
+type Panic = Box<dyn Any + Send>;
+
+/// One invocation of a function for messages of its queue.
+struct Invocation<'a, Handler, Queue> {
+    handler: &'a Handler,
+    queue: &'a Queue,
+    budget: Budget,
+    /// How many of the messages are not handled yet.
+    unfinished: AtomicUsize,
+    panicked: AtomicBool,
+}
+
+impl<Handler: HandleMessage, Queue: HideMessage> Invocation<'_, Handler, Queue> {
+    /// Handles messages about the same subject. Returns for each whether it goes back, and every panic.
+    async fn handle_group(&self, group: &[SqsMessage]) -> Vec<Result<Option<BatchItemFailure>, Panic>> {
+        let mut panic = None;
+        if group.len() > 1 {
+            match self.caught(self.handle_together(group)).await {
+                Ok(true) => {
+                    let is_last = self.finished(group.len());
+                    return join_all(group.iter().map(async |record| Ok(self.settle(record, Ok(()), is_last).await)))
+                        .await;
+                }
+                Ok(false) => {}
+                Err(together) => panic = Some(Err(together)),
+            }
+        }
+        let each = join_all(group.iter().map(|record| self.handle_alone(record))).await;
+        each.into_iter().chain(panic).collect()
+    }
+
+    /// Returns `true` if all of them are handled.
+    async fn handle_together(&self, group: &[SqsMessage]) -> bool {
+        let messages: Vec<_> = group.iter().map(message).collect();
+        match self.budget.run(self.handler.handle_together(&messages)).await {
+            Some(Ok(())) => true,
+            Some(Err(error)) => {
+                tracing::warn!(%error, messages = group.len(), "not handled together: handled one by one");
+                false
+            }
+            // Each says so by itself.
+            None => false,
+        }
+    }
+
+    async fn handle_alone(&self, record: &SqsMessage) -> Result<Option<BatchItemFailure>, Panic> {
+        // Nothing is shared between messages but what their calls are made with.
+        let outcome = self.caught(handle(self.handler, message(record), self.budget)).await;
+        let is_last = self.finished(1);
+        Ok(self.settle(record, outcome?, is_last).await)
+    }
+
+    /// The work, and its panic as an error.
+    async fn caught<T>(&self, work: impl Future<Output = T>) -> Result<T, Panic> {
+        let outcome = AssertUnwindSafe(work).catch_unwind().await;
+        self.panicked.fetch_or(outcome.is_err(), Ordering::Relaxed);
+        outcome
+    }
+
+    /// So many more messages are handled. Returns `true` if they are the last ones.
+    fn finished(&self, messages: usize) -> bool {
+        self.unfinished.fetch_sub(messages, Ordering::Relaxed) == messages
+    }
+
+    /// Deletes or gives back a message that was handled. Returns it if it goes back.
+    async fn settle(
+        &self,
+        record: &SqsMessage,
+        outcome: Result<(), MessageError>,
+        is_last: bool,
+    ) -> Option<BatchItemFailure> {
+        match outcome {
+            Ok(()) => {
+                // Lambda deletes nothing of an invocation that panics.
+                if !is_last || self.panicked.load(Ordering::Relaxed) {
+                    delete_early(self.handler, record).await;
+                }
+                None
+            }
+            Err(error) => {
+                give_back(self.queue, record, &error, self.handler.longest_rest()).await;
+                let mut failure = BatchItemFailure::default();
+                failure.item_identifier = record.message_id.clone().unwrap_or_default();
+                Some(failure)
+            }
+        }
+    }
 }
 
 fn message(record: &SqsMessage) -> Message<'_> {
@@ -177,21 +284,29 @@ mod tests {
     use std::sync::Mutex;
     use tokio::time::{Instant, sleep};
 
+    /// Handles each message as its body says. Those with the same text before a slash are about the same.
     struct Picky {
         longest: Duration,
         /// The messages that were done while others were not.
         early: Mutex<Vec<String>>,
+        /// What was handled, and together with how many others.
+        handled: Mutex<Vec<(String, usize)>>,
     }
 
     impl Picky {
         fn new(longest: Duration) -> Self {
-            Self { longest, early: Mutex::default() }
+            Self { longest, early: Mutex::default(), handled: Mutex::default() }
+        }
+
+        fn note(&self, message: Message<'_>, others: usize) {
+            self.handled.lock().unwrap().push((message.body.to_owned(), others));
         }
     }
 
     impl HandleMessage for Picky {
         async fn handle(&self, message: Message<'_>) -> Result<(), MessageError> {
-            match message.body {
+            self.note(message, 0);
+            match message.body.rsplit('/').next().unwrap_or_default() {
                 "bad" => Err(MessageError::Malformed("it says bad".into())),
                 "busy" => Err(Unavailable::new("a test", "busy").into()),
                 "slow" => {
@@ -201,6 +316,25 @@ mod tests {
                 "hangs" => pending().await,
                 "breaks" => panic!("a defect"),
                 _ => Ok(()),
+            }
+        }
+
+        fn subject(&self, message: Message<'_>) -> Option<String> {
+            message.body.split_once('/').map(|(subject, _)| subject.to_owned())
+        }
+
+        async fn handle_together(&self, messages: &[Message<'_>]) -> Result<(), MessageError> {
+            let says = |what: &str| messages.iter().any(|message| message.body.ends_with(what));
+            match () {
+                () if says("/breaks") => panic!("a defect"),
+                () if says("/hangs") => pending().await,
+                () if says("/bad") || says("/busy") || says("/alone") => Err(Unavailable::new("a test", "busy").into()),
+                () => {
+                    for message in messages {
+                        self.note(*message, messages.len() - 1);
+                    }
+                    Ok(())
+                }
             }
         }
 
@@ -299,6 +433,42 @@ mod tests {
         let began = Instant::now();
         handle_batch(&alone, &queue, event(&[("good", 1), ("good", 1)]), budget()).await;
         assert_eq!(began.elapsed(), GIVE_BACK);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn messages_about_the_same_are_handled_together_and_where_that_fails_each_by_itself() {
+        let good: &[&str] = &["a/1", "b/1", "good", "a/2", "good", "b/2", "a/3", "c/1"];
+        let (queue, picky) = (Queue::default(), Picky::new(LONGEST_REST));
+        let messages: Vec<_> = good.iter().map(|body| (*body, 1)).collect();
+        handle_batch(&picky, &queue, event(&messages), Budget::of(Duration::from_secs(27))).await;
+        let mut handled = picky.handled.into_inner().unwrap();
+        handled.sort();
+        let expected =
+            [("a/1", 2), ("a/2", 2), ("a/3", 2), ("b/1", 1), ("b/2", 1), ("c/1", 0), ("good", 0), ("good", 0)];
+        assert_eq!(handled, expected.map(|(body, others)| (body.to_owned(), others)));
+
+        // One by one: all are handled, and those that fail go back. Without any time left, those that need none.
+        for (third, failed_ids) in [("a/alone", &[][..]), ("a/bad", &["2"]), ("a/busy", &["2"]), ("a/hangs", &["2"])] {
+            let messages = [("a/1", 1), ("a/2", 1), (third, 1), ("b/1", 1)];
+            assert_eq!(failed(&queue, LONGEST_REST, &messages).await, failed_ids, "{third}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_panic_over_messages_together_costs_none_of_the_others_and_ends_the_invocation() {
+        for (body, panics) in [("a/breaks", true), ("a/1", false)] {
+            let (queue, picky) = (Queue::default(), Picky::new(LONGEST_REST));
+            let messages = [("a/1", 1), (body, 1), ("b/1", 1), ("a/2", 1)];
+            let work = handle_batch(&picky, &queue, event(&messages), Budget::of(Duration::from_secs(27)));
+            let done = AssertUnwindSafe(work).catch_unwind().await;
+            assert_eq!(done.is_err(), panics, "{body}");
+            let mut early = picky.early.into_inner().unwrap();
+            early.sort_unstable();
+            // Lambda deletes none of an invocation that panics; otherwise what is done last.
+            let expected =
+                if panics { ["handle-0", "handle-2", "handle-3"] } else { ["handle-0", "handle-1", "handle-3"] };
+            assert_eq!(early, expected, "{body}");
+        }
     }
 
     #[test]

@@ -227,13 +227,15 @@ impl<Db: EndingDb, Bus: PublishEvent, Topic: Notify, Archive: ArchiveExecution> 
         Ok(())
     }
 
-    /// Archives a workflow that has ended. Stored first, expired afterwards: nothing is deleted that is not archived.
+    /// Archives a workflow that has ended. Stored first, expired afterwards: nothing is deleted that is not archived. Marked last:
+    /// until then the reconciler repeats it, and afterwards nobody does.
     pub async fn archive(&self, execution: &Execution) -> PortResult<()> {
         let arn = &execution.execution_arn;
         // Sealed long ago: this reads what it holds.
         let ledgers = self.ending.db.seal_ledger(arn, execution.batch_count()).await?;
         let Some(record) = Record::of(execution, &ledgers) else { return Ok(()) };
         self.archive.archive_execution(&record).await?;
+        self.ending.db.expire_ledger(&record).await?;
         self.ending.db.mark_archived(&record, self.ending.context.now()).await?;
         tracing::info!(key = %record.key(), "workflow archived");
         Ok(())

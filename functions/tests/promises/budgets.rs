@@ -50,6 +50,7 @@ async fn end_unarchived(rig: &Rig, arn: &ExecutionArn) {
     state.archive.clear();
     state.archived_as.remove(arn);
     state.expiring.remove(arn);
+    state.expiring_ledgers.retain(|(of, _), _| of != arn);
     state.machines.remove(arn);
     let execution = state.executions.get_mut(arn).unwrap();
     assert!(execution.is_reported());
@@ -115,6 +116,7 @@ async fn p7_a_run_of_the_reconciler_ends_and_reports_whatever_hangs() {
         "notify",
         "mark_reported",
         "archive_execution",
+        "expire_ledger",
         "mark_archived",
         "release_capacity",
     ];

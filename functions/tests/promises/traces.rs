@@ -144,8 +144,7 @@ async fn messages_that_are_handled_side_by_side_stay_in_their_own_traces() {
     let batches = arns.iter().flat_map(|arn| rig.batches(arn));
     let batches: Vec<_> = batches.map(|batch| serde_json::to_string(&batch).unwrap()).collect();
     rig.deliver_all(&rig.worker(), &batches).await;
-    let reports = rig.events().into_iter().filter_map(|e| if let Event::Progressed(p) = e { Some(p) } else { None });
-    let reports: Vec<_> = reports.map(|report| envelope(SOURCE, &report)).collect();
+    let reports = rig.reports();
     let ends: Vec<_> = arns.iter().map(|arn| status_change(arn, "SUCCEEDED")).collect();
     rig.deliver_all(&rig.projector(), &[reports, ends].concat()).await;
 

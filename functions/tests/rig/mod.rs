@@ -199,10 +199,21 @@ impl Rig {
 
     /// Delivers all these messages to a function at once.
     pub(crate) async fn deliver_all(&self, function: &impl HandleMessage, bodies: &[String]) {
+        assert_eq!(self.returned(function, bodies).await, Vec::<String>::new());
+    }
+
+    /// The same. Returns the numbers of those that go back to the queue.
+    pub(crate) async fn returned(&self, function: &impl HandleMessage, bodies: &[String]) -> Vec<String> {
         let records = bodies.iter().enumerate().map(|(n, body)| SqsRecord::new(n.to_string(), body.as_str()));
         let event = serde_json::from_value(sqs_event(records)).unwrap();
         let response = handle_batch(function, &self.world, event, budget(30)).await;
-        assert!(response.batch_item_failures.is_empty(), "{response:?}");
+        response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()
+    }
+
+    /// Returns the reports on the bus, as the projector receives them.
+    pub(crate) fn reports(&self) -> Vec<String> {
+        let report = |e| if let Event::Progressed(detail) = e { Some(envelope(SOURCE, &detail)) } else { None };
+        self.events().into_iter().filter_map(report).collect()
     }
 
     pub(crate) async fn launch(&self, body: &str) -> Result<(), MessageError> {
@@ -359,10 +370,8 @@ impl Rig {
 
     /// Delivers every report on the bus to the projector.
     pub(crate) async fn deliver_progress(&self) {
-        for event in self.events() {
-            if let Event::Progressed(detail) = event {
-                self.project(&envelope(SOURCE, &detail)).await.unwrap();
-            }
+        for report in self.reports() {
+            self.project(&report).await.unwrap();
         }
     }
 

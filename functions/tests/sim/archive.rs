@@ -57,6 +57,14 @@ pub(crate) fn check(state: &State, execution: &Execution, found: &mut Found) {
     if state.expiring.contains_key(arn) && (stored.is_none() || !pointed_to) {
         found.push(("P7", format!("{name} may be deleted before it is archived")));
     }
+    let expiring = |index: &u32| state.expiring_ledgers.contains_key(&(arn.clone(), *index));
+    let batches = 0..execution.batch_count();
+    if stored.is_none() && batches.clone().any(|index| expiring(&index)) {
+        found.push(("P7", format!("the ledger of {name} may be deleted before it is archived")));
+    }
+    if execution.archived_at.is_some() && !batches.clone().all(|index| expiring(&index)) {
+        found.push(("P7", format!("{name} is off the list, and its ledger never expires")));
+    }
     if execution.archived_at.is_some() && !(execution.is_reported() && state.expiring.contains_key(arn)) {
         found.push(("P7", format!("{name} is off the list, though there is something left to do")));
     }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use goal_activity_core::admission::{Held, Shard, in_use};
 use goal_activity_core::daily::Day;
-use goal_activity_core::execution::{Execution, Status};
+use goal_activity_core::execution::{BatchReport, BatchReports, Execution, Status};
+use goal_activity_core::inbound::{self, ProjectionMessage};
 use goal_activity_core::keys;
 use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Tally, recorded};
 use goal_activity_core::limits::{MAX_ACTIONS, NOTICE_LEASE, NOTICE_WITHIN, PROBE_TIME};
@@ -16,8 +17,8 @@ use goal_activity_core::ports::{
 use goal_activity_core::reconcile::{Holder, former_within};
 use goal_activity_core::task::{Task, TaskStatus};
 use goal_activity_events::{
-    ActionId, BatchMessage, BatchProgressed, EventId, ExecutionArn, GoalId, RejectionReason, RequestRef, TaskId,
-    Timestamp, UserId,
+    ActionId, BatchMessage, BatchProgressed, Envelope, EventId, ExecutionArn, GoalId, RejectionReason, RequestRef,
+    TaskId, Timestamp, UserId,
 };
 use goal_activity_functions::adapters::memory::State;
 
@@ -164,6 +165,31 @@ pub(crate) fn committed(sim: &Sim, group: &CommitGroup<'_>, answers: &[Committed
 }
 
 /// When the app has written a goal's row back, its claim is meaningless: then the limit is one at a time for each user.
+/// Counts how many reports are recorded together.
+pub(crate) fn reports_written(sim: &Sim, reports: &BatchReports, changed: bool) {
+    let what = if changed { "recorded" } else { "refused" };
+    sim.count(format!("writes of {} reports {what}", reports.len()));
+}
+
+/// A message of the projection queue is deleted: what it reports is recorded, or something later, or the workflow has ended.
+pub(crate) fn projected(sim: &Sim, body: &str) {
+    let Ok(envelope) = Envelope::parse(body) else { return };
+    let Ok(ProjectionMessage::Progress(event, state)) = inbound::projection(&envelope) else { return };
+    if inbound::is_foreign(&envelope) {
+        return;
+    }
+    let BatchProgressed { execution_arn, event_id, batch_index, sequence, .. } = *event;
+    let report = BatchReports::of([BatchReport { event: event_id, batch_index, state }]);
+    let is_news = {
+        let state = sim.tables.state();
+        report.and_then(|report| report.new_to(state.executions.get(&execution_arn))).is_some()
+    };
+    if is_news {
+        let name = execution_arn.name();
+        sim.violated("P6", format!("the report {sequence} of {name}/{batch_index} is done, and is not recorded"));
+    }
+}
+
 fn one_at_a_time(state: &State, app: &App, execution: &Execution, found: &mut Found) {
     let goal = &execution.goal_id;
     let rewritten = app.rewritten.contains(goal);

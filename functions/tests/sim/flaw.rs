@@ -8,7 +8,7 @@ use goal_activity_core::admission::{Held, Room, Shard, in_use};
 use goal_activity_core::daily::Day;
 use goal_activity_core::edit::ChartChange;
 use goal_activity_core::execution::Ending;
-use goal_activity_core::execution::{BatchState, Execution};
+use goal_activity_core::execution::{BatchReports, Execution};
 use goal_activity_core::goal::{Goal, GoalHead, GoalStatus};
 use goal_activity_core::ledger::BatchLedger;
 use goal_activity_core::limits::{HISTORY, QUOTA_PERIOD};
@@ -22,7 +22,7 @@ use goal_activity_core::ports::{
 };
 use goal_activity_core::task::{Task, TaskStatus};
 use goal_activity_events::{
-    ActionId, BatchMessage, Detail, EventId, ExecutionArn, FinalStatus, GoalId, TaskToken, Timestamp, WorkflowCompleted,
+    ActionId, BatchMessage, Detail, ExecutionArn, FinalStatus, GoalId, TaskToken, Timestamp, WorkflowCompleted,
 };
 use goal_activity_functions::adapters::memory::{State, samples};
 use tokio::time::sleep;
@@ -112,6 +112,10 @@ flaws! {
     ProgressUnordered => "P6",
     /// Reports count after the end, too.
     ProgressAfterEnd => "P4",
+    /// When one of the reports that are recorded together is refused, all are given up.
+    ReportsGivenUp => "P6",
+    /// Of reports that are recorded together only the first one is.
+    ReportsPartlyRecorded => "P6",
     /// The reconciler never runs.
     ReconcilerOff => "P7",
     /// The reconciler runs once a minute only.
@@ -124,6 +128,10 @@ flaws! {
     EventIdRandom => "P7",
     /// Rows expire from the end on, archived or not.
     ExpiresBeforeArchived => "P7",
+    /// The rows of the ledger expire from the end on, archived or not.
+    LedgerExpiresBeforeArchived => "P7",
+    /// The rows of the ledger do not expire.
+    LedgerNeverExpires => "P7",
     /// Nothing is written to the archive.
     ArchiveForgotten => "P7",
     /// A published and notified workflow is removed from the reconciler's list, archived or not.
@@ -672,20 +680,19 @@ pub(crate) async fn seal(sim: &Sim, execution: &ExecutionArn, index: u32) -> Por
     Ok(if sim.has(Flaw::SealedAfterReading) { read } else { sealed.expect("at least one batch") })
 }
 
-pub(crate) async fn record_batch(
-    sim: &Sim,
-    execution: &ExecutionArn,
-    event: &EventId,
-    index: u32,
-    batch: &BatchState,
-) -> PortResult<bool> {
+pub(crate) async fn record_batches(sim: &Sim, execution: &ExecutionArn, reports: &BatchReports) -> PortResult<bool> {
     if let Some(e) = sim.tables.state().executions.get_mut(execution) {
         let ended = e.has_ended();
         if (sim.has(Flaw::ProgressUnordered) && !ended) || (sim.has(Flaw::ProgressAfterEnd) && ended) {
-            e.batches.insert(index.to_string(), batch.clone());
+            e.batches.extend(reports.latest().map(|r| (r.batch_index.to_string(), r.state.clone())));
         }
     }
-    sim.tables.record_batch(execution, event, index, batch).await
+    let first = || BatchReports::of(reports.iter().take(1).cloned());
+    let recorded = match first().filter(|_| sim.has(Flaw::ReportsPartlyRecorded)) {
+        Some(first) => sim.tables.record_batches(execution, &first).await?,
+        None => sim.tables.record_batches(execution, reports).await?,
+    };
+    Ok(recorded || (sim.has(Flaw::ReportsGivenUp) && reports.len() > 1))
 }
 
 pub(crate) async fn end(ports: &Ports, execution: &Execution, end: &Ending) -> PortResult<bool> {
@@ -726,8 +733,12 @@ pub(crate) async fn end(ports: &Ports, execution: &Execution, end: &Ending) -> P
     if let (true, Some(goal)) = (overwritten, sim.tables.state().goals.get_mut(&execution.goal_id)) {
         goal.head.status = goal_status(end, execution.goal_before);
     }
+    let expires = end.stop_date.plus(HISTORY);
     if sim.has(Flaw::ExpiresBeforeArchived) {
-        sim.tables.state().expiring.insert(arn.clone(), end.stop_date.plus(HISTORY));
+        sim.tables.state().expiring.insert(arn.clone(), expires);
+    }
+    if sim.has(Flaw::LedgerExpiresBeforeArchived) {
+        sim.tables.state().expiring_ledgers.insert((arn.clone(), 0), expires);
     }
     if sim.has(Flaw::RoomNotFreed) {
         let user = execution.user_id.clone();

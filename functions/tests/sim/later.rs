@@ -121,7 +121,9 @@ pub(crate) async fn pass(sim: &Sim) {
     rows.drain(..).for_each(|row| delete(sim, &row));
     let left = {
         let state = sim.tables.state();
-        all.iter().filter(|e| state.executions.contains_key(&e.execution_arn)).count()
+        let of_all = |arn: &ExecutionArn| all.iter().any(|e| e.execution_arn == *arn);
+        let rows = state.executions.keys().chain(state.ledgers.keys().map(|(arn, _)| arn));
+        rows.filter(|arn| of_all(arn)).count()
     };
     if left > 0 {
         sim.violated("P7", format!("{left} rows never expire"));
@@ -137,7 +139,8 @@ pub(crate) async fn pass(sim: &Sim) {
 fn expired(sim: &Sim) -> Vec<Row> {
     let (now, state) = (sim.millis(), sim.tables.state());
     let past: BTreeSet<_> = state.expiring.iter().filter(|(_, at)| at.as_millis() <= now).map(|(arn, _)| arn).collect();
-    let mut ledgers: Vec<_> = state.ledgers.keys().filter(|(arn, _)| past.contains(arn)).cloned().collect();
+    let expired = state.expiring_ledgers.iter().filter(|(_, at)| at.as_millis() <= now);
+    let mut ledgers: Vec<_> = expired.map(|(key, _)| key.clone()).collect();
     ledgers.sort();
     let mut requests: Vec<_> = state.requests.keys().cloned().collect();
     requests.sort();

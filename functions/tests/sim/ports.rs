@@ -14,7 +14,7 @@ use goal_activity_core::archive::Record;
 use goal_activity_core::edit::ChartChange;
 use goal_activity_core::execution::Ending;
 use goal_activity_core::execution::Mark;
-use goal_activity_core::execution::{BatchState, Cancellation, Execution};
+use goal_activity_core::execution::{BatchReports, Cancellation, Execution};
 use goal_activity_core::goal::{Goal, GoalHead};
 use goal_activity_core::history::{HistoryFilter, HistoryPage, HistoryPosition, Search, SearchPage, SearchPosition};
 use goal_activity_core::keys;
@@ -31,7 +31,7 @@ use goal_activity_core::ports::{
 };
 use goal_activity_core::ports::{DeleteMessage, HideMessage};
 use goal_activity_core::task::Task;
-use goal_activity_events::{ActionId, BatchAnswer, EventId, ExecutionArn, GoalId, TaskToken, Timestamp, UserId};
+use goal_activity_events::{ActionId, BatchAnswer, ExecutionArn, GoalId, TaskToken, Timestamp, UserId};
 use goal_activity_functions::adapters::memory::World;
 use tokio::time::sleep;
 
@@ -414,20 +414,15 @@ impl RecordProgress for Ports {
         self.call("record_started", execution.name(), write).await
     }
 
-    async fn record_batch(
-        &self,
-        execution: &ExecutionArn,
-        event: &EventId,
-        batch_index: u32,
-        state: &BatchState,
-    ) -> PortResult<bool> {
+    async fn record_batches(&self, execution: &ExecutionArn, reports: &BatchReports) -> PortResult<bool> {
         let write = || async {
-            let changed = flaw::record_batch(&self.sim, execution, event, batch_index, state).await?;
+            let changed = flaw::record_batches(&self.sim, execution, reports).await?;
+            check::reports_written(&self.sim, reports, changed);
             self.wrote(execution, &Write::Other);
             Ok(changed)
         };
-        let about = format!("{}/{batch_index} seq {}", execution.name(), state.sequence);
-        self.call("record_batch", about, write).await
+        let told: Vec<_> = reports.iter().map(|r| format!("/{} seq {}", r.batch_index, r.state.sequence)).collect();
+        self.call("record_batches", format!("{}{}", execution.name(), told.join(" ")), write).await
     }
 }
 
@@ -563,6 +558,23 @@ impl EndExecution for Ports {
             Ok(())
         };
         self.call("mark_reported", execution.name(), write).await
+    }
+
+    /// Batch by batch, as on AWS: the function may die in between.
+    async fn expire_ledger(&self, record: &Record) -> PortResult<()> {
+        let arn = &record.execution_arn;
+        if self.sim.has(Flaw::LedgerNeverExpires) {
+            return Ok(());
+        }
+        for batch in &record.batches {
+            let write = || async {
+                self.tables().expire_ledger(&Record { batches: vec![batch.clone()], ..record.clone() }).await?;
+                self.wrote(arn, &Write::Other);
+                Ok(())
+            };
+            self.call("expire_batch", format!("{}/{}", arn.name(), batch.batch_index), write).await?;
+        }
+        Ok(())
     }
 
     async fn mark_archived(&self, record: &Record, at: Timestamp) -> PortResult<()> {

@@ -277,7 +277,10 @@ async fn deliver(sim: &Sim, queue: Queue, messages: Vec<SqsMessage>) {
         return;
     };
     let failed: Vec<_> = response.batch_item_failures.iter().map(|f| f.item_identifier.as_str()).collect();
-    for id in ids.iter().filter(|id| !failed.contains(&id.as_str())) {
+    for (id, body) in ids.iter().zip(&bodies).filter(|(id, _)| !failed.contains(&id.as_str())) {
+        if queue == Queue::Projection {
+            check::projected(sim, body);
+        }
         if !sim.goes_wrong(sim.profile.duplicate / 10.0, "a deleted message comes again") {
             sim.core().queues.messages.remove(&id.parse().unwrap());
         }

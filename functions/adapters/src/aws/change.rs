@@ -32,9 +32,13 @@ impl Tables {
             Change::Admitted { at, shard } => in_shard(write.set(ADMITTED, text(at)), shard)?,
             Change::Moved { to, .. } => in_shard(write, to)?.set(keys::WAITING, text(keys::waiting_list(to))),
             Change::Started { at, .. } => write.set(STARTED, text(at)),
-            Change::Progressed { batch_index, state, .. } => write
-                .set_once(STARTED, text(state.updated_at))
-                .set([BATCHES, &batch_index.to_string()], attribute(state)?),
+            Change::Progressed(reports) => {
+                let write = reports.since().into_iter().fold(write, |write, at| write.set_once(STARTED, text(at)));
+                reports.latest().try_fold(write, |write, report| {
+                    let batch = [BATCHES, &report.batch_index.to_string()];
+                    PortResult::Ok(write.set(batch, attribute(&report.state)?))
+                })?
+            }
             Change::Cancelled(cancellation) => write.set(CANCELLATION, attribute(cancellation)?),
             Change::Gone(actions) => write.set_once(GONE, attribute(actions)?),
             Change::Ended { end, .. } => write.set(END, attribute(end)?),
@@ -45,7 +49,7 @@ impl Tables {
             }
             Change::Archived { at } => write.set_once(ARCHIVED, text(at)),
         };
-        if let Some((id, entry)) = change.timeline_entry(execution) {
+        for (id, entry) in change.timeline_entries(execution) {
             write = write.set([TIMELINE, &id], attribute(entry)?);
         }
         Ok(match change.listing() {

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, TransactWriteItem};
+use futures_util::future::try_join_all;
 use goal_activity_core::archive::Record;
 use goal_activity_core::execution::{Change, Ending, Execution, Mark};
 use goal_activity_core::goal::GoalStatus;
@@ -16,6 +17,7 @@ use super::Tables;
 use super::change::NOTIFIED;
 use super::dynamo::{Transacted, attribute, number, read, text, transact};
 use super::goals::{STATUS, UPDATED, is_spelled};
+use super::ledger::SEALED;
 use super::write::{Condition, Write};
 
 /// The attribute with the claim of the notice to the operators.
@@ -28,14 +30,21 @@ struct Gone {
     gone_actions: BTreeSet<ActionId>,
 }
 
+/// When the rows of an archived workflow expire.
+fn expires(record: &Record) -> AttributeValue {
+    number(record.end.stop_date.plus(HISTORY).as_seconds())
+}
+
 impl Tables {
     /// The one row that stays: the archive is partitioned by day, which an ARN does not tell.
     fn point_to_archive(&self, record: &Record) -> Write {
         self.execution_item(&record.execution_arn, keys::ARCHIVE).set(keys::ARCHIVED_AS, text(record.key()))
     }
 
-    fn expire_batch(&self, record: &Record, index: u32, expires: AttributeValue) -> Write {
-        self.batch(&record.execution_arn, index).set(keys::EXPIRES_AT, expires)
+    /// Lets the ledger of a batch expire. One that is not sealed is none of an ended workflow.
+    fn expire_batch(&self, record: &Record, index: u32) -> Write {
+        let sealed = Condition::exists(SEALED);
+        self.batch(&record.execution_arn, index).set(keys::EXPIRES_AT, expires(record)).when(sealed)
     }
 
     /// Takes the execution out of the user's open ones.
@@ -115,12 +124,20 @@ impl EndExecution for Tables {
         write.send(&self.client, format!("recording that the end of {execution} was reported")).await.map(|_| ())
     }
 
+    /// Each row by itself: in a transaction each would cost twice as much.
+    async fn expire_ledger(&self, record: &Record) -> PortResult<()> {
+        let expired = record.batches.iter().map(|batch| {
+            let what = format!("letting batch {} of {} expire", batch.batch_index, record.execution_arn);
+            self.expire_batch(record, batch.batch_index).send(&self.client, what)
+        });
+        try_join_all(expired).await.map(|_| ())
+    }
+
     async fn mark_archived(&self, record: &Record, at: Timestamp) -> PortResult<()> {
-        let expires = || number(record.end.stop_date.plus(HISTORY).as_seconds());
-        let batches = record.batches.iter().map(|batch| self.expire_batch(record, batch.batch_index, expires()));
-        let archived = self.change(&record.execution_arn, &Change::Archived { at })?.set(keys::EXPIRES_AT, expires());
-        let rows = [archived, self.point_to_archive(record)];
-        let all = rows.into_iter().chain(batches).map(Write::update).collect::<PortResult<_>>()?;
+        let archived = self.change(&record.execution_arn, &Change::Archived { at })?;
+        let archived = archived.set(keys::EXPIRES_AT, expires(record));
+        let all =
+            [archived, self.point_to_archive(record)].map(Write::update).into_iter().collect::<PortResult<_>>()?;
         // Refused where there is no such execution, or it has not ended: then there is nothing to record.
         let what = format!("recording that {} is archived", record.execution_arn);
         transact(&self.client, &what, all).await.map(|_| ())

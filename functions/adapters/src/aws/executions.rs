@@ -1,12 +1,12 @@
 use goal_activity_core::admission::Shard;
 use goal_activity_core::archive::ArchiveKey;
-use goal_activity_core::execution::{BatchState, Cancellation, Change, Execution};
+use goal_activity_core::execution::{BatchReports, Cancellation, Change, Execution};
 use goal_activity_core::keys;
 use goal_activity_core::ports::{
     AdmitExecution, CancelExecution, FindArchived, FindExecution, ListOpen, ListWaiting, MoveWaiting, OpenExecution,
     PortResult, RecordProgress, Waiting,
 };
-use goal_activity_events::{EventId, ExecutionArn, Timestamp};
+use goal_activity_events::{ExecutionArn, Timestamp};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -129,14 +129,9 @@ impl RecordProgress for Tables {
         write.send(&self.client, format!("recording that {execution} runs")).await
     }
 
-    async fn record_batch(
-        &self,
-        execution: &ExecutionArn,
-        event: &EventId,
-        batch_index: u32,
-        state: &BatchState,
-    ) -> PortResult<bool> {
-        let write = self.change(execution, &Change::Progressed { event, batch_index, state })?;
-        write.send(&self.client, format!("recording batch {batch_index} of {execution}")).await
+    async fn record_batches(&self, execution: &ExecutionArn, reports: &BatchReports) -> PortResult<bool> {
+        let write = self.change(execution, &Change::Progressed(reports))?;
+        let batches: Vec<_> = reports.latest().map(|report| report.batch_index.to_string()).collect();
+        write.send(&self.client, format!("recording batches {} of {execution}", batches.join(", "))).await
     }
 }

@@ -17,7 +17,7 @@ use super::{Tables, unavailable};
 
 /// The attributes of a ledger's row. As in [`BatchLedger`].
 const OUTCOMES: &str = "outcomes";
-const SEALED: &str = "sealed";
+pub(super) const SEALED: &str = "sealed";
 const SEQUENCE: &str = "sequence";
 
 impl Tables {

@@ -13,7 +13,9 @@ impl World {
         let now = state.now;
         let past: HashSet<_> = state.expiring.extract_if(|_, at| at.as_millis() <= now).map(|(arn, _)| arn).collect();
         state.executions.retain(|arn, _| !past.contains(arn));
-        state.ledgers.retain(|(arn, _), _| !past.contains(arn));
+        let expiring = &mut state.expiring_ledgers;
+        let past: HashSet<_> = expiring.extract_if(|_, at| at.as_millis() <= now).map(|(key, _)| key).collect();
+        state.ledgers.retain(|key, _| !past.contains(key));
     }
 }
 

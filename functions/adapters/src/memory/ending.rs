@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use goal_activity_core::archive::Record;
-use goal_activity_core::execution::{BatchState, Cancellation, Change, Ending, Execution, Listing, Mark};
+use goal_activity_core::execution::{BatchReports, Cancellation, Change, Ending, Execution, Listing, Mark};
 use goal_activity_core::goal::GoalStatus;
 use goal_activity_core::keys::{open_shard, unarchived_shard};
 use goal_activity_core::limits::{HISTORY, NOTICE_LEASE};
@@ -10,7 +10,7 @@ use goal_activity_core::outcome::goal_status;
 use goal_activity_core::ports::{
     CancelExecution, EndExecution, ListOpen, OpenExecution, PortResult, RecordProgress, RemoveTasks,
 };
-use goal_activity_events::{ActionId, EventId, ExecutionArn, GoalId, Timestamp};
+use goal_activity_events::{ActionId, ExecutionArn, GoalId, Timestamp};
 
 use super::{State, World};
 
@@ -31,15 +31,8 @@ impl RecordProgress for World {
         Ok(self.call("record_started").await?.change(execution, &Change::Started { event, at }))
     }
 
-    async fn record_batch(
-        &self,
-        execution: &ExecutionArn,
-        event: &EventId,
-        batch_index: u32,
-        state: &BatchState,
-    ) -> PortResult<bool> {
-        let change = Change::Progressed { event, batch_index, state };
-        Ok(self.call("record_batch").await?.change(execution, &change))
+    async fn record_batches(&self, execution: &ExecutionArn, reports: &BatchReports) -> PortResult<bool> {
+        Ok(self.call("record_batches").await?.change(execution, &Change::Progressed(reports)))
     }
 }
 
@@ -138,6 +131,17 @@ impl EndExecution for World {
 
     async fn mark_reported(&self, execution: &ExecutionArn, mark: Mark, at: Timestamp) -> PortResult<()> {
         self.call("mark_reported").await?.change(execution, &Change::Reported { mark, at });
+        Ok(())
+    }
+
+    async fn expire_ledger(&self, record: &Record) -> PortResult<()> {
+        let mut state = self.call("expire_ledger").await?;
+        for batch in &record.batches {
+            let key = (record.execution_arn.clone(), batch.batch_index);
+            if state.ledgers.get(&key).is_some_and(|ledger| ledger.sealed) {
+                state.expiring_ledgers.insert(key, record.end.stop_date.plus(HISTORY));
+            }
+        }
         Ok(())
     }
 

@@ -108,8 +108,10 @@ pub struct State {
     pub archive: BTreeMap<ArchiveKey, String>,
     /// Where workflows are archived.
     pub archived_as: HashMap<ExecutionArn, ArchiveKey>,
-    /// From when on the rows of a workflow may be deleted.
+    /// From when on the row of a workflow may be deleted.
     pub expiring: HashMap<ExecutionArn, Timestamp>,
+    /// From when on the row of a batch's ledger may be.
+    pub expiring_ledgers: HashMap<(ExecutionArn, u32), Timestamp>,
     /// The executions that were started, in order.
     pub started: Vec<ExecutionInput>,
     /// What Step Functions knows of executions.

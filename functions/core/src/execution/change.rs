@@ -1,8 +1,8 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use goal_activity_events::{ActionId, EventId, ExecutionArn, FinalStatus, Timestamp, WorkflowCompleted};
+use goal_activity_events::{ActionId, ExecutionArn, FinalStatus, Timestamp, WorkflowCompleted};
 
-use super::{BatchState, Cancellation, Ending, Execution, TimelineEntry, TimelineEvent};
+use super::{BatchReports, Cancellation, Ending, Execution, TimelineEntry, TimelineEvent};
 use crate::admission::Shard;
 use crate::keys::CANCELLATION_ENTRY;
 
@@ -33,15 +33,8 @@ pub enum Change<'a> {
         /// Since when.
         at: Timestamp,
     },
-    /// A batch has come further.
-    Progressed {
-        /// The id of the event that says so.
-        event: &'a EventId,
-        /// Which batch.
-        batch_index: u32,
-        /// How far it is now.
-        state: &'a BatchState,
-    },
+    /// Batches have come further: all of this is news.
+    Progressed(&'a BatchReports),
     /// It is to be stopped.
     Cancelled(&'a Cancellation),
     /// The goal does not have these actions any more, at least one. The first such change counts.
@@ -137,14 +130,12 @@ impl<'a> Change<'a> {
 
     /// The transition table: when the change is made. Where one of these is not so, nothing is written.
     pub fn requires(&self) -> Vec<Requirement> {
-        use Requirement::{Ended, Gone, InShard, Newer, NotAdmitted, NotArchived, NotCancelled, NotStarted, Open};
+        use Requirement::{Ended, Gone, InShard, NotAdmitted, NotArchived, NotCancelled, NotStarted, Open};
         match *self {
             Self::Admitted { .. } => vec![Open, NotCancelled, NotAdmitted],
             Self::Moved { from, .. } => vec![Open, NotCancelled, NotAdmitted, InShard(from)],
             Self::Started { .. } => vec![Open, NotStarted],
-            Self::Progressed { batch_index, state, .. } => {
-                vec![Open, Newer { batch_index, sequence: state.sequence }]
-            }
+            Self::Progressed(reports) => [Open].into_iter().chain(reports.newer()).collect(),
             // The first cancellation counts: it decides the race with the natural end.
             Self::Cancelled(_) => vec![Open, NotCancelled],
             Self::Gone(_) => vec![Open],
@@ -164,32 +155,32 @@ impl<'a> Change<'a> {
             // Only the change that knows of both: the other marks are made side by side, each without the other's knowledge.
             Self::Reported { mark: Mark::Both, .. } => Some(Listing::Unarchived),
             Self::Archived { .. } => Some(Listing::Unlisted),
-            Self::Moved { .. }
-            | Self::Started { .. }
-            | Self::Progressed { .. }
-            | Self::Gone(_)
-            | Self::Reported { .. } => None,
+            Self::Moved { .. } | Self::Started { .. } | Self::Progressed(_) | Self::Gone(_) | Self::Reported { .. } => {
+                None
+            }
         }
     }
 
-    /// The entry of the timeline that goes with it, with its id.
-    pub fn timeline_entry(&self, execution: &ExecutionArn) -> Option<(String, TimelineEntry)> {
-        let entry = |id: &str, at, what| Some((id.to_owned(), TimelineEntry { at, what }));
+    /// The entries of the timeline that go with it, by their ids.
+    pub fn timeline_entries(&self, execution: &ExecutionArn) -> BTreeMap<String, TimelineEntry> {
+        let entry = |id: &str, at, what| (id.to_owned(), TimelineEntry { at, what });
+        let only = |id: &str, at, what| BTreeMap::from([entry(id, at, what)]);
         match self {
-            Self::Started { event, at } => entry(event, *at, TimelineEvent::Started),
-            Self::Progressed { event, batch_index, state } => {
-                entry(event.as_str(), state.updated_at, state.timeline_event(*batch_index)?)
+            Self::Started { event, at } => only(event, *at, TimelineEvent::Started),
+            Self::Progressed(reports) => {
+                let told = reports.iter().map(|report| (report, report.state.timeline_event(report.batch_index)));
+                told.filter_map(|(r, what)| Some(entry(r.event.as_str(), r.state.updated_at, what?))).collect()
             }
-            Self::Cancelled(cancellation) => entry(CANCELLATION_ENTRY, cancellation.at, TimelineEvent::Cancelled),
+            Self::Cancelled(cancellation) => only(CANCELLATION_ENTRY, cancellation.at, TimelineEvent::Cancelled),
             Self::Ended { end, .. } => {
                 let id = WorkflowCompleted::event_id_for(execution);
-                entry(id.as_str(), end.stop_date, TimelineEvent::Ended { status: end.status })
+                only(id.as_str(), end.stop_date, TimelineEvent::Ended { status: end.status })
             }
             Self::Admitted { .. }
             | Self::Moved { .. }
             | Self::Gone(_)
             | Self::Reported { .. }
-            | Self::Archived { .. } => None,
+            | Self::Archived { .. } => BTreeMap::new(),
         }
     }
 }
@@ -223,9 +214,10 @@ impl Execution {
             Change::Admitted { at, shard } => (self.admitted_at, self.shard) = (Some(at), shard),
             Change::Moved { to, .. } => self.shard = to,
             Change::Started { at, .. } => self.started_at = Some(at),
-            Change::Progressed { batch_index, state, .. } => {
-                self.started_at.get_or_insert(state.updated_at);
-                self.batches.insert(batch_index.to_string(), state.clone());
+            Change::Progressed(reports) => {
+                self.started_at = self.started_at.or(reports.since());
+                let latest = reports.latest().map(|report| (report.batch_index.to_string(), report.state.clone()));
+                self.batches.extend(latest);
             }
             Change::Cancelled(cancellation) => self.cancellation = Some(cancellation.clone()),
             Change::Gone(actions) if self.gone_actions.is_empty() => self.gone_actions.clone_from(actions),
@@ -243,7 +235,7 @@ impl Execution {
                 self.archived_at.get_or_insert(at);
             }
         }
-        self.timeline.extend(change.timeline_entry(&self.execution_arn));
+        self.timeline.extend(change.timeline_entries(&self.execution_arn));
         true
     }
 }
@@ -256,7 +248,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::execution::Status;
+    use crate::execution::{BatchReport, BatchState, Status};
     use crate::ledger::Tally;
     use crate::samples;
 
@@ -281,30 +273,33 @@ mod tests {
     enum Any {
         Admitted,
         Started(u64),
-        Progressed { batch_index: u32, sequence: u64 },
+        /// Reports of batches, each with its sequence.
+        Progressed(Vec<(u32, u64)>),
         Cancelled,
         Gone,
-        Ended { status: FinalStatus, knows_gone: bool },
+        Ended {
+            status: FinalStatus,
+            knows_gone: bool,
+        },
         Reported(Mark),
         Archived,
     }
 
+    fn report((batch_index, sequence): (u32, u64)) -> BatchReport {
+        let (total, updated_at) = (8, at(sequence));
+        let state = BatchState { sequence, total, succeeded: 8, failed: vec![], usage: Usage::default(), updated_at };
+        BatchReport { event: format!("event-{batch_index}-{sequence}").parse().unwrap(), batch_index, state }
+    }
+
+    fn reports(told: &[(u32, u64)]) -> BatchReports {
+        BatchReports::of(told.iter().copied().map(report)).unwrap()
+    }
+
     fn apply(execution: &mut Execution, any: &Any) -> bool {
-        let state = |sequence| BatchState {
-            sequence,
-            total: 8,
-            succeeded: 8,
-            failed: vec![],
-            usage: Usage::default(),
-            updated_at: at(sequence),
-        };
-        let event = "event".parse().unwrap();
         match *any {
             Any::Admitted => execution.apply(&Change::Admitted { at: at(1), shard: Shard::FIRST }),
             Any::Started(seconds) => execution.apply(&Change::Started { event: "started", at: at(seconds) }),
-            Any::Progressed { batch_index, sequence } => {
-                execution.apply(&Change::Progressed { event: &event, batch_index, state: &state(sequence) })
-            }
+            Any::Progressed(ref told) => execution.apply(&Change::Progressed(&reports(told))),
             Any::Cancelled => execution.apply(&Change::Cancelled(&Cancellation::from_outside(at(3)))),
             Any::Gone => execution.apply(&Change::Gone(&["action-1".parse().unwrap()].into())),
             Any::Ended { status, knows_gone } => execution.apply(&Change::Ended { end: &ending(status), knows_gone }),
@@ -313,12 +308,17 @@ mod tests {
         }
     }
 
+    /// Batches and sequences, in any order and some twice.
+    fn told() -> impl Strategy<Value = Vec<(u32, u64)>> {
+        prop::collection::vec((0..3_u32, 1..6_u64), 1..5)
+    }
+
     fn changes() -> impl Strategy<Value = Any> {
         let status = || prop::sample::select(ENDS.to_vec());
         prop_oneof![
             Just(Any::Admitted),
             (1..9_u64).prop_map(Any::Started),
-            (0..2_u32, 1..4_u64).prop_map(|(batch_index, sequence)| Any::Progressed { batch_index, sequence }),
+            told().prop_map(Any::Progressed),
             Just(Any::Cancelled),
             Just(Any::Gone),
             (status(), any::<bool>()).prop_map(|(status, knows_gone)| Any::Ended { status, knows_gone }),
@@ -374,6 +374,29 @@ mod tests {
                     prop_assert!(execution.batches[index].sequence >= batch.sequence, "promise P6");
                 }
             }
+        }
+
+        #[test]
+        fn p6_reports_together_are_as_good_as_one_after_the_other(known in told(), told in told()) {
+            let mut together = samples::execution();
+            for report in known {
+                apply(&mut together, &Any::Progressed(vec![report]));
+            }
+            let mut apart = together.clone();
+            let mut in_order = told.clone();
+            in_order.sort_unstable();
+            for report in in_order {
+                apply(&mut apart, &Any::Progressed(vec![report]));
+            }
+            let all = reports(&told);
+            let new = all.new_to(Some(&together));
+            // Refused as long as one of them is not news, and made with those that are.
+            prop_assert_eq!(together.apply(&Change::Progressed(&all)), new.as_ref() == Some(&all));
+            if let Some(new) = new.filter(|new| *new != all) {
+                prop_assert!(together.apply(&Change::Progressed(&new)));
+            }
+            prop_assert_eq!(all.new_to(Some(&together)), None);
+            prop_assert_eq!((together.batches, together.timeline), (apart.batches, apart.timeline));
         }
 
         #[test]

@@ -4,6 +4,7 @@ mod action;
 mod cancellation;
 mod change;
 mod ending;
+mod report;
 mod status;
 mod timeline;
 
@@ -24,6 +25,7 @@ pub use action::{ActionProgress, ActionState};
 pub use cancellation::Cancellation;
 pub use change::{Change, Listing, Mark, Requirement};
 pub use ending::Ending;
+pub use report::{BatchReport, BatchReports};
 pub use status::{InvalidStatus, Status};
 pub use timeline::{TimelineEntry, TimelineEvent};
 

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use goal_activity_events::{ActionId, EventId, ExecutionArn, GoalId, Timestamp};
+use goal_activity_events::{ActionId, ExecutionArn, GoalId, Timestamp};
 use serde::Deserialize;
 
 use super::PortResult;
 use crate::archive::Record;
-use crate::execution::{BatchState, Cancellation, Ending, Execution, Mark};
+use crate::execution::{BatchReports, Cancellation, Ending, Execution, Mark};
 use crate::notice::NoticeClaim;
 
 /// Keeps the read model up to date while a workflow runs.
@@ -21,13 +21,12 @@ pub trait RecordProgress: Sync {
         event: &str,
         at: Timestamp,
     ) -> impl Future<Output = PortResult<bool>> + Send;
-    /// Records a batch's state. Returns `false` if this or a later one is known or the workflow has ended (promise P6).
-    fn record_batch(
+    /// Records the states of batches, all or none. Returns `false` if one of them or a later one is known, or the workflow has
+    /// ended (promise P6).
+    fn record_batches(
         &self,
         execution: &ExecutionArn,
-        event: &EventId,
-        batch_index: u32,
-        state: &BatchState,
+        reports: &BatchReports,
     ) -> impl Future<Output = PortResult<bool>> + Send;
 }
 
@@ -125,7 +124,11 @@ pub trait EndExecution: Sync {
         mark: Mark,
         at: Timestamp,
     ) -> impl Future<Output = PortResult<()>> + Send;
-    /// Records where the workflow is archived, lets its rows expire [`HISTORY`](crate::limits::HISTORY) after its end, and
-    /// takes it off the reconciler's lists: all or nothing. Everything else that there is to do for it must be done.
+    /// Lets the rows of the workflow's ledger expire [`HISTORY`](crate::limits::HISTORY) after its end, those that are sealed. The
+    /// record must be stored: nothing else keeps what they hold.
+    fn expire_ledger(&self, record: &Record) -> impl Future<Output = PortResult<()>> + Send;
+    /// Records where the workflow is archived, lets its own row expire [`HISTORY`](crate::limits::HISTORY) after its end, and
+    /// takes it off the reconciler's lists: all or nothing. Everything else that there is to do for it must be done: whether its
+    /// ledger expires, nobody asks afterwards.
     fn mark_archived(&self, record: &Record, at: Timestamp) -> impl Future<Output = PortResult<()>> + Send;
 }

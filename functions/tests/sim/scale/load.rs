@@ -217,6 +217,7 @@ fn harvest(sim: &Sim, tally: &mut Tally) {
             }
             for batch in 0..execution.batch_count() {
                 state.ledgers.remove(&(arn.clone(), batch));
+                state.expiring_ledgers.remove(&(arn.clone(), batch));
             }
             state.running.remove(&execution.user_id);
             state.archived_as.remove(arn);
