@@ -98,16 +98,20 @@ export class RustFunction extends Construct {
       memorySize: memoryMegabytes,
       reservedConcurrentExecutions: props.reservedConcurrency,
       environment: { LOG_LEVEL: props.settings.logLevel, METRICS_NAMESPACE: props.settings.stackName },
-      // Also allows it to send X-Ray segments, which the emulator's functions never do.
-      tracing: Tracing.ACTIVE,
+      // Active also allows it to send X-Ray segments, which the emulator's functions never do.
+      tracing: props.settings.xray ? Tracing.ACTIVE : Tracing.DISABLED,
       // To go back to.
       currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN },
     });
     this.invoked = props.deployment?.ofFunction(this, this.function) ?? this.function;
-    Validations.of(this.role).acknowledge({
-      id: 'AwsSolutions-IAM5[Resource::*]',
-      reason: 'Tracing: X-Ray segments have no ARN to name, AWS documents "*" for sending them.',
-    });
+    if (props.settings.xray) {
+      Validations.of(this.role).acknowledge({
+        id: 'AwsSolutions-IAM5[Resource::*]',
+        reason: 'Tracing: X-Ray segments have no ARN to name, AWS documents "*" for sending them.',
+      });
+    } else {
+      Validations.of(this.function).acknowledge({ id: 'Serverless-LambdaTracing', reason: 'Whoever deploys has set xray=false.' });
+    }
     this.setting('REPAIRED', props.settings.repair);
     Validations.of(this.function).acknowledge({
       id: 'Serverless-LambdaDLQ',
@@ -123,9 +127,14 @@ export class RustFunction extends Construct {
   }
 
   /** The function's own spans. Without a variable it creates none. */
-  private trace({ tracing, tracingLayer, tracingEndpoint }: Settings): void {
+  private trace({ tracing, tracingPercentage, tracingLayer, tracingEndpoint }: Settings): void {
     if (tracing === 'off') return;
     this.function.addEnvironment('TRACING', tracing);
+    if (tracingPercentage !== undefined) {
+      // All spans of a workflow or none: the one that accepts it decides.
+      this.function.addEnvironment('OTEL_TRACES_SAMPLER', 'parentbased_traceidratio');
+      this.function.addEnvironment('OTEL_TRACES_SAMPLER_ARG', String(tracingPercentage / 100));
+    }
     if (tracing === 'otlp') this.function.addEnvironment('OTEL_EXPORTER_OTLP_ENDPOINT', tracingEndpoint);
     if (tracingLayer) this.function.addLayers(LayerVersion.fromLayerVersionArn(this, 'Collector', tracingLayer));
   }

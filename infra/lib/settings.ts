@@ -85,8 +85,12 @@ export interface Settings extends OperationSettings {
   readonly actionsPerUserAndDay?: number;
   /** The URL of docs/OPERATIONS.md: alarms and notices link to its sections. */
   readonly operationsGuide: string;
-  /** The destination of the functions' own spans; X-Ray traces the functions in any case. */
+  /** Whether X-Ray traces the functions and the state machine. */
+  readonly xray: boolean;
+  /** The destination of the functions' own spans. */
   readonly tracing: (typeof tracings)[number];
+  /** Of how many workflows in a hundred spans are recorded. Without it: of all. */
+  readonly tracingPercentage?: number;
   /** A collector as a Lambda layer, for `otlp`. */
   readonly tracingLayer?: string;
   /** The endpoint of the collector, for `otlp`. */
@@ -104,7 +108,7 @@ export const keys: Record<Key, true> = {
   stackName: true, local: true, architecture: true, functionsDir: true, goalsTable: true, goalsUserIndex: true, tasksTable: true,
   executionsTable: true, archiveBucket: true, oidcIssuer: true, oidcAudience: true, oidcScopes: true, oidcClientId: true,
   userPoolDomain: true, userPoolPlan: true, callbackUrls: true, corsOrigins: true, corsHeaders: true, corsCredentials: true, logLevel: true,
-  concurrentBatches: true, batchPollers: true, workerBatchSize: true, workerBatchWindowSeconds: true, actionsPerUserAndDay: true, operationsGuide: true, tracing: true, tracingLayer: true, tracingEndpoint: true, repair: true,
+  concurrentBatches: true, batchPollers: true, workerBatchSize: true, workerBatchWindowSeconds: true, actionsPerUserAndDay: true, operationsGuide: true, xray: true, tracing: true, tracingPercentage: true, tracingLayer: true, tracingEndpoint: true, repair: true,
   ...generatorKeys, ...operationKeys, ...webKeys,
 };
 
@@ -158,6 +162,10 @@ function readContext(context: Record<string, unknown>, own: Record<string, unkno
   if (tracing !== 'otlp' && (tracingLayer ?? context.tracingEndpoint) !== undefined) {
     throw new SettingsError('context tracingLayer and tracingEndpoint: only with tracing=otlp');
   }
+  const tracingPercentage = reader.integer('tracingPercentage', 1, 100);
+  if (tracing === 'off' && tracingPercentage !== undefined) {
+    throw new SettingsError('context tracingPercentage: only with tracing=print or otlp');
+  }
 
   const stackName = text('stackName', /^[a-z][a-z0-9-]{0,39}$/, 'at most 40 lower-case letters, digits and hyphens, a letter first')
     ?? 'goal-activity';
@@ -193,7 +201,9 @@ function readContext(context: Record<string, unknown>, own: Record<string, unkno
     operationsGuide: text('operationsGuide', /^[^\s#]{1,300}$/, 'an address of at most 300 characters, without #')
       ?? 'docs/OPERATIONS.md',
     repair: text('repair', /^[\w:.-]{1,40}$/, 'a time'),
+    xray: reader.flag('xray', true),
     tracing,
+    tracingPercentage,
     tracingLayer,
     tracingEndpoint: reader.checked('tracingEndpoint', isPlainServer, 'http://<host>:<port> of a collector') ?? 'http://localhost:4318',
   };

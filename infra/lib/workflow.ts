@@ -57,7 +57,7 @@ export class Workflow extends Construct {
         FinalizeFunctionArn: this.finalize.invokedArn,
       },
       role,
-      tracingEnabled: true,
+      tracingEnabled: props.settings.xray,
       logs: {
         destination: new LogGroup(this, 'Logs', {
           // With this prefix AWS needs no line for the group in the account's log resource policy, which is limited.
@@ -71,6 +71,10 @@ export class Workflow extends Construct {
         includeExecutionData: false,
       },
     });
+    if (!props.settings.xray) {
+      const reason = 'Whoever deploys has set xray=false.';
+      Validations.of(this.stateMachine).acknowledge({ id: 'AwsSolutions-SF2', reason }, { id: 'Serverless-StepFunctionStateMachineXray', reason });
+    }
     this.alias = props.deployment?.ofStateMachine(this, this.stateMachine)?.name;
     this.executions = {
       pattern: Stack.of(this).formatArn({

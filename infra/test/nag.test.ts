@@ -34,6 +34,7 @@ const variants: Record<string, Record<string, string>> = {
   'an AI with a key': {
     generator: 'openai', openaiBaseUrl: 'https://api.openai.com/v1', openaiModel: 'gpt-4.1-mini', openaiKeySecret: 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:ai-AbCdEf',
   },
+  'without X-Ray': { xray: 'false' },
   'every setting': full,
   'a page with a name of its own, and another issuer': {
     web: 'true', webDomain: 'goals.example.com', webCertificateArn: 'arn:aws:acm:us-east-1:111122223333:certificate/0a1b-2c3d',

@@ -57,7 +57,9 @@ test('without context the settings are those of a deployment to AWS', () => {
     workerBatchWindowSeconds: 0,
     actionsPerUserAndDay: undefined,
     operationsGuide: 'docs/OPERATIONS.md',
+    xray: true,
     tracing: 'off',
+    tracingPercentage: undefined,
     tracingLayer: undefined,
     tracingEndpoint: 'http://localhost:4318',
     repair: undefined,
@@ -138,6 +140,9 @@ test('a value that cannot be is an error that says what is expected', () => {
   rejected({ local: 'yes' }, /local="yes": expected true or false/);
   rejected({ logLevel: 'loud' }, /logLevel="loud": expected a level or a filter/);
   for (const logLevel of ['info,x=loud', 'info,', ' ']) rejected({ logLevel }, /logLevel=/);
+  rejected({ tracingPercentage: '10' }, /only with tracing=print or otlp/);
+  for (const tracingPercentage of ['0', '101', '0.5', 'all']) rejected({ tracing: 'print', tracingPercentage }, /tracingPercentage=.*1 to 100/);
+  rejected({ xray: 'off' }, /xray="off": expected true or false/);
   rejected({ tracing: 'on' }, /tracing="on": expected one of off, print, otlp/);
   rejected({ tracing: 'otlp', tracingEndpoint: 'https://collector' }, /tracingEndpoint=.*expected http/);
   rejected({ tracing: 'otlp', tracingLayer: 'adot' }, /tracingLayer="adot": expected the ARN/);

@@ -62,6 +62,20 @@ test('X-Ray sees every function, and their own spans are off until they are aske
   }
 });
 
+test('X-Ray sees nothing if it is not to', () => {
+  const dark = synth({ xray: 'false' });
+  assert.deepEqual(dark.all('AWS::Lambda::Function').filter(({ TracingConfig }) => TracingConfig !== undefined), []);
+  assert.deepEqual(dark.one('AWS::StepFunctions::StateMachine').TracingConfiguration?.Enabled ?? false, false);
+  assert.doesNotMatch(JSON.stringify(dark.template.toJSON()), /xray:/);
+});
+
+test('spans of some workflows only are asked for by the standard variables', () => {
+  for (const { name, Environment } of synth({ tracing: 'print', tracingPercentage: '5' }).all('AWS::Lambda::Function')) {
+    const { OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG } = Environment.Variables;
+    assert.deepEqual([OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG], ['parentbased_traceidratio', '0.05'], name);
+  }
+});
+
 test('spans go to a collector in a layer, or are printed', () => {
   const layer = 'arn:aws:lambda:eu-west-1:901920570463:layer:aws-otel-collector-arm64-ver-0-117-0:1';
   for (const { name, Environment, Layers } of synth({ tracing: 'otlp', tracingLayer: layer }).all('AWS::Lambda::Function')) {

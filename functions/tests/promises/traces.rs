@@ -263,6 +263,21 @@ async fn a_request_of_another_service_goes_on_with_its_trace() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_a_workflow_whose_trace_is_not_sampled_no_span_is_recorded_and_the_decision_is_passed_on() {
+    let (rig, spans) = (Rig::with_goal(9), Spans::collect());
+    rig.script("a-1-1", "fail-times=1");
+    let caller = format!("{}00", CALLER.strip_suffix("01").unwrap());
+    rig.launch(&envelope("planner", &request(Some(&caller)))).await.unwrap();
+    let arn = rig.world.state().started[0].execution_arn.clone();
+    rig.run(&arn).await;
+
+    assert_eq!(names(&spans.take()), HashMap::new());
+    let [completed] = rig.completed().try_into().unwrap();
+    let told = completed.traceparent.expect("subscribers can join");
+    assert_eq!((told.trace_id(), told.is_sampled()), (&CALLER[3..35], false));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_another_service_calls_a_trace_never_stands_in_the_way_of_its_request() {
     for malformed in [json!("needle"), json!(CALLER.to_uppercase()), json!(7), json!([CALLER]), json!({}), json!(null)]
     {
