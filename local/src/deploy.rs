@@ -20,8 +20,10 @@ use crate::tools;
 /// The bucket where the CDK app expects its assets; its local variant needs no other bootstrapping.
 const ASSETS_BUCKET: &str = "goal-activity-assets";
 
-/// Deploys without a question and without a change set; `cargo xtask test infra` checks the templates more strictly.
-const DEPLOY_ALL: [&str; 6] = ["--all", "--require-approval", "never", "--method", "direct", "--no-validation"];
+/// Deploys without a question, a change set and a copy of the functions; `cargo xtask test infra` checks the templates more
+/// strictly.
+const DEPLOY_ALL: [&str; 7] =
+    ["--all", "--require-approval", "never", "--method", "direct", "--no-validation", "--no-staging"];
 
 /// Deploys the built functions to the emulator at `endpoint`.
 pub fn deploy(project: &Project, endpoint: &str, folder: &Path) -> Result<StackFile> {
@@ -224,9 +226,14 @@ fn assembly(project: &Project) -> Result<PathBuf> {
     }
     step("CDK app synthesized", || {
         stamp.clear();
+        // The CLI keeps there what it has ever deployed: 60 MB for each version of a function.
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+        }
         let mut cdk = cdk(project);
-        // Validation takes as long as the rest; `cargo xtask test infra` checks the templates more strictly.
-        cdk.args(["synth", "--quiet", "--no-validation", "--output"]).arg(&folder);
+        // Validation takes as long as the rest; `cargo xtask test infra` checks the templates more strictly. The functions are
+        // zipped where they are, not copied.
+        cdk.args(["synth", "--quiet", "--no-validation", "--no-staging", "--output"]).arg(&folder);
         cdk.args(["-c", "local=true", "-c"]);
         cdk.arg(format!("functionsDir={}", functions.display()));
         process::quietly(&mut cdk)?;

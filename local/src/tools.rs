@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::prerequisites;
 use crate::process;
@@ -190,8 +190,11 @@ impl Program {
             // It is not debugged.
             install.env("CARGO_PROFILE_DEV_DEBUG", "0");
             install.arg("--debug").args(self.options).arg("--root").arg(&folder);
-            process::quietly(install.arg("--target-dir").arg(cache(project, self.name)))?;
-            stamp.write()
+            // What it is built of stays until it is there, for a build that is interrupted, and not longer: it takes 300 MB.
+            let build = folder.join("build");
+            process::quietly(install.arg("--target-dir").arg(&build))?;
+            stamp.write()?;
+            std::fs::remove_dir_all(&build).with_context(|| format!("cannot remove {}", build.display()))
         })?;
         Ok(program)
     }
