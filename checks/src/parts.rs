@@ -410,7 +410,8 @@ fn end_to_end(project: &Project) -> Result<()> {
 
 /// The pipeline as one of two cells, with one API in front of them.
 fn cells(project: &Project, on: &OnStack<'_>, endpoint: &str, folder: &Path) -> Result<()> {
-    let name = "goal-activity-cell-two";
+    // As on the page, whose commands are run.
+    let name = "goal-activity-two";
     let two = deploy::cell(project, name, &on.local.stack, endpoint, folder)?;
     let front = deploy::front(project, &on.local.stack, endpoint, folder)?;
     let [second, before] = ["cell-two.json", "cells-front.json"].map(|file| folder.join(file));
@@ -429,7 +430,7 @@ fn guide(project: &Project) -> Result<()> {
     let (endpoint, folder) = (on.local.emulator.endpoint(), on.folder.path.clone());
     let programs = deploy::programs(project, &tools::python(project, Purpose::Test)?, &endpoint, &folder)?;
     let variables = [("GUIDE_PROGRAMS", &*programs.to_string_lossy())];
-    on.test_with(&["--test", "guide", "--", "permissions::", "page::", "--test-threads=1"], &variables)?;
+    on.test_with(&["--test", "guide", "--", "consumer::", "permissions::", "page::", "--test-threads=1"], &variables)?;
     on.test_with(&["--test", "guide", "--", "follow::"], &variables)?;
     step::quiet();
     Ok(())
