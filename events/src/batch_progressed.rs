@@ -49,7 +49,7 @@ pub struct BatchProgressed {
     /// What the request said to recognise it by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correlation_id: Option<CorrelationId>,
-    /// The trace that it belongs to, for whoever records traces. One that is malformed is ignored.
+    /// The trace context (W3C) of this message. A malformed one is ignored.
     #[serde(default, deserialize_with = "Traceparent::lenient", skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<Traceparent>,
 }

@@ -39,7 +39,7 @@ pub struct GoalActivityAccepted {
     /// About how many workflows then waited before it, counted up to 100: the list is seconds behind. 0 if it did not wait.
     #[serde(deserialize_with = "number")]
     pub waiting_before: u32,
-    /// The trace that it belongs to, for whoever records traces. One that is malformed is ignored.
+    /// The trace context (W3C) of this message. A malformed one is ignored.
     #[serde(default, deserialize_with = "Traceparent::lenient", skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<Traceparent>,
 }

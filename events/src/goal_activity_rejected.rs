@@ -46,7 +46,7 @@ pub struct GoalActivityRejected {
     /// `true` if the same request may be accepted later without a change of the goal. Missing in rejections of before it was noted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retryable: Option<bool>,
-    /// The trace that it belongs to, for whoever records traces. One that is malformed is ignored.
+    /// The trace context (W3C) of this message. A malformed one is ignored.
     #[serde(default, deserialize_with = "Traceparent::lenient", skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<Traceparent>,
 }

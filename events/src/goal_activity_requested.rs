@@ -43,7 +43,7 @@ pub struct GoalActivityRequested {
     /// By what the requester recognises the answers and the events of the workflow, which repeat it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correlation_id: Option<CorrelationId>,
-    /// The trace that it belongs to, for whoever records traces. One that is malformed is ignored.
+    /// The trace context (W3C) of this message. A malformed one is ignored.
     #[serde(default, deserialize_with = "Traceparent::lenient", skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<Traceparent>,
 }

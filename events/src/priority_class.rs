@@ -7,10 +7,10 @@ use crate::vocabulary::read_known;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum PriorityClass {
-    /// Somebody looks at it and waits.
+    /// A user waits for the result.
     #[default]
     Interactive,
-    /// Nobody waits for it. What is interactive and comes within the next hour is launched first; nothing that comes later is.
+    /// Work in the background: what is interactive and comes within the next hour is launched first, and nothing that comes later.
     Bulk,
 }
 

@@ -15,7 +15,7 @@ pub struct WorkflowCompleted {
     /// The shape of this message.
     #[serde(deserialize_with = "read_known")]
     pub version: Version,
-    /// One per workflow, whoever emits it and however often.
+    /// Made from the workflow: the same each time the event is published.
     pub event_id: EventId,
     /// When the workflow ended.
     pub occurred_at: Timestamp,
@@ -53,7 +53,7 @@ pub struct WorkflowCompleted {
     /// What the request said to recognise it by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correlation_id: Option<CorrelationId>,
-    /// The trace that it belongs to, for whoever records traces. One that is malformed is ignored.
+    /// The trace context (W3C) of this message. A malformed one is ignored.
     #[serde(default, deserialize_with = "Traceparent::lenient", skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<Traceparent>,
 }

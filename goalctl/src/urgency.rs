@@ -4,7 +4,7 @@ use goal_activity_events::PriorityClass;
 /// How urgent what is requested is.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct Urgency {
-    /// Nobody waits for it: requests for which somebody does are launched first, for an hour at most
+    /// Work in the background: interactive requests are launched first, for an hour at most
     #[arg(long)]
     bulk: bool,
 }

@@ -560,8 +560,8 @@ export interface components {
          *
          *     Closed vocabulary:
          *
-         *     - `INTERACTIVE`: Somebody looks at it and waits.
-         *     - `BULK`: Nobody waits for it. What is interactive and comes within the next hour is launched first; nothing that comes later is.
+         *     - `INTERACTIVE`: A user waits for the result.
+         *     - `BULK`: Work in the background: what is interactive and comes within the next hour is launched first, and nothing that comes later.
          * @enum {string}
          */
         PriorityClass: "INTERACTIVE" | "BULK";

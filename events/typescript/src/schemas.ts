@@ -379,7 +379,7 @@ export const schemas = {
             "$ref": "#/definitions/Traceparent"
           }
         ],
-        "description": "The trace that it belongs to, for whoever records traces. One that is malformed is ignored."
+        "description": "The trace context (W3C) of this message. A malformed one is ignored."
       },
       "usage": {
         "allOf": [
@@ -567,7 +567,7 @@ export const schemas = {
             "$ref": "#/definitions/Traceparent"
           }
         ],
-        "description": "The trace that it belongs to, for whoever records traces. One that is malformed is ignored."
+        "description": "The trace context (W3C) of this message. A malformed one is ignored."
       },
       "userId": {
         "allOf": [
@@ -709,7 +709,7 @@ export const schemas = {
             "type": "null"
           }
         ],
-        "description": "The trace that it belongs to, for whoever records traces. One that is malformed is ignored."
+        "description": "The trace context (W3C) of this message. A malformed one is ignored."
       },
       "userId": {
         "allOf": [
@@ -924,7 +924,7 @@ export const schemas = {
             "$ref": "#/definitions/Traceparent"
           }
         ],
-        "description": "The trace that it belongs to, for whoever records traces. One that is malformed is ignored."
+        "description": "The trace context (W3C) of this message. A malformed one is ignored."
       },
       "userId": {
         "allOf": [
@@ -993,7 +993,7 @@ export const schemas = {
         "type": "string"
       },
       "PriorityClass": {
-        "description": "How urgent a request is when more is requested than can be processed at once.\n\nClosed vocabulary:\n\n- `INTERACTIVE`: Somebody looks at it and waits.\n- `BULK`: Nobody waits for it. What is interactive and comes within the next hour is launched first; nothing that comes later is.",
+        "description": "How urgent a request is when more is requested than can be processed at once.\n\nClosed vocabulary:\n\n- `INTERACTIVE`: A user waits for the result.\n- `BULK`: Work in the background: what is interactive and comes within the next hour is launched first, and nothing that comes later.",
         "enum": [
           "INTERACTIVE",
           "BULK"
@@ -1108,7 +1108,7 @@ export const schemas = {
             "type": "null"
           }
         ],
-        "description": "The trace that it belongs to, for whoever records traces. One that is malformed is ignored."
+        "description": "The trace context (W3C) of this message. A malformed one is ignored."
       },
       "userId": {
         "allOf": [
@@ -1162,7 +1162,7 @@ export const schemas = {
         "type": "string"
       },
       "PriorityClass": {
-        "description": "How urgent a request is when more is requested than can be processed at once.\n\nClosed vocabulary:\n\n- `INTERACTIVE`: Somebody looks at it and waits.\n- `BULK`: Nobody waits for it. What is interactive and comes within the next hour is launched first; nothing that comes later is.",
+        "description": "How urgent a request is when more is requested than can be processed at once.\n\nClosed vocabulary:\n\n- `INTERACTIVE`: A user waits for the result.\n- `BULK`: Work in the background: what is interactive and comes within the next hour is launched first, and nothing that comes later.",
         "enum": [
           "INTERACTIVE",
           "BULK"
@@ -1250,7 +1250,7 @@ export const schemas = {
             "type": "null"
           }
         ],
-        "description": "The trace that it belongs to, for whoever records traces. One that is malformed is ignored."
+        "description": "The trace context (W3C) of this message. A malformed one is ignored."
       },
       "userId": {
         "allOf": [
@@ -1600,7 +1600,7 @@ export const schemas = {
             "$ref": "#/definitions/EventId"
           }
         ],
-        "description": "One per workflow, whoever emits it and however often."
+        "description": "Made from the workflow: the same each time the event is published."
       },
       "executionArn": {
         "allOf": [
@@ -1685,7 +1685,7 @@ export const schemas = {
             "$ref": "#/definitions/Traceparent"
           }
         ],
-        "description": "The trace that it belongs to, for whoever records traces. One that is malformed is ignored."
+        "description": "The trace context (W3C) of this message. A malformed one is ignored."
       },
       "usage": {
         "allOf": [

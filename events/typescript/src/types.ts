@@ -117,8 +117,8 @@ export type RejectionReason =
  *
  * Closed vocabulary:
  *
- * - `INTERACTIVE`: Somebody looks at it and waits.
- * - `BULK`: Nobody waits for it. What is interactive and comes within the next hour is launched first; nothing that comes later is.
+ * - `INTERACTIVE`: A user waits for the result.
+ * - `BULK`: Work in the background: what is interactive and comes within the next hour is launched first, and nothing that comes later.
  */
 export type PriorityClass = 'INTERACTIVE' | 'BULK';
 /**
@@ -195,7 +195,7 @@ export interface BatchProgressed {
    */
   totalActions: number;
   /**
-   * The trace that it belongs to, for whoever records traces. One that is malformed is ignored.
+   * The trace context (W3C) of this message. A malformed one is ignored.
    */
   traceparent?: Traceparent;
   /**
@@ -365,7 +365,7 @@ export interface GoalActivityAccepted {
    */
   totalActions: number;
   /**
-   * The trace that it belongs to, for whoever records traces. One that is malformed is ignored.
+   * The trace context (W3C) of this message. A malformed one is ignored.
    */
   traceparent?: Traceparent;
   /**
@@ -408,7 +408,7 @@ export interface GoalActivityCancelRequested {
    */
   occurredAt: Timestamp;
   /**
-   * The trace that it belongs to, for whoever records traces. One that is malformed is ignored.
+   * The trace context (W3C) of this message. A malformed one is ignored.
    */
   traceparent?: Traceparent | null;
   /**
@@ -468,7 +468,7 @@ export interface GoalActivityRejected {
    */
   retryable?: boolean;
   /**
-   * The trace that it belongs to, for whoever records traces. One that is malformed is ignored.
+   * The trace context (W3C) of this message. A malformed one is ignored.
    */
   traceparent?: Traceparent;
   /**
@@ -522,7 +522,7 @@ export interface GoalActivityRequested {
    */
   regenerate?: boolean;
   /**
-   * The trace that it belongs to, for whoever records traces. One that is malformed is ignored.
+   * The trace context (W3C) of this message. A malformed one is ignored.
    */
   traceparent?: Traceparent | null;
   /**
@@ -562,7 +562,7 @@ export interface GoalActivityRetryRequested {
    */
   priorityClass?: PriorityClass;
   /**
-   * The trace that it belongs to, for whoever records traces. One that is malformed is ignored.
+   * The trace context (W3C) of this message. A malformed one is ignored.
    */
   traceparent?: Traceparent | null;
   /**
@@ -587,7 +587,7 @@ export interface WorkflowCompleted {
    */
   durationMs: number;
   /**
-   * One per workflow, whoever emits it and however often.
+   * Made from the workflow: the same each time the event is published.
    */
   eventId: EventId;
   /**
@@ -631,7 +631,7 @@ export interface WorkflowCompleted {
    */
   totalActions: number;
   /**
-   * The trace that it belongs to, for whoever records traces. One that is malformed is ignored.
+   * The trace context (W3C) of this message. A malformed one is ignored.
    */
   traceparent?: Traceparent;
   /**
