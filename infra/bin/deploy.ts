@@ -22,7 +22,7 @@ async function main(given: string[]): Promise<number> {
   ).status ?? 1;
 
   // Compiled is what this program is a part of.
-  const synthesized = cdk('synth', '--quiet', '--app', 'node build/bin/goal-activity.js', '--output', folder, ...synth);
+  const synthesized = cdk('synth', '--quiet', '--app', `node ${path.join(path.relative(infraDir, __dirname), 'goal-activity.js')}`, '--output', folder, ...synth);
   if (synthesized !== 0) return synthesized;
   const assembly = readAssembly(folder);
   const { allowed, lines } = judge(assembly, target, await readDeployed(assembly, target), change);

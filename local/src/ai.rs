@@ -174,12 +174,10 @@ impl Trial {
     fn variables(&self, project: &Project) -> Result<Value> {
         prerequisites::node()?;
         tools::cdk_app(project)?;
-        let _lock = project.lock()?;
         let infra = project.infra();
-        process::quietly(Command::new("node_modules/.bin/tsc").current_dir(&infra).env_remove(KEY))?;
         let context: Map<String, Value> = self.context.iter().map(|(k, v)| (k.clone(), v.as_str().into())).collect();
         let mut variables = Command::new("node");
-        variables.arg("build/bin/worker-variables.js").current_dir(&infra).env_remove(KEY);
+        variables.arg(format!("{}/bin/worker-variables.js", tools::CDK_BUILD)).current_dir(&infra).env_remove(KEY);
         let variables = process::quietly(variables.env("CDK_CONTEXT_JSON", Value::Object(context).to_string()))?;
         let variables: Value = serde_json::from_str(&variables).context("the worker's variables")?;
         ensure!(variables.is_object(), "the worker's variables are no object");

@@ -15,10 +15,13 @@ use crate::process;
 use crate::project::Project;
 use crate::stamp::Stamp;
 use crate::step::step;
-use crate::tools;
+use crate::tools::{self, CDK_BUILD};
 
 /// The bucket where the CDK app expects its assets; its local variant needs no other bootstrapping.
 const ASSETS_BUCKET: &str = "goal-activity-assets";
+
+/// The CDK app of the pipeline.
+const PIPELINE: &str = "goal-activity";
 
 /// Deploys without a question, a change set and a copy of the functions; `cargo xtask test infra` checks the templates more
 /// strictly.
@@ -60,7 +63,8 @@ pub fn deploy_example(
         tools::example_app(project, name, &home)?;
         (home, "node_modules/.bin/tsc && node build/main.js".to_owned())
     } else {
-        (project.infra(), format!("node_modules/.bin/tsc && node build/examples/{name}/main.js"))
+        tools::cdk_app(project)?;
+        (project.infra(), format!("node {CDK_BUILD}/examples/{name}/main.js"))
     };
     step(&format!("{name} deployed with the CDK CLI"), || {
         let outputs = folder.join(format!("{name}.json"));
@@ -82,7 +86,7 @@ pub fn beside(project: &Project, name: &str, endpoint: &str, folder: &Path) -> R
     step(&format!("{name} deployed beside it with the CDK CLI"), || {
         let outputs = folder.join(format!("{name}.json"));
         let settings = [("stackName", name), ("deployment", "all-at-once")];
-        let mut cdk = deployment(project, &settings, &folder.join(format!("{name}.out")));
+        let mut cdk = deployment(project, PIPELINE, &settings, &folder.join(format!("{name}.out")));
         process::quietly(cdk.arg("--outputs-file").arg(&outputs).env("AWS_ENDPOINT_URL", endpoint))?;
         described(endpoint, read_outputs(&outputs)?)
     })
@@ -94,7 +98,7 @@ pub fn cell(project: &Project, name: &str, one: &StackFile, endpoint: &str, fold
         let outputs = folder.join(format!("{name}.json"));
         let (issuer, client) = (one.output("Issuer")?, one.output("UserPoolClientId")?);
         let settings = [("stackName", name), ("oidcIssuer", issuer), ("oidcAudience", client)];
-        let mut cdk = deployment(project, &settings, &folder.join(format!("{name}.out")));
+        let mut cdk = deployment(project, PIPELINE, &settings, &folder.join(format!("{name}.out")));
         process::quietly(cdk.arg("--outputs-file").arg(&outputs).env("AWS_ENDPOINT_URL", endpoint))?;
         described(endpoint, read_outputs(&outputs)?)
     })
@@ -107,8 +111,7 @@ pub fn front(project: &Project, one: &StackFile, endpoint: &str, folder: &Path) 
         let (issuer, client) = (one.output("Issuer")?, one.output("UserPoolClientId")?);
         // A cell that does not answer is given up soon, and a move waits less long for requests on their way.
         let settings = [("oidcIssuer", issuer), ("oidcAudience", client), ("cellTimeoutSeconds", "3")];
-        let mut cdk = deployment(project, &settings, &folder.join("front.out"));
-        cdk.args(["--app", "node_modules/.bin/tsc && node build/bin/cells.js"]);
+        let mut cdk = deployment(project, "cells", &settings, &folder.join("front.out"));
         process::quietly(cdk.arg("--outputs-file").arg(&outputs).env("AWS_ENDPOINT_URL", endpoint))?;
         described(endpoint, read_outputs(&outputs)?)
     })
@@ -118,19 +121,24 @@ pub fn front(project: &Project, one: &StackFile, endpoint: &str, folder: &Path) 
 pub fn destroy(project: &Project, name: &str, endpoint: &str, folder: &Path) -> Result<()> {
     step(&format!("{name} destroyed with the CDK CLI"), || {
         let mut cdk = cdk(project);
-        cdk.args(["destroy", "--all", "--force"]);
+        cdk.args(["destroy", "--all", "--force", "--app"]).arg(app(PIPELINE));
         with_settings(&mut cdk, project, &[("stackName", name)]);
         cdk.arg("--output").arg(folder.join(format!("{name}.out")));
         process::quietly(cdk.env("AWS_ENDPOINT_URL", endpoint)).map(drop)
     })
 }
 
-/// `cdk deploy` of the built functions to the emulator with these settings.
-fn deployment(project: &Project, settings: &[(&str, &str)], output: &Path) -> Command {
+/// `cdk deploy` of an app, with the built functions, to the emulator with these settings.
+fn deployment(project: &Project, name: &str, settings: &[(&str, &str)], output: &Path) -> Command {
     let mut cdk = cdk(project);
-    cdk.arg("deploy").args(DEPLOY_ALL).arg("--output").arg(output);
+    cdk.arg("deploy").args(DEPLOY_ALL).arg("--app").arg(app(name)).arg("--output").arg(output);
     with_settings(&mut cdk, project, settings);
     cdk
+}
+
+/// The compiled CDK app of that name, as the CDK CLI runs it.
+fn app(name: &str) -> String {
+    format!("node {CDK_BUILD}/bin/{name}.js")
 }
 
 fn with_settings(command: &mut Command, project: &Project, settings: &[(&str, &str)]) {
@@ -145,7 +153,7 @@ fn with_settings(command: &mut Command, project: &Project, settings: &[(&str, &s
 pub fn guarded(project: &Project, endpoint: &str, folder: &Path) -> Result<()> {
     step("a setting changed only when it is named", || {
         let deploy = |more: &[&str]| {
-            let mut command = program(project, &["build", "bin", "deploy.js"]);
+            let mut command = program(project, &[CDK_BUILD, "bin", "deploy.js"]);
             with_settings(&mut command, project, &[]);
             command.args(more).args(DEPLOY_ALL).arg("--output").arg(folder.join("guarded.out"));
             command.env("AWS_ENDPOINT_URL", endpoint);
@@ -176,8 +184,7 @@ pub fn programs(project: &Project, python: &Path, endpoint: &str, folder: &Path)
     // Version 1 goes to an old name of SQS unless the option says where.
     let aws = quoted(python.with_file_name("aws").as_os_str());
     executable(&bin.join("aws"), &format!("#!/bin/sh\nexec {aws} --endpoint-url {endpoint} \"$@\"\n"))?;
-    process::quietly(&mut program(project, &["node_modules", "typescript", "bin", "tsc"]))?;
-    let mut deploy = program(project, &["build", "bin", "deploy.js"]);
+    let mut deploy = program(project, &[CDK_BUILD, "bin", "deploy.js"]);
     with_settings(&mut deploy, project, &[]);
     deploy.env("AWS_ENDPOINT_URL", endpoint);
     let variables = deploy.get_envs().map(|(name, value)| match value {
@@ -208,7 +215,7 @@ fn executable(file: &Path, script: &str) -> Result<()> {
 pub fn change(project: &Project, settings: &[(&str, &str)], endpoint: &str, folder: &Path) -> Result<()> {
     let names: Vec<_> = settings.iter().map(|(name, _)| *name).collect();
     step(&format!("{} changed with the CDK CLI", names.join(", ")), || {
-        let mut cdk = deployment(project, settings, &folder.join("changed.out"));
+        let mut cdk = deployment(project, PIPELINE, settings, &folder.join("changed.out"));
         process::quietly(cdk.env("AWS_ENDPOINT_URL", endpoint)).map(drop)
     })
 }
@@ -217,9 +224,9 @@ pub fn change(project: &Project, settings: &[(&str, &str)], endpoint: &str, fold
 fn assembly(project: &Project) -> Result<PathBuf> {
     let (infra, functions) = (project.infra(), project.local_functions());
     let folder = project.state().join("cdk.out");
-    let app = ["bin", "lib", "cdk.json", "package-lock.json", "tsconfig.json"].map(|f| infra.join(f));
+    let sources = ["bin", "lib", "cdk.json", "package-lock.json", "tsconfig.json"].map(|f| infra.join(f));
     let asl = project.root.join("statemachine").join("goal-activity.asl.json");
-    let sources = app.into_iter().chain([asl, functions.clone()]).collect::<Vec<_>>();
+    let sources = sources.into_iter().chain([asl, functions.clone()]).collect::<Vec<_>>();
     let stamp = Stamp::new(project.state().join("cdk.out.stamp"), &sources, &[&functions.to_string_lossy()])?;
     if stamp.is_fresh() {
         return Ok(folder);
@@ -233,7 +240,8 @@ fn assembly(project: &Project) -> Result<PathBuf> {
         let mut cdk = cdk(project);
         // Validation takes as long as the rest; `cargo xtask test infra` checks the templates more strictly. The functions are
         // zipped where they are, not copied.
-        cdk.args(["synth", "--quiet", "--no-validation", "--no-staging", "--output"]).arg(&folder);
+        cdk.args(["synth", "--quiet", "--no-validation", "--no-staging", "--app"]).arg(app(PIPELINE));
+        cdk.arg("--output").arg(&folder);
         cdk.args(["-c", "local=true", "-c"]);
         cdk.arg(format!("functionsDir={}", functions.display()));
         process::quietly(&mut cdk)?;

@@ -200,9 +200,43 @@ impl Program {
     }
 }
 
+/// The folder in `infra` with the compiled CDK app. Another one than that of `npm test`, which empties its own: a deployment may
+/// read it meanwhile.
+pub const CDK_BUILD: &str = ".build";
+
 /// Installs the CDK app's packages, by its lock file.
-pub fn cdk_app(project: &Project) -> Result<()> {
+pub fn cdk_packages(project: &Project) -> Result<()> {
     npm_packages(project, "CDK packages", &project.infra())
+}
+
+/// The same, and compiles the app.
+pub fn cdk_app(project: &Project) -> Result<()> {
+    cdk_packages(project)?;
+    let _lock = project.lock()?;
+    let infra = project.infra();
+    let names = [
+        "bin",
+        "constructs/src",
+        "examples/existing-function",
+        "examples/schedule",
+        "lib",
+        "test",
+        "package.json",
+        "package-lock.json",
+        "tsconfig.json",
+    ];
+    let sources = names.map(|name| infra.join(name));
+    let stamp = Stamp::new(infra.join("node_modules").join(BUILT), &sources, &[])?;
+    if stamp.is_fresh() && infra.join(CDK_BUILD).join("bin").exists() {
+        return Ok(());
+    }
+    step("CDK app compiled", || {
+        stamp.clear();
+        let compiler = infra.join("node_modules").join("typescript").join("bin").join("tsc");
+        let mut compile = Command::new("node");
+        process::quietly(compile.arg(compiler).args(["--outDir", CDK_BUILD]).current_dir(&infra))?;
+        stamp.write()
+    })
 }
 
 /// Installs the build and test dependencies of the events' TypeScript package, by its lock file.
