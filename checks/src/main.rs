@@ -2,13 +2,18 @@
 //! program, so that it is compiled only for who changes something.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+mod ai;
 mod arrows;
+mod cargo;
 mod clients;
+mod deployed;
 mod described;
 mod docs;
+mod lanes;
 mod llm;
 mod parts;
 mod schemas;
+mod tidy;
 mod web;
 
 use std::process::ExitCode;
