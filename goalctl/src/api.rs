@@ -1,8 +1,9 @@
 //! The pipeline's API, called by a user with a token or by an operator with AWS credentials: the same calls, answers and errors.
 
 use anyhow::Result;
+use goal_activity_client::api::{CancelRequest, RetryRequest, StartRequest};
 use goal_activity_events::{ExecutionArn, GoalId, PriorityClass};
-use serde_json::{Value, json};
+use serde_json::{Value, to_value};
 
 use crate::client::{Client, Listed, pages};
 use crate::failure::Failure;
@@ -77,9 +78,11 @@ impl Api {
     }
 
     /// Starts a workflow. Operators start none in the name of a user.
-    pub(crate) async fn start(&self, goal: &GoalId, body: Value, key: &str) -> Result<Value> {
+    pub(crate) async fn start(&self, goal: &GoalId, request: &StartRequest, key: &str) -> Result<Value> {
         match self {
-            Self::User(client) => client.post_once(&Resource::Goal(goal, "start-activity").path(), body, key).await,
+            Self::User(client) => {
+                client.post_once(&Resource::Goal(goal, "start-activity").path(), to_value(request)?, key).await
+            }
             Self::Operator(_) => {
                 Err(Failure::usage("an operator starts nothing in the name of a user", NOT_FOR_OPERATORS).into())
             }
@@ -98,7 +101,10 @@ impl Api {
             Self::User(_) if reason.is_some() => {
                 Err(Failure::usage("a retry of a user has no reason", "leave out --reason").into())
             }
-            Self::User(client) => client.post_once(&resource.path(), json!({ "priorityClass": class }), key).await,
+            Self::User(client) => {
+                let request = RetryRequest { priority_class: Some(class) };
+                client.post_once(&resource.path(), to_value(request)?, key).await
+            }
             Self::Operator(operator) => operator.begin(&resource, required(reason)?, (key, class)).await,
         }
     }
@@ -108,8 +114,8 @@ impl Api {
         let resource = Resource::Workflow(arn, "cancel");
         match self {
             Self::User(client) => {
-                let body = reason.map_or(json!({}), |reason| json!({ "reason": reason }));
-                client.post(&resource.path(), body).await
+                let request = CancelRequest { reason: reason.map(str::to_owned) };
+                client.post(&resource.path(), to_value(request)?).await
             }
             Self::Operator(operator) => operator.post(&resource, required(reason)?).await,
         }

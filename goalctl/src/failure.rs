@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use goal_activity_client::api::{GatewayProblem, Problem};
+use serde::Serialize;
 
 use crate::text::{printable, printable_lines};
 
@@ -46,18 +47,6 @@ pub(crate) struct Failure {
     pub(crate) advice: Option<String>,
 }
 
-/// An error response of the API (RFC 9457). The gateway sends only a `message`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Problem {
-    title: Option<String>,
-    detail: Option<String>,
-    message: Option<String>,
-    code: Option<String>,
-    retryable: bool,
-    execution_arn: Option<String>,
-}
-
 impl Failure {
     /// Returns a failure that the caller must resolve first.
     pub(crate) fn usage(title: impl Into<String>, advice: &str) -> Self {
@@ -89,25 +78,32 @@ impl Failure {
 
     /// Returns the failure for an API response with an error status.
     pub(crate) fn answered(status: u16, body: &str) -> Self {
-        let problem: Problem = serde_json::from_str(body).unwrap_or_default();
-        let code = problem.code.as_deref();
+        let problem: Option<Problem> = serde_json::from_str(body).ok();
+        let code = problem.as_ref().map(|problem| problem.code.to_string());
         // The gateway does not mark its own transient errors as retryable.
-        let retryable = problem.retryable || matches!((status, code), (429 | 502..=504, None));
+        let retryable = problem.as_ref().is_some_and(|problem| problem.retryable)
+            || matches!((status, &code), (429 | 502..=504, None));
         let exit = match status {
             401 | 403 | 404 => NO_ACCESS,
             _ if retryable || status >= 500 => UNAVAILABLE,
             _ => REFUSED,
         };
-        let title = problem.title.unwrap_or_else(|| meaning(status).to_owned());
-        let detail = problem.detail.or(problem.message).filter(|detail| *detail != title);
+        let (title, detail, execution_arn) = if let Some(problem) = problem {
+            (problem.title, Some(problem.detail), problem.execution_arn)
+        } else {
+            let gateway: Option<GatewayProblem> = serde_json::from_str(body).ok();
+            (String::new(), gateway.map(|gateway| gateway.message), None)
+        };
+        let title = if title.is_empty() { meaning(status).to_owned() } else { title };
+        let detail = detail.filter(|detail| !detail.is_empty() && *detail != title);
         Self {
             exit,
-            advice: advice(status, code).map(str::to_owned),
+            advice: advice(status, code.as_deref()).map(str::to_owned),
             title,
             detail,
-            code: problem.code,
+            code,
             status: Some(status),
-            execution_arn: problem.execution_arn,
+            execution_arn: execution_arn.map(|arn| arn.to_string()),
             retryable,
         }
     }
@@ -195,12 +191,14 @@ mod tests {
         let failure = Failure::answered(
             409,
             r#"{"type": "about:blank", "title": "A workflow of this goal is running", "status": 409, "retryable": false,
-                "detail": "goal g is taken", "code": "ALREADY_RUNNING", "executionArn": "arn:x"}"#,
+                "detail": "goal g is taken", "code": "ALREADY_RUNNING",
+                "executionArn": "arn:aws:states:us-east-1:000000000000:execution:goal-activity:g-1"}"#,
         );
         assert_eq!(failure.exit, REFUSED);
         assert_eq!(
             failure.to_string(),
-            "A workflow of this goal is running (ALREADY_RUNNING)\n  goal g is taken\n  workflow: arn:x\n  \
+            "A workflow of this goal is running (ALREADY_RUNNING)\n  goal g is taken\n  \
+             workflow: arn:aws:states:us-east-1:000000000000:execution:goal-activity:g-1\n  \
              to do: follow it with `goalctl status <workflow> --watch`; start again when it has ended"
         );
     }

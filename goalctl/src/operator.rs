@@ -206,7 +206,9 @@ mod tests {
     async fn only_what_may_be_done_twice_is_done_again() {
         let busy = || api(503, &json!({ "code": "UNAVAILABLE", "retryable": true }));
         let lost = || Response::new(500, json!({ "Message": "x" })).header("x-amzn-errortype", "ServiceException");
-        let started = || api(202, &json!({ "executionArn": ARN, "totalActions": 1 }));
+        let at = "2026-11-24T09:30:00.000Z";
+        let body = json!({ "executionArn": ARN, "startDate": at, "status": "PENDING", "totalActions": 1 });
+        let started = || api(202, &body);
         let retry = ["retry", ARN, "--reason", "r"];
         let (code, _, err, sent) = ran("retry", vec![busy(), lost(), started()], &retry).await;
         assert_eq!((code, sent.len()), (DONE, 3), "{err}");

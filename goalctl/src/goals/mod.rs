@@ -181,7 +181,7 @@ fn ending(file: &Path) -> Option<Form> {
 async fn export(args: Export, client: &Client, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
     let Export { goal, form, output } = args;
     let form = form.or_else(|| output.as_deref().and_then(ending)).unwrap_or(Form::Json);
-    let chart = Goal::read(&client.get(&path(&goal)).await?)?.chart();
+    let chart = Goal::read(&client.get(&path(&goal)).await?)?.chart()?;
     let text = goal_activity_chart::write(&chart, form);
     let Some(file) = output else {
         shell.out.write_all(text.as_bytes())?;

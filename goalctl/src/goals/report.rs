@@ -1,11 +1,11 @@
-//! Goals as text. The fields of answers are not guaranteed: another version of the API may have sent them.
+//! Goals as text.
 
 use std::fmt::Write as _;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use goal_activity_client::api::{self, ActionState, GoalAction, GoalSubGoal, GoalSummary, Open};
 use goal_activity_core::chart::{Chart, ChartAction, ChartSubGoal};
 use goal_activity_core::goal::{ActionKind, Side};
-use serde::Deserialize;
 use serde_json::Value;
 
 use crate::client::read;
@@ -13,18 +13,7 @@ use crate::text::{NOTHING, counted, lines, printable, table};
 
 /// A list of goals.
 #[derive(Debug)]
-pub(super) struct Goals(Vec<Listed>);
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Listed {
-    goal_id: String,
-    #[serde(default)]
-    title: String,
-    status: String,
-    total_actions: u64,
-    actions_with_tasks: u64,
-}
+pub(super) struct Goals(Vec<GoalSummary>);
 
 impl Goals {
     pub(super) fn read(items: &[Value]) -> Result<Self> {
@@ -39,103 +28,39 @@ impl Goals {
         for goal in &self.0 {
             let title = if goal.title.is_empty() { NOTHING.to_owned() } else { printable(&goal.title) };
             let (all, done) = (goal.total_actions.to_string(), goal.actions_with_tasks.to_string());
-            goals.add_row([printable(&goal.goal_id), printable(&goal.status), all, done, title]);
+            let (id, status) = (printable(goal.goal_id.as_str()), printable(&goal.status.to_string()));
+            goals.add_row([id, status, all, done, title]);
         }
         lines(&goals)
     }
 }
 
 /// A goal's chart, and what its actions have.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Goal {
-    #[serde(rename = "goalId")]
-    id: String,
-    #[serde(default)]
-    title: String,
-    #[serde(default)]
-    description: String,
-    #[serde(default)]
-    background: String,
-    #[serde(default)]
-    constraints: String,
-    deadline: Option<String>,
-    status: String,
-    total_actions: u64,
-    actions_with_tasks: u64,
-    execution_arn: Option<String>,
-    #[serde(default)]
-    sub_goals: Vec<SubGoal>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct SubGoal {
-    position: Side,
-    #[serde(default)]
-    title: String,
-    #[serde(default)]
-    description: String,
-    #[serde(default)]
-    actions: Vec<Action>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Action {
-    position: Side,
-    #[serde(default)]
-    title: String,
-    #[serde(default)]
-    description: String,
-    #[serde(default)]
-    background: String,
-    #[serde(default)]
-    constraints: String,
-    #[serde(rename = "type", default)]
-    kind: ActionKind,
-    #[serde(default)]
-    tasks: usize,
-    state: Option<String>,
-    code: Option<String>,
-}
-
-impl Action {
-    /// What it has, in words.
-    fn has(&self) -> String {
-        let state = self.state.as_deref().filter(|state| *state != "succeeded");
-        let why = self.code.as_deref().map(|code| format!(" ({})", printable(code))).unwrap_or_default();
-        let tasks = (self.tasks > 0).then(|| counted(self.tasks, "task"));
-        let state = state.map(|state| printable(state) + &why);
-        match (tasks, state) {
-            (None, None) => NOTHING.to_owned(),
-            (Some(has), None) | (None, Some(has)) => has,
-            (Some(tasks), Some(state)) => format!("{tasks}, {state}"),
-        }
-    }
-}
+#[derive(Debug)]
+pub(super) struct Goal(api::Goal);
 
 impl Goal {
     pub(super) fn read(answer: &Value) -> Result<Self> {
-        read(answer)
+        read(answer).map(Self)
     }
 
     pub(super) fn text(&self) -> String {
+        let Self(goal) = self;
         let mut text = String::new();
-        let _ = writeln!(text, "{}\n", printable(&self.title));
-        let (all, with) = (self.total_actions, self.actions_with_tasks);
-        let _ =
-            writeln!(text, "{}: {}, {with} of {all} actions have tasks", printable(&self.id), printable(&self.status));
-        if let Some(arn) = &self.execution_arn {
-            let _ = writeln!(text, "A workflow is at work: {}", printable(arn));
+        let _ = writeln!(text, "{}\n", printable(&goal.title));
+        let (all, with) = (goal.total_actions, goal.actions_with_tasks);
+        let (id, status) = (printable(goal.goal_id.as_str()), printable(&goal.status.to_string()));
+        let _ = writeln!(text, "{id}: {status}, {with} of {all} actions have tasks");
+        if let Some(arn) = &goal.execution_arn {
+            let _ = writeln!(text, "A workflow is at work: {}", printable(arn.as_str()));
         }
-        for sub_goal in &self.sub_goals {
+        for sub_goal in &goal.sub_goals {
             let title = if sub_goal.title.is_empty() { "(without a name)" } else { &sub_goal.title };
             let _ = writeln!(text, "\n{} {}", sub_goal.position, printable(title));
             let mut actions = table(&["", "ACTION", "HAS"]);
             for action in &sub_goal.actions {
                 let place = format!("  {}.{}", sub_goal.position, action.position);
-                actions.add_row([place, printable(&action.title), action.has()]);
+                actions.add_row([place, printable(&action.title), has(action)]);
             }
             if !sub_goal.actions.is_empty() {
                 // Its titles would be repeated for each sub-goal.
@@ -146,28 +71,57 @@ impl Goal {
     }
 
     /// Its chart.
-    pub(super) fn chart(self) -> Chart {
-        let action = |action: Action| ChartAction {
-            position: action.position,
-            title: action.title,
-            description: action.description,
-            background: action.background,
-            constraints: action.constraints,
-            kind: action.kind,
-        };
-        let sub_goal = |sub_goal: SubGoal| ChartSubGoal {
-            position: sub_goal.position,
-            title: sub_goal.title,
-            description: sub_goal.description,
-            actions: sub_goal.actions.into_iter().map(action).collect(),
-        };
-        Chart {
-            title: self.title,
-            description: self.description,
-            background: self.background,
-            constraints: self.constraints,
-            deadline: self.deadline,
-            sub_goals: self.sub_goals.into_iter().map(sub_goal).collect(),
-        }
+    ///
+    /// # Errors
+    /// Another version of the API has sent a place or a kind of action that no chart has here.
+    pub(super) fn chart(self) -> Result<Chart> {
+        let Self(goal) = self;
+        let sub_goals = goal.sub_goals.into_iter().map(sub_goal).collect::<Result<_>>();
+        Ok(Chart {
+            title: goal.title,
+            description: goal.description,
+            background: goal.background,
+            constraints: goal.constraints,
+            deadline: goal.deadline,
+            sub_goals: sub_goals.context("the API's answer is no chart that this goalctl reads")?,
+        })
     }
+}
+
+/// What an action has, in words.
+fn has(action: &GoalAction) -> String {
+    let state = action.state.as_ref().filter(|state| **state != ActionState::Succeeded);
+    let why = action.code.as_ref().map(|code| format!(" ({})", printable(&code.to_string()))).unwrap_or_default();
+    let tasks = (action.tasks > 0).then(|| counted(action.tasks as usize, "task"));
+    let state = state.map(|state| printable(&state.to_string()) + &why);
+    match (tasks, state) {
+        (None, None) => NOTHING.to_owned(),
+        (Some(has), None) | (None, Some(has)) => has,
+        (Some(tasks), Some(state)) => format!("{tasks}, {state}"),
+    }
+}
+
+fn sub_goal(sub_goal: GoalSubGoal) -> Result<ChartSubGoal> {
+    Ok(ChartSubGoal {
+        position: Side::try_from(sub_goal.position)?,
+        title: sub_goal.title,
+        description: sub_goal.description,
+        actions: sub_goal.actions.into_iter().map(action).collect::<Result<_>>()?,
+    })
+}
+
+fn action(action: GoalAction) -> Result<ChartAction> {
+    let kind = match action.kind {
+        Open::Known(api::ActionKind::Execution) => ActionKind::Execution,
+        Open::Known(api::ActionKind::Habit) => ActionKind::Habit,
+        Open::Other(other) => anyhow::bail!("{other:?} is no type of an action"),
+    };
+    Ok(ChartAction {
+        position: Side::try_from(action.position)?,
+        title: action.title,
+        description: action.description,
+        background: action.background,
+        constraints: action.constraints,
+        kind,
+    })
 }

@@ -6,10 +6,11 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use goal_activity_adapters::aws::{Archive, Connection};
 use goal_activity_adapters::clock::SystemClock;
+use goal_activity_client::api::{FailedAction, StartRequest, Started, Task, WorkflowStatus};
 use goal_activity_core::execution::Status;
 use goal_activity_core::limits::{BATCH_SECONDS, NOTICE_WITHIN};
 use goal_activity_core::ports::{Clock, FindArchived, ReadArchive};
-use goal_activity_events::{EventId, ExecutionArn, Timestamp};
+use goal_activity_events::{EventId, ExecutionArn, FailureCode, Timestamp};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
@@ -19,6 +20,7 @@ use super::tables::{ACTIONS, unavailable};
 use crate::ai;
 use crate::api::{Api, Resource};
 use crate::checks::{Line, Outcome};
+use crate::client::read;
 use crate::cloudwatch;
 use crate::doctor;
 use crate::failure::Failure;
@@ -148,12 +150,11 @@ fn api<'a>(scene: &'a Scene<'_>) -> Result<&'a Api> {
 async fn start(scene: &mut Scene<'_>) -> Result<(ExecutionArn, String)> {
     // Before the call: a start that got no answer may have been one.
     scene.may_run = true;
-    let started = api(scene)?.start(&scene.goal, json!({}), EventId::random().as_str()).await?;
-    let arn: ExecutionArn = started["executionArn"].as_str().context("an answer without an executionArn")?.parse()?;
+    let started = api(scene)?.start(&scene.goal, &StartRequest::default(), EventId::random().as_str()).await?;
+    let Started { execution_arn: arn, total_actions: total, .. } = read(&started)?;
     scene.arn = Some(arn.clone());
-    let total = started["totalActions"].as_u64();
-    if total != Some(ACTIONS.into()) {
-        let title = format!("{} of {ACTIONS} actions were accepted", total.unwrap_or_default());
+    if total != u32::from(ACTIONS) {
+        let title = format!("{total} of {ACTIONS} actions were accepted");
         return Err(Failure::not_done(title).into());
     }
     Ok((arn.clone(), format!("accepted for {ACTIONS} actions: {arn}")))
@@ -163,12 +164,11 @@ async fn start(scene: &mut Scene<'_>) -> Result<(ExecutionArn, String)> {
 async fn end_of(scene: &mut Scene<'_>, arn: &ExecutionArn, time: Duration) -> Result<((), String)> {
     let (began, mut pause) = (Instant::now(), FIRST_PAUSE);
     loop {
-        let shown = api(scene)?.get(&Resource::Workflow(arn, "status")).await?;
-        let status: Status =
-            shown["status"].as_str().unwrap_or_default().parse().context("the status of the workflow")?;
+        let shown: WorkflowStatus = read(&api(scene)?.get(&Resource::Workflow(arn, "status")).await?)?;
+        let status: Status = shown.status.to_string().parse().context("the status of the workflow")?;
         if !matches!(status, Status::Pending | Status::Running) {
             scene.ended = Some(status);
-            let succeeded = shown["succeededActions"].as_u64().unwrap_or_default();
+            let succeeded = shown.succeeded_actions;
             let took = began.elapsed().as_secs_f64();
             let detail = format!("{status}, {succeeded} of {ACTIONS} actions got tasks, in {took:.1} s");
             return match status {
@@ -185,14 +185,11 @@ async fn end_of(scene: &mut Scene<'_>, arn: &ExecutionArn, time: Duration) -> Re
 }
 
 /// Why a workflow has failed: the codes of its actions.
-async fn failed(scene: &Scene<'_>, title: String, shown: &Value) -> Failure {
-    let failed = shown["failedActions"].as_array().cloned().unwrap_or_default();
-    let why = |action: &Value| {
-        let text = |name: &str| action[name].as_str().unwrap_or_default().to_owned();
-        format!("{}: {}", text("code"), text("message"))
-    };
+async fn failed(scene: &Scene<'_>, title: String, shown: &WorkflowStatus) -> Failure {
+    let failed = &shown.failed_actions;
+    let why = |FailedAction { code, message, .. }: &FailedAction| format!("{code}: {message}");
     let reasons: BTreeSet<_> = failed.iter().map(why).collect();
-    let lost = failed.iter().any(|action| action["code"] == "NOT_PROCESSED");
+    let lost = failed.iter().any(|action| action.code == FailureCode::NotProcessed);
     let cause = if lost { doctor::diagnosis(scene.stack).await } else { None };
     let detail = reasons.into_iter().chain(cause).collect::<Vec<_>>().join("; ");
     let advice = "see docs/OPERATIONS.md, \"A workflow failed\", and the worker's log";
@@ -200,17 +197,15 @@ async fn failed(scene: &Scene<'_>, title: String, shown: &Value) -> Failure {
 }
 
 /// Why a workflow has not ended, as far as can be known.
-async fn overdue(scene: &Scene<'_>, status: Status, shown: &Value, time: Duration) -> Failure {
-    let processed = shown["processedActions"].as_u64().unwrap_or_default();
-    let title = format!(
-        "not ended within {} s: it is {status}, {processed} of {ACTIONS} actions have an outcome",
-        time.as_secs()
-    );
+async fn overdue(scene: &Scene<'_>, status: Status, shown: &WorkflowStatus, time: Duration) -> Failure {
+    let (seconds, processed) = (time.as_secs(), shown.processed_actions);
+    let title =
+        format!("not ended within {seconds} s: it is {status}, {processed} of {ACTIONS} actions have an outcome");
     let cause = doctor::diagnosis(scene.stack).await;
     let advice = match (&cause, status) {
         (Some(_), _) => "put that right, then run this again; `goalctl doctor` shows all checks",
-        (None, Status::Pending) if shown["paused"].is_object() => "launching is paused: `goalctl resume`",
-        (None, Status::Pending) if shown["admittedAt"].is_null() => {
+        (None, Status::Pending) if shown.paused.is_some() => "launching is paused: `goalctl resume`",
+        (None, Status::Pending) if shown.admitted_at.is_none() => {
             "it waits for its turn: `goalctl waiting` shows which workflows hold the capacity; is launch's log without errors?"
         }
         (None, Status::Pending) => "it is not running in Step Functions: see launch's log, and `goalctl dlq list`",
@@ -222,10 +217,10 @@ async fn overdue(scene: &Scene<'_>, status: Status, shown: &Value, time: Duratio
 }
 
 async fn tasks(scene: &Scene<'_>, arn: &ExecutionArn) -> Result<((), String)> {
-    let tasks = api(scene)?.items(&Resource::Goal(&scene.goal, "tasks"), &[], None, TASKS_PAGE).await?.items;
-    let actions: BTreeSet<_> = tasks.iter().filter_map(|task| task["actionId"].as_str()).collect();
-    let is_good =
-        |task: &Value| task["title"].as_str().is_some_and(|t| !t.is_empty()) && task["executionArn"] == json!(arn);
+    let listed = api(scene)?.items(&Resource::Goal(&scene.goal, "tasks"), &[], None, TASKS_PAGE).await?;
+    let tasks: Vec<Task> = listed.items.iter().map(read).collect::<Result<_>>()?;
+    let actions: BTreeSet<_> = tasks.iter().map(|task| &task.action_id).collect();
+    let is_good = |task: &Task| !task.title.is_empty() && task.execution_arn == *arn;
     let wrong =
         |title: String| Failure::not_done(title).advising("compare the rows of the Tasks table with docs/API.md");
     if actions.len() != usize::from(ACTIONS) {

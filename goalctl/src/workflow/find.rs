@@ -2,15 +2,15 @@
 
 use anyhow::{Context, Result};
 use clap::Args;
+use goal_activity_client::api::{FoundWorkflow, WaitingList};
 use goal_activity_core::execution::Status as WorkflowStatus;
 use goal_activity_core::operator::{FIND, WAITING};
 use goal_activity_events::{GoalId, Timestamp, UserId};
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::report::between;
 use super::{HISTORY_PAGE, read_status, read_time, wanted};
-use crate::client::Listed;
+use crate::client::{Listed, read};
 use crate::failure::DONE;
 use crate::operator::Operator;
 use crate::shell::Shell;
@@ -68,53 +68,6 @@ pub(crate) struct WaitingArgs {
     limit: u16,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Found {
-    execution_arn: String,
-    goal_id: String,
-    user_id: String,
-    status: String,
-    start_date: Timestamp,
-    failed_count: Option<u64>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Line {
-    capacity: u64,
-    in_use: u64,
-    holders: Vec<Holder>,
-    waiting: Vec<Place>,
-    more: bool,
-    paused: Option<Paused>,
-    ai_quota_used_until: Option<Timestamp>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Paused {
-    since: Timestamp,
-    reason: String,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Holder {
-    execution_arn: String,
-    batches: u64,
-    since: Timestamp,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Place {
-    waiting_before: u64,
-    execution_arn: String,
-    user_id: Option<String>,
-    start_date: Option<Timestamp>,
-    total_actions: Option<u64>,
-}
-
 /// Finds workflows of any user.
 pub(crate) async fn find(args: Find, operator: &Operator, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
     let everywhere = args.user.is_none() && args.goal.is_none();
@@ -156,14 +109,14 @@ fn table_of(found: &Listed) -> Result<String> {
     }
     let mut rows = table(&["STARTED", "STATUS", "FAILED", "USER", "GOAL", "WORKFLOW"]);
     for item in &found.items {
-        let found = Found::deserialize(item).context("the answer is not what this goalctl reads")?;
+        let FoundWorkflow { summary, user_id } = read(item)?;
         rows.add_row([
-            found.start_date.to_string(),
-            printable(&found.status),
-            found.failed_count.map_or_else(|| NOTHING.to_owned(), |n| n.to_string()),
-            printable(&found.user_id),
-            printable(&found.goal_id),
-            printable(&found.execution_arn),
+            summary.start_date.to_string(),
+            printable(&summary.status.to_string()),
+            summary.failed_count.map_or_else(|| NOTHING.to_owned(), |n| n.to_string()),
+            printable(user_id.as_str()),
+            printable(summary.goal_id.as_str()),
+            printable(summary.execution_arn.as_str()),
         ]);
     }
     Ok(lines(&rows))
@@ -178,48 +131,46 @@ pub(crate) async fn waiting(
     shell: &mut Shell<'_>,
 ) -> Result<u8> {
     let answer = operator.read(WAITING, vec![("limit", args.limit.to_string())]).await?;
-    let line = Line::deserialize(&answer).context("the answer is not what this goalctl reads")?;
-    shell.show(json, &answer, |_| line.text(now))?;
+    let list: WaitingList = read(&answer)?;
+    shell.show(json, &answer, |_| text_of(&list, now))?;
     Ok(DONE)
 }
 
-impl Line {
-    fn text(&self, now: Timestamp) -> String {
-        let more = if self.more { " or more" } else { "" };
-        let mut known = vec![
-            ("Capacity", format!("{} of {} batches in use", self.in_use, self.capacity)),
-            ("Waiting", format!("{}{more}", counted(self.waiting.len(), "workflow"))),
-        ];
-        let paused = self.paused.as_ref();
-        known.extend(paused.map(|p| ("Paused", format!("since {}: {}", p.since, printable(&p.reason)))));
-        known.extend(self.ai_quota_used_until.map(|until| ("AI's quota", format!("used up until {until}"))));
-        let mut text = facts(known);
-        if !self.holders.is_empty() {
-            let mut rows = table(&["BATCHES", "FOR", "HELD BY"]);
-            for holder in &self.holders {
-                let (batches, held) = (holder.batches.to_string(), between(holder.since, now));
-                rows.add_row([batches, held, printable(&holder.execution_arn)]);
-            }
-            text.push('\n');
-            text.push_str(&lines(&rows));
+fn text_of(list: &WaitingList, now: Timestamp) -> String {
+    let more = if list.more { " or more" } else { "" };
+    let mut known = vec![
+        ("Capacity", format!("{} of {} batches in use", list.in_use, list.capacity)),
+        ("Waiting", format!("{}{more}", counted(list.waiting.len(), "workflow"))),
+    ];
+    let paused = list.paused.as_ref();
+    known.extend(paused.map(|p| ("Paused", format!("since {}: {}", p.since, printable(&p.reason)))));
+    known.extend(list.ai_quota_used_until.map(|until| ("AI's quota", format!("used up until {until}"))));
+    let mut text = facts(known);
+    if !list.holders.is_empty() {
+        let mut rows = table(&["BATCHES", "FOR", "HELD BY"]);
+        for holder in &list.holders {
+            let (batches, held) = (holder.batches.to_string(), between(holder.since, now));
+            rows.add_row([batches, held, printable(holder.execution_arn.as_str())]);
         }
-        if !self.waiting.is_empty() {
-            let mut rows = table(&["PLACE", "WAITS FOR", "ACTIONS", "USER", "WORKFLOW"]);
-            let or = |told: Option<String>| told.unwrap_or_else(|| NOTHING.to_owned());
-            for place in &self.waiting {
-                rows.add_row([
-                    place.waiting_before.saturating_add(1).to_string(),
-                    or(place.start_date.map(|since| between(since, now))),
-                    or(place.total_actions.map(|n| n.to_string())),
-                    or(place.user_id.as_deref().map(printable)),
-                    printable(&place.execution_arn),
-                ]);
-            }
-            text.push('\n');
-            text.push_str(&lines(&rows));
-        }
-        text
+        text.push('\n');
+        text.push_str(&lines(&rows));
     }
+    if !list.waiting.is_empty() {
+        let mut rows = table(&["PLACE", "WAITS FOR", "ACTIONS", "USER", "WORKFLOW"]);
+        let or = |told: Option<String>| told.unwrap_or_else(|| NOTHING.to_owned());
+        for place in &list.waiting {
+            rows.add_row([
+                place.waiting_before.saturating_add(1).to_string(),
+                or(place.start_date.map(|since| between(since, now))),
+                or(place.total_actions.map(|n| n.to_string())),
+                or(place.user_id.as_ref().map(|user| printable(user.as_str()))),
+                printable(place.execution_arn.as_str()),
+            ]);
+        }
+        text.push('\n');
+        text.push_str(&lines(&rows));
+    }
+    text
 }
 
 #[cfg(test)]
@@ -229,18 +180,19 @@ mod tests {
 
     #[test]
     fn the_waiting_list_shows_places_and_capacity() {
+        let arn = |name: &str| format!("arn:aws:states:us-east-1:000000000000:execution:goal-activity:{name}");
         let line = json!({
             "capacity": 8, "inUse": 8, "more": false, "aiQuotaUsedUntil": "2026-11-24T09:33:05.000Z",
             "paused": { "since": "2026-11-24T09:32:00.000Z", "reason": "the AI\nis down" },
-            "holders": [{ "executionArn": "arn:held", "batches": 8, "since": "2026-11-24T09:30:00.000Z" }],
+            "holders": [{ "executionArn": arn("held"), "batches": 8, "since": "2026-11-24T09:30:00.000Z" }],
             "waiting": [
-                { "waitingBefore": 0, "executionArn": "arn:next", "turn": "2026-11-24T09:31:00.000Z", "userId": "u",
+                { "waitingBefore": 0, "executionArn": arn("next"), "turn": "2026-11-24T09:31:00.000Z", "userId": "u",
                   "goalId": "g", "startDate": "2026-11-24T09:31:00.000Z", "totalActions": 64 },
-                { "waitingBefore": 1, "executionArn": "arn:gone", "turn": "2026-11-24T09:32:00.000Z" },
+                { "waitingBefore": 1, "executionArn": arn("gone"), "turn": "2026-11-24T09:32:00.000Z" },
             ],
         });
         let now = "2026-11-24T09:33:00.000Z".parse().unwrap();
-        let text = Line::deserialize(&line).unwrap().text(now);
+        let text = text_of(&read(&line).unwrap(), now).replace(&arn(""), "arn:");
         let squeezed: Vec<_> = text.lines().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
         assert_eq!(
             squeezed,

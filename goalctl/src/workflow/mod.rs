@@ -7,19 +7,21 @@ mod watch;
 
 use std::str::FromStr;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Args, ValueEnum};
 use goal_activity_adapters::clock::SystemClock;
+use goal_activity_client::api::{Aborted, StartRequest, Started, WorkflowSummary};
 use goal_activity_core::execution::{InvalidStatus, Status as WorkflowStatus};
 use goal_activity_core::history::moment;
 use goal_activity_core::ports::Clock;
 use goal_activity_events::{ActionId, EventId, ExecutionArn, GoalId, InvalidId, Timestamp};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::api::{Api, Resource};
+use crate::client::read;
 use crate::failure::{DONE, Failure, NO_ACCESS, NOT_DONE};
 use crate::shell::Shell;
-use crate::text::{counted, printable};
+use crate::text::counted;
 use crate::urgency::Urgency;
 pub(crate) use find::{Find, WaitingArgs, find, waiting};
 use report::{Actions, Followed, History, Tasks, Timeline};
@@ -264,14 +266,14 @@ impl Api {
             Workflow::NewestOf(goal) => goal,
         };
         let newest = self.items(&Resource::Goal(goal, "workflows"), &[], Some(1), HISTORY_PAGE).await?;
-        let arn = newest.items.first().and_then(|w| w["executionArn"].as_str());
+        let newest = newest.items.first().map(read::<WorkflowSummary>).transpose()?;
         let none = || Failure {
             exit: NO_ACCESS,
             title: format!("goal {goal} has had no workflow yet"),
             advice: Some(format!("start one with `goalctl start {goal}`")),
             ..Failure::default()
         };
-        Ok(arn.ok_or_else(none)?.parse()?)
+        Ok(newest.ok_or_else(none)?.execution_arn)
     }
 }
 
@@ -280,16 +282,10 @@ fn wanted(limit: u32, all: bool) -> Option<usize> {
 }
 
 pub(crate) async fn start(args: Start, api: &Api, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
-    let mut body = json!({});
-    if !args.actions.is_empty() {
-        body["actionIds"] = json!(args.actions);
-    }
-    if args.regenerate {
-        body["regenerate"] = true.into();
-    }
     let Begin { wait, idempotency_key, urgency } = args.begin;
-    body["priorityClass"] = json!(urgency.class());
-    let started = api.start(&args.goal, body, &key(idempotency_key)).await?;
+    let request =
+        StartRequest { action_ids: args.actions, regenerate: args.regenerate, priority_class: Some(urgency.class()) };
+    let started = api.start(&args.goal, &request, &key(idempotency_key)).await?;
     begun(api, &started, wait, json, shell).await
 }
 
@@ -310,9 +306,8 @@ fn key(given: Option<String>) -> String {
 }
 
 async fn begun(api: &Api, started: &Value, wait: bool, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
-    let arn: ExecutionArn = started["executionArn"].as_str().context("an answer without an executionArn")?.parse()?;
-    let actions = usize::try_from(started["totalActions"].as_u64().unwrap_or_default()).unwrap_or_default();
-    let text = format!("Started for {}: {arn}\n", counted(actions, "action"));
+    let Started { execution_arn: arn, total_actions, .. } = read(started)?;
+    let text = format!("Started for {}: {arn}\n", counted(total_actions as usize, "action"));
     if wait {
         if !json {
             write!(shell.err, "{text}")?;
@@ -324,15 +319,14 @@ async fn begun(api: &Api, started: &Value, wait: bool, json: bool, shell: &mut S
 }
 
 async fn follow(api: &Api, arn: &ExecutionArn, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
-    let end = watch::until_its_end(api, arn, json, shell).await?;
-    let succeeded = end["status"] == "SUCCEEDED";
-    show_status(&end, json, shell)?;
-    Ok(if succeeded { DONE } else { NOT_DONE })
+    let (answer, end) = watch::until_its_end(api, arn, json, shell).await?;
+    show_status(&answer, &end, json, shell)?;
+    Ok(if end.has_succeeded() { DONE } else { NOT_DONE })
 }
 
-fn show_status(status: &Value, json: bool, shell: &mut Shell<'_>) -> Result<()> {
-    let (progress, colours) = (Followed::read(status)?, shell.terminal.colours);
-    shell.show(json, status, |_| progress.text(colours, SystemClock.now()))
+fn show_status(answer: &Value, progress: &Followed, json: bool, shell: &mut Shell<'_>) -> Result<()> {
+    let colours = shell.terminal.colours;
+    shell.show(json, answer, |_| progress.text(colours, SystemClock.now()))
 }
 
 pub(crate) async fn status(args: Status, api: &Api, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
@@ -340,7 +334,8 @@ pub(crate) async fn status(args: Status, api: &Api, json: bool, shell: &mut Shel
     if args.watch {
         return follow(api, &arn, json, shell).await;
     }
-    show_status(&api.get(&Resource::Workflow(&arn, "status")).await?, json, shell)?;
+    let answer = api.get(&Resource::Workflow(&arn, "status")).await?;
+    show_status(&answer, &Followed::read(&answer)?, json, shell)?;
     Ok(DONE)
 }
 
@@ -350,7 +345,7 @@ pub(crate) async fn cancel(args: Cancel, api: &Api, json: bool, shell: &mut Shel
     };
     let arn = api.arn(workflow).await?;
     let ended = api.cancel(&arn, args.reason.as_deref()).await?;
-    let at = printable(ended["stopDate"].as_str().unwrap_or("now"));
+    let at = read::<Aborted>(&ended)?.stop_date.map_or_else(|| "now".to_owned(), |at| at.to_string());
     shell.show(json, &ended, |_| format!("Cancelled at {at}, and its tasks are removed: {arn}\n"))?;
     Ok(DONE)
 }

@@ -1,10 +1,13 @@
-//! API responses as text. Their fields are not guaranteed: another version of the API may have sent them.
+//! API responses as text.
 
 use anyhow::Result;
 use comfy_table::Table;
+use goal_activity_client::api::{
+    self, Cancellation, Open, OperatorRequest, Status, Task, TimelineEvent, TimelineItem, WorkflowActions,
+    WorkflowStatus, WorkflowSummary,
+};
 use goal_activity_core::limits::{ACTIONS_PER_BATCH, WAITING_COUNTED, batch_count};
 use goal_activity_events::{Timestamp, Usage};
-use serde::Deserialize;
 use serde_json::Value;
 
 use crate::client::read;
@@ -16,95 +19,23 @@ For operators: the worker's log has the provider's reason of every refusal; `goa
 ";
 
 /// The progress of a workflow.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Followed {
-    execution_arn: String,
-    goal_id: String,
-    pub(super) status: String,
-    start_date: Timestamp,
-    admitted_at: Option<Timestamp>,
-    stop_date: Option<Timestamp>,
-    progress_percentage: u64,
-    pub(super) processed_actions: u64,
-    pub(super) total_actions: u64,
-    succeeded_actions: u64,
-    #[serde(default)]
-    failed_actions: Vec<FailedAction>,
-    #[serde(default)]
-    batches: Vec<BatchView>,
-    usage: Option<Usage>,
-    estimated_seconds_remaining: Option<u64>,
-    waiting_before: Option<u64>,
-    operator: Option<OperatorView>,
-    paused: Option<Pause>,
-    cancellation: Option<Cancellation>,
-    error: Option<WorkflowError>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct FailedAction {
-    action_id: String,
-    code: String,
-    message: String,
-    attempts: Option<u64>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct BatchView {
-    batch_index: u64,
-    total_actions: u64,
-    processed_actions: u64,
-    succeeded_actions: u64,
-    updated_at: Option<String>,
-}
-
-/// The operator who has requested a workflow.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct OperatorView {
-    by: String,
-    reason: String,
-    retry_of: String,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-struct Cancellation {
-    by: Option<String>,
-    operator: Option<String>,
-    at: Timestamp,
-    reason: Option<String>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-struct Pause {
-    since: Timestamp,
-    reason: String,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-struct WorkflowError {
-    code: String,
-    message: String,
-}
+#[derive(Debug, Clone)]
+pub(super) struct Followed(pub(super) WorkflowStatus);
 
 impl Followed {
     pub(super) fn read(answer: &Value) -> Result<Self> {
-        read(answer)
+        read(answer).map(Self)
     }
 
-    /// Returns `true` if the workflow has ended.
-    pub(super) fn is_over(&self) -> bool {
-        !matches!(self.status.as_str(), "PENDING" | "RUNNING")
+    pub(super) fn has_succeeded(&self) -> bool {
+        self.0.status == Status::Succeeded
     }
 
     /// Returns the numbers of finished batches and failures.
     pub(super) fn counts(&self) -> String {
-        let done = self.batches.iter().filter(|b| b.processed_actions >= b.total_actions).count();
-        let all = batch_count(usize::try_from(self.total_actions).unwrap_or_default());
-        let failed = match self.failed_actions.len() {
+        let done = self.0.batches.iter().filter(|b| b.processed_actions >= b.total_actions).count();
+        let all = batch_count(self.0.total_actions as usize);
+        let failed = match self.0.failed_actions.len() {
             0 => String::new(),
             failed => format!(", {failed} failed"),
         };
@@ -113,39 +44,40 @@ impl Followed {
 
     /// Returns the same with the time left.
     pub(super) fn note(&self) -> String {
-        let left = self.estimated_seconds_remaining.filter(|left| *left > 0 && !self.is_over());
+        let left = self.0.estimated_seconds_remaining.filter(|left| *left > 0 && !self.0.has_ended());
         self.counts() + &left.map(|left| format!(", about {left} s left")).unwrap_or_default()
     }
 
     /// Returns how long it has waited for its turn, and its place. Nothing if it does not wait.
     fn waits(&self, now: Timestamp) -> Option<String> {
-        if self.status != "PENDING" || self.admitted_at.is_some() || self.cancellation.is_some() {
+        let Self(workflow) = self;
+        if workflow.status != Status::Pending || workflow.admitted_at.is_some() || workflow.cancellation.is_some() {
             return None;
         }
-        let place = self.waiting_before.map(|before| match before {
+        let place = workflow.waiting_before.map(|before| match before {
             0 => ", and is the next".to_owned(),
             1 => ", and 1 workflow is launched before it".to_owned(),
-            all if all >= u64::from(WAITING_COUNTED) => format!(", and {all} workflows or more are launched before it"),
+            all if all >= u32::from(WAITING_COUNTED) => format!(", and {all} workflows or more are launched before it"),
             some => format!(", and {some} workflows are launched before it"),
         });
-        Some(format!("for its turn, for {}{}", between(self.start_date, now), place.unwrap_or_default()))
+        Some(format!("for its turn, for {}{}", between(workflow.start_date, now), place.unwrap_or_default()))
     }
 
     /// Returns the batches of a running workflow that are not finished, with what is known of each.
     fn missing(&self, now: Timestamp) -> Option<String> {
-        if self.status != "RUNNING" {
+        let Self(workflow) = self;
+        if workflow.status != Status::Running {
             return None;
         }
-        let all = batch_count(usize::try_from(self.total_actions).unwrap_or_default());
-        let missing = (0..u64::from(all)).filter_map(|index| {
-            let Some(batch) = self.batches.iter().find(|batch| batch.batch_index == index) else {
-                let size = ACTIONS_PER_BATCH as u64;
-                let actions = self.total_actions.saturating_sub(index.saturating_mul(size)).min(size);
+        let total = workflow.total_actions as usize;
+        let missing = (0..batch_count(total)).filter_map(|index| {
+            let Some(batch) = workflow.batches.iter().find(|batch| batch.batch_index == index) else {
+                let before = (index as usize).saturating_mul(ACTIONS_PER_BATCH);
+                let actions = total.saturating_sub(before).min(ACTIONS_PER_BATCH);
                 return Some(format!("batch {index} (0 of {actions}, no report yet)"));
             };
             let (done, total) = (batch.processed_actions, batch.total_actions);
-            let updated = batch.updated_at.as_deref().and_then(|at| at.parse().ok());
-            let ago = updated.map(|at| format!(", reported {} ago", between(at, now))).unwrap_or_default();
+            let ago = batch.updated_at.map(|at| format!(", reported {} ago", between(at, now))).unwrap_or_default();
             (done < total).then(|| format!("batch {index} ({done} of {total}{ago})"))
         });
         let missing: Vec<_> = missing.collect();
@@ -154,36 +86,40 @@ impl Followed {
 
     /// Formats the whole status at that moment.
     pub(super) fn text(&self, colours: bool, now: Timestamp) -> String {
-        let mut text = format!("{}: {}\n\n", status(&self.status, colours), self.outcome());
-        let mut rows = vec![("Workflow", printable(&self.execution_arn)), ("Goal", printable(&self.goal_id))];
-        rows.push(("Started", self.start_date.to_string()));
-        rows.extend(self.stop_date.map(|at| ("Ended", at.to_string())));
+        let Self(workflow) = self;
+        let mut text = format!("{}: {}\n\n", status(&workflow.status.to_string(), colours), self.outcome());
+        let mut rows = vec![
+            ("Workflow", printable(workflow.execution_arn.as_str())),
+            ("Goal", printable(workflow.goal_id.as_str())),
+            ("Started", workflow.start_date.to_string()),
+        ];
+        rows.extend(workflow.stop_date.map(|at| ("Ended", at.to_string())));
         rows.extend(self.waits(now).map(|waits| ("Waits", waits)));
-        rows.push(("Progress", format!("{} %, {}", self.progress_percentage, self.note())));
+        rows.push(("Progress", format!("{} %, {}", workflow.progress_percentage, self.note())));
         rows.extend(self.missing(now).map(|missing| ("Missing", missing)));
-        rows.extend(self.operator.as_ref().map(|o| ("Requested", o.text())));
-        rows.extend(self.usage.filter(|usage| usage.attempts > 0).map(|usage| ("AI", spent(&usage))));
-        rows.extend(self.paused.as_ref().map(|pause| ("Paused", pause.text())));
-        rows.extend(self.cancellation.as_ref().map(|c| ("Cancelled", c.text())));
-        rows.extend(self.error.as_ref().map(|e| ("Error", printable(&format!("{} ({})", e.message, e.code)))));
+        rows.extend(workflow.operator.as_ref().map(|operator| ("Requested", requested(operator))));
+        rows.extend(Some(&workflow.usage).filter(|usage| usage.attempts > 0).map(|usage| ("AI", spent(usage))));
+        rows.extend(workflow.paused.as_ref().map(|pause| ("Paused", paused(pause))));
+        rows.extend(workflow.cancellation.as_ref().map(|cancellation| ("Cancelled", cancelled(cancellation))));
+        rows.extend(workflow.error.as_ref().map(|e| ("Error", printable(&format!("{} ({})", e.message, e.code)))));
         text.push_str(&facts(rows));
         let tables = [self.batches_under_way(), self.failures()];
         for table in tables.into_iter().flatten() {
             text.push('\n');
             text.push_str(&lines(&table));
         }
-        if self.failed_actions.iter().any(|action| action.code.starts_with("AI_")) {
+        if workflow.failed_actions.iter().any(|action| action.code.to_string().starts_with("AI_")) {
             text.push_str(AI_FAILED);
         }
         text
     }
 
     fn batches_under_way(&self) -> Option<Table> {
-        if self.is_over() || self.batches.is_empty() {
+        if self.0.has_ended() || self.0.batches.is_empty() {
             return None;
         }
         let mut batches = table(&["BATCH", "ACTIONS", "DONE", "FAILED"]);
-        for batch in &self.batches {
+        for batch in &self.0.batches {
             let failed = batch.processed_actions.saturating_sub(batch.succeeded_actions);
             let numbers = [batch.batch_index, batch.total_actions, batch.processed_actions, failed];
             batches.add_row(numbers.map(|n| n.to_string()));
@@ -193,16 +129,17 @@ impl Followed {
 
     fn failures(&self) -> Option<Table> {
         let mut failures = table(&["FAILED ACTION", "CODE", "ATTEMPTS", "WHY"]);
-        for action in &self.failed_actions {
-            let attempts = action.attempts.map_or_else(|| NOTHING.to_owned(), |n| n.to_string());
-            failures.add_row([&action.action_id, &action.code, &attempts, &action.message].map(|t| printable(t)));
+        for action in &self.0.failed_actions {
+            let (code, attempts) = (action.code.to_string(), number(action.attempts));
+            failures.add_row([action.action_id.as_str(), &code, &attempts, &action.message].map(printable));
         }
-        (!self.failed_actions.is_empty()).then_some(failures)
+        (!self.0.failed_actions.is_empty()).then_some(failures)
     }
 
     fn outcome(&self) -> String {
-        let took = self.stop_date.map(|stop| format!(", in {}", between(self.start_date, stop)));
-        let (succeeded, total) = (self.succeeded_actions, self.total_actions);
+        let Self(workflow) = self;
+        let took = workflow.stop_date.map(|stop| format!(", in {}", between(workflow.start_date, stop)));
+        let (succeeded, total) = (workflow.succeeded_actions, workflow.total_actions);
         format!("{succeeded} of {total} actions got their tasks{}", took.unwrap_or_default())
     }
 }
@@ -220,43 +157,31 @@ fn spent(usage: &Usage) -> String {
     format!("{calls}{tokens}{}", price.unwrap_or_default())
 }
 
-impl Pause {
-    fn text(&self) -> String {
-        printable(&format!("nothing is launched since {}: {}", self.since, self.reason))
-    }
+fn paused(pause: &api::Pause) -> String {
+    printable(&format!("nothing is launched since {}: {}", pause.since, pause.reason))
 }
 
-impl Cancellation {
-    fn text(&self) -> String {
-        let operator = self.operator.as_ref().map(|by| format!(" by operator {by}"));
-        let who = operator.or_else(|| self.by.as_ref().map(|by| format!(" by {by}"))).unwrap_or_default();
-        let why = self.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-        printable(&format!("{}{who}{why}", self.at))
-    }
+fn cancelled(cancellation: &Cancellation) -> String {
+    let Cancellation { by, operator, at, reason } = cancellation;
+    let operator = operator.as_ref().map(|by| format!(" by operator {by}"));
+    let who = operator.or_else(|| by.as_ref().map(|by| format!(" by {by}"))).unwrap_or_default();
+    let why = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    printable(&format!("{at}{who}{why}"))
 }
 
-impl OperatorView {
-    fn text(&self) -> String {
-        let Self { by, reason, retry_of } = self;
-        printable(&format!("by operator {by}: {reason}; retries {retry_of}"))
-    }
+fn requested(request: &OperatorRequest) -> String {
+    let OperatorRequest { by, reason, retry_of } = request;
+    printable(&format!("by operator {by}: {reason}; retries {retry_of}"))
+}
+
+/// Formats a number, if there is one.
+fn number(number: Option<u32>) -> String {
+    number.map_or_else(|| NOTHING.to_owned(), |number| number.to_string())
 }
 
 /// A goal's workflows.
 #[derive(Debug)]
-pub(super) struct History(Vec<Summary>);
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Summary {
-    execution_arn: String,
-    status: String,
-    start_date: Timestamp,
-    stop_date: Option<Timestamp>,
-    total_actions: u64,
-    succeeded_actions: Option<u64>,
-    failed_count: Option<u64>,
-}
+pub(super) struct History(Vec<WorkflowSummary>);
 
 impl History {
     pub(super) fn read(items: &[Value]) -> Result<Self> {
@@ -267,18 +192,17 @@ impl History {
         if self.0.is_empty() {
             return "No workflows.\n".to_owned();
         }
-        let number = |n: Option<u64>| n.map_or_else(|| NOTHING.to_owned(), |n| n.to_string());
         let mut rows = table(&["STARTED", "TOOK", "STATUS", "ACTIONS", "WITH TASKS", "FAILED", "WORKFLOW"]);
         for workflow in &self.0 {
             let took = workflow.stop_date.map(|stop| between(workflow.start_date, stop));
             rows.add_row([
                 workflow.start_date.to_string(),
                 took.unwrap_or_else(|| NOTHING.to_owned()),
-                printable(&workflow.status),
+                printable(&workflow.status.to_string()),
                 workflow.total_actions.to_string(),
                 number(workflow.succeeded_actions),
                 number(workflow.failed_count),
-                printable(&workflow.execution_arn),
+                printable(workflow.execution_arn.as_str()),
             ]);
         }
         lines(&rows)
@@ -286,123 +210,77 @@ impl History {
 }
 
 /// The actions of a workflow.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Actions {
-    execution_arn: String,
-    status: String,
-    items: Vec<ActionView>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ActionView {
-    action_id: String,
-    batch_index: u64,
-    state: String,
-    tasks: Option<u64>,
-    attempts: Option<u64>,
-    code: Option<String>,
-    message: Option<String>,
-}
+#[derive(Debug)]
+pub(super) struct Actions(WorkflowActions);
 
 impl Actions {
     pub(super) fn read(answer: &Value) -> Result<Self> {
-        read(answer)
+        read(answer).map(Self)
     }
 
     pub(super) fn text(&self, colours: bool) -> String {
-        let number = |number: Option<u64>| number.map_or_else(|| NOTHING.to_owned(), |number| number.to_string());
+        let Self(WorkflowActions { execution_arn, status: workflow, items, .. }) = self;
         let mut rows = table(&["ACTION", "BATCH", "STATE", "TASKS", "ATTEMPTS", "WHY"]);
-        for action in &self.items {
-            let why = action.code.iter().chain(&action.message).map(|text| printable(text));
+        for action in items {
+            let code = action.code.as_ref().map(Open::to_string);
+            let why = code.iter().chain(&action.message).map(|text| printable(text));
             rows.add_row([
-                printable(&action.action_id),
+                printable(action.action_id.as_str()),
                 action.batch_index.to_string(),
-                printable(&action.state),
+                printable(&action.state.to_string()),
                 number(action.tasks),
                 number(action.attempts),
                 why.collect::<Vec<_>>().join(": "),
             ]);
         }
-        let head = format!("{}: {}", status(&self.status, colours), printable(&self.execution_arn));
-        if self.items.is_empty() {
-            format!("{head}\n\nNo such actions.\n")
-        } else {
-            format!("{head}\n\n{}", lines(&rows))
-        }
+        let head = format!("{}: {}", status(&workflow.to_string(), colours), printable(execution_arn.as_str()));
+        if items.is_empty() { format!("{head}\n\nNo such actions.\n") } else { format!("{head}\n\n{}", lines(&rows)) }
     }
 }
 
 /// The timeline of a workflow.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Timeline {
-    execution_arn: String,
-    status: String,
-    items: Vec<Entry>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Entry {
-    at: Timestamp,
-    what: String,
-    status: Option<String>,
-    batch_index: Option<u64>,
-    succeeded: Option<u64>,
-    failed: Option<u64>,
-    operator: Option<String>,
-    reason: Option<String>,
-}
+#[derive(Debug)]
+pub(super) struct Timeline(api::Timeline);
 
 impl Timeline {
     pub(super) fn read(answer: &Value) -> Result<Self> {
-        read(answer)
+        read(answer).map(Self)
     }
 
     pub(super) fn text(&self, colours: bool) -> String {
-        let first = self.items.first().map(|entry| entry.at);
+        let Self(api::Timeline { execution_arn, status: workflow, items, .. }) = self;
+        let first = items.first().map(|item| item.at);
         let mut rows = table(&["AT", "AFTER", "WHAT"]);
-        for entry in &self.items {
-            let after = first.map_or_else(String::new, |first| between(first, entry.at));
-            rows.add_row([entry.at.to_string(), after, entry.text()]);
+        for item in items {
+            let after = first.map_or_else(String::new, |first| between(first, item.at));
+            rows.add_row([item.at.to_string(), after, happened(item)]);
         }
-        format!("{}: {}\n\n{}", status(&self.status, colours), printable(&self.execution_arn), lines(&rows))
+        let head = format!("{}: {}", status(&workflow.to_string(), colours), printable(execution_arn.as_str()));
+        format!("{head}\n\n{}", lines(&rows))
     }
 }
 
-impl Entry {
-    fn text(&self) -> String {
-        let counts = || format!("{} with tasks, {} failed", self.succeeded.unwrap_or(0), self.failed.unwrap_or(0));
-        let operator = self.operator.as_ref().map(|by| format!(" by operator {by}")).unwrap_or_default();
-        let reason = self.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-        let what = match self.what.as_str() {
-            "ACCEPTED" => "accepted".to_owned(),
-            "STARTED" => "began to work".to_owned(),
-            "BATCH_FINISHED" => format!("batch {} finished: {}", self.batch_index.unwrap_or(0), counts()),
-            "CANCELLED" => "cancelled".to_owned(),
-            "ENDED" => format!("ended: {}", self.status.as_deref().unwrap_or(NOTHING)),
-            other => other.to_owned(),
-        };
-        printable(&format!("{what}{operator}{reason}"))
-    }
+fn happened(item: &TimelineItem) -> String {
+    let counts = || format!("{} with tasks, {} failed", item.succeeded.unwrap_or(0), item.failed.unwrap_or(0));
+    let ended = || item.status.as_ref().map_or_else(|| NOTHING.to_owned(), Open::to_string);
+    let operator = item.operator.as_ref().map(|by| format!(" by operator {by}")).unwrap_or_default();
+    let reason = item.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    let what = match &item.what {
+        Open::Known(TimelineEvent::Accepted) => "accepted".to_owned(),
+        Open::Known(TimelineEvent::Started) => "began to work".to_owned(),
+        Open::Known(TimelineEvent::BatchFinished) => {
+            format!("batch {} finished: {}", item.batch_index.unwrap_or(0), counts())
+        }
+        Open::Known(TimelineEvent::Cancelled) => "cancelled".to_owned(),
+        Open::Known(TimelineEvent::Ended) => format!("ended: {}", ended()),
+        Open::Other(other) => other.clone(),
+    };
+    printable(&format!("{what}{operator}{reason}"))
 }
 
 /// A goal's tasks.
 #[derive(Debug)]
 pub(super) struct Tasks(Vec<Task>);
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Task {
-    position: String,
-    action_id: String,
-    title: String,
-    estimated_minutes: u64,
-    priority: String,
-    status: String,
-}
 
 impl Tasks {
     pub(super) fn read(items: &[Value]) -> Result<Self> {
@@ -416,8 +294,9 @@ impl Tasks {
         let mut rows = table(&["POSITION", "ACTION", "MINUTES", "PRIORITY", "STATUS", "TASK"]);
         for task in &self.0 {
             let minutes = task.estimated_minutes.to_string();
-            let cells = [&task.position, &task.action_id, &minutes, &task.priority, &task.status, &task.title];
-            rows.add_row(cells.map(|cell| printable(cell)));
+            let (priority, status) = (task.priority.to_string(), task.status.to_string());
+            let cells = [&task.position, task.action_id.as_str(), &minutes, &priority, &status, &task.title];
+            rows.add_row(cells.map(printable));
         }
         format!("{}\n{}\n", lines(&rows), counted(self.0.len(), "task"))
     }
@@ -453,8 +332,8 @@ mod tests {
             "progressPercentage": 56, "processedActions": 9, "totalActions": 16, "succeededActions": 8,
             "failedActions": [{ "actionId": "a-1-3", "code": "AI_REJECTED", "message": "no\u{1b}[2J", "attempts": 3 }],
             "batches": [
-                { "batchIndex": 0, "totalActions": 8, "processedActions": 8, "succeededActions": 7, "updatedAt": "x" },
-                { "batchIndex": 1, "totalActions": 8, "processedActions": 1, "succeededActions": 1, "updatedAt": "x" },
+                { "batchIndex": 0, "totalActions": 8, "processedActions": 8, "succeededActions": 7 },
+                { "batchIndex": 1, "totalActions": 8, "processedActions": 1, "succeededActions": 1 },
             ],
             "estimatedSecondsRemaining": 12, "later": "something that a newer API tells",
         })
@@ -463,7 +342,7 @@ mod tests {
     #[test]
     fn a_running_workflow_tells_its_batches_its_failures_and_the_time_left() {
         let progress = Followed::read(&running()).unwrap();
-        assert!(!progress.is_over());
+        assert!(!progress.0.has_ended());
         assert_eq!(progress.note(), "1/2 batches, 1 failed, about 12 s left");
         let text = progress.text(false, now());
         let expected = format!(
@@ -564,7 +443,7 @@ a-1-3          AI_REJECTED  3         no\u{fffd}[2J
         assert!(text.contains("2026-11-24T09:30:01.000Z by operator arn:aws:iam::1:user/op: asked\n"), "{text}");
         let entry = json!({ "id": "1", "at": "2026-11-24T09:30:00.000Z", "what": "CANCELLED",
             "operator": "arn:aws:iam::1:user/op", "reason": "asked" });
-        let timeline = json!({ "executionArn": ARN, "status": "ABORTED", "items": [entry] });
+        let timeline = json!({ "executionArn": ARN, "goalId": "g", "status": "ABORTED", "items": [entry] });
         let text = Timeline::read(&timeline).unwrap().text(false);
         assert!(text.ends_with("cancelled by operator arn:aws:iam::1:user/op: asked\n"), "{text}");
     }
@@ -586,7 +465,7 @@ a-1-3          AI_REJECTED  3         no\u{fffd}[2J
     fn an_unknown_status_is_an_end_and_a_missing_field_is_said() {
         let mut status = running();
         status["status"] = "EXPIRED".into();
-        assert!(Followed::read(&status).unwrap().is_over(), "nobody waits for ever");
+        assert!(Followed::read(&status).unwrap().0.has_ended(), "nobody waits for ever");
         let error = Followed::read(&json!({ "status": "RUNNING" })).unwrap_err();
         assert!(format!("{error:#}").contains("missing field"), "{error:#}");
     }
@@ -618,8 +497,8 @@ a-1-3          AI_REJECTED  3         no\u{fffd}[2J
     fn lists_are_tables_and_empty_ones_say_so() {
         assert_eq!(History::read(&[]).unwrap().text(), "No workflows.\n");
         assert_eq!(Tasks::read(&[]).unwrap().text(), "No tasks.\n");
-        let open = json!({ "executionArn": ARN, "status": "RUNNING", "startDate": "2026-11-24T09:30:00.000Z",
-            "totalActions": 9 });
+        let open = json!({ "executionArn": ARN, "goalId": "g", "status": "RUNNING",
+            "startDate": "2026-11-24T09:30:00.000Z", "totalActions": 9 });
         let text = History::read(&[open]).unwrap().text();
         assert!(
             text.ends_with(&format!("2026-11-24T09:30:00.000Z  -     RUNNING  9        -           -       {ARN}\n")),

@@ -24,13 +24,13 @@ const TICK: Duration = Duration::from_millis(200);
 /// How long after its time limit the end of a workflow may still be recorded.
 const MARGIN: Duration = Duration::from_secs(180);
 
-/// Shows the progress of a workflow until it has ended, and returns its last status.
+/// Shows the progress of a workflow until it has ended, and returns its last status, as it was answered and as it is read.
 pub(super) async fn until_its_end(
     api: &Api,
     workflow: &ExecutionArn,
     json: bool,
     shell: &mut Shell<'_>,
-) -> Result<Value> {
+) -> Result<(Value, Followed)> {
     let interrupt = Interrupt::listen()?;
     tokio::select! {
         end = follow(api, workflow, json, shell) => end,
@@ -47,7 +47,7 @@ fn left_alone(workflow: &ExecutionArn) -> Failure {
     ))
 }
 
-async fn follow(api: &Api, workflow: &ExecutionArn, json: bool, shell: &mut Shell<'_>) -> Result<Value> {
+async fn follow(api: &Api, workflow: &ExecutionArn, json: bool, shell: &mut Shell<'_>) -> Result<(Value, Followed)> {
     let resource = &Resource::Workflow(workflow, "status");
     let deadline = Instant::now() + Duration::from_secs(WORKFLOW_SECONDS.into()) + MARGIN;
     let mut display = Display::new(shell, json)?;
@@ -56,13 +56,13 @@ async fn follow(api: &Api, workflow: &ExecutionArn, json: bool, shell: &mut Shel
         let status = api.get(resource).await?;
         let progress = Followed::read(&status)?;
         display.show(&progress, shell)?;
-        if progress.is_over() {
+        if progress.0.has_ended() {
             display.bar.finish_and_clear();
-            return Ok(status);
+            return Ok((status, progress));
         }
         if Instant::now() > deadline {
             let title = "the workflow has not ended in its time";
-            return Err(Failure::unavailable(title, format!("it is {}", progress.status)).into());
+            return Err(Failure::unavailable(title, format!("it is {}", progress.0.status)).into());
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
@@ -88,15 +88,16 @@ impl Display {
     }
 
     fn show(&mut self, progress: &Followed, shell: &mut Shell<'_>) -> Result<()> {
+        let Followed(workflow) = progress;
         self.bar.update(|bar| {
-            bar.set_len(progress.total_actions);
-            bar.set_pos(progress.processed_actions);
+            bar.set_len(workflow.total_actions.into());
+            bar.set_pos(workflow.processed_actions.into());
         });
         self.bar.set_message(progress.note());
         // Not earlier: a bar without a length looks full.
         self.bar.enable_steady_tick(TICK);
         // Without the time left, which changes even when nothing has happened.
-        let line = format!("{}/{} actions, {}", progress.processed_actions, progress.total_actions, progress.counts());
+        let line = format!("{}/{} actions, {}", workflow.processed_actions, workflow.total_actions, progress.counts());
         if self.lines && line != self.last {
             writeln!(shell.err, "  {line}")?;
             self.last = line;

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
+use goal_activity_client::api::{FoundWorkflow, WorkflowStatus, WorkflowSummary};
 use goal_activity_core::execution::Status;
 use goal_activity_core::operator::FIND;
-use goal_activity_events::{ExecutionArn, GoalId, Timestamp, UserId};
-use serde::{Deserialize, Serialize};
+use goal_activity_events::{ExecutionArn, GoalId, Timestamp, Usage, UserId};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::super::HISTORY_PAGE;
@@ -58,8 +59,8 @@ impl Deed {
     }
 }
 
-/// A workflow of a list of the API. Only operators see whose it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A workflow of a list of the API. Only operators see whose it is. Part of the JSON output: names are never changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Workflow {
     pub(super) execution_arn: ExecutionArn,
@@ -74,6 +75,19 @@ pub(super) struct Workflow {
 }
 
 impl Workflow {
+    /// Reads one of the items that such a caller is answered.
+    fn read(item: &Value, is_operator: bool) -> Result<Self> {
+        let (summary, user_id) = match is_operator {
+            true => read(item).map(|FoundWorkflow { summary, user_id }| (summary, Some(user_id)))?,
+            false => (read(item)?, None),
+        };
+        let WorkflowSummary { execution_arn, goal_id, status, start_date, total_actions, failed_count, .. } = summary;
+        // What can be done with a workflow depends on it.
+        let status = status.to_string().parse().with_context(|| format!("the API's answer about {execution_arn}"))?;
+        let (total_actions, failed_count) = (total_actions.into(), failed_count.map(u64::from));
+        Ok(Self { execution_arn, goal_id, user_id, status, start_date, total_actions, failed_count })
+    }
+
     /// How many actions the deed is about.
     fn actions(&self, deed: Deed) -> u64 {
         match deed {
@@ -81,25 +95,6 @@ impl Workflow {
             Deed::Cancel => self.total_actions,
         }
     }
-}
-
-/// What is known of a workflow besides, from its status.
-#[derive(Debug, Default, Deserialize)]
-struct Details {
-    request: Option<Request>,
-    usage: Option<Spent>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Request {
-    source: String,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Spent {
-    attempts: u64,
-    cost_micro_usd: Option<u64>,
 }
 
 /// What would be done. Part of the JSON output: names are never changed.
@@ -128,9 +123,10 @@ impl Plan {
     /// # Errors
     /// A condition is not possible for this command or for this caller, or the API does not answer.
     pub(super) async fn make(deed: Deed, conditions: &Conditions, api: &Api) -> Result<Self> {
-        check(deed, conditions, matches!(api, Api::Operator(_)))?;
+        let is_operator = matches!(api, Api::Operator(_));
+        check(deed, conditions, is_operator)?;
         let listed = list(deed, conditions, api).await?;
-        let all = listed.items.iter().map(read).collect::<Result<Vec<Workflow>>>()?;
+        let all = listed.items.iter().map(|item| Workflow::read(item, is_operator)).collect::<Result<Vec<_>>>()?;
         let known = all.iter().map(|workflow| workflow.execution_arn.clone()).collect();
         let (mut workflows, superseded) = chosen(deed, conditions, all);
         if let Some(source) = &conditions.source {
@@ -276,27 +272,28 @@ fn chosen(deed: Deed, conditions: &Conditions, all: Vec<Workflow>) -> (Vec<Workf
 /// Those that this source has requested. No list says that: each is read.
 async fn requested_by(source: &str, workflows: Vec<Workflow>, api: &Api) -> Result<Vec<Workflow>> {
     let read = stream::iter(workflows).map(async |workflow| {
-        let is_of = details(&workflow, api).await?.request.is_some_and(|request| request.source == source);
+        let request = status(&workflow, api).await?.and_then(|status| status.request);
+        let is_of = request.is_some_and(|request| request.source == source);
         anyhow::Ok(is_of.then_some(workflow))
     });
     let read: Vec<_> = read.buffered(READ_AT_ONCE).try_collect().await?;
     Ok(read.into_iter().flatten().collect())
 }
 
-async fn details(workflow: &Workflow, api: &Api) -> Result<Details> {
-    let status: Value = api.get(&Resource::Workflow(&workflow.execution_arn, "status")).await?;
-    Ok(Details::deserialize(&status).unwrap_or_default())
+/// The status of a workflow. Nothing if another version of the API has sent it: what is asked of it here can do without.
+async fn status(workflow: &Workflow, api: &Api) -> Result<Option<WorkflowStatus>> {
+    let status = api.get(&Resource::Workflow(&workflow.execution_arn, "status")).await?;
+    Ok(read(&status).ok())
 }
 
 /// What the actions may cost, by what a call cost in some of the workflows. Nothing if that is not known of any.
 async fn estimate(workflows: &[Workflow], actions: u64, api: &Api) -> Result<Option<u64>> {
-    let sample = stream::iter(workflows.iter().rev().take(SAMPLE)).map(|workflow| details(workflow, api));
+    let sample = stream::iter(workflows.iter().rev().take(SAMPLE)).map(|workflow| status(workflow, api));
     let sample: Vec<_> = sample.buffer_unordered(READ_AT_ONCE).try_collect().await?;
-    let spent = sample.iter().filter_map(|details| details.usage.as_ref());
     let (mut attempts, mut cost) = (0_u64, 0_u64);
-    for Spent { attempts: calls, cost_micro_usd } in spent {
+    for Usage { attempts: calls, cost_micro_usd, .. } in sample.into_iter().flatten().map(|status| status.usage) {
         if let Some(price) = cost_micro_usd.filter(|price| *price > 0) {
-            attempts = attempts.saturating_add(*calls);
+            attempts = attempts.saturating_add(calls.into());
             cost = cost.saturating_add(price);
         }
     }

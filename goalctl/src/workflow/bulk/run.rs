@@ -5,13 +5,14 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use anyhow::Result;
+use goal_activity_client::api::Started;
 use goal_activity_events::{ExecutionArn, GoalId, PriorityClass};
 use serde::Serialize;
-use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
 use super::plan::{Deed, Plan, Workflow};
 use crate::api::Api;
+use crate::client::read;
 use crate::failure::{Failure, NO_ACCESS, UNAVAILABLE, USAGE};
 use crate::interrupt::Interrupt;
 use crate::shell::Shell;
@@ -227,19 +228,16 @@ impl<'a> Run<'a> {
         };
         let answer = answer.map_err(|error| Failure::of(&error))?;
         Ok(match self.plan.deed {
-            Deed::Retry => self.retried(&answer),
+            Deed::Retry => self.retried(read(&answer).map_err(|error| Failure::of(&error))?),
             Deed::Cancel => Outcome::Done { new_execution_arn: None },
         })
     }
 
     /// A workflow that was there before is that of an earlier run: the key is the same.
-    fn retried(&self, answer: &Value) -> Outcome {
-        let new = answer["executionArn"].as_str().map(ToOwned::to_owned);
-        match new.as_deref().and_then(|arn| arn.parse::<ExecutionArn>().ok()) {
-            Some(arn) if self.plan.known.contains(&arn) => {
-                Outcome::Skipped { reason: format!("it was retried already, as {arn}") }
-            }
-            _ => Outcome::Done { new_execution_arn: new },
+    fn retried(&self, Started { execution_arn: arn, .. }: Started) -> Outcome {
+        match self.plan.known.contains(&arn) {
+            true => Outcome::Skipped { reason: format!("it was retried already, as {arn}") },
+            false => Outcome::Done { new_execution_arn: Some(arn.to_string()) },
         }
     }
 

@@ -49,9 +49,12 @@ impl Pipeline {
         if line.contains("/status") {
             let usage =
                 json!({ "attempts": 10, "inputTokens": 1, "outputTokens": 1, "latencyMs": 1, "costMicroUsd": 20_000 });
+            let request = json!({ "source": if name().starts_with('a') { "com.a" } else { "com.b" }, "eventId": "e" });
             return (
                 200,
-                json!({ "usage": usage, "request": { "source": if name().starts_with('a') { "com.a" } else { "com.b" } } }),
+                json!({ "executionArn": arn(&name()), "goalId": "g", "status": "FAILED", "progressPercentage": 100,
+                    "startDate": "2026-11-24T09:30:00.000Z", "processedActions": 8, "totalActions": 8,
+                    "succeededActions": 5, "usage": usage, "request": request }),
             );
         }
         self.changes += 1;
@@ -73,7 +76,8 @@ impl Pipeline {
         }
         let key = seen.header("idempotency-key").unwrap().to_owned();
         let new = self.retried.entry(key).or_insert_with(|| arn(&format!("{}-new", name())));
-        (202, json!({ "executionArn": new, "totalActions": 3 }))
+        let at = "2026-11-24T09:59:00.000Z";
+        (202, json!({ "executionArn": new, "startDate": at, "status": "PENDING", "totalActions": 3 }))
     }
 }
 
