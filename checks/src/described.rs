@@ -33,7 +33,7 @@ pub(crate) fn check(local: &Local, python: &Path, folder: &Path) -> Result<()> {
     let api = Api::at(local.stack.api_url()?);
     let execution = api.start(&user.token, &GOAL.parse()?)?;
     let deadline = Instant::now() + Duration::from_secs(BATCH_SECONDS.into());
-    while !api.status(&user.token, &execution)?.is_over() {
+    while !api.status(&user.token, &execution)?.has_ended() {
         ensure!(Instant::now() < deadline, "{execution} does not end");
         sleep(Duration::from_millis(250));
     }

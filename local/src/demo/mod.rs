@@ -93,7 +93,8 @@ pub fn run(project: &Project, args: &Args) -> Result<()> {
         stay(&url)?;
     }
     let expected = args.experiment.failures(total);
-    let left: u64 = ended.iter().map(|(_, status)| status.total_actions.saturating_sub(status.succeeded_actions)).sum();
+    let left = ended.iter().map(|(_, status)| status.total_actions.saturating_sub(status.succeeded_actions));
+    let left: u64 = left.map(u64::from).sum();
     drop(local);
     drop(folder);
     note(&format!("\nEverything is cleaned up. {:.1} s in all.", begun.elapsed().as_secs_f64()));

@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
+use goal_activity_client::api::WorkflowStatus;
 use goal_activity_core::limits::WORKFLOW_SECONDS;
 use goal_activity_events::{ExecutionArn, GoalId};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::api::{Api, Status};
+use crate::api::Api;
 use crate::emulator::Emulator;
 use crate::output;
 use crate::step::note;
@@ -30,7 +31,7 @@ pub(crate) struct Run<'a> {
     pub(crate) user: &'a SignedIn,
     pub(crate) execution: ExecutionArn,
     /// As last seen.
-    pub(crate) status: Option<Status>,
+    pub(crate) status: Option<WorkflowStatus>,
 }
 
 /// Shows the progress of the workflows until all of them have ended.
@@ -43,7 +44,7 @@ pub(crate) fn watch(api: &Api, runs: &mut [Run], total_actions: usize, emulator:
         for run in runs.iter_mut().filter(|r| !is_over(r)) {
             run.status = Some(api.status(&run.user.token, &run.execution)?);
         }
-        let processed = runs.iter().filter_map(|r| r.status.as_ref()).map(|s| s.processed_actions).sum();
+        let processed = runs.iter().filter_map(|r| r.status.as_ref()).map(|s| u64::from(s.processed_actions)).sum();
         let ended = runs.iter().filter(|r| is_over(r)).count();
         display.show(processed, ended);
         if ended == runs.len() {
@@ -66,7 +67,7 @@ pub(crate) fn watch(api: &Api, runs: &mut [Run], total_actions: usize, emulator:
 }
 
 fn is_over(run: &Run) -> bool {
-    run.status.as_ref().is_some_and(Status::is_over)
+    run.status.as_ref().is_some_and(WorkflowStatus::has_ended)
 }
 
 /// A bar on a terminal, plain lines elsewhere.

@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use goal_activity_client::api::{Task, WorkflowStatus};
 use goal_activity_core::goal::{Action, ActionKind, Goal};
 
-use crate::api::{Status, Task};
 use crate::billing::Usage;
 
 /// The number of actions shown with their tasks.
@@ -14,12 +14,12 @@ const SHOWN_ACTIONS: usize = 4;
 const SHOWN_FAILURES: usize = 20;
 
 /// How the workflows ended.
-pub(crate) fn outcome(ended: &[(&Goal, &Status)], time: Duration) -> String {
+pub(crate) fn outcome(ended: &[(&Goal, &WorkflowStatus)], time: Duration) -> String {
     let statuses: Vec<_> = ended.iter().map(|(_, status)| *status).collect();
-    let sum = |count: &dyn Fn(&Status) -> u64| statuses.iter().map(|s| count(s)).sum::<u64>();
+    let sum = |count: &dyn Fn(&WorkflowStatus) -> u32| statuses.iter().map(|s| u64::from(count(s))).sum::<u64>();
     let (succeeded, total) = (sum(&|s| s.succeeded_actions), sum(&|s| s.total_actions));
     let mut text = match statuses.as_slice() {
-        [only] => only.name.clone(),
+        [only] => only.status.to_string(),
         many => by_status(many),
     };
     let seconds = time.as_secs_f64();
@@ -34,7 +34,7 @@ pub(crate) fn outcome(ended: &[(&Goal, &Status)], time: Duration) -> String {
         ended.iter().flat_map(|(goal, status)| status.failed_actions.iter().map(move |failed| (goal, failed)));
     let failures: Vec<_> = failures.collect();
     for (goal, failed) in failures.iter().take(SHOWN_FAILURES) {
-        let action = goal.actions.iter().find(|action| action.action_id.as_str() == failed.action_id);
+        let action = goal.actions.iter().find(|action| action.action_id == failed.action_id);
         let action = action.map_or(failed.action_id.as_str(), |action| action.title.as_str());
         let _ = writeln!(text, "  failed: {} > {action} ({}): {}", goal.head.title, failed.code, failed.message);
     }
@@ -44,8 +44,8 @@ pub(crate) fn outcome(ended: &[(&Goal, &Status)], time: Duration) -> String {
     text
 }
 
-fn by_status(statuses: &[&Status]) -> String {
-    let mut names: Vec<&str> = statuses.iter().map(|s| s.name.as_str()).collect();
+fn by_status(statuses: &[&WorkflowStatus]) -> String {
+    let mut names: Vec<String> = statuses.iter().map(|s| s.status.to_string()).collect();
     names.sort_unstable();
     let groups = names.chunk_by(|a, b| a == b);
     groups.map(|group| format!("{} {}", group.len(), group[0])).collect::<Vec<_>>().join(", ")
@@ -57,7 +57,7 @@ fn counted(count: usize, what: &str) -> String {
 
 /// The first tasks of a goal as a tree, and how many more there are.
 pub(crate) fn tree(goal: &Goal, tasks: &[Task]) -> String {
-    let of = |action: &Action| tasks.iter().filter(|t| t.action_id == action.action_id.as_str()).collect::<Vec<_>>();
+    let of = |action: &Action| tasks.iter().filter(|t| t.action_id == action.action_id).collect::<Vec<_>>();
     let with_tasks: Vec<_> = goal.actions.iter().filter(|a| !of(a).is_empty()).collect();
     let shown = &with_tasks[..with_tasks.len().min(SHOWN_ACTIONS)];
     let mut text = format!("{}\n", goal.head.title);
@@ -156,12 +156,25 @@ mod tests {
     use crate::billing::calls::{Units, Writes};
     use crate::goal_file;
 
-    fn status(name: &str, succeeded: u64) -> Status {
+    const ARN: &str = "arn:aws:states:us-east-1:000000000000:execution:goal-activity:g-1";
+    const AT: &str = "2026-11-24T09:30:00.000Z";
+
+    fn status(name: &str, succeeded: u64) -> WorkflowStatus {
         serde_json::from_value(serde_json::json!({
+            "executionArn": ARN, "goalId": "g", "startDate": AT, "progressPercentage": 100,
             "status": name, "processedActions": 2, "totalActions": 2, "succeededActions": succeeded,
             "failedActions": (succeeded..2).map(|i| serde_json::json!({
                 "actionId": format!("action-{i}"), "code": "AI_REJECTED", "message": "no",
             })).collect::<Vec<_>>(),
+        }))
+        .unwrap()
+    }
+
+    fn task(action: &Action) -> Task {
+        serde_json::from_value(serde_json::json!({
+            "goalId": "g", "position": "1#1#01", "taskId": "t", "actionId": action.action_id, "executionArn": ARN,
+            "title": "Do", "description": "", "type": "execution", "estimatedMinutes": 30, "priority": "medium",
+            "status": "not_started", "createdAt": AT, "updatedAt": AT,
         }))
         .unwrap()
     }
@@ -175,7 +188,7 @@ mod tests {
     #[test]
     fn an_outcome_tells_what_failed() {
         let mut ended = status("PARTIALLY_SUCCEEDED", 1);
-        ended.failed_actions[0].action_id = goal().actions[1].action_id.to_string();
+        ended.failed_actions[0].action_id = goal().actions[1].action_id.clone();
         let text = outcome(&[(&goal(), &ended)], Duration::from_millis(1500));
         assert_eq!(
             text,
@@ -206,11 +219,6 @@ mod tests {
         let file = format!(r#"{{"title": "Goal", "subGoals": [{{"title": "Sub", "actions": [{actions}]}}]}}"#);
         let chart = goal_activity_chart::read(file.as_bytes(), None).unwrap().chart;
         let goal = goal_file::goal(chart, "g".parse().unwrap(), "u".parse().unwrap()).unwrap();
-        let task = |action: &Action| Task {
-            action_id: action.action_id.to_string(),
-            title: "Do".to_owned(),
-            estimated_minutes: 30,
-        };
         // The first action failed, the second has two tasks.
         let tasks: Vec<Task> = goal.actions[1..2].iter().chain(&goal.actions[1..]).map(task).collect();
         let text = tree(&goal, &tasks);
@@ -229,11 +237,6 @@ mod tests {
         let file = br#"{"title": "Goal", "subGoals": [{"title": "A", "actions": ["Run"]}, {"title": "B", "actions": ["Rest"]}]}"#;
         let chart = goal_activity_chart::read(file, None).unwrap().chart;
         let goal = goal_file::goal(chart, "g".parse().unwrap(), "u".parse().unwrap()).unwrap();
-        let task = |action: &Action| Task {
-            action_id: action.action_id.to_string(),
-            title: "Do".to_owned(),
-            estimated_minutes: 30,
-        };
         let text = tree(&goal, &goal.actions.iter().map(task).collect::<Vec<_>>());
         assert_eq!(
             text,
