@@ -8,6 +8,7 @@
     reason = "a failed expectation is how a test reports"
 )]
 
+use goal_activity_client::api::Status;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -69,13 +70,13 @@ async fn p7_at_ten_times_the_capacity_every_goal_gets_its_tasks_in_turn() {
     let all_end = async {
         // The last of the many requests is cancelled while it waits: it never runs.
         let unwanted = FLOOD - 1;
-        assert_eq!(flood.status(&arns[unwanted]).await.body["status"], "PENDING");
+        assert_eq!(flood.status(&arns[unwanted]).await.ok().status, Status::Pending);
         assert_eq!(flood.cancel(&arns[unwanted], None).await.status, 200);
         let ends = join_all(users.iter().zip(&arns).map(|(user, arn)| user.ended_within(ALL, arn))).await;
         for (i, end) in ends.iter().enumerate() {
-            let expected = if i == unwanted { "ABORTED" } else { "SUCCEEDED" };
-            assert_eq!(end["status"], expected, "{i}: {end}");
-            assert_eq!(end.get("admittedAt").is_some(), i != unwanted, "{i}: {end}");
+            let expected = if i == unwanted { Status::Aborted } else { Status::Succeeded };
+            assert_eq!(end.status, expected, "{i}: {end:?}");
+            assert_eq!(end.admitted_at.is_some(), i != unwanted, "{i}: {end:?}");
         }
         done.store(true, Ordering::Relaxed);
     };
@@ -110,11 +111,9 @@ async fn p7_an_ai_that_is_down_pauses_launching_and_a_probe_ends_that() {
         let goal = stack.goal(&user, chart).await;
         arns.push(user.started(&goal).await);
     }
-    assert_eq!(user.ended_within(ALL, &arns[0]).await["status"], "FAILED");
-    let pause = eventually("a pause", || async {
-        user.status(&arns[1]).await.body.get("paused").map(|pause| pause["reason"].as_str().unwrap().to_owned())
-    })
-    .await;
+    assert_eq!(user.ended_within(ALL, &arns[0]).await.status, Status::Failed);
+    let pause =
+        eventually("a pause", || async { user.status(&arns[1]).await.ok().paused.map(|pause| pause.reason) }).await;
     assert_eq!(pause, "the AI is not available; launching goes on by itself when it is");
 
     let failed = recorded(&stack, &arns[0]).await.stop_date().unwrap();
@@ -124,7 +123,7 @@ async fn p7_an_ai_that_is_down_pauses_launching_and_a_probe_ends_that() {
     })
     .await;
     for arn in &arns[1..] {
-        assert_eq!(user.ended_within(ALL, arn).await["status"], "SUCCEEDED");
+        assert_eq!(user.ended_within(ALL, arn).await.status, Status::Succeeded);
         let launched = recorded(&stack, arn).await.admitted_at.unwrap();
         assert!(launched.since(failed) >= PROBE_WAIT, "{arn} was launched during the pause");
     }

@@ -8,6 +8,7 @@
     reason = "a failed expectation is how a test reports"
 )]
 
+use goal_activity_client::api::{ActionKind, Status, Task};
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -22,14 +23,12 @@ use tokio::task::spawn_blocking;
 const PRICES: [u64; 2] = [150_000, 600_000];
 
 /// Asserts that a task keeps to the limits of what an AI may write.
-fn assert_within_limits(task: &Value) {
-    let characters = |field: &str| task[field].as_str().expect(field).chars().count();
-    assert!((1..=MAX_TITLE).contains(&characters("title")), "{task}");
-    assert!(characters("description") <= MAX_DESCRIPTION, "{task}");
-    let minutes = task["estimatedMinutes"].as_u64().expect("minutes");
-    assert!(u16::try_from(minutes).is_ok_and(|minutes| MINUTES.contains(&minutes)), "{task}");
-    assert!(["high", "medium", "low"].contains(&task["priority"].as_str().expect("a priority")), "{task}");
-    assert_eq!(task["type"], "execution", "{task}");
+fn assert_within_limits(task: &Task) {
+    assert!((1..=MAX_TITLE).contains(&task.title.chars().count()), "{task:?}");
+    assert!(task.description.chars().count() <= MAX_DESCRIPTION, "{task:?}");
+    assert!(MINUTES.contains(&task.estimated_minutes), "{task:?}");
+    assert!(task.priority.known().is_some(), "{task:?}");
+    assert_eq!(task.kind, ActionKind::Execution, "{task:?}");
 }
 
 /// Starts a goal of as many actions as there can be, and asserts that a language model, which has that name, made tasks for
@@ -44,38 +43,36 @@ async fn assert_all_become_tasks(generator: &str) {
     let arn = user.started(&goal).await;
     // The server answers two actions at once. All of them take about 10 s.
     let end = user.ended_within(Duration::from_secs(BATCH_SECONDS.into()), &arn).await;
-    assert_eq!(
-        (&end["status"], &end["succeededActions"], &end["failedActions"]),
-        (&json!("SUCCEEDED"), &json!(MAX_ACTIONS), &json!([])),
-        "{end}"
-    );
+    let (status, succeeded) = (end.status.known(), end.succeeded_actions as usize);
+    assert_eq!((status, succeeded), (Some(Status::Succeeded), MAX_ACTIONS), "{end:?}");
+    assert_eq!(end.failed_actions, [], "{end:?}");
 
     let tasks = user.tasks(&goal).await;
     tasks.iter().for_each(assert_within_limits);
     let mut of_action: BTreeMap<&str, usize> = BTreeMap::new();
     for task in &tasks {
-        *of_action.entry(task["actionId"].as_str().unwrap()).or_default() += 1;
+        *of_action.entry(task.action_id.as_str()).or_default() += 1;
     }
     assert_eq!(of_action.len(), MAX_ACTIONS, "{of_action:?}");
     assert!(of_action.values().all(|count| (1..=MAX_TASKS_PER_ACTION).contains(count)), "{of_action:?}");
     // One of the few words that the model knows, alone: no other generator writes that.
     let words =
         ["目標", "計画", "調べる", "書く", "毎日", "練習", "確認", "資料", "まとめる", "友人", "聞く", "本", "読む"];
-    assert!(tasks.iter().any(|task| words.iter().any(|word| task["title"] == *word)), "{tasks:?}");
-    assert!(tasks.iter().all(|task| task["generator"] == generator), "{tasks:?}");
+    assert!(tasks.iter().any(|task| words.iter().any(|word| task.title == *word)), "{tasks:?}");
+    assert!(tasks.iter().all(|task| task.generator.as_deref() == Some(generator)), "{tasks:?}");
 
-    let usage = &end["usage"];
-    let [attempts, input, output, cost] = ["attempts", "inputTokens", "outputTokens", "costMicroUsd"]
-        .map(|count| usage[count].as_u64().unwrap_or_else(|| panic!("no {count}: {usage}")));
+    let usage = end.usage;
+    let (attempts, input, output) = (u64::from(usage.attempts), usage.input_tokens, usage.output_tokens);
+    let cost = usage.cost_micro_usd.unwrap_or_else(|| panic!("no cost: {usage:?}"));
     let asked = u64::try_from(MAX_ACTIONS).unwrap();
-    assert!(attempts >= asked, "{usage}");
+    assert!(attempts >= asked, "{usage:?}");
     // The instructions alone have more than a thousand tokens, and the shortest answer in this form more than 50.
-    assert!(input > asked * 1_000 && output > asked * 50, "{usage}");
+    assert!(input > asked * 1_000 && output > asked * 50, "{usage:?}");
     // Each answer's cost is rounded up.
     let exact = (input * PRICES[0] + output * PRICES[1]) / 1_000_000;
-    assert!(cost.abs_diff(exact) <= attempts, "{usage}, exactly {exact}");
+    assert!(cost.abs_diff(exact) <= attempts, "{usage:?}, exactly {exact}");
     let completed = completions.first("WorkflowCompleted").await;
-    assert_eq!(completed["detail"]["usage"], *usage, "{completed}");
+    assert_eq!(completed["detail"]["usage"], json!(usage), "{completed}");
 }
 
 #[tokio::test]

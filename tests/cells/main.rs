@@ -8,6 +8,7 @@
 
 mod tool;
 
+use goal_activity_client::api::{ProblemCode, StartRequest, Started, Status};
 use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -68,13 +69,11 @@ impl Cells {
     /// A goal of the user that has its tasks, its workflow, and the key that it was started with.
     async fn goal(&self, user: &User) -> (GoalId, ExecutionArn, String) {
         let goal: GoalId = format!("g-{}", Uuid::new_v4()).parse().unwrap();
-        let created = user.put(&format!("/api/goals/{goal}"), &chart("")).await;
+        let created = user.put_goal(&goal, &chart("")).await;
         assert_eq!(created.status, 201, "{created:?}");
         let key = Uuid::new_v4().to_string();
-        let started = user.patient().post_with_key(&start_of(&goal), &key).await;
-        assert_eq!(started.status, 202, "{started:?}");
-        let arn = started.arn();
-        assert_eq!(user.ended(&arn).await["status"], "SUCCEEDED");
+        let arn = accepted(user.patient().start_once(&goal, &key).await);
+        assert_eq!(user.ended(&arn).await.status, Status::Succeeded);
         (goal, arn, key)
     }
 
@@ -99,8 +98,9 @@ impl Cells {
     }
 }
 
-fn start_of(goal: &GoalId) -> String {
-    format!("/api/goals/{goal}/start-activity")
+/// A new workflow for all of a goal's actions.
+async fn regenerate(user: &User, goal: &GoalId) -> Answer<Started> {
+    user.start_with(goal, &StartRequest { regenerate: true, ..StartRequest::default() }).await
 }
 
 fn machine_of(stack: &Stack) -> StateMachineArn {
@@ -108,14 +108,8 @@ fn machine_of(stack: &Stack) -> StateMachineArn {
 }
 
 /// The ids of the user's workflows, the newest first.
-async fn history(user: &User, goal: &GoalId) -> Vec<String> {
-    let page = user.get(&format!("/api/goals/{goal}/workflows")).await;
-    page.body["items"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|item| item["executionArn"].as_str().unwrap().to_owned())
-        .collect()
+async fn history(user: &User, goal: &GoalId) -> Vec<ExecutionArn> {
+    user.history(goal, "").await.ok().items.into_iter().map(|item| item.execution_arn).collect()
 }
 
 #[tokio::test]
@@ -134,13 +128,11 @@ async fn t1_two_users_in_two_cells_use_one_api() {
         assert_eq!(arn.state_machine(), machine_of(cells.stack(cell)));
         assert_eq!(user.tasks(&goal).await.len(), 8);
         // What is only in a header comes through.
-        let path = format!("/api/workflows/{}/status", arn.as_str().replace(':', "%3A"));
-        let status = user.get(&path).await;
+        let status = user.status(&arn).await;
         let tag = status.header("etag").unwrap().to_owned();
-        let same = user.get_unless(&path, &tag).await;
+        let same = user.status_unless(&arn, &tag).await;
         assert_eq!((same.status, same.header(CELL)), (304, Some(cell)), "{same:?}");
-        let missing = user.get("/api/goals/no-such-goal").await;
-        assert_eq!((missing.status, missing.content_type.as_str()), (404, "application/problem+json"), "{missing:?}");
+        user.goal(&"no-such-goal".parse().unwrap()).await.refused(404, ProblemCode::UnknownGoal);
         // Another user, in whichever cell, sees nothing of it.
         for other in ["one", "two"] {
             let stranger = cells.user(other).await;
@@ -165,7 +157,7 @@ async fn t2_a_user_moves_with_everything_and_is_never_without_it() {
     cells.archived("one", &arn).await;
     // One that still runs: the move waits for it.
     let slow: GoalId = format!("s-{}", Uuid::new_v4()).parse().unwrap();
-    assert_eq!(user.put(&format!("/api/goals/{slow}"), &chart("offline: latency-ms=6000")).await.status, 201);
+    assert_eq!(user.put_goal(&slow, &chart("offline: latency-ms=6000")).await.status, 201);
     let running = user.started(&slow).await;
 
     let mut child = cells.tool.start(&["move", user.id.as_str(), "--to", "two"]);
@@ -193,10 +185,10 @@ async fn t2_a_user_moves_with_everything_and_is_never_without_it() {
         assert_eq!(user.status(&running).await.status, 200);
         reads += 1;
         if started.is_none() {
-            let again = user.post(&start_of(&goal), &json!({ "regenerate": true })).await;
+            let again = regenerate(&user, &goal).await;
             match again.status {
                 503 => {
-                    assert!(again.header("retry-after").is_some() && again.body["retryable"] == true, "{again:?}");
+                    assert!(again.header("retry-after").is_some() && is_retryable(&again), "{again:?}");
                     refused += 1;
                 }
                 _ => started = Some(again),
@@ -218,19 +210,19 @@ async fn t2_a_user_moves_with_everything_and_is_never_without_it() {
     // Started in the new cell, with the next number.
     let new = match started {
         Some(answer) => accepted(answer),
-        None => accepted(user.post(&start_of(&goal), &json!({ "regenerate": true })).await),
+        None => accepted(regenerate(&user, &goal).await),
     };
     assert_eq!(new.state_machine(), machine_of(&cells.two));
     assert!(new.as_str().ends_with(&format!("{goal}-2")), "{new}");
-    assert_eq!(user.ended(&new).await["status"], "SUCCEEDED");
+    assert_eq!(user.ended(&new).await.status, Status::Succeeded);
     // Old workflows keep their ARNs, and what remembers requests has come along.
     eventually("the whole history", || async {
         let all = history(&user, &goal).await;
         (all.len() == 2 && all[1] == before[0]).then_some(())
     })
     .await;
-    assert_eq!(user.post_with_key(&start_of(&goal), &key).await.arn(), arn, "the same request");
-    assert_eq!(user.status(&running).await.body["status"], "SUCCEEDED");
+    assert_eq!(user.start_once(&goal, &key).await.ok().execution_arn, arn, "the same request");
+    assert_eq!(user.status(&running).await.ok().status, Status::Succeeded);
     assert!(cells.two.row_of(arn.as_str(), "EXECUTION").await.is_some());
     // Nothing is left behind.
     assert_eq!(cells.one.rows_of_goal(goal.as_str()).await, 0);
@@ -246,9 +238,13 @@ async fn t2_a_user_moves_with_everything_and_is_never_without_it() {
     assert!(again.code == Some(0) && again.out.contains("is in cell two already"), "{again:?}");
 }
 
-fn accepted(answer: Answer) -> ExecutionArn {
+fn accepted(answer: Answer<Started>) -> ExecutionArn {
     assert_eq!(answer.status, 202, "{answer:?}");
-    answer.arn()
+    answer.ok().execution_arn
+}
+
+fn is_retryable<T>(answer: &Answer<T>) -> bool {
+    answer.problem().is_some_and(|problem| problem.retryable)
 }
 
 #[tokio::test]
@@ -262,7 +258,7 @@ async fn t3_a_move_can_be_given_up_and_another_users_goal_stops_it() {
     cells.two.put_goal_rows(&[row]).await;
     let stopped = cells.tool.run(&["move", user.id.as_str(), "--to", "two"], &[]).await;
     assert!(stopped.code == Some(1) && stopped.err.contains("is another user's in cell two"), "{stopped:?}");
-    assert_eq!(user.post(&start_of(&goal), &json!({ "regenerate": true })).await.status, 503);
+    assert_eq!(regenerate(&user, &goal).await.status, 503);
     let given_up = cells.tool.run(&["move", user.id.as_str(), "--give-up"], &[]).await;
     assert_eq!(given_up.code, Some(0), "{given_up:?}");
     assert_eq!(cells.home(&user).await, json!({ "user": user.id, "cell": "one" }));
@@ -270,8 +266,8 @@ async fn t3_a_move_can_be_given_up_and_another_users_goal_stops_it() {
     let text = |value: &str| AttributeValue::S(value.to_owned());
     let delete = cells.two.dynamodb().delete_item().table_name(cells.two.output("GoalsTableName"));
     delete.key("goalId", text(goal.as_str())).key("item", text("GOAL")).send().await.unwrap();
-    let arn = accepted(user.post(&start_of(&goal), &json!({ "regenerate": true })).await);
-    assert_eq!(user.ended(&arn).await["status"], "SUCCEEDED");
+    let arn = accepted(regenerate(&user, &goal).await);
+    assert_eq!(user.ended(&arn).await.status, Status::Succeeded);
 }
 
 #[tokio::test]
@@ -332,7 +328,7 @@ async fn t5_a_cell_that_hangs_is_unavailable_to_its_own_users_only() {
         let (down, ann, ber) = tokio::join!(carl.get("/api/goals"), anna.get("/api/goals"), berta.get("/api/goals"));
         assert_eq!((ann.status, ber.status), (200, 200));
         assert_eq!((down.status, down.content_type.as_str()), (503, "application/problem+json"), "{down:?}");
-        assert!(down.header("retry-after").is_some() && down.body["retryable"] == true, "{down:?}");
+        assert!(down.header("retry-after").is_some() && is_retryable(&down), "{down:?}");
         if began.elapsed() > SILENT { slow += 1 } else { fast += 1 }
     }
     // After some requests it is not waited for any more, except by one now and then.

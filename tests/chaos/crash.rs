@@ -1,8 +1,8 @@
+use goal_activity_client::api::{Status, Task};
 use std::time::Duration;
 
 use goal_activity_events::Timestamp;
 use goal_activity_tests::{Chart, Stack, eventually, within};
-use serde_json::Value;
 
 use crate::workers::{self, Worker};
 
@@ -17,12 +17,8 @@ fn now() -> Timestamp {
     Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap())
 }
 
-fn is_slow(task: &Value) -> bool {
-    matches!(task["actionId"].as_str().unwrap(), "a-1-5" | "a-1-6" | "a-1-7" | "a-1-8")
-}
-
-fn created(task: &Value) -> Timestamp {
-    task["createdAt"].as_str().unwrap().parse().unwrap()
+fn is_slow(task: &Task) -> bool {
+    matches!(task.action_id.as_str(), "a-1-5" | "a-1-6" | "a-1-7" | "a-1-8")
 }
 
 #[tokio::test]
@@ -53,11 +49,11 @@ async fn p3_another_worker_takes_over_within_75_s_and_does_only_what_has_no_outc
     .await;
     let (of_second, of_first): (Vec<_>, Vec<_>) = after.iter().cloned().partition(is_slow);
     assert_eq!(of_first, before, "what was saved stays as it is");
-    let began = of_second.iter().map(created).min().unwrap().minus(SLOW);
+    let began = of_second.iter().map(|task| task.created_at).min().unwrap().minus(SLOW);
     println!("killed at {killed}, taken over after {} ms", began.since(killed).as_millis());
     assert!(began > killed, "the first worker has done it all");
     assert!(began.since(killed) <= TAKEOVER, "taken over after {:?}", began.since(killed));
-    assert_eq!(user.ended(&arn).await["status"], "SUCCEEDED");
+    assert_eq!(user.ended(&arn).await.status, Status::Succeeded);
 
     // The second worker saved nothing else.
     let generated = eventually("what the second worker has logged", || async {

@@ -1,17 +1,17 @@
 //! Users who continue to edit their goal while workflows run for it.
 
+use goal_activity_client::api::{ProblemCode, StartRequest};
 use std::collections::HashSet;
 use std::time::Duration;
 
 use fastrand::Rng;
 use futures_util::future::join;
 use goal_activity_events::{ActionId, ExecutionArn, GoalId};
-use goal_activity_tests::{Answer, Chart, Stack, User, within};
-use serde_json::{Value, json};
+use goal_activity_tests::{Chart, Stack, User, within};
 use tokio::time::sleep;
 
 use crate::goal_app::GoalApp;
-use crate::stories::END;
+use crate::stories::{END, accepted, assert_stopped};
 
 /// The user's actions in addition to editing the chart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,14 +95,14 @@ impl Edited {
     /// Runs it, until every workflow that it knows of has ended and the goal has all possible tasks.
     pub(crate) async fn play(&mut self) {
         let never_claimed = self.app.head().await;
-        let first = self.start(json!({})).await.expect("something to do");
+        let first = self.start().await.expect("something to do");
         self.pause(0..2_500).await;
         match self.plot {
             Plot::Close => return self.closed(&first).await,
             Plot::GiveAway => return self.given_away(&first).await,
             Plot::Delete => {
                 self.edits(2, &first).await;
-                let second = self.start(json!({ "regenerate": true })).await;
+                let second = self.regenerate().await;
                 self.pause(0..2_500).await;
                 self.app.delete_goal().await;
                 return self.ended(second.as_ref()).await;
@@ -111,7 +111,7 @@ impl Edited {
                 // Before the claim and with it: neither is true afterwards.
                 let claimed = self.app.head().await;
                 self.app.put(never_claimed).await;
-                let racing = self.start(json!({})).await;
+                let racing = self.start().await;
                 self.ended(racing.as_ref()).await;
                 self.edits(3, &first).await;
                 self.app.put(claimed).await;
@@ -162,10 +162,11 @@ impl Edited {
         self.edits(2, running).await;
         self.app.twin().await;
         self.app.crowd().await;
-        let again = self.start(json!({ "regenerate": true })).await.expect("something to do");
+        let again = self.regenerate().await.expect("something to do");
         // Looked at before it has ended: one that is asked for an action twice may never end.
         let (status, ids) = (self.user.status(&again).await, self.app.chart.values().collect::<HashSet<_>>());
-        assert_eq!(status.body["totalActions"], ids.len(), "the actions with different ids of {again}: {status:?}");
+        let total = status.ok().total_actions as usize;
+        assert_eq!(total, ids.len(), "the actions with different ids of {again}: {status:?}");
         self.ended(Some(&again)).await;
     }
 
@@ -173,7 +174,7 @@ impl Edited {
     async fn closed(&mut self, running: &ExecutionArn) {
         self.closed_while(running).await;
         self.app.reopen().await;
-        let again = self.start(json!({ "regenerate": true })).await.expect("something to do");
+        let again = self.regenerate().await.expect("something to do");
         self.under_way(&again).await;
         self.closed_while(&again).await;
         self.app.ease(SLOW).await;
@@ -187,16 +188,14 @@ impl Edited {
         self.edits(2, running).await;
         let left = &self.stack.goal_row(&self.goal).await["status"];
         assert_eq!(left, status, "the status of {}, which its user has closed", self.goal);
-        let refused = self.user.start(&self.goal).await;
-        assert_eq!(refused.body["code"], "GOAL_CLOSED", "{refused:?}");
+        self.user.start(&self.goal).await.refused(409, ProblemCode::GoalClosed);
     }
 
     /// Finished work stays despite repeated requests: the rest of the chart is checked at the end.
     async fn regenerated_twice(&mut self) {
         self.app.finish_some().await;
         self.app.swap().await;
-        let again = json!({ "regenerate": true });
-        let (one, other) = join(self.start(again.clone()), self.start(again)).await;
+        let (one, other) = join(self.regenerate(), self.regenerate()).await;
         if let Some(arn) = one.as_ref().or(other.as_ref()) {
             self.under_way(arn).await;
             self.app.finish_some().await;
@@ -214,8 +213,7 @@ impl Edited {
     /// Waits until a workflow has saved something, or has nothing to save.
     pub(crate) async fn under_way(&self, arn: &ExecutionArn) {
         within(END, "the first tasks of a workflow", || async {
-            let status = self.user.status(arn).await.body;
-            let has_ended = !matches!(status["status"].as_str(), Some("PENDING" | "RUNNING"));
+            let has_ended = self.user.status(arn).await.ok().has_ended();
             (has_ended || self.app.has_tasks_of(arn).await).then_some(())
         })
         .await;
@@ -224,12 +222,11 @@ impl Edited {
     /// An action that had tasks has some afterwards, too: the old ones or the new ones.
     async fn regenerated_and_cancelled(&mut self) {
         let before = self.app.with_tasks().await;
-        let run = self.start(json!({ "regenerate": true })).await;
+        let run = self.regenerate().await;
         if let Some(arn) = &run {
             // Some tasks are replaced by then, and some are not.
             self.under_way(arn).await;
-            let answer = self.user.cancel(arn, Some("never mind")).await;
-            assert!(answer.status == 200 || answer.body["code"] == "ALREADY_ENDED", "{answer:?}");
+            assert_stopped(&self.user.cancel(arn, Some("never mind")).await);
         }
         self.ended(run.as_ref()).await;
         let after = self.app.with_tasks().await;
@@ -239,10 +236,10 @@ impl Edited {
     /// Starts until there is nothing left to do, which no claim of a workflow that is over may keep back.
     pub(crate) async fn completed(&mut self) {
         for _ in 0..5 {
-            let Some(arn) = self.start(json!({})).await else { return };
+            let Some(arn) = self.start().await else { return };
             self.ended(Some(&arn)).await;
             self.app.edit().await;
-            let end = self.start(json!({})).await;
+            let end = self.start().await;
             self.ended(end.as_ref()).await;
             let missing = self.missing().await;
             if missing.is_empty() {
@@ -259,9 +256,13 @@ impl Edited {
         self.app.chart.values().filter(is_missing).cloned().collect()
     }
 
-    pub(crate) async fn start(&self, body: Value) -> Option<ExecutionArn> {
-        let path = format!("/api/goals/{}/start-activity", self.goal);
-        accepted(&self.user.post(&path, &body).await)
+    pub(crate) async fn start(&self) -> Option<ExecutionArn> {
+        accepted(&self.user.start(&self.goal).await)
+    }
+
+    pub(crate) async fn regenerate(&self) -> Option<ExecutionArn> {
+        let request = StartRequest { regenerate: true, ..StartRequest::default() };
+        accepted(&self.user.start_with(&self.goal, &request).await)
     }
 
     pub(crate) async fn ended(&self, arn: Option<&ExecutionArn>) {
@@ -272,14 +273,5 @@ impl Edited {
 
     pub(crate) async fn pause(&mut self, milliseconds: std::ops::Range<u64>) {
         sleep(Duration::from_millis(self.random.u64(milliseconds))).await;
-    }
-}
-
-/// Returns the workflow for this call, its own or an existing one.
-fn accepted(answer: &Answer) -> Option<ExecutionArn> {
-    match (answer.status, answer.body["code"].as_str()) {
-        (202, _) | (409, Some("ALREADY_RUNNING")) => Some(answer.arn()),
-        (409, Some("NOTHING_TO_DO" | "NOTHING_FAILED")) => None,
-        _ => unreachable!("{answer:?}"),
     }
 }

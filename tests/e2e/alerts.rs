@@ -1,5 +1,6 @@
 //! Notifications of operators: notices and alarms, with the filters that docs/OPERATIONS.md recommends.
 
+use goal_activity_client::api::Status;
 use goal_activity_tests::{Chart, Listener, Stack, eventually};
 use serde_json::{Value, json};
 
@@ -13,11 +14,11 @@ async fn two_failures(stack: &Stack, hear: impl AsyncFn(&str) -> Listener) -> [L
     let user = stack.user().await;
     let charts = [Chart::of(2).script("a-1-1", "fail"), Chart::of(1).script_all("fail")];
     let mut heard = Vec::new();
-    for (chart, status) in charts.into_iter().zip(["PARTIALLY_SUCCEEDED", "FAILED"]) {
+    for (chart, status) in charts.into_iter().zip([Status::PartiallySucceeded, Status::Failed]) {
         let goal = stack.goal(&user, chart).await;
         heard.push(hear(goal.as_str()).await);
         let arn = user.started(&goal).await;
-        assert_eq!(user.ended(&arn).await["status"], status);
+        assert_eq!(user.ended(&arn).await.status, status);
         // When the subscription to everything has received it, all have.
         eventually("everybody told", || async {
             let row = stack.execution_row(&arn).await;

@@ -1,3 +1,4 @@
+use goal_activity_client::api::{ProblemCode, Status};
 use std::collections::HashSet;
 
 use goal_activity_tests::{Chart, Stack, eventually};
@@ -13,19 +14,16 @@ async fn p7_p8_64_actions_become_tasks_and_the_end_is_published() {
 
     let arn = user.started(&goal).await;
     let end = user.ended(&arn).await;
-    assert_eq!(end["status"], "SUCCEEDED");
-    assert_eq!(
-        (&end["progressPercentage"], &end["processedActions"], &end["totalActions"]),
-        (&json!(100), &json!(64), &json!(64))
-    );
+    assert_eq!(end.status, Status::Succeeded);
+    assert_eq!((end.progress_percentage, end.processed_actions, end.total_actions), (100, 64, 64));
 
     let tasks = user.tasks(&goal).await;
-    let mut actions: Vec<_> = tasks.iter().map(|t| t["actionId"].as_str().unwrap()).collect();
+    let mut actions: Vec<_> = tasks.iter().map(|t| t.action_id.as_str()).collect();
     actions.dedup();
     let expected: Vec<_> = (0..64).map(|i| format!("a-{}-{}", i / 8 + 1, i % 8 + 1)).collect();
     assert_eq!(actions, expected, "tasks come in the order of the actions");
-    assert_eq!(tasks.iter().map(|t| t["taskId"].as_str().unwrap()).collect::<HashSet<_>>().len(), tasks.len());
-    assert!(tasks.iter().all(|t| t["executionArn"] == arn.as_str()));
+    assert_eq!(tasks.iter().map(|t| &t.task_id).collect::<HashSet<_>>().len(), tasks.len());
+    assert!(tasks.iter().all(|t| t.execution_arn == arn));
 
     let completed = completions.first("WorkflowCompleted").await;
     assert_eq!(completed["source"], "goal-activity");
@@ -40,8 +38,7 @@ async fn p7_p8_64_actions_become_tasks_and_the_end_is_published() {
     assert!(notices.heard().await.is_empty(), "a success wakes nobody");
 
     // A second start finds nothing to do, and a completed workflow's goal can be started again for selected actions.
-    let again = user.start(&goal).await;
-    assert_eq!((again.status, &again.body["code"]), (409, &json!("NOTHING_TO_DO")));
+    user.start(&goal).await.refused(409, ProblemCode::NothingToDo);
 }
 
 #[tokio::test]
@@ -51,12 +48,13 @@ async fn p6_progress_is_visible_while_the_workflow_runs() {
     let goal = stack.goal(&user, Chart::of(16).script_all("latency-ms=1500").script("a-2-8", "latency-ms=6000")).await;
     let arn = user.started(&goal).await;
     let seen = eventually("progress between the start and the end", || async {
-        let status = user.status(&arn).await.body;
-        assert!(!matches!(status["status"].as_str(), Some("SUCCEEDED" | "FAILED")), "no progress was seen: {status}");
-        (status["processedActions"].as_u64() > Some(0)).then_some(status)
+        let status = user.status(&arn).await.ok();
+        let known = status.status.known();
+        assert!(!matches!(known, Some(Status::Succeeded | Status::Failed)), "no progress was seen: {status:?}");
+        (status.processed_actions > 0).then_some(status)
     })
     .await;
-    assert_eq!(seen["status"], "RUNNING");
-    assert!(seen["estimatedSecondsRemaining"].is_u64(), "{seen}");
-    assert_eq!(user.ended(&arn).await["status"], "SUCCEEDED");
+    assert_eq!(seen.status, Status::Running);
+    assert!(seen.estimated_seconds_remaining.is_some(), "{seen:?}");
+    assert_eq!(user.ended(&arn).await.status, Status::Succeeded);
 }

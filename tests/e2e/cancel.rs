@@ -1,17 +1,16 @@
 use futures_util::future::{join, join_all};
+use goal_activity_client::api::{ProblemCode, Status, WorkflowStatus};
 use goal_activity_events::{ExecutionArn, GoalId};
 use goal_activity_tests::{Chart, Stack, User, eventually};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// Asserts everything that must hold after a cancellation for a goal that had no tasks before. Returns the status.
-async fn assert_cancelled(stack: &Stack, user: &User, goal: &GoalId, arn: &ExecutionArn) -> Value {
-    let status = user.status(arn).await.body;
-    assert_eq!((&status["status"], &status["succeededActions"]), (&json!("ABORTED"), &json!(0)), "{status}");
-    let count = |name: &str| status[name].as_u64().unwrap();
-    assert!(count("processedActions") <= count("totalActions") && count("progressPercentage") < 100, "{status}");
-    let failed = status["failedActions"].as_array().unwrap();
-    assert_eq!(json!(failed.len()), status["totalActions"], "{status}");
-    assert_eq!(user.tasks(goal).await, [] as [Value; 0]);
+async fn assert_cancelled(stack: &Stack, user: &User, goal: &GoalId, arn: &ExecutionArn) -> WorkflowStatus {
+    let status = user.status(arn).await.ok();
+    assert_eq!((status.status.known(), status.succeeded_actions), (Some(Status::Aborted), 0), "{status:?}");
+    assert!(status.processed_actions <= status.total_actions && status.progress_percentage < 100, "{status:?}");
+    assert_eq!(status.failed_actions.len(), status.total_actions as usize, "{status:?}");
+    assert_eq!(user.tasks(goal).await, []);
     let row = stack.goal_row(goal).await;
     assert_eq!((&row["status"], row.get("activityExecutionArn")), (&json!("draft"), None), "{row}");
     status
@@ -32,17 +31,19 @@ async fn p4_a_cancel_with_calls_of_the_ai_under_way_leaves_nothing() {
     let arn = user.started(&goal).await;
     eventually("tasks, with one action still under way", || async {
         let tasks = user.tasks(&goal).await;
-        assert!(tasks.iter().all(|t| t["actionId"] != "a-1-8"), "too late to cancel");
+        assert!(tasks.iter().all(|t| t.action_id.as_str() != "a-1-8"), "too late to cancel");
         (!tasks.is_empty()).then_some(())
     })
     .await;
 
     let answer = user.cancel(&arn, Some(" The wrong goal. ")).await;
-    assert_eq!((answer.status, &answer.body["status"], answer.arn()), (200, &json!("ABORTED"), arn.clone()));
+    let aborted = answer.ok();
+    assert_eq!(answer.status, 200);
+    assert_eq!((aborted.status.known(), &aborted.execution_arn), (Some(Status::Aborted), &arn));
     let status = assert_cancelled(&stack, &user, &goal, &arn).await;
-    assert_eq!(status["stopDate"], answer.body["stopDate"]);
-    let why = &status["cancellation"];
-    assert_eq!((&why["by"], &why["reason"]), (&json!(user.id), &json!("The wrong goal.")));
+    assert_eq!(status.stop_date, aborted.stop_date);
+    let why = status.cancellation.as_ref().expect("a cancellation");
+    assert_eq!((why.by.as_ref(), why.reason.as_deref()), (Some(&user.id), Some("The wrong goal.")));
     let completed = completions.first("WorkflowCompleted").await;
     assert_eq!(
         (&completed["detail"]["status"], &completed["detail"]["executionArn"]),
@@ -52,11 +53,11 @@ async fn p4_a_cancel_with_calls_of_the_ai_under_way_leaves_nothing() {
     // The goal is free at once. When the new workflow's slow action is ready, the cancelled one's has been ready for
     // long.
     let next = user.started(&goal).await;
-    assert_eq!(user.ended(&next).await["status"], "SUCCEEDED");
+    assert_eq!(user.ended(&next).await.status, Status::Succeeded);
     let tasks = user.tasks(&goal).await;
     assert_eq!(tasks.len(), 64);
-    assert!(tasks.iter().all(|t| t["executionArn"] == next.as_str()), "tasks of the cancelled workflow came late");
-    assert_eq!(user.status(&arn).await.body, status, "terminal is terminal");
+    assert!(tasks.iter().all(|t| t.execution_arn == next), "tasks of the cancelled workflow came late");
+    assert_eq!(user.status(&arn).await.ok(), status, "terminal is terminal");
     assert!(is_stopped(&stack, &arn).await);
     assert!(notices.heard().await.is_empty(), "nobody is woken for what a user wanted");
 }
@@ -70,7 +71,7 @@ async fn p2_workflows_cancelled_the_moment_they_are_accepted_never_come_back() {
     let arns = join_all(goals.iter().map(|goal| async {
         let arn = user.started(goal).await;
         let answer = user.cancel(&arn, None).await;
-        assert_eq!((answer.status, &answer.body["status"]), (200, &json!("ABORTED")), "{answer:?}");
+        assert_eq!((answer.status, answer.ok().status.known()), (200, Some(Status::Aborted)), "{answer:?}");
         arn
     }))
     .await;
@@ -78,7 +79,7 @@ async fn p2_workflows_cancelled_the_moment_they_are_accepted_never_come_back() {
         // The delayed launch finds that it has ended.
         eventually("an execution that does not run", || async { is_stopped(&stack, arn).await.then_some(()) }).await;
         let status = assert_cancelled(&stack, &user, goal, arn).await;
-        assert_eq!(status["cancellation"].get("reason"), None);
+        assert_eq!(status.cancellation.expect("a cancellation").reason, None);
     }
 }
 
@@ -93,8 +94,8 @@ async fn p1_of_many_cancels_at_once_all_tell_the_same_end() {
     assert!(answers.iter().any(|a| a.status == 200), "{answers:?}");
     for answer in &answers {
         match answer.status {
-            200 => assert_eq!(answer.body["stopDate"], user.status(&arn).await.body["stopDate"]),
-            _ => assert_eq!((answer.status, &answer.body["code"]), (409, &json!("ALREADY_ENDED")), "{answer:?}"),
+            200 => assert_eq!(answer.ok().stop_date, user.status(&arn).await.ok().stop_date),
+            _ => drop(answer.refused(409, ProblemCode::AlreadyEnded)),
         }
     }
     assert_cancelled(&stack, &user, &goal, &arn).await;
@@ -119,8 +120,8 @@ async fn p4_of_a_cancel_and_the_natural_end_one_wins() {
             if answer.status == 200 {
                 assert_cancelled(&stack, &user, &goal, &arn).await;
             } else {
-                assert_eq!((answer.status, &answer.body["code"]), (409, &json!("ALREADY_ENDED")), "{answer:?}");
-                assert_eq!((&end["status"], end.get("cancellation")), (&json!("SUCCEEDED"), None), "{end}");
+                answer.refused(409, ProblemCode::AlreadyEnded);
+                assert_eq!((end.status.known(), &end.cancellation), (Some(Status::Succeeded), &None), "{end:?}");
                 assert_eq!(user.tasks(&goal).await.len(), 4);
             }
         }
@@ -135,10 +136,9 @@ async fn an_ended_workflow_cannot_be_cancelled() {
     let goal = stack.goal(&user, Chart::of(2)).await;
     let arn = user.started(&goal).await;
     let end = user.ended(&arn).await;
-    let refused = user.cancel(&arn, Some("too late")).await;
-    assert_eq!((refused.status, &refused.body["code"]), (409, &json!("ALREADY_ENDED")), "{refused:?}");
-    assert_eq!((refused.content_type.as_str(), refused.arn()), ("application/problem+json", arn.clone()));
-    assert_eq!(user.status(&arn).await.body, end);
+    let refused = user.cancel(&arn, Some("too late")).await.refused(409, ProblemCode::AlreadyEnded);
+    assert_eq!(refused.execution_arn.as_ref(), Some(&arn));
+    assert_eq!(user.status(&arn).await.ok(), end);
     assert_eq!(user.tasks(&goal).await.len(), 8);
 }
 
@@ -148,14 +148,15 @@ async fn p9_only_its_owner_can_cancel_a_workflow_and_whatever_the_reason_says() 
     let (user, stranger) = (stack.user().await, stack.user().await);
     let goal = stack.goal(&user, Chart::of(1).script_all("latency-ms=5000")).await;
     let arn = user.started(&goal).await;
-    let refused = stranger.cancel(&arn, None).await;
-    assert_eq!((refused.status, &refused.body["code"]), (403, &json!("NOT_OWNER")), "{refused:?}");
-    let malformed = user.post(&format!("/api/workflows/{arn}/cancel"), &json!({ "reason": 7 })).await;
-    assert_eq!((malformed.status, &malformed.body["code"]), (400, &json!("INVALID_REQUEST")), "{malformed:?}");
-    assert_eq!(user.status(&arn).await.body.get("cancellation"), None);
+    stranger.cancel(&arn, None).await.refused(403, ProblemCode::NotOwner);
+    user.post(&format!("/api/workflows/{arn}/cancel"), &json!({ "reason": 7 }))
+        .await
+        .refused(400, ProblemCode::InvalidRequest);
+    assert_eq!(user.status(&arn).await.ok().cancellation, None);
 
     let answer = user.cancel(&arn, Some(&"とても長い理由。".repeat(20_000))).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     let status = assert_cancelled(&stack, &user, &goal, &arn).await;
-    assert_eq!(status["cancellation"]["reason"].as_str().unwrap().chars().count(), 2_000);
+    let reason = status.cancellation.and_then(|cancellation| cancellation.reason);
+    assert_eq!(reason.map(|reason| reason.chars().count()), Some(2_000));
 }

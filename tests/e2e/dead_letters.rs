@@ -1,5 +1,6 @@
 //! Dead letters as an operator handles them. The test `leftovers` verifies that handled ones are removed permanently.
 
+use goal_activity_client::api::Status;
 use std::path::PathBuf;
 
 use goal_activity_events::{ExecutionArn, GoalId, UserId};
@@ -98,7 +99,7 @@ async fn p2_a_batch_of_an_ended_workflow_becomes_one_new_workflow_for_its_failed
     let goal = stack.goal(&user, Chart::of(3).script("a-1-2", "fail")).await;
     let rejections = stack.hear_events("GoalActivityRejected", &goal).await;
     let first = user.started(&goal).await;
-    assert_eq!(user.ended(&first).await["status"], "PARTIALLY_SUCCEEDED");
+    assert_eq!(user.ended(&first).await.status, Status::PartiallySucceeded);
     stack.mend(&goal, "1#2").await;
 
     let id = put(&stack, "BatchDlqUrl", &batch(&first, &goal, &user.id)).await;
@@ -113,7 +114,7 @@ async fn p2_a_batch_of_an_ended_workflow_becomes_one_new_workflow_for_its_failed
     })
     .await;
     let end = user.ended(&second).await;
-    assert_eq!((&end["status"], &end["totalActions"]), (&json!("SUCCEEDED"), &json!(1)));
+    assert_eq!((end.status.known(), end.total_actions), (Some(Status::Succeeded), 1));
     assert_eq!(user.tasks(&goal).await.len(), 12, "four tasks for each of the three actions");
 
     // The same batch once more, as after a crash between the request and the removal: still the same request.
@@ -153,6 +154,6 @@ async fn requests_that_were_not_launched_or_not_delivered_go_through_when_they_a
         let (sent, code) = result(&["retry", queue, &id]).await;
         assert_eq!((&sent["result"], &sent["queue"], code), (&json!("sent"), &json!("launch"), 0), "{sent}");
         let arn = eventually("its workflow", || async { stack.executions_of(&goal).await.into_iter().next() }).await;
-        assert_eq!(user.ended(&arn).await["status"], "SUCCEEDED");
+        assert_eq!(user.ended(&arn).await.status, Status::Succeeded);
     }
 }

@@ -27,19 +27,17 @@ fn slow() -> Chart {
 }
 
 /// When that many actions had their tasks according to the status route: the first time for each number.
-async fn watch(user: &User, arn: &ExecutionArn) -> BTreeMap<u64, Timestamp> {
+async fn watch(user: &User, arn: &ExecutionArn) -> BTreeMap<u32, Timestamp> {
     let seen = std::sync::Mutex::new(BTreeMap::new());
     within(Duration::from_secs(150), &format!("the end of {arn}"), || async {
-        let status = user.status(arn).await.body;
+        let status = user.status(arn).await.ok();
         let now = SystemClock.now();
-        let succeeded = status["succeededActions"].as_u64().unwrap();
-        seen.lock().unwrap().entry(succeeded).or_insert(now);
-        let ended = !matches!(status["status"].as_str(), Some("PENDING" | "RUNNING"));
-        if !ended {
+        seen.lock().unwrap().entry(status.succeeded_actions).or_insert(now);
+        if !status.has_ended() {
             // A user's interval. At the interval of tests, the polling would be the load.
             tokio::time::sleep(LOOK).await;
         }
-        ended.then_some(())
+        status.has_ended().then_some(())
     })
     .await;
     seen.into_inner().unwrap()
@@ -49,8 +47,7 @@ async fn watch(user: &User, arn: &ExecutionArn) -> BTreeMap<u64, Timestamp> {
 async fn saved(user: &User, goal: &GoalId) -> Vec<Timestamp> {
     let mut actions = BTreeMap::new();
     for task in user.tasks(goal).await {
-        let at: Timestamp = serde_json::from_value(task["createdAt"].clone()).unwrap();
-        actions.insert(task["actionId"].as_str().unwrap().to_owned(), at);
+        actions.insert(task.action_id, task.created_at);
     }
     let mut times: Vec<_> = actions.into_values().collect();
     times.sort_unstable();

@@ -1,13 +1,17 @@
 //! `goalctl` as users and scripts run it: the real program, on the deployed stack.
 
+use goal_activity_client::api::{Aborted, Started, Status, WorkflowStatus};
+use std::fmt::Debug;
 use std::io::Read;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
 use goal_activity_events::ExecutionArn;
-use goal_activity_tests::{Chart, Stack, User, eventually};
+use goal_activity_tests::{Chart, Stack, User, eventually, read};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
@@ -23,6 +27,11 @@ struct Ran {
 }
 
 impl Ran {
+    /// What the API has answered, which the tool passes on.
+    fn answer<T: Debug + DeserializeOwned + Serialize>(&self) -> T {
+        read(&self.json())
+    }
+
     fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e}: {self:?}"))
     }
@@ -89,10 +98,11 @@ async fn a_goal_is_started_followed_and_read() {
     let goal = goal.as_str();
 
     let started = goalctl(&user, &["start", goal, "--wait", "--json"]).await;
-    let end = started.json();
-    assert_eq!((started.code, &end["status"], &end["succeededActions"]), (Some(0), &json!("SUCCEEDED"), &json!(9)));
+    let end: WorkflowStatus = started.answer();
+    let (status, succeeded) = (end.status.known(), end.succeeded_actions);
+    assert_eq!((started.code, status, succeeded), (Some(0), Some(Status::Succeeded), 9));
     assert_eq!(started.err, "", "nobody is looking");
-    let arn = end["executionArn"].as_str().unwrap();
+    let arn = end.execution_arn.as_str();
 
     let history = eventually("the workflow in the history", || async {
         let history = goalctl(&user, &["history", goal, "--status", "succeeded", "--json"]).await.json();
@@ -100,7 +110,8 @@ async fn a_goal_is_started_followed_and_read() {
     })
     .await;
     assert_eq!((&history["more"], history["items"].as_array().unwrap().len()), (&json!(false), 1));
-    assert_eq!(goalctl(&user, &["status", goal, "--json"]).await.json(), end, "the goal's newest workflow");
+    let newest: WorkflowStatus = goalctl(&user, &["status", goal, "--json"]).await.answer();
+    assert_eq!(newest, end, "the goal's newest workflow");
     let text = goalctl(&user, &["status", arn]).await.out;
     assert!(
         text.starts_with("SUCCEEDED: 9 of 9 actions got their tasks, in ") && text.contains("2/2 batches"),
@@ -134,10 +145,10 @@ async fn a_script_learns_that_not_all_was_done_and_retries_it() {
     assert!(first.err.contains("3/3 actions, 1/1 batches, 1 failed"), "progress: {first:?}");
 
     stack.mend(&goal, "1#2").await;
-    let arn = user.tasks(&goal).await[0]["executionArn"].as_str().unwrap().to_owned();
-    let second = goalctl(&user, &["retry", &arn, "--wait", "--json"]).await;
-    assert_eq!((second.code, &second.json()["totalActions"]), (Some(0), &json!(1)), "{second:?}");
-    let again = goalctl(&user, &["retry", &arn, "--json"]).await;
+    let arn = user.tasks(&goal).await[0].execution_arn.clone();
+    let second = goalctl(&user, &["retry", arn.as_str(), "--wait", "--json"]).await;
+    assert_eq!((second.code, second.answer::<WorkflowStatus>().total_actions), (Some(0), 1), "{second:?}");
+    let again = goalctl(&user, &["retry", arn.as_str(), "--json"]).await;
     assert_eq!(again.refusal(), (Some(3), "NOTHING_TO_DO".to_owned()));
 }
 
@@ -149,14 +160,15 @@ async fn a_workflow_is_cancelled_once() {
     let arn: ExecutionArn = {
         let started = goalctl(&user, &["start", goal.as_str(), "--json"]).await;
         assert_eq!(started.code, Some(0), "{started:?}");
-        started.json()["executionArn"].as_str().unwrap().parse().unwrap()
+        started.answer::<Started>().execution_arn
     };
     let taken = goalctl(&user, &["start", goal.as_str(), "--json"]).await;
     assert_eq!(taken.refusal(), (Some(3), "ALREADY_RUNNING".to_owned()));
     assert_eq!(goalctl(&user, &["retry", arn.as_str(), "--json"]).await.refusal().1, "NOT_ENDED");
 
     let cancelled = goalctl(&user, &["cancel", arn.as_str(), "--reason", "the wrong goal", "--json"]).await;
-    assert_eq!((cancelled.code, &cancelled.json()["status"]), (Some(0), &json!("ABORTED")), "{cancelled:?}");
+    let status = cancelled.answer::<Aborted>().status;
+    assert_eq!((cancelled.code, status.known()), (Some(0), Some(Status::Aborted)), "{cancelled:?}");
     let again = goalctl(&user, &["cancel", arn.as_str(), "--json"]).await;
     assert_eq!(again.refusal(), (Some(3), "ALREADY_ENDED".to_owned()));
     let watched = goalctl(&user, &["status", arn.as_str(), "--watch"]).await;
@@ -172,7 +184,7 @@ async fn p2_many_workflows_are_retried_by_one_command_and_twice_is_once() {
     for _ in 0..3 {
         let goal = stack.goal(&user, Chart::of(2).script("a-1-1", "fail")).await;
         let arn = user.started(&goal).await;
-        assert_eq!(user.ended(&arn).await["status"], "PARTIALLY_SUCCEEDED");
+        assert_eq!(user.ended(&arn).await.status, Status::PartiallySucceeded);
         goals.push(goal);
     }
     let good = stack.goal(&user, Chart::of(1)).await;
@@ -196,8 +208,8 @@ async fn p2_many_workflows_are_retried_by_one_command_and_twice_is_once() {
     for result in report["results"].as_array().unwrap() {
         let arn: ExecutionArn = result["newExecutionArn"].as_str().unwrap().parse().unwrap();
         let end = user.ended(&arn).await;
-        let is_mended = end["goalId"] != json!(goals[2]);
-        assert_eq!(end["status"] == "SUCCEEDED", is_mended, "{end}");
+        let is_mended = end.goal_id != goals[2];
+        assert_eq!(end.status == Status::Succeeded, is_mended, "{end:?}");
     }
     // Only what failed once more is in the next plan.
     let again = goalctl(&user, &[&many[..], &["--dry-run", "--json"]].concat()).await.json();
@@ -223,11 +235,9 @@ async fn many_workflows_are_cancelled_and_those_of_another_goal_stay() {
     let others = goalctl(&user, &cancel).await;
     assert!(others.code == Some(0) && others.out.ends_with("2 done, 0 skipped, 0 failed.\n"), "{others:?}");
     for (arn, _) in &started {
-        let status = user.status(arn).await.body;
-        assert_eq!(
-            (&status["status"], &status["cancellation"]["reason"]),
-            (&json!("ABORTED"), &json!("started too many"))
-        );
+        let status = user.status(arn).await.ok();
+        let reason = status.cancellation.and_then(|cancellation| cancellation.reason);
+        assert_eq!((status.status.known(), reason.as_deref()), (Some(Status::Aborted), Some("started too many")));
     }
     let none = goalctl(&user, &cancel).await;
     assert!(none.code == Some(0) && none.out.starts_with("No workflow to cancel."), "{none:?}");

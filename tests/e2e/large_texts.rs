@@ -1,3 +1,4 @@
+use goal_activity_client::api::Status;
 use goal_activity_tests::{Chart, Stack};
 
 #[tokio::test]
@@ -8,11 +9,10 @@ async fn p10_long_texts_and_many_large_tasks_are_saved_in_full() {
     let goal = stack.goal(&user, chart).await;
     let arn = user.started(&goal).await;
     let end = user.ended(&arn).await;
-    assert_eq!(end["status"], "SUCCEEDED", "{end}");
+    assert_eq!(end.status, Status::Succeeded, "{end:?}");
     let tasks = user.tasks(&goal).await;
     assert_eq!(tasks.len(), 640);
     for task in &tasks {
-        let length = |field: &str| task[field].as_str().unwrap().chars().count();
-        assert_eq!((length("title"), length("description")), (50, 200));
+        assert_eq!((task.title.chars().count(), task.description.chars().count()), (50, 200));
     }
 }

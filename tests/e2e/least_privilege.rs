@@ -1,3 +1,4 @@
+use goal_activity_client::api::{Problem, ProblemCode, Status};
 use goal_activity_events::GoalId;
 use goal_activity_testkit::GatewayRequest;
 use goal_activity_tests::{Chart, Permission, Session, Stack, User, eventually};
@@ -106,18 +107,19 @@ async fn an_api_that_may_not_emit_events_starts_no_workflow_until_it_may() {
 
     stack.allow(&role, &others).await;
     let answer = stack.invoke(&api, &start(&user, &goal)).await;
-    let problem: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
-    assert_eq!((&answer["statusCode"], &problem["code"]), (&json!(503), &json!("UNAVAILABLE")), "{answer}");
-    let arn = problem["executionArn"].as_str().unwrap().parse().unwrap();
-    assert_eq!(user.status(&arn).await.body["status"], "PENDING");
+    let problem: Problem = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+    assert_eq!(answer["statusCode"], 503, "{answer}");
+    assert_eq!((problem.status, problem.code.known()), (503, Some(ProblemCode::Unavailable)), "{answer}");
+    let arn = problem.execution_arn.unwrap();
+    assert_eq!(user.status(&arn).await.ok().status, Status::Pending);
     assert!(stack.executions_of(&goal).await.is_empty());
 
     stack.allow(&role, &role.permissions).await;
     // The claim remains: a start that finds it still pending after some seconds announces it again.
     eventually("a workflow that is announced after all", || async {
         stack.invoke(&api, &start(&user, &goal)).await;
-        (user.status(&arn).await.body["status"] != "PENDING").then_some(())
+        (user.status(&arn).await.ok().status != Status::Pending).then_some(())
     })
     .await;
-    assert_eq!(user.ended(&arn).await["status"], "SUCCEEDED");
+    assert_eq!(user.ended(&arn).await.status, Status::Succeeded);
 }

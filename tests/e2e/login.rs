@@ -1,10 +1,11 @@
 //! `goalctl login` at the stack's own user pool: in a browser, which HTTP requests play here, and with AWS credentials.
 
+use goal_activity_client::api::{Status, WorkflowStatus};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use goal_activity_tests::{Chart, Stack, User};
+use goal_activity_tests::{Chart, Stack, User, read};
 use reqwest::redirect::Policy;
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
@@ -81,7 +82,8 @@ fn is_private(file: &Path) -> bool {
 async fn works_until_it_is_ended(stack: &Stack, user: &User, home: &Home, revoked: bool) {
     let goal = stack.goal(user, Chart::of(1)).await;
     let (code, end, err) = home.run(&["start", goal.as_str(), "--wait", "--json"], "").await;
-    assert_eq!((code, &end["status"]), (Some(0), &json!("SUCCEEDED")), "as the goal's owner: {err}");
+    assert_eq!(code, Some(0), "as the goal's owner: {err}");
+    assert_eq!(read::<WorkflowStatus>(&end).status, Status::Succeeded);
 
     let first = home.token().await;
     assert_eq!(first, home.token().await, "it is still good");

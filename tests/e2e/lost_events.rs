@@ -1,5 +1,6 @@
 //! Repairs that only the reconciler can make.
 
+use goal_activity_client::api::{Problem, Status};
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -9,7 +10,7 @@ use goal_activity_core::limits::NOTICE_WITHIN;
 use goal_activity_core::ports::Clock;
 use goal_activity_events::{ExecutionArn, GoalId};
 use goal_activity_tests::{Chart, Stack, User, eventually, within};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::Mutex;
 
 use crate::least_privilege::start;
@@ -39,8 +40,8 @@ async fn ended_unseen(stack: &Stack, user: &User, goal: &GoalId) -> ExecutionArn
     // Nothing restores it later: all events arrived before.
     eventually("a projector without work", || async { stack.is_empty("ProjectionQueueUrl").await.then_some(()) }).await;
     db.put_item().table_name(table).set_item(Some(record)).send().await.unwrap();
-    let open = user.status(&arn).await.body;
-    assert_eq!((&open["status"], open.get("stopDate")), (&json!("RUNNING"), None), "{open}");
+    let open = user.status(&arn).await.ok();
+    assert_eq!((open.status.known(), open.stop_date), (Some(Status::Running), None), "{open:?}");
     arn
 }
 
@@ -64,7 +65,7 @@ async fn p7_the_operators_are_notified_within_a_minute_of_an_end_whose_events_ar
     println!("the operators were told {:.1} s after an end whose events were lost", after.as_secs_f64());
     assert_eq!(notice["MessageAttributes"]["status"]["Value"], "PARTIALLY_SUCCEEDED");
     assert!(after <= NOTICE_WITHIN, "after {after:?}");
-    assert_eq!(user.ended(&arn).await["status"], "PARTIALLY_SUCCEEDED");
+    assert_eq!(user.ended(&arn).await.status, Status::PartiallySucceeded);
 }
 
 #[tokio::test]
@@ -78,12 +79,12 @@ async fn p7_a_workflow_whose_events_are_lost_is_ended_by_the_reconciler_from_the
     let arn = ended_unseen(&stack, &user, &goal).await;
     let end = eventually("the end of the workflow", || async {
         assert_eq!(stack.reconcile().await["failed"], 0);
-        let status = user.status(&arn).await.body;
-        (status["status"] != "RUNNING").then_some(status)
+        let status = user.status(&arn).await.ok();
+        (status.status != Status::Running).then_some(status)
     })
     .await;
-    assert_eq!((&end["status"], &end["succeededActions"]), (&json!("PARTIALLY_SUCCEEDED"), &json!(8)), "{end}");
-    assert_eq!(end["failedActions"][0]["actionId"], "a-1-2");
+    assert_eq!((end.status.known(), end.succeeded_actions), (Some(Status::PartiallySucceeded), 8), "{end:?}");
+    assert_eq!(end.failed_actions[0].action_id.as_str(), "a-1-2");
     assert_eq!(user.tasks(&goal).await.len(), 32);
     let row = stack.goal_row(&goal).await;
     assert_eq!((&row["status"], row.get("activityExecutionArn")), (&json!("partial"), None), "{row}");
@@ -103,18 +104,18 @@ async fn p7_a_start_that_was_never_announced_is_announced_by_the_reconciler() {
     stack.allow(&role, &silent).await;
     let api = stack.deploy_again("ApiFunction", &role).await;
     let answer = stack.invoke(&api, &start(&user, &goal)).await;
-    let problem: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+    let problem: Problem = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
     // The response says that nothing was announced. The status may change at any moment: the emulator runs the
     // reconciler as well.
-    assert_eq!(answer["statusCode"], 503, "{problem}");
-    let arn = problem["executionArn"].as_str().unwrap().parse().unwrap();
+    assert_eq!((&answer["statusCode"], problem.status), (&json!(503), 503), "{problem:?}");
+    let arn = problem.execution_arn.unwrap();
 
     let _alone = RECONCILER.lock().await;
     eventually("a workflow that is announced", || async {
         stack.reconcile().await;
-        (user.status(&arn).await.body["status"] != "PENDING").then_some(())
+        (user.status(&arn).await.ok().status != Status::Pending).then_some(())
     })
     .await;
-    assert_eq!(user.ended(&arn).await["status"], "SUCCEEDED");
+    assert_eq!(user.ended(&arn).await.status, Status::Succeeded);
     assert_eq!(stack.executions_of(&goal).await, [arn]);
 }

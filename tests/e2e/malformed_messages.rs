@@ -1,3 +1,4 @@
+use goal_activity_client::api::Status;
 use goal_activity_tests::{Chart, Stack, eventually};
 use uuid::Uuid;
 
@@ -34,5 +35,5 @@ async fn malformed_messages_end_in_the_dead_letter_queue_and_block_no_other() {
         user.ended(&arn).await
     };
     let ((), end) = futures_util::future::join(poison, work).await;
-    assert_eq!(end["status"], "SUCCEEDED");
+    assert_eq!(end.status, Status::Succeeded);
 }

@@ -1,5 +1,6 @@
 //! The output of the deployed functions about a workflow: log lines and metrics.
 
+use goal_activity_client::api::Status;
 use std::collections::BTreeSet;
 
 use goal_activity_tests::{Chart, Stack, eventually};
@@ -23,7 +24,7 @@ async fn a_workflow_is_logged_step_by_step() {
     let user = stack.user().await;
     let goal = stack.goal(&user, Chart::of(16).script("a-2-8", "fail")).await;
     let arn = user.started(&goal).await;
-    assert_eq!(user.ended(&arn).await["status"], "PARTIALLY_SUCCEEDED");
+    assert_eq!(user.ended(&arn).await.status, Status::PartiallySucceeded);
 
     let lines = eventually("the whole story", || async {
         let mut lines = said(&stack, arn.as_str()).await;

@@ -1,10 +1,16 @@
 //! An operator with AWS credentials and without a token: `goalctl` on the deployed stack.
 
+use goal_activity_client::api::{
+    Aborted, FoundWorkflow, ProblemCode, Status, Task, WaitingList, WorkflowActions, WorkflowStatus,
+};
+use std::fmt::Debug;
 use std::path::PathBuf;
 
 use goal_activity_events::ExecutionArn;
-use goal_activity_tests::{Chart, Stack, eventually};
+use goal_activity_tests::{Chart, Stack, eventually, read};
 use goalctl::{Environment, Shell, Terminal};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 /// The exit code and what was printed, on standard output and on standard error.
@@ -16,8 +22,18 @@ struct Ran {
 }
 
 impl Ran {
+    /// What the API has answered, which the tool passes on.
+    fn answer<T: Debug + DeserializeOwned + Serialize>(&self) -> T {
+        read(&self.json())
+    }
+
     fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e}: {self:?}"))
+    }
+
+    /// The items of a list, which are the API's.
+    fn items<T: Debug + DeserializeOwned + Serialize>(&self) -> Vec<T> {
+        self.json()["items"].as_array().expect("items").iter().map(read).collect()
     }
 
     fn refusal(&self) -> String {
@@ -46,31 +62,32 @@ async fn an_operator_finds_cancels_and_retries_a_workflow_of_a_user() {
     let found = eventually("the workflow by its user", || async {
         let found = goalctl(&["find", "--user", user.id.as_str(), "--json"]).await;
         assert_eq!(found.code, 0, "{found:?}");
-        (found.json()["items"][0]["executionArn"] == json!(arn)).then_some(found)
+        let found = found.items::<FoundWorkflow>().into_iter().next();
+        found.filter(|found| found.summary.execution_arn == arn)
     })
     .await;
-    assert_eq!(found.json()["items"][0]["goalId"], json!(goal));
-    let everywhere = goalctl(&["find", "--since", "2026-01-01", "--all", "--json"]).await.json();
-    let items = everywhere["items"].as_array().unwrap();
-    assert!(items.iter().any(|item| item["executionArn"] == json!(arn)), "{everywhere}");
-    assert!(everywhere["lookedAt"].as_u64() >= Some(1), "{everywhere}");
-    let line = goalctl(&["waiting", "--json"]).await.json();
-    assert!(line["capacity"].as_u64() >= Some(1) && line["waiting"].is_array(), "{line}");
+    assert_eq!((&found.summary.goal_id, &found.user_id), (&goal, &user.id));
+    let everywhere = goalctl(&["find", "--since", "2026-01-01", "--all", "--json"]).await;
+    let items: Vec<FoundWorkflow> = everywhere.items();
+    assert!(items.iter().any(|item| item.summary.execution_arn == arn), "{everywhere:?}");
+    assert!(everywhere.json()["lookedAt"].as_u64() >= Some(1), "{everywhere:?}");
+    let list: WaitingList = goalctl(&["waiting", "--json"]).await.answer();
+    assert!(list.capacity >= 1, "{list:?}");
     let shown = goalctl(&["waiting"]).await;
     assert!(shown.out.contains("batches in use"), "{shown:?}");
 
     let without = goalctl(&["cancel", arn.as_str()]).await;
     assert!(without.code == 2 && without.err.contains("--reason"), "{without:?}");
     let cancelled = goalctl(&["cancel", arn.as_str(), "--reason", "asked by mail", "--json"]).await;
-    assert_eq!((cancelled.code, &cancelled.json()["status"]), (0, &json!("ABORTED")), "{cancelled:?}");
-    let status = user.status(&arn).await.body;
-    let cancellation = &status["cancellation"];
-    assert_eq!(cancellation["reason"], "asked by mail", "{status}");
-    assert!(cancellation["operator"].as_str().is_some_and(|by| by.starts_with("arn:aws:")), "{status}");
+    assert_eq!((cancelled.code, cancelled.answer::<Aborted>().status), (0, Status::Aborted.into()), "{cancelled:?}");
+    let status = user.status(&arn).await.ok();
+    let cancellation = status.cancellation.as_ref().expect("a cancellation");
+    assert_eq!(cancellation.reason.as_deref(), Some("asked by mail"), "{status:?}");
+    assert!(cancellation.operator.as_ref().is_some_and(|by| by.starts_with("arn:aws:")), "{status:?}");
     let again = goalctl(&["cancel", arn.as_str(), "--reason", "again", "--json"]).await;
     assert_eq!((again.code, again.refusal().as_str()), (3, "ALREADY_ENDED"));
-    let actions = goalctl(&["actions", arn.as_str(), "--json"]).await;
-    assert!(actions.json()["items"][0]["state"].is_string(), "{actions:?}");
+    let actions: WorkflowActions = goalctl(&["actions", arn.as_str(), "--json"]).await.answer();
+    assert!(actions.items[0].state.known().is_some(), "{actions:?}");
     let timeline = goalctl(&["timeline", arn.as_str()]).await;
     assert!(timeline.out.contains("cancelled by operator arn:aws:"), "{timeline:?}");
 
@@ -78,13 +95,13 @@ async fn an_operator_finds_cancels_and_retries_a_workflow_of_a_user() {
         stack.mend(&goal, place).await;
     }
     let retried = goalctl(&["retry", arn.as_str(), "--reason", "the AI was slow", "--wait", "--json"]).await;
-    let end = retried.json();
-    assert_eq!((retried.code, &end["status"]), (0, &json!("SUCCEEDED")), "{retried:?}");
-    assert_eq!((&end["operator"]["reason"], &end["operator"]["retryOf"]), (&json!("the AI was slow"), &json!(arn)));
-    let retry: ExecutionArn = end["executionArn"].as_str().unwrap().parse().unwrap();
-    assert_eq!(user.status(&retry).await.status, 200, "it is the user's own");
-    let tasks = goalctl(&["tasks", goal.as_str(), "--all", "--json"]).await.json();
-    assert_eq!(tasks["items"].as_array().map(Vec::len), Some(36));
+    let end: WorkflowStatus = retried.answer();
+    assert_eq!((retried.code, end.status.known()), (0, Some(Status::Succeeded)), "{retried:?}");
+    let operator = end.operator.as_ref().expect("an operator");
+    assert_eq!((operator.reason.as_str(), &operator.retry_of), ("the AI was slow", &arn));
+    assert_eq!(user.status(&end.execution_arn).await.status, 200, "it is the user's own");
+    let tasks: Vec<Task> = goalctl(&["tasks", goal.as_str(), "--all", "--json"]).await.items();
+    assert_eq!(tasks.len(), 36);
     let history = goalctl(&["history", goal.as_str(), "--json"]).await;
     assert_eq!(history.code, 0, "{history:?}");
     let none = goalctl(&["status", "no-such-goal", "--json"]).await;
@@ -111,8 +128,9 @@ async fn an_operator_cancels_and_retries_the_workflows_of_a_user_or_of_a_service
     assert_eq!((other.code, &other.json()["plan"]["workflows"]), (0, &json!([])), "{other:?}");
     let own = goalctl(&[&cancel[..], &["--where", "source=goal-activity", "--reason", "ticket 19"]].concat()).await;
     assert_eq!((own.code, &own.json()["done"]), (0, &json!(2)), "{own:?}");
-    let status = user.status(&arns[0].0).await.body;
-    assert_eq!((&status["status"], &status["cancellation"]["reason"]), (&json!("ABORTED"), &json!("ticket 19")));
+    let status = user.status(&arns[0].0).await.ok();
+    let reason = status.cancellation.and_then(|cancellation| cancellation.reason);
+    assert_eq!((status.status.known(), reason.as_deref()), (Some(Status::Aborted), Some("ticket 19")));
 
     for place in ["1#1", "1#2", "1#3"] {
         stack.mend(&arns[0].1, place).await;
@@ -124,7 +142,8 @@ async fn an_operator_cancels_and_retries_the_workflows_of_a_user_or_of_a_service
     for result in retried.json()["results"].as_array().unwrap() {
         let arn: ExecutionArn = result["newExecutionArn"].as_str().unwrap().parse().unwrap();
         let end = user.ended(&arn).await;
-        assert_eq!((&end["status"], &end["operator"]["reason"]), (&json!("SUCCEEDED"), &json!("ticket 20")));
+        let reason = end.operator.map(|operator| operator.reason);
+        assert_eq!((end.status.known(), reason.as_deref()), (Some(Status::Succeeded), Some("ticket 20")));
     }
     let again = goalctl(&retry).await;
     assert_eq!((again.code, &again.json()["plan"]["superseded"]), (0, &json!(2)), "{again:?}");
@@ -163,10 +182,10 @@ async fn p9_a_client_of_the_gateway_cannot_pass_for_an_operator() {
     let body = json!({ "operator": call });
     for query in ["", "?operator=1", &format!("?operator={escaped}")] {
         let answer = stranger.post(&format!("/api/workflows/{escaped}/cancel{query}"), &body).await;
-        assert_eq!((answer.status, answer.body["code"].as_str()), (403, Some("NOT_OWNER")), "{answer:?}");
+        answer.refused(403, ProblemCode::NotOwner);
     }
     for path in ["/operator/workflows", "/operator/waiting", "/api/operator/waiting"] {
         assert_eq!(stranger.get(path).await.status, 404, "{path}");
     }
-    assert_eq!(user.ended(&arn).await["status"], "SUCCEEDED");
+    assert_eq!(user.ended(&arn).await.status, Status::Succeeded);
 }

@@ -1,3 +1,4 @@
+use goal_activity_client::api::Status;
 use goal_activity_events::{EventId, GoalActivityRequested, GoalId, PriorityClass, Timestamp, UserId, Version};
 use goal_activity_tests::{Chart, Stack, eventually};
 
@@ -30,7 +31,7 @@ async fn p2_a_request_of_another_service_works_like_the_api_and_twice_is_once() 
 
     let completed = completions.first("WorkflowCompleted").await;
     let arn = completed["detail"]["executionArn"].as_str().unwrap().parse().unwrap();
-    assert_eq!(user.ended(&arn).await["status"], "SUCCEEDED");
+    assert_eq!(user.ended(&arn).await.status, Status::Succeeded);
     assert_eq!(user.tasks(&goal).await.len(), 32);
 
     // Once more after the end: still the same request.

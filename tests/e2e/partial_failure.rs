@@ -1,3 +1,5 @@
+use goal_activity_client::api::{Status, WorkflowErrorCode};
+use goal_activity_events::FailureCode;
 use goal_activity_tests::{Chart, Stack};
 use serde_json::{Value, json};
 
@@ -11,15 +13,13 @@ async fn p5_one_failing_action_costs_only_itself_and_is_reported_everywhere() {
 
     let arn = user.started(&goal).await;
     let end = user.ended(&arn).await;
-    assert_eq!((&end["status"], &end["succeededActions"]), (&json!("PARTIALLY_SUCCEEDED"), &json!(63)));
-    let [failed] = end["failedActions"].as_array().unwrap().as_slice() else {
-        unreachable!("one failed action: {end}")
-    };
-    assert_eq!((&failed["actionId"], &failed["code"]), (&json!("a-4-5"), &json!("AI_REJECTED")));
-    assert!(failed["message"].as_str().unwrap().contains("told to refuse"));
+    assert_eq!((end.status.known(), end.succeeded_actions), (Some(Status::PartiallySucceeded), 63));
+    let [failed] = end.failed_actions.as_slice() else { unreachable!("one failed action: {end:?}") };
+    assert_eq!((failed.action_id.as_str(), failed.code.known()), ("a-4-5", Some(FailureCode::AiRejected)));
+    assert!(failed.message.contains("told to refuse"), "{failed:?}");
 
     let tasks = user.tasks(&goal).await;
-    let mut actions: Vec<_> = tasks.iter().map(|t| t["actionId"].as_str().unwrap()).collect();
+    let mut actions: Vec<_> = tasks.iter().map(|t| t.action_id.as_str()).collect();
     actions.dedup();
     assert_eq!(actions.len(), 63);
     assert!(!actions.contains(&"a-4-5"));
@@ -43,8 +43,8 @@ async fn p5_one_failing_action_costs_only_itself_and_is_reported_everywhere() {
 
     // Only what is missing is started next time.
     let next = user.start(&goal).await;
-    assert_eq!((next.status, &next.body["totalActions"]), (202, &json!(1)));
-    assert_eq!(user.ended(&next.arn()).await["status"], "FAILED");
+    assert_eq!((next.status, next.ok().total_actions), (202, 1));
+    assert_eq!(user.ended(&next.ok().execution_arn).await.status, Status::Failed);
     assert_eq!(stack.goal_row(&goal).await["status"], "partial", "63 actions still have their tasks");
 }
 
@@ -56,8 +56,9 @@ async fn p5_a_workflow_of_nothing_but_failures_fails() {
     let notices = stack.hear_notices(&goal).await;
     let arn = user.started(&goal).await;
     let end = user.ended(&arn).await;
-    assert_eq!((&end["status"], &end["error"]["code"]), (&json!("FAILED"), &json!("NOTHING_SUCCEEDED")));
-    assert_eq!(end["failedActions"].as_array().unwrap().len(), 9);
+    let error = end.error.as_ref().and_then(|error| error.code.known());
+    assert_eq!((end.status.known(), error), (Some(Status::Failed), Some(WorkflowErrorCode::NothingSucceeded)));
+    assert_eq!(end.failed_actions.len(), 9);
     assert_eq!(stack.goal_row(&goal).await["status"], "failed");
     assert!(user.tasks(&goal).await.is_empty());
     let notice = notices.first("a notice to the operators").await;
@@ -71,5 +72,5 @@ async fn p5_passing_failures_of_the_ai_are_tried_again() {
     let user = stack.user().await;
     let goal = stack.goal(&user, Chart::of(2).script("a-1-1", "fail-times=1")).await;
     let arn = user.started(&goal).await;
-    assert_eq!(user.ended(&arn).await["status"], "SUCCEEDED");
+    assert_eq!(user.ended(&arn).await.status, Status::Succeeded);
 }

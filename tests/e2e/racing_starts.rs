@@ -1,6 +1,6 @@
 use futures_util::future::join_all;
+use goal_activity_client::api::{ProblemCode, Status};
 use goal_activity_tests::{Chart, Stack};
-use serde_json::json;
 
 #[tokio::test]
 async fn p1_20_simultaneous_starts_of_one_goal_make_one_execution() {
@@ -10,12 +10,11 @@ async fn p1_20_simultaneous_starts_of_one_goal_make_one_execution() {
     let answers = join_all((0..20).map(|_| user.start(&goal))).await;
     let accepted: Vec<_> = answers.iter().filter(|a| a.status == 202).collect();
     assert_eq!(accepted.len(), 1, "{answers:?}");
-    let arn = accepted[0].arn();
+    let arn = accepted[0].ok().execution_arn;
     for refused in answers.iter().filter(|a| a.status != 202) {
-        assert_eq!((refused.status, &refused.body["code"]), (409, &json!("ALREADY_RUNNING")), "{refused:?}");
-        assert_eq!(refused.arn(), arn);
-        assert_eq!(refused.content_type, "application/problem+json");
+        let problem = refused.refused(409, ProblemCode::AlreadyRunning);
+        assert_eq!(problem.execution_arn.as_ref(), Some(&arn));
     }
-    assert_eq!(user.ended(&arn).await["status"], "SUCCEEDED");
+    assert_eq!(user.ended(&arn).await.status, Status::Succeeded);
     assert_eq!(stack.executions_of(&goal).await, [arn]);
 }

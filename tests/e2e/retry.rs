@@ -1,8 +1,8 @@
 use aws_sdk_dynamodb::types::AttributeValue;
+use goal_activity_client::api::{ProblemCode, StartRequest, Status, Task, TaskStatus};
 use goal_activity_core::keys;
 use goal_activity_events::GoalId;
 use goal_activity_tests::{Chart, Stack};
-use serde_json::{Value, json};
 
 /// Completes a task as the goal app does.
 async fn complete(stack: &Stack, goal: &GoalId, position: &str) {
@@ -18,8 +18,8 @@ async fn complete(stack: &Stack, goal: &GoalId, position: &str) {
     update.send().await.unwrap();
 }
 
-fn of_others(tasks: &[Value], actions: &[&str]) -> Vec<Value> {
-    tasks.iter().filter(|t| !actions.contains(&t["actionId"].as_str().unwrap())).cloned().collect()
+fn of_others(tasks: &[Task], actions: &[&str]) -> Vec<Task> {
+    tasks.iter().filter(|t| !actions.contains(&t.action_id.as_str())).cloned().collect()
 }
 
 #[tokio::test]
@@ -29,22 +29,20 @@ async fn p5_a_retry_does_the_failed_actions_only_and_leaves_the_others_as_they_a
     let (user, stranger) = (stack.user().await, stack.user().await);
     let goal = stack.goal(&user, Chart::of(10).script(FAILED[0], "fail").script(FAILED[1], "fail")).await;
     let first = user.started(&goal).await;
-    assert_eq!(user.ended(&first).await["status"], "PARTIALLY_SUCCEEDED");
+    assert_eq!(user.ended(&first).await.status, Status::PartiallySucceeded);
     complete(&stack, &goal, "1#1#01").await;
     let before = user.tasks(&goal).await;
-    assert_eq!(before[0]["status"], "completed", "{}", before[0]);
+    assert_eq!(before[0].status, TaskStatus::Completed, "{:?}", before[0]);
     assert_eq!(stranger.retry(&first).await.status, 403);
 
     // One of them can be generated now, the other cannot.
     stack.mend(&goal, "1#3").await;
     let second = user.retry(&first).await;
-    assert_eq!((second.status, &second.body["totalActions"]), (202, &json!(2)), "{second:?}");
-    let second = second.arn();
+    assert_eq!((second.status, second.ok().total_actions), (202, 2), "{second:?}");
+    let second = second.ok().execution_arn;
     let end = user.ended(&second).await;
-    assert_eq!(
-        (&end["status"], &end["failedActions"][0]["actionId"]),
-        (&json!("PARTIALLY_SUCCEEDED"), &json!("a-2-1"))
-    );
+    let failed = end.failed_actions[0].action_id.as_str();
+    assert_eq!((end.status.known(), failed), (Some(Status::PartiallySucceeded), "a-2-1"));
     let after = user.tasks(&goal).await;
     assert_eq!(of_others(&after, &FAILED), before, "the others' tasks");
     assert_eq!(after.len(), before.len() + 4);
@@ -52,18 +50,19 @@ async fn p5_a_retry_does_the_failed_actions_only_and_leaves_the_others_as_they_a
     // The only remaining action of the first workflow is its other failure, too.
     stack.mend(&goal, "2#1").await;
     let third = user.retry(&first).await;
-    assert_eq!((third.status, &third.body["totalActions"]), (202, &json!(1)), "{third:?}");
-    let third = third.arn();
-    assert_eq!(user.ended(&third).await["status"], "SUCCEEDED");
+    assert_eq!((third.status, third.ok().total_actions), (202, 1), "{third:?}");
+    let third = third.ok().execution_arn;
+    assert_eq!(user.ended(&third).await.status, Status::Succeeded);
     let tasks = user.tasks(&goal).await;
     assert_eq!(of_others(&tasks, &FAILED), before, "the others' tasks");
-    let made_by = |action: &str| tasks.iter().find(|t| t["actionId"] == action).unwrap()["executionArn"].clone();
-    assert_eq!(FAILED.map(made_by), [json!(second), json!(third)]);
+    let made_by = |action: &str| &tasks.iter().find(|t| t.action_id.as_str() == action).unwrap().execution_arn;
+    assert_eq!(FAILED.map(made_by), [&second, &third]);
     assert_eq!(stack.goal_row(&goal).await["status"], "active");
 
-    for (arn, code) in [(&first, "NOTHING_TO_DO"), (&second, "NOTHING_TO_DO"), (&third, "NOTHING_FAILED")] {
-        let refused = user.retry(arn).await;
-        assert_eq!((refused.status, &refused.body["code"]), (409, &json!(code)), "{arn}: {refused:?}");
+    let refusals =
+        [(&first, ProblemCode::NothingToDo), (&second, ProblemCode::NothingToDo), (&third, ProblemCode::NothingFailed)];
+    for (arn, code) in refusals {
+        user.retry(arn).await.refused(409, code);
     }
 }
 
@@ -73,17 +72,16 @@ async fn p1_a_running_workflow_cannot_be_retried_and_an_ended_one_not_beside_a_r
     let user = stack.user().await;
     let goal = stack.goal(&user, Chart::of(2).script("a-1-1", "fail").script("a-1-2", "latency-ms=3000")).await;
     let first = user.started(&goal).await;
-    let refused = user.retry(&first).await;
-    assert_eq!((refused.status, &refused.body["code"]), (409, &json!("NOT_ENDED")), "{refused:?}");
-    assert_eq!(refused.arn(), first);
-    assert_eq!(user.ended(&first).await["status"], "PARTIALLY_SUCCEEDED");
+    let refused = user.retry(&first).await.refused(409, ProblemCode::NotEnded);
+    assert_eq!(refused.execution_arn.as_ref(), Some(&first));
+    assert_eq!(user.ended(&first).await.status, Status::PartiallySucceeded);
 
-    let regenerate = json!({ "actionIds": ["a-1-2"], "regenerate": true });
-    let second = user.post(&format!("/api/goals/{goal}/start-activity"), &regenerate).await.arn();
-    let refused = user.retry(&first).await;
-    assert_eq!((refused.status, &refused.body["code"]), (409, &json!("ALREADY_RUNNING")), "{refused:?}");
-    assert_eq!(refused.arn(), second);
-    assert_eq!(user.ended(&second).await["status"], "SUCCEEDED");
+    let action_ids = vec!["a-1-2".parse().unwrap()];
+    let regenerate = StartRequest { action_ids, regenerate: true, ..StartRequest::default() };
+    let second = user.start_with(&goal, &regenerate).await.ok().execution_arn;
+    let refused = user.retry(&first).await.refused(409, ProblemCode::AlreadyRunning);
+    assert_eq!(refused.execution_arn.as_ref(), Some(&second));
+    assert_eq!(user.ended(&second).await.status, Status::Succeeded);
 }
 
 #[tokio::test]
@@ -94,10 +92,10 @@ async fn p3_what_a_cancelled_workflow_had_to_do_can_be_retried() {
     let first = user.started(&goal).await;
     assert_eq!(user.cancel(&first, None).await.status, 200);
     let second = user.retry(&first).await;
-    assert_eq!((second.status, &second.body["totalActions"]), (202, &json!(9)), "{second:?}");
-    let second = second.arn();
-    assert_eq!(user.ended(&second).await["status"], "SUCCEEDED");
+    assert_eq!((second.status, second.ok().total_actions), (202, 9), "{second:?}");
+    let second = second.ok().execution_arn;
+    assert_eq!(user.ended(&second).await.status, Status::Succeeded);
     let tasks = user.tasks(&goal).await;
     assert_eq!(tasks.len(), 36);
-    assert!(tasks.iter().all(|t| t["executionArn"] == second.as_str()));
+    assert!(tasks.iter().all(|t| t.execution_arn == second));
 }

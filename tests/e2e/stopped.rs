@@ -1,5 +1,5 @@
+use goal_activity_client::api::{ProblemCode, Status};
 use goal_activity_tests::{Chart, Stack, eventually};
-use serde_json::{Value, json};
 
 #[tokio::test]
 async fn p4_an_execution_that_an_operator_stops_counts_as_cancelled() {
@@ -15,18 +15,16 @@ async fn p4_an_execution_that_an_operator_stops_counts_as_cancelled() {
     stop.send().await.unwrap();
     let completed = completions.first("WorkflowCompleted").await;
     assert_eq!(completed["detail"]["status"], "ABORTED", "{completed}");
-    let status = user.status(&arn).await.body;
-    assert_eq!((&status["status"], &status["succeededActions"]), (&json!("ABORTED"), &json!(0)), "{status}");
-    let by_nobody = &status["cancellation"];
-    assert!(by_nobody["at"].is_string() && by_nobody.get("by").is_none(), "{status}");
-    assert_eq!(user.tasks(&goal).await, [] as [Value; 0]);
+    let status = user.status(&arn).await.ok();
+    assert_eq!((status.status.known(), status.succeeded_actions), (Some(Status::Aborted), 0), "{status:?}");
+    assert!(status.cancellation.as_ref().is_some_and(|by_nobody| by_nobody.by.is_none()), "{status:?}");
+    assert_eq!(user.tasks(&goal).await, []);
     assert_eq!(stack.goal_row(&goal).await["status"], "draft");
-    let refused = user.cancel(&arn, None).await;
-    assert_eq!((refused.status, &refused.body["code"]), (409, &json!("ALREADY_ENDED")), "{refused:?}");
+    user.cancel(&arn, None).await.refused(409, ProblemCode::AlreadyEnded);
 
     let next = user.started(&goal).await;
-    assert_eq!(user.ended(&next).await["status"], "SUCCEEDED");
-    assert!(user.tasks(&goal).await.iter().all(|t| t["executionArn"] == next.as_str()), "nothing came late");
-    assert_eq!(user.status(&arn).await.body, status, "terminal is terminal");
+    assert_eq!(user.ended(&next).await.status, Status::Succeeded);
+    assert!(user.tasks(&goal).await.iter().all(|t| t.execution_arn == next), "nothing came late");
+    assert_eq!(user.status(&arn).await.ok(), status, "terminal is terminal");
     assert!(notices.heard().await.is_empty(), "the operator knows");
 }

@@ -2,8 +2,8 @@
 //! that, and runs this.
 #![allow(clippy::unwrap_used, reason = "a failed expectation is how a test reports")]
 
+use goal_activity_client::api::{Status, Task};
 use goal_activity_tests::{Chart, Stack};
-use serde_json::json;
 
 #[tokio::test]
 async fn p7_an_ai_that_is_not_there_gives_way_to_the_second_one() {
@@ -12,9 +12,9 @@ async fn p7_an_ai_that_is_not_there_gives_way_to_the_second_one() {
     let goal = stack.goal(&user, Chart::of(16)).await;
     let arn = user.started(&goal).await;
     let end = user.ended(&arn).await;
-    assert_eq!((&end["status"], &end["succeededActions"]), (&json!("SUCCEEDED"), &json!(16)), "{end}");
-    let usage = &end["usage"];
-    assert_eq!((&usage["attempts"], &usage["fallbackAttempts"]), (&json!(32), &json!(16)), "{usage}");
+    assert_eq!((end.status.known(), end.succeeded_actions), (Some(Status::Succeeded), 16), "{end:?}");
+    assert_eq!((end.usage.attempts, end.usage.fallback_attempts), (32, 16), "{end:?}");
     let tasks = user.tasks(&goal).await;
-    assert!(!tasks.is_empty() && tasks.iter().all(|task| task["generator"] == "offline/offline"), "{tasks:?}");
+    let is_offline = |task: &Task| task.generator.as_deref() == Some("offline/offline");
+    assert!(!tasks.is_empty() && tasks.iter().all(is_offline), "{tasks:?}");
 }

@@ -17,7 +17,7 @@ mod signed;
 mod stack;
 mod wait;
 
-pub use api::{Answer, User};
+pub use api::{Answer, User, read};
 pub use goals::Chart;
 pub use issuer::Issuer;
 pub use listener::Listener;

@@ -7,6 +7,7 @@
 )]
 
 use futures_util::future::join;
+use goal_activity_client::api::Status;
 use goal_activity_core::keys;
 use goal_activity_events::{ExecutionArn, GoalId, StateMachineArn};
 use goal_activity_tests::{Chart, Stack, User, eventually};
@@ -21,7 +22,7 @@ async fn user_with_goal(stack: &Stack) -> (User, GoalId) {
 async fn turned_into_tasks(stack: &Stack, user: &User, goal: &GoalId) -> ExecutionArn {
     let arn = user.started(goal).await;
     let end = user.ended(&arn).await;
-    assert_eq!((&end["status"], end["processedActions"].as_u64()), (&"SUCCEEDED".into(), Some(64)), "{end}");
+    assert_eq!((end.status.known(), end.processed_actions), (Some(Status::Succeeded), 64), "{end:?}");
     let machine: StateMachineArn = stack.output("StateMachineArn").parse().unwrap();
     assert!(arn.as_str().starts_with(&machine.as_str().replace(":stateMachine:", ":execution:")), "{arn} of {machine}");
     arn
