@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use goal_activity_core::limits::{BATCH_SECONDS, MAX_ACTIONS, MAX_TASKS_PER_ACTION};
 use goal_activity_core::task::{MAX_DESCRIPTION, MAX_TITLE, MINUTES};
+use goal_activity_events::WorkflowCompleted;
 use goal_activity_tests::{Chart, Stack};
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
@@ -38,7 +39,7 @@ async fn assert_all_become_tasks(generator: &str) {
     let user = stack.user().await;
     let actions = u8::try_from(MAX_ACTIONS).unwrap();
     let goal = stack.goal(&user, Chart::of(actions).describe("雨の日も続ける".to_owned())).await;
-    let completions = stack.hear_events("WorkflowCompleted", &goal).await;
+    let completions = stack.hear_events::<WorkflowCompleted>(&goal).await;
 
     let arn = user.started(&goal).await;
     // The server answers two actions at once. All of them take about 10 s.
@@ -71,8 +72,7 @@ async fn assert_all_become_tasks(generator: &str) {
     // Each answer's cost is rounded up.
     let exact = (input * PRICES[0] + output * PRICES[1]) / 1_000_000;
     assert!(cost.abs_diff(exact) <= attempts, "{usage:?}, exactly {exact}");
-    let completed = completions.first("WorkflowCompleted").await;
-    assert_eq!(completed["detail"]["usage"], json!(usage), "{completed}");
+    assert_eq!(completions.first().await.usage, Some(usage));
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 use goal_activity_client::api::{ProblemCode, Status};
 use std::collections::HashSet;
 
+use goal_activity_events::{FinalStatus, WorkflowCompleted};
 use goal_activity_tests::{Chart, Stack, eventually};
 use serde_json::json;
 
@@ -9,7 +10,7 @@ async fn p7_p8_64_actions_become_tasks_and_the_end_is_published() {
     let stack = Stack::open().await;
     let user = stack.user().await;
     let goal = stack.goal(&user, Chart::of(64)).await;
-    let completions = stack.hear_events("WorkflowCompleted", &goal).await;
+    let completions = stack.hear_events::<WorkflowCompleted>(&goal).await;
     let notices = stack.hear_notices(&goal).await;
 
     let arn = user.started(&goal).await;
@@ -25,13 +26,9 @@ async fn p7_p8_64_actions_become_tasks_and_the_end_is_published() {
     assert_eq!(tasks.iter().map(|t| &t.task_id).collect::<HashSet<_>>().len(), tasks.len());
     assert!(tasks.iter().all(|t| t.execution_arn == arn));
 
-    let completed = completions.first("WorkflowCompleted").await;
-    assert_eq!(completed["source"], "goal-activity");
-    assert_eq!(completed["detail"]["executionArn"], arn.as_str());
-    assert_eq!(
-        (&completed["detail"]["status"], &completed["detail"]["succeededActions"]),
-        (&json!("SUCCEEDED"), &json!(64))
-    );
+    let completed = completions.first().await;
+    assert_eq!((&completed.execution_arn, completed.status), (&arn, FinalStatus::Succeeded));
+    assert_eq!(completed.succeeded_actions, 64);
 
     let row = stack.goal_row(&goal).await;
     assert_eq!((&row["status"], row.get("activityExecutionArn")), (&json!("active"), None));

@@ -1,6 +1,6 @@
 use futures_util::future::{join, join_all};
 use goal_activity_client::api::{ProblemCode, Status, WorkflowStatus};
-use goal_activity_events::{ExecutionArn, GoalId};
+use goal_activity_events::{ExecutionArn, FinalStatus, GoalId, WorkflowCompleted};
 use goal_activity_tests::{Chart, Stack, User, eventually};
 use serde_json::json;
 
@@ -26,7 +26,7 @@ async fn p4_a_cancel_with_calls_of_the_ai_under_way_leaves_nothing() {
     let stack = Stack::open().await;
     let user = stack.user().await;
     let goal = stack.goal(&user, Chart::of(16).script("a-1-8", "latency-ms=5000")).await;
-    let completions = stack.hear_events("WorkflowCompleted", &goal).await;
+    let completions = stack.hear_events::<WorkflowCompleted>(&goal).await;
     let notices = stack.hear_notices(&goal).await;
     let arn = user.started(&goal).await;
     eventually("tasks, with one action still under way", || async {
@@ -44,11 +44,8 @@ async fn p4_a_cancel_with_calls_of_the_ai_under_way_leaves_nothing() {
     assert_eq!(status.stop_date, aborted.stop_date);
     let why = status.cancellation.as_ref().expect("a cancellation");
     assert_eq!((why.by.as_ref(), why.reason.as_deref()), (Some(&user.id), Some("The wrong goal.")));
-    let completed = completions.first("WorkflowCompleted").await;
-    assert_eq!(
-        (&completed["detail"]["status"], &completed["detail"]["executionArn"]),
-        (&json!("ABORTED"), &json!(arn))
-    );
+    let completed = completions.first().await;
+    assert_eq!((completed.status, &completed.execution_arn), (FinalStatus::Aborted, &arn));
 
     // The goal is free at once. When the new workflow's slow action is ready, the cancelled one's has been ready for
     // long.
@@ -88,7 +85,7 @@ async fn p1_of_many_cancels_at_once_all_tell_the_same_end() {
     let stack = Stack::open().await;
     let user = stack.user().await;
     let goal = stack.goal(&user, Chart::of(8).script_all("latency-ms=4000")).await;
-    let completions = stack.hear_events("WorkflowCompleted", &goal).await;
+    let completions = stack.hear_events::<WorkflowCompleted>(&goal).await;
     let arn = user.started(&goal).await;
     let answers = join_all((0..10).map(|_| user.cancel(&arn, None))).await;
     assert!(answers.iter().any(|a| a.status == 200), "{answers:?}");
@@ -99,8 +96,8 @@ async fn p1_of_many_cancels_at_once_all_tell_the_same_end() {
         }
     }
     assert_cancelled(&stack, &user, &goal, &arn).await;
-    let first = completions.first("WorkflowCompleted").await;
-    let same = completions.heard().await.iter().all(|e| e["detail"]["eventId"] == first["detail"]["eventId"]);
+    let first = completions.first().await;
+    let same = completions.heard().await.iter().all(|event| event.event_id == first.event_id);
     assert!(same, "one event id");
 }
 

@@ -3,7 +3,7 @@
 use goal_activity_client::api::Status;
 use std::path::PathBuf;
 
-use goal_activity_events::{ExecutionArn, GoalId, UserId};
+use goal_activity_events::{ExecutionArn, GoalActivityRejected, GoalId, RejectionReason, UserId};
 use goal_activity_testkit::EventBridgeEvent;
 use goal_activity_tests::{Chart, Stack, eventually};
 use goalctl::{Environment, Shell, Terminal};
@@ -97,7 +97,7 @@ async fn p2_a_batch_of_an_ended_workflow_becomes_one_new_workflow_for_its_failed
     let stack = Stack::open().await;
     let user = stack.user().await;
     let goal = stack.goal(&user, Chart::of(3).script("a-1-2", "fail")).await;
-    let rejections = stack.hear_events("GoalActivityRejected", &goal).await;
+    let rejections = stack.hear_events::<GoalActivityRejected>(&goal).await;
     let first = user.started(&goal).await;
     assert_eq!(user.ended(&first).await.status, Status::PartiallySucceeded);
     stack.mend(&goal, "1#2").await;
@@ -124,11 +124,10 @@ async fn p2_a_batch_of_an_ended_workflow_becomes_one_new_workflow_for_its_failed
     // A later message has its effect, so this one has been handled.
     let other = put(&stack, "LaunchDlqUrl", &request(&goal, &user.id)).await;
     assert_eq!(result(&["retry", "launch", &other]).await.1, 0);
-    let rejected = rejections.first("the rejection of the last request").await;
-    assert_eq!(
-        (&rejected["detail"]["reason"], &rejected["detail"]["requestEventId"]),
-        (&json!("NOTHING_TO_DO"), &json!(event_id(&goal)))
-    );
+    // Of the last request.
+    let rejected = rejections.first().await;
+    assert_eq!(rejected.reason, RejectionReason::NothingToDo);
+    assert_eq!(rejected.request_event_id.as_str(), event_id(&goal));
     assert_eq!(stack.executions_of(&goal).await.len(), 2);
 }
 

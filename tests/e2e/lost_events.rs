@@ -8,7 +8,7 @@ use goal_activity_adapters::clock::SystemClock;
 use goal_activity_core::keys;
 use goal_activity_core::limits::NOTICE_WITHIN;
 use goal_activity_core::ports::Clock;
-use goal_activity_events::{ExecutionArn, GoalId};
+use goal_activity_events::{ExecutionArn, FinalStatus, GoalId, WorkflowCompleted};
 use goal_activity_tests::{Chart, Stack, User, eventually, within};
 use serde_json::json;
 use tokio::sync::Mutex;
@@ -73,7 +73,7 @@ async fn p7_a_workflow_whose_events_are_lost_is_ended_by_the_reconciler_from_the
     let stack = Stack::open().await;
     let user = stack.user().await;
     let goal = stack.goal(&user, slow()).await;
-    let completions = stack.hear_events("WorkflowCompleted", &goal).await;
+    let completions = stack.hear_events::<WorkflowCompleted>(&goal).await;
     let notices = stack.hear_notices(&goal).await;
     let _alone = RECONCILER.lock().await;
     let arn = ended_unseen(&stack, &user, &goal).await;
@@ -88,8 +88,7 @@ async fn p7_a_workflow_whose_events_are_lost_is_ended_by_the_reconciler_from_the
     assert_eq!(user.tasks(&goal).await.len(), 32);
     let row = stack.goal_row(&goal).await;
     assert_eq!((&row["status"], row.get("activityExecutionArn")), (&json!("partial"), None), "{row}");
-    let completed = completions.first("WorkflowCompleted").await;
-    assert_eq!(completed["detail"]["status"], "PARTIALLY_SUCCEEDED");
+    assert_eq!(completions.first().await.status, FinalStatus::PartiallySucceeded);
     notices.first("a notice to the operators").await;
 }
 

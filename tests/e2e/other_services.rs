@@ -1,5 +1,8 @@
 use goal_activity_client::api::Status;
-use goal_activity_events::{EventId, GoalActivityRequested, GoalId, PriorityClass, Timestamp, UserId, Version};
+use goal_activity_events::{
+    EventId, GoalActivityRejected, GoalActivityRequested, GoalId, PriorityClass, RejectionReason, Timestamp, UserId,
+    Version, WorkflowCompleted,
+};
 use goal_activity_tests::{Chart, Stack, eventually};
 
 fn request(goal: &GoalId, user: &UserId) -> GoalActivityRequested {
@@ -23,14 +26,13 @@ async fn p2_a_request_of_another_service_works_like_the_api_and_twice_is_once() 
     let stack = Stack::open().await;
     let user = stack.user().await;
     let goal = stack.goal(&user, Chart::of(8)).await;
-    let completions = stack.hear_events("WorkflowCompleted", &goal).await;
-    let rejections = stack.hear_events("GoalActivityRejected", &goal).await;
+    let completions = stack.hear_events::<WorkflowCompleted>(&goal).await;
+    let rejections = stack.hear_events::<GoalActivityRejected>(&goal).await;
     let request = request(&goal, &user.id);
     stack.emit("planner", &request).await;
     stack.emit("planner", &request).await;
 
-    let completed = completions.first("WorkflowCompleted").await;
-    let arn = completed["detail"]["executionArn"].as_str().unwrap().parse().unwrap();
+    let arn = completions.first().await.execution_arn;
     assert_eq!(user.ended(&arn).await.status, Status::Succeeded);
     assert_eq!(user.tasks(&goal).await.len(), 32);
 
@@ -39,9 +41,8 @@ async fn p2_a_request_of_another_service_works_like_the_api_and_twice_is_once() 
     let mut other = request.clone();
     other.event_id = EventId::random();
     stack.emit("planner", &other).await;
-    let rejected = rejections.first("the rejection of the other request").await;
-    assert_eq!(rejected["detail"]["requestEventId"], other.event_id.as_str());
-    assert_eq!(rejected["detail"]["reason"], "NOTHING_TO_DO");
+    let rejected = rejections.first().await;
+    assert_eq!((rejected.request_event_id, rejected.reason), (other.event_id, RejectionReason::NothingToDo));
     assert_eq!(stack.executions_of(&goal).await, [arn]);
 }
 
@@ -50,12 +51,11 @@ async fn a_request_for_an_unknown_goal_is_rejected() {
     let stack = Stack::open().await;
     let user = stack.user().await;
     let nowhere: GoalId = format!("nowhere-{}", user.id).parse().unwrap();
-    let rejections = stack.hear_events("GoalActivityRejected", &nowhere).await;
+    let rejections = stack.hear_events::<GoalActivityRejected>(&nowhere).await;
     let request = request(&nowhere, &user.id);
     stack.emit("planner", &request).await;
-    let rejected = rejections.first("GoalActivityRejected").await;
-    assert_eq!(rejected["detail"]["reason"], "UNKNOWN_GOAL");
-    assert_eq!(rejected["detail"]["requestEventId"], request.event_id.as_str());
+    let rejected = rejections.first().await;
+    assert_eq!((rejected.request_event_id, rejected.reason), (request.event_id, RejectionReason::UnknownGoal));
 }
 
 #[tokio::test]
@@ -63,9 +63,9 @@ async fn p9_a_request_in_the_name_of_another_user_is_rejected() {
     let stack = Stack::open().await;
     let (user, stranger) = (stack.user().await, stack.user().await);
     let goal = stack.goal(&user, Chart::of(1)).await;
-    let rejections = stack.hear_events("GoalActivityRejected", &goal).await;
+    let rejections = stack.hear_events::<GoalActivityRejected>(&goal).await;
     stack.emit("planner", &request(&goal, &stranger.id)).await;
-    assert_eq!(rejections.first("GoalActivityRejected").await["detail"]["reason"], "NOT_OWNER");
+    assert_eq!(rejections.first().await.reason, RejectionReason::NotOwner);
     eventually("a goal that stays as it was", || async {
         (stack.goal_row(&goal).await["status"] == "draft").then_some(())
     })

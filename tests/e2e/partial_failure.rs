@@ -1,5 +1,5 @@
 use goal_activity_client::api::{Status, WorkflowErrorCode};
-use goal_activity_events::FailureCode;
+use goal_activity_events::{FailureCode, WorkflowCompleted};
 use goal_activity_tests::{Chart, Stack};
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ async fn p5_one_failing_action_costs_only_itself_and_is_reported_everywhere() {
     let user = stack.user().await;
     let goal = stack.goal(&user, Chart::of(64).script("a-4-5", "fail")).await;
     let notices = stack.hear_notices(&goal).await;
-    let completions = stack.hear_events("WorkflowCompleted", &goal).await;
+    let completions = stack.hear_events::<WorkflowCompleted>(&goal).await;
 
     let arn = user.started(&goal).await;
     let end = user.ended(&arn).await;
@@ -24,8 +24,8 @@ async fn p5_one_failing_action_costs_only_itself_and_is_reported_everywhere() {
     assert_eq!(actions.len(), 63);
     assert!(!actions.contains(&"a-4-5"));
 
-    let completed = completions.first("WorkflowCompleted").await;
-    assert_eq!(completed["detail"]["failedActions"][0]["actionId"], "a-4-5");
+    let completed = completions.first().await;
+    assert_eq!(completed.failed_actions[0].action_id.as_str(), "a-4-5");
     let notice = notices.first("a notice to the operators").await;
     assert_eq!(
         notice["Subject"].as_str().map(|s| s.starts_with("[MEDIUM] Goal activity partially failed: 1 of 64")),

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use goal_activity_events::{Envelope, GoalActivityAccepted, Timestamp, WorkflowCompleted};
+use goal_activity_events::{GoalActivityAccepted, Timestamp, WorkflowCompleted};
 use goal_activity_tests::{Chart, Stack};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -20,8 +20,8 @@ async fn p2_a_schedule_starts_the_activity_of_a_goal_at_its_time() {
     let stack = Stack::open().await;
     let user = stack.user().await;
     let goal = stack.goal(&user, Chart::of(3)).await;
-    let accepted = stack.hear_events("GoalActivityAccepted", &goal).await;
-    let completed = stack.hear_events("WorkflowCompleted", &goal).await;
+    let accepted = stack.hear_events::<GoalActivityAccepted>(&goal).await;
+    let completed = stack.hear_events::<WorkflowCompleted>(&goal).await;
 
     // The target, the role and the queue of the deployed schedule; only whose goal it is and when are others.
     let mut schedule = weekly(&stack).await;
@@ -37,13 +37,11 @@ async fn p2_a_schedule_starts_the_activity_of_a_goal_at_its_time() {
     });
     stack.scheduler("POST", &format!("/schedules/{name}"), body).await;
 
-    let answer = accepted.first("the answer to the schedule").await;
-    let answer: GoalActivityAccepted = Envelope::parse(&answer.to_string()).unwrap().detail().unwrap();
+    let answer = accepted.first().await;
     let request = &answer.request;
     assert_eq!(request.source, stack.output("ScheduleSource"));
     assert!(request.event_id.as_str().starts_with(&format!("{name}/20")), "{}", request.event_id);
-    let end = completed.first("the end of what the schedule has started").await;
-    let end: WorkflowCompleted = Envelope::parse(&end.to_string()).unwrap().detail().unwrap();
+    let end = completed.first().await;
     assert_eq!((&end.execution_arn, end.succeeded_actions), (&answer.execution_arn, 3));
     assert!(answer.correlation_id.is_some() && end.correlation_id == answer.correlation_id, "{end:?}");
     assert_eq!(stack.executions_of(&goal).await, [answer.execution_arn]);

@@ -20,7 +20,7 @@ mod wait;
 pub use api::{Answer, User, read};
 pub use goals::Chart;
 pub use issuer::Issuer;
-pub use listener::Listener;
+pub use listener::{Events, Listener};
 pub use roles::{Permission, Role};
 pub use session::Session;
 pub use stack::Stack;

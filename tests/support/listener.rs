@@ -1,8 +1,9 @@
+use std::marker::PhantomData;
 use std::sync::Mutex;
 
 use aws_sdk_eventbridge::types::Target;
 use aws_sdk_sqs::types::QueueAttributeName;
-use goal_activity_events::GoalId;
+use goal_activity_events::{Detail, Envelope, GoalId, SOURCE};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -38,7 +39,7 @@ impl Listener {
         Self { sqs: stack.sqs(), queue: stack.output(queue).to_owned(), about: None, heard: Mutex::default() }
     }
 
-    pub(crate) async fn to_events(stack: &Stack, detail_type: &str, goal: &GoalId) -> Self {
+    async fn to_events(stack: &Stack, detail_type: &str, goal: &GoalId) -> Self {
         let (listener, arn) = Self::new(stack, goal.as_str()).await;
         let (events, bus) = (stack.eventbridge(), stack.output("EventBusName"));
         let rule = format!("listener-{}", Uuid::new_v4());
@@ -89,4 +90,33 @@ impl Listener {
     pub async fn first(&self, what: &str) -> Value {
         eventually(what, || async { self.heard().await.first().cloned() }).await
     }
+}
+
+/// A queue that receives the pipeline's events of one type about a goal.
+#[derive(Debug)]
+pub struct Events<D> {
+    listener: Listener,
+    of: PhantomData<D>,
+}
+
+impl<D: Detail> Events<D> {
+    pub(crate) async fn new(stack: &Stack, goal: &GoalId) -> Self {
+        Self { listener: Listener::to_events(stack, D::TYPE, goal).await, of: PhantomData }
+    }
+
+    /// The details of all events so far.
+    pub async fn heard(&self) -> Vec<D> {
+        self.listener.heard().await.iter().map(detail).collect()
+    }
+
+    /// Waits for the first event, and returns its detail.
+    pub async fn first(&self) -> D {
+        detail(&self.listener.first(D::TYPE).await)
+    }
+}
+
+fn detail<D: Detail>(event: &Value) -> D {
+    let envelope = Envelope::parse(&event.to_string()).expect("an event");
+    assert_eq!(envelope.source, SOURCE, "{event}");
+    envelope.detail().expect("an event as it is described")
 }

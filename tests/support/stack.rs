@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::api::User;
 use crate::goals::{self, Chart};
 use crate::issuer::Issuer;
-use crate::listener::Listener;
+use crate::listener::{Events, Listener};
 use crate::signed;
 
 /// The region of the deployment.
@@ -286,8 +286,8 @@ impl Stack {
     }
 
     /// Receives every event of that type about that goal, from now on.
-    pub async fn hear_events(&self, detail_type: &str, goal: &GoalId) -> Listener {
-        Listener::to_events(self, detail_type, goal).await
+    pub async fn hear_events<D: Detail>(&self, goal: &GoalId) -> Events<D> {
+        Events::new(self, goal).await
     }
 
     /// Receives and removes all messages of a queue, by the name of its output.

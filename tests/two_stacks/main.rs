@@ -9,7 +9,7 @@
 use futures_util::future::join;
 use goal_activity_client::api::Status;
 use goal_activity_core::keys;
-use goal_activity_events::{ExecutionArn, GoalId, StateMachineArn};
+use goal_activity_events::{ExecutionArn, GoalId, StateMachineArn, WorkflowCompleted};
 use goal_activity_tests::{Chart, Stack, User, eventually};
 
 /// A user of the stack, with a chart of all actions.
@@ -46,17 +46,16 @@ async fn two_stacks_do_the_same_at_once_and_see_nothing_of_each_other() {
     let ((anna, goal_of_one), (berta, goal_of_two)) = join(user_with_goal(&one), user_with_goal(&two)).await;
     // Each bus, for the ends of both goals.
     let (own_one, other_one) =
-        join(one.hear_events("WorkflowCompleted", &goal_of_one), one.hear_events("WorkflowCompleted", &goal_of_two))
+        join(one.hear_events::<WorkflowCompleted>(&goal_of_one), one.hear_events::<WorkflowCompleted>(&goal_of_two))
             .await;
     let (own_two, other_two) =
-        join(two.hear_events("WorkflowCompleted", &goal_of_two), two.hear_events("WorkflowCompleted", &goal_of_one))
+        join(two.hear_events::<WorkflowCompleted>(&goal_of_two), two.hear_events::<WorkflowCompleted>(&goal_of_one))
             .await;
     let (arn_one, arn_two) =
         join(turned_into_tasks(&one, &anna, &goal_of_one), turned_into_tasks(&two, &berta, &goal_of_two)).await;
 
     for (listener, arn) in [(&own_one, &arn_one), (&own_two, &arn_two)] {
-        let completed = listener.first("the end of the stack's own workflow").await;
-        assert_eq!(completed["detail"]["executionArn"], arn.as_str());
+        assert_eq!(listener.first().await.execution_arn, *arn, "the end of the stack's own workflow");
     }
     for (stack, listener, arn, goal) in
         [(&one, &other_one, &arn_two, &goal_of_two), (&two, &other_two, &arn_one, &goal_of_one)]
