@@ -17,7 +17,7 @@ use goal_activity_core::execution::Execution;
 use goal_activity_core::keys;
 use goal_activity_core::limits::{MAX_ACTIONS, MAX_BATCHES, PROBE_WAIT};
 use goal_activity_events::ExecutionArn;
-use goal_activity_tests::{Chart, Stack, User, eventually, within};
+use goal_activity_tests::{Chart, Stack, eventually, within};
 use serde_json::json;
 
 /// How many goals of the first user precede those of the others.
@@ -28,12 +28,6 @@ const OTHERS: usize = 6;
 const LOOK: Duration = Duration::from_millis(50);
 /// The time limit for all: one workflow takes about 2 s.
 const ALL: Duration = Duration::from_secs(180);
-
-async fn request(stack: &Stack, user: &User) -> ExecutionArn {
-    let chart = Chart::of(u8::try_from(MAX_ACTIONS).unwrap()).script_all("latency-ms=200");
-    let goal = stack.goal(user, chart).await;
-    user.started(&goal).await
-}
 
 /// Returns the maximum number of batches in use until `done`.
 async fn most_in_use(stack: &Stack, machine: &str, done: &AtomicBool) -> u64 {
@@ -55,15 +49,19 @@ async fn recorded(stack: &Stack, arn: &ExecutionArn) -> Execution {
 async fn p7_at_ten_times_the_capacity_every_goal_gets_its_tasks_in_turn() {
     let stack = Stack::open().await;
     let flood = stack.user().await;
-    let mut arns = Vec::new();
-    for _ in 0..FLOOD {
-        arns.push(request(&stack, &flood).await);
-    }
     let mut users = vec![flood.clone(); FLOOD];
     for _ in 0..OTHERS {
-        let user = stack.user().await;
-        arns.push(request(&stack, &user).await);
-        users.push(user);
+        users.push(stack.user().await);
+    }
+    let mut goals = Vec::new();
+    for user in &users {
+        let chart = Chart::of(u8::try_from(MAX_ACTIONS).unwrap()).script_all("latency-ms=200");
+        goals.push(stack.goal(user, chart).await);
+    }
+    // With nothing in between: the first of the others has to ask before the first workflow has ended.
+    let mut arns = Vec::new();
+    for (user, goal) in users.iter().zip(&goals) {
+        arns.push(user.started(goal).await);
     }
     let machine = arns[0].state_machine().to_string();
     let done = AtomicBool::new(false);
