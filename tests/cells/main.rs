@@ -6,6 +6,7 @@
     reason = "a failed expectation is how a test reports"
 )]
 
+mod page;
 mod tool;
 
 use goal_activity_client::api::{ProblemCode, StartRequest, Started, Status};
@@ -115,11 +116,11 @@ async fn history(user: &User, goal: &GoalId) -> Vec<ExecutionArn> {
 #[tokio::test]
 async fn t1_two_users_in_two_cells_use_one_api() {
     let cells = Cells::open().await;
-    for cell in ["one", "two"] {
-        let added = cells.tool.json(&["add", cell, &format!("goal-activity-{cell}")]).await;
+    for (cell, stack) in [("one", "goal-activity"), ("two", "goal-activity-two")] {
+        let added = cells.tool.json(&["add", cell, stack]).await;
         assert_eq!((&added["item"], &added["state"]), (&json!(cell), &json!("OPEN")), "{added}");
     }
-    let same = cells.tool.run(&["add", "again", "goal-activity-one"], &[("again", "one")]).await;
+    let same = cells.tool.run(&["add", "again", "goal-activity"], &[("again", "one")]).await;
     assert!(same.code == Some(2) && same.err.contains("is cell one already"), "{same:?}");
 
     for cell in ["one", "two"] {
