@@ -9,7 +9,7 @@ use goal_activity_core::execution::{BatchReport, BatchReports, Execution, Status
 use goal_activity_core::inbound::{self, ProjectionMessage};
 use goal_activity_core::keys;
 use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Tally, recorded};
-use goal_activity_core::limits::{MAX_ACTIONS, NOTICE_LEASE, NOTICE_WITHIN, PROBE_TIME};
+use goal_activity_core::limits::{MAX_ACTIONS, NOTICE_LEASE, NOTICE_WITHIN, PROBE_TIME, QUOTA_PERIOD};
 use goal_activity_core::pause::{Pause, Release};
 use goal_activity_core::ports::{
     Acquired, ActionCommit, Claim, Claimed, CommitGroup, Committed, Event, ExecutionInput, RequestKey, UserLoad,
@@ -380,15 +380,20 @@ fn settled(sim: &Sim, release: &Release) {
     let mut core = sim.core();
     let key = (release.execution.clone(), release.shard);
     let Some(held) = core.shadow.drawn.remove(&key) else { return };
+    let Some(until) = core.shadow.quota_used_until.get_mut(&release.shard) else { return };
     let settled = match &found {
         // When it was read it may not have ended yet.
         Some(execution) if execution.cancellation.is_some() => release.settled,
         _ if Holder::of(found.as_ref(), &held) == Holder::Surplus => -i64::try_from(held.drawn.as_millis()).unwrap(),
-        _ => sim.capacity().settlement(&held, found.as_ref()),
+        _ => {
+            let more = sim.capacity().settlement(&held, found.as_ref());
+            // Of a debt of more than a minute the rest does not count: by the clock of the function, when it read the row.
+            let of =
+                |now| sim.capacity().room(release.shard, Some(*until)).bucket.map_or(more, |b| b.settled(more, now));
+            release.settled.clamp(of(sim.now().minus(QUOTA_PERIOD)), of(sim.now().plus(QUOTA_PERIOD)))
+        }
     };
-    if let Some(until) = core.shadow.quota_used_until.get_mut(&release.shard) {
-        *until = Timestamp::from_millis(until.as_millis() + settled);
-    }
+    *until = Timestamp::from_millis(until.as_millis() + settled);
 }
 
 /// Nothing is launched any more on a day whose amount is spent, unless an operator has ended the pause.
