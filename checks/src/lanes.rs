@@ -71,7 +71,8 @@ impl Run {
         }
         let passed = process::run(command.args(["test", name]).stdout(file.try_clone()?).stderr(file));
         let how = if passed.is_ok() { "passed in" } else { "FAILED after" };
-        let said = fs::read_to_string(&said).with_context(|| format!("cannot read {}", said.display()))?;
+        let said = fs::read(&said).with_context(|| format!("cannot read {}", said.display()))?;
+        let said = String::from_utf8_lossy(&said);
         // At the end of all output are a test runner's own words.
         let words = format!("== {name} {how} {:.1} s:\n{}", started.elapsed().as_secs_f64(), said.trim_end());
         output::result(&words);

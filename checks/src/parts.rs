@@ -57,6 +57,9 @@ const LANES: [Lane; 3] = [
     Lane { parts: &[Part::Guide, Part::Chaos, Part::E2e], gives_way: false },
 ];
 
+/// What is tested alone, without emulators.
+const UNIT: [&str; 8] = ["--lib", "--bins", "--test", "handlers", "--test", "generators", "--example", "ai"];
+
 /// A check, by name.
 type Check = (&'static str, fn(&Project) -> Result<()>);
 
@@ -112,7 +115,9 @@ fn all(project: &Project) -> Result<()> {
 
 /// All tests: parts that run side by side would wait for each other's compilation.
 fn compile(project: &Project) -> Result<()> {
-    process::run(tests(project).args(["--no-run", "--quiet"]))
+    // The second are some programs that the first does not build.
+    process::run(tests(project).args(["--no-run", "--quiet"]))?;
+    process::run(tests(project).args(UNIT).args(["--no-run", "--quiet"]))
 }
 
 fn format(project: &Project) -> Result<()> {
@@ -126,8 +131,7 @@ fn clippy(project: &Project) -> Result<()> {
 
 fn unit(project: &Project) -> Result<()> {
     events_stand_alone(project)?;
-    let tests_alone = ["--test", "handlers", "--test", "generators", "--example", "ai"];
-    process::run(tests(project).args(["--lib", "--bins"]).args(tests_alone))?;
+    process::run(tests(project).args(UNIT))?;
     process::run(tests(project).arg("--doc"))
 }
 
@@ -207,4 +211,19 @@ fn infra(project: &Project) -> Result<()> {
     let schedule = lint.join("schedule").join("GoalActivitySchedule.template.json");
     let templates = [aws, full, deploy_role, front, schedule];
     process::run(Command::new(tools::template_checks(project)?).arg("-B").arg(check).args(templates))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_part_is_left_out_when_all_are_run() {
+        let mut run: Vec<_> = LANES.iter().flat_map(|lane| lane.parts).map(|part| part.name()).collect();
+        run.push(Part::Tidy.name());
+        run.sort_unstable();
+        let mut all: Vec<_> = Part::value_variants().iter().map(|part| part.name()).collect();
+        all.sort_unstable();
+        assert_eq!(run, all);
+    }
 }

@@ -99,7 +99,7 @@ export class RustFunction extends Construct {
       reservedConcurrentExecutions: props.reservedConcurrency,
       environment: { LOG_LEVEL: props.settings.logLevel, METRICS_NAMESPACE: props.settings.stackName },
       // Active also allows it to send X-Ray segments, which the emulator's functions never do.
-      tracing: props.settings.xray ? Tracing.ACTIVE : Tracing.DISABLED,
+      tracing: props.settings.xray ? Tracing.ACTIVE : undefined,
       // To go back to.
       currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN },
     });
@@ -110,7 +110,9 @@ export class RustFunction extends Construct {
         reason: 'Tracing: X-Ray segments have no ARN to name, AWS documents "*" for sending them.',
       });
     } else {
-      Validations.of(this.function).acknowledge({ id: 'Serverless-LambdaTracing', reason: 'Whoever deploys has set xray=false.' });
+      // Named, so that a function that was traced before is not any more. CDK would grant it the permission, too.
+      (this.function.node.defaultChild as CfnFunction).tracingConfig = { mode: 'PassThrough' };
+      Validations.of(this.function).acknowledge({ id: 'Serverless-LambdaTracing', reason: 'The setting xray=false.' });
     }
     this.setting('REPAIRED', props.settings.repair);
     Validations.of(this.function).acknowledge({

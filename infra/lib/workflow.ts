@@ -72,7 +72,7 @@ export class Workflow extends Construct {
       },
     });
     if (!props.settings.xray) {
-      const reason = 'Whoever deploys has set xray=false.';
+      const reason = 'The setting xray=false.';
       Validations.of(this.stateMachine).acknowledge({ id: 'AwsSolutions-SF2', reason }, { id: 'Serverless-StepFunctionStateMachineXray', reason });
     }
     this.alias = props.deployment?.ofStateMachine(this, this.stateMachine)?.name;

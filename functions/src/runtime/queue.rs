@@ -2,7 +2,7 @@
 //! not done when the time was over, are returned to the queue. Lambda deletes the others when the invocation ends.
 
 use std::any::Any;
-use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -126,7 +126,8 @@ pub async fn handle_batch(
 fn groups(handler: &impl HandleMessage, records: Vec<SqsMessage>) -> Vec<Vec<SqsMessage>> {
     let mut groups: Vec<(Option<String>, Vec<SqsMessage>)> = Vec::new();
     for record in records {
-        let subject = handler.subject(message(&record));
+        // A panic here is one of that message, which is then handled alone.
+        let subject = catch_unwind(AssertUnwindSafe(|| handler.subject(message(&record)))).unwrap_or_default();
         match groups.iter_mut().find(|(known, _)| subject.is_some() && *known == subject) {
             Some((_, group)) => group.push(record),
             None => groups.push((subject, vec![record])),
@@ -320,6 +321,7 @@ mod tests {
         }
 
         fn subject(&self, message: Message<'_>) -> Option<String> {
+            assert!(message.body != "unreadable", "a defect");
             message.body.split_once('/').map(|(subject, _)| subject.to_owned())
         }
 
@@ -452,6 +454,22 @@ mod tests {
             let messages = [("a/1", 1), ("a/2", 1), (third, 1), ("b/1", 1)];
             assert_eq!(failed(&queue, LONGEST_REST, &messages).await, failed_ids, "{third}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_panic_over_what_a_message_is_about_costs_no_other() {
+        let (queue, picky) = (Queue::default(), Picky::new(LONGEST_REST));
+        let messages = [("a/good", 1), ("unreadable", 1), ("a/good", 1), ("bad", 1)];
+        let budget = Budget::of(Duration::from_secs(27));
+        let response = handle_batch(&picky, &queue, event(&messages), budget).await;
+        let failed: Vec<_> =
+            response.batch_item_failures.iter().map(|failure| failure.item_identifier.as_str()).collect();
+        assert_eq!(failed, ["3"]);
+        let handled = picky.handled.into_inner().unwrap();
+        assert!(
+            handled.contains(&("unreadable".to_owned(), 0)) && handled.contains(&("a/good".to_owned(), 1)),
+            "{handled:?}"
+        );
     }
 
     #[tokio::test(start_paused = true)]

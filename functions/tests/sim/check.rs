@@ -9,7 +9,7 @@ use goal_activity_core::execution::{BatchReport, BatchReports, Execution, Status
 use goal_activity_core::inbound::{self, ProjectionMessage};
 use goal_activity_core::keys;
 use goal_activity_core::ledger::{ActionOutcome, BatchLedger, Tally, recorded};
-use goal_activity_core::limits::{MAX_ACTIONS, NOTICE_LEASE, NOTICE_WITHIN, PROBE_TIME, QUOTA_PERIOD};
+use goal_activity_core::limits::{MAX_ACTIONS, NOTICE_LEASE, NOTICE_WITHIN, PROBE_TIME};
 use goal_activity_core::pause::{Pause, Release};
 use goal_activity_core::ports::{
     Acquired, ActionCommit, Claim, Claimed, CommitGroup, Committed, Event, ExecutionInput, RequestKey, UserLoad,
@@ -374,6 +374,9 @@ fn drawn(sim: &Sim, wanted: &Held) {
     }
 }
 
+/// How long a function may take between the moment that it goes by and the end of its calls, as far as checks allow for it.
+const CALLS: Duration = Duration::from_secs(20);
+
 /// What a workflow has asked the AI is settled with the release.
 fn settled(sim: &Sim, release: &Release) {
     let found = sim.tables.state().executions.get(&release.execution).cloned();
@@ -390,7 +393,8 @@ fn settled(sim: &Sim, release: &Release) {
             // Of a debt of more than a minute the rest does not count: by the clock of the function, when it read the row.
             let of =
                 |now| sim.capacity().room(release.shard, Some(*until)).bucket.map_or(more, |b| b.settled(more, now));
-            release.settled.clamp(of(sim.now().minus(QUOTA_PERIOD)), of(sim.now().plus(QUOTA_PERIOD)))
+            let skew = Duration::from_millis(sim.profile.skew.unsigned_abs());
+            release.settled.clamp(of(sim.now().minus(skew + CALLS)), of(sim.now().plus(skew)))
         }
     };
     *until = Timestamp::from_millis(until.as_millis() + settled);
