@@ -113,7 +113,8 @@ pub(crate) async fn run(command: Command, client: &Client, json: bool, shell: &m
     }
 }
 
-fn path(goal: &GoalId) -> String {
+/// The path of a goal in a URL.
+pub(crate) fn path(goal: &GoalId) -> String {
     format!("/api/goals/{}", encode(goal.as_str()))
 }
 

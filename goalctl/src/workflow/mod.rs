@@ -5,12 +5,13 @@ mod find;
 mod report;
 mod watch;
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use goal_activity_adapters::clock::SystemClock;
-use goal_activity_client::api::{Aborted, StartRequest, Started, WorkflowSummary};
+use goal_activity_client::api::{Aborted, Goal, StartRequest, Started, WorkflowSummary};
 use goal_activity_core::execution::{InvalidStatus, Status as WorkflowStatus};
 use goal_activity_core::history::moment;
 use goal_activity_core::ports::Clock;
@@ -20,6 +21,7 @@ use serde_json::Value;
 use crate::api::{Api, Resource};
 use crate::client::read;
 use crate::failure::{DONE, Failure, NO_ACCESS, NOT_DONE};
+use crate::goals;
 use crate::shell::Shell;
 use crate::text::counted;
 use crate::urgency::Urgency;
@@ -320,13 +322,27 @@ async fn begun(api: &Api, started: &Value, wait: bool, json: bool, shell: &mut S
 
 async fn follow(api: &Api, arn: &ExecutionArn, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
     let (answer, end) = watch::until_its_end(api, arn, json, shell).await?;
-    show_status(&answer, &end, json, shell)?;
+    show_status(api, &answer, &end, json, shell).await?;
     Ok(if end.has_succeeded() { DONE } else { NOT_DONE })
 }
 
-fn show_status(answer: &Value, progress: &Followed, json: bool, shell: &mut Shell<'_>) -> Result<()> {
+async fn show_status(api: &Api, answer: &Value, progress: &Followed, json: bool, shell: &mut Shell<'_>) -> Result<()> {
     let colours = shell.terminal.colours;
-    shell.show(json, answer, |_| progress.text(colours, SystemClock.now()))
+    let titles = if json { BTreeMap::new() } else { titles(api, progress).await };
+    shell.show(json, answer, |_| progress.text(&titles, colours, SystemClock.now()))
+}
+
+/// The titles of the goal's actions by their ids, if one of the workflow has failed. Nothing where its owner does not ask, or the goal
+/// cannot be read: what has failed is shown all the same.
+async fn titles(api: &Api, Followed(workflow): &Followed) -> BTreeMap<ActionId, String> {
+    let Api::User(client) = api else { return BTreeMap::new() };
+    if workflow.failed_actions.is_empty() {
+        return BTreeMap::new();
+    }
+    let goal = client.get(&goals::path(&workflow.goal_id)).await.and_then(|answer| read::<Goal>(&answer));
+    let sub_goals = goal.map(|goal| goal.sub_goals).unwrap_or_default();
+    let actions = sub_goals.into_iter().flat_map(|sub_goal| sub_goal.actions);
+    actions.map(|action| (action.action_id, action.title)).collect()
 }
 
 pub(crate) async fn status(args: Status, api: &Api, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
@@ -335,7 +351,7 @@ pub(crate) async fn status(args: Status, api: &Api, json: bool, shell: &mut Shel
         return follow(api, &arn, json, shell).await;
     }
     let answer = api.get(&Resource::Workflow(&arn, "status")).await?;
-    show_status(&answer, &Followed::read(&answer)?, json, shell)?;
+    show_status(api, &answer, &Followed::read(&answer)?, json, shell).await?;
     Ok(DONE)
 }
 

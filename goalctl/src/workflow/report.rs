@@ -1,5 +1,7 @@
 //! API responses as text.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 use comfy_table::Table;
 use goal_activity_client::api::{
@@ -7,7 +9,7 @@ use goal_activity_client::api::{
     WorkflowStatus, WorkflowSummary,
 };
 use goal_activity_core::limits::{ACTIONS_PER_BATCH, WAITING_COUNTED, batch_count};
-use goal_activity_events::{Timestamp, Usage};
+use goal_activity_events::{ActionId, Timestamp, Usage};
 use serde_json::Value;
 
 use crate::client::read;
@@ -85,7 +87,8 @@ impl Followed {
     }
 
     /// Formats the whole status at that moment.
-    pub(super) fn text(&self, colours: bool, now: Timestamp) -> String {
+    /// Returns all of it. `titles` are those of actions, as far as they are known.
+    pub(super) fn text(&self, titles: &BTreeMap<ActionId, String>, colours: bool, now: Timestamp) -> String {
         let Self(workflow) = self;
         let mut text = format!("{}: {}\n\n", status(&workflow.status.to_string(), colours), self.outcome());
         let mut rows = vec![
@@ -103,7 +106,7 @@ impl Followed {
         rows.extend(workflow.cancellation.as_ref().map(|cancellation| ("Cancelled", cancelled(cancellation))));
         rows.extend(workflow.error.as_ref().map(|e| ("Error", printable(&format!("{} ({})", e.message, e.code)))));
         text.push_str(&facts(rows));
-        let tables = [self.batches_under_way(), self.failures()];
+        let tables = [self.batches_under_way(), self.failures(titles)];
         for table in tables.into_iter().flatten() {
             text.push('\n');
             text.push_str(&lines(&table));
@@ -127,11 +130,16 @@ impl Followed {
         Some(batches)
     }
 
-    fn failures(&self) -> Option<Table> {
-        let mut failures = table(&["FAILED ACTION", "CODE", "ATTEMPTS", "WHY"]);
+    fn failures(&self, titles: &BTreeMap<ActionId, String>) -> Option<Table> {
+        let title = (!titles.is_empty()).then_some("TITLE");
+        let names: Vec<_> = ["FAILED ACTION"].into_iter().chain(title).chain(["CODE", "ATTEMPTS", "WHY"]).collect();
+        let mut failures = table(&names);
         for action in &self.0.failed_actions {
+            let title = title.map(|_| titles.get(&action.action_id).map_or(NOTHING, String::as_str));
             let (code, attempts) = (action.code.to_string(), number(action.attempts));
-            failures.add_row([action.action_id.as_str(), &code, &attempts, &action.message].map(printable));
+            let rest = [&code, &attempts, action.message.as_str()];
+            let row = [action.action_id.as_str()].into_iter().chain(title).chain(rest);
+            failures.add_row(row.map(printable));
         }
         (!self.0.failed_actions.is_empty()).then_some(failures)
     }
@@ -344,7 +352,7 @@ mod tests {
         let progress = Followed::read(&running()).unwrap();
         assert!(!progress.0.has_ended());
         assert_eq!(progress.note(), "1/2 batches, 1 failed, about 12 s left");
-        let text = progress.text(false, now());
+        let text = progress.text(&BTreeMap::new(), false, now());
         let expected = format!(
             "\
 RUNNING: 8 of 16 actions got their tasks
@@ -369,12 +377,29 @@ a-1-3          AI_REJECTED  3         no\u{fffd}[2J
     }
 
     #[test]
+    fn a_failed_action_is_shown_with_its_title_if_that_is_known() {
+        let titles = BTreeMap::from([("a-1-3".parse().unwrap(), "Buy\u{202e} shoes".to_owned())]);
+        let text = Followed::read(&running()).unwrap().text(&titles, false, now());
+        let squeezed = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            squeezed.contains("FAILED ACTION TITLE CODE ATTEMPTS WHY a-1-3 Buy\u{fffd} shoes AI_REJECTED 3"),
+            "{text}"
+        );
+        let others = BTreeMap::from([("another".parse().unwrap(), "Run".to_owned())]);
+        let text = Followed::read(&running()).unwrap().text(&others, false, now());
+        assert!(
+            text.split_whitespace().collect::<Vec<_>>().join(" ").contains(&format!("a-1-3 {NOTHING} AI_REJECTED")),
+            "{text}"
+        );
+    }
+
+    #[test]
     fn what_the_ai_took_is_shown_as_far_as_it_is_known() {
         let ai = |told: Value| {
             let mut status = running();
             status["usage"] = json!({ "attempts": 0, "inputTokens": 0, "outputTokens": 0, "latencyMs": 0 });
             status["usage"].as_object_mut().unwrap().extend(told.as_object().unwrap().clone());
-            let text = Followed::read(&status).unwrap().text(false, now());
+            let text = Followed::read(&status).unwrap().text(&BTreeMap::new(), false, now());
             text.lines().find_map(|line| line.strip_prefix("AI ")).map(|told| told.trim().to_owned())
         };
         let all = json!({ "attempts": 9, "inputTokens": 7200, "outputTokens": 5400, "costMicroUsd": 1_102_640 });
@@ -390,7 +415,7 @@ a-1-3          AI_REJECTED  3         no\u{fffd}[2J
         status["stopDate"] = "2026-11-24T09:30:01.250Z".into();
         status["cancellation"] =
             json!({ "by": "user-1", "at": "2026-11-24T09:30:01.000Z", "reason": "the wrong\ngoal" });
-        let text = Followed::read(&status).unwrap().text(false, now());
+        let text = Followed::read(&status).unwrap().text(&BTreeMap::new(), false, now());
         assert!(text.starts_with("ABORTED: 8 of 16 actions got their tasks, in 1.2 s\n"), "{text}");
         assert!(text.contains("2026-11-24T09:30:01.000Z by user-1: the wrong\u{fffd}goal\n"), "{text}");
         assert!(!text.contains("left") && !text.contains("BATCH"), "{text}");
@@ -402,7 +427,7 @@ a-1-3          AI_REJECTED  3         no\u{fffd}[2J
         status["status"] = "PENDING".into();
         status["batches"] = json!([]);
         let waits = |status: &Value| {
-            let text = Followed::read(status).unwrap().text(false, now());
+            let text = Followed::read(status).unwrap().text(&BTreeMap::new(), false, now());
             text.lines().find_map(|line| line.strip_prefix("Waits ")).map(|told| told.trim().to_owned())
         };
         assert_eq!(waits(&status).as_deref(), Some("for its turn, for 3 min 20 s"), "an API that knows no place");
@@ -424,7 +449,7 @@ a-1-3          AI_REJECTED  3         no\u{fffd}[2J
         let mut status = running();
         status["totalActions"] = 19.into();
         status["batches"][1]["updatedAt"] = "2026-11-24T09:33:00.000Z".into();
-        let text = Followed::read(&status).unwrap().text(false, now());
+        let text = Followed::read(&status).unwrap().text(&BTreeMap::new(), false, now());
         let said = "batch 1 (1 of 8, reported 20 s ago), batch 2 (0 of 3, no report yet)\n";
         assert!(text.contains(said), "{text}");
     }
@@ -435,7 +460,7 @@ a-1-3          AI_REJECTED  3         no\u{fffd}[2J
         status["operator"] = json!({ "by": "arn:aws:iam::1:user/op", "reason": "ticket\n7", "retryOf": ARN });
         status["cancellation"] =
             json!({ "operator": "arn:aws:iam::1:user/op", "at": "2026-11-24T09:30:01.000Z", "reason": "asked" });
-        let text = Followed::read(&status).unwrap().text(false, now());
+        let text = Followed::read(&status).unwrap().text(&BTreeMap::new(), false, now());
         assert!(
             text.contains(&format!("by operator arn:aws:iam::1:user/op: ticket\u{fffd}7; retries {ARN}\n")),
             "{text}"
@@ -452,9 +477,9 @@ a-1-3          AI_REJECTED  3         no\u{fffd}[2J
     fn a_waiting_workflow_tells_that_nothing_is_launched_and_why() {
         let mut status = running();
         status["status"] = "PENDING".into();
-        assert!(!Followed::read(&status).unwrap().text(false, now()).contains("Paused"));
+        assert!(!Followed::read(&status).unwrap().text(&BTreeMap::new(), false, now()).contains("Paused"));
         status["paused"] = json!({ "since": "2026-11-24T09:30:01.000Z", "reason": "the AI\nis replaced" });
-        let text = Followed::read(&status).unwrap().text(false, now());
+        let text = Followed::read(&status).unwrap().text(&BTreeMap::new(), false, now());
         assert!(
             text.contains("nothing is launched since 2026-11-24T09:30:01.000Z: the AI\u{fffd}is replaced\n"),
             "{text}"

@@ -272,18 +272,17 @@ fn chosen(deed: Deed, conditions: &Conditions, all: Vec<Workflow>) -> (Vec<Workf
 /// Those that this source has requested. No list says that: each is read.
 async fn requested_by(source: &str, workflows: Vec<Workflow>, api: &Api) -> Result<Vec<Workflow>> {
     let read = stream::iter(workflows).map(async |workflow| {
-        let request = status(&workflow, api).await?.and_then(|status| status.request);
-        let is_of = request.is_some_and(|request| request.source == source);
+        // One that cannot be read must not be left out as if another had requested it.
+        let status: WorkflowStatus = read(&status(&workflow, api).await?)?;
+        let is_of = status.request.is_some_and(|request| request.source == source);
         anyhow::Ok(is_of.then_some(workflow))
     });
     let read: Vec<_> = read.buffered(READ_AT_ONCE).try_collect().await?;
     Ok(read.into_iter().flatten().collect())
 }
 
-/// The status of a workflow. Nothing if another version of the API has sent it: what is asked of it here can do without.
-async fn status(workflow: &Workflow, api: &Api) -> Result<Option<WorkflowStatus>> {
-    let status = api.get(&Resource::Workflow(&workflow.execution_arn, "status")).await?;
-    Ok(read(&status).ok())
+async fn status(workflow: &Workflow, api: &Api) -> Result<Value> {
+    api.get(&Resource::Workflow(&workflow.execution_arn, "status")).await
 }
 
 /// What the actions may cost, by what a call cost in some of the workflows. Nothing if that is not known of any.
@@ -291,7 +290,9 @@ async fn estimate(workflows: &[Workflow], actions: u64, api: &Api) -> Result<Opt
     let sample = stream::iter(workflows.iter().rev().take(SAMPLE)).map(|workflow| status(workflow, api));
     let sample: Vec<_> = sample.buffer_unordered(READ_AT_ONCE).try_collect().await?;
     let (mut attempts, mut cost) = (0_u64, 0_u64);
-    for Usage { attempts: calls, cost_micro_usd, .. } in sample.into_iter().flatten().map(|status| status.usage) {
+    // What cannot be read says nothing of the cost: another version of the API may have sent it.
+    let sample = sample.iter().filter_map(|status| read::<WorkflowStatus>(status).ok());
+    for Usage { attempts: calls, cost_micro_usd, .. } in sample.map(|status| status.usage) {
         if let Some(price) = cost_micro_usd.filter(|price| *price > 0) {
             attempts = attempts.saturating_add(calls.into());
             cost = cost.saturating_add(price);
