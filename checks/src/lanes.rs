@@ -69,6 +69,8 @@ impl Run {
         if gives_way {
             command.args(["-n", "10"]).arg(&self.program);
         }
+        // Some programs colour what is not for a terminal.
+        command.env("NO_COLOR", "1").env_remove("FORCE_COLOR");
         let passed = process::run(command.args(["test", name]).stdout(file.try_clone()?).stderr(file));
         let how = if passed.is_ok() { "passed in" } else { "FAILED after" };
         let said = fs::read(&said).with_context(|| format!("cannot read {}", said.display()))?;
