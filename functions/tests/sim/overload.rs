@@ -95,8 +95,10 @@ async fn ask(sim: Sim, goal: GoalId, user: String, (after, body): (Duration, Val
     sim.core().busy -= 1;
 }
 
+/// When it was launched. Where the call has hung that records this, when it was first heard of.
 fn admitted(execution: &Execution) -> Timestamp {
-    execution.admitted_at.unwrap_or_else(|| panic!("{} was not launched", execution.execution_arn.name()))
+    let launched = execution.admitted_at.or(execution.started_at);
+    launched.unwrap_or_else(|| panic!("{} was not launched", execution.execution_arn.name()))
 }
 
 /// The pairs whose second workflow was launched first, although it was the first one's turn and that was known.
