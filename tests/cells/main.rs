@@ -345,3 +345,8 @@ async fn t5_a_cell_that_hangs_is_unavailable_to_its_own_users_only() {
     assert_eq!(cells.tool.run(&["drain", "silent"], &[]).await.code, Some(0));
     assert_eq!(cells.tool.run(&["remove", "silent"], &[]).await.code, Some(0));
 }
+
+#[tokio::test]
+async fn t6_the_commands_of_the_page_do_what_it_says() {
+    page::follow(&Cells::open().await).await;
+}

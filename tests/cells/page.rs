@@ -33,9 +33,8 @@ fn commands() -> Vec<(usize, Vec<String>)> {
     [first, last].concat()
 }
 
-#[tokio::test]
-async fn t6_the_commands_of_the_page_do_what_it_says() {
-    let cells = Cells::open().await;
+/// Runs all of them, and checks what has become of the cells and of a user.
+pub(crate) async fn follow(cells: &Cells) {
     let user = cells.user("one").await;
     let (goal, ..) = cells.goal(&user).await;
     let home = std::env::temp_dir().join(format!("goal-activity-cells-page-{}", std::process::id()));
