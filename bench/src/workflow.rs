@@ -92,7 +92,6 @@ fn section(cold: &Run, by_ai: &[Vec<Run>]) -> Section {
     section
         .note(format!("{RUNS} runs of each, one after the other. From the claim of the goal to the end in the table."));
     section.note("The first run starts the processes of all functions.");
-    section.note("MiniStack waits 150 ms before an execution's first state.");
     section.note(format!("All {MAX_BATCHES} batches at once: as many workers run as `concurrentBatches` says."));
     section
 }
