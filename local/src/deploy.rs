@@ -227,7 +227,9 @@ fn assembly(project: &Project) -> Result<PathBuf> {
     let sources = ["bin", "lib", "cdk.json", "package-lock.json", "tsconfig.json"].map(|f| infra.join(f));
     let asl = project.root.join("statemachine").join("goal-activity.asl.json");
     let sources = sources.into_iter().chain([asl, functions.clone()]).collect::<Vec<_>>();
-    let stamp = Stamp::new(project.state().join("cdk.out.stamp"), &sources, &[&functions.to_string_lossy()])?;
+    // It names files of this checkout, which are not copied; another one may use the same target folder.
+    let places = [&functions, &infra].map(|folder| folder.to_string_lossy().into_owned());
+    let stamp = Stamp::new(project.state().join("cdk.out.stamp"), &sources, &places.each_ref().map(String::as_str))?;
     if stamp.is_fresh() {
         return Ok(folder);
     }
