@@ -212,7 +212,6 @@ pub fn cdk_packages(project: &Project) -> Result<()> {
 /// The same, and compiles the app.
 pub fn cdk_app(project: &Project) -> Result<()> {
     cdk_packages(project)?;
-    let _lock = project.lock()?;
     let infra = project.infra();
     let names = [
         "bin",
@@ -226,17 +225,9 @@ pub fn cdk_app(project: &Project) -> Result<()> {
         "tsconfig.json",
     ];
     let sources = names.map(|name| infra.join(name));
-    let stamp = Stamp::new(infra.join("node_modules").join(BUILT), &sources, &[])?;
-    if stamp.is_fresh() && infra.join(CDK_BUILD).join("bin").exists() {
-        return Ok(());
-    }
-    step("CDK app compiled", || {
-        stamp.clear();
-        let compiler = infra.join("node_modules").join("typescript").join("bin").join("tsc");
-        let mut compile = Command::new("node");
-        process::quietly(compile.arg(compiler).args(["--outDir", CDK_BUILD]).current_dir(&infra))?;
-        stamp.write()
-    })
+    let mut compile = Command::new("node");
+    compile.arg(infra.join("node_modules/typescript/bin/tsc")).args(["--outDir", CDK_BUILD]);
+    built(project, "CDK app compiled", &infra, &sources, &infra.join(CDK_BUILD).join("bin"), &mut compile)
 }
 
 /// Installs the build and test dependencies of the events' TypeScript package, by its lock file.
@@ -276,7 +267,7 @@ pub fn page_packages(project: &Project) -> Result<()> {
     npm_packages(project, "packages of the page", &project.web())?;
     let client = project.client_package();
     let sources = ["src", "package.json", "package-lock.json", "tsconfig.json"].map(|file| client.join(file));
-    built(project, "TypeScript client built", &client, &sources, &client.join("build"))
+    built(project, "TypeScript client built", &client, &sources, &client.join("build"), &mut build_script())
 }
 
 /// Builds the page, in `web/dist`.
@@ -285,11 +276,18 @@ pub fn page(project: &Project) -> Result<()> {
     let (page, client) = (project.web(), project.client_package());
     let own = ["src", "public", "index.html", "package.json", "package-lock.json", "tsconfig.json", "vite.config.ts"];
     let sources = own.map(|file| page.join(file)).into_iter().chain([client.join("src")]).collect::<Vec<_>>();
-    built(project, "page built", &page, &sources, &page.join("dist").join("index.html"))
+    built(project, "page built", &page, &sources, &page.join("dist").join("index.html"), &mut build_script())
 }
 
-/// Runs the build script of a package, unless its output is there and was made from the same sources.
-fn built(project: &Project, what: &str, folder: &Path, sources: &[PathBuf], output: &Path) -> Result<()> {
+/// Builds a package, unless its output is there and was made from the same sources.
+fn built(
+    project: &Project,
+    what: &str,
+    folder: &Path,
+    sources: &[PathBuf],
+    output: &Path,
+    build: &mut Command,
+) -> Result<()> {
     let _lock = project.lock()?;
     let stamp = Stamp::new(folder.join("node_modules").join(BUILT), sources, &[])?;
     if stamp.is_fresh() && output.exists() {
@@ -297,9 +295,16 @@ fn built(project: &Project, what: &str, folder: &Path, sources: &[PathBuf], outp
     }
     step(what, || {
         stamp.clear();
-        process::quietly(Command::new("npm").args(["run", "--silent", "build"]).current_dir(folder))?;
+        process::quietly(build.current_dir(folder))?;
         stamp.write()
     })
+}
+
+/// The build script of a package.
+fn build_script() -> Command {
+    let mut npm = Command::new("npm");
+    npm.args(["run", "--silent", "build"]);
+    npm
 }
 
 /// Installs the packages of a folder, by its lock file.

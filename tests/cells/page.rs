@@ -55,7 +55,7 @@ pub(crate) async fn follow(cells: &Cells) {
             ("AWS_ENDPOINT_URL", cells.front.endpoint()),
         ]);
         command.env("HOME", &home);
-        // It asks, and nobody is there to answer.
+        // It asks for a confirmation, and standard input is empty.
         if arguments.contains(&"--move".to_owned()) {
             command.arg("--yes");
         }

@@ -17,7 +17,7 @@ fn script() -> String {
 #[tokio::test]
 async fn a_queue_of_ones_own_receives_the_end_of_a_workflow() {
     let stack = Stack::open().await;
-    // What they are is none of the page's matter: whoever has a stack on a machine may do everything there.
+    // Any resource: the page is about a local stack, whose developer has every permission.
     let actions = ["sqs:CreateQueue", "sqs:GetQueueAttributes", "events:PutRule", "events:PutTargets"];
     let permissions = actions.map(|action| Permission { action: action.to_owned(), resource: "*".to_owned() });
     let ran = Terminal::of(&stack, &permissions).await.run(&script()).await;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use goal_activity_testkit::docs::Page;
 use goal_activity_tests::{Permission, Stack};
 
 const PAGE: &str = include_str!("../../docs/OPERATIONS.md");
@@ -18,33 +19,16 @@ pub(crate) struct Block {
     pub(crate) text: String,
 }
 
-/// The anchor of a heading, as GitHub makes it.
-fn anchor(heading: &str) -> String {
-    let kept = heading.to_lowercase().replace(' ', "-");
-    kept.chars().filter(|c| c.is_alphanumeric() || *c == '-' || *c == '_').collect()
-}
-
-/// All blocks of commands, in the order of the page. A block in a list is indented.
+/// All blocks of commands, in the order of the page.
 pub(crate) fn blocks() -> Vec<Block> {
-    let (mut blocks, mut section) = (Vec::<Block>::new(), String::new());
-    let mut lines = PAGE.lines().enumerate();
-    while let Some((_, line)) = lines.next() {
-        let trimmed = line.trim_start();
-        if let Some(heading) = line.strip_prefix("## ").or(line.strip_prefix("### ")) {
-            section = anchor(heading);
-        } else if trimmed.starts_with("```") {
-            let indent = line.len() - trimmed.len();
-            let body = lines.by_ref().take_while(|(_, line)| line.trim_start() != "```");
-            let body: Vec<_> = body.collect();
-            if trimmed == "```sh" {
-                let text = body.iter().map(|(_, line)| line.get(indent..).unwrap_or_default());
-                let text = text.collect::<Vec<_>>().join("\n");
-                let first = body.first().map_or(0, |(i, _)| i + 1);
-                blocks.push(Block { section: section.clone(), line: first, text });
-            }
-        }
-    }
-    blocks
+    let page = Page::read(PAGE);
+    let commands = page.blocks.iter().filter(|block| block.language == "sh");
+    let blocks = commands.map(|block| Block {
+        section: page.headings[block.section - 1].anchor.clone(),
+        line: block.line,
+        text: block.text.trim_end().to_owned(),
+    });
+    blocks.collect()
 }
 
 /// One row of the table of permissions.
@@ -141,12 +125,6 @@ fn arn(stack: &Stack, named: &str) -> String {
         _ if output.ends_with("Url") => regional("sqs", stack.output(output).rsplit('/').next().unwrap_or_default()),
         _ => panic!("the page grants something on {named}, which is not known here"),
     }
-}
-
-#[test]
-fn an_anchor_is_made_as_github_does() {
-    assert_eq!(anchor("A user's data"), "a-users-data");
-    assert_eq!(anchor("AI error rate"), "ai-error-rate");
 }
 
 #[test]

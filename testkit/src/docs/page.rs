@@ -147,12 +147,21 @@ mod tests {
     #[test]
     fn anchors_are_those_of_github() {
         let page = Page::read(
-            "# A `goalctl` page\n## What only AWS can prove\n## Functions: start & *size*\n## 仕組み\n## A\n### A\n",
+            "# A `goalctl` page\n## What only AWS can prove\n## Functions: start & *size*\n## 仕組み\n## A\n### A\n## A user's data\n## AI error rate\n",
         );
         let anchors: Vec<&str> = page.headings.iter().map(|heading| heading.anchor.as_str()).collect();
-        let expected = ["a-goalctl-page", "what-only-aws-can-prove", "functions-start--size", "仕組み", "a", "a-1"];
+        let expected = [
+            "a-goalctl-page",
+            "what-only-aws-can-prove",
+            "functions-start--size",
+            "仕組み",
+            "a",
+            "a-1",
+            "a-users-data",
+            "ai-error-rate",
+        ];
         assert_eq!(anchors, expected);
-        assert_eq!(page.headings.iter().map(|heading| heading.level).collect::<Vec<_>>(), [1, 2, 2, 2, 2, 3]);
+        assert_eq!(page.headings.iter().map(|heading| heading.level).collect::<Vec<_>>(), [1, 2, 2, 2, 2, 3, 2, 2]);
         assert!(page.has_anchor("a-1") && !page.has_anchor("a-2"));
     }
 
