@@ -52,8 +52,11 @@ pub(crate) enum Part {
 
 /// The parts that are run side by side when all are: those that compute, and two lanes of those that mostly wait.
 const LANES: [Lane; 3] = [
-    Lane { parts: &[Part::Unit, Part::Contract, Part::Statemachine, Part::Model, Part::Sim], gives_way: true },
-    Lane { parts: &[Part::Infra, Part::Clients, Part::Web, Part::Ai], gives_way: false },
+    Lane { parts: &[Part::Unit, Part::Model, Part::Sim], gives_way: true },
+    Lane {
+        parts: &[Part::Infra, Part::Clients, Part::Contract, Part::Statemachine, Part::Web, Part::Ai],
+        gives_way: false,
+    },
     Lane { parts: &[Part::Guide, Part::Chaos, Part::E2e], gives_way: false },
 ];
 

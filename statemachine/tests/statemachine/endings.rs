@@ -81,7 +81,7 @@ async fn a_stopped_workflow_is_aborted_whatever_is_still_answered(interpreter: I
 
 async fn a_stopped_workflow_sends_nothing_more(interpreter: Interpreter) {
     // Without the stop, the second batch would follow when the first one times out.
-    let patches = [Patch::BatchesAtOnce(1), Patch::BatchSeconds(6)];
+    let patches = [Patch::BatchesAtOnce(1), Patch::FirstBatchSeconds(6)];
     let run = Machine::deploy(interpreter, &patches).await.start(&actions(24)).await;
 
     run.batch().await;

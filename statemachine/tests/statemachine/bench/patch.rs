@@ -4,10 +4,13 @@ use serde_json::{Value, json};
 /// because the case tests a path that is otherwise unreachable.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Patch {
-    /// A batch has this many seconds, and no heartbeat: that must be shorter than the timeout and would expire first.
-    BatchSeconds(u32),
-    /// A batch needs a heartbeat every so many seconds.
-    BatchHeartbeat(u32),
+    /// The first batch has this many seconds, and no heartbeat: that must be shorter than the timeout and would expire
+    /// first. The others have the real times, as with [`Self::FirstBatchHeartbeat`]: a slow machine loses none of them.
+    FirstBatchSeconds(u32),
+    /// The first batch needs a heartbeat every so many seconds.
+    FirstBatchHeartbeat(u32),
+    /// The other batches need a heartbeat every so many seconds. Follows a patch of the first one.
+    OtherBatchesHeartbeat(u32),
     /// At most this many batches at once.
     BatchesAtOnce(u32),
     /// The whole workflow has this many seconds.
@@ -16,25 +19,34 @@ pub(crate) enum Patch {
     FinalizeSeconds(u32),
     /// Every retry follows after at most one second.
     ImpatientRetries,
-    /// A batch without a heartbeat is retried for the error name that both interpreters use: Moto names a missed
+    /// The first batch is retried without a heartbeat for the error name that both interpreters use: Moto names a missed
     /// heartbeat like a timeout, and `MiniStack` supports only the timeout.
     SilenceTimesOut,
     /// A failed batch is neither sent again nor caught, so that the whole Map fails.
     LostBatchesUncaught,
 }
 
+const PROCESSOR: &str = "/States/RunBatches/ItemProcessor";
 const BATCH: &str = "/States/RunBatches/ItemProcessor/States/EnqueueBatch";
+const OTHER_BATCH: &str = "/States/RunBatches/ItemProcessor/States/EnqueueOtherBatch";
 const MAP: &str = "/States/RunBatches";
 const FINALIZE: &str = "/States/SaveResults";
 
 impl Patch {
     pub(crate) fn apply(self, definition: &mut Value) {
         match self {
-            Self::BatchSeconds(seconds) => {
+            Self::FirstBatchSeconds(seconds) => {
+                set_the_first_batch_apart(definition);
                 set(definition, BATCH, "TimeoutSeconds", json!(seconds));
                 remove(definition, BATCH, "HeartbeatSeconds");
             }
-            Self::BatchHeartbeat(seconds) => set(definition, BATCH, "HeartbeatSeconds", json!(seconds)),
+            Self::FirstBatchHeartbeat(seconds) => {
+                set_the_first_batch_apart(definition);
+                set(definition, BATCH, "HeartbeatSeconds", json!(seconds));
+            }
+            Self::OtherBatchesHeartbeat(seconds) => {
+                set(definition, OTHER_BATCH, "HeartbeatSeconds", json!(seconds));
+            }
             Self::BatchesAtOnce(batches) => set(definition, MAP, "MaxConcurrency", json!(batches)),
             Self::WorkflowSeconds(seconds) => set(definition, "", "TimeoutSeconds", json!(seconds)),
             Self::FinalizeSeconds(seconds) => {
@@ -61,6 +73,18 @@ impl Patch {
             }
         }
     }
+}
+
+/// Gives the other batches a state of their own, equal to that of the first. (`MiniStack` does not read
+/// `TimeoutSecondsPath`, which would do.)
+fn set_the_first_batch_apart(definition: &mut Value) {
+    let other = object(definition, BATCH).clone();
+    let first = json!({ "Variable": "$.batchIndex", "NumericEquals": 0, "Next": "EnqueueBatch" });
+    let choice = json!({ "Type": "Choice", "Choices": [first], "Default": "EnqueueOtherBatch" });
+    let processor = object(definition, PROCESSOR);
+    processor["StartAt"] = json!("WhichBatch");
+    processor["States"]["EnqueueOtherBatch"] = Value::Object(other);
+    processor["States"]["WhichBatch"] = choice;
 }
 
 /// Lets the test answer as finalize: the same state sends the function's payload to a queue, with a token to answer.
