@@ -118,7 +118,7 @@ pub fn read(content: &[u8], form: Option<Form>) -> Result<Reading, ChartError> {
         Form::Opml => opml::read(&text),
     }?;
     if reading.chart.action_count() == 0 {
-        return Err(ChartError::new(Place::Whole, "the chart has no actions"));
+        return Err(ChartError::beside(Place::Whole, "the chart has no actions", &reading.left_out));
     }
     Ok(reading)
 }

@@ -1,5 +1,8 @@
 use std::fmt;
 
+/// How much of what was left out an error says.
+const SHOWN: usize = 3;
+
 /// Where something is in what was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
@@ -47,5 +50,13 @@ pub struct ChartError {
 impl ChartError {
     pub(crate) fn new(place: Place, problem: impl Into<String>) -> Self {
         Self { place, problem: problem.into() }
+    }
+
+    /// The same for something that is missing: it may be in what was left out.
+    pub(crate) fn beside(place: Place, problem: &str, left_out: &[String]) -> Self {
+        let shown = left_out.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join("; ");
+        let more = if left_out.len() > SHOWN { "; and more" } else { "" };
+        let left_out = if shown.is_empty() { shown } else { format!(". Left out: {shown}{more}") };
+        Self::new(place, format!("{problem}{left_out}"))
     }
 }
