@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use nix::sys::signal::{Signal, kill, killpg};
@@ -14,6 +14,8 @@ use crate::output;
 
 /// The exit code of a command that was ended by Ctrl-C.
 const INTERRUPTED: i32 = 130;
+/// How long tools may clean up after Ctrl-C. Those of this project need less than a second.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 static STOPPING: AtomicBool = AtomicBool::new(false);
 static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -84,14 +86,28 @@ pub fn install() -> Result<()> {
             return;
         }
         output::aside("\ninterrupted, cleaning up");
+        let mut tools = Vec::new();
         loop {
             let newest = leftovers().pop();
             let Some((_, leftover)) = newest else { break };
+            if let Leftover::Tool(pid) = leftover {
+                tools.push(pid);
+            }
             leftover.clear();
         }
+        // What they print belongs before the prompt of the shell.
+        wait_for(&tools);
         std::process::exit(INTERRUPTED);
     })
     .context("cannot listen for Ctrl-C")
+}
+
+/// Waits until these tools have ended, whose ends other threads receive.
+fn wait_for(tools: &[Pid]) {
+    let deadline = Instant::now() + PATIENCE;
+    while tools.iter().any(|pid| kill(*pid, None).is_ok()) && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// After Ctrl-C everything fails because it was ended: the handler decides the exit code, not those failures.
