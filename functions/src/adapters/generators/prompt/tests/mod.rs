@@ -202,7 +202,7 @@ fn the_template_names_every_field_once() {
     }
 }
 
-/// The whole prompt of an action, for readers.
+/// The whole prompt of an action, and what follows after a refusal, for readers.
 const WHOLE: &str = "functions/src/adapters/generators/prompt/tests/whole.md";
 
 /// Returns the number of the first line in which two texts differ, and that line of each.
@@ -235,7 +235,12 @@ fn a_whole_prompt_reads_like_this() {
     goal.actions[0].description = "雨の日も走れるように <防水> のものも\n一組".into();
     goal.actions[0].constraints = "予算は 2 万円。\"今ある物\" は使う。".into();
     let Prompt { system, user } = prompt(&goal);
-    let whole = format!("{system}\n---\n\n{user}");
+    let action = &goal.actions[0];
+    let first = GenerationRequest::first(&goal.head, goal.sub_goal_of(action), action);
+    let objection = Some("the action has no tasks");
+    let after_refusal = Prompt::of(&GenerationRequest { objection, attempt: 2, ..first }).user;
+    let again = after_refusal.strip_prefix(&user).expect("the refusal follows the same text");
+    let whole = format!("{system}\n---\n\n{user}\n---{again}");
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(WHOLE);
     if std::env::var_os("UPDATE_PROMPT").is_some() {
         fs::write(&file, &whole).unwrap();
