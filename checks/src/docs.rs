@@ -153,6 +153,23 @@ mod tests {
     }
 
     #[test]
+    fn the_price_of_an_idle_month_is_that_of_its_table() {
+        let table = include_str!("../../docs/PERFORMANCE.md");
+        let mut all = table.lines().filter_map(|line| line.strip_prefix("| **all** | | **")?.strip_suffix("** |"));
+        let price: f64 = all.next().expect("the sum of the table").parse().unwrap();
+        let said = format!("{price:.0} US");
+        for page in [
+            include_str!("../../README.md"),
+            include_str!("../../README.ja.md"),
+            include_str!("../../docs/DEPLOYMENT.md"),
+        ] {
+            let link = page.split("PERFORMANCE.md#by-the-month").next().and_then(|before| before.rsplit('[').next());
+            let link = link.unwrap_or_default();
+            assert!(link.contains(&said), "{link:?} instead of {said}");
+        }
+    }
+
+    #[test]
     fn the_languages_of_the_readme_have_the_same_content() {
         let english = Page::read("# T\n[日本語](README.ja.md)\n## A\n`x`, see [a](b)\n```sh\nc  # d\n```\n");
         let same = Page::read("# 題\n[English](README.md)\n## あ\n[え](b) `x`\n```sh\nc  # で\n```\n");

@@ -332,7 +332,10 @@ impl<'a> Doctor<'a> {
             return Found::Wrong(format!("not confirmed yet: {}", pending.join(", ")));
         }
         match confirmed {
-            0 => Found::Wrong("the topic has no subscription: alarms and notices reach no operator".to_owned()),
+            0 => {
+                let advice = "set `alertEmail` and deploy, or subscribe to the topic";
+                Found::Wrong(format!("no subscription: alarms and notices reach no operator; {advice}"))
+            }
             some => Found::Ok(format!("{} confirmed", counted(some, "subscription"))),
         }
     }
