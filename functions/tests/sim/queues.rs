@@ -47,8 +47,8 @@ impl Queue {
         })
     }
 
-    pub(crate) fn batch_size(self) -> usize {
-        if self == Self::Batch { 4 } else { 10 }
+    pub(crate) const fn batch_size(self) -> usize {
+        if matches!(self, Self::Batch) { 4 } else { 10 }
     }
 
     /// How many messages an invocation gets at most in this run: that of the batch queue is a setting.

@@ -107,6 +107,9 @@ impl Outcome {
         for (quota, used) in refused {
             why.push(format!("{} refuses {} calls for good", quota.name(), used.refused));
         }
+        if self.turned_away > 0 {
+            why.push(format!("{} starts are answered 503 for good", self.turned_away));
+        }
         if self.dead > 0 {
             why.push(format!("{} dead letters", self.dead));
         }
