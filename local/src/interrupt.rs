@@ -102,6 +102,16 @@ pub fn install() -> Result<()> {
     .context("cannot listen for Ctrl-C")
 }
 
+/// Ends the tools that run side by side, because one of them has failed. Whoever waits for them gets an error.
+pub fn end_tools() {
+    for (_, leftover) in leftovers().iter() {
+        if let Leftover::Tool(pid) = leftover {
+            // It may be gone already.
+            let _ = kill(*pid, Signal::SIGTERM);
+        }
+    }
+}
+
 /// Waits until these tools have ended, whose ends other threads receive.
 fn wait_for(tools: &[Pid]) {
     let deadline = Instant::now() + PATIENCE;

@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use goal_activity_client::StackFile;
 use goal_activity_core::goal::Goal;
 use goal_activity_core::rows::goal_rows;
@@ -84,12 +85,14 @@ impl Local {
         start: impl FnOnce(&Path) -> Result<Emulator>,
     ) -> Result<Self> {
         tools::check(project, Purpose::Run)?;
-        tools::cdk_app(project)?;
-        let python = tools::python(project, Purpose::Run)?;
-        match functions {
-            None => functions::build_for_here(project)?,
-            Some(prebuilt) => step("functions unpacked", || prebuilt.place(project, &python))?,
-        }
+        let python = match functions {
+            None => build_and_install(project)?,
+            Some(prebuilt) => {
+                let python = install(project)?;
+                step("functions unpacked", || prebuilt.place(project, &python))?;
+                python
+            }
+        };
         let emulator = step("emulator started", || start(&python))?;
         let stack = deploy::deploy(project, &emulator.endpoint(), folder)?;
         let aws = Aws::at(&emulator.endpoint());
@@ -113,6 +116,26 @@ impl Local {
         }
         Ok(())
     }
+}
+
+/// Installs what the deployment and the emulator need, and returns the emulator's Python.
+fn install(project: &Project) -> Result<PathBuf> {
+    tools::cdk_app(project)?;
+    tools::python(project, Purpose::Run)
+}
+
+/// The same while the functions are compiled: most of it waits for the network.
+fn build_and_install(project: &Project) -> Result<PathBuf> {
+    thread::scope(|scope| {
+        let building = scope.spawn(|| functions::build_for_here(project));
+        let installed = install(project);
+        if installed.is_err() {
+            interrupt::end_tools();
+        }
+        let built = building.join().unwrap_or_else(|_| Err(anyhow!("building the functions panicked")));
+        let python = installed?;
+        built.map(|()| python)
+    })
 }
 
 /// Removes the folders of runs whose command has ended. Their emulators have ended as well: each ends with its command.

@@ -44,6 +44,11 @@ impl Project {
         self.lock_for("up.", "another cargo xtask up or down")
     }
 
+    /// Locks the functions for this machine, in the same way.
+    pub fn lock_functions(&self) -> Result<File> {
+        self.lock_for("functions.", "another cargo xtask")
+    }
+
     fn lock_for(&self, what: &str, holder: &str) -> Result<File> {
         let path = self.state().join(format!("{what}lock"));
         std::fs::create_dir_all(self.state())?;

@@ -1,15 +1,18 @@
 //! Steps of a command: one line each, with the time it took.
 
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use goal_activity_core::text::printable;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::output;
 
 static QUIET: AtomicBool = AtomicBool::new(false);
+/// The clocks of the steps that run side by side.
+static CLOCKS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 
 /// Runs a step. On a terminal a clock shows its progress; otherwise its line is printed when it is done.
 pub fn step<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
@@ -19,7 +22,7 @@ pub fn step<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
 /// The same for work that says how far it is.
 pub fn step_with<T>(what: &str, work: impl FnOnce(&Clock) -> Result<T>) -> Result<T> {
     let started = Instant::now();
-    let clock = ProgressBar::new_spinner().with_message(what.to_owned());
+    let clock = CLOCKS.add(ProgressBar::new_spinner().with_message(what.to_owned()));
     if let Ok(style) = ProgressStyle::with_template("  {spinner} ({elapsed}) {wide_msg}") {
         clock.set_style(style);
     }
@@ -59,7 +62,7 @@ impl Clock {
 /// Prints a note in addition to the results.
 pub fn note(text: &str) {
     if !QUIET.load(Ordering::Relaxed) {
-        output::aside(text);
+        CLOCKS.suspend(|| output::aside(text));
     }
 }
 

@@ -49,7 +49,6 @@ const DEPLOYED: &str = "deploy";
 /// Builds the functions for this machine, where the emulator runs them as plain processes.
 pub fn build_for_here(project: &Project) -> Result<()> {
     let names = names(project)?;
-    let _lock = project.lock()?;
     let mut build = cargo();
     build.arg("build").args(AS_FOR_TESTS).current_dir(&project.root);
     for name in &names {
@@ -57,6 +56,7 @@ pub fn build_for_here(project: &Project) -> Result<()> {
     }
     compile::run("functions", &mut build)?;
     let binaries = project.target.join("debug");
+    let _lock = project.lock_functions()?;
     place(&names, |name| binaries.join(name), &project.local_functions())
 }
 
