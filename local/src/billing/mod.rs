@@ -24,9 +24,9 @@ pub const BY_THE_CLOCK: &str = "reconcile";
 /// The maximum time to wait until all messages are processed.
 const SETTLE: Duration = Duration::from_secs(20);
 /// For how long no invocation may have ended by then.
-const QUIET: Duration = Duration::from_millis(750);
+const QUIET: Duration = Duration::from_millis(500);
 /// The interval between checks.
-const PAUSE: Duration = Duration::from_millis(250);
+const PAUSE: Duration = Duration::from_millis(100);
 /// `EventBridge` and `SQS` count a request once for every 64 KiB.
 const CHUNK: usize = 64 * 1024;
 
