@@ -34,6 +34,7 @@ on_all_tables!(
     nothing_is_taken_while_launching_is_paused_and_what_is_held_stays,
     a_pause_is_known_until_it_ends_and_replaces_another,
     a_release_and_the_pause_that_it_begins_are_one_write,
+    a_release_of_what_was_acquired_anew_since_is_not_made,
     a_release_that_was_decided_with_another_pause_is_not_made,
     of_many_at_once_one_is_the_probe,
     a_pause_that_is_over_ends_with_the_first_that_acquires_capacity,
@@ -311,6 +312,18 @@ async fn a_release_and_the_pause_that_it_begins_are_one_write(on: &impl Tables) 
     assert_eq!(on.db().acquire_capacity(&two, Room::of(8)).await.unwrap(), Acquired::Yes);
 }
 
+async fn a_release_of_what_was_acquired_anew_since_is_not_made(on: &impl Tables) {
+    let one = held(on, 1, 0);
+    assert_eq!(on.db().acquire_capacity(&one, Room::of(8)).await.unwrap(), Acquired::Yes);
+    let stale = release(on, &one.execution).await;
+    assert!(give_back(on, &one.execution).await);
+    let anew = Held { since: at(9), ..one.clone() };
+    assert_eq!(on.db().acquire_capacity(&anew, Room::of(8)).await.unwrap(), Acquired::Yes);
+    assert_eq!(on.db().release_capacity(&stale).await.unwrap(), Released::Changed);
+    assert_eq!(holders(on).await, [named(&anew)]);
+    assert!(give_back(on, &one.execution).await);
+}
+
 async fn a_release_that_was_decided_with_another_pause_is_not_made(on: &impl Tables) {
     let (one, machine) = (held(on, 8, 0), on.state_machine());
     assert_eq!(on.db().acquire_capacity(&one, Room::of(8)).await.unwrap(), Acquired::Yes);
@@ -350,6 +363,7 @@ fn plain(execution: &ExecutionArn) -> Release {
     Release {
         execution,
         shard,
+        since: None,
         cost: None,
         before: None,
         after: None,

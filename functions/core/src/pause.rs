@@ -345,7 +345,9 @@ impl Releasing {
         now: Timestamp,
     ) -> Self {
         let whole = loads.together();
-        let release = Release { shard, ..Release::decide(arn, execution, &whole, pausing, now) };
+        let own = loads.of(shard);
+        let since = own.held.iter().find(|held| held.execution == *arn).map(|held| held.since);
+        let release = Release { shard, since, ..Release::decide(arn, execution, &whole, pausing, now) };
         if loads.0.len() <= 1 {
             return Self::Now(release);
         }
@@ -354,7 +356,6 @@ impl Releasing {
             let Release { before, after, paused_for, .. } = release;
             return Self::PauseFirst(PauseChange { before, after, paused_for });
         }
-        let own = loads.of(shard);
         let of_others = |day: Day| {
             let [all, own] = [&whole, &own].map(|load| load.costs.get(&day).copied().unwrap_or_default());
             all.saturating_sub(own)
@@ -382,6 +383,8 @@ pub struct Release {
     pub execution: ExecutionArn,
     /// Where it holds what it releases.
     pub shard: Shard,
+    /// When it acquired what it releases, where that is known. What it has acquired anew since is not released.
+    pub since: Option<Timestamp>,
     /// What it has cost, where that is known.
     pub cost: Option<Cost>,
     /// The pause that this was decided with. Where it is another by now, nothing is released.
@@ -405,6 +408,7 @@ impl Release {
         Self {
             execution: held.execution.clone(),
             shard: held.shard,
+            since: Some(held.since),
             cost: None,
             after: pause.clone(),
             before: pause,
@@ -454,7 +458,18 @@ impl Release {
         // A day cannot be counted and forgotten in one write.
         past_days.retain(|day| cost.is_none_or(|cost| cost.day != *day));
         let (shard, settled) = (Shard::FIRST, 0);
-        Self { execution: arn.clone(), shard, cost, before, after, paused_for, past_days, worked_since, settled }
+        Self {
+            execution: arn.clone(),
+            shard,
+            since: began,
+            cost,
+            before,
+            after,
+            paused_for,
+            past_days,
+            worked_since,
+            settled,
+        }
     }
 }
 

@@ -201,7 +201,8 @@ impl HoldCapacity for Tables {
     }
 
     async fn release_capacity(&self, release: &Release) -> PortResult<Released> {
-        let Release { execution, shard, cost, before, after, paused_for, past_days, worked_since, settled } = release;
+        let Release { execution, shard, since, cost, before, after, paused_for, past_days, worked_since, settled } =
+            release;
         let (state_machine, held) = (execution.state_machine(), held_by(execution));
         let mut write = self
             .capacity(&state_machine, *shard)
@@ -209,6 +210,9 @@ impl HoldCapacity for Tables {
             .remove(held.as_str())
             .when(Condition::exists(held.as_str()))
             .when(is_still(before.as_ref())?);
+        if let Some(since) = since {
+            write = write.when(Condition::equals([held.as_str(), SINCE], attribute(since)?));
+        }
         if after != before {
             write = pausing(write, after.as_ref())?;
         }

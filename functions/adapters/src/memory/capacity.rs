@@ -87,10 +87,12 @@ impl HoldCapacity for World {
 
     async fn release_capacity(&self, release: &Release) -> PortResult<Released> {
         let mut state = self.call("release_capacity").await?;
-        let Release { execution, shard, cost, before, after, paused_for, past_days, worked_since, settled } = release;
+        let Release { execution, shard, since, cost, before, after, paused_for, past_days, worked_since, settled } =
+            release;
         let is_this = |held: &Held| held.execution == *execution && held.shard == *shard;
-        if !state.held.iter().any(is_this) {
-            return Ok(Released::NotHeld);
+        let Some(held) = state.held.iter().find(|held| is_this(held)) else { return Ok(Released::NotHeld) };
+        if since.is_some_and(|since| since != held.since) {
+            return Ok(Released::Changed);
         }
         let control = state.control_mut(*shard);
         let sum =
