@@ -31,7 +31,11 @@ impl Deployment {
             // If no deployment is named, the stack on AWS is the default, which requires configured AWS tools.
             (None, None) => match Stack::open(place).await {
                 Ok(stack) => (stack.output("ApiUrl")?.to_owned(), Some(stack)),
-                Err(error) => return Err(Failure::usage(format!("no deployment is named: {error:#}"), NO_URL).into()),
+                Err(error) if place.stack.is_some() => return Err(error),
+                Err(error) => {
+                    let title = format!("no stack is up on this machine, and no deployment is named: {error:#}");
+                    return Err(Failure::usage(title, NO_URL).into());
+                }
             },
         };
         Ok(Self { url: checked(&url)?, file, stack })

@@ -159,7 +159,7 @@ async fn command(cli: Cli, shell: &mut Shell<'_>) -> Result<u8> {
         Command::Waiting(args) => {
             workflow::waiting(args, &operator(&settings).await?, SystemClock.now(), json, shell).await
         }
-        Command::Goals(command) => goals::run(command, &client::Client::open(settings).await?, json, shell).await,
+        Command::Goals(command) => Box::pin(goals::run(command, settings, json, shell)).await,
         Command::Start(args) => workflow::start(args, &Api::open(settings).await?, json, shell).await,
         Command::Status(args) => workflow::status(args, &Api::open(settings).await?, json, shell).await,
         Command::Cancel(args) => workflow::cancel(args, &Api::open(settings).await?, json, shell).await,

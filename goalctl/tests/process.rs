@@ -41,12 +41,18 @@ async fn stack() -> Stub {
             json!({ "Attributes": {
                 "ApproximateNumberOfMessages": "0", "ApproximateNumberOfMessagesNotVisible": "0" } })
         } else if seen.line.starts_with("POST") {
-            return Reply::Whole(Response::new(202, json!({ "executionArn": ARN, "totalActions": 8 })));
+            let started = json!({ "executionArn": ARN, "startDate": "2026-11-24T09:30:00.000Z", "status": "PENDING", "totalActions": 8 });
+            return Reply::Whole(Response::new(202, started));
         } else if seen.line.contains("/status") {
             json!({ "executionArn": ARN, "goalId": "g", "status": "RUNNING", "startDate": "2026-11-24T09:30:00.000Z",
                 "progressPercentage": 0, "processedActions": 0, "totalActions": 8, "succeededActions": 0 })
         } else {
-            let task = |n| json!({ "actionId": "a-1-1", "position": "1-1", "title": format!("task {n}"), "priority": "high", "status": "todo", "estimatedMinutes": 30 });
+            let task = |n| {
+                json!({ "goalId": "g", "position": "1-1", "taskId": "27194629-0da6-55ff-a1b1-6b1555963415", "actionId": "a-1-1",
+                    "executionArn": ARN, "title": format!("task {n}"), "description": "", "type": "execution",
+                    "estimatedMinutes": 30, "priority": "high", "status": "todo",
+                    "createdAt": "2026-11-24T09:30:00.000Z", "updatedAt": "2026-11-24T09:30:00.000Z" })
+            };
             json!({ "items": (0..1000).map(task).collect::<Vec<_>>() })
         };
         Reply::Whole(Response::new(200, body))
@@ -65,6 +71,21 @@ fn stack_file(name: &str, url: &str) -> std::path::PathBuf {
     }
     std::fs::write(&file, json!({ "endpoint": url, "apiUrl": url, "outputs": outputs }).to_string()).unwrap();
     file
+}
+
+#[tokio::test]
+async fn a_chart_is_read_from_standard_input_without_a_deployment() {
+    let mut command = goalctl("goals put run - --form md --dry-run");
+    let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+    let pid = Pid::from_raw(child.id().try_into().unwrap());
+    child.stdin.take().unwrap().write_all("# Run\n\n## Legs\n\n- Squats\n".as_bytes()).unwrap();
+    let output = tokio::time::timeout(PATIENCE, spawn_blocking(move || child.wait_with_output().unwrap())).await;
+    if output.is_err() {
+        kill(pid, Signal::SIGKILL).unwrap();
+    }
+    let output = output.expect("it ends").unwrap();
+    let [out, err] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+    assert!(output.status.success() && out.contains("Squats") && err.contains("1 action in 1 sub-goal"), "{out}{err}");
 }
 
 /// A proxy that lets nothing through, and the first line of each request that it gets.

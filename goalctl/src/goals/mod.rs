@@ -14,8 +14,9 @@ use goal_activity_chart::{Form, Reading};
 use goal_activity_events::GoalId;
 
 use crate::client::Client;
-use crate::failure::{DONE, Failure, REFUSED};
+use crate::failure::{DONE, Failure};
 use crate::http::encode;
+use crate::settings::Settings;
 use crate::shell::Shell;
 use crate::text::{counted, printable};
 use report::{Goal, Goals};
@@ -69,14 +70,14 @@ Examples:
   pbpaste | goalctl goals put learn-piano - --form tsv"
 )]
 pub(crate) struct Put {
-    /// The goal's id: 1 to 128 letters, digits, `.`, `_` and `-`
+    /// The goal's id: 1 to 64 letters, digits, `-` and `_`
     goal: GoalId,
     /// The chart; `-` is standard input
     file: PathBuf,
     /// Its form: json, csv, tsv, md or opml [default: by the file's ending, or by its content]
     #[arg(long)]
     form: Option<Form>,
-    /// Only show what is read, in place of storing it
+    /// Only show what is read, in place of storing it; needs no deployment
     #[arg(long)]
     dry_run: bool,
 }
@@ -104,12 +105,12 @@ pub(crate) struct Export {
 }
 
 /// Runs one of the commands.
-pub(crate) async fn run(command: Command, client: &Client, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
+pub(crate) async fn run(command: Command, settings: Settings, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
     match command {
-        Command::List(args) => list(args, client, json, shell).await,
-        Command::Show { goal } => show(&goal, client, json, shell).await,
-        Command::Put(args) => put(args, client, json, shell).await,
-        Command::Export(args) => export(args, client, json, shell).await,
+        Command::List(args) => list(args, &Client::open(settings).await?, json, shell).await,
+        Command::Show { goal } => show(&goal, &Client::open(settings).await?, json, shell).await,
+        Command::Put(args) => put(args, settings, json, shell).await,
+        Command::Export(args) => export(args, &Client::open(settings).await?, json, shell).await,
     }
 }
 
@@ -134,9 +135,9 @@ async fn show(goal: &GoalId, client: &Client, json: bool, shell: &mut Shell<'_>)
     Ok(DONE)
 }
 
-async fn put(args: Put, client: &Client, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
+async fn put(args: Put, settings: Settings, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
     let Put { goal, file, form, dry_run } = args;
-    let Reading { chart, left_out } = read(&file, form)?;
+    let Reading { chart, left_out } = read(&file, form, shell)?;
     for sentence in &left_out {
         writeln!(shell.err, "left out: {}", printable(sentence))?;
     }
@@ -148,15 +149,21 @@ async fn put(args: Put, client: &Client, json: bool, shell: &mut Shell<'_>) -> R
         }
         return Ok(DONE);
     }
+    let client = Client::open(settings).await?;
     let answer = client.put(&path(&goal), serde_json::to_value(&chart)?).await?;
     shell.show(json, &answer, |_| format!("Stored as {goal}: {read}. For tasks: `goalctl start {goal} --wait`.\n"))?;
     Ok(DONE)
 }
 
 /// Reads a chart. A file's ending says its form, or else its content.
-fn read(file: &Path, form: Option<Form>) -> Result<Reading> {
+fn read(file: &Path, form: Option<Form>, shell: &mut Shell<'_>) -> Result<Reading> {
     let name = file.display();
-    let content = if file == Path::new("-") { content(std::io::stdin()) } else { File::open(file).and_then(content) };
+    let content = match (shell.piped.as_mut(), shell.keyboard.as_mut()) {
+        _ if file != Path::new("-") => File::open(file).and_then(content),
+        (Some(piped), _) => content(piped),
+        (None, Some(keyboard)) => content(keyboard),
+        (None, None) => Ok(Vec::new()),
+    };
     let unreadable = |error| Failure::usage(format!("cannot read {name}: {error}"), "give the path of a chart, or -");
     let content = content.map_err(unreadable)?;
     if content.len() as u64 > MOST {
@@ -165,7 +172,7 @@ fn read(file: &Path, form: Option<Form>) -> Result<Reading> {
     let form = form.or_else(|| ending(file));
     goal_activity_chart::read(&content, form).map_err(|error| {
         let advice = "correct it there; --form says what it is, if that was taken for something else";
-        Failure { exit: REFUSED, ..Failure::usage(format!("{name}: {error}"), advice) }.into()
+        Failure::usage(format!("{name}: {error}"), advice).into()
     })
 }
 

@@ -97,7 +97,7 @@ async fn a_dry_run_stores_nothing_and_a_form_can_be_named() {
     let (code, _, err) = ran("form", &api, &["goals", "put", "run", path, "--form", "docx"]).await;
     assert!(code == USAGE && err.contains("json, csv, tsv, md and opml"), "{err}");
     let (code, _, err) = ran("wrong", &api, &["goals", "put", "run", path, "--form", "json"]).await;
-    assert!(code == REFUSED && err.contains("line 1"), "{err}");
+    assert!(code == USAGE && err.contains("line 1"), "{err}");
     let (code, _, err) = ran("nowhere", &api, &["goals", "put", "run", "nowhere.csv"]).await;
     assert!(code == USAGE && err.contains("cannot read nowhere.csv"), "{err}");
     assert!(api.seen().is_empty());
