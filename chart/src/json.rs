@@ -186,6 +186,7 @@ impl Reader {
             Value::Object(action) => action,
             _ => return Err(wrong(path, "expected an action: a text, or an object with a title")),
         };
+        self.note_others(action, &[TITLE, DESCRIPTION, BACKGROUND, CONSTRAINTS, KIND, POSITION], path);
         let title = text(action, TITLE, path)?;
         if title.is_empty() {
             // With a type or a text beside it: a cell of a form that was left empty.
@@ -195,7 +196,6 @@ impl Reader {
             }
             return Ok(None);
         }
-        self.note_others(action, &[TITLE, DESCRIPTION, BACKGROUND, CONSTRAINTS, KIND, POSITION], path);
         let kind = match text(action, KIND, path)?.to_ascii_lowercase().as_str() {
             "" => ActionKind::default(),
             "execution" => ActionKind::Execution,

@@ -111,6 +111,9 @@ pub fn read(content: &[u8], form: Option<Form>) -> Result<Reading, ChartError> {
         return Err(ChartError::new(Place::Whole, "it is too large for a chart: more than 512 KiB"));
     }
     let text = decode::text(content)?;
+    if text.trim().is_empty() {
+        return Err(ChartError::new(Place::Whole, "there is nothing in it"));
+    }
     let reading = match form.unwrap_or_else(|| Form::of(&text)) {
         Form::Json => json::read(&text),
         Form::Csv | Form::Tsv => table::read(&text),
