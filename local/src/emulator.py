@@ -121,14 +121,22 @@ def start_executions_at_once() -> None:
     stepfunctions.time = SimpleNamespace(**{**vars(time), "sleep": sleep})
 
 
-def wake_pollers_at_once() -> None:
-    """Takes out most of the 50 ms for which the pollers of MiniStack 1.5.33 sleep through what arrives after they were woken in vain,
-    as at the end of an invocation: each function of a chain would wait for that of the one before it."""
-    from ministack.services import lambda_svc
+def send_small_answers_at_once() -> None:
+    """Switches Nagle's algorithm off in the servers that hand events to functions: head and body are two writes there, and the second
+    waited up to 40 ms for the acknowledgement of the first, in every invocation."""
+    import socketserver
 
-    if getattr(lambda_svc, "_ESM_IDLE_WAKE_GAP_SECONDS", None) != 0.05:
-        sys.exit("this MiniStack does not wait 50 ms after an idle wake: take wake_pollers_at_once out of emulator.py")
-    lambda_svc._ESM_IDLE_WAKE_GAP_SECONDS = 0.002
+    socketserver.StreamRequestHandler.disable_nagle_algorithm = True
+
+
+def check_conditions_once() -> None:
+    """Makes MiniStack check the grammar of a condition once, instead of once for each row that it is evaluated for: a third of its time
+    under load."""
+    from functools import lru_cache
+
+    from ministack.services import dynamodb
+
+    dynamodb._condition_syntax_error = lru_cache(maxsize=4096)(dynamodb._condition_syntax_error)
 
 
 def keep_the_time_of_sign_in() -> None:
@@ -255,7 +263,8 @@ if arguments[0] == "ministack":
     close_gaps_in_iam()
     close_gaps_in_scheduler()
     start_executions_at_once()
-    wake_pollers_at_once()
+    send_small_answers_at_once()
+    check_conditions_once()
     keep_the_time_of_sign_in()
     tell_what_is_billed()
 runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
