@@ -3,7 +3,7 @@ import { decode } from './decode.js';
 import { readJson, writeJson } from './json.js';
 import { readMarkdown, seemsMarkdown, writeMarkdown } from './markdown.js';
 import { readOpml, writeOpml } from './opml.js';
-import { ChartError, WHOLE } from './place.js';
+import { ChartError, WHOLE, missing } from './place.js';
 import { readTable, seemsTable, writeTable } from './table.js';
 
 export type { Chart, ChartAction, ChartSubGoal, Reading } from './chart.js';
@@ -43,8 +43,9 @@ export function read(content: string | Uint8Array | ArrayBuffer, form?: Form): R
     throw new ChartError(WHOLE, 'it is too large for a chart: more than 512 KiB');
   }
   const text = decode(content);
+  if (text.trim() === '') throw new ChartError(WHOLE, 'there is nothing in it');
   const reading = readAs(form ?? formOf(text), text);
-  if (actionCount(reading.chart) === 0) throw new ChartError(WHOLE, 'the chart has no actions');
+  if (actionCount(reading.chart) === 0) throw missing(WHOLE, 'the chart has no actions', reading.leftOut);
   return reading;
 }
 

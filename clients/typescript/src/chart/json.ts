@@ -2,7 +2,7 @@ import { SIDES, texts, titled, type Chart, type ChartAction, type ChartSubGoal, 
 import { cell } from './decode.js';
 import { readGrid } from './grid.js';
 import { firstError } from './json-error.js';
-import { ChartError, WHOLE, atLine } from './place.js';
+import { ChartError, WHOLE, atLine, missing } from './place.js';
 
 type Json = string | number | boolean | null | Json[] | JsonObject;
 type JsonObject = { [name: string]: Json };
@@ -103,7 +103,7 @@ function others(object: JsonObject, known: string[][], path: string): string[] {
 function readGoal(goal: JsonObject): Reading {
   const leftOut = others(goal, [TITLE, DESCRIPTION, BACKGROUND, CONSTRAINTS, DEADLINE, SUB_GOALS], '');
   const title = textOf(goal, TITLE, '');
-  if (title === '') throw wrong('title', 'the goal has no title');
+  if (title === '') throw missing({ kind: 'field', field: 'title' }, 'the goal has no title', leftOut);
   const deadline = textOf(goal, DEADLINE, '');
   const subGoals = entries(goal, SUB_GOALS, '', 'a goal has at most 8 sub-goals').map((each) => readSubGoal(each, leftOut));
   const description = textOf(goal, DESCRIPTION, '');
@@ -124,6 +124,7 @@ function readSubGoal({ position, path, entry }: Placed, leftOut: string[]): Char
 function readAction({ position, path, entry }: Placed, leftOut: string[]): ChartAction | undefined {
   if (typeof entry === 'string') return titled(position, cell(entry));
   if (!isObject(entry)) throw wrong(path, 'expected an action: a text, or an object with a title');
+  leftOut.push(...others(entry, [TITLE, DESCRIPTION, BACKGROUND, CONSTRAINTS, KIND, POSITION], path));
   const title = textOf(entry, TITLE, path);
   if (title === '') {
     // With a type or a text beside it: a cell of a form that was left empty.
@@ -132,7 +133,6 @@ function readAction({ position, path, entry }: Placed, leftOut: string[]): Chart
     }
     return undefined;
   }
-  leftOut.push(...others(entry, [TITLE, DESCRIPTION, BACKGROUND, CONSTRAINTS, KIND, POSITION], path));
   const type = textOf(entry, KIND, path).replace(/[A-Z]/g, (letter) => letter.toLowerCase()) || 'execution';
   if (type !== 'execution' && type !== 'habit') throw wrong(below(path, 'type'), 'expected execution or habit');
   const description = textOf(entry, DESCRIPTION, path);

@@ -35,3 +35,13 @@ export class ChartError extends Error {
     super(`${inWords(place)}: ${problem}`);
   }
 }
+
+/** How much of what was left out an error says. */
+const SHOWN = 3;
+
+/** Returns the error for something that is missing: it may be in what was left out. */
+export function missing(place: Place, problem: string, leftOut: string[]): ChartError {
+  const shown = leftOut.slice(0, SHOWN).join('; ');
+  const more = leftOut.length > SHOWN ? '; and more' : '';
+  return new ChartError(place, shown === '' ? problem : `${problem}. Left out: ${shown}${more}`);
+}
