@@ -37,6 +37,10 @@ fn says(event: &Value, detail: &Value) -> String {
     let counts =
         || format!("{}/{} with tasks, {} failed", number("succeededActions"), number("totalActions"), failed());
     let source = event["source"].as_str().unwrap_or(NOTHING);
+    let answered = || {
+        let [id, source] = ["eventId", "source"].map(|name| detail["request"][name].as_str().unwrap_or(NOTHING));
+        format!("event {id} of {source}")
+    };
     match event["detail-type"].as_str().unwrap_or_default() {
         "GoalActivityRequested" => format!("event {} of {source}", text("eventId")),
         "GoalActivityCancelRequested" | "GoalActivityRetryRequested" => {
@@ -48,13 +52,9 @@ fn says(event: &Value, detail: &Value) -> String {
             } else {
                 String::new()
             };
-            format!(
-                "event {} as {}{waits}",
-                detail["request"]["eventId"].as_str().unwrap_or(NOTHING),
-                text("executionArn")
-            )
+            format!("{} as {}{waits}", answered(), text("executionArn"))
         }
-        "GoalActivityRejected" => format!("{}: {}", text("reason"), text("message")),
+        "GoalActivityRejected" => format!("{}: {}: {}", answered(), text("reason"), text("message")),
         "BatchProgressed" => format!("batch {}: {}", number("batchIndex"), counts()),
         "WorkflowCompleted" => format!("{}: {}", text("status"), counts()),
         _ => format!("from {source}"),
@@ -84,6 +84,13 @@ mod tests {
         let expected =
             "2026-11-24T09:30:00.123Z  WorkflowCompleted      g  PARTIALLY_SUCCEEDED: 7/8 with tasks, 1 failed\n";
         assert_eq!(line(&completed), expected);
+        let rejected = json!({
+            "occurredAt": "2026-11-24T09:30:00.123Z", "goalId": "g", "reason": "NOTHING_TO_DO", "message": "nothing",
+            "request": { "eventId": "plan-17", "source": "com.example.planner" },
+        });
+        let rejected: Value = EventBridgeEvent::new("goal-activity", "GoalActivityRejected", &rejected).into();
+        let expected = "g  event plan-17 of com.example.planner: NOTHING_TO_DO: nothing\n";
+        assert!(line(&rejected).ends_with(expected), "{}", line(&rejected));
         let strange = json!({ "detail-type": "Tea\u{1b}[2J", "source": "a\nb", "time": 7 });
         let strange = line(&strange);
         assert!(

@@ -30,7 +30,8 @@ cloudformation:DescribeStacks.",
 Examples:
   goalctl find --user user-1 --stack goal-activity
   goalctl find --goal learn-piano --status failed --since 2026-11-24
-  goalctl find --status timed-out --since 2026-11-24 --all --json | jq -r '.items[].executionArn'"
+  goalctl find --status timed-out --since 2026-11-24 --all --json | jq -r '.items[].executionArn'",
+    group = clap::ArgGroup::new("which").args(["user", "goal", "status", "since"]).required(true).multiple(true)
 )]
 pub(crate) struct Find {
     /// Only those of this user
@@ -40,7 +41,7 @@ pub(crate) struct Find {
     #[arg(long, value_name = "ID")]
     goal: Option<GoalId>,
     /// Only those in this status, such as FAILED or running
-    #[arg(long, value_parser = read_status, required_unless_present_any = ["user", "goal", "since"])]
+    #[arg(long, value_parser = read_status)]
     status: Option<WorkflowStatus>,
     /// Only those requested at this time or later: 2026-11-24 or 2026-11-24T09:30:00Z
     #[arg(long, value_name = "TIME", value_parser = read_time)]

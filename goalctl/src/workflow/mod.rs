@@ -328,18 +328,17 @@ async fn follow(api: &Api, arn: &ExecutionArn, json: bool, shell: &mut Shell<'_>
 
 async fn show_status(api: &Api, answer: &Value, progress: &Followed, json: bool, shell: &mut Shell<'_>) -> Result<()> {
     let colours = shell.terminal.colours;
-    let titles = if json { BTreeMap::new() } else { titles(api, progress).await };
+    let Followed(workflow) = progress;
+    let is_needed = !json && !workflow.failed_actions.is_empty();
+    let titles = if is_needed { titles(api, &workflow.goal_id).await } else { BTreeMap::new() };
     shell.show(json, answer, |_| progress.text(&titles, colours, SystemClock.now()))
 }
 
-/// The titles of the goal's actions by their ids, if one of the workflow has failed. Nothing where its owner does not ask, or the goal
-/// cannot be read: what has failed is shown all the same.
-async fn titles(api: &Api, Followed(workflow): &Followed) -> BTreeMap<ActionId, String> {
+/// The titles of a goal's actions by their ids. Nothing where its owner does not ask, or the goal cannot be read: what has become of them
+/// is shown all the same.
+async fn titles(api: &Api, goal: &GoalId) -> BTreeMap<ActionId, String> {
     let Api::User(client) = api else { return BTreeMap::new() };
-    if workflow.failed_actions.is_empty() {
-        return BTreeMap::new();
-    }
-    let goal = client.get(&goals::path(&workflow.goal_id)).await.and_then(|answer| read::<Goal>(&answer));
+    let goal = client.get(&goals::path(goal)).await.and_then(|answer| read::<Goal>(&answer));
     let sub_goals = goal.map(|goal| goal.sub_goals).unwrap_or_default();
     let actions = sub_goals.into_iter().flat_map(|sub_goal| sub_goal.actions);
     actions.map(|action| (action.action_id, action.title)).collect()
@@ -375,8 +374,10 @@ pub(crate) async fn actions(args: ActionsArgs, api: &Api, json: bool, shell: &mu
         items.retain(|item| wanted.iter().any(|state| item["state"] == **state));
     }
     let text = Actions::read(&answer)?;
+    let Actions(workflow) = &text;
+    let titles = if json { BTreeMap::new() } else { titles(api, &workflow.goal_id).await };
     let colours = shell.terminal.colours;
-    shell.show(json, &answer, |_| text.text(colours))?;
+    shell.show(json, &answer, |_| text.text(&titles, colours))?;
     Ok(DONE)
 }
 

@@ -219,27 +219,31 @@ impl History {
 
 /// The actions of a workflow.
 #[derive(Debug)]
-pub(super) struct Actions(WorkflowActions);
+pub(super) struct Actions(pub(super) WorkflowActions);
 
 impl Actions {
     pub(super) fn read(answer: &Value) -> Result<Self> {
         read(answer).map(Self)
     }
 
-    pub(super) fn text(&self, colours: bool) -> String {
+    /// Returns all of it. `titles` are those of actions, as far as they are known.
+    pub(super) fn text(&self, titles: &BTreeMap<ActionId, String>, colours: bool) -> String {
         let Self(WorkflowActions { execution_arn, status: workflow, items, .. }) = self;
-        let mut rows = table(&["ACTION", "BATCH", "STATE", "TASKS", "ATTEMPTS", "WHY"]);
+        let title = (!titles.is_empty()).then_some("TITLE");
+        let rest = ["BATCH", "STATE", "TASKS", "ATTEMPTS", "WHY"];
+        let mut rows = table(&["ACTION"].into_iter().chain(title).chain(rest).collect::<Vec<_>>());
         for action in items {
             let code = action.code.as_ref().map(Open::to_string);
             let why = code.iter().chain(&action.message).map(|text| printable(text));
-            rows.add_row([
-                printable(action.action_id.as_str()),
+            let title = title.map(|_| printable(titles.get(&action.action_id).map_or(NOTHING, String::as_str)));
+            let rest = [
                 action.batch_index.to_string(),
                 printable(&action.state.to_string()),
                 number(action.tasks),
                 number(action.attempts),
                 why.collect::<Vec<_>>().join(": "),
-            ]);
+            ];
+            rows.add_row([printable(action.action_id.as_str())].into_iter().chain(title).chain(rest));
         }
         let head = format!("{}: {}", status(&workflow.to_string(), colours), printable(execution_arn.as_str()));
         if items.is_empty() { format!("{head}\n\nNo such actions.\n") } else { format!("{head}\n\n{}", lines(&rows)) }
@@ -345,6 +349,20 @@ mod tests {
             ],
             "estimatedSecondsRemaining": 12, "later": "something that a newer API tells",
         })
+    }
+
+    #[test]
+    fn actions_are_shown_with_their_titles_as_far_as_they_are_known() {
+        let answer = json!({
+            "executionArn": "arn:aws:states:us-east-1:000000000000:execution:goal-activity:g-1", "goalId": "g", "status": "FAILED",
+            "items": [{ "actionId": "a-1-3", "batchIndex": 0, "state": "failed", "code": "AI_REJECTED", "attempts": 3 }],
+        });
+        let actions = Actions::read(&answer).unwrap();
+        let titles = BTreeMap::from([("a-1-3".parse().unwrap(), "Buy\u{202e} shoes".to_owned())]);
+        let text = actions.text(&titles, false);
+        assert!(text.contains("ACTION  TITLE") && text.contains("Buy\u{fffd} shoes"), "{text}");
+        let text = actions.text(&BTreeMap::new(), false);
+        assert!(!text.contains("TITLE") && text.contains("a-1-3"), "{text}");
     }
 
     #[test]
