@@ -142,7 +142,11 @@ impl Reader {
         self.note_others(goal, &[TITLE, DESCRIPTION, BACKGROUND, CONSTRAINTS, DEADLINE, SUB_GOALS], "");
         let title = text(goal, TITLE, "")?;
         if title.is_empty() {
-            return Err(ChartError::beside(Place::Field(TITLE[0].to_owned()), "the goal has no title", &self.left_out));
+            return Err(ChartError::missing(
+                Place::Field(TITLE[0].to_owned()),
+                "the goal has no title",
+                &self.left_out,
+            ));
         }
         let deadline = Some(text(goal, DEADLINE, "")?).filter(|deadline| !deadline.is_empty());
         let sub_goals = entries(goal, SUB_GOALS, "", "a goal has at most 8 sub-goals")?;

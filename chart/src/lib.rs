@@ -121,7 +121,7 @@ pub fn read(content: &[u8], form: Option<Form>) -> Result<Reading, ChartError> {
         Form::Opml => opml::read(&text),
     }?;
     if reading.chart.action_count() == 0 {
-        return Err(ChartError::beside(Place::Whole, "the chart has no actions", &reading.left_out));
+        return Err(ChartError::missing(Place::Whole, "the chart has no actions", &reading.left_out));
     }
     Ok(reading)
 }

@@ -52,8 +52,8 @@ impl ChartError {
         Self { place, problem: problem.into() }
     }
 
-    /// The same for something that is missing: it may be in what was left out.
-    pub(crate) fn beside(place: Place, problem: &str, left_out: &[String]) -> Self {
+    /// The error for something that is missing: it may be in what was left out.
+    pub(crate) fn missing(place: Place, problem: &str, left_out: &[String]) -> Self {
         let shown = left_out.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join("; ");
         let more = if left_out.len() > SHOWN { "; and more" } else { "" };
         let left_out = if shown.is_empty() { shown } else { format!(". Left out: {shown}{more}") };

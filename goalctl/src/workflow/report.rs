@@ -131,11 +131,11 @@ impl Followed {
     }
 
     fn failures(&self, titles: &BTreeMap<ActionId, String>) -> Option<Table> {
-        let title = (!titles.is_empty()).then_some("TITLE");
-        let names: Vec<_> = ["FAILED ACTION"].into_iter().chain(title).chain(["CODE", "ATTEMPTS", "WHY"]).collect();
+        let names: Vec<_> =
+            ["FAILED ACTION"].into_iter().chain(title_head(titles)).chain(["CODE", "ATTEMPTS", "WHY"]).collect();
         let mut failures = table(&names);
         for action in &self.0.failed_actions {
-            let title = title.map(|_| titles.get(&action.action_id).map_or(NOTHING, String::as_str));
+            let title = title_of(titles, &action.action_id);
             let (code, attempts) = (action.code.to_string(), number(action.attempts));
             let rest = [&code, &attempts, action.message.as_str()];
             let row = [action.action_id.as_str()].into_iter().chain(title).chain(rest);
@@ -150,6 +150,16 @@ impl Followed {
         let (succeeded, total) = (workflow.succeeded_actions, workflow.total_actions);
         format!("{succeeded} of {total} actions got their tasks{}", took.unwrap_or_default())
     }
+}
+
+/// The head of the column of titles. There is none where no title is known.
+fn title_head(titles: &BTreeMap<ActionId, String>) -> Option<&'static str> {
+    (!titles.is_empty()).then_some("TITLE")
+}
+
+/// What stands in that column for an action.
+fn title_of<'a>(titles: &'a BTreeMap<ActionId, String>, action: &ActionId) -> Option<&'a str> {
+    title_head(titles).map(|_| titles.get(action).map_or(NOTHING, String::as_str))
 }
 
 /// Formats the AI's usage.
@@ -229,13 +239,12 @@ impl Actions {
     /// Returns all of it. `titles` are those of actions, as far as they are known.
     pub(super) fn text(&self, titles: &BTreeMap<ActionId, String>, colours: bool) -> String {
         let Self(WorkflowActions { execution_arn, status: workflow, items, .. }) = self;
-        let title = (!titles.is_empty()).then_some("TITLE");
         let rest = ["BATCH", "STATE", "TASKS", "ATTEMPTS", "WHY"];
-        let mut rows = table(&["ACTION"].into_iter().chain(title).chain(rest).collect::<Vec<_>>());
+        let mut rows = table(&["ACTION"].into_iter().chain(title_head(titles)).chain(rest).collect::<Vec<_>>());
         for action in items {
             let code = action.code.as_ref().map(Open::to_string);
             let why = code.iter().chain(&action.message).map(|text| printable(text));
-            let title = title.map(|_| printable(titles.get(&action.action_id).map_or(NOTHING, String::as_str)));
+            let title = title_of(titles, &action.action_id).map(printable);
             let rest = [
                 action.batch_index.to_string(),
                 printable(&action.state.to_string()),
