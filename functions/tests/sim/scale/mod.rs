@@ -173,7 +173,7 @@ fn the_quotas_break_in_the_order_that_is_documented() {
     };
     // Where workers write more than new tables take, starts do not get through either.
     let others = outcomes.iter().filter(|outcome| !std::ptr::eq(*outcome, hundred_workers));
-    assert_eq!(others.map(|outcome| outcome.turned_away).sum::<usize>(), 0, "everybody is answered");
+    assert_eq!(others.map(|outcome| outcome.turned_away).sum::<usize>(), 0, "every start is answered");
     assert!(base.is_whole() && base.held_up_by().is_empty() && base.ai_refused() < f64::EPSILON, "the base is carried");
     assert!(ten.ai_refused() > 0.5 && ten.failed.keys().eq(["AI_THROTTLED"]), "the AI's quota is the first to end");
     assert!(ten_waits.is_whole() && ten_waits.ai_refused() < f64::EPSILON, "what waits for the AI does not fail");
