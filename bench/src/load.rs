@@ -15,7 +15,7 @@ use goal_activity_local::step::{note, step};
 use crate::memory::{self, Sample};
 use crate::read_model::{self, has_all_tasks};
 use crate::report::{Figure, Section};
-use crate::stage::Stage;
+use crate::stage::{Functions, Stage};
 use crate::stats::{percentile, whole};
 
 const COMMAND: &str = "cargo xtask bench load";
@@ -40,9 +40,9 @@ pub(crate) struct Size {
 }
 
 /// Starts all of them as fast as the API accepts them, and waits for their ends.
-pub(crate) fn measure(project: &Project, size: &Size) -> Result<Vec<Section>> {
+pub(crate) fn measure(project: &Project, size: &Size, functions: &Functions) -> Result<Vec<Section>> {
     let users = usize::from(size.goals).div_ceil(MAX_RUNNING_PER_USER);
-    let mut stage = Stage::new(project, "bench-load", users)?;
+    let mut stage = Stage::new(project, "bench-load", users, functions)?;
     let latency = Duration::from_millis(size.latency_ms.into());
     let goals = step("goals stored", || stage.goals(size.goals, u8::try_from(MAX_ACTIONS)?, latency))?;
     let stop = AtomicBool::new(false);

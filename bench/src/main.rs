@@ -43,6 +43,8 @@ struct Cli {
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     #[command(flatten)]
+    functions: stage::Functions,
+    #[command(flatten)]
     load: load::Size,
     /// Measure nothing: start each of the functions in this folder, and have it handle an event
     #[arg(long, value_name = "FOLDER", hide = true, exclusive = true)]
@@ -71,10 +73,10 @@ impl Part {
         match self {
             Self::Functions => functions::measure(project),
             Self::Worker => worker::measure(project),
-            Self::Workflow => workflow::measure(project),
-            Self::Units => units::measure(project),
-            Self::Page => page::measure(project),
-            Self::Load => load::measure(project, &args.load),
+            Self::Workflow => workflow::measure(project, &args.functions),
+            Self::Units => units::measure(project, &args.functions),
+            Self::Page => page::measure(project, &args.functions),
+            Self::Load => load::measure(project, &args.load, &args.functions),
         }
     }
 }

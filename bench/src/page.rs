@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 use crate::read_model::has_all_tasks;
 use crate::report::{Figure, Section};
-use crate::stage::Stage;
+use crate::stage::{Functions, Stage};
 use crate::stats::{median, percentile, whole};
 
 const COMMAND: &str = "cargo xtask bench page";
@@ -69,8 +69,8 @@ struct Opening {
 }
 
 /// Opens a finished chart of 64 actions, as the page is deployed, with an empty cache.
-pub(crate) fn measure(project: &Project) -> Result<Vec<Section>> {
-    let mut stage = Stage::new(project, "bench-page", 1)?;
+pub(crate) fn measure(project: &Project, functions: &Functions) -> Result<Vec<Section>> {
+    let mut stage = Stage::new(project, "bench-page", 1, functions)?;
     let goals = stage.goals(1, u8::try_from(MAX_ACTIONS)?, Duration::ZERO)?;
     let goal = goals.first().context("no goal was stored")?;
     let ended = stage.ended(&stage.start(goal)?, PATIENCE)?;

@@ -4,11 +4,13 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
 use goal_activity_core::execution::Execution;
 use goal_activity_core::goal::Goal;
 use goal_activity_core::limits::MAX_RUNNING_PER_USER;
 use goal_activity_events::{ExecutionArn, Timestamp};
 use goal_activity_local::api::Api;
+use goal_activity_local::functions::prebuilt::Prebuilt;
 use goal_activity_local::goal_file;
 use goal_activity_local::local::{Local, RunFolder};
 use goal_activity_local::project::Project;
@@ -26,6 +28,21 @@ pub(crate) fn now() -> Timestamp {
     SystemTime::now().into()
 }
 
+/// Which functions are measured.
+#[derive(Debug, Args)]
+pub(crate) struct Functions {
+    /// For `workflow`, `units`, `page` and `load`: with functions that are compiled as for AWS, which takes minutes, instead of those of
+    /// the demo
+    #[arg(long)]
+    as_deployed: bool,
+}
+
+impl Functions {
+    fn built_before(&self, project: &Project) -> Result<Option<Prebuilt>> {
+        self.as_deployed.then(|| Prebuilt::as_deployed(project)).transpose()
+    }
+}
+
 /// The pipeline on this machine, for the duration of a bench.
 #[derive(Debug)]
 pub(crate) struct Stage {
@@ -39,9 +56,20 @@ pub(crate) struct Stage {
 
 impl Stage {
     /// Deploys it, with that many users.
-    pub(crate) fn new(project: &Project, name: &str, users: usize) -> Result<Self> {
+    pub(crate) fn new(project: &Project, name: &str, users: usize, functions: &Functions) -> Result<Self> {
+        let functions = functions.built_before(project)?;
+        Self::on(project, name, users, |folder| Local::start(project, folder, functions.as_ref()))
+    }
+
+    /// The same, and messages are gathered for the batching windows of the event sources.
+    pub(crate) fn with_windows(project: &Project, name: &str, users: usize, functions: &Functions) -> Result<Self> {
+        let functions = functions.built_before(project)?;
+        Self::on(project, name, users, |folder| Local::start_with_windows(project, folder, functions.as_ref()))
+    }
+
+    fn on(project: &Project, name: &str, users: usize, start: impl FnOnce(&Path) -> Result<Local>) -> Result<Self> {
         let folder = RunFolder::new(project, name)?;
-        let local = Local::start(project, &folder.path, None)?;
+        let local = start(&folder.path)?;
         let users = user::sign_in_several(&local.aws, &local.stack, users)?;
         let api = Api::at(local.stack.api_url()?);
         Ok(Self { local, api, users, made: 0, folder })

@@ -11,7 +11,7 @@ use crate::fixed;
 use crate::price::{self, Known, Price};
 use crate::read_model::has_all_tasks;
 use crate::report::{Figure, Section};
-use crate::stage::{Stage, now};
+use crate::stage::{Functions, Stage, now};
 use crate::stats::whole;
 
 const COMMAND: &str = "cargo xtask bench units";
@@ -83,8 +83,8 @@ const ITEMS: [Item; 16] = [
 ];
 
 /// Runs a workflow of each size, and the scheduled work.
-pub(crate) fn measure(project: &Project) -> Result<Vec<Section>> {
-    let mut stage = Stage::new(project, "bench-units", 1)?;
+pub(crate) fn measure(project: &Project, functions: &Functions) -> Result<Vec<Section>> {
+    let mut stage = Stage::with_windows(project, "bench-units", 1, functions)?;
     stage.local.aws.record_calls(true)?;
     // The first workflow includes the starts of all functions, on AWS as here: it is not representative.
     run(&mut stage, SIZES[LARGEST], Duration::ZERO)?;
@@ -152,7 +152,8 @@ fn of_a_workflow(usages: &[Usage], slow: &Usage) -> Section {
         usages[LARGEST].units().refused
     ));
     section.note(
-        "Not seen here: receives of pollers that bring nothing (below, by the month), and how AWS batches messages.",
+        "Not seen here: receives of pollers that bring nothing (below, by the month). Messages are gathered for the batching windows by one \
+         poller; on AWS several do.",
     );
     section.note("Traces: at most one for each invocation; X-Ray samples one a second and 5 % of the rest.");
     section

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::read_model::has_all_tasks;
 use crate::report::{Figure, Section};
-use crate::stage::{Stage, now};
+use crate::stage::{Functions, Stage, now};
 use crate::stats::percentile;
 
 const COMMAND: &str = "cargo xtask bench workflow";
@@ -63,8 +63,8 @@ impl Run {
 }
 
 /// Runs it several times for each latency, all batches at once.
-pub(crate) fn measure(project: &Project) -> Result<Vec<Section>> {
-    let mut stage = Stage::new(project, "bench-workflow", 1)?;
+pub(crate) fn measure(project: &Project, functions: &Functions) -> Result<Vec<Section>> {
+    let mut stage = Stage::new(project, "bench-workflow", 1, functions)?;
     let cold = run(&mut stage, Duration::ZERO)?;
     let mut by_ai = Vec::new();
     for ai in AI {

@@ -139,6 +139,41 @@ def check_conditions_once() -> None:
     dynamodb._condition_syntax_error = lru_cache(maxsize=4096)(dynamodb._condition_syntax_error)
 
 
+def keep_batching_windows() -> None:
+    """Makes the poller wait until a batch is full, or the first message that it found has waited for the batching window of the event
+    source mapping (Lambda's guide, "Batching behavior"). MiniStack stores the window and does not wait. One poller gathers here; on AWS
+    there are several, so invocations may be less full there.
+    """
+    import time
+
+    from ministack.core.concurrency import esm_wake
+    from ministack.services import lambda_svc, sqs
+
+    receive = sqs._receive_messages_for_esm
+    # By the queue: when its first message was found.
+    since: "dict[str, float]" = {}
+
+    def window_of(queue_url: str) -> float:
+        arn = sqs._get_q(queue_url)["attributes"]["QueueArn"]
+        mappings = (mapping for _, _, mapping in lambda_svc._iter_all_esms() if mapping["EventSourceArn"] == arn)
+        return max((mapping["MaximumBatchingWindowInSeconds"] for mapping in mappings), default=0)
+
+    def gather(queue_url: str, most: int) -> list:
+        now, window = time.time(), window_of(queue_url)
+        with sqs._queues_lock:
+            found = sum(message["visible_at"] <= now for message in sqs._get_q(queue_url)["messages"])
+        if 0 < found < most and window:
+            if queue_url not in since:
+                since[queue_url] = now
+                threading.Timer(window, esm_wake.set).start()
+            if now < since[queue_url] + window:
+                return []
+        since.pop(queue_url, None)
+        return receive(queue_url, most)
+
+    sqs._receive_messages_for_esm = gather
+
+
 def keep_the_time_of_sign_in() -> None:
     """Makes MiniStack keep `auth_time` when tokens are renewed: it is the time of the sign-in, not of the renewal (OpenID Connect
     Core 1.0, section 12.2; Cognito's guide: "that your user completed authentication"). MiniStack 1.5.33 sets the current time,
@@ -265,6 +300,8 @@ if arguments[0] == "ministack":
     start_executions_at_once()
     send_small_answers_at_once()
     check_conditions_once()
+    if os.environ.get("BATCHING_WINDOWS") == "kept":
+        keep_batching_windows()
     keep_the_time_of_sign_in()
     tell_what_is_billed()
 runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)

@@ -61,6 +61,12 @@ impl Emulator {
         Self::launch(&Kind::MiniStack, python, folder, &[], &[("TRACING", "print")])?.ready(&Kind::MiniStack)
     }
 
+    /// Starts `MiniStack` that keeps the batching windows of event source mappings.
+    pub fn start_with_windows(python: &Path, folder: &Path) -> Result<Self> {
+        let kind = Kind::MiniStack;
+        Self::launch(&kind, python, folder, &[], &[("BATCHING_WINDOWS", "kept")])?.ready(&kind)
+    }
+
     /// Starts `MiniStack` whose Bedrock passes calls on to the language model at that address, as [`Self::start_before`].
     pub fn start_tracing_before(model: &str, python: &Path, folder: &Path) -> Result<Self> {
         let more = [("TRACING", "print"), (BEDROCK, model)];

@@ -68,6 +68,11 @@ impl Local {
         Self::with(project, folder, functions, |python| Emulator::start_tracing(python, folder))
     }
 
+    /// The same with the batching windows of the event sources, which delay events: what is billed depends on them.
+    pub fn start_with_windows(project: &Project, folder: &Path, functions: Option<&Prebuilt>) -> Result<Self> {
+        Self::with(project, folder, functions, |python| Emulator::start_with_windows(python, folder))
+    }
+
     /// The same, and its Bedrock is the language model at that address.
     pub fn start_before(project: &Project, model: &str, folder: &Path) -> Result<Self> {
         Self::with(project, folder, None, |python| Emulator::start_tracing_before(model, python, folder))

@@ -37,6 +37,14 @@ impl std::str::FromStr for Prebuilt {
 }
 
 impl Prebuilt {
+    /// Builds those for AWS, for this machine, instead of those that are fast to compile.
+    pub fn as_deployed(project: &Project) -> Result<Self> {
+        let binaries = functions::build_as_deployed(project)?;
+        let folder = project.lambda_functions("here");
+        place(&functions::names(project)?, |name| binaries.join(name), &folder)?;
+        Ok(Self::Path(folder))
+    }
+
     /// Puts the functions where the local stack takes them from.
     pub fn place(&self, project: &Project, python: &Path) -> Result<()> {
         let here = Arch::of_this_machine();
