@@ -63,6 +63,7 @@ impl Outage {
             "record_started",
             "record_batches",
             "expire_batch",
+            "point_to_archive",
             "record_cancellation",
             "mark_reported",
             "claim_notice",
