@@ -162,11 +162,15 @@ export class Dashboard extends Construct {
 
   private ai(): IWidget[] {
     const failed = this.own.of('AiCallFailed', average);
+    const attempts = new MathExpression({
+      expression: 'm_attempts/m_actions', label: 'attempts', period,
+      usingMetrics: { m_attempts: this.own.of('AiAttempts', { ...sum }), m_actions: this.own.of('ActionsProcessed', { ...sum }) },
+    });
     const second = this.props.settings.fallback ? [scaled(this.own.of('AiFallbackUsed', { ...average }), '*100', 'by the fallback')] : [];
     return [
       graph({
         title: 'AI: time of a call', unit: 'seconds', metrics: this.durations('AiLatency', 1_000),
-        right: { unit: 'attempts for an action', metrics: [this.own.of('AiAttempts', { ...average, label: 'attempts' })] },
+        right: { unit: 'attempts for an action', metrics: [attempts] },
       }, 6),
       graph({
         title: 'AI: error rate', unit: '% of the calls', metrics: [scaled(failed, '*100', 'failed'), ...second],

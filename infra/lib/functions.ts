@@ -41,7 +41,7 @@ export class Functions extends Construct {
     const pausing = (each: RustFunction) => each
       .setting('PAUSE_ON_AI_FAILURE', String(pauseOnAiFailure))
       .setting('DAILY_AI_COST', dailyAiCost?.toFixed(6));
-    // What is launched draws on the AI's quota, and its end settles that.
+    // What is launched draws on the AI's quota, and its end settles that. A worker keeps within one that is smaller than its workflow.
     const { aiRequestsPerMinute, aiTokensPerMinute } = props.settings;
     const quota = (each: RustFunction) => each
       .setting('AI_REQUESTS_PER_MINUTE', aiRequestsPerMinute?.toString())
@@ -118,6 +118,7 @@ export class Functions extends Construct {
         ...workers,
       });
     useGenerators(this.worker, props.settings);
+    quota(this.worker);
     // Only the worker calls anything but AWS.
     if (props.settings.vpc) this.worker.attachTo(props.settings.vpc);
 

@@ -121,7 +121,7 @@ test('both functions that release capacity know when launching is paused by itse
   }
 });
 
-test('both functions that launch, or wake those who wait, know the quota of the AI, and no function does where none is set', () => {
+test('what launches, wakes those who wait, or asks the AI knows its quota, and no function does where none is set', () => {
   const dear = { generator: 'bedrock', bedrockModel: 'global.anthropic.claude-haiku-4-5-20251001-v1:0' };
   const cheap = { generator: 'bedrock', bedrockModel: 'anthropic.claude-3-haiku-20240307-v1:0' };
   for (const [context, ...expected] of [
@@ -134,7 +134,7 @@ test('both functions that launch, or wake those who wait, know the quota of the 
       .map(([name, { Properties }]) => [name, Properties.Environment?.Variables ?? {}])
       .map(([name, variables]) => [name, variables.AI_REQUESTS_PER_MINUTE, variables.AI_TOKENS_PER_MINUTE, variables.AI_OUTPUT_TOKEN_WEIGHT])
       .filter(([, ...values]) => values.some((value) => value !== undefined));
-    assert.deepEqual(known, ['Launch', 'Reconcile'].map((name) => [`Functions${name}Function`, ...expected]));
+    assert.deepEqual(known, ['Launch', 'Worker', 'Reconcile'].map((name) => [`Functions${name}Function`, ...expected]));
   }
   const variables = Object.values(synth().resources('AWS::Lambda::Function')).flatMap(({ Properties }) => Object.keys(Properties.Environment?.Variables ?? {}));
   assert.deepEqual(variables.filter((name) => /^AI_(REQUESTS|TOKENS|OUTPUT)/.test(name)), []);

@@ -20,6 +20,7 @@ use crate::execution::Execution;
 use crate::keys;
 use crate::limits::{
     BATCHES_PER_SHARD, BULK_STEP, FAIR_ACROSS, FAIR_STEP, HANDOVER, MAX_ACTIONS, MAX_RUNNING_PER_USER, MAX_SHARDS,
+    QUOTA_PERIOD,
 };
 use crate::ports::Waiting;
 use crate::quota::{Bucket, Quota};
@@ -84,6 +85,11 @@ impl Capacity {
             None => NonZeroU16::MIN,
         };
         Self { batches, shards, quota: Quota::NONE }
+    }
+
+    /// The AI's quota.
+    pub const fn quota(self) -> Quota {
+        self.quota
     }
 
     /// The same for an AI with that quota.
@@ -152,6 +158,12 @@ impl Capacity {
         let unknown = end.tally.failed.iter().filter(is_unknown).count();
         let unknown = self.quota.expected(u32::try_from(unknown).unwrap_or(u32::MAX));
         let used = self.quota.used(&end.tally.usage).and(unknown);
+        // What was drawn long ago and not asked is lost: to ask it now, beside what time allows by itself, would be more than the
+        // provider takes.
+        let is_old = end.stop_date.since(held.since) > QUOTA_PERIOD;
+        let unasked = u64::from(execution.total_actions).saturating_sub(used.requests);
+        let lost = if is_old { u32::try_from(unasked).unwrap_or(u32::MAX) } else { 0 };
+        let used = used.and(self.quota.expected(lost));
         self.quota.settlement(held.drawn, self.quota.expected(execution.total_actions), used)
     }
 

@@ -30,13 +30,15 @@ pub enum Fact {
         /// How many of its actions no worker has brought to an outcome.
         not_processed: u32,
     },
-    /// The outcome of an action is saved.
-    ActionEnded {
-        /// Why it has no tasks, when it has none.
+    /// The outcomes of actions are saved, together and for the same reason.
+    ActionsEnded {
+        /// How many.
+        actions: u32,
+        /// Why they have no tasks, when they have none.
         failure: Option<FailureCode>,
-        /// How many tasks were saved for it.
+        /// How many tasks were saved for them.
         tasks: usize,
-        /// How often the AI was asked for it.
+        /// How often the AI was asked for them.
         attempts: u32,
     },
     /// The AI was asked once, and has answered or not.

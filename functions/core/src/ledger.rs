@@ -86,6 +86,14 @@ impl ActionOutcome {
             Self::Succeeded { usage, .. } | Self::Failed(Failure { usage, .. }) => *usage,
         }
     }
+
+    /// Why there are no tasks, when there are none.
+    pub fn failure_code(&self) -> Option<FailureCode> {
+        match self {
+            Self::Succeeded { .. } => None,
+            Self::Failed(failure) => Some(failure.code),
+        }
+    }
 }
 
 impl Failure {

@@ -62,6 +62,9 @@ pub const SYSTEMIC_BATCHES: usize = 2;
 /// How long the claim on a notice stands: no other invocation sends it meanwhile. Less than the projection queue's
 /// visibility timeout, so that after a crash the redelivered message finds it free.
 pub const NOTICE_LEASE: Duration = Duration::from_secs(60);
+/// How long outcomes of a batch that are ready wait for others, to be written together with them. What was asked of the AI meanwhile
+/// is asked again if the worker dies, so it is short. The last outcome of a batch ends the wait.
+pub const GATHERING: Duration = Duration::from_millis(20);
 /// For how long a worker's message stays hidden without a new heartbeat: how soon another worker takes over from one that
 /// died.
 pub const LEASE: Duration = Duration::from_secs(60);

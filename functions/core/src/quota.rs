@@ -14,6 +14,7 @@ use goal_activity_events::{Timestamp, Usage};
 
 use crate::limits::{
     EXPECTED_INPUT_TOKENS, EXPECTED_OUTPUT_TOKENS, LONGEST_DRAW, QUOTA_PERIOD, QUOTA_SAVED, QUOTA_SAVED_AT_LEAST,
+    batch_count,
 };
 
 /// What the AI takes in a minute, as far as that is set.
@@ -63,6 +64,17 @@ impl Quota {
     pub fn time(self, calls: Calls, (of, whole): (u32, u32)) -> Duration {
         let millis = (u128::from(self.micros(calls)) * u128::from(whole)).div_ceil(1_000 * u128::from(of.max(1)));
         Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX)).min(LONGEST_DRAW)
+    }
+
+    /// How long after another the calls for a batch are begun, of a workflow of so many actions whose batches are worked on side by
+    /// side: at the rate of the quota, where that does not allow all of them at once. No wait otherwise.
+    pub fn pace(self, actions: u32) -> Duration {
+        const WHOLE: (u32, u32) = (1, 1);
+        let at_once = QUOTA_PERIOD.saturating_sub(QUOTA_SAVED_AT_LEAST);
+        if self.time(self.expected(actions), WHOLE) <= at_once {
+            return Duration::ZERO;
+        }
+        self.time(self.expected(batch_count(usize::try_from(actions).unwrap_or(usize::MAX))), WHOLE)
     }
 
     /// By how many milliseconds more is used up than was drawn for what was expected. In proportion to what was drawn: by the quota
@@ -212,6 +224,16 @@ mod tests {
     }
 
     #[test]
+    fn calls_are_spread_where_a_workflow_is_more_than_a_minute_s_quota() {
+        let pace = |requests, tokens, actions| quota(requests, tokens).pace(actions).as_millis();
+        assert_eq!((pace(60, 0, 64), pace(50, 0, 64)), (8_000, 9_600), "8 batches side by side");
+        assert_eq!((pace(60, 0, 45), pace(60, 0, 46)), (0, 6_000), "a minute's quota, less what may be saved up");
+        assert_eq!((pace(60, 0, 8), pace(8, 0, 8), pace(100, 0, 64)), (0, 7_500, 0));
+        assert_eq!(pace(0, 166_020, 64), 8_000, "60 calls of 2,767 tokens");
+        assert_eq!(Quota::NONE.pace(64), Duration::ZERO);
+    }
+
+    #[test]
     fn a_quota_that_is_far_too_small_keeps_nobody_waiting_for_long() {
         for tiny in [quota(1, 1), quota(0, 1), quota(1, u64::MAX)] {
             assert_eq!(tiny.time(tiny.expected(u32::MAX), (1, u32::MAX)), LONGEST_DRAW);
@@ -331,6 +353,24 @@ mod tests {
             0,
             "of when there was no quota"
         );
+    }
+
+    #[test]
+    fn what_was_drawn_a_minute_ago_and_not_asked_is_lost() {
+        let capacity = capacity(64, 1, quota(60, 24_000));
+        let told = |seconds: i64, attempts: u32, tokens: u64| {
+            let mut ended = ended(8, attempts, &[]);
+            let end = ended.end.as_mut().unwrap();
+            (end.stop_date, end.tally.usage.input_tokens) = (at(1_000 * seconds), tokens);
+            capacity.settlement(&held(Duration::from_secs(8)), Some(&ended))
+        };
+        let expected = quota(60, 24_000).expected(8).tokens;
+        assert_eq!((told(60, 2, expected / 4), told(61, 2, expected / 4)), (-6_000, 0));
+        assert_eq!(told(61, 0, 0), 0);
+        assert_eq!((told(60, 11, 0), told(61, 11, 0)), (3_000, 3_000));
+        // What was asked and took less is known by now only, so it is given back: else an AI that is slow would be asked too seldom.
+        assert_eq!(told(61, 8, expected / 2), -4_000);
+        assert_eq!(told(61, 4, expected / 4), -2_000, "half of it lost, of the rest half given back");
     }
 
     #[test]

@@ -24,6 +24,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         context: Context::system(Arc::new(
             Emf::new(config::metrics_namespace()?).calling(Ais::from(&config.generators)),
         )),
+        quota: config.quota,
         prices: PriceList::from(&config.generators),
         ai: Chain::new(&aws, config.generators),
         queue: Queue::new(&aws, config.queue_url),

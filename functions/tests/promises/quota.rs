@@ -1,12 +1,15 @@
 //! An AI with a quota: no more is launched than it allows in a minute, and what waits for it is launched in time.
 
 use std::num::{NonZeroU16, NonZeroU32, NonZeroU64};
+use std::time::Duration;
 
+use futures_util::future::join;
 use goal_activity_core::admission::{Capacity, Shard};
 use goal_activity_core::execution::Status;
 use goal_activity_core::quota::Quota;
 use goal_activity_events::{ExecutionArn, Timestamp};
 use goal_activity_functions::adapters::memory::samples;
+use tokio::time::{Instant, sleep};
 
 use crate::rig::{Rig, USER};
 
@@ -163,6 +166,35 @@ async fn p10_another_quota_or_none_keeps_nobody_waiting() {
         rig.reconcile_and_launch().await;
         assert_eq!(rig.all_launched().len(), 2, "{changed:?}");
     }
+}
+
+/// When each action of a batch of a workflow of 64 was asked for, in seconds since it was begun.
+async fn asked_after(requests: u32) -> Vec<u64> {
+    let rig = rig(requests, 1);
+    let arn = ask(&rig, 1, 64).await;
+    let [batch, ..] = &rig.batches(&arn)[..] else { panic!() };
+    let (begun, mut times) = (Instant::now(), Vec::new());
+    let watch = async {
+        while times.len() < 8 {
+            sleep(Duration::from_millis(100)).await;
+            let asked = rig.world.state().asked.len();
+            times.resize(asked, begun.elapsed().as_secs());
+        }
+    };
+    let (worked, ()) = join(rig.work(batch), watch).await;
+    worked.unwrap();
+    assert!(!rig.tasks().is_empty());
+    times
+}
+
+#[tokio::test(start_paused = true)]
+async fn p10_a_quota_smaller_than_a_workflow_is_kept_by_its_workers() {
+    // Eight batches side by side ask eight times in eight seconds.
+    assert_eq!(asked_after(60).await, [0, 8, 16, 24, 32, 40, 48, 56]);
+    assert_eq!(asked_after(100).await, [0; 8], "of a larger one, what is launched keeps within it");
+    // One that cannot be kept: each call has its time all the same.
+    let slow = asked_after(1).await;
+    assert!(slow.is_sorted() && (100..=165).contains(&slow[7]), "{slow:?}");
 }
 
 #[tokio::test]

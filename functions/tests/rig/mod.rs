@@ -224,7 +224,8 @@ impl Rig {
     pub(crate) fn worker(&self) -> impl HandleMessage + use<> {
         let world = || self.world.clone();
         let (prices, context) = (PriceList { first: Some(Prices::default()), fallback: None }, self.context());
-        Worker { db: world(), sfn: world(), bus: world(), ai: world(), prices, queue: world(), context }
+        let quota = self.capacity.quota();
+        Worker { db: world(), sfn: world(), bus: world(), ai: world(), quota, prices, queue: world(), context }
     }
 
     pub(crate) async fn work(&self, message: &BatchMessage) -> Result<(), MessageError> {

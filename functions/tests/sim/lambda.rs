@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use goal_activity_core::limits::BUDGET_MARGIN;
 use goal_activity_core::pause::{DailyCost, Pausing};
+use goal_activity_core::quota::Quota;
 use goal_activity_events::{ActionId, ExecutionArn};
 use goal_activity_functions::adapters::memory::samples;
 use goal_activity_functions::handlers::api::{Api, GoalsAccess};
@@ -294,7 +295,10 @@ pub(crate) fn launch(p: &Ports) -> Launch<Ports, Ports, Ports> {
 
 pub(crate) fn worker(p: &Ports) -> Worker<Ports, Ports, Ports, Ports, Ports> {
     let [db, sfn, bus, ai, queue] = [(); 5].map(|()| p.clone());
-    Worker { db, sfn, bus, ai, prices: PriceList { first: Some(PRICES), fallback: None }, queue, context: context(p) }
+    let at_once = p.sim.account.as_ref().is_some_and(|account| account.ai.at_once);
+    let quota = if at_once { Quota::NONE } else { p.sim.capacity().quota() };
+    let prices = PriceList { first: Some(PRICES), fallback: None };
+    Worker { db, sfn, bus, ai, quota, prices, queue, context: context(p) }
 }
 
 pub(crate) fn finalize(p: &Ports) -> Finalize<Ports> {

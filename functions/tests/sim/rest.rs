@@ -371,13 +371,16 @@ fn owner<'a>(
 /// A fact is never counted twice. It is counted unless its write was made and its function died, or gave up, before it got
 /// the answer.
 fn counts(state: &State, core: &Core, found: &mut Found) {
+    const ENDED: &str = "ActionsEnded";
+    let actions = |f: &Fact| if let Fact::ActionsEnded { actions, .. } = f { *actions } else { 0 };
+    let actions = usize::try_from(state.facts.iter().map(actions).sum::<u32>()).unwrap();
     let facts = |is: &dyn Fn(&Fact) -> bool| state.facts.iter().filter(|f| is(f)).count();
     let outcomes = state.ledgers.values().flat_map(|l| l.outcomes.values());
     let own = state.executions.values().filter(|e| !backlog::has(&e.goal_id));
     let ends = own.clone().filter_map(|e| e.status().ended());
     let mut compared = vec![
         ("WorkflowStarted".to_owned(), facts(&|f| *f == Fact::WorkflowStarted), own.count()),
-        ("ActionEnded".to_owned(), facts(&|f| matches!(f, Fact::ActionEnded { .. })), outcomes.count()),
+        (ENDED.to_owned(), actions, outcomes.count()),
         (
             "BatchAnswered".to_owned(),
             facts(&|f| matches!(f, Fact::BatchAnswered { .. })),
@@ -396,7 +399,7 @@ fn counts(state: &State, core: &Core, found: &mut Found) {
     // A worker that learns while saving that its work is no longer needed stops at once.
     let stopped = state.facts.contains(&Fact::TokenStale);
     for (what, counted, truth) in compared {
-        let lossless = lossless && !(stopped && what == "ActionEnded");
+        let lossless = lossless && !(stopped && what == ENDED);
         if counted > truth || (lossless && counted < truth) {
             found.push(("counts", format!("{what} is counted {counted} times, and happened {truth} times")));
         }

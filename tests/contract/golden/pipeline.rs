@@ -10,6 +10,7 @@ use goal_activity_core::execution::Execution;
 use goal_activity_core::pause::{DailyCost, Pausing};
 use goal_activity_core::ports::{Event, FindExecution};
 use goal_activity_core::price::Prices;
+use goal_activity_core::quota::Quota;
 use goal_activity_events::{ExecutionArn, Timestamp};
 use goal_activity_functions::adapters::aws::Tables;
 use goal_activity_functions::adapters::memory::{World, samples};
@@ -105,7 +106,8 @@ impl Pipeline {
         let world = || self.world.clone();
         let (db, prices, context) =
             (self.db(), PriceList { first: Some(Prices::default()), fallback: None }, self.context());
-        let worker = Worker { db, sfn: world(), bus: world(), ai: world(), prices, queue: world(), context };
+        let worker =
+            Worker { db, sfn: world(), bus: world(), ai: world(), quota: Quota::NONE, prices, queue: world(), context };
         worker.handle(received(&message.to_string())).await
     }
 

@@ -74,6 +74,11 @@ impl<'a, G: LoadGoal> WatchedGoal<'a, G> {
         goal
     }
 
+    /// How many actions the goal has. None if it cannot be worked on.
+    pub(super) async fn actions(&self) -> usize {
+        self.fresh().await.map_or(0, |goal| goal.actions.len())
+    }
+
     /// The goal with this action in it.
     ///
     /// # Errors

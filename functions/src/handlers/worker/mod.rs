@@ -20,16 +20,17 @@ use futures_util::stream::FuturesUnordered;
 use goal_activity_core::facts::Fact;
 use goal_activity_core::inbound::{self, Malformed};
 use goal_activity_core::ledger::{BatchLedger, Tally, action_gone};
-use goal_activity_core::limits::{ACTIONS_PER_BATCH, LEASE};
+use goal_activity_core::limits::{ACTIONS_PER_BATCH, AI_CALL, GATHERING, LEASE};
 use goal_activity_core::placement::Occupied;
 use goal_activity_core::port_set;
 use goal_activity_core::ports::{
     AnswerBatch, Answered, DeleteMessage, GenerateTasks, Generation, GenerationRequest, HideMessage, LoadGoal, Opened,
     PortResult, PublishEvent, WorkLedger,
 };
+use goal_activity_core::quota::Quota;
 use goal_activity_events::{ActionId, BatchAnswer, BatchMessage, Repair, Timestamp, Usage};
 use tokio::sync::{Notify, mpsc};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::runtime::context::Context;
 use crate::runtime::queue::{HandleMessage, Message, MessageError};
@@ -50,6 +51,8 @@ pub struct Worker<Db, Sfn, Bus, Ai, Queue> {
     pub bus: Bus,
     /// Makes tasks.
     pub ai: Ai,
+    /// How often it may be asked in a minute.
+    pub quota: Quota,
     /// What its tokens cost, where that is known.
     pub prices: PriceList,
     /// The queue that the batches come from.
@@ -152,15 +155,21 @@ impl<Db: WorkerDb, Sfn: AnswerBatch, Bus: PublishEvent, Ai: GenerateTasks, Queue
             false => HashSet::new(),
         };
         let (goal, finished) = (&goal, &finished);
-        let generate = |id| async move {
-            match finished.contains(id) {
-                true => Generated { action: id, result: Err(save::occupied(Occupied::Finished)) },
-                false => self.generate(goal, id, deadline).await,
+        let pace = self.pace(goal.actions().await, open.len(), deadline);
+        let generate = |(before, id): (usize, _)| async move {
+            if finished.contains(id) {
+                return Generated { action: id, result: Err(save::occupied(Occupied::Finished)) };
             }
+            let wait = pace.saturating_mul(u32::try_from(before).unwrap_or(u32::MAX));
+            if !wait.is_zero() {
+                sleep(wait).await;
+            }
+            self.generate(goal, id, deadline).await
         };
+        let mut unsaved = open.len();
         let (made, mut to_save) = mpsc::unbounded_channel();
         let generating = async move {
-            let mut generating: FuturesUnordered<_> = open.into_iter().map(generate).collect();
+            let mut generating: FuturesUnordered<_> = open.into_iter().enumerate().map(generate).collect();
             while let Some(generated) = generating.next().await {
                 // Only what ends with this is not received.
                 let _sent = made.send(generated);
@@ -169,10 +178,17 @@ impl<Db: WorkerDb, Sfn: AnswerBatch, Bus: PublishEvent, Ai: GenerateTasks, Queue
             pending::<Infallible>().await
         };
         // One transaction after the other: on one ledger row they would only conflict. What has become ready while one was made
-        // is the next one.
+        // is the next one, with what becomes ready soon. Nobody waits for that: when all are ready, they are saved at once.
         let saved = async {
             let mut ready = Vec::new();
             while to_save.recv_many(&mut ready, ACTIONS_PER_BATCH).await > 0 {
+                let soon = Instant::now() + GATHERING;
+                while ready.len() < unsaved
+                    && timeout_at(soon, to_save.recv_many(&mut ready, ACTIONS_PER_BATCH))
+                        .await
+                        .is_ok_and(|more| more > 0)
+                {}
+                unsaved = unsaved.saturating_sub(ready.len());
                 let is_first = self.save(batch, goal, &mut saving, ready.drain(..)).await;
                 if !is_first && self.db.read_batch(&batch.execution_arn, batch.batch_index).await?.sealed {
                     return Ok(Work::Sealed);
@@ -186,6 +202,14 @@ impl<Db: WorkerDb, Sfn: AnswerBatch, Bus: PublishEvent, Ai: GenerateTasks, Queue
             Either::Left((never, _)) => match never {},
             Either::Right((saved, _)) => saved,
         }
+    }
+
+    /// How long after another so many calls are begun. The last of them has the time of a call, whatever the quota is: one that is
+    /// smaller than that is not kept.
+    fn pace(&self, of_goal: usize, calls: usize, deadline: Instant) -> Duration {
+        let wanted = self.quota.pace(u32::try_from(of_goal).unwrap_or(u32::MAX));
+        let longest = deadline.saturating_duration_since(Instant::now()).saturating_sub(AI_CALL);
+        wanted.min(longest / u32::try_from(calls).unwrap_or(u32::MAX).max(1))
     }
 
     /// What the AI makes of one action, at the latest when the batch's time is over.

@@ -137,13 +137,14 @@ impl<Db: WorkerDb, Sfn, Bus, Ai: GenerateTasks, Queue> Worker<Db, Sfn, Bus, Ai, 
         // At least one was refused where others are held back: anything else would go on for ever.
         let is_stuck = answers.iter().all(|answer| *answer == Committed::HeldBack);
         let answers = answers.into_iter().chain(iter::repeat(Committed::HeldBack));
-        let mut again = Vec::new();
+        let (mut again, mut saved) = (Vec::new(), Vec::new());
         for ((commit, member), answer) in group.commits().zip(members).zip(answers) {
             let tries = member.tries + 1;
             match answer {
                 Committed::Yes => {
-                    self.committed(commit);
+                    logged(commit);
                     saving.saved(commit);
+                    saved.push(commit);
                 }
                 Committed::TooLate => {
                     tracing::info!(actionId = %commit.action, "another worker came first, or the end");
@@ -157,7 +158,28 @@ impl<Db: WorkerDb, Sfn, Bus, Ai: GenerateTasks, Queue> Worker<Db, Sfn, Bus, Ai, 
                 Committed::HeldBack => again.push(member),
             }
         }
+        self.count(&saved);
         again
+    }
+
+    /// Counts what was saved together, by reason.
+    fn count(&self, saved: &[&ActionCommit<'_>]) {
+        let mut by_failure: Vec<(_, Vec<_>)> = Vec::new();
+        for commit in saved {
+            let failure = commit.outcome.failure_code();
+            match by_failure.iter_mut().find(|(known, _)| *known == failure) {
+                Some((_, commits)) => commits.push(commit),
+                None => by_failure.push((failure, vec![commit])),
+            }
+        }
+        for (failure, commits) in by_failure {
+            self.context.count(Fact::ActionsEnded {
+                actions: u32::try_from(commits.len()).unwrap_or(u32::MAX),
+                failure,
+                tasks: commits.iter().map(|commit| commit.tasks.len()).sum(),
+                attempts: commits.iter().map(|commit| commit.outcome.usage().attempts).fold(0, u32::saturating_add),
+            });
+        }
     }
 
     /// The next ones that are saved together, with what came of them.
@@ -247,26 +269,23 @@ impl<Db: WorkerDb, Sfn, Bus, Ai: GenerateTasks, Queue> Worker<Db, Sfn, Bus, Ai, 
         let Some(rows) = &saving.tasks else { return Ok(Ok(Placement::first(count))) };
         Ok(Placement::decide(action, rows, count, batch.regenerate).map_err(occupied))
     }
+}
 
-    /// Logs and counts an outcome that was saved.
-    fn committed(&self, commit: &ActionCommit<'_>) {
-        let (action, usage) = (commit.action, commit.outcome.usage());
-        let failure = match &commit.outcome {
-            ActionOutcome::Succeeded { tasks, replaced, .. } => {
-                tracing::info!(actionId = %action, tasks, replaced, attempts = usage.attempts,
-                    durationMs = usage.latency_ms, inputTokens = usage.input_tokens,
-                    outputTokens = usage.output_tokens, "action saved"
-                );
-                None
-            }
-            ActionOutcome::Failed(failure) => {
-                tracing::warn!(actionId = %action, code = %failure.code, attempts = usage.attempts,
-                    durationMs = usage.latency_ms, detail = failure.message, "action failed"
-                );
-                Some(failure.code)
-            }
-        };
-        self.context.count(Fact::ActionEnded { failure, tasks: commit.tasks.len(), attempts: usage.attempts });
+/// Logs an outcome that was saved.
+fn logged(commit: &ActionCommit<'_>) {
+    let (action, usage) = (commit.action, commit.outcome.usage());
+    match &commit.outcome {
+        ActionOutcome::Succeeded { tasks, replaced, .. } => {
+            tracing::info!(actionId = %action, tasks, replaced, attempts = usage.attempts,
+                durationMs = usage.latency_ms, inputTokens = usage.input_tokens,
+                outputTokens = usage.output_tokens, "action saved"
+            );
+        }
+        ActionOutcome::Failed(failure) => {
+            tracing::warn!(actionId = %action, code = %failure.code, attempts = usage.attempts,
+                durationMs = usage.latency_ms, detail = failure.message, "action failed"
+            );
+        }
     }
 }
 

@@ -85,6 +85,8 @@ pub struct Worker {
     pub event_bus: String,
     /// The AIs that generate the tasks.
     pub generators: Generators,
+    /// How often they may be asked in a minute.
+    pub quota: Quota,
 }
 
 /// The configuration shared by the functions that end, publish, notify and archive workflows: `projector` and
@@ -258,6 +260,7 @@ impl Worker {
             tables: tables()?,
             event_bus: var("EVENT_BUS")?,
             generators: Generators::read(variables())?,
+            quota: quota(variables())?,
         })
     }
 }

@@ -128,14 +128,13 @@ metrics! {
         "actions of a workflow that no worker brought to an outcome before its end",
         "end of a workflow that was written";
     ActionsProcessed Count [&[]],
-        "1 for an action that has an outcome", "outcome of an action that was written";
+        "actions that have an outcome: by this the next three are divided", "write of outcomes, and reason for failure among them";
     ActionsFailed Count [&[], &[Code]],
-        "1 if the outcome of an action is a failure, else 0: the average is the failure rate",
-        "outcome of an action that was written";
+        "actions whose outcome is a failure", "write of outcomes, and reason for failure among them";
     TasksGenerated Count [&[]],
-        "tasks that were saved for an action", "outcome of an action that was written";
+        "tasks that were saved for actions", "write of outcomes, and reason for failure among them";
     AiAttempts Count [&[]],
-        "times that the AI was asked for an action", "outcome of an action that was written";
+        "times that the AI was asked for actions that have an outcome", "write of outcomes, and reason for failure among them";
     AiLatency Milliseconds [&[]],
         "time that one call of the AI took", "call of the AI";
     AiCallFailed Count [&[]],

@@ -30,11 +30,11 @@ impl Measured {
                 Self::new(vec![(Metric::RequestsRejected, one())]).by(Dimension::Reason, reason)
             }
             Fact::WorkflowEnded { status, duration, not_processed } => ended(*status, *duration, *not_processed),
-            Fact::ActionEnded { failure, tasks, attempts } => Self::new(vec![
-                (Metric::ActionsProcessed, one()),
+            Fact::ActionsEnded { actions, failure, tasks, attempts } => Self::new(vec![
+                (Metric::ActionsProcessed, number(*actions)),
                 (Metric::TasksGenerated, number(u64::try_from(*tasks).unwrap_or(u64::MAX))),
                 (Metric::AiAttempts, number(*attempts)),
-                (Metric::ActionsFailed, flag(failure.is_some())),
+                (Metric::ActionsFailed, number(if failure.is_some() { *actions } else { 0 })),
             ])
             .failed(*failure),
             Fact::AiAsked { fallback, failure, usage } => asked(*failure, usage, ais, *fallback),

@@ -43,6 +43,8 @@ pub(crate) struct Ai {
     /// The other way to keep within its quota, for comparison: a worker waits for so long between two calls of a batch. The wait is a
     /// part of the call here, which a worker gives 120 s.
     pub(crate) pace: Duration,
+    /// For comparison: workers ask for all actions at once, also where the quota is smaller than their workflow.
+    pub(crate) at_once: bool,
 }
 
 struct Gate {

@@ -26,7 +26,8 @@ pub(crate) const ACTIONS: u8 = 64;
 /// The tasks of an action. The sample goal has 222 for its 64 actions, between three and four for each.
 const TASKS: [u64; 2] = [3, 4];
 /// The AI: its latency for one action.
-pub(crate) const AI: Ai = Ai { latency: [15_000, 25_000], requests_a_minute: None, pace: Duration::ZERO };
+pub(crate) const AI: Ai =
+    Ai { latency: [15_000, 25_000], requests_a_minute: None, pace: Duration::ZERO, at_once: false };
 /// The tokens of a request to the AI, measured with the sample goal (`docs/GENERATORS.md`, "Costs").
 pub(crate) const TOKENS: Tokens = Tokens { input: 1_032, output: 347 };
 /// How much of the quota a token of an answer uses, with Claude (Bedrock user guide, "How tokens are counted").

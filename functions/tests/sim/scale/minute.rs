@@ -33,16 +33,27 @@ struct Row {
     tokens: u64,
     /// How much of the quota is saved up.
     saved: Duration,
+    /// How many tokens a minute the AI allows, or would with as many requests.
+    allowed: u64,
 }
 
-const ROW: Row =
-    Row { title: "", times: 10.0, capacity: BORNE, rows: 1, ai: QUICK, requests: 0, tokens: 0, saved: QUOTA_SAVED };
+const ROW: Row = Row {
+    title: "",
+    times: 10.0,
+    capacity: BORNE,
+    rows: 1,
+    ai: QUICK,
+    requests: 0,
+    tokens: 0,
+    saved: QUOTA_SAVED,
+    allowed: TOKENS,
+};
 const COUNTS_REQUESTS: Ai = Ai { requests_a_minute: Some(REQUESTS), ..QUICK };
 
 /// Which of them have the setting, and must keep within the quota. What follows is for comparison, with `SCALE=full`.
-const KEEP: std::ops::Range<usize> = 3..9;
+const KEEP: std::ops::Range<usize> = 3..11;
 
-const ROWS: [Row; 14] = [
+const ROWS: [Row; 17] = [
     Row { title: "as many batches as fit an AI of 15 to 25 s", ai: load::AI, ..ROW },
     Row { title: "the same, an AI of 3 to 6 s", ..ROW },
     Row { title: "the same, which counts 1,807 requests", ai: COUNTS_REQUESTS, ..ROW },
@@ -80,12 +91,28 @@ const ROWS: [Row; 14] = [
         tokens: TOKENS,
         ..ROW
     },
+    small("`aiRequestsPerMinute` of 60", 60, false),
+    small("`aiRequestsPerMinute` of 20", 20, false),
     Row { title: "`aiTokensPerMinute`, 5 s saved up", tokens: TOKENS, saved: Duration::from_secs(5), ..ROW },
     Row { title: "`aiTokensPerMinute`, 60 s saved up", tokens: TOKENS, saved: Duration::from_secs(60), ..ROW },
     Row { title: "paced workers, 96 batches", ai: paced(BORNE), ..ROW },
     Row { title: "paced workers, 400 batches", capacity: PACED, ai: paced(PACED), ..ROW },
     Row { title: "the same without load", times: 0.25, capacity: PACED, ai: paced(PACED), ..ROW },
+    small("`aiRequestsPerMinute` of 60, asked for all actions at once", 60, true),
 ];
+
+/// A quota of less than one goal's requests, and a quarter more goals than that is enough for.
+const fn small(title: &'static str, requests: u32, at_once: bool) -> Row {
+    Row {
+        title,
+        times: requests as f64 / 60.0 / 20.0,
+        capacity: 1_000,
+        ai: Ai { requests_a_minute: Some(requests), at_once, ..QUICK },
+        requests,
+        allowed: TOKENS * requests as u64 / REQUESTS as u64,
+        ..ROW
+    }
+}
 
 /// So many batches at once, each with its part of the quota.
 const fn paced(batches: u32) -> Ai {
@@ -129,7 +156,7 @@ impl Row {
             outcome.goals(),
             100.0 * outcome.ai_refused(),
             100.0 * outcome.whole(),
-            100.0 * outcome.ai_used(f64::from(u32::try_from(TOKENS).unwrap())),
+            100.0 * outcome.ai_used(self.allowed as f64),
             outcome.workers_at_once(),
         )
     }
@@ -157,8 +184,12 @@ fn an_ai_is_asked_as_often_as_it_allows() {
     for before in &outcomes[1..3] {
         assert!(before.ai_refused() > 0.2, "batches at once bound no requests a minute: {}", before.ai_refused());
     }
+    if is_full() {
+        let at_once = &outcomes[ROWS.len() - 1];
+        assert!(at_once.ai_refused() > 0.1 && !at_once.is_whole(), "a small quota needs workers that keep it");
+    }
     for (row, outcome) in KEEP.map(|at| (&rows[at], &outcomes[at])) {
-        let (title, refused, used) = (row.title, outcome.ai_refused(), outcome.ai_used(TOKENS as f64));
+        let (title, refused, used) = (row.title, outcome.ai_refused(), outcome.ai_used(row.allowed as f64));
         assert!(refused < 0.01 && outcome.is_whole(), "{title}: {refused} refused");
         assert!(used >= 0.9, "{title}: {used} of the quota used");
     }
