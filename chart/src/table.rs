@@ -4,6 +4,7 @@ use csv::{ReaderBuilder, StringRecord, WriterBuilder};
 use goal_activity_core::chart::Chart;
 
 use crate::Reading;
+use crate::decode::cell;
 use crate::grid::{self, SIDE};
 use crate::place::{ChartError, Place};
 
@@ -31,16 +32,17 @@ pub(crate) fn seems(text: &str) -> bool {
     reader.records().next().is_some_and(|row| row.is_ok_and(|row| row.len() >= SIDE))
 }
 
+/// The rows, as far as there are any.
+type Table = Result<Vec<StringRecord>, ChartError>;
+
 /// Reads a table. The separator is that by which the rows have the nine cells of a chart, or else the most.
 pub(crate) fn read(text: &str) -> Result<Reading, ChartError> {
-    let tables = SEPARATORS.map(|separator| records(text, separator));
-    let width = |table: &Result<Vec<StringRecord>, ChartError>| {
-        table.as_ref().map_or(0, |rows| rows.iter().map(StringRecord::len).max().unwrap_or(0))
-    };
-    let fit = |table: &Result<Vec<StringRecord>, ChartError>| (width(table) == SIDE, width(table));
+    let tables = SEPARATORS.map(|separator| (separator, records(text, separator)));
+    let width = |table: &Table| table.as_ref().map_or(0, |rows| rows.iter().map(StringRecord::len).max().unwrap_or(0));
+    let fit = |(_, table): &(u8, Table)| (width(table) == SIDE, width(table));
     let [first, others @ ..] = tables;
     let best = others.into_iter().fold(first, |best, table| if fit(&table) > fit(&best) { table } else { best });
-    let rows = best?;
+    let (separator, rows) = (best.0, best.1?);
     if rows.iter().all(|row| row.len() < 2) {
         let problem =
             "neither a table of nine by nine, separated by tabs, commas or semicolons, nor JSON, Markdown or OPML";
@@ -48,7 +50,36 @@ pub(crate) fn read(text: &str) -> Result<Reading, ChartError> {
     }
     let rows: Vec<Vec<String>> =
         rows.iter().map(|row| row.iter().map(|cell| unprotected(cell).to_owned()).collect()).collect();
+    if let Some(longer) = longer(&rows, separator) {
+        return Err(longer);
+    }
     grid::read(&rows)
+}
+
+/// The problem of a row that has more cells than most rows with texts: a separator in one of its texts has moved the texts after it,
+/// even if the cell beyond the chart is empty. A shorter row is none, as what is missing at its end is empty, and neither is a table that
+/// is wider as a whole, as a spreadsheet exports it.
+fn longer(rows: &[Vec<String>], separator: u8) -> Option<ChartError> {
+    let has_text = |row: &&Vec<String>| row.iter().any(|text| !cell(text).is_empty());
+    let mut widths: Vec<_> = rows.iter().filter(has_text).map(Vec::len).collect();
+    // A width that more than half of them have is in the middle of all.
+    widths.sort_unstable();
+    let middle = widths.get(widths.len() / 2).copied();
+    let is_usual = |width: &usize| widths.iter().filter(|other| *other == width).count() * 2 > widths.len();
+    let usual = middle.filter(is_usual).unwrap_or(SIDE);
+    let (row, width) = rows
+        .iter()
+        .enumerate()
+        .find_map(|(at, row)| (has_text(&row) && row.len() > usual).then_some((at, row.len())))?;
+    let name = match separator {
+        b'\t' => "tab",
+        b',' => "comma",
+        _ => "semicolon",
+    };
+    let problem = format!(
+        "the row has {width} cells instead of {usual}: put a text with a {name} in quotes, or give all rows the same number of cells"
+    );
+    Some(ChartError::new(Place::Cell { row: row + 1, column: usual + 1 }, problem))
 }
 
 /// All rows, empty ones as well: an empty row of the chart is a row.

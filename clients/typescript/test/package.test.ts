@@ -105,7 +105,7 @@ async function size(contents: string): Promise<number> {
 
 test('a bundle contains only what is used', async (t) => {
   assert.equal(await size("import * as all from 'goal-activity-client'; import * as chart from 'goal-activity-client/chart';"), await size(''));
-  const sizes = Object.fromEntries(await Promise.all(Object.entries({ '': 5_500, '/react': 6_500, '/compat': 6_500, '/chart': 26_500 })
+  const sizes = Object.fromEntries(await Promise.all(Object.entries({ '': 5_500, '/react': 6_500, '/compat': 6_500, '/chart': 27_500 })
     .map(async ([entry, limit]) => {
       const bytes = await size(`import * as all from 'goal-activity-client${entry}'; globalThis.all = all;`);
       assert.ok(bytes < limit, `goal-activity-client${entry}: ${bytes} bytes`);

@@ -1,9 +1,13 @@
 import type { Chart, Reading } from './chart.js';
+import { cell } from './decode.js';
 import { SIDE, readGrid, writeGrid } from './grid.js';
 import { ChartError, WHOLE } from './place.js';
 
 /** What separates cells. In some countries spreadsheets use a semicolon, as the comma is in their numbers. */
-const SEPARATORS = ['\t', ',', ';'];
+const SEPARATORS = [['\t', 'tab'], [',', 'comma'], [';', 'semicolon']] as const;
+
+/** What separates its cells, and its rows. */
+type Table = [separator: string, rows: string[][]];
 
 /**
  * What a spreadsheet would calculate, where `- rest` becomes an error, and a chart from somebody else can run code. An apostrophe before it
@@ -20,15 +24,36 @@ export function seemsTable(text: string): boolean {
 /** Reads a table. The separator is that by which the rows have the nine cells of a chart, or else the most. */
 export function readTable(text: string): Reading {
   const width = (rows: string[][]) => rows.reduce((widest, row) => Math.max(widest, row.length), 0);
-  const fit = (rows: string[][]) => (width(rows) === SIDE ? Infinity : width(rows));
-  const tables = SEPARATORS.map((separator) => records(text, separator));
-  const best = tables.reduce((best, table) => (fit(table) > fit(best) ? table : best));
+  const fit = ([, rows]: Table) => (width(rows) === SIDE ? Infinity : width(rows));
+  const tables = SEPARATORS.map(([separator, name]): Table => [name, records(text, separator)]);
+  const [name, best] = tables.reduce((best, table) => (fit(table) > fit(best) ? table : best));
   if (width(best) < 2) {
     const problem = 'neither a table of nine by nine, separated by tabs, commas or semicolons, nor JSON, Markdown or OPML';
     throw new ChartError(WHOLE, problem);
   }
   const apostrophe = new RegExp(`^\\s*'(?=${FORMULA})`);
-  return readGrid(best.map((row) => row.map((text) => text.replace(apostrophe, ''))));
+  const rows = best.map((row) => row.map((text) => text.replace(apostrophe, '')));
+  refuseLonger(rows, name);
+  return readGrid(rows);
+}
+
+/**
+ * Refuses a row that has more cells than most rows with texts: a separator in one of its texts has moved the texts after it, even if
+ * the cell beyond the chart is empty. A shorter row is none, as what is missing at its end is empty, and neither is a table that is wider
+ * as a whole, as a spreadsheet exports it.
+ */
+function refuseLonger(rows: string[][], separator: string): void {
+  const hasText = (row: string[]) => row.some((text) => cell(text) !== '');
+  const widths = rows.filter(hasText).map(({ length }) => length).sort((one, other) => one - other);
+  // A width that more than half of them have is in the middle of all.
+  const middle = widths[Math.floor(widths.length / 2)];
+  const isUsual = widths.filter((width) => width === middle).length * 2 > widths.length;
+  const usual = (isUsual && middle) || SIDE;
+  const row = rows.findIndex((row) => hasText(row) && row.length > usual);
+  const width = rows[row]?.length;
+  if (width === undefined) return;
+  const problem = `the row has ${width} cells instead of ${usual}: put a text with a ${separator} in quotes, or give all rows the same number of cells`;
+  throw new ChartError({ kind: 'cell', row: row + 1, column: usual + 1 }, problem);
 }
 
 /**
