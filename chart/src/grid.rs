@@ -6,7 +6,7 @@ use goal_activity_core::goal::{ActionKind, Side};
 
 use crate::Reading;
 use crate::decode::cell;
-use crate::place::{ChartError, Place};
+use crate::place::{ChartError, Place, Problems};
 
 /// How many rows and columns a chart has.
 pub(crate) const SIDE: usize = 9;
@@ -40,12 +40,13 @@ fn place((row, column): (usize, usize)) -> Place {
 /// Reads a table. Missing cells at its ends are empty.
 pub(crate) fn read(rows: &[Vec<String>]) -> Result<Reading, ChartError> {
     let cells: Grid = rows.iter().map(|row| row.iter().map(|text| cell(text)).collect()).collect();
+    let mut problems = Problems::default();
     for (row, texts) in cells.iter().enumerate() {
         let outside =
             texts.iter().enumerate().find(|(column, text)| !text.is_empty() && (row >= SIDE || *column >= SIDE));
         if let Some((column, _)) = outside {
             let problem = "a chart is a table of nine rows and nine columns, and this cell is outside of it";
-            return Err(ChartError::new(place((row, column)), problem));
+            problems.note(ChartError::new(place((row, column)), problem));
         }
     }
     let at =
@@ -53,7 +54,7 @@ pub(crate) fn read(rows: &[Vec<String>]) -> Result<Reading, ChartError> {
     let title = at((MIDDLE, MIDDLE));
     if title.is_empty() {
         let problem = "the middle of the table is empty: the goal belongs there";
-        return Err(ChartError::new(place((MIDDLE, MIDDLE)), problem));
+        problems.note(ChartError::new(place((MIDDLE, MIDDLE)), problem));
     }
     let mut sub_goals = Vec::new();
     for position in Side::all() {
@@ -63,7 +64,8 @@ pub(crate) fn read(rows: &[Vec<String>]) -> Result<Reading, ChartError> {
             (inner, outer) if inner.is_empty() => outer,
             _ => {
                 let problem = format!("the sub-goal has another text than at {}", place(inner));
-                return Err(ChartError::new(place(outer), problem));
+                problems.note(ChartError::new(place(outer), problem));
+                String::new()
             }
         };
         let actions = Side::all().map(|action| (action, at(action_cell(position, action))));
@@ -73,6 +75,7 @@ pub(crate) fn read(rows: &[Vec<String>]) -> Result<Reading, ChartError> {
             sub_goals.push(ChartSubGoal { position, title, description: String::new(), actions });
         }
     }
+    problems.refuse()?;
     Ok(Reading { chart: Chart { title, sub_goals, ..Chart::default() }, left_out: Vec::new() })
 }
 

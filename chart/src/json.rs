@@ -5,7 +5,7 @@ use goal_activity_core::goal::{ActionKind, Side};
 use serde_json::{Map, Value};
 
 use crate::decode::cell;
-use crate::place::{ChartError, Place};
+use crate::place::{ChartError, Place, Problems};
 use crate::{Reading, grid};
 
 type Object = Map<String, Value>;
@@ -27,7 +27,12 @@ pub(crate) fn read(text: &str) -> Result<Reading, ChartError> {
         ChartError::new(Place::Line(error.line()), format!("not JSON, near column {}", error.column()))
     })?;
     match value {
-        Value::Array(rows) => grid::read(&table(&rows)?),
+        Value::Array(rows) => {
+            let mut problems = Problems::default();
+            let table = table(&rows, &mut problems);
+            problems.refuse()?;
+            grid::read(&table)
+        }
         Value::Object(goal) => Reader::default().goal(&goal),
         _ => Err(wrong("", "expected an object, or nine lists of nine texts")),
     }
@@ -38,7 +43,7 @@ fn wrong(path: &str, problem: impl Into<String>) -> ChartError {
     ChartError::new(place, problem)
 }
 
-fn table(rows: &[Value]) -> Result<Vec<Vec<String>>, ChartError> {
+fn table(rows: &[Value], problems: &mut Problems) -> Vec<Vec<String>> {
     let text = |value: &Value| match value {
         Value::Null => Some(String::new()),
         Value::String(text) => Some(text.clone()),
@@ -47,12 +52,13 @@ fn table(rows: &[Value]) -> Result<Vec<Vec<String>>, ChartError> {
     };
     let cells = |(row, cells): (usize, &Value)| {
         let Value::Array(cells) = cells else {
-            return Err(wrong(&format!("[{row}]"), "expected a list of nine texts"));
+            problems.note(wrong(&format!("[{row}]"), "expected a list of nine texts"));
+            return Vec::new();
         };
-        let cells = cells.iter().enumerate();
-        cells
-            .map(|(column, value)| text(value).ok_or_else(|| wrong(&format!("[{row}][{column}]"), "expected a text")))
-            .collect()
+        let cells = cells.iter().enumerate().map(|(column, value)| {
+            problems.take(text(value).ok_or_else(|| wrong(&format!("[{row}][{column}]"), "expected a text")))
+        });
+        cells.collect()
     };
     rows.iter().enumerate().map(cells).collect()
 }
@@ -82,10 +88,14 @@ fn entries<'a>(
     names: &[&'static str],
     path: &str,
     too_many: &str,
-) -> Result<Vec<(Side, String, &'a Value)>, ChartError> {
-    let Some((name, list)) = first(object, names) else { return Ok(Vec::new()) };
+    problems: &mut Problems,
+) -> Vec<(Side, String, &'a Value)> {
+    let Some((name, list)) = first(object, names) else { return Vec::new() };
     let path = below(path, name);
-    let Value::Array(list) = list else { return Err(wrong(&path, "expected a list")) };
+    let Value::Array(list) = list else {
+        problems.note(wrong(&path, "expected a list"));
+        return Vec::new();
+    };
     let mut placed: Vec<(Side, String, &Value)> = Vec::new();
     for (index, entry) in list.iter().enumerate() {
         let path = format!("{path}[{index}]");
@@ -93,19 +103,22 @@ fn entries<'a>(
             continue;
         }
         let place = match entry.as_object().and_then(|entry| first(entry, POSITION)) {
-            None => Side::all().nth(index).ok_or_else(|| wrong(&path, too_many))?,
+            None => Side::all().nth(index).ok_or_else(|| wrong(&path, too_many)),
             Some((name, place)) => {
                 let side = place.as_u64().and_then(|place| Side::try_from(u8::try_from(place).ok()?).ok());
-                side.ok_or_else(|| wrong(&below(&path, name), "expected a place from 1 to 8"))?
+                side.ok_or_else(|| wrong(&below(&path, name), "expected a place from 1 to 8"))
             }
         };
-        if placed.iter().any(|(taken, ..)| *taken == place) {
-            return Err(wrong(&path, format!("place {place} is taken by an entry before it")));
+        match place {
+            Err(problem) => problems.note(problem),
+            Ok(place) if placed.iter().any(|(taken, ..)| *taken == place) => {
+                problems.note(wrong(&path, format!("place {place} is taken by an entry before it")));
+            }
+            Ok(place) => placed.push((place, path, entry)),
         }
-        placed.push((place, path, entry));
     }
     placed.sort_by_key(|(place, ..)| *place);
-    Ok(placed)
+    placed
 }
 
 /// Returns `true` for an empty cell.
@@ -123,10 +136,11 @@ fn is_empty(entry: &Value) -> bool {
     }
 }
 
-/// Collects what is left out.
+/// Collects what is left out, and the problems.
 #[derive(Default)]
 struct Reader {
     left_out: Vec<String>,
+    problems: Problems,
 }
 
 impl Reader {
@@ -140,33 +154,34 @@ impl Reader {
 
     fn goal(mut self, goal: &Object) -> Result<Reading, ChartError> {
         self.note_others(goal, &[TITLE, DESCRIPTION, BACKGROUND, CONSTRAINTS, DEADLINE, SUB_GOALS], "");
-        let title = text(goal, TITLE, "")?;
-        if title.is_empty() {
-            return Err(ChartError::missing(
-                Place::Field(TITLE[0].to_owned()),
-                "the goal has no title",
-                &self.left_out,
-            ));
-        }
-        let deadline = Some(text(goal, DEADLINE, "")?).filter(|deadline| !deadline.is_empty());
-        let sub_goals = entries(goal, SUB_GOALS, "", "a goal has at most 8 sub-goals")?;
-        let sub_goals = sub_goals.into_iter().map(|(position, path, entry)| self.sub_goal(position, &path, entry));
-        let sub_goals = sub_goals.collect::<Result<_, _>>()?;
-        let chart = Chart {
-            title,
-            description: text(goal, DESCRIPTION, "")?,
-            background: text(goal, BACKGROUND, "")?,
-            constraints: text(goal, CONSTRAINTS, "")?,
-            deadline,
-            sub_goals,
-        };
+        let title = text(goal, TITLE, "").and_then(|title| match title.is_empty() {
+            true => {
+                Err(ChartError::missing(Place::Field(TITLE[0].to_owned()), "the goal has no title", &self.left_out))
+            }
+            false => Ok(title),
+        });
+        let title = self.problems.take(title);
+        let deadline = Some(self.text(goal, DEADLINE, "")).filter(|deadline| !deadline.is_empty());
+        let sub_goals = entries(goal, SUB_GOALS, "", "a goal has at most 8 sub-goals", &mut self.problems);
+        let sub_goals =
+            sub_goals.into_iter().filter_map(|(position, path, entry)| self.sub_goal(position, &path, entry));
+        let sub_goals = sub_goals.collect();
+        let description = self.text(goal, DESCRIPTION, "");
+        let background = self.text(goal, BACKGROUND, "");
+        let constraints = self.text(goal, CONSTRAINTS, "");
+        let chart = Chart { title, description, background, constraints, deadline, sub_goals };
+        self.problems.refuse()?;
         Ok(Reading { chart, left_out: self.left_out })
     }
 
-    fn sub_goal(&mut self, position: Side, path: &str, entry: &Value) -> Result<ChartSubGoal, ChartError> {
+    fn text(&mut self, object: &Object, names: &[&'static str], path: &str) -> String {
+        self.problems.take(text(object, names, path))
+    }
+
+    fn sub_goal(&mut self, position: Side, path: &str, entry: &Value) -> Option<ChartSubGoal> {
         let sub_goal = match entry {
             Value::String(title) => {
-                return Ok(ChartSubGoal {
+                return Some(ChartSubGoal {
                     position,
                     title: cell(title),
                     description: String::new(),
@@ -174,46 +189,49 @@ impl Reader {
                 });
             }
             Value::Object(sub_goal) => sub_goal,
-            _ => return Err(wrong(path, "expected a sub-goal: a text, or an object with a title and actions")),
+            _ => {
+                self.problems.note(wrong(path, "expected a sub-goal: a text, or an object with a title and actions"));
+                return None;
+            }
         };
         self.note_others(sub_goal, &[TITLE, DESCRIPTION, ACTIONS, POSITION], path);
-        let actions = entries(sub_goal, ACTIONS, path, "a sub-goal has at most 8 actions")?;
-        let actions = actions.into_iter().map(|(position, path, entry)| self.action(position, &path, entry));
-        let actions = actions.filter_map(Result::transpose).collect::<Result<_, _>>()?;
-        let (title, description) = (text(sub_goal, TITLE, path)?, text(sub_goal, DESCRIPTION, path)?);
-        Ok(ChartSubGoal { position, title, description, actions })
+        let actions = entries(sub_goal, ACTIONS, path, "a sub-goal has at most 8 actions", &mut self.problems);
+        let actions = actions.into_iter().filter_map(|(position, path, entry)| self.action(position, &path, entry));
+        let actions = actions.collect();
+        let (title, description) = (self.text(sub_goal, TITLE, path), self.text(sub_goal, DESCRIPTION, path));
+        Some(ChartSubGoal { position, title, description, actions })
     }
 
-    fn action(&mut self, position: Side, path: &str, entry: &Value) -> Result<Option<ChartAction>, ChartError> {
+    fn action(&mut self, position: Side, path: &str, entry: &Value) -> Option<ChartAction> {
         let action = match entry {
-            Value::String(title) => return Ok(Some(grid::action(position, cell(title)))),
+            Value::String(title) => return Some(grid::action(position, cell(title))),
             Value::Object(action) => action,
-            _ => return Err(wrong(path, "expected an action: a text, or an object with a title")),
+            _ => {
+                self.problems.note(wrong(path, "expected an action: a text, or an object with a title"));
+                return None;
+            }
         };
         self.note_others(action, &[TITLE, DESCRIPTION, BACKGROUND, CONSTRAINTS, KIND, POSITION], path);
-        let title = text(action, TITLE, path)?;
+        let title = self.text(action, TITLE, path);
+        let [description, background, constraints] =
+            [DESCRIPTION, BACKGROUND, CONSTRAINTS].map(|names| self.text(action, names, path));
         if title.is_empty() {
             // With a type or a text beside it: a cell of a form that was left empty.
-            let says = |names| text(action, names, path).map(|text| !text.is_empty());
-            if says(DESCRIPTION)? || says(BACKGROUND)? || says(CONSTRAINTS)? {
+            if [&description, &background, &constraints].into_iter().any(|text| !text.is_empty()) {
                 self.left_out.push(format!("{path}: an action without a title"));
             }
-            return Ok(None);
+            return None;
         }
-        let kind = match text(action, KIND, path)?.to_ascii_lowercase().as_str() {
+        let kind = match self.text(action, KIND, path).to_ascii_lowercase().as_str() {
             "" => ActionKind::default(),
             "execution" => ActionKind::Execution,
             "habit" => ActionKind::Habit,
-            _ => return Err(wrong(&below(path, KIND[0]), "expected execution or habit")),
+            _ => {
+                self.problems.note(wrong(&below(path, KIND[0]), "expected execution or habit"));
+                return None;
+            }
         };
-        Ok(Some(ChartAction {
-            position,
-            title,
-            description: text(action, DESCRIPTION, path)?,
-            background: text(action, BACKGROUND, path)?,
-            constraints: text(action, CONSTRAINTS, path)?,
-            kind,
-        }))
+        Some(ChartAction { position, title, description, background, constraints, kind })
     }
 }
 

@@ -105,7 +105,7 @@ const LONGEST: usize = 512 * 1024;
 /// Reads a chart from the content of a file. Without a form, the content decides.
 ///
 /// # Errors
-/// The first place that cannot be read, and why.
+/// The places that cannot be read, and why: ten at most, and how many more there are.
 pub fn read(content: &[u8], form: Option<Form>) -> Result<Reading, ChartError> {
     if content.len() > LONGEST {
         return Err(ChartError::new(Place::Whole, "it is too large for a chart: more than 512 KiB"));

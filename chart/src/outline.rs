@@ -6,7 +6,7 @@ use goal_activity_core::goal::Side;
 use crate::Reading;
 use crate::decode::cell;
 use crate::grid::action;
-use crate::place::{ChartError, Place};
+use crate::place::{ChartError, Place, Problems};
 
 /// One entry of an outline, and how deep it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,18 +62,19 @@ pub(crate) fn read(entries: Vec<Entry>, title: Option<&str>) -> Result<Reading, 
             return Err(ChartError::new(Place::Line(line), problem));
         }
     };
-    let mut left_out = Vec::new();
+    let (mut left_out, mut problems) = (Vec::new(), Problems::default());
     let title = cell(&goal.entry.title);
     if title.is_empty() {
-        return Err(ChartError::new(Place::Line(goal.entry.line), "the goal has no title"));
+        problems.note(ChartError::new(Place::Line(goal.entry.line), "the goal has no title"));
     }
-    let sub_goals = placed(goal.children, "a goal has at most 8 sub-goals")?.into_iter().map(|(position, node)| {
-        let actions = placed(node.children, "a sub-goal has at most 8 actions")?.into_iter();
+    let mut sub_goals = Vec::new();
+    for (position, node) in placed(goal.children, "a goal has at most 8 sub-goals", &mut problems) {
+        let actions = placed(node.children, "a sub-goal has at most 8 actions", &mut problems).into_iter();
         let actions = actions.filter_map(|(position, node)| to_action(position, node, &mut left_out));
         let (title, description) = (cell(&node.entry.title), cell(&node.entry.description));
-        Ok(ChartSubGoal { position, title, description, actions: actions.collect() })
-    });
-    let sub_goals: Vec<_> = sub_goals.collect::<Result<_, ChartError>>()?;
+        sub_goals.push(ChartSubGoal { position, title, description, actions: actions.collect() });
+    }
+    problems.refuse()?;
     let sub_goals = sub_goals.into_iter().filter(|sub_goal| !sub_goal.title.is_empty() || !sub_goal.actions.is_empty());
     let chart =
         Chart { title, description: cell(&goal.entry.description), sub_goals: sub_goals.collect(), ..Chart::default() };
@@ -81,13 +82,13 @@ pub(crate) fn read(entries: Vec<Entry>, title: Option<&str>) -> Result<Reading, 
 }
 
 /// The places of entries: their order. An empty one keeps its place empty.
-fn placed(nodes: Vec<Node>, problem: &str) -> Result<Vec<(Side, Node)>, ChartError> {
+fn placed(nodes: Vec<Node>, problem: &str, problems: &mut Problems) -> Vec<(Side, Node)> {
     let is_empty = |node: &Node| cell(&node.entry.title).is_empty() && node.children.is_empty();
     let sides = Side::all().count();
     if let Some(extra) = nodes.iter().skip(sides).find(|node| !is_empty(node)) {
-        return Err(ChartError::new(Place::Line(extra.entry.line), problem));
+        problems.note(ChartError::new(Place::Line(extra.entry.line), problem));
     }
-    Ok(Side::all().zip(nodes).collect())
+    Side::all().zip(nodes).collect()
 }
 
 /// What stands below an action is more about it.

@@ -2,6 +2,8 @@ use std::fmt;
 
 /// How much of what was left out an error says.
 const SHOWN: usize = 3;
+/// How many problems are told at once.
+const TOLD: usize = 10;
 
 /// Where something is in what was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,19 +39,29 @@ impl fmt::Display for Place {
     }
 }
 
-/// Why a chart cannot be read.
+/// Why a chart cannot be read: a problem, and what else was found to correct. It is displayed with one line for each.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{place}: {problem}")]
+#[error("{place}: {problem}{}", rest(others, *more))]
 pub struct ChartError {
     /// Where.
     pub place: Place,
     /// What is wrong there, without the text that is there.
     pub problem: String,
+    /// The problems after it, which have no others themselves: nine at most.
+    pub others: Vec<Self>,
+    /// How many there are after these.
+    pub more: usize,
+}
+
+fn rest(others: &[ChartError], more: usize) -> String {
+    let lines = others.iter().map(|other| format!("\n{other}"));
+    let more = (more > 0).then(|| format!("\nand {more} more"));
+    lines.chain(more).collect()
 }
 
 impl ChartError {
     pub(crate) fn new(place: Place, problem: impl Into<String>) -> Self {
-        Self { place, problem: problem.into() }
+        Self { place, problem: problem.into(), others: Vec::new(), more: 0 }
     }
 
     /// The error for something that is missing: it may be in what was left out.
@@ -58,5 +70,32 @@ impl ChartError {
         let more = if left_out.len() > SHOWN { "; and more" } else { "" };
         let left_out = if shown.is_empty() { shown } else { format!(". Left out: {shown}{more}") };
         Self::new(place, format!("{problem}{left_out}"))
+    }
+}
+
+/// The problems of a chart in the order in which they are found, so that they can be corrected at once.
+#[derive(Debug, Default)]
+pub(crate) struct Problems {
+    told: Vec<ChartError>,
+    more: usize,
+}
+
+impl Problems {
+    pub(crate) fn note(&mut self, problem: ChartError) {
+        if self.told.len() < TOLD { self.told.push(problem) } else { self.more += 1 }
+    }
+
+    /// What was read. A problem is noted, and in its place is nothing.
+    pub(crate) fn take<T: Default>(&mut self, read: Result<T, ChartError>) -> T {
+        read.unwrap_or_else(|problem| {
+            self.note(problem);
+            T::default()
+        })
+    }
+
+    /// Fails if there are any.
+    pub(crate) fn refuse(self) -> Result<(), ChartError> {
+        let mut told = self.told.into_iter();
+        told.next().map_or(Ok(()), |first| Err(ChartError { others: told.collect(), more: self.more, ..first }))
     }
 }

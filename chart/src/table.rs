@@ -6,7 +6,7 @@ use goal_activity_core::chart::Chart;
 use crate::Reading;
 use crate::decode::cell;
 use crate::grid::{self, SIDE};
-use crate::place::{ChartError, Place};
+use crate::place::{ChartError, Place, Problems};
 
 /// What separates cells. In some countries spreadsheets use a semicolon, as the comma is in their numbers.
 const SEPARATORS: [u8; 3] = [b'\t', b',', b';'];
@@ -50,16 +50,15 @@ pub(crate) fn read(text: &str) -> Result<Reading, ChartError> {
     }
     let rows: Vec<Vec<String>> =
         rows.iter().map(|row| row.iter().map(|cell| unprotected(cell).to_owned()).collect()).collect();
-    if let Some(longer) = longer(&rows, separator) {
-        return Err(longer);
-    }
+    // What such a row says stands in other places than it was meant for: nothing more can be said about it.
+    longer(&rows, separator).refuse()?;
     grid::read(&rows)
 }
 
-/// The problem of a row that has more cells than most rows with texts: a separator in one of its texts has moved the texts after it,
+/// The problem of each row that has more cells than most rows with texts: a separator in one of its texts has moved the texts after it,
 /// even if the cell beyond the chart is empty. A shorter row is none, as what is missing at its end is empty, and neither is a table that
 /// is wider as a whole, as a spreadsheet exports it.
-fn longer(rows: &[Vec<String>], separator: u8) -> Option<ChartError> {
+fn longer(rows: &[Vec<String>], separator: u8) -> Problems {
     let has_text = |row: &&Vec<String>| row.iter().any(|text| !cell(text).is_empty());
     let mut widths: Vec<_> = rows.iter().filter(has_text).map(Vec::len).collect();
     // A width that more than half of them have is in the middle of all.
@@ -67,19 +66,20 @@ fn longer(rows: &[Vec<String>], separator: u8) -> Option<ChartError> {
     let middle = widths.get(widths.len() / 2).copied();
     let is_usual = |width: &usize| widths.iter().filter(|other| *other == width).count() * 2 > widths.len();
     let usual = middle.filter(is_usual).unwrap_or(SIDE);
-    let (row, width) = rows
-        .iter()
-        .enumerate()
-        .find_map(|(at, row)| (has_text(&row) && row.len() > usual).then_some((at, row.len())))?;
     let name = match separator {
         b'\t' => "tab",
         b',' => "comma",
         _ => "semicolon",
     };
-    let problem = format!(
-        "the row has {width} cells instead of {usual}: put a text with a {name} in quotes, or give all rows the same number of cells"
-    );
-    Some(ChartError::new(Place::Cell { row: row + 1, column: usual + 1 }, problem))
+    let mut problems = Problems::default();
+    for (at, row) in rows.iter().enumerate().filter(|(_, row)| has_text(row) && row.len() > usual) {
+        let problem = format!(
+            "the row has {} cells instead of {usual}: put a text with a {name} in quotes, or give all rows the same number of cells",
+            row.len()
+        );
+        problems.note(ChartError::new(Place::Cell { row: at + 1, column: usual + 1 }, problem));
+    }
+    problems
 }
 
 /// All rows, empty ones as well: an empty row of the chart is a row.

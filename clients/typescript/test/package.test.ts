@@ -92,7 +92,8 @@ test('the programs of the README do what they say', async () => {
   assert.equal(await running('react', react, page), '<section><button disabled="">Start</button></section>\n');
   // A bundle for a page decodes `&amp;` by the page.
   assert.equal(await running('chart', chart, '', 'node'),
-    '10 0\nrow 2, column 10 (J2): a chart is a table of nine rows and nine columns, and this cell is outside of it cell\n');
+    '10 0\nrow 2, column 10 (J2): a chart is a table of nine rows and nine columns, and this cell is outside of it\n'
+    + 'row 5, column 5 (E5): the middle of the table is empty: the goal belongs there cell\n');
 });
 
 /** The compressed size of a minified bundle, without React. */

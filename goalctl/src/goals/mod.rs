@@ -171,8 +171,14 @@ fn read(file: &Path, form: Option<Form>, shell: &mut Shell<'_>) -> Result<Readin
     }
     let form = form.or_else(|| ending(file));
     goal_activity_chart::read(&content, form).map_err(|error| {
-        let advice = "correct it there; --form says what it is, if that was taken for something else";
-        Failure::usage(format!("{name}: {error}"), advice).into()
+        let (advice, said) =
+            ("correct it; --form says what it is, if that was taken for something else", error.to_string());
+        let Some((first, others)) = said.split_once('\n') else {
+            return Failure::usage(format!("{name}: {said}"), advice).into();
+        };
+        let problems = counted(1 + error.others.len() + error.more, "problem");
+        let detail = Some(format!("{first}\n  {}", others.replace('\n', "\n  ")));
+        Failure { detail, ..Failure::usage(format!("{name} has {problems}"), advice) }.into()
     })
 }
 

@@ -105,6 +105,24 @@ async fn a_dry_run_stores_nothing_and_a_form_can_be_named() {
 }
 
 #[tokio::test]
+async fn all_problems_of_a_chart_are_said_at_once() {
+    let api = Stub::answering(Response::new(500, "")).await;
+    let chart = file("problems.csv", ",,,,,,,,,y\n".as_bytes());
+    let path = chart.to_str().unwrap();
+    let (code, out, err) = ran("problems", &api, &["goals", "put", "run", path]).await;
+    assert!(code == USAGE && out.is_empty() && api.seen().is_empty(), "{code} {out} {err}");
+    let lines: Vec<_> = err.lines().collect();
+    assert_eq!(lines.len(), 4, "{err}");
+    assert_eq!(lines[0], format!("error: {path} has 2 problems"));
+    assert!(
+        lines[1].starts_with("  row 1, column 10 (J1): ") && lines[2].starts_with("  row 5, column 5 (E5): "),
+        "{err}"
+    );
+    assert!(lines[3].starts_with("  to do: correct it"), "{err}");
+    std::fs::remove_file(chart).unwrap();
+}
+
+#[tokio::test]
 async fn a_refused_chart_says_which_places() {
     let problem = json!({ "code": "TASKS_EXIST", "title": "t", "detail": "2.1 has tasks", "retryable": false });
     let api = Stub::answering(Response::new(409, problem)).await;

@@ -19,8 +19,8 @@ async function brought(load: () => string | Promise<string | Uint8Array>, file: 
     content = await load();
   } catch (error) {
     if (file === '') throw error;
-    const unreadable = { place: { kind: 'whole' as const }, problem: String(error) };
-    return { content, reading: { unreadable } satisfies Reading };
+    const unreadable = [{ place: { kind: 'whole' as const }, problem: String(error) }];
+    return { content, reading: { unreadable, more: 0 } satisfies Reading };
   }
   return { content, reading: content.length === 0 ? undefined : await readChart(content, file || undefined) };
 }
@@ -157,10 +157,15 @@ export function BringPage({ goalId }: { goalId: string | undefined }) {
             <p>
               <strong>{text.unreadable}</strong>
             </p>
-            <p>
-              {placeWords(text, reading.unreadable.place)}: {chartWords(language, reading.unreadable.problem)}
-            </p>
-            {reading.unreadable.place.kind === 'whole' && <p>{text.bringSimple}</p>}
+            <ul>
+              {reading.unreadable.map(({ place, problem }, index) => (
+                <li key={index}>
+                  {placeWords(text, place)}: {chartWords(language, problem)}
+                </li>
+              ))}
+              {reading.more > 0 && <li>{text.moreProblems(reading.more)}</li>}
+            </ul>
+            {reading.unreadable.some(({ place }) => place.kind === 'whole') && <p>{text.bringSimple}</p>}
           </div>
         )}
         {count !== undefined && <p className="preview-words">{text.previewOf(count, 64 - count)}</p>}

@@ -3,8 +3,8 @@ import type { Text } from '../text/en';
 
 export type Form = 'csv' | 'tsv' | 'json' | 'md' | 'opml';
 
-/** What was read, or why it cannot be. */
-export type Reading = { chart: Chart; leftOut: string[] } | { unreadable: Unreadable };
+/** What was read, or why it cannot be: the first problems, and how many there are after them. */
+export type Reading = { chart: Chart; leftOut: string[] } | { unreadable: Unreadable[]; more: number };
 
 export interface Unreadable {
   place: Place;
@@ -26,7 +26,10 @@ export async function readChart(content: string | Uint8Array, file?: string): Pr
   try {
     return read(content, file === undefined ? undefined : formOfFile(file));
   } catch (error) {
-    if (error instanceof ChartError) return { unreadable: { place: error.place, problem: error.problem } };
+    if (error instanceof ChartError) {
+      const unreadable = [error, ...error.others].map(({ place, problem }) => ({ place, problem }));
+      return { unreadable, more: error.more };
+    }
     throw error;
   }
 }

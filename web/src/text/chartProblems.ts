@@ -5,7 +5,10 @@ const JA: [RegExp, string][] = [
   [/^the middle of the table is empty/, '表の中央が空です。ここに目標を入れてください。'],
   [/^a chart is a table of nine rows/, 'チャートは9行9列の表です。このセルはその外にあります。'],
   [/^the sub-goal has another text than at .*?\(?([A-Z]\d+)\)?$/, '中目標の文が、もう一つの場所($1)と違います。'],
-  [/^the row has (\d+) cells instead of (\d+): .*$/, 'この行のセルは$2個ではなく$1個です。区切り文字のある文を引用符で囲むか、すべての行のセルの数をそろえてください。'],
+  [
+    /^the row has (\d+) cells instead of (\d+): .*$/,
+    'この行のセルは$2個ではなく$1個です。区切り文字のある文を引用符で囲むか、すべての行のセルの数をそろえてください。',
+  ],
   [/^neither a table of nine by nine/, '9×9の表でも、JSON、Markdown、OPMLでもありません。'],
   [/^it is not text/, 'テキストではありません。UTF-8、BOM付きUTF-16、Shift JISを読み取れます。'],
   [/^it is too large for a chart/, 'チャートには大きすぎます。読み取れるのは512 KiBまでです。'],

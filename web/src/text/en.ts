@@ -176,6 +176,7 @@ export const en = {
       ? n(actions, 'action')
       : `${n(actions, 'action')}. ${n(empty, 'cell is', 'cells are')} empty and no action.`,
   unreadable: 'This cannot be read yet',
+  moreProblems: (count: number) => `… and ${count} more`,
   at: {
     cell: (name: string) => `Cell ${name}`,
     line: (line: number) => `Line ${line}`,

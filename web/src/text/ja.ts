@@ -151,6 +151,7 @@ export const ja: Text = {
   previewOf: (actions, empty) =>
     empty === 0 ? `行動${actions}件` : `行動${actions}件。空のマス${empty}件は行動になりません。`,
   unreadable: 'まだ読み取れません',
+  moreProblems: count => `…ほか${count}件`,
   at: { cell: name => `セル${name}`, line: line => `${line}行目`, whole: '全体' },
   leftOut: '読み取らなかったもの',
   save: 'チャートを保存する',

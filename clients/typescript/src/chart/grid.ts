@@ -1,6 +1,6 @@
 import { SIDES, titled, type Chart, type ChartSubGoal, type Reading } from './chart.js';
 import { cell } from './decode.js';
-import { ChartError, type Place } from './place.js';
+import { Problems, inWords, type Place } from './place.js';
 
 /*
  * The chart as it hangs on a wall: nine blocks of nine cells. The goal is in the middle, its sub-goals around it, and each again in
@@ -37,27 +37,28 @@ const place = ([row, column]: At): Place => ({ kind: 'cell', row: row + 1, colum
 /** Reads a table. Missing cells at its ends are empty. */
 export function readGrid(rows: string[][]): Reading {
   const cells = rows.map((row) => row.map(cell));
+  const problems = new Problems();
   for (const [row, titles] of cells.entries()) {
     const column = titles.findIndex((text, at) => text !== '' && (row >= SIDE || at >= SIDE));
     if (column >= 0) {
       const problem = 'a chart is a table of nine rows and nine columns, and this cell is outside of it';
-      throw new ChartError(place([row, column]), problem);
+      problems.note(place([row, column]), problem);
     }
   }
   const at = ([row, column]: At) => cells[row]?.[column] ?? '';
   const title = at([MIDDLE, MIDDLE]);
   if (title === '') {
-    throw new ChartError(place([MIDDLE, MIDDLE]), 'the middle of the table is empty: the goal belongs there');
+    problems.note(place([MIDDLE, MIDDLE]), 'the middle of the table is empty: the goal belongs there');
   }
   const subGoals = SIDES.map((position): ChartSubGoal => {
     const [inner, outer] = subGoalCells(position);
     if (at(inner) !== at(outer) && at(inner) !== '' && at(outer) !== '') {
-      const { message } = new ChartError(place(inner), '');
-      throw new ChartError(place(outer), `the sub-goal has another text than at ${message.slice(0, -2)}`);
+      problems.note(place(outer), `the sub-goal has another text than at ${inWords(place(inner))}`);
     }
     const actions = SIDES.map((action) => titled(action, at(actionCell(position, action))));
     return { position, title: at(inner) || at(outer), actions: actions.filter((action) => action.title !== '') };
   });
+  problems.refuse();
   const used = subGoals.filter((subGoal) => subGoal.title !== '' || subGoal.actions.length > 0);
   return { chart: { title, subGoals: used }, leftOut: [] };
 }

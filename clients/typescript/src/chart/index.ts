@@ -36,7 +36,7 @@ function formOf(text: string): Form {
 /**
  * Reads a chart from the content of a file, or from what was pasted. Without a form, the content decides.
  *
- * @throws {ChartError} The first place that cannot be read, and why.
+ * @throws {ChartError} The places that cannot be read, and why: ten at most, and how many more there are.
  */
 export function read(content: string | Uint8Array | ArrayBuffer, form?: Form): Reading {
   if ((typeof content === 'string' ? content.length : content.byteLength) > LONGEST) {
@@ -45,7 +45,7 @@ export function read(content: string | Uint8Array | ArrayBuffer, form?: Form): R
   const text = decode(content);
   if (text.trim() === '') throw new ChartError(WHOLE, 'there is nothing in it');
   const reading = readAs(form ?? formOf(text), text);
-  if (actionCount(reading.chart) === 0) throw missing(WHOLE, 'the chart has no actions', reading.leftOut);
+  if (actionCount(reading.chart) === 0) throw new ChartError(WHOLE, missing('the chart has no actions', reading.leftOut));
   return reading;
 }
 

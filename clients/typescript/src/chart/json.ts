@@ -2,7 +2,7 @@ import { SIDES, texts, titled, type Chart, type ChartAction, type ChartSubGoal, 
 import { cell } from './decode.js';
 import { readGrid } from './grid.js';
 import { firstError } from './json-error.js';
-import { ChartError, WHOLE, atLine, missing } from './place.js';
+import { ChartError, Problems, WHOLE, atLine, missing } from './place.js';
 
 type Json = string | number | boolean | null | Json[] | JsonObject;
 type JsonObject = { [name: string]: Json };
@@ -23,25 +23,31 @@ export function readJson(text: string): Reading {
   const error = firstError(text);
   if (error) throw new ChartError(atLine(error.line), `not JSON, near column ${error.column}`);
   const value = JSON.parse(text) as Json;
-  if (Array.isArray(value)) return readGrid(table(value));
-  if (isObject(value)) return readGoal(value);
-  throw wrong('', 'expected an object, or nine lists of nine texts');
-}
-
-function wrong(path: string, problem: string): ChartError {
-  return new ChartError(path === '' ? WHOLE : { kind: 'field', field: path }, problem);
+  const problems = new Problems();
+  if (Array.isArray(value)) {
+    const rows = table(value, problems);
+    problems.refuse();
+    return readGrid(rows);
+  }
+  if (!isObject(value)) throw new ChartError(WHOLE, 'expected an object, or nine lists of nine texts');
+  const reading = readGoal(value, problems);
+  problems.refuse();
+  return reading;
 }
 
 const isObject = (value: Json): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value);
 
-function table(rows: Json[]): string[][] {
+function table(rows: Json[], problems: Problems): string[][] {
   return rows.map((cells, row) => {
-    if (!Array.isArray(cells)) throw wrong(`[${row}]`, 'expected a list of nine texts');
-    return cells.map((value, column) => {
-      if (value === null) return '';
-      if (typeof value === 'string' || typeof value === 'number') return String(value);
-      throw wrong(`[${row}][${column}]`, 'expected a text');
-    });
+    if (Array.isArray(cells)) {
+      return cells.map((value, column) => {
+        if (typeof value === 'string' || typeof value === 'number') return String(value);
+        if (value !== null) problems.wrong(`[${row}][${column}]`, 'expected a text');
+        return '';
+      });
+    }
+    problems.wrong(`[${row}]`, 'expected a list of nine texts');
+    return [];
   });
 }
 
@@ -55,20 +61,27 @@ function first(object: JsonObject, names: string[]): [name: string, value: Exclu
   return name === undefined || value === null ? undefined : [name, value];
 }
 
-function textOf(object: JsonObject, names: string[], path: string): string {
+/** The text of a field, empty where there is none; `undefined` if it is something else, which is noted. */
+function textIn(object: JsonObject, names: string[], path: string, problems: Problems): string | undefined {
   const [name, value] = first(object, names) ?? ['', ''];
   if (typeof value === 'string') return cell(value);
   if (typeof value === 'number') return String(value);
-  throw wrong(below(path, name), 'expected a text');
+  problems.wrong(below(path, name), 'expected a text');
+  return undefined;
 }
+
+const textOf = (...field: Parameters<typeof textIn>): string => textIn(...field) ?? '';
 
 interface Placed { position: number; path: string; entry: Json }
 
 /** The entries of a list, each with its place and path. Places are their order, or what they say themselves. */
-function entries(object: JsonObject, names: string[], path: string, tooMany: string): Placed[] {
+function entries(object: JsonObject, names: string[], path: string, tooMany: string, problems: Problems): Placed[] {
   const [name, list] = first(object, names) ?? ['', []];
   const listPath = below(path, name);
-  if (!Array.isArray(list)) throw wrong(listPath, 'expected a list');
+  if (!Array.isArray(list)) {
+    problems.wrong(listPath, 'expected a list');
+    return [];
+  }
   const placed: Placed[] = [];
   for (const [index, entry] of list.entries()) {
     if (isEmpty(entry)) continue;
@@ -76,12 +89,13 @@ function entries(object: JsonObject, names: string[], path: string, tooMany: str
     const [field, own] = (isObject(entry) && first(entry, POSITION)) || [];
     const position = SIDES.find((side) => side === (field === undefined ? index + 1 : own));
     if (position === undefined) {
-      throw field === undefined ? wrong(entryPath, tooMany) : wrong(below(entryPath, field), 'expected a place from 1 to 8');
+      if (field === undefined) problems.wrong(entryPath, tooMany);
+      else problems.wrong(below(entryPath, field), 'expected a place from 1 to 8');
+    } else if (placed.some((other) => other.position === position)) {
+      problems.wrong(entryPath, `place ${position} is taken by an entry before it`);
+    } else {
+      placed.push({ position, path: entryPath, entry });
     }
-    if (placed.some((other) => other.position === position)) {
-      throw wrong(entryPath, `place ${position} is taken by an entry before it`);
-    }
-    placed.push({ position, path: entryPath, entry });
   }
   return placed.sort((one, other) => one.position - other.position);
 }
@@ -100,44 +114,49 @@ function others(object: JsonObject, known: string[][], path: string): string[] {
   return names.map((name) => `${below(path, shown(name))}: a field that charts do not have`);
 }
 
-function readGoal(goal: JsonObject): Reading {
+function readGoal(goal: JsonObject, problems: Problems): Reading {
   const leftOut = others(goal, [TITLE, DESCRIPTION, BACKGROUND, CONSTRAINTS, DEADLINE, SUB_GOALS], '');
-  const title = textOf(goal, TITLE, '');
-  if (title === '') throw missing({ kind: 'field', field: 'title' }, 'the goal has no title', leftOut);
-  const deadline = textOf(goal, DEADLINE, '');
-  const subGoals = entries(goal, SUB_GOALS, '', 'a goal has at most 8 sub-goals').map((each) => readSubGoal(each, leftOut));
-  const description = textOf(goal, DESCRIPTION, '');
-  const background = textOf(goal, BACKGROUND, '');
-  const constraints = textOf(goal, CONSTRAINTS, '');
-  return { chart: { title, ...texts({ description, background, constraints, deadline }), subGoals }, leftOut };
+  const title = textIn(goal, TITLE, '', problems);
+  if (title === '') problems.wrong('title', missing('the goal has no title', leftOut));
+  const deadline = textOf(goal, DEADLINE, '', problems);
+  const subGoals = entries(goal, SUB_GOALS, '', 'a goal has at most 8 sub-goals', problems)
+    .map((each) => readSubGoal(each, leftOut, problems)).filter((subGoal) => subGoal !== undefined);
+  const [description, background, constraints] = [DESCRIPTION, BACKGROUND, CONSTRAINTS].map((names) => textOf(goal, names, '', problems));
+  return { chart: { title: title ?? '', ...texts({ description, background, constraints, deadline }), subGoals }, leftOut };
 }
 
-function readSubGoal({ position, path, entry }: Placed, leftOut: string[]): ChartSubGoal {
+function readSubGoal({ position, path, entry }: Placed, leftOut: string[], problems: Problems): ChartSubGoal | undefined {
   if (typeof entry === 'string') return { position, title: cell(entry), actions: [] };
-  if (!isObject(entry)) throw wrong(path, 'expected a sub-goal: a text, or an object with a title and actions');
-  leftOut.push(...others(entry, [TITLE, DESCRIPTION, ACTIONS, POSITION], path));
-  const placed = entries(entry, ACTIONS, path, 'a sub-goal has at most 8 actions');
-  const actions = placed.map((each) => readAction(each, leftOut)).filter((action) => action !== undefined);
-  return { position, title: textOf(entry, TITLE, path), ...texts({ description: textOf(entry, DESCRIPTION, path) }), actions };
-}
-
-function readAction({ position, path, entry }: Placed, leftOut: string[]): ChartAction | undefined {
-  if (typeof entry === 'string') return titled(position, cell(entry));
-  if (!isObject(entry)) throw wrong(path, 'expected an action: a text, or an object with a title');
-  leftOut.push(...others(entry, [TITLE, DESCRIPTION, BACKGROUND, CONSTRAINTS, KIND, POSITION], path));
-  const title = textOf(entry, TITLE, path);
-  if (title === '') {
-    // With a type or a text beside it: a cell of a form that was left empty.
-    if ([DESCRIPTION, BACKGROUND, CONSTRAINTS].some((names) => textOf(entry, names, path) !== '')) {
-      leftOut.push(`${path}: an action without a title`);
-    }
+  if (!isObject(entry)) {
+    problems.wrong(path, 'expected a sub-goal: a text, or an object with a title and actions');
     return undefined;
   }
-  const type = textOf(entry, KIND, path).replace(/[A-Z]/g, (letter) => letter.toLowerCase()) || 'execution';
-  if (type !== 'execution' && type !== 'habit') throw wrong(below(path, 'type'), 'expected execution or habit');
-  const description = textOf(entry, DESCRIPTION, path);
-  const background = textOf(entry, BACKGROUND, path);
-  const constraints = textOf(entry, CONSTRAINTS, path);
+  leftOut.push(...others(entry, [TITLE, DESCRIPTION, ACTIONS, POSITION], path));
+  const placed = entries(entry, ACTIONS, path, 'a sub-goal has at most 8 actions', problems);
+  const actions = placed.map((each) => readAction(each, leftOut, problems)).filter((action) => action !== undefined);
+  const [title, description] = [textOf(entry, TITLE, path, problems), textOf(entry, DESCRIPTION, path, problems)];
+  return { position, title, ...texts({ description }), actions };
+}
+
+function readAction({ position, path, entry }: Placed, leftOut: string[], problems: Problems): ChartAction | undefined {
+  if (typeof entry === 'string') return titled(position, cell(entry));
+  if (!isObject(entry)) {
+    problems.wrong(path, 'expected an action: a text, or an object with a title');
+    return undefined;
+  }
+  leftOut.push(...others(entry, [TITLE, DESCRIPTION, BACKGROUND, CONSTRAINTS, KIND, POSITION], path));
+  const title = textOf(entry, TITLE, path, problems);
+  const [description, background, constraints] = [DESCRIPTION, BACKGROUND, CONSTRAINTS].map((names) => textOf(entry, names, path, problems));
+  if (title === '') {
+    // With a type or a text beside it: a cell of a form that was left empty.
+    if (description || background || constraints) leftOut.push(`${path}: an action without a title`);
+    return undefined;
+  }
+  const type = textOf(entry, KIND, path, problems).replace(/[A-Z]/g, (letter) => letter.toLowerCase()) || 'execution';
+  if (type !== 'execution' && type !== 'habit') {
+    problems.wrong(below(path, 'type'), 'expected execution or habit');
+    return undefined;
+  }
   return { position, title, ...texts({ description, background, constraints }), type };
 }
 

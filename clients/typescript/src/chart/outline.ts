@@ -1,6 +1,6 @@
 import { SIDES, texts, titled, type Chart, type ChartAction, type ChartSubGoal, type Reading } from './chart.js';
 import { cell } from './decode.js';
-import { ChartError, WHOLE, atLine } from './place.js';
+import { ChartError, Problems, WHOLE, atLine } from './place.js';
 
 /* A chart as an outline: the goal, below it its sub-goals, below these their actions. */
 
@@ -35,13 +35,15 @@ function nested(entries: Entry[]): Node[] {
 export function readOutline(entries: Entry[], documentTitle = ''): Reading {
   const goal = goalOf(nested(entries), cell(documentTitle));
   const title = cell(goal.title);
-  if (title === '') throw new ChartError(atLine(goal.line), 'the goal has no title');
+  const problems = new Problems();
+  if (title === '') problems.note(atLine(goal.line), 'the goal has no title');
   const leftOut: string[] = [];
-  const subGoals = placed(goal.children, 'a goal has at most 8 sub-goals').map(([position, node]): ChartSubGoal => {
-    const actions = placed(node.children, 'a sub-goal has at most 8 actions')
+  const subGoals = placed(goal.children, 'a goal has at most 8 sub-goals', problems).map(([position, node]): ChartSubGoal => {
+    const actions = placed(node.children, 'a sub-goal has at most 8 actions', problems)
       .map(([place, child]) => toAction(place, child, leftOut)).filter((action) => action !== undefined);
     return { position, title: cell(node.title), ...texts({ description: cell(node.description) }), actions };
   });
+  problems.refuse();
   const used = subGoals.filter((subGoal) => subGoal.title !== '' || subGoal.actions.length > 0);
   return { chart: { title, ...texts({ description: cell(goal.description) }), subGoals: used }, leftOut };
 }
@@ -56,10 +58,10 @@ function goalOf(roots: Node[], title: string): Node {
 }
 
 /** The places of entries: their order. An empty one keeps its place empty. */
-function placed(nodes: Node[], problem: string): [position: number, node: Node][] {
+function placed(nodes: Node[], problem: string, problems: Problems): [position: number, node: Node][] {
   const isEmpty = (node: Node) => cell(node.title) === '' && node.children.length === 0;
   const extra = nodes.slice(SIDES.length).find((node) => !isEmpty(node));
-  if (extra) throw new ChartError(atLine(extra.line), problem);
+  if (extra) problems.note(atLine(extra.line), problem);
   return nodes.slice(0, SIDES.length).map((node, index) => [index + 1, node]);
 }
 

@@ -8,7 +8,7 @@ export type Place =
 export const WHOLE: Place = { kind: 'whole' };
 export const atLine = (line: number): Place => ({ kind: 'line', line });
 
-function inWords(place: Place): string {
+export function inWords(place: Place): string {
   switch (place.kind) {
     case 'whole': return 'the chart';
     case 'line': return `line ${place.line}`;
@@ -22,7 +22,7 @@ function inWords(place: Place): string {
   }
 }
 
-/** Why a chart cannot be read. Its message names the place. */
+/** Why a chart cannot be read: a problem, and what else was found to correct. Its message has one line for each, which names the place. */
 export class ChartError extends Error {
   override readonly name = 'ChartError';
 
@@ -31,17 +31,47 @@ export class ChartError extends Error {
     readonly place: Place,
     /** What is wrong there, without the text that is there. */
     readonly problem: string,
+    /** The problems after it, which have no others themselves: nine at most. */
+    readonly others: readonly ChartError[] = [],
+    /** How many there are after these. */
+    readonly more = 0,
   ) {
-    super(`${inWords(place)}: ${problem}`);
+    const rest = others.map(({ message }) => `\n${message}`).join('') + (more > 0 ? `\nand ${more} more` : '');
+    super(`${inWords(place)}: ${problem}${rest}`);
+  }
+}
+
+/** How many problems are told at once. */
+const TOLD = 10;
+
+/** The problems of a chart in the order in which they are found, so that they can be corrected at once. */
+export class Problems {
+  private readonly told: ChartError[] = [];
+  private more = 0;
+
+  note(place: Place, problem: string): void {
+    if (this.told.length < TOLD) this.told.push(new ChartError(place, problem));
+    else this.more += 1;
+  }
+
+  /** Notes a problem of a field of JSON, or of all of it. */
+  wrong(path: string, problem: string): void {
+    this.note(path === '' ? WHOLE : { kind: 'field', field: path }, problem);
+  }
+
+  /** Throws if there are any. */
+  refuse(): void {
+    const [first, ...others] = this.told;
+    if (first) throw new ChartError(first.place, first.problem, others, this.more);
   }
 }
 
 /** How much of what was left out an error says. */
 const SHOWN = 3;
 
-/** Returns the error for something that is missing: it may be in what was left out. */
-export function missing(place: Place, problem: string, leftOut: string[]): ChartError {
+/** What is said of something that is missing: it may be in what was left out. */
+export function missing(problem: string, leftOut: string[]): string {
   const shown = leftOut.slice(0, SHOWN).join('; ');
   const more = leftOut.length > SHOWN ? '; and more' : '';
-  return new ChartError(place, shown === '' ? problem : `${problem}. Left out: ${shown}${more}`);
+  return shown === '' ? problem : `${problem}. Left out: ${shown}${more}`;
 }

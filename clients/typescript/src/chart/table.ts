@@ -1,7 +1,7 @@
 import type { Chart, Reading } from './chart.js';
 import { cell } from './decode.js';
 import { SIDE, readGrid, writeGrid } from './grid.js';
-import { ChartError, WHOLE } from './place.js';
+import { ChartError, Problems, WHOLE } from './place.js';
 
 /** What separates cells. In some countries spreadsheets use a semicolon, as the comma is in their numbers. */
 const SEPARATORS = [['\t', 'tab'], [',', 'comma'], [';', 'semicolon']] as const;
@@ -38,8 +38,8 @@ export function readTable(text: string): Reading {
 }
 
 /**
- * Refuses a row that has more cells than most rows with texts: a separator in one of its texts has moved the texts after it, even if
- * the cell beyond the chart is empty. A shorter row is none, as what is missing at its end is empty, and neither is a table that is wider
+ * Refuses rows that have more cells than most rows with texts: a separator in one of their texts has moved the texts after it, even if
+ * the cell beyond the chart is empty. Nothing more can be said about what they say. A shorter row is none, as what is missing at its end is empty, and neither is a table that is wider
  * as a whole, as a spreadsheet exports it.
  */
 function refuseLonger(rows: string[][], separator: string): void {
@@ -49,11 +49,13 @@ function refuseLonger(rows: string[][], separator: string): void {
   const middle = widths[Math.floor(widths.length / 2)];
   const isUsual = widths.filter((width) => width === middle).length * 2 > widths.length;
   const usual = (isUsual && middle) || SIDE;
-  const row = rows.findIndex((row) => hasText(row) && row.length > usual);
-  const width = rows[row]?.length;
-  if (width === undefined) return;
-  const problem = `the row has ${width} cells instead of ${usual}: put a text with a ${separator} in quotes, or give all rows the same number of cells`;
-  throw new ChartError({ kind: 'cell', row: row + 1, column: usual + 1 }, problem);
+  const problems = new Problems();
+  for (const [at, row] of rows.entries()) {
+    if (row.length <= usual || !hasText(row)) continue;
+    const problem = `the row has ${row.length} cells instead of ${usual}: put a text with a ${separator} in quotes, or give all rows the same number of cells`;
+    problems.note({ kind: 'cell', row: at + 1, column: usual + 1 }, problem);
+  }
+  problems.refuse();
 }
 
 /**
