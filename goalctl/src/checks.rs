@@ -8,6 +8,7 @@ use goal_activity_events::publisher::reason;
 use serde::Serialize;
 
 use crate::failure::{Failure, NO_ACCESS};
+use crate::program;
 use crate::text::printable;
 
 /// How a check or a step came out. Part of the JSON output: names are never changed.
@@ -29,7 +30,7 @@ pub(crate) struct Line {
     pub(crate) what: String,
     pub(crate) result: Outcome,
     pub(crate) detail: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "program::serialize")]
     pub(crate) to_do: Option<String>,
 }
 
@@ -71,7 +72,8 @@ impl Line {
             Outcome::Failed => "FAILED",
             Outcome::NotDone => "not done",
         };
-        let to_do = self.to_do.as_ref().map(|to_do| format!(". To do: {to_do}")).unwrap_or_default();
+        let to_do =
+            self.to_do.as_ref().map(|to_do| format!(". To do: {}", program::as_typed(to_do))).unwrap_or_default();
         let line = format!("{word:<8}  {}: {}{to_do}", self.what, self.detail);
         format!("{}\n", printable(&line.lines().map(str::trim).collect::<Vec<_>>().join(" ")))
     }

@@ -18,6 +18,7 @@ use crate::checks::is_denied;
 use crate::cloudwatch::{self, Alarms};
 use crate::failure::{DONE, Failure, NO_ACCESS, NOT_DONE};
 use crate::operator::Operator;
+use crate::program;
 use crate::shell::Shell;
 use crate::stack::Stack;
 use crate::text::{counted, printable};
@@ -292,7 +293,7 @@ impl<'a> Doctor<'a> {
             Err(found) => found,
             Ok(None) => Found::NotDone("SQS does not say how many there are".to_owned()),
             Ok(Some(none)) if none == "0" => Found::Ok("none".to_owned()),
-            Ok(Some(some)) => Found::Wrong(format!("{some} (about): see `goalctl dlq list`")),
+            Ok(Some(some)) => Found::Wrong(format!("{some} (about): see `{} dlq list`", program::name())),
         }
     }
 
@@ -434,10 +435,11 @@ fn failed(permission: &str, error: &anyhow::Error) -> Found {
 /// Whether launching is paused, by the answer with the waiting list.
 fn launches(list: &Value) -> Found {
     let text = |name: &str| list["paused"][name].as_str().unwrap_or_default();
-    match &list["paused"] {
-        Value::Null => Found::Ok("workflows are launched".to_owned()),
-        _ => Found::Wrong(format!("paused since {}: {}; `goalctl resume` ends it", text("since"), text("reason"))),
+    if list["paused"].is_null() {
+        return Found::Ok("workflows are launched".to_owned());
     }
+    let (since, reason, program) = (text("since"), text("reason"), program::name());
+    Found::Wrong(format!("paused since {since}: {reason}; `{program} resume` ends it"))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::fmt;
 use goal_activity_client::api::{GatewayProblem, Problem};
 use serde::Serialize;
 
+use crate::program;
 use crate::text::{printable, printable_lines};
 
 /// Everything was done.
@@ -42,8 +43,8 @@ pub(crate) struct Failure {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) execution_arn: Option<String>,
     pub(crate) retryable: bool,
-    /// What to do about it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// What to do about it. Its commands are told as they are to be typed here.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "program::serialize")]
     pub(crate) advice: Option<String>,
 }
 
@@ -137,7 +138,7 @@ impl fmt::Display for Failure {
             write!(f, "\n  workflow: {}", printable(arn))?;
         }
         if let Some(advice) = &self.advice {
-            write!(f, "\n  to do: {}", lines(advice))?;
+            write!(f, "\n  to do: {}", lines(&program::as_typed(advice)))?;
         }
         Ok(())
     }

@@ -21,6 +21,7 @@
 //! | `place`, `target`, `shell` | a deployment, the options that name one, and the streams of a run |
 //! | `http`, `environment`, `terminal`, `secret` | HTTP requests, environment variables, terminal capabilities, values that are never printed |
 //! | `failure`, `text` | errors with their exit codes, and plain-text output |
+//! | `program` | what the program is called in the commands that messages name |
 
 mod ai;
 mod api;
@@ -47,6 +48,7 @@ mod pause;
 mod persistence;
 mod place;
 mod preflight;
+mod program;
 mod session;
 mod settings;
 mod shell;
@@ -67,7 +69,7 @@ use std::ffi::OsString;
 use std::io;
 
 use anyhow::Result;
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, FromArgMatches};
 use goal_activity_adapters::clock::SystemClock;
 use goal_activity_core::ports::Clock;
 
@@ -90,18 +92,21 @@ where
     A: Into<OsString>,
 {
     let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
-    let cli = match Cli::try_parse_from(&args) {
+    // The usage names the program as it was started.
+    let matches = Cli::command().bin_name(program::name()).try_get_matches_from(&args);
+    let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         // Requested help goes to standard output and succeeds; every other outcome is a usage error.
         Err(answer) if !answer.use_stderr() => {
-            let _ = write!(shell.out, "{answer}");
+            let _ = write!(shell.out, "{}", program::as_typed(&answer.to_string()));
             return DONE;
         }
         Err(complaint) => {
+            let complaint = complaint.to_string();
             // Parsing failed, so `cli.json` is not available: the raw arguments decide.
             let _ = match args.iter().any(|argument| argument == "--json") {
-                true => tell(&Failure::misspelt(&complaint.to_string()), true, &mut shell),
-                false => write!(shell.err, "{}", printable_lines(&complaint.to_string())),
+                true => tell(&Failure::misspelt(&complaint), true, &mut shell),
+                false => write!(shell.err, "{}", printable_lines(&complaint)),
             };
             return USAGE;
         }

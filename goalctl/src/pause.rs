@@ -11,6 +11,7 @@ use goal_activity_events::StateMachineArn;
 use serde::Serialize;
 
 use crate::failure::DONE;
+use crate::program;
 use crate::shell::Shell;
 use crate::stack::Stack;
 use crate::text::printable;
@@ -57,7 +58,7 @@ impl Done {
     fn text(&self, stack: &str) -> String {
         let since = |pause: &Paused| format!("{}: {}", pause.since, printable(&pause.reason));
         match (&self.paused, &self.before) {
-            (Some(_), None) => format!("Launching is paused in {stack}. `goalctl resume` ends that.\n"),
+            (Some(_), None) => format!("Launching is paused in {stack}. `{} resume` ends that.\n", program::name()),
             (Some(_), Some(before)) => {
                 format!("Launching is still paused in {stack}; before, since {}\n", since(before))
             }

@@ -88,6 +88,28 @@ async fn a_chart_is_read_from_standard_input_without_a_deployment() {
     assert!(output.status.success() && out.contains("Squats") && err.contains("1 action in 1 sub-goal"), "{out}{err}");
 }
 
+#[tokio::test]
+async fn what_to_run_next_is_named_as_the_program_was_started() {
+    for (package, name) in [(None, "goalctl"), (Some("goalctl"), "cargo goalctl")] {
+        let run = async |line: &str| {
+            let mut command = goalctl(line);
+            // What cargo tells of a program that `cargo run` starts.
+            command.envs(package.into_iter().flat_map(|package| [("CARGO", "cargo"), ("CARGO_PKG_NAME", package)]));
+            ran(command).await
+        };
+        let (code, _, err) = run("tasks").await;
+        assert!(code == Some(2) && err.contains(&format!("Usage: {name} tasks ")), "{err}");
+        let (code, out, _) = run("tasks --help").await;
+        assert!(code == Some(0) && out.contains(&format!("\n  {name} tasks learn-piano\n")), "{out}");
+        let (code, _, err) = run("tasks g --url http://127.0.0.1:1 --json").await;
+        let told: Value = serde_json::from_str(&err).unwrap();
+        let advice = told["error"]["advice"].as_str().unwrap();
+        assert!(code == Some(2) && advice.starts_with(&format!("sign in with `{name} login`;")), "{err}");
+        let (_, _, err) = run("tasks g --url http://127.0.0.1:1").await;
+        assert!(err.contains(&format!("to do: sign in with `{name} login`;")), "{err}");
+    }
+}
+
 /// A proxy that lets nothing through, and the first line of each request that it gets.
 fn proxy() -> (String, Receiver<String>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();

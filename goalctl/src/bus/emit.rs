@@ -10,6 +10,7 @@ use goal_activity_events::{
 use serde::Serialize;
 
 use crate::failure::{DONE, Failure, NO_ACCESS};
+use crate::program;
 use crate::shell::Shell;
 use crate::stack::Stack;
 use crate::text::printable;
@@ -112,9 +113,10 @@ impl Emitted {
     fn text(&self) -> String {
         let Self { bus, source, detail_type, detail } = self;
         let (id, goal, bus) = (&detail.event_id, &detail.goal_id, printable(bus));
+        let program = program::name();
         format!(
             "Emitted {detail_type} for goal {goal} on bus {bus}, as event {id} of {source:?}.\n\
-             A workflow appears in `goalctl history {goal}`; a rejection only in `goalctl events tail`, begun before.\n"
+             A workflow appears in `{program} history {goal}`; a rejection only in `{program} events tail`, begun before.\n"
         )
     }
 }

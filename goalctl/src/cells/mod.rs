@@ -24,6 +24,7 @@ use serde::Serialize;
 use crate::failure::{DONE, Failure, NO_ACCESS, NOT_DONE};
 use crate::interrupt::Interrupt;
 use crate::place::Place;
+use crate::program;
 use crate::shell::Shell;
 use crate::stack::Stack;
 use crate::text::{NOTHING, counted, lines, printable, shell_word, table};
@@ -314,7 +315,10 @@ impl Front<'_> {
                     [cell.cell.as_str(), state, &users, answers, &cell.stack, &cell.region, &cell.url].map(printable),
                 );
             }
-            if listed.is_empty() { "No cells: add one with `goalctl cells add`.\n".to_owned() } else { lines(&rows) }
+            match listed.is_empty() {
+                true => format!("No cells: add one with `{} cells add`.\n", program::name()),
+                false => lines(&rows),
+            }
         })?;
         Ok(DONE)
     }
@@ -359,8 +363,9 @@ impl Front<'_> {
         shell.show(json, &self.cell(id).await?, |cell| match state {
             CellState::Open => format!("Cell {} gets new users.\n", cell.id),
             CellState::Draining => format!(
-                "Cell {} gets no new users; `goalctl cells drain {id} --move` moves those that it has.\n",
-                cell.id
+                "Cell {} gets no new users; `{} cells drain {id} --move` moves those that it has.\n",
+                cell.id,
+                program::name()
             ),
         })?;
         Ok(DONE)

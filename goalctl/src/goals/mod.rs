@@ -16,6 +16,7 @@ use goal_activity_events::GoalId;
 use crate::client::Client;
 use crate::failure::{DONE, Failure};
 use crate::http::encode;
+use crate::program;
 use crate::settings::Settings;
 use crate::shell::Shell;
 use crate::text::{counted, printable};
@@ -151,7 +152,9 @@ async fn put(args: Put, settings: Settings, json: bool, shell: &mut Shell<'_>) -
     }
     let client = Client::open(settings).await?;
     let answer = client.put(&path(&goal), serde_json::to_value(&chart)?).await?;
-    shell.show(json, &answer, |_| format!("Stored as {goal}: {read}. For tasks: `goalctl start {goal} --wait`.\n"))?;
+    let program = program::name();
+    shell
+        .show(json, &answer, |_| format!("Stored as {goal}: {read}. For tasks: `{program} start {goal} --wait`.\n"))?;
     Ok(DONE)
 }
 

@@ -9,6 +9,7 @@ use goal_activity_core::goal::{ActionKind, Side};
 use serde_json::Value;
 
 use crate::client::read;
+use crate::program;
 use crate::text::{NOTHING, counted, lines, printable, table};
 
 /// A list of goals.
@@ -22,7 +23,7 @@ impl Goals {
 
     pub(super) fn text(&self) -> String {
         if self.0.is_empty() {
-            return "There are no goals. Store a chart with `goalctl goals put <goal> <file>`.\n".to_owned();
+            return format!("There are no goals. Store a chart with `{} goals put <goal> <file>`.\n", program::name());
         }
         let mut goals = table(&["GOAL", "STATUS", "ACTIONS", "WITH TASKS", "TITLE"]);
         for goal in &self.0 {

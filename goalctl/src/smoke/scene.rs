@@ -173,7 +173,7 @@ impl<'a> Scene<'a> {
     pub(super) async fn clean(&mut self, out: &mut Output<'_, '_>) {
         if self.may_run && self.ended.is_none() {
             let cancelled = removal("cancel", self.cancel()).await;
-            out.cleaned(cancelled.advising_if_failed(format!("goalctl cancel {}", self.goal)));
+            out.cleaned(cancelled.advising_if_failed(format!("`goalctl cancel {}`", self.goal)));
         }
         if !self.rows.is_empty() {
             let by_hand = format!("delete the rows with the goalId {} from the Goals and the Tasks table", self.goal);

@@ -22,6 +22,7 @@ use crate::api::{Api, Resource};
 use crate::client::read;
 use crate::failure::{DONE, Failure, NO_ACCESS, NOT_DONE};
 use crate::goals;
+use crate::program;
 use crate::shell::Shell;
 use crate::text::counted;
 use crate::urgency::Urgency;
@@ -316,7 +317,7 @@ async fn begun(api: &Api, started: &Value, wait: bool, json: bool, shell: &mut S
         }
         return follow(api, &arn, json, shell).await;
     }
-    shell.show(json, started, |_| format!("{text}Follow it: goalctl status {arn} --watch\n"))?;
+    shell.show(json, started, |_| format!("{text}Follow it: {} status {arn} --watch\n", program::name()))?;
     Ok(DONE)
 }
 

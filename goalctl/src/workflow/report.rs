@@ -13,6 +13,7 @@ use goal_activity_events::{ActionId, Timestamp, Usage};
 use serde_json::Value;
 
 use crate::client::read;
+use crate::program;
 use crate::text::{NOTHING, counted, facts, lines, printable, status, table};
 
 /// For whoever operates the pipeline.
@@ -112,7 +113,7 @@ impl Followed {
             text.push_str(&lines(&table));
         }
         if workflow.failed_actions.iter().any(|action| action.code.to_string().starts_with("AI_")) {
-            text.push_str(AI_FAILED);
+            text.push_str(&program::as_typed(AI_FAILED));
         }
         text
     }
