@@ -19,11 +19,13 @@ use crate::failure::{DONE, Failure, NOT_DONE};
 use crate::issuer::{Metadata, Wanted};
 use crate::login::callback::Callback;
 use crate::login::operator::Credentials;
+use crate::place::Place;
+use crate::program;
 use crate::session::{Session, Sessions, Source, expiry};
 use crate::settings::{LoginSettings, Settings};
 use crate::shell::Shell;
 use crate::stack::Stack;
-use crate::text::printable;
+use crate::text::{printable, shell_word};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -93,6 +95,34 @@ impl SignedIn {
     }
 }
 
+/// What is said where no sign-in is needed.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct NotNeeded {
+    url: String,
+    sign_in_needed: bool,
+    file: String,
+}
+
+impl NotNeeded {
+    /// The stack that was found on this machine has a sample user, as whom every other command calls its API. Nothing is listening
+    /// for a browser there that could know who else signs in. `None` where the user has named the stack, or an issuer.
+    fn of(deployment: &Deployment, place: &Place, login: &LoginSettings) -> Option<Self> {
+        let has_user = deployment.file.as_ref().is_some_and(|file| file.user().is_ok());
+        let file = place.stack_file.as_ref().filter(|_| place.is_found && has_user && login.issuer.is_none())?;
+        Some(Self { url: deployment.url.clone(), sign_in_needed: false, file: file.display().to_string() })
+    }
+
+    fn text(&self) -> String {
+        let (url, file) = (printable(&self.url), printable(&shell_word(&self.file)));
+        let program = program::name();
+        format!(
+            "The stack on this machine ({url}) needs no sign-in: {program} signs in its sample user by itself.\n\
+             As another of its users: `{program} login --stack-file {file}`.\n"
+        )
+    }
+}
+
 /// The result of signing out.
 #[derive(Debug, Serialize)]
 struct SignedOut {
@@ -128,6 +158,10 @@ pub(crate) async fn login(args: Login, settings: Settings, json: bool, shell: &m
         operator::sign_in(stack, &url, &credentials).await?
     } else {
         let profile = with_options(profile, &args);
+        if let Some(not_needed) = NotNeeded::of(&deployment, &place, &profile) {
+            shell.show(json, &not_needed, NotNeeded::text)?;
+            return Ok(DONE);
+        }
         // The stack is asked only for what is not said.
         let stack = match profile.issuer.is_some() && profile.client_id.is_some() {
             true => None,
@@ -480,6 +514,39 @@ mod tests {
         assert!(code == USAGE && err.contains("no password"), "{err}");
         let (code, err) = run(operator, "s3cr3t\n").await;
         assert!(code == USAGE && err.contains("say --stack") && !err.contains("s3cr3t"), "{err}");
+    }
+
+    #[tokio::test]
+    async fn a_stack_that_was_found_on_this_machine_needs_no_sign_in() {
+        let stack = Stub::answering(Response::new(404, "{}")).await;
+        let target = folder("found");
+        let file = target.join("goal-activity/up/stack.json");
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        let outputs = json!({ "Issuer": "https://issuer.example", "LoginClientId": "cli", "UserPoolId": "pool" });
+        let user = json!({ "username": "demo@example.com", "password": "Demo-password-1" });
+        let described = json!({ "endpoint": stack.url(), "apiUrl": stack.url(), "outputs": outputs, "user": user });
+        std::fs::write(&file, described.to_string()).unwrap();
+        let run = async |line: String| {
+            let (mut out, mut err) = (Vec::new(), Vec::new());
+            let (session_folder, target_folders) = (Some(folder("found-sessions")), vec![target.clone()]);
+            let environment = Environment { session_folder, target_folders, ..Environment::default() };
+            let (keyboard, piped, terminal) = (None, None, Terminal::default());
+            let shell = Shell { out: &mut out, err: &mut err, keyboard, piped, terminal, environment };
+            let code = crate::run(line.split(' '), shell).await;
+            (code, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
+        };
+        let (code, out, err) = run("goalctl login".to_owned()).await;
+        assert!(code == DONE && err.is_empty() && out.contains("needs no sign-in"), "{code} {out} {err}");
+        assert!(out.contains(&format!("`goalctl login --stack-file {}`", file.display())), "{out}");
+        let (code, out, _) = run("goalctl login --json".to_owned()).await;
+        let said: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!((code, &said["signInNeeded"], &said["url"]), (DONE, &json!(false), &json!(stack.url())));
+        assert!(stack.seen().is_empty(), "nobody was asked for a page: {:?}", stack.seen());
+
+        // Whoever names it means to sign in there.
+        let (code, out, err) = run(format!("goalctl login --stack-file {}", file.display())).await;
+        assert!(code != DONE && out.is_empty() && !stack.seen().is_empty(), "{code} {out} {err}");
+        std::fs::remove_dir_all(target).unwrap();
     }
 
     #[test]
