@@ -12,7 +12,7 @@ use clap::Subcommand;
 use goal_activity_events::{ExecutionArn, UserId};
 use serde::Serialize;
 
-use crate::failure::{DONE, NOT_DONE};
+use crate::failure::{DONE, Failure, NO_ACCESS, NOT_DONE};
 use crate::shell::Shell;
 use crate::stack::Stack;
 use crate::text::{NOTHING, counted, facts, printable};
@@ -22,7 +22,12 @@ pub(crate) const SHOW: &str = "\
 Show what is stored of a user
 
 Looks through the three tables, and reads every record of the archive: a record of before 90 days is known by its contents only.
-Shows ids and numbers, no texts. Exit code 0 says that it has looked everywhere, whatever it has found.";
+Shows ids and numbers, no texts. It has looked everywhere if it ends with 0, or with 4: nothing is stored.";
+const SHOW_EXIT_CODES: &str = "\
+Exit codes:
+  0  something is stored
+  4  nothing is stored, or looking is not permitted: the message says which
+  2, 5  it was not looked everywhere";
 pub(crate) const DELETE: &str = "\
 Delete everything that is stored of a user, for good
 
@@ -41,7 +46,7 @@ Exit codes:
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    #[command(about = "Show what is stored of a user", long_about = SHOW)]
+    #[command(about = "Show what is stored of a user", long_about = SHOW, after_help = SHOW_EXIT_CODES)]
     Show {
         /// The user's id: the `sub` of the tokens
         user: UserId,
@@ -168,6 +173,9 @@ pub(crate) async fn run(command: Command, stack: &Stack, json: bool, shell: &mut
     match command {
         Command::Show { user } => {
             let found = Finder::new(stack, &user)?.find().await?;
+            if found.is_nothing() {
+                return Err(nobody(&user, stack).into());
+            }
             shell.show(json, &found.summary(), Summary::text)?;
             Ok(DONE)
         }
@@ -191,6 +199,14 @@ pub(crate) async fn run(command: Command, stack: &Stack, json: bool, shell: &mut
             Ok(if complete { DONE } else { NOT_DONE })
         }
     }
+}
+
+/// Returns the failure for a user of whom nothing is stored.
+fn nobody(user: &UserId, stack: &Stack) -> Failure {
+    let title = format!("nothing is stored of user {user} in {}", stack.label);
+    let failure = Failure { exit: NO_ACCESS, title, ..Failure::default() };
+    failure
+        .advising("check the id: it is the `sub` of the user's tokens, not a name or an e-mail address; and the stack")
 }
 
 impl Done {

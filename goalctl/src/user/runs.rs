@@ -7,7 +7,7 @@ use goal_activity_testkit::stub::{Reply, Response, Seen, Stub};
 use serde_json::{Map, Value, json};
 
 use crate::Environment;
-use crate::failure::{DONE, UNAVAILABLE};
+use crate::failure::{DONE, NO_ACCESS, UNAVAILABLE};
 use crate::testing::ran_on;
 
 const USER: &str = "ann";
@@ -135,6 +135,18 @@ async fn what_a_goal_of_another_user_has_stays() {
     let (code, done, err, left) = ran("others-delete", tables(), &["delete", USER, "--yes"]).await;
     assert_eq!((code, &done["complete"]), (DONE, &json!(true)), "{done} {err}");
     assert!(left.rows.len() == 3 && left.rows.iter().all(|(_, row)| row["goalId"]["S"] == "given"), "{:?}", left.rows);
+}
+
+#[tokio::test]
+async fn a_user_of_whom_nothing_is_stored_is_not_found() {
+    let tables = || Tables::with([("goals", json!({ "goalId": "own", "item": "GOAL", "userId": USER }))]);
+    let (code, shown, err, _) = ran("nobody", tables(), &["show", "nobody"]).await;
+    assert!(code == NO_ACCESS && shown.is_null(), "{code} {shown}");
+    let told: Value = serde_json::from_str(&err).unwrap();
+    assert!(told["error"]["title"].as_str().unwrap().starts_with("nothing is stored of user nobody in "), "{err}");
+    // It can be repeated: what is gone already is no error.
+    let (code, done, err, _) = ran("nobody-delete", tables(), &["delete", "nobody", "--yes"]).await;
+    assert_eq!((code, &done["complete"]), (DONE, &json!(true)), "{done} {err}");
 }
 
 #[tokio::test]
