@@ -157,7 +157,8 @@ fn meaning(status: u16) -> &'static str {
     }
 }
 
-fn advice(status: u16, code: Option<&str>) -> Option<&'static str> {
+/// Returns what to do about a status, or about a code that the API and the answers on the bus share.
+pub(crate) fn advice(status: u16, code: Option<&str>) -> Option<&'static str> {
     Some(match (status, code) {
         (_, Some("ALREADY_RUNNING")) => {
             "follow it with `goalctl status <workflow> --watch`; start again when it has ended"

@@ -220,6 +220,15 @@ impl<'a> Tap<'a> {
         Err(anyhow::Error::from(left).context(format!("{} is left behind, remove it by hand", self.name)))
     }
 
+    /// Removes all of it in every case, and reports what could not be removed beside what came of listening.
+    pub(crate) async fn close_after<T>(&self, result: Result<T>) -> Result<T> {
+        match (self.close().await, result) {
+            (Ok(()), result) => result,
+            (Err(left), Ok(_)) => Err(left),
+            (Err(left), Err(error)) => Err(error.context(format!("{left:#}"))),
+        }
+    }
+
     async fn unsubscribe(&self) -> Result<(), Failure> {
         let Some(topic) = &self.topic else { return Ok(()) };
         let failed = |e| self.failed("end the subscription of the alerts", "sns:Subscribe", &e);

@@ -9,6 +9,7 @@ use goal_activity_events::{
 };
 use serde::Serialize;
 
+use super::wait::{Awaited, Wait};
 use crate::failure::{DONE, Failure, NO_ACCESS};
 use crate::program;
 use crate::shell::Shell;
@@ -21,7 +22,14 @@ use crate::urgency::Urgency;
 Examples:
   goalctl events emit learn-piano
   goalctl events emit learn-piano --user user-1 --action a-1-1 --regenerate
-  goalctl events emit learn-piano --source com.example.planner --event-id plan-17")]
+  goalctl events emit learn-piano --source com.example.planner --event-id plan-17
+  goalctl events emit learn-piano --wait --timeout 600
+
+Exit codes with --wait:
+  0  every action got its tasks
+  1  the workflow has ended otherwise
+  3  the request was rejected
+  5  nothing has ended within --timeout: it goes on")]
 pub(crate) struct Emit {
     /// The goal
     goal: GoalId,
@@ -45,6 +53,8 @@ pub(crate) struct Emit {
     /// Is repeated by the answer and by every event of the workflow
     #[arg(long, value_name = "ID")]
     correlation_id: Option<CorrelationId>,
+    #[command(flatten)]
+    wait: Wait,
 }
 
 /// What was emitted. Part of the JSON output: names are never changed.
@@ -81,10 +91,19 @@ pub(super) async fn emit(args: Emit, stack: &Stack, json: bool, shell: &mut Shel
     let bus = stack.output("EventBusName")?;
     let event = OutgoingEvent::from_source(&args.source, &request)?;
     let publisher = Publisher::new(EventBridge::new(aws_sdk_eventbridge::Client::new(&stack.sdk), bus));
-    let done = publisher.publish(&[event]).await;
-    done.map_err(|e| Failure::unavailable("the event is not on the bus", e.to_string()))?;
     let emitted =
         Emitted { bus: bus.to_owned(), source: args.source, detail_type: GoalActivityRequested::TYPE, detail: request };
+    let publish = async {
+        let done = publisher.publish(&[event]).await;
+        done.map_err(|e| Failure::unavailable("the event is not on the bus", e.to_string()))
+    };
+    if args.wait.wait {
+        let Emitted { source, detail, .. } = &emitted;
+        let awaited = Awaited::new(detail.goal_id.clone(), detail.event_id.clone(), source.clone());
+        let publish = async { publish.await.map(|()| emitted.line()).map_err(anyhow::Error::from) };
+        return Box::pin(awaited.until_its_end(stack, args.wait.timeout, publish, json, shell)).await;
+    }
+    publish.await?;
     shell.show(json, &emitted, Emitted::text)?;
     Ok(DONE)
 }
@@ -110,13 +129,16 @@ async fn owner(stack: &Stack, goal: &GoalId) -> Result<UserId> {
 }
 
 impl Emitted {
-    fn text(&self) -> String {
+    fn line(&self) -> String {
         let Self { bus, source, detail_type, detail } = self;
         let (id, goal, bus) = (&detail.event_id, &detail.goal_id, printable(bus));
-        let program = program::name();
+        format!("Emitted {detail_type} for goal {goal} on bus {bus}, as event {id} of {source:?}.\n")
+    }
+
+    fn text(&self) -> String {
+        let (emitted, goal, program) = (self.line(), &self.detail.goal_id, program::name());
         format!(
-            "Emitted {detail_type} for goal {goal} on bus {bus}, as event {id} of {source:?}.\n\
-             A workflow appears in `{program} history {goal}`; a rejection only in `{program} events tail`, begun before.\n"
+            "{emitted}A workflow appears in `{program} history {goal}`; a rejection only in `{program} events tail`, begun before.\n"
         )
     }
 }

@@ -3,6 +3,7 @@
 mod emit;
 mod report;
 mod tail;
+mod wait;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -16,7 +17,10 @@ Request the activity of a goal as another service does
 Puts a GoalActivityRequested event on the bus. The answer is a GoalActivityAccepted or GoalActivityRejected event, which
 `events tail` shows.
 
-Needs events:PutEvents on the bus; without --user also dynamodb:GetItem on the Goals table; on AWS
+With --wait it listens first, as `events tail` does, and ends with the workflow. Ctrl-C leaves the workflow alone. A request whose
+workflow has ended is answered no more: repeat an --event-id without --wait.
+
+Needs events:PutEvents on the bus; without --user also dynamodb:GetItem on the Goals table; with --wait what `events tail` needs; on AWS
 cloudformation:DescribeStacks.";
 const TAIL: &str = "\
 Show the events of the bus as they come

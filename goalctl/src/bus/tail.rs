@@ -15,7 +15,8 @@ use crate::tap::Tap;
 use crate::text::{printable, printable_json};
 
 /// Where the permissions are listed.
-const HELP: &str = "`goalctl events tail --help` and `goalctl events emit --help` tell what has to be allowed";
+pub(super) const HELP: &str =
+    "`goalctl events tail --help` and `goalctl events emit --help` tell what has to be allowed";
 /// The duration of a tail without `--for`.
 const FOR_EVER: Duration = Duration::from_secs(365 * 86_400);
 
@@ -58,12 +59,7 @@ pub(super) async fn tail(args: Tail, stack: &Stack, json: bool, shell: &mut Shel
         }
     };
     let result = listening.await;
-    // Removes the resources in every case, and reports the ones that could not be removed.
-    match (tap.close().await, result) {
-        (Ok(()), result) => result,
-        (Err(left), Ok(_)) => Err(left),
-        (Err(left), Err(error)) => Err(error.context(format!("{left:#}"))),
-    }
+    tap.close_after(result).await
 }
 
 async fn listen(tap: &Tap<'_>, args: &Tail, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
