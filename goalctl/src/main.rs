@@ -28,6 +28,7 @@ async fn run() -> u8 {
         false => (None, Some(&mut input)),
     };
     let terminal = Terminal::of(out.is_terminal(), err.is_terminal(), |name| std::env::var_os(name));
+    let terminal = if out.is_terminal() { terminal.measured() } else { terminal };
     let shell =
         Shell { out: &mut out, err: &mut err, keyboard, piped, terminal, environment: Environment::of_this_process() };
     let code = goalctl::run(std::env::args_os(), shell).await;

@@ -4,8 +4,14 @@ use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::{Table, presets};
+use console::{measure_text_width, truncate_str};
 use goal_activity_core::text::acts_on_terminal;
 pub(crate) use goal_activity_core::text::{printable, printable_lines};
+
+/// How many columns of a terminal are between two columns of a table.
+const BETWEEN: usize = 2;
+/// To how many columns of a terminal a text is shortened at the most: less says nothing.
+const LEAST: usize = 10;
 
 /// The placeholder for an unknown value.
 pub(crate) const NOTHING: &str = "-";
@@ -42,6 +48,25 @@ pub(crate) fn counted(count: usize, what: &str) -> String {
 pub(crate) fn table(titles: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(titles.iter().copied());
+    table
+}
+
+/// Returns a table whose rows are one line each of a terminal with that many columns, for which the texts of one column are
+/// shortened, though not below [`LEAST`]. Without a width all of it is shown.
+pub(crate) fn fitted(titles: &[&str], mut rows: Vec<Vec<String>>, column: usize, width: Option<u16>) -> Table {
+    let widest = |at: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(at)).map(|cell| measure_text_width(cell));
+        cells.chain(titles.get(at).map(|title| measure_text_width(title))).max().unwrap_or_default()
+    };
+    let others: usize = (0..titles.len()).filter(|at| *at != column).map(|at| widest(at) + BETWEEN).sum();
+    if let Some(width) = width {
+        let most = usize::from(width).saturating_sub(others).max(LEAST);
+        for cell in rows.iter_mut().filter_map(|row| row.get_mut(column)) {
+            *cell = truncate_str(cell, most, "…").into_owned();
+        }
+    }
+    let mut table = table(titles);
+    table.add_rows(rows);
     table
 }
 
@@ -95,6 +120,33 @@ mod tests {
         ] {
             assert_eq!(shell_word(id), word);
         }
+    }
+
+    #[test]
+    fn a_long_text_is_shortened_to_the_terminal_and_to_no_file() {
+        let titles = ["GOAL", "TITLE", "HAS"];
+        let rows = || {
+            let row = |id: &str, title: &str| [id, title, "3 tasks"].map(str::to_owned).to_vec();
+            vec![
+                row("run", "Run 10 km in half a year, slowly"),
+                row("店を開く", "市場で果物と卵を仕入れて店を開く"),
+                row("a", "b"),
+            ]
+        };
+        let shown = |width| lines(&fitted(&titles, rows(), 1, width));
+        for (width, line) in [(40, "run       Run 10 km in half a …  3 tasks"), (30, "run       Run 10 km …  3 tasks")]
+        {
+            let text = shown(Some(width));
+            assert_eq!(text.lines().nth(1), Some(line), "{text}");
+            assert!(text.lines().all(|line| measure_text_width(line) <= usize::from(width)), "{text}");
+        }
+        let wide = shown(Some(40));
+        assert!(wide.contains("市場で果物と卵を仕入…"), "a character of Japanese takes two columns: {wide}");
+        for width in [None, Some(80)] {
+            let text = shown(width);
+            assert!(!text.contains('…') && text.contains("half a year, slowly"), "{text}");
+        }
+        assert!(shown(Some(3)).contains("Run 10 km…"), "{}", shown(Some(3)));
     }
 
     #[test]

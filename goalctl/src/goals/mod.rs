@@ -124,7 +124,8 @@ async fn list(args: List, client: &Client, json: bool, shell: &mut Shell<'_>) ->
     let wanted = (!args.all).then_some(args.limit as usize);
     let items = client.items("/api/goals", &[], wanted, PAGE).await?;
     let text = Goals::read(&items.items)?;
-    shell.show(json, &items, |_| text.text())?;
+    let width = shell.terminal.width;
+    shell.show(json, &items, |_| text.text(width))?;
     items.say_if_more(json, shell)?;
     Ok(DONE)
 }
@@ -132,7 +133,8 @@ async fn list(args: List, client: &Client, json: bool, shell: &mut Shell<'_>) ->
 async fn show(goal: &GoalId, client: &Client, json: bool, shell: &mut Shell<'_>) -> Result<u8> {
     let answer = client.get(&path(goal)).await?;
     let goal = Goal::read(&answer)?;
-    shell.show(json, &answer, |_| goal.text())?;
+    let width = shell.terminal.width;
+    shell.show(json, &answer, |_| goal.text(width))?;
     Ok(DONE)
 }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::client::read;
 use crate::program;
-use crate::text::{NOTHING, counted, lines, printable, table};
+use crate::text::{NOTHING, counted, fitted, lines, printable};
 
 /// A list of goals.
 #[derive(Debug)]
@@ -21,18 +21,18 @@ impl Goals {
         items.iter().map(read).collect::<Result<_>>().map(Self)
     }
 
-    pub(super) fn text(&self) -> String {
+    pub(super) fn text(&self, width: Option<u16>) -> String {
         if self.0.is_empty() {
             return format!("There are no goals. Store a chart with `{} goals put <goal> <file>`.\n", program::name());
         }
-        let mut goals = table(&["GOAL", "STATUS", "ACTIONS", "WITH TASKS", "TITLE"]);
-        for goal in &self.0 {
+        let titles = ["GOAL", "STATUS", "ACTIONS", "WITH TASKS", "TITLE"];
+        let rows = self.0.iter().map(|goal| {
             let title = if goal.title.is_empty() { NOTHING.to_owned() } else { printable(&goal.title) };
             let (all, done) = (goal.total_actions.to_string(), goal.actions_with_tasks.to_string());
             let (id, status) = (printable(goal.goal_id.as_str()), printable(&goal.status.to_string()));
-            goals.add_row([id, status, all, done, title]);
-        }
-        lines(&goals)
+            vec![id, status, all, done, title]
+        });
+        lines(&fitted(&titles, rows.collect(), titles.len() - 1, width))
     }
 }
 
@@ -45,24 +45,24 @@ impl Goal {
         read(answer).map(Self)
     }
 
-    pub(super) fn text(&self) -> String {
+    pub(super) fn text(&self, width: Option<u16>) -> String {
         let Self(goal) = self;
         let mut text = String::new();
         let _ = writeln!(text, "{}\n", printable(&goal.title));
-        let (all, with) = (goal.total_actions, goal.actions_with_tasks);
+        let (all, done) = (goal.total_actions, goal.actions_with_tasks);
         let (id, status) = (printable(goal.goal_id.as_str()), printable(&goal.status.to_string()));
-        let _ = writeln!(text, "{id}: {status}, {with} of {all} actions have tasks");
+        let _ = writeln!(text, "{id}: {status}, {done} of {all} actions have tasks");
         if let Some(arn) = &goal.execution_arn {
             let _ = writeln!(text, "A workflow is at work: {}", printable(arn.as_str()));
         }
         for sub_goal in &goal.sub_goals {
             let title = if sub_goal.title.is_empty() { "(without a name)" } else { &sub_goal.title };
             let _ = writeln!(text, "\n{} {}", sub_goal.position, printable(title));
-            let mut actions = table(&["", "ACTION", "HAS"]);
-            for action in &sub_goal.actions {
+            let actions = sub_goal.actions.iter().map(|action| {
                 let place = format!("  {}.{}", sub_goal.position, action.position);
-                actions.add_row([place, printable(&action.title), has(action)]);
-            }
+                vec![place, printable(&action.title), has(action)]
+            });
+            let actions = fitted(&["", "ACTION", "HAS"], actions.collect(), 1, width);
             if !sub_goal.actions.is_empty() {
                 // Its titles would be repeated for each sub-goal.
                 text.extend(lines(&actions).split_inclusive('\n').skip(1));
