@@ -105,7 +105,11 @@ impl Followed {
         rows.extend(Some(&workflow.usage).filter(|usage| usage.attempts > 0).map(|usage| ("AI", spent(usage))));
         rows.extend(workflow.paused.as_ref().map(|pause| ("Paused", paused(pause))));
         rows.extend(workflow.cancellation.as_ref().map(|cancellation| ("Cancelled", cancelled(cancellation))));
-        rows.extend(workflow.error.as_ref().map(|e| ("Error", printable(&format!("{} ({})", e.message, e.code)))));
+        if let Some(e) = &workflow.error {
+            let (program, arn) = (program::name(), workflow.execution_arn.as_str());
+            rows.push(("Error", printable(&format!("{} ({})", e.message, e.code))));
+            rows.push(("Why", printable(&format!("`{program} actions {arn} --state failed`"))));
+        }
         text.push_str(&facts(rows));
         let tables = [self.batches_under_way(), self.failures(titles)];
         for table in tables.into_iter().flatten() {
@@ -419,6 +423,17 @@ a-1-3          AI_REJECTED  3         no\u{fffd}[2J
             text.split_whitespace().collect::<Vec<_>>().join(" ").contains(&format!("a-1-3 {NOTHING} AI_REJECTED")),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_failed_workflow_names_the_command_that_says_why() {
+        let mut status = running();
+        assert!(!Followed::read(&status).unwrap().text(&BTreeMap::new(), false, now()).contains("goalctl actions"));
+        status["status"] = "FAILED".into();
+        status["error"] = json!({ "code": "NOTHING_SUCCEEDED", "message": "no action got tasks" });
+        let text = Followed::read(&status).unwrap().text(&BTreeMap::new(), false, now());
+        let why = text.lines().find(|line| line.starts_with("Why ")).unwrap();
+        assert!(why.ends_with(&format!(" `goalctl actions {ARN} --state failed`")), "{text}");
     }
 
     #[test]

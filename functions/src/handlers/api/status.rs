@@ -142,7 +142,7 @@ impl BatchView {
 
 fn error(status: Status) -> Option<ErrorView> {
     let (code, message) = match status {
-        Status::Failed => (ErrorCode::NothingSucceeded, "no action got tasks; failedActions says why"),
+        Status::Failed => (ErrorCode::NothingSucceeded, "no action got tasks: each has its own reason"),
         Status::TimedOut => (ErrorCode::WorkflowTimedOut, "the workflow took too long; what was saved stays"),
         Status::Pending | Status::Running | Status::Succeeded | Status::PartiallySucceeded | Status::Aborted => {
             return None;
