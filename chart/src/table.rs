@@ -57,7 +57,8 @@ pub(crate) fn read(text: &str) -> Result<Reading, ChartError> {
 
 /// The problem of each row that has more cells than most rows with texts: a separator in one of its texts has moved the texts after it,
 /// even if the cell beyond the chart is empty. A shorter row is none, as what is missing at its end is empty, and neither is a table that
-/// is wider as a whole, as a spreadsheet exports it.
+/// is wider as a whole, as a spreadsheet exports it. One that is narrower than a chart may have lost empty cells at the ends of its rows:
+/// unless all others have the same width, that says nothing.
 fn longer(rows: &[Vec<String>], separator: u8) -> Problems {
     let has_text = |row: &&Vec<String>| row.iter().any(|text| !cell(text).is_empty());
     let mut widths: Vec<_> = rows.iter().filter(has_text).map(Vec::len).collect();
@@ -65,7 +66,8 @@ fn longer(rows: &[Vec<String>], separator: u8) -> Problems {
     widths.sort_unstable();
     let middle = widths.get(widths.len() / 2).copied();
     let is_usual = |width: &usize| widths.iter().filter(|other| *other == width).count() * 2 > widths.len();
-    let usual = middle.filter(is_usual).unwrap_or(SIDE);
+    let is_narrow = |width: &usize| *width < SIDE && widths.first() != Some(width);
+    let usual = middle.filter(|width| is_usual(width) && !is_narrow(width)).unwrap_or(SIDE);
     let name = match separator {
         b'\t' => "tab",
         b',' => "comma",

@@ -90,15 +90,14 @@ impl Local {
         start: impl FnOnce(&Path) -> Result<Emulator>,
     ) -> Result<Self> {
         tools::check(project, Purpose::Run)?;
-        let python = match functions {
-            None => build_and_install(project)?,
-            Some(prebuilt) => {
-                let python = install(project)?;
+        let begin = || {
+            let python = install(project)?;
+            if let Some(prebuilt) = functions {
                 step("functions unpacked", || prebuilt.place(project, &python))?;
-                python
             }
+            step("emulator started", || start(&python))
         };
-        let emulator = step("emulator started", || start(&python))?;
+        let emulator = if functions.is_some() { begin()? } else { while_building(project, begin)? };
         let stack = deploy::deploy(project, &emulator.endpoint(), folder)?;
         let aws = Aws::at(&emulator.endpoint());
         user::create(&aws, &stack, stack.user()?)?;
@@ -129,17 +128,17 @@ fn install(project: &Project) -> Result<PathBuf> {
     tools::python(project, Purpose::Run)
 }
 
-/// The same while the functions are compiled: most of it waits for the network.
-fn build_and_install(project: &Project) -> Result<PathBuf> {
+/// The rest of the preparation while the functions are compiled: most of it waits for the network.
+fn while_building<T>(project: &Project, prepare: impl FnOnce() -> Result<T>) -> Result<T> {
     thread::scope(|scope| {
         let building = scope.spawn(|| functions::build_for_here(project));
-        let installed = install(project);
-        if installed.is_err() {
+        let prepared = prepare();
+        if prepared.is_err() {
             interrupt::end_tools();
         }
         let built = building.join().unwrap_or_else(|_| Err(anyhow!("building the functions panicked")));
-        let python = installed?;
-        built.map(|()| python)
+        let prepared = prepared?;
+        built.map(|()| prepared)
     })
 }
 

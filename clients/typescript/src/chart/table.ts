@@ -39,8 +39,9 @@ export function readTable(text: string): Reading {
 
 /**
  * Refuses rows that have more cells than most rows with texts: a separator in one of their texts has moved the texts after it, even if
- * the cell beyond the chart is empty. Nothing more can be said about what they say. A shorter row is none, as what is missing at its end is empty, and neither is a table that is wider
- * as a whole, as a spreadsheet exports it.
+ * the cell beyond the chart is empty. Nothing more can be said about what they say. A shorter row is none, as what is missing at its end is
+ * empty, and neither is a table that is wider as a whole, as a spreadsheet exports it. One that is narrower than a chart may have lost
+ * empty cells at the ends of its rows: unless all others have the same width, that says nothing.
  */
 function refuseLonger(rows: string[][], separator: string): void {
   const hasText = (row: string[]) => row.some((text) => cell(text) !== '');
@@ -48,7 +49,8 @@ function refuseLonger(rows: string[][], separator: string): void {
   // A width that more than half of them have is in the middle of all.
   const middle = widths[Math.floor(widths.length / 2)];
   const isUsual = widths.filter((width) => width === middle).length * 2 > widths.length;
-  const usual = (isUsual && middle) || SIDE;
+  const isNarrow = middle !== undefined && middle < SIDE && widths[0] !== middle;
+  const usual = (isUsual && !isNarrow && middle) || SIDE;
   const problems = new Problems();
   for (const [at, row] of rows.entries()) {
     if (row.length <= usual || !hasText(row)) continue;
