@@ -22,7 +22,7 @@ const COMMAND: &str = "cargo xtask bench load";
 /// The number of concurrent start requests.
 const STARTERS: usize = 4;
 /// The interval between checks of all workflows. Checks are not free: they use the same emulator.
-const PAUSE: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_secs(3);
 /// How long nothing may happen before the run is stopped.
 const STALLED: Duration = Duration::from_secs(120);
 /// How much more memory the last third of the run may have than the first, as a ratio.

@@ -139,6 +139,32 @@ def check_conditions_once() -> None:
     dynamodb._condition_syntax_error = lru_cache(maxsize=4096)(dynamodb._condition_syntax_error)
 
 
+def copy_rows_fast() -> None:
+    """Makes MiniStack copy rows of DynamoDB, which are JSON, by serializing them in C: an eighth of its time under load."""
+    import marshal
+    from types import SimpleNamespace
+
+    from ministack.services import dynamodb
+
+    slow = dynamodb.copy.deepcopy
+
+    def deepcopy(what: object) -> object:
+        try:
+            return marshal.loads(marshal.dumps(what))
+        except ValueError:
+            # It has objects of classes in it.
+            return slow(what)
+
+    dynamodb.copy = SimpleNamespace(**{**vars(dynamodb.copy), "deepcopy": deepcopy})
+
+
+def collect_garbage_seldom() -> None:
+    """Rows, histories and logs stay: looking through all of them again and again finds nothing."""
+    import gc
+
+    gc.set_threshold(100_000, 50, 100)
+
+
 def keep_batching_windows() -> None:
     """Makes the poller wait until a batch is full, or the first message that it found has waited for the batching window of the event
     source mapping (Lambda's guide, "Batching behavior"). MiniStack stores the window and does not wait. One poller gathers here; on AWS
@@ -300,6 +326,8 @@ if arguments[0] == "ministack":
     start_executions_at_once()
     send_small_answers_at_once()
     check_conditions_once()
+    copy_rows_fast()
+    collect_garbage_seldom()
     if os.environ.get("BATCHING_WINDOWS") == "kept":
         keep_batching_windows()
     keep_the_time_of_sign_in()
