@@ -57,7 +57,6 @@ enum Call {
     ClaimNotice(Workflow, i64),
     Report(Workflow, Mark, i64),
     ExpireLedger(Workflow),
-    PointToArchive(Workflow),
     MarkArchived(Workflow, i64),
     RemoveTasks(Workflow),
 }
@@ -125,7 +124,6 @@ fn call() -> impl Strategy<Value = Call> {
         2 => (workflow(), 60..180_i64).prop_map(|(workflow, second)| Call::ClaimNotice(workflow, second)),
         1 => (workflow(), mark(), 60..180_i64).prop_map(|(workflow, mark, second)| Call::Report(workflow, mark, second)),
         1 => workflow().prop_map(Call::ExpireLedger),
-        1 => workflow().prop_map(Call::PointToArchive),
         1 => (workflow(), 60..180_i64).prop_map(|(workflow, second)| Call::MarkArchived(workflow, second)),
         1 => workflow().prop_map(Call::RemoveTasks),
     ]
@@ -243,9 +241,6 @@ impl Cast {
             }
             Call::ExpireLedger(workflow) => {
                 said(on.db().expire_ledger(&record(&self.execution(workflow), FinalStatus::Failed)).await)
-            }
-            Call::PointToArchive(workflow) => {
-                said(on.db().point_to_archive(&record(&self.execution(workflow), FinalStatus::Failed)).await)
             }
             Call::MarkArchived(workflow, second) => {
                 let record = record(&self.execution(workflow), FinalStatus::Failed);

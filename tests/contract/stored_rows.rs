@@ -103,7 +103,6 @@ async fn where_an_execution_is_archived_never_expires(on: &AwsTables) {
     let arn = execution.execution_arn.as_str();
     on.db().end_execution(&execution, &ending(&execution, FinalStatus::Failed)).await.unwrap();
     let record = record(&execution, FinalStatus::Failed);
-    on.db().point_to_archive(&record).await.unwrap();
     on.db().mark_archived(&record, at(62)).await.unwrap();
     let row = json!({ "executionArn": arn, "item": "ARCHIVE", "archivedAs": record.key() });
     assert_eq!(on.execution_row(arn, keys::ARCHIVE).await, Some(row));

@@ -117,7 +117,6 @@ async fn p7_a_run_of_the_reconciler_ends_and_reports_whatever_hangs() {
         "mark_reported",
         "archive_execution",
         "expire_ledger",
-        "point_to_archive",
         "mark_archived",
         "release_capacity",
     ];

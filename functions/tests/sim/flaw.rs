@@ -132,8 +132,6 @@ flaws! {
     LedgerExpiresBeforeArchived => "P7",
     /// The rows of the ledger do not expire.
     LedgerNeverExpires => "P7",
-    /// It is not recorded where a workflow is archived.
-    ArchiveNotPointedTo => "P7",
     /// Nothing is written to the archive.
     ArchiveForgotten => "P7",
     /// A published and notified workflow is removed from the reconciler's list, archived or not.

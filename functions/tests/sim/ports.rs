@@ -577,19 +577,6 @@ impl EndExecution for Ports {
         Ok(())
     }
 
-    async fn point_to_archive(&self, record: &Record) -> PortResult<()> {
-        let arn = &record.execution_arn;
-        if self.sim.has(Flaw::ArchiveNotPointedTo) {
-            return Ok(());
-        }
-        let write = || async {
-            self.tables().point_to_archive(record).await?;
-            self.wrote(arn, &Write::Other);
-            Ok(())
-        };
-        self.call("point_to_archive", arn.name(), write).await
-    }
-
     async fn mark_archived(&self, record: &Record, at: Timestamp) -> PortResult<()> {
         let arn = &record.execution_arn;
         let write = || async {

@@ -63,7 +63,6 @@ impl Outage {
             "record_started",
             "record_batches",
             "expire_batch",
-            "point_to_archive",
             "record_cancellation",
             "mark_reported",
             "claim_notice",

@@ -36,6 +36,11 @@ fn expires(record: &Record) -> AttributeValue {
 }
 
 impl Tables {
+    /// The one row that stays: the archive is partitioned by day, which an ARN does not tell.
+    fn point_to_archive(&self, record: &Record) -> Write {
+        self.execution_item(&record.execution_arn, keys::ARCHIVE).set(keys::ARCHIVED_AS, text(record.key()))
+    }
+
     /// Lets the ledger of a batch expire. One that is not sealed is none of an ended workflow.
     fn expire_batch(&self, record: &Record, index: u32) -> Write {
         let sealed = Condition::exists(SEALED);
@@ -128,17 +133,13 @@ impl EndExecution for Tables {
         try_join_all(expired).await.map(|_| ())
     }
 
-    /// The one row that stays: the archive is partitioned by day, which an ARN does not tell.
-    async fn point_to_archive(&self, record: &Record) -> PortResult<()> {
-        let pointer = self.execution_item(&record.execution_arn, keys::ARCHIVE);
-        let what = format!("recording where {} is archived", record.execution_arn);
-        pointer.set(keys::ARCHIVED_AS, text(record.key())).send(&self.client, what).await.map(|_| ())
-    }
-
     async fn mark_archived(&self, record: &Record, at: Timestamp) -> PortResult<()> {
         let archived = self.change(&record.execution_arn, &Change::Archived { at })?;
+        let archived = archived.set(keys::EXPIRES_AT, expires(record));
+        let all =
+            [archived, self.point_to_archive(record)].map(Write::update).into_iter().collect::<PortResult<_>>()?;
         // Refused where there is no such execution, or it has not ended: then there is nothing to record.
         let what = format!("recording that {} is archived", record.execution_arn);
-        archived.set(keys::EXPIRES_AT, expires(record)).send(&self.client, what).await.map(|_| ())
+        transact(&self.client, &what, all).await.map(|_| ())
     }
 }

@@ -145,14 +145,10 @@ impl EndExecution for World {
         Ok(())
     }
 
-    async fn point_to_archive(&self, record: &Record) -> PortResult<()> {
-        self.call("point_to_archive").await?.archived_as.insert(record.execution_arn.clone(), record.key());
-        Ok(())
-    }
-
     async fn mark_archived(&self, record: &Record, at: Timestamp) -> PortResult<()> {
         let mut state = self.call("mark_archived").await?;
         if state.change(&record.execution_arn, &Change::Archived { at }) {
+            state.archived_as.insert(record.execution_arn.clone(), record.key());
             state.expiring.insert(record.execution_arn.clone(), record.end.stop_date.plus(HISTORY));
         }
         Ok(())

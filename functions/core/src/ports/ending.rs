@@ -127,10 +127,8 @@ pub trait EndExecution: Sync {
     /// Lets the rows of the workflow's ledger expire [`HISTORY`](crate::limits::HISTORY) after its end, those that are sealed. The
     /// record must be stored: nothing else keeps what they hold.
     fn expire_ledger(&self, record: &Record) -> impl Future<Output = PortResult<()>> + Send;
-    /// Records where the workflow is archived, in a row that never expires. The record must be stored.
-    fn point_to_archive(&self, record: &Record) -> impl Future<Output = PortResult<()>> + Send;
-    /// Lets the workflow's own row expire [`HISTORY`](crate::limits::HISTORY) after its end, and takes it off the reconciler's
-    /// lists. Does nothing for one that has not ended. Everything else that there is to do for it must be done: whether its ledger
-    /// expires, and whether its record is found, nobody asks afterwards.
+    /// Records where the workflow is archived, lets its own row expire [`HISTORY`](crate::limits::HISTORY) after its end, and
+    /// takes it off the reconciler's lists: all or nothing. Everything else that there is to do for it must be done: whether its
+    /// ledger expires, nobody asks afterwards.
     fn mark_archived(&self, record: &Record, at: Timestamp) -> impl Future<Output = PortResult<()>> + Send;
 }

@@ -17,14 +17,14 @@ pub(crate) fn of_call(name: &str) -> &'static [(Quota, f64)] {
         "end_execution" => &[(GOALS, 2.0), (EXECUTIONS, 13.0)],
         // Its tasks are additional.
         "commit_group" => &[(EXECUTIONS, 2.0)],
-        "open_batch" | "expire_batch" | "point_to_archive" => &[(EXECUTIONS, 1.0)],
+        "open_batch" | "expire_batch" => &[(EXECUTIONS, 1.0)],
         // Requested three times, by `finalize`, at the end and for the archive; written once, then read.
         "seal_batch" => &[(EXECUTIONS, 1.0 / 3.0)],
         "record_started" | "record_batches" | "mark_reported" | "claim_notice" => &[(EXECUTIONS, 3.0)],
         // From one index to the other.
         // The second: from one list to another.
         "mark_admitted" | "move_waiting" => &[(EXECUTIONS, 5.0)],
-        "mark_archived" => &[(EXECUTIONS, 7.0)],
+        "mark_archived" => &[(EXECUTIONS, 15.0)],
         _ => &[],
     }
 }
