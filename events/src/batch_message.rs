@@ -21,6 +21,9 @@ pub struct BatchMessage {
     pub batch_index: u32,
     /// The batch's actions in mandala order, at most 8.
     pub action_ids: Vec<ActionId>,
+    /// How many actions all batches of the workflow have. Missing in messages of earlier versions.
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub total_actions: Option<u32>,
     /// Replace the tasks of actions that already have some.
     #[serde(default)]
     pub regenerate: bool,

@@ -158,13 +158,19 @@ impl Capacity {
         let unknown = end.tally.failed.iter().filter(is_unknown).count();
         let unknown = self.quota.expected(u32::try_from(unknown).unwrap_or(u32::MAX));
         let used = self.quota.used(&end.tally.usage).and(unknown);
-        // What was drawn long ago and not asked is lost: to ask it now, beside what time allows by itself, would be more than the
-        // provider takes.
-        let is_old = end.stop_date.since(held.since) > QUOTA_PERIOD;
+        let expected = self.quota.expected(execution.total_actions);
+        let more = self.quota.settlement(held.drawn, expected, used);
+        if more >= 0 {
+            return more;
+        }
+        // What was drawn for a time that is more than a minute ago, and not asked, is lost: to ask it now, beside what time allows by
+        // itself, would be more than the provider takes.
         let unasked = u64::from(execution.total_actions).saturating_sub(used.requests);
-        let lost = if is_old { u32::try_from(unasked).unwrap_or(u32::MAX) } else { 0 };
-        let used = used.and(self.quota.expected(lost));
-        self.quota.settlement(held.drawn, self.quota.expected(execution.total_actions), used)
+        let all = used.and(self.quota.expected(u32::try_from(unasked).unwrap_or(u32::MAX)));
+        let by_answers = self.quota.settlement(held.drawn, expected, all).min(0);
+        let left = (held.drawn + QUOTA_PERIOD).saturating_sub(end.stop_date.since(held.since));
+        let unasked = i64::try_from(left.as_millis()).unwrap_or(i64::MAX);
+        more.max(by_answers.saturating_sub(unasked))
     }
 
     /// To which shard a workflow belongs at first.

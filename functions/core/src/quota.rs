@@ -365,12 +365,15 @@ mod tests {
             capacity.settlement(&held(Duration::from_secs(8)), Some(&ended))
         };
         let expected = quota(60, 24_000).expected(8).tokens;
-        assert_eq!((told(60, 2, expected / 4), told(61, 2, expected / 4)), (-6_000, 0));
-        assert_eq!(told(61, 0, 0), 0);
-        assert_eq!((told(60, 11, 0), told(61, 11, 0)), (3_000, 3_000));
+        // It was to be asked within 8 s.
+        let quarter = |seconds| told(seconds, 2, expected / 4);
+        assert_eq!([0, 62, 65, 68, 900].map(quarter), [-6_000, -6_000, -3_000, 0, 0]);
+        assert_eq!((told(60, 0, 0), told(68, 0, 0)), (-8_000, 0));
+        assert_eq!((told(60, 11, 0), told(900, 11, 0)), (3_000, 3_000));
+        assert_eq!(told(900, 4, 2 * expected), 8_000, "what was lost adds no debt");
         // What was asked and took less is known by now only, so it is given back: else an AI that is slow would be asked too seldom.
-        assert_eq!(told(61, 8, expected / 2), -4_000);
-        assert_eq!(told(61, 4, expected / 4), -2_000, "half of it lost, of the rest half given back");
+        assert_eq!(told(900, 8, expected / 2), -4_000);
+        assert_eq!(told(900, 4, expected / 4), -2_000, "half of it lost, of the rest half given back");
     }
 
     #[test]

@@ -22,9 +22,9 @@ fn document(batch: &BatchMessage) -> Value {
     document
 }
 
-/// The same without what only informs: whatever is there is taken.
+/// The same without what only informs, and what has a substitute: whatever is there is taken.
 fn without_information(mut document: Value) -> Value {
-    for field in ["request", "correlationId"] {
+    for field in ["request", "correlationId", "totalActions"] {
         document.as_object_mut().unwrap().remove(field);
     }
     document
@@ -32,10 +32,12 @@ fn without_information(mut document: Value) -> Value {
 
 #[tokio::test]
 async fn what_only_informs_makes_no_batch_fail() {
-    for wrong in [json!({}), json!(""), json!(7), json!(null), json!({ "source": 7 }), json!(["x"])] {
+    for wrong in [json!({}), json!(""), json!(-7), json!(null), json!({ "source": 7 }), json!(["x"])] {
         let (logs, (rig, batch)) = (Logs::collect(), launched().await);
         let mut document = document(&batch);
-        (document["request"], document["correlationId"]) = (wrong.clone(), wrong);
+        for field in ["request", "correlationId", "totalActions"] {
+            document[field] = wrong.clone();
+        }
         let fate = deliver(&rig, &logs, &rig.worker(), &json!(document.to_string())).await;
         assert!(matches!(fate, Fate::Taken(_)), "{fate:?}");
         let Some(Event::Progressed(report)) = rig.events().pop() else { panic!("no report") };

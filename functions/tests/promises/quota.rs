@@ -6,12 +6,14 @@ use std::time::Duration;
 use futures_util::future::join;
 use goal_activity_core::admission::{Capacity, Shard};
 use goal_activity_core::execution::Status;
+use goal_activity_core::goal::GoalStatus;
+use goal_activity_core::limits::GOAL_IS_FRESH_FOR;
 use goal_activity_core::quota::Quota;
-use goal_activity_events::{ExecutionArn, Timestamp};
+use goal_activity_events::{BatchMessage, ExecutionArn, Timestamp};
 use goal_activity_functions::adapters::memory::samples;
 use tokio::time::{Instant, sleep};
 
-use crate::rig::{Rig, USER};
+use crate::rig::{Rig, USER, goal_id};
 
 /// A pipeline with plenty of capacity in so many shards, and an AI that takes so many requests in a minute.
 fn rig(requests: u32, shards: u16) -> Rig {
@@ -168,11 +170,12 @@ async fn p10_another_quota_or_none_keeps_nobody_waiting() {
     }
 }
 
-/// When each action of a batch of a workflow of 64 was asked for, in seconds since it was begun.
-async fn asked_after(requests: u32) -> Vec<u64> {
+/// When each action of a batch of 8 was asked for, in seconds since it was begun, of a workflow of 64 or what else its message says.
+async fn asked_after(requests: u32, message: impl FnOnce(&mut BatchMessage)) -> Vec<u64> {
     let rig = rig(requests, 1);
     let arn = ask(&rig, 1, 64).await;
-    let [batch, ..] = &rig.batches(&arn)[..] else { panic!() };
+    let mut batch = rig.batches(&arn).remove(0);
+    message(&mut batch);
     let (begun, mut times) = (Instant::now(), Vec::new());
     let watch = async {
         while times.len() < 8 {
@@ -181,7 +184,7 @@ async fn asked_after(requests: u32) -> Vec<u64> {
             times.resize(asked, begun.elapsed().as_secs());
         }
     };
-    let (worked, ()) = join(rig.work(batch), watch).await;
+    let (worked, ()) = join(rig.work(&batch), watch).await;
     worked.unwrap();
     assert!(!rig.tasks().is_empty());
     times
@@ -190,11 +193,33 @@ async fn asked_after(requests: u32) -> Vec<u64> {
 #[tokio::test(start_paused = true)]
 async fn p10_a_quota_smaller_than_a_workflow_is_kept_by_its_workers() {
     // Eight batches side by side ask eight times in eight seconds.
-    assert_eq!(asked_after(60).await, [0, 8, 16, 24, 32, 40, 48, 56]);
-    assert_eq!(asked_after(100).await, [0; 8], "of a larger one, what is launched keeps within it");
+    assert_eq!(asked_after(60, |_| {}).await, [0, 8, 16, 24, 32, 40, 48, 56]);
+    assert_eq!(asked_after(100, |_| {}).await, [0; 8], "of a larger one, what is launched keeps within it");
+    assert_eq!(
+        asked_after(60, |batch| batch.total_actions = Some(8)).await,
+        [0; 8],
+        "of a goal of 64, eight are retried"
+    );
+    assert_eq!(asked_after(60, |batch| batch.total_actions = None).await, [0; 8], "of an earlier version");
     // One that cannot be kept: each call has its time all the same.
-    let slow = asked_after(1).await;
+    let slow = asked_after(1, |_| {}).await;
     assert!(slow.is_sorted() && (100..=165).contains(&slow[7]), "{slow:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_action_that_waits_for_its_turn_learns_that_nobody_wants_it_any_more() {
+    let rig = rig(60, 1);
+    let arn = ask(&rig, 1, 64).await;
+    let batch = rig.batches(&arn).remove(0);
+    let begun = Instant::now();
+    let close = async {
+        sleep(Duration::from_secs(10)).await;
+        rig.world.state().goals.get_mut(&goal_id("goal-1")).unwrap().head.status = GoalStatus::Completed;
+    };
+    let (worked, ()) = join(rig.work(&batch), close).await;
+    worked.unwrap();
+    assert_eq!(rig.world.state().asked.len(), 2);
+    assert!(begun.elapsed() <= Duration::from_secs(10) + 2 * GOAL_IS_FRESH_FOR, "{:?}", begun.elapsed());
 }
 
 #[tokio::test]

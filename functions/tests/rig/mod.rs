@@ -441,6 +441,7 @@ fn batch(
         user_id: input.user_id.clone(),
         batch_index: index,
         action_ids,
+        total_actions: u32::try_from(input.action_ids.len()).ok(),
         regenerate: input.regenerate,
         enqueued_at: Timestamp::from_millis(now),
         task_token: TaskToken::new(format!("token-{}-{index}", input.execution_arn.name())),

@@ -134,6 +134,7 @@ fn batch(sim: &Sim, input: &ExecutionInput, batch_index: u32, action_ids: Vec<Ac
         user_id: input.user_id.clone(),
         batch_index,
         action_ids,
+        total_actions: u32::try_from(input.action_ids.len()).ok(),
         regenerate: input.regenerate,
         enqueued_at: sim.now(),
         task_token: TaskToken::new(""),

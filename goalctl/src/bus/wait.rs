@@ -106,7 +106,7 @@ impl Awaited {
             let Ok(messages) = timeout_at(deadline, tap.receive()).await else {
                 return Err(self.out_of_time(seconds).into());
             };
-            for message in messages? {
+            for message in messages.map_err(|error| self.unheard(&error))? {
                 let event = serde_json::from_str::<Value>(message.body().unwrap_or_default()).unwrap_or_default();
                 match self.hear(&event) {
                     Heard::Nothing => {}
@@ -169,6 +169,13 @@ impl Awaited {
         };
         let (title, execution_arn) = (title.to_owned(), self.workflow.clone());
         Failure { exit: INTERRUPTED, title, execution_arn, ..Failure::default() }.advising(to_do)
+    }
+
+    /// The answers cannot be read any more. To emit it again would be a second request.
+    fn unheard(&self, error: &anyhow::Error) -> Failure {
+        let title = "the request is on the bus, and its answers cannot be read any more";
+        let failure = Failure::unavailable(title, format!("{error:#}"));
+        Failure { execution_arn: self.workflow.clone(), ..failure }.advising(self.follow_it())
     }
 
     fn out_of_time(&self, seconds: u32) -> Failure {

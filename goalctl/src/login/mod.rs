@@ -106,10 +106,12 @@ struct NotNeeded {
 
 impl NotNeeded {
     /// The stack that was found on this machine has a sample user, as whom every other command calls its API. Nothing is listening
-    /// for a browser there that could know who else signs in. `None` where the user has named the stack, or an issuer.
+    /// for a browser there that could know who else signs in. `None` where the user has named the stack, or says how
+    /// to sign in.
     fn of(deployment: &Deployment, place: &Place, login: &LoginSettings) -> Option<Self> {
         let has_user = deployment.file.as_ref().is_some_and(|file| file.user().is_ok());
-        let file = place.stack_file.as_ref().filter(|_| place.is_found && has_user && login.issuer.is_none())?;
+        let file =
+            place.stack_file.as_ref().filter(|_| place.is_found && has_user && *login == LoginSettings::default())?;
         Some(Self { url: deployment.url.clone(), sign_in_needed: false, file: file.display().to_string() })
     }
 

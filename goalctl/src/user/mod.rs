@@ -22,11 +22,11 @@ pub(crate) const SHOW: &str = "\
 Show what is stored of a user
 
 Looks through the three tables, and reads every record of the archive: a record of before 90 days is known by its contents only.
-Shows ids and numbers, no texts. It has looked everywhere if it ends with 0, or with 4: nothing is stored.";
+Shows ids and numbers, no texts. It has looked everywhere if it ends with 0, or with the code NOTHING_STORED.";
 const SHOW_EXIT_CODES: &str = "\
 Exit codes:
   0  something is stored
-  4  nothing is stored, or looking is not permitted: the message says which
+  4  nothing is stored (NOTHING_STORED), or looking is not permitted: the message says which
   2, 5  it was not looked everywhere";
 pub(crate) const DELETE: &str = "\
 Delete everything that is stored of a user, for good
@@ -204,7 +204,8 @@ pub(crate) async fn run(command: Command, stack: &Stack, json: bool, shell: &mut
 /// Returns the failure for a user of whom nothing is stored.
 fn nobody(user: &UserId, stack: &Stack) -> Failure {
     let title = format!("nothing is stored of user {user} in {}", stack.label);
-    let failure = Failure { exit: NO_ACCESS, title, ..Failure::default() };
+    // What is not permitted has another code, or none, and the same exit code.
+    let failure = Failure { exit: NO_ACCESS, title, code: Some("NOTHING_STORED".to_owned()), ..Failure::default() };
     failure
         .advising("check the id: it is the `sub` of the user's tokens, not a name or an e-mail address; and the stack")
 }

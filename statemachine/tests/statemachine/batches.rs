@@ -52,12 +52,14 @@ async fn a_message_holds_ids_and_nothing_else(interpreter: Interpreter) {
             "regenerate",
             "request",
             "taskToken",
+            "totalActions",
             "traceparent",
             "userId",
             "version",
         ];
         assert_eq!(fields, BTreeSet::from(expected));
         assert_eq!(batch.raw["version"], "1");
+        assert_eq!(batch.raw["totalActions"], 9);
         assert_eq!(batch.raw["executionArn"], json!(run.arn), "the execution itself, whatever its input says");
         assert_eq!(batch.raw["goalId"], "goal-7");
         assert_eq!(batch.raw["userId"], "user-3");

@@ -1,11 +1,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use goal_activity_core::goal::Goal;
 use goal_activity_core::ledger::{Failure, action_gone};
 use goal_activity_core::limits::{GOAL_IS_FRESH_FOR, UNREADABLE_FOR};
 use goal_activity_core::ports::{LoadGoal, PortResult, Stored, Unavailable};
 use goal_activity_events::{ActionId, BatchMessage, FailureCode, Timestamp, Usage};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 /// The batch's goal while it is worked on. Its user goes on editing it: what is older than [`GOAL_IS_FRESH_FOR`] is read
 /// again before it is acted on.
@@ -74,11 +75,6 @@ impl<'a, G: LoadGoal> WatchedGoal<'a, G> {
         goal
     }
 
-    /// How many actions the goal has. None if it cannot be worked on.
-    pub(super) async fn actions(&self) -> usize {
-        self.fresh().await.map_or(0, |goal| goal.actions.len())
-    }
-
     /// The goal with this action in it.
     ///
     /// # Errors
@@ -86,6 +82,17 @@ impl<'a, G: LoadGoal> WatchedGoal<'a, G> {
     pub(super) async fn with(&self, action: &ActionId) -> Found {
         let goal = self.fresh().await?;
         if goal.action(action).is_some() { Ok(goal) } else { Err(action_gone(Usage::default())) }
+    }
+
+    /// Waits so long, or until the AI must not be asked for this action any more.
+    pub(super) async fn wait(&self, action: &ActionId, time: Duration) {
+        let until = Instant::now() + time;
+        while Instant::now() < until {
+            sleep_until(until.min(Instant::now() + GOAL_IS_FRESH_FOR)).await;
+            if self.refusal(action).await.is_some() {
+                return;
+            }
+        }
     }
 
     /// Why the AI must not be asked for this action, if it must not.

@@ -30,7 +30,7 @@ use goal_activity_core::ports::{
 use goal_activity_core::quota::Quota;
 use goal_activity_events::{ActionId, BatchAnswer, BatchMessage, Repair, Timestamp, Usage};
 use tokio::sync::{Notify, mpsc};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use crate::runtime::context::Context;
 use crate::runtime::queue::{HandleMessage, Message, MessageError};
@@ -155,21 +155,26 @@ impl<Db: WorkerDb, Sfn: AnswerBatch, Bus: PublishEvent, Ai: GenerateTasks, Queue
             false => HashSet::new(),
         };
         let (goal, finished) = (&goal, &finished);
-        let pace = self.pace(goal.actions().await, open.len(), deadline);
-        let generate = |(before, id): (usize, _)| async move {
-            if finished.contains(id) {
+        let pace = self.pace(batch, open.iter().filter(|id| !finished.contains(**id)).count(), deadline);
+        // When each is asked for, of those that are.
+        let mut turn = Duration::ZERO;
+        let in_turn = |id| {
+            let its = (!finished.contains(id)).then_some(turn);
+            turn += its.map_or(Duration::ZERO, |_| pace);
+            (id, its)
+        };
+        let open: Vec<_> = open.into_iter().map(in_turn).collect();
+        let generate = |(id, turn): (_, Option<Duration>)| async move {
+            let Some(turn) = turn else {
                 return Generated { action: id, result: Err(save::occupied(Occupied::Finished)) };
-            }
-            let wait = pace.saturating_mul(u32::try_from(before).unwrap_or(u32::MAX));
-            if !wait.is_zero() {
-                sleep(wait).await;
-            }
+            };
+            goal.wait(id, turn).await;
             self.generate(goal, id, deadline).await
         };
         let mut unsaved = open.len();
         let (made, mut to_save) = mpsc::unbounded_channel();
         let generating = async move {
-            let mut generating: FuturesUnordered<_> = open.into_iter().enumerate().map(generate).collect();
+            let mut generating: FuturesUnordered<_> = open.into_iter().map(generate).collect();
             while let Some(generated) = generating.next().await {
                 // Only what ends with this is not received.
                 let _sent = made.send(generated);
@@ -206,8 +211,9 @@ impl<Db: WorkerDb, Sfn: AnswerBatch, Bus: PublishEvent, Ai: GenerateTasks, Queue
 
     /// How long after another so many calls are begun. The last of them has the time of a call, whatever the quota is: one that is
     /// smaller than that is not kept.
-    fn pace(&self, of_goal: usize, calls: usize, deadline: Instant) -> Duration {
-        let wanted = self.quota.pace(u32::try_from(of_goal).unwrap_or(u32::MAX));
+    fn pace(&self, batch: &BatchMessage, calls: usize, deadline: Instant) -> Duration {
+        let of_batch = u32::try_from(batch.action_ids.len()).unwrap_or(u32::MAX);
+        let wanted = self.quota.pace(batch.total_actions.unwrap_or(of_batch));
         let longest = deadline.saturating_duration_since(Instant::now()).saturating_sub(AI_CALL);
         wanted.min(longest / u32::try_from(calls).unwrap_or(u32::MAX).max(1))
     }

@@ -71,6 +71,13 @@ fn ctrl_c_and_the_end_of_the_time_say_what_goes_on() {
     );
     assert!(request.out_of_time(7).to_string().contains("it goes on"), "{}", request.out_of_time(7));
     assert_eq!(request.out_of_time(7).exit, UNAVAILABLE);
+    let unheard = request.unheard(&anyhow::anyhow!("no route to the queue"));
+    assert_eq!((unheard.exit, unheard.execution_arn.as_deref()), (UNAVAILABLE, Some(ARN)));
+    let said = unheard.to_string();
+    assert!(
+        said.contains("no route to the queue") && said.contains(&format!("`goalctl status {ARN} --watch`")),
+        "{said}"
+    );
 }
 
 /// Runs `goalctl events emit --wait` on a bus that gives these answers once the request is there. Returns the exit code, what is
