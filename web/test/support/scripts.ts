@@ -5,7 +5,7 @@ import { brotliCompressSync, gzipSync } from 'node:zlib';
 export const ASSETS = 'dist/assets';
 
 /** How large all scripts together may be, with Brotli. */
-export const MOST_BYTES = 120_000;
+export const MOST_BYTES = 121_000;
 
 /** The bytes of a script as it is built, and as servers send it. */
 export interface ScriptSize {

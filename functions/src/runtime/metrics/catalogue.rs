@@ -128,7 +128,7 @@ metrics! {
         "actions of a workflow that no worker brought to an outcome before its end",
         "end of a workflow that was written";
     ActionsProcessed Count [&[]],
-        "actions that have an outcome: by this the next three are divided", "write of outcomes, and reason for failure among them";
+        "actions that have an outcome; divide the next three by it", "write of outcomes, and reason for failure among them";
     ActionsFailed Count [&[], &[Code]],
         "actions whose outcome is a failure", "write of outcomes, and reason for failure among them";
     TasksGenerated Count [&[]],
