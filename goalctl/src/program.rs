@@ -1,4 +1,4 @@
-//! What the program is called by whoever has started it, for the commands that messages tell to run.
+//! The name under which the program was started, for the commands in its messages.
 
 use std::borrow::Cow;
 use std::ffi::OsString;

@@ -168,9 +168,8 @@ impl Capacity {
         let unasked = u64::from(execution.total_actions).saturating_sub(used.requests);
         let all = used.and(self.quota.expected(u32::try_from(unasked).unwrap_or(u32::MAX)));
         let by_answers = self.quota.settlement(held.drawn, expected, all).min(0);
-        let left = (held.drawn + QUOTA_PERIOD).saturating_sub(end.stop_date.since(held.since));
-        let unasked = i64::try_from(left.as_millis()).unwrap_or(i64::MAX);
-        more.max(by_answers.saturating_sub(unasked))
+        let not_lost = (held.drawn + QUOTA_PERIOD).saturating_sub(end.stop_date.since(held.since));
+        more.max(by_answers.saturating_sub(i64::try_from(not_lost.as_millis()).unwrap_or(i64::MAX)))
     }
 
     /// To which shard a workflow belongs at first.

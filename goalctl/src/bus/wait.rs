@@ -174,8 +174,7 @@ impl Awaited {
     /// The answers cannot be read any more. To emit it again would be a second request.
     fn unheard(&self, error: &anyhow::Error) -> Failure {
         let title = "the request is on the bus, and its answers cannot be read any more";
-        let failure = Failure::unavailable(title, format!("{error:#}"));
-        Failure { execution_arn: self.workflow.clone(), ..failure }.advising(self.follow_it())
+        self.unavailable(title, format!("{error:#}"))
     }
 
     fn out_of_time(&self, seconds: u32) -> Failure {
@@ -186,7 +185,11 @@ impl Awaited {
                 "an event id that was emitted before, and whose workflow has ended, is not answered again",
             ),
         };
-        let failure = Failure::unavailable(title, format!("{seconds} s; {why}"));
+        self.unavailable(title, format!("{seconds} s; {why}"))
+    }
+
+    fn unavailable(&self, title: &str, detail: String) -> Failure {
+        let failure = Failure::unavailable(title, detail);
         Failure { execution_arn: self.workflow.clone(), ..failure }.advising(self.follow_it())
     }
 }
